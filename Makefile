@@ -1,0 +1,34 @@
+.PHONY: help env demo test check bench format constraints clean
+BIN := .venv/bin
+
+help:           ## this list
+	@grep -E '^[a-z]+: .*##' Makefile | sed 's/:[^#]*##/ —/'
+
+env:            ## make the virtual environment
+	@scripts/environment
+
+demo: env       ## the main job on loopback, told as a story; KEEP=1 leaves it running
+	@$(BIN)/python demo/run.py $(if $(KEEP),--keep)
+
+test: env       ## every test that this machine can run
+	@$(BIN)/python -m pytest $(PYTEST)
+
+check: env      ## format, lint, types, import contracts, fast tests
+	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache > .venv/imports.log || { cat .venv/imports.log; exit 1; }
+	@$(BIN)/python -m pytest -q -m "not slow"
+
+bench: env      ## speed and memory, as a table
+	@$(BIN)/python bench/run.py $(BENCH)
+
+format: env     ## format the code and mend what ruff can mend
+	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
+
+constraints: env ## pin the newest versions that fit constraints.in
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--no-emit-find-links --no-annotate --no-header --upgrade constraints.in -o constraints.txt
+
+clean:          ## remove the environment and what the tools left
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis demo/.run

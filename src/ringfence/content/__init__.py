@@ -1,0 +1,1 @@
+"""Releases: names, digests and signed metadata, with no I/O."""

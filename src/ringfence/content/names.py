@@ -1,0 +1,23 @@
+"""Names of the files that phones ask for."""
+
+from ringfence.content.errors import BadName
+
+LONGEST_BYTES = 255
+
+
+def normalise(raw: str) -> str:
+    r"""Return ``raw`` in the one form that releases and catalogues use: no leading separator, ``/`` between parts.
+
+    Phones ask for ``/g3-tones.xml`` and ``Communicator\file`` (PHONES.md section 1b). BadName for what could leave the
+    catalogue or a log line: ``..``, empty parts, control characters, NUL, more than 255 bytes.
+    """
+    name = raw.replace("\\", "/").lstrip("/")
+    if not name:
+        raise BadName("a file name is empty", to_do="Give a name such as SEP001122334455.cnf.xml.")
+    if len(name.encode("utf-8", "surrogateescape")) > LONGEST_BYTES:
+        raise BadName(f"a file name has more than {LONGEST_BYTES} bytes", where=repr(name[:40]) + "…")
+    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in name):
+        raise BadName("a file name holds a control character", where=repr(name[:80]))
+    if any(part in {"", ".", ".."} for part in name.split("/")):
+        raise BadName("a file name has an empty, '.' or '..' part", where=repr(name[:80]))
+    return name

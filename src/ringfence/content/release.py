@@ -1,0 +1,59 @@
+"""Releases: everything that one site's phones may fetch, numbered, immutable."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from ringfence.content.digests import Digest
+
+
+class TargetKind(StrEnum):
+    """What a file is to the guard: each kind has its own level."""
+
+    CONFIGURATION = "configuration"
+    """One phone's own settings, with its secrets."""
+    SHARED = "shared"
+    """For every phone of the site: dial plans, tones, wallpapers."""
+    FIRMWARE = "firmware"
+    """The maker's own files, the same for everybody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """How the edge asks the phone that owns a file to fetch it again."""
+
+    method: Literal["sip-notify"]
+    port: int
+    """The UDP port on which the phone listens for SIP."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One file of a release.
+
+    ``owner`` is the bare upper-case MAC address of the only phone that may have it, or None where every phone of the
+    site may.
+    """
+
+    name: str
+    digest: Digest
+    length: int
+    kind: TargetKind
+    owner: str | None = None
+    reload: Reload | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """The files of one site under one number, in the order of their names."""
+
+    site: str
+    number: int
+    targets: tuple[Target, ...]
+
+    def __post_init__(self) -> None:
+        names = [target.name for target in self.targets]
+        if names != sorted(set(names)):
+            raise ValueError("a release's targets are sorted by name, each name once")
+        if self.number < 1:
+            raise ValueError("releases are numbered from 1")

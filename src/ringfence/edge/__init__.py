@@ -1,0 +1,1 @@
+"""The agent next to the phones: enrol, sync, cache, supervise, report."""

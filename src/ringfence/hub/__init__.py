@@ -1,0 +1,1 @@
+"""The centre: fleet, store, publishing, device API, people API."""

@@ -1,0 +1,1 @@
+"""The one I/O engine: catalogue, worker, client."""

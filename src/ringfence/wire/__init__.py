@@ -1,0 +1,1 @@
+"""The messages of the device API, versioned, with no I/O."""

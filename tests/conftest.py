@@ -1,0 +1,57 @@
+"""What every test may ask of the machine: a missing part is a skip that says how to enable it, or a failure."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+
+def _namespaces_work() -> bool:
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        return False
+    name = f"rf-probe-{os.getpid()}"
+    made = subprocess.run(["ip", "netns", "add", name], capture_output=True, check=False)
+    if made.returncode:
+        return False
+    subprocess.run(["ip", "netns", "del", name], capture_output=True, check=True)
+    return True
+
+
+PARTS: dict[str, tuple[Callable[[], bool], str]] = {
+    "root": (lambda: os.geteuid() == 0, "run as root"),
+    "netns": (_namespaces_work, "run as root with iproute2 (apt install iproute2)"),
+    "tftp": (lambda: shutil.which("tftp") is not None, "apt install tftp-hpa"),
+    "curl": (lambda: shutil.which("curl") is not None, "apt install curl"),
+    "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
+}
+
+
+def missing_parts() -> dict[str, str]:
+    """Each part that this machine lacks, with how to enable it."""
+    return {part: how for part, (is_there, how) in PARTS.items() if not is_there()}
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    required = os.environ.get("RINGFENCE_REQUIRE") == "all"
+    wanted = {marker.args[0] for item in items for marker in item.iter_markers("needs")}
+    unknown = wanted - PARTS.keys()
+    if unknown:
+        raise pytest.UsageError(f"unknown parts in `needs` markers: {sorted(unknown)}")
+    missing = missing_parts() if wanted else {}
+    config.stash[_MISSING] = {part: how for part, how in missing.items() if part in wanted}
+    if required:
+        return  # the test runs and fails where its part is missing
+    for item in items:
+        for marker in item.iter_markers("needs"):
+            if (how := missing.get(marker.args[0])) is not None:
+                item.add_marker(pytest.mark.skip(reason=f"needs {marker.args[0]}: {how}"))
+
+
+_MISSING: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for part, how in config.stash.get(_MISSING, {}).items():
+        terminalreporter.write_line(f"not run: the tests that need {part}. To enable them: {how}")
