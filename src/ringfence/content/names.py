@@ -1,8 +1,11 @@
 """Names of the files that phones ask for."""
 
+import re
+
 from ringfence.content.errors import BadName
 
 LONGEST_BYTES = 255
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 def normalise(raw: str) -> str:
@@ -16,7 +19,7 @@ def normalise(raw: str) -> str:
         raise BadName("a file name is empty", to_do="Give a name such as SEP001122334455.cnf.xml.")
     if len(name.encode("utf-8", "surrogateescape")) > LONGEST_BYTES:
         raise BadName(f"a file name has more than {LONGEST_BYTES} bytes", where=repr(name[:40]) + "…")
-    if any(ord(char) < 0x20 or ord(char) == 0x7F for char in name):
+    if _CONTROL.search(name):
         raise BadName("a file name holds a control character", where=repr(name[:80]))
     if any(part in {"", ".", ".."} for part in name.split("/")):
         raise BadName("a file name has an empty, '.' or '..' part", where=repr(name[:80]))

@@ -1,0 +1,148 @@
+"""The messages of the device API, version 1.
+
+Messages only ever gain fields that have a default, so that a hub and an edge of neighbouring versions understand each
+other. Times are Unix seconds. Field names are what is on the wire.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from ringfence.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolRequest:
+    """An edge presents its one-time token and asks for a certificate."""
+
+    token_secret: Secret
+    csr_pem: str
+    edge_version: str
+    hostname: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EnrolResponse:
+    """What an edge is from now on; ``root_metadata`` is its site's first trusted root, as signed."""
+
+    edge_id: str
+    site_id: str
+    site_name: str
+    certificate_pem: str
+    root_metadata: str
+    hub_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class RenewRequest:
+    """An enrolled edge asks for its next certificate; the request's key is the one that it enrolled with."""
+
+    csr_pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class RenewResponse:
+    """The next certificate."""
+
+    certificate_pem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """Who the hub takes the caller for, the hub's time, and the number of the site's newest release (0: none yet)."""
+
+    edge_id: str
+    site_id: str
+    site_name: str
+    hub_version: str
+    hub_time: float
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """A line of the event stream.
+
+    ``greeting`` opens a stream; ``release`` hints that a newer release exists; ``revoked`` ends it, and with ``wipe``
+    asks the edge to remove what it holds. Kinds that a reader does not know are passed over.
+    """
+
+    kind: str
+    hub_time: float
+    release: int = 0
+    wipe: bool = False
+
+
+EventKind = Literal["greeting", "release", "revoked"]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One thing that happened at an edge, numbered by that edge from 1 without gaps.
+
+    ``kind`` is one of REPORT_KINDS; a hub stores kinds that it does not know as they are. ``name``, ``owner`` and
+    ``peer`` are the file, the bare MAC address that it belongs to, and the address that asked, where the kind has them.
+    """
+
+    seq: int
+    at: float
+    kind: str
+    sentence: str
+    name: str = ""
+    owner: str = ""
+    peer: str = ""
+    release: int = 0
+    size_bytes: int = 0
+    duration_s: float = 0.0
+
+
+REPORT_KINDS = (
+    "file-served",
+    "file-refused",
+    "transfer-failed",
+    "release-served",
+    "content-refused",
+    "phone-reloaded",
+    "phone-not-reloaded",
+    "worker-died",
+    "agent-started",
+    "reports-dropped",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportBatch:
+    """Reports in the order of their numbers; sent again until acknowledged, stored once."""
+
+    reports: tuple[Report, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class ReportAcknowledgement:
+    """Every report up to and including ``stored_through`` is stored."""
+
+    stored_through: int
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What a refused request is answered with: the parts of a RingfenceError."""
+
+    what: str
+    where: str = ""
+    to_do: str = ""
+    kind: str = ""
+    """A fixed word for programs: see PROBLEM_KINDS."""
+
+
+PROBLEM_KINDS = (
+    "bad-request",
+    "token-wrong",
+    "token-used",
+    "token-expired",
+    "token-revoked",
+    "certificate-missing",
+    "certificate-unknown",
+    "edge-revoked",
+    "not-found",
+    "out-of-order",
+)

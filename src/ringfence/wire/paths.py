@@ -1,0 +1,23 @@
+"""The device API's paths, which hub and edge share; ``V1`` is in each, so that a second version can stand beside it."""
+
+V1 = "/device/v1"
+
+AUTHORITY = V1 + "/authority"
+"""GET, without a client certificate: the hub's CA certificate in PEM, to be compared with the token's fingerprint."""
+ENROL = V1 + "/enrol"
+"""POST EnrolRequest → EnrolResponse, without a client certificate."""
+RENEW = V1 + "/renew"
+"""POST RenewRequest → RenewResponse."""
+GREETING = V1 + "/greeting"
+"""GET → Greeting: who the hub takes the caller for, and what time it is."""
+METADATA = V1 + "/metadata/"
+"""GET …/timestamp.json, …/7.snapshot.json, …/7.targets.json, …/2.root.json: the caller's site's own metadata."""
+BLOBS = V1 + "/blobs/"
+"""GET …/<sha256>, with Range: a blob that a release of the caller's site names."""
+EVENTS = V1 + "/events"
+"""GET → text/event-stream of Event messages, each in one ``data:`` line; comments keep the connection alive."""
+REPORTS = V1 + "/reports"
+"""POST ReportBatch → ReportAcknowledgement."""
+
+KEEP_ALIVE_S = 20
+"""The longest silence on the event stream; a reader that hears nothing for three times as long reconnects."""
