@@ -1,0 +1,118 @@
+"""``ringfence edge``: enrol, run and ask one here; list and revoke them at the hub."""
+
+import os
+import sys
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ringfence.cli import output
+from ringfence.cli.connection import hub
+from ringfence.cli.output import AsJson, Row, field, moment
+from ringfence.edge import status as edge_status
+from ringfence.edge.disk import Disk
+from ringfence.edge.folder import EdgeFolder
+
+app = typer.Typer(help="Edges: the boxes next to the phones.", no_args_is_help=True)
+
+Folder = Annotated[
+    Path, typer.Option(envvar="RINGFENCE_EDGE_FOLDER", help="Where the edge keeps its key and its files.")
+]
+DEFAULT_FOLDER = Path("/var/lib/ringfence-edge")
+EdgeId = Annotated[str, typer.Argument(metavar="EDGE", help="The edge's id, as `ringfence edge list` shows it.")]
+
+
+@app.command()
+def enrol(
+    token: Annotated[str, typer.Argument(help="From `ringfence site token SITE`; - reads it from standard input.")],
+    folder: Folder = DEFAULT_FOLDER,
+) -> None:
+    """Make this machine the edge of a site, once.
+
+    Example: ringfence edge enrol RFE1… --folder /var/lib/ringfence-edge
+    """
+    from ringfence.edge.enrolment import enrol as enrol_edge  # noqa: PLC0415 - loads cryptography and metadata libraries
+
+    text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
+    who = enrol_edge(EdgeFolder(folder, Disk()), text)
+    output.say(
+        f"Enrolled as edge {who.edge_id} of site {who.site_name}. Start it: ringfence edge run --folder {folder}"
+    )
+
+
+@app.command()
+def run(
+    folder: Folder = DEFAULT_FOLDER,
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(help="HOST:PORT to serve TFTP on, more than once if wanted.", show_default="0.0.0.0:69"),
+    ] = None,
+) -> None:
+    """Serve this site's phones, and keep their files current, until stopped.
+
+    Example: ringfence edge run --listen 192.168.1.2:69
+    """
+    from ringfence.edge.__main__ import read_address  # noqa: PLC0415 - only this command needs it
+
+    addresses = listen or ["0.0.0.0:69"]
+    for text in addresses:
+        read_address(text)
+    arguments = [part for text in addresses for part in ("--listen", text)]
+    # A process of its own, so that the agent, which runs for months on a small machine, holds no command-line library.
+    command = [sys.executable, "-I", "-m", "ringfence.edge", "--folder", str(folder.resolve()), *arguments]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606 - our own module, arguments checked above
+
+
+@app.command()
+def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
+    """Say how this machine's edge is: enrolled as, connected since, release and its age, phones seen."""
+    place = EdgeFolder(folder, Disk())
+    who = place.enrolment()
+    found, running = edge_status.read(place)
+    if as_json:
+        output.show_json({"running": running, "enrolment": asdict(who), "status": asdict(found) if found else None})
+        return
+    for line in edge_status.in_words(found, running=running, folder=place):
+        output.say(line)
+
+
+def _state(row: Row) -> str:
+    if row["revoked_at"]:
+        return "revoked"
+    return "connected" if row["connected"] else "away"
+
+
+@app.command("list")
+def list_edges(
+    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None, as_json: AsJson = False
+) -> None:
+    """List the edges that the hub knows."""
+    rows = hub().items("/edges", site=site)
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("EDGE", field("id")),
+        ("SITE", field("site")),
+        ("HOST", field("hostname")),
+        ("STATE", _state),
+        ("RELEASE", field("release")),
+        ("LAST SEEN", moment("last_seen")),
+        ("CERTIFICATE ENDS", moment("certificate_ends_at")),
+    ]
+    output.show_table(rows, columns, empty="No edges yet. Make a token for one: ringfence site token SITE.")
+
+
+@app.command()
+def revoke(
+    edge: EdgeId,
+    wipe: Annotated[
+        bool, typer.Option("--wipe", help="Ask it to remove all that it holds, should it come back.")
+    ] = False,
+) -> None:
+    """Revoke an edge: its next request is refused and its stream ends."""
+    hub().post(f"/edges/{edge}/revoke", {"wipe": wipe})
+    output.say(f"Edge {edge} is revoked." + (" It is asked to wipe itself." if wipe else ""))

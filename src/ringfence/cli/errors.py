@@ -1,0 +1,26 @@
+"""What can go wrong between the command line and the hub."""
+
+from ringfence.errors import BadInput, Conflict, EnvironmentFault, NotFound, NotPermitted, RingfenceError
+
+
+class NotLoggedIn(BadInput):
+    """No hub is known to this user."""
+
+
+class BadArgument(BadInput):
+    """An argument that can't be used as it is."""
+
+
+class HubAway(EnvironmentFault):
+    """The hub does not answer."""
+
+
+FAMILY_OF_STATUS: dict[int, type[RingfenceError]] = {
+    401: NotPermitted,
+    403: NotPermitted,
+    404: NotFound,
+    409: Conflict,
+    422: BadInput,
+    503: EnvironmentFault,
+}
+"""The error family, and so the exit code, of each status that the people's API answers with."""

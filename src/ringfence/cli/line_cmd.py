@@ -1,0 +1,83 @@
+"""``ringfence line``: SIP accounts on phones."""
+
+from typing import Annotated
+
+import typer
+
+from ringfence.cli import output
+from ringfence.cli.connection import hub, phone_path
+from ringfence.cli.output import AsJson, field
+from ringfence.cli.phone_cmd import MacAddress
+
+app = typer.Typer(help="Lines: a phone's SIP accounts.", no_args_is_help=True)
+
+Index = Annotated[int, typer.Argument(help="The line's place on the phone, from 1.", min=1)]
+
+
+def _path(mac: str, index: int) -> str:
+    return f"{phone_path(mac)}/lines/{index}"
+
+
+@app.command("set")
+def set_line(
+    mac: MacAddress,
+    index: Index,
+    name: Annotated[str | None, typer.Option(help="The SIP user that registers, such as 201.")] = None,
+    label: Annotated[str | None, typer.Option(help="What the phone shows beside the key.")] = None,
+    display_name: Annotated[str | None, typer.Option(help="What others see when it calls.")] = None,
+    auth_name: Annotated[str | None, typer.Option(help="The digest user, where it isn't the name.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make a line, or change what is given of it. A new line gets a generated password.
+
+    Example: ringfence line set 00:1B:54:C2:9A:10 1 --name 201 --label Anna
+    """
+    asked = {"name": name, "label": label, "display_name": display_name, "auth_name": auth_name}
+    line = hub().put(_path(mac, index), {key: value for key, value in asked.items() if value is not None})
+    if as_json:
+        output.show_json(line)
+    else:
+        output.say(
+            f"Line {line['index']}: {line['name']}, shown as “{line['label']}”. Publish to bring it to the phone."
+        )
+
+
+@app.command("list")
+def list_lines(mac: MacAddress, as_json: AsJson = False) -> None:
+    """List a phone's lines; passwords are not shown here."""
+    rows = hub().items(f"{phone_path(mac)}/lines")
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("LINE", field("index")),
+        ("NAME", field("name")),
+        ("LABEL", field("label")),
+        ("DISPLAY NAME", field("display_name")),
+        ("AUTH NAME", field("auth_name")),
+    ]
+    output.show_table(rows, columns, empty="No lines yet. Make one: ringfence line set MAC 1 --name USER.")
+
+
+@app.command()
+def remove(mac: MacAddress, index: Index) -> None:
+    """Remove a line."""
+    hub().delete(_path(mac, index))
+    output.say(f"Line {index} is removed. Publish to take it off the phone.")
+
+
+@app.command()
+def password(mac: MacAddress, index: Index, as_json: AsJson = False) -> None:
+    """Show a line's SIP password; that you asked is noted in the audit log."""
+    shown = hub().post(f"{_path(mac, index)}/password/reveal")
+    if as_json:
+        output.show_json(shown)
+    else:
+        output.say(shown["password"])
+
+
+@app.command()
+def rotate(mac: MacAddress, index: Index) -> None:
+    """Give a line a new generated password; change it at the PBX too."""
+    hub().post(f"{_path(mac, index)}/password/rotate")
+    output.say(f"Line {index} has a new password. Publish to bring it to the phone; ringfence line password shows it.")

@@ -1,0 +1,84 @@
+"""What commands print: tables for people, JSON for scripts."""
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables for people.")]
+
+Row = Mapping[str, Any]
+"""Any: a JSON object of the API."""
+Column = tuple[str, Callable[[Row], object]]
+"""A column's heading, and how its cell is made from a row."""
+
+
+def console() -> Console:
+    """Return the console on standard output; made anew, so that it follows a redirection."""
+    return Console(soft_wrap=False, highlight=False)
+
+
+def say(text: str) -> None:
+    """Print a sentence, unfolded and unmarked."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def show_json(value: object) -> None:
+    """Print JSON, indented."""
+    say(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def show_table(rows: Sequence[Row], columns: Sequence[Column], *, empty: str) -> None:
+    """Print rows as a table, or ``empty``, which says the next step, where there are none."""
+    if not rows:
+        say(empty)
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading, _cell in columns:
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(_shown(cell(row))) for _heading, cell in columns))
+    console().print(table)
+
+
+def field(name: str) -> Callable[[Row], object]:
+    """Return what takes one field of a row."""
+    return lambda row: row.get(name)
+
+
+def moment(name: str) -> Callable[[Row], object]:
+    """Return what takes one field of a row, a time in Unix seconds or ISO 8601, as local time."""
+    return lambda row: when(row.get(name))
+
+
+def when(value: object) -> str:
+    """Return a time (Unix seconds or ISO 8601) as local time, to the second."""
+    if not value:
+        return ""
+    if isinstance(value, int | float):
+        return f"{dt.datetime.fromtimestamp(value, dt.UTC).astimezone():%Y-%m-%d %H:%M:%S}"
+    return f"{dt.datetime.fromisoformat(str(value)).astimezone():%Y-%m-%d %H:%M:%S}"
+
+
+def show_diff(text: str) -> None:
+    """Print a unified diff, coloured on a terminal."""
+    styles = {"+": "green", "-": "red", "@": "cyan"}
+    out = console()
+    for line in text.splitlines():
+        style = "bold" if line.startswith(("+++", "---")) else styles.get(line[:1], "")
+        out.print(Text(line, style=style), soft_wrap=True)
+
+
+def _shown(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

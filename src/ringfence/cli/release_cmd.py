@@ -1,0 +1,87 @@
+"""``ringfence release``: what was published, and back again."""
+
+from typing import Annotated
+
+import typer
+
+from ringfence.cli import output
+from ringfence.cli.connection import hub, site_path
+from ringfence.cli.output import AsJson, Row, field, moment
+from ringfence.cli.site_cmd import Site
+
+app = typer.Typer(help="Releases: what was published for a site, and back again.", no_args_is_help=True)
+
+Number = Annotated[int, typer.Argument(help="The release's number.", min=1)]
+
+
+@app.command("list")
+def list_releases(site: Site, as_json: AsJson = False) -> None:
+    """List a site's releases, newest first."""
+    rows = hub().items(f"{site_path(site)}/releases")
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("RELEASE", field("number")),
+        ("MADE", moment("created_at")),
+        ("BY", field("author")),
+        ("FILES", lambda row: row.get("file_count", len(row.get("files", [])))),
+        ("COMMENT", field("comment")),
+    ]
+    output.show_table(rows, columns, empty="Nothing published yet: ringfence publish.")
+
+
+@app.command()
+def show(site: Site, number: Number, as_json: AsJson = False) -> None:
+    """Show one release's files."""
+    release = hub().get(f"{site_path(site)}/releases/{number}")
+    if as_json:
+        output.show_json(release)
+        return
+    output.say(
+        f"Release {release['number']} of {site}, made {output.when(release['created_at'])} by {release['author']}."
+    )
+    columns = [
+        ("FILE", field("name")),
+        ("BYTES", field("length")),
+        ("KIND", field("kind")),
+        ("FOR", _owner),
+        ("SHA-256", lambda row: str(row["digest"])[:16]),
+    ]
+    output.show_table(release["files"], columns, empty="This release has no files.")
+
+
+def _owner(row: Row) -> str:
+    return row.get("owner") or "every phone of the site"
+
+
+@app.command()
+def diff(
+    site: Site,
+    number: Number,
+    against: Annotated[int | None, typer.Option(help="The release to compare with; the one before by default.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a release changed; secrets are masked."""
+    result = hub().get(f"{site_path(site)}/releases/{number}/diff", against=against)
+    if as_json:
+        output.show_json(result)
+        return
+    for file in result["files"]:
+        output.say(f"{file['change']}: {file['name']}")
+        output.show_diff(file["diff"])
+    if not result["files"]:
+        output.say("The two releases hold the same files.")
+
+
+@app.command()
+def rollback(site: Site, number: Number, as_json: AsJson = False) -> None:
+    """Make a new release with the content of an old one.
+
+    The settings stay as they are: the next publish brings them again, unless they are set back too.
+    """
+    made = hub().post(f"{site_path(site)}/releases/{number}/rollback")
+    if as_json:
+        output.show_json(made)
+    else:
+        output.say(f"Release {made['number']} of {site} has the content of release {number}.")

@@ -1,0 +1,120 @@
+"""``ringfence site``: places with phones."""
+
+from typing import Annotated
+
+import typer
+
+from ringfence.cli import output
+from ringfence.cli.connection import hub, site_path
+from ringfence.cli.output import AsJson, field, moment
+
+app = typer.Typer(help="Sites: places with phones and one edge.", no_args_is_help=True)
+
+Site = Annotated[str, typer.Argument(help="The site's id, as `ringfence site list` shows it.")]
+
+_COLUMNS = [
+    ("SITE", field("id")),
+    ("NAME", field("name")),
+    ("PHONES", field("phones")),
+    ("EDGES", field("edges")),
+    ("RELEASE", lambda row: row.get("release") or "none"),
+]
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="What people call it, such as “Home office Anna”.")],
+    as_json: AsJson = False,
+) -> None:
+    """Add a site.
+
+    Example: ringfence site add "Home office Anna"
+    """
+    site = hub().post("/sites", {"name": name})
+    if as_json:
+        output.show_json(site)
+        return
+    output.say(
+        f"Site {site['id']} ({site['name']}) is there. Next: ringfence phone add MAC --site {site['id']} --family …"
+    )
+
+
+@app.command("list")
+def list_sites(as_json: AsJson = False) -> None:
+    """List the sites."""
+    rows = hub().items("/sites")
+    if as_json:
+        output.show_json(rows)
+    else:
+        output.show_table(rows, _COLUMNS, empty='No sites yet. Add one: ringfence site add "Home office Anna".')
+
+
+@app.command()
+def show(site: Site, as_json: AsJson = False) -> None:
+    """Show one site with its phones and edges."""
+    client = hub()
+    found = client.get(site_path(site))
+    phones, edges = client.items("/phones", site=found["id"]), client.items("/edges", site=found["id"])
+    if as_json:
+        output.show_json({**found, "phone_list": phones, "edge_list": edges})
+        return
+    output.show_table([found], _COLUMNS, empty="")
+    for phone in phones:
+        labels = ", ".join(line["label"] or line["name"] for line in phone["lines"])
+        output.say(f"  phone {phone['mac']} {phone['family']} {phone['description']} [{labels}]")
+    for edge in edges:
+        state = "revoked" if edge["revoked_at"] else "connected" if edge["connected"] else "away"
+        output.say(f"  edge {edge['id']} {edge['hostname']} {state}, release {edge['release'] or 'none'}")
+
+
+@app.command()
+def rename(site: Site, name: Annotated[str, typer.Argument(help="The new name.")]) -> None:
+    """Give a site another name; its id stays."""
+    found = hub().patch(site_path(site), {"name": name})
+    output.say(f"Site {found['id']} is called {found['name']} now.")
+
+
+@app.command()
+def remove(site: Site) -> None:
+    """Remove a site that has no phones and no edge any more."""
+    hub().delete(site_path(site))
+    output.say(f"Site {site} is removed.")
+
+
+@app.command()
+def token(site: Site, as_json: AsJson = False) -> None:
+    """Make a one-time token, good for 24 hours, with which one edge joins the site.
+
+    Example, on the edge: ringfence edge enrol TOKEN
+    """
+    made = hub().post(f"{site_path(site)}/tokens")
+    if as_json:
+        output.show_json(made)
+        return
+    output.say(
+        f"On the edge, once, before {output.when(made['expires_at'])}:\n\n  ringfence edge enrol {made['token']}\n"
+    )
+
+
+@app.command()
+def tokens(site: Site, as_json: AsJson = False) -> None:
+    """List a site's enrolment tokens and what became of them."""
+    rows = hub().items(f"{site_path(site)}/tokens")
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("ID", field("id")),
+        ("MADE", moment("created_at")),
+        ("ENDS", moment("expires_at")),
+        ("USED", moment("used_at")),
+        ("REVOKED", moment("revoked_at")),
+    ]
+    output.show_table(rows, columns, empty="No tokens. Make one: ringfence site token SITE.")
+
+
+@app.command("revoke-token")
+def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="From: ringfence site tokens.")]) -> None:
+    """Revoke an enrolment token that was not used yet."""
+    hub().delete(f"/tokens/{token_id}")
+    output.say(f"Token {token_id} is revoked.")

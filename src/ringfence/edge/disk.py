@@ -1,0 +1,119 @@
+"""The file operations that an edge's folder is made of.
+
+Everything that must survive a cut of the power goes through ``Disk``, so that a test can cut it between any two
+operations. ``replace`` is the one way to change a file: the old bytes or the new ones are there afterwards, whole.
+"""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ringfence.edge.errors import DiskFault, DiskFull
+
+_TEMPORARY = ".new"
+
+
+class Disk:
+    """File operations on one machine; mutating ones raise DiskFull or DiskFault and leave the old state readable."""
+
+    def read(self, path: Path) -> bytes | None:
+        """Return a file's bytes, or None where there is no such file."""
+        try:
+            return path.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    def size(self, path: Path) -> int:
+        """Return a file's size in bytes; 0 where there is no such file."""
+        try:
+            return path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def names(self, folder: Path) -> list[str]:
+        """Return the names in a folder, sorted; none where there is no such folder."""
+        try:
+            return sorted(os.listdir(folder))  # noqa: PTH208 - names are wanted, not paths
+        except FileNotFoundError:
+            return []
+
+    def open(self, path: Path) -> int:
+        """Return a descriptor that reads a file."""
+        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+
+    def replace(self, path: Path, data: bytes) -> None:
+        """Put ``data`` in the place of a file, durably and in one step."""
+        temporary = path.with_name(path.name + _TEMPORARY)
+        try:
+            self.write(temporary, data)
+            self.sync(temporary)
+        except DiskFull:
+            self.remove(temporary)
+            raise
+        self.rename(temporary, path)
+        self.sync_folder(path.parent)
+
+    def make_folder(self, path: Path) -> None:
+        """Make a folder, and those above it, that only its owner reads."""
+        with _faults(path):
+            path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a whole file that only its owner reads; neither durable nor in one step."""
+        self._write(path, data, os.O_TRUNC)
+
+    def append(self, path: Path, data: bytes) -> None:
+        """Add bytes to a file's end; neither durable nor in one step."""
+        self._write(path, data, os.O_APPEND)
+
+    def sync(self, path: Path) -> None:
+        """Wait until a file's bytes would survive a cut of the power."""
+        with _faults(path):
+            _fsync(path, os.O_RDONLY)
+
+    def rename(self, old: Path, new: Path) -> None:
+        """Give a file its final name, in one step."""
+        with _faults(new):
+            old.replace(new)
+
+    def sync_folder(self, path: Path) -> None:
+        """Wait until a folder's names would survive a cut of the power."""
+        with _faults(path):
+            _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
+
+    def remove(self, path: Path) -> None:
+        """Remove a file where there is one."""
+        with _faults(path):
+            path.unlink(missing_ok=True)
+
+    def _write(self, path: Path, data: bytes, how: int) -> None:
+        with _faults(path):
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o600)
+            try:
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(descriptor, rest) :]
+            finally:
+                os.close(descriptor)
+
+
+def _fsync(path: Path, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _faults(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as fault:
+        if fault.errno in {errno.ENOSPC, errno.EDQUOT}:
+            raise DiskFull(
+                "the disk is full", where=str(path), to_do="Make room; the edge goes on by itself."
+            ) from None
+        raise DiskFault(f"the disk refuses: {fault.strerror}", where=str(path), to_do="Check the disk.") from fault

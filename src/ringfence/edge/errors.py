@@ -1,0 +1,39 @@
+"""What can go wrong at an edge, by what it does about it."""
+
+from ringfence.errors import BadInput, Conflict, EnvironmentFault, NotPermitted
+
+
+class BadAddress(BadInput):
+    """A text that is no address to serve on."""
+
+
+class NotEnrolled(BadInput):
+    """The folder holds no enrolled edge."""
+
+
+class AlreadyEnrolled(Conflict):
+    """The folder holds an enrolled edge already."""
+
+
+class FolderInUse(Conflict):
+    """Another agent runs on the folder."""
+
+
+class HubUnreachable(EnvironmentFault):
+    """No answer from the hub, or a connection that broke; tried again with back-off."""
+
+
+class HubRefused(NotPermitted):
+    """The hub answered no; ``kind`` is its fixed word for why (wire.messages.PROBLEM_KINDS)."""
+
+    def __init__(self, what: str, *, kind: str, where: str = "", to_do: str = "") -> None:
+        super().__init__(what, where=where, to_do=to_do)
+        self.kind = kind
+
+
+class DiskFull(EnvironmentFault):
+    """No room for what was to be written; the last good release stays in use."""
+
+
+class DiskFault(EnvironmentFault):
+    """The disk can't be written for another reason."""

@@ -1,0 +1,123 @@
+"""Telling phones to fetch their configuration again: SIP NOTIFY ``service-control`` over UDP, to the phone itself.
+
+The request goes to the address that the phone last fetched from, so that its Request-URI names the phone's own host, as
+its firmware wants (PHONES.md section 6c). It is retransmitted by RFC 3261's timer E, and a phone that never answers is
+reported; it still takes the new file at its next boot.
+"""
+
+import selectors
+import socket
+import time
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from ringfence.errors import PeerFault
+from ringfence.phones.notify import SipResponse, parse_message, service_control_request
+
+T1_S = 0.5
+T2_S = 4.0
+GIVE_UP_S = 16.0
+"""Half of RFC 3261's 64 * T1: a phone on the same wire answers in milliseconds or is not there."""
+_FINAL = 200
+_REFUSED = 300
+_LARGEST_DATAGRAM = 65_535
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadOrder:
+    """One phone to be told: its bare MAC address, and the host and UDP port on which it listens for SIP."""
+
+    owner: str
+    host: str
+    port: int
+
+
+class Answer(Enum):
+    """How a phone took its order."""
+
+    ACCEPTED = auto()
+    REFUSED = auto()
+    SILENT = auto()
+
+
+@dataclass(slots=True)
+class _Waiting:
+    order: ReloadOrder
+    request: bytes
+    interval_s: float
+    next_send: float
+
+
+def reload_phones(orders: Sequence[ReloadOrder], *, give_up_s: float = GIVE_UP_S) -> dict[ReloadOrder, Answer]:
+    """Tell every phone of ``orders`` at once, and return how each answered; blocks until all did or time is up."""
+    answers: dict[ReloadOrder, Answer] = {}
+    for family in (socket.AF_INET, socket.AF_INET6):
+        of_family = [order for order in orders if (":" in order.host) == (family == socket.AF_INET6)]
+        if of_family:
+            answers |= _reload(family, of_family, give_up_s)
+    return answers
+
+
+def _reload(family: socket.AddressFamily, orders: Sequence[ReloadOrder], give_up_s: float) -> dict[ReloadOrder, Answer]:
+    begun = time.monotonic()
+    answers: dict[ReloadOrder, Answer] = {}
+    with socket.socket(family, socket.SOCK_DGRAM) as transport, selectors.DefaultSelector() as selector:
+        transport.bind(("", 0))
+        transport.setblocking(False)
+        selector.register(transport, selectors.EVENT_READ)
+        waiting = {}
+        for order in orders:
+            call_id = uuid.uuid4().hex
+            waiting[call_id] = _Waiting(order, _request(transport, order, call_id), T1_S, begun)
+        while waiting and (now := time.monotonic()) < begun + give_up_s:
+            for item in waiting.values():
+                if item.next_send <= now:
+                    _send(transport, item)
+                    item.next_send = now + item.interval_s
+                    item.interval_s = min(2 * item.interval_s, T2_S)
+            soonest = min(item.next_send for item in waiting.values())
+            if selector.select(max(0.0, min(soonest, begun + give_up_s) - now)):
+                _receive(transport, waiting, answers)
+    return answers | {item.order: Answer.SILENT for item in waiting.values()}
+
+
+def _request(transport: socket.socket, order: ReloadOrder, call_id: str) -> bytes:
+    """Build the NOTIFY, naming the address of ours that faces the phone."""
+    with socket.socket(transport.family, socket.SOCK_DGRAM) as probe:
+        probe.connect((order.host, order.port))
+        local_host = probe.getsockname()[0]
+    return service_control_request(
+        action="restart",
+        target_host=order.host,
+        target_port=order.port,
+        local_host=local_host,
+        local_port=transport.getsockname()[1],
+        device_name=f"SEP{order.owner}",
+        branch=uuid.uuid4().hex,
+        tag=uuid.uuid4().hex[:16],
+        call_id=call_id,
+    )
+
+
+def _send(transport: socket.socket, item: _Waiting) -> None:
+    try:
+        transport.sendto(item.request, (item.order.host, item.order.port))
+    except OSError:
+        return  # unreachable for now, or no buffer: the timer sends again
+
+
+def _receive(transport: socket.socket, waiting: dict[str, _Waiting], answers: dict[ReloadOrder, Answer]) -> None:
+    try:
+        data, source = transport.recvfrom(_LARGEST_DATAGRAM)
+        message = parse_message(data)
+    except (OSError, PeerFault):
+        return
+    if not isinstance(message, SipResponse) or message.status < _FINAL:
+        return
+    item = waiting.get(message.call_id)
+    if item is None or source[0] != item.order.host:
+        return
+    del waiting[message.call_id]
+    answers[item.order] = Answer.ACCEPTED if message.status < _REFUSED else Answer.REFUSED

@@ -1,0 +1,232 @@
+"""From a trusted release to what phones get: offers to the worker, and what the worker's events mean."""
+
+import json
+import os
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
+from typing import assert_never
+
+from ringfence.content.release import Release, Target, TargetKind
+from ringfence.edge.cache import Cache
+from ringfence.edge.folder import EdgeFolder
+from ringfence.edge.journal import Journal
+from ringfence.edge.reloading import Answer, ReloadOrder, reload_phones
+from ringfence.edge.status import SeenPhone
+from ringfence.errors import EnvironmentFault
+from ringfence.phones.mac import Mac
+from ringfence.server.catalogue import Offer
+from ringfence.server.events import (
+    CatalogueActive,
+    RequestRefused,
+    TransferFailed,
+    TransferFinished,
+    WorkerDied,
+    WorkerEvent,
+    WorkerStarted,
+)
+from ringfence.server.supervisor import WorkerSupervisor
+
+Log = Callable[[str, str], None]
+"""Takes a level ("info", "warning") and a sentence."""
+
+
+class SeenPhones:
+    """Which phones this edge has served, and from where; kept over restarts so that they can be told to reload."""
+
+    def __init__(self, folder: EdgeFolder) -> None:
+        self._folder = folder
+        self._guard = threading.Lock()
+        self._changed = False
+        try:
+            kept = [SeenPhone(**phone) for phone in json.loads(folder.disk.read(folder.phones_file) or b"[]")]
+        except (ValueError, TypeError):
+            kept = []  # a hint only: the next boot fills it again
+        self._phones = {phone.mac: phone for phone in kept}
+
+    def note(self, owner: str, host: str, at: float, name: str, release: int) -> None:
+        """Remember that a phone took its configuration."""
+        mac = str(Mac.parse(owner))
+        with self._guard:
+            self._phones[mac] = SeenPhone(mac, host, at, name, release)
+            self._changed = True
+
+    def host_of(self, owner: str) -> str | None:
+        """Return the address from which a phone last took its configuration."""
+        with self._guard:
+            phone = self._phones.get(str(Mac.parse(owner)))
+            return phone.host if phone else None
+
+    def all(self) -> list[SeenPhone]:
+        """Return every phone seen, newest first."""
+        with self._guard:
+            return sorted(self._phones.values(), key=lambda phone: -phone.last_seen)
+
+    def save(self) -> None:
+        """Write what changed; without room on the disk it stays in memory."""
+        with self._guard:
+            if not self._changed:
+                return
+            data = json.dumps([asdict(phone) for phone in self._phones.values()]).encode()
+            self._changed = False
+        try:
+            self._folder.disk.replace(self._folder.phones_file, data)
+        except EnvironmentFault:
+            self._changed = True
+
+
+class Serving:
+    """The worker of one edge, what it serves, and what phones did there."""
+
+    def __init__(
+        self, *, listen: list[tuple[str, int]], site: str, cache: Cache, journal: Journal, phones: SeenPhones, log: Log
+    ) -> None:
+        self._cache = cache
+        self._journal = journal
+        self._log = log
+        self.phones = phones
+        self.release: Release | None = None
+        self.release_since = 0.0
+        self._active: dict[str, Target] = {}
+        self._supervisor = WorkerSupervisor(listen=listen, site=site, on_event=self._on_event)
+
+    @property
+    def addresses(self) -> list[str]:
+        """Where phones are served, as ``host:port``."""
+        return [f"{host}:{port}" for host, port in self._supervisor.addresses]
+
+    @property
+    def worker_pid(self) -> int:
+        """The worker's process, 0 while there is none."""
+        return self._supervisor.worker_pid or 0
+
+    def start(self) -> None:
+        """Start the worker; it serves nothing until the first ``show``."""
+        self._supervisor.start()
+
+    def stop(self) -> None:
+        """Stop the worker and keep what is known of phones."""
+        self._supervisor.stop()
+        self.phones.save()
+
+    def show(self, release: Release) -> None:
+        """Serve a release from the next request on; blobs that are not here are left out."""
+        offers: list[Offer] = []
+        try:
+            for target in release.targets:
+                if self._cache.holds(target):
+                    descriptor = self._cache.open(target)
+                    offers.append(Offer(target.name, descriptor, target.length, target.kind, target.owner))
+            self._supervisor.offer(release.number, offers)
+        finally:
+            for offer in offers:
+                os.close(offer.fd)
+        previous, self.release, self.release_since = self.release, release, time.time()
+        if previous is not None and previous.number != release.number:
+            self._journal.add(
+                time.time(),
+                "release-served",
+                f"Release {release.number} is served, {len(offers)} files; before it was {previous.number}.",
+                release=release.number,
+            )
+            self._reload_changed(previous, release)
+        elif previous is None:
+            self._journal.add(
+                time.time(),
+                "release-served",
+                f"Release {release.number} is served, {len(offers)} files.",
+                release=release.number,
+            )
+
+    def hide_all(self) -> None:
+        """Serve nothing any more."""
+        self._supervisor.offer(0, [])
+        self.release = None
+
+    def _reload_changed(self, previous: Release, release: Release) -> None:
+        orders = list(self._orders(previous, release))
+        if orders:
+            threading.Thread(target=self._reload, args=(orders, release.number), daemon=True, name="reload").start()
+
+    def _orders(self, previous: Release, release: Release) -> Iterable[ReloadOrder]:
+        """Yield an order for each known phone whose own configuration changed, to the port that it listens on now."""
+        before = {target.name: target for target in previous.targets}
+        for target in release.targets:
+            old = before.get(target.name)
+            if target.owner is None or target.kind is not TargetKind.CONFIGURATION or old is None:
+                continue
+            way, host = old.reload, self.phones.host_of(target.owner)
+            if old.digest != target.digest and target.reload is not None and way is not None and host is not None:
+                yield ReloadOrder(target.owner, host, way.port)
+
+    def _reload(self, orders: list[ReloadOrder], release: int) -> None:
+        for order, answer in reload_phones(orders).items():
+            mac = Mac.parse(order.owner)
+            match answer:
+                case Answer.ACCEPTED:
+                    kind, sentence = (
+                        "phone-reloaded",
+                        f"Phone {mac} at {order.host} accepted to load release {release}.",
+                    )
+                case Answer.REFUSED:
+                    kind = "phone-not-reloaded"
+                    sentence = (
+                        f"Phone {mac} at {order.host} refused to reload; it takes release {release} at its next boot."
+                    )
+                case Answer.SILENT:
+                    kind = "phone-not-reloaded"
+                    sentence = (
+                        f"Phone {mac} did not answer at {order.host}:{order.port}; "
+                        f"it takes release {release} at its next boot."
+                    )
+                case _ as never:
+                    assert_never(never)
+            self._log("info", sentence)
+            self._journal.add(time.time(), kind, sentence, owner=order.owner, peer=order.host, release=release)
+
+    def _on_event(self, event: WorkerEvent) -> None:
+        match event:
+            case TransferFinished():
+                self._on_finished(event)
+            case TransferFailed():
+                sentence = f"{event.name} did not reach {event.peer_host}: {event.reason}."
+                self._log("warning", sentence)
+                self._journal.add(
+                    event.at,
+                    "transfer-failed",
+                    sentence,
+                    name=event.name,
+                    owner=event.owner or "",
+                    peer=event.peer_host,
+                )
+            case RequestRefused():
+                self._log("warning", event.reason)
+                self._journal.add(event.at, "file-refused", event.reason, name=event.name, peer=event.peer_host)
+            case WorkerStarted():
+                self._log("info", f"Worker {event.pid} serves {', '.join(self.addresses)}.")
+            case WorkerDied():
+                sentence = f"Worker {event.pid} died ({event.how}); another takes its place."
+                self._log("warning", sentence)
+                self._journal.add(event.at, "worker-died", sentence)
+            case CatalogueActive():
+                self._log("info", f"Release {event.release} is served: {event.files} files.")
+            case _ as never:
+                assert_never(never)
+
+    def _on_finished(self, event: TransferFinished) -> None:
+        sentence = f"{event.peer_host} took {event.name}, {event.size_bytes} bytes in {event.duration_s:.3f} s."
+        self._log("info", sentence)
+        if event.owner is not None:
+            self.phones.note(event.owner, event.peer_host, event.at, event.name, event.release)
+        self._journal.add(
+            event.at,
+            "file-served",
+            sentence,
+            name=event.name,
+            owner=event.owner or "",
+            peer=event.peer_host,
+            release=event.release,
+            size_bytes=event.size_bytes,
+            duration_s=event.duration_s,
+        )
