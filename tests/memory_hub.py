@@ -1,0 +1,92 @@
+"""The hub as an edge sees it, in memory: the HubClient port over a signed repository, with faults to order."""
+
+import queue
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ringfence.content.digests import Digest
+from ringfence.edge.errors import HubRefused, HubUnreachable
+from ringfence.edge.hub_client import BlobPart
+from ringfence.wire.messages import (
+    Event,
+    Greeting,
+    RenewRequest,
+    RenewResponse,
+    Report,
+    ReportAcknowledgement,
+    ReportBatch,
+)
+from signed_repository import NOW, Repository
+
+CHUNK = 7
+
+
+@dataclass
+class MemoryHub:
+    """Answers like a hub; ``cut_after`` bytes of blobs the line goes dead, ``asked`` tells what was asked for."""
+
+    repository: Repository
+    now: Callable[[], float] = lambda: NOW
+    cut_after: int | None = None
+    away: bool = False
+    revoked: bool = False
+    asked: list[str] = field(default_factory=list)
+    stored: dict[int, Report] = field(default_factory=dict)
+    lose_acknowledgements: int = 0
+    hints: queue.Queue[Event | None] = field(default_factory=queue.Queue)
+    renewals: list[RenewRequest] = field(default_factory=list)
+    renewed: str = ""
+
+    def greeting(self) -> Greeting:
+        self._answer("greeting")
+        return Greeting("e1", self.repository.site, "Anna", "0.1.0", self.now(), 0)
+
+    def metadata(self, name: str, largest_bytes: int) -> bytes | None:
+        self._answer(name)
+        data = self.repository.files.get(name)
+        return data if data is None else data[: largest_bytes + 1]
+
+    def blob(self, digest: Digest, offset: int) -> BlobPart:
+        self._answer(f"{digest[:8]}@{offset}")
+        return BlobPart(offset, self._chunks(self.repository.blobs[digest][offset:]))
+
+    def events(self) -> Iterator[Event]:
+        self._answer("events")
+        yield Event("greeting", self.now())
+        while (event := self.hints.get()) is not None:
+            yield event
+        raise HubUnreachable("the stream ended")
+
+    def report(self, batch: ReportBatch) -> ReportAcknowledgement:
+        self._answer("report")
+        for report in batch.reports:
+            known = self.stored.setdefault(report.seq, report)
+            assert known == report, "one number was given to two reports"
+        if self.lose_acknowledgements:
+            self.lose_acknowledgements -= 1
+            raise HubUnreachable("the acknowledgement was lost")
+        return ReportAcknowledgement(max(self.stored))
+
+    def renew(self, request: RenewRequest) -> RenewResponse:
+        self._answer("renew")
+        self.renewals.append(request)
+        return RenewResponse(self.renewed)
+
+    def close(self) -> None:
+        self.hints.put(None)
+
+    def _answer(self, what: str) -> None:
+        if self.away:
+            raise HubUnreachable("the hub is away")
+        if self.revoked:
+            raise HubRefused("this edge was revoked", kind="edge-revoked")
+        self.asked.append(what)
+
+    def _chunks(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), CHUNK):
+            chunk = data[start : start + CHUNK]
+            if self.cut_after is not None:
+                if self.cut_after < len(chunk):
+                    raise HubUnreachable("the line went dead")
+                self.cut_after -= len(chunk)
+            yield chunk
