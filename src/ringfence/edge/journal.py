@@ -51,10 +51,13 @@ class Journal:
             if len(self._waiting) >= MOST_WAITING:
                 self._dropped += 1
                 return
-            if self._dropped:
-                count, self._dropped = self._dropped, 0
-                self._append(Report(self._next, at, "reports-dropped", f"{count} reports were dropped: no room"))
-            self._append(Report(self._next, at, kind, sentence, **parts))  # type: ignore[arg-type]  # the parts are Report's
+            if self._dropped and self._append(
+                Report(self._next, at, "reports-dropped", f"{self._dropped} reports were dropped: no room")
+            ):
+                self._dropped = 0
+            report = Report(self._next, at, kind, sentence, **parts)  # type: ignore[arg-type]  # the parts are Report's
+            if not self._append(report):
+                self._dropped += 1
             self._condition.notify_all()
 
     def next_batch(self, timeout_s: float) -> tuple[Report, ...]:
@@ -83,15 +86,15 @@ class Journal:
         with self._condition:
             self._condition.notify_all()
 
-    def _append(self, report: Report) -> None:
+    def _append(self, report: Report) -> bool:
         try:
             self._disk.append(self._file, _lines([report]))
         except EnvironmentFault:
-            self._dropped += 1
-            return
+            return False
         self._unsynced = True
         self._waiting.append(report)
         self._next += 1
+        return True
 
     def _read(self) -> tuple[list[Report], bool]:
         """Return the reports that wait, and whether the file is whole: a cut of the power may tear its last line."""
