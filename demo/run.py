@@ -1,0 +1,161 @@
+"""``make demo``: an edit at the hub reaches a phone through an enrolled edge, on loopback, told as a story.
+
+Every step is a real command or a real packet; a step whose result is not what it says ends the story with status 1.
+"""
+
+import shutil
+import socket
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ringfence.server.client import fetch
+
+from ringfence.server.errors import FileRefused
+from stack import Stack, StoryBroken, free_port, running_stack, wait_for
+
+FOLDER = Path(__file__).parent / ".run"
+SITE = "home-office-anna"
+ANNAS_9971 = "00:1B:54:C2:9A:10"
+ANNAS_8941 = "00:1B:54:C2:9A:11"
+WAREHOUSE_PHONE = "00:1B:54:C2:9A:20"
+
+
+class Story:
+    """Prints each step with the time that it took."""
+
+    def __init__(self) -> None:
+        self._begun = time.monotonic()
+
+    @contextmanager
+    def step(self, text: str) -> Iterator[None]:
+        """Tell one step; the time is the time of the block."""
+        begun = time.monotonic()
+        yield
+        print(f"{time.monotonic() - self._begun:6.2f} s  {text}  ({time.monotonic() - begun:.2f} s)", flush=True)
+
+    def note(self, text: str) -> None:
+        """Tell what a step showed."""
+        for line in text.splitlines():
+            print(f"            {line}", flush=True)
+
+
+def must(holds: bool, what: str) -> None:
+    """Break the story where a step's result is not what it says."""
+    if not holds:
+        raise StoryBroken(what)
+
+
+def set_up(story: Story, stack: Stack) -> None:
+    """Tell how a hub, a site with two phones, and an edge come to be."""
+    with story.step("A hub is made and started; its first API token logs the command line in."):
+        stack.make_hub()
+    with story.step("Site “Home office Anna” gets a Cisco 9971 and an 8941; a warehouse elsewhere gets one too."):
+        stack.run("set", "organisation", "sip_server=sip.example.org", "time_zone=Europe/Berlin")
+        for name, mac, family, label in (
+            ("Home office Anna", ANNAS_9971, "cisco-9971", "Anna"),
+            ("Home office Anna", ANNAS_8941, "cisco-8941", "Kitchen"),
+            ("Warehouse", WAREHOUSE_PHONE, "cisco-9971", "Gate"),
+        ):
+            site = name.lower().replace(" ", "-")
+            if site not in {row["id"] for row in stack.ask("site", "list")}:
+                stack.run("site", "add", name)
+            stack.run("phone", "add", mac, "--site", site, "--family", family, "--description", label)
+            user = str(200 + int(mac[-2:], 16))
+            stack.run("line", "set", mac, "1", "--name", user, "--label", label, "--display-name", label)
+            stack.run("set", "phone", mac, f"sip_listen_port={free_port(socket.SOCK_DGRAM)}")
+    with story.step("The first publish renders, checks and signs a release for each site."):
+        published = stack.ask("publish", "--comment", "first")
+        must({row["release"] for row in published["sites"]} == {1}, f"not release 1 for each site: {published}")
+        must(len(published["sites"]) == 2, f"not two sites: {published}")  # noqa: PLR2004 - Anna's and the warehouse
+    with story.step("An edge joins Anna's site with a one-time token, and takes the release."):
+        stack.enrol_edge(SITE)
+        stack.start_edge()
+        wait_for("release 1 at the edge", lambda: stack.edge_status().get("release") == 1)
+
+
+def tell(story: Story, stack: Stack) -> None:
+    """Tell the main job."""
+    set_up(story, stack)
+    with story.step("Both phones boot over TFTP and take their configuration."):
+        phone, other = stack.phone(ANNAS_9971, "cisco-9971"), stack.phone(ANNAS_8941, "cisco-8941")
+        labels = [device.wait_for("holds")["lines"][0]["label"] for device in (phone, other)]
+        must(labels == ["Anna", "Kitchen"], f"the phones show {labels}")
+    story.note(f"they show: {', '.join(labels)}")
+    with story.step("The operator changes Anna's line label; a dry run shows the difference."):
+        stack.run("line", "set", ANNAS_9971, "1", "--label", "Anna B.")
+        planned = stack.ask("publish", "--dry-run")
+        (site,) = planned["sites"]
+        (file,) = site["files"]
+        must(file["name"] == "SEP001B54C29A10.cnf.xml", f"another file changes: {file['name']}")
+        changed = [line for line in file["diff"].splitlines() if line[:1] in "+-" and "abel" in line]
+        must(bool(changed), f"the difference does not show the label: {file['diff']}")
+    story.note("\n".join(changed))
+    begun = time.monotonic()
+    with story.step("Publish: the edge has it, tells the phone by SIP NOTIFY, and the phone boots again."):
+        stack.ask("publish", "--comment", "Anna married")
+        phone.wait_for("notified")
+        held = phone.wait_for("holds")
+        must(held["lines"][0]["label"] == "Anna B.", f"the phone shows {held}")
+    story.note(f"the phone shows “Anna B.” {time.monotonic() - begun:.2f} s after the operator pressed Enter")
+    with story.step("The hub hears from the edge what the phones did."):
+        wait_for(
+            "the report of the reload",
+            lambda: any(row["kind"] == "phone-reloaded" for row in stack.ask("report", "list", "--site", SITE)),
+        )
+    with story.step("The hub is stopped."):
+        stack.stop(stack.hub)
+    with story.step("A phone boots all the same, from the edge."):
+        again = stack.phone(ANNAS_8941, "cisco-8941", "--once")
+        must(again.wait_for("holds")["lines"][0]["label"] == "Kitchen", "the phone holds something else")
+        must(again.process.wait(10) == 0, "the phone ended with an error")
+    with story.step("A stranger asks the edge for the warehouse phone's file, and is refused."):
+        wanted = "SEP001B54C29A20.cnf.xml"
+        try:
+            fetch(stack.tftp, wanted)
+        except FileRefused as refused:
+            answer = str(refused)
+        else:
+            raise StoryBroken("the stranger got the file")
+        reason = wait_for("the reason in the edge's log", lambda: _line_with(stack.edge_log(), wanted))
+        must("Home office Anna" in reason, f"the log gives no reason: {reason}")
+    story.note(f"on the wire: {answer}")
+    story.note(f"in the log:  {reason}")
+
+
+def _line_with(log: str, name: str) -> str | None:
+    lines = [line for line in log.splitlines() if name in line and "efused" in line]
+    return lines[-1] if lines else None
+
+
+def main() -> int:
+    """Tell the story; with --keep leave everything running until Ctrl-C."""
+    keep = "--keep" in sys.argv[1:]
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    with running_stack(FOLDER) as stack:
+        try:
+            tell(Story(), stack)
+        except StoryBroken as broken:
+            print(f"The story broke: {broken}\nThe logs are in {FOLDER}.", file=sys.stderr)
+            return 1
+        print("Every step did what it says.")
+        if keep:
+            stack.start_hub()
+            print("\nStill running, until Ctrl-C:")
+            print(f"  hub (API, /docs)  {stack.people_url}")
+            print(f"  API token         {stack.token}")
+            print(f"  edge, TFTP        {stack.tftp[0]}:{stack.tftp[1]}")
+            print(f"  its status        ringfence edge status --folder {stack.edge_folder}")
+            print(f"  command line      export XDG_CONFIG_HOME={stack.environment['XDG_CONFIG_HOME']}")
+            try:
+                while True:
+                    time.sleep(3600)
+            except KeyboardInterrupt:
+                print("\nStopping.")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
