@@ -147,14 +147,30 @@ class Stack:
         token = self.ask("site", "token", site)["token"]
         self.run("edge", "enrol", "-", "--folder", str(self.edge_folder), stdin=token)
 
+    def launch_edge(self) -> subprocess.Popen[str]:
+        """Start the edge's process, and wait for nothing."""
+        listen = f"127.0.0.1:{self.tftp_port}"
+        return self._start("edge.log", "edge", "run", "--folder", str(self.edge_folder), "--listen", listen)
+
     def start_edge(self) -> None:
         """Start the edge and wait until it serves."""
         log = self.folder / "edge.log"
         seen = log.stat().st_size if log.exists() else 0
-        listen = f"127.0.0.1:{self.tftp_port}"
-        self.edge = self._start("edge.log", "edge", "run", "--folder", str(self.edge_folder), "--listen", listen)
-        edge = self.edge
+        edge = self.edge = self.launch_edge()
         wait_for("the edge", lambda: self._alive(edge, "edge.log") and "serving phones on" in log.read_text()[seen:])
+
+    def make_site(self, name: str, mac: str, family: str) -> None:
+        """Make a hub, a site with one phone, its first release, and an edge that serves it."""
+        self.make_hub()
+        site = self.ask("site", "add", name)["id"]
+        self.run("set", "organisation", "sip_server=sip.example.org")
+        self.run("phone", "add", mac, "--site", site, "--family", family)
+        self.run("line", "set", mac, "1", "--name", "201", "--label", name)
+        self.run("set", "phone", mac, f"sip_listen_port={free_port(socket.SOCK_DGRAM)}")
+        self.ask("publish")
+        self.enrol_edge(site)
+        self.start_edge()
+        wait_for("the first release", lambda: self.edge_status().get("release"))
 
     def phone(self, mac: str, family: str, *options: str) -> Phone:
         """Plug in a virtual phone."""

@@ -19,6 +19,7 @@ from ringfence.phones.mac import Mac
 from ringfence.server.catalogue import Offer
 from ringfence.server.events import (
     CatalogueActive,
+    EventsDropped,
     RequestRefused,
     TransferFailed,
     TransferFinished,
@@ -209,6 +210,8 @@ class Serving:
                 sentence = f"Worker {event.pid} died ({event.how}); another takes its place."
                 self._log("warning", sentence)
                 self._journal.add(event.at, "worker-died", sentence)
+            case EventsDropped():
+                self._log("warning", f"{event.count} events of the worker were not told: too many at once.")
             case CatalogueActive():
                 self._log("info", f"Release {event.release} is served: {event.files} files.")
             case _ as never:

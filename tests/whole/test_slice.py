@@ -1,0 +1,175 @@
+"""Hub, edge and phones as real processes: the main job, and the errors that people meet on the way."""
+
+import os
+import shutil
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from ringfence.server.client import fetch
+
+from ringfence.identity.tokens import EnrolmentToken
+from ringfence.secret import Secret
+from ringfence.server.errors import FileRefused
+from stack import Stack, running_stack, wait_for
+
+pytestmark = pytest.mark.slow
+MAC, NAME = "00:1B:54:C2:9A:10", "SEP001B54C29A10.cnf.xml"
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    with running_stack(tmp_path_factory.mktemp("whole")) as made:
+        made.make_site("Anna", MAC, "cisco-9971")
+        yield made
+
+
+def label_served(stack: Stack) -> str:
+    text = fetch(stack.tftp, NAME).decode()
+    return text.split("<featureLabel>")[1].split("</featureLabel>")[0]
+
+
+def publish_label(stack: Stack, label: str) -> int:
+    stack.run("line", "set", MAC, "1", "--label", label)
+    (site,) = stack.ask("publish")["sites"]
+    return int(site["release"])
+
+
+def test_an_edit_reaches_the_phone_and_the_hub_hears_of_it(stack: Stack) -> None:
+    phone = stack.phone(MAC, "cisco-9971")
+    assert phone.wait_for("holds")["lines"][0]["label"] == "Anna"
+    release = publish_label(stack, "Anna B.")
+    phone.wait_for("notified")
+    assert phone.wait_for("holds")["lines"][0]["label"] == "Anna B."
+    kinds = wait_for(
+        "the reports",
+        lambda: (found := {row["kind"] for row in stack.ask("report", "list")}) >= {"phone-reloaded"} and found,
+    )
+    assert {"file-served", "release-served", "phone-reloaded", "agent-started"} <= kinds
+    words = stack.run("edge", "status", "--folder", str(stack.edge_folder))
+    assert f"Serving release {release}" in words
+    assert "Connected to the hub since" in words
+    assert MAC in words
+    stack.stop(phone.process)
+
+
+def test_a_rollback_is_a_new_release_with_the_old_content(stack: Stack) -> None:
+    before = stack.ask("release", "list", "anna")[0]["number"]
+    old = label_served(stack)
+    publish_label(stack, "Mistake")
+    wait_for("the mistake", lambda: label_served(stack) == "Mistake")
+    made = stack.ask("release", "rollback", "anna", str(before))
+    assert made["number"] == before + 2
+    wait_for("the old label", lambda: label_served(stack) == old)
+    assert "-" in stack.run("release", "diff", "anna", str(made["number"]))
+
+
+def test_a_strangers_request_is_refused_with_its_reason_in_the_log(stack: Stack) -> None:
+    with pytest.raises(FileRefused) as refused:
+        fetch(stack.tftp, "SEP0011223344AA.cnf.xml")
+    assert refused.value.code == 1
+    line = wait_for("the reason", lambda: next((x for x in stack.edge_log().splitlines() if "0011223344AA" in x), None))
+    assert "Refused" in line
+    assert "Anna" in line
+
+
+def test_a_worker_that_is_killed_is_replaced_within_a_second(stack: Stack) -> None:
+    pid = wait_for("the worker", lambda: stack.edge_status().get("worker_pid"))
+    os.kill(pid, signal.SIGKILL)
+    wait_for("another worker", lambda: _answers(stack), patience_s=3)
+    assert wait_for("its pid", lambda: stack.edge_status().get("worker_pid") not in {pid, 0, None})
+    wait_for("the report", lambda: "worker-died" in {row["kind"] for row in stack.ask("report", "list")})
+
+
+def _answers(stack: Stack) -> bool:
+    try:
+        return bool(fetch(stack.tftp, NAME, timeout_s=0.2, retries=0))
+    except Exception:  # noqa: BLE001 - whatever it is, it does not answer yet
+        return False
+
+
+def test_an_edge_started_twice_on_one_folder_says_who_has_it(stack: Stack) -> None:
+    said = stack.run("edge", "run", "--folder", str(stack.edge_folder), "--listen", "127.0.0.1:0", status=5)
+    assert "another edge runs on this folder, as process" in said
+    assert "Traceback" not in said
+
+
+def test_a_port_in_use_names_address_and_port(stack: Stack, tmp_path: Path) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as holder:
+        holder.bind(("127.0.0.1", 0))
+        port = holder.getsockname()[1]
+        folder = tmp_path / "copy"
+        shutil.copytree(stack.edge_folder, folder)
+        said = stack.run("edge", "run", "--folder", str(folder), "--listen", f"127.0.0.1:{port}", status=7)
+    assert "127.0.0.1" in said
+    assert str(port) in said
+    assert "Traceback" not in said
+
+
+def test_tokens_that_can_not_be_used_each_say_why(stack: Stack, tmp_path: Path) -> None:
+    def enrol(token: str, status: int, name: str = "new") -> str:
+        said = stack.run("edge", "enrol", "-", "--folder", str(tmp_path / name), stdin=token, status=status)
+        assert "Traceback" not in said
+        return said
+
+    assert "not an enrolment token" in enrol("hello", 3)
+    good = stack.ask("site", "token", "anna")["token"]
+    assert "cut short or mistyped" in enrol(good[:-6], 3)
+    token = EnrolmentToken.from_text(good)
+    forged = EnrolmentToken(token.hub_url, token.authority_fingerprint, Secret("x" * 43), token.expires_at, "Anna")
+    assert "token" in enrol(forged.to_text(), 6)
+    elsewhere = EnrolmentToken(token.hub_url, "ab" * 32, token.secret, token.expires_at, "Anna")
+    assert "not the hub that made this token" in enrol(elsewhere.to_text(), 6)
+    nobody = EnrolmentToken("https://127.0.0.1:9", token.authority_fingerprint, token.secret, token.expires_at, "Anna")
+    assert "can't be reached" in enrol(nobody.to_text(), 7)
+    enrol(good, 0)
+    assert "used" in enrol(good, 6, "second")
+    assert "enrolled already" in enrol(good, 5)
+
+
+def test_input_that_can_not_be_used_says_what_and_what_to_do(stack: Stack) -> None:
+    assert "exists" in stack.run(
+        "phone", "add", MAC.replace(":", ""), "--site", "anna", "--family", "cisco-9971", status=5
+    )
+    assert "sip_server" in stack.run("set", "organisation", "sip_servr=x", status=3)
+    assert "65535" in stack.run("set", "phone", MAC, "sip_listen_port=99999", status=3)
+    assert "ringfence login" in Stack(stack.folder / "nobody").run("site", "list", status=3)
+    assert "notamac" in stack.run("phone", "show", "notamac", status=3)
+    assert "nowhere" in stack.run("site", "show", "nowhere", status=4)
+
+
+def test_the_edge_serves_over_a_restart_without_the_hub_and_goes_on_when_it_is_back(stack: Stack) -> None:
+    label = label_served(stack)
+    stack.stop(stack.hub)
+    stack.stop(stack.edge)
+    stack.start_edge()
+    assert label_served(stack) == label
+    assert "Not connected" in stack.run("edge", "status", "--folder", str(stack.edge_folder))
+    stack.start_hub()
+    publish_label(stack, "Back again")
+    wait_for("the edit made after the hub came back", lambda: label_served(stack) == "Back again", patience_s=30)
+
+
+def test_a_revoked_edge_is_wiped_when_asked(stack: Stack) -> None:
+    edge = stack.ask("edge", "list")[0]["id"]
+    for row in stack.ask("edge", "list"):
+        if row["connected"]:
+            edge = row["id"]
+    stack.run("edge", "revoke", edge, "--wipe")
+    assert stack.edge is not None
+    stack.edge.wait(15)
+    assert not (stack.edge_folder / "identity" / "key.pem").exists()
+    assert list((stack.edge_folder / "cache" / "blobs").iterdir()) == []
+    assert "no enrolled edge" in stack.run("edge", "status", "--folder", str(stack.edge_folder), status=3)
+
+
+def test_nothing_secret_was_logged(stack: Stack) -> None:
+    password = stack.run("line", "password", MAC, "1").strip()
+    assert len(password) == 24
+    assert password.isalnum()
+    for log in stack.folder.glob("*.log"):
+        text = log.read_text()
+        assert password not in text
+        assert stack.token not in text
