@@ -1,0 +1,56 @@
+"""``ringfence hub``: make a hub here, and run it."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ringfence.cli import output
+
+app = typer.Typer(help="The hub: the centre that keeps sites, phones and settings.", no_args_is_help=True)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The hub's data folder.")]
+
+
+@app.command()
+def init(
+    folder: Folder,
+    address: Annotated[str, typer.Option(help="The host name or IP address that edges and people reach the hub by.")],
+    name: Annotated[str, typer.Option(help="For people.")] = "Ringfence hub",
+    listen: Annotated[
+        str | None, typer.Option(help="The address to listen on. By default all; only loopback for a loopback address.")
+    ] = None,
+    people_port: Annotated[int, typer.Option(help="For people and the command line; 0 takes a free one.")] = 8443,
+    device_port: Annotated[int, typer.Option(help="For edges; 0 takes a free one.")] = 8444,
+) -> None:
+    """Make a new hub: keys, certificates, database, and the first API token, which is shown once.
+
+    Example: ringfence hub init /var/lib/ringfence/hub --address hub.example.org
+    """
+    from ringfence.hub.config import default_listen, make_config  # noqa: PLC0415 - loads the hub's libraries
+    from ringfence.hub.init import init as init_hub  # noqa: PLC0415 - as above
+
+    config = make_config(
+        name=name,
+        address=address,
+        listen=listen or default_listen(address),
+        people_port=people_port,
+        device_port=device_port,
+    )
+    token = init_hub(folder, config)
+    output.say(f"Made a hub in {folder}. Its first API token, shown this once:\n\n  {token.reveal()}\n")
+    output.say(f"Start it:  ringfence hub run {folder}")
+    port = people_port or "PORT"  # a free port is known when the hub runs, and its first line says it
+    output.say(f"Log in:    ringfence login https://{address}:{port} --ca {folder / 'authority.pem'}")
+
+
+@app.command()
+def run(folder: Folder) -> None:
+    """Run the hub in the foreground, until stopped. It logs JSON lines to standard error.
+
+    Example: ringfence hub run /var/lib/ringfence/hub
+    """
+    from ringfence.hub.data_folder import DataFolder  # noqa: PLC0415 - loads the hub's libraries
+    from ringfence.hub.run import run as run_hub  # noqa: PLC0415 - as above
+
+    run_hub(DataFolder(folder))

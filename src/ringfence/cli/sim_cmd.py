@@ -1,0 +1,111 @@
+"""``ringfence sim``: virtual phones, for trying a site and for tests."""
+
+import json
+import signal
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ringfence.cli import output
+from ringfence.cli.errors import BadArgument
+from ringfence.errors import EnvironmentFault
+from ringfence.phones.mac import Mac
+from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
+
+if TYPE_CHECKING:
+    from ringfence.sim.steps import Step
+
+app = typer.Typer(help="Virtual phones, to try a site without hardware.", no_args_is_help=True)
+
+TFTP_PORT = 69
+_HIGHEST_PORT = 65535
+_EXAMPLES = "blksize=1428, tsize, timeout=2"
+
+
+@app.callback()
+def _group() -> None:
+    """Keep ``phone`` a command of its own name, though it is the only one."""
+
+
+@app.command()
+def phone(
+    family: Annotated[str, typer.Option(help="cisco-8941 or cisco-9971.")],
+    mac: Annotated[str, typer.Option(help="The phone's MAC address, in any notation.")],
+    server: Annotated[str, typer.Option(help="The TFTP server, HOST or HOST:PORT.")],
+    source: Annotated[str | None, typer.Option(help="The address to ask from and to listen on.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to ask for: {_EXAMPLES}.")] = None,
+    retry: Annotated[
+        float, typer.Option(min=0.01, help="Seconds until a refused configuration is asked for again.")
+    ] = 45,
+    once: Annotated[bool, typer.Option("--once", help="Boot once and end.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print each step as a line of JSON.")] = False,
+) -> None:
+    """Boot a virtual phone, and boot it again whenever a NOTIFY orders it.
+
+    With --once it ends with 0 if it took its configuration, 8 if it rejected it, 7 if the server is silent and 4 if the
+    server does not give it the file.
+
+    Example: ringfence sim phone --family cisco-9971 --mac 00:11:22:33:44:55 --server 192.168.1.2
+    """
+    try:
+        # Here and not above: the XML library is an extra that only this command needs.
+        from ringfence.sim.phone import VirtualPhone  # noqa: PLC0415
+        from ringfence.sim.steps import as_event, in_words  # noqa: PLC0415
+    except ModuleNotFoundError as missing:
+        raise EnvironmentFault(
+            f"virtual phones need {missing.name}, which is not installed", to_do="Run pip install 'ringfence[sim]'."
+        ) from None
+
+    def print_step(step: "Step") -> None:
+        elapsed_s = time.monotonic() - begun
+        if as_json:
+            output.say(json.dumps({**as_event(step), "elapsed_s": round(elapsed_s, 3)}, ensure_ascii=False))
+        else:
+            output.say(f"{elapsed_s:8.3f} s  {in_words(step)}")
+
+    begun = time.monotonic()
+    virtual = VirtualPhone(
+        Mac.parse(mac),
+        family,
+        read_server(server),
+        source_host=source,
+        options=read_options(option or []),
+        retry_s=retry,
+        on_step=print_step,
+    )
+    if once:
+        virtual.boot()
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: virtual.stop())
+    virtual.run()
+
+
+def read_server(text: str) -> tuple[str, int]:
+    """Return host and port of ``HOST``, ``HOST:PORT`` or ``[IPV6]:PORT``; BadArgument otherwise."""
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):
+        host, port = text, str(TFTP_PORT)
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not (port.isascii() and port.isdecimal()) or not 0 < int(port) <= _HIGHEST_PORT:
+        raise BadArgument("this is not a server's address", where=text, to_do="Write HOST or HOST:PORT.")
+    return host, int(port)
+
+
+def read_options(texts: list[str]) -> RequestedOptions:
+    """Return the TFTP options that ``texts`` name; BadArgument names what is known."""
+    options = NO_OPTIONS
+    for text in texts:
+        name, _equals, value = text.partition("=")
+        match name, value.isascii() and value.isdecimal():
+            case "blksize", True:
+                options = replace(options, block_size=int(value))
+            case "timeout", True:
+                options = replace(options, timeout_s=int(value))
+            case "tsize", _:
+                options = replace(options, transfer_size=True)
+            case _:
+                raise BadArgument("this TFTP option can't be asked for", where=text, to_do=f"Known: {_EXAMPLES}.")
+    return options

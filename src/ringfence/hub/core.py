@@ -1,0 +1,76 @@
+"""The hub's parts, opened from its data folder and handed to both APIs."""
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ringfence import phones
+from ringfence.content.signing import SiteSigners
+from ringfence.hub.authority import Authority
+from ringfence.hub.blobs import BlobStore, DirectoryBlobs
+from ringfence.hub.config import HubConfig
+from ringfence.hub.data_folder import DataFolder
+from ringfence.hub.fleet.change import Change
+from ringfence.hub.sealing import Sealer
+from ringfence.hub.store.database import Database
+from ringfence.hub.wakeups import Wakeups
+from ringfence.phones.rendering import Renderer
+
+
+@dataclass(slots=True)
+class Hub:
+    """Everything that handling a request needs; ``device_url`` is what enrolment tokens name."""
+
+    config: HubConfig
+    database: Database
+    blobs: BlobStore
+    sealer: Sealer = field(repr=False)
+    authority: Authority
+    signers: SiteSigners = field(repr=False)
+    device_url: str
+    renderer: Renderer = field(default_factory=Renderer)
+    renderer_fingerprint: str = ""
+    wakeups: Wakeups = field(default_factory=Wakeups)
+    clock: Callable[[], float] = time.time
+
+    @contextmanager
+    def change(self, who: str) -> Iterator[Change]:
+        """Make a change in a transaction of its own."""
+        with self.database.writing() as session:
+            yield Change(session, who, self.clock())
+
+    def close(self) -> None:
+        """Close the database."""
+        self.database.close()
+
+
+def open_hub(folder: DataFolder, config: HubConfig | None = None) -> Hub:
+    """Open the hub in ``folder``, its tables brought to this version."""
+    config = config or folder.config()
+    return Hub(
+        config=config,
+        database=Database(folder.database_url(config)),
+        blobs=DirectoryBlobs(folder.blobs),
+        sealer=folder.sealer(),
+        authority=folder.authority(),
+        signers=folder.signers(),
+        device_url=config.device_url or url(config.address, config.device_port),
+        renderer_fingerprint=_renderer_fingerprint(),
+    )
+
+
+def _renderer_fingerprint() -> str:
+    """Return what names this version's way of rendering: every site is rendered anew when it changes."""
+    digest = hashlib.sha256()
+    folder = Path(phones.__path__[0])
+    for file in sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".j2"}):
+        digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def url(host: str, port: int) -> str:
+    """Return the HTTPS address of a host name or IP address."""
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"

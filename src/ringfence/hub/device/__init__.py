@@ -1,0 +1,1 @@
+"""The device API: what edges ask, over mutual TLS."""

@@ -1,0 +1,89 @@
+"""What an edge fetches: its own site's metadata, and the blobs that its site's releases name."""
+
+import re
+from typing import Literal
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from ringfence.content.digests import Digest, is_digest
+from ringfence.hub.device.exchange import hub_of, presented_fingerprint
+from ringfence.hub.errors import NothingHere
+from ringfence.hub.fleet import edges
+from ringfence.hub.store.models import ReleaseTarget, RoleMetadata
+
+_VERSIONED = re.compile(r"([1-9][0-9]{0,8})\.(root|targets|snapshot)\.json")
+_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_IN_ONE_PIECE_BYTES = 256 * 1024
+
+
+def metadata(request: Request, _body: bytes) -> Response:
+    """Give a file of the caller's site's metadata: the newest timestamp, any version of the other roles."""
+    name = request.path_params["name"]
+    with hub_of(request).database.reading() as session:
+        edge = edges.recognise(session, presented_fingerprint(request))
+        found = _metadata(session, edge.site_id, name)
+    if found is None:
+        raise NothingHere(f"site {edge.site_id} has no {name[:80]}")
+    return Response(found, media_type="application/json", headers={"Cache-Control": "no-store"})
+
+
+def blob(request: Request, _body: bytes) -> Response:
+    """Give a blob, or the part of it that Range asks for (RFC 9110, section 14)."""
+    hub, digest = hub_of(request), Digest(request.path_params["digest"])
+    with hub.database.reading() as session:
+        edge = edges.recognise(session, presented_fingerprint(request))
+        named = select(ReleaseTarget.length).where(
+            ReleaseTarget.digest == digest, ReleaseTarget.site_id == edge.site_id
+        )
+        length = session.scalar(named.limit(1)) if is_digest(digest) else None
+    if length is None:
+        raise NothingHere("no release of this site names such a blob", where=digest[:64])
+    headers = {"ETag": f'"{digest}"', "Accept-Ranges": "bytes", "Cache-Control": "no-store"}
+    asked = _asked_range(request, length, digest)
+    if asked == "unsatisfiable":
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{length}"})
+    start, size, status = (0, length, 200) if asked is None else (asked[0], asked[1] - asked[0] + 1, 206)
+    if asked is not None:
+        headers["Content-Range"] = f"bytes {asked[0]}-{asked[1]}/{length}"
+    parts = hub.blobs.open_range(digest, start, size)
+    if size <= _IN_ONE_PIECE_BYTES:
+        return Response(b"".join(parts), status, headers, media_type="application/octet-stream")
+    headers["Content-Length"] = str(size)
+    return StreamingResponse(parts, status, headers, media_type="application/octet-stream")
+
+
+def _metadata(session: Session, site_id: str, name: str) -> bytes | None:
+    chosen = select(RoleMetadata.body).where(RoleMetadata.site_id == site_id)
+    if name == "timestamp.json":
+        newest = select(func.max(RoleMetadata.version)).where(
+            RoleMetadata.site_id == site_id, RoleMetadata.role == "timestamp"
+        )
+        return session.scalar(
+            chosen.where(RoleMetadata.role == "timestamp", RoleMetadata.version == newest.scalar_subquery())
+        )
+    parts = _VERSIONED.fullmatch(name)
+    if parts is None:
+        return None
+    return session.scalar(chosen.where(RoleMetadata.role == parts[2], RoleMetadata.version == int(parts[1])))
+
+
+def _asked_range(request: Request, length: int, digest: str) -> tuple[int, int] | Literal["unsatisfiable"] | None:
+    """Return the first and last byte asked for; None where the whole is to be given.
+
+    Forms that we don't serve, several ranges above all, are passed over, as RFC 9110 section 14.2 allows.
+    """
+    form = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
+    if form is None or request.headers.get("if-range", f'"{digest}"') != f'"{digest}"':
+        return None
+    first, last = form[1], form[2]
+    if not first and not last:
+        return None
+    if not first:  # the last so many bytes
+        return (max(0, length - int(last)), length - 1) if int(last) and length else "unsatisfiable"
+    start, end = int(first), min(int(last), length - 1) if last else length - 1
+    if last and int(last) < start:
+        return None
+    return (start, end) if start < length else "unsatisfiable"

@@ -1,0 +1,113 @@
+"""The event stream: one per edge, open all the time, with news as hints."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from ringfence import __version__
+from ringfence.errors import RingfenceError
+from ringfence.hub import logs
+from ringfence.hub.core import Hub
+from ringfence.hub.device.exchange import hub_of, message, presented_fingerprint, refusal
+from ringfence.hub.errors import EdgeRefused
+from ringfence.hub.fleet import edges
+from ringfence.hub.store.models import Site
+from ringfence.wire import codec
+from ringfence.wire.messages import Event, Greeting
+from ringfence.wire.paths import KEEP_ALIVE_S
+
+_log = logs.get("device")
+
+_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What a stream must tell its edge, as the database has it now."""
+
+    edge_id: str
+    site_id: str
+    release: int
+    revoked: bool
+    wipe: bool
+
+
+def greeting(request: Request, _body: bytes) -> Response:
+    """Say who the hub takes the caller for, and what time it is."""
+    hub = hub_of(request)
+    with hub.database.reading() as session:
+        edge = edges.recognise(session, presented_fingerprint(request))
+        site = session.get_one(Site, edge.site_id)
+        return message(Greeting(edge.id, site.id, site.name, __version__, hub.clock(), site.newest_release))
+
+
+async def events(request: Request) -> Response:
+    """Open the caller's stream. A revoked edge that is to be wiped gets that one event, and no more."""
+    hub, presented = hub_of(request), presented_fingerprint(request)
+    try:
+        standing = await run_in_threadpool(_standing, hub, presented)
+        if standing.revoked and not standing.wipe:
+            raise EdgeRefused("edge-revoked", "this edge was revoked", to_do="Enrol it again with a new token.")
+    except RingfenceError as fault:
+        return refusal(request, fault)
+    return StreamingResponse(_stream(hub, presented, standing), media_type="text/event-stream", headers=_HEADERS)
+
+
+async def _stream(hub: Hub, presented: str | None, standing: _Standing) -> AsyncIterator[bytes]:
+    if standing.revoked:
+        yield _line(Event("revoked", hub.clock(), wipe=standing.wipe))
+        return
+    stream = hub.wakeups.open(standing.edge_id, standing.site_id)
+    _log.info("edge connected", edge=standing.edge_id, site=standing.site_id)
+    try:
+        await run_in_threadpool(_note_connected, hub, standing.edge_id)
+        # Looked up again: a release may have come between the request and the stream's opening.
+        standing = await run_in_threadpool(_standing, hub, presented)
+        stream.told = standing.release
+        yield _line(Event("greeting", hub.clock(), release=stream.told))
+        while not hub.wakeups.closing:
+            if not await _woken(stream.woken, KEEP_ALIVE_S):
+                yield b": still here\n\n"
+                continue
+            stream.woken.clear()
+            standing = await run_in_threadpool(_standing, hub, presented)
+            if standing.revoked:
+                yield _line(Event("revoked", hub.clock(), wipe=standing.wipe))
+                return
+            if standing.release > stream.told:
+                stream.told = standing.release
+                yield _line(Event("release", hub.clock(), release=stream.told))
+    except RingfenceError as fault:
+        _log.warning("event stream ended", edge=standing.edge_id, problem=str(fault))
+    finally:
+        hub.wakeups.close(stream)  # maintenance.py writes it down: here the task may be cancelled already
+        _log.info("edge disconnected", edge=standing.edge_id, site=standing.site_id)
+
+
+async def _woken(event: asyncio.Event, longest_s: float) -> bool:
+    try:
+        async with asyncio.timeout(longest_s):
+            await event.wait()
+    except TimeoutError:
+        return False
+    return True
+
+
+def _standing(hub: Hub, presented: str | None) -> _Standing:
+    with hub.database.reading() as session:
+        edge = edges.known(session, presented)
+        site = session.get_one(Site, edge.site_id)
+        return _Standing(edge.id, site.id, site.newest_release, edge.revoked_at is not None, edge.wipe)
+
+
+def _note_connected(hub: Hub, edge_id: str) -> None:
+    with hub.database.writing() as session:
+        edges.note_connected(session, [edge_id], hub.clock())
+
+
+def _line(event: Event) -> bytes:
+    return b"data: " + codec.to_json(event) + b"\n\n"

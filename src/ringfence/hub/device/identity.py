@@ -1,0 +1,83 @@
+"""Enrolling and renewing: how an edge comes by its certificates."""
+
+import hashlib
+
+from cryptography import x509
+from cryptography.hazmat.primitives import serialization
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringfence.hub import logs
+from ringfence.hub.device.exchange import hub_of, message, presented_fingerprint
+from ringfence.hub.errors import EdgeRefused, NothingHere
+from ringfence.hub.fleet import edges
+from ringfence.hub.fleet.change import new_id
+from ringfence.hub.store.models import RoleMetadata, Site
+from ringfence.identity.certificates import EdgeIdentity, fingerprint, read_request, to_pem, validity
+from ringfence.wire import codec
+from ringfence.wire.messages import EnrolRequest, EnrolResponse, RenewRequest, RenewResponse
+
+_log = logs.get("device")
+
+
+def authority(request: Request, _body: bytes) -> Response:
+    """Give the CA certificate to anybody: its fingerprint is what makes it worth something."""
+    return Response(hub_of(request).authority.pem, media_type="application/x-pem-file")
+
+
+def enrol(request: Request, body: bytes) -> Response:
+    """Turn a one-time token into an edge's identity."""
+    hub, asked = hub_of(request), codec.from_json(EnrolRequest, body)
+    certificate_request = read_request(asked.csr_pem)  # before the token: a broken request does not use it up
+    edge_id = new_id("edge")
+    with hub.change(edge_id) as change:
+        token = edges.redeem(change, asked.token_secret)
+        site = change.session.get_one(Site, token.site_id)
+        issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge_id, site.id), change.now)
+        host = (_printable(asked.hostname), _printable(asked.edge_version))
+        edges.admit(change, token, edge_id, _kept(issued), host)
+        root = change.session.get(RoleMetadata, (site.id, "root", 1))
+        if root is None:
+            raise NothingHere("the site has no root metadata", where=site.id)
+        response = EnrolResponse(edge_id, site.id, site.name, to_pem(issued), root.body.decode(), hub_time=change.now)
+    _log.info("edge enrolled", edge=edge_id, site=response.site_id, hostname=host[0])
+    return message(response)
+
+
+def renew(request: Request, body: bytes) -> Response:
+    """Give an enrolled edge its next certificate, for the key that it enrolled with."""
+    hub, asked = hub_of(request), codec.from_json(RenewRequest, body)
+    certificate_request = read_request(asked.csr_pem)
+    presented = presented_fingerprint(request)
+    with hub.change("") as change:
+        edge = edges.recognise(change.session, presented)
+        if _key_fingerprint(certificate_request) != edge.key_fingerprint:
+            raise EdgeRefused(
+                "certificate-unknown",
+                "a certificate is renewed for the key that enrolled, and this request has another",
+                to_do="Enrol again with a new token to use a new key.",
+            )
+        issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge.id, edge.site_id), change.now)
+        edges.take_certificate(edge, presented or "", _kept(issued))
+        edge_id = edge.id
+    _log.info("certificate renewed", edge=edge_id)
+    return message(RenewResponse(to_pem(issued)))
+
+
+def _kept(certificate: x509.Certificate) -> edges.Certificate:
+    return edges.Certificate(
+        serial=f"{certificate.serial_number:x}",
+        fingerprint=fingerprint(certificate),
+        key_fingerprint=_key_fingerprint(certificate),
+        ends_at=validity(certificate)[1],
+    )
+
+
+def _key_fingerprint(holder: x509.Certificate | x509.CertificateSigningRequest) -> str:
+    key = holder.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(key).hexdigest()
+
+
+def _printable(text: str) -> str:
+    """Return a name that an edge gives itself without what could spoil a log or a terminal."""
+    return "".join(character for character in text if character.isprintable())

@@ -1,0 +1,131 @@
+"""What can be wrong at the hub."""
+
+from typing import ClassVar, Literal
+
+from ringfence.errors import BadInput, Conflict, ContentRefused, EnvironmentFault, NotFound, NotPermitted, PeerFault
+
+
+class BadName(BadInput):
+    """A name or id that the hub does not take."""
+
+
+class BadSelection(BadInput):
+    """A request that asks for something that makes no sense as it stands."""
+
+
+class UnknownSite(NotFound):
+    """No site has this id."""
+
+
+class UnknownPhone(NotFound):
+    """No phone of this hub has this MAC address."""
+
+
+class UnknownLine(NotFound):
+    """The phone has no line with this number."""
+
+
+class UnknownEdge(NotFound):
+    """No edge has this id."""
+
+
+class UnknownToken(NotFound):
+    """No token has this id."""
+
+
+class UnknownRelease(NotFound):
+    """The site has no release of this number."""
+
+
+class NotSet(NotFound):
+    """The setting has no value at the scope that was asked."""
+
+
+class NothingHere(NotFound):
+    """No such path, metadata or blob."""
+
+
+class SiteTaken(Conflict):
+    """A site of this name or id exists."""
+
+
+class SiteNotEmpty(Conflict):
+    """The site still has phones or edges."""
+
+
+class DuplicateMac(Conflict):
+    """A phone with this MAC address exists."""
+
+
+class PublishRunning(Conflict):
+    """Another publish holds the lease."""
+
+
+class DataFolderTaken(Conflict):
+    """The folder holds something already."""
+
+
+class DataFolderBusy(Conflict):
+    """Another hub runs on this folder."""
+
+
+class NoDataFolder(NotFound):
+    """There is no hub in this folder."""
+
+
+class DataFolderNewer(EnvironmentFault):
+    """A newer version of the hub has written this folder."""
+
+
+class DataFolderUnusable(EnvironmentFault):
+    """The folder or a file in it can't be read or written."""
+
+
+class BadConfiguration(BadInput):
+    """hub.toml or an environment variable holds a value that the hub does not take."""
+
+
+class PortInUse(EnvironmentFault):
+    """The address and port can't be listened on."""
+
+
+class DatabaseUnavailable(EnvironmentFault):
+    """The database does not answer just now."""
+
+
+class BlobUnavailable(EnvironmentFault):
+    """A blob that a release names can't be read or written."""
+
+
+class SealBroken(ContentRefused):
+    """A sealed value can't be opened: wrong key, or altered."""
+
+
+class NotSignedIn(NotPermitted):
+    """The request carries no API token that this hub knows."""
+
+
+TokenProblem = Literal["token-wrong", "token-used", "token-expired", "token-revoked"]
+CertificateProblem = Literal["certificate-missing", "certificate-unknown", "edge-revoked"]
+
+
+class EdgeRefused(NotPermitted):
+    """An edge's token or certificate does not let it in; ``kind`` is one of wire.messages.PROBLEM_KINDS."""
+
+    def __init__(self, kind: TokenProblem | CertificateProblem, what: str, *, to_do: str = "") -> None:
+        super().__init__(what, to_do=to_do)
+        self.kind = kind
+
+
+class OutOfOrder(PeerFault):
+    """A batch of reports leaves a gap; ``expected`` is the number that the hub waits for."""
+
+    status: ClassVar[int] = 409
+
+    def __init__(self, expected: int, got: int) -> None:
+        super().__init__(
+            f"report {got} came where report {expected} is next",
+            where=str(expected),
+            to_do="Send from the expected number.",
+        )
+        self.expected = expected

@@ -1,0 +1,78 @@
+"""API tokens: the people's way in. Only a token's SHA-256 is kept, so that the database lets nobody in."""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ringfence.hub.errors import BadName, BadSelection, NotSignedIn, UnknownToken
+from ringfence.hub.fleet.change import Change, new_id
+from ringfence.hub.store.models import ApiToken
+from ringfence.secret import Secret
+
+PREFIX = "rft_"
+USE_NOTED_EVERY_S = 60
+LONGEST_NAME = 80
+_SECRET_BYTES = 32
+
+
+def create(change: Change, name: str) -> tuple[ApiToken, Secret]:
+    """Make a token; its text is returned this once."""
+    name = name.strip()
+    if not name or len(name) > LONGEST_NAME or not name.isprintable():
+        raise BadName("a token's name has 1 to 80 printable characters", to_do="Name who or what it is for.")
+    text = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
+    token = ApiToken(
+        id=new_id("key"), name=name, token_hash=_hash(text), created_at=change.now, created_by=change.who,
+        last_used_at=None, revoked_at=None,
+    )  # fmt: skip
+    change.session.add(token)
+    change.note("api-token.create", token.id, name)
+    return token, Secret(text)
+
+
+def authenticate(session: Session, text: str) -> ApiToken:
+    """Return the token that ``text`` is; NotSignedIn says why it lets nobody in.
+
+    Tokens are found by their hash, so comparing takes no time that depends on a stored secret.
+    """
+    token = session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(text)))
+    if token is None:
+        raise NotSignedIn("this API token is not known here", to_do="Log in with a token of this hub: ringfence login.")
+    if token.revoked_at is not None:
+        raise NotSignedIn(f"the API token {token.name} was revoked", to_do="Ask an administrator for a new one.")
+    return token
+
+
+def note_use(session: Session, token_id: str, now: float) -> None:
+    """Keep when a token was last used."""
+    token = session.get(ApiToken, token_id)
+    if token is not None:
+        token.last_used_at = now
+
+
+def find(session: Session) -> Sequence[ApiToken]:
+    """Return every token, the oldest first."""
+    return session.scalars(select(ApiToken).order_by(ApiToken.created_at, ApiToken.id)).all()
+
+
+def revoke(change: Change, token_id: str) -> None:
+    """Revoke a token; the last one that works stays, or nobody could come in again."""
+    token = change.session.get(ApiToken, token_id)
+    if token is None:
+        raise UnknownToken(f"there is no API token {token_id[:40]!r}", to_do="`ringfence access list` shows all.")
+    if token.revoked_at is not None:
+        return
+    others = change.session.scalars(
+        select(ApiToken.id).where(ApiToken.revoked_at.is_(None), ApiToken.id != token_id).limit(1)
+    ).all()
+    if not others:
+        raise BadSelection("this is the last token that works", to_do="Make another one first.")
+    token.revoked_at = change.now
+    change.note("api-token.revoke", token_id, token.name)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,37 @@
+"""A change: who makes it, when, in which transaction; and the audit log that keeps it."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ringfence.hub.store.models import AuditEntry
+
+_ID_BYTES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One person's or edge's change; what it notes is kept if and only if the change is."""
+
+    session: Session
+    who: str
+    now: float
+
+    def note(self, action: str, subject: str, detail: str = "") -> None:
+        """Write one line of the audit log; it must hold no secret."""
+        self.session.add(
+            AuditEntry(at=self.now, actor=self.who, action=action, subject=subject[:120], detail=detail[:500])
+        )
+
+
+def audit_log(session: Session, *, limit: int) -> Sequence[AuditEntry]:
+    """Return the newest entries, newest first."""
+    return session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)).all()
+
+
+def new_id(prefix: str) -> str:
+    """Return a new id such as ``edge-3f9c…``: short enough to read out, too long to guess by chance."""
+    return f"{prefix}-{secrets.token_hex(_ID_BYTES)}"

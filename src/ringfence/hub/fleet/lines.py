@@ -1,0 +1,180 @@
+"""Lines: the SIP accounts on a phone's keys, and their passwords.
+
+These phones hold one credential for all their lines (PHONES.md section 4d). So a phone's first password is generated
+with its first line, and its other lines share it unless somebody gives them one of their own.
+"""
+
+import secrets
+import string
+from dataclasses import dataclass
+
+from ringfence.hub.errors import BadName, UnknownLine
+from ringfence.hub.fleet import phones
+from ringfence.hub.fleet.change import Change
+from ringfence.hub.sealing import Sealer
+from ringfence.hub.store.models import Line, Phone
+from ringfence.phones.errors import LimitExceeded
+from ringfence.phones.families import family as family_of
+from ringfence.phones.mac import Mac
+from ringfence.phones.setting_types import is_printable
+from ringfence.secret import Secret
+
+PASSWORD_CHARACTERS = 24
+_ALPHABET = string.ascii_letters + string.digits
+_ELEMENTS = {
+    "label": "featureLabel",
+    "name": "line/name",
+    "display_name": "displayName",
+    "auth_name": "authName",
+    "password": "authPassword",
+}
+"""The element of the phone's file that bounds each part."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineParts:
+    """What is to become of a line; None leaves a part as it is, or as a new line has it."""
+
+    label: str | None = None
+    name: str | None = None
+    display_name: str | None = None
+    auth_name: str | None = None
+    password: Secret | None = None
+
+
+def generate_password() -> Secret:
+    """Return 24 random letters and digits: 142 bits."""
+    return Secret("".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_CHARACTERS)))
+
+
+def get(phone: Phone, index: int) -> Line:
+    """Return a phone's line; UnknownLine where it has none of that number."""
+    for line in phone.lines:
+        if line.index == index:
+            return line
+    raise UnknownLine(
+        f"phone {Mac(phone.mac)} has no line {index}", to_do=f"Make it: ringfence line set {Mac(phone.mac)} {index}."
+    )
+
+
+def put(change: Change, sealer: Sealer, mac: Mac, index: int, parts: LineParts) -> Line:
+    """Make a line, or change what ``parts`` gives of it. The phone's first line gets a generated password."""
+    phone = phones.get(change.session, mac)
+    _check(phone, index, parts)
+    line = next((line for line in phone.lines if line.index == index), None)
+    is_new = line is None
+    if line is None:
+        line = _new_line(phone, index, parts)
+        password = Secret("") if any(_has_password(other) for other in phone.lines) else generate_password()
+        line.sealed_password = _seal(sealer, line, parts.password or password)
+        phone.lines.append(line)
+    elif parts.password is not None:
+        line.sealed_password = _seal(sealer, line, parts.password)
+        change.note("line.password", _subject(line), "given")
+    for part in ("label", "name", "display_name", "auth_name"):
+        value = getattr(parts, part)
+        if value is not None:
+            setattr(line, part, value)
+    change.note("line.create" if is_new else "line.change", _subject(line), f"{line.name} “{line.label}”")
+    return line
+
+
+def remove(change: Change, sealer: Sealer, mac: Mac, index: int) -> None:
+    """Remove a line. Where it held the phone's only password, the next line gets a new one."""
+    phone = phones.get(change.session, mac)
+    line = get(phone, index)
+    phone.lines.remove(line)
+    change.note("line.remove", _subject(line), line.name)
+    if phone.lines and not any(_has_password(other) for other in phone.lines):
+        heir = phone.lines[0]
+        heir.sealed_password = _seal(sealer, heir, generate_password())
+        change.note("line.rotate", _subject(heir), f"line {index}, which held the password, was removed")
+
+
+def reveal(change: Change, sealer: Sealer, mac: Mac, index: int) -> Secret:
+    """Return the password that the line registers with; that it was asked for is noted."""
+    line = _carrier(phones.get(change.session, mac), index)
+    change.note("line.reveal", f"{mac} line {index}")
+    return open_password(sealer, line)
+
+
+def rotate(change: Change, sealer: Sealer, mac: Mac, index: int) -> Line:
+    """Give a line a new generated password, for every line of the phone that shares it."""
+    phone = phones.get(change.session, mac)
+    carrier = _carrier(phone, index)
+    carrier.sealed_password = _seal(sealer, carrier, generate_password())
+    change.note("line.rotate", _subject(carrier))
+    return get(phone, index)
+
+
+def open_password(sealer: Sealer, line: Line) -> Secret:
+    """Return a line's own password; empty where it shares another line's."""
+    if not _has_password(line):
+        return Secret("")
+    return sealer.open(line.sealed_password, _record(line))
+
+
+def _carrier(phone: Phone, index: int) -> Line:
+    """Return the line whose password line ``index`` uses: its own, or the first one there is."""
+    line = get(phone, index)
+    if _has_password(line):
+        return line
+    return next((other for other in phone.lines if _has_password(other)), line)
+
+
+def _new_line(phone: Phone, index: int, parts: LineParts) -> Line:
+    if not parts.name:
+        raise BadName(
+            f"line {index} of phone {Mac(phone.mac)} is new and needs a name", to_do="Give the SIP user, such as 201."
+        )
+    label = parts.label if parts.label is not None else parts.name
+    display_name = parts.display_name if parts.display_name is not None else label
+    return Line(
+        mac=phone.mac, index=index, label=label, name=parts.name, display_name=display_name, auth_name="",
+        sealed_password=b"",
+    )  # fmt: skip
+
+
+def _check(phone: Phone, index: int, parts: LineParts) -> None:
+    """Refuse at once what the phone would refuse when it is published."""
+    family = family_of(phone.family)
+    keys = family.line_keys.value
+    if not 1 <= index <= keys:
+        raise LimitExceeded(
+            f"line {index} has no key: a {family.id} has keys 1 to {keys}", where=f"phone {Mac(phone.mac)}"
+        )
+    for part, element in _ELEMENTS.items():
+        value = getattr(parts, part)
+        text = value.reveal() if isinstance(value, Secret) else value
+        if text is None:
+            continue
+        what = part.replace("_", " ")
+        if not is_printable(text):
+            raise BadName(f"the {what} of line {index} holds a control character", to_do="Write it without.")
+        limit = family.limits.get(element)
+        if limit is not None and len(text) > limit.we_write:
+            raise LimitExceeded(
+                f"the {what} of line {index} has {len(text)} characters, and a {family.id} takes {limit.we_write}",
+                where=f"phone {Mac(phone.mac)}, element {element}",
+                to_do="Make it shorter.",
+            )
+    if parts.name is not None and not parts.name.strip():
+        raise BadName(f"the name of line {index} is empty", to_do="Give the SIP user, such as 201.")
+    if parts.password is not None and not parts.password:
+        raise BadName(f"the password of line {index} is empty", to_do="Leave it out to have one generated.")
+
+
+def _has_password(line: Line) -> bool:
+    return bool(line.sealed_password)
+
+
+def _seal(sealer: Sealer, line: Line, password: Secret) -> bytes:
+    return sealer.seal(password, _record(line)) if password else b""
+
+
+def _record(line: Line) -> str:
+    return f"line:{line.mac}:{line.index}"
+
+
+def _subject(line: Line) -> str:
+    return f"{Mac(line.mac)} line {line.index}"

@@ -1,0 +1,65 @@
+"""Reports: what happened at edges, each stored once, in order."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from sqlalchemy import delete, insert, select
+from sqlalchemy.orm import Session
+
+from ringfence.hub.errors import OutOfOrder
+from ringfence.hub.fleet import sites
+from ringfence.hub.store.models import Edge, EdgeReport
+from ringfence.phones.mac import Mac
+from ringfence.wire.messages import Report
+
+KEPT_FOR_S = 90 * 86_400
+_LONGEST = {"kind": 40, "sentence": 2000, "name": 255, "owner": 12, "peer": 64}
+
+
+def store(session: Session, edge: Edge, reports: Sequence[Report], now: float) -> int:
+    """Store what is new of a batch and return the number of the last stored report.
+
+    A batch may begin before what is stored: it was sent again. OutOfOrder where it leaves a gap.
+    """
+    expected = edge.reports_through + 1
+    new = []
+    for report in reports:
+        if report.seq < expected:
+            continue
+        if report.seq > expected:
+            raise OutOfOrder(expected, report.seq)
+        new.append(report)
+        expected += 1
+    if new:
+        session.execute(
+            insert(EdgeReport),
+            [_row(report) | {"edge_id": edge.id, "site_id": edge.site_id, "received_at": now} for report in new],
+        )
+        edge.reports_through = expected - 1
+        served = [report.release for report in new if report.kind == "release-served"]
+        edge.release = served[-1] if served else edge.release
+    edge.last_seen_at = now
+    return expected - 1
+
+
+def find(session: Session, *, site_id: str | None, phone: Mac | None, limit: int) -> Sequence[EdgeReport]:
+    """Return the newest reports, newest first."""
+    chosen = select(EdgeReport).order_by(EdgeReport.id.desc()).limit(limit)
+    if site_id is not None:
+        chosen = chosen.where(EdgeReport.site_id == sites.get(session, site_id).id)
+    if phone is not None:
+        chosen = chosen.where(EdgeReport.owner == phone.bare)
+    return session.scalars(chosen).all()
+
+
+def forget_old(session: Session, now: float) -> None:
+    """Remove reports that are older than 90 days."""
+    session.execute(delete(EdgeReport).where(EdgeReport.received_at < now - KEPT_FOR_S))
+
+
+# Values of the report's own columns.
+def _row(report: Report) -> dict[str, str | int | float]:
+    row: dict[str, str | int | float] = asdict(report)
+    for part, longest in _LONGEST.items():
+        row[part] = str(row[part])[:longest]
+    return row

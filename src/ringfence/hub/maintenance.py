@@ -1,0 +1,107 @@
+"""What the running hub does by itself: look for other processes' news, confirm streams, keep things young."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
+
+from ringfence.errors import RingfenceError
+from ringfence.hub import logs, renewal
+from ringfence.hub.core import Hub
+from ringfence.hub.data_folder import DataFolder
+from ringfence.hub.fleet import edges, reports
+from ringfence.hub.store.models import Edge, Site
+from ringfence.hub.wakeups import LOOK_EVERY_S
+
+CONFIRM_EVERY_S = 15.0
+RENEW_EVERY_S = 3600.0
+_AT_ONCE = 500
+"""How many ids one query names."""
+
+_log = logs.get("maintenance")
+
+
+async def watch(hub: Hub) -> None:
+    """Wake the streams whose news another process made, and write down which edges have gone."""
+
+    async def look() -> None:
+        told, departed = hub.wakeups.told(), hub.wakeups.take_departed()
+        if told or departed:
+            hub.wakeups.wake_edges(await run_in_threadpool(_look, hub, told, departed))
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def confirm(hub: Hub) -> None:
+    """Write down which edges are connected, while they are."""
+
+    async def note() -> None:
+        if connected := hub.wakeups.edge_ids():
+            await run_in_threadpool(_note_connected, hub, connected)
+
+    await _repeat(note, CONFIRM_EVERY_S)
+
+
+async def renew(hub: Hub, folder: DataFolder, reload: Callable[[], None]) -> None:
+    """Renew metadata and the listeners' certificate in time; ``reload`` makes the listeners take the new one."""
+
+    async def look() -> None:
+        await run_in_threadpool(renewal.renew_metadata, hub)
+        if await run_in_threadpool(renewal.renew_server_certificate, hub, folder):
+            reload()
+        await run_in_threadpool(_forget_old, hub)
+
+    await asyncio.sleep(RENEW_EVERY_S)  # the start has just done it
+    await _repeat(look, RENEW_EVERY_S)
+
+
+def say_goodbye(hub: Hub) -> None:
+    """Write down that no edge is connected here any more."""
+    gone = hub.wakeups.edge_ids() | hub.wakeups.take_departed()
+    if gone:
+        with hub.database.writing() as session:
+            edges.note_disconnected(session, gone, hub.clock())
+
+
+async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:
+    while True:
+        try:
+            await work()
+        except RingfenceError as fault:
+            _log.error("maintenance failed; it is tried again", problem=str(fault))
+        except Exception:  # noqa: BLE001 - the hub serves on; the log has the trace
+            _log.exception("maintenance met an error of its own; it is tried again")
+        await asyncio.sleep(every_s)
+
+
+def _look(hub: Hub, told: dict[str, tuple[str, int]], departed: set[str]) -> set[str]:
+    """Return the edges that have news waiting."""
+    edge_ids = sorted(told)
+    if departed:
+        with hub.database.writing() as session:
+            edges.note_disconnected(session, departed, hub.clock())
+    newest: dict[str, int] = {}
+    let_in: set[str] = set()
+    with hub.database.reading() as session:
+        for start in range(0, len(edge_ids), _AT_ONCE):
+            part = edge_ids[start : start + _AT_ONCE]
+            site_ids = sorted({told[edge_id][0] for edge_id in part})
+            rows = session.execute(select(Site.id, Site.newest_release).where(Site.id.in_(site_ids)))
+            newest |= dict(iter(rows))
+            let_in |= set(session.scalars(select(Edge.id).where(Edge.id.in_(part), Edge.revoked_at.is_(None))))
+    return {
+        edge_id
+        for edge_id, (site_id, release) in told.items()
+        if edge_id not in let_in or newest.get(site_id, 0) > release
+    }
+
+
+def _note_connected(hub: Hub, edge_ids: set[str]) -> None:
+    with hub.database.writing() as session:
+        edges.note_connected(session, edge_ids, hub.clock())
+
+
+def _forget_old(hub: Hub) -> None:
+    with hub.database.writing() as session:
+        reports.forget_old(session, hub.clock())

@@ -1,0 +1,94 @@
+"""Publishing and releases."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from ringfence.hub import differences, publishing, releases
+from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.schemas import (
+    FileChange,
+    Items,
+    Publication,
+    PublishedSite,
+    PublishOrder,
+    Release,
+    ReleaseDetails,
+    ReleaseDifference,
+    ReleaseFile,
+)
+from ringfence.hub.store import models
+
+router = APIRouter()
+
+Number = Annotated[int, Path(ge=1, description="The release's number")]
+
+
+@router.post("/publish", tags=["publish"])
+def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> Publication:
+    """Render every phone's files and make a release for each site whose files changed; all or nothing on a fault."""
+    done = publishing.publish(hub, caller.name, site_ids=body.sites, comment=body.comment, dry_run=body.dry_run)
+    return Publication(
+        dry_run=done.dry_run,
+        sites=[
+            PublishedSite(site=site.site_id, release=site.release, previous=site.previous, files=_changes(site.files))
+            for site in done.sites
+        ],
+        unchanged=done.unchanged,
+        without_line=[str(mac) for mac in done.without_line],
+        seconds=done.seconds,
+    )
+
+
+@router.get("/sites/{site}/releases", tags=["releases"])
+def list_releases(site: str, hub: TheHub, _caller: TheCaller) -> Items[Release]:
+    """List a site's releases, the newest first."""
+    with hub.database.reading() as session:
+        return Items(items=[_release(row, count) for row, count in releases.find(session, site)])
+
+
+@router.get("/sites/{site}/releases/{number}", tags=["releases"])
+def show_release(site: str, number: Number, hub: TheHub, _caller: TheCaller) -> ReleaseDetails:
+    """Show a release with its files."""
+    with hub.database.reading() as session:
+        row = releases.get(session, site, number)
+        files = [
+            ReleaseFile(
+                name=target.name, length=target.length, digest=target.digest, kind=str(target.kind), owner=target.owner
+            )
+            for target in releases.targets(session, site, number)
+        ]
+    return ReleaseDetails(**_release(row, len(files)).model_dump(), files=files)
+
+
+@router.get("/sites/{site}/releases/{number}/diff", tags=["releases"])
+def show_difference(
+    site: str,
+    number: Number,
+    hub: TheHub,
+    _caller: TheCaller,
+    against: Annotated[int | None, Query(ge=0, description="The release to compare with; the one before")] = None,
+) -> ReleaseDifference:
+    """Show what a release changed, with secrets masked."""
+    other = number - 1 if against is None else against
+    files = publishing.differences(hub, site, number, other)
+    return ReleaseDifference(site=site, number=number, against=other, files=_changes(files))
+
+
+@router.post("/sites/{site}/releases/{number}/rollback", status_code=201, tags=["releases"])
+def rollback(site: str, number: Number, hub: TheHub, caller: TheCaller) -> ReleaseDetails:
+    """Make a new, higher-numbered release with the content of this one; settings stay as they are."""
+    made = publishing.rollback(hub, caller.name, site, number)
+    return show_release(site, made, hub, caller)
+
+
+def _changes(files: Sequence[differences.FileChange]) -> list[FileChange]:
+    return [FileChange(name=file.name, change=file.change, diff=file.diff) for file in files]
+
+
+def _release(row: models.Release, count: int) -> Release:
+    return Release(
+        site=row.site_id, number=row.number, created_at=row.made_at, author=row.made_by, comment=row.comment,
+        rolled_back_to=row.rolled_back_to, file_count=count,
+    )  # fmt: skip

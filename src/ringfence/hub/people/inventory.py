@@ -1,0 +1,102 @@
+"""Phones and lines."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from ringfence.hub.fleet import lines, phones
+from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
+from ringfence.hub.people.schemas import Items, Line, LineChange, NewPhone, Password, Phone, PhoneChange
+from ringfence.hub.store import models
+from ringfence.phones.mac import Mac
+from ringfence.secret import Secret
+
+router = APIRouter()
+
+Index = Annotated[int, Path(ge=1, le=1000, description="The line's key, from 1")]
+
+
+@router.post("/phones", status_code=201, tags=["phones"])
+def add_phone(body: NewPhone, hub: TheHub, caller: TheCaller) -> Phone:
+    """Add a phone to a site; its MAC address is unique in the whole hub."""
+    with hub.change(caller.name) as change:
+        return _phone(phones.add(change, Mac.parse(body.mac), body.site, body.family, body.description))
+
+
+@router.get("/phones", tags=["phones"])
+def list_phones(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[Phone]:
+    """List the phones."""
+    with hub.database.reading() as session:
+        return Items(items=[_phone(row) for row in phones.find(session, site)])
+
+
+@router.get("/phones/{mac}", tags=["phones"])
+def show_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Phone:
+    """Show one phone."""
+    with hub.database.reading() as session:
+        return _phone(phones.get(session, mac))
+
+
+@router.patch("/phones/{mac}", tags=["phones"])
+def change_phone(mac: ThePhone, body: PhoneChange, hub: TheHub, caller: TheCaller) -> Phone:
+    """Move a phone, correct its family or describe it anew."""
+    with hub.change(caller.name) as change:
+        row = phones.change(change, mac, site_id=body.site, family=body.family, description=body.description)
+        return _phone(row)
+
+
+@router.delete("/phones/{mac}", status_code=204, tags=["phones"])
+def remove_phone(mac: ThePhone, hub: TheHub, caller: TheCaller) -> None:
+    """Remove a phone; its file goes with the next publish."""
+    with hub.change(caller.name) as change:
+        phones.remove(change, mac)
+
+
+@router.get("/phones/{mac}/lines", tags=["lines"])
+def list_lines(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Items[Line]:
+    """List a phone's lines."""
+    with hub.database.reading() as session:
+        return Items(items=[_line(row) for row in phones.get(session, mac).lines])
+
+
+@router.put("/phones/{mac}/lines/{index}", tags=["lines"])
+def put_line(mac: ThePhone, index: Index, body: LineChange, hub: TheHub, caller: TheCaller) -> Line:
+    """Make a line or change it. A phone's first line gets a generated password, which its other lines share."""
+    parts = lines.LineParts(
+        label=body.label, name=body.name, display_name=body.display_name, auth_name=body.auth_name,
+        password=None if body.password is None else Secret(body.password),
+    )  # fmt: skip
+    with hub.change(caller.name) as change:
+        return _line(lines.put(change, hub.sealer, mac, index, parts))
+
+
+@router.delete("/phones/{mac}/lines/{index}", status_code=204, tags=["lines"])
+def remove_line(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller) -> None:
+    """Remove a line."""
+    with hub.change(caller.name) as change:
+        lines.remove(change, hub.sealer, mac, index)
+
+
+@router.post("/phones/{mac}/lines/{index}/password/reveal", tags=["lines"])
+def reveal_password(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller) -> Password:
+    """Show the SIP password that a line registers with; that it was asked for is in the audit log."""
+    with hub.change(caller.name) as change:
+        return Password(password=lines.reveal(change, hub.sealer, mac, index).reveal())
+
+
+@router.post("/phones/{mac}/lines/{index}/password/rotate", tags=["lines"])
+def rotate_password(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller) -> Line:
+    """Give a line a new generated password; the PBX needs it too."""
+    with hub.change(caller.name) as change:
+        return _line(lines.rotate(change, hub.sealer, mac, index))
+
+
+def _phone(row: models.Phone) -> Phone:
+    return Phone(
+        mac=str(Mac(row.mac)), site=row.site_id, family=row.family, description=row.description,
+        created_at=row.created_at, lines=[_line(line) for line in row.lines],
+    )  # fmt: skip
+
+
+def _line(row: models.Line) -> Line:
+    return Line(index=row.index, label=row.label, name=row.name, display_name=row.display_name, auth_name=row.auth_name)

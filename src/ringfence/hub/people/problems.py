@@ -1,0 +1,108 @@
+"""How the people's API refuses: one shape for every error, a status for each family, never a traceback."""
+
+import re
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from ringfence.errors import (
+    BadInput,
+    Conflict,
+    ContentRefused,
+    EnvironmentFault,
+    NotFound,
+    NotPermitted,
+    PeerFault,
+    RingfenceError,
+)
+from ringfence.hub import logs
+from ringfence.hub.errors import NotSignedIn
+from ringfence.hub.people.schemas import Problem
+
+_log = logs.get("people")
+_WORD = re.compile(r"(?<!^)(?=[A-Z])")
+_SERVER_ERROR = 500
+
+# Any: FastAPI's own form of its `responses` argument.
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    401: {"model": Problem, "description": "No API token that this hub knows"},
+    404: {"model": Problem, "description": "Nothing has this name"},
+    409: {"model": Problem, "description": "It exists already, or somebody else is changing it"},
+    422: {"model": Problem, "description": "What was sent can't be used"},
+    503: {"model": Problem, "description": "The machine can't do it just now"},
+}
+
+
+def install(app: FastAPI) -> None:
+    """Make ``app`` answer every error in the one shape."""
+    app.add_exception_handler(RingfenceError, _on_fault)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_bug)
+
+
+def _on_fault(request: Request, fault: Exception) -> JSONResponse:
+    if not isinstance(fault, RingfenceError):
+        raise TypeError("installed for RingfenceError")
+    status = _status(fault)
+    if status >= _SERVER_ERROR:
+        _log.error("request failed", method=request.method, path=request.url.path, problem=fault.what)
+    headers = {"WWW-Authenticate": "Bearer"} if isinstance(fault, NotSignedIn) else None
+    kind = _WORD.sub("-", type(fault).__name__).lower()
+    return _answer(status, Problem(what=fault.what, where=fault.where, to_do=fault.to_do, kind=kind), headers)
+
+
+def _on_validation(_request: Request, fault: Exception) -> JSONResponse:
+    """Name the first field that is wrong; never its value, which may be a password."""
+    errors = fault.errors() if isinstance(fault, RequestValidationError) else []
+    first = errors[0] if errors else {"loc": (), "msg": "it can't be used"}
+    where = ".".join(str(part) for part in first["loc"])
+    return _answer(422, Problem(what=f"a field can't be used: {first['msg']}", where=where, to_do="", kind="bad-field"))
+
+
+def _on_http(request: Request, fault: Exception) -> JSONResponse:
+    if not isinstance(fault, HTTPException):
+        raise TypeError("installed for HTTPException")
+    what = {404: "there is nothing here", 405: "this path does not take this method"}.get(
+        fault.status_code, str(fault.detail)
+    )
+    kind = {404: "not-found", 405: "bad-method"}.get(fault.status_code, "bad-request")
+    problem = Problem(
+        what=what, where=f"{request.method} {request.url.path[:200]}", to_do="See /openapi.json.", kind=kind
+    )
+    return _answer(fault.status_code, problem)
+
+
+async def _on_bug(request: Request, fault: Exception) -> JSONResponse:
+    _log.error("internal error", method=request.method, path=request.url.path, exc_info=fault)
+    problem = Problem(
+        what="the hub met an error of its own", where="", to_do="It is in the hub's log; report it.", kind="internal"
+    )
+    return _answer(500, problem)
+
+
+def _answer(status: int, problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse(problem.model_dump(), status, headers)
+
+
+def _status(fault: RingfenceError) -> int:
+    match fault:
+        case NotSignedIn():
+            return 401
+        case NotPermitted():
+            return 403
+        case NotFound():
+            return 404
+        case Conflict():
+            return 409
+        case BadInput() | PeerFault():
+            return 422
+        case EnvironmentFault():
+            return 503
+        case ContentRefused():
+            return 500
+        case _:
+            return 500

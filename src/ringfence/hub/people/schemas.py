@@ -1,0 +1,321 @@
+"""The people's API in words: what goes in and what comes out. All times are Unix seconds."""
+
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+
+UnixSeconds = Annotated[float, Field(description="Unix seconds")]
+SiteId = Annotated[str, Field(description="The site's id, a slug of its name", examples=["home-office-anna"])]
+MacText = Annotated[str, Field(description="A MAC address", examples=["00:1B:54:C2:9A:10"])]
+
+
+class Input(BaseModel):
+    """What a request's body holds; a field that is not known is refused, for it is a typing error."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=4000)
+
+
+class Items(BaseModel, Generic[T]):
+    """A list."""
+
+    items: list[T]
+
+
+class Problem(BaseModel):
+    """What every refused request is answered with."""
+
+    what: str = Field(description="What is wrong, in a sentence without its full stop")
+    where: str = Field(description="Where it was seen; may be empty")
+    to_do: str = Field(description="What to do about it; may be empty")
+    kind: str = Field(description="A fixed word for programs", examples=["unknown-site", "duplicate-mac"])
+
+
+class Who(BaseModel):
+    """Whom the hub takes the caller for."""
+
+    id: str
+    name: str
+    hub: str = Field(description="The hub's name")
+    version: str = Field(description="The hub's version")
+
+
+class NewSite(Input):
+    """A site to make."""
+
+    name: str = Field(description="For people", examples=["Home office Anna"])
+    id: str = Field(default="", description="Its id; made from the name where it is left out")
+
+
+class SiteChange(Input):
+    """A site's new name."""
+
+    name: str
+
+
+class Site(BaseModel):
+    """One place with phones and an edge."""
+
+    id: SiteId
+    name: str
+    created_at: UnixSeconds
+    phones: int = Field(description="How many stand there")
+    edges: int = Field(description="How many are let in")
+    release: int = Field(description="The newest release's number; 0 before the first")
+
+
+class EnrolmentToken(BaseModel):
+    """A one-time token for one edge, without its secret."""
+
+    id: str
+    site: SiteId
+    created_at: UnixSeconds
+    created_by: str
+    expires_at: UnixSeconds
+    used_at: UnixSeconds | None
+    edge: str | None = Field(description="The edge that used it")
+    revoked_at: UnixSeconds | None
+
+
+class NewEnrolmentToken(EnrolmentToken):
+    """A token that was just made."""
+
+    token: str = Field(description="The token itself, shown this once: for `ringfence edge enrol`")
+
+
+class Edge(BaseModel):
+    """One enrolled box."""
+
+    id: str
+    site: SiteId
+    hostname: str
+    version: str
+    enrolled_at: UnixSeconds
+    last_seen: UnixSeconds | None
+    connected: bool = Field(description="Whether its event stream is open")
+    release: int = Field(description="The release that it last said it serves; 0 before the first")
+    certificate_ends_at: UnixSeconds
+    revoked_at: UnixSeconds | None
+    wipe: bool = Field(description="Whether it is to remove what it holds")
+
+
+class Revocation(Input):
+    """How to revoke an edge."""
+
+    wipe: bool = Field(default=False, description="Ask it to remove what it holds, now or when it comes back")
+
+
+class NewPhone(Input):
+    """A phone to add."""
+
+    mac: str = Field(description="In any usual notation, or as SEP…", examples=["001b.54c2.9a10"])
+    site: SiteId
+    family: str = Field(examples=["cisco-9971"])
+    description: str = ""
+
+
+class PhoneChange(Input):
+    """What is to become of a phone; what is left out stays."""
+
+    site: str | None = None
+    family: str | None = None
+    description: str | None = None
+
+
+class Line(BaseModel):
+    """One SIP account on one key; its password is shown by `…/password/reveal` only."""
+
+    index: int
+    label: str = Field(description="What the phone shows beside the key")
+    name: str = Field(description="The SIP user that registers")
+    display_name: str = Field(description="What others see when it calls")
+    auth_name: str = Field(description="The digest user; empty where it is the name")
+
+
+class LineChange(Input):
+    """What is to become of a line; what is left out stays, or is as a new line has it."""
+
+    label: str | None = None
+    name: str | None = Field(default=None, description="A new line needs one")
+    display_name: str | None = None
+    auth_name: str | None = None
+    password: str | None = Field(default=None, description="Left out, one is generated for a phone's first line")
+
+
+class Phone(BaseModel):
+    """One phone."""
+
+    mac: MacText
+    site: SiteId
+    family: str
+    description: str
+    created_at: UnixSeconds
+    lines: list[Line]
+
+
+class Password(BaseModel):
+    """A password in the clear."""
+
+    password: str
+
+
+class SettingValue(Input):
+    """A value as people write it."""
+
+    value: str = Field(examples=["Europe/Berlin", "yes", "30"])
+
+
+class Setting(BaseModel):
+    """A setting's value, and the scope that it comes from."""
+
+    name: str
+    value: bool | int | str | None = Field(description="null where it is a secret, which is never shown")
+    scope: str = Field(description="organisation, site, phone, or built-in")
+    secret: bool
+    unit: str
+    help: str
+
+
+class CatalogueEntry(BaseModel):
+    """One setting that there is."""
+
+    name: str
+    type: str
+    default: bool | int | str
+    unit: str
+    minimum: int | None
+    maximum: int | None
+    choices: list[str]
+    scopes: list[str]
+    secret: bool
+    families: list[str] = Field(description="The families that have it")
+    takes: str = Field(description="What it takes, in words")
+    help: str
+    source: str = Field(description="Where this is known from")
+    mark: str = Field(description="How well: certain, likely, unknown")
+
+
+class PublishOrder(Input):
+    """What to publish."""
+
+    dry_run: bool = Field(default=False, description="Only say what would change")
+    sites: list[str] | None = Field(default=None, description="Only these; all where it is null")
+    comment: str = ""
+
+
+class FileChange(BaseModel):
+    """One file that differs."""
+
+    name: str
+    change: Literal["added", "changed", "removed"]
+    diff: str = Field(description="A unified diff with secrets masked; empty for files past the 200th")
+
+
+class PublishedSite(BaseModel):
+    """What a publish made of one site."""
+
+    site: SiteId
+    release: int | None = Field(description="The new release; null in a dry run")
+    previous: int
+    files: list[FileChange]
+
+
+class Publication(BaseModel):
+    """What a publish did, or would do."""
+
+    dry_run: bool
+    sites: list[PublishedSite] = Field(description="Those that changed")
+    unchanged: int
+    without_line: list[MacText] = Field(description="Phones that get no file for want of a line")
+    seconds: float
+
+
+class Release(BaseModel):
+    """One release of a site."""
+
+    site: SiteId
+    number: int
+    created_at: UnixSeconds
+    author: str
+    comment: str
+    rolled_back_to: int | None = Field(description="The release whose content it repeats")
+    file_count: int
+
+
+class ReleaseFile(BaseModel):
+    """One file of a release."""
+
+    name: str
+    length: int = Field(description="Bytes")
+    digest: str = Field(description="SHA-256")
+    kind: str
+    owner: str | None = Field(description="The only phone that may have it; null: every phone of the site")
+
+
+class ReleaseDetails(Release):
+    """One release with its files."""
+
+    files: list[ReleaseFile]
+
+
+class ReleaseDifference(BaseModel):
+    """What a release changed against another."""
+
+    site: SiteId
+    number: int
+    against: int = Field(description="0: before there was one")
+    files: list[FileChange]
+
+
+class NewApiToken(Input):
+    """An API token to make."""
+
+    name: str = Field(description="Whose or what for")
+
+
+class ApiToken(BaseModel):
+    """A way into this API, without its secret."""
+
+    id: str
+    name: str
+    created_at: UnixSeconds
+    created_by: str
+    last_used_at: UnixSeconds | None
+    revoked_at: UnixSeconds | None
+
+
+class MadeApiToken(ApiToken):
+    """A token that was just made."""
+
+    token: str = Field(description="The token itself, shown this once")
+
+
+class AuditEntry(BaseModel):
+    """Who did what to what."""
+
+    id: int
+    at: UnixSeconds
+    who: str
+    action: str
+    object: str
+    detail: str
+
+
+class Report(BaseModel):
+    """One thing that happened at an edge."""
+
+    id: int
+    edge: str
+    site: str
+    seq: int
+    at: UnixSeconds
+    received_at: UnixSeconds
+    kind: str
+    sentence: str
+    name: str
+    owner: str | None
+    peer: str
+    release: int
+    size_bytes: int
+    duration_s: float

@@ -1,0 +1,106 @@
+"""Settings at organisation, site and phone; what there is to set; what holds for a phone."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from ringfence.hub.errors import NotSet
+from ringfence.hub.fleet import settings
+from ringfence.hub.fleet.settings import ORGANISATION, Given, Place
+from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
+from ringfence.hub.people.schemas import CatalogueEntry, Items, Setting, SettingValue
+from ringfence.phones.settings import Scope, settings_named
+from ringfence.phones.settings import Setting as SettingOfFamily
+
+router = APIRouter(tags=["settings"])
+
+
+def _organisation() -> Place:
+    return ORGANISATION
+
+
+def _site(site: str) -> Place:
+    return Place(Scope.SITE, site)
+
+
+def _phone(mac: ThePhone) -> Place:
+    return Place(Scope.PHONE, mac.bare)
+
+
+Effective = Annotated[
+    bool, Query(description="Also what holds here from wider scopes, instead of only what is set here")
+]
+
+
+@router.get("/settings/catalogue")
+def list_catalogue(_caller: TheCaller, family: str | None = None) -> Items[CatalogueEntry]:
+    """List every setting that there is, or that one family has."""
+    return Items(items=[_entry(entry, families) for entry, families in settings.catalogue(family)])
+
+
+@router.get("/phones/{mac}/settings")
+def show_effective(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Items[Setting]:
+    """Show every setting of a phone with its value and the scope that it comes from."""
+    with hub.database.reading() as session:
+        return Items(items=[_setting(item) for item in settings.effective(session, _phone(mac))])
+
+
+def _add_scope(path: str, what: str, place_of: Callable[..., Place]) -> None:
+    """Add the four routes of one scope."""
+
+    @router.get(path, operation_id=f"list_{what}_settings", summary=f"List {what} settings")
+    def list_here(
+        place: Annotated[Place, Depends(place_of)], hub: TheHub, _caller: TheCaller, effective: Effective = False
+    ) -> Items[Setting]:
+        """List what is set here, by name."""
+        with hub.database.reading() as session:
+            found = settings.effective(session, place) if effective else settings.given(session, place)
+        return Items(items=[_setting(item) for item in found])
+
+    @router.get(path + "/{name}", operation_id=f"show_{what}_setting", summary=f"Show one {what} setting")
+    def show_here(name: str, place: Annotated[Place, Depends(place_of)], hub: TheHub, _caller: TheCaller) -> Setting:
+        """Show what holds here for one setting, and the scope that it comes from."""
+        with hub.database.reading() as session:
+            found = [item for item in settings.effective(session, place) if item.setting.name == name]
+        if not found:
+            settings_named((), name)  # names the nearest ones where there is no such setting
+            raise NotSet(f"{name} is not set for {place}", to_do="Phones get their family's default.")
+        return _setting(found[0])
+
+    @router.put(path + "/{name}", operation_id=f"put_{what}_setting", summary=f"Set one {what} setting")
+    def put_here(
+        name: str, body: SettingValue, place: Annotated[Place, Depends(place_of)], hub: TheHub, caller: TheCaller
+    ) -> Setting:
+        """Set a value; errors name the nearest settings, or the limits and the unit."""
+        with hub.change(caller.name) as change:
+            return _setting(settings.put(change, hub.sealer, place, name, body.value))
+
+    @router.delete(
+        path + "/{name}", status_code=204, operation_id=f"unset_{what}_setting", summary=f"Unset one {what} setting"
+    )
+    def unset_here(name: str, place: Annotated[Place, Depends(place_of)], hub: TheHub, caller: TheCaller) -> None:
+        """Take a value away again; wider scopes hold from then on."""
+        with hub.change(caller.name) as change:
+            settings.unset(change, place, name)
+
+
+_add_scope("/settings/organisation", "organisation", _organisation)
+_add_scope("/settings/sites/{site}", "site", _site)
+_add_scope("/settings/phones/{mac}", "phone", _phone)
+
+
+def _setting(item: Given) -> Setting:
+    return Setting(
+        name=item.setting.name, value=item.value, scope=item.scope, secret=item.setting.secret, unit=item.setting.unit,
+        help=item.setting.help,
+    )  # fmt: skip
+
+
+def _entry(entry: SettingOfFamily, families: list[str]) -> CatalogueEntry:
+    return CatalogueEntry(
+        name=entry.name, type=str(entry.type), default=entry.default, unit=entry.unit, minimum=entry.minimum,
+        maximum=entry.maximum, choices=list(entry.choices), scopes=[str(scope) for scope in entry.scopes],
+        secret=entry.secret, families=families, takes=entry.takes, help=entry.help, source=entry.source,
+        mark=str(entry.mark),
+    )  # fmt: skip

@@ -1,0 +1,71 @@
+"""Sealing: secrets in the database are AES-256-GCM ciphertexts that only their own record can hold.
+
+A sealed value is: one byte of version, four bytes that name the key, twelve of nonce, then ciphertext and tag. The
+record's identity is authenticated with it, so that a sealed password copied to another row does not open.
+"""
+
+import hashlib
+import os
+import secrets
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from ringfence.hub.errors import SealBroken
+from ringfence.secret import Secret
+
+KEY_BYTES = 32
+_VERSION = b"\x01"
+_KEY_ID_BYTES = 4
+_NONCE_BYTES = 12
+_HEAD_BYTES = 1 + _KEY_ID_BYTES + _NONCE_BYTES
+
+
+class Sealer:
+    """Seals with the newest key and opens with any; ``keys`` are 32 bytes each, the newest first."""
+
+    def __init__(self, *keys: bytes) -> None:
+        if not keys or any(len(key) != KEY_BYTES for key in keys):
+            raise SealBroken(
+                "the sealing key is not one", where="keys/sealing.key", to_do="Restore the file from your backup."
+            )
+        self._keys = {_key_id(key): AESGCM(key) for key in keys}
+        self._newest = _key_id(keys[0])
+
+    @staticmethod
+    def new_key() -> bytes:
+        """Return a new random key."""
+        return secrets.token_bytes(KEY_BYTES)
+
+    def seal(self, secret: Secret, record: str) -> bytes:
+        """Return ``secret`` sealed for ``record``, for example ``line:001122334455:1``."""
+        nonce = os.urandom(_NONCE_BYTES)
+        sealed = self._keys[self._newest].encrypt(nonce, secret.reveal().encode(), _bound(record))
+        return _VERSION + self._newest + nonce + sealed
+
+    def open(self, sealed: bytes, record: str) -> Secret:
+        """Return what ``seal`` sealed for the same record; SealBroken for anything else."""
+        key_id, nonce = sealed[1 : 1 + _KEY_ID_BYTES], sealed[1 + _KEY_ID_BYTES : _HEAD_BYTES]
+        key = self._keys.get(key_id)
+        if sealed[:1] != _VERSION or key is None:
+            raise SealBroken(
+                f"a secret is sealed with key {key_id.hex()}, which this hub does not have",
+                where=record,
+                to_do="Restore keys/sealing.key from the backup that belongs to this database.",
+            )
+        try:
+            return Secret(key.decrypt(nonce, sealed[_HEAD_BYTES:], _bound(record)).decode())
+        except InvalidTag:
+            raise SealBroken(
+                "a sealed secret was altered, or belongs to another record",
+                where=record,
+                to_do="Restore the database from a backup, or set the secret anew.",
+            ) from None
+
+
+def _key_id(key: bytes) -> bytes:
+    return hashlib.sha256(b"ringfence sealing key id" + key).digest()[:_KEY_ID_BYTES]
+
+
+def _bound(record: str) -> bytes:
+    return b"ringfence:" + record.encode()

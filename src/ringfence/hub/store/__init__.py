@@ -1,0 +1,1 @@
+"""The hub's database: typed tables, sessions and migrations."""

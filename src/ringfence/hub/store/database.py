@@ -1,0 +1,67 @@
+"""Sessions: short, synchronous, in the thread pool's threads."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import create_engine
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from ringfence.hub.errors import DatabaseUnavailable
+from ringfence.hub.store import dialect, migrations
+from ringfence.hub.store.edits import EditCountingSession
+
+POOL_SIZE = 40
+"""As many connections as the thread pool has threads, so that none waits for another's."""
+
+
+class Database:
+    """The hub's database, brought to this version's tables when it is opened.
+
+    ``url`` is SQLAlchemy's, for example ``sqlite:////var/lib/ringfence/hub.sqlite``. DataFolderNewer where a newer
+    version of the hub has been at work; DatabaseUnavailable where it can't be opened.
+    """
+
+    def __init__(self, url: str) -> None:
+        # Errors of the database are logged; hiding the parameters keeps passwords and tokens out of them.
+        self._engine = create_engine(url, hide_parameters=True, pool_size=POOL_SIZE, max_overflow=POOL_SIZE)
+        dialect.prepare(self._engine)
+        self._writing = self._engine.execution_options(**{dialect.WRITING: True})
+        try:
+            migrations.upgrade(self._writing)
+        except OperationalError as fault:
+            self.close()
+            raise _unavailable(fault) from None
+        except BaseException:
+            self.close()
+            raise
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that sees one moment of the database and changes nothing."""
+        with Session(self._engine, expire_on_commit=False) as session:
+            try:
+                yield session
+            except OperationalError as fault:
+                raise _unavailable(fault) from fault
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session that is committed at the end of the block, or leaves nothing where the block raises."""
+        with EditCountingSession(self._writing, expire_on_commit=False) as session:
+            try:
+                with session.begin():
+                    yield session
+            except OperationalError as fault:
+                raise _unavailable(fault) from fault
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def _unavailable(fault: OperationalError) -> DatabaseUnavailable:
+    return DatabaseUnavailable(
+        f"the database does not answer: {fault.orig}",
+        to_do="Look whether its disk is full or another program holds it, then try again.",
+    )

@@ -1,0 +1,32 @@
+"""From any older version's tables to this one's: the revisions, and what runs them."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine
+
+from ringfence.hub.errors import DataFolderNewer
+
+
+def upgrade(engine: Engine) -> None:
+    """Bring the database to this version's tables, in one transaction; DataFolderNewer where it is beyond them."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
+    config.set_main_option("path_separator", "os")
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    with engine.connect() as connection:
+        heads = set(MigrationContext.configure(connection).get_current_heads())
+    if heads - known:
+        raise DataFolderNewer(
+            "a newer version of ringfence has written this data folder",
+            where=f"revision {', '.join(sorted(heads - known))}",
+            to_do="Install that version again, or restore the backup from before the upgrade.",
+        )
+    if heads == set(ScriptDirectory.from_config(config).get_heads()):
+        return
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

@@ -1,0 +1,273 @@
+"""The tables. Times are Unix seconds; MAC addresses are twelve upper-case hexadecimal digits."""
+
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Double,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+
+
+class Base(DeclarativeBase):
+    """What all tables share: every constraint has a name, so that migrations can speak of it."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    # Any: the values of SQLAlchemy's own registry; the column types are stated here once.
+    type_annotation_map: ClassVar[dict[Any, Any]] = {float: Double, bytes: LargeBinary}
+
+
+class Site(Base):
+    """One place with one edge or a spare pair. ``newest_release`` is 0 before the first.
+
+    ``edits`` counts what was edited of its phones and settings (store/edits.py); ``rendered_edits`` is that count as it
+    was when the site was last published, and ``rendered_by`` the fingerprint of the renderer that did it.
+    """
+
+    __tablename__ = "site"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    created_at: Mapped[float]
+    newest_release: Mapped[int] = mapped_column(Integer, default=0)
+    edits: Mapped[int] = mapped_column(BigInteger, default=0)
+    rendered_edits: Mapped[int] = mapped_column(BigInteger, default=0)
+    rendered_by: Mapped[str] = mapped_column(String(64), default="")
+
+
+class RetiredSite(Base):
+    """An id that a removed site had. It is never given again: old signed metadata still names it."""
+
+    __tablename__ = "retired_site"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    retired_at: Mapped[float]
+
+
+class Phone(Base):
+    """One phone of one site."""
+
+    __tablename__ = "phone"
+
+    mac: Mapped[str] = mapped_column(String(12), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), index=True)
+    family: Mapped[str] = mapped_column(String(40))
+    description: Mapped[str] = mapped_column(String(200), default="")
+    created_at: Mapped[float]
+    lines: Mapped[list["Line"]] = relationship(
+        order_by="Line.index", cascade="all, delete-orphan", passive_deletes=True
+    )
+
+
+class Line(Base):
+    """One SIP account on one button; the password is sealed for exactly this row."""
+
+    __tablename__ = "line"
+
+    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
+    index: Mapped[int] = mapped_column(Integer, primary_key=True)
+    label: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(200))
+    display_name: Mapped[str] = mapped_column(String(200))
+    auth_name: Mapped[str] = mapped_column(String(200))
+    sealed_password: Mapped[bytes]
+
+
+class OrganisationSetting(Base):
+    """A setting's value for every phone of the hub: plain in ``value``, or ``sealed`` where the setting is a secret."""
+
+    __tablename__ = "organisation_setting"
+
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    value: Mapped[bool | int | str | None] = mapped_column(JSON)
+    sealed: Mapped[bytes | None]
+
+
+class SiteSetting(Base):
+    """A setting's value for every phone of a site."""
+
+    __tablename__ = "site_setting"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    value: Mapped[bool | int | str | None] = mapped_column(JSON)
+    sealed: Mapped[bytes | None]
+
+
+class PhoneSetting(Base):
+    """A setting's value for one phone."""
+
+    __tablename__ = "phone_setting"
+
+    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    value: Mapped[bool | int | str | None] = mapped_column(JSON)
+    sealed: Mapped[bytes | None]
+
+
+class ApiToken(Base):
+    """A person's or script's way into the people's API; only the token's SHA-256 is kept."""
+
+    __tablename__ = "api_token"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80))
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[float]
+    created_by: Mapped[str] = mapped_column(String(80))
+    last_used_at: Mapped[float | None]
+    revoked_at: Mapped[float | None]
+
+
+class EnrolmentToken(Base):
+    """A one-time way into the device API for one edge of one site; only the secret's SHA-256 is kept."""
+
+    __tablename__ = "enrolment_token"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
+    secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    created_at: Mapped[float]
+    created_by: Mapped[str] = mapped_column(String(80))
+    expires_at: Mapped[float]
+    used_at: Mapped[float | None]
+    edge_id: Mapped[str | None] = mapped_column(String(20))
+    revoked_at: Mapped[float | None]
+
+
+class Edge(Base):
+    """One enrolled box.
+
+    Its current certificate and the one that asked for it are both let in, so that a lost answer to a renewal locks
+    nobody out. ``reports_through`` is the number of the last stored report; ``connected_until`` moves on while a
+    stream is open, so that every replica can tell.
+    """
+
+    __tablename__ = "edge"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
+    hostname: Mapped[str] = mapped_column(String(255), default="")
+    version: Mapped[str] = mapped_column(String(40), default="")
+    enrolled_at: Mapped[float]
+    key_fingerprint: Mapped[str] = mapped_column(String(64))
+    certificate_serial: Mapped[str] = mapped_column(String(40))
+    certificate_fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
+    previous_fingerprint: Mapped[str | None] = mapped_column(String(64), index=True)
+    certificate_ends_at: Mapped[float]
+    revoked_at: Mapped[float | None]
+    wipe: Mapped[bool] = mapped_column(Boolean, default=False)
+    last_seen_at: Mapped[float | None]
+    connected_until: Mapped[float | None]
+    release: Mapped[int] = mapped_column(Integer, default=0)
+    reports_through: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class Release(Base):
+    """One release of one site: immutable. ``rolled_back_to`` names the release whose content it repeats."""
+
+    __tablename__ = "release"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    made_at: Mapped[float]
+    made_by: Mapped[str] = mapped_column(String(80))
+    comment: Mapped[str] = mapped_column(String(500), default="")
+    rolled_back_to: Mapped[int | None]
+
+
+class ReleaseTarget(Base):
+    """One file of a release."""
+
+    __tablename__ = "release_target"
+    __table_args__ = (
+        ForeignKeyConstraint(["site_id", "number"], ["release.site_id", "release.number"], ondelete="CASCADE"),
+        Index("ix_release_target_digest_site", "digest", "site_id"),
+    )
+
+    site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    length: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(20))
+    owner: Mapped[str | None] = mapped_column(String(12))
+    reload_port: Mapped[int | None]
+
+
+class RoleMetadata(Base):
+    """One signed role of a site's repository, as it is served; of timestamps only the newest is kept."""
+
+    __tablename__ = "role_metadata"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    body: Mapped[bytes]
+    made_at: Mapped[float]
+    expires_at: Mapped[float]
+
+
+class PublicationLease(Base):
+    """Who publishes just now: one row at most, and it counts only until ``ends_at``."""
+
+    __tablename__ = "publication_lease"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    holder: Mapped[str] = mapped_column(String(40))
+    actor: Mapped[str] = mapped_column(String(80))
+    since: Mapped[float]
+    ends_at: Mapped[float]
+
+
+class AuditEntry(Base):
+    """Who did what to what."""
+
+    __tablename__ = "audit"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    at: Mapped[float] = mapped_column(Double, index=True)
+    actor: Mapped[str] = mapped_column(String(80))
+    action: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(120))
+    detail: Mapped[str] = mapped_column(String(500), default="")
+
+
+class EdgeReport(Base):
+    """One thing that happened at an edge, as wire.messages.Report."""
+
+    __tablename__ = "report"
+    __table_args__ = (UniqueConstraint("edge_id", "seq"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    edge_id: Mapped[str] = mapped_column(ForeignKey("edge.id", ondelete="CASCADE"))
+    site_id: Mapped[str] = mapped_column(String(40), index=True)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    at: Mapped[float]
+    received_at: Mapped[float] = mapped_column(Double, index=True)
+    kind: Mapped[str] = mapped_column(String(40))
+    sentence: Mapped[str] = mapped_column(Text)
+    name: Mapped[str] = mapped_column(String(255), default="")
+    owner: Mapped[str] = mapped_column(String(12), default="", index=True)
+    peer: Mapped[str] = mapped_column(String(64), default="")
+    release: Mapped[int] = mapped_column(Integer, default=0)
+    size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
+    duration_s: Mapped[float] = mapped_column(Double, default=0.0)

@@ -1,0 +1,87 @@
+"""Who waits for news of which site: the open event streams of this process, and what wakes them.
+
+A wake-up is only ever a hint: each stream looks into the database for itself. Publishing wakes from a thread of its
+own; what other processes did is found by looking every two seconds.
+"""
+
+import asyncio
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+LOOK_EVERY_S = 2.0
+
+
+@dataclass(eq=False, slots=True)
+class Stream:
+    """One open event stream."""
+
+    edge_id: str
+    site_id: str
+    told: int = 0
+    """The release that the edge was told of last."""
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Wakeups:
+    """The streams of this process. All methods but ``wake_…`` belong to the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._streams: set[Stream] = set()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._departed: set[str] = set()
+        self.closing = False
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take the loop that the streams run on."""
+        self._loop = loop
+
+    def open(self, edge_id: str, site_id: str) -> Stream:
+        """Begin a stream."""
+        stream = Stream(edge_id, site_id)
+        self._streams.add(stream)
+        return stream
+
+    def close(self, stream: Stream) -> None:
+        """End a stream."""
+        self._streams.discard(stream)
+        self._departed.add(stream.edge_id)
+
+    def take_departed(self) -> set[str]:
+        """Return the edges whose last stream here has ended since this was asked before."""
+        departed, self._departed = self._departed - self.edge_ids(), set()
+        return departed
+
+    def told(self) -> dict[str, tuple[str, int]]:
+        """Return each connected edge's site and the lowest release that a stream of it was told of."""
+        lowest: dict[str, tuple[str, int]] = {}
+        for stream in self._streams:
+            known = lowest.get(stream.edge_id, (stream.site_id, stream.told))
+            lowest[stream.edge_id] = (stream.site_id, min(known[1], stream.told))
+        return lowest
+
+    def edge_ids(self) -> set[str]:
+        """The edges that have a stream open here."""
+        return {stream.edge_id for stream in self._streams}
+
+    def wake_sites(self, site_ids: Collection[str]) -> None:
+        """Let the streams of these sites look; callable from any thread."""
+        self._later(lambda stream: stream.site_id in site_ids)
+
+    def wake_edges(self, edge_ids: Collection[str]) -> None:
+        """Let the streams of these edges look; callable from any thread."""
+        self._later(lambda stream: stream.edge_id in edge_ids)
+
+    def end_all(self) -> None:
+        """Let every stream end: the process stops."""
+        self.closing = True
+        for stream in self._streams:
+            stream.woken.set()
+
+    def _later(self, chosen: Callable[[Stream], bool]) -> None:
+        def wake() -> None:
+            for stream in self._streams:
+                if chosen(stream):
+                    stream.woken.set()
+
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(wake)

@@ -1,0 +1,186 @@
+"""Cisco enterprise phones: the settings of display, keys, access and firmware, in operators' words."""
+
+from ringfence.phones.setting_builders import (
+    ON_IS_0,
+    ON_IS_1,
+    TRUE_FALSE,
+    choice_setting,
+    number_setting,
+    text_setting,
+    url_setting,
+    yes_no_setting,
+)
+from ringfence.phones.setting_types import Form, Mark, Setting, SettingType
+
+DISPLAY = (
+    text_setting("phone_label", "The text at the top of the phone's screen.", "phoneLabel", 12),
+    text_setting(
+        "user_locale",
+        "The language's name as its file is called, such as German_Germany; empty: English.",
+        "userLocale/name",
+        64,
+        Form.FILE_NAME,
+    ),
+    text_setting("user_locale_code", "The language's code, such as de_DE.", "langCode", 10, Form.WORD),
+    text_setting(
+        "user_locale_version",
+        "The version of the language's files; the phone fetches them again when it changes.",
+        "userLocale/version",
+        32,
+        Form.WORD,
+    ),
+    text_setting(
+        "network_locale",
+        "The country whose tones the phone plays, such as Germany; empty: United States.",
+        "networkLocale",
+        64,
+        Form.FILE_NAME,
+    ),
+    text_setting(
+        "network_locale_version", "The version of the tones' file.", "networkLocaleInfo/version", 32, Form.WORD
+    ),
+    number_setting(
+        "idle_timeout_s",
+        "After how long the phone counts as idle and shows idle_url; 0: never.",
+        "idleTimeout",
+        0,
+        (0, 65535),
+        "seconds",
+        Mark.LIKELY,
+    ),
+    yes_no_setting(
+        "background_image_choice",
+        "Whether people choose the background picture on the phone.",
+        "backgroundImageAccess",
+        TRUE_FALSE,
+        on=True,
+    ),
+    text_setting(
+        "dial_plan_file",
+        "The file of dialling patterns that the phone fetches.",
+        "dialTemplate",
+        64,
+        Form.FILE_NAME,
+        "dialplan.xml",
+    ),
+    text_setting(
+        "soft_key_file",
+        "The file of soft keys that the phone fetches; empty: its own.",
+        "softKeyFile",
+        64,
+        Form.FILE_NAME,
+    ),
+)
+
+URLS = (
+    url_setting("services_url", "What the services key shows.", "servicesURL"),
+    url_setting("directory_url", "What the directory key shows.", "directoryURL"),
+    url_setting("messages_url", "What the messages key shows instead of dialling voicemail_number.", "messagesURL"),
+    url_setting("information_url", "What the help key shows.", "informationURL"),
+    url_setting("idle_url", "What an idle phone shows.", "idleURL"),
+    url_setting(
+        "authentication_url",
+        "Who is asked whether a command to the phone's web interface is allowed.",
+        "authenticationURL",
+    ),
+)
+
+ACCESS = (
+    choice_setting(
+        "web_access", "The phone's own web pages.", "webAccess", {"off": "1", "on": "0", "read-only": "2"}, "off"
+    ),
+    choice_setting(
+        "settings_access",
+        "The settings menu on the phone.",
+        "settingsAccess",
+        {"on": "1", "off": "0", "restricted": "2"},
+        "on",
+    ),
+    yes_no_setting(
+        "ssh_access",
+        "The phone's SSH server, for fault finding; needs ssh_user and ssh_password.",
+        "sshAccess",
+        ON_IS_0,
+        on=False,
+    ),
+    text_setting("ssh_user", "The user name for SSH.", "sshUserId", 50, Form.WORD),
+    Setting(
+        "ssh_password",
+        SettingType.TEXT,
+        "",
+        "The password for SSH; it is in the phone's file only while ssh_access is on.",
+        maximum=31,
+        form=Form.PASSWORD,
+        secret=True,
+        element="sshPassword",
+    ),
+    Setting(
+        "admin_password",
+        SettingType.TEXT,
+        "",
+        "The password of the phone's web administration.",
+        maximum=31,
+        form=Form.PASSWORD,
+        secret=True,
+        element="adminPassword",
+    ),
+    Setting(
+        "phone_password",
+        SettingType.TEXT,
+        "",
+        "What unlocks the settings menu on the keypad; empty: **#, as it left the factory.",
+        maximum=31,
+        form=Form.KEYPAD,
+        secret=True,
+        element="phonePassword",
+    ),
+    yes_no_setting("pc_port", "The socket for a computer on the phone.", "pcPort", ON_IS_0, on=True),
+    yes_no_setting(
+        "span_to_pc_port",
+        "Whether the computer sees the phone's own packets, for fault finding.",
+        "spanToPCPort",
+        ON_IS_0,
+        on=False,
+    ),
+    yes_no_setting(
+        "voice_vlan_access",
+        "Whether the computer may reach the voice network through the phone.",
+        "voiceVlanAccess",
+        ON_IS_0,
+        on=False,
+        mark=Mark.LIKELY,
+    ),
+    yes_no_setting("cdp", "Whether the phone speaks CDP to its switch.", "enableCdpSwPort", ON_IS_1, on=True),
+    yes_no_setting("lldp", "Whether the phone speaks LLDP-MED to its switch.", "enableLldpSwPort", ON_IS_1, on=True),
+    yes_no_setting("video", "Whether the phone offers video.", "videoCapability", ON_IS_1, on=True),
+    yes_no_setting(
+        "peer_firmware_sharing",
+        "Whether phones of one network fetch firmware from each other.",
+        "peerFirmwareSharing",
+        ON_IS_1,
+        on=False,
+    ),
+)
+
+FIRMWARE = (
+    Setting(
+        "firmware_load",
+        SettingType.TEXT,
+        "",
+        "The firmware's name without .loads, such as sip9971.9-4-2SR4-1; empty: the phone keeps what it has.",
+        maximum=64,
+        form=Form.WORD,
+        element="loadInformation",
+    ),
+)
+
+BLUETOOTH = yes_no_setting("bluetooth", "Whether Bluetooth headsets may be used.", "bluetooth", ON_IS_1, on=True)
+WIFI = yes_no_setting("wifi", "Whether the phone may use Wi-Fi.", "wifi", ON_IS_1, on=False)
+USB = yes_no_setting("usb", "Whether the phone's USB sockets work.", "usb1", ON_IS_1, on=True)
+FEATURE_POLICY_FILE = text_setting(
+    "feature_policy_file",
+    "The file of features that the phone fetches; empty: its own.",
+    "featurePolicyFile",
+    64,
+    Form.FILE_NAME,
+)

@@ -1,0 +1,235 @@
+"""The phone's side: a configuration read as a phone reads it, whole or not at all.
+
+A phone validates the whole file and discards it silently at the first bad node (PHONES.md section 1). So does this: it
+returns what the phone would hold, or raises with the node that it stumbled over. The rules are those of sections 4 to
+4f; an element that is not in the tables is passed over, as phones pass over what they do not know.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+
+from lxml import etree
+
+from ringfence.phones.document import Document, NotWellFormed, line_of, over_limits, parse, text_of
+from ringfence.phones.errors import ConfigurationRejected
+from ringfence.phones.families import Family
+from ringfence.phones.families import family as family_of
+from ringfence.phones.time_zones import CISCO_ZONES
+from ringfence.secret import Secret
+
+LINE_FEATURE = "9"
+"""The featureID of a SIP line (PHONES.md section 4)."""
+
+_HIGHEST_PORT = 65535
+_DATE_TEMPLATE = re.compile(r"(?:D([./-])M|M([./-])D)[./-]YY?A?|YY?([./-])M[./-]DA?")
+_TRANSPORTS: Mapping[str, str] = MappingProxyType({"1": "tcp", "2": "udp", "3": "tls", "4": "tcp"})
+
+
+@dataclass(frozen=True, slots=True)
+class HeldLine:
+    """One SIP line as the phone holds it."""
+
+    button: int
+    label: str
+    name: str
+    display_name: str
+    auth_name: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class HeldConfiguration:
+    """What a phone holds once it has taken a file."""
+
+    phone_label: str
+    lines: tuple[HeldLine, ...]
+    sip_servers: tuple[tuple[str, int], ...]
+    """Host and port, in the order in which the phone tries them."""
+    sip_transport: str
+    sip_listen_port: int
+    version_stamp: str
+    load: str
+    """The firmware's name, empty where the phone keeps what it has."""
+    files: tuple[str, ...] = field(default=())
+    """What the phone asks for next, by the names that it uses; all of them may be missing."""
+
+    @property
+    def label(self) -> str:
+        """What the phone shows for its first line."""
+        return self.lines[0].label
+
+
+_Check = Callable[[str], bool]
+
+
+def _one_of(*words: str) -> _Check:
+    allowed = frozenset(words)
+    return lambda text: text in allowed
+
+
+def _number(least: int, most: int) -> _Check:
+    return lambda text: (
+        text.isascii() and text.isdigit() and len(text) < len("1234567890") and least <= int(text) <= most
+    )
+
+
+_TRUE_FALSE = _one_of("true", "false")
+_SWITCH = _one_of("0", "1")
+_FOUR_WAY = _one_of("0", "1", "2", "3")
+_PORT = _number(1, _HIGHEST_PORT)
+_SECONDS = _number(0, 1 << 20)
+
+# Element → what it may hold. Empty is "not set" and passes, except where _REQUIRED says otherwise.
+_NODES: Mapping[str, _Check] = MappingProxyType(
+    {
+        "fullConfig": _TRUE_FALSE,
+        "deviceProtocol": _one_of("SIP"),
+        "ipAddressMode": _one_of("0", "1", "2"),
+        "dateTemplate": lambda text: _DATE_TEMPLATE.fullmatch(text) is not None,
+        "timeZone": lambda text: text in CISCO_ZONES,
+        "ntpMode": _one_of("unicast", "Unicast", "directedbroadcast"),
+        "transportLayerProtocol": lambda text: text in _TRANSPORTS,
+        "deviceSecurityMode": _one_of("1", "2", "3"),
+        "capfAuthMode": _number(0, 4),
+        "preferredCodec": _one_of("none", "g711ulaw", "g711alaw", "g729a", "L16", "g722", "iLBC", "iSAC"),
+        "dtmfOutofBand": _one_of("none", "avt", "avt_always"),
+        "dtmfAvtPayload": _number(96, 127),
+        "userInfo": lambda text: text.lower() in {"none", "phone", "ip"},
+        "kpml": _FOUR_WAY,
+        "webAccess": _one_of("0", "1", "2"),
+        "settingsAccess": _one_of("0", "1", "2"),
+        "advertiseG722Codec": _one_of("0", "1", "2"),
+        "dndCallAlert": _one_of("0", "1", "5"),
+        "messageWaitingLampPolicy": _number(0, 6),
+        "ringSettingIdle": _number(0, 5),
+        "ringSettingActive": _number(0, 5),
+        "featureID": _number(1, 255),
+        "MissedCallLoggingOption": lambda text: set(text) <= {"0", "1"},
+        "winCharSet": _one_of("utf-8", "iso-8859-1"),
+        "versionStamp": lambda text: len(text) <= 64,  # noqa: PLR2004 - any text of a stamp's size
+    }
+    | dict.fromkeys(("ethernetPhonePort", "sipPort", "securedSipPort", "voipControlPort"), _PORT)
+    | dict.fromkeys(("startMediaPort", "stopMediaPort", "outboundProxyPort", "port"), _PORT)
+    | dict.fromkeys(("dscpForAudio", "dscpVideo"), _number(0, 255))
+    | dict.fromkeys(("callWaiting", "anonymousCallBlock", "callerIdBlocking", "callLogBlfEnabled"), _FOUR_WAY)
+    | dict.fromkeys(("sshAccess", "pcPort", "spanToPCPort", "videoCapability", "bluetooth", "wifi"), _SWITCH)
+    | dict.fromkeys(("usb1", "usb2", "peerFirmwareSharing", "enableCdpSwPort", "enableLldpSwPort"), _SWITCH)
+    | dict.fromkeys(("timerRegisterExpires", "timerKeepAliveExpires", "timerInviteExpires", "idleTimeout"), _SECONDS)
+    | dict.fromkeys(("registerWithProxy", "natEnabled", "natReceivedProcessing", "rfc2543Hold"), _TRUE_FALSE)
+    | dict.fromkeys(("enableVad", "transferOnhookEnabled", "backgroundImageAccess", "sharedLine"), _TRUE_FALSE)
+    | dict.fromkeys(("encrConfig", "callStats", "remotePartyID", "autoAnswerOverride"), _TRUE_FALSE)
+)
+
+_CALL_COUNTS = frozenset({"maxNumCalls", "busyTrigger"})
+_REQUIRED = frozenset({"deviceProtocol", "transportLayerProtocol", "featureID", "processNodeName", "versionStamp"})
+
+
+def read_configuration(data: bytes, family: Family | str) -> HeldConfiguration:
+    """Return what a phone of ``family`` holds after it took ``data``; ConfigurationRejected at the first bad node."""
+    try:
+        document = parse(data)
+    except NotWellFormed as fault:
+        raise _rejected(f"it is not well-formed: {fault.reason}", fault.line) from None
+    return read_document(document, family_of(family) if isinstance(family, str) else family)
+
+
+def read_document(document: Document, family: Family) -> HeldConfiguration:
+    """As ``read_configuration``, of a file that has been parsed."""
+    root = document.root
+    if root.tag != "device":
+        raise _rejected(f"its root is {root.tag!r} and not 'device'", line_of(root))
+    _check_nodes(document, family)
+    return HeldConfiguration(
+        phone_label=text_of(root, "sipProfile/phoneLabel"),
+        lines=_lines(root),
+        sip_servers=_servers(root),
+        sip_transport=_TRANSPORTS[_needed(root, "transportLayerProtocol")],
+        sip_listen_port=int(text_of(root, "sipProfile/voipControlPort") or "5060"),
+        version_stamp=_needed(root, "versionStamp"),
+        load=text_of(root, "loadInformation"),
+        files=_files(root, family),
+    )
+
+
+def _check_nodes(document: Document, family: Family) -> None:
+    calls = _number(1, family.settings["max_calls"].maximum or 0)
+    for tag, text, node in document.nodes:
+        if text:
+            check = calls if tag in _CALL_COUNTS else _NODES.get(tag)
+            if check is not None and not check(text):
+                raise _rejected(f"{tag} holds {text[:40]!r}, which the phone does not know", line_of(node))
+        elif tag in _REQUIRED:
+            raise _rejected(f"{tag} is empty", line_of(node))
+    for over in over_limits(document, family.limits, lambda limit: limit.phone_takes):
+        raise _rejected(f"{over.element} has {over.length} characters, and {over.limit} is the most", over.line)
+
+
+def _needed(root: etree._Element, path: str) -> str:
+    text = text_of(root, path)
+    if not text:
+        raise _rejected(f"{path} is missing", 0)
+    return text
+
+
+def _servers(root: etree._Element) -> tuple[tuple[str, int], ...]:
+    members = root.findall("devicePool/callManagerGroup/members/member")
+    members.sort(key=lambda member: str(member.get("priority", "0")))
+    servers = tuple(
+        (text_of(member, "callManager/processNodeName"), int(text_of(member, "callManager/ports/sipPort") or "5060"))
+        for member in members
+    )
+    if not servers or not all(host for host, _port in servers):
+        raise _rejected("processNodeName is missing: the phone has no SIP server", 0)
+    return servers
+
+
+def _lines(root: etree._Element) -> tuple[HeldLine, ...]:
+    lines = []
+    for node in root.findall("sipProfile/sipLines/line"):
+        button = str(node.get("button", ""))
+        if not button.isdecimal():
+            raise _rejected("a line has no button number", line_of(node))
+        if text_of(node, "featureID") != LINE_FEATURE:
+            continue
+        if not text_of(node, "name"):
+            raise _rejected(f"name of line {button} is empty", line_of(node))
+        lines.append(
+            HeldLine(
+                button=int(button),
+                label=text_of(node, "featureLabel"),
+                name=text_of(node, "name"),
+                display_name=text_of(node, "displayName"),
+                auth_name=text_of(node, "authName"),
+                password=Secret(text_of(node, "authPassword")),
+            )
+        )
+    if not lines:
+        raise _rejected("no line has featureID 9: the phone has nothing to register", 0)
+    return tuple(sorted(lines, key=lambda line: line.button))
+
+
+def _files(root: etree._Element, family: Family) -> tuple[str, ...]:
+    """Return what the phone asks for next; with no locale named, its files are asked for with a leading ``/``."""
+    load = text_of(root, "loadInformation")
+    user = text_of(root, "userLocale/name")
+    network = text_of(root, "networkLocaleInfo/name") or text_of(root, "networkLocale")
+    wanted = [
+        f"{load}.loads" if load else "",
+        f"{user}/{family.locale_file.value}",
+        f"{network}/{family.tones_file.value}",
+        text_of(root, "sipProfile/dialTemplate"),
+        text_of(root, "sipProfile/softKeyFile"),
+        text_of(root, "featurePolicyFile"),
+        "AppDialRules.xml",
+    ]
+    return tuple(name for name in wanted if name)
+
+
+def _rejected(what: str, line: int) -> ConfigurationRejected:
+    return ConfigurationRejected(
+        f"a phone would discard this configuration: {what}",
+        where=f"line {line}" if line else "",
+        to_do="Mend the setting or the template that made it.",
+    )

@@ -1,0 +1,43 @@
+"""What can be wrong with phones, their settings, their files and their SIP messages."""
+
+from ringfence.errors import BadInput, ContentRefused, NotFound, PeerFault
+
+
+class BadMac(BadInput):
+    """A text that is no MAC address of a phone."""
+
+
+class UnknownFamily(NotFound):
+    """A family of phones that this version does not know."""
+
+
+class UnknownSetting(NotFound):
+    """A setting that none of the families in question has."""
+
+
+class ValueOutOfRange(BadInput):
+    """A value that its setting does not take."""
+
+
+class LimitExceeded(BadInput):
+    """A value is longer or greater than the phone's firmware takes for that element."""
+
+
+class CredentialsDisagree(BadInput):
+    """Two lines of one phone have different credentials, and the firmware holds one per device."""
+
+
+class RenderFault(BadInput):
+    """A template failed, or made a file that is not well-formed XML; nothing was produced."""
+
+
+class ConfigurationRejected(ContentRefused):
+    """A phone would discard this file, silently and whole."""
+
+
+class BadSipMessage(PeerFault):
+    """Bytes that are no SIP message, or one beyond the limits that we keep."""
+
+
+class IncompletePhone(BadInput):
+    """A phone lacks something without which its configuration is of no use."""

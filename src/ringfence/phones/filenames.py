@@ -1,0 +1,64 @@
+"""The names of the files that phones ask for: whose they are, and in which order they come.
+
+This module runs in the serving worker: it imports nothing but the standard library and ``mac``.
+Sources: PHONES.md sections 1, 1b, 3 and 4e.
+"""
+
+import re
+
+from ringfence.phones.errors import BadMac
+from ringfence.phones.mac import Mac
+
+# One phone's own names: SEP….cnf.xml(.sgn|.enc.sgn), CTLSEP….tlv, ITLSEP….tlv, ATA….cnf.xml, SIP….cnf, and the SPA's
+# and MPP's spa….cfg, ….xml. Matched in any case: a name that differs by case only is still that phone's name.
+_OWNED = re.compile(
+    r"(?:(?:(?:CTL|ITL)?SEP|ATA|SIP)([0-9A-F]{12})(?![0-9A-F])|(?:SPA|ATA|CISCO)?([0-9A-F]{12})\.(?:CFG|XML)$)"
+)
+
+_OPTIONAL = re.compile(
+    r"""
+      (?:CTL|ITL)SEP[0-9A-F]{12}\.tlv | (?:CTL|ITL)File\.tlv          # trust lists
+    | dialplan\.xml | DialTemplate\.xml | AppDialRules\.xml | DialRules\.xml | DialingRules\.xml | LdapDirectories\.xml
+    | (?:.*/)?(?:g[34]|[a-z0-9]+)-tones\.xml                          # network locale
+    | (?:.*/)?[a-z0-9-]+\.jar | (?:.*/)?[a-z0-9-]+-(?:dictionary(?:-ext)?|font|kate)\.xml   # user locale
+    | (?:Distinctive)?Ringlist(?:-wb)?\.xml | Desktops/.* | .*\.(?:raw|rwb|pcm)
+    | SoftKeys?\.xml | FeaturePolicy\.xml | defaultheadsetconfig\.json | XMLDefault\.cnf\.xml
+    | authorized_keys
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+
+_SIGNED_SUFFIXES = (".enc.sgn", ".sgn")
+
+
+def owner_of(name: str) -> Mac | None:
+    """Return the phone that ``name`` names, or None for a name that no single phone owns."""
+    found = _OWNED.match(name.replace("\\", "/").rpartition("/")[2].upper())
+    if found is None:
+        return None
+    try:
+        return Mac.parse(found[1] or found[2])
+    except BadMac:
+        return None  # SEP000000000000 and the like: a form without a phone
+
+
+def configuration_name(mac: Mac) -> str:
+    """Return the name under which a Cisco enterprise phone asks for its configuration."""
+    return f"SEP{mac.bare}.cnf.xml"
+
+
+def is_optional(name: str) -> bool:
+    """Say whether phones go on without ``name`` (PHONES.md section 1: only SEP<MAC>.cnf.xml is mandatory)."""
+    for suffix in _SIGNED_SUFFIXES:
+        name = name.removesuffix(suffix)
+    return _OPTIONAL.fullmatch(name.lstrip("/")) is not None
+
+
+def is_signed_configuration(name: str) -> bool:
+    """Say whether ``name`` is a configuration in signed form: its phone holds a trust list (section 5.2)."""
+    return name.endswith(_SIGNED_SUFFIXES) and ".cnf.xml" in name
+
+
+def boot_order(mac: Mac) -> tuple[str, ...]:
+    """Return what a Cisco enterprise phone asks for before it has a configuration (PHONES.md section 1)."""
+    return (f"CTLSEP{mac.bare}.tlv", f"ITLSEP{mac.bare}.tlv", "ITLFile.tlv", configuration_name(mac))

@@ -1,0 +1,69 @@
+"""Whose file a name names, and which names phones can do without."""
+
+import pytest
+
+from ringfence.phones.filenames import boot_order, configuration_name, is_optional, is_signed_configuration, owner_of
+from ringfence.phones.mac import Mac
+
+ANNA = Mac("001EF7ABCD0F")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "SEP001EF7ABCD0F.cnf.xml",
+        "SEP001EF7ABCD0F.cnf.xml.sgn",
+        "SEP001EF7ABCD0F.cnf.xml.enc.sgn",
+        "CTLSEP001EF7ABCD0F.tlv",
+        "ITLSEP001EF7ABCD0F.tlv",
+        "ATA001EF7ABCD0F.cnf.xml",
+        "SIP001EF7ABCD0F.cnf",
+        "spa001ef7abcd0f.cfg",
+        "001ef7abcd0f.xml",
+        "sep001ef7abcd0f.CNF.XML",
+        "phones/SEP001EF7ABCD0F.cnf.xml",
+        r"\SEP001EF7ABCD0F.cnf.xml",
+    ],
+)
+def test_a_per_phone_name_names_its_phone(name: str) -> None:
+    assert owner_of(name) == ANNA
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ITLFile.tlv",
+        "g3-tones.xml",
+        "SIPDefault.cnf",
+        "XMLDefault.cnf.xml",
+        "SEP001EF7ABCD0.cnf.xml",
+        "SEP001EF7ABCD0F11.cnf.xml",
+        "SEP000000000000.cnf.xml",
+        "sip9971.9-4-2SR4-1.loads",
+        "",
+    ],
+)
+def test_a_shared_name_names_nobody(name: str) -> None:
+    assert owner_of(name) is None
+
+
+def test_a_phone_asks_for_its_trust_lists_first_and_then_for_its_configuration() -> None:
+    assert boot_order(ANNA) == (
+        "CTLSEP001EF7ABCD0F.tlv",
+        "ITLSEP001EF7ABCD0F.tlv",
+        "ITLFile.tlv",
+        configuration_name(ANNA),
+    )
+
+
+def test_only_the_configuration_is_mandatory_of_what_a_phone_asks_for_first() -> None:
+    assert [is_optional(name) for name in boot_order(ANNA)] == [True, True, True, False]
+    assert is_optional("ITLFile.tlv.sgn")
+    assert is_optional("/German_Germany/g4-tones.xml")
+    assert not is_optional("sip9971.9-4-2SR4-1.loads")
+
+
+def test_a_signed_configuration_is_told_from_a_plain_one() -> None:
+    assert is_signed_configuration("SEP001EF7ABCD0F.cnf.xml.sgn")
+    assert not is_signed_configuration("SEP001EF7ABCD0F.cnf.xml")
+    assert not is_signed_configuration("ITLFile.tlv.sgn")

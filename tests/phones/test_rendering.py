@@ -1,0 +1,321 @@
+"""Rendering: a phone's settings and lines become the file that the phone takes, byte for byte the same each time.
+
+``UPDATE_GOLDENS=1`` writes the goldens anew; read their diff before you keep it.
+"""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ringfence.content.release import Reload, TargetKind
+from ringfence.phones.configuration import read_configuration
+from ringfence.phones.errors import (
+    CredentialsDisagree,
+    IncompletePhone,
+    LimitExceeded,
+    UnknownFamily,
+    UnknownSetting,
+    ValueOutOfRange,
+)
+from ringfence.phones.families import FAMILIES
+from ringfence.phones.mac import Mac
+from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer
+from ringfence.phones.setting_types import Setting, SettingType, Value
+from ringfence.secret import Secret
+
+GOLDENS = Path(__file__).parent / "goldens"
+RENDERER = Renderer()
+PASSWORD = Secret("s3cr3tOfAnna")
+
+
+def line(
+    index: int = 1,
+    *,
+    label: str = "Anna",
+    name: str = "anna",
+    display_name: str = "Anna Berg",
+    auth_name: str = "anna-auth",
+    password: Secret = PASSWORD,
+) -> LineAccount:
+    return LineAccount(index, label, name, display_name, auth_name, password)
+
+
+def a_phone(
+    family: str = "cisco-9971",
+    *lines: LineAccount,
+    settings: Mapping[str, Value] | None = None,
+    description: str = "Desk",
+) -> PhoneToRender:
+    return PhoneToRender(
+        mac=Mac("001122334455"),
+        family=family,
+        description=description,
+        settings={"sip_server": "192.0.2.10"} | dict(settings or {}),
+        lines=lines or (line(),),
+    )
+
+
+def render(phone: PhoneToRender) -> RenderedFile:
+    (file,) = RENDERER.render(phone)
+    return file
+
+
+PLAIN: Mapping[str, Value] = {"time_zone": "Europe/Berlin", "ntp_servers": "192.0.2.1,ntp.example.com"}
+EVERYTHING: Mapping[str, Value] = {
+    "time_zone": "Pacific/Auckland",
+    "date_template": "M/D/YA",
+    "sip_server_2": "pbx2.example.com",
+    "sip_server_3": "2001:db8::10",
+    "sip_port": 5080,
+    "sip_listen_port": 5070,
+    "outbound_proxy": "sbc.example.com",
+    "nat_enabled": True,
+    "nat_address": "203.0.113.7",
+    "preferred_codec": "g722",
+    "dtmf_mode": "avt_always",
+    "kpml": 1,
+    "call_waiting": False,
+    "max_calls": 200,
+    "busy_trigger": 100,
+    "anonymous_call_block": True,
+    "do_not_disturb_alert": "flash",
+    "missed_calls": False,
+    "voicemail_number": "*97",
+    "phone_label": "Büro <1>",
+    "user_locale": "German_Germany",
+    "user_locale_code": "de_DE",
+    "network_locale": "Germany",
+    "idle_timeout_s": 60,
+    "idle_url": "http://192.0.2.9/idle?a=1&b=2",
+    "web_access": "read-only",
+    "settings_access": "restricted",
+    "ssh_access": True,
+    "ssh_user": "support",
+    "ssh_password": "Br0wn-Fox",
+    "admin_password": "Gr33n-Fox",
+    "phone_password": "4711*#",
+    "pc_port": False,
+    "span_to_pc_port": True,
+    "bluetooth": False,
+    "wifi": True,
+    "usb": False,
+    "feature_policy_file": "FeaturePolicy.xml",
+    "soft_key_file": "SoftKeys.xml",
+    "firmware_load": "sip9971.9-4-2SR4-1",
+}
+
+
+@pytest.mark.parametrize(
+    ("golden", "phone"),
+    [
+        ("cisco-8941", a_phone("cisco-8941", settings=PLAIN)),
+        ("cisco-9971", a_phone("cisco-9971", settings=PLAIN)),
+        (
+            "cisco-9971-everything",
+            a_phone("cisco-9971", line(), line(3, label="Lager & Co", name="stock"), settings=EVERYTHING),
+        ),
+    ],
+)
+def test_a_phone_renders_as_the_golden_says(golden: str, phone: PhoneToRender) -> None:
+    path = GOLDENS / f"{golden}.xml"
+    data = render(phone).data
+    if os.environ.get("UPDATE_GOLDENS"):
+        path.write_bytes(data)
+    assert data.decode() == path.read_text(encoding="utf-8")
+    assert b"<!--" not in data
+
+
+def test_the_file_is_named_for_its_phone_and_knows_how_to_reload_it() -> None:
+    file = render(a_phone(settings={"sip_listen_port": 5071}))
+    assert file.name == "SEP001122334455.cnf.xml"
+    assert file.owner == Mac("001122334455")
+    assert file.kind is TargetKind.CONFIGURATION
+    assert file.reload == Reload("sip-notify", 5071)
+
+
+def test_a_rendered_file_does_not_show_its_secrets_when_it_is_printed() -> None:
+    phone = a_phone()
+    assert PASSWORD.reveal() not in repr(phone) + repr(render(phone))
+
+
+def test_the_same_input_gives_the_same_bytes_and_any_change_another_stamp() -> None:
+    first = render(a_phone())
+    assert Renderer().render(a_phone())[0].data == first.data
+    stamps = {
+        read_configuration(render(phone).data, phone.family).version_stamp
+        for phone in (a_phone(), a_phone("cisco-9971", line(label="Anne")), a_phone(settings={"kpml": 1}))
+    }
+    assert len(stamps) == 3
+
+
+def test_the_phone_holds_what_the_operator_set() -> None:
+    held = read_configuration(
+        render(a_phone("cisco-8941", line(label="Zoë <&>\"'"), settings={"sip_port": 5080})).data, "cisco-8941"
+    )
+    assert held.label == "Zoë <&>\"'"
+    assert held.sip_servers == (("192.0.2.10", 5080),)
+    assert held.sip_transport == "udp"
+    assert held.lines[0].password == PASSWORD
+
+
+def test_the_first_line_carries_the_devices_one_credential() -> None:
+    held = read_configuration(render(a_phone("cisco-9971", line(2, name="stock"), line(1))).data, "cisco-9971")
+    first, second = held.lines
+    assert (first.button, first.auth_name, first.password) == (1, "anna-auth", PASSWORD)
+    assert (second.button, second.auth_name, bool(second.password)) == (2, "", False)
+
+
+def test_a_line_that_says_nothing_of_credentials_shares_the_first_ones() -> None:
+    held = read_configuration(
+        render(a_phone("cisco-9971", line(1), line(2, name="stock", auth_name="", password=Secret("")))).data,
+        "cisco-9971",
+    )
+    assert len(held.lines) == 2
+
+
+def test_lines_with_different_credentials_are_refused_by_their_numbers() -> None:
+    with pytest.raises(CredentialsDisagree, match="lines 1 and 2 have different credentials") as caught:
+        render(a_phone("cisco-9971", line(1), line(2, password=Secret("another"))))
+    assert "00:11:22:33:44:55" in str(caught.value)
+    assert "another" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("account", "element", "limit"),
+    [
+        (line(label="x" * 31), "featureLabel of line 1", 30),
+        (line(name="x" * 31), "name of line 1", 30),
+        (line(display_name="x" * 31), "displayName of line 1", 30),
+        (line(auth_name="x" * 31), "authName of line 1", 30),
+        (line(password=Secret("p" * 32)), "authPassword of line 1", 31),
+    ],
+)
+def test_what_is_too_long_for_the_phone_is_refused_by_element_and_limit(
+    account: LineAccount, element: str, limit: int
+) -> None:
+    with pytest.raises(LimitExceeded) as caught:
+        render(a_phone("cisco-9971", account))
+    assert f"{element} has {limit + 1} characters, and a cisco-9971 takes {limit}" in str(caught.value)
+    assert "00:11:22:33:44:55 (Desk)" in str(caught.value)
+    assert "pppp" not in str(caught.value)
+
+
+def test_what_is_just_short_enough_is_taken() -> None:
+    account = LineAccount(1, "l" * 30, "n" * 30, "d" * 30, "a" * 30, Secret("p" * 31))
+    assert read_configuration(render(a_phone("cisco-8941", account)).data, "cisco-8941").label == "l" * 30
+
+
+def test_a_key_that_the_phone_lacks_is_refused() -> None:
+    with pytest.raises(LimitExceeded, match="a cisco-8941 has keys 1 to 4"):
+        render(a_phone("cisco-8941", line(5)))
+    with pytest.raises(LimitExceeded, match="key 0"):
+        render(a_phone("cisco-8941", line(0)))
+
+
+def test_what_a_phone_can_not_do_without_is_named() -> None:
+    with pytest.raises(IncompletePhone, match="no SIP server is set"):
+        render(a_phone(settings={"sip_server": ""}))
+    with pytest.raises(IncompletePhone, match="no line has a password"):
+        render(a_phone("cisco-9971", line(password=Secret(""))))
+    with pytest.raises(IncompletePhone, match="line 1 has no SIP name"):
+        render(a_phone("cisco-9971", line(name="")))
+    with pytest.raises(IncompletePhone, match="has no line"):
+        render(PhoneToRender(Mac("001122334455"), "cisco-9971", "", {"sip_server": "192.0.2.10"}, ()))
+    with pytest.raises(IncompletePhone, match="ssh_user and ssh_password"):
+        render(a_phone(settings={"ssh_access": True}))
+
+
+def test_values_that_do_not_go_together_are_refused() -> None:
+    with pytest.raises(ValueOutOfRange, match="busy_trigger 5 is above max_calls 4"):
+        render(a_phone(settings={"busy_trigger": 5}))
+    with pytest.raises(ValueOutOfRange, match="media_port_first 40000 is above media_port_last 32766"):
+        render(a_phone(settings={"media_port_first": 40000}))
+    with pytest.raises(ValueOutOfRange, match="two lines have the same key"):
+        render(a_phone("cisco-9971", line(1), line(1)))
+
+
+def test_a_value_that_was_never_checked_is_checked_before_it_is_rendered() -> None:
+    with pytest.raises(ValueOutOfRange, match="sip_listen_port"):
+        render(a_phone(settings={"sip_listen_port": 80}))
+    with pytest.raises(UnknownSetting, match="sip_server"):
+        render(a_phone(settings={"sip_serer": "x"}))
+    with pytest.raises(UnknownFamily, match="cisco-8941"):
+        render(a_phone("cisco-8940"))
+    for text in ("a\x00b", "a\nb", "\ud800", "\ufffe"):
+        with pytest.raises(ValueOutOfRange, match="the label of line 1 holds a control character"):
+            render(a_phone("cisco-9971", line(label=text)))
+        with pytest.raises(ValueOutOfRange, match="the description holds"):
+            render(a_phone(description=text))
+
+
+def test_ssh_credentials_stay_out_of_the_file_while_ssh_is_off() -> None:
+    data = render(a_phone(settings={"ssh_user": "support", "ssh_password": "Br0wn-Fox"})).data
+    assert b"Br0wn-Fox" not in data
+
+
+def values_of(setting: Setting) -> st.SearchStrategy[Value]:
+    match setting.type:
+        case SettingType.YES_NO:
+            return st.booleans()
+        case SettingType.NUMBER:
+            return st.integers(setting.minimum, setting.maximum)
+        case SettingType.CHOICE:
+            return st.sampled_from(setting.choices)
+        case SettingType.TEXT:
+            texts = st.just(setting.default) if setting.form != "any" else printable(setting.maximum or 0)
+            return texts | st.sampled_from(["", "pbx.example.com", "4711", "a", "http://x.example/?a=<&\"'"]).filter(
+                lambda text: takes(setting, text)
+            )
+
+
+def takes(setting: Setting, text: str) -> bool:
+    try:
+        return setting.check(text) == text
+    except ValueOutOfRange:
+        return False
+
+
+def printable(most: int, least: int = 0) -> st.SearchStrategy[str]:
+    characters = st.characters(
+        codec="utf-8", exclude_categories=("Cc", "Cs", "Zl", "Zp"), exclude_characters="\ufffe\uffff"
+    ) | st.sampled_from("<>&\"'{}%#Żяあ漢🙂")
+    return st.text(characters, min_size=least, max_size=most)
+
+
+@st.composite
+def phones(draw: st.DrawFn) -> PhoneToRender:
+    family = draw(st.sampled_from(sorted(FAMILIES.values(), key=lambda family: family.id)))
+    chosen = draw(st.lists(st.sampled_from(sorted(family.settings)), unique=True))
+    values = {name: draw(values_of(family.settings[name])) for name in chosen}
+    values["sip_server"] = draw(st.sampled_from(["192.0.2.10", "pbx.example.com", "2001:db8::10"]))
+    values.pop("ssh_access", None)
+    values["busy_trigger"] = 1
+    if int(values.get("media_port_first", 1024)) > int(values.get("media_port_last", 32766)):
+        values.pop("media_port_first")
+    keys = draw(st.lists(st.integers(1, family.line_keys.value), unique=True, min_size=1))
+    name = st.text("abcXYZ019._-", min_size=1, max_size=30)
+    auth_name, password = draw(name), Secret(draw(printable(31, 1).filter(lambda text: text == text.strip() != "")))
+    lines = tuple(
+        LineAccount(key, draw(printable(30)), draw(name), draw(printable(30)), auth_name, password) for key in keys
+    )
+    return PhoneToRender(Mac("001122334455"), family.id, draw(printable(40)), values, lines)
+
+
+@settings(max_examples=150, deadline=None)
+@given(phones())
+def test_any_settings_within_their_ranges_make_a_file_that_the_phone_takes_and_holds(phone: PhoneToRender) -> None:
+    if int(phone.settings.get("media_port_last", 32766)) < int(phone.settings.get("media_port_first", 16384)):
+        return
+    held = read_configuration(render(phone).data, phone.family)
+    wanted = sorted(phone.lines, key=lambda line: line.index)
+    assert [(line.button, line.label, line.name, line.display_name) for line in held.lines] == [
+        (line.index, line.label.strip(), line.name, line.display_name.strip()) for line in wanted
+    ]
+    assert held.lines[0].password == wanted[0].password
+    assert held.sip_servers[0][0] == phone.settings["sip_server"]
+    assert held.sip_listen_port == phone.settings.get("sip_listen_port", 5060)
+    assert held.phone_label == str(phone.settings.get("phone_label", "")).strip()
