@@ -1,5 +1,7 @@
 """The guard: every request gets one answer, and a sentence that an operator understands."""
 
+import subprocess
+import sys
 from ipaddress import ip_network
 from itertools import product
 
@@ -167,3 +169,17 @@ def test_every_request_gets_an_answer_that_fits_one_line(
     assert decision.sentence.isprintable()
     assert len(decision.sentence) < 8 * LONGEST_SHOWN + 400
     assert not (decision.allow and (holding is None or operation is Operation.WRITE))
+
+
+def test_the_guard_loads_in_the_worker_without_template_engine_xml_or_validation_libraries() -> None:
+    program = (
+        "import sys; before = set(sys.modules); import ringfence.guard.decision;print(*(sys.modules.keys() - before))"
+    )
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout.split()
+    tops = {name.partition(".")[0] for name in loaded}
+    assert not tops & {"jinja2", "lxml", "pydantic", "cryptography", "socket", "ssl", "asyncio", "typer"}
+    assert {name for name in loaded if name.startswith("ringfence.phones.")} == {
+        "ringfence.phones.errors",
+        "ringfence.phones.filenames",
+        "ringfence.phones.mac",
+    }

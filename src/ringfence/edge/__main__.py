@@ -38,9 +38,8 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         folder.enrolment()
         with folder.lock():
-            agent = Agent(
-                folder, options.listen, lambda level, text: log.log(logging.getLevelName(level.upper()), text)
-            )
+            listen = [read_address(text) for text in options.listen]
+            agent = Agent(folder, listen, lambda level, text: log.log(logging.getLevelName(level.upper()), text))
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda _number, _frame: agent.stop())
             agent.run(lambda: print(f"serving phones on {', '.join(agent.addresses)}", flush=True))  # noqa: T201

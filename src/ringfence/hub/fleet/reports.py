@@ -27,7 +27,7 @@ def store(session: Session, edge: Edge, reports: Sequence[Report], now: float) -
         if report.seq < expected:
             continue
         if report.seq > expected:
-            raise OutOfOrder(expected, report.seq)
+            raise OutOfOrder(edge.reports_through + 1, report.seq)  # nothing of this batch is stored
         new.append(report)
         expected += 1
     if new:

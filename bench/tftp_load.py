@@ -1,0 +1,156 @@
+"""A load generator for TFTP servers: many lock-step sessions from one process, and how many blocks a second came.
+
+It does as little as a client can: no options, no retransmission but a repeated request, no look at the bytes but their
+count. So what it measures is the server, as long as it has a processor of its own.
+"""
+
+import argparse
+import select
+import socket
+import statistics
+import sys
+import time
+from dataclasses import dataclass
+
+REPEAT_AFTER_S = 1.0
+BLOCK_BYTES = 512
+LONGEST_DATAGRAM_BYTES = 65536
+DEADLINE_S = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """What ``run`` measured. ``repeats`` counts requests and ACKs that had to be sent again."""
+
+    clients: int
+    transfers: int
+    blocks: int
+    duration_s: float
+    blocks_per_s: float
+    megabytes_per_s: float
+    transfer_p50_s: float
+    transfer_p99_s: float
+    repeats: int
+
+
+class _Client:
+    """One session after another, each from a port of its own."""
+
+    __slots__ = ("began_at", "blocks", "endpoint", "expected", "last", "peer", "received_at")
+
+    def __init__(self, request: bytes, server: tuple[str, int], source_host: str | None) -> None:
+        self.endpoint = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        if source_host is not None:
+            self.endpoint.bind((source_host, 0))
+        self.began_at = self.received_at = time.monotonic()
+        self.blocks = 0
+        self.expected = b"\0\x03\0\x01"
+        self.last = request
+        self.peer = server
+        self.endpoint.sendto(request, server)
+
+    def step(self) -> bool:
+        """Take what came; True once the last block is acknowledged."""
+        data, address = self.endpoint.recvfrom(LONGEST_DATAGRAM_BYTES)
+        head = data[:4]
+        if head != self.expected:
+            if head[:2] == b"\0\x05":
+                raise RuntimeError(f"the server refused the file: {data[4:-1]!r}")
+            return False
+        self.blocks += 1
+        self.peer = address
+        self.last = b"\0\x04" + head[2:]
+        self.expected = b"\0\x03" + ((int.from_bytes(head[2:], "big") + 1) & 0xFFFF).to_bytes(2, "big")
+        self.endpoint.sendto(self.last, address)
+        return len(data) < BLOCK_BYTES + len(head)
+
+    def repeat(self) -> None:
+        """Send the request or the last ACK again."""
+        self.endpoint.sendto(self.last, self.peer)
+
+
+def run(server: tuple[str, int], name: str, clients: int, transfers: int) -> Rates:
+    """Fetch ``name`` ``transfers`` times in all with ``clients`` sessions at a time, and return the rates.
+
+    Towards a loopback address each client has a source address of its own (127.1.x.y), as phones have; else the
+    server's limit for one source would be measured. RuntimeError for a refusal or a server that falls silent.
+    """
+    request = b"\0\x01" + name.encode() + b"\0octet\0"
+    epoll = select.epoll()
+    sessions: dict[int, _Client] = {}
+    slots: dict[int, int] = {}
+    begun = repeats = blocks = 0
+    durations: list[float] = []
+
+    def begin(slot: int) -> None:
+        nonlocal begun
+        source_host = f"127.1.{slot // 250}.{slot % 250 + 1}" if server[0].startswith("127.") else None
+        client = _Client(request, server, source_host)
+        fd = client.endpoint.fileno()
+        sessions[fd], slots[fd] = client, slot
+        epoll.register(fd, select.EPOLLIN)
+        begun += 1
+
+    began_at = time.monotonic()
+    for slot in range(min(clients, transfers)):
+        begin(slot)
+    checked_at = began_at
+    while sessions:
+        ready = epoll.poll(REPEAT_AFTER_S)
+        now = time.monotonic()
+        if now - began_at > DEADLINE_S:
+            raise RuntimeError(f"not done after {DEADLINE_S:g} s")
+        for fd, _ in ready:
+            client = sessions[fd]
+            client.received_at = now
+            if client.step():
+                durations.append(now - client.began_at)
+                blocks += client.blocks
+                del sessions[fd]
+                client.endpoint.close()
+                if begun < transfers:
+                    begin(slots.pop(fd))
+        if now - checked_at > REPEAT_AFTER_S:
+            checked_at = now
+            for client in sessions.values():
+                if now - client.received_at > REPEAT_AFTER_S:
+                    client.repeat()
+                    client.received_at = now
+                    repeats += 1
+    epoll.close()
+    duration_s = time.monotonic() - began_at
+    durations.sort()
+    return Rates(
+        clients=clients,
+        transfers=transfers,
+        blocks=blocks,
+        duration_s=duration_s,
+        blocks_per_s=blocks / duration_s,
+        megabytes_per_s=blocks * BLOCK_BYTES / duration_s / 1e6,
+        transfer_p50_s=statistics.median(durations),
+        transfer_p99_s=durations[min(len(durations) - 1, int(len(durations) * 0.99))],
+        repeats=repeats,
+    )
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Measure one server from the command line."""
+    parser = argparse.ArgumentParser(description="Measure a TFTP server in lock-step blocks a second.")
+    parser.add_argument("host")
+    parser.add_argument("port", type=int)
+    parser.add_argument("name", help="a file that the server has; a megabyte or more measures best")
+    parser.add_argument("--clients", type=int, nargs="+", default=[1, 100])
+    parser.add_argument("--transfers", type=int, default=100)
+    asked = parser.parse_args(arguments)
+    print(f"{'clients':>8} {'transfers':>10} {'blocks/s':>10} {'MB/s':>7} {'p50 s':>8} {'p99 s':>8} {'repeats':>8}")
+    for clients in asked.clients:
+        rates = run((asked.host, asked.port), asked.name, clients, asked.transfers)
+        print(
+            f"{clients:>8} {rates.transfers:>10} {rates.blocks_per_s:>10.0f} {rates.megabytes_per_s:>7.1f} "
+            f"{rates.transfer_p50_s:>8.3f} {rates.transfer_p99_s:>8.3f} {rates.repeats:>8}"
+        )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

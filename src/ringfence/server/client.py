@@ -1,0 +1,109 @@
+"""A TFTP client: the receiving machine on a blocking socket. Virtual phones and self-checks fetch with it."""
+
+import os
+import socket
+import time
+
+from ringfence.server.errors import FileRefused, TransferFailed
+from ringfence.tftp.blocks import from_netascii
+from ringfence.tftp.effects import Deliver, Failed, FailureReason, Finished, Send, WakeAt
+from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
+from ringfence.tftp.receiving import Receiver
+from ringfence.tftp.retransmission import RetransmissionPolicy
+
+_LARGEST_DATAGRAM_BYTES = 65536
+
+_SENTENCES = {
+    FailureReason.NO_ANSWER: ("the server does not answer", "Check its address and that UDP reaches it."),
+    FailureReason.WENT_SILENT: ("the server went silent in the midst of a file", "Try again."),
+    FailureReason.BAD_OPTIONS: ("the server chose options that were not asked for", "Ask without options."),
+    FailureReason.BAD_PACKET: ("the server broke the protocol", "Try another server."),
+    FailureReason.TOO_LONG: ("the file is longer than expected", "Check which file the server holds."),
+}
+
+
+def fetch(
+    server: tuple[str, int],
+    name: str,
+    *,
+    options: RequestedOptions = NO_OPTIONS,
+    mode: str = "octet",
+    source_host: str | None = None,
+    timeout_s: float = 1.0,
+    retries: int = 5,
+    longest_bytes: int = 1 << 30,
+) -> bytes:
+    """Return the bytes of the file ``name``; blocks. Without ``options`` it asks as a phone does, for 512-byte blocks.
+
+    ``timeout_s`` is the first timeout and doubles with each of ``retries`` repetitions, up to eight seconds;
+    ``source_host`` is the local address to ask from. FileRefused for an ERROR packet, TransferFailed for silence.
+    """
+    family, _, _, _, server_address = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM)[0]
+    server_key = _key(server_address)
+    receiver = Receiver(
+        server_key,
+        name,
+        mode=mode,
+        options=options,
+        policy=RetransmissionPolicy(first_timeout_s=timeout_s, retries=retries),
+        longest_bytes=longest_bytes,
+        jitter=os.urandom(1)[0] / 256,
+    )
+    with socket.socket(family, socket.SOCK_DGRAM) as endpoint:
+        if source_host is not None:
+            endpoint.bind((source_host, 0))
+        content = _Transfer(endpoint, receiver, f"{name} from {server[0]}:{server[1]}", server_key[2:]).run()
+    return from_netascii(content) if mode.lower() == "netascii" else content
+
+
+class _Transfer:
+    """One receiver at its socket."""
+
+    def __init__(
+        self, endpoint: socket.socket, receiver: Receiver, where: str, address_tail: tuple[object, ...]
+    ) -> None:
+        self._endpoint = endpoint
+        self._receiver = receiver
+        self._where = where
+        self._tail = address_tail
+        self._content = bytearray()
+        self._wake_at = 0.0
+        self._over = False
+
+    def run(self) -> bytes:
+        self._carry_out(self._receiver.begin(time.monotonic()))
+        while not self._over:
+            self._endpoint.settimeout(max(self._wake_at - time.monotonic(), 0.001))
+            try:
+                data, address = self._endpoint.recvfrom(_LARGEST_DATAGRAM_BYTES)
+            except TimeoutError:
+                self._carry_out(self._receiver.handle_timeout(time.monotonic()))
+            except ConnectionRefusedError:
+                continue  # an unreachable port may be a forged message: only silence ends the attempt
+            else:
+                self._carry_out(self._receiver.receive_datagram(data, _key(address), time.monotonic()))
+        return bytes(self._content)
+
+    def _carry_out(self, effects: tuple[object, ...]) -> None:
+        for effect in effects:
+            match effect:
+                case Send(data, to) if isinstance(to, tuple):
+                    self._endpoint.sendto(data, to)
+                case Deliver(data):
+                    self._content += data
+                case WakeAt(at):
+                    self._wake_at = at
+                case Finished():
+                    self._over = True
+                case Failed(FailureReason.PEER_ERROR, code, message):
+                    raise FileRefused(code or 0, message, where=self._where)
+                case Failed(reason):
+                    what, to_do = _SENTENCES[reason]
+                    raise TransferFailed(what, where=self._where, to_do=to_do)
+                case _:
+                    raise AssertionError(effect)
+
+
+def _key(address: tuple[object, ...]) -> tuple[object, ...]:
+    """Return an address as the machine compares it: IPv6's flow label and scope stay, they are the peer's too."""
+    return tuple(address)

@@ -1,0 +1,258 @@
+"""What parent and worker say to each other: JSON over a SOCK_SEQPACKET pair, descriptors beside it (SCM_RIGHTS).
+
+The parent sends ``Listen`` once, then ``Begin``, ``Part`` …, ``Commit`` for each catalogue, and waits after each for
+``Accepted`` or ``Rejected``: so few descriptors are on their way at a time that no limit of the kernel is met. The
+worker sends ``Ready``, these two answers, and ``Told`` (events) when the socket takes them.
+"""
+
+import array
+import json
+import os
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import assert_never
+
+from ringfence.content.release import TargetKind
+from ringfence.server.errors import ControlBroken
+from ringfence.server.events import Document, Fields, WorkerEvent, from_document, to_document
+
+MOST_DESCRIPTORS = 200
+"""In one message; the kernel takes 253 at most (SCM_MAX_FD)."""
+LONGEST_MESSAGE_BYTES = 128 * 1024
+"""Fits the default send buffer of a socket pair."""
+_MOST_NAME_BYTES = 64 * 1024
+_CUT = socket.MSG_TRUNC | socket.MSG_CTRUNC
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How a worker serves: everything that it is told besides sockets and files."""
+
+    site: str
+    sessions_per_source: int
+    sessions: int
+
+
+@dataclass(frozen=True, slots=True)
+class Listen:
+    """Serve on the sockets that come along."""
+
+    serial: int
+    settings: Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A catalogue follows."""
+
+    serial: int
+    release: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartEntry:
+    """One file of a part; its descriptor has the same place among those that come along."""
+
+    name: str
+    length: int
+    kind: TargetKind
+    owner: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some of the catalogue's files, with their descriptors."""
+
+    serial: int
+    entries: tuple[PartEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The catalogue is whole: swap."""
+
+    serial: int
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker is confined and waits for its sockets."""
+
+    confined: bool
+    """Whether it was root and gave that up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The message ``serial`` is carried out."""
+
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The message ``serial`` could not be carried out; what was served before goes on."""
+
+    serial: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Events, oldest first."""
+
+    events: tuple[WorkerEvent, ...]
+
+
+ToWorker = Listen | Begin | Part | Commit
+FromWorker = Ready | Accepted | Rejected | Told
+
+
+def parts_of(entries: Sequence[PartEntry]) -> list[tuple[int, int]]:
+    """Cut ``entries`` into slices (start, stop) that each fit one message."""
+    slices: list[tuple[int, int]] = []
+    start = size_bytes = 0
+    for index, entry in enumerate(entries):
+        entry_bytes = len(json.dumps(_entry_document(entry)))
+        if index > start and (index - start >= MOST_DESCRIPTORS or size_bytes + entry_bytes > _MOST_NAME_BYTES):
+            slices.append((start, index))
+            start, size_bytes = index, 0
+        size_bytes += entry_bytes
+    if start < len(entries):
+        slices.append((start, len(entries)))
+    return slices
+
+
+def send_to_worker(channel: socket.socket, message: ToWorker, descriptors: Sequence[int] = ()) -> None:
+    """Send ``message`` with ``descriptors``. OSError where the worker is gone or does not read."""
+    rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
+    channel.sendmsg([_encode(_to_worker_document(message))], rights, socket.MSG_NOSIGNAL)
+
+
+def receive_in_worker(channel: socket.socket) -> tuple[ToWorker, list[int]] | None:
+    """Return the next message and the descriptors that came along (now the caller's), or None at the end.
+
+    ControlBroken for what is no message; BlockingIOError where there is none.
+    """
+    room = socket.CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize)
+    data, rights, flags, _ = channel.recvmsg(LONGEST_MESSAGE_BYTES, room, socket.MSG_CMSG_CLOEXEC)
+    descriptors = _descriptors_of(rights)
+    if not data:
+        return None
+    try:
+        return _to_worker_from(_decode(data, whole=not flags & _CUT)), descriptors
+    except ControlBroken:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise
+
+
+def encode_from_worker(message: FromWorker) -> bytes:
+    """Return ``message`` as one datagram."""
+    match message:
+        case Ready(confined):
+            return _encode({"t": "ready", "confined": confined})
+        case Accepted(serial):
+            return _encode({"t": "accepted", "serial": serial})
+        case Rejected(serial, why):
+            return _encode({"t": "rejected", "serial": serial, "why": why})
+        case Told(events):
+            return _encode({"t": "told", "events": [to_document(event) for event in events]})
+        case _:
+            assert_never(message)
+
+
+def decode_from_worker(data: bytes) -> FromWorker:
+    """Return the message that ``data`` is; ControlBroken where it is none."""
+    document = _decode(data)
+    fields = Fields(document)
+    match document.get("t"):
+        case "ready":
+            return Ready(confined=document.get("confined") is True)
+        case "accepted":
+            return Accepted(fields.integer("serial"))
+        case "rejected":
+            return Rejected(fields.integer("serial"), fields.text("why"))
+        case "told":
+            return Told(tuple(from_document(_object(item)) for item in fields.items("events")))
+        case other:
+            raise ControlBroken("an unknown control message", where=repr(other)[:80])
+
+
+def _to_worker_document(message: ToWorker) -> Document:
+    match message:
+        case Listen(serial, settings):
+            return {
+                "t": "listen",
+                "serial": serial,
+                "site": settings.site,
+                "sessions_per_source": settings.sessions_per_source,
+                "sessions": settings.sessions,
+            }
+        case Begin(serial, release):
+            return {"t": "begin", "serial": serial, "release": release}
+        case Part(serial, entries):
+            return {"t": "part", "serial": serial, "files": [_entry_document(entry) for entry in entries]}
+        case Commit(serial, files):
+            return {"t": "commit", "serial": serial, "files": files}
+        case _:
+            assert_never(message)
+
+
+def _to_worker_from(document: Document) -> ToWorker:
+    fields = Fields(document)
+    serial = fields.integer("serial")
+    match document.get("t"):
+        case "listen":
+            settings = Settings(fields.text("site"), fields.integer("sessions_per_source"), fields.integer("sessions"))
+            return Listen(serial, settings)
+        case "begin":
+            return Begin(serial, fields.integer("release"))
+        case "part":
+            return Part(serial, tuple(_entry_from(_object(item)) for item in fields.items("files")))
+        case "commit":
+            return Commit(serial, fields.integer("files"))
+        case other:
+            raise ControlBroken("an unknown control message", where=repr(other)[:80])
+
+
+def _entry_document(entry: PartEntry) -> Document:
+    return {"name": entry.name, "length": entry.length, "kind": entry.kind.value, "owner": entry.owner}
+
+
+def _entry_from(document: Document) -> PartEntry:
+    fields = Fields(document)
+    try:
+        kind = TargetKind(fields.text("kind"))
+    except ValueError as fault:
+        raise ControlBroken("a catalogue names an unknown kind of file") from fault
+    return PartEntry(fields.text("name"), fields.integer("length"), kind, fields.optional_text("owner"))
+
+
+def _encode(document: Document) -> bytes:
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _decode(data: bytes, *, whole: bool = True) -> Document:
+    if not whole:
+        raise ControlBroken("a control message was cut")
+    try:
+        return _object(json.loads(data))
+    except (ValueError, RecursionError) as fault:
+        raise ControlBroken("a control message is no JSON") from fault
+
+
+def _object(value: object) -> Document:
+    if not isinstance(value, dict):
+        raise ControlBroken("a control message is no JSON object")
+    return value
+
+
+def _descriptors_of(rights: Sequence[tuple[int, int, bytes]]) -> list[int]:
+    found = array.array("i")
+    for level, kind, data in rights:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            found.frombytes(data[: len(data) - len(data) % found.itemsize])
+    return list(found)

@@ -1,0 +1,36 @@
+"""What can go wrong around the serving worker."""
+
+from ringfence.errors import EnvironmentFault, PeerFault
+
+
+class PortInUse(EnvironmentFault):
+    """Another program has the address and port that the worker should listen on."""
+
+
+class ListenRefused(EnvironmentFault):
+    """The machine does not let us listen there: no such address, or a port that needs root."""
+
+
+class WorkerFault(EnvironmentFault):
+    """The worker would not start, or did not take over a catalogue in time."""
+
+
+class ConfinementFailed(EnvironmentFault):
+    """The worker could not give up what it must not keep; it serves nothing then."""
+
+
+class ControlBroken(PeerFault):
+    """A message over the control socket that is none of ours."""
+
+
+class FileRefused(PeerFault):
+    """The server answered a request with an ERROR packet."""
+
+    def __init__(self, code: int, message: str, *, where: str = "") -> None:
+        self.code = code
+        self.message = message
+        super().__init__(f"the server refused the file: {message} (TFTP error {code})", where=where)
+
+
+class TransferFailed(EnvironmentFault):
+    """A transfer ended by silence, or by an answer that no client can follow."""

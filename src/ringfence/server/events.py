@@ -1,0 +1,192 @@
+"""What the worker and its supervisor tell: a closed union, as JSON over the control socket.
+
+The parent believes no field of it without a look: the worker parses strangers' packets, so a broken one may say
+anything. A name or sentence is always printable; ``at`` is Unix time in seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from math import isfinite
+
+from ringfence.server.errors import ControlBroken
+
+LONGEST_TEXT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFinished:
+    """A phone has every byte of a file. ``owner`` is a bare MAC address, or None for a shared file."""
+
+    at: float
+    peer_host: str
+    peer_port: int
+    name: str
+    owner: str | None
+    size_bytes: int
+    duration_s: float
+    release: int
+    retransmissions: int
+
+
+@dataclass(frozen=True, slots=True)
+class TransferFailed:
+    """A transfer began and did not end well. ``reason`` is a sentence."""
+
+    at: float
+    peer_host: str
+    peer_port: int
+    name: str
+    owner: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRefused:
+    """The guard, a limit or the protocol refused a request; ``count`` like it, since the last such event."""
+
+    at: float
+    peer_host: str
+    peer_port: int
+    name: str
+    reason: str
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class EventsDropped:
+    """More happened than the worker could tell; the transfers themselves were not affected."""
+
+    at: float
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerStarted:
+    """A worker is ready to serve (told by the supervisor)."""
+
+    at: float
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerDied:
+    """A worker ended that should not have (told by the supervisor). ``how`` names the signal or status."""
+
+    at: float
+    pid: int
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogueActive:
+    """From now on requests see this release (told by the supervisor); also after each restart."""
+
+    at: float
+    release: int
+    files: int
+
+
+WorkerEvent = (
+    TransferFinished | TransferFailed | RequestRefused | EventsDropped | WorkerStarted | WorkerDied | CatalogueActive
+)
+
+Document = dict[str, object]
+
+
+def to_document(event: WorkerEvent) -> Document:
+    """Return ``event`` as JSON's types."""
+    return {"event": type(event).__name__, **asdict(event)}
+
+
+def from_document(document: Mapping[str, object]) -> WorkerEvent:
+    """Return the worker's event that ``document`` is; ControlBroken where a field is missing or ill-typed.
+
+    Events that only the supervisor tells are not read back: a worker can't announce its own death.
+    """
+    fields = Fields(document)
+    match document.get("event"):
+        case "TransferFinished":
+            return TransferFinished(
+                at=fields.number("at"),
+                peer_host=fields.text("peer_host"),
+                peer_port=fields.integer("peer_port"),
+                name=fields.text("name"),
+                owner=fields.optional_text("owner"),
+                size_bytes=fields.integer("size_bytes"),
+                duration_s=fields.number("duration_s"),
+                release=fields.integer("release"),
+                retransmissions=fields.integer("retransmissions"),
+            )
+        case "TransferFailed":
+            return TransferFailed(
+                at=fields.number("at"),
+                peer_host=fields.text("peer_host"),
+                peer_port=fields.integer("peer_port"),
+                name=fields.text("name"),
+                owner=fields.optional_text("owner"),
+                reason=fields.text("reason"),
+            )
+        case "RequestRefused":
+            return RequestRefused(
+                at=fields.number("at"),
+                peer_host=fields.text("peer_host"),
+                peer_port=fields.integer("peer_port"),
+                name=fields.text("name"),
+                reason=fields.text("reason"),
+                count=fields.integer("count"),
+            )
+        case "EventsDropped":
+            return EventsDropped(at=fields.number("at"), count=fields.integer("count"))
+        case other:
+            raise ControlBroken("the worker told of an unknown event", where=repr(other)[:80])
+
+
+def printable(text: str) -> str:
+    """Return ``text`` so that it can stand in a log line: control characters and odd bytes as escapes, and not long."""
+    shown = text[:LONGEST_TEXT]
+    if shown.isprintable():
+        return shown
+    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in shown)[:LONGEST_TEXT]
+
+
+class Fields:
+    """A JSON object's fields, each asked for with its type; ControlBroken where it is another."""
+
+    def __init__(self, document: Mapping[str, object]) -> None:
+        self._document = document
+
+    def text(self, name: str) -> str:
+        """Return a string, printable and at most LONGEST_TEXT long."""
+        value = self._document.get(name)
+        if not isinstance(value, str):
+            raise _ill_typed(name)
+        return printable(value)
+
+    def optional_text(self, name: str) -> str | None:
+        """Return a string as ``text`` does, or None for null."""
+        return None if self._document.get(name) is None else self.text(name)
+
+    def integer(self, name: str) -> int:
+        """Return a whole number."""
+        value = self._document.get(name)
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise _ill_typed(name)
+        return value
+
+    def number(self, name: str) -> float:
+        """Return a finite number."""
+        value = self._document.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+            raise _ill_typed(name)
+        return float(value)
+
+    def items(self, name: str) -> list[object]:
+        """Return a list."""
+        value = self._document.get(name)
+        if not isinstance(value, list):
+            raise _ill_typed(name)
+        return value
+
+
+def _ill_typed(name: str) -> ControlBroken:
+    return ControlBroken("a control message lacks a field or has it in another type", where=name)

@@ -1,0 +1,289 @@
+"""The parent's side of the worker: binds the ports, starts it, feeds it, hears it, and starts it again when it dies.
+
+One thread does all talking with the worker. The caller's threads only set what should be served (``offer``) and
+wait. What should be served is kept as open descriptors, so a new worker gets the same bytes as the one before.
+The ports stay bound in the parent: what phones send while there is no worker waits in the socket for the next one.
+"""
+
+import contextlib
+import os
+import resource
+import select
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+
+from ringfence.server.catalogue import Offer
+from ringfence.server.control import Settings
+from ringfence.server.errors import WorkerFault
+from ringfence.server.events import CatalogueActive, WorkerDied, WorkerEvent, WorkerStarted
+from ringfence.server.limits import DEFAULT_LIMITS, Limits
+from ringfence.server.process import WorkerProcess
+from ringfence.server.sockets import listen
+
+FIRST_RESTART_S = 0.05
+LONGEST_RESTART_S = 10.0
+HEALTHY_AFTER_S = 5.0
+"""A worker that lived this long has earned a quick restart."""
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 3.0
+_MOST_DESCRIPTORS = 65536
+
+
+class _Wanted:
+    """What should be served: a release with descriptors of our own, closed when the last user is through."""
+
+    def __init__(self, release: int, offers: Sequence[Offer]) -> None:
+        self.release = release
+        self.offers: list[Offer] = []
+        self.answered = threading.Event()
+        self.rejected: str | None = None
+        try:
+            for offer in offers:
+                self.offers.append(Offer(offer.name, os.dup(offer.fd), offer.length, offer.kind, offer.owner))
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        for offer in self.offers:
+            os.close(offer.fd)
+        self.offers = []
+
+
+class WorkerSupervisor:
+    """One serving worker for one site, kept alive.
+
+    ``listen`` names the addresses (port 0: the kernel's choice; ``addresses`` tells); the sockets are bound here, by
+    the parent, which may be root: PortInUse or ListenRefused. ``on_event`` and ``on_log`` are called from the
+    supervisor's own thread and should not block for long.
+    """
+
+    def __init__(
+        self,
+        *,
+        listen: Sequence[tuple[str, int]],
+        site: str,
+        on_event: Callable[[WorkerEvent], None],
+        on_log: Callable[[str], None] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+    ) -> None:
+        self._settings = Settings(site, limits.sessions_per_source, limits.sessions)
+        self._on_event = on_event
+        self._on_log = on_log or (lambda _line: None)
+        self._listeners = _bind_all(listen)
+        self.addresses: tuple[tuple[str, int], ...] = tuple(
+            (str(name[0]), int(name[1])) for name in (listener.getsockname() for listener in self._listeners)
+        )
+        """What is really bound, in the order of ``listen``."""
+        self._lock = threading.Lock()
+        self._wanted: _Wanted | None = None  # newest offer, not yet active
+        self._active: _Wanted | None = None  # what the worker serves, or should again
+        self._process: WorkerProcess | None = None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._wake_reader.setblocking(False)
+        self._started = threading.Event()
+        self._start_fault = ""
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The worker's process number, or None while there is none."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def start(self) -> None:
+        """Start the worker and wait until it listens. WorkerFault where it won't; nothing runs then."""
+        _raise_descriptor_limit()
+        self._thread = threading.Thread(target=self._run, name="ringfence-supervisor", daemon=True)
+        self._thread.start()
+        is_up = self._started.wait(START_TIMEOUT_S)
+        if is_up and not self._start_fault:
+            return
+        fault = self._start_fault or "it did not answer"
+        self.stop()
+        raise WorkerFault("the serving worker did not start", where=fault, to_do="The log has its last words.")
+
+    def offer(self, release: int, offers: Sequence[Offer], *, timeout_s: float = 10) -> None:
+        """Have the worker serve exactly ``offers`` and return once it does; the descriptors stay the caller's.
+
+        WorkerFault where it does not within ``timeout_s``: then it serves what it served before, and takes the new
+        catalogue over as soon as it can, unless it refused it.
+        """
+        try:
+            wanted = _Wanted(release, offers)
+        except OSError as fault:
+            raise WorkerFault(
+                f"release {release} can't be handed to the worker",
+                where=fault.strerror or "",
+                to_do="Raise the limit of open files (ulimit -n).",
+            ) from fault
+        with self._lock:
+            if self._stopping.is_set():
+                wanted.close()
+                raise WorkerFault("the worker is being stopped")
+            superseded, self._wanted = self._wanted, wanted
+        if superseded is not None:
+            superseded.rejected = "a newer release came before it"
+            superseded.answered.set()
+        self._wake()
+        if not wanted.answered.wait(timeout_s):
+            raise WorkerFault(
+                f"the worker has not taken over release {release} in {timeout_s:g} s",
+                to_do="It serves the one before for now; the log says whether it restarts.",
+            )
+        if wanted.rejected is not None:
+            raise WorkerFault(f"the worker refused release {release}", where=wanted.rejected)
+
+    def stop(self) -> None:
+        """End the worker, close the ports, and return when all is gone. May be called twice."""
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            self._stopping.set()
+        self._wake()
+        if self._thread is not None:
+            self._thread.join()
+        for listener in self._listeners:
+            listener.close()
+        for kept in (self._wanted, self._active):
+            if kept is not None:
+                kept.rejected = "the worker is being stopped"
+                kept.answered.set()
+                kept.close()
+        self._wake_reader.close()
+        self._wake_writer.close()
+
+    # -- the supervisor's thread ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        pause_s = FIRST_RESTART_S
+        while not self._stopping.is_set():
+            began_at = time.monotonic()
+            how = self._run_one_worker()
+            if self._stopping.is_set():
+                return
+            if not self._started.is_set():
+                self._start_fault = how
+                self._started.set()
+                return
+            pause_s = FIRST_RESTART_S if time.monotonic() - began_at > HEALTHY_AFTER_S else pause_s
+            self._wait_for_wake(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_RESTART_S)
+
+    def _run_one_worker(self) -> str:
+        """Start a worker and serve it until it ends; return how it ended."""
+        try:
+            process = WorkerProcess(on_event=self._tell, on_log=self._log)
+        except OSError as fault:
+            return f"it could not be started: {fault.strerror}"
+        self._process = process
+        try:
+            process.greet(self._settings, self._listeners, START_TIMEOUT_S)
+            self._tell(WorkerStarted(time.time(), process.pid))
+            if self._active is not None:
+                self._hand_over(process, self._active)
+            self._started.set()
+            self._serve(process)
+        except (OSError, WorkerFault) as fault:
+            self._log(f"worker {process.pid}: {fault}")
+        finally:
+            self._process = None
+        how = process.end(STOP_TIMEOUT_S)
+        if not self._stopping.is_set():
+            self._log(f"worker {process.pid} died: {how}")
+            self._tell(WorkerDied(time.time(), process.pid, how))
+        return how
+
+    def _serve(self, process: WorkerProcess) -> None:
+        poller = select.poll()
+        poller.register(self._wake_reader, select.POLLIN)
+        for fd in process.descriptors:
+            poller.register(fd, select.POLLIN)
+        while not self._stopping.is_set():
+            self._take_over_wanted(process)
+            for fd, _ in poller.poll():
+                if fd == self._wake_reader.fileno():
+                    self._clear_wake()
+                elif not process.on_ready(fd):
+                    return
+
+    def _take_over_wanted(self, process: WorkerProcess) -> None:
+        with self._lock:
+            wanted, self._wanted = self._wanted, None
+        if wanted is None:
+            return
+        try:
+            self._hand_over(process, wanted)
+        except WorkerFault as fault:
+            wanted.rejected = str(fault)
+            wanted.close()
+            wanted.answered.set()
+            return
+        except OSError:
+            with self._lock:  # the worker died over it: the next one gets it, unless there is a newer one
+                if self._wanted is None:
+                    self._wanted = wanted
+                    raise
+            wanted.rejected = "a newer release came before it"
+            wanted.close()
+            wanted.answered.set()
+            raise
+        before, self._active = self._active, wanted
+        if before is not None:
+            before.close()
+        wanted.answered.set()
+
+    def _hand_over(self, process: WorkerProcess, wanted: _Wanted) -> None:
+        process.hand_over(wanted.release, wanted.offers)
+        self._tell(CatalogueActive(time.time(), wanted.release, len(wanted.offers)))
+
+    def _tell(self, event: WorkerEvent) -> None:
+        try:
+            self._on_event(event)
+        except Exception:  # noqa: BLE001 - a fault of the listener must not end the phones' service; it is logged whole
+            self._log(f"the listener for worker events failed:\n{traceback.format_exc()}")
+
+    def _log(self, line: str) -> None:
+        with contextlib.suppress(Exception):  # there is nobody left to tell
+            self._on_log(line)
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):
+            self._wake_writer.send(b"\0", socket.MSG_DONTWAIT)
+
+    def _clear_wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._wake_reader.recv(64):
+                pass
+
+    def _wait_for_wake(self, timeout_s: float) -> None:
+        """Pause; only ``stop`` cuts it short, an offer waits for the worker anyway."""
+        until = time.monotonic() + timeout_s
+        while not self._stopping.is_set() and (left_s := until - time.monotonic()) > 0:
+            select.select([self._wake_reader], [], [], left_s)
+            self._clear_wake()
+
+
+def _bind_all(addresses: Sequence[tuple[str, int]]) -> list[socket.socket]:
+    listeners: list[socket.socket] = []
+    try:
+        for host, port in addresses:
+            listeners.append(listen(host, port))
+    except Exception:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+def _raise_descriptor_limit() -> None:
+    """A catalogue is as many descriptors as it has files: take what the machine allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

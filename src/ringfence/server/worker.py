@@ -1,0 +1,220 @@
+"""The serving worker: ``python -I -m ringfence.server.worker FD``, started by the supervisor alone.
+
+It gets one descriptor, its end of the control pair; over it come the listening sockets and the files' descriptors.
+It holds no path and no key, and it ends when the other end of the pair closes, however its parent ended.
+"""
+
+# ruff: noqa: E402 - the first statement must run before the imports
+import sys
+
+# hashlib comes along with the content package; with this it uses CPython's own digests, so that the process which
+# parses strangers' packets has no libcrypto in it, and is four megabytes smaller. It computes no digest at all.
+sys.modules["_hashlib"] = None  # type: ignore[assignment]
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import socket
+import time
+from collections import deque
+from collections.abc import Sequence
+
+from ringfence.server.catalogue import Catalogue, Offer
+from ringfence.server.confine import confine
+from ringfence.server.control import (
+    LONGEST_MESSAGE_BYTES,
+    Accepted,
+    Begin,
+    Commit,
+    FromWorker,
+    Listen,
+    Part,
+    PartEntry,
+    Ready,
+    Rejected,
+    Told,
+    ToWorker,
+    encode_from_worker,
+    receive_in_worker,
+)
+from ringfence.server.engine import Engine
+from ringfence.server.errors import ConfinementFailed, ControlBroken
+from ringfence.server.events import EventsDropped, WorkerEvent
+from ringfence.server.limits import Limits
+
+MOST_EVENTS_WAITING = 10_000
+EVENTS_PER_MESSAGE = 50
+CONFINEMENT_FAILED = 78
+"""The exit status where the worker would have had to serve with too much in its hands; 78 is EX_CONFIG."""
+
+
+class Outbox:
+    """What waits for the parent: answers, which must arrive, and events, of which the newest are dropped."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._answers: deque[FromWorker] = deque()
+        self._events: deque[WorkerEvent] = deque()
+        self._dropped = 0
+        self._unsent: bytes | None = None
+
+    def answer(self, message: FromWorker) -> None:
+        """Queue an answer, ahead of the events."""
+        self._answers.append(message)
+
+    def tell(self, event: WorkerEvent) -> None:
+        """Queue an event, or count it as dropped."""
+        if len(self._events) < MOST_EVENTS_WAITING:
+            self._events.append(event)
+        else:
+            self._dropped += 1
+
+    def flush(self) -> bool:
+        """Send what the socket takes; say whether something is left."""
+        while (data := self._unsent or self._next()) is not None:
+            try:
+                self._channel.send(data, socket.MSG_NOSIGNAL)
+            except BlockingIOError:
+                self._unsent = data
+                return True
+            self._unsent = None
+        return False
+
+    def _next(self) -> bytes | None:
+        if self._answers:
+            return encode_from_worker(self._answers.popleft())
+        if self._dropped and not self._events:
+            dropped, self._dropped = self._dropped, 0
+            return encode_from_worker(Told((EventsDropped(time.time(), dropped),)))
+        if not self._events:
+            return None
+        count = min(len(self._events), EVENTS_PER_MESSAGE)
+        told = encode_from_worker(Told(tuple(self._events[index] for index in range(count))))
+        while len(told) > LONGEST_MESSAGE_BYTES:
+            count //= 2
+            told = encode_from_worker(Told(tuple(self._events[index] for index in range(count))))
+        for _ in range(count):
+            self._events.popleft()
+        return told
+
+
+class Worker:
+    """The engine and the control socket."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._outbox = Outbox(channel)
+        self._engine: Engine | None = None
+        self._release: int | None = None
+        self._offers: list[Offer] = []
+        self._listeners: list[socket.socket] = []
+        self._served_on: list[socket.socket] = []
+        self._is_over = False
+        self._waits_for_room = False
+
+    def run(self, *, confined: bool) -> None:
+        """Serve until the control socket closes."""
+        self._outbox.answer(Ready(confined=confined))
+        self._outbox.flush()
+        self._channel.setblocking(True)
+        self._on_control(0)  # the first message is Listen, and makes the engine
+        self._channel.setblocking(False)
+        if self._engine is None:
+            return
+        self._engine.attach(self._channel.fileno(), select.EPOLLIN, self._on_control)
+        gc.collect()
+        gc.freeze()  # what is here now stays: no collection needs to walk it again
+        while not self._is_over:
+            self._flush(self._engine)
+            self._engine.turn()
+        self._engine.close()
+
+    def _flush(self, engine: Engine) -> None:
+        try:
+            is_left = self._outbox.flush()
+        except OSError:
+            self._is_over = True  # the parent is gone
+            return
+        if is_left != self._waits_for_room:
+            self._waits_for_room = is_left
+            engine.change(self._channel.fileno(), select.EPOLLIN | (select.EPOLLOUT if is_left else 0))
+
+    def _on_control(self, mask: int) -> None:
+        if mask and not mask & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
+            return
+        try:
+            received = receive_in_worker(self._channel)
+        except BlockingIOError:
+            return
+        except OSError:
+            received = None
+        if received is None:
+            self._is_over = True
+            return
+        message, descriptors = received
+        try:
+            self._carry_out(message, descriptors)
+        except ControlBroken as fault:
+            self._outbox.answer(Rejected(message.serial, str(fault)))
+        else:
+            self._outbox.answer(Accepted(message.serial))
+
+    def _carry_out(self, message: ToWorker, descriptors: Sequence[int]) -> None:
+        match message:
+            case Listen(_, settings):
+                limits = Limits(settings.sessions_per_source, settings.sessions)
+                self._engine = Engine(site=settings.site, on_event=self._outbox.tell, limits=limits)
+                self._listeners = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+            case Begin(_, release):
+                self._forget_offers()
+                self._release = release
+            case Part(_, entries):
+                self._take(entries, descriptors)
+            case Commit(_, files):
+                if self._engine is None or self._release is None or files != len(self._offers):
+                    self._forget_offers()
+                    raise ControlBroken("a catalogue came without all of its files")
+                self._engine.adopt(Catalogue(self._release, self._offers))
+                # Not before there is something to serve: after a restart, what waits in the sockets must not be
+                # told that no such file exists.
+                for listener in self._listeners:
+                    self._engine.listen(listener)
+                self._served_on = [*self._served_on, *self._listeners]
+                self._listeners = []
+                self._offers = []
+                self._release = None
+
+    def _take(self, entries: Sequence[PartEntry], descriptors: Sequence[int]) -> None:
+        if len(entries) != len(descriptors):
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise ControlBroken("a part of a catalogue has more files than descriptors, or fewer")
+        self._offers.extend(
+            Offer(entry.name, descriptor, entry.length, entry.kind, entry.owner)
+            for entry, descriptor in zip(entries, descriptors, strict=True)
+        )
+
+    def _forget_offers(self) -> None:
+        for offer in self._offers:
+            os.close(offer.fd)
+        self._offers = []
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Confine this process and serve; return the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pair
+    channel = socket.socket(fileno=int(arguments[0]))
+    try:
+        confined = confine()
+    except ConfinementFailed as fault:
+        sys.stderr.write(f"{fault}\n")
+        return CONFINEMENT_FAILED
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        Worker(channel).run(confined=confined)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,170 @@
+"""What a virtual phone does, step by step: for tests to wait for, for people to read, for scripts to parse."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from ringfence.errors import RingfenceError
+from ringfence.phones.configuration import HeldConfiguration
+from ringfence.phones.notify import Action
+
+
+@dataclass(frozen=True, slots=True)
+class Booting:
+    """A boot begins; ``why`` is power-on, retry or the action of a NOTIFY."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file came, whole."""
+
+    name: str
+    size_bytes: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """The server refused a file; ``harmless`` where phones go on without it."""
+
+    name: str
+    code: int
+    harmless: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Holds:
+    """The configuration was taken; this is what the phone holds now."""
+
+    configuration: HeldConfiguration
+
+
+@dataclass(frozen=True, slots=True)
+class BootFailed:
+    """The phone has no new configuration and asks again after ``retry_s``; it keeps what it held."""
+
+    fault: RingfenceError
+    retry_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Listening:
+    """The phone waits for SIP at this address."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Notified:
+    """A NOTIFY ordered ``action`` and was answered with 200."""
+
+    action: Action
+    peer_host: str
+    peer_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotifyRefused:
+    """A SIP message was answered with an error."""
+
+    status: int
+    reason: str
+    peer_host: str
+    peer_port: int
+
+
+Step = Booting | Fetched | Missing | Holds | BootFailed | Listening | Notified | NotifyRefused
+
+
+def in_words(step: Step) -> str:
+    """Return the step as a line for people."""
+    match step:
+        case Booting():
+            return f"boots ({step.why})"
+        case Fetched():
+            return f"got     {step.name}, {step.size_bytes} bytes in {step.duration_s * 1000:.0f} ms"
+        case Missing():
+            return f"missing {step.name}{' (harmless)' if step.harmless else ''}"
+        case Holds():
+            held = step.configuration
+            lines = ", ".join(f"{line.button}: {line.label} ({line.name})" for line in held.lines)
+            host, port = held.sip_servers[0]
+            return (
+                f"holds   lines {lines}; SIP server {host}:{port} over {held.sip_transport}; stamp {held.version_stamp}"
+            )
+        case BootFailed():
+            return f"failed  {step.fault} Asks again in {step.retry_s:g} s."
+        case Listening():
+            return f"listens for SIP at {step.host}:{step.port}"
+        case Notified():
+            return f"is told to {step.action} by {step.peer_host}:{step.peer_port}"
+        case NotifyRefused():
+            return f"refuses a SIP message of {step.peer_host}:{step.peer_port} with {step.status}: {step.reason}"
+        case _:
+            assert_never(step)
+
+
+def as_event(step: Step) -> Mapping[str, object]:
+    """Return the step as a JSON object; passwords are not in it."""
+    match step:
+        case Booting():
+            return {"event": "boots", "why": step.why}
+        case Fetched():
+            return {
+                "event": "fetched",
+                "name": step.name,
+                "size_bytes": step.size_bytes,
+                "duration_s": round(step.duration_s, 6),
+            }
+        case Missing():
+            return {"event": "missing", "name": step.name, "code": step.code, "harmless": step.harmless}
+        case Holds():
+            return {"event": "holds", **_configuration(step.configuration)}
+        case BootFailed():
+            return {
+                "event": "rejected" if step.fault.exit_code == _REJECTED else "failed",
+                "reason": str(step.fault),
+                "exit_code": step.fault.exit_code,
+                "retry_s": step.retry_s,
+            }
+        case Listening():
+            return {"event": "listening", "host": step.host, "port": step.port}
+        case Notified():
+            return {
+                "event": "notified",
+                "action": step.action,
+                "peer_host": step.peer_host,
+                "peer_port": step.peer_port,
+            }
+        case NotifyRefused():
+            return {
+                "event": "refused",
+                "status": step.status,
+                "reason": step.reason,
+                "peer_host": step.peer_host,
+                "peer_port": step.peer_port,
+            }
+        case _:
+            assert_never(step)
+
+
+_REJECTED = 8  # ContentRefused's exit code
+
+
+def _configuration(held: HeldConfiguration) -> Mapping[str, object]:
+    return {
+        "label": held.label,
+        "phone_label": held.phone_label,
+        "lines": [
+            {"button": line.button, "label": line.label, "name": line.name, "display_name": line.display_name}
+            for line in held.lines
+        ],
+        "sip_servers": [f"{host}:{port}" for host, port in held.sip_servers],
+        "sip_transport": held.sip_transport,
+        "sip_listen_port": held.sip_listen_port,
+        "version_stamp": held.version_stamp,
+        "load": held.load,
+    }

@@ -1,0 +1,152 @@
+"""Option negotiation (RFC 2347): block size (2348), transfer size and timeout (2349).
+
+A new option is a new entry of ``_GRANTERS`` and a field of ``Terms``: RFC 7440's window size waits for that.
+Everything that is not in the table is left out of the OACK, as RFC 2347 says, and is never an error.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from ringfence.tftp.packets import Options
+
+PLAIN_BLOCK_SIZE = 512
+SMALLEST_BLOCK_SIZE = 8
+LARGEST_BLOCK_SIZE = 65464
+LONGEST_TIMEOUT_S = 255
+_LONGEST_DECIMAL = 20
+
+
+@dataclass(frozen=True, slots=True)
+class RequestedOptions:
+    """What a client asks for; the default is a plain RFC 1350 request, as phones make it."""
+
+    block_size: int | None = None
+    transfer_size: bool = False
+    timeout_s: int | None = None
+
+    def to_pairs(self) -> Options:
+        """Return the options as a request carries them."""
+        pairs: list[tuple[str, str]] = []
+        if self.block_size is not None:
+            pairs.append(("blksize", str(self.block_size)))
+        if self.transfer_size:
+            pairs.append(("tsize", "0"))
+        if self.timeout_s is not None:
+            pairs.append(("timeout", str(self.timeout_s)))
+        return tuple(pairs)
+
+
+NO_OPTIONS = RequestedOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class ServerLimits:
+    """What a server grants at most."""
+
+    largest_block_size: int = LARGEST_BLOCK_SIZE
+    longest_timeout_s: int = 60
+    """A longer timeout is left out of the OACK: RFC 2349 allows to refuse it, but not to change it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a transfer goes by. ``acknowledged`` is the OACK's content; empty means that there is no OACK."""
+
+    block_size: int = PLAIN_BLOCK_SIZE
+    timeout_s: int | None = None
+    transfer_size: int | None = None
+    acknowledged: Options = ()
+
+
+PLAIN_TERMS = Terms()
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """What the granters look at beside the value that was asked for."""
+
+    mode: str
+    size_bytes: int
+    limits: ServerLimits = field(default_factory=ServerLimits)
+
+
+def negotiate(requested: Options, *, mode: str, size_bytes: int, limits: ServerLimits | None = None) -> Terms:
+    """Return the terms that a server grants for a file of ``size_bytes`` (the octets of the stored file).
+
+    An unknown option or an impossible value is left out (RFC 2347); the OACK keeps the order of the request.
+    """
+    if not requested:
+        return PLAIN_TERMS
+    offer = _Offer(mode, size_bytes, limits or ServerLimits())
+    terms = PLAIN_TERMS
+    for name, value in requested:
+        granter = _GRANTERS.get(name)
+        granted = granter(value, terms, offer) if granter else None
+        if granted is not None:
+            text, terms = granted
+            terms = replace(terms, acknowledged=(*terms.acknowledged, (name, text)))
+    return terms
+
+
+def accept(acknowledged: Options, requested: RequestedOptions) -> Terms | None:
+    """Return the terms of an OACK, or None where it must be answered with ERROR 8.
+
+    A server may lower the block size and no more, must echo the timeout exactly, and must not add an option
+    (RFC 2347, 2348, 2349).
+    """
+    asked = dict(requested.to_pairs())
+    terms = Terms(acknowledged=acknowledged)
+    for name, text in acknowledged:
+        value = decimal(text)
+        if name not in asked or value is None:
+            return None
+        if name == "blksize":
+            if not SMALLEST_BLOCK_SIZE <= value <= int(asked[name]):
+                return None
+            terms = replace(terms, block_size=value)
+        elif name == "timeout":
+            if value != int(asked[name]):
+                return None
+            terms = replace(terms, timeout_s=value)
+        else:
+            terms = replace(terms, transfer_size=value)
+    return terms
+
+
+def decimal(text: str) -> int | None:
+    """Return the number that ``text`` is in ASCII digits, or None: no sign, space, base prefix or other script."""
+    if not (text.isascii() and text.isdigit() and len(text) <= _LONGEST_DECIMAL):
+        return None
+    return int(text)
+
+
+_Granted = tuple[str, Terms] | None
+
+
+def _grant_block_size(value: str, terms: Terms, offer: _Offer) -> _Granted:
+    asked = decimal(value)
+    if asked is None or asked < SMALLEST_BLOCK_SIZE:
+        return None
+    size = min(asked, offer.limits.largest_block_size)
+    return str(size), replace(terms, block_size=size)
+
+
+def _grant_transfer_size(value: str, terms: Terms, offer: _Offer) -> _Granted:
+    # In netascii the size on the wire isn't the file's, and counting it would cost a pass over the file.
+    if decimal(value) is None or offer.mode == "netascii":
+        return None
+    return str(offer.size_bytes), replace(terms, transfer_size=offer.size_bytes)
+
+
+def _grant_timeout(value: str, terms: Terms, offer: _Offer) -> _Granted:
+    asked = decimal(value)
+    if asked is None or not 1 <= asked <= offer.limits.longest_timeout_s:
+        return None
+    return str(asked), replace(terms, timeout_s=asked)
+
+
+_GRANTERS: dict[str, Callable[[str, Terms, _Offer], _Granted]] = {
+    "blksize": _grant_block_size,
+    "tsize": _grant_transfer_size,
+    "timeout": _grant_timeout,
+}

@@ -1,0 +1,165 @@
+import json
+import os
+import shutil
+import signal
+import socket
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from hub.running_hub import Clock, RunningHub
+from ringfence.hub.core import open_hub
+from ringfence.hub.data_folder import DataFolder
+from ringfence.hub.fleet import edges
+from ringfence.secret import Secret
+
+pytestmark = pytest.mark.slow
+
+PROGRAM = """
+import sys
+from pathlib import Path
+from ringfence.hub.data_folder import DataFolder
+from ringfence.hub.run import run
+run(DataFolder(Path(sys.argv[1])))
+"""
+RUN = [sys.executable, "-c", PROGRAM]
+
+
+@pytest.fixture
+def folder(made_hub: tuple[Path, Secret], tmp_path: Path) -> DataFolder:
+    shutil.copytree(made_hub[0], tmp_path / "hub")
+    return DataFolder(tmp_path / "hub")
+
+
+@contextmanager
+def process(folder: DataFolder, log: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
+    """A hub's own process, ended at the end; with its readiness line."""
+    with (
+        log.open("w") as stderr,
+        subprocess.Popen([*RUN, str(folder.path)], stdout=subprocess.PIPE, stderr=stderr, text=True) as running,
+    ):
+        try:
+            assert running.stdout is not None
+            yield running, running.stdout.readline()
+        finally:
+            running.kill()
+
+
+def test_a_hub_says_where_it_listens_and_stops_within_three_seconds_with_a_stream_open(
+    folder: DataFolder, made_hub: tuple[Path, Secret], tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    with process(folder, log) as (running, line):
+        facts = json.loads((folder.path / "run.json").read_text())
+        assert facts["pid"] == running.pid
+        assert facts["people"] in line
+        assert facts["device"] in line
+        hub = open_hub(folder)
+        served = RunningHub(folder, hub, made_hub[1], Clock())
+        site = served.site("Home office Anna")
+        edge = served.enrol(site, tmp_path / "edge")
+        with edge.events() as events:
+            assert next(events).kind == "greeting"
+            began = time.monotonic()
+            running.send_signal(signal.SIGTERM)
+            assert list(events) == [], "the stream ends by itself"
+            assert running.wait(10) == 0
+            assert time.monotonic() - began < 3
+        hub.close()
+        assert not (folder.path / "run.json").exists()
+    told = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [entry["event"] for entry in told if entry["event"] in {"ready", "stopping", "stopped"}] == [
+        "ready",
+        "stopping",
+        "stopped",
+    ]
+    assert {"edge enrolled", "edge connected"} <= {entry["event"] for entry in told}
+    hub = open_hub(folder)
+    with hub.database.reading() as session:
+        (row,) = edges.find(session, site)
+        assert not edges.is_connected(row, time.time())
+    hub.close()
+
+
+def test_no_secret_is_in_the_log(folder: DataFolder, made_hub: tuple[Path, Secret], tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with process(folder, log) as (running, _line):
+        hub = open_hub(folder)
+        served = RunningHub(folder, hub, made_hub[1], Clock())
+        hub.close()
+        site, mac = served.site("Quiet"), "00:1B:54:C2:E0:01"
+        served.phone(site, mac)
+        served.do("PUT", "/settings/organisation/sip_server", {"value": "sip.example.org"})
+        token = served.token_for(site)
+        secrets = [
+            served.token.reveal(),
+            token.secret.reveal(),
+            served.do("POST", f"/phones/{mac}/lines/1/password/reveal")["password"],
+            served.do("POST", "/api-tokens", {"name": "x"})["token"],
+            "given-by-hand-7",
+        ]
+        served.do("PUT", f"/phones/{mac}/lines/1", {"password": "given-by-hand-7"})
+        served.ask("PUT", f"/phones/{mac}/lines/1", {"password": ["given-by-hand-7"]})
+        served.ask("GET", "/sites", token="rft_wrong-but-secret")
+        served.ask_to_enrol(token.secret)
+        served.ask_to_enrol(token.secret)
+        served.publish()
+        served.publish(dry_run=True)
+        audit = json.dumps(served.do("GET", "/audit?limit=5000"))
+        running.terminate()
+        running.wait(10)
+    text = log.read_text()
+    assert "edge enrolled" in text
+    for secret in [*secrets, "rft_wrong-but-secret"]:
+        assert secret not in text
+        assert secret not in audit
+
+
+def run_until_it_fails(folder: DataFolder, **environment: str) -> str:
+    done = subprocess.run(
+        [*RUN, str(folder.path)],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert done.returncode != 0
+    return done.stderr.strip().splitlines()[-1]
+
+
+def test_a_port_in_use_is_named_with_its_address(folder: DataFolder) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        said = run_until_it_fails(folder, RINGFENCE_HUB_DEVICE_PORT=str(port))
+        assert f"port {port} on 127.0.0.1 is in use" in said
+    assert not (folder.path / "run.json").exists()
+
+
+def test_a_second_process_on_one_folder_is_refused(folder: DataFolder, tmp_path: Path) -> None:
+    with process(folder, tmp_path / "log"):
+        assert "another hub runs on this data folder" in run_until_it_fails(folder)
+        assert (folder.path / "run.json").exists()
+
+
+def test_a_hub_that_was_killed_starts_again(folder: DataFolder, tmp_path: Path) -> None:
+    for _ in range(2):
+        with process(folder, tmp_path / "log") as (running, line):
+            assert "ready" in line
+            running.kill()
+
+
+def test_devices_speak_tls_1_3_only(folder: DataFolder, tmp_path: Path) -> None:
+    with process(folder, tmp_path / "log"):
+        url = json.loads((folder.path / "run.json").read_text())["device"]
+        context = ssl.create_default_context(cafile=str(folder.authority_certificate))
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+        port = int(url.rsplit(":", 1)[1])
+        with socket.create_connection(("127.0.0.1", port)) as plain, pytest.raises(ssl.SSLError):
+            context.wrap_socket(plain, server_hostname="127.0.0.1")

@@ -1,0 +1,70 @@
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import create_engine, insert, text
+from sqlalchemy.exc import IntegrityError
+
+from ringfence.hub.core import Hub
+from ringfence.hub.errors import DatabaseUnavailable
+from ringfence.hub.store.database import Database
+from ringfence.hub.store.models import Base, Phone, Site
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.sqlite'}"
+    Database(url).close()
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    engine.dispose()
+
+
+def test_opening_twice_migrates_once(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path / 'new.sqlite'}"
+    for _ in range(2):
+        database = Database(url)
+        with database.reading() as session:
+            assert session.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
+        database.close()
+
+
+def test_sqlite_keeps_foreign_keys_and_writes_ahead(idle: Hub) -> None:
+    with idle.database.reading() as session:
+        facts = [session.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "foreign_keys")]
+        assert facts == ["wal", 1]
+    with pytest.raises(IntegrityError), idle.database.writing() as session:
+        session.execute(insert(Phone), [{"mac": "1" * 12, "site_id": "none", "family": "x", "created_at": 0.0}])
+
+
+def test_a_block_that_raises_leaves_nothing(idle: Hub) -> None:
+    def fail() -> None:
+        with idle.database.writing() as session:
+            session.add(Site(id="half", name="Half", created_at=0.0))
+            session.flush()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    with idle.database.reading() as session:
+        assert session.get(Site, "half") is None
+
+
+def test_readers_do_not_wait_for_a_writer(idle: Hub) -> None:
+    with idle.database.writing() as writing:
+        writing.add(Site(id="new", name="New", created_at=0.0))
+        writing.flush()
+        with idle.database.reading() as reading:
+            assert reading.get(Site, "new") is None
+
+
+def test_a_database_that_can_not_be_opened_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable, match="the database does not answer"):
+        Database(f"sqlite:///{tmp_path / 'no folder' / 'new.sqlite'}")
+
+
+def test_no_parameter_of_a_statement_is_in_a_databases_error(idle: Hub) -> None:
+    with pytest.raises(IntegrityError) as raised, idle.database.writing() as session:
+        session.execute(insert(Phone), [{"mac": "s3cret", "site_id": "none", "family": "x", "created_at": 0.0}])
+    assert "s3cret" not in str(raised.value)

@@ -1,0 +1,110 @@
+"""A virtual phone at the real worker, told to reload by the edge's own code: the path of an edit, from its last third on."""
+
+import os
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ringfence.content.release import TargetKind
+from ringfence.edge.reloading import Answer, ReloadOrder, reload_phones
+from ringfence.phones.mac import Mac
+from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer
+from ringfence.secret import Secret
+from ringfence.server.catalogue import Offer
+from ringfence.server.events import RequestRefused, WorkerEvent
+from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.sim.errors import ConfigurationMissing
+from ringfence.sim.phone import VirtualPhone
+from ringfence.tftp.options import RequestedOptions
+
+pytestmark = pytest.mark.slow
+ANNA = Mac("001122334455")
+SITE = "Home office Anna"
+SOON_S = 10.0
+
+
+def free_port() -> int:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def rendered(label: str, port: int) -> RenderedFile:
+    line = LineAccount(1, label, "anna", "Anna Berg", "anna", Secret("s3cr3tOfAnna"))
+    settings = {"sip_server": "192.0.2.10", "sip_listen_port": port}
+    return Renderer().render(PhoneToRender(ANNA, "cisco-9971", "", settings, (line,)))[0]
+
+
+class Site:
+    """A worker with what it serves and what it told."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._release = 0
+        self.events: list[WorkerEvent] = []
+        self.worker = WorkerSupervisor(listen=[("127.0.0.1", 0)], site=SITE, on_event=self.events.append)
+
+    @property
+    def server(self) -> tuple[str, int]:
+        return self.worker.addresses[0]
+
+    def publish(self, configuration: RenderedFile, shared: Mapping[str, bytes] | None = None) -> None:
+        self._release += 1
+        files = [(configuration.name, configuration.data, configuration.kind, ANNA.bare)]
+        files += [(name, data, TargetKind.SHARED, None) for name, data in (shared or {}).items()]
+        offers = []
+        for number, (name, data, kind, owner) in enumerate(files):
+            path = self._folder / f"{self._release}-{number}"
+            path.write_bytes(data)
+            offers.append(Offer(name, os.open(path, os.O_RDONLY), len(data), kind, owner))
+        try:
+            self.worker.offer(self._release, offers)
+        finally:
+            for offer in offers:
+                os.close(offer.fd)
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    with _running(Site(tmp_path)) as made:
+        yield made
+
+
+@contextmanager
+def _running(made: Site) -> Iterator[Site]:
+    made.worker.start()
+    try:
+        yield made
+    finally:
+        made.worker.stop()
+
+
+def test_an_edit_reaches_a_phone_that_the_edge_tells_to_reload(site: Site) -> None:
+    port = free_port()
+    site.publish(rendered("Anna", port), {"g4-tones.xml": b"<tones/>" * 500})
+    with VirtualPhone(ANNA, "cisco-9971", site.server) as phone:
+        assert phone.wait_until(lambda held: held.label == "Anna", SOON_S).lines[0].password == Secret("s3cr3tOfAnna")
+        site.publish(rendered("Anna at home", port))
+        order = ReloadOrder(ANNA.bare, "127.0.0.1", port)
+        assert reload_phones([order]) == {order: Answer.ACCEPTED}
+        phone.wait_until(lambda held: held.label == "Anna at home", SOON_S)
+
+
+def test_a_phone_with_large_blocks_holds_the_same(site: Site) -> None:
+    site.publish(rendered("Anna", free_port()))
+    phone = VirtualPhone(ANNA, "cisco-9971", site.server, options=RequestedOptions(block_size=1428, transfer_size=True))
+    assert phone.boot().label == "Anna"
+
+
+def test_a_stranger_is_refused_and_the_operator_told_why(site: Site) -> None:
+    site.publish(rendered("Anna", free_port()))
+    with pytest.raises(ConfigurationMissing):
+        VirtualPhone(Mac("AABBCCDDEEF0"), "cisco-9971", site.server).boot()
+    site.worker.stop()
+    reasons = {event.name: event.reason for event in site.events if isinstance(event, RequestRefused)}
+    assert reasons["SEPAABBCCDDEEF0.cnf.xml"] == (
+        "Refused SEPAABBCCDDEEF0.cnf.xml to 127.0.0.1: no phone of site Home office Anna has that MAC address."
+    )
