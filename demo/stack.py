@@ -41,11 +41,11 @@ def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0
 
 
 def wait_for(what: str, look: Callable[[], T | None], patience_s: float = PATIENCE_S, pause_s: float = 0.02) -> T:
-    """Return what ``look`` finds; StoryBroken where it finds nothing in time."""
+    """Return the first true thing that ``look`` finds; StoryBroken where it finds none in time."""
     end = time.monotonic() + patience_s
     while time.monotonic() < end:
         found = look()
-        if found is not None and found is not False:
+        if found:
             return found
         time.sleep(pause_s)
     raise StoryBroken(f"waited {patience_s:.0f} s in vain for {what}")
@@ -185,13 +185,10 @@ class Stack:
             f"127.0.0.1:{self.tftp_port}",
             "--json",
         ]
-        process = subprocess.Popen(
-            [*RINGFENCE, *command, *options],
-            stdout=subprocess.PIPE,
-            stderr=(self.folder / "phones.log").open("a"),
-            text=True,
-            env=self.environment,
-        )
+        with (self.folder / "phones.log").open("a") as errors:
+            process = subprocess.Popen(
+                [*RINGFENCE, *command, *options], stdout=subprocess.PIPE, stderr=errors, text=True, env=self.environment
+            )
         self._processes.append(process)
         return Phone(process)
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ringfence.content.digests import Digest
+from ringfence.edge.clock import HubClock
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.edge.hub_client import BlobPart
 from ringfence.wire.messages import (
@@ -36,9 +37,12 @@ class MemoryHub:
     hints: queue.Queue[Event | None] = field(default_factory=queue.Queue)
     renewals: list[RenewRequest] = field(default_factory=list)
     renewed: str = ""
+    clock: HubClock | None = None
 
     def greeting(self) -> Greeting:
         self._answer("greeting")
+        if self.clock is not None:
+            self.clock.learn(self.now())
         return Greeting("e1", self.repository.site, "Anna", "0.1.0", self.now(), 0)
 
     def metadata(self, name: str, largest_bytes: int) -> bytes | None:

@@ -1,6 +1,7 @@
-"""A virtual phone at the real worker, told to reload by the edge's own code: the path of an edit, from its last third on."""
+"""A virtual phone at the real worker, told to reload by the edge's own code: the last third of an edit's path."""
 
 import os
+import queue
 import socket
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from ringfence.content.release import TargetKind
 from ringfence.edge.reloading import Answer, ReloadOrder, reload_phones
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer
+from ringfence.phones.setting_types import Value
 from ringfence.secret import Secret
 from ringfence.server.catalogue import Offer
 from ringfence.server.events import RequestRefused, WorkerEvent
@@ -34,7 +36,7 @@ def free_port() -> int:
 
 def rendered(label: str, port: int) -> RenderedFile:
     line = LineAccount(1, label, "anna", "Anna Berg", "anna", Secret("s3cr3tOfAnna"))
-    settings = {"sip_server": "192.0.2.10", "sip_listen_port": port}
+    settings: dict[str, Value] = {"sip_server": "192.0.2.10", "sip_listen_port": port}
     return Renderer().render(PhoneToRender(ANNA, "cisco-9971", "", settings, (line,)))[0]
 
 
@@ -44,15 +46,22 @@ class Site:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._release = 0
-        self.events: list[WorkerEvent] = []
-        self.worker = WorkerSupervisor(listen=[("127.0.0.1", 0)], site=SITE, on_event=self.events.append)
+        self._events: queue.Queue[WorkerEvent] = queue.Queue()
+        self.worker = WorkerSupervisor(listen=[("127.0.0.1", 0)], site=SITE, on_event=self._events.put)
 
     @property
     def server(self) -> tuple[str, int]:
         return self.worker.addresses[0]
 
+    def refusal_of(self, name: str) -> RequestRefused:
+        while True:
+            event = self._events.get(timeout=SOON_S)
+            if isinstance(event, RequestRefused) and event.name == name:
+                return event
+
     def publish(self, configuration: RenderedFile, shared: Mapping[str, bytes] | None = None) -> None:
         self._release += 1
+        files: list[tuple[str, bytes, TargetKind, str | None]]
         files = [(configuration.name, configuration.data, configuration.kind, ANNA.bare)]
         files += [(name, data, TargetKind.SHARED, None) for name, data in (shared or {}).items()]
         offers = []
@@ -103,8 +112,7 @@ def test_a_stranger_is_refused_and_the_operator_told_why(site: Site) -> None:
     site.publish(rendered("Anna", free_port()))
     with pytest.raises(ConfigurationMissing):
         VirtualPhone(Mac("AABBCCDDEEF0"), "cisco-9971", site.server).boot()
-    site.worker.stop()
-    reasons = {event.name: event.reason for event in site.events if isinstance(event, RequestRefused)}
-    assert reasons["SEPAABBCCDDEEF0.cnf.xml"] == (
+    refused = site.refusal_of("SEPAABBCCDDEEF0.cnf.xml")
+    assert refused.reason == (
         "Refused SEPAABBCCDDEEF0.cnf.xml to 127.0.0.1: no phone of site Home office Anna has that MAC address."
     )

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from ringfence.server.client import fetch
 
 from ringfence.identity.tokens import EnrolmentToken
 from ringfence.secret import Secret
+from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
 from stack import Stack, running_stack, wait_for
 
@@ -133,7 +133,7 @@ def test_input_that_can_not_be_used_says_what_and_what_to_do(stack: Stack) -> No
     assert "exists" in stack.run(
         "phone", "add", MAC.replace(":", ""), "--site", "anna", "--family", "cisco-9971", status=5
     )
-    assert "sip_server" in stack.run("set", "organisation", "sip_servr=x", status=3)
+    assert "sip_server" in stack.run("set", "organisation", "sip_servr=x", status=4)
     assert "65535" in stack.run("set", "phone", MAC, "sip_listen_port=99999", status=3)
     assert "ringfence login" in Stack(stack.folder / "nobody").run("site", "list", status=3)
     assert "notamac" in stack.run("phone", "show", "notamac", status=3)

@@ -126,6 +126,8 @@ class Agent:
             self._note_problem(f"damaged on disk, fetched again: {', '.join(self._damaged)}")
         if self._trusted.release is not None:
             self._serving.show(self._trusted.release)
+        else:
+            self._serving.hide_all()  # “not found” at once, with a line in the log, where a phone would wait in vain
 
     def _listen_to_hub(self) -> None:
         """Keep one event stream open; every event wakes the synchroniser."""

@@ -63,7 +63,7 @@ class HubClient(Protocol):
     """What an enrolled edge asks of its hub. Every method raises HubUnreachable or HubRefused."""
 
     def greeting(self) -> Greeting:
-        """Ask who the hub takes us for and what time it is."""
+        """Ask who the hub takes us for and what time it is, and set the clock by the answer."""
 
     def metadata(self, name: str, largest_bytes: int) -> bytes | None:
         """Return a file of the site's metadata, or None where the hub has none of that name."""

@@ -138,9 +138,9 @@ def read_configuration(data: bytes, family: Family | str) -> HeldConfiguration:
 def read_document(document: Document, family: Family) -> HeldConfiguration:
     """As ``read_configuration``, of a file that has been parsed."""
     root = document.root
-    if root.tag != "device":
-        raise _rejected(f"its root is {root.tag!r} and not 'device'", line_of(root))
-    _check_nodes(document, family)
+    check_document(document, family)
+    for over in over_limits(document, family.limits, lambda limit: limit.phone_takes):
+        raise _rejected(f"{over.element} has {over.length} characters, and {over.limit} is the most", over.line)
     return HeldConfiguration(
         phone_label=text_of(root, "sipProfile/phoneLabel"),
         lines=_lines(root),
@@ -153,7 +153,11 @@ def read_document(document: Document, family: Family) -> HeldConfiguration:
     )
 
 
-def _check_nodes(document: Document, family: Family) -> None:
+def check_document(document: Document, family: Family) -> None:
+    """Raise ConfigurationRejected at the first node that makes a phone discard the file, its length limits apart."""
+    root = document.root
+    if root.tag != "device":
+        raise _rejected(f"its root is {root.tag!r} and not 'device'", line_of(root))
     calls = _number(1, family.settings["max_calls"].maximum or 0)
     for tag, text, node in document.nodes:
         if text:
@@ -162,8 +166,10 @@ def _check_nodes(document: Document, family: Family) -> None:
                 raise _rejected(f"{tag} holds {text[:40]!r}, which the phone does not know", line_of(node))
         elif tag in _REQUIRED:
             raise _rejected(f"{tag} is empty", line_of(node))
-    for over in over_limits(document, family.limits, lambda limit: limit.phone_takes):
-        raise _rejected(f"{over.element} has {over.length} characters, and {over.limit} is the most", over.line)
+    for path in ("transportLayerProtocol", "versionStamp"):
+        _needed(root, path)
+    _servers(root)
+    _line_nodes(root)
 
 
 def _needed(root: etree._Element, path: str) -> str:
@@ -186,28 +192,35 @@ def _servers(root: etree._Element) -> tuple[tuple[str, int], ...]:
 
 
 def _lines(root: etree._Element) -> tuple[HeldLine, ...]:
-    lines = []
+    lines = [
+        HeldLine(
+            button=int(str(node.get("button"))),
+            label=text_of(node, "featureLabel"),
+            name=text_of(node, "name"),
+            display_name=text_of(node, "displayName"),
+            auth_name=text_of(node, "authName"),
+            password=Secret(text_of(node, "authPassword")),
+        )
+        for node in _line_nodes(root)
+    ]
+    return tuple(sorted(lines, key=lambda line: line.button))
+
+
+def _line_nodes(root: etree._Element) -> list[etree._Element]:
+    """Return the SIP lines' nodes, each with a button and a name."""
+    nodes = []
     for node in root.findall("sipProfile/sipLines/line"):
         button = str(node.get("button", ""))
-        if not button.isdecimal():
+        if not (button.isascii() and button.isdecimal()):
             raise _rejected("a line has no button number", line_of(node))
         if text_of(node, "featureID") != LINE_FEATURE:
             continue
         if not text_of(node, "name"):
             raise _rejected(f"name of line {button} is empty", line_of(node))
-        lines.append(
-            HeldLine(
-                button=int(button),
-                label=text_of(node, "featureLabel"),
-                name=text_of(node, "name"),
-                display_name=text_of(node, "displayName"),
-                auth_name=text_of(node, "authName"),
-                password=Secret(text_of(node, "authPassword")),
-            )
-        )
-    if not lines:
+        nodes.append(node)
+    if not nodes:
         raise _rejected("no line has featureID 9: the phone has nothing to register", 0)
-    return tuple(sorted(lines, key=lambda line: line.button))
+    return nodes
 
 
 def _files(root: etree._Element, family: Family) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ringfence.content.release import Reload, TargetKind
-from ringfence.phones.configuration import read_document
+from ringfence.phones.configuration import check_document
 from ringfence.phones.document import NotWellFormed, over_limits, parse
 from ringfence.phones.errors import (
     ConfigurationRejected,
@@ -296,7 +296,7 @@ def _check(
             to_do="Make it shorter.",
         )
     try:
-        read_document(document, kind)
+        check_document(document, kind)  # a phone takes at least the lengths that we write
     except ConfigurationRejected as fault:
         reason = f"the phone would discard the file that it makes: {_redact(fault.what, phone)}"
         raise _fault(phone, template.name, 0, reason) from None

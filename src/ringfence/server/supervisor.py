@@ -128,6 +128,7 @@ class WorkerSupervisor:
             superseded, self._wanted = self._wanted, wanted
         if superseded is not None:
             superseded.rejected = "a newer release came before it"
+            superseded.close()
             superseded.answered.set()
         self._wake()
         if not wanted.answered.wait(timeout_s):
@@ -224,17 +225,20 @@ class WorkerSupervisor:
             wanted.answered.set()
             return
         except OSError:
-            with self._lock:  # the worker died over it: the next one gets it, unless there is a newer one
-                if self._wanted is None:
-                    self._wanted = wanted
-                    raise
-            wanted.rejected = "a newer release came before it"
-            wanted.close()
-            wanted.answered.set()
+            self._want_again(wanted)  # the worker died over it: the next one gets it
             raise
         before, self._active = self._active, wanted
         if before is not None:
             before.close()
+        wanted.answered.set()
+
+    def _want_again(self, wanted: _Wanted) -> None:
+        with self._lock:
+            if self._wanted is None:
+                self._wanted = wanted
+                return
+        wanted.rejected = "a newer release came before it"
+        wanted.close()
         wanted.answered.set()
 
     def _hand_over(self, process: WorkerProcess, wanted: _Wanted) -> None:

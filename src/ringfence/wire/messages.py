@@ -145,4 +145,6 @@ PROBLEM_KINDS = (
     "edge-revoked",
     "not-found",
     "out-of-order",
+    "unavailable",
+    "internal",
 )

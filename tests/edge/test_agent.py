@@ -1,0 +1,230 @@
+"""The agent with a hub in memory and a real worker: hints, refusals by name, renewal, revocation, reloading."""
+
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from memory_hub import MemoryHub
+from ringfence.edge import agent as agent_module
+from ringfence.edge import status as status_file
+from ringfence.edge.agent import Agent
+from ringfence.edge.clock import HubClock
+from ringfence.edge.disk import Disk
+from ringfence.edge.errors import FolderInUse, NotEnrolled
+from ringfence.edge.folder import Credentials, EdgeFolder, Enrolment
+from ringfence.edge.reloading import Answer, ReloadOrder, reload_phones
+from ringfence.identity.certificates import (
+    EDGE_LIFETIME_S,
+    EdgeIdentity,
+    issue_edge_certificate,
+    make_authority,
+    make_request,
+    read_certificate,
+    read_request,
+    to_pem,
+)
+from ringfence.phones.notify import SipRequest, parse_message, parse_service_control, response
+from ringfence.server.client import fetch
+from ringfence.server.errors import FileRefused
+from ringfence.wire.messages import Event
+from signed_repository import NOW, Repository
+from stack import wait_for
+
+NAME = "SEP001122334455.cnf.xml"
+AUTHORITY_KEY, EDGE_KEY = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+AUTHORITY = make_authority(AUTHORITY_KEY, "CA", serial=1, now=NOW)
+
+
+def certificate_pem(serial: int, made_at: float) -> str:
+    request = read_request(make_request(EDGE_KEY, "e1"))
+    who = EdgeIdentity("e1", "anna")
+    return to_pem(issue_edge_certificate(AUTHORITY, AUTHORITY_KEY, request, who, serial=serial, now=made_at))
+
+
+@dataclass
+class Running:
+    """An agent at work on a folder, with what it logged."""
+
+    folder: EdgeFolder
+    hub: MemoryHub
+    log: list[str] = field(default_factory=list)
+    agent: Agent | None = None
+    _thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        self.agent = Agent(self.folder, [("127.0.0.1", 0)], lambda _level, text: self.log.append(text), self._connect)
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self.agent.run, args=(ready.set,))
+        self._thread.start()
+        assert ready.wait(10)
+
+    def stop(self) -> None:
+        if self.agent and self._thread:
+            self.agent.stop()
+            self._thread.join(10)
+            assert not self._thread.is_alive()
+
+    def _connect(self, _folder: EdgeFolder, clock: HubClock) -> MemoryHub:
+        self.hub.clock = clock
+        return self.hub
+
+    def get(self, name: str = NAME) -> bytes:
+        assert self.agent is not None
+        host, _, port = self.agent.addresses[0].rpartition(":")
+        return fetch((host, int(port)), name)
+
+    def serves(self, wanted: bytes) -> Callable[[], bool]:
+        def look() -> bool:
+            try:
+                return self.get() == wanted
+            except FileRefused:
+                return False
+
+        return look
+
+    def publish(self, number: int, contents: dict[str, bytes]) -> None:
+        self.hub.repository.publish(number, contents)
+        self.hub.hints.put(Event("release", NOW, number))
+
+    def reported(self, kind: str) -> list[str]:
+        return [report.sentence for report in self.hub.stored.values() if report.kind == kind]
+
+
+@pytest.fixture
+def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
+    monkeypatch.setattr(agent_module, "FIRST_PAUSE_S", 0.05)
+    repository = Repository()
+    folder = EdgeFolder(tmp_path / "edge", Disk())
+    pem = certificate_pem(2, NOW)
+    who = Enrolment("https://hub:8444", "e1", "anna", "Anna", NOW)
+    credentials = Credentials(EDGE_KEY, read_certificate(pem), to_pem(AUTHORITY))
+    folder.save_enrolment(who, credentials, pem, repository.files["1.root.json"])
+    made = Running(folder, MemoryHub(repository))
+    yield made
+    made.stop()
+
+
+def test_a_hint_brings_the_release_and_the_hub_hears_of_it(running: Running) -> None:
+    running.start()
+    with pytest.raises(FileRefused):
+        running.get()
+    running.publish(1, {NAME: b"one"})
+    wait_for("release 1", running.serves(b"one"))
+    running.publish(2, {NAME: b"two"})
+    wait_for("release 2", running.serves(b"two"))
+    wait_for("reports", lambda: len(running.reported("release-served")) == 2)
+    wait_for("reports", lambda: any("took SEP001122334455" in text for text in running.reported("file-served")))
+
+
+def test_refused_content_is_reported_by_name_once_and_the_last_good_release_stays(running: Running) -> None:
+    running.hub.repository.publish(1, {NAME: b"one"})
+    running.start()
+    wait_for("release 1", running.serves(b"one"))
+    other = Repository(site="berta", keys=running.hub.repository.keys)
+    other.publish(1, {NAME: b"foreign"})
+    ours, running.hub.repository.files = running.hub.repository.files, other.files
+    for _ in range(3):
+        running.hub.hints.put(Event("release", NOW, 2))
+    wait_for("the report", lambda: running.reported("content-refused"))
+    assert running.get() == b"one"
+    running.hub.repository.files = ours
+    running.publish(2, {NAME: b"two"})
+    wait_for("release 2", running.serves(b"two"))
+    (told,) = running.reported("content-refused")
+    assert told.startswith("WrongSite: ")
+    assert "'berta'" in told
+
+
+def test_what_is_kept_is_served_at_once_without_the_hub(running: Running) -> None:
+    running.hub.repository.publish(1, {NAME: b"one"})
+    running.start()
+    wait_for("release 1", running.serves(b"one"))
+    running.stop()
+    running.hub = MemoryHub(running.hub.repository, away=True)
+    running.start()
+    assert running.get() == b"one"
+    words = "\n".join(status_file.in_words(status_file.read(running.folder)[0], running=True, folder=running.folder))
+    assert "Not connected" in words
+
+
+def test_a_certificate_renews_itself_after_two_thirds_of_its_life(running: Running) -> None:
+    late = NOW + EDGE_LIFETIME_S * 0.7
+    running.hub.now = lambda: late
+    running.hub.repository.publish(1, {NAME: b"one"}, now=late)
+    running.hub.renewed = certificate_pem(3, late)
+    running.start()
+    wait_for("the renewal", lambda: running.folder.credentials().certificate.serial_number == 3)
+    wait_for("release 1", running.serves(b"one"))
+    assert read_request(running.hub.renewals[0].csr_pem).public_key() == EDGE_KEY.public_key()
+
+
+def test_a_revoked_edge_says_so_and_wipes_itself_when_asked(running: Running) -> None:
+    running.hub.repository.publish(1, {NAME: b"one"})
+    running.start()
+    wait_for("release 1", running.serves(b"one"))
+    running.hub.hints.put(Event("revoked", NOW, wipe=True))
+    wait_for("the wipe", lambda: not running.folder.key_file.exists())
+    running.stop()
+    assert any("revoked" in text for text in running.log)
+    with pytest.raises(NotEnrolled):
+        running.folder.enrolment()
+
+
+def test_a_changed_phone_is_told_at_its_address_and_the_port_of_the_file_that_it_holds(running: Running) -> None:
+    running.hub.repository.publish(1, {NAME: b"one"})
+    running.start()
+    wait_for("release 1", running.serves(b"one"))  # the phone is seen at 127.0.0.1 by this fetch
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 5060))  # the port that the signed repository names
+        phone.settimeout(10)
+        running.publish(2, {NAME: b"two"})
+        data, source = phone.recvfrom(4096)
+        request = parse_message(data)
+        assert isinstance(request, SipRequest)
+        assert request.uri == "sip:SEP001122334455@127.0.0.1:5060"
+        assert parse_service_control(request).action == "restart"
+        phone.sendto(response(request, 200, to_tag="t"), source)
+    wait_for("the report", lambda: running.reported("phone-reloaded"))
+    assert "00:11:22:33:44:55" in running.reported("phone-reloaded")[0]
+
+
+def test_a_phone_that_refuses_or_is_silent_is_told_apart() -> None:
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as refusing,
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent,
+    ):
+        for phone in (refusing, silent):
+            phone.bind(("127.0.0.1", 0))
+        orders = [ReloadOrder("001122334455", "127.0.0.1", phone.getsockname()[1]) for phone in (refusing, silent)]
+        found: dict[ReloadOrder, Answer] = {}
+        asking = threading.Thread(target=lambda: found.update(reload_phones(orders, give_up_s=1.2)))
+        asking.start()
+        data, source = refusing.recvfrom(4096)
+        request = parse_message(data)
+        assert isinstance(request, SipRequest)
+        refusing.sendto(b"junk", source)
+        refusing.sendto(response(request, 400, to_tag="t"), source)
+        asking.join(5)
+        silent.setblocking(False)
+        copies = {silent.recv(4096), silent.recv(4096)}
+    assert found == {orders[0]: Answer.REFUSED, orders[1]: Answer.SILENT}
+    assert len(copies) == 1  # a retransmission is the same request
+
+
+def test_a_folder_is_held_by_one_agent(running: Running) -> None:
+    with running.folder.lock():
+        assert running.folder.is_locked()
+        with pytest.raises(FolderInUse, match="another edge runs"), running.folder.lock():
+            pass
+    assert not running.folder.is_locked()
+
+
+def test_status_in_words_of_an_edge_that_does_not_run(running: Running) -> None:
+    words = status_file.in_words(None, running=False, folder=running.folder)
+    assert words[0] == "Enrolled as edge e1 of site Anna, at the hub https://hub:8444."
+    assert words[1].startswith("Not running. Start it: ringfence edge run")
