@@ -21,7 +21,7 @@ check: env      ## format, lint, types, import contracts, fast tests
 	@$(BIN)/python -m pytest -q -m "not slow"
 
 bench: env      ## speed and memory, as a table
-	@$(BIN)/python bench/run.py $(BENCH)
+	@$(BIN)/python bench/figures.py $(BENCH)
 
 format: env     ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

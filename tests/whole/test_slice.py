@@ -31,6 +31,10 @@ def label_served(stack: Stack) -> str:
     return text.split("<featureLabel>")[1].split("</featureLabel>")[0]
 
 
+def reported_kinds(stack: Stack) -> set[str]:
+    return {row["kind"] for row in stack.ask("report", "list")}
+
+
 def publish_label(stack: Stack, label: str) -> int:
     stack.run("line", "set", MAC, "1", "--label", label)
     (site,) = stack.ask("publish")["sites"]
@@ -43,10 +47,8 @@ def test_an_edit_reaches_the_phone_and_the_hub_hears_of_it(stack: Stack) -> None
     release = publish_label(stack, "Anna B.")
     phone.wait_for("notified")
     assert phone.wait_for("holds")["lines"][0]["label"] == "Anna B."
-    kinds = wait_for(
-        "the reports",
-        lambda: (found := {row["kind"] for row in stack.ask("report", "list")}) >= {"phone-reloaded"} and found,
-    )
+    wait_for("the report of the reload", lambda: "phone-reloaded" in reported_kinds(stack))
+    kinds = reported_kinds(stack)
     assert {"file-served", "release-served", "phone-reloaded", "agent-started"} <= kinds
     words = stack.run("edge", "status", "--folder", str(stack.edge_folder))
     assert f"Serving release {release}" in words
@@ -80,7 +82,7 @@ def test_a_worker_that_is_killed_is_replaced_within_a_second(stack: Stack) -> No
     os.kill(pid, signal.SIGKILL)
     wait_for("another worker", lambda: _answers(stack), patience_s=3)
     assert wait_for("its pid", lambda: stack.edge_status().get("worker_pid") not in {pid, 0, None})
-    wait_for("the report", lambda: "worker-died" in {row["kind"] for row in stack.ask("report", "list")})
+    wait_for("the report", lambda: "worker-died" in reported_kinds(stack))
 
 
 def _answers(stack: Stack) -> bool:

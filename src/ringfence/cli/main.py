@@ -19,7 +19,7 @@ from ringfence.cli import (
     sim_cmd,
     site_cmd,
 )
-from ringfence.errors import RingfenceError
+from ringfence.errors import EnvironmentFault, RingfenceError
 
 app = typer.Typer(
     name="ringfence",
@@ -62,6 +62,15 @@ def main() -> None:
     except RingfenceError as fault:
         sys.stderr.write(f"ringfence: {fault}\n")
         sys.exit(fault.exit_code)
+    except ModuleNotFoundError as fault:
+        if fault.name is None or fault.name.partition(".")[0] == "ringfence":
+            raise
+        command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
+        extra = command if command in {"hub", "edge", "sim"} else "hub"
+        sys.stderr.write(
+            f"ringfence: this command needs {fault.name}, which is not installed. Run pip install 'ringfence[{extra}]'.\n"
+        )
+        sys.exit(EnvironmentFault.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read us has gone; nothing is wrong
     except KeyboardInterrupt:

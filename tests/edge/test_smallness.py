@@ -1,0 +1,40 @@
+"""What runs for months on a small machine loads no library that it does not need."""
+
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+HEAVY = {
+    "fastapi", "starlette", "uvicorn", "uvloop", "sqlalchemy", "alembic", "pydantic", "jinja2", "lxml", "typer", "rich",
+    "boto3", "requests",
+}  # fmt: skip
+ROOT = Path(__file__).parent.parent.parent
+
+
+def loaded_by(module: str) -> set[str]:
+    code = f"import {module}, sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    return set(
+        subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    )
+
+
+def test_the_agent_loads_no_web_framework_no_orm_and_no_command_line_library() -> None:
+    assert loaded_by("ringfence.edge.__main__") & HEAVY == set()
+
+
+def test_the_worker_loads_no_key_no_tls_and_no_http_either() -> None:
+    assert (
+        loaded_by("ringfence.server.worker")
+        & (HEAVY | {"cryptography", "tuf", "securesystemslib", "urllib3", "ssl", "asyncio"})
+        == set()
+    )
+
+
+@pytest.mark.parametrize("extra", ["edge", ""])
+def test_installing_an_edge_asks_for_nothing_heavy(extra: str) -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    asked = {*project["dependencies"], *project["optional-dependencies"].get(extra, [])}
+    assert asked & (HEAVY - {"typer", "rich"}) == set()
