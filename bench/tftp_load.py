@@ -36,9 +36,10 @@ class Rates:
 class _Client:
     """One session after another, each from a port of its own."""
 
-    __slots__ = ("began_at", "blocks", "endpoint", "expected", "last", "peer", "received_at")
+    __slots__ = ("began_at", "blocks", "endpoint", "expected", "last", "peer", "received_at", "slot")
 
-    def __init__(self, request: bytes, server: tuple[str, int], source_host: str | None) -> None:
+    def __init__(self, request: bytes, server: tuple[str, int], source_host: str | None, slot: int) -> None:
+        self.slot = slot
         self.endpoint = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
         if source_host is not None:
             self.endpoint.bind((source_host, 0))
@@ -69,69 +70,87 @@ class _Client:
         self.endpoint.sendto(self.last, self.peer)
 
 
+class _Load:
+    """``clients`` sessions at a time until ``transfers`` are done."""
+
+    def __init__(self, server: tuple[str, int], name: str, clients: int, transfers: int) -> None:
+        self._server = server
+        self._request = b"\0\x01" + name.encode() + b"\0octet\0"
+        self._transfers = transfers
+        self._epoll = select.epoll()
+        self._sessions: dict[int, _Client] = {}
+        self._begun = 0
+        self.repeats = 0
+        self.blocks = 0
+        self.durations: list[float] = []
+        for slot in range(min(clients, transfers)):
+            self._begin(slot)
+
+    def run(self) -> None:
+        checked_at = heard_at = time.monotonic()
+        while self._sessions:
+            ready = self._epoll.poll(REPEAT_AFTER_S)
+            now = time.monotonic()
+            if ready:
+                heard_at = now
+            elif now - heard_at > LONGEST_SILENCE_S:
+                raise RuntimeError(f"the server has said nothing for {LONGEST_SILENCE_S:g} s")
+            for fd, _ in ready:
+                client = self._sessions[fd]
+                client.received_at = now
+                if client.step():
+                    self._end(client, now)
+            if now - checked_at > REPEAT_AFTER_S:
+                checked_at = now
+                self._repeat_late_ones(now)
+        self._epoll.close()
+
+    def _begin(self, slot: int) -> None:
+        source_host = None
+        if self._server[0].startswith("127."):
+            source_host = f"127.1.{slot // 250}.{slot % 250 + 1}"
+        client = _Client(self._request, self._server, source_host, slot)
+        self._sessions[client.endpoint.fileno()] = client
+        self._epoll.register(client.endpoint.fileno(), select.EPOLLIN)
+        self._begun += 1
+
+    def _end(self, client: _Client, now: float) -> None:
+        self.durations.append(now - client.began_at)
+        self.blocks += client.blocks
+        del self._sessions[client.endpoint.fileno()]
+        client.endpoint.close()
+        if self._begun < self._transfers:
+            self._begin(client.slot)
+
+    def _repeat_late_ones(self, now: float) -> None:
+        for client in self._sessions.values():
+            if now - client.received_at > REPEAT_AFTER_S:
+                client.repeat()
+                client.received_at = now
+                self.repeats += 1
+
+
 def run(server: tuple[str, int], name: str, clients: int, transfers: int) -> Rates:
     """Fetch ``name`` ``transfers`` times in all with ``clients`` sessions at a time, and return the rates.
 
     Towards a loopback address each client has a source address of its own (127.1.x.y), as phones have; else the
     server's limit for one source would be measured. RuntimeError for a refusal or a server that falls silent.
     """
-    request = b"\0\x01" + name.encode() + b"\0octet\0"
-    epoll = select.epoll()
-    sessions: dict[int, _Client] = {}
-    slots: dict[int, int] = {}
-    begun = repeats = blocks = 0
-    durations: list[float] = []
-
-    def begin(slot: int) -> None:
-        nonlocal begun
-        source_host = f"127.1.{slot // 250}.{slot % 250 + 1}" if server[0].startswith("127.") else None
-        client = _Client(request, server, source_host)
-        fd = client.endpoint.fileno()
-        sessions[fd], slots[fd] = client, slot
-        epoll.register(fd, select.EPOLLIN)
-        begun += 1
-
     began_at = time.monotonic()
-    for slot in range(min(clients, transfers)):
-        begin(slot)
-    checked_at = heard_at = began_at
-    while sessions:
-        ready = epoll.poll(REPEAT_AFTER_S)
-        now = time.monotonic()
-        if ready:
-            heard_at = now
-        elif now - heard_at > LONGEST_SILENCE_S:
-            raise RuntimeError(f"the server has said nothing for {LONGEST_SILENCE_S:g} s")
-        for fd, _ in ready:
-            client = sessions[fd]
-            client.received_at = now
-            if client.step():
-                durations.append(now - client.began_at)
-                blocks += client.blocks
-                del sessions[fd]
-                client.endpoint.close()
-                if begun < transfers:
-                    begin(slots.pop(fd))
-        if now - checked_at > REPEAT_AFTER_S:
-            checked_at = now
-            for client in sessions.values():
-                if now - client.received_at > REPEAT_AFTER_S:
-                    client.repeat()
-                    client.received_at = now
-                    repeats += 1
-    epoll.close()
+    load = _Load(server, name, clients, transfers)
+    load.run()
     duration_s = time.monotonic() - began_at
-    durations.sort()
+    durations = sorted(load.durations)
     return Rates(
         clients=clients,
         transfers=transfers,
-        blocks=blocks,
+        blocks=load.blocks,
         duration_s=duration_s,
-        blocks_per_s=blocks / duration_s,
-        megabytes_per_s=blocks * BLOCK_BYTES / duration_s / 1e6,
+        blocks_per_s=load.blocks / duration_s,
+        megabytes_per_s=load.blocks * BLOCK_BYTES / duration_s / 1e6,
         transfer_p50_s=statistics.median(durations),
         transfer_p99_s=durations[min(len(durations) - 1, int(len(durations) * 0.99))],
-        repeats=repeats,
+        repeats=load.repeats,
     )
 
 

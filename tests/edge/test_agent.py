@@ -228,3 +228,15 @@ def test_status_in_words_of_an_edge_that_does_not_run(running: Running) -> None:
     words = status_file.in_words(None, running=False, folder=running.folder)
     assert words[0] == "Enrolled as edge e1 of site Anna, at the hub https://hub:8444."
     assert words[1].startswith("Not running. Start it: ringfence edge run")
+
+
+def test_an_edge_whose_certificate_ended_says_what_to_do_and_serves_on(running: Running) -> None:
+    running.hub.repository.publish(1, {NAME: b"one"})
+    running.start()
+    wait_for("release 1", running.serves(b"one"))
+    running.hub.now = lambda: NOW + 2 * EDGE_LIFETIME_S
+    running.hub.greeting()
+    running.hub.away = True  # the hub's TLS listener refuses an old certificate in the handshake
+    running.hub.hints.put(None)
+    wait_for("the advice", lambda: any("certificate ended on" in text for text in running.log))
+    assert running.get() == b"one"

@@ -10,13 +10,12 @@ from ringfence.edge import journal as journal_module
 from ringfence.edge.disk import Disk
 from ringfence.edge.errors import HubUnreachable
 from ringfence.edge.journal import Journal
-from ringfence.wire.messages import ReportBatch
 from signed_repository import Repository
 
 
 def hand_over(journal: Journal, hub: MemoryHub) -> None:
-    while batch := journal.next_batch(timeout_s=0):
-        journal.acknowledge(hub.report(ReportBatch(batch)).stored_through)
+    while (batch := journal.next_batch(timeout_s=0)).reports:
+        journal.acknowledge(hub.report(batch).stored_through)
 
 
 def work(folder: Path, hub: MemoryHub, disk: Disk, label: str) -> None:
@@ -70,7 +69,7 @@ def test_a_full_disk_counts_what_it_could_not_keep(tmp_path: Path) -> None:
         journal.add(1.0, "file-served", str(number))
     disk.room = 1000
     journal.add(2.0, "file-served", "later")
-    sentences = [report.sentence for report in journal.next_batch(0)]
+    sentences = [report.sentence for report in journal.next_batch(0).reports]
     assert sentences == ["0", "3 reports were dropped: no room", "later"]
 
 

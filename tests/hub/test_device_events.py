@@ -105,6 +105,15 @@ def test_a_gap_in_reports_is_refused_with_the_number_that_is_next(running: Runni
     assert edge.post(paths.REPORTS, reports(2)).json == {"stored_through": 2}
 
 
+def test_what_the_hub_acknowledged_and_lost_since_does_not_stop_an_edge(running: RunningHub, tmp_path: Path) -> None:
+    edge = running.enrol(running.site("Gap"), tmp_path / "edge")
+    edge.post(paths.REPORTS, reports(1))
+    after_a_backup = ReportBatch(reports(7, 8).reports, acknowledged_through=6)
+    assert edge.post(paths.REPORTS, after_a_backup).json == {"stored_through": 8}
+    edges_own_gap = ReportBatch(reports(12).reports, acknowledged_through=8)
+    assert edge.post(paths.REPORTS, edges_own_gap).status == 409
+
+
 def test_the_release_that_an_edge_serves_is_what_it_reported_last(running: RunningHub, tmp_path: Path) -> None:
     edge = running.enrol(running.site("Serving"), tmp_path / "edge")
     edge.post(paths.REPORTS, ReportBatch((Report(1, 1.0, "release-served", "Release 7 is served", release=7),)))

@@ -24,7 +24,6 @@ from ringfence.edge.status import Status
 from ringfence.edge.synchronising import refresh
 from ringfence.errors import ContentRefused, EnvironmentFault, RingfenceError
 from ringfence.identity.certificates import validity
-from ringfence.wire.messages import ReportBatch
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
@@ -54,7 +53,7 @@ class Agent:
         self._connect = connect
         self._stopping = threading.Event()
         self._wake = threading.Event()
-        self._serving_guard = threading.Lock()
+        self._wipe = False
         enrolment = folder.enrolment()
         self._journal = Journal(folder.reports, folder.disk)
         self._cache = Cache(folder.cache, folder.disk, enrolment.site_id, folder.disk.read(folder.root_file) or b"")
@@ -113,6 +112,8 @@ class Agent:
             self._client.close()
             self._serving.stop()
             self._write_status()
+            if self._wipe:
+                self._folder.wipe()
 
     def stop(self) -> None:
         """Let ``run`` return; safe to call from a signal handler."""
@@ -181,8 +182,7 @@ class Agent:
         self._confirm(self._clock.now())
         if result.release is None or not result.is_new:
             return
-        with self._serving_guard:
-            self._serving.show(result.release)
+        self._serving.show(result.release)
         self._cache.discard_unused(result.release)
         self._log(
             "info",
@@ -205,12 +205,12 @@ class Agent:
         while not self._stopping.is_set():
             try:
                 batch = self._journal.next_batch(timeout_s=5.0)
-                if batch and not self._stopping.is_set():
-                    stored = self._client.report(ReportBatch(batch))
+                if batch.reports and not self._stopping.is_set():
+                    stored = self._client.report(batch)
                     self._journal.acknowledge(stored.stored_through)
                 pause.reset()
             except RingfenceError as fault:
-                if not isinstance(fault, HubUnreachable):
+                if not isinstance(fault, HubUnreachable):  # the stream says that once for all threads
                     self._on_fault(fault)
                 self._stopping.wait(pause.next())
 
@@ -225,6 +225,12 @@ class Agent:
                 name = type(fault).__name__
                 if self._note_problem(f"{name}: {fault}"):
                     self._journal.add(time.time(), "content-refused", f"{name}: {fault}")
+            case HubUnreachable() if self._clock.now() > self._status.certificate_ends_at:
+                ended = time.strftime("%Y-%m-%d", time.gmtime(self._status.certificate_ends_at))
+                self._note_problem(
+                    f"this edge's certificate ended on {ended}, so the hub lets it in no more. What it holds is served. "
+                    "Revoke it at the hub, remove its folder, and enrol it again with a new token."
+                )
             case _:
                 self._note_problem(str(fault))
 
@@ -232,9 +238,7 @@ class Agent:
         self._note_problem("this edge was revoked at the hub; enrol it again with a new token to go on")
         if wipe:
             self._log("warning", "The hub asked to wipe this edge: everything it holds is removed.")
-            with self._serving_guard:
-                self._serving.hide_all()
-            self._folder.wipe()
+            self._wipe = True
             self.stop()
 
     def _note_problem(self, sentence: str) -> bool:

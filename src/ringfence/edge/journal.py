@@ -13,7 +13,7 @@ from ringfence.edge.disk import Disk
 from ringfence.errors import EnvironmentFault
 from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
-from ringfence.wire.messages import Report
+from ringfence.wire.messages import Report, ReportBatch
 
 MOST_WAITING = 20_000
 """How many reports wait for a hub that is away; later ones are counted, and the count is reported."""
@@ -60,14 +60,14 @@ class Journal:
                 self._dropped += 1
             self._condition.notify_all()
 
-    def next_batch(self, timeout_s: float) -> tuple[Report, ...]:
-        """Wait for reports and return the oldest, made durable; none where the time ran out."""
+    def next_batch(self, timeout_s: float) -> ReportBatch:
+        """Wait for reports and return the oldest, made durable; an empty batch where the time ran out."""
         with self._condition:
             self._condition.wait_for(lambda: self._waiting, timeout_s)
             if self._waiting and self._unsynced:
                 self._disk.sync(self._file)
                 self._unsynced = False
-            return tuple(self._waiting[:BATCH])
+            return ReportBatch(tuple(self._waiting[:BATCH]), self._acknowledged)
 
     def acknowledge(self, seq: int) -> None:
         """Forget every report up to and including ``seq``: the hub has stored them."""

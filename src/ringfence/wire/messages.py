@@ -111,9 +111,14 @@ REPORT_KINDS = (
 
 @dataclass(frozen=True, slots=True)
 class ReportBatch:
-    """Reports in the order of their numbers; sent again until acknowledged, stored once."""
+    """Reports in the order of their numbers; sent again until acknowledged, stored once.
+
+    ``acknowledged_through`` is the last number that the hub has acknowledged before, so that a hub whose data came from
+    a backup can tell its own loss from an edge's fault.
+    """
 
     reports: tuple[Report, ...] = field(default=())
+    acknowledged_through: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,5 +15,5 @@ def reports(request: Request, body: bytes) -> Response:
     hub, batch = hub_of(request), codec.from_json(ReportBatch, body)
     with hub.database.writing() as session:
         edge = edges.recognise(session, presented_fingerprint(request))
-        through = kept.store(session, edge, batch.reports, hub.clock())
+        through = kept.store(session, edge, batch, hub.clock())
     return message(ReportAcknowledgement(through))

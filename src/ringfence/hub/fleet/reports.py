@@ -6,24 +6,31 @@ from dataclasses import asdict
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
+from ringfence.hub import logs
 from ringfence.hub.errors import OutOfOrder
 from ringfence.hub.fleet import sites
 from ringfence.hub.store.models import Edge, EdgeReport
 from ringfence.phones.mac import Mac
-from ringfence.wire.messages import Report
+from ringfence.wire.messages import Report, ReportBatch
+
+_log = logs.get("reports")
 
 KEPT_FOR_S = 90 * 86_400
 _LONGEST = {"kind": 40, "sentence": 2000, "name": 255, "owner": 12, "peer": 64}
 
 
-def store(session: Session, edge: Edge, reports: Sequence[Report], now: float) -> int:
+def store(session: Session, edge: Edge, batch: ReportBatch, now: float) -> int:
     """Store what is new of a batch and return the number of the last stored report.
 
-    A batch may begin before what is stored: it was sent again. OutOfOrder where it leaves a gap.
+    A batch may begin before what is stored: it was sent again. OutOfOrder where it leaves a gap, unless the gap is what
+    this hub has acknowledged and lost since, by going back to a backup: the edge has it no more either.
     """
     expected = edge.reports_through + 1
+    if batch.reports and expected < batch.reports[0].seq == batch.acknowledged_through + 1:
+        _log.warning("reports lost", edge=edge.id, first=expected, last=batch.acknowledged_through)
+        expected = batch.acknowledged_through + 1
     new = []
-    for report in reports:
+    for report in batch.reports:
         if report.seq < expected:
             continue
         if report.seq > expected:
