@@ -106,7 +106,7 @@ def test_a_gap_in_reports_is_refused_with_the_number_that_is_next(running: Runni
 
 
 def test_what_the_hub_acknowledged_and_lost_since_does_not_stop_an_edge(running: RunningHub, tmp_path: Path) -> None:
-    edge = running.enrol(running.site("Gap"), tmp_path / "edge")
+    edge = running.enrol(running.site("From a backup"), tmp_path / "edge")
     edge.post(paths.REPORTS, reports(1))
     after_a_backup = ReportBatch(reports(7, 8).reports, acknowledged_through=6)
     assert edge.post(paths.REPORTS, after_a_backup).json == {"stored_through": 8}
