@@ -18,7 +18,6 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parent.parent / "demo"))
 
 import tftp_load
-from ringfence.server.client import fetch
 
 from ringfence.errors import RingfenceError
 from ringfence.hub import publishing
@@ -28,6 +27,7 @@ from ringfence.hub.data_folder import DataFolder
 from ringfence.hub.fleet import lines, phones, settings, sites
 from ringfence.hub.init import init
 from ringfence.phones.mac import Mac
+from ringfence.server.client import fetch
 from stack import Stack, running_stack, wait_for
 
 MAC, NAME = "00:1B:54:C2:9A:10", "SEP001B54C29A10.cnf.xml"

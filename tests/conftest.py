@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+REQUIRED = os.environ.get("RINGFENCE_REQUIRE") == "all"
+
 
 def _namespaces_work() -> bool:
     if os.geteuid() != 0 or shutil.which("ip") is None:
@@ -34,19 +36,25 @@ def missing_parts() -> dict[str, str]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    required = os.environ.get("RINGFENCE_REQUIRE") == "all"
     wanted = {marker.args[0] for item in items for marker in item.iter_markers("needs")}
     unknown = wanted - PARTS.keys()
     if unknown:
         raise pytest.UsageError(f"unknown parts in `needs` markers: {sorted(unknown)}")
     missing = missing_parts() if wanted else {}
     config.stash[_MISSING] = {part: how for part, how in missing.items() if part in wanted}
-    if required:
+    if REQUIRED:
         return  # the test runs and fails where its part is missing
     for item in items:
         for marker in item.iter_markers("needs"):
             if (how := missing.get(marker.args[0])) is not None:
                 item.add_marker(pytest.mark.skip(reason=f"needs {marker.args[0]}: {how}"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Where everything is required, a skipped test is a failed run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if REQUIRED and reporter is not None and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 _MISSING: pytest.StashKey[dict[str, str]] = pytest.StashKey()

@@ -1,7 +1,7 @@
 """Files as payloads: octet and netascii (RFC 1350 section 1, RFC 764)."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringfence.tftp.blocks import NetasciiBlocks, OctetBlocks, Read, from_netascii, to_netascii
@@ -19,6 +19,7 @@ def payloads(blocks: OctetBlocks | NetasciiBlocks, block_size: int) -> list[byte
     return taken
 
 
+@settings(deadline=None)
 @given(st.integers(0, 40_000), st.integers(8, 20_000), st.integers(1, 20_000))
 def test_the_octets_come_whole_in_blocks_however_the_reads_are_cut(length: int, block_size: int, at_most: int) -> None:
     at_most = max(at_most, length // 50, 1)
@@ -29,6 +30,7 @@ def test_the_octets_come_whole_in_blocks_however_the_reads_are_cut(length: int, 
     assert len(taken) == length // block_size + 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.sampled_from([b"\r", b"\n", b"a", b"\0", b"x" * 5])).map(b"".join), st.integers(8, 20))
 def test_netascii_comes_back_whole_whatever_lies_on_a_border(data: bytes, block_size: int) -> None:
     taken = payloads(NetasciiBlocks(reader(data, at_most=3), len(data), block_size), block_size)

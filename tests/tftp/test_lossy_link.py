@@ -120,7 +120,7 @@ def test_any_loss_doubling_and_reordering_ends_in_the_right_bytes_or_a_clean_fai
     length: int, options: RequestedOptions, fates: list[str]
 ) -> None:
     content = bytes(index * 31 % 253 for index in range(length))
-    link = Link(content, Receiver(SERVER, "f", options=options), fates, "octet")
+    link = Link(content, Receiver(SERVER, "f", options=options), list(fates), "octet")
     hardships = len(fates)
     link.run()
     assert link.outcome is not None

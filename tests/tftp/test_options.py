@@ -1,7 +1,7 @@
 """Negotiation: RFC 2347, 2348, 2349, both ends."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions, ServerLimits, Terms, accept, decimal, negotiate
@@ -63,6 +63,7 @@ def test_a_site_may_lower_the_block_size() -> None:
     assert terms.acknowledged == (("blksize", "1428"),)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(
         st.sampled_from(["blksize", "tsize", "timeout", "windowsize", "x"]), st.text(max_size=30), max_size=5
@@ -103,6 +104,7 @@ def test_a_plain_request_carries_no_option() -> None:
     assert ASKED.to_pairs() == (("blksize", "1428"), ("tsize", "0"), ("timeout", "3"))
 
 
+@settings(deadline=None)
 @given(st.text(max_size=25))
 def test_decimal_takes_ascii_digits_and_nothing_else(text: str) -> None:
     value = decimal(text)

@@ -67,9 +67,8 @@ def main() -> None:
             raise
         command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
         extra = command if command in {"hub", "edge", "sim"} else "hub"
-        sys.stderr.write(
-            f"ringfence: this command needs {fault.name}, which is not installed. Run pip install 'ringfence[{extra}]'.\n"
-        )
+        advice = f"Run pip install 'ringfence[{extra}]'."
+        sys.stderr.write(f"ringfence: this command needs {fault.name}, which is not installed. {advice}\n")
         sys.exit(EnvironmentFault.exit_code)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read us has gone; nothing is wrong

@@ -105,7 +105,7 @@ class Agent:
                 self._write_status()
             self._client.close()
             self._wake.set()
-            self._journal.wake()
+            self._journal.close()
             for thread in threads:
                 thread.join()
         finally:
@@ -228,8 +228,8 @@ class Agent:
             case HubUnreachable() if self._clock.now() > self._status.certificate_ends_at:
                 ended = time.strftime("%Y-%m-%d", time.gmtime(self._status.certificate_ends_at))
                 self._note_problem(
-                    f"this edge's certificate ended on {ended}, so the hub lets it in no more. What it holds is served. "
-                    "Revoke it at the hub, remove its folder, and enrol it again with a new token."
+                    f"this edge's certificate ended on {ended}, so the hub lets it in no more. What it holds is "
+                    "served. Revoke it at the hub, remove its folder, and enrol it again with a new token."
                 )
             case _:
                 self._note_problem(str(fault))

@@ -38,6 +38,7 @@ class Journal:
         self._next = max(self._acknowledged, last) + 1
         self._unsynced = False
         self._dropped = 0
+        self._closing = False
 
     @property
     def waiting(self) -> int:
@@ -63,7 +64,7 @@ class Journal:
     def next_batch(self, timeout_s: float) -> ReportBatch:
         """Wait for reports and return the oldest, made durable; an empty batch where the time ran out."""
         with self._condition:
-            self._condition.wait_for(lambda: self._waiting, timeout_s)
+            self._condition.wait_for(lambda: self._waiting or self._closing, timeout_s)
             if self._waiting and self._unsynced:
                 self._disk.sync(self._file)
                 self._unsynced = False
@@ -81,9 +82,10 @@ class Journal:
                 self._disk.replace(self._file, _lines(self._waiting))
                 self._unsynced = False
 
-    def wake(self) -> None:
-        """Let a waiting reader return."""
+    def close(self) -> None:
+        """Let a waiting reader return, and no later one wait."""
         with self._condition:
+            self._closing = True
             self._condition.notify_all()
 
     def _append(self, report: Report) -> bool:

@@ -105,5 +105,5 @@ class _Transfer:
 
 
 def _key(address: tuple[object, ...]) -> tuple[object, ...]:
-    """Return an address as the machine compares it: IPv6's flow label and scope stay, they are the peer's too."""
+    """Return an address as the machine compares it and the socket takes it."""
     return tuple(address)

@@ -57,8 +57,8 @@ class ReceivingState(Enum):
 class Receiver:
     """One file on its way from a server.
 
-    ``server`` is the address that the request goes to; its answers come from another port of the same host, which
-    ``is_same_host(a, b)`` knows to tell. ``longest_bytes`` is what we take at most.
+    ``server`` is the address that the request goes to; its answers come from another port of the same host: of a
+    tuple the first item. ``longest_bytes`` is what we take at most, ``jitter`` a random number from 0 to 1.
     """
 
     def __init__(
@@ -214,5 +214,5 @@ class Receiver:
 
 
 def _host_of(addr: Address) -> object:
-    """Return the part of an address that stays the same over the ports: all but the second item of a pair."""
+    """Return the part of an address that stays the same over a host's ports."""
     return addr[0] if isinstance(addr, tuple) else addr

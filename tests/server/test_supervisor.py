@@ -1,0 +1,317 @@
+"""The supervised worker: a real child process, killed, restarted, swapped and stopped."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from ringfence.content.release import TargetKind
+from ringfence.server.catalogue import Offer
+from ringfence.server.client import fetch
+from ringfence.server.errors import FileRefused, PortInUse, TransferFailed, WorkerFault
+from ringfence.server.events import (
+    CatalogueActive,
+    RequestRefused,
+    TransferFinished,
+    WorkerDied,
+    WorkerEvent,
+    WorkerStarted,
+)
+from ringfence.server.limits import Limits
+from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.tftp.options import RequestedOptions
+
+MAC = "001122334455"
+NAME = f"SEP{MAC}.cnf.xml"
+
+
+class Site:
+    """A supervisor, what it told, and files that the test made."""
+
+    def __init__(self, limits: Limits | None = None) -> None:
+        self.events: list[WorkerEvent] = []
+        self.log: list[str] = []
+        self.fds: list[int] = []
+        self.supervisor = WorkerSupervisor(
+            listen=[("127.0.0.1", 0)],
+            site="Home office Anna",
+            on_event=self.events.append,
+            on_log=self.log.append,
+            limits=limits or Limits(),
+        )
+        self.address = self.supervisor.addresses[0]
+
+    def file(self, data: bytes, name: str = NAME, kind: TargetKind = TargetKind.CONFIGURATION) -> Offer:
+        fd = os.memfd_create("offer")
+        os.write(fd, data)
+        self.fds.append(fd)
+        return Offer(name, fd, len(data), kind, MAC if kind is TargetKind.CONFIGURATION else None)
+
+    def wait_for(self, condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+        until = time.monotonic() + timeout_s
+        while not condition():
+            assert time.monotonic() < until, (self.events, self.log)
+            time.sleep(0.01)
+
+    def told(self, kind: type[WorkerEvent]) -> list[WorkerEvent]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def close(self) -> None:
+        self.supervisor.stop()
+        for fd in self.fds:
+            os.close(fd)
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    site = Site()
+    site.supervisor.start()
+    yield site
+    site.close()
+
+
+def test_files_are_fetched_with_and_without_options(site: Site) -> None:
+    content = bytes(range(256)) * 40
+    site.supervisor.offer(1, [site.file(content)])
+    assert fetch(site.address, NAME) == content
+    assert fetch(site.address, NAME, options=RequestedOptions(1428, transfer_size=True, timeout_s=2)) == content
+    assert fetch(site.address, NAME, options=RequestedOptions(65464)) == content
+    site.wait_for(lambda: len(site.told(TransferFinished)) == 3)
+    event = site.told(TransferFinished)[0]
+    assert isinstance(event, TransferFinished)
+    assert (event.name, event.owner, event.size_bytes, event.release) == (NAME, MAC, len(content), 1)
+    assert abs(event.at - time.time()) < 10
+    assert [type(event) for event in site.events[:2]] == [WorkerStarted, CatalogueActive]
+
+
+def test_netascii_comes_back_as_it_is_stored(site: Site) -> None:
+    content = b"line\nreturn\rboth\r\n" * 100
+    site.supervisor.offer(1, [site.file(content)])
+    assert fetch(site.address, NAME, mode="netascii") == content
+
+
+def test_a_refusal_is_an_error_1_and_tells_the_guards_sentence(site: Site) -> None:
+    site.supervisor.offer(1, [site.file(b"x")])
+    with pytest.raises(FileRefused) as caught:
+        fetch(site.address, "SEPAABBCCDDEEF0.cnf.xml", source_host="127.0.0.9")
+    assert (caught.value.code, caught.value.message) == (1, "File not found")
+    site.wait_for(lambda: site.told(RequestRefused))
+    event = site.told(RequestRefused)[0]
+    assert isinstance(event, RequestRefused)
+    assert event.reason == (
+        "Refused SEPAABBCCDDEEF0.cnf.xml to 127.0.0.9: no phone of site Home office Anna has that MAC address."
+    )
+
+
+def test_nothing_is_answered_before_there_is_a_catalogue_and_the_request_is_not_lost(site: Site) -> None:
+    fetched: list[bytes] = []
+    phone = threading.Thread(target=lambda: fetched.append(fetch(site.address, NAME, timeout_s=5)))
+    phone.start()
+    time.sleep(0.2)
+    assert site.told(RequestRefused) == []
+    site.supervisor.offer(1, [site.file(b"at last")])
+    phone.join(3)
+    assert fetched == [b"at last"]
+
+
+def test_the_next_request_after_an_offer_sees_the_new_bytes(site: Site) -> None:
+    for release in range(1, 30):
+        site.supervisor.offer(release, [site.file(b"release %d" % release)])
+        assert fetch(site.address, NAME) == b"release %d" % release
+    assert [event.release for event in site.told(CatalogueActive) if isinstance(event, CatalogueActive)] == [
+        *range(1, 30)
+    ]
+
+
+def test_no_phone_ever_gets_a_mix_of_two_releases(site: Site) -> None:
+    def release(number: int) -> list[Offer]:
+        return [site.file(bytes([number]) * 20_000, f"f{index}", TargetKind.SHARED) for index in range(3)]
+
+    site.supervisor.offer(1, release(1))
+    mixed: list[bytes] = []
+    fetches = 0
+    stop = threading.Event()
+
+    def phone() -> None:
+        nonlocal fetches
+        while not stop.is_set():
+            content = fetch(site.address, f"f{fetches % 3}")
+            if len(content) != 20_000 or len(set(content)) != 1:
+                mixed.append(content)
+            fetches += 1
+
+    thread = threading.Thread(target=phone)
+    thread.start()
+    for number in range(2, 40):
+        site.supervisor.offer(number, release(number))
+    stop.set()
+    thread.join()
+    assert mixed == []
+    assert fetches > 3
+
+
+def test_a_catalogue_of_many_files_arrives_whole(site: Site) -> None:
+    one = site.file(b"many", "f", TargetKind.FIRMWARE)
+    many = [Offer(f"f{index}", one.fd, 4, TargetKind.FIRMWARE, None) for index in range(1500)]
+    site.supervisor.offer(1, many)
+    assert fetch(site.address, "F1499") == b"many"
+    assert site.told(CatalogueActive)[-1] == CatalogueActive(site.told(CatalogueActive)[-1].at, 1, 1500)
+
+
+def test_a_worker_that_is_killed_serves_again_in_less_than_a_second_and_that_is_told(site: Site) -> None:
+    site.supervisor.offer(7, [site.file(b"kept")])
+    pid = site.supervisor.worker_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    began_at = time.monotonic()
+    assert fetch(site.address, NAME, timeout_s=2.0) == b"kept"
+    assert time.monotonic() - began_at < 1.0
+    site.wait_for(lambda: len(site.told(CatalogueActive)) == 2)
+    (died,) = site.told(WorkerDied)
+    assert isinstance(died, WorkerDied)
+    assert (died.pid, died.how) == (pid, "killed by SIGKILL")
+    assert site.supervisor.worker_pid != pid
+
+
+def test_offers_go_on_after_a_restart(site: Site) -> None:
+    site.supervisor.offer(1, [site.file(b"one")])
+    assert site.supervisor.worker_pid is not None
+    os.kill(site.supervisor.worker_pid, signal.SIGKILL)
+    site.supervisor.offer(2, [site.file(b"two")])
+    assert fetch(site.address, NAME, timeout_s=2.0) == b"two"
+
+
+def test_the_offered_descriptors_stay_the_callers_and_the_supervisor_closes_its_own(site: Site) -> None:
+    site.supervisor.offer(1, [site.file(b"x", f"f{index}", TargetKind.SHARED) for index in range(50)])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    pid = site.supervisor.worker_pid
+    in_worker = len(list(Path(f"/proc/{pid}/fd").iterdir())) if os.geteuid() == 0 else 0
+    for release in range(2, 6):
+        offers = [Offer(f"f{index}", site.fds[index], 1, TargetKind.SHARED, None) for index in range(50)]
+        site.supervisor.offer(release, offers)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    if os.geteuid() == 0:
+        assert len(list(Path(f"/proc/{pid}/fd").iterdir())) == in_worker
+    assert os.pread(site.fds[0], 1, 0) == b"x"
+
+
+def test_hundreds_of_transfers_leave_no_descriptor_in_the_worker(site: Site) -> None:
+    site.supervisor.offer(1, [site.file(b"y" * 700)])
+    fetch(site.address, NAME)
+    fds = Path(f"/proc/{site.supervisor.worker_pid}/fd")
+    if not os.access(fds, os.R_OK | os.X_OK):
+        pytest.skip("only root may look into a worker that can't be dumped")
+    before = len(list(fds.iterdir()))
+    for _ in range(300):
+        fetch(site.address, NAME)
+    site.wait_for(lambda: len(list(fds.iterdir())) == before)
+
+
+def test_a_listener_that_fails_does_not_stop_the_service() -> None:
+    log: list[str] = []
+
+    def fail(event: WorkerEvent) -> None:
+        raise RuntimeError(type(event).__name__)
+
+    supervisor = WorkerSupervisor(listen=[("127.0.0.1", 0)], site="s", on_event=fail, on_log=log.append)
+    fd = os.memfd_create("offer")
+    os.write(fd, b"x")
+    supervisor.start()
+    try:
+        supervisor.offer(1, [Offer("f", fd, 1, TargetKind.SHARED, None)])
+        assert fetch(supervisor.addresses[0], "f") == b"x"
+    finally:
+        supervisor.stop()
+        os.close(fd)
+    assert any("RuntimeError: WorkerStarted" in line for line in log)
+
+
+def test_the_port_is_in_use_while_a_supervisor_has_it_and_free_after_it_stopped(site: Site) -> None:
+    with pytest.raises(PortInUse):
+        WorkerSupervisor(listen=[("127.0.0.1", 0), site.address], site="other", on_event=lambda _event: None)
+    pid = site.supervisor.worker_pid
+    site.supervisor.stop()
+    site.supervisor.stop()
+    assert not Path(f"/proc/{pid}").exists()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(site.address)
+    with pytest.raises(WorkerFault):
+        site.supervisor.offer(1, [])
+
+
+def test_stop_before_start_frees_the_port() -> None:
+    supervisor = WorkerSupervisor(listen=[("127.0.0.1", 0)], site="s", on_event=lambda _event: None)
+    supervisor.stop()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as free:
+        free.bind(supervisor.addresses[0])
+
+
+def test_the_worker_holds_no_key_library_and_is_small(site: Site) -> None:
+    site.supervisor.offer(1, [site.file(b"x" * 100_000)])
+    fetch(site.address, NAME)
+    process = Path(f"/proc/{site.supervisor.worker_pid}")
+    status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line)
+    assert int(status["VmRSS"].split()[0]) < 20_000
+    assert status["NoNewPrivs"] == "1"
+    assert (process / "cmdline").read_bytes().split(b"\0")[1:4] == [b"-I", b"-m", b"ringfence.server.worker"]
+    if os.geteuid() == 0:
+        maps = (process / "maps").read_text()
+        assert "libcrypto" not in maps
+        assert "libssl" not in maps
+
+
+def test_what_the_worker_imports_knows_no_network_library_beyond_sockets() -> None:
+    script = "import ringfence.server.worker, sys; print(*sys.modules)"
+    shown = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
+    modules = set(shown.stdout.split())
+    heavy = {
+        "urllib",
+        "asyncio",
+        "logging",
+        "cryptography",
+        "multiprocessing",
+        "subprocess",
+        "ssl",
+        "random",
+        "tempfile",
+    }
+    assert modules & (heavy | {"http", "email", "threading", "pathlib", "lxml", "jinja2"}) == set()
+
+
+PARENT = """
+import os, sys, time
+from ringfence.server.supervisor import WorkerSupervisor
+s = WorkerSupervisor(listen=[("127.0.0.1", 0)], site="s", on_event=lambda e: None)
+s.start()
+print(s.worker_pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_the_worker_ends_when_its_parent_is_killed() -> None:
+    parent = subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True)
+    with parent:
+        assert parent.stdout is not None
+        worker = Path("/proc") / parent.stdout.readline().strip()
+        assert worker.exists()
+        parent.kill()
+        parent.wait()
+    until = time.monotonic() + 5
+    while worker.exists() and "State:\tZ" not in (worker / "status").read_text():
+        assert time.monotonic() < until
+        time.sleep(0.02)
+
+
+def test_a_server_that_is_not_there_is_a_clean_failure() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        with pytest.raises(TransferFailed) as caught:
+            fetch(nobody.getsockname(), NAME, timeout_s=0.05, retries=2)
+    assert "does not answer" in str(caught.value)
