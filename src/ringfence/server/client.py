@@ -52,20 +52,17 @@ def fetch(
     with socket.socket(family, socket.SOCK_DGRAM) as endpoint:
         if source_host is not None:
             endpoint.bind((source_host, 0))
-        content = _Transfer(endpoint, receiver, f"{name} from {server[0]}:{server[1]}", server_key[2:]).run()
+        content = _Transfer(endpoint, receiver, f"{name} from {server[0]}:{server[1]}").run()
     return from_netascii(content) if mode.lower() == "netascii" else content
 
 
 class _Transfer:
     """One receiver at its socket."""
 
-    def __init__(
-        self, endpoint: socket.socket, receiver: Receiver, where: str, address_tail: tuple[object, ...]
-    ) -> None:
+    def __init__(self, endpoint: socket.socket, receiver: Receiver, where: str) -> None:
         self._endpoint = endpoint
         self._receiver = receiver
         self._where = where
-        self._tail = address_tail
         self._content = bytearray()
         self._wake_at = 0.0
         self._over = False

@@ -25,7 +25,7 @@ RFC 7440's windows would make ``_packet`` a row of packets, and ``_awaited`` the
 
 from enum import Enum, auto
 
-from ringfence.tftp.blocks import NetasciiBlocks, OctetBlocks, Read
+from ringfence.tftp.blocks import Blocks, NetasciiBlocks, OctetBlocks, Read
 from ringfence.tftp.effects import Address, Effects, Failed, FailureReason, Finished, Send, WakeAt
 from ringfence.tftp.errors import MalformedPacket, ReadFailed
 from ringfence.tftp.options import PLAIN_TERMS, Terms
@@ -101,7 +101,8 @@ class Sender:
         self._terms = terms
         self._policy = policy
         self._block_size = terms.block_size
-        self._take = (NetasciiBlocks if mode == "netascii" else OctetBlocks)(read, length, terms.block_size).take
+        blocks: Blocks = (NetasciiBlocks if mode == "netascii" else OctetBlocks)(read, length, terms.block_size)
+        self._take = blocks.take
         self._timer = RetransmissionTimer(policy, jitter=jitter, fixed_timeout_s=terms.timeout_s)
         self._packet = b""
         self._awaited = b""
