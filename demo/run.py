@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ringfence.server.client import fetch
-
 from ringfence.server.errors import FileRefused
 from stack import Stack, StoryBroken, free_port, running_stack, wait_for
 
