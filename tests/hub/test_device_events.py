@@ -26,6 +26,7 @@ def test_a_stream_begins_with_a_greeting_and_tells_of_each_release(running: Runn
             assert time.monotonic() - began < 1.5, "woken, and not found by looking"
 
 
+@pytest.mark.slow
 def test_the_hub_says_which_edges_are_connected(running: RunningHub, tmp_path: Path) -> None:
     edge = running.enrol(running.site("Connected"), tmp_path / "edge")
     path = f"/edges/{edge.response.edge_id}"
@@ -39,6 +40,7 @@ def test_the_hub_says_which_edges_are_connected(running: RunningHub, tmp_path: P
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_release_that_another_process_made_is_told_too(running: RunningHub, tmp_path: Path) -> None:
     site = running.site("Two processes")
     running.phone(site, MAC.format(2))

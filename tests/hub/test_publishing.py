@@ -328,6 +328,7 @@ class CutOff(DirectoryBlobs):
         self.step()
 
 
+@pytest.mark.slow
 def test_power_cut_at_every_step_of_a_publish_leaves_the_old_release_or_the_new(fleet: Hub) -> None:
     publish(fleet, "test")
     made, at = {"anna": 1, "ben": 1}, 0

@@ -66,6 +66,8 @@ def test_a_rollback_is_a_new_release_with_the_old_content(stack: Stack) -> None:
     assert made["number"] == before + 2
     wait_for("the old label", lambda: label_served(stack) == old)
     assert "-" in stack.run("release", "diff", "anna", str(made["number"]))
+    assert stack.run("release", "diff", "anna") == stack.run("release", "diff", "anna", str(made["number"]))
+    assert NAME in stack.run("release", "show", "anna")
 
 
 def test_a_strangers_request_is_refused_with_its_reason_in_the_log(stack: Stack) -> None:

@@ -11,6 +11,10 @@ class BadArgument(BadInput):
     """An argument that can't be used as it is."""
 
 
+class NoRelease(NotFound):
+    """Nothing was published for a site yet."""
+
+
 class HubAway(EnvironmentFault):
     """The hub does not answer."""
 

@@ -5,13 +5,16 @@ from typing import Annotated
 import typer
 
 from ringfence.cli import output
+from ringfence.cli.api import Hub
 from ringfence.cli.connection import hub, site_path
+from ringfence.cli.errors import NoRelease
 from ringfence.cli.output import AsJson, Row, field, moment
 from ringfence.cli.site_cmd import Site
 
 app = typer.Typer(help="Releases: what was published for a site, and back again.", no_args_is_help=True)
 
 Number = Annotated[int, typer.Argument(help="The release's number.", min=1)]
+NumberOrNewest = Annotated[int | None, typer.Argument(help="The release's number; the newest by default.", min=1)]
 
 
 @app.command("list")
@@ -32,9 +35,10 @@ def list_releases(site: Site, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(site: Site, number: Number, as_json: AsJson = False) -> None:
+def show(site: Site, number: NumberOrNewest = None, as_json: AsJson = False) -> None:
     """Show one release's files."""
-    release = hub().get(f"{site_path(site)}/releases/{number}")
+    client = hub()
+    release = client.get(f"{site_path(site)}/releases/{number or _newest(client, site)}")
     if as_json:
         output.show_json(release)
         return
@@ -51,6 +55,13 @@ def show(site: Site, number: Number, as_json: AsJson = False) -> None:
     output.show_table(release["files"], columns, empty="This release has no files.")
 
 
+def _newest(client: Hub, site: str) -> int:
+    releases = client.items(f"{site_path(site)}/releases")
+    if not releases:
+        raise NoRelease(f"site {site} has no release yet", to_do="Publish: ringfence publish.")
+    return max(int(release["number"]) for release in releases)
+
+
 def _owner(row: Row) -> str:
     return row.get("owner") or "every phone of the site"
 
@@ -58,12 +69,13 @@ def _owner(row: Row) -> str:
 @app.command()
 def diff(
     site: Site,
-    number: Number,
+    number: NumberOrNewest = None,
     against: Annotated[int | None, typer.Option(help="The release to compare with; the one before by default.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show what a release changed; secrets are masked."""
-    result = hub().get(f"{site_path(site)}/releases/{number}/diff", against=against)
+    client = hub()
+    result = client.get(f"{site_path(site)}/releases/{number or _newest(client, site)}/diff", against=against)
     if as_json:
         output.show_json(result)
         return
