@@ -1,6 +1,8 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from hub.running_hub import RunningHub
 from ringfence.hub.core import open_hub
 from ringfence.hub.publishing import publish
