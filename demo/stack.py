@@ -138,7 +138,7 @@ class Stack:
         """Start the hub and wait until both of its listeners listen."""
         ready = self.hub_folder / "run.json"
         ready.unlink(missing_ok=True)
-        self.hub = self._start("hub.log", "hub", "run", str(self.hub_folder))
+        self.hub = self._start("hub.log", [*RINGFENCE, "hub", "run", str(self.hub_folder)])
         hub = self.hub
         wait_for("the hub", lambda: self._alive(hub, "hub.log") and ready.exists())
 
@@ -147,10 +147,11 @@ class Stack:
         token = self.ask("site", "token", site)["token"]
         self.run("edge", "enrol", "-", "--folder", str(self.edge_folder), stdin=token)
 
-    def launch_edge(self) -> subprocess.Popen[str]:
-        """Start the edge's process, and wait for nothing."""
-        listen = f"127.0.0.1:{self.tftp_port}"
-        return self._start("edge.log", "edge", "run", "--folder", str(self.edge_folder), "--listen", listen)
+    def launch_edge(self, *, as_service: bool = False) -> subprocess.Popen[str]:
+        """Start the edge's process as people do, or as a service manager does, and wait for nothing."""
+        where = ["--folder", str(self.edge_folder), "--listen", f"127.0.0.1:{self.tftp_port}"]
+        command = [sys.executable, "-I", "-m", "ringfence.edge"] if as_service else [*RINGFENCE, "edge", "run"]
+        return self._start("edge.log", [*command, *where])
 
     def start_edge(self) -> None:
         """Start the edge and wait until it serves."""
@@ -224,11 +225,9 @@ class Stack:
             self.stop(process)
         self._processes.clear()
 
-    def _start(self, log: str, *arguments: str) -> subprocess.Popen[str]:
+    def _start(self, log: str, command: list[str]) -> subprocess.Popen[str]:
         with (self.folder / log).open("a") as file:
-            process = subprocess.Popen(
-                [*RINGFENCE, *arguments], stdout=file, stderr=file, text=True, env=self.environment
-            )
+            process = subprocess.Popen(command, stdout=file, stderr=file, text=True, env=self.environment)
         self._processes.append(process)
         return process
 

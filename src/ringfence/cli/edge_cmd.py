@@ -9,12 +9,9 @@ from typing import Annotated
 import typer
 
 from ringfence.cli import output
-from ringfence.cli.connection import hub
 from ringfence.cli.output import AsJson, Row, field, moment
-from ringfence.edge import status as edge_status
-from ringfence.edge.disk import Disk
-from ringfence.edge.folder import EdgeFolder
 
+# Libraries are loaded by the command that needs them: what `run` loads stands between power-on and the first file.
 app = typer.Typer(help="Edges: the boxes next to the phones.", no_args_is_help=True)
 
 Folder = Annotated[
@@ -33,7 +30,9 @@ def enrol(
 
     Example: ringfence edge enrol RFE1… --folder /var/lib/ringfence-edge
     """
-    from ringfence.edge.enrolment import enrol as enrol_edge  # noqa: PLC0415 - loads cryptography and metadata libraries
+    from ringfence.edge.disk import Disk  # noqa: PLC0415 - see above
+    from ringfence.edge.enrolment import enrol as enrol_edge  # noqa: PLC0415 - see above
+    from ringfence.edge.folder import EdgeFolder  # noqa: PLC0415 - see above
 
     text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
     who = enrol_edge(EdgeFolder(folder, Disk()), text)
@@ -54,7 +53,7 @@ def run(
 
     Example: ringfence edge run --listen 192.168.1.2:69
     """
-    from ringfence.edge.__main__ import read_address  # noqa: PLC0415 - only this command needs it
+    from ringfence.edge.addresses import read_address  # noqa: PLC0415 - see above
 
     addresses = listen or ["0.0.0.0:69"]
     for text in addresses:
@@ -69,6 +68,10 @@ def run(
 @app.command()
 def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
     """Say how this machine's edge is: enrolled as, connected since, release and its age, phones seen."""
+    from ringfence.edge import status as edge_status  # noqa: PLC0415 - see above
+    from ringfence.edge.disk import Disk  # noqa: PLC0415 - see above
+    from ringfence.edge.folder import EdgeFolder  # noqa: PLC0415 - see above
+
     place = EdgeFolder(folder, Disk())
     who = place.enrolment()
     found, running = edge_status.read(place)
@@ -90,6 +93,8 @@ def list_edges(
     site: Annotated[str | None, typer.Option(help="Only this site's.")] = None, as_json: AsJson = False
 ) -> None:
     """List the edges that the hub knows."""
+    from ringfence.cli.connection import hub  # noqa: PLC0415 - see above
+
     rows = hub().items("/edges", site=site)
     if as_json:
         output.show_json(rows)
@@ -114,5 +119,7 @@ def revoke(
     ] = False,
 ) -> None:
     """Revoke an edge: its next request is refused and its stream ends."""
+    from ringfence.cli.connection import hub  # noqa: PLC0415 - see above
+
     hub().post(f"/edges/{edge}/revoke", {"wipe": wipe})
     output.say(f"Edge {edge} is revoked." + (" It is asked to wipe itself." if wipe else ""))

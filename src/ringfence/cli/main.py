@@ -2,44 +2,40 @@
 
 import os
 import sys
+from importlib import import_module
 
 import typer
 
 from ringfence import __version__
-from ringfence.cli import (
-    access_cmd,
-    edge_cmd,
-    hub_cmd,
-    line_cmd,
-    phone_cmd,
-    publish_cmd,
-    release_cmd,
-    report_cmd,
-    set_cmd,
-    sim_cmd,
-    site_cmd,
-)
 from ringfence.errors import EnvironmentFault, RingfenceError
 
-app = typer.Typer(
-    name="ringfence",
-    help="Keeps IP phones that only speak TFTP provisioned over the internet, with TFTP never leaving the room.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
-app.command("login")(access_cmd.login)
-app.command("publish")(publish_cmd.publish)
-app.add_typer(site_cmd.app, name="site")
-app.add_typer(phone_cmd.app, name="phone")
-app.add_typer(line_cmd.app, name="line")
-app.add_typer(set_cmd.app, name="set")
-app.add_typer(release_cmd.app, name="release")
-app.add_typer(edge_cmd.app, name="edge")
-app.add_typer(report_cmd.app, name="report")
-app.add_typer(access_cmd.app, name="access")
-app.add_typer(hub_cmd.app, name="hub")
-app.add_typer(sim_cmd.app, name="sim")
+GROUPS = ("site", "phone", "line", "set", "release", "edge", "report", "access", "hub", "sim")
+"""Each is a Typer app in a file of its own, ``GROUP_cmd.py``."""
+COMMANDS = {"login": "access_cmd", "publish": "publish_cmd"}
+"""Commands that stand alone, and the file that each is in."""
+
+
+def make_app(wanted: str = "") -> typer.Typer:
+    """Return the command line; only ``wanted`` of it where that names a group or command.
+
+    A start loads one file and what it needs, not all of them: an edge must serve within a second of its start.
+    """
+    app = typer.Typer(
+        name="ringfence",
+        help="Keeps IP phones that only speak TFTP provisioned over the internet, with TFTP never leaving the room.",
+        no_args_is_help=True,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_root)
+    is_known = wanted in GROUPS or wanted in COMMANDS
+    for name, file in COMMANDS.items():
+        if name == wanted or not is_known:
+            app.command(name)(getattr(import_module(f"ringfence.cli.{file}"), name))
+    for name in GROUPS:
+        if name == wanted or not is_known:
+            app.add_typer(import_module(f"ringfence.cli.{name}_cmd").app, name=name)
+    return app
 
 
 def _version(asked: bool) -> None:
@@ -48,7 +44,6 @@ def _version(asked: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
 def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
 ) -> None:
@@ -58,7 +53,7 @@ def _root(
 def main() -> None:
     """Run the command line; a RingfenceError becomes one line on standard error and its family's exit code."""
     try:
-        app()
+        make_app(next(iter(sys.argv[1:]), ""))()
     except RingfenceError as fault:
         sys.stderr.write(f"ringfence: {fault}\n")
         sys.exit(fault.exit_code)

@@ -4,12 +4,12 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
-from rich.table import Table
-from rich.text import Text
+
+if TYPE_CHECKING:  # rich is loaded by the commands that print tables; the others start in half the time
+    from rich.console import Console
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables for people.")]
 
@@ -19,8 +19,10 @@ Column = tuple[str, Callable[[Row], object]]
 """A column's heading, and how its cell is made from a row."""
 
 
-def console() -> Console:
+def console() -> "Console":
     """Return the console on standard output; made anew, so that it follows a redirection."""
+    from rich.console import Console  # noqa: PLC0415 - see above
+
     return Console(soft_wrap=False, highlight=False)
 
 
@@ -40,6 +42,9 @@ def show_table(rows: Sequence[Row], columns: Sequence[Column], *, empty: str) ->
     if not rows:
         say(empty)
         return
+    from rich.table import Table  # noqa: PLC0415 - see above
+    from rich.text import Text  # noqa: PLC0415 - see above
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading, _cell in columns:
         table.add_column(heading, overflow="fold")
@@ -69,6 +74,8 @@ def when(value: object) -> str:
 
 def show_diff(text: str) -> None:
     """Print a unified diff, coloured on a terminal."""
+    from rich.text import Text  # noqa: PLC0415 - see above
+
     styles = {"+": "green", "-": "red", "@": "cyan"}
     out = console()
     for line in text.splitlines():

@@ -1,4 +1,4 @@
-"""``python -m ringfence.edge``: the agent's process, started by ``ringfence edge run`` or a service manager.
+"""``ringfence-edge``: the agent's process, started by a service manager, or by ``ringfence edge run`` for people.
 
 It is a command of its own, so that the long-running process never loads the command line's libraries.
 """
@@ -9,26 +9,16 @@ import signal
 import sys
 from pathlib import Path
 
+from ringfence.edge.addresses import read_address
 from ringfence.edge.agent import Agent
 from ringfence.edge.disk import Disk
-from ringfence.edge.errors import BadAddress
 from ringfence.edge.folder import EdgeFolder
 from ringfence.errors import RingfenceError
-
-LARGEST_PORT = 65_535
-
-
-def read_address(text: str) -> tuple[str, int]:
-    """Read ``host:port`` or ``[host]:port``; BadAddress says what is wrong."""
-    host, separator, port = text.rpartition(":")
-    if not separator or not port.isdecimal() or int(port) > LARGEST_PORT:
-        raise BadAddress(f"{text!r} is not HOST:PORT", to_do="Give one such as 0.0.0.0:69 or [::]:69.")
-    return host.strip("[]"), int(port)
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the agent until SIGTERM or SIGINT; return the process's exit status."""
-    parser = argparse.ArgumentParser(prog="ringfence edge run", allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="ringfence-edge", description="Serve one site's phones.", allow_abbrev=False)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--listen", metavar="HOST:PORT", action="append", required=True)
     options = parser.parse_args(arguments)
@@ -44,7 +34,7 @@ def main(arguments: list[str] | None = None) -> int:
                 signal.signal(number, lambda _number, _frame: agent.stop())
             agent.run(lambda: print(f"serving phones on {', '.join(agent.addresses)}", flush=True))  # noqa: T201
     except RingfenceError as fault:
-        print(f"ringfence edge run: {fault}", file=sys.stderr)  # noqa: T201 - the one line that says why
+        print(f"ringfence-edge: {fault}", file=sys.stderr)  # noqa: T201 - the one line that says why
         return fault.exit_code
     return 0
 
