@@ -143,7 +143,7 @@ def main() -> int:
         if keep:
             stack.start_hub()
             print("\nStill running, until Ctrl-C:")
-            print(f"  hub (API, /docs)  {stack.people_url}")
+            print(f"  hub's API         {stack.people_url}/openapi.json")
             print(f"  API token         {stack.token}")
             print(f"  edge, TFTP        {stack.tftp[0]}:{stack.tftp[1]}")
             print(f"  its status        ringfence edge status --folder {stack.edge_folder}")

@@ -9,6 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.edge.agent import https_client
+from ringfence.edge.clock import HubClock
+from ringfence.edge.disk import Disk
+from ringfence.edge.enrolment import renew_when_due
+from ringfence.edge.folder import EdgeFolder
+from ringfence.identity.certificates import EDGE_LIFETIME_S
 from ringfence.identity.tokens import EnrolmentToken
 from ringfence.secret import Secret
 from ringfence.server.client import fetch
@@ -154,6 +160,34 @@ def test_the_edge_serves_over_a_restart_without_the_hub_and_goes_on_when_it_is_b
     stack.start_hub()
     publish_label(stack, "Back again")
     wait_for("the edit made after the hub came back", lambda: label_served(stack) == "Back again", patience_s=30)
+
+
+def test_the_hub_renews_a_certificate_for_the_key_that_enrolled(stack: Stack) -> None:
+    folder = EdgeFolder(stack.edge_folder, Disk())
+    before = folder.credentials().certificate
+    clock = HubClock()
+    client = https_client(folder, clock)
+    assert not renew_when_due(folder, client.renew, clock.now())
+    assert renew_when_due(folder, client.renew, clock.now() + EDGE_LIFETIME_S * 0.9)
+    client.close()
+    after = folder.credentials().certificate
+    assert after.serial_number != before.serial_number
+    assert after.public_key() == before.public_key()
+    client = https_client(folder, clock)
+    assert client.greeting().site_id == "anna"
+    client.close()
+
+
+def test_a_hub_that_is_killed_leaves_the_old_release_served_and_publishes_when_it_is_back(stack: Stack) -> None:
+    label = label_served(stack)
+    assert stack.hub is not None
+    stack.run("line", "set", MAC, "1", "--label", "After the kill")
+    stack.hub.kill()
+    stack.hub.wait(10)
+    assert label_served(stack) == label
+    stack.start_hub()
+    stack.ask("publish")
+    wait_for("the edit", lambda: label_served(stack) == "After the kill", patience_s=30)
 
 
 def test_a_revoked_edge_is_wiped_when_asked(stack: Stack) -> None:
