@@ -33,4 +33,8 @@ def publish(
             output.show_diff(file["diff"])
     verb = "would change" if dry_run else "changed"
     seconds = result["seconds"]
-    output.say(f"{len(result['sites'])} sites {verb}, {result['unchanged']} stay as they are, in {seconds:.2f} s.")
+    if result["without_line"]:
+        output.say(f"Without a line, so without a file: {', '.join(result['without_line'])}. Give them one: line set.")
+    count = len(result["sites"])
+    sites_word = "site" if count == 1 else "sites"
+    output.say(f"{count} {sites_word} {verb}; unchanged: {result['unchanged']}. It took {seconds:.2f} s.")

@@ -128,7 +128,7 @@ class Serving:
             self._journal.add(
                 time.time(),
                 "release-served",
-                f"Release {release.number} is served, {len(offers)} files; before it was {previous.number}.",
+                f"Release {release.number} is served (files here: {len(offers)} of {len(release.targets)}); before it was {previous.number}.",
                 release=release.number,
             )
             self._reload_changed(previous, release)
@@ -136,7 +136,7 @@ class Serving:
             self._journal.add(
                 time.time(),
                 "release-served",
-                f"Release {release.number} is served, {len(offers)} files.",
+                f"Release {release.number} is served (files here: {len(offers)} of {len(release.targets)}).",
                 release=release.number,
             )
 

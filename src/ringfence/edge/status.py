@@ -73,14 +73,14 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
     if not running or status is None:
         return [*lines, "Not running. Start it: ringfence edge run --folder " + str(folder.path)]
     if status.connected_since:
-        lines.append(f"Connected to the hub since {_ago(now - status.connected_since)}.")
+        lines.append(f"Connected to the hub for {_ago(now - status.connected_since)}.")
     elif status.last_contact:
         lines.append(f"Not connected: last heard of the hub {_ago(now - status.last_contact)} ago. Phones are served.")
     else:
         lines.append("Not connected: the hub has not been heard since the start. Phones are served what is here.")
     if status.release:
         lines.append(
-            f"Serving release {status.release} ({status.files} files) since {_ago(now - status.release_since)}, "
+            f"Serving release {status.release} ({_files(status.files)}) for {_ago(now - status.release_since)}, "
             f"confirmed by the hub {_ago(now - status.confirmed_at)} ago, on {', '.join(status.addresses)}."
         )
     else:
@@ -98,6 +98,10 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
     if status.problem:
         lines.append(f"Problem: {status.problem}")
     return lines
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
 
 
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))

@@ -5,6 +5,7 @@ before it is rendered. Texts that a phone can't hold at all (control characters,
 every setting, so that no value can make a file ill-formed.
 """
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -197,12 +198,17 @@ class Setting:
             "this value" if self.secret else repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
         )
         reason = f": {why}" if why else ""
+        takes = self.takes
+        if len(self.choices) > _MOST_CHOICES_SHOWN:
+            near = difflib.get_close_matches(text, self.choices, n=3, cutoff=0.4) or self.choices[:3]
+            takes = f"one of {len(self.choices)} values, such as {', '.join(near)}; ringfence set catalogue lists all"
         return ValueOutOfRange(
-            f"{self.name} does not take {shown}{reason}", where="settings", to_do=f"It takes {self.takes}."
+            f"{self.name} does not take {shown}{reason}", where="settings", to_do=f"It takes {takes}."
         )
 
 
 _LONGEST_SHOWN = 60
+_MOST_CHOICES_SHOWN = 20
 
 
 def is_host(text: str) -> bool:
