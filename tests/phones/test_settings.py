@@ -45,7 +45,7 @@ def test_a_text_becomes_the_value_that_it_writes(name: str, text: str, value: Va
         ("register_expires_s", "1", "from 60 to 65535 seconds"),
         ("video", "maybe", "yes or no"),
         ("sip_transport", "sctp", "one of: udp, tcp"),
-        ("time_zone", "Mars/Olympus", "Europe/Berlin"),
+        ("time_zone", "Europe/Berlim", "such as Europe/Berlin"),
         ("sip_server", "not a host", "a host name or an address"),
         ("sip_server", "h" * 51, "at most 50 characters"),
         ("ntp_servers", "a,b,c,d", "up to three"),

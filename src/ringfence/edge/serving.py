@@ -124,21 +124,14 @@ class Serving:
             for offer in offers:
                 os.close(offer.fd)
         previous, self.release, self.release_since = self.release, release, time.time()
-        if previous is not None and previous.number != release.number:
-            self._journal.add(
-                time.time(),
-                "release-served",
-                f"Release {release.number} is served (files here: {len(offers)} of {len(release.targets)}); before it was {previous.number}.",
-                release=release.number,
+        if previous is None or previous.number != release.number:
+            before = f" after release {previous.number}" if previous else ""
+            sentence = (
+                f"Release {release.number} is served{before}; files here: {len(offers)} of {len(release.targets)}."
             )
+            self._journal.add(time.time(), "release-served", sentence, release=release.number)
+        if previous is not None:
             self._reload_changed(previous, release)
-        elif previous is None:
-            self._journal.add(
-                time.time(),
-                "release-served",
-                f"Release {release.number} is served (files here: {len(offers)} of {len(release.targets)}).",
-                release=release.number,
-            )
 
     def hide_all(self) -> None:
         """Serve nothing any more."""
