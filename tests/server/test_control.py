@@ -38,6 +38,7 @@ from ringfence.server.events import (
     printable,
     to_document,
 )
+from ringfence.server.limits import Limits
 
 ENTRY = PartEntry("SEP001122334455.cnf.xml", 10, TargetKind.CONFIGURATION, "001122334455")
 EVENTS = (
@@ -55,7 +56,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 @pytest.mark.parametrize(
     "message",
-    [Listen(1, Settings("Home office Anna", 32, 1000)), Begin(2, 7), Part(3, (ENTRY,)), Commit(4, 1)],
+    [Listen(1, Settings("Home office Anna", Limits(sessions=7))), Begin(2, 7), Part(3, (ENTRY,)), Commit(4, 1)],
     ids=lambda message: type(message).__name__,
 )
 def test_what_the_parent_says_arrives(pair: tuple[socket.socket, socket.socket], message: ToWorker) -> None:

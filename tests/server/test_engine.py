@@ -10,11 +10,13 @@ import pytest
 
 from ringfence.content.release import TargetKind
 from ringfence.server import sockets
-from ringfence.server.catalogue import Catalogue, Offer
+from ringfence.server.catalogue import NOTHING_OFFERED, Catalogue, Offer
 from ringfence.server.engine import Engine
 from ringfence.server.errors import ListenRefused, PortInUse
 from ringfence.server.events import RequestRefused, TransferFailed, TransferFinished, WorkerEvent
-from ringfence.server.limits import Limits
+from ringfence.server.gate import Gate
+from ringfence.server.limits import Limits, PortRange
+from ringfence.server.loop import Loop
 
 MAC = "001122334455"
 NAME = f"SEP{MAC}.cnf.xml"
@@ -31,12 +33,29 @@ def offer(name: str, data: bytes, kind: TargetKind = TargetKind.SHARED, owner: s
 class Bench:
     """An engine with its listener, and phones that say one thing at a time."""
 
-    def __init__(self, host: str = "127.0.0.1", limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        host: str = "127.0.0.1",
+        limits: Limits | None = None,
+        ports: PortRange | None = None,
+        *,
+        single_port: bool = False,
+        segmentation: bool | None = None,
+    ) -> None:
         self.events: list[WorkerEvent] = []
         self.listener = sockets.listen(host, 0)
         self.address = self.listener.getsockname()
-        self.engine = Engine(site="Home", on_event=self.events.append, limits=limits or Limits())
-        self.engine.adopt(
+        self.loop = Loop()
+        self.gate = Gate(site="Home", on_event=self.events.append, limits=limits or Limits())
+        self.engine = Engine(
+            self.loop,
+            self.gate,
+            limits=limits or Limits(),
+            ports=ports,
+            single_port=single_port,
+            segmentation=segmentation,
+        )
+        self.gate.adopt(
             Catalogue(1, [offer(NAME, b"c" * 600, TargetKind.CONFIGURATION, MAC), offer("big", b"b" * 5000)])
         )
         self.engine.listen(self.listener)
@@ -64,16 +83,18 @@ class Bench:
 
     def turn(self, times: int = 2) -> None:
         for _ in range(times):
-            self.engine.turn(0.0)
+            self.loop.turn(0.0)
 
     def turn_until(self, condition: Callable[[], object], timeout_s: float = 5.0) -> None:
         until = time.monotonic() + timeout_s
         while not condition():
             assert time.monotonic() < until
-            self.engine.turn(0.05)
+            self.loop.turn(0.05)
 
     def close(self) -> None:
         self.engine.close()
+        self.gate.adopt(NOTHING_OFFERED)
+        self.loop.close()
         self.listener.close()
         for phone in self.phones:
             phone.close()
@@ -110,7 +131,7 @@ def test_a_phone_fetches_its_file_and_that_is_told(bench: Bench) -> None:
 def test_options_are_acknowledged(bench: Bench) -> None:
     answer = bench.say(bench.phone(), rrq(options=b"blksize\x001428\0tsize\x000\0windowsize\x004\0"))
     assert answer is not None
-    assert answer[0] == b"\0\6blksize\x001428\0tsize\x00600\0"
+    assert answer[0] == b"\0\6blksize\x001428\0tsize\x00600\0windowsize\x004\0"
 
 
 def test_an_unknown_file_is_refused_from_a_fresh_port_with_the_guards_sentence(bench: Bench) -> None:
@@ -217,7 +238,7 @@ def test_a_transfer_in_flight_finishes_on_its_old_bytes_and_the_next_request_see
     phone = bench.phone()
     first = bench.say(phone, rrq())
     assert first is not None
-    bench.engine.adopt(Catalogue(2, [offer(NAME, b"NEW", TargetKind.CONFIGURATION, MAC)]))
+    bench.gate.adopt(Catalogue(2, [offer(NAME, b"NEW", TargetKind.CONFIGURATION, MAC)]))
     second = bench.say(phone, b"\0\4\0\1", first[1])
     assert second is not None
     assert second[0] == b"\0\3\0\2" + b"c" * 88
@@ -312,14 +333,14 @@ def test_a_lost_ack_is_mended_by_the_timer(bench: Bench) -> None:
     again = None
     while again is None:
         assert time.monotonic() < began_at + 2.0
-        bench.engine.turn(0.05)
+        bench.loop.turn(0.05)
         again = bench.hear(phone)
     assert again[0] == b"\0\3\0\2" + b"c" * 88
 
 
 def test_a_file_that_became_shorter_ends_with_error_0(bench: Bench) -> None:
     short = offer("short", b"s" * 600)
-    bench.engine.adopt(Catalogue(2, [Offer("short", short.fd, 100_000, TargetKind.SHARED)]))
+    bench.gate.adopt(Catalogue(2, [Offer("short", short.fd, 100_000, TargetKind.SHARED)]))
     phone = bench.phone()
     first = bench.say(phone, rrq("short"))
     assert first is not None
@@ -327,6 +348,139 @@ def test_a_file_that_became_shorter_ends_with_error_0(bench: Bench) -> None:
     assert second is not None
     assert second[0].startswith(b"\0\5\0\0")
     assert isinstance(bench.events[0], TransferFailed)
+
+
+def fetch_by_hand(bench: Bench, options: bytes) -> bytes:
+    """Fetch ``big`` in windows of four blocks of 100 octets, and count that no block comes twice."""
+    phone = bench.phone()
+    granted = bench.say(phone, rrq("big", options=options))
+    assert granted is not None
+    got, block, answer = b"", 0, bench.say(phone, b"\0\4\0\0", granted[1])
+    while answer is not None:
+        assert answer[0][:4] == b"\0\3" + (block + 1).to_bytes(2, "big")
+        got, block = got + answer[0][4:], block + 1
+        is_last = len(answer[0]) < 104
+        answer = bench.hear(phone)
+        if is_last or answer is None:
+            answer = bench.say(phone, b"\0\4" + block.to_bytes(2, "big"), granted[1])
+    return got
+
+
+@pytest.mark.parametrize("single_port", [False, True])
+@pytest.mark.parametrize("segmentation", [False, None])
+def test_windows_bring_the_same_bytes_whoever_cuts_the_datagrams(single_port: bool, segmentation: bool | None) -> None:
+    bench = Bench(single_port=single_port, segmentation=segmentation)
+    try:
+        assert fetch_by_hand(bench, b"blksize\x00100\0windowsize\x004\0") == b"b" * 5000
+        assert isinstance(bench.events[0], TransferFinished)
+    finally:
+        bench.close()
+
+
+def test_in_single_port_mode_everything_comes_from_the_request_port() -> None:
+    bench = Bench(ANY, single_port=True)
+    try:
+        for host in ("127.0.0.1", "127.0.0.2"):
+            asked = (host, bench.address[1])
+            phone = bench.phone()
+            answer = bench.say(phone, rrq(), asked)
+            assert answer == (b"\0\3\0\1" + b"c" * 512, asked)
+            assert bench.say(phone, b"\0\4\0\1", asked) == (b"\0\3\0\2" + b"c" * 88, asked)
+            assert bench.say(bench.phone(), b"\0\4\0\2", asked) is None  # a stranger
+            assert bench.engine.session_count == 1
+            bench.say(phone, b"\0\4\0\2", asked)
+            assert bench.engine.session_count == 0
+            assert bench.say(bench.phone(), rrq("nothing"), asked) == (NOT_FOUND, asked)
+    finally:
+        bench.close()
+
+
+def test_transfers_get_their_ports_from_the_range_and_wait_when_it_is_used_up() -> None:
+    bench = Bench(ports=PortRange(47010, 47012))
+    try:
+        answers = [bench.say(bench.phone(), rrq()) for _ in range(4)]
+        assert sorted(answer[1][1] for answer in answers if answer) == [47010, 47011, 47012]
+        (refused,) = bench.events
+        assert isinstance(refused, RequestRefused)
+        assert "every port from 47010 to 47012 is in use" in refused.reason
+    finally:
+        bench.close()
+
+
+def test_options_can_be_turned_off() -> None:
+    bench = Bench(limits=Limits(options_enabled=False))
+    try:
+        answer = bench.say(bench.phone(), rrq(options=b"blksize\x001428\0tsize\x000\0"))
+        assert answer is not None
+        assert answer[0] == b"\0\3\0\1" + b"c" * 512
+    finally:
+        bench.close()
+
+
+def test_who_guesses_names_is_told_no_for_a_while_and_then_nothing() -> None:
+    bench = Bench(limits=Limits(refusal_burst=5, refusals_per_s=0.001))
+    try:
+        answers = [bench.say(bench.phone("127.0.0.5"), rrq(f"SEP00112233{n:04X}.cnf.xml")) for n in range(8)]
+        assert [answer is not None for answer in answers] == [True] * 5 + [False] * 3
+        assert bench.say(bench.phone("127.0.0.6"), rrq("nothing")) is not None
+        assert bench.say(bench.phone("127.0.0.5"), rrq()) is not None  # what it may have, it still gets
+    finally:
+        bench.close()
+
+
+def test_a_network_where_nobody_answers_gets_a_bounded_number_of_datagrams() -> None:
+    bench = Bench(limits=Limits(unproven_burst=5, unproven_per_s=0.001))
+    try:
+        answers = [bench.say(bench.phone(f"127.0.5.{n + 1}"), rrq()) for n in range(8)]
+        assert [answer is not None for answer in answers] == [True] * 5 + [False] * 3
+        assert bench.say(bench.phone("127.0.6.1"), rrq()) is not None
+    finally:
+        bench.close()
+
+
+def test_a_phone_that_answers_gives_its_network_the_budget_back() -> None:
+    bench = Bench(limits=Limits(unproven_burst=2, unproven_per_s=0.001, request_burst=2, requests_per_s=0.001))
+    try:
+        phone = bench.phone()
+        for _ in range(20):
+            first = bench.say(phone, rrq())
+            assert first is not None
+            bench.say(phone, b"\0\4\0\1", first[1])
+            bench.say(phone, b"\0\4\0\2", first[1])
+    finally:
+        bench.close()
+
+
+def test_requests_of_one_source_beyond_its_budget_are_left_lying() -> None:
+    bench = Bench(limits=Limits(request_burst=3, requests_per_s=0.001))
+    try:
+        answers = [bench.say(bench.phone("127.0.0.5"), rrq("nothing")) for _ in range(6)]
+        assert [answer is not None for answer in answers] == [True] * 3 + [False] * 3
+    finally:
+        bench.close()
+
+
+def test_a_transfer_that_takes_longer_than_its_size_allows_is_ended() -> None:
+    bench = Bench(limits=Limits(grace_s=0.0, slowest_bytes_per_s=20_000))
+    try:
+        phone = bench.phone()
+        first = bench.say(phone, rrq("big"))
+        assert first is not None
+        block, until = 0, time.monotonic() + 3.0
+        while not bench.events:
+            assert time.monotonic() < until
+            block = min(block + 1, 8)
+            phone.sendto(b"\0\4" + block.to_bytes(2, "big"), first[1])
+            bench.loop.turn(0.05)
+        assert isinstance(bench.events[0], TransferFailed)
+        assert "longer than a transfer of its size may" in bench.events[0].reason
+        phone.setblocking(False)
+        last = b""
+        while (heard := bench.hear(phone)) is not None:
+            last = heard[0]
+        assert last == b"\0\5\0\0The transfer takes too long\0"
+    finally:
+        bench.close()
 
 
 def test_stopping_tells_the_phones() -> None:
@@ -337,14 +491,14 @@ def test_stopping_tells_the_phones() -> None:
     answer = other.hear(phone)
     assert answer is not None
     assert answer[0].startswith(b"\0\5\0\0")
-    other.listener.close()
-    phone.close()
+    other.close()
 
 
 def test_descriptors_are_back_at_their_level_after_hundreds_of_transfers(bench: Bench) -> None:
     def run(times: int) -> None:
         for index in range(times):
             phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            phone.bind((f"127.0.{index % 200}.1", 0))  # one source alone would use up what it may be refused
             first = bench.say(phone, rrq(NAME if index % 3 else "nothing"))
             assert first is not None
             if index % 3:

@@ -45,7 +45,7 @@ def test_what_is_no_server_is_refused(text: str) -> None:
 def test_tftp_options_are_asked_for_by_their_names() -> None:
     assert read_options([]) == NO_OPTIONS
     assert read_options(["blksize=1428", "tsize", "timeout=2"]) == RequestedOptions(1428, True, 2)
-    for wrong in ("windowsize=4", "blksize", "timeout=soon"):
+    for wrong in ("multicast=1", "windowsize", "blksize", "timeout=soon"):
         with pytest.raises(BadArgument, match="Known: blksize"):
             read_options([wrong])
 

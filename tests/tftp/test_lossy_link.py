@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringfence.tftp.effects import Deliver, Effect, Failed, Finished, Send
+from ringfence.tftp.effects import Deliver, Effect, Failed, Finished, Send, SendBurst
 from ringfence.tftp.options import RequestedOptions, negotiate
 from ringfence.tftp.packets import ReadRequest, from_bytes
 from ringfence.tftp.receiving import Receiver
@@ -29,6 +29,7 @@ class Link:
     receiver: Receiver
     fates: list[str]
     mode: str
+    rollover: int = 0
     now: float = 0.0
     sender: Sender | None = None
     serial: int = 0
@@ -63,7 +64,8 @@ class Link:
         elif self.sender is not None and not data.startswith(b"\0\1"):
             packet = self.sender.advance(data, self.now)
             if packet is not None:
-                self.post("client", packet)
+                self.on_server((SendBurst(packet, self.sender.datagram_bytes),))
+                self.sender.prepare()
             else:
                 self.on_server(self.sender.receive_datagram(data, CLIENT, self.now))
         elif self.sender is None and data.startswith(b"\0\1"):
@@ -76,6 +78,7 @@ class Link:
                 len(self.content),
                 mode=self.mode,
                 terms=terms,
+                rollover=self.rollover,
             )
             self.on_server(self.sender.begin(self.now))
 
@@ -94,8 +97,14 @@ class Link:
 
     def on_server(self, effects: tuple[Effect, ...]) -> None:
         for effect in effects:
-            if isinstance(effect, Send):
-                self.post("client", effect.data)
+            match effect:
+                case Send(data):
+                    self.post("client", data)
+                case SendBurst():
+                    for data in effect.datagrams():
+                        self.post("client", data)
+                case _:
+                    pass
 
     def post(self, to: str, data: bytes) -> None:
         self.sent += 1
@@ -111,6 +120,7 @@ OPTIONS = st.builds(
     block_size=st.sampled_from([None, 8, 100, 1428]),
     transfer_size=st.booleans(),
     timeout_s=st.sampled_from([None, 1]),
+    window_size=st.sampled_from([None, 1, 2, 5, 64]),
 )
 
 
@@ -129,7 +139,8 @@ def test_any_loss_doubling_and_reordering_ends_in_the_right_bytes_or_a_clean_fai
     else:
         assert "lose" in fates or "late" in fates or "very late" in fates
     blocks = length // (options.block_size or 512) + 2
-    assert link.sent <= 2 * blocks + 3 * hardships + 20
+    window = min(options.window_size or 1, blocks)
+    assert link.sent <= 2 * blocks + (3 * hardships + 20) * window
     assert link.now < LONGEST_S
 
 
@@ -140,4 +151,16 @@ def test_one_loss_anywhere_is_always_mended(length: int, options: RequestedOptio
     link = Link(content, Receiver(SERVER, "f", options=options), [CLEAN] * at + ["lose"], "octet")
     link.run()
     assert link.outcome == Finished(length, link.receiver._retransmissions)
+    assert bytes(link.delivered) == content
+
+
+@settings(max_examples=4, deadline=None)
+@given(st.sampled_from([0, 1]), st.sampled_from([None, 16, 64]), st.sampled_from(["lose", "double", "late"]))
+def test_the_block_number_rolls_over_within_a_window_too(rollover: int, window: int | None, fate: str) -> None:
+    content = bytes(index % 251 for index in range(8 * 65_600))
+    options = RequestedOptions(block_size=8, window_size=window)
+    receiver = Receiver(SERVER, "f", options=options, rollover=rollover)
+    link = Link(content, receiver, ([CLEAN] * 5000 + [fate]) * 26, "octet", rollover)
+    link.run()
+    assert isinstance(link.outcome, Finished)
     assert bytes(link.delivered) == content

@@ -49,9 +49,9 @@ def test_rfc_2349_the_timeout_is_echoed_exactly_or_left_out(asked: str, is_grant
     assert granted(("timeout", asked)) == ((("timeout", asked),) if is_granted else ())
 
 
-def test_rfc_2347_unknown_options_and_windows_are_left_out_and_the_order_is_kept() -> None:
+def test_rfc_2347_unknown_options_are_left_out_and_the_order_is_kept() -> None:
     asked = (("multicast", ""), ("tsize", "0"), ("windowsize", "8"), ("timeout", "3"), ("blksize", "1428"))
-    assert granted(*asked) == (("tsize", "1000"), ("timeout", "3"), ("blksize", "1428"))
+    assert granted(*asked) == (("tsize", "1000"), ("windowsize", "8"), ("timeout", "3"), ("blksize", "1428"))
 
 
 def test_rfc_2347_no_oack_where_nothing_is_granted() -> None:
@@ -81,7 +81,7 @@ ASKED = RequestedOptions(block_size=1428, transfer_size=True, timeout_s=3)
 
 def test_a_client_takes_over_what_was_granted() -> None:
     acknowledged = (("tsize", "99"), ("blksize", "512"), ("timeout", "3"))
-    assert accept(acknowledged, ASKED) == Terms(512, 3, 99, acknowledged)
+    assert accept(acknowledged, ASKED) == Terms(512, 3, 99, acknowledged=acknowledged)
 
 
 @pytest.mark.parametrize(
@@ -97,6 +97,32 @@ def test_a_client_takes_over_what_was_granted() -> None:
 )
 def test_rfc_2347_a_client_refuses_what_it_did_not_ask_for(acknowledged: Options) -> None:
     assert accept(acknowledged, ASKED) is None
+
+
+def test_rfc_7440_a_window_is_granted_up_to_what_fits_the_limits() -> None:
+    for pairs, granted in (
+        ((("windowsize", "16"),), 16),
+        ((("windowsize", "16"), ("blksize", "1428")), 16),
+        ((("windowsize", "65535"),), 64),
+        ((("windowsize", "64"), ("blksize", "8192")), 7),
+        ((("blksize", "65464"), ("windowsize", "4")), 1),
+    ):
+        terms = negotiate(pairs, mode="octet", size_bytes=1)
+        assert terms.window_size == granted
+        assert ("windowsize", str(granted)) in terms.acknowledged
+        assert [name for name, _ in terms.acknowledged] == [name for name, _ in pairs]
+
+
+@pytest.mark.parametrize("value", ["0", "65536", "-1", "x", "", "1e3"])
+def test_rfc_7440_an_impossible_window_is_left_out(value: str) -> None:
+    assert negotiate((("windowsize", value),), mode="octet", size_bytes=1) == Terms()
+
+
+def test_rfc_7440_a_client_takes_a_smaller_window_and_no_larger_one() -> None:
+    asked = RequestedOptions(window_size=8)
+    assert asked.to_pairs() == (("windowsize", "8"),)
+    for value, is_fine in (("8", True), ("1", True), ("0", False), ("9", False)):
+        assert (accept((("windowsize", value),), asked) is not None) is is_fine
 
 
 def test_a_plain_request_carries_no_option() -> None:

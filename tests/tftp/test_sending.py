@@ -2,7 +2,7 @@
 
 import pytest
 
-from ringfence.tftp.effects import Effect, Failed, FailureReason, Finished, Send, WakeAt
+from ringfence.tftp.effects import Effect, Failed, FailureReason, Finished, Send, SendBurst, WakeAt
 from ringfence.tftp.errors import ReadFailed
 from ringfence.tftp.options import Terms, negotiate
 from ringfence.tftp.packets import Acknowledgement, Data, ErrorPacket, Packet, ReadRequest, from_bytes, to_bytes
@@ -21,7 +21,16 @@ def sender(content: bytes = b"x" * 600, *, mode: str = "octet", terms: Terms | N
 
 
 def wire(effects: tuple[Effect, ...]) -> list[Packet]:
-    return [from_bytes(effect.data) for effect in effects if isinstance(effect, Send)]
+    datagrams: list[bytes] = []
+    for effect in effects:
+        match effect:
+            case Send(data):
+                datagrams.append(data)
+            case SendBurst():
+                datagrams.extend(effect.datagrams())
+            case _:
+                pass
+    return [from_bytes(data) for data in datagrams]
 
 
 def ack(block: int) -> bytes:
@@ -206,6 +215,70 @@ def test_a_file_that_cannot_be_read_ends_with_error_0() -> None:
     assert effects[-1] == Failed(FailureReason.READ_FAILED)
     at_once = Sender(PHONE, lambda _offset, _size: b"", 1000)
     assert at_once.begin(0.0)[-1] == Failed(FailureReason.READ_FAILED)
+
+
+def windowed(size_bytes: int = 100, window: int = 4) -> tuple[Sender, bytes]:
+    """Return a machine whose first window of 8-byte blocks is in flight, and its content."""
+    content = bytes(range(256))[:size_bytes]
+    terms = negotiate((("blksize", "8"), ("windowsize", str(window))), mode="octet", size_bytes=size_bytes)
+    machine = sender(content, terms=terms)
+    machine.begin(0.0)
+    assert wire(machine.receive_datagram(ack(0), PHONE, 0.0)) == blocks_of(content, 1, window)
+    machine.prepare()
+    return machine, content
+
+
+def blocks_of(content: bytes, first: int, last: int) -> list[Data]:
+    return [Data(n, content[8 * (n - 1) : 8 * n]) for n in range(first, min(last, len(content) // 8 + 1) + 1)]
+
+
+def test_rfc_7440_4_the_ack_of_a_windows_last_block_brings_the_next_window() -> None:
+    machine, content = windowed()
+    assert wire(machine.receive_datagram(ack(4), PHONE, 0.1)) == blocks_of(content, 5, 8)
+    machine.prepare()
+    assert wire(machine.receive_datagram(ack(8), PHONE, 0.1)) == blocks_of(content, 9, 12)
+    assert wire(machine.receive_datagram(ack(12), PHONE, 0.1)) == [Data(13, content[96:])]
+    assert machine.receive_datagram(ack(13), PHONE, 0.1) == (Finished(100, 0),)
+
+
+def test_rfc_7440_4_an_ack_within_the_window_begins_a_window_there() -> None:
+    machine, content = windowed()
+    assert wire(machine.receive_datagram(ack(2), PHONE, 0.1)) == blocks_of(content, 3, 6)
+    assert machine.retransmissions == 2
+    assert wire(machine.receive_datagram(ack(6), PHONE, 0.2)) == blocks_of(content, 7, 10)
+    assert wire(machine.receive_datagram(ack(9), PHONE, 0.3)) == blocks_of(content, 10, 13)
+    assert machine.receive_datagram(ack(13), PHONE, 0.4) == (Finished(100, 3),)
+
+
+def test_rfc_7440_4_a_gap_at_the_windows_beginning_repeats_it_once_until_the_timeout() -> None:
+    machine, content = windowed()
+    machine.receive_datagram(ack(4), PHONE, 0.1)
+    assert wire(machine.receive_datagram(ack(4), PHONE, 0.1)) == blocks_of(content, 5, 8)
+    for _ in range(3):
+        assert machine.receive_datagram(ack(4), PHONE, 0.1) == ()
+    assert wire(machine.handle_timeout(99.0)) == blocks_of(content, 5, 8)
+    assert len(wire(machine.receive_datagram(ack(4), PHONE, 99.1))) == 4
+
+
+def test_rfc_7440_4_acks_of_windows_past_and_to_come_move_nothing() -> None:
+    machine, _ = windowed()
+    machine.receive_datagram(ack(4), PHONE, 0.1)
+    for number in (0, 1, 2, 3, 9, 10, 65535):
+        assert machine.receive_datagram(ack(number), PHONE, 0.1) == ()
+
+
+def test_rfc_7440_4_a_timeout_repeats_the_whole_window() -> None:
+    machine, content = windowed()
+    assert wire(machine.handle_timeout(5.0)) == blocks_of(content, 1, 4)
+    assert machine.retransmissions == 4
+
+
+def test_a_file_that_fails_within_a_window_ends_with_error_0() -> None:
+    content = bytes(20)
+    terms = Terms(block_size=8, window_size=4, acknowledged=(("blksize", "8"), ("windowsize", "4")))
+    machine = Sender(PHONE, lambda offset, size: content[offset : offset + size], 100, terms=terms)
+    machine.begin(0.0)
+    assert machine.receive_datagram(ack(0), PHONE, 0.1)[-1] == Failed(FailureReason.READ_FAILED)
 
 
 INPUTS: dict[str, bytes] = {

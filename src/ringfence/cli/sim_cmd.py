@@ -21,7 +21,7 @@ app = typer.Typer(help="Virtual phones, to try a site without hardware.", no_arg
 
 TFTP_PORT = 69
 _HIGHEST_PORT = 65535
-_EXAMPLES = "blksize=1428, tsize, timeout=2"
+_EXAMPLES = "blksize=1428, tsize, timeout=2, windowsize=4"
 
 
 @app.callback()
@@ -104,6 +104,8 @@ def read_options(texts: list[str]) -> RequestedOptions:
                 options = replace(options, block_size=int(value))
             case "timeout", True:
                 options = replace(options, timeout_s=int(value))
+            case "windowsize", True:
+                options = replace(options, window_size=int(value))
             case "tsize", _:
                 options = replace(options, transfer_size=True)
             case _:

@@ -45,6 +45,11 @@ class OfferedFile:
         self._fd = offer.fd
         self._holders = 1
 
+    @property
+    def fd(self) -> int:
+        """The open descriptor, for as long as somebody holds the file."""
+        return self._fd
+
     def hold(self) -> None:
         """Keep the bytes readable until ``let_go``."""
         self._holders += 1

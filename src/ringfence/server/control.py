@@ -10,12 +10,13 @@ import json
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import assert_never
 
 from ringfence.content.release import TargetKind
 from ringfence.server.errors import ControlBroken
 from ringfence.server.events import Document, Fields, WorkerEvent, from_document, to_document
+from ringfence.server.limits import DEFAULT_LIMITS, Limits
 
 MOST_DESCRIPTORS = 200
 """In one message; the kernel takes 253 at most (SCM_MAX_FD)."""
@@ -30,8 +31,7 @@ class Settings:
     """How a worker serves: everything that it is told besides sockets and files."""
 
     site: str
-    sessions_per_source: int
-    sessions: int
+    limits: Limits = DEFAULT_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +188,7 @@ def _to_worker_document(message: ToWorker) -> Document:
                 "t": "listen",
                 "serial": serial,
                 "site": settings.site,
-                "sessions_per_source": settings.sessions_per_source,
-                "sessions": settings.sessions,
+                "limits": asdict(settings.limits),
             }
         case Begin(serial, release):
             return {"t": "begin", "serial": serial, "release": release}
@@ -206,8 +205,7 @@ def _to_worker_from(document: Document) -> ToWorker:
     serial = fields.integer("serial")
     match document.get("t"):
         case "listen":
-            settings = Settings(fields.text("site"), fields.integer("sessions_per_source"), fields.integer("sessions"))
-            return Listen(serial, settings)
+            return Listen(serial, Settings(fields.text("site"), _limits_from(_object(document.get("limits")))))
         case "begin":
             return Begin(serial, fields.integer("release"))
         case "part":
@@ -216,6 +214,13 @@ def _to_worker_from(document: Document) -> ToWorker:
             return Commit(serial, fields.integer("files"))
         case other:
             raise ControlBroken("an unknown control message", where=repr(other)[:80])
+
+
+def _limits_from(document: Document) -> Limits:
+    try:
+        return Limits(**document)  # type: ignore[arg-type]  # from our own parent, which made it of a Limits
+    except TypeError as fault:
+        raise ControlBroken("the worker's limits have an unknown name") from fault
 
 
 def _entry_document(entry: PartEntry) -> Document:

@@ -1,38 +1,34 @@
-"""The one epoll loop: requests in, transfers out, each on a connected socket of its own.
+"""TFTP on the loop: requests in, transfers out, each on a connected socket of its own, or all on the request socket.
 
-What it does in one turn: the datagrams that have come, then the timers that are due, then what wants to be told. No
-step blocks, and none takes time that a stranger could choose. A transfer's hot path is one ``recv``, one comparison,
-one slice, one ``send``.
-
-Bounds: transfers in all and from one source; requests taken in one turn, so that a flood can't starve transfers.
-A request beyond a bound gets no answer: phones repeat theirs, and a forger shall get nothing.
+Bounds: what one source and one network may cost (``sources.Budgets``), transfers in all and of one source, requests
+taken in one turn, so that a flood can't starve transfers. A request beyond a bound gets no answer: phones repeat
+theirs, and a forger shall get nothing. A transfer's hot path is one ``recv``, one comparison, one ``send``.
 """
 
 import contextlib
-import heapq
 import os
 import select
 import socket
-import time
-from collections.abc import Callable
+from collections import OrderedDict
 
-from ringfence.content.errors import BadName
-from ringfence.content.names import normalise
-from ringfence.guard.decision import Decision, Evidence, FileRequest, HeldFile, Operation, Policy, decide
-from ringfence.server.catalogue import NOTHING_OFFERED, Catalogue, OfferedFile
-from ringfence.server.events import (
-    RequestRefused,
-    TransferFailed,
-    TransferFinished,
-    WorkerEvent,
-    printable,
+from ringfence.server.catalogue import OfferedFile
+from ringfence.server.events import printable
+from ringfence.server.gate import Gate, Refusal
+from ringfence.server.limits import DEFAULT_LIMITS, Limits, PortRange
+from ringfence.server.loop import Loop
+from ringfence.server.sockets import (
+    Address,
+    ConnectedPath,
+    Datagram,
+    SharedPath,
+    can_segment,
+    connected,
+    receive,
 )
-from ringfence.server.limits import DEFAULT_LIMITS, Limits
-from ringfence.server.refusals import RefusalLog
-from ringfence.server.sockets import LONGEST_DATAGRAM_BYTES, Address, Datagram, connected, receive, send_once
-from ringfence.tftp.effects import Effects, Failed, FailureReason, Finished, Send
+from ringfence.server.sources import Budgets, network_of
+from ringfence.server.transfers import READY_MASK, Path, Transfer
 from ringfence.tftp.errors import MalformedPacket, MalformedRequest
-from ringfence.tftp.options import negotiate
+from ringfence.tftp.options import PLAIN_TERMS, negotiate
 from ringfence.tftp.packets import (
     ILLEGAL_OPERATION,
     NO_WRITING,
@@ -43,14 +39,12 @@ from ringfence.tftp.packets import (
     from_bytes,
     to_bytes,
 )
-from ringfence.tftp.sending import Sender, SendingState
+from ringfence.tftp.sending import Sender
 
 REQUESTS_PER_TURN = 64
-LONGEST_TURN_S = 1.0
-LONGEST_TIMER_S = 0.5
-"""A session's timer is looked at this often at least, for the hot path may bring ``wake_at`` nearer without telling."""
-LONGEST_NAME = 255
+DATAGRAMS_PER_TURN = 1024
 MODES = frozenset({"octet", "netascii"})
+_REQUESTS = (b"\0\1", b"\0\2")
 
 _NOT_FOUND = to_bytes(NOT_FOUND)
 _NO_WRITING = to_bytes(NO_WRITING)
@@ -58,326 +52,229 @@ _ILLEGAL_OPERATION = to_bytes(ILLEGAL_OPERATION)
 _STOPPING = to_bytes(STOPPING)
 
 
-class _Session:
-    """One transfer: the machine, its socket, and what will be told of it."""
-
-    __slots__ = (
-        "advance",
-        "began_at",
-        "endpoint",
-        "file",
-        "key",
-        "peer",
-        "receive",
-        "send",
-        "sender",
-        "unreachable_at",
-    )
-
-    def __init__(
-        self, endpoint: socket.socket, sender: Sender, file: OfferedFile, datagram: Datagram, now: float
-    ) -> None:
-        self.endpoint = endpoint
-        self.sender = sender
-        self.file = file
-        self.peer = datagram.peer
-        self.key = (datagram.peer, datagram.local)
-        self.began_at = now
-        self.unreachable_at = -1
-        # Bound once: three look-ups less for each block.
-        self.advance = sender.advance
-        self.receive = endpoint.recv
-        self.send = endpoint.send
-
-
 class Engine:
-    """Serves a catalogue's files on ``listeners`` until it is closed.
+    """Serves what ``gate`` gives out on ``listen``'s sockets until it is closed. It does not own the sockets.
 
-    ``on_event`` is called from within ``turn`` and must not block. ``evidence`` is what the guard knows besides the
-    request. The engine owns neither the listeners nor what ``attach`` brings.
+    ``ports`` is where transfers get their ports from, any where it is None; with ``single_port`` all goes over the
+    request socket, for NAT and containers: then 16 bits of the client's port are all that an attacker must guess.
+    ``segmentation`` is whether the kernel cuts bursts into datagrams; None: where it can.
     """
 
     def __init__(
         self,
+        loop: Loop,
+        gate: Gate,
         *,
-        site: str,
-        on_event: Callable[[WorkerEvent], None],
-        policy: Policy | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        ports: PortRange | None = None,
+        single_port: bool = False,
+        segmentation: bool | None = None,
     ) -> None:
-        self._site = site
-        self._on_event = on_event
-        self._policy = policy or Policy()
+        self._loop = loop
+        self._gate = gate
         self._limits = limits
-        self._epoll = select.epoll()
-        self._sessions: dict[int, _Session] = {}
-        self._by_peer: dict[tuple[Address, Address], _Session] = {}
+        self._ports = ports
+        self._single_port = single_port
+        self._segmentation = can_segment() if segmentation is None else segmentation
+        self._by_peer: dict[tuple[Address, Address], Transfer] = {}
+        self._unproven: OrderedDict[Transfer, str] = OrderedDict()
         self._per_source: dict[str, int] = {}
-        self._attached: dict[int, Callable[[int], None]] = {}
-        self._timers: list[tuple[float, int, _Session]] = []
-        self._catalogue = NOTHING_OFFERED
-        self._evidence = Evidence()
-        self._refusals = RefusalLog()
-        self._timer_serial = 0
-
-    # -- what it serves ---------------------------------------------------------------------------------------
-
-    def adopt(self, catalogue: Catalogue) -> None:
-        """Serve ``catalogue`` from the next request on; transfers in flight finish on the bytes they began with."""
-        old, self._catalogue = self._catalogue, catalogue
-        self._evidence = Evidence(known_owners=catalogue.known_owners)
-        old.retire()
+        self._requests = Budgets(limits.request_burst, limits.requests_per_s)
+        self._datagrams = Budgets(limits.unproven_burst, limits.unproven_per_s)
 
     def listen(self, listener: socket.socket) -> None:
         """Take requests from ``listener`` (``sockets.listen``)."""
-        self.attach(listener.fileno(), select.EPOLLIN, lambda _: self._on_requests(listener))
-
-    def attach(self, fd: int, mask: int, handler: Callable[[int], None]) -> None:
-        """Call ``handler`` with the event mask whenever ``fd`` is ready; it must not block."""
-        self._attached[fd] = handler
-        self._epoll.register(fd, mask)
-
-    def change(self, fd: int, mask: int) -> None:
-        """Wait for other events of an attached ``fd``."""
-        self._epoll.modify(fd, mask)
+        self._loop.attach(listener.fileno(), select.EPOLLIN, lambda _, now: self._on_requests(listener, now))
 
     @property
     def session_count(self) -> int:
         """How many transfers are under way."""
-        return len(self._sessions)
+        return len(self._by_peer)
 
     def close(self) -> None:
-        """End every transfer with ERROR 0 and let go of the catalogue."""
-        for session in list(self._sessions.values()):
-            with contextlib.suppress(OSError):
-                session.send(_STOPPING)
-            self._end(session)
-        self.adopt(NOTHING_OFFERED)
-        self._epoll.close()
-
-    # -- the loop -----------------------------------------------------------------------------------------------
-
-    def turn(self, longest_s: float = LONGEST_TURN_S) -> None:
-        """Wait for at most ``longest_s``, then do all that is due."""
-        timers = self._timers
-        timeout_s = longest_s
-        if timers:
-            timeout_s = min(max(timers[0][0] - time.monotonic(), 0.0), longest_s)
-        ready = self._epoll.poll(timeout_s)
-        now = time.monotonic()
-        sessions = self._sessions
-        for fd, mask in ready:
-            session = sessions.get(fd)
-            if session is not None:
-                try:
-                    datagram = session.receive(LONGEST_DATAGRAM_BYTES)
-                    packet = session.advance(datagram, now)
-                    if packet is not None:
-                        session.send(packet)
-                        continue
-                except OSError as fault:
-                    self._on_fault(session, fault)
-                    continue
-                self._carry_out(session, session.sender.receive_datagram(datagram, session.peer, now), now)
-            elif (handler := self._attached.get(fd)) is not None:
-                handler(mask)
-        if timers and timers[0][0] <= now:
-            self._on_timers(now)
-        for refused in self._refusals.flush(time.time()):
-            self._on_event(refused)
-
-    def _on_timers(self, now: float) -> None:
-        """Fire what is due, and put the rest back: an entry only says when to look at a session's ``wake_at``."""
-        timers = self._timers
-        while timers and timers[0][0] <= now:
-            _, _, session = heapq.heappop(timers)
-            if session.sender.wake_at <= now:
-                self._carry_out(session, session.sender.handle_timeout(now), now)
-            if self._by_peer.get(session.key) is session:
-                self._look_again(session, now)
-
-    def _look_again(self, session: _Session, now: float) -> None:
-        at = min(session.sender.wake_at, now + LONGEST_TIMER_S)
-        self._timer_serial += 1
-        heapq.heappush(self._timers, (at, self._timer_serial, session))
+        """End every transfer with ERROR 0."""
+        for transfer in list(self._by_peer.values()):
+            transfer.stop(_STOPPING, "the server stopped")
 
     # -- requests -----------------------------------------------------------------------------------------------
 
-    def _on_requests(self, listener: socket.socket) -> None:
-        for _ in range(REQUESTS_PER_TURN):
+    def _on_requests(self, listener: socket.socket, now: float) -> None:
+        taken = 0
+        for _ in range(DATAGRAMS_PER_TURN):
             try:
                 datagram = receive(listener)
             except OSError:
                 return  # all taken; an error here belongs to an answer that was sent before
-            if datagram is not None:
-                self._on_request(datagram)
+            if datagram is None:
+                continue
+            if not datagram.data.startswith(_REQUESTS):
+                self._on_other(datagram, now)
+            elif self._requests.take(datagram.peer[0], now):
+                self._on_request(listener, datagram, now)
+                taken += 1
+                if taken == REQUESTS_PER_TURN:
+                    return
 
-    def _on_request(self, datagram: Datagram) -> None:
+    def _on_other(self, datagram: Datagram, now: float) -> None:
+        """Without a transfer, DATA, ACK, ERROR and OACK have no business here (RFC 1350 section 4): no answer."""
+        if self._single_port:
+            transfer = self._by_peer.get((datagram.peer, datagram.local))
+            if transfer is not None:
+                transfer.on_datagram(datagram.data, now)
+
+    def _on_request(self, listener: socket.socket, datagram: Datagram, now: float) -> None:
+        host, port, *_ = datagram.peer
         try:
             request = from_bytes(datagram.data)
         except MalformedRequest as fault:
-            self._refuse(
-                datagram, "", f"Refused a broken request of {datagram.peer[0]}: {fault.what}.", _ILLEGAL_OPERATION
-            )
+            refusal = self._gate.refuse("", host, port, f"Refused a broken request of {host}: {fault.what}.", now)
+            self._answer(listener, datagram, refusal, _ILLEGAL_OPERATION)
             return
         except MalformedPacket:
-            return  # not even a request: anything said to it may hit a forged address
+            return
         match request:
             case ReadRequest(filename, mode, _) if mode in MODES:
-                self._on_read_request(datagram, request)
+                self._on_read_request(listener, datagram, request, now)
             case ReadRequest(filename, mode, _):
-                sentence = f"Refused {printable(filename)} to {datagram.peer[0]}: mode {printable(mode)} is unknown."
-                self._refuse(datagram, filename, sentence, _ILLEGAL_OPERATION)
+                sentence = f"Refused {printable(filename)} to {host}: mode {printable(mode)} is unknown."
+                refusal = self._gate.refuse(filename, host, port, sentence, now)
+                self._answer(listener, datagram, refusal, _ILLEGAL_OPERATION)
             case WriteRequest(filename):
-                decision = self._judge(FileRequest(filename, datagram.peer[0], Operation.WRITE), None)
-                self._refuse(datagram, filename, decision.sentence, _NO_WRITING)
+                refusal = self._gate.refuse_writing(filename, host, port, now)
+                self._answer(listener, datagram, refusal, _NO_WRITING)
             case _:
-                return  # DATA, ACK, ERROR and OACK have no business at this port (RFC 1350 section 4)
+                raise AssertionError(request)
 
-    def _on_read_request(self, datagram: Datagram, request: ReadRequest) -> None:
+    def _on_read_request(self, listener: socket.socket, datagram: Datagram, request: ReadRequest, now: float) -> None:
         held = self._by_peer.get((datagram.peer, datagram.local))
         if held is not None:
             if not held.sender.is_proven or not held.sender.is_stalled:
                 return  # the request again: the first answer is on its way, and the timer repeats it
-            self._tell_failed(held, "the phone began anew from the same port")
-            self._end(held)
-        try:
-            offered = self._catalogue.find(normalise(request.filename))
-        except BadName:
-            offered = None
-        decision = self._judge(FileRequest(request.filename, datagram.peer[0]), offered)
-        if not decision.allow or offered is None:
-            self._refuse(datagram, request.filename, decision.sentence, _NOT_FOUND)
-        elif self._has_room_for(datagram, request):
-            self._start(datagram, request, offered)
-
-    def _judge(self, request: FileRequest, offered: OfferedFile | None) -> Decision:
-        holding = None if offered is None else HeldFile(offered.kind, offered.owner)
-        return decide(request, holding, self._evidence, self._policy, self._site)
-
-    def _refuse(self, datagram: Datagram, filename: str, sentence: str, answer: bytes | None) -> None:
-        if answer is not None:
-            send_once(datagram, answer)
+            held.stop(None, "the phone began anew from the same port")
         host, port, *_ = datagram.peer
-        told = self._refusals.note(
-            RequestRefused(time.time(), host, port, printable(filename)[:LONGEST_NAME], printable(sentence))
-        )
-        if told is not None:
-            self._on_event(told)
+        answer = self._gate.ask(request.filename, host, port, now)
+        if isinstance(answer, Refusal):
+            self._answer(listener, datagram, answer, _NOT_FOUND)
+        elif self._has_room_for(datagram, request, now):
+            self._start(listener, datagram, request, answer, now)
 
-    def _has_room_for(self, datagram: Datagram, request: ReadRequest) -> bool:
-        host = datagram.peer[0]
-        name = printable(request.filename)
-        if self._per_source.get(host, 0) >= self._limits.sessions_per_source:
-            most = self._limits.sessions_per_source
-            sentence = f"Left {name} to {host} unanswered: it has {most} transfers under way already."
-            self._refuse(datagram, request.filename, sentence, None)
-            return False
-        if len(self._sessions) >= self._limits.sessions:
-            unproven = next((s for s in self._sessions.values() if not s.sender.is_proven), None)
-            if unproven is None:
-                sentence = f"Left {name} to {host} unanswered: {self._limits.sessions} transfers are under way."
-                self._refuse(datagram, request.filename, sentence, None)
-                return False
-            self._tell_failed(unproven, "it never answered, and gave way to another transfer")
-            self._end(unproven)
-        return True
-
-    def _start(self, datagram: Datagram, request: ReadRequest, offered: OfferedFile) -> None:
-        terms = negotiate(request.options, mode=request.mode, size_bytes=offered.length)
-        jitter = os.urandom(1)[0] / 256
-        try:
-            endpoint = connected(datagram)
-        except OSError as fault:
-            sentence = f"Could not answer {datagram.peer[0]}: {fault.strerror}."
-            self._refuse(datagram, request.filename, sentence, None)
+    def _answer(self, listener: socket.socket, datagram: Datagram, refusal: Refusal, answer: bytes) -> None:
+        """Answer and forget it; an answer that can't leave is lost, as datagrams are."""
+        if refusal is Refusal.SILENCE:
             return
-        sender = Sender(datagram.peer, offered.read, offered.length, mode=request.mode, terms=terms, jitter=jitter)
-        now = time.monotonic()
-        offered.hold()
-        session = _Session(endpoint, sender, offered, datagram, now)
-        self._sessions[endpoint.fileno()] = session
-        self._by_peer[session.key] = session
-        host = datagram.peer[0]
-        self._per_source[host] = self._per_source.get(host, 0) + 1
-        self._epoll.register(endpoint.fileno(), select.EPOLLIN)
-        self._carry_out(session, sender.begin(now), now)
-        if sender.state is not SendingState.OVER:
-            self._look_again(session, now)
+        with contextlib.suppress(OSError):
+            if self._single_port:
+                SharedPath(listener, datagram).send(answer)
+                return
+            with connected(datagram, self._ports) as endpoint:
+                endpoint.send(answer)
 
     # -- transfers ----------------------------------------------------------------------------------------------
 
-    def _carry_out(self, session: _Session, effects: Effects, now: float) -> None:
-        for effect in effects:
-            match effect:
-                case Send(data):
-                    with contextlib.suppress(OSError):  # lost, as datagrams are; the timer repeats it
-                        session.send(data)
-                case Finished(size_bytes, retransmissions):
-                    self._tell_finished(session, size_bytes, retransmissions, now)
-                    self._end(session)
-                case Failed():
-                    self._tell_failed(session, _sentence(effect))
-                    self._end(session)
-                case _:
-                    pass  # WakeAt: the machine's wake_at says the same; Deliver is the receiver's
+    def _has_room_for(self, datagram: Datagram, request: ReadRequest, now: float) -> bool:
+        host, port, *_ = datagram.peer
+        limits = self._limits
+        if self._per_source.get(host, 0) >= limits.sessions_per_source:
+            why = f"it has {limits.sessions_per_source} transfers under way already"
+        elif not self._datagrams.take(network_of(host), now):
+            why = "nobody in its network acknowledged what was sent there before"
+        elif len(self._by_peer) < limits.sessions or self._evict_unproven():
+            return True
+        else:
+            self._datagrams.give_back(network_of(host))
+            why = f"{limits.sessions} transfers are under way"
+        name = printable(request.filename)
+        self._gate.note(request.filename, host, port, f"Left {name} to {host} unanswered: {why}.")
+        return False
 
-    def _on_fault(self, session: _Session, fault: OSError) -> None:
-        match fault:
-            case BlockingIOError():
-                pass  # nothing there after all, or no room to send: the timer repeats it
-            case ConnectionRefusedError():
-                # The peer's port is closed, they say. One such message may be old or forged; a second one for the
-                # same block, with no ACK between, is believed.
-                if session.unreachable_at == session.sender.block:
-                    self._tell_failed(session, "the phone closed its port before it acknowledged the last block sent")
-                    self._end(session)
-                else:
-                    session.unreachable_at = session.sender.block
-            case _:
-                self._tell_failed(session, f"the network refused a datagram: {fault.strerror}")
-                self._end(session)
+    def _evict_unproven(self) -> bool:
+        """End the oldest transfer whose peer never answered, if there is one."""
+        while self._unproven:
+            transfer, _ = self._unproven.popitem(last=False)
+            if not transfer.sender.is_proven:
+                transfer.stop(None, "it never answered, and gave way to another transfer")
+                return True
+            self._on_proven(transfer)
+        return False
 
-    def _end(self, session: _Session) -> None:
-        del self._sessions[session.endpoint.fileno()]
-        del self._by_peer[session.key]
-        host = session.peer[0]
+    def _start(
+        self, listener: socket.socket, datagram: Datagram, request: ReadRequest, offered: OfferedFile, now: float
+    ) -> None:
+        host, port, *_ = datagram.peer
+        terms = PLAIN_TERMS
+        if self._limits.options_enabled:
+            terms = negotiate(request.options, mode=request.mode, size_bytes=offered.length)
+        path: Path
+        try:
+            if self._single_port:
+                path = SharedPath(listener, datagram)
+            else:
+                path = ConnectedPath(connected(datagram, self._ports), segmentation=self._segmentation)
+        except OSError as fault:
+            self._gate.note(request.filename, host, port, f"Could not answer {host}: {fault.strerror}.")
+            return
+        sender = Sender(
+            datagram.peer,
+            offered.read,
+            offered.length,
+            mode=request.mode,
+            terms=terms,
+            jitter=os.urandom(1)[0] / 256,
+            rollover=self._limits.rollover,
+        )
+        offered.hold()
+        deadline = now + self._limits.grace_s + offered.length / self._limits.slowest_bytes_per_s
+        transfer = Transfer(
+            datagram,
+            offered,
+            sender,
+            path,
+            tell=self._gate.tell,
+            on_over=self._on_over,
+            began_at=now,
+            deadline=deadline,
+        )
+        self._by_peer[transfer.key] = transfer
+        self._unproven[transfer] = host
+        self._per_source[host] = self._per_source.get(host, 0) + 1
+        if transfer.endpoint is not None:
+            self._loop.attach(transfer.endpoint.fileno(), READY_MASK, transfer.on_ready)
+        transfer.begin(now)
+        if not transfer.is_over:
+            self._look_again(transfer, sender.wake_at)
+
+    def _look_again(self, transfer: Transfer, at: float) -> None:
+        self._loop.call_at(at, lambda now: self._on_timer(transfer, now))
+
+    def _on_timer(self, transfer: Transfer, now: float) -> None:
+        if transfer.is_over:
+            return
+        if transfer in self._unproven:
+            if transfer.sender.is_proven:
+                del self._unproven[transfer]
+                self._on_proven(transfer)
+            elif transfer.sender.wake_at <= now and not self._datagrams.take(network_of(transfer.peer[0]), now):
+                transfer.stop(None, "the phone never acknowledged anything")
+                return
+        at = transfer.on_timer(now)
+        if at is not None:
+            self._look_again(transfer, at)
+
+    def _on_proven(self, transfer: Transfer) -> None:
+        """Its peer exists: give back what was taken in case that it does not."""
+        host = transfer.peer[0]
+        self._requests.give_back(host)
+        self._datagrams.give_back(network_of(host), 1 + transfer.sender.retransmissions)
+
+    def _on_over(self, transfer: Transfer) -> None:
+        del self._by_peer[transfer.key]
+        if self._unproven.pop(transfer, None) is not None and transfer.sender.is_proven:
+            self._on_proven(transfer)
+        host = transfer.peer[0]
         self._per_source[host] -= 1
         if not self._per_source[host]:
             del self._per_source[host]
-        session.endpoint.close()  # which also takes it out of the epoll set
-        session.file.let_go()
-
-    def _tell_finished(self, session: _Session, size_bytes: int, retransmissions: int, now: float) -> None:
-        file = session.file
-        self._on_event(
-            TransferFinished(
-                at=time.time(),
-                peer_host=session.peer[0],
-                peer_port=session.peer[1],
-                name=file.name,
-                owner=file.owner,
-                size_bytes=size_bytes,
-                duration_s=round(now - session.began_at, 6),
-                release=file.release,
-                retransmissions=retransmissions,
-            )
-        )
-
-    def _tell_failed(self, session: _Session, reason: str) -> None:
-        host, port, *_ = session.peer
-        self._on_event(TransferFailed(time.time(), host, port, session.file.name, session.file.owner, reason))
-
-
-def _sentence(failed: Failed) -> str:
-    match failed.reason:
-        case FailureReason.NO_ANSWER:
-            return "the phone never acknowledged anything"
-        case FailureReason.WENT_SILENT:
-            return "the phone went silent in the midst of the file"
-        case FailureReason.PEER_ERROR:
-            return f"the phone ended it: {printable(failed.message)[:LONGEST_NAME]} (TFTP error {failed.code})"
-        case FailureReason.READ_FAILED:
-            return "the file could not be read"
-        case _:
-            return f"the transfer failed: {failed.reason}"
+        if transfer.endpoint is not None:
+            self._loop.detach(transfer.endpoint.fileno())
+            transfer.endpoint.close()
+        transfer.file.let_go()

@@ -5,7 +5,7 @@ anything. A name or sentence is always printable; ``at`` is Unix time in seconds
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from math import isfinite
 
 from ringfence.server.errors import ControlBroken
@@ -95,7 +95,7 @@ Document = dict[str, object]
 
 def to_document(event: WorkerEvent) -> Document:
     """Return ``event`` as JSON's types."""
-    return {"event": type(event).__name__, **asdict(event)}
+    return {"event": type(event).__name__, **{name: getattr(event, name) for name in event.__slots__}}
 
 
 def from_document(document: Mapping[str, object]) -> WorkerEvent:

@@ -5,10 +5,39 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Transfers under way at a time: from one source address, and in all."""
+    """Counts are of what is under way at a time; a budget has a burst and refills by so many a second.
+
+    A source is one address, a network its /24 (IPv4) or /64 (IPv6).
+    """
 
     sessions_per_source: int = 32
-    sessions: int = 1000
+    """TFTP transfers of one source."""
+    sessions: int = 10_000
+    """TFTP transfers in all."""
+    request_burst: int = 256
+    requests_per_s: float = 32
+    """Requests of one source; one that becomes a transfer which the source acknowledges is given back."""
+    refusal_burst: int = 64
+    refusals_per_s: float = 2
+    """Refusals that one source is told. Beyond them it hears nothing: 2^24 guessed names would take 97 days."""
+    unproven_burst: int = 512
+    unproven_per_s: float = 16
+    """Datagrams to a network from where nobody has answered yet; given back as soon as somebody does."""
+    slowest_bytes_per_s: float = 1000
+    """A transfer that takes longer than its size at this rate, and ``grace_s``, is ended."""
+    grace_s: float = 120
+    options_enabled: bool = True
+    """Off: every request is answered as by RFC 1350 alone."""
+    rollover: int = 0
+    """The block number after 65535: 0, as nearly all clients expect, or 1."""
 
 
 DEFAULT_LIMITS = Limits()
+
+
+@dataclass(frozen=True, slots=True)
+class PortRange:
+    """The UDP ports that transfers use, for firewalls that must know them; both ends included."""
+
+    first: int
+    last: int

@@ -3,18 +3,20 @@
 RFC 1123 section 4.2.3.5 (no answer to broadcasts) and RFC 1122 section 4.1.3.5 (the answer's source address).
 """
 
-import contextlib
 import errno
+import os
 import socket
 import struct
-from dataclasses import dataclass
+import sys
+from typing import NamedTuple
 
 from ringfence.server.errors import ListenRefused, PortInUse
+from ringfence.server.limits import PortRange
 
 RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
 """Room for the requests of a whole building that comes back from a power cut; the kernel may give less."""
-LONGEST_DATAGRAM_BYTES = 2048
-"""More than a request or an ACK may have; what is longer is cut, and refused for its length."""
+LONGEST_REQUEST_BYTES = 1024
+"""More than a request may have; what is longer is cut, and refused for its length."""
 
 # Linux's numbers that Python 3.11's socket module doesn't name.
 _IP_PKTINFO = 8
@@ -24,12 +26,16 @@ _PKTINFO = struct.Struct("=i4s4s")
 _PKTINFO6 = struct.Struct("=16si")
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_PKTINFO.size) + socket.CMSG_SPACE(_PKTINFO6.size)
 _PRIVILEGED_PORTS = 1024
+_SO_RCVBUFFORCE = 33
+_SOL_UDP = 17
+_UDP_SEGMENT = 103  # <linux/udp.h>, since Linux 4.18
+_MOST_SEGMENTS = 64
+_MOST_SEGMENTED_BYTES = 65_000
 
 Address = tuple[str, int] | tuple[str, int, int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Datagram:
+class Datagram(NamedTuple):
     """One datagram: its bytes, who sent it, and the local address that it was sent to (port 0: any)."""
 
     data: bytes
@@ -53,7 +59,10 @@ def listen(host: str, port: int) -> socket.socket:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
         else:
             listener.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
+        except PermissionError:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
         listener.bind((host, port))
     except OSError as fault:
         listener.close()
@@ -75,25 +84,29 @@ def receive(listener: socket.socket) -> Datagram | None:
 
     No answer goes to broadcasts and multicasts, and to port 0.
     """
-    data, ancillary, _, peer = listener.recvmsg(LONGEST_DATAGRAM_BYTES, _ANCILLARY_BYTES)
+    data, ancillary, _, peer = listener.recvmsg(LONGEST_REQUEST_BYTES, _ANCILLARY_BYTES)
     local = _local_of(ancillary)
     if local is None or peer[1] == 0:
         return None
     return Datagram(data, peer, local)
 
 
-def connected(datagram: Datagram) -> socket.socket:
+def connected(datagram: Datagram, ports: PortRange | None = None) -> socket.socket:
     """Return a non-blocking socket on a fresh port, from the address that was asked to the peer that asked.
 
     The kernel's filter drops what comes from anybody else (RFC 1350 section 4); a stranger gets its port unreachable
-    instead of ERROR 5. Path MTU discovery is off, so that a big block is cut into fragments and not lost.
+    instead of ERROR 5. Path MTU discovery is off, so that a big block is cut into fragments and not lost. OSError where
+    there is no port left, of ``ports`` where that is given.
     """
     family = socket.AF_INET6 if len(datagram.peer) > len(("host", 0)) else socket.AF_INET
     endpoint = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
     try:
         if family == socket.AF_INET:
             endpoint.setsockopt(socket.IPPROTO_IP, _IP_MTU_DISCOVER, _IP_PMTUDISC_DONT)
-        endpoint.bind(datagram.local)
+        if ports is None:
+            endpoint.bind(datagram.local)
+        else:
+            _bind_within(endpoint, datagram.local, ports)
         endpoint.connect(datagram.peer)
     except OSError:
         endpoint.close()
@@ -101,10 +114,89 @@ def connected(datagram: Datagram) -> socket.socket:
     return endpoint
 
 
-def send_once(datagram: Datagram, answer: bytes) -> None:
-    """Answer from a fresh port and forget it; an answer that can't leave is lost, as datagrams are."""
-    with contextlib.suppress(OSError), connected(datagram) as endpoint:
-        endpoint.send(answer)
+def _bind_within(endpoint: socket.socket, local: Address, ports: PortRange) -> None:
+    """Bind to a free port of the range, at random first: a port that can be foreseen can be forged."""
+    count = ports.last - ports.first + 1
+    start = int.from_bytes(os.urandom(2), "big")
+    for step in range(count):
+        host, _, *rest = local
+        try:
+            endpoint.bind((host, ports.first + (start + step) % count, *rest))
+        except OSError as fault:
+            if fault.errno != errno.EADDRINUSE:
+                raise
+        else:
+            return
+    raise OSError(errno.EADDRINUSE, f"every port from {ports.first} to {ports.last} is in use")
+
+
+class ConnectedPath:
+    """The way to one peer over a socket of its own."""
+
+    __slots__ = ("_segments", "endpoint", "receive", "send")
+
+    def __init__(self, endpoint: socket.socket, *, segmentation: bool) -> None:
+        self.endpoint = endpoint
+        self.send = endpoint.send
+        self.receive = endpoint.recv
+        self._segments = segmentation
+
+    def send_burst(self, data: bytes, datagram_bytes: int) -> None:
+        """Send ``data`` as datagrams of ``datagram_bytes``; the kernel cuts them where it can (UDP_SEGMENT)."""
+        if self._segments and datagram_bytes * 2 <= _MOST_SEGMENTED_BYTES:
+            per_call = min(_MOST_SEGMENTS, _MOST_SEGMENTED_BYTES // datagram_bytes) * datagram_bytes
+            control = [(_SOL_UDP, _UDP_SEGMENT, datagram_bytes.to_bytes(2, sys.byteorder))]
+            try:
+                if len(data) <= per_call:
+                    self.endpoint.sendmsg((data,), control)
+                    return
+                for start in range(0, len(data), per_call):
+                    self.endpoint.sendmsg((data[start : start + per_call],), control)
+            except (BlockingIOError, ConnectionRefusedError):
+                raise
+            except OSError:
+                self._segments = False  # this way out can't: the datagrams are too big, or the device does no checksums
+            else:
+                return
+        for start in range(0, len(data), datagram_bytes):
+            self.endpoint.send(data[start : start + datagram_bytes])
+
+
+class SharedPath:
+    """The way to one peer over the request socket (single-port mode), from the address that was asked."""
+
+    __slots__ = ("_control", "_listener", "_peer")
+
+    def __init__(self, listener: socket.socket, datagram: Datagram) -> None:
+        self._listener = listener
+        self._peer = datagram.peer
+        host, _, *rest = datagram.local
+        if listener.family == socket.AF_INET6:
+            level, kind = socket.IPPROTO_IPV6, socket.IPV6_PKTINFO
+            source = _PKTINFO6.pack(socket.inet_pton(socket.AF_INET6, host), rest[1])
+        else:
+            level, kind = socket.IPPROTO_IP, _IP_PKTINFO
+            source = _PKTINFO.pack(0, socket.inet_aton(host), bytes(4))
+        self._control = [(level, kind, source)]
+
+    def send(self, data: bytes) -> None:
+        """Send one datagram."""
+        self._listener.sendmsg((data,), self._control, 0, self._peer)
+
+    def send_burst(self, data: bytes, datagram_bytes: int) -> None:
+        """Send ``data`` as datagrams of ``datagram_bytes``."""
+        for start in range(0, len(data), datagram_bytes):
+            self.send(data[start : start + datagram_bytes])
+
+
+def can_segment() -> bool:
+    """Say whether this kernel cuts a long send into datagrams (UDP_SEGMENT)."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.setsockopt(_SOL_UDP, _UDP_SEGMENT, 512)
+        except OSError:
+            return False
+    return True
 
 
 def _local_of(ancillary: list[tuple[int, int, bytes]]) -> Address | None:

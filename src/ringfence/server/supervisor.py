@@ -70,7 +70,7 @@ class WorkerSupervisor:
         on_log: Callable[[str], None] | None = None,
         limits: Limits = DEFAULT_LIMITS,
     ) -> None:
-        self._settings = Settings(site, limits.sessions_per_source, limits.sessions)
+        self._settings = Settings(site, limits)
         self._on_event = on_event
         self._on_log = on_log or (lambda _line: None)
         self._listeners = _bind_all(listen)

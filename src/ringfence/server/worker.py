@@ -42,7 +42,8 @@ from ringfence.server.control import (
 from ringfence.server.engine import Engine
 from ringfence.server.errors import ConfinementFailed, ControlBroken
 from ringfence.server.events import EventsDropped, WorkerEvent
-from ringfence.server.limits import Limits
+from ringfence.server.gate import Gate
+from ringfence.server.loop import Loop
 
 MOST_EVENTS_WAITING = 10_000
 EVENTS_PER_MESSAGE = 50
@@ -106,6 +107,8 @@ class Worker:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._outbox = Outbox(channel)
+        self._loop = Loop()
+        self._gate: Gate | None = None
         self._engine: Engine | None = None
         self._release: int | None = None
         self._offers: list[Offer] = []
@@ -119,19 +122,20 @@ class Worker:
         self._outbox.answer(Ready(confined=confined))
         self._outbox.flush()
         self._channel.setblocking(True)
-        self._on_control(0)  # the first message is Listen, and makes the engine
+        self._on_control(0, 0.0)  # the first message is Listen, and makes the engine
         self._channel.setblocking(False)
-        if self._engine is None:
+        if self._engine is None or self._gate is None:
             return
-        self._engine.attach(self._channel.fileno(), select.EPOLLIN, self._on_control)
+        self._loop.attach(self._channel.fileno(), select.EPOLLIN, self._on_control)
         gc.collect()
         gc.freeze()  # what is here now stays: no collection needs to walk it again
         while not self._is_over:
-            self._flush(self._engine)
-            self._engine.turn()
+            self._gate.flush()
+            self._flush()
+            self._loop.turn()
         self._engine.close()
 
-    def _flush(self, engine: Engine) -> None:
+    def _flush(self) -> None:
         try:
             is_left = self._outbox.flush()
         except OSError:
@@ -139,9 +143,9 @@ class Worker:
             return
         if is_left != self._waits_for_room:
             self._waits_for_room = is_left
-            engine.change(self._channel.fileno(), select.EPOLLIN | (select.EPOLLOUT if is_left else 0))
+            self._loop.change(self._channel.fileno(), select.EPOLLIN | (select.EPOLLOUT if is_left else 0))
 
-    def _on_control(self, mask: int) -> None:
+    def _on_control(self, mask: int, _now: float) -> None:
         if mask and not mask & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
             return
         try:
@@ -164,8 +168,8 @@ class Worker:
     def _carry_out(self, message: ToWorker, descriptors: Sequence[int]) -> None:
         match message:
             case Listen(_, settings):
-                limits = Limits(settings.sessions_per_source, settings.sessions)
-                self._engine = Engine(site=settings.site, on_event=self._outbox.tell, limits=limits)
+                self._gate = Gate(site=settings.site, on_event=self._outbox.tell, limits=settings.limits)
+                self._engine = Engine(self._loop, self._gate, limits=settings.limits)
                 self._listeners = [socket.socket(fileno=descriptor) for descriptor in descriptors]
             case Begin(_, release):
                 self._forget_offers()
@@ -173,10 +177,10 @@ class Worker:
             case Part(_, entries):
                 self._take(entries, descriptors)
             case Commit(_, files):
-                if self._engine is None or self._release is None or files != len(self._offers):
+                if self._gate is None or self._engine is None or self._release is None or files != len(self._offers):
                     self._forget_offers()
                     raise ControlBroken("a catalogue came without all of its files")
-                self._engine.adopt(Catalogue(self._release, self._offers))
+                self._gate.adopt(Catalogue(self._release, self._offers))
                 # Not before there is something to serve: after a restart, what waits in the sockets must not be
                 # told that no such file exists.
                 for listener in self._listeners:

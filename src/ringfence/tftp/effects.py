@@ -36,6 +36,19 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
+class SendBurst:
+    """Send ``data`` to the transfer's peer as datagrams of ``datagram_bytes`` each; the last may be shorter."""
+
+    data: bytes
+    datagram_bytes: int
+
+    def datagrams(self) -> tuple[bytes, ...]:
+        """Return the datagrams."""
+        size = self.datagram_bytes
+        return tuple(self.data[start : start + size] for start in range(0, len(self.data), size))
+
+
+@dataclass(frozen=True, slots=True)
 class Deliver:
     """Hand the next ``data`` of the file to whoever asked for it (receivers only)."""
 
@@ -66,5 +79,5 @@ class Failed:
     message: str = ""
 
 
-Effect = Send | Deliver | WakeAt | Finished | Failed
+Effect = Send | SendBurst | Deliver | WakeAt | Finished | Failed
 Effects = tuple[Effect, ...]

@@ -16,6 +16,8 @@ Options = tuple[tuple[str, str], ...]
 
 LONGEST_REQUEST_BYTES = 512
 """RFC 2347: the request packet's maximum size, which is also that of an OACK."""
+HEADER_BYTES = 4
+"""Before a DATA packet's payload; an ACK is no more than that."""
 HIGHEST_BLOCK = 0xFFFF
 
 
@@ -102,6 +104,7 @@ ILLEGAL_OPERATION = ErrorPacket(ErrorCode.ILLEGAL_OPERATION, "Illegal TFTP opera
 UNKNOWN_TID = ErrorPacket(ErrorCode.UNKNOWN_TID, "Unknown transfer ID")
 OPTION_REFUSED = ErrorPacket(ErrorCode.OPTION_REFUSED, "Option refused")
 READ_FAILED = ErrorPacket(ErrorCode.NOT_DEFINED, "The file could not be read")
+TOO_SLOW = ErrorPacket(ErrorCode.NOT_DEFINED, "The transfer takes too long")
 STOPPING = ErrorPacket(ErrorCode.NOT_DEFINED, "The server is stopping")
 TOO_LONG = ErrorPacket(ErrorCode.DISK_FULL, "The file is too long")
 
@@ -171,7 +174,7 @@ def _head(opcode: Opcode, number: int) -> bytes:
 
 
 def _number(data: bytes) -> int:
-    if len(data) < len(b"\0\x04\0\0"):
+    if len(data) < HEADER_BYTES:
         raise MalformedPacket("a TFTP packet is too short", where=f"{len(data)} bytes")
     return int.from_bytes(data[2:4], "big")
 

@@ -1,4 +1,4 @@
-"""The machine that fetches a file: the client's half of a read request (RFC 1350, 1123, 2347).
+"""The machine that fetches a file: the client's half of a read request (RFC 1350, 1123, 2347, 7440).
 
 States and inputs; what isn't named changes nothing and is answered by nothing::
 
@@ -17,6 +17,8 @@ The laws:
   every other sender gets ERROR 5 and changes nothing.
 - Finished comes with the last byte; DALLYING after it only repeats the last ACK for a sender that missed it
   (RFC 1350 section 6).
+- With windows (RFC 7440) an ACK goes out for the last block of each window, for the file's last one, and once for a
+  gap: then it names the last block that came in order, and the sender goes on from there.
 - An OACK may hold nothing but what was asked for (RFC 2347); with anything else the transfer ends by ERROR 8.
 """
 
@@ -72,6 +74,7 @@ class Receiver:
         longest_bytes: int = 1 << 30,
         dally_s: float = 3.0,
         jitter: float = 0.0,
+        rollover: int = 0,
     ) -> None:
         self._server = server
         self._options = options
@@ -83,6 +86,9 @@ class Receiver:
         self._packet = to_bytes(ReadRequest(name, mode, options.to_pairs()))
         self._peer: Address | None = None
         self._last = 0
+        self._rollover = rollover
+        self._in_window = 0  # blocks since the last ACK
+        self._told_gap = False
         self._tries = 0
         self._sent_at = 0.0
         self._wake_at = float("inf")
@@ -136,6 +142,8 @@ class Receiver:
             return self._fail(Failed(FailureReason.NO_ANSWER if asking else FailureReason.WENT_SILENT))
         self._tries += 1
         self._retransmissions += 1
+        self._in_window = 0
+        self._told_gap = False
         self._timer.on_timeout()
         return self._again(now)
 
@@ -146,9 +154,13 @@ class Receiver:
 
     def _on_data(self, packet: Data, addr: Address, now: float) -> Effects:
         if packet.block == self._last and self._peer is not None and self._last_was_data:
+            if self._in_window:
+                return ()  # a copy from within a window; its ACK is yet to come
             return (Send(self._packet, to=self._peer),)  # our ACK was lost
-        if packet.block != (self._last + 1) & HIGHEST_BLOCK or self.state is ReceivingState.DALLYING:
+        if self.state is ReceivingState.DALLYING:
             return ()
+        if packet.block != self._after(self._last):
+            return self._on_gap(packet, now)
         self._peer = addr
         if len(packet.payload) > self.terms.block_size:
             return self._refuse(ILLEGAL_OPERATION, FailureReason.BAD_PACKET)
@@ -158,14 +170,36 @@ class Receiver:
         self._note_round_trip(now)
         self._last = packet.block
         self._packet = to_bytes(Acknowledgement(packet.block))
+        self._told_gap = False
         self.state = ReceivingState.RECEIVING
         delivered = Deliver(packet.payload)
         if len(packet.payload) == self.terms.block_size:
+            self._in_window += 1
+            if self._in_window < self.terms.window_size:
+                self._wake_at = now + self._timer.timeout_s
+                return delivered, WakeAt(self._wake_at)
+            self._in_window = 0
             return delivered, *self._send(self._packet, now)
         self.state = ReceivingState.DALLYING
+        self._in_window = 0
         self._wake_at = now + self._dally_s
         finished = Finished(self._received_bytes, self._retransmissions)
         return delivered, Send(self._packet, to=self._peer), finished, WakeAt(self._wake_at)
+
+    def _on_gap(self, packet: Data, now: float) -> Effects:
+        """Say once which block came last, where a block of the same window came too early (RFC 7440 section 4)."""
+        numbers = HIGHEST_BLOCK + 1 - self._rollover
+        ahead = (packet.block - self._last) % numbers
+        in_window = self.state is ReceivingState.RECEIVING and ahead <= self.terms.window_size - self._in_window
+        if self._told_gap or not in_window:
+            return ()
+        self._told_gap = True
+        self._in_window = 0
+        self._retransmissions += 1
+        return self._again(now)
+
+    def _after(self, number: int) -> int:
+        return number + 1 if number < HIGHEST_BLOCK else self._rollover
 
     @property
     def _last_was_data(self) -> bool:

@@ -1,0 +1,52 @@
+"""What each source may cost: budgets that refill, for as many sources as memory allows and no more."""
+
+import socket
+
+
+class Budgets:
+    """A budget for each key: ``burst`` at once, ``per_s`` more each second.
+
+    At most MOST_KEYS are kept: the ones that have refilled go first, then the oldest. Who is forgotten starts anew.
+    """
+
+    MOST_KEYS = 4096
+
+    def __init__(self, burst: float, per_s: float) -> None:
+        self._burst = burst
+        self._per_s = per_s
+        self._left: dict[str, tuple[float, float]] = {}
+
+    def take(self, key: str, now: float) -> bool:
+        """Take one from ``key``'s budget; False, and nothing taken, where there is none left."""
+        found = self._left.get(key)
+        if found is None:
+            if len(self._left) >= self.MOST_KEYS:
+                self._make_room(now)
+            left = self._burst
+        else:
+            left = min(self._burst, found[0] + (now - found[1]) * self._per_s)
+        if left < 1:
+            return False
+        self._left[key] = (left - 1, now)
+        return True
+
+    def give_back(self, key: str, count: int = 1) -> None:
+        """Put ``count`` back that were taken and cost nothing after all."""
+        found = self._left.get(key)
+        if found is not None:
+            self._left[key] = (found[0] + count, found[1])
+
+    def _make_room(self, now: float) -> None:
+        enough = self._burst - 1
+        self._left = {
+            key: (left, at) for key, (left, at) in self._left.items() if left + (now - at) * self._per_s < enough
+        }
+        while len(self._left) >= self.MOST_KEYS:
+            del self._left[next(iter(self._left))]
+
+
+def network_of(host: str) -> str:
+    """Return the network that a source belongs to: a /24 of IPv4, a /64 of IPv6."""
+    if ":" not in host:
+        return host.rpartition(".")[0]
+    return socket.inet_pton(socket.AF_INET6, host.partition("%")[0])[:8].hex()

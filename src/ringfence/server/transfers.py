@@ -1,0 +1,214 @@
+"""One transfer: its machine, the way to its peer, and what is told of it."""
+
+import select
+import socket
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from ringfence.server.catalogue import OfferedFile
+from ringfence.server.events import TransferFailed, TransferFinished, WorkerEvent, printable
+from ringfence.server.sockets import Address, ConnectedPath, Datagram
+from ringfence.tftp.effects import Effects, Failed, FailureReason, Finished, Send, SendBurst
+from ringfence.tftp.packets import TOO_SLOW, to_bytes
+from ringfence.tftp.sending import Sender, SendingState
+
+LONGEST_TIMER_S = 0.5
+"""A transfer is looked at this often at least, for the hot path may bring ``wake_at`` nearer without telling."""
+LONGEST_ACK_BYTES = 128
+"""What is read of a datagram from the peer: an ACK has four bytes, an ERROR's text is cut."""
+LONGEST_SHOWN = 255
+READY_MASK = select.EPOLLIN | select.EPOLLET
+"""Told once for what has come, not again at each look: the loop asks the kernel for nothing twice."""
+
+_TOO_SLOW = to_bytes(TOO_SLOW)
+
+
+class Path(Protocol):
+    """The way to one peer. OSError where a datagram can't leave."""
+
+    def send(self, data: bytes, /) -> object:
+        """Send one datagram."""
+
+    def send_burst(self, data: bytes, datagram_bytes: int, /) -> None:
+        """Send ``data`` as datagrams of ``datagram_bytes``, the last one maybe shorter."""
+
+
+class Transfer:
+    """``on_over`` is called once, when nothing more will be sent; who made the transfer then lets go of it."""
+
+    __slots__ = (
+        "_advance",
+        "_on_over",
+        "_prepare",
+        "_receive",
+        "_send",
+        "_tell",
+        "_unreachable_at",
+        "began_at",
+        "deadline",
+        "endpoint",
+        "file",
+        "key",
+        "path",
+        "peer",
+        "sender",
+    )
+
+    def __init__(
+        self,
+        datagram: Datagram,
+        file: OfferedFile,
+        sender: Sender,
+        path: Path,
+        *,
+        tell: Callable[[WorkerEvent], None],
+        on_over: Callable[["Transfer"], None],
+        began_at: float,
+        deadline: float,
+    ) -> None:
+        self.peer: Address = datagram.peer
+        self.key = (datagram.peer, datagram.local)
+        self.file = file
+        self.sender = sender
+        self.path = path
+        self.endpoint: socket.socket | None = None
+        self.began_at = began_at
+        self.deadline = deadline
+        self._tell = tell
+        self._on_over = on_over
+        self._unreachable_at = -1
+        # Bound once: a look-up less for each block and call.
+        self._advance = sender.advance
+        self._prepare = sender.prepare
+        self._receive: Callable[[int], bytes] = _nothing
+        self._send: Callable[[bytes], object] = path.send
+        if isinstance(path, ConnectedPath):
+            self.endpoint = path.endpoint
+            self._receive = path.receive
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it has ended, well or not."""
+        return self.sender.state is SendingState.OVER
+
+    def begin(self, now: float) -> None:
+        """Send what comes first."""
+        self._carry_out(self.sender.begin(now), now)
+
+    def on_ready(self, _mask: int, now: float) -> None:
+        """Take what has come on the transfer's own socket, up to the ACK that is awaited."""
+        try:
+            while True:
+                datagram = self._receive(LONGEST_ACK_BYTES)
+                flight = self._advance(datagram, now)
+                if flight is not None:
+                    if len(flight) <= self.sender.datagram_bytes:
+                        self._send(flight)
+                    else:
+                        self.path.send_burst(flight, self.sender.datagram_bytes)
+                    self._prepare()
+                    return
+                self._carry_out(self.sender.receive_datagram(datagram, self.peer, now), now)
+                if self.is_over:
+                    return
+        except BlockingIOError:
+            return  # all taken; or no room to send, and the timer repeats it
+        except OSError as fault:
+            self._on_fault(fault, now)
+
+    def on_datagram(self, datagram: bytes, now: float) -> None:
+        """Take a datagram that came over the request socket (single-port mode)."""
+        self._carry_out(self.sender.receive_datagram(datagram, self.peer, now), now)
+        if not self.is_over:
+            self._prepare()
+
+    def on_timer(self, now: float) -> float | None:
+        """Do what is due; return when to look again, or None where it is over."""
+        if self.endpoint is not None and self.sender.wake_at <= now:
+            self.on_ready(0, now)  # what came with the last awaited ACK may still wait there
+        if not self.is_over and now >= self.deadline:
+            self.stop(_TOO_SLOW, "it took longer than a transfer of its size may")
+        if not self.is_over and self.sender.wake_at <= now:
+            self._carry_out(self.sender.handle_timeout(now), now)
+        return None if self.is_over else min(self.sender.wake_at, now + LONGEST_TIMER_S)
+
+    def stop(self, answer: bytes | None, reason: str) -> None:
+        """End it from our side, telling the peer by ``answer`` and people by ``reason``."""
+        if answer is not None:
+            self._try_to_send(answer)
+        self._fail(reason)
+
+    def _carry_out(self, effects: Effects, now: float) -> None:
+        for effect in effects:
+            match effect:
+                case Send(data):
+                    self._try_to_send(data)
+                case SendBurst(data, datagram_bytes):
+                    try:
+                        self.path.send_burst(data, datagram_bytes)
+                    except OSError:
+                        continue  # lost, as datagrams are; the timer repeats it
+                case Finished(size_bytes, retransmissions):
+                    self._finish(size_bytes, retransmissions, now)
+                case Failed():
+                    self._fail(_sentence(effect))
+                case _:
+                    pass  # WakeAt: the machine's wake_at says the same; Deliver is the receiver's
+
+    def _try_to_send(self, data: bytes) -> None:
+        try:
+            self._send(data)
+        except OSError:
+            return  # lost, as datagrams are; the timer repeats it
+
+    def _on_fault(self, fault: OSError, _now: float) -> None:
+        if not isinstance(fault, ConnectionRefusedError):
+            self._fail(f"the network refused a datagram: {fault.strerror}")
+            return
+        # The peer's port is closed, they say. One such message may be old or forged; a second one for the same block,
+        # with no ACK between, is believed.
+        if self._unreachable_at == self.sender.block:
+            self._fail("the phone closed its port before it acknowledged the last block sent")
+        else:
+            self._unreachable_at = self.sender.block
+
+    def _finish(self, size_bytes: int, retransmissions: int, now: float) -> None:
+        self._tell(
+            TransferFinished(
+                at=time.time(),
+                peer_host=self.peer[0],
+                peer_port=self.peer[1],
+                name=self.file.name,
+                owner=self.file.owner,
+                size_bytes=size_bytes,
+                duration_s=round(now - self.began_at, 6),
+                release=self.file.release,
+                retransmissions=retransmissions,
+            )
+        )
+        self._on_over(self)
+
+    def _fail(self, reason: str) -> None:
+        host, port, *_ = self.peer
+        self.sender.state = SendingState.OVER
+        self._tell(TransferFailed(time.time(), host, port, self.file.name, self.file.owner, reason))
+        self._on_over(self)
+
+
+def _nothing(_size: int) -> bytes:
+    raise BlockingIOError
+
+
+def _sentence(failed: Failed) -> str:
+    match failed.reason:
+        case FailureReason.NO_ANSWER:
+            return "the phone never acknowledged anything"
+        case FailureReason.WENT_SILENT:
+            return "the phone went silent in the midst of the file"
+        case FailureReason.PEER_ERROR:
+            return f"the phone ended it: {printable(failed.message)[:LONGEST_SHOWN]} (TFTP error {failed.code})"
+        case FailureReason.READ_FAILED:
+            return "the file could not be read"
+        case _:
+            return f"the transfer failed: {failed.reason}"
