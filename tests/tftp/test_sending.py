@@ -206,9 +206,9 @@ def test_a_file_that_cannot_be_read_ends_with_error_0() -> None:
     def broken(offset: int, _size: int) -> bytes:
         if offset:
             raise ReadFailed("the disk is gone")
-        return b"x" * 512
+        return b"x" * 8192
 
-    machine = Sender(PHONE, broken, 1000)
+    machine = Sender(PHONE, broken, 100_000, terms=Terms(block_size=8192))
     machine.begin(0.0)
     effects = machine.receive_datagram(ack(1), PHONE, 0.1)
     assert wire(effects) == [ErrorPacket(0, "The file could not be read")]
@@ -257,7 +257,16 @@ def test_rfc_7440_4_a_gap_at_the_windows_beginning_repeats_it_once_until_the_tim
     for _ in range(3):
         assert machine.receive_datagram(ack(4), PHONE, 0.1) == ()
     assert wire(machine.handle_timeout(99.0)) == blocks_of(content, 5, 8)
-    assert len(wire(machine.receive_datagram(ack(4), PHONE, 99.1))) == 4
+    assert machine.receive_datagram(ack(4), PHONE, 99.1) == ()
+
+
+def test_rfc_7440_4_one_doubled_ack_does_not_double_the_windows_that_follow() -> None:
+    machine, _ = windowed(size_bytes=250)
+    sent = 0
+    for number in (4, 8, 12, 16, 20):
+        for _ in range(2):
+            sent += len(wire(machine.receive_datagram(ack(number), PHONE, 0.1)))
+    assert sent == 5 * 4 + 4
 
 
 def test_rfc_7440_4_acks_of_windows_past_and_to_come_move_nothing() -> None:

@@ -156,13 +156,31 @@ LONGEST_SHOWN = 80
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The answer, what it rests on, and the sentence for the operator."""
+    """The answer, and what it rests on."""
 
     allow: bool
     reached: Level
     needed: Level
-    sentence: str
     finding: Finding
+    request: FileRequest
+    kind: TargetKind
+    site: str
+    bad_name: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """The sentence for the operator."""
+        because = _BECAUSE[self.finding].format(
+            site=self.site,
+            what=_WHAT[self.kind],
+            bad_name=self.bad_name,
+            needed=self.needed.name,
+            needed_meaning=self.needed.meaning,
+            reached=self.reached.name,
+            reached_meaning=self.reached.meaning,
+        )
+        verdict = "Allowed" if self.allow else "Refused"
+        return f"{verdict} {_shown(self.request.name)} to {_shown(self.request.source_host)}: {because}."
 
 
 def decide(request: FileRequest, holding: Holding, evidence: Evidence, policy: Policy, site: str) -> Decision:
@@ -185,19 +203,7 @@ def decide(request: FileRequest, holding: Holding, evidence: Evidence, policy: P
             finding = Finding.LEVEL_TOO_LOW
         case HeldFile():
             finding = Finding.ALLOWED
-    because = _BECAUSE[finding].format(
-        site=site,
-        what=_WHAT[kind],
-        bad_name=bad_name,
-        needed=needed.name,
-        needed_meaning=needed.meaning,
-        reached=reached.name,
-        reached_meaning=reached.meaning,
-    )
-    allow = finding is Finding.ALLOWED
-    verdict = "Allowed" if allow else "Refused"
-    sentence = f"{verdict} {_shown(request.name)} to {_shown(request.source_host)}: {because}."
-    return Decision(allow=allow, reached=reached, needed=needed, sentence=sentence, finding=finding)
+    return Decision(finding is Finding.ALLOWED, reached, needed, finding, request, kind, site, bad_name)
 
 
 def _why_not_held(name: str, evidence: Evidence) -> Finding:

@@ -12,7 +12,7 @@ import socket
 from collections import OrderedDict
 
 from ringfence.server.catalogue import OfferedFile
-from ringfence.server.events import printable
+from ringfence.server.events import Cause, printable
 from ringfence.server.gate import Gate, Refusal
 from ringfence.server.limits import DEFAULT_LIMITS, Limits, PortRange
 from ringfence.server.loop import Loop
@@ -26,7 +26,7 @@ from ringfence.server.sockets import (
     receive,
 )
 from ringfence.server.sources import Budgets, network_of
-from ringfence.server.transfers import READY_MASK, Path, Transfer
+from ringfence.server.transfers import Path, Transfer
 from ringfence.tftp.errors import MalformedPacket, MalformedRequest
 from ringfence.tftp.options import PLAIN_TERMS, negotiate
 from ringfence.tftp.packets import (
@@ -76,6 +76,8 @@ class Engine:
         self._ports = ports
         self._single_port = single_port
         self._segmentation = can_segment() if segmentation is None else segmentation
+        self._listeners: list[socket.socket] = []
+        self._is_draining = False
         self._by_peer: dict[tuple[Address, Address], Transfer] = {}
         self._unproven: OrderedDict[Transfer, str] = OrderedDict()
         self._per_source: dict[str, int] = {}
@@ -84,6 +86,7 @@ class Engine:
 
     def listen(self, listener: socket.socket) -> None:
         """Take requests from ``listener`` (``sockets.listen``)."""
+        self._listeners.append(listener)
         self._loop.attach(listener.fileno(), select.EPOLLIN, lambda _, now: self._on_requests(listener, now))
 
     @property
@@ -91,10 +94,21 @@ class Engine:
         """How many transfers are under way."""
         return len(self._by_peer)
 
+    def drain(self) -> None:
+        """Take no new request; transfers under way go on. What comes stays in the sockets for whoever reads them next.
+
+        In single-port mode the sockets must still be read: requests get no answer then, and phones repeat theirs.
+        """
+        self._is_draining = True
+        if not self._single_port:
+            for listener in self._listeners:
+                self._loop.detach(listener.fileno())
+        self._listeners.clear()
+
     def close(self) -> None:
         """End every transfer with ERROR 0."""
         for transfer in list(self._by_peer.values()):
-            transfer.stop(_STOPPING, "the server stopped")
+            transfer.stop(_STOPPING, "the server stopped", Cause.STOPPED)
 
     # -- requests -----------------------------------------------------------------------------------------------
 
@@ -109,7 +123,7 @@ class Engine:
                 continue
             if not datagram.data.startswith(_REQUESTS):
                 self._on_other(datagram, now)
-            elif self._requests.take(datagram.peer[0], now):
+            elif not self._is_draining and self._requests.take(datagram.peer[0], now):
                 self._on_request(listener, datagram, now)
                 taken += 1
                 if taken == REQUESTS_PER_TURN:
@@ -150,7 +164,7 @@ class Engine:
         if held is not None:
             if not held.sender.is_proven or not held.sender.is_stalled:
                 return  # the request again: the first answer is on its way, and the timer repeats it
-            held.stop(None, "the phone began anew from the same port")
+            held.stop(None, "the phone began anew from the same port", Cause.RESTARTED)
         host, port, *_ = datagram.peer
         answer = self._gate.ask(request.filename, host, port, now)
         if isinstance(answer, Refusal):
@@ -192,7 +206,7 @@ class Engine:
         while self._unproven:
             transfer, _ = self._unproven.popitem(last=False)
             if not transfer.sender.is_proven:
-                transfer.stop(None, "it never answered, and gave way to another transfer")
+                transfer.stop(None, "it never answered, and gave way to another transfer", Cause.GAVE_WAY)
                 return True
             self._on_proven(transfer)
         return False
@@ -231,6 +245,7 @@ class Engine:
             path,
             tell=self._gate.tell,
             on_over=self._on_over,
+            is_lock_step=terms.window_size == 1,
             began_at=now,
             deadline=deadline,
         )
@@ -238,7 +253,7 @@ class Engine:
         self._unproven[transfer] = host
         self._per_source[host] = self._per_source.get(host, 0) + 1
         if transfer.endpoint is not None:
-            self._loop.attach(transfer.endpoint.fileno(), READY_MASK, transfer.on_ready)
+            self._loop.attach(transfer.endpoint.fileno(), select.EPOLLIN, transfer.on_ready)
         transfer.begin(now)
         if not transfer.is_over:
             self._look_again(transfer, sender.wake_at)
@@ -254,7 +269,7 @@ class Engine:
                 del self._unproven[transfer]
                 self._on_proven(transfer)
             elif transfer.sender.wake_at <= now and not self._datagrams.take(network_of(transfer.peer[0]), now):
-                transfer.stop(None, "the phone never acknowledged anything")
+                transfer.stop(None, "the phone never acknowledged anything", Cause.NO_ANSWER)
                 return
         at = transfer.on_timer(now)
         if at is not None:

@@ -9,6 +9,8 @@ import time
 from collections.abc import Callable
 
 LONGEST_TURN_S = 1.0
+SPIN_S = 60e-6
+SLEEPS_AFTER_VAIN_SPIN = 32
 
 OnReady = Callable[[int, float], None]
 """Takes the event mask, and the turn's time (seconds, ``time.monotonic``)."""
@@ -24,6 +26,7 @@ class Loop:
         self._handlers: dict[int, OnReady] = {}
         self._timers: list[tuple[float, int, OnTime]] = []
         self._serial = 0
+        self._sleeps = 0  # polls that sleep at once
 
     def attach(self, fd: int, mask: int, handler: OnReady) -> None:
         """Call ``handler`` with the event mask and the time whenever ``fd`` is ready."""
@@ -50,7 +53,7 @@ class Loop:
         timeout_s = longest_s
         if timers:
             timeout_s = min(max(timers[0][0] - time.monotonic(), 0.0), longest_s)
-        ready = self._epoll.poll(timeout_s)
+        ready = self._poll(timeout_s)
         now = time.monotonic()
         handlers = self._handlers
         for fd, mask in ready:
@@ -59,6 +62,24 @@ class Loop:
                 handler(mask, now)
         while timers and timers[0][0] <= now:
             heapq.heappop(timers)[2](now)
+
+    def _poll(self, timeout_s: float) -> list[tuple[int, int]]:
+        """Wait for what is ready; a short while without sleeping, if that was worth it lately.
+
+        In lock-step the next ACK is often here before a sleep and a wake-up would be done. A wait that was in vain
+        makes the next ones sleep at once, so a slow peer costs nothing more.
+        """
+        poll = self._epoll.poll
+        if self._sleeps:
+            self._sleeps -= 1
+            return poll(timeout_s)
+        until = time.monotonic() + SPIN_S
+        while not (ready := poll(0)) and time.monotonic() < until:
+            pass
+        if ready:
+            return ready
+        self._sleeps = SLEEPS_AFTER_VAIN_SPIN
+        return poll(timeout_s)
 
     def close(self) -> None:
         """Let go of all; closes no attached descriptor."""

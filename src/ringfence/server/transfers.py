@@ -1,13 +1,12 @@
 """One transfer: its machine, the way to its peer, and what is told of it."""
 
-import select
 import socket
 import time
 from collections.abc import Callable
 from typing import Protocol
 
 from ringfence.server.catalogue import OfferedFile
-from ringfence.server.events import TransferFailed, TransferFinished, WorkerEvent, printable
+from ringfence.server.events import Cause, TransferFailed, TransferFinished, WorkerEvent, printable
 from ringfence.server.sockets import Address, ConnectedPath, Datagram
 from ringfence.tftp.effects import Effects, Failed, FailureReason, Finished, Send, SendBurst
 from ringfence.tftp.packets import TOO_SLOW, to_bytes
@@ -18,10 +17,14 @@ LONGEST_TIMER_S = 0.5
 LONGEST_ACK_BYTES = 128
 """What is read of a datagram from the peer: an ACK has four bytes, an ERROR's text is cut."""
 LONGEST_SHOWN = 255
-READY_MASK = select.EPOLLIN | select.EPOLLET
-"""Told once for what has come, not again at each look: the loop asks the kernel for nothing twice."""
 
 _TOO_SLOW = to_bytes(TOO_SLOW)
+_CAUSES = {
+    FailureReason.NO_ANSWER: Cause.NO_ANSWER,
+    FailureReason.WENT_SILENT: Cause.WENT_SILENT,
+    FailureReason.PEER_ERROR: Cause.ENDED_BY_PEER,
+    FailureReason.READ_FAILED: Cause.READ_FAILED,
+}
 
 
 class Path(Protocol):
@@ -40,9 +43,9 @@ class Transfer:
     __slots__ = (
         "_advance",
         "_on_over",
-        "_prepare",
         "_receive",
         "_send",
+        "_send_flight",
         "_tell",
         "_unreachable_at",
         "began_at",
@@ -64,6 +67,7 @@ class Transfer:
         *,
         tell: Callable[[WorkerEvent], None],
         on_over: Callable[["Transfer"], None],
+        is_lock_step: bool,
         began_at: float,
         deadline: float,
     ) -> None:
@@ -80,9 +84,9 @@ class Transfer:
         self._unreachable_at = -1
         # Bound once: a look-up less for each block and call.
         self._advance = sender.advance
-        self._prepare = sender.prepare
         self._receive: Callable[[int], bytes] = _nothing
         self._send: Callable[[bytes], object] = path.send
+        self._send_flight = path.send if is_lock_step else self._send_window
         if isinstance(path, ConnectedPath):
             self.endpoint = path.endpoint
             self._receive = path.receive
@@ -97,21 +101,14 @@ class Transfer:
         self._carry_out(self.sender.begin(now), now)
 
     def on_ready(self, _mask: int, now: float) -> None:
-        """Take what has come on the transfer's own socket, up to the ACK that is awaited."""
+        """Take one datagram that has come on the transfer's own socket."""
         try:
-            while True:
-                datagram = self._receive(LONGEST_ACK_BYTES)
-                flight = self._advance(datagram, now)
-                if flight is not None:
-                    if len(flight) <= self.sender.datagram_bytes:
-                        self._send(flight)
-                    else:
-                        self.path.send_burst(flight, self.sender.datagram_bytes)
-                    self._prepare()
-                    return
+            datagram = self._receive(LONGEST_ACK_BYTES)
+            flight = self._advance(datagram, now)
+            if flight is None:
                 self._carry_out(self.sender.receive_datagram(datagram, self.peer, now), now)
-                if self.is_over:
-                    return
+            else:
+                self._send_flight(flight)
         except BlockingIOError:
             return  # all taken; or no room to send, and the timer repeats it
         except OSError as fault:
@@ -120,41 +117,41 @@ class Transfer:
     def on_datagram(self, datagram: bytes, now: float) -> None:
         """Take a datagram that came over the request socket (single-port mode)."""
         self._carry_out(self.sender.receive_datagram(datagram, self.peer, now), now)
-        if not self.is_over:
-            self._prepare()
 
     def on_timer(self, now: float) -> float | None:
         """Do what is due; return when to look again, or None where it is over."""
-        if self.endpoint is not None and self.sender.wake_at <= now:
-            self.on_ready(0, now)  # what came with the last awaited ACK may still wait there
-        if not self.is_over and now >= self.deadline:
-            self.stop(_TOO_SLOW, "it took longer than a transfer of its size may")
-        if not self.is_over and self.sender.wake_at <= now:
+        if now >= self.deadline:
+            self.stop(_TOO_SLOW, "it took longer than a transfer of its size may", Cause.TOO_SLOW)
+        elif self.sender.wake_at <= now:
             self._carry_out(self.sender.handle_timeout(now), now)
         return None if self.is_over else min(self.sender.wake_at, now + LONGEST_TIMER_S)
 
-    def stop(self, answer: bytes | None, reason: str) -> None:
+    def stop(self, answer: bytes | None, reason: str, cause: Cause = Cause.OTHER) -> None:
         """End it from our side, telling the peer by ``answer`` and people by ``reason``."""
         if answer is not None:
             self._try_to_send(answer)
-        self._fail(reason)
+        self._fail(reason, cause)
 
     def _carry_out(self, effects: Effects, now: float) -> None:
         for effect in effects:
             match effect:
                 case Send(data):
                     self._try_to_send(data)
-                case SendBurst(data, datagram_bytes):
+                case SendBurst(data):
                     try:
-                        self.path.send_burst(data, datagram_bytes)
+                        self._send_window(data)
                     except OSError:
                         continue  # lost, as datagrams are; the timer repeats it
                 case Finished(size_bytes, retransmissions):
                     self._finish(size_bytes, retransmissions, now)
                 case Failed():
-                    self._fail(_sentence(effect))
+                    self._fail(_sentence(effect), _CAUSES.get(effect.reason, Cause.OTHER))
                 case _:
                     pass  # WakeAt: the machine's wake_at says the same; Deliver is the receiver's
+
+    def _send_window(self, flight: bytes) -> None:
+        self.path.send_burst(flight, self.sender.datagram_bytes)
+        self.sender.prepare()
 
     def _try_to_send(self, data: bytes) -> None:
         try:
@@ -164,12 +161,12 @@ class Transfer:
 
     def _on_fault(self, fault: OSError, _now: float) -> None:
         if not isinstance(fault, ConnectionRefusedError):
-            self._fail(f"the network refused a datagram: {fault.strerror}")
+            self._fail(f"the network refused a datagram: {fault.strerror}", Cause.NETWORK)
             return
         # The peer's port is closed, they say. One such message may be old or forged; a second one for the same block,
         # with no ACK between, is believed.
         if self._unreachable_at == self.sender.block:
-            self._fail("the phone closed its port before it acknowledged the last block sent")
+            self._fail("the phone closed its port before it acknowledged the last block sent", Cause.UNREACHABLE)
         else:
             self._unreachable_at = self.sender.block
 
@@ -189,10 +186,10 @@ class Transfer:
         )
         self._on_over(self)
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, cause: Cause) -> None:
         host, port, *_ = self.peer
         self.sender.state = SendingState.OVER
-        self._tell(TransferFailed(time.time(), host, port, self.file.name, self.file.owner, reason))
+        self._tell(TransferFailed(time.time(), host, port, self.file.name, self.file.owner, reason, cause))
         self._on_over(self)
 
 

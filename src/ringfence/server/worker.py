@@ -47,6 +47,7 @@ from ringfence.server.loop import Loop
 
 MOST_EVENTS_WAITING = 10_000
 EVENTS_PER_MESSAGE = 50
+TELL_AFTER_S = 0.02
 CONFINEMENT_FAILED = 78
 """The exit status where the worker would have had to serve with too much in its hands; 78 is EX_CONFIG."""
 
@@ -116,6 +117,7 @@ class Worker:
         self._served_on: list[socket.socket] = []
         self._is_over = False
         self._waits_for_room = False
+        self._will_flush = False
 
     def run(self, *, confined: bool) -> None:
         """Serve until the control socket closes."""
@@ -129,11 +131,27 @@ class Worker:
         self._loop.attach(self._channel.fileno(), select.EPOLLIN, self._on_control)
         gc.collect()
         gc.freeze()  # what is here now stays: no collection needs to walk it again
+        self._flush()
+        self._on_second(time.monotonic())
         while not self._is_over:
-            self._gate.flush()
-            self._flush()
             self._loop.turn()
         self._engine.close()
+
+    def _on_second(self, now: float) -> None:
+        if self._gate is not None:
+            self._gate.flush()
+        self._loop.call_at(now + 1.0, self._on_second)
+
+    def _tell(self, event: WorkerEvent) -> None:
+        """Queue an event and send it soon, with its neighbours: each message wakes the parent."""
+        self._outbox.tell(event)
+        if not self._will_flush:
+            self._will_flush = True
+            self._loop.call_at(time.monotonic() + TELL_AFTER_S, self._on_flush_due)
+
+    def _on_flush_due(self, _now: float) -> None:
+        self._will_flush = False
+        self._flush()
 
     def _flush(self) -> None:
         try:
@@ -147,6 +165,7 @@ class Worker:
 
     def _on_control(self, mask: int, _now: float) -> None:
         if mask and not mask & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
+            self._flush()
             return
         try:
             received = receive_in_worker(self._channel)
@@ -164,11 +183,13 @@ class Worker:
             self._outbox.answer(Rejected(message.serial, str(fault)))
         else:
             self._outbox.answer(Accepted(message.serial))
+        if mask:
+            self._flush()
 
     def _carry_out(self, message: ToWorker, descriptors: Sequence[int]) -> None:
         match message:
             case Listen(_, settings):
-                self._gate = Gate(site=settings.site, on_event=self._outbox.tell, limits=settings.limits)
+                self._gate = Gate(site=settings.site, on_event=self._tell, limits=settings.limits)
                 self._engine = Engine(self._loop, self._gate, limits=settings.limits)
                 self._listeners = [socket.socket(fileno=descriptor) for descriptor in descriptors]
             case Begin(_, release):

@@ -12,77 +12,70 @@ from ringfence.tftp.errors import ReadFailed
 Read = Callable[[int, int], bytes]
 """``read(offset, size)`` gives at most ``size`` octets of the stored file; it may raise ReadFailed."""
 
-READ_AHEAD_BYTES = 16 * 1024
-"""One read serves this many octets: a system call for each block of 512 would cost as much as sending it."""
-
 
 class Blocks(Protocol):
     """The payloads; the first one that is shorter than the block size is the last one."""
 
-    def take(self) -> bytes:
-        """Return the next payload. ReadFailed where the file can't be read or is shorter than it was."""
+    def take(self, count: int) -> list[bytes]:
+        """Return the next ``count`` payloads, fewer at the end. ReadFailed where the file can't be read or shrank."""
 
 
 class OctetBlocks:
     """The stored octets as they are: ``length`` of them, whatever happens to the file after it was offered."""
 
-    __slots__ = ("_ahead", "_block_size", "_cursor", "_left", "_offset", "_read")
+    __slots__ = ("_block_size", "_length", "_offset", "_read")
 
     def __init__(self, read: Read, length: int, block_size: int) -> None:
         self._read = read
-        self._left = length
+        self._length = length
         self._block_size = block_size
         self._offset = 0
-        self._ahead = b""
-        self._cursor = 0
 
-    def take(self) -> bytes:
-        """Return the next payload; see Blocks."""
-        cursor = self._cursor
-        end = cursor + self._block_size
-        if end <= len(self._ahead):
-            self._cursor = end
-            return self._ahead[cursor:end]
-        return self._take_over_the_edge()
-
-    def _take_over_the_edge(self) -> bytes:
-        self._ahead = self._ahead[self._cursor :]
-        self._cursor = 0
-        while len(self._ahead) < self._block_size and self._left:
-            fresh = self._read(self._offset, min(self._left, max(READ_AHEAD_BYTES, self._block_size)))
-            if not fresh:
-                raise ReadFailed("a file ended before the length that it was offered with")
-            self._offset += len(fresh)
-            self._left -= len(fresh)
-            self._ahead += fresh
-        self._cursor = min(self._block_size, len(self._ahead))
-        return self._ahead[: self._cursor]
+    def take(self, count: int) -> list[bytes]:
+        """Return the next payloads; see Blocks."""
+        size, wanted = self._block_size, min(count * self._block_size, self._length - self._offset)
+        data = _read_all(self._read, self._offset, wanted)
+        self._offset += wanted
+        payloads = [data[start : start + size] for start in range(0, wanted, size)]
+        if len(payloads) < count and wanted % size == 0:
+            payloads.append(b"")  # a multiple of the block size is closed by an empty block (RFC 1350 section 6)
+        return payloads
 
 
 class NetasciiBlocks:
     """The file converted to netascii; a pair may lie across two blocks."""
 
-    __slots__ = ("_block_size", "_converted", "_left", "_offset", "_read")
+    __slots__ = ("_block_size", "_converted", "_length", "_offset", "_read")
 
     def __init__(self, read: Read, length: int, block_size: int) -> None:
         self._read = read
-        self._left = length
+        self._length = length
         self._block_size = block_size
         self._offset = 0
         self._converted = bytearray()
 
-    def take(self) -> bytes:
-        """Return the next payload; see Blocks."""
-        while len(self._converted) < self._block_size and self._left:
-            fresh = self._read(self._offset, min(self._left, READ_AHEAD_BYTES))
-            if not fresh:
-                raise ReadFailed("a file ended before the length that it was offered with")
-            self._offset += len(fresh)
-            self._left -= len(fresh)
-            self._converted += to_netascii(fresh)
-        payload = bytes(self._converted[: self._block_size])
-        del self._converted[: self._block_size]
-        return payload
+    def take(self, count: int) -> list[bytes]:
+        """Return the next payloads; see Blocks."""
+        payloads: list[bytes] = []
+        size = self._block_size
+        while len(payloads) < count and not (payloads and len(payloads[-1]) < size):
+            while len(self._converted) < size and self._offset < self._length:
+                wanted = min(size, self._length - self._offset)
+                self._converted += to_netascii(_read_all(self._read, self._offset, wanted))
+                self._offset += wanted
+            payloads.append(bytes(self._converted[:size]))
+            del self._converted[:size]
+        return payloads
+
+
+def _read_all(read: Read, offset: int, size: int) -> bytes:
+    data = read(offset, size) if size else b""
+    while len(data) < size:
+        more = read(offset + len(data), size - len(data))
+        if not more:
+            raise ReadFailed("a file ended before the length that it was offered with")
+        data += more
+    return data
 
 
 def to_netascii(data: bytes) -> bytes:

@@ -20,7 +20,8 @@ The laws:
 
 - A duplicate ACK never sends anything in lock-step (RFC 1123 section 4.2.3.1, the Sorcerer's Apprentice): only the
   awaited ACK moves the file on, and only the timer repeats. With windows an ACK of the block before the window may
-  report a gap (RFC 7440 section 4): it repeats the window once, then not before a timeout or progress.
+  report a gap (RFC 7440 section 4): it repeats the window, but only once in the time of a timeout, or one doubled
+  datagram would double every window that follows.
 - An ERROR is never answered, and no timeout is: nothing that a peer does not say makes us talk.
 - A peer that has not answered yet gets one datagram, repeated ``unproven_retries`` times: its address may be forged.
 - The block number goes 65535 → ``rollover``.
@@ -58,8 +59,10 @@ from ringfence.tftp.retransmission import DEFAULT_POLICY, RetransmissionPolicy, 
 
 _DATA = b"\0\x03"
 _ACK = b"\0\x04"
-_MEASURED_MASK = 7
-"""Every eighth round trip is measured, beginning with the first: as good as each, and cheaper."""
+_ACKS_BETWEEN_LOOKS = 7
+_BLOCKS_AHEAD = 8
+_BYTES_AHEAD = 8 * 1024
+"""What is read and made ready at once: a few KB for each transfer, for there may be thousands."""
 _UNKNOWN_TID = to_bytes(UNKNOWN_TID)
 _READ_FAILED = to_bytes(READ_FAILED)
 
@@ -79,32 +82,31 @@ class Sender:
     ``peer`` is the only address whose datagrams count. ``read(offset, size)`` gives the stored file's octets,
     ``length`` is how many there are. ``jitter`` is a random number from 0 to 1. ``rollover`` follows block 65535.
 
-    What is in flight, and what will be next, are datagrams one after the other in one ``bytes``: all are of
-    ``datagram_bytes`` but the file's last one, which is shorter and so says that it is.
+    What is sent between two ACKs is a flight: the datagrams of a window one after the other in one ``bytes``, all of
+    ``datagram_bytes`` but the file's last one, which is shorter and so says that it is. Flights are made ahead, a few
+    at a time.
     """
 
     __slots__ = (
+        "_acknowledgements",
         "_advance_on",
-        "_awaited",
-        "_block_size",
         "_flight",
-        "_flight_count",
+        "_flights",
+        "_gap_heard_from",
+        "_index",
         "_is_taken",
         "_last",
         "_length",
-        "_measured",
-        "_next",
-        "_next_count",
         "_peer",
         "_policy",
-        "_repeated_on_gap",
         "_rollover",
         "_sent_at",
         "_take",
         "_terms",
+        "_timeout_s",
         "_timer",
         "_tries",
-        "_window_size",
+        "_until_look",
         "datagram_bytes",
         "is_proven",
         "retransmissions",
@@ -128,24 +130,22 @@ class Sender:
         self._length = length
         self._terms = terms
         self._policy = policy
-        self._block_size = terms.block_size
-        self._window_size = terms.window_size
         self._rollover = rollover
         self.datagram_bytes = HEADER_BYTES + terms.block_size
         blocks: Blocks = (NetasciiBlocks if mode == "netascii" else OctetBlocks)(read, length, terms.block_size)
         self._take = blocks.take
         self._timer = RetransmissionTimer(policy, jitter=jitter, fixed_timeout_s=terms.timeout_s)
+        self._timeout_s = self._timer.timeout_s
         self._flight = b""
-        self._flight_count = 0
-        self._next = b""
-        self._next_count = 0
-        self._last = 0  # the number of the last block in ``_flight`` and ``_next`` together
+        self._flights: list[bytes] = []
+        self._acknowledgements: list[bytes | None] = []  # what each flight advances on: None for the file's last one
+        self._index = 0  # of the next flight in these two
+        self._last = 0  # the number of the last block in ``_flights``
         self._is_taken = False  # whether that is the file's last block
-        self._awaited = b""
-        self._advance_on: bytes | None = None  # the awaited ACK where more follows, else None
-        self._measured = 0
+        self._advance_on: bytes | None = None
+        self._until_look = 0  # ACKs until one is looked at more closely
         self._tries = 0
-        self._repeated_on_gap = False
+        self._gap_heard_from = 0.0  # before this time no report of a gap repeats anything
         self._sent_at = 0.0
         self.wake_at = float("inf")
         """When ``handle_timeout`` is due; always what the last WakeAt said."""
@@ -162,7 +162,10 @@ class Sender:
     @property
     def block(self) -> int:
         """The number of the last DATA in flight; 0 while the OACK is."""
-        return int.from_bytes(self._awaited[2:], "big")
+        if self.state is SendingState.OFFERED:
+            return 0
+        at = (self._flight_count - 1) * self.datagram_bytes + 2
+        return int.from_bytes(self._flight[at : at + 2], "big")
 
     def begin(self, now: float) -> Effects:
         """Send the first datagram: the OACK where options were granted, else DATA 1. Once."""
@@ -171,49 +174,43 @@ class Sender:
         if self._terms.acknowledged:
             self.state = SendingState.OFFERED
             self._flight = to_bytes(OptionAcknowledgement(self._terms.acknowledged))
-            self._awaited = self._advance_on = _ACK + b"\0\0"
+            self._advance_on = _ACK + b"\0\0"
             return self._set_out(now), WakeAt(self.wake_at)
         self.state = SendingState.SENDING
-        if not self._fill():
+        if not self._make_flights():
             return self._fail_to_read()
-        self._flight, self._flight_count, self._next_count = self._next, self._next_count, 0
-        self._awaited = _ACK + b"\0\1"
-        self._advance_on = None if self._is_taken else self._awaited
+        self._flight, self._advance_on, self._index = self._flights[0], self._acknowledgements[0], 1
         return self._set_out(now), WakeAt(self.wake_at)
 
     def advance(self, datagram: bytes, now: float) -> bytes | None:
-        """Take the awaited ACK and give the next DATA packets; None, and nothing changed, for any other datagram.
+        """Take the awaited ACK and give the next flight; None, and nothing changed, for any other datagram.
 
         The one path that is worth its own entrance: every block of every transfer goes this way. The datagram must be
-        from the peer. The caller sends what it gets as datagrams of ``datagram_bytes``, then calls ``prepare``, keeps
-        to ``wake_at``, and hands what gave None to ``receive_datagram``.
+        from the peer. The caller sends the flight as datagrams of ``datagram_bytes``, keeps to ``wake_at``, and hands
+        what gave None to ``receive_datagram``.
         """
-        if datagram != self._advance_on or (self._next_count < self._window_size and not self._fill()):
+        if datagram != self._advance_on:
             return None
-        if self._tries:
-            self._tries = 0
-            self._measured = 0
+        index = self._index
+        if index == len(self._flights):
+            if not self._make_flights():
+                return None
+            index = 0
+        if self._until_look:
+            self._until_look -= 1
         else:
-            if not self._measured & _MEASURED_MASK:
-                self._timer.on_round_trip(now - self._sent_at)
-            self._measured += 1
-        if not self.is_proven or self.state is not SendingState.SENDING:
-            self.is_proven = True
-            self.state = SendingState.SENDING
-        self._flight = flight = self._next
-        self._flight_count = self._next_count
-        self._next_count = 0
-        self._awaited = awaited = _ACK + self._last.to_bytes(2, "big")
-        self._advance_on = None if self._is_taken else awaited
-        self._repeated_on_gap = False
+            self._look(now)
+        self._index = index + 1
+        self._flight = flight = self._flights[index]
+        self._advance_on = self._acknowledgements[index]
         self._sent_at = now
-        self.wake_at = now + self._timer.timeout_s
+        self.wake_at = now + self._timeout_s
         return flight
 
     def prepare(self) -> None:
-        """Read what will be sent next, while the peer is busy with what it has; if it fails, that is told in time."""
-        if self._advance_on is not None:
-            self._fill()
+        """Make the next flight while the peer is busy with this one; where that fails, it is told in its time."""
+        if self._index == len(self._flights) and self._advance_on is not None:
+            self._make_flights()
 
     def receive_datagram(self, data: bytes, addr: Address, now: float) -> Effects:
         """Take a datagram from ``addr``; the effects are in the order in which they should happen."""
@@ -226,8 +223,8 @@ class Sender:
         except MalformedPacket:
             return ()
         match packet:
-            case Acknowledgement():
-                return self._on_acknowledgement(data[:HEADER_BYTES], packet.block, now)
+            case Acknowledgement(number):
+                return self._on_acknowledgement(number, now)
             case ErrorPacket(code, message):
                 return self._fail(Failed(FailureReason.PEER_ERROR, code, message))
             case _:
@@ -243,91 +240,110 @@ class Sender:
             silence = FailureReason.WENT_SILENT if self.is_proven else FailureReason.NO_ANSWER
             return self._fail(Failed(silence))
         self._timer.on_timeout()
-        self._repeated_on_gap = False
+        self._timeout_s = self._timer.timeout_s
         return self._repeat(now)
 
-    def _on_acknowledgement(self, head: bytes, number: int, now: float) -> Effects:
-        if head == self._awaited:
+    def _look(self, now: float) -> None:
+        """Note what an awaited ACK proves and measures; every eighth one is enough, and the first after trouble."""
+        self.is_proven = True
+        self.state = SendingState.SENDING
+        if self._tries:
+            self._tries = 0  # it may answer either copy: it measures nothing (Karn), the next one does
+            return
+        self._until_look = _ACKS_BETWEEN_LOOKS
+        self._timer.on_round_trip(now - self._sent_at)
+        self._timeout_s = self._timer.timeout_s
+
+    def _on_acknowledgement(self, number: int, now: float) -> Effects:
+        last = self.block
+        if number == last:
             self.is_proven = True
             if self._advance_on is None:
                 self.state = SendingState.OVER
                 return (Finished(self._length, self.retransmissions),)
-            if self.advance(head, now) is None:
+            if self.advance(self._advance_on, now) is None:
                 return self._fail_to_read()
             return self._in_flight(), WakeAt(self.wake_at)
-        if self.state is SendingState.OFFERED or self._window_size == 1:
+        if self.state is SendingState.OFFERED or self._terms.window_size == 1:
             return ()
-        behind = self._distance(number)
-        if behind is None or behind > self._flight_count:
-            return ()  # of a window long ago, or of one to come
-        if behind == self._flight_count:  # the block before the window: a duplicate, or a gap at its beginning
-            if self._repeated_on_gap:
-                return ()
-            self._repeated_on_gap = True
-            return self._repeat(now)
-        return self._go_on_within(self._flight_count - behind, now)
+        return self._on_gap(number, last, now)
 
-    def _distance(self, number: int) -> int | None:
-        """Return how many blocks ``number`` is behind the last one in flight, or None where it can't be."""
-        if number == 0 and self._rollover:  # no block has it: only ACK 0, which came before the first window
-            return self._flight_count if self._flight.startswith(_DATA + b"\0\1") else None
-        return (self.block - number) % (HIGHEST_BLOCK + 1 - self._rollover)
+    def _on_gap(self, number: int, last: int, now: float) -> Effects:
+        """Go on behind ``number`` if it lies in the window, or just before it (RFC 7440 section 4)."""
+        if number or not self._rollover:
+            behind = (last - number) % (HIGHEST_BLOCK + 1 - self._rollover)
+        else:  # no block has the number 0: it can only be the ACK before the first window
+            behind = self._flight_count if self._flight.startswith(_DATA + b"\0\1") else HIGHEST_BLOCK
+        if behind < self._flight_count:
+            return self._go_on_within(self._flight_count - behind, now)
+        if behind > self._flight_count or now < self._gap_heard_from:
+            return ()
+        return self._repeat(now)
 
     def _go_on_within(self, received: int, now: float) -> Effects:
-        """The first ``received`` blocks in flight have come: go on from there (RFC 7440 section 4)."""
-        if self._next_count < self._window_size and not self._fill():
+        """Begin a window behind the first ``received`` blocks in flight, which have come."""
+        repeated = self._flight_count - received
+        ahead = b"".join((self._flight[received * self.datagram_bytes :], *self._flights[self._index :]))
+        if not self._make_flights(ahead):
             return self._fail_to_read()
-        unreceived_count = self._flight_count - received
-        pending = self._flight[received * self.datagram_bytes :]
-        if self._next_count:
-            pending += self._next
-        pending_count = unreceived_count + self._next_count
-        window_bytes = self._window_size * self.datagram_bytes
-        self._flight, self._next = pending[:window_bytes], pending[window_bytes:]
-        self._flight_count = min(pending_count, self._window_size)
-        self._next_count = pending_count - self._flight_count
-        last = self.block
-        for _ in range(self._flight_count - unreceived_count):
-            last = self._after(last)
-        self._awaited = _ACK + last.to_bytes(2, "big")
-        self._advance_on = self._awaited if self._next_count or not self._is_taken else None
-        self.retransmissions += unreceived_count
-        self._tries = 1  # an answer to what was repeated measures nothing (Karn)
-        self._repeated_on_gap = False
+        self._flight, self._advance_on, self._index = self._flights[0], self._acknowledgements[0], 1
+        self.is_proven = True
+        self.retransmissions += repeated
+        self._tries, self._until_look = 1, 0  # an answer to what is repeated measures nothing (Karn)
         return self._set_out(now), WakeAt(self.wake_at)
 
-    def _after(self, number: int) -> int:
-        return number + 1 if number < HIGHEST_BLOCK else self._rollover
-
-    def _fill(self) -> bool:
-        """Bring what is next to a whole window, or to the file's end; False where the file can't be read."""
-        ahead = [self._next] if self._next_count else []
-        while self._next_count < self._window_size and not self._is_taken:
+    def _make_flights(self, ahead: bytes = b"") -> bool:
+        """Make the next flights of ``ahead``, which are datagrams, and of the file; False where it can't be read."""
+        window_size, size = self._terms.window_size, self.datagram_bytes
+        if window_size == 1:
+            wanted = max(1, min(_BLOCKS_AHEAD, _BYTES_AHEAD // size))
+        else:  # whole windows, or the peer would wait for the rest of one
+            wanted = window_size - -(-len(ahead) // size) % window_size
+        datagrams: list[bytes] = []
+        if not self._is_taken:
             try:
-                payload = self._take()
+                payloads = self._take(wanted)
             except ReadFailed:
-                self._next = b"".join(ahead)
                 return False
-            number = self._last
-            self._last = number = number + 1 if number < HIGHEST_BLOCK else self._rollover
-            ahead.append(_DATA + number.to_bytes(2, "big") + payload)
-            self._next_count += 1
-            self._is_taken = len(payload) < self._block_size
-        self._next = ahead[0] if len(ahead) == 1 else b"".join(ahead)
+            self._is_taken = len(payloads[-1]) + HEADER_BYTES < size
+            for payload in payloads:
+                self._last = number = self._last + 1 if self._last < HIGHEST_BLOCK else self._rollover
+                datagrams.append(_DATA + number.to_bytes(2, "big") + payload)
+        if window_size == 1:
+            self._flights = datagrams
+        else:
+            data, window_bytes = b"".join((ahead, *datagrams)), window_size * size
+            self._flights = [data[start : start + window_bytes] for start in range(0, len(data), window_bytes)]
+        self._acknowledgements = [_ACK + self._last_number(flight) for flight in self._flights]
+        if self._is_taken:
+            self._acknowledgements[-1] = None
+        self._index = 0
         return True
+
+    def _last_number(self, flight: bytes) -> bytes:
+        at = (len(flight) - 1) // self.datagram_bytes * self.datagram_bytes + 2
+        return flight[at : at + 2]
+
+    @property
+    def _flight_count(self) -> int:
+        if self.state is SendingState.OFFERED:
+            return 1
+        return -(-len(self._flight) // self.datagram_bytes)
 
     def _repeat(self, now: float) -> Effects:
         self._tries += 1
-        self.retransmissions += max(self._flight_count, 1)
+        self._until_look = 0
+        self._gap_heard_from = now + self._timeout_s
+        self.retransmissions += self._flight_count
         return self._set_out(now), WakeAt(self.wake_at)
 
     def _set_out(self, now: float) -> Effect:
         self._sent_at = now
-        self.wake_at = now + self._timer.timeout_s
+        self.wake_at = now + self._timeout_s
         return self._in_flight()
 
     def _in_flight(self) -> Effect:
-        if self._flight_count > 1:
+        if self.state is SendingState.SENDING and self._terms.window_size > 1:
             return SendBurst(self._flight, self.datagram_bytes)
         return Send(self._flight)
 
