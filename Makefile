@@ -1,4 +1,4 @@
-.PHONY: help env demo test check bench format constraints clean
+.PHONY: help env demo test check conformance bench format constraints clean
 BIN := .venv/bin
 
 help:           ## this list
@@ -19,6 +19,9 @@ check: env      ## format, lint, types, import contracts, fast tests
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > .venv/imports.log || { cat .venv/imports.log; exit 1; }
 	@$(BIN)/python -m pytest -q -m "not slow"
+
+conformance: env ## the conformance list, clause by clause, as a table
+	@$(BIN)/python tests/conformance/table.py $(CONFORMANCE)
 
 bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/figures.py $(BENCH)

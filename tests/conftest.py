@@ -25,6 +25,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "root": (lambda: os.geteuid() == 0, "run as root"),
     "netns": (_namespaces_work, "run as root with iproute2 (apt install iproute2)"),
     "tftp": (lambda: shutil.which("tftp") is not None, "apt install tftp-hpa"),
+    "atftp": (lambda: shutil.which("atftp") is not None, "apt install atftp"),
     "curl": (lambda: shutil.which("curl") is not None, "apt install curl"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }

@@ -1,7 +1,7 @@
 """The names of the files that phones ask for: whose they are, and in which order they come.
 
 This module runs in the serving worker: it imports nothing but the standard library and ``mac``.
-Sources: PHONES.md sections 1, 1b, 3 and 4e.
+Sources: PHONES.md sections 1, 1b, 3, 4e and 7.
 """
 
 import re
@@ -28,6 +28,9 @@ _OPTIONAL = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 
+# Loads, the images that they list, and packed images, each maybe in a signed envelope (PHONES.md sections 7 and 7.1).
+_FIRMWARE = re.compile(r".*\.(?:loads|sbn|sb2|sebn|bin[0-9]*|zz)(?:\.sgn)?", re.IGNORECASE | re.DOTALL)
+
 _SIGNED_SUFFIXES = (".enc.sgn", ".sgn")
 
 
@@ -52,6 +55,11 @@ def is_optional(name: str) -> bool:
     for suffix in _SIGNED_SUFFIXES:
         name = name.removesuffix(suffix)
     return _OPTIONAL.fullmatch(name.lstrip("/")) is not None
+
+
+def is_firmware(name: str) -> bool:
+    """Say whether ``name`` is one of the maker's own files, which phones ask for in their load's case or another."""
+    return _FIRMWARE.fullmatch(name) is not None and owner_of(name) is None
 
 
 def is_signed_configuration(name: str) -> bool:

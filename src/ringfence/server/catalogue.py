@@ -50,6 +50,11 @@ class OfferedFile:
         """The open descriptor, for as long as somebody holds the file."""
         return self._fd
 
+    @property
+    def is_held(self) -> bool:
+        """Whether somebody may still read it."""
+        return self._holders > 0
+
     def hold(self) -> None:
         """Keep the bytes readable until ``let_go``."""
         self._holders += 1

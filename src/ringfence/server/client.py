@@ -32,11 +32,13 @@ def fetch(
     timeout_s: float = 1.0,
     retries: int = 5,
     longest_bytes: int = 1 << 30,
+    rollover: int = 0,
 ) -> bytes:
     """Return the bytes of the file ``name``; blocks. Without ``options`` it asks as a phone does, for 512-byte blocks.
 
     ``timeout_s`` is the first timeout and doubles with each of ``retries`` repetitions, up to eight seconds;
-    ``source_host`` is the local address to ask from. FileRefused for an ERROR packet, TransferFailed for silence.
+    ``source_host`` is the local address to ask from, ``rollover`` the server's block number after 65535. FileRefused
+    for an ERROR packet, TransferFailed for silence.
     """
     family, _, _, _, server_address = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM)[0]
     server_key = _key(server_address)
@@ -48,6 +50,7 @@ def fetch(
         policy=RetransmissionPolicy(first_timeout_s=timeout_s, retries=retries),
         longest_bytes=longest_bytes,
         jitter=os.urandom(1)[0] / 256,
+        rollover=rollover,
     )
     with socket.socket(family, socket.SOCK_DGRAM) as endpoint:
         if source_host is not None:

@@ -1,6 +1,6 @@
 """What can go wrong around the serving worker."""
 
-from ringfence.errors import EnvironmentFault, PeerFault
+from ringfence.errors import BadInput, EnvironmentFault, PeerFault
 
 
 class PortInUse(EnvironmentFault):
@@ -34,3 +34,15 @@ class FileRefused(PeerFault):
 
 class TransferFailed(EnvironmentFault):
     """A transfer ended by silence, or by an answer that no client can follow."""
+
+
+class NotNow(EnvironmentFault):
+    """Whether a file is there, or what is in it, can't be told at this moment; a request for it gets no answer."""
+
+
+class FolderUnusable(BadInput):
+    """The folder that should be served can't be."""
+
+
+class BadServeOption(BadInput):
+    """An option of ``ringfence serve`` that can't be used as it is."""

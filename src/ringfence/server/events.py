@@ -6,11 +6,31 @@ anything. A name or sentence is always printable; ``at`` is Unix time in seconds
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from math import isfinite
 
 from ringfence.server.errors import ControlBroken
 
 LONGEST_TEXT = 1024
+
+
+class Cause(StrEnum):
+    """Why a transfer failed, for counters; people read its sentence."""
+
+    NO_ANSWER = "no-answer"
+    """The peer never acknowledged anything."""
+    WENT_SILENT = "went-silent"
+    ENDED_BY_PEER = "ended-by-peer"
+    RESTARTED = "restarted"
+    """The peer asked anew from the same port."""
+    UNREACHABLE = "unreachable"
+    NETWORK = "network"
+    READ_FAILED = "read-failed"
+    TOO_SLOW = "too-slow"
+    GAVE_WAY = "gave-way"
+    """Its peer had not answered yet, and another transfer needed the place."""
+    STOPPED = "stopped"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +50,7 @@ class TransferFinished:
 
 @dataclass(frozen=True, slots=True)
 class TransferFailed:
-    """A transfer began and did not end well. ``reason`` is a sentence."""
+    """A transfer began and did not end well. ``reason`` is a sentence, ``cause`` the class that it belongs to."""
 
     at: float
     peer_host: str
@@ -38,11 +58,16 @@ class TransferFailed:
     name: str
     owner: str | None
     reason: str
+    cause: Cause = Cause.OTHER
 
 
 @dataclass(frozen=True, slots=True)
 class RequestRefused:
-    """The guard, a limit or the protocol refused a request; ``count`` like it, since the last such event."""
+    """The guard, a limit or the protocol refused a request; ``count`` like it, since the last such event.
+
+    ``reason`` is a sentence, ``finding`` one word of a short list: the guard's (``guard.decision.Finding``) or the
+    gate's (``gate.MALFORMED`` and its neighbours).
+    """
 
     at: float
     peer_host: str
@@ -50,6 +75,7 @@ class RequestRefused:
     name: str
     reason: str
     count: int = 1
+    finding: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +151,7 @@ def from_document(document: Mapping[str, object]) -> WorkerEvent:
                 name=fields.text("name"),
                 owner=fields.optional_text("owner"),
                 reason=fields.text("reason"),
+                cause=_cause(fields.text("cause")),
             )
         case "RequestRefused":
             return RequestRefused(
@@ -134,11 +161,19 @@ def from_document(document: Mapping[str, object]) -> WorkerEvent:
                 name=fields.text("name"),
                 reason=fields.text("reason"),
                 count=fields.integer("count"),
+                finding=fields.text("finding"),
             )
         case "EventsDropped":
             return EventsDropped(at=fields.number("at"), count=fields.integer("count"))
         case other:
             raise ControlBroken("the worker told of an unknown event", where=repr(other)[:80])
+
+
+def _cause(text: str) -> Cause:
+    try:
+        return Cause(text)
+    except ValueError as fault:
+        raise ControlBroken("the worker told of an unknown cause", where=repr(text)[:80]) from fault
 
 
 def printable(text: str) -> str:

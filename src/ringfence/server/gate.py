@@ -9,12 +9,21 @@ from ringfence.content.errors import BadName
 from ringfence.content.names import normalise
 from ringfence.guard.decision import Decision, Evidence, FileRequest, HeldFile, Operation, Policy, decide
 from ringfence.server.catalogue import NOTHING_OFFERED, OfferedFile
+from ringfence.server.errors import NotNow
 from ringfence.server.events import RequestRefused, WorkerEvent, printable
 from ringfence.server.limits import DEFAULT_LIMITS, Limits
 from ringfence.server.refusals import RefusalLog
 from ringfence.server.sources import Budgets
 
 LONGEST_NAME = 255
+
+# Findings beside the guard's own.
+MALFORMED = "malformed"
+"""It is no request that the protocol knows."""
+OVER_LIMIT = "over-limit"
+"""It would have cost more than its source, or all sources, may."""
+NOT_NOW = "not-now"
+"""The machine could not say what it holds."""
 
 
 class Holdings(Protocol):
@@ -25,7 +34,7 @@ class Holdings(Protocol):
         """The bare MAC addresses of the phones that own a file here."""
 
     def find(self, name: str) -> OfferedFile | None:
-        """Return the file that a phone means by ``name`` (normalised), or None."""
+        """Return the file that a phone means by ``name`` (normalised), or None. NotNow: it may be there in a moment."""
 
     def retire(self) -> None:
         """Let go of what no transfer reads any more. Once."""
@@ -58,6 +67,10 @@ class Gate:
         self._evidence = Evidence()
         self._log = RefusalLog()
         self._budgets = Budgets(limits.refusal_burst, limits.refusals_per_s)
+        self.requests = 0
+        """How many requests were judged."""
+        self.refusals: dict[str, int] = {}
+        """How many requests were not granted, by finding."""
 
     def adopt(self, holdings: Holdings) -> None:
         """Serve ``holdings`` from the next request on; transfers under way finish on the bytes they began with."""
@@ -70,29 +83,35 @@ class Gate:
 
         ``now`` is the loop's time. Who reads the file calls its ``hold``, and ``let_go`` when done.
         """
+        self.requests += 1
         try:
             offered = self._holdings.find(normalise(name))
         except BadName:
             offered = None
+        except NotNow as fault:
+            self.note(name, host, port, f"Left {printable(name)} to {host} unanswered: {fault.what}.", NOT_NOW)
+            return Refusal.SILENCE
         decision = self._judge(FileRequest(name, host), offered)
         if decision.allow and offered is not None:
             return offered
-        return self.refuse(name, host, port, decision.sentence, now)
+        return self._refuse(name, host, port, decision.sentence, decision.finding, now)
 
     def refuse_writing(self, name: str, host: str, port: int, now: float) -> Refusal:
         """Refuse to take a file."""
-        return self.refuse(name, host, port, self._judge(FileRequest(name, host, Operation.WRITE), None).sentence, now)
+        self.requests += 1
+        decision = self._judge(FileRequest(name, host, Operation.WRITE), None)
+        return self._refuse(name, host, port, decision.sentence, decision.finding, now)
 
     def refuse(self, name: str, host: str, port: int, sentence: str, now: float) -> Refusal:
-        """Tell of a refusal, bounded by what the source may cost, and return how to answer it."""
-        self.note(name, host, port, sentence)
-        return Refusal.ANSWER if self._budgets.take(host, now) else Refusal.SILENCE
+        """Refuse a request that the protocol does not know; bounded by what the source may cost."""
+        self.requests += 1
+        return self._refuse(name, host, port, sentence, MALFORMED, now)
 
-    def note(self, name: str, host: str, port: int, sentence: str) -> None:
+    def note(self, name: str, host: str, port: int, sentence: str, finding: str = OVER_LIMIT) -> None:
         """Tell of something that went unanswered; the same thing again is only counted for a while."""
-        told = self._log.note(
-            RequestRefused(time.time(), host, port, printable(name)[:LONGEST_NAME], printable(sentence))
-        )
+        self.refusals[finding] = self.refusals.get(finding, 0) + 1
+        shown = printable(name)[:LONGEST_NAME]
+        told = self._log.note(RequestRefused(time.time(), host, port, shown, printable(sentence), finding=str(finding)))
         if told is not None:
             self.tell(told)
 
@@ -100,6 +119,10 @@ class Gate:
         """Tell what was only counted, once its time has come; to be called now and then."""
         for refused in self._log.flush(time.time()):
             self.tell(refused)
+
+    def _refuse(self, name: str, host: str, port: int, sentence: str, finding: str, now: float) -> Refusal:
+        self.note(name, host, port, sentence, finding)
+        return Refusal.ANSWER if self._budgets.take(host, now) else Refusal.SILENCE
 
     def _judge(self, request: FileRequest, offered: OfferedFile | None) -> Decision:
         holding = None if offered is None else HeldFile(offered.kind, offered.owner)

@@ -25,6 +25,8 @@ _IP_PMTUDISC_DONT = 0
 _PKTINFO = struct.Struct("=i4s4s")
 _PKTINFO6 = struct.Struct("=16si")
 _ANCILLARY_BYTES = socket.CMSG_SPACE(_PKTINFO.size) + socket.CMSG_SPACE(_PKTINFO6.size)
+_MAPPED = "::ffff:"
+"""Before an IPv4 address where a socket for both families has to write one (RFC 4291 section 2.5.5.2)."""
 _PRIVILEGED_PORTS = 1024
 _SO_RCVBUFFORCE = 33
 _SOL_UDP = 17
@@ -56,13 +58,7 @@ def listen(host: str, port: int) -> socket.socket:
     try:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 peers come by IPv4 sockets
-            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
-        else:
-            listener.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
-        try:
-            listener.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
-        except PermissionError:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+        prepare(listener)
         listener.bind((host, port))
     except OSError as fault:
         listener.close()
@@ -79,12 +75,28 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def prepare(listener: socket.socket) -> None:
+    """Make a UDP socket, ours or one that a service manager bound, fit for ``receive``. OSError."""
+    listener.setblocking(False)
+    if listener.family == socket.AF_INET6:
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+    if listener.family == socket.AF_INET or not listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
+        listener.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)  # on a socket for both, IPv4 datagrams say it this way
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
+    except PermissionError:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+
+
 def receive(listener: socket.socket) -> Datagram | None:
     """Return the next datagram; None for one that deserves no answer. BlockingIOError where there is none.
 
-    No answer goes to broadcasts and multicasts, and to port 0.
+    No answer goes to broadcasts and multicasts, and to port 0. An IPv4 peer of a socket for both is an IPv4 peer.
     """
     data, ancillary, _, peer = listener.recvmsg(LONGEST_REQUEST_BYTES, _ANCILLARY_BYTES)
+    if peer[0].startswith(_MAPPED):
+        peer = (peer[0].removeprefix(_MAPPED), peer[1])
+        ancillary = [one for one in ancillary if one[0] == socket.IPPROTO_IP]
     local = _local_of(ancillary)
     if local is None or peer[1] == 0:
         return None
@@ -171,12 +183,14 @@ class SharedPath:
         self._listener = listener
         self._peer = datagram.peer
         host, _, *rest = datagram.local
-        if listener.family == socket.AF_INET6:
+        if rest:
             level, kind = socket.IPPROTO_IPV6, socket.IPV6_PKTINFO
             source = _PKTINFO6.pack(socket.inet_pton(socket.AF_INET6, host), rest[1])
         else:
             level, kind = socket.IPPROTO_IP, _IP_PKTINFO
             source = _PKTINFO.pack(0, socket.inet_aton(host), bytes(4))
+            if listener.family == socket.AF_INET6:
+                self._peer = (_MAPPED + datagram.peer[0], datagram.peer[1], 0, 0)
         self._control = [(level, kind, source)]
 
     def send(self, data: bytes) -> None:

@@ -1,6 +1,6 @@
-"""What can stop a virtual phone."""
+"""What can stop a virtual phone, or an attack."""
 
-from ringfence.errors import EnvironmentFault, NotFound
+from ringfence.errors import BadInput, EnvironmentFault, NotFound, PeerFault
 
 
 class ConfigurationMissing(NotFound):
@@ -9,3 +9,15 @@ class ConfigurationMissing(NotFound):
 
 class SipPortInUse(EnvironmentFault):
     """Another program has the port on which the phone should listen for SIP."""
+
+
+class NotOurs(BadInput):
+    """The target of an attack is not this very machine."""
+
+
+class NothingToFetch(NotFound):
+    """The target of an attack does not give the file by which its service is measured."""
+
+
+class GaveWay(PeerFault):
+    """The server under attack gave way."""

@@ -1,6 +1,6 @@
 """What can be wrong with TFTP itself."""
 
-from ringfence.errors import EnvironmentFault, PeerFault
+from ringfence.errors import BadInput, EnvironmentFault, PeerFault
 
 
 class MalformedPacket(PeerFault):
@@ -13,3 +13,7 @@ class MalformedRequest(MalformedPacket):
 
 class ReadFailed(EnvironmentFault):
     """The bytes of the file that is being sent could not be read; raised by the ``read`` argument of a sender."""
+
+
+class BadUri(BadInput):
+    """A text that is no TFTP URI (RFC 3617)."""

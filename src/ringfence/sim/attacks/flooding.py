@@ -1,0 +1,157 @@
+"""Attacks by mass: malformed packets, and requests of one address as fast as a processor sends them.
+
+The flood runs in a process of its own (``python -m ringfence.sim.attacks.flooding``): in a thread it would slow down
+those who are measured. For the same reason their boots are first measured beside a flood that is aimed at nobody.
+"""
+
+import json
+import select
+import socket
+import subprocess
+import sys
+import time
+
+from ringfence.sim.attacks.target import Target, answer, fairness, heard
+from ringfence.sim.attacks.verdict import Verdict, judged
+from ringfence.sim.malformed import PacketMaker
+
+MALFORMED = 20_000
+MALFORMED_SEED = 1350
+FLOOD_S = 4.0
+FLOOD_PORTS = 64
+_BURST = 64
+_BEFORE_MEASURING_S = 0.5
+
+
+def malformed(target: Target, *, count: int = MALFORMED, seed: int = MALFORMED_SEED) -> Verdict:
+    """Send generated nonsense to the request port and into a transfer, then see whether both go on."""
+    before = target.boots_s()
+    maker = PacketMaker(seed)
+    during: list[float] = []
+    answers = 0
+    with target.socket() as phone, target.socket() as attacker:
+        phone.sendto(target.request(), target.server)
+        first = heard(phone, 1.0)
+        transfer = None if first is None else first[1]
+        for number in range(count):
+            packet = maker.packet()
+            attacker.sendto(packet, target.server)
+            # What really says ERROR from a transfer's own peer ends it, as it should.
+            if transfer is not None and number % 4 == 0 and not packet.startswith((b"\0\5", b"\0\4")):
+                phone.sendto(packet, transfer)
+            if number % _BURST == 0:
+                answers += _drained(attacker)
+            if number % (count // 20 or 1) == 0:
+                during.append(target.boot_s())
+        answers += _drained(attacker)
+        _drained(phone)
+        is_alive = len(target.content) < 512 or _goes_on(phone, transfer)  # noqa: PLR2004 - one block
+    found = fairness(before, during)
+    return judged(
+        "malformed",
+        holds=found.holds and is_alive,
+        did=f"Sent {count} generated packets (seed {seed}) to the request port, and every fourth into a transfer.",
+        answered=f"{answers} answers, most of them errors.",
+        because=f"{found.sentence} The transfer {'goes on' if is_alive else 'was lost'}.",
+        figures={"packets": count, "seed": seed, "answers": answers, **found.figures()},
+    )
+
+
+def _goes_on(phone: socket.socket, transfer: tuple[str, int] | None) -> bool:
+    if transfer is None:
+        return False
+    packet = answer(phone, b"\0\4\0\1", transfer, 3.0)
+    return packet is not None and packet[:4] in {b"\0\3\0\1", b"\0\3\0\2"}
+
+
+def _drained(endpoint: socket.socket) -> int:
+    count = 0
+    while heard(endpoint) is not None:
+        count += 1
+    return count
+
+
+def request_flood(target: Target, *, lasting_s: float = FLOOD_S, per_s: float = 0.0) -> Verdict:
+    """Ask from one address as fast as it goes (``per_s`` 0), and see how others fare meanwhile.
+
+    What is compared are boots beside a flood that goes nowhere and beside one that goes to the server: both take a
+    processor from those who boot.
+    """
+    host = target.attacker()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        before, _ = _boots_beside_a_flood(target, nobody.getsockname(), host, lasting_s, per_s)
+    during, counts = _boots_beside_a_flood(target, target.server, host, lasting_s, per_s)
+    found = fairness(before, during)
+    return judged(
+        "request-flood",
+        holds=found.holds,
+        did=f"Sent {counts['requests']} requests from {host} in {lasting_s:g} s.",
+        answered=f"{counts['answers']} datagrams.",
+        because=found.sentence,
+        figures={
+            "requests": counts["requests"],
+            "requests_per_s": round(counts["requests"] / lasting_s),
+            "answers": counts["answers"],
+            "others_boots": len(during),
+            **found.figures(),
+        },
+    )
+
+
+def _boots_beside_a_flood(
+    target: Target, aim: tuple[str, int], host: str, lasting_s: float, per_s: float
+) -> tuple[list[float], dict[str, int]]:
+    command = [sys.executable, "-m", __name__, *map(str, (*aim, host, target.name, lasting_s, per_s))]
+    boots: list[float] = []
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as running:  # noqa: S603 - our own interpreter
+        if running.stdout is None:
+            raise AssertionError("a pipe was asked for")
+        running.stdout.readline()  # it has begun
+        select.select([], [], [], _BEFORE_MEASURING_S)
+        until = time.monotonic() + lasting_s - 2 * _BEFORE_MEASURING_S
+        while time.monotonic() < until:
+            boots.append(target.boot_s())
+        counts: dict[str, int] = json.loads(running.stdout.readline())
+    return boots, counts
+
+
+def flood(server: tuple[str, int], host: str, name: str, lasting_s: float, per_s: float) -> dict[str, int]:
+    """Send requests for ``name``, and every other one for a name that nobody has; return what was sent and heard."""
+    endpoints = []
+    for _ in range(FLOOD_PORTS):
+        endpoint = socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+        endpoint.bind((host, 0))
+        endpoints.append(endpoint)
+    words = (b"\0\1" + name.encode() + b"\0octet\0", b"\0\1nobody-has-this\0octet\0")
+    requests = answers = 0
+    began_at = time.monotonic()
+    while (passed_s := time.monotonic() - began_at) < lasting_s:
+        if per_s and requests > per_s * passed_s:
+            select.select([], [], [], 0.001)
+            continue
+        for endpoint in endpoints:
+            try:
+                endpoint.sendto(words[requests & 1], server)
+            except OSError:
+                continue  # an unreachable port of before, or no room: a flood does not mind
+            requests += 1
+        endpoint = endpoints[requests // FLOOD_PORTS % FLOOD_PORTS]
+        answers += _drained(endpoint)
+    answers += sum(_drained(endpoint) for endpoint in endpoints)
+    for endpoint in endpoints:
+        endpoint.close()
+    return {"requests": requests, "answers": answers}
+
+
+def main(arguments: list[str]) -> None:
+    """Flood as the parent says: host, port, source host, name, seconds, requests a second."""
+    host, port, source, name, lasting_s, per_s = arguments
+    sys.stdout.write("begun\n")
+    sys.stdout.flush()
+    counts = flood((host, int(port)), source, name, float(lasting_s), float(per_s))
+    sys.stdout.write(json.dumps(counts) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,180 @@
+"""Attacks that only ask: tricks with paths, writing, guessing names, and writing into the log."""
+
+import socket
+import time
+from pathlib import Path
+
+from ringfence.sim.attacks.target import Target, answer, heard, is_served
+from ringfence.sim.attacks.verdict import Verdict, judged
+
+PATH_TRICKS: tuple[str, ...] = (
+    "..", ".", "/", "//", "\\", "../f", "./f", "a/../f", "f/..", "f/.", "f/", "a//f",
+    "../../../../etc/passwd", "..\\..\\etc\\passwd", "/etc/passwd", "etc/passwd", "//etc/passwd", "C:\\boot.ini",
+    "\\\\host\\share\\f", "%2e%2e%2ff", "%2e%2e/etc/passwd", "..%2f..%2fetc%2fpasswd", "%c0%ae%c0%ae/etc/passwd",
+    "..;/etc/passwd", "....//etc/passwd", "..//..//etc/passwd", "file:///etc/passwd", "/etc/passwd\0.cnf.xml",
+    "*", "f[0]", "~/f", "~root/f", "$HOME/f", "`id`", ";id", "|id", "\n", "/proc/self/mem", "/proc/self/environ",
+    "/proc/self/fd/0", "/dev/fd/3", "/dev/zero", "/dev/stdin", "\uff0e\uff0e/etc/passwd", "\u2215etc\u2215passwd",
+    "../../../../etc/passwd" + "/." * 60, "/" * 200 + "etc/passwd", "ConfigFileCacheList.txt", "FileList.txt",
+    "BundleFileList.txt", "PerfMon.txt",
+)  # fmt: skip
+"""Names that no phone's file has: ways out of a folder, devices, and call managers' lists of every phone."""
+GUESSES = 3000
+SHORTEST_SPACE_DAYS = 1.0
+"""A whole maker's names in less than this would be a leak."""
+_MAKERS_NAMES = 1 << 24
+_OUI = "001B54"
+_LOG_REQUESTS = 3000
+_LOG_SOURCES = 10
+_LONGEST_LOG_BYTES_PER_REQUEST = 64
+_INJECTED = "FAKE-LINE"
+_LONGEST_DECENT_NAME = 250
+
+
+def path_tricks(target: Target) -> Verdict:
+    """Ask for every trick, and look for octets, and for an error text that tells where files are."""
+    given, silent, texts = [], 0, set()
+    for name in PATH_TRICKS:
+        with target.socket() as endpoint:
+            packet = answer(endpoint, target.request(name), target.server)
+        if packet is None:
+            silent += 1
+        elif is_served(packet):
+            given.append(name)
+        else:
+            texts.add(packet[4:].rstrip(b"\0").decode("utf-8", "replace"))
+    telling = sorted(text for text in texts if "/" in text or "\\" in text)
+    return judged(
+        "paths",
+        holds=not given and not telling,
+        did=f"Asked for {len(PATH_TRICKS)} names that lead out of what is served, or list it.",
+        answered=f"{len(given)} were given, {silent} unanswered; error texts: {', '.join(sorted(texts)) or 'none'}.",
+        because="No name led out, and no text tells a path." if not given and not telling else f"{given + telling}",
+        figures={"names": len(PATH_TRICKS), "given": len(given), "unanswered": silent, "error_texts": len(texts)},
+    )
+
+
+def writing(target: Target) -> Verdict:
+    """Ask to write, and send DATA to wherever an answer comes from."""
+    names = (
+        target.name,
+        "new.cnf.xml",
+        "../../tmp/ringfence-was-here",
+        "/etc/cron.d/ringfence-was-here",
+        "SEP.cnf.xml",
+    )
+    taken = 0
+    for name in names:
+        with target.socket() as endpoint:
+            endpoint.sendto(target.request(name, opcode=b"\0\2"), target.server)
+            found = heard(endpoint, 1.0)
+            for to in {target.server} if found is None else {target.server, found[1]}:
+                endpoint.sendto(b"\0\3\0\1overwritten", to)
+            more = heard(endpoint, 0.2)
+            taken += any(one is not None and one[0][:2] in {b"\0\4", b"\0\6"} for one in (found, more))
+    is_same = target.boot_s() != float("inf")
+    return judged(
+        "writing",
+        holds=taken == 0 and is_same,
+        did=f"Asked to write {len(names)} files and sent their first block.",
+        answered=f"{taken} were accepted.",
+        because=f"The file {'is as it was' if is_same else 'is another one now'}.",
+        figures={"requests": len(names), "accepted": taken},
+    )
+
+
+def enumeration(target: Target, *, count: int = GUESSES) -> Verdict:
+    """Guess phones' names from one address as fast as it can, and say how long a maker's whole range would take."""
+    answers: set[bytes] = set()
+    answered = found = 0
+    with target.socket() as endpoint:
+        began_at = time.monotonic()
+        for number in range(count):
+            endpoint.sendto(target.request(f"SEP{_OUI}{number * 5557 % _MAKERS_NAMES:06X}.cnf.xml"), target.server)
+            while (one := heard(endpoint)) is not None:
+                answered += 1
+                found += is_served(one[0])
+                answers.add(one[0])
+        while (one := heard(endpoint, 1.0)) is not None:
+            answered += 1
+            found += is_served(one[0])
+            answers.add(one[0])
+        duration_s = time.monotonic() - began_at
+        # What is answered at once is a burst; what counts for the whole range is how it goes on.
+        rate = _rate_of_answers(target, endpoint)
+    days = _MAKERS_NAMES / max(rate, 0.001) / 86_400
+    others = target.boot_s()
+    return judged(
+        "enumeration",
+        holds=days >= SHORTEST_SPACE_DAYS and others != float("inf"),
+        did=f"Guessed {count} names of phones from one address in {duration_s:.1f} s.",
+        answered=f"{answered} answers of {len(answers)} kinds; then {rate:.1f} a second.",
+        because=f"A maker's 2^24 names would take {days:.1f} days from one address; others are "
+        f"{'served' if others != float('inf') else 'no longer served'}.",
+        figures={
+            "guesses": count,
+            "answers": answered,
+            "kinds_of_answers": len(answers),
+            "found": found,
+            "answers_per_s_after_the_burst": round(rate, 2),
+            "whole_range_days": round(days, 2),
+        },
+    )
+
+
+def _rate_of_answers(target: Target, endpoint: socket.socket, lasting_s: float = 3.0) -> float:
+    """Return how many guesses a second are answered in the long run."""
+    began_at = time.monotonic()
+    number = answered = 0
+    while (passed_s := time.monotonic() - began_at) < lasting_s:
+        number += 1
+        endpoint.sendto(target.request(f"SEP{_OUI}F{number % 0x100000:05X}.cnf.xml"), target.server)
+        answered += heard(endpoint, 0.01) is not None
+    return answered / passed_s
+
+
+def log_injection(target: Target, *, log: Path | None = None, count: int = _LOG_REQUESTS) -> Verdict:
+    """Send names that would forge lines and control a terminal, many of them; look at the log where it is known."""
+    before = log.stat().st_size if log is not None else 0
+    tricks = (
+        f"a\n{_INJECTED} Allowed everything to everybody.",
+        f"a\r{_INJECTED}",
+        f"a\r\n\r\n{_INJECTED}",
+        "\x1b[2J\x1b[31mred\x07",
+        "\x9b31m",
+        "%s%s%n%x",
+        "\u202egnp.exe",
+        "\udcff\udcfe",
+        "x" * _LONGEST_DECENT_NAME,
+        "${jndi:ldap://127.0.0.1/a}",
+    )
+    hosts = [target.attacker() for _ in range(_LOG_SOURCES)]
+    for host in hosts:
+        with target.socket(host) as endpoint:
+            for number in range(count // len(hosts)):
+                endpoint.sendto(target.request(f"{number}-{tricks[number % len(tricks)]}"), target.server)
+                heard(endpoint)
+    target.fetch()
+    did = f"Asked for {count} names with line ends, escape sequences and formats from {len(hosts)} addresses."
+    if log is None:
+        return judged(
+            "log",
+            holds=True,
+            did=did,
+            answered="The service goes on.",
+            because="The log was not looked at; name it with --log.",
+            figures={"requests": count},
+        )
+    time.sleep(1.0)  # the log is written behind the service
+    with log.open("rb") as lines:
+        lines.seek(before)
+        grown = lines.read()
+    forged = sum(line.lstrip().startswith(_INJECTED.encode()) for line in grown.replace(b"\r", b"\n").split(b"\n"))
+    controls = sum(byte < 0x20 and byte not in b"\n" for byte in grown)  # noqa: PLR2004 - what is below is control
+    return judged(
+        "log",
+        holds=not forged and not controls and len(grown) <= count * _LONGEST_LOG_BYTES_PER_REQUEST,
+        did=did,
+        answered=f"The log grew by {len(grown)} bytes.",
+        because=f"It has {forged} forged lines and {controls} control characters.",
+        figures={"requests": count, "log_bytes": len(grown), "forged_lines": forged, "control_characters": controls},
+    )
