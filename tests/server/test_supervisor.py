@@ -206,6 +206,7 @@ def test_the_offered_descriptors_stay_the_callers_and_the_supervisor_closes_its_
 def test_hundreds_of_transfers_leave_no_descriptor_in_the_worker(site: Site) -> None:
     site.supervisor.offer(1, [site.file(b"y" * 700)])
     fetch(site.address, NAME)
+    site.wait_for(lambda: site.told(TransferFinished))
     fds = Path(f"/proc/{site.supervisor.worker_pid}/fd")
     before = len(list(fds.iterdir()))
     for _ in range(300):

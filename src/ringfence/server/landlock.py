@@ -45,6 +45,6 @@ def read_only_beneath(fd: int) -> bool:
         added = libc.syscall(
             ctypes.c_long(_ADD_RULE), ruleset, ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0)
         )
-        return added == 0 and libc.syscall(ctypes.c_long(_RESTRICT_SELF), ruleset, ctypes.c_uint32(0)) == 0
+        return bool(added == 0 and libc.syscall(ctypes.c_long(_RESTRICT_SELF), ruleset, ctypes.c_uint32(0)) == 0)
     finally:
         os.close(ruleset)
