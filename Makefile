@@ -25,6 +25,7 @@ conformance: env ## the conformance list, clause by clause, as a table
 
 bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/figures.py $(BENCH)
+	@$(BIN)/python bench/tftp_peers.py
 
 format: env     ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

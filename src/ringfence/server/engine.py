@@ -105,6 +105,11 @@ class Engine:
                 self._loop.detach(listener.fileno())
         self._listeners.clear()
 
+    def tidy(self, now: float) -> None:
+        """Forget old budgets; to be called now and then."""
+        self._requests.forget_refilled(now)
+        self._datagrams.forget_refilled(now)
+
     def close(self) -> None:
         """End every transfer with ERROR 0."""
         for transfer in list(self._by_peer.values()):

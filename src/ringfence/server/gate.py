@@ -115,8 +115,9 @@ class Gate:
         if told is not None:
             self.tell(told)
 
-    def flush(self) -> None:
-        """Tell what was only counted, once its time has come; to be called now and then."""
+    def flush(self, now: float) -> None:
+        """Tell what was only counted, once its time has come, and forget old budgets; to be called now and then."""
+        self._budgets.forget_refilled(now)
         for refused in self._log.flush(time.time()):
             self.tell(refused)
 

@@ -36,11 +36,13 @@ class Budgets:
         if found is not None:
             self._left[key] = (found[0] + count, found[1])
 
+    def forget_refilled(self, now: float) -> None:
+        """Forget every key whose budget is whole again: it is as if it had never come."""
+        burst, per_s = self._burst, self._per_s
+        self._left = {key: (left, at) for key, (left, at) in self._left.items() if left + (now - at) * per_s < burst}
+
     def _make_room(self, now: float) -> None:
-        enough = self._burst - 1
-        self._left = {
-            key: (left, at) for key, (left, at) in self._left.items() if left + (now - at) * self._per_s < enough
-        }
+        self.forget_refilled(now)
         while len(self._left) >= self.MOST_KEYS:
             del self._left[next(iter(self._left))]
 

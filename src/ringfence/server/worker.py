@@ -22,7 +22,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from ringfence.server.catalogue import Catalogue, Offer
-from ringfence.server.confine import confine
+from ringfence.server.confine import confine, give_memory_back
 from ringfence.server.control import (
     LONGEST_MESSAGE_BYTES,
     Accepted,
@@ -118,6 +118,7 @@ class Worker:
         self._is_over = False
         self._waits_for_room = False
         self._will_flush = False
+        self._most_sessions = 0  # since there were none
 
     def run(self, *, confined: bool) -> None:
         """Serve until the control socket closes."""
@@ -139,7 +140,13 @@ class Worker:
 
     def _on_second(self, now: float) -> None:
         if self._gate is not None:
-            self._gate.flush()
+            self._gate.flush(now)
+        if self._engine is not None:
+            self._engine.tidy(now)
+            self._most_sessions = max(self._most_sessions, self._engine.session_count)
+            if self._most_sessions and not self._engine.session_count:
+                self._most_sessions = 0
+                give_memory_back()
         self._loop.call_at(now + 1.0, self._on_second)
 
     def _tell(self, event: WorkerEvent) -> None:

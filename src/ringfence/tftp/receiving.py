@@ -190,7 +190,9 @@ class Receiver:
         """Say once which block came last, where a block of the same window came too early (RFC 7440 section 4)."""
         numbers = HIGHEST_BLOCK + 1 - self._rollover
         ahead = (packet.block - self._last) % numbers
-        in_window = self.state is ReceivingState.RECEIVING and ahead <= self.terms.window_size - self._in_window
+        in_window = self.state is ReceivingState.RECEIVING and 0 < ahead <= self.terms.window_size - self._in_window
+        if packet.block < self._rollover:
+            in_window = False  # no block has that number
         if self._told_gap or not in_window:
             return ()
         self._told_gap = True
