@@ -300,7 +300,7 @@ class EngineInThread(ServerUnderTest):
 
     def _run(self) -> None:
         while not self._stopping:
-            self._gate.flush()
+            self._gate.flush(time.monotonic())
             self._loop.turn()
 
 
