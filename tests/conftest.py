@@ -7,6 +7,8 @@ from collections.abc import Callable
 
 import pytest
 
+from ringfence.server.relay import is_accelerated
+
 REQUIRED = os.environ.get("RINGFENCE_REQUIRE") == "all"
 
 
@@ -26,6 +28,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "netns": (_namespaces_work, "run as root with iproute2 (apt install iproute2)"),
     "tftp": (lambda: shutil.which("tftp") is not None, "apt install tftp-hpa"),
     "atftp": (lambda: shutil.which("atftp") is not None, "apt install atftp"),
+    "compiler": (is_accelerated, "apt install gcc python3-dev, remove .venv and run 'make env'"),
     "curl": (lambda: shutil.which("curl") is not None, "apt install curl"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }

@@ -9,11 +9,13 @@ The laws:
 """
 
 import os
+import weakref
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ringfence.content.release import TargetKind
 from ringfence.tftp.errors import ReadFailed
+from ringfence.tftp.frames import Frames
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +36,7 @@ class Offer:
 class OfferedFile:
     """A file of a catalogue, with as many holders as there are transfers of it, plus the catalogue itself."""
 
-    __slots__ = ("_fd", "_holders", "kind", "length", "name", "owner", "release")
+    __slots__ = ("_fd", "_frames", "_holders", "kind", "length", "name", "owner", "release")
 
     def __init__(self, offer: Offer, release: int) -> None:
         self.name = offer.name
@@ -43,6 +45,7 @@ class OfferedFile:
         self.owner = offer.owner
         self.release = release
         self._fd = offer.fd
+        self._frames: weakref.ref[Frames] | None = None
         self._holders = 1
 
     @property
@@ -71,6 +74,14 @@ class OfferedFile:
             return os.pread(self._fd, size, offset)
         except OSError as fault:
             raise ReadFailed("a file of the catalogue can't be read", where=fault.strerror or "") from fault
+
+    def frames(self, block_size: int, rollover: int) -> Frames:
+        """Return the file's packets: the same ones as for the last who asked, for as long as anybody has them."""
+        frames = self._frames() if self._frames is not None else None
+        if frames is None or frames.block_size != block_size or frames.rollover != rollover:
+            frames = Frames(self.read, self.length, block_size, rollover)
+            self._frames = weakref.ref(frames)
+        return frames
 
 
 class Catalogue:

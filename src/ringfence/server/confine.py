@@ -87,13 +87,6 @@ def confine(wanted: Confinement = WITH_NOTHING) -> bool:
     return was_root
 
 
-def give_memory_back() -> None:
-    """Return what the allocator keeps after a rush to the machine, where the C library can (glibc)."""
-    libc = ctypes.CDLL(None)
-    with contextlib.suppress(AttributeError):
-        libc.malloc_trim(ctypes.c_size_t(0))
-
-
 def _limit_resources(*, may_grow_files: bool) -> None:
     _, hardest = resource.getrlimit(resource.RLIMIT_NOFILE)
     descriptors = _MOST_DESCRIPTORS if hardest == resource.RLIM_INFINITY else min(hardest, _MOST_DESCRIPTORS)

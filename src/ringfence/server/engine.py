@@ -232,6 +232,7 @@ class Engine:
         except OSError as fault:
             self._gate.note(request.filename, host, port, f"Could not answer {host}: {fault.strerror}.")
             return
+        is_lock_step = terms.window_size == 1
         sender = Sender(
             datagram.peer,
             offered.read,
@@ -240,6 +241,7 @@ class Engine:
             terms=terms,
             jitter=os.urandom(1)[0] / 256,
             rollover=self._limits.rollover,
+            frames=offered.frames(terms.block_size, self._limits.rollover) if is_lock_step else None,
         )
         offered.hold()
         deadline = now + self._limits.grace_s + offered.length / self._limits.slowest_bytes_per_s
@@ -250,18 +252,26 @@ class Engine:
             path,
             tell=self._gate.tell,
             on_over=self._on_over,
-            is_lock_step=terms.window_size == 1,
+            is_lock_step=is_lock_step,
             began_at=now,
             deadline=deadline,
         )
         self._by_peer[transfer.key] = transfer
         self._unproven[transfer] = host
         self._per_source[host] = self._per_source.get(host, 0) + 1
-        if transfer.endpoint is not None:
-            self._loop.attach(transfer.endpoint.fileno(), select.EPOLLIN, transfer.on_ready)
+        self._wait_for(transfer)
         transfer.begin(now)
         if not transfer.is_over:
             self._look_again(transfer, sender.wake_at)
+
+    def _wait_for(self, transfer: Transfer) -> None:
+        if transfer.endpoint is None:
+            return  # its datagrams come over the request socket
+        fd = transfer.endpoint.fileno()
+        if transfer.is_lock_step:
+            self._loop.carry(fd, transfer.sender, transfer.on_datagram, transfer.on_fault)
+        else:
+            self._loop.attach(fd, select.EPOLLIN, transfer.on_ready)
 
     def _look_again(self, transfer: Transfer, at: float) -> None:
         self._loop.call_at(at, lambda now: self._on_timer(transfer, now))
@@ -295,6 +305,7 @@ class Engine:
         if not self._per_source[host]:
             del self._per_source[host]
         if transfer.endpoint is not None:
-            self._loop.detach(transfer.endpoint.fileno())
+            leave = self._loop.give_up if transfer.is_lock_step else self._loop.detach
+            leave(transfer.endpoint.fileno())
             transfer.endpoint.close()
         transfer.file.let_go()

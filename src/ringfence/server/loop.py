@@ -8,9 +8,10 @@ import select
 import time
 from collections.abc import Callable
 
+from ringfence.server.relay import OnDatagram, OnFault, make_relay
+from ringfence.tftp.sending import Sender
+
 LONGEST_TURN_S = 1.0
-SPIN_S = 60e-6
-SLEEPS_AFTER_VAIN_SPIN = 32
 
 OnReady = Callable[[int, float], None]
 """Takes the event mask, and the turn's time (seconds, ``time.monotonic``)."""
@@ -19,14 +20,14 @@ OnTime = Callable[[float], None]
 
 
 class Loop:
-    """Who waits for which descriptor, and for what time. One thread."""
+    """Who waits for which descriptor, and for what time. One thread. ``accelerated``: see ``relay.make_relay``."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, accelerated: bool | None = None) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, OnReady] = {}
         self._timers: list[tuple[float, int, OnTime]] = []
         self._serial = 0
-        self._sleeps = 0  # polls that sleep at once
+        self._relay = make_relay(self._epoll, accelerated=accelerated)
 
     def attach(self, fd: int, mask: int, handler: OnReady) -> None:
         """Call ``handler`` with the event mask and the time whenever ``fd`` is ready."""
@@ -53,7 +54,7 @@ class Loop:
         timeout_s = longest_s
         if timers:
             timeout_s = min(max(timers[0][0] - time.monotonic(), 0.0), longest_s)
-        ready = self._poll(timeout_s)
+        ready = self._relay.poll(timeout_s)
         now = time.monotonic()
         handlers = self._handlers
         for fd, mask in ready:
@@ -63,26 +64,17 @@ class Loop:
         while timers and timers[0][0] <= now:
             heapq.heappop(timers)[2](now)
 
-    def _poll(self, timeout_s: float) -> list[tuple[int, int]]:
-        """Wait for what is ready; a short while without sleeping, if that was worth it lately.
+    def carry(self, fd: int, sender: Sender, on_datagram: OnDatagram, on_fault: OnFault) -> None:
+        """Answer on ``fd``, a lock-step transfer's connected socket, what ``sender`` awaits; hand on all else."""
+        self._relay.carry(fd, sender, on_datagram, on_fault)
 
-        In lock-step the next ACK is often here before a sleep and a wake-up would be done. A wait that was in vain
-        makes the next ones sleep at once, so a slow peer costs nothing more.
-        """
-        poll = self._epoll.poll
-        if self._sleeps:
-            self._sleeps -= 1
-            return poll(timeout_s)
-        until = time.monotonic() + SPIN_S
-        while not (ready := poll(0)) and time.monotonic() < until:
-            pass
-        if ready:
-            return ready
-        self._sleeps = SLEEPS_AFTER_VAIN_SPIN
-        return poll(timeout_s)
+    def give_up(self, fd: int) -> None:
+        """Forget a carried ``fd``; to be called before it is closed."""
+        self._relay.give_up(fd)
 
     def close(self) -> None:
         """Let go of all; closes no attached descriptor."""
         self._handlers.clear()
+        self._relay.clear()
         self._timers.clear()
         self._epoll.close()

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from ringfence.server.catalogue import OfferedFile
 from ringfence.server.events import Cause, TransferFailed, TransferFinished, WorkerEvent, printable
+from ringfence.server.relay import LONGEST_DATAGRAM_BYTES
 from ringfence.server.sockets import Address, ConnectedPath, Datagram
 from ringfence.tftp.effects import Effects, Failed, FailureReason, Finished, Send, SendBurst
 from ringfence.tftp.packets import TOO_SLOW, to_bytes
@@ -14,8 +15,6 @@ from ringfence.tftp.sending import Sender, SendingState
 
 LONGEST_TIMER_S = 0.5
 """A transfer is looked at this often at least, for the hot path may bring ``wake_at`` nearer without telling."""
-LONGEST_ACK_BYTES = 128
-"""What is read of a datagram from the peer: an ACK has four bytes, an ERROR's text is cut."""
 LONGEST_SHOWN = 255
 
 _TOO_SLOW = to_bytes(TOO_SLOW)
@@ -52,6 +51,7 @@ class Transfer:
         "deadline",
         "endpoint",
         "file",
+        "is_lock_step",
         "key",
         "path",
         "peer",
@@ -79,6 +79,7 @@ class Transfer:
         self.endpoint: socket.socket | None = None
         self.began_at = began_at
         self.deadline = deadline
+        self.is_lock_step = is_lock_step
         self._tell = tell
         self._on_over = on_over
         self._unreachable_at = -1
@@ -103,20 +104,38 @@ class Transfer:
     def on_ready(self, _mask: int, now: float) -> None:
         """Take one datagram that has come on the transfer's own socket."""
         try:
-            datagram = self._receive(LONGEST_ACK_BYTES)
-            flight = self._advance(datagram, now)
-            if flight is None:
-                self._carry_out(self.sender.receive_datagram(datagram, self.peer, now), now)
-            else:
-                self._send_flight(flight)
+            datagram = self._receive(LONGEST_DATAGRAM_BYTES)
         except BlockingIOError:
-            return  # all taken; or no room to send, and the timer repeats it
+            return  # all taken
         except OSError as fault:
-            self._on_fault(fault, now)
+            self.on_fault(fault, now)
+            return
+        self.on_datagram(datagram, now)
 
     def on_datagram(self, datagram: bytes, now: float) -> None:
-        """Take a datagram that came over the request socket (single-port mode)."""
-        self._carry_out(self.sender.receive_datagram(datagram, self.peer, now), now)
+        """Take a datagram from the peer."""
+        flight = self._advance(datagram, now)
+        if flight is None:
+            self._carry_out(self.sender.receive_datagram(datagram, self.peer, now), now)
+            return
+        try:
+            self._send_flight(flight)
+        except BlockingIOError:
+            return  # no room to send: the timer repeats it
+        except OSError as fault:
+            self.on_fault(fault, now)
+
+    def on_fault(self, fault: OSError, _now: float) -> None:
+        """Take what the network says instead of a datagram, or to one that was to be sent."""
+        if not isinstance(fault, ConnectionRefusedError):
+            self._fail(f"the network refused a datagram: {fault.strerror}", Cause.NETWORK)
+            return
+        # The peer's port is closed, they say. One such message may be old or forged; a second one for the same block,
+        # with no ACK between, is believed.
+        if self._unreachable_at == self.sender.block:
+            self._fail("the phone closed its port before it acknowledged the last block sent", Cause.UNREACHABLE)
+        else:
+            self._unreachable_at = self.sender.block
 
     def on_timer(self, now: float) -> float | None:
         """Do what is due; return when to look again, or None where it is over."""
@@ -158,17 +177,6 @@ class Transfer:
             self._send(data)
         except OSError:
             return  # lost, as datagrams are; the timer repeats it
-
-    def _on_fault(self, fault: OSError, _now: float) -> None:
-        if not isinstance(fault, ConnectionRefusedError):
-            self._fail(f"the network refused a datagram: {fault.strerror}", Cause.NETWORK)
-            return
-        # The peer's port is closed, they say. One such message may be old or forged; a second one for the same block,
-        # with no ACK between, is believed.
-        if self._unreachable_at == self.sender.block:
-            self._fail("the phone closed its port before it acknowledged the last block sent", Cause.UNREACHABLE)
-        else:
-            self._unreachable_at = self.sender.block
 
     def _finish(self, size_bytes: int, retransmissions: int, now: float) -> None:
         self._tell(

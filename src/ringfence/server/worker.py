@@ -12,7 +12,6 @@ import sys
 sys.modules["_hashlib"] = None  # type: ignore[assignment]
 
 import contextlib
-import gc
 import os
 import select
 import signal
@@ -22,7 +21,7 @@ from collections import deque
 from collections.abc import Sequence
 
 from ringfence.server.catalogue import Catalogue, Offer
-from ringfence.server.confine import confine, give_memory_back
+from ringfence.server.confine import confine
 from ringfence.server.control import (
     LONGEST_MESSAGE_BYTES,
     Accepted,
@@ -44,6 +43,7 @@ from ringfence.server.errors import ConfinementFailed, ControlBroken
 from ringfence.server.events import EventsDropped, WorkerEvent
 from ringfence.server.gate import Gate
 from ringfence.server.loop import Loop
+from ringfence.server.memory import give_memory_back, quieten_collector
 
 MOST_EVENTS_WAITING = 10_000
 EVENTS_PER_MESSAGE = 50
@@ -130,8 +130,7 @@ class Worker:
         if self._engine is None or self._gate is None:
             return
         self._loop.attach(self._channel.fileno(), select.EPOLLIN, self._on_control)
-        gc.collect()
-        gc.freeze()  # what is here now stays: no collection needs to walk it again
+        quieten_collector()
         self._flush()
         self._on_second(time.monotonic())
         while not self._is_over:

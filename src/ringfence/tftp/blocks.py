@@ -34,7 +34,7 @@ class OctetBlocks:
     def take(self, count: int) -> list[bytes]:
         """Return the next payloads; see Blocks."""
         size, wanted = self._block_size, min(count * self._block_size, self._length - self._offset)
-        data = _read_all(self._read, self._offset, wanted)
+        data = read_whole(self._read, self._offset, wanted)
         self._offset += wanted
         payloads = [data[start : start + size] for start in range(0, wanted, size)]
         if len(payloads) < count and wanted % size == 0:
@@ -61,14 +61,15 @@ class NetasciiBlocks:
         while len(payloads) < count and not (payloads and len(payloads[-1]) < size):
             while len(self._converted) < size and self._offset < self._length:
                 wanted = min(size, self._length - self._offset)
-                self._converted += to_netascii(_read_all(self._read, self._offset, wanted))
+                self._converted += to_netascii(read_whole(self._read, self._offset, wanted))
                 self._offset += wanted
             payloads.append(bytes(self._converted[:size]))
             del self._converted[:size]
         return payloads
 
 
-def _read_all(read: Read, offset: int, size: int) -> bytes:
+def read_whole(read: Read, offset: int, size: int) -> bytes:
+    """Return ``size`` octets from ``offset``. ReadFailed where the file ends before."""
     data = read(offset, size) if size else b""
     while len(data) < size:
         more = read(offset + len(data), size - len(data))

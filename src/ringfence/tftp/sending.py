@@ -28,9 +28,10 @@ The laws:
 - Datagrams of another transfer identifier change nothing and get ERROR 5 (RFC 1350 section 4).
 """
 
+from collections.abc import Callable
 from enum import Enum, auto
 
-from ringfence.tftp.blocks import Blocks, NetasciiBlocks, OctetBlocks, Read
+from ringfence.tftp.blocks import NetasciiBlocks, OctetBlocks, Read
 from ringfence.tftp.effects import (
     Address,
     Effect,
@@ -43,13 +44,13 @@ from ringfence.tftp.effects import (
     WakeAt,
 )
 from ringfence.tftp.errors import MalformedPacket, ReadFailed
+from ringfence.tftp.frames import ACK_HEAD, DATA_HEAD, Frames
 from ringfence.tftp.options import PLAIN_TERMS, Terms
 from ringfence.tftp.packets import (
     HEADER_BYTES,
     HIGHEST_BLOCK,
     READ_FAILED,
     UNKNOWN_TID,
-    Acknowledgement,
     ErrorPacket,
     OptionAcknowledgement,
     from_bytes,
@@ -57,12 +58,7 @@ from ringfence.tftp.packets import (
 )
 from ringfence.tftp.retransmission import DEFAULT_POLICY, RetransmissionPolicy, RetransmissionTimer
 
-_DATA = b"\0\x03"
-_ACK = b"\0\x04"
-_ACKS_BETWEEN_LOOKS = 7
-_BLOCKS_AHEAD = 8
-_BYTES_AHEAD = 8 * 1024
-"""What is read and made ready at once: a few KB for each transfer, for there may be thousands."""
+_NETASCII_BLOCKS_AHEAD = 8
 _UNKNOWN_TID = to_bytes(UNKNOWN_TID)
 _READ_FAILED = to_bytes(READ_FAILED)
 
@@ -81,6 +77,7 @@ class Sender:
 
     ``peer`` is the only address whose datagrams count. ``read(offset, size)`` gives the stored file's octets,
     ``length`` is how many there are. ``jitter`` is a random number from 0 to 1. ``rollover`` follows block 65535.
+    ``frames`` are the file's, with the same block size and ``rollover``, where others fetch it too.
 
     What is sent between two ACKs is a flight: the datagrams of a window one after the other in one ``bytes``, all of
     ``datagram_bytes`` but the file's last one, which is shorter and so says that it is. Flights are made ahead, a few
@@ -92,26 +89,27 @@ class Sender:
         "_advance_on",
         "_flight",
         "_flights",
+        "_frames",
         "_gap_heard_from",
         "_index",
         "_is_taken",
         "_last",
         "_length",
+        "_looks_first",
         "_peer",
         "_policy",
         "_rollover",
         "_sent_at",
+        "_stretch",
         "_take",
         "_terms",
         "_timeout_s",
         "_timer",
         "_tries",
-        "_until_look",
         "datagram_bytes",
         "is_proven",
         "retransmissions",
         "state",
-        "wake_at",
     )
 
     def __init__(
@@ -125,6 +123,7 @@ class Sender:
         policy: RetransmissionPolicy = DEFAULT_POLICY,
         jitter: float = 0.0,
         rollover: int = 0,
+        frames: Frames | None = None,
     ) -> None:
         self._peer = peer
         self._length = length
@@ -132,27 +131,37 @@ class Sender:
         self._policy = policy
         self._rollover = rollover
         self.datagram_bytes = HEADER_BYTES + terms.block_size
-        blocks: Blocks = (NetasciiBlocks if mode == "netascii" else OctetBlocks)(read, length, terms.block_size)
-        self._take = blocks.take
+        self._frames: Frames | None = None
+        self._take: Callable[[int], list[bytes]] = _nothing
+        if mode == "netascii":
+            self._take = NetasciiBlocks(read, length, terms.block_size).take
+        elif terms.window_size > 1:
+            self._take = OctetBlocks(read, length, terms.block_size).take
+        else:
+            self._frames = frames or Frames(read, length, terms.block_size, rollover)
         self._timer = RetransmissionTimer(policy, jitter=jitter, fixed_timeout_s=terms.timeout_s)
         self._timeout_s = self._timer.timeout_s
         self._flight = b""
         self._flights: list[bytes] = []
         self._acknowledgements: list[bytes | None] = []  # what each flight advances on: None for the file's last one
         self._index = 0  # of the next flight in these two
+        self._stretch = 0  # the next one of ``_frames``
         self._last = 0  # the number of the last block in ``_flights``
         self._is_taken = False  # whether that is the file's last block
         self._advance_on: bytes | None = None
-        self._until_look = 0  # ACKs until one is looked at more closely
+        self._looks_first = True  # whether the next awaited ACK is looked at more closely
         self._tries = 0
         self._gap_heard_from = 0.0  # before this time no report of a gap repeats anything
-        self._sent_at = 0.0
-        self.wake_at = float("inf")
-        """When ``handle_timeout`` is due; always what the last WakeAt said."""
+        self._sent_at = float("inf")
         self.is_proven = False
         """Whether the peer has answered: its address is not forged."""
         self.retransmissions = 0
         self.state = SendingState.NEW
+
+    @property
+    def wake_at(self) -> float:
+        """When ``handle_timeout`` is due; always what the last WakeAt said."""
+        return self._sent_at + self._timeout_s
 
     @property
     def is_stalled(self) -> bool:
@@ -174,7 +183,7 @@ class Sender:
         if self._terms.acknowledged:
             self.state = SendingState.OFFERED
             self._flight = to_bytes(OptionAcknowledgement(self._terms.acknowledged))
-            self._advance_on = _ACK + b"\0\0"
+            self._advance_on = ACK_HEAD + b"\0\0"
             return self._set_out(now), WakeAt(self.wake_at)
         self.state = SendingState.SENDING
         if not self._make_flights():
@@ -196,15 +205,12 @@ class Sender:
             if not self._make_flights():
                 return None
             index = 0
-        if self._until_look:
-            self._until_look -= 1
-        else:
+        if self._looks_first:
             self._look(now)
         self._index = index + 1
         self._flight = flight = self._flights[index]
         self._advance_on = self._acknowledgements[index]
         self._sent_at = now
-        self.wake_at = now + self._timeout_s
         return flight
 
     def prepare(self) -> None:
@@ -218,13 +224,13 @@ class Sender:
             return ()
         if addr != self._peer:
             return (Send(_UNKNOWN_TID, to=addr),) if not data.startswith(b"\0\x05") else ()
+        if data.startswith(ACK_HEAD) and len(data) >= HEADER_BYTES:  # the commonest, without the parser's detour
+            return self._on_acknowledgement(int.from_bytes(data[2:4], "big"), now)
         try:
             packet = from_bytes(data)
         except MalformedPacket:
             return ()
         match packet:
-            case Acknowledgement(number):
-                return self._on_acknowledgement(number, now)
             case ErrorPacket(code, message):
                 return self._fail(Failed(FailureReason.PEER_ERROR, code, message))
             case _:
@@ -244,13 +250,13 @@ class Sender:
         return self._repeat(now)
 
     def _look(self, now: float) -> None:
-        """Note what an awaited ACK proves and measures; every eighth one is enough, and the first after trouble."""
+        """Note what an awaited ACK proves and measures: now and then is enough, and the first ones after trouble."""
         self.is_proven = True
         self.state = SendingState.SENDING
         if self._tries:
             self._tries = 0  # it may answer either copy: it measures nothing (Karn), the next one does
             return
-        self._until_look = _ACKS_BETWEEN_LOOKS
+        self._looks_first = False
         self._timer.on_round_trip(now - self._sent_at)
         self._timeout_s = self._timer.timeout_s
 
@@ -273,7 +279,7 @@ class Sender:
         if number or not self._rollover:
             behind = (last - number) % (HIGHEST_BLOCK + 1 - self._rollover)
         else:  # no block has the number 0: it can only be the ACK before the first window
-            behind = self._flight_count if self._flight.startswith(_DATA + b"\0\1") else HIGHEST_BLOCK
+            behind = self._flight_count if self._flight.startswith(DATA_HEAD + b"\0\1") else HIGHEST_BLOCK
         if behind < self._flight_count:
             return self._go_on_within(self._flight_count - behind, now)
         if behind > self._flight_count or now < self._gap_heard_from:
@@ -289,15 +295,22 @@ class Sender:
         self._flight, self._advance_on, self._index = self._flights[0], self._acknowledgements[0], 1
         self.is_proven = True
         self.retransmissions += repeated
-        self._tries, self._until_look = 1, 0  # an answer to what is repeated measures nothing (Karn)
+        self._tries, self._looks_first = 1, True  # an answer to what is repeated measures nothing (Karn)
         return self._set_out(now), WakeAt(self.wake_at)
 
     def _make_flights(self, ahead: bytes = b"") -> bool:
         """Make the next flights of ``ahead``, which are datagrams, and of the file; False where it can't be read."""
+        self._looks_first = True
+        if self._frames is not None:
+            try:
+                self._flights, self._acknowledgements = self._frames.stretch(self._stretch)
+            except ReadFailed:
+                return False
+            self._stretch, self._index = self._stretch + 1, 0
+            return True
         window_size, size = self._terms.window_size, self.datagram_bytes
-        if window_size == 1:
-            wanted = max(1, min(_BLOCKS_AHEAD, _BYTES_AHEAD // size))
-        else:  # whole windows, or the peer would wait for the rest of one
+        wanted = _NETASCII_BLOCKS_AHEAD
+        if window_size > 1:  # whole windows, or the peer would wait for the rest of one
             wanted = window_size - -(-len(ahead) // size) % window_size
         datagrams: list[bytes] = []
         if not self._is_taken:
@@ -308,13 +321,13 @@ class Sender:
             self._is_taken = len(payloads[-1]) + HEADER_BYTES < size
             for payload in payloads:
                 self._last = number = self._last + 1 if self._last < HIGHEST_BLOCK else self._rollover
-                datagrams.append(_DATA + number.to_bytes(2, "big") + payload)
+                datagrams.append(DATA_HEAD + number.to_bytes(2, "big") + payload)
         if window_size == 1:
             self._flights = datagrams
         else:
             data, window_bytes = b"".join((ahead, *datagrams)), window_size * size
             self._flights = [data[start : start + window_bytes] for start in range(0, len(data), window_bytes)]
-        self._acknowledgements = [_ACK + self._last_number(flight) for flight in self._flights]
+        self._acknowledgements = [ACK_HEAD + self._last_number(flight) for flight in self._flights]
         if self._is_taken:
             self._acknowledgements[-1] = None
         self._index = 0
@@ -332,14 +345,13 @@ class Sender:
 
     def _repeat(self, now: float) -> Effects:
         self._tries += 1
-        self._until_look = 0
+        self._looks_first = True
         self._gap_heard_from = now + self._timeout_s
         self.retransmissions += self._flight_count
         return self._set_out(now), WakeAt(self.wake_at)
 
     def _set_out(self, now: float) -> Effect:
         self._sent_at = now
-        self.wake_at = now + self._timeout_s
         return self._in_flight()
 
     def _in_flight(self) -> Effect:
@@ -354,3 +366,7 @@ class Sender:
         self.state = SendingState.OVER
         self._advance_on = None
         return (failed,)
+
+
+def _nothing(_count: int) -> list[bytes]:
+    return []
