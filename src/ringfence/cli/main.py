@@ -11,7 +11,7 @@ from ringfence.errors import EnvironmentFault, RingfenceError
 
 GROUPS = ("site", "phone", "line", "set", "release", "edge", "report", "access", "hub", "sim")
 """Each is a Typer app in a file of its own, ``GROUP_cmd.py``."""
-COMMANDS = {"login": "access_cmd", "publish": "publish_cmd"}
+COMMANDS = {"login": "access_cmd", "publish": "publish_cmd", "serve": "serve_cmd"}
 """Commands that stand alone, and the file that each is in."""
 
 

@@ -1,9 +1,11 @@
-"""``ringfence sim``: virtual phones, for trying a site and for tests."""
+"""``ringfence sim``: virtual phones and attackers, for trying a site and for tests."""
 
 import json
 import signal
+import sys
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,21 +14,23 @@ from ringfence.cli import output
 from ringfence.cli.errors import BadArgument
 from ringfence.errors import EnvironmentFault
 from ringfence.phones.mac import Mac
+from ringfence.server.client import fetch
+from ringfence.sim.attacks.every import ATTACKS
+from ringfence.sim.attacks.every import run as run_attack
+from ringfence.sim.attacks.target import Target
+from ringfence.sim.attacks.verdict import Outcome, Verdict
+from ringfence.sim.errors import GaveWay
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
+from ringfence.tftp.uri import parse as parse_uri
 
 if TYPE_CHECKING:
     from ringfence.sim.steps import Step
 
-app = typer.Typer(help="Virtual phones, to try a site without hardware.", no_args_is_help=True)
+app = typer.Typer(help="Virtual phones and attackers, to try a site without hardware.", no_args_is_help=True)
 
 TFTP_PORT = 69
 _HIGHEST_PORT = 65535
 _EXAMPLES = "blksize=1428, tsize, timeout=2, windowsize=4"
-
-
-@app.callback()
-def _group() -> None:
-    """Keep ``phone`` a command of its own name, though it is the only one."""
 
 
 @app.command()
@@ -81,6 +85,77 @@ def phone(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: virtual.stop())
     virtual.run()
+
+
+@app.command()
+def get(
+    uri: Annotated[str, typer.Argument(help="tftp://HOST/PATH, tftp://HOST:PORT/PATH;mode=netascii (RFC 3617).")],
+    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to ask for: {_EXAMPLES}.")] = None,
+    source: Annotated[str | None, typer.Option(help="The address to ask from.")] = None,
+    to: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write it; else standard output.")] = None,
+) -> None:
+    """Fetch one file by TFTP, plainly as a phone does, or with options.
+
+    Example: ringfence sim get tftp://192.168.1.2/SEP001122334455.cnf.xml --option windowsize=4
+    """
+    where = parse_uri(uri)
+    asked = read_options(option or [])
+    try:
+        content = fetch((where.host, where.port), where.name, options=asked, mode=where.mode, source_host=source)
+    except OSError as fault:
+        raise EnvironmentFault(
+            f"the server can't be asked: {fault.strerror}", where=uri, to_do="Check the names and addresses."
+        ) from fault
+    if to is None:
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+        return
+    try:
+        to.write_bytes(content)
+    except OSError as fault:
+        raise EnvironmentFault(f"can't write: {fault.strerror}", where=str(to)) from fault
+
+
+@app.command()
+def attack(
+    name: Annotated[str, typer.Argument(help=f"Which attack: {', '.join(ATTACKS)}, or all.")],
+    server: Annotated[str, typer.Option(help="Your own TFTP server on this machine, HOST or HOST:PORT.")],
+    file: Annotated[str, typer.Option(help="A file that it gives to anybody; one of 200 kB measures best.")],
+    log: Annotated[Path | None, typer.Option(help="The server's log, for the attack on it.")] = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """Attack your own server, and see what it does. Only addresses of this machine can be a target.
+
+    It ends with 9 if the server gave way.
+
+    Example: ringfence sim attack all --server 127.0.0.1:6969 --file firmware.loads
+    """
+    chosen = tuple(ATTACKS) if name == "all" else (name,)
+    if not ATTACKS.keys() >= set(chosen):
+        raise BadArgument("this attack is unknown", where=name, to_do=f"Known: {', '.join(ATTACKS)}, all.")
+    if log is not None and not log.is_file():
+        raise BadArgument("there is no such log", where=str(log), to_do="Name the file that the server logs to.")
+    target = Target(read_server(server), file)
+    verdicts = []
+    for one in chosen:
+        verdict = run_attack(one, target, log=log)
+        verdicts.append(verdict)
+        if not as_json:
+            _say_verdict(verdict)
+    if as_json:
+        output.show_json([asdict(verdict) for verdict in verdicts])
+    lost = [verdict.attack for verdict in verdicts if verdict.outcome is Outcome.GAVE_WAY]
+    if lost:
+        raise GaveWay(f"the server gave way to {', '.join(lost)}", where=server)
+
+
+def _say_verdict(verdict: Verdict) -> None:
+    output.say(f"{verdict.attack}: {verdict.outcome}")
+    for sentence in (verdict.did, verdict.answered, verdict.because):
+        if sentence:
+            output.say(f"  {sentence}")
+    if verdict.figures:
+        output.say("  " + ", ".join(f"{name} {figure}" for name, figure in verdict.figures.items()))
 
 
 def read_server(text: str) -> tuple[str, int]:

@@ -3,7 +3,7 @@
 The laws:
 
 - The way is resolved from a descriptor that is held from the start; no path of the machine is ever used.
-- Nothing outside is reached: not by ``..``, not by a link, not by a folder that is moved at the same moment. With
+- Nothing outside is reached: not by ``..``, a NUL or a link, not by a folder that is moved at the same moment. With
   openat2 (Linux 5.6) the kernel itself sees to it; links that stay inside are followed. Without it every part of the
   way is opened by itself and no link is followed.
 - A thing is looked at before it is opened, and only a regular file is opened: a FIFO would block or wake its writer,
@@ -71,6 +71,8 @@ class Beneath:
 
     def _open(self, name: str, flags: int) -> int:
         way = name.encode("utf-8", "surrogateescape")  # as the packet had it, whatever this process's locale is
+        if way != b"." and (b"\0" in way or not {b"", b".", b".."}.isdisjoint(way.split(b"/"))):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))  # no such name is normalised
         if not self.follows_links:
             return self._open_part_by_part(way, flags)
         how = _OpenHow(flags, 0, _RESOLVE_BENEATH | _RESOLVE_NO_MAGICLINKS)

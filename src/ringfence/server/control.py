@@ -16,7 +16,7 @@ from typing import assert_never
 from ringfence.content.release import TargetKind
 from ringfence.server.errors import ControlBroken
 from ringfence.server.events import Document, Fields, WorkerEvent, from_document, to_document
-from ringfence.server.limits import DEFAULT_LIMITS, Limits
+from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
 
 MOST_DESCRIPTORS = 200
 """In one message; the kernel takes 253 at most (SCM_MAX_FD)."""
@@ -32,11 +32,12 @@ class Settings:
 
     site: str
     limits: Limits = DEFAULT_LIMITS
+    http_limits: HttpLimits = DEFAULT_HTTP_LIMITS
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Serve on the sockets that come along."""
+    """Serve on the sockets that come along: TFTP on the UDP ones, HTTP on the TCP ones."""
 
     serial: int
     settings: Settings
@@ -189,6 +190,7 @@ def _to_worker_document(message: ToWorker) -> Document:
                 "serial": serial,
                 "site": settings.site,
                 "limits": asdict(settings.limits),
+                "http_limits": asdict(settings.http_limits),
             }
         case Begin(serial, release):
             return {"t": "begin", "serial": serial, "release": release}
@@ -205,7 +207,7 @@ def _to_worker_from(document: Document) -> ToWorker:
     serial = fields.integer("serial")
     match document.get("t"):
         case "listen":
-            return Listen(serial, Settings(fields.text("site"), _limits_from(_object(document.get("limits")))))
+            return Listen(serial, _settings_from(fields.text("site"), document))
         case "begin":
             return Begin(serial, fields.integer("release"))
         case "part":
@@ -216,9 +218,11 @@ def _to_worker_from(document: Document) -> ToWorker:
             raise ControlBroken("an unknown control message", where=repr(other)[:80])
 
 
-def _limits_from(document: Document) -> Limits:
+def _settings_from(site: str, document: Document) -> Settings:
+    limits, http_limits = (_object(document.get(name)) for name in ("limits", "http_limits"))
     try:
-        return Limits(**document)  # type: ignore[arg-type]  # from our own parent, which made it of a Limits
+        # From our own parent, which made them of Limits.
+        return Settings(site, Limits(**limits), HttpLimits(**http_limits))  # type: ignore[arg-type]
     except TypeError as fault:
         raise ControlBroken("the worker's limits have an unknown name") from fault
 

@@ -1,6 +1,6 @@
 """What can go wrong around the serving worker."""
 
-from ringfence.errors import BadInput, EnvironmentFault, PeerFault
+from ringfence.errors import BadInput, EnvironmentFault, NotFound, PeerFault
 
 
 class PortInUse(EnvironmentFault):
@@ -38,6 +38,10 @@ class TransferFailed(EnvironmentFault):
 
 class NotNow(EnvironmentFault):
     """Whether a file is there, or what is in it, can't be told at this moment; a request for it gets no answer."""
+
+
+class FolderMissing(NotFound):
+    """There is no such folder to be served."""
 
 
 class FolderUnusable(BadInput):

@@ -12,6 +12,8 @@ from math import isfinite
 from ringfence.server.errors import ControlBroken
 
 LONGEST_TEXT = 1024
+TFTP, HTTP = "tftp", "http"
+PROTOCOLS = (TFTP, HTTP)
 
 
 class Cause(StrEnum):
@@ -35,7 +37,10 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class TransferFinished:
-    """A phone has every byte of a file. ``owner`` is a bare MAC address, or None for a shared file."""
+    """A phone has every byte of a file. ``owner`` is a bare MAC address, or None for a shared file.
+
+    ``protocol`` is one of PROTOCOLS.
+    """
 
     at: float
     peer_host: str
@@ -46,6 +51,7 @@ class TransferFinished:
     duration_s: float
     release: int
     retransmissions: int
+    protocol: str = TFTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class TransferFailed:
     owner: str | None
     reason: str
     cause: Cause = Cause.OTHER
+    protocol: str = TFTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +149,7 @@ def from_document(document: Mapping[str, object]) -> WorkerEvent:
                 duration_s=fields.number("duration_s"),
                 release=fields.integer("release"),
                 retransmissions=fields.integer("retransmissions"),
+                protocol=_protocol(fields),
             )
         case "TransferFailed":
             return TransferFailed(
@@ -152,6 +160,7 @@ def from_document(document: Mapping[str, object]) -> WorkerEvent:
                 owner=fields.optional_text("owner"),
                 reason=fields.text("reason"),
                 cause=_cause(fields.text("cause")),
+                protocol=_protocol(fields),
             )
         case "RequestRefused":
             return RequestRefused(
@@ -221,6 +230,13 @@ class Fields:
         if not isinstance(value, list):
             raise _ill_typed(name)
         return value
+
+
+def _protocol(fields: Fields) -> str:
+    protocol = fields.text("protocol")
+    if protocol not in PROTOCOLS:
+        raise ControlBroken("the worker told of an unknown protocol", where=repr(protocol)[:80])
+    return protocol
 
 
 def _ill_typed(name: str) -> ControlBroken:

@@ -111,8 +111,8 @@ class Folder:
         except OSError as fault:
             raise NotNow(_TEMPORARY.get(fault.errno or 0, fault.strerror or "the machine has a fault")) from fault
 
-    def why_not(self, name: str) -> str:
-        """Return why ``name``, which was refused, is not served, for people: something may be there."""
+    def why_not(self, name: str) -> str | None:
+        """Return why ``name`` is not served, for people; None where it is."""
         try:
             name = normalise(name)
             facts = self._beneath.look(name)
@@ -123,7 +123,7 @@ class Folder:
             return fault.what
         except OSError as fault:
             return _WHY_NOT.get(fault.errno or 0, fault.strerror or "it can't be opened")
-        return "it is there by now"
+        return None
 
     def tidy(self) -> None:
         """Close what was asked for last and is not read; to be called now and then."""

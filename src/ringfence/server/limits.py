@@ -36,6 +36,28 @@ DEFAULT_LIMITS = Limits()
 
 
 @dataclass(frozen=True, slots=True)
+class HttpLimits:
+    """How much a worker takes on over HTTP; counts and sources as above. Beyond each the connection is closed."""
+
+    connections_per_source: int = 32
+    connections: int = 1024
+    longest_head_bytes: int = 8192
+    """A request's line and headers."""
+    head_s: float = 10
+    """From the connection, or the first byte of a later request, until the request's head is whole."""
+    idle_s: float = 15
+    """Without a further request on a connection."""
+    stalled_s: float = 60
+    """Without a byte that the peer took."""
+    slowest_bytes_per_s: float = 1000
+    """A transfer that takes longer than its size at this rate, and ``grace_s``, is ended."""
+    grace_s: float = 120
+
+
+DEFAULT_HTTP_LIMITS = HttpLimits()
+
+
+@dataclass(frozen=True, slots=True)
 class PortRange:
     """The UDP ports that transfers use, for firewalls that must know them; both ends included."""
 

@@ -1,4 +1,4 @@
-"""UDP sockets that know which address a datagram was sent to, so that the answer leaves from there.
+"""Listening sockets; the UDP ones know which address a datagram was sent to, so that the answer leaves from there.
 
 RFC 1123 section 4.2.3.5 (no answer to broadcasts) and RFC 1122 section 4.1.3.5 (the answer's source address).
 """
@@ -28,6 +28,7 @@ _ANCILLARY_BYTES = socket.CMSG_SPACE(_PKTINFO.size) + socket.CMSG_SPACE(_PKTINFO
 _MAPPED = "::ffff:"
 """Before an IPv4 address where a socket for both families has to write one (RFC 4291 section 2.5.5.2)."""
 _PRIVILEGED_PORTS = 1024
+_BACKLOG = 1024
 _SO_RCVBUFFORCE = 33
 _SOL_UDP = 17
 _UDP_SEGMENT = 103  # <linux/udp.h>, since Linux 4.18
@@ -47,26 +48,41 @@ class Datagram(NamedTuple):
 
 def listen(host: str, port: int) -> socket.socket:
     """Return a bound, non-blocking request socket. PortInUse, or ListenRefused where the machine won't have it."""
-    where = f"{host}:{port}/udp"
+    return _bound(host, port, socket.SOCK_DGRAM)
+
+
+def listen_tcp(host: str, port: int) -> socket.socket:
+    """Return a bound, listening, non-blocking TCP socket. PortInUse, or ListenRefused as ``listen``."""
+    return _bound(host, port, socket.SOCK_STREAM)
+
+
+def _bound(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
+    protocol, option = ("udp", "u") if kind == socket.SOCK_DGRAM else ("tcp", "t")
+    where = f"{host}:{port}/{protocol}"
     try:
-        family = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)[0][0]
+        family = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST)[0][0]
     except socket.gaierror as fault:
         raise ListenRefused(
             "the address to listen on is no IP address", where=where, to_do="Give one of this machine's addresses."
         ) from fault
-    listener = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
+    listener = socket.socket(family, kind | socket.SOCK_NONBLOCK)
     try:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 peers come by IPv4 sockets
-        prepare(listener)
-        listener.bind((host, port))
+        if kind == socket.SOCK_DGRAM:
+            prepare(listener)
+            listener.bind((host, port))
+        else:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else a restart waits for old connections
+            listener.bind((host, port))
+            listener.listen(_BACKLOG)
     except OSError as fault:
         listener.close()
         if fault.errno == errno.EADDRINUSE:
             raise PortInUse(
                 f"port {port} of {host} is in use by another program",
                 where=where,
-                to_do=f"Stop that program ('ss -ulpn sport = :{port}' names it) or listen on another port.",
+                to_do=f"Stop that program ('ss -{option}lpn sport = :{port}' names it) or listen on another port.",
             ) from fault
         to_do = "Check that this machine has that address."
         if fault.errno == errno.EACCES and port < _PRIVILEGED_PORTS:
@@ -86,6 +102,21 @@ def prepare(listener: socket.socket) -> None:
         listener.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
     except PermissionError:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER_BYTES)
+
+
+def accept(listener: socket.socket) -> tuple[socket.socket, tuple[str, int]]:
+    """Return the next connection, non-blocking and without Nagle's delay, and who made it.
+
+    BlockingIOError where there is none; another OSError where it can't be taken.
+    """
+    endpoint, peer = listener.accept()
+    try:
+        endpoint.setblocking(False)
+        endpoint.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError:
+        endpoint.close()
+        raise
+    return endpoint, (peer[0].removeprefix(_MAPPED), peer[1])
 
 
 def receive(listener: socket.socket) -> Datagram | None:

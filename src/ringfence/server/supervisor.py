@@ -19,9 +19,9 @@ from ringfence.server.catalogue import Offer
 from ringfence.server.control import Settings
 from ringfence.server.errors import WorkerFault
 from ringfence.server.events import CatalogueActive, WorkerDied, WorkerEvent, WorkerStarted
-from ringfence.server.limits import DEFAULT_LIMITS, Limits
+from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
 from ringfence.server.process import WorkerProcess
-from ringfence.server.sockets import listen
+from ringfence.server.sockets import listen, listen_tcp
 
 FIRST_RESTART_S = 0.05
 LONGEST_RESTART_S = 10.0
@@ -56,8 +56,9 @@ class _Wanted:
 class WorkerSupervisor:
     """One serving worker for one site, kept alive.
 
-    ``listen`` names the addresses (port 0: the kernel's choice; ``addresses`` tells); the sockets are bound here, by
-    the parent, which may be root: PortInUse or ListenRefused. ``on_event`` and ``on_log`` are called from the
+    ``listen`` names the addresses of TFTP and ``http`` those of HTTP (port 0: the kernel's choice; ``addresses`` and
+    ``http_addresses`` tell); the sockets are bound here, by the parent, which may be root: PortInUse or ListenRefused.
+    ``on_event`` and ``on_log`` are called from the
     supervisor's own thread and should not block for long.
     """
 
@@ -65,19 +66,22 @@ class WorkerSupervisor:
         self,
         *,
         listen: Sequence[tuple[str, int]],
+        http: Sequence[tuple[str, int]] = (),
         site: str,
         on_event: Callable[[WorkerEvent], None],
         on_log: Callable[[str], None] | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        http_limits: HttpLimits = DEFAULT_HTTP_LIMITS,
     ) -> None:
-        self._settings = Settings(site, limits)
+        self._settings = Settings(site, limits, http_limits)
         self._on_event = on_event
         self._on_log = on_log or (lambda _line: None)
-        self._listeners = _bind_all(listen)
-        self.addresses: tuple[tuple[str, int], ...] = tuple(
-            (str(name[0]), int(name[1])) for name in (listener.getsockname() for listener in self._listeners)
-        )
+        self._listeners = _bind_all(listen, http)
+        bound = tuple((str(name[0]), int(name[1])) for name in (one.getsockname() for one in self._listeners))
+        self.addresses: tuple[tuple[str, int], ...] = bound[: len(listen)]
         """What is really bound, in the order of ``listen``."""
+        self.http_addresses: tuple[tuple[str, int], ...] = bound[len(listen) :]
+        """As ``addresses``, of ``http``."""
         self._lock = threading.Lock()
         self._wanted: _Wanted | None = None  # newest offer, not yet active
         self._active: _Wanted | None = None  # what the worker serves, or should again
@@ -272,11 +276,11 @@ class WorkerSupervisor:
             self._clear_wake()
 
 
-def _bind_all(addresses: Sequence[tuple[str, int]]) -> list[socket.socket]:
+def _bind_all(tftp: Sequence[tuple[str, int]], http: Sequence[tuple[str, int]]) -> list[socket.socket]:
     listeners: list[socket.socket] = []
     try:
-        for host, port in addresses:
-            listeners.append(listen(host, port))
+        listeners.extend(listen(host, port) for host, port in tftp)
+        listeners.extend(listen_tcp(host, port) for host, port in http)
     except Exception:
         for listener in listeners:
             listener.close()

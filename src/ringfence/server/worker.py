@@ -42,6 +42,7 @@ from ringfence.server.engine import Engine
 from ringfence.server.errors import ConfinementFailed, ControlBroken
 from ringfence.server.events import EventsDropped, WorkerEvent
 from ringfence.server.gate import Gate
+from ringfence.server.http import HttpFront
 from ringfence.server.loop import Loop
 from ringfence.server.memory import give_memory_back, quieten_collector
 
@@ -111,6 +112,7 @@ class Worker:
         self._loop = Loop()
         self._gate: Gate | None = None
         self._engine: Engine | None = None
+        self._http: HttpFront | None = None
         self._release: int | None = None
         self._offers: list[Offer] = []
         self._listeners: list[socket.socket] = []
@@ -118,7 +120,7 @@ class Worker:
         self._is_over = False
         self._waits_for_room = False
         self._will_flush = False
-        self._most_sessions = 0  # since there were none
+        self._most_under_way = 0  # since there was nothing
 
     def run(self, *, confined: bool) -> None:
         """Serve until the control socket closes."""
@@ -127,7 +129,7 @@ class Worker:
         self._channel.setblocking(True)
         self._on_control(0, 0.0)  # the first message is Listen, and makes the engine
         self._channel.setblocking(False)
-        if self._engine is None or self._gate is None:
+        if self._engine is None or self._http is None:
             return
         self._loop.attach(self._channel.fileno(), select.EPOLLIN, self._on_control)
         quieten_collector()
@@ -136,15 +138,17 @@ class Worker:
         while not self._is_over:
             self._loop.turn()
         self._engine.close()
+        self._http.close()
 
     def _on_second(self, now: float) -> None:
         if self._gate is not None:
             self._gate.flush(now)
         if self._engine is not None:
             self._engine.tidy(now)
-            self._most_sessions = max(self._most_sessions, self._engine.session_count)
-            if self._most_sessions and not self._engine.session_count:
-                self._most_sessions = 0
+            under_way = self._engine.session_count + (self._http.connection_count if self._http is not None else 0)
+            self._most_under_way = max(self._most_under_way, under_way)
+            if self._most_under_way and not under_way:
+                self._most_under_way = 0
                 give_memory_back()
         self._loop.call_at(now + 1.0, self._on_second)
 
@@ -197,6 +201,7 @@ class Worker:
             case Listen(_, settings):
                 self._gate = Gate(site=settings.site, on_event=self._tell, limits=settings.limits)
                 self._engine = Engine(self._loop, self._gate, limits=settings.limits)
+                self._http = HttpFront(self._loop, self._gate, limits=settings.http_limits)
                 self._listeners = [socket.socket(fileno=descriptor) for descriptor in descriptors]
             case Begin(_, release):
                 self._forget_offers()
@@ -204,18 +209,29 @@ class Worker:
             case Part(_, entries):
                 self._take(entries, descriptors)
             case Commit(_, files):
-                if self._gate is None or self._engine is None or self._release is None or files != len(self._offers):
+                if self._gate is None or self._release is None or files != len(self._offers):
                     self._forget_offers()
                     raise ControlBroken("a catalogue came without all of its files")
                 self._gate.adopt(Catalogue(self._release, self._offers))
-                # Not before there is something to serve: after a restart, what waits in the sockets must not be
-                # told that no such file exists.
-                for listener in self._listeners:
-                    self._engine.listen(listener)
-                self._served_on = [*self._served_on, *self._listeners]
-                self._listeners = []
                 self._offers = []
                 self._release = None
+                self._listen()
+
+    def _listen(self) -> None:
+        """Take requests, if that is not done yet.
+
+        Not before there is something to serve: after a restart, what waits in the sockets must not be told that no
+        such file exists.
+        """
+        if self._engine is None or self._http is None:
+            return
+        for listener in self._listeners:
+            if listener.type == socket.SOCK_STREAM:
+                self._http.listen(listener)
+            else:
+                self._engine.listen(listener)
+        self._served_on += self._listeners
+        self._listeners = []
 
     def _take(self, entries: Sequence[PartEntry], descriptors: Sequence[int]) -> None:
         if len(entries) != len(descriptors):

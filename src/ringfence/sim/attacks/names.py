@@ -23,11 +23,27 @@ SHORTEST_SPACE_DAYS = 1.0
 """A whole maker's names in less than this would be a leak."""
 _MAKERS_NAMES = 1 << 24
 _OUI = "001B54"
-_LOG_REQUESTS = 3000
+LOG_REQUESTS = 3000
 _LOG_SOURCES = 10
-_LONGEST_LOG_BYTES_PER_REQUEST = 64
+_LOG_DELAY_S = 1.0
+"""A log may be written behind the service."""
+_LONGEST_LOG_BYTES_PER_PACKET = 64
+"""More than that, and an attacker fills a disk with less than they send."""
 _INJECTED = "FAKE-LINE"
-_LONGEST_DECENT_NAME = 250
+_LINE_FEED = 0x0A
+_FIRST_PRINTABLE = 0x20
+_LOG_TRICKS = (
+    f"a\n{_INJECTED} Allowed everything to everybody.",
+    f"a\r{_INJECTED}",
+    f"a\r\n\r\n{_INJECTED}",
+    "\x1b[2J\x1b[31mred\x07",
+    "\x9b31m",
+    "%s%s%n%x",
+    "\u202egnp.exe",
+    "\udcff\udcfe",
+    "x" * 250,
+    "${jndi:ldap://127.0.0.1/a}",
+)
 
 
 def path_tricks(target: Target) -> Verdict:
@@ -48,7 +64,9 @@ def path_tricks(target: Target) -> Verdict:
         holds=not given and not telling,
         did=f"Asked for {len(PATH_TRICKS)} names that lead out of what is served, or list it.",
         answered=f"{len(given)} were given, {silent} unanswered; error texts: {', '.join(sorted(texts)) or 'none'}.",
-        because="No name led out, and no text tells a path." if not given and not telling else f"{given + telling}",
+        because=f"Given or told: {', '.join(map(repr, given + telling))}."
+        if given or telling
+        else "No name led out, and no text tells a path.",
         figures={"names": len(PATH_TRICKS), "given": len(given), "unanswered": silent, "error_texts": len(texts)},
     )
 
@@ -132,29 +150,16 @@ def _rate_of_answers(target: Target, endpoint: socket.socket, lasting_s: float =
     return answered / passed_s
 
 
-def log_injection(target: Target, *, log: Path | None = None, count: int = _LOG_REQUESTS) -> Verdict:
-    """Send names that would forge lines and control a terminal, many of them; look at the log where it is known."""
+def log_injection(target: Target, *, log: Path | None = None, count: int = LOG_REQUESTS) -> Verdict:
+    """Send names and error texts that would forge lines and control a terminal; look at the log where it is known."""
     before = log.stat().st_size if log is not None else 0
-    tricks = (
-        f"a\n{_INJECTED} Allowed everything to everybody.",
-        f"a\r{_INJECTED}",
-        f"a\r\n\r\n{_INJECTED}",
-        "\x1b[2J\x1b[31mred\x07",
-        "\x9b31m",
-        "%s%s%n%x",
-        "\u202egnp.exe",
-        "\udcff\udcfe",
-        "x" * _LONGEST_DECENT_NAME,
-        "${jndi:ldap://127.0.0.1/a}",
-    )
     hosts = [target.attacker() for _ in range(_LOG_SOURCES)]
     for host in hosts:
-        with target.socket(host) as endpoint:
-            for number in range(count // len(hosts)):
-                endpoint.sendto(target.request(f"{number}-{tricks[number % len(tricks)]}"), target.server)
-                heard(endpoint)
+        _write_into_the_log(target, host, count // len(hosts))
     target.fetch()
-    did = f"Asked for {count} names with line ends, escape sequences and formats from {len(hosts)} addresses."
+    did = (
+        f"Sent {count} names and error texts with line ends, escape sequences and formats from {len(hosts)} addresses."
+    )
     if log is None:
         return judged(
             "log",
@@ -162,19 +167,35 @@ def log_injection(target: Target, *, log: Path | None = None, count: int = _LOG_
             did=did,
             answered="The service goes on.",
             because="The log was not looked at; name it with --log.",
-            figures={"requests": count},
+            figures={"packets": count},
         )
-    time.sleep(1.0)  # the log is written behind the service
+    time.sleep(_LOG_DELAY_S)
     with log.open("rb") as lines:
         lines.seek(before)
         grown = lines.read()
     forged = sum(line.lstrip().startswith(_INJECTED.encode()) for line in grown.replace(b"\r", b"\n").split(b"\n"))
-    controls = sum(byte < 0x20 and byte not in b"\n" for byte in grown)  # noqa: PLR2004 - what is below is control
+    controls = sum(byte < _FIRST_PRINTABLE and byte != _LINE_FEED for byte in grown)
     return judged(
         "log",
-        holds=not forged and not controls and len(grown) <= count * _LONGEST_LOG_BYTES_PER_REQUEST,
+        holds=not forged and not controls and len(grown) <= count * _LONGEST_LOG_BYTES_PER_PACKET,
         did=did,
-        answered=f"The log grew by {len(grown)} bytes.",
+        answered=f"The log grew by {len(grown)} bytes in {grown.count(bytes((_LINE_FEED,)))} lines.",
         because=f"It has {forged} forged lines and {controls} control characters.",
-        figures={"requests": count, "log_bytes": len(grown), "forged_lines": forged, "control_characters": controls},
+        figures={"packets": count, "log_bytes": len(grown), "forged_lines": forged, "control_characters": controls},
     )
+
+
+def _write_into_the_log(target: Target, host: str, count: int) -> None:
+    """Two names that nobody has, then a transfer that is refused with a text of one's own, and so on."""
+    with target.socket(host) as endpoint:
+        for number in range(count):
+            trick = _LOG_TRICKS[number % len(_LOG_TRICKS)]
+            if number % 3:
+                endpoint.sendto(target.request(f"{number}-{trick}"), target.server)
+                heard(endpoint)
+                continue
+            with target.socket(host) as refusing:
+                refusing.sendto(target.request(), target.server)
+                if (one := heard(refusing, 0.02)) is not None:
+                    text = trick.encode("utf-8", "surrogateescape")
+                    refusing.sendto(b"\0\5\0\0" + text + b"\0", one[1])

@@ -15,6 +15,8 @@ BOOTS = 15
 """Fetches of which a median is taken."""
 LONGEST_SLOWDOWN = 2.0
 """How much longer somebody else's boot may take while the server is under attack."""
+LONGEST_BOOT_S = 3.0
+"""Beyond this one has starved, whatever the median says; a lost request costs a phone one second."""
 SHORTEST_BOOT_S = 0.005
 """Below this a ratio says nothing: it is the machine's own unrest."""
 LARGEST_DATAGRAM_BYTES = 65_536
@@ -115,15 +117,20 @@ class Fairness:
 
     @property
     def holds(self) -> bool:
-        """Whether they were served, and at most twice as slowly."""
-        return self.ratio <= LONGEST_SLOWDOWN
+        """Whether they were served, at most twice as slowly in the middle, and none of them starved."""
+        return self.ratio <= LONGEST_SLOWDOWN and self.longest_s <= max(
+            LONGEST_BOOT_S, LONGEST_SLOWDOWN * self.before_s
+        )
 
     @property
     def sentence(self) -> str:
         """Say it for people."""
         if self.during_s == float("inf"):
             return "Others were not served any more."
-        return f"Others' boots took {self.ratio:.2f} times as long as before ({1000 * self.during_s:.1f} ms)."
+        return (
+            f"Others' boots took {self.ratio:.2f} times as long as before ({1000 * self.during_s:.1f} ms, the longest "
+            f"{1000 * self.longest_s:.0f} ms)."
+        )
 
     def figures(self) -> dict[str, float]:
         """Return them for scripts."""

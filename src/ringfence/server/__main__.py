@@ -1,0 +1,34 @@
+"""``ringfence-serve``: the standalone server's process, started by a service manager, or by ``ringfence serve``.
+
+It is a command of its own, so that the process which parses strangers' packets never loads the command line's
+libraries (docs/adr/0005).
+"""
+
+# ruff: noqa: E402 - the first statement must run before the imports
+import sys
+
+# As in the worker: no libcrypto where strangers' packets are parsed, and four megabytes less. No digest is computed.
+sys.modules["_hashlib"] = None  # type: ignore[assignment]
+
+import os
+
+from ringfence.errors import RingfenceError
+from ringfence.server.dry_run import show
+from ringfence.server.serve_options import read_options
+from ringfence.server.standalone import Standalone
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Serve, or say what would be served; return the exit status."""
+    try:
+        options = read_options(arguments)
+        if options.dry_run:
+            return show(options, os.environ, print)
+        return Standalone(options, os.environ).run()
+    except RingfenceError as fault:
+        sys.stderr.write(f"ringfence: {fault}\n")
+        return fault.exit_code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
