@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from ringfence.edge.disk import Disk
 from ringfence.edge.errors import FolderInUse, NotEnrolled
 from ringfence.edge.folder import Credentials, EdgeFolder, Enrolment
 from ringfence.edge.reloading import Answer, ReloadOrder, reload_phones
+from ringfence.edge.status import Status, read
 from ringfence.identity.certificates import (
     EDGE_LIFETIME_S,
     EdgeIdentity,
@@ -57,7 +59,13 @@ class Running:
     _thread: threading.Thread | None = None
 
     def start(self) -> None:
-        self.agent = Agent(self.folder, [("127.0.0.1", 0)], lambda _level, text: self.log.append(text), self._connect)
+        self.agent = Agent(
+            self.folder,
+            [("127.0.0.1", 0)],
+            lambda _level, text: self.log.append(text),
+            self._connect,
+            http=[("127.0.0.1", 0)],
+        )
         ready = threading.Event()
         self._thread = threading.Thread(target=self.agent.run, args=(ready.set,))
         self._thread.start()
@@ -119,6 +127,21 @@ def test_a_hint_brings_the_release_and_the_hub_hears_of_it(running: Running) -> 
     wait_for("release 2", running.serves(b"two"))
     wait_for("reports", lambda: len(running.reported("release-served")) == 2)
     wait_for("reports", lambda: any("took SEP001122334455" in text for text in running.reported("file-served")))
+
+
+def test_phones_get_the_same_over_http_and_the_status_says_where(running: Running) -> None:
+    running.start()
+    running.publish(1, {NAME: b"one"})
+    wait_for("release 1", running.serves(b"one"))
+    wait_for("the status", lambda: (read(running.folder)[0] or Status(0, "", "", "", "", 0)).http_addresses)
+    status, _ = read(running.folder)
+    assert status is not None
+    host, _, port = status.http_addresses[0].rpartition(":")
+    connection = HTTPConnection(host, int(port), timeout=5)
+    connection.request("GET", f"/{NAME}")
+    assert connection.getresponse().read() == b"one"
+    connection.close()
+    wait_for("reports", lambda: any(f"took {NAME} over HTTP" in text for text in running.reported("file-served")))
 
 
 def test_refused_content_is_reported_by_name_once_and_the_last_good_release_stays(running: Running) -> None:

@@ -212,12 +212,12 @@ def test_a_hundred_thousand_packets_leave_nothing_in_memory() -> None:
 
     tracemalloc.start()
     try:
-        fire(1, 4000)
+        fire(1, 20_000)  # what is made once is made then
         before = fire(2, 4000)
         after = fire(3, 100_000)
     finally:
         tracemalloc.stop()
-    assert after - before < 20_000
+    assert after - before < 60_000  # less than a byte for each packet
 
 
 class FiredAt:

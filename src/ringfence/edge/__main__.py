@@ -9,7 +9,7 @@ import signal
 import sys
 from pathlib import Path
 
-from ringfence.edge.addresses import read_address
+from ringfence.edge.addresses import http_addresses, read_address
 from ringfence.edge.agent import Agent
 from ringfence.edge.disk import Disk
 from ringfence.edge.folder import EdgeFolder
@@ -21,6 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="ringfence-edge", description="Serve one site's phones.", allow_abbrev=False)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--listen", metavar="HOST:PORT", action="append", required=True)
+    parser.add_argument("--http", metavar="HOST:PORT", action="append", default=[])
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     log = logging.getLogger("ringfence.edge")
@@ -29,7 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
         folder.enrolment()
         with folder.lock():
             listen = [read_address(text) for text in options.listen]
-            agent = Agent(folder, listen, lambda level, text: log.log(logging.getLevelName(level.upper()), text))
+            agent = Agent(
+                folder,
+                listen,
+                lambda level, text: log.log(logging.getLevelName(level.upper()), text),
+                http=http_addresses(options.http, listen),
+            )
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda _number, _frame: agent.stop())
             agent.run(lambda: print(f"serving phones on {', '.join(agent.addresses)}", flush=True))  # noqa: T201

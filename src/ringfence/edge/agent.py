@@ -46,7 +46,13 @@ class Agent:
     """One enrolled edge at work; ``run`` returns when ``stop`` is called."""
 
     def __init__(
-        self, folder: EdgeFolder, listen: list[tuple[str, int]], log: Log, connect: ClientFactory = https_client
+        self,
+        folder: EdgeFolder,
+        listen: list[tuple[str, int]],
+        log: Log,
+        connect: ClientFactory = https_client,
+        *,
+        http: list[tuple[str, int]] | None = None,
     ) -> None:
         self._folder = folder
         self._log = log
@@ -67,6 +73,7 @@ class Agent:
         phones = SeenPhones(folder)
         self._serving = Serving(
             listen=listen,
+            http=http or [],
             site=enrolment.site_name,
             cache=self._cache,
             journal=self._journal,
@@ -252,6 +259,7 @@ class Agent:
     def _write_status(self) -> None:
         state = self._status
         state.addresses = self._serving.addresses
+        state.http_addresses = self._serving.http_addresses
         state.worker_pid = self._serving.worker_pid
         release = self._serving.release
         state.release = release.number if release else 0

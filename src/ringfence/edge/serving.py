@@ -18,6 +18,7 @@ from ringfence.errors import EnvironmentFault
 from ringfence.phones.mac import Mac
 from ringfence.server.catalogue import Offer
 from ringfence.server.events import (
+    HTTP,
     CatalogueActive,
     EventsDropped,
     RequestRefused,
@@ -81,7 +82,15 @@ class Serving:
     """The worker of one edge, what it serves, and what phones did there."""
 
     def __init__(
-        self, *, listen: list[tuple[str, int]], site: str, cache: Cache, journal: Journal, phones: SeenPhones, log: Log
+        self,
+        *,
+        listen: list[tuple[str, int]],
+        http: list[tuple[str, int]],
+        site: str,
+        cache: Cache,
+        journal: Journal,
+        phones: SeenPhones,
+        log: Log,
     ) -> None:
         self._cache = cache
         self._journal = journal
@@ -90,12 +99,17 @@ class Serving:
         self.release: Release | None = None
         self.release_since = 0.0
         self._active: dict[str, Target] = {}
-        self._supervisor = WorkerSupervisor(listen=listen, site=site, on_event=self._on_event)
+        self._supervisor = WorkerSupervisor(listen=listen, http=http, site=site, on_event=self._on_event)
 
     @property
     def addresses(self) -> list[str]:
         """Where phones are served, as ``host:port``."""
         return [f"{host}:{port}" for host, port in self._supervisor.addresses]
+
+    @property
+    def http_addresses(self) -> list[str]:
+        """Where phones are served over HTTP, as ``host:port``."""
+        return [f"{host}:{port}" for host, port in self._supervisor.http_addresses]
 
     @property
     def worker_pid(self) -> int:
@@ -184,7 +198,7 @@ class Serving:
             case TransferFinished():
                 self._on_finished(event)
             case TransferFailed():
-                sentence = f"{event.name} did not reach {event.peer_host}: {event.reason}."
+                sentence = f"{event.name} did not reach {event.peer_host}{_by(event)}: {event.reason}."
                 self._log("warning", sentence)
                 self._journal.add(
                     event.at,
@@ -211,7 +225,9 @@ class Serving:
                 assert_never(never)
 
     def _on_finished(self, event: TransferFinished) -> None:
-        sentence = f"{event.peer_host} took {event.name}, {event.size_bytes} bytes in {event.duration_s:.3f} s."
+        sentence = (
+            f"{event.peer_host} took {event.name}{_by(event)}, {event.size_bytes} bytes in {event.duration_s:.3f} s."
+        )
         self._log("info", sentence)
         if event.owner is not None:
             self.phones.note(event.owner, event.peer_host, event.at, event.name, event.release)
@@ -226,3 +242,7 @@ class Serving:
             size_bytes=event.size_bytes,
             duration_s=event.duration_s,
         )
+
+
+def _by(event: TransferFinished | TransferFailed) -> str:
+    return " over HTTP" if event.protocol == HTTP else ""

@@ -30,6 +30,7 @@ class Status:
     hub_url: str
     started_at: float
     addresses: list[str] = field(default_factory=list)
+    http_addresses: list[str] = field(default_factory=list)
     worker_pid: int = 0
     connected_since: float = 0.0
     last_contact: float = 0.0
@@ -81,10 +82,10 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
     if status.release:
         lines.append(
             f"Serving release {status.release} ({_files(status.files)}) for {_ago(now - status.release_since)}, "
-            f"confirmed by the hub {_ago(now - status.confirmed_at)} ago, on {', '.join(status.addresses)}."
+            f"confirmed by the hub {_ago(now - status.confirmed_at)} ago, on {_where(status)}."
         )
     else:
-        lines.append(f"No release yet, so nothing to serve, on {', '.join(status.addresses)}. Publish one at the hub.")
+        lines.append(f"No release yet, so nothing to serve, on {_where(status)}. Publish one at the hub.")
     lines.extend(
         f"Phone {phone.mac} at {phone.host} took {phone.last_file} of release {phone.release} "
         f"{_ago(now - phone.last_seen)} ago."
@@ -98,6 +99,11 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
     if status.problem:
         lines.append(f"Problem: {status.problem}")
     return lines
+
+
+def _where(status: Status) -> str:
+    tftp = ", ".join(status.addresses)
+    return f"{tftp}, and over HTTP on {', '.join(status.http_addresses)}" if status.http_addresses else tftp
 
 
 def _files(count: int) -> str:
