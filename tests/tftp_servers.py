@@ -27,7 +27,7 @@ from ringfence.server.supervisor import WorkerSupervisor
 
 SOON_S = 10.0
 FENCE = "fence"
-_FENCE_CONTENT = b"." * 512 * 30
+_FENCE_CONTENT = b"." * 600
 NOT_FOUND = b"\0\5\0\1File not found\0"
 
 Event = TypeVar("Event", bound=WorkerEvent)
@@ -153,8 +153,7 @@ class ServerUnderTest:
     def settle(self) -> None:
         """Return once everything that was said before has been dealt with.
 
-        The loop deals with what is ready in the order in which it came, and each of the fence's many blocks needs
-        another look at it.
+        The loop deals with what is ready in the order in which it came, and a second block needs another look at it.
         """
         assert fetch(self.address, FENCE, timeout_s=SOON_S) == _FENCE_CONTENT
 
