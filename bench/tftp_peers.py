@@ -37,6 +37,7 @@ FLOOR = "C floor"
 OURS = "ringfence"
 SMALL, LARGE = 20_000, 100_000_000
 START_TIMEOUT_S = 5.0
+IDLE_S = 5.0  # the worker gives memory back after three quiet seconds
 LONGEST_RUN_S = 120.0
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -305,6 +306,7 @@ def memory_of_sessions(folder: Path, sessions: int) -> str:
         until = time.monotonic() + 30
         while descriptors(pid) > idle[1] and time.monotonic() < until:
             time.sleep(0.05)  # the worker is reading five thousand goodbyes
+        time.sleep(IDLE_S)
         after = resident_kib(pid), descriptors(pid)
     return (
         f"{sessions} sessions: resident memory {idle[0] / 1024:.1f} MiB idle, +{(held[0] - idle[0]) / 1024:.1f} held, "

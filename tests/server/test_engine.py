@@ -17,6 +17,7 @@ from ringfence.server.events import RequestRefused, TransferFailed, TransferFini
 from ringfence.server.gate import Gate
 from ringfence.server.limits import Limits, PortRange
 from ringfence.server.loop import Loop
+from ringfence.tftp.frames import BLOCKS_IN_STRETCH
 
 MAC = "001122334455"
 NAME = f"SEP{MAC}.cnf.xml"
@@ -342,11 +343,11 @@ def test_a_lost_ack_is_mended_by_the_timer(bench: Bench) -> None:
 
 
 def test_a_file_that_became_shorter_ends_with_error_0(bench: Bench) -> None:
-    short = offer("short", b"s" * 10_000)
+    short = offer("short", b"s" * (BLOCKS_IN_STRETCH * 512 + 1000))
     bench.gate.adopt(Catalogue(2, [Offer("short", short.fd, 100_000, TargetKind.SHARED)]))
     phone = bench.phone()
     answer = bench.say(phone, rrq("short"))
-    for block in range(1, 17):
+    for block in range(1, BLOCKS_IN_STRETCH + 1):
         assert answer is not None
         assert answer[0].startswith(b"\0\3")
         answer = bench.say(phone, b"\0\4" + block.to_bytes(2, "big"), answer[1])

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringfence.server.relay import Relay, make_relay
+from ringfence.tftp.frames import BLOCKS_IN_STRETCH
 from ringfence.tftp.options import Terms
 from ringfence.tftp.packets import Data, ErrorPacket, from_bytes
 from ringfence.tftp.sending import Sender
@@ -95,14 +96,14 @@ def ack(number: int) -> bytes:
     return b"\0\4" + number.to_bytes(2, "big")
 
 
-def test_an_awaited_ack_brings_the_next_block_and_python_sees_only_every_sixteenth(line: Line) -> None:
+def test_an_awaited_ack_brings_the_next_block_and_python_sees_only_a_stretchs_last(line: Line) -> None:
     heard = [block for number in range(1, 40) for block in line.hears(ack(number))]
     assert heard == [
         b"\0\3" + number.to_bytes(2, "big") + CONTENT[(number - 1) * 512 : number * 512][: 20_000 - (number - 1) * 512]
         for number in range(2, 41)
     ]
     if line.accelerated:
-        assert line.others == [ack(1), ack(16), ack(32)]  # the first; and where blocks must be made
+        assert line.others == [ack(1), ack(BLOCKS_IN_STRETCH)]  # the first; and where blocks must be made
     else:
         assert line.others == []
     assert line.hears(ack(40)) == []

@@ -77,7 +77,7 @@ def test_the_stretches_used_last_are_kept_and_no_more() -> None:
     for index in range(STRETCHES_KEPT):
         frames.stretch(index)
     frames.stretch(0)
-    frames.stretch(STRETCHES_KEPT)  # the ninth: the second goes
+    frames.stretch(STRETCHES_KEPT)  # one too many: the second goes
     file.reads.clear()
     frames.stretch(0)
     assert file.reads == []

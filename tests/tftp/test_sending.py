@@ -206,9 +206,9 @@ def test_a_file_that_cannot_be_read_ends_with_error_0() -> None:
     def broken(offset: int, _size: int) -> bytes:
         if offset:
             raise ReadFailed("the disk is gone")
-        return b"x" * 8192
+        return b"x" * 16_384
 
-    machine = Sender(PHONE, broken, 100_000, terms=Terms(block_size=8192))
+    machine = Sender(PHONE, broken, 100_000, terms=Terms(block_size=16_384))
     machine.begin(0.0)
     effects = machine.receive_datagram(ack(1), PHONE, 0.1)
     assert wire(effects) == [ErrorPacket(0, "The file could not be read")]

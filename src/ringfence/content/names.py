@@ -1,13 +1,16 @@
 """Names of the files that phones ask for."""
 
+import functools
 import re
 
 from ringfence.content.errors import BadName
 
 LONGEST_BYTES = 255
+_NAMES_REMEMBERED = 1024  # phones ask for the same few, all the time; what is no name is judged anew each time
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
+@functools.lru_cache(maxsize=_NAMES_REMEMBERED)
 def normalise(raw: str) -> str:
     r"""Return ``raw`` in the one form that releases and catalogues use: no leading separator, ``/`` between parts.
 

@@ -21,7 +21,7 @@
 #include <time.h>
 
 enum { EVENTS = 256, LONGEST_DATAGRAM = 128, SLEEPS_AFTER_VAIN_SPIN = 32 };
-static const double SPIN_S = 60e-6;
+static const double SPIN_S = 60e-6, LONGEST_POLL_S = 10e-3;
 
 /* The attributes of a Sender that an awaited ACK changes; all are __slots__, so each has a fixed place. */
 enum { ADVANCE_ON, FLIGHT, FLIGHTS, ACKNOWLEDGEMENTS, INDEX, LOOKS_FIRST, SENT_AT, SLOTS };
@@ -116,7 +116,7 @@ static int tell_fault(PyObject *on_fault, PyObject *now) {
     return call(on_fault, value, now);
 }
 
-/* Take one datagram of a carried descriptor. -1 with an exception where Python raised one. */
+/* Take one datagram of a carried descriptor: 0, or 1 where Python took it, or -1 where Python raised an exception. */
 static int relay_one(Relay *self, int fd, PyObject *now) {
     char datagram[LONGEST_DATAGRAM];
     ssize_t length = recv(fd, datagram, sizeof datagram, 0);
@@ -128,28 +128,32 @@ static int relay_one(Relay *self, int fd, PyObject *now) {
             PyObject *callback = Py_NewRef(one->on_datagram); /* it may give the descriptor up */
             int result = call(callback, PyBytes_FromStringAndSize(datagram, length), now);
             Py_DECREF(callback);
-            return result;
+            return result ? result : 1;
         }
     }
     if (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR) return 0; /* all taken; or no room: the timer repeats */
     PyObject *callback = Py_NewRef(one->on_fault);
     int result = tell_fault(callback, now);
     Py_DECREF(callback);
-    return result;
+    return result ? result : 1;
 }
 
-/* Wait; for a short while without sleeping, if that was worth it lately. See relay.PureRelay. */
-static int wait_for(Relay *self, struct epoll_event *events, double timeout_s) {
-    int ready = 0;
+/* Look what is ready, for a short while if that was worth it lately. See relay.PureRelay. */
+static int glance(Relay *self, struct epoll_event *events) {
     if (self->sleeps) {
         self->sleeps--;
-    } else {
-        double until = now_s() + SPIN_S;
-        do ready = epoll_wait(self->epoll_fd, events, EVENTS, 0);
-        while (ready == 0 && now_s() < until);
-        if (ready > 0) return ready;
-        if (ready == 0) self->sleeps = SLEEPS_AFTER_VAIN_SPIN;
+        return epoll_wait(self->epoll_fd, events, EVENTS, 0);
     }
+    int ready;
+    double until = now_s() + SPIN_S;
+    do ready = epoll_wait(self->epoll_fd, events, EVENTS, 0);
+    while (ready == 0 && now_s() < until);
+    if (ready == 0) self->sleeps = SLEEPS_AFTER_VAIN_SPIN;
+    return ready;
+}
+
+static int wait_for(Relay *self, struct epoll_event *events, double timeout_s) {
+    int ready = glance(self, events);
     if (ready == 0) {
         double milliseconds = timeout_s * 1e3;
         int timeout_ms = milliseconds <= 0 ? 0 : milliseconds > 1e6 ? 1000000 : (int)milliseconds;
@@ -166,25 +170,33 @@ static PyObject *relay_poll(PyObject *object, PyObject *argument) {
     double timeout_s = PyFloat_AsDouble(argument);
     if (timeout_s == -1.0 && PyErr_Occurred()) return NULL;
     struct epoll_event events[EVENTS];
+    double until = now_s() + (timeout_s < LONGEST_POLL_S ? timeout_s : LONGEST_POLL_S);
+    PyObject *others = PyList_New(0);
     int ready = wait_for(self, events, timeout_s);
-    if (ready < 0) {
-        if (errno != EINTR) return PyErr_SetFromErrno(PyExc_OSError);
-        if (PyErr_CheckSignals()) return NULL;
-        ready = 0;
-    }
-    PyObject *others = PyList_New(0), *now = PyFloat_FromDouble(now_s());
-    for (int i = 0; others && now && i < ready; i++) {
-        int fd = events[i].data.fd;
-        if (fd < self->room && self->carried[fd].sender) {
-            if (relay_one(self, fd, now)) Py_CLEAR(others);
-            continue;
+    while (others && ready > 0) {
+        double at = now_s();
+        int is_callers = at >= until; /* whether the caller has something to do now */
+        PyObject *now = PyFloat_FromDouble(at);
+        if (!now) Py_CLEAR(others);
+        for (int i = 0; others && i < ready; i++) {
+            int fd = events[i].data.fd;
+            if (fd < self->room && self->carried[fd].sender) {
+                int result = relay_one(self, fd, now);
+                if (result < 0) Py_CLEAR(others);
+                if (result > 0) is_callers = 1;
+                continue;
+            }
+            PyObject *other = Py_BuildValue("(iI)", fd, (unsigned int)events[i].events);
+            if (!other || PyList_Append(others, other)) Py_CLEAR(others);
+            Py_XDECREF(other);
+            is_callers = 1;
         }
-        PyObject *other = Py_BuildValue("(iI)", fd, (unsigned int)events[i].events);
-        if (!other || PyList_Append(others, other)) Py_CLEAR(others);
-        Py_XDECREF(other);
+        Py_XDECREF(now);
+        if (is_callers) return others;
+        ready = glance(self, events);
     }
-    if (!now) Py_CLEAR(others);
-    Py_XDECREF(now);
+    if (ready < 0 && errno != EINTR) Py_CLEAR(others), PyErr_SetFromErrno(PyExc_OSError);
+    if (ready < 0 && errno == EINTR && PyErr_CheckSignals()) Py_CLEAR(others);
     return others;
 }
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from ringfence.content.release import TargetKind
+from ringfence.guard.decision import HeldFile
 from ringfence.tftp.errors import ReadFailed
 from ringfence.tftp.frames import Frames
 
@@ -36,7 +37,7 @@ class Offer:
 class OfferedFile:
     """A file of a catalogue, with as many holders as there are transfers of it, plus the catalogue itself."""
 
-    __slots__ = ("_fd", "_frames", "_holders", "kind", "length", "name", "owner", "release")
+    __slots__ = ("_fd", "_frames", "_holders", "held", "kind", "length", "name", "owner", "release")
 
     def __init__(self, offer: Offer, release: int) -> None:
         self.name = offer.name
@@ -44,6 +45,8 @@ class OfferedFile:
         self.kind = offer.kind
         self.owner = offer.owner
         self.release = release
+        self.held = HeldFile(offer.kind, offer.owner)
+        """What the guard must know of it."""
         self._fd = offer.fd
         self._frames: weakref.ref[Frames] | None = None
         self._holders = 1

@@ -153,14 +153,14 @@ def receive_in_worker(channel: socket.socket) -> tuple[ToWorker, list[int]] | No
 def encode_from_worker(message: FromWorker) -> bytes:
     """Return ``message`` as one datagram."""
     match message:
-        case Ready(confined):
-            return _encode({"t": "ready", "confined": confined})
-        case Accepted(serial):
-            return _encode({"t": "accepted", "serial": serial})
-        case Rejected(serial, why):
-            return _encode({"t": "rejected", "serial": serial, "why": why})
-        case Told(events):
-            return _encode({"t": "told", "events": [to_document(event) for event in events]})
+        case Ready():
+            return _encode({"t": "ready", "confined": message.confined})
+        case Accepted():
+            return _encode({"t": "accepted", "serial": message.serial})
+        case Rejected():
+            return _encode({"t": "rejected", "serial": message.serial, "why": message.why})
+        case Told():
+            return _encode({"t": "told", "events": [to_document(event) for event in message.events]})
         case _:
             assert_never(message)
 

@@ -109,6 +109,9 @@ class Engine:
         """Forget old budgets; to be called now and then."""
         self._requests.forget_refilled(now)
         self._datagrams.forget_refilled(now)
+        if not self._by_peer:
+            for table in (self._by_peer, self._unproven, self._per_source):
+                table.clear()  # they are empty, but keep the room that a rush needed
 
     def close(self) -> None:
         """End every transfer with ERROR 0."""
@@ -152,14 +155,14 @@ class Engine:
         except MalformedPacket:
             return
         match request:
-            case ReadRequest(filename, mode, _) if mode in MODES:
+            case ReadRequest() if request.mode in MODES:
                 self._on_read_request(listener, datagram, request, now)
-            case ReadRequest(filename, mode, _):
-                sentence = f"Refused {printable(filename)} to {host}: mode {printable(mode)} is unknown."
-                refusal = self._gate.refuse(filename, host, port, sentence, now)
+            case ReadRequest(filename=name, mode=mode):
+                sentence = f"Refused {printable(name)} to {host}: mode {printable(mode)} is unknown."
+                refusal = self._gate.refuse(name, host, port, sentence, now)
                 self._answer(listener, datagram, refusal, _ILLEGAL_OPERATION)
-            case WriteRequest(filename):
-                refusal = self._gate.refuse_writing(filename, host, port, now)
+            case WriteRequest():
+                refusal = self._gate.refuse_writing(request.filename, host, port, now)
                 self._answer(listener, datagram, refusal, _NO_WRITING)
             case _:
                 raise AssertionError(request)
@@ -185,7 +188,7 @@ class Engine:
             if self._single_port:
                 SharedPath(listener, datagram).send(answer)
                 return
-            with connected(datagram, self._ports) as endpoint:
+            with contextlib.closing(connected(datagram, self._ports)) as endpoint:
                 endpoint.send(answer)
 
     # -- transfers ----------------------------------------------------------------------------------------------
@@ -228,7 +231,8 @@ class Engine:
             if self._single_port:
                 path = SharedPath(listener, datagram)
             else:
-                path = ConnectedPath(connected(datagram, self._ports), segmentation=self._segmentation)
+                endpoint = connected(datagram, self._ports, block_size=terms.block_size)
+                path = ConnectedPath(endpoint, segmentation=self._segmentation)
         except OSError as fault:
             self._gate.note(request.filename, host, port, f"Could not answer {host}: {fault.strerror}.")
             return

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from math import isfinite
+from operator import attrgetter
+from typing import get_args
 
 from ringfence.server.errors import ControlBroken
 
@@ -125,10 +127,13 @@ WorkerEvent = (
 
 Document = dict[str, object]
 
+_FIELDS = {kind: attrgetter(*kind.__slots__) for kind in get_args(WorkerEvent)}
+
 
 def to_document(event: WorkerEvent) -> Document:
     """Return ``event`` as JSON's types."""
-    return {"event": type(event).__name__, **{name: getattr(event, name) for name in event.__slots__}}
+    kind = type(event)
+    return dict(zip(kind.__slots__, _FIELDS[kind](event), strict=True), event=kind.__name__)
 
 
 def from_document(document: Mapping[str, object]) -> WorkerEvent:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from ringfence.content.errors import BadName
 from ringfence.content.names import normalise
-from ringfence.guard.decision import Decision, Evidence, FileRequest, HeldFile, Operation, Policy, decide
+from ringfence.guard.decision import Decision, Evidence, FileRequest, Operation, Policy, decide
 from ringfence.server.catalogue import NOTHING_OFFERED, OfferedFile
 from ringfence.server.errors import NotNow
 from ringfence.server.events import RequestRefused, WorkerEvent, printable
@@ -126,5 +126,5 @@ class Gate:
         return Refusal.ANSWER if self._budgets.take(host, now) else Refusal.SILENCE
 
     def _judge(self, request: FileRequest, offered: OfferedFile | None) -> Decision:
-        holding = None if offered is None else HeldFile(offered.kind, offered.owner)
+        holding = None if offered is None else offered.held
         return decide(request, holding, self._evidence, self._policy, self._site)

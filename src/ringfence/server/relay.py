@@ -19,6 +19,8 @@ except ImportError:  # there was no C compiler, or it is one for another Python
     _FastRelay = None  # type: ignore[assignment, misc]
 
 SPIN_S = 60e-6
+LONGEST_POLL_S = 10e-3
+"""Without a look at what else is to be done, while one awaited ACK follows the other."""
 SLEEPS_AFTER_VAIN_SPIN = 32
 LONGEST_DATAGRAM_BYTES = 128
 """What is read of a datagram from a transfer's peer: an ACK has four bytes, an ERROR's text is cut."""
@@ -35,9 +37,10 @@ class Relay(Protocol):
     def poll(self, timeout_s: float, /) -> list[tuple[int, int]]:
         """Wait for at most ``timeout_s``; return the descriptors, with event masks, that are ready and not carried.
 
-        The carried ones are dealt with before. In lock-step the next ACK is often here before a sleep and a wake-up
-        would be done: so it waits a short while without sleeping, if that was worth it lately. A wait that was in vain
-        makes the next ones sleep at once, so a slow peer costs nothing more.
+        The carried ones are dealt with before, and the ones that are ready after them too, for as long as none is
+        handed on. In lock-step the next ACK is often here before a sleep and a wake-up would be done: so it looks a
+        short while before it sleeps, if that was worth it lately. A look that was in vain makes the next ones short,
+        so a slow peer costs nothing more.
         """
 
     def carry(self, fd: int, sender: Sender, on_datagram: OnDatagram, on_fault: OnFault, /) -> None:
@@ -68,45 +71,38 @@ class PureRelay:
     def __init__(self, epoll: select.epoll) -> None:
         self._epoll = epoll
         self._carried: dict[int, tuple[Sender, OnDatagram, OnFault]] = {}
-        self._sleeps = 0  # polls that sleep at once
+        self._sleeps = 0  # how many more times it looks only once
 
     def poll(self, timeout_s: float, /) -> list[tuple[int, int]]:
         """See Relay."""
-        others: list[tuple[int, int]] = []
-        ready = self._wait(timeout_s)
-        carried, now = self._carried, time.monotonic()
-        for fd, mask in ready:
-            one = carried.get(fd)
-            if one is None:
-                others.append((fd, mask))
-                continue
-            sender, on_datagram, on_fault = one
-            try:
-                datagram = os.read(fd, LONGEST_DATAGRAM_BYTES)
-                flight = sender.advance(datagram, now)
-                if flight is not None:
-                    os.write(fd, flight)
-                    continue
-            except BlockingIOError:
-                continue  # all taken; or no room to send, and the timer repeats it
-            except OSError as fault:
-                on_fault(fault, now)
-                continue
-            on_datagram(datagram, now)
-        return others
+        until = time.monotonic() + min(timeout_s, LONGEST_POLL_S)
+        ready = self._glance() or self._epoll.poll(timeout_s)
+        while ready:
+            now = time.monotonic()
+            others: list[tuple[int, int]] = []
+            is_callers = now >= until  # whether the caller has something to do now
+            for fd, mask in ready:
+                one = self._carried.get(fd)
+                if one is None:
+                    others.append((fd, mask))
+                elif not _answer(fd, *one, now):
+                    is_callers = True
+            if others or is_callers:
+                return others
+            ready = self._glance()
+        return []
 
-    def _wait(self, timeout_s: float) -> list[tuple[int, int]]:
+    def _glance(self) -> list[tuple[int, int]]:
         poll = self._epoll.poll
         if self._sleeps:
             self._sleeps -= 1
-            return poll(timeout_s)
+            return poll(0)
         until = time.monotonic() + SPIN_S
         while not (ready := poll(0)) and time.monotonic() < until:
             pass
-        if ready:
-            return ready
-        self._sleeps = SLEEPS_AFTER_VAIN_SPIN
-        return poll(timeout_s)
+        if not ready:
+            self._sleeps = SLEEPS_AFTER_VAIN_SPIN
+        return ready
 
     def carry(self, fd: int, sender: Sender, on_datagram: OnDatagram, on_fault: OnFault, /) -> None:
         """See Relay."""
@@ -123,3 +119,20 @@ class PureRelay:
     def clear(self) -> None:
         """See Relay."""
         self._carried.clear()
+
+
+def _answer(fd: int, sender: Sender, on_datagram: OnDatagram, on_fault: OnFault, now: float) -> bool:
+    """Answer what has come on a carried descriptor; False where it was handed on."""
+    try:
+        datagram = os.read(fd, LONGEST_DATAGRAM_BYTES)
+        flight = sender.advance(datagram, now)
+        if flight is not None:
+            os.write(fd, flight)
+            return True
+    except BlockingIOError:
+        return True  # all taken; or no room to send, and the timer repeats it
+    except OSError as fault:
+        on_fault(fault, now)
+        return False
+    on_datagram(datagram, now)
+    return False

@@ -25,7 +25,7 @@ from ringfence.server.gate import Gate
 from ringfence.server.http import HttpFront
 from ringfence.server.landlock import read_only_beneath
 from ringfence.server.loop import Loop
-from ringfence.server.memory import give_memory_back, quieten_collector
+from ringfence.server.memory import AfterRush, quieten_collector
 from ringfence.server.metrics import Metrics, Now
 from ringfence.server.metrics_page import MetricsPage, listen_for_metrics
 from ringfence.server.serve_options import (
@@ -113,7 +113,7 @@ class Standalone:
         self._page = MetricsPage(self._loop, self._write_page)
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._stop_by: float | None = None
-        self._most_under_way = 0  # since there was nothing
+        self._after_rush = AfterRush()
 
     def run(self) -> int:
         """Serve until SIGTERM or SIGINT; return the exit status. FolderUnusable, ConfinementFailed before that."""
@@ -190,7 +190,7 @@ class Standalone:
         self._gate.flush(now)
         self._engine.tidy(now)
         self._folder.tidy()
-        self._give_memory_back_after_a_rush()
+        self._after_rush.look(self._gate.requests, self._under_way)
         self._writer.flush()
         self._loop.call_at(now + _TICK_S, self._on_tick)
 
@@ -211,12 +211,6 @@ class Standalone:
     @property
     def _under_way(self) -> int:
         return self._engine.session_count + self._http.connection_count
-
-    def _give_memory_back_after_a_rush(self) -> None:
-        self._most_under_way = max(self._most_under_way, self._under_way)
-        if self._most_under_way and not self._under_way:
-            self._most_under_way = 0
-            give_memory_back()
 
     def _say(self, message: str) -> None:
         self._writer.write(self._format(notice(message)))

@@ -1,8 +1,12 @@
-"""One transfer: its machine, the way to its peer, and what is told of it."""
+"""One transfer: its machine, the way to its peer, and what is told of it.
 
-import socket
+Class patterns name no positions here and in the other modules of a transfer's way: to look ``__match_args__`` up,
+CPython 3.11 makes a new string each time and keeps it in the cache of methods, among the memory of a rush.
+"""
+
 import time
 from collections.abc import Callable
+from socket import SocketType
 from typing import Protocol
 
 from ringfence.server.catalogue import OfferedFile
@@ -76,7 +80,7 @@ class Transfer:
         self.file = file
         self.sender = sender
         self.path = path
-        self.endpoint: socket.socket | None = None
+        self.endpoint: SocketType | None = None
         self.began_at = began_at
         self.deadline = deadline
         self.is_lock_step = is_lock_step
@@ -154,15 +158,15 @@ class Transfer:
     def _carry_out(self, effects: Effects, now: float) -> None:
         for effect in effects:
             match effect:
-                case Send(data):
-                    self._try_to_send(data)
-                case SendBurst(data):
+                case Send():
+                    self._try_to_send(effect.data)
+                case SendBurst():
                     try:
-                        self._send_window(data)
+                        self._send_window(effect.data)
                     except OSError:
                         continue  # lost, as datagrams are; the timer repeats it
-                case Finished(size_bytes, retransmissions):
-                    self._finish(size_bytes, retransmissions, now)
+                case Finished():
+                    self._finish(effect.size_bytes, effect.retransmissions, now)
                 case Failed():
                     self._fail(_sentence(effect), _CAUSES.get(effect.reason, Cause.OTHER))
                 case _:

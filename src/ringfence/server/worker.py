@@ -44,7 +44,7 @@ from ringfence.server.events import EventsDropped, WorkerEvent
 from ringfence.server.gate import Gate
 from ringfence.server.http import HttpFront
 from ringfence.server.loop import Loop
-from ringfence.server.memory import give_memory_back, quieten_collector
+from ringfence.server.memory import AfterRush, quieten_collector
 
 MOST_EVENTS_WAITING = 10_000
 EVENTS_PER_MESSAGE = 50
@@ -120,7 +120,7 @@ class Worker:
         self._is_over = False
         self._waits_for_room = False
         self._will_flush = False
-        self._most_under_way = 0  # since there was nothing
+        self._after_rush = AfterRush()
 
     def run(self, *, confined: bool) -> None:
         """Serve until the control socket closes."""
@@ -141,15 +141,10 @@ class Worker:
         self._http.close()
 
     def _on_second(self, now: float) -> None:
-        if self._gate is not None:
+        if self._gate is not None and self._engine is not None and self._http is not None:
             self._gate.flush(now)
-        if self._engine is not None:
             self._engine.tidy(now)
-            under_way = self._engine.session_count + (self._http.connection_count if self._http is not None else 0)
-            self._most_under_way = max(self._most_under_way, under_way)
-            if self._most_under_way and not under_way:
-                self._most_under_way = 0
-                give_memory_back()
+            self._after_rush.look(self._gate.requests, self._engine.session_count + self._http.connection_count)
         self._loop.call_at(now + 1.0, self._on_second)
 
     def _tell(self, event: WorkerEvent) -> None:

@@ -10,10 +10,10 @@ from ringfence.tftp.packets import HEADER_BYTES, HIGHEST_BLOCK
 DATA_HEAD = b"\0\x03"
 ACK_HEAD = b"\0\x04"
 
-BLOCKS_IN_STRETCH = 16
-BYTES_IN_STRETCH = 9 * 1024
+BLOCKS_IN_STRETCH = 32
+BYTES_IN_STRETCH = 18 * 1024
 """What is read and made at once: a few KB, for thousands may each read a file of their own."""
-STRETCHES_KEPT = 8
+STRETCHES_KEPT = 4
 
 Stretch = tuple[list[bytes], list[bytes | None]]
 """DATA packets, and the ACK that each is answered with when another follows: None for the file's last one."""

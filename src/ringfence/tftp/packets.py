@@ -194,6 +194,8 @@ def _request_fields(data: bytes) -> tuple[str, str, Options]:
         raise MalformedRequest("a TFTP request is longer than 512 bytes", where=f"{len(data)} bytes")
     fields, _ = _fields(data[2:])
     match fields:
+        case [filename, mode] if filename and mode:
+            return filename, mode.lower(), ()
         case [filename, mode, *options] if filename and mode:
             return filename, mode.lower(), _pairs(options)
         case _:

@@ -231,8 +231,8 @@ class Sender:
         except MalformedPacket:
             return ()
         match packet:
-            case ErrorPacket(code, message):
-                return self._fail(Failed(FailureReason.PEER_ERROR, code, message))
+            case ErrorPacket():
+                return self._fail(Failed(FailureReason.PEER_ERROR, packet.code, packet.message))
             case _:
                 return ()
 
