@@ -108,7 +108,7 @@ class Policy:
     def needed(self, kind: TargetKind) -> Level:
         """Return the level that a file of this kind needs."""
         floor = Level.L1 if self.allowed_networks else Level.L0
-        return max(floor, self.levels.get(kind, Level.L0))
+        return max(floor, self.levels.get(kind, Level.L0)) if self.levels else floor
 
 
 class Finding(StrEnum):

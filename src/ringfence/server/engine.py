@@ -43,6 +43,8 @@ from ringfence.tftp.sending import Sender
 
 REQUESTS_PER_TURN = 64
 DATAGRAMS_PER_TURN = 1024
+OTHERS_FIRST_S = 0.004
+"""What transfers get before more requests are taken: about as long as REQUESTS_PER_TURN take."""
 MODES = frozenset({"octet", "netascii"})
 _REQUESTS = (b"\0\1", b"\0\2")
 
@@ -77,6 +79,7 @@ class Engine:
         self._single_port = single_port
         self._segmentation = can_segment() if segmentation is None else segmentation
         self._listeners: list[socket.socket] = []
+        self._crowded: set[socket.socket] = set()
         self._is_draining = False
         self._by_peer: dict[tuple[Address, Address], Transfer] = {}
         self._unproven: OrderedDict[Transfer, str] = OrderedDict()
@@ -135,7 +138,19 @@ class Engine:
                 self._on_request(listener, datagram, now)
                 taken += 1
                 if taken == REQUESTS_PER_TURN:
+                    self._go_on_soon(listener, now)
                     return
+
+    def _go_on_soon(self, listener: socket.socket, now: float) -> None:
+        """Take more soon, however many others wait in line: a rush begins with requests, and they are repeated."""
+        if listener not in self._crowded:
+            self._crowded.add(listener)
+            self._loop.call_at(now + OTHERS_FIRST_S, lambda now: self._go_on(listener, now))
+
+    def _go_on(self, listener: socket.socket, now: float) -> None:
+        self._crowded.discard(listener)
+        if listener in self._listeners:
+            self._on_requests(listener, now)
 
     def _on_other(self, datagram: Datagram, now: float) -> None:
         """Without a transfer, DATA, ACK, ERROR and OACK have no business here (RFC 1350 section 4): no answer."""

@@ -220,7 +220,7 @@ class Sender:
 
     def receive_datagram(self, data: bytes, addr: Address, now: float) -> Effects:
         """Take a datagram from ``addr``; the effects are in the order in which they should happen."""
-        if self.state in {SendingState.NEW, SendingState.OVER}:
+        if not self._is_under_way:
             return ()
         if addr != self._peer:
             return (Send(_UNKNOWN_TID, to=addr),) if not data.startswith(b"\0\x05") else ()
@@ -238,7 +238,7 @@ class Sender:
 
     def handle_timeout(self, now: float) -> Effects:
         """Repeat what is in flight, or give up; before ``wake_at`` nothing happens."""
-        if self.state in {SendingState.NEW, SendingState.OVER}:
+        if not self._is_under_way:
             return ()
         if now < self.wake_at:
             return (WakeAt(self.wake_at),)
@@ -336,6 +336,10 @@ class Sender:
     def _last_number(self, flight: bytes) -> bytes:
         at = (len(flight) - 1) // self.datagram_bytes * self.datagram_bytes + 2
         return flight[at : at + 2]
+
+    @property
+    def _is_under_way(self) -> bool:
+        return self.state is SendingState.SENDING or self.state is SendingState.OFFERED
 
     @property
     def _flight_count(self) -> int:
