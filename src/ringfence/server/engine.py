@@ -293,11 +293,9 @@ class Engine:
             self._loop.attach(fd, select.EPOLLIN, transfer.on_ready)
 
     def _look_again(self, transfer: Transfer, at: float) -> None:
-        self._loop.call_at(at, lambda now: self._on_timer(transfer, now))
+        transfer.timer = self._loop.call_at(at, lambda now: self._on_timer(transfer, now))
 
     def _on_timer(self, transfer: Transfer, now: float) -> None:
-        if transfer.is_over:
-            return
         if transfer in self._unproven:
             if transfer.sender.is_proven:
                 del self._unproven[transfer]
@@ -316,6 +314,7 @@ class Engine:
         self._datagrams.give_back(network_of(host), 1 + transfer.sender.retransmissions)
 
     def _on_over(self, transfer: Transfer) -> None:
+        self._loop.cancel(transfer.timer)
         del self._by_peer[transfer.key]
         if self._unproven.pop(transfer, None) is not None and transfer.sender.is_proven:
             self._on_proven(transfer)

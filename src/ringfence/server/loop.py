@@ -25,7 +25,8 @@ class Loop:
     def __init__(self, *, accelerated: bool | None = None) -> None:
         self._epoll = select.epoll()
         self._handlers: dict[int, OnReady] = {}
-        self._timers: list[tuple[float, int, OnTime]] = []
+        self._timers: list[tuple[float, int]] = []
+        self._callbacks: dict[int, OnTime] = {}
         self._serial = 0
         self._relay = make_relay(self._epoll, accelerated=accelerated)
 
@@ -43,10 +44,16 @@ class Loop:
         del self._handlers[fd]
         self._epoll.unregister(fd)
 
-    def call_at(self, at: float, callback: OnTime) -> None:
-        """Call ``callback`` once, at ``at`` or soon after. It can't be taken back: the callback looks if it matters."""
+    def call_at(self, at: float, callback: OnTime) -> int:
+        """Call ``callback`` once, at ``at`` or soon after. Return what ``cancel`` knows it by, which is never 0."""
         self._serial += 1
-        heapq.heappush(self._timers, (at, self._serial, callback))
+        self._callbacks[self._serial] = callback
+        heapq.heappush(self._timers, (at, self._serial))
+        return self._serial
+
+    def cancel(self, timer: int) -> None:
+        """Take a call back, if it has not been made yet, and let go of its callback at once."""
+        self._callbacks.pop(timer, None)
 
     def turn(self, longest_s: float = LONGEST_TURN_S) -> None:
         """Wait for at most ``longest_s``, then do all that is due."""
@@ -62,7 +69,9 @@ class Loop:
             if handler is not None:  # else one before it in this turn has closed it
                 handler(mask, now)
         while timers and timers[0][0] <= now:
-            heapq.heappop(timers)[2](now)
+            callback = self._callbacks.pop(heapq.heappop(timers)[1], None)
+            if callback is not None:
+                callback(now)
 
     def carry(self, fd: int, sender: Sender, on_datagram: OnDatagram, on_fault: OnFault) -> None:
         """Answer on ``fd``, a lock-step transfer's connected socket, what ``sender`` awaits; hand on all else."""
@@ -77,4 +86,5 @@ class Loop:
         self._handlers.clear()
         self._relay.clear()
         self._timers.clear()
+        self._callbacks.clear()
         self._epoll.close()

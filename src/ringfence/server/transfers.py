@@ -60,6 +60,7 @@ class Transfer:
         "path",
         "peer",
         "sender",
+        "timer",
     )
 
     def __init__(
@@ -86,6 +87,8 @@ class Transfer:
         self.is_lock_step = is_lock_step
         self._tell = tell
         self._on_over = on_over
+        self.timer = 0
+        """What the loop knows its next look by, so that it does not outlive the transfer."""
         self._unreachable_at = -1
         # Bound once: a look-up less for each block and call.
         self._advance = sender.advance
