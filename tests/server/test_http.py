@@ -249,6 +249,25 @@ def test_one_source_has_so_many_connections_and_no_more() -> None:
     front.close()
 
 
+@pytest.mark.parametrize(
+    ("request_line", "header", "status"),
+    [
+        (b"HEAD /big HTTP/1.1", b"Transfer-Encoding: chunked", b"413"),
+        (b"HEAD /big HTTP/1.1", b"Content-Length: 3", b"413"),
+        (b"HEAD * HTTP/1.1", b"X: y", b"400"),
+        (b"HEAD /none HTTP/1.1", b"X: y", b"404"),
+        (b"HEAD /big HTTP/2.0", b"X: y", b"505"),
+        (b"HEAD /big HTTP/1.1", b"X: " + b"y" * 8200, b"431"),
+    ],
+)
+def test_a_refused_head_gets_a_head_alone(front: Front, request_line: bytes, header: bytes, status: bytes) -> None:
+    heard = front.say(request_line + b"\r\nHost: x\r\nConnection: close\r\n" + header + b"\r\n\r\n")
+    assert heard.startswith(b"HTTP/1.1 " + status)
+    head, _, body = heard.partition(b"\r\n\r\n")
+    assert b"Content-Length: " in head
+    assert body == b"" or status == b"431"  # where it could not be read, nobody knows that it was a HEAD
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     said=st.one_of(

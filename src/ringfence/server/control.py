@@ -15,7 +15,7 @@ from typing import assert_never
 
 from ringfence.content.release import TargetKind
 from ringfence.server.errors import ControlBroken
-from ringfence.server.events import Document, Fields, WorkerEvent, from_document, to_document
+from ringfence.server.events import Document, Fields, WorkerEvent, from_row, to_row
 from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
 
 MOST_DESCRIPTORS = 200
@@ -160,7 +160,7 @@ def encode_from_worker(message: FromWorker) -> bytes:
         case Rejected():
             return _encode({"t": "rejected", "serial": message.serial, "why": message.why})
         case Told():
-            return _encode({"t": "told", "events": [to_document(event) for event in message.events]})
+            return _encode({"t": "told", "events": [to_row(event) for event in message.events]})
         case _:
             assert_never(message)
 
@@ -177,7 +177,7 @@ def decode_from_worker(data: bytes) -> FromWorker:
         case "rejected":
             return Rejected(fields.integer("serial"), fields.text("why"))
         case "told":
-            return Told(tuple(from_document(_object(item)) for item in fields.items("events")))
+            return Told(tuple(from_row(item) for item in fields.items("events")))
         case other:
             raise ControlBroken("an unknown control message", where=repr(other)[:80])
 

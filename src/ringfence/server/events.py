@@ -4,18 +4,20 @@ The parent believes no field of it without a look: the worker parses strangers' 
 anything. A name or sentence is always printable; ``at`` is Unix time in seconds.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from enum import StrEnum
 from math import isfinite
 from operator import attrgetter
-from typing import get_args
+from typing import Final, Literal, get_args
 
 from ringfence.server.errors import ControlBroken
 
 LONGEST_TEXT = 1024
-TFTP, HTTP = "tftp", "http"
-PROTOCOLS = (TFTP, HTTP)
+Protocol = Literal["tftp", "http"]
+TFTP: Final = "tftp"
+HTTP: Final = "http"
+PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 
 class Cause(StrEnum):
@@ -53,7 +55,7 @@ class TransferFinished:
     duration_s: float
     release: int
     retransmissions: int
-    protocol: str = TFTP
+    protocol: Protocol = TFTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +69,7 @@ class TransferFailed:
     owner: str | None
     reason: str
     cause: Cause = Cause.OTHER
-    protocol: str = TFTP
+    protocol: Protocol = TFTP
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,68 +128,31 @@ WorkerEvent = (
 )
 
 Document = dict[str, object]
+Row = list[object]
+"""An event as JSON's types: its name, then its fields in their order."""
 
 _FIELDS = {kind: attrgetter(*kind.__slots__) for kind in get_args(WorkerEvent)}
 
 
-def to_document(event: WorkerEvent) -> Document:
+def to_row(event: WorkerEvent) -> Row:
     """Return ``event`` as JSON's types."""
     kind = type(event)
-    return dict(zip(kind.__slots__, _FIELDS[kind](event), strict=True), event=kind.__name__)
+    return [kind.__name__, *_FIELDS[kind](event)]
 
 
-def from_document(document: Mapping[str, object]) -> WorkerEvent:
-    """Return the worker's event that ``document`` is; ControlBroken where a field is missing or ill-typed.
+def from_row(row: object) -> WorkerEvent:
+    """Return the worker's event that ``row`` is; ControlBroken where a field is missing or ill-typed.
 
     Events that only the supervisor tells are not read back: a worker can't announce its own death.
     """
-    fields = Fields(document)
-    match document.get("event"):
-        case "TransferFinished":
-            return TransferFinished(
-                at=fields.number("at"),
-                peer_host=fields.text("peer_host"),
-                peer_port=fields.integer("peer_port"),
-                name=fields.text("name"),
-                owner=fields.optional_text("owner"),
-                size_bytes=fields.integer("size_bytes"),
-                duration_s=fields.number("duration_s"),
-                release=fields.integer("release"),
-                retransmissions=fields.integer("retransmissions"),
-                protocol=_protocol(fields),
-            )
-        case "TransferFailed":
-            return TransferFailed(
-                at=fields.number("at"),
-                peer_host=fields.text("peer_host"),
-                peer_port=fields.integer("peer_port"),
-                name=fields.text("name"),
-                owner=fields.optional_text("owner"),
-                reason=fields.text("reason"),
-                cause=_cause(fields.text("cause")),
-                protocol=_protocol(fields),
-            )
-        case "RequestRefused":
-            return RequestRefused(
-                at=fields.number("at"),
-                peer_host=fields.text("peer_host"),
-                peer_port=fields.integer("peer_port"),
-                name=fields.text("name"),
-                reason=fields.text("reason"),
-                count=fields.integer("count"),
-                finding=fields.text("finding"),
-            )
-        case "EventsDropped":
-            return EventsDropped(at=fields.number("at"), count=fields.integer("count"))
-        case other:
-            raise ControlBroken("the worker told of an unknown event", where=repr(other)[:80])
-
-
-def _cause(text: str) -> Cause:
-    try:
-        return Cause(text)
-    except ValueError as fault:
-        raise ControlBroken("the worker told of an unknown cause", where=repr(text)[:80]) from fault
+    match row:
+        case [str(name), *values] if name in _TOLD_BY_A_WORKER:
+            kind, readers = _TOLD_BY_A_WORKER[name]
+            if len(values) != len(readers):
+                raise ControlBroken("the worker told of an event with too many fields or too few", where=name)
+            return kind(*[read(value, field) for (field, read), value in zip(readers, values, strict=True)])
+        case _:
+            raise ControlBroken("the worker told of an unknown event", where=repr(row)[:80])
 
 
 def printable(text: str) -> str:
@@ -206,28 +171,15 @@ class Fields:
 
     def text(self, name: str) -> str:
         """Return a string, printable and at most LONGEST_TEXT long."""
-        value = self._document.get(name)
-        if not isinstance(value, str):
-            raise _ill_typed(name)
-        return printable(value)
+        return _text(self._document.get(name), name)
 
     def optional_text(self, name: str) -> str | None:
         """Return a string as ``text`` does, or None for null."""
-        return None if self._document.get(name) is None else self.text(name)
+        return _optional_text(self._document.get(name), name)
 
     def integer(self, name: str) -> int:
         """Return a whole number."""
-        value = self._document.get(name)
-        if not isinstance(value, int) or isinstance(value, bool):
-            raise _ill_typed(name)
-        return value
-
-    def number(self, name: str) -> float:
-        """Return a finite number."""
-        value = self._document.get(name)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-            raise _ill_typed(name)
-        return float(value)
+        return _integer(self._document.get(name), name)
 
     def items(self, name: str) -> list[object]:
         """Return a list."""
@@ -237,12 +189,55 @@ class Fields:
         return value
 
 
-def _protocol(fields: Fields) -> str:
-    protocol = fields.text("protocol")
-    if protocol not in PROTOCOLS:
-        raise ControlBroken("the worker told of an unknown protocol", where=repr(protocol)[:80])
-    return protocol
+def _text(value: object, name: str) -> str:
+    if not isinstance(value, str):
+        raise _ill_typed(name)
+    return printable(value)
+
+
+def _optional_text(value: object, name: str) -> str | None:
+    return None if value is None else _text(value, name)
+
+
+def _integer(value: object, name: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise _ill_typed(name)
+    return value
+
+
+def _number(value: object, name: str) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
+        raise _ill_typed(name)
+    return float(value)
+
+
+def _cause(value: object, name: str) -> Cause:
+    try:
+        return Cause(_text(value, name))
+    except ValueError as fault:
+        raise ControlBroken("the worker told of an unknown cause", where=repr(value)[:80]) from fault
+
+
+def _protocol(value: object, _name: str) -> str:
+    if value not in PROTOCOLS:
+        raise ControlBroken("the worker told of an unknown protocol", where=repr(value)[:80])
+    return str(value)
 
 
 def _ill_typed(name: str) -> ControlBroken:
     return ControlBroken("a control message lacks a field or has it in another type", where=name)
+
+
+_Reader = Callable[[object, str], object]
+_READERS: Mapping[object, _Reader] = {
+    str: _text,
+    str | None: _optional_text,
+    int: _integer,
+    float: _number,
+    Cause: _cause,
+    Protocol: _protocol,
+}
+_TOLD_BY_A_WORKER: Mapping[str, tuple[Callable[..., WorkerEvent], tuple[tuple[str, _Reader], ...]]] = {
+    kind.__name__: (kind, tuple((field.name, _READERS[field.type]) for field in fields(kind)))
+    for kind in (TransferFinished, TransferFailed, RequestRefused, EventsDropped)
+}

@@ -79,6 +79,7 @@ class Connection:
         "_http",
         "_is_asking",
         "_is_attached",
+        "_is_head",
         "_limits",
         "_looks_first",
         "_loop",
@@ -113,6 +114,7 @@ class Connection:
         self._buffered_bytes = 0  # that h11 has and we have not seen as a request
         self._looks_first = False  # for a request in what is buffered, before more is received
         self._is_asking = False  # a request has begun
+        self._is_head = False  # which has an answer without a body, be it a refusal
         self._unsent = b""
         self._delivery: Delivery | None = None
         self._discarded_bytes = 0
@@ -199,6 +201,7 @@ class Connection:
             self._is_asking = True
             self._buffered_bytes += len(data)
             self._http.receive_data(data)
+        self._is_head = False
         try:
             event = self._http.next_event()
         except h11.RemoteProtocolError as fault:
@@ -215,6 +218,7 @@ class Connection:
         head_bytes, self._buffered_bytes = self._buffered_bytes - left_bytes, left_bytes
         name = name_of(request.target)
         method = printable(request.method.decode("ascii"))
+        self._is_head = request.method == b"HEAD"
         if head_bytes > self._limits.longest_head_bytes:
             self._refuse_as_broken("", HEAD_TOO_LONG, "its head is too long", now)
         elif not request.http_version.startswith(b"1."):
@@ -233,13 +237,12 @@ class Connection:
             self._on_file_request(name, request, now)
 
     def _on_file_request(self, name: str, request: h11.Request, now: float) -> None:
-        is_head = request.method == b"HEAD"
         file = self._gate.ask(name, self.host, self.port, now)
         if isinstance(file, Refusal):
-            self._answer_refusal(file, NOT_FOUND, now, is_head=is_head)
+            self._answer_refusal(file, NOT_FOUND, now)
             return
-        if is_head:  # a range is for GET alone (RFC 9110 section 14.2)
-            self._answer(file_answer(file.name, file.length, Slice(0, file.length)), now, is_head=True)
+        if self._is_head:  # a range is for GET alone (RFC 9110 section 14.2)
+            self._answer(file_answer(file.name, file.length, Slice(0, file.length)), now)
             return
         wanted = wanted_slice(request.headers, file.length)
         if wanted is None:
@@ -254,18 +257,18 @@ class Connection:
         sentence = f"Refused a request of {self.host} over HTTP: {why}."
         self._answer_refusal(self._gate.refuse(name, self.host, self.port, sentence, now), answer, now)
 
-    def _answer_refusal(self, refusal: Refusal, answer: Answer, now: float, *, is_head: bool = False) -> None:
+    def _answer_refusal(self, refusal: Refusal, answer: Answer, now: float) -> None:
         if refusal is Refusal.SILENCE:
             self.end()
         else:
-            self._answer(answer, now, is_head=is_head)
+            self._answer(answer, now)
 
     def _note(self, why: str) -> None:
         self._gate.note("", self.host, self.port, f"Closed a connection of {self.host} over HTTP: {why}.")
 
     # -- answers ------------------------------------------------------------------------------------------------
 
-    def _answer(self, answer: Answer, now: float, *, is_head: bool = False) -> None:
+    def _answer(self, answer: Answer, now: float) -> None:
         headers = [*answer.headers, (b"Date", date(time.time()))]
         if answer.closes:
             headers.append((b"Connection", b"close"))
@@ -273,7 +276,7 @@ class Connection:
         if self._delivery is not None:
             # h11 only counts them: sendfile sends them.
             self._http.send_with_data_passthrough(h11.Data(data=range(self._delivery.left)))  # type: ignore[arg-type]
-        elif answer.body and not is_head:
+        elif answer.body and not self._is_head:
             parts.append(self._http.send(h11.Data(data=answer.body)))
         parts.append(self._http.send(h11.EndOfMessage()))
         self._unsent = b"".join(parts)

@@ -126,8 +126,7 @@ def from_bytes(data: bytes) -> Packet:
         case b"\0\x05":
             return ErrorPacket(_number(data), _text(data[4:].partition(b"\0")[0]))
         case b"\0\x06":
-            fields, _ = _fields(data[2:])
-            return OptionAcknowledgement(_pairs(fields))
+            return OptionAcknowledgement(_pairs(_fields(data[2:])))
         case _:
             raise MalformedPacket("a datagram has no TFTP opcode", where=f"{len(data)} bytes")
 
@@ -183,17 +182,15 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8", "surrogateescape")
 
 
-def _fields(data: bytes) -> tuple[list[str], bool]:
-    """Split at the NULs; the second value says whether the last NUL was there (else that tail is left out)."""
-    *whole, tail = data.split(b"\0")
-    return [_text(field) for field in whole], not tail
+def _fields(data: bytes) -> list[str]:
+    """Split at the NULs; what comes after the last one is no field."""
+    return _text(data).split("\0")[:-1]
 
 
 def _request_fields(data: bytes) -> tuple[str, str, Options]:
     if len(data) > LONGEST_REQUEST_BYTES:
         raise MalformedRequest("a TFTP request is longer than 512 bytes", where=f"{len(data)} bytes")
-    fields, _ = _fields(data[2:])
-    match fields:
+    match _fields(data[2:]):
         case [filename, mode] if filename and mode:
             return filename, mode.lower(), ()
         case [filename, mode, *options] if filename and mode:
