@@ -1,10 +1,9 @@
-"""``ringfence sim attack`` and ``ringfence sim get``: what they print, and how they end."""
+"""``ringfence sim attack``: what it prints, and how it ends."""
 
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[str]:
-    with SupervisedWorker({"f": CONTENT, "text": b"a\nb\r"}) as served:
+    with SupervisedWorker({"f": CONTENT}) as served:
         yield f"127.0.0.1:{served.address[1]}"
 
 
@@ -73,27 +72,3 @@ def test_a_file_that_is_not_given_is_exit_status_4(server: str) -> None:
     ended = sim("attack", "paths", "--server", server, "--file", "nothing")
     assert ended.returncode == 4
     assert "Name a file that it has with --file." in ended.stderr.decode()
-
-
-def test_get_writes_what_a_uri_names(server: str, tmp_path: Path) -> None:
-    assert sim("get", f"tftp://{server}/f").stdout == CONTENT
-    assert sim("get", f"tftp://{server}/text;mode=netascii").stdout == b"a\nb\r"
-    target = tmp_path / "got"
-    options = ("--option", "blksize=1000", "--option", "windowsize=4", "--option", "tsize")
-    ended = sim("get", f"tftp://{server}/f", *options, "-o", str(target))
-    assert (ended.returncode, ended.stdout, target.read_bytes()) == (0, b"", CONTENT)
-
-
-@pytest.mark.parametrize(
-    ("uri", "status", "says"),
-    [
-        ("http://127.0.0.1/f", 3, "this is not a TFTP URI"),
-        ("tftp://no-such-host.invalid/f", 7, "the server can't be asked"),
-        ("tftp://SERVER/nothing", 9, "the server refused the file: File not found (TFTP error 1)"),
-    ],
-)
-def test_get_tells_why_it_brings_nothing(server: str, uri: str, status: int, says: str) -> None:
-    ended = sim("get", uri.replace("SERVER", server))
-    assert ended.returncode == status
-    assert says in ended.stderr.decode()
-    assert ended.stderr.count(b"\n") == 1

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from ringfence.cli.errors import BadArgument
-from ringfence.cli.sim_cmd import read_options, read_server
+from ringfence.cli.tftp_arguments import read_options, read_server
 from ringfence.phones.errors import ConfigurationRejected
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer

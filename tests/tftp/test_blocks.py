@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringfence.tftp.blocks import NetasciiBlocks, OctetBlocks, Read, from_netascii, to_netascii
+from ringfence.tftp.blocks import NetasciiBlocks, NetasciiDecoder, OctetBlocks, Read, from_netascii, to_netascii
 from ringfence.tftp.errors import ReadFailed
 
 
@@ -36,6 +36,8 @@ def test_netascii_comes_back_whole_whatever_lies_on_a_border(data: bytes, block_
     taken = payloads(NetasciiBlocks(reader(data, at_most=3), len(data), block_size), block_size)
     assert b"".join(taken) == to_netascii(data)
     assert from_netascii(b"".join(taken)) == data
+    decoder = NetasciiDecoder()
+    assert b"".join([*map(decoder.feed, taken), decoder.end()]) == data
 
 
 def test_rfc_764_line_feeds_and_carriage_returns() -> None:

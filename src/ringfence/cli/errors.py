@@ -19,6 +19,22 @@ class HubAway(EnvironmentFault):
     """The hub does not answer."""
 
 
+class FileExists(Conflict):
+    """The file that should be written is there already."""
+
+
+class CanNotWrite(EnvironmentFault):
+    """The machine does not take what should be written."""
+
+
+class NotServed(NotFound):
+    """The server has no such file, or says so."""
+
+
+class NotAllowed(NotPermitted):
+    """The server does not allow the file to us."""
+
+
 FAMILY_OF_STATUS: dict[int, type[RingfenceError]] = {
     401: NotPermitted,
     403: NotPermitted,

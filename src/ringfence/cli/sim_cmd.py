@@ -2,9 +2,8 @@
 
 import json
 import signal
-import sys
 import time
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,25 +11,19 @@ import typer
 
 from ringfence.cli import output
 from ringfence.cli.errors import BadArgument
+from ringfence.cli.tftp_arguments import EXAMPLES, read_options, read_server
 from ringfence.errors import EnvironmentFault
 from ringfence.phones.mac import Mac
-from ringfence.server.client import fetch
 from ringfence.sim.attacks.every import ATTACKS
 from ringfence.sim.attacks.every import run as run_attack
 from ringfence.sim.attacks.target import Target
 from ringfence.sim.attacks.verdict import Outcome, Verdict
 from ringfence.sim.errors import GaveWay
-from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
-from ringfence.tftp.uri import parse as parse_uri
 
 if TYPE_CHECKING:
     from ringfence.sim.steps import Step
 
 app = typer.Typer(help="Virtual phones and attackers, to try a site without hardware.", no_args_is_help=True)
-
-TFTP_PORT = 69
-_HIGHEST_PORT = 65535
-_EXAMPLES = "blksize=1428, tsize, timeout=2, windowsize=4"
 
 
 @app.command()
@@ -39,7 +32,7 @@ def phone(
     mac: Annotated[str, typer.Option(help="The phone's MAC address, in any notation.")],
     server: Annotated[str, typer.Option(help="The TFTP server, HOST or HOST:PORT.")],
     source: Annotated[str | None, typer.Option(help="The address to ask from and to listen on.")] = None,
-    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to ask for: {_EXAMPLES}.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to ask for: {EXAMPLES}.")] = None,
     retry: Annotated[
         float, typer.Option(min=0.01, help="Seconds until a refused configuration is asked for again.")
     ] = 45,
@@ -88,35 +81,6 @@ def phone(
 
 
 @app.command()
-def get(
-    uri: Annotated[str, typer.Argument(help="tftp://HOST/PATH, tftp://HOST:PORT/PATH;mode=netascii (RFC 3617).")],
-    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to ask for: {_EXAMPLES}.")] = None,
-    source: Annotated[str | None, typer.Option(help="The address to ask from.")] = None,
-    to: Annotated[Path | None, typer.Option("--output", "-o", help="Where to write it; else standard output.")] = None,
-) -> None:
-    """Fetch one file by TFTP, plainly as a phone does, or with options.
-
-    Example: ringfence sim get tftp://192.168.1.2/SEP001122334455.cnf.xml --option windowsize=4
-    """
-    where = parse_uri(uri)
-    asked = read_options(option or [])
-    try:
-        content = fetch((where.host, where.port), where.name, options=asked, mode=where.mode, source_host=source)
-    except OSError as fault:
-        raise EnvironmentFault(
-            f"the server can't be asked: {fault.strerror}", where=uri, to_do="Check the names and addresses."
-        ) from fault
-    if to is None:
-        sys.stdout.buffer.write(content)
-        sys.stdout.buffer.flush()
-        return
-    try:
-        to.write_bytes(content)
-    except OSError as fault:
-        raise EnvironmentFault(f"can't write: {fault.strerror}", where=str(to)) from fault
-
-
-@app.command()
 def attack(
     name: Annotated[str, typer.Argument(help=f"Which attack: {', '.join(ATTACKS)}, or all.")],
     server: Annotated[str, typer.Option(help="Your own TFTP server on this machine, HOST or HOST:PORT.")],
@@ -156,33 +120,3 @@ def _say_verdict(verdict: Verdict) -> None:
             output.say(f"  {sentence}")
     if verdict.figures:
         output.say("  " + ", ".join(f"{name} {figure}" for name, figure in verdict.figures.items()))
-
-
-def read_server(text: str) -> tuple[str, int]:
-    """Return host and port of ``HOST``, ``HOST:PORT`` or ``[IPV6]:PORT``; BadArgument otherwise."""
-    host, colon, port = text.rpartition(":")
-    if not colon or (":" in host and not host.endswith("]")):
-        host, port = text, str(TFTP_PORT)
-    host = host.removeprefix("[").removesuffix("]")
-    if not host or not (port.isascii() and port.isdecimal()) or not 0 < int(port) <= _HIGHEST_PORT:
-        raise BadArgument("this is not a server's address", where=text, to_do="Write HOST or HOST:PORT.")
-    return host, int(port)
-
-
-def read_options(texts: list[str]) -> RequestedOptions:
-    """Return the TFTP options that ``texts`` name; BadArgument names what is known."""
-    options = NO_OPTIONS
-    for text in texts:
-        name, _equals, value = text.partition("=")
-        match name, value.isascii() and value.isdecimal():
-            case "blksize", True:
-                options = replace(options, block_size=int(value))
-            case "timeout", True:
-                options = replace(options, timeout_s=int(value))
-            case "windowsize", True:
-                options = replace(options, window_size=int(value))
-            case "tsize", _:
-                options = replace(options, transfer_size=True)
-            case _:
-                raise BadArgument("this TFTP option can't be asked for", where=text, to_do=f"Known: {_EXAMPLES}.")
-    return options

@@ -3,11 +3,13 @@
 import os
 import socket
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 
 from ringfence.server.errors import FileRefused, TransferFailed
-from ringfence.tftp.blocks import from_netascii
+from ringfence.tftp.blocks import NetasciiDecoder
 from ringfence.tftp.effects import Deliver, Failed, FailureReason, Finished, Send, WakeAt
-from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
+from ringfence.tftp.options import NO_OPTIONS, RequestedOptions, Terms
 from ringfence.tftp.receiving import Receiver
 from ringfence.tftp.retransmission import RetransmissionPolicy
 
@@ -22,6 +24,30 @@ _SENTENCES = {
 }
 
 
+Take = Callable[[bytes, int | None], object]
+"""Takes the next bytes of a file, and how many the server says that there are in all, where it says so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """How a file came. ``size_bytes`` are those on the wire, ``retransmissions`` the datagrams that we repeated."""
+
+    size_bytes: int
+    duration_s: float
+    terms: Terms
+    retransmissions: int
+
+    def as_document(self) -> dict[str, object]:
+        """Return it as JSON's types."""
+        return {
+            "size_bytes": self.size_bytes,
+            "duration_s": round(self.duration_s, 6),
+            "block_size": self.terms.block_size,
+            "window_size": self.terms.window_size,
+            "retransmissions": self.retransmissions,
+        }
+
+
 def fetch(
     server: tuple[str, int],
     name: str,
@@ -31,14 +57,43 @@ def fetch(
     source_host: str | None = None,
     timeout_s: float = 1.0,
     retries: int = 5,
-    longest_bytes: int = 1 << 30,
     rollover: int = 0,
 ) -> bytes:
-    """Return the bytes of the file ``name``; blocks. Without ``options`` it asks as a phone does, for 512-byte blocks.
+    """Return the bytes of the file ``name``; for the rest see ``retrieve``."""
+    content = bytearray()
+    retrieve(
+        server,
+        name,
+        lambda data, _total: content.extend(data),
+        options=options,
+        mode=mode,
+        source_host=source_host,
+        timeout_s=timeout_s,
+        retries=retries,
+        rollover=rollover,
+    )
+    return bytes(content)
 
-    ``timeout_s`` is the first timeout and doubles with each of ``retries`` repetitions, up to eight seconds;
-    ``source_host`` is the local address to ask from, ``rollover`` the server's block number after 65535. FileRefused
-    for an ERROR packet, TransferFailed for silence.
+
+def retrieve(
+    server: tuple[str, int],
+    name: str,
+    take: Take,
+    *,
+    options: RequestedOptions = NO_OPTIONS,
+    mode: str = "octet",
+    source_host: str | None = None,
+    timeout_s: float = 1.0,
+    retries: int = 5,
+    longest_bytes: int = 1 << 32,
+    rollover: int = 0,
+) -> Retrieved:
+    """Hand the bytes of the file ``name`` to ``take`` as they come; blocks until the last one.
+
+    Without ``options`` it asks as a phone does, for 512-byte blocks. ``timeout_s`` is the first timeout and doubles
+    with each of ``retries`` repetitions, up to eight seconds; ``source_host`` is the local address to ask from,
+    ``rollover`` the server's block number after 65535. FileRefused for an ERROR packet, TransferFailed for silence,
+    OSError where nothing can be sent.
     """
     family, _, _, _, server_address = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM)[0]
     server_key = _key(server_address)
@@ -55,24 +110,28 @@ def fetch(
     with socket.socket(family, socket.SOCK_DGRAM) as endpoint:
         if source_host is not None:
             endpoint.bind((source_host, 0))
-        content = _Transfer(endpoint, receiver, f"{name} from {server[0]}:{server[1]}").run()
-    return from_netascii(content) if mode.lower() == "netascii" else content
+        decoder = NetasciiDecoder() if mode.lower() == "netascii" else None
+        return _Transfer(endpoint, receiver, take, decoder, f"{name} from {server[0]}:{server[1]}").run()
 
 
 class _Transfer:
     """One receiver at its socket."""
 
-    def __init__(self, endpoint: socket.socket, receiver: Receiver, where: str) -> None:
+    def __init__(
+        self, endpoint: socket.socket, receiver: Receiver, take: Take, decoder: NetasciiDecoder | None, where: str
+    ) -> None:
         self._endpoint = endpoint
         self._receiver = receiver
+        self._take = take
+        self._decoder = decoder
         self._where = where
-        self._content = bytearray()
         self._wake_at = 0.0
-        self._over = False
+        self._finished: Finished | None = None
 
-    def run(self) -> bytes:
-        self._carry_out(self._receiver.begin(time.monotonic()))
-        while not self._over:
+    def run(self) -> Retrieved:
+        begun = time.monotonic()
+        self._carry_out(self._receiver.begin(begun))
+        while self._finished is None:
             self._endpoint.settimeout(max(self._wake_at - time.monotonic(), 0.001))
             try:
                 data, address = self._endpoint.recvfrom(_LARGEST_DATAGRAM_BYTES)
@@ -82,7 +141,8 @@ class _Transfer:
                 continue  # an unreachable port may be a forged message: only silence ends the attempt
             else:
                 self._carry_out(self._receiver.receive_datagram(data, _key(address), time.monotonic()))
-        return bytes(self._content)
+        duration_s = time.monotonic() - begun
+        return Retrieved(self._finished.size_bytes, duration_s, self._receiver.terms, self._finished.retransmissions)
 
     def _carry_out(self, effects: tuple[object, ...]) -> None:
         for effect in effects:
@@ -90,11 +150,13 @@ class _Transfer:
                 case Send(data, to) if isinstance(to, tuple):
                     self._endpoint.sendto(data, to)
                 case Deliver(data):
-                    self._content += data
+                    self._hand_on(data if self._decoder is None else self._decoder.feed(data))
                 case WakeAt(at):
                     self._wake_at = at
                 case Finished():
-                    self._over = True
+                    self._finished = effect
+                    if self._decoder is not None:
+                        self._hand_on(self._decoder.end())
                 case Failed(FailureReason.PEER_ERROR, code, message):
                     raise FileRefused(code or 0, message, where=self._where)
                 case Failed(reason):
@@ -102,6 +164,9 @@ class _Transfer:
                     raise TransferFailed(what, where=self._where, to_do=to_do)
                 case _:
                     raise AssertionError(effect)
+
+    def _hand_on(self, data: bytes) -> None:
+        self._take(data, self._receiver.terms.transfer_size)
 
 
 def _key(address: tuple[object, ...]) -> tuple[object, ...]:

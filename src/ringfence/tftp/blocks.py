@@ -87,3 +87,22 @@ def to_netascii(data: bytes) -> bytes:
 def from_netascii(data: bytes) -> bytes:
     """Return the stored form of a whole netascii file; a CR that is followed by neither LF nor NUL stays."""
     return data.replace(b"\r\n", b"\n").replace(b"\r\0", b"\r")
+
+
+class NetasciiDecoder:
+    """Does what ``from_netascii`` does, piece by piece: a pair may lie across two blocks."""
+
+    __slots__ = ("_held",)
+
+    def __init__(self) -> None:
+        self._held = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """Return what is certain after the next piece."""
+        whole = self._held + data
+        self._held = b"\r" if whole.endswith(b"\r") else b""
+        return from_netascii(whole[:-1] if self._held else whole)
+
+    def end(self) -> bytes:
+        """Return what is left: a last CR that nothing followed."""
+        return self._held
