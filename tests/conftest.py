@@ -30,6 +30,9 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "atftp": (lambda: shutil.which("atftp") is not None, "apt install atftp"),
     "compiler": (is_accelerated, "apt install gcc python3-dev, remove .venv and run 'make env'"),
     "curl": (lambda: shutil.which("curl") is not None, "apt install curl"),
+    "dnsmasq": (lambda: shutil.which("dnsmasq") is not None, "apt install dnsmasq-base"),
+    "groff": (lambda: shutil.which("groff") is not None, "apt install groff-base"),
+    "systemd": (lambda: shutil.which("systemd-analyze") is not None, "apt install systemd"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }
 
