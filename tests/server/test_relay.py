@@ -5,6 +5,7 @@ import os
 import select
 import socket
 import sys
+import time
 import tracemalloc
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringfence.server.relay import Relay, make_relay
+from ringfence.server.relay import PureRelay, Relay, make_relay
 from ringfence.tftp.frames import BLOCKS_IN_STRETCH
 from ringfence.tftp.options import Terms
 from ringfence.tftp.packets import Data, ErrorPacket, from_bytes
@@ -327,3 +328,35 @@ def test_a_relay_that_is_part_of_a_cycle_is_collected() -> None:
     gc.collect()
     assert gone == [1]
     line.close()
+
+
+class ScriptedEpoll:
+    """Answers each wait as it is told; counts the looks that do not wait."""
+
+    def __init__(self) -> None:
+        self.looks = 0
+        self.sleeps_s: list[float] = []
+
+    def poll(self, timeout_s: float) -> list[tuple[int, int]]:
+        if timeout_s == 0:
+            self.looks += 1
+            return []
+        sleep_s = self.sleeps_s.pop(0)
+        if sleep_s:
+            time.sleep(sleep_s)
+        return [(7, select.EPOLLIN)]
+
+
+def test_it_looks_longer_again_as_soon_as_a_sleep_was_short() -> None:
+    epoll = ScriptedEpoll()
+    relay = PureRelay(epoll)  # type: ignore[arg-type]  # it only polls
+    looks = []
+    # What can be waited for without being noticed is shorter than a busy machine's pauses: hence several tries.
+    for sleep_s in (0.002, 0.002, *[0.0] * 10, 0.002):
+        epoll.sleeps_s = [sleep_s]
+        before = epoll.looks
+        assert relay.poll(1.0) == [(7, select.EPOLLIN)]
+        looks.append(epoll.looks - before)
+    assert looks[0] > 1
+    assert looks[1:3] == [1, 1]
+    assert max(looks[3:]) > 1

@@ -155,12 +155,14 @@ static int glance(Relay *self, struct epoll_event *events) {
 static int wait_for(Relay *self, struct epoll_event *events, double timeout_s) {
     int ready = glance(self, events);
     if (ready == 0) {
+        double begun = now_s();
         double milliseconds = timeout_s * 1e3;
         int timeout_ms = milliseconds <= 0 ? 0 : milliseconds > 1e6 ? 1000000 : (int)milliseconds;
         if (timeout_ms < milliseconds) timeout_ms++; /* rather late than once more in vain */
         Py_BEGIN_ALLOW_THREADS
         ready = epoll_wait(self->epoll_fd, events, EVENTS, timeout_ms);
         Py_END_ALLOW_THREADS
+        if (ready > 0 && now_s() - begun < SPIN_S) self->sleeps = 0;
     }
     return ready;
 }

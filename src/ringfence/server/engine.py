@@ -16,6 +16,7 @@ from ringfence.server.events import Cause, printable
 from ringfence.server.gate import Gate, Refusal
 from ringfence.server.limits import DEFAULT_LIMITS, Limits, PortRange
 from ringfence.server.loop import Loop
+from ringfence.server.shutting_out import SHUT_OUT_S, ShuttingOut
 from ringfence.server.sockets import (
     Address,
     ConnectedPath,
@@ -42,7 +43,7 @@ from ringfence.tftp.packets import (
 from ringfence.tftp.sending import Sender
 
 REQUESTS_PER_TURN = 64
-DATAGRAMS_PER_TURN = 1024
+DATAGRAMS_PER_TURN = 128
 OTHERS_FIRST_S = 0.004
 """What transfers get before more requests are taken: about as long as REQUESTS_PER_TURN take."""
 MODES = frozenset({"octet", "netascii"})
@@ -80,6 +81,7 @@ class Engine:
         self._segmentation = can_segment() if segmentation is None else segmentation
         self._listeners: list[socket.socket] = []
         self._crowded: set[socket.socket] = set()
+        self._shutting_out = ShuttingOut()
         self._is_draining = False
         self._by_peer: dict[tuple[Address, Address], Transfer] = {}
         self._unproven: OrderedDict[Transfer, str] = OrderedDict()
@@ -90,6 +92,7 @@ class Engine:
     def listen(self, listener: socket.socket) -> None:
         """Take requests from ``listener`` (``sockets.listen``)."""
         self._listeners.append(listener)
+        self._shutting_out.guard(listener)
         self._loop.attach(listener.fileno(), select.EPOLLIN, lambda _, now: self._on_requests(listener, now))
 
     @property
@@ -103,6 +106,7 @@ class Engine:
         In single-port mode the sockets must still be read: requests get no answer then, and phones repeat theirs.
         """
         self._is_draining = True
+        self._shutting_out.give_up()
         if not self._single_port:
             for listener in self._listeners:
                 self._loop.detach(listener.fileno())
@@ -112,6 +116,7 @@ class Engine:
         """Forget old budgets; to be called now and then."""
         self._requests.forget_refilled(now)
         self._datagrams.forget_refilled(now)
+        self._shutting_out.tidy(now)
         if not self._by_peer:
             for table in (self._by_peer, self._unproven, self._per_source):
                 table.clear()  # they are empty, but keep the room that a rush needed
@@ -134,7 +139,11 @@ class Engine:
                 continue
             if not datagram.data.startswith(_REQUESTS):
                 self._on_other(datagram, now)
-            elif not self._is_draining and self._requests.take(datagram.peer[0], now):
+            elif self._is_draining:
+                continue
+            elif not self._requests.take(datagram.peer[0], now):
+                self._on_one_too_many(datagram, now)
+            else:
                 self._on_request(listener, datagram, now)
                 taken += 1
                 if taken == REQUESTS_PER_TURN:
@@ -158,6 +167,16 @@ class Engine:
             transfer = self._by_peer.get((datagram.peer, datagram.local))
             if transfer is not None:
                 transfer.on_datagram(datagram.data, now)
+                return
+        self._on_one_too_many(datagram, now)
+
+    def _on_one_too_many(self, datagram: Datagram, now: float) -> None:
+        """Nobody gets an answer to it; too many of them, and nobody gets to see them."""
+        if self._single_port:
+            return  # transfers under way need this socket too
+        host, port, *_ = datagram.peer
+        if self._shutting_out.note(host, now):
+            self._gate.note("", host, port, f"Shut {host} out for {SHUT_OUT_S:g} s: it sends far too much.")
 
     def _on_request(self, listener: socket.socket, datagram: Datagram, now: float) -> None:
         host, port, *_ = datagram.peer

@@ -40,7 +40,7 @@ class Relay(Protocol):
         The carried ones are dealt with before, and the ones that are ready after them too, for as long as none is
         handed on. In lock-step the next ACK is often here before a sleep and a wake-up would be done: so it looks a
         short while before it sleeps, if that was worth it lately. A look that was in vain makes the next ones short,
-        so a slow peer costs nothing more.
+        until a sleep is over as soon: so a slow peer costs nothing more, and a fast one beside it waits for nobody.
         """
 
     def carry(self, fd: int, sender: Sender, on_datagram: OnDatagram, on_fault: OnFault, /) -> None:
@@ -76,7 +76,7 @@ class PureRelay:
     def poll(self, timeout_s: float, /) -> list[tuple[int, int]]:
         """See Relay."""
         until = time.monotonic() + min(timeout_s, LONGEST_POLL_S)
-        ready = self._glance() or self._epoll.poll(timeout_s)
+        ready = self._glance() or self._sleep(timeout_s)
         while ready:
             now = time.monotonic()
             others: list[tuple[int, int]] = []
@@ -91,6 +91,13 @@ class PureRelay:
                 return others
             ready = self._glance()
         return []
+
+    def _sleep(self, timeout_s: float) -> list[tuple[int, int]]:
+        begun = time.monotonic()
+        ready = self._epoll.poll(timeout_s)
+        if ready and time.monotonic() - begun < SPIN_S:
+            self._sleeps = 0  # to look longer would have been worth it
+        return ready
 
     def _glance(self) -> list[tuple[int, int]]:
         poll = self._epoll.poll
