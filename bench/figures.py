@@ -17,8 +17,6 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "demo"))
 
-import tftp_load
-
 from ringfence.errors import RingfenceError
 from ringfence.hub import publishing
 from ringfence.hub.config import make_config
@@ -115,17 +113,6 @@ def fleet(folder: Path, site_count: int) -> list[Row]:
     ]
 
 
-def transfers(stack: Stack, count: int) -> list[Row]:
-    """Lock-step 512-byte transfers against the edge's worker, by the project's own load generator."""
-    rows = []
-    for clients in (1, 100):
-        rates = tftp_load.run(stack.tftp, NAME, clients, count)
-        rows.append(
-            (f"TFTP lock-step, {clients} clients, {rates.blocks} blocks", f"{rates.blocks_per_s:,.0f} blocks/s", "")
-        )
-    return rows
-
-
 def _served(stack: Stack) -> bool:
     try:
         return bool(fetch(stack.tftp, NAME, timeout_s=0.02, retries=0))
@@ -145,7 +132,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edits", type=int, default=200)
     parser.add_argument("--sites", type=int, default=1000)
-    parser.add_argument("--transfers", type=int, default=3000)
     options = parser.parse_args()
     console = Console()
     folder = Path(tempfile.mkdtemp(prefix="ringfence-bench-"))
@@ -157,8 +143,6 @@ def main() -> int:
             rows += memory(stack)
             status.update(f"{options.edits} edits …")
             rows += edits(stack, options.edits)
-            status.update("TFTP …")
-            rows += transfers(stack, options.transfers)
             status.update("cold start …")
             rows += cold_start(stack)
         with console.status(f"{options.sites} sites …"):

@@ -197,8 +197,10 @@ static PyObject *relay_poll(PyObject *object, PyObject *argument) {
         if (is_callers) return others;
         ready = glance(self, events);
     }
-    if (ready < 0 && errno != EINTR) Py_CLEAR(others), PyErr_SetFromErrno(PyExc_OSError);
-    if (ready < 0 && errno == EINTR && PyErr_CheckSignals()) Py_CLEAR(others);
+    if (ready < 0) {
+        if (errno != EINTR) PyErr_SetFromErrno(PyExc_OSError);
+        if (errno != EINTR || PyErr_CheckSignals()) Py_CLEAR(others);
+    }
     return others;
 }
 
