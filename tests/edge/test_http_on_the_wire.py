@@ -1,4 +1,4 @@
-"""An edge's default addresses, in a network of the test's own: port 69 over TFTP, port 6970 over HTTP, from another machine."""
+"""An edge's default addresses, from another machine on a wire: port 69 over TFTP, port 6970 over HTTP."""
 
 import os
 import subprocess
