@@ -159,7 +159,7 @@ def test_a_terminal_sees_how_far_it_is(refusing: socket.socket, tmp_path: Path) 
         refusing.sendto(b"\0\3\0\1" + bytes(512), address)
         assert refusing.recvfrom(600)[0] == b"\0\4\0\1"
         shown, until = b"", time.monotonic() + 20
-        while b"512/1,000" not in shown and time.monotonic() < until:
+        while b"0.5/1.0 kB" not in shown and time.monotonic() < until:
             shown += os.read(ours, 4096)
         refusing.sendto(b"\0\3\0\2" + bytes(488), address)
         assert asking.wait(20) == 0
