@@ -93,7 +93,7 @@ def fleet(folder: Path, site_count: int) -> list[Row]:
                 site = sites.create(change, hub.signers, f"Site {number}")
                 for phone in range(3):
                     mac = Mac.parse(f"001B54{3 * number + phone:06X}")
-                    phones.add(change, mac, site.id, ("cisco-9971", "cisco-8941")[phone % 2], "")
+                    phones.add(change, mac, site.id, ("9971", "8941")[phone % 2], "")
                     lines.put(change, hub.sealer, mac, 1, lines.LineParts(name=str(1000 + phone), label="Desk"))
         begun = time.monotonic()
         result = publishing.publish(hub, "bench", with_diffs=False)
@@ -138,7 +138,7 @@ def main() -> int:
     rows: list[Row] = []
     try:
         with running_stack(folder / "stack") as stack, console.status("hub and edge …") as status:
-            stack.make_site("Bench", MAC, "cisco-9971")
+            stack.make_site("Bench", MAC, "9971")
             status.update("memory …")
             rows += memory(stack)
             status.update(f"{options.edits} edits …")

@@ -165,7 +165,7 @@ class Stack:
         self.make_hub()
         site = self.ask("site", "add", name)["id"]
         self.run("set", "organisation", "sip_server=sip.example.org")
-        self.run("phone", "add", mac, "--site", site, "--family", family)
+        self.run("phone", "add", mac, "--site", site, "--model", family)
         self.run("line", "set", mac, "1", "--name", "201", "--label", name)
         self.run("set", "phone", mac, f"sip_listen_port={free_port(socket.SOCK_DGRAM)}")
         self.ask("publish")

@@ -145,8 +145,8 @@ class RunningHub:
     def site(self, name: str) -> str:
         return str(self.do("POST", "/sites", {"name": name})["id"])
 
-    def phone(self, site: str, mac: str, family: str = "cisco-9971", label: str = "Anna") -> None:
-        self.do("POST", "/phones", {"mac": mac, "site": site, "family": family})
+    def phone(self, site: str, mac: str, family: str = "9971", label: str = "Anna") -> None:
+        self.do("POST", "/phones", {"mac": mac, "site": site, "model": family})
         self.do("PUT", f"/phones/{mac}/lines/1", {"name": "201", "label": label})
 
     def token_for(self, site: str) -> EnrolmentToken:

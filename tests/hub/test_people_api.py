@@ -52,7 +52,7 @@ def test_a_phone_is_found_by_any_notation_of_its_address(running: RunningHub, no
 def test_a_duplicate_mac_says_where_the_phone_stands(running: RunningHub) -> None:
     first, second = running.site("First place"), running.site("Second place")
     running.phone(first, MAC.format(2))
-    answer = running.ask("POST", "/phones", {"mac": "001b.54c2.9a02", "site": second, "family": "cisco-9971"})
+    answer = running.ask("POST", "/phones", {"mac": "001b.54c2.9a02", "site": second, "model": "9971"})
     assert (answer.status, answer.json["kind"]) == (409, "duplicate-mac")
     assert "First place" in answer.json["where"]
 
@@ -69,9 +69,9 @@ def test_a_phone_moves_between_sites(running: RunningHub) -> None:
 @pytest.mark.parametrize(
     ("body", "kind"),
     [
-        ({"mac": "00:11:22:33:44", "family": "cisco-9971"}, "bad-mac"),
-        ({"mac": "01:00:5E:00:00:01", "family": "cisco-9971"}, "bad-mac"),
-        ({"mac": "00:1B:54:C2:9A:99", "family": "cisco-9917"}, "unknown-family"),
+        ({"mac": "00:11:22:33:44", "model": "9971"}, "bad-mac"),
+        ({"mac": "01:00:5E:00:00:01", "model": "9971"}, "bad-mac"),
+        ({"mac": "00:1B:54:C2:9A:99", "model": "cisco-9917"}, "unknown-model"),
     ],
 )
 def test_a_phone_that_can_not_be_is_refused(running: RunningHub, body: dict[str, str], kind: str) -> None:

@@ -22,6 +22,7 @@ from ringfence.hub.store.models import RoleMetadata
 from ringfence.hub.store.models import Site as SiteRow
 from ringfence.phones.errors import IncompletePhone, RenderFault
 from ringfence.phones.mac import Mac
+from ringfence.phones.own_templates import OwnTemplates
 from ringfence.phones.rendering import Renderer
 from ringfence.phones.settings import Scope
 
@@ -39,7 +40,7 @@ def fleet(idle: Hub) -> Hub:
         settings.put(change, idle.sealer, ORGANISATION, "sip_server", "sip.example.org")
         for name, mac in (("Anna", ANNA), ("Ben", BEN)):
             site = sites.create(change, idle.signers, name)
-            phones.add(change, mac, site.id, "cisco-9971", "")
+            phones.add(change, mac, site.id, "9971", "")
             change.session.flush()
             lines.put(change, idle.sealer, mac, 1, LineParts(name="201", label=name))
     return idle
@@ -101,8 +102,8 @@ def test_an_edit_makes_a_release_for_its_site_only(fleet: Hub) -> None:
         lambda hub, change: lines.rotate(change, hub.sealer, ANNA, 1),
         lambda hub, change: lines.put(change, hub.sealer, ANNA, 2, LineParts(name="202")),
         lambda _hub, change: phones.remove(change, ANNA),
-        lambda _hub, change: phones.change(change, ANNA, site_id="ben", family=None, description=None),
-        lambda _hub, change: phones.change(change, ANNA, site_id=None, family="cisco-8941", description=None),
+        lambda _hub, change: phones.change(change, ANNA, phones.PhoneParts(site_id="ben")),
+        lambda _hub, change: phones.change(change, ANNA, phones.PhoneParts(model="8941")),
     ],
     ids=["organisation", "site", "phone", "password", "line", "removed", "moved", "family"],
 )
@@ -200,8 +201,8 @@ def test_a_template_that_makes_bad_xml_publishes_nothing_and_names_template_line
     relabel(fleet, ANNA, "Would be good")
     template = "<device>\n  <versionStamp>{{ version_stamp }}</versionStamp>\n  <open>\n</device>\n"
     with fleet.change("test") as change:
-        phones.change(change, BEN, site_id=None, family="cisco-8941", description=None)
-    fleet.renderer = Renderer({"cisco-8941": template})
+        phones.change(change, BEN, phones.PhoneParts(model="8941"))
+    fleet.renderer = Renderer(OwnTemplates({"cisco-894x": {"device": template}}))
     with pytest.raises(RenderFault) as raised:
         publish(fleet, "test")
     assert "template" in raised.value.where
@@ -220,7 +221,7 @@ def test_a_phone_without_sip_server_is_named(fleet: Hub) -> None:
 
 def test_a_phone_without_a_line_is_left_out_and_named(fleet: Hub) -> None:
     with fleet.change("test") as change:
-        phones.add(change, Mac("001B54C2D003"), "anna", "cisco-9971", "new, no line yet")
+        phones.add(change, Mac("001B54C2D003"), "anna", "9971", "new, no line yet")
     done = publish(fleet, "test")
     assert done.without_line == [Mac("001B54C2D003")]
     assert len(whole_release(fleet, "anna")[1]) == 1

@@ -6,22 +6,23 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.phones.configuration import HeldLine, read_configuration
+from phone_reading import read_configuration
 from ringfence.phones.document import LARGEST_BYTES
 from ringfence.phones.errors import ConfigurationRejected
+from ringfence.phones.held import HeldLine
 from ringfence.secret import Secret
 
-GOLDEN = (Path(__file__).parent / "goldens" / "cisco-9971-everything.xml").read_text(encoding="utf-8")
+GOLDEN = (Path(__file__).parent / "goldens" / "9971-everything" / "SEP001122334455.cnf.xml").read_text(encoding="utf-8")
 
 
-def rejection(text: str | bytes, family: str = "cisco-9971") -> str:
+def rejection(text: str | bytes, family: str = "9971") -> str:
     with pytest.raises(ConfigurationRejected) as caught:
         read_configuration(text if isinstance(text, bytes) else text.encode(), family)
     return str(caught.value)
 
 
 def test_a_phone_holds_what_its_file_says() -> None:
-    held = read_configuration(GOLDEN.encode(), "cisco-9971")
+    held = read_configuration(GOLDEN.encode(), "9971")
     assert held.phone_label == "Büro <1>"
     assert held.lines == (
         HeldLine(1, "Anna", "anna", "Anna Berg", "anna-auth", Secret("s3cr3tOfAnna")),
@@ -34,7 +35,7 @@ def test_a_phone_holds_what_its_file_says() -> None:
 
 
 def test_a_phone_asks_next_for_what_its_file_names() -> None:
-    assert read_configuration(GOLDEN.encode(), "cisco-9971").files == (
+    assert read_configuration(GOLDEN.encode(), "9971").files == (
         "sip9971.9-4-2SR4-1.loads",
         "German_Germany/gd-sip.jar",
         "Germany/g4-tones.xml",
@@ -46,8 +47,8 @@ def test_a_phone_asks_next_for_what_its_file_names() -> None:
 
 
 def test_without_a_locale_its_files_are_asked_for_with_a_leading_slash() -> None:
-    plain = (Path(__file__).parent / "goldens" / "cisco-8941.xml").read_bytes()
-    assert read_configuration(plain, "cisco-8941").files == (
+    plain = (Path(__file__).parent / "goldens" / "8941" / "SEP001122334455.cnf.xml").read_bytes()
+    assert read_configuration(plain, "8941").files == (
         "/gb-sccp-sip.jar",
         "/g3-tones.xml",
         "dialplan.xml",
@@ -94,12 +95,12 @@ def test_a_file_without_a_line_or_without_a_server_is_discarded() -> None:
 
 
 def test_the_same_number_of_calls_is_too_many_for_the_smaller_phone() -> None:
-    assert "maxNumCalls holds '200'" in rejection(GOLDEN, "cisco-8941")
+    assert "maxNumCalls holds '200'" in rejection(GOLDEN, "8941")
 
 
 def test_what_a_phone_does_not_know_it_passes_over() -> None:
     more = GOLDEN.replace("</vendorConfig>", "<newSwitch>7</newSwitch></vendorConfig>")
-    assert read_configuration(more.encode(), "cisco-9971").label == "Anna"
+    assert read_configuration(more.encode(), "9971").label == "Anna"
 
 
 def test_bytes_that_are_meant_to_hurt_are_discarded() -> None:
@@ -120,6 +121,6 @@ def test_one_changed_byte_makes_a_file_that_is_taken_or_discarded(at: int, byte:
     data = bytearray(GOLDEN.encode())
     data[at] = byte
     try:
-        assert read_configuration(bytes(data), "cisco-9971").lines
+        assert read_configuration(bytes(data), "9971").lines
     except ConfigurationRejected as rejected:
         assert rejected.what  # noqa: PT017 - either way is right; that nothing else happens is the point

@@ -2,7 +2,8 @@
 
 import pytest
 
-from ringfence.phones.filenames import boot_order, configuration_name, is_optional, is_signed_configuration, owner_of
+from ringfence.phones.families import model
+from ringfence.phones.filenames import configuration_name, is_optional, is_signed_configuration, owner_of
 from ringfence.phones.mac import Mac
 
 ANNA = Mac("001EF7ABCD0F")
@@ -47,8 +48,13 @@ def test_a_shared_name_names_nobody(name: str) -> None:
     assert owner_of(name) is None
 
 
+def boot_order() -> tuple[str, ...]:
+    family, kind = model("9971")
+    return tuple(ask.name_for(ANNA, kind) for ask in family.boot.value)
+
+
 def test_a_phone_asks_for_its_trust_lists_first_and_then_for_its_configuration() -> None:
-    assert boot_order(ANNA) == (
+    assert boot_order() == (
         "CTLSEP001EF7ABCD0F.tlv",
         "ITLSEP001EF7ABCD0F.tlv",
         "ITLFile.tlv",
@@ -57,7 +63,7 @@ def test_a_phone_asks_for_its_trust_lists_first_and_then_for_its_configuration()
 
 
 def test_only_the_configuration_is_mandatory_of_what_a_phone_asks_for_first() -> None:
-    assert [is_optional(name) for name in boot_order(ANNA)] == [True, True, True, False]
+    assert [is_optional(name) for name in boot_order()] == [True, True, True, False]
     assert is_optional("ITLFile.tlv.sgn")
     assert is_optional("/German_Germany/g4-tones.xml")
     assert not is_optional("sip9971.9-4-2SR4-1.loads")

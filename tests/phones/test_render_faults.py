@@ -4,26 +4,31 @@ import pytest
 
 from ringfence.phones.errors import LimitExceeded, RenderFault, UnknownFamily
 from ringfence.phones.mac import Mac
+from ringfence.phones.own_templates import OwnTemplates
 from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
 from ringfence.phones.templating import PhoneTemplate, built_in_template
 from ringfence.secret import Secret
 
 SECRET = "OnlyTheProxyKnows"
-BUILT_IN = built_in_template("cisco-enterprise.cnf.xml.j2")
+BUILT_IN = built_in_template("ringfence.phones.cisco", "device.cnf.xml.j2")
 LABEL = "{{ line.label }}"
 LABEL_LINE = next(number for number, row in enumerate(BUILT_IN.splitlines(), 1) if LABEL in row)
 
 
 def phone(label: str = "Anna") -> PhoneToRender:
     account = LineAccount(1, label, "anna", "Anna Berg", "anna", Secret(SECRET))
-    return PhoneToRender(Mac("001122334455"), "cisco-9971", "Anna's desk", {"sip_server": "192.0.2.10"}, (account,))
+    return PhoneToRender(Mac("001122334455"), "9971", "Anna's desk", {"sip_server": "192.0.2.10"}, (account,))
+
+
+def own(template: str) -> Renderer:
+    return Renderer(OwnTemplates({"cisco-99xx": {"device": template}}))
 
 
 def fault_of(template: str, label: str = "Anna") -> str:
     with pytest.raises(RenderFault) as caught:
-        Renderer({"cisco-9971": template}).render(phone(label))
+        own(template).render(phone(label))
     told = str(caught.value)
-    assert "own template of cisco-9971" in told
+    assert "own template cisco-99xx/device" in told
     assert "phone 00:11:22:33:44:55 (Anna's desk)" in told
     assert "nothing was published" in told
     assert SECRET not in told
@@ -61,7 +66,7 @@ def test_a_faulty_line_of_a_template_is_named(piece: str, says: str) -> None:
 
 def test_a_value_that_a_template_leaves_unescaped_is_traced_to_the_line_that_wrote_it() -> None:
     template = with_label("{{ line.label | safe }}")
-    assert len(Renderer({"cisco-9971": template}).render(phone("Anna"))) == 1
+    assert len(own(template).render(phone("Anna"))) == 1
     assert f"line {LABEL_LINE};" in fault_of(template, label="Anna <3")
 
 
@@ -137,18 +142,18 @@ def test_a_file_that_the_phone_would_discard_is_refused_before_it_is_published(g
 
 def test_a_limit_that_a_template_breaks_is_named_with_element_and_line() -> None:
     with pytest.raises(LimitExceeded) as caught:
-        Renderer({"cisco-9971": with_label("The extension of {{ line.display_name }} at home")}).render(phone())
-    assert "featureLabel of line 1 has 34 characters, and a cisco-9971 takes 30" in str(caught.value)
-    assert f"own template of cisco-9971, line {LABEL_LINE}" in str(caught.value)
+        own(with_label("The extension of {{ line.display_name }} at home")).render(phone())
+    assert "featureLabel of line 1 has 34 characters, and a 9971 takes 30" in str(caught.value)
+    assert f"own template cisco-99xx/device, line {LABEL_LINE}" in str(caught.value)
 
 
 def test_an_own_template_takes_the_built_in_ones_place_for_its_family_only() -> None:
-    own = Renderer({"cisco-9971": with_label("{{ line.label }}!")})
-    assert b"<featureLabel>Anna!</featureLabel>" in own.render(phone())[0].data
-    other = PhoneToRender(Mac("001122334455"), "cisco-8941", "", {"sip_server": "192.0.2.10"}, phone().lines)
-    assert b"<featureLabel>Anna</featureLabel>" in own.render(other)[0].data
+    renderer = own(with_label("{{ line.label }}!"))
+    assert b"<featureLabel>Anna!</featureLabel>" in renderer.render(phone())[0].data
+    other = PhoneToRender(Mac("001122334455"), "8941", "", {"sip_server": "192.0.2.10"}, phone().lines)
+    assert b"<featureLabel>Anna</featureLabel>" in renderer.render(other)[0].data
 
 
 def test_a_template_for_a_family_that_is_none_is_refused_at_once() -> None:
     with pytest.raises(UnknownFamily):
-        Renderer({"cisco-9970": BUILT_IN})
+        Renderer(OwnTemplates({"cisco-9970": {"device": BUILT_IN}}))

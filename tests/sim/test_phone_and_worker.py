@@ -37,7 +37,7 @@ def free_port() -> int:
 def rendered(label: str, port: int) -> RenderedFile:
     line = LineAccount(1, label, "anna", "Anna Berg", "anna", Secret("s3cr3tOfAnna"))
     settings: dict[str, Value] = {"sip_server": "192.0.2.10", "sip_listen_port": port}
-    return Renderer().render(PhoneToRender(ANNA, "cisco-9971", "", settings, (line,)))[0]
+    return Renderer().render(PhoneToRender(ANNA, "9971", "", settings, (line,)))[0]
 
 
 class Site:
@@ -94,7 +94,7 @@ def _running(made: Site) -> Iterator[Site]:
 def test_an_edit_reaches_a_phone_that_the_edge_tells_to_reload(site: Site) -> None:
     port = free_port()
     site.publish(rendered("Anna", port), {"g4-tones.xml": b"<tones/>" * 500})
-    with VirtualPhone(ANNA, "cisco-9971", site.server) as phone:
+    with VirtualPhone(ANNA, "9971", site.server) as phone:
         assert phone.wait_until(lambda held: held.label == "Anna", SOON_S).lines[0].password == Secret("s3cr3tOfAnna")
         site.publish(rendered("Anna at home", port))
         order = ReloadOrder(ANNA.bare, "127.0.0.1", port)
@@ -104,14 +104,14 @@ def test_an_edit_reaches_a_phone_that_the_edge_tells_to_reload(site: Site) -> No
 
 def test_a_phone_with_large_blocks_holds_the_same(site: Site) -> None:
     site.publish(rendered("Anna", free_port()))
-    phone = VirtualPhone(ANNA, "cisco-9971", site.server, options=RequestedOptions(block_size=1428, transfer_size=True))
+    phone = VirtualPhone(ANNA, "9971", site.server, options=RequestedOptions(block_size=1428, transfer_size=True))
     assert phone.boot().label == "Anna"
 
 
 def test_a_stranger_is_refused_and_the_operator_told_why(site: Site) -> None:
     site.publish(rendered("Anna", free_port()))
     with pytest.raises(ConfigurationMissing):
-        VirtualPhone(Mac("AABBCCDDEEF0"), "cisco-9971", site.server).boot()
+        VirtualPhone(Mac("AABBCCDDEEF0"), "9971", site.server).boot()
     refused = site.refusal_of("SEPAABBCCDDEEF0.cnf.xml")
     assert refused.reason == (
         "Refused SEPAABBCCDDEEF0.cnf.xml to 127.0.0.1: no phone of site Home office Anna has that MAC address."

@@ -56,7 +56,7 @@ NAME = "SEP001122334455.cnf.xml"
 def configuration(label: str, port: int) -> bytes:
     line = LineAccount(1, label, "anna", "Anna Berg", "anna", Secret("s3cr3tOfAnna"))
     settings: dict[str, Value] = {"sip_server": "192.0.2.10", "sip_listen_port": port}
-    return Renderer().render(PhoneToRender(Mac("001122334455"), "cisco-9971", "", settings, (line,)))[0].data
+    return Renderer().render(PhoneToRender(Mac("001122334455"), "9971", "", settings, (line,)))[0].data
 
 
 def ringfence(*arguments: str) -> list[str]:
@@ -74,7 +74,7 @@ def ringfence(*arguments: str) -> list[str]:
 )
 def test_booting_once_ends_with_what_came_of_it(files: dict[str, bytes], status: int, says: str) -> None:
     with SmallTftp(files) as server:
-        command = ringfence("--family", "cisco-9971", "--server", f"127.0.0.1:{server.port}", "--once", "--json")
+        command = ringfence("--family", "9971", "--server", f"127.0.0.1:{server.port}", "--once", "--json")
         ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
     assert ended.returncode == status
     assert says in ended.stderr
@@ -95,7 +95,7 @@ def test_a_phone_that_runs_prints_each_step_as_it_comes_and_ends_with_a_signal(n
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
     with SmallTftp({NAME: configuration("Anna", port)}) as server:
-        command = ringfence("--family", "cisco-9971", "--server", f"127.0.0.1:{server.port}", "--source", "127.0.0.1")
+        command = ringfence("--family", "9971", "--server", f"127.0.0.1:{server.port}", "--source", "127.0.0.1")
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as phone:
             assert phone.stdout is not None
             rows: list[str] = []

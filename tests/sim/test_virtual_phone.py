@@ -46,7 +46,7 @@ def free_port() -> int:
 def configuration(label: str, port: int, **settings: Value) -> bytes:
     line = LineAccount(1, label, "anna", "Anna Berg", "anna", Secret("s3cr3tOfAnna"))
     values: dict[str, Value] = {"sip_server": "192.0.2.10", "sip_listen_port": port, **settings}
-    return Renderer().render(PhoneToRender(MAC, "cisco-9971", "", values, (line,)))[0].data
+    return Renderer().render(PhoneToRender(MAC, "9971", "", values, (line,)))[0].data
 
 
 class Files:
@@ -93,7 +93,7 @@ def running(
     steps = Steps()
     phone = VirtualPhone(
         MAC,
-        "cisco-9971",
+        "9971",
         SERVER,
         fetch=files,
         on_step=steps.put,
@@ -164,7 +164,7 @@ def test_each_step_is_told_to_people_and_to_scripts() -> None:
     with running(files) as (_phone, steps):
         steps.until(Holds)
     told: list[Step] = []
-    phone = VirtualPhone(MAC, "cisco-9971", SERVER, fetch=files, on_step=told.append)
+    phone = VirtualPhone(MAC, "9971", SERVER, fetch=files, on_step=told.append)
     phone.boot()
     assert [type(step) for step in told[:6]] == [Booting, Missing, Missing, Missing, Fetched, Holds]
     assert in_words(told[1]) == "missing CTLSEP001122334455.tlv (harmless)"
@@ -306,7 +306,7 @@ def test_a_taken_sip_port_ends_the_phone_with_what_to_do() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
         taken.bind(("127.0.0.1", 0))
         port = taken.getsockname()[1]
-        phone = VirtualPhone(MAC, "cisco-9971", SERVER, fetch=Files(**{NAME: configuration("Anna", port)}))
+        phone = VirtualPhone(MAC, "9971", SERVER, fetch=Files(**{NAME: configuration("Anna", port)}))
         with pytest.raises(SipPortInUse, match=f"port {port}"):
             phone.run()
         thread = phone.start()._thread
@@ -318,7 +318,7 @@ def test_a_taken_sip_port_ends_the_phone_with_what_to_do() -> None:
 
 def test_a_phone_can_be_stopped_in_the_middle_of_its_boot() -> None:
     files = Files(**{NAME: configuration("Anna", free_port())})
-    phone = VirtualPhone(MAC, "cisco-9971", SERVER, fetch=files, on_step=lambda _step: phone.stop())
+    phone = VirtualPhone(MAC, "9971", SERVER, fetch=files, on_step=lambda _step: phone.stop())
     phone.run()
     assert phone.held is None
     assert files.asked == []

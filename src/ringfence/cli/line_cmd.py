@@ -11,7 +11,7 @@ from ringfence.cli.phone_cmd import MacAddress
 
 app = typer.Typer(help="Lines: a phone's SIP accounts.", no_args_is_help=True)
 
-Index = Annotated[int, typer.Argument(help="The line's place on the phone, from 1.", min=1)]
+LineKey = Annotated[int, typer.Argument(help="The line's place on the phone, from 1.", min=1)]
 
 
 def _path(mac: str, index: int) -> str:
@@ -21,7 +21,7 @@ def _path(mac: str, index: int) -> str:
 @app.command("set")
 def set_line(
     mac: MacAddress,
-    index: Index,
+    index: LineKey,
     name: Annotated[str | None, typer.Option(help="The SIP user that registers, such as 201.")] = None,
     label: Annotated[str | None, typer.Option(help="What the phone shows beside the key.")] = None,
     display_name: Annotated[str | None, typer.Option(help="What others see when it calls.")] = None,
@@ -60,14 +60,14 @@ def list_lines(mac: MacAddress, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def remove(mac: MacAddress, index: Index) -> None:
+def remove(mac: MacAddress, index: LineKey) -> None:
     """Remove a line."""
     hub().delete(_path(mac, index))
     output.say(f"Line {index} is removed. Publish to take it off the phone.")
 
 
 @app.command()
-def password(mac: MacAddress, index: Index, as_json: AsJson = False) -> None:
+def password(mac: MacAddress, index: LineKey, as_json: AsJson = False) -> None:
     """Show a line's SIP password; that you asked is noted in the audit log."""
     shown = hub().post(f"{_path(mac, index)}/password/reveal")
     if as_json:
@@ -77,7 +77,7 @@ def password(mac: MacAddress, index: Index, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def rotate(mac: MacAddress, index: Index) -> None:
+def rotate(mac: MacAddress, index: LineKey) -> None:
     """Give a line a new generated password; change it at the PBX too."""
     hub().post(f"{_path(mac, index)}/password/rotate")
     output.say(f"Line {index} has a new password. Publish to bring it to the phone; ringfence line password shows it.")

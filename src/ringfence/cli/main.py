@@ -9,7 +9,22 @@ import typer
 from ringfence import __version__
 from ringfence.errors import EnvironmentFault, RingfenceError
 
-GROUPS = ("site", "phone", "line", "set", "release", "edge", "report", "access", "hub", "sim", "tftp")
+GROUPS = (
+    "site",
+    "phone",
+    "line",
+    "group",
+    "set",
+    "setting",
+    "template",
+    "release",
+    "edge",
+    "report",
+    "access",
+    "hub",
+    "sim",
+    "tftp",
+)
 """Each is a Typer app in a file of its own, ``GROUP_cmd.py``."""
 COMMANDS = {"login": "access_cmd", "publish": "publish_cmd", "serve": "serve_cmd"}
 """Commands that stand alone, and the file that each is in."""

@@ -13,6 +13,9 @@ app = typer.Typer(help="Phones: which phone stands where.", no_args_is_help=True
 MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="In any usual notation, or as SEP….")]
 
 
+_LONGEST_VALUE = 60
+
+
 def _lines(row: Row) -> str:
     return ", ".join(f"{line['index']}: {line['label'] or line['name']}" for line in row["lines"])
 
@@ -20,7 +23,8 @@ def _lines(row: Row) -> str:
 _COLUMNS = [
     ("MAC", field("mac")),
     ("SITE", field("site")),
-    ("FAMILY", field("family")),
+    ("MODEL", field("model")),
+    ("GROUP", field("group")),
     ("DESCRIPTION", field("description")),
     ("LINES", _lines),
 ]
@@ -30,15 +34,15 @@ _COLUMNS = [
 def add(
     mac: MacAddress,
     site: Annotated[str, typer.Option(help="The site that it stands at.")],
-    family: Annotated[str, typer.Option(help="Such as cisco-9971 or cisco-8941.")],
+    model: Annotated[str, typer.Option(help="Such as 9971, CP-8841 or SPA504G; ringfence phone models lists all.")],
     description: Annotated[str, typer.Option(help="For people: whose, or where.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Add a phone to a site.
 
-    Example: ringfence phone add 00:1B:54:C2:9A:10 --site home-office-anna --family cisco-9971
+    Example: ringfence phone add 00:1B:54:C2:9A:10 --site home-office-anna --model 9971
     """
-    phone = hub().post("/phones", {"mac": mac, "site": site, "family": family, "description": description})
+    phone = hub().post("/phones", {"mac": mac, "site": site, "model": model, "description": description})
     if as_json:
         output.show_json(phone)
     else:
@@ -47,14 +51,16 @@ def add(
 
 @app.command("list")
 def list_phones(
-    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None, as_json: AsJson = False
+    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
+    group: Annotated[str | None, typer.Option(help="Only this group's.")] = None,
+    as_json: AsJson = False,
 ) -> None:
     """List the phones."""
-    rows = hub().items("/phones", site=site)
+    rows = hub().items("/phones", site=site, group=group)
     if as_json:
         output.show_json(rows)
     else:
-        output.show_table(rows, _COLUMNS, empty="No phones yet. Add one: ringfence phone add MAC --site … --family ….")
+        output.show_table(rows, _COLUMNS, empty="No phones yet. Add one: ringfence phone add MAC --site … --model ….")
 
 
 @app.command()
@@ -79,12 +85,83 @@ def show(mac: MacAddress, as_json: AsJson = False) -> None:
 def change(
     mac: MacAddress,
     site: Annotated[str | None, typer.Option(help="Move it to this site.")] = None,
+    model: Annotated[str | None, typer.Option(help="What model it is, such as 9971.")] = None,
     description: Annotated[str | None, typer.Option(help="For people: whose, or where.")] = None,
+    group: Annotated[str | None, typer.Option(help="Put it into this group; '' takes it out.")] = None,
 ) -> None:
-    """Move a phone to another site, or describe it anew."""
-    asked = {"site": site, "description": description}
+    """Move a phone to another site or group, correct its model, or describe it anew."""
+    asked = {"site": site, "model": model, "description": description, "group": group}
     phone = hub().patch(phone_path(mac), {name: value for name, value in asked.items() if value is not None})
     output.say(f"Phone {phone['mac']} is at {phone['site']}: {phone['description']}")
+
+
+@app.command()
+def models(
+    family: Annotated[str | None, typer.Option(help="Only this family's, such as cisco-79xx.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List the models that there are: family, keys, transports, what they have."""
+    rows = hub().items("/models", family=family)
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("MODEL", field("name")),
+        ("FAMILY", field("family")),
+        ("KEYS", field("line_keys")),
+        ("SIP OVER", lambda row: ", ".join(row["transports"])),
+        ("TLS UP TO", lambda row: row["tls_ceiling"] or "none"),
+        ("HTTP FIRST", lambda row: "not known" if row["http_first"] is None else row["http_first"]),
+        ("HAS", lambda row: ", ".join(row["features"])),
+    ]
+    output.show_table(rows, columns, empty="No models.")
+
+
+@app.command()
+def explain(
+    mac: MacAddress,
+    setting: Annotated[str | None, typer.Argument(help="Only this one, with every scope that names it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say which value of each setting holds for a phone, and why.
+
+    Example: ringfence phone explain 00:1B:54:C2:9A:10 time_zone
+    """
+    rows = hub().items(f"{phone_path(mac)}/explain", name=setting)
+    if as_json:
+        output.show_json(rows)
+        return
+    if setting is None:
+        columns = [
+            ("SETTING", field("name")),
+            ("VALUE", lambda row: _value(row, row["given"][-1])),
+            ("FROM", lambda row: row["given"][-1]["place"]),
+            ("INSTEAD OF", lambda row: "; ".join(_said(row, given) for given in row["given"][:-1][::-1])),
+        ]
+        output.show_table([row for row in rows if len(row["given"]) > 1], columns, empty="Nothing is set.")
+        output.say(f"{sum(len(row['given']) == 1 for row in rows)} more settings are as the phone has them by itself.")
+        return
+    for row in rows:
+        *others, winner = row["given"]
+        output.say(f"{row['name']} is {_value(row, winner) or 'empty'}: {winner['place']} says so.")
+        for given in reversed(others):
+            output.say(f"  It takes the place of {_said(row, given)}.")
+        written = "" if row["written"] is None else f" as {row['written']!r}"
+        output.say(f"In the phone's file it is {row['element']}{written}. {row['help']}")
+        output.say(f"Known from {row['source']} ({row['mark']}).")
+
+
+def _value(row: Row, given: Row) -> str:
+    if row["secret"] and given["scope"] != "built-in":
+        return "(a secret)"
+    value = given["value"]
+    text = ("yes" if value else "no") if isinstance(value, bool) else str("" if value is None else value)
+    unfolded = text.replace("\n", "; ")
+    return unfolded if len(unfolded) <= _LONGEST_VALUE else unfolded[:_LONGEST_VALUE] + "…"
+
+
+def _said(row: Row, given: Row) -> str:
+    return f"{_value(row, given) or 'empty'} ({given['place']})"
 
 
 @app.command()

@@ -1,22 +1,32 @@
-"""``ringfence set``: settings at organisation, site and phone; the nearest wins."""
+"""``ringfence set``: settings at organisation, site, group, phone and line; the nearest wins."""
 
+import re
+from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from ringfence.cli import output
 from ringfence.cli.connection import hub, phone_path, site_path
 from ringfence.cli.errors import BadArgument
-from ringfence.cli.output import AsJson, Row, field
+from ringfence.cli.files import read_text
+from ringfence.cli.group_cmd import GroupId
+from ringfence.cli.line_cmd import LineKey
+from ringfence.cli.output import AsJson, field
 from ringfence.cli.phone_cmd import MacAddress
 from ringfence.cli.site_cmd import Site
 
 app = typer.Typer(
-    help="Settings: what phones are told. Given at organisation, site or phone; the nearest wins.", no_args_is_help=True
+    help="Settings: what phones are told, at organisation, site, group, phone or line; the nearest wins.",
+    no_args_is_help=True,
 )
 
+# The "=" of an attribute in a patch's element, as in line[@button='1'], does not end the name.
+_PAIR = re.compile(r"(?P<name>(?:\[[^]]*\]|[^=\[])+)=(?P<value>.*)", re.DOTALL)
+
 Assignments = Annotated[
-    list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="What to set; none lists what is set.")
+    list[str] | None, typer.Argument(metavar="NAME=VALUE…", help="What to set, or NAME=@FILE; none lists what is set.")
 ]
 Unset = Annotated[list[str] | None, typer.Option("--unset", metavar="NAME", help="Take a setting away again.")]
 
@@ -43,41 +53,33 @@ def phone(mac: MacAddress, assignments: Assignments = None, unset: Unset = None,
 
 
 @app.command()
-def catalogue(
-    family: Annotated[str | None, typer.Option(help="Only what this family knows, such as cisco-9971.")] = None,
+def group(group: GroupId, assignments: Assignments = None, unset: Unset = None, as_json: AsJson = False) -> None:
+    """Set for every phone of a group, wherever it stands."""
+    _apply(f"/settings/groups/{quote(group, safe='')}", assignments, unset, as_json=as_json)
+
+
+@app.command()
+def line(
+    mac: MacAddress,
+    index: LineKey,
+    assignments: Assignments = None,
+    unset: Unset = None,
     as_json: AsJson = False,
 ) -> None:
-    """List every setting there is: type, unit, limits, default, meaning."""
-    rows = hub().items("/settings/catalogue", family=family)
-    if as_json:
-        output.show_json(rows)
-        return
-    columns = [
-        ("SETTING", field("name")),
-        ("TYPE", field("type")),
-        ("VALUES", _values),
-        ("DEFAULT", field("default")),
-        ("MEANING", field("help")),
-    ]
-    output.show_table(rows, columns, empty="No settings.")
+    """Set for one line of a phone.
 
-
-def _values(row: Row) -> str:
-    unit = f" {row['unit']}" if row.get("unit") else ""
-    if row.get("choices"):
-        return " | ".join(str(choice) for choice in row["choices"])
-    if row.get("minimum") is not None:
-        return f"{row['minimum']} to {row['maximum']}{unit}"
-    return unit.strip()
+    Example: ringfence set line 00:1B:54:C2:9A:10 2 call_waiting=no
+    """
+    _apply(f"/settings{phone_path(mac)}/lines/{index}", assignments, unset, as_json=as_json)
 
 
 def _apply(path: str, assignments: list[str] | None, unset: list[str] | None, *, as_json: bool) -> None:
     client = hub()
     pairs = [_pair(text) for text in assignments or []]
     for name, value in pairs:
-        client.put(f"{path}/{name}", {"value": value})
+        client.put(f"{path}/{quote(name)}", {"value": value})
     for name in unset or []:
-        client.delete(f"{path}/{name}")
+        client.delete(f"{path}/{quote(name)}")
     rows = client.items(path)
     if as_json:
         output.show_json(rows)
@@ -90,7 +92,9 @@ def _apply(path: str, assignments: list[str] | None, unset: list[str] | None, *,
 
 
 def _pair(text: str) -> tuple[str, str]:
-    name, separator, value = text.partition("=")
-    if not separator or not name.strip():
+    """Return name and value of NAME=VALUE; ``@FILE`` as a value stands for what the file holds."""
+    found = _PAIR.fullmatch(text)
+    if found is None:
         raise BadArgument(f"{text!r} is not NAME=VALUE", to_do="For example: time_zone=Europe/Berlin.")
-    return name.strip(), value
+    value = found["value"]
+    return found["name"].strip(), read_text(Path(value[1:])) if value.startswith("@") else value

@@ -28,7 +28,7 @@ app = typer.Typer(help="Virtual phones and attackers, to try a site without hard
 
 @app.command()
 def phone(
-    family: Annotated[str, typer.Option(help="cisco-8941 or cisco-9971.")],
+    family: Annotated[str, typer.Option(help="A family such as cisco-79xx, or one of its models, such as 7942.")],
     mac: Annotated[str, typer.Option(help="The phone's MAC address, in any notation.")],
     server: Annotated[str, typer.Option(help="The TFTP server, HOST or HOST:PORT.")],
     source: Annotated[str | None, typer.Option(help="The address to ask from and to listen on.")] = None,
@@ -44,7 +44,7 @@ def phone(
     With --once it ends with 0 if it took its configuration, 8 if it rejected it, 7 if the server is silent and 4 if the
     server does not give it the file.
 
-    Example: ringfence sim phone --family cisco-9971 --mac 00:11:22:33:44:55 --server 192.168.1.2
+    Example: ringfence sim phone --family 9971 --mac 00:11:22:33:44:55 --server 192.168.1.2
     """
     try:
         # Here and not above: the XML library is an extra that only this command needs.

@@ -2,9 +2,10 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 
 from ringfence import phones
@@ -17,6 +18,7 @@ from ringfence.hub.fleet.change import Change
 from ringfence.hub.sealing import Sealer
 from ringfence.hub.store.database import Database
 from ringfence.hub.wakeups import Wakeups
+from ringfence.phones.families import families
 from ringfence.phones.rendering import Renderer
 
 
@@ -65,10 +67,16 @@ def open_hub(folder: DataFolder, config: HubConfig | None = None) -> Hub:
 def _renderer_fingerprint() -> str:
     """Return what names this version's way of rendering: every site is rendered anew when it changes."""
     digest = hashlib.sha256()
-    folder = Path(phones.__path__[0])
-    for file in sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".j2"}):
-        digest.update(str(file.relative_to(folder)).encode() + b"\0" + file.read_bytes() + b"\0")
+    added = {package for family in families().values() for package in family.packages}
+    for package in (phones.__name__, *sorted(added - _within(phones.__name__, added))):
+        folder = Path(import_module(package).__path__[0])
+        for file in sorted(path for path in folder.rglob("*") if path.suffix in {".py", ".j2"}):
+            digest.update(f"{package}/{file.relative_to(folder)}".encode() + b"\0" + file.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def _within(package: str, names: Collection[str]) -> set[str]:
+    return {name for name in names if name.startswith(package + ".")}
 
 
 def url(host: str, port: int) -> str:

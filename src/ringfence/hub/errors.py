@@ -13,12 +13,24 @@ class BadSelection(BadInput):
     """A request that asks for something that makes no sense as it stands."""
 
 
+class FilesDisagree(BadInput):
+    """Two phones of a site would need different files under one name."""
+
+
 class UnknownSite(NotFound):
     """No site has this id."""
 
 
 class UnknownPhone(NotFound):
     """No phone of this hub has this MAC address."""
+
+
+class UnknownGroup(NotFound):
+    """No group of phones has this id."""
+
+
+class UnknownTemplate(NotFound):
+    """No template of the operator's own is for this file."""
 
 
 class UnknownLine(NotFound):
@@ -47,6 +59,14 @@ class NothingHere(NotFound):
 
 class SiteTaken(Conflict):
     """A site of this name or id exists."""
+
+
+class GroupTaken(Conflict):
+    """A group of this name or id exists."""
+
+
+class GroupNotEmpty(Conflict):
+    """The group still has phones."""
 
 
 class SiteNotEmpty(Conflict):

@@ -9,14 +9,24 @@ from sqlalchemy.orm import Session, selectinload
 from ringfence.content.digests import Digest, sha256_hex
 from ringfence.content.release import Target
 from ringfence.errors import BadInput
+from ringfence.hub.errors import FilesDisagree
 from ringfence.hub.fleet import lines, settings, sites
 from ringfence.hub.fleet.settings import ORGANISATION, Place, Row
 from ringfence.hub.releases import in_order, newest_targets
 from ringfence.hub.sealing import Sealer
-from ringfence.hub.store.models import OrganisationSetting, Phone, PhoneSetting, Site, SiteSetting
-from ringfence.phones.families import family as family_of
+from ringfence.hub.store.models import (
+    GroupSetting,
+    LineSetting,
+    OrganisationSetting,
+    Phone,
+    PhoneSetting,
+    Site,
+    SiteSetting,
+)
+from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
+from ringfence.phones.patches import patches_of
+from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer, secrets_of
 from ringfence.phones.settings import Scope, Value, resolve
 
 _READ_AT_ONCE = 200
@@ -77,56 +87,77 @@ def phones_without_line(session: Session, site_ids: Sequence[str] | None) -> lis
 def read_sites(session: Session, sealer: Sealer, site_ids: Sequence[str]) -> Iterator[SiteInput]:
     """Return the input of these sites as of the session's one moment, some of them at a time."""
     rows = session.scalars(select(OrganisationSetting)).all()
-    organisation = settings.values([(ORGANISATION, row) for row in rows], sealer).get(ORGANISATION.subject, {})
+    groups = ((Place(Scope.GROUP, row.group_id), row) for row in session.scalars(select(GroupSetting)))
+    wide = _Wide(
+        settings.values([(ORGANISATION, row) for row in rows], sealer).get((ORGANISATION.subject, 0), {}),
+        settings.values(groups, sealer),
+    )
     for start in range(0, len(site_ids), _READ_AT_ONCE):
-        yield from _read(session, sealer, organisation, site_ids[start : start + _READ_AT_ONCE])
+        yield from _read(session, sealer, wide, site_ids[start : start + _READ_AT_ONCE])
 
 
 def render(site: SiteInput, renderer: Renderer) -> SiteFiles:
-    """Render a site's phones; any fault names the phone, and nothing comes of the site then."""
-    targets: list[Target] = []
+    """Render a site's phones; any fault names the phone, and nothing comes of the site then.
+
+    Phones may share a file under one name where it is the same for all of them; else FilesDisagree names two.
+    """
+    targets: dict[str, Target] = {}
+    makers: dict[str, Mac] = {}
     blobs: dict[Digest, bytes] = {}
     secrets: set[str] = set()
     for phone in site.phones:
-        try:
-            files = renderer.render(phone)
-        except BadInput as fault:
-            if str(phone.mac) in fault.where:
-                raise
-            place = f"phone {phone.mac} of site {site.site_id}" + (f", {fault.where}" if fault.where else "")
-            raise type(fault)(fault.what, where=place, to_do=fault.to_do) from None
-        for file in files:
-            digest = sha256_hex(file.data)
-            blobs[digest] = file.data
-            owner = file.owner.bare if file.owner else None
-            targets.append(Target(file.name, digest, len(file.data), file.kind, owner, file.reload))
+        for file in _render_phone(phone, site, renderer):
+            target = _target(file)
+            if targets.setdefault(target.name, target) != target:
+                raise FilesDisagree(
+                    f"phones {makers[target.name]} and {phone.mac} would need different files called {target.name}",
+                    where=f"site {site.site_id}",
+                    to_do="Set what it is made of for the whole site.",
+                )
+            makers.setdefault(target.name, phone.mac)
+            blobs[target.digest] = file.data
         secrets |= secrets_of(phone)
-    return SiteFiles(site, in_order(targets), blobs, frozenset(secrets))
+    return SiteFiles(site, in_order(targets.values()), blobs, frozenset(secrets))
 
 
-def secrets_of(phone: PhoneToRender) -> set[str]:
-    """Return the secrets that a phone's files hold."""
-    known = family_of(phone.family).settings
-    found = {line.password.reveal() for line in phone.lines}
-    found |= {str(value) for name, value in phone.settings.items() if known[name].secret}
-    return found - {""}
+def _render_phone(phone: PhoneToRender, site: SiteInput, renderer: Renderer) -> tuple[RenderedFile, ...]:
+    try:
+        return renderer.render(phone)
+    except BadInput as fault:
+        if str(phone.mac) in fault.where:
+            raise
+        place = f"phone {phone.mac} of site {site.site_id}" + (f", {fault.where}" if fault.where else "")
+        raise type(fault)(fault.what, where=place, to_do=fault.to_do) from None
 
 
-def _read(
-    session: Session, sealer: Sealer, organisation: Mapping[str, Value], site_ids: Sequence[str]
-) -> list[SiteInput]:
+def _target(file: RenderedFile) -> Target:
+    owner = file.owner.bare if file.owner else None
+    return Target(file.name, sha256_hex(file.data), len(file.data), file.kind, owner, file.reload)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wide:
+    """The values of the organisation and of each group."""
+
+    organisation: Mapping[str, Value]
+    groups: Mapping[tuple[str, int], Mapping[str, Value]]
+
+
+def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]) -> list[SiteInput]:
     by_site = settings.values(_site_rows(session, site_ids), sealer)
     by_phone = settings.values(_phone_rows(session, site_ids), sealer)
+    by_line = settings.values(_line_rows(session, site_ids), sealer)
     phones: dict[str, list[PhoneToRender]] = {site_id: [] for site_id in site_ids}
     chosen = select(Phone).where(Phone.site_id.in_(site_ids)).options(selectinload(Phone.lines)).order_by(Phone.mac)
     for phone in session.scalars(chosen):
         if phone.lines:
             layers = (
-                (str(Scope.ORGANISATION), organisation),
-                (str(Scope.SITE), by_site.get(phone.site_id, {})),
-                (str(Scope.PHONE), by_phone.get(phone.mac, {})),
+                (str(Scope.ORGANISATION), wide.organisation),
+                (str(Scope.SITE), by_site.get((phone.site_id, 0), {})),
+                (str(Scope.GROUP), wide.groups.get((phone.group_id or "", 0), {})),
+                (str(Scope.PHONE), by_phone.get((phone.mac, 0), {})),
             )
-            phones[phone.site_id].append(_phone(phone, layers, sealer))
+            phones[phone.site_id].append(_phone(phone, layers, by_line, sealer))
     published = newest_targets(session, site_ids)
     rows = session.scalars(select(Site).where(Site.id.in_(site_ids)).order_by(Site.id))
     return [
@@ -135,16 +166,29 @@ def _read(
     ]
 
 
-def _phone(phone: Phone, layers: Sequence[tuple[str, Mapping[str, Value]]], sealer: Sealer) -> PhoneToRender:
-    resolved = resolve(layers, phone.family)
+def _phone(
+    phone: Phone,
+    layers: Sequence[tuple[str, Mapping[str, Value]]],
+    by_line: Mapping[tuple[str, int], Mapping[str, Value]],
+    sealer: Sealer,
+) -> PhoneToRender:
+    family, model = model_of(phone.model)
+    resolved = resolve(layers, model)
     accounts = tuple(
         LineAccount(
-            line.index, line.label, line.name, line.display_name, line.auth_name, lines.open_password(sealer, line)
+            line.index,
+            line.label,
+            line.name,
+            line.display_name,
+            line.auth_name,
+            lines.open_password(sealer, line),
+            by_line.get((phone.mac, line.index), {}),
         )
         for line in phone.lines
     )
     values = {name: found.value for name, found in resolved.items()}
-    return PhoneToRender(Mac(phone.mac), phone.family, phone.description, values, accounts)
+    patches = patches_of(layers, family)
+    return PhoneToRender(Mac(phone.mac), model.name, phone.description, values, accounts, patches)
 
 
 def _site_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
@@ -155,3 +199,8 @@ def _site_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Plac
 def _phone_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
     chosen = select(PhoneSetting).join(Phone, Phone.mac == PhoneSetting.mac).where(Phone.site_id.in_(site_ids))
     return ((Place(Scope.PHONE, row.mac), row) for row in session.scalars(chosen))
+
+
+def _line_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
+    chosen = select(LineSetting).join(Phone, Phone.mac == LineSetting.mac).where(Phone.site_id.in_(site_ids))
+    return ((Place(Scope.LINE, row.mac, row.index), row) for row in session.scalars(chosen))

@@ -16,19 +16,19 @@ from ringfence.hub import lease, logs, releases
 from ringfence.hub.core import Hub
 from ringfence.hub.differences import FileChange, compare, describe, read_from
 from ringfence.hub.errors import BadSelection
-from ringfence.hub.fleet import sites
+from ringfence.hub.fleet import own_templates, sites
 from ringfence.hub.fleet_rendering import (
     SiteFiles,
     due_sites,
     phones_without_line,
     read_sites,
     render,
-    secrets_of,
 )
 from ringfence.hub.lease import Lease
 from ringfence.hub.releases import NewRelease
 from ringfence.hub.store.models import Site
 from ringfence.phones.mac import Mac
+from ringfence.phones.rendering import Renderer, secrets_of
 
 SITES_AT_ONCE = 100
 """How many sites share a transaction and a wait for the disk."""
@@ -128,9 +128,11 @@ def _render(hub: Hub, site_ids: Sequence[str] | None, held: Lease | None) -> _Re
         due, asked = due_sites(session, hub.renderer_fingerprint, site_ids)
         without_line = phones_without_line(session, site_ids)
         inputs = list(read_sites(session, hub.sealer, due))
+        own = own_templates.all_of(session)
+    renderer = Renderer(own) if own.sources else hub.renderer
     rendered = []
     for site in inputs:
-        rendered.append(render(site, hub.renderer))
+        rendered.append(render(site, renderer))
         if held is not None:
             held.keep()
     return _Rendered(rendered, asked, without_line)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from lxml import etree
 
-from ringfence.phones.families import Limit
+from ringfence.phones.family import Limit
 
 LARGEST_BYTES = 256 * 1024
 """A configuration is some 8 kB; what is thirty times that is not one."""
@@ -46,6 +46,14 @@ class OverLimit:
     """The file's line that it begins on."""
     length: int
     limit: int
+
+
+class TooLong(ValueError):  # noqa: N818 - reads as what happened
+    """An element has more characters than may be written."""
+
+    def __init__(self, over: OverLimit) -> None:
+        self.over = over
+        super().__init__(over)
 
 
 @dataclass(frozen=True, slots=True)

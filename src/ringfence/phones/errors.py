@@ -41,3 +41,19 @@ class BadSipMessage(PeerFault):
 
 class IncompletePhone(BadInput):
     """A phone lacks something without which its configuration is of no use."""
+
+
+class BadPatch(BadInput):
+    """A patch names no element of a phone's file, or one that can't hold a text."""
+
+
+class UnknownModel(NotFound):
+    """A model of phone that no family has."""
+
+
+class BadFamily(BadInput):
+    """A family that somebody added does not fit together."""
+
+
+class BadTemplateName(BadInput):
+    """A template is for a file that phones can't ask for."""

@@ -65,8 +65,3 @@ def is_firmware(name: str) -> bool:
 def is_signed_configuration(name: str) -> bool:
     """Say whether ``name`` is a configuration in signed form: its phone holds a trust list (section 5.2)."""
     return name.endswith(_SIGNED_SUFFIXES) and ".cnf.xml" in name
-
-
-def boot_order(mac: Mac) -> tuple[str, ...]:
-    """Return what a Cisco enterprise phone asks for before it has a configuration (PHONES.md section 1)."""
-    return (f"CTLSEP{mac.bare}.tlv", f"ITLSEP{mac.bare}.tlv", "ITLFile.tlv", configuration_name(mac))

@@ -3,31 +3,35 @@
 The laws:
 
 - Nothing is returned unless it parses again and every element keeps its limit.
-- The same input gives the same bytes: the version stamp is derived from the rest of the file.
-- A device has one credential (PHONES.md section 4d): the first line carries it, the others carry none.
+- The same input gives the same bytes: version stamps and names are derived from the content.
+- Where a device has one credential (PHONES.md section 4d), the first line carries it, the others carry none.
 - No error shows a secret.
 """
 
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from types import MappingProxyType
+from typing import Any
 
 from ringfence.content.release import Reload, TargetKind
-from ringfence.phones.configuration import check_document
-from ringfence.phones.document import NotWellFormed, over_limits, parse
+from ringfence.errors import BadInput
+from ringfence.phones.document import NotWellFormed, TooLong
 from ringfence.phones.errors import (
     ConfigurationRejected,
     CredentialsDisagree,
     IncompletePhone,
     LimitExceeded,
     RenderFault,
+    UnknownSetting,
     ValueOutOfRange,
 )
-from ringfence.phones.families import FAMILIES, Family, family
-from ringfence.phones.filenames import configuration_name
+from ringfence.phones.families import model as model_of
+from ringfence.phones.family import Family, FileTemplate, Model, ToPrepare
 from ringfence.phones.mac import Mac
-from ringfence.phones.setting_types import Value, is_printable
+from ringfence.phones.own_templates import OwnTemplates
+from ringfence.phones.setting_types import Scope, SettingType, Value, is_printable
 from ringfence.phones.settings import settings_named
 from ringfence.phones.templating import PhoneTemplate, TemplateFault, built_in_template
 from ringfence.secret import Secret
@@ -35,21 +39,13 @@ from ringfence.secret import Secret
 _STAMP_UNSET = "00000000-0000-0000-0000-000000000000"
 _STAMP_NODE = "<versionStamp>{}</versionStamp>"
 
-# Family → each setting's default, as operators write it and as the phone's file does.
-_DEFAULTS: Mapping[str, tuple[Mapping[str, Value], Mapping[str, str]]] = MappingProxyType(
-    {
-        kind.id: (
-            {name: setting.default for name, setting in kind.settings.items()},
-            {name: setting.on_wire(setting.default) for name, setting in kind.settings.items()},
-        )
-        for kind in FAMILIES.values()
-    }
-)
+Patches = Mapping[str, Mapping[str, str]]
+"""File's key → element → text."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineAccount:
-    """One SIP line of a phone; ``index`` is its key, from 1."""
+    """One SIP line of a phone; ``index`` is its key, from 1. ``settings`` are those that it has of its own."""
 
     index: int
     label: str
@@ -57,17 +53,19 @@ class LineAccount:
     display_name: str
     auth_name: str
     password: Secret
+    settings: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneToRender:
-    """All that one phone's files are made from; a setting that is not given has its family's default."""
+    """All that one phone's files are made from; a setting that is not given has its model's default."""
 
     mac: Mac
-    family: str
+    model: str
     description: str
     settings: Mapping[str, Value]
     lines: tuple[LineAccount, ...]
+    patches: Patches = field(default_factory=lambda: MappingProxyType({}), repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +81,7 @@ class RenderedFile:
 
 @dataclass(frozen=True, slots=True)
 class _LineInTemplate:
-    """A line as templates see it: only the line that carries the device's credential has one."""
+    """A line as templates see it: only a line that carries a credential has one."""
 
     index: int
     label: str
@@ -92,142 +90,215 @@ class _LineInTemplate:
     has_credentials: bool
     auth_name: str = ""
     auth_password: str = field(default="", repr=False)
+    settings: Mapping[str, Value] = field(default_factory=dict)
+    wire: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Defaults:
+    """A model's defaults: as operators write them, as the phone's file does, and its tables."""
+
+    settings: Mapping[str, Value]
+    wire: Mapping[str, str]
+    tables: tuple[str, ...]
 
 
 class Renderer:
-    """Renders phones; compiles each template once.
+    """Renders phones; compiles each template once. ``own`` are the operator's templates."""
 
-    ``templates`` are an operator's own, by family id; they take the built-in one's place.
-    """
-
-    def __init__(self, templates: Mapping[str, str] | None = None) -> None:
-        self._own: Mapping[str, str] = MappingProxyType(dict(templates or {}))
-        self._compiled: dict[str, PhoneTemplate] = {}
-        for family_id in self._own:
-            family(family_id)
+    def __init__(self, own: OwnTemplates | None = None) -> None:
+        self._own = own or OwnTemplates()
+        self._compiled: dict[tuple[str, str], PhoneTemplate] = {}
 
     def render(self, phone: PhoneToRender) -> tuple[RenderedFile, ...]:
-        """Return the files of ``phone``.
+        """Return the files of ``phone``, its own configuration last.
 
         RenderFault names template, template line and phone; LimitExceeded the element and its limit;
-        ValueOutOfRange, UnknownSetting, UnknownFamily, CredentialsDisagree and IncompletePhone what to change.
+        ValueOutOfRange, UnknownSetting, UnknownModel, CredentialsDisagree and IncompletePhone what to change.
         """
-        kind = family(phone.family)
-        values = _template_values(phone, kind)
-        template = self._template(phone, kind)
+        family, model = model_of(phone.model)
+        try:
+            return self._render(phone, family, model)
+        except BadInput as fault:
+            if fault.where:
+                raise
+            raise type(fault)(fault.what, where=_place(phone), to_do=fault.to_do) from None
+
+    def _render(self, phone: PhoneToRender, family: Family, model: Model) -> tuple[RenderedFile, ...]:
+        values = _template_values(phone, family, model)
+        names: dict[str, str] = {}
+        values["files"] = names
+        found = []
+        files = self._own.files_of(family)
+        if not files:
+            raise IncompletePhone(
+                f"a phone of the family {family.id} has no file: there is no template for it",
+                to_do=f"Give one: ringfence template put {family.id} NAME FILE.",
+            )
+        unknown = [key for key in phone.patches if key not in {file.key for file in files}]
+        if unknown:
+            raise ValueOutOfRange(
+                f"a patch is for the file {unknown[0]!r}, and a {model.name} has none of that name",
+                to_do=f"It has: {', '.join(file.key for file in files)}.",
+            )
+        for file in files:
+            names[file.key] = ""
+            if file.when and not any(values["settings"].get(name) for name in file.when):
+                continue
+            data = self._make(file, phone, model, values)
+            name = file.name_for(phone.mac, model, hashlib.sha256(data).hexdigest())
+            names[file.key] = name
+            reload = Reload("sip-notify", int(values["settings"]["sip_listen_port"])) if file.reloads else None
+            found.append(RenderedFile(name, data, phone.mac if file.is_own else None, file.kind, reload))
+        return tuple(found)
+
+    def _make(self, file: FileTemplate, phone: PhoneToRender, model: Model, values: dict[str, Any]) -> bytes:
+        template = self._template(file, phone)
         try:
             text = template.render(values)
         except TemplateFault as fault:
             raise _fault(phone, template.name, fault.line, _redact(fault.reason, phone)) from None
-        data = _stamped(text, phone, template.name).encode("utf-8", "surrogatepass")  # the parse below refuses those
-        _check(data, phone, kind, template, values)
-        return (
-            RenderedFile(
-                name=configuration_name(phone.mac),
-                data=data,
-                owner=phone.mac,
-                kind=TargetKind.CONFIGURATION,
-                reload=Reload("sip-notify", _listen_port(phone, kind)),
-            ),
-        )
+        if file.stamped:
+            _check_stamp(text, phone, template.name)
+        data = text.encode("utf-8", "surrogatepass")  # the check below refuses those
+        patches = phone.patches.get(file.key, {})
+        check = _Check(file, phone, model, template, values)
+        if patches:
+            check(data)
+            data = file.format.patch(data, patches)
+            if file.stamped:
+                _check_stamp(data.decode(), phone, template.name)
+        if file.stamped:
+            data = _stamped(data)
+        check(data, is_patched=bool(patches))
+        return data
 
-    def _template(self, phone: PhoneToRender, kind: Family) -> PhoneTemplate:
-        own = self._own.get(kind.id)
-        name = kind.template_name if own is None else f"own template of {kind.id}"
-        compiled = self._compiled.get(name)
+    def _template(self, file: FileTemplate, phone: PhoneToRender) -> PhoneTemplate:
+        compiled = self._compiled.get((file.package, file.template))
         if compiled is None:
+            own = self._own.source(file)
+            name = file.template if own is None else f"own template {file.template}"
             try:
-                compiled = PhoneTemplate(name, built_in_template(name) if own is None else own)
+                source = built_in_template(file.package, file.template) if own is None else own
+                compiled = PhoneTemplate(name, source, escapes=file.format.is_xml)
             except TemplateFault as fault:
                 raise _fault(phone, name, fault.line, fault.reason) from None
-            self._compiled[name] = compiled
+            self._compiled[file.package, file.template] = compiled
         return compiled
 
 
-def _template_values(phone: PhoneToRender, kind: Family) -> Mapping[str, object]:
-    defaults, defaults_on_wire = _DEFAULTS[kind.id]
-    settings, wire = dict(defaults), dict(defaults_on_wire)
+@cache
+def _defaults(model_name: str) -> _Defaults:
+    _family, model = model_of(model_name)
+    return _Defaults(
+        {name: setting.default for name, setting in model.settings.items()},
+        {name: setting.on_wire(setting.default) for name, setting in model.settings.items()},
+        tuple(name for name, setting in model.settings.items() if setting.type is SettingType.TABLE),
+    )
+
+
+def _template_values(phone: PhoneToRender, family: Family, model: Model) -> dict[str, Any]:
+    defaults = _defaults(model.name)
+    settings, wire = dict(defaults.settings), dict(defaults.wire)
     for name, value in phone.settings.items():
         if name not in settings:
-            settings_named((kind.id,), name)  # raises UnknownSetting with the nearest names
-        settings[name] = kind.settings[name].check(value)
-        wire[name] = kind.settings[name].on_wire(value)
-    _check_together(phone, settings)
+            settings_named((family.id,), name)  # raises UnknownSetting with the nearest names
+            raise UnknownSetting(f"a {model.name} has no setting {name}", to_do="Unset it, or look at the model.")
+        settings[name] = model.settings[name].check(value)
+        wire[name] = model.settings[name].on_wire(value)
+    if not settings["sip_server"]:
+        raise IncompletePhone("no SIP server is set", to_do="Set sip_server for the phone, its site or all sites.")
+    transports = model.transports.value
+    if settings.get("sip_transport", transports[0]) not in transports:
+        raise ValueOutOfRange(
+            f"a {model.name} does not speak SIP over {settings['sip_transport']}",
+            to_do=f"Set sip_transport to {' or '.join(transports)} for this phone or its group.",
+        )
+    rows = {name: model.settings[name].rows(settings[name]) if settings[name] else [] for name in defaults.tables}
+    lines = _lines_in_template(phone, family, model, settings, wire)
+    prepared = family.prepare(
+        ToPrepare(model, settings, rows, tuple(line.index for line in lines), tuple(line.settings for line in lines))
+    )
     return {
-        "phone": {"mac": phone.mac.bare, "description": phone.description, "family": kind.id},
+        "phone": {
+            "mac": phone.mac.bare,
+            "description": phone.description,
+            "family": family.id,
+            "model": model.name,
+            "psn": model.psn,
+        },
         "settings": settings,
         "wire": wire,
-        "ntp_servers": [host for host in str(settings["ntp_servers"]).split(",") if host],
-        "sip_servers": [
-            str(settings[name]) for name in ("sip_server", "sip_server_2", "sip_server_3") if settings[name]
-        ],
-        "lines": _lines_in_template(phone, kind),
+        "rows": rows,
+        "lines": lines,
         "version_stamp": _STAMP_UNSET,
+        **prepared,
     }
 
 
-def _check_together(phone: PhoneToRender, settings: Mapping[str, Value]) -> None:
-    """Refuse values that are good one by one and wrong together."""
-    if not settings["sip_server"]:
-        raise IncompletePhone(
-            "no SIP server is set", where=_place(phone), to_do="Set sip_server for the phone, its site or all sites."
-        )
-    for low, high in (("media_port_first", "media_port_last"), ("busy_trigger", "max_calls")):
-        if int(settings[low]) > int(settings[high]):
-            raise ValueOutOfRange(
-                f"{low} {settings[low]} is above {high} {settings[high]}",
-                where=_place(phone),
-                to_do=f"Make {low} at most {high}.",
-            )
-    if settings["ssh_access"] and not (settings["ssh_user"] and settings["ssh_password"]):
-        raise IncompletePhone(
-            "ssh_access is on without a user and a password",
-            where=_place(phone),
-            to_do="Set ssh_user and ssh_password, or turn ssh_access off.",
-        )
-
-
-def _lines_in_template(phone: PhoneToRender, kind: Family) -> tuple[_LineInTemplate, ...]:
+def _lines_in_template(
+    phone: PhoneToRender,
+    family: Family,
+    model: Model,
+    settings: Mapping[str, Value],
+    wire: Mapping[str, str],
+) -> tuple[_LineInTemplate, ...]:
     if not is_printable(phone.description):
         raise ValueOutOfRange("the description holds a control character", where=f"phone {phone.mac}")
     lines = sorted(phone.lines, key=lambda line: line.index)
     if not lines:
         raise IncompletePhone(
-            "the phone has no line, and phones discard a configuration without one",
-            where=_place(phone),
-            to_do="Add a line.",
+            "the phone has no line, and phones discard a configuration without one", to_do="Add a line."
         )
     indexes = [line.index for line in lines]
     if len(set(indexes)) != len(indexes):
-        raise ValueOutOfRange("two lines have the same key", where=_place(phone), to_do="Give each line its own key.")
-    keys = kind.line_keys.value
+        raise ValueOutOfRange("two lines have the same key", to_do="Give each line its own key.")
+    keys = model.line_keys.value
     outside = [index for index in indexes if not 1 <= index <= keys]
     if outside:
         raise LimitExceeded(
-            f"a line is on key {outside[0]}, and a {kind.id} has keys 1 to {keys}",
-            where=_place(phone),
+            f"a line is on key {outside[0]}, and a {model.name} has keys 1 to {keys}",
             to_do="Move the line to a free key.",
         )
     for line in lines:
-        _check_line(line, phone)
-    carrier = _credential_carrier(lines, phone)
-    return tuple(
-        _LineInTemplate(line.index, line.label, line.name, line.display_name, has_credentials=False)
-        if line is not lines[0]
-        else _LineInTemplate(
-            line.index,
-            line.label,
-            line.name,
-            line.display_name,
-            has_credentials=True,
-            auth_name=carrier.auth_name or carrier.name,
-            auth_password=carrier.password.reveal(),
+        _check_line(line)
+    credentials = _credentials(lines, family)
+    found = []
+    for line in lines:
+        own, own_wire = _of_line(line, model, settings, wire)
+        auth_name, password = credentials.get(line.index, ("", ""))
+        found.append(
+            _LineInTemplate(
+                line.index,
+                line.label,
+                line.name,
+                line.display_name,
+                has_credentials=line.index in credentials,
+                auth_name=auth_name,
+                auth_password=password,
+                settings=own,
+                wire=own_wire,
+            )
         )
-        for line in lines
-    )
+    return tuple(found)
 
 
-def _check_line(line: LineAccount, phone: PhoneToRender) -> None:
+def _of_line(
+    line: LineAccount, model: Model, settings: Mapping[str, Value], wire: Mapping[str, str]
+) -> tuple[Mapping[str, Value], Mapping[str, str]]:
+    """Return what holds for a line: its own settings, and the phone's for the rest."""
+    if not line.settings:
+        return settings, wire
+    own, own_wire = dict(settings), dict(wire)
+    for name, value in line.settings.items():
+        setting = model.settings.get(name)
+        if setting is None or Scope.LINE not in setting.scopes:
+            raise UnknownSetting(f"a line of a {model.name} has no setting {name}", to_do="Set it for the phone.")
+        own[name], own_wire[name] = setting.check(value), setting.on_wire(value)
+    return own, own_wire
+
+
+def _check_line(line: LineAccount) -> None:
     texts = {
         "label": line.label,
         "name": line.name,
@@ -239,71 +310,85 @@ def _check_line(line: LineAccount, phone: PhoneToRender) -> None:
         if not is_printable(text):
             raise ValueOutOfRange(
                 f"the {what} of line {line.index} holds a control character or one that XML can't carry",
-                where=_place(phone),
                 to_do="Write it without.",
             )
     if not line.name:
-        raise IncompletePhone(f"line {line.index} has no SIP name", where=_place(phone), to_do="Give it one.")
+        raise IncompletePhone(f"line {line.index} has no SIP name", to_do="Give it one.")
 
 
-def _credential_carrier(lines: list[LineAccount], phone: PhoneToRender) -> LineAccount:
-    """Return the line that has the device's one credential; lines that say nothing of theirs share it."""
+def _credentials(lines: list[LineAccount], family: Family) -> dict[int, tuple[str, str]]:
+    """Return each credential by the line that carries it; lines that say nothing of theirs share the first one."""
     with_credentials = [line for line in lines if line.password]
     if not with_credentials:
-        raise IncompletePhone("no line has a password", where=_place(phone), to_do="Give the first line one.")
+        raise IncompletePhone("no line has a password", to_do="Give the first line one.")
     first = with_credentials[0]
+    if not family.one_credential.value:
+        return {line.index: _credential(line if line.password else first) for line in lines}
     for line in with_credentials[1:]:
-        same_name = (line.auth_name or line.name) == (first.auth_name or first.name)
-        if not same_name or line.password != first.password:
+        if _credential(line) != _credential(first):
             raise CredentialsDisagree(
                 f"lines {first.index} and {line.index} have different credentials, and a phone holds one for all",
-                where=_place(phone),
                 to_do="Give all lines of the phone the same auth name and password.",
             )
-    return first
+    return {lines[0].index: _credential(first)}
 
 
-def _stamped(text: str, phone: PhoneToRender, template: str) -> str:
-    """Return ``text`` with its version stamp, which is a digest of all the rest."""
-    unset = _STAMP_NODE.format(_STAMP_UNSET)
-    if text.count(unset) != 1:
+def _credential(line: LineAccount) -> tuple[str, str]:
+    return line.auth_name or line.name, line.password.reveal()
+
+
+def _check_stamp(text: str, phone: PhoneToRender, template: str) -> None:
+    if text.count(_STAMP_NODE.format(_STAMP_UNSET)) != 1:
         raise _fault(
             phone,
             template,
             0,
             "it must hold <versionStamp>{{ version_stamp }}</versionStamp> once; phones need it to change",
         )
-    digest = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _stamped(data: bytes) -> bytes:
+    """Return a file with its version stamp, which is a digest of all the rest."""
+    digest = hashlib.sha256(data).hexdigest()
     stamp = "-".join((digest[:8], digest[8:12], digest[12:16], digest[16:20], digest[20:32]))
-    return text.replace(unset, _STAMP_NODE.format(stamp))
+    return data.replace(_STAMP_NODE.format(_STAMP_UNSET).encode(), _STAMP_NODE.format(stamp).encode())
 
 
-def _check(
-    data: bytes, phone: PhoneToRender, kind: Family, template: PhoneTemplate, values: Mapping[str, object]
-) -> None:
-    """Raise unless ``data`` is what the phone takes."""
-    try:
-        document = parse(data)
-    except NotWellFormed as fault:
-        line = template.line_behind(values, fault.line, fault.column) if fault.line else 0
-        reason = f"line {fault.line} of the file that it makes is not well-formed: {_redact(fault.reason, phone)}"
-        raise _fault(phone, template.name, line, reason) from None
-    for over in over_limits(document, kind.limits, lambda limit: limit.we_write):
-        line = template.line_behind(values, over.line)
-        raise LimitExceeded(
-            f"{over.element} has {over.length} characters, and a {kind.id} takes {over.limit}",
-            where=f"{_place(phone)}; template {template.name}, line {line}",
-            to_do="Make it shorter.",
-        )
-    try:
-        check_document(document, kind)  # a phone takes at least the lengths that we write
-    except ConfigurationRejected as fault:
-        reason = f"the phone would discard the file that it makes: {_redact(fault.what, phone)}"
-        raise _fault(phone, template.name, 0, reason) from None
+@dataclass(frozen=True, slots=True)
+class _Check:
+    """Checks one file's bytes, and traces what is wrong to its template's line."""
 
+    file: FileTemplate
+    phone: PhoneToRender
+    model: Model
+    template: PhoneTemplate
+    values: Mapping[str, object]
 
-def _listen_port(phone: PhoneToRender, kind: Family) -> int:
-    return int(phone.settings.get("sip_listen_port", kind.settings["sip_listen_port"].default))
+    def __call__(self, data: bytes, *, is_patched: bool = False) -> None:
+        """Raise unless ``data`` is what the phone takes; patched lines are the template's no more."""
+        try:
+            self.file.format.check(data, self.model)
+        except NotWellFormed as fault:
+            line = self._line(fault.line, fault.column) if fault.line and not is_patched else 0
+            reason = f"line {fault.line} of the file that it makes is not well-formed: {self._redact(fault.reason)}"
+            raise _fault(self.phone, self.template.name, line, reason) from None
+        except TooLong as fault:
+            over = fault.over
+            line = 0 if is_patched else self._line(over.line)
+            raise LimitExceeded(
+                f"{over.element} has {over.length} characters, and a {self.model.name} takes {over.limit}",
+                where=f"{_place(self.phone)}; template {self.template.name}" + (f", line {line}" if line else ""),
+                to_do="Make it shorter.",
+            ) from None
+        except ConfigurationRejected as fault:
+            reason = f"the phone would discard the file that it makes: {self._redact(fault.what)}"
+            raise _fault(self.phone, self.template.name, 0, reason) from None
+
+    def _line(self, line: int, column: int = 0) -> int:
+        return self.template.line_behind(self.values, line, column)
+
+    def _redact(self, text: str) -> str:
+        return _redact(text, self.phone)
 
 
 def _fault(phone: PhoneToRender, template: str, line: int, reason: str) -> RenderFault:
@@ -320,12 +405,18 @@ def _place(phone: PhoneToRender) -> str:
     return f"phone {phone.mac}{described}"
 
 
+def secrets_of(phone: PhoneToRender) -> set[str]:
+    """Return the secrets that a phone's files hold."""
+    _family, model = model_of(phone.model)
+    found = {line.password.reveal() for line in phone.lines}
+    for name, value in phone.settings.items():
+        if name in model.settings and model.settings[name].secret:
+            found.add(str(value))
+    return found - {""}
+
+
 def _redact(text: str, phone: PhoneToRender) -> str:
     """Return ``text`` without any of the phone's secrets: a parser may quote what it could not read."""
-    secrets = [line.password.reveal() for line in phone.lines]
-    known = FAMILIES[phone.family].settings
-    secrets += [str(value) for name, value in phone.settings.items() if name in known and known[name].secret]
-    for secret in secrets:
-        if secret:
-            text = text.replace(secret, "…")
+    for secret in secrets_of(phone):
+        text = text.replace(secret, "…")
     return text

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ringfence.phones.setting_types import Form, Mark, Setting, SettingType, Value
+from ringfence.phones.setting_types import EVERYWHERE, Form, Mark, Scope, Setting, SettingType, Value
 
 ON_IS_1: Mapping[Value, str] = MappingProxyType({True: "1", False: "0"})
 ON_IS_0: Mapping[Value, str] = MappingProxyType({True: "0", False: "1"})
@@ -55,3 +55,28 @@ def text_setting(name: str, text: str, element: str, most: int, form: Form = For
 def url_setting(name: str, text: str, element: str) -> Setting:
     """Return a setting that is a URL."""
     return text_setting(name, text, element, 255, Form.URL)
+
+
+def secret_setting(name: str, text: str, element: str, most: int = 31, form: Form = Form.PASSWORD) -> Setting:
+    """Return a setting that is kept sealed and never shown."""
+    return Setting(name, SettingType.TEXT, "", text, maximum=most, form=form, secret=True, element=element)
+
+
+def table_setting(
+    name: str,
+    text: str,
+    element: str,
+    most: int,
+    columns: tuple[Setting, ...],
+    scopes: tuple[Scope, ...] = EVERYWHERE,
+    mark: Mark = Mark.CERTAIN,
+) -> Setting:
+    """Return a setting that is a table of at most ``most`` rows."""
+    return Setting(
+        name, SettingType.TABLE, "", text, maximum=most, columns=columns, element=element, scopes=scopes, mark=mark
+    )
+
+
+def column(name: str, text: str, most: int, form: Form = Form.ANY, *, needed: bool = False) -> Setting:
+    """Return a table's column of texts."""
+    return Setting(name, SettingType.TEXT, "", text, maximum=most, minimum=1 if needed else None, form=form)

@@ -26,6 +26,9 @@ _WORD = re.compile(r"[A-Za-z0-9_.-]+")
 _DIAL = re.compile(r"[0-9A-Za-z*#+_.@-]+")
 _KEYPAD = re.compile(r"[0-9*#]+")
 _PASSWORD = re.compile(r"[!-~]+")
+_PATTERN = re.compile(r"[0-9A-Za-z*#+.,>\\%@:_-]+")
+_WORDS = re.compile(r"[A-Za-z0-9_.<-]+(?:\s*,\s*[A-Za-z0-9_.<-]+)*")
+_SHA1 = re.compile(r"[A-Za-z0-9+/]{27}=(?:\s*,\s*[A-Za-z0-9+/]{27}=)*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
 
 YES = frozenset({"yes", "true", "on", "1"})
@@ -39,6 +42,7 @@ class SettingType(StrEnum):
     NUMBER = "number"
     TEXT = "text"
     CHOICE = "choice"
+    TABLE = "table"
 
 
 class Form(StrEnum):
@@ -53,6 +57,9 @@ class Form(StrEnum):
     DIAL = "dial"
     KEYPAD = "keypad"
     PASSWORD = "password"  # noqa: S105 - the form's name
+    PATTERN = "pattern"
+    WORDS = "words"
+    SHA1 = "sha1"
 
 
 _FORMS: Mapping[Form, tuple[re.Pattern[str] | None, str]] = MappingProxyType(
@@ -65,6 +72,9 @@ _FORMS: Mapping[Form, tuple[re.Pattern[str] | None, str]] = MappingProxyType(
         Form.WORD: (_WORD, "one word of letters, digits, '.', '_' and '-'"),
         Form.DIAL: (_DIAL, "a number to dial: digits, letters, '*', '#', '+'"),
         Form.KEYPAD: (_KEYPAD, "digits, '*' and '#', as the keypad has them"),
+        Form.PATTERN: (_PATTERN, "a dialling pattern: digits, '*', '#', '+', '.', ',', '>', '\\\\' and 'x'"),
+        Form.WORDS: (_WORDS, "words with commas between them"),
+        Form.SHA1: (_SHA1, "SHA-1 of the certificate in base64, 28 characters, with commas between several"),
         Form.PASSWORD: (_PASSWORD, "printable ASCII without spaces"),
     }
 )
@@ -79,10 +89,15 @@ class Scope(StrEnum):
 
     ORGANISATION = "organisation"
     SITE = "site"
+    GROUP = "group"
     PHONE = "phone"
+    LINE = "line"
 
 
-EVERYWHERE = (Scope.ORGANISATION, Scope.SITE, Scope.PHONE)
+EVERYWHERE = (Scope.ORGANISATION, Scope.SITE, Scope.GROUP, Scope.PHONE)
+EVERYWHERE_AND_LINE = (*EVERYWHERE, Scope.LINE)
+WHOLE_SITES = (Scope.ORGANISATION, Scope.SITE)
+"""For files that all phones of a site fetch under one name."""
 
 
 class Mark(StrEnum):
@@ -97,9 +112,10 @@ class Mark(StrEnum):
 class Setting:
     """One thing that an operator can set.
 
-    ``minimum`` and ``maximum`` bound a number, or the characters of a text. ``element`` is the node of the phone's
-    file that carries it and ``wire`` how its values are written there (as ``str()`` writes them where it says nothing).
-    ``source`` and ``mark`` say where this is known from, and how well.
+    ``minimum`` and ``maximum`` bound a number, the characters of a text, or a table's rows. A table's ``columns`` are
+    settings themselves; it is written with ``|`` between cells, and a new line or ``;`` between rows. ``element`` is
+    the node of the phone's file that carries it and ``wire`` how its values are written there (as ``str()`` writes them
+    where it says nothing). ``source`` and ``mark`` say where this is known from, and how well.
     """
 
     name: str
@@ -117,6 +133,7 @@ class Setting:
     wire: Mapping[Value, str] = field(default_factory=lambda: MappingProxyType({}))
     source: str = "PHONES.md section 4"
     mark: Mark = Mark.CERTAIN
+    columns: tuple["Setting", ...] = ()
 
     @property
     def takes(self) -> str:
@@ -131,6 +148,9 @@ class Setting:
                 return "one of: " + ", ".join(choice or "'' (empty)" for choice in self.choices)
             case SettingType.TEXT:
                 return f"{_FORMS[self.form][1]}, at most {self.maximum} characters"
+            case SettingType.TABLE:
+                cells = " | ".join(column.name for column in self.columns)
+                return f"at most {self.maximum} rows of {cells}, with ; or a new line between rows"
 
     def parse(self, text: str) -> Value:
         """Return the value that ``text`` writes; ValueOutOfRange names what the setting takes."""
@@ -149,6 +169,12 @@ class Setting:
                 return self.check(by_lower.get(text.strip().lower(), text))
             case SettingType.TEXT:
                 return self.check(text.strip())
+            case SettingType.TABLE:
+                return self._table_text(self._parse_rows(text))
+
+    def rows(self, value: Value) -> list[dict[str, Value]]:
+        """Return a table's rows, each a mapping of column to value; ValueOutOfRange where ``value`` is no table."""
+        return self._parse_rows(str(value))
 
     def check(self, value: Value) -> Value:
         """Return ``value`` if the setting takes it, else raise ValueOutOfRange naming what it takes."""
@@ -163,6 +189,8 @@ class Setting:
                     return value
             case SettingType.TEXT, str():
                 return self._check_text(value)
+            case SettingType.TABLE, str():
+                return self._table_text(self._parse_rows(value))
         raise self._refused(str(value))
 
     def on_wire(self, value: Value) -> str:
@@ -193,6 +221,34 @@ class Setting:
             raise self._refused(value)
         return value
 
+    def _parse_rows(self, text: str) -> list[dict[str, Value]]:
+        rows = [row.strip() for line in text.splitlines() for row in line.split(";")]
+        found = [self._parse_row(number, row) for number, row in enumerate(filter(None, rows), 1)]
+        if self.maximum is not None and len(found) > self.maximum:
+            raise self._refused(text, f"it has {len(found)} rows")
+        return found
+
+    def _parse_row(self, number: int, row: str) -> dict[str, Value]:
+        cells = [cell.strip() for cell in row.split("|")]
+        if len(cells) > len(self.columns):
+            raise self._refused(row, f"row {number} has {len(cells)} cells")
+        cells += [""] * (len(self.columns) - len(cells))
+        values: dict[str, Value] = {}
+        for column, cell in zip(self.columns, cells, strict=True):
+            if not cell and column.minimum and column.type is SettingType.TEXT:
+                raise self._refused(row, f"row {number} has no {column.name}")
+            try:
+                values[column.name] = column.parse(cell) if cell else column.default
+            except ValueOutOfRange as fault:
+                raise ValueOutOfRange(
+                    f"{self.name}, row {number}: {fault.what}", where=fault.where, to_do=fault.to_do
+                ) from None
+        return values
+
+    def _table_text(self, rows: list[dict[str, Value]]) -> str:
+        """Return rows in the one form that is stored and shown."""
+        return "\n".join(" | ".join(_cell(value) for value in row.values()).rstrip(" |") for row in rows)
+
     def _refused(self, text: str, why: str = "") -> ValueOutOfRange:
         shown = (
             "this value" if self.secret else repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
@@ -201,10 +257,14 @@ class Setting:
         takes = self.takes
         if len(self.choices) > _MOST_CHOICES_SHOWN:
             near = difflib.get_close_matches(text, self.choices, n=3, cutoff=0.4) or self.choices[:3]
-            takes = f"one of {len(self.choices)} values, such as {', '.join(near)}; ringfence set catalogue lists all"
+            takes = f"one of {len(self.choices)} values, such as {', '.join(near)}; ringfence setting list lists all"
         return ValueOutOfRange(
             f"{self.name} does not take {shown}{reason}", where="settings", to_do=f"It takes {takes}."
         )
+
+
+def _cell(value: Value) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 _LONGEST_SHOWN = 60

@@ -62,9 +62,9 @@ class _Sandbox(ImmutableSandboxedEnvironment):
         return super().getattr(obj, attribute)
 
 
-def _environment(*extensions: type[Extension]) -> ImmutableSandboxedEnvironment:
+def _environment(*extensions: type[Extension], escapes: bool) -> ImmutableSandboxedEnvironment:
     return _Sandbox(
-        autoescape=True,
+        autoescape=escapes,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
@@ -76,11 +76,12 @@ def _environment(*extensions: type[Extension]) -> ImmutableSandboxedEnvironment:
 class PhoneTemplate:
     """One template: compiled once, rendered for many phones."""
 
-    def __init__(self, name: str, source: str) -> None:
-        """Compile ``source``; TemplateFault where it is no template."""
+    def __init__(self, name: str, source: str, *, escapes: bool = True) -> None:
+        """Compile ``source``, which writes values as XML has them if it ``escapes``; TemplateFault for no template."""
         self.name = name
         self._source = source
-        self._template = _compile(_environment(), source)
+        self._escapes = escapes
+        self._template = _compile(_environment(escapes=escapes), source)
 
     def render(self, values: Mapping[str, object]) -> str:
         """Return the text for ``values``; TemplateFault with the template's line where it fails."""
@@ -96,7 +97,7 @@ class PhoneTemplate:
         """
         try:
             plain = self.render(values)
-            marked = _render(_compile(_environment(_LineMarks), self._source), values)
+            marked = _render(_compile(_environment(_LineMarks, escapes=self._escapes), self._source), values)
         except TemplateFault:
             return 0
         text, starts, lines = _unmarked(marked)
@@ -152,6 +153,6 @@ def _line_of(trace: TracebackType | None) -> int:
     return line
 
 
-def built_in_template(name: str) -> str:
-    """Return the source of one of the package's own templates."""
-    return (resources.files("ringfence.phones") / "templates" / name).read_text(encoding="utf-8")
+def built_in_template(package: str, name: str) -> str:
+    """Return the source of a template that is in the folder ``templates`` of a package."""
+    return (resources.files(package) / "templates" / name).read_text(encoding="utf-8")

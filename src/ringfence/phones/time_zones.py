@@ -127,3 +127,89 @@ CISCO_ZONE: Mapping[str, str] = MappingProxyType(
     dict(sorted((iana, cisco) for cisco, names in _BY_CISCO_NAME.items() for iana in names.split()))
 )
 """IANA name → Cisco name."""
+
+# Cisco name → minutes east of UTC in winter, and which rule moves the clock in summer (as in force in 2026).
+_OFFSETS: Mapping[str, tuple[int, str]] = MappingProxyType(
+    {
+        "Dateline Standard Time": (-720, ""),
+        "Samoa Standard Time": (-660, ""),
+        "Hawaiian Standard Time": (-600, ""),
+        "Alaskan Standard/Daylight Time": (-540, "us"),
+        "Pacific Standard/Daylight Time": (-480, "us"),
+        "Mountain Standard/Daylight Time": (-420, "us"),
+        "US Mountain Standard Time": (-420, ""),
+        "Central Standard/Daylight Time": (-360, "us"),
+        "Canada Central Standard Time": (-360, ""),
+        "SA Pacific Standard Time": (-300, ""),
+        "Eastern Standard/Daylight Time": (-300, "us"),
+        "Atlantic Standard/Daylight Time": (-240, "us"),
+        "SA Western Standard Time": (-240, ""),
+        "Newfoundland Standard/Daylight Time": (-210, "us"),
+        "SA Eastern Standard Time": (-180, ""),
+        "Azores Standard/Daylight Time": (-60, "eu"),
+        "GMT Standard/Daylight Time": (0, "eu"),
+        "Greenwich Standard Time": (0, ""),
+        "W. Europe Standard/Daylight Time": (60, "eu"),
+        "GTB Standard/Daylight Time": (120, "eu"),
+        "Egypt Standard/Daylight Time": (120, "eg"),
+        "South Africa Standard Time": (120, ""),
+        "Jerusalem Standard/Daylight Time": (120, "il"),
+        "Saudi Arabia Standard Time": (180, ""),
+        "Iran Standard/Daylight Time": (210, ""),
+        "Arabian Standard Time": (240, ""),
+        "Afghanistan Standard Time": (270, ""),
+        "West Asia Standard Time": (300, ""),
+        "Ekaterinburg Standard Time": (300, ""),
+        "India Standard Time": (330, ""),
+        "Central Asia Standard Time": (360, ""),
+        "SE Asia Standard Time": (420, ""),
+        "Taipei Standard Time": (480, ""),
+        "Tokyo Standard Time": (540, ""),
+        "Cen. Australia Standard/Daylight Time": (570, "au"),
+        "AUS Central Standard Time": (570, ""),
+        "E. Australia Standard Time": (600, ""),
+        "AUS Eastern Standard/Daylight Time": (600, "au"),
+        "West Pacific Standard Time": (600, ""),
+        "Tasmania Standard/Daylight Time": (600, "au"),
+        "Central Pacific Standard Time": (660, ""),
+        "Fiji Standard Time": (720, ""),
+        "New Zealand Standard/Daylight Time": (720, "nz"),
+    }
+)
+# Month, day, weekday (7 is Sunday), hour: the weekday on or after the day; day -1 is the month's last such weekday.
+_SUMMER_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "us": ("3/8/7/2", "11/1/7/2"),
+        "il": ("3/23/5/2", "10/-1/7/2"),
+        "eg": ("4/-1/5/0", "10/-1/4/24"),
+        "au": ("10/1/7/2", "4/1/7/3"),
+        "nz": ("9/-1/7/2", "4/1/7/3"),
+    }
+)
+
+
+def offset_minutes(zone: str) -> int:
+    """Return how far a zone of ``CISCO_ZONE`` is east of UTC in winter, in minutes.
+
+    Where places of one Cisco name differ in time (Sri Lanka, Almaty, Perth), the name's own offset is taken.
+    """
+    return _OFFSETS[CISCO_ZONE[zone]][0]
+
+
+def gmt_name(zone: str) -> str:
+    """Return a zone as SPA and MPP phones write it: ``GMT+01:00``."""
+    minutes = offset_minutes(zone)
+    sign = "-" if minutes < 0 else "+"
+    return f"GMT{sign}{abs(minutes) // 60:02}:{abs(minutes) % 60:02}"
+
+
+def summer_rule(zone: str) -> str:
+    """Return when a zone has summer time, as SPA and MPP phones write it; empty where it has none."""
+    minutes, rule = _OFFSETS[CISCO_ZONE[zone]]
+    if not rule:
+        return ""
+    if rule == "eu":  # at 01:00 UTC everywhere
+        start, end = f"3/-1/7/{1 + minutes // 60}", f"10/-1/7/{2 + minutes // 60}"
+    else:
+        start, end = _SUMMER_RULES[rule]
+    return f"start={start};end={end};save=1"

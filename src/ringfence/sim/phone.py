@@ -19,10 +19,10 @@ from collections.abc import Callable
 from typing import Protocol, Self
 
 from ringfence.errors import RingfenceError
-from ringfence.phones.configuration import HeldConfiguration, read_configuration
 from ringfence.phones.errors import BadSipMessage
-from ringfence.phones.families import family as family_of
-from ringfence.phones.filenames import boot_order, configuration_name, is_optional
+from ringfence.phones.families import family_or_model
+from ringfence.phones.filenames import is_optional
+from ringfence.phones.held import HeldConfiguration
 from ringfence.phones.mac import Mac
 from ringfence.phones.notify import (
     ServiceControl,
@@ -74,7 +74,7 @@ class VirtualPhone:
     def __init__(
         self,
         mac: Mac,
-        family: str,
+        kind: str,
         server: tuple[str, int],
         *,
         source_host: str | None = None,
@@ -86,7 +86,7 @@ class VirtualPhone:
         fetch: Fetch = fetch_over_tftp,
     ) -> None:
         self.mac = mac
-        self.family = family_of(family)
+        self.family, self.model = family_or_model(kind)
         self.server = server
         self.source_host = source_host
         self._options = options
@@ -120,17 +120,20 @@ class VirtualPhone:
         ConfigurationMissing, ConfigurationRejected or TransferFailed where it gets nothing; it keeps what it held.
         """
         self._on_step(Booting(why))
-        data: bytes | None = None
-        for name in boot_order(self.mac):
-            data = self._ask(name)
-        if data is None:
-            self._ask(DEFAULT_CONFIGURATION)  # it is of no use without a Call Manager, but phones ask for it
-            raise ConfigurationMissing(
-                f"the server does not give {configuration_name(self.mac)} to this phone",
-                where=f"{self.server[0]}:{self.server[1]}",
-                to_do="Add the phone to the site, publish, and see the edge's report for the reason.",
-            )
-        held = read_configuration(data, self.family)
+        files: list[bytes] = []
+        for ask in self.family.boot.value:
+            data = self._ask(ask.name_for(self.mac, self.model))
+            if data is not None and ask.configures:
+                files.append(data)
+            if data is None and ask.needed:
+                if self.family.asks_also and DEFAULT_CONFIGURATION.replace(".", r"\.") in self.family.asks_also:
+                    self._ask(DEFAULT_CONFIGURATION)  # it is of no use without a Call Manager, but phones ask for it
+                raise ConfigurationMissing(
+                    f"the server does not give {ask.name_for(self.mac, self.model)} to this phone",
+                    where=f"{self.server[0]}:{self.server[1]}",
+                    to_do="Add the phone to the site, publish, and see the edge's report for the reason.",
+                )
+        held = self.family.read(tuple(files), self.model)
         with self._changed:
             self._held = held
             self._changed.notify_all()

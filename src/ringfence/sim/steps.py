@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from ringfence.errors import RingfenceError
-from ringfence.phones.configuration import HeldConfiguration
+from ringfence.phones.held import HeldConfiguration
 from ringfence.phones.notify import Action
 
 

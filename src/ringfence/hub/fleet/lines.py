@@ -1,7 +1,8 @@
 """Lines: the SIP accounts on a phone's keys, and their passwords.
 
-These phones hold one credential for all their lines (PHONES.md section 4d). So a phone's first password is generated
-with its first line, and its other lines share it unless somebody gives them one of their own.
+Enterprise phones hold one credential for all their lines (PHONES.md section 4d). So such a phone's first password is
+generated with its first line, and its other lines share it unless somebody gives them one of their own. On the other
+families every line has its own.
 """
 
 import secrets
@@ -14,7 +15,7 @@ from ringfence.hub.fleet.change import Change
 from ringfence.hub.sealing import Sealer
 from ringfence.hub.store.models import Line, Phone
 from ringfence.phones.errors import LimitExceeded
-from ringfence.phones.families import family as family_of
+from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.setting_types import is_printable
 from ringfence.secret import Secret
@@ -22,13 +23,13 @@ from ringfence.secret import Secret
 PASSWORD_CHARACTERS = 24
 _ALPHABET = string.ascii_letters + string.digits
 _ELEMENTS = {
-    "label": "featureLabel",
-    "name": "line/name",
-    "display_name": "displayName",
-    "auth_name": "authName",
-    "password": "authPassword",
+    "label": ("featureLabel", "line_shortname", "Short_Name"),
+    "name": ("line/name", "line_name", "User_ID"),
+    "display_name": ("displayName", "line_displayname", "Display_Name"),
+    "auth_name": ("authName", "line_authname"),
+    "password": ("authPassword", "line_password", "Password"),
 }
-"""The element of the phone's file that bounds each part."""
+"""The elements of phones' files that bound each part, whatever the family calls them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +43,12 @@ class LineParts:
     password: Secret | None = None
 
 
-def generate_password() -> Secret:
-    """Return 24 random letters and digits: 142 bits."""
-    return Secret("".join(secrets.choice(_ALPHABET) for _ in range(PASSWORD_CHARACTERS)))
+def generate_password(phone: Phone) -> Secret:
+    """Return random letters and digits that the phone's model takes: 24 of them (142 bits), or 12 (71 bits)."""
+    _family, model = model_of(phone.model)
+    limits = [model.limits[element].we_write for element in _ELEMENTS["password"] if element in model.limits]
+    characters = min([PASSWORD_CHARACTERS, *limits])
+    return Secret("".join(secrets.choice(_ALPHABET) for _ in range(characters)))
 
 
 def get(phone: Phone, index: int) -> Line:
@@ -65,7 +69,8 @@ def put(change: Change, sealer: Sealer, mac: Mac, index: int, parts: LineParts) 
     is_new = line is None
     if line is None:
         line = _new_line(phone, index, parts)
-        password = Secret("") if any(_has_password(other) for other in phone.lines) else generate_password()
+        shares = any(_has_password(other) for other in phone.lines) and _has_one_credential(phone)
+        password = Secret("") if shares else generate_password(phone)
         line.sealed_password = _seal(sealer, line, parts.password or password)
         phone.lines.append(line)
     elif parts.password is not None:
@@ -87,7 +92,7 @@ def remove(change: Change, sealer: Sealer, mac: Mac, index: int) -> None:
     change.note("line.remove", _subject(line), line.name)
     if phone.lines and not any(_has_password(other) for other in phone.lines):
         heir = phone.lines[0]
-        heir.sealed_password = _seal(sealer, heir, generate_password())
+        heir.sealed_password = _seal(sealer, heir, generate_password(phone))
         change.note("line.rotate", _subject(heir), f"line {index}, which held the password, was removed")
 
 
@@ -102,7 +107,7 @@ def rotate(change: Change, sealer: Sealer, mac: Mac, index: int) -> Line:
     """Give a line a new generated password, for every line of the phone that shares it."""
     phone = phones.get(change.session, mac)
     carrier = _carrier(phone, index)
-    carrier.sealed_password = _seal(sealer, carrier, generate_password())
+    carrier.sealed_password = _seal(sealer, carrier, generate_password(phone))
     change.note("line.rotate", _subject(carrier))
     return get(phone, index)
 
@@ -137,13 +142,13 @@ def _new_line(phone: Phone, index: int, parts: LineParts) -> Line:
 
 def _check(phone: Phone, index: int, parts: LineParts) -> None:
     """Refuse at once what the phone would refuse when it is published."""
-    family = family_of(phone.family)
-    keys = family.line_keys.value
+    _family, model = model_of(phone.model)
+    keys = model.line_keys.value
     if not 1 <= index <= keys:
         raise LimitExceeded(
-            f"line {index} has no key: a {family.id} has keys 1 to {keys}", where=f"phone {Mac(phone.mac)}"
+            f"line {index} has no key: a {model.name} has keys 1 to {keys}", where=f"phone {Mac(phone.mac)}"
         )
-    for part, element in _ELEMENTS.items():
+    for part, elements in _ELEMENTS.items():
         value = getattr(parts, part)
         text = value.reveal() if isinstance(value, Secret) else value
         if text is None:
@@ -151,10 +156,11 @@ def _check(phone: Phone, index: int, parts: LineParts) -> None:
         what = part.replace("_", " ")
         if not is_printable(text):
             raise BadName(f"the {what} of line {index} holds a control character", to_do="Write it without.")
-        limit = family.limits.get(element)
-        if limit is not None and len(text) > limit.we_write:
+        element = next((element for element in elements if element in model.limits), "")
+        if element and len(text) > model.limits[element].we_write:
+            most = model.limits[element].we_write
             raise LimitExceeded(
-                f"the {what} of line {index} has {len(text)} characters, and a {family.id} takes {limit.we_write}",
+                f"the {what} of line {index} has {len(text)} characters, and a {model.name} takes {most}",
                 where=f"phone {Mac(phone.mac)}, element {element}",
                 to_do="Make it shorter.",
             )
@@ -162,6 +168,11 @@ def _check(phone: Phone, index: int, parts: LineParts) -> None:
         raise BadName(f"the name of line {index} is empty", to_do="Give the SIP user, such as 201.")
     if parts.password is not None and not parts.password:
         raise BadName(f"the password of line {index} is empty", to_do="Leave it out to have one generated.")
+
+
+def _has_one_credential(phone: Phone) -> bool:
+    family, _model = model_of(phone.model)
+    return family.one_credential.value
 
 
 def _has_password(line: Line) -> bool:

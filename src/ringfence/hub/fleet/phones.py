@@ -1,25 +1,28 @@
 """Phones: which one stands where."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from ringfence.hub.errors import BadName, BadSelection, DuplicateMac, UnknownPhone
-from ringfence.hub.fleet import sites
+from ringfence.hub.fleet import groups, sites
 from ringfence.hub.fleet.change import Change
 from ringfence.hub.store.models import Phone, PhoneSetting, Site
-from ringfence.phones.families import family as family_of
+from ringfence.phones.families import model as model_of
+from ringfence.phones.family import Model
 from ringfence.phones.mac import Mac
+from ringfence.phones.patches import is_patch
 from ringfence.phones.setting_types import is_printable
 
 LONGEST_DESCRIPTION = 200
 
 
-def add(change: Change, mac: Mac, site_id: str, family: str, description: str) -> Phone:
+def add(change: Change, mac: Mac, site_id: str, model: str, description: str) -> Phone:
     """Add a phone to a site; DuplicateMac says where a phone with this address stands already."""
     site = sites.get(change.session, site_id)
-    family_id = family_of(family).id
+    _family, kind = model_of(model)
     existing = change.session.get(Phone, mac.bare)
     if existing is not None:
         where = sites.get(change.session, existing.site_id)
@@ -33,13 +36,14 @@ def add(change: Change, mac: Mac, site_id: str, family: str, description: str) -
     phone = Phone(
         mac=mac.bare,
         site_id=site.id,
-        family=family_id,
+        model=kind.name,
+        group_id=None,
         description=_described(description),
         created_at=change.now,
         lines=[],
     )
     change.session.add(phone)
-    change.note("phone.add", str(mac), f"{family_id} at {site.id}")
+    change.note("phone.add", str(mac), f"{kind.name} at {site.id}")
     return phone
 
 
@@ -51,27 +55,45 @@ def get(session: Session, mac: Mac) -> Phone:
     return phone
 
 
-def find(session: Session, site_id: str | None) -> Sequence[Phone]:
-    """Return the phones of a site, or all of them, in the order of their addresses."""
+def find(session: Session, site_id: str | None = None, group_id: str | None = None) -> Sequence[Phone]:
+    """Return the phones of a site, of a group, or all of them, in the order of their addresses."""
     chosen = select(Phone).options(selectinload(Phone.lines)).order_by(Phone.mac)
     if site_id is not None:
         chosen = chosen.where(Phone.site_id == sites.get(session, site_id).id)
+    if group_id is not None:
+        chosen = chosen.where(Phone.group_id == groups.get(session, group_id).id)
     return session.scalars(chosen).all()
 
 
-def change(change: Change, mac: Mac, *, site_id: str | None, family: str | None, description: str | None) -> Phone:
-    """Move a phone, correct its family or describe it anew; None leaves a part as it is."""
+@dataclass(frozen=True, slots=True)
+class PhoneParts:
+    """What is to become of a phone; None leaves a part as it is, and an empty group takes it out of its group."""
+
+    site_id: str | None = None
+    model: str | None = None
+    description: str | None = None
+    group_id: str | None = None
+
+
+def change(change: Change, mac: Mac, parts: PhoneParts) -> Phone:
+    """Move a phone, correct its model, describe it anew, put it into a group or take it out."""
     phone = get(change.session, mac)
-    if site_id is not None and site_id != phone.site_id:
-        target: Site = sites.get(change.session, site_id)
+    if parts.site_id is not None and parts.site_id != phone.site_id:
+        target: Site = sites.get(change.session, parts.site_id)
         change.note("phone.move", str(mac), f"{phone.site_id} → {target.id}")
         phone.site_id = target.id
-    if family is not None and family != phone.family:
-        _check_settings(change.session, phone, family)
-        change.note("phone.family", str(mac), f"{phone.family} → {family}")
-        phone.family = family
-    if description is not None and description != phone.description:
-        phone.description = _described(description)
+    if parts.model is not None:
+        _family, model = model_of(parts.model)
+        if model.name != phone.model:
+            _check_fits(change.session, phone, model)
+            change.note("phone.model", str(mac), f"{phone.model} → {model.name}")
+            phone.model = model.name
+    if parts.group_id is not None and parts.group_id != (phone.group_id or ""):
+        group = groups.get(change.session, parts.group_id).id if parts.group_id else None
+        change.note("phone.group", str(mac), f"{phone.group_id or 'none'} → {group or 'none'}")
+        phone.group_id = group
+    if parts.description is not None and parts.description != phone.description:
+        phone.description = _described(parts.description)
         change.note("phone.describe", str(mac), phone.description)
     return phone
 
@@ -83,18 +105,18 @@ def remove(change: Change, mac: Mac) -> None:
     change.note("phone.remove", str(mac), f"from {phone.site_id}")
 
 
-def _check_settings(session: Session, phone: Phone, family: str) -> None:
-    known = family_of(family)
+def _check_fits(session: Session, phone: Phone, model: Model) -> None:
+    """Raise where what the phone has set is nothing for another model."""
     names = session.scalars(select(PhoneSetting.name).where(PhoneSetting.mac == phone.mac)).all()
-    lost = sorted(name for name in names if name not in known.settings)
+    lost = sorted(name for name in names if name not in model.settings and not is_patch(name))
     if lost:
         raise BadSelection(
-            f"a {known.id} does not know {', '.join(lost)}, which this phone has set", to_do="Unset it first."
+            f"a {model.name} does not know {', '.join(lost)}, which this phone has set", to_do="Unset it first."
         )
-    beyond = [line.index for line in phone.lines if line.index > known.line_keys.value]
+    beyond = [line.index for line in phone.lines if line.index > model.line_keys.value]
     if beyond:
         raise BadSelection(
-            f"a {known.id} has {known.line_keys.value} line keys, and this phone has line {beyond[0]}",
+            f"a {model.name} has {model.line_keys.value} line keys, and this phone has line {beyond[0]}",
             to_do="Remove that line first.",
         )
 

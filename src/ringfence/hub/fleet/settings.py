@@ -7,25 +7,38 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import BadSelection, NotSet
-from ringfence.hub.fleet import phones, sites
+from ringfence.hub.fleet import groups, lines, phones, sites
 from ringfence.hub.fleet.change import Change
 from ringfence.hub.sealing import Sealer
-from ringfence.hub.store.models import OrganisationSetting, PhoneSetting, SiteSetting
-from ringfence.phones.families import FAMILIES
-from ringfence.phones.families import family as family_of
+from ringfence.hub.store.models import (
+    GroupSetting,
+    LineSetting,
+    OrganisationSetting,
+    Phone,
+    PhoneSetting,
+    SiteSetting,
+)
+from ringfence.phones.families import families, family_or_model
+from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
-from ringfence.phones.settings import Scope, Setting, Value, parse_value, resolve, settings_named
+from ringfence.phones.patches import is_patch, parse_name, patch_setting
+from ringfence.phones.settings import BUILT_IN, Scope, Setting, Value, parse_value, resolve, settings_named
 from ringfence.secret import Secret
 
-Row = OrganisationSetting | SiteSetting | PhoneSetting
+Row = OrganisationSetting | SiteSetting | GroupSetting | PhoneSetting | LineSetting
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a setting is given; ``subject`` is a site's id or a bare MAC address, and empty for the organisation."""
+    """Where a setting is given.
+
+    ``subject`` is a site's or group's id or a bare MAC address, and empty for the organisation; ``line`` is the line's
+    key where the scope is a line.
+    """
 
     scope: Scope
     subject: str = ""
+    line: int = 0
 
     def __str__(self) -> str:
         match self.scope:
@@ -33,11 +46,17 @@ class Place:
                 return "organisation"
             case Scope.SITE:
                 return f"site {self.subject}"
+            case Scope.GROUP:
+                return f"group {self.subject}"
             case Scope.PHONE:
                 return f"phone {Mac(self.subject)}"
+            case Scope.LINE:
+                return f"line {self.line} of phone {Mac(self.subject)}"
 
 
 ORGANISATION = Place(Scope.ORGANISATION)
+WIDE = frozenset({Scope.ORGANISATION, Scope.SITE, Scope.GROUP})
+"""Where phones of several models may be; a setting there must fit those that have it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +70,13 @@ class Given:
 
 def put(change: Change, sealer: Sealer, place: Place, name: str, text: str) -> Given:
     """Set ``name`` to what ``text`` writes; UnknownSetting and ValueOutOfRange say what is wrong."""
-    families = _families(change.session, place)
-    setting = settings_named(families, name)[0]
+    kinds = _kinds(change.session, place)
+    if place.scope in WIDE and not is_patch(name):
+        kinds = tuple(kind for kind in kinds if name in model_of(kind)[1].settings)
+    setting = settings_named(kinds, name)[0]
     if place.scope not in setting.scopes:
         raise BadSelection(f"{name} can't be set for {place}", to_do=f"It can be set at: {', '.join(setting.scopes)}.")
-    value = parse_value(families, name, text)
+    value = parse_value(kinds, name, text)
     sealed = sealer.seal(Secret(str(value)), _record(place, name)) if setting.secret else None
     row = _row(change.session, place, name)
     if row is None:
@@ -70,7 +91,7 @@ def unset(change: Change, place: Place, name: str) -> None:
     """Take a setting away again; NotSet where it has no value here."""
     row = _row(change.session, place, name)
     if row is None:
-        settings_named(_families(change.session, place), name)  # names the nearest ones where there is no such setting
+        settings_named(_kinds(change.session, place), name)  # names the nearest ones where there is no such setting
         raise NotSet(f"{name} is not set for {place}", to_do="Look at the wider scopes.")
     change.session.delete(row)
     change.note("setting.unset", f"{place}: {name}")
@@ -78,54 +99,91 @@ def unset(change: Change, place: Place, name: str) -> None:
 
 def given(session: Session, place: Place) -> list[Given]:
     """Return what is set at exactly this place, by name."""
-    families = _families(session, place)
+    _kinds(session, place)  # checks that the place exists
     rows = sorted(_rows(session, place), key=lambda row: row.name)
-    return [
-        Given(settings_named(families, row.name)[0], row.value, str(place.scope))
-        for row in rows
-        if any(row.name in family_of(family).settings for family in families)
-    ]
+    return [Given(settings_named((), row.name)[0], row.value, str(place.scope)) for row in rows]
 
 
 def effective(session: Session, place: Place) -> list[Given]:
     """Return what holds at a place, by name, with the scope that it comes from.
 
-    For a phone that is every setting of its family; for a site and the organisation, where families differ in their
-    defaults, what is set there or above.
+    For a phone that is every setting of its model, and for a line those that a line may have; for wider scopes, where
+    models differ in their defaults, what is set there or above.
     """
     places = _chain(session, place)
-    if place.scope is Scope.PHONE:
-        family = family_of(phones.get(session, Mac(place.subject)).family)
+    if place.scope in {Scope.PHONE, Scope.LINE}:
+        _family, model = model_of(phones.get(session, Mac(place.subject)).model)
         layers = [(str(at.scope), {row.name: _shown(row) for row in _rows(session, at)}) for at in places]
-        resolved = resolve(layers, family)
-        secret = {name for name, setting in family.settings.items() if setting.secret}
+        resolved = resolve(layers, model)
+        secret = {name for name, setting in model.settings.items() if setting.secret}
         return [
-            Given(family.settings[name], None if name in secret and found.value else found.value, found.scope)
+            Given(model.settings[name], None if name in secret and found.value else found.value, found.scope)
             for name, found in sorted(resolved.items())
+            if place.scope in model.settings[name].scopes
         ]
     nearest = {item.setting.name: item for at in places for item in given(session, at)}
     return [nearest[name] for name in sorted(nearest)]
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What every scope says of one setting of a phone, from the widest to the nearest; the last one holds."""
+
+    setting: Setting
+    given: tuple[tuple[str, str, Value | None], ...]
+    """Scope, place in words, value; the value is None where it is a secret."""
+
+    @property
+    def written(self) -> str | None:
+        """What the phone's file says, None for a secret."""
+        value = self.given[-1][2]
+        return None if value is None else self.setting.on_wire(value)
+
+
+def explain(session: Session, mac: Mac, name: str | None = None) -> list[Explained]:
+    """Return why each setting of a phone, or one of them, has the value that holds; patches are among them."""
+    place = Place(Scope.PHONE, mac.bare)
+    family, model = model_of(phones.get(session, mac).model)
+    known = dict(model.settings)
+    said: dict[str, list[tuple[str, str, Value | None]]] = {
+        setting.name: [(BUILT_IN, f"a {model.name} by itself", setting.default)] for setting in known.values()
+    }
+    for at in _chain(session, place):
+        for row in _rows(session, at):
+            if is_patch(row.name) and parse_name(row.name).family.id == family.id:
+                known[row.name] = patch_setting(row.name)
+            if row.name in known:
+                value = None if known[row.name].secret else row.value
+                said.setdefault(row.name, []).append((str(at.scope), str(at), value))
+    if name is not None and name not in known:
+        settings_named((model.name,), name)  # names the nearest ones where there is no such setting
+        raise NotSet(f"{name} is not set for {place}", to_do="Look at the wider scopes.")
+    return [Explained(known[each], tuple(said[each])) for each in sorted(known) if name in {None, each}]
+
+
 def catalogue(family: str | None) -> list[tuple[Setting, list[str]]]:
-    """Return every setting with the families that have it, by name; those of one family where it is named."""
-    families = [family_of(family)] if family else list(FAMILIES.values())
+    """Return every setting with the families that have it, by name; those of one family or model where it is named."""
+    if family:
+        of, model = family_or_model(family)
+        chosen = [(of.id, of.settings if family == of.id else model.settings)]
+    else:
+        chosen = [(of.id, of.settings) for of in families().values()]
     owners: dict[str, list[str]] = {}
     settings: dict[str, Setting] = {}
-    for each in families:
-        for name, setting in each.settings.items():
+    for family_id, known in chosen:
+        for name, setting in known.items():
             settings.setdefault(name, setting)
-            owners.setdefault(name, []).append(each.id)
+            owners.setdefault(name, []).append(family_id)
     return [(settings[name], owners[name]) for name in sorted(settings)]
 
 
-def values(rows: Iterable[tuple[Place, Row]], sealer: Sealer) -> Mapping[str, dict[str, Value]]:
-    """Return each subject's values for rendering, secrets opened."""
-    found: dict[str, dict[str, Value]] = {}
+def values(rows: Iterable[tuple[Place, Row]], sealer: Sealer) -> Mapping[tuple[str, int], dict[str, Value]]:
+    """Return the values of each subject and line for rendering, secrets opened; the line is 0 where there is none."""
+    found: dict[tuple[str, int], dict[str, Value]] = {}
     for place, row in rows:
         value = sealer.open(row.sealed, _record(place, row.name)).reveal() if row.sealed else row.value
         if value is not None:
-            found.setdefault(place.subject, {})[row.name] = value
+            found.setdefault((place.subject, place.line), {})[row.name] = value
     return found
 
 
@@ -135,8 +193,13 @@ def _rows(session: Session, place: Place) -> Sequence[Row]:
             return session.scalars(select(OrganisationSetting)).all()
         case Scope.SITE:
             return session.scalars(select(SiteSetting).where(SiteSetting.site_id == place.subject)).all()
+        case Scope.GROUP:
+            return session.scalars(select(GroupSetting).where(GroupSetting.group_id == place.subject)).all()
         case Scope.PHONE:
             return session.scalars(select(PhoneSetting).where(PhoneSetting.mac == place.subject)).all()
+        case Scope.LINE:
+            chosen = select(LineSetting).where(LineSetting.mac == place.subject, LineSetting.index == place.line)
+            return session.scalars(chosen).all()
 
 
 def _row(session: Session, place: Place, name: str) -> Row | None:
@@ -145,8 +208,12 @@ def _row(session: Session, place: Place, name: str) -> Row | None:
             return session.get(OrganisationSetting, name)
         case Scope.SITE:
             return session.get(SiteSetting, (place.subject, name))
+        case Scope.GROUP:
+            return session.get(GroupSetting, (place.subject, name))
         case Scope.PHONE:
             return session.get(PhoneSetting, (place.subject, name))
+        case Scope.LINE:
+            return session.get(LineSetting, (place.subject, place.line, name))
 
 
 def _new_row(place: Place, name: str) -> Row:
@@ -155,31 +222,42 @@ def _new_row(place: Place, name: str) -> Row:
             return OrganisationSetting(name=name)
         case Scope.SITE:
             return SiteSetting(site_id=place.subject, name=name)
+        case Scope.GROUP:
+            return GroupSetting(group_id=place.subject, name=name)
         case Scope.PHONE:
             return PhoneSetting(mac=place.subject, name=name)
+        case Scope.LINE:
+            return LineSetting(mac=place.subject, index=place.line, name=name)
 
 
 def _chain(session: Session, place: Place) -> list[Place]:
     match place.scope:
         case Scope.ORGANISATION:
             return [place]
-        case Scope.SITE:
+        case Scope.SITE | Scope.GROUP:
             return [ORGANISATION, place]
-        case Scope.PHONE:
-            site_id = phones.get(session, Mac(place.subject)).site_id
-            return [ORGANISATION, Place(Scope.SITE, site_id), place]
+        case Scope.PHONE | Scope.LINE:
+            phone = phones.get(session, Mac(place.subject))
+            group = [Place(Scope.GROUP, phone.group_id)] if phone.group_id else []
+            chain = [ORGANISATION, Place(Scope.SITE, phone.site_id), *group, Place(Scope.PHONE, phone.mac)]
+            return chain if place.scope is Scope.PHONE else [*chain, place]
 
 
-def _families(session: Session, place: Place) -> tuple[str, ...]:
-    """Return the families that a value here must fit; this also checks that the place exists."""
+def _kinds(session: Session, place: Place) -> tuple[str, ...]:
+    """Return the models that a value here must fit, none where no phone is there; checks that the place exists."""
+    chosen = select(Phone.model).distinct().order_by(Phone.model)
     match place.scope:
         case Scope.ORGANISATION:
-            return tuple(FAMILIES)
+            pass
         case Scope.SITE:
-            sites.get(session, place.subject)
-            return tuple(FAMILIES)
+            chosen = chosen.where(Phone.site_id == sites.get(session, place.subject).id)
+        case Scope.GROUP:
+            chosen = chosen.where(Phone.group_id == groups.get(session, place.subject).id)
         case Scope.PHONE:
-            return (phones.get(session, Mac(place.subject)).family,)
+            chosen = chosen.where(Phone.mac == phones.get(session, Mac(place.subject)).mac)
+        case Scope.LINE:
+            chosen = chosen.where(Phone.mac == lines.get(phones.get(session, Mac(place.subject)), place.line).mac)
+    return tuple(session.scalars(chosen))
 
 
 def _shown(row: Row) -> Value:
@@ -188,4 +266,5 @@ def _shown(row: Row) -> Value:
 
 
 def _record(place: Place, name: str) -> str:
-    return f"setting:{place.scope}:{place.subject}:{name}"
+    line = f":{place.line}" if place.line else ""
+    return f"setting:{place.scope}:{place.subject}{line}:{name}"

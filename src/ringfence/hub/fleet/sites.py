@@ -120,9 +120,14 @@ def _checked_name(session: Session, name: str, *, but: str = "") -> str:
     return name
 
 
-def _free_id(session: Session, name: str) -> str:
+def slug(name: str) -> str:
+    """Return a name as an id: up to 40 of a to z, 0 to 9 and ``-``; empty where nothing of it can be in one."""
     folded = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
-    base = re.sub(r"[^a-z0-9]+", "-", folded).strip("-")[:LONGEST_ID].strip("-") or "site"
+    return re.sub(r"[^a-z0-9]+", "-", folded).strip("-")[:LONGEST_ID].strip("-")
+
+
+def _free_id(session: Session, name: str) -> str:
+    base = slug(name) or "site"
     site_id, number = base, 1
     while _id_is_taken(session, site_id):
         number += 1

@@ -8,6 +8,7 @@ from ringfence.hub.fleet import lines, phones
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas import Items, Line, LineChange, NewPhone, Password, Phone, PhoneChange
 from ringfence.hub.store import models
+from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
 
@@ -20,14 +21,14 @@ Index = Annotated[int, Path(ge=1, le=1000, description="The line's key, from 1")
 def add_phone(body: NewPhone, hub: TheHub, caller: TheCaller) -> Phone:
     """Add a phone to a site; its MAC address is unique in the whole hub."""
     with hub.change(caller.name) as change:
-        return _phone(phones.add(change, Mac.parse(body.mac), body.site, body.family, body.description))
+        return _phone(phones.add(change, Mac.parse(body.mac), body.site, body.model, body.description))
 
 
 @router.get("/phones", tags=["phones"])
-def list_phones(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[Phone]:
+def list_phones(hub: TheHub, _caller: TheCaller, site: str | None = None, group: str | None = None) -> Items[Phone]:
     """List the phones."""
     with hub.database.reading() as session:
-        return Items(items=[_phone(row) for row in phones.find(session, site)])
+        return Items(items=[_phone(row) for row in phones.find(session, site, group)])
 
 
 @router.get("/phones/{mac}", tags=["phones"])
@@ -39,10 +40,10 @@ def show_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Phone:
 
 @router.patch("/phones/{mac}", tags=["phones"])
 def change_phone(mac: ThePhone, body: PhoneChange, hub: TheHub, caller: TheCaller) -> Phone:
-    """Move a phone, correct its family or describe it anew."""
+    """Move a phone, correct its model, describe it anew, put it into a group or take it out."""
     with hub.change(caller.name) as change:
-        row = phones.change(change, mac, site_id=body.site, family=body.family, description=body.description)
-        return _phone(row)
+        parts = phones.PhoneParts(body.site, body.model, body.description, body.group)
+        return _phone(phones.change(change, mac, parts))
 
 
 @router.delete("/phones/{mac}", status_code=204, tags=["phones"])
@@ -93,7 +94,8 @@ def rotate_password(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller)
 
 def _phone(row: models.Phone) -> Phone:
     return Phone(
-        mac=str(Mac(row.mac)), site=row.site_id, family=row.family, description=row.description,
+        mac=str(Mac(row.mac)), site=row.site_id, model=row.model, family=model_of(row.model)[0].id, group=row.group_id,
+        description=row.description,
         created_at=row.created_at, lines=[_line(line) for line in row.lines],
     )  # fmt: skip
 

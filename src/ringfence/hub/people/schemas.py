@@ -111,7 +111,7 @@ class NewPhone(Input):
 
     mac: str = Field(description="In any usual notation, or as SEP…", examples=["001b.54c2.9a10"])
     site: SiteId
-    family: str = Field(examples=["cisco-9971"])
+    model: str = Field(examples=["9971", "CP-8841", "SPA504G"])
     description: str = ""
 
 
@@ -119,8 +119,9 @@ class PhoneChange(Input):
     """What is to become of a phone; what is left out stays."""
 
     site: str | None = None
-    family: str | None = None
+    model: str | None = None
     description: str | None = None
+    group: str | None = Field(default=None, description="A group's id; empty takes it out of its group")
 
 
 class Line(BaseModel):
@@ -148,7 +149,9 @@ class Phone(BaseModel):
 
     mac: MacText
     site: SiteId
+    model: str
     family: str
+    group: str | None
     description: str
     created_at: UnixSeconds
     lines: list[Line]
@@ -171,10 +174,89 @@ class Setting(BaseModel):
 
     name: str
     value: bool | int | str | None = Field(description="null where it is a secret, which is never shown")
-    scope: str = Field(description="organisation, site, phone, or built-in")
+    scope: str = Field(description="organisation, site, group, phone, line, or built-in")
     secret: bool
     unit: str
     help: str
+
+
+class GivenAt(BaseModel):
+    """What one scope says of a setting."""
+
+    scope: str = Field(description="organisation, site, group, phone, or built-in")
+    place: str = Field(description="In words, such as site home-office-anna")
+    value: bool | int | str | None = Field(description="null where it is a secret, which is never shown")
+    wins: bool
+
+
+class Explanation(BaseModel):
+    """Which value of a setting holds for a phone, and why."""
+
+    name: str
+    secret: bool
+    given: list[GivenAt] = Field(description="From the widest scope to the nearest; the last one wins")
+    written: str | None = Field(description="What the phone's file says for it; null for a secret")
+    element: str = Field(description="The file's element that carries it")
+    help: str
+    mark: str = Field(description="How well the element's meaning is known: certain, likely, unknown")
+    source: str
+
+
+class NewGroup(Input):
+    """A group to make."""
+
+    name: str = Field(examples=["Reception"])
+
+
+class Group(BaseModel):
+    """Phones that share settings wherever they stand."""
+
+    id: str
+    name: str
+    created_at: UnixSeconds
+    phones: int = Field(description="How many are in it")
+
+
+class Model(BaseModel):
+    """One model of phone, and what is known of it."""
+
+    name: str
+    title: str
+    family: str
+    line_keys: int
+    transports: list[str]
+    tls_ceiling: str = Field(description="The newest TLS that it speaks; empty for none")
+    http_first: bool | None = Field(description="Whether it asks by HTTP before TFTP; null: not known")
+    features: list[str]
+    facts: dict[str, str] = Field(description="How well each is known, and from where")
+
+
+class TemplateSource(Input):
+    """A template."""
+
+    model_config = ConfigDict(extra="forbid", str_max_length=300_000)
+
+    source: str
+
+
+class Template(BaseModel):
+    """A template of the operator's own."""
+
+    family: str
+    name: str = Field(description="The file's key in its family, or a further file's name")
+    source: str
+    changed_at: UnixSeconds
+    changed_by: str
+
+
+class FamilyFile(BaseModel):
+    """One file that a family's phones get, with its built-in template."""
+
+    family: str
+    key: str
+    name: str
+    kind: str
+    source: str
 
 
 class CatalogueEntry(BaseModel):

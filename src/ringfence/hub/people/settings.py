@@ -1,15 +1,15 @@
-"""Settings at organisation, site and phone; what there is to set; what holds for a phone."""
+"""Settings at each scope; what there is to set; what holds for a phone, and why."""
 
 from collections.abc import Callable
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Path, Query
 
 from ringfence.hub.errors import NotSet
 from ringfence.hub.fleet import settings
 from ringfence.hub.fleet.settings import ORGANISATION, Given, Place
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
-from ringfence.hub.people.schemas import CatalogueEntry, Items, Setting, SettingValue
+from ringfence.hub.people.schemas import CatalogueEntry, Explanation, GivenAt, Items, Setting, SettingValue
 from ringfence.phones.settings import Scope, settings_named
 from ringfence.phones.settings import Setting as SettingOfFamily
 
@@ -24,8 +24,16 @@ def _site(site: str) -> Place:
     return Place(Scope.SITE, site)
 
 
+def _group(group: str) -> Place:
+    return Place(Scope.GROUP, group)
+
+
 def _phone(mac: ThePhone) -> Place:
     return Place(Scope.PHONE, mac.bare)
+
+
+def _line(mac: ThePhone, index: Annotated[int, Path(ge=1, le=1000, description="The line's key")]) -> Place:
+    return Place(Scope.LINE, mac.bare, index)
 
 
 Effective = Annotated[
@@ -46,6 +54,14 @@ def show_effective(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Items[Sett
         return Items(items=[_setting(item) for item in settings.effective(session, _phone(mac))])
 
 
+@router.get("/phones/{mac}/explain")
+def explain(mac: ThePhone, hub: TheHub, _caller: TheCaller, name: str | None = None) -> Items[Explanation]:
+    """Show for each setting of a phone, or for one, which value holds and what every scope says."""
+    with hub.database.reading() as session:
+        found = settings.explain(session, mac, name)
+    return Items(items=[_explanation(item) for item in found])
+
+
 def _add_scope(path: str, what: str, place_of: Callable[..., Place]) -> None:
     """Add the four routes of one scope."""
 
@@ -58,7 +74,7 @@ def _add_scope(path: str, what: str, place_of: Callable[..., Place]) -> None:
             found = settings.effective(session, place) if effective else settings.given(session, place)
         return Items(items=[_setting(item) for item in found])
 
-    @router.get(path + "/{name}", operation_id=f"show_{what}_setting", summary=f"Show one {what} setting")
+    @router.get(path + "/{name:path}", operation_id=f"show_{what}_setting", summary=f"Show one {what} setting")
     def show_here(name: str, place: Annotated[Place, Depends(place_of)], hub: TheHub, _caller: TheCaller) -> Setting:
         """Show what holds here for one setting, and the scope that it comes from."""
         with hub.database.reading() as session:
@@ -68,7 +84,7 @@ def _add_scope(path: str, what: str, place_of: Callable[..., Place]) -> None:
             raise NotSet(f"{name} is not set for {place}", to_do="Phones get their family's default.")
         return _setting(found[0])
 
-    @router.put(path + "/{name}", operation_id=f"put_{what}_setting", summary=f"Set one {what} setting")
+    @router.put(path + "/{name:path}", operation_id=f"put_{what}_setting", summary=f"Set one {what} setting")
     def put_here(
         name: str, body: SettingValue, place: Annotated[Place, Depends(place_of)], hub: TheHub, caller: TheCaller
     ) -> Setting:
@@ -77,7 +93,10 @@ def _add_scope(path: str, what: str, place_of: Callable[..., Place]) -> None:
             return _setting(settings.put(change, hub.sealer, place, name, body.value))
 
     @router.delete(
-        path + "/{name}", status_code=204, operation_id=f"unset_{what}_setting", summary=f"Unset one {what} setting"
+        path + "/{name:path}",
+        status_code=204,
+        operation_id=f"unset_{what}_setting",
+        summary=f"Unset one {what} setting",
     )
     def unset_here(name: str, place: Annotated[Place, Depends(place_of)], hub: TheHub, caller: TheCaller) -> None:
         """Take a value away again; wider scopes hold from then on."""
@@ -87,7 +106,21 @@ def _add_scope(path: str, what: str, place_of: Callable[..., Place]) -> None:
 
 _add_scope("/settings/organisation", "organisation", _organisation)
 _add_scope("/settings/sites/{site}", "site", _site)
+_add_scope("/settings/groups/{group}", "group", _group)
+_add_scope("/settings/phones/{mac}/lines/{index}", "line", _line)
 _add_scope("/settings/phones/{mac}", "phone", _phone)
+
+
+def _explanation(item: settings.Explained) -> Explanation:
+    last = len(item.given) - 1
+    return Explanation(
+        name=item.setting.name, secret=item.setting.secret, written=item.written, element=item.setting.element,
+        help=item.setting.help, mark=str(item.setting.mark), source=item.setting.source,
+        given=[
+            GivenAt(scope=scope, place=place, value=None if item.setting.secret else value, wins=at == last)
+            for at, (scope, place, value) in enumerate(item.given)
+        ],
+    )  # fmt: skip
 
 
 def _setting(item: Given) -> Setting:

@@ -4,10 +4,20 @@ Each site counts its edits; publishing remembers how many it has rendered. A cou
 come while a publish is at work: it must be due again afterwards.
 """
 
-from sqlalchemy import event, inspect, update
+from sqlalchemy import event, inspect, select, update
 from sqlalchemy.orm import Session
 
-from ringfence.hub.store.models import Line, OrganisationSetting, Phone, PhoneSetting, Site, SiteSetting
+from ringfence.hub.store.models import (
+    GroupSetting,
+    Line,
+    LineSetting,
+    OrganisationSetting,
+    OwnTemplate,
+    Phone,
+    PhoneSetting,
+    Site,
+    SiteSetting,
+)
 
 
 class EditCountingSession(Session):
@@ -19,7 +29,7 @@ def _count_edits(session: Session, _context: object, _instances: object) -> None
     touched: set[str] = set()
     for row in (*session.new, *session.dirty, *session.deleted):
         match row:
-            case OrganisationSetting():
+            case OrganisationSetting() | OwnTemplate():
                 session.execute(update(Site).values(edits=Site.edits + 1))
                 return
             case SiteSetting():
@@ -27,7 +37,10 @@ def _count_edits(session: Session, _context: object, _instances: object) -> None
             case Phone():
                 touched.add(row.site_id)
                 touched.update(inspect(row).attrs.site_id.history.deleted or ())  # where it stood before
-            case Line() | PhoneSetting():
+            case GroupSetting():
+                members = select(Phone.site_id).where(Phone.group_id == row.group_id)
+                touched.update(session.execute(members).scalars())
+            case Line() | PhoneSetting() | LineSetting():
                 phone = session.get(Phone, row.mac)
                 touched.update(() if phone is None else (phone.site_id,))
             case _:

@@ -69,7 +69,8 @@ class Phone(Base):
 
     mac: Mapped[str] = mapped_column(String(12), primary_key=True)
     site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), index=True)
-    family: Mapped[str] = mapped_column(String(40))
+    model: Mapped[str] = mapped_column(String(40))
+    group_id: Mapped[str | None] = mapped_column(ForeignKey("phone_group.id"), index=True)
     description: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[float]
     lines: Mapped[list["Line"]] = relationship(
@@ -91,12 +92,22 @@ class Line(Base):
     sealed_password: Mapped[bytes]
 
 
+class PhoneGroup(Base):
+    """Phones that share settings wherever they stand, such as “reception”; a phone is in one group at most."""
+
+    __tablename__ = "phone_group"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(80), unique=True)
+    created_at: Mapped[float]
+
+
 class OrganisationSetting(Base):
     """A setting's value for every phone of the hub: plain in ``value``, or ``sealed`` where the setting is a secret."""
 
     __tablename__ = "organisation_setting"
 
-    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
     value: Mapped[bool | int | str | None] = mapped_column(JSON)
     sealed: Mapped[bytes | None]
 
@@ -107,7 +118,18 @@ class SiteSetting(Base):
     __tablename__ = "site_setting"
 
     site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    value: Mapped[bool | int | str | None] = mapped_column(JSON)
+    sealed: Mapped[bytes | None]
+
+
+class GroupSetting(Base):
+    """A setting's value for every phone of a group."""
+
+    __tablename__ = "group_setting"
+
+    group_id: Mapped[str] = mapped_column(ForeignKey("phone_group.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
     value: Mapped[bool | int | str | None] = mapped_column(JSON)
     sealed: Mapped[bytes | None]
 
@@ -118,9 +140,34 @@ class PhoneSetting(Base):
     __tablename__ = "phone_setting"
 
     mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(80), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
     value: Mapped[bool | int | str | None] = mapped_column(JSON)
     sealed: Mapped[bytes | None]
+
+
+class LineSetting(Base):
+    """A setting's value for one line of a phone."""
+
+    __tablename__ = "line_setting"
+    __table_args__ = (ForeignKeyConstraint(["mac", "index"], ["line.mac", "line.index"], ondelete="CASCADE"),)
+
+    mac: Mapped[str] = mapped_column(String(12), primary_key=True)
+    index: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    value: Mapped[bool | int | str | None] = mapped_column(JSON)
+    sealed: Mapped[bytes | None]
+
+
+class OwnTemplate(Base):
+    """An operator's template for one file of a family: ``name`` is the file's key, or a further file's name."""
+
+    __tablename__ = "own_template"
+
+    family: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200), primary_key=True)
+    source: Mapped[str] = mapped_column(Text)
+    changed_at: Mapped[float]
+    changed_by: Mapped[str] = mapped_column(String(80))
 
 
 class ApiToken(Base):

@@ -10,7 +10,7 @@ from ringfence.phones.setting_builders import (
     url_setting,
     yes_no_setting,
 )
-from ringfence.phones.setting_types import Form, Mark, Setting, SettingType
+from ringfence.phones.setting_types import HOST_CHARACTERS, Form, Mark, Setting, SettingType
 
 DISPLAY = (
     text_setting("phone_label", "The text at the top of the phone's screen.", "phoneLabel", 12),
@@ -57,7 +57,7 @@ DISPLAY = (
     ),
     text_setting(
         "dial_plan_file",
-        "The file of dialling patterns that the phone fetches.",
+        "A file of dialling patterns of your own, for phones without a dial_plan.",
         "dialTemplate",
         64,
         Form.FILE_NAME,
@@ -65,7 +65,7 @@ DISPLAY = (
     ),
     text_setting(
         "soft_key_file",
-        "The file of soft keys that the phone fetches; empty: its own.",
+        "A file of soft keys of your own, for phones without soft_keys; empty: the phone's own.",
         "softKeyFile",
         64,
         Form.FILE_NAME,
@@ -73,6 +73,11 @@ DISPLAY = (
 )
 
 URLS = (
+    url_setting(
+        "edge_url",
+        "Where the site's phones reach the edge's HTTP, such as http://192.0.2.1:6970, for lists that the edge serves.",
+        "servicesURL",
+    ),
     url_setting("services_url", "What the services key shows.", "servicesURL"),
     url_setting("directory_url", "What the directory key shows.", "directoryURL"),
     url_setting("messages_url", "What the messages key shows instead of dialling voicemail_number.", "messagesURL"),
@@ -162,6 +167,80 @@ ACCESS = (
     ),
 )
 
+NETWORK = (
+    yes_no_setting(
+        "dot1x",
+        "Whether the phone answers 802.1X on its network socket.",
+        "eapAuthentication",
+        ON_IS_1,
+        on=False,
+        mark=Mark.LIKELY,
+    ),
+    text_setting(
+        "log_server",
+        "Where the phone sends its log (syslog), a host or an address; empty: nowhere.",
+        "logServer",
+        HOST_CHARACTERS,
+        Form.HOST,
+    ),
+    text_setting(
+        "load_server",
+        "Another TFTP server for firmware; empty: the edge, which is what you want.",
+        "loadServer",
+        HOST_CHARACTERS,
+        Form.HOST,
+    ),
+    choice_setting(
+        "ip_mode",
+        "Which addresses the phone uses.",
+        "ipAddressMode",
+        {"ipv4": "0", "ipv6": "1", "both": "2"},
+        "ipv4",
+    ),
+)
+
+VPN = (
+    url_setting("vpn_url", "The VPN head end that the phone connects to; empty: no VPN.", "vpnGroup/addresses/url1"),
+    url_setting("vpn_url_2", "The head end that takes over when the first is away.", "vpnGroup/addresses/url2"),
+    url_setting("vpn_url_3", "The head end that takes over when both are away.", "vpnGroup/addresses/url3"),
+    text_setting(
+        "vpn_certificates",
+        "The head ends' certificates: base64 of the SHA-1 of each, at most ten, with commas between them.",
+        "vpnGroup/credentials",
+        300,
+        Form.SHA1,
+    ),
+    choice_setting(
+        "vpn_login",
+        "How the phone shows who it is: by a name and password, by a password, or by its certificate.",
+        "vpnGroup/authMethod",
+        {"name-and-password": "0", "password": "1", "certificate": "2"},
+        "certificate",
+    ),
+    yes_no_setting(
+        "vpn_keeps_password", "Whether the phone remembers the password.", "vpnGroup/pswdPersistent", ON_IS_1, on=False
+    ),
+    yes_no_setting(
+        "vpn_detects_office",
+        "Whether the phone goes without the VPN where it reaches its TFTP server.",
+        "vpnGroup/autoNetDetect",
+        ON_IS_1,
+        on=True,
+    ),
+    yes_no_setting(
+        "vpn_checks_host",
+        "Whether the head end's certificate must name its host.",
+        "vpnGroup/enableHostIDCheck",
+        ON_IS_1,
+        on=True,
+    ),
+    number_setting("vpn_mtu", "The largest packet in the VPN.", "vpnGroup/mtu", 1290, (256, 1406), "bytes"),
+    number_setting(
+        "vpn_fails_after_s", "After how long the phone gives a head end up.", "vpnGroup/failConnectTime", 30,
+        (5, 600), "seconds",
+    ),
+)  # fmt: skip
+
 FIRMWARE = (
     Setting(
         "firmware_load",
@@ -179,7 +258,7 @@ WIFI = yes_no_setting("wifi", "Whether the phone may use Wi-Fi.", "wifi", ON_IS_
 USB = yes_no_setting("usb", "Whether the phone's USB sockets work.", "usb1", ON_IS_1, on=True)
 FEATURE_POLICY_FILE = text_setting(
     "feature_policy_file",
-    "The file of features that the phone fetches; empty: its own.",
+    "A file of features of your own, for phones without a feature_policy; empty: the phone's own.",
     "featurePolicyFile",
     64,
     Form.FILE_NAME,

@@ -7,15 +7,16 @@ returns what the phone would hold, or raises with the node that it stumbled over
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from types import MappingProxyType
+from xml.sax.saxutils import escape
 
 from lxml import etree
 
-from ringfence.phones.document import Document, NotWellFormed, line_of, over_limits, parse, text_of
+from ringfence.phones.document import Document, NotWellFormed, TooLong, line_of, over_limits, parse, text_of
 from ringfence.phones.errors import ConfigurationRejected
-from ringfence.phones.families import Family
-from ringfence.phones.families import family as family_of
+from ringfence.phones.family import Model
+from ringfence.phones.formats.xml_file import check_path, patched
+from ringfence.phones.held import HeldConfiguration, HeldLine
 from ringfence.phones.time_zones import CISCO_ZONES
 from ringfence.secret import Secret
 
@@ -25,40 +26,6 @@ LINE_FEATURE = "9"
 _HIGHEST_PORT = 65535
 _DATE_TEMPLATE = re.compile(r"(?:D([./-])M|M([./-])D)[./-]YY?A?|YY?([./-])M[./-]DA?")
 _TRANSPORTS: Mapping[str, str] = MappingProxyType({"1": "tcp", "2": "udp", "3": "tls", "4": "tcp"})
-
-
-@dataclass(frozen=True, slots=True)
-class HeldLine:
-    """One SIP line as the phone holds it."""
-
-    button: int
-    label: str
-    name: str
-    display_name: str
-    auth_name: str
-    password: Secret
-
-
-@dataclass(frozen=True, slots=True)
-class HeldConfiguration:
-    """What a phone holds once it has taken a file."""
-
-    phone_label: str
-    lines: tuple[HeldLine, ...]
-    sip_servers: tuple[tuple[str, int], ...]
-    """Host and port, in the order in which the phone tries them."""
-    sip_transport: str
-    sip_listen_port: int
-    version_stamp: str
-    load: str
-    """The firmware's name, empty where the phone keeps what it has."""
-    files: tuple[str, ...] = field(default=())
-    """What the phone asks for next, by the names that it uses; all of them may be missing."""
-
-    @property
-    def label(self) -> str:
-        """What the phone shows for its first line."""
-        return self.lines[0].label
 
 
 _Check = Callable[[str], bool]
@@ -126,20 +93,44 @@ _CALL_COUNTS = frozenset({"maxNumCalls", "busyTrigger"})
 _REQUIRED = frozenset({"deviceProtocol", "transportLayerProtocol", "featureID", "processNodeName", "versionStamp"})
 
 
-def read_configuration(data: bytes, family: Family | str) -> HeldConfiguration:
-    """Return what a phone of ``family`` holds after it took ``data``; ConfigurationRejected at the first bad node."""
+class DeviceXml:
+    """The format of ``SEP<MAC>.cnf.xml``."""
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether templates write values as XML has them."""
+        return True
+
+    def check(self, data: bytes, model: Model) -> None:
+        """Raise NotWellFormed, TooLong or ConfigurationRejected for what a phone of ``model`` would not take."""
+        document = parse(data)
+        for over in over_limits(document, model.limits, lambda limit: limit.we_write):
+            raise TooLong(over)
+        check_document(document, model)  # a phone takes at least the lengths that we write
+
+    def check_patch(self, element: str) -> None:
+        """Raise BadPatch where ``element`` can't be one here."""
+        check_path(element)
+
+    def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
+        """Return ``data`` with named elements set; BadPatch for a name that can't be an element's."""
+        return patched(data, patches)
+
+    def escape_secret(self, secret: str) -> str:
+        """Return ``secret`` as it stands in a file."""
+        return escape(secret)
+
+
+def read_device(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
+    """Return what a phone of ``model`` holds after it took its file; ConfigurationRejected at the first bad node."""
+    (data,) = files
     try:
         document = parse(data)
     except NotWellFormed as fault:
         raise _rejected(f"it is not well-formed: {fault.reason}", fault.line) from None
-    return read_document(document, family_of(family) if isinstance(family, str) else family)
-
-
-def read_document(document: Document, family: Family) -> HeldConfiguration:
-    """As ``read_configuration``, of a file that has been parsed."""
     root = document.root
-    check_document(document, family)
-    for over in over_limits(document, family.limits, lambda limit: limit.phone_takes):
+    check_document(document, model)
+    for over in over_limits(document, model.limits, lambda limit: limit.phone_takes):
         raise _rejected(f"{over.element} has {over.length} characters, and {over.limit} is the most", over.line)
     return HeldConfiguration(
         phone_label=text_of(root, "sipProfile/phoneLabel"),
@@ -149,16 +140,17 @@ def read_document(document: Document, family: Family) -> HeldConfiguration:
         sip_listen_port=int(text_of(root, "sipProfile/voipControlPort") or "5060"),
         version_stamp=_needed(root, "versionStamp"),
         load=text_of(root, "loadInformation"),
-        files=_files(root, family),
+        files=_files(root, model),
+        register_expires_s=int(text_of(root, "sipProfile/sipStack/timerRegisterExpires") or "3600"),
     )
 
 
-def check_document(document: Document, family: Family) -> None:
+def check_document(document: Document, model: Model) -> None:
     """Raise ConfigurationRejected at the first node that makes a phone discard the file, its length limits apart."""
     root = document.root
     if root.tag != "device":
         raise _rejected(f"its root is {root.tag!r} and not 'device'", line_of(root))
-    calls = _number(1, family.settings["max_calls"].maximum or 0)
+    calls = _number(1, model.most_calls)
     for tag, text, node in document.nodes:
         if text:
             check = calls if tag in _CALL_COUNTS else _NODES.get(tag)
@@ -223,15 +215,15 @@ def _line_nodes(root: etree._Element) -> list[etree._Element]:
     return nodes
 
 
-def _files(root: etree._Element, family: Family) -> tuple[str, ...]:
+def _files(root: etree._Element, model: Model) -> tuple[str, ...]:
     """Return what the phone asks for next; with no locale named, its files are asked for with a leading ``/``."""
     load = text_of(root, "loadInformation")
     user = text_of(root, "userLocale/name")
     network = text_of(root, "networkLocaleInfo/name") or text_of(root, "networkLocale")
     wanted = [
         f"{load}.loads" if load else "",
-        f"{user}/{family.locale_file.value}",
-        f"{network}/{family.tones_file.value}",
+        f"{user}/{model.locale_file}" if model.locale_file else "",
+        f"{network}/{model.tones_file}" if model.tones_file else "",
         text_of(root, "sipProfile/dialTemplate"),
         text_of(root, "sipProfile/softKeyFile"),
         text_of(root, "featurePolicyFile"),

@@ -91,7 +91,7 @@ SIP = (
         "sip_transport",
         "What carries SIP between phone and server.",
         "transportLayerProtocol",
-        {"udp": "2", "tcp": "1"},
+        {"udp": "2", "tcp": "1", "tls": "3"},
         "tcp",
     ),
     number_setting(
@@ -114,6 +114,14 @@ SIP = (
         "seconds",
         Mark.LIKELY,
     ),
+    choice_setting(
+        "device_security",
+        "Whether SIP is signed or encrypted; other than none needs sip_transport tls and a trust list on the phone.",
+        "deviceSecurityMode",
+        {"none": "1", "authenticated": "2", "encrypted": "3"},
+        "none",
+    ),
+    number_setting("sip_tls_port", "The SIP servers' port for TLS.", "securedSipPort", 5061, (1, _HIGHEST_PORT)),
     number_setting(
         "keepalive_s",
         "How often the phone asks a standby server whether it lives.",
@@ -265,6 +273,22 @@ CALLS = (
         "transferOnhookEnabled",
         TRUE_FALSE,
         on=False,
+    ),
+    choice_setting(
+        "ring_idle",
+        "How the line rings while nobody is on the phone.",
+        "ringSettingIdle",
+        {"default": "0", "off": "1", "flash": "2", "once": "3", "ring": "4", "beep": "5"},
+        "ring",
+        Mark.LIKELY,
+    ),
+    choice_setting(
+        "ring_busy",
+        "How the line rings during another call.",
+        "ringSettingActive",
+        {"default": "0", "off": "1", "flash": "2", "once": "3", "ring": "4", "beep": "5"},
+        "beep",
+        Mark.LIKELY,
     ),
     text_setting("voicemail_number", "What the messages key dials.", "messagesNumber", 127, Form.DIAL),
     text_setting(

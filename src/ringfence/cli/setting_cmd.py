@@ -1,0 +1,55 @@
+"""``ringfence setting``: what there is to set."""
+
+from typing import Annotated
+
+import typer
+
+from ringfence.cli import output
+from ringfence.cli.connection import hub
+from ringfence.cli.output import AsJson, Row, field
+
+app = typer.Typer(help="The catalogue of settings: what there is to set, and what it means.", no_args_is_help=True)
+
+_MOST_CHOICES = 12
+
+
+@app.callback()
+def _group() -> None:
+    """Keep ``list`` a command of its own."""
+
+
+@app.command("list")
+def list_settings(
+    family: Annotated[
+        str | None, typer.Option(help="Only what this family or model knows, such as cisco-79xx or 9971.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List every setting there is: type, unit, limits, default, scopes, meaning, source."""
+    rows = hub().items("/settings/catalogue", family=family)
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("SETTING", field("name")),
+        ("TYPE", field("type")),
+        ("VALUES", _values),
+        ("DEFAULT", field("default")),
+        ("SCOPES", lambda row: ", ".join(row["scopes"])),
+        ("MEANING", field("help")),
+        ("SOURCE", lambda row: f"{row['source']} ({row['mark']})"),
+    ]
+    output.show_table(rows, columns, empty="No settings.")
+
+
+def _values(row: Row) -> str:
+    if row["type"] == "table":
+        return str(row["takes"])
+    unit = f" {row['unit']}" if row.get("unit") else ""
+    if row.get("choices"):
+        shown = " | ".join(str(choice) for choice in row["choices"][:_MOST_CHOICES])
+        more = len(row["choices"]) - _MOST_CHOICES
+        return f"{shown} and {more} more" if more > 0 else shown
+    if row.get("minimum") is not None:
+        return f"{row['minimum']} to {row['maximum']}{unit}"
+    return unit.strip()

@@ -1,0 +1,80 @@
+"""``ringfence template``: the operator's own templates."""
+
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from ringfence.cli import output
+from ringfence.cli.connection import hub
+from ringfence.cli.files import read_text
+from ringfence.cli.output import AsJson, field, moment
+
+app = typer.Typer(help="Templates of your own, for a family's files or for further ones.", no_args_is_help=True)
+
+FamilyId = Annotated[str, typer.Argument(metavar="FAMILY", help="Such as cisco-79xx or generic.")]
+FileName = Annotated[
+    str, typer.Argument(metavar="FILE", help="A file of the family by its key, or a name such as {mac}.cfg.")
+]
+
+
+@app.command()
+def files(family: FamilyId, as_json: AsJson = False) -> None:
+    """List the files that a family's phones get, by their keys."""
+    rows = hub().items(f"/families/{quote(family, safe='')}/files")
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [("KEY", field("key")), ("FILE", field("name")), ("KIND", field("kind"))]
+    output.show_table(rows, columns, empty="This family has no files of its own: give it templates.")
+
+
+@app.command("list")
+def list_templates(as_json: AsJson = False) -> None:
+    """List your own templates."""
+    rows = hub().items("/templates")
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("FAMILY", field("family")),
+        ("FILE", field("name")),
+        ("CHANGED", moment("changed_at")),
+        ("BY", field("changed_by")),
+    ]
+    output.show_table(rows, columns, empty="None. Begin with a built-in one: ringfence template show FAMILY FILE.")
+
+
+@app.command()
+def show(family: FamilyId, name: FileName) -> None:
+    """Print your own template of a file, or the built-in one where you have none."""
+    client = hub()
+    own = [row for row in client.items("/templates") if (row["family"], row["name"]) == (family, name)]
+    if not own:
+        own = [row for row in client.items(f"/families/{quote(family, safe='')}/files") if row["key"] == name]
+    source = own[0]["source"] if own else client.get(_path(family, name))["source"]  # the hub says what is wrong
+    typer.echo(source, nl=False)
+
+
+@app.command()
+def put(
+    family: FamilyId, name: FileName, file: Annotated[Path, typer.Argument(help="The template, a Jinja2 file.")]
+) -> None:
+    """Keep a template of your own; the next publish uses it.
+
+    Example: ringfence template put generic '{mac}.cfg' snom.j2
+    """
+    kept = hub().put(_path(family, name), {"source": read_text(file)})
+    output.say(f"Kept for {kept['family']} {kept['name']}. See what it changes: ringfence publish --dry-run.")
+
+
+@app.command()
+def remove(family: FamilyId, name: FileName) -> None:
+    """Remove a template of your own; the built-in one, where there is one, takes its place again."""
+    hub().delete(_path(family, name))
+    output.say("Removed. See what that changes: ringfence publish --dry-run.")
+
+
+def _path(family: str, name: str) -> str:
+    return f"/templates/{quote(family, safe='')}/{quote(name)}"

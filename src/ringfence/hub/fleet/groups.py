@@ -1,0 +1,64 @@
+"""Groups: phones that share settings wherever they stand."""
+
+import difflib
+from collections.abc import Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ringfence.hub.errors import BadName, GroupNotEmpty, GroupTaken, UnknownGroup
+from ringfence.hub.fleet.change import Change
+from ringfence.hub.fleet.sites import LONGEST_NAME, slug
+from ringfence.hub.store.models import Phone, PhoneGroup
+from ringfence.phones.setting_types import is_printable
+
+
+def create(change: Change, name: str) -> PhoneGroup:
+    """Make a group; its id is made from its name."""
+    name = name.strip()
+    if not 1 <= len(name) <= LONGEST_NAME or not is_printable(name):
+        raise BadName(f"a group's name has 1 to {LONGEST_NAME} characters, none of them a control character")
+    group_id = slug(name)
+    if not group_id:
+        raise BadName(f"{name[:60]!r} has no letter or digit to make an id of", to_do="Choose another name.")
+    taken = select(PhoneGroup.id).where((PhoneGroup.id == group_id) | (PhoneGroup.name == name))
+    if change.session.scalar(taken) is not None:
+        raise GroupTaken(f"there is a group {name!r} already", to_do="Choose another name.")
+    group = PhoneGroup(id=group_id, name=name, created_at=change.now)
+    change.session.add(group)
+    change.note("group.create", group_id, name)
+    return group
+
+
+def get(session: Session, group_id: str) -> PhoneGroup:
+    """Return a group; UnknownGroup names the nearest ids."""
+    group = session.get(PhoneGroup, group_id)
+    if group is None:
+        near = difflib.get_close_matches(
+            group_id.lower(), session.scalars(select(PhoneGroup.id)).all(), n=3, cutoff=0.5
+        )
+        raise UnknownGroup(
+            f"there is no group {group_id[:60]!r}",
+            to_do=f"Near it: {', '.join(near)}." if near else "`ringfence group list` shows all.",
+        )
+    return group
+
+
+def find(session: Session) -> Sequence[tuple[PhoneGroup, int]]:
+    """Return the groups in the order of their names, each with how many phones it has."""
+    count = select(func.count()).where(Phone.group_id == PhoneGroup.id).scalar_subquery()
+    chosen = select(PhoneGroup, count).order_by(func.lower(PhoneGroup.name))
+    return [(group, phones) for group, phones in session.execute(chosen)]
+
+
+def remove(change: Change, group_id: str) -> None:
+    """Remove a group and its settings; GroupNotEmpty while a phone is in it."""
+    group = get(change.session, group_id)
+    members = change.session.scalar(select(func.count()).where(Phone.group_id == group.id))
+    if members:
+        raise GroupNotEmpty(
+            f"group {group.id} has {members} phones",
+            to_do=f"Take them out first: ringfence phone list --group {group.id}.",
+        )
+    change.session.delete(group)
+    change.note("group.remove", group_id)

@@ -1,0 +1,1 @@
+"""Cisco's enterprise phones: what their families share."""

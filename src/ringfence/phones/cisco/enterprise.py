@@ -1,0 +1,227 @@
+"""What Cisco's enterprise families share: settings, files, boot order, and what is wrong only together."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from types import MappingProxyType
+
+from ringfence.content.release import TargetKind
+from ringfence.phones.cisco.call_settings import CALLS, SIP, SOUND, TIME
+from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, NETWORK, URLS, VPN
+from ringfence.phones.cisco.device_xml import DeviceXml
+from ringfence.phones.cisco.key_settings import (
+    DIAL_PLAN_BYTES,
+    KEY_FEATURES,
+    KEYS_AND_LISTS,
+    MOST_SOFT_KEYS,
+    NEEDS_NUMBER,
+    SOFT_KEYS,
+)
+from ringfence.phones.errors import IncompletePhone, LimitExceeded, ValueOutOfRange
+from ringfence.phones.family import Ask, Fact, FileTemplate, ToPrepare
+from ringfence.phones.formats.xml_file import XmlFile
+from ringfence.phones.setting_builders import ON_IS_1
+from ringfence.phones.setting_types import EVERYWHERE_AND_LINE, Mark, Setting, Value
+
+PACKAGE = "ringfence.phones.cisco"
+
+_PER_LINE = frozenset(
+    {
+        "auto_answer",
+        "busy_trigger",
+        "call_waiting",
+        "max_calls",
+        "message_lamp",
+        "missed_calls",
+        "ring_busy",
+        "ring_idle",
+        "voicemail_number",
+    }
+)
+
+_ALL: tuple[Setting, ...] = (
+    *TIME,
+    *SIP,
+    *SOUND,
+    *CALLS,
+    *DISPLAY,
+    *KEYS_AND_LISTS,
+    *URLS,
+    *ACCESS,
+    *NETWORK,
+    *FIRMWARE,
+)
+
+Changes = Mapping[str, Mapping[str, object]]
+"""Setting → what is different about it."""
+
+SEVEN_THOUSAND: Changes = MappingProxyType(
+    # On 7900 series 0 and 1 are off and on as people may change them, 2 and 3 the same locked.
+    {name: {"wire": ON_IS_1} for name in ("anonymous_call_block", "caller_id_blocking", "call_waiting")}
+)
+EIGHT_EIGHT: Changes = SEVEN_THOUSAND
+"""On 7800 and 8800 series 0 is off and 1 is on (PHONES.md section 4: value semantics differ)."""
+
+
+def settings_of(
+    more: Iterable[Setting] = (), changes: Changes = MappingProxyType({}), *, vpn: bool = False, calls: int = 50
+) -> Mapping[str, Setting]:
+    """Return the enterprise settings and ``more``, with what ``changes`` says of some, for ``calls`` a line."""
+    table = {setting.name: setting for setting in (*_ALL, *(VPN if vpn else ()), *more)}
+    table["max_calls"] = replace(table["max_calls"], maximum=calls)
+    table["busy_trigger"] = replace(table["busy_trigger"], maximum=calls)
+    for name in _PER_LINE:
+        table[name] = replace(table[name], scopes=EVERYWHERE_AND_LINE)
+    for name, change in changes.items():
+        # replace() can't be typed by name; a wrong name or value fails the test that reads every family's table.
+        table[name] = replace(table[name], **change)
+    return MappingProxyType(table)
+
+
+def files_of(*, feature_policy: bool = False) -> tuple[FileTemplate, ...]:
+    """Return the files of an enterprise phone: those that others name come first."""
+    shared = TargetKind.SHARED
+    more = (
+        FileTemplate(
+            "feature_policy", "featurepolicy-{digest}.xml", PACKAGE, "featurepolicy.xml.j2", XmlFile("featurePolicy"),
+            shared, when=("feature_policy",), stamped=True,
+        ),
+    )  # fmt: skip
+    return (
+        FileTemplate(
+            "dial_plan", "dialplan-{digest}.xml", PACKAGE, "dialplan.xml.j2",
+            XmlFile("dialTemplate", most_bytes=DIAL_PLAN_BYTES), shared, when=("dial_plan",), stamped=True,
+        ),
+        FileTemplate(
+            "soft_keys", "softkeys-{digest}.xml", PACKAGE, "softkeys.xml.j2", XmlFile("softKeyCfg"), shared,
+            when=("soft_keys",), stamped=True,
+        ),
+        *(more if feature_policy else ()),
+        FileTemplate(
+            "application_dial_rules", "AppDialRules.xml", PACKAGE, "appdialrules.xml.j2", XmlFile("DialRules"), shared,
+            when=("application_dial_rules",),
+        ),
+        FileTemplate(
+            "services", "services.xml", PACKAGE, "services.xml.j2", XmlFile("CiscoIPPhoneMenu"), shared,
+            when=("services",),
+        ),
+        FileTemplate(
+            "directory", "directory.xml", PACKAGE, "directory.xml.j2", XmlFile("CiscoIPPhoneDirectory"), shared,
+            when=("directory",),
+        ),
+        FileTemplate(
+            "device", "SEP{MAC}.cnf.xml", PACKAGE, "device.cnf.xml.j2", DeviceXml(), stamped=True, reloads=True
+        ),
+    )  # fmt: skip
+
+
+BOOT = Fact(
+    (
+        Ask("CTLSEP{MAC}.tlv"),
+        Ask("ITLSEP{MAC}.tlv"),
+        Ask("ITLFile.tlv"),
+        Ask("SEP{MAC}.cnf.xml", configures=True, needed=True),
+    ),
+    Mark.CERTAIN,
+    "PHONES.md sections 1 and 1b (captures of 7962, 7941, 7841 and 8851)",
+)
+
+ASKS_ALSO = (
+    r"XMLDefault\.cnf\.xml",
+    r"(?:.*/)?[a-z-]+\.jar",
+    r"(?:.*/)?g[34]-tones\.xml",
+    r"AppDialRules\.xml",
+    r"(?:Distinctive)?Ringlist(?:-wb)?\.xml",
+    r"Desktops/.*",
+    r"defaultheadsetconfig\.json",
+    r"authorized_keys",
+)
+
+RETRY: Fact[float | None] = Fact(45.0, Mark.CERTAIN, "PHONES.md section 1 (8851; another report says 15 s)")
+ONE_CREDENTIAL = Fact(True, Mark.CERTAIN, "PHONES.md section 4d")
+
+
+def prepare(phone: ToPrepare) -> Mapping[str, object]:
+    """Return what the templates need besides the settings; refuse values that are wrong only together."""
+    settings = phone.settings
+    _check_order(settings, "media_port_first", "media_port_last")
+    for line in phone.line_settings:
+        _check_order(line, "busy_trigger", "max_calls")
+    if settings["ssh_access"] and not (settings["ssh_user"] and settings["ssh_password"]):
+        raise IncompletePhone(
+            "ssh_access is on without a user and a password",
+            to_do="Set ssh_user and ssh_password, or turn ssh_access off.",
+        )
+    if settings["device_security"] != "none" and settings["sip_transport"] != "tls":
+        raise IncompletePhone(
+            f"device_security is {settings['device_security']} and sip_transport is {settings['sip_transport']}",
+            to_do="Set sip_transport to tls, or device_security to none.",
+        )
+    return {
+        "keys": _keys(phone),
+        "soft_keys": _soft_keys(phone.rows["soft_keys"]),
+        "urls": {name: _list_url(phone, name) for name in ("services", "directory")},
+        "ntp_servers": [host for host in str(settings["ntp_servers"]).split(",") if host],
+        "sip_servers": [
+            str(settings[name]) for name in ("sip_server", "sip_server_2", "sip_server_3") if settings[name]
+        ],
+    }
+
+
+def _check_order(settings: Mapping[str, Value], low: str, high: str) -> None:
+    if int(settings[low]) > int(settings[high]):
+        raise ValueOutOfRange(
+            f"{low} {settings[low]} is above {high} {settings[high]}", to_do=f"Make {low} at most {high}."
+        )
+
+
+def _keys(phone: ToPrepare) -> list[dict[str, object]]:
+    taken = {index: f"line {index}" for index in phone.line_indexes}
+    found: list[dict[str, object]] = []
+    for row in phone.rows["keys"]:
+        key, does, number = int(row["key"]), str(row["does"]), str(row["number"])
+        if key in taken:
+            raise ValueOutOfRange(f"key {key} is given twice: to {taken[key]} and to {does}", to_do="Move one of them.")
+        if key > phone.model.line_keys.value:
+            raise LimitExceeded(
+                f"key {key} is set to {does}, and a {phone.model.name} has keys 1 to {phone.model.line_keys.value}",
+                to_do="Set keys for this phone, or for a group of phones with as many keys.",
+            )
+        if does in NEEDS_NUMBER and not number:
+            raise IncompletePhone(f"key {key} is a {does} without a number", to_do="Give its number.")
+        taken[key] = does
+        found.append({**row, "label": row["label"] or number, "feature_id": KEY_FEATURES[does]})
+    return found
+
+
+def _soft_keys(rows: list[dict[str, Value]]) -> dict[str, object]:
+    known = {name.lower(): name for name in SOFT_KEYS}
+    sets: list[dict[str, object]] = []
+    used: dict[str, None] = {}
+    for row in rows:
+        words = [word.strip() for word in str(row["keys"]).split(",")]
+        unknown = [word for word in words if word.lower() not in known]
+        if unknown:
+            raise ValueOutOfRange(f"there is no soft key {unknown[0]!r}", to_do=f"Known: {', '.join(SOFT_KEYS)}.")
+        if len(words) > MOST_SOFT_KEYS:
+            raise LimitExceeded(
+                f"{row['state']} has {len(words)} soft keys, and {MOST_SOFT_KEYS} is the most", to_do="Leave some out."
+            )
+        names = [known[word.lower()] for word in words]
+        used.update(dict.fromkeys(names))
+        sets.append({"state": row["state"], "keys": names})
+    definitions = [
+        {"name": name, "tag": SOFT_KEYS[name][0], "event": SOFT_KEYS[name][1], "help": SOFT_KEYS[name][2]}
+        for name in used
+    ]
+    return {"sets": sets, "used": definitions}
+
+
+def _list_url(phone: ToPrepare, name: str) -> str:
+    given = str(phone.settings[f"{name}_url"])
+    edge = str(phone.settings["edge_url"]).rstrip("/")
+    return given or (f"{edge}/{name}.xml" if edge and phone.rows[name] else "")
+
+
+def line_keys(count: int, mark: Mark = Mark.LIKELY, source: str = "the maker's data sheet") -> Fact[int]:
+    """Return the fact how many line keys there are."""
+    return Fact(count, mark, source)

@@ -1,0 +1,126 @@
+"""The families of phones that there are: the package's own, and those that others have added.
+
+Another package adds one with an entry point of the group ``ringfence.phone_families`` that names a folder like those
+here (``docs/families.md``).
+"""
+
+import difflib
+import re
+from collections.abc import Mapping
+from functools import cache
+from importlib import import_module
+from importlib.metadata import entry_points
+from types import MappingProxyType
+
+from ringfence.phones.errors import BadFamily, UnknownFamily, UnknownModel
+from ringfence.phones.family import Family, Model
+
+ENTRY_POINTS = "ringfence.phone_families"
+_OWN = (
+    "cisco_894x",
+    "cisco_99xx",
+    "cisco_79xx",
+    "cisco_78xx_88xx",
+    "cisco_7940_7960",
+    "cisco_spa",
+    "cisco_mpp",
+    "generic",
+)
+# How people and the phones themselves write a model's name: CP-9971, CISCO 9971, Cisco Unified IP Phone 7942G.
+_BEFORE_NAME = re.compile(r"^(?:cisco|linksys|systems|unified|ip|phone|cp|[\s_-])+", re.IGNORECASE)
+
+
+@cache
+def families() -> Mapping[str, Family]:
+    """Return every family by its id; BadFamily where one that was added does not fit."""
+    found = {name: _load(f"{__name__}.{name}", "") for name in _OWN}
+    table = {family.id: family for family in found.values()}
+    owners = {model: family.id for family in table.values() for model in family.models}
+    for entry in entry_points(group=ENTRY_POINTS):
+        family = _load(entry.value, entry.name)
+        clash = [name for name in family.models if name in owners]
+        if family.id in table or clash:
+            what = f"model {clash[0]}" if clash else f"family {family.id}"
+            raise BadFamily(
+                f"there is a {what} already", where=f"entry point {entry.name}", to_do="Give it another name."
+            )
+        table[family.id] = family
+        owners.update(dict.fromkeys(family.models, family.id))
+    return MappingProxyType(table)
+
+
+def family(family_id: str) -> Family:
+    """Return the family of that id; UnknownFamily names the nearest ones."""
+    found = families().get(family_id)
+    if found is None:
+        near = difflib.get_close_matches(family_id.lower(), families(), n=3, cutoff=0.4) or list(families())
+        raise UnknownFamily(
+            f"there is no family of phones called {family_id[:60]!r}", to_do=f"Known: {', '.join(near)}."
+        )
+    return found
+
+
+@cache
+def _models() -> Mapping[str, tuple[Family, Model]]:
+    return MappingProxyType({name: (of, model) for of in families().values() for name, model in of.models.items()})
+
+
+def model(text: str) -> tuple[Family, Model]:
+    """Return the model that ``text`` names, and its family: ``9971``, ``CP-9971``, ``Cisco 9971``, ``CP-8851-3PCC``.
+
+    A family's id stands for its only model, where it has one. UnknownModel names the nearest ones.
+    """
+    table = _models()
+    if text in table:
+        return table[text]
+    by_lower = {name.lower(): name for name in table}
+    short = _BEFORE_NAME.sub("", text.strip()).lower()
+    for form in (text.strip().lower(), short, short.removesuffix("g")):
+        if form in by_lower:
+            return table[by_lower[form]]
+    of = families().get(text.strip().lower())
+    if of is not None and len(of.models) == 1:
+        return of, next(iter(of.models.values()))
+    if of is not None:
+        raise UnknownModel(f"{of.id} is a family with several models", to_do=f"Name one: {', '.join(of.models)}.")
+    near = difflib.get_close_matches(short, by_lower, n=4, cutoff=0.5)
+    raise UnknownModel(
+        f"there is no model of phone called {text[:60]!r}",
+        to_do=f"Near it: {', '.join(by_lower[name] for name in near)}."
+        if near
+        else "`ringfence phone models` lists all.",
+    )
+
+
+def family_or_model(text: str) -> tuple[Family, Model]:
+    """Return the model that ``text`` names, or the first model of the family that it names."""
+    of = families().get(text.strip().lower())
+    return (of, next(iter(of.models.values()))) if of is not None else model(text)
+
+
+def model_of_user_agent(agent: str) -> tuple[Family, Model] | None:
+    """Return the model that a SIP or HTTP User-Agent names, such as ``Cisco-CP7821/12.1.1`` (PHONES.md section 10)."""
+    found = re.search(r"(?:CP-?|SPA-?)?(\d{3,4}[A-Z0-9]*(?:-3PCC|-GE)?)", agent)
+    if found is None:
+        return None
+    for form in (found[0], found[1], "SPA" + found[1]):
+        try:
+            return model(form)
+        except UnknownModel:
+            continue
+    return None
+
+
+def _load(module: str, entry: str) -> Family:
+    try:
+        found: object = getattr(import_module(module), "FAMILY", None)
+    except ImportError as fault:
+        raise BadFamily(
+            f"the family can't be loaded: {fault}", where=f"entry point {entry or module}", to_do="Mend or remove it."
+        ) from None
+    if not isinstance(found, Family):
+        raise BadFamily(
+            "the entry point's module has no FAMILY", where=f"entry point {entry or module}",
+            to_do="See docs/families.md.",
+        )  # fmt: skip
+    return found

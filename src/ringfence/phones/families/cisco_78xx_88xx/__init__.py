@@ -1,0 +1,94 @@
+"""Cisco 7800 and 8800 series with enterprise firmware."""
+
+from types import MappingProxyType
+
+from ringfence.phones.cisco.device_settings import BLUETOOTH, USB, WIFI
+from ringfence.phones.cisco.device_xml import read_device
+from ringfence.phones.cisco.enterprise import (
+    ASKS_ALSO,
+    BOOT,
+    EIGHT_EIGHT,
+    ONE_CREDENTIAL,
+    RETRY,
+    files_of,
+    line_keys,
+    prepare,
+    settings_of,
+)
+from ringfence.phones.cisco.limits import LIMITS
+from ringfence.phones.family import Fact, Family, Feature, Model, Picture, RingFormat
+from ringfence.phones.setting_types import Mark, Setting
+
+_WIDE = Picture(800, 480, 24, (139, 109))
+_HANDSET = Picture(240, 320, 24, (117, 117))
+_VIDEO = frozenset({"8845", "8865"})
+_EXPANDED = frozenset({"8851", "8861", "8865"})
+_WIRELESS = frozenset({"8821", "8861", "8865"})
+_BLUETOOTH = frozenset({"8821", "8845", "8851", "8861", "8865"})
+
+# Name, Call Manager's number (where PHONES.md section 12 has it), keys, calls a line, load's stem, language archive,
+# wallpaper. Ceilings of calls: PHONES.md section 4; 7832, 7861 and 8821 are not named there: the nearest model's.
+_MODELS: tuple[tuple[str, int | None, int, int, str, str, Picture | None], ...] = (
+    ("8851", 684, 10, 200, "sip88xx", "sl-be-sip.jar", _WIDE),
+    ("8811", None, 10, 200, "sip88xx", "sl-be-sip.jar", _WIDE),
+    ("8821", None, 6, 24, "sip8821", "", _HANDSET),
+    ("8831", 659, 1, 6, "sip8831", "", None),
+    ("8841", 683, 10, 200, "sip88xx", "sl-be-sip.jar", _WIDE),
+    ("8845", None, 10, 200, "sip8845_65", "sl-bev-sip.jar", _WIDE),
+    ("8861", 685, 10, 200, "sip88xx", "sl-be-sip.jar", _WIDE),
+    ("8865", None, 10, 200, "sip8845_65", "sl-bev-sip.jar", _WIDE),
+    ("7811", None, 1, 12, "sip78xx", "sp-sip.jar", None),
+    ("7821", 621, 2, 12, "sip78xx", "sp-sip.jar", None),
+    ("7832", None, 1, 12, "sip7832", "", None),
+    ("7841", 622, 4, 24, "sip78xx", "sp-sip.jar", None),
+    ("7861", 623, 16, 24, "sip78xx", "sp-sip.jar", None),
+)
+
+
+def _model(
+    name: str, number: int | None, keys: int, calls: int, load: str, locale_file: str, picture: Picture | None
+) -> Model:
+    parts: dict[Feature, Setting | None] = {Feature.VPN: None}
+    if name not in {"7811", "8821", "8831", "7832"}:
+        parts[Feature.PC_PORT] = None
+    if name in _VIDEO:
+        parts[Feature.VIDEO] = None
+    if name in _EXPANDED:
+        parts |= {Feature.EXPANSION: None, Feature.USB: USB}
+    if name in _BLUETOOTH:
+        parts[Feature.BLUETOOTH] = BLUETOOTH
+    if name in _WIRELESS:
+        parts[Feature.WIFI] = WIFI
+    more = tuple(setting for setting in parts.values() if setting is not None)
+    return Model(
+        name=name,
+        title=f"Cisco IP Phone {name}",
+        line_keys=line_keys(keys),
+        settings=settings_of(more, EIGHT_EIGHT, vpn=name.startswith("88"), calls=calls),
+        limits=LIMITS,
+        transports=Fact(("udp", "tcp", "tls"), Mark.CERTAIN, "PHONES.md section 4"),
+        tls_ceiling=Fact("1.2", Mark.LIKELY, "PHONES.md section 4e, which names the older series only"),
+        http_provisioning=Fact(True, Mark.CERTAIN, "PHONES.md section 2b (8851, firmware 11.7 and later)"),
+        load_pattern=Fact(rf"{load}\..+", Mark.CERTAIN, "PHONES.md sections 1, 10 and 12"),
+        call_manager_number=number,
+        most_calls=calls,
+        locale_file=locale_file,
+        tones_file="g3-tones.xml",
+        wallpaper=picture,
+        ring=RingFormat.LINEAR_16K,
+        features=frozenset(parts),
+    )
+
+
+FAMILY = Family(
+    id="cisco-78xx-88xx",
+    title="Cisco 7800 and 8800 series (enterprise firmware)",
+    models=MappingProxyType({row[0]: _model(*row) for row in _MODELS}),
+    files=files_of(),
+    boot=BOOT,
+    prepare=prepare,
+    read=read_device,
+    one_credential=ONE_CREDENTIAL,
+    asks_also=ASKS_ALSO,
+    retry_s=RETRY,
+)

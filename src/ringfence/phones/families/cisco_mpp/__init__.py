@@ -1,0 +1,52 @@
+"""Cisco 6800, 7800 and 8800 series with multiplatform firmware (3PCC)."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ringfence.phones.family import Fact, Family, Feature, Model, ToPrepare
+from ringfence.phones.flat_profile import LIMITS, SOURCE, boot_of, files_of, prepare, read_profiles, settings_of
+from ringfence.phones.setting_types import Mark
+
+_FIRST, _OWN = "{psn}.xml", "{mac}.xml"
+_SETTINGS = settings_of()
+# Name, line keys (the maker's data sheets), and the load's stem.
+_MODELS = (
+    ("8851-3PCC", 10, "sip88xx"), ("8811-3PCC", 10, "sip88xx"), ("8841-3PCC", 10, "sip88xx"),
+    ("8845-3PCC", 10, "sip8845_65"), ("8861-3PCC", 10, "sip88xx"), ("8865-3PCC", 10, "sip8845_65"),
+    ("8832-3PCC", 1, "sip8832"), ("7811-3PCC", 1, "sip78xx"), ("7821-3PCC", 2, "sip78xx"), ("7832-3PCC", 1, "sip7832"),
+    ("7841-3PCC", 4, "sip78xx"), ("7861-3PCC", 16, "sip78xx"), ("6821-3PCC", 2, "sip68xx"),
+    ("6841-3PCC", 4, "sip68xx"), ("6851-3PCC", 4, "sip68xx"), ("6861-3PCC", 4, "sip6861"), ("6871-3PCC", 6, "sip6871"),
+)  # fmt: skip
+
+
+def _model(name: str, keys: int, load: str) -> Model:
+    return Model(
+        name=name,
+        title=f"Cisco IP Phone {name}",
+        line_keys=Fact(keys, Mark.LIKELY, "the maker's data sheet"),
+        settings=_SETTINGS,
+        limits=LIMITS,
+        transports=Fact(("udp", "tcp", "tls"), Mark.LIKELY, SOURCE),
+        tls_ceiling=Fact("1.2", Mark.LIKELY, SOURCE),
+        http_provisioning=Fact(False, Mark.CERTAIN, "PHONES.md section 8b: its rule names the protocol"),
+        load_pattern=Fact(rf"{load}\..*MPP.*", Mark.CERTAIN, "PHONES.md section 7"),
+        psn=name,
+        features=frozenset({Feature.PC_PORT}),
+    )
+
+
+def _prepare(phone: ToPrepare) -> Mapping[str, object]:
+    return {**prepare(phone), "is_mpp": True, "own_rule": "/$MA.xml"}
+
+
+FAMILY = Family(
+    id="cisco-mpp",
+    title="Cisco 6800, 7800, 8800 series (multiplatform firmware)",
+    models=MappingProxyType({row[0]: _model(*row) for row in _MODELS}),
+    files=files_of(_FIRST, _OWN, "profile.xml.j2"),
+    boot=boot_of(_FIRST, _OWN),
+    prepare=_prepare,
+    read=read_profiles,
+    one_credential=Fact(False, Mark.LIKELY, SOURCE),
+    retry_s=Fact(3600.0, Mark.LIKELY, "PHONES.md section 8b (Resync_Error_Retry_Delay)"),
+)

@@ -1,0 +1,244 @@
+"""What a family of phones is: its models, settings, files and habits, each fact with its mark and its source.
+
+A family is a folder with a module-level ``FAMILY``; ``docs/families.md`` shows how to add one from outside.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Generic, Protocol, TypeVar
+
+from ringfence.content.release import TargetKind
+from ringfence.phones.held import HeldConfiguration
+from ringfence.phones.mac import Mac
+from ringfence.phones.setting_types import Mark, Setting, Value
+
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Fact(Generic[T_co]):
+    """One thing that is known: how well, and from where."""
+
+    value: T_co
+    mark: Mark
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """How many characters an element holds: as rendered here, and as the phone itself refuses it.
+
+    Where sources disagree the two differ: we write what the stricter source allows, and the virtual phone refuses what
+    the laxer one forbids, so that neither reading breaks a phone.
+    """
+
+    we_write: int
+    phone_takes: int
+    source: str
+
+
+class Feature(StrEnum):
+    """What some models have and others lack."""
+
+    BLUETOOTH = "bluetooth"
+    WIFI = "wifi"
+    USB = "usb"
+    VIDEO = "video"
+    VPN = "vpn"
+    EXPANSION = "key expansion module"
+    PC_PORT = "computer port"
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A wallpaper of one model: pixels, bits a pixel, and the folder's name below ``Desktops/``."""
+
+    width: int
+    height: int
+    depth: int
+    thumbnail: tuple[int, int]
+
+    @property
+    def folder(self) -> str:
+        """The folder that the phone looks into."""
+        return f"Desktops/{self.width}x{self.height}x{self.depth}"
+
+
+class RingFormat(StrEnum):
+    """How a ring tone's samples are written."""
+
+    MULAW_8K = "µ-law, 8 kHz"
+    LINEAR_16K = "16-bit little-endian, 16 kHz"
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One model: what differs inside a family.
+
+    ``settings`` are those of the family with this model's limits. ``load_pattern`` matches the names of its firmware
+    loads; ``recovery_loads`` are what it asks for after a factory reset. ``most_calls`` is the ceiling for one line.
+    """
+
+    name: str
+    title: str
+    line_keys: Fact[int]
+    settings: Mapping[str, Setting]
+    limits: Mapping[str, Limit]
+    """Element → limit; an element may be given with its parent, as in ``ntp/name``."""
+    transports: Fact[tuple[str, ...]]
+    tls_ceiling: Fact[str]
+    """The newest TLS that it speaks: ``1.0``, ``1.2``; empty where it speaks none."""
+    http_provisioning: Fact[bool | None]
+    """Whether it tries HTTP on port 6970 before TFTP; None where nobody knows."""
+    load_pattern: Fact[str]
+    psn: str = ""
+    """What it puts for ``$PSN`` into the names that it asks for."""
+    call_manager_number: int | None = None
+    """The maker's number of the model, as in ``loadInformation<N>`` and in REGISTER's Contact."""
+    most_calls: int = 0
+    locale_file: str = ""
+    """The language archive that it fetches from the user locale's folder."""
+    tones_file: str = ""
+    """The tones that it fetches from the network locale's folder."""
+    wallpaper: Picture | None = None
+    ring: RingFormat | None = None
+    recovery_loads: tuple[str, ...] = ()
+    features: frozenset[Feature] = frozenset()
+
+    def runs(self, load: str) -> bool:
+        """Say whether a firmware load of that name is for this model."""
+        return re.fullmatch(self.load_pattern.value, load) is not None
+
+
+class FileFormat(Protocol):
+    """How one kind of file is written, so that it can be checked, stamped and patched."""
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether templates write values as XML has them."""
+        ...
+
+    def check(self, data: bytes, model: Model) -> None:
+        """Raise NotWellFormed, TooLong or ConfigurationRejected for what a phone would not take."""
+        ...
+
+    def check_patch(self, element: str) -> None:
+        """Raise BadPatch where ``element`` can't be one here."""
+        ...
+
+    def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
+        """Return ``data`` with named elements set; BadPatch where a name can't be one here."""
+        ...
+
+    def escape_secret(self, secret: str) -> str:
+        """Return ``secret`` as it stands in a file, so that it can be found there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileTemplate:
+    """One file that a phone fetches: how it is called, made and checked.
+
+    ``name`` may hold ``{MAC}`` and ``{mac}`` (the phone's own), ``{model}``, ``{psn}``, and ``{digest}`` (of the
+    content: phones that get the same bytes share one file). ``key`` is how other templates of the family name it. A
+    file with ``when`` is made only where that setting, or one of those settings, has a value.
+    """
+
+    key: str
+    name: str
+    package: str
+    template: str
+    format: FileFormat
+    kind: TargetKind = TargetKind.CONFIGURATION
+    when: tuple[str, ...] = ()
+    stamped: bool = False
+    """Whether it must hold ``version_stamp`` once, which changes with the content."""
+    reloads: bool = False
+    """Whether the phone is told to fetch again when this file changes."""
+
+    @property
+    def is_own(self) -> bool:
+        """Whether the file is one phone's alone."""
+        return self.kind is TargetKind.CONFIGURATION
+
+    def name_for(self, mac: Mac, model: Model, digest: str) -> str:
+        """Return the name under which this phone asks for it."""
+        return _filled(self.name, mac, model, digest)
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One step of a boot: a file that the phone asks for before it has its configuration.
+
+    ``{MAC}``, ``{mac}``, ``{model}`` and ``{psn}`` stand for the phone's own. ``configures`` marks the files that make
+    up its configuration, ``needed`` those without which it starts over.
+    """
+
+    name: str
+    configures: bool = False
+    needed: bool = False
+
+    def name_for(self, mac: Mac, model: Model) -> str:
+        """Return the name as this phone asks for it."""
+        return _filled(self.name, mac, model)
+
+
+@dataclass(frozen=True, slots=True)
+class ToPrepare:
+    """One phone as its family's ``prepare`` sees it: values checked one by one, tables as rows."""
+
+    model: Model
+    settings: Mapping[str, Value]
+    rows: Mapping[str, list[dict[str, Value]]]
+    line_indexes: tuple[int, ...]
+    line_settings: tuple[Mapping[str, Value], ...]
+    """What holds for each line, in their order."""
+
+
+Prepare = Callable[[ToPrepare], Mapping[str, object]]
+"""From settings to what the templates need besides them; refuses what is wrong only together, with a BadInput."""
+
+
+def _filled(pattern: str, mac: Mac, model: Model, digest: str = "") -> str:
+    return pattern.format(MAC=mac.bare, mac=mac.bare.lower(), model=model.name, psn=model.psn, digest=digest[:12])
+
+
+ReadConfiguration = Callable[[tuple[bytes, ...], Model], HeldConfiguration]
+"""From the files that configure a phone, in the order of its boot, to what it holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One family of phones."""
+
+    id: str
+    title: str
+    models: Mapping[str, Model]
+    files: tuple[FileTemplate, ...]
+    boot: Fact[tuple[Ask, ...]]
+    prepare: Prepare
+    read: ReadConfiguration
+    """What a phone of this family holds after it took its files, for the virtual phone and for checking."""
+    one_credential: Fact[bool]
+    """Whether the device has one credential that all its lines share."""
+    asks_also: tuple[str, ...] = ()
+    """Patterns of what it may ask for besides, for explaining what was asked (regular expressions)."""
+    retry_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has written it down"))
+    """How long it waits before it asks again for a configuration that it could not take."""
+
+    @property
+    def settings(self) -> Mapping[str, Setting]:
+        """Every setting that one of its models has; the first model's form of it."""
+        found: dict[str, Setting] = {}
+        for model in self.models.values():
+            for name, setting in model.settings.items():
+                found.setdefault(name, setting)
+        return MappingProxyType(found)
+
+    @property
+    def packages(self) -> frozenset[str]:
+        """The packages that its templates are in."""
+        return frozenset(file.package for file in self.files)

@@ -1,0 +1,101 @@
+"""Text files: the ``name: value`` files of the 7940 and 7960, and files of any form."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ringfence.phones.document import NotWellFormed, OverLimit, TooLong
+from ringfence.phones.errors import BadPatch
+from ringfence.phones.family import Model
+
+LARGEST_BYTES = 256 * 1024
+
+_NAMED = re.compile(r'(?P<name>[a-z][a-z0-9_]*)\s*:\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"#;]*))\s*(?:[;#].*)?')
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def named_values(data: bytes) -> dict[str, str]:
+    """Return the values of a ``name: "value"`` file (PHONES.md section 1b); NotWellFormed names the first bad line."""
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as fault:
+        raise NotWellFormed("it is not UTF-8", data[: fault.start].count(b"\n") + 1) from None
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        stripped = line.strip()
+        if not stripped or stripped[0] in "#;":
+            continue
+        parts = _NAMED.fullmatch(stripped)
+        if parts is None:
+            raise NotWellFormed("it is not name: value", number)
+        found[parts["name"]] = parts["quoted"] if parts["quoted"] is not None else parts["plain"]
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class NamedValues:
+    """The format of ``SIP<MAC>.cnf`` and ``SIPDefault.cnf``."""
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether templates write values as XML has them."""
+        return False
+
+    def check(self, data: bytes, model: Model) -> None:
+        """Raise NotWellFormed or TooLong for what the phone would not take."""
+        for name, value in named_values(data).items():
+            limit = model.limits.get(re.sub(r"^line\d+_", "line_", name))
+            if limit is not None and len(value) > limit.we_write:
+                line = data[: data.index(name.encode())].count(b"\n") + 1
+                raise TooLong(OverLimit(name, line, len(value), limit.we_write))
+
+    def check_patch(self, element: str) -> None:
+        """Raise BadPatch where ``element`` is no value's name."""
+        if _NAME.fullmatch(element) is None:
+            raise BadPatch(f"{element[:80]!r} names no value", to_do="Write it like telnet_level.")
+
+    def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
+        """Return ``data`` with named values set, at its end where it lacks them."""
+        lines = data.decode("utf-8").splitlines()
+        for name in sorted(patches):
+            self.check_patch(name)
+            if '"' in patches[name]:
+                raise BadPatch(f"{name} is set to a text with a \", which the file can't carry")
+            lines = [line for line in lines if line.partition(":")[0].strip() != name]
+            lines.append(f'{name}: "{patches[name]}"')
+        return ("\n".join(lines) + "\n").encode("utf-8")
+
+    def escape_secret(self, secret: str) -> str:
+        """Return ``secret`` as it stands in a file: as it is."""
+        return secret
+
+
+@dataclass(frozen=True, slots=True)
+class AnyText:
+    """A file whose form is nobody's business but its template's."""
+
+    @property
+    def is_xml(self) -> bool:
+        """Whether templates write values as XML has them."""
+        return False
+
+    def check(self, data: bytes, model: Model) -> None:
+        """Raise NotWellFormed for a file that is empty or too large."""
+        if not data.strip():
+            raise NotWellFormed("the file is empty")
+        if len(data) > LARGEST_BYTES:
+            raise NotWellFormed(f"the file has {len(data)} bytes, and {LARGEST_BYTES} is the most for a {model.name}")
+
+    def check_patch(self, element: str) -> None:
+        """Raise BadPatch: a file of any form has no elements."""
+        raise BadPatch(f"{element[:80]!r} can't be set in a text file", to_do="Change its template.")
+
+    def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
+        """Return ``data``; BadPatch where there is something to set."""
+        for name in patches:
+            self.check_patch(name)
+        return data
+
+    def escape_secret(self, secret: str) -> str:
+        """Return ``secret`` as it stands in a file: as it is."""
+        return secret
