@@ -17,6 +17,7 @@ GROUPS = (
     "set",
     "setting",
     "template",
+    "firmware",
     "release",
     "edge",
     "report",

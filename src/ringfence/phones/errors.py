@@ -57,3 +57,7 @@ class BadFamily(BadInput):
 
 class BadTemplateName(BadInput):
     """A template is for a file that phones can't ask for."""
+
+
+class BadLoads(BadInput):
+    """A .loads file that can't be read, or names what can't be."""

@@ -1,0 +1,261 @@
+"""Archives and folders as people get them from phone makers, opened without trust.
+
+Zip, tar, gzip, and these behind a maker's signed header (``.cop.sgn``, ``.cop.sha512``), inside each other up to three
+deep. What they hold comes out as members with a plain path; what tries to leave the archive, to be something else than
+a file, or to be far larger than it says, is refused by name.
+"""
+
+import gzip
+import io
+import lzma
+import re
+import stat
+import tarfile
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import IO, BinaryIO
+
+from ringfence.archives.errors import BadArchive
+from ringfence.archives.signed_header import header_length
+
+DEEPEST = 3
+MOST_MEMBERS = 5_000
+LARGEST_MEMBER_BYTES = 512 << 20
+LARGEST_TOTAL_BYTES = 2 << 30
+"""An 8800 bundle has some 150 MB, and a zip of locales some 300."""
+_IN_MEMORY_BYTES = 8 << 20
+_CHUNK_BYTES = 1 << 20
+_HEAD_BYTES = 64 << 10
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_TAR_MAGIC = slice(257, 262)
+_NESTED = re.compile(r".*\.(?:zip|tar|tgz|tar\.gz|cop(?:\.sgn|\.sha512)?|gz)", re.IGNORECASE)
+
+_BROKEN = (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError, zipfile.BadZipFile, NotImplementedError,
+           RuntimeError, ValueError)  # fmt: skip
+"""What the standard library raises for archives that are cut, damaged, encrypted or of an unknown kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One file of an archive: its path with ``/``, its size in bytes, and what opens it."""
+
+    path: str
+    size_bytes: int
+    open: Callable[[], BinaryIO]
+
+    @property
+    def name(self) -> str:
+        """The last part of its path."""
+        return PurePosixPath(self.path).name
+
+    @property
+    def folder(self) -> str:
+        """The path before its name, empty at the top."""
+        parent = str(PurePosixPath(self.path).parent)
+        return "" if parent == "." else parent
+
+    def read(self) -> bytes:
+        """Return its bytes."""
+        with self.open() as file:
+            return file.read()
+
+
+@dataclass(slots=True)
+class _Budget:
+    """What one opening may still unpack."""
+
+    bytes_left: int = field(default_factory=lambda: LARGEST_TOTAL_BYTES)
+    members_left: int = field(default_factory=lambda: MOST_MEMBERS)
+
+    def member(self, where: str) -> None:
+        self.members_left -= 1
+        if self.members_left < 0:
+            raise BadArchive(f"it holds more than {MOST_MEMBERS} files", where=where)
+
+    def take(self, count: int, of_member: int, where: str) -> None:
+        if of_member > LARGEST_MEMBER_BYTES:
+            raise BadArchive(f"a file in it has more than {LARGEST_MEMBER_BYTES >> 20} MiB", where=where)
+        self.bytes_left -= count
+        if self.bytes_left < 0:
+            raise BadArchive(
+                f"it unpacks to more than {LARGEST_TOTAL_BYTES >> 20} MiB",
+                where=where,
+                to_do="No phone's bundle is as large; is the file what it says?",
+            )
+
+
+def members(path: Path) -> Iterator[Member]:
+    """Yield the files of a folder, of an archive, or a single file as itself; nested archives are opened.
+
+    A member can be opened while the iteration goes on, and not after it. BadArchive names what is wrong and where.
+    """
+    budget = _Budget()
+    if path.is_dir():
+        yield from _of_folder(path, budget)
+        return
+    try:
+        file = path.open("rb")
+    except OSError as fault:
+        raise BadArchive(f"it can't be read: {fault.strerror}", where=str(path)) from None
+    with file:
+        yield from _of_file(file, path.name, path.stat().st_size, budget, str(path), depth=0)
+
+
+def _of_folder(folder: Path, budget: _Budget) -> Iterator[Member]:
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not path.is_file():
+            continue
+        relative = path.relative_to(folder).as_posix()
+        budget.member(str(folder))
+        size = path.stat().st_size
+        if _NESTED.fullmatch(path.name) is None:
+            yield Member(relative, size, lambda path=path: path.open("rb"))  # type: ignore[misc] # bound now
+        else:
+            with path.open("rb") as file:
+                yield from _of_file(file, relative, size, budget, str(path), depth=1)
+
+
+def _of_file(
+    file: BinaryIO, path: str, size_bytes: int, budget: _Budget, where: str, *, depth: int
+) -> Iterator[Member]:
+    """Yield what ``file`` holds, or the file itself where it is no archive."""
+    if depth > DEEPEST:
+        raise BadArchive(f"archives are inside each other more than {DEEPEST} deep", where=where)
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    if _NESTED.fullmatch(path) is not None and (signed := header_length(head)):
+        with _spool(file, budget, where, skip=signed) as body:
+            inner = re.sub(r"(?i)\.(?:sgn|sha512)$", "", path)
+            yield from _of_file(body, inner, size_bytes - signed, budget, where, depth=depth + 1)
+        return
+    is_zip = head.startswith(b"PK") and zipfile.is_zipfile(file)
+    file.seek(0)
+    if is_zip:
+        yield from _of_zip(file, budget, where, depth)
+    elif head[_TAR_MAGIC] == b"ustar":
+        yield from _of_tar(file, budget, where, depth)
+    elif head.startswith(b"\x1f\x8b"):
+        with _spool(_gunzip(file), budget, where) as body:
+            stem = re.sub(r"(?i)\.(?:gz|tgz|cop)$", "", path)
+            yield from _of_file(body, stem, _size(body), budget, where, depth=depth + 1)
+    elif depth == 0 and _NESTED.fullmatch(path) is not None:
+        raise BadArchive("it is neither zip, tar nor gzip", where=where, to_do="Was it downloaded whole?")
+    else:
+        yield Member(path, size_bytes, lambda: _unclosed(file))
+
+
+def _of_zip(file: BinaryIO, budget: _Budget, where: str, depth: int) -> Iterator[Member]:
+    try:
+        with zipfile.ZipFile(file) as archive:
+            for info in archive.infolist():
+                if info.is_dir():
+                    continue
+                path = _plain_path(info.filename, where)
+                if stat.S_ISLNK(info.external_attr >> 16):
+                    raise BadArchive(f"{path} is a link, and only files are taken", where=where)
+                budget.member(where)
+                with archive.open(info) as packed, _spool(packed, budget, f"{where}: {path}") as body:
+                    yield from _member(body, path, budget, where, depth)
+    except _BROKEN as fault:
+        raise _broken(fault, where) from None
+
+
+def _of_tar(file: BinaryIO, budget: _Budget, where: str, depth: int) -> Iterator[Member]:
+    try:
+        with tarfile.open(fileobj=file, mode="r:") as archive:
+            for info in archive:
+                if info.isdir():
+                    continue
+                path = _plain_path(info.name, where)
+                if not info.isreg():
+                    raise BadArchive(f"{path} is no plain file, and only those are taken", where=where)
+                budget.member(where)
+                packed = archive.extractfile(info)
+                if packed is None:
+                    raise BadArchive(f"{path} can't be read", where=where)
+                with packed, _spool(packed, budget, f"{where}: {path}") as body:
+                    if _size(body) != info.size:
+                        raise BadArchive(f"{path} is cut off", where=where, to_do="Download it again.")
+                    yield from _member(body, path, budget, where, depth)
+            file.seek(archive.offset)
+            if not file.read(1):  # a whole one goes on with zeros
+                raise BadArchive("it is cut off", where=where, to_do="Download it again.")
+    except _BROKEN as fault:
+        raise _broken(fault, where) from None
+
+
+def _member(body: BinaryIO, path: str, budget: _Budget, where: str, depth: int) -> Iterator[Member]:
+    size = _size(body)
+    if _NESTED.fullmatch(path) is not None:
+        yield from _of_file(body, path, size, budget, f"{where}: {path}", depth=depth + 1)
+    else:
+        yield Member(path, size, lambda: _unclosed(body))
+
+
+def _plain_path(raw: str, where: str) -> str:
+    """Return a member's path in plain form; BadArchive where it would leave the archive or can't be a name."""
+    path = raw.replace("\\", "/").removeprefix("./")
+    parts = path.split("/")
+    if path.startswith("/") or re.match(r"[A-Za-z]:", path) or ".." in parts:
+        raise BadArchive(f"it holds the path {raw[:120]!r}, which leaves the archive", where=where)
+    if _CONTROL.search(path) or not path or len(path.encode("utf-8", "surrogateescape")) > 1024:  # noqa: PLR2004
+        raise BadArchive(f"it holds a file with a name that can't be one: {raw[:60]!r}", where=where)
+    return "/".join(part for part in parts if part not in {"", "."})
+
+
+class _Unclosed(io.RawIOBase):
+    """A view of a file from its start, whose end does not close the file."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        file.seek(0)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override] # the buffer protocol's stub is wider
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _unclosed(file: BinaryIO) -> BinaryIO:
+    return io.BufferedReader(_Unclosed(file), _CHUNK_BYTES)
+
+
+def _gunzip(file: BinaryIO) -> BinaryIO:
+    return gzip.GzipFile(fileobj=file, mode="rb")  # type: ignore[return-value] # it reads like one
+
+
+def _spool(packed: IO[bytes], budget: _Budget, where: str, skip: int = 0) -> BinaryIO:
+    """Return a file with what ``packed`` holds from ``skip`` on, in memory where it is small."""
+    spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
+    try:
+        if skip:
+            packed.seek(skip)
+        while chunk := packed.read(_CHUNK_BYTES):
+            spool.write(chunk)
+            budget.take(len(chunk), spool.tell(), where)
+        spool.seek(0)
+    except BaseException as fault:
+        spool.close()
+        if isinstance(fault, _BROKEN):
+            raise _broken(fault, where) from None
+        raise
+    return spool  # type: ignore[return-value] # it reads like one
+
+
+def _size(file: BinaryIO) -> int:
+    size = file.seek(0, io.SEEK_END)
+    file.seek(0)
+    return size
+
+
+def _broken(fault: BaseException, where: str) -> BadArchive:
+    if isinstance(fault, BadArchive):
+        return fault
+    return BadArchive(f"it is damaged or cut off: {fault}", where=where, to_do="Download it again.")

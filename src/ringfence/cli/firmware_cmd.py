@@ -1,0 +1,141 @@
+"""``ringfence firmware``: bundles of phones' firmware, looked into, imported, brought to sites."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ringfence.archives import Member, members
+from ringfence.cli import output
+from ringfence.cli.errors import BadArgument
+from ringfence.cli.output import AsJson
+from ringfence.phones.firmware.bundles import Bundle, examine
+from ringfence.phones.firmware.loads import LARGEST_BYTES, Loads, is_loads, parse_loads
+
+app = typer.Typer(
+    help="Firmware: what a bundle holds, which loads the hub has, how far they are.", no_args_is_help=True
+)
+
+BundleFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="A folder, .zip, .cop.sgn, .cop.sha512, .tar.gz or single .loads.")
+]
+
+
+@app.callback()
+def _group() -> None:
+    """Keep the commands under their group."""
+
+
+@app.command()
+def inspect(file: BundleFile, as_json: AsJson = False) -> None:
+    """Say what a .loads file or a bundle names and holds; needs no hub. Ends with 3 where a file is missing.
+
+    Example: ringfence firmware inspect cmterm-7945_7965-sip.9-4-2SR3-1.zip
+    """
+    sizes, lists = collect(file)
+    if file.is_file() and is_loads(file.name):
+        _show_list(file.name, parse_loads(lists[file.name], file.name), as_json=as_json)
+        return
+    bundle = examine(sizes, lists.__getitem__)
+    if as_json:
+        output.show_json(_as_json(bundle, sizes))
+    else:
+        _show_bundle(bundle, sizes)
+    check_whole(bundle, file)
+
+
+def check_whole(bundle: Bundle, file: Path) -> None:
+    """Raise unless a bundle has a load and every file that its loads name."""
+    if not bundle.loads:
+        raise BadArgument("there is no .loads file in it", where=str(file), to_do="Is it a firmware bundle?")
+    missing = sorted({name for load in bundle.loads for name in load.missing})
+    if missing:
+        raise BadArgument(
+            f"{len(missing)} of the files that its loads name are missing or wrong: {', '.join(missing)}",
+            where=str(file),
+            to_do="Get the whole bundle; phones would stop half-way.",
+        )
+
+
+def _show_list(name: str, loads: Loads, *, as_json: bool) -> None:
+    if as_json:
+        files = [
+            {"name": each.name, "size": each.size_bytes, "digest": each.digest, "optional": each.is_optional}
+            for each in loads.files
+        ]
+        output.show_json({"load": name.removesuffix(".loads"), "files": files, **_facts(loads)})
+        return
+    signed = f", signed as {loads.header.file_name}" if loads.header else ", not signed"
+    output.say(f"{name} names {len(loads.files)} files{signed}:")
+    for each in loads.files:
+        output.say(f"  {each.name}" + (" (optional)" if each.is_optional else ""))
+    for kind, value in loads.compatibility:
+        output.say(f"Hardware: {kind} {value}.")
+
+
+def _show_bundle(bundle: Bundle, sizes: dict[str, int]) -> None:
+    for load in bundle.loads:
+        kind = "Recovery list" if load.is_recovery else "Load"
+        output.say(f"{kind} {load.name}, for {', '.join(load.models) or 'no model that is known'}:")
+        for each in load.wanted:
+            note = "missing" if each.found is None else each.problem
+            other = f" (here as {each.found})" if each.found not in {None, each.name} else ""
+            size = f"{sizes[each.found]:>12,} B" if each.found else " " * 14
+            output.say(f"  {size}  {each.name}{other}" + (f"  ← {note}" if note else ""))
+    if bundle.unnamed:
+        output.say(f"Not named by any load: {', '.join(bundle.unnamed)}")
+
+
+def _as_json(bundle: Bundle, sizes: dict[str, int]) -> dict[str, object]:
+    return {
+        "loads": [
+            {
+                "load": load.name,
+                "recovery": load.is_recovery,
+                "models": list(load.models),
+                **_facts(load.loads),
+                "files": [
+                    {
+                        "name": each.name,
+                        "found": each.found,
+                        "size": sizes[each.found] if each.found else None,
+                        "problem": each.problem or ("missing" if each.found is None else ""),
+                    }
+                    for each in load.wanted
+                ],
+                "missing": list(load.missing),
+            }
+            for load in bundle.loads
+        ],
+        "not_named": list(bundle.unnamed),
+        "other": list(bundle.other),
+    }
+
+
+def _facts(loads: Loads) -> dict[str, object]:
+    return {
+        "signed_as": loads.header.file_name if loads.header else None,
+        "compatibility": dict(loads.compatibility),
+    }
+
+
+def collect(file: Path) -> tuple[dict[str, int], dict[str, bytes]]:
+    """Return the sizes of a bundle's files by their names, and the bytes of its lists."""
+    sizes: dict[str, int] = {}
+    lists: dict[str, bytes] = {}
+    for member in members(file):
+        _check_twice(member, sizes, file)
+        sizes[member.name] = member.size_bytes
+        if is_loads(member.name):
+            with member.open() as opened:
+                lists[member.name] = opened.read(LARGEST_BYTES + 1)
+    return sizes, lists
+
+
+def _check_twice(member: Member, sizes: dict[str, int], file: Path) -> None:
+    if member.name in sizes and sizes[member.name] != member.size_bytes:
+        raise BadArgument(
+            f"it holds two different files called {member.name}",
+            where=str(file),
+            to_do="Import the folder of one model at a time.",
+        )

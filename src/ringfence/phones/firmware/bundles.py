@@ -1,0 +1,122 @@
+"""Bundles: which loads are among some files, and whether every file that they name is there."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from ringfence.phones.families import families
+from ringfence.phones.filenames import is_firmware
+from ringfence.phones.firmware.loads import SUFFIX, Loads, is_loads, is_recovery, parse_loads
+
+ReadFile = Callable[[str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that a load names: under which name it is there, None where it is not, and what disagrees."""
+
+    name: str
+    found: str | None
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """One load of a bundle."""
+
+    name: str
+    """As ``loadInformation`` writes it: the list's name without ``.loads``."""
+    list_name: str
+    loads: Loads
+    wanted: tuple[Wanted, ...]
+    models: tuple[str, ...]
+    """The models that run it, as far as its name tells."""
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The files that it can't do without and that are not there, or not as it says."""
+        optional = {file.name for file in self.loads.files if file.is_optional}
+        return tuple(
+            each.name for each in self.wanted if each.name not in optional and (each.found is None or each.problem)
+        )
+
+    @property
+    def is_recovery(self) -> bool:
+        """Whether it is what a phone asks for after a factory reset."""
+        return is_recovery(self.list_name)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """What some files are as firmware."""
+
+    loads: tuple[Load, ...]
+    unnamed: tuple[str, ...]
+    """Firmware that no load names, such as boot images that a zip has besides."""
+    other: tuple[str, ...]
+    """Files that are no firmware at all: readme and install scripts."""
+
+    def recovery_of(self, load: Load) -> tuple[Load, ...]:
+        """Return the recovery lists that name files of ``load`` only."""
+        own = {each.name.lower() for each in load.wanted}
+        return tuple(
+            each for each in self.loads if each.is_recovery and own >= {wanted.name.lower() for wanted in each.wanted}
+        )
+
+
+def examine(sizes: Mapping[str, int], read: ReadFile) -> Bundle:
+    """Return what the files of these names and sizes are; lists are read with ``read``. BadLoads for a bad list.
+
+    A name is looked for as the list writes it, and in another case where it is not there so.
+    """
+    by_folded = {name.lower(): name for name in sorted(sizes)}
+    lists = [name for name in sizes if is_loads(name)]
+    found = [_load(name, parse_loads(read(name), name), sizes, by_folded) for name in sorted(lists)]
+    named = {each.found for load in found for each in load.wanted} | set(lists)
+    rest = [name for name in sorted(sizes) if name not in named]
+    return Bundle(
+        tuple(found),
+        tuple(name for name in rest if is_firmware(name)),
+        tuple(name for name in rest if not is_firmware(name)),
+    )
+
+
+def models_of(load: str) -> tuple[str, ...]:
+    """Return the models that a load of that name is for."""
+    return tuple(
+        model.name
+        for family in families().values()
+        for model in family.models.values()
+        if family.files and model.runs(load)
+    )
+
+
+def _load(list_name: str, loads: Loads, sizes: Mapping[str, int], by_folded: Mapping[str, str]) -> Load:
+    name = list_name[: -len(SUFFIX)]
+    wanted = []
+    for file in loads.files:
+        found = file.name if file.name in sizes else by_folded.get(file.name.lower())
+        problem = ""
+        if found is not None and file.size_bytes is not None and sizes[found] != file.size_bytes:
+            problem = f"it has {sizes[found]} bytes, and the list says {file.size_bytes}"
+        elif found is not None and not sizes[found]:
+            problem = "it is empty"
+        wanted.append(Wanted(file.name, found, problem))
+    models = _recovered(list_name) if is_recovery(list_name) else models_of(name)
+    return Load(name, list_name, loads, tuple(wanted), models)
+
+
+def _recovered(list_name: str) -> tuple[str, ...]:
+    return tuple(
+        model.name
+        for family in families().values()
+        for model in family.models.values()
+        if list_name.lower() in model.recovery_loads
+    )
+
+
+def serving_names(load: Load, recovery: Sequence[Load]) -> dict[str, str]:
+    """Return the files to serve for a load: the name that phones ask for → the name that the file has."""
+    names = {load.list_name: load.list_name}
+    names |= {each.name: each.found for each in load.wanted if each.found is not None and not each.problem}
+    names |= {each.list_name: each.list_name for each in recovery}
+    return names

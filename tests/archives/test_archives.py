@@ -1,0 +1,154 @@
+"""Archives as people get them, and as nobody should: each bad one has its own sentence."""
+
+import gzip
+import io
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from firmware_files import cop, signed, tarred, zipped
+from ringfence import archives
+from ringfence.archives import members
+from ringfence.archives.errors import BadArchive
+from ringfence.archives.signed_header import body_of, header_length, parse_header
+
+FILES = {"a/b.loads": b"one", "c.sbn": b"two" * 1000}
+
+
+def held(path: Path) -> dict[str, bytes]:
+    return {member.path: member.read() for member in members(path)}
+
+
+def put(folder: Path, name: str, data: bytes) -> Path:
+    path = folder / name
+    path.write_bytes(data)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("x.zip", zipped(FILES)),
+        ("x.tar", tarred(FILES)),
+        ("x.tar.gz", gzip.compress(tarred(FILES))),
+        ("x.tgz", gzip.compress(tarred(FILES))),
+        ("x.cop.sgn", signed("x.cop.sgn", gzip.compress(tarred(FILES)))),
+        ("x.cop.sha512", signed("x.cop.sha512", gzip.compress(tarred(FILES)), padding=3)),
+        ("nested.zip", zipped({"inside.tar.gz": gzip.compress(tarred(FILES))})),
+    ],
+)
+def test_an_archive_gives_out_its_files_whatever_it_is_packed_in(tmp_path: Path, name: str, data: bytes) -> None:
+    assert held(put(tmp_path, name, data)) == FILES
+
+
+def test_a_package_for_call_manager_gives_out_its_inner_files_too(tmp_path: Path) -> None:
+    found = held(put(tmp_path, "x.cop.sgn", cop({"x.loads": b"list"})))
+    assert found == {"install.sh": b"#!/bin/sh\n", "tftp/x.loads": b"list"}
+
+
+def test_a_folder_gives_out_its_files_without_following_links(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    put(tmp_path / "in", "x.loads", b"list")
+    put(tmp_path, "outside", b"secret")
+    (tmp_path / "in" / "link").symlink_to(tmp_path / "outside")
+    assert held(tmp_path / "in") == {"x.loads": b"list"}
+
+
+def test_a_file_that_is_no_archive_is_itself(tmp_path: Path) -> None:
+    assert held(put(tmp_path, "x.loads", b"list")) == {"x.loads": b"list"}
+    image = signed("rootfs.sbn", gzip.compress(b"an image, not an archive"))
+    assert held(put(tmp_path, "rootfs.sbn", image)) == {"rootfs.sbn": image}
+
+
+def tar_with(info: tarfile.TarInfo) -> bytes:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        archive.addfile(info)
+    return out.getvalue()
+
+
+def link(name: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo(name)
+    info.type, info.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    return info
+
+
+def zip_link() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        info = zipfile.ZipInfo("link")
+        info.external_attr = (stat.S_IFLNK | 0o777) << 16
+        archive.writestr(info, "/etc/passwd")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "says"),
+    [
+        ("x.zip", zipped({"../../etc/cron.d/x": b"x"}), "holds the path '../../etc/cron.d/x', which leaves"),
+        ("x.tar", tarred({"/etc/passwd": b"x"}), "holds the path '/etc/passwd', which leaves"),
+        ("x.zip", zipped({"C:\\Windows\\x": b"x"}), "which leaves the archive"),
+        ("x.zip", zipped({"..\\x": b"x"}), "which leaves the archive"),
+        ("x.tar", tarred({"a\nb": b"x"}), "a name that can't be one"),
+        ("x.tar", tar_with(link("l")), "l is no plain file"),
+        ("x.zip", zip_link(), "link is a link"),
+        ("x.zip", zipped(FILES)[:-30], "neither zip, tar nor gzip"),
+        ("x.zip", b"PK\x03\x04" + b"nonsense" * 20, "neither zip, tar nor gzip"),
+        ("x.tar.gz", gzip.compress(tarred(FILES))[:-20], "damaged or cut off"),
+        ("x.tar", tarred(FILES)[:1024], "cut off"),
+        ("x.tar.gz", b"", "neither zip, tar nor gzip"),
+        ("x.zip", zipped({"1.zip": zipped({"2.zip": zipped({"3.zip": zipped({"4.zip": zipped(FILES)})})})}),
+         "more than 3 deep"),
+    ],
+)  # fmt: skip
+def test_a_bad_archive_is_refused_by_name(tmp_path: Path, name: str, data: bytes, says: str) -> None:
+    with pytest.raises(BadArchive) as caught:
+        held(put(tmp_path, name, data))
+    assert says in str(caught.value)
+    assert str(tmp_path / name) in str(caught.value)
+
+
+def test_an_archive_that_unpacks_to_far_more_is_stopped_on_the_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "LARGEST_MEMBER_BYTES", 3 << 20)
+    bomb = zipped({"zeros.sbn": bytes(8 << 20)})
+    assert len(bomb) < 20_000
+    with pytest.raises(BadArchive, match="more than 3 MiB"):
+        held(put(tmp_path, "bomb.zip", bomb))
+    with pytest.raises(BadArchive, match="more than 3 MiB"):
+        held(put(tmp_path, "bomb.gz", gzip.compress(bytes(8 << 20))))
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 10)
+    (tmp_path / "many").mkdir()
+    for number in range(11):
+        put(tmp_path / "many", str(number), b"")
+    with pytest.raises(BadArchive, match="more than 10 files"):
+        held(tmp_path / "many")
+
+
+def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BadArchive, match="it can't be read: No such file"):
+        held(tmp_path / "none.zip")
+
+
+def test_a_signed_header_is_read_and_stripped() -> None:
+    data = signed("SIP42.9-4-2SR3-1S.loads", b"body")
+    header = parse_header(data)
+    assert header is not None
+    assert (header.file_name, header.version, header.length) == ("SIP42.9-4-2SR3-1S.loads", (1, 0), len(data) - 4)
+    assert header.signer.startswith("CN=someSigner")
+    assert body_of(data) == b"body"
+    assert body_of(b"plain") == b"plain"
+    assert parse_header(data[:100]) is None
+
+
+@settings(max_examples=300)
+@given(st.binary(max_size=400) | st.binary(max_size=60).map(lambda tail: signed("x", b"")[:60] + tail))
+def test_any_bytes_are_a_header_or_none(data: bytes) -> None:
+    header = parse_header(data)
+    assert header is None or header.length == header_length(data) <= len(data)
