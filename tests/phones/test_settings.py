@@ -60,7 +60,7 @@ def test_a_text_becomes_the_value_that_it_writes(name: str, text: str, value: Va
         ("phone_label", "a\nb", "control character"),
         ("services_url", "ftp://x", "http://"),
         ("services_url", "http://x/" + "y" * 250, "at most 255 characters"),
-        ("firmware_load", "../evil", "one word"),
+        ("firmware_load", "../evil", "words of letters"),
         ("phone_password", "letters", "digits"),
     ],
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from firmware_files import signed, zipped
 from ringfence.edge.agent import https_client
 from ringfence.edge.clock import HubClock
 from ringfence.edge.disk import Disk
@@ -74,6 +75,29 @@ def test_a_rollback_is_a_new_release_with_the_old_content(stack: Stack) -> None:
     assert "-" in stack.run("release", "diff", "anna", str(made["number"]))
     assert stack.run("release", "diff", "anna") == stack.run("release", "diff", "anna", str(made["number"]))
     assert NAME in stack.run("release", "show", "anna")
+
+
+def test_firmware_goes_out_before_any_phone_is_told_of_it(stack: Stack, tmp_path: Path) -> None:
+    load = "sip9971.9-4-2SR4-1"
+    images = {f"{part}9971.9-4-2SR4-1.sebn": part.encode() * 70_000 for part in ("kern", "Rootfs")}
+    names = "".join(f"{name.lower()}\n" for name in images).encode()
+    (tmp_path / "bundle.zip").write_bytes(zipped({**images, f"{load}.loads": signed(f"{load}.loads", names)}))
+    assert load in stack.run("firmware", "import", str(tmp_path / "bundle.zip"))
+    stack.run("set", "phone", MAC, f"firmware_load={load}")
+    told = stack.ask("publish")
+    assert told["waiting"] == {MAC: load}
+    assert f"<loadInformation>{load}<".encode() not in fetch(stack.tftp, NAME)
+    told_now = f"<loadInformation>{load}<".encode()
+    wait_for("the phone's file names the load", lambda: told_now in fetch(stack.tftp, NAME), pause_s=0.5)
+    assert fetch(stack.tftp, f"{load}.loads").endswith(names)
+    for name, data in images.items():
+        assert fetch(stack.tftp, name) == fetch(stack.tftp, name.lower()) == data
+    (site,) = stack.ask("firmware", "status", load)
+    assert (site["edges"], site["with_load"], site["waiting"], site["named"]) == (1, 1, 0, 1)
+    assert stack.run("firmware", "status", load, "--watch")
+    assert "1 phones name it" in stack.run("firmware", "remove", load, status=5)
+    stack.run("set", "phone", MAC, "--unset", "firmware_load")
+    stack.run("publish")
 
 
 def test_a_strangers_request_is_refused_with_its_reason_in_the_log(stack: Stack) -> None:

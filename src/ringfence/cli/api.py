@@ -3,6 +3,7 @@
 import json
 import os
 import ssl
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -118,12 +119,22 @@ class Hub:
         """Remove a thing."""
         return self._ask("DELETE", path)
 
+    def upload(self, path: str, parts: Iterator[bytes]) -> Json:
+        """Put bytes in their place, part by part."""
+        return self._ask("PUT", path, parts=parts)
+
     def items(self, path: str, **query: str | int | None) -> list[Json]:
         """Ask for a list."""
         return list(self.get(path, **query)["items"])
 
     def _ask(
-        self, method: str, path: str, *, body: Json | None = None, query: dict[str, str | int | None] | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json | None = None,
+        query: dict[str, str | int | None] | None = None,
+        parts: Iterator[bytes] | None = None,
     ) -> Json:
         fields = {name: str(value) for name, value in (query or {}).items() if value is not None}
         address = self._login.url.rstrip("/") + "/api/v1" + path
@@ -131,7 +142,11 @@ class Hub:
             address += "?" + urlencode(fields)
         headers = {"Authorization": f"Bearer {self._login.token.reveal()}", "Accept": "application/json"}
         try:
-            response = self._pool.request(method, address, headers=headers, json=body)
+            if parts is not None:
+                headers["Content-Type"] = "application/octet-stream"
+                response = self._pool.request(method, address, headers=headers, body=parts, chunked=True)
+            else:
+                response = self._pool.request(method, address, headers=headers, json=body)
         except urllib3.exceptions.HTTPError as fault:
             cause = getattr(fault, "reason", None) or fault
             raise HubAway(

@@ -1,14 +1,18 @@
 """``ringfence firmware``: bundles of phones' firmware, looked into, imported, brought to sites."""
 
+import time
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
 from ringfence.archives import Member, members
 from ringfence.cli import output
+from ringfence.cli.connection import hub
 from ringfence.cli.errors import BadArgument
-from ringfence.cli.output import AsJson
+from ringfence.cli.output import AsJson, field, moment
+from ringfence.cli.uploads import progress, upload_members
 from ringfence.phones.firmware.bundles import Bundle, examine
 from ringfence.phones.firmware.loads import LARGEST_BYTES, Loads, is_loads, parse_loads
 
@@ -16,14 +20,11 @@ app = typer.Typer(
     help="Firmware: what a bundle holds, which loads the hub has, how far they are.", no_args_is_help=True
 )
 
+_LOOK_EVERY_S = 1.0
+
 BundleFile = Annotated[
     Path, typer.Argument(metavar="FILE", help="A folder, .zip, .cop.sgn, .cop.sha512, .tar.gz or single .loads.")
 ]
-
-
-@app.callback()
-def _group() -> None:
-    """Keep the commands under their group."""
 
 
 @app.command()
@@ -42,6 +43,88 @@ def inspect(file: BundleFile, as_json: AsJson = False) -> None:
     else:
         _show_bundle(bundle, sizes)
     check_whole(bundle, file)
+
+
+@app.command("import")
+def import_bundle(file: BundleFile, as_json: AsJson = False) -> None:
+    """Bring a bundle's loads to the hub, once it is sure that they are whole. Nothing reaches a phone by this.
+
+    Example: ringfence firmware import cmterm-9971.9-4-2SR4-1.cop.sgn
+    """
+    sizes, lists = collect(file)
+    bundle = examine(sizes, lists.__getitem__)
+    check_whole(bundle, file)
+    wanted = {each.found for load in bundle.loads for each in load.wanted if each.found} | set(lists)
+    client = hub()
+    files = upload_members(client, file, wanted, sum(sizes[name] for name in wanted))
+    rows = client.post("/firmware", {"source": file.name, "files": files})["items"]
+    if as_json:
+        output.show_json(rows)
+        return
+    for row in rows:
+        models = ", ".join(row["models"]) or "no model that is known"
+        output.say(f"Load {row['name']} is at the hub: {len(row['files'])} files, {row['size']:,} B, for {models}.")
+    output.say(f"Next: ringfence set site SITE firmware_load={rows[0]['name']}, then publish.")
+
+
+@app.command("list")
+def list_loads(as_json: AsJson = False) -> None:
+    """List the loads at the hub."""
+    rows = hub().items("/firmware")
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("LOAD", field("name")),
+        ("MODELS", lambda row: ", ".join(row["models"])),
+        ("FILES", lambda row: len(row["files"])),
+        ("BYTES", lambda row: f"{row['size']:,}"),
+        ("FROM", field("source")),
+        ("IMPORTED", moment("added_at")),
+    ]
+    output.show_table(rows, columns, empty="No firmware yet. Import a bundle: ringfence firmware import FILE.")
+
+
+LoadName = Annotated[str, typer.Argument(metavar="LOAD", help="Its name, as ringfence firmware list shows it.")]
+
+
+@app.command()
+def status(
+    load: LoadName,
+    watch: Annotated[bool, typer.Option("--watch", help="Look on until every phone's file names it.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show how far a load is: which sites' edges hold it, and whose phones are told of it."""
+    client = hub()
+    path = f"/firmware/{quote(load, safe='')}/sites"
+    rows = client.items(path)
+    if watch and not as_json:
+        with progress("edges with it and phones told") as (show, _advance):
+            while True:
+                done = sum(row["with_load"] + row["named"] for row in rows)
+                total = sum(row["edges"] + row["named"] + row["waiting"] for row in rows)
+                show(done, total)
+                if done == total:
+                    break
+                time.sleep(_LOOK_EVERY_S)
+                rows = client.items(path)
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("SITE", field("site")),
+        ("EDGES WITH IT", lambda row: f"{row['with_load']} of {row['edges']}"),
+        ("PHONES WAITING", field("waiting")),
+        ("PHONES TOLD", field("named")),
+    ]
+    output.show_table(rows, columns, empty="No phone names or awaits it. Set firmware_load, and publish.")
+
+
+@app.command()
+def remove(load: LoadName) -> None:
+    """Forget a load that no phone uses."""
+    hub().delete(f"/firmware/{quote(load, safe='')}")
+    output.say(f"Load {load} is forgotten.")
 
 
 def check_whole(bundle: Bundle, file: Path) -> None:

@@ -88,9 +88,12 @@ def change(
     model: Annotated[str | None, typer.Option(help="What model it is, such as 9971.")] = None,
     description: Annotated[str | None, typer.Option(help="For people: whose, or where.")] = None,
     group: Annotated[str | None, typer.Option(help="Put it into this group; '' takes it out.")] = None,
+    running: Annotated[
+        str | None, typer.Option(help="The firmware that it runs now, as its screen says, such as SIP42.8-2-1S.")
+    ] = None,
 ) -> None:
     """Move a phone to another site or group, correct its model, or describe it anew."""
-    asked = {"site": site, "model": model, "description": description, "group": group}
+    asked = {"site": site, "model": model, "description": description, "group": group, "running_load": running}
     phone = hub().patch(phone_path(mac), {name: value for name, value in asked.items() if value is not None})
     output.say(f"Phone {phone['mac']} is at {phone['site']}: {phone['description']}")
 

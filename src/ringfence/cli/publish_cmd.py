@@ -35,6 +35,8 @@ def publish(
     seconds = result["seconds"]
     if result["without_line"]:
         output.say(f"Without a line, so without a file: {', '.join(result['without_line'])}. Give them one: line set.")
+    for mac, load in result["waiting"].items():
+        output.say(f"Phone {mac} gets {load} as soon as its site's edges hold it: ringfence firmware status {load}")
     count = len(result["sites"])
     sites_word = "site" if count == 1 else "sites"
     output.say(f"{count} {sites_word} {verb}; unchanged: {result['unchanged']}. It took {seconds:.2f} s.")

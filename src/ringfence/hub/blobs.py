@@ -1,18 +1,20 @@
 """Blobs: bytes named by their SHA-256, in a store that holds a blob whole or not at all."""
 
+import hashlib
 import os
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from ringfence.content.digests import Digest, is_digest
-from ringfence.hub.errors import BlobUnavailable
+from ringfence.hub.errors import BlobDiffers, BlobUnavailable
 
 _SYNC_THREADS = 8
 _TEMPORARY = ".part"
+LARGEST_RECEIVED_BYTES = 512 << 20
 
 
 class BlobStore(Protocol):
@@ -26,6 +28,12 @@ class BlobStore(Protocol):
 
     def has(self, digest: Digest) -> bool:
         """Say whether a blob is kept."""
+
+    def size_bytes(self, digest: Digest) -> int:
+        """Return how large a blob is."""
+
+    def receive(self, digest: Digest) -> AbstractContextManager[Callable[[bytes], None]]:
+        """Keep what the block writes, if it is the blob of that digest; BlobDiffers where it is another."""
 
     def open_range(self, digest: Digest, start: int, length: int) -> Iterator[bytes]:
         """Return ``length`` bytes of a blob from ``start`` on, in parts; the blob is there when this returns."""
@@ -58,6 +66,40 @@ class DirectoryBlobs:
     def has(self, digest: Digest) -> bool:
         """Say whether a blob is kept."""
         return self._place(digest).exists()
+
+    def size_bytes(self, digest: Digest) -> int:
+        """Return how large a blob is."""
+        with _faults("read", digest):
+            return self._place(digest).stat().st_size
+
+    @contextmanager
+    def receive(self, digest: Digest) -> Iterator[Callable[[bytes], None]]:
+        """Keep what the block writes, in parts of any size, once it is whole and durable."""
+        place = self._place(digest)
+        temporary = place.with_name(f"{digest}.{secrets.token_hex(4)}{_TEMPORARY}")
+        hashed = hashlib.sha256()
+        with _faults("written", digest):
+            place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            try:
+                with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+
+                    def write(data: bytes) -> None:
+                        hashed.update(data)
+                        if file.tell() + len(data) > LARGEST_RECEIVED_BYTES:
+                            raise BlobDiffers(f"an upload has at most {LARGEST_RECEIVED_BYTES >> 20} MiB")
+                        file.write(data)
+
+                    yield write
+                    file.flush()
+                    os.fsync(file.fileno())
+                if hashed.hexdigest() != digest:
+                    raise BlobDiffers(
+                        "what came is not what was announced", where=digest, to_do="Send it again; was it cut off?"
+                    )
+                temporary.rename(place)
+                _sync_folder(place.parent)
+            finally:
+                temporary.unlink(missing_ok=True)
 
     def open_range(self, digest: Digest, start: int, length: int) -> Iterator[bytes]:
         """Return part of a blob in pieces of at most 64 KiB."""

@@ -29,6 +29,30 @@ class UnknownGroup(NotFound):
     """No group of phones has this id."""
 
 
+class UnknownLoad(NotFound):
+    """No load of this name was imported."""
+
+
+class BlobDiffers(BadInput):
+    """An upload is not what it was announced as."""
+
+
+class BrokenBundle(BadInput):
+    """Firmware that is not whole, or not what it says."""
+
+
+class LoadInUse(Conflict):
+    """Phones still name this load."""
+
+
+class FirmwareMissing(BadInput):
+    """A phone is to run a load that was not imported."""
+
+
+class SkipsStep(BadInput):
+    """A phone would go from one load to another with a needed one between."""
+
+
 class UnknownTemplate(NotFound):
     """No template of the operator's own is for this file."""
 

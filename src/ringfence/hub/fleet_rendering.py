@@ -1,7 +1,7 @@
 """From the fleet as it is stored to sites' files, in memory."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload
@@ -13,6 +13,7 @@ from ringfence.hub.errors import FilesDisagree
 from ringfence.hub.fleet import lines, settings, sites
 from ringfence.hub.fleet.settings import ORGANISATION, Place, Row
 from ringfence.hub.releases import in_order, newest_targets
+from ringfence.hub.rollout import Stock, check_load, files_for
 from ringfence.hub.sealing import Sealer
 from ringfence.hub.store.models import (
     GroupSetting,
@@ -24,6 +25,7 @@ from ringfence.hub.store.models import (
     SiteSetting,
 )
 from ringfence.phones.families import model as model_of
+from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.mac import Mac
 from ringfence.phones.patches import patches_of
 from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer, secrets_of
@@ -41,14 +43,23 @@ class SiteInput:
     edits: int
     published: tuple[Target, ...]
     phones: tuple[PhoneToRender, ...]
+    upgrades: Mapping[str, PhoneToRender]
+    """Phones that wait for firmware, by address, as they are to be once it is at the site's edges."""
+    firmware: tuple[Target, ...]
+    named: Mapping[str, str]
+    """Bare address → the load that the phone's file names now, where it named another before."""
 
 
 @dataclass(frozen=True, slots=True)
 class SiteFiles:
-    """One site's files as they are to be published; ``secrets`` are those that they hold."""
+    """One site's files as they are to be published; ``secrets`` are those that they hold.
+
+    ``prepared`` are the files of phones that wait for firmware, each with its load.
+    """
 
     site: SiteInput
     targets: tuple[Target, ...]
+    prepared: tuple[tuple[Target, str], ...]
     blobs: dict[Digest, bytes] = field(repr=False)
     secrets: frozenset[str] = field(repr=False)
 
@@ -117,7 +128,16 @@ def render(site: SiteInput, renderer: Renderer) -> SiteFiles:
             makers.setdefault(target.name, phone.mac)
             blobs[target.digest] = file.data
         secrets |= secrets_of(phone)
-    return SiteFiles(site, in_order(targets.values()), blobs, frozenset(secrets))
+    prepared = []
+    for phone in site.upgrades.values():
+        for file in _render_phone(phone, site, renderer):
+            target = _target(file)
+            blobs[target.digest] = file.data
+            if targets.get(target.name) != target:
+                prepared.append((target, str(phone.settings[LOAD_SETTING])))
+    for target in site.firmware:
+        targets.setdefault(target.name, target)
+    return SiteFiles(site, in_order(targets.values()), tuple(prepared), blobs, frozenset(secrets))
 
 
 def _render_phone(phone: PhoneToRender, site: SiteInput, renderer: Renderer) -> tuple[RenderedFile, ...]:
@@ -147,7 +167,8 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
     by_site = settings.values(_site_rows(session, site_ids), sealer)
     by_phone = settings.values(_phone_rows(session, site_ids), sealer)
     by_line = settings.values(_line_rows(session, site_ids), sealer)
-    phones: dict[str, list[PhoneToRender]] = {site_id: [] for site_id in site_ids}
+    phones: dict[str, list[tuple[Phone, PhoneToRender]]] = {site_id: [] for site_id in site_ids}
+    held = Stock(session)
     chosen = select(Phone).where(Phone.site_id.in_(site_ids)).options(selectinload(Phone.lines)).order_by(Phone.mac)
     for phone in session.scalars(chosen):
         if phone.lines:
@@ -157,13 +178,34 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
                 (str(Scope.GROUP), wide.groups.get((phone.group_id or "", 0), {})),
                 (str(Scope.PHONE), by_phone.get((phone.mac, 0), {})),
             )
-            phones[phone.site_id].append(_phone(phone, layers, by_line, sealer))
+            phones[phone.site_id].append((phone, _phone(phone, layers, by_line, sealer)))
     published = newest_targets(session, site_ids)
     rows = session.scalars(select(Site).where(Site.id.in_(site_ids)).order_by(Site.id))
-    return [
-        SiteInput(site.id, site.newest_release, site.edits, published.get(site.id, ()), tuple(phones[site.id]))
-        for site in rows
-    ]
+    return [_site_input(site, published.get(site.id, ()), phones[site.id], held) for site in rows]
+
+
+def _site_input(
+    site: Site, published: tuple[Target, ...], phones: Sequence[tuple[Phone, PhoneToRender]], held: Stock
+) -> SiteInput:
+    """Return a site's input: phones name a new load only where every edge of the site holds it."""
+    now: list[PhoneToRender] = []
+    upgrades: dict[str, PhoneToRender] = {}
+    named: dict[str, str] = {}
+    wanted: set[str] = set()
+    for row, phone in phones:
+        load = str(phone.settings.get(LOAD_SETTING, ""))
+        if load:
+            check_load(row, load, held, str(phone.settings.get("load_server", "")))
+        waits = load in held.loads and load != row.named_load and not held.is_ready(site.id, load)
+        if waits:
+            upgrades[row.mac] = phone
+        if load != row.named_load and not waits:
+            named[row.mac] = load
+        wanted |= {load, row.named_load if waits else load} - {""}
+        held_back = {**phone.settings, LOAD_SETTING: row.named_load}
+        now.append(replace(phone, settings=held_back) if waits else phone)
+    files = tuple(files_for(wanted, held))
+    return SiteInput(site.id, site.newest_release, site.edits, published, tuple(now), upgrades, files, named)
 
 
 def _phone(
@@ -187,6 +229,8 @@ def _phone(
         for line in phone.lines
     )
     values = {name: found.value for name, found in resolved.items()}
+    if LOAD_SETTING in values:
+        values[LOAD_SETTING] = model.load_of(str(values[LOAD_SETTING]))
     patches = patches_of(layers, family)
     return PhoneToRender(Mac(phone.mac), model.name, phone.description, values, accounts, patches)
 

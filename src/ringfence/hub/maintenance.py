@@ -7,7 +7,7 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from ringfence.errors import RingfenceError
-from ringfence.hub import logs, renewal
+from ringfence.hub import logs, renewal, rollout
 from ringfence.hub.core import Hub
 from ringfence.hub.data_folder import DataFolder
 from ringfence.hub.fleet import edges, reports
@@ -29,6 +29,15 @@ async def watch(hub: Hub) -> None:
         told, departed = hub.wakeups.told(), hub.wakeups.take_departed()
         if told or departed:
             hub.wakeups.wake_edges(await run_in_threadpool(_look, hub, told, departed))
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def roll_out(hub: Hub) -> None:
+    """Tell phones of firmware as soon as their site's edges hold it."""
+
+    async def look() -> None:
+        await run_in_threadpool(rollout.go_on, hub)
 
     await _repeat(look, LOOK_EVERY_S)
 

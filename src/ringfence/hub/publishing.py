@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from ringfence.hub import lease, logs, releases
+from ringfence.hub import lease, logs, releases, rollout
 from ringfence.hub.core import Hub
 from ringfence.hub.differences import FileChange, compare, describe, read_from
 from ringfence.hub.errors import BadSelection
@@ -56,6 +56,8 @@ class Publication:
     unchanged: int
     seconds: float
     without_line: list[Mac]
+    waiting: dict[str, str]
+    """Bare address → the load that its phone gets once the site's edges hold it."""
 
 
 def publish(
@@ -86,7 +88,8 @@ def publish(
     seconds = time.monotonic() - began
     if not dry_run:
         _log.info("published", by=who, sites=len(changes), of=rendered.asked, seconds=round(seconds, 3))
-    return Publication(dry_run, changes, rendered.asked - len(changes), seconds, rendered.without_line)
+    waiting = {str(target.owner): load for files in rendered.sites for target, load in files.prepared}
+    return Publication(dry_run, changes, rendered.asked - len(changes), seconds, rendered.without_line, waiting)
 
 
 def rollback(hub: Hub, who: str, site_id: str, number: int) -> int:
@@ -98,6 +101,7 @@ def rollback(hub: Hub, who: str, site_id: str, number: int) -> int:
         new = NewRelease(site_id, site.newest_release + 1, targets, f"Back to release {number}", number)
         site.edits += 1  # settings differ from what is published now: the next publish brings them again
         releases.put(change, hub.signers, [new])
+        rollout.put_prepared(change.session, site_id, ())
         change.note("release.rollback", site_id, f"release {new.number} has the content of release {number}")
     hub.wakeups.wake_sites({site_id})
     _log.info("rolled back", by=who, site=site_id, release=new.number, to=number)
@@ -140,7 +144,9 @@ def _render(hub: Hub, site_ids: Sequence[str] | None, held: Lease | None) -> _Re
 
 def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: Lease) -> None:
     changed = [files for files in batch if files.changed]
-    hub.blobs.put({digest: data for files in changed for digest, data in files.blobs.items()})
+    hub.blobs.put(
+        {digest: data for files in batch if files.changed or files.prepared for digest, data in files.blobs.items()}
+    )
     with hub.change(who) as change:
         held.confirm(change.session)
         there = sites.existing(change.session, [files.site.site_id for files in batch])
@@ -151,6 +157,10 @@ def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: L
         ]
         releases.put(change, hub.signers, news)
         _note_rendered(change.session, batch, hub.renderer_fingerprint)
+        for files in batch:
+            if files.site.site_id in there:
+                rollout.put_prepared(change.session, files.site.site_id, files.prepared)
+                rollout.note_named(change.session, files.site.named)
         for new in news:
             change.note("publish", new.site_id, f"release {new.number}" + (f": {comment}" if comment else ""))
     hub.wakeups.wake_sites({new.site_id for new in news})

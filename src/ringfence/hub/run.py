@@ -111,7 +111,12 @@ async def serve(
     ]
     tasks = [
         asyncio.create_task(work)
-        for work in (maintenance.watch(hub), maintenance.confirm(hub), maintenance.renew(hub, folder, reload))
+        for work in (
+            maintenance.watch(hub),
+            maintenance.confirm(hub),
+            maintenance.roll_out(hub),
+            maintenance.renew(hub, folder, reload),
+        )
     ]
     try:
         for server, task in zip(servers, serving, strict=True):

@@ -15,6 +15,9 @@ from ringfence.phones.held import HeldConfiguration
 from ringfence.phones.mac import Mac
 from ringfence.phones.setting_types import Mark, Setting, Value
 
+LOAD_SETTING = "firmware_load"
+"""The setting that says which firmware a phone is to run."""
+
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -111,6 +114,17 @@ class Model:
     def runs(self, load: str) -> bool:
         """Say whether a firmware load of that name is for this model."""
         return re.fullmatch(self.load_pattern.value, load) is not None
+
+    def load_of(self, loads: str) -> str:
+        """Return which of several loads, with commas between them, is for this model; empty where none is.
+
+        A single load is taken as it stands where it is not certain how this model's loads are called.
+        """
+        named = [load.strip() for load in loads.split(",") if load.strip()]
+        fitting = [load for load in named if self.runs(load)]
+        if not fitting and len(named) == 1 and self.load_pattern.mark is not Mark.CERTAIN:
+            return named[0]
+        return fitting[0] if fitting else ""
 
 
 class FileFormat(Protocol):

@@ -28,7 +28,7 @@ from ringfence.phones.errors import (
     ValueOutOfRange,
 )
 from ringfence.phones.families import model as model_of
-from ringfence.phones.family import Family, FileTemplate, Model, ToPrepare
+from ringfence.phones.family import LOAD_SETTING, Family, FileTemplate, Model, ToPrepare
 from ringfence.phones.mac import Mac
 from ringfence.phones.own_templates import OwnTemplates
 from ringfence.phones.setting_types import Scope, SettingType, Value, is_printable
@@ -214,6 +214,8 @@ def _template_values(phone: PhoneToRender, family: Family, model: Model) -> dict
             f"a {model.name} does not speak SIP over {settings['sip_transport']}",
             to_do=f"Set sip_transport to {' or '.join(transports)} for this phone or its group.",
         )
+    if LOAD_SETTING in settings:
+        settings[LOAD_SETTING] = wire[LOAD_SETTING] = model.load_of(str(settings[LOAD_SETTING]))
     rows = {name: model.settings[name].rows(settings[name]) if settings[name] else [] for name in defaults.tables}
     lines = _lines_in_template(phone, family, model, settings, wire)
     prepared = family.prepare(

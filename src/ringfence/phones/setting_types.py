@@ -73,7 +73,7 @@ _FORMS: Mapping[Form, tuple[re.Pattern[str] | None, str]] = MappingProxyType(
         Form.DIAL: (_DIAL, "a number to dial: digits, letters, '*', '#', '+'"),
         Form.KEYPAD: (_KEYPAD, "digits, '*' and '#', as the keypad has them"),
         Form.PATTERN: (_PATTERN, "a dialling pattern: digits, '*', '#', '+', '.', ',', '>', '\\\\' and 'x'"),
-        Form.WORDS: (_WORDS, "words with commas between them"),
+        Form.WORDS: (_WORDS, "words of letters, digits, '.', '_' and '-', with commas between them"),
         Form.SHA1: (_SHA1, "SHA-1 of the certificate in base64, 28 characters, with commas between several"),
         Form.PASSWORD: (_PASSWORD, "printable ASCII without spaces"),
     }
@@ -214,6 +214,8 @@ class Setting:
                 return ",".join(hosts)
             case Form.HOST:
                 good = is_host(value)
+            case Form.WORDS if _WORDS.fullmatch(value) is not None:
+                return ",".join(word.strip() for word in value.split(","))
             case _:
                 pattern, _words = _FORMS[self.form]
                 good = pattern is None or pattern.fullmatch(value) is not None

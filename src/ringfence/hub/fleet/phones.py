@@ -38,6 +38,8 @@ def add(change: Change, mac: Mac, site_id: str, model: str, description: str) ->
         site_id=site.id,
         model=kind.name,
         group_id=None,
+        running_load="",
+        named_load="",
         description=_described(description),
         created_at=change.now,
         lines=[],
@@ -73,6 +75,7 @@ class PhoneParts:
     model: str | None = None
     description: str | None = None
     group_id: str | None = None
+    running_load: str | None = None
 
 
 def change(change: Change, mac: Mac, parts: PhoneParts) -> Phone:
@@ -92,6 +95,9 @@ def change(change: Change, mac: Mac, parts: PhoneParts) -> Phone:
         group = groups.get(change.session, parts.group_id).id if parts.group_id else None
         change.note("phone.group", str(mac), f"{phone.group_id or 'none'} → {group or 'none'}")
         phone.group_id = group
+    if parts.running_load is not None and parts.running_load != phone.running_load:
+        phone.running_load = _described(parts.running_load)[:64]
+        change.note("phone.running", str(mac), phone.running_load)
     if parts.description is not None and parts.description != phone.description:
         phone.description = _described(parts.description)
         change.note("phone.describe", str(mac), phone.description)

@@ -20,6 +20,7 @@ from ringfence.hub.store.models import (
 )
 from ringfence.phones.families import families, family_or_model
 from ringfence.phones.families import model as model_of
+from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.mac import Mac
 from ringfence.phones.patches import is_patch, parse_name, patch_setting
 from ringfence.phones.settings import BUILT_IN, Scope, Setting, Value, parse_value, resolve, settings_named
@@ -77,6 +78,12 @@ def put(change: Change, sealer: Sealer, place: Place, name: str, text: str) -> G
     if place.scope not in setting.scopes:
         raise BadSelection(f"{name} can't be set for {place}", to_do=f"It can be set at: {', '.join(setting.scopes)}.")
     value = parse_value(kinds, name, text)
+    if name == LOAD_SETTING and value and place.scope is Scope.PHONE:
+        _family, model = model_of(kinds[0])
+        if not model.load_of(str(value)):
+            raise BadSelection(
+                f"{value} is not for a {model.name}", to_do=f"Its loads match {model.load_pattern.value}."
+            )
     sealed = sealer.seal(Secret(str(value)), _record(place, name)) if setting.secret else None
     row = _row(change.session, place, name)
     if row is None:

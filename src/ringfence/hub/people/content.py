@@ -19,6 +19,7 @@ from ringfence.hub.people.schemas import (
     ReleaseFile,
 )
 from ringfence.hub.store import models
+from ringfence.phones.mac import Mac
 
 router = APIRouter()
 
@@ -37,6 +38,7 @@ def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> Publication:
         ],
         unchanged=done.unchanged,
         without_line=[str(mac) for mac in done.without_line],
+        waiting={str(Mac(mac)): load for mac, load in done.waiting.items()},
         seconds=done.seconds,
     )
 

@@ -42,7 +42,7 @@ def show_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Phone:
 def change_phone(mac: ThePhone, body: PhoneChange, hub: TheHub, caller: TheCaller) -> Phone:
     """Move a phone, correct its model, describe it anew, put it into a group or take it out."""
     with hub.change(caller.name) as change:
-        parts = phones.PhoneParts(body.site, body.model, body.description, body.group)
+        parts = phones.PhoneParts(body.site, body.model, body.description, body.group, body.running_load)
         return _phone(phones.change(change, mac, parts))
 
 
@@ -95,7 +95,7 @@ def rotate_password(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller)
 def _phone(row: models.Phone) -> Phone:
     return Phone(
         mac=str(Mac(row.mac)), site=row.site_id, model=row.model, family=model_of(row.model)[0].id, group=row.group_id,
-        description=row.description,
+        description=row.description, running_load=row.running_load, named_load=row.named_load,
         created_at=row.created_at, lines=[_line(line) for line in row.lines],
     )  # fmt: skip
 

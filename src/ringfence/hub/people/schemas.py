@@ -122,6 +122,7 @@ class PhoneChange(Input):
     model: str | None = None
     description: str | None = None
     group: str | None = Field(default=None, description="A group's id; empty takes it out of its group")
+    running_load: str | None = Field(default=None, description="The firmware that it runs, where somebody has looked")
 
 
 class Line(BaseModel):
@@ -153,6 +154,8 @@ class Phone(BaseModel):
     family: str
     group: str | None
     description: str
+    running_load: str = Field(description="The firmware that it was last known to run; empty: not known")
+    named_load: str = Field(description="The firmware that its newest file names")
     created_at: UnixSeconds
     lines: list[Line]
 
@@ -259,6 +262,57 @@ class FamilyFile(BaseModel):
     source: str
 
 
+class UploadedFile(Input):
+    """A file whose bytes were uploaded."""
+
+    name: str = Field(max_length=128)
+    digest: str = Field(description="SHA-256")
+    length: int = Field(ge=0, description="Bytes")
+
+
+class Uploaded(BaseModel):
+    """Whether a file's bytes are at the hub."""
+
+    here: bool
+
+
+class NewFirmware(Input):
+    """A bundle whose files were uploaded."""
+
+    source: str = Field(description="The file that it came from, for people")
+    files: list[UploadedFile]
+
+
+class FirmwareFile(BaseModel):
+    """One file of a load, under the name that phones ask for."""
+
+    name: str
+    digest: str
+    length: int
+
+
+class EdgesWith(BaseModel):
+    """How far a load is at one site."""
+
+    site: SiteId
+    edges: int = Field(description="How many edges are let in")
+    with_load: int = Field(description="How many of them serve a release that has the load")
+    waiting: int = Field(description="Phones that wait for it")
+    named: int = Field(description="Phones whose file names it")
+
+
+class Firmware(BaseModel):
+    """One load that was imported."""
+
+    name: str
+    models: list[str]
+    source: str
+    added_at: UnixSeconds
+    added_by: str
+    size: int = Field(description="Bytes of all its files")
+    files: list[FirmwareFile]
+
+
 class CatalogueEntry(BaseModel):
     """One setting that there is."""
 
@@ -310,6 +364,7 @@ class Publication(BaseModel):
     sites: list[PublishedSite] = Field(description="Those that changed")
     unchanged: int
     without_line: list[MacText] = Field(description="Phones that get no file for want of a line")
+    waiting: dict[str, str] = Field(description="Phones whose new firmware has to reach their site's edges first")
     seconds: float
 
 

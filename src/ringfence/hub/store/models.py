@@ -73,6 +73,10 @@ class Phone(Base):
     group_id: Mapped[str | None] = mapped_column(ForeignKey("phone_group.id"), index=True)
     description: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[float]
+    running_load: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """The firmware that it was last known to run; empty where nobody knows."""
+    named_load: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """The firmware that its newest published file names."""
     lines: Mapped[list["Line"]] = relationship(
         order_by="Line.index", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -258,6 +262,42 @@ class ReleaseTarget(Base):
     kind: Mapped[str] = mapped_column(String(20))
     owner: Mapped[str | None] = mapped_column(String(12))
     reload_port: Mapped[int | None]
+
+
+class FirmwareLoad(Base):
+    """One load of firmware that was imported whole."""
+
+    __tablename__ = "firmware_load"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    source: Mapped[str] = mapped_column(String(200))
+    added_at: Mapped[float]
+    added_by: Mapped[str] = mapped_column(String(80))
+
+
+class FirmwareFile(Base):
+    """One file of a load, under the name that phones ask for."""
+
+    __tablename__ = "firmware_file"
+
+    load: Mapped[str] = mapped_column(ForeignKey("firmware_load.name", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    length: Mapped[int] = mapped_column(BigInteger)
+
+
+class PreparedTarget(Base):
+    """A file that goes into a site's next release by itself, once the firmware that it names is at the site's edges."""
+
+    __tablename__ = "prepared_target"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    length: Mapped[int] = mapped_column(BigInteger)
+    owner: Mapped[str] = mapped_column(String(12))
+    reload_port: Mapped[int | None]
+    load: Mapped[str] = mapped_column(String(64))
 
 
 class RoleMetadata(Base):

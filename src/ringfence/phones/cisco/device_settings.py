@@ -246,9 +246,10 @@ FIRMWARE = (
         "firmware_load",
         SettingType.TEXT,
         "",
-        "The firmware's name without .loads, such as sip9971.9-4-2SR4-1; empty: the phone keeps what it has.",
-        maximum=64,
-        form=Form.WORD,
+        "Firmware by its load's name, such as sip9971.9-4-2SR4-1, with commas between several: each phone takes the "
+        "one for its model. Empty: it keeps what it has.",
+        maximum=500,
+        form=Form.WORDS,
         element="loadInformation",
     ),
 )

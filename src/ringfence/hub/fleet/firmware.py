@@ -1,0 +1,162 @@
+"""Firmware: loads that were imported whole, and where they are."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, or_, select
+from sqlalchemy.orm import Session
+
+from ringfence.content.digests import Digest, is_digest
+from ringfence.hub.blobs import BlobStore
+from ringfence.hub.errors import BrokenBundle, LoadInUse, UnknownLoad
+from ringfence.hub.fleet.change import Change
+from ringfence.hub.store.models import (
+    FirmwareFile,
+    FirmwareLoad,
+    GroupSetting,
+    OrganisationSetting,
+    Phone,
+    PhoneSetting,
+    PreparedTarget,
+    SiteSetting,
+)
+from ringfence.phones.family import LOAD_SETTING
+from ringfence.phones.firmware.bundles import examine, serving_names
+from ringfence.phones.firmware.loads import LARGEST_BYTES, is_loads
+
+MOST_FILES = 500
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedFile:
+    """One file of a bundle whose bytes are in the blob store."""
+
+    name: str
+    digest: Digest
+    length: int
+
+
+def add(change: Change, blobs: BlobStore, source: str, files: Sequence[UploadedFile]) -> list[FirmwareLoad]:
+    """Take loads whose files are all in the blob store; BrokenBundle names what is missing. Lists are read here again.
+
+    A load that is there already is replaced where its files differ and no phone names it.
+    """
+    by_name = {file.name: file for file in files}
+    _check(blobs, files, by_name)
+    bundle = examine({file.name: file.length for file in files}, lambda name: blobs.get(by_name[name].digest))
+    loads = [load for load in bundle.loads if not load.is_recovery]
+    missing = sorted({name for load in loads for name in load.missing})
+    if not loads or missing:
+        what = f"files that it names are missing: {', '.join(missing)}" if missing else "it has no .loads file"
+        raise BrokenBundle(what, where=source, to_do="Import the whole bundle.")
+    made = []
+    for load in loads:
+        wanted = {
+            asked: (by_name[found].digest, by_name[found].length)
+            for asked, found in serving_names(load, bundle.recovery_of(load)).items()
+        }
+        made.append(_put(change, load.name, source, wanted))
+    return made
+
+
+def get(session: Session, name: str) -> FirmwareLoad:
+    """Return a load; UnknownLoad names the nearest ones."""
+    row = session.get(FirmwareLoad, name)
+    if row is None:
+        near = difflib.get_close_matches(name, session.scalars(select(FirmwareLoad.name)).all(), n=3, cutoff=0.4)
+        raise UnknownLoad(
+            f"no load {name[:64]!r} was imported",
+            to_do=(f"Near it: {', '.join(near)}. " if near else "") + "Import it: ringfence firmware import FILE.",
+        )
+    return row
+
+
+def find(session: Session) -> Sequence[FirmwareLoad]:
+    """Return all loads, by name."""
+    return session.scalars(select(FirmwareLoad).order_by(FirmwareLoad.name)).all()
+
+
+def files(session: Session, names: Sequence[str] | None = None) -> Mapping[str, Sequence[FirmwareFile]]:
+    """Return the files of these loads, or of all, by load."""
+    chosen = select(FirmwareFile).order_by(FirmwareFile.load, FirmwareFile.name)
+    if names is not None:
+        chosen = chosen.where(FirmwareFile.load.in_(names))
+    found: dict[str, list[FirmwareFile]] = {}
+    for row in session.scalars(chosen):
+        found.setdefault(row.load, []).append(row)
+    return found
+
+
+def remove(change: Change, name: str) -> None:
+    """Forget a load; LoadInUse while a phone names it, waits for it, or a setting says it."""
+    row = get(change.session, name)
+    users = _users(change.session, name)
+    if users:
+        raise LoadInUse(
+            f"load {name} is in use: {', '.join(users)}", to_do="Set another firmware_load there, and publish."
+        )
+    change.session.delete(row)
+    change.note("firmware.remove", name)
+
+
+def _check(blobs: BlobStore, files: Sequence[UploadedFile], by_name: Mapping[str, UploadedFile]) -> None:
+    if len(by_name) != len(files) or not 1 <= len(files) <= MOST_FILES:
+        raise BrokenBundle(f"a bundle has 1 to {MOST_FILES} files, each name once")
+    for file in files:
+        if not is_digest(file.digest) or not blobs.has(file.digest):
+            raise BrokenBundle(f"{file.name} was not uploaded", to_do="Run the import again.")
+        if blobs.size_bytes(file.digest) != file.length:
+            raise BrokenBundle(f"{file.name} has {blobs.size_bytes(file.digest)} bytes and not {file.length}")
+        if is_loads(file.name) and file.length > LARGEST_BYTES:
+            raise BrokenBundle(f"{file.name} has {file.length} bytes, and no .loads file is as large")
+
+
+def _put(change: Change, name: str, source: str, wanted: Mapping[str, tuple[Digest, int]]) -> FirmwareLoad:
+    row = change.session.get(FirmwareLoad, name)
+    if row is not None:
+        kept = {file.name: (file.digest, file.length) for file in files(change.session, [name])[name]}
+        if kept == wanted:
+            return row
+        if _users(change.session, name):
+            raise LoadInUse(
+                f"load {name} is there already with other files, and phones use it",
+                to_do="Which of the two bundles is damaged? Set another firmware_load first.",
+            )
+        change.session.execute(delete(FirmwareFile).where(FirmwareFile.load == name))
+    else:
+        row = FirmwareLoad(name=name)
+        change.session.add(row)
+    row.source, row.added_at, row.added_by = source[:200], change.now, change.who
+    change.session.flush()
+    change.session.add_all(
+        FirmwareFile(load=name, name=asked, digest=digest, length=length) for asked, (digest, length) in wanted.items()
+    )
+    change.note("firmware.import", name, f"{len(wanted)} files from {source}")
+    return row
+
+
+def _users(session: Session, name: str) -> list[str]:
+    """Return in words who uses a load."""
+    named = session.scalar(select(func.count()).where(Phone.named_load == name)) or 0
+    waiting = session.scalar(select(func.count()).where(PreparedTarget.load == name)) or 0
+    users = [f"{named} phones name it"] if named else []
+    users += [f"{waiting} phones wait for it"] if waiting else []
+    settings = {
+        "the organisation": select(OrganisationSetting.value).where(OrganisationSetting.name == LOAD_SETTING),
+        "a site": select(SiteSetting.value).where(SiteSetting.name == LOAD_SETTING),
+        "a group": select(GroupSetting.value).where(GroupSetting.name == LOAD_SETTING),
+        "a phone": select(PhoneSetting.value).where(PhoneSetting.name == LOAD_SETTING),
+    }
+    for scope, chosen in settings.items():
+        said = session.scalars(chosen)
+        if any(name in str(value).split(",") for value in said):
+            users.append(f"{scope} has it set")
+    return users
+
+
+def sites_with(session: Session, name: str) -> Sequence[str]:
+    """Return the sites of which a phone names or awaits a load."""
+    waiting = select(PreparedTarget.site_id).where(PreparedTarget.load == name)
+    chosen = select(Phone.site_id).where(or_(Phone.named_load == name, Phone.site_id.in_(waiting))).distinct()
+    return session.scalars(chosen.order_by(Phone.site_id)).all()

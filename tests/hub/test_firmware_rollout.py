@@ -1,0 +1,272 @@
+"""Firmware at the hub: taken whole or not at all, at the edges before any phone is told of it."""
+
+import hashlib
+from collections.abc import Mapping
+
+import pytest
+from sqlalchemy import update
+
+from firmware_files import bundle_42
+from hub.running_hub import RunningHub
+from ringfence.content.digests import sha256_hex
+from ringfence.content.release import Target, TargetKind
+from ringfence.hub import releases, rollout
+from ringfence.hub.core import Hub
+from ringfence.hub.errors import BrokenBundle, FirmwareMissing, LoadInUse, SkipsStep, UnknownLoad
+from ringfence.hub.fleet import firmware, lines, phones, settings, sites
+from ringfence.hub.fleet.firmware import UploadedFile
+from ringfence.hub.fleet.lines import LineParts
+from ringfence.hub.fleet.settings import ORGANISATION, Place
+from ringfence.hub.publishing import Publication, publish, rollback
+from ringfence.hub.store.models import Edge, Phone
+from ringfence.phones.mac import Mac
+from ringfence.phones.settings import Scope
+
+ANNA, BEN = Mac("001B54C2E001"), Mac("001B54C2E002")
+OLD, NEW = "SIP42.9-3-1SR4-1S", "SIP42.9-4-2SR3-1S"
+
+
+def uploaded(hub: Hub, files: Mapping[str, bytes]) -> list[UploadedFile]:
+    blobs = {sha256_hex(data): data for data in files.values()}
+    hub.blobs.put(blobs)
+    return [UploadedFile(name, sha256_hex(data), len(data)) for name, data in files.items()]
+
+
+def take(hub: Hub, files: Mapping[str, bytes]) -> list[str]:
+    with hub.change("test") as change:
+        return [row.name for row in firmware.add(change, hub.blobs, "bundle.zip", uploaded(hub, files))]
+
+
+@pytest.fixture
+def fleet(idle: Hub) -> Hub:
+    """A site with two 7942s and an edge that serves its newest release, with the old load imported."""
+    with idle.change("test") as change:
+        settings.put(change, idle.sealer, ORGANISATION, "sip_server", "sip.example.org")
+        site = sites.create(change, idle.signers, "Anna")
+        for mac in (ANNA, BEN):
+            phones.add(change, mac, site.id, "7942", "")
+            change.session.flush()
+            lines.put(change, idle.sealer, mac, 1, LineParts(name="201"))
+    take(idle, bundle_42("9-3-1SR4-1"))
+    return idle
+
+
+def want(hub: Hub, load: str, place: Place = ORGANISATION) -> None:
+    with hub.change("test") as change:
+        settings.put(change, hub.sealer, place, "firmware_load", load)
+
+
+def add_edge(hub: Hub, name: str, release: int) -> None:
+    with hub.database.writing() as session:
+        session.add(Edge(
+            id=name, site_id="anna", hostname="", version="", enrolled_at=0.0, key_fingerprint=name,
+            certificate_serial=name, certificate_fingerprint=name, previous_fingerprint=None, certificate_ends_at=9e9,
+            revoked_at=None, wipe=False, last_seen_at=None, connected_until=None, release=release, reports_through=0,
+        ))  # fmt: skip
+
+
+def serves(hub: Hub, edge: str, release: int) -> None:
+    with hub.database.writing() as session:
+        session.execute(update(Edge).where(Edge.id == edge).values(release=release))
+
+
+def newest(hub: Hub) -> dict[str, Target]:
+    with hub.database.reading() as session:
+        return {target.name: target for target in releases.newest_targets(session, ["anna"])["anna"]}
+
+
+def named(hub: Hub, mac: Mac) -> str:
+    """The load that the phone's published file names."""
+    text = hub.blobs.get(newest(hub)[f"SEP{mac.bare}.cnf.xml"].digest).decode()
+    said = text.split("<loadInformation>")[1].split("</loadInformation>")[0]
+    with hub.database.reading() as session:
+        assert session.get_one(Phone, mac.bare).named_load == said
+    return said
+
+
+def waiting(publication: Publication) -> dict[str, str]:
+    return publication.waiting
+
+
+def test_a_bundle_is_taken_with_its_recovery_lists_under_the_names_that_phones_ask_for(idle: Hub) -> None:
+    assert take(idle, bundle_42()) == [NEW]
+    with idle.database.reading() as session:
+        names = {file.name for file in firmware.files(session)[NEW]}
+    assert {f"{NEW}.loads", "term42.default.loads", "Jar42sip.9-4-2SR3-1.sbn", "dsp42.9-4-2SR3-1.sbn"} <= names
+    assert take(idle, bundle_42()) == [NEW], "the same again changes nothing"
+
+
+def test_a_bundle_that_is_not_whole_leaves_nothing(idle: Hub) -> None:
+    files = bundle_42()
+    del files["dsp42.9-4-2SR3-1.sbn"]
+    with pytest.raises(BrokenBundle, match=r"dsp42\.9-4-2SR3-1\.sbn"):
+        take(idle, files)
+    with pytest.raises(BrokenBundle, match=r"no \.loads file"), idle.change("test") as change:
+        firmware.add(change, idle.blobs, "x.zip", uploaded(idle, {"a.sbn": b"a"}))
+    with pytest.raises(BrokenBundle, match="was not uploaded"), idle.change("test") as change:
+        firmware.add(change, idle.blobs, "x.zip", [UploadedFile("a.sbn", sha256_hex(b"never sent"), 10)])
+    with pytest.raises(BrokenBundle, match="has 1 bytes and not 2"), idle.change("test") as change:
+        firmware.add(change, idle.blobs, "x.zip", [UploadedFile("a.sbn", uploaded(idle, {"a": b"a"})[0].digest, 2)])
+    with idle.database.reading() as session:
+        assert firmware.find(session) == []
+
+
+def test_without_an_edge_firmware_and_configuration_come_in_one_release(fleet: Hub) -> None:
+    want(fleet, OLD)
+    assert waiting(publish(fleet, "test")) == {}
+    assert named(fleet, ANNA) == OLD
+    files = newest(fleet)
+    assert files[f"{OLD}.loads"].kind is TargetKind.FIRMWARE
+    assert files["Jar42sip.9-3-1SR4-1.sbn"].owner is None
+
+
+def test_phones_are_told_of_a_load_only_when_every_edge_of_their_site_holds_it(fleet: Hub) -> None:
+    want(fleet, OLD)
+    publish(fleet, "test")
+    take(fleet, bundle_42())
+    add_edge(fleet, "edge-1", 1)
+    add_edge(fleet, "edge-2", 1)
+    want(fleet, NEW)
+    assert set(publish(fleet, "test", dry_run=True).waiting) == {ANNA.bare, BEN.bare}
+    done = publish(fleet, "test")
+    assert done.waiting == {ANNA.bare: NEW, BEN.bare: NEW}
+    assert named(fleet, ANNA) == OLD
+    assert {f"{NEW}.loads", f"{OLD}.loads"} < set(newest(fleet)), "both loads are there while phones change over"
+    assert rollout.go_on(fleet) == []
+    serves(fleet, "edge-1", 2)
+    assert rollout.go_on(fleet) == [], "one edge of the pair still lacks it"
+    serves(fleet, "edge-2", 2)
+    assert rollout.go_on(fleet) == ["anna"]
+    assert named(fleet, ANNA) == named(fleet, BEN) == NEW
+    assert rollout.go_on(fleet) == [], "told once"
+    with fleet.database.reading() as session:
+        newest_release = sites.get(session, "anna").newest_release
+        assert releases.get(session, "anna", newest_release).comment == f"Firmware {NEW}"
+    assert publish(fleet, "test").sites == []
+
+
+def test_what_follows_by_itself_holds_nothing_that_was_not_shown(fleet: Hub) -> None:
+    """An edit that waits for a publish does not slip out with the firmware."""
+    add_edge(fleet, "edge-1", 0)
+    want(fleet, OLD)
+    publish(fleet, "test")
+    with fleet.change("test") as change:
+        lines.put(change, fleet.sealer, ANNA, 1, LineParts(label="Not yet"))
+    serves(fleet, "edge-1", 1)
+    assert rollout.go_on(fleet) == ["anna"]
+    text = fleet.blobs.get(newest(fleet)[f"SEP{ANNA.bare}.cnf.xml"].digest)
+    assert OLD.encode() in text
+    assert b"Not yet" not in text
+    assert [site.site_id for site in publish(fleet, "test").sites] == ["anna"]
+    assert b"Not yet" in fleet.blobs.get(newest(fleet)[f"SEP{ANNA.bare}.cnf.xml"].digest)
+
+
+def test_an_edit_meanwhile_is_published_and_the_firmware_still_waits(fleet: Hub) -> None:
+    add_edge(fleet, "edge-1", 0)
+    want(fleet, OLD)
+    publish(fleet, "test")
+    with fleet.change("test") as change:
+        lines.put(change, fleet.sealer, ANNA, 1, LineParts(label="Urgent"))
+    assert set(publish(fleet, "test").waiting) == {ANNA.bare, BEN.bare}
+    serves(fleet, "edge-1", 2)
+    rollout.go_on(fleet)
+    text = fleet.blobs.get(newest(fleet)[f"SEP{ANNA.bare}.cnf.xml"].digest)
+    assert b"Urgent" in text
+    assert OLD.encode() in text
+
+
+def test_an_edge_that_comes_later_turns_nothing_back(fleet: Hub) -> None:
+    want(fleet, OLD)
+    publish(fleet, "test")
+    add_edge(fleet, "edge-1", 0)
+    with fleet.change("test") as change:
+        lines.put(change, fleet.sealer, ANNA, 1, LineParts(label="Anna"))
+    publish(fleet, "test")
+    assert named(fleet, ANNA) == OLD
+
+
+def test_a_load_that_was_not_imported_is_refused_unless_another_server_has_it(fleet: Hub) -> None:
+    want(fleet, "SIP42.9-9-9S")
+    with pytest.raises(FirmwareMissing, match=str(ANNA)):
+        publish(fleet, "test")
+    with fleet.change("test") as change:
+        settings.put(change, fleet.sealer, ORGANISATION, "load_server", "192.0.2.9")
+    publish(fleet, "test")
+    assert named(fleet, ANNA) == "SIP42.9-9-9S"
+
+
+def test_a_step_between_is_not_skipped(fleet: Hub) -> None:
+    take(fleet, bundle_42("8-5-2"))
+    with fleet.change("test") as change:
+        phones.change(change, ANNA, phones.PhoneParts(running_load="SIP42.8-2-1S"))
+    want(fleet, OLD)
+    with pytest.raises(SkipsStep, match=r"bring it to 8\.5\(2\) first"):
+        publish(fleet, "test")
+    want(fleet, "SIP42.8-5-2S", Place(Scope.PHONE, ANNA.bare))
+    publish(fleet, "test")
+    assert (named(fleet, ANNA), named(fleet, BEN)) == ("SIP42.8-5-2S", OLD)
+
+
+def test_each_phone_takes_the_load_for_its_model_of_several(fleet: Hub) -> None:
+    with fleet.change("test") as change:
+        phones.add(change, Mac("001B54C2E003"), "anna", "9971", "")
+        change.session.flush()
+        lines.put(change, fleet.sealer, Mac("001B54C2E003"), 1, LineParts(name="203"))
+    take(fleet, {"sip9971.9-4-2SR4-1.loads": b"kern9971.9-4-2SR4-1.sebn\n", "kern9971.9-4-2SR4-1.sebn": b"kernel"})
+    want(fleet, f"{OLD}, sip9971.9-4-2SR4-1")
+    publish(fleet, "test")
+    assert named(fleet, ANNA) == OLD
+    assert named(fleet, Mac("001B54C2E003")) == "sip9971.9-4-2SR4-1"
+
+
+def test_a_load_in_use_is_kept(fleet: Hub) -> None:
+    want(fleet, OLD)
+    publish(fleet, "test")
+    with (
+        pytest.raises(LoadInUse, match="2 phones name it, the organisation has it set"),
+        fleet.change("test") as change,
+    ):
+        firmware.remove(change, OLD)
+    with pytest.raises(LoadInUse, match="other files"):
+        take(fleet, {**bundle_42("9-3-1SR4-1"), "dsp42.9-3-1SR4-1.sbn": b"another"})
+    want(fleet, "")
+    publish(fleet, "test")
+    assert f"{OLD}.loads" not in newest(fleet)
+    with fleet.change("test") as change:
+        firmware.remove(change, OLD)
+    with pytest.raises(UnknownLoad), fleet.database.reading() as session:
+        firmware.get(session, OLD)
+
+
+def test_a_rollback_forgets_what_waited(fleet: Hub) -> None:
+    publish(fleet, "test")
+    add_edge(fleet, "edge-1", 1)
+    want(fleet, OLD)
+    publish(fleet, "test")
+    rollback(fleet, "test", "anna", 1)
+    serves(fleet, "edge-1", 2)
+    assert rollout.go_on(fleet) == []
+
+
+def test_a_bundle_is_uploaded_over_the_api(running: RunningHub) -> None:
+    files = bundle_42("9-2-1")
+    listed = []
+    for name, data in files.items():
+        digest = hashlib.sha256(data).hexdigest()
+        if not running.do("GET", f"/uploads/{digest}")["here"]:
+            assert running.raw("PUT", f"/api/v1/uploads/{digest}", data).status == 201
+        listed.append({"name": name, "digest": digest, "length": len(data)})
+    (load,) = running.do("POST", "/firmware", {"source": "bundle.zip", "files": listed})["items"]
+    assert (load["name"], load["models"]) == ("SIP42.9-2-1S", ["7962", "7942"])
+    assert running.do("GET", "/firmware/SIP42.9-2-1S/sites")["items"] == []
+    running.do("DELETE", "/firmware/SIP42.9-2-1S")
+    assert running.ask("DELETE", "/firmware/SIP42.9-2-1S").json["kind"] == "unknown-load"
+
+
+def test_an_upload_that_is_cut_off_or_another_leaves_nothing(running: RunningHub) -> None:
+    digest = hashlib.sha256(b"whole").hexdigest()
+    answer = running.raw("PUT", f"/api/v1/uploads/{digest}", b"who")
+    assert (answer.status, answer.json["kind"]) == (422, "blob-differs")
+    assert running.do("GET", f"/uploads/{digest}") == {"here": False}
+    assert list(running.folder.blobs.glob("??/*.part")) == []
+    assert running.raw("PUT", "/api/v1/uploads/..%2f..%2fetc", b"x").status in {404, 422}
