@@ -31,6 +31,8 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "compiler": (is_accelerated, "apt install gcc python3-dev, remove .venv and run 'make env'"),
     "curl": (lambda: shutil.which("curl") is not None, "apt install curl"),
     "dnsmasq": (lambda: shutil.which("dnsmasq") is not None, "apt install dnsmasq-base"),
+    "kamailio": (lambda: shutil.which("kamailio") is not None, "apt install kamailio"),
+    "sipp": (lambda: shutil.which("sipp") is not None, "apt install sip-tester"),
     "groff": (lambda: shutil.which("groff") is not None, "apt install groff-base"),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "apt install systemd"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),

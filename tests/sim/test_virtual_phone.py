@@ -16,6 +16,7 @@ from ringfence.secret import Secret
 from ringfence.server.errors import FileRefused, TransferFailed
 from ringfence.sim.errors import ConfigurationMissing, SipPortInUse
 from ringfence.sim.phone import VirtualPhone
+from ringfence.sim.sip_side import SipHabits
 from ringfence.sim.steps import (
     BootFailed,
     Booting,
@@ -98,8 +99,7 @@ def running(
         fetch=files,
         on_step=steps.put,
         retry_s=retry_s,
-        register_call_id=register_call_id,
-        checks_uri=checks_uri,
+        sip=SipHabits(register_call_id=register_call_id, checks_uri=checks_uri),
     )
     with phone:
         yield phone, steps
@@ -222,7 +222,7 @@ def test_a_retransmitted_notify_is_answered_again_and_boots_no_second_time() -> 
         (lambda _data: b"\x00\xffgarbage", 400),
         (lambda data: data.replace(b"action=restart", b"action=explode"), 400),
         (lambda data: data.replace(b"service-control", b"check-sync"), 489),
-        (lambda data: data.replace(b"NOTIFY", b"OPTIONS"), 405),
+        (lambda data: data.replace(b"NOTIFY", b"INVITE"), 405),
     ],
 )
 def test_what_is_no_order_is_answered_with_an_error_and_boots_nothing(

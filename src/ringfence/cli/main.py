@@ -18,6 +18,7 @@ GROUPS = (
     "setting",
     "template",
     "firmware",
+    "sip",
     "release",
     "edge",
     "report",

@@ -36,6 +36,7 @@ def phone(
     retry: Annotated[
         float, typer.Option(min=0.01, help="Seconds until a refused configuration is asked for again.")
     ] = 45,
+    register: Annotated[bool, typer.Option("--register", help="Register its lines with its SIP server.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Boot once and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each step as a line of JSON.")] = False,
 ) -> None:
@@ -49,6 +50,7 @@ def phone(
     try:
         # Here and not above: the XML library is an extra that only this command needs.
         from ringfence.sim.phone import VirtualPhone  # noqa: PLC0415
+        from ringfence.sim.sip_side import SipHabits  # noqa: PLC0415
         from ringfence.sim.steps import as_event, in_words  # noqa: PLC0415
     except ModuleNotFoundError as missing:
         raise EnvironmentFault(
@@ -71,6 +73,7 @@ def phone(
         options=read_options(option or []),
         retry_s=retry,
         on_step=print_step,
+        sip=SipHabits(registers=register),
     )
     if once:
         virtual.boot()

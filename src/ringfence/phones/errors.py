@@ -61,3 +61,7 @@ class BadTemplateName(BadInput):
 
 class BadLoads(BadInput):
     """A .loads file that can't be read, or names what can't be."""
+
+
+class UnfitAccount(BadInput):
+    """A SIP account can't be held by the PBX that it is written for."""

@@ -224,6 +224,13 @@ ReadConfiguration = Callable[[tuple[bytes, ...], Model], HeldConfiguration]
 """From the files that configure a phone, in the order of its boot, to what it holds."""
 
 
+class ReloadEvent(StrEnum):
+    """The SIP event by which a phone is told to fetch its configuration again."""
+
+    SERVICE_CONTROL = "service-control"
+    CHECK_SYNC = "check-sync"
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """One family of phones."""
@@ -238,6 +245,9 @@ class Family:
     """What a phone of this family holds after it took its files, for the virtual phone and for checking."""
     one_credential: Fact[bool]
     """Whether the device has one credential that all its lines share."""
+    reload_event: Fact[ReloadEvent] = field(
+        default_factory=lambda: Fact(ReloadEvent.CHECK_SYNC, Mark.LIKELY, "PHONES.md sections 6b and 6c")
+    )
     asks_also: tuple[str, ...] = ()
     """Patterns of what it may ask for besides, for explaining what was asked (regular expressions)."""
     retry_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has written it down"))

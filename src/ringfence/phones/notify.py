@@ -35,11 +35,13 @@ __all__ = [
     "service_control_request",
 ]
 
-Action = Literal["restart", "reset", "check-version"]
-"""restart: fetch and register again; reset: boot; check-version: fetch what differs."""
-_ACTIONS: dict[str, Action] = {action: action for action in get_args(Action)}
+Action = Literal["restart", "reset", "check-version", "check-sync"]
+"""restart: fetch and register again; reset: boot; check-version and check-sync: fetch what differs."""
+_ACTIONS: dict[str, Action] = {action: action for action in get_args(Action) if action != "check-sync"}
 
 EVENT = "service-control"
+CHECK_SYNC = "check-sync"
+_CHECK_SYNC_EVENTS = frozenset({CHECK_SYNC, "resync", "reboot", "reboot_now", "restart_now"})
 METHOD = "NOTIFY"
 _MAGIC = "z9hG4bK"  # RFC 3261 section 8.1.1.7
 
@@ -91,12 +93,9 @@ def service_control_request(
     for host in (target_host, local_host):
         if _HOST.fullmatch(host) is None:
             raise ValueError(f"{host!r} is no host")
-    if _CALL_ID.fullmatch(register_call_id) is None:
-        raise ValueError("the REGISTER's Call-ID has a form that no header can carry")
     target = f"sip:{token(device_name)}@{host_in_uri(target_host)}:{target_port}"
     local = f"{host_in_uri(local_host)}:{local_port}"
-    stamps = (f"{name}={{{zeros}}}" for name, zeros in _STAMPS)
-    body = "\r\n".join((f"action={action}", f"RegisterCallId={{{register_call_id}}}", *stamps, "")).encode()
+    body = service_control_body(action, register_call_id)
     lines = (
         f"{METHOD} {target} SIP/2.0",
         f"Via: SIP/2.0/UDP {local};branch={_MAGIC}{token(branch)};rport",
@@ -111,6 +110,53 @@ def service_control_request(
         "Content-Type: text/plain",
     )
     return to_bytes(lines, body)
+
+
+def check_sync_request(
+    *,
+    target_host: str,
+    target_port: int,
+    local_host: str,
+    local_port: int,
+    user: str,
+    branch: str,
+    tag: str,
+    call_id: str,
+    cseq: int = 1,
+) -> bytes:
+    """Return the NOTIFY ``check-sync`` for an SPA, an MPP or a 7940 over UDP (PHONES.md sections 6b and 6c)."""
+    for host in (target_host, local_host):
+        if _HOST.fullmatch(host) is None:
+            raise ValueError(f"{host!r} is no host")
+    target = f"sip:{token(user)}@{host_in_uri(target_host)}:{target_port}"
+    local = f"{host_in_uri(local_host)}:{local_port}"
+    lines = (
+        f"{METHOD} {target} SIP/2.0",
+        f"Via: SIP/2.0/UDP {local};branch={_MAGIC}{token(branch)};rport",
+        "Max-Forwards: 70",
+        f"From: <sip:ringfence@{host_in_uri(local_host)}>;tag={token(tag)}",
+        f"To: <{target}>",
+        f"Contact: <sip:ringfence@{local}>",
+        f"Call-ID: {token(call_id)}",
+        f"CSeq: {cseq} {METHOD}",
+        f"Event: {CHECK_SYNC}",
+        "Subscription-State: active",
+    )
+    return to_bytes(lines, b"")
+
+
+def is_check_sync(request: SipRequest) -> bool:
+    """Say whether ``request`` tells a phone to look for a newer profile."""
+    event = header(request, "event").partition(";")[0].strip().lower()
+    return request.method == METHOD and event in _CHECK_SYNC_EVENTS
+
+
+def service_control_body(action: Action, register_call_id: str) -> bytes:
+    """Return the body that orders ``action``; ValueError for a Call-ID that no header can carry."""
+    if _CALL_ID.fullmatch(register_call_id) is None:
+        raise ValueError("the REGISTER's Call-ID has a form that no header can carry")
+    stamps = (f"{name}={{{zeros}}}" for name, zeros in _STAMPS)
+    return "\r\n".join((f"action={action}", f"RegisterCallId={{{register_call_id}}}", *stamps, "")).encode()
 
 
 def is_service_control(request: SipRequest) -> bool:

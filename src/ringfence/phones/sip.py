@@ -22,6 +22,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9.!%*_+`'~-]+")
 _METHOD = re.compile(r"[A-Z]{2,20}")
 _STATUS_LINE = re.compile(r"SIP/2\.0 ([1-6][0-9]{2}) (.{0,200})")
 _CSEQ = re.compile(r"([0-9]{1,10})\s+([A-Z]{2,20})")
+_CONTENT_LENGTH = re.compile(rb"(?im)^(?:content-length|l)[ \t]*:[ \t]*([0-9]{1,6})[ \t]*\r?$")
 _NUMBER = re.compile(r"[0-9]{1,6}")
 _URI = re.compile(
     r"sips?:(?:[^@\s<>]{1,200}@)?(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?(?:[;?].*)?"
@@ -99,6 +100,11 @@ def header(message: SipMessage, name: str) -> str:
     return next((value for known, value in message.headers if known == name), "")
 
 
+def header_values(message: SipMessage, name: str) -> list[str]:
+    """Return every value of the header ``name``."""
+    return [value for known, value in message.headers if known == name]
+
+
 def parse_message(data: bytes) -> SipMessage:
     """Return the request or response in ``data``; BadSipMessage for anything else."""
     if len(data) > LARGEST_BYTES:
@@ -124,6 +130,29 @@ def parse_message(data: bytes) -> SipMessage:
     if len(uri) > LONGEST_HEADER or _UNPRINTABLE.search(uri):
         raise BadSipMessage("the Request-URI can't be one")
     return SipRequest(method, uri, headers, body)
+
+
+def next_in_stream(buffer: bytes) -> tuple[bytes | None, bytes]:
+    """Return the first whole message at the start of a stream, None where it has not come yet, and what is left.
+
+    Keep-alives (RFC 5626 section 4.4.1) are passed over. BadSipMessage where no message can follow: the stream is lost.
+    """
+    buffer = buffer.lstrip(b"\r\n")
+    head, separator, rest = buffer.partition(b"\r\n\r\n")
+    if not separator:
+        if len(buffer) > LARGEST_BYTES:
+            raise BadSipMessage("no empty line ends the headers")
+        return None, buffer
+    found = _CONTENT_LENGTH.search(head)
+    if found is None:
+        raise BadSipMessage("a message on a stream says no Content-Length")
+    length = int(found[1])
+    if len(head) + length > LARGEST_BYTES:
+        raise BadSipMessage(f"a SIP message of more than {LARGEST_BYTES} bytes")
+    if len(rest) < length:
+        return None, buffer
+    end = len(head) + len(separator) + length
+    return buffer[:end], buffer[end:]
 
 
 def _headers(lines: Sequence[str]) -> Headers:

@@ -11,6 +11,10 @@ class SipPortInUse(EnvironmentFault):
     """Another program has the port on which the phone should listen for SIP."""
 
 
+class NotRegistered(PeerFault):
+    """The SIP server does not let a line register, or does not answer."""
+
+
 class NotOurs(BadInput):
     """The target of an attack is not this very machine."""
 

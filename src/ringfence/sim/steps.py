@@ -76,10 +76,40 @@ class NotifyRefused:
     peer_port: int
 
 
-Step = Booting | Fetched | Missing | Holds | BootFailed | Listening | Notified | NotifyRefused
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A line is registered for ``expires_s`` seconds."""
+
+    line: int
+    user: str
+    server: str
+    transport: str
+    expires_s: int
 
 
-def in_words(step: Step) -> str:
+@dataclass(frozen=True, slots=True)
+class RegisterFailed:
+    """A line could not register; the phone tries again after ``retry_s``."""
+
+    fault: RingfenceError
+    retry_s: float
+
+
+Step = (
+    Booting
+    | Fetched
+    | Missing
+    | Holds
+    | BootFailed
+    | Listening
+    | Notified
+    | NotifyRefused
+    | Registered
+    | RegisterFailed
+)
+
+
+def in_words(step: Step) -> str:  # noqa: C901 - a case for each step
     """Return the step as a line for people."""
     match step:
         case Booting():
@@ -91,14 +121,17 @@ def in_words(step: Step) -> str:
         case Holds():
             held = step.configuration
             lines = ", ".join(f"{line.button}: {line.label} ({line.name})" for line in held.lines)
-            host, port = held.sip_servers[0]
-            return (
-                f"holds   lines {lines}; SIP server {host}:{port} over {held.sip_transport}; stamp {held.version_stamp}"
-            )
+            server = ":".join(map(str, held.sip_servers[0])) if held.sip_servers else "none"
+            stamp = f"; stamp {held.version_stamp}" if held.version_stamp else ""
+            return f"holds   lines {lines}; SIP server {server} over {held.sip_transport}{stamp}"
         case BootFailed():
             return f"failed  {step.fault} Asks again in {step.retry_s:g} s."
         case Listening():
             return f"listens for SIP at {step.host}:{step.port}"
+        case Registered():
+            return f"registered line {step.line} ({step.user}) at {step.server}/{step.transport}, {step.expires_s} s"
+        case RegisterFailed():
+            return f"not registered: {step.fault} Tries again in {step.retry_s:g} s."
         case Notified():
             return f"is told to {step.action} by {step.peer_host}:{step.peer_port}"
         case NotifyRefused():
@@ -107,7 +140,7 @@ def in_words(step: Step) -> str:
             assert_never(step)
 
 
-def as_event(step: Step) -> Mapping[str, object]:
+def as_event(step: Step) -> Mapping[str, object]:  # noqa: C901 - a case for each step
     """Return the step as a JSON object; passwords are not in it."""
     match step:
         case Booting():
@@ -132,6 +165,17 @@ def as_event(step: Step) -> Mapping[str, object]:
             }
         case Listening():
             return {"event": "listening", "host": step.host, "port": step.port}
+        case Registered():
+            return {
+                "event": "registered",
+                "line": step.line,
+                "user": step.user,
+                "server": step.server,
+                "transport": step.transport,
+                "expires_s": step.expires_s,
+            }
+        case RegisterFailed():
+            return {"event": "not-registered", "reason": str(step.fault), "retry_s": step.retry_s}
         case Notified():
             return {
                 "event": "notified",

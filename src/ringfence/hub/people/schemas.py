@@ -205,6 +205,20 @@ class Explanation(BaseModel):
     source: str
 
 
+class SipExport(Input):
+    """Which accounts to write, and for which PBX."""
+
+    pbx: Literal["asterisk", "kamailio", "freeswitch"]
+    site: str | None = Field(default=None, description="Only this site's; all where it is null")
+    realm: str = Field(default="", description="The digest realm; Kamailio needs it")
+
+
+class SipFiles(BaseModel):
+    """A PBX's files, by name. They hold passwords."""
+
+    files: dict[str, str]
+
+
 class NewGroup(Input):
     """A group to make."""
 

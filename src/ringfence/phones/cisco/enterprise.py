@@ -17,7 +17,7 @@ from ringfence.phones.cisco.key_settings import (
     SOFT_KEYS,
 )
 from ringfence.phones.errors import IncompletePhone, LimitExceeded, ValueOutOfRange
-from ringfence.phones.family import Ask, Fact, FileTemplate, ToPrepare
+from ringfence.phones.family import Ask, Fact, FileTemplate, ReloadEvent, ToPrepare
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.setting_builders import ON_IS_1
 from ringfence.phones.setting_types import EVERYWHERE_AND_LINE, Mark, Setting, Value
@@ -137,6 +137,7 @@ ASKS_ALSO = (
 )
 
 RETRY: Fact[float | None] = Fact(45.0, Mark.CERTAIN, "PHONES.md section 1 (8851; another report says 15 s)")
+RELOAD_EVENT = Fact(ReloadEvent.SERVICE_CONTROL, Mark.CERTAIN, "PHONES.md section 6")
 ONE_CREDENTIAL = Fact(True, Mark.CERTAIN, "PHONES.md section 4d")
 
 

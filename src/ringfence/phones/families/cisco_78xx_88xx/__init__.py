@@ -9,6 +9,7 @@ from ringfence.phones.cisco.enterprise import (
     BOOT,
     EIGHT_EIGHT,
     ONE_CREDENTIAL,
+    RELOAD_EVENT,
     RETRY,
     files_of,
     line_keys,
@@ -89,6 +90,7 @@ FAMILY = Family(
     prepare=prepare,
     read=read_device,
     one_credential=ONE_CREDENTIAL,
+    reload_event=RELOAD_EVENT,
     asks_also=ASKS_ALSO,
     retry_s=RETRY,
 )

@@ -7,6 +7,7 @@ from ringfence.phones.cisco.enterprise import (
     ASKS_ALSO,
     BOOT,
     ONE_CREDENTIAL,
+    RELOAD_EVENT,
     RETRY,
     SEVEN_THOUSAND,
     files_of,
@@ -78,6 +79,7 @@ FAMILY = Family(
     prepare=prepare,
     read=read_device,
     one_credential=ONE_CREDENTIAL,
+    reload_event=RELOAD_EVENT,
     asks_also=(*ASKS_ALSO, r"term\d\d\.default\.loads"),
     retry_s=RETRY,
 )

@@ -7,6 +7,7 @@ from ringfence.phones.cisco.enterprise import (
     ASKS_ALSO,
     BOOT,
     ONE_CREDENTIAL,
+    RELOAD_EVENT,
     RETRY,
     files_of,
     line_keys,
@@ -58,6 +59,7 @@ FAMILY = Family(
     prepare=prepare,
     read=read_device,
     one_credential=ONE_CREDENTIAL,
+    reload_event=RELOAD_EVENT,
     asks_also=ASKS_ALSO,
     retry_s=RETRY,
 )

@@ -1,0 +1,47 @@
+"""SIP accounts: the lines of phones as their PBX is to know them."""
+
+from collections.abc import Sequence
+
+from ringfence.hub.fleet import lines, phones, settings
+from ringfence.hub.fleet.change import Change
+from ringfence.hub.fleet.settings import Place
+from ringfence.hub.sealing import Sealer
+from ringfence.hub.store.models import Phone
+from ringfence.phones.accounts import Pbx, SipAccount, export
+from ringfence.phones.families import model as model_of
+from ringfence.phones.mac import Mac
+from ringfence.phones.setting_types import Scope
+
+
+def export_to(change: Change, sealer: Sealer, pbx: Pbx, *, site_id: str | None, realm: str) -> dict[str, str]:
+    """Return the files for a PBX, with every line of a site or of all; that they were asked for is noted."""
+    rows = phones.find(change.session, site_id)
+    accounts = [account for row in rows for account in of_phone(change, sealer, row)]
+    change.note("sip.export", pbx, f"{len(accounts)} lines of {site_id or 'all sites'}")
+    return export(accounts, pbx, realm)
+
+
+def of_phone(change: Change, sealer: Sealer, phone: Phone) -> Sequence[SipAccount]:
+    """Return the accounts of a phone's lines; all have the device's credential where the device has one."""
+    family, _model = model_of(phone.model)
+    with_password = [line for line in phone.lines if line.sealed_password]
+    if not with_password:
+        return ()
+    place = Place(Scope.PHONE, phone.mac)
+    said = {item.setting.name: item.value for item in settings.effective(change.session, place)}
+    transport = str(said.get("sip_transport", "udp"))
+    found = []
+    for line in phone.lines:
+        carrier = line if line.sealed_password and not family.one_credential.value else with_password[0]
+        found.append(
+            SipAccount(
+                mac=Mac(phone.mac),
+                line=line.index,
+                name=line.name,
+                display_name=line.display_name,
+                auth_name=carrier.auth_name or carrier.name,
+                password=lines.open_password(sealer, carrier),
+                transport=transport,
+            )
+        )
+    return found

@@ -1,0 +1,270 @@
+"""What a virtual phone does over SIP: listens, registers its lines, and takes or refuses orders to reload.
+
+Where facts are unknown it can play both ways:
+
+- ``register_call_id``: None for a phone that never registered, which takes a NOTIFY whatever RegisterCallId says
+  (observed with an empty one); else the Call-ID that a NOTIFY must name. A phone that registers goes by its own.
+- ``checks_uri``: whether it refuses a Request-URI that is not its own address (firmware since 9.4 does).
+"""
+
+import contextlib
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ringfence.errors import RingfenceError
+from ringfence.phones.errors import BadSipMessage
+from ringfence.phones.family import Family, Model, ReloadEvent
+from ringfence.phones.held import HeldConfiguration, HeldLine
+from ringfence.phones.mac import Mac
+from ringfence.phones.notify import (
+    ServiceControl,
+    is_check_sync,
+    is_service_control,
+    parse_service_control,
+)
+from ringfence.phones.registering import Registering
+from ringfence.phones.sip import SipRequest, parse_message, response
+from ringfence.secret import Secret
+from ringfence.sim.sip_agent import (
+    Address,
+    Received,
+    SipAgent,
+    TcpTransport,
+    Transport,
+    UdpTransport,
+    resolve,
+)
+from ringfence.sim.steps import Listening, Notified, NotifyRefused, Registered, RegisterFailed, Step
+
+_RENEW_AT = 0.8
+"""When a line registers again, as a part of the time that it was granted."""
+_SOONEST_AGAIN_S = 5.0
+_AFTER_FAILURE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class SipHabits:
+    """How a virtual phone behaves over SIP."""
+
+    registers: bool = False
+    register_call_id: str | None = None
+    checks_uri: bool = True
+
+
+class SipSide:
+    """One phone's SIP side, from one configuration to the next."""
+
+    def __init__(
+        self, mac: Mac, family: Family, model: Model, habits: SipHabits, on_step: Callable[[Step], None]
+    ) -> None:
+        self._mac, self._family, self._model = mac, family, model
+        self._habits = habits
+        self._on_step = on_step
+        self._transport: Transport | None = None
+        self._agent: SipAgent | None = None
+        self._held: HeldConfiguration | None = None
+        self._registered: list[HeldLine] = []
+        self._answered: tuple[tuple[str, str], bytes] | None = None
+        self._pending: list[Received] = []
+        self.renew_at = 0.0
+        """When lines register again, by the monotonic clock; 0 where they don't."""
+
+    @property
+    def transport(self) -> Transport | None:
+        """Where orders come in, None while it does not listen."""
+        return self._transport
+
+    @property
+    def address(self) -> Address | None:
+        """Its own SIP address, None while it does not listen."""
+        return None if self._transport is None else self._transport.address
+
+    def take(self, held: HeldConfiguration, local_host: str, last: str) -> None:
+        """Listen and register as ``held`` says; ``last`` is why it started. SipPortInUse where it can't listen."""
+        registers = self._habits.registers and bool(held.sip_servers)
+        if not registers:
+            self._held = held
+            self._listen_only(local_host, held.sip_listen_port)
+            return
+        self._leave()
+        self._held = held
+        place = f"phone {self._mac}"
+        try:
+            server = resolve(*held.sip_servers[0])
+            self._transport = (
+                UdpTransport(local_host, held.sip_listen_port, place)
+                if held.sip_transport == "udp"
+                else TcpTransport(local_host, held.sip_listen_port, server, place)
+            )
+            self._on_step(Listening(*self._transport.address))
+            self._agent = SipAgent(self._transport, server)
+            self._register(last)
+        except RingfenceError as fault:
+            self._fail(fault)
+
+    def renew(self) -> None:
+        """Register again where it is time, over a new connection where the old one ended."""
+        if self._held is None or not self.renew_at or time.monotonic() < self.renew_at:
+            return
+        if self._agent is None or (isinstance(self._transport, TcpTransport) and not self._transport.is_open):
+            held, host = self._held, self.address[0] if self.address else ""
+            self._registered = []
+            self.take(held, host or _any_host(held), "tcp-closed")
+            return
+        try:
+            self._register("refresh")
+        except RingfenceError as fault:
+            self._fail(fault)
+
+    def next_order(self) -> ServiceControl | None:
+        """Read, judge and answer what has come; return the first order in it."""
+        transport = self._transport
+        if transport is None:
+            return None
+        self._pending += transport.receive()
+        return self._judge_pending()
+
+    def close(self) -> None:
+        """Take the registrations away and stop listening."""
+        self._leave()
+
+    def _register(self, last: str) -> None:
+        if self._agent is None or self._held is None or self._transport is None:
+            return
+        granted = []
+        self._registered = []
+        first = self._held.lines[0]
+        for line in self._held.lines:
+            user, password = _credential(line, first, one=self._family.one_credential.value)
+            expires = self._agent.register(self._registering(line, last), user, password)
+            granted.append(expires)
+            self._registered.append(line)
+            host, port = self._agent.server
+            self._on_step(Registered(line.button, line.name, f"{host}:{port}", self._transport.name, expires))
+        self.renew_at = time.monotonic() + max(_SOONEST_AGAIN_S, _RENEW_AT * min(granted))
+        self._pending += self._agent.take_orders()
+
+    def _registering(self, line: HeldLine, last: str) -> Registering:
+        held, transport = self._held, self._transport
+        if held is None or transport is None:
+            raise AssertionError("a phone registers by its configuration, over its transport")
+        host, port = transport.address
+        return Registering(
+            server=held.sip_servers[0][0],
+            user=line.name,
+            display_name=line.display_name,
+            transport=transport.name,
+            local_host=host,
+            local_port=port,
+            mac=self._mac,
+            model=self._model,
+            expires_s=held.register_expires_s,
+            load=held.load,
+            last=last,
+        )
+
+    def _fail(self, fault: RingfenceError) -> None:
+        self._on_step(RegisterFailed(fault, _AFTER_FAILURE_S))
+        self.renew_at = time.monotonic() + _AFTER_FAILURE_S
+
+    def _listen_only(self, host: str, port: int) -> None:
+        if self.address is not None and self.address[1] == port:
+            return
+        self._leave()
+        self._transport = UdpTransport(host, port, f"phone {self._mac}")
+        self._on_step(Listening(host, port))
+
+    def _leave(self) -> None:
+        agent, transport, held = self._agent, self._transport, self._held
+        if agent is not None and held is not None and self._registered:
+            line = self._registered[0]
+            user, password = _credential(line, held.lines[0], one=self._family.one_credential.value)
+            with contextlib.suppress(RingfenceError):
+                agent.unregister(self._registering(line, "unregister"), user, password)
+        if transport is not None:
+            transport.close()
+        self._agent, self._transport, self._registered, self.renew_at = None, None, [], 0.0
+
+    def _judge_pending(self) -> ServiceControl | None:
+        found: ServiceControl | None = None
+        pending, self._pending = self._pending, []
+        for received in pending:
+            order = self._answer(received)
+            found = found or order
+        return found
+
+    def _answer(self, received: Received) -> ServiceControl | None:
+        """Answer one message; return the order that it carries, None where it carries none."""
+        peer_host, peer_port = received.peer
+        if received.data.startswith(b"SIP/2.0 "):
+            return None  # an answer to nothing: answering it could go on for ever
+        try:
+            request = parse_message(received.data)
+        except BadSipMessage as fault:
+            # Without Via, From and the rest there is nothing that an answer could be built from.
+            self._on_step(NotifyRefused(400, fault.what, peer_host, peer_port))
+            received.answer(b"SIP/2.0 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+            return None
+        if not isinstance(request, SipRequest):
+            return None
+        if self._answered is not None and self._answered[0] == request.transaction:
+            received.answer(self._answered[1])  # a retransmission: the same answer, no boot
+            return None
+        status, reason, order = self._judge(request)
+        answer = response(request, status, to_tag=uuid.uuid4().hex[:12])
+        self._answered = (request.transaction, answer)
+        received.answer(answer)
+        if order is None:
+            if status >= 300:  # noqa: PLR2004 - RFC 3261: refusals begin there
+                self._on_step(NotifyRefused(status, reason, peer_host, peer_port))
+            return None
+        self._on_step(Notified(order.action, peer_host, peer_port))
+        stamp = self._held.version_stamp if self._held else ""
+        if order.action == "check-version" and stamp and order.configuration_stamp == stamp:
+            return None  # nothing is newer
+        return order
+
+    def _judge(self, request: SipRequest) -> tuple[int, str, ServiceControl | None]:
+        """Return the status of the answer, why, and the order where there is one (section 6c)."""
+        if request.method == "OPTIONS":
+            return 200, "", None
+        if request.method != "NOTIFY":
+            return 405, f"a phone takes no {request.method} from here", None
+        wants_sync = self._family.reload_event.value is ReloadEvent.CHECK_SYNC
+        if wants_sync and is_check_sync(request):
+            return 200, "", ServiceControl("check-sync")
+        if wants_sync or not is_service_control(request):
+            return 489, f"the event is not {self._family.reload_event.value}", None
+        try:
+            target = request.target
+            order = parse_service_control(request)
+        except BadSipMessage as fault:
+            return 400, fault.what, None
+        own = self.address
+        if self._habits.checks_uri and own is not None and target != (own[0].lower(), own[1]):
+            return 400, f"the Request-URI names {target[0]}:{target[1]}, which is not this phone", None
+        wanted = self._agent.call_id if self._agent is not None else self._habits.register_call_id
+        if wanted is not None and order.register_call_id != wanted:
+            return 400, "RegisterCallId is not the Call-ID of this phone's REGISTER", None
+        return 200, "", order
+
+
+def _credential(line: HeldLine, first: HeldLine, *, one: bool) -> tuple[str, Secret]:
+    """Return what a line answers challenges with: on most phones the first line's, whatever it says of itself."""
+    chosen = first if one or not line.password else line
+    return chosen.auth_name or chosen.name, chosen.password
+
+
+def _any_host(held: HeldConfiguration) -> str:
+    return host_facing(held.sip_servers[0])
+
+
+def host_facing(server: Address) -> str:
+    """Return our own address on the way to ``server``: what a phone would put into its Contact."""
+    family, _kind, _protocol, _name, address = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM)[0]
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        probe.connect(address)
+        return str(probe.getsockname()[0])
