@@ -15,65 +15,26 @@ from typing import Any
 import urllib3
 
 REALM = "sip.example.org"
-MODULES = Path("/usr/lib/x86_64-linux-gnu/kamailio/modules")
 
-CONFIGURATION = """#!KAMAILIO
-debug=2
-log_stderror=yes
-fork=yes
-children=2
-tcp_children=2
-mpath="{modules}/"
-listen=udp:127.0.0.1:{port}
-listen=tcp:127.0.0.1:{port}
-tcp_accept_no_cl=yes
-loadmodule "jsonrpcs.so"
-loadmodule "kex.so"
-loadmodule "tm.so"
-loadmodule "tmx.so"
-loadmodule "sl.so"
-loadmodule "pv.so"
-loadmodule "textops.so"
-loadmodule "siputils.so"
-loadmodule "usrloc.so"
-loadmodule "registrar.so"
-loadmodule "auth.so"
-loadmodule "db_text.so"
-loadmodule "htable.so"
-loadmodule "nathelper.so"
-loadmodule "xhttp.so"
-loadmodule "xlog.so"
-modparam("htable", "db_url", "text://{folder}/dbtext")
-modparam("htable", "htable", "credentials=>size=8;dbtable=htable;")
-modparam("usrloc", "db_mode", 0)
-modparam("nathelper", "received_avp", "$avp(received)")
-modparam("registrar", "received_avp", "$avp(received)")
-modparam("jsonrpcs", "transport", 1)
+DOCUMENT = Path(__file__).parents[1] / "docs" / "pbx.md"
 
-event_route[xhttp:request] {{
-    if ($hu =~ "^/RPC") {{ jsonrpc_dispatch(); return; }}
-    xhttp_reply("404", "Not Found", "text/plain", "");
-}}
 
-request_route {{
-    if (is_method("REGISTER")) {{
-        $var(user) = $au;
-        if ($var(user) == $null || $sht(credentials=>$var(user)::0) == $null) {{
-            auth_challenge("{realm}", "1"); exit;
-        }}
-        if (!pv_auth_check("{realm}", "$sht(credentials=>$var(user)::0)", "1", "0")) {{
-            if ($sht(credentials=>$var(user)::1) == $null) {{ auth_challenge("{realm}", "1"); exit; }}
-            if (!pv_auth_check("{realm}", "$sht(credentials=>$var(user)::1)", "1", "0")) {{
-                auth_challenge("{realm}", "1"); exit;
-            }}
-        }}
-        fix_nated_register();
-        if (!save("location")) {{ sl_reply_error(); }}
-        exit;
-    }}
-    sl_send_reply("405", "Method Not Allowed");
-}}
-"""
+def configuration(port: int, folder: Path) -> str:
+    """The configuration of docs/pbx.md, for loopback."""
+    text = DOCUMENT.read_text().split("```kamailio\n")[1].split("```")[0]
+    for theirs, ours in (
+        ("10.0.0.5:5060", f"127.0.0.1:{port}"),
+        ("/etc/kamailio/ringfence", str(folder)),
+        ("/usr/lib/x86_64-linux-gnu/kamailio/modules", str(modules())),
+    ):
+        assert theirs in text
+        text = text.replace(theirs, ours)
+    return text
+
+
+def modules() -> Path:
+    """Where this machine's Kamailio has its modules."""
+    return next(Path("/usr/lib").glob("*/kamailio/modules"))
 
 
 @dataclass
@@ -111,7 +72,7 @@ def running_kamailio(folder: Path, files: dict[str, str]) -> Iterator[Kamailio]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     port = _free_port()
-    (folder / "kamailio.cfg").write_text(CONFIGURATION.format(port=port, folder=folder, realm=REALM, modules=MODULES))
+    (folder / "kamailio.cfg").write_text(configuration(port, folder))
     command = [str(shutil.which("kamailio")), "-f", str(folder / "kamailio.cfg"), "-DD", "-E", "-m", "32", "-M", "4"]
     command += ["-Y", str(folder), "-w", str(folder)]
     with (folder / "log").open("wb") as log:

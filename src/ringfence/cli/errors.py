@@ -1,6 +1,6 @@
 """What can go wrong between the command line and the hub."""
 
-from ringfence.errors import BadInput, Conflict, EnvironmentFault, NotFound, NotPermitted, RingfenceError
+from ringfence.errors import BadInput, Conflict, EnvironmentFault, NotFound, NotPermitted, PeerFault, RingfenceError
 
 
 class NotLoggedIn(BadInput):
@@ -25,6 +25,10 @@ class FileExists(Conflict):
 
 class CanNotWrite(EnvironmentFault):
     """The machine does not take what should be written."""
+
+
+class SecretsPutBack(PeerFault):
+    """A phone did not take its new SIP secret and has its old one again."""
 
 
 class NotServed(NotFound):

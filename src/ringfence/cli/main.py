@@ -19,6 +19,7 @@ GROUPS = (
     "template",
     "firmware",
     "sip",
+    "pbx",
     "release",
     "edge",
     "report",

@@ -53,6 +53,30 @@ class SkipsStep(BadInput):
     """A phone would go from one load to another with a needed one between."""
 
 
+class PbxUnavailable(EnvironmentFault):
+    """A PBX can't be reached."""
+
+
+class PbxRefused(BadInput):
+    """A PBX does not do what it is asked."""
+
+
+class UnknownPbx(NotFound):
+    """No PBX has this id, or none serves this phone."""
+
+
+class PbxTaken(Conflict):
+    """A PBX of this id exists, or is in use."""
+
+
+class RotationRunning(Conflict):
+    """A phone's secrets are being changed already."""
+
+
+class Unpublished(Conflict):
+    """A site has edits that were not published."""
+
+
 class UnknownTemplate(NotFound):
     """No template of the operator's own is for this file."""
 

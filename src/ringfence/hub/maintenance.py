@@ -7,7 +7,7 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from ringfence.errors import RingfenceError
-from ringfence.hub import logs, renewal, rollout
+from ringfence.hub import logs, renewal, rollout, rotating
 from ringfence.hub.core import Hub
 from ringfence.hub.data_folder import DataFolder
 from ringfence.hub.fleet import edges, reports
@@ -38,6 +38,15 @@ async def roll_out(hub: Hub) -> None:
 
     async def look() -> None:
         await run_in_threadpool(rollout.go_on, hub)
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def rotate(hub: Hub) -> None:
+    """Take changes of secrets further as phones fetch and register."""
+
+    async def look() -> None:
+        await run_in_threadpool(rotating.go_on, hub)
 
     await _repeat(look, LOOK_EVERY_S)
 

@@ -115,6 +115,7 @@ async def serve(
             maintenance.watch(hub),
             maintenance.confirm(hub),
             maintenance.roll_out(hub),
+            maintenance.rotate(hub),
             maintenance.renew(hub, folder, reload),
         )
     ]

@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 
+from sqlalchemy import select
+
 from ringfence.hub.fleet import lines, phones, settings
 from ringfence.hub.fleet.change import Change
 from ringfence.hub.fleet.settings import Place
 from ringfence.hub.sealing import Sealer
-from ringfence.hub.store.models import Phone
+from ringfence.hub.store.models import OldSecret, Phone
 from ringfence.phones.accounts import Pbx, SipAccount, export
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
@@ -21,6 +23,11 @@ def export_to(change: Change, sealer: Sealer, pbx: Pbx, *, site_id: str | None, 
     return export(accounts, pbx, realm)
 
 
+def old_record(mac: str, index: int) -> str:
+    """Return the name of the record that a line's old password is sealed for."""
+    return f"rotation:{mac}:{index}"
+
+
 def of_phone(change: Change, sealer: Sealer, phone: Phone) -> Sequence[SipAccount]:
     """Return the accounts of a phone's lines; all have the device's credential where the device has one."""
     family, _model = model_of(phone.model)
@@ -30,6 +37,8 @@ def of_phone(change: Change, sealer: Sealer, phone: Phone) -> Sequence[SipAccoun
     place = Place(Scope.PHONE, phone.mac)
     said = {item.setting.name: item.value for item in settings.effective(change.session, place)}
     transport = str(said.get("sip_transport", "udp"))
+    kept = change.session.scalars(select(OldSecret).where(OldSecret.mac == phone.mac))
+    old = {row.index: sealer.open(row.sealed_password, old_record(phone.mac, row.index)) for row in kept}
     found = []
     for line in phone.lines:
         carrier = line if line.sealed_password and not family.one_credential.value else with_password[0]
@@ -41,6 +50,7 @@ def of_phone(change: Change, sealer: Sealer, phone: Phone) -> Sequence[SipAccoun
                 display_name=line.display_name,
                 auth_name=carrier.auth_name or carrier.name,
                 password=lines.open_password(sealer, carrier),
+                old_password=old.get(carrier.index),
                 transport=transport,
             )
         )

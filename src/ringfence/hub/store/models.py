@@ -264,6 +264,48 @@ class ReleaseTarget(Base):
     reload_port: Mapped[int | None]
 
 
+class Pbx(Base):
+    """A PBX that the hub speaks to. ``sip_servers`` are those that phones register with; empty stands for any."""
+
+    __tablename__ = "pbx"
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    url: Mapped[str] = mapped_column(String(255))
+    user: Mapped[str] = mapped_column(String(80), default="")
+    sealed_secret: Mapped[bytes]
+    realm: Mapped[str] = mapped_column(String(80))
+    sip_servers: Mapped[str] = mapped_column(String(500), default="")
+    created_at: Mapped[float]
+
+
+class Rotation(Base):
+    """One phone's change of secrets under way, or the last one: its stage, and what it waits for."""
+
+    __tablename__ = "rotation"
+
+    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
+    pbx_id: Mapped[str] = mapped_column(ForeignKey("pbx.id"))
+    stage: Mapped[str] = mapped_column(String(20), index=True)
+    release: Mapped[int] = mapped_column(Integer, default=0)
+    began_at: Mapped[float]
+    changed_at: Mapped[float]
+    until: Mapped[float]
+    detail: Mapped[str] = mapped_column(String(500), default="")
+    who: Mapped[str] = mapped_column(String(80))
+
+
+class OldSecret(Base):
+    """A line's password from before a rotation that is under way."""
+
+    __tablename__ = "old_secret"
+    __table_args__ = (ForeignKeyConstraint(["mac", "index"], ["line.mac", "line.index"], ondelete="CASCADE"),)
+
+    mac: Mapped[str] = mapped_column(String(12), primary_key=True)
+    index: Mapped[int] = mapped_column(Integer, primary_key=True)
+    sealed_password: Mapped[bytes]
+
+
 class FirmwareLoad(Base):
     """One load of firmware that was imported whole."""
 

@@ -1,0 +1,79 @@
+"""``ringfence pbx``: the PBXes that the hub speaks to."""
+
+import getpass
+import sys
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from ringfence.cli import output
+from ringfence.cli.connection import hub
+from ringfence.cli.output import AsJson, field
+
+app = typer.Typer(help="PBXes that the hub speaks to: for new secrets, and for orders to reload.", no_args_is_help=True)
+
+PbxId = Annotated[str, typer.Argument(metavar="PBX", help="Its id, as ringfence pbx list shows it.")]
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Such as main.")],
+    kind: Annotated[str, typer.Option(help="kamailio or asterisk.")],
+    url: Annotated[str, typer.Option(help="http://HOST:PORT/RPC of Kamailio, ami://HOST:5038 of Asterisk.")],
+    realm: Annotated[str, typer.Option(help="The digest realm.")],
+    user: Annotated[str, typer.Option(help="The manager's user, for Asterisk.")] = "",
+    secret: Annotated[
+        bool, typer.Option("--secret", help="Ask for the manager's secret or /RPC's token; or read it from a pipe.")
+    ] = False,
+    sip_server: Annotated[
+        list[str] | None, typer.Option(help="A SIP server that it is, as phones name it; any where none is given.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add a PBX.
+
+    Example: ringfence pbx add main --kind kamailio --url http://10.0.0.5:5060/RPC --realm sip.example.org
+    """
+    said = ""
+    if secret:
+        said = getpass.getpass("Secret: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    row = hub().post(
+        "/pbxes",
+        {"name": name, "kind": kind, "url": url, "user": user, "secret": said, "realm": realm,
+         "sip_servers": sip_server or []},
+    )  # fmt: skip
+    if as_json:
+        output.show_json(row)
+    else:
+        output.say(f"PBX {row['id']} is added. Try it: ringfence pbx check {row['id']}")
+
+
+@app.command("list")
+def list_pbxes(as_json: AsJson = False) -> None:
+    """List the PBXes."""
+    rows = hub().items("/pbxes")
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("ID", field("id")),
+        ("KIND", field("kind")),
+        ("URL", field("url")),
+        ("REALM", field("realm")),
+        ("SIP SERVERS", lambda row: ", ".join(row["sip_servers"]) or "any"),
+    ]
+    output.show_table(rows, columns, empty="No PBX yet. Add one: ringfence pbx add NAME --kind … --url … --realm ….")
+
+
+@app.command()
+def check(pbx: PbxId) -> None:
+    """Try whether a PBX answers."""
+    output.say(f"It answers: {hub().post(f'/pbxes/{quote(pbx)}/check')['version']}")
+
+
+@app.command()
+def remove(pbx: PbxId) -> None:
+    """Forget a PBX."""
+    hub().delete(f"/pbxes/{quote(pbx)}")
+    output.say(f"PBX {pbx} is forgotten.")
