@@ -20,6 +20,8 @@ GROUPS = (
     "firmware",
     "sip",
     "pbx",
+    "import",
+    "export",
     "release",
     "edge",
     "report",

@@ -90,6 +90,26 @@ def parse(data: bytes) -> Document:
     return Document(root, nodes)
 
 
+def parse_leniently(data: bytes) -> etree._Element:
+    """Return the root of a file that people wrote: comments and a byte-order mark may be in it, no document type.
+
+    NotWellFormed says where it is ill-formed. Encodings other than UTF-8 are read as the file declares them.
+    """
+    if len(data) > LARGEST_BYTES:
+        raise NotWellFormed(f"the file has {len(data)} bytes, and {LARGEST_BYTES} is the most")
+    parser = etree.XMLParser(**_PARSER_OPTIONS, remove_comments=True, remove_pis=True)  # type: ignore[arg-type] # as above
+    try:
+        root = etree.fromstring(data.lstrip(), parser)
+    except etree.XMLSyntaxError as fault:
+        line, column = fault.position
+        raise NotWellFormed(_POSITION.sub("", fault.msg or "not well-formed"), line, column) from None
+    except ValueError as fault:
+        raise NotWellFormed(str(fault)) from None
+    if getattr(root.getroottree().docinfo, "doctype", None):
+        raise NotWellFormed("a document type is not allowed", 1)
+    return root
+
+
 def line_of(element: etree._Element) -> int:
     """Return the line that ``element`` begins on, 0 where that is not known."""
     line: object = element.sourceline

@@ -65,3 +65,7 @@ class BadLoads(BadInput):
 
 class UnfitAccount(BadInput):
     """A SIP account can't be held by the PBX that it is written for."""
+
+
+class NotImportable(BadInput):
+    """A file that is there already can't be read back as a phone."""

@@ -4,9 +4,20 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from ringfence.hub.fleet import lines, phones
+from ringfence.hub.fleet import bulk, lines, phones
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
-from ringfence.hub.people.schemas import Items, Line, LineChange, NewPhone, Password, Phone, PhoneChange
+from ringfence.hub.people.schemas import (
+    BulkOrder,
+    BulkOutcome,
+    Items,
+    Line,
+    LineChange,
+    NewPhone,
+    Password,
+    Phone,
+    PhoneChange,
+    Refusal,
+)
 from ringfence.hub.store import models
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
@@ -29,6 +40,40 @@ def list_phones(hub: TheHub, _caller: TheCaller, site: str | None = None, group:
     """List the phones."""
     with hub.database.reading() as session:
         return Items(items=[_phone(row) for row in phones.find(session, site, group)])
+
+
+@router.post("/phones/bulk", tags=["phones"])
+def take_many(body: BulkOrder, hub: TheHub, caller: TheCaller) -> BulkOutcome:
+    """Make or change many phones with lines and settings: all of them, or none and every reason why."""
+    items = [
+        bulk.BulkPhone(
+            phone.mac, phone.site, phone.model, phone.description, phone.group, phone.settings,
+            [
+                bulk.BulkLine(
+                    line.index,
+                    lines.LineParts(
+                        line.label, line.name, line.display_name, line.auth_name,
+                        None if line.password is None else Secret(line.password),
+                    ),
+                    line.settings,
+                    line.row,
+                )
+                for line in phone.lines
+            ],
+            phone.row,
+        )
+        for phone in body.phones
+    ]  # fmt: skip
+    done = bulk.take(hub, caller.name, items, site_settings=body.site_settings, dry_run=body.dry_run)
+    return BulkOutcome(
+        kept=not (done.refusals or body.dry_run), added=done.added, changed=done.changed, sites_made=done.sites_made,
+        refusals=[
+            Refusal(
+                row=each.row, column=each.column, what=each.fault.what, where=each.fault.where, to_do=each.fault.to_do
+            )
+            for each in done.refusals
+        ],
+    )  # fmt: skip
 
 
 @router.get("/phones/{mac}", tags=["phones"])

@@ -213,6 +213,60 @@ class SipExport(Input):
     realm: str = Field(default="", description="The digest realm; Kamailio needs it")
 
 
+class BulkLine(Input):
+    """One line of a phone."""
+
+    index: int = Field(ge=1, le=1000)
+    label: str | None = None
+    name: str | None = None
+    display_name: str | None = None
+    auth_name: str | None = None
+    password: str | None = None
+    settings: dict[str, str] = {}
+    row: int = Field(default=0, description="Where it was read, for the answer")
+
+
+class BulkPhone(Input):
+    """One phone with its lines and settings."""
+
+    mac: str
+    site: str = Field(default="", description="Id or name; made where there is none; empty: where it stands")
+    model: str = ""
+    description: str = ""
+    group: str = Field(default="", description="Id or name; made where there is none")
+    settings: dict[str, str] = {}
+    lines: list[BulkLine] = []
+    row: int = Field(default=0, description="Where it was read, for the answer")
+
+
+class BulkOrder(Input):
+    """Many phones, all or none."""
+
+    phones: list[BulkPhone] = Field(max_length=20_000)
+    site_settings: dict[str, dict[str, str]] = Field(default={}, description="Site's id or name → settings")
+    dry_run: bool = False
+
+
+class Refusal(BaseModel):
+    """Why one of many can't be taken."""
+
+    row: int
+    column: str
+    what: str
+    where: str
+    to_do: str
+
+
+class BulkOutcome(BaseModel):
+    """What many came to; nothing was kept where one was refused."""
+
+    kept: bool
+    added: int
+    changed: int
+    sites_made: list[str]
+    refusals: list[Refusal]
+
+
 class NewPbx(Input):
     """A PBX that the hub is to speak to."""
 

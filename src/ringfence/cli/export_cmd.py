@@ -1,0 +1,50 @@
+"""``ringfence export``: phones and lines as a table."""
+
+import csv
+import io
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ringfence.cli import output
+from ringfence.cli.connection import hub
+from ringfence.cli.errors import CanNotWrite, FileExists
+from ringfence.cli.import_cmd import COLUMNS
+
+app = typer.Typer(help="Phones and lines as a table.", no_args_is_help=True)
+
+
+@app.callback()
+def _group() -> None:
+    """Keep ``csv`` a command of its own."""
+
+
+@app.command("csv")
+def export_csv(
+    file: Annotated[Path | None, typer.Argument(help="Where to; standard output where none is named.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
+) -> None:
+    """Write a row for each line, as ``ringfence import csv`` reads it; without passwords.
+
+    Example: ringfence export csv phones.csv
+    """
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for phone in hub().items("/phones", site=site):
+        own = [phone["mac"], phone["site"], phone["model"], phone["description"], phone["group"] or ""]
+        for line in phone["lines"] or [{}]:
+            parts = [line.get(name, "") for name in ("index", "label", "name", "display_name", "auth_name")]
+            writer.writerow([*own, *parts, ""])
+    if file is None:
+        typer.echo(out.getvalue(), nl=False)
+        return
+    try:
+        with file.open("x", encoding="utf-8") as opened:
+            opened.write(out.getvalue())
+    except FileExistsError:
+        raise FileExists("the file is there already", where=str(file), to_do="Name another one.") from None
+    except OSError as fault:
+        raise CanNotWrite(f"it can't be written: {fault.strerror}", where=str(file)) from None
+    output.say(f"Wrote {file}")

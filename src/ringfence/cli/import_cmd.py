@@ -1,0 +1,317 @@
+"""``ringfence import``: what is there already, taken over: a TFTP folder, or a table of phones and lines."""
+
+import csv
+import io
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ringfence.cli import output
+from ringfence.cli.connection import hub
+from ringfence.cli.errors import BadArgument
+from ringfence.cli.files import read_text
+from ringfence.cli.output import AsJson
+from ringfence.errors import BadInput, EnvironmentFault
+from ringfence.phones.errors import BadMac
+from ringfence.phones.mac import Mac
+
+if TYPE_CHECKING:  # loaded by the commands that need it: it brings the XML library and the templates
+    from ringfence.phones.importing import Imported
+
+app = typer.Typer(help="Take over what is there: a TFTP folder, or a table of phones and lines.", no_args_is_help=True)
+
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would come of it, and change nothing.")]
+
+COLUMNS = (
+    "mac",
+    "site",
+    "model",
+    "description",
+    "group",
+    "line",
+    "label",
+    "name",
+    "display_name",
+    "auth_name",
+    "password",
+)
+"""Of a table: a row for each line; a phone's own columns may be empty after its first row."""
+_PHONE_COLUMNS = ("site", "model", "description", "group")
+_MOST_SHOWN = 12
+Json = dict[str, Any]
+"""Any: JSON of the API."""
+
+
+@app.command()
+def tftp(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that a TFTP server gave out.")],
+    site: Annotated[
+        str, typer.Option(help="The site that its phones stand at; made where there is none.")
+    ] = "imported",
+    model: Annotated[
+        list[str] | None,
+        typer.Option(help="A model such as 7942 for files that do not tell it, or MAC=MODEL for one phone."),
+    ] = None,
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make phones, lines and settings of a folder's SEP….cnf.xml files; what they say besides is kept as patches.
+
+    Files that can't be read are named and left out; the others are taken all or none. Firmware, ring tones and
+    wallpapers are imported by commands of their own.
+
+    Example: ringfence import tftp /srv/tftp --site office --dry-run
+    """
+    try:
+        from ringfence.phones import importing  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as missing:
+        raise EnvironmentFault(
+            f"this needs {missing.name}, which is not installed", to_do="Run pip install 'ringfence[hub]'."
+        ) from None
+    default, by_mac = _models(model or [])
+    files = _files(folder)
+    phones: list[Imported] = []
+    refused: list[tuple[str, str]] = []
+    for name, path in files.items():
+        if not importing.is_importable(name):
+            continue
+        mac = name[3:15].upper()
+        try:
+            phones.append(
+                importing.read_phone(name, _bytes(path), by_mac.get(mac) or _guessed(importing, path, default))
+            )
+        except BadInput as fault:
+            refused.append((name, str(fault)))
+    if not phones:
+        what = "no file in it could be read as a phone's" if refused else "it holds no SEP….cnf.xml"
+        raise BadArgument(
+            what, where=str(folder), to_do=refused[0][1] if refused else "Is it the TFTP server's folder?"
+        )
+    order, report = _order(importing, phones, files, site)
+    done = hub().post("/phones/bulk", {**order, "dry_run": dry_run})
+    left = sorted(name for name in files if not importing.is_importable(name))
+    if as_json:
+        output.show_json({**done, "phones": report, "not_read": dict(refused), "left_alone": left})
+    else:
+        _say_report(report, refused, left, phones)
+        _say_outcome(done, dry_run=dry_run)
+    _raise_refusals(done, str(folder))
+
+
+@app.command("csv")
+def import_csv(
+    file: Annotated[Path, typer.Argument(help=f"A table with a heading: {', '.join(COLUMNS)}.")],
+    dry_run: DryRun = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make or change phones and lines by a table, all or none; every error is named by row and column.
+
+    Only mac is needed of a phone that is there; a new one needs site and model, a new line its name. A password that is
+    empty is generated.
+
+    Example: ringfence import csv phones.csv --dry-run
+    """
+    order = {"phones": _table(read_text(file), file), "dry_run": dry_run}
+    done = hub().post("/phones/bulk", order)
+    if as_json:
+        output.show_json(done)
+    else:
+        _say_outcome(done, dry_run=dry_run)
+    _raise_refusals(done, str(file))
+
+
+def _table(text: str, file: Path) -> list[Json]:
+    """Return the phones of a table; BadArgument names what is wrong with its heading."""
+    try:
+        dialect: type[csv.Dialect] | str = csv.Sniffer().sniff(text.partition("\n")[0], ",;\t")
+    except csv.Error:
+        dialect = "excel"
+    reader = csv.reader(io.StringIO(text), dialect)
+    try:
+        rows = list(reader)
+    except csv.Error as fault:
+        raise BadArgument(f"the table can't be read: {fault}", where=f"{file}, line {reader.line_num}") from None
+    heading = [cell.strip().lower() for cell in rows[0]] if rows else []
+    unknown = [name for name in heading if name not in COLUMNS]
+    if "mac" not in heading or unknown or len(set(heading)) != len(heading):
+        what = (
+            f"it has no column {unknown[0]!r} to read" if unknown else "its first row must name its columns, once each"
+        )
+        raise BadArgument(what, where=str(file), to_do=f"Columns: {', '.join(COLUMNS)}; mac is needed.")
+    phones: dict[str, Json] = {}
+    for number, cells in enumerate(rows[1:], 2):
+        if not any(cell.strip() for cell in cells):
+            continue
+        if len(cells) > len(heading):
+            raise BadArgument(f"row {number} has {len(cells)} cells, and the heading {len(heading)}", where=str(file))
+        row = dict(zip(heading, (cell.strip() for cell in cells), strict=False))
+        _add_row(phones, row, number, file)
+    return list(phones.values())
+
+
+def _add_row(phones: dict[str, Json], row: Mapping[str, str], number: int, file: Path) -> None:
+    try:
+        key = Mac.parse(row["mac"]).bare
+    except BadMac:
+        key = f"row {number}"  # the hub says what is wrong with it, beside all other errors
+    phone = phones.setdefault(key, {"mac": row["mac"], "row": number, "lines": []})
+    for column in _PHONE_COLUMNS:
+        said = row.get(column, "")
+        if said and phone.setdefault(column, said) != said:
+            raise BadArgument(
+                f"row {number}, column {column}: {said!r}, and row {phone['row']} says {phone[column]!r} of this phone",
+                where=str(file),
+            )
+    index = row.get("line", "")
+    parts = {name: row[name] for name in ("label", "name", "display_name", "auth_name", "password") if row.get(name)}
+    if not index and not parts:
+        return
+    if index and not (index.isascii() and index.isdecimal() and 1 <= int(index) <= 1000):  # noqa: PLR2004 - the API's
+        raise BadArgument(f"row {number}, column line: {index!r} is no number of a line", where=str(file))
+    phone["lines"].append({"index": int(index or 1), "row": number, **parts})
+
+
+def _models(said: Sequence[str]) -> tuple[str | None, dict[str, str]]:
+    by_mac: dict[str, str] = {}
+    default = None
+    for text in said:
+        mac, equals, name = text.partition("=")
+        if equals:
+            by_mac[Mac.parse(mac).bare] = name
+        else:
+            default = text
+    return default, by_mac
+
+
+def _guessed(importing: Any, path: Path, default: str | None) -> str | None:  # noqa: ANN401 - a module
+    """Return the default model where the file itself tells none."""
+    if default is None:
+        return None
+    try:
+        importing.read_phone(path.name, _bytes(path))
+    except BadInput:
+        return default
+    return None
+
+
+def _files(folder: Path) -> dict[str, Path]:
+    if not folder.is_dir():
+        raise BadArgument("there is no such folder", where=str(folder))
+    return {path.name: path for path in sorted(folder.iterdir()) if path.is_file() and not path.is_symlink()}
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read((256 << 10) + 1)
+    except OSError as fault:
+        raise BadArgument(f"it can't be read: {fault.strerror}", where=str(path)) from None
+
+
+def _order(
+    importing: Any,  # noqa: ANN401 - a module
+    phones: Sequence["Imported"],
+    files: Mapping[str, Path],
+    site: str,
+) -> tuple[Json, list[Json]]:
+    """Return what the hub is to take, and what is told of each phone."""
+    settings, patches = importing.common_settings(phones)
+    common = {name: _as_text(value) for name, value in settings.items()} | patches
+    bodies, report = [], []
+    for phone in phones:
+        own = {name: _as_text(value) for name, value in phone.settings.items()} | phone.named_patches
+        plan = files.get(str(phone.settings.get("dial_plan_file", "dialplan.xml")))
+        rows = importing.read_dial_plan(_bytes(plan)) if plan is not None else None
+        if rows:
+            own["dial_plan"] = rows
+        bodies.append(
+            {
+                "mac": str(phone.mac),
+                "site": site,
+                "model": phone.model,
+                "description": phone.lines[0].label or phone.lines[0].name,
+                "settings": {name: text for name, text in own.items() if common.get(name) != text},
+                "lines": [_line(line) for line in phone.lines],
+            }
+        )
+        report.append(
+            {
+                "mac": str(phone.mac),
+                "model": phone.model,
+                "model_is_certain": phone.model_is_certain,
+                "lines": [line.name for line in phone.lines],
+                "settings": len(phone.settings),
+                "patches": sorted(phone.patches),
+                "not_kept": list(phone.not_kept),
+                "added": list(phone.added),
+                "dial_plan": bool(rows),
+            }
+        )
+    return {"phones": bodies, "site_settings": {site: common} if common else {}}, report
+
+
+def _line(line: Any) -> Json:  # noqa: ANN401 - a LineAccount
+    password = line.password.reveal()
+    return {
+        "index": line.index,
+        "label": line.label,
+        "name": line.name,
+        "display_name": line.display_name,
+        "auth_name": line.auth_name,
+        "settings": {name: _as_text(value) for name, value in line.settings.items()},
+        **({"password": password} if password else {}),
+    }
+
+
+def _as_text(value: object) -> str:
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
+
+
+def _say_report(
+    report: Sequence[Json], refused: Sequence[tuple[str, str]], left: Sequence[str], phones: Sequence["Imported"]
+) -> None:
+    for row in report:
+        guessed = "" if row["model_is_certain"] else " (guessed: its firmware is for several models)"
+        output.say(
+            f"{row['mac']}: a {row['model']}{guessed}, lines {', '.join(row['lines'])}; {row['settings']} settings."
+        )
+        for what, key in (("Kept as patches", "patches"), ("Not kept", "not_kept")):
+            if row[key]:
+                output.say(f"  {what}: {_some(row[key])}")
+    added = sorted({path for phone in phones for path in phone.added})
+    if added:
+        output.say(f"The new files say besides, as phones take it by themselves: {_some(added)}")
+    for name, why in refused:
+        output.say(f"Not read: {name}: {why}")
+    if left:
+        output.say(f"Left alone, as they are no phone's configuration: {_some(left)}")
+
+
+def _some(names: Iterable[str]) -> str:
+    found = list(names)
+    more = len(found) - _MOST_SHOWN
+    return ", ".join(found[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _say_outcome(done: Json, *, dry_run: bool) -> None:
+    for refusal in done["refusals"]:
+        place = f"row {refusal['row']}, " if refusal["row"] else ""
+        where = f" ({refusal['where']})" if refusal["where"] else ""
+        output.say(f"{place}column {refusal['column']}: {refusal['what']}{where}. {refusal['to_do']}".rstrip())
+    if done["kept"]:
+        output.say(
+            f"{done['added']} phones added, {done['changed']} changed. See their files: ringfence publish --dry-run"
+        )
+    elif not done["refusals"] and dry_run:
+        output.say(f"{done['added']} phones would be added, {done['changed']} changed. Nothing was changed.")
+
+
+def _raise_refusals(done: Json, where: str) -> None:
+    if done["refusals"]:
+        raise BadArgument(
+            f"{len(done['refusals'])} entries can't be taken, so none was",
+            where=where,
+            to_do="Mend them and try again.",
+        )

@@ -1,0 +1,179 @@
+"""Many phones at once: all of them, or none and every reason why."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ringfence.errors import BadInput
+from ringfence.hub.core import Hub
+from ringfence.hub.errors import DuplicateMac
+from ringfence.hub.fleet import groups, lines, phones, settings, sites
+from ringfence.hub.fleet.change import Change
+from ringfence.hub.fleet.lines import LineParts
+from ringfence.hub.fleet.settings import Place
+from ringfence.hub.store.models import Phone, PhoneGroup, Site
+from ringfence.phones.mac import Mac
+from ringfence.phones.setting_types import Scope
+
+
+@dataclass(frozen=True, slots=True)
+class BulkLine:
+    """One line to make or change; ``row`` is where it was read."""
+
+    index: int
+    parts: LineParts
+    settings: Mapping[str, str]
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class BulkPhone:
+    """One phone to make or change; ``row`` is where it was read."""
+
+    mac: str
+    site: str
+    model: str
+    description: str
+    group: str
+    settings: Mapping[str, str]
+    lines: Sequence[BulkLine]
+    row: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why one thing of many can't be taken: row and column of what was read, and what is wrong."""
+
+    row: int
+    column: str
+    fault: BadInput
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What many things came to; nothing was kept where there is a refusal."""
+
+    refusals: list[Refusal] = field(default_factory=list)
+    added: int = 0
+    changed: int = 0
+    sites_made: list[str] = field(default_factory=list)
+
+
+class _NotKeptError(Exception):
+    """Ends the transaction without keeping it."""
+
+
+def take(
+    hub: Hub, who: str, items: Sequence[BulkPhone], *, site_settings: Mapping[str, Mapping[str, str]], dry_run: bool
+) -> Outcome:
+    """Make or change phones with lines and settings, and what is set for their sites.
+
+    Sites and groups that do not exist are made. With ``dry_run``, or where anything is refused, nothing is kept.
+    """
+    outcome = Outcome()
+    try:
+        with hub.change(who) as change:
+            worker = _Worker(hub, change, outcome)
+            for item in items:
+                worker.phone(item)
+            for site_id, values in site_settings.items():
+                worker.settings(Place(Scope.SITE, worker.site_ids.get(site_id, site_id)), values, 0)
+            _end_where(bool(outcome.refusals) or dry_run)
+            change.note("bulk.import", "phones", f"{outcome.added} added, {outcome.changed} changed")
+    except _NotKeptError:
+        pass
+    return outcome
+
+
+def _end_where(not_kept: bool) -> None:
+    if not_kept:
+        raise _NotKeptError
+
+
+class _Worker:
+    """Takes one thing after the other in one transaction, and goes on past what is refused."""
+
+    def __init__(self, hub: Hub, change: Change, outcome: Outcome) -> None:
+        self._hub, self._change, self._outcome = hub, change, outcome
+        self._seen: dict[str, int] = {}
+        self.site_ids: dict[str, str] = {}
+
+    def phone(self, item: BulkPhone) -> None:
+        try:
+            mac = Mac.parse(item.mac)
+        except BadInput as fault:
+            self._refuse(item.row, "mac", fault)
+            return
+        if mac.bare in self._seen:
+            twice = DuplicateMac(f"phone {mac} is there twice", where=f"first in row {self._seen[mac.bare]}")
+            self._refuse(item.row, "mac", twice)
+            return
+        self._seen[mac.bare] = item.row
+        if not self._put_phone(item, mac):
+            return
+        for line in item.lines:
+            try:
+                lines.put(self._change, self._hub.sealer, mac, line.index, line.parts)
+                self._change.session.flush()
+            except BadInput as fault:
+                self._refuse(line.row, _column_of(fault), fault)
+                continue
+            self.settings(Place(Scope.LINE, mac.bare, line.index), line.settings, line.row)
+        self.settings(Place(Scope.PHONE, mac.bare), item.settings, item.row)
+
+    def settings(self, place: Place, values: Mapping[str, str], row: int) -> None:
+        for name, text in values.items():
+            try:
+                settings.put(self._change, self._hub.sealer, place, name, text)
+            except BadInput as fault:
+                self._refuse(row, name, fault)
+
+    def _put_phone(self, item: BulkPhone, mac: Mac) -> bool:
+        existing = self._change.session.get(Phone, mac.bare)
+        column = "site"
+        try:
+            site_id = self._site(item.site) if item.site else existing.site_id if existing else ""
+            column = "group"
+            group_id = self._group(item.group) if item.group else None
+            column = "model"
+            if existing is None:
+                phones.add(self._change, mac, site_id, item.model, item.description)
+                self._outcome.added += 1
+                self._change.session.flush()
+                parts = phones.PhoneParts(group_id=group_id)
+            else:
+                self._outcome.changed += 1
+                parts = phones.PhoneParts(site_id or None, item.model or None, item.description or None, group_id)
+            phones.change(self._change, mac, parts)
+            self._change.session.flush()
+        except BadInput as fault:
+            self._refuse(item.row, "description" if "description" in fault.what else column, fault)
+            return False
+        return True
+
+    def _site(self, text: str) -> str:
+        if text not in self.site_ids:
+            wanted = sites.slug(text)
+            existing = self._change.session.get(Site, text) or self._change.session.get(Site, wanted)
+            if existing is None:
+                existing = sites.create(self._change, self._hub.signers, text)
+                self._change.session.flush()
+                self._outcome.sites_made.append(existing.id)
+            self.site_ids[text] = existing.id
+        return self.site_ids[text]
+
+    def _group(self, text: str) -> str:
+        existing = self._change.session.get(PhoneGroup, text) or self._change.session.get(PhoneGroup, sites.slug(text))
+        if existing is None:
+            existing = groups.create(self._change, text)
+            self._change.session.flush()
+        return existing.id
+
+    def _refuse(self, row: int, column: str, fault: BadInput) -> None:
+        self._outcome.refusals.append(Refusal(row, column, fault))
+
+
+def _column_of(fault: BadInput) -> str:
+    """Return the column of a line's part that a fault speaks of."""
+    words = {"label": "label", "display name": "display_name", "auth name": "auth_name", "password": "password"}
+    return next((column for word, column in words.items() if f"the {word} of" in fault.what), "name" if "name" in
+                fault.what else "line")  # fmt: skip

@@ -1,0 +1,151 @@
+"""Many phones at once, by API and command line: a table, a TFTP folder; all or none, every error by row and column."""
+
+import csv
+import io
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from hub.running_hub import RunningHub
+from ringfence.cli.errors import BadArgument
+from ringfence.cli.main import make_app
+
+FOLDER = Path(__file__).parents[2] / "examples" / "tftp-folder"
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(running: RunningHub, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """The command line, logged in at the hub; a fault is the result's exception."""
+    monkeypatch.setenv("RINGFENCE_HUB", running.people_url)
+    monkeypatch.setenv("RINGFENCE_TOKEN", running.token.reveal())
+    monkeypatch.setenv("RINGFENCE_CA", str(running.folder.authority_certificate))
+
+    def call(*arguments: str) -> Result:
+        return CliRunner().invoke(make_app(arguments[0]), list(arguments))
+
+    return call
+
+
+def table(folder: Path, text: str) -> str:
+    path = folder / "phones.csv"
+    path.write_text(text)
+    return str(path)
+
+
+def test_a_table_makes_sites_phones_and_lines(running: RunningHub, run: Run, tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        "mac;site;model;description;group;line;label;name;display_name;auth_name;password\n"
+        "001B54E10001;Table one;7942;Reception;Front;1;Reception;401;Reception;;Secr3tOne\n"
+        "00:1b:54:e1:00:01;;;;;2;Door;402;;;\n"
+        "\n"
+        "001B54E10002;Table one;9971;Anna;;1;Anna;403;;;\n",
+    )
+    dry = run("import", "csv", path, "--dry-run")
+    assert "2 phones would be added" in dry.output
+    assert running.ask("GET", "/phones/001B54E10001").status == 404
+    assert run("import", "csv", path).exception is None
+    first = running.do("GET", "/phones/001B54E10001")
+    assert (first["site"], first["model"], first["group"]) == ("table-one", "7942", "front")
+    assert [line["name"] for line in first["lines"]] == ["401", "402"]
+    shown = running.do("POST", "/phones/001B54E10001/lines/1/password/reveal")
+    assert shown["password"] == "Secr3tOne"
+    again = run("import", "csv", path)
+    assert "0 phones added, 2 changed" in again.output
+
+
+def test_every_error_is_named_and_nothing_is_kept(running: RunningHub, run: Run, tmp_path: Path) -> None:
+    path = table(
+        tmp_path,
+        "mac,site,model,line,label,name\n"
+        "001B54E10011,Table two,7942,1,Good,501\n"
+        "nonsense,Table two,7942,1,x,502\n"
+        "001B54E10012,Table two,7999,1,x,503\n"
+        "001B54E10013,Table two,7942,9,x,504\n"
+        f"001B54E10014,Table two,7942,1,{'x' * 31},505\n",
+    )
+    done = run("import", "csv", path)
+    assert isinstance(done.exception, BadArgument)
+    assert "4 entries can't be taken, so none was" in str(done.exception)
+    for place in ("row 3, column mac", "row 4, column model", "row 5, column", "row 6, column label"):
+        assert place in done.output, done.output
+    assert running.ask("GET", "/phones/001B54E10011").status == 404
+    assert running.ask("GET", "/sites/table-two").status == 404
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "its first row must name its columns"),
+        ("site,model\n", "its first row must name its columns"),
+        ("mac,colour\n", "no column 'colour' to read"),
+        ("mac,mac\n", "once each"),
+        ("mac,site\n001B54E10021,a,b\n", "row 2 has 3 cells"),
+        ("mac,line\n001B54E10021,first\n", "row 2, column line: 'first'"),
+        ("mac,model\n001B54E10021,7942\n001B54E10021,9971\n", "row 3, column model: '9971', and row 2 says '7942'"),
+    ],
+)
+def test_a_table_that_can_not_be_read_says_where(run: Run, tmp_path: Path, text: str, says: str) -> None:
+    done = run("import", "csv", table(tmp_path, text))
+    assert isinstance(done.exception, BadArgument)
+    assert says in str(done.exception)
+
+
+def test_a_table_that_is_no_text_is_refused(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "x.csv").write_bytes(b"mac,site\n\xff\xfe,\n")
+    assert "not UTF-8" in str(run("import", "csv", str(tmp_path / "x.csv")).exception)
+    assert "can't be read" in str(run("import", "csv", str(tmp_path / "none.csv")).exception)
+
+
+def test_what_is_exported_is_imported_again(running: RunningHub, run: Run, tmp_path: Path) -> None:
+    running.phone(running.site("Export"), "00:1B:54:E1:00:31", label='Anna, "A"')
+    printed = run("export", "csv", "--site", "export").output
+    rows = list(csv.DictReader(io.StringIO(printed)))
+    assert [(row["mac"], row["label"], row["password"]) for row in rows] == [("00:1B:54:E1:00:31", 'Anna, "A"', "")]
+    target = tmp_path / "out.csv"
+    assert run("export", "csv", str(target), "--site", "export").exception is None
+    assert "is there already" in str(run("export", "csv", str(target)).exception)
+    assert "0 phones added, 1 changed" in run("import", "csv", str(target)).output
+
+
+def test_a_tftp_folder_is_taken_over(running: RunningHub, run: Run) -> None:
+    dry = run("import", "tftp", str(FOLDER), "--site", "Old office", "--dry-run")
+    assert dry.exception is None, dry.output
+    assert "40 phones would be added" in dry.output
+    assert "Not read: SEP001B54E0FF01.cnf.xml: it is for a phone that speaks SCCP" in dry.output
+    assert "Left alone" in dry.output
+    assert "OS79XX.TXT" in dry.output
+    assert running.ask("GET", "/sites/old-office").status == 404
+    done = json.loads(run("import", "tftp", str(FOLDER), "--site", "Old office", "--json").output)
+    assert (done["kept"], done["added"], done["sites_made"]) == (True, 40, ["old-office"])
+    assert len(done["not_read"]) == 2
+    phones = running.do("GET", "/phones?site=old-office")["items"]
+    assert len(phones) == 40
+    said = {row["name"]: row for row in running.do("GET", "/settings/sites/old-office")["items"]}
+    assert said["sip_server"]["value"] == "pbx.example.org"
+    one = phones[0]["mac"]
+    old = (FOLDER / f"SEP{one.replace(':', '')}.cnf.xml").read_text()
+    shown = running.do("POST", f"/phones/{one}/lines/1/password/reveal")["password"]
+    found = re.search("<authPassword>(.*)</authPassword>", old)
+    assert found is not None
+    assert shown == found[1]
+    for phone in phones:  # firmware is imported by its own command
+        running.ask("DELETE", f"/settings/phones/{phone['mac']}/firmware_load")
+    published = running.publish(sites=["old-office"])
+    assert published["sites"][0]["release"] == 1
+    names = {file["name"] for file in published["sites"][0]["files"]}
+    assert f"SEP{one.replace(':', '')}.cnf.xml" in names
+    assert any(name.startswith("dialplan-") for name in names)
+
+
+def test_a_folder_without_phones_is_refused(run: Run, tmp_path: Path) -> None:
+    assert "it holds no SEP" in str(run("import", "tftp", str(tmp_path)).exception)
+    assert "no such folder" in str(run("import", "tftp", str(tmp_path / "none")).exception)
+    (tmp_path / "SEP001B54E0FF02.cnf.xml").write_text("<device>")
+    assert "no file in it could be read" in str(run("import", "tftp", str(tmp_path)).exception)
