@@ -11,6 +11,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from memory_hub import MemoryHub
+from ringfence.content.release import Reload
 from ringfence.edge import agent as agent_module
 from ringfence.edge import status as status_file
 from ringfence.edge.agent import Agent
@@ -30,7 +31,7 @@ from ringfence.identity.certificates import (
     read_request,
     to_pem,
 )
-from ringfence.phones.notify import SipRequest, parse_message, parse_service_control, response
+from ringfence.phones.notify import SipRequest, is_check_sync, parse_message, parse_service_control, response
 from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
 from ringfence.wire.messages import Event
@@ -214,6 +215,34 @@ def test_a_changed_phone_is_told_at_its_address_and_the_port_of_the_file_that_it
         phone.sendto(response(request, 200, to_tag="t"), source)
     wait_for("the report", lambda: running.reported("phone-reloaded"))
     assert "00:11:22:33:44:55" in running.reported("phone-reloaded")[0]
+
+
+def test_a_phone_of_the_night_is_told_at_its_minute_and_only_while_it_holds_another_file(running: Running) -> None:
+    way = Reload("check-sync", 5060, 120)
+    own_minute = (120 + int("001122334455", 16) % 60) % 1440
+    running.hub.repository.publish(1, {NAME: b"one"}, way=way)
+    running.start()
+    wait_for("release 1", running.serves(b"one"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind(("127.0.0.1", 5060))
+        phone.settimeout(0.7)
+        assert running.agent is not None
+        serving = running.agent._serving
+        wait_for("the fetch is known", lambda: serving.phones.host_of("001122334455"))
+        serving.tell_at_night(own_minute)  # it holds what is served: nothing to tell
+        running.hub.repository.publish(2, {NAME: b"two"}, way=way)
+        running.hub.hints.put(Event("release", NOW, release=2))
+        wait_for("release 2", lambda: serving.release is not None and serving.release.number == 2)
+        serving.tell_at_night((own_minute + 1) % 1440)
+        with pytest.raises(TimeoutError):
+            phone.recvfrom(4096)
+        serving.tell_at_night(own_minute)
+        data, source = phone.recvfrom(4096)
+        request = parse_message(data)
+        assert isinstance(request, SipRequest)
+        assert is_check_sync(request)
+        phone.sendto(response(request, 200, to_tag="t"), source)
+    wait_for("the report", lambda: running.reported("phone-reloaded"))
 
 
 def test_a_phone_that_refuses_or_is_silent_is_told_apart() -> None:

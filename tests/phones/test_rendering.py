@@ -171,6 +171,17 @@ def test_the_file_is_named_for_its_phone_and_knows_how_to_reload_it() -> None:
     assert file.reload == Reload("sip-notify", 5071)
 
 
+def test_when_and_how_a_phone_is_told_is_as_its_settings_and_family_say() -> None:
+    night: dict[str, Value] = {"reload": "night", "reload_hour": 2, "time_zone": "Europe/Berlin"}
+    assert render(a_phone(settings=night)).reload == Reload("sip-notify", 5060, 60)
+    assert render(a_phone(settings={**night, "time_zone": "America/New_York"})).reload == Reload(
+        "sip-notify", 5060, 420
+    )
+    assert render(a_phone(settings={"reload": "never"})).reload is None
+    for kind in ("7960", "SPA504G", "8851-3PCC"):
+        assert render(a_phone(kind)).reload == Reload("check-sync", 5060)
+
+
 def test_a_rendered_file_does_not_show_its_secrets_when_it_is_printed() -> None:
     phone = a_phone()
     assert PASSWORD.reveal() not in repr(phone) + repr(render(phone))

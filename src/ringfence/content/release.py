@@ -18,13 +18,20 @@ class TargetKind(StrEnum):
     """The maker's own files, the same for everybody."""
 
 
+ReloadMethod = Literal["sip-notify", "check-sync"]
+"""The event of the SIP NOTIFY: ``service-control`` for enterprise phones, ``check-sync`` for the others."""
+MINUTES_A_DAY = 1440
+
+
 @dataclass(frozen=True, slots=True)
 class Reload:
-    """How the edge asks the phone that owns a file to fetch it again."""
+    """How and when the edge asks the phone that owns a file to fetch it again."""
 
-    method: Literal["sip-notify"]
+    method: ReloadMethod
     port: int
     """The UDP port on which the phone listens for SIP."""
+    minute: int | None = None
+    """The minute of the day, in UTC, at which it is asked; None: at once."""
 
 
 @dataclass(frozen=True, slots=True)

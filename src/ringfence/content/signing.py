@@ -126,6 +126,8 @@ def _target_file(target: Target) -> TargetFile:
         custom["owner"] = target.owner
     if target.reload is not None:
         custom["reload"] = {"method": target.reload.method, "port": target.reload.port}
+        if target.reload.minute is not None:
+            custom["reload"]["minute"] = target.reload.minute
     return TargetFile(target.length, {"sha256": target.digest}, target.name, {"custom": custom})
 
 

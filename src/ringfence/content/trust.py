@@ -9,7 +9,7 @@ because an edge serves what it once verified for as long as its hub is away, and
 import copy
 import datetime as dt
 import re
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args
 
 from tuf.api.exceptions import LengthOrHashMismatchError, RepositoryError
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
@@ -27,7 +27,7 @@ from ringfence.content.errors import (
     WrongSite,
 )
 from ringfence.content.names import normalise
-from ringfence.content.release import Release, Reload, Target, TargetKind
+from ringfence.content.release import MINUTES_A_DAY, Release, Reload, ReloadMethod, Target, TargetKind
 from ringfence.content.signing import SITE_FIELD
 
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
@@ -249,12 +249,15 @@ def _target(name: str, file: TargetFile) -> Target:
 
 def _reload(value: dict[str, Any] | None) -> Reload | None:
     """Read how a phone is reloaded; a way that a newer hub knows and we do not is none."""
-    if value is None or value["method"] != "sip-notify":
+    if value is None or value["method"] not in get_args(ReloadMethod):
         return None
     port = value["port"]
     if not isinstance(port, int) or not 1 <= port <= 65535:  # noqa: PLR2004 - the UDP ports there are
         raise ValueError(f"reload port {port!r}")
-    return Reload("sip-notify", port)
+    minute = value.get("minute")
+    if minute is not None and not (isinstance(minute, int) and 0 <= minute < MINUTES_A_DAY):
+        raise ValueError(f"reload minute {minute!r}")
+    return Reload(value["method"], port, minute)
 
 
 __all__ = ["MetadataRefused", "TrustedMetadata"]

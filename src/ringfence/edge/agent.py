@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from ringfence.content.release import MINUTES_A_DAY
 from ringfence.edge import status as status_file
 from ringfence.edge.cache import Cache
 from ringfence.edge.clock import HubClock
@@ -108,8 +109,13 @@ class Agent:
             ]
             for thread in threads:
                 thread.start()
+            told_at = -1
             while not self._stopping.wait(0.5):
                 self._write_status()
+                minute = int(self._clock.now() // 60) % MINUTES_A_DAY
+                if minute != told_at and self._clock.is_known:
+                    self._serving.tell_at_night(minute)
+                    told_at = minute
             self._client.close()
             self._wake.set()
             self._journal.close()

@@ -1,4 +1,4 @@
-"""Telling phones to fetch their configuration again: SIP NOTIFY ``service-control`` over UDP, to the phone itself.
+"""Telling phones to fetch their configuration again: a SIP NOTIFY over UDP, to the phone itself.
 
 The request goes to the address that the phone last fetched from, so that its Request-URI names the phone's own host, as
 its firmware wants (PHONES.md section 6c). It is retransmitted by RFC 3261's timer E, and a phone that never answers is
@@ -13,8 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from ringfence.content.release import ReloadMethod
 from ringfence.errors import PeerFault
-from ringfence.phones.notify import SipResponse, parse_message, service_control_request
+from ringfence.phones.notify import SipResponse, check_sync_request, parse_message, service_control_request
 
 T1_S = 0.5
 T2_S = 4.0
@@ -27,11 +28,12 @@ _LARGEST_DATAGRAM = 65_535
 
 @dataclass(frozen=True, slots=True)
 class ReloadOrder:
-    """One phone to be told: its bare MAC address, and the host and UDP port on which it listens for SIP."""
+    """One phone to be told: its bare MAC address, the host and UDP port on which it listens for SIP, and the event."""
 
     owner: str
     host: str
     port: int
+    method: ReloadMethod = "sip-notify"
 
 
 class Answer(Enum):
@@ -88,6 +90,17 @@ def _request(transport: socket.socket, order: ReloadOrder, call_id: str) -> byte
     with socket.socket(transport.family, socket.SOCK_DGRAM) as probe:
         probe.connect((order.host, order.port))
         local_host = probe.getsockname()[0]
+    if order.method == "check-sync":
+        return check_sync_request(
+            target_host=order.host,
+            target_port=order.port,
+            local_host=local_host,
+            local_port=transport.getsockname()[1],
+            user=order.owner,
+            branch=uuid.uuid4().hex,
+            tag=uuid.uuid4().hex[:16],
+            call_id=call_id,
+        )
     return service_control_request(
         action="restart",
         target_host=order.host,

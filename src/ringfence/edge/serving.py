@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import assert_never
 
-from ringfence.content.release import Release, Target, TargetKind
+from ringfence.content.release import MINUTES_A_DAY, Release, Target, TargetKind
 from ringfence.edge.cache import Cache
 from ringfence.edge.folder import EdgeFolder
 from ringfence.edge.journal import Journal
@@ -30,6 +30,9 @@ from ringfence.server.events import (
 )
 from ringfence.server.supervisor import WorkerSupervisor
 
+NIGHT_MINUTES = 60
+"""Over how long a site's phones are told at night."""
+
 Log = Callable[[str, str], None]
 """Takes a level ("info", "warning") and a sentence."""
 
@@ -47,12 +50,20 @@ class SeenPhones:
             kept = []  # a hint only: the next boot fills it again
         self._phones = {phone.mac: phone for phone in kept}
 
-    def note(self, owner: str, host: str, at: float, name: str, release: int) -> None:
-        """Remember that a phone took its configuration."""
+    def note(self, owner: str, host: str, at: float, name: str, release: int, digest: str | None) -> None:
+        """Remember that a phone took a file of its own; ``digest`` is its configuration's, None for another file."""
         mac = str(Mac.parse(owner))
         with self._guard:
-            self._phones[mac] = SeenPhone(mac, host, at, name, release)
+            if digest is None:
+                digest = self._phones[mac].digest if mac in self._phones else ""
+            self._phones[mac] = SeenPhone(mac, host, at, name, release, digest)
             self._changed = True
+
+    def holds_another(self, owner: str, digest: str) -> bool:
+        """Say whether a phone last took another file than the one of ``digest``."""
+        with self._guard:
+            phone = self._phones.get(str(Mac.parse(owner)))
+            return phone is not None and phone.digest not in {"", digest}
 
     def host_of(self, owner: str) -> str | None:
         """Return the address from which a phone last took its configuration."""
@@ -155,7 +166,10 @@ class Serving:
     def _reload_changed(self, previous: Release, release: Release) -> None:
         orders = list(self._orders(previous, release))
         if orders:
-            threading.Thread(target=self._reload, args=(orders, release.number), daemon=True, name="reload").start()
+            self._tell(orders, release.number)
+
+    def _tell(self, orders: list[ReloadOrder], release: int) -> None:
+        threading.Thread(target=self._reload, args=(orders, release), daemon=True, name="reload").start()
 
     def _orders(self, previous: Release, release: Release) -> Iterable[ReloadOrder]:
         """Yield an order for each known phone whose own configuration changed, to the port that it listens on now."""
@@ -165,8 +179,29 @@ class Serving:
             if target.owner is None or target.kind is not TargetKind.CONFIGURATION or old is None:
                 continue
             way, host = old.reload, self.phones.host_of(target.owner)
-            if old.digest != target.digest and target.reload is not None and way is not None and host is not None:
-                yield ReloadOrder(target.owner, host, way.port)
+            if old.digest == target.digest or target.reload is None or target.reload.minute is not None:
+                continue
+            if way is not None and host is not None:
+                yield ReloadOrder(target.owner, host, way.port, way.method)
+
+    def tell_at_night(self, minute: int) -> None:
+        """Tell the phones whose time is this minute of the UTC day, and who hold another file than is served now.
+
+        Each has a minute of its own within the hour, so that a site's phones do not all boot at once.
+        """
+        release = self.release
+        if release is None:
+            return
+        orders = []
+        for target in release.targets:
+            if target.owner is None or target.reload is None or target.reload.minute is None:
+                continue
+            due = (target.reload.minute + int(target.owner, 16) % NIGHT_MINUTES) % MINUTES_A_DAY
+            host = self.phones.host_of(target.owner)
+            if due == minute and host is not None and self.phones.holds_another(target.owner, target.digest):
+                orders.append(ReloadOrder(target.owner, host, target.reload.port, target.reload.method))
+        if orders:
+            self._tell(orders, release.number)
 
     def _reload(self, orders: list[ReloadOrder], release: int) -> None:
         for order, answer in reload_phones(orders).items():
@@ -192,6 +227,17 @@ class Serving:
                     assert_never(never)
             self._log("info", sentence)
             self._journal.add(time.time(), kind, sentence, owner=order.owner, peer=order.host, release=release)
+
+    def _digest(self, name: str, release: int) -> str | None:
+        """Return the digest of a phone's configuration, None where the name is another file's.
+
+        What was taken from a release that is served no more counts as another configuration than today's.
+        """
+        now = self.release
+        target = next((each for each in now.targets if each.name == name), None) if now is not None else None
+        if now is None or target is None or target.reload is None:
+            return None
+        return str(target.digest) if now.number == release else f"of release {release}"
 
     def _on_event(self, event: WorkerEvent) -> None:
         match event:
@@ -230,7 +276,14 @@ class Serving:
         )
         self._log("info", sentence)
         if event.owner is not None:
-            self.phones.note(event.owner, event.peer_host, event.at, event.name, event.release)
+            self.phones.note(
+                event.owner,
+                event.peer_host,
+                event.at,
+                event.name,
+                event.release,
+                self._digest(event.name, event.release),
+            )
         self._journal.add(
             event.at,
             "file-served",

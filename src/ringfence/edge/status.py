@@ -17,6 +17,8 @@ class SeenPhone:
     last_seen: float
     last_file: str
     release: int
+    digest: str = ""
+    """Of the configuration that it took last; empty where that is not known."""
 
 
 @dataclass(slots=True)

@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest
-from ringfence.content.release import Release, Reload, Target, TargetKind
+from ringfence.content.release import Release, Reload, ReloadMethod, Target, TargetKind
 from ringfence.content.signing import (
     SNAPSHOT_LIFETIME_S,
     TARGETS_LIFETIME_S,
@@ -24,8 +24,8 @@ from ringfence.content.signing import (
 from ringfence.hub.errors import UnknownRelease
 from ringfence.hub.fleet import sites
 from ringfence.hub.fleet.change import Change
+from ringfence.hub.store.models import PreparedTarget, ReleaseTarget, RoleMetadata, Site
 from ringfence.hub.store.models import Release as ReleaseRow
-from ringfence.hub.store.models import ReleaseTarget, RoleMetadata, Site
 
 LIFETIMES_S = {
     "targets": TARGETS_LIFETIME_S,
@@ -151,8 +151,24 @@ def in_order(files: Iterable[Target]) -> tuple[Target, ...]:
 
 def target_of(row: ReleaseTarget) -> Target:
     """Return a row as what it means."""
-    reload = None if row.reload_port is None else Reload("sip-notify", row.reload_port)
-    return Target(row.name, Digest(row.digest), row.length, TargetKind(row.kind), row.owner, reload)
+    return Target(row.name, Digest(row.digest), row.length, TargetKind(row.kind), row.owner, reload_of(row))
+
+
+def reload_of(row: ReleaseTarget | PreparedTarget) -> Reload | None:
+    """Return how and when a row's phone is told of it."""
+    if row.reload_port is None:
+        return None
+    method: ReloadMethod = "check-sync" if row.reload_method == "check-sync" else "sip-notify"
+    return Reload(method, row.reload_port, row.reload_minute)
+
+
+def reload_columns(reload: Reload | None) -> dict[str, str | int | None]:
+    """Return how and when a phone is told, as columns."""
+    return {
+        "reload_port": reload.port if reload else None,
+        "reload_method": reload.method if reload else None,
+        "reload_minute": reload.minute if reload else None,
+    }
 
 
 Columns = dict[str, str | int | float | bytes | None]
@@ -178,5 +194,5 @@ def _target_row(release: NewRelease, target: Target) -> Columns:
         "length": target.length,
         "kind": str(target.kind),
         "owner": target.owner,
-        "reload_port": target.reload.port if target.reload else None,
+        **reload_columns(target.reload),
     }

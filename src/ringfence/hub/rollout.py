@@ -11,7 +11,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest
-from ringfence.content.release import Reload, Target, TargetKind
+from ringfence.content.release import Target, TargetKind
 from ringfence.hub import lease, logs, releases
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import FirmwareMissing, PublishRunning, SkipsStep
@@ -94,7 +94,7 @@ def put_prepared(session: Session, site_id: str, prepared: Sequence[tuple[Target
             digest=target.digest,
             length=target.length,
             owner=target.owner,
-            reload_port=target.reload.port if target.reload else None,
+            **releases.reload_columns(target.reload),
             load=load,
         )
         for target, load in prepared
@@ -156,7 +156,7 @@ def _next_release(session: Session, site_id: str, rows: Sequence[PreparedTarget]
     site = session.get_one(Site, site_id)
     files = {target.name: target for target in releases.newest_targets(session, [site_id]).get(site_id, ())}
     for row in rows:
-        reload = None if row.reload_port is None else Reload("sip-notify", row.reload_port)
+        reload = releases.reload_of(row)
         files[row.name] = Target(row.name, Digest(row.digest), row.length, TargetKind.CONFIGURATION, row.owner, reload)
     loads = ", ".join(sorted({row.load for row in rows}))
     return NewRelease(site_id, site.newest_release + 1, releases.in_order(files.values()), f"Firmware {loads}")

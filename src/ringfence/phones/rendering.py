@@ -15,7 +15,7 @@ from functools import cache
 from types import MappingProxyType
 from typing import Any
 
-from ringfence.content.release import Reload, TargetKind
+from ringfence.content.release import MINUTES_A_DAY, Reload, ReloadMethod, TargetKind
 from ringfence.errors import BadInput
 from ringfence.phones.document import NotWellFormed, TooLong
 from ringfence.phones.errors import (
@@ -28,12 +28,13 @@ from ringfence.phones.errors import (
     ValueOutOfRange,
 )
 from ringfence.phones.families import model as model_of
-from ringfence.phones.family import LOAD_SETTING, Family, FileTemplate, Model, ToPrepare
+from ringfence.phones.family import LOAD_SETTING, Family, FileTemplate, Model, ReloadEvent, ToPrepare
 from ringfence.phones.mac import Mac
 from ringfence.phones.own_templates import OwnTemplates
 from ringfence.phones.setting_types import Scope, SettingType, Value, is_printable
 from ringfence.phones.settings import settings_named
 from ringfence.phones.templating import PhoneTemplate, TemplateFault, built_in_template
+from ringfence.phones.time_zones import offset_minutes
 from ringfence.secret import Secret
 
 _STAMP_UNSET = "00000000-0000-0000-0000-000000000000"
@@ -148,7 +149,7 @@ class Renderer:
             data = self._make(file, phone, model, values)
             name = file.name_for(phone.mac, model, hashlib.sha256(data).hexdigest())
             names[file.key] = name
-            reload = Reload("sip-notify", int(values["settings"]["sip_listen_port"])) if file.reloads else None
+            reload = _reload(family, values["settings"]) if file.reloads else None
             found.append(RenderedFile(name, data, phone.mac if file.is_own else None, file.kind, reload))
         return tuple(found)
 
@@ -185,6 +186,21 @@ class Renderer:
                 raise _fault(phone, name, fault.line, fault.reason) from None
             self._compiled[file.package, file.template] = compiled
         return compiled
+
+
+def _reload(family: Family, settings: Mapping[str, Value]) -> Reload | None:
+    """Return how and when the phone is told of a new configuration, None where it is not."""
+    when = settings.get("reload", "now")
+    if when == "never":
+        return None
+    method: ReloadMethod = "sip-notify"
+    if family.reload_event.value is ReloadEvent.CHECK_SYNC:
+        method = "check-sync"
+    minute = None
+    if when == "night":
+        zone = str(settings.get("time_zone", "Etc/UTC"))
+        minute = (60 * int(settings["reload_hour"]) - offset_minutes(zone)) % MINUTES_A_DAY
+    return Reload(method, int(settings["sip_listen_port"]), minute)
 
 
 @cache

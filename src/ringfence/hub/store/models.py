@@ -262,6 +262,8 @@ class ReleaseTarget(Base):
     kind: Mapped[str] = mapped_column(String(20))
     owner: Mapped[str | None] = mapped_column(String(12))
     reload_port: Mapped[int | None]
+    reload_method: Mapped[str | None] = mapped_column(String(20))
+    reload_minute: Mapped[int | None]
 
 
 class Pbx(Base):
@@ -339,6 +341,8 @@ class PreparedTarget(Base):
     length: Mapped[int] = mapped_column(BigInteger)
     owner: Mapped[str] = mapped_column(String(12))
     reload_port: Mapped[int | None]
+    reload_method: Mapped[str | None] = mapped_column(String(20))
+    reload_minute: Mapped[int | None]
     load: Mapped[str] = mapped_column(String(64))
 
 

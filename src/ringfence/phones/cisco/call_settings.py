@@ -32,6 +32,30 @@ DATE_TEMPLATES = tuple(order.format(delimiter) for delimiter in "./-" for order 
 _LOWEST_PORT = 1024
 _HIGHEST_PORT = 65535
 
+RELOAD = (
+    Setting(
+        "reload",
+        SettingType.CHOICE,
+        "now",
+        "When a phone is told of a new configuration: now, at night (reload_hour), or never; then it takes it at its "
+        "next boot.",
+        choices=("now", "night", "never"),
+        element="the edge's order",
+        source="Ringfence itself",
+    ),
+    Setting(
+        "reload_hour",
+        SettingType.NUMBER,
+        2,
+        "The hour, by time_zone's winter time, from which phones are told at night, spread over an hour.",
+        unit="o'clock",
+        minimum=0,
+        maximum=23,
+        element="the edge's order",
+        source="Ringfence itself",
+    ),
+)
+
 
 TIME = (
     Setting(

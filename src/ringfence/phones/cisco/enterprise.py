@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from ringfence.content.release import TargetKind
-from ringfence.phones.cisco.call_settings import CALLS, SIP, SOUND, TIME
+from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, SOUND, TIME
 from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, NETWORK, URLS, VPN
 from ringfence.phones.cisco.device_xml import DeviceXml
 from ringfence.phones.cisco.key_settings import (
@@ -49,6 +49,7 @@ _ALL: tuple[Setting, ...] = (
     *ACCESS,
     *NETWORK,
     *FIRMWARE,
+    *RELOAD,
 )
 
 Changes = Mapping[str, Mapping[str, object]]

@@ -11,7 +11,7 @@ from types import MappingProxyType
 from xml.sax.saxutils import escape
 
 from ringfence.content.release import TargetKind
-from ringfence.phones.cisco.call_settings import CALLS, SIP, SOUND, TIME
+from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, SOUND, TIME
 from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, URLS
 from ringfence.phones.document import NotWellFormed, TooLong, line_of, over_limits, parse, text_of
 from ringfence.phones.errors import BadPatch, ConfigurationRejected, ValueOutOfRange
@@ -90,7 +90,7 @@ def settings_of(more: Iterable[Setting] = ()) -> Mapping[str, Setting]:
     """Return the settings of SPA and MPP phones."""
     known = {setting.name: setting for setting in (*TIME, *SIP, *SOUND, *CALLS, *DISPLAY, *URLS, *ACCESS, *FIRMWARE)}
     table = {name: replace(known[name], source=f"{SOURCE}; {_GUIDE}") for name in _COMMON}
-    table |= {setting.name: replace(setting, source=f"{SOURCE}; {_GUIDE}") for setting in (*_MORE, *more)}
+    table |= {setting.name: replace(setting, source=f"{SOURCE}; {_GUIDE}") for setting in (*_MORE, *RELOAD, *more)}
     for name, change in _CHANGES.items():
         # replace() can't be typed by name; the test that reads every family's table would find a wrong one.
         table[name] = replace(table[name], **change)  # type: ignore[arg-type]

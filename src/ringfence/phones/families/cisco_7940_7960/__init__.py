@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from ringfence.content.release import TargetKind
-from ringfence.phones.cisco.call_settings import CALLS, SIP, SOUND, TIME
+from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, SOUND, TIME
 from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, URLS
 from ringfence.phones.cisco.enterprise import line_keys
 from ringfence.phones.cisco.key_settings import DIAL_PLAN, DIAL_PLAN_BYTES
@@ -65,6 +65,7 @@ def _settings() -> Mapping[str, Setting]:
     )
     return MappingProxyType(
         {name: replace(setting, source=_GUIDE, mark=Mark.LIKELY) for name, setting in table.items()}
+        | {setting.name: setting for setting in RELOAD}
         | {own_name.name: replace(own_name, source=_GUIDE, mark=Mark.LIKELY)}
     )
 

@@ -2,7 +2,7 @@
 
 from types import MappingProxyType
 
-from ringfence.phones.cisco.call_settings import CALLS, SIP, TIME
+from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, TIME
 from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE
 from ringfence.phones.family import Fact, Family, Model, ToPrepare
 from ringfence.phones.held import HeldConfiguration
@@ -12,11 +12,14 @@ _NAMES = frozenset(
     {
         "time_zone", "ntp_servers", "sip_server", "sip_server_2", "sip_port", "sip_transport", "sip_listen_port",
         "outbound_proxy", "register_expires_s", "voicemail_number", "phone_label", "admin_password", "firmware_load",
+        "reload", "reload_hour",
     }
 )  # fmt: skip
 _WHY = "your own templates decide"
 _SETTINGS: dict[str, Setting] = {
-    setting.name: setting for setting in (*TIME, *SIP, *CALLS, *DISPLAY, *ACCESS, *FIRMWARE) if setting.name in _NAMES
+    setting.name: setting
+    for setting in (*TIME, *SIP, *CALLS, *DISPLAY, *ACCESS, *FIRMWARE, *RELOAD)
+    if setting.name in _NAMES
 }
 
 
