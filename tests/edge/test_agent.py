@@ -36,7 +36,7 @@ from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
 from ringfence.wire.messages import Event
 from signed_repository import NOW, Repository
-from stack import wait_for
+from stack import free_port, wait_for
 
 NAME = "SEP001122334455.cnf.xml"
 AUTHORITY_KEY, EDGE_KEY = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
@@ -218,13 +218,14 @@ def test_a_changed_phone_is_told_at_its_address_and_the_port_of_the_file_that_it
 
 
 def test_a_phone_of_the_night_is_told_at_its_minute_and_only_while_it_holds_another_file(running: Running) -> None:
-    way = Reload("check-sync", 5060, 120)
+    port = free_port(socket.SOCK_DGRAM)
+    way = Reload("check-sync", port, 120)
     own_minute = (120 + int("001122334455", 16) % 60) % 1440
     running.hub.repository.publish(1, {NAME: b"one"}, way=way)
     running.start()
     wait_for("release 1", running.serves(b"one"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
-        phone.bind(("127.0.0.1", 5060))
+        phone.bind(("127.0.0.1", port))
         phone.settimeout(0.7)
         assert running.agent is not None
         serving = running.agent._serving

@@ -121,6 +121,33 @@ def models(
 
 
 @app.command()
+def status(
+    mac: Annotated[str | None, typer.Argument(metavar="MAC", help="One phone; all by default.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say in words what phones are doing: which version they took, what they miss, what goes wrong; the worst first.
+
+    Example: ringfence phone status 00:1B:54:C2:9A:10
+    """
+    client = hub()
+    rows = client.items("/phones/status", site=site) if mac is None else [client.get(f"{phone_path(mac)}/status")]
+    if as_json:
+        output.show_json(rows)
+        return
+    for row in rows:
+        described = f" ({row['description']})" if row["description"] else ""
+        output.say(f"{row['mac']}{described}, a {row['model']} at {row['site']}:")
+        for sentence in row["sentences"]:
+            output.say(f"  {_MARKS[sentence['urgency']]} {sentence['text']}")
+    if not rows:
+        output.say("No phones yet. Add one: ringfence phone add MAC --site … --model ….")
+
+
+_MARKS = {"broken": "✗", "wrong": "!", "news": "·", "fine": "✓"}
+
+
+@app.command()
 def explain(
     mac: MacAddress,
     setting: Annotated[str | None, typer.Argument(help="Only this one, with every scope that names it.")] = None,

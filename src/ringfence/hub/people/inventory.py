@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from ringfence.hub.fleet import bulk, lines, phones
+from ringfence.hub.fleet import bulk, lines, observations, phones
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas import (
     BulkOrder,
@@ -13,10 +13,12 @@ from ringfence.hub.people.schemas import (
     Line,
     LineChange,
     NewPhone,
+    Observed,
     Password,
     Phone,
     PhoneChange,
     Refusal,
+    Sentence,
 )
 from ringfence.hub.store import models
 from ringfence.phones.families import model as model_of
@@ -74,6 +76,19 @@ def take_many(body: BulkOrder, hub: TheHub, caller: TheCaller) -> BulkOutcome:
             for each in done.refusals
         ],
     )  # fmt: skip
+
+
+@router.get("/phones/status", tags=["phones"])
+def observe_phones(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[Observed]:
+    """Say of each phone what it is doing, the most urgent first; PBXes are not asked."""
+    with hub.database.reading() as session:
+        return Items(items=[_observed(each) for each in observations.observe_all(hub, session, site)])
+
+
+@router.get("/phones/{mac}/status", tags=["phones"])
+def observe_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Observed:
+    """Say what one phone is doing; its PBX is asked whether it is registered."""
+    return _observed(observations.observe_one(hub, mac))
 
 
 @router.get("/phones/{mac}", tags=["phones"])
@@ -142,6 +157,17 @@ def _phone(row: models.Phone) -> Phone:
         mac=str(Mac(row.mac)), site=row.site_id, model=row.model, family=model_of(row.model)[0].id, group=row.group_id,
         description=row.description, running_load=row.running_load, named_load=row.named_load,
         created_at=row.created_at, lines=[_line(line) for line in row.lines],
+    )  # fmt: skip
+
+
+def _observed(each: observations.Observed) -> Observed:
+    return Observed(
+        mac=str(Mac(each.phone.mac)), site=each.phone.site_id, model=each.phone.model,
+        description=each.phone.description,
+        sentences=[
+            Sentence(urgency=sentence.urgency.name.lower(), word=sentence.word, text=sentence.text)
+            for sentence in each.sentences
+        ],
     )  # fmt: skip
 
 

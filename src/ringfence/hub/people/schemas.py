@@ -213,6 +213,24 @@ class SipExport(Input):
     realm: str = Field(default="", description="The digest realm; Kamailio needs it")
 
 
+class Sentence(BaseModel):
+    """One thing to tell of a phone."""
+
+    urgency: str = Field(description="broken, wrong, news or fine")
+    word: str = Field(description="A fixed word for programs", examples=["rejects", "current", "firmware-missing"])
+    text: str
+
+
+class Observed(BaseModel):
+    """What a phone is doing, the most urgent first."""
+
+    mac: MacText
+    site: SiteId
+    model: str
+    description: str
+    sentences: list[Sentence]
+
+
 class BulkLine(Input):
     """One line of a phone."""
 

@@ -1,0 +1,110 @@
+"""What each phone is doing, from what edges reported and what its PBX says."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, or_, select
+from sqlalchemy.orm import Session
+
+from ringfence.errors import RingfenceError
+from ringfence.hub.core import Hub
+from ringfence.hub.fleet import pbxes, phones, settings
+from ringfence.hub.fleet.settings import Place
+from ringfence.hub.store.models import EdgeReport, Phone, ReleaseTarget
+from ringfence.phones.mac import Mac
+from ringfence.phones.observing import Known, Seen, Sentence, observe
+from ringfence.phones.setting_types import Scope
+
+MOST_REPORTS = 400
+LOOKED_BACK_S = 7 * 86_400
+_KINDS = {"file-served": True, "file-refused": False, "transfer-failed": False}
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """A phone, and what is to be told of it."""
+
+    phone: Phone
+    sentences: Sequence[Sentence]
+
+
+def observe_all(hub: Hub, session: Session, site_id: str | None) -> list[Observed]:
+    """Return what is to be told of the phones of a site, or of all; PBXes are not asked."""
+    found = [Observed(phone, _observe(hub, session, phone, registered=None)) for phone in phones.find(session, site_id)]
+    return sorted(found, key=lambda each: (each.sentences[0].urgency, each.phone.mac))
+
+
+def observe_one(hub: Hub, mac: Mac) -> Observed:
+    """Return what is to be told of one phone; its PBX is asked whether it is registered, where one is known."""
+    with hub.database.reading() as session:
+        phone = phones.get(session, mac)
+        said = {each.setting.name: each.value for each in settings.effective(session, Place(Scope.PHONE, mac.bare))}
+        pbx = pbxes.serving(session, str(said.get("sip_server", "")))
+    registered: bool | None = None
+    if pbx is not None:
+        link = pbxes.link(hub.sealer, pbx)
+        try:
+            registered = any(link.contacts(line.name) for line in phone.lines)
+        except RingfenceError:
+            registered = None  # what is not known is not told; ringfence pbx check says why
+    with hub.database.reading() as session:
+        return Observed(phone, _observe(hub, session, phone, registered=registered))
+
+
+def _observe(hub: Hub, session: Session, phone: Phone, *, registered: bool | None) -> list[Sentence]:
+    now = hub.clock()
+    mac = Mac(phone.mac)
+    peers = session.scalars(
+        select(EdgeReport.peer).where(
+            EdgeReport.owner == phone.mac, EdgeReport.kind == "file-served", EdgeReport.site_id == phone.site_id
+        ).order_by(EdgeReport.id.desc()).limit(1)
+    ).all()  # fmt: skip
+    about = [EdgeReport.owner == phone.mac, EdgeReport.name.contains(phone.mac)]
+    if peers:
+        about.append((EdgeReport.peer == peers[0]) & (EdgeReport.owner == ""))
+    chosen = (
+        select(EdgeReport)
+        .where(
+            EdgeReport.site_id == phone.site_id,
+            EdgeReport.kind.in_(sorted(_KINDS)),
+            EdgeReport.received_at >= now - LOOKED_BACK_S,
+            or_(*about),
+        )
+        .order_by(EdgeReport.id.desc())
+        .limit(MOST_REPORTS)
+    )
+    rows = sorted(session.scalars(chosen), key=lambda row: row.at)
+    seen = [Seen(row.at, row.name, _KINDS[row.kind], row.release, row.size_bytes) for row in rows if row.name]
+    # Edges' clocks may be wrong: the last thing that was seen is as old as its report's way here says.
+    skew = max((row.received_at - row.at for row in rows[-1:]), default=0.0)
+    moved = [Seen(each.at + skew, each.name, each.was_served, each.release, each.size_bytes) for each in seen]
+    known = Known(_current_release(session, phone), registered, phone.named_load)
+    return observe(mac, moved, known, now)
+
+
+def _current_release(session: Session, phone: Phone) -> int:
+    """Return the release since which the phone's own file is as it is now; 0 where it has none."""
+    newest = session.execute(
+        select(ReleaseTarget.name, ReleaseTarget.digest)
+        .where(
+            ReleaseTarget.site_id == phone.site_id,
+            ReleaseTarget.owner == phone.mac,
+            ReleaseTarget.kind == "configuration",
+        )
+        .order_by(ReleaseTarget.number.desc(), ReleaseTarget.reload_port.is_(None))
+        .limit(1)
+    ).first()
+    if newest is None:
+        return 0
+    name, digest = newest
+    other = select(func.max(ReleaseTarget.number)).where(
+        ReleaseTarget.site_id == phone.site_id, ReleaseTarget.name == name, ReleaseTarget.digest != digest
+    )
+    last_other = session.scalar(other) or 0
+    first = select(func.min(ReleaseTarget.number)).where(
+        ReleaseTarget.site_id == phone.site_id,
+        ReleaseTarget.name == name,
+        ReleaseTarget.digest == digest,
+        ReleaseTarget.number > last_other,
+    )
+    return session.scalar(first) or 0
