@@ -1,5 +1,6 @@
 """The agent with a hub in memory and a real worker: hints, refusals by name, renewal, revocation, reloading."""
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable, Iterator
@@ -199,6 +200,16 @@ def test_a_revoked_edge_says_so_and_wipes_itself_when_asked(running: Running) ->
         running.folder.enrolment()
 
 
+def answer_more(phone: socket.socket) -> bool:
+    """Answer what else comes: other tests' edges may still be telling their phone at this address."""
+    with contextlib.suppress(TimeoutError):
+        data, source = phone.recvfrom(4096)
+        request = parse_message(data)
+        assert isinstance(request, SipRequest)
+        phone.sendto(response(request, 200, to_tag="t"), source)
+    return False
+
+
 def test_a_changed_phone_is_told_at_its_address_and_the_port_of_the_file_that_it_holds(running: Running) -> None:
     running.hub.repository.publish(1, {NAME: b"one"})
     running.start()
@@ -213,7 +224,8 @@ def test_a_changed_phone_is_told_at_its_address_and_the_port_of_the_file_that_it
         assert request.uri == "sip:SEP001122334455@127.0.0.1:5060"
         assert parse_service_control(request).action == "restart"
         phone.sendto(response(request, 200, to_tag="t"), source)
-    wait_for("the report", lambda: running.reported("phone-reloaded"))
+        phone.settimeout(0.2)
+        wait_for("the report", lambda: answer_more(phone) or running.reported("phone-reloaded"))
     assert "00:11:22:33:44:55" in running.reported("phone-reloaded")[0]
 
 

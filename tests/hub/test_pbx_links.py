@@ -133,9 +133,11 @@ def test_what_asterisk_refuses_or_is_not_is_said(manager: Manager) -> None:
     manager.greeting = b"SSH-2.0-OpenSSH\r\n"
     with pytest.raises(PbxUnavailable, match="no Asterisk manager"):
         asterisk(manager).check()
-    manager.close()
-    with pytest.raises(PbxUnavailable, match="can't be reached"):
-        asterisk(manager).check()
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        nobody = f"ami://127.0.0.1:{probe.getsockname()[1]}"
+        with pytest.raises(PbxUnavailable, match="can't be reached"):
+            Asterisk(nobody, "ringfence", Secret("x")).check()
 
 
 @contextmanager

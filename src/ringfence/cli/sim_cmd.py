@@ -36,6 +36,12 @@ def phone(
     retry: Annotated[
         float, typer.Option(min=0.01, help="Seconds until a refused configuration is asked for again.")
     ] = 45,
+    http: Annotated[
+        bool | None,
+        typer.Option("--http/--no-http", help="Ask by HTTP first, or never; by default as its model is known to do."),
+    ] = None,
+    http_port: Annotated[int, typer.Option(min=1, max=65535, help="The HTTP port; real phones know 6970 only.")] = 6970,
+    load: Annotated[str, typer.Option(help="The firmware that it runs, such as sip9971.9-4-2SR4-1.")] = "",
     register: Annotated[bool, typer.Option("--register", help="Register its lines with its SIP server.")] = False,
     once: Annotated[bool, typer.Option("--once", help="Boot once and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each step as a line of JSON.")] = False,
@@ -50,6 +56,7 @@ def phone(
     try:
         # Here and not above: the XML library is an extra that only this command needs.
         from ringfence.sim.phone import VirtualPhone  # noqa: PLC0415
+        from ringfence.sim.provisioning import HttpFirst  # noqa: PLC0415
         from ringfence.sim.sip_side import SipHabits  # noqa: PLC0415
         from ringfence.sim.steps import as_event, in_words  # noqa: PLC0415
     except ModuleNotFoundError as missing:
@@ -74,7 +81,10 @@ def phone(
         retry_s=retry,
         on_step=print_step,
         sip=SipHabits(registers=register),
+        running_load=load,
     )
+    if http or (http is None and virtual.model.http_provisioning.value):
+        virtual.ask_by(HttpFirst(http_port))
     if once:
         virtual.boot()
         return

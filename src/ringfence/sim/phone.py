@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Protocol, Self
+from typing import Self
 
 from ringfence.errors import RingfenceError
 from ringfence.phones.families import family_or_model
@@ -21,24 +21,15 @@ from ringfence.phones.mac import Mac
 from ringfence.server.client import fetch as fetch_over_tftp
 from ringfence.server.errors import FileRefused
 from ringfence.sim.errors import ConfigurationMissing
+from ringfence.sim.provisioning import Fetch, upgrade
 from ringfence.sim.sip_agent import TcpTransport, Transport
 from ringfence.sim.sip_side import SipHabits, SipSide, host_facing
-from ringfence.sim.steps import BootFailed, Booting, Fetched, Holds, Missing, Step
+from ringfence.sim.steps import BootFailed, Booting, Fetched, Holds, Missing, Step, Upgraded, UpgradeFailed
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 
 RETRY_S = 45.0
 """How long a phone waits before it asks again for a configuration that it could not take (8851; section 1)."""
 DEFAULT_CONFIGURATION = "XMLDefault.cnf.xml"
-
-
-class Fetch(Protocol):
-    """How a phone gets a file; ``ringfence.server.client.fetch`` is the real one."""
-
-    def __call__(
-        self, server: tuple[str, int], name: str, /, *, options: RequestedOptions, source_host: str | None
-    ) -> bytes:
-        """Return the file's bytes; FileRefused or TransferFailed."""
-        ...
 
 
 class _Ended(Exception):  # noqa: N818 - what happened
@@ -60,6 +51,7 @@ class VirtualPhone:
         on_step: Callable[[Step], None] = lambda _step: None,
         sip: SipHabits = SipHabits(),  # noqa: B008 - it can't change
         fetch: Fetch = fetch_over_tftp,
+        running_load: str = "",
     ) -> None:
         self.mac = mac
         self.family, self.model = family_or_model(kind)
@@ -70,6 +62,8 @@ class VirtualPhone:
         self._on_step = on_step
         self._sip = SipSide(mac, self.family, self.model, sip, on_step)
         self._fetch = fetch
+        self.running_load = running_load
+        """Its firmware; empty stands for one that nobody names."""
         self._held: HeldConfiguration | None = None
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -86,6 +80,10 @@ class VirtualPhone:
     def sip_address(self) -> tuple[str, int] | None:
         """Where the phone listens for SIP, None while it does not."""
         return self._sip.address
+
+    def ask_by(self, fetch: Fetch) -> None:
+        """Get files in another way from now on."""
+        self._fetch = fetch
 
     def boot(self, why: str = "power on") -> HeldConfiguration:
         """Boot once and return what the phone holds then.
@@ -111,9 +109,27 @@ class VirtualPhone:
             self._held = held
             self._changed.notify_all()
         self._on_step(Holds(held))
+        if self._takes_firmware(held.load):
+            return self.boot("new firmware")
         for name in held.files:
-            self._ask(name)
+            if name != f"{held.load}.loads":
+                self._ask(name)
         return held
+
+    def _takes_firmware(self, load: str) -> bool:
+        """Fetch the firmware that the configuration names, where the phone runs another; say whether it runs it now."""
+        if not load or load == self.running_load:
+            return False
+        if not self.model.runs(load):
+            self._on_step(UpgradeFailed(load, f"it is not for a {self.model.name}"))
+            return False
+        done = upgrade(load, self._ask)
+        if done.missing:
+            self._on_step(UpgradeFailed(load, f"not there: {', '.join(done.missing)}"))
+            return False
+        self.running_load = load
+        self._on_step(Upgraded(load, done.files))
+        return True
 
     def run(self) -> None:
         """Boot, listen, and boot again when told, until ``stop``; SipPortInUse where it can't listen."""
@@ -183,7 +199,8 @@ class VirtualPhone:
         except RingfenceError as fault:
             self._on_step(BootFailed(fault, self._retry_s))
             return time.monotonic() + self._retry_s
-        self._sip.take(held, self.source_host or host_facing(self.server), why.replace(" ", "-"))
+        host = self.source_host or host_facing(self.server)
+        self._sip.take(held, host, why.replace(" ", "-"), self.running_load)
         return 0.0
 
     def _ask(self, name: str) -> bytes | None:
@@ -196,7 +213,7 @@ class VirtualPhone:
         except FileRefused as refusal:
             self._on_step(Missing(name, refusal.code, is_optional(name)))
             return None
-        self._on_step(Fetched(name, len(data), time.monotonic() - begun))
+        self._on_step(Fetched(name, len(data), time.monotonic() - begun, getattr(self._fetch, "over", "tftp")))
         return data
 
     def _wait_for_order(self, wake_reader: socket.socket, retry_at: float) -> str | None:

@@ -67,6 +67,7 @@ class SipSide:
         self._agent: SipAgent | None = None
         self._held: HeldConfiguration | None = None
         self._registered: list[HeldLine] = []
+        self._load = ""
         self._answered: tuple[tuple[str, str], bytes] | None = None
         self._pending: list[Received] = []
         self.renew_at = 0.0
@@ -82,8 +83,9 @@ class SipSide:
         """Its own SIP address, None while it does not listen."""
         return None if self._transport is None else self._transport.address
 
-    def take(self, held: HeldConfiguration, local_host: str, last: str) -> None:
+    def take(self, held: HeldConfiguration, local_host: str, last: str, load: str = "") -> None:
         """Listen and register as ``held`` says; ``last`` is why it started. SipPortInUse where it can't listen."""
+        self._load = load
         registers = self._habits.registers and bool(held.sip_servers)
         if not registers:
             self._held = held
@@ -112,7 +114,7 @@ class SipSide:
         if self._agent is None or (isinstance(self._transport, TcpTransport) and not self._transport.is_open):
             held, host = self._held, self.address[0] if self.address else ""
             self._registered = []
-            self.take(held, host or _any_host(held), "tcp-closed")
+            self.take(held, host or _any_host(held), "tcp-closed", self._load)
             return
         try:
             self._register("refresh")
@@ -162,7 +164,7 @@ class SipSide:
             mac=self._mac,
             model=self._model,
             expires_s=held.register_expires_s,
-            load=held.load,
+            load=self._load,
             last=last,
         )
 

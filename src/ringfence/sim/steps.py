@@ -23,6 +23,23 @@ class Fetched:
     name: str
     size_bytes: int
     duration_s: float
+    over: str = "tftp"
+
+
+@dataclass(frozen=True, slots=True)
+class Upgraded:
+    """Every file of a load came; the phone runs it and starts anew."""
+
+    load: str
+    files: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeFailed:
+    """A load could not be had; the phone keeps its firmware."""
+
+    load: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +114,10 @@ class RegisterFailed:
 
 Step = (
     Booting
+    | Upgraded
+    | UpgradeFailed
+    | Upgraded
+    | UpgradeFailed
     | Fetched
     | Missing
     | Holds
@@ -109,13 +130,17 @@ Step = (
 )
 
 
-def in_words(step: Step) -> str:  # noqa: C901 - a case for each step
+def in_words(step: Step) -> str:  # noqa: C901, PLR0912 - a case for each step
     """Return the step as a line for people."""
     match step:
         case Booting():
             return f"boots ({step.why})"
         case Fetched():
-            return f"got     {step.name}, {step.size_bytes} bytes in {step.duration_s * 1000:.0f} ms"
+            return f"got     {step.name}, {step.size_bytes} bytes in {step.duration_s * 1000:.0f} ms over {step.over}"
+        case Upgraded():
+            return f"runs    {step.load} now, {step.files} files"
+        case UpgradeFailed():
+            return f"keeps its firmware instead of {step.load}: {step.reason}"
         case Missing():
             return f"missing {step.name}{' (harmless)' if step.harmless else ''}"
         case Holds():
@@ -140,7 +165,7 @@ def in_words(step: Step) -> str:  # noqa: C901 - a case for each step
             assert_never(step)
 
 
-def as_event(step: Step) -> Mapping[str, object]:  # noqa: C901 - a case for each step
+def as_event(step: Step) -> Mapping[str, object]:  # noqa: C901, PLR0912 - a case for each step
     """Return the step as a JSON object; passwords are not in it."""
     match step:
         case Booting():
@@ -151,7 +176,12 @@ def as_event(step: Step) -> Mapping[str, object]:  # noqa: C901 - a case for eac
                 "name": step.name,
                 "size_bytes": step.size_bytes,
                 "duration_s": round(step.duration_s, 6),
+                "over": step.over,
             }
+        case Upgraded():
+            return {"event": "upgraded", "load": step.load, "files": step.files}
+        case UpgradeFailed():
+            return {"event": "upgrade-failed", "load": step.load, "reason": step.reason}
         case Missing():
             return {"event": "missing", "name": step.name, "code": step.code, "harmless": step.harmless}
         case Holds():
