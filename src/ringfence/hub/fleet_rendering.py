@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload
@@ -28,7 +29,7 @@ from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.mac import Mac
 from ringfence.phones.patches import patches_of
-from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer, secrets_of
+from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, secrets_of
 from ringfence.phones.settings import Scope, Value, resolve
 
 _READ_AT_ONCE = 200
@@ -107,7 +108,15 @@ def read_sites(session: Session, sealer: Sealer, site_ids: Sequence[str]) -> Ite
         yield from _read(session, sealer, wide, site_ids[start : start + _READ_AT_ONCE])
 
 
-def render(site: SiteInput, renderer: Renderer) -> SiteFiles:
+class Renders(Protocol):
+    """What makes a phone's files."""
+
+    def render(self, phone: PhoneToRender) -> tuple[RenderedFile, ...]:
+        """Return the files of ``phone``; a BadInput says what is wrong with it."""
+        ...
+
+
+def render(site: SiteInput, renderer: Renders) -> SiteFiles:
     """Render a site's phones; any fault names the phone, and nothing comes of the site then.
 
     Phones may share a file under one name where it is the same for all of them; else FilesDisagree names two.
@@ -140,7 +149,7 @@ def render(site: SiteInput, renderer: Renderer) -> SiteFiles:
     return SiteFiles(site, in_order(targets.values()), tuple(prepared), blobs, frozenset(secrets))
 
 
-def _render_phone(phone: PhoneToRender, site: SiteInput, renderer: Renderer) -> tuple[RenderedFile, ...]:
+def _render_phone(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> tuple[RenderedFile, ...]:
     try:
         return renderer.render(phone)
     except BadInput as fault:

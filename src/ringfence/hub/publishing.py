@@ -25,10 +25,11 @@ from ringfence.hub.fleet_rendering import (
     render,
 )
 from ringfence.hub.lease import Lease
+from ringfence.hub.limited_rendering import LimitedRenderer
 from ringfence.hub.releases import NewRelease
 from ringfence.hub.store.models import Site
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import Renderer, secrets_of
+from ringfence.phones.rendering import secrets_of
 
 SITES_AT_ONCE = 100
 """How many sites share a transaction and a wait for the disk."""
@@ -133,12 +134,12 @@ def _render(hub: Hub, site_ids: Sequence[str] | None, held: Lease | None) -> _Re
         without_line = phones_without_line(session, site_ids)
         inputs = list(read_sites(session, hub.sealer, due))
         own = own_templates.all_of(session)
-    renderer = Renderer(own) if own.sources else hub.renderer
     rendered = []
-    for site in inputs:
-        rendered.append(render(site, renderer))
-        if held is not None:
-            held.keep()
+    with LimitedRenderer(own, hub.renderer) as renderer:
+        for site in inputs:
+            rendered.append(render(site, renderer))
+            if held is not None:
+                held.keep()
     return _Rendered(rendered, asked, without_line)
 
 
