@@ -25,6 +25,9 @@ from ringfence.hub.data_folder import DataFolder
 from ringfence.hub.fleet import lines, phones, settings, sites
 from ringfence.hub.init import init
 from ringfence.phones.mac import Mac
+from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
+from ringfence.phones.setting_types import Value
+from ringfence.secret import Secret
 from ringfence.server.client import fetch
 from stack import Stack, running_stack, wait_for
 
@@ -113,6 +116,39 @@ def fleet(folder: Path, site_count: int) -> list[Row]:
     ]
 
 
+def rendering(count: int) -> list[Row]:
+    """Rate at which phones' files are rendered and checked, in seconds of one core: mixed models, two lines each."""
+    renderer = Renderer()
+    kinds = ("9971", "8941", "7942", "8851", "7975", "7960", "SPA504G", "8851-3PCC")
+    common: dict[str, Value] = {
+        "sip_server": "sip.example.org",
+        "time_zone": "Europe/Berlin",
+        "ntp_servers": "192.0.2.1",
+    }
+    rows = []
+    for name, chosen in (("9971", kinds[:1]), ("eight models", kinds)):
+        made = [
+            PhoneToRender(
+                Mac.parse(f"001B54{number:06X}"),
+                chosen[number % len(chosen)],
+                f"Desk {number}",
+                {**common, "phone_label": f"Desk {number}"[:11]},
+                tuple(
+                    LineAccount(at, f"Line {at}", f"{number}{at}", "", f"{number}", Secret("s3cr3tS3cr3t"))
+                    for at in (1, 2)
+                ),
+            )
+            for number in range(count)
+        ]
+        renderer.render(made[0])
+        begun = time.process_time()
+        for phone in made:
+            renderer.render(phone)
+        rate = count / (time.process_time() - begun)
+        rows.append((f"rendering {count} phones, {name}", f"{rate:,.0f} phones/s/core", "≥ 2,000"))
+    return rows
+
+
 def _served(stack: Stack) -> bool:
     try:
         return bool(fetch(stack.tftp, NAME, timeout_s=0.02, retries=0))
@@ -132,6 +168,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--edits", type=int, default=200)
     parser.add_argument("--sites", type=int, default=1000)
+    parser.add_argument("--phones", type=int, default=10_000)
     options = parser.parse_args()
     console = Console()
     folder = Path(tempfile.mkdtemp(prefix="ringfence-bench-"))
@@ -145,6 +182,8 @@ def main() -> int:
             rows += edits(stack, options.edits)
             status.update("cold start …")
             rows += cold_start(stack)
+        with console.status(f"{options.phones} phones …"):
+            rows += rendering(options.phones)
         with console.status(f"{options.sites} sites …"):
             rows += fleet(folder / "fleet", options.sites)
     finally:

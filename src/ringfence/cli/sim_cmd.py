@@ -12,6 +12,7 @@ import typer
 from ringfence.cli import output
 from ringfence.cli.errors import BadArgument
 from ringfence.cli.tftp_arguments import EXAMPLES, read_options, read_server
+from ringfence.cli.uploads import progress
 from ringfence.errors import EnvironmentFault
 from ringfence.phones.mac import Mac
 from ringfence.sim.attacks.every import ATTACKS
@@ -91,6 +92,60 @@ def phone(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: virtual.stop())
     virtual.run()
+
+
+@app.command()
+def fleet(
+    phones: Annotated[int, typer.Option(min=1, max=100_000, help="How many.")],
+    server: Annotated[str, typer.Option(help="The TFTP server, HOST or HOST:PORT.")],
+    family: Annotated[str, typer.Option(help="A family or model, such as 9971.")] = "9971",
+    first_mac: Annotated[str, typer.Option(help="The first one's MAC address; the others follow it.")] = "001B54000001",
+    at_once: Annotated[int, typer.Option(min=1, max=15_000, help="How many boot at the same time, at most.")] = 500,
+    over: Annotated[float, typer.Option(min=0, help="Seconds over which they begin.")] = 0.0,
+    source: Annotated[str, typer.Option(help="The address to ask from.")] = "",
+    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to ask for: {EXAMPLES}.")] = None,
+    as_json: output.AsJson = False,
+) -> None:
+    """Boot thousands of phones at your own server, and say how long that took.
+
+    It ends with 9 where a phone got nothing from the server.
+
+    Example: ringfence sim fleet --phones 2000 --server 192.168.1.2 --over 30
+    """
+    try:
+        from ringfence.sim.fleet import BOOTED, Fleet  # noqa: PLC0415 - as above
+    except ModuleNotFoundError as missing:
+        raise EnvironmentFault(
+            f"virtual phones need {missing.name}, which is not installed", to_do="Run pip install 'ringfence[sim]'."
+        ) from None
+    with progress("phones booted") as (show, _advance):
+        report = Fleet(
+            read_server(server),
+            family,
+            Mac.parse(first_mac),
+            phones,
+            at_once=at_once,
+            over_s=over,
+            source_host=source,
+            options=read_options(option or []),
+            on_progress=lambda done: show(done, phones),
+        ).run()
+    said = report.as_document()
+    if as_json:
+        output.show_json(said)
+    else:
+        outcomes = ", ".join(f"{count} {word}" for word, count in report.outcomes.most_common())
+        output.say(f"{phones} phones in {report.duration_s:.1f} s: {outcomes}.")
+        output.say(f"{report.files} files, {report.size_bytes:,} B; {report.refused} requests were refused.")
+        if report.boots_s:
+            output.say(
+                f"A boot took {said['boot_p50_s']} s in the middle, {said['boot_p99_s']} s for the slowest hundredth."
+            )
+    lost = phones - report.outcomes[BOOTED]
+    if lost:
+        raise GaveWay(
+            f"{lost} of {phones} phones did not boot", where=server, to_do="Are they known there, and published?"
+        )
 
 
 @app.command()
