@@ -27,7 +27,15 @@ def files(count: int, kind: str = "9971") -> dict[str, bytes]:
 def test_every_phone_of_a_fleet_boots(kind: str) -> None:
     with SmallTftp(files(40, kind)) as server:
         progress: list[int] = []
-        report = Fleet(("127.0.0.1", server.port), kind, FIRST, 40, at_once=10, on_progress=progress.append).run()
+        report = Fleet(
+            ("127.0.0.1", server.port),
+            kind,
+            FIRST,
+            40,
+            at_once=10,
+            sources=("127.0.0.2", "127.0.0.3"),
+            on_progress=progress.append,
+        ).run()
     assert report.outcomes == {BOOTED: 40}
     assert report.files >= 40
     assert len(report.boots_s) == 40

@@ -1,5 +1,7 @@
 """``ringfence sim``: virtual phones and attackers, for trying a site and for tests."""
 
+import ipaddress
+import itertools
 import json
 import signal
 import time
@@ -102,7 +104,9 @@ def fleet(
     first_mac: Annotated[str, typer.Option(help="The first one's MAC address; the others follow it.")] = "001B54000001",
     at_once: Annotated[int, typer.Option(min=1, max=15_000, help="How many boot at the same time, at most.")] = 500,
     over: Annotated[float, typer.Option(min=0, help="Seconds over which they begin.")] = 0.0,
-    source: Annotated[str, typer.Option(help="The address to ask from.")] = "",
+    source: Annotated[
+        str, typer.Option(help="The address to ask from, or a network whose addresses take turns, as 127.1.0.0/16.")
+    ] = "",
     option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to ask for: {EXAMPLES}.")] = None,
     as_json: output.AsJson = False,
 ) -> None:
@@ -126,7 +130,7 @@ def fleet(
             phones,
             at_once=at_once,
             over_s=over,
-            source_host=source,
+            sources=_sources(source, phones),
             options=read_options(option or []),
             on_progress=lambda done: show(done, phones),
         ).run()
@@ -146,6 +150,17 @@ def fleet(
         raise GaveWay(
             f"{lost} of {phones} phones did not boot", where=server, to_do="Are they known there, and published?"
         )
+
+
+def _sources(said: str, phones: int) -> list[str]:
+    """Return the addresses that a fleet asks from."""
+    if "/" not in said:
+        return [said]
+    try:
+        network = ipaddress.ip_network(said, strict=False)
+    except ValueError:
+        raise BadArgument(f"{said!r} is no network", to_do="Write it like 127.1.0.0/16.") from None
+    return [str(address) for address in itertools.islice(network.hosts(), phones)]
 
 
 @app.command()

@@ -10,7 +10,7 @@ import socket
 import statistics
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
 
 from ringfence.errors import RingfenceError
@@ -81,8 +81,9 @@ def boot(mac: Mac, family: Family, model: Model) -> Boot:
 class _Phone:
     """One phone that boots: the file that it is fetching, at its socket."""
 
-    def __init__(self, mac: Mac, steps: Boot, now: float) -> None:
+    def __init__(self, mac: Mac, steps: Boot, source: str, now: float) -> None:
         self.mac = mac
+        self.source = source
         self.steps = steps
         self.begun = now
         self.wanted = ""
@@ -93,7 +94,7 @@ class _Phone:
 
 
 class Fleet:
-    """Boots phones with addresses in a row from ``first``."""
+    """Boots phones with MAC addresses in a row from ``first``; they ask from ``sources`` in turn."""
 
     def __init__(
         self,
@@ -104,12 +105,12 @@ class Fleet:
         *,
         at_once: int = AT_ONCE,
         over_s: float = 0.0,
-        source_host: str = "",
+        sources: Sequence[str] = ("",),
         options: RequestedOptions = NO_OPTIONS,
         on_progress: Callable[[int], None] = lambda _done: None,
     ) -> None:
         self._family, self._model = family_or_model(kind)
-        self._server, self._options, self._source = server, options, source_host
+        self._server, self._options, self._sources = server, options, sources
         self._at_once = at_once
         self._on_progress = on_progress
         start = int(first.bare, 16)
@@ -134,7 +135,8 @@ class Fleet:
     def _begin_due(self, elapsed: float, now: float) -> None:
         while self._waiting and len(self._booting) < self._at_once and self._waiting[0][1] <= elapsed:
             mac, _due = self._waiting.popleft()
-            phone = _Phone(mac, boot(mac, self._family, self._model), now)
+            source = self._sources[int(mac.bare, 16) % len(self._sources)]
+            phone = _Phone(mac, boot(mac, self._family, self._model), source, now)
             self._booting.add(phone)
             self._step(phone, None)
 
@@ -152,7 +154,7 @@ class Fleet:
             return
         family = socket.AF_INET6 if ":" in self._server[0] else socket.AF_INET
         phone.endpoint = socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-        phone.endpoint.bind((self._source, 0))
+        phone.endpoint.bind((phone.source, 0))
         phone.machine = Receiver(self._server, phone.wanted, options=self._options)
         phone.content = bytearray()
         self._selector.register(phone.endpoint, selectors.EVENT_READ, phone)
