@@ -18,6 +18,7 @@ GROUPS = (
     "setting",
     "template",
     "firmware",
+    "asset",
     "sip",
     "pbx",
     "import",

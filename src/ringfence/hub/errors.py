@@ -77,6 +77,10 @@ class Unpublished(Conflict):
     """A site has edits that were not published."""
 
 
+class UnknownAsset(NotFound):
+    """No asset has this id."""
+
+
 class UnknownTemplate(NotFound):
     """No template of the operator's own is for this file."""
 

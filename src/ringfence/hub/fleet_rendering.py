@@ -12,6 +12,7 @@ from ringfence.content.release import Target
 from ringfence.errors import BadInput
 from ringfence.hub.errors import FilesDisagree
 from ringfence.hub.fleet import lines, settings, sites
+from ringfence.hub.fleet.assets import Shelf
 from ringfence.hub.fleet.settings import ORGANISATION, Place, Row
 from ringfence.hub.releases import in_order, newest_targets
 from ringfence.hub.rollout import Stock, check_load, files_for
@@ -47,6 +48,9 @@ class SiteInput:
     upgrades: Mapping[str, PhoneToRender]
     """Phones that wait for firmware, by address, as they are to be once it is at the site's edges."""
     firmware: tuple[Target, ...]
+    assets: tuple[Target, ...]
+    lists: Mapping[Digest, bytes]
+    """What the lists of ring tones and wallpapers hold."""
     named: Mapping[str, str]
     """Bare address → the load that the phone's file names now, where it named another before."""
 
@@ -144,7 +148,8 @@ def render(site: SiteInput, renderer: Renders) -> SiteFiles:
             blobs[target.digest] = file.data
             if targets.get(target.name) != target:
                 prepared.append((target, str(phone.settings[LOAD_SETTING])))
-    for target in site.firmware:
+    blobs |= site.lists
+    for target in (*site.firmware, *site.assets):
         targets.setdefault(target.name, target)
     return SiteFiles(site, in_order(targets.values()), tuple(prepared), blobs, frozenset(secrets))
 
@@ -177,7 +182,7 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
     by_phone = settings.values(_phone_rows(session, site_ids), sealer)
     by_line = settings.values(_line_rows(session, site_ids), sealer)
     phones: dict[str, list[tuple[Phone, PhoneToRender]]] = {site_id: [] for site_id in site_ids}
-    held = Stock(session)
+    held, shelf = Stock(session), Shelf(session)
     chosen = select(Phone).where(Phone.site_id.in_(site_ids)).options(selectinload(Phone.lines)).order_by(Phone.mac)
     for phone in session.scalars(chosen):
         if phone.lines:
@@ -190,11 +195,15 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
             phones[phone.site_id].append((phone, _phone(phone, layers, by_line, sealer)))
     published = newest_targets(session, site_ids)
     rows = session.scalars(select(Site).where(Site.id.in_(site_ids)).order_by(Site.id))
-    return [_site_input(site, published.get(site.id, ()), phones[site.id], held) for site in rows]
+    return [_site_input(site, published.get(site.id, ()), phones[site.id], held, shelf) for site in rows]
 
 
 def _site_input(
-    site: Site, published: tuple[Target, ...], phones: Sequence[tuple[Phone, PhoneToRender]], held: Stock
+    site: Site,
+    published: tuple[Target, ...],
+    phones: Sequence[tuple[Phone, PhoneToRender]],
+    held: Stock,
+    shelf: Shelf,
 ) -> SiteInput:
     """Return a site's input: phones name a new load only where every edge of the site holds it."""
     now: list[PhoneToRender] = []
@@ -214,7 +223,14 @@ def _site_input(
         held_back = {**phone.settings, LOAD_SETTING: row.named_load}
         now.append(replace(phone, settings=held_back) if waits else phone)
     files = tuple(files_for(wanted, held))
-    return SiteInput(site.id, site.newest_release, site.edits, published, tuple(now), upgrades, files, named)
+    models = {row.model: model_of(row.model)[1] for row, _phone in phones}
+    locales = {
+        str(phone.settings.get(name, "")) for _row, phone in phones for name in ("user_locale", "network_locale")
+    }
+    assets, lists = shelf.for_site(models.values(), locales)
+    return SiteInput(
+        site.id, site.newest_release, site.edits, published, tuple(now), upgrades, files, tuple(assets), lists, named
+    )
 
 
 def _phone(

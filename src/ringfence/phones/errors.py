@@ -69,3 +69,7 @@ class UnfitAccount(BadInput):
 
 class NotImportable(BadInput):
     """A file that is there already can't be read back as a phone."""
+
+
+class BadAsset(BadInput):
+    """A sound, picture or language file that can't be made into what phones take."""

@@ -1,4 +1,4 @@
-"""Firmware: uploads, loads, and how far they are."""
+"""Firmware and assets: uploads, loads, how far they are; ring tones, wallpapers, languages."""
 
 from collections.abc import Mapping, Sequence
 from typing import Annotated
@@ -10,10 +10,20 @@ from starlette.concurrency import run_in_threadpool
 
 from ringfence.content.digests import Digest
 from ringfence.hub import rollout
-from ringfence.hub.fleet import firmware
+from ringfence.hub.fleet import assets, firmware
 from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.people.schemas import EdgesWith, Firmware, FirmwareFile, Items, NewFirmware, Uploaded
+from ringfence.hub.people.schemas import (
+    Asset,
+    EdgesWith,
+    Firmware,
+    FirmwareFile,
+    Items,
+    NewAsset,
+    NewFirmware,
+    Uploaded,
+)
 from ringfence.hub.store import models
+from ringfence.phones.assets import AssetKind
 from ringfence.phones.firmware.bundles import models_of
 
 router = APIRouter(tags=["firmware"])
@@ -68,6 +78,39 @@ def show_rollout(load: str, hub: TheHub, _caller: TheCaller) -> Items[EdgesWith]
     with hub.database.reading() as session:
         firmware.get(session, load)
         return Items(items=[_rollout(session, site_id, load) for site_id in firmware.sites_with(session, load)])
+
+
+@router.post("/assets", status_code=201)
+def add_asset(body: NewAsset, hub: TheHub, caller: TheCaller) -> Asset:
+    """Keep a ring tone, a wallpaper, a language or tones, of files that were uploaded."""
+    files = [assets.UploadedAsset(file.name, Digest(file.digest), file.length, file.variant) for file in body.files]
+    with hub.change(caller.name) as change:
+        row = assets.add(change, hub.blobs, AssetKind(body.kind), body.name, body.source, files)
+        change.session.flush()
+        return _asset(row, assets.files(change.session))
+
+
+@router.get("/assets")
+def list_assets(hub: TheHub, _caller: TheCaller) -> Items[Asset]:
+    """List the assets."""
+    with hub.database.reading() as session:
+        listed = assets.files(session)
+        return Items(items=[_asset(row, listed) for row in assets.find(session)])
+
+
+@router.delete("/assets/{asset}", status_code=204)
+def remove_asset(asset: str, hub: TheHub, caller: TheCaller) -> None:
+    """Forget an asset."""
+    with hub.change(caller.name) as change:
+        assets.remove(change, asset)
+
+
+def _asset(row: models.Asset, listed: Mapping[str, Sequence[models.AssetFile]]) -> Asset:
+    files = listed.get(row.id, ())
+    return Asset(
+        id=row.id, kind=row.kind, name=row.name, source=row.source, added_at=row.added_at, added_by=row.added_by,
+        size=sum(file.length for file in files), files=[file.name for file in files],
+    )  # fmt: skip
 
 
 def _rollout(session: Session, site_id: str, load: str) -> EdgesWith:

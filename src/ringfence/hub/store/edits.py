@@ -8,6 +8,7 @@ from sqlalchemy import event, inspect, select, update
 from sqlalchemy.orm import Session
 
 from ringfence.hub.store.models import (
+    Asset,
     GroupSetting,
     Line,
     LineSetting,
@@ -29,7 +30,7 @@ def _count_edits(session: Session, _context: object, _instances: object) -> None
     touched: set[str] = set()
     for row in (*session.new, *session.dirty, *session.deleted):
         match row:
-            case OrganisationSetting() | OwnTemplate():
+            case OrganisationSetting() | OwnTemplate() | Asset():
                 session.execute(update(Site).values(edits=Site.edits + 1))
                 return
             case SiteSetting():

@@ -330,6 +330,31 @@ class FirmwareFile(Base):
     length: Mapped[int] = mapped_column(BigInteger)
 
 
+class Asset(Base):
+    """A ring tone, a wallpaper, a language or a country's tones, for every phone that can have it."""
+
+    __tablename__ = "asset"
+
+    id: Mapped[str] = mapped_column(String(60), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column(String(80))
+    source: Mapped[str] = mapped_column(String(200))
+    added_at: Mapped[float]
+    added_by: Mapped[str] = mapped_column(String(80))
+
+
+class AssetFile(Base):
+    """One file of an asset, under the name that phones ask for; ``variant`` says which phones."""
+
+    __tablename__ = "asset_file"
+
+    asset_id: Mapped[str] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    length: Mapped[int] = mapped_column(BigInteger)
+    variant: Mapped[str] = mapped_column(String(60))
+
+
 class PreparedTarget(Base):
     """A file that goes into a site's next release by itself, once the firmware that it names is at the site's edges."""
 

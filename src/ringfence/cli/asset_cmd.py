@@ -1,0 +1,111 @@
+"""``ringfence asset``: ring tones, wallpapers, languages and tones."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import quote
+
+import typer
+
+from ringfence.archives import members
+from ringfence.cli import output
+from ringfence.cli.api import Hub, Json
+from ringfence.cli.connection import hub
+from ringfence.cli.errors import BadArgument
+from ringfence.cli.output import AsJson, field, moment
+from ringfence.errors import BadInput, EnvironmentFault
+
+if TYPE_CHECKING:  # it brings the picture library
+    from ringfence.phones.assets import Asset
+
+app = typer.Typer(help="Ring tones, wallpapers, languages and tones for phones.", no_args_is_help=True)
+
+LARGEST_BYTES = 64 << 20
+
+
+@app.command("import")
+def import_assets(
+    file: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A WAV, PNG or JPEG, a folder, or an archive.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it is, and bring nothing to the hub.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Recognise files by their content, make them into what phones take, and bring them to the hub.
+
+    Languages and tones are recognised by their folder, as German_Germany/mk-sip.jar in the maker's packages.
+
+    Example: ringfence asset import doorbell.wav
+    """
+    client = None if dry_run else hub()
+    told: list[Json] = []
+    for asset, models in _recognised(file):
+        if client is not None:
+            _bring(client, asset, file.name)
+        told.append({"kind": str(asset.kind), "name": asset.name, "notes": list(asset.notes), "models": models})
+        if not as_json:
+            notes = f" ({'; '.join(asset.notes)})" if asset.notes else ""
+            whom = ", ".join(models) or "no model that is known"
+            output.say(f"{asset.kind.capitalize()} “{asset.name}”{notes}, for {whom}.")
+    if not told:
+        raise BadArgument(
+            "there is no ring tone, picture, language or tones in it", where=str(file),
+            to_do="Give a WAV, PNG or JPEG, or the maker's locale package.",
+        )  # fmt: skip
+    if as_json:
+        output.show_json(told)
+    elif not dry_run:
+        output.say("Publish to bring them to phones; languages go where user_locale or network_locale names them.")
+
+
+def _recognised(file: Path) -> Iterator[tuple["Asset", list[str]]]:
+    """Yield the assets of a file, folder or archive, each with the models that can have it."""
+    try:
+        from ringfence.phones.assets import models_for, recognise  # noqa: PLC0415 - see above
+    except ModuleNotFoundError as missing:
+        raise EnvironmentFault(
+            f"this needs {missing.name}, which is not installed", to_do="Run pip install 'ringfence[hub]'."
+        ) from None
+    for member in members(file):
+        if member.size_bytes > LARGEST_BYTES:
+            continue
+        try:
+            asset = recognise(member.path, member.read())
+        except BadInput as fault:
+            raise BadArgument(fault.what, where=f"{file}: {member.path}", to_do=fault.to_do) from None
+        if asset is not None:
+            yield asset, models_for(asset)
+
+
+@app.command("list")
+def list_assets(as_json: AsJson = False) -> None:
+    """List the assets at the hub."""
+    rows = hub().items("/assets")
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("ID", field("id")),
+        ("KIND", field("kind")),
+        ("NAME", field("name")),
+        ("FILES", lambda row: len(row["files"])),
+        ("BYTES", lambda row: f"{row['size']:,}"),
+        ("IMPORTED", moment("added_at")),
+    ]
+    output.show_table(rows, columns, empty="None yet. Import one: ringfence asset import FILE.")
+
+
+@app.command()
+def remove(asset: Annotated[str, typer.Argument(help="Its id, as ringfence asset list shows it.")]) -> None:
+    """Forget an asset; publish to take it from phones' lists."""
+    hub().delete(f"/assets/{quote(asset, safe='')}")
+    output.say(f"Asset {asset} is forgotten. Publish to take it from phones' lists.")
+
+
+def _bring(client: Hub, asset: "Asset", source: str) -> None:
+    files = []
+    for file in asset.files:
+        digest = hashlib.sha256(file.data).hexdigest()
+        if not client.get(f"/uploads/{digest}")["here"]:
+            client.upload(f"/uploads/{digest}", iter([file.data]))
+        files.append({"name": file.name, "digest": digest, "length": len(file.data), "variant": file.variant})
+    client.post("/assets", {"kind": str(asset.kind), "name": asset.name, "source": source, "files": files})

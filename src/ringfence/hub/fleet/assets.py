@@ -1,0 +1,144 @@
+"""Assets: ring tones, wallpapers, languages and tones, and which of them a site's phones get."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, select
+from sqlalchemy.orm import Session
+
+from ringfence.content.digests import Digest, is_digest, sha256_hex
+from ringfence.content.errors import BadName as BadFileName
+from ringfence.content.names import normalise
+from ringfence.content.release import Target, TargetKind
+from ringfence.hub.blobs import BlobStore
+from ringfence.hub.errors import BadName, BrokenBundle, UnknownAsset
+from ringfence.hub.fleet.change import Change
+from ringfence.hub.fleet.sites import slug
+from ringfence.hub.store.models import Asset, AssetFile
+from ringfence.phones.assets import (
+    MOST_PICTURES,
+    MOST_RINGS,
+    RING_LISTS,
+    AssetKind,
+    picture_list,
+    ring_list,
+    wants,
+)
+from ringfence.phones.family import Model, RingFormat
+
+_MOST = {AssetKind.RING: MOST_RINGS, AssetKind.WALLPAPER: MOST_PICTURES}
+_MOST_FILES = 60
+
+
+@dataclass(frozen=True, slots=True)
+class UploadedAsset:
+    """One file of an asset whose bytes are in the blob store."""
+
+    name: str
+    digest: Digest
+    length: int
+    variant: str
+
+
+def add(
+    change: Change, blobs: BlobStore, kind: AssetKind, name: str, source: str, files: Sequence[UploadedAsset]
+) -> Asset:
+    """Keep an asset, in the place of one of the same kind and name. BadName and BrokenBundle say what is wrong."""
+    asset_id = f"{slug(kind)[:12]}-{slug(name)}"
+    if not slug(name) or not 1 <= len(files) <= _MOST_FILES:
+        raise BadName(f"{name[:60]!r} can't be an asset's name, or it has no file", to_do="Use letters and digits.")
+    for file in files:
+        _check(blobs, file)
+    row = change.session.get(Asset, asset_id)
+    if row is None:
+        _check_room(change.session, kind)
+        row = Asset(id=asset_id)
+        change.session.add(row)
+    elif kind in {AssetKind.RING, AssetKind.WALLPAPER}:
+        change.session.execute(delete(AssetFile).where(AssetFile.asset_id == asset_id))
+    else:  # a language comes model by model
+        names = [file.name for file in files]
+        change.session.execute(delete(AssetFile).where(AssetFile.asset_id == asset_id, AssetFile.name.in_(names)))
+    row.kind, row.name, row.source = str(kind), name[:80], source[:200]
+    row.added_at, row.added_by = change.now, change.who
+    change.session.flush()
+    change.session.add_all(
+        AssetFile(asset_id=asset_id, name=file.name, digest=file.digest, length=file.length, variant=file.variant)
+        for file in files
+    )
+    change.note("asset.import", asset_id, f"{len(files)} files from {source}")
+    return row
+
+
+def find(session: Session) -> Sequence[Asset]:
+    """Return all assets, by kind and name."""
+    return session.scalars(select(Asset).order_by(Asset.kind, Asset.name)).all()
+
+
+def files(session: Session) -> Mapping[str, Sequence[AssetFile]]:
+    """Return the files of all assets, by asset."""
+    found: dict[str, list[AssetFile]] = {}
+    for row in session.scalars(select(AssetFile).order_by(AssetFile.asset_id, AssetFile.name)):
+        found.setdefault(row.asset_id, []).append(row)
+    return found
+
+
+def remove(change: Change, asset_id: str) -> None:
+    """Forget an asset; phones keep what they hold until they look again."""
+    row = change.session.get(Asset, asset_id)
+    if row is None:
+        raise UnknownAsset(f"there is no asset {asset_id[:60]!r}", to_do="`ringfence asset list` shows all.")
+    change.session.delete(row)
+    change.note("asset.remove", asset_id)
+
+
+class Shelf:
+    """All assets, read once, for the sites of a publish."""
+
+    def __init__(self, session: Session) -> None:
+        listed = files(session)
+        self._assets = [(row, listed.get(row.id, ())) for row in find(session)]
+
+    def for_site(self, models: Collection[Model], locales: Collection[str]) -> tuple[list[Target], dict[Digest, bytes]]:
+        """Return the files for these models and languages, and the bytes of the lists that name them."""
+        targets: dict[str, Target] = {}
+        rings: dict[str, list[tuple[str, str]]] = {}
+        pictures: dict[str, list[str]] = {}
+        for row, listed in self._assets:
+            kind = AssetKind(row.kind)
+            if kind in {AssetKind.LOCALE, AssetKind.TONES} and row.name not in locales:
+                continue
+            for file in listed:
+                if not any(wants(kind, file.variant, model) for model in models):
+                    continue
+                targets[file.name] = Target(file.name, Digest(file.digest), file.length, TargetKind.SHARED)
+                if kind is AssetKind.RING:
+                    rings.setdefault(RING_LISTS[RingFormat[file.variant]], []).append((row.name, file.name))
+                elif kind is AssetKind.WALLPAPER and not file.name.endswith("-tn.png"):
+                    pictures.setdefault(f"{file.variant}/List.xml", []).append(file.name)
+        made = {name: ring_list(rows) for name, rows in rings.items()}
+        made |= {name: picture_list(names) for name, names in pictures.items()}
+        blobs: dict[Digest, bytes] = {}
+        for name, data in made.items():
+            digest = sha256_hex(data)
+            blobs[digest] = data
+            targets[name] = Target(name, digest, len(data), TargetKind.SHARED)
+        return list(targets.values()), blobs
+
+
+def _check(blobs: BlobStore, file: UploadedAsset) -> None:
+    try:
+        plain = normalise(file.name)
+    except BadFileName as fault:
+        raise BadName(fault.what, where=fault.where, to_do=fault.to_do) from None
+    if plain != file.name:
+        raise BadName(f"{file.name[:80]!r} is no name that phones ask for")
+    if not is_digest(file.digest) or not blobs.has(file.digest) or blobs.size_bytes(file.digest) != file.length:
+        raise BrokenBundle(f"{file.name} was not uploaded", to_do="Run the import again.")
+
+
+def _check_room(session: Session, kind: AssetKind) -> None:
+    most = _MOST.get(kind)
+    there = session.scalars(select(Asset.id).where(Asset.kind == str(kind))).all()
+    if most is not None and len(there) >= most:
+        raise BadName(f"there are {len(there)} of the kind {kind} already, and phones list {most}", to_do="Remove one.")
