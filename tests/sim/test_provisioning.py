@@ -20,7 +20,7 @@ from ringfence.server.errors import FileRefused
 from ringfence.sim.errors import ConfigurationMissing
 from ringfence.sim.phone import VirtualPhone
 from ringfence.sim.provisioning import HttpFirst, upgrade
-from ringfence.sim.steps import Booting, Fetched, Holds, Missing, Step, Upgraded, UpgradeFailed
+from ringfence.sim.steps import BootFailed, Booting, Fetched, Holds, Missing, Step, Upgraded, UpgradeFailed
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 
 MAC = Mac("001122334455")
@@ -171,6 +171,15 @@ def test_each_family_boots_in_its_own_order_with_what_we_render(of: object) -> N
     assert holds.configuration.lines[0].name == "201"
     harmless = [step for step in steps if isinstance(step, Missing)]
     assert all(step.harmless or step.name.endswith((".TXT", ".DAT")) for step in harmless), harmless
+
+
+@pytest.mark.parametrize(("kind", "seconds"), [("8851", 45.0), ("SPA504G", 3600.0), ("7960", 45.0)])
+def test_a_phone_asks_again_after_the_time_that_its_family_takes(kind: str, seconds: float) -> None:
+    steps: list[Step] = []
+    phone = VirtualPhone(MAC, kind, SERVER, on_step=steps.append, fetch=Files({}))
+    phone._boot_or_wait("power on")
+    (failed,) = [step for step in steps if isinstance(step, BootFailed)]
+    assert failed.retry_s == seconds
 
 
 def test_a_phone_without_its_file_or_with_a_bad_one_says_which() -> None:

@@ -37,8 +37,11 @@ def phone(
     source: Annotated[str | None, typer.Option(help="The address to ask from and to listen on.")] = None,
     option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to ask for: {EXAMPLES}.")] = None,
     retry: Annotated[
-        float, typer.Option(min=0.01, help="Seconds until a refused configuration is asked for again.")
-    ] = 45,
+        float | None,
+        typer.Option(
+            min=0.01, help="Seconds until a refused configuration is asked for again; by default its family's."
+        ),
+    ] = None,
     http: Annotated[
         bool | None,
         typer.Option("--http/--no-http", help="Ask by HTTP first, or never; by default as its model is known to do."),

@@ -28,7 +28,7 @@ from ringfence.sim.steps import BootFailed, Booting, Fetched, Holds, Missing, St
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 
 RETRY_S = 45.0
-"""How long a phone waits before it asks again for a configuration that it could not take (8851; section 1)."""
+"""How long a phone waits before it asks again, where nobody knows how long its family does (8851; section 1)."""
 DEFAULT_CONFIGURATION = "XMLDefault.cnf.xml"
 
 
@@ -47,7 +47,7 @@ class VirtualPhone:
         *,
         source_host: str | None = None,
         options: RequestedOptions = NO_OPTIONS,
-        retry_s: float = RETRY_S,
+        retry_s: float | None = None,
         on_step: Callable[[Step], None] = lambda _step: None,
         sip: SipHabits = SipHabits(),  # noqa: B008 - it can't change
         fetch: Fetch = fetch_over_tftp,
@@ -58,7 +58,7 @@ class VirtualPhone:
         self.server = server
         self.source_host = source_host
         self._options = options
-        self._retry_s = retry_s
+        self._retry_s = retry_s or self.family.retry_s.value or RETRY_S
         self._on_step = on_step
         self._sip = SipSide(mac, self.family, self.model, sip, on_step)
         self._fetch = fetch
