@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from ringfence.phones.errors import UnknownFamily, UnknownModel
-from ringfence.phones.families import families, family, family_or_model, model, model_of_user_agent
+from ringfence.phones.families import families, family, family_or_model, model
 from ringfence.phones.family import Fact, Family, Model
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
@@ -108,27 +108,6 @@ def test_what_is_no_model_names_the_nearest() -> None:
     with pytest.raises(UnknownFamily, match="cisco-99xx"):
         family("cisco-99")
     assert family_or_model("cisco-79xx")[1].name == "7975"
-
-
-@pytest.mark.parametrize(
-    ("agent", "name"),
-    [
-        ("Cisco-CP7821/12.1.1", "7821"),
-        ("Cisco-CP7975G/9.3.1", "7975"),
-        ("Cisco-CP7940G/8.0", "7940"),
-        ("Cisco/SPA508G-7.4.8a (0002FDFF2103)(CBT141400UK)", "SPA508G"),
-        ("Cisco-CP-8841-3PCC/11.0.1 (00562b043615)", "8841-3PCC"),
-    ],
-)
-def test_a_user_agent_names_its_model(agent: str, name: str) -> None:
-    found = model_of_user_agent(agent)
-    assert found is not None
-    assert found[1].name == name
-
-
-@pytest.mark.parametrize("agent", ["", "curl/8.0", "Asterisk PBX 20.1"])
-def test_another_user_agent_names_none(agent: str) -> None:
-    assert model_of_user_agent(agent) is None
 
 
 @pytest.mark.parametrize(

@@ -147,10 +147,6 @@ class FileFormat(Protocol):
         """Return ``data`` with named elements set; BadPatch where a name can't be one here."""
         ...
 
-    def escape_secret(self, secret: str) -> str:
-        """Return ``secret`` as it stands in a file, so that it can be found there."""
-        ...
-
 
 @dataclass(frozen=True, slots=True)
 class FileTemplate:

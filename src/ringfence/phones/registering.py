@@ -1,19 +1,14 @@
-"""A phone's REGISTER as bytes, and what one tells of the phone (PHONES.md section 10)."""
+"""A phone's REGISTER as bytes, with what it tells of the phone (PHONES.md section 10)."""
 
 import re
 from dataclasses import dataclass
 
-from ringfence.phones.errors import BadMac, BadSipMessage
+from ringfence.phones.errors import BadSipMessage
 from ringfence.phones.family import Model
 from ringfence.phones.mac import Mac
 from ringfence.phones.sip import SipMessage, header, header_values, host_in_uri, to_bytes, token
 
 _MAGIC = "z9hG4bK"
-_DEVICE = re.compile(r'\+u\.sip!devicename\.ccm\.cisco\.com="SEP([0-9A-Fa-f]{12})"')
-_INSTANCE = re.compile(r'\+sip\.instance="<urn:uuid:[0-9A-Fa-f-]{24}([0-9A-Fa-f]{12})>"')
-_MODEL_NUMBER = re.compile(r'\+u\.sip!model\.ccm\.cisco\.com="(\d{1,6})"')
-_LOAD = re.compile(r"(?:Active)?Load=([\w.-]{1,64})")
-_LAST = re.compile(r"Last=([\w-]{1,40})")
 _EXPIRES = re.compile(r"expires=(\d{1,8})", re.IGNORECASE)
 
 
@@ -68,35 +63,6 @@ def register_request(
     if authorization:
         lines.append(f"Authorization: {authorization}")
     return to_bytes(lines, b"")
-
-
-@dataclass(frozen=True, slots=True)
-class Device:
-    """What a REGISTER or a kept contact tells of a phone; empty where it does not say."""
-
-    mac: Mac | None
-    model_number: int | None
-    active_load: str
-    last_restart: str
-
-
-def device_of(contact: str, reason: str = "") -> Device:
-    """Return what a Contact with its parameters, and a Reason header, tell of a phone."""
-    found = _DEVICE.search(contact) or _INSTANCE.search(contact)
-    mac = None
-    if found is not None:
-        try:
-            mac = Mac.parse(found[1])
-        except BadMac:
-            mac = None
-    number = _MODEL_NUMBER.search(contact)
-    load, last = _LOAD.search(reason), _LAST.search(reason)
-    return Device(
-        mac,
-        int(number[1]) if number else None,
-        load[1].removesuffix(".loads") if load else "",
-        last[1] if last else "",
-    )
 
 
 def granted_s(response: SipMessage) -> int:

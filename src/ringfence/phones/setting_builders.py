@@ -57,11 +57,6 @@ def url_setting(name: str, text: str, element: str) -> Setting:
     return text_setting(name, text, element, 255, Form.URL)
 
 
-def secret_setting(name: str, text: str, element: str, most: int = 31, form: Form = Form.PASSWORD) -> Setting:
-    """Return a setting that is kept sealed and never shown."""
-    return Setting(name, SettingType.TEXT, "", text, maximum=most, form=form, secret=True, element=element)
-
-
 def table_setting(
     name: str,
     text: str,

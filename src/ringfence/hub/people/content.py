@@ -7,9 +7,9 @@ from fastapi import APIRouter, Path, Query
 
 from ringfence.hub import differences, publishing, releases
 from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.people.schemas import (
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.content import (
     FileChange,
-    Items,
     Publication,
     PublishedSite,
     PublishOrder,

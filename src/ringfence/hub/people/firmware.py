@@ -12,12 +12,12 @@ from ringfence.content.digests import Digest
 from ringfence.hub import rollout
 from ringfence.hub.fleet import assets, firmware
 from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.people.schemas import (
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.firmware import (
     Asset,
     EdgesWith,
     Firmware,
     FirmwareFile,
-    Items,
     NewAsset,
     NewFirmware,
     Uploaded,

@@ -6,10 +6,10 @@ from fastapi import APIRouter, Path
 
 from ringfence.hub.fleet import bulk, lines, observations, phones
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
-from ringfence.hub.people.schemas import (
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.inventory import (
     BulkOrder,
     BulkOutcome,
-    Items,
     Line,
     LineChange,
     NewPhone,

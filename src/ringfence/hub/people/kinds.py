@@ -4,7 +4,8 @@ from fastapi import APIRouter
 
 from ringfence.hub.fleet import groups, own_templates
 from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.people.schemas import FamilyFile, Group, Items, Model, NewGroup, Template, TemplateSource
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.kinds import FamilyFile, Group, Model, NewGroup, Template, TemplateSource
 from ringfence.hub.store import models
 from ringfence.phones.families import families, family_or_model
 from ringfence.phones.family import Fact

@@ -5,10 +5,10 @@ from fastapi import APIRouter
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import edges, sites
 from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.people.schemas import (
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.places import (
     Edge,
     EnrolmentToken,
-    Items,
     NewEnrolmentToken,
     NewSite,
     Revocation,

@@ -9,7 +9,8 @@ from ringfence.hub.errors import NotSet
 from ringfence.hub.fleet import settings
 from ringfence.hub.fleet.settings import ORGANISATION, Given, Place
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
-from ringfence.hub.people.schemas import CatalogueEntry, Explanation, GivenAt, Items, Setting, SettingValue
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.settings import CatalogueEntry, Explanation, GivenAt, Setting, SettingValue
 from ringfence.phones.settings import Scope, settings_named
 from ringfence.phones.settings import Setting as SettingOfFamily
 

@@ -5,16 +5,8 @@ from fastapi import APIRouter
 from ringfence.hub import rotating
 from ringfence.hub.fleet import accounts, pbxes, phones
 from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.people.schemas import (
-    Items,
-    NewPbx,
-    Pbx,
-    PbxCheck,
-    Rotation,
-    RotationOrder,
-    SipExport,
-    SipFiles,
-)
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.sip import NewPbx, Pbx, PbxCheck, Rotation, RotationOrder, SipExport, SipFiles
 from ringfence.hub.store import models
 from ringfence.phones.accounts import Pbx as PbxKind
 from ringfence.phones.mac import Mac

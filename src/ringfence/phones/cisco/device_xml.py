@@ -8,7 +8,6 @@ returns what the phone would hold, or raises with the node that it stumbled over
 import re
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from xml.sax.saxutils import escape
 
 from lxml import etree
 
@@ -115,10 +114,6 @@ class DeviceXml:
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
         """Return ``data`` with named elements set; BadPatch for a name that can't be an element's."""
         return patched(data, patches)
-
-    def escape_secret(self, secret: str) -> str:
-        """Return ``secret`` as it stands in a file."""
-        return escape(secret)
 
 
 def read_device(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:

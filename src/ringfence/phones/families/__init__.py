@@ -98,19 +98,6 @@ def family_or_model(text: str) -> tuple[Family, Model]:
     return (of, next(iter(of.models.values()))) if of is not None else model(text)
 
 
-def model_of_user_agent(agent: str) -> tuple[Family, Model] | None:
-    """Return the model that a SIP or HTTP User-Agent names, such as ``Cisco-CP7821/12.1.1`` (PHONES.md section 10)."""
-    found = re.search(r"(?:CP-?|SPA-?)?(\d{3,4}[A-Z0-9]*(?:-3PCC|-GE)?)", agent)
-    if found is None:
-        return None
-    for form in (found[0], found[1], "SPA" + found[1]):
-        try:
-            return model(form)
-        except UnknownModel:
-            continue
-    return None
-
-
 def _load(module: str, entry: str) -> Family:
     try:
         found: object = getattr(import_module(module), "FAMILY", None)

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from xml.sax.saxutils import escape
 
 from ringfence.content.release import TargetKind
 from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, SOUND, TIME
@@ -28,7 +27,6 @@ SOURCE = "PHONES.md sections 8 and 8b"
 _GUIDE = "the maker's provisioning guide"
 
 _YES_NO: Mapping[Value, str] = MappingProxyType({True: "Yes", False: "No"})
-_MACRO = re.compile(r"\$(MAU|MA|PSN|SN|PN)\b")
 _STEP = re.compile(r"[A-Za-z_][\w.-]*")
 
 LIMITS: Mapping[str, Limit] = MappingProxyType(
@@ -131,10 +129,6 @@ class FlatProfile:
         inside = parse(data).root.tag != "flat-profile"
         return patched(data, {("flat-profile/" if inside else "") + name: text for name, text in patches.items()})
 
-    def escape_secret(self, secret: str) -> str:
-        """Return ``secret`` as it stands in a file."""
-        return escape(secret)
-
 
 def files_of(first: str, own: str, template: str) -> tuple[FileTemplate, ...]:
     """Return a family's two files: the model's, which leads to the phone's own."""
@@ -215,9 +209,3 @@ def _line(held: Mapping[str, str], index: int) -> HeldLine:
 def _load(rule: str) -> str:
     """Return the load that an upgrade rule names: the last part of its path, without its end."""
     return rule.rpartition("/")[2].removesuffix(".loads").removesuffix(".bin")
-
-
-def expand(rule: str, mac: str, model: Model) -> str:
-    """Return a profile rule with its macros replaced, as the phone does it (PHONES.md section 8)."""
-    values = {"MA": mac.lower(), "MAU": mac.upper(), "PSN": model.psn, "PN": model.name, "SN": ""}
-    return _MACRO.sub(lambda found: values[found[1]], rule)

@@ -65,10 +65,6 @@ class NamedValues:
             lines.append(f'{name}: "{patches[name]}"')
         return ("\n".join(lines) + "\n").encode("utf-8")
 
-    def escape_secret(self, secret: str) -> str:
-        """Return ``secret`` as it stands in a file: as it is."""
-        return secret
-
 
 @dataclass(frozen=True, slots=True)
 class AnyText:
@@ -95,7 +91,3 @@ class AnyText:
         for name in patches:
             self.check_patch(name)
         return data
-
-    def escape_secret(self, secret: str) -> str:
-        """Return ``secret`` as it stands in a file: as it is."""
-        return secret

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from xml.sax.saxutils import escape
 
 from lxml import etree
 
@@ -51,10 +50,6 @@ class XmlFile:
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
         """Return ``data`` with named elements set; BadPatch for a name that can't be an element's."""
         return patched(data, patches)
-
-    def escape_secret(self, secret: str) -> str:
-        """Return ``secret`` as it stands in a file."""
-        return escape(secret)
 
 
 def check_path(path: str) -> list[re.Match[str]]:

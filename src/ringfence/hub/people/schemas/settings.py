@@ -1,0 +1,63 @@
+"""The people's API in words: settings."""
+
+from pydantic import BaseModel, Field
+
+from ringfence.hub.people.schemas import Input
+
+
+class SettingValue(Input):
+    """A value as people write it."""
+
+    value: str = Field(examples=["Europe/Berlin", "yes", "30"])
+
+
+class Setting(BaseModel):
+    """A setting's value, and the scope that it comes from."""
+
+    name: str
+    value: bool | int | str | None = Field(description="null where it is a secret, which is never shown")
+    scope: str = Field(description="organisation, site, group, phone, line, or built-in")
+    secret: bool
+    unit: str
+    help: str
+
+
+class GivenAt(BaseModel):
+    """What one scope says of a setting."""
+
+    scope: str = Field(description="organisation, site, group, phone, or built-in")
+    place: str = Field(description="In words, such as site home-office-anna")
+    value: bool | int | str | None = Field(description="null where it is a secret, which is never shown")
+    wins: bool
+
+
+class Explanation(BaseModel):
+    """Which value of a setting holds for a phone, and why."""
+
+    name: str
+    secret: bool
+    given: list[GivenAt] = Field(description="From the widest scope to the nearest; the last one wins")
+    written: str | None = Field(description="What the phone's file says for it; null for a secret")
+    element: str = Field(description="The file's element that carries it")
+    help: str
+    mark: str = Field(description="How well the element's meaning is known: certain, likely, unknown")
+    source: str
+
+
+class CatalogueEntry(BaseModel):
+    """One setting that there is."""
+
+    name: str
+    type: str
+    default: bool | int | str
+    unit: str
+    minimum: int | None
+    maximum: int | None
+    choices: list[str]
+    scopes: list[str]
+    secret: bool
+    families: list[str] = Field(description="The families that have it")
+    takes: str = Field(description="What it takes, in words")
+    help: str
+    source: str = Field(description="Where this is known from")
+    mark: str = Field(description="How well: certain, likely, unknown")
