@@ -20,7 +20,7 @@ from ringfence.edge.clock import HubClock
 from ringfence.edge.disk import Disk
 from ringfence.edge.errors import FolderInUse, NotEnrolled
 from ringfence.edge.folder import Credentials, EdgeFolder, Enrolment
-from ringfence.edge.reloading import Answer, ReloadOrder, reload_phones
+from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
 from ringfence.edge.status import Status, read
 from ringfence.identity.certificates import (
     EDGE_LIFETIME_S,
@@ -267,7 +267,7 @@ def test_a_phone_that_refuses_or_is_silent_is_told_apart() -> None:
             phone.bind(("127.0.0.1", 0))
         orders = [ReloadOrder("001122334455", "127.0.0.1", phone.getsockname()[1]) for phone in (refusing, silent)]
         found: dict[ReloadOrder, Answer] = {}
-        asking = threading.Thread(target=lambda: found.update(reload_phones(orders, give_up_s=1.2)))
+        asking = threading.Thread(target=lambda: found.update(notify_phones(orders, give_up_s=1.2)))
         asking.start()
         data, source = refusing.recvfrom(4096)
         request = parse_message(data)

@@ -180,6 +180,23 @@ def test_when_and_how_a_phone_is_told_is_as_its_settings_and_family_say() -> Non
     assert render(a_phone(settings={"reload": "never"})).reload is None
     for kind in ("7960", "SPA504G", "8851-3PCC"):
         assert render(a_phone(kind)).reload == Reload("check-sync", 5060)
+        assert render(a_phone(kind, settings={"reload": "idle"})).reload == Reload("check-sync", 5060)
+
+
+def test_an_order_by_web_goes_to_the_phone_s_web_interface_which_asks_the_edge() -> None:
+    by_web: dict[str, Value] = {"reload_by": "web", "web_access": "on", "edge_url": "http://192.0.2.1:6970/"}
+    file = render(a_phone(settings=by_web))
+    assert file.reload == Reload("web", 80)
+    assert b"<authenticationURL>http://192.0.2.1:6970/authenticate</authenticationURL>" in file.data
+    assert render(a_phone(settings={**by_web, "reload": "idle"})).reload == Reload("web-when-idle", 80)
+    for wrong, says in (
+        ({**by_web, "edge_url": ""}, "reload_by is web without edge_url"),
+        ({**by_web, "web_access": "read-only"}, "reload_by is web and web_access is read-only"),
+        ({**by_web, "authentication_url": "http://192.0.2.9/"}, "authentication_url asks another than the edge"),
+        ({"reload": "idle"}, "no SIP order waits until nobody uses the phone"),
+    ):
+        with pytest.raises(IncompletePhone, match=says):
+            render(a_phone(settings=wrong))
 
 
 def test_a_rendered_file_does_not_show_its_secrets_when_it_is_printed() -> None:
@@ -339,7 +356,7 @@ def phones(draw: st.DrawFn) -> PhoneToRender:
     chosen = draw(st.lists(st.sampled_from(sorted(kind.settings)), unique=True))
     values = {name: draw(values_of(kind.settings[name])) for name in chosen}
     values["sip_server"] = draw(st.sampled_from(["192.0.2.10", "pbx.example.com", "2001:db8::10"]))
-    for name in ("ssh_access", "device_security"):
+    for name in ("ssh_access", "device_security", "reload", "reload_by"):
         values.pop(name, None)
     values["busy_trigger"] = 1
     if int(values.get("media_port_first", 1024)) > int(values.get("media_port_last", 32766)):

@@ -11,6 +11,7 @@ from ringfence.content.release import TargetKind
 from ringfence.server.control import (
     MOST_DESCRIPTORS,
     Accepted,
+    Admit,
     Begin,
     Commit,
     FromWorker,
@@ -43,6 +44,7 @@ from ringfence.server.events import (
     to_row,
 )
 from ringfence.server.limits import Limits
+from ringfence.server.passes import Pass
 
 ENTRY = PartEntry("SEP001122334455.cnf.xml", 10, TargetKind.CONFIGURATION, "001122334455")
 EVENTS = (
@@ -60,7 +62,13 @@ def pair() -> tuple[socket.socket, socket.socket]:
 
 @pytest.mark.parametrize(
     "message",
-    [Listen(1, Settings("Home office Anna", Limits(sessions=7))), Begin(2, 7), Part(3, (ENTRY,)), Commit(4, 1)],
+    [
+        Listen(1, Settings("Home office Anna", Limits(sessions=7))),
+        Begin(2, 7),
+        Part(3, (ENTRY,)),
+        Commit(4, 1),
+        Admit(5, Pass("192.0.2.7", "once", 30)),
+    ],
     ids=lambda message: type(message).__name__,
 )
 def test_what_the_parent_says_arrives(pair: tuple[socket.socket, socket.socket], message: ToWorker) -> None:

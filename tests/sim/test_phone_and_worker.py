@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from ringfence.content.release import TargetKind
-from ringfence.edge.reloading import Answer, ReloadOrder, reload_phones
+from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer
 from ringfence.phones.setting_types import Value
@@ -98,7 +98,7 @@ def test_an_edit_reaches_a_phone_that_the_edge_tells_to_reload(site: Site) -> No
         assert phone.wait_until(lambda held: held.label == "Anna", SOON_S).lines[0].password == Secret("s3cr3tOfAnna")
         site.publish(rendered("Anna at home", port))
         order = ReloadOrder(ANNA.bare, "127.0.0.1", port)
-        assert reload_phones([order]) == {order: Answer.ACCEPTED}
+        assert notify_phones([order]) == {order: Answer.ACCEPTED}
         phone.wait_until(lambda held: held.label == "Anna at home", SOON_S)
 
 

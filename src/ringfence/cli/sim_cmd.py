@@ -49,6 +49,10 @@ def phone(
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="The HTTP port; real phones know 6970 only.")] = 6970,
     load: Annotated[str, typer.Option(help="The firmware that it runs, such as sip9971.9-4-2SR4-1.")] = "",
     register: Annotated[bool, typer.Option("--register", help="Register its lines with its SIP server.")] = False,
+    web_port: Annotated[
+        int | None,
+        typer.Option(min=1, max=65535, help="Have a web interface on this port; real phones' is 80."),
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Boot once and end.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each step as a line of JSON.")] = False,
 ) -> None:
@@ -88,6 +92,7 @@ def phone(
         on_step=print_step,
         sip=SipHabits(registers=register),
         running_load=load,
+        web_port=web_port,
     )
     if http or (http is None and virtual.model.http_provisioning.value):
         virtual.ask_by(HttpFirst(http_port))

@@ -18,8 +18,12 @@ class TargetKind(StrEnum):
     """The maker's own files, the same for everybody."""
 
 
-ReloadMethod = Literal["sip-notify", "check-sync"]
-"""The event of the SIP NOTIFY: ``service-control`` for enterprise phones, ``check-sync`` for the others."""
+ReloadMethod = Literal["sip-notify", "check-sync", "web", "web-when-idle"]
+"""How a phone is told.
+
+By a SIP NOTIFY, whose event is ``service-control`` for enterprise phones (``sip-notify``) and ``check-sync`` for the
+others; or by keys pressed through its web interface, at once or when nobody uses it.
+"""
 MINUTES_A_DAY = 1440
 
 
@@ -29,7 +33,7 @@ class Reload:
 
     method: ReloadMethod
     port: int
-    """The UDP port on which the phone listens for SIP."""
+    """The port on which the phone listens: for SIP over UDP, or its web interface's."""
     minute: int | None = None
     """The minute of the day, in UTC, at which it is asked; None: at once."""
 

@@ -252,7 +252,7 @@ def _reload(value: dict[str, Any] | None) -> Reload | None:
     if value is None or value["method"] not in get_args(ReloadMethod):
         return None
     port = value["port"]
-    if not isinstance(port, int) or not 1 <= port <= 65535:  # noqa: PLR2004 - the UDP ports there are
+    if not isinstance(port, int) or not 1 <= port <= 65535:  # noqa: PLR2004 - the ports there are
         raise ValueError(f"reload port {port!r}")
     minute = value.get("minute")
     if minute is not None and not (isinstance(minute, int) and 0 <= minute < MINUTES_A_DAY):

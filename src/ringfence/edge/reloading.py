@@ -28,7 +28,7 @@ _LARGEST_DATAGRAM = 65_535
 
 @dataclass(frozen=True, slots=True)
 class ReloadOrder:
-    """One phone to be told: its bare MAC address, the host and UDP port on which it listens for SIP, and the event."""
+    """One phone to be told: its bare MAC address, the host and port on which it listens, and how it is told."""
 
     owner: str
     host: str
@@ -52,8 +52,8 @@ class _Waiting:
     next_send: float
 
 
-def reload_phones(orders: Sequence[ReloadOrder], *, give_up_s: float = GIVE_UP_S) -> dict[ReloadOrder, Answer]:
-    """Tell every phone of ``orders`` at once, and return how each answered; blocks until all did or time is up."""
+def notify_phones(orders: Sequence[ReloadOrder], *, give_up_s: float = GIVE_UP_S) -> dict[ReloadOrder, Answer]:
+    """Tell every phone of ``orders`` by SIP at once, and return how each answered; blocks until all did or gave up."""
     answers: dict[ReloadOrder, Answer] = {}
     for family in (socket.AF_INET, socket.AF_INET6):
         of_family = [order for order in orders if (":" in order.host) == (family == socket.AF_INET6)]

@@ -12,8 +12,9 @@ from ringfence.content.release import MINUTES_A_DAY, Release, Target, TargetKind
 from ringfence.edge.cache import Cache
 from ringfence.edge.folder import EdgeFolder
 from ringfence.edge.journal import Journal
-from ringfence.edge.reloading import Answer, ReloadOrder, reload_phones
+from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
 from ringfence.edge.status import SeenPhone
+from ringfence.edge.web_reloading import WEB_METHODS, press_restart
 from ringfence.errors import EnvironmentFault
 from ringfence.phones.mac import Mac
 from ringfence.server.catalogue import Offer
@@ -204,7 +205,9 @@ class Serving:
             self._tell(orders, release.number)
 
     def _reload(self, orders: list[ReloadOrder], release: int) -> None:
-        for order, answer in reload_phones(orders).items():
+        by_web = [order for order in orders if order.method in WEB_METHODS]
+        by_sip = [order for order in orders if order.method not in WEB_METHODS]
+        for order, answer in (notify_phones(by_sip) | press_restart(by_web, self._supervisor.admit)).items():
             mac = Mac.parse(order.owner)
             match answer:
                 case Answer.ACCEPTED:

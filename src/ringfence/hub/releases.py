@@ -6,6 +6,7 @@ crash at any moment leaves a site on its old release or on its new one, never be
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import get_args
 
 from sqlalchemy import delete, func, insert, select, update
 from sqlalchemy.orm import Session
@@ -158,8 +159,8 @@ def reload_of(row: ReleaseTarget | PreparedTarget) -> Reload | None:
     """Return how and when a row's phone is told of it."""
     if row.reload_port is None:
         return None
-    method: ReloadMethod = "check-sync" if row.reload_method == "check-sync" else "sip-notify"
-    return Reload(method, row.reload_port, row.reload_minute)
+    known: dict[str | None, ReloadMethod] = {method: method for method in get_args(ReloadMethod)}
+    return Reload(known[row.reload_method], row.reload_port, row.reload_minute)
 
 
 def reload_columns(reload: Reload | None) -> dict[str, str | int | None]:

@@ -33,6 +33,10 @@ class HeldConfiguration:
     files: tuple[str, ...] = field(default=())
     """What the phone asks for next, by the names that it uses; all of them may be missing."""
     register_expires_s: int = 3600
+    takes_web_orders: bool = False
+    """Whether its web interface carries out what it is told."""
+    authentication_url: str = ""
+    """Who is asked whether an order to the web interface is allowed; empty where all are."""
 
     @property
     def label(self) -> str:

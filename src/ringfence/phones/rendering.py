@@ -35,6 +35,7 @@ from ringfence.phones.setting_types import Scope, SettingType, Value, is_printab
 from ringfence.phones.settings import settings_named
 from ringfence.phones.templating import PhoneTemplate, TemplateFault, built_in_template
 from ringfence.phones.time_zones import offset_minutes
+from ringfence.phones.web_interface import PORT as WEB_PORT
 from ringfence.secret import Secret
 
 _STAMP_UNSET = "00000000-0000-0000-0000-000000000000"
@@ -193,13 +194,14 @@ def _reload(family: Family, settings: Mapping[str, Value]) -> Reload | None:
     when = settings.get("reload", "now")
     if when == "never":
         return None
-    method: ReloadMethod = "sip-notify"
-    if family.reload_event.value is ReloadEvent.CHECK_SYNC:
-        method = "check-sync"
     minute = None
     if when == "night":
         zone = str(settings.get("time_zone", "Etc/UTC"))
         minute = (60 * int(settings["reload_hour"]) - offset_minutes(zone)) % MINUTES_A_DAY
+    if settings.get("reload_by") == "web":
+        return Reload("web-when-idle" if when == "idle" else "web", WEB_PORT, minute)
+    # Those that know check-sync wait by themselves until nobody uses them (PHONES.md section 8b).
+    method: ReloadMethod = "check-sync" if family.reload_event.value is ReloadEvent.CHECK_SYNC else "sip-notify"
     return Reload(method, int(settings["sip_listen_port"]), minute)
 
 

@@ -1,8 +1,9 @@
 """What parent and worker say to each other: JSON over a SOCK_SEQPACKET pair, descriptors beside it (SCM_RIGHTS).
 
-The parent sends ``Listen`` once, then ``Begin``, ``Part`` …, ``Commit`` for each catalogue, and waits after each for
-``Accepted`` or ``Rejected``: so few descriptors are on their way at a time that no limit of the kernel is met. The
-worker sends ``Ready``, these two answers, and ``Told`` (events) when the socket takes them.
+The parent sends ``Listen`` once, then ``Begin``, ``Part`` …, ``Commit`` for each catalogue and ``Admit`` for each order
+to a phone, and waits after each for ``Accepted`` or ``Rejected``: so few descriptors are on their way at a time that no
+limit of the kernel is met. The worker sends ``Ready``, these two answers, and ``Told`` (events) when the socket takes
+them.
 """
 
 import array
@@ -17,6 +18,7 @@ from ringfence.content.release import TargetKind
 from ringfence.server.errors import ControlBroken
 from ringfence.server.events import Document, Fields, WorkerEvent, from_row, to_row
 from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
+from ringfence.server.passes import Pass
 
 MOST_DESCRIPTORS = 200
 """In one message; the kernel takes 253 at most (SCM_MAX_FD)."""
@@ -78,6 +80,14 @@ class Commit:
 
 
 @dataclass(frozen=True, slots=True)
+class Admit:
+    """Confirm an order that a phone is about to ask about."""
+
+    serial: int
+    pass_: Pass
+
+
+@dataclass(frozen=True, slots=True)
 class Ready:
     """The worker is confined and waits for its sockets."""
 
@@ -107,7 +117,7 @@ class Told:
     events: tuple[WorkerEvent, ...]
 
 
-ToWorker = Listen | Begin | Part | Commit
+ToWorker = Listen | Begin | Part | Commit | Admit
 FromWorker = Ready | Accepted | Rejected | Told
 
 
@@ -198,6 +208,8 @@ def _to_worker_document(message: ToWorker) -> Document:
             return {"t": "part", "serial": serial, "files": [_entry_document(entry) for entry in entries]}
         case Commit(serial, files):
             return {"t": "commit", "serial": serial, "files": files}
+        case Admit(serial, pass_):
+            return {"t": "admit", "serial": serial, **asdict(pass_)}
         case _:
             assert_never(message)
 
@@ -214,6 +226,8 @@ def _to_worker_from(document: Document) -> ToWorker:
             return Part(serial, tuple(_entry_from(_object(item)) for item in fields.items("files")))
         case "commit":
             return Commit(serial, fields.integer("files"))
+        case "admit":
+            return Admit(serial, Pass(fields.text("host"), fields.text("password"), fields.integer("valid_s")))
         case other:
             raise ControlBroken("an unknown control message", where=repr(other)[:80])
 

@@ -12,6 +12,7 @@ from ringfence.server.catalogue import NOTHING_OFFERED, OfferedFile
 from ringfence.server.errors import NotNow
 from ringfence.server.events import RequestRefused, WorkerEvent, printable
 from ringfence.server.limits import DEFAULT_LIMITS, Limits
+from ringfence.server.passes import Passes
 from ringfence.server.refusals import RefusalLog
 from ringfence.server.sources import Budgets
 
@@ -67,6 +68,8 @@ class Gate:
         self._evidence = Evidence()
         self._log = RefusalLog()
         self._budgets = Budgets(limits.refusal_burst, limits.refusals_per_s)
+        self.passes = Passes()
+        """What confirms the agent's orders to phones."""
         self.requests = 0
         """How many requests were judged."""
         self.refusals: dict[str, int] = {}
@@ -118,6 +121,7 @@ class Gate:
     def flush(self, now: float) -> None:
         """Tell what was only counted, once its time has come, and forget old budgets; to be called now and then."""
         self._budgets.forget_refilled(now)
+        self.passes.forget_old(now)
         for refused in self._log.flush(time.time()):
             self.tell(refused)
 

@@ -22,6 +22,7 @@ from enum import Enum, auto
 
 import h11
 
+from ringfence.phones.web_interface import ALLOWED, ORDER_CHECK
 from ringfence.server.events import Cause, printable
 from ringfence.server.gate import Gate, Refusal
 from ringfence.server.http_delivery import Delivery, drop_unsent, raise_fault, unacknowledged_bytes
@@ -41,6 +42,8 @@ from ringfence.server.http_requests import (
     has_body,
     is_writing,
     name_of,
+    query_of,
+    short_answer,
     unsatisfiable,
     wanted_slice,
 )
@@ -48,6 +51,7 @@ from ringfence.server.limits import HttpLimits
 from ringfence.server.loop import Loop
 
 RECEIVE_BYTES = 4096
+ORDER_ALLOWED = short_answer(ALLOWED)
 LINGER_S = 2.0
 _MOST_DISCARDED_BYTES = 64 * 1024
 _FIRST_LOOK_S = 0.005
@@ -237,6 +241,9 @@ class Connection:
             self._on_file_request(name, request, now)
 
     def _on_file_request(self, name: str, request: h11.Request, now: float) -> None:
+        if name == ORDER_CHECK and self._gate.passes.confirms(self.host, query_of(request.target), now):
+            self._answer(ORDER_ALLOWED, now)
+            return
         file = self._gate.ask(name, self.host, self.port, now)
         if isinstance(file, Refusal):
             self._answer_refusal(file, NOT_FOUND, now)

@@ -60,6 +60,11 @@ BROKEN_BY_STATUS = {answer.status: answer for answer in (BAD_REQUEST, HEAD_TOO_L
 """What is answered to requests that h11 can't read."""
 
 
+def short_answer(body: bytes) -> Answer:
+    """Return a good answer that is these bytes and nothing else."""
+    return Answer(200, b"OK", ((b"Content-Type", b"text/plain"), (b"Content-Length", b"%d" % len(body))), body)
+
+
 def file_answer(name: str, size_bytes: int, wanted: Slice) -> Answer:
     """Return the head of an answer with ``wanted`` of a file of ``size_bytes``."""
     kind = b"text/xml" if name.casefold().endswith(".xml") else b"application/octet-stream"
@@ -94,6 +99,11 @@ def name_of(target: bytes) -> str | None:
         return None
     path = target.partition(b"?")[0].removeprefix(b"/")
     return _ESCAPE.sub(lambda escape: bytes((int(escape[1], 16),)), path).decode("utf-8", "surrogateescape")
+
+
+def query_of(target: bytes) -> bytes:
+    """Return what stands behind the question mark of a request's target."""
+    return target.partition(b"?")[2].partition(b"#")[0]
 
 
 def wanted_slice(headers: Headers, size_bytes: int) -> Slice | None:

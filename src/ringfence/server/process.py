@@ -14,6 +14,7 @@ from ringfence.server.catalogue import Offer
 from ringfence.server.control import (
     LONGEST_MESSAGE_BYTES,
     Accepted,
+    Admit,
     Begin,
     Commit,
     FromWorker,
@@ -31,6 +32,7 @@ from ringfence.server.control import (
 )
 from ringfence.server.errors import ControlBroken, WorkerFault
 from ringfence.server.events import WorkerEvent, printable
+from ringfence.server.passes import Pass
 
 ANSWER_TIMEOUT_S = 10.0
 _LAST_WORDS_BYTES = 4096
@@ -93,6 +95,10 @@ class WorkerProcess:
             part = Part(0, tuple(entries[start:stop]))
             self._ask(part, [o.fd for o in offers[start:stop]])
         self._ask(Commit(0, len(entries)))
+
+    def admit(self, pass_: Pass) -> None:
+        """Have the worker confirm an order to a phone. WorkerFault: refused; OSError: died."""
+        self._ask(Admit(0, pass_))
 
     def on_ready(self, fd: int) -> bool:
         """Read what came on ``fd``; False once the worker has closed its end."""

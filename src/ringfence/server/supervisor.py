@@ -20,6 +20,7 @@ from ringfence.server.control import Settings
 from ringfence.server.errors import WorkerFault
 from ringfence.server.events import CatalogueActive, WorkerDied, WorkerEvent, WorkerStarted
 from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
+from ringfence.server.passes import Pass
 from ringfence.server.process import WorkerProcess
 from ringfence.server.sockets import listen, listen_tcp
 
@@ -28,6 +29,7 @@ LONGEST_RESTART_S = 10.0
 HEALTHY_AFTER_S = 5.0
 """A worker that lived this long has earned a quick restart."""
 START_TIMEOUT_S = 10.0
+ADMIT_TIMEOUT_S = 2.0
 STOP_TIMEOUT_S = 3.0
 _MOST_DESCRIPTORS = 65536
 
@@ -85,6 +87,7 @@ class WorkerSupervisor:
         self._lock = threading.Lock()
         self._wanted: _Wanted | None = None  # newest offer, not yet active
         self._active: _Wanted | None = None  # what the worker serves, or should again
+        self._passes: list[tuple[Pass, threading.Event]] = []
         self._process: WorkerProcess | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -142,6 +145,14 @@ class WorkerSupervisor:
             )
         if wanted.rejected is not None:
             raise WorkerFault(f"the worker refused release {release}", where=wanted.rejected)
+
+    def admit(self, pass_: Pass) -> None:
+        """Have the worker confirm an order to a phone, and return once it would; while there is none, nobody does."""
+        done = threading.Event()
+        with self._lock:
+            self._passes.append((pass_, done))
+        self._wake()
+        done.wait(ADMIT_TIMEOUT_S)
 
     def stop(self) -> None:
         """End the worker, close the ports, and return when all is gone. May be called twice."""
@@ -210,6 +221,7 @@ class WorkerSupervisor:
             poller.register(fd, select.POLLIN)
         while not self._stopping.is_set():
             self._take_over_wanted(process)
+            self._hand_over_passes(process)
             for fd, _ in poller.poll():
                 if fd == self._wake_reader.fileno():
                     self._clear_wake()
@@ -235,6 +247,13 @@ class WorkerSupervisor:
         if before is not None:
             before.close()
         wanted.answered.set()
+
+    def _hand_over_passes(self, process: WorkerProcess) -> None:
+        with self._lock:
+            passes, self._passes = self._passes, []
+        for pass_, done in passes:
+            process.admit(pass_)
+            done.set()
 
     def _want_again(self, wanted: _Wanted) -> None:
         with self._lock:

@@ -25,6 +25,7 @@ from ringfence.server.confine import confine
 from ringfence.server.control import (
     LONGEST_MESSAGE_BYTES,
     Accepted,
+    Admit,
     Begin,
     Commit,
     FromWorker,
@@ -211,6 +212,9 @@ class Worker:
                 self._offers = []
                 self._release = None
                 self._listen()
+            case Admit(_, pass_):
+                if self._gate is not None:
+                    self._gate.passes.add(pass_, time.monotonic())
 
     def _listen(self) -> None:
         """Take requests, if that is not done yet.

@@ -11,6 +11,10 @@ class SipPortInUse(EnvironmentFault):
     """Another program has the port on which the phone should listen for SIP."""
 
 
+class WebPortInUse(EnvironmentFault):
+    """The phone can't have its web interface where it was asked for."""
+
+
 class NotRegistered(PeerFault):
     """The SIP server does not let a line register, or does not answer."""
 

@@ -24,7 +24,8 @@ from ringfence.sim.errors import ConfigurationMissing
 from ringfence.sim.provisioning import Fetch, upgrade
 from ringfence.sim.sip_agent import TcpTransport, Transport
 from ringfence.sim.sip_side import SipHabits, SipSide, host_facing
-from ringfence.sim.steps import BootFailed, Booting, Fetched, Holds, Missing, Step, Upgraded, UpgradeFailed
+from ringfence.sim.steps import BootFailed, Booting, Fetched, Holds, Missing, Notified, Step, Upgraded, UpgradeFailed
+from ringfence.sim.web_side import WebSide
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 
 RETRY_S = 45.0
@@ -52,6 +53,7 @@ class VirtualPhone:
         sip: SipHabits = SipHabits(),  # noqa: B008 - it can't change
         fetch: Fetch = fetch_over_tftp,
         running_load: str = "",
+        web_port: int | None = None,
     ) -> None:
         self.mac = mac
         self.family, self.model = family_or_model(kind)
@@ -64,6 +66,9 @@ class VirtualPhone:
         self._fetch = fetch
         self.running_load = running_load
         """Its firmware; empty stands for one that nobody names."""
+        self._web_port = web_port
+        self._web: WebSide | None = None
+        self._web_order_waits = False
         self._held: HeldConfiguration | None = None
         self._changed = threading.Condition()
         self._stopping = threading.Event()
@@ -80,6 +85,16 @@ class VirtualPhone:
     def sip_address(self) -> tuple[str, int] | None:
         """Where the phone listens for SIP, None while it does not."""
         return self._sip.address
+
+    @property
+    def web_address(self) -> tuple[str, int] | None:
+        """Where the phone has its web interface, None while it has none."""
+        return self._web.address if self._web is not None else None
+
+    def use(self, *, now: bool) -> None:
+        """Let somebody use the phone from now on, or nobody: orders may wait for that."""
+        if self._web is not None:
+            self._web.use(now=now)
 
     def ask_by(self, fetch: Fetch) -> None:
         """Get files in another way from now on."""
@@ -137,6 +152,9 @@ class VirtualPhone:
         retry_at = 0.0
         wake_reader, self._wake_writer = socket.socketpair()
         try:
+            if self._web_port is not None:
+                host = self.source_host or host_facing(self.server)
+                self._web = WebSide(self.mac, (host, self._web_port), lambda: self._held, self._on_web_order)
             while not self._stopping.is_set():
                 if why is not None:
                     retry_at = self._boot_or_wait(why)
@@ -145,6 +163,8 @@ class VirtualPhone:
             pass
         finally:
             self._sip.close()
+            if self._web is not None:
+                self._web.close()
             wake_reader.close()
             self._wake_writer.close()
 
@@ -160,9 +180,7 @@ class VirtualPhone:
         It ends between two files: a file that is under way is waited for.
         """
         self._stopping.set()
-        if self._wake_writer is not None:
-            with contextlib.suppress(OSError):  # closed: it has ended
-                self._wake_writer.send(b"x")
+        self._wake()
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.join()
@@ -185,6 +203,16 @@ class VirtualPhone:
 
     def __exit__(self, *_exc: object) -> None:
         self.stop()
+
+    def _wake(self) -> None:
+        if self._wake_writer is not None:
+            with contextlib.suppress(OSError):  # closed: it has ended
+                self._wake_writer.send(b"x")
+
+    def _on_web_order(self, peer: tuple[str, int]) -> None:
+        self._on_step(Notified("restart", *peer))
+        self._web_order_waits = True
+        self._wake()
 
     def _run_in_thread(self) -> None:
         try:
@@ -227,6 +255,11 @@ class VirtualPhone:
         ready, _, _ = select.select(waited_for, [], [], timeout_s)
         if self._stopping.is_set():
             return None
+        if wake_reader in ready:
+            wake_reader.recv(64)
+        if self._web_order_waits:
+            self._web_order_waits = False
+            return "restart"
         if transport is not None and transport in ready:
             order = self._sip.next_order()
             if order is not None:

@@ -76,7 +76,7 @@ class Listening:
 
 @dataclass(frozen=True, slots=True)
 class Notified:
-    """A NOTIFY ordered ``action`` and was answered with 200."""
+    """A NOTIFY, or keys pressed through the web interface, ordered ``action``; it was answered with 200."""
 
     action: Action
     peer_host: str

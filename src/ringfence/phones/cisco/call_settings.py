@@ -37,9 +37,9 @@ RELOAD = (
         "reload",
         SettingType.CHOICE,
         "now",
-        "When a phone is told of a new configuration: now, at night (reload_hour), or never; then it takes it at its "
-        "next boot.",
-        choices=("now", "night", "never"),
+        "When a phone is told of a new configuration: now, when nobody uses it (idle; enterprise phones: with "
+        "reload_by web), at night (reload_hour), or never; then it takes it at its next boot.",
+        choices=("now", "idle", "night", "never"),
         element="the edge's order",
         source="Ringfence itself",
     ),
@@ -54,6 +54,17 @@ RELOAD = (
         element="the edge's order",
         source="Ringfence itself",
     ),
+)
+
+RELOAD_BY = Setting(
+    "reload_by",
+    SettingType.CHOICE,
+    "notify",
+    "How a phone is told of a new configuration: by SIP (notify), or by keys that the edge presses through the phone's "
+    "web interface (web; needs web_access on, and edge_url).",
+    choices=("notify", "web"),
+    element="the edge's order",
+    source="PHONES.md section 6; what keys restart a phone is known of 79xx (likely) and of no other",
 )
 
 

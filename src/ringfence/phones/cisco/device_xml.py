@@ -137,6 +137,8 @@ def read_device(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
         load=text_of(root, "loadInformation"),
         files=_files(root, model),
         register_expires_s=int(text_of(root, "sipProfile/sipStack/timerRegisterExpires") or "3600"),
+        takes_web_orders=text_of(root, "vendorConfig/webAccess") == "0",
+        authentication_url=text_of(root, "authenticationURL"),
     )
 
 

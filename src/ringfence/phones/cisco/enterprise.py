@@ -5,7 +5,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from ringfence.content.release import TargetKind
-from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, SOUND, TIME
+from ringfence.phones.cisco.call_settings import CALLS, RELOAD, RELOAD_BY, SIP, SOUND, TIME
 from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, NETWORK, URLS, VPN
 from ringfence.phones.cisco.device_xml import DeviceXml
 from ringfence.phones.cisco.key_settings import (
@@ -21,6 +21,7 @@ from ringfence.phones.family import Ask, Fact, FileTemplate, ReloadEvent, ToPrep
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.setting_builders import ON_IS_1
 from ringfence.phones.setting_types import EVERYWHERE_AND_LINE, Mark, Setting, Value
+from ringfence.phones.web_interface import ORDER_CHECK
 
 PACKAGE = "ringfence.phones.cisco"
 
@@ -50,6 +51,7 @@ _ALL: tuple[Setting, ...] = (
     *NETWORK,
     *FIRMWARE,
     *RELOAD,
+    RELOAD_BY,
 )
 
 Changes = Mapping[str, Mapping[str, object]]
@@ -158,10 +160,12 @@ def prepare(phone: ToPrepare) -> Mapping[str, object]:
             f"device_security is {settings['device_security']} and sip_transport is {settings['sip_transport']}",
             to_do="Set sip_transport to tls, or device_security to none.",
         )
+    _check_reload(settings)
     return {
         "keys": _keys(phone),
         "soft_keys": _soft_keys(phone.rows["soft_keys"]),
-        "urls": {name: _list_url(phone, name) for name in ("services", "directory")},
+        "urls": {name: _list_url(phone, name) for name in ("services", "directory")}
+        | {"authentication": _authentication_url(settings)},
         "ntp_servers": [host for host in str(settings["ntp_servers"]).split(",") if host],
         "sip_servers": [
             str(settings[name]) for name in ("sip_server", "sip_server_2", "sip_server_3") if settings[name]
@@ -216,6 +220,38 @@ def _soft_keys(rows: list[dict[str, Value]]) -> dict[str, object]:
         for name in used
     ]
     return {"sets": sets, "used": definitions}
+
+
+def _check_reload(settings: Mapping[str, Value]) -> None:
+    """Refuse an order to reload that could never reach the phone."""
+    if settings["reload_by"] != "web":
+        if settings["reload"] == "idle":
+            raise IncompletePhone(
+                "reload is idle, and no SIP order waits until nobody uses the phone",
+                to_do="Set reload_by to web: by its web interface the phone waits; or set reload to night.",
+            )
+        return
+    if settings["web_access"] != "on":
+        raise IncompletePhone(
+            f"reload_by is web and web_access is {settings['web_access']}",
+            to_do="Set web_access to on, or reload_by to notify.",
+        )
+    if settings["authentication_url"]:
+        raise IncompletePhone(
+            "reload_by is web, and authentication_url asks another than the edge whether its orders are allowed",
+            to_do="Unset authentication_url, or set reload_by to notify.",
+        )
+    if not settings["edge_url"]:
+        raise IncompletePhone(
+            "reload_by is web without edge_url, where the phone asks whether an order is allowed",
+            to_do="Set edge_url to the edge's HTTP address, such as http://192.0.2.1:6970.",
+        )
+
+
+def _authentication_url(settings: Mapping[str, Value]) -> str:
+    if settings["reload_by"] != "web":
+        return str(settings["authentication_url"])
+    return f"{str(settings['edge_url']).rstrip('/')}/{ORDER_CHECK}"
 
 
 def _list_url(phone: ToPrepare, name: str) -> str:
