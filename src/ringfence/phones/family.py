@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Generic, Protocol, TypeVar
 
 from ringfence.content.release import TargetKind
+from ringfence.phones.errors import ValueOutOfRange
 from ringfence.phones.held import HeldConfiguration
 from ringfence.phones.mac import Mac
 from ringfence.phones.setting_types import Mark, Setting, Value
@@ -206,6 +207,14 @@ class ToPrepare:
     line_indexes: tuple[int, ...]
     line_settings: tuple[Mapping[str, Value], ...]
     """What holds for each line, in their order."""
+
+
+def check_order(settings: Mapping[str, Value], low: str, high: str) -> None:
+    """Raise ValueOutOfRange where one setting is above another that it must not exceed."""
+    if int(settings[low]) > int(settings[high]):
+        raise ValueOutOfRange(
+            f"{low} {settings[low]} is above {high} {settings[high]}", to_do=f"Make {low} at most {high}."
+        )
 
 
 Prepare = Callable[[ToPrepare], Mapping[str, object]]

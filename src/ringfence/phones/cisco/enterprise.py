@@ -17,7 +17,7 @@ from ringfence.phones.cisco.key_settings import (
     SOFT_KEYS,
 )
 from ringfence.phones.errors import IncompletePhone, LimitExceeded, ValueOutOfRange
-from ringfence.phones.family import Ask, Fact, FileTemplate, ReloadEvent, ToPrepare
+from ringfence.phones.family import Ask, Fact, FileTemplate, ReloadEvent, ToPrepare, check_order
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.setting_builders import ON_IS_1
 from ringfence.phones.setting_types import EVERYWHERE_AND_LINE, Mark, Setting, Value
@@ -147,9 +147,9 @@ ONE_CREDENTIAL = Fact(True, Mark.CERTAIN, "PHONES.md section 4d")
 def prepare(phone: ToPrepare) -> Mapping[str, object]:
     """Return what the templates need besides the settings; refuse values that are wrong only together."""
     settings = phone.settings
-    _check_order(settings, "media_port_first", "media_port_last")
+    check_order(settings, "media_port_first", "media_port_last")
     for line in phone.line_settings:
-        _check_order(line, "busy_trigger", "max_calls")
+        check_order(line, "busy_trigger", "max_calls")
     if settings["ssh_access"] and not (settings["ssh_user"] and settings["ssh_password"]):
         raise IncompletePhone(
             "ssh_access is on without a user and a password",
@@ -171,13 +171,6 @@ def prepare(phone: ToPrepare) -> Mapping[str, object]:
             str(settings[name]) for name in ("sip_server", "sip_server_2", "sip_server_3") if settings[name]
         ],
     }
-
-
-def _check_order(settings: Mapping[str, Value], low: str, high: str) -> None:
-    if int(settings[low]) > int(settings[high]):
-        raise ValueOutOfRange(
-            f"{low} {settings[low]} is above {high} {settings[high]}", to_do=f"Make {low} at most {high}."
-        )
 
 
 def _keys(phone: ToPrepare) -> list[dict[str, object]]:

@@ -13,8 +13,8 @@ from ringfence.content.release import TargetKind
 from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, SOUND, TIME
 from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, URLS
 from ringfence.phones.document import NotWellFormed, TooLong, line_of, over_limits, parse, text_of
-from ringfence.phones.errors import BadPatch, ConfigurationRejected, ValueOutOfRange
-from ringfence.phones.family import Ask, Fact, FileTemplate, Limit, Model, ToPrepare
+from ringfence.phones.errors import BadPatch, ConfigurationRejected
+from ringfence.phones.family import Ask, Fact, FileTemplate, Limit, Model, ToPrepare, check_order
 from ringfence.phones.formats.xml_file import patched
 from ringfence.phones.held import HeldConfiguration, HeldLine
 from ringfence.phones.setting_builders import number_setting, text_setting, url_setting, yes_no_setting
@@ -146,11 +146,7 @@ def boot_of(first: str, own: str) -> Fact[tuple[Ask, ...]]:
 def prepare(phone: ToPrepare) -> Mapping[str, object]:
     """Return what the templates need besides the settings."""
     settings = phone.settings
-    if int(settings["media_port_first"]) > int(settings["media_port_last"]):
-        raise ValueOutOfRange(
-            f"media_port_first {settings['media_port_first']} is above media_port_last {settings['media_port_last']}",
-            to_do="Make media_port_first at most media_port_last.",
-        )
+    check_order(settings, "media_port_first", "media_port_last")
     zone = str(settings["time_zone"])
     return {
         "gmt": gmt_name(zone),

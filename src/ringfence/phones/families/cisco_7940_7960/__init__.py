@@ -11,7 +11,7 @@ from ringfence.phones.cisco.enterprise import line_keys
 from ringfence.phones.cisco.key_settings import DIAL_PLAN, DIAL_PLAN_BYTES
 from ringfence.phones.document import NotWellFormed
 from ringfence.phones.errors import ConfigurationRejected, ValueOutOfRange
-from ringfence.phones.family import Ask, Fact, Family, FileTemplate, Limit, Model, ToPrepare
+from ringfence.phones.family import Ask, Fact, Family, FileTemplate, Limit, Model, ToPrepare, check_order
 from ringfence.phones.formats.text_file import NamedValues, named_values
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.held import HeldConfiguration, HeldLine
@@ -100,11 +100,7 @@ def _model(name: str, number: int, keys: int) -> Model:
 
 def _prepare(phone: ToPrepare) -> Mapping[str, object]:
     settings = phone.settings
-    if int(settings["media_port_first"]) > int(settings["media_port_last"]):
-        raise ValueOutOfRange(
-            f"media_port_first {settings['media_port_first']} is above media_port_last {settings['media_port_last']}",
-            to_do="Make media_port_first at most media_port_last.",
-        )
+    check_order(settings, "media_port_first", "media_port_last")
     for name, value in settings.items():
         if '"' in str(value) and not phone.model.settings[name].columns:
             raise ValueOutOfRange(f"{name} holds a \", which the phone's file can't carry", to_do="Write it without.")
