@@ -27,6 +27,7 @@ MOST_MEMBERS = 5_000
 LARGEST_MEMBER_BYTES = 512 << 20
 LARGEST_TOTAL_BYTES = 2 << 30
 """An 8800 bundle has some 150 MB, and a zip of locales some 300."""
+_ENCRYPTED = 0x1  # of a zip member's flags (APPNOTE.TXT section 4.4.4)
 _IN_MEMORY_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 20
 _HEAD_BYTES = 64 << 10
@@ -157,6 +158,8 @@ def _of_zip(file: BinaryIO, budget: _Budget, where: str, depth: int) -> Iterator
                 path = _plain_path(info.filename, where)
                 if stat.S_ISLNK(info.external_attr >> 16):
                     raise BadArchive(f"{path} is a link, and only files are taken", where=where)
+                if info.flag_bits & _ENCRYPTED:
+                    raise BadArchive(f"{path} is encrypted", where=where, to_do="Unpack it with its password first.")
                 budget.member(where)
                 with archive.open(info) as packed, _spool(packed, budget, f"{where}: {path}") as body:
                     yield from _member(body, path, budget, where, depth)

@@ -7,13 +7,13 @@ from ringfence.cli.errors import BadArgument
 LARGEST_TEXT_BYTES = 1 << 20
 
 
-def read_text(path: Path) -> str:
-    """Return the text of a file; BadArgument where it can't be read, is no UTF-8 or larger than a MiB."""
+def read_text(path: Path, largest_bytes: int = LARGEST_TEXT_BYTES) -> str:
+    """Return the text of a file; BadArgument where it can't be read, is no UTF-8 or larger than that."""
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST_TEXT_BYTES + 1)
-        if len(data) > LARGEST_TEXT_BYTES:
-            raise BadArgument(f"the file is larger than {LARGEST_TEXT_BYTES} bytes", where=str(path))
+            data = file.read(largest_bytes + 1)
+        if len(data) > largest_bytes:
+            raise BadArgument(f"the file is larger than {largest_bytes:,} bytes", where=str(path))
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         line = data[: fault.start].count(b"\n") + 1

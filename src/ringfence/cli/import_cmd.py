@@ -39,6 +39,7 @@ COLUMNS = (
 )
 """Of a table: a row for each line; a phone's own columns may be empty after its first row."""
 _PHONE_COLUMNS = ("site", "model", "description", "group")
+LARGEST_TABLE_BYTES = 16 << 20
 _MOST_SHOWN = 12
 Json = dict[str, Any]
 """Any: JSON of the API."""
@@ -113,7 +114,7 @@ def import_csv(
 
     Example: ringfence import csv phones.csv --dry-run
     """
-    order = {"phones": _table(read_text(file), file), "dry_run": dry_run}
+    order = {"phones": _table(read_text(file, LARGEST_TABLE_BYTES), file), "dry_run": dry_run}
     done = hub().post("/phones/bulk", order)
     if as_json:
         output.show_json(done)
@@ -302,16 +303,21 @@ def _say_outcome(done: Json, *, dry_run: bool) -> None:
         output.say(f"{place}column {refusal['column']}: {refusal['what']}{where}. {refusal['to_do']}".rstrip())
     if done["kept"]:
         output.say(
-            f"{done['added']} phones added, {done['changed']} changed. See their files: ringfence publish --dry-run"
+            f"{_phones(done['added'])} added, {done['changed']} changed. See their files: ringfence publish --dry-run"
         )
     elif not done["refusals"] and dry_run:
-        output.say(f"{done['added']} phones would be added, {done['changed']} changed. Nothing was changed.")
+        output.say(f"{_phones(done['added'])} would be added, {done['changed']} changed. Nothing was changed.")
+
+
+def _phones(count: int) -> str:
+    return "1 phone" if count == 1 else f"{count} phones"
 
 
 def _raise_refusals(done: Json, where: str) -> None:
     if done["refusals"]:
+        count = len(done["refusals"])
         raise BadArgument(
-            f"{len(done['refusals'])} entries can't be taken, so none was",
+            f"{count} {'entry' if count == 1 else 'entries'} can't be taken, so none was",
             where=where,
             to_do="Mend them and try again.",
         )

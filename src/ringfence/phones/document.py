@@ -71,14 +71,14 @@ def parse(data: bytes) -> Document:
     (PHONES.md section 4c).
     """
     if len(data) > LARGEST_BYTES:
-        raise NotWellFormed(f"the file has {len(data)} bytes, and {LARGEST_BYTES} is the most")
+        raise NotWellFormed(f"the file has more than {LARGEST_BYTES} bytes, and no phone's has")
     # A parser for each call: one that has failed keeps its error log, and sharing one would lock threads out.
     parser = etree.XMLParser(**_PARSER_OPTIONS)  # type: ignore[arg-type]  # the stubs know each option by name only
     try:
         root = etree.fromstring(data, parser)
     except etree.XMLSyntaxError as fault:
         line, column = fault.position
-        raise NotWellFormed(_POSITION.sub("", fault.msg or "not well-formed"), line, column) from None
+        raise NotWellFormed(_POSITION.sub("", fault.msg or "not well-formed").strip(), line, column) from None
     doctype: str | None = getattr(root.getroottree().docinfo, "doctype", None)  # the stubs lack this one
     if doctype:
         raise NotWellFormed("a document type is not allowed", 1)
@@ -96,13 +96,13 @@ def parse_leniently(data: bytes) -> etree._Element:
     NotWellFormed says where it is ill-formed. Encodings other than UTF-8 are read as the file declares them.
     """
     if len(data) > LARGEST_BYTES:
-        raise NotWellFormed(f"the file has {len(data)} bytes, and {LARGEST_BYTES} is the most")
+        raise NotWellFormed(f"the file has more than {LARGEST_BYTES} bytes, and no phone's has")
     parser = etree.XMLParser(**_PARSER_OPTIONS, remove_comments=True, remove_pis=True)  # type: ignore[arg-type] # as above
     try:
         root = etree.fromstring(data.lstrip(), parser)
     except etree.XMLSyntaxError as fault:
         line, column = fault.position
-        raise NotWellFormed(_POSITION.sub("", fault.msg or "not well-formed"), line, column) from None
+        raise NotWellFormed(_POSITION.sub("", fault.msg or "not well-formed").strip(), line, column) from None
     except ValueError as fault:
         raise NotWellFormed(str(fault)) from None
     if getattr(root.getroottree().docinfo, "doctype", None):

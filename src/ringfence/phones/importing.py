@@ -77,7 +77,7 @@ def read_phone(name: str, data: bytes, model: str | None = None) -> Imported:
         root = parse_leniently(data)
     except NotWellFormed as fault:
         line = f", line {fault.line}" if fault.line else ""
-        raise NotImportable(f"it is not well-formed: {fault.reason}", where=name + line) from None
+        raise NotImportable(f"it is no XML that a phone could read: {fault.reason}", where=name + line) from None
     if root.tag != "device":
         raise NotImportable(f"its root is {root.tag!r} and not 'device'", where=name)
     protocol = _text(root, "deviceProtocol")

@@ -3,7 +3,7 @@
 import io
 import warnings
 
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ringfence.phones.errors import BadAsset
 from ringfence.phones.family import Picture
@@ -33,8 +33,12 @@ def _read(data: bytes) -> Image.Image:
                 raise BadAsset(f"it has {opened.width} × {opened.height} pixels, and {MOST_PIXELS:,} is the most")
             upright = ImageOps.exif_transpose(opened)
             return upright.convert("RGB")
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError, Image.DecompressionBombWarning) as fault:
-        raise BadAsset(f"it is no picture that can be read: {fault}", to_do="Save it as PNG or JPEG.") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise BadAsset(f"it has far more than {MOST_PIXELS:,} pixels, and that is the most") from None
+    except UnidentifiedImageError:
+        raise BadAsset("it is no picture that can be read", to_do="Save it as PNG or JPEG.") from None
+    except (OSError, ValueError, SyntaxError) as fault:
+        raise BadAsset(f"the picture is damaged: {fault}", to_do="Save it as PNG or JPEG.") from None
 
 
 def _png(image: Image.Image, size: tuple[int, int], depth: int) -> bytes:
