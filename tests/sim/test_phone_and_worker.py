@@ -3,6 +3,7 @@
 import os
 import queue
 import socket
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,7 @@ from ringfence.server.events import RequestRefused, WorkerEvent
 from ringfence.server.supervisor import WorkerSupervisor
 from ringfence.sim.errors import ConfigurationMissing
 from ringfence.sim.phone import VirtualPhone
+from ringfence.sim.steps import Fetched, Step
 from ringfence.tftp.options import RequestedOptions
 
 pytestmark = pytest.mark.slow
@@ -116,3 +118,19 @@ def test_a_stranger_is_refused_and_the_operator_told_why(site: Site) -> None:
     assert refused.reason == (
         "Refused SEPAABBCCDDEEF0.cnf.xml to 127.0.0.1: no phone of site Home office Anna has that MAC address."
     )
+
+
+def test_an_spa_asks_with_a_slash_before_its_names_and_gets_them(tmp_path: Path) -> None:
+    mac = Mac("001122334466")
+    line = LineAccount(1, "Bert", "bert", "Bert", "bert", Secret("s3cr3tOfBert"))
+    files = Renderer().render(PhoneToRender(mac, "SPA504G", "", {"sip_server": "192.0.2.10"}, (line,)))
+    made = Site(tmp_path)
+    with _running(made):
+        made.publish(files[-1], {file.name: file.data for file in files[:-1]})
+        steps: list[Step] = []
+        phone = VirtualPhone(mac, "SPA504G", made.server, on_step=steps.append)
+        phone.go_at_its_pace(0.2)
+        began = time.monotonic()
+        assert phone.boot().lines[0].name == "bert"
+    assert time.monotonic() - began >= 0.4
+    assert [step.name for step in steps if isinstance(step, Fetched)] == ["/spa504G.cfg", "/001122334466.cfg"]

@@ -49,6 +49,9 @@ def phone(
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="The HTTP port; real phones know 6970 only.")] = 6970,
     load: Annotated[str, typer.Option(help="The firmware that it runs, such as sip9971.9-4-2SR4-1.")] = "",
     register: Annotated[bool, typer.Option("--register", help="Register its lines with its SIP server.")] = False,
+    pace: Annotated[
+        bool, typer.Option("--pace", help="Wait between files as its family is known to do; else it goes at once.")
+    ] = False,
     web_port: Annotated[
         int | None,
         typer.Option(min=1, max=65535, help="Have a web interface on this port; real phones' is 80."),
@@ -87,13 +90,15 @@ def phone(
         family,
         read_server(server),
         source_host=source,
-        options=read_options(option or []),
+        options=read_options(option) if option else None,
         retry_s=retry,
         on_step=print_step,
         sip=SipHabits(registers=register),
         running_load=load,
         web_port=web_port,
     )
+    if pace:
+        virtual.go_at_its_pace()
     if http or (http is None and virtual.model.http_provisioning.value):
         virtual.ask_by(HttpFirst(http_port))
     if once:

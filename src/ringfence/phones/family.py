@@ -15,6 +15,7 @@ from ringfence.phones.errors import ValueOutOfRange
 from ringfence.phones.held import HeldConfiguration
 from ringfence.phones.mac import Mac
 from ringfence.phones.setting_types import Mark, Setting, Value
+from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 
 LOAD_SETTING = "firmware_load"
 """The setting that says which firmware a phone is to run."""
@@ -257,6 +258,12 @@ class Family:
     """Patterns of what it may ask for besides, for explaining what was asked (regular expressions)."""
     retry_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has written it down"))
     """How long it waits before it asks again for a configuration that it could not take."""
+    pace_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has written it down"))
+    """How long it waits from one file to the next when it fetches by TFTP."""
+    tftp_options: Fact[RequestedOptions] = field(
+        default_factory=lambda: Fact(NO_OPTIONS, Mark.UNKNOWN, "PHONES.md section 1b: asked as RFC 1350 has it")
+    )
+    """What it asks a TFTP server for besides the file."""
 
     @property
     def settings(self) -> Mapping[str, Setting]:

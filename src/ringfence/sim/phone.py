@@ -26,7 +26,7 @@ from ringfence.sim.sip_agent import TcpTransport, Transport
 from ringfence.sim.sip_side import SipHabits, SipSide, host_facing
 from ringfence.sim.steps import BootFailed, Booting, Fetched, Holds, Missing, Notified, Step, Upgraded, UpgradeFailed
 from ringfence.sim.web_side import WebSide
-from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
+from ringfence.tftp.options import RequestedOptions
 
 RETRY_S = 45.0
 """How long a phone waits before it asks again, where nobody knows how long its family does (8851; section 1)."""
@@ -47,7 +47,7 @@ class VirtualPhone:
         server: tuple[str, int],
         *,
         source_host: str | None = None,
-        options: RequestedOptions = NO_OPTIONS,
+        options: RequestedOptions | None = None,
         retry_s: float | None = None,
         on_step: Callable[[Step], None] = lambda _step: None,
         sip: SipHabits = SipHabits(),  # noqa: B008 - it can't change
@@ -59,7 +59,8 @@ class VirtualPhone:
         self.family, self.model = family_or_model(kind)
         self.server = server
         self.source_host = source_host
-        self._options = options
+        self._options = self.family.tftp_options.value if options is None else options
+        self._pace_s = 0.0
         self._retry_s = retry_s or self.family.retry_s.value or RETRY_S
         self._on_step = on_step
         self._sip = SipSide(mac, self.family, self.model, sip, on_step)
@@ -99,6 +100,10 @@ class VirtualPhone:
     def ask_by(self, fetch: Fetch) -> None:
         """Get files in another way from now on."""
         self._fetch = fetch
+
+    def go_at_its_pace(self, pace_s: float | None = None) -> None:
+        """Wait before each file from now on, as its family is known to do, or for ``pace_s``."""
+        self._pace_s = pace_s if pace_s is not None else self.family.pace_s.value or 0.0
 
     def boot(self, why: str = "power on") -> HeldConfiguration:
         """Boot once and return what the phone holds then.
@@ -233,7 +238,7 @@ class VirtualPhone:
 
     def _ask(self, name: str) -> bytes | None:
         """Return a file, or None where the server refuses it; TransferFailed where it is silent."""
-        if self._stopping.is_set():
+        if self._stopping.wait(self._pace_s):
             raise _Ended
         begun = time.monotonic()
         try:

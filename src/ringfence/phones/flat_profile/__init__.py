@@ -139,8 +139,12 @@ def files_of(first: str, own: str, template: str) -> tuple[FileTemplate, ...]:
 
 
 def boot_of(first: str, own: str) -> Fact[tuple[Ask, ...]]:
-    """Return the order in which a phone asks, once its profile rule leads to its own profile."""
-    return Fact((Ask(first, configures=True, needed=True), Ask(own, configures=True, needed=True)), Mark.LIKELY, SOURCE)
+    """Return the order in which a phone asks, once its profile rule leads to its own profile.
+
+    The names have a slash before them, as the rules have that phones come with (PHONES.md sections 6b and 8b).
+    """
+    asks = tuple(Ask(f"/{name}", configures=True, needed=True) for name in (first, own))
+    return Fact(asks, Mark.LIKELY, SOURCE)
 
 
 def prepare(phone: ToPrepare) -> Mapping[str, object]:

@@ -93,4 +93,5 @@ FAMILY = Family(
     reload_event=RELOAD_EVENT,
     asks_also=ASKS_ALSO,
     retry_s=RETRY,
+    pace_s=Fact(6.6, Mark.CERTAIN, "PHONES.md section 2b (8851, measured)"),
 )

@@ -18,6 +18,7 @@ from ringfence.phones.cisco.enterprise import (
 from ringfence.phones.cisco.limits import LIMITS, SHORT_PASSWORD
 from ringfence.phones.family import Fact, Family, Feature, Model, Picture, RingFormat
 from ringfence.phones.setting_types import Mark
+from ringfence.tftp.options import NO_OPTIONS
 
 _SETTINGS = settings_of(changes=SEVEN_THOUSAND, calls=50)
 _SMALL = Picture(320, 196, 4, (80, 49))
@@ -82,4 +83,6 @@ FAMILY = Family(
     reload_event=RELOAD_EVENT,
     asks_also=(*ASKS_ALSO, r"term\d\d\.default\.loads"),
     retry_s=RETRY,
+    pace_s=Fact(4.0, Mark.LIKELY, "PHONES.md section 1b (7941, a log with times)"),
+    tftp_options=Fact(NO_OPTIONS, Mark.CERTAIN, "PHONES.md section 1 (7962, captured: octet, blocks of 512)"),
 )
