@@ -13,13 +13,14 @@ from ringfence.content.release import Target, TargetKind
 from ringfence.hub import releases, rollout
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import BrokenBundle, FirmwareMissing, LoadInUse, SkipsStep, UnknownLoad
-from ringfence.hub.fleet import firmware, lines, phones, settings, sites
+from ringfence.hub.fleet import firmware, lines, observations, phones, settings, sites
 from ringfence.hub.fleet.firmware import UploadedFile
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION, Place
 from ringfence.hub.publishing import Publication, publish, rollback
-from ringfence.hub.store.models import Edge, Phone
+from ringfence.hub.store.models import Edge, EdgeReport, Phone
 from ringfence.phones.mac import Mac
+from ringfence.phones.running_load import Running
 from ringfence.phones.settings import Scope
 
 ANNA, BEN = Mac("001B54C2E001"), Mac("001B54C2E002")
@@ -205,6 +206,27 @@ def test_a_step_between_is_not_skipped(fleet: Hub) -> None:
     want(fleet, "SIP42.8-5-2S", Place(Scope.PHONE, ANNA.bare))
     publish(fleet, "test")
     assert (named(fleet, ANNA), named(fleet, BEN)) == ("SIP42.8-5-2S", OLD)
+
+
+def test_what_a_phone_was_seen_to_run_counts_more_than_what_somebody_said(fleet: Hub) -> None:
+    take(fleet, bundle_42("8-5-2"))
+    with fleet.change("test") as change:
+        phones.change(change, ANNA, phones.PhoneParts(running_load="SIP42.8-2-1S"))
+    add_edge(fleet, "e1", 0)
+    now = fleet.clock()
+    own, peer = f"SEP{ANNA.bare}.cnf.xml", "192.0.2.7"
+    told = [(now - 900, "SIP42.8-5-2S.loads", ""), (now - 600, own, ANNA.bare), (now - 590, "dialplan.xml", "")]
+    with fleet.database.writing() as session:
+        session.add_all(
+            EdgeReport(
+                edge_id="e1", site_id="anna", seq=seq, at=at, received_at=at, kind="file-served", sentence="",
+                name=name, owner=owner, peer=peer, release=1,
+            )
+            for seq, (at, name, owner) in enumerate([*told, (now, "other", "")], 1)
+        )  # fmt: skip
+        assert observations.running(session, session.get_one(Phone, ANNA.bare)) == Running("SIP42.8-5-2S", now - 600)
+    want(fleet, OLD)
+    assert publish(fleet, "test").waiting == {ANNA.bare: OLD, BEN.bare: OLD}
 
 
 def test_each_phone_takes_the_load_for_its_model_of_several(fleet: Hub) -> None:

@@ -15,12 +15,12 @@ from ringfence.content.release import Target, TargetKind
 from ringfence.hub import lease, logs, releases
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import FirmwareMissing, PublishRunning, SkipsStep
-from ringfence.hub.fleet import firmware
+from ringfence.hub.fleet import firmware, observations
 from ringfence.hub.releases import NewRelease
 from ringfence.hub.store.models import Edge, Phone, PreparedTarget, ReleaseTarget, Site
 from ringfence.phones.families import model as model_of
 from ringfence.phones.firmware.loads import is_recovery
-from ringfence.phones.firmware.steps import step_between, version_of
+from ringfence.phones.firmware.steps import has_steps, step_between, version_of
 from ringfence.phones.mac import Mac
 
 _AUTHOR = "firmware rollout"
@@ -49,6 +49,11 @@ class Stock:
             self._at_edges[site_id] = _held_by_all(self._session, site_id, served, self.loads)
         return load in self._at_edges[site_id]
 
+    def running(self, phone: Phone) -> str:
+        """Return the load that a phone was seen to run, or else is said to run; empty where nobody knows."""
+        seen = observations.running(self._session, phone)
+        return phone.running_load if seen is None else seen.load
+
 
 def check_load(phone: Phone, load: str, held: Stock, load_server: str) -> None:
     """Raise where a phone can't be told to run ``load``: it was not imported, or a step lies between."""
@@ -62,10 +67,11 @@ def check_load(phone: Phone, load: str, held: Stock, load_server: str) -> None:
             to_do="Import it: ringfence firmware import FILE; or set load_server where another server has it.",
         )
     family, _model = model_of(phone.model)
-    step = step_between(family.id, phone.running_load, load)
+    running = held.running(phone) if has_steps(family.id) else ""
+    step = step_between(family.id, running, load)
     if step is not None:
         raise SkipsStep(
-            f"phone {mac} runs {phone.running_load} and can't go to {load} directly",
+            f"phone {mac} runs {running} and can't go to {load} directly",
             where=f"site {phone.site_id}; {step.source}",
             to_do=f"It is a {phone.model}: {step.advice}.",
         )

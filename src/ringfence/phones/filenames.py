@@ -65,3 +65,8 @@ def is_firmware(name: str) -> bool:
 def is_signed_configuration(name: str) -> bool:
     """Say whether ``name`` is a configuration in signed form: its phone holds a trust list (section 5.2)."""
     return name.endswith(_SIGNED_SUFFIXES) and ".cnf.xml" in name
+
+
+def is_configuration(name: str, mac: Mac) -> bool:
+    """Say whether a name is the configuration of the phone with this MAC address."""
+    return owner_of(name) == mac and not name.upper().startswith(("CTL", "ITL")) and not name.lower().endswith(".tlv")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ringfence.phones.filenames import is_firmware, is_optional, owner_of
+from ringfence.phones.filenames import is_configuration, is_firmware, is_optional, owner_of
 from ringfence.phones.firmware.loads import is_loads, is_recovery
 from ringfence.phones.mac import Mac
 
@@ -65,7 +65,7 @@ class Sentence:
 
 def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[Sentence]:
     """Return what is to be told of a phone, the most urgent first; ``seen`` is in the order of its times."""
-    own = [each for each in seen if each.was_served and _is_configuration(each.name, mac)]
+    own = [each for each in seen if each.was_served and is_configuration(each.name, mac)]
     found: list[Sentence] = []
     if not seen:
         return [Sentence(Urgency.NEWS, "never-seen", "It has asked for nothing yet.")]
@@ -78,7 +78,7 @@ def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[Se
             Sentence(
                 Urgency.BROKEN,
                 "no-configuration",
-                f"It asks, and did not get its configuration: last {_ago(now - seen[-1].at)}, {seen[-1].name}. "
+                f"It asks, and did not get its configuration: last {ago(now - seen[-1].at)}, {seen[-1].name}. "
                 "Is it published, and does the guard refuse it? See ringfence report list.",
             )
         )
@@ -96,7 +96,7 @@ def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Se
         run.append(each)
     run.reverse()
     if len(run) >= REJECTS_FROM:
-        after = [each for each in seen if each.at > run[0].at and _comes_after_configuration(each.name)]
+        after = [each for each in seen if each.at > run[0].at and comes_after_configuration(each.name)]
         if not after:
             every = (run[-1].at - run[0].at) / (len(run) - 1)
             return [
@@ -154,7 +154,7 @@ def _missing(seen: Sequence[Seen], mac: Mac) -> list[Sentence]:
             and owner_of(each.name) in {None, mac}
         )
     )  # fmt: skip
-    needed = [name for name in names if not is_optional(name) and not _is_configuration(name, mac)]
+    needed = [name for name in names if not is_optional(name) and not is_configuration(name, mac)]
     harmless = [name for name in names if is_optional(name)]
     found = []
     if needed:
@@ -192,7 +192,7 @@ def _registration(own: Sequence[Seen], known: Known, now: float) -> list[Sentenc
 
 
 def _version(last: Seen, known: Known, now: float, *, is_booting: bool) -> Sentence:
-    taken = f"It took its configuration of release {last.release} {_ago(now - last.at)}."
+    taken = f"It took its configuration of release {last.release} {ago(now - last.at)}."
     if is_booting:
         return Sentence(Urgency.NEWS, "booting", f"It boots just now. {taken}")
     if known.current_release > last.release:
@@ -204,11 +204,7 @@ def _version(last: Seen, known: Known, now: float, *, is_booting: bool) -> Sente
     return Sentence(Urgency.FINE, "current", f"{taken} That is the newest for it.")
 
 
-def _is_configuration(name: str, mac: Mac) -> bool:
-    return owner_of(name) == mac and not name.upper().startswith(("CTL", "ITL")) and not name.lower().endswith(".tlv")
-
-
-def _comes_after_configuration(name: str) -> bool:
+def comes_after_configuration(name: str) -> bool:
     """Say whether phones ask for a file only when they have taken their configuration (section 1)."""
     if owner_of(name) is not None or name.lower().endswith(".tlv") or name == "XMLDefault.cnf.xml":
         return False
@@ -219,7 +215,8 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:5])
 
 
-def _ago(seconds: float) -> str:
+def ago(seconds: float) -> str:
+    """Return how long ago something was, for people."""
     return "just now" if seconds < 5 else f"{_span(seconds)} ago"  # noqa: PLR2004 - nobody counts these
 
 

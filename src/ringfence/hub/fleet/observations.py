@@ -13,6 +13,7 @@ from ringfence.hub.fleet.settings import Place
 from ringfence.hub.store.models import EdgeReport, Phone, ReleaseTarget
 from ringfence.phones.mac import Mac
 from ringfence.phones.observing import Known, Seen, Sentence, observe
+from ringfence.phones.running_load import Running, running_load
 from ringfence.phones.setting_types import Scope
 
 MOST_REPORTS = 400
@@ -51,9 +52,28 @@ def observe_one(hub: Hub, mac: Mac) -> Observed:
         return Observed(phone, _observe(hub, session, phone, registered=registered))
 
 
+def running(session: Session, phone: Phone) -> Running | None:
+    """Return which load a phone was seen to run, None where its requests do not show it."""
+    now = session.scalar(select(func.max(EdgeReport.received_at)))
+    if now is None:
+        return None
+    return running_load(Mac(phone.mac), _seen(session, phone, now), _known(session, phone, registered=None), now)
+
+
 def _observe(hub: Hub, session: Session, phone: Phone, *, registered: bool | None) -> list[Sentence]:
-    now = hub.clock()
-    mac = Mac(phone.mac)
+    now, mac = hub.clock(), Mac(phone.mac)
+    seen, known = _seen(session, phone, now), _known(session, phone, registered=registered)
+    told = observe(mac, seen, known, now)
+    runs = running_load(mac, seen, known, now)
+    return [*told, runs.in_words(now)] if runs is not None else told
+
+
+def _known(session: Session, phone: Phone, *, registered: bool | None) -> Known:
+    return Known(_current_release(session, phone), registered, phone.named_load)
+
+
+def _seen(session: Session, phone: Phone, now: float) -> list[Seen]:
+    """Return what a phone did of late, in the order of its times, by the hub's clock."""
     peers = session.scalars(
         select(EdgeReport.peer).where(
             EdgeReport.owner == phone.mac, EdgeReport.kind == "file-served", EdgeReport.site_id == phone.site_id
@@ -77,9 +97,7 @@ def _observe(hub: Hub, session: Session, phone: Phone, *, registered: bool | Non
     seen = [Seen(row.at, row.name, _KINDS[row.kind], row.release, row.size_bytes) for row in rows if row.name]
     # Edges' clocks may be wrong: the last thing that was seen is as old as its report's way here says.
     skew = max((row.received_at - row.at for row in rows[-1:]), default=0.0)
-    moved = [Seen(each.at + skew, each.name, each.was_served, each.release, each.size_bytes) for each in seen]
-    known = Known(_current_release(session, phone), registered, phone.named_load)
-    return observe(mac, moved, known, now)
+    return [Seen(each.at + skew, each.name, each.was_served, each.release, each.size_bytes) for each in seen]
 
 
 def _current_release(session: Session, phone: Phone) -> int:

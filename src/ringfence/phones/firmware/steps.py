@@ -54,6 +54,11 @@ def version_of(load: str) -> Version | None:
     return None if found is None else (int(found[1]), int(found[2]), int(found[3]), int(found[4] or 0))
 
 
+def has_steps(family_id: str) -> bool:
+    """Say whether a family has steps that must not be skipped."""
+    return any(step.family == family_id for step in STEPS)
+
+
 def step_between(family_id: str, running: str, wanted: str) -> Step | None:
     """Return the step that a phone would skip by going from one load to another, None where it may go."""
     old, new = version_of(running), version_of(wanted)
