@@ -11,6 +11,7 @@ from ringfence.edge.hub_client import BlobPart
 from ringfence.wire.messages import (
     Event,
     Greeting,
+    Progress,
     RenewRequest,
     RenewResponse,
     Report,
@@ -37,6 +38,8 @@ class MemoryHub:
     hints: queue.Queue[Event | None] = field(default_factory=queue.Queue)
     renewals: list[RenewRequest] = field(default_factory=list)
     renewed: str = ""
+    progress: list[Progress] = field(default_factory=list)
+    knows_no_progress: bool = False
     clock: HubClock | None = None
 
     def greeting(self) -> Greeting:
@@ -70,6 +73,11 @@ class MemoryHub:
             self.lose_acknowledgements -= 1
             raise HubUnreachable("the acknowledgement was lost")
         return ReportAcknowledgement(max(self.stored))
+
+    def tell_progress(self, progress: Progress) -> None:
+        if self.knows_no_progress:
+            raise HubRefused("there is nothing at this path", kind="not-found")
+        self.progress.append(progress)
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         self._answer("renew")

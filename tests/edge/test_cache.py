@@ -11,10 +11,12 @@ from memory_hub import MemoryHub
 from ringfence.content.errors import EndlessData, Frozen, MixAndMatch, WrongDigest
 from ringfence.content.signing import DAY_S
 from ringfence.content.trust import TrustedMetadata
+from ringfence.edge import synchronising
 from ringfence.edge.cache import Cache
 from ringfence.edge.disk import Disk
 from ringfence.edge.errors import DiskFull, HubUnreachable
 from ringfence.edge.synchronising import Refreshed, refresh
+from ringfence.wire.messages import Progress
 from signed_repository import NOW, Repository, signers
 
 FIRST = {"SEP001122334455.cnf.xml": b"<device>one</device>", "dialplan.xml": b"<DIALTEMPLATE/>", "empty.xml": b""}
@@ -255,3 +257,24 @@ def test_a_disk_that_fills_at_any_write_keeps_the_last_release_and_recovers_alon
         break
     assert room >= 3
     assert served(cache, result.trusted) == SECOND
+
+
+def test_the_hub_is_told_now_and_then_how_far_a_release_is(
+    tmp_path: Path, hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synchronising, "TELL_EVERY_S", 0.0)
+    refreshed(hub, cache_on(tmp_path, hub.repository))
+    whole = sum(map(len, FIRST.values()))
+    assert hub.progress[-1] == Progress(1, whole, whole)
+    done = [told.done_bytes for told in hub.progress]
+    assert done == sorted(done)
+    assert {told.total_bytes for told in hub.progress} == {whole}
+
+
+def test_a_hub_that_does_not_want_to_know_how_far_it_is_hinders_nothing(
+    tmp_path: Path, hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(synchronising, "TELL_EVERY_S", 0.0)
+    hub.knows_no_progress = True
+    assert refreshed(hub, cache_on(tmp_path, hub.repository)).fetched_files == len(FIRST)
+    assert hub.progress == []

@@ -4,10 +4,11 @@ from pathlib import Path
 import pytest
 
 from hub.running_hub import RunningHub
+from ringfence.cli import output
 from ringfence.hub.core import open_hub
 from ringfence.hub.publishing import publish
 from ringfence.wire import paths
-from ringfence.wire.messages import Report, ReportBatch
+from ringfence.wire.messages import Progress, Report, ReportBatch
 
 MAC = "00:1B:54:C2:C0:{:02X}"
 
@@ -129,3 +130,19 @@ def test_the_release_that_an_edge_serves_is_what_it_reported_last(running: Runni
 def test_a_request_beyond_all_bounds_is_refused(running: RunningHub) -> None:
     answer = running.stranger("POST", paths.ENROL, b"x" * (5 * 1024 * 1024))
     assert answer.problem.kind == "bad-request"
+
+
+def test_how_far_an_edge_is_with_a_release_is_shown_until_it_serves_it(running: RunningHub, tmp_path: Path) -> None:
+    edge = running.enrol(running.site("Slow line"), tmp_path / "edge")
+    path = f"/edges/{edge.response.edge_id}"
+    assert edge.post(paths.PROGRESS, Progress(1, 31_200_000, 104_900_000)).status == 200
+    row = running.do("GET", path)
+    assert (row["fetched_bytes"], row["fetching_bytes"]) == (31_200_000, 104_900_000)
+    assert output.fetched(row) == "31.2 of 104.9 MB, 29 %"
+    assert edge.post(paths.PROGRESS, Progress(1, 10**18, -5)).status == 200
+    assert output.fetched(running.do("GET", path)) == ""
+    edge.post(paths.PROGRESS, Progress(1, 5, 10))
+    report = Report(1, time.time(), "release-served", "Release 1 is served.", release=1)
+    assert edge.post(paths.REPORTS, ReportBatch((report,))).status == 200
+    row = running.do("GET", path)
+    assert (row["release"], row["fetched_bytes"], row["fetching_bytes"]) == (1, 0, 0)

@@ -111,6 +111,7 @@ def list_edges(
         ("HOST", field("hostname")),
         ("STATE", _state),
         ("RELEASE", field("release")),
+        ("FETCHED", output.fetched),
         ("LAST SEEN", moment("last_seen")),
         ("CERTIFICATE ENDS", moment("certificate_ends_at")),
     ]

@@ -101,7 +101,8 @@ def status(
     if watch and not as_json:
         with progress("edges with it and phones told") as (show, _advance):
             while True:
-                done = sum(row["with_load"] + row["named"] for row in rows)
+                # An edge that is fetching counts for the part that it has.
+                done = sum(row["with_load"] + row["named"] + _part(row) for row in rows)
                 total = sum(row["edges"] + row["named"] + row["waiting"] for row in rows)
                 show(done, total)
                 if done == total:
@@ -114,10 +115,16 @@ def status(
     columns = [
         ("SITE", field("site")),
         ("EDGES WITH IT", lambda row: f"{row['with_load']} of {row['edges']}"),
+        ("FETCHED", output.fetched),
         ("PHONES WAITING", field("waiting")),
         ("PHONES TOLD", field("named")),
     ]
     output.show_table(rows, columns, empty="No phone names or awaits it. Set firmware_load, and publish.")
+
+
+def _part(row: dict[str, int]) -> float:
+    fetching = row["fetching_bytes"]
+    return min(row["fetched_bytes"] / fetching, 1.0) * (row["edges"] - row["with_load"]) if fetching else 0.0
 
 
 @app.command()

@@ -89,3 +89,9 @@ def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def fetched(row: Row) -> str:
+    """Show how much of a release has been fetched; nothing where none is being taken."""
+    done, total = row["fetched_bytes"], row["fetching_bytes"]
+    return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB, {100 * done // total} %" if total else ""

@@ -34,6 +34,7 @@ from ringfence.wire.messages import (
     Event,
     Greeting,
     Problem,
+    Progress,
     RenewRequest,
     RenewResponse,
     ReportAcknowledgement,
@@ -76,6 +77,9 @@ class HubClient(Protocol):
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Hand over reports."""
+
+    def tell_progress(self, progress: Progress) -> None:
+        """Say how far the fetching of a release is."""
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Ask for the next certificate."""
@@ -170,6 +174,10 @@ class HttpHubClient:
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Send a batch of reports."""
         return self._message(ReportAcknowledgement, "POST", paths.REPORTS, codec.to_json(batch))
+
+    def tell_progress(self, progress: Progress) -> None:
+        """Send how far the fetching of a release is."""
+        self._message(Progress, "POST", paths.PROGRESS, codec.to_json(progress))
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Send a request for the next certificate."""

@@ -5,6 +5,8 @@ trusted one, every missing blob is fetched and verified, and only then is anythi
 there.
 """
 
+import math
+import time
 from dataclasses import dataclass
 
 from ringfence.content.errors import EndlessData, Frozen, MixAndMatch
@@ -18,7 +20,11 @@ from ringfence.content.trust import (
 )
 from ringfence.edge.cache import Cache
 from ringfence.edge.hub_client import HubClient
+from ringfence.errors import RingfenceError
+from ringfence.wire.messages import Progress
 
+TELL_EVERY_S = 2.0
+"""How often the hub is told how far a release is."""
 MOST_ROOTS = 64
 """How many new roots one refresh walks through; a chain that goes on is endless data."""
 
@@ -88,14 +94,37 @@ def _named(client: HubClient, name: str, largest_bytes: int) -> bytes:
     return data
 
 
+class _Teller:
+    """Tells the hub now and then how far a release is. Best effort: a hub that is away or older hinders nothing."""
+
+    def __init__(self, client: HubClient, release: int, total_bytes: int) -> None:
+        self._client, self._release, self._total_bytes = client, release, total_bytes
+        self._done_bytes = 0
+        self._due_at = time.monotonic() + TELL_EVERY_S
+
+    def advance(self, count: int) -> None:
+        """Note that ``count`` bytes more are here, and tell it where it is time."""
+        self._done_bytes += count
+        if time.monotonic() < self._due_at:
+            return
+        try:
+            self._client.tell_progress(Progress(self._release, self._done_bytes, self._total_bytes))
+        except RingfenceError:
+            self._due_at = math.inf  # this hub does not want to know
+        else:
+            self._due_at = time.monotonic() + TELL_EVERY_S
+
+
 def _fetch_missing(client: HubClient, cache: Cache, release: Release) -> tuple[int, int]:
     missing = cache.missing(release)
-    return len(missing), sum(_fetch(client, cache, target) for target in missing)
+    teller = _Teller(client, release.number, sum(target.length for target in missing))
+    return len(missing), sum(_fetch(client, cache, target, teller) for target in missing)
 
 
-def _fetch(client: HubClient, cache: Cache, target: Target) -> int:
+def _fetch(client: HubClient, cache: Cache, target: Target, teller: _Teller) -> int:
     """Fetch one blob, going on where a cut download ended; return how many bytes came over the network."""
     have = cache.resume_at(target)
+    teller.advance(have)
     came = 0
     if have < target.length:
         part = client.blob(target.digest, have)
@@ -110,6 +139,7 @@ def _fetch(client: HubClient, cache: Cache, target: Target) -> int:
                     f"{target.name} goes on past the {target.length} bytes that its release names",
                     to_do="The last good release stays in use.",
                 )
+            teller.advance(len(chunk))
             cache.add_part(target, chunk)  # kept even if the next chunk never comes: the next try goes on from here
     cache.finish(target)
     return came

@@ -129,6 +129,15 @@ class ReportAcknowledgement:
 
 
 @dataclass(frozen=True, slots=True)
+class Progress:
+    """How much of a release's missing files an edge has fetched; only for people to see."""
+
+    release: int
+    done_bytes: int
+    total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Problem:
     """What a refused request is answered with: the parts of a RingfenceError."""
 

@@ -19,5 +19,8 @@ EVENTS = V1 + "/events"
 REPORTS = V1 + "/reports"
 """POST ReportBatch → ReportAcknowledgement."""
 
+PROGRESS = V1 + "/progress"
+"""POST Progress → Progress: how far an edge is with a release; a hub that does not know it answers 404."""
+
 KEEP_ALIVE_S = 20
 """The longest silence on the event stream; a reader that hears nothing for three times as long reconnects."""

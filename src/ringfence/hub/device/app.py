@@ -18,6 +18,7 @@ _WORK = (
     (paths.METADATA + "{name}", "GET", content.metadata),
     (paths.BLOBS + "{digest}", "GET", content.blob),
     (paths.REPORTS, "POST", reports.reports),
+    (paths.PROGRESS, "POST", reports.progress),
 )
 
 

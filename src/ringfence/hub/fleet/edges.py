@@ -14,8 +14,10 @@ from ringfence.hub.fleet import sites
 from ringfence.hub.fleet.change import Change, new_id
 from ringfence.hub.store.models import Edge, EnrolmentToken
 from ringfence.secret import Secret
+from ringfence.wire.messages import Progress
 
 TOKEN_LIFETIME_S = 24 * 3600
+_MOST_BYTES = 1 << 50
 CONNECTED_FOR_S = 45.0
 """How long an open stream counts as one without being confirmed: a hub that crashed confirms nothing."""
 _SECRET_BYTES = 24
@@ -168,6 +170,12 @@ def note_connected(session: Session, edge_ids: Collection[str], now: float) -> N
     session.execute(
         update(Edge).where(_among(edge_ids)).values(connected_until=now + CONNECTED_FOR_S, last_seen_at=now)
     )
+
+
+def note_progress(edge: Edge, told: Progress) -> None:
+    """Keep how much of the release that it is taking an edge has fetched, as it says itself."""
+    edge.fetching_bytes = min(max(told.total_bytes, 0), _MOST_BYTES)
+    edge.fetched_bytes = min(max(told.done_bytes, 0), edge.fetching_bytes)
 
 
 def note_disconnected(session: Session, edge_ids: Collection[str], now: float) -> None:

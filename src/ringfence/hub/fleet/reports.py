@@ -44,7 +44,9 @@ def store(session: Session, edge: Edge, batch: ReportBatch, now: float) -> int:
         )
         edge.reports_through = expected - 1
         served = [report.release for report in new if report.kind == "release-served"]
-        edge.release = served[-1] if served else edge.release
+        if served:
+            edge.release = served[-1]
+            edge.fetched_bytes = edge.fetching_bytes = 0
     edge.last_seen_at = now
     return expected - 1
 

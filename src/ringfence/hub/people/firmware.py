@@ -117,8 +117,13 @@ def _rollout(session: Session, site_id: str, load: str) -> EdgesWith:
     with_load, edges = rollout.edges_with(session, site_id, load)
     waiting = select(func.count()).where(models.PreparedTarget.site_id == site_id, models.PreparedTarget.load == load)
     named = select(func.count()).where(models.Phone.site_id == site_id, models.Phone.named_load == load)
+    parts = select(func.sum(models.Edge.fetched_bytes), func.sum(models.Edge.fetching_bytes))
+    fetched, fetching = session.execute(
+        parts.where(models.Edge.site_id == site_id, models.Edge.revoked_at.is_(None))
+    ).one()
     return EdgesWith(
-        site=site_id, edges=edges, with_load=with_load, waiting=session.scalar(waiting) or 0,
+        site=site_id, edges=edges, with_load=with_load, fetched_bytes=fetched or 0, fetching_bytes=fetching or 0,
+        waiting=session.scalar(waiting) or 0,
         named=session.scalar(named) or 0,
     )  # fmt: skip
 

@@ -126,5 +126,6 @@ def _edge(hub: Hub, row: models.Edge) -> Edge:
     return Edge(
         id=row.id, site=row.site_id, hostname=row.hostname, version=row.version, enrolled_at=row.enrolled_at,
         last_seen=row.last_seen_at, connected=edges.is_connected(row, hub.clock()), release=row.release,
+        fetched_bytes=row.fetched_bytes, fetching_bytes=row.fetching_bytes,
         certificate_ends_at=row.certificate_ends_at, revoked_at=row.revoked_at, wipe=row.wipe,
     )  # fmt: skip

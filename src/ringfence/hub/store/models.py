@@ -209,7 +209,8 @@ class Edge(Base):
 
     Its current certificate and the one that asked for it are both let in, so that a lost answer to a renewal locks
     nobody out. ``reports_through`` is the number of the last stored report; ``connected_until`` moves on while a
-    stream is open, so that every replica can tell.
+    stream is open, so that every replica can tell. Of the release that it is taking it has ``fetched_bytes`` of
+    ``fetching_bytes``; both are 0 while it takes none.
     """
 
     __tablename__ = "edge"
@@ -230,6 +231,8 @@ class Edge(Base):
     connected_until: Mapped[float | None]
     release: Mapped[int] = mapped_column(Integer, default=0)
     reports_through: Mapped[int] = mapped_column(BigInteger, default=0)
+    fetched_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    fetching_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class Release(Base):

@@ -71,6 +71,8 @@ class EdgesWith(BaseModel):
     site: SiteId
     edges: int = Field(description="How many edges are let in")
     with_load: int = Field(description="How many of them serve a release that has the load")
+    fetched_bytes: int = Field(description="What its edges have of the release that they are taking")
+    fetching_bytes: int = Field(description="How much they had to fetch for that")
     waiting: int = Field(description="Phones that wait for it")
     named: int = Field(description="Phones whose file names it")
 
