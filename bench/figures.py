@@ -25,8 +25,9 @@ from ringfence.hub.data_folder import DataFolder
 from ringfence.hub.fleet import lines, phones, settings, sites
 from ringfence.hub.init import init
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
+from ringfence.phones.rendering import Renderer
 from ringfence.phones.setting_types import Value
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 from ringfence.server.client import fetch
 from stack import Stack, running_stack, wait_for

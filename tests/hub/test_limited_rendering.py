@@ -8,8 +8,9 @@ from ringfence.hub.limited_rendering import LimitedRenderer
 from ringfence.phones.errors import CredentialsDisagree, RenderFault
 from ringfence.phones.mac import Mac
 from ringfence.phones.own_templates import OwnTemplates
-from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
+from ringfence.phones.rendering import Renderer
 from ringfence.phones.templating import built_in_template
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 
 ANNA = LineAccount(1, "Anna", "201", "Anna", "anna", Secret("s3cr3t"))

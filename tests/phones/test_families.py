@@ -8,9 +8,10 @@ from ringfence.phones.errors import UnknownFamily, UnknownModel
 from ringfence.phones.families import families, family, family_or_model, model
 from ringfence.phones.family import Fact, Family, Model
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
+from ringfence.phones.rendering import Renderer
 from ringfence.phones.setting_types import Mark, Scope, Setting, SettingType, Value
 from ringfence.phones.templating import built_in_template
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 
 FAMILIES = families().values()

@@ -24,8 +24,9 @@ from ringfence.phones.errors import (
 )
 from ringfence.phones.families import families, model
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer
+from ringfence.phones.rendering import RenderedFile, Renderer
 from ringfence.phones.setting_types import Setting, SettingType, Value
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 
 GOLDENS = Path(__file__).parent / "goldens"

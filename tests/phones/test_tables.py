@@ -16,8 +16,9 @@ from ringfence.phones.families import model
 from ringfence.phones.mac import Mac
 from ringfence.phones.own_templates import OwnTemplates
 from ringfence.phones.patches import parse_name, patch_setting, patches_of
-from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer
+from ringfence.phones.rendering import RenderedFile, Renderer
 from ringfence.phones.setting_types import Value
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 
 ANNA = Mac("001122334455")

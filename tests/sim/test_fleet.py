@@ -5,7 +5,8 @@ import socket
 import pytest
 
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
+from ringfence.phones.rendering import Renderer
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 from ringfence.sim.fleet import BOOTED, MISSING, REJECTED, SILENT, Fleet
 from sim.small_tftp import SmallTftp

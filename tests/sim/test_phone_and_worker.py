@@ -13,8 +13,9 @@ import pytest
 from ringfence.content.release import TargetKind
 from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer
+from ringfence.phones.rendering import RenderedFile, Renderer
 from ringfence.phones.setting_types import Value
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 from ringfence.server.catalogue import Offer
 from ringfence.server.events import RequestRefused, WorkerEvent

@@ -13,8 +13,9 @@ from ringfence.phones.errors import ConfigurationRejected
 from ringfence.phones.families import families, model
 from ringfence.phones.mac import Mac
 from ringfence.phones.own_templates import OwnTemplates
-from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
+from ringfence.phones.rendering import Renderer
 from ringfence.phones.setting_types import Value
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 from ringfence.server.errors import FileRefused
 from ringfence.sim.errors import ConfigurationMissing

@@ -12,8 +12,9 @@ from ringfence.phones.accounts import Pbx, SipAccount, export
 from ringfence.phones.families import model
 from ringfence.phones.held import HeldConfiguration
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
+from ringfence.phones.rendering import Renderer
 from ringfence.phones.setting_types import Value
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 from ringfence.sim.sip_side import SipHabits, SipSide
 from ringfence.sim.steps import Registered, RegisterFailed, Step

@@ -12,8 +12,9 @@ from ringfence.cli.errors import BadArgument
 from ringfence.cli.tftp_arguments import read_options, read_server
 from ringfence.phones.errors import ConfigurationRejected
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
+from ringfence.phones.rendering import Renderer
 from ringfence.phones.setting_types import Value
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 from ringfence.server.errors import TransferFailed
 from ringfence.sim.errors import ConfigurationMissing

@@ -14,8 +14,9 @@ from ringfence.edge.reloading import Answer, ReloadOrder
 from ringfence.edge.web_reloading import press_restart
 from ringfence.phones.held import HeldConfiguration
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer
+from ringfence.phones.rendering import RenderedFile, Renderer
 from ringfence.phones.setting_types import Value
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.phones.web_interface import PATH, restart_orders, was_carried_out
 from ringfence.secret import Secret
 from ringfence.server.catalogue import Offer

@@ -30,8 +30,9 @@ from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.mac import Mac
 from ringfence.phones.patches import patches_of
-from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, secrets_of
+from ringfence.phones.rendering import RenderedFile
 from ringfence.phones.settings import Scope, Value, resolve
+from ringfence.phones.to_render import LineAccount, PhoneToRender, secrets_of
 
 _READ_AT_ONCE = 200
 

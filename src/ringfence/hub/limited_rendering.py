@@ -25,7 +25,8 @@ from ringfence.phones.errors import RenderFault
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.own_templates import OwnTemplates
-from ringfence.phones.rendering import LineAccount, PhoneToRender, RenderedFile, Renderer
+from ringfence.phones.rendering import RenderedFile, Renderer
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 
 LONGEST_S = 10.0

@@ -29,7 +29,7 @@ from ringfence.hub.limited_rendering import LimitedRenderer
 from ringfence.hub.releases import NewRelease
 from ringfence.hub.store.models import Site
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import secrets_of
+from ringfence.phones.to_render import secrets_of
 
 SITES_AT_ONCE = 100
 """How many sites share a transaction and a wait for the disk."""

@@ -20,8 +20,9 @@ from ringfence.phones.firmware.bundles import models_of
 from ringfence.phones.formats.xml_file import check_path
 from ringfence.phones.mac import Mac
 from ringfence.phones.patches import LONGEST_NAME, PREFIX
-from ringfence.phones.rendering import LineAccount, PhoneToRender, Renderer
+from ringfence.phones.rendering import Renderer
 from ringfence.phones.setting_types import Setting, SettingType, Value
+from ringfence.phones.to_render import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 
 _NAME = re.compile(r"SEP([0-9A-Fa-f]{12})\.cnf\.xml")
