@@ -258,6 +258,7 @@ def test_a_phone_of_the_night_is_told_at_its_minute_and_only_while_it_holds_anot
     wait_for("the report", lambda: running.reported("phone-reloaded"))
 
 
+@pytest.mark.slow
 def test_a_phone_that_refuses_or_is_silent_is_told_apart() -> None:
     with (
         socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as refusing,

@@ -114,6 +114,7 @@ def test_what_is_exported_is_imported_again(running: RunningHub, run: Run, tmp_p
     assert "0 phones added, 1 changed" in run("import", "csv", str(target)).output
 
 
+@pytest.mark.slow
 def test_a_tftp_folder_is_taken_over(running: RunningHub, run: Run) -> None:
     dry = run("import", "tftp", str(FOLDER), "--site", "Old office", "--dry-run")
     assert dry.exception is None, dry.output

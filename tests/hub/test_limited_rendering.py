@@ -46,6 +46,7 @@ def test_faults_keep_their_kind_and_their_words() -> None:
         renderer.render(phone())
 
 
+@pytest.mark.slow
 def test_a_template_without_an_end_is_ended_and_the_next_phone_goes_on() -> None:
     template = BUILT_IN + "{% if phone.mac == '001122334455' %}{% for a in range(99999) %}{% for b in range(99999) %}"
     template += "{% endfor %}{% endfor %}{% endif %}"

@@ -154,7 +154,7 @@ def answering(answer: Callable[[dict[str, object]], bytes]) -> Iterator[Kamailio
             pass
 
     with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield Kamailio(f"http://127.0.0.1:{server.server_port}/RPC", Secret(""))
         server.shutdown()
 

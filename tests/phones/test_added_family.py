@@ -7,6 +7,8 @@ import sys
 import tomllib
 from pathlib import Path
 
+import pytest
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "acme-phones"
 
 USE = """
@@ -54,6 +56,7 @@ def test_the_example_family_is_found_rendered_and_read_back(tmp_path: Path) -> N
     assert (user, servers) == ("201", [["192.0.2.1", 5060]])
 
 
+@pytest.mark.slow
 def test_the_renderers_fingerprint_knows_added_families(tmp_path: Path) -> None:
     code = "from ringfence.hub.core import _renderer_fingerprint as f; print(f())"
     without = run(tmp_path, code).stdout

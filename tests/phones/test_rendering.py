@@ -376,6 +376,7 @@ def phones(draw: st.DrawFn) -> PhoneToRender:
     return PhoneToRender(Mac("001122334455"), kind.name, draw(printable(40)), values, lines)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(phones())
 def test_any_settings_within_their_ranges_make_a_file_that_the_phone_takes_and_holds(phone: PhoneToRender) -> None:

@@ -45,6 +45,7 @@ def test_no_trick_with_a_name_gets_an_octet_or_a_path(target: Target) -> None:
     assert verdict.figures["given"] == verdict.figures["unanswered"] == 0
 
 
+@pytest.mark.slow
 def test_nothing_is_written(target: Target) -> None:
     holds(names.writing(target))
 

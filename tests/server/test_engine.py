@@ -466,6 +466,7 @@ def test_requests_of_one_source_beyond_its_budget_are_left_lying() -> None:
         bench.close()
 
 
+@pytest.mark.slow
 def test_a_transfer_that_takes_longer_than_its_size_allows_is_ended() -> None:
     bench = Bench(limits=Limits(grace_s=0.0, slowest_bytes_per_s=20_000))
     try:

@@ -64,7 +64,7 @@ def http_server(files: dict[str, bytes], status: int = 404) -> Iterator[tuple[in
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
         yield server.server_port, asked
         server.shutdown()
 

@@ -3,6 +3,7 @@
 import heapq
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -154,6 +155,7 @@ def test_one_loss_anywhere_is_always_mended(length: int, options: RequestedOptio
     assert bytes(link.delivered) == content
 
 
+@pytest.mark.slow
 @settings(max_examples=4, deadline=None)
 @given(st.sampled_from([0, 1]), st.sampled_from([None, 16, 64]), st.sampled_from(["lose", "double", "late"]))
 def test_the_block_number_rolls_over_within_a_window_too(rollover: int, window: int | None, fate: str) -> None:
