@@ -124,14 +124,47 @@ def test_without_allowed_networks_no_address_proves_anything() -> None:
 
 
 def test_a_level_that_no_evidence_reaches_refuses_and_names_both_levels() -> None:
-    policy = Policy(levels={TargetKind.CONFIGURATION: Level.L3})
+    policy = Policy(levels={TargetKind.CONFIGURATION: Level.L4})
     decision = asked(f"SEP{ANNA}.cnf.xml", holding=CONFIGURATION, policy=policy)
     assert decision.sentence == (
-        f"Refused SEP{ANNA}.cnf.xml to 192.168.1.77: site Home office Anna needs level L3 for a phone's configuration "
-        "(it is on the wire behind this edge with the MAC address that it asks for), "
-        "and the request reached L0 (nothing is known of who asks)."
+        f"Refused SEP{ANNA}.cnf.xml to 192.168.1.77: site Home office Anna needs level L4 for a phone's configuration "
+        "(it holds the phone's own key), and the request reached L0 (nothing is known of who asks)."
     )
     assert asked("g3-tones.xml", holding=SHARED, policy=policy).allow
+
+
+ON_WIRE = Policy(levels={TargetKind.CONFIGURATION: Level.L3, TargetKind.SHARED: Level.L3})
+BERT, STRANGER = "001122334466", "020000000077"
+
+
+# fmt: off
+BY_MAC = [
+    (CONFIGURATION, {ANNA},           Finding.ALLOWED,       "level L3 is enough (it is on the wire"),
+    (CONFIGURATION, {STRANGER},       Finding.OTHER_MAC,     "belongs to MAC 02:00:00:00:00:77, not to the phone"),
+    (CONFIGURATION, {BERT},           Finding.OTHER_MAC,     "belongs to MAC 00:11:22:33:44:66, not to the phone"),
+    (CONFIGURATION, {ANNA, STRANGER}, Finding.TWO_MACS,      "address: 00:11:22:33:44:55 and 02:00:00:00:00:77"),
+    (CONFIGURATION, set(),            Finding.NOT_ON_LINK,   "no link of this machine shows whose address that is"),
+    (SHARED,        {ANNA},           Finding.ALLOWED,       "a shared file"),
+    (SHARED,        {BERT},           Finding.ALLOWED,       "a shared file"),
+    (SHARED,        {STRANGER},       Finding.LEVEL_TOO_LOW, "the request reached L0"),
+    (SHARED,        set(),            Finding.NOT_ON_LINK,   "no link of this machine"),
+    (FIRMWARE,      {STRANGER},       Finding.ALLOWED,       "level L0 is enough"),
+]
+# fmt: on
+
+
+@pytest.mark.parametrize(("holding", "macs", "finding", "says"), BY_MAC)
+def test_on_the_wire_the_mac_address_decides(holding: HeldFile, macs: set[str], finding: Finding, says: str) -> None:
+    evidence = Evidence(frozenset({ANNA, BERT}), frozenset(macs))
+    decision = asked(f"SEP{ANNA}.cnf.xml", holding=holding, evidence=evidence, policy=ON_WIRE)
+    assert decision.finding is finding
+    assert decision.allow is (finding is Finding.ALLOWED)
+    assert says in decision.sentence
+
+
+def test_being_on_the_wire_does_not_help_an_address_outside_the_allowed_networks() -> None:
+    evidence = Evidence(frozenset({ANNA}), frozenset({ANNA}))
+    assert not asked("f", holding=CONFIGURATION, evidence=evidence, policy=LAN, host="203.0.113.9").allow
 
 
 def test_each_kind_at_each_level_is_allowed_exactly_where_the_level_is_reached() -> None:

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringfence.content.release import TargetKind
+from ringfence.guard.decision import Level
 from ringfence.server.control import (
     MOST_DESCRIPTORS,
     Accepted,
@@ -63,7 +64,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
 @pytest.mark.parametrize(
     "message",
     [
-        Listen(1, Settings("Home office Anna", Limits(sessions=7))),
+        Listen(1, Settings("Home office Anna", Limits(sessions=7), needs={TargetKind.CONFIGURATION: Level.L3})),
         Begin(2, 7),
         Part(3, (ENTRY,)),
         Commit(4, 1),

@@ -9,9 +9,9 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
-from ringfence.content.release import MINUTES_A_DAY
+from ringfence.content.release import MINUTES_A_DAY, TargetKind
 from ringfence.edge import status as status_file
 from ringfence.edge.cache import Cache
 from ringfence.edge.clock import HubClock
@@ -24,6 +24,7 @@ from ringfence.edge.serving import Log, SeenPhones, Serving
 from ringfence.edge.status import Status
 from ringfence.edge.synchronising import refresh
 from ringfence.errors import ContentRefused, EnvironmentFault, RingfenceError
+from ringfence.guard.decision import NO_LEVELS, Level
 from ringfence.identity.certificates import validity
 
 FIRST_PAUSE_S = 1.0
@@ -54,6 +55,7 @@ class Agent:
         connect: ClientFactory = https_client,
         *,
         http: list[tuple[str, int]] | None = None,
+        needs: Mapping[TargetKind, Level] = NO_LEVELS,
     ) -> None:
         self._folder = folder
         self._log = log
@@ -80,6 +82,7 @@ class Agent:
             journal=self._journal,
             phones=phones,
             log=log,
+            needs=needs,
         )
         self._status = Status(
             pid=os.getpid(),

@@ -4,7 +4,7 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict
 from typing import assert_never
 
@@ -16,6 +16,7 @@ from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
 from ringfence.edge.status import SeenPhone
 from ringfence.edge.web_reloading import WEB_METHODS, press_restart
 from ringfence.errors import EnvironmentFault
+from ringfence.guard.decision import NO_LEVELS, Level
 from ringfence.phones.mac import Mac
 from ringfence.server.catalogue import Offer
 from ringfence.server.events import (
@@ -103,6 +104,7 @@ class Serving:
         journal: Journal,
         phones: SeenPhones,
         log: Log,
+        needs: Mapping[TargetKind, Level] = NO_LEVELS,
     ) -> None:
         self._cache = cache
         self._journal = journal
@@ -111,7 +113,7 @@ class Serving:
         self.release: Release | None = None
         self.release_since = 0.0
         self._active: dict[str, Target] = {}
-        self._supervisor = WorkerSupervisor(listen=listen, http=http, site=site, on_event=self._on_event)
+        self._supervisor = WorkerSupervisor(listen=listen, http=http, site=site, on_event=self._on_event, needs=needs)
 
     @property
     def addresses(self) -> list[str]:

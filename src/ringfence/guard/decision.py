@@ -21,6 +21,7 @@ from ringfence.content.errors import BadName
 from ringfence.content.names import normalise
 from ringfence.content.release import TargetKind
 from ringfence.phones.filenames import is_optional, is_signed_configuration, owner_of
+from ringfence.phones.mac import Mac
 
 Network = IPv4Network | IPv6Network
 
@@ -86,10 +87,12 @@ class Evidence:
     """What is known besides the request itself.
 
     ``known_owners`` are the bare MAC addresses that own a file of the catalogue: this site's phones. It changes what a
-    refusal says, never whether it is one.
+    refusal says, never whether it is one. ``macs`` are the bare MAC addresses that this machine's links show for the
+    address that asks; none where no link knows it, or where nobody has looked.
     """
 
     known_owners: Collection[str] = frozenset()
+    macs: frozenset[str] = frozenset()
 
 
 NO_LEVELS: Mapping[TargetKind, Level] = MappingProxyType({})
@@ -119,6 +122,9 @@ class Finding(StrEnum):
     BAD_NAME = "bad-name"
     OUTSIDE_NETWORKS = "outside-networks"
     LEVEL_TOO_LOW = "level-too-low"
+    OTHER_MAC = "other-mac"
+    TWO_MACS = "two-macs"
+    NOT_ON_LINK = "not-on-link"
     UNKNOWN_PHONE = "unknown-phone"
     OPTIONAL_FILE = "optional-file"
     SIGNED_ONLY = "signed-only"
@@ -133,6 +139,10 @@ _BECAUSE: Mapping[Finding, str] = MappingProxyType(
         Finding.OUTSIDE_NETWORKS: "its address is outside the networks that site {site} allows",
         Finding.LEVEL_TOO_LOW: "site {site} needs level {needed} for {what} ({needed_meaning}), and the request "
         "reached {reached} ({reached_meaning})",
+        Finding.OTHER_MAC: "that address belongs to MAC {macs}, not to the phone it asks for",
+        Finding.TWO_MACS: "two machines claim that address: {macs}",
+        Finding.NOT_ON_LINK: "no link of this machine shows whose address that is, and site {site} needs level "
+        "{needed} for {what} ({needed_meaning})",
         Finding.UNKNOWN_PHONE: "no phone of site {site} has that MAC address",
         Finding.OPTIONAL_FILE: "the release of site {site} does not hold it; harmless, phones go on without this "
         "optional file",
@@ -166,6 +176,7 @@ class Decision:
     kind: TargetKind
     site: str
     bad_name: str = ""
+    macs: frozenset[str] = frozenset()
 
     @property
     def sentence(self) -> str:
@@ -174,6 +185,7 @@ class Decision:
             site=self.site,
             what=_WHAT[self.kind],
             bad_name=self.bad_name,
+            macs=" and ".join(str(Mac(mac)) for mac in sorted(self.macs)),
             needed=self.needed.name,
             needed_meaning=self.needed.meaning,
             reached=self.reached.name,
@@ -186,7 +198,7 @@ class Decision:
 def decide(request: FileRequest, holding: Holding, evidence: Evidence, policy: Policy, site: str) -> Decision:
     """Judge one request against what the catalogue holds under its name; total, raises nothing."""
     inside = _is_inside(request.source_host, policy.allowed_networks)
-    reached = Level.L1 if policy.allowed_networks and inside else Level.L0
+    reached = _reached(holding, evidence, policy, inside=inside)
     kind = TargetKind.CONFIGURATION if holding is None else holding.kind
     needed = policy.needed(kind)
     name, bad_name = _usable(request.name)
@@ -200,10 +212,30 @@ def decide(request: FileRequest, holding: Holding, evidence: Evidence, policy: P
         case None:
             finding = _why_not_held(name, evidence)
         case HeldFile() if reached < needed:
-            finding = Finding.LEVEL_TOO_LOW
+            finding = _why_too_low(holding, needed, evidence)
         case HeldFile():
             finding = Finding.ALLOWED
-    return Decision(finding is Finding.ALLOWED, reached, needed, finding, request, kind, site, bad_name)
+    return Decision(finding is Finding.ALLOWED, reached, needed, finding, request, kind, site, bad_name, evidence.macs)
+
+
+def _reached(holding: Holding, evidence: Evidence, policy: Policy, *, inside: bool) -> Level:
+    if not inside:
+        return Level.L0
+    # A file without an owner is every phone's of the site.
+    entitled = evidence.known_owners if holding is None or holding.owner is None else (holding.owner,)
+    if len(evidence.macs) == 1 and all(mac in entitled for mac in evidence.macs):
+        return Level.L3
+    return Level.L1 if policy.allowed_networks else Level.L0
+
+
+def _why_too_low(holding: HeldFile, needed: Level, evidence: Evidence) -> Finding:
+    if needed is not Level.L3:
+        return Finding.LEVEL_TOO_LOW
+    if not evidence.macs:
+        return Finding.NOT_ON_LINK
+    if len(evidence.macs) > 1:
+        return Finding.TWO_MACS
+    return Finding.LEVEL_TOO_LOW if holding.owner is None else Finding.OTHER_MAC
 
 
 def _why_not_held(name: str, evidence: Evidence) -> Finding:

@@ -10,11 +10,12 @@ import array
 import json
 import os
 import socket
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import assert_never
 
 from ringfence.content.release import TargetKind
+from ringfence.guard.decision import NO_LEVELS, Level
 from ringfence.server.errors import ControlBroken
 from ringfence.server.events import Document, Fields, WorkerEvent, from_row, to_row
 from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
@@ -35,11 +36,16 @@ class Settings:
     site: str
     limits: Limits = DEFAULT_LIMITS
     http_limits: HttpLimits = DEFAULT_HTTP_LIMITS
+    needs: Mapping[TargetKind, Level] = field(default_factory=lambda: NO_LEVELS)
+    """The level that each kind of file needs; L0 where nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
 class Listen:
-    """Serve on the sockets that come along: TFTP on the UDP ones, HTTP on the TCP ones."""
+    """Serve on the sockets that come along: TFTP on the UDP ones, HTTP on the TCP ones.
+
+    One of netlink's, where there is one, is for asking whose an address is.
+    """
 
     serial: int
     settings: Settings
@@ -201,6 +207,7 @@ def _to_worker_document(message: ToWorker) -> Document:
                 "site": settings.site,
                 "limits": asdict(settings.limits),
                 "http_limits": asdict(settings.http_limits),
+                "needs": {kind.value: level.name for kind, level in settings.needs.items()},
             }
         case Begin(serial, release):
             return {"t": "begin", "serial": serial, "release": release}
@@ -236,9 +243,10 @@ def _settings_from(site: str, document: Document) -> Settings:
     limits, http_limits = (_object(document.get(name)) for name in ("limits", "http_limits"))
     try:
         # From our own parent, which made them of Limits.
-        return Settings(site, Limits(**limits), HttpLimits(**http_limits))  # type: ignore[arg-type]
-    except TypeError as fault:
-        raise ControlBroken("the worker's limits have an unknown name") from fault
+        needs = {TargetKind(kind): Level[str(level)] for kind, level in _object(document.get("needs")).items()}
+        return Settings(site, Limits(**limits), HttpLimits(**http_limits), needs)  # type: ignore[arg-type]
+    except (TypeError, ValueError, KeyError) as fault:
+        raise ControlBroken("the worker's limits, or what files need, have an unknown name") from fault
 
 
 def _entry_document(entry: PartEntry) -> Document:

@@ -2,16 +2,18 @@
 
 import time
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from enum import Enum, auto
 from typing import Protocol
 
 from ringfence.content.errors import BadName
 from ringfence.content.names import normalise
-from ringfence.guard.decision import Decision, Evidence, FileRequest, Operation, Policy, decide
+from ringfence.guard.decision import Decision, Evidence, FileRequest, Level, Operation, Policy, decide
 from ringfence.server.catalogue import NOTHING_OFFERED, OfferedFile
 from ringfence.server.errors import NotNow
 from ringfence.server.events import RequestRefused, WorkerEvent, printable
 from ringfence.server.limits import DEFAULT_LIMITS, Limits
+from ringfence.server.neighbours import Neighbours
 from ringfence.server.passes import Passes
 from ringfence.server.refusals import RefusalLog
 from ringfence.server.sources import Budgets
@@ -60,12 +62,14 @@ class Gate:
         on_event: Callable[[WorkerEvent], None],
         policy: Policy | None = None,
         limits: Limits = DEFAULT_LIMITS,
+        neighbours: Neighbours | None = None,
     ) -> None:
         self.tell = on_event
         self._site = site
         self._policy = policy or Policy()
         self._holdings: Holdings = NOTHING_OFFERED
         self._evidence = Evidence()
+        self._neighbours = neighbours
         self._log = RefusalLog()
         self._budgets = Budgets(limits.refusal_burst, limits.refusals_per_s)
         self.passes = Passes()
@@ -94,7 +98,7 @@ class Gate:
         except NotNow as fault:
             self.note(name, host, port, f"Left {printable(name)} to {host} unanswered: {fault.what}.", NOT_NOW)
             return Refusal.SILENCE
-        decision = self._judge(FileRequest(name, host), offered)
+        decision = self._judge(FileRequest(name, host), offered, now)
         if decision.allow and offered is not None:
             return offered
         return self._refuse(name, host, port, decision.sentence, decision.finding, now)
@@ -102,7 +106,7 @@ class Gate:
     def refuse_writing(self, name: str, host: str, port: int, now: float) -> Refusal:
         """Refuse to take a file."""
         self.requests += 1
-        decision = self._judge(FileRequest(name, host, Operation.WRITE), None)
+        decision = self._judge(FileRequest(name, host, Operation.WRITE), None, now)
         return self._refuse(name, host, port, decision.sentence, decision.finding, now)
 
     def refuse(self, name: str, host: str, port: int, sentence: str, now: float) -> Refusal:
@@ -129,6 +133,15 @@ class Gate:
         self.note(name, host, port, sentence, finding)
         return Refusal.ANSWER if self._budgets.take(host, now) else Refusal.SILENCE
 
-    def _judge(self, request: FileRequest, offered: OfferedFile | None) -> Decision:
-        holding = None if offered is None else offered.held
-        return decide(request, holding, self._evidence, self._policy, self._site)
+    def _judge(self, request: FileRequest, offered: OfferedFile | None, now: float) -> Decision:
+        if offered is None:
+            return decide(request, None, self._evidence, self._policy, self._site)
+        if self._neighbours is None or self._policy.needed(offered.kind) < Level.L3:
+            return decide(request, offered.held, self._evidence, self._policy, self._site)
+        for again in (False, True):  # a second look before anybody is refused
+            macs = self._neighbours.macs_of(request.source_host, now, again=again)
+            evidence = replace(self._evidence, macs=macs)
+            decision = decide(request, offered.held, evidence, self._policy, self._site)
+            if decision.allow:
+                break
+        return decision

@@ -13,13 +13,16 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
+from ringfence.content.release import TargetKind
+from ringfence.guard.decision import NO_LEVELS, Level
 from ringfence.server.catalogue import Offer
 from ringfence.server.control import Settings
 from ringfence.server.errors import WorkerFault
 from ringfence.server.events import CatalogueActive, WorkerDied, WorkerEvent, WorkerStarted
 from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
+from ringfence.server.neighbours import open_socket as open_neighbours
 from ringfence.server.passes import Pass
 from ringfence.server.process import WorkerProcess
 from ringfence.server.sockets import listen, listen_tcp
@@ -74,8 +77,9 @@ class WorkerSupervisor:
         on_log: Callable[[str], None] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         http_limits: HttpLimits = DEFAULT_HTTP_LIMITS,
+        needs: Mapping[TargetKind, Level] = NO_LEVELS,
     ) -> None:
-        self._settings = Settings(site, limits, http_limits)
+        self._settings = Settings(site, limits, http_limits, needs)
         self._on_event = on_event
         self._on_log = on_log or (lambda _line: None)
         self._listeners = _bind_all(listen, http)
@@ -84,6 +88,8 @@ class WorkerSupervisor:
         """What is really bound, in the order of ``listen``."""
         self.http_addresses: tuple[tuple[str, int], ...] = bound[len(listen) :]
         """As ``addresses``, of ``http``."""
+        if any(level >= Level.L3 for level in needs.values()):
+            self._listeners.append(open_neighbours())
         self._lock = threading.Lock()
         self._wanted: _Wanted | None = None  # newest offer, not yet active
         self._active: _Wanted | None = None  # what the worker serves, or should again

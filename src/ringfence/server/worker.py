@@ -20,6 +20,7 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
+from ringfence.guard.decision import Policy
 from ringfence.server.catalogue import Catalogue, Offer
 from ringfence.server.confine import confine
 from ringfence.server.control import (
@@ -46,6 +47,7 @@ from ringfence.server.gate import Gate
 from ringfence.server.http import HttpFront
 from ringfence.server.loop import Loop
 from ringfence.server.memory import AfterRush, quieten_collector
+from ringfence.server.neighbours import Neighbours
 
 MOST_EVENTS_WAITING = 10_000
 EVENTS_PER_MESSAGE = 50
@@ -195,10 +197,18 @@ class Worker:
     def _carry_out(self, message: ToWorker, descriptors: Sequence[int]) -> None:
         match message:
             case Listen(_, settings):
-                self._gate = Gate(site=settings.site, on_event=self._tell, limits=settings.limits)
+                sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+                asked_on = next((one for one in sockets if one.family == socket.AF_NETLINK), None)
+                self._gate = Gate(
+                    site=settings.site,
+                    on_event=self._tell,
+                    policy=Policy(settings.needs),
+                    limits=settings.limits,
+                    neighbours=Neighbours(asked_on) if asked_on is not None else None,
+                )
                 self._engine = Engine(self._loop, self._gate, limits=settings.limits)
                 self._http = HttpFront(self._loop, self._gate, limits=settings.http_limits)
-                self._listeners = [socket.socket(fileno=descriptor) for descriptor in descriptors]
+                self._listeners = [one for one in sockets if one is not asked_on]
             case Begin(_, release):
                 self._forget_offers()
                 self._release = release
