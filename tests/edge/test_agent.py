@@ -20,6 +20,7 @@ from ringfence.edge.clock import HubClock
 from ringfence.edge.disk import Disk
 from ringfence.edge.errors import FolderInUse, NotEnrolled
 from ringfence.edge.folder import Credentials, EdgeFolder, Enrolment
+from ringfence.edge.needs import read_needs
 from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
 from ringfence.edge.status import Status, read
 from ringfence.identity.certificates import (
@@ -60,13 +61,14 @@ class Running:
     agent: Agent | None = None
     _thread: threading.Thread | None = None
 
-    def start(self) -> None:
+    def start(self, *needs: str) -> None:
         self.agent = Agent(
             self.folder,
             [("127.0.0.1", 0)],
             lambda _level, text: self.log.append(text),
             self._connect,
             http=[("127.0.0.1", 0)],
+            needs=read_needs(needs),
         )
         ready = threading.Event()
         self._thread = threading.Thread(target=self.agent.run, args=(ready.set,))
@@ -280,6 +282,16 @@ def test_a_phone_that_refuses_or_is_silent_is_told_apart() -> None:
         copies = {silent.recv(4096), silent.recv(4096)}
     assert found == {orders[0]: Answer.REFUSED, orders[1]: Answer.SILENT}
     assert len(copies) == 1  # a retransmission is the same request
+
+
+def test_where_the_wire_must_prove_a_phone_an_address_that_no_link_knows_gets_nothing(running: Running) -> None:
+    running.hub.repository.publish(1, {NAME: b"one"})
+    running.start("configuration=L3")
+    wait_for("release 1", lambda: any("Took release 1" in text for text in running.log))
+    with pytest.raises(FileRefused):
+        running.get()
+    wait_for("the report", lambda: running.reported("file-refused"))
+    assert any("no link of this machine shows whose address that is" in text for text in running.log)
 
 
 def test_a_folder_is_held_by_one_agent(running: Running) -> None:
