@@ -1,4 +1,4 @@
-.PHONY: help env demo test check conformance bench format constraints clean
+.PHONY: help env demo test check conformance attacks bench format constraints clean
 BIN := .venv/bin
 
 help:           ## this list
@@ -22,6 +22,9 @@ check: env      ## format, lint, types, import contracts, fast tests
 
 conformance: env ## the conformance list, clause by clause, as a table
 	@$(BIN)/python tests/conformance/table.py $(CONFORMANCE)
+
+attacks: env    ## attack an edge on a home network of namespaces (root), as a table
+	@$(BIN)/python tests/attacks/table.py
 
 bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/figures.py $(BENCH)

@@ -4,7 +4,6 @@ import http.client
 import os
 import queue
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -18,7 +17,6 @@ from ringfence.server.catalogue import Offer
 from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
 from ringfence.server.events import RequestRefused, WorkerEvent
-from ringfence.server.neighbours import FRESH_S
 from ringfence.server.supervisor import WorkerSupervisor
 
 EDGE, PHONE_AT = "192.0.2.1", "192.0.2.9"
@@ -60,7 +58,6 @@ class Guarded:
         subprocess.run(["ip", "-n", self.wire.client, "link", "set", "wire", "address", mac], check=True)
         for name in (self.wire.client, self.wire.server):
             subprocess.run(["ip", "-n", name, "neigh", "flush", "all"], check=True)
-        time.sleep(2 * FRESH_S)
 
     def asks(self, name: str, server: str = EDGE) -> bytes:
         with entered(self.wire.client):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.server.neighbours import FRESH_S, Neighbours, _take, open_socket
+from ringfence.server.neighbours import Neighbours, _take, open_socket
 
 V4, V6 = socket.AF_INET, socket.AF_INET6
 ANNA, BERT = bytes.fromhex("001122334455"), bytes.fromhex("001122334466")
@@ -39,7 +39,7 @@ def told(*datagrams: bytes, host: str = "192.0.2.9") -> frozenset[str]:
     with ours, kernels:
         for datagram in datagrams:
             kernels.send(datagram)
-        return Neighbours(ours).macs_of(host, 0.0)
+        return Neighbours(ours).macs_of(host)
 
 
 def test_an_address_belongs_to_the_mac_addresses_that_links_show_for_it() -> None:
@@ -85,13 +85,7 @@ def test_any_bytes_are_read_or_refused(data: bytes) -> None:
     assert all(len(mac) == 12 for macs in found.values() for mac in macs)
 
 
-def test_the_real_kernel_answers_and_is_asked_again_when_the_answer_is_old() -> None:
+def test_the_real_kernel_answers() -> None:
     with open_socket() as asked_on:
         neighbours = Neighbours(asked_on)
-        assert neighbours.macs_of("192.0.2.254", 1.0) == frozenset()
-        asked = neighbours._sequence
-        neighbours.macs_of("192.0.2.254", 1.0 + FRESH_S / 2)
-        assert neighbours._sequence == asked
-        neighbours.macs_of("192.0.2.254", 1.0 + 2 * FRESH_S)
-        neighbours.macs_of("192.0.2.254", 1.0 + 2 * FRESH_S, again=True)
-        assert neighbours._sequence == asked + 2
+        assert [neighbours.macs_of("192.0.2.253") for _ in range(3)] == [frozenset()] * 3

@@ -10,6 +10,7 @@ import os
 import select
 import socket
 from collections import OrderedDict
+from functools import partial
 
 from ringfence.server.catalogue import OfferedFile
 from ringfence.server.events import Cause, printable
@@ -293,6 +294,7 @@ class Engine:
             is_lock_step=is_lock_step,
             began_at=now,
             deadline=deadline,
+            still_there=partial(self._gate.is_still_there, offered, host) if self._gate.keeps_watch(offered) else None,
         )
         self._by_peer[transfer.key] = transfer
         self._unproven[transfer] = host
@@ -306,7 +308,7 @@ class Engine:
         if transfer.endpoint is None:
             return  # its datagrams come over the request socket
         fd = transfer.endpoint.fileno()
-        if transfer.is_lock_step:
+        if transfer.is_relayed:
             self._loop.carry(fd, transfer.sender, transfer.on_datagram, transfer.on_fault)
         else:
             self._loop.attach(fd, select.EPOLLIN, transfer.on_ready)
@@ -342,7 +344,7 @@ class Engine:
         if not self._per_source[host]:
             del self._per_source[host]
         if transfer.endpoint is not None:
-            leave = self._loop.give_up if transfer.is_lock_step else self._loop.detach
+            leave = self._loop.give_up if transfer.is_relayed else self._loop.detach
             leave(transfer.endpoint.fileno())
             transfer.endpoint.close()
         transfer.file.let_go()

@@ -35,6 +35,8 @@ class Cause(StrEnum):
     TOO_SLOW = "too-slow"
     GAVE_WAY = "gave-way"
     """Its peer had not answered yet, and another transfer needed the place."""
+    MOVED = "moved"
+    """The address that it went to has become another machine's."""
     STOPPED = "stopped"
     OTHER = "other"
 

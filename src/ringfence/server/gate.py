@@ -98,15 +98,23 @@ class Gate:
         except NotNow as fault:
             self.note(name, host, port, f"Left {printable(name)} to {host} unanswered: {fault.what}.", NOT_NOW)
             return Refusal.SILENCE
-        decision = self._judge(FileRequest(name, host), offered, now)
+        decision = self._judge(FileRequest(name, host), offered)
         if decision.allow and offered is not None:
             return offered
         return self._refuse(name, host, port, decision.sentence, decision.finding, now)
 
+    def keeps_watch(self, offered: OfferedFile) -> bool:
+        """Say whether a file is for one place on the wire, so that ``is_still_there`` must hold while it is sent."""
+        return self._neighbours is not None and self._policy.needed(offered.kind) >= Level.L3
+
+    def is_still_there(self, offered: OfferedFile, host: str) -> bool:
+        """Say whether ``host`` may have a file's next bytes: its address may have gone to another machine meanwhile."""
+        return self._judge(FileRequest(offered.name, host), offered).allow
+
     def refuse_writing(self, name: str, host: str, port: int, now: float) -> Refusal:
         """Refuse to take a file."""
         self.requests += 1
-        decision = self._judge(FileRequest(name, host, Operation.WRITE), None, now)
+        decision = self._judge(FileRequest(name, host, Operation.WRITE), None)
         return self._refuse(name, host, port, decision.sentence, decision.finding, now)
 
     def refuse(self, name: str, host: str, port: int, sentence: str, now: float) -> Refusal:
@@ -133,15 +141,10 @@ class Gate:
         self.note(name, host, port, sentence, finding)
         return Refusal.ANSWER if self._budgets.take(host, now) else Refusal.SILENCE
 
-    def _judge(self, request: FileRequest, offered: OfferedFile | None, now: float) -> Decision:
+    def _judge(self, request: FileRequest, offered: OfferedFile | None) -> Decision:
         if offered is None:
             return decide(request, None, self._evidence, self._policy, self._site)
         if self._neighbours is None or self._policy.needed(offered.kind) < Level.L3:
             return decide(request, offered.held, self._evidence, self._policy, self._site)
-        for again in (False, True):  # a second look before anybody is refused
-            macs = self._neighbours.macs_of(request.source_host, now, again=again)
-            evidence = replace(self._evidence, macs=macs)
-            decision = decide(request, offered.held, evidence, self._policy, self._site)
-            if decision.allow:
-                break
-        return decision
+        evidence = replace(self._evidence, macs=self._neighbours.macs_of(request.source_host))
+        return decide(request, offered.held, evidence, self._policy, self._site)

@@ -315,6 +315,9 @@ class Connection:
 
     def _send_file(self, delivery: Delivery, now: float) -> bool:
         """Send the file's bytes as far as this turn goes; say whether all are sent."""
+        if self._gate.keeps_watch(delivery.file) and not self._gate.is_still_there(delivery.file, self.host):
+            self._abort("the phone's address went to another machine", Cause.MOVED)
+            return False
         if not delivery.send(self._endpoint):
             self._abort("the file became shorter while it was sent", Cause.READ_FAILED)
             return False

@@ -4,8 +4,8 @@ The kernel answers within the call, so the worker needs nobody's help and no wai
 privilege, and can change nothing by this socket, for the kernel looks at the sender's privileges too. A phone that
 asks us has resolved our address before, so it is in the table by then (ARP: RFC 826; IPv6: RFC 4861).
 
-The tables are read whole, for an address may stand in those of several links. What was read is good for FRESH_S, to say
-yes: nobody is refused by it without another look.
+The tables are read whole, for an address may stand in those of several links, and for each question anew: what was true
+a moment ago may be another machine's place by now.
 """
 
 import errno
@@ -13,7 +13,6 @@ import socket
 import struct
 from collections.abc import Mapping
 
-FRESH_S = 0.02
 _RECEIVE_BYTES = 1 << 16
 _MOST_MESSAGES = 4096
 
@@ -45,23 +44,16 @@ def open_socket() -> socket.socket:
 
 
 class Neighbours:
-    """The neighbour tables as they are now, or were FRESH_S ago."""
+    """The neighbour tables as they are now."""
 
     def __init__(self, asked_on: socket.socket) -> None:
         self._socket = asked_on
         self._socket.setblocking(False)
         self._sequence = 0
-        self._table: Table = {}
-        self._read_at = float("-inf")
 
-    def macs_of(self, host: str, now: float, *, again: bool = False) -> frozenset[str]:
-        """Return the MAC addresses that links show for an address; none where none does, or the kernel won't say.
-
-        ``again``: look now, whatever was read before.
-        """
-        if again or now - self._read_at > FRESH_S:
-            self._table, self._read_at = self._read(), now
-        return self._table.get(_plain(host), frozenset())
+    def macs_of(self, host: str) -> frozenset[str]:
+        """Return the MAC addresses that links show for an address; none where none does, or the kernel won't say."""
+        return self._read().get(_plain(host), frozenset())
 
     def _read(self) -> Table:
         self._sequence += 1

@@ -49,6 +49,7 @@ class Transfer:
         "_receive",
         "_send",
         "_send_flight",
+        "_still_there",
         "_tell",
         "_unreachable_at",
         "began_at",
@@ -75,6 +76,7 @@ class Transfer:
         is_lock_step: bool,
         began_at: float,
         deadline: float,
+        still_there: Callable[[], bool] | None = None,
     ) -> None:
         self.peer: Address = datagram.peer
         self.key = (datagram.peer, datagram.local)
@@ -87,6 +89,7 @@ class Transfer:
         self.is_lock_step = is_lock_step
         self._tell = tell
         self._on_over = on_over
+        self._still_there = still_there
         self.timer = 0
         """What the loop knows its next look by, so that it does not outlive the transfer."""
         self._unreachable_at = -1
@@ -98,6 +101,11 @@ class Transfer:
         if isinstance(path, ConnectedPath):
             self.endpoint = path.endpoint
             self._receive = path.receive
+
+    @property
+    def is_relayed(self) -> bool:
+        """Whether the relay may answer for it: not where its peer's place is looked at before each block."""
+        return self.is_lock_step and self._still_there is None
 
     @property
     def is_over(self) -> bool:
@@ -121,6 +129,8 @@ class Transfer:
 
     def on_datagram(self, datagram: bytes, now: float) -> None:
         """Take a datagram from the peer."""
+        if self._has_moved():
+            return
         flight = self._advance(datagram, now)
         if flight is None:
             self._carry_out(self.sender.receive_datagram(datagram, self.peer, now), now)
@@ -148,7 +158,7 @@ class Transfer:
         """Do what is due; return when to look again, or None where it is over."""
         if now >= self.deadline:
             self.stop(_TOO_SLOW, "it took longer than a transfer of its size may", Cause.TOO_SLOW)
-        elif self.sender.wake_at <= now:
+        elif self.sender.wake_at <= now and not self._has_moved():
             self._carry_out(self.sender.handle_timeout(now), now)
         return None if self.is_over else min(self.sender.wake_at, now + LONGEST_TIMER_S)
 
@@ -157,6 +167,13 @@ class Transfer:
         if answer is not None:
             self._try_to_send(answer)
         self._fail(reason, cause)
+
+    def _has_moved(self) -> bool:
+        """End it where the peer's address has gone to another machine; say whether it has."""
+        if self._still_there is None or self._still_there():
+            return False
+        self._fail("the phone's address went to another machine", Cause.MOVED)
+        return True
 
     def _carry_out(self, effects: Effects, now: float) -> None:
         for effect in effects:
