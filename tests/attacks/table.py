@@ -1,5 +1,7 @@
 """``make attacks``: carry every attack out and print what came of it, as a table; needs root and iproute2."""
 
+import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,10 +12,14 @@ if __name__ == "__main__":  # as a script its own folder is in the path; the tes
     sys.path[0] = str(Path(__file__).parent.parent)
 
 from home_attacks import HOME, carry_out
+from ringfence.errors import EnvironmentFault
 
 
 def main() -> int:
     """Print the table; the exit status is 1 where something leaked that must not."""
+    if os.geteuid() != 0 or shutil.which("ip") is None:
+        sys.stderr.write("Attacks need network namespaces: run 'sudo make attacks', with iproute2 installed.\n")
+        return EnvironmentFault.exit_code
     table = Table(title="Attacks at home: edge, phone, neighbour and router on one switch", box=None, pad_edge=False)
     for heading in ("ATTACK", "SECRET BYTES", "BOOT, CALM", "BOOT, ATTACKED", "×", "THE LOG"):
         table.add_column(heading, overflow="fold")
