@@ -55,8 +55,8 @@ _LAST_VLAN = 4094
 class Announcement:
     """What one frame says, and who sent it; a text is empty and ``vlan`` is None where it does not say.
 
-    ``device`` is a name (``SEP001122334455``), ``platform`` a model, ``version`` the software, ``ttl_s`` how long all of
-    it holds; a device that goes says so by an LLDP frame with a ``ttl_s`` of 0.
+    ``device`` is a name (``SEP001122334455``), ``platform`` a model, ``version`` the software, ``ttl_s`` how long
+    all of it holds; a device that goes says so by an LLDP frame with a ``ttl_s`` of 0.
     """
 
     protocol: Literal["cdp", "lldp"]
