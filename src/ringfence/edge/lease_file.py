@@ -58,7 +58,7 @@ class LeaseFile:
             self._leases, self._state, self.fault = {}, None, f"{self.path} can't be read: {fault.strerror}"
 
     def _read(self) -> None:
-        with open(self.path, "rb", opener=_open_without_waiting) as file:  # noqa: PTH123 - Path.open takes no opener
+        with open(self.path, "rb", opener=_open_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
                 self._refuse(status, "is no file")
