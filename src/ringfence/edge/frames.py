@@ -94,7 +94,8 @@ def _unavailable(fault: OSError) -> NoFrames:
 class FrameWatch:
     """Remembers who sent what is asked of us; ``seen``, ``recent`` and ``wait_for`` may be called from any thread.
 
-    ``open_frames`` makes one. ``on_announcement`` is called in the watch's thread, with the interface's name.
+    ``open_frames`` makes one. ``on_announcement`` is called in the watch's thread, with the interface's name; it must
+    neither wait nor raise. Threads belong to the network namespace of whoever called ``start``.
     """
 
     def __init__(

@@ -13,7 +13,7 @@ from pathlib import Path
 from ringfence.guard.leases import Lease, LeasesRead, examine_leases
 
 LARGEST_BYTES = 16 * 1024 * 1024
-_SETTLED_NS = 1_000_000_000
+_SETTLED_NS = 100_000_000
 """A file that was changed within this time of its reading may change again without another time of change."""
 
 _State = tuple[int, int, int]
@@ -58,6 +58,7 @@ class LeaseFile:
             self._leases, self._state, self.fault = {}, None, f"{self.path} can't be read: {fault.strerror}"
 
     def _read(self) -> None:
+        began_ns = time.time_ns()
         with open(self.path, "rb", opener=_open_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
@@ -70,7 +71,7 @@ class LeaseFile:
         read = examine_leases(data)
         self._take(read, is_partial=read.is_cut or not data)
         self.fault, self.skipped = "", read.skipped
-        is_settled = time.time_ns() - status.st_mtime_ns > _SETTLED_NS
+        is_settled = abs(began_ns - status.st_mtime_ns) > _SETTLED_NS
         self._state = _state_of(status) if is_settled else None
 
     def _take(self, read: LeasesRead, *, is_partial: bool) -> None:
