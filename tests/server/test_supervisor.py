@@ -260,7 +260,7 @@ def test_the_worker_holds_no_key_library_and_is_small(site: Site) -> None:
     status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line)
     assert int(status["VmRSS"].split()[0]) < 20_000
     assert status["NoNewPrivs"] == "1"
-    assert (process / "cmdline").read_bytes().split(b"\0")[1:4] == [b"-I", b"-m", b"ringfence.server.worker"]
+    assert (process / "cmdline").read_bytes().split(b"\0")[1:4] == [b"-I", b"-m", b"ringfence.server.launcher"]
     if os.geteuid() == 0:
         maps = (process / "maps").read_text()
         assert "libcrypto" not in maps

@@ -263,7 +263,7 @@ class Serving:
                 self._log("warning", event.reason)
                 self._journal.add(event.at, "file-refused", event.reason, name=event.name, peer=event.peer_host)
             case WorkerStarted():
-                self._log("info", f"Worker {event.pid} serves {', '.join(self.addresses)}.")
+                self._log("info", f"Worker {event.pid} serves {', '.join(self.addresses)}; it is {event.confined}.")
             case WorkerDied():
                 sentence = f"Worker {event.pid} died ({event.how}); another takes its place."
                 self._log("warning", sentence)

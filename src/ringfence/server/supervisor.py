@@ -24,14 +24,13 @@ from ringfence.server.events import CatalogueActive, WorkerDied, WorkerEvent, Wo
 from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
 from ringfence.server.neighbours import open_socket as open_neighbours
 from ringfence.server.passes import Pass
-from ringfence.server.process import WorkerProcess
+from ringfence.server.process import START_TIMEOUT_S, LauncherProcess, WorkerProcess
 from ringfence.server.sockets import listen, listen_tcp
 
 FIRST_RESTART_S = 0.05
 LONGEST_RESTART_S = 10.0
 HEALTHY_AFTER_S = 5.0
 """A worker that lived this long has earned a quick restart."""
-START_TIMEOUT_S = 10.0
 ADMIT_TIMEOUT_S = 2.0
 STOP_TIMEOUT_S = 3.0
 _MOST_DESCRIPTORS = 65536
@@ -63,8 +62,8 @@ class WorkerSupervisor:
 
     ``listen`` names the addresses of TFTP and ``http`` those of HTTP (port 0: the kernel's choice; ``addresses`` and
     ``http_addresses`` tell); the sockets are bound here, by the parent, which may be root: PortInUse or ListenRefused.
-    ``on_event`` and ``on_log`` are called from the
-    supervisor's own thread and should not block for long.
+    ``on_event`` and ``on_log`` are called from the supervisor's own thread and should not block for long. Workers are
+    as confined as the rights allow with which ``launcher`` was made; it is taken over; without one it is made here.
     """
 
     def __init__(
@@ -78,6 +77,7 @@ class WorkerSupervisor:
         limits: Limits = DEFAULT_LIMITS,
         http_limits: HttpLimits = DEFAULT_HTTP_LIMITS,
         needs: Mapping[TargetKind, Level] = NO_LEVELS,
+        launcher: LauncherProcess | None = None,
     ) -> None:
         self._settings = Settings(site, limits, http_limits, needs)
         self._on_event = on_event
@@ -90,6 +90,7 @@ class WorkerSupervisor:
         """As ``addresses``, of ``http``."""
         if any(level >= Level.L3 for level in needs.values()):
             self._listeners.append(open_neighbours())
+        self._launcher = launcher or LauncherProcess()
         self._lock = threading.Lock()
         self._wanted: _Wanted | None = None  # newest offer, not yet active
         self._active: _Wanted | None = None  # what the worker serves, or should again
@@ -169,6 +170,7 @@ class WorkerSupervisor:
         self._wake()
         if self._thread is not None:
             self._thread.join()
+        self._launcher.close(STOP_TIMEOUT_S)
         for listener in self._listeners:
             listener.close()
         for kept in (self._wanted, self._active):
@@ -199,13 +201,17 @@ class WorkerSupervisor:
     def _run_one_worker(self) -> str:
         """Start a worker and serve it until it ends; return how it ended."""
         try:
-            process = WorkerProcess(on_event=self._tell, on_log=self._log)
-        except OSError as fault:
-            return f"it could not be started: {fault.strerror}"
+            if not self._launcher.is_alive:
+                self._log("the process that starts workers died: another takes its place, with the rights of now")
+                self._launcher.close(STOP_TIMEOUT_S)
+                self._launcher = LauncherProcess()
+            process = WorkerProcess(self._launcher, on_event=self._tell, on_log=self._log)
+        except (OSError, WorkerFault) as fault:
+            return f"it could not be started: {fault}"
         self._process = process
         try:
-            process.greet(self._settings, self._listeners, START_TIMEOUT_S)
-            self._tell(WorkerStarted(time.time(), process.pid))
+            confined = process.greet(self._settings, self._listeners, START_TIMEOUT_S)
+            self._tell(WorkerStarted(time.time(), process.pid, confined.in_words()))
             if self._active is not None:
                 self._hand_over(process, self._active)
             self._started.set()
