@@ -68,7 +68,7 @@ class Confined:
     def in_words(self) -> str:
         """Return what is in force, and what is not, for people."""
         steps = {
-            "an empty root directory and user nobody": self.is_another,
+            "an empty root directory as nobody": self.is_another,
             "Landlock": self.has_landlock,
             "a list of system calls": self.has_filter,
         }
