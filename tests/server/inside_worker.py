@@ -5,6 +5,7 @@
 error that it met, or "reached".
 """
 
+# ruff: noqa: PTH102, PTH104, PTH108, PTH115, PTH208, PTH211 - what is tried are the calls themselves, not paths
 import ctypes
 import errno
 import json
@@ -16,9 +17,11 @@ import socket
 import struct
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from functools import partial
+from unittest.mock import patch
 
 from ringfence.server import capabilities, landlock, seccomp, worker
+from ringfence.server.allowed_calls import WORKER
 from ringfence.server.confine import MOST_MEMORY_BYTES, Confined, confine
 from ringfence.server.syscalls import HIGHEST_KNOWN, architecture_here
 
@@ -68,8 +71,8 @@ def files() -> dict[str, Callable[[], object]]:
         f"/proc/{PARENT}/environ", "/proc/self/root/etc/passwd", "/proc/self/fd/0", "/dev/null", "/dev/mem", "/dev/kmsg",
         "/", ".", "..",
     ):  # fmt: skip
-        tries[f"open {path}"] = lambda path=path: os.open(path, os.O_RDONLY)
-        tries[f"look at {path}"] = lambda path=path: os.stat(path)
+        tries[f"open {path}"] = partial(os.open, path, os.O_RDONLY)
+        tries[f"look at {path}"] = partial(os.stat, path)
     return tries | {
         "open a path only": lambda: os.open("/", os.O_PATH),
         "create": lambda: os.open("new", os.O_WRONLY | os.O_CREAT, 0o600),
@@ -93,13 +96,13 @@ def sockets(there: Prepared) -> dict[str, Callable[[], object]]:
     tries: dict[str, Callable[[], object]] = {}
     kinds = {"stream": 1, "datagram": 2, "raw": 3, "seqpacket": 5, "packet": 10}
     families = {
-        "unix": 1, "inet": 2, "inet6": 10, "key": 15, "netlink": 16, "packet": 17, "can": 29, "bluetooth": 31, "alg": 38,
-        "vsock": 40, "xdp": 44,
+        "unix": 1, "inet": 2, "inet6": 10, "key": 15, "netlink": 16, "packet": 17, "can": 29, "bluetooth": 31,
+        "alg": 38, "vsock": 40, "xdp": 44,
     }  # fmt: skip
     for family, family_number in families.items():
         for kind, kind_number in kinds.items():
             if (family, kind) not in {("inet", "datagram"), ("inet6", "datagram")}:
-                tries[f"socket {family} {kind}"] = lambda f=family_number, k=kind_number: socket.socket(f, k)
+                tries[f"socket {family} {kind}"] = partial(socket.socket, family_number, kind_number)
 
     def connect_again() -> None:
         """A connection that is dissolved (AF_UNSPEC) may be made anew, to anybody, with no new socket."""
@@ -137,8 +140,7 @@ def processes() -> dict[str, Callable[[], object]]:
         "change the personality": ((135, 92), (0x400000,)),
     }
     tries: dict[str, Callable[[], object]] = {
-        what: lambda numbers=numbers, rest=rest: call(numbers[column], *map(ctypes.c_long, rest))
-        for what, (numbers, rest) in of.items()
+        what: partial(call, numbers[column], *map(ctypes.c_long, rest)) for what, (numbers, rest) in of.items()
     }
 
     def fork() -> None:
@@ -147,7 +149,7 @@ def processes() -> dict[str, Callable[[], object]]:
 
     return tries | {
         "fork": fork,
-        "run a program": lambda: os.execv(sys.executable, [sys.executable, "-c", ""]),
+        "run a program": lambda: os.execv(sys.executable, [sys.executable, "-c", ""]),  # noqa: S606 - it shall fail
         "signal the parent": lambda: os.kill(PARENT, 0),
         "signal everybody": lambda: os.kill(-1, 0),
         "signal itself by another call": lambda: os.kill(os.getpid(), 0),
@@ -162,7 +164,8 @@ def processes() -> dict[str, Callable[[], object]]:
 
 def keep_too_much() -> int:
     """Keep memory, piece by piece; return how much it was when there was no more."""
-    kept, piece = [], 8 * 1024 * 1024
+    kept: list[bytearray] = []
+    piece = 8 * 1024 * 1024
     try:
         while len(kept) * piece < 4 * MOST_MEMORY_BYTES:
             kept.append(bytearray(piece))
@@ -185,7 +188,7 @@ def sweep() -> dict[str, list[int]]:
     """Make every call that is on no list, with nothing for arguments; return the numbers by what came of it."""
     if HERE is None:
         return {}
-    listed = {HERE.number(name) for name in worker.WORKER} | {HERE.number("tgkill")} | KERNELS_OWN
+    listed = {HERE.number(name) for name in WORKER} | {HERE.number("tgkill")} | KERNELS_OWN
     found: dict[str, list[int]] = {}
     for number in range(HIGHEST_KNOWN + 20):
         if number not in listed:
@@ -213,9 +216,9 @@ def main(who: str, what: str) -> None:
         capabilities.drop_bounding_set()
         capabilities.become(NOBODY, NOBODY, ())
     if what in {"root directory", "system calls"}:
-        landlock.restrict = lambda _fd: False  # type: ignore[assignment] - this step is left out, to see the others
+        patch.object(landlock, "restrict", return_value=False).start()
     if what in {"root directory", "Landlock"}:
-        seccomp.restrict = lambda _calls: False  # type: ignore[assignment] - as above
+        patch.object(seccomp, "restrict", return_value=False).start()
 
     class Inside:
         def __init__(self, channel: socket.socket) -> None:
@@ -244,12 +247,11 @@ def main(who: str, what: str) -> None:
             answers["descriptors"] = open_too_many()
             os.write(1, json.dumps(answers).encode())
 
-    worker.Worker = Inside  # type: ignore[assignment, misc] - what runs where the engine would
+    patch.object(worker, "Worker", Inside).start()  # what runs where the engine would
     signal.signal(signal.SIGSYS, signal.SIG_DFL)
     end, _mine = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     sys.exit(worker.serve(os.dup(end.fileno()), confine()))
 
 
 if __name__ == "__main__":
-    assert Path("/proc/self").exists()
     main(*sys.argv[1:])

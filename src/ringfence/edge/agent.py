@@ -26,6 +26,7 @@ from ringfence.edge.synchronising import refresh
 from ringfence.errors import ContentRefused, EnvironmentFault, RingfenceError
 from ringfence.guard.decision import NO_LEVELS, Level
 from ringfence.identity.certificates import validity
+from ringfence.server.process import LauncherProcess
 
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 60.0
@@ -56,6 +57,7 @@ class Agent:
         *,
         http: list[tuple[str, int]] | None = None,
         needs: Mapping[TargetKind, Level] = NO_LEVELS,
+        launcher: LauncherProcess | None = None,
     ) -> None:
         self._folder = folder
         self._log = log
@@ -83,6 +85,7 @@ class Agent:
             phones=phones,
             log=log,
             needs=needs,
+            launcher=launcher,
         )
         self._status = Status(
             pid=os.getpid(),

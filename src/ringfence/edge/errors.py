@@ -11,6 +11,18 @@ class BadNeed(BadInput):
     """A text that says of no kind of file what it needs."""
 
 
+class BadUser(BadInput):
+    """A user that the agent can't be."""
+
+
+class UserRefused(EnvironmentFault):
+    """The machine does not let the agent be that user."""
+
+
+class FolderNotOwned(BadInput):
+    """Something in the folder belongs to another user than the agent's."""
+
+
 class NotEnrolled(BadInput):
     """The folder holds no enrolled edge."""
 

@@ -30,6 +30,7 @@ from ringfence.server.events import (
     WorkerEvent,
     WorkerStarted,
 )
+from ringfence.server.process import LauncherProcess
 from ringfence.server.supervisor import WorkerSupervisor
 
 NIGHT_MINUTES = 60
@@ -105,6 +106,7 @@ class Serving:
         phones: SeenPhones,
         log: Log,
         needs: Mapping[TargetKind, Level] = NO_LEVELS,
+        launcher: LauncherProcess | None = None,
     ) -> None:
         self._cache = cache
         self._journal = journal
@@ -113,7 +115,9 @@ class Serving:
         self.release: Release | None = None
         self.release_since = 0.0
         self._active: dict[str, Target] = {}
-        self._supervisor = WorkerSupervisor(listen=listen, http=http, site=site, on_event=self._on_event, needs=needs)
+        self._supervisor = WorkerSupervisor(
+            listen=listen, http=http, site=site, on_event=self._on_event, needs=needs, launcher=launcher
+        )
 
     @property
     def addresses(self) -> list[str]:

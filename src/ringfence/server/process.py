@@ -52,6 +52,7 @@ from ringfence.server.passes import Pass
 
 ANSWER_TIMEOUT_S = 10.0
 START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 3.0
 _LAST_WORDS_BYTES = 4096
 
 
@@ -121,8 +122,8 @@ class LauncherProcess:
             self._wait(pid, time.monotonic() + timeout_s)
         return self._ended.pop(pid)
 
-    def close(self, timeout_s: float) -> None:
-        """End it, and the workers that there still are."""
+    def close(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """End it, and the workers that there still are. May be called twice."""
         self._channel.close()
         try:
             self._child.wait(timeout_s)

@@ -24,7 +24,7 @@ from ringfence.server.events import CatalogueActive, WorkerDied, WorkerEvent, Wo
 from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
 from ringfence.server.neighbours import open_socket as open_neighbours
 from ringfence.server.passes import Pass
-from ringfence.server.process import START_TIMEOUT_S, LauncherProcess, WorkerProcess
+from ringfence.server.process import START_TIMEOUT_S, STOP_TIMEOUT_S, LauncherProcess, WorkerProcess
 from ringfence.server.sockets import listen, listen_tcp
 
 FIRST_RESTART_S = 0.05
@@ -32,7 +32,6 @@ LONGEST_RESTART_S = 10.0
 HEALTHY_AFTER_S = 5.0
 """A worker that lived this long has earned a quick restart."""
 ADMIT_TIMEOUT_S = 2.0
-STOP_TIMEOUT_S = 3.0
 _MOST_DESCRIPTORS = 65536
 
 
@@ -170,7 +169,7 @@ class WorkerSupervisor:
         self._wake()
         if self._thread is not None:
             self._thread.join()
-        self._launcher.close(STOP_TIMEOUT_S)
+        self._launcher.close()
         for listener in self._listeners:
             listener.close()
         for kept in (self._wanted, self._active):
@@ -203,7 +202,7 @@ class WorkerSupervisor:
         try:
             if not self._launcher.is_alive:
                 self._log("the process that starts workers died: another takes its place, with the rights of now")
-                self._launcher.close(STOP_TIMEOUT_S)
+                self._launcher.close()
                 self._launcher = LauncherProcess()
             process = WorkerProcess(self._launcher, on_event=self._tell, on_log=self._log)
         except (OSError, WorkerFault) as fault:
