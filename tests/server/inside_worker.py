@@ -67,16 +67,28 @@ class Prepared:
 def files() -> dict[str, Callable[[], object]]:
     tries: dict[str, Callable[[], object]] = {}
     for path in (
-        "/etc/passwd", "etc/passwd", "../../../../etc/passwd", "/proc/self/mem", "/proc/self/maps", f"/proc/{PARENT}/mem",
-        f"/proc/{PARENT}/environ", "/proc/self/root/etc/passwd", "/proc/self/fd/0", "/dev/null", "/dev/mem", "/dev/kmsg",
-        "/", ".", "..",
-    ):  # fmt: skip
+        "/etc/passwd",
+        "etc/passwd",
+        "../../../../etc/passwd",
+        "/proc/self/mem",
+        "/proc/self/maps",
+        f"/proc/{PARENT}/mem",
+        f"/proc/{PARENT}/environ",
+        "/proc/self/root/etc/passwd",
+        "/proc/self/fd/0",
+        "/dev/null",
+        "/dev/mem",
+        "/dev/kmsg",
+        "/",
+        ".",
+        "..",
+    ):
         tries[f"open {path}"] = partial(os.open, path, os.O_RDONLY)
         tries[f"look at {path}"] = partial(os.stat, path)
     return tries | {
         "open a path only": lambda: os.open("/", os.O_PATH),
         "create": lambda: os.open("new", os.O_WRONLY | os.O_CREAT, 0o600),
-        "create in /tmp": lambda: os.open("/tmp/new", os.O_WRONLY | os.O_CREAT, 0o600),
+        "create in /tmp": lambda: os.open("/tmp/new", os.O_WRONLY | os.O_CREAT, 0o600),  # noqa: S108 - it shall fail
         "create a nameless file": lambda: os.open("/", os.O_WRONLY | os.O_TMPFILE, 0o600),
         "create a file of memory": lambda: os.memfd_create("x"),
         "list /": lambda: os.listdir("/"),

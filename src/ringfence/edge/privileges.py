@@ -71,6 +71,7 @@ def become(account: Account | None) -> None:
             capabilities.keep_only(held & FOR_SOCKETS)
         capabilities.no_new_privileges()
         capabilities.hide_memory()
+        _require_program()
     except OSError as fault:
         raise UserRefused(
             "the agent can't give root's rights up",
@@ -83,6 +84,16 @@ def let_go() -> None:
     """Keep no capability at all, unless one is root still. OSError."""
     if os.geteuid() != 0:
         capabilities.keep_only()
+
+
+def _require_program() -> None:
+    """UserRefused where the rest of the program, which is loaded when it is needed, could not be read any more."""
+    for path in (__file__, os.__file__):
+        if not os.access(path, os.R_OK):
+            raise UserRefused(
+                "the agent's user can't read the program", where=path,
+                to_do="Install it where everybody may read, such as in /opt/ringfence.",
+            )  # fmt: skip
 
 
 def _all_of(folder: Path) -> Iterator[Path]:
