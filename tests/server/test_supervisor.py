@@ -201,6 +201,7 @@ def test_without_the_process_that_starts_workers_there_is_soon_another_and_that_
     assert worker is not None
     launcher = int((Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2]).split()[1])
     os.kill(launcher, signal.SIGKILL)
+    site.wait_for(lambda: site.told(WorkerDied))
     assert fetch(site.address, NAME, timeout_s=2.0) == b"kept"
     (died,) = site.told(WorkerDied)
     assert isinstance(died, WorkerDied)
