@@ -71,7 +71,7 @@ def asks_with_its_ip_while_off(home: HomeLan, _over: threading.Event) -> Got:
 
 
 def asks_with_its_mac_while_off(home: HomeLan, _over: threading.Event) -> Got:
-    """Be the phone, to any Ethernet: take its MAC address while it is unplugged."""
+    """Take the phone's MAC address soon after it was unplugged, and ask from one's own IP address."""
     home.unplug(home.phone)
     home.become(home.neighbour, mac=PHONE_MAC)
     try:
@@ -79,6 +79,19 @@ def asks_with_its_mac_while_off(home: HomeLan, _over: threading.Event) -> Got:
             return fetched(OWN)
     finally:
         home.become(home.neighbour, mac=NEIGHBOUR_MAC)
+        home.unplug(home.phone, plugged=True)
+
+
+def becomes_the_phone_while_off(home: HomeLan, _over: threading.Event) -> Got:
+    """Be the phone, to any Ethernet: take its MAC address and its IP address while it is unplugged."""
+    home.unplug(home.phone)
+    home.become(home.neighbour, mac=PHONE_MAC, address=PHONE)
+    try:
+        with entered(home.neighbour):
+            return fetched(OWN, PHONE)
+    finally:
+        home.become(home.neighbour, mac=NEIGHBOUR_MAC)
+        home.become_harmless()
         home.unplug(home.phone, plugged=True)
 
 
@@ -177,7 +190,20 @@ HOME: tuple[Entry, ...] = (
         without_phone=True,
         cuts_off=True,
     ),
-    Entry("… with the phone's MAC address, phone off", asks_with_its_mac_while_off, leaks=True, without_phone=True),
+    Entry(
+        "… with the phone's MAC address, phone just off",
+        asks_with_its_mac_while_off,
+        says=f"the phone with that MAC address is at {PHONE} already",
+        without_phone=True,
+        cuts_off=True,
+    ),
+    Entry(
+        "… with both, phone off",
+        becomes_the_phone_while_off,
+        leaks=True,
+        without_phone=True,
+        cuts_off=True,
+    ),
     Entry("ARP spoofing", spoofs_arp, says=f"belongs to MAC {NEIGHBOUR_MAC}, not to the phone", cuts_off=True),
     Entry("enumeration, 1 request/s", enumerates(1, 3), says="no phone of site Home"),
     Entry("enumeration, 100 requests/s", enumerates(100, 300), says="no phone of site Home"),

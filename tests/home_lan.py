@@ -14,7 +14,6 @@ from typing import Self
 
 from namespaces import entered
 from ringfence.content.release import TargetKind
-from ringfence.guard.decision import Level
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering import Renderer
 from ringfence.phones.to_render import LineAccount, PhoneToRender
@@ -23,6 +22,7 @@ from ringfence.server.catalogue import Offer
 from ringfence.server.events import RequestRefused, WorkerEvent
 from ringfence.server.supervisor import WorkerSupervisor
 from ringfence.sim.phone import VirtualPhone
+from ringfence.wire.messages import GuardRules
 
 EDGE, PHONE, NEIGHBOUR, ROUTER, FAR = "192.0.2.1", "192.0.2.9", "192.0.2.66", "192.0.2.254", "198.51.100.9"
 PHONE_MAC, NEIGHBOUR_MAC, EDGE_MAC = "00:1b:54:c2:9a:10", "02:00:00:00:00:66", "02:00:00:00:00:01"
@@ -141,9 +141,9 @@ class HomeLan:
                 http=[(EDGE, 6970)],
                 site="Home",
                 on_event=self._on_event,
-                needs={TargetKind.CONFIGURATION: Level.L3},
             )
             worker.start()
+            worker.rule(GuardRules(1))
         self._stack.callback(worker.stop)
         line = LineAccount(1, "Anna", "anna", "Anna Berg", "anna", Secret(PASSWORD))
         (own,) = [

@@ -11,6 +11,7 @@ from ringfence.edge.hub_client import BlobPart
 from ringfence.wire.messages import (
     Event,
     Greeting,
+    GuardRules,
     Progress,
     RenewRequest,
     RenewResponse,
@@ -41,6 +42,7 @@ class MemoryHub:
     progress: list[Progress] = field(default_factory=list)
     knows_no_progress: bool = False
     clock: HubClock | None = None
+    rules: GuardRules | None = None
 
     def greeting(self) -> Greeting:
         self._answer("greeting")
@@ -63,6 +65,10 @@ class MemoryHub:
         while (event := self.hints.get()) is not None:
             yield event
         raise HubUnreachable("the stream ended")
+
+    def guard_rules(self) -> GuardRules | None:
+        self._answer("guard")
+        return self.rules
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         self._answer("report")

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from ringfence.content.release import TargetKind
-from ringfence.guard.decision import Policy
+from ringfence.guard.policy import Policy
 from ringfence.server import sockets
 from ringfence.server.catalogue import NOTHING_OFFERED, Catalogue, Offer
 from ringfence.server.client import fetch
@@ -260,7 +260,7 @@ class EngineInThread(ServerUnderTest):
         self._listener = sockets.listen(host, 0)
         self.addresses = (self._listener.getsockname()[:2],)
         self._loop = Loop()
-        self._gate = Gate(site="Home", on_event=self.events.append, policy=policy, limits=limits)
+        self._gate = Gate(site="Home", on_event=self.events.append, policy=policy, limits=limits, loop=self._loop)
         self.engine = Engine(self._loop, self._gate, limits=limits, ports=ports, single_port=single_port)
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_reader, self._wake_writer = socket.socketpair()

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.conftest import NAME
 from conformance.transcripts import content_of
-from ringfence.guard.decision import Policy
+from ringfence.guard.policy import Policy
 from ringfence.server.client import fetch
 from ringfence.server.errors import ListenRefused
 from ringfence.server.events import RequestRefused, TransferFailed, TransferFinished
@@ -298,7 +298,7 @@ def test_odd_names_are_not_found(server: SupervisedWorker, name: bytes) -> None:
 
 @pytest.mark.clause(34)
 def test_who_may_ask_is_configurable() -> None:
-    policy = Policy(allowed_networks=(ip_network("127.30.0.0/24"), ip_network("127.0.0.1/32")))
+    policy = Policy(networks=(ip_network("127.30.0.0/24"), ip_network("127.0.0.1/32")))
     with EngineInThread({"f1": b"x"}, policy=policy) as fenced:
         assert fenced.phone("127.30.0.9").ask(rrq("f1")).data == data(1, b"x")
         outside = fenced.phone("127.30.1.9")

@@ -20,7 +20,6 @@ from ringfence.edge.clock import HubClock
 from ringfence.edge.disk import Disk
 from ringfence.edge.errors import FolderInUse, NotEnrolled
 from ringfence.edge.folder import Credentials, EdgeFolder, Enrolment
-from ringfence.edge.needs import read_needs
 from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
 from ringfence.edge.status import Status, read
 from ringfence.identity.certificates import (
@@ -36,7 +35,7 @@ from ringfence.identity.certificates import (
 from ringfence.phones.notify import SipRequest, is_check_sync, parse_message, parse_service_control, response
 from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
-from ringfence.wire.messages import Event
+from ringfence.wire.messages import Event, GuardNeed, GuardRules
 from signed_repository import NOW, Repository
 from stack import free_port, wait_for
 
@@ -51,6 +50,10 @@ def certificate_pem(serial: int, made_at: float) -> str:
     return to_pem(issue_edge_certificate(AUTHORITY, AUTHORITY_KEY, request, who, serial=serial, now=made_at))
 
 
+BY_ADDRESS = GuardRules(1, needs=(GuardNeed("secret", "L1"),))
+"""For loopback, where no wire shows whose an address is."""
+
+
 @dataclass
 class Running:
     """An agent at work on a folder, with what it logged."""
@@ -61,14 +64,14 @@ class Running:
     agent: Agent | None = None
     _thread: threading.Thread | None = None
 
-    def start(self, *needs: str) -> None:
+    def start(self, rules: GuardRules = BY_ADDRESS) -> None:
+        self.hub.rules = rules
         self.agent = Agent(
             self.folder,
             [("127.0.0.1", 0)],
             lambda _level, text: self.log.append(text),
             self._connect,
             http=[("127.0.0.1", 0)],
-            needs=read_needs(needs),
         )
         ready = threading.Event()
         self._thread = threading.Thread(target=self.agent.run, args=(ready.set,))
@@ -286,7 +289,7 @@ def test_a_phone_that_refuses_or_is_silent_is_told_apart() -> None:
 
 def test_where_the_wire_must_prove_a_phone_an_address_that_no_link_knows_gets_nothing(running: Running) -> None:
     running.hub.repository.publish(1, {NAME: b"one"})
-    running.start("configuration=L3")
+    running.start(GuardRules(1))
     wait_for("release 1", lambda: any("Took release 1" in text for text in running.log))
     with pytest.raises(FileRefused):
         running.get()

@@ -10,14 +10,12 @@ import pytest
 
 from namespaces import Wire, entered
 from ringfence.content.release import TargetKind
-from ringfence.edge.errors import BadNeed
-from ringfence.edge.needs import read_needs
-from ringfence.guard.decision import Level
 from ringfence.server.catalogue import Offer
 from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
 from ringfence.server.events import RequestRefused, WorkerEvent
 from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.wire.messages import GuardNeed, GuardRules
 
 EDGE, PHONE_AT = "192.0.2.1", "192.0.2.9"
 ANNA, BERT, STRANGER = "00:11:22:33:44:55", "00:11:22:33:44:66", "02:00:00:00:00:77"
@@ -37,9 +35,9 @@ class Guarded:
                 http=[(EDGE, 6970)],
                 site="Home",
                 on_event=self._events.put,
-                needs=read_needs(["configuration=L3", "shared=L3"]),
             )
             self.worker.start()
+            self.worker.rule(GuardRules(1, needs=(GuardNeed("shared", "L3"),)))
         files = {
             OWN: (TargetKind.CONFIGURATION, "001122334455"), OTHER: (TargetKind.CONFIGURATION, "001122334466"),
             FIRMWARE: (TargetKind.FIRMWARE, None), SHARED: (TargetKind.SHARED, None),
@@ -122,13 +120,3 @@ def test_the_neighbour_with_the_phones_own_address_gets_nothing(guarded: Guarded
     assert guarded.asks(FIRMWARE) == SECRET, "everybody may have the maker's own files"
     guarded.be(BERT)
     assert guarded.asks(SHARED) == SECRET, "what all phones of the site may have"
-
-
-def test_what_a_file_needs_is_read_and_nothing_else() -> None:
-    assert read_needs(["configuration=L3", "firmware=L0"]) == {
-        TargetKind.CONFIGURATION: Level.L3,
-        TargetKind.FIRMWARE: Level.L0,
-    }
-    for text in ("configuration", "=L3", "configuration=L4", "secrets=L3", "configuration=l3"):
-        with pytest.raises(BadNeed, match="such as configuration=L3"):
-            read_needs([text])

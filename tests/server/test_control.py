@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringfence.content.release import TargetKind
-from ringfence.guard.decision import Level
+from ringfence.guard.evidence import Announced, Leased, OnTheWire, Sighting
 from ringfence.server.confine import Confined
 from ringfence.server.control import (
     MOST_DESCRIPTORS,
@@ -17,11 +17,13 @@ from ringfence.server.control import (
     Begin,
     Commit,
     FromWorker,
+    Heard,
     Listen,
     Part,
     PartEntry,
     Ready,
     Rejected,
+    Rule,
     Settings,
     Told,
     ToWorker,
@@ -33,11 +35,15 @@ from ringfence.server.control import (
 )
 from ringfence.server.errors import ControlBroken
 from ringfence.server.events import (
+    Banned,
     CatalogueActive,
+    DecisionsCounted,
     EventsDropped,
+    RecordText,
     RequestRefused,
     TransferFailed,
     TransferFinished,
+    WindowChanged,
     WorkerDied,
     WorkerEvent,
     WorkerStarted,
@@ -52,7 +58,10 @@ ENTRY = PartEntry("SEP001122334455.cnf.xml", 10, TargetKind.CONFIGURATION, "0011
 EVENTS = (
     TransferFinished(1.5, "192.0.2.7", 50000, "a", None, 10, 0.25, 3, 1),
     TransferFailed(2.5, "192.0.2.7", 50000, "a", "001122334455", "silence"),
-    RequestRefused(3.5, "192.0.2.7", 50000, "a", "Refused.", 4),
+    RequestRefused(3.5, "192.0.2.7", 50000, "a", "Refused.", 4, "other-mac", RecordText('{"name":"a"}')),
+    DecisionsCounted(3.6, "refuse", "L1", 7),
+    WindowChanged(3.7, "anna", "w1", "001122334455", "192.0.2.7", used=True),
+    Banned(3.8, "192.0.2.7", 9.5, "it guessed"),
     EventsDropped(4.5, 100),
 )
 
@@ -65,11 +74,21 @@ def pair() -> tuple[socket.socket, socket.socket]:
 @pytest.mark.parametrize(
     "message",
     [
-        Listen(1, Settings("Home office Anna", Limits(sessions=7), needs={TargetKind.CONFIGURATION: Level.L3})),
-        Begin(2, 7),
+        Listen(1, Settings("Home office Anna", Limits(sessions=7), asks=True, faces_internet=True)),
+        Rule(1, "anna", "Home office Anna"),
+        Begin(2, 7, "anna"),
         Part(3, (ENTRY,)),
         Commit(4, 1),
         Admit(5, Pass("192.0.2.7", "once", 30)),
+        Heard(6, OnTheWire()),
+        Heard(
+            7,
+            OnTheWire(
+                (Sighting("001122334455", "lan", 64),),
+                Leased("001122334455", "SEP001122334455"),
+                Announced("cdp", "001122334455", "SEP001122334455", "Cisco IP Phone 9971", "lan"),
+            ),
+        ),
     ],
     ids=lambda message: type(message).__name__,
 )
@@ -128,7 +147,7 @@ def test_an_event_with_a_missing_or_ill_typed_field_is_refused(event: TransferFi
     for index in range(len(values)):
         bads: tuple[object, ...] = (None, [], {"x": 1}, True)
         for bad in bads:
-            if event.__slots__[index] == "owner" and bad is None:
+            if (event.__slots__[index] == "owner" and bad is None) or bad is values[index]:
                 continue
             with pytest.raises(ControlBroken):
                 from_row([name, *values[:index], bad, *values[index + 1 :]])

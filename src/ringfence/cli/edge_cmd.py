@@ -60,14 +60,6 @@ def run(
             help="HOST:PORT to serve the same files over HTTP on, or off.", show_default="port 6970 where TFTP has 69"
         ),
     ] = None,
-    need: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="KIND=LEVEL that a file needs: configuration=L3 gives a phone's file to the MAC address that it is "
-            "for, on a link of this machine, and to nobody else.",
-            show_default="L0 for every kind",
-        ),
-    ] = None,
     user: Annotated[
         str | None,
         typer.Option(
@@ -81,16 +73,13 @@ def run(
     Example: ringfence edge run --listen 192.168.1.2:69
     """
     from ringfence.edge.addresses import http_addresses, read_address  # noqa: PLC0415 - see above
-    from ringfence.edge.needs import read_needs  # noqa: PLC0415 - see above
     from ringfence.edge.privileges import account_for  # noqa: PLC0415 - see above
 
     account_for(user)
     addresses = listen or ["0.0.0.0:69"]
-    read_needs(need or [])
     http_addresses(http or [], [read_address(text) for text in addresses])  # each is refused here, if it must be
     arguments = [part for text in addresses for part in ("--listen", text)]
     arguments += [part for text in http or [] for part in ("--http", text)]
-    arguments += [part for text in need or [] for part in ("--need", text)]
     arguments += ["--user", user] if user else []
     # A process of its own, so that the agent, which runs for months on a small machine, holds no command-line library.
     command = [sys.executable, "-I", "-m", "ringfence.edge", "--folder", str(folder.resolve()), *arguments]

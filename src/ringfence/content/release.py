@@ -43,7 +43,7 @@ class Target:
     """One file of a release.
 
     ``owner`` is the bare upper-case MAC address of the only phone that may have it, or None where every phone of the
-    site may.
+    site may. ``secret``: there is a secret in it, where it is one phone's own.
     """
 
     name: str
@@ -52,6 +52,7 @@ class Target:
     kind: TargetKind
     owner: str | None = None
     reload: Reload | None = None
+    secret: bool = True
 
 
 @dataclass(frozen=True, slots=True)

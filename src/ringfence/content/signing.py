@@ -124,6 +124,8 @@ def _target_file(target: Target) -> TargetFile:
     custom: dict[str, Any] = {"kind": str(target.kind)}  # Any: JSON values of the TUF field `custom`
     if target.owner is not None:
         custom["owner"] = target.owner
+    if not target.secret:
+        custom["secret"] = False
     if target.reload is not None:
         custom["reload"] = {"method": target.reload.method, "port": target.reload.port}
         if target.reload.minute is not None:

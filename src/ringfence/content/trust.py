@@ -244,7 +244,8 @@ def _target(name: str, file: TargetFile) -> Target:
         raise ValueError(f"{name}: owner {owner!r}")
     if not 0 <= file.length <= LARGEST_TARGET_BYTES:
         raise ValueError(f"{name}: {file.length} bytes")
-    return Target(name, Digest(digest), file.length, TargetKind(custom["kind"]), owner, _reload(reload))
+    return Target(name, Digest(digest), file.length, TargetKind(custom["kind"]), owner, _reload(reload),
+                  custom.get("secret") is not False)  # fmt: skip
 
 
 def _reload(value: dict[str, Any] | None) -> Reload | None:

@@ -16,7 +16,6 @@ from ringfence.edge.addresses import http_addresses, read_address
 from ringfence.edge.agent import Agent
 from ringfence.edge.disk import Disk
 from ringfence.edge.folder import EdgeFolder
-from ringfence.edge.needs import read_needs
 from ringfence.errors import RingfenceError
 from ringfence.server.process import LauncherProcess
 
@@ -27,7 +26,6 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--listen", metavar="HOST:PORT", action="append", required=True)
     parser.add_argument("--http", metavar="HOST:PORT", action="append", default=[])
-    parser.add_argument("--need", metavar="KIND=LEVEL", action="append", default=[])
     parser.add_argument("--user", metavar="NAME")
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
@@ -47,7 +45,6 @@ def main(arguments: list[str] | None = None) -> int:
                     listen,
                     lambda level, text: log.log(logging.getLevelName(level.upper()), text),
                     http=http_addresses(options.http, listen),
-                    needs=read_needs(options.need),
                     launcher=launcher,
                 )
                 privileges.let_go()

@@ -9,22 +9,22 @@ import os
 import random
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
-from ringfence.content.release import MINUTES_A_DAY, TargetKind
+from ringfence.content.release import MINUTES_A_DAY
 from ringfence.edge import status as status_file
 from ringfence.edge.cache import Cache
 from ringfence.edge.clock import HubClock
 from ringfence.edge.enrolment import renew_when_due
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.edge.folder import EdgeFolder
+from ringfence.edge.guarding import GuardKeeper
 from ringfence.edge.hub_client import HttpHubClient, HubClient, verified_context
 from ringfence.edge.journal import Journal
-from ringfence.edge.serving import Log, SeenPhones, Serving
+from ringfence.edge.serving import Hear, Log, SeenPhones, Serving
 from ringfence.edge.status import Status
 from ringfence.edge.synchronising import refresh
 from ringfence.errors import ContentRefused, EnvironmentFault, RingfenceError
-from ringfence.guard.decision import NO_LEVELS, Level
 from ringfence.identity.certificates import validity
 from ringfence.server.process import LauncherProcess
 
@@ -56,7 +56,7 @@ class Agent:
         connect: ClientFactory = https_client,
         *,
         http: list[tuple[str, int]] | None = None,
-        needs: Mapping[TargetKind, Level] = NO_LEVELS,
+        hear: Hear | None = None,
         launcher: LauncherProcess | None = None,
     ) -> None:
         self._folder = folder
@@ -84,9 +84,10 @@ class Agent:
             journal=self._journal,
             phones=phones,
             log=log,
-            needs=needs,
+            hear=hear,
             launcher=launcher,
         )
+        self._guard = GuardKeeper(folder, self._clock, self._serving.rule)
         self._status = Status(
             pid=os.getpid(),
             edge_id=enrolment.edge_id,
@@ -140,6 +141,7 @@ class Agent:
 
     def _show_kept(self) -> None:
         self._journal.add(time.time(), "agent-started", "The agent started.")
+        self._guard.apply()
         if self._kept_refusal:
             self._note_problem(f"the kept release was not taken: {self._kept_refusal}")
         if self._damaged:
@@ -195,6 +197,8 @@ class Agent:
         if renew_when_due(self._folder, self._client.renew, self._clock.now()):
             self._log("info", "The certificate was renewed.")
             self._reconnect()
+        if self._guard.refresh(self._client):
+            self._log("info", f"Took the guard's rules, version {self._guard.rules.version}.")
         result = refresh(self._client, self._cache, self._trusted, self._clock.now())
         self._trusted = result.trusted
         self._status.last_contact = time.time()

@@ -7,10 +7,6 @@ class BadAddress(BadInput):
     """A text that is no address to serve on."""
 
 
-class BadNeed(BadInput):
-    """A text that says of no kind of file what it needs."""
-
-
 class BadUser(BadInput):
     """A user that the agent can't be."""
 

@@ -62,6 +62,7 @@ class EdgeFolder:
         self.authority_file = path / "identity" / "authority.pem"
         self.root_file = path / "identity" / "root.json"
         self.enrolment_file = path / "identity" / "enrolment.json"
+        self.guard_file = path / "guard.json"
 
     def enrolment(self) -> Enrolment:
         """Return who the edge is; NotEnrolled where it is nobody yet."""
@@ -112,7 +113,7 @@ class EdgeFolder:
             for name in self.disk.names(folder):
                 if not (folder / name).is_dir():
                     self.disk.remove(folder / name)
-        for path in (self.phones_file, self.status_file):
+        for path in (self.phones_file, self.status_file, self.guard_file):
             self.disk.remove(path)
 
     @contextmanager

@@ -33,6 +33,7 @@ from ringfence.wire.messages import (
     EnrolResponse,
     Event,
     Greeting,
+    GuardRules,
     Problem,
     Progress,
     RenewRequest,
@@ -74,6 +75,9 @@ class HubClient(Protocol):
 
     def events(self) -> Iterator[Event]:
         """Open the event stream; it ends with HubUnreachable, or when ``close`` is called."""
+
+    def guard_rules(self) -> GuardRules | None:
+        """Return what the site asks of whoever wants a file, or None where the hub is too old to say."""
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Hand over reports."""
@@ -170,6 +174,14 @@ class HttpHubClient:
             yield from _events(self._chunks(response))
         finally:
             response.close()
+
+    def guard_rules(self) -> GuardRules | None:
+        """Ask for the site's rules."""
+        with self._response("GET", paths.GUARD) as response:
+            if response.status == _NOT_FOUND:
+                return None
+            self._refusal(response)
+            return codec.from_json(GuardRules, _limited(response, codec.LARGEST_BYTES, paths.GUARD))
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Send a batch of reports."""

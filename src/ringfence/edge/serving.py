@@ -4,11 +4,12 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import assert_never
 
 from ringfence.content.release import MINUTES_A_DAY, Release, Target, TargetKind
+from ringfence.edge import guard_events
 from ringfence.edge.cache import Cache
 from ringfence.edge.folder import EdgeFolder
 from ringfence.edge.journal import Journal
@@ -16,28 +17,34 @@ from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
 from ringfence.edge.status import SeenPhone
 from ringfence.edge.web_reloading import WEB_METHODS, press_restart
 from ringfence.errors import EnvironmentFault
-from ringfence.guard.decision import NO_LEVELS, Level
+from ringfence.guard.evidence import OnTheWire
 from ringfence.phones.mac import Mac
 from ringfence.server.catalogue import Offer
 from ringfence.server.events import (
     HTTP,
+    Banned,
     CatalogueActive,
+    DecisionsCounted,
     EventsDropped,
     RequestRefused,
     TransferFailed,
     TransferFinished,
+    WindowChanged,
     WorkerDied,
     WorkerEvent,
     WorkerStarted,
 )
 from ringfence.server.process import LauncherProcess
 from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.wire.messages import GuardRules
 
 NIGHT_MINUTES = 60
 """Over how long a site's phones are told at night."""
 
 Log = Callable[[str, str], None]
 """Takes a level ("info", "warning") and a sentence."""
+Hear = Callable[[str, int], OnTheWire]
+"""Tells within milliseconds what was heard on the wire of a host and port."""
 
 
 class SeenPhones:
@@ -105,7 +112,7 @@ class Serving:
         journal: Journal,
         phones: SeenPhones,
         log: Log,
-        needs: Mapping[TargetKind, Level] = NO_LEVELS,
+        hear: Hear | None = None,
         launcher: LauncherProcess | None = None,
     ) -> None:
         self._cache = cache
@@ -116,7 +123,7 @@ class Serving:
         self.release_since = 0.0
         self._active: dict[str, Target] = {}
         self._supervisor = WorkerSupervisor(
-            listen=listen, http=http, site=site, on_event=self._on_event, needs=needs, launcher=launcher
+            listen=listen, http=http, site=site, on_event=self._on_event, hear=hear, launcher=launcher
         )
 
     @property
@@ -143,6 +150,10 @@ class Serving:
         self._supervisor.stop()
         self.phones.save()
 
+    def rule(self, rules: GuardRules) -> None:
+        """Judge requests by these rules from now on; times are this machine's."""
+        self._supervisor.rule(rules)
+
     def show(self, release: Release) -> None:
         """Serve a release from the next request on; blobs that are not here are left out."""
         offers: list[Offer] = []
@@ -150,7 +161,9 @@ class Serving:
             for target in release.targets:
                 if self._cache.holds(target):
                     descriptor = self._cache.open(target)
-                    offers.append(Offer(target.name, descriptor, target.length, target.kind, target.owner))
+                    offers.append(
+                        Offer(target.name, descriptor, target.length, target.kind, target.owner, target.secret)
+                    )
             self._supervisor.offer(release.number, offers)
         finally:
             for offer in offers:
@@ -263,9 +276,8 @@ class Serving:
                     owner=event.owner or "",
                     peer=event.peer_host,
                 )
-            case RequestRefused():
-                self._log("warning", event.reason)
-                self._journal.add(event.at, "file-refused", event.reason, name=event.name, peer=event.peer_host)
+            case RequestRefused() | DecisionsCounted() | WindowChanged() | Banned():
+                guard_events.note(event, self._log, self._journal)
             case WorkerStarted():
                 self._log("info", f"Worker {event.pid} serves {', '.join(self.addresses)}; it is {event.confined}.")
             case WorkerDied():
@@ -303,6 +315,8 @@ class Serving:
             release=event.release,
             size_bytes=event.size_bytes,
             duration_s=event.duration_s,
+            level=event.level,
+            decision=event.decision,
         )
 
 

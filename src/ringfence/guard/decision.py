@@ -3,55 +3,29 @@
 The laws:
 
 - ``decide`` is total: it answers every request, whatever its bytes, and raises nothing.
+- Its answer is the first row of ``TABLE`` that applies; a row is a finding and the condition under which it holds.
 - What the catalogue does not hold is refused whatever is known of the source.
-- What it holds is allowed if the level that the evidence proves is at least the one that the policy needs.
-- No level claims more than it proves (DESIGN.md section 5): L1 rests on a source address, which can be forged.
+- No level claims more than it proves: L1 and L2 rest on what can be forged and imitated, and say so.
+- Two pieces of evidence that contradict each other prove less than one: then there is no L3.
 
 The wire answer to every refusal is the same; the sentence is for the site's operator alone. This module runs in the
 serving worker: it imports no template engine and no XML library.
 """
 
-from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
-from enum import IntEnum, StrEnum
-from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
 from types import MappingProxyType
 
 from ringfence.content.errors import BadName
 from ringfence.content.names import normalise
 from ringfence.content.release import TargetKind
+from ringfence.guard.evidence import FIRST_HOPS, NOTHING_KNOWN, Contradiction, Evidence
+from ringfence.guard.findings import BECAUSE, DELAYED, GIVEN, WAITS_FOR, Finding
+from ringfence.guard.levels import FileKind, Level
+from ringfence.guard.policy import GOOD_BEHAVIOUR, OPEN, FirstContact, Policy, is_inside
 from ringfence.phones.filenames import is_optional, is_signed_configuration, owner_of
 from ringfence.phones.mac import Mac
-
-Network = IPv4Network | IPv6Network
-
-
-class Level(IntEnum):
-    """How much is known of who asks; each level includes the ones below it (DESIGN.md section 5)."""
-
-    L0 = 0
-    L1 = 1
-    L2 = 2
-    L3 = 3
-    L4 = 4
-    L5 = 5
-
-    @property
-    def meaning(self) -> str:
-        """What the level proves, in operators' words."""
-        return _MEANINGS[self]
-
-
-_MEANINGS: Mapping[Level, str] = MappingProxyType(
-    {
-        Level.L0: "nothing is known of who asks",
-        Level.L1: "its address is in an allowed network, which can be forged",
-        Level.L2: "it behaves like the phone that it claims to be, which can be imitated",
-        Level.L3: "it is on the wire behind this edge with the MAC address that it asks for",
-        Level.L4: "it holds the phone's own key",
-        Level.L5: "only that phone can use the bytes",
-    }
-)
 
 
 class Operation(StrEnum):
@@ -72,93 +46,40 @@ class FileRequest:
 
 @dataclass(frozen=True, slots=True)
 class HeldFile:
-    """What the catalogue says of a file that it holds; ``owner`` is a bare MAC address or None."""
+    """What the catalogue says of a file that it holds; ``owner`` is a bare MAC address or None.
+
+    ``secret``: there is a secret in it, as in every phone's own file unless the hub says otherwise. ``sealed``: nobody
+    but the owner can read the bytes (level L5).
+    """
 
     kind: TargetKind
     owner: str | None = None
+    secret: bool = True
+    sealed: bool = False
+
+    @property
+    def file_kind(self) -> FileKind:
+        """What it is to the guard."""
+        match self.kind:
+            case TargetKind.FIRMWARE:
+                return FileKind.FIRMWARE
+            case TargetKind.SHARED:
+                return FileKind.SHARED
+            case TargetKind.CONFIGURATION:
+                return FileKind.SECRET if self.secret else FileKind.CONFIGURATION
 
 
 Holding = HeldFile | None
 """What the catalogue says of the name; None where it does not hold it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
-    """What is known besides the request itself.
+class Verdict(StrEnum):
+    """What becomes of a request. ``DELAY``: not yet; to who asks it looks like a refusal, and phones ask again."""
 
-    ``known_owners`` are the bare MAC addresses that own a file of the catalogue: this site's phones. It changes what a
-    refusal says, never whether it is one. ``macs`` are the bare MAC addresses that this machine's links show for the
-    address that asks; none where no link knows it, or where nobody has looked.
-    """
+    ALLOW = "allow"
+    REFUSE = "refuse"
+    DELAY = "delay"
 
-    known_owners: Collection[str] = frozenset()
-    macs: frozenset[str] = frozenset()
-
-
-NO_LEVELS: Mapping[TargetKind, Level] = MappingProxyType({})
-
-
-@dataclass(frozen=True, slots=True)
-class Policy:
-    """The level that each kind of file needs; L0 where nothing is said.
-
-    Where ``allowed_networks`` are named, an address outside them gets nothing: every kind needs L1 at least.
-    """
-
-    levels: Mapping[TargetKind, Level] = field(default_factory=lambda: NO_LEVELS)
-    allowed_networks: tuple[Network, ...] = ()
-
-    def needed(self, kind: TargetKind) -> Level:
-        """Return the level that a file of this kind needs."""
-        floor = Level.L1 if self.allowed_networks else Level.L0
-        return max(floor, self.levels.get(kind, Level.L0)) if self.levels else floor
-
-
-class Finding(StrEnum):
-    """Why a decision is what it is; reports and counters use it, people read the sentence."""
-
-    ALLOWED = "allowed"
-    WRITE_REFUSED = "write-refused"
-    BAD_NAME = "bad-name"
-    OUTSIDE_NETWORKS = "outside-networks"
-    LEVEL_TOO_LOW = "level-too-low"
-    OTHER_MAC = "other-mac"
-    TWO_MACS = "two-macs"
-    NOT_ON_LINK = "not-on-link"
-    UNKNOWN_PHONE = "unknown-phone"
-    OPTIONAL_FILE = "optional-file"
-    SIGNED_ONLY = "signed-only"
-    NOT_IN_RELEASE = "not-in-release"
-
-
-_BECAUSE: Mapping[Finding, str] = MappingProxyType(
-    {
-        Finding.ALLOWED: "it is {what} of site {site}; level {needed} is enough ({needed_meaning})",
-        Finding.WRITE_REFUSED: "phones may not write files here",
-        Finding.BAD_NAME: "{bad_name}",
-        Finding.OUTSIDE_NETWORKS: "its address is outside the networks that site {site} allows",
-        Finding.LEVEL_TOO_LOW: "site {site} needs level {needed} for {what} ({needed_meaning}), and the request "
-        "reached {reached} ({reached_meaning})",
-        Finding.OTHER_MAC: "that address belongs to MAC {macs}, not to the phone it asks for",
-        Finding.TWO_MACS: "two machines claim that address: {macs}",
-        Finding.NOT_ON_LINK: "no link of this machine shows whose address that is, and site {site} needs level "
-        "{needed} for {what} ({needed_meaning})",
-        Finding.UNKNOWN_PHONE: "no phone of site {site} has that MAC address",
-        Finding.OPTIONAL_FILE: "the release of site {site} does not hold it; harmless, phones go on without this "
-        "optional file",
-        Finding.SIGNED_ONLY: "the phone takes signed files only, so it still holds another system's trust list; "
-        "erase its CTL and ITL in the phone's security settings",
-        Finding.NOT_IN_RELEASE: "the release of site {site} does not hold that name",
-    }
-)
-
-_WHAT: Mapping[TargetKind, str] = MappingProxyType(
-    {
-        TargetKind.CONFIGURATION: "a phone's configuration",
-        TargetKind.SHARED: "a shared file",
-        TargetKind.FIRMWARE: "a firmware file",
-    }
-)
 
 LONGEST_SHOWN = 80
 """Characters of a name that a sentence shows: a log line's length is not for the sender to choose."""
@@ -168,85 +89,257 @@ LONGEST_SHOWN = 80
 class Decision:
     """The answer, and what it rests on."""
 
-    allow: bool
+    verdict: Verdict
     reached: Level
     needed: Level
     finding: Finding
     request: FileRequest
-    kind: TargetKind
+    kind: FileKind
     site: str
+    evidence: Evidence = NOTHING_KNOWN
+    policy: Policy = OPEN
     bad_name: str = ""
-    macs: frozenset[str] = frozenset()
+
+    @property
+    def allow(self) -> bool:
+        """Whether the file may go out now."""
+        return self.verdict is Verdict.ALLOW
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """What was known, a line each, for whoever wants to see it all."""
+        return tuple(_reasons(self))
 
     @property
     def sentence(self) -> str:
         """The sentence for the operator."""
-        because = _BECAUSE[self.finding].format(
+        evidence, grant = self.evidence, self.evidence.grant
+        worst = min(evidence.behaviour.parts, key=lambda part: part.points - part.of, default=None)
+        because = BECAUSE[self.finding].format(
             site=self.site,
-            what=_WHAT[self.kind],
+            what=self.kind.called,
             bad_name=self.bad_name,
-            macs=" and ".join(str(Mac(mac)) for mac in sorted(self.macs)),
+            macs=_macs(evidence.macs),
+            frames=_macs(frozenset(seen.mac for seen in evidence.frames)),
+            lease=_macs(frozenset({evidence.lease.mac}) if evidence.lease else frozenset()),
+            ttl=_ttl(evidence),
+            held=self.policy.held,
+            before=evidence.conflict.before if evidence.conflict else "",
+            who=grant.who if grant else "",
+            bound_to=grant.bound_to if grant else "",
+            score=evidence.behaviour.score,
+            enough=GOOD_BEHAVIOUR,
+            worst=worst.why if worst else "nothing of it was seen before",
+            waits_for=WAITS_FOR[self.policy.first_contact],
             needed=self.needed.name,
             needed_meaning=self.needed.meaning,
             reached=self.reached.name,
             reached_meaning=self.reached.meaning,
         )
-        verdict = "Allowed" if self.allow else "Refused"
+        verdict = _VERDICTS[self.verdict]
         return f"{verdict} {_shown(self.request.name)} to {_shown(self.request.source_host)}: {because}."
 
 
-def decide(request: FileRequest, holding: Holding, evidence: Evidence, policy: Policy, site: str) -> Decision:
+_VERDICTS: Mapping[Verdict, str] = MappingProxyType(
+    {Verdict.ALLOW: "Allowed", Verdict.REFUSE: "Refused", Verdict.DELAY: "Held back"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Case:
+    """A request with all that the table's rows look at."""
+
+    request: FileRequest
+    holding: Holding
+    evidence: Evidence
+    policy: Policy
+    name: str
+    bad_name: str
+    owner: str | None
+    reached: Level
+    needed: Level
+
+    @property
+    def is_held(self) -> bool:
+        return self.holding is not None
+
+    @property
+    def is_owned(self) -> bool:
+        return self.holding is not None and self.holding.owner is not None
+
+    @property
+    def is_short(self) -> bool:
+        """Whether less is known than the file needs."""
+        return self.reached < self.needed
+
+    @property
+    def lacks_place(self) -> bool:
+        """Whether what it lacks is a place on the wire."""
+        return self.is_short and self.needed is Level.L3
+
+    @property
+    def is_in_window(self) -> bool:
+        grant = self.evidence.grant
+        return self.policy.windows and grant is not None and grant.bound_to in {"", self.request.source_host}
+
+    @property
+    def is_new(self) -> bool:
+        """Whether a first contact lacks what the site asks of it."""
+        if self.owner not in self.policy.never_admitted:
+            return False
+        match self.policy.first_contact:
+            case FirstContact.ALLOW:
+                return False
+            case FirstContact.HOLD:
+                return True
+            case FirstContact.WINDOW:
+                return self.evidence.grant is None
+            case FirstContact.DHCP:
+                lease = self.evidence.lease
+                return lease is None or lease.mac != self.owner or not _is_phones_class(lease.vendor_class)
+
+    def contradicts(self, what: Contradiction) -> bool:
+        conflict = self.evidence.conflict
+        return self.is_owned and self.needed >= Level.L1 and conflict is not None and conflict.what is what
+
+
+_Row = tuple[Finding, Callable[[_Case], bool]]
+TABLE: tuple[_Row, ...] = (
+    (Finding.WRITE_REFUSED, lambda case: case.request.operation is Operation.WRITE),
+    (Finding.BAD_NAME, lambda case: bool(case.bad_name)),
+    (Finding.OUTSIDE_NETWORKS, lambda case: not _is_allowed_here(case.request, case.policy)),
+    (Finding.BLOCKED, lambda case: case.owner is not None and case.owner in case.policy.blocked),
+    # What is not there.
+    (
+        Finding.UNKNOWN_PHONE,
+        lambda case: not case.is_held and case.owner is not None and case.owner not in case.evidence.known_owners,
+    ),
+    (Finding.OPTIONAL_FILE, lambda case: not case.is_held and is_optional(case.name)),
+    (
+        Finding.SIGNED_ONLY,
+        lambda case: not case.is_held and case.owner is not None and is_signed_configuration(case.name),
+    ),
+    (Finding.NOT_IN_RELEASE, lambda case: not case.is_held),
+    # What only its owner can read, anybody may have.
+    (Finding.ALLOWED, lambda case: case.holding is not None and case.holding.sealed),
+    # One phone's own file.
+    (Finding.SITE_HELD, lambda case: case.is_owned and bool(case.policy.held)),
+    (Finding.IN_WINDOW, lambda case: case.is_owned and case.is_short and case.is_in_window),
+    # What a place on the wire lacks, the plainest first.
+    (Finding.TWO_MACS, lambda case: case.lacks_place and len(case.evidence.macs) > 1),
+    (
+        Finding.OTHER_MAC,
+        lambda case: case.lacks_place and case.is_owned and bool(case.evidence.macs - {case.owner}),
+    ),
+    (
+        Finding.ROUTED,
+        lambda case: case.lacks_place and _is_routed(case.evidence)
+        and bool(case.evidence.macs or case.evidence.frames),
+    ),
+    (Finding.NOT_ON_LINK, lambda case: case.lacks_place and not case.evidence.macs),
+    (
+        Finding.OTHER_FRAME,
+        lambda case: case.lacks_place and any(seen.mac not in case.evidence.macs for seen in case.evidence.frames),
+    ),
+    (
+        Finding.NO_FRAME,
+        lambda case: case.lacks_place and case.evidence.asked_frames and not case.evidence.frames,
+    ),
+    (
+        Finding.OTHER_LEASE,
+        lambda case: case.lacks_place and case.evidence.lease is not None
+        and case.evidence.lease.mac not in case.evidence.macs,
+    ),
+    # What else it lacks.
+    (
+        Finding.WINDOW_TAKEN,
+        lambda case: case.is_owned and case.is_short and case.policy.windows and case.evidence.grant is not None,
+    ),
+    (
+        Finding.NO_WINDOW,
+        lambda case: case.is_owned and case.is_short and case.policy.windows and case.needed > Level.L3,
+    ),
+    (
+        Finding.BEHAVIOUR,
+        lambda case: case.is_short and case.needed is Level.L2 and case.reached is Level.L1,
+    ),
+    (Finding.LEVEL_TOO_LOW, lambda case: case.is_short),
+    # It may be that phone; but that phone is somewhere else.
+    (Finding.TWO_SITES, lambda case: case.contradicts(Contradiction.TWO_SITES)),
+    (Finding.TWO_ADDRESSES, lambda case: case.contradicts(Contradiction.TWO_ADDRESSES)),
+    (Finding.OTHER_LINK, lambda case: case.contradicts(Contradiction.OTHER_LINK)),
+    (Finding.NEW_PHONE, lambda case: case.is_owned and case.is_new),
+    (Finding.ALLOWED, lambda _case: True),
+)  # fmt: skip
+"""Every finding with its condition: the first row that applies is the answer."""
+
+
+def decide(
+    request: FileRequest,
+    holding: Holding,
+    evidence: Evidence = NOTHING_KNOWN,
+    policy: Policy = OPEN,
+    site: str = "here",
+) -> Decision:
     """Judge one request against what the catalogue holds under its name; total, raises nothing."""
-    inside = _is_inside(request.source_host, policy.allowed_networks)
-    reached = _reached(holding, evidence, policy, inside=inside)
-    kind = TargetKind.CONFIGURATION if holding is None else holding.kind
-    needed = policy.needed(kind)
+    kind = FileKind.SECRET if holding is None else holding.file_kind
     name, bad_name = _usable(request.name)
-    match holding:
-        case _ if request.operation is Operation.WRITE:
-            finding = Finding.WRITE_REFUSED
-        case _ if bad_name:
-            finding = Finding.BAD_NAME
-        case _ if not inside:
-            finding = Finding.OUTSIDE_NETWORKS
-        case None:
-            finding = _why_not_held(name, evidence)
-        case HeldFile() if reached < needed:
-            finding = _why_too_low(holding, needed, evidence)
-        case HeldFile():
-            finding = Finding.ALLOWED
-    return Decision(finding is Finding.ALLOWED, reached, needed, finding, request, kind, site, bad_name, evidence.macs)
+    named = owner_of(name)
+    owner = holding.owner if holding is not None else named.bare if named is not None else None
+    reached = reached_level(request, holding, evidence, policy)
+    case = _Case(request, holding, evidence, policy, name, bad_name, owner, reached, policy.needed(kind))
+    finding = next(finding for finding, applies in TABLE if applies(case))
+    verdict = Verdict.ALLOW if finding in GIVEN else Verdict.DELAY if finding in DELAYED else Verdict.REFUSE
+    return Decision(verdict, reached, case.needed, finding, request, kind, site, evidence, policy, bad_name)
 
 
-def _reached(holding: Holding, evidence: Evidence, policy: Policy, *, inside: bool) -> Level:
-    if not inside:
+def reached_level(request: FileRequest, holding: Holding, evidence: Evidence, policy: Policy) -> Level:
+    """Return the highest level that the evidence proves for one who asks for this file."""
+    if not _is_allowed_here(request, policy):
         return Level.L0
+    if holding is not None and holding.sealed:
+        return Level.L5
+    if evidence.holds_key:
+        return Level.L4
     # A file without an owner is every phone's of the site.
     entitled = evidence.known_owners if holding is None or holding.owner is None else (holding.owner,)
-    if len(evidence.macs) == 1 and all(mac in entitled for mac in evidence.macs):
+    if _has_place(evidence) and all(mac in entitled for mac in evidence.macs):
         return Level.L3
-    return Level.L1 if policy.allowed_networks else Level.L0
+    if not (policy.networks or evidence.on_link or evidence.learned):
+        return Level.L0
+    return Level.L2 if evidence.behaviour.score >= GOOD_BEHAVIOUR else Level.L1
 
 
-def _why_too_low(holding: HeldFile, needed: Level, evidence: Evidence) -> Finding:
-    if needed is not Level.L3:
-        return Finding.LEVEL_TOO_LOW
-    if not evidence.macs:
-        return Finding.NOT_ON_LINK
-    if len(evidence.macs) > 1:
-        return Finding.TWO_MACS
-    return Finding.LEVEL_TOO_LOW if holding.owner is None else Finding.OTHER_MAC
+def _has_place(evidence: Evidence) -> bool:
+    """Say whether all that was seen agrees on one MAC address, on a link of this machine."""
+    if len(evidence.macs) != 1 or _is_routed(evidence):
+        return False
+    if evidence.asked_frames and not evidence.frames:
+        return False
+    if any(seen.mac not in evidence.macs for seen in evidence.frames):
+        return False
+    return evidence.lease is None or evidence.lease.mac in evidence.macs
 
 
-def _why_not_held(name: str, evidence: Evidence) -> Finding:
-    owner = owner_of(name)
-    if owner is not None and owner.bare not in evidence.known_owners:
-        return Finding.UNKNOWN_PHONE
-    if is_optional(name):
-        return Finding.OPTIONAL_FILE
-    if owner is not None and is_signed_configuration(name):
-        return Finding.SIGNED_ONLY
-    return Finding.NOT_IN_RELEASE
+def _is_routed(evidence: Evidence) -> bool:
+    ttls = {seen.ttl for seen in evidence.frames if seen.ttl}
+    if evidence.ttl is not None:
+        ttls.add(evidence.ttl)
+    return any(ttl not in FIRST_HOPS for ttl in ttls)
+
+
+def _ttl(evidence: Evidence) -> int:
+    return next((seen.ttl for seen in evidence.frames if seen.ttl), evidence.ttl or 0)
+
+
+def _is_allowed_here(request: FileRequest, policy: Policy) -> bool:
+    return not policy.networks or is_inside(request.source_host, policy.networks)
+
+
+def _is_phones_class(vendor_class: str) -> bool:
+    """Say whether a DHCP client calls itself a phone of a maker that we know (PHONES.md section 3)."""
+    lowered = vendor_class.casefold()
+    return any(word in lowered for word in ("ip phone", "cisco spa", "cisco ata", "linksys", "wireless phone", "3pcc"))
 
 
 def _usable(name: str) -> tuple[str, str]:
@@ -256,16 +349,46 @@ def _usable(name: str) -> tuple[str, str]:
         return "", fault.what
 
 
-def _is_inside(host: str, networks: Collection[Network]) -> bool:
-    if not networks:
-        return True
-    try:
-        address: IPv4Address | IPv6Address = ip_address(host)
-    except ValueError:
-        return False
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        address = address.ipv4_mapped  # a dual-stack socket's way to write an IPv4 source
-    return any(address.version == network.version and address in network for network in networks)
+def _reasons(decision: Decision) -> list[str]:
+    evidence = decision.evidence
+    found = [f"The request came from {_shown(decision.request.source_host)}"
+             + (f" with TTL {evidence.ttl}." if evidence.ttl is not None else ".")]  # fmt: skip
+    if evidence.on_link:
+        found.append("Its address is one of a network of this machine's own links.")
+    if decision.policy.networks:
+        inside = "in" if _is_allowed_here(decision.request, decision.policy) else "outside"
+        found.append(f"Its address is {inside} {', '.join(str(network) for network in decision.policy.networks)}.")
+    if evidence.learned:
+        found.append(f"Its network is known: {evidence.learned}.")
+    found += [
+        f"The neighbour table shows MAC {Mac(shown.mac)} for it{_on(shown.link)}." for shown in evidence.neighbours
+    ]
+    found += [f"The frame came from MAC {Mac(seen.mac)}{_on(seen.link)}, TTL {seen.ttl}." for seen in evidence.frames]
+    if evidence.lease is not None:
+        called = f", which calls itself {_shown(evidence.lease.vendor_class)}" if evidence.lease.vendor_class else ""
+        found.append(f"DHCP gave the address to MAC {Mac(evidence.lease.mac)}{called}.")
+    if (said := evidence.announced) is not None:
+        found.append(f"MAC {Mac(said.mac)} says over {said.protocol.upper()}{_on(said.link)}: "
+                     f"{_shown(said.device)}, {_shown(said.platform)}.")  # fmt: skip
+    if evidence.conflict is not None:
+        found.append(f"The phone was seen elsewhere: {evidence.conflict.before} ({evidence.conflict.what}).")
+    if evidence.grant is not None:
+        bound = f", bound to {evidence.grant.bound_to}" if evidence.grant.bound_to else ""
+        found.append(f"A window that {evidence.grant.who} opened is open{bound}.")
+    if evidence.behaviour.parts:
+        parts = "; ".join(f"{part.name} {part.points} of {part.of}: {part.why}" for part in evidence.behaviour.parts)
+        found.append(f"It behaves like its phone to {evidence.behaviour.score} of 100: {parts}.")
+    found.append(f"That reaches {decision.reached.name}: {decision.reached.meaning}.")
+    found.append(f"The site needs {decision.needed.name} for {decision.kind.called}: {decision.needed.meaning}.")
+    return found
+
+
+def _on(link: str) -> str:
+    return f" on {link}" if link else ""
+
+
+def _macs(macs: frozenset[str]) -> str:
+    return " and ".join(str(Mac(mac)) for mac in sorted(macs))
 
 
 def _shown(text: str) -> str:

@@ -32,6 +32,8 @@ class Offer:
     length: int
     kind: TargetKind
     owner: str | None = None
+    secret: bool = True
+    """Whether there is a secret in it, where it is one phone's own."""
 
 
 class OfferedFile:
@@ -45,7 +47,7 @@ class OfferedFile:
         self.kind = offer.kind
         self.owner = offer.owner
         self.release = release
-        self.held = HeldFile(offer.kind, offer.owner)
+        self.held = HeldFile(offer.kind, offer.owner, offer.secret)
         """What the guard must know of it."""
         self._fd = offer.fd
         self._frames: weakref.ref[Frames] | None = None

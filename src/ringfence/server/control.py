@@ -1,22 +1,23 @@
 """What parent and worker say to each other: JSON over a SOCK_SEQPACKET pair, descriptors beside it (SCM_RIGHTS).
 
-The parent sends ``Listen`` once, then ``Begin``, ``Part`` …, ``Commit`` for each catalogue and ``Admit`` for each order
-to a phone, and waits after each for ``Accepted`` or ``Rejected``: so few descriptors are on their way at a time that no
-limit of the kernel is met. The worker sends ``Ready``, these two answers, and ``Told`` (events) when the socket takes
-them.
+The parent sends ``Listen`` once, then ``Rule`` for each site's rules, ``Begin``, ``Part`` …, ``Commit`` for each
+catalogue and ``Admit`` for each order to a phone, and waits after each for ``Accepted`` or ``Rejected``: so few
+descriptors are on their way at a time that no limit of the kernel is met. The worker sends ``Ready``, these two
+answers, and ``Told`` (events) when the socket takes them. It may ``Ask`` what the parent heard on the wire; ``Heard``
+answers that, and is not answered.
 """
 
 import array
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from dataclasses import fields as dataclass_fields
 from typing import assert_never
 
 from ringfence.content.release import TargetKind
-from ringfence.guard.decision import NO_LEVELS, Level
+from ringfence.guard.evidence import Announced, Leased, OnTheWire, Sighting
 from ringfence.server.confine import Confined
 from ringfence.server.errors import ControlBroken
 from ringfence.server.events import Document, Fields, WorkerEvent, from_row, to_row
@@ -38,8 +39,10 @@ class Settings:
     site: str
     limits: Limits = DEFAULT_LIMITS
     http_limits: HttpLimits = DEFAULT_HTTP_LIMITS
-    needs: Mapping[TargetKind, Level] = field(default_factory=lambda: NO_LEVELS)
-    """The level that each kind of file needs; L0 where nothing is said."""
+    asks: bool = False
+    """Whether the parent answers what it heard on the wire."""
+    faces_internet: bool = False
+    """Whether it is a gateway, for which sites' rules mean more (``guard.rules``)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,21 @@ class Listen:
 
 
 @dataclass(frozen=True, slots=True)
+class Rule:
+    """Judge a site's requests by the rules in the file that comes along (``wire.messages.GuardRules``)."""
+
+    serial: int
+    site: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Begin:
-    """A catalogue follows."""
+    """A site's catalogue follows; ``site`` is empty where there is one alone."""
 
     serial: int
     release: int
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +82,7 @@ class PartEntry:
     length: int
     kind: TargetKind
     owner: str | None
+    secret: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +107,14 @@ class Admit:
 
     serial: int
     pass_: Pass
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the parent heard of the host and port that ``Ask`` number ``serial`` asked about."""
+
+    serial: int
+    heard: OnTheWire
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +146,17 @@ class Told:
     events: tuple[WorkerEvent, ...]
 
 
-ToWorker = Listen | Begin | Part | Commit | Admit
-FromWorker = Ready | Accepted | Rejected | Told
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """What did the parent hear of this host and port?"""
+
+    serial: int
+    host: str
+    port: int
+
+
+ToWorker = Listen | Rule | Begin | Part | Commit | Admit | Heard
+FromWorker = Ready | Accepted | Rejected | Told | Ask
 
 
 def parts_of(entries: Sequence[PartEntry]) -> list[tuple[int, int]]:
@@ -176,6 +207,8 @@ def encode_from_worker(message: FromWorker) -> bytes:
             return _encode({"t": "accepted", "serial": message.serial})
         case Rejected():
             return _encode({"t": "rejected", "serial": message.serial, "why": message.why})
+        case Ask():
+            return _encode({"t": "ask", "serial": message.serial, "host": message.host, "port": message.port})
         case Told():
             return _encode({"t": "told", "events": [to_row(event) for event in message.events]})
         case _:
@@ -193,6 +226,8 @@ def decode_from_worker(data: bytes) -> FromWorker:
             return Accepted(fields.integer("serial"))
         case "rejected":
             return Rejected(fields.integer("serial"), fields.text("why"))
+        case "ask":
+            return Ask(fields.integer("serial"), fields.text("host"), fields.integer("port"))
         case "told":
             return Told(tuple(from_row(item) for item in fields.items("events")))
         case other:
@@ -208,16 +243,21 @@ def _to_worker_document(message: ToWorker) -> Document:
                 "site": settings.site,
                 "limits": asdict(settings.limits),
                 "http_limits": asdict(settings.http_limits),
-                "needs": {kind.value: level.name for kind, level in settings.needs.items()},
+                "asks": settings.asks,
+                "faces_internet": settings.faces_internet,
             }
-        case Begin(serial, release):
-            return {"t": "begin", "serial": serial, "release": release}
+        case Rule(serial, site, name):
+            return {"t": "rule", "serial": serial, "site": site, "name": name}
+        case Begin(serial, release, site):
+            return {"t": "begin", "serial": serial, "release": release, "site": site}
         case Part(serial, entries):
             return {"t": "part", "serial": serial, "files": [_entry_document(entry) for entry in entries]}
         case Commit(serial, files):
             return {"t": "commit", "serial": serial, "files": files}
         case Admit(serial, pass_):
             return {"t": "admit", "serial": serial, **asdict(pass_)}
+        case Heard(serial, heard):
+            return {"t": "heard", "serial": serial, **asdict(heard)}
         case _:
             assert_never(message)
 
@@ -229,13 +269,17 @@ def _to_worker_from(document: Document) -> ToWorker:
         case "listen":
             return Listen(serial, _settings_from(fields.text("site"), document))
         case "begin":
-            return Begin(serial, fields.integer("release"))
+            return Begin(serial, fields.integer("release"), fields.text("site"))
+        case "rule":
+            return Rule(serial, fields.text("site"), fields.text("name"))
         case "part":
             return Part(serial, tuple(_entry_from(_object(item)) for item in fields.items("files")))
         case "commit":
             return Commit(serial, fields.integer("files"))
         case "admit":
             return Admit(serial, Pass(fields.text("host"), fields.text("password"), fields.integer("valid_s")))
+        case "heard":
+            return Heard(serial, _heard_from(document))
         case other:
             raise ControlBroken("an unknown control message", where=repr(other)[:80])
 
@@ -243,15 +287,34 @@ def _to_worker_from(document: Document) -> ToWorker:
 def _settings_from(site: str, document: Document) -> Settings:
     limits, http_limits = (_object(document.get(name)) for name in ("limits", "http_limits"))
     try:
-        # From our own parent, which made them of Limits.
-        needs = {TargetKind(kind): Level[str(level)] for kind, level in _object(document.get("needs")).items()}
-        return Settings(site, Limits(**limits), HttpLimits(**http_limits), needs)  # type: ignore[arg-type]
-    except (TypeError, ValueError, KeyError) as fault:
-        raise ControlBroken("the worker's limits, or what files need, have an unknown name") from fault
+        return Settings(
+            site,
+            # From our own parent, which made them of these classes.
+            Limits(**limits),  # type: ignore[arg-type]
+            HttpLimits(**http_limits),  # type: ignore[arg-type]
+            asks=document.get("asks") is True,
+            faces_internet=document.get("faces_internet") is True,
+        )
+    except (TypeError, ValueError) as fault:
+        raise ControlBroken("the worker's limits have an unknown name") from fault
+
+
+def _heard_from(document: Document) -> OnTheWire:
+    lease, announced = document.get("lease"), document.get("announced")
+    try:
+        # From our own parent, which made them of these classes.
+        return OnTheWire(
+            tuple(Sighting(**_object(item)) for item in Fields(document).items("frames")),  # type: ignore[arg-type]
+            None if lease is None else Leased(**_object(lease)),  # type: ignore[arg-type]
+            None if announced is None else Announced(**_object(announced)),  # type: ignore[arg-type]
+        )
+    except TypeError as fault:
+        raise ControlBroken("what was heard on the wire has an unknown name") from fault
 
 
 def _entry_document(entry: PartEntry) -> Document:
-    return {"name": entry.name, "length": entry.length, "kind": entry.kind.value, "owner": entry.owner}
+    return {"name": entry.name, "length": entry.length, "kind": entry.kind.value, "owner": entry.owner,
+            "secret": entry.secret}  # fmt: skip
 
 
 def _entry_from(document: Document) -> PartEntry:
@@ -260,7 +323,8 @@ def _entry_from(document: Document) -> PartEntry:
         kind = TargetKind(fields.text("kind"))
     except ValueError as fault:
         raise ControlBroken("a catalogue names an unknown kind of file") from fault
-    return PartEntry(fields.text("name"), fields.integer("length"), kind, fields.optional_text("owner"))
+    return PartEntry(fields.text("name"), fields.integer("length"), kind, fields.optional_text("owner"),
+                     document.get("secret") is not False)  # fmt: skip
 
 
 def _encode(document: Document) -> bytes:

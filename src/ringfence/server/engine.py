@@ -13,8 +13,9 @@ from collections import OrderedDict
 from functools import partial
 
 from ringfence.server.catalogue import OfferedFile
-from ringfence.server.events import Cause, printable
+from ringfence.server.events import TFTP, Cause, printable
 from ringfence.server.gate import Gate, Refusal
+from ringfence.server.judge import Asking
 from ringfence.server.limits import DEFAULT_LIMITS, Limits, PortRange
 from ringfence.server.loop import Loop
 from ringfence.server.shutting_out import SHUT_OUT_S, ShuttingOut
@@ -209,9 +210,23 @@ class Engine:
                 return  # the request again: the first answer is on its way, and the timer repeats it
             held.stop(None, "the phone began anew from the same port", Cause.RESTARTED)
         host, port, *_ = datagram.peer
-        answer = self._gate.ask(request.filename, host, port, now)
+        asking = Asking(
+            request.filename, host, port, TFTP, datagram.ttl, tuple(name.lower() for name, _ in request.options)
+        )
+        self._gate.ask(asking, now, partial(self._on_answer, listener, datagram, request))
+
+    def _on_answer(
+        self,
+        listener: socket.socket,
+        datagram: Datagram,
+        request: ReadRequest,
+        answer: OfferedFile | Refusal,
+        now: float,
+    ) -> None:
         if isinstance(answer, Refusal):
             self._answer(listener, datagram, answer, _NOT_FOUND)
+        elif (datagram.peer, datagram.local) in self._by_peer or self._is_draining:
+            return  # the same request came again while this one waited for its answer
         elif self._has_room_for(datagram, request, now):
             self._start(listener, datagram, request, answer, now)
 

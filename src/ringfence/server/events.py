@@ -9,11 +9,15 @@ from dataclasses import dataclass, fields
 from enum import StrEnum
 from math import isfinite
 from operator import attrgetter
-from typing import Final, Literal, get_args
+from typing import Final, Literal, NewType, get_args
 
+from ringfence.guard.record import LONGEST as LONGEST_RECORD
 from ringfence.server.errors import ControlBroken
 
 LONGEST_TEXT = 1024
+RecordText = NewType("RecordText", str)
+"""A decision with its evidence, as ``guard.record`` writes it; empty where there is none."""
+NO_RECORD = RecordText("")
 Protocol = Literal["tftp", "http"]
 TFTP: Final = "tftp"
 HTTP: Final = "http"
@@ -45,7 +49,7 @@ class Cause(StrEnum):
 class TransferFinished:
     """A phone has every byte of a file. ``owner`` is a bare MAC address, or None for a shared file.
 
-    ``protocol`` is one of PROTOCOLS.
+    ``protocol`` is one of PROTOCOLS, ``level`` what the decision reached by which it began (a phone's own files).
     """
 
     at: float
@@ -58,6 +62,8 @@ class TransferFinished:
     release: int
     retransmissions: int
     protocol: Protocol = TFTP
+    level: str = ""
+    decision: RecordText = NO_RECORD
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +95,39 @@ class RequestRefused:
     reason: str
     count: int = 1
     finding: str = ""
+    decision: RecordText = NO_RECORD
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionsCounted:
+    """How many requests met a verdict (``guard.decision.Verdict``) at a level, since the last such event."""
+
+    at: float
+    verdict: str
+    level: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class WindowChanged:
+    """A provisioning window belongs to an address now, or is ``used`` up by it; ``site`` and ``window`` are ids."""
+
+    at: float
+    site: str
+    window: str
+    owner: str
+    peer_host: str
+    used: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Banned:
+    """An address is shut out until ``until`` (Unix time): it guessed names, and has proven to be there."""
+
+    at: float
+    peer_host: str
+    until: float
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +166,16 @@ class CatalogueActive:
 
 
 WorkerEvent = (
-    TransferFinished | TransferFailed | RequestRefused | EventsDropped | WorkerStarted | WorkerDied | CatalogueActive
+    TransferFinished
+    | TransferFailed
+    | RequestRefused
+    | DecisionsCounted
+    | WindowChanged
+    | Banned
+    | EventsDropped
+    | WorkerStarted
+    | WorkerDied
+    | CatalogueActive
 )
 
 Document = dict[str, object]
@@ -214,6 +262,18 @@ def _number(value: object, name: str) -> float:
     return float(value)
 
 
+def _record(value: object, name: str) -> RecordText:
+    if not isinstance(value, str) or len(value) > LONGEST_RECORD or not value.isprintable():
+        raise _ill_typed(name)
+    return RecordText(value)
+
+
+def _flag(value: object, name: str) -> bool:
+    if not isinstance(value, bool):
+        raise _ill_typed(name)
+    return value
+
+
 def _cause(value: object, name: str) -> Cause:
     try:
         return Cause(_text(value, name))
@@ -237,10 +297,20 @@ _READERS: Mapping[object, _Reader] = {
     str | None: _optional_text,
     int: _integer,
     float: _number,
+    bool: _flag,
+    RecordText: _record,
     Cause: _cause,
     Protocol: _protocol,
 }
+_WORKERS_OWN = (
+    TransferFinished,
+    TransferFailed,
+    RequestRefused,
+    DecisionsCounted,
+    WindowChanged,
+    Banned,
+    EventsDropped,
+)
 _TOLD_BY_A_WORKER: Mapping[str, tuple[Callable[..., WorkerEvent], tuple[tuple[str, _Reader], ...]]] = {
-    kind.__name__: (kind, tuple((field.name, _READERS[field.type]) for field in fields(kind)))
-    for kind in (TransferFinished, TransferFailed, RequestRefused, EventsDropped)
+    kind.__name__: (kind, tuple((field.name, _READERS[field.type]) for field in fields(kind))) for kind in _WORKERS_OWN
 }

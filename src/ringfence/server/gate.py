@@ -1,24 +1,53 @@
-"""One decision for each file, whatever the protocol that asks for it, and what is told of refusals."""
+"""One decision for each file, whatever the protocol that asks for it, and what is told of refusals.
+
+A decision may wait some milliseconds for what the parent heard on the wire; what has not come by then proves nothing.
+Where a site needs evidence at all, every refusal is answered the same time after its request, so that nobody can tell
+by the clock a file that is not there from one that is not theirs.
+"""
 
 import time
-from collections.abc import Callable, Collection
-from dataclasses import replace
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import Protocol
 
 from ringfence.content.errors import BadName
-from ringfence.content.names import normalise
-from ringfence.guard.decision import Decision, Evidence, FileRequest, Level, Operation, Policy, decide
-from ringfence.server.catalogue import NOTHING_OFFERED, OfferedFile
+from ringfence.guard.decision import Decision, Operation
+from ringfence.guard.evidence import OnTheWire
+from ringfence.guard.findings import Finding
+from ringfence.guard.levels import Level
+from ringfence.guard.policy import Policy
+from ringfence.guard.record import to_text
+from ringfence.guard.rules import Rules
+from ringfence.guard.windows import Window
+from ringfence.server.catalogue import OfferedFile
 from ringfence.server.errors import NotNow
-from ringfence.server.events import RequestRefused, WorkerEvent, printable
+from ringfence.server.events import (
+    DecisionsCounted,
+    RecordText,
+    RequestRefused,
+    TransferFinished,
+    WindowChanged,
+    WorkerEvent,
+    printable,
+)
+from ringfence.server.judge import Asking, Judge
 from ringfence.server.limits import DEFAULT_LIMITS, Limits
-from ringfence.server.neighbours import Neighbours
+from ringfence.server.links import Links
+from ringfence.server.loop import Loop
 from ringfence.server.passes import Passes
 from ringfence.server.refusals import RefusalLog
+from ringfence.server.served_site import Holdings, ServedSite
 from ringfence.server.sources import Budgets
 
 LONGEST_NAME = 255
+WAIT_S = 0.006
+"""How long a decision waits for what the parent heard."""
+REFUSED_AFTER_S = 0.012
+"""How long after its request every refusal is answered, where a site needs evidence."""
+MOST_WAITING = 256
+MOST_GRANTED = 4096
+COUNT_EVERY_S = 60.0
 
 # Findings beside the guard's own.
 MALFORMED = "malformed"
@@ -27,20 +56,12 @@ OVER_LIMIT = "over-limit"
 """It would have cost more than its source, or all sources, may."""
 NOT_NOW = "not-now"
 """The machine could not say what it holds."""
-
-
-class Holdings(Protocol):
-    """What there is to be served: a release's catalogue, or a plain folder."""
-
-    @property
-    def known_owners(self) -> Collection[str]:
-        """The bare MAC addresses of the phones that own a file here."""
-
-    def find(self, name: str) -> OfferedFile | None:
-        """Return the file that a phone means by ``name`` (normalised), or None. NotNow: it may be there in a moment."""
-
-    def retire(self) -> None:
-        """Let go of what no transfer reads any more. Once."""
+BANNED = "banned"
+"""Its source is shut out."""
+ENUMERATES = "enumerates"
+"""Its source asks for one phone after the other."""
+ENUMERATES_FROM = 5
+"""Names of phones that nobody has, from one source within some minutes (TFTP.md section 4.5)."""
 
 
 class Refusal(Enum):
@@ -52,8 +73,27 @@ class Refusal(Enum):
     """Not at all: the source has used up what it may be told."""
 
 
+Answer = Callable[[OfferedFile | Refusal, float], None]
+"""Takes what becomes of a request, and the loop's time; called once, at once or some milliseconds later."""
+AskParent = Callable[[int, str, int], None]
+"""Asks the parent, under a number, what it heard of a host and port; ``Gate.on_heard`` takes the answer."""
+
+
+@dataclass(slots=True)
+class _Waiting:
+    asking: Asking
+    site: ServedSite
+    offered: OfferedFile
+    answer: Answer
+    came_at: float
+    timer: int
+
+
 class Gate:
-    """Decides, and tells ``on_event``, which must not block."""
+    """Decides, and tells ``on_event``, which must not block.
+
+    ``site`` is the one site that is served until rules name others. Without a ``loop`` nothing waits.
+    """
 
     def __init__(
         self,
@@ -62,16 +102,23 @@ class Gate:
         on_event: Callable[[WorkerEvent], None],
         policy: Policy | None = None,
         limits: Limits = DEFAULT_LIMITS,
-        neighbours: Neighbours | None = None,
+        links: Links | None = None,
+        loop: Loop | None = None,
+        ask_parent: AskParent | None = None,
     ) -> None:
-        self.tell = on_event
-        self._site = site
-        self._policy = policy or Policy()
-        self._holdings: Holdings = NOTHING_OFFERED
-        self._evidence = Evidence()
-        self._neighbours = neighbours
+        self._on_event = on_event
+        self._loop = loop
+        self._ask_parent = ask_parent
+        self._judge = Judge(links)
+        self._judge.sites[""] = ServedSite("", site, Rules(policy or Policy()))
+        self._judge.on_rules()
         self._log = RefusalLog()
         self._budgets = Budgets(limits.refusal_burst, limits.refusals_per_s)
+        self._waiting: dict[int, _Waiting] = {}
+        self._serial = 0
+        self._granted: OrderedDict[tuple[str, int, str], Decision] = OrderedDict()
+        self._counts: dict[tuple[str, str], int] = {}
+        self._counted_at = 0.0
         self.passes = Passes()
         """What confirms the agent's orders to phones."""
         self.requests = 0
@@ -79,42 +126,85 @@ class Gate:
         self.refusals: dict[str, int] = {}
         """How many requests were not granted, by finding."""
 
-    def adopt(self, holdings: Holdings) -> None:
-        """Serve ``holdings`` from the next request on; transfers under way finish on the bytes they began with."""
-        old, self._holdings = self._holdings, holdings
-        self._evidence = Evidence(known_owners=holdings.known_owners)
-        old.retire()
+    # -- what is served ---------------------------------------------------------------------------------------
 
-    def ask(self, name: str, host: str, port: int, now: float) -> OfferedFile | Refusal:
-        """Return the file that ``host`` may have under ``name`` (as it was written); a refusal is told already.
+    def adopt(self, holdings: Holdings, site_id: str = "") -> None:
+        """Serve ``holdings`` from the next request on; transfers under way finish on the bytes they began with."""
+        self._judge.sites[site_id].take_holdings(holdings)
+
+    def take_rules(self, site_id: str, name: str, rules: Rules) -> None:
+        """Judge a site's requests by ``rules`` from now on; a site that was not known is served from now on."""
+        sites = self._judge.sites
+        if site_id and "" in sites:
+            del sites[""]  # it stood for the one site that nobody had named yet
+        site = sites.setdefault(site_id, ServedSite(site_id, name))
+        site.name = name
+        site.take_rules(rules)
+        self._judge.on_rules()
+
+    # -- requests ---------------------------------------------------------------------------------------------
+
+    def ask(self, asking: Asking, now: float, answer: Answer) -> None:
+        """Have ``answer`` called with the file that may go out, or a refusal, which is told already.
 
         ``now`` is the loop's time. Who reads the file calls its ``hold``, and ``let_go`` when done.
         """
         self.requests += 1
+        name, host, port = asking.name, asking.host, asking.port
+        ban = self._judge.bans.of(host, time.time())
+        if ban is not None:
+            self.note("(shut out)", host, port, f"Left {host} unanswered: {ban.why}.", BANNED)
+            answer(Refusal.SILENCE, now)
+            return
+        if self._judge.is_discreet:
+            self._judge.note(asking, now)
         try:
-            offered = self._holdings.find(normalise(name))
+            site, offered = self._judge.find(name, host)
         except BadName:
-            offered = None
+            site, offered = self._judge.site_for("", host), None
         except NotNow as fault:
             self.note(name, host, port, f"Left {printable(name)} to {host} unanswered: {fault.what}.", NOT_NOW)
-            return Refusal.SILENCE
-        decision = self._judge(FileRequest(name, host), offered)
-        if decision.allow and offered is not None:
-            return offered
-        return self._refuse(name, host, port, decision.sentence, decision.finding, now)
+            answer(Refusal.SILENCE, now)
+            return
+        if (
+            offered is not None
+            and self._ask_parent is not None
+            and self._loop is not None
+            and len(self._waiting) < MOST_WAITING
+            and self._judge.needs_the_wire(site, offered)
+        ):
+            self._wait(asking, site, offered, answer, now)
+            return
+        decision = self._judge.decide(asking, site, offered, now, hears=self._ask_parent is not None)
+        self._decided(decision, site, offered, asking, answer, came_at=now, now=now)
+
+    def on_heard(self, serial: int, heard: OnTheWire, now: float) -> None:
+        """Go on with the request that waits for what the parent heard; too late is as good as nothing."""
+        self._go_on(serial, heard, now)
 
     def keeps_watch(self, offered: OfferedFile) -> bool:
-        """Say whether a file is for one place on the wire, so that ``is_still_there`` must hold while it is sent."""
-        return self._neighbours is not None and self._policy.needed(offered.kind) >= Level.L3
+        """Say whether a file is for one place or one address alone, so that ``is_still_there`` must be asked."""
+        if offered.owner is None:
+            return False
+        site = self._site_of(offered)
+        return site.needed(offered) >= Level.L3 or site.policy.windows
 
     def is_still_there(self, offered: OfferedFile, host: str) -> bool:
-        """Say whether ``host`` may have a file's next bytes: its address may have gone to another machine meanwhile."""
-        return self._judge(FileRequest(offered.name, host), offered).allow
+        """Say whether ``host``, which has just answered, may have a file's next bytes.
+
+        Its address may have gone to another machine meanwhile; and its answer binds a window to it.
+        """
+        site = self._site_of(offered)
+        self._tell_window(site, self._judge.on_round_trip(site, offered, host), host)
+        return self._judge.is_still_there(site, offered, host, time.monotonic())
 
     def refuse_writing(self, name: str, host: str, port: int, now: float) -> Refusal:
         """Refuse to take a file."""
         self.requests += 1
-        decision = self._judge(FileRequest(name, host, Operation.WRITE), None)
+        asking = Asking(name, host, port)
+        site = self._judge.site_for("", host)
+        decision = self._judge.decide(asking, site, None, now, operation=Operation.WRITE)
+        self._count(decision)
         return self._refuse(name, host, port, decision.sentence, decision.finding, now)
 
     def refuse(self, name: str, host: str, port: int, sentence: str, now: float) -> Refusal:
@@ -122,29 +212,136 @@ class Gate:
         self.requests += 1
         return self._refuse(name, host, port, sentence, MALFORMED, now)
 
-    def note(self, name: str, host: str, port: int, sentence: str, finding: str = OVER_LIMIT) -> None:
-        """Tell of something that went unanswered; the same thing again is only counted for a while."""
+    # -- what is told -----------------------------------------------------------------------------------------
+
+    def tell(self, event: WorkerEvent) -> None:
+        """Tell of a transfer, with the decision by which it began."""
+        if isinstance(event, TransferFinished) and event.owner is not None:
+            decision = self._granted.pop((event.peer_host, event.peer_port, event.name), None)
+            if decision is not None:
+                site = self._judge.site_for(event.name, event.peer_host)
+                held = site.holdings.find(event.name)
+                record = to_text(decision, held.held if held is not None else None)
+                event = replace(event, level=decision.reached.name, decision=RecordText(record))
+                window = self._judge.on_taken(
+                    site, event.owner or "", event.name, event.peer_host, decision.evidence, time.monotonic()
+                )
+                self._on_event(event)
+                self._tell_window(site, window, event.peer_host)
+                return
+        self._on_event(event)
+
+    def note(
+        self,
+        name: str,
+        host: str,
+        port: int,
+        sentence: str,
+        finding: str = OVER_LIMIT,
+        record: Callable[[], str] | None = None,
+    ) -> None:
+        """Tell of something that was not granted; the same thing again is only counted for a while.
+
+        ``record`` gives the whole decision, and is asked only where it is told.
+        """
         self.refusals[finding] = self.refusals.get(finding, 0) + 1
         shown = printable(name)[:LONGEST_NAME]
         told = self._log.note(RequestRefused(time.time(), host, port, shown, printable(sentence), finding=str(finding)))
         if told is not None:
-            self.tell(told)
+            self._on_event(told if record is None else replace(told, decision=RecordText(record())))
 
     def flush(self, now: float) -> None:
         """Tell what was only counted, once its time has come, and forget old budgets; to be called now and then."""
         self._budgets.forget_refilled(now)
         self.passes.forget_old(now)
         for refused in self._log.flush(time.time()):
-            self.tell(refused)
+            self._on_event(refused)
+        if self._counts and now - self._counted_at >= COUNT_EVERY_S:
+            self._counted_at = now
+            counts, self._counts = self._counts, {}
+            for (verdict, level), count in counts.items():
+                self._on_event(DecisionsCounted(time.time(), verdict, level, count))
+
+    @property
+    def counts(self) -> Mapping[tuple[str, str], int]:
+        """How many requests met each verdict at each level, since they were last told."""
+        return self._counts
+
+    # -- the way of a request ---------------------------------------------------------------------------------
+
+    def _wait(self, asking: Asking, site: ServedSite, offered: OfferedFile, answer: Answer, now: float) -> None:
+        if self._loop is None or self._ask_parent is None:
+            raise AssertionError("nobody to wait for")
+        self._serial += 1
+        serial = self._serial
+        offered.hold()
+        timer = self._loop.call_at(now + WAIT_S, lambda now: self._go_on(serial, None, now))
+        self._waiting[serial] = _Waiting(asking, site, offered, answer, now, timer)
+        self._ask_parent(serial, asking.host, asking.port)
+
+    def _go_on(self, serial: int, heard: OnTheWire | None, now: float) -> None:
+        waiting = self._waiting.pop(serial, None)
+        if waiting is None or self._loop is None:
+            return
+        self._loop.cancel(waiting.timer)
+        offered = waiting.offered
+        try:
+            decision = self._judge.decide(waiting.asking, waiting.site, offered, now, heard, hears=True)
+            self._decided(
+                decision, waiting.site, offered, waiting.asking, waiting.answer, came_at=waiting.came_at, now=now
+            )
+        finally:
+            offered.let_go()
+
+    def _decided(
+        self,
+        decision: Decision,
+        site: ServedSite,
+        offered: OfferedFile | None,
+        asking: Asking,
+        answer: Answer,
+        *,
+        came_at: float,
+        now: float,
+    ) -> None:
+        self._count(decision)
+        name, host, port = asking.name, asking.host, asking.port
+        if decision.allow and offered is not None:
+            if offered.owner is not None:
+                self._granted[(host, port, offered.name)] = decision
+                if len(self._granted) > MOST_GRANTED:
+                    self._granted.popitem(last=False)
+                self._tell_window(site, self._judge.on_begun(site, offered, asking), host)
+            answer(offered, now)
+            return
+        if decision.finding is Finding.UNKNOWN_PHONE:
+            self._on_guess(asking, now)
+        held = offered.held if offered is not None else None
+        self.note(name, host, port, decision.sentence, decision.finding, lambda: to_text(decision, held))
+        if not self._budgets.take(host, now):
+            answer(Refusal.SILENCE, now)
+        elif self._judge.is_discreet and self._loop is not None and now < came_at + REFUSED_AFTER_S:
+            self._loop.call_at(came_at + REFUSED_AFTER_S, lambda now: answer(Refusal.ANSWER, now))
+        else:
+            answer(Refusal.ANSWER, now)
+
+    def _on_guess(self, asking: Asking, now: float) -> None:
+        guesses = self._judge.note_guess(asking, now)
+        if guesses >= ENUMERATES_FROM:
+            sentence = f"{asking.host} asks for the files of one phone after the other, {guesses} of them unknown here."
+            self.note("(guessed names)", asking.host, asking.port, sentence, ENUMERATES)
 
     def _refuse(self, name: str, host: str, port: int, sentence: str, finding: str, now: float) -> Refusal:
         self.note(name, host, port, sentence, finding)
         return Refusal.ANSWER if self._budgets.take(host, now) else Refusal.SILENCE
 
-    def _judge(self, request: FileRequest, offered: OfferedFile | None) -> Decision:
-        if offered is None:
-            return decide(request, None, self._evidence, self._policy, self._site)
-        if self._neighbours is None or self._policy.needed(offered.kind) < Level.L3:
-            return decide(request, offered.held, self._evidence, self._policy, self._site)
-        evidence = replace(self._evidence, macs=self._neighbours.macs_of(request.source_host))
-        return decide(request, offered.held, evidence, self._policy, self._site)
+    def _count(self, decision: Decision) -> None:
+        key = (decision.verdict.value, decision.reached.name)
+        self._counts[key] = self._counts.get(key, 0) + 1
+
+    def _site_of(self, offered: OfferedFile) -> ServedSite:
+        return self._judge.site_for(offered.name, "")
+
+    def _tell_window(self, site: ServedSite, window: Window | None, host: str) -> None:
+        if window is not None:
+            self._on_event(WindowChanged(time.time(), site.id, window.id, window.mac, host, used=window.used))

@@ -4,7 +4,8 @@ States::
 
     state       waits for                                          then
     ----------  -------------------------------------------------  -----------------------------------------
-    READING     the head of a request                              SENDING, or OVER at the peer's end
+    READING     the head of a request                              DECIDING, or OVER at the peer's end
+    DECIDING    the gate's answer                                  SENDING
     SENDING     room for the answer's head, and the file's bytes   CONFIRMING; without a file as behind that
     CONFIRMING  the peer's acknowledgement of the file's bytes     READING, or LINGERING where it is the last
     LINGERING   the peer's end, so that it has read our last word  OVER
@@ -23,7 +24,8 @@ from enum import Enum, auto
 import h11
 
 from ringfence.phones.web_interface import ALLOWED, ORDER_CHECK
-from ringfence.server.events import Cause, printable
+from ringfence.server.catalogue import OfferedFile
+from ringfence.server.events import HTTP, Cause, printable
 from ringfence.server.gate import Gate, Refusal
 from ringfence.server.http_delivery import Delivery, drop_unsent, raise_fault, unacknowledged_bytes
 from ringfence.server.http_requests import (
@@ -47,6 +49,7 @@ from ringfence.server.http_requests import (
     unsatisfiable,
     wanted_slice,
 )
+from ringfence.server.judge import Asking
 from ringfence.server.limits import HttpLimits
 from ringfence.server.loop import Loop
 
@@ -62,6 +65,7 @@ class State(Enum):
     """See the table at the module's head."""
 
     READING = auto()
+    DECIDING = auto()
     SENDING = auto()
     CONFIRMING = auto()
     LINGERING = auto()
@@ -171,7 +175,7 @@ class Connection:
                     self._on_news_while_confirming(now)
                 case State.LINGERING:
                     self._discard()
-                case State.OVER:
+                case State.DECIDING | State.OVER:
                     pass
         except BlockingIOError:
             return
@@ -244,7 +248,22 @@ class Connection:
         if name == ORDER_CHECK and self._gate.passes.confirms(self.host, query_of(request.target), now):
             self._answer(ORDER_ALLOWED, now)
             return
-        file = self._gate.ask(name, self.host, self.port, now)
+        agents = [value.decode("ascii", "replace") for header, value in request.headers if header == b"user-agent"]
+        asking = Asking(name, self.host, self.port, HTTP, user_agent=printable(agents[0]) if agents else "")
+        self.state = State.DECIDING
+        self._wait_for(0)  # for errors alone: what comes next is read when this is answered
+        self._gate.ask(asking, now, lambda file, now: self._on_decided(file, request, now))
+
+    def _on_decided(self, file: OfferedFile | Refusal, request: h11.Request, now: float) -> None:
+        """Answer with what the gate gives, at once or some milliseconds after it was asked."""
+        if self.state is not State.DECIDING:
+            return  # it has ended meanwhile
+        try:
+            self._answer_decided(file, request, now)
+        except OSError as fault:
+            self._on_fault(fault)
+
+    def _answer_decided(self, file: OfferedFile | Refusal, request: h11.Request, now: float) -> None:
         if isinstance(file, Refusal):
             self._answer_refusal(file, NOT_FOUND, now)
             return

@@ -13,20 +13,24 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
+from ringfence.guard.evidence import OnTheWire
 from ringfence.server.catalogue import Offer
 from ringfence.server.confine import Confined
 from ringfence.server.control import (
     LONGEST_MESSAGE_BYTES,
     Accepted,
     Admit,
+    Ask,
     Begin,
     Commit,
     FromWorker,
+    Heard,
     Listen,
     Part,
     PartEntry,
     Ready,
     Rejected,
+    Rule,
     Settings,
     Told,
     ToWorker,
@@ -154,10 +158,16 @@ class WorkerProcess:
     """A process that a launcher made, to serve; used by one thread."""
 
     def __init__(
-        self, launcher: LauncherProcess, *, on_event: Callable[[WorkerEvent], None], on_log: Callable[[str], None]
+        self,
+        launcher: LauncherProcess,
+        *,
+        on_event: Callable[[WorkerEvent], None],
+        on_log: Callable[[str], None],
+        hear: Callable[[str, int], OnTheWire] | None = None,
     ) -> None:
         self._launcher = launcher
         self._on_event = on_event
+        self._hear_wire = hear
         self._on_log = on_log
         self._serial = 0
         self._last_words = b""
@@ -193,10 +203,14 @@ class WorkerProcess:
         self._ask(Listen(0, settings), [listener.fileno() for listener in listeners])
         return began_with.confined
 
-    def hand_over(self, release: int, offers: Sequence[Offer]) -> None:
-        """Give the worker a catalogue; returns once it serves it. WorkerFault: refused; OSError: died."""
-        self._ask(Begin(0, release))
-        entries = [PartEntry(offer.name, offer.length, offer.kind, offer.owner) for offer in offers]
+    def rule(self, site: str, name: str, rules_fd: int) -> None:
+        """Give the worker a site's rules, as a file. WorkerFault: refused; OSError: died."""
+        self._ask(Rule(0, site, name), [rules_fd])
+
+    def hand_over(self, site: str, release: int, offers: Sequence[Offer]) -> None:
+        """Give the worker a site's catalogue; returns once it serves it. WorkerFault: refused; OSError: died."""
+        self._ask(Begin(0, release, site))
+        entries = [PartEntry(offer.name, offer.length, offer.kind, offer.owner, offer.secret) for offer in offers]
         for start, stop in parts_of(entries):
             part = Part(0, tuple(entries[start:stop]))
             self._ask(part, [o.fd for o in offers[start:stop]])
@@ -267,6 +281,9 @@ class WorkerProcess:
         if isinstance(message, Told):
             for event in message.events:
                 self._on_event(event)
+        elif isinstance(message, Ask) and self._hear_wire is not None:
+            heard = self._hear_wire(message.host, message.port)
+            send_to_worker(self._channel, Heard(message.serial, heard))
 
     def _hear(self) -> bool:
         """Keep the end of what the child writes to its standard error; it writes when it crashes."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import ip_network
 
-from ringfence.guard.decision import Network
+from ringfence.guard.policy import Network
 from ringfence.server.confine import Account, account_of, nobody
 from ringfence.server.errors import BadServeOption, FolderMissing, FolderUnusable
 from ringfence.server.limits import PortRange

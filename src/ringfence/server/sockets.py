@@ -47,6 +47,7 @@ class Datagram(NamedTuple):
     data: bytes
     peer: Address
     local: Address
+    ttl: int | None = None
 
 
 def listen(host: str, port: int) -> socket.socket:

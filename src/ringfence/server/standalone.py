@@ -15,7 +15,7 @@ import time
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
-from ringfence.guard.decision import Policy
+from ringfence.guard.policy import Policy
 from ringfence.server.allowed_calls import FOLDER
 from ringfence.server.confine import Account, Confinement, confine, seal
 from ringfence.server.engine import Engine
@@ -107,7 +107,7 @@ class Standalone:
         self._writer = LineWriter(_STDERR)
         self._metrics = Metrics()
         self._loop = Loop()
-        self._gate = Gate(site="here", on_event=self._on_event, policy=Policy(allowed_networks=options.allowed))
+        self._gate = Gate(site="here", on_event=self._on_event, policy=Policy(networks=options.allowed))
         self._engine = Engine(self._loop, self._gate, ports=options.ports, single_port=options.single_port)
         self._http = HttpFront(self._loop, self._gate)
         self._page = MetricsPage(self._loop, self._write_page)

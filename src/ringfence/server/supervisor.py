@@ -13,19 +13,21 @@ import socket
 import threading
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 
-from ringfence.content.release import TargetKind
-from ringfence.guard.decision import NO_LEVELS, Level
+from ringfence.guard.evidence import OnTheWire
 from ringfence.server.catalogue import Offer
 from ringfence.server.control import Settings
 from ringfence.server.errors import WorkerFault
 from ringfence.server.events import CatalogueActive, WorkerDied, WorkerEvent, WorkerStarted
 from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
-from ringfence.server.neighbours import open_socket as open_neighbours
+from ringfence.server.links import open_socket as open_links
 from ringfence.server.passes import Pass
 from ringfence.server.process import START_TIMEOUT_S, STOP_TIMEOUT_S, LauncherProcess, WorkerProcess
 from ringfence.server.sockets import listen, listen_tcp
+from ringfence.wire import codec
+from ringfence.wire.messages import GuardRules
 
 FIRST_RESTART_S = 0.05
 LONGEST_RESTART_S = 10.0
@@ -38,14 +40,15 @@ _MOST_DESCRIPTORS = 65536
 class _Wanted:
     """What should be served: a release with descriptors of our own, closed when the last user is through."""
 
-    def __init__(self, release: int, offers: Sequence[Offer]) -> None:
+    def __init__(self, site: str, release: int, offers: Sequence[Offer]) -> None:
+        self.site = site
         self.release = release
         self.offers: list[Offer] = []
         self.answered = threading.Event()
         self.rejected: str | None = None
         try:
             for offer in offers:
-                self.offers.append(Offer(offer.name, os.dup(offer.fd), offer.length, offer.kind, offer.owner))
+                self.offers.append(replace(offer, fd=os.dup(offer.fd)))
         except OSError:
             self.close()
             raise
@@ -56,13 +59,26 @@ class _Wanted:
         self.offers = []
 
 
+@dataclass(slots=True)
+class _Ruled:
+    """A site's rules as a file in memory; they stay in force until others come."""
+
+    site: str
+    name: str
+    fd: int
+    answered: threading.Event = field(default_factory=threading.Event)
+    rejected: str | None = None
+
+
 class WorkerSupervisor:
-    """One serving worker for one site, kept alive.
+    """One serving worker for one or more sites, kept alive.
 
     ``listen`` names the addresses of TFTP and ``http`` those of HTTP (port 0: the kernel's choice; ``addresses`` and
     ``http_addresses`` tell); the sockets are bound here, by the parent, which may be root: PortInUse or ListenRefused.
-    ``on_event`` and ``on_log`` are called from the supervisor's own thread and should not block for long. Workers are
-    as confined as the rights allow with which ``launcher`` was made; it is taken over; without one it is made here.
+    ``on_event`` and ``on_log`` are called from the supervisor's own thread and should not block for long; ``hear``
+    tells it, within milliseconds, what was heard on the wire of a host and port. Where there is one site only it needs
+    no id; ``site`` is its name. Workers are as confined as the rights allow with which ``launcher`` was made; it is
+    taken over; without one it is made here.
     """
 
     def __init__(
@@ -75,10 +91,12 @@ class WorkerSupervisor:
         on_log: Callable[[str], None] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         http_limits: HttpLimits = DEFAULT_HTTP_LIMITS,
-        needs: Mapping[TargetKind, Level] = NO_LEVELS,
+        hear: Callable[[str, int], OnTheWire] | None = None,
+        faces_internet: bool = False,
         launcher: LauncherProcess | None = None,
     ) -> None:
-        self._settings = Settings(site, limits, http_limits, needs)
+        self._settings = Settings(site, limits, http_limits, asks=hear is not None, faces_internet=faces_internet)
+        self._hear = hear
         self._on_event = on_event
         self._on_log = on_log or (lambda _line: None)
         self._listeners = _bind_all(listen, http)
@@ -87,12 +105,13 @@ class WorkerSupervisor:
         """What is really bound, in the order of ``listen``."""
         self.http_addresses: tuple[tuple[str, int], ...] = bound[len(listen) :]
         """As ``addresses``, of ``http``."""
-        if any(level >= Level.L3 for level in needs.values()):
-            self._listeners.append(open_neighbours())
+        self._listeners.append(open_links())
         self._launcher = launcher or LauncherProcess()
         self._lock = threading.Lock()
-        self._wanted: _Wanted | None = None  # newest offer, not yet active
-        self._active: _Wanted | None = None  # what the worker serves, or should again
+        self._rules: dict[str, _Ruled] = {}  # by site; those that a new worker gets first
+        self._new_rules: dict[str, _Ruled] = {}
+        self._wanted: dict[str, _Wanted] = {}  # by site: newest offer, not yet active
+        self._active: dict[str, _Wanted] = {}  # by site: what the worker serves, or should again
         self._passes: list[tuple[Pass, threading.Event]] = []
         self._process: WorkerProcess | None = None
         self._stopping = threading.Event()
@@ -120,14 +139,42 @@ class WorkerSupervisor:
         self.stop()
         raise WorkerFault("the serving worker did not start", where=fault, to_do="The log has its last words.")
 
-    def offer(self, release: int, offers: Sequence[Offer], *, timeout_s: float = 10) -> None:
-        """Have the worker serve exactly ``offers`` and return once it does; the descriptors stay the caller's.
+    def rule(self, rules: GuardRules, *, site: str = "", name: str = "", timeout_s: float = 10) -> None:
+        """Have the worker judge a site's requests by ``rules`` and return once it does. WorkerFault: as ``offer``.
+
+        ``name`` is the site's for people; without it the one site keeps the name that it has.
+        """
+        fd = os.memfd_create("rules", os.MFD_CLOEXEC)
+        try:
+            os.write(fd, codec.to_json(rules))
+        except OSError:
+            os.close(fd)
+            raise
+        ruled = _Ruled(site, name or self._settings.site, fd)
+        with self._lock:
+            if self._stopping.is_set():
+                os.close(fd)
+                raise WorkerFault("the worker is being stopped")
+            superseded = self._new_rules.pop(site, None)
+            self._new_rules[site] = ruled
+        if superseded is not None:
+            _drop(superseded, "newer rules came before them")
+        self._wake()
+        if not ruled.answered.wait(timeout_s):
+            raise WorkerFault(
+                f"the worker has not taken a site's rules in {timeout_s:g} s", to_do="It goes on by the old."
+            )
+        if ruled.rejected is not None:
+            raise WorkerFault("the worker refused a site's rules", where=ruled.rejected)
+
+    def offer(self, release: int, offers: Sequence[Offer], *, site: str = "", timeout_s: float = 10) -> None:
+        """Have the worker serve exactly ``offers`` for a site and return once it does; descriptors stay the caller's.
 
         WorkerFault where it does not within ``timeout_s``: then it serves what it served before, and takes the new
         catalogue over as soon as it can, unless it refused it.
         """
         try:
-            wanted = _Wanted(release, offers)
+            wanted = _Wanted(site, release, offers)
         except OSError as fault:
             raise WorkerFault(
                 f"release {release} can't be handed to the worker",
@@ -138,7 +185,8 @@ class WorkerSupervisor:
             if self._stopping.is_set():
                 wanted.close()
                 raise WorkerFault("the worker is being stopped")
-            superseded, self._wanted = self._wanted, wanted
+            superseded = self._wanted.pop(site, None)
+            self._wanted[site] = wanted
         if superseded is not None:
             superseded.rejected = "a newer release came before it"
             superseded.close()
@@ -172,11 +220,12 @@ class WorkerSupervisor:
         self._launcher.close()
         for listener in self._listeners:
             listener.close()
-        for kept in (self._wanted, self._active):
-            if kept is not None:
-                kept.rejected = "the worker is being stopped"
-                kept.answered.set()
-                kept.close()
+        for kept in (*self._wanted.values(), *self._active.values()):
+            kept.rejected = "the worker is being stopped"
+            kept.answered.set()
+            kept.close()
+        for ruled in (*self._new_rules.values(), *self._rules.values()):
+            _drop(ruled, "the worker is being stopped")
         self._wake_reader.close()
         self._wake_writer.close()
 
@@ -204,15 +253,17 @@ class WorkerSupervisor:
                 self._log("the process that starts workers died: another takes its place, with the rights of now")
                 self._launcher.close()
                 self._launcher = LauncherProcess()
-            process = WorkerProcess(self._launcher, on_event=self._tell, on_log=self._log)
+            process = WorkerProcess(self._launcher, on_event=self._tell, on_log=self._log, hear=self._hear)
         except (OSError, WorkerFault) as fault:
             return f"it could not be started: {fault}"
         self._process = process
         try:
             confined = process.greet(self._settings, self._listeners, START_TIMEOUT_S)
             self._tell(WorkerStarted(time.time(), process.pid, confined.in_words()))
-            if self._active is not None:
-                self._hand_over(process, self._active)
+            for ruled in self._rules.values():
+                process.rule(ruled.site, ruled.name, ruled.fd)
+            for active in self._active.values():
+                self._hand_over(process, active)
             self._started.set()
             self._serve(process)
         except (OSError, WorkerFault) as fault:
@@ -231,7 +282,9 @@ class WorkerSupervisor:
         for fd in process.descriptors:
             poller.register(fd, select.POLLIN)
         while not self._stopping.is_set():
-            self._take_over_wanted(process)
+            self._take_over_rules(process)
+            while self._wanted:
+                self._take_over_wanted(process)
             self._hand_over_passes(process)
             for fd, _ in poller.poll():
                 if fd == self._wake_reader.fileno():
@@ -239,11 +292,31 @@ class WorkerSupervisor:
                 elif not process.on_ready(fd):
                     return
 
+    def _take_over_rules(self, process: WorkerProcess) -> None:
+        with self._lock:
+            new, self._new_rules = self._new_rules, {}
+        for ruled in new.values():
+            try:
+                process.rule(ruled.site, ruled.name, ruled.fd)
+            except WorkerFault as fault:
+                _drop(ruled, str(fault))
+                continue
+            except OSError:
+                # The worker died over them, or before: the next one gets those that it is known to take.
+                _drop(ruled, "the worker died")
+                raise
+            before = self._rules.pop(ruled.site, None)
+            self._rules[ruled.site] = ruled
+            if before is not None:
+                os.close(before.fd)
+            ruled.answered.set()
+
     def _take_over_wanted(self, process: WorkerProcess) -> None:
         with self._lock:
-            wanted, self._wanted = self._wanted, None
-        if wanted is None:
-            return
+            if not self._wanted:
+                return
+            site = next(iter(self._wanted))
+            wanted = self._wanted.pop(site)
         try:
             self._hand_over(process, wanted)
         except WorkerFault as fault:
@@ -254,7 +327,8 @@ class WorkerSupervisor:
         except OSError:
             self._want_again(wanted)  # the worker died over it: the next one gets it
             raise
-        before, self._active = self._active, wanted
+        before = self._active.pop(site, None)
+        self._active[site] = wanted
         if before is not None:
             before.close()
         wanted.answered.set()
@@ -268,15 +342,15 @@ class WorkerSupervisor:
 
     def _want_again(self, wanted: _Wanted) -> None:
         with self._lock:
-            if self._wanted is None:
-                self._wanted = wanted
+            if wanted.site not in self._wanted:
+                self._wanted[wanted.site] = wanted
                 return
         wanted.rejected = "a newer release came before it"
         wanted.close()
         wanted.answered.set()
 
     def _hand_over(self, process: WorkerProcess, wanted: _Wanted) -> None:
-        process.hand_over(wanted.release, wanted.offers)
+        process.hand_over(wanted.site, wanted.release, wanted.offers)
         self._tell(CatalogueActive(time.time(), wanted.release, len(wanted.offers)))
 
     def _tell(self, event: WorkerEvent) -> None:
@@ -304,6 +378,13 @@ class WorkerSupervisor:
         while not self._stopping.is_set() and (left_s := until - time.monotonic()) > 0:
             select.select([self._wake_reader], [], [], left_s)
             self._clear_wake()
+
+
+def _drop(ruled: _Ruled, why: str) -> None:
+    if not ruled.answered.is_set():
+        ruled.rejected = why
+        ruled.answered.set()
+    os.close(ruled.fd)
 
 
 def _bind_all(tftp: Sequence[tuple[str, int]], http: Sequence[tuple[str, int]]) -> list[socket.socket]:

@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from ringfence.guard.decision import Finding
+from ringfence.guard.findings import Finding
 from ringfence.server.events import RequestRefused, TransferFailed, TransferFinished, WorkerEvent, printable
 from ringfence.server.refusals import OTHER_NAMES
 

@@ -19,7 +19,8 @@ import time
 from collections import deque
 from collections.abc import Sequence
 
-from ringfence.guard.decision import Policy
+from ringfence.errors import RingfenceError
+from ringfence.guard.rules import read_rules
 from ringfence.server.allowed_calls import WORKER
 from ringfence.server.catalogue import Catalogue, Offer
 from ringfence.server.confine import Confined, seal
@@ -27,14 +28,18 @@ from ringfence.server.control import (
     LONGEST_MESSAGE_BYTES,
     Accepted,
     Admit,
+    Ask,
     Begin,
     Commit,
     FromWorker,
+    Heard,
     Listen,
     Part,
     PartEntry,
     Ready,
     Rejected,
+    Rule,
+    Settings,
     Told,
     ToWorker,
     encode_from_worker,
@@ -45,13 +50,16 @@ from ringfence.server.errors import ConfinementFailed, ControlBroken
 from ringfence.server.events import EventsDropped, WorkerEvent
 from ringfence.server.gate import Gate
 from ringfence.server.http import HttpFront
+from ringfence.server.links import Links
 from ringfence.server.loop import Loop
 from ringfence.server.memory import AfterRush, quieten_collector
-from ringfence.server.neighbours import Neighbours
+from ringfence.wire import codec
+from ringfence.wire.messages import GuardRules
 
 MOST_EVENTS_WAITING = 10_000
 EVENTS_PER_MESSAGE = 50
 TELL_AFTER_S = 0.02
+MOST_RULES_BYTES = 4 * 1024 * 1024
 CONFINEMENT_FAILED = 78
 """The exit status where the worker would have had to serve with too much in its hands; 78 is EX_CONFIG."""
 
@@ -116,7 +124,9 @@ class Worker:
         self._gate: Gate | None = None
         self._engine: Engine | None = None
         self._http: HttpFront | None = None
+        self._faces_internet = False
         self._release: int | None = None
+        self._site = ""
         self._offers: list[Offer] = []
         self._listeners: list[socket.socket] = []
         self._served_on: list[socket.socket] = []
@@ -185,6 +195,10 @@ class Worker:
             self._is_over = True
             return
         message, descriptors = received
+        if isinstance(message, Heard):
+            if self._gate is not None:
+                self._gate.on_heard(message.serial, message.heard, time.monotonic())
+            return
         try:
             self._carry_out(message, descriptors)
         except ControlBroken as fault:
@@ -197,34 +211,58 @@ class Worker:
     def _carry_out(self, message: ToWorker, descriptors: Sequence[int]) -> None:
         match message:
             case Listen(_, settings):
-                sockets = [socket.socket(fileno=descriptor) for descriptor in descriptors]
-                asked_on = next((one for one in sockets if one.family == socket.AF_NETLINK), None)
-                self._gate = Gate(
-                    site=settings.site,
-                    on_event=self._tell,
-                    policy=Policy(settings.needs),
-                    limits=settings.limits,
-                    neighbours=Neighbours(asked_on) if asked_on is not None else None,
-                )
-                self._engine = Engine(self._loop, self._gate, limits=settings.limits)
-                self._http = HttpFront(self._loop, self._gate, limits=settings.http_limits)
-                self._listeners = [one for one in sockets if one is not asked_on]
-            case Begin(_, release):
+                self._make_ready(settings, [socket.socket(fileno=descriptor) for descriptor in descriptors])
+            case Rule(_, site, name):
+                self._take_rules(site, name, descriptors)
+            case Begin(_, release, site):
                 self._forget_offers()
-                self._release = release
+                self._release, self._site = release, site
             case Part(_, entries):
                 self._take(entries, descriptors)
             case Commit(_, files):
                 if self._gate is None or self._release is None or files != len(self._offers):
                     self._forget_offers()
                     raise ControlBroken("a catalogue came without all of its files")
-                self._gate.adopt(Catalogue(self._release, self._offers))
+                self._gate.adopt(Catalogue(self._release, self._offers), self._site)
                 self._offers = []
                 self._release = None
                 self._listen()
             case Admit(_, pass_):
                 if self._gate is not None:
                     self._gate.passes.add(pass_, time.monotonic())
+
+    def _make_ready(self, settings: Settings, sockets: list[socket.socket]) -> None:
+        asked_on = next((one for one in sockets if one.family == socket.AF_NETLINK), None)
+        self._faces_internet = settings.faces_internet
+        self._gate = Gate(
+            site=settings.site,
+            on_event=self._tell,
+            limits=settings.limits,
+            links=Links(asked_on) if asked_on is not None else None,
+            loop=self._loop,
+            ask_parent=self._ask_parent if settings.asks else None,
+        )
+        self._engine = Engine(self._loop, self._gate, limits=settings.limits)
+        self._http = HttpFront(self._loop, self._gate, limits=settings.http_limits)
+        self._listeners = [one for one in sockets if one is not asked_on]
+
+    def _ask_parent(self, serial: int, host: str, port: int) -> None:
+        """Ask ahead of everything else: what comes too late counts as nothing."""
+        self._outbox.answer(Ask(serial, host, port))
+        self._flush()
+
+    def _take_rules(self, site: str, name: str, descriptors: Sequence[int]) -> None:
+        try:
+            if len(descriptors) != 1 or self._gate is None:
+                raise ControlBroken("rules came without their file")
+            data = os.pread(descriptors[0], MOST_RULES_BYTES, 0)
+            rules = read_rules(codec.from_json(GuardRules, data), faces_internet=self._faces_internet)
+        except RingfenceError as fault:
+            raise ControlBroken(f"a site's rules are refused: {fault}") from fault
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
+        self._gate.take_rules(site, name, rules)
 
     def _listen(self) -> None:
         """Take requests, if that is not done yet.
@@ -248,7 +286,7 @@ class Worker:
                 os.close(descriptor)
             raise ControlBroken("a part of a catalogue has more files than descriptors, or fewer")
         self._offers.extend(
-            Offer(entry.name, descriptor, entry.length, entry.kind, entry.owner)
+            Offer(entry.name, descriptor, entry.length, entry.kind, entry.owner, entry.secret)
             for entry, descriptor in zip(entries, descriptors, strict=True)
         )
 

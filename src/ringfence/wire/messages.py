@@ -62,8 +62,9 @@ class Greeting:
 class Event:
     """A line of the event stream.
 
-    ``greeting`` opens a stream; ``release`` hints that a newer release exists; ``revoked`` ends it, and with ``wipe``
-    asks the edge to remove what it holds. Kinds that a reader does not know are passed over.
+    ``greeting`` opens a stream; ``release`` hints that a newer release exists, ``guard`` that the guard's rules have
+    changed; ``revoked`` ends it, and with ``wipe`` asks the edge to remove what it holds. Kinds that a reader does not
+    know are passed over.
     """
 
     kind: str
@@ -72,7 +73,7 @@ class Event:
     wipe: bool = False
 
 
-EventKind = Literal["greeting", "release", "revoked"]
+EventKind = Literal["greeting", "release", "guard", "revoked"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,8 @@ class Report:
 
     ``kind`` is one of REPORT_KINDS; a hub stores kinds that it does not know as they are. ``name``, ``owner`` and
     ``peer`` are the file, the bare MAC address that it belongs to, and the address that asked, where the kind has them.
+    ``finding`` is the guard's word for why, ``level`` what was reached, ``decision`` the whole decision with its
+    evidence (``guard.record``). ``count`` such things happened that are told as this one.
     """
 
     seq: int
@@ -93,17 +96,27 @@ class Report:
     release: int = 0
     size_bytes: int = 0
     duration_s: float = 0.0
+    finding: str = ""
+    level: str = ""
+    decision: str = ""
+    count: int = 1
 
 
 REPORT_KINDS = (
     "file-served",
     "file-refused",
+    "file-held-back",
     "transfer-failed",
     "release-served",
     "content-refused",
     "phone-reloaded",
     "phone-not-reloaded",
     "worker-died",
+    "banned",
+    "window-bound",
+    "window-used",
+    "phone-admitted",
+    "decisions-counted",
     "agent-started",
     "reports-dropped",
 )
@@ -135,6 +148,86 @@ class Progress:
     release: int
     done_bytes: int
     total_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class GuardNeed:
+    """The level (``L0`` … ``L5``) that a kind of file needs (``guard.levels``)."""
+
+    kind: str
+    level: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuardNetwork:
+    """A network that is known to belong to the site, until when (0: for good), and why, in words."""
+
+    network: str
+    why: str
+    until: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class GuardHabits:
+    """How the phones of a family boot, and which phones of the site are of that family (``guard.behaviour``)."""
+
+    family: str
+    macs: tuple[str, ...] = field(default=())
+    before: tuple[str, ...] = field(default=())
+    options: tuple[str, ...] | None = None
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardWindow:
+    """A provisioning window that a person opened (``guard.windows``)."""
+
+    id: str
+    mac: str
+    who: str
+    until: float
+    bound_to: str = ""
+    used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GuardBan:
+    """An address that a person has shut out."""
+
+    host: str
+    until: float
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class GuardElsewhere:
+    """A phone that another site has seen lately, and that site's name: here it is refused."""
+
+    mac: str
+    where: str
+
+
+@dataclass(frozen=True, slots=True)
+class GuardRules:
+    """What a site asks of whoever wants a file: all of it, each time. ``version`` grows with every change.
+
+    MAC addresses are bare. ``held`` stops every phone's own file and is the reason, in words. ``gateway``: the site
+    lets a gateway serve it to the internet.
+    """
+
+    version: int
+    needs: tuple[GuardNeed, ...] = field(default=())
+    networks: tuple[str, ...] = field(default=())
+    first_contact: str = "allow"
+    held: str = ""
+    gateway: bool = False
+    never_admitted: tuple[str, ...] = field(default=())
+    blocked: tuple[str, ...] = field(default=())
+    elsewhere: tuple[GuardElsewhere, ...] = field(default=())
+    learned: tuple[GuardNetwork, ...] = field(default=())
+    habits: tuple[GuardHabits, ...] = field(default=())
+    windows: tuple[GuardWindow, ...] = field(default=())
+    bans: tuple[GuardBan, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)

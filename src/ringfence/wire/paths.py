@@ -22,5 +22,8 @@ REPORTS = V1 + "/reports"
 PROGRESS = V1 + "/progress"
 """POST Progress → Progress: how far an edge is with a release; a hub that does not know it answers 404."""
 
+GUARD = V1 + "/guard"
+"""GET → GuardRules: what the caller's site asks of whoever wants a file; a hub that does not know it answers 404."""
+
 KEEP_ALIVE_S = 20
 """The longest silence on the event stream; a reader that hears nothing for three times as long reconnects."""

@@ -1,0 +1,89 @@
+"""Who is shut out for guessing names, and for how long.
+
+The laws:
+
+- Only a request whose source has completed a round trip counts against it: a TCP connection, or an acknowledgement of
+  what was sent to it. What came from an address that has proven nothing is never held against that address, for
+  anybody can write any sender on a packet.
+- A ban ends by itself, and a person can end it at once.
+- Memory is bounded: the oldest are forgotten first.
+"""
+
+from collections import OrderedDict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+STRIKES = 8
+"""Names of phones that are not there, or not the source's to ask for, within STRIKES_WITHIN_S."""
+STRIKES_WITHIN_S = 600.0
+FIRST_BAN_S = 600.0
+LONGEST_BAN_S = 86_400.0
+MOST_SOURCES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """An address that gets nothing until ``until`` (the caller's clock), and why."""
+
+    host: str
+    until: float
+    why: str
+
+
+@dataclass(slots=True)
+class _Record:
+    names: deque[tuple[float, str]]
+    bans: int = 0
+
+
+class Bans:
+    """Strikes and bans; each further ban of an address is twice as long."""
+
+    def __init__(self) -> None:
+        self._records: OrderedDict[str, _Record] = OrderedDict()
+        self._bans: dict[str, Ban] = {}
+        self._by_people: dict[str, Ban] = {}
+
+    def on_strike(self, host: str, name: str, now: float) -> Ban | None:
+        """Count a guess of a source that is proven to be there; return the ban where it was one too many."""
+        record = self._records.get(host)
+        if record is None:
+            record = self._records[host] = _Record(deque(maxlen=STRIKES))
+            while len(self._records) > MOST_SOURCES:
+                self._records.popitem(last=False)
+        if all(name != known for _, known in record.names):
+            record.names.append((now, name))
+        recent = [at for at, _ in record.names if now - at <= STRIKES_WITHIN_S]
+        if len(recent) < STRIKES:
+            return None
+        record.names.clear()
+        lasts_s = min(FIRST_BAN_S * 2**record.bans, LONGEST_BAN_S)
+        record.bans += 1
+        ban = self._bans[host] = Ban(host, now + lasts_s, f"it asked for {STRIKES} files that are not its own")
+        while len(self._bans) > MOST_SOURCES:
+            del self._bans[next(iter(self._bans))]
+        return ban
+
+    def replace_peoples(self, bans: Iterable[Ban]) -> None:
+        """Take over the bans that people have set at the hub, in place of the ones that they had set before."""
+        self._by_people = {ban.host: ban for ban in bans}
+
+    def lift(self, host: str) -> None:
+        """Let an address in again, and begin to count anew."""
+        self._bans.pop(host, None)
+        self._by_people.pop(host, None)
+        self._records.pop(host, None)
+
+    def of(self, host: str, now: float) -> Ban | None:
+        """Return the ban of an address, if there is one now."""
+        for kept in (self._by_people, self._bans):
+            ban = kept.get(host)
+            if ban is not None:
+                if now < ban.until:
+                    return ban
+                del kept[host]
+        return None
+
+    def all(self, now: float) -> tuple[Ban, ...]:
+        """Return every ban that holds now, those of people first."""
+        return tuple(ban for kept in (self._by_people, self._bans) for ban in kept.values() if now < ban.until)

@@ -1,0 +1,186 @@
+"""Does it behave like the phone that it claims to be? What each source asked for, and points for named parts of it.
+
+A score is level L2 at most: everything here can be imitated by who has watched a phone boot. It raises suspicion and
+tells operators what was odd; by itself it never lets a secret go. Habits are what the hub knows of a phone's family
+(``phones.family``); sources and clocks are the caller's. Memory is bounded whatever comes.
+"""
+
+import re
+from collections import OrderedDict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from ringfence.guard.evidence import Behaviour, Evidence, Part
+from ringfence.phones.filenames import owner_of
+
+MOST_SOURCES = 2048
+MOST_ASKED = 48
+"""Requests of one source that are remembered."""
+BOOT_S = 300.0
+"""Within how long the requests of one boot come, with the phone's own pauses (PHONES.md section 2b)."""
+SHORTEST_GAP_S = 0.002
+"""Between two requests of a phone: it takes a file, or an error, before it asks for the next."""
+ENUMERATES_FROM = 5
+"""Phones that one source may ask for before it counts as guessing (TFTP.md section 4.5)."""
+_USER_AGENT_MAC = re.compile(r"\(([0-9A-Fa-f]{12})\)")
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How phones of one family boot.
+
+    ``before``: the names that they ask for before their own file, in order; ``{MAC}`` and ``{mac}`` stand for theirs.
+
+    ``options`` are the TFTP options that they send, None where that is not known. ``user_agent`` is what their HTTP
+    header begins with, empty where that is not known.
+    """
+
+    family: str
+    before: tuple[str, ...]
+    options: tuple[str, ...] | None = None
+    user_agent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One request: when, for what, how; ``at`` on the caller's clock in seconds."""
+
+    at: float
+    name: str
+    protocol: str = "tftp"
+    options: tuple[str, ...] = ()
+    user_agent: str = ""
+
+
+class Watch:
+    """What each source asked for lately."""
+
+    def __init__(self) -> None:
+        self._asked: OrderedDict[str, deque[Asked]] = OrderedDict()
+        self._guessed: OrderedDict[str, dict[str, float]] = OrderedDict()
+
+    def note(self, host: str, asked: Asked) -> None:
+        """Remember a request."""
+        kept = self._asked.get(host)
+        if kept is None:
+            kept = self._asked[host] = deque(maxlen=MOST_ASKED)
+            if len(self._asked) > MOST_SOURCES:
+                self._asked.popitem(last=False)
+        kept.append(asked)
+
+    def of(self, host: str, now: float) -> tuple[Asked, ...]:
+        """Return what a source asked for within the time of a boot, oldest first."""
+        return tuple(asked for asked in self._asked.get(host, ()) if now - asked.at <= BOOT_S)
+
+    def note_guess(self, host: str, name: str, now: float) -> int:
+        """Remember a name of a phone that nobody has; return how many of them the source has asked for lately."""
+        guessed = self._guessed.get(host)
+        if guessed is None:
+            guessed = self._guessed[host] = {}
+            if len(self._guessed) > MOST_SOURCES:
+                self._guessed.popitem(last=False)
+        if name in guessed or len(guessed) < MOST_ASKED:
+            guessed[name] = now
+        for old in [each for each, at in guessed.items() if now - at > BOOT_S]:
+            del guessed[old]
+        return len(guessed)
+
+
+def judge(
+    mac: str, asked: Sequence[Asked], habits: Habits | None, evidence: Evidence, *, last_boot_s: float | None = None
+) -> Behaviour:
+    """Return how well a source that asks for ``mac``'s own file behaves like that phone.
+
+    ``asked``: what it asked for lately, oldest first, the request itself last. ``last_boot_s``: how long ago the phone
+    took its file before, None where that is not known. Parts that nothing is known of are left out.
+    """
+    parts = [_one_phone(mac, asked), _pace(asked), _time(last_boot_s)]
+    if habits is not None and habits.before:
+        parts.append(_order(mac, asked, habits))
+    if habits is not None and habits.options is not None and asked and asked[-1].protocol == "tftp":
+        parts.append(_options(asked[-1], habits.options))
+    if habits is not None and habits.user_agent and asked and asked[-1].protocol == "http":
+        parts.append(_user_agent(mac, asked[-1], habits))
+    if evidence.lease is not None and evidence.lease.vendor_class:
+        parts.append(_lease(mac, evidence))
+    if evidence.announced is not None:
+        parts.append(_announced(mac, evidence))
+    return Behaviour(tuple(parts))
+
+
+def _order(mac: str, asked: Sequence[Asked], habits: Habits) -> Part:
+    """Forty points for the files that the family asks for first, in its order."""
+    wanted = [_filled(name, mac).casefold() for name in habits.before]
+    names = [each.name.replace("\\", "/").lstrip("/").casefold() for each in asked]
+    at, found = -1, 0
+    for name in wanted:
+        later = next((index for index in range(at + 1, len(names)) if names[index] == name), None)
+        if later is not None:
+            at, found = later, found + 1
+    why = (
+        f"asked for {found} of the {len(wanted)} files that a {habits.family} phone asks for first, in order"
+        if found
+        else f"went straight for its file; a {habits.family} phone asks for {_filled(habits.before[0], mac)} first"
+    )
+    return Part("order", round(40 * found / len(wanted)), 40, why)
+
+
+def _filled(pattern: str, mac: str) -> str:
+    return pattern.replace("{MAC}", mac).replace("{mac}", mac.lower())
+
+
+def _one_phone(mac: str, asked: Sequence[Asked]) -> Part:
+    others = {owner.bare for each in asked if (owner := owner_of(each.name)) is not None} - {mac}
+    if not others:
+        return Part("one phone", 20, 20, "asked for this phone's files alone")
+    points = 0 if len(others) >= ENUMERATES_FROM - 1 else 8
+    return Part("one phone", points, 20, f"asked for the files of {len(others) + 1} phones")
+
+
+def _pace(asked: Sequence[Asked]) -> Part:
+    gaps = sorted(later.at - earlier.at for earlier, later in pairwise(asked))
+    if not gaps:
+        return Part("pace", 5, 10, "asked only once")
+    middle = gaps[len(gaps) // 2]
+    if middle < SHORTEST_GAP_S:
+        return Part("pace", 0, 10, f"asks every {1000 * middle:.1f} ms, faster than a phone can")
+    return Part("pace", 10, 10, f"asks every {middle:.2f} s")
+
+
+def _time(last_boot_s: float | None) -> Part:
+    if last_boot_s is None:
+        return Part("time", 5, 10, "nobody knows when it booted last")
+    if last_boot_s < 5:  # noqa: PLR2004 - no phone boots in less
+        return Part("time", 0, 10, f"the phone took its file {last_boot_s:.0f} s ago and can't boot again so soon")
+    return Part("time", 10, 10, "a phone may boot at that time")
+
+
+def _options(asked: Asked, options: tuple[str, ...]) -> Part:
+    sent = tuple(sorted(asked.options))
+    if sent == tuple(sorted(options)):
+        return Part("options", 10, 10, "sends the options that its family sends")
+    return Part("options", 0, 10, f"sends the options {', '.join(sent) or 'of nobody'}, which its family does not")
+
+
+def _user_agent(mac: str, asked: Asked, habits: Habits) -> Part:
+    named = _USER_AGENT_MAC.search(asked.user_agent)
+    if named is not None and named[1].upper() != mac:
+        return Part("user agent", 0, 20, f"calls itself {named[1].upper()} in its User-Agent")
+    if asked.user_agent.casefold().startswith(habits.user_agent.casefold()):
+        return Part("user agent", 20, 20, "has its family's User-Agent")
+    return Part("user agent", 0, 20, "has a User-Agent that its family does not have")
+
+
+def _lease(mac: str, evidence: Evidence) -> Part:
+    lease = evidence.lease
+    if lease is not None and lease.mac == mac:
+        return Part("DHCP", 10, 10, "took its address from DHCP under its own MAC address, as a phone")
+    return Part("DHCP", 0, 10, "has an address that DHCP gave to another machine")
+
+
+def _announced(mac: str, evidence: Evidence) -> Part:
+    said = evidence.announced
+    if said is not None and said.mac == mac and mac in said.device.upper():
+        return Part("announcement", 20, 20, f"announces itself as {said.device} ({said.platform})")
+    return Part("announcement", 0, 20, "another machine than it announces itself there")

@@ -1,0 +1,11 @@
+"""What can be wrong with what the guard is given."""
+
+from ringfence.errors import BadInput, PeerFault
+
+
+class BadRecord(BadInput):
+    """A text is no record of a decision."""
+
+
+class BadRules(PeerFault):
+    """A site's rules are in a form that is not known here; the ones before them stay in force."""

@@ -1,0 +1,138 @@
+"""What is known of who asks, besides the request itself: each part as it was seen, and none of it a conclusion.
+
+Whoever gathers evidence fills in what it has. A part that is missing proves nothing, and refuses nothing that does not
+need it. MAC addresses are bare: twelve upper-case hexadecimal digits. Times are Unix seconds.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from enum import StrEnum
+
+FIRST_HOPS = frozenset({32, 60, 64, 128, 255})
+"""The TTLs that IP stacks begin with: a packet that has one of them passed no router, or somebody has counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A MAC address that the kernel's neighbour table of one link shows for the address that asks."""
+
+    mac: str
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A frame that carried the request: who put it on the wire, on which link, with which TTL."""
+
+    mac: str
+    link: str
+    ttl: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """What the machine at a MAC address said of itself over CDP or LLDP."""
+
+    protocol: str
+    mac: str
+    device: str
+    platform: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
+class Leased:
+    """What the network's DHCP server holds of the address that asks."""
+
+    mac: str
+    hostname: str = ""
+    vendor_class: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of how well a source behaves like a phone: so many points of so many."""
+
+    name: str
+    points: int
+    of: int
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """How a source behaved, by named parts."""
+
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def score(self) -> int:
+        """Points of a hundred; 0 where nothing could be judged."""
+        of = sum(part.of for part in self.parts)
+        return round(100 * sum(part.points for part in self.parts) / of) if of else 0
+
+
+@dataclass(frozen=True, slots=True)
+class OnTheWire:
+    """What the agent adds to the worker's own evidence: it hears frames, knows leases, and what devices announce."""
+
+    frames: tuple[Sighting, ...] = ()
+    lease: Leased | None = None
+    announced: Announced | None = None
+
+
+class Contradiction(StrEnum):
+    """What can't be true at the same time of one phone: the newcomer is refused, whoever was there stays."""
+
+    TWO_SITES = "two-sites"
+    TWO_ADDRESSES = "two-addresses"
+    OTHER_LINK = "other-link"
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """A contradiction, with where the phone was before, as words: an address, a link, a site."""
+
+    what: Contradiction
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A provisioning window for the phone that the file is for; ``bound_to`` is the address that it belongs to."""
+
+    who: str
+    until: float
+    bound_to: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is known. ``known_owners`` are the MAC addresses of the site's phones: they change what a refusal says only.
+
+    ``on_link``: the address is one of a network of this machine's own links. ``learned``: why its network is known to
+    belong to the site, in words. ``ttl``: that of the request. ``asked_frames`` says whether frames are watched at all:
+    where they are, one must have been seen. ``holds_key``: level L4's seam, a phone's own key, shown by 802.1X or TLS.
+    """
+
+    known_owners: Collection[str] = frozenset()
+    on_link: bool = False
+    learned: str = ""
+    neighbours: tuple[Shown, ...] = ()
+    frames: tuple[Sighting, ...] = ()
+    asked_frames: bool = False
+    ttl: int | None = None
+    lease: Leased | None = None
+    announced: Announced | None = None
+    behaviour: Behaviour = Behaviour()
+    conflict: Conflict | None = None
+    grant: Grant | None = None
+    holds_key: bool = False
+
+    @property
+    def macs(self) -> frozenset[str]:
+        """Every MAC address that a link shows for the address that asks."""
+        return frozenset(shown.mac for shown in self.neighbours)
+
+
+NOTHING_KNOWN = Evidence()

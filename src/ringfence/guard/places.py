@@ -1,0 +1,68 @@
+"""Where each phone is: the address and the link at which it was last let in, and what contradicts that.
+
+The one who was there stays, the newcomer is refused: a machine that takes a phone's MAC address while the phone is on
+gets nothing. A phone that really moved is let in as soon as nothing holds its old place any more. A phone may have an
+IPv4 and an IPv6 address at the same time: each is a place of its own.
+"""
+
+from collections import OrderedDict
+from dataclasses import dataclass
+
+from ringfence.guard.evidence import Conflict, Contradiction, Evidence
+from ringfence.guard.policy import plain_address
+
+HOLDS_FOR_S = 120.0
+"""How long a place counts after the phone took its last file from there, whatever the neighbour table says since."""
+MOST_PLACES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a phone was let in, and when (the caller's clock, in seconds)."""
+
+    host: str
+    link: str
+    at: float
+
+
+class Places:
+    """The places of the phones that were let in lately; the oldest go first."""
+
+    def __init__(self) -> None:
+        self._places: OrderedDict[tuple[str, bool], Place] = OrderedDict()
+
+    def conflict(self, mac: str, host: str, evidence: Evidence, *, is_still_there: bool, now: float) -> Conflict | None:
+        """Return what a request for ``mac``'s own file, from ``host``, contradicts.
+
+        ``is_still_there``: whether the neighbour table shows, as proven just now, the MAC address at its old place.
+        A DHCP lease of the new address for this MAC address ends the old place.
+        """
+        place = self.place_of(mac, host)
+        if place is None:
+            return None
+        is_kept = is_still_there or now - place.at < HOLDS_FOR_S
+        has_lease = evidence.lease is not None and evidence.lease.mac == mac
+        if place.host != host and is_kept and not has_lease:
+            return Conflict(Contradiction.TWO_ADDRESSES, place.host)
+        links = {shown.link for shown in evidence.neighbours} | {seen.link for seen in evidence.frames}
+        if place.link and links and place.link not in links and is_kept:
+            return Conflict(Contradiction.OTHER_LINK, place.link)
+        return None
+
+    def place_of(self, mac: str, host: str) -> Place | None:
+        """Return where a phone was last let in, among addresses of the same kind as ``host``."""
+        return self._places.get(_key(mac, host))
+
+    def note(self, mac: str, host: str, evidence: Evidence, now: float) -> None:
+        """Remember that a phone was let in."""
+        link = next((shown.link for shown in evidence.neighbours), "")
+        key = _key(mac, host)
+        self._places[key] = Place(host, link, now)
+        self._places.move_to_end(key)
+        while len(self._places) > MOST_PLACES:
+            self._places.popitem(last=False)
+
+
+def _key(mac: str, host: str) -> tuple[str, bool]:
+    address = plain_address(host)
+    return mac, address is not None and address.version == 6  # noqa: PLR2004 - of the two there are

@@ -1,0 +1,193 @@
+"""What the kernel knows of this machine's links: whose an address is, and which networks are there.
+
+Asked over rtnetlink, on a socket that the parent made. The kernel answers within the call, so the worker needs nobody's
+help and no wait: it may read these tables without any privilege, and can change nothing by this socket, for the kernel
+looks at the sender's privileges too. A phone that asks us has resolved our address before, so it is in the neighbour
+table by then (ARP: RFC 826; IPv6: RFC 4861).
+
+The neighbour tables are read whole, for an address may stand in those of several links, and for each question anew:
+what was true a moment ago may be another machine's place by now. Links and their networks change seldom, and are kept
+for some seconds.
+"""
+
+import errno
+import socket
+import struct
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from ipaddress import ip_interface
+
+from ringfence.guard.evidence import Shown
+from ringfence.guard.policy import Network, is_inside, plain_address
+
+KEPT_S = 5.0
+"""How long links and their networks are kept."""
+_RECEIVE_BYTES = 1 << 16
+_MOST_MESSAGES = 4096
+
+# linux/netlink.h, linux/rtnetlink.h, linux/neighbour.h, linux/if_addr.h, linux/if_link.h
+_HEADER = struct.Struct("=IHHII")  # length, type, flags, sequence, port
+_NEIGHBOUR = struct.Struct("=BxxxiHBB")  # family, interface, state, flags, type
+_ADDRESS = struct.Struct("=BBBBI")  # family, prefix length, flags, scope, interface
+_LINK = struct.Struct("=BxHiII")  # family, type, interface, flags, change
+_ATTRIBUTE = struct.Struct("=HH")  # length, type
+_ERROR = struct.Struct("=i")
+_NEW_LINK, _GET_LINK = 16, 18
+_NEW_ADDRESS, _GET_ADDRESS = 20, 22
+_NEW_NEIGHBOUR, _GET_NEIGHBOUR = 28, 30
+_DONE, _FAILED = 3, 2
+_REQUEST_DUMP = 0x001 | 0x300
+_DESTINATION, _LINK_ADDRESS = 1, 2
+_ANY_ADDRESS, _LOCAL_ADDRESS = 1, 2
+_LINK_NAME = 3
+_INCOMPLETE, _REACHABLE, _FAILED_STATE, _NO_ARP, _PERMANENT = 0x01, 0x02, 0x20, 0x40, 0x80
+_UNPROVEN = _INCOMPLETE | _FAILED_STATE | _NO_ARP
+_PROVEN_NOW = _REACHABLE | _PERMANENT
+_MAC_BYTES = 6
+_LEAST_BODY_BYTES = 16
+"""The longest of the heads that rows begin with; each row of ours has attributes behind it."""
+
+
+def open_socket() -> socket.socket:
+    """Return the socket to ask on; OSError where the kernel has no rtnetlink."""
+    made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
+    try:
+        made.bind((0, 0))
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+@dataclass(frozen=True, slots=True)
+class _Neighbour:
+    host: str
+    mac: str
+    link: int
+    is_proven_now: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """The neighbour tables as they were at one moment."""
+
+    _entries: tuple[_Neighbour, ...] = ()
+    _names: Mapping[int, str] | None = None
+
+    def shown_for(self, host: str) -> tuple[Shown, ...]:
+        """Return the MAC addresses that links show for an address, each with its link."""
+        names = self._names or {}
+        plain = _plain(host)
+        found = {(each.mac, names.get(each.link, f"link {each.link}")) for each in self._entries if each.host == plain}
+        return tuple(Shown(mac, link) for mac, link in sorted(found))
+
+    def is_proven_at(self, mac: str, host: str) -> bool:
+        """Say whether the MAC address has just answered for that address."""
+        plain = _plain(host)
+        return any(each.is_proven_now and each.mac == mac and each.host == plain for each in self._entries)
+
+
+class Links:
+    """The links as they are now. What the kernel won't tell is not known, and what needs to be known is refused."""
+
+    def __init__(self, asked_on: socket.socket) -> None:
+        self._socket = asked_on
+        self._socket.setblocking(False)
+        self._sequence = 0
+        self._names: dict[int, str] = {}
+        self._networks: tuple[Network, ...] = ()
+        self._read_at = float("-inf")
+
+    def neighbours(self, now: float) -> Neighbours:
+        """Return the neighbour tables."""
+        self._refresh(now)
+        found = []
+        for body in self._dump(_GET_NEIGHBOUR, _NEW_NEIGHBOUR, _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
+            neighbour = _neighbour(body)
+            if neighbour is not None:
+                found.append(neighbour)
+        return Neighbours(tuple(found), self._names)
+
+    def has(self, host: str, now: float) -> bool:
+        """Say whether an address is one of a network of this machine's own links."""
+        self._refresh(now)
+        return is_inside(host, self._networks)
+
+    def _refresh(self, now: float) -> None:
+        if now - self._read_at < KEPT_S:
+            return
+        self._read_at = now
+        names: dict[int, str] = {}
+        for body in self._dump(_GET_LINK, _NEW_LINK, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
+            _family, _type, index, _flags, _change = _LINK.unpack_from(body)
+            named = _attributes(body, _LINK.size).get(_LINK_NAME, b"").rstrip(b"\0")
+            names[index] = named.decode("ascii", "replace")
+        networks = []
+        for body in self._dump(_GET_ADDRESS, _NEW_ADDRESS, _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
+            family, prefix, _flags, _scope, _index = _ADDRESS.unpack_from(body)
+            attributes = _attributes(body, _ADDRESS.size)
+            # On a point-to-point link the address is the peer's, and the local one is ours.
+            raw = attributes.get(_ANY_ADDRESS) or attributes.get(_LOCAL_ADDRESS) or b""
+            if family in {socket.AF_INET, socket.AF_INET6} and len(raw) == (4 if family == socket.AF_INET else 16):
+                networks.append(ip_interface(f"{socket.inet_ntop(family, raw)}/{prefix}").network)
+        self._names, self._networks = names, tuple(networks)
+
+    def _dump(self, kind: int, answers: int, body: bytes) -> Iterator[bytes]:
+        """Ask for a table and return its rows; none where the kernel won't say all of it."""
+        self._sequence += 1
+        rows: list[bytes] = []
+        try:
+            self._socket.send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST_DUMP, self._sequence, 0) + body)
+            for _ in range(_MOST_MESSAGES):
+                if _take(self._socket.recv(_RECEIVE_BYTES), self._sequence, answers, rows):
+                    return iter(rows)
+        except (OSError, struct.error):
+            pass
+        return iter(())
+
+
+def _take(data: bytes, sequence: int, answers: int, rows: list[bytes]) -> bool:
+    """Add the rows that a datagram of the kernel's has; say whether it was the last one."""
+    at = 0
+    while at + _HEADER.size <= len(data):
+        length, kind, _flags, of, _port = _HEADER.unpack_from(data, at)
+        if length < _HEADER.size or at + length > len(data):
+            raise OSError(errno.EBADMSG, "a netlink message was cut")
+        body = data[at + _HEADER.size : at + length]
+        at += (length + 3) & ~3
+        if of != sequence:
+            continue  # what is left of an answer that was given up
+        if kind == _DONE:
+            return True
+        if kind == _FAILED:
+            raise OSError(-_ERROR.unpack_from(body)[0], "the kernel refuses to tell")
+        if kind == answers and len(body) >= _LEAST_BODY_BYTES:
+            rows.append(body)
+    return False
+
+
+def _attributes(body: bytes, at: int) -> dict[int, bytes]:
+    found: dict[int, bytes] = {}
+    while at + _ATTRIBUTE.size <= len(body):
+        length, kind = _ATTRIBUTE.unpack_from(body, at)
+        if length < _ATTRIBUTE.size:
+            break
+        found[kind] = body[at + _ATTRIBUTE.size : at + length]
+        at += (length + 3) & ~3
+    return found
+
+
+def _neighbour(body: bytes) -> _Neighbour | None:
+    family, link, state, _flags, _type = _NEIGHBOUR.unpack_from(body)
+    if state & _UNPROVEN or family not in {socket.AF_INET, socket.AF_INET6}:
+        return None
+    attributes = _attributes(body, _NEIGHBOUR.size)
+    address, mac = attributes.get(_DESTINATION, b""), attributes.get(_LINK_ADDRESS, b"")
+    if len(mac) != _MAC_BYTES or len(address) != (4 if family == socket.AF_INET else 16):
+        return None
+    return _Neighbour(socket.inet_ntop(family, address), mac.hex().upper(), link, bool(state & _PROVEN_NOW))
+
+
+def _plain(host: str) -> str:
+    address = plain_address(host)
+    return host if address is None else str(address)
