@@ -128,6 +128,32 @@ def test_workers_are_nobody_in_an_empty_root_also_where_a_service_manager_gave_o
     assert shown.stdout == "True (65534, 65534, 65534) []\n"
 
 
+FOR_BANS_ONLY = """
+import subprocess, sys
+from ringfence.edge import privileges
+account = privileges.account_for(sys.argv[1])
+privileges.become(account, bans=True)
+privileges.let_go(bans=True)
+print(open("/proc/self/status").read())
+print("====", flush=True)
+subprocess.run(["cat", "/proc/self/status"], check=True)
+"""
+
+
+@pytest.mark.needs("root")
+@pytest.mark.needs("netns")
+def test_where_the_firewall_bans_that_one_right_stays_and_its_program_gets_it() -> None:
+    shown = subprocess.run(
+        [*readable_by_all(), sys.executable, "-c", FOR_BANS_ONLY, USER], capture_output=True, text=True, check=True
+    )
+    for part in shown.stdout.split("===="):
+        status = {key: value.split() for key, _, value in (line.partition(":") for line in part.splitlines())}
+        assert status["Uid"] == [str(account().user)] * 4
+        for which in ("CapPrm", "CapEff", "CapInh", "CapAmb"):
+            assert capabilities_of(status, which) == {Capability.NET_ADMIN}, which
+        assert capabilities_of(status, "CapBnd") == set()
+
+
 @pytest.mark.needs("root")
 def test_a_folder_is_handed_over_whole_and_what_is_anothers_is_named(tmp_path: Path) -> None:
     folder = tmp_path / "edge"

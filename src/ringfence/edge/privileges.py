@@ -3,7 +3,8 @@
 Started as root with ``--user``, or by a service manager as that user with some capabilities: what comes first takes
 most. The launcher of workers is made with the rights of the start; then ``become``, and the folder is never touched as
 anybody but its user; then the sockets are made, with what ``FOR_SOCKETS`` names; then ``let_go``, before the first
-packet and before the hub is called. Started as root without ``--user`` the agent stays root, as it was started.
+packet and before the hub is called. Where the firewall is to ban, ``FOR_BANS`` stays, also for the program that does so.
+Started as root without ``--user`` the agent stays root, as it was started.
 """
 
 import os
@@ -17,6 +18,8 @@ from ringfence.server.confine import Account, account_of, nobody
 
 FOR_SOCKETS = frozenset({Capability.NET_BIND_SERVICE, Capability.NET_RAW, Capability.NET_ADMIN})
 """Ports below 1024, frames of a link, and a receive buffer for a whole building's requests (SO_RCVBUFFORCE)."""
+
+FOR_BANS = frozenset({Capability.NET_ADMIN})
 
 
 def account_for(user: str | None) -> Account | None:
@@ -55,20 +58,25 @@ def hand_over(folder: Path, account: Account) -> None:
             os.lchown(path, account.user, account.group)
 
 
-def become(account: Account | None) -> None:
-    """Be that user, or stay who one is, with no more than FOR_SOCKETS of what one holds. UserRefused."""
+def become(account: Account | None, *, bans: bool = False) -> None:
+    """Be that user, or stay who one is, with no more than FOR_SOCKETS of what one holds. UserRefused.
+
+    ``bans``: a program that is run from now on gets FOR_BANS, where one holds it.
+    """
     is_root = os.geteuid() == 0
     if is_root and account is None:
         return
     held = capabilities.held()
+    passed_on = held & FOR_BANS if bans else frozenset()
     try:
         if Capability.SETPCAP in held:
+            capabilities.keep_only(held, passed_on=passed_on)
             capabilities.drop_bounding_set()
         if is_root and account is not None:
             groups = os.getgrouplist(account.name, account.group)
-            capabilities.become(account.user, account.group, groups, kept=held & FOR_SOCKETS)
+            capabilities.become(account.user, account.group, groups, kept=held & FOR_SOCKETS, passed_on=passed_on)
         else:
-            capabilities.keep_only(held & FOR_SOCKETS)
+            capabilities.keep_only(held & FOR_SOCKETS, passed_on=passed_on)
         capabilities.no_new_privileges()
         capabilities.hide_memory()
         _require_program()
@@ -80,10 +88,11 @@ def become(account: Account | None) -> None:
         ) from fault
 
 
-def let_go() -> None:
-    """Keep no capability at all, unless one is root still. OSError."""
+def let_go(*, bans: bool = False) -> None:
+    """Keep no capability at all, or FOR_BANS alone, unless one is root still. OSError."""
     if os.geteuid() != 0:
-        capabilities.keep_only()
+        kept = capabilities.held() & FOR_BANS if bans else frozenset()
+        capabilities.keep_only(kept, passed_on=kept)
 
 
 def _require_program() -> None:

@@ -17,6 +17,7 @@ _PR_CAPBSET_READ = 23
 _PR_CAPBSET_DROP = 24
 _PR_SET_NO_NEW_PRIVS = 38
 _PR_CAP_AMBIENT = 47
+_PR_CAP_AMBIENT_RAISE = 2
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _VERSION_3 = 0x20080522
 _HIGHEST = 63
@@ -43,15 +44,20 @@ def held() -> frozenset[int]:
     return frozenset(number for number in range(_HIGHEST + 1) if permitted >> number & 1)
 
 
-def keep_only(kept: Collection[int] = ()) -> None:
-    """Keep these capabilities and no other, and pass none on to a program."""
+def keep_only(kept: Collection[int] = (), *, passed_on: Collection[int] = ()) -> None:
+    """Keep these capabilities and no other, and pass ``passed_on`` of them on to a program that is run.
+
+    What can be passed on can only become less once the bounding set is dropped.
+    """
     libc = _libc()
     with contextlib.suppress(OSError):  # no ambient set before Linux 4.3
         _prctl(libc, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
-    mask = sum(1 << number for number in kept)
-    low, high = mask & 0xFFFFFFFF, mask >> 32
-    if libc.capset(_header(), (ctypes.c_uint32 * 6)(low, low, 0, high, high, 0)):
+    mask, inherited = (sum(1 << number for number in numbers) for numbers in (kept, passed_on))
+    words = [part >> shift & 0xFFFFFFFF for shift in (0, 32) for part in (mask, mask, inherited)]
+    if libc.capset(_header(), (ctypes.c_uint32 * 6)(*words)):
         raise _last_fault()
+    for number in passed_on:
+        _prctl(libc, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, number)
 
 
 def drop_bounding_set() -> None:
@@ -65,15 +71,17 @@ def drop_bounding_set() -> None:
         _prctl(libc, _PR_CAPBSET_DROP, number)
 
 
-def become(user: int, group: int, groups: Sequence[int], *, kept: Collection[int] = ()) -> None:
-    """Be another user, with ``kept`` of the capabilities of now."""
+def become(
+    user: int, group: int, groups: Sequence[int], *, kept: Collection[int] = (), passed_on: Collection[int] = ()
+) -> None:
+    """Be another user, with ``kept`` of the capabilities of now; ``passed_on`` as in ``keep_only``."""
     libc = _libc()
     _prctl(libc, _PR_SET_KEEPCAPS, 1)
     os.setgroups(groups)
     os.setresgid(group, group, group)
     os.setresuid(user, user, user)
     _prctl(libc, _PR_SET_KEEPCAPS, 0)
-    keep_only(kept)
+    keep_only(kept, passed_on=passed_on)
 
 
 def no_new_privileges() -> None:
@@ -99,8 +107,8 @@ def _header() -> ctypes.Array[ctypes.c_uint32]:
     return (ctypes.c_uint32 * 2)(_VERSION_3, 0)
 
 
-def _prctl(libc: ctypes.CDLL, option: int, argument: int) -> None:
-    rest = (ctypes.c_ulong(0),) * 3
+def _prctl(libc: ctypes.CDLL, option: int, argument: int, more: int = 0) -> None:
+    rest = (ctypes.c_ulong(more), ctypes.c_ulong(0), ctypes.c_ulong(0))
     if libc.prctl(ctypes.c_int(option), ctypes.c_ulong(argument), *rest) < 0:
         raise _last_fault()
 
