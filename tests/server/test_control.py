@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ringfence.content.release import TargetKind
 from ringfence.guard.evidence import Announced, Leased, OnTheWire, Sighting
+from ringfence.server.confine import Confined
 from ringfence.server.control import (
     MOST_DESCRIPTORS,
     Accepted,
@@ -128,7 +129,12 @@ def test_what_is_no_message_is_refused(pair: tuple[socket.socket, socket.socket]
 
 @pytest.mark.parametrize(
     "message",
-    [Ready(confined=True), Accepted(3), Rejected(4, "why"), Told(EVENTS)],
+    [
+        Ready(Confined(is_another=True, has_landlock=False, has_filter=True)),
+        Accepted(3),
+        Rejected(4, "why"),
+        Told(EVENTS),
+    ],
     ids=lambda message: type(message).__name__,
 )
 def test_what_the_worker_says_arrives(message: FromWorker) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from ringfence.server.confine import MOST_MEMORY_BYTES
+
 # Runs inside the namespace: serves on port 69, fetches a file, and prints what /proc says of the worker.
 SCRIPT = """
 import json, os
@@ -66,11 +68,14 @@ def test_on_port_69_as_root_the_worker_serves_with_nothing_left_to_it(namespace:
         assert int(status[capabilities][0], 16) == 0, capabilities
     assert status["NoNewPrivs"] == ["1"]
     assert status["Threads"] == ["1"]
+    assert status["Seccomp"] == ["2"]
     assert seen["root"] == []
     assert seen["root link"].endswith("(deleted)")
     assert seen["environment"] == ["LC_ALL"]
     assert seen["limits"]["Max processes"] == "0"
     assert seen["limits"]["Max core file size"] == "0"
     assert seen["limits"]["Max file size"] == "0"
+    assert seen["limits"]["Max data size"] == str(MOST_MEMORY_BYTES)
+    assert 0 < int(seen["limits"]["Max open files"]) <= 65536
     kinds = {link.split(":")[0] for link in seen["descriptors"]}
     assert kinds == {"/dev/null", "pipe", "socket", "anon_inode", "/memfd"}

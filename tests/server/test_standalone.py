@@ -453,10 +453,8 @@ def test_the_kernel_keeps_it_inside_the_folder_where_it_can(tmp_path: Path) -> N
     code = f"""
 import os, socket
 from ringfence.server.confine import Confinement, confine, nobody
-from ringfence.server.landlock import read_only_beneath
 fd = os.open({str(inside)!r}, os.O_PATH | os.O_DIRECTORY)
-confine(Confinement(keep_root=True, may_grow_files=True, account=nobody()))
-if not read_only_beneath(fd):
+if not confine(Confinement(root_fd=fd, keep_root=True, may_grow_files=True, account=nobody())).has_landlock:
     print("no Landlock")
 else:
     print(os.read(os.open("a", os.O_RDONLY, dir_fd=fd), 9).decode())

@@ -69,6 +69,12 @@ class Site:
             os.close(fd)
 
 
+def has_ended(pid: int) -> bool:
+    """Say whether a process is over, be it that nobody has asked yet how it ended."""
+    process = Path(f"/proc/{pid}")
+    return not process.exists() or "State:\tZ" in (process / "status").read_text()
+
+
 @pytest.fixture
 def site() -> Iterator[Site]:
     site = Site()
@@ -188,6 +194,46 @@ def test_offers_go_on_after_a_restart(site: Site) -> None:
     assert fetch(site.address, NAME, timeout_s=2.0) == b"two"
 
 
+@pytest.mark.needs("root")  # the launcher may be nobody's
+def test_without_the_process_that_starts_workers_there_is_soon_another_and_that_is_told(site: Site) -> None:
+    site.supervisor.offer(3, [site.file(b"kept")])
+    worker = site.supervisor.worker_pid
+    assert worker is not None
+    launcher = int((Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2]).split()[1])
+    os.kill(launcher, signal.SIGKILL)
+    site.wait_for(lambda: site.told(WorkerDied))
+    assert fetch(site.address, NAME, timeout_s=2.0) == b"kept"
+    (died,) = site.told(WorkerDied)
+    assert isinstance(died, WorkerDied)
+    assert (died.pid, died.how) == (worker, "it ended together with the process that starts workers")
+    assert any("the process that starts workers died" in line for line in site.log)
+    site.wait_for(lambda: has_ended(worker))
+
+
+WITH_NO_RIGHT_TO_GIVE_UP_RIGHTS = """
+from ringfence.server import capabilities
+from ringfence.server.errors import WorkerFault
+from ringfence.server.supervisor import WorkerSupervisor
+capabilities.drop_bounding_set()  # what it starts is root without a capability
+supervisor = WorkerSupervisor(listen=[("127.0.0.1", 0)], site="s", on_event=print)
+try:
+    supervisor.start()
+except WorkerFault as fault:
+    print(fault)
+"""
+
+
+@pytest.mark.needs("root")
+def test_a_worker_that_would_have_to_keep_too_much_is_not_started() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", WITH_NO_RIGHT_TO_GIVE_UP_RIGHTS], capture_output=True, text=True, check=True
+    )
+    assert shown.stdout.startswith(
+        "the serving worker did not start (it could not be started: the serving process can't"
+    )
+    assert "give up what it must not keep (Operation not permitted)" in shown.stdout
+
+
 def test_the_offered_descriptors_stay_the_callers_and_the_supervisor_closes_its_own(site: Site) -> None:
     site.supervisor.offer(1, [site.file(b"x", f"f{index}", TargetKind.SHARED) for index in range(50)])
     before = len(list(Path("/proc/self/fd").iterdir()))
@@ -260,7 +306,7 @@ def test_the_worker_holds_no_key_library_and_is_small(site: Site) -> None:
     status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line)
     assert int(status["VmRSS"].split()[0]) < 20_000
     assert status["NoNewPrivs"] == "1"
-    assert (process / "cmdline").read_bytes().split(b"\0")[1:4] == [b"-I", b"-m", b"ringfence.server.worker"]
+    assert (process / "cmdline").read_bytes().split(b"\0")[1:4] == [b"-I", b"-m", b"ringfence.server.launcher"]
     if os.geteuid() == 0:
         maps = (process / "maps").read_text()
         assert "libcrypto" not in maps
@@ -304,7 +350,7 @@ def test_the_worker_ends_when_its_parent_is_killed() -> None:
         parent.kill()
         parent.wait()
     until = time.monotonic() + 5
-    while worker.exists() and "State:\tZ" not in (worker / "status").read_text():
+    while not has_ended(int(worker.name)):
         assert time.monotonic() < until
         time.sleep(0.02)
 

@@ -25,6 +25,9 @@ EdgeId = Annotated[str, typer.Argument(metavar="EDGE", help="The edge's id, as `
 def enrol(
     token: Annotated[str, typer.Argument(help="From `ringfence site token SITE`; - reads it from standard input.")],
     folder: Folder = DEFAULT_FOLDER,
+    user: Annotated[
+        str | None, typer.Option(help="Whose the folder shall be: the user that the agent will run as.")
+    ] = None,
 ) -> None:
     """Make this machine the edge of a site, once.
 
@@ -33,12 +36,15 @@ def enrol(
     from ringfence.edge.disk import Disk  # noqa: PLC0415 - see above
     from ringfence.edge.enrolment import enrol as enrol_edge  # noqa: PLC0415 - see above
     from ringfence.edge.folder import EdgeFolder  # noqa: PLC0415 - see above
+    from ringfence.edge.privileges import account_for, hand_over  # noqa: PLC0415 - see above
 
+    account = account_for(user)
     text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
     who = enrol_edge(EdgeFolder(folder, Disk()), text)
-    output.say(
-        f"Enrolled as edge {who.edge_id} of site {who.site_name}. Start it: ringfence edge run --folder {folder}"
-    )
+    if account is not None:
+        hand_over(folder, account)
+    start = f"ringfence edge run --folder {folder}" + (f" --user {user}" if user else "")
+    output.say(f"Enrolled as edge {who.edge_id} of site {who.site_name}. Start it: {start}")
 
 
 @app.command()
@@ -54,17 +60,35 @@ def run(
             help="HOST:PORT to serve the same files over HTTP on, or off.", show_default="port 6970 where TFTP has 69"
         ),
     ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose rights the agent keeps, with none of root's, once it listens; the folder must be that user's.",
+            show_default="who starts it",
+        ),
+    ] = None,
+    leases: Annotated[
+        Path | None,
+        typer.Option(
+            help="The lease file of the DHCP server here (dnsmasq, dhcpd or Kea): what it says of an address counts.",
+            show_default="none",
+        ),
+    ] = None,
 ) -> None:
     """Serve this site's phones, and keep their files current, until stopped.
 
     Example: ringfence edge run --listen 192.168.1.2:69
     """
     from ringfence.edge.addresses import http_addresses, read_address  # noqa: PLC0415 - see above
+    from ringfence.edge.privileges import account_for  # noqa: PLC0415 - see above
 
+    account_for(user)
     addresses = listen or ["0.0.0.0:69"]
     http_addresses(http or [], [read_address(text) for text in addresses])  # each is refused here, if it must be
     arguments = [part for text in addresses for part in ("--listen", text)]
     arguments += [part for text in http or [] for part in ("--http", text)]
+    arguments += ["--user", user] if user else []
+    arguments += ["--leases", str(leases.resolve())] if leases else []
     # A process of its own, so that the agent, which runs for months on a small machine, holds no command-line library.
     command = [sys.executable, "-I", "-m", "ringfence.edge", "--folder", str(folder.resolve()), *arguments]
     sys.stdout.flush()

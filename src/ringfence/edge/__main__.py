@@ -1,19 +1,31 @@
 """``ringfence-edge``: the agent's process, started by a service manager, or by ``ringfence edge run`` for people.
 
-It is a command of its own, so that the long-running process never loads the command line's libraries.
+It is a command of its own, so that the long-running process never loads the command line's libraries. The order in
+which it gives root's rights up is that of ``privileges``.
 """
 
 import argparse
+import contextlib
 import logging
 import signal
 import sys
 from pathlib import Path
 
+from ringfence.edge import privileges
 from ringfence.edge.addresses import http_addresses, read_address
 from ringfence.edge.agent import Agent
 from ringfence.edge.disk import Disk
 from ringfence.edge.folder import EdgeFolder
+from ringfence.edge.hearing import Hearing
 from ringfence.errors import RingfenceError
+from ringfence.server.process import LauncherProcess
+
+
+def hear(listen: list[tuple[str, int]], http: list[tuple[str, int]], leases: Path | None) -> Hearing:
+    """Return what hears on the wire for the ports that are served; on one of the kernel's choice it can't."""
+    return Hearing(
+        tftp_ports={port for _, port in listen if port}, http_ports={port for _, port in http if port}, leases=leases
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,23 +34,37 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--listen", metavar="HOST:PORT", action="append", required=True)
     parser.add_argument("--http", metavar="HOST:PORT", action="append", default=[])
+    parser.add_argument("--user", metavar="NAME")
+    parser.add_argument("--leases", metavar="FILE", type=Path)
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     log = logging.getLogger("ringfence.edge")
     folder = EdgeFolder(options.folder, Disk())
     try:
-        folder.enrolment()
-        with folder.lock():
-            listen = [read_address(text) for text in options.listen]
-            agent = Agent(
-                folder,
-                listen,
-                lambda level, text: log.log(logging.getLevelName(level.upper()), text),
-                http=http_addresses(options.http, listen),
-            )
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda _number, _frame: agent.stop())
-            agent.run(lambda: print(f"serving phones on {', '.join(agent.addresses)}", flush=True))  # noqa: T201
+        account = privileges.account_for(options.user)
+        if account is not None:
+            privileges.require_owner(folder.path, account)
+        with contextlib.closing(LauncherProcess()) as launcher:
+            privileges.become(account)
+            folder.enrolment()
+            with folder.lock():
+                listen = [read_address(text) for text in options.listen]
+                http = http_addresses(options.http, listen)
+                hearing = hear(listen, http, options.leases)
+                if hearing.why_no_frames:
+                    log.info("Frames are not watched: %s.", hearing.why_no_frames)
+                agent = Agent(
+                    folder,
+                    listen,
+                    lambda level, text: log.log(logging.getLevelName(level.upper()), text),
+                    http=http,
+                    hearing=hearing if hearing.is_any else None,
+                    launcher=launcher,
+                )
+                privileges.let_go()
+                for number in (signal.SIGTERM, signal.SIGINT):
+                    signal.signal(number, lambda _number, _frame: agent.stop())
+                agent.run(lambda: print(f"serving phones on {', '.join(agent.addresses)}", flush=True))  # noqa: T201
     except RingfenceError as fault:
         print(f"ringfence-edge: {fault}", file=sys.stderr)  # noqa: T201 - the one line that says why
         return fault.exit_code

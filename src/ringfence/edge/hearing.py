@@ -36,6 +36,9 @@ class Hearing:
         self._guard = threading.Lock()
         self._frames: FrameWatch | None = None
         self.why_no_frames = ""
+        if not tftp_ports:
+            self.why_no_frames = "the ports that are served are the kernel's choice"
+            return
         try:
             self._frames = open_frames(None, self._on_announcement, tftp_ports=tftp_ports, http_ports=http_ports)
         except NoFrames as fault:

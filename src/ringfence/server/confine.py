@@ -1,36 +1,34 @@
 """What a serving process gives up before it reads its first packet from a stranger.
 
-Started as root: a root directory that is empty, or is the folder that it serves; no groups, another user and group
-(nobody's by default), no capability that could come back. Whoever started it: no new privileges, no process, no core
-dump, no file that grows. One way, no return; a step that fails is a ConfinementFailed and nothing is served.
+In two steps, each one way, without return. ``confine`` takes rights away: a root directory that is empty, or is the
+folder that it serves; no groups, another user and group (nobody's by default), no capability that could come back, no
+new privileges; no file beyond the folder (Landlock). ``seal`` leaves the process only what serving takes: the system
+calls of a list, no other process, so much memory. A step that fails is a ConfinementFailed and nothing is served; what
+the kernel doesn't have is left out, and ``Confined`` says so.
 
 Everything that is imported must have been imported before: there is no file system afterwards.
 """
 
-import contextlib
-import ctypes
 import errno
 import os
 import pwd
 import resource
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ringfence.server import capabilities, landlock, seccomp
+from ringfence.server.capabilities import Capability
 from ringfence.server.errors import ConfinementFailed
-
-# <linux/prctl.h>, <linux/capability.h>
-_PR_SET_DUMPABLE = 4
-_PR_CAPBSET_READ = 23
-_PR_CAPBSET_DROP = 24
-_PR_SET_NO_NEW_PRIVS = 38
-_PR_CAP_AMBIENT = 47
-_PR_CAP_AMBIENT_CLEAR_ALL = 4
-_CAPABILITY_VERSION_3 = 0x20080522
-_HIGHEST_CAPABILITY = 63
 
 _NOBODY = 65534
 _MOST_DESCRIPTORS = 65536
+MOST_MEMORY_BYTES = 256 * 1024 * 1024
+"""Of its own (RLIMIT_DATA): an idle worker has 11 MiB, one with 5,000 transfers under way some 25."""
 _EMPTY_ROOTS = ("/run", "/tmp", "/var/tmp")  # noqa: S108 - each name is made by us, and gone before it is used
+
+TO_BE_NOBODY: frozenset[int] = frozenset(
+    {Capability.SETGID, Capability.SETUID, Capability.SETPCAP, Capability.SYS_CHROOT}
+)
+"""What ``confine`` needs to change root directory and account, of a process that is not root's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +44,9 @@ class Account:
 class Confinement:
     """What is left to the process. The default leaves nothing.
 
-    ``root_fd`` is a directory that becomes the root, or None for an empty one; with ``keep_root`` the root stays.
-    ``account`` is None for nobody. ``may_grow_files`` is for who writes a log to a file.
+    ``root_fd`` is a directory that becomes the root, or None for an empty one; with ``keep_root`` the root stays. Only
+    beneath ``root_fd`` files can be opened. ``account`` is None for nobody. ``may_grow_files`` is for who writes a log
+    to a file.
     """
 
     root_fd: int | None = None
@@ -56,45 +55,65 @@ class Confinement:
     may_grow_files: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Confined:
+    """What holds a process, as far as its start and the kernel allowed it."""
+
+    is_another: bool
+    """Whether it had the right to change its account and its root directory, and did."""
+    has_landlock: bool
+    has_filter: bool = False
+    """Whether the kernel refuses it system calls."""
+
+    def in_words(self) -> str:
+        """Return what is in force, and what is not, for people."""
+        steps = {
+            "an empty root directory as nobody": self.is_another,
+            "Landlock": self.has_landlock,
+            "a list of system calls": self.has_filter,
+        }
+        there = [step for step, is_there in steps.items() if is_there]
+        missing = [step for step, is_there in steps.items() if not is_there]
+        held_by = f"held by {_listed(there)}" if there else "held by nothing but its limits"
+        return f"{held_by}; not by {_listed(missing)}" if missing else held_by
+
+
 WITH_NOTHING = Confinement()
 
 
-def confine(wanted: Confinement = WITH_NOTHING) -> bool:
-    """Give everything up but what is ``wanted``; say whether there was root to give up.
+def confine(wanted: Confinement = WITH_NOTHING) -> Confined:
+    """Give up all rights but what is ``wanted``; say what came of it. ConfinementFailed where a step fails.
 
-    Without root, root directory and account stay as they are. ConfinementFailed where a step fails.
+    Without root and without TO_BE_NOBODY, root directory and account stay as they are.
     """
-    libc = ctypes.CDLL(None, use_errno=True)
-    was_root = os.geteuid() == 0
+    is_privileged = os.geteuid() == 0 or capabilities.held() >= TO_BE_NOBODY
     try:
         _limit_resources(may_grow_files=wanted.may_grow_files)
-        if was_root:
+        if is_privileged:
             account = wanted.account or nobody()
             _enter_root(wanted)
-            _drop_bounding_set(libc)
-            os.setgroups([])
-            os.setresgid(account.group, account.group, account.group)
-            os.setresuid(account.user, account.user, account.user)
-        _clear_capabilities(libc)
-        _prctl(libc, _PR_SET_NO_NEW_PRIVS, 1)
-        _prctl(libc, _PR_SET_DUMPABLE, 0)
+            capabilities.drop_bounding_set()
+            capabilities.become(account.user, account.group, ())
+        else:
+            capabilities.keep_only()
+        capabilities.no_new_privileges()
+        capabilities.hide_memory()
     except OSError as fault:
-        raise ConfinementFailed(
-            "the serving process can't give up what it must not keep",
-            where=fault.strerror or str(fault),
-            to_do="Start Ringfence as a plain user, or as root with all of root's capabilities.",
-        ) from fault
-    return was_root
+        raise _failed(fault) from fault
+    return Confined(is_privileged, landlock.restrict(wanted.root_fd))
 
 
-def _limit_resources(*, may_grow_files: bool) -> None:
-    _, hardest = resource.getrlimit(resource.RLIMIT_NOFILE)
-    descriptors = _MOST_DESCRIPTORS if hardest == resource.RLIM_INFINITY else min(hardest, _MOST_DESCRIPTORS)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
-    for nothing in (resource.RLIMIT_NPROC, resource.RLIMIT_CORE):
-        resource.setrlimit(nothing, (0, 0))
-    if not may_grow_files:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
+def seal(confined: Confined, calls: seccomp.Calls) -> Confined:
+    """Allow a confined process nothing but ``calls``, no other process and so much memory. ConfinementFailed."""
+    try:
+        resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+        _, hardest = resource.getrlimit(resource.RLIMIT_DATA)
+        most = MOST_MEMORY_BYTES if hardest == resource.RLIM_INFINITY else min(hardest, MOST_MEMORY_BYTES)
+        resource.setrlimit(resource.RLIMIT_DATA, (most, most))
+    except OSError as fault:
+        raise _failed(fault) from fault
+    to_itself: seccomp.Ways = ((seccomp.Argument(0, (os.getpid(),)),),)
+    return replace(confined, has_filter=seccomp.restrict({**calls, "tgkill": to_itself}))
 
 
 def nobody() -> Account:
@@ -109,6 +128,15 @@ def account_of(name: str) -> Account | None:
     except KeyError:
         return None
     return Account(name, entry.pw_uid, entry.pw_gid)
+
+
+def _limit_resources(*, may_grow_files: bool) -> None:
+    _, hardest = resource.getrlimit(resource.RLIMIT_NOFILE)
+    descriptors = _MOST_DESCRIPTORS if hardest == resource.RLIM_INFINITY else min(hardest, _MOST_DESCRIPTORS)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if not may_grow_files:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 
 
 def _enter_root(wanted: Confinement) -> None:
@@ -140,30 +168,14 @@ def _enter_empty_root() -> None:
     raise fault or OSError(errno.EROFS, "no place for an empty directory")
 
 
-def _drop_bounding_set(libc: ctypes.CDLL) -> None:
-    for capability in range(_HIGHEST_CAPABILITY + 1):
-        try:
-            _prctl(libc, _PR_CAPBSET_READ, capability)
-        except OSError:
-            return  # the kernel knows no capability from here on
-        _prctl(libc, _PR_CAPBSET_DROP, capability)
+def _failed(fault: OSError) -> ConfinementFailed:
+    return ConfinementFailed(
+        "the serving process can't give up what it must not keep",
+        where=fault.strerror or str(fault),
+        to_do="Start Ringfence as a plain user, or as root with all of root's capabilities.",
+    )
 
 
-def _clear_capabilities(libc: ctypes.CDLL) -> None:
-    with contextlib.suppress(OSError):  # no ambient set before Linux 4.3
-        _prctl(libc, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
-    header = (ctypes.c_uint32 * 2)(_CAPABILITY_VERSION_3, 0)
-    nothing = (ctypes.c_uint32 * 6)()
-    if libc.capset(header, nothing):
-        raise _last_fault()
-
-
-def _prctl(libc: ctypes.CDLL, option: int, argument: int) -> None:
-    rest: Sequence[ctypes.c_ulong] = (ctypes.c_ulong(0),) * 3
-    if libc.prctl(ctypes.c_int(option), ctypes.c_ulong(argument), *rest) < 0:
-        raise _last_fault()
-
-
-def _last_fault() -> OSError:
-    number = ctypes.get_errno()
-    return OSError(number, os.strerror(number))
+def _listed(parts: list[str]) -> str:
+    *first, last = parts
+    return f"{', '.join(first)} and {last}" if first else last

@@ -13,10 +13,12 @@ import os
 import socket
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from dataclasses import fields as dataclass_fields
 from typing import assert_never
 
 from ringfence.content.release import TargetKind
 from ringfence.guard.evidence import Announced, Leased, OnTheWire, Sighting
+from ringfence.server.confine import Confined
 from ringfence.server.errors import ControlBroken
 from ringfence.server.events import Document, Fields, WorkerEvent, from_row, to_row
 from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
@@ -121,8 +123,7 @@ class Heard:
 class Ready:
     """The worker is confined and waits for its sockets."""
 
-    confined: bool
-    """Whether it was root and gave that up."""
+    confined: Confined
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +204,7 @@ def encode_from_worker(message: FromWorker) -> bytes:
     """Return ``message`` as one datagram."""
     match message:
         case Ready():
-            return _encode({"t": "ready", "confined": message.confined})
+            return _encode({"t": "ready", **asdict(message.confined)})
         case Accepted():
             return _encode({"t": "accepted", "serial": message.serial})
         case Rejected():
@@ -222,7 +223,7 @@ def decode_from_worker(data: bytes) -> FromWorker:
     fields = Fields(document)
     match document.get("t"):
         case "ready":
-            return Ready(confined=document.get("confined") is True)
+            return Ready(Confined(*(document.get(part.name) is True for part in dataclass_fields(Confined))))
         case "accepted":
             return Accepted(fields.integer("serial"))
         case "rejected":

@@ -140,10 +140,11 @@ class EventsDropped:
 
 @dataclass(frozen=True, slots=True)
 class WorkerStarted:
-    """A worker is ready to serve (told by the supervisor)."""
+    """A worker is ready to serve (told by the supervisor). ``confined`` says in words what holds it."""
 
     at: float
     pid: int
+    confined: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Landlock: the kernel refuses this process everything but reading one folder (Linux 5.13; <linux/landlock.h>).
+"""Landlock: the kernel refuses this process every file, or all but reading one folder (Linux 5.13; <linux/landlock.h>).
 
 It needs no root, so it is what confines a server that a plain user or a container started.
 """
@@ -20,13 +20,15 @@ _SCOPES_SINCE = 6
 _ABSTRACT_SOCKETS, _SIGNALS = 1 << 0, 1 << 1
 
 
-def read_only_beneath(fd: int) -> bool:
-    """From now on nothing but reading beneath the directory ``fd``, no new TCP port or connection, no signal.
+def restrict(folder_fd: int | None) -> bool:
+    """From now on no file but for reading beneath a folder, where one is given; no new TCP port or connection.
 
-    What is open stays open. Needs no_new_privs. False where this kernel can't, or would not; nothing is changed then.
+    No signal and no abstract Unix socket of another process either. What is open stays open. Needs no_new_privs.
+    False where this kernel can't, or would not; nothing is changed then. Before Linux 6.7 it lets TCP be, before 6.12
+    signals.
     """
     libc = ctypes.CDLL(None, use_errno=True)
-    version = libc.syscall(ctypes.c_long(_CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_FLAG))
+    version = version_here()
     if version < 1:
         return False
     files = (1 << _FILE_BITS.get(version, _FILE_BITS_SINCE_5)) - 1
@@ -41,10 +43,18 @@ def read_only_beneath(fd: int) -> bool:
     if ruleset < 0:
         return False
     try:
-        rule = struct.pack("=Qi", _READ_FILE | _READ_DIR, fd)
-        added = libc.syscall(
-            ctypes.c_long(_ADD_RULE), ruleset, ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0)
-        )
-        return bool(added == 0 and libc.syscall(ctypes.c_long(_RESTRICT_SELF), ruleset, ctypes.c_uint32(0)) == 0)
+        if folder_fd is not None:
+            rule = struct.pack("=Qi", _READ_FILE | _READ_DIR, folder_fd)
+            if libc.syscall(
+                ctypes.c_long(_ADD_RULE), ruleset, ctypes.c_int(_RULE_PATH_BENEATH), rule, ctypes.c_uint32(0)
+            ):
+                return False
+        return bool(libc.syscall(ctypes.c_long(_RESTRICT_SELF), ruleset, ctypes.c_uint32(0)) == 0)
     finally:
         os.close(ruleset)
+
+
+def version_here() -> int:
+    """Return the version of this kernel's interface, below 1 where it has none."""
+    libc = ctypes.CDLL(None, use_errno=True)
+    return int(libc.syscall(ctypes.c_long(_CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_FLAG)))

@@ -1,4 +1,7 @@
-"""One worker process as its supervisor sees it: the control socket, its last words, and how it ended."""
+"""The worker's process as its supervisor sees it, and the launcher's, which started it.
+
+Of a worker: the control socket, its last words, and how it ended.
+"""
 
 import contextlib
 import os
@@ -12,6 +15,7 @@ from dataclasses import replace
 
 from ringfence.guard.evidence import OnTheWire
 from ringfence.server.catalogue import Offer
+from ringfence.server.confine import Confined
 from ringfence.server.control import (
     LONGEST_MESSAGE_BYTES,
     Accepted,
@@ -36,39 +40,45 @@ from ringfence.server.control import (
 )
 from ringfence.server.errors import ControlBroken, WorkerFault
 from ringfence.server.events import WorkerEvent, printable
+from ringfence.server.launch_control import (
+    Ended,
+    Kill,
+    Message,
+    NotStarted,
+    Prepared,
+    Start,
+    Started,
+    Unfit,
+    receive,
+    send,
+)
 from ringfence.server.passes import Pass
 
 ANSWER_TIMEOUT_S = 10.0
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 3.0
 _LAST_WORDS_BYTES = 4096
 
 
-class WorkerProcess:
-    """A child that runs ``ringfence.server.worker``; used by one thread.
+class LauncherProcess:
+    """The child that starts workers (``ringfence.server.launcher``), as confined as this process's rights allow now.
 
-    The child gets an empty environment and nothing but its end of the control pair.
+    So it is to be made while there are rights. It gets an empty environment and its end of the pair. Made by one
+    thread, used by one.
     """
 
-    def __init__(
-        self,
-        *,
-        on_event: Callable[[WorkerEvent], None],
-        on_log: Callable[[str], None],
-        hear: Callable[[str, int], OnTheWire] | None = None,
-    ) -> None:
-        self._on_event = on_event
-        self._hear_wire = hear
-        self._on_log = on_log
-        self._serial = 0
-        self._last_words = b""
+    def __init__(self) -> None:
+        self._is_prepared = False
+        self._ended: dict[int, int] = {}
         self._channel, child_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with child_end:
             try:
                 self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
-                    [sys.executable, "-I", "-m", "ringfence.server.worker", str(child_end.fileno())],
+                    [sys.executable, "-I", "-m", "ringfence.server.launcher", str(child_end.fileno())],
                     pass_fds=[child_end.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
+                    stderr=subprocess.DEVNULL,
                     cwd="/",
                     env={"LC_ALL": "C.UTF-8"},
                     start_new_session=True,
@@ -76,27 +86,122 @@ class WorkerProcess:
             except OSError:
                 self._channel.close()
                 raise
-        if self._child.stderr is None:
-            raise AssertionError("a pipe was asked for")
-        self._stderr = self._child.stderr
-        os.set_blocking(self._stderr.fileno(), False)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether it runs."""
+        return self._child.poll() is None
+
+    def prepare(self, timeout_s: float) -> None:
+        """Wait until it has given up what no worker may have. WorkerFault where it can't; OSError where it died."""
+        if self._is_prepared:
+            return
+        match self._receive(timeout_s):
+            case Prepared():
+                self._is_prepared = True
+            case Unfit(why):
+                raise WorkerFault(why)
+            case other:
+                raise ConnectionAbortedError(f"the launcher began with {type(other).__name__}")
+
+    def start(self, channel_fd: int, stderr_fd: int, timeout_s: float) -> int:
+        """Return the number of a new worker. WorkerFault, OSError."""
+        self.prepare(timeout_s)
+        send(self._channel, Start(), (channel_fd, stderr_fd))
+        while True:
+            match self._receive(timeout_s):
+                case Started(pid):
+                    return pid
+                case NotStarted(why):
+                    raise WorkerFault("the machine starts no process", where=why)
+                case other:
+                    self._note(other)
+
+    def wait(self, pid: int, timeout_s: float) -> int:
+        """Return how a worker ended, as subprocess does; after ``timeout_s`` it is killed. OSError."""
+        try:
+            self._wait(pid, time.monotonic() + timeout_s)
+        except TimeoutError:
+            send(self._channel, Kill(pid))
+            self._wait(pid, time.monotonic() + timeout_s)
+        return self._ended.pop(pid)
+
+    def close(self, timeout_s: float = STOP_TIMEOUT_S) -> None:
+        """End it, and the workers that there still are. May be called twice."""
+        self._channel.close()
+        try:
+            self._child.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            with contextlib.suppress(PermissionError):  # it has another account by now; the closed pair ends it
+                self._child.kill()
+                self._child.wait()
+
+    def _wait(self, pid: int, until: float) -> None:
+        while pid not in self._ended:
+            self._note(self._receive(until - time.monotonic()))
+
+    def _note(self, message: Message) -> None:
+        if isinstance(message, Ended):
+            self._ended[message.pid] = message.status
+
+    def _receive(self, timeout_s: float) -> Message:
+        if timeout_s <= 0:
+            raise TimeoutError("the launcher does not answer")
+        self._channel.settimeout(timeout_s)
+        received = receive(self._channel)
+        if received is None:
+            raise ConnectionResetError("the launcher ended")
+        return received[0]
+
+
+class WorkerProcess:
+    """A process that a launcher made, to serve; used by one thread."""
+
+    def __init__(
+        self,
+        launcher: LauncherProcess,
+        *,
+        on_event: Callable[[WorkerEvent], None],
+        on_log: Callable[[str], None],
+        hear: Callable[[str, int], OnTheWire] | None = None,
+    ) -> None:
+        self._launcher = launcher
+        self._on_event = on_event
+        self._hear_wire = hear
+        self._on_log = on_log
+        self._serial = 0
+        self._last_words = b""
+        self._channel, child_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._stderr, stderr_writer = os.pipe()
+        os.set_blocking(self._stderr, False)
+        try:
+            self._pid = launcher.start(child_end.fileno(), stderr_writer, START_TIMEOUT_S)
+        except BaseException:
+            self._channel.close()
+            os.close(self._stderr)
+            raise
+        finally:
+            child_end.close()
+            os.close(stderr_writer)
 
     @property
     def pid(self) -> int:
         """The process number."""
-        return self._child.pid
+        return self._pid
 
     @property
     def descriptors(self) -> tuple[int, int]:
         """What to wait for: the control socket and the child's last words."""
-        return self._channel.fileno(), self._stderr.fileno()
+        return self._channel.fileno(), self._stderr
 
-    def greet(self, settings: Settings, listeners: Sequence[socket.socket], timeout_s: float) -> None:
-        """Wait until the worker is confined, and hand it its sockets. OSError or WorkerFault where it isn't."""
+    def greet(self, settings: Settings, listeners: Sequence[socket.socket], timeout_s: float) -> Confined:
+        """Wait until the worker is confined, hand it its sockets, and return what holds it. OSError or WorkerFault."""
         self._channel.settimeout(timeout_s)
-        if not isinstance(self._receive(), Ready):
+        began_with = self._receive()
+        if not isinstance(began_with, Ready):
             raise WorkerFault("the worker began with something else than its readiness")
         self._ask(Listen(0, settings), [listener.fileno() for listener in listeners])
+        return began_with.confined
 
     def rule(self, site: str, name: str, rules_fd: int) -> None:
         """Give the worker a site's rules, as a file. WorkerFault: refused; OSError: died."""
@@ -117,7 +222,7 @@ class WorkerProcess:
 
     def on_ready(self, fd: int) -> bool:
         """Read what came on ``fd``; False once the worker has closed its end."""
-        if fd == self._stderr.fileno():
+        if fd == self._stderr:
             return self._hear()
         try:
             message = self._receive()
@@ -129,13 +234,13 @@ class WorkerProcess:
     def end(self, timeout_s: float) -> str:
         """Close the pair, which ends the worker; after ``timeout_s`` kill it. Return how it ended, for people."""
         self._channel.close()
-        try:
-            status = self._child.wait(timeout_s)
-        except subprocess.TimeoutExpired:
-            self._child.kill()
-            status = self._child.wait()
+        status: int | None = None
+        with contextlib.suppress(OSError):  # the launcher died; the kernel ends its workers then
+            status = self._launcher.wait(self._pid, timeout_s)
         self._hear()
-        self._stderr.close()
+        os.close(self._stderr)
+        if status is None:
+            return "it ended together with the process that starts workers"
         how = f"exit status {status}"
         if status < 0:
             with contextlib.suppress(ValueError):
@@ -183,7 +288,7 @@ class WorkerProcess:
     def _hear(self) -> bool:
         """Keep the end of what the child writes to its standard error; it writes when it crashes."""
         try:
-            words = os.read(self._stderr.fileno(), _LAST_WORDS_BYTES)
+            words = os.read(self._stderr, _LAST_WORDS_BYTES)
         except BlockingIOError:
             return True
         if not words:

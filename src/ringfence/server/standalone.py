@@ -1,7 +1,7 @@
 """``ringfence serve``: the engine on a plain folder, in one process that keeps as little as it can.
 
 The order matters: ports, the metrics' socket and the way to the service manager are taken while there are rights to
-take them; then everything is given up (``confine``, ``landlock``); then the first packet is read.
+take them; then everything is given up (``confine``); then the first packet is read.
 """
 
 import contextlib
@@ -16,14 +16,14 @@ from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
 from ringfence.guard.policy import Policy
-from ringfence.server.confine import Account, Confinement, confine
+from ringfence.server.allowed_calls import FOLDER
+from ringfence.server.confine import Account, Confinement, confine, seal
 from ringfence.server.engine import Engine
 from ringfence.server.errors import ListenRefused
 from ringfence.server.events import HTTP, TFTP, WorkerEvent
 from ringfence.server.folder import Folder
 from ringfence.server.gate import Gate
 from ringfence.server.http import HttpFront
-from ringfence.server.landlock import read_only_beneath
 from ringfence.server.loop import Loop
 from ringfence.server.memory import AfterRush, quieten_collector
 from ringfence.server.metrics import Metrics, Now
@@ -140,7 +140,7 @@ class Standalone:
         """Confine this process; return how, for people."""
         options = self._options
         started_as = _who_runs(None)  # asked now: the list of users lies outside the folder
-        was_root = confine(
+        confined = confine(
             Confinement(
                 root_fd=self._folder_fd,
                 keep_root=not options.chroot,
@@ -149,9 +149,11 @@ class Standalone:
             )
         )
         require_entry(self._folder_fd, options.folder, _who_runs(self._account))
-        has_landlock = read_only_beneath(self._folder_fd)
-        beyond = "the kernel refuses all files outside it" if has_landlock else "this kernel has no Landlock"
-        if not was_root:
+        confined = seal(confined, FOLDER)
+        beyond = "the kernel refuses all files outside it" if confined.has_landlock else "this kernel has no Landlock"
+        if confined.has_filter:
+            beyond += " and all that serving does not take"
+        if not confined.is_another:
             return f"not started as root, so without a root directory of its own, as {started_as}; {beyond}"
         root = "with the folder as root directory" if options.chroot else "without a root directory of its own"
         return f"{root}, as {_who_runs(self._account)}; {beyond}"

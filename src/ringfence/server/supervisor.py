@@ -24,7 +24,7 @@ from ringfence.server.events import CatalogueActive, WorkerDied, WorkerEvent, Wo
 from ringfence.server.limits import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
 from ringfence.server.links import open_socket as open_links
 from ringfence.server.passes import Pass
-from ringfence.server.process import WorkerProcess
+from ringfence.server.process import START_TIMEOUT_S, STOP_TIMEOUT_S, LauncherProcess, WorkerProcess
 from ringfence.server.sockets import listen, listen_tcp
 from ringfence.wire import codec
 from ringfence.wire.messages import GuardRules
@@ -33,9 +33,7 @@ FIRST_RESTART_S = 0.05
 LONGEST_RESTART_S = 10.0
 HEALTHY_AFTER_S = 5.0
 """A worker that lived this long has earned a quick restart."""
-START_TIMEOUT_S = 10.0
 ADMIT_TIMEOUT_S = 2.0
-STOP_TIMEOUT_S = 3.0
 _MOST_DESCRIPTORS = 65536
 
 
@@ -78,8 +76,9 @@ class WorkerSupervisor:
     ``listen`` names the addresses of TFTP and ``http`` those of HTTP (port 0: the kernel's choice; ``addresses`` and
     ``http_addresses`` tell); the sockets are bound here, by the parent, which may be root: PortInUse or ListenRefused.
     ``on_event`` and ``on_log`` are called from the supervisor's own thread and should not block for long; ``hear``
-    tells it, within milliseconds, what was heard on the wire of a host and port (``watches_frames``: the frames too). Where
-    there is one site only it needs no id; ``site`` is its name.
+    tells it, within milliseconds, what was heard on the wire of a host and port (``watches_frames``: the frames too).
+    Where there is one site only it needs no id; ``site`` is its name. Workers are as confined as the rights allow with
+    which ``launcher`` was made; it is taken over; without one it is made here.
     """
 
     def __init__(
@@ -95,6 +94,7 @@ class WorkerSupervisor:
         hear: Callable[[str, int], OnTheWire] | None = None,
         watches_frames: bool = False,
         faces_internet: bool = False,
+        launcher: LauncherProcess | None = None,
     ) -> None:
         self._settings = Settings(
             site,
@@ -114,6 +114,7 @@ class WorkerSupervisor:
         self.http_addresses: tuple[tuple[str, int], ...] = bound[len(listen) :]
         """As ``addresses``, of ``http``."""
         self._listeners.append(open_links())
+        self._launcher = launcher or LauncherProcess()
         self._lock = threading.Lock()
         self._rules: dict[str, _Ruled] = {}  # by site; those that a new worker gets first
         self._new_rules: dict[str, _Ruled] = {}
@@ -224,6 +225,7 @@ class WorkerSupervisor:
         self._wake()
         if self._thread is not None:
             self._thread.join()
+        self._launcher.close()
         for listener in self._listeners:
             listener.close()
         for kept in (*self._wanted.values(), *self._active.values()):
@@ -255,13 +257,17 @@ class WorkerSupervisor:
     def _run_one_worker(self) -> str:
         """Start a worker and serve it until it ends; return how it ended."""
         try:
-            process = WorkerProcess(on_event=self._tell, on_log=self._log, hear=self._hear)
-        except OSError as fault:
-            return f"it could not be started: {fault.strerror}"
+            if not self._launcher.is_alive:
+                self._log("the process that starts workers died: another takes its place, with the rights of now")
+                self._launcher.close()
+                self._launcher = LauncherProcess()
+            process = WorkerProcess(self._launcher, on_event=self._tell, on_log=self._log, hear=self._hear)
+        except (OSError, WorkerFault) as fault:
+            return f"it could not be started: {fault}"
         self._process = process
         try:
-            process.greet(self._settings, self._listeners, START_TIMEOUT_S)
-            self._tell(WorkerStarted(time.time(), process.pid))
+            confined = process.greet(self._settings, self._listeners, START_TIMEOUT_S)
+            self._tell(WorkerStarted(time.time(), process.pid, confined.in_words()))
             for ruled in self._rules.values():
                 process.rule(ruled.site, ruled.name, ruled.fd)
             for active in self._active.values():

@@ -1,7 +1,7 @@
-"""The serving worker: ``python -I -m ringfence.server.worker FD``, started by the supervisor alone.
+"""The serving worker, which the launcher (``launcher.py``) makes of itself.
 
 It gets one descriptor, its end of the control pair; over it come the listening sockets and the files' descriptors.
-It holds no path and no key, and it ends when the other end of the pair closes, however its parent ended.
+It holds no path and no key, and it ends when the other end of the pair closes, however its supervisor ended.
 """
 
 # ruff: noqa: E402 - the first statement must run before the imports
@@ -14,7 +14,6 @@ sys.modules["_hashlib"] = None  # type: ignore[assignment]
 import contextlib
 import os
 import select
-import signal
 import socket
 import time
 from collections import deque
@@ -22,8 +21,9 @@ from collections.abc import Sequence
 
 from ringfence.errors import RingfenceError
 from ringfence.guard.rules import read_rules
+from ringfence.server.allowed_calls import WORKER
 from ringfence.server.catalogue import Catalogue, Offer
-from ringfence.server.confine import confine
+from ringfence.server.confine import Confined, seal
 from ringfence.server.control import (
     LONGEST_MESSAGE_BYTES,
     Accepted,
@@ -135,9 +135,9 @@ class Worker:
         self._will_flush = False
         self._after_rush = AfterRush()
 
-    def run(self, *, confined: bool) -> None:
+    def run(self, confined: Confined) -> None:
         """Serve until the control socket closes."""
-        self._outbox.answer(Ready(confined=confined))
+        self._outbox.answer(Ready(confined))
         self._outbox.flush()
         self._channel.setblocking(True)
         self._on_control(0, 0.0)  # the first message is Listen, and makes the engine
@@ -297,19 +297,14 @@ class Worker:
         self._offers = []
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Confine this process and serve; return the exit status."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then closes the pair
-    channel = socket.socket(fileno=int(arguments[0]))
+def serve(channel_fd: int, confined: Confined) -> int:
+    """Give up the rest in a process that is ``confined``, and serve; return the exit status."""
+    channel = socket.socket(fileno=channel_fd)
     try:
-        confined = confine()
+        sealed = seal(confined, WORKER)
     except ConfinementFailed as fault:
         sys.stderr.write(f"{fault}\n")
         return CONFINEMENT_FAILED
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-        Worker(channel).run(confined=confined)
+        Worker(channel).run(sealed)
     return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
