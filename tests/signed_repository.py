@@ -19,10 +19,12 @@ def signers() -> SiteSigners:
 PHONES_OWN = Reload("sip-notify", 5060)
 
 
-def target(name: str, data: bytes, owner: str | None = None, way: Reload = PHONES_OWN) -> Target:
+def target(
+    name: str, data: bytes, owner: str | None = None, way: Reload = PHONES_OWN, *, secret: bool = True
+) -> Target:
     kind = TargetKind.SHARED if owner is None else TargetKind.CONFIGURATION
     reload = None if owner is None else way
-    return Target(name, sha256_hex(data), len(data), kind, owner, reload)
+    return Target(name, sha256_hex(data), len(data), kind, owner, reload, secret)
 
 
 @dataclass
@@ -39,8 +41,17 @@ class Repository:
     def __post_init__(self) -> None:
         self.files["1.root.json"] = first_root(self.site, self.keys, NOW)
 
-    def publish(self, number: int, contents: dict[str, bytes], now: float = NOW, way: Reload = PHONES_OWN) -> Release:
-        targets = tuple(target(name, data, _owner(name), way) for name, data in sorted(contents.items()))
+    def publish(
+        self,
+        number: int,
+        contents: dict[str, bytes],
+        now: float = NOW,
+        way: Reload = PHONES_OWN,
+        *,
+        secret: bool = True,
+    ) -> Release:
+        files = sorted(contents.items())
+        targets = tuple(target(name, data, _owner(name), way, secret=secret) for name, data in files)
         release = Release(self.site, number, targets)
         signed = sign_release(release, self.versions, self.keys, now)
         self.versions = signed.versions

@@ -30,10 +30,19 @@ def test_a_window_belongs_to_who_answers_and_ends_with_one_whole_transfer() -> N
     bound = windows.on_round_trip(ANNA, HOME, 12.0)
     assert bound is not None
     assert windows.on_round_trip(ANNA, HOME, 13.0) is None, "it is told once"
-    assert windows.grant_for(ANNA, 12.0 + 2 * PROVES_WITHIN_S) == Grant("carla", 600.0, HOME)
-    assert windows.on_taken(ANNA, AWAY, 40.0) is None
-    assert windows.on_taken(ANNA, HOME, 40.0) is not None
-    assert windows.grant_for(ANNA, 41.0) is None
+    kept_until = 13.0 + PROVES_WITHIN_S
+    assert windows.grant_for(ANNA, kept_until - 0.1) == Grant("carla", 600.0, HOME), "each answer keeps it"
+    assert windows.on_taken(ANNA, AWAY, kept_until - 0.1) is None
+    assert windows.on_taken(ANNA, HOME, kept_until - 0.1) is not None
+    assert windows.grant_for(ANNA, kept_until) is None
+
+
+def test_a_connection_keeps_a_window_for_good() -> None:
+    windows = opened()
+    assert windows.on_round_trip(ANNA, HOME, 10.0, for_certain=True) is not None
+    windows.on_asked(ANNA, AWAY, 500.0)
+    assert windows.grant_for(ANNA, 500.0) == Grant("carla", 600.0, HOME)
+    assert windows.on_round_trip(ANNA, AWAY, 500.0, for_certain=True) is None
 
 
 def test_a_forged_source_holds_a_window_up_for_seconds_and_cannot_take_it() -> None:
@@ -50,8 +59,7 @@ def test_a_forged_source_holds_a_window_up_for_seconds_and_cannot_take_it() -> N
 
 def test_the_hubs_list_opens_and_closes_windows_and_keeps_what_happened_here() -> None:
     windows = opened()
-    windows.on_asked(ANNA, HOME, 10.0)
-    windows.on_round_trip(ANNA, HOME, 10.0)
+    windows.on_round_trip(ANNA, HOME, 10.0, for_certain=True)
     windows.replace([Window("w1", ANNA, "carla", 600.0), Window("w2", BERT, "carla", 600.0)])
     assert windows.grant_for(ANNA, 50.0) == Grant("carla", 600.0, HOME)
     windows.on_taken(ANNA, HOME, 51.0)

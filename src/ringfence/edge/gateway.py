@@ -188,6 +188,11 @@ class Gateway:
         """Where phones are served, as ``host:port``."""
         return [f"{host}:{port}" for host, port in self._supervisor.addresses]
 
+    @property
+    def http_addresses(self) -> list[tuple[str, int]]:
+        """Where phones are served over HTTP."""
+        return list(self._supervisor.http_addresses)
+
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
         """Serve every site, until ``stop``."""
         self._supervisor.start()

@@ -3,8 +3,9 @@
 The laws:
 
 - A window is for one phone, ends by itself, and ends with the first whole transfer of that phone's own file.
-- It belongs to the first address that asks, for PROVES_WITHIN_S; to keep it, the address must have completed a round
-  trip by then: a forged source address holds it up for seconds, and can't take it.
+- It belongs to the first address that asks, for PROVES_WITHIN_S. An acknowledgement over TFTP keeps it for as long
+  again; a TCP connection, whose other end is there for certain, for good. A forged source address holds it up for
+  seconds.
 - While it belongs to an address, everybody else is refused, and told of.
 """
 
@@ -20,7 +21,7 @@ PROVES_WITHIN_S = 10.0
 class Window:
     """One window; ``id`` is the hub's. Times are Unix seconds.
 
-    ``bound_to`` is the address that it belongs to; until that has answered, only because it asked at ``asked_at``.
+    ``bound_to`` is the address that it belongs to: for good where ``asked_at`` is 0, else for some seconds from then.
     """
 
     id: str
@@ -29,6 +30,7 @@ class Window:
     until: float
     bound_to: str = ""
     asked_at: float = 0.0
+    has_answered: bool = False
     used: bool = False
 
     def holder(self, at: float) -> str:
@@ -56,15 +58,18 @@ class Windows:
         """Let the phone's window, if it is free, belong to an address that asks: for as long as proof may take."""
         window = self._open(mac, at)
         if window is not None and not window.holder(at):
-            self._windows[window.id] = replace(window, bound_to=host, asked_at=at)
+            self._windows[window.id] = replace(window, bound_to=host, asked_at=at, has_answered=False)
 
-    def on_round_trip(self, mac: str, host: str, at: float) -> Window | None:
-        """Bind the phone's window to an address that answered; return it where that is news."""
+    def on_round_trip(self, mac: str, host: str, at: float, *, for_certain: bool = False) -> Window | None:
+        """Let an address that answered keep the phone's window; return it where that is news."""
         window = self._open(mac, at)
         if window is None or window.holder(at) not in {"", host} or (window.bound_to == host and not window.asked_at):
             return None
-        bound = self._windows[window.id] = replace(window, bound_to=host, asked_at=0.0)
-        return bound
+        is_news = for_certain or not window.has_answered or window.bound_to != host
+        kept = self._windows[window.id] = replace(
+            window, bound_to=host, asked_at=0.0 if for_certain else at, has_answered=True
+        )
+        return kept if is_news else None
 
     def on_taken(self, mac: str, host: str, at: float) -> Window | None:
         """Close the phone's window, for the address that it belongs to has the whole file; return it."""
@@ -84,4 +89,10 @@ def _merged(told: Window, known: Window | None) -> Window:
     """Return a window as the hub tells of it, with what happened here since."""
     if known is None or told.bound_to:
         return replace(told, used=told.used or (known is not None and known.used))
-    return replace(told, bound_to=known.bound_to, asked_at=known.asked_at, used=told.used or known.used)
+    return replace(
+        told,
+        bound_to=known.bound_to,
+        asked_at=known.asked_at,
+        has_answered=known.has_answered,
+        used=told.used or known.used,
+    )

@@ -10,11 +10,10 @@ import os
 import select
 import socket
 from collections import OrderedDict
-from collections.abc import Callable
 from functools import partial
 
-from ringfence.server.catalogue import NoFile, OfferedFile
-from ringfence.server.events import TFTP, Cause, WorkerEvent, printable
+from ringfence.server.catalogue import OfferedFile
+from ringfence.server.events import TFTP, Cause, printable
 from ringfence.server.gate import Gate, Refusal
 from ringfence.server.judge import Asking
 from ringfence.server.limits import DEFAULT_LIMITS, Limits, PortRange
@@ -243,9 +242,7 @@ class Engine:
         answer: OfferedFile | Refusal,
         now: float,
     ) -> None:
-        if answer is Refusal.CHALLENGE:
-            self._challenge(listener, datagram, request, now)
-        elif isinstance(answer, Refusal):
+        if isinstance(answer, Refusal):
             self._answer(listener, datagram, answer, _NOT_FOUND)
         elif (datagram.peer, datagram.local) in self._by_peer or self._is_draining:
             return  # the same request came again while this one waited for its answer
@@ -291,28 +288,9 @@ class Engine:
             self._on_proven(transfer)
         return False
 
-    def _challenge(self, listener: socket.socket, datagram: Datagram, request: ReadRequest, now: float) -> None:
-        """Offer options of a file that is not there; who acknowledges them is there, and hears that it is not."""
-        terms = negotiate(request.options, mode=request.mode, size_bytes=0)
-        is_known = (datagram.peer, datagram.local) in self._by_peer
-        if not terms.acknowledged or is_known or self._is_draining:
-            self._answer(listener, datagram, Refusal.ANSWER, _NOT_FOUND)
-        elif self._has_room_for(datagram, request, now):
-            nothing = NoFile(request.filename)
-            self._start(
-                listener, datagram, request, nothing, now, on_there=lambda: self._on_there(listener, datagram, request)
-            )
-
-    def _on_there(self, listener: socket.socket, datagram: Datagram, request: ReadRequest) -> bool:
-        """Refuse who has shown to be there, as everybody else; return that nothing more is sent."""
-        self._answer(listener, datagram, Refusal.ANSWER, _NOT_FOUND)
-        self._gate.on_shown_to_be_there(request.filename, datagram.peer[0])
-        return False
-
     def _start(
-        self, listener: socket.socket, datagram: Datagram, request: ReadRequest, offered: OfferedFile, now: float,
-        *, on_there: Callable[[], bool] | None = None,
-    ) -> None:  # fmt: skip
+        self, listener: socket.socket, datagram: Datagram, request: ReadRequest, offered: OfferedFile, now: float
+    ) -> None:
         host, port, *_ = datagram.peer
         terms = PLAIN_TERMS
         if self._limits.options_enabled:
@@ -346,12 +324,12 @@ class Engine:
             offered,
             sender,
             path,
-            tell=self._gate.tell if on_there is None else _tell_nobody,
+            tell=self._gate.tell,
             on_over=self._on_over,
             is_lock_step=is_lock_step,
             began_at=now,
             deadline=deadline,
-            still_there=on_there or self._still_there(offered, host),
+            still_there=partial(self._gate.is_still_there, offered, host) if self._gate.keeps_watch(offered) else None,
         )
         self._by_peer[transfer.key] = transfer
         self._unproven[transfer] = host
@@ -360,9 +338,6 @@ class Engine:
         transfer.begin(now)
         if not transfer.is_over:
             self._look_again(transfer, sender.wake_at)
-
-    def _still_there(self, offered: OfferedFile, host: str) -> Callable[[], bool] | None:
-        return partial(self._gate.is_still_there, offered, host) if self._gate.keeps_watch(offered) else None
 
     def _wait_for(self, transfer: Transfer) -> None:
         if transfer.endpoint is None:
@@ -408,7 +383,3 @@ class Engine:
             leave(transfer.endpoint.fileno())
             transfer.endpoint.close()
         transfer.file.let_go()
-
-
-def _tell_nobody(_event: WorkerEvent) -> None:
-    """A challenge is no transfer."""

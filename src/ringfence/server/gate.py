@@ -53,12 +53,10 @@ MOST_WAITING = 256
 MOST_GRANTED = 4096
 COUNT_EVERY_S = 60.0
 
-CHALLENGE_FROM = 3
-"""Files of phones that it is not, after which a source on the internet must show that it is there."""
 STRIKES = frozenset(
     {Finding.UNKNOWN_PHONE, Finding.NO_WINDOW, Finding.WINDOW_TAKEN, Finding.BEHAVIOUR, Finding.LEVEL_TOO_LOW}
 )
-"""What counts against a source on the internet that is there: it asked for a file of a phone that it is not."""
+"""What a source on the internet is told when it asks for the file of a phone that it is not."""
 
 # Findings beside the guard's own.
 MALFORMED = "malformed"
@@ -82,8 +80,6 @@ class Refusal(Enum):
     """As a file that does not exist, whatever the reason was."""
     SILENCE = auto()
     """Not at all: the source has used up what it may be told."""
-    CHALLENGE = auto()
-    """By an offer of options first: who acknowledges it is there, and what it asked for counts against it."""
 
 
 Answer = Callable[[OfferedFile | Refusal, float], None]
@@ -203,12 +199,6 @@ class Gate:
         """Say whether a name is that of a phone which some site has."""
         return bool(self._ours_in(name))
 
-    def on_shown_to_be_there(self, name: str, host: str) -> None:
-        """Note that a source which was challenged over ``name`` has answered: the name counts against it."""
-        ban = self._judge.bans.on_strike(host, name[:LONGEST_NAME], time.time())
-        if ban is not None:
-            self._on_event(Banned(time.time(), host, ban.until, ban.why))
-
     def keeps_watch(self, offered: OfferedFile) -> bool:
         """Say whether a file is for one place or one address alone, so that ``is_still_there`` must be asked."""
         if offered.owner is None:
@@ -216,13 +206,14 @@ class Gate:
         site = self._site_of(offered)
         return site.needed(offered) >= Level.L3 or site.policy.windows
 
-    def is_still_there(self, offered: OfferedFile, host: str) -> bool:
-        """Say whether ``host``, which has just answered, may have a file's next bytes.
+    def is_still_there(self, offered: OfferedFile, host: str, *, has_answered: bool = False) -> bool:
+        """Say whether ``host`` may have a file's next bytes: its address may have gone to another machine meanwhile.
 
-        Its address may have gone to another machine meanwhile; and its answer binds a window to it.
+        ``has_answered``: it has just acknowledged something, and keeps its window by that.
         """
         site = self._site_of(offered)
-        self._tell_window(site, self._judge.on_round_trip(site, offered, host), host)
+        if has_answered:
+            self._tell_window(site, self._judge.on_round_trip(site, offered, host), host)
         return self._judge.is_still_there(site, offered, host, time.monotonic())
 
     def refuse_writing(self, name: str, host: str, port: int, now: float) -> Refusal:
@@ -344,32 +335,40 @@ class Gate:
             answer(offered, now)
             return
         is_guess = decision.finding is Finding.UNKNOWN_PHONE or (self._faces_internet and decision.finding in STRIKES)
-        guesses = self._on_guess(asking, now) if is_guess else 0
+        if is_guess:
+            self._on_guess(asking, now)
         held = offered.held if offered is not None else None
         self.note(name, host, port, decision.sentence, decision.finding, lambda: to_text(decision, held), site.id)
         # On the internet anybody can ask in a phone's name: what names that phone has a budget of its own.
         source = f"{host} {owner}" if self._faces_internet and (owner := self._ours_in(name)) else host
         if self._faces_internet and is_guess and asking.protocol == HTTP:
-            self.on_shown_to_be_there(name, host)  # over TCP it is
+            self._on_strike(name, host)
         if not self._budgets.take(source, now):
             answer(Refusal.SILENCE, now)
-        elif self._faces_internet and guesses >= CHALLENGE_FROM and asking.options:
-            answer(Refusal.CHALLENGE, now)
         elif self._judge.is_discreet and self._loop is not None and now < came_at + REFUSED_AFTER_S:
             self._loop.call_at(came_at + REFUSED_AFTER_S, lambda now: answer(Refusal.ANSWER, now))
         else:
             answer(Refusal.ANSWER, now)
 
+    def _on_strike(self, name: str, host: str) -> None:
+        """Count a guess over TCP, whose sender is there.
+
+        Over TFTP none counts: on one port nothing in an acknowledgement is unknown to who forges it, so anybody could
+        have anybody shut out. There the budget of what a source is told is what meets who guesses.
+        """
+        ban = self._judge.bans.on_strike(host, name[:LONGEST_NAME], time.time())
+        if ban is not None:
+            self._on_event(Banned(time.time(), host, ban.until, ban.why))
+
     def _ours_in(self, name: str) -> str:
         owner = owner_of(name)
         return owner.bare if owner is not None and self._judge.has_phone(owner.bare) else ""
 
-    def _on_guess(self, asking: Asking, now: float) -> int:
+    def _on_guess(self, asking: Asking, now: float) -> None:
         guesses = self._judge.note_guess(asking, now)
         if guesses >= ENUMERATES_FROM:
             sentence = f"{asking.host} asks for the files of one phone after the other: {guesses} that are not its own."
             self.note("(guessed names)", asking.host, asking.port, sentence, ENUMERATES)
-        return guesses
 
     def _refuse(self, name: str, host: str, port: int, sentence: str, finding: str, now: float) -> Refusal:
         self.note(name, host, port, sentence, finding)

@@ -196,7 +196,7 @@ class Judge:
         at = time.time()
         site.windows.on_asked(offered.owner, asking.host, at)
         if asking.protocol == HTTP:
-            return site.windows.on_round_trip(offered.owner, asking.host, at)
+            return site.windows.on_round_trip(offered.owner, asking.host, at, for_certain=True)
         return None
 
     def on_round_trip(self, site: ServedSite, offered: OfferedFile, host: str) -> Window | None:

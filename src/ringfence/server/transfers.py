@@ -30,6 +30,13 @@ _CAUSES = {
 }
 
 
+class StillThere(Protocol):
+    """Whether the peer may have the next bytes."""
+
+    def __call__(self, *, has_answered: bool) -> bool:
+        """Say so; ``has_answered``: it has just sent something."""
+
+
 class Path(Protocol):
     """The way to one peer. OSError where a datagram can't leave."""
 
@@ -76,7 +83,7 @@ class Transfer:
         is_lock_step: bool,
         began_at: float,
         deadline: float,
-        still_there: Callable[[], bool] | None = None,
+        still_there: StillThere | None = None,
     ) -> None:
         self.peer: Address = datagram.peer
         self.key = (datagram.peer, datagram.local)
@@ -129,7 +136,7 @@ class Transfer:
 
     def on_datagram(self, datagram: bytes, now: float) -> None:
         """Take a datagram from the peer."""
-        if self._has_moved():
+        if self._has_moved(has_answered=True):
             return
         flight = self._advance(datagram, now)
         if flight is None:
@@ -158,7 +165,7 @@ class Transfer:
         """Do what is due; return when to look again, or None where it is over."""
         if now >= self.deadline:
             self.stop(_TOO_SLOW, "it took longer than a transfer of its size may", Cause.TOO_SLOW)
-        elif self.sender.wake_at <= now and not self._has_moved():
+        elif self.sender.wake_at <= now and not self._has_moved(has_answered=False):
             self._carry_out(self.sender.handle_timeout(now), now)
         return None if self.is_over else min(self.sender.wake_at, now + LONGEST_TIMER_S)
 
@@ -168,9 +175,9 @@ class Transfer:
             self._try_to_send(answer)
         self._fail(reason, cause)
 
-    def _has_moved(self) -> bool:
+    def _has_moved(self, *, has_answered: bool) -> bool:
         """End it where the peer's address has gone to another machine; say whether it has."""
-        if self._still_there is None or self._still_there():
+        if self._still_there is None or self._still_there(has_answered=has_answered):
             return False
         self._fail("the phone's address went to another machine", Cause.MOVED)
         return True

@@ -1,0 +1,262 @@
+"""The gateway: two sites on one port, windows that belong to who answers, and bans that nobody can bring on another."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from memory_hub import MemoryHub
+from ringfence.edge import agent as agent_module
+from ringfence.edge import gateway as gateway_module
+from ringfence.edge.clock import HubClock
+from ringfence.edge.disk import Disk
+from ringfence.edge.errors import NotEnrolled
+from ringfence.edge.folder import Credentials, EdgeFolder, Enrolment
+from ringfence.edge.gateway import SITES, Gateway
+from ringfence.guard.bans import STRIKES
+from ringfence.identity.certificates import (
+    EdgeIdentity,
+    issue_edge_certificate,
+    make_authority,
+    make_request,
+    read_certificate,
+    read_request,
+    to_pem,
+)
+from ringfence.server.client import fetch
+from ringfence.server.errors import FileRefused, TransferFailed
+from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
+from ringfence.tftp.packets import ReadRequest, to_bytes
+from ringfence.wire.messages import Event, GuardBan, GuardNetwork, GuardRules, GuardWindow
+from signed_repository import NOW, Repository
+from stack import wait_for
+
+ANNAS, BERTS = "001122334455", "001122334466"
+HOME, OTHER_HOME, STRANGER, SHARED = "127.10.0.5", "127.20.0.5", "127.66.0.6", "dialplan.xml"
+OPTIONS = RequestedOptions(block_size=1024)
+KEY = ec.generate_private_key(ec.SECP256R1())
+AUTHORITY = make_authority(KEY, "CA", serial=1, now=NOW)
+
+
+def own(mac: str) -> str:
+    return f"SEP{mac}.cnf.xml"
+
+
+class Internet:
+    """A gateway at the sites “anna” and “bert”, each with a hub in memory, asked from addresses of loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.log: list[str] = []
+        self.hubs = {site: MemoryHub(Repository(site)) for site in ("anna", "bert")}
+        for site, hub in self.hubs.items():
+            self._enrol(folder, site, hub)
+        self.gateway = Gateway(
+            folder,
+            [("127.0.0.1", 0)],
+            lambda _level, text: self.log.append(text),
+            http=[("127.0.0.1", 0)],
+            connect=self._connect,
+        )
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self.gateway.run, args=(ready.set,))
+        self._thread.start()
+        assert ready.wait(10)
+
+    def stop(self) -> None:
+        self.gateway.stop()
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def rule(self, site: str, rules: GuardRules) -> None:
+        """Let a site have these rules, and wait until the gateway has them."""
+        hub = self.hubs[site]
+        hub.rules = rules
+        hub.hints.put(Event("guard", NOW))
+        name = site.capitalize()
+        wait_for("the rules", lambda: f"{name}: Took the guard's rules, version {rules.version}." in self.log)
+
+    def publish(self, site: str, contents: dict[str, bytes], secret: bool = True) -> None:
+        hub = self.hubs[site]
+        hub.repository.publish(1, contents, secret=secret)
+        hub.hints.put(Event("release", NOW, 1))
+        wait_for("the release", lambda: any(f"{site.capitalize()}: Took release 1" in line for line in self.log))
+
+    def asks(self, name: str, host: str, options: RequestedOptions = NO_OPTIONS) -> bytes:
+        where, _, port = self.gateway.addresses[0].rpartition(":")
+        return fetch((where, int(port)), name, source_host=host, timeout_s=0.5, retries=1, options=options)
+
+    def gets(self, name: str, host: str) -> tuple[int, bytes]:
+        (where,) = self.gateway.http_addresses
+        connection = HTTPConnection(*where, timeout=5, source_address=(host, 0))
+        connection.request("GET", "/" + name)
+        answer = connection.getresponse()
+        found = answer.status, answer.read()
+        connection.close()
+        return found
+
+    def reported(self, site: str, kind: str) -> list[str]:
+        return [report.sentence for report in self.hubs[site].stored.values() if report.kind == kind]
+
+    def _enrol(self, root: Path, site: str, hub: MemoryHub) -> None:
+        folder = EdgeFolder(root / SITES / site, Disk())
+        request = read_request(make_request(KEY, site))
+        pem = to_pem(issue_edge_certificate(AUTHORITY, KEY, request, EdgeIdentity(site, site), serial=2, now=NOW))
+        who = Enrolment("https://hub:8444", site, site, site.capitalize(), NOW)
+        credentials = Credentials(KEY, read_certificate(pem), to_pem(AUTHORITY))
+        folder.save_enrolment(who, credentials, pem, hub.repository.files["1.root.json"])
+
+    def _connect(self, folder: EdgeFolder, clock: HubClock) -> MemoryHub:
+        hub = self.hubs[folder.path.name]
+        hub.clock = clock
+        return hub
+
+
+def allowed(version: int, *windows: GuardWindow, **more: object) -> GuardRules:
+    return GuardRules(version, gateway=True, windows=windows, **more)  # type: ignore[arg-type]  # fields of the rules
+
+
+def window(mac: str = ANNAS, number: int = 1) -> GuardWindow:
+    return GuardWindow(f"w{number}", mac, "carla", NOW + 600)
+
+
+@pytest.fixture
+def internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
+    monkeypatch.setattr(agent_module, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(gateway_module, "LOOK_FOR_SITES_S", 0.05)
+    made = Internet(tmp_path)
+    try:
+        made.publish("anna", {own(ANNAS): b"s3cret of Anna", SHARED: b"Anna's plan"})
+        made.publish("bert", {own(BERTS): b"s3cret of Bert", SHARED: b"Bert's plan"})
+        yield made
+    finally:
+        made.stop()
+
+
+def test_a_site_that_does_not_allow_a_gateway_is_not_served_by_it(internet: Internet) -> None:
+    internet.rule("anna", GuardRules(1, windows=(window(),)))
+    with pytest.raises(FileRefused):
+        internet.asks(own(ANNAS), HOME)
+    wait_for("report", lambda: internet.reported("anna", "file-held-back"))
+    assert "the site does not allow a gateway" in internet.reported("anna", "file-held-back")[0]
+
+
+def test_a_secret_goes_out_inside_a_window_once_and_to_one_address(internet: Internet) -> None:
+    internet.rule("anna", allowed(1))
+    with pytest.raises(FileRefused):
+        internet.asks(own(ANNAS), HOME)
+    internet.rule("anna", allowed(2, window()))
+    assert internet.asks(own(ANNAS), HOME) == b"s3cret of Anna"
+    for host in (HOME, STRANGER):
+        with pytest.raises(FileRefused):
+            internet.asks(own(ANNAS), host)
+    wait_for("reports", lambda: internet.reported("anna", "window-used"))
+    assert f"was used up by {HOME}" in internet.reported("anna", "window-used")[0]
+    assert "only inside a window" in internet.reported("anna", "file-refused")[0]
+    assert not internet.reported("bert", "window-used"), "each site hears of its own"
+    with pytest.raises(FileRefused):
+        internet.asks(own(BERTS), HOME)
+
+
+def test_a_window_is_taken_over_http_too(internet: Internet) -> None:
+    internet.rule("anna", allowed(1, window()))
+    assert internet.gets(own(ANNAS), HOME) == (200, b"s3cret of Anna")
+    assert internet.gets(own(ANNAS), HOME)[0] == 404
+
+
+def test_who_took_a_phones_file_gets_its_sites_shared_files_and_nobody_elses(internet: Internet) -> None:
+    learned = (GuardNetwork(HOME, "phone … booted from there"),)
+    internet.rule("anna", allowed(1, window(), learned=learned))
+    internet.rule("bert", allowed(1, learned=(GuardNetwork(OTHER_HOME, "phone … booted from there"),)))
+    assert internet.asks(own(ANNAS), HOME) == b"s3cret of Anna"
+    assert internet.asks(SHARED, HOME) == b"Anna's plan"
+    assert internet.asks(SHARED, OTHER_HOME) == b"Bert's plan"
+    with pytest.raises(FileRefused):
+        internet.asks(SHARED, STRANGER)
+
+
+@pytest.mark.slow
+def test_a_source_that_never_answers_does_not_take_a_window(internet: Internet) -> None:
+    internet.rule("anna", allowed(1, window()))
+    where, _, port = internet.gateway.addresses[0].rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forged:
+        forged.bind((STRANGER, 0))
+        forged.settimeout(5)
+        forged.sendto(to_bytes(ReadRequest(own(ANNAS), "octet", (("blksize", "1024"),))), (where, int(port)))
+        assert forged.recv(2048)[:2] == b"\0\6", "an offer of options, and nothing of the file"
+    with pytest.raises(FileRefused):
+        internet.asks(own(ANNAS), HOME)
+    wait_for("the window", lambda: _gets(internet, HOME) == b"s3cret of Anna", patience_s=20, pause_s=1)
+
+
+def _gets(internet: Internet, host: str) -> bytes:
+    try:
+        return internet.asks(own(ANNAS), host)
+    except (FileRefused, TransferFailed):
+        return b""
+
+
+@pytest.mark.slow
+def test_who_guesses_and_is_there_is_shut_out_and_who_only_seems_to_guess_is_not(internet: Internet) -> None:
+    internet.rule("anna", allowed(1))
+    where, _, port = internet.gateway.addresses[0].rpartition(":")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as forged:  # in Anna's name, answers and all, unseen
+        forged.bind((HOME, 0))
+        for number in range(10 * STRIKES):
+            name = f"SEP0011223300{number:02X}.cnf.xml"
+            forged.sendto(to_bytes(ReadRequest(name, "octet", (("blksize", "1024"),))), (where, int(port)))
+            forged.sendto(b"\0\4\0\0", (where, int(port)))
+    for number in range(STRIKES):
+        assert internet.gets(f"SEP0011223344{number:02X}.cnf.xml", STRANGER)[0] == 404
+    with pytest.raises(ConnectionError):
+        internet.gets(own(ANNAS), STRANGER)
+    wait_for("the ban", lambda: any(f"Shut {STRANGER} out" in line for line in internet.log))
+    assert not any(f"Shut {HOME} out" in line for line in internet.log)
+    internet.rule("anna", allowed(2, window()))
+    assert internet.asks(own(ANNAS), HOME) == b"s3cret of Anna"
+    with pytest.raises(TransferFailed):
+        internet.asks(own(ANNAS), STRANGER)
+    internet.rule("anna", allowed(3, lifted=(GuardBan(STRANGER, NOW + 300),)))
+    with pytest.raises(FileRefused):
+        internet.asks(own(ANNAS), STRANGER)
+
+
+@pytest.mark.slow
+def test_who_guesses_over_tftp_hears_nothing_after_a_while(internet: Internet) -> None:
+    internet.rule("anna", allowed(1))
+    heard = 0
+    for number in range(300):
+        try:
+            internet.asks(f"SEP00112233{number:04X}.cnf.xml", STRANGER)
+        except FileRefused:
+            heard += 1
+        except TransferFailed:
+            break
+    assert 60 <= heard < 200
+
+
+@pytest.mark.slow
+def test_people_shut_an_address_out(internet: Internet) -> None:
+    internet.rule("anna", allowed(1, window(), bans=(GuardBan(STRANGER, NOW + 600, "nobody knows it"),)))
+    with pytest.raises(TransferFailed):
+        internet.asks(own(ANNAS), STRANGER)
+    assert internet.asks(own(ANNAS), HOME) == b"s3cret of Anna"
+
+
+def test_what_is_not_there_and_what_is_not_theirs_sound_the_same(internet: Internet) -> None:
+    internet.rule("anna", allowed(1))
+    for options in (NO_OPTIONS, OPTIONS):
+        answers = set()
+        for name in (own(ANNAS), "SEP00112233FFFF.cnf.xml", own(BERTS)):
+            with pytest.raises(FileRefused) as refused:
+                internet.asks(name, STRANGER, options)
+            answers.add((refused.value.code, str(refused.value).replace(name, "")))
+        assert len(answers) == 1
+
+
+def test_a_gateway_without_a_site_says_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(NotEnrolled, match="ringfence gateway enrol"):
+        Gateway(tmp_path, [("127.0.0.1", 0)], lambda _level, _text: None)
