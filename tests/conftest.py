@@ -35,6 +35,8 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "sipp": (lambda: shutil.which("sipp") is not None, "apt install sip-tester"),
     "groff": (lambda: shutil.which("groff") is not None, "apt install groff-base"),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "apt install systemd"),
+    "nft": (lambda: shutil.which("nft") is not None, "apt install nftables"),
+    "tshark": (lambda: shutil.which("tshark") is not None, "apt install tshark"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }
 

@@ -67,6 +67,13 @@ def run(
             show_default="who starts it",
         ),
     ] = None,
+    leases: Annotated[
+        Path | None,
+        typer.Option(
+            help="The lease file of the DHCP server here (dnsmasq, dhcpd or Kea): what it says of an address counts.",
+            show_default="none",
+        ),
+    ] = None,
 ) -> None:
     """Serve this site's phones, and keep their files current, until stopped.
 
@@ -81,6 +88,7 @@ def run(
     arguments = [part for text in addresses for part in ("--listen", text)]
     arguments += [part for text in http or [] for part in ("--http", text)]
     arguments += ["--user", user] if user else []
+    arguments += ["--leases", str(leases.resolve())] if leases else []
     # A process of its own, so that the agent, which runs for months on a small machine, holds no command-line library.
     command = [sys.executable, "-I", "-m", "ringfence.edge", "--folder", str(folder.resolve()), *arguments]
     sys.stdout.flush()

@@ -16,8 +16,16 @@ from ringfence.edge.addresses import http_addresses, read_address
 from ringfence.edge.agent import Agent
 from ringfence.edge.disk import Disk
 from ringfence.edge.folder import EdgeFolder
+from ringfence.edge.hearing import Hearing
 from ringfence.errors import RingfenceError
 from ringfence.server.process import LauncherProcess
+
+
+def hear(listen: list[tuple[str, int]], http: list[tuple[str, int]], leases: Path | None) -> Hearing:
+    """Return what hears on the wire for the ports that are served; on one of the kernel's choice it can't."""
+    return Hearing(
+        tftp_ports={port for _, port in listen if port}, http_ports={port for _, port in http if port}, leases=leases
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--listen", metavar="HOST:PORT", action="append", required=True)
     parser.add_argument("--http", metavar="HOST:PORT", action="append", default=[])
     parser.add_argument("--user", metavar="NAME")
+    parser.add_argument("--leases", metavar="FILE", type=Path)
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     log = logging.getLogger("ringfence.edge")
@@ -40,11 +49,16 @@ def main(arguments: list[str] | None = None) -> int:
             folder.enrolment()
             with folder.lock():
                 listen = [read_address(text) for text in options.listen]
+                http = http_addresses(options.http, listen)
+                hearing = hear(listen, http, options.leases)
+                if hearing.why_no_frames:
+                    log.info("Frames are not watched: %s.", hearing.why_no_frames)
                 agent = Agent(
                     folder,
                     listen,
                     lambda level, text: log.log(logging.getLevelName(level.upper()), text),
-                    http=http_addresses(options.http, listen),
+                    http=http,
+                    hearing=hearing if hearing.is_any else None,
                     launcher=launcher,
                 )
                 privileges.let_go()

@@ -19,9 +19,10 @@ from ringfence.edge.enrolment import renew_when_due
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.edge.folder import EdgeFolder
 from ringfence.edge.guarding import GuardKeeper
+from ringfence.edge.hearing import Hearing
 from ringfence.edge.hub_client import HttpHubClient, HubClient, verified_context
 from ringfence.edge.journal import Journal
-from ringfence.edge.serving import Hear, Log, SeenPhones, Serving
+from ringfence.edge.serving import Log, SeenPhones, Serving
 from ringfence.edge.status import Status
 from ringfence.edge.synchronising import refresh
 from ringfence.errors import ContentRefused, EnvironmentFault, RingfenceError
@@ -56,7 +57,7 @@ class Agent:
         connect: ClientFactory = https_client,
         *,
         http: list[tuple[str, int]] | None = None,
-        hear: Hear | None = None,
+        hearing: Hearing | None = None,
         launcher: LauncherProcess | None = None,
     ) -> None:
         self._folder = folder
@@ -84,7 +85,7 @@ class Agent:
             journal=self._journal,
             phones=phones,
             log=log,
-            hear=hear,
+            hearing=hearing,
             launcher=launcher,
         )
         self._guard = GuardKeeper(folder, self._clock, self._serving.rule)

@@ -49,3 +49,15 @@ class DiskFull(EnvironmentFault):
 
 class DiskFault(EnvironmentFault):
     """The disk can't be written for another reason."""
+
+
+class NoFrames(EnvironmentFault):
+    """This machine does not let us see the frames on its wire; the agent goes on without what they prove."""
+
+
+class BansUnavailable(EnvironmentFault):
+    """The machine's firewall can't be told whom to keep out, or did not take it; the agent goes on without."""
+
+
+class NeverBanned(Conflict):
+    """An address that nobody may shut out: this machine's own, or the way out of it."""

@@ -58,6 +58,7 @@ class GuardKeeper:
                 rules,
                 windows=tuple(replace(each, until=each.until + shift_s) for each in rules.windows),
                 bans=tuple(replace(each, until=each.until + shift_s) for each in rules.bans),
+                lifted=tuple(replace(each, until=each.until + shift_s) for each in rules.lifted),
                 learned=tuple(
                     replace(each, until=each.until + shift_s if each.until else 0.0) for each in rules.learned
                 ),

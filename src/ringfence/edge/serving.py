@@ -12,12 +12,12 @@ from ringfence.content.release import MINUTES_A_DAY, Release, Target, TargetKind
 from ringfence.edge import guard_events
 from ringfence.edge.cache import Cache
 from ringfence.edge.folder import EdgeFolder
+from ringfence.edge.hearing import Hearing
 from ringfence.edge.journal import Journal
 from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
 from ringfence.edge.status import SeenPhone
 from ringfence.edge.web_reloading import WEB_METHODS, press_restart
 from ringfence.errors import EnvironmentFault
-from ringfence.guard.evidence import OnTheWire
 from ringfence.phones.mac import Mac
 from ringfence.server.catalogue import Offer
 from ringfence.server.events import (
@@ -43,8 +43,6 @@ NIGHT_MINUTES = 60
 
 Log = Callable[[str, str], None]
 """Takes a level ("info", "warning") and a sentence."""
-Hear = Callable[[str, int], OnTheWire]
-"""Tells within milliseconds what was heard on the wire of a host and port."""
 
 
 class SeenPhones:
@@ -112,7 +110,7 @@ class Serving:
         journal: Journal,
         phones: SeenPhones,
         log: Log,
-        hear: Hear | None = None,
+        hearing: Hearing | None = None,
         launcher: LauncherProcess | None = None,
     ) -> None:
         self._cache = cache
@@ -122,8 +120,15 @@ class Serving:
         self.release: Release | None = None
         self.release_since = 0.0
         self._active: dict[str, Target] = {}
+        self._hearing = hearing
         self._supervisor = WorkerSupervisor(
-            listen=listen, http=http, site=site, on_event=self._on_event, hear=hear, launcher=launcher
+            listen=listen,
+            http=http,
+            site=site,
+            on_event=self._on_event,
+            hear=hearing.of if hearing is not None else None,
+            watches_frames=hearing is not None and hearing.watches_frames,
+            launcher=launcher,
         )
 
     @property
@@ -143,11 +148,15 @@ class Serving:
 
     def start(self) -> None:
         """Start the worker; it serves nothing until the first ``show``."""
+        if self._hearing is not None:
+            self._hearing.start()
         self._supervisor.start()
 
     def stop(self) -> None:
         """Stop the worker and keep what is known of phones."""
         self._supervisor.stop()
+        if self._hearing is not None:
+            self._hearing.stop()
         self.phones.save()
 
     def rule(self, rules: GuardRules) -> None:

@@ -23,11 +23,12 @@ MOST_SOURCES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Ban:
-    """An address that gets nothing until ``until`` (the caller's clock), and why."""
+    """An address that gets nothing until ``until`` (the caller's clock), and why; ``since`` is when that began."""
 
     host: str
     until: float
     why: str
+    since: float = 0.0
 
 
 @dataclass(slots=True)
@@ -59,7 +60,7 @@ class Bans:
         record.names.clear()
         lasts_s = min(FIRST_BAN_S * 2**record.bans, LONGEST_BAN_S)
         record.bans += 1
-        ban = self._bans[host] = Ban(host, now + lasts_s, f"it asked for {STRIKES} files that are not its own")
+        ban = self._bans[host] = Ban(host, now + lasts_s, f"it asked for {STRIKES} files that are not its own", now)
         while len(self._bans) > MOST_SOURCES:
             del self._bans[next(iter(self._bans))]
         return ban
@@ -68,11 +69,12 @@ class Bans:
         """Take over the bans that people have set at the hub, in place of the ones that they had set before."""
         self._by_people = {ban.host: ban for ban in bans}
 
-    def lift(self, host: str) -> None:
-        """Let an address in again, and begin to count anew."""
-        self._bans.pop(host, None)
-        self._by_people.pop(host, None)
-        self._records.pop(host, None)
+    def lift(self, host: str, at: float) -> None:
+        """Let an address in again that was shut out before ``at``, and begin to count anew."""
+        ban = self._bans.get(host)
+        if ban is not None and ban.since <= at:
+            del self._bans[host]
+            self._records.pop(host, None)
 
     def of(self, host: str, now: float) -> Ban | None:
         """Return the ban of an address, if there is one now."""

@@ -322,14 +322,17 @@ def _has_place(evidence: Evidence) -> bool:
 
 
 def _is_routed(evidence: Evidence) -> bool:
-    ttls = {seen.ttl for seen in evidence.frames if seen.ttl}
-    if evidence.ttl is not None:
-        ttls.add(evidence.ttl)
-    return any(ttl not in FIRST_HOPS for ttl in ttls)
+    return any(ttl not in FIRST_HOPS for ttl in _ttls(evidence))
 
 
 def _ttl(evidence: Evidence) -> int:
-    return next((seen.ttl for seen in evidence.frames if seen.ttl), evidence.ttl or 0)
+    """Return the TTL to tell of: one that a router has counted down, where there is one."""
+    return min(_ttls(evidence), key=lambda ttl: ttl in FIRST_HOPS, default=0)
+
+
+def _ttls(evidence: Evidence) -> list[int]:
+    seen = [frame.ttl for frame in evidence.frames if frame.ttl]
+    return seen if evidence.ttl is None else [*seen, evidence.ttl]
 
 
 def _is_allowed_here(request: FileRequest, policy: Policy) -> bool:

@@ -3,6 +3,10 @@
 from ringfence.errors import BadInput, PeerFault
 
 
+class BadAnnouncement(PeerFault):
+    """A frame that calls itself CDP or LLDP and can't be read as such; it tells nothing."""
+
+
 class BadRecord(BadInput):
     """A text is no record of a decision."""
 

@@ -25,6 +25,7 @@ from ringfence.guard.evidence import (
 )
 from ringfence.guard.levels import FileKind, Level
 from ringfence.guard.policy import FirstContact, Policy, read_network
+from ringfence.phones.filenames import owner_of
 
 LONGEST = 8192
 """Characters that a record may have; what is longer is not kept."""
@@ -36,7 +37,7 @@ _Document = Mapping[str, Any]
 def to_text(decision: Decision, holding: Holding) -> str:
     """Return a decision as a text; empty where it would be longer than LONGEST."""
     evidence, policy, request = decision.evidence, decision.policy, decision.request
-    mac = holding.owner if holding is not None else None
+    mac = _phone_of(holding, request.name)
     document: dict[str, Any] = {
         "name": request.name[:255],
         "host": request.source_host,
@@ -84,13 +85,21 @@ def replay(text: str, policy: Policy | None = None) -> Decision:
     try:
         document = json.loads(text)
         holding = _holding(document.get("holding"))
-        mac = holding.owner if holding is not None else None
+        mac = _phone_of(holding, str(document["name"]))
         request = FileRequest(str(document["name"]), str(document["host"]), Operation(document["operation"]))
         evidence = _evidence(document["evidence"], mac)
         then = policy if policy is not None else _policy(document["policy"], mac)
         return decide(request, holding, evidence, then, str(document["site"]))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
         raise BadRecord("this is no record of a decision", where=repr(fault)[:80]) from None
+
+
+def _phone_of(holding: Holding, name: str) -> str | None:
+    """Return the bare MAC address of the phone that a request is about, if it is about one."""
+    if holding is not None:
+        return holding.owner
+    named = owner_of(name)
+    return named.bare if named is not None else None
 
 
 def _holding(value: Sequence[Any] | None) -> Holding:

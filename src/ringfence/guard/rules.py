@@ -35,6 +35,7 @@ class Rules:
     learned: tuple[Learned, ...] = ()
     windows: tuple[Window, ...] = ()
     bans: tuple[Ban, ...] = ()
+    lifted: tuple[Ban, ...] = ()
 
     def why_known(self, host: str, at: float) -> str:
         """Return why an address is known to belong to the site; empty where it is not."""
@@ -84,4 +85,5 @@ def read_rules(told: GuardRules, *, faces_internet: bool = False) -> Rules:
         learned=learned,
         windows=tuple(Window(w.id, w.mac, w.who, w.until, w.bound_to, used=w.used) for w in told.windows),
         bans=tuple(Ban(each.host, each.until, each.why) for each in told.bans),
+        lifted=tuple(Ban(each.host, each.until, each.why) for each in told.lifted),
     )

@@ -41,6 +41,8 @@ class Settings:
     http_limits: HttpLimits = DEFAULT_HTTP_LIMITS
     asks: bool = False
     """Whether the parent answers what it heard on the wire."""
+    watches_frames: bool = False
+    """Whether the parent watches frames, so that one must have been seen of every request over TFTP."""
     faces_internet: bool = False
     """Whether it is a gateway, for which sites' rules mean more (``guard.rules``)."""
 
@@ -244,6 +246,7 @@ def _to_worker_document(message: ToWorker) -> Document:
                 "limits": asdict(settings.limits),
                 "http_limits": asdict(settings.http_limits),
                 "asks": settings.asks,
+                "watches_frames": settings.watches_frames,
                 "faces_internet": settings.faces_internet,
             }
         case Rule(serial, site, name):
@@ -293,6 +296,7 @@ def _settings_from(site: str, document: Document) -> Settings:
             Limits(**limits),  # type: ignore[arg-type]
             HttpLimits(**http_limits),  # type: ignore[arg-type]
             asks=document.get("asks") is True,
+            watches_frames=document.get("watches_frames") is True,
             faces_internet=document.get("faces_internet") is True,
         )
     except (TypeError, ValueError) as fault:

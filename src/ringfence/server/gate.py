@@ -105,10 +105,12 @@ class Gate:
         links: Links | None = None,
         loop: Loop | None = None,
         ask_parent: AskParent | None = None,
+        watches_frames: bool = False,
     ) -> None:
         self._on_event = on_event
         self._loop = loop
         self._ask_parent = ask_parent
+        self._watches_frames = watches_frames
         self._judge = Judge(links)
         self._judge.sites[""] = ServedSite("", site, Rules(policy or Policy()))
         self._judge.on_rules()
@@ -175,7 +177,7 @@ class Gate:
         ):
             self._wait(asking, site, offered, answer, now)
             return
-        decision = self._judge.decide(asking, site, offered, now, hears=self._ask_parent is not None)
+        decision = self._judge.decide(asking, site, offered, now, watches_frames=self._watches_frames)
         self._decided(decision, site, offered, asking, answer, came_at=now, now=now)
 
     def on_heard(self, serial: int, heard: OnTheWire, now: float) -> None:
@@ -286,7 +288,9 @@ class Gate:
         self._loop.cancel(waiting.timer)
         offered = waiting.offered
         try:
-            decision = self._judge.decide(waiting.asking, waiting.site, offered, now, heard, hears=True)
+            decision = self._judge.decide(
+                waiting.asking, waiting.site, offered, now, heard, watches_frames=self._watches_frames
+            )
             self._decided(
                 decision, waiting.site, offered, waiting.asking, waiting.answer, came_at=waiting.came_at, now=now
             )

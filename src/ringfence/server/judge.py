@@ -58,6 +58,8 @@ class Judge:
         """Look at the sites' rules anew."""
         self.is_discreet = any(site.policy.asks_for_evidence for site in self.sites.values())
         self.bans.replace_peoples(ban for site in self.sites.values() for ban in site.rules.bans)
+        for lifted in (each for site in self.sites.values() for each in site.rules.lifted):
+            self.bans.lift(lifted.host, lifted.until)
 
     # -- whose request it is ----------------------------------------------------------------------------------
 
@@ -108,15 +110,15 @@ class Judge:
         now: float,
         heard: OnTheWire | None = None,
         *,
-        hears: bool = False,
+        watches_frames: bool = False,
         operation: Operation = Operation.READ,
     ) -> Decision:
-        """Judge a request; ``hears``: somebody listens to frames, and ``heard`` is what there was in time."""
+        """Judge a request; ``watches_frames``: the parent does, and ``heard`` is what there was in time."""
         request = FileRequest(asking.name, asking.host, operation)
         if offered is None:
             known = Evidence(known_owners=site.holdings.known_owners, ttl=asking.ttl)
             return decide(request, None, known, site.policy, site.name)
-        evidence = self._evidence(asking, site, offered, now, heard, hears=hears)
+        evidence = self._evidence(asking, site, offered, now, heard, watches_frames=watches_frames)
         return decide(request, offered.held, evidence, site.policy, site.name)
 
     def is_still_there(self, site: ServedSite, offered: OfferedFile, host: str, now: float) -> bool:
@@ -134,7 +136,7 @@ class Judge:
         now: float,
         heard: OnTheWire | None,
         *,
-        hears: bool,
+        watches_frames: bool,
     ) -> Evidence:
         needed, owner, host, at = site.needed(offered), offered.owner, asking.host, time.time()
         owners = site.holdings.known_owners
@@ -153,7 +155,7 @@ class Judge:
             neighbours=neighbours.shown_for(host) if neighbours is not None else (),
             frames=wire.frames,
             # A connection's first frame may be long ago; each datagram has one of its own.
-            asked_frames=hears and asking.protocol == TFTP,
+            asked_frames=watches_frames and asking.protocol == TFTP,
             ttl=asking.ttl,
             lease=wire.lease,
             announced=wire.announced,

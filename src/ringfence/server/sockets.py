@@ -26,7 +26,10 @@ _IP_MTU_DISCOVER = 10
 _IP_PMTUDISC_DONT = 0
 _PKTINFO = struct.Struct("=i4s4s")
 _PKTINFO6 = struct.Struct("=16si")
-_ANCILLARY_BYTES = socket.CMSG_SPACE(_PKTINFO.size) + socket.CMSG_SPACE(_PKTINFO6.size)
+_IP_TTL, _IP_RECVTTL = 2, 12
+_SAYS_TTL = frozenset({(socket.IPPROTO_IP, _IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)})
+_NUMBER = struct.Struct("=i")
+_ANCILLARY_BYTES = sum(socket.CMSG_SPACE(one.size) for one in (_PKTINFO, _PKTINFO6, _NUMBER, _NUMBER))
 _MAPPED = "::ffff:"
 """Before an IPv4 address where a socket for both families has to write one (RFC 4291 section 2.5.5.2)."""
 _PRIVILEGED_PORTS = 1024
@@ -42,7 +45,10 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 
 
 class Datagram(NamedTuple):
-    """One datagram: its bytes, who sent it, and the local address that it was sent to (port 0: any)."""
+    """One datagram: its bytes, who sent it, the local address that it was sent to (port 0: any), and its TTL.
+
+    ``ttl`` is IPv6's hop limit too, as it was on arrival; None where the kernel does not say.
+    """
 
     data: bytes
     peer: Address
@@ -100,8 +106,10 @@ def prepare(listener: socket.socket) -> None:
     listener.setblocking(False)
     if listener.family == socket.AF_INET6:
         listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVPKTINFO, 1)
+        listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_RECVHOPLIMIT, 1)
     if listener.family == socket.AF_INET or not listener.getsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY):
         listener.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)  # on a socket for both, IPv4 datagrams say it this way
+        listener.setsockopt(socket.IPPROTO_IP, _IP_RECVTTL, 1)
     try:
         listener.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES)
     except PermissionError:
@@ -135,7 +143,7 @@ def receive(listener: socket.socket) -> Datagram | None:
     local = _local_of(ancillary)
     if local is None or peer[1] == 0:
         return None
-    return Datagram(data, peer, local)
+    return Datagram(data, peer, local, _ttl_of(ancillary))
 
 
 def connected(datagram: Datagram, ports: PortRange | None = None, *, block_size: int = PLAIN_BLOCK_SIZE) -> SocketType:
@@ -261,4 +269,12 @@ def _local_of(ancillary: list[tuple[int, int, bytes]]) -> Address | None:
                 return None
             is_link_local = destination[0] == 0xFE and destination[1] & 0xC0 == 0x80  # noqa: PLR2004 - fe80::/10
             return socket.inet_ntop(socket.AF_INET6, destination), 0, 0, interface if is_link_local else 0
+    return None
+
+
+def _ttl_of(ancillary: list[tuple[int, int, bytes]]) -> int | None:
+    for level, kind, data in ancillary:
+        if (level, kind) in _SAYS_TTL:
+            number: int = _NUMBER.unpack_from(data)[0]
+            return number
     return None

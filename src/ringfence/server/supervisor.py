@@ -76,9 +76,9 @@ class WorkerSupervisor:
     ``listen`` names the addresses of TFTP and ``http`` those of HTTP (port 0: the kernel's choice; ``addresses`` and
     ``http_addresses`` tell); the sockets are bound here, by the parent, which may be root: PortInUse or ListenRefused.
     ``on_event`` and ``on_log`` are called from the supervisor's own thread and should not block for long; ``hear``
-    tells it, within milliseconds, what was heard on the wire of a host and port. Where there is one site only it needs
-    no id; ``site`` is its name. Workers are as confined as the rights allow with which ``launcher`` was made; it is
-    taken over; without one it is made here.
+    tells it, within milliseconds, what was heard on the wire of a host and port (``watches_frames``: the frames too).
+    Where there is one site only it needs no id; ``site`` is its name. Workers are as confined as the rights allow with
+    which ``launcher`` was made; it is taken over; without one it is made here.
     """
 
     def __init__(
@@ -92,10 +92,18 @@ class WorkerSupervisor:
         limits: Limits = DEFAULT_LIMITS,
         http_limits: HttpLimits = DEFAULT_HTTP_LIMITS,
         hear: Callable[[str, int], OnTheWire] | None = None,
+        watches_frames: bool = False,
         faces_internet: bool = False,
         launcher: LauncherProcess | None = None,
     ) -> None:
-        self._settings = Settings(site, limits, http_limits, asks=hear is not None, faces_internet=faces_internet)
+        self._settings = Settings(
+            site,
+            limits,
+            http_limits,
+            asks=hear is not None,
+            watches_frames=watches_frames,
+            faces_internet=faces_internet,
+        )
         self._hear = hear
         self._on_event = on_event
         self._on_log = on_log or (lambda _line: None)

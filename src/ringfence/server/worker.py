@@ -241,6 +241,7 @@ class Worker:
             links=Links(asked_on) if asked_on is not None else None,
             loop=self._loop,
             ask_parent=self._ask_parent if settings.asks else None,
+            watches_frames=settings.watches_frames,
         )
         self._engine = Engine(self._loop, self._gate, limits=settings.limits)
         self._http = HttpFront(self._loop, self._gate, limits=settings.http_limits)

@@ -228,6 +228,8 @@ class GuardRules:
     habits: tuple[GuardHabits, ...] = field(default=())
     windows: tuple[GuardWindow, ...] = field(default=())
     bans: tuple[GuardBan, ...] = field(default=())
+    lifted: tuple[GuardBan, ...] = field(default=())
+    """Addresses that a person has let in again; ``until`` is when: what shut them out before that is over."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,89 @@
+"""What the agent hears of who asks: the frames of requests, DHCP leases, and what devices announce of themselves.
+
+The worker asks for it while a request waits some milliseconds for its answer (``server.gate``).
+"""
+
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from ringfence.edge.errors import NoFrames
+from ringfence.edge.frames import FrameWatch, open_frames
+from ringfence.edge.lease_file import LeaseFile
+from ringfence.guard.announcements import Announcement
+from ringfence.guard.evidence import Announced, Leased, OnTheWire, Sighting
+
+WAIT_S = 0.003
+"""How long a frame is waited for: it has come before its datagram, and the watch may still be about to take it."""
+MOST_ANNOUNCED = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    announced: Announced
+    until: float
+
+
+class Hearing:
+    """Hears until ``stop``. ``why_no_frames`` says why frames are not watched, and is empty where they are."""
+
+    def __init__(self, *, tftp_ports: Collection[int], http_ports: Collection[int], leases: Path | None = None) -> None:
+        self._leases = LeaseFile(leases) if leases is not None else None
+        self._announced: OrderedDict[str, _Kept] = OrderedDict()
+        self._guard = threading.Lock()
+        self._frames: FrameWatch | None = None
+        self.why_no_frames = ""
+        if not tftp_ports:
+            self.why_no_frames = "the ports that are served are the kernel's choice"
+            return
+        try:
+            self._frames = open_frames(None, self._on_announcement, tftp_ports=tftp_ports, http_ports=http_ports)
+        except NoFrames as fault:
+            self.why_no_frames = fault.what
+
+    @property
+    def watches_frames(self) -> bool:
+        """Whether a request whose frame was not seen is one to wonder about."""
+        return self._frames is not None
+
+    @property
+    def is_any(self) -> bool:
+        """Whether there is anything to ask."""
+        return self._frames is not None or self._leases is not None
+
+    def start(self) -> None:
+        """Begin to hear."""
+        if self._frames is not None:
+            self._frames.start()
+
+    def stop(self) -> None:
+        """Hear nothing more."""
+        if self._frames is not None:
+            self._frames.stop()
+
+    def of(self, host: str, port: int) -> OnTheWire:
+        """Return what was heard of who asked from an address and port."""
+        frames = () if self._frames is None else self._frames.wait_for(host, port, WAIT_S)
+        lease = self._leases.lease_of(host, time.time()) if self._leases is not None else None
+        return OnTheWire(
+            tuple(Sighting(seen.mac, seen.interface, seen.ttl) for seen in frames),
+            None if lease is None else Leased(lease.mac, lease.hostname, lease.vendor_class),
+            self._said_by(frames[-1].mac) if frames else None,
+        )
+
+    def _said_by(self, mac: str) -> Announced | None:
+        with self._guard:
+            kept = self._announced.get(mac)
+        return kept.announced if kept is not None and time.monotonic() < kept.until else None
+
+    def _on_announcement(self, said: Announcement, interface: str) -> None:
+        mac = said.mac.bare
+        announced = Announced(said.protocol, mac, said.device, said.platform, interface)
+        with self._guard:
+            self._announced[mac] = _Kept(announced, time.monotonic() + said.ttl_s)
+            self._announced.move_to_end(mac)
+            while len(self._announced) > MOST_ANNOUNCED:
+                self._announced.popitem(last=False)

@@ -1,0 +1,124 @@
+"""A decision can be kept and made again; a site's rules are taken whole or not at all."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from guard_cases import ANNA, EDGE, EVIDENCES, HOLDINGS, HOST, POLICIES, PROVEN, SECRET, asked
+from ringfence.guard.decision import FileRequest, Holding, Operation, decide
+from ringfence.guard.errors import BadRecord, BadRules
+from ringfence.guard.evidence import Evidence
+from ringfence.guard.levels import FileKind, Level
+from ringfence.guard.policy import EDGE_LEVELS, GATEWAY_LEVELS, FirstContact, Policy
+from ringfence.guard.record import LONGEST, replay, to_text
+from ringfence.guard.rules import read_rules
+from ringfence.wire.messages import (
+    GuardBan,
+    GuardElsewhere,
+    GuardHabits,
+    GuardNeed,
+    GuardNetwork,
+    GuardRules,
+    GuardWindow,
+)
+
+OWN = f"SEP{ANNA}.cnf.xml"
+
+
+@given(EVIDENCES, POLICIES, HOLDINGS, st.sampled_from(Operation))
+def test_a_record_gives_the_same_decision_again(
+    evidence: Evidence, policy: Policy, holding: Holding, operation: Operation
+) -> None:
+    decision = decide(FileRequest(OWN, HOST, operation), holding, evidence, policy, "Home")
+    text = to_text(decision, holding)
+    again = replay(text)
+    assert (again.finding, again.verdict, again.reached, again.needed) == (
+        decision.finding, decision.verdict, decision.reached, decision.needed,
+    )  # fmt: skip
+    assert again.sentence == decision.sentence
+    assert text.isprintable()
+    assert len(text) <= LONGEST
+
+
+def test_todays_policy_judges_yesterdays_request() -> None:
+    record = to_text(asked(PROVEN), SECRET)
+    assert replay(record).allow
+    strict = Policy({FileKind.SECRET: Level.L4})
+    assert not replay(record, strict).allow
+    assert replay(record, Policy(EDGE_LEVELS, blocked=frozenset({ANNA}))).finding.value == "blocked"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", "[]", "null", '{"name":1}', "{" * 9000, json.dumps({"evidence": {"ttl": "x"}})]
+)
+def test_what_is_no_record_is_refused(text: str) -> None:
+    with pytest.raises(BadRecord):
+        replay(text)
+
+
+def test_a_record_that_would_be_too_long_is_not_kept() -> None:
+    crowded = replace(PROVEN, frames=PROVEN.frames * 400)
+    assert to_text(asked(crowded), SECRET) == ""
+
+
+def test_an_edge_without_rules_of_its_own_asks_what_an_edge_asks() -> None:
+    assert dict(read_rules(GuardRules(1)).policy.levels) == dict(EDGE_LEVELS)
+    assert read_rules(GuardRules(1)).policy == EDGE
+
+
+def test_rules_are_taken_as_they_are_told() -> None:
+    rules = read_rules(
+        GuardRules(
+            7,
+            needs=(GuardNeed("secret", "L1"),),
+            networks=("192.168.1.0/24", "fd00::/8"),
+            first_contact="hold",
+            never_admitted=(ANNA,),
+            elsewhere=(GuardElsewhere(ANNA, "Berlin"),),
+            learned=(
+                GuardNetwork("203.0.113.5", "phone … booted from there", 100.0),
+                GuardNetwork("10.0.0.0/8", "VPN"),
+            ),
+            habits=(GuardHabits("cisco-99xx", (ANNA,), ("CTLSEP{MAC}.tlv",)),),
+            windows=(GuardWindow("w1", ANNA, "carla", 600.0),),
+            bans=(GuardBan("198.51.100.9", 900.0, "no"),),
+        )
+    )
+    assert rules.policy.needed(FileKind.SECRET) is Level.L1
+    assert rules.policy.needed(FileKind.SHARED) is Level.L1
+    assert rules.policy.first_contact is FirstContact.HOLD
+    assert rules.habits[ANNA].family == "cisco-99xx"
+    assert rules.elsewhere == {ANNA: "Berlin"}
+    assert rules.why_known("203.0.113.5", 99.0) == "phone … booted from there"
+    assert rules.why_known("203.0.113.5", 101.0) == ""
+    assert rules.why_known("10.9.9.9", 1e12) == "VPN"
+    assert [window.mac for window in rules.windows] == [ANNA]
+
+
+def test_a_gateway_serves_only_who_allows_it_and_never_for_less() -> None:
+    closed = read_rules(GuardRules(1), faces_internet=True)
+    assert closed.policy.held == "the site does not allow a gateway"
+    lax = GuardRules(1, needs=(GuardNeed("secret", "L0"), GuardNeed("firmware", "L1")), gateway=True)
+    rules = read_rules(lax, faces_internet=True)
+    assert not rules.policy.held
+    assert rules.policy.windows
+    assert rules.policy.needed(FileKind.SECRET) is GATEWAY_LEVELS[FileKind.SECRET]
+    assert rules.policy.needed(FileKind.FIRMWARE) is Level.L1
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        GuardRules(1, needs=(GuardNeed("secrets", "L1"),)),
+        GuardRules(1, needs=(GuardNeed("secret", "L9"),)),
+        GuardRules(1, networks=("192.168.1.0/33",)),
+        GuardRules(1, first_contact="maybe"),
+        GuardRules(1, learned=(GuardNetwork("home", "x"),)),
+    ],
+)
+def test_rules_that_name_something_unknown_are_refused_whole(told: GuardRules) -> None:
+    with pytest.raises(BadRules):
+        read_rules(told)
