@@ -25,6 +25,7 @@ GROUPS = (
     "export",
     "release",
     "edge",
+    "gateway",
     "report",
     "access",
     "hub",
@@ -82,7 +83,7 @@ def main() -> None:
         if fault.name is None or fault.name.partition(".")[0] == "ringfence":
             raise
         command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
-        extra = command if command in {"hub", "edge", "sim"} else "hub"
+        extra = {"edge": "edge", "gateway": "edge", "sim": "sim"}.get(command, "hub")
         advice = f"Run pip install 'ringfence[{extra}]'."
         sys.stderr.write(f"ringfence: this command needs {fault.name}, which is not installed. {advice}\n")
         sys.exit(EnvironmentFault.exit_code)

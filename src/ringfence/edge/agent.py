@@ -22,7 +22,7 @@ from ringfence.edge.guarding import GuardKeeper
 from ringfence.edge.hearing import Hearing
 from ringfence.edge.hub_client import HttpHubClient, HubClient, verified_context
 from ringfence.edge.journal import Journal
-from ringfence.edge.serving import Log, SeenPhones, Serving
+from ringfence.edge.serving import Log, MakeWorker, SeenPhones, Serving
 from ringfence.edge.status import Status
 from ringfence.edge.synchronising import refresh
 from ringfence.errors import ContentRefused, EnvironmentFault, RingfenceError
@@ -58,6 +58,7 @@ class Agent:
         *,
         http: list[tuple[str, int]] | None = None,
         hearing: Hearing | None = None,
+        make_worker: MakeWorker | None = None,
         launcher: LauncherProcess | None = None,
     ) -> None:
         self._folder = folder
@@ -86,6 +87,7 @@ class Agent:
             phones=phones,
             log=log,
             hearing=hearing,
+            make_worker=make_worker,
             launcher=launcher,
         )
         self._guard = GuardKeeper(folder, self._clock, self._serving.rule)

@@ -4,9 +4,9 @@ import json
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from ringfence.content.release import MINUTES_A_DAY, Release, Target, TargetKind
 from ringfence.edge import guard_events
@@ -34,6 +34,7 @@ from ringfence.server.events import (
     WorkerEvent,
     WorkerStarted,
 )
+from ringfence.server.passes import Pass
 from ringfence.server.process import LauncherProcess
 from ringfence.server.supervisor import WorkerSupervisor
 from ringfence.wire.messages import GuardRules
@@ -97,8 +98,46 @@ class SeenPhones:
             self._changed = True
 
 
+class SiteWorker(Protocol):
+    """What serves one site: a worker of its own, or a gateway's, which serves others too."""
+
+    @property
+    def addresses(self) -> Sequence[tuple[str, int]]:
+        """Where TFTP is served."""
+
+    @property
+    def http_addresses(self) -> Sequence[tuple[str, int]]:
+        """Where HTTP is served."""
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The worker's process number, or None while there is none."""
+
+    def start(self) -> None:
+        """Start it. WorkerFault."""
+
+    def stop(self) -> None:
+        """Stop serving the site."""
+
+    def rule(self, rules: GuardRules) -> None:
+        """Judge by these rules. WorkerFault."""
+
+    def offer(self, release: int, offers: Sequence[Offer]) -> None:
+        """Serve exactly these files. WorkerFault."""
+
+    def admit(self, pass_: Pass) -> None:
+        """Confirm an order to a phone."""
+
+
+MakeWorker = Callable[[Callable[[WorkerEvent], None]], SiteWorker]
+"""Makes what serves a site, and tells its events."""
+
+
 class Serving:
-    """The worker of one edge, what it serves, and what phones did there."""
+    """What serves one site, what it serves, and what phones did there.
+
+    With ``make_worker`` phones are far away: then they are not told to reload from here.
+    """
 
     def __init__(
         self,
@@ -111,6 +150,7 @@ class Serving:
         phones: SeenPhones,
         log: Log,
         hearing: Hearing | None = None,
+        make_worker: MakeWorker | None = None,
         launcher: LauncherProcess | None = None,
     ) -> None:
         self._cache = cache
@@ -121,47 +161,52 @@ class Serving:
         self.release_since = 0.0
         self._active: dict[str, Target] = {}
         self._hearing = hearing
-        self._supervisor = WorkerSupervisor(
-            listen=listen,
-            http=http,
-            site=site,
-            on_event=self._on_event,
-            hear=hearing.of if hearing is not None else None,
-            watches_frames=hearing is not None and hearing.watches_frames,
-            launcher=launcher,
+        self._reaches_phones = make_worker is None
+        self._worker: SiteWorker = (
+            make_worker(self._on_event)
+            if make_worker is not None
+            else WorkerSupervisor(
+                listen=listen,
+                http=http,
+                site=site,
+                on_event=self._on_event,
+                hear=hearing.of if hearing is not None else None,
+                watches_frames=hearing is not None and hearing.watches_frames,
+                launcher=launcher,
+            )
         )
 
     @property
     def addresses(self) -> list[str]:
         """Where phones are served, as ``host:port``."""
-        return [f"{host}:{port}" for host, port in self._supervisor.addresses]
+        return [f"{host}:{port}" for host, port in self._worker.addresses]
 
     @property
     def http_addresses(self) -> list[str]:
         """Where phones are served over HTTP, as ``host:port``."""
-        return [f"{host}:{port}" for host, port in self._supervisor.http_addresses]
+        return [f"{host}:{port}" for host, port in self._worker.http_addresses]
 
     @property
     def worker_pid(self) -> int:
         """The worker's process, 0 while there is none."""
-        return self._supervisor.worker_pid or 0
+        return self._worker.worker_pid or 0
 
     def start(self) -> None:
         """Start the worker; it serves nothing until the first ``show``."""
         if self._hearing is not None:
             self._hearing.start()
-        self._supervisor.start()
+        self._worker.start()
 
     def stop(self) -> None:
         """Stop the worker and keep what is known of phones."""
-        self._supervisor.stop()
+        self._worker.stop()
         if self._hearing is not None:
             self._hearing.stop()
         self.phones.save()
 
     def rule(self, rules: GuardRules) -> None:
         """Judge requests by these rules from now on; times are this machine's."""
-        self._supervisor.rule(rules)
+        self._worker.rule(rules)
 
     def show(self, release: Release) -> None:
         """Serve a release from the next request on; blobs that are not here are left out."""
@@ -173,7 +218,7 @@ class Serving:
                     offers.append(
                         Offer(target.name, descriptor, target.length, target.kind, target.owner, target.secret)
                     )
-            self._supervisor.offer(release.number, offers)
+            self._worker.offer(release.number, offers)
         finally:
             for offer in offers:
                 os.close(offer.fd)
@@ -184,12 +229,12 @@ class Serving:
                 f"Release {release.number} is served{before}; files here: {len(offers)} of {len(release.targets)}."
             )
             self._journal.add(time.time(), "release-served", sentence, release=release.number)
-        if previous is not None:
+        if previous is not None and self._reaches_phones:
             self._reload_changed(previous, release)
 
     def hide_all(self) -> None:
         """Serve nothing any more."""
-        self._supervisor.offer(0, [])
+        self._worker.offer(0, [])
         self.release = None
 
     def _reload_changed(self, previous: Release, release: Release) -> None:
@@ -219,7 +264,7 @@ class Serving:
         Each has a minute of its own within the hour, so that a site's phones do not all boot at once.
         """
         release = self.release
-        if release is None:
+        if release is None or not self._reaches_phones:
             return
         orders = []
         for target in release.targets:
@@ -235,7 +280,7 @@ class Serving:
     def _reload(self, orders: list[ReloadOrder], release: int) -> None:
         by_web = [order for order in orders if order.method in WEB_METHODS]
         by_sip = [order for order in orders if order.method not in WEB_METHODS]
-        for order, answer in (notify_phones(by_sip) | press_restart(by_web, self._supervisor.admit)).items():
+        for order, answer in (notify_phones(by_sip) | press_restart(by_web, self._worker.admit)).items():
             mac = Mac.parse(order.owner)
             match answer:
                 case Answer.ACCEPTED:

@@ -89,6 +89,26 @@ class OfferedFile:
         return frames
 
 
+class NoFile(OfferedFile):
+    """A file that is not there, to be offered all the same; nobody holds it, and it has no octet."""
+
+    __slots__ = ()
+
+    def __init__(self, name: str) -> None:
+        super().__init__(Offer(name, -1, 0, TargetKind.SHARED), 0)
+
+    def hold(self) -> None:
+        """There is nothing to keep."""
+
+    def let_go(self) -> None:
+        """There is nothing to close."""
+
+    def read(self, offset: int, size: int) -> bytes:
+        """Return nothing."""
+        del offset, size
+        return b""
+
+
 class Catalogue:
     """The files of one release. Takes the descriptors of ``offers`` over, and closes them in the end."""
 

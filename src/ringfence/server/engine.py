@@ -10,10 +10,11 @@ import os
 import select
 import socket
 from collections import OrderedDict
+from collections.abc import Callable
 from functools import partial
 
-from ringfence.server.catalogue import OfferedFile
-from ringfence.server.events import TFTP, Cause, printable
+from ringfence.server.catalogue import NoFile, OfferedFile
+from ringfence.server.events import TFTP, Cause, WorkerEvent, printable
 from ringfence.server.gate import Gate, Refusal
 from ringfence.server.judge import Asking
 from ringfence.server.limits import DEFAULT_LIMITS, Limits, PortRange
@@ -42,6 +43,7 @@ from ringfence.tftp.packets import (
     from_bytes,
     to_bytes,
 )
+from ringfence.tftp.retransmission import DEFAULT_POLICY, RetransmissionPolicy
 from ringfence.tftp.sending import Sender
 
 REQUESTS_PER_TURN = 64
@@ -49,6 +51,9 @@ DATAGRAMS_PER_TURN = 128
 OTHERS_FIRST_S = 0.004
 """What transfers get before more requests are taken: about as long as REQUESTS_PER_TURN take."""
 MODES = frozenset({"octet", "netascii"})
+PHONES_BURST, PHONES_PER_S = 16, 2.0
+"""Requests for a phone's files from one address, whatever else comes in that address's name (internet)."""
+ACROSS_THE_INTERNET = RetransmissionPolicy(first_timeout_s=2.0, longest_timeout_s=16.0, retries=8)
 _REQUESTS = (b"\0\1", b"\0\2")
 
 _NOT_FOUND = to_bytes(NOT_FOUND)
@@ -74,6 +79,7 @@ class Engine:
         ports: PortRange | None = None,
         single_port: bool = False,
         segmentation: bool | None = None,
+        faces_internet: bool = False,
     ) -> None:
         self._loop = loop
         self._gate = gate
@@ -83,12 +89,15 @@ class Engine:
         self._segmentation = can_segment() if segmentation is None else segmentation
         self._listeners: list[socket.socket] = []
         self._crowded: set[socket.socket] = set()
+        self._faces_internet = faces_internet
+        self._retransmission = ACROSS_THE_INTERNET if faces_internet else DEFAULT_POLICY
         self._shutting_out = ShuttingOut()
         self._is_draining = False
         self._by_peer: dict[tuple[Address, Address], Transfer] = {}
         self._unproven: OrderedDict[Transfer, str] = OrderedDict()
         self._per_source: dict[str, int] = {}
         self._requests = Budgets(limits.request_burst, limits.requests_per_s)
+        self._phones_requests = Budgets(PHONES_BURST, PHONES_PER_S)
         self._datagrams = Budgets(limits.unproven_burst, limits.unproven_per_s)
 
     def listen(self, listener: socket.socket) -> None:
@@ -117,6 +126,7 @@ class Engine:
     def tidy(self, now: float) -> None:
         """Forget old budgets; to be called now and then."""
         self._requests.forget_refilled(now)
+        self._phones_requests.forget_refilled(now)
         self._datagrams.forget_refilled(now)
         self._shutting_out.tidy(now)
         if not self._by_peer:
@@ -143,7 +153,7 @@ class Engine:
                 self._on_other(datagram, now)
             elif self._is_draining:
                 continue
-            elif not self._requests.take(datagram.peer[0], now):
+            elif not self._requests.take(datagram.peer[0], now) and not self._is_a_phones(datagram, now):
                 self._on_one_too_many(datagram, now)
             else:
                 self._on_request(listener, datagram, now)
@@ -151,6 +161,16 @@ class Engine:
                 if taken == REQUESTS_PER_TURN:
                     self._go_on_soon(listener, now)
                     return
+
+    def _is_a_phones(self, datagram: Datagram, now: float) -> bool:
+        """Say whether a request beyond its source's budget names a phone that we have, within that phone's own budget.
+
+        On the internet anybody can send in a phone's name, and must not use up what the phone itself may ask.
+        """
+        if not self._faces_internet:
+            return False
+        host, name = datagram.peer[0], datagram.data[2:].partition(b"\0")[0].decode("utf-8", "surrogateescape")
+        return self._gate.is_one_of_ours(name) and self._phones_requests.take(f"{host} {name}", now)
 
     def _go_on_soon(self, listener: socket.socket, now: float) -> None:
         """Take more soon, however many others wait in line: a rush begins with requests, and they are repeated."""
@@ -223,7 +243,9 @@ class Engine:
         answer: OfferedFile | Refusal,
         now: float,
     ) -> None:
-        if isinstance(answer, Refusal):
+        if answer is Refusal.CHALLENGE:
+            self._challenge(listener, datagram, request, now)
+        elif isinstance(answer, Refusal):
             self._answer(listener, datagram, answer, _NOT_FOUND)
         elif (datagram.peer, datagram.local) in self._by_peer or self._is_draining:
             return  # the same request came again while this one waited for its answer
@@ -269,9 +291,28 @@ class Engine:
             self._on_proven(transfer)
         return False
 
+    def _challenge(self, listener: socket.socket, datagram: Datagram, request: ReadRequest, now: float) -> None:
+        """Offer options of a file that is not there; who acknowledges them is there, and hears that it is not."""
+        terms = negotiate(request.options, mode=request.mode, size_bytes=0)
+        is_known = (datagram.peer, datagram.local) in self._by_peer
+        if not terms.acknowledged or is_known or self._is_draining:
+            self._answer(listener, datagram, Refusal.ANSWER, _NOT_FOUND)
+        elif self._has_room_for(datagram, request, now):
+            nothing = NoFile(request.filename)
+            self._start(
+                listener, datagram, request, nothing, now, on_there=lambda: self._on_there(listener, datagram, request)
+            )
+
+    def _on_there(self, listener: socket.socket, datagram: Datagram, request: ReadRequest) -> bool:
+        """Refuse who has shown to be there, as everybody else; return that nothing more is sent."""
+        self._answer(listener, datagram, Refusal.ANSWER, _NOT_FOUND)
+        self._gate.on_shown_to_be_there(request.filename, datagram.peer[0])
+        return False
+
     def _start(
-        self, listener: socket.socket, datagram: Datagram, request: ReadRequest, offered: OfferedFile, now: float
-    ) -> None:
+        self, listener: socket.socket, datagram: Datagram, request: ReadRequest, offered: OfferedFile, now: float,
+        *, on_there: Callable[[], bool] | None = None,
+    ) -> None:  # fmt: skip
         host, port, *_ = datagram.peer
         terms = PLAIN_TERMS
         if self._limits.options_enabled:
@@ -293,6 +334,7 @@ class Engine:
             offered.length,
             mode=request.mode,
             terms=terms,
+            policy=self._retransmission,
             jitter=os.urandom(1)[0] / 256,
             rollover=self._limits.rollover,
             frames=offered.frames(terms.block_size, self._limits.rollover) if is_lock_step else None,
@@ -304,12 +346,12 @@ class Engine:
             offered,
             sender,
             path,
-            tell=self._gate.tell,
+            tell=self._gate.tell if on_there is None else _tell_nobody,
             on_over=self._on_over,
             is_lock_step=is_lock_step,
             began_at=now,
             deadline=deadline,
-            still_there=partial(self._gate.is_still_there, offered, host) if self._gate.keeps_watch(offered) else None,
+            still_there=on_there or self._still_there(offered, host),
         )
         self._by_peer[transfer.key] = transfer
         self._unproven[transfer] = host
@@ -318,6 +360,9 @@ class Engine:
         transfer.begin(now)
         if not transfer.is_over:
             self._look_again(transfer, sender.wake_at)
+
+    def _still_there(self, offered: OfferedFile, host: str) -> Callable[[], bool] | None:
+        return partial(self._gate.is_still_there, offered, host) if self._gate.keeps_watch(offered) else None
 
     def _wait_for(self, transfer: Transfer) -> None:
         if transfer.endpoint is None:
@@ -363,3 +408,7 @@ class Engine:
             leave(transfer.endpoint.fileno())
             transfer.endpoint.close()
         transfer.file.let_go()
+
+
+def _tell_nobody(_event: WorkerEvent) -> None:
+    """A challenge is no transfer."""

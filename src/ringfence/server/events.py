@@ -1,7 +1,8 @@
 """What the worker and its supervisor tell: a closed union, as JSON over the control socket.
 
 The parent believes no field of it without a look: the worker parses strangers' packets, so a broken one may say
-anything. A name or sentence is always printable; ``at`` is Unix time in seconds.
+anything. A name or sentence is always printable; ``at`` is Unix time in seconds; ``site`` is the id of the site that it
+is about, empty where there is one alone, or where nobody knows.
 """
 
 from collections.abc import Callable, Mapping
@@ -64,6 +65,7 @@ class TransferFinished:
     protocol: Protocol = TFTP
     level: str = ""
     decision: RecordText = NO_RECORD
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +80,7 @@ class TransferFailed:
     reason: str
     cause: Cause = Cause.OTHER
     protocol: Protocol = TFTP
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +99,7 @@ class RequestRefused:
     count: int = 1
     finding: str = ""
     decision: RecordText = NO_RECORD
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,7 @@ class DecisionsCounted:
     verdict: str
     level: str
     count: int
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +133,7 @@ class Banned:
     peer_host: str
     until: float
     reason: str
+    site: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ by the clock a file that is not there from one that is not theirs.
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 
@@ -20,12 +20,16 @@ from ringfence.guard.policy import Policy
 from ringfence.guard.record import to_text
 from ringfence.guard.rules import Rules
 from ringfence.guard.windows import Window
+from ringfence.phones.filenames import owner_of
 from ringfence.server.catalogue import OfferedFile
 from ringfence.server.errors import NotNow
 from ringfence.server.events import (
+    HTTP,
+    Banned,
     DecisionsCounted,
     RecordText,
     RequestRefused,
+    TransferFailed,
     TransferFinished,
     WindowChanged,
     WorkerEvent,
@@ -49,6 +53,13 @@ MOST_WAITING = 256
 MOST_GRANTED = 4096
 COUNT_EVERY_S = 60.0
 
+CHALLENGE_FROM = 3
+"""Files of phones that it is not, after which a source on the internet must show that it is there."""
+STRIKES = frozenset(
+    {Finding.UNKNOWN_PHONE, Finding.NO_WINDOW, Finding.WINDOW_TAKEN, Finding.BEHAVIOUR, Finding.LEVEL_TOO_LOW}
+)
+"""What counts against a source on the internet that is there: it asked for a file of a phone that it is not."""
+
 # Findings beside the guard's own.
 MALFORMED = "malformed"
 """It is no request that the protocol knows."""
@@ -71,6 +82,8 @@ class Refusal(Enum):
     """As a file that does not exist, whatever the reason was."""
     SILENCE = auto()
     """Not at all: the source has used up what it may be told."""
+    CHALLENGE = auto()
+    """By an offer of options first: who acknowledges it is there, and what it asked for counts against it."""
 
 
 Answer = Callable[[OfferedFile | Refusal, float], None]
@@ -106,11 +119,13 @@ class Gate:
         loop: Loop | None = None,
         ask_parent: AskParent | None = None,
         watches_frames: bool = False,
+        faces_internet: bool = False,
     ) -> None:
         self._on_event = on_event
         self._loop = loop
         self._ask_parent = ask_parent
         self._watches_frames = watches_frames
+        self._faces_internet = faces_internet
         self._judge = Judge(links)
         self._judge.sites[""] = ServedSite("", site, Rules(policy or Policy()))
         self._judge.on_rules()
@@ -119,7 +134,7 @@ class Gate:
         self._waiting: dict[int, _Waiting] = {}
         self._serial = 0
         self._granted: OrderedDict[tuple[str, int, str], Decision] = OrderedDict()
-        self._counts: dict[tuple[str, str], int] = {}
+        self._counts: dict[tuple[str, str, str], int] = {}
         self._counted_at = 0.0
         self.passes = Passes()
         """What confirms the agent's orders to phones."""
@@ -184,6 +199,16 @@ class Gate:
         """Go on with the request that waits for what the parent heard; too late is as good as nothing."""
         self._go_on(serial, heard, now)
 
+    def is_one_of_ours(self, name: str) -> bool:
+        """Say whether a name is that of a phone which some site has."""
+        return bool(self._ours_in(name))
+
+    def on_shown_to_be_there(self, name: str, host: str) -> None:
+        """Note that a source which was challenged over ``name`` has answered: the name counts against it."""
+        ban = self._judge.bans.on_strike(host, name[:LONGEST_NAME], time.time())
+        if ban is not None:
+            self._on_event(Banned(time.time(), host, ban.until, ban.why))
+
     def keeps_watch(self, offered: OfferedFile) -> bool:
         """Say whether a file is for one place or one address alone, so that ``is_still_there`` must be asked."""
         if offered.owner is None:
@@ -206,7 +231,7 @@ class Gate:
         asking = Asking(name, host, port)
         site = self._judge.site_for("", host)
         decision = self._judge.decide(asking, site, None, now, operation=Operation.WRITE)
-        self._count(decision)
+        self._count(decision, site)
         return self._refuse(name, host, port, decision.sentence, decision.finding, now)
 
     def refuse(self, name: str, host: str, port: int, sentence: str, now: float) -> Refusal:
@@ -224,13 +249,15 @@ class Gate:
                 site = self._judge.site_for(event.name, event.peer_host)
                 held = site.holdings.find(event.name)
                 record = to_text(decision, held.held if held is not None else None)
-                event = replace(event, level=decision.reached.name, decision=RecordText(record))
+                event = replace(event, level=decision.reached.name, decision=RecordText(record), site=site.id)
                 window = self._judge.on_taken(
                     site, event.owner or "", event.name, event.peer_host, decision.evidence, time.monotonic()
                 )
                 self._on_event(event)
                 self._tell_window(site, window, event.peer_host)
                 return
+        if self._faces_internet and isinstance(event, TransferFinished | TransferFailed):
+            event = replace(event, site=self._judge.site_for(event.name, event.peer_host).id)
         self._on_event(event)
 
     def note(
@@ -241,6 +268,7 @@ class Gate:
         sentence: str,
         finding: str = OVER_LIMIT,
         record: Callable[[], str] | None = None,
+        site: str = "",
     ) -> None:
         """Tell of something that was not granted; the same thing again is only counted for a while.
 
@@ -248,7 +276,9 @@ class Gate:
         """
         self.refusals[finding] = self.refusals.get(finding, 0) + 1
         shown = printable(name)[:LONGEST_NAME]
-        told = self._log.note(RequestRefused(time.time(), host, port, shown, printable(sentence), finding=str(finding)))
+        told = self._log.note(
+            RequestRefused(time.time(), host, port, shown, printable(sentence), finding=str(finding), site=site)
+        )
         if told is not None:
             self._on_event(told if record is None else replace(told, decision=RecordText(record())))
 
@@ -261,13 +291,8 @@ class Gate:
         if self._counts and now - self._counted_at >= COUNT_EVERY_S:
             self._counted_at = now
             counts, self._counts = self._counts, {}
-            for (verdict, level), count in counts.items():
-                self._on_event(DecisionsCounted(time.time(), verdict, level, count))
-
-    @property
-    def counts(self) -> Mapping[tuple[str, str], int]:
-        """How many requests met each verdict at each level, since they were last told."""
-        return self._counts
+            for (site, verdict, level), count in counts.items():
+                self._on_event(DecisionsCounted(time.time(), verdict, level, count, site))
 
     # -- the way of a request ---------------------------------------------------------------------------------
 
@@ -308,7 +333,7 @@ class Gate:
         came_at: float,
         now: float,
     ) -> None:
-        self._count(decision)
+        self._count(decision, site)
         name, host, port = asking.name, asking.host, asking.port
         if decision.allow and offered is not None:
             if offered.owner is not None:
@@ -318,29 +343,40 @@ class Gate:
                 self._tell_window(site, self._judge.on_begun(site, offered, asking), host)
             answer(offered, now)
             return
-        if decision.finding is Finding.UNKNOWN_PHONE:
-            self._on_guess(asking, now)
+        is_guess = decision.finding is Finding.UNKNOWN_PHONE or (self._faces_internet and decision.finding in STRIKES)
+        guesses = self._on_guess(asking, now) if is_guess else 0
         held = offered.held if offered is not None else None
-        self.note(name, host, port, decision.sentence, decision.finding, lambda: to_text(decision, held))
-        if not self._budgets.take(host, now):
+        self.note(name, host, port, decision.sentence, decision.finding, lambda: to_text(decision, held), site.id)
+        # On the internet anybody can ask in a phone's name: what names that phone has a budget of its own.
+        source = f"{host} {owner}" if self._faces_internet and (owner := self._ours_in(name)) else host
+        if self._faces_internet and is_guess and asking.protocol == HTTP:
+            self.on_shown_to_be_there(name, host)  # over TCP it is
+        if not self._budgets.take(source, now):
             answer(Refusal.SILENCE, now)
+        elif self._faces_internet and guesses >= CHALLENGE_FROM and asking.options:
+            answer(Refusal.CHALLENGE, now)
         elif self._judge.is_discreet and self._loop is not None and now < came_at + REFUSED_AFTER_S:
             self._loop.call_at(came_at + REFUSED_AFTER_S, lambda now: answer(Refusal.ANSWER, now))
         else:
             answer(Refusal.ANSWER, now)
 
-    def _on_guess(self, asking: Asking, now: float) -> None:
+    def _ours_in(self, name: str) -> str:
+        owner = owner_of(name)
+        return owner.bare if owner is not None and self._judge.has_phone(owner.bare) else ""
+
+    def _on_guess(self, asking: Asking, now: float) -> int:
         guesses = self._judge.note_guess(asking, now)
         if guesses >= ENUMERATES_FROM:
-            sentence = f"{asking.host} asks for the files of one phone after the other, {guesses} of them unknown here."
+            sentence = f"{asking.host} asks for the files of one phone after the other: {guesses} that are not its own."
             self.note("(guessed names)", asking.host, asking.port, sentence, ENUMERATES)
+        return guesses
 
     def _refuse(self, name: str, host: str, port: int, sentence: str, finding: str, now: float) -> Refusal:
         self.note(name, host, port, sentence, finding)
         return Refusal.ANSWER if self._budgets.take(host, now) else Refusal.SILENCE
 
-    def _count(self, decision: Decision) -> None:
-        key = (decision.verdict.value, decision.reached.name)
+    def _count(self, decision: Decision, site: ServedSite) -> None:
+        key = (site.id, decision.verdict.value, decision.reached.name)
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def _site_of(self, offered: OfferedFile) -> ServedSite:

@@ -88,6 +88,10 @@ class Judge:
         at = time.time()
         return next((site for site in self.sites.values() if site.rules.why_known(host, at)), _NO_SITE)
 
+    def has_phone(self, mac: str) -> bool:
+        """Say whether some site has that phone."""
+        return any(mac in site.holdings.known_owners for site in self.sites.values())
+
     # -- decisions ---------------------------------------------------------------------------------------------
 
     def note(self, asking: Asking, now: float) -> None:
@@ -123,7 +127,12 @@ class Judge:
 
     def is_still_there(self, site: ServedSite, offered: OfferedFile, host: str, now: float) -> bool:
         """Say whether ``host`` may have a file's next bytes: its address may have gone to another machine meanwhile."""
-        if self._links is None or offered.owner is None or site.needed(offered) is not Level.L3:
+        if offered.owner is None:
+            return True
+        if site.policy.windows:
+            grant = site.windows.grant_for(offered.owner, time.time())
+            return grant is None or grant.bound_to in {"", host}
+        if self._links is None or site.needed(offered) is not Level.L3:
             return True
         shown = self._links.neighbours(now).shown_for(host)
         return {each.mac for each in shown} == {offered.owner}

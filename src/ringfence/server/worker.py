@@ -242,8 +242,16 @@ class Worker:
             loop=self._loop,
             ask_parent=self._ask_parent if settings.asks else None,
             watches_frames=settings.watches_frames,
+            faces_internet=settings.faces_internet,
         )
-        self._engine = Engine(self._loop, self._gate, limits=settings.limits)
+        # One port, for whoever sits behind a NAT; and only there: it gives up that each transfer has a port of its own.
+        self._engine = Engine(
+            self._loop,
+            self._gate,
+            limits=settings.limits,
+            single_port=settings.faces_internet,
+            faces_internet=settings.faces_internet,
+        )
         self._http = HttpFront(self._loop, self._gate, limits=settings.http_limits)
         self._listeners = [one for one in sockets if one is not asked_on]
 

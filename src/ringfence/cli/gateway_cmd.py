@@ -1,0 +1,122 @@
+"""``ringfence gateway``: the server that faces the internet, for phones without any box beside them."""
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ringfence.cli import output
+from ringfence.cli.output import AsJson, field
+
+app = typer.Typer(
+    help="The gateway: serves phones over the internet, for sites without an edge that allow it.", no_args_is_help=True
+)
+
+Folder = Annotated[
+    Path,
+    typer.Option(envvar="RINGFENCE_GATEWAY_FOLDER", help="Where the gateway keeps its keys and files, site by site."),
+]
+DEFAULT_FOLDER = Path("/var/lib/ringfence-gateway")
+User = Annotated[
+    str | None,
+    typer.Option(
+        help="Whose rights it keeps, with none of root's, once it listens; the folder must be that user's.",
+        show_default="who starts it",
+    ),
+]
+
+
+@app.command()
+def enrol(
+    token: Annotated[str, typer.Argument(help="From `ringfence site token SITE`; - reads it from standard input.")],
+    folder: Folder = DEFAULT_FOLDER,
+    user: User = None,
+) -> None:
+    """Make this machine the gateway of one more site. The site must allow it: ringfence guard policy SITE --gateway ….
+
+    Example: ringfence site token branch-9 | ringfence gateway enrol - --folder /var/lib/ringfence-gateway
+    """
+    from ringfence.edge import gateway, privileges  # noqa: PLC0415 - only the command that needs them loads them
+
+    account = privileges.account_for(user)
+    text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
+    who = gateway.join(folder, text)
+    if account is not None:
+        privileges.hand_over(folder, account)
+    output.say(f"This gateway serves site {who.site_name} as its edge {who.edge_id}: ringfence gateway run.")
+
+
+@app.command()
+def run(
+    folder: Folder = DEFAULT_FOLDER,
+    listen: Annotated[
+        list[str] | None,
+        typer.Option(help="HOST:PORT to serve TFTP on, more than once if wanted.", show_default="0.0.0.0:69"),
+    ] = None,
+    http: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="HOST:PORT to serve the same files over HTTP on, or off.", show_default="port 6970 where TFTP has 69"
+        ),
+    ] = None,
+    user: User = None,
+    firewall: Annotated[
+        bool, typer.Option(help="Let nftables drop whom the gateway bans, where it may; else the gateway does.")
+    ] = True,
+) -> None:
+    """Serve the phones of every site that this gateway is enrolled at and that allows it, until stopped.
+
+    A phone's file with a secret in it goes out only inside a window: ringfence guard open MAC. What this protects, and
+    what not: docs/gateway.md.
+
+    Example: ringfence gateway run --listen 203.0.113.7:69
+    """
+    from ringfence.edge.addresses import http_addresses, read_address  # noqa: PLC0415 - see above
+    from ringfence.edge.privileges import account_for  # noqa: PLC0415 - see above
+
+    account_for(user)
+    addresses = listen or ["0.0.0.0:69"]
+    http_addresses(http or [], [read_address(text) for text in addresses])  # each is refused here, if it must be
+    arguments = [part for text in addresses for part in ("--listen", text)]
+    arguments += [part for text in http or [] for part in ("--http", text)]
+    arguments += ["--user", user] if user else []
+    arguments += ["--firewall"] if firewall else []
+    command = [sys.executable, "-I", "-m", "ringfence.edge.gateway_main", "--folder", str(folder.resolve()), *arguments]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606 - our own module, arguments checked above
+
+
+@app.command()
+def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
+    """Say which sites this gateway serves, and which release of each."""
+    from ringfence.edge import status as edge_status  # noqa: PLC0415 - see above
+    from ringfence.edge.gateway import site_folders  # noqa: PLC0415 - see above
+
+    rows = []
+    for place in site_folders(folder):
+        who = place.enrolment()
+        found, running = edge_status.read(place)
+        rows.append(
+            {
+                "site": who.site_id,
+                "name": who.site_name,
+                "edge": who.edge_id,
+                "running": running,
+                "release": found.release if found else 0,
+                "problem": found.problem if found else "",
+            }
+        )
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("SITE", field("site")),
+        ("NAME", field("name")),
+        ("EDGE", field("edge")),
+        ("RUNS", lambda row: "yes" if row["running"] else "no"),
+        ("RELEASE", field("release")),
+        ("PROBLEM", field("problem")),
+    ]
+    output.show_table(rows, columns, empty="Enrolled at no site yet: ringfence gateway enrol TOKEN.")
