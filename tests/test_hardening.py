@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -127,17 +128,30 @@ def test_the_edges_unit_gives_the_rights_that_its_start_takes_and_no_other() -> 
     needed = {f"CAP_{Capability(right).name}" for right in FOR_SOCKETS | TO_BE_NOBODY}
     for key in ("AmbientCapabilities", "CapabilityBoundingSet"):
         assert set(settings[key][0].split()) == needed
-    folder = settings["StateDirectory"][0]
-    assert f"--folder /var/lib/{folder} " in settings["ExecStart"][0]
 
 
 def test_the_gateways_unit_is_the_edges_without_what_a_wire_needs() -> None:
     edge, gateway = service("edge"), service("gateway")
-    on_a_wire = {"CAP_NET_RAW", "CAP_NET_ADMIN", "AF_PACKET"}
+    on_a_wire = {"CAP_NET_RAW", "AF_PACKET"}
     for key, lines in edge.items():
-        if key not in HOW_IT_RUNS:
+        if key not in {*HOW_IT_RUNS, "RuntimeDirectoryMode"}:
             assert gateway[key] == [" ".join(word for word in line.split() if word not in on_a_wire) for line in lines]
-    assert gateway["ExecStart"] == ["/opt/ringfence/bin/ringfence gateway run --folder /var/lib/ringfence-gateway"]
+    # Each of its sites has a status of its own, in its own folder, and not one for all in a runtime directory.
+    assert "RuntimeDirectory" not in gateway
+
+
+@pytest.mark.parametrize(("name", "module"), [("edge", "ringfence.edge"), ("gateway", "ringfence.edge.gateway_main")])
+def test_the_unit_starts_what_reads_its_command_line(name: str, module: str) -> None:
+    program, *arguments = shlex.split(service(name)["ExecStart"][0])
+    assert Path(program).name == f"ringfence-{name}"
+    assert f"/var/lib/{service(name)['StateDirectory'][0]}" in arguments
+    ended = subprocess.run(
+        [sys.executable, "-m", module, *arguments, "--user", "no-such-user"],  # read before anything is done
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, "there is no such user" in ended.stderr) == (3, True)
 
 
 @pytest.mark.needs("systemd")
