@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from readable_by_all import readable_by_all
 from ringfence.identity.tokens import EnrolmentToken
 from ringfence.server.client import fetch
-from stack import Stack, running_stack, wait_for
+from stack import Stack, wait_for
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("root"), pytest.mark.needs("netns")]
 MAC, NAME = "00:1B:54:C2:9A:10", "SEP001B54C29A10.cnf.xml"
@@ -25,32 +26,37 @@ SETS = ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb")
 _PIECE = 1 << 20
 
 
-class Edge:
-    """A hub and one edge, whose agent was started as root and told to be somebody else."""
+class Edge(Stack):
+    """A hub and one edge, whose agent is started as root and told to be somebody else."""
 
-    def __init__(self, stack: Stack) -> None:
-        self.stack = stack
-        stack.make_hub()
-        site = stack.ask("site", "add", "Anna")["id"]
-        stack.run("set", "organisation", "sip_server=sip.example.org")
-        stack.run("phone", "add", MAC, "--site", site, "--model", "9971")
-        stack.run("line", "set", MAC, "1", "--name", "201", "--label", "Anna")
-        stack.ask("publish")
-        self.password = stack.ask("line", "password", MAC, "1")["password"]
-        self.token = stack.ask("site", "token", site)["token"]
-        folder = str(stack.edge_folder)
-        said = stack.run("edge", "enrol", "-", "--folder", folder, "--user", USER, stdin=self.token)
+    site_token = ""
+
+    def enrol_edge(self, site: str) -> None:
+        self.site_token = self.ask("site", "token", site)["token"]
+        folder = str(self.edge_folder)
+        said = self.run("edge", "enrol", "-", "--folder", folder, "--user", USER, stdin=self.site_token)
         assert f"--user {USER}" in said
-        where = ["--folder", folder, "--listen", f"127.0.0.1:{stack.tftp_port}", "--user", USER]
-        self.process = stack._start(
-            "edge.log", [*readable_by_all(), sys.executable, "-I", "-m", "ringfence.edge", *where]
-        )
-        wait_for("the first release", lambda: stack.edge_status().get("release"))
+
+    def launch_edge(self, *, as_service: bool = True) -> subprocess.Popen[str]:
+        assert as_service
+        where = ["--folder", str(self.edge_folder), "--listen", f"127.0.0.1:{self.tftp_port}", "--user", USER]
+        return self._start("edge.log", [*readable_by_all(), sys.executable, "-I", "-m", "ringfence.edge", *where])
+
+    @property
+    def password(self) -> str:
+        """Of the one line, as its phone's file has it."""
+        return str(self.ask("line", "password", MAC, "1")["password"])
+
+    @property
+    def agent(self) -> int:
+        assert self.edge is not None
+        return self.edge.pid
 
     @property
     def worker(self) -> int:
-        return int(wait_for("a worker", lambda: self.stack.edge_status().get("worker_pid")))
+        return int(wait_for("a worker", lambda: self.edge_status().get("worker_pid")))
 
+    @property
     def launcher(self) -> int:
         return int(status_of(self.worker)["PPid"][0])
 
@@ -59,10 +65,12 @@ class Edge:
 def edge() -> Iterator[Edge]:
     folder = Path(tempfile.mkdtemp(prefix="ringfence-confinement-"))
     folder.chmod(0o755)
+    made = Edge(folder)
     try:
-        with running_stack(folder) as stack:
-            yield Edge(stack)
+        made.make_site("Anna", MAC, "9971")
+        yield made
     finally:
+        made.close()
         shutil.rmtree(folder)
 
 
@@ -93,7 +101,7 @@ def is_in_memory(pid: int, needles: dict[str, bytes]) -> set[str]:
 
 
 def secrets_of(edge: Edge) -> dict[str, bytes]:
-    pem = (edge.stack.edge_folder / "identity" / "key.pem").read_bytes()
+    pem = (edge.edge_folder / "identity" / "key.pem").read_bytes()
     key = load_pem_private_key(pem, None)
     assert isinstance(key, ec.EllipticCurvePrivateKey)
     number = key.private_numbers().private_value.to_bytes(32, "big")
@@ -102,15 +110,15 @@ def secrets_of(edge: Edge) -> dict[str, bytes]:
         "the edge's key": number,
         "the edge's key, last byte first": number[::-1],
         "the edge's key as text": lines[1][8:48],
-        "the enrolment token": edge.token.encode(),
-        "the enrolment token's secret": EnrolmentToken.from_text(edge.token).secret.reveal().encode(),
+        "the enrolment token": edge.site_token.encode(),
+        "the enrolment token's secret": EnrolmentToken.from_text(edge.site_token).secret.reveal().encode(),
         "the SIP password of a phone that has not asked yet": edge.password.encode(),
     }
 
 
 def test_the_agent_is_its_own_user_without_a_capability_and_does_its_work(edge: Edge) -> None:
-    status = status_of(edge.process.pid)
-    assert (edge.stack.edge_folder / "identity" / "key.pem").owner() == USER
+    status = status_of(edge.agent)
+    assert (edge.edge_folder / "identity" / "key.pem").owner() == USER
     assert status["Uid"][0] not in {"0", "65534"}
     assert len(set(status["Uid"])) == 1
     assert "0" not in {*status["Gid"], *status["Groups"]}
@@ -119,7 +127,7 @@ def test_the_agent_is_its_own_user_without_a_capability_and_does_its_work(edge: 
 
 
 def test_launcher_and_worker_are_nobody_and_the_worker_makes_few_calls(edge: Edge) -> None:
-    for pid in (edge.launcher(), edge.worker):
+    for pid in (edge.launcher, edge.worker):
         status = status_of(pid)
         assert set(status["Uid"]) == set(status["Gid"]) == {"65534"}
         assert status["Groups"] == []
@@ -127,7 +135,7 @@ def test_launcher_and_worker_are_nobody_and_the_worker_makes_few_calls(edge: Edg
         assert {which: int(status[which][0], 16) for which in SETS} == dict.fromkeys(SETS, 0)
         assert os.listdir(f"/proc/{pid}/root") == []  # noqa: PTH208 - names are wanted, not paths
     assert status_of(edge.worker)["Seccomp"] == ["2"]
-    line = next(line for line in edge.stack.edge_log().splitlines() if f"Worker {edge.worker} serves" in line)
+    line = next(line for line in edge.edge_log().splitlines() if f"Worker {edge.worker} serves" in line)
     assert "held by an empty root directory as nobody" in line
     assert "a list of system calls" in line
 
@@ -136,28 +144,28 @@ def test_no_secret_of_the_edge_is_in_its_workers_memory(edge: Edge) -> None:
     secrets = secrets_of(edge)
     there = {"a name that it serves": NAME.encode(), "its site": b"Anna"}
     assert is_in_memory(edge.worker, secrets | there) == set(there)
-    assert is_in_memory(edge.launcher(), secrets) == set()
+    assert is_in_memory(edge.launcher, secrets) == set()
     # The same look finds the key where it is.
-    assert is_in_memory(edge.process.pid, secrets) & {"the edge's key", "the edge's key, last byte first"}
+    assert is_in_memory(edge.agent, secrets) & {"the edge's key", "the edge's key, last byte first"}
 
 
 def test_a_new_worker_is_as_confined_as_the_first_though_nobody_has_rights_any_more(edge: Edge) -> None:
     first = edge.worker
     os.kill(first, signal.SIGKILL)
-    wait_for("another worker", lambda: edge.stack.edge_status().get("worker_pid") not in {first, 0, None})
+    wait_for("another worker", lambda: edge.edge_status().get("worker_pid") not in {first, 0, None})
     test_launcher_and_worker_are_nobody_and_the_worker_makes_few_calls(edge)
-    assert edge.password.encode() in fetch(edge.stack.tftp, NAME)
+    assert edge.password.encode() in fetch(edge.tftp, NAME)
 
 
 def test_an_edit_still_reaches_the_phones(edge: Edge) -> None:
-    edge.stack.run("line", "set", MAC, "1", "--label", "Bert")
-    edge.stack.ask("publish")
-    wait_for("the new label", lambda: re.search(rb"<featureLabel>Bert<", fetch(edge.stack.tftp, NAME)))
+    edge.run("line", "set", MAC, "1", "--label", "Bert")
+    edge.ask("publish")
+    wait_for("the new label", lambda: re.search(rb"<featureLabel>Bert<", fetch(edge.tftp, NAME)))
 
 
 def test_a_folder_of_another_user_is_refused_with_what_to_do(edge: Edge, tmp_path: Path) -> None:
-    shutil.copytree(edge.stack.edge_folder, tmp_path / "edge")
-    said = edge.stack.run(
+    shutil.copytree(edge.edge_folder, tmp_path / "edge")
+    said = edge.run(
         "edge", "run", "--folder", str(tmp_path / "edge"), "--listen", "127.0.0.1:0", "--user", USER, status=3
     )
     assert f"chown -R {USER}: {tmp_path / 'edge'}" in said

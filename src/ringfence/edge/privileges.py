@@ -3,7 +3,7 @@
 Started as root with ``--user``, or by a service manager as that user with some capabilities: what comes first takes
 most. The launcher of workers is made with the rights of the start; then ``become``, and the folder is never touched as
 anybody but its user; then the sockets are made, with what ``FOR_SOCKETS`` names; then ``let_go``, before the first
-packet and before the hub is called. Where the firewall is to ban, ``FOR_BANS`` stays, also for the program that does so.
+packet and before the hub is called. Where the firewall bans, ``FOR_BANS`` stays, also for the program that does so.
 Started as root without ``--user`` the agent stays root, as it was started.
 """
 

@@ -1,7 +1,7 @@
 """The launcher: ``python -I -m ringfence.server.launcher FD``, started by the supervisor alone, while there are rights.
 
 It gives up at once all that no worker may have, and from then on makes a worker of itself (fork) whenever it is told
-to. So nobody has to keep root's rights in order to start the next worker as confined as the first (docs/adr/0013), and
+to. So nobody has to keep root's rights in order to start the next worker as confined as the first (docs/adr/0015), and
 a worker is there in some milliseconds. It reads what the supervisor says and no packet of a stranger; it ends when the
 supervisor's end of the pair closes, and its workers with it.
 """
