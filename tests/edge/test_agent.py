@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -21,7 +22,7 @@ from ringfence.edge.disk import Disk
 from ringfence.edge.errors import FolderInUse, NotEnrolled
 from ringfence.edge.folder import Credentials, EdgeFolder, Enrolment
 from ringfence.edge.needs import read_needs
-from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
+from ringfence.edge.reloading import GIVE_UP_S, NOT_YET_S, Answer, ReloadOrder, notify_phones
 from ringfence.edge.status import Status, read
 from ringfence.identity.certificates import (
     EDGE_LIFETIME_S,
@@ -282,6 +283,16 @@ def test_a_phone_that_refuses_or_is_silent_is_told_apart() -> None:
         copies = {silent.recv(4096), silent.recv(4096)}
     assert found == {orders[0]: Answer.REFUSED, orders[1]: Answer.SILENT}
     assert len(copies) == 1  # a retransmission is the same request
+
+
+@pytest.mark.slow
+def test_a_phone_at_whose_address_nobody_listens_is_soon_given_up() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+        closed.bind(("127.0.0.1", 0))
+        order = ReloadOrder("001B54C29A10", *closed.getsockname())
+    began = time.monotonic()
+    assert notify_phones([order]) == {order: Answer.SILENT}
+    assert NOT_YET_S < time.monotonic() - began < GIVE_UP_S
 
 
 def test_where_the_wire_must_prove_a_phone_an_address_that_no_link_knows_gets_nothing(running: Running) -> None:
