@@ -42,6 +42,7 @@ from signed_repository import NOW, Repository
 from stack import free_port, wait_for
 
 NAME = "SEP001122334455.cnf.xml"
+OTHER = "001122334466"
 AUTHORITY_KEY, EDGE_KEY = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
 AUTHORITY = make_authority(AUTHORITY_KEY, "CA", serial=1, now=NOW)
 
@@ -317,6 +318,28 @@ def test_status_in_words_of_an_edge_that_does_not_run(running: Running) -> None:
     words = status_file.in_words(None, running=False, folder=running.folder)
     assert words[0] == "Enrolled as edge e1 of site Anna, at the hub https://hub:8444."
     assert words[1].startswith("Not running. Start it: ringfence edge run")
+
+
+def test_the_status_says_in_words_what_phones_do(running: Running) -> None:
+    running.start()
+    running.publish(1, {NAME: b"one", f"SEP{OTHER}.cnf.xml": b"two"})
+    wait_for("release 1", running.serves(b"one"))
+    running.get(NAME)
+    for name in (f"CTLSEP{NAME[3:15]}.tlv", "AppDialRules.xml", "sip9971.9-4-1-9.loads", "SEP001122334499.cnf.xml"):
+        with pytest.raises(FileRefused):
+            running.get(name)
+
+    def words() -> list[str]:
+        status, _ = read(running.folder)
+        return status_file.in_words(status, running=True, folder=running.folder) if status is not None else []
+
+    wait_for("the words", lambda: any("sip9971.9-4-1-9, which is not there" in line for line in words()))
+    told = words()
+    at = told.index("Phone 00:11:22:33:44:55 at 127.0.0.1:")
+    assert told[at + 1].startswith("  ✗ It wants the firmware sip9971.9-4-1-9, which is not there.")
+    assert "It boots just now. It took its configuration of release 1" in told[at + 2]
+    assert "CTLSEP001122334455.tlv, AppDialRules.xml, which does not exist; phones go on without." in told[at + 3]
+    assert not any(OTHER in line or "334499" in line for line in told)
 
 
 def test_an_edge_whose_certificate_ended_says_what_to_do_and_serves_on(running: Running) -> None:

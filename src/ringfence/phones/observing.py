@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ringfence.phones.filenames import is_configuration, is_firmware, is_optional, owner_of
-from ringfence.phones.firmware.loads import is_loads, is_recovery
+from ringfence.phones.filenames import is_configuration, is_firmware, is_loads, is_optional, is_recovery, owner_of
 from ringfence.phones.mac import Mac
 
 BOOT_S = 90.0
