@@ -3,6 +3,7 @@
 import contextlib
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -20,7 +21,7 @@ from ringfence.edge.clock import HubClock
 from ringfence.edge.disk import Disk
 from ringfence.edge.errors import FolderInUse, NotEnrolled
 from ringfence.edge.folder import Credentials, EdgeFolder, Enrolment
-from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
+from ringfence.edge.reloading import GIVE_UP_S, NOT_YET_S, Answer, ReloadOrder, notify_phones
 from ringfence.edge.status import Status, read
 from ringfence.identity.certificates import (
     EDGE_LIFETIME_S,
@@ -40,6 +41,7 @@ from signed_repository import NOW, Repository
 from stack import free_port, wait_for
 
 NAME = "SEP001122334455.cnf.xml"
+OTHER = "001122334466"
 AUTHORITY_KEY, EDGE_KEY = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
 AUTHORITY = make_authority(AUTHORITY_KEY, "CA", serial=1, now=NOW)
 
@@ -287,6 +289,16 @@ def test_a_phone_that_refuses_or_is_silent_is_told_apart() -> None:
     assert len(copies) == 1  # a retransmission is the same request
 
 
+@pytest.mark.slow
+def test_a_phone_at_whose_address_nobody_listens_is_soon_given_up() -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
+        closed.bind(("127.0.0.1", 0))
+        order = ReloadOrder("001B54C29A10", *closed.getsockname())
+    began = time.monotonic()
+    assert notify_phones([order]) == {order: Answer.SILENT}
+    assert NOT_YET_S < time.monotonic() - began < GIVE_UP_S
+
+
 def test_where_the_wire_must_prove_a_phone_an_address_that_no_link_knows_gets_nothing(running: Running) -> None:
     running.hub.repository.publish(1, {NAME: b"one"})
     running.start(GuardRules(1))
@@ -309,6 +321,28 @@ def test_status_in_words_of_an_edge_that_does_not_run(running: Running) -> None:
     words = status_file.in_words(None, running=False, folder=running.folder)
     assert words[0] == "Enrolled as edge e1 of site Anna, at the hub https://hub:8444."
     assert words[1].startswith("Not running. Start it: ringfence edge run")
+
+
+def test_the_status_says_in_words_what_phones_do(running: Running) -> None:
+    running.start()
+    running.publish(1, {NAME: b"one", f"SEP{OTHER}.cnf.xml": b"two"})
+    wait_for("release 1", running.serves(b"one"))
+    running.get(NAME)
+    for name in (f"CTLSEP{NAME[3:15]}.tlv", "AppDialRules.xml", "sip9971.9-4-1-9.loads", "SEP001122334499.cnf.xml"):
+        with pytest.raises(FileRefused):
+            running.get(name)
+
+    def words() -> list[str]:
+        status, _ = read(running.folder)
+        return status_file.in_words(status, running=True, folder=running.folder) if status is not None else []
+
+    wait_for("the words", lambda: any("sip9971.9-4-1-9, which is not there" in line for line in words()))
+    told = words()
+    at = told.index("Phone 00:11:22:33:44:55 at 127.0.0.1:")
+    assert told[at + 1].startswith("  ✗ It wants the firmware sip9971.9-4-1-9, which is not there.")
+    assert "It boots just now. It took its configuration of release 1" in told[at + 2]
+    assert "CTLSEP001122334455.tlv, AppDialRules.xml, which does not exist; phones go on without." in told[at + 3]
+    assert not any(OTHER in line or "334499" in line for line in told)
 
 
 def test_an_edge_whose_certificate_ended_says_what_to_do_and_serves_on(running: Running) -> None:

@@ -117,6 +117,9 @@ def test_what_is_exported_is_imported_again(running: RunningHub, run: Run, tmp_p
 @pytest.mark.slow
 def test_a_tftp_folder_is_taken_over(running: RunningHub, run: Run) -> None:
     dry = run("import", "tftp", str(FOLDER), "--site", "Old office", "--dry-run")
+    assert "Taken over as the table dial_plan of" in dry.output
+    assert "would ask for dialplan-gate.xml in vain" in dry.output
+    assert "Import their firmware before you publish (ringfence firmware import): SIP" in dry.output
     assert dry.exception is None, dry.output
     assert "40 phones would be added" in dry.output
     assert "Not read: SEP001B54E0FF01.cnf.xml: it is for a phone that speaks SCCP" in dry.output

@@ -1,9 +1,15 @@
 """What the hub tells of phones, from the reports that edges hand over."""
 
+import json
 import time
 from pathlib import Path
+from typing import Any
 
+import pytest
+
+from hub.json_rpc import answering
 from hub.running_hub import RunningHub
+from ringfence.hub import reloading
 from ringfence.wire import paths
 from ringfence.wire.messages import Report, ReportBatch
 
@@ -58,3 +64,90 @@ def test_a_file_that_changed_since_is_said(running: RunningHub, tmp_path: Path) 
         (told,) = running.do("GET", f"/phones/{mac}/status")["sentences"]
     assert (told["word"], told["urgency"]) == ("stale", "wrong")
     assert "Its file changed in release 2 since" in told["text"]
+
+
+class Exchange:
+    """A stand-in for Kamailio's JSON-RPC: knows who is registered, keeps what it was told to send."""
+
+    def __init__(self) -> None:
+        # Any: JSON as Kamailio has it
+        self.contacts: dict[str, str] = {}
+        self.sent: list[list[str]] = []
+
+    def __call__(self, order: dict[str, Any]) -> bytes:
+        match order["method"], order["params"]:
+            case "ul.lookup", [_table, user] if user in self.contacts:
+                row = {"Address": self.contacts[user], "Call-ID": "abc@phone"}
+                return json.dumps({"result": {"Contacts": [{"Contact": row}]}}).encode()
+            case "ul.lookup", _:
+                return b'{"error": {"code": 404, "message": "AOR not found"}}'
+            case "tm.t_uac_start", parameters:
+                self.sent.append(parameters)
+                return b'{"result": {}}'
+        return b'{"error": {"code": 500, "message": "not known"}}'
+
+
+def reports(first: int, *each: tuple[str, int]) -> ReportBatch:
+    """Return an edge's reports of (kind, release) about the phone of TOLD."""
+    return ReportBatch(
+        tuple(
+            Report(number, time.time(), kind, "It said so.", f"SEP{TOLD}.cnf.xml", TOLD, "192.0.2.9", release)
+            for number, (kind, release) in enumerate(each, first)
+        )
+    )
+
+
+TOLD = "001B54D10021"
+
+
+def test_a_phone_that_did_not_obey_its_edge_is_told_through_its_pbx_once(running: RunningHub, tmp_path: Path) -> None:
+    site = running.site("Told")
+    running.phone(site, TOLD)
+    running.do("PUT", f"/settings/phones/{TOLD}/sip_server", {"value": "told.example"})
+    running.publish(sites=[site])
+    edge = running.enrol(site, tmp_path / "edge")
+    exchange = Exchange()
+    with answering(exchange) as url:
+        pbx = {"name": "Told", "kind": "kamailio", "url": url, "realm": "told.example", "sip_servers": ["told.example"]}
+        running.do("POST", "/pbxes", pbx)
+        running.do("PUT", f"/phones/{TOLD}/lines/1", {"label": "New"})
+        running.publish(sites=[site])
+        assert edge.post(paths.REPORTS, reports(1, ("file-served", 1), ("phone-not-reloaded", 2))).status == 200
+        sentence = until(running, "stale", "The hub could not")
+        assert "The hub could not tell it either: phone 00:1B:54:D1:00:21 is not registered at told" in sentence
+
+        exchange.contacts = {"201": "sip:201@192.0.2.9:5060"}
+        assert reloading.go_on(running.hub) == 0  # one report, one order
+        assert edge.post(paths.REPORTS, reports(3, ("phone-not-reloaded", 2))).status == 200
+        assert "The hub told it through told." in until(running, "stale", "The hub told it")
+        ((method, uri, _route, _socket, headers, body),) = exchange.sent
+        assert (method, uri) == ("NOTIFY", "sip:201@192.0.2.9:5060")
+        assert "Event: service-control" in headers
+        assert "action=restart\r\nRegisterCallId={abc@phone}\r\n" in body
+
+        assert edge.post(paths.REPORTS, reports(4, ("phone-not-reloaded", 2), ("file-served", 2))).status == 200
+        assert reloading.go_on(running.hub) == 0  # it has fetched meanwhile
+        assert len(exchange.sent) == 1
+
+
+def until(running: RunningHub, word: str, text: str) -> str:
+    """Return what is told of the phone by a word, a quarter of an hour from now, once it says ``text``."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        with running.clock.forward(900):
+            told = running.do("GET", f"/phones/{TOLD}/status")["sentences"]
+        sentence = next((str(row["text"]) for row in told if row["word"] == word), "")
+        if text in sentence:
+            return sentence
+        reloading.go_on(running.hub)
+    pytest.fail(f"nobody says {text!r}")
+
+
+def test_an_order_without_a_pbx_says_what_to_do(running: RunningHub) -> None:
+    site = running.site("Untold")
+    running.phone(site, "00:1B:54:D1:00:31")
+    running.do("PUT", "/settings/phones/001B54D10031/sip_server", {"value": "untold.example"})
+    answer = running.ask("POST", "/phones/001B54D10031/reload", {"action": "restart"})
+    assert answer.status == 404
+    assert "no PBX is known for untold.example" in answer.problem.what
+    assert running.ask("POST", "/phones/001B54D10031/reload", {"action": "format"}).status == 422

@@ -1,14 +1,13 @@
 """What the hub says to PBXes, and what it makes of their answers: AMI as Asterisk documents it, JSON-RPC gone wrong."""
 
-import http.server
-import json
 import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
 
+from hub.json_rpc import answering
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
 from ringfence.hub.pbx.asterisk import Asterisk
 from ringfence.hub.pbx.kamailio import Kamailio
@@ -104,6 +103,8 @@ def test_asterisk_is_asked_to_notify_with_the_registers_call_id(manager: Manager
     assert "Event=service-control" in order["Variable"]
     assert "Content=action=restart" in order["Variable"]
     assert "Content=RegisterCallId={abc@phone}" in order["Variable"]
+    asterisk(manager).reload("201", contact, ReloadEvent.SERVICE_CONTROL, "check-version")
+    assert "Content=action=check-version" in manager.actions[-1]["Variable"]
     asterisk(manager).reload("201", contact, ReloadEvent.CHECK_SYNC)
     assert manager.actions[-1]["Variable"] == ["Event=check-sync", "Subscription-State=active"]
 
@@ -141,22 +142,9 @@ def test_what_asterisk_refuses_or_is_not_is_said(manager: Manager) -> None:
 
 
 @contextmanager
-def answering(answer: Callable[[dict[str, object]], bytes]) -> Iterator[Kamailio]:
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = answer(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(200)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_arguments: object) -> None:
-            pass
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
-        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-        yield Kamailio(f"http://127.0.0.1:{server.server_port}/RPC", Secret(""))
-        server.shutdown()
+def kamailio_that(answer: bytes) -> Iterator[Kamailio]:
+    with answering(lambda _order: answer) as url:
+        yield Kamailio(url, Secret(""))
 
 
 @pytest.mark.parametrize(
@@ -168,10 +156,10 @@ def answering(answer: Callable[[dict[str, object]], bytes]) -> Iterator[Kamailio
     ],
 )
 def test_what_kamailio_answers_wrongly_is_said(answer: bytes, fault: type[Exception], says: str) -> None:
-    with answering(lambda _order: answer) as kamailio, pytest.raises(fault, match=says):
+    with kamailio_that(answer) as kamailio, pytest.raises(fault, match=says):
         kamailio.contacts("201")
 
 
 def test_a_user_that_is_not_registered_has_no_contact() -> None:
-    with answering(lambda _order: b'{"error": {"code": 404, "message": "AOR not found"}}') as kamailio:
+    with kamailio_that(b'{"error": {"code": 404, "message": "AOR not found"}}') as kamailio:
         assert kamailio.contacts("201") == []

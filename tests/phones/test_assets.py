@@ -14,8 +14,9 @@ from typer.testing import CliRunner
 
 from firmware_files import zipped
 from ringfence.cli.main import make_app
-from ringfence.phones.assets import AssetKind, models_for, picture_list, recognise, ring_list
+from ringfence.phones.assets import AssetKind, models_for, picture_list, recognise, ring_list, wants
 from ringfence.phones.errors import BadAsset
+from ringfence.phones.families import model
 from ringfence.phones.family import Picture, RingFormat
 from ringfence.phones.pictures import convert as convert_picture
 from ringfence.phones.ring_tones import convert, mulaw
@@ -150,6 +151,14 @@ def test_an_asset_is_recognised_by_what_it_is(path: str, data: bytes, kind: Asse
     assert (asset.kind, asset.name) == (kind, name)
     assert model in models_for(asset)
     assert all(len(file.name.encode()) < 255 for file in asset.files)
+
+
+def test_an_8941_gets_its_wallpapers_in_both_folders_that_sources_name() -> None:
+    asset = recognise("sea.png", picture(20, 20))
+    assert asset is not None
+    found = {file.name for file in asset.files if wants(asset.kind, file.variant, model("8941")[1])}
+    assert found == {f"Desktops/{size}x480x24/sea{end}.png" for size in (640, 800) for end in ("", "-tn")}
+    assert not any("800x480" in file.name for file in asset.files if wants(asset.kind, file.variant, model("9971")[1]))
 
 
 @pytest.mark.parametrize(

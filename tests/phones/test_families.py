@@ -137,8 +137,9 @@ def test_values_mean_what_each_family_says() -> None:
     """PHONES.md section 4: 7900: 0/1; 8900 and 9900: 2 and 3 are on; 7800 and 8800: 0/1."""
     wanted = {"7942": "1", "9971": "2", "8941": "2", "8841": "1", "7821": "1"}
     for name, on in wanted.items():
-        data = Renderer().render(one_line(name, anonymous_call_block=True))[-1].data
+        data = Renderer().render(one_line(name, anonymous_call_block=True, call_list_lamps=True))[-1].data
         assert f"<anonymousCallBlock>{on}</anonymousCallBlock>".encode() in data
+        assert f"<callLogBlfEnabled>{on}</callLogBlfEnabled>".encode() in data
 
 
 def test_the_ceiling_of_calls_is_the_models() -> None:

@@ -1,5 +1,6 @@
 """Files that people wrote for their phones, read back: what is understood, what is kept, and that nothing is lost."""
 
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -15,13 +16,18 @@ GOLDENS = Path(__file__).parent / "goldens"
 RENDERER = Renderer()
 
 
+@cache
+def forty() -> list[Imported]:
+    return [read_phone(path.name, path.read_bytes()) for path in FILES]
+
+
 def rendered(phone: Imported) -> bytes:
     patches = {"device": dict(phone.patches)}
     return RENDERER.render(PhoneToRender(phone.mac, phone.model, "", phone.settings, phone.lines, patches))[-1].data
 
 
 def test_there_are_forty_mixed_phones() -> None:
-    models = {read_phone(path.name, path.read_bytes()).model for path in FILES}
+    models = {phone.model for phone in forty()}
     assert len(FILES) == 40
     assert len(models) >= 8
 
@@ -50,7 +56,7 @@ def test_our_own_files_come_back_without_a_patch(golden: str, model: str | None)
 
 
 def test_the_model_is_told_by_the_firmware_and_guessed_by_the_keys() -> None:
-    by_model = {phone.model: phone for phone in (read_phone(path.name, path.read_bytes()) for path in FILES)}
+    by_model = {phone.model: phone for phone in forty()}
     assert by_model["9971"].model_is_certain
     assert not by_model["7942"].model_is_certain  # its firmware is the 7962's too
     wide = (FILES[0].read_text(encoding="utf-8")).replace('button="1"', 'button="6"')
@@ -59,15 +65,13 @@ def test_the_model_is_told_by_the_firmware_and_guessed_by_the_keys() -> None:
 
 
 def test_other_keys_become_the_table_of_keys() -> None:
-    with_keys = [
-        phone for phone in (read_phone(path.name, path.read_bytes()) for path in FILES) if "keys" in phone.settings
-    ]
+    with_keys = [phone for phone in forty() if "keys" in phone.settings]
     assert with_keys
     assert "4 | blf-pickup | Gate | 206" in str(with_keys[0].settings["keys"])
 
 
 def test_what_all_phones_have_is_the_sites() -> None:
-    phones = [read_phone(path.name, path.read_bytes()) for path in FILES]
+    phones = forty()
     settings, patches = common_settings(phones)
     assert settings["sip_server"] == "pbx.example.org"
     assert settings["directory_url"] == "http://192.0.2.6/directory.php?lang=de&page=1"

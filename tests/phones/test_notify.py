@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from ringfence.phones.errors import BadSipMessage
 from ringfence.phones.notify import (
-    Action,
+    ServiceAction,
     ServiceControl,
     SipRequest,
     SipResponse,
@@ -18,7 +18,7 @@ from ringfence.phones.notify import (
 from ringfence.phones.sip import LARGEST_BYTES, LONGEST_HEADER, MOST_HEADERS, header
 
 
-def notify(*, action: Action = "restart", host: str = "192.168.1.20", register_call_id: str = "") -> bytes:
+def notify(*, action: ServiceAction = "restart", host: str = "192.168.1.20", register_call_id: str = "") -> bytes:
     return service_control_request(
         action=action,
         target_host=host,
@@ -71,7 +71,7 @@ def test_the_notify_is_as_the_phones_firmware_wants_it() -> None:
     st.sampled_from(["192.168.1.20", "fd00::20", "fe80::1%eth0", "phone.example"]),
     st.text("abcXYZ0189@.-", max_size=60),
 )
-def test_what_is_ordered_is_what_the_phone_reads(action: Action, host: str, register_call_id: str) -> None:
+def test_what_is_ordered_is_what_the_phone_reads(action: ServiceAction, host: str, register_call_id: str) -> None:
     read = request(notify(action=action, host=host, register_call_id=register_call_id))
     assert parse_service_control(read) == ServiceControl(
         action, register_call_id, "00000000-0000-0000-0000-000000000000"

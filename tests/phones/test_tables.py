@@ -235,3 +235,46 @@ def test_text_files_are_not_escaped_as_xml_and_xml_files_are() -> None:
     zoe = LineAccount(1, "A & B", "anna", "A & B", "anna", Secret("s3cr3t"))
     assert b'line1_displayname: "A & B"' in Renderer().render(phone("7960", zoe))[-1].data
     assert b"A &amp; B" in Renderer().render(phone("SPA504G", zoe))[-1].data
+
+
+@pytest.mark.parametrize(("kind", "own"), [("SPA504G", "001122334455.cfg"), ("8851-3PCC", "001122334455.xml")])
+def test_keys_of_small_business_and_multiplatform_phones_dial_and_watch(kind: str, own: str) -> None:
+    keys = "2 | blf-pickup | Door & gate | 100; 3 | speed-dial || 0800; 4 | blf | Lab | 102"
+    root = tree(files(phone(kind, keys=keys))[own].data)
+    profile = root if root.tag == "flat-profile" else root.find("flat-profile")
+    assert profile is not None
+    said = {child.tag: child.text or "" for child in profile.iterchildren("*")}
+    assert said["Extended_Function_2_"] == "fnc=blf+sd+cp;sub=100@$PROXY;nme=Door & gate"
+    assert said["Extended_Function_3_"] == "fnc=sd;ext=0800@$PROXY;nme=0800"
+    assert said["Extended_Function_4_"] == "fnc=blf;sub=102@$PROXY;nme=Lab"
+    assert (said["Extension_2_"], said["Short_Name_3_"]) == ("Disabled", "0800")
+    assert "Extended_Function_1_" not in said
+
+
+@pytest.mark.parametrize(
+    ("keys", "fault", "says"),
+    [
+        ("5 | blf | a | 1", LimitExceeded, "a SPA504G has keys 1 to 4"),
+        ("1 | blf | a | 1", ValueOutOfRange, "key 1 is given twice"),
+        ("2 | blf | a | 1; 2 | blf | b | 2", ValueOutOfRange, "key 2 is given twice"),
+        ('"2" | blf | a | 1', ValueOutOfRange, "key does not take"),
+        ("2 | redial", ValueOutOfRange, "does does not take 'redial'"),
+    ],
+)
+def test_keys_that_a_small_business_phone_can_not_have_are_refused(
+    keys: str, fault: type[Exception], says: str
+) -> None:
+    with pytest.raises(fault, match=says):
+        files(phone("SPA504G", keys=keys))
+
+
+def test_an_analogue_adapter_has_no_keys() -> None:
+    assert "keys" not in model("SPA112")[1].settings
+    assert b"Extended_Function" not in files(phone("SPA112"))["001122334455.cfg"].data
+
+
+def test_a_wallpaper_is_named_where_a_phone_shows_one() -> None:
+    for kind in ("8941", "9971", "8851"):
+        assert device(phone(kind, wallpaper="sea.png")).findtext("vendorConfig/defaultWallpaperFile") == "sea.png"
+        assert device(phone(kind)).find("vendorConfig/defaultWallpaperFile") is None
+    assert "wallpaper" not in model("7821")[1].settings

@@ -13,7 +13,7 @@ from ringfence.server.events import RequestRefused, TransferFailed, WorkerDied, 
 from ringfence.server.limits import Limits
 from ringfence.sim.attacks import flooding, forging, holding, names
 from ringfence.sim.attacks.every import ATTACKS, run
-from ringfence.sim.attacks.target import Target, check_is_ours, fairness
+from ringfence.sim.attacks.target import Fairness, Target, check_is_ours, fairness
 from ringfence.sim.attacks.verdict import Outcome, Verdict
 from ringfence.sim.errors import NothingToFetch, NotOurs
 from tftp_servers import EngineInThread, ServerUnderTest, SupervisedWorker
@@ -131,7 +131,7 @@ def test_a_flood_of_one_address_at_most_doubles_the_time_that_others_boots_take(
 def test_after_a_flood_of_as_many_requests_as_go_all_is_as_before(target: Target) -> None:
     before = target.boots_s()
     flooding.request_flood(target)
-    assert fairness(before, target.boots_s()).holds
+    assert fairness(before, before, target.boots_s).is_over
 
 
 class LoggingWorker(SupervisedWorker):
@@ -178,6 +178,41 @@ def test_every_attack_has_a_name_and_the_log_may_be_left_out(target: Target) -> 
     verdict = run("log", target)
     assert (verdict.attack, verdict.outcome) == ("log", Outcome.HOLDS)
     assert "was not looked at" in verdict.because
+
+
+# -- what is fair ------------------------------------------------------------------------------------------------
+
+
+def compared(before_ms: int, during_ms: int, *after_ms: int) -> Fairness:
+    """Compare with calm times that are measured one after the other."""
+    measured = iter(after_ms)
+    found = fairness(
+        [before_ms / 1000] * 3, [during_ms / 1000] * 3, lambda: [next(measured) / 1000] * 3, patience_s=(0.0, 0.0)
+    )
+    assert next(measured, None) is None, "measured less often than expected"
+    return found
+
+
+@pytest.mark.parametrize("times_ms", [(12, 12, 12), (12, 26, 12), (30, 60, 30), (30, 90, 60), (50, 60, 20)])
+def test_others_may_be_twice_as_slow_as_the_machine_makes_them(times_ms: tuple[int, int, int]) -> None:
+    assert compared(*times_ms).holds
+
+
+def test_what_only_the_attack_slows_down_gives_way() -> None:
+    found = compared(30, 61, 30)
+    assert (found.holds, round(found.ratio, 2)) == (False, 2.03)
+    assert not compared(12, 41, 12).holds
+
+
+def test_unrest_that_passes_is_waited_for_and_damage_that_stays_gives_way() -> None:
+    assert compared(30, 30, 100, 100, 35).holds
+    damaged = compared(30, 100, 100, 100, 100)
+    assert (damaged.ratio, damaged.is_over, damaged.holds) == (1.0, False, False)
+    assert damaged.sentence.endswith("They still take 100.0 ms after it.")
+
+
+def test_one_who_starved_is_one_too_many() -> None:
+    assert not fairness([0.01] * 3, [0.01, 0.01, 3.1], lambda: [0.01]).holds
 
 
 # -- at whom they may be aimed -----------------------------------------------------------------------------------

@@ -278,6 +278,7 @@ def test_the_same_refusal_is_told_once(server: StandaloneServer, phone: Phone) -
     assert sum("file=missing" in line for line in server.lines) == 1
 
 
+@pytest.mark.slow
 def test_a_log_that_nobody_reads_stops_nothing(folder: Path) -> None:
     reader, writer = os.pipe()
     command = [sys.executable, "-I", "-m", "ringfence.server", str(folder), "--listen", "127.0.0.1:0"]

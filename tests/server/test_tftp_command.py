@@ -133,6 +133,15 @@ def test_silence_is_status_7_and_soon(refusing: socket.socket, tmp_path: Path) -
     assert b"the server does not answer" in ended.stderr
 
 
+@pytest.fixture
+def ctrl_c_is_heard() -> Iterator[None]:
+    """Let programs that are started hear it, even where who started the tests ignores it (a shell's ``&``)."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c_is_heard")
 def test_ctrl_c_leaves_no_part_behind(refusing: socket.socket, tmp_path: Path) -> None:
     uri = f"tftp://127.0.0.1:{refusing.getsockname()[1]}/f"
     with subprocess.Popen([*COMMAND, uri], cwd=tmp_path, stderr=subprocess.PIPE) as asking:

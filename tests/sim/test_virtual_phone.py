@@ -9,7 +9,7 @@ import pytest
 
 from ringfence.phones.errors import ConfigurationRejected
 from ringfence.phones.mac import Mac
-from ringfence.phones.notify import Action, SipResponse, parse_message, service_control_request
+from ringfence.phones.notify import ServiceAction, SipResponse, parse_message, service_control_request
 from ringfence.phones.rendering import Renderer
 from ringfence.phones.setting_types import Value
 from ringfence.phones.to_render import LineAccount, PhoneToRender
@@ -109,7 +109,7 @@ def running(
 def notify(
     port: int,
     *,
-    action: Action = "restart",
+    action: ServiceAction = "restart",
     uri_host: str = "127.0.0.1",
     register_call_id: str = "",
     change: Callable[[bytes], bytes] = lambda data: data,

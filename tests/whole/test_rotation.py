@@ -79,6 +79,36 @@ def test_a_rotation_ends_with_the_new_secret_alone(stack: Stack, kamailio: Kamai
     stack.stop(phone.process)
 
 
+def told(stack: Stack) -> str:
+    """What there is to tell of the phone, in one text."""
+    return stack.run("phone", "status", MAC)
+
+
+def test_an_edit_reaches_a_registered_phone_through_its_pbx(stack: Stack, phone: Phone) -> None:
+    stack.run("line", "set", MAC, "1", "--label", "Anna B.")
+    stack.run("publish")
+    # It registered over TCP: it listens nowhere else, and takes no order without its REGISTER's Call-ID.
+    assert phone.wait_for("notified")["action"] == "restart"
+    assert phone.wait_for("holds")["lines"][0]["label"] == "Anna B."
+    phone.wait_for("registered")
+    assert "phone-not-reloaded" in {row["kind"] for row in stack.ask("report", "list")}
+    number = stack.ask("release", "list", "anna")[0]["number"]
+    wait_for("the fetch is known", lambda: f"It took its configuration of release {number}" in told(stack))
+    assert "It is registered at the PBX." in told(stack)
+    stack.stop(phone.process)
+
+
+def test_a_registered_phone_is_told_what_the_operator_says(stack: Stack, phone: Phone) -> None:
+    for action in ("restart", "reset", "check-version"):
+        assert "Told through main at sip:" in stack.run("phone", "reload", MAC, "--action", action)
+        assert phone.wait_for("notified")["action"] == action
+        phone.wait_for("registered")
+    stack.stop(phone.process)
+    assert "is not registered at main" in stack.run("phone", "reload", MAC, status=4)
+    (audited, *_older) = stack.ask("access", "audit")
+    assert (audited["action"], audited["detail"]) == ("phone.reload", "check-version through main")
+
+
 def test_a_phone_that_does_not_follow_keeps_its_old_secret(stack: Stack, kamailio: Kamailio) -> None:
     before = secret(stack)
     words = stack.run("sip", "rotate", MAC, "--patience", "2", status=9)

@@ -13,8 +13,9 @@ from ringfence.cli.connection import hub
 from ringfence.cli.errors import BadArgument
 from ringfence.cli.output import AsJson, field, moment
 from ringfence.cli.uploads import progress, upload_members
+from ringfence.phones.filenames import is_loads
 from ringfence.phones.firmware.bundles import Bundle, examine
-from ringfence.phones.firmware.loads import LARGEST_BYTES, Loads, is_loads, parse_loads
+from ringfence.phones.firmware.loads import LARGEST_BYTES, Loads, parse_loads
 
 app = typer.Typer(
     help="Firmware: what a bundle holds, which loads the hub has, how far they are.", no_args_is_help=True

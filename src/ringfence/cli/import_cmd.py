@@ -223,7 +223,8 @@ def _order(
     bodies, report = [], []
     for phone in phones:
         own = {name: _as_text(value) for name, value in phone.settings.items()} | phone.named_patches
-        plan = files.get(str(phone.settings.get("dial_plan_file", "dialplan.xml")))
+        plan_file = str(phone.settings.get("dial_plan_file", "dialplan.xml"))
+        plan = files.get(plan_file)
         rows = importing.read_dial_plan(_bytes(plan)) if plan is not None else None
         if rows:
             own["dial_plan"] = rows
@@ -248,6 +249,8 @@ def _order(
                 "not_kept": list(phone.not_kept),
                 "added": list(phone.added),
                 "dial_plan": bool(rows),
+                "dial_plan_file": plan_file if plan is not None else "",
+                "firmware_load": str(phone.settings.get("firmware_load", "")),
             }
         )
     return {"phones": bodies, "site_settings": {site: common} if common else {}}, report
@@ -286,8 +289,17 @@ def _say_report(
         output.say(f"The new files say besides, as phones take it by themselves: {_some(added)}")
     for name, why in refused:
         output.say(f"Not read: {name}: {why}")
-    if left:
-        output.say(f"Left alone, as they are no phone's configuration: {_some(left)}")
+    plans = {row["dial_plan_file"]: row["dial_plan"] for row in report if row["dial_plan_file"]}
+    for name, taken in sorted(plans.items()):
+        count = _phones(sum(row["dial_plan_file"] == name for row in report))
+        if taken:
+            output.say(f"Taken over as the table dial_plan of {count}: {name}")
+        else:
+            output.say(f"{count} would ask for {name} in vain, as no table can say it: see ringfence template put.")
+    if loads := sorted({row["firmware_load"] for row in report} - {""}):
+        output.say(f"Import their firmware before you publish (ringfence firmware import): {_some(loads)}")
+    if others := [name for name in left if name not in plans]:
+        output.say(f"Left alone, as they are no phone's configuration: {_some(others)}")
 
 
 def _some(names: Iterable[str]) -> str:

@@ -1,5 +1,6 @@
 """``ringfence phone``: the inventory."""
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -145,6 +146,40 @@ def status(
 
 
 _MARKS = {"broken": "✗", "wrong": "!", "news": "·", "fine": "✓"}
+
+
+class Action(StrEnum):
+    """What a phone is told."""
+
+    RESTART = "restart"
+    RESET = "reset"
+    CHECK_VERSION = "check-version"
+
+
+@app.command("reload")
+def reload_phone(
+    mac: MacAddress,
+    action: Annotated[
+        Action,
+        typer.Option(
+            help="restart: fetch its files and register again; reset: boot; check-version: fetch what differs. SPA, "
+            "MPP, 7940 and 7960 know one order only, and get that."
+        ),
+    ] = Action.RESTART,
+    as_json: AsJson = False,
+) -> None:
+    """Tell a phone through its PBX to fetch its configuration again, now, whatever its setting reload says.
+
+    After a publish this happens by itself: the edge tells the phone, and where it does not obey, the hub does.
+
+    Example: ringfence phone reload 00:1B:54:C2:9A:10 --action reset
+    """
+    told = hub().post(f"{phone_path(mac)}/reload", {"action": action.value})
+    if as_json:
+        output.show_json(told)
+    else:
+        where = ", ".join(told["contacts"])
+        output.say(f"Told through {told['pbx']} at {where}. What comes of it: ringfence phone status {mac}")
 
 
 @app.command()

@@ -286,6 +286,7 @@ class Agent:
         state.release_since = self._serving.release_since
         state.reports_waiting = self._journal.waiting
         state.phones = self._serving.phones.all()
+        state.told = self._serving.told(time.time())
         try:
             status_file.write(self._folder, state)
         except EnvironmentFault as fault:

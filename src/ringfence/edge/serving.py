@@ -15,7 +15,8 @@ from ringfence.edge.folder import EdgeFolder
 from ringfence.edge.hearing import Hearing
 from ringfence.edge.journal import Journal
 from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
-from ringfence.edge.status import SeenPhone
+from ringfence.edge.status import SeenPhone, Told
+from ringfence.edge.watching import WatchedPhones
 from ringfence.edge.web_reloading import WEB_METHODS, press_restart
 from ringfence.errors import EnvironmentFault
 from ringfence.phones.mac import Mac
@@ -157,6 +158,7 @@ class Serving:
         self._journal = journal
         self._log = log
         self.phones = phones
+        self.watched = WatchedPhones()
         self.release: Release | None = None
         self.release_since = 0.0
         self._active: dict[str, Target] = {}
@@ -210,6 +212,7 @@ class Serving:
 
     def show(self, release: Release) -> None:
         """Serve a release from the next request on; blobs that are not here are left out."""
+        self.watched.expect({target.owner for target in release.targets if target.owner is not None})
         offers: list[Offer] = []
         try:
             for target in release.targets:
@@ -236,6 +239,19 @@ class Serving:
         """Serve nothing any more."""
         self._worker.offer(0, [])
         self.release = None
+
+    def told(self, now: float) -> dict[str, list[Told]]:
+        """Return what there is to tell of each phone that has asked since the start, the most urgent first."""
+        release = self.release
+        if release is None:
+            return {}
+        digests = {each.owner: each.digest for each in release.targets if each.owner is not None and each.reload}
+        found: dict[str, list[Told]] = {}
+        for owner in self.watched.owners():
+            is_old = owner in digests and self.phones.holds_another(owner, digests[owner])
+            if sentences := self.watched.told(owner, release.number if is_old else 0, now):
+                found[str(Mac(owner))] = [Told(each.urgency.name.lower(), each.word, each.text) for each in sentences]
+        return found
 
     def _reload_changed(self, previous: Release, release: Release) -> None:
         orders = list(self._orders(previous, release))
@@ -322,6 +338,7 @@ class Serving:
             case TransferFailed():
                 sentence = f"{event.name} did not reach {event.peer_host}{_by(event)}: {event.reason}."
                 self._log("warning", sentence)
+                self.watched.refused(event.peer_host, event.name, event.at)
                 self._journal.add(
                     event.at,
                     "transfer-failed",
@@ -331,6 +348,8 @@ class Serving:
                     peer=event.peer_host,
                 )
             case RequestRefused() | DecisionsCounted() | WindowChanged() | Banned():
+                if isinstance(event, RequestRefused):
+                    self.watched.refused(event.peer_host, event.name, event.at)
                 guard_events.note(event, self._log, self._journal)
             case WorkerStarted():
                 self._log("info", f"Worker {event.pid} serves {', '.join(self.addresses)}; it is {event.confined}.")
@@ -350,6 +369,7 @@ class Serving:
             f"{event.peer_host} took {event.name}{_by(event)}, {event.size_bytes} bytes in {event.duration_s:.3f} s."
         )
         self._log("info", sentence)
+        self.watched.served(event.peer_host, event.name, event.owner, event.at, event.release, event.size_bytes)
         if event.owner is not None:
             self.phones.note(
                 event.owner,

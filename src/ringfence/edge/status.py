@@ -22,6 +22,15 @@ class SeenPhone:
 
 
 @dataclass(slots=True)
+class Told:
+    """One thing to tell of a phone: how urgent, a fixed word for programs, and the sentence."""
+
+    urgency: str
+    word: str
+    text: str
+
+
+@dataclass(slots=True)
 class Status:
     """The agent's state, as its status file holds it; times are Unix seconds, 0 or empty for never and none."""
 
@@ -44,6 +53,8 @@ class Status:
     reports_waiting: int = 0
     problem: str = ""
     phones: list[SeenPhone] = field(default_factory=list)
+    told: dict[str, list[Told]] = field(default_factory=dict)
+    """What phones do, by MAC address, as far as they have asked since the start; the most urgent first."""
 
 
 def write(folder: EdgeFolder, status: Status) -> None:
@@ -61,8 +72,9 @@ def read(folder: EdgeFolder) -> tuple[Status | None, bool]:
     try:
         kept: dict[str, Any] = json.loads(raw)  # Any: the JSON of the file that `write` made
         phones = [SeenPhone(**phone) for phone in kept.pop("phones", [])]
+        told = {mac: [Told(**each) for each in said] for mac, said in kept.pop("told", {}).items()}
         known = {part.name for part in fields(Status)}
-        status = Status(**{name: value for name, value in kept.items() if name in known}, phones=phones)
+        status = Status(**{name: value for name, value in kept.items() if name in known}, phones=phones, told=told)
     except (ValueError, TypeError):
         return None, folder.is_locked()
     return status, folder.is_locked()
@@ -88,12 +100,16 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
         )
     else:
         lines.append(f"No release yet, so nothing to serve, on {_where(status)}. Publish one at the hub.")
+    at = {phone.mac: f"Phone {phone.mac} at {phone.host}" for phone in status.phones}
+    for mac, said in status.told.items():
+        lines.append(f"{at.get(mac, f'Phone {mac}')}:")
+        lines.extend(f"  {_MARKS.get(each.urgency, '·')} {each.text}" for each in said)
     lines.extend(
-        f"Phone {phone.mac} at {phone.host} took {phone.last_file} of release {phone.release} "
-        f"{_ago(now - phone.last_seen)} ago."
+        f"{at[phone.mac]} took {phone.last_file} of release {phone.release} {_ago(now - phone.last_seen)} ago."
         for phone in status.phones
+        if phone.mac not in status.told
     )
-    if not status.phones:
+    if not status.phones and not status.told:
         lines.append("No phone has taken its configuration here yet.")
     if status.reports_waiting:
         lines.append(f"{status.reports_waiting} reports wait for the hub.")
@@ -112,6 +128,7 @@ def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
 
 
+_MARKS = {"broken": "✗", "wrong": "!", "news": "·", "fine": "✓"}
 _UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 

@@ -61,6 +61,10 @@ class PbxRefused(BadInput):
     """A PBX does not do what it is asked."""
 
 
+class NotRegistered(NotFound):
+    """A phone has no registration at its PBX."""
+
+
 class UnknownPbx(NotFound):
     """No PBX has this id, or none serves this phone."""
 

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
 
 from ringfence.errors import RingfenceError
-from ringfence.hub import logs, renewal, rollout, rotating
+from ringfence.hub import logs, reloading, renewal, rollout, rotating
 from ringfence.hub.core import Hub
 from ringfence.hub.data_folder import DataFolder
 from ringfence.hub.fleet import edges, reports
@@ -47,6 +47,15 @@ async def rotate(hub: Hub) -> None:
 
     async def look() -> None:
         await run_in_threadpool(rotating.go_on, hub)
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def tell_phones(hub: Hub) -> None:
+    """Tell phones through their PBX what their edges could not tell them."""
+
+    async def look() -> None:
+        await run_in_threadpool(reloading.go_on, hub)
 
     await _repeat(look, LOOK_EVERY_S)
 

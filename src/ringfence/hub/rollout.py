@@ -19,7 +19,7 @@ from ringfence.hub.fleet import firmware, observations
 from ringfence.hub.releases import NewRelease
 from ringfence.hub.store.models import Edge, Phone, PreparedTarget, ReleaseTarget, Site
 from ringfence.phones.families import model as model_of
-from ringfence.phones.firmware.loads import is_recovery
+from ringfence.phones.filenames import is_recovery
 from ringfence.phones.firmware.steps import has_steps, step_between, version_of
 from ringfence.phones.mac import Mac
 

@@ -19,16 +19,14 @@ from ringfence.errors import RingfenceError
 from ringfence.hub import logs, releases
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadSelection, PublishRunning, RotationRunning, UnknownPbx, Unpublished
-from ringfence.hub.fleet import lines, pbxes, phones, settings, sites
+from ringfence.hub.fleet import lines, pbxes, phones, sites
 from ringfence.hub.fleet.accounts import old_record
 from ringfence.hub.fleet.change import Change
-from ringfence.hub.fleet.settings import Place
 from ringfence.hub.pbx.port import Contact, PbxLink
 from ringfence.hub.publishing import publish
 from ringfence.hub.store.models import EdgeReport, OldSecret, Pbx, Phone, ReleaseTarget, Rotation, Site
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
-from ringfence.phones.setting_types import Scope
 from ringfence.secret import Secret
 
 PATIENCE_S = 15 * 60
@@ -110,9 +108,7 @@ def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_Use
             f"site {site.id} has edits that were not published, and they would go out with the new secret",
             to_do=f"Publish them first: ringfence publish {site.id}.",
         )
-    said = {item.setting.name: item.value for item in settings.effective(change.session, Place(Scope.PHONE, mac.bare))}
-    sip_server = str(said.get("sip_server", ""))
-    pbx = pbxes.serving(change.session, sip_server)
+    pbx, sip_server = pbxes.of_phone(change.session, mac)
     if pbx is None:
         raise UnknownPbx(
             f"no PBX is known for {sip_server}, which phone {mac} registers with",

@@ -116,6 +116,7 @@ async def serve(
             maintenance.confirm(hub),
             maintenance.roll_out(hub),
             maintenance.rotate(hub),
+            maintenance.tell_phones(hub),
             maintenance.renew(hub, folder, reload),
         )
     ]

@@ -113,7 +113,7 @@ def _variants(kind: AssetKind, model: Model) -> tuple[str, ...]:
         case AssetKind.RING:
             return (model.ring.name,) if model.ring else ()
         case AssetKind.WALLPAPER:
-            return (model.wallpaper.folder,) if model.wallpaper else ()
+            return (model.wallpaper.folder, *model.wallpaper.also_in) if model.wallpaper else ()
         case AssetKind.LOCALE:
             return (model.locale_file,) if model.locale_file else ()
         case AssetKind.TONES:

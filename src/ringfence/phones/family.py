@@ -65,6 +65,8 @@ class Picture:
     height: int
     depth: int
     thumbnail: tuple[int, int]
+    also_in: tuple[str, ...] = ()
+    """Other folders that the phone may look into, where sources disagree."""
 
     @property
     def folder(self) -> str:
@@ -111,6 +113,8 @@ class Model:
     wallpaper: Picture | None = None
     ring: RingFormat | None = None
     recovery_loads: tuple[str, ...] = ()
+    asks_last: tuple[str, ...] = ()
+    """What it asks for at the end of its boot, besides what its configuration names."""
     features: frozenset[Feature] = frozenset()
 
     def runs(self, load: str) -> bool:

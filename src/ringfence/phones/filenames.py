@@ -31,6 +31,9 @@ _OPTIONAL = re.compile(
 # Loads, the images that they list, and packed images, each maybe in a signed envelope (PHONES.md sections 7 and 7.1).
 _FIRMWARE = re.compile(r".*\.(?:loads|sbn|sb2|sebn|bin[0-9]*|zz)(?:\.sgn)?", re.IGNORECASE | re.DOTALL)
 
+LOADS_SUFFIX = ".loads"
+_RECOVERY = re.compile(r"term\d\d\.default\.loads", re.IGNORECASE)
+
 _SIGNED_SUFFIXES = (".enc.sgn", ".sgn")
 
 
@@ -60,6 +63,16 @@ def is_optional(name: str) -> bool:
 def is_firmware(name: str) -> bool:
     """Say whether ``name`` is one of the maker's own files, which phones ask for in their load's case or another."""
     return _FIRMWARE.fullmatch(name) is not None and owner_of(name) is None
+
+
+def is_loads(name: str) -> bool:
+    """Say whether a name is a load's list."""
+    return name.lower().endswith(LOADS_SUFFIX)
+
+
+def is_recovery(name: str) -> bool:
+    """Say whether a name is what a phone asks for after a factory reset."""
+    return _RECOVERY.fullmatch(name) is not None
 
 
 def is_signed_configuration(name: str) -> bool:

@@ -24,6 +24,7 @@ from ringfence.phones.sip import (
 
 __all__ = [
     "Action",
+    "ServiceAction",
     "ServiceControl",
     "SipMessage",
     "SipRequest",
@@ -35,9 +36,11 @@ __all__ = [
     "service_control_request",
 ]
 
-Action = Literal["restart", "reset", "check-version", "check-sync"]
-"""restart: fetch and register again; reset: boot; check-version and check-sync: fetch what differs."""
-_ACTIONS: dict[str, Action] = {action: action for action in get_args(Action) if action != "check-sync"}
+ServiceAction = Literal["restart", "reset", "check-version"]
+"""restart: fetch and register again; reset: boot; check-version: fetch what differs."""
+Action = ServiceAction | Literal["check-sync"]
+"""What a phone can be told; check-sync, of SPA and MPP phones, is to fetch what differs."""
+_ACTIONS: dict[str, ServiceAction] = {action: action for action in get_args(ServiceAction)}
 
 EVENT = "service-control"
 CHECK_SYNC = "check-sync"
@@ -73,7 +76,7 @@ class ServiceControl:
 
 def service_control_request(
     *,
-    action: Action,
+    action: ServiceAction,
     target_host: str,
     target_port: int,
     local_host: str,
@@ -151,7 +154,7 @@ def is_check_sync(request: SipRequest) -> bool:
     return request.method == METHOD and event in _CHECK_SYNC_EVENTS
 
 
-def service_control_body(action: Action, register_call_id: str) -> bytes:
+def service_control_body(action: ServiceAction, register_call_id: str) -> bytes:
     """Return the body that orders ``action``; ValueError for a Call-ID that no header can carry."""
     if _CALL_ID.fullmatch(register_call_id) is None:
         raise ValueError("the REGISTER's Call-ID has a form that no header can carry")

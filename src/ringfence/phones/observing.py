@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
-from ringfence.phones.filenames import is_configuration, is_firmware, is_optional, owner_of
-from ringfence.phones.firmware.loads import is_loads, is_recovery
+from ringfence.phones.filenames import is_configuration, is_firmware, is_loads, is_optional, is_recovery, owner_of
 from ringfence.phones.mac import Mac
 
 BOOT_S = 90.0
@@ -51,6 +50,8 @@ class Known:
     registered: bool | None = None
     """None where no PBX can be asked."""
     named_load: str = ""
+    told: str = ""
+    """What came of telling it again after it did not take its edge's order, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +200,8 @@ def _version(last: Seen, known: Known, now: float, *, is_booting: bool) -> Sente
         return Sentence(
             Urgency.WRONG if now - last.at > QUIET_AFTER_S else Urgency.NEWS,
             "stale",
-            f"{taken} Its file changed in release {known.current_release} since: it takes that at its next boot.",
+            f"{taken} Its file changed in release {known.current_release} since: it takes that at its next boot."
+            + (f" {known.told}" if known.told else ""),
         )
     return Sentence(Urgency.FINE, "current", f"{taken} That is the newest for it.")
 

@@ -8,8 +8,7 @@ configuration names, or, where that names none, what it last fetched.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ringfence.phones.filenames import is_configuration
-from ringfence.phones.firmware.loads import SUFFIX, is_loads, is_recovery
+from ringfence.phones.filenames import LOADS_SUFFIX, is_configuration, is_loads, is_recovery
 from ringfence.phones.mac import Mac
 from ringfence.phones.observing import BOOT_S, Known, Seen, Sentence, Urgency, ago, comes_after_configuration
 
@@ -38,7 +37,7 @@ def running_load(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> Ru
     if known.named_load and last.release >= known.current_release:
         return Running(known.named_load, last.at)
     fetched = [each for each in seen if each.at < last.at and each.was_served and _names_load(each)]
-    return Running(fetched[-1].name[: -len(SUFFIX)], last.at) if fetched else None
+    return Running(fetched[-1].name[: -len(LOADS_SUFFIX)], last.at) if fetched else None
 
 
 def _names_load(each: Seen) -> bool:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringfence.phones.errors import BadLoads
-from ringfence.phones.firmware.loads import SUFFIX, parse_loads
+from ringfence.phones.filenames import LOADS_SUFFIX
+from ringfence.phones.firmware.loads import parse_loads
 from ringfence.server.client import fetch as fetch_over_tftp
 from ringfence.server.errors import FileRefused
 from ringfence.tftp.options import RequestedOptions
@@ -75,7 +76,7 @@ class Upgrade:
 
 def upgrade(load: str, ask: Callable[[str], bytes | None]) -> Upgrade:
     """Fetch a load's list and every file of it with ``ask``, as a phone does before it starts anew."""
-    name = load + SUFFIX
+    name = load + LOADS_SUFFIX
     data = ask(name)
     if data is None:
         return Upgrade(load, 0, (name,))

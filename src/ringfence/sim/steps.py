@@ -116,8 +116,6 @@ Step = (
     Booting
     | Upgraded
     | UpgradeFailed
-    | Upgraded
-    | UpgradeFailed
     | Fetched
     | Missing
     | Holds

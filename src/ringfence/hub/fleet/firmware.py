@@ -22,8 +22,9 @@ from ringfence.hub.store.models import (
     SiteSetting,
 )
 from ringfence.phones.family import LOAD_SETTING
+from ringfence.phones.filenames import is_loads
 from ringfence.phones.firmware.bundles import examine, serving_names
-from ringfence.phones.firmware.loads import LARGEST_BYTES, is_loads
+from ringfence.phones.firmware.loads import LARGEST_BYTES
 
 MOST_FILES = 500
 

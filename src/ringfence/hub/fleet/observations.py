@@ -8,13 +8,11 @@ from sqlalchemy.orm import Session
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import pbxes, phones, settings
-from ringfence.hub.fleet.settings import Place
-from ringfence.hub.store.models import EdgeReport, Phone, ReleaseTarget
+from ringfence.hub.fleet import pbxes, phones
+from ringfence.hub.store.models import EdgeReport, Phone, PhoneOrder, ReleaseTarget
 from ringfence.phones.mac import Mac
 from ringfence.phones.observing import Known, Seen, Sentence, observe
 from ringfence.phones.running_load import Running, running_load
-from ringfence.phones.setting_types import Scope
 
 MOST_REPORTS = 400
 LOOKED_BACK_S = 7 * 86_400
@@ -39,8 +37,7 @@ def observe_one(hub: Hub, mac: Mac) -> Observed:
     """Return what is to be told of one phone; its PBX is asked whether it is registered, where one is known."""
     with hub.database.reading() as session:
         phone = phones.get(session, mac)
-        said = {each.setting.name: each.value for each in settings.effective(session, Place(Scope.PHONE, mac.bare))}
-        pbx = pbxes.serving(session, str(said.get("sip_server", "")))
+        pbx, _sip_server = pbxes.of_phone(session, mac)
     registered: bool | None = None
     if pbx is not None:
         link = pbxes.link(hub.sealer, pbx)
@@ -69,7 +66,15 @@ def _observe(hub: Hub, session: Session, phone: Phone, *, registered: bool | Non
 
 
 def _known(session: Session, phone: Phone, *, registered: bool | None) -> Known:
-    return Known(_current_release(session, phone), registered, phone.named_load)
+    current = _current_release(session, phone)
+    return Known(current, registered, phone.named_load, _told(session, phone, current))
+
+
+def _told(session: Session, phone: Phone, release: int) -> str:
+    """Return what came of telling a phone of this release or a later one through its PBX."""
+    order = session.get(PhoneOrder, phone.mac)
+    report = session.get(EdgeReport, order.report_id) if order is not None else None
+    return order.detail if order is not None and report is not None and report.release >= release else ""
 
 
 def _seen(session: Session, phone: Phone, now: float) -> list[Seen]:

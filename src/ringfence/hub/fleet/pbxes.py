@@ -8,14 +8,17 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import BadName, PbxTaken, UnknownPbx
+from ringfence.hub.fleet import settings
 from ringfence.hub.fleet.change import Change
+from ringfence.hub.fleet.settings import Place
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.pbx.asterisk import Asterisk
 from ringfence.hub.pbx.kamailio import Kamailio
 from ringfence.hub.pbx.port import PbxLink
 from ringfence.hub.sealing import Sealer
 from ringfence.hub.store.models import Pbx, Rotation
-from ringfence.phones.setting_types import is_host
+from ringfence.phones.mac import Mac
+from ringfence.phones.setting_types import Scope, is_host
 from ringfence.secret import Secret
 
 _SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"kamailio": ("http", "https"), "asterisk": ("ami",)})
@@ -97,6 +100,13 @@ def serving(session: Session, sip_server: str) -> Pbx | None:
     named = [row for row in rows if sip_server in row.sip_servers.split(",")]
     anywhere = [row for row in rows if not row.sip_servers]
     return next(iter((*named, *anywhere)), None)
+
+
+def of_phone(session: Session, mac: Mac) -> tuple[Pbx | None, str]:
+    """Return the PBX that a phone registers with, None where none is known, and its SIP server's name."""
+    said = {item.setting.name: item.value for item in settings.effective(session, Place(Scope.PHONE, mac.bare))}
+    sip_server = str(said.get("sip_server", ""))
+    return serving(session, sip_server), sip_server
 
 
 def _record(pbx_id: str) -> str:

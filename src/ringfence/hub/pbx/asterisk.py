@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
 from ringfence.hub.pbx.port import Contact
 from ringfence.phones.family import ReloadEvent
-from ringfence.phones.notify import service_control_body
+from ringfence.phones.notify import ServiceAction, service_control_body
 from ringfence.secret import Secret
 
 FILE = "pjsip_ringfence.conf"
@@ -86,12 +86,12 @@ class Asterisk:
                     order |= {f"Var-{at:06}": variable, f"Value-{at:06}": value}
             session.ask(order)
 
-    def reload(self, user: str, contact: Contact, event: ReloadEvent) -> None:
+    def reload(self, user: str, contact: Contact, event: ReloadEvent, action: ServiceAction = "restart") -> None:
         """Send a NOTIFY by PJSIP to the phone's contact."""
         variables = [f"Event={event.value}", "Subscription-State=active"]
         if event is ReloadEvent.SERVICE_CONTROL:
             variables.append("Content-Type=text/plain")
-            lines = service_control_body("restart", contact.call_id).decode().splitlines()
+            lines = service_control_body(action, contact.call_id).decode().splitlines()
             variables += [f"Content={line}" for line in lines if line]
         with self._session() as session:
             session.ask({"Action": "PJSIPNotify", "Endpoint": user, "Variable": "\n".join(variables)})

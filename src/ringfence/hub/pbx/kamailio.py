@@ -16,7 +16,7 @@ from ringfence.hub.errors import PbxRefused, PbxUnavailable
 from ringfence.hub.pbx.port import Contact
 from ringfence.phones.digest import ha1
 from ringfence.phones.family import ReloadEvent
-from ringfence.phones.notify import service_control_body
+from ringfence.phones.notify import ServiceAction, service_control_body
 from ringfence.secret import Secret
 
 TABLE = "credentials"
@@ -61,7 +61,7 @@ class Kamailio:
                 except _NothingThere:
                     continue
 
-    def reload(self, user: str, contact: Contact, event: ReloadEvent) -> None:
+    def reload(self, user: str, contact: Contact, event: ReloadEvent, action: ServiceAction = "restart") -> None:
         """Send a NOTIFY by Kamailio's own transaction layer, over the connection that the phone registered by."""
         del user  # the contact says it all
         headers = f"From: <sip:ringfence@localhost>\r\nTo: <{contact.uri}>\r\nContact: <sip:ringfence@localhost>\r\n"
@@ -69,7 +69,7 @@ class Kamailio:
         body = ""
         if event is ReloadEvent.SERVICE_CONTROL:
             headers += "Event: service-control\r\nContent-Type: text/plain\r\n"
-            body = service_control_body("restart", contact.call_id).decode()
+            body = service_control_body(action, contact.call_id).decode()
         else:
             headers += "Event: check-sync\r\n"
         # Kamailio's answer comes before the phone's: whether the phone obeyed is seen by what it fetches.

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringfence.phones.family import ReloadEvent
+from ringfence.phones.notify import ServiceAction
 from ringfence.secret import Secret
 
 
@@ -36,5 +37,5 @@ class PbxLink(Protocol):
     def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
         """Let ``user`` in with any of these passwords, and with no other, from now on."""
 
-    def reload(self, user: str, contact: Contact, event: ReloadEvent) -> None:
-        """Tell the phone at ``contact`` to fetch its configuration again."""
+    def reload(self, user: str, contact: Contact, event: ReloadEvent, action: ServiceAction = "restart") -> None:
+        """Tell the phone at ``contact`` to fetch its configuration again; ``action`` is service-control's."""

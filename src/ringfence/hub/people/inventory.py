@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
+from ringfence.hub import reloading
 from ringfence.hub.fleet import bulk, lines, observations, phones
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas import Items
@@ -18,6 +19,8 @@ from ringfence.hub.people.schemas.inventory import (
     Phone,
     PhoneChange,
     Refusal,
+    Reloaded,
+    ReloadOrder,
     Sentence,
 )
 from ringfence.hub.store import models
@@ -89,6 +92,15 @@ def observe_phones(hub: TheHub, _caller: TheCaller, site: str | None = None) -> 
 def observe_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Observed:
     """Say what one phone is doing; its PBX is asked whether it is registered."""
     return _observed(observations.observe_one(hub, mac))
+
+
+@router.post("/phones/{mac}/reload", tags=["phones"])
+def reload_phone(mac: ThePhone, body: ReloadOrder, hub: TheHub, caller: TheCaller) -> Reloaded:
+    """Tell a phone through its PBX to fetch its configuration again, now."""
+    told = reloading.tell(hub, mac, body.action)
+    with hub.change(caller.name) as change:
+        change.note("phone.reload", str(mac), f"{body.action} through {told.pbx}")
+    return Reloaded(pbx=told.pbx, contacts=list(told.contacts))
 
 
 @router.get("/phones/{mac}", tags=["phones"])

@@ -300,6 +300,18 @@ class Rotation(Base):
     who: Mapped[str] = mapped_column(String(80))
 
 
+class PhoneOrder(Base):
+    """What came of the last order that the hub gave a phone through its PBX, after its edge's was refused."""
+
+    __tablename__ = "phone_order"
+
+    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
+    report_id: Mapped[int] = mapped_column(Integer)
+    """The edge's report of the refusal."""
+    at: Mapped[float]
+    detail: Mapped[str] = mapped_column(String(300))
+
+
 class OldSecret(Base):
     """A line's password from before a rotation that is under way."""
 

@@ -333,6 +333,13 @@ CALLS = (
         40,
         Form.DIAL,
     ),
+    yes_no_setting(
+        "call_list_lamps",
+        "Whether call lists show who is on the phone; needs a server that tells of presence.",
+        "callLogBlfEnabled",
+        ON_IS_2,
+        on=False,
+    ),
     choice_setting(
         "message_lamp",
         "How waiting messages show.",

@@ -1,5 +1,7 @@
 """Cisco enterprise phones: the settings of display, keys, access and firmware, in operators' words."""
 
+from dataclasses import replace
+
 from ringfence.phones.setting_builders import (
     ON_IS_0,
     ON_IS_1,
@@ -254,6 +256,17 @@ FIRMWARE = (
     ),
 )
 
+WALLPAPER = replace(
+    text_setting(
+        "wallpaper",
+        "The picture that a phone shows until somebody chooses another, by its file's name, such as sea.png; the file "
+        "comes by ringfence asset import. Empty: the phone's own.",
+        "defaultWallpaperFile",
+        64,
+        Form.FILE_NAME,
+    ),
+    mark=Mark.LIKELY,
+)
 BLUETOOTH = yes_no_setting("bluetooth", "Whether Bluetooth headsets may be used.", "bluetooth", ON_IS_1, on=True)
 WIFI = yes_no_setting("wifi", "Whether the phone may use Wi-Fi.", "wifi", ON_IS_1, on=False)
 USB = yes_no_setting("usb", "Whether the phone's USB sockets work.", "usb1", ON_IS_1, on=True)

@@ -225,6 +225,7 @@ def _files(root: etree._Element, model: Model) -> tuple[str, ...]:
         text_of(root, "sipProfile/softKeyFile"),
         text_of(root, "featurePolicyFile"),
         "AppDialRules.xml",
+        *model.asks_last,
     ]
     return tuple(name for name in wanted if name)
 

@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 from ringfence.content.release import TargetKind
 from ringfence.phones.cisco.call_settings import CALLS, RELOAD, RELOAD_BY, SIP, SOUND, TIME
-from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, NETWORK, URLS, VPN
+from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, NETWORK, URLS, VPN, WALLPAPER
 from ringfence.phones.cisco.device_xml import DeviceXml
 from ringfence.phones.cisco.key_settings import (
     DIAL_PLAN_BYTES,
@@ -59,17 +59,26 @@ Changes = Mapping[str, Mapping[str, object]]
 
 SEVEN_THOUSAND: Changes = MappingProxyType(
     # On 7900 series 0 and 1 are off and on as people may change them, 2 and 3 the same locked.
-    {name: {"wire": ON_IS_1} for name in ("anonymous_call_block", "caller_id_blocking", "call_waiting")}
+    {
+        name: {"wire": ON_IS_1}
+        for name in ("anonymous_call_block", "caller_id_blocking", "call_list_lamps", "call_waiting")
+    }
 )
 EIGHT_EIGHT: Changes = SEVEN_THOUSAND
 """On 7800 and 8800 series 0 is off and 1 is on (PHONES.md section 4: value semantics differ)."""
 
 
 def settings_of(
-    more: Iterable[Setting] = (), changes: Changes = MappingProxyType({}), *, vpn: bool = False, calls: int = 50
+    more: Iterable[Setting] = (),
+    changes: Changes = MappingProxyType({}),
+    *,
+    vpn: bool = False,
+    wallpaper: bool = False,
+    calls: int = 50,
 ) -> Mapping[str, Setting]:
     """Return the enterprise settings and ``more``, with what ``changes`` says of some, for ``calls`` a line."""
-    table = {setting.name: setting for setting in (*_ALL, *(VPN if vpn else ()), *more)}
+    some = (*(VPN if vpn else ()), *((WALLPAPER,) if wallpaper else ()))
+    table = {setting.name: setting for setting in (*_ALL, *some, *more)}
     table["max_calls"] = replace(table["max_calls"], maximum=calls)
     table["busy_trigger"] = replace(table["busy_trigger"], maximum=calls)
     for name in _PER_LINE:
@@ -128,6 +137,8 @@ BOOT = Fact(
     "PHONES.md sections 1 and 1b (captures of 7962, 7941, 7841 and 8851)",
 )
 
+EXPECTED_BOOT = replace(BOOT, mark=Mark.LIKELY, source="PHONES.md section 11: expected as of 79xx, never captured")
+
 ASKS_ALSO = (
     r"XMLDefault\.cnf\.xml",
     r"(?:.*/)?[a-z-]+\.jar",
@@ -139,7 +150,7 @@ ASKS_ALSO = (
     r"authorized_keys",
 )
 
-RETRY: Fact[float | None] = Fact(45.0, Mark.CERTAIN, "PHONES.md section 1 (8851; another report says 15 s)")
+RETRY: Fact[float | None] = Fact(45.0, Mark.LIKELY, "PHONES.md section 1 (8851; another report says 15 s)")
 RELOAD_EVENT = Fact(ReloadEvent.SERVICE_CONTROL, Mark.CERTAIN, "PHONES.md section 6")
 ONE_CREDENTIAL = Fact(True, Mark.CERTAIN, "PHONES.md section 4d")
 

@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ringfence.phones.families import families
-from ringfence.phones.filenames import is_firmware
-from ringfence.phones.firmware.loads import SUFFIX, Loads, is_loads, is_recovery, parse_loads
+from ringfence.phones.filenames import LOADS_SUFFIX, is_firmware, is_loads, is_recovery
+from ringfence.phones.firmware.loads import Loads, parse_loads
 
 ReadFile = Callable[[str], bytes]
 
@@ -91,7 +91,7 @@ def models_of(load: str) -> tuple[str, ...]:
 
 
 def _load(list_name: str, loads: Loads, sizes: Mapping[str, int], by_folded: Mapping[str, str]) -> Load:
-    name = list_name[: -len(SUFFIX)]
+    name = list_name[: -len(LOADS_SUFFIX)]
     wanted = []
     for file in loads.files:
         found = file.name if file.name in sizes else by_folded.get(file.name.lower())

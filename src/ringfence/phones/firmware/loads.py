@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from ringfence.archives.signed_header import SignedHeader, header_length, parse_header
 from ringfence.phones.errors import BadLoads
 
-SUFFIX = ".loads"
 LARGEST_BYTES = 64 << 10
 _COMPATIBILITY = re.compile(r"#\s*(HARDWARE_COMP_\w+)\s+(\S+)")
 _KEY_VALUE = re.compile(r"[A-Z][A-Z0-9_]*=\S*")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
-_RECOVERY = re.compile(r"term\d\d\.default\.loads", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,16 +30,6 @@ class Loads:
     compatibility: tuple[tuple[str, str], ...]
     """The least hardware that its comments name, as ``HARDWARE_COMP_1 15``."""
     header: SignedHeader | None
-
-
-def is_loads(name: str) -> bool:
-    """Say whether a name is a load's list."""
-    return name.lower().endswith(SUFFIX)
-
-
-def is_recovery(name: str) -> bool:
-    """Say whether a name is what a phone asks for after a factory reset."""
-    return _RECOVERY.fullmatch(name) is not None
 
 
 def parse_loads(data: bytes, name: str) -> Loads:

@@ -13,12 +13,28 @@ from ringfence.content.release import TargetKind
 from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, SOUND, TIME
 from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, URLS
 from ringfence.phones.document import NotWellFormed, TooLong, line_of, over_limits, parse, text_of
-from ringfence.phones.errors import BadPatch, ConfigurationRejected
+from ringfence.phones.errors import BadPatch, ConfigurationRejected, LimitExceeded, ValueOutOfRange
 from ringfence.phones.family import Ask, Fact, FileTemplate, Limit, Model, ToPrepare, check_order
 from ringfence.phones.formats.xml_file import patched
 from ringfence.phones.held import HeldConfiguration, HeldLine
-from ringfence.phones.setting_builders import number_setting, text_setting, url_setting, yes_no_setting
-from ringfence.phones.setting_types import EVERYWHERE_AND_LINE, HOST_CHARACTERS, Form, Mark, Setting, Value
+from ringfence.phones.setting_builders import (
+    column,
+    number_setting,
+    table_setting,
+    text_setting,
+    url_setting,
+    yes_no_setting,
+)
+from ringfence.phones.setting_types import (
+    EVERYWHERE_AND_LINE,
+    HOST_CHARACTERS,
+    Form,
+    Mark,
+    Scope,
+    Setting,
+    SettingType,
+    Value,
+)
 from ringfence.phones.time_zones import gmt_name, summer_rule
 from ringfence.secret import Secret
 
@@ -82,6 +98,32 @@ _MORE = (
     url_setting("services_url", "What the services entry of the menu shows.", "XML_Application_Service_URL"),
     url_setting("directory_url", "What the directory entry of the menu shows.", "XML_Directory_Service_URL"),
 )  # fmt: skip
+
+
+_FUNCTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "speed-dial": "fnc=sd;ext={number}@$PROXY;nme={label}",
+        "blf": "fnc=blf;sub={number}@$PROXY;nme={label}",
+        "blf-pickup": "fnc=blf+sd+cp;sub={number}@$PROXY;nme={label}",
+    }
+)
+"""What a key does → its Extended_Function."""
+
+KEYS = table_setting(
+    "keys",
+    "What the keys do that are no lines: key | what | label | number. For example: 3 | blf | Door | 100.",
+    "Extended_Function",
+    32,
+    (
+        number_setting("key", "The key, counted from the top.", "Extended_Function", 1, (1, 200)),
+        Setting("does", SettingType.CHOICE, "speed-dial", "What it does.", choices=tuple(_FUNCTIONS)),
+        column("label", "The text beside it; its number where there is none.", 30),
+        column("number", "The number to dial or watch.", 64, Form.DIAL, needed=True),
+    ),
+    scopes=(Scope.ORGANISATION, Scope.SITE, Scope.GROUP, Scope.PHONE),
+    mark=Mark.LIKELY,
+)
+"""For phones with keys beside their screen, of which an analogue adapter has none."""
 
 
 def settings_of(more: Iterable[Setting] = ()) -> Mapping[str, Setting]:
@@ -157,8 +199,30 @@ def prepare(phone: ToPrepare) -> Mapping[str, object]:
         "summer": summer_rule(zone),
         "ntp_servers": [host for host in str(settings["ntp_servers"]).split(",") if host],
         "proxy": f"{settings['sip_server']}:{settings['sip_port']}",
-        "unused_keys": [key for key in range(1, phone.model.line_keys.value + 1) if key not in phone.line_indexes],
+        "other_keys": _keys(phone),
     }
+
+
+def _keys(phone: ToPrepare) -> list[dict[str, object]]:
+    """Return the keys that are no lines, each with its number, label and function, both empty where it has none."""
+    last = phone.model.line_keys.value
+    found: dict[int, dict[str, object]] = {
+        key: {"key": key, "label": "", "function": ""} for key in range(1, last + 1) if key not in phone.line_indexes
+    }
+    for row in phone.rows.get("keys", []):
+        key, does, label = int(row["key"]), str(row["does"]), str(row["label"] or row["number"])
+        if key > last:
+            raise LimitExceeded(
+                f"key {key} is set to {does}, and a {phone.model.name} has keys 1 to {last}",
+                to_do="Set keys for this phone, or for a group of phones with as many keys.",
+            )
+        if key not in found or found[key]["function"]:
+            raise ValueOutOfRange(f"key {key} is given twice, the second time to {does}", to_do="Move one of them.")
+        if ";" in label:
+            raise ValueOutOfRange(f"the label of key {key} holds a ';', which ends it", to_do="Write it without.")
+        function = _FUNCTIONS[does].format(number=row["number"], label=label)
+        found[key] = {"key": key, "label": label, "function": function}
+    return list(found.values())
 
 
 def read_profiles(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:

@@ -1,7 +1,7 @@
 """Attacks by mass: malformed packets, and requests of one address as fast as a processor sends them.
 
 The flood runs in a process of its own (``python -m ringfence.sim.attacks.flooding``): in a thread it would slow down
-those who are measured. For the same reason their boots are first measured beside a flood that is aimed at nobody.
+those who are measured. For the same reason their boots are measured, too, beside a flood that is aimed at nobody.
 """
 
 import json
@@ -46,7 +46,7 @@ def malformed(target: Target, *, count: int = MALFORMED, seed: int = MALFORMED_S
         answers += _drained(attacker)
         _drained(phone)
         is_alive = len(target.content) < 512 or _goes_on(phone, transfer)  # noqa: PLR2004 - one block
-    found = fairness(before, during)
+    found = fairness(before, during, target.boots_s)
     return judged(
         "malformed",
         holds=found.holds and is_alive,
@@ -74,15 +74,19 @@ def _drained(endpoint: socket.socket) -> int:
 def request_flood(target: Target, *, lasting_s: float = FLOOD_S, per_s: float = 0.0) -> Verdict:
     """Ask from one address as fast as it goes (``per_s`` 0), and see how others fare meanwhile.
 
-    What is compared are boots beside a flood that goes nowhere and beside one that goes to the server: both take a
-    processor from those who boot.
+    What is compared are boots beside a flood that goes nowhere, before and after, and beside one that goes to the
+    server: both take a processor from those who boot.
     """
     host = target.attacker()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
-        nobody.bind(("127.0.0.1", 0))
-        before, _ = _boots_beside_a_flood(target, nobody.getsockname(), host, lasting_s, per_s)
+
+    def calm() -> list[float]:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
+            nobody.bind(("127.0.0.1", 0))
+            return _boots_beside_a_flood(target, nobody.getsockname(), host, lasting_s / 2, per_s)[0]
+
+    before = calm()
     during, counts = _boots_beside_a_flood(target, target.server, host, lasting_s, per_s)
-    found = fairness(before, during)
+    found = fairness(before, during, calm)
     return judged(
         "request-flood",
         holds=found.holds,

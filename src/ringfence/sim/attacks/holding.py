@@ -55,14 +55,14 @@ def half_open(target: Target, *, count: int = HALF_OPEN) -> Verdict:
                 select.select(
                     [], [], [], 0.002
                 )  # a queue that overflows would be the kernel's defence, not the server's
-        found = fairness(before, target.boots_s())
+        during = target.boots_s()
         begun = sum(is_served(one[0]) for one in map(heard, endpoints) if one is not None)
     finally:
         for endpoint in endpoints:
             endpoint.close()
     return _fair(
         "half-open",
-        found,
+        fairness(before, during, target.boots_s),
         did=f"Began {count} transfers from {host} and acknowledged none.",
         answered=f"{begun} were begun.",
         figures={"requests": count, "begun": begun},
@@ -101,7 +101,7 @@ def slow_acknowledgement(target: Target, *, count: int = SLOW_TRANSFERS, lasting
     ended = sum(transfer.ended for transfer in transfers)
     return _fair(
         "slow-ack",
-        fairness(before, during),
+        fairness(before, during, target.boots_s),
         did=f"Held {count} transfers from {len(hosts)} addresses for {lasting_s:g} s by an ACK every "
         f"{SLOW_ACK_EVERY_S:g} s for 8 octets.",
         answered=f"{begun} were begun, {ended} ended by the server.",
@@ -126,7 +126,7 @@ def refused_offers(target: Target, *, count: int = REFUSED_OFFERS) -> Verdict:
                 more += heard(endpoint) is not None
         if number % (count // 20 or 1) == 0:
             during.append(target.boot_s())
-    found = fairness(before, during)
+    found = fairness(before, during, target.boots_s)
     return judged(
         "endless-oack",
         holds=found.holds and more == 0,

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, Field
 
 from ringfence.hub.people.schemas import Input, MacText, SiteId, UnixSeconds
+from ringfence.phones.notify import ServiceAction
 
 
 class NewPhone(Input):
@@ -81,6 +82,19 @@ class Observed(BaseModel):
     model: str
     description: str
     sentences: list[Sentence]
+
+
+class ReloadOrder(Input):
+    """What a phone is told: to fetch and register again, to boot, or to fetch what differs."""
+
+    action: ServiceAction = "restart"
+
+
+class Reloaded(BaseModel):
+    """Through which PBX a phone was told, and at which of its registrations."""
+
+    pbx: str
+    contacts: list[str]
 
 
 class BulkLine(Input):

@@ -1,5 +1,6 @@
 """Cisco 7800 and 8800 series with enterprise firmware."""
 
+from dataclasses import replace
 from types import MappingProxyType
 
 from ringfence.phones.cisco.device_settings import BLUETOOTH, USB, WIFI
@@ -65,7 +66,7 @@ def _model(
         name=name,
         title=f"Cisco IP Phone {name}",
         line_keys=line_keys(keys),
-        settings=settings_of(more, EIGHT_EIGHT, vpn=name.startswith("88"), calls=calls),
+        settings=settings_of(more, EIGHT_EIGHT, vpn=name.startswith("88"), wallpaper=picture is not None, calls=calls),
         limits=LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.CERTAIN, "PHONES.md section 4"),
         tls_ceiling=Fact("1.2", Mark.LIKELY, "PHONES.md section 4e, which names the older series only"),
@@ -77,6 +78,7 @@ def _model(
         tones_file="g3-tones.xml",
         wallpaper=picture,
         ring=RingFormat.LINEAR_16K,
+        asks_last=("defaultheadsetconfig.json",) if name.startswith("88") else (),
         features=frozenset(parts),
     )
 
@@ -92,6 +94,6 @@ FAMILY = Family(
     one_credential=ONE_CREDENTIAL,
     reload_event=RELOAD_EVENT,
     asks_also=ASKS_ALSO,
-    retry_s=RETRY,
+    retry_s=replace(RETRY, mark=Mark.CERTAIN),
     pace_s=Fact(6.6, Mark.CERTAIN, "PHONES.md section 2b (8851, measured)"),
 )

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from ringfence.phones.cisco.device_xml import read_device
 from ringfence.phones.cisco.enterprise import (
     ASKS_ALSO,
-    BOOT,
+    EXPECTED_BOOT,
     ONE_CREDENTIAL,
     RELOAD_EVENT,
     RETRY,
@@ -25,6 +25,7 @@ _SETTINGS = settings_of(
         "kpml": {"default": 3, "mark": Mark.LIKELY},
     },
     vpn=True,
+    wallpaper=True,
     calls=24,
 )
 
@@ -44,7 +45,7 @@ def _model(name: str, number: int) -> Model:
         most_calls=24,
         locale_file="gb-sccp-sip.jar",
         tones_file="g3-tones.xml",
-        wallpaper=Picture(640, 480, 24, (123, 111)),
+        wallpaper=Picture(640, 480, 24, (123, 111), also_in=("Desktops/800x480x24",)),
         ring=RingFormat.MULAW_8K,
         features=frozenset({Feature.VIDEO, Feature.VPN, Feature.PC_PORT}),
     )
@@ -55,7 +56,7 @@ FAMILY = Family(
     title="Cisco 8941, 8945",
     models=MappingProxyType({"8941": _model("8941", 586), "8945": _model("8945", 585)}),
     files=files_of(),
-    boot=BOOT,
+    boot=EXPECTED_BOOT,
     prepare=prepare,
     read=read_device,
     one_credential=ONE_CREDENTIAL,

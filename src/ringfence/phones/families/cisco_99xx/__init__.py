@@ -6,7 +6,7 @@ from ringfence.phones.cisco.device_settings import BLUETOOTH, FEATURE_POLICY_FIL
 from ringfence.phones.cisco.device_xml import read_device
 from ringfence.phones.cisco.enterprise import (
     ASKS_ALSO,
-    BOOT,
+    EXPECTED_BOOT,
     ONE_CREDENTIAL,
     RELOAD_EVENT,
     RETRY,
@@ -28,7 +28,7 @@ def _model(
         name=name,
         title=f"Cisco Unified IP Phone {name}",
         line_keys=line_keys(keys),
-        settings=settings_of((FEATURE_POLICY_FILE, FEATURE_POLICY, USB, *more), vpn=True, calls=200),
+        settings=settings_of((FEATURE_POLICY_FILE, FEATURE_POLICY, USB, *more), vpn=True, wallpaper=True, calls=200),
         limits=LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.CERTAIN, "PHONES.md section 4"),
         tls_ceiling=Fact("1.0", Mark.CERTAIN, "PHONES.md section 4e (some 1.1)"),
@@ -57,7 +57,7 @@ FAMILY = Family(
     title="Cisco 8961, 9951, 9971",
     models=MappingProxyType({model.name: model for model in _ALL}),
     files=files_of(feature_policy=True),
-    boot=BOOT,
+    boot=EXPECTED_BOOT,
     prepare=prepare,
     read=read_device,
     one_credential=ONE_CREDENTIAL,

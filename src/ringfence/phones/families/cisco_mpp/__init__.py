@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ringfence.phones.family import Fact, Family, Feature, Model, ToPrepare
-from ringfence.phones.flat_profile import LIMITS, SOURCE, boot_of, files_of, prepare, read_profiles, settings_of
+from ringfence.phones.flat_profile import KEYS, LIMITS, SOURCE, boot_of, files_of, prepare, read_profiles, settings_of
 from ringfence.phones.setting_types import Mark
 
 _FIRST, _OWN = "{psn}.xml", "{mac}.xml"
-_SETTINGS = settings_of()
+_SETTINGS = settings_of((KEYS,))
 # Name, line keys (the maker's data sheets), and the load's stem.
 _MODELS = (
     ("8851-3PCC", 10, "sip88xx"), ("8811-3PCC", 10, "sip88xx"), ("8841-3PCC", 10, "sip88xx"),

@@ -4,11 +4,13 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ringfence.phones.family import Fact, Family, Feature, Model, ToPrepare
-from ringfence.phones.flat_profile import LIMITS, SOURCE, boot_of, files_of, prepare, read_profiles, settings_of
+from ringfence.phones.flat_profile import KEYS, LIMITS, SOURCE, boot_of, files_of, prepare, read_profiles, settings_of
 from ringfence.phones.setting_types import Mark
 
 _FIRST, _OWN = "spa{psn}.cfg", "{mac}.cfg"
-_SETTINGS = settings_of()
+_SETTINGS = settings_of((KEYS,))
+_ADAPTER_SETTINGS = settings_of()
+_ADAPTERS = frozenset({"SPA112", "SPA122"})
 # Name and line keys (the maker's data sheets).
 _MODELS = (
     ("SPA504G", 4), ("SPA301", 1), ("SPA303", 3), ("SPA501G", 8), ("SPA502G", 1), ("SPA508G", 8), ("SPA509G", 12),
@@ -27,7 +29,7 @@ def _model(name: str, keys: int) -> Model:
         name=name,
         title=f"Cisco {name}",
         line_keys=Fact(keys, Mark.LIKELY, "the maker's data sheet"),
-        settings=_SETTINGS,
+        settings=_ADAPTER_SETTINGS if name in _ADAPTERS else _SETTINGS,
         limits=LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.LIKELY, SOURCE),
         tls_ceiling=Fact("1.0", Mark.CERTAIN, "PHONES.md section 8 (firmware 2.0.6)"),
