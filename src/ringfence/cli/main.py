@@ -26,6 +26,7 @@ GROUPS = (
     "release",
     "edge",
     "report",
+    "guard",
     "access",
     "hub",
     "sim",
