@@ -27,6 +27,7 @@ GROUPS = (
     "edge",
     "gateway",
     "report",
+    "guard",
     "access",
     "hub",
     "sim",

@@ -16,6 +16,7 @@ from ringfence.hub.config import HubConfig
 from ringfence.hub.data_folder import DataFolder
 from ringfence.hub.fleet.change import Change
 from ringfence.hub.sealing import Sealer
+from ringfence.hub.store import edits
 from ringfence.hub.store.database import Database
 from ringfence.hub.wakeups import Wakeups
 from ringfence.phones.families import families
@@ -40,9 +41,10 @@ class Hub:
 
     @contextmanager
     def change(self, who: str) -> Iterator[Change]:
-        """Make a change in a transaction of its own."""
+        """Make a change in a transaction of its own; edges whose guards must know of it are told when it is kept."""
         with self.database.writing() as session:
             yield Change(session, who, self.clock())
+        self.wakeups.wake_sites(session.info.get(edits.TOLD, set()))
 
     def close(self) -> None:
         """Close the database."""

@@ -85,6 +85,14 @@ class UnknownAsset(NotFound):
     """No asset has this id."""
 
 
+class BadPolicy(BadInput):
+    """What a site's guard is to ask that means nothing."""
+
+
+class UnknownAlert(NotFound):
+    """No alert has this number."""
+
+
 class UnknownTemplate(NotFound):
     """No template of the operator's own is for this file."""
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from html import escape
 from typing import Protocol
 
 from sqlalchemy import func, or_, select
@@ -21,6 +22,7 @@ from ringfence.hub.store.models import (
     GroupSetting,
     LineSetting,
     OrganisationSetting,
+    OwnTemplate,
     Phone,
     PhoneSetting,
     Site,
@@ -54,6 +56,8 @@ class SiteInput:
     """What the lists of ring tones and wallpapers hold."""
     named: Mapping[str, str]
     """Bare address → the load that the phone's file names now, where it named another before."""
+    own_templates: frozenset[str] = frozenset()
+    """The families whose files an operator's own templates make, which may write anything into them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +112,7 @@ def read_sites(session: Session, sealer: Sealer, site_ids: Sequence[str]) -> Ite
     wide = _Wide(
         settings.values([(ORGANISATION, row) for row in rows], sealer).get((ORGANISATION.subject, 0), {}),
         settings.values(groups, sealer),
+        frozenset(session.scalars(select(OwnTemplate.family).distinct())),
     )
     for start in range(0, len(site_ids), _READ_AT_ONCE):
         yield from _read(session, sealer, wide, site_ids[start : start + _READ_AT_ONCE])
@@ -132,7 +137,7 @@ def render(site: SiteInput, renderer: Renders) -> SiteFiles:
     secrets: set[str] = set()
     for phone in site.phones:
         for file in _render_phone(phone, site, renderer):
-            target = _target(file)
+            target = _target(file, phone, site)
             if targets.setdefault(target.name, target) != target:
                 raise FilesDisagree(
                     f"phones {makers[target.name]} and {phone.mac} would need different files called {target.name}",
@@ -145,7 +150,7 @@ def render(site: SiteInput, renderer: Renders) -> SiteFiles:
     prepared = []
     for phone in site.upgrades.values():
         for file in _render_phone(phone, site, renderer):
-            target = _target(file)
+            target = _target(file, phone, site)
             blobs[target.digest] = file.data
             if targets.get(target.name) != target:
                 prepared.append((target, str(phone.settings[LOAD_SETTING])))
@@ -165,17 +170,32 @@ def _render_phone(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> t
         raise type(fault)(fault.what, where=place, to_do=fault.to_do) from None
 
 
-def _target(file: RenderedFile) -> Target:
+def _target(file: RenderedFile, phone: PhoneToRender, site: SiteInput) -> Target:
     owner = file.owner.bare if file.owner else None
-    return Target(file.name, sha256_hex(file.data), len(file.data), file.kind, owner, file.reload)
+    secret = file.owner is None or _may_hold_secret(file.data, phone, site)
+    return Target(file.name, sha256_hex(file.data), len(file.data), file.kind, owner, file.reload, secret)
+
+
+def _may_hold_secret(data: bytes, phone: PhoneToRender, site: SiteInput) -> bool:
+    """Say whether one phone's own file may hold a secret; a patch or an own template may write one in any form."""
+    family, model = model_of(phone.model)
+    of_lines = {name for line in phone.lines for name in line.settings if name in model.settings}
+    return (
+        bool(phone.patches)
+        or any(form.encode() in data for secret in secrets_of(phone) for form in (secret, escape(secret, quote=True)))
+        or family.id in site.own_templates
+        or any(model.settings[name].secret for name in of_lines)
+    )
 
 
 @dataclass(frozen=True, slots=True)
 class _Wide:
-    """The values of the organisation and of each group."""
+    """The values of the organisation and of each group, and what else is the same at every site."""
 
     organisation: Mapping[str, Value]
     groups: Mapping[tuple[str, int], Mapping[str, Value]]
+    own_templates: frozenset[str]
+    """The families that have some."""
 
 
 def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]) -> list[SiteInput]:
@@ -196,7 +216,13 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
             phones[phone.site_id].append((phone, _phone(phone, layers, by_line, sealer)))
     published = newest_targets(session, site_ids)
     rows = session.scalars(select(Site).where(Site.id.in_(site_ids)).order_by(Site.id))
-    return [_site_input(site, published.get(site.id, ()), phones[site.id], held, shelf) for site in rows]
+    return [
+        replace(
+            _site_input(site, published.get(site.id, ()), phones[site.id], held, shelf),
+            own_templates=wide.own_templates,
+        )
+        for site in rows
+    ]
 
 
 def _site_input(

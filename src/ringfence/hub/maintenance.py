@@ -12,7 +12,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.data_folder import DataFolder
 from ringfence.hub.fleet import edges, reports
 from ringfence.hub.store.models import Edge, Site
-from ringfence.hub.wakeups import LOOK_EVERY_S
+from ringfence.hub.wakeups import LOOK_EVERY_S, Told
 
 CONFIRM_EVERY_S = 15.0
 RENEW_EVERY_S = 3600.0
@@ -102,26 +102,30 @@ async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:
         await asyncio.sleep(every_s)
 
 
-def _look(hub: Hub, told: dict[str, tuple[str, int]], departed: set[str]) -> set[str]:
+def _look(hub: Hub, told: dict[str, Told], departed: set[str]) -> set[str]:
     """Return the edges that have news waiting."""
     edge_ids = sorted(told)
     if departed:
         with hub.database.writing() as session:
             edges.note_disconnected(session, departed, hub.clock())
-    newest: dict[str, int] = {}
+    newest: dict[str, tuple[int, int]] = {}
     let_in: set[str] = set()
     with hub.database.reading() as session:
         for start in range(0, len(edge_ids), _AT_ONCE):
             part = edge_ids[start : start + _AT_ONCE]
-            site_ids = sorted({told[edge_id][0] for edge_id in part})
-            rows = session.execute(select(Site.id, Site.newest_release).where(Site.id.in_(site_ids)))
-            newest |= dict(iter(rows))
+            site_ids = sorted({told[edge_id].site_id for edge_id in part})
+            chosen = select(Site.id, Site.newest_release, Site.guard_version).where(Site.id.in_(site_ids))
+            newest |= {site_id: (release, guard) for site_id, release, guard in session.execute(chosen)}
             let_in |= set(session.scalars(select(Edge.id).where(Edge.id.in_(part), Edge.revoked_at.is_(None))))
     return {
         edge_id
-        for edge_id, (site_id, release) in told.items()
-        if edge_id not in let_in or newest.get(site_id, 0) > release
+        for edge_id, known in told.items()
+        if edge_id not in let_in or _has_news(known, *newest.get(known.site_id, (0, 0)))
     }
+
+
+def _has_news(told: Told, release: int, guard: int) -> bool:
+    return release > told.release or guard > told.guard
 
 
 def _note_connected(hub: Hub, edge_ids: set[str]) -> None:

@@ -152,7 +152,8 @@ def in_order(files: Iterable[Target]) -> tuple[Target, ...]:
 
 def target_of(row: ReleaseTarget) -> Target:
     """Return a row as what it means."""
-    return Target(row.name, Digest(row.digest), row.length, TargetKind(row.kind), row.owner, reload_of(row))
+    digest, kind = Digest(row.digest), TargetKind(row.kind)
+    return Target(row.name, digest, row.length, kind, row.owner, reload_of(row), row.secret)
 
 
 def reload_of(row: ReleaseTarget | PreparedTarget) -> Reload | None:
@@ -195,5 +196,6 @@ def _target_row(release: NewRelease, target: Target) -> Columns:
         "length": target.length,
         "kind": str(target.kind),
         "owner": target.owner,
+        "secret": target.secret,
         **reload_columns(target.reload),
     }

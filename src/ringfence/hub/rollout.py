@@ -100,6 +100,7 @@ def put_prepared(session: Session, site_id: str, prepared: Sequence[tuple[Target
             digest=target.digest,
             length=target.length,
             owner=target.owner,
+            secret=target.secret,
             **releases.reload_columns(target.reload),
             load=load,
         )
@@ -162,8 +163,9 @@ def _next_release(session: Session, site_id: str, rows: Sequence[PreparedTarget]
     site = session.get_one(Site, site_id)
     files = {target.name: target for target in releases.newest_targets(session, [site_id]).get(site_id, ())}
     for row in rows:
-        reload = releases.reload_of(row)
-        files[row.name] = Target(row.name, Digest(row.digest), row.length, TargetKind.CONFIGURATION, row.owner, reload)
+        reload, kind = releases.reload_of(row), TargetKind.CONFIGURATION
+        digest = Digest(row.digest)
+        files[row.name] = Target(row.name, digest, row.length, kind, row.owner, reload, row.secret)
     loads = ", ".join(sorted({row.load for row in rows}))
     return NewRelease(site_id, site.newest_release + 1, releases.in_order(files.values()), f"Firmware {loads}")
 

@@ -19,7 +19,18 @@ class Stream:
     site_id: str
     told: int = 0
     """The release that the edge was told of last."""
+    told_guard: int = 0
+    """The version of the guard's rules that it was told of last."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What an edge of a site was told of."""
+
+    site_id: str
+    release: int
+    guard: int
 
 
 class Wakeups:
@@ -51,12 +62,14 @@ class Wakeups:
         departed, self._departed = self._departed - self.edge_ids(), set()
         return departed
 
-    def told(self) -> dict[str, tuple[str, int]]:
-        """Return each connected edge's site and the lowest release that a stream of it was told of."""
-        lowest: dict[str, tuple[str, int]] = {}
+    def told(self) -> dict[str, Told]:
+        """Return each connected edge's site with the lowest release and version of rules that a stream told it of."""
+        lowest: dict[str, Told] = {}
         for stream in self._streams:
-            known = lowest.get(stream.edge_id, (stream.site_id, stream.told))
-            lowest[stream.edge_id] = (stream.site_id, min(known[1], stream.told))
+            known = lowest.get(stream.edge_id)
+            release = stream.told if known is None else min(known.release, stream.told)
+            guard = stream.told_guard if known is None else min(known.guard, stream.told_guard)
+            lowest[stream.edge_id] = Told(stream.site_id, release, guard)
         return lowest
 
     def edge_ids(self) -> set[str]:

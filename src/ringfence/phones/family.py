@@ -268,6 +268,8 @@ class Family:
         default_factory=lambda: Fact(NO_OPTIONS, Mark.UNKNOWN, "PHONES.md section 1b: asked as RFC 1350 has it")
     )
     """What it asks a TFTP server for besides the file."""
+    user_agent: Fact[str] = field(default_factory=lambda: Fact("", Mark.UNKNOWN, "nobody has written it down"))
+    """What its User-Agent begins with when it fetches over HTTP; ``{model}`` stands for the model."""
 
     @property
     def settings(self) -> Mapping[str, Setting]:

@@ -4,7 +4,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from ringfence.hub.core import Hub
-from ringfence.hub.device import content, events, exchange, identity, reports
+from ringfence.hub.device import content, events, exchange, guard, identity, reports
 from ringfence.wire import paths
 
 NEED_NO_CERTIFICATE = frozenset({paths.AUTHORITY, paths.ENROL})
@@ -18,6 +18,7 @@ _WORK = (
     (paths.METADATA + "{name}", "GET", content.metadata),
     (paths.BLOBS + "{digest}", "GET", content.blob),
     (paths.REPORTS, "POST", reports.reports),
+    (paths.GUARD, "GET", guard.rules),
     (paths.PROGRESS, "POST", reports.progress),
 )
 

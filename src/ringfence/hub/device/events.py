@@ -32,6 +32,7 @@ class _Standing:
     edge_id: str
     site_id: str
     release: int
+    guard: int
     revoked: bool
     wipe: bool
 
@@ -67,7 +68,7 @@ async def _stream(hub: Hub, presented: str | None, standing: _Standing) -> Async
         await run_in_threadpool(_note_connected, hub, standing.edge_id)
         # Looked up again: a release may have come between the request and the stream's opening.
         standing = await run_in_threadpool(_standing, hub, presented)
-        stream.told = standing.release
+        stream.told, stream.told_guard = standing.release, standing.guard
         yield _line(Event("greeting", hub.clock(), release=stream.told))
         while not hub.wakeups.closing:
             if not await _woken(stream.woken, KEEP_ALIVE_S):
@@ -81,6 +82,9 @@ async def _stream(hub: Hub, presented: str | None, standing: _Standing) -> Async
             if standing.release > stream.told:
                 stream.told = standing.release
                 yield _line(Event("release", hub.clock(), release=stream.told))
+            if standing.guard != stream.told_guard:
+                stream.told_guard = standing.guard
+                yield _line(Event("guard", hub.clock(), release=stream.told))
     except RingfenceError as fault:
         _log.warning("event stream ended", edge=standing.edge_id, problem=str(fault))
     finally:
@@ -101,7 +105,8 @@ def _standing(hub: Hub, presented: str | None) -> _Standing:
     with hub.database.reading() as session:
         edge = edges.known(session, presented)
         site = session.get_one(Site, edge.site_id)
-        return _Standing(edge.id, site.id, site.newest_release, edge.revoked_at is not None, edge.wipe)
+        is_revoked = edge.revoked_at is not None
+        return _Standing(edge.id, site.id, site.newest_release, site.guard_version, is_revoked, edge.wipe)
 
 
 def _note_connected(hub: Hub, edge_id: str) -> None:

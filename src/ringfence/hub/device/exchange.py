@@ -31,6 +31,11 @@ def presented_fingerprint(request: Request) -> str | None:
     return hashlib.sha256(der).hexdigest() if der else None
 
 
+def peer_of(request: Request) -> str:
+    """Return the address that a request came from."""
+    return request.client.host if request.client else ""
+
+
 def hub_of(request: Request) -> Hub:
     """Return the hub that serves this request."""
     hub: Hub = request.app.state.hub
@@ -62,8 +67,7 @@ def refusal(request: Request, fault: RingfenceError) -> Response:
     if status >= 500:  # noqa: PLR2004 - HTTP's server errors
         _log.error("request failed", path=request.url.path, problem=fault.what)
     elif isinstance(fault, NotPermitted):
-        peer = request.client.host if request.client else ""
-        _log.warning("request refused", path=request.url.path, peer=peer, kind=kind)
+        _log.warning("request refused", path=request.url.path, peer=peer_of(request), kind=kind)
     return message(Problem(fault.what, fault.where, fault.to_do, kind), status)
 
 

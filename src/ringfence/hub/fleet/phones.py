@@ -40,6 +40,8 @@ def add(change: Change, mac: Mac, site_id: str, model: str, description: str) ->
         group_id=None,
         running_load="",
         named_load="",
+        admitted_at=None,
+        blocked=False,
         description=_described(description),
         created_at=change.now,
         lines=[],

@@ -1,14 +1,25 @@
-"""Which sites were edited since they were last rendered, kept by the session itself so that no edit forgets it.
+"""Which sites were edited since they were last rendered, and whose guards must know of something, kept by the session.
 
 Each site counts its edits; publishing remembers how many it has rendered. A count, and not a mark, because an edit may
-come while a publish is at work: it must be due again afterwards.
+come while a publish is at work: it must be due again afterwards. Whatever changes what a site's guard goes by makes its
+``guard_version`` grow in the same way, so that no change forgets it.
 """
 
 from sqlalchemy import event, inspect, select, update
 from sqlalchemy.orm import Session
 
+from ringfence.hub.store.guard_models import (
+    EdgeNetwork,
+    GuardBan,
+    GuardElsewhere,
+    GuardNetwork,
+    GuardPolicy,
+    GuardWindow,
+)
 from ringfence.hub.store.models import (
     Asset,
+    Base,
+    Edge,
     GroupSetting,
     Line,
     LineSetting,
@@ -20,13 +31,24 @@ from ringfence.hub.store.models import (
     SiteSetting,
 )
 
+TOLD = "guarded sites"
+"""Where ``session.info`` keeps the sites whose guards must know of what the session has changed."""
+_FOR_GUARDS_ALONE = ("admitted_at", "blocked")
+"""What of a phone is in no file."""
+_FOR_GUARDS = ("mac", "site_id", "model", *_FOR_GUARDS_ALONE)
+
 
 class EditCountingSession(Session):
     """A session that counts a site's edits with the rows that make them."""
 
 
 @event.listens_for(EditCountingSession, "before_flush")
-def _count_edits(session: Session, _context: object, _instances: object) -> None:
+def _before_flush(session: Session, _context: object, _instances: object) -> None:
+    _count_edits(session)
+    _count_for_guards(session)
+
+
+def _count_edits(session: Session) -> None:
     touched: set[str] = set()
     for row in (*session.new, *session.dirty, *session.deleted):
         match row:
@@ -35,9 +57,8 @@ def _count_edits(session: Session, _context: object, _instances: object) -> None
                 return
             case SiteSetting():
                 touched.add(row.site_id)
-            case Phone():
-                touched.add(row.site_id)
-                touched.update(inspect(row).attrs.site_id.history.deleted or ())  # where it stood before
+            case Phone() if not (row in session.dirty and _is_for_guards_alone(row)):
+                touched.update(_sites_of(row))
             case GroupSetting():
                 members = select(Phone.site_id).where(Phone.group_id == row.group_id)
                 touched.update(session.execute(members).scalars())
@@ -48,3 +69,42 @@ def _count_edits(session: Session, _context: object, _instances: object) -> None
                 continue
     if touched:
         session.execute(update(Site).where(Site.id.in_(sorted(touched))).values(edits=Site.edits + 1))
+
+
+def _count_for_guards(session: Session) -> None:
+    touched: set[str] = set()
+    for row in (*session.new, *session.dirty, *session.deleted):
+        is_whole = row not in session.dirty
+        match row:
+            case GuardPolicy() | GuardWindow() | GuardNetwork() | GuardElsewhere():
+                touched.add(row.site_id)
+            case GuardBan():
+                touched.update([row.site_id] if row.site_id else session.scalars(select(Site.id)))
+            case Phone() if is_whole or _has_changed(row, *_FOR_GUARDS):
+                touched.update(_sites_of(row))
+            case Site() if not is_whole and _has_changed(row, "name"):
+                touched.add(row.id)  # sentences name it
+            case Edge() if not is_whole and _has_changed(row, "network"):
+                touched.add(row.site_id)
+            case EdgeNetwork() if not is_whole and _has_changed(row, "accepted"):
+                touched.add(session.get_one(Edge, row.edge_id).site_id)
+            case _:
+                continue
+    if touched:
+        session.execute(update(Site).where(Site.id.in_(sorted(touched))).values(guard_version=Site.guard_version + 1))
+        session.info.setdefault(TOLD, set()).update(touched)
+
+
+def _sites_of(phone: Phone) -> set[str]:
+    """Return where a phone stands, and where it stood before."""
+    return {phone.site_id, *(inspect(phone).attrs.site_id.history.deleted or ())}
+
+
+def _is_for_guards_alone(row: Phone) -> bool:
+    changed = {attribute.key for attribute in inspect(row).attrs if attribute.history.has_changes()}
+    return bool(changed) and changed <= set(_FOR_GUARDS_ALONE)
+
+
+def _has_changed(row: Base, *names: str) -> bool:
+    attributes = inspect(row).attrs
+    return any(attributes[name].history.has_changes() for name in names)

@@ -16,6 +16,8 @@ from sqlalchemy import (
     String,
     Text,
     UniqueConstraint,
+    false,
+    true,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
@@ -51,6 +53,8 @@ class Site(Base):
     edits: Mapped[int] = mapped_column(BigInteger, default=0)
     rendered_edits: Mapped[int] = mapped_column(BigInteger, default=0)
     rendered_by: Mapped[str] = mapped_column(String(64), default="")
+    guard_version: Mapped[int] = mapped_column(BigInteger, default=1, server_default="1")
+    """Grows with whatever changes what its edges' guards go by (store/edits.py)."""
 
 
 class RetiredSite(Base):
@@ -77,6 +81,10 @@ class Phone(Base):
     """The firmware that it was last known to run; empty where nobody knows."""
     named_load: Mapped[str] = mapped_column(String(64), default="", server_default="")
     """The firmware that its newest published file names."""
+    admitted_at: Mapped[float | None]
+    """When it was first let in, by a person or by taking its file; None: it never was."""
+    blocked: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether a person has shut it out."""
     lines: Mapped[list["Line"]] = relationship(
         order_by="Line.index", cascade="all, delete-orphan", passive_deletes=True
     )
@@ -233,6 +241,8 @@ class Edge(Base):
     reports_through: Mapped[int] = mapped_column(BigInteger, default=0)
     fetched_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     fetching_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    network: Mapped[str] = mapped_column(String(50), default="", server_default="")
+    """From which network it connected last; empty before it did."""
 
 
 class Release(Base):
@@ -267,6 +277,7 @@ class ReleaseTarget(Base):
     reload_port: Mapped[int | None]
     reload_method: Mapped[str | None] = mapped_column(String(20))
     reload_minute: Mapped[int | None]
+    secret: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
 
 
 class Pbx(Base):
@@ -383,6 +394,7 @@ class PreparedTarget(Base):
     reload_port: Mapped[int | None]
     reload_method: Mapped[str | None] = mapped_column(String(20))
     reload_minute: Mapped[int | None]
+    secret: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
     load: Mapped[str] = mapped_column(String(64))
 
 
@@ -444,3 +456,7 @@ class EdgeReport(Base):
     release: Mapped[int] = mapped_column(Integer, default=0)
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     duration_s: Mapped[float] = mapped_column(Double, default=0.0)
+    finding: Mapped[str] = mapped_column(String(40), default="", server_default="", index=True)
+    level: Mapped[str] = mapped_column(String(8), default="", server_default="")
+    decision: Mapped[str] = mapped_column(Text, default="", server_default="")
+    count: Mapped[int] = mapped_column(Integer, default=1, server_default="1")

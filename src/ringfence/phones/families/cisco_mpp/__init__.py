@@ -49,4 +49,5 @@ FAMILY = Family(
     read=read_profiles,
     one_credential=Fact(False, Mark.LIKELY, SOURCE),
     retry_s=Fact(3600.0, Mark.LIKELY, "PHONES.md section 8b (Resync_Error_Retry_Delay)"),
+    user_agent=Fact("Cisco-CP-{model}", Mark.CERTAIN, "PHONES.md section 3"),
 )

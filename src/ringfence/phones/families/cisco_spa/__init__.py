@@ -55,4 +55,5 @@ FAMILY = Family(
     one_credential=Fact(False, Mark.LIKELY, SOURCE),
     asks_also=(r"spa[\w-]+\.cfg", r"init\.cfg"),
     retry_s=Fact(3600.0, Mark.CERTAIN, "PHONES.md section 6b (Resync_Error_Retry_Delay)"),
+    user_agent=Fact("Cisco/{model}", Mark.CERTAIN, "PHONES.md section 3"),
 )

@@ -1,0 +1,20 @@
+"""What the caller's site asks of whoever wants a file, for the edge's guard."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ringfence.hub.device.exchange import hub_of, message, peer_of, presented_fingerprint
+from ringfence.hub.fleet import edge_networks, edges, guard_rules
+
+
+def rules(request: Request, _body: bytes) -> Response:
+    """Give the rules, whole; where the edge stands now is noted first, for it may be why files are held back."""
+    hub, presented = hub_of(request), presented_fingerprint(request)
+    with hub.database.reading() as session:
+        edge = edges.recognise(session, presented)
+        is_news = edge_networks.is_news(session, edge, peer_of(request), hub.clock())
+    if is_news:
+        with hub.change(edge.id) as change:
+            edge_networks.note(change, edges.recognise(change.session, presented), peer_of(request))
+    with hub.database.reading() as session:
+        return message(guard_rules.compile_rules(session, edges.recognise(session, presented), hub.clock()))

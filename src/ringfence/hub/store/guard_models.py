@@ -1,0 +1,125 @@
+"""The guard's tables: what sites ask, what people opened and shut, and what is to be looked at.
+
+Times are Unix seconds; MAC addresses are bare.
+"""
+
+from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ringfence.hub.store.models import Base
+
+
+class GuardPolicy(Base):
+    """What one site asks, where it differs from the defaults; a site without a row has them all.
+
+    ``needs`` is kind of file → level. A phone's window at a gateway makes the address that used it known for
+    ``learned_days``.
+    """
+
+    __tablename__ = "guard_policy"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    needs: Mapped[dict[str, str]] = mapped_column(JSON)
+    networks: Mapped[list[str]] = mapped_column(JSON)
+    first_contact: Mapped[str] = mapped_column(String(20))
+    gateway: Mapped[str] = mapped_column(String(20))
+    edge_moves: Mapped[str] = mapped_column(String(20))
+    learned_days: Mapped[int]
+
+
+class GuardWindow(Base):
+    """A provisioning window; ``bound_to`` is the address that took it, ``used_at`` when that had the whole file."""
+
+    __tablename__ = "guard_window"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
+    mac: Mapped[str] = mapped_column(String(12), index=True)
+    who: Mapped[str] = mapped_column(String(80))
+    opened_at: Mapped[float]
+    until: Mapped[float]
+    bound_to: Mapped[str] = mapped_column(String(64), default="")
+    used_at: Mapped[float | None]
+    closed_at: Mapped[float | None]
+
+
+class GuardBan(Base):
+    """An address that a person has shut out, at one site or (``site_id`` None) everywhere."""
+
+    __tablename__ = "guard_ban"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    host: Mapped[str] = mapped_column(String(64), index=True)
+    site_id: Mapped[str | None] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
+    made_at: Mapped[float]
+    until: Mapped[float]
+    why: Mapped[str] = mapped_column(String(200))
+    who: Mapped[str] = mapped_column(String(80))
+
+
+class GuardNetwork(Base):
+    """A network that is known to belong to a site, and why."""
+
+    __tablename__ = "guard_network"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    network: Mapped[str] = mapped_column(String(50), primary_key=True)
+    why: Mapped[str] = mapped_column(String(200))
+    until: Mapped[float]
+
+
+class GuardElsewhere(Base):
+    """A phone that another site has served lately: at this one it is refused until then."""
+
+    __tablename__ = "guard_elsewhere"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    mac: Mapped[str] = mapped_column(String(12), primary_key=True)
+    place: Mapped[str] = mapped_column(String(80))
+    until: Mapped[float]
+
+
+class GuardAlert(Base):
+    """Something that a person should look at; at most one is open for a site, kind and subject.
+
+    ``peer`` is the address that asked last, ``model`` what the phone is or seems to be; empty where that says nothing.
+    """
+
+    __tablename__ = "guard_alert"
+    __table_args__ = (Index("ix_guard_alert_subject", "site_id", "kind", "subject"),)
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
+    kind: Mapped[str] = mapped_column(String(40))
+    subject: Mapped[str] = mapped_column(String(64))
+    first_at: Mapped[float]
+    last_at: Mapped[float]
+    count: Mapped[int]
+    sentence: Mapped[str] = mapped_column(Text)
+    peer: Mapped[str] = mapped_column(String(64), default="")
+    model: Mapped[str] = mapped_column(String(40), default="")
+    closed_at: Mapped[float | None]
+    closed_by: Mapped[str] = mapped_column(String(80), default="")
+
+
+class GuardCount(Base):
+    """How many requests met each verdict at each level, at a site, as its edges counted them."""
+
+    __tablename__ = "guard_count"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    verdict: Mapped[str] = mapped_column(String(20), primary_key=True)
+    level: Mapped[str] = mapped_column(String(8), primary_key=True)
+    count: Mapped[int] = mapped_column(BigInteger)
+
+
+class EdgeNetwork(Base):
+    """A network from which an edge has connected; ``accepted``: it may stand there."""
+
+    __tablename__ = "edge_network"
+
+    edge_id: Mapped[str] = mapped_column(ForeignKey("edge.id", ondelete="CASCADE"), primary_key=True)
+    network: Mapped[str] = mapped_column(String(50), primary_key=True)
+    first_at: Mapped[float]
+    last_at: Mapped[float]
+    accepted: Mapped[bool] = mapped_column(Boolean, default=False)
