@@ -125,7 +125,7 @@ def test_a_phone_that_did_not_obey_its_edge_is_told_through_its_pbx_once(running
         assert "Event: service-control" in headers
         assert "action=restart\r\nRegisterCallId={abc@phone}\r\n" in body
 
-        assert edge.post(paths.REPORTS, reports(4, ("phone-not-reloaded", 2), ("file-served", 2))).status == 200
+        assert edge.post(paths.REPORTS, reports(4, ("file-served", 2), ("phone-not-reloaded", 2))).status == 200
         assert reloading.go_on(running.hub) == 0  # it has fetched meanwhile
         assert len(exchange.sent) == 1
 

@@ -35,11 +35,12 @@ def kamailio(stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 @pytest.fixture
-def phone(stack: Stack, kamailio: Kamailio) -> Phone:
+def phone(stack: Stack, kamailio: Kamailio) -> Iterator[Phone]:
     made = stack.phone(MAC, "9971", "--register")
     registered = made.wait_for("registered")
     assert (registered["transport"], registered["server"]) == ("tcp", f"127.0.0.1:{kamailio.port}")
-    return made
+    yield made
+    stack.stop(made.process)
 
 
 def free_port() -> int:
@@ -76,7 +77,6 @@ def test_a_rotation_ends_with_the_new_secret_alone(stack: Stack, kamailio: Kamai
     assert before.reveal() not in words
     (row,) = stack.ask("sip", "rotations")
     assert row["stage"] == "done"
-    stack.stop(phone.process)
 
 
 def told(stack: Stack) -> str:
@@ -95,7 +95,6 @@ def test_an_edit_reaches_a_registered_phone_through_its_pbx(stack: Stack, phone:
     number = stack.ask("release", "list", "anna")[0]["number"]
     wait_for("the fetch is known", lambda: f"It took its configuration of release {number}" in told(stack))
     assert "It is registered at the PBX." in told(stack)
-    stack.stop(phone.process)
 
 
 def test_a_registered_phone_is_told_what_the_operator_says(stack: Stack, phone: Phone) -> None:

@@ -85,15 +85,24 @@ def go_on(hub: Hub) -> int:
 
 
 def _due(hub: Hub) -> dict[Mac, int]:
-    """Return the phones with a refusal that nobody has acted on and no fetch after it: phone → report."""
+    """Return the phones with a refusal that nobody has acted on, who have not fetched that release: phone → report.
+
+    A fetch may have been reported first: by the time that an edge gives a phone up, somebody else may have told it.
+    """
     refused = (
-        select(EdgeReport.owner, func.max(EdgeReport.id).label("report_id"))
+        select(
+            EdgeReport.owner,
+            func.max(EdgeReport.id).label("report_id"),
+            func.max(EdgeReport.release).label("release"),
+        )
         .where(EdgeReport.received_at >= hub.clock() - LATEST_S, EdgeReport.kind == REFUSED)
         .group_by(EdgeReport.owner)
         .subquery()
     )
     fetched = select(EdgeReport.id).where(
-        EdgeReport.owner == refused.c.owner, EdgeReport.kind == "file-served", EdgeReport.id > refused.c.report_id
+        EdgeReport.owner == refused.c.owner,
+        EdgeReport.kind == "file-served",
+        EdgeReport.release >= refused.c.release,
     )
     rotating = select(Rotation.mac).where(Rotation.mac == Phone.mac, Rotation.stage.in_(UNDER_WAY))
     chosen = (
