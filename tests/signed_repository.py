@@ -41,17 +41,11 @@ class Repository:
     def __post_init__(self) -> None:
         self.files["1.root.json"] = first_root(self.site, self.keys, NOW)
 
-    def publish(
-        self,
-        number: int,
-        contents: dict[str, bytes],
-        now: float = NOW,
-        way: Reload = PHONES_OWN,
-        *,
-        secret: bool = True,
-    ) -> Release:
+    def publish(self, number: int, contents: dict[str, bytes], now: float = NOW, way: Reload = PHONES_OWN) -> Release:
         files = sorted(contents.items())
-        targets = tuple(target(name, data, _owner(name), way, secret=secret) for name, data in files)
+        targets = tuple(
+            target(name, data, _owner(name), way, secret=not name.startswith("stub/")) for name, data in files
+        )
         release = Release(self.site, number, targets)
         signed = sign_release(release, self.versions, self.keys, now)
         self.versions = signed.versions
@@ -96,4 +90,4 @@ def follow(trusted: TrustedMetadata, repository: Repository, now: float = NOW) -
 
 
 def _owner(name: str) -> str | None:
-    return name[3:15] if name.startswith("SEP") else None
+    return name.removeprefix("stub/")[3:15] if "SEP" in name else None

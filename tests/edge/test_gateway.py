@@ -31,11 +31,11 @@ from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused, TransferFailed
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 from ringfence.tftp.packets import ReadRequest, to_bytes
-from ringfence.wire.messages import Event, GuardBan, GuardNetwork, GuardRules, GuardWindow
+from ringfence.wire.messages import Event, GuardBan, GuardHabits, GuardNetwork, GuardRules, GuardWindow
 from signed_repository import NOW, Repository
 from stack import wait_for
 
-ANNAS, BERTS = "001122334455", "001122334466"
+ANNAS, BERTS, CARLAS = "001122334455", "001122334466", "001122334477"
 HOME, OTHER_HOME, STRANGER, SHARED = "127.10.0.5", "127.20.0.5", "127.66.0.6", "dialplan.xml"
 OPTIONS = RequestedOptions(block_size=1024)
 KEY = ec.generate_private_key(ec.SECP256R1())
@@ -79,9 +79,9 @@ class Internet:
         name = site.capitalize()
         wait_for("the rules", lambda: f"{name}: Took the guard's rules, version {rules.version}." in self.log)
 
-    def publish(self, site: str, contents: dict[str, bytes], secret: bool = True) -> None:
+    def publish(self, site: str, contents: dict[str, bytes]) -> None:
         hub = self.hubs[site]
-        hub.repository.publish(1, contents, secret=secret)
+        hub.repository.publish(1, contents)
         hub.hints.put(Event("release", NOW, 1))
         wait_for("the release", lambda: any(f"{site.capitalize()}: Took release 1" in line for line in self.log))
 
@@ -123,13 +123,21 @@ def window(mac: str = ANNAS, number: int = 1) -> GuardWindow:
     return GuardWindow(f"w{number}", mac, "carla", NOW + 600)
 
 
+ANNA = {
+    own(ANNAS): b"s3cret of Anna",
+    own(CARLAS): b"s3cret of Carla",
+    f"stub/{own(CARLAS)}": b"points at the VPN",
+    SHARED: b"Anna's plan",
+}
+
+
 @pytest.fixture
 def internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
     monkeypatch.setattr(agent_module, "FIRST_PAUSE_S", 0.05)
     monkeypatch.setattr(gateway_module, "LOOK_FOR_SITES_S", 0.05)
     made = Internet(tmp_path)
     try:
-        made.publish("anna", {own(ANNAS): b"s3cret of Anna", SHARED: b"Anna's plan"})
+        made.publish("anna", ANNA)
         made.publish("bert", {own(BERTS): b"s3cret of Bert", SHARED: b"Bert's plan"})
         yield made
     finally:
@@ -248,6 +256,22 @@ def test_who_guesses_over_tftp_hears_nothing_after_a_while(internet: Internet) -
 
 
 @pytest.mark.slow
+def test_a_stub_goes_to_a_phone_of_a_known_network_and_only_in_its_own_manner(internet: Internet) -> None:
+    habits = (GuardHabits("cisco-99xx", (CARLAS,), ("CTLSEP{MAC}.tlv", "ITLSEP{MAC}.tlv", "ITLFile.tlv")),)
+    learned = (GuardNetwork(HOME, "phone … booted from there"),)
+    internet.rule("anna", allowed(1, habits=habits, learned=learned))
+    with pytest.raises(FileRefused):
+        internet.asks(own(CARLAS), HOME)  # straight for the file
+    for name in (f"CTLSEP{CARLAS}.tlv", f"ITLSEP{CARLAS}.tlv", "ITLFile.tlv"):
+        with pytest.raises(FileRefused):
+            internet.asks(name, HOME)
+    assert internet.asks(own(CARLAS), HOME) == b"points at the VPN"
+    with pytest.raises(FileRefused):
+        internet.asks(own(CARLAS), STRANGER)
+    internet.rule("anna", allowed(2, window(CARLAS), habits=habits, learned=learned))
+    assert internet.asks(own(CARLAS), HOME) == b"s3cret of Carla"
+
+
 def test_people_shut_an_address_out(internet: Internet) -> None:
     internet.rule("anna", allowed(1, window(), bans=(GuardBan(STRANGER, NOW + 600, "nobody knows it"),)))
     with pytest.raises(TransferFailed):

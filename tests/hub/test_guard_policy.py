@@ -259,3 +259,24 @@ def test_phones_of_before_the_guard_count_as_let_in(tmp_path: Path) -> None:
         phone = session.get_one(Phone, "001B54C29A10")
         assert (phone.admitted_at, phone.blocked) == (7.0, False)
     database.close()
+
+
+def test_a_site_with_stubs_publishes_each_phones_file_without_secrets_too(running: RunningHub) -> None:
+    site = running.site("Stubs")
+    mac = MAC.format(0x51)
+    running.do("POST", "/phones", {"mac": mac, "site": site, "model": "9971"})
+    running.do("PUT", f"/phones/{mac}/lines/1", {"name": "201", "password": "s3cretOf201"})
+    running.do("PUT", "/settings/organisation/sip_server", {"value": "sip.example.org"})
+
+    def published() -> dict[str, dict[str, object]]:
+        running.publish(sites=[site])
+        (release, *_) = running.do("GET", f"/sites/{site}/releases")["items"]
+        files = running.do("GET", f"/sites/{site}/releases/{release['number']}")["files"]
+        return {file["name"]: file for file in files}
+
+    own = f"SEP{Mac.parse(mac).bare}.cnf.xml"
+    assert f"stub/{own}" not in published()
+    running.do("PATCH", f"/sites/{site}/guard", {"gateway": "stubs"})
+    assert f"stub/{own}" in published()
+    running.do("PATCH", f"/sites/{site}/guard", {"gateway": "windows"})
+    assert f"stub/{own}" not in published()

@@ -25,6 +25,8 @@ By a SIP NOTIFY, whose event is ``service-control`` for enterprise phones (``sip
 others; or by keys pressed through its web interface, at once or when nobody uses it.
 """
 MINUTES_A_DAY = 1440
+STUBS = "stub/"
+"""What stands before the name of a phone's own file where there is a form of it without secrets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from ringfence.content.digests import Digest, sha256_hex
-from ringfence.content.release import Target
+from ringfence.content.release import STUBS, Target
 from ringfence.errors import BadInput
 from ringfence.hub.errors import FilesDisagree
-from ringfence.hub.fleet import lines, settings, sites
+from ringfence.hub.fleet import guard_policy, lines, settings, sites
 from ringfence.hub.fleet.assets import Shelf
 from ringfence.hub.fleet.settings import ORGANISATION, Place, Row
 from ringfence.hub.releases import in_order, newest_targets
@@ -34,7 +34,7 @@ from ringfence.phones.mac import Mac
 from ringfence.phones.patches import patches_of
 from ringfence.phones.rendering import RenderedFile
 from ringfence.phones.settings import Scope, Value, resolve
-from ringfence.phones.to_render import LineAccount, PhoneToRender, secrets_of
+from ringfence.phones.to_render import LineAccount, PhoneToRender, secrets_of, stub_of
 
 _READ_AT_ONCE = 200
 
@@ -58,6 +58,8 @@ class SiteInput:
     """Bare address → the load that the phone's file names now, where it named another before."""
     own_templates: frozenset[str] = frozenset()
     """The families whose files an operator's own templates make, which may write anything into them."""
+    stubs: bool = False
+    """Whether a gateway may give out phones' own files in a form without secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +149,10 @@ def render(site: SiteInput, renderer: Renders) -> SiteFiles:
             makers.setdefault(target.name, phone.mac)
             blobs[target.digest] = file.data
         secrets |= secrets_of(phone)
+        if site.stubs:
+            for target, data in _stubs(phone, site, renderer):
+                targets[target.name] = target
+                blobs[target.digest] = data
     prepared = []
     for phone in site.upgrades.values():
         for file in _render_phone(phone, site, renderer):
@@ -174,6 +180,20 @@ def _target(file: RenderedFile, phone: PhoneToRender, site: SiteInput) -> Target
     owner = file.owner.bare if file.owner else None
     secret = file.owner is None or _may_hold_secret(file.data, phone, site)
     return Target(file.name, sha256_hex(file.data), len(file.data), file.kind, owner, file.reload, secret)
+
+
+def _stubs(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> Iterator[tuple[Target, bytes]]:
+    """Yield a phone's own files without secrets; none where an own template may write one in by itself."""
+    if model_of(phone.model)[0].id in site.own_templates:
+        return
+    stub = stub_of(phone)
+    for file in _render_phone(stub, site, renderer):
+        if file.owner is not None and not any(secret.encode() in file.data for secret in secrets_of(phone)):
+            name = STUBS + file.name
+            yield (
+                Target(name, sha256_hex(file.data), len(file.data), file.kind, file.owner.bare, secret=False),
+                file.data,
+            )
 
 
 def _may_hold_secret(data: bytes, phone: PhoneToRender, site: SiteInput) -> bool:
@@ -215,11 +235,13 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
             )
             phones[phone.site_id].append((phone, _phone(phone, layers, by_line, sealer)))
     published = newest_targets(session, site_ids)
+    with_stubs = guard_policy.sites_with_stubs(session, site_ids)
     rows = session.scalars(select(Site).where(Site.id.in_(site_ids)).order_by(Site.id))
     return [
         replace(
             _site_input(site, published.get(site.id, ()), phones[site.id], held, shelf),
             own_templates=wide.own_templates,
+            stubs=site.id in with_stubs,
         )
         for site in rows
     ]

@@ -1,7 +1,7 @@
 """One phone with all that its files are made from."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from ringfence.phones.families import model as model_of
@@ -28,7 +28,10 @@ class LineAccount:
 
 @dataclass(frozen=True, slots=True)
 class PhoneToRender:
-    """All that one phone's files are made from; a setting that is not given has its model's default."""
+    """All that one phone's files are made from; a setting that is not given has its model's default.
+
+    ``is_stub``: its files are to hold no secret (``stub_of``), and need no password.
+    """
 
     mac: Mac
     model: str
@@ -36,6 +39,22 @@ class PhoneToRender:
     settings: Mapping[str, Value]
     lines: tuple[LineAccount, ...]
     patches: Patches = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    is_stub: bool = False
+
+
+def stub_of(phone: PhoneToRender) -> PhoneToRender:
+    """Return the phone without any secret: enough to find its VPN, its HTTPS server or its screen, and not to register.
+
+    Patches go too: what they hold is not known.
+    """
+    _family, model = model_of(phone.model)
+    settings = {
+        name: value
+        for name, value in phone.settings.items()
+        if name in model.settings and not model.settings[name].secret
+    }
+    lines = tuple(replace(line, password=Secret("")) for line in phone.lines)
+    return replace(phone, settings=settings, lines=lines, patches=MappingProxyType({}), is_stub=True)
 
 
 def secrets_of(phone: PhoneToRender) -> set[str]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 
 from ringfence.content.errors import BadName
+from ringfence.content.release import STUBS
 from ringfence.guard.decision import Decision, Operation
 from ringfence.guard.evidence import OnTheWire
 from ringfence.guard.findings import Finding
@@ -189,6 +190,12 @@ class Gate:
             self._wait(asking, site, offered, answer, now)
             return
         decision = self._judge.decide(asking, site, offered, now, watches_frames=self._watches_frames)
+        if self._faces_internet and not decision.allow and offered is not None and offered.owner is not None:
+            # What holds no secret may go out where the file itself may not: it points at a VPN, or at HTTPS.
+            stub = site.holdings.find(STUBS + offered.name)
+            if stub is not None and stub.owner == offered.owner:
+                of_stub = self._judge.decide(asking, site, stub, now)
+                decision, offered = (of_stub, stub) if of_stub.allow else (decision, offered)
         self._decided(decision, site, offered, asking, answer, came_at=now, now=now)
 
     def on_heard(self, serial: int, heard: OnTheWire, now: float) -> None:

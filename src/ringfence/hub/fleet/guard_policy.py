@@ -1,11 +1,12 @@
 """What a site asks of whoever wants a file, as people set it; what is not set has the default."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import TypeVar
 
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ringfence.guard.levels import FileKind, Level
@@ -87,6 +88,14 @@ def get(session: Session, site_id: str) -> SitePolicy:
     )
 
 
+def sites_with_stubs(session: Session, site_ids: Sequence[str]) -> set[str]:
+    """Return those of the sites whose phones' files have a form without secrets, for a gateway."""
+    chosen = select(GuardPolicy.site_id).where(
+        GuardPolicy.site_id.in_(site_ids), GuardPolicy.gateway == GatewayUse.STUBS.value
+    )
+    return set(session.scalars(chosen))
+
+
 def change(change: Change, site_id: str, parts: PolicyParts) -> SitePolicy:
     """Set parts of what a site asks; BadPolicy names the first word that means nothing."""
     before = get(change.session, site_id)
@@ -107,6 +116,8 @@ def change(change: Change, site_id: str, parts: PolicyParts) -> SitePolicy:
         after = replace(after, learned_days=parts.learned_days)
     if after != before:
         _keep(change, site_id, after)
+        if GatewayUse.STUBS in {before.gateway, after.gateway} and before.gateway is not after.gateway:
+            sites.get(change.session, site_id).edits += 1  # its releases have other files now
         change.note("guard.policy", site_id, _told(before, after))
     return after
 
