@@ -327,7 +327,7 @@ def test_the_status_says_in_words_what_phones_do(running: Running) -> None:
     running.start()
     running.publish(1, {NAME: b"one", f"SEP{OTHER}.cnf.xml": b"two"})
     wait_for("release 1", running.serves(b"one"))
-    running.get(NAME)
+    wait_for("its fetch is known", lambda: any(f"took {NAME}" in line for line in running.log))
     for name in (f"CTLSEP{NAME[3:15]}.tlv", "AppDialRules.xml", "sip9971.9-4-1-9.loads", "SEP001122334499.cnf.xml"):
         with pytest.raises(FileRefused):
             running.get(name)
