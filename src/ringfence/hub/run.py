@@ -116,6 +116,7 @@ async def serve(
             maintenance.confirm(hub),
             maintenance.roll_out(hub),
             maintenance.rotate(hub),
+            maintenance.keep_guards(hub),
             maintenance.renew(hub, folder, reload),
         )
     ]
