@@ -4,13 +4,16 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub, site_path
+from ringfence.cli import guard_orders_cmd, output
+from ringfence.cli.connection import hub, phone_path, site_path
 from ringfence.cli.errors import BadArgument
-from ringfence.cli.output import AsJson, Row, field
+from ringfence.cli.output import AsJson, Row, field, moment
+from ringfence.phones.mac import Mac
 
 app = typer.Typer(help="The guard: who gets a phone's file, and why somebody did not.", no_args_is_help=True)
+guard_orders_cmd.add_to(app)
 
+MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="In any usual notation, or as SEP….")]
 Site = Annotated[str, typer.Argument(help="The site's id, as `ringfence site list` shows it.")]
 _FIRST_CONTACT = {
     "allow": "a new phone gets its file at once, if its level is reached",
@@ -100,3 +103,86 @@ def _show_policy(found: Row) -> None:
     for row in found["needs"]:
         if row["level"] in _OUT_OF_REACH:
             output.say(f"Nobody reaches {row['level']} today: nothing of the kind “{row['kind']}” leaves an edge here.")
+
+
+@app.command()
+def log(
+    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
+    phone: Annotated[str | None, typer.Option(metavar="MAC", help="Only this phone's.")] = None,
+    refused: Annotated[bool, typer.Option("--refused", help="Only what was not given.")] = False,
+    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List who asked for what, what became of it, and why; newest first.
+
+    Example: ringfence guard log --site home-office-anna --refused
+    """
+    owner = Mac.parse(phone).bare if phone else None
+    rows = hub().items("/guard/log", site=site, phone=owner, refused=str(refused).lower(), limit=limit)
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("WHEN", moment("at")),
+        ("WHO", field("peer")),
+        ("VERDICT", field("verdict")),
+        ("LEVEL", lambda row: f"{row['reached']} of {row['needed']}" if row["needed"] else row["reached"]),
+        ("TIMES", field("count")),
+        ("IN WORDS", field("sentence")),
+    ]
+    output.show_table(rows, columns, empty="No decision was reported yet.")
+
+
+@app.command()
+def explain(mac: MacAddress, as_json: AsJson = False) -> None:
+    """Explain the last decision about a phone's own files: the sentence, then what was known, a line each.
+
+    Example: ringfence guard explain 00:1B:54:C2:9A:10
+    """
+    found = hub().get(f"{phone_path(mac)}/guard")
+    if as_json:
+        output.show_json(found)
+        return
+    output.say(f"{output.when(found['at'])}, edge {found['edge']} at {found['site']}:")
+    output.say(found["sentence"])
+    for reason in found["reasons"]:
+        output.say(f"  {reason}")
+    if found["same_today"]:
+        output.say("With the same evidence it would go the same way today.")
+    else:
+        output.say(f"With the same evidence it would go differently today: {found['today']}")
+
+
+@app.command()
+def alerts(
+    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
+    with_closed: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
+    close: Annotated[int | None, typer.Option(metavar="ID", help="Close this one: somebody has looked at it.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List what a person should look at, newest first, or close one.
+
+    Example: ringfence guard alerts --close 7
+    """
+    if close is not None:
+        row = hub().post(f"/guard/alerts/{close}/close")
+        if as_json:
+            output.show_json(row)
+        else:
+            output.say(f"Alert {row['id']} is closed. It opens anew where the same happens again.")
+        return
+    rows = hub().items("/guard/alerts", site=site, closed_too=str(with_closed).lower())
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("ID", field("id")),
+        ("SITE", field("site")),
+        ("WHAT", field("kind")),
+        ("SINCE", moment("first_at")),
+        ("LAST", moment("last_at")),
+        ("TIMES", field("count")),
+        ("CLOSED", moment("closed_at")),
+        ("IN WORDS", field("sentence")),
+    ]
+    output.show_table(rows, columns, empty="Nothing to look at.")

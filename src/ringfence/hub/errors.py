@@ -89,6 +89,14 @@ class BadPolicy(BadInput):
     """What a site's guard is to ask that means nothing."""
 
 
+class NothingToEnd(NotFound):
+    """What should end is not there."""
+
+
+class NothingRecorded(NotFound):
+    """No edge has told of a decision about this phone."""
+
+
 class UnknownAlert(NotFound):
     """No alert has this number."""
 

@@ -10,7 +10,7 @@ from ringfence.errors import RingfenceError
 from ringfence.hub import logs, reloading, renewal, rollout, rotating
 from ringfence.hub.core import Hub
 from ringfence.hub.data_folder import DataFolder
-from ringfence.hub.fleet import edges, reports
+from ringfence.hub.fleet import edges, guard_orders, reports
 from ringfence.hub.store.models import Edge, Site
 from ringfence.hub.wakeups import LOOK_EVERY_S, Told
 
@@ -38,6 +38,15 @@ async def roll_out(hub: Hub) -> None:
 
     async def look() -> None:
         await run_in_threadpool(rollout.go_on, hub)
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def keep_guards(hub: Hub) -> None:
+    """Tell guards when a phone's stay at another site is over."""
+
+    async def look() -> None:
+        await run_in_threadpool(_end_elsewhere, hub)
 
     await _repeat(look, LOOK_EVERY_S)
 
@@ -126,6 +135,14 @@ def _look(hub: Hub, told: dict[str, Told], departed: set[str]) -> set[str]:
 
 def _has_news(told: Told, release: int, guard: int) -> bool:
     return release > told.release or guard > told.guard
+
+
+def _end_elsewhere(hub: Hub) -> None:
+    with hub.database.reading() as session:
+        has_ended = guard_orders.has_ended_elsewhere(session, hub.clock())
+    if has_ended:
+        with hub.change("hub") as change:
+            guard_orders.end_elsewhere(change)
 
 
 def _note_connected(hub: Hub, edge_ids: set[str]) -> None:

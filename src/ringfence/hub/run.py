@@ -117,6 +117,7 @@ async def serve(
             maintenance.roll_out(hub),
             maintenance.rotate(hub),
             maintenance.tell_phones(hub),
+            maintenance.keep_guards(hub),
             maintenance.renew(hub, folder, reload),
         )
     ]

@@ -1,5 +1,7 @@
 """Taking reports in: stored once, in order, acknowledged when durable. And how far edges are with a release."""
 
+from dataclasses import replace
+
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -13,9 +15,9 @@ from ringfence.wire.messages import Progress, ReportAcknowledgement, ReportBatch
 def reports(request: Request, body: bytes) -> Response:
     """Store what is new of a batch and acknowledge all that is stored."""
     hub, batch = hub_of(request), codec.from_json(ReportBatch, body)
-    with hub.database.writing() as session:
-        edge = edges.recognise(session, presented_fingerprint(request))
-        through = kept.store(session, edge, batch, hub.clock())
+    with hub.change("edge") as change:
+        edge = edges.recognise(change.session, presented_fingerprint(request))
+        through = kept.store(replace(change, who=edge.id), edge, batch)
     return message(ReportAcknowledgement(through))
 
 

@@ -5,6 +5,7 @@ what concerns its own site, and in nothing else.
 """
 
 from collections.abc import Sequence
+from ipaddress import IPv4Address, ip_network
 
 from sqlalchemy import func, select
 
@@ -143,12 +144,11 @@ def _note_place(change: Change, site_id: str, mac: Mac, report: Report) -> None:
         return
     row = session.get(GuardElsewhere, (site_id, mac.bare))
     if row is None:
-        session.add(
-            GuardElsewhere(
-                site_id=site_id, mac=mac.bare, place=f"site {before.name}", until=first.received_at + ELSEWHERE_S
-            )
-        )
-        session.flush()
+        row = GuardElsewhere(site_id=site_id, mac=mac.bare, until=0.0)
+        session.add(row)
+    if row.until <= change.now:
+        row.place, row.until = f"site {before.name}"[:80], first.received_at + ELSEWHERE_S
+    session.flush()
     here = session.get_one(Site, site_id).name
     sentence = f"SEP{mac.bare} took its file at {before.name} and is asking at {here} from {report.peer}."
     _raise(change, site_id, guard_alerts.TWO_SITES, mac.bare, report, sentence=sentence)
@@ -167,7 +167,7 @@ def _note_window(change: Change, site_id: str, report: Report) -> None:
     if address is None or not days:
         return
     # A household's IPv6 address changes within its /64; an IPv4 address is one household, or one office.
-    network = f"{address}/32" if address.version == 4 else str(guard_policy.network_around(str(address), 64))  # noqa: PLR2004 - IP's versions
+    network = str(ip_network(f"{address}/{32 if isinstance(address, IPv4Address) else 64}", strict=False))
     row = change.session.get(GuardNetwork, (site_id, network))
     if row is None:
         row = GuardNetwork(site_id=site_id, network=network)

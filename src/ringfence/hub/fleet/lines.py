@@ -119,6 +119,16 @@ def open_password(sealer: Sealer, line: Line) -> Secret:
     return sealer.open(line.sealed_password, _record(line))
 
 
+def moved(sealer: Sealer, line: Line, mac: Mac, password: Secret) -> Line:
+    """Return a line as another phone has it, its own password sealed for that one."""
+    copy = Line(
+        mac=mac.bare, index=line.index, label=line.label, name=line.name, display_name=line.display_name,
+        auth_name=line.auth_name, sealed_password=b"",
+    )  # fmt: skip
+    copy.sealed_password = _seal(sealer, copy, password)
+    return copy
+
+
 def _carrier(phone: Phone, index: int) -> Line:
     """Return the line whose password line ``index`` uses: its own, or the first one there is."""
     line = get(phone, index)

@@ -1,30 +1,35 @@
 """Reports: what happened at edges, each stored once, in order."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
 
+from ringfence.guard.record import LONGEST
 from ringfence.hub import logs
 from ringfence.hub.errors import OutOfOrder
-from ringfence.hub.fleet import sites
+from ringfence.hub.fleet import guard_seen, sites
+from ringfence.hub.fleet.change import Change
 from ringfence.hub.store.models import Edge, EdgeReport
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import Report, ReportBatch
 
 _log = logs.get("reports")
 
+_MOST_COUNTED = 2**31 - 1
 KEPT_FOR_S = 90 * 86_400
-_LONGEST = {"kind": 40, "sentence": 2000, "name": 255, "owner": 12, "peer": 64}
+_LONGEST = {"kind": 40, "sentence": 2000, "name": 255, "owner": 12, "peer": 64, "finding": 40, "level": 8}
+_LONGEST_DECISION = 2 * LONGEST
 
 
-def store(session: Session, edge: Edge, batch: ReportBatch, now: float) -> int:
+def store(change: Change, edge: Edge, batch: ReportBatch) -> int:
     """Store what is new of a batch and return the number of the last stored report.
 
     A batch may begin before what is stored: it was sent again. OutOfOrder where it leaves a gap, unless the gap is what
     this hub has acknowledged and lost since, by going back to a backup: the edge has it no more either.
     """
+    session, now = change.session, change.now
     expected = edge.reports_through + 1
     if batch.reports and expected < batch.reports[0].seq == batch.acknowledged_through + 1:
         _log.warning("reports lost", edge=edge.id, first=expected, last=batch.acknowledged_through)
@@ -47,13 +52,18 @@ def store(session: Session, edge: Edge, batch: ReportBatch, now: float) -> int:
         if served:
             edge.release = served[-1]
             edge.fetched_bytes = edge.fetching_bytes = 0
+        guard_seen.take(change, edge, new)
     edge.last_seen_at = now
     return expected - 1
 
 
-def find(session: Session, *, site_id: str | None, phone: Mac | None, limit: int) -> Sequence[EdgeReport]:
-    """Return the newest reports, newest first."""
+def find(
+    session: Session, *, site_id: str | None, phone: Mac | None, limit: int, kinds: Collection[str] = ()
+) -> Sequence[EdgeReport]:
+    """Return the newest reports, newest first; of these kinds, or of all."""
     chosen = select(EdgeReport).order_by(EdgeReport.id.desc()).limit(limit)
+    if kinds:
+        chosen = chosen.where(EdgeReport.kind.in_(sorted(kinds)))
     if site_id is not None:
         chosen = chosen.where(EdgeReport.site_id == sites.get(session, site_id).id)
     if phone is not None:
@@ -71,4 +81,6 @@ def _row(report: Report) -> dict[str, str | int | float]:
     row: dict[str, str | int | float] = asdict(report)
     for part, longest in _LONGEST.items():
         row[part] = str(row[part])[:longest]
+    row["decision"] = report.decision if len(report.decision) <= _LONGEST_DECISION else ""
+    row["count"] = min(max(report.count, 0), _MOST_COUNTED)
     return row

@@ -94,6 +94,13 @@ def put(change: Change, sealer: Sealer, place: Place, name: str, text: str) -> G
     return Given(setting, None if setting.secret else value, str(place.scope))
 
 
+def sealed_again(sealer: Sealer, row: Row, place: Place, after: Place) -> bytes | None:
+    """Return a row's secret as it is sealed for another place; None where it has none."""
+    if not row.sealed:
+        return None
+    return sealer.seal(sealer.open(row.sealed, _record(place, row.name)), _record(after, row.name))
+
+
 def unset(change: Change, place: Place, name: str) -> None:
     """Take a setting away again; NotSet where it has no value here."""
     row = _row(change.session, place, name)

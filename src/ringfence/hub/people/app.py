@@ -4,7 +4,20 @@ from fastapi import FastAPI
 
 from ringfence import __version__
 from ringfence.hub.core import Hub
-from ringfence.hub.people import access, content, firmware, guard, inventory, kinds, places, problems, settings, sip
+from ringfence.hub.people import (
+    access,
+    content,
+    firmware,
+    guard,
+    guard_orders,
+    inventory,
+    kinds,
+    metrics,
+    places,
+    problems,
+    settings,
+    sip,
+)
 
 V1 = "/api/v1"
 
@@ -21,6 +34,7 @@ def people_app(hub: Hub) -> FastAPI:
     app = FastAPI(title="Ringfence hub", version=__version__, description=_DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.hub = hub
     problems.install(app)
-    for part in (places, inventory, kinds, settings, firmware, sip, content, guard, access):
+    for part in (places, inventory, kinds, settings, firmware, sip, content, guard, guard_orders, access):
         app.include_router(part.router, prefix=V1, responses=problems.RESPONSES)
+    app.include_router(metrics.router)
     return app

@@ -1,15 +1,31 @@
-"""The guard: what sites ask of whoever wants a file."""
+"""The guard: what sites ask of whoever wants a file, what was decided, and what people should look at."""
 
-from fastapi import APIRouter
+import json
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
 from ringfence.guard.levels import FileKind
 from ringfence.guard.policy import EDGE_LEVELS
-from ringfence.hub.fleet import guard_policy, sites
-from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.people.schemas.guard import GuardNeed, GuardPolicy, GuardPolicyChange
+from ringfence.hub.fleet import guard_alerts, guard_log, guard_policy, sites
+from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.guard import (
+    GuardAlert,
+    GuardDecision,
+    GuardExplanation,
+    GuardNeed,
+    GuardPolicy,
+    GuardPolicyChange,
+)
+from ringfence.hub.store import guard_models, models
+from ringfence.phones.mac import Mac
 
 router = APIRouter()
+
+_VERDICTS = {"file-served": "allow", "file-refused": "refuse", "file-held-back": "delay", "banned": "ban"}
+Limit = Annotated[int, Query(ge=1, le=5000, description="How many, the newest first")]
 
 
 @router.get("/sites/{site}/guard", tags=["guard"])
@@ -30,6 +46,80 @@ def change_guard_policy(site: str, body: GuardPolicyChange, hub: TheHub, caller:
         guard_policy.change(change, site, parts)
     with hub.database.reading() as session:
         return _policy(session, site)
+
+
+@router.get("/guard/log", tags=["guard"])
+def list_guard_decisions(
+    hub: TheHub, _caller: TheCaller, site: str | None = None, phone: str | None = None, refused: bool = False,
+    limit: Limit = 100,
+) -> Items[GuardDecision]:  # fmt: skip
+    """List what guards decided: who asked for what, what became of it, and why; the newest first."""
+    mac = Mac.parse(phone) if phone else None
+    with hub.database.reading() as session:
+        rows = guard_log.find(session, site_id=site, phone=mac, refused=refused, limit=limit)
+        return Items(items=[_decision(row) for row in rows])
+
+
+@router.get("/phones/{mac}/guard", tags=["guard"])
+def explain_decision(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> GuardExplanation:
+    """Explain the last decision about a phone's own files, with its evidence, by the policy of then and of today."""
+    with hub.database.reading() as session:
+        found = guard_log.explain(session, mac, hub.clock())
+    return GuardExplanation(
+        at=found.report.at, site=found.report.site_id, edge=found.report.edge_id, sentence=found.then.sentence,
+        reasons=list(found.then.reasons), same_today=found.goes_the_same_way, today=found.today.sentence,
+    )  # fmt: skip
+
+
+@router.get("/guard/alerts", tags=["guard"])
+def list_alerts(
+    hub: TheHub, _caller: TheCaller, site: str | None = None, closed_too: bool = False, limit: Limit = 1000
+) -> Items[GuardAlert]:
+    """List what a person should look at, the newest first."""
+    with hub.database.reading() as session:
+        rows = guard_alerts.find(session, site_id=site, closed_too=closed_too, limit=limit)
+        return Items(items=[_alert(row) for row in rows])
+
+
+@router.get("/guard/waiting", tags=["guard"])
+def list_waiting(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[GuardAlert]:
+    """List the phones that ask and wait for a person's nod, the newest first."""
+    with hub.database.reading() as session:
+        rows = guard_alerts.find(session, site_id=site, kinds=guard_alerts.WAITING)
+        return Items(items=[_alert(row) for row in rows])
+
+
+@router.post("/guard/alerts/{alert}/close", tags=["guard"])
+def close_alert(alert: int, hub: TheHub, caller: TheCaller) -> GuardAlert:
+    """Close an alert; it opens anew where the same happens again."""
+    with hub.change(caller.name) as change:
+        return _alert(guard_alerts.close(change, alert))
+
+
+def _decision(row: models.EdgeReport) -> GuardDecision:
+    reached, needed = _levels(row)
+    return GuardDecision(
+        id=row.id, at=row.at, edge=row.edge_id, site=row.site_id, verdict=_VERDICTS.get(row.kind, row.kind),
+        finding=row.finding, reached=reached, needed=needed, name=row.name, owner=row.owner or None, peer=row.peer,
+        count=row.count, sentence=row.sentence,
+    )  # fmt: skip
+
+
+def _levels(row: models.EdgeReport) -> tuple[str, str]:
+    """Return the levels that a record tells of; it comes from an edge, so it may hold anything."""
+    try:
+        record = json.loads(row.decision)
+        return str(record["reached"])[:8], str(record["needed"])[:8]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return row.level, ""
+
+
+def _alert(row: guard_models.GuardAlert) -> GuardAlert:
+    return GuardAlert(
+        id=row.id, site=row.site_id, kind=row.kind, subject=row.subject, first_at=row.first_at, last_at=row.last_at,
+        count=row.count, sentence=row.sentence, peer=row.peer, model=row.model, closed_at=row.closed_at,
+        closed_by=row.closed_by,
+    )  # fmt: skip
 
 
 def _policy(session: Session, site_id: str) -> GuardPolicy:

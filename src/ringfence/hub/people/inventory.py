@@ -37,14 +37,14 @@ Index = Annotated[int, Path(ge=1, le=1000, description="The line's key, from 1")
 def add_phone(body: NewPhone, hub: TheHub, caller: TheCaller) -> Phone:
     """Add a phone to a site; its MAC address is unique in the whole hub."""
     with hub.change(caller.name) as change:
-        return _phone(phones.add(change, Mac.parse(body.mac), body.site, body.model, body.description))
+        return phone_of(phones.add(change, Mac.parse(body.mac), body.site, body.model, body.description))
 
 
 @router.get("/phones", tags=["phones"])
 def list_phones(hub: TheHub, _caller: TheCaller, site: str | None = None, group: str | None = None) -> Items[Phone]:
     """List the phones."""
     with hub.database.reading() as session:
-        return Items(items=[_phone(row) for row in phones.find(session, site, group)])
+        return Items(items=[phone_of(row) for row in phones.find(session, site, group)])
 
 
 @router.post("/phones/bulk", tags=["phones"])
@@ -107,7 +107,7 @@ def reload_phone(mac: ThePhone, body: ReloadOrder, hub: TheHub, caller: TheCalle
 def show_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Phone:
     """Show one phone."""
     with hub.database.reading() as session:
-        return _phone(phones.get(session, mac))
+        return phone_of(phones.get(session, mac))
 
 
 @router.patch("/phones/{mac}", tags=["phones"])
@@ -115,7 +115,7 @@ def change_phone(mac: ThePhone, body: PhoneChange, hub: TheHub, caller: TheCalle
     """Move a phone, correct its model, describe it anew, put it into a group or take it out."""
     with hub.change(caller.name) as change:
         parts = phones.PhoneParts(body.site, body.model, body.description, body.group, body.running_load)
-        return _phone(phones.change(change, mac, parts))
+        return phone_of(phones.change(change, mac, parts))
 
 
 @router.delete("/phones/{mac}", status_code=204, tags=["phones"])
@@ -164,7 +164,8 @@ def rotate_password(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller)
         return _line(lines.rotate(change, hub.sealer, mac, index))
 
 
-def _phone(row: models.Phone) -> Phone:
+def phone_of(row: models.Phone) -> Phone:
+    """Return a phone as the API tells of it."""
     return Phone(
         mac=str(Mac(row.mac)), site=row.site_id, model=row.model, family=model_of(row.model)[0].id, group=row.group_id,
         description=row.description, running_load=row.running_load, named_load=row.named_load,

@@ -1,0 +1,54 @@
+"""Which model an unknown phone seems to be: by what it announces of itself, and by the names that it asks for."""
+
+import json
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ringfence.hub.store.models import EdgeReport
+from ringfence.phones.families import families
+from ringfence.phones.family import Model
+from ringfence.wire.messages import Report
+
+_MOST_NAMES = 60
+
+
+def guess(session: Session, site_id: str, report: Report) -> str:
+    """Return the model that the phone of a refused request seems to be; empty where nothing tells."""
+    chosen = (
+        select(EdgeReport.name)
+        .where(EdgeReport.site_id == site_id, EdgeReport.peer == report.peer)
+        .order_by(EdgeReport.id.desc())
+        .limit(_MOST_NAMES)
+    )
+    return model_of_names([report.name, *session.scalars(chosen)], _platform(report.decision))
+
+
+def model_of_names(names: Collection[str], platform: str = "") -> str:
+    """Return the one model that asks for such names, or calls itself so; empty where it may be several."""
+    asked = {name.replace("\\", "/").rpartition("/")[2].casefold() for name in names}
+    models = [model for family in families().values() for model in family.models.values()]
+    if platform:
+        said = [model.name for model in models if platform.casefold().endswith(model.name.casefold())]
+        if said:
+            return max(said, key=len)
+    found = {model.name for model in models if asked & _own_names(model)}
+    return found.pop() if len(found) == 1 else ""
+
+
+def _own_names(model: Model) -> set[str]:
+    """Return the names that a model asks for and most others do not."""
+    names = {model.locale_file, model.tones_file, *model.recovery_loads}
+    if model.psn:
+        names |= {f"{model.psn}.xml", f"spa{model.psn}.cfg"}
+    return {name.casefold() for name in names if name}
+
+
+def _platform(decision: str) -> str:
+    """Return what the machine at that address announced of itself; empty where nobody heard it."""
+    try:
+        announced = json.loads(decision)["evidence"]["announced"]
+        return str(announced[3])
+    except (ValueError, KeyError, IndexError, TypeError):
+        return ""
