@@ -25,6 +25,7 @@ fd = os.memfd_create("offer")
 os.write(fd, b"served")
 supervisor.offer(1, [Offer("f", fd, 6, TargetKind.SHARED)])
 process = Path(f"/proc/{supervisor.worker_pid}")
+descriptors = sorted(os.readlink(link) for link in (process / "fd").iterdir())  # now: a transfer's comes and goes
 lines = (process / "status").read_text().splitlines()
 limits = (process / "limits").read_text().splitlines()
 print(json.dumps({
@@ -33,7 +34,7 @@ print(json.dumps({
     "root": os.listdir(process / "root"),
     "root link": os.readlink(process / "root"),
     "environment": sorted(entry.split("=")[0] for entry in (process / "environ").read_text().split(chr(0)) if entry),
-    "descriptors": sorted(os.readlink(link) for link in (process / "fd").iterdir()),
+    "descriptors": descriptors,
     "limits": {line[:26].strip(): line[26:].split()[0] for line in limits[1:]},
 }))
 supervisor.stop()
