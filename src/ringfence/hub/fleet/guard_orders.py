@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from ringfence.guard.bans import LONGEST_BAN_S as LONGEST_OWN_BAN_S
 from ringfence.guard.policy import plain_address
 from ringfence.hub.errors import BadSelection, NothingToEnd
 from ringfence.hub.fleet import guard_alerts, phones, sites
@@ -101,20 +102,21 @@ def ban(change: Change, host: str, site_id: str | None, lasts_s: float, why: str
 
 
 def unban(change: Change, host: str) -> None:
-    """End people's bans of an address, everywhere. An edge's own ban ends by itself, and is said to."""
+    """End the bans of an address, everywhere: people's, and those that gateways have made by themselves."""
     address = _address(host)
     rows = _bans(change.session, address, change.now)
-    if not rows:
-        own = change.session.scalar(
-            select(EdgeReport).where(EdgeReport.kind == "banned", EdgeReport.peer == address)
-            .order_by(EdgeReport.id.desc()).limit(1)
-        )  # fmt: skip
-        raise NothingToEnd(
-            f"nobody has shut {address} out",
-            to_do="" if own is None else f"An edge did: {own.sentence} That ends by itself.",
-        )
+    own = change.session.scalar(
+        select(EdgeReport.id)
+        .where(EdgeReport.kind == "banned", EdgeReport.peer == address, EdgeReport.at > change.now - LONGEST_OWN_BAN_S)
+        .limit(1)
+    )
+    if not rows and own is None:
+        raise NothingToEnd(f"nobody has shut {address} out", to_do="`ringfence guard bans` shows who is.")
     for row in rows:
         row.until = change.now
+    change.session.add(
+        GuardBan(host=address, made_at=change.now, until=change.now, why="let in again", who=change.who, site_id=None)
+    )
     change.note("guard.unban", address)
 
 

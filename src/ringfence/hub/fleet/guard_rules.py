@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
+from ringfence.guard.bans import LONGEST_BAN_S
 from ringfence.guard.levels import FileKind, Level
 from ringfence.guard.policy import FirstContact
 from ringfence.hub.fleet import edge_networks, guard_policy
@@ -66,6 +67,7 @@ def compile_site(
         habits=habits_of([(phone.mac, phone.model) for phone in phones]),
         windows=_windows(session, site_id, now),
         bans=_bans(session, site_id, now),
+        lifted=_lifted(session, now),
     )
 
 
@@ -122,3 +124,9 @@ def _windows(session: Session, site_id: str, now: float) -> tuple[ToldWindow, ..
 def _bans(session: Session, site_id: str, now: float) -> tuple[ToldBan, ...]:
     chosen = select(GuardBan).where(or_(GuardBan.site_id == site_id, GuardBan.site_id.is_(None)), GuardBan.until > now)
     return tuple(ToldBan(row.host, row.until, row.why) for row in session.scalars(chosen.order_by(GuardBan.id)))
+
+
+def _lifted(session: Session, now: float) -> tuple[ToldBan, ...]:
+    """Return who was let in again lately: what gateways have shut out by themselves before that is over."""
+    chosen = select(GuardBan).where(GuardBan.made_at == GuardBan.until, GuardBan.until > now - LONGEST_BAN_S)
+    return tuple(ToldBan(row.host, row.until) for row in session.scalars(chosen.order_by(GuardBan.id)))

@@ -44,7 +44,10 @@ class GuardWindow(Base):
 
 
 class GuardBan(Base):
-    """An address that a person has shut out, at one site or (``site_id`` None) everywhere."""
+    """An address that a person has shut out, at one site or (``site_id`` None) everywhere.
+
+    One that ends as it begins lets the address in: it ends what a gateway has made by itself before.
+    """
 
     __tablename__ = "guard_ban"
 
