@@ -1,6 +1,6 @@
 """What a site's guard goes by, compiled from the fleet: all of it each time, as the device API words it.
 
-Nothing here is signed as releases are (docs/adr/0015): it changes within seconds, and who holds the hub reads the files
+Nothing here is signed as releases are (docs/adr/0017): it changes within seconds, and who holds the hub reads the files
 anyway.
 """
 
