@@ -241,9 +241,9 @@ class Gate:
 
     def tell(self, event: WorkerEvent) -> None:
         """Tell of a transfer, with the decision by which it began."""
-        if isinstance(event, TransferFinished) and event.owner is not None:
+        if isinstance(event, TransferFinished | TransferFailed) and event.owner is not None:
             decision = self._granted.pop((event.peer_host, event.peer_port, event.name), None)
-            if decision is not None:
+            if decision is not None and isinstance(event, TransferFinished):
                 site = self._judge.site_for(event.name, event.peer_host)
                 held = site.holdings.find(event.name)
                 record = to_text(decision, held.held if held is not None else None)
@@ -334,7 +334,7 @@ class Gate:
         self._count(decision, site)
         name, host, port = asking.name, asking.host, asking.port
         if decision.allow and offered is not None:
-            if offered.owner is not None:
+            if offered.owner is not None and site.policy.levels:
                 self._granted[(host, port, offered.name)] = decision
                 if len(self._granted) > MOST_GRANTED:
                     self._granted.popitem(last=False)
