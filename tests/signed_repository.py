@@ -23,6 +23,7 @@ def target(
     name: str, data: bytes, owner: str | None = None, way: Reload = PHONES_OWN, *, secret: bool = True
 ) -> Target:
     kind = TargetKind.SHARED if owner is None else TargetKind.CONFIGURATION
+    kind = TargetKind.FIRMWARE if name.endswith(".loads") else kind
     reload = None if owner is None else way
     return Target(name, sha256_hex(data), len(data), kind, owner, reload, secret)
 

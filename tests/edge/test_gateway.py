@@ -37,6 +37,7 @@ from stack import wait_for
 
 ANNAS, BERTS, CARLAS = "001122334455", "001122334466", "001122334477"
 HOME, OTHER_HOME, STRANGER, SHARED = "127.10.0.5", "127.20.0.5", "127.66.0.6", "dialplan.xml"
+FIRMWARE = "sip9971.9-4-2.loads"
 OPTIONS = RequestedOptions(block_size=1024)
 KEY = ec.generate_private_key(ec.SECP256R1())
 AUTHORITY = make_authority(KEY, "CA", serial=1, now=NOW)
@@ -173,6 +174,30 @@ def test_a_window_is_taken_over_http_too(internet: Internet) -> None:
     internet.rule("anna", allowed(1, window()))
     assert internet.gets(own(ANNAS), HOME) == (200, b"s3cret of Anna")
     assert internet.gets(own(ANNAS), HOME)[0] == 404
+
+
+def test_who_took_a_phones_file_may_fetch_its_sites_firmware_and_nobody_else_may(internet: Internet) -> None:
+    internet.hubs["anna"].repository.publish(2, ANNA | {FIRMWARE: b"load"})
+    internet.hubs["anna"].hints.put(Event("release", NOW, 2))
+    wait_for("the release", lambda: any("Anna: Took release 2" in line for line in internet.log))
+    internet.rule("anna", allowed(1, window()))
+    with pytest.raises(FileRefused):
+        internet.asks(FIRMWARE, HOME)
+    assert internet.asks(own(ANNAS), HOME) == b"s3cret of Anna"
+    assert internet.asks(FIRMWARE, HOME) == b"load", "at once, whenever the hub may hear of it"
+    with pytest.raises(FileRefused):
+        internet.asks(FIRMWARE, STRANGER)
+
+
+def test_one_acknowledgement_sets_one_block_free_whatever_was_asked_for(internet: Internet) -> None:
+    internet.rule("anna", allowed(1, window()))
+    where, _, port = internet.gateway.addresses[0].rpartition(":")
+    asked = (("blksize", "65464"), ("windowsize", "64"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
+        phone.bind((HOME, 0))
+        phone.settimeout(5)
+        phone.sendto(to_bytes(ReadRequest(own(ANNAS), "octet", asked)), (where, int(port)))
+        assert phone.recv(2048) == b"\0\6blksize\x001428\x00windowsize\x001\0"
 
 
 def test_who_took_a_phones_file_gets_its_sites_shared_files_and_nobody_elses(internet: Internet) -> None:

@@ -27,9 +27,7 @@ def test_a_window_belongs_to_who_answers_and_ends_with_one_whole_transfer() -> N
     windows = opened()
     windows.on_asked(ANNA, HOME, 10.0)
     assert windows.grant_for(ANNA, 11.0) == Grant("carla", 600.0, HOME)
-    bound = windows.on_round_trip(ANNA, HOME, 12.0)
-    assert bound is not None
-    assert windows.on_round_trip(ANNA, HOME, 13.0) is None, "it is told once"
+    assert windows.on_round_trip(ANNA, HOME, 13.0) is None, "what may be forged is told to nobody who would keep it"
     kept_until = 13.0 + PROVES_WITHIN_S
     assert windows.grant_for(ANNA, kept_until - 0.1) == Grant("carla", 600.0, HOME), "each answer keeps it"
     assert windows.on_taken(ANNA, AWAY, kept_until - 0.1) is None
@@ -53,8 +51,21 @@ def test_a_forged_source_holds_a_window_up_for_seconds_and_cannot_take_it() -> N
     later = 10.0 + PROVES_WITHIN_S
     assert windows.grant_for(ANNA, later) == Grant("carla", 600.0, "")
     windows.on_asked(ANNA, HOME, later)
-    assert windows.on_round_trip(ANNA, HOME, later + 0.1) is not None
+    windows.on_round_trip(ANNA, HOME, later + 0.1)
+    assert windows.grant_for(ANNA, later + PROVES_WITHIN_S) == Grant("carla", 600.0, HOME)
     assert windows.on_round_trip(ANNA, AWAY, later + 0.2) is None
+
+
+def test_who_lost_a_window_may_not_go_on_when_another_has_used_it_up() -> None:
+    windows = opened()
+    windows.on_asked(ANNA, AWAY, 10.0)
+    assert windows.was_last(ANNA, AWAY)
+    windows.on_asked(ANNA, HOME, 10.0 + PROVES_WITHIN_S)
+    windows.on_taken(ANNA, HOME, 11.0 + PROVES_WITHIN_S)
+    assert windows.was_last(ANNA, HOME)
+    assert not windows.was_last(ANNA, AWAY)
+    windows.replace([])
+    assert not windows.was_last(ANNA, HOME), "a person closed it"
 
 
 def test_the_hubs_list_opens_and_closes_windows_and_keeps_what_happened_here() -> None:

@@ -5,7 +5,8 @@ The laws:
 - A window is for one phone, ends by itself, and ends with the first whole transfer of that phone's own file.
 - It belongs to the first address that asks, for PROVES_WITHIN_S. An acknowledgement over TFTP keeps it for as long
   again; a TCP connection, whose other end is there for certain, for good. A forged source address holds it up for
-  seconds.
+  seconds, so it is told to nobody who would make it last.
+- Who lost it gets nothing more: not even the rest of what it had begun to fetch.
 - While it belongs to an address, everybody else is refused, and told of.
 """
 
@@ -30,7 +31,6 @@ class Window:
     until: float
     bound_to: str = ""
     asked_at: float = 0.0
-    has_answered: bool = False
     used: bool = False
 
     def holder(self, at: float) -> str:
@@ -58,18 +58,15 @@ class Windows:
         """Let the phone's window, if it is free, belong to an address that asks: for as long as proof may take."""
         window = self._open(mac, at)
         if window is not None and not window.holder(at):
-            self._windows[window.id] = replace(window, bound_to=host, asked_at=at, has_answered=False)
+            self._windows[window.id] = replace(window, bound_to=host, asked_at=at)
 
     def on_round_trip(self, mac: str, host: str, at: float, *, for_certain: bool = False) -> Window | None:
-        """Let an address that answered keep the phone's window; return it where that is news."""
+        """Let an address that answered keep the phone's window; return it where that is news: where it is for good."""
         window = self._open(mac, at)
         if window is None or window.holder(at) not in {"", host} or (window.bound_to == host and not window.asked_at):
             return None
-        is_news = for_certain or not window.has_answered or window.bound_to != host
-        kept = self._windows[window.id] = replace(
-            window, bound_to=host, asked_at=0.0 if for_certain else at, has_answered=True
-        )
-        return kept if is_news else None
+        kept = self._windows[window.id] = replace(window, bound_to=host, asked_at=0.0 if for_certain else at)
+        return kept if for_certain else None
 
     def on_taken(self, mac: str, host: str, at: float) -> Window | None:
         """Close the phone's window, for the address that it belongs to has the whole file; return it."""
@@ -78,6 +75,10 @@ class Windows:
             return None
         closed = self._windows[window.id] = replace(window, bound_to=host, asked_at=0.0, used=True)
         return closed
+
+    def was_last(self, mac: str, host: str) -> bool:
+        """Say whether a window for the phone, open or over, belonged to that address last."""
+        return any(each.mac == mac and each.bound_to == host for each in self._windows.values())
 
     def _open(self, mac: str, at: float) -> Window | None:
         return next(
@@ -93,6 +94,5 @@ def _merged(told: Window, known: Window | None) -> Window:
         told,
         bound_to=known.bound_to,
         asked_at=known.asked_at,
-        has_answered=known.has_answered,
         used=told.used or known.used,
     )

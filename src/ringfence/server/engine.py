@@ -31,7 +31,7 @@ from ringfence.server.sockets import (
 from ringfence.server.sources import Budgets, network_of
 from ringfence.server.transfers import Path, Transfer
 from ringfence.tftp.errors import MalformedPacket, MalformedRequest
-from ringfence.tftp.options import PLAIN_TERMS, negotiate
+from ringfence.tftp.options import PLAIN_TERMS, ServerLimits, negotiate
 from ringfence.tftp.packets import (
     ILLEGAL_OPERATION,
     NO_WRITING,
@@ -52,6 +52,10 @@ OTHERS_FIRST_S = 0.004
 MODES = frozenset({"octet", "netascii"})
 PHONES_BURST, PHONES_PER_S = 16, 2.0
 """Requests for a phone's files from one address, whatever else comes in that address's name (internet)."""
+BLOCKS_BURST, BLOCKS_PER_S = 512, 256.0
+"""Acknowledgements of one address that are answered with the next block (internet): who forges them sends no more."""
+TO_THE_INTERNET = ServerLimits(largest_block_size=1428, largest_window=1)
+"""Blocks that no router on the way cuts up, one for each acknowledgement."""
 ACROSS_THE_INTERNET = RetransmissionPolicy(first_timeout_s=2.0, longest_timeout_s=16.0, retries=8)
 _REQUESTS = (b"\0\1", b"\0\2")
 
@@ -66,6 +70,7 @@ class Engine:
 
     ``ports`` is where transfers get their ports from, any where it is None; with ``single_port`` all goes over the
     request socket, for NAT and containers: then 16 bits of the client's port are all that an attacker must guess.
+    ``faces_internet``: acknowledgements may be forged, so each sets one block free at most, and so many in a second.
     ``segmentation`` is whether the kernel cuts bursts into datagrams; None: where it can.
     """
 
@@ -98,6 +103,7 @@ class Engine:
         self._requests = Budgets(limits.request_burst, limits.requests_per_s)
         self._phones_requests = Budgets(PHONES_BURST, PHONES_PER_S)
         self._datagrams = Budgets(limits.unproven_burst, limits.unproven_per_s)
+        self._blocks = Budgets(BLOCKS_BURST, BLOCKS_PER_S)
 
     def listen(self, listener: socket.socket) -> None:
         """Take requests from ``listener`` (``sockets.listen``)."""
@@ -127,6 +133,7 @@ class Engine:
         self._requests.forget_refilled(now)
         self._phones_requests.forget_refilled(now)
         self._datagrams.forget_refilled(now)
+        self._blocks.forget_refilled(now)
         self._shutting_out.tidy(now)
         if not self._by_peer:
             for table in (self._by_peer, self._unproven, self._per_source):
@@ -187,7 +194,8 @@ class Engine:
         if self._single_port:
             transfer = self._by_peer.get((datagram.peer, datagram.local))
             if transfer is not None:
-                transfer.on_datagram(datagram.data, now)
+                if not self._faces_internet or self._blocks.take(datagram.peer[0], now):
+                    transfer.on_datagram(datagram.data, now)
                 return
         self._on_one_too_many(datagram, now)
 
@@ -294,7 +302,8 @@ class Engine:
         host, port, *_ = datagram.peer
         terms = PLAIN_TERMS
         if self._limits.options_enabled:
-            terms = negotiate(request.options, mode=request.mode, size_bytes=offered.length)
+            most = TO_THE_INTERNET if self._faces_internet else None
+            terms = negotiate(request.options, mode=request.mode, size_bytes=offered.length, limits=most)
         path: Path
         try:
             if self._single_port:

@@ -24,6 +24,8 @@ from ringfence.server.links import Links
 from ringfence.server.served_site import ServedSite
 
 MOST_REMEMBERED = 4096
+FETCHES_ON_S = 1800.0
+"""How long, after it took its own file, a phone may take to fetch what that file names: firmware most of all."""
 T = TypeVar("T")
 
 
@@ -51,7 +53,7 @@ class Judge:
         self._places = Places()
         self._taken_at: OrderedDict[str, float] = OrderedDict()
         self._fingerprints: OrderedDict[str, AskedDhcp] = OrderedDict()
-        self._site_of: OrderedDict[str, str] = OrderedDict()
+        self._site_of: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self.is_discreet = False
         """Whether some site needs evidence: then nothing about a refusal may tell what it was for."""
 
@@ -83,9 +85,9 @@ class Judge:
             for site in self.sites.values():
                 if owner.bare in site.holdings.known_owners:
                     return site
-        site_id = self._site_of.get(host)
-        if site_id is not None and site_id in self.sites:
-            return self.sites[site_id]
+        taken = self._site_of.get(host)
+        if taken is not None and taken[0] in self.sites:
+            return self.sites[taken[0]]
         at = time.time()
         return next((site for site in self.sites.values() if site.rules.why_known(host, at)), _NO_SITE)
 
@@ -131,8 +133,8 @@ class Judge:
         if offered.owner is None:
             return True
         if site.policy.windows:
-            grant = site.windows.grant_for(offered.owner, time.time())
-            return grant is None or grant.bound_to in {"", host}
+            is_by_level = offered.held.sealed or site.needed(offered) <= Level.L2
+            return is_by_level or site.windows.was_last(offered.owner, host)
         if self._links is None or site.needed(offered) is not Level.L3:
             return True
         shown = self._links.neighbours(now).shown_for(host)
@@ -152,7 +154,7 @@ class Judge:
         owners = site.holdings.known_owners
         if needed is Level.L0 and owner not in site.policy.never_admitted:
             return Evidence(known_owners=owners, ttl=asking.ttl)
-        learned = site.rules.why_known(host, at)
+        learned = site.rules.why_known(host, at) or self._why_known_here(site, host, now)
         links, wire = self._links, heard or OnTheWire()
         on_link = links is not None and links.has(host, now)
         if needed <= Level.L1 and owner not in site.policy.never_admitted:
@@ -190,6 +192,12 @@ class Judge:
         )
         return replace(so_far, behaviour=behaviour, conflict=conflict)
 
+    def _why_known_here(self, site: ServedSite, host: str, now: float) -> str:
+        """Return why an address on the internet is known before the hub says so; empty where it is not."""
+        taken_by, taken_at = self._site_of.get(host, ("", 0.0))
+        has_just = site.policy.windows and taken_by == site.id and now - taken_at < FETCHES_ON_S
+        return "a phone of the site has just taken its file from there" if has_just and taken_at else ""
+
     # -- what came of it ---------------------------------------------------------------------------------------
 
     def on_begun(self, site: ServedSite, offered: OfferedFile, asking: Asking) -> Window | None:
@@ -216,7 +224,7 @@ class Judge:
         _remember(self._taken_at, owner, now)
         if evidence.dhcp is not None:
             _remember(self._fingerprints, owner, evidence.dhcp)
-        _remember(self._site_of, host, site.id)
+        _remember(self._site_of, host, (site.id, now))
         found = site.holdings.find(name)
         if found is None or found.owner != owner:
             return None
