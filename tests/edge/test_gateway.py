@@ -120,7 +120,7 @@ class Internet:
 
 
 def allowed(version: int, *windows: GuardWindow, **more: object) -> GuardRules:
-    return GuardRules(version, gateway=True, windows=windows, **more)  # type: ignore[arg-type]  # fields of the rules
+    return GuardRules(version, gateway=True, stubs=True, windows=windows, **more)  # type: ignore[arg-type]  # fields of the rules
 
 
 def window(mac: str = ANNAS, number: int = 1) -> GuardWindow:
