@@ -1,48 +1,36 @@
-"""What somebody at home, or far away, does to get the phone's file: each attack with what came of it.
-
-An attack returns every file that it got. It may go on until ``home_is_over`` is set, while the real phone boots.
-"""
+"""What somebody at home, or far away, does to be taken for the phone; and the list of all attacks at home."""
 
 import contextlib
-import http.client
 import random
 import socket
 import struct
 import threading
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 
-from home_lan import ANNA, EDGE, EDGE_MAC, FAR, NEIGHBOUR_MAC, OWN, PASSWORD, PHONE, PHONE_MAC, HomeLan
+from attack_outcomes import Entry, Got
+from home_dhcp import relays_what_its_dhcp_sends_there
+from home_guessing import enumerates, enumerates_from_many_addresses, harvests, reads_the_phones_page, thieves
+from home_lan import (
+    EDGE,
+    EDGE_MAC,
+    FAR,
+    LEASED,
+    NEIGHBOUR,
+    NEIGHBOUR_MAC,
+    OWN,
+    PHONE,
+    PHONE_MAC,
+    HomeLan,
+    fetched,
+)
 from namespaces import entered
-from ringfence.errors import RingfenceError
-from ringfence.phones.mac import Mac
-from ringfence.server.client import fetch
+from ringfence.sim.attacks.forging import forged
 from ringfence.tftp.packets import ReadRequest, to_bytes
+from stolen_edge import MovedHome
 
-Got = list[bytes]
-Attack = Callable[[HomeLan, threading.Event], Got]
-RECOVERED_S = 60.0
-_FIRST = int(ANNA.bare, 16) & ~0xFFFF
-
-
-def fetched(name: str, source: str | None = None) -> Got:
-    """Ask over TFTP and over HTTP, from an address of the machine's."""
-    got: Got = []
-    with contextlib.suppress(RingfenceError):
-        got.append(fetch((EDGE, 69), name, source_host=source, timeout_s=0.5, retries=1))
-    connection = http.client.HTTPConnection(EDGE, 6970, timeout=2, source_address=(source, 0) if source else None)
-    try:
-        connection.request("GET", "/" + name)
-        answer = connection.getresponse()
-        body = answer.read()
-        if answer.status == http.client.OK:
-            got.append(body)
-    except (OSError, http.client.HTTPException):
-        pass
-    finally:
-        connection.close()
-    return got
+_REQUEST = to_bytes(ReadRequest(OWN, "octet"))
+_WORDS = (b"\0\4\0\1", b"\0\5\0\0over\0", b"\0\3\0\1evil")
+"""An acknowledgement, an error and data that nobody waits for."""
 
 
 def asks(home: HomeLan, _over: threading.Event) -> Got:
@@ -58,41 +46,44 @@ def asks_with_its_ip(home: HomeLan, _over: threading.Event) -> Got:
         return fetched(OWN, PHONE)
 
 
-def asks_with_its_ip_while_off(home: HomeLan, _over: threading.Event) -> Got:
+def asks_with_its_ip_while_off(home: HomeLan, over: threading.Event) -> Got:
     """Take the phone's IP address while the phone is unplugged."""
-    home.unplug(home.phone)
-    try:
-        home.become(home.neighbour, address=PHONE)
-        with entered(home.neighbour):
-            return fetched(OWN, PHONE)
-    finally:
-        home.unplug(home.phone, plugged=True)
-        home.become_harmless()
+    with home.unplugged(home.phone):
+        return asks_with_its_ip(home, over)
 
 
-def asks_with_its_mac_while_off(home: HomeLan, _over: threading.Event) -> Got:
-    """Take the phone's MAC address soon after it was unplugged, and ask from one's own IP address."""
-    home.unplug(home.phone)
+def asks_with_its_mac(home: HomeLan, _over: threading.Event) -> Got:
+    """Take the phone's MAC address while the phone is on, and ask from one's own IP address."""
     home.become(home.neighbour, mac=PHONE_MAC)
-    try:
+    with entered(home.neighbour):
+        return fetched(OWN)
+
+
+def asks_with_its_mac_while_off(home: HomeLan, over: threading.Event) -> Got:
+    """Take the phone's MAC address while it is unplugged, and ask from one's own IP address."""
+    with home.unplugged(home.phone):
+        return asks_with_its_mac(home, over)
+
+
+def asks_with_its_mac_where_dhcp_knows_better(home: HomeLan, _over: threading.Event) -> Got:
+    """Take the phone's MAC address while it is unplugged, and ask from an address that DHCP gave to somebody else."""
+    with home.unplugged(home.phone):
+        home.become(home.neighbour, mac=PHONE_MAC, address=LEASED)
         with entered(home.neighbour):
-            return fetched(OWN)
-    finally:
-        home.become(home.neighbour, mac=NEIGHBOUR_MAC)
-        home.unplug(home.phone, plugged=True)
+            return fetched(OWN, LEASED)
 
 
-def becomes_the_phone_while_off(home: HomeLan, _over: threading.Event) -> Got:
-    """Be the phone, to any Ethernet: take its MAC address and its IP address while it is unplugged."""
-    home.unplug(home.phone)
+def becomes_the_phone(home: HomeLan, _over: threading.Event) -> Got:
+    """Be the phone, to any Ethernet: take its MAC address and its IP address, and ask until a switch believes it."""
     home.become(home.neighbour, mac=PHONE_MAC, address=PHONE)
-    try:
-        with entered(home.neighbour):
-            return fetched(OWN, PHONE)
-    finally:
-        home.become(home.neighbour, mac=NEIGHBOUR_MAC)
-        home.become_harmless()
-        home.unplug(home.phone, plugged=True)
+    with entered(home.neighbour):
+        return next((got for _ in range(5) if (got := fetched(OWN, PHONE))), [])
+
+
+def becomes_the_phone_while_off(home: HomeLan, over: threading.Event) -> Got:
+    """Be the phone while it is unplugged."""
+    with home.unplugged(home.phone):
+        return becomes_the_phone(home, over)
 
 
 def spoofs_arp(home: HomeLan, over: threading.Event) -> Got:
@@ -112,39 +103,35 @@ def spoofs_arp(home: HomeLan, over: threading.Event) -> Got:
     return got
 
 
-def enumerates(per_s: int, most: int) -> Attack:
-    """Return the attack that asks for one MAC address after the other, ``per_s`` in a second."""
-
-    def attack(home: HomeLan, over: threading.Event) -> Got:
-        got: Got = []
-        with entered(home.neighbour), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            asking.setblocking(False)
-            began = time.monotonic()
-            for number in range(most):
-                name = f"SEP{Mac(f'{_FIRST + number % 0x10000:012X}').bare}.cnf.xml"
-                asking.sendto(to_bytes(ReadRequest(name, "octet")), (EDGE, 69))
-                try:
-                    while True:
-                        got.append(asking.recv(2048))
-                except BlockingIOError:
-                    pass
-                due = began + (number + 1) / per_s
-                if over.wait(max(0.0, due - time.monotonic())):
-                    break
-        return [data for data in got if data[:2] == b"\0\3"]
-
-    return attack
-
-
-def harvests(home: HomeLan, _over: threading.Event) -> Got:
-    """Ask for the lists by which others have found phones' files."""
-    names = (
-        "ConfigFileCacheList.txt", "/ConfigFileCacheList.txt", "FileList.txt", "PerfMon.txt", "SEPDefault.cnf.xml", "",
-        "SEP*.cnf.xml", "../", ".", f"{OWN}.bak", OWN.lower(), f"SEP{ANNA.bare}.cnf", f"{OWN}.sgn", f"./{OWN}",
-        f"//{OWN}", f"%2e/{OWN}", f"\\{OWN}",
-    )  # fmt: skip
+def asks_in_its_name(home: HomeLan, over: threading.Event) -> Got:
+    """Write the phone's IP address on requests from one's own MAC address, and hear what comes by."""
     with entered(home.neighbour):
-        return [data for name in names for data in fetched(name)]
+        return _asks_by_forged_packets(over, "lan", ttl=64)
+
+
+def asks_in_its_name_from_afar(home: HomeLan, over: threading.Event) -> Got:
+    """Write the phone's IP address on requests that a router passes on, with the TTL of one that passed none."""
+    with entered(home.far):
+        return _asks_by_forged_packets(over, "in", ttl=65)
+
+
+def _asks_by_forged_packets(over: threading.Event, link: str, *, ttl: int) -> Got:
+    got: Got = []
+    with (
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw,
+        socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as ear,
+    ):
+        ear.bind((link, 0x0800))
+        ear.settimeout(0.2)
+        for number in range(20):
+            raw.sendto(forged((PHONE, 40_000 + number), (EDGE, 69), _REQUEST, ttl=ttl), (EDGE, 0))
+            with contextlib.suppress(TimeoutError):
+                packet, address = ear.recvfrom(2048)
+                if address[2] != socket.PACKET_OUTGOING:
+                    got.append(packet[28:])  # behind the headers of IP and UDP
+            if over.is_set():
+                break
+    return got
 
 
 def asks_from_afar(home: HomeLan, _over: threading.Event) -> Got:
@@ -153,140 +140,126 @@ def asks_from_afar(home: HomeLan, _over: threading.Event) -> Got:
         return fetched(OWN, FAR)
 
 
+def asks_from_afar_with_a_forged_ttl(home: HomeLan, _over: threading.Event) -> Got:
+    """Ask through the router, so that the request arrives with the TTL that hosts begin with."""
+    got: Got = []
+    with entered(home.far), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.setsockopt(socket.IPPROTO_IP, socket.IP_TTL, 65)
+        asking.settimeout(0.5)
+        for _ in range(3):
+            asking.sendto(_REQUEST, (EDGE, 69))
+            with contextlib.suppress(TimeoutError):
+                got.append(asking.recv(2048))
+    return got
+
+
 def injects(home: HomeLan, over: threading.Event) -> Got:
-    """Send acknowledgements, errors and data to ports at which the edge may have a transfer with the phone."""
+    """Send acknowledgements, errors and data to ports at which the edge may have a transfer, also as the phone."""
     choose = random.Random(1)  # noqa: S311 - any ports do
-    packets = (b"\0\4\0\1", b"\0\5\0\0over\0", b"\0\3\0\1evil")
-    with entered(home.neighbour), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+    began, sent = time.monotonic(), 0
+    with (
+        entered(home.neighbour),
+        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking,
+        socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw,
+    ):
         while not over.wait(0.0005):
-            for packet in packets:
-                asking.sendto(packet, (EDGE, choose.randrange(32_768, 61_000)))
+            for packet in _WORDS:
+                phones, edges = (choose.randrange(32_768, 61_000) for _ in range(2))
+                asking.sendto(packet, (EDGE, edges))
+                raw.sendto(forged((PHONE, phones), (EDGE, edges), packet), (EDGE, 0))
+                sent += 2
+    home.did = f"{sent} packets in {time.monotonic() - began:.1f} s"
     return []
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One attack: what it is called, what may come of it, and who says why."""
-
-    name: str
-    attack: Attack
-    leaks: bool = False
-    """Whether no evidence on a wire can tell it from the phone: it is stated, not hidden."""
-    says: str = ""
-    """What the edge's log must say of it."""
-    cuts_off: bool = False
-    """Whether it takes the phone's place on the network, so that nothing at all reaches the phone while it lasts."""
-    without_phone: bool = False
-    """Whether it is over before the phone is there."""
+_NOT_ITS = f"belongs to MAC {NEIGHBOUR_MAC}, not to the phone"
+_ALREADY = f"the phone with that MAC address is at {PHONE} already"
+_NO_WIRE = "no wire can tell"
 
 
-HOME: tuple[Entry, ...] = (
-    Entry("a neighbour asks", asks, says=f"belongs to MAC {NEIGHBOUR_MAC}, not to the phone"),
-    Entry("… with the phone's IP address, phone on", asks_with_its_ip, cuts_off=True),
+def _with_leases() -> HomeLan:
+    return HomeLan(has_leases=True)
+
+
+HOME: tuple[Entry[HomeLan], ...] = (
+    Entry("a neighbour asks", asks, HomeLan, says=_NOT_ITS),
+    Entry("… with the phone's IP address, phone on", asks_with_its_ip, HomeLan, cuts_off=True),
     Entry(
-        "… with the phone's IP address, phone off",
-        asks_with_its_ip_while_off,
-        says=f"belongs to MAC {NEIGHBOUR_MAC}, not to the phone",
-        without_phone=True,
-        cuts_off=True,
+        "… with the phone's IP address, phone off", asks_with_its_ip_while_off, HomeLan, says=_NOT_ITS,
+        without_phone=True, cuts_off=True,
+    ),
+    Entry("… with the phone's MAC address, phone on", asks_with_its_mac, HomeLan, says=_ALREADY, cuts_off=True),
+    Entry(
+        "… with the phone's MAC address, phone just off", asks_with_its_mac_while_off, HomeLan, says=_ALREADY,
+        without_phone=True, cuts_off=True,
     ),
     Entry(
-        "… with the phone's MAC address, phone just off",
-        asks_with_its_mac_while_off,
-        says=f"the phone with that MAC address is at {PHONE} already",
-        without_phone=True,
-        cuts_off=True,
+        "… with the phone's MAC address, phone long off", asks_with_its_mac_while_off, HomeLan, leaks=_NO_WIRE,
+        then_refuses_phone=True, says=f"the phone with that MAC address is at {NEIGHBOUR} already", knows_phone=False,
     ),
     Entry(
-        "… with both, phone off",
-        becomes_the_phone_while_off,
-        leaks=True,
-        without_phone=True,
+        "… the same, from an address that DHCP gave to another", asks_with_its_mac_where_dhcp_knows_better,
+        _with_leases, says=f"the DHCP server gave that address to MAC {NEIGHBOUR_MAC}", without_phone=True,
+        cuts_off=True, knows_phone=False,
+    ),
+    Entry("… with both, phone on", becomes_the_phone, HomeLan, leaks=_NO_WIRE, cuts_off=True),
+    Entry(
+        "… with both, phone off", becomes_the_phone_while_off, HomeLan, leaks=_NO_WIRE, without_phone=True,
         cuts_off=True,
     ),
-    Entry("ARP spoofing", spoofs_arp, says=f"belongs to MAC {NEIGHBOUR_MAC}, not to the phone", cuts_off=True),
-    Entry("enumeration, 1 request/s", enumerates(1, 3), says="no phone of site Home"),
-    Entry("enumeration, 100 requests/s", enumerates(100, 300), says="no phone of site Home"),
-    Entry("enumeration, 10,000 requests/s", enumerates(10_000, 60_000), says="no phone of site Home"),
-    Entry("harvesting by file lists", harvests, says="does not hold that name"),
+    Entry("ARP spoofing", spoofs_arp, HomeLan, says=_NOT_ITS, cuts_off=True),
     Entry(
-        "through the router, from another network",
-        asks_from_afar,
+        "the phone's IP address on one's own frames", asks_in_its_name, HomeLan,
+        says=f"the frame came from MAC {NEIGHBOUR_MAC}",
+    ),
+    Entry(
+        "rogue DHCP: the phone asks the attacker, who asks the edge", relays_what_its_dhcp_sends_there, _with_leases,
+        says=_NOT_ITS, cuts_off=True,
+    ),
+    Entry(
+        "enumeration, 1 request/s", enumerates(1, 6), HomeLan, says="one phone after the other", lasts_s=8,
+    ),
+    Entry(
+        "enumeration, 100 requests/s", enumerates(100, 300), HomeLan, says="one phone after the other", lasts_s=5,
+    ),
+    Entry(
+        "enumeration, 10,000 requests/s", enumerates(10_000, 40_000), HomeLan, says="one phone after the other",
+        lasts_s=8,
+    ),
+    Entry(
+        "enumeration, slow: 4 names, 2 s between", enumerates(0.5, 4), HomeLan, says="no phone of site Home",
+        lasts_s=8,
+    ),
+    Entry(
+        "enumeration, distributed over 100 addresses", enumerates_from_many_addresses, HomeLan,
+        says="one phone after the other", lasts_s=8,
+    ),
+    Entry("harvesting by file lists, TFTP and HTTP 6970", harvests, HomeLan, says="does not hold that name"),
+    Entry(
+        "harvesting 4096 names around the phone's, TFTP and HTTP", thieves, HomeLan, says="one phone after the other",
+        lasts_s=8,
+    ),
+    Entry("reading the phone's web page, then asking", reads_the_phones_page, HomeLan, says=_NOT_ITS),
+    Entry(
+        "through the router, from another network", asks_from_afar, HomeLan,
         says="no link of this machine shows whose address that is",
     ),
-    Entry("packets into a running transfer", injects),
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What came of an attack: secret bytes, the phone's boot before and during it, what the log said."""
-
-    name: str
-    leaked_bytes: int
-    calm_s: float
-    under_attack_s: float
-    said: str
-    cut_off_s: float = 0.0
-    """How long after an attack that took the phone's place the phone could boot."""
-
-    @property
-    def slower(self) -> float:
-        """How many times as long the phone's boot took."""
-        return self.under_attack_s / self.calm_s
-
-
-def carry_out(entry: Entry) -> Outcome:
-    """Attack a home of its own, and boot its phone meanwhile."""
-    with HomeLan() as home:
-        home.boot_s(1)  # addresses are resolved, caches are warm
-        calm_s = home.boot_s(5)
-        home.said()
-        over, cut_off_s = threading.Event(), 0.0
-        got: Got = []
-        faults: list[BaseException] = []
-
-        def attack() -> None:
-            try:
-                got.extend(entry.attack(home, over))
-            except BaseException as fault:  # noqa: BLE001 - raised below
-                faults.append(fault)
-
-        attacker = threading.Thread(target=attack, name="attacker")
-        attacker.start()
-        attacker.join(None if entry.without_phone or entry.cuts_off else 0.3)  # or it goes on meanwhile
-        if entry.cuts_off:
-            home.become_harmless()
-            cut_off_s = _until_it_boots(home)
-        under_attack_s = home.boot_s(5)
-        over.set()
-        attacker.join()
-        if faults:
-            raise faults[0]
-        leaked = sum(len(data) for data in got if PASSWORD.encode() in data)
-        deadline = time.monotonic() + 3
-        told: list[str] = []
-        while not any(entry.says in sentence for sentence in told) and time.monotonic() < deadline:
-            told += [refused.reason for refused in home.said()]
-            time.sleep(0.05)
-        return Outcome(
-            entry.name,
-            leaked,
-            calm_s,
-            under_attack_s,
-            next((text for text in told if entry.says and entry.says in text), ""),
-            cut_off_s,
-        )
-
-
-def _until_it_boots(home: HomeLan) -> float:
-    """Return how long after the attack the network leads to the phone again."""
-    began = time.monotonic()
-    while True:
-        try:
-            home.boot_s(1)
-        except RingfenceError:
-            if time.monotonic() - began > RECOVERED_S:
-                raise
-        else:
-            return time.monotonic() - began
+    Entry(
+        "… arriving with a TTL of 64", asks_from_afar_with_a_forged_ttl, HomeLan,
+        says="no link of this machine shows whose address that is",
+    ),
+    Entry(
+        "… in the phone's name, arriving with a TTL of 64", asks_in_its_name_from_afar, HomeLan,
+        says="the frame came from MAC 02:00:00:00:00:fe",
+    ),
+    Entry("packets into a running transfer", injects, HomeLan, lasts_s=1),
+    Entry(
+        "stolen edge elsewhere, all forged, its hub holds it", becomes_the_phone_while_off, MovedHome,
+        says="phones' own files are held back here", without_phone=True, cuts_off=True, knows_phone=False,
+    ),
+    Entry(
+        "stolen edge elsewhere, all forged, kept from its hub", becomes_the_phone_while_off, MovedHome.kept_from_hub,
+        leaks="it holds the file; the hub must revoke it, and rotate", without_phone=True, cuts_off=True,
+        knows_phone=False,
+    ),
+)  # fmt: skip

@@ -1,4 +1,4 @@
-"""A virtual phone's web interface: it takes ``/CGI/Execute`` as PHONES.md section 6 and its sources have it.
+"""A virtual phone's web interface: it shows who the phone is, and takes ``/CGI/Execute`` (PHONES.md section 6).
 
 Each request is carried out where the phone's ``authenticationURL`` answers with the exact word AUTHORIZED. Keys with a
 priority of 1 wait until nobody uses the phone.
@@ -74,6 +74,13 @@ class WebSide:
         self._server.server_close()
         self._thread.join()
 
+    def page(self) -> tuple[int, bytes]:
+        """Return the status and the body of the phone's first page, which tells its name to whoever looks."""
+        held = self._held()
+        if held is None or not held.takes_web_orders:
+            return 403, b"Forbidden"
+        return 200, f"<DeviceInformation><HostName>SEP{self._mac.bare}</HostName></DeviceInformation>".encode()
+
     def take(self, form: bytes, authorization: str, peer: tuple[str, int]) -> tuple[int, bytes]:
         """Carry an order out; return the status and the body of the answer."""
         held = self._held()
@@ -143,6 +150,9 @@ def _handler(side: WebSide) -> type[http.server.BaseHTTPRequestHandler]:
     class Handler(http.server.BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
         timeout = _ASK_S
+
+        def do_GET(self) -> None:
+            self._answer(*(side.page() if self.path == "/" else (404, b"Not Found")))
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "")

@@ -41,11 +41,11 @@ def _victims() -> Iterator[tuple[list[socket.socket], list[str]]]:
         yield ears, [f"127.66.250.{number + 1}" for number in range(REFLECTION_HOSTS)]
 
 
-def forged(source: tuple[str, int], to: tuple[str, int], data: bytes) -> bytes:
+def forged(source: tuple[str, int], to: tuple[str, int], data: bytes, *, ttl: int = 64) -> bytes:
     """Return an IPv4 datagram with a source address of one's own choice; the kernel adds the header's checksum."""
     length = 8 + len(data)
     header = _IP_HEADER.pack(
-        0x45, 0, 20 + length, 0, 0, 64, socket.IPPROTO_UDP, 0, socket.inet_aton(source[0]), socket.inet_aton(to[0])
+        0x45, 0, 20 + length, 0, 0, ttl, socket.IPPROTO_UDP, 0, socket.inet_aton(source[0]), socket.inet_aton(to[0])
     )
     return header + struct.pack("!HHHH", source[1], to[1], length, 0) + data  # a UDP checksum of 0: none
 
