@@ -65,6 +65,8 @@ class Entry(Generic[P]):
     """Whether the phone has booted there before."""
     then_refuses_phone: bool = False
     """Whether the guard takes the attacker for the phone for two minutes more (``guard.places``), and says so."""
+    slows: str = ""
+    """Why the phone's boots may take longer than twice as long: it is stated, too. Empty: they may not."""
     lasts_s: float = 0.0
     """How long the phone goes on booting under it at least."""
 

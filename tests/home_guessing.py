@@ -22,7 +22,8 @@ MANY = 100
 _DATA = b"\0\3"
 
 
-def _name(number: int) -> str:
+def name_of(number: int) -> str:
+    """Return the name of the file of the phone with that MAC address."""
     return f"SEP{Mac(f'{number:012X}').bare}.cnf.xml"
 
 
@@ -49,7 +50,7 @@ class enumerates:  # noqa: N801 - it is named as the other attacks are
             asking.setblocking(False)
             began, sent = time.monotonic(), 0
             while sent < self._most:
-                got += asked_of(asking, [_name(_PREFIX + sent % 0x10000)])
+                got += asked_of(asking, [name_of(_PREFIX + sent % 0x10000)])
                 sent += 1
                 due_s = began + sent / self._per_s - time.monotonic()
                 if over.is_set() or (due_s > 0 and over.wait(due_s)):
@@ -72,7 +73,7 @@ def enumerates_from_many_addresses(home: HomeLan, over: threading.Event) -> Got:
             endpoints.append(endpoint)
         for _turn in range(40):
             for endpoint in endpoints:
-                got += asked_of(endpoint, [_name(_PREFIX + sent)])
+                got += asked_of(endpoint, [name_of(_PREFIX + sent)])
                 sent += 1
             if over.wait(0.1):
                 break
@@ -93,7 +94,7 @@ def harvests(home: HomeLan, _over: threading.Event) -> Got:
 
 def thieves(home: HomeLan, over: threading.Event) -> Got:
     """Ask for all 4096 names that share all but three digits with a MAC address that was seen, in both protocols."""
-    names = [_name(_AROUND + number) for number in range(0x1000)]
+    names = [name_of(_AROUND + number) for number in range(0x1000)]
     got: Got = []
     asked = 0
     with entered(home.neighbour), socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as asking:

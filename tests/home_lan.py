@@ -39,7 +39,7 @@ PHONE_MAC, NEIGHBOUR_MAC, EDGE_MAC = "00:1b:54:c2:9a:10", "02:00:00:00:00:66", "
 ANNA = Mac.parse(PHONE_MAC)
 OWN = f"SEP{ANNA.bare}.cnf.xml"
 PASSWORD = "s3cr3tOfAnna"
-SHARED = "dialplan.xml"
+SHARED = "AppDialRules.xml"
 LEASED = "192.0.2.77"
 """An address that the home's DHCP server gave to the neighbour."""
 _serial = itertools.count(1)
@@ -215,7 +215,7 @@ class HomeLan:
         offers = []
         for name, data, kind, owner in (
             (OWN, self.secret, TargetKind.CONFIGURATION, ANNA.bare),
-            (SHARED, b"<DIALTEMPLATE/>", TargetKind.SHARED, None),
+            (SHARED, b"<DialRules/>", TargetKind.SHARED, None),
         ):
             descriptor = os.memfd_create(name)
             os.write(descriptor, data)

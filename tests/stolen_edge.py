@@ -11,7 +11,7 @@ from typing import Self
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from home_lan import EDGE, OWN, HomeLan
+from home_lan import EDGE, OWN, SHARED, HomeLan
 from memory_hub import MemoryHub
 from namespaces import entered
 from ringfence.edge.agent import Agent
@@ -58,7 +58,7 @@ class MovedHome(HomeLan):
 
     def _serve(self) -> None:
         folder = EdgeFolder(Path(self._stack.enter_context(tempfile.TemporaryDirectory())), Disk())
-        self._hub.repository.publish(1, {OWN: self.secret})
+        self._hub.repository.publish(1, {OWN: self.secret, SHARED: b"<DialRules/>"})
         _enrol(folder, self._hub)
         self._hub.rules = GuardRules(1)
         self._run(folder, until="Took release 1")

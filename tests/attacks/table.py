@@ -20,11 +20,14 @@ if __name__ == "__main__":  # as a script its own folder is in the path; the tes
 from attack_outcomes import Entry, Outcome, carry_out
 from conftest import missing_parts
 from home_attacks import HOME
+from internet_attacks import INTERNET
 from ringfence.errors import EnvironmentFault
+from ringfence.sim.attacks.target import Fairness
 
 NEEDED = ("root", "netns", "nft", "busybox")
 SCENES: dict[str, Iterable[Entry[Any]]] = {  # Any: each scene has places of its own kind
     "At home: edge, phone, neighbour and router on one switch": HOME,
+    "On the internet: gateway, phone behind a NAT, attacker and victim": INTERNET,
 }
 """What there is to attack, by its title."""
 
@@ -48,7 +51,7 @@ def main(words: list[str]) -> int:
             outcome = carry_out(entry)
             sys.stderr.write(f"{entry.name}: {time.monotonic() - began:.0f} s\n")
             has_leaked |= bool(outcome.leaked_bytes) and not entry.leaks
-            figures.append({"scene": title, **outcome.figures(), "stated": entry.leaks})
+            figures.append({"scene": title, **outcome.figures(), "stated": entry.leaks or entry.slows})
             table.add_row(*_row(entry, outcome))
         if not as_json and table.row_count:
             Console(width=None if sys.stdout.isatty() else 200).print(table)
@@ -61,8 +64,13 @@ def main(words: list[str]) -> int:
 def _table(title: str) -> Table:
     table = Table(title=title, box=None, pad_edge=False, title_justify="left")
     for heading in ("ATTACK", "SECRET BYTES", "CALM", "ATTACKED", "×", "THE ATTACKER, AND THE LOG"):
-        table.add_column(heading, overflow="fold", no_wrap=heading in {"CALM", "×"})
+        table.add_column(heading, overflow="fold", no_wrap=heading == "CALM")
     return table
+
+
+def _times(fair: Fairness) -> float:
+    """Return how many times as long boots took; where they are still slow afterwards, against those before."""
+    return fair.ratio if fair.is_over else max(fair.during_s, fair.after_s) / fair.before_s
 
 
 def _row(entry: Entry[Any], outcome: Outcome) -> tuple[str, ...]:
@@ -76,7 +84,7 @@ def _row(entry: Entry[Any], outcome: Outcome) -> tuple[str, ...]:
         leaked,
         f"{1000 * max(fair.before_s, fair.after_s):.0f} ms",
         f"{1000 * fair.during_s:.0f} ms" + (f", {outcome.cut_off_s:.0f} s after it" if entry.cuts_off else ""),
-        f"{fair.ratio:.1f}",
+        f"{_times(fair):.1f}" + (f" ({entry.slows})" if entry.slows else ""),
         told,
     )
 

@@ -156,7 +156,8 @@ class Judge:
             return Evidence(known_owners=owners, ttl=asking.ttl)
         learned = site.rules.why_known(host, at) or self._why_known_here(site, host, now)
         links, wire = self._links, heard or OnTheWire()
-        on_link = links is not None and links.has(host, now)
+        # On the internet one's own link is the provider's, and whoever else is on it no phone of the site's.
+        on_link = links is not None and not site.policy.windows and links.has(host, now)
         if needed <= Level.L1 and owner not in site.policy.never_admitted:
             return Evidence(known_owners=owners, ttl=asking.ttl, on_link=on_link, learned=learned)
         neighbours = links.neighbours(now) if links is not None else None

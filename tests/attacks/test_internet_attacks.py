@@ -1,0 +1,20 @@
+"""Nobody on the internet gets a phone's file from a gateway, but who wins a window's race; nobody is flooded by it."""
+
+import pytest
+
+from attack_outcomes import Entry, carry_out
+from internet_attacks import INTERNET
+from internet_lan import Internet
+
+
+@pytest.mark.slow
+@pytest.mark.needs("root")
+@pytest.mark.needs("netns")
+@pytest.mark.needs("nft")
+@pytest.mark.parametrize("entry", INTERNET, ids=lambda entry: entry.name)
+def test_an_attack_on_the_internet(entry: Entry[Internet]) -> None:
+    outcome = carry_out(entry)
+    assert bool(outcome.leaked_bytes) is bool(entry.leaks), outcome
+    assert outcome.fairness is not None
+    assert entry.slows or outcome.fairness.holds, outcome
+    assert entry.says in outcome.said, outcome
