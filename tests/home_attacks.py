@@ -95,7 +95,7 @@ def spoofs_arp(home: HomeLan, over: threading.Event) -> Got:
     got: Got = []
     with entered(home.neighbour), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as wire:
         wire.bind(("lan", 0))
-        for _ in range(10):
+        for _ in range(5):
             wire.send(reply)
             got += fetched(OWN, PHONE)
             if over.wait(0.1):
@@ -250,7 +250,7 @@ HOME: tuple[Entry[HomeLan], ...] = (
     ),
     Entry(
         "… in the phone's name, arriving with a TTL of 64", asks_in_its_name_from_afar, HomeLan,
-        says="the frame came from MAC 02:00:00:00:00:fe",
+        says="the frame came from MAC 02:00:00:00:00:FE",
     ),
     Entry("packets into a running transfer", injects, HomeLan, lasts_s=1),
     Entry(

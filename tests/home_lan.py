@@ -39,7 +39,8 @@ PHONE_MAC, NEIGHBOUR_MAC, EDGE_MAC = "00:1b:54:c2:9a:10", "02:00:00:00:00:66", "
 ANNA = Mac.parse(PHONE_MAC)
 OWN = f"SEP{ANNA.bare}.cnf.xml"
 PASSWORD = "s3cr3tOfAnna"
-SHARED = "AppDialRules.xml"
+SHARED = {"AppDialRules.xml": b"<DialRules/>", "g4-tones.xml": b"<Tones/>", "gd-sip.jar": b"words"}
+"""What the phone asks for besides its own file."""
 LEASED = "192.0.2.77"
 """An address that the home's DHCP server gave to the neighbour."""
 _serial = itertools.count(1)
@@ -215,7 +216,7 @@ class HomeLan:
         offers = []
         for name, data, kind, owner in (
             (OWN, self.secret, TargetKind.CONFIGURATION, ANNA.bare),
-            (SHARED, b"<DialRules/>", TargetKind.SHARED, None),
+            *((name, data, TargetKind.SHARED, None) for name, data in SHARED.items()),
         ):
             descriptor = os.memfd_create(name)
             os.write(descriptor, data)

@@ -193,8 +193,8 @@ def reflects_at_a_known_network(place: Internet, _over: threading.Event) -> Got:
 
 
 def poisons_the_ban_list(place: Internet, _over: threading.Event) -> Got:
-    """Guess names in the phone's name, five times as many as shut a source out, and acknowledge what may have come."""
-    return _guesses_in_its_name(place, 5 * STRIKES)
+    """Guess more names in the phone's name than shut a source out, and acknowledge what may have come."""
+    return _guesses_in_its_name(place, STRIKES + 2)
 
 
 def floods_in_its_name(place: Internet, _over: threading.Event) -> Got:

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Self
 
-from home_lan import ANNA, OWN, PASSWORD, annas_file, ip
+from home_lan import ANNA, OWN, PASSWORD, SHARED, annas_file, ip
 from namespaces import entered
 from ringfence.content.release import TargetKind
 from ringfence.errors import RingfenceError
@@ -192,6 +192,7 @@ class Internet:
         for name, data, kind, owner in (
             (OWN, self.secret, TargetKind.CONFIGURATION, ANNA.bare),
             (FIRMWARE, bytes(FIRMWARE_BYTES), TargetKind.FIRMWARE, None),
+            *((name, data, TargetKind.SHARED, None) for name, data in SHARED.items()),
         ):
             descriptor = os.memfd_create(name)
             os.write(descriptor, data)

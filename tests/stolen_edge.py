@@ -58,7 +58,7 @@ class MovedHome(HomeLan):
 
     def _serve(self) -> None:
         folder = EdgeFolder(Path(self._stack.enter_context(tempfile.TemporaryDirectory())), Disk())
-        self._hub.repository.publish(1, {OWN: self.secret, SHARED: b"<DialRules/>"})
+        self._hub.repository.publish(1, {OWN: self.secret} | SHARED)
         _enrol(folder, self._hub)
         self._hub.rules = GuardRules(1)
         self._run(folder, until="Took release 1")
