@@ -13,12 +13,15 @@ from pathlib import Path
 from ringfence.edge.errors import NoFrames
 from ringfence.edge.frames import FrameWatch, open_frames
 from ringfence.edge.lease_file import LeaseFile
+from ringfence.edge.sightings import Sighting as Seen
 from ringfence.guard.announcements import Announcement
 from ringfence.guard.dhcp import DhcpRequest
 from ringfence.guard.evidence import Announced, AskedDhcp, Leased, OnTheWire, Sighting
 
-WAIT_S = 0.003
+WAIT_S = 0.02
 """How long a frame is waited for: it has come before its datagram, and the watch may still be about to take it."""
+PATIENCE = 0.1
+"""How much of the time is spent so, at most: requests whose frames are never seen must not hold up the others."""
 MOST_ANNOUNCED = 1024
 
 
@@ -36,6 +39,7 @@ class Hearing:
         self._announced: OrderedDict[str, _Kept] = OrderedDict()
         self._dhcp: OrderedDict[str, AskedDhcp] = OrderedDict()
         self._guard = threading.Lock()
+        self._patience_s, self._waited_at = PATIENCE, time.monotonic()
         self._frames: FrameWatch | None = None
         self.why_no_frames = ""
         if not tftp_ports:
@@ -74,7 +78,7 @@ class Hearing:
 
     def of(self, host: str, port: int) -> OnTheWire:
         """Return what was heard of who asked from an address and port."""
-        frames = () if self._frames is None else self._frames.wait_for(host, port, WAIT_S)
+        frames = () if self._frames is None else self._wait_for(self._frames, host, port)
         lease = self._leases.lease_of(host, time.time()) if self._leases is not None else None
         return OnTheWire(
             tuple(Sighting(seen.mac, seen.interface, seen.ttl) for seen in frames),
@@ -82,6 +86,14 @@ class Hearing:
             self._said_by(frames[-1].mac) if frames else None,
             self._asked_by(frames[-1].mac) if frames else None,
         )
+
+    def _wait_for(self, watch: FrameWatch, host: str, port: int) -> tuple[Seen, ...]:
+        began_at = time.monotonic()
+        self._patience_s = min(PATIENCE, self._patience_s + PATIENCE * (began_at - self._waited_at))
+        found = watch.wait_for(host, port, min(WAIT_S, self._patience_s))
+        self._waited_at = time.monotonic()
+        self._patience_s -= self._waited_at - began_at
+        return found
 
     def _said_by(self, mac: str) -> Announced | None:
         with self._guard:
