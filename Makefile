@@ -23,8 +23,8 @@ check: env      ## format, lint, types, import contracts, fast tests
 conformance: env ## the conformance list, clause by clause, as a table
 	@$(BIN)/python tests/conformance/table.py $(CONFORMANCE)
 
-attacks: env    ## attack an edge on a home network of namespaces (root), as a table
-	@$(BIN)/python tests/attacks/table.py
+attacks: env    ## attack an edge at home and a gateway, in namespaces (root); ATTACKS=--json
+	@$(BIN)/python tests/attacks/table.py $(ATTACKS)
 
 bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/figures.py $(BENCH)

@@ -27,6 +27,7 @@ from namespaces import entered
 from ringfence.errors import RingfenceError
 from ringfence.guard.bans import STRIKES
 from ringfence.guard.windows import PROVES_WITHIN_S
+from ringfence.server.engine import BLOCKS_BURST, BLOCKS_PER_S
 from ringfence.sim.attacks.forging import UDP_AND_IP_BYTES, forged
 from ringfence.tftp.packets import ReadRequest, to_bytes
 
@@ -34,6 +35,8 @@ _PREFIX = 0x001B54C20000
 _OWN_REQUEST = to_bytes(ReadRequest(OWN, "octet"))
 _TO = (GATEWAY, 69)
 _PORT = 40_000
+_SO_RCVBUFFORCE = 33  # <asm/socket.h>
+MOST_ACKNOWLEDGEMENTS = 2500
 
 
 @contextmanager
@@ -145,6 +148,7 @@ def takes_in_its_name(place: Internet, _over: threading.Event) -> Got:
 def _ear(name: str) -> Iterator[socket.socket]:
     """Hear every IPv4 packet that comes to a machine."""
     with entered(name), socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(0x0800)) as ear:
+        ear.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, 64 * 1024 * 1024)  # else it hears some 90 packets only
         ear.bind(("wan", 0x0800))
         ear.settimeout(0.3)
         yield ear
@@ -169,20 +173,21 @@ def reflects(place: Internet, _over: threading.Event) -> Got:
 def _reflected(place: Internet) -> Got:
     sent = 0
     asked = to_bytes(ReadRequest(FIRMWARE, "octet", (("blksize", "65464"), ("windowsize", "64"))))
+    port = _PORT + 1
     with _ear(place.victim) as ear:
         began = time.monotonic()
         with _raw(place) as raw:
-            for data in (asked, _OWN_REQUEST):
-                sent += raw.sendto(forged((VICTIM, _PORT + len(data)), _TO, data), (GATEWAY, 0))
-            for block in range(2000):
-                acknowledgement = b"\0\4" + (block % 200).to_bytes(2, "big")
-                sent += raw.sendto(forged((VICTIM, _PORT + len(asked)), _TO, acknowledgement), (GATEWAY, 0))
-                time.sleep(0.0005)
+            sent += raw.sendto(forged((VICTIM, _PORT), _TO, _OWN_REQUEST), (GATEWAY, 0))
+            sent += raw.sendto(forged((VICTIM, port), _TO, asked), (GATEWAY, 0))
+            for number in range(MOST_ACKNOWLEDGEMENTS):
+                acknowledgement = b"\0\4" + number.to_bytes(2, "big")
+                sent += raw.sendto(forged((VICTIM, port), _TO, acknowledgement), (GATEWAY, 0))
+                time.sleep(0.001)
         heard = _heard(ear)
         took_s = time.monotonic() - began
     came = sum(len(data) + UDP_AND_IP_BYTES for data in heard)
-    place.did = f"{came} octets for {sent} octets sent, {came / sent:.1f}-fold, {came / took_s / 1000:.0f} kB/s"
-    if came > max(sent, 512 * 1500 + 300 * 1500 * took_s):
+    place.did = f"{len(heard)} packets, {came} octets for {sent} octets sent: {came / sent:.1f}-fold"
+    if len(heard) > BLOCKS_BURST + BLOCKS_PER_S * took_s + 10:
         raise AssertionError(f"the gateway is a weapon: {place.did}")
     return []
 

@@ -32,7 +32,7 @@ GATEWAY, NAT, ATTACKER, VICTIM = "203.0.113.2", "198.51.100.2", "192.0.2.66", "1
 NEXT_DOOR = "203.0.113.66"
 """Another machine of the gateway's own provider, on the gateway's link."""
 FIRMWARE = "sip9971.loads"
-FIRMWARE_BYTES = 200_000
+FIRMWARE_BYTES = 8_000_000
 _serial = itertools.count(1)
 
 
