@@ -6,6 +6,7 @@ from ringfence.content.release import TargetKind
 from ringfence.guard.decision import Decision, FileRequest, HeldFile, decide
 from ringfence.guard.evidence import (
     Announced,
+    AskedDhcp,
     Behaviour,
     Conflict,
     Contradiction,
@@ -49,6 +50,8 @@ EVIDENCES = st.builds(
     ttl=st.none() | st.integers(0, 255),
     lease=st.none() | st.builds(Leased, MACS, st.text(max_size=5), st.text(max_size=20)),
     announced=st.none() | st.builds(Announced, st.just("lldp"), MACS, st.text(), st.text(), st.just("lan")),
+    dhcp=st.none()
+    | st.builds(AskedDhcp, MACS, st.text(max_size=9), st.lists(st.integers(0, 255), max_size=3).map(tuple)),
     behaviour=st.sampled_from([GOOD, ODD, Behaviour()]),
     conflict=st.none() | st.builds(Conflict, st.sampled_from(Contradiction), st.just("192.0.2.1")),
     grant=st.none() | st.builds(Grant, st.just("carla"), st.just(9.0), st.sampled_from(["", HOST, "192.0.2.7"])),

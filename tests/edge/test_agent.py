@@ -355,3 +355,33 @@ def test_an_edge_whose_certificate_ended_says_what_to_do_and_serves_on(running: 
     running.hub.hints.put(None)
     wait_for("the advice", lambda: any("certificate ended on" in text for text in running.log))
     assert running.get() == b"one"
+
+
+def test_rules_that_a_newer_hub_words_otherwise_leave_the_old_in_force_and_releases_come_all_the_same(
+    running: Running,
+) -> None:
+    running.start()
+    running.publish(1, {NAME: b"one"})
+    wait_for("release 1", running.serves(b"one"))
+    running.hub.rules = GuardRules(2, needs=(GuardNeed("secret", "L9"),))
+    running.publish(2, {NAME: b"two"})
+    wait_for("release 2", running.serves(b"two"))
+
+    def words() -> str:
+        status, _ = read(running.folder)
+        return status.guard if status is not None else ""
+
+    told = wait_for("the status", lambda: text if "refused" in (text := words()) else "")
+    assert "version 1: firmware L0, shared L1, configuration L3, secret L1" in told
+    assert "Newer ones are refused" in told
+    assert "L9" in told
+
+
+def test_rules_are_kept_for_when_the_hub_is_away(running: Running) -> None:
+    running.start()
+    running.publish(1, {NAME: b"one"})
+    wait_for("release 1", running.serves(b"one"))
+    running.stop()
+    running.hub.away = True
+    running.start()
+    assert running.get() == b"one"

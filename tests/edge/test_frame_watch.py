@@ -19,6 +19,7 @@ from ringfence.edge.frame_filter import ANNOUNCEMENT_BYTES, MOST_PORTS, SNAP_BYT
 from ringfence.edge.frames import FrameWatch, open_frames, read_request
 from ringfence.edge.sightings import MOST_SOURCES
 from ringfence.guard.announcements import Announcement
+from ringfence.guard.dhcp import DhcpRequest
 from ringfence.phones.mac import Mac
 from ringfence.sim.announcing import cdp_frame, lldp_frame
 
@@ -28,7 +29,7 @@ EDGE, PHONE, EDGE6, PHONE6 = "192.0.2.1", "192.0.2.9", "fd00::1", "fd00::9"
 ANNA, EVE = "00:11:22:33:44:55", "02:00:00:00:00:66"
 TFTP, HTTP = 69, 6970
 SOON_S = 5.0
-EVERY_PORT = {"tftp_ports": [TFTP, 1069], "http_ports": [HTTP]}
+TFTP_PORTS, HTTP_PORTS = (TFTP, 1069), (HTTP,)
 SYN, SYN_ACK, ACK = 0x02, 0x12, 0x10
 
 
@@ -75,6 +76,7 @@ class Home:
         self.wire = wire
         self._stack = stack
         self.announced: queue.Queue[tuple[Announcement, str]] = queue.Queue()
+        self.asked: queue.Queue[DhcpRequest] = queue.Queue()
         shown = subprocess.run(
             ["ip", "netns", "exec", wire.server, "cat", "/sys/class/net/wire/address"], capture_output=True, check=True
         )
@@ -85,7 +87,13 @@ class Home:
 
     def watch(self, interfaces: list[str] | None = None, *, started: bool = True) -> FrameWatch:
         with entered(self.wire.server):
-            made = open_frames(interfaces, lambda *told: self.announced.put(told), **EVERY_PORT)
+            made = open_frames(
+                interfaces,
+                lambda *told: self.announced.put(told),
+                on_dhcp=self.asked.put,
+                tftp_ports=TFTP_PORTS,
+                http_ports=HTTP_PORTS,
+            )
             self._stack.callback(made.stop)
             if started:
                 made.start()
@@ -420,11 +428,25 @@ def test_as_many_ports_as_it_takes_are_served(jumbo: Home) -> None:
 
 
 @on_a_wire
+@pytest.mark.slow
+@pytest.mark.needs("busybox")
+def test_a_real_client_that_asks_for_an_address_is_heard_with_its_class_and_its_order(home: Home) -> None:
+    home.watch()
+    client = ["busybox", "udhcpc", "-i", "wire", "-n", "-q", "-f", "-s", "/bin/true", "-t", "1", "-T", "1"]
+    with entered(home.wire.client):
+        subprocess.run([*client, "-V", "Cisco Systems, Inc. IP Phone CP-9951", "-O", "150"], check=False, timeout=20)
+    asked = home.asked.get(timeout=5)
+    assert asked.vendor_class == "Cisco Systems, Inc. IP Phone CP-9951"
+    assert 150 in asked.options
+    assert len(asked.mac) == 12
+
+
+@on_a_wire
 def test_without_the_right_to_look_there_is_a_clear_error() -> None:
     os.seteuid(65534)
     try:
         with pytest.raises(NoFrames, match="CAP_NET_RAW"):
-            open_frames(None, lambda *_: None, **EVERY_PORT)
+            open_frames(None, lambda *_: None, tftp_ports=TFTP_PORTS)
     finally:
         os.seteuid(0)
 

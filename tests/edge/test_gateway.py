@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from http.client import HTTPConnection
 from pathlib import Path
@@ -12,11 +13,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from memory_hub import MemoryHub
 from ringfence.edge import agent as agent_module
 from ringfence.edge import gateway as gateway_module
+from ringfence.edge.ban_set import BanSet
 from ringfence.edge.clock import HubClock
 from ringfence.edge.disk import Disk
-from ringfence.edge.errors import NotEnrolled
+from ringfence.edge.errors import NeverBanned, NotEnrolled
 from ringfence.edge.folder import Credentials, EdgeFolder, Enrolment
-from ringfence.edge.gateway import SITES, Gateway
+from ringfence.edge.gateway import SITES, Bans, Gateway
 from ringfence.guard.bans import STRIKES
 from ringfence.identity.certificates import (
     EdgeIdentity,
@@ -29,6 +31,7 @@ from ringfence.identity.certificates import (
 )
 from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused, TransferFailed
+from ringfence.server.events import Banned
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 from ringfence.tftp.packets import ReadRequest, to_bytes
 from ringfence.wire.messages import Event, GuardBan, GuardHabits, GuardNetwork, GuardRules, GuardWindow
@@ -117,7 +120,7 @@ class Internet:
 
 
 def allowed(version: int, *windows: GuardWindow, **more: object) -> GuardRules:
-    return GuardRules(version, gateway=True, windows=windows, **more)  # type: ignore[arg-type]  # fields of the rules
+    return GuardRules(version, gateway=True, stubs=True, windows=windows, **more)  # type: ignore[arg-type]  # fields of the rules
 
 
 def window(mac: str = ANNAS, number: int = 1) -> GuardWindow:
@@ -313,6 +316,34 @@ def test_what_is_not_there_and_what_is_not_theirs_sound_the_same(internet: Inter
                 internet.asks(name, STRANGER, options)
             answers.add((refused.value.code, str(refused.value).replace(name, "")))
         assert len(answers) == 1
+
+
+class Firewall(BanSet):
+    """A firewall in memory that bans nobody of a network that it may not."""
+
+    def __init__(self) -> None:
+        self.banned: dict[str, float] = {}
+
+    def ban(self, address: str, seconds: float) -> None:
+        if address.startswith("127.0.0."):
+            raise NeverBanned(f"{address} is never banned: it is this machine")
+        self.banned[address] = seconds
+
+    def unban(self, address: str) -> None:
+        self.banned.pop(address, None)
+
+
+def test_the_firewall_shuts_out_whom_the_gateway_and_people_do_and_lets_in_whom_they_let_in() -> None:
+    firewall, log, now = Firewall(), list[str](), time.time()
+    bans = Bans(firewall, lambda _level, text: log.append(text))
+    bans.on_banned(Banned(now, STRANGER, now + 600, "it guessed"))
+    assert 590 < firewall.banned[STRANGER] <= 600
+    bans.on_rules("anna", allowed(1, bans=(GuardBan(OTHER_HOME, now + 60, "no"), GuardBan(HOME, now - 1, "over"))))
+    assert set(firewall.banned) == {STRANGER, OTHER_HOME}
+    bans.on_rules("anna", allowed(2, lifted=(GuardBan(STRANGER, now),)))
+    assert firewall.banned == {}
+    bans.on_banned(Banned(now, "127.0.0.1", now + 600, "it guessed"))
+    assert "127.0.0.1 is never banned" in log[-1]
 
 
 def test_a_gateway_without_a_site_says_what_to_do(tmp_path: Path) -> None:

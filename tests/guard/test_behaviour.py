@@ -3,7 +3,7 @@
 import pytest
 
 from ringfence.guard.behaviour import BOOT_S, MOST_ASKED, MOST_SOURCES, Asked, Habits, Watch, judge
-from ringfence.guard.evidence import Announced, Behaviour, Evidence, Leased
+from ringfence.guard.evidence import Announced, AskedDhcp, Behaviour, Evidence, Leased
 from ringfence.guard.policy import GOOD_BEHAVIOUR
 
 ANNA = "001122334455"
@@ -83,6 +83,15 @@ def test_what_dhcp_and_announcements_say_counts_where_they_say_anything() -> Non
     )
     found = judge(ANNA, asked(*BOOT), ENTERPRISE, laptop)
     assert (points(found, "DHCP"), points(found, "announcement")) == (0, 0)
+
+
+def test_who_asks_for_an_address_as_a_phone_does_and_as_before_behaves_better() -> None:
+    phone = AskedDhcp(ANNA, "Cisco Systems, Inc. IP Phone CP-8941", (1, 66, 6, 3, 15, 150, 35))
+    laptop = AskedDhcp(ANNA, "MSFT 5.0", (1, 3, 6, 15, 31))
+    found = judge(ANNA, asked(*BOOT), ENTERPRISE, Evidence(dhcp=phone), fingerprint=phone)
+    assert (points(found, "DHCP class"), points(found, "DHCP fingerprint")) == (10, 10)
+    found = judge(ANNA, asked(*BOOT), ENTERPRISE, Evidence(dhcp=laptop), fingerprint=phone)
+    assert (points(found, "DHCP class"), points(found, "DHCP fingerprint")) == (0, 0)
 
 
 def test_strange_patterns_from_the_hub_break_nothing() -> None:

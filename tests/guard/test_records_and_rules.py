@@ -107,6 +107,8 @@ def test_a_gateway_serves_only_who_allows_it_and_never_for_less() -> None:
     assert rules.policy.windows
     assert rules.policy.needed(FileKind.SECRET) is GATEWAY_LEVELS[FileKind.SECRET]
     assert rules.policy.needed(FileKind.FIRMWARE) is Level.L1
+    assert rules.policy.needed(FileKind.CONFIGURATION) is Level.L4, "windows alone, unless the site says stubs"
+    assert read_rules(replace(lax, stubs=True), faces_internet=True).policy.needed(FileKind.CONFIGURATION) is Level.L2
 
 
 @pytest.mark.parametrize(

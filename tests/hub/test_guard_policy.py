@@ -13,11 +13,12 @@ from hub.running_hub import EdgeInHand, RunningHub
 from ringfence.content.release import TargetKind
 from ringfence.guard.behaviour import Asked, judge
 from ringfence.guard.evidence import Evidence
+from ringfence.guard.levels import FileKind, Level
 from ringfence.guard.rules import read_rules
 from ringfence.hub import releases
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import lines, phones, settings, sites
-from ringfence.hub.fleet.guard_rules import compile_site, habits_of
+from ringfence.hub.fleet.guard_rules import habits_of
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION
 from ringfence.hub.fleet_rendering import SiteInput, read_sites, render
@@ -147,12 +148,17 @@ def test_another_sites_edge_gets_another_sites_rules(running: RunningHub, tmp_pa
     assert running.stranger("GET", paths.GUARD).status == 401
 
 
-def test_a_gateway_asks_for_a_window_unless_the_site_allows_stubs(idle: Hub) -> None:
-    with idle.change("test") as change:
-        site = sites.create(change, idle.signers, "Gate").id
-    with idle.database.reading() as session:
-        assert compile_site(session, site, 0.0).needs == ()
-        assert compile_site(session, site, 0.0, faces_internet=True).needs == (GuardNeed("configuration", "L4"),)
+def test_a_gateway_asks_for_a_window_unless_the_site_allows_stubs(running: RunningHub, tmp_path: Path) -> None:
+    site = running.site("Gate")
+    edge = running.enrol(site, tmp_path / "edge")
+    for said, needed in (("off", Level.L4), ("windows", Level.L4), ("stubs", Level.L2)):
+        running.do("PATCH", f"/sites/{site}/guard", {"gateway": said})
+        rules = read_rules(rules_of(edge), faces_internet=True)
+        assert rules.policy.needed(FileKind.CONFIGURATION) is needed
+        assert bool(rules.policy.held) is (said == "off")
+        assert read_rules(rules_of(edge)).policy.needed(FileKind.CONFIGURATION) is Level.L3, (
+            "an edge there is no gateway"
+        )
 
 
 def test_habits_are_what_the_guard_compares_a_boot_with() -> None:

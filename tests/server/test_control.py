@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringfence.content.release import TargetKind
-from ringfence.guard.evidence import Announced, Leased, OnTheWire, Sighting
+from ringfence.guard.evidence import Announced, AskedDhcp, Leased, OnTheWire, Sighting
 from ringfence.server.confine import Confined
 from ringfence.server.control import (
     MOST_DESCRIPTORS,
@@ -87,6 +87,7 @@ def pair() -> tuple[socket.socket, socket.socket]:
                 (Sighting("001122334455", "lan", 64),),
                 Leased("001122334455", "SEP001122334455"),
                 Announced("cdp", "001122334455", "SEP001122334455", "Cisco IP Phone 9971", "lan"),
+                AskedDhcp("001122334455", "Cisco", (1, 66)),
             ),
         ),
     ],

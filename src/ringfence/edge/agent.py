@@ -64,6 +64,8 @@ class Agent:
         self._folder = folder
         self._log = log
         self._connect = connect
+        self._hearing = hearing
+        self._is_far = make_worker is not None
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._wipe = False
@@ -275,11 +277,18 @@ class Agent:
         self._log("warning", sentence)
         return True
 
+    def _guard_in_words(self) -> str:
+        hearing = self._hearing
+        why_not = "" if hearing is None else hearing.why_no_frames
+        is_watched = hearing is not None and hearing.watches_frames
+        return self._guard.in_words(why_no_frames=None if is_watched or self._is_far else why_not)
+
     def _write_status(self) -> None:
         state = self._status
         state.addresses = self._serving.addresses
         state.http_addresses = self._serving.http_addresses
         state.worker_pid = self._serving.worker_pid
+        state.guard = self._guard_in_words()
         release = self._serving.release
         state.release = release.number if release else 0
         state.files = len(release.targets) if release else 0

@@ -1,4 +1,4 @@
-"""The program by which the kernel picks the frames that the agent gets to see: requests' first packets, CDP and LLDP.
+"""The program by which the kernel picks the frames that the agent sees: requests' first packets, DHCP, CDP and LLDP.
 
 Classic BPF (socket(7), SO_ATTACH_FILTER; <linux/filter.h>), for a packet socket that takes Ethernet frames whole. The
 kernel takes a frame's VLAN tag out and says it aside. A load beyond a short frame's end drops the frame.
@@ -6,12 +6,15 @@ kernel takes a frame's VLAN tag out and says it aside. A load beyond a short fra
 - IPv4 and IPv6 that is for this machine, outgoing and other machines' frames not: UDP to a TFTP port, a TCP SYN to an
   HTTP port, whole packets and first fragments. With a VLAN tag it is seen again without, on the VLAN's own interface,
   where there is one, and goes nowhere where there is none; only a tag of VLAN 0, which is a priority, is none.
+- What asks a DHCP server for an address, over IPv4.
 - CDP and LLDP by where they go and what they are, on any VLAN.
 """
 
 import struct
 from collections.abc import Collection
 from dataclasses import dataclass
+
+from ringfence.guard.dhcp import SERVER_PORT
 
 SNAP_BYTES = 200
 """What is copied of a request; what is read of it ends far before that."""
@@ -93,6 +96,8 @@ def filter_for(tftp_ports: Collection[int], http_ports: Collection[int]) -> byte
         "ipv6",
         (_LOAD_BYTE, _BODY_AT + 6),
         *_to_ports("ipv6", tftp_ports, http_ports, _BODY_AT + _IPV6_BYTES, half=_LOAD_HALF, byte=_LOAD_BYTE),
+        "keep whole",
+        (_RETURN, ANNOUNCEMENT_BYTES),
         "keep",
         (_RETURN, SNAP_BYTES),
         "drop",
@@ -123,6 +128,7 @@ def _to_ports(
         (_RETURN, 0),
         f"{family} udp",
         (half, at + 2),
+        *([_If(_IF_EQUAL, SERVER_PORT, then="keep whole")] if family == "ipv4" else []),
         *[_If(_IF_EQUAL, port, then="keep") for port in sorted(tftp_ports)],
         (_RETURN, 0),
     ]

@@ -23,6 +23,7 @@ from ringfence.edge.errors import NoFrames
 from ringfence.edge.frame_filter import ANNOUNCEMENT_BYTES, filter_for
 from ringfence.edge.sightings import Sighting, Sightings
 from ringfence.guard.announcements import Announcement, read_frame
+from ringfence.guard.dhcp import DhcpRequest, read_dhcp
 from ringfence.guard.errors import BadAnnouncement
 
 FRAMES_PER_TURN = 256
@@ -53,6 +54,7 @@ def open_frames(
     *,
     tftp_ports: Collection[int],
     http_ports: Collection[int] = (),
+    on_dhcp: Callable[[DhcpRequest], None] = lambda _asked: None,
 ) -> "FrameWatch":
     """Return a watch, yet to be started, over the frames of all Ethernet interfaces or those named. NoFrames."""
     program = filter_for(tftp_ports, http_ports)
@@ -72,7 +74,7 @@ def open_frames(
     except OSError as fault:
         frames.close()
         raise _unavailable(fault) from fault
-    return FrameWatch(interfaces, on_announcement, frames)
+    return FrameWatch(interfaces, on_announcement, frames, on_dhcp)
 
 
 def _take_all_protocols(frames: socket.socket) -> None:
@@ -94,8 +96,9 @@ def _unavailable(fault: OSError) -> NoFrames:
 class FrameWatch:
     """Remembers who sent what is asked of us; ``seen``, ``recent`` and ``wait_for`` may be called from any thread.
 
-    ``open_frames`` makes one. ``on_announcement`` is called in the watch's thread, with the interface's name; it must
-    neither wait nor raise. Threads belong to the network namespace of whoever called ``start``.
+    ``open_frames`` makes one. ``on_announcement`` is called in the watch's thread, with the interface's name, and
+    ``on_dhcp`` with what asked for an address; they must neither wait nor raise. Threads belong to the network
+    namespace of whoever called ``start``.
     """
 
     def __init__(
@@ -103,11 +106,13 @@ class FrameWatch:
         interfaces: Sequence[str] | None,
         on_announcement: Callable[[Announcement, str], None],
         frames: socket.socket,
+        on_dhcp: Callable[[DhcpRequest], None] = lambda _asked: None,
     ) -> None:
         self.malformed = 0
         """Announcements so far that could not be read."""
         self._names = None if interfaces is None else frozenset(interfaces)
         self._on_announcement = on_announcement
+        self._on_dhcp = on_dhcp
         self._frames = frames
         self._sightings = Sightings()
         self._news = threading.Condition()
@@ -182,7 +187,10 @@ class FrameWatch:
         return FRAMES_PER_TURN
 
     def _on_frame(self, frame: bytes, interface: str, now: float) -> None:
-        if (request := read_request(frame)) is not None:
+        if (asked := read_dhcp(frame)) is not None:
+            if self._may_announce(now):
+                self._on_dhcp(asked)
+        elif (request := read_request(frame)) is not None:
             host, port, mac, ttl = request
             with self._news:
                 self._sightings.note(host, port, Sighting(mac, interface, ttl, now))

@@ -41,6 +41,17 @@ def site_folders(root: Path) -> list[EdgeFolder]:
     return [EdgeFolder(folder / name, Disk()) for name in names if not name.startswith(".")]
 
 
+def require_sites(root: Path) -> None:
+    """NotEnrolled where a gateway serves no site."""
+    if not site_folders(root):
+        raise NotEnrolled(
+            "this gateway is enrolled at no site",
+            where=str(root),
+            to_do="Allow it at a site: ringfence guard policy SITE --gateway windows. Make a token: ringfence site "
+            "token SITE. Then: ringfence gateway enrol TOKEN --folder FOLDER.",
+        )
+
+
 def join(root: Path, token_text: str) -> Enrolment:
     """Enrol a gateway at one more site. What ``enrolment.enrol`` raises; AlreadyEnrolled where it serves that site."""
     place = root / SITES / f"{_ENROLLING}{secrets.token_hex(4)}"
@@ -81,12 +92,6 @@ class Bans:
         for host, seconds in wanted.items():
             self._ban(host, seconds)
         self._by_rules[site] = set(wanted)
-
-    def close(self) -> None:
-        """Let everybody in."""
-        if self._firewall is not None:
-            with suppress(BansUnavailable):
-                self._firewall.close()
 
     def _ban(self, host: str, seconds: float) -> None:
         if self._firewall is None or seconds <= 0:
@@ -142,7 +147,9 @@ class SharedWorker:
 
 
 class Gateway:
-    """One gateway at work for every site in ``root``; ``run`` returns when ``stop`` is called.
+    """One gateway at work for every site in ``root``; ``run`` returns when ``stop`` is called. NotEnrolled.
+
+    ``firewall`` stays the caller's.
 
     Sites that are enrolled while it runs are served within LOOK_FOR_SITES_S.
     """
@@ -158,13 +165,7 @@ class Gateway:
         launcher: LauncherProcess | None = None,
         firewall: BanSet | None = None,
     ) -> None:
-        if not site_folders(root):
-            raise NotEnrolled(
-                "this gateway is enrolled at no site",
-                where=str(root),
-                to_do="Allow it at a site: ringfence guard policy SITE --gateway windows. Make a token: ringfence site "
-                "token SITE. Then: ringfence gateway enrol TOKEN --folder FOLDER.",
-            )
+        require_sites(root)
         self._root = root
         self._log = log
         self._connect = connect
@@ -208,7 +209,6 @@ class Gateway:
                 for _, thread in self._agents.values():
                     thread.join()
                 self._supervisor.stop()
-                self._bans.close()
 
     def stop(self) -> None:
         """Let ``run`` return; safe to call from a signal handler."""

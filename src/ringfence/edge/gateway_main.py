@@ -14,7 +14,7 @@ from ringfence.edge import privileges
 from ringfence.edge.addresses import http_addresses, read_address
 from ringfence.edge.ban_set import BanSet
 from ringfence.edge.errors import BansUnavailable
-from ringfence.edge.gateway import Gateway
+from ringfence.edge.gateway import Gateway, require_sites
 from ringfence.errors import RingfenceError
 from ringfence.server.process import LauncherProcess
 
@@ -36,17 +36,22 @@ def main(arguments: list[str] | None = None) -> int:
         account = privileges.account_for(options.user)
         if account is not None:
             privileges.require_owner(options.folder, account)
-        with contextlib.closing(LauncherProcess()) as launcher:
+        require_sites(options.folder)
+        with contextlib.ExitStack() as undo:
+            launcher = undo.enter_context(contextlib.closing(LauncherProcess()))
             privileges.become(account, bans=options.firewall)
             listen = [read_address(text) for text in options.listen]
             http = http_addresses(options.http, listen)
+            firewall = _firewall(listen, http, log) if options.firewall else None
+            if firewall is not None:
+                undo.callback(_let_everybody_in, firewall)
             gateway = Gateway(
                 options.folder,
                 listen,
                 lambda level, text: log.log(logging.getLevelName(level.upper()), text),
                 http=http,
                 launcher=launcher,
-                firewall=_firewall(listen, http, log) if options.firewall else None,
+                firewall=firewall,
             )
             privileges.let_go(bans=options.firewall)
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -67,6 +72,11 @@ def _firewall(listen: list[tuple[str, int]], http: list[tuple[str, int]], log: l
     except BansUnavailable as fault:
         log.info("Bans are the gateway's own alone: %s.", fault.what)
         return None
+
+
+def _let_everybody_in(firewall: BanSet) -> None:
+    with contextlib.suppress(BansUnavailable):
+        firewall.close()
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ from ringfence.edge.clock import HubClock
 from ringfence.edge.folder import EdgeFolder
 from ringfence.edge.hub_client import HubClient
 from ringfence.errors import EnvironmentFault
+from ringfence.guard.errors import BadRules
+from ringfence.guard.rules import read_rules
 from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
 from ringfence.wire.messages import GuardRules
@@ -29,6 +31,8 @@ class GuardKeeper:
         self._clock = clock
         self._hand_over = hand_over
         self._shift_s = 0.0
+        self.refused = ""
+        """Why the hub's newest rules are not gone by; empty where they are."""
         try:
             self.rules = codec.from_json(GuardRules, folder.disk.read(folder.guard_file) or b"")
         except BadMessage:
@@ -36,7 +40,7 @@ class GuardKeeper:
 
     def refresh(self, client: HubClient) -> bool:
         """Ask the hub, and hand over what changed; say whether that was anything. HubUnreachable, HubRefused."""
-        told = client.guard_rules()
+        told = self._readable(client.guard_rules())
         is_new = told is not None and told != self.rules
         if told is not None and is_new:
             self.rules = told
@@ -48,6 +52,17 @@ class GuardKeeper:
             except EnvironmentFault:
                 return True  # in force all the same; without room on the disk they are asked for after a restart
         return is_new
+
+    def _readable(self, told: GuardRules | None) -> GuardRules | None:
+        """Return rules that can be gone by; what a newer hub words in a way not known here leaves the old in force."""
+        self.refused = ""
+        try:
+            if told is not None:
+                read_rules(told)
+        except BadRules as fault:
+            self.refused = fault.what + (f" ({fault.where})" if fault.where else "")
+            return None
+        return told
 
     def apply(self) -> None:
         """Hand over the rules as they are, in this machine's time."""
@@ -64,6 +79,19 @@ class GuardKeeper:
                 ),
             )
         )
+
+    def in_words(self, *, why_no_frames: str | None) -> str:
+        """Say what is asked of whoever wants a file; ``why_no_frames``: None where frames are watched."""
+        levels = read_rules(self.rules).policy.levels
+        asked = ", ".join(f"{kind} {level.name}" for kind, level in levels.items())
+        text = f"The guard's rules, version {self.rules.version}: {asked}."
+        if self.refused:
+            text += f" Newer ones are refused: {self.refused}."
+        if self.rules.held:
+            text += f" Phones' own files are held back: {self.rules.held}."
+        if why_no_frames is not None:
+            text += f" Frames are not watched: {why_no_frames or 'nobody asked for it'}."
+        return text
 
     def _clock_shift(self) -> float:
         return time.time() - self._clock.now()

@@ -52,6 +52,8 @@ class Status:
     certificate_ends_at: float = 0.0
     reports_waiting: int = 0
     problem: str = ""
+    guard: str = ""
+    """What the guard asks for, in words."""
     phones: list[SeenPhone] = field(default_factory=list)
     told: dict[str, list[Told]] = field(default_factory=dict)
     """What phones do, by MAC address, as far as they have asked since the start; the most urgent first."""
@@ -100,6 +102,8 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
         )
     else:
         lines.append(f"No release yet, so nothing to serve, on {_where(status)}. Publish one at the hub.")
+    if status.guard:
+        lines.append(status.guard)
     at = {phone.mac: f"Phone {phone.mac} at {phone.host}" for phone in status.phones}
     for mac, said in status.told.items():
         lines.append(f"{at.get(mac, f'Phone {mac}')}:")

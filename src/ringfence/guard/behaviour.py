@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ringfence.guard.evidence import Behaviour, Evidence, Part
+from ringfence.guard.dhcp import names_a_phone
+from ringfence.guard.evidence import AskedDhcp, Behaviour, Evidence, Part
 from ringfence.phones.filenames import owner_of
 
 MOST_SOURCES = 2048
@@ -88,12 +89,19 @@ class Watch:
 
 
 def judge(
-    mac: str, asked: Sequence[Asked], habits: Habits | None, evidence: Evidence, *, last_boot_s: float | None = None
+    mac: str,
+    asked: Sequence[Asked],
+    habits: Habits | None,
+    evidence: Evidence,
+    *,
+    last_boot_s: float | None = None,
+    fingerprint: AskedDhcp | None = None,
 ) -> Behaviour:
     """Return how well a source that asks for ``mac``'s own file behaves like that phone.
 
     ``asked``: what it asked for lately, oldest first, the request itself last. ``last_boot_s``: how long ago the phone
-    took its file before, None where that is not known. Parts that nothing is known of are left out.
+    took its file before, ``fingerprint`` how it asked for an address then; None where that is not known. Parts that
+    nothing is known of are left out.
     """
     parts = [_one_phone(mac, asked), _pace(asked), _time(last_boot_s)]
     if habits is not None and habits.before:
@@ -104,6 +112,8 @@ def judge(
         parts.append(_user_agent(mac, asked[-1], habits))
     if evidence.lease is not None and evidence.lease.vendor_class:
         parts.append(_lease(mac, evidence))
+    if evidence.dhcp is not None:
+        parts += _dhcp(mac, evidence.dhcp, fingerprint)
     if evidence.announced is not None:
         parts.append(_announced(mac, evidence))
     return Behaviour(tuple(parts))
@@ -177,6 +187,18 @@ def _lease(mac: str, evidence: Evidence) -> Part:
     if lease is not None and lease.mac == mac:
         return Part("DHCP", 10, 10, "took its address from DHCP under its own MAC address, as a phone")
     return Part("DHCP", 0, 10, "has an address that DHCP gave to another machine")
+
+
+def _dhcp(mac: str, asked: AskedDhcp, before: AskedDhcp | None) -> list[Part]:
+    called = asked.vendor_class or "nothing"
+    is_phone = asked.mac == mac and names_a_phone(asked.vendor_class)
+    why = f"asked for its address as {called}, " + ("as a phone does" if is_phone else "as no phone does")
+    found = [Part("DHCP class", 10 if is_phone else 0, 10, why)]
+    if before is not None:
+        same = (asked.vendor_class, asked.options) == (before.vendor_class, before.options)
+        why = "asked for its address as it did before" if same else "asks for its address in another way than before"
+        found.append(Part("DHCP fingerprint", 10 if same else 0, 10, why))
+    return found
 
 
 def _announced(mac: str, evidence: Evidence) -> Part:

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from ringfence.content.errors import BadName
 from ringfence.content.names import normalise
 from ringfence.content.release import TargetKind
+from ringfence.guard.dhcp import names_a_phone
 from ringfence.guard.evidence import FIRST_HOPS, NOTHING_KNOWN, Contradiction, Evidence
 from ringfence.guard.findings import BECAUSE, DELAYED, GIVEN, WAITS_FOR, Finding
 from ringfence.guard.levels import FileKind, Level
@@ -195,8 +196,10 @@ class _Case:
             case FirstContact.WINDOW:
                 return self.evidence.grant is None
             case FirstContact.DHCP:
-                lease = self.evidence.lease
-                return lease is None or lease.mac != self.owner or not _is_phones_class(lease.vendor_class)
+                told = (self.evidence.lease, self.evidence.dhcp)
+                return not any(
+                    each is not None and each.mac == self.owner and names_a_phone(each.vendor_class) for each in told
+                )
 
     def contradicts(self, what: Contradiction) -> bool:
         conflict = self.evidence.conflict
@@ -339,12 +342,6 @@ def _is_allowed_here(request: FileRequest, policy: Policy) -> bool:
     return not policy.networks or is_inside(request.source_host, policy.networks)
 
 
-def _is_phones_class(vendor_class: str) -> bool:
-    """Say whether a DHCP client calls itself a phone of a maker that we know (PHONES.md section 3)."""
-    lowered = vendor_class.casefold()
-    return any(word in lowered for word in ("ip phone", "cisco spa", "cisco ata", "linksys", "wireless phone", "3pcc"))
-
-
 def _usable(name: str) -> tuple[str, str]:
     try:
         return normalise(name), ""
@@ -370,6 +367,11 @@ def _reasons(decision: Decision) -> list[str]:
     if evidence.lease is not None:
         called = f", which calls itself {_shown(evidence.lease.vendor_class)}" if evidence.lease.vendor_class else ""
         found.append(f"DHCP gave the address to MAC {Mac(evidence.lease.mac)}{called}.")
+    if evidence.dhcp is not None:
+        order = ", ".join(map(str, evidence.dhcp.options)) or "no options"
+        found.append(
+            f"MAC {Mac(evidence.dhcp.mac)} asked for an address as {_shown(evidence.dhcp.vendor_class)}: {order}."
+        )
     if (said := evidence.announced) is not None:
         found.append(f"MAC {Mac(said.mac)} says over {said.protocol.upper()}{_on(said.link)}: "
                      f"{_shown(said.device)}, {_shown(said.platform)}.")  # fmt: skip

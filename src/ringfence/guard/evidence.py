@@ -50,6 +50,15 @@ class Leased:
 
 
 @dataclass(frozen=True, slots=True)
+class AskedDhcp:
+    """What the machine at a MAC address said of itself when it asked for an address (``guard.dhcp``)."""
+
+    mac: str
+    vendor_class: str
+    options: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
     """One part of how well a source behaves like a phone: so many points of so many."""
 
@@ -79,6 +88,7 @@ class OnTheWire:
     frames: tuple[Sighting, ...] = ()
     lease: Leased | None = None
     announced: Announced | None = None
+    dhcp: AskedDhcp | None = None
 
 
 class Contradiction(StrEnum):
@@ -124,6 +134,7 @@ class Evidence:
     ttl: int | None = None
     lease: Leased | None = None
     announced: Announced | None = None
+    dhcp: AskedDhcp | None = None
     behaviour: Behaviour = Behaviour()
     conflict: Conflict | None = None
     grant: Grant | None = None

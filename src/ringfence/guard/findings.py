@@ -82,6 +82,6 @@ WAITS_FOR: Mapping[FirstContact, str] = MappingProxyType(
         FirstContact.ALLOW: "nothing",
         FirstContact.HOLD: "a person's nod: ringfence guard accept",
         FirstContact.WINDOW: "a window: ringfence guard open",
-        FirstContact.DHCP: "a DHCP lease of that MAC address with a phone's vendor class, or ringfence guard accept",
+        FirstContact.DHCP: "that MAC address to ask for an address by DHCP as a phone does, or ringfence guard accept",
     }
 )

@@ -23,7 +23,7 @@ class FirstContact(StrEnum):
     WINDOW = "window"
     """To come while a window for it is open."""
     DHCP = "dhcp"
-    """A DHCP lease of its MAC address with a phone's vendor class; else a person's nod."""
+    """To have asked for its address by DHCP as a phone does; else a person's nod."""
 
 
 NO_LEVELS: Mapping[FileKind, Level] = MappingProxyType({})

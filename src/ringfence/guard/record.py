@@ -13,6 +13,7 @@ from ringfence.guard.decision import Decision, FileRequest, HeldFile, Holding, O
 from ringfence.guard.errors import BadRecord
 from ringfence.guard.evidence import (
     Announced,
+    AskedDhcp,
     Behaviour,
     Conflict,
     Contradiction,
@@ -59,6 +60,7 @@ def to_text(decision: Decision, holding: Holding) -> str:
         "ttl": evidence.ttl,
         "lease": [evidence.lease.mac, evidence.lease.hostname, evidence.lease.vendor_class] if evidence.lease else None,
         "announced": _announced(evidence.announced),
+        "dhcp": [evidence.dhcp.mac, evidence.dhcp.vendor_class, *evidence.dhcp.options] if evidence.dhcp else None,
         "behaviour": [[part.name, part.points, part.of, part.why] for part in evidence.behaviour.parts],
         "conflict": [evidence.conflict.what.value, evidence.conflict.before] if evidence.conflict else None,
         "grant": [evidence.grant.who, evidence.grant.until, evidence.grant.bound_to] if evidence.grant else None,
@@ -113,6 +115,13 @@ def _announced(said: Announced | None) -> list[str] | None:
     return [said.protocol, said.mac, said.device, said.platform, said.link] if said else None
 
 
+def _dhcp(told: Sequence[Any] | None) -> AskedDhcp | None:
+    if not told:
+        return None
+    mac, vendor_class, *options = told
+    return AskedDhcp(str(mac), str(vendor_class), tuple(map(int, options)))
+
+
 def _evidence(known: _Document, mac: str | None) -> Evidence:
     lease, announced, conflict, grant = (known.get(name) for name in ("lease", "announced", "conflict", "grant"))
     return Evidence(
@@ -125,6 +134,7 @@ def _evidence(known: _Document, mac: str | None) -> Evidence:
         ttl=None if known.get("ttl") is None else int(known["ttl"]),
         lease=Leased(*map(str, lease)) if lease else None,
         announced=Announced(*map(str, announced)) if announced else None,
+        dhcp=_dhcp(known.get("dhcp")),
         behaviour=Behaviour(
             tuple(
                 Part(str(name), int(points), int(of), str(why)) for name, points, of, why in known.get("behaviour", ())

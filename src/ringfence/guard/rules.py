@@ -62,6 +62,8 @@ def read_rules(told: GuardRules, *, faces_internet: bool = False) -> Rules:
     for kind, level in named.items():
         # What an edge's wire proves, the internet does not: there a site's rules can only ask for more.
         levels[kind] = max(level, levels[kind]) if faces_internet else level
+    if faces_internet and not told.stubs:
+        levels[FileKind.CONFIGURATION] = Level.L4  # which only a window stands in for
     held = told.held
     if faces_internet and not told.gateway:
         held = held or "the site does not allow a gateway"

@@ -22,7 +22,7 @@ from ringfence.server.errors import ConfinementFailed
 _NOBODY = 65534
 _MOST_DESCRIPTORS = 65536
 MOST_MEMORY_BYTES = 256 * 1024 * 1024
-"""Of its own (RLIMIT_DATA): an idle worker has 11 MiB, one with 5,000 transfers under way some 25."""
+"""Of its own (RLIMIT_DATA): an idle worker has 12 MiB, one with 5,000 transfers under way 24."""
 _EMPTY_ROOTS = ("/run", "/tmp", "/var/tmp")  # noqa: S108 - each name is made by us, and gone before it is used
 
 TO_BE_NOBODY: frozenset[int] = frozenset(

@@ -17,7 +17,7 @@ from dataclasses import fields as dataclass_fields
 from typing import assert_never
 
 from ringfence.content.release import TargetKind
-from ringfence.guard.evidence import Announced, Leased, OnTheWire, Sighting
+from ringfence.guard.evidence import Announced, AskedDhcp, Leased, OnTheWire, Sighting
 from ringfence.server.confine import Confined
 from ringfence.server.errors import ControlBroken
 from ringfence.server.events import Document, Fields, WorkerEvent, from_row, to_row
@@ -304,16 +304,23 @@ def _settings_from(site: str, document: Document) -> Settings:
 
 
 def _heard_from(document: Document) -> OnTheWire:
-    lease, announced = document.get("lease"), document.get("announced")
+    lease, announced, dhcp = (document.get(name) for name in ("lease", "announced", "dhcp"))
     try:
         # From our own parent, which made them of these classes.
         return OnTheWire(
             tuple(Sighting(**_object(item)) for item in Fields(document).items("frames")),  # type: ignore[arg-type]
             None if lease is None else Leased(**_object(lease)),  # type: ignore[arg-type]
             None if announced is None else Announced(**_object(announced)),  # type: ignore[arg-type]
+            None if dhcp is None else _dhcp_from(_object(dhcp)),
         )
     except TypeError as fault:
         raise ControlBroken("what was heard on the wire has an unknown name") from fault
+
+
+def _dhcp_from(document: Document) -> AskedDhcp:
+    options = [option for option in Fields(document).items("options") if isinstance(option, int)]
+    fields = Fields(document)
+    return AskedDhcp(fields.text("mac"), fields.text("vendor_class"), tuple(options))
 
 
 def _entry_document(entry: PartEntry) -> Document:

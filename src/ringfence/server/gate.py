@@ -46,9 +46,9 @@ from ringfence.server.served_site import Holdings, ServedSite
 from ringfence.server.sources import Budgets
 
 LONGEST_NAME = 255
-WAIT_S = 0.006
-"""How long a decision waits for what the parent heard."""
-REFUSED_AFTER_S = 0.012
+WAIT_S = 0.03
+"""How long a decision waits at most for what the parent heard: half a millisecond does, but on a busy small machine."""
+REFUSED_AFTER_S = 0.04
 """How long after its request every refusal is answered, where a site needs evidence."""
 MOST_WAITING = 256
 MOST_GRANTED = 4096
@@ -241,9 +241,9 @@ class Gate:
 
     def tell(self, event: WorkerEvent) -> None:
         """Tell of a transfer, with the decision by which it began."""
-        if isinstance(event, TransferFinished) and event.owner is not None:
+        if isinstance(event, TransferFinished | TransferFailed) and event.owner is not None:
             decision = self._granted.pop((event.peer_host, event.peer_port, event.name), None)
-            if decision is not None:
+            if decision is not None and isinstance(event, TransferFinished):
                 site = self._judge.site_for(event.name, event.peer_host)
                 held = site.holdings.find(event.name)
                 record = to_text(decision, held.held if held is not None else None)
@@ -334,7 +334,7 @@ class Gate:
         self._count(decision, site)
         name, host, port = asking.name, asking.host, asking.port
         if decision.allow and offered is not None:
-            if offered.owner is not None:
+            if offered.owner is not None and site.policy.levels:
                 self._granted[(host, port, offered.name)] = decision
                 if len(self._granted) > MOST_GRANTED:
                     self._granted.popitem(last=False)

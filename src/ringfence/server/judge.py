@@ -13,7 +13,7 @@ from ringfence.content.names import normalise
 from ringfence.guard.bans import Bans
 from ringfence.guard.behaviour import Asked, Watch, judge
 from ringfence.guard.decision import Decision, FileRequest, Operation, decide
-from ringfence.guard.evidence import Conflict, Contradiction, Evidence, OnTheWire
+from ringfence.guard.evidence import AskedDhcp, Conflict, Contradiction, Evidence, OnTheWire
 from ringfence.guard.levels import Level
 from ringfence.guard.places import Places
 from ringfence.guard.windows import Window
@@ -52,6 +52,7 @@ class Judge:
         self._watch = Watch()
         self._places = Places()
         self._taken_at: OrderedDict[str, float] = OrderedDict()
+        self._fingerprints: OrderedDict[str, AskedDhcp] = OrderedDict()
         self._site_of: OrderedDict[str, tuple[str, float]] = OrderedDict()
         self.is_discreet = False
         """Whether some site needs evidence: then nothing about a refusal may tell what it was for."""
@@ -171,6 +172,7 @@ class Judge:
             ttl=asking.ttl,
             lease=wire.lease,
             announced=wire.announced,
+            dhcp=wire.dhcp,
             grant=site.windows.grant_for(owner, at) if owner is not None else None,
         )
         if owner is None:
@@ -187,6 +189,7 @@ class Judge:
             site.rules.habits.get(owner),
             so_far,
             last_boot_s=None if taken_at is None else now - taken_at,
+            fingerprint=self._fingerprints.get(owner),
         )
         return replace(so_far, behaviour=behaviour, conflict=conflict)
 
@@ -220,6 +223,8 @@ class Judge:
         """Note that a phone has a whole file of its own; return the window that ends by it."""
         self._places.note(owner, host, evidence, now)
         _remember(self._taken_at, owner, now)
+        if evidence.dhcp is not None:
+            _remember(self._fingerprints, owner, evidence.dhcp)
         _remember(self._site_of, host, (site.id, now))
         found = site.holdings.find(name)
         if found is None or found.owner != owner:

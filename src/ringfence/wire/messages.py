@@ -212,7 +212,7 @@ class GuardRules:
     """What a site asks of whoever wants a file: all of it, each time. ``version`` grows with every change.
 
     MAC addresses are bare. ``held`` stops every phone's own file and is the reason, in words. ``gateway``: the site
-    lets a gateway serve it to the internet.
+    lets a gateway serve it to the internet; ``stubs``: and give what holds no secret to known networks.
     """
 
     version: int
@@ -221,6 +221,7 @@ class GuardRules:
     first_contact: str = "allow"
     held: str = ""
     gateway: bool = False
+    stubs: bool = False
     never_admitted: tuple[str, ...] = field(default=())
     blocked: tuple[str, ...] = field(default=())
     elsewhere: tuple[GuardElsewhere, ...] = field(default=())

@@ -1,6 +1,6 @@
 """What a site's guard goes by, compiled from the fleet: all of it each time, as the device API words it.
 
-Nothing here is signed as releases are (docs/adr/0015): it changes within seconds, and who holds the hub reads the files
+Nothing here is signed as releases are (docs/adr/0017): it changes within seconds, and who holds the hub reads the files
 anyway.
 """
 
@@ -10,7 +10,6 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.guard.bans import LONGEST_BAN_S
-from ringfence.guard.levels import FileKind, Level
 from ringfence.guard.policy import FirstContact
 from ringfence.hub.fleet import edge_networks, guard_policy
 from ringfence.hub.fleet.guard_policy import GatewayUse
@@ -43,23 +42,19 @@ def compile_rules(session: Session, edge: Edge, now: float) -> GuardRules:
     return compile_site(session, edge.site_id, now, held=edge_networks.why_held(session, edge))
 
 
-def compile_site(
-    session: Session, site_id: str, now: float, *, held: str = "", faces_internet: bool = False
-) -> GuardRules:
-    """Return what a site's guard goes by; ``faces_internet``: at a gateway, where it may have to ask for more."""
+def compile_site(session: Session, site_id: str, now: float, *, held: str = "") -> GuardRules:
+    """Return what a site's guard goes by, whether it is an edge's or a gateway's."""
     site, policy = session.get_one(Site, site_id), guard_policy.get(session, site_id)
     phones = session.scalars(select(Phone).where(Phone.site_id == site_id).order_by(Phone.mac)).all()
-    needs = dict(policy.needs)
-    if faces_internet and policy.gateway is not GatewayUse.STUBS:
-        needs[FileKind.CONFIGURATION] = Level.L4  # which only a window stands in for
     is_new = policy.first_contact is not FirstContact.ALLOW
     return GuardRules(
         version=site.guard_version,
-        needs=tuple(GuardNeed(kind.value, level.name) for kind, level in sorted(needs.items())),
+        needs=tuple(GuardNeed(kind.value, level.name) for kind, level in sorted(policy.needs.items())),
         networks=policy.networks,
         first_contact=policy.first_contact.value,
         held=held,
         gateway=policy.gateway is not GatewayUse.OFF,
+        stubs=policy.gateway is GatewayUse.STUBS,
         never_admitted=tuple(phone.mac for phone in phones if is_new and phone.admitted_at is None),
         blocked=tuple(phone.mac for phone in phones if phone.blocked),
         elsewhere=_elsewhere(session, site_id, now),
