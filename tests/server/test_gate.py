@@ -1,6 +1,7 @@
 """The gate, with a clock and a parent of the test's own: who waits, until when, and that no refusal's time says why."""
 
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -8,9 +9,10 @@ import pytest
 
 from ringfence.content.release import TargetKind
 from ringfence.guard.evidence import OnTheWire, Shown, Sighting
-from ringfence.guard.policy import EDGE_LEVELS, Policy
+from ringfence.guard.policy import EDGE_LEVELS, GATEWAY_LEVELS, Policy
 from ringfence.guard.record import replay
 from ringfence.guard.rules import Rules
+from ringfence.guard.windows import Window
 from ringfence.server.catalogue import Catalogue, Offer, OfferedFile
 from ringfence.server.events import DecisionsCounted, RequestRefused, TransferFinished, WorkerEvent
 from ringfence.server.gate import COUNT_EVERY_S, ENUMERATES, ENUMERATES_FROM, REFUSED_AFTER_S, WAIT_S, Gate, Refusal
@@ -87,7 +89,7 @@ class Home:
         return answer
 
 
-def home_with(*, watches: bool) -> Iterator[Home]:
+def home_with(*, watches: bool = False, faces_internet: bool = False) -> Iterator[Home]:
     asked: list[tuple[int, str, int]] = []
     events: list[WorkerEvent] = []
     clock, table = Clock(), Table(ANNA)
@@ -98,6 +100,7 @@ def home_with(*, watches: bool) -> Iterator[Home]:
         loop=clock,  # type: ignore[arg-type]  # it keeps what is to be called, as a loop does
         ask_parent=(lambda *what: asked.append(what)) if watches else None,
         watches_frames=watches,
+        faces_internet=faces_internet,
     )
     offers = []
     for name, kind, owner in ((OWN, TargetKind.CONFIGURATION, ANNA), (SHARED, TargetKind.SHARED, None)):
@@ -105,7 +108,8 @@ def home_with(*, watches: bool) -> Iterator[Home]:
         os.write(descriptor, b"content")
         offers.append(Offer(name, descriptor, 7, kind, owner))
     gate.adopt(Catalogue(1, offers))
-    gate.take_rules("", "Home", Rules(Policy(EDGE_LEVELS)))
+    levels = GATEWAY_LEVELS if faces_internet else EDGE_LEVELS
+    gate.take_rules("", "Home", Rules(Policy(levels, windows=faces_internet)))
     yield Home(gate, clock, table, asked, events)
     gate.adopt(Catalogue(0, ()))
 
@@ -118,6 +122,11 @@ def home() -> Iterator[Home]:
 @pytest.fixture
 def hearing_home() -> Iterator[Home]:
     yield from home_with(watches=True)
+
+
+@pytest.fixture
+def gateway() -> Iterator[Home]:
+    yield from home_with(faces_internet=True)
 
 
 def test_every_refusal_is_answered_the_same_time_after_its_request(home: Home, hearing_home: Home) -> None:
@@ -179,6 +188,27 @@ def test_who_has_used_up_what_it_may_be_told_hears_nothing_and_nothing_is_kept_f
     assert told.count(Refusal.ANSWER) == 64
     assert told.count(Refusal.SILENCE) == 500 - 64
     assert home.clock.due == {}
+
+
+def test_on_the_internet_silence_does_not_tell_which_phones_are_there(gateway: Home) -> None:
+    for number in range(500):
+        gateway.ask(f"SEP00112233{number:04X}.cnf.xml")
+    gateway.answers.clear()
+    for name in (OWN, f"CTLSEP{ANNA}.tlv", MISSING):
+        gateway.ask(name)
+        assert gateway.answer() == (Refusal.SILENCE, 0.0), name
+
+
+def test_what_comes_beyond_its_sources_budget_is_answered_with_its_file_or_not_at_all(gateway: Home) -> None:
+    def ask() -> OfferedFile | Refusal:
+        asking = Asking(OWN, HOST, 50_000, is_beyond_budget=True)
+        gateway.gate.ask(asking, 0.0, lambda answer, at: gateway.answers.append((answer, at)))
+        return gateway.answer()[0]
+
+    assert ask() is Refusal.SILENCE, "its refusal would tell that the phone is there"
+    opened = Window("w1", ANNA, "carla", time.time() + 60)
+    gateway.gate.take_rules("", "Home", Rules(Policy(GATEWAY_LEVELS, windows=True), windows=(opened,)))
+    assert isinstance(ask(), OfferedFile)
 
 
 def test_who_asks_for_one_phone_after_the_other_is_told_of_once(home: Home) -> None:

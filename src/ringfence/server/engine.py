@@ -159,8 +159,8 @@ class Engine:
                 self._on_other(datagram, now)
             elif self._is_draining:
                 continue
-            elif not self._requests.take(datagram.peer[0], now) and not self._is_a_phones(datagram, now):
-                self._on_one_too_many(datagram, now)
+            elif not self._requests.take(datagram.peer[0], now):
+                self._on_beyond_budget(listener, datagram, now)
             else:
                 self._on_request(listener, datagram, now)
                 taken += 1
@@ -168,15 +168,21 @@ class Engine:
                     self._go_on_soon(listener, now)
                     return
 
-    def _is_a_phones(self, datagram: Datagram, now: float) -> bool:
-        """Say whether a request beyond its source's budget names a phone that we have, within that phone's own budget.
+    def _on_beyond_budget(self, listener: socket.socket, datagram: Datagram, now: float) -> None:
+        """On the internet anybody can ask in a phone's name, and must not use up what the phone itself may ask.
 
-        On the internet anybody can send in a phone's name, and must not use up what the phone itself may ask.
+        So what names a phone that we have, within a budget of its own, is still looked at, and is answered if its file
+        may go out; a refusal would tell that the phone is there.
         """
-        if not self._faces_internet:
-            return False
-        host, name = datagram.peer[0], datagram.data[2:].partition(b"\0")[0].decode("utf-8", "surrogateescape")
-        return self._gate.is_one_of_ours(name) and self._phones_requests.take(f"{host} {name}", now)
+        try:
+            request = from_bytes(datagram.data) if self._faces_internet else None
+        except (MalformedRequest, MalformedPacket):
+            request = None
+        if isinstance(request, ReadRequest) and request.mode in MODES and self._gate.is_one_of_ours(request.filename):
+            if self._phones_requests.take(f"{datagram.peer[0]} {request.filename}", now):
+                self._on_read_request(listener, datagram, request, now, is_beyond_budget=True)
+            return
+        self._on_one_too_many(datagram, now)
 
     def _go_on_soon(self, listener: socket.socket, now: float) -> None:
         """Take more soon, however many others wait in line: a rush begins with requests, and they are repeated."""
@@ -230,16 +236,23 @@ class Engine:
             case _:
                 raise AssertionError(request)
 
-    def _on_read_request(self, listener: socket.socket, datagram: Datagram, request: ReadRequest, now: float) -> None:
+    def _on_read_request(
+        self,
+        listener: socket.socket,
+        datagram: Datagram,
+        request: ReadRequest,
+        now: float,
+        *,
+        is_beyond_budget: bool = False,
+    ) -> None:
         held = self._by_peer.get((datagram.peer, datagram.local))
         if held is not None:
             if not held.sender.is_proven or not held.sender.is_stalled:
                 return  # the request again: the first answer is on its way, and the timer repeats it
             held.stop(None, "the phone began anew from the same port", Cause.RESTARTED)
         host, port, *_ = datagram.peer
-        asking = Asking(
-            request.filename, host, port, TFTP, datagram.ttl, tuple(name.lower() for name, _ in request.options)
-        )
+        options = tuple(name.lower() for name, _ in request.options)
+        asking = Asking(request.filename, host, port, TFTP, datagram.ttl, options, is_beyond_budget=is_beyond_budget)
         self._gate.ask(asking, now, partial(self._on_answer, listener, datagram, request))
 
     def _on_answer(

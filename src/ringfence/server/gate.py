@@ -204,7 +204,8 @@ class Gate:
 
     def is_one_of_ours(self, name: str) -> bool:
         """Say whether a name is that of a phone which some site has."""
-        return bool(self._ours_in(name))
+        owner = owner_of(name)
+        return owner is not None and self._judge.has_phone(owner.bare)
 
     def keeps_watch(self, offered: OfferedFile) -> bool:
         """Say whether a file is for one place or one address alone, so that ``is_still_there`` must be asked."""
@@ -346,11 +347,10 @@ class Gate:
             self._on_guess(asking, now)
         held = offered.held if offered is not None else None
         self.note(name, host, port, decision.sentence, decision.finding, lambda: to_text(decision, held), site.id)
-        # On the internet anybody can ask in a phone's name: what names that phone has a budget of its own.
-        source = f"{host} {owner}" if self._faces_internet and (owner := self._ours_in(name)) else host
         if self._faces_internet and is_guess and asking.protocol == HTTP:
             self._on_strike(name, host)
-        if not self._budgets.take(source, now):
+        # One budget for whatever is named: with another for phones that are there, silence would tell who is not.
+        if asking.is_beyond_budget or not self._budgets.take(host, now):
             answer(Refusal.SILENCE, now)
         elif self._judge.is_discreet and self._loop is not None and now < came_at + REFUSED_AFTER_S:
             self._loop.call_at(came_at + REFUSED_AFTER_S, lambda now: answer(Refusal.ANSWER, now))
@@ -366,10 +366,6 @@ class Gate:
         ban = self._judge.bans.on_strike(host, name[:LONGEST_NAME], time.time())
         if ban is not None:
             self._on_event(Banned(time.time(), host, ban.until, ban.why))
-
-    def _ours_in(self, name: str) -> str:
-        owner = owner_of(name)
-        return owner.bare if owner is not None and self._judge.has_phone(owner.bare) else ""
 
     def _on_guess(self, asking: Asking, now: float) -> None:
         guesses = self._judge.note_guess(asking, now)

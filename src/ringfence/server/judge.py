@@ -40,6 +40,8 @@ class Asking:
     ttl: int | None = None
     options: tuple[str, ...] = ()
     user_agent: str = ""
+    is_beyond_budget: bool = False
+    """Whether it may only be answered with its file: a refusal would tell that the phone it names is there."""
 
 
 class Judge:
