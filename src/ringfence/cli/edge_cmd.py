@@ -1,6 +1,5 @@
 """``ringfence edge``: enrol, run and ask one here; list and revoke them at the hub."""
 
-import os
 import sys
 from dataclasses import asdict
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from ringfence.cli import output
 from ringfence.cli.output import AsJson, Row, field, moment
+from ringfence.cli.serving import Http, Listen, User, become
 
 # Libraries are loaded by the command that needs them: what `run` loads stands between power-on and the first file.
 app = typer.Typer(help="Edges: the boxes next to the phones.", no_args_is_help=True)
@@ -50,23 +50,9 @@ def enrol(
 @app.command()
 def run(
     folder: Folder = DEFAULT_FOLDER,
-    listen: Annotated[
-        list[str] | None,
-        typer.Option(help="HOST:PORT to serve TFTP on, more than once if wanted.", show_default="0.0.0.0:69"),
-    ] = None,
-    http: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="HOST:PORT to serve the same files over HTTP on, or off.", show_default="port 6970 where TFTP has 69"
-        ),
-    ] = None,
-    user: Annotated[
-        str | None,
-        typer.Option(
-            help="Whose rights the agent keeps, with none of root's, once it listens; the folder must be that user's.",
-            show_default="who starts it",
-        ),
-    ] = None,
+    listen: Listen = None,
+    http: Http = None,
+    user: User = None,
     leases: Annotated[
         Path | None,
         typer.Option(
@@ -79,20 +65,8 @@ def run(
 
     Example: ringfence edge run --listen 192.168.1.2:69
     """
-    from ringfence.edge.addresses import http_addresses, read_address  # noqa: PLC0415 - see above
-    from ringfence.edge.privileges import account_for  # noqa: PLC0415 - see above
-
-    account_for(user)
-    addresses = listen or ["0.0.0.0:69"]
-    http_addresses(http or [], [read_address(text) for text in addresses])  # each is refused here, if it must be
-    arguments = [part for text in addresses for part in ("--listen", text)]
-    arguments += [part for text in http or [] for part in ("--http", text)]
-    arguments += ["--user", user] if user else []
-    arguments += ["--leases", str(leases.resolve())] if leases else []
-    # A process of its own, so that the agent, which runs for months on a small machine, holds no command-line library.
-    command = [sys.executable, "-I", "-m", "ringfence.edge", "--folder", str(folder.resolve()), *arguments]
-    sys.stdout.flush()
-    os.execv(sys.executable, command)  # noqa: S606 - our own module, arguments checked above
+    more = ["--leases", str(leases.resolve())] if leases else []
+    become("ringfence.edge", folder, listen, http, user, *more)
 
 
 @app.command()

@@ -1,6 +1,5 @@
 """``ringfence gateway``: the server that faces the internet, for phones without any box beside them."""
 
-import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +8,7 @@ import typer
 
 from ringfence.cli import output
 from ringfence.cli.output import AsJson, field
+from ringfence.cli.serving import Http, Listen, User, become
 
 app = typer.Typer(
     help="The gateway: serves phones over the internet, for sites without an edge that allow it.", no_args_is_help=True
@@ -19,13 +19,6 @@ Folder = Annotated[
     typer.Option(envvar="RINGFENCE_GATEWAY_FOLDER", help="Where the gateway keeps its keys and files, site by site."),
 ]
 DEFAULT_FOLDER = Path("/var/lib/ringfence-gateway")
-User = Annotated[
-    str | None,
-    typer.Option(
-        help="Whose rights it keeps, with none of root's, once it listens; the folder must be that user's.",
-        show_default="who starts it",
-    ),
-]
 
 
 @app.command()
@@ -51,16 +44,8 @@ def enrol(
 @app.command()
 def run(
     folder: Folder = DEFAULT_FOLDER,
-    listen: Annotated[
-        list[str] | None,
-        typer.Option(help="HOST:PORT to serve TFTP on, more than once if wanted.", show_default="0.0.0.0:69"),
-    ] = None,
-    http: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="HOST:PORT to serve the same files over HTTP on, or off.", show_default="port 6970 where TFTP has 69"
-        ),
-    ] = None,
+    listen: Listen = None,
+    http: Http = None,
     user: User = None,
     firewall: Annotated[
         bool, typer.Option(help="Let nftables drop whom the gateway bans, where it may; else the gateway does.")
@@ -73,19 +58,7 @@ def run(
 
     Example: ringfence gateway run --listen 203.0.113.7:69
     """
-    from ringfence.edge.addresses import http_addresses, read_address  # noqa: PLC0415 - see above
-    from ringfence.edge.privileges import account_for  # noqa: PLC0415 - see above
-
-    account_for(user)
-    addresses = listen or ["0.0.0.0:69"]
-    http_addresses(http or [], [read_address(text) for text in addresses])  # each is refused here, if it must be
-    arguments = [part for text in addresses for part in ("--listen", text)]
-    arguments += [part for text in http or [] for part in ("--http", text)]
-    arguments += ["--user", user] if user else []
-    arguments += ["--firewall"] if firewall else []
-    command = [sys.executable, "-I", "-m", "ringfence.edge.gateway_main", "--folder", str(folder.resolve()), *arguments]
-    sys.stdout.flush()
-    os.execv(sys.executable, command)  # noqa: S606 - our own module, arguments checked above
+    become("ringfence.edge.gateway_main", folder, listen, http, user, *(["--firewall"] if firewall else []))
 
 
 @app.command()

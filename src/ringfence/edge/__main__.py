@@ -64,7 +64,7 @@ def main(arguments: list[str] | None = None) -> int:
                 privileges.let_go()
                 for number in (signal.SIGTERM, signal.SIGINT):
                     signal.signal(number, lambda _number, _frame: agent.stop())
-                agent.run(lambda: print(f"serving phones on {', '.join(agent.addresses)}", flush=True))  # noqa: T201
+                agent.run(lambda: print(f"serving phones on {', '.join(agent.addresses)}", flush=True))  # noqa: T201 - people wait for it
     except RingfenceError as fault:
         print(f"ringfence-edge: {fault}", file=sys.stderr)  # noqa: T201 - the one line that says why
         return fault.exit_code

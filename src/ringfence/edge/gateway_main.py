@@ -56,7 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
             privileges.let_go(bans=options.firewall)
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda _number, _frame: gateway.stop())
-            gateway.run(lambda: print(f"serving phones on {', '.join(gateway.addresses)}", flush=True))  # noqa: T201
+            gateway.run(lambda: print(f"serving phones on {', '.join(gateway.addresses)}", flush=True))  # noqa: T201 - people wait for it
     except RingfenceError as fault:
         print(f"ringfence-gateway: {fault}", file=sys.stderr)  # noqa: T201 - the one line that says why
         return fault.exit_code
