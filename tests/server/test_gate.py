@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from ringfence.content.release import TargetKind
+from ringfence.guard.bans import STRIKES
 from ringfence.guard.evidence import OnTheWire, Shown, Sighting
 from ringfence.guard.policy import EDGE_LEVELS, GATEWAY_LEVELS, Policy
 from ringfence.guard.record import replay
 from ringfence.guard.rules import Rules
 from ringfence.guard.windows import Window
 from ringfence.server.catalogue import Catalogue, Offer, OfferedFile
-from ringfence.server.events import DecisionsCounted, RequestRefused, TransferFinished, WorkerEvent
+from ringfence.server.events import HTTP, Banned, DecisionsCounted, RequestRefused, TransferFinished, WorkerEvent
 from ringfence.server.gate import COUNT_EVERY_S, ENUMERATES, ENUMERATES_FROM, REFUSED_AFTER_S, WAIT_S, Gate, Refusal
 from ringfence.server.judge import Asking
 from ringfence.server.links import Links, Neighbours
@@ -197,6 +198,22 @@ def test_on_the_internet_silence_does_not_tell_which_phones_are_there(gateway: H
     for name in (OWN, f"CTLSEP{ANNA}.tlv", MISSING):
         gateway.ask(name)
         assert gateway.answer() == (Refusal.SILENCE, 0.0), name
+
+
+def test_on_the_internet_a_ban_does_not_tell_which_phones_are_there(gateway: Home) -> None:
+    def shut_out_after(names: list[str], host: str) -> int:
+        for number, name in enumerate(names, 1):
+            asking = Asking(name, host, 50_000, HTTP)
+            gateway.gate.ask(asking, 0.0, lambda _answer, _at: None)
+            if any(isinstance(event, Banned) and event.peer_host == host for event in gateway.events):
+                return number
+        return 0
+
+    nobodys = [f"CTLSEP00112244{number:04X}.tlv" for number in range(STRIKES - 1)]
+    for number, own in enumerate((f"CTLSEP{ANNA}.tlv", OWN, f"{OWN}.sgn", MISSING)):
+        assert shut_out_after([*nobodys, own], f"203.0.113.{number}") == STRIKES, own
+    boot = [f"CTLSEP{ANNA}.tlv", f"ITLSEP{ANNA}.tlv", "ITLFile.tlv", OWN, f"{OWN}.sgn"]
+    assert shut_out_after(3 * boot, "203.0.113.99") == 0, "one phone, however often"
 
 
 def test_what_comes_beyond_its_sources_budget_is_answered_with_its_file_or_not_at_all(gateway: Home) -> None:

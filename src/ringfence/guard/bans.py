@@ -14,7 +14,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 STRIKES = 8
-"""Names of phones that are not there, or not the source's to ask for, within STRIKES_WITHIN_S."""
+"""Phones whose files a source may be refused within STRIKES_WITHIN_S."""
 STRIKES_WITHIN_S = 600.0
 FIRST_BAN_S = 600.0
 LONGEST_BAN_S = 86_400.0
@@ -33,7 +33,7 @@ class Ban:
 
 @dataclass(slots=True)
 class _Record:
-    names: deque[tuple[float, str]]
+    phones: deque[tuple[float, str]]
     bans: int = 0
 
 
@@ -45,22 +45,24 @@ class Bans:
         self._bans: dict[str, Ban] = {}
         self._by_people: dict[str, Ban] = {}
 
-    def on_strike(self, host: str, name: str, now: float) -> Ban | None:
-        """Count a guess of a source that is proven to be there; return the ban where it was one too many."""
+    def on_strike(self, host: str, phone: str, now: float) -> Ban | None:
+        """Count a phone whose file a source that is there was refused; return the ban where it was one too many."""
         record = self._records.get(host)
         if record is None:
             record = self._records[host] = _Record(deque(maxlen=STRIKES))
             while len(self._records) > MOST_SOURCES:
                 self._records.popitem(last=False)
-        if all(name != known for _, known in record.names):
-            record.names.append((now, name))
-        recent = [at for at, _ in record.names if now - at <= STRIKES_WITHIN_S]
+        if all(phone != known for _, known in record.phones):
+            record.phones.append((now, phone))
+        recent = [at for at, _ in record.phones if now - at <= STRIKES_WITHIN_S]
         if len(recent) < STRIKES:
             return None
-        record.names.clear()
+        record.phones.clear()
         lasts_s = min(FIRST_BAN_S * 2**record.bans, LONGEST_BAN_S)
         record.bans += 1
-        ban = self._bans[host] = Ban(host, now + lasts_s, f"it asked for {STRIKES} files that are not its own", now)
+        ban = self._bans[host] = Ban(
+            host, now + lasts_s, f"it asked for the files of {STRIKES} phones that it is not", now
+        )
         while len(self._bans) > MOST_SOURCES:
             del self._bans[next(iter(self._bans))]
         return ban

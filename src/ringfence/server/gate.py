@@ -54,7 +54,7 @@ MOST_WAITING = 256
 MOST_GRANTED = 4096
 COUNT_EVERY_S = 60.0
 
-STRIKES = frozenset(
+NOT_ITS_OWN = frozenset(
     {Finding.UNKNOWN_PHONE, Finding.NO_WINDOW, Finding.WINDOW_TAKEN, Finding.BEHAVIOUR, Finding.LEVEL_TOO_LOW}
 )
 """What a source on the internet is told when it asks for the file of a phone that it is not."""
@@ -342,12 +342,14 @@ class Gate:
                 self._tell_window(site, self._judge.on_begun(site, offered, asking), host)
             answer(offered, now)
             return
-        is_guess = decision.finding is Finding.UNKNOWN_PHONE or (self._faces_internet and decision.finding in STRIKES)
+        is_guess = decision.finding is Finding.UNKNOWN_PHONE or (
+            self._faces_internet and decision.finding in NOT_ITS_OWN
+        )
         if is_guess:
             self._on_guess(asking, now)
         held = offered.held if offered is not None else None
         self.note(name, host, port, decision.sentence, decision.finding, lambda: to_text(decision, held), site.id)
-        if self._faces_internet and is_guess and asking.protocol == HTTP:
+        if self._faces_internet and asking.protocol == HTTP and not self._judge.is_known(site, host, now):
             self._on_strike(name, host)
         # One budget for whatever is named: with another for phones that are there, silence would tell who is not.
         if asking.is_beyond_budget or not self._budgets.take(host, now):
@@ -358,12 +360,14 @@ class Gate:
             answer(Refusal.ANSWER, now)
 
     def _on_strike(self, name: str, host: str) -> None:
-        """Count a guess over TCP, whose sender is there.
+        """Count the phone that a refused name is of, over TCP, whose sender is there.
 
-        Over TFTP none counts: on one port nothing in an acknowledgement is unknown to who forges it, so anybody could
-        have anybody shut out. There the budget of what a source is told is what meets who guesses.
+        Whether some site has that phone makes no difference: a ban would tell which phones are there. Over TFTP none
+        counts: on one port nothing in an acknowledgement is unknown to who forges it, so anybody could have anybody
+        shut out. There the budget of what a source is told is what meets who guesses.
         """
-        ban = self._judge.bans.on_strike(host, name[:LONGEST_NAME], time.time())
+        owner = owner_of(name)
+        ban = self._judge.bans.on_strike(host, owner.bare, time.time()) if owner is not None else None
         if ban is not None:
             self._on_event(Banned(time.time(), host, ban.until, ban.why))
 

@@ -16,6 +16,7 @@ from ringfence.guard.decision import Decision, FileRequest, Operation, decide
 from ringfence.guard.evidence import AskedDhcp, Conflict, Contradiction, Evidence, OnTheWire
 from ringfence.guard.levels import Level
 from ringfence.guard.places import Places
+from ringfence.guard.policy import is_inside
 from ringfence.guard.windows import Window
 from ringfence.phones.filenames import owner_of
 from ringfence.server.catalogue import OfferedFile
@@ -194,6 +195,12 @@ class Judge:
             fingerprint=self._fingerprints.get(owner),
         )
         return replace(so_far, behaviour=behaviour, conflict=conflict)
+
+    def is_known(self, site: ServedSite, host: str, now: float) -> bool:
+        """Say whether an address is in a network that is known to be a site's, where several phones may be."""
+        if site.policy.networks and is_inside(host, site.policy.networks):
+            return True
+        return bool(site.rules.why_known(host, time.time()) or self._why_known_here(site, host, now))
 
     def _why_known_here(self, site: ServedSite, host: str, now: float) -> str:
         """Return why an address on the internet is known before the hub says so; empty where it is not."""
