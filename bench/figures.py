@@ -18,18 +18,23 @@ from rich.table import Table
 sys.path.insert(0, str(Path(__file__).parent.parent / "demo"))
 
 from ringfence.errors import RingfenceError
-from ringfence.hub import publishing
-from ringfence.hub.config import make_config
 from ringfence.hub.core import open_hub
-from ringfence.hub.data_folder import DataFolder
-from ringfence.hub.fleet import lines, phones, settings, sites
-from ringfence.hub.init import init
+from ringfence.hub.data.config import make_config
+from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.fleet import (
+    lines,
+    phones,
+    settings,
+    sites,
+)
+from ringfence.hub.process.init import init
+from ringfence.hub.publishing import publication
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.setting_types import Value
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.settings.types import Value
 from ringfence.secret import Secret
-from ringfence.server.client import fetch
+from ringfence.server.tftp.client import fetch
 from stack import Stack, running_stack, wait_for
 
 MAC, NAME = "00:1B:54:C2:9A:10", "SEP001B54C29A10.cnf.xml"
@@ -100,12 +105,12 @@ def fleet(folder: Path, site_count: int) -> list[Row]:
                     phones.add(change, mac, site.id, ("9971", "8941")[phone % 2], "")
                     lines.put(change, hub.sealer, mac, 1, lines.LineParts(name=str(1000 + phone), label="Desk"))
         begun = time.monotonic()
-        result = publishing.publish(hub, "bench", with_diffs=False)
+        result = publication.publish(hub, "bench", with_diffs=False)
         first = time.monotonic() - begun
         if len(result.sites) != site_count:
             raise SystemExit(f"only {len(result.sites)} of {site_count} sites got a release")
         begun = time.monotonic()
-        again = publishing.publish(hub, "bench", with_diffs=False)
+        again = publication.publish(hub, "bench", with_diffs=False)
         second = time.monotonic() - begun
         if again.sites:
             raise SystemExit("a publish without changes made releases")

@@ -25,9 +25,9 @@ from rich.table import Table
 
 from ringfence.content.release import TargetKind
 from ringfence.errors import RingfenceError
-from ringfence.server.catalogue import Offer
-from ringfence.server.client import fetch
-from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.server.files.catalogue import Offer
+from ringfence.server.processes.supervisor import WorkerSupervisor
+from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import RequestedOptions
 
 HERE = Path(__file__).parent

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
+from ringfence.server.tftp.client import fetch
 from stack import Stack, StoryBroken, free_port, running_stack, wait_for
 
 FOLDER = Path(__file__).parent / ".run"

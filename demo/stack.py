@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ringfence.cli.api import Hub, Login
+from ringfence.cli.support.api import Hub, Login
 from ringfence.secret import Secret
 
 T = TypeVar("T")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from ringfence.server.relay import is_accelerated
+from ringfence.server.io.relay import is_accelerated
 
 REQUIRED = os.environ.get("RINGFENCE_REQUIRE") == "all"
 

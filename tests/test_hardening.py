@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.edge.privileges import FOR_SOCKETS
-from ringfence.server.capabilities import Capability
-from ringfence.server.confine import MOST_MEMORY_BYTES, TO_BE_NOBODY
+from ringfence.edge.process.privileges import FOR_SOCKETS
+from ringfence.server.confinement.capabilities import Capability
+from ringfence.server.confinement.steps import MOST_MEMORY_BYTES, TO_BE_NOBODY
 
 ROOT = Path(__file__).parents[1]
 UNITS = ROOT / "packaging" / "systemd"
@@ -140,7 +140,7 @@ def test_the_gateways_unit_is_the_edges_without_what_a_wire_needs() -> None:
     assert "RuntimeDirectory" not in gateway
 
 
-@pytest.mark.parametrize(("name", "module"), [("edge", "ringfence.edge"), ("gateway", "ringfence.edge.gateway_main")])
+@pytest.mark.parametrize(("name", "module"), [("edge", "ringfence.edge"), ("gateway", "ringfence.edge.gateway.main")])
 def test_the_unit_starts_what_reads_its_command_line(name: str, module: str) -> None:
     program, *arguments = shlex.split(service(name)["ExecStart"][0])
     assert Path(program).name == f"ringfence-{name}"

@@ -11,11 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from firmware_files import cop, signed, tarred, zipped
 from ringfence import archives
 from ringfence.archives import members
 from ringfence.archives.errors import BadArchive
 from ringfence.archives.signed_header import body_of, header_length, parse_header
+from support.firmware_files import (
+    cop,
+    signed,
+    tarred,
+    zipped,
+)
 
 FILES = {"a/b.loads": b"one", "c.sbn": b"two" * 1000}
 

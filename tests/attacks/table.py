@@ -17,10 +17,10 @@ if __name__ == "__main__":  # as a script its own folder is in the path; the tes
     sys.path[0] = str(Path(__file__).parent.parent)
     sys.path.append(str(Path(__file__).parents[2] / "demo"))
 
-from attack_outcomes import Entry, Outcome, carry_out
+from attacks.attack_outcomes import Entry, Outcome, carry_out
+from attacks.home_attacks import HOME
+from attacks.internet_attacks import INTERNET
 from conftest import missing_parts
-from home_attacks import HOME
-from internet_attacks import INTERNET
 from ringfence.errors import EnvironmentFault
 from ringfence.sim.attacks.target import Fairness
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from attack_outcomes import Entry, carry_out
-from home_attacks import HOME
-from home_lan import HomeLan
+from attacks.attack_outcomes import Entry, carry_out
+from attacks.home_attacks import HOME
+from attacks.home_lan import HomeLan
 
 
 @pytest.mark.slow

@@ -2,9 +2,9 @@
 
 import pytest
 
-from attack_outcomes import Entry, carry_out
-from internet_attacks import INTERNET
-from internet_lan import Internet
+from attacks.attack_outcomes import Entry, carry_out
+from attacks.internet_attacks import INTERNET
+from attacks.internet_lan import Internet
 
 
 @pytest.mark.slow

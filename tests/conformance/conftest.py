@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.transcripts import content_of
-from tftp_servers import SupervisedWorker
+from support.tftp_servers import SupervisedWorker
 
 MAC = "001122334455"
 NAME = f"SEP{MAC}.cnf.xml"

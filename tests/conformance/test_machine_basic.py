@@ -4,7 +4,12 @@ import pytest
 
 from conformance.transcripts import OTHER_HOST, OTHER_PORT, Talk, content_of, rrq
 from ringfence.tftp.errors import MalformedPacket, MalformedRequest, ReadFailed
-from ringfence.tftp.packets import ErrorPacket, ReadRequest, from_bytes, to_bytes
+from ringfence.tftp.packets import (
+    ErrorPacket,
+    ReadRequest,
+    from_bytes,
+    to_bytes,
+)
 
 
 @pytest.mark.clause(1)

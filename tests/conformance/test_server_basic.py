@@ -9,12 +9,20 @@ import pytest
 from conformance.conftest import NAME
 from conformance.transcripts import content_of
 from ringfence.guard.policy import Policy
-from ringfence.server.client import fetch
 from ringfence.server.errors import ListenRefused
 from ringfence.server.events import RequestRefused, TransferFailed, TransferFinished
-from ringfence.server.limits import Limits
+from ringfence.server.limits.settings import Limits
+from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import RequestedOptions
-from tftp_servers import NOT_FOUND, EngineInThread, Heard, Phone, SupervisedWorker, ack, rrq
+from support.tftp_servers import (
+    NOT_FOUND,
+    EngineInThread,
+    Heard,
+    Phone,
+    SupervisedWorker,
+    ack,
+    rrq,
+)
 
 ACCESS_VIOLATION = b"\0\5\0\2Access violation\0"
 ILLEGAL = b"\0\5\0\4Illegal TFTP operation\0"

@@ -9,13 +9,19 @@ from pathlib import Path
 import pytest
 
 from conformance.transcripts import content_of, shown
-from many_phones import fetch_many
 from ringfence.content.release import TargetKind
-from ringfence.server.catalogue import Offer
-from ringfence.server.client import fetch
 from ringfence.server.events import TransferFailed, TransferFinished
+from ringfence.server.files.catalogue import Offer
+from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import RequestedOptions
-from tftp_servers import NOT_FOUND, SupervisedWorker, ack, fresh_host, rrq
+from support.many_phones import fetch_many
+from support.tftp_servers import (
+    NOT_FOUND,
+    SupervisedWorker,
+    ack,
+    fresh_host,
+    rrq,
+)
 
 MEGABYTE = content_of(1_000_000)
 

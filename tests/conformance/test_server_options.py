@@ -9,13 +9,19 @@ import pytest
 from conformance.conftest import NAME
 from conformance.transcripts import content_of, said, shown
 from ringfence.content.release import TargetKind
-from ringfence.server.catalogue import Offer
-from ringfence.server.client import fetch
 from ringfence.server.events import RequestRefused, TransferFailed, TransferFinished
-from ringfence.server.limits import Limits
+from ringfence.server.files.catalogue import Offer
+from ringfence.server.limits.settings import Limits
+from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import RequestedOptions
 from ringfence.tftp.uri import parse
-from tftp_servers import Heard, Phone, SupervisedWorker, ack, rrq
+from support.tftp_servers import (
+    Heard,
+    Phone,
+    SupervisedWorker,
+    ack,
+    rrq,
+)
 
 
 def hear_window(phone: Phone, first: Heard, count: int) -> list[str]:

@@ -8,11 +8,17 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from conformance.transcripts import content_of, shown
-from namespaces import Wire, entered
-from ringfence.server.client import fetch
 from ringfence.server.events import TransferFailed
+from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import RequestedOptions
-from tftp_servers import SOON_S, Phone, SupervisedWorker, ack, rrq
+from support.namespaces import Wire, entered
+from support.tftp_servers import (
+    SOON_S,
+    Phone,
+    SupervisedWorker,
+    ack,
+    rrq,
+)
 
 pytestmark = [pytest.mark.needs("root"), pytest.mark.needs("netns"), pytest.mark.slow]
 

@@ -6,7 +6,14 @@
 
 from collections.abc import Callable, Iterable
 
-from ringfence.tftp.effects import Address, Effect, Failed, Finished, Send, SendBurst
+from ringfence.tftp.effects import (
+    Address,
+    Effect,
+    Failed,
+    Finished,
+    Send,
+    SendBurst,
+)
 from ringfence.tftp.options import ServerLimits, negotiate
 from ringfence.tftp.packets import (
     Acknowledgement,

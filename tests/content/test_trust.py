@@ -20,8 +20,18 @@ from ringfence.content.errors import (
     WrongSite,
 )
 from ringfence.content.signing import DAY_S, SiteSigners
-from ringfence.content.trust import LARGEST_TIMESTAMP_BYTES, TrustedMetadata, _release, _reload
-from signed_repository import NOW, Repository, follow, signers
+from ringfence.content.trust import (
+    LARGEST_TIMESTAMP_BYTES,
+    TrustedMetadata,
+    _release,
+    _reload,
+)
+from support.signed_repository import (
+    NOW,
+    Repository,
+    follow,
+    signers,
+)
 
 FILES = {"SEP001122334455.cnf.xml": b"<device/>", "dialplan.xml": b"<DIALTEMPLATE/>"}
 LATER = {"SEP001122334455.cnf.xml": b"<device>2</device>", "dialplan.xml": b"<DIALTEMPLATE/>"}

@@ -12,17 +12,22 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from memory_hub import MemoryHub
 from ringfence.content.release import Reload
-from ringfence.edge import agent as agent_module
-from ringfence.edge import status as status_file
-from ringfence.edge.agent import Agent
-from ringfence.edge.clock import HubClock
-from ringfence.edge.disk import Disk
+from ringfence.edge.agent import agent as agent_module
+from ringfence.edge.agent.agent import Agent
+from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.errors import FolderInUse, NotEnrolled
-from ringfence.edge.folder import Credentials, EdgeFolder, Enrolment
-from ringfence.edge.reloading import GIVE_UP_S, NOT_YET_S, Answer, ReloadOrder, notify_phones
-from ringfence.edge.status import Status, read
+from ringfence.edge.phones.reload_by_sip import (
+    GIVE_UP_S,
+    NOT_YET_S,
+    Answer,
+    ReloadOrder,
+    notify_phones,
+)
+from ringfence.edge.reporting import status as status_file
+from ringfence.edge.reporting.status import Status, read
+from ringfence.edge.storage.disk import Disk
+from ringfence.edge.storage.folder import Credentials, EdgeFolder, Enrolment
 from ringfence.identity.certificates import (
     EDGE_LIFETIME_S,
     EdgeIdentity,
@@ -33,12 +38,19 @@ from ringfence.identity.certificates import (
     read_request,
     to_pem,
 )
-from ringfence.phones.notify import SipRequest, is_check_sync, parse_message, parse_service_control, response
-from ringfence.server.client import fetch
+from ringfence.phones.sip.notify import (
+    SipRequest,
+    is_check_sync,
+    parse_message,
+    parse_service_control,
+    response,
+)
 from ringfence.server.errors import FileRefused
+from ringfence.server.tftp.client import fetch
 from ringfence.wire.messages import Event, GuardNeed, GuardRules
-from signed_repository import NOW, Repository
 from stack import free_port, wait_for
+from support.memory_hub import MemoryHub
+from support.signed_repository import NOW, Repository
 
 NAME = "SEP001122334455.cnf.xml"
 OTHER = "001122334466"

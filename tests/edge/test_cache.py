@@ -6,18 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from faulty_disk import CutDisk, FullDisk, Loss, PowerCut
-from memory_hub import MemoryHub
-from ringfence.content.errors import EndlessData, Frozen, MixAndMatch, WrongDigest
+from ringfence.content.errors import (
+    EndlessData,
+    Frozen,
+    MixAndMatch,
+    WrongDigest,
+)
 from ringfence.content.signing import DAY_S
 from ringfence.content.trust import TrustedMetadata
-from ringfence.edge import synchronising
-from ringfence.edge.cache import Cache
-from ringfence.edge.disk import Disk
+from ringfence.edge.agent import sync
+from ringfence.edge.agent.sync import Refreshed, refresh
 from ringfence.edge.errors import DiskFull, HubUnreachable
-from ringfence.edge.synchronising import Refreshed, refresh
+from ringfence.edge.storage.cache import Cache
+from ringfence.edge.storage.disk import Disk
 from ringfence.wire.messages import Progress
-from signed_repository import NOW, Repository, signers
+from support.faulty_disk import (
+    CutDisk,
+    FullDisk,
+    Loss,
+    PowerCut,
+)
+from support.memory_hub import MemoryHub
+from support.signed_repository import NOW, Repository, signers
 
 FIRST = {"SEP001122334455.cnf.xml": b"<device>one</device>", "dialplan.xml": b"<DIALTEMPLATE/>", "empty.xml": b""}
 SECOND = {"SEP001122334455.cnf.xml": b"<device>two, longer</device>", "dialplan.xml": b"<DIALTEMPLATE/>", "new": b"n"}
@@ -262,7 +272,7 @@ def test_a_disk_that_fills_at_any_write_keeps_the_last_release_and_recovers_alon
 def test_the_hub_is_told_now_and_then_how_far_a_release_is(
     tmp_path: Path, hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(synchronising, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(sync, "TELL_EVERY_S", 0.0)
     refreshed(hub, cache_on(tmp_path, hub.repository))
     whole = sum(map(len, FIRST.values()))
     assert hub.progress[-1] == Progress(1, whole, whole)
@@ -274,7 +284,7 @@ def test_the_hub_is_told_now_and_then_how_far_a_release_is(
 def test_a_hub_that_does_not_want_to_know_how_far_it_is_hinders_nothing(
     tmp_path: Path, hub: MemoryHub, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(synchronising, "TELL_EVERY_S", 0.0)
+    monkeypatch.setattr(sync, "TELL_EVERY_S", 0.0)
     hub.knows_no_progress = True
     assert refreshed(hub, cache_on(tmp_path, hub.repository)).fetched_files == len(FIRST)
     assert hub.progress == []

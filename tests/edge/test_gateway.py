@@ -10,15 +10,14 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from memory_hub import MemoryHub
-from ringfence.edge import agent as agent_module
-from ringfence.edge import gateway as gateway_module
-from ringfence.edge.ban_set import BanSet
-from ringfence.edge.clock import HubClock
-from ringfence.edge.disk import Disk
+from ringfence.edge.agent import agent as agent_module
+from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.errors import NeverBanned, NotEnrolled
-from ringfence.edge.folder import Credentials, EdgeFolder, Enrolment
-from ringfence.edge.gateway import SITES, Bans, Gateway
+from ringfence.edge.gateway import gateway as gateway_module
+from ringfence.edge.gateway.gateway import SITES, Bans, Gateway
+from ringfence.edge.gateway.nftables_bans import BanSet
+from ringfence.edge.storage.disk import Disk
+from ringfence.edge.storage.folder import Credentials, EdgeFolder, Enrolment
 from ringfence.guard.bans import STRIKES
 from ringfence.identity.certificates import (
     EdgeIdentity,
@@ -29,14 +28,22 @@ from ringfence.identity.certificates import (
     read_request,
     to_pem,
 )
-from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused, TransferFailed
 from ringfence.server.events import Banned
+from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 from ringfence.tftp.packets import ReadRequest, to_bytes
-from ringfence.wire.messages import Event, GuardBan, GuardHabits, GuardNetwork, GuardRules, GuardWindow
-from signed_repository import NOW, Repository
+from ringfence.wire.messages import (
+    Event,
+    GuardBan,
+    GuardHabits,
+    GuardNetwork,
+    GuardRules,
+    GuardWindow,
+)
 from stack import wait_for
+from support.memory_hub import MemoryHub
+from support.signed_repository import NOW, Repository
 
 ANNAS, BERTS, CARLAS = "001122334455", "001122334466", "001122334477"
 HOME, OTHER_HOME, STRANGER, SHARED = "127.10.0.5", "127.20.0.5", "127.66.0.6", "dialplan.xml"

@@ -1,7 +1,7 @@
 import pytest
 
-from ringfence.edge.addresses import http_addresses
 from ringfence.edge.errors import BadAddress
+from ringfence.edge.process.addresses import http_addresses
 
 
 @pytest.mark.parametrize(

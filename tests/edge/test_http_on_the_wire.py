@@ -7,12 +7,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from namespaces import Wire, entered
 from ringfence.content.release import TargetKind
-from ringfence.edge.addresses import http_addresses
-from ringfence.server.catalogue import Offer
-from ringfence.server.client import fetch
-from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.edge.process.addresses import http_addresses
+from ringfence.server.files.catalogue import Offer
+from ringfence.server.processes.supervisor import WorkerSupervisor
+from ringfence.server.tftp.client import fetch
+from support.namespaces import Wire, entered
 
 EDGE = "192.0.2.1"
 NAME = "SEP001122334455.cnf.xml"

@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ringfence.content.digests import sha256_hex
 from ringfence.content.errors import EndlessData
-from ringfence.edge.clock import HubClock
+from ringfence.edge.agent.clock import HubClock
+from ringfence.edge.agent.hub_client import HttpHubClient, fetch_authority, verified_context
 from ringfence.edge.errors import HubRefused, HubUnreachable
-from ringfence.edge.hub_client import HttpHubClient, fetch_authority, verified_context
 from ringfence.identity.certificates import (
     fingerprint,
     issue_server_certificate,

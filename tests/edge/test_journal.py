@@ -4,13 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from faulty_disk import CutDisk, FullDisk, Loss, PowerCut
-from memory_hub import MemoryHub
-from ringfence.edge import journal as journal_module
-from ringfence.edge.disk import Disk
 from ringfence.edge.errors import HubUnreachable
-from ringfence.edge.journal import Journal
-from signed_repository import Repository
+from ringfence.edge.reporting import journal as journal_module
+from ringfence.edge.reporting.journal import Journal
+from ringfence.edge.storage.disk import Disk
+from support.faulty_disk import (
+    CutDisk,
+    FullDisk,
+    Loss,
+    PowerCut,
+)
+from support.memory_hub import MemoryHub
+from support.signed_repository import Repository
 
 
 def hand_over(journal: Journal, hub: MemoryHub) -> None:

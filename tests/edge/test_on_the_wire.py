@@ -8,14 +8,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from namespaces import Wire, entered
 from ringfence.content.release import TargetKind
-from ringfence.server.catalogue import Offer
-from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
 from ringfence.server.events import RequestRefused, WorkerEvent
-from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.server.files.catalogue import Offer
+from ringfence.server.processes.supervisor import WorkerSupervisor
+from ringfence.server.tftp.client import fetch
 from ringfence.wire.messages import GuardNeed, GuardRules
+from support.namespaces import Wire, entered
 
 EDGE, PHONE_AT = "192.0.2.1", "192.0.2.9"
 ANNA, BERT, STRANGER = "00:11:22:33:44:55", "00:11:22:33:44:66", "02:00:00:00:00:77"

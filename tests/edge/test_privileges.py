@@ -8,18 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from readable_by_all import readable_by_all
-from ringfence.edge import privileges
 from ringfence.edge.errors import BadUser, FolderNotOwned
-from ringfence.server.capabilities import Capability
-from ringfence.server.confine import Account
+from ringfence.edge.process import privileges
+from ringfence.server.confinement.capabilities import Capability
+from ringfence.server.confinement.steps import Account
+from support.readable_by_all import readable_by_all
 
 USER = "daemon"  # of every Debian; nobody is the workers'
 STEPS = """
 import json, os, sys
-from ringfence.edge import privileges
-from ringfence.server.process import LauncherProcess
-from ringfence.server.sockets import listen
+from ringfence.edge.process import privileges
+from ringfence.server.processes.handles import LauncherProcess
+from ringfence.server.io.sockets import listen
 
 def seen():
     lines = open("/proc/thread-self/status").read().splitlines()
@@ -107,9 +107,9 @@ def test_root_becomes_its_user_binds_port_69_and_keeps_nothing() -> None:
 
 AS_A_SERVICE_MANAGER_DOES = """
 import ctypes, os, sys
-from ringfence.server import capabilities
-from ringfence.server.capabilities import Capability
-from ringfence.server.confine import TO_BE_NOBODY, confine
+from ringfence.server.confinement import capabilities
+from ringfence.server.confinement.capabilities import Capability
+from ringfence.server.confinement.steps import TO_BE_NOBODY, confine
 user = int(sys.argv[1])
 capabilities.become(user, user, (), kept={*TO_BE_NOBODY, Capability.NET_BIND_SERVICE})
 confined = confine()
@@ -130,7 +130,7 @@ def test_workers_are_nobody_in_an_empty_root_also_where_a_service_manager_gave_o
 
 FOR_BANS_ONLY = """
 import subprocess, sys
-from ringfence.edge import privileges
+from ringfence.edge.process import privileges
 account = privileges.account_for(sys.argv[1])
 privileges.become(account, bans=True)
 privileges.let_go(bans=True)

@@ -27,7 +27,7 @@ def test_the_agent_loads_no_web_framework_no_orm_and_no_command_line_library() -
 
 def test_the_worker_loads_no_key_no_tls_and_no_http_either() -> None:
     assert (
-        loaded_by("ringfence.server.worker")
+        loaded_by("ringfence.server.processes.worker")
         & (HEAVY | {"cryptography", "tuf", "securesystemslib", "urllib3", "ssl", "asyncio"})
         == set()
     )

@@ -7,7 +7,13 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ringfence.guard.announcements import LONGEST_FRAME, LONGEST_TEXT, MOST_ADDRESSES, Announcement, read_frame
+from ringfence.guard.announcements import (
+    LONGEST_FRAME,
+    LONGEST_TEXT,
+    MOST_ADDRESSES,
+    Announcement,
+    read_frame,
+)
 from ringfence.guard.errors import BadAnnouncement
 from ringfence.phones.mac import Mac
 from ringfence.sim.announcing import cdp_checksum, cdp_frame, lldp_frame

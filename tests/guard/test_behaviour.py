@@ -2,8 +2,22 @@
 
 import pytest
 
-from ringfence.guard.behaviour import BOOT_S, MOST_ASKED, MOST_SOURCES, Asked, Habits, Watch, judge
-from ringfence.guard.evidence import Announced, AskedDhcp, Behaviour, Evidence, Leased
+from ringfence.guard.behaviour import (
+    BOOT_S,
+    MOST_ASKED,
+    MOST_SOURCES,
+    Asked,
+    Habits,
+    Watch,
+    judge,
+)
+from ringfence.guard.evidence import (
+    Announced,
+    AskedDhcp,
+    Behaviour,
+    Evidence,
+    Leased,
+)
 from ringfence.guard.policy import GOOD_BEHAVIOUR
 
 ANNA = "001122334455"

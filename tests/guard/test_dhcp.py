@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.guard.dhcp import MOST_OPTIONS, DhcpRequest, names_a_phone, read_dhcp
+from ringfence.guard.dhcp import (
+    MOST_OPTIONS,
+    DhcpRequest,
+    names_a_phone,
+    read_dhcp,
+)
 
 ANNA = bytes.fromhex("001122334455")
 CLASS = b"Cisco Systems, Inc. IP Phone CP-9951\0"

@@ -6,7 +6,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard_cases import (
+from ringfence.content.release import TargetKind
+from ringfence.guard.decision import (
+    TABLE,
+    FileRequest,
+    HeldFile,
+    Operation,
+    Verdict,
+    decide,
+)
+from ringfence.guard.evidence import (
+    Announced,
+    Conflict,
+    Contradiction,
+    Evidence,
+    Grant,
+    Leased,
+    Shown,
+    Sighting,
+)
+from ringfence.guard.findings import (
+    BECAUSE,
+    DELAYED,
+    GIVEN,
+    Finding,
+)
+from ringfence.guard.levels import Level
+from ringfence.guard.policy import EDGE_LEVELS, FirstContact, Policy
+from support.guard_cases import (
     ANNA,
     EDGE,
     EVIDENCES,
@@ -21,21 +48,6 @@ from guard_cases import (
     STRANGER,
     asked,
 )
-from ringfence.content.release import TargetKind
-from ringfence.guard.decision import TABLE, FileRequest, HeldFile, Operation, Verdict, decide
-from ringfence.guard.evidence import (
-    Announced,
-    Conflict,
-    Contradiction,
-    Evidence,
-    Grant,
-    Leased,
-    Shown,
-    Sighting,
-)
-from ringfence.guard.findings import BECAUSE, DELAYED, GIVEN, Finding
-from ringfence.guard.levels import Level
-from ringfence.guard.policy import EDGE_LEVELS, FirstContact, Policy
 
 # fmt: off
 CASES = [

@@ -6,7 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.guard.leases import LONGEST_TEXT, Lease, examine_leases, read_leases
+from ringfence.guard.leases import (
+    LONGEST_TEXT,
+    Lease,
+    examine_leases,
+    read_leases,
+)
 
 NOW, LATER = 1_700_000_000.0, 1_700_000_600.0
 ANNA, BERT = "001122334455", "001122334466"

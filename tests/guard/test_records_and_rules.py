@@ -7,12 +7,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from guard_cases import ANNA, EDGE, EVIDENCES, HOLDINGS, HOST, POLICIES, PROVEN, SECRET, asked
-from ringfence.guard.decision import FileRequest, Holding, Operation, decide
+from ringfence.guard.decision import (
+    FileRequest,
+    Holding,
+    Operation,
+    decide,
+)
 from ringfence.guard.errors import BadRecord, BadRules
 from ringfence.guard.evidence import Evidence
 from ringfence.guard.levels import FileKind, Level
-from ringfence.guard.policy import EDGE_LEVELS, GATEWAY_LEVELS, FirstContact, Policy
+from ringfence.guard.policy import (
+    EDGE_LEVELS,
+    GATEWAY_LEVELS,
+    FirstContact,
+    Policy,
+)
 from ringfence.guard.record import LONGEST, replay, to_text
 from ringfence.guard.rules import read_rules
 from ringfence.wire.messages import (
@@ -23,6 +32,17 @@ from ringfence.wire.messages import (
     GuardNetwork,
     GuardRules,
     GuardWindow,
+)
+from support.guard_cases import (
+    ANNA,
+    EDGE,
+    EVIDENCES,
+    HOLDINGS,
+    HOST,
+    POLICIES,
+    PROVEN,
+    SECRET,
+    asked,
 )
 
 OWN = f"SEP{ANNA}.cnf.xml"

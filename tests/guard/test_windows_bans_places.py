@@ -1,7 +1,21 @@
 """Windows, bans and places: what holds, for whom, and until when."""
 
-from ringfence.guard.bans import FIRST_BAN_S, MOST_SOURCES, STRIKES, STRIKES_WITHIN_S, Ban, Bans
-from ringfence.guard.evidence import Conflict, Contradiction, Evidence, Grant, Leased, Shown
+from ringfence.guard.bans import (
+    FIRST_BAN_S,
+    MOST_SOURCES,
+    STRIKES,
+    STRIKES_WITHIN_S,
+    Ban,
+    Bans,
+)
+from ringfence.guard.evidence import (
+    Conflict,
+    Contradiction,
+    Evidence,
+    Grant,
+    Leased,
+    Shown,
+)
 from ringfence.guard.places import HOLDS_FOR_S, MOST_PLACES, Places
 from ringfence.guard.windows import PROVES_WITHIN_S, Window, Windows
 

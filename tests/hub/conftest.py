@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import uvloop
 
-from hub.running_hub import Clock, RunningHub
-from ringfence.hub import run
-from ringfence.hub.config import make_config
 from ringfence.hub.core import Hub, open_hub
-from ringfence.hub.data_folder import DataFolder
-from ringfence.hub.init import init
+from ringfence.hub.data.config import make_config
+from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.process import run
+from ringfence.hub.process.init import init
 from ringfence.secret import Secret
+from support.running_hub import Clock, RunningHub
 
 
 def _serve(hub: Hub, folder: DataFolder, ready: "threading.Event", stop: list[Callable[[], object]]) -> None:

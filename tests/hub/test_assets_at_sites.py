@@ -5,7 +5,7 @@ import hashlib
 import pytest
 from lxml import etree
 
-from hub.running_hub import RunningHub
+from support.running_hub import RunningHub
 
 MAC = "00:1B:54:D2:00:{:02X}"
 

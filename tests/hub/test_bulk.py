@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from hub.running_hub import RunningHub
-from ringfence.cli.errors import BadArgument
 from ringfence.cli.main import make_app
+from ringfence.cli.support.errors import BadArgument
+from support.running_hub import RunningHub
 
 FOLDER = Path(__file__).parents[2] / "examples" / "tftp-folder"
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from hub.running_hub import EdgeInHand, RunningHub
 from ringfence.content.release import Release, TargetKind
 from ringfence.content.trust import TrustedMetadata
-from ringfence.hub.renewal import renew_metadata
+from ringfence.hub.process.renewal import renew_metadata
 from ringfence.wire import paths
+from support.running_hub import EdgeInHand, RunningHub
 
 MACS = (f"00:1B:54:C2:B0:{number:02X}" for number in itertools.count())
 

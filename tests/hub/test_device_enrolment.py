@@ -6,9 +6,8 @@ import pytest
 import urllib3
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from hub.running_hub import RunningHub
 from ringfence.content.trust import TrustedMetadata
-from ringfence.hub.authority import new_authority
+from ringfence.hub.data.authority import new_authority
 from ringfence.identity.certificates import (
     EdgeIdentity,
     fingerprint,
@@ -21,7 +20,14 @@ from ringfence.identity.certificates import (
 from ringfence.identity.tokens import EnrolmentToken
 from ringfence.secret import Secret
 from ringfence.wire import codec, paths
-from ringfence.wire.messages import EnrolRequest, Greeting, RenewRequest, RenewResponse, ReportBatch
+from ringfence.wire.messages import (
+    EnrolRequest,
+    Greeting,
+    RenewRequest,
+    RenewResponse,
+    ReportBatch,
+)
+from support.running_hub import RunningHub
 
 
 def test_a_token_lets_one_edge_in_and_gives_it_certificate_and_root(running: RunningHub, tmp_path: Path) -> None:

@@ -3,12 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from hub.running_hub import RunningHub
-from ringfence.cli import output
+from ringfence.cli.support import output
 from ringfence.hub.core import open_hub
-from ringfence.hub.publishing import publish
+from ringfence.hub.publishing.publication import publish
 from ringfence.wire import paths
 from ringfence.wire.messages import Progress, Report, ReportBatch
+from support.running_hub import RunningHub
 
 MAC = "00:1B:54:C2:C0:{:02X}"
 

@@ -6,22 +6,35 @@ from collections.abc import Mapping
 import pytest
 from sqlalchemy import update
 
-from firmware_files import bundle_42
-from hub.running_hub import RunningHub
 from ringfence.content.digests import sha256_hex
 from ringfence.content.release import Target, TargetKind
-from ringfence.hub import releases, rollout
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BrokenBundle, FirmwareMissing, LoadInUse, SkipsStep, UnknownLoad
-from ringfence.hub.fleet import firmware, lines, observations, phones, settings, sites
+from ringfence.hub.errors import (
+    BrokenBundle,
+    FirmwareMissing,
+    LoadInUse,
+    SkipsStep,
+    UnknownLoad,
+)
+from ringfence.hub.fleet import (
+    firmware,
+    lines,
+    observations,
+    phones,
+    settings,
+    sites,
+)
 from ringfence.hub.fleet.firmware import UploadedFile
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION, Place
-from ringfence.hub.publishing import Publication, publish, rollback
+from ringfence.hub.publishing import firmware_rollout, releases
+from ringfence.hub.publishing.publication import Publication, publish, rollback
 from ringfence.hub.store.models import Edge, EdgeReport, Phone
+from ringfence.phones.diagnosis.running_load import Running
 from ringfence.phones.mac import Mac
-from ringfence.phones.running_load import Running
-from ringfence.phones.settings import Scope
+from ringfence.phones.rendering.resolve_settings import Scope
+from support.firmware_files import bundle_42
+from support.running_hub import RunningHub
 
 ANNA, BEN = Mac("001B54C2E001"), Mac("001B54C2E002")
 OLD, NEW = "SIP42.9-3-1SR4-1S", "SIP42.9-4-2SR3-1S"
@@ -133,13 +146,13 @@ def test_phones_are_told_of_a_load_only_when_every_edge_of_their_site_holds_it(f
     assert done.waiting == {ANNA.bare: NEW, BEN.bare: NEW}
     assert named(fleet, ANNA) == OLD
     assert {f"{NEW}.loads", f"{OLD}.loads"} < set(newest(fleet)), "both loads are there while phones change over"
-    assert rollout.go_on(fleet) == []
+    assert firmware_rollout.go_on(fleet) == []
     serves(fleet, "edge-1", 2)
-    assert rollout.go_on(fleet) == [], "one edge of the pair still lacks it"
+    assert firmware_rollout.go_on(fleet) == [], "one edge of the pair still lacks it"
     serves(fleet, "edge-2", 2)
-    assert rollout.go_on(fleet) == ["anna"]
+    assert firmware_rollout.go_on(fleet) == ["anna"]
     assert named(fleet, ANNA) == named(fleet, BEN) == NEW
-    assert rollout.go_on(fleet) == [], "told once"
+    assert firmware_rollout.go_on(fleet) == [], "told once"
     with fleet.database.reading() as session:
         newest_release = sites.get(session, "anna").newest_release
         assert releases.get(session, "anna", newest_release).comment == f"Firmware {NEW}"
@@ -154,7 +167,7 @@ def test_what_follows_by_itself_holds_nothing_that_was_not_shown(fleet: Hub) -> 
     with fleet.change("test") as change:
         lines.put(change, fleet.sealer, ANNA, 1, LineParts(label="Not yet"))
     serves(fleet, "edge-1", 1)
-    assert rollout.go_on(fleet) == ["anna"]
+    assert firmware_rollout.go_on(fleet) == ["anna"]
     text = fleet.blobs.get(newest(fleet)[f"SEP{ANNA.bare}.cnf.xml"].digest)
     assert OLD.encode() in text
     assert b"Not yet" not in text
@@ -170,7 +183,7 @@ def test_an_edit_meanwhile_is_published_and_the_firmware_still_waits(fleet: Hub)
         lines.put(change, fleet.sealer, ANNA, 1, LineParts(label="Urgent"))
     assert set(publish(fleet, "test").waiting) == {ANNA.bare, BEN.bare}
     serves(fleet, "edge-1", 2)
-    rollout.go_on(fleet)
+    firmware_rollout.go_on(fleet)
     text = fleet.blobs.get(newest(fleet)[f"SEP{ANNA.bare}.cnf.xml"].digest)
     assert b"Urgent" in text
     assert OLD.encode() in text
@@ -267,7 +280,7 @@ def test_a_rollback_forgets_what_waited(fleet: Hub) -> None:
     publish(fleet, "test")
     rollback(fleet, "test", "anna", 1)
     serves(fleet, "edge-1", 2)
-    assert rollout.go_on(fleet) == []
+    assert firmware_rollout.go_on(fleet) == []
 
 
 def test_a_bundle_is_uploaded_over_the_api(running: RunningHub) -> None:

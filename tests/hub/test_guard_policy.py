@@ -9,29 +9,34 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import create_engine, select, text
 
-from hub.running_hub import EdgeInHand, RunningHub
 from ringfence.content.release import TargetKind
 from ringfence.guard.behaviour import Asked, judge
 from ringfence.guard.evidence import Evidence
 from ringfence.guard.levels import FileKind, Level
 from ringfence.guard.rules import read_rules
-from ringfence.hub import releases
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import lines, phones, settings, sites
-from ringfence.hub.fleet.guard_rules import habits_of
+from ringfence.hub.fleet import (
+    lines,
+    phones,
+    settings,
+    sites,
+)
+from ringfence.hub.fleet.guard.rules_for_edges import habits_of
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION
-from ringfence.hub.fleet_rendering import SiteInput, read_sites, render
-from ringfence.hub.releases import NewRelease
+from ringfence.hub.publishing import releases
+from ringfence.hub.publishing.releases import NewRelease
+from ringfence.hub.publishing.site_files import SiteInput, read_sites, render
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.database import Database
 from ringfence.hub.store.models import Phone, RoleMetadata
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import RenderedFile
-from ringfence.phones.to_render import PhoneToRender
+from ringfence.phones.rendering.render_input import PhoneToRender
+from ringfence.phones.rendering.renderer import RenderedFile
 from ringfence.secret import Secret
 from ringfence.wire import codec, paths
 from ringfence.wire.messages import GuardNeed, GuardRules
+from support.running_hub import EdgeInHand, RunningHub
 
 MAC = "00:1B:54:C2:B0:{:02X}"
 

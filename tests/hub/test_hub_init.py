@@ -6,15 +6,21 @@ from pathlib import Path
 import pytest
 
 from ringfence.errors import BadInput, EnvironmentFault, NotFound
-from ringfence.hub import data_folder
-from ringfence.hub.config import default_listen, make_config
 from ringfence.hub.core import open_hub
-from ringfence.hub.data_folder import DataFolder
-from ringfence.hub.errors import BadConfiguration, DataFolderBusy, DataFolderNewer, DataFolderTaken, SealBroken
+from ringfence.hub.data import folder
+from ringfence.hub.data.config import default_listen, make_config
+from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.data.sealing import Sealer
+from ringfence.hub.errors import (
+    BadConfiguration,
+    DataFolderBusy,
+    DataFolderNewer,
+    DataFolderTaken,
+    SealBroken,
+)
 from ringfence.hub.fleet import api_tokens
-from ringfence.hub.init import init
-from ringfence.hub.renewal import renew_server_certificate
-from ringfence.hub.sealing import Sealer
+from ringfence.hub.process.init import init
+from ringfence.hub.process.renewal import renew_server_certificate
 from ringfence.secret import Secret
 
 CONFIG = make_config(address="hub.example.org")
@@ -81,9 +87,9 @@ def test_an_init_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
                 raise OSError(28, "No space left on device")
             real(path, data)
 
-        monkeypatch.setattr(data_folder, "replace_file", replace_file)
+        monkeypatch.setattr(folder, "replace_file", replace_file)
 
-    real = data_folder.replace_file
+    real = folder.replace_file
     for last in range(1, 11):
         calls = 0
         fail_at(last)

@@ -13,19 +13,19 @@ from pathlib import Path
 
 import pytest
 
-from hub.running_hub import Clock, RunningHub
 from ringfence.hub.core import open_hub
-from ringfence.hub.data_folder import DataFolder
+from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.fleet import edges
 from ringfence.secret import Secret
+from support.running_hub import Clock, RunningHub
 
 pytestmark = pytest.mark.slow
 
 PROGRAM = """
 import sys
 from pathlib import Path
-from ringfence.hub.data_folder import DataFolder
-from ringfence.hub.run import run
+from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.process.run import run
 run(DataFolder(Path(sys.argv[1])))
 """
 RUN = [sys.executable, "-c", PROGRAM]

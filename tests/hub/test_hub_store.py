@@ -12,7 +12,12 @@ from ringfence.hub.core import Hub
 from ringfence.hub.errors import DatabaseUnavailable
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.database import Database
-from ringfence.hub.store.models import Base, Phone, PhoneSetting, Site
+from ringfence.hub.store.models import (
+    Base,
+    Phone,
+    PhoneSetting,
+    Site,
+)
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from hub.json_rpc import answering
-from hub.running_hub import RunningHub
-from ringfence.hub import reloading
+from ringfence.hub.telephony import reload_by_pbx
 from ringfence.wire import paths
 from ringfence.wire.messages import Report, ReportBatch
+from support.json_rpc import answering
+from support.running_hub import RunningHub
 
 MAC = "00:1B:54:D1:00:01"
 OWN = "SEP001B54D10001.cnf.xml"
@@ -117,7 +117,7 @@ def test_a_phone_that_did_not_obey_its_edge_is_told_through_its_pbx_once(running
         assert "The hub could not tell it either: phone 00:1B:54:D1:00:21 is not registered at told" in sentence
 
         exchange.contacts = {"201": "sip:201@192.0.2.9:5060"}
-        assert reloading.go_on(running.hub) == 0  # one report, one order
+        assert reload_by_pbx.go_on(running.hub) == 0  # one report, one order
         assert edge.post(paths.REPORTS, reports(3, ("phone-not-reloaded", 2))).status == 200
         assert "The hub told it through told." in until(running, "stale", "The hub told it")
         ((method, uri, _route, _socket, headers, body),) = exchange.sent
@@ -126,7 +126,7 @@ def test_a_phone_that_did_not_obey_its_edge_is_told_through_its_pbx_once(running
         assert "action=restart\r\nRegisterCallId={abc@phone}\r\n" in body
 
         assert edge.post(paths.REPORTS, reports(4, ("file-served", 2), ("phone-not-reloaded", 2))).status == 200
-        assert reloading.go_on(running.hub) == 0  # it has fetched meanwhile
+        assert reload_by_pbx.go_on(running.hub) == 0  # it has fetched meanwhile
         assert len(exchange.sent) == 1
 
 
@@ -139,7 +139,7 @@ def until(running: RunningHub, word: str, text: str) -> str:
         sentence = next((str(row["text"]) for row in told if row["word"] == word), "")
         if text in sentence:
             return sentence
-        reloading.go_on(running.hub)
+        reload_by_pbx.go_on(running.hub)
     pytest.fail(f"nobody says {text!r}")
 
 

@@ -7,13 +7,13 @@ from contextlib import contextmanager
 
 import pytest
 
-from hub.json_rpc import answering
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
-from ringfence.hub.pbx.asterisk import Asterisk
-from ringfence.hub.pbx.kamailio import Kamailio
-from ringfence.hub.pbx.port import Contact
+from ringfence.hub.telephony.pbx.asterisk import Asterisk
+from ringfence.hub.telephony.pbx.kamailio import Kamailio
+from ringfence.hub.telephony.pbx.port import Contact
 from ringfence.phones.family import ReloadEvent
 from ringfence.secret import Secret
+from support.json_rpc import answering
 
 Action = dict[str, list[str]]
 

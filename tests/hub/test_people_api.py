@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from hub.running_hub import RunningHub
+from support.running_hub import RunningHub
 
 MAC = "00:1B:54:C2:9A:{:02X}"
 

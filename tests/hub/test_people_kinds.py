@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.running_hub import RunningHub
+from support.running_hub import RunningHub
 
 MAC = "00:1B:54:D0:00:{:02X}"
 

@@ -10,21 +10,26 @@ from ringfence.content.digests import Digest
 from ringfence.content.release import Target, TargetKind
 from ringfence.content.trust import TrustedMetadata
 from ringfence.errors import EnvironmentFault, NotFound
-from ringfence.hub import differences, fleet_rendering, lease, publishing, releases
-from ringfence.hub.blobs import DirectoryBlobs
 from ringfence.hub.core import Hub
+from ringfence.hub.data.blobs import DirectoryBlobs
 from ringfence.hub.errors import PublishRunning
-from ringfence.hub.fleet import lines, phones, settings, sites
+from ringfence.hub.fleet import (
+    lines,
+    phones,
+    settings,
+    sites,
+)
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION, Place
-from ringfence.hub.publishing import Publication, publish, rollback
+from ringfence.hub.publishing import diffs, publication, publication_lock, releases, site_files
+from ringfence.hub.publishing.publication import Publication, publish, rollback
 from ringfence.hub.store.models import RoleMetadata
 from ringfence.hub.store.models import Site as SiteRow
 from ringfence.phones.errors import IncompletePhone, RenderFault
 from ringfence.phones.mac import Mac
-from ringfence.phones.own_templates import OwnTemplates
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.settings import Scope
+from ringfence.phones.rendering.own_templates import OwnTemplates
+from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.rendering.resolve_settings import Scope
 
 ANNA, BEN = Mac("001B54C2D001"), Mac("001B54C2D002")
 
@@ -125,10 +130,10 @@ def test_an_edit_that_is_undone_publishes_nothing(fleet: Hub) -> None:
 def test_an_edit_during_a_publish_is_due_at_the_next(fleet: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     def render_while_somebody_edits(*arguments: object) -> object:
         relabel(fleet, ANNA, "Edited meanwhile")
-        return fleet_rendering.render(*arguments)  # type: ignore[arg-type]
+        return site_files.render(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "render", render_while_somebody_edits)
+        patch.setattr(publication, "render", render_while_somebody_edits)
         publish(fleet, "test", site_ids=["anna"])
     assert b"Edited meanwhile" not in whole_release(fleet, "anna")[1][0]
     assert numbers(publish(fleet, "test", site_ids=["anna"])) == {"anna": 2}
@@ -168,7 +173,7 @@ def test_no_password_is_in_a_diff_and_a_changed_one_shows_as_changed(fleet: Hub)
         second = lines.reveal(change, fleet.sealer, ANNA, 1).reveal()
     shown.append(publish(fleet, "test", dry_run=True).sites[0].files[0].diff)
     publish(fleet, "test")
-    shown.append(publishing.differences(fleet, "anna", 2, 1)[0].diff)
+    shown.append(publication.differences(fleet, "anna", 2, 1)[0].diff)
     assert second.encode() in whole_release(fleet, "anna")[1][0]
     for diff in shown:
         assert first not in diff
@@ -185,14 +190,14 @@ def test_secrets_are_masked_by_value_and_by_element() -> None:
         Digest("2"): b"<a><authPassword>new</authPassword>\n<x>known-secret</x><b>plain</b></a>",
     }
     pair = [Target("f.xml", digest, 1, TargetKind.SHARED) for digest in blobs]
-    (change,) = differences.describe([(pair[0], pair[1])], blobs.__getitem__, {"known-secret", ""})
+    (change,) = diffs.describe([(pair[0], pair[1])], blobs.__getitem__, {"known-secret", ""})
     assert "plain" in change.diff
     assert not [secret for secret in ("old&amp;one", ">new<", "known-secret", ">7<") if secret in change.diff]
 
 
 def test_a_binary_file_has_its_sizes_for_a_diff() -> None:
     new = Target("f.bin", Digest("1"), 2, TargetKind.FIRMWARE)
-    (change,) = differences.describe([(None, new)], {Digest("1"): b"\xff\xfe"}.__getitem__, ())
+    (change,) = diffs.describe([(None, new)], {Digest("1"): b"\xff\xfe"}.__getitem__, ())
     assert (change.change, change.diff) == ("added", "Binary file: 0 bytes → 2 bytes\n")
 
 
@@ -245,7 +250,7 @@ def test_a_rollback_is_a_new_release_with_the_old_content(fleet: Hub) -> None:
 def test_the_second_of_two_publishes_is_told_who_publishes_since_when(fleet: Hub) -> None:
     told = r"another publish by Zoë has been running since \d\d:\d\d:\d\d UTC"
     with (
-        lease.held(fleet, "Zoë"),
+        publication_lock.held(fleet, "Zoë"),
         pytest.raises(PublishRunning, match=told),
     ):
         publish(fleet, "test")
@@ -283,18 +288,18 @@ def test_of_publishes_at_the_same_time_one_goes_on_and_the_others_are_refused(fl
 
 def test_a_lease_that_a_crash_left_ends_by_itself(fleet: Hub) -> None:
     now = fleet.clock()
-    crashed = lease.held(fleet, "a process that died")
+    crashed = publication_lock.held(fleet, "a process that died")
     crashed.__enter__()
     with pytest.raises(PublishRunning):
         publish(fleet, "test")
-    fleet.clock = lambda: now + lease.LENGTH_S + 1
+    fleet.clock = lambda: now + publication_lock.LENGTH_S + 1
     assert numbers(publish(fleet, "test")) == {"anna": 1, "ben": 1}
 
 
 def test_a_publish_that_lost_its_lease_writes_no_more(fleet: Hub) -> None:
-    with lease.held(fleet, "slow") as held:
+    with publication_lock.held(fleet, "slow") as held:
         now = fleet.clock()
-        fleet.clock = lambda: now + lease.LENGTH_S + 1
+        fleet.clock = lambda: now + publication_lock.LENGTH_S + 1
         publish(fleet, "quick")
         with pytest.raises(PublishRunning, match="took so long"), fleet.database.writing() as session:
             held.confirm(session)
@@ -347,7 +352,7 @@ def test_power_cut_at_every_step_of_a_publish_leaves_the_old_release_or_the_new(
             pass
         finally:
             cut.restore()
-        lease.clear(fleet)  # the restart
+        publication_lock.clear(fleet)  # the restart
         for site_id, before in made.items():
             number, blobs = whole_release(fleet, site_id)
             assert number in {before, before + 1}
@@ -390,10 +395,10 @@ def test_a_site_that_is_removed_during_a_publish_gets_no_release(fleet: Hub, mon
                 phones.remove(change, BEN)
                 change.session.flush()
                 sites.remove(change, "ben")
-        return fleet_rendering.render(*arguments)  # type: ignore[arg-type]
+        return site_files.render(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(publishing, "render", render_while_somebody_removes)
+        patch.setattr(publication, "render", render_while_somebody_removes)
         publish(fleet, "test")
     assert whole_release(fleet, "anna")[0] == 1
     with fleet.database.reading() as session:

@@ -15,8 +15,8 @@ USE = """
 import json
 from ringfence.phones.families import model
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.secret import Secret
 family, kind = model("runner-2")
 line = LineAccount(1, "Anna", "201", "", "", Secret("s3cret"))

@@ -6,11 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from phone_reading import read_configuration
 from ringfence.phones.document import LARGEST_BYTES
 from ringfence.phones.errors import ConfigurationRejected
-from ringfence.phones.held import HeldLine
+from ringfence.phones.parsed_configuration import HeldLine
 from ringfence.secret import Secret
+from support.phone_reading import read_configuration
 
 GOLDEN = (Path(__file__).parent / "goldens" / "9971-everything" / "SEP001122334455.cnf.xml").read_text(encoding="utf-8")
 

@@ -5,13 +5,24 @@ from dataclasses import fields
 import pytest
 
 from ringfence.phones.errors import UnknownFamily, UnknownModel
-from ringfence.phones.families import families, family, family_or_model, model
+from ringfence.phones.families import (
+    families,
+    family,
+    family_or_model,
+    model,
+)
 from ringfence.phones.family import Fact, Family, Model
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.setting_types import Mark, Scope, Setting, SettingType, Value
-from ringfence.phones.templating import built_in_template
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.rendering.sandbox import built_in_template
+from ringfence.phones.settings.types import (
+    Mark,
+    Scope,
+    Setting,
+    SettingType,
+    Value,
+)
 from ringfence.secret import Secret
 
 FAMILIES = families().values()

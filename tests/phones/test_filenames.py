@@ -3,7 +3,12 @@
 import pytest
 
 from ringfence.phones.families import model
-from ringfence.phones.filenames import configuration_name, is_optional, is_signed_configuration, owner_of
+from ringfence.phones.filenames import (
+    configuration_name,
+    is_optional,
+    is_signed_configuration,
+    owner_of,
+)
 from ringfence.phones.mac import Mac
 
 ANNA = Mac("001EF7ABCD0F")

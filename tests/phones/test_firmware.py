@@ -7,13 +7,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
-from firmware_files import NAMES_42, bundle_42, cop, signed, zipped
-from ringfence.cli.errors import BadArgument
 from ringfence.cli.main import make_app
+from ringfence.cli.support.errors import BadArgument
 from ringfence.phones.errors import BadLoads
 from ringfence.phones.firmware.bundles import examine, models_of, serving_names
 from ringfence.phones.firmware.loads import ListedFile, parse_loads
 from ringfence.phones.firmware.steps import step_between, version_of
+from support.firmware_files import (
+    NAMES_42,
+    bundle_42,
+    cop,
+    signed,
+    zipped,
+)
 
 SIP42 = "SIP42.9-4-2SR3-1S"
 

@@ -6,9 +6,16 @@ from pathlib import Path
 import pytest
 
 from ringfence.phones.errors import NotImportable
-from ringfence.phones.importing import Imported, common_settings, equivalent, is_importable, read_dial_plan, read_phone
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.to_render import PhoneToRender
+from ringfence.phones.importing.device_file import (
+    Imported,
+    common_settings,
+    equivalent,
+    is_importable,
+    read_dial_plan,
+    read_phone,
+)
+from ringfence.phones.rendering.render_input import PhoneToRender
+from ringfence.phones.rendering.renderer import Renderer
 
 FOLDER = Path(__file__).parents[2] / "examples" / "tftp-folder"
 FILES = sorted(path for path in FOLDER.iterdir() if is_importable(path.name) and "E0FF" not in path.name)

@@ -5,7 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.phones.errors import BadSipMessage
-from ringfence.phones.notify import (
+from ringfence.phones.sip.messages import (
+    LARGEST_BYTES,
+    LONGEST_HEADER,
+    MOST_HEADERS,
+    header,
+)
+from ringfence.phones.sip.notify import (
     ServiceAction,
     ServiceControl,
     SipRequest,
@@ -15,7 +21,6 @@ from ringfence.phones.notify import (
     response,
     service_control_request,
 )
-from ringfence.phones.sip import LARGEST_BYTES, LONGEST_HEADER, MOST_HEADERS, header
 
 
 def notify(*, action: ServiceAction = "restart", host: str = "192.168.1.20", register_call_id: str = "") -> bytes:

@@ -4,10 +4,10 @@ import pytest
 
 from ringfence.phones.errors import LimitExceeded, RenderFault, UnknownFamily
 from ringfence.phones.mac import Mac
-from ringfence.phones.own_templates import OwnTemplates
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.templating import PhoneTemplate, built_in_template
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.rendering.own_templates import OwnTemplates
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.rendering.sandbox import PhoneTemplate, built_in_template
 from ringfence.secret import Secret
 
 SECRET = "OnlyTheProxyKnows"

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phone_reading import read_configuration
 from ringfence.content.release import Reload, TargetKind
 from ringfence.phones.errors import (
     CredentialsDisagree,
@@ -24,10 +23,11 @@ from ringfence.phones.errors import (
 )
 from ringfence.phones.families import families, model
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import RenderedFile, Renderer
-from ringfence.phones.setting_types import Setting, SettingType, Value
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import RenderedFile, Renderer
+from ringfence.phones.settings.types import Setting, SettingType, Value
 from ringfence.secret import Secret
+from support.phone_reading import read_configuration
 
 GOLDENS = Path(__file__).parent / "goldens"
 RENDERER = Renderer()

@@ -2,9 +2,9 @@
 
 import pytest
 
+from ringfence.phones.diagnosis.activity import Known, Seen
+from ringfence.phones.diagnosis.running_load import Running, running_load
 from ringfence.phones.mac import Mac
-from ringfence.phones.observing import Known, Seen
-from ringfence.phones.running_load import Running, running_load
 
 ANNA = Mac("001B54C2F101")
 OWN = f"SEP{ANNA.bare}.cnf.xml"

@@ -6,9 +6,15 @@ from hypothesis import strategies as st
 
 from ringfence.phones.errors import UnknownFamily, UnknownSetting, ValueOutOfRange
 from ringfence.phones.families import families, family, model
-from ringfence.phones.setting_types import Setting, SettingType
-from ringfence.phones.settings import BUILT_IN, Resolved, Value, parse_value, resolve
-from ringfence.phones.time_zones import CISCO_ZONE, CISCO_ZONES
+from ringfence.phones.rendering.resolve_settings import (
+    BUILT_IN,
+    Resolved,
+    Value,
+    parse_value,
+    resolve,
+)
+from ringfence.phones.settings.time_zones import CISCO_ZONE, CISCO_ZONES
+from ringfence.phones.settings.types import Setting, SettingType
 
 BOTH = ("8941", "9971")
 ALL_SETTINGS = list(

@@ -4,9 +4,14 @@ import pytest
 
 from ringfence.phones.families import families
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.setting_types import Value
-from ringfence.phones.to_render import LineAccount, PhoneToRender, secrets_of, stub_of
+from ringfence.phones.rendering.render_input import (
+    LineAccount,
+    PhoneToRender,
+    secrets_of,
+    stub_of,
+)
+from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.settings.types import Value
 from ringfence.secret import Secret
 
 MAC = Mac("001122334455")

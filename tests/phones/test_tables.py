@@ -14,11 +14,11 @@ from ringfence.phones.errors import (
 )
 from ringfence.phones.families import model
 from ringfence.phones.mac import Mac
-from ringfence.phones.own_templates import OwnTemplates
-from ringfence.phones.patches import parse_name, patch_setting, patches_of
-from ringfence.phones.rendering import RenderedFile, Renderer
-from ringfence.phones.setting_types import Value
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.rendering.own_templates import OwnTemplates
+from ringfence.phones.rendering.patches import parse_name, patch_setting, patches_of
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import RenderedFile, Renderer
+from ringfence.phones.settings.types import Value
 from ringfence.secret import Secret
 
 ANNA = Mac("001122334455")

@@ -7,16 +7,31 @@ from pathlib import Path
 
 import pytest
 
-from naive_tftp import NaiveTftp
-from namespaces import Wire, entered
-from ringfence.server.events import RequestRefused, TransferFailed, WorkerDied, printable
-from ringfence.server.limits import Limits
-from ringfence.sim.attacks import flooding, forging, holding, names
+from ringfence.server.events import (
+    RequestRefused,
+    TransferFailed,
+    WorkerDied,
+    printable,
+)
+from ringfence.server.limits.settings import Limits
+from ringfence.sim.attacks import (
+    flooding,
+    forging,
+    holding,
+    names,
+)
 from ringfence.sim.attacks.every import ATTACKS, run
-from ringfence.sim.attacks.target import Fairness, Target, check_is_ours, fairness
+from ringfence.sim.attacks.target import (
+    Fairness,
+    Target,
+    check_is_ours,
+    fairness,
+)
 from ringfence.sim.attacks.verdict import Outcome, Verdict
 from ringfence.sim.errors import NothingToFetch, NotOurs
-from tftp_servers import EngineInThread, ServerUnderTest, SupervisedWorker
+from support.naive_tftp import NaiveTftp
+from support.namespaces import Wire, entered
+from support.tftp_servers import EngineInThread, ServerUnderTest, SupervisedWorker
 
 CONTENT = bytes(index * 31 % 253 for index in range(200_000))
 NAME = "SEP001B54C29A10.cnf.xml"

@@ -5,7 +5,7 @@ import os
 import pytest
 
 from ringfence.content.release import TargetKind
-from ringfence.server.catalogue import Catalogue, Offer
+from ringfence.server.files.catalogue import Catalogue, Offer
 from ringfence.tftp.errors import ReadFailed
 
 

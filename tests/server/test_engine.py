@@ -9,14 +9,19 @@ from pathlib import Path
 import pytest
 
 from ringfence.content.release import TargetKind
-from ringfence.server import sockets
-from ringfence.server.catalogue import NOTHING_OFFERED, Catalogue, Offer
-from ringfence.server.engine import Engine
+from ringfence.server.access.admission import Gate
 from ringfence.server.errors import ListenRefused, PortInUse
-from ringfence.server.events import RequestRefused, TransferFailed, TransferFinished, WorkerEvent
-from ringfence.server.gate import Gate
-from ringfence.server.limits import Limits, PortRange
-from ringfence.server.loop import Loop
+from ringfence.server.events import (
+    RequestRefused,
+    TransferFailed,
+    TransferFinished,
+    WorkerEvent,
+)
+from ringfence.server.files.catalogue import NOTHING_OFFERED, Catalogue, Offer
+from ringfence.server.io import sockets
+from ringfence.server.io.loop import Loop
+from ringfence.server.limits.settings import Limits, PortRange
+from ringfence.server.tftp.engine import Engine
 from ringfence.tftp.frames import BLOCKS_IN_STRETCH
 
 MAC = "001122334455"

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ringfence.content.release import TargetKind
-from ringfence.server import other_case
 from ringfence.server.errors import NotNow
-from ringfence.server.folder import Folder, FolderFile
+from ringfence.server.files import case_folding
+from ringfence.server.files.folder import Folder, FolderFile
 from ringfence.tftp.errors import ReadFailed
 
 MAC = "001122334455"
@@ -292,7 +292,7 @@ def test_a_folder_that_changes_all_the_time_is_not_listed_all_the_time(
 def test_a_folder_with_too_many_entries_has_exact_names_only(
     root: Path, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(other_case, "MOST_ENTRIES", 10)
+    monkeypatch.setattr(case_folding, "MOST_ENTRIES", 10)
     for number in range(11):
         (root / f"file{number}.sbn").write_bytes(b"x")
     assert folder.find("file1.sbn") is not None
@@ -300,8 +300,8 @@ def test_a_folder_with_too_many_entries_has_exact_names_only(
 
 
 def test_no_more_listings_are_kept_than_allowed(root: Path, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(other_case, "MOST_FOLDERS", 4)
-    monkeypatch.setattr(other_case, "PAUSE_FACTOR", 0)
+    monkeypatch.setattr(case_folding, "MOST_FOLDERS", 4)
+    monkeypatch.setattr(case_folding, "PAUSE_FACTOR", 0)
     for number in range(9):
         (root / f"d{number}").mkdir()
         folder.find(f"d{number}/x.sbn")

@@ -1,6 +1,6 @@
 """The proof from inside: code that runs as a worker, confined as a worker is, and tries what it must not be able to.
 
-``inside_worker.py`` does the trying, in a process of its own; each refusal is told apart by its error.
+``support/inside_worker.py`` does the trying, in a process of its own; each refusal is told apart by its error.
 """
 
 import json
@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from ringfence.server import landlock
-from ringfence.server.confine import MOST_MEMORY_BYTES
-from ringfence.server.syscalls import architecture_here
+from ringfence.server.confinement import landlock
+from ringfence.server.confinement.steps import MOST_MEMORY_BYTES
+from ringfence.server.confinement.syscalls import architecture_here
 
-SCRIPT = Path(__file__).with_name("inside_worker.py")
+SCRIPT = Path(__file__).parents[1] / "support" / "inside_worker.py"
 HAS_A_FILTER = architecture_here() is not None
 Outcomes = dict[str, Any]
 """Any: JSON, as the script prints it."""

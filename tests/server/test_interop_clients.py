@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tftp_servers import EngineInThread, ServerUnderTest, SupervisedWorker
+from support.tftp_servers import EngineInThread, ServerUnderTest, SupervisedWorker
 
 pytestmark = pytest.mark.slow
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.server.serve_options import ServeOptions, make_parser, read_options
+from ringfence.server.standalone.options import ServeOptions, make_parser, read_options
 
 ROOT = Path(__file__).parents[2]
 UNITS = ROOT / "packaging" / "systemd"

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 
 import pytest
 
-from ringfence.server.confine import MOST_MEMORY_BYTES
+from ringfence.server.confinement.steps import MOST_MEMORY_BYTES
 
 # Runs inside the namespace: serves on port 69, fetches a file, and prints what /proc says of the worker.
 SCRIPT = """
 import json, os
 from pathlib import Path
 from ringfence.content.release import TargetKind
-from ringfence.server.catalogue import Offer
-from ringfence.server.client import fetch
-from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.server.files.catalogue import Offer
+from ringfence.server.tftp.client import fetch
+from ringfence.server.processes.supervisor import WorkerSupervisor
 
 supervisor = WorkerSupervisor(listen=[("127.0.0.1", 69)], site="Home", on_event=lambda event: None)
 supervisor.start()

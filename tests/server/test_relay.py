@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringfence.server.relay import PureRelay, Relay, make_relay
+from ringfence.server.io.relay import PureRelay, Relay, make_relay
 from ringfence.tftp.frames import BLOCKS_IN_STRETCH
 from ringfence.tftp.options import Terms
 from ringfence.tftp.packets import Data, ErrorPacket, from_bytes

@@ -9,10 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.server import seccomp
-from ringfence.server.allowed_calls import FOLDER, WORKER
-from ringfence.server.seccomp import ALLOW, IN_ANY_WAY, KILL_PROCESS, REFUSE, Argument, Calls, Instruction, program_for
-from ringfence.server.syscalls import (
+from ringfence.server.confinement import seccomp
+from ringfence.server.confinement.allowed_calls import FOLDER, WORKER
+from ringfence.server.confinement.seccomp import (
+    ALLOW,
+    IN_ANY_WAY,
+    KILL_PROCESS,
+    REFUSE,
+    Argument,
+    Calls,
+    Instruction,
+    program_for,
+)
+from ringfence.server.confinement.syscalls import (
     _NUMBERS,
     AARCH64,
     ARCHITECTURES,

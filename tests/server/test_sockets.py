@@ -4,7 +4,7 @@ import socket
 
 import pytest
 
-from ringfence.server.sockets import listen, prepare, receive
+from ringfence.server.io.sockets import listen, prepare, receive
 
 IP_TTL = 2
 

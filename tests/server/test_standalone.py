@@ -13,11 +13,16 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
+from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import RequestedOptions
-from standalone_server import SOON_S, StandaloneServer
-from tftp_servers import NOT_FOUND, Phone, ack, rrq
+from support.standalone_server import SOON_S, StandaloneServer
+from support.tftp_servers import (
+    NOT_FOUND,
+    Phone,
+    ack,
+    rrq,
+)
 
 MAC = "001122334455"
 OWN = f"SEP{MAC}.cnf.xml"
@@ -453,7 +458,7 @@ def test_the_kernel_keeps_it_inside_the_folder_where_it_can(tmp_path: Path) -> N
     (tmp_path / "secret").write_bytes(b"secret")
     code = f"""
 import os, socket
-from ringfence.server.confine import Confinement, confine, nobody
+from ringfence.server.confinement.steps import Confinement, confine, nobody
 fd = os.open({str(inside)!r}, os.O_PATH | os.O_DIRECTORY)
 if not confine(Confinement(root_fd=fd, keep_root=True, may_grow_files=True, account=nobody())).has_landlock:
     print("no Landlock")

@@ -13,9 +13,12 @@ from pathlib import Path
 import pytest
 
 from ringfence.content.release import TargetKind
-from ringfence.server.catalogue import Offer
-from ringfence.server.client import fetch
-from ringfence.server.errors import FileRefused, PortInUse, TransferFailed, WorkerFault
+from ringfence.server.errors import (
+    FileRefused,
+    PortInUse,
+    TransferFailed,
+    WorkerFault,
+)
 from ringfence.server.events import (
     CatalogueActive,
     RequestRefused,
@@ -24,8 +27,10 @@ from ringfence.server.events import (
     WorkerEvent,
     WorkerStarted,
 )
-from ringfence.server.limits import Limits
-from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.server.files.catalogue import Offer
+from ringfence.server.limits.settings import Limits
+from ringfence.server.processes.supervisor import WorkerSupervisor
+from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import RequestedOptions
 
 MAC = "001122334455"
@@ -211,9 +216,9 @@ def test_without_the_process_that_starts_workers_there_is_soon_another_and_that_
 
 
 WITH_NO_RIGHT_TO_GIVE_UP_RIGHTS = """
-from ringfence.server import capabilities
+from ringfence.server.confinement import capabilities
 from ringfence.server.errors import WorkerFault
-from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.server.processes.supervisor import WorkerSupervisor
 capabilities.drop_bounding_set()  # what it starts is root without a capability
 supervisor = WorkerSupervisor(listen=[("127.0.0.1", 0)], site="s", on_event=print)
 try:
@@ -306,7 +311,11 @@ def test_the_worker_holds_no_key_library_and_is_small(site: Site) -> None:
     status = dict(line.split(":\t", 1) for line in (process / "status").read_text().splitlines() if ":\t" in line)
     assert int(status["VmRSS"].split()[0]) < 20_000
     assert status["NoNewPrivs"] == "1"
-    assert (process / "cmdline").read_bytes().split(b"\0")[1:4] == [b"-I", b"-m", b"ringfence.server.launcher"]
+    assert (process / "cmdline").read_bytes().split(b"\0")[1:4] == [
+        b"-I",
+        b"-m",
+        b"ringfence.server.processes.launcher",
+    ]
     if os.geteuid() == 0:
         maps = (process / "maps").read_text()
         assert "libcrypto" not in maps
@@ -314,7 +323,7 @@ def test_the_worker_holds_no_key_library_and_is_small(site: Site) -> None:
 
 
 def test_what_the_worker_imports_knows_no_network_library_beyond_sockets() -> None:
-    script = "import ringfence.server.worker, sys; print(*sys.modules)"
+    script = "import ringfence.server.processes.worker, sys; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
     modules = set(shown.stdout.split())
     heavy = {
@@ -333,7 +342,7 @@ def test_what_the_worker_imports_knows_no_network_library_beyond_sockets() -> No
 
 PARENT = """
 import os, sys, time
-from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.server.processes.supervisor import WorkerSupervisor
 s = WorkerSupervisor(listen=[("127.0.0.1", 0)], site="s", on_event=lambda e: None)
 s.start()
 print(s.worker_pid, flush=True)

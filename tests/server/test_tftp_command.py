@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tftp_servers import SupervisedWorker
+from support.tftp_servers import SupervisedWorker
 
 CONTENT = bytes(index * 31 % 253 for index in range(50_000))
 COMMAND = [sys.executable, "-m", "ringfence.cli.main", "tftp", "get"]

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from naive_tftp import NaiveTftp
-from tftp_servers import SupervisedWorker
+from support.naive_tftp import NaiveTftp
+from support.tftp_servers import SupervisedWorker
 
 CONTENT = bytes(index * 31 % 253 for index in range(5000))
 

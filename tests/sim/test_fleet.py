@@ -5,11 +5,17 @@ import socket
 import pytest
 
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import Renderer
 from ringfence.secret import Secret
-from ringfence.sim.fleet import BOOTED, MISSING, REJECTED, SILENT, Fleet
-from sim.small_tftp import SmallTftp
+from ringfence.sim.fleet import (
+    BOOTED,
+    MISSING,
+    REJECTED,
+    SILENT,
+    Fleet,
+)
+from support.small_tftp import SmallTftp
 
 FIRST = Mac("001B54000001")
 

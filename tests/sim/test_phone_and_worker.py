@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from ringfence.content.release import TargetKind
-from ringfence.edge.reloading import Answer, ReloadOrder, notify_phones
+from ringfence.edge.phones.reload_by_sip import Answer, ReloadOrder, notify_phones
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import RenderedFile, Renderer
-from ringfence.phones.setting_types import Value
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import RenderedFile, Renderer
+from ringfence.phones.settings.types import Value
 from ringfence.secret import Secret
-from ringfence.server.catalogue import Offer
 from ringfence.server.events import RequestRefused, WorkerEvent
-from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.server.files.catalogue import Offer
+from ringfence.server.processes.supervisor import WorkerSupervisor
 from ringfence.sim.errors import ConfigurationMissing
 from ringfence.sim.phone import VirtualPhone
 from ringfence.sim.steps import Fetched, Step

@@ -8,21 +8,30 @@ from contextlib import contextmanager
 
 import pytest
 
-from firmware_files import signed
 from ringfence.phones.errors import ConfigurationRejected
 from ringfence.phones.families import families, model
 from ringfence.phones.mac import Mac
-from ringfence.phones.own_templates import OwnTemplates
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.setting_types import Value
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.rendering.own_templates import OwnTemplates
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.settings.types import Value
 from ringfence.secret import Secret
 from ringfence.server.errors import FileRefused
 from ringfence.sim.errors import ConfigurationMissing
 from ringfence.sim.phone import VirtualPhone
 from ringfence.sim.provisioning import HttpFirst, upgrade
-from ringfence.sim.steps import BootFailed, Booting, Fetched, Holds, Missing, Step, Upgraded, UpgradeFailed
+from ringfence.sim.steps import (
+    BootFailed,
+    Booting,
+    Fetched,
+    Holds,
+    Missing,
+    Step,
+    Upgraded,
+    UpgradeFailed,
+)
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
+from support.firmware_files import signed
 
 MAC = Mac("001122334455")
 SERVER = ("127.0.0.1", 6969)

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from kamailio_server import REALM, Kamailio, running_kamailio
-from phone_reading import read_configuration
-from ringfence.phones.accounts import Pbx, SipAccount, export
 from ringfence.phones.families import model
-from ringfence.phones.held import HeldConfiguration
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.setting_types import Value
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.parsed_configuration import HeldConfiguration
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.settings.types import Value
+from ringfence.phones.sip.pbx_accounts import Pbx, SipAccount, export
 from ringfence.secret import Secret
 from ringfence.sim.sip_side import SipHabits, SipSide
 from ringfence.sim.steps import Registered, RegisterFailed, Step
+from support.kamailio_server import REALM, Kamailio, running_kamailio
+from support.phone_reading import read_configuration
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("kamailio")]
 

@@ -8,18 +8,18 @@ import sys
 
 import pytest
 
-from ringfence.cli.errors import BadArgument
-from ringfence.cli.tftp_arguments import read_options, read_server
+from ringfence.cli.support.errors import BadArgument
+from ringfence.cli.support.tftp_arguments import read_options, read_server
 from ringfence.phones.errors import ConfigurationRejected
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.setting_types import Value
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.settings.types import Value
 from ringfence.secret import Secret
 from ringfence.server.errors import TransferFailed
 from ringfence.sim.errors import ConfigurationMissing
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
-from sim.small_tftp import SmallTftp
+from support.small_tftp import SmallTftp
 
 
 @pytest.mark.parametrize(

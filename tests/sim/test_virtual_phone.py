@@ -9,10 +9,15 @@ import pytest
 
 from ringfence.phones.errors import ConfigurationRejected
 from ringfence.phones.mac import Mac
-from ringfence.phones.notify import ServiceAction, SipResponse, parse_message, service_control_request
-from ringfence.phones.rendering import Renderer
-from ringfence.phones.setting_types import Value
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.settings.types import Value
+from ringfence.phones.sip.notify import (
+    ServiceAction,
+    SipResponse,
+    parse_message,
+    service_control_request,
+)
 from ringfence.secret import Secret
 from ringfence.server.errors import FileRefused, TransferFailed
 from ringfence.sim.errors import ConfigurationMissing, SipPortInUse

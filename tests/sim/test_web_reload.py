@@ -10,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from ringfence.content.release import ReloadMethod
-from ringfence.edge.reloading import Answer, ReloadOrder
-from ringfence.edge.web_reloading import press_restart
-from ringfence.phones.held import HeldConfiguration
+from ringfence.edge.phones.reload_by_sip import Answer, ReloadOrder
+from ringfence.edge.phones.reload_by_web import press_restart
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering import RenderedFile, Renderer
-from ringfence.phones.setting_types import Value
-from ringfence.phones.to_render import LineAccount, PhoneToRender
+from ringfence.phones.parsed_configuration import HeldConfiguration
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.renderer import RenderedFile, Renderer
+from ringfence.phones.settings.types import Value
 from ringfence.phones.web_interface import PATH, restart_orders, was_carried_out
 from ringfence.secret import Secret
-from ringfence.server.catalogue import Offer
-from ringfence.server.passes import Pass
-from ringfence.server.supervisor import WorkerSupervisor
+from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.files.catalogue import Offer
+from ringfence.server.processes.supervisor import WorkerSupervisor
 from ringfence.sim.errors import WebPortInUse
 from ringfence.sim.phone import VirtualPhone
 from ringfence.sim.steps import Notified, Step

@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringfence.tftp.blocks import NetasciiBlocks, NetasciiDecoder, OctetBlocks, Read, from_netascii, to_netascii
+from ringfence.tftp.blocks import (
+    NetasciiBlocks,
+    NetasciiDecoder,
+    OctetBlocks,
+    Read,
+    from_netascii,
+    to_netascii,
+)
 from ringfence.tftp.errors import ReadFailed
 
 

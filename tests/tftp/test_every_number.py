@@ -4,7 +4,14 @@ import copy
 
 import pytest
 
-from ringfence.tftp.effects import Deliver, Effect, Effects, Finished, Send, SendBurst
+from ringfence.tftp.effects import (
+    Deliver,
+    Effect,
+    Effects,
+    Finished,
+    Send,
+    SendBurst,
+)
 from ringfence.tftp.options import RequestedOptions, negotiate
 from ringfence.tftp.packets import (
     Acknowledgement,

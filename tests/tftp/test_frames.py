@@ -7,10 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ringfence.content.release import TargetKind
-from ringfence.server.catalogue import Offer, OfferedFile
+from ringfence.server.files.catalogue import Offer, OfferedFile
 from ringfence.tftp.errors import ReadFailed
-from ringfence.tftp.frames import BLOCKS_IN_STRETCH, BYTES_IN_STRETCH, STRETCHES_KEPT, Frames
-from ringfence.tftp.packets import Acknowledgement, Data, from_bytes, to_bytes
+from ringfence.tftp.frames import (
+    BLOCKS_IN_STRETCH,
+    BYTES_IN_STRETCH,
+    STRETCHES_KEPT,
+    Frames,
+)
+from ringfence.tftp.packets import (
+    Acknowledgement,
+    Data,
+    from_bytes,
+    to_bytes,
+)
 
 
 class File:

@@ -12,17 +12,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from ringfence.server import sockets
-from ringfence.server.catalogue import NOTHING_OFFERED, Catalogue
-from ringfence.server.engine import Engine
+from ringfence.server.access.admission import Gate
 from ringfence.server.events import WorkerEvent
-from ringfence.server.gate import Gate
-from ringfence.server.limits import Limits
-from ringfence.server.loop import Loop
-from ringfence.server.sockets import Datagram
+from ringfence.server.files.catalogue import NOTHING_OFFERED, Catalogue
+from ringfence.server.io import sockets
+from ringfence.server.io.loop import Loop
+from ringfence.server.io.sockets import Datagram
+from ringfence.server.limits.settings import Limits
+from ringfence.server.tftp.engine import Engine
 from ringfence.sim.malformed import PacketMaker
 from ringfence.tftp.errors import MalformedPacket, MalformedRequest
-from ringfence.tftp.options import LARGEST_BLOCK_SIZE, SMALLEST_BLOCK_SIZE, RequestedOptions, Terms, accept, negotiate
+from ringfence.tftp.options import (
+    LARGEST_BLOCK_SIZE,
+    SMALLEST_BLOCK_SIZE,
+    RequestedOptions,
+    Terms,
+    accept,
+    negotiate,
+)
 from ringfence.tftp.packets import (
     LONGEST_REQUEST_BYTES,
     Acknowledgement,
@@ -35,7 +42,7 @@ from ringfence.tftp.packets import (
 )
 from ringfence.tftp.receiving import Receiver, ReceivingState
 from ringfence.tftp.sending import Sender, SendingState
-from tftp_servers import fresh_host, offer
+from support.tftp_servers import fresh_host, offer
 
 PACKETS = int(os.environ.get("RINGFENCE_FUZZ_COUNT", "1000000"))
 FIXED_SEED = 1350

@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringfence.tftp.effects import Deliver, Effect, Failed, Finished, Send, SendBurst
+from ringfence.tftp.effects import (
+    Deliver,
+    Effect,
+    Failed,
+    Finished,
+    Send,
+    SendBurst,
+)
 from ringfence.tftp.options import RequestedOptions, negotiate
 from ringfence.tftp.packets import ReadRequest, from_bytes
 from ringfence.tftp.receiving import Receiver

@@ -4,7 +4,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ringfence.tftp.options import NO_OPTIONS, RequestedOptions, ServerLimits, Terms, accept, decimal, negotiate
+from ringfence.tftp.options import (
+    NO_OPTIONS,
+    RequestedOptions,
+    ServerLimits,
+    Terms,
+    accept,
+    decimal,
+    negotiate,
+)
 from ringfence.tftp.packets import OptionAcknowledgement, Options, to_bytes
 
 

@@ -2,7 +2,14 @@
 
 import pytest
 
-from ringfence.tftp.effects import Deliver, Effect, Failed, FailureReason, Finished, Send
+from ringfence.tftp.effects import (
+    Deliver,
+    Effect,
+    Failed,
+    FailureReason,
+    Finished,
+    Send,
+)
 from ringfence.tftp.options import RequestedOptions
 from ringfence.tftp.packets import (
     Acknowledgement,

@@ -2,10 +2,26 @@
 
 import pytest
 
-from ringfence.tftp.effects import Effect, Failed, FailureReason, Finished, Send, SendBurst, WakeAt
+from ringfence.tftp.effects import (
+    Effect,
+    Failed,
+    FailureReason,
+    Finished,
+    Send,
+    SendBurst,
+    WakeAt,
+)
 from ringfence.tftp.errors import ReadFailed
 from ringfence.tftp.options import Terms, negotiate
-from ringfence.tftp.packets import Acknowledgement, Data, ErrorPacket, Packet, ReadRequest, from_bytes, to_bytes
+from ringfence.tftp.packets import (
+    Acknowledgement,
+    Data,
+    ErrorPacket,
+    Packet,
+    ReadRequest,
+    from_bytes,
+    to_bytes,
+)
 from ringfence.tftp.retransmission import RetransmissionPolicy
 from ringfence.tftp.sending import Sender, SendingState
 

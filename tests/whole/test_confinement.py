@@ -13,11 +13,11 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
-from readable_by_all import readable_by_all
 from ringfence.identity.tokens import EnrolmentToken
-from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
+from ringfence.server.tftp.client import fetch
 from stack import Stack, wait_for
+from support.readable_by_all import readable_by_all
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("root"), pytest.mark.needs("netns")]
 MAC, NAME = "00:1B:54:C2:9A:10", "SEP001B54C29A10.cnf.xml"

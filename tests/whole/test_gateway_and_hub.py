@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
+from ringfence.server.tftp.client import fetch
 from stack import RINGFENCE, Stack, wait_for
 
 pytestmark = pytest.mark.slow

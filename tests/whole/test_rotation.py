@@ -5,10 +5,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from kamailio_server import REALM, Kamailio, running_kamailio
-from ringfence.phones.digest import ha1
+from ringfence.phones.sip.digest import ha1
 from ringfence.secret import Secret
 from stack import Phone, Stack, running_stack, wait_for
+from support.kamailio_server import REALM, Kamailio, running_kamailio
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("kamailio")]
 MAC = "00:1B:54:C2:9B:10"

@@ -9,18 +9,18 @@ from pathlib import Path
 
 import pytest
 
-from firmware_files import signed, zipped
-from ringfence.edge.agent import https_client
-from ringfence.edge.clock import HubClock
-from ringfence.edge.disk import Disk
-from ringfence.edge.enrolment import renew_when_due
-from ringfence.edge.folder import EdgeFolder
+from ringfence.edge.agent.agent import https_client
+from ringfence.edge.agent.clock import HubClock
+from ringfence.edge.agent.enrolment import renew_when_due
+from ringfence.edge.storage.disk import Disk
+from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.identity.certificates import EDGE_LIFETIME_S
 from ringfence.identity.tokens import EnrolmentToken
 from ringfence.secret import Secret
-from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused
+from ringfence.server.tftp.client import fetch
 from stack import Stack, running_stack, wait_for
+from support.firmware_files import signed, zipped
 
 pytestmark = pytest.mark.slow
 MAC, NAME = "00:1B:54:C2:9A:10", "SEP001B54C29A10.cnf.xml"

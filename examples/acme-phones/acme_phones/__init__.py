@@ -4,11 +4,18 @@ from types import MappingProxyType
 
 from ringfence.phones.cisco.call_settings import SIP
 from ringfence.phones.errors import ConfigurationRejected
-from ringfence.phones.family import Ask, Fact, Family, FileTemplate, Model, ToPrepare
+from ringfence.phones.family import (
+    Ask,
+    Fact,
+    Family,
+    FileTemplate,
+    Model,
+    ToPrepare,
+)
 from ringfence.phones.formats.text_file import AnyText
-from ringfence.phones.held import HeldConfiguration, HeldLine
-from ringfence.phones.setting_builders import choice_setting
-from ringfence.phones.setting_types import Mark
+from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
+from ringfence.phones.settings.builders import choice_setting
+from ringfence.phones.settings.types import Mark
 from ringfence.secret import Secret
 
 _SOURCE = "Acme's administration guide, page 12"

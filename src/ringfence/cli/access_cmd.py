@@ -6,10 +6,15 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.api import Hub, Login, read_authority, save_login
-from ringfence.cli.connection import hub
-from ringfence.cli.output import AsJson, field, moment
+from ringfence.cli.support import output
+from ringfence.cli.support.api import (
+    Hub,
+    Login,
+    read_authority,
+    save_login,
+)
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.secret import Secret
 
 app = typer.Typer(help="API tokens and the audit log: who may use the hub, and who did what.", no_args_is_help=True)

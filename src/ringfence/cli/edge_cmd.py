@@ -7,9 +7,19 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.output import AsJson, Row, field, moment
-from ringfence.cli.serving import Http, Listen, User, become
+from ringfence.cli.support import output
+from ringfence.cli.support.output import (
+    AsJson,
+    Row,
+    field,
+    moment,
+)
+from ringfence.cli.support.serving import (
+    Http,
+    Listen,
+    User,
+    become,
+)
 
 # Libraries are loaded by the command that needs them: what `run` loads stands between power-on and the first file.
 app = typer.Typer(help="Edges: the boxes next to the phones.", no_args_is_help=True)
@@ -33,10 +43,10 @@ def enrol(
 
     Example: ringfence edge enrol RFE1… --folder /var/lib/ringfence-edge
     """
-    from ringfence.edge.disk import Disk  # noqa: PLC0415 - see above
-    from ringfence.edge.enrolment import enrol as enrol_edge  # noqa: PLC0415 - see above
-    from ringfence.edge.folder import EdgeFolder  # noqa: PLC0415 - see above
-    from ringfence.edge.privileges import account_for, hand_over  # noqa: PLC0415 - see above
+    from ringfence.edge.agent.enrolment import enrol as enrol_edge  # noqa: PLC0415 - see above
+    from ringfence.edge.process.privileges import account_for, hand_over  # noqa: PLC0415 - see above
+    from ringfence.edge.storage.disk import Disk  # noqa: PLC0415 - see above
+    from ringfence.edge.storage.folder import EdgeFolder  # noqa: PLC0415 - see above
 
     account = account_for(user)
     text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
@@ -72,9 +82,9 @@ def run(
 @app.command()
 def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
     """Say how this machine's edge is: enrolled as, connected since, release and its age, phones seen."""
-    from ringfence.edge import status as edge_status  # noqa: PLC0415 - see above
-    from ringfence.edge.disk import Disk  # noqa: PLC0415 - see above
-    from ringfence.edge.folder import EdgeFolder  # noqa: PLC0415 - see above
+    from ringfence.edge.reporting import status as edge_status  # noqa: PLC0415 - see above
+    from ringfence.edge.storage.disk import Disk  # noqa: PLC0415 - see above
+    from ringfence.edge.storage.folder import EdgeFolder  # noqa: PLC0415 - see above
 
     place = EdgeFolder(folder, Disk())
     who = place.enrolment()
@@ -97,7 +107,7 @@ def list_edges(
     site: Annotated[str | None, typer.Option(help="Only this site's.")] = None, as_json: AsJson = False
 ) -> None:
     """List the edges that the hub knows."""
-    from ringfence.cli.connection import hub  # noqa: PLC0415 - see above
+    from ringfence.cli.support.connection import hub  # noqa: PLC0415 - see above
 
     rows = hub().items("/edges", site=site)
     if as_json:
@@ -124,7 +134,7 @@ def revoke(
     ] = False,
 ) -> None:
     """Revoke an edge: its next request is refused and its stream ends."""
-    from ringfence.cli.connection import hub  # noqa: PLC0415 - see above
+    from ringfence.cli.support.connection import hub  # noqa: PLC0415 - see above
 
     hub().post(f"/edges/{edge}/revoke", {"wipe": wipe})
     output.say(f"Edge {edge} is revoked." + (" It is asked to wipe itself." if wipe else ""))

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub
-from ringfence.cli.errors import CanNotWrite, FileExists
 from ringfence.cli.import_cmd import COLUMNS
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.errors import CanNotWrite, FileExists
 
 app = typer.Typer(help="Phones and lines as a table.", no_args_is_help=True)
 

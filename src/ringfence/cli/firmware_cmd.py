@@ -8,11 +8,11 @@ from urllib.parse import quote
 import typer
 
 from ringfence.archives import Member, members
-from ringfence.cli import output
-from ringfence.cli.connection import hub
-from ringfence.cli.errors import BadArgument
-from ringfence.cli.output import AsJson, field, moment
-from ringfence.cli.uploads import progress, upload_members
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.errors import BadArgument
+from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.cli.support.uploads import progress, upload_members
 from ringfence.phones.filenames import is_loads
 from ringfence.phones.firmware.bundles import Bundle, examine
 from ringfence.phones.firmware.loads import LARGEST_BYTES, Loads, parse_loads

@@ -6,9 +6,14 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.output import AsJson, field
-from ringfence.cli.serving import Http, Listen, User, become
+from ringfence.cli.support import output
+from ringfence.cli.support.output import AsJson, field
+from ringfence.cli.support.serving import (
+    Http,
+    Listen,
+    User,
+    become,
+)
 
 app = typer.Typer(
     help="The gateway: serves phones over the internet, for sites without an edge that allow it.", no_args_is_help=True
@@ -31,7 +36,8 @@ def enrol(
 
     Example: ringfence site token branch-9 | ringfence gateway enrol - --folder /var/lib/ringfence-gateway
     """
-    from ringfence.edge import gateway, privileges  # noqa: PLC0415 - only the command that needs them loads them
+    from ringfence.edge.gateway import gateway  # noqa: PLC0415 - only the command that needs them loads them
+    from ringfence.edge.process import privileges  # noqa: PLC0415 - as above
 
     account = privileges.account_for(user)
     text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
@@ -58,14 +64,14 @@ def run(
 
     Example: ringfence gateway run --listen 203.0.113.7:69
     """
-    become("ringfence.edge.gateway_main", folder, listen, http, user, *(["--firewall"] if firewall else []))
+    become("ringfence.edge.gateway.main", folder, listen, http, user, *(["--firewall"] if firewall else []))
 
 
 @app.command()
 def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
     """Say which sites this gateway serves, and which release of each."""
-    from ringfence.edge import status as edge_status  # noqa: PLC0415 - see above
-    from ringfence.edge.gateway import site_folders  # noqa: PLC0415 - see above
+    from ringfence.edge.gateway.gateway import site_folders  # noqa: PLC0415 - see above
+    from ringfence.edge.reporting import status as edge_status  # noqa: PLC0415 - see above
 
     rows = []
     for place in site_folders(folder):

@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub
-from ringfence.cli.output import AsJson, field, moment
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.output import AsJson, field, moment
 
 app = typer.Typer(help="Groups: phones that share settings wherever they stand.", no_args_is_help=True)
 

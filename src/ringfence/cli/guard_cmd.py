@@ -4,10 +4,16 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import guard_orders_cmd, output
-from ringfence.cli.connection import hub, phone_path, site_path
-from ringfence.cli.errors import BadArgument
-from ringfence.cli.output import AsJson, Row, field, moment
+from ringfence.cli import guard_orders_cmd
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub, phone_path, site_path
+from ringfence.cli.support.errors import BadArgument
+from ringfence.cli.support.output import (
+    AsJson,
+    Row,
+    field,
+    moment,
+)
 from ringfence.phones.mac import Mac
 
 app = typer.Typer(help="The guard: who gets a phone's file, and why somebody did not.", no_args_is_help=True)

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub, phone_path
-from ringfence.cli.errors import BadArgument
-from ringfence.cli.output import AsJson, field, moment
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub, phone_path
+from ringfence.cli.support.errors import BadArgument
+from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
+from ringfence.cli.support import output
 
 app = typer.Typer(help="The hub: the centre that keeps sites, phones and settings.", no_args_is_help=True)
 
@@ -27,8 +27,8 @@ def init(
 
     Example: ringfence hub init /var/lib/ringfence/hub --address hub.example.org
     """
-    from ringfence.hub.config import default_listen, make_config  # noqa: PLC0415 - loads the hub's libraries
-    from ringfence.hub.init import init as init_hub  # noqa: PLC0415 - as above
+    from ringfence.hub.data.config import default_listen, make_config  # noqa: PLC0415 - loads the hub's libraries
+    from ringfence.hub.process.init import init as init_hub  # noqa: PLC0415 - as above
 
     config = make_config(
         name=name,
@@ -50,7 +50,7 @@ def run(folder: Folder) -> None:
 
     Example: ringfence hub run /var/lib/ringfence/hub
     """
-    from ringfence.hub.data_folder import DataFolder  # noqa: PLC0415 - loads the hub's libraries
-    from ringfence.hub.run import run as run_hub  # noqa: PLC0415 - as above
+    from ringfence.hub.data.folder import DataFolder  # noqa: PLC0415 - loads the hub's libraries
+    from ringfence.hub.process.run import run as run_hub  # noqa: PLC0415 - as above
 
     run_hub(DataFolder(folder))

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub
-from ringfence.cli.errors import BadArgument
-from ringfence.cli.files import read_text
-from ringfence.cli.output import AsJson
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.errors import BadArgument
+from ringfence.cli.support.files import read_text
+from ringfence.cli.support.output import AsJson
 from ringfence.errors import BadInput, EnvironmentFault
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 
 if TYPE_CHECKING:  # loaded by the commands that need it: it brings the XML library and the templates
-    from ringfence.phones.importing import Imported
+    from ringfence.phones.importing.device_file import Imported
 
 app = typer.Typer(help="Take over what is there: a TFTP folder, or a table of phones and lines.", no_args_is_help=True)
 
@@ -66,7 +66,7 @@ def tftp(
     Example: ringfence import tftp /srv/tftp --site office --dry-run
     """
     try:
-        from ringfence.phones import importing  # noqa: PLC0415 - see above
+        from ringfence.phones.importing import device_file  # noqa: PLC0415 - see above
     except ModuleNotFoundError as missing:
         raise EnvironmentFault(
             f"this needs {missing.name}, which is not installed", to_do="Run pip install 'ringfence[hub]'."
@@ -76,12 +76,12 @@ def tftp(
     phones: list[Imported] = []
     refused: list[tuple[str, str]] = []
     for name, path in files.items():
-        if not importing.is_importable(name):
+        if not device_file.is_importable(name):
             continue
         mac = name[3:15].upper()
         try:
             phones.append(
-                importing.read_phone(name, _bytes(path), by_mac.get(mac) or _guessed(importing, path, default))
+                device_file.read_phone(name, _bytes(path), by_mac.get(mac) or _guessed(device_file, path, default))
             )
         except BadInput as fault:
             refused.append((name, str(fault)))
@@ -90,9 +90,9 @@ def tftp(
         raise BadArgument(
             what, where=str(folder), to_do=refused[0][1] if refused else "Is it the TFTP server's folder?"
         )
-    order, report = _order(importing, phones, files, site)
+    order, report = _order(device_file, phones, files, site)
     done = hub().post("/phones/bulk", {**order, "dry_run": dry_run})
-    left = sorted(name for name in files if not importing.is_importable(name))
+    left = sorted(name for name in files if not device_file.is_importable(name))
     if as_json:
         output.show_json({**done, "phones": report, "not_read": dict(refused), "left_alone": left})
     else:
@@ -186,12 +186,12 @@ def _models(said: Sequence[str]) -> tuple[str | None, dict[str, str]]:
     return default, by_mac
 
 
-def _guessed(importing: Any, path: Path, default: str | None) -> str | None:  # noqa: ANN401 - a module
+def _guessed(device_file: Any, path: Path, default: str | None) -> str | None:  # noqa: ANN401 - a module
     """Return the default model where the file itself tells none."""
     if default is None:
         return None
     try:
-        importing.read_phone(path.name, _bytes(path))
+        device_file.read_phone(path.name, _bytes(path))
     except BadInput:
         return default
     return None
@@ -212,20 +212,20 @@ def _bytes(path: Path) -> bytes:
 
 
 def _order(
-    importing: Any,  # noqa: ANN401 - a module
+    device_file: Any,  # noqa: ANN401 - a module
     phones: Sequence["Imported"],
     files: Mapping[str, Path],
     site: str,
 ) -> tuple[Json, list[Json]]:
     """Return what the hub is to take, and what is told of each phone."""
-    settings, patches = importing.common_settings(phones)
+    settings, patches = device_file.common_settings(phones)
     common = {name: _as_text(value) for name, value in settings.items()} | patches
     bodies, report = [], []
     for phone in phones:
         own = {name: _as_text(value) for name, value in phone.settings.items()} | phone.named_patches
         plan_file = str(phone.settings.get("dial_plan_file", "dialplan.xml"))
         plan = files.get(plan_file)
-        rows = importing.read_dial_plan(_bytes(plan)) if plan is not None else None
+        rows = device_file.read_dial_plan(_bytes(plan)) if plan is not None else None
         if rows:
             own["dial_plan"] = rows
         bodies.append(

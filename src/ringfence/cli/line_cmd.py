@@ -4,10 +4,10 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub, phone_path
-from ringfence.cli.output import AsJson, field
 from ringfence.cli.phone_cmd import MacAddress
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub, phone_path
+from ringfence.cli.support.output import AsJson, field
 
 app = typer.Typer(help="Lines: a phone's SIP accounts.", no_args_is_help=True)
 

@@ -7,9 +7,9 @@ from urllib.parse import quote
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub
-from ringfence.cli.output import AsJson, field
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.output import AsJson, field
 
 app = typer.Typer(help="PBXes that the hub speaks to: for new secrets, and for orders to reload.", no_args_is_help=True)
 

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub, phone_path
-from ringfence.cli.output import AsJson, Row, field
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub, phone_path
+from ringfence.cli.support.output import AsJson, Row, field
 
 app = typer.Typer(help="Phones: which phone stands where.", no_args_is_help=True)
 

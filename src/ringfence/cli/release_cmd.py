@@ -4,12 +4,17 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.api import Hub
-from ringfence.cli.connection import hub, site_path
-from ringfence.cli.errors import NoRelease
-from ringfence.cli.output import AsJson, Row, field, moment
 from ringfence.cli.site_cmd import Site
+from ringfence.cli.support import output
+from ringfence.cli.support.api import Hub
+from ringfence.cli.support.connection import hub, site_path
+from ringfence.cli.support.errors import NoRelease
+from ringfence.cli.support.output import (
+    AsJson,
+    Row,
+    field,
+    moment,
+)
 
 app = typer.Typer(help="Releases: what was published for a site, and back again.", no_args_is_help=True)
 

@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub
-from ringfence.cli.output import AsJson, field, moment
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.phones.mac import Mac
 
 app = typer.Typer(help="Reports: what phones and edges did.", no_args_is_help=True)

@@ -7,15 +7,15 @@ from urllib.parse import quote
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub, phone_path, site_path
-from ringfence.cli.errors import BadArgument
-from ringfence.cli.files import read_text
 from ringfence.cli.group_cmd import GroupId
 from ringfence.cli.line_cmd import LineKey
-from ringfence.cli.output import AsJson, field
 from ringfence.cli.phone_cmd import MacAddress
 from ringfence.cli.site_cmd import Site
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub, phone_path, site_path
+from ringfence.cli.support.errors import BadArgument
+from ringfence.cli.support.files import read_text
+from ringfence.cli.support.output import AsJson, field
 
 app = typer.Typer(
     help="Settings: what phones are told, at organisation, site, group, phone or line; the nearest wins.",

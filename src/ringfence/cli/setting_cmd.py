@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub
-from ringfence.cli.output import AsJson, Row, field
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.output import AsJson, Row, field
 
 app = typer.Typer(help="The catalogue of settings: what there is to set, and what it means.", no_args_is_help=True)
 

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub
-from ringfence.cli.errors import BadArgument, CanNotWrite, SecretsPutBack
-from ringfence.cli.output import AsJson, field, moment
-from ringfence.phones.accounts import Pbx
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.errors import BadArgument, CanNotWrite, SecretsPutBack
+from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
+from ringfence.phones.sip.pbx_accounts import Pbx
 
 app = typer.Typer(help="SIP accounts: brought to the PBX, and changed on both sides.", no_args_is_help=True)
 

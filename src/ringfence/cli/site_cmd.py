@@ -4,9 +4,9 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub, site_path
-from ringfence.cli.output import AsJson, field, moment
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub, site_path
+from ringfence.cli.support.output import AsJson, field, moment
 
 app = typer.Typer(help="Sites: places with phones and one edge.", no_args_is_help=True)
 

@@ -6,10 +6,10 @@ from urllib.parse import quote
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.connection import hub
-from ringfence.cli.files import read_text
-from ringfence.cli.output import AsJson, field, moment
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.files import read_text
+from ringfence.cli.support.output import AsJson, field, moment
 
 app = typer.Typer(help="Templates of your own, for a family's files or for further ones.", no_args_is_help=True)
 

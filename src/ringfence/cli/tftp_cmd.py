@@ -9,12 +9,18 @@ from typing import Annotated, BinaryIO, Self
 
 import typer
 
-from ringfence.cli import output
-from ringfence.cli.errors import BadArgument, CanNotWrite, FileExists, NotAllowed, NotServed
-from ringfence.cli.tftp_arguments import EXAMPLES, read_options
+from ringfence.cli.support import output
+from ringfence.cli.support.errors import (
+    BadArgument,
+    CanNotWrite,
+    FileExists,
+    NotAllowed,
+    NotServed,
+)
+from ringfence.cli.support.tftp_arguments import EXAMPLES, read_options
 from ringfence.errors import EnvironmentFault, RingfenceError
-from ringfence.server.client import Retrieved, retrieve
 from ringfence.server.errors import FileRefused
+from ringfence.server.tftp.client import Retrieved, retrieve
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 from ringfence.tftp.packets import ErrorCode
 from ringfence.tftp.uri import parse

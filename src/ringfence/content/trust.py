@@ -27,7 +27,14 @@ from ringfence.content.errors import (
     WrongSite,
 )
 from ringfence.content.names import normalise
-from ringfence.content.release import MINUTES_A_DAY, Release, Reload, ReloadMethod, Target, TargetKind
+from ringfence.content.release import (
+    MINUTES_A_DAY,
+    Release,
+    Reload,
+    ReloadMethod,
+    Target,
+    TargetKind,
+)
 from ringfence.content.signing import SITE_FIELD
 
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)

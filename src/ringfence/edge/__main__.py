@@ -11,14 +11,14 @@ import signal
 import sys
 from pathlib import Path
 
-from ringfence.edge import privileges
-from ringfence.edge.addresses import http_addresses, read_address
-from ringfence.edge.agent import Agent
-from ringfence.edge.disk import Disk
-from ringfence.edge.folder import EdgeFolder
-from ringfence.edge.hearing import Hearing
+from ringfence.edge.agent.agent import Agent
+from ringfence.edge.lan.observer import Hearing
+from ringfence.edge.process import privileges
+from ringfence.edge.process.addresses import http_addresses, read_address
+from ringfence.edge.storage.disk import Disk
+from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import RingfenceError
-from ringfence.server.process import LauncherProcess
+from ringfence.server.processes.handles import LauncherProcess
 
 
 def hear(listen: list[tuple[str, int]], http: list[tuple[str, int]], leases: Path | None) -> Hearing:

@@ -1,6 +1,11 @@
 """What can go wrong at an edge, by what it does about it."""
 
-from ringfence.errors import BadInput, Conflict, EnvironmentFault, NotPermitted
+from ringfence.errors import (
+    BadInput,
+    Conflict,
+    EnvironmentFault,
+    NotPermitted,
+)
 
 
 class BadAddress(BadInput):

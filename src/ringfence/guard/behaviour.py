@@ -12,7 +12,12 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ringfence.guard.dhcp import names_a_phone
-from ringfence.guard.evidence import AskedDhcp, Behaviour, Evidence, Part
+from ringfence.guard.evidence import (
+    AskedDhcp,
+    Behaviour,
+    Evidence,
+    Part,
+)
 from ringfence.phones.filenames import owner_of
 
 MOST_SOURCES = 2048

@@ -21,10 +21,27 @@ from ringfence.content.errors import BadName
 from ringfence.content.names import normalise
 from ringfence.content.release import TargetKind
 from ringfence.guard.dhcp import names_a_phone
-from ringfence.guard.evidence import FIRST_HOPS, NOTHING_KNOWN, Contradiction, Evidence
-from ringfence.guard.findings import BECAUSE, DELAYED, GIVEN, WAITS_FOR, Finding
+from ringfence.guard.evidence import (
+    FIRST_HOPS,
+    NOTHING_KNOWN,
+    Contradiction,
+    Evidence,
+)
+from ringfence.guard.findings import (
+    BECAUSE,
+    DELAYED,
+    GIVEN,
+    WAITS_FOR,
+    Finding,
+)
 from ringfence.guard.levels import FileKind, Level
-from ringfence.guard.policy import GOOD_BEHAVIOUR, OPEN, FirstContact, Policy, is_inside
+from ringfence.guard.policy import (
+    GOOD_BEHAVIOUR,
+    OPEN,
+    FirstContact,
+    Policy,
+    is_inside,
+)
 from ringfence.phones.filenames import is_optional, is_signed_configuration, owner_of
 from ringfence.phones.mac import Mac
 

@@ -9,7 +9,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ringfence.content.release import TargetKind
-from ringfence.guard.decision import Decision, FileRequest, HeldFile, Holding, Operation, decide
+from ringfence.guard.decision import (
+    Decision,
+    FileRequest,
+    HeldFile,
+    Holding,
+    Operation,
+    decide,
+)
 from ringfence.guard.errors import BadRecord
 from ringfence.guard.evidence import (
     Announced,

@@ -8,7 +8,15 @@ from ringfence.guard.bans import Ban
 from ringfence.guard.behaviour import Habits
 from ringfence.guard.errors import BadRules
 from ringfence.guard.levels import FileKind, Level
-from ringfence.guard.policy import EDGE_LEVELS, GATEWAY_LEVELS, FirstContact, Network, Policy, is_inside, read_network
+from ringfence.guard.policy import (
+    EDGE_LEVELS,
+    GATEWAY_LEVELS,
+    FirstContact,
+    Network,
+    Policy,
+    is_inside,
+    read_network,
+)
 from ringfence.guard.windows import Window
 from ringfence.wire.messages import GuardRules
 

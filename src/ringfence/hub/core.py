@@ -10,17 +10,17 @@ from pathlib import Path
 
 from ringfence import phones
 from ringfence.content.signing import SiteSigners
-from ringfence.hub.authority import Authority
-from ringfence.hub.blobs import BlobStore, DirectoryBlobs
-from ringfence.hub.config import HubConfig
-from ringfence.hub.data_folder import DataFolder
-from ringfence.hub.fleet.change import Change
-from ringfence.hub.sealing import Sealer
+from ringfence.hub.data.authority import Authority
+from ringfence.hub.data.blobs import BlobStore, DirectoryBlobs
+from ringfence.hub.data.config import HubConfig
+from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.data.sealing import Sealer
+from ringfence.hub.event_streams import Wakeups
 from ringfence.hub.store import edits
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.database import Database
-from ringfence.hub.wakeups import Wakeups
 from ringfence.phones.families import families
-from ringfence.phones.rendering import Renderer
+from ringfence.phones.rendering.renderer import Renderer
 
 
 @dataclass(slots=True)

@@ -2,7 +2,15 @@
 
 from typing import ClassVar, Literal
 
-from ringfence.errors import BadInput, Conflict, ContentRefused, EnvironmentFault, NotFound, NotPermitted, PeerFault
+from ringfence.errors import (
+    BadInput,
+    Conflict,
+    ContentRefused,
+    EnvironmentFault,
+    NotFound,
+    NotPermitted,
+    PeerFault,
+)
 
 
 class BadName(BadInput):

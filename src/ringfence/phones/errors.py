@@ -1,6 +1,11 @@
 """What can be wrong with phones, their settings, their files and their SIP messages."""
 
-from ringfence.errors import BadInput, ContentRefused, NotFound, PeerFault
+from ringfence.errors import (
+    BadInput,
+    ContentRefused,
+    NotFound,
+    PeerFault,
+)
 
 
 class BadMac(BadInput):

@@ -12,9 +12,9 @@ from typing import Generic, Protocol, TypeVar
 
 from ringfence.content.release import TargetKind
 from ringfence.phones.errors import ValueOutOfRange
-from ringfence.phones.held import HeldConfiguration
 from ringfence.phones.mac import Mac
-from ringfence.phones.setting_types import Mark, Setting, Value
+from ringfence.phones.parsed_configuration import HeldConfiguration
+from ringfence.phones.settings.types import Mark, Setting, Value
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 
 LOAD_SETTING = "firmware_load"

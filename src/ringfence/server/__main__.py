@@ -13,9 +13,9 @@ sys.modules["_hashlib"] = None  # type: ignore[assignment]
 import os
 
 from ringfence.errors import RingfenceError
-from ringfence.server.dry_run import show
-from ringfence.server.serve_options import read_options
-from ringfence.server.standalone import Standalone
+from ringfence.server.standalone.dry_run import show
+from ringfence.server.standalone.options import read_options
+from ringfence.server.standalone.run import Standalone
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,6 +1,11 @@
 """What can go wrong around the serving worker."""
 
-from ringfence.errors import BadInput, EnvironmentFault, NotFound, PeerFault
+from ringfence.errors import (
+    BadInput,
+    EnvironmentFault,
+    NotFound,
+    PeerFault,
+)
 
 
 class PortInUse(EnvironmentFault):

@@ -1,6 +1,11 @@
 """What can stop a virtual phone, or an attack."""
 
-from ringfence.errors import BadInput, EnvironmentFault, NotFound, PeerFault
+from ringfence.errors import (
+    BadInput,
+    EnvironmentFault,
+    NotFound,
+    PeerFault,
+)
 
 
 class ConfigurationMissing(NotFound):

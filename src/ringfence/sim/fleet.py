@@ -17,7 +17,15 @@ from ringfence.errors import RingfenceError
 from ringfence.phones.families import family_or_model
 from ringfence.phones.family import Family, Model
 from ringfence.phones.mac import Mac
-from ringfence.tftp.effects import Deliver, Effects, Failed, FailureReason, Finished, Send, WakeAt
+from ringfence.tftp.effects import (
+    Deliver,
+    Effects,
+    Failed,
+    FailureReason,
+    Finished,
+    Send,
+    WakeAt,
+)
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 from ringfence.tftp.receiving import Receiver
 

@@ -16,15 +16,25 @@ from typing import Self
 from ringfence.errors import RingfenceError
 from ringfence.phones.families import family_or_model
 from ringfence.phones.filenames import is_optional
-from ringfence.phones.held import HeldConfiguration
 from ringfence.phones.mac import Mac
-from ringfence.server.client import fetch as fetch_over_tftp
+from ringfence.phones.parsed_configuration import HeldConfiguration
 from ringfence.server.errors import FileRefused
+from ringfence.server.tftp.client import fetch as fetch_over_tftp
 from ringfence.sim.errors import ConfigurationMissing
 from ringfence.sim.provisioning import Fetch, upgrade
 from ringfence.sim.sip_agent import TcpTransport, Transport
 from ringfence.sim.sip_side import SipHabits, SipSide, host_facing
-from ringfence.sim.steps import BootFailed, Booting, Fetched, Holds, Missing, Notified, Step, Upgraded, UpgradeFailed
+from ringfence.sim.steps import (
+    BootFailed,
+    Booting,
+    Fetched,
+    Holds,
+    Missing,
+    Notified,
+    Step,
+    Upgraded,
+    UpgradeFailed,
+)
 from ringfence.sim.web_side import WebSide
 from ringfence.tftp.options import RequestedOptions
 

@@ -13,8 +13,8 @@ from typing import Protocol
 from ringfence.phones.errors import BadLoads
 from ringfence.phones.filenames import LOADS_SUFFIX
 from ringfence.phones.firmware.loads import parse_loads
-from ringfence.server.client import fetch as fetch_over_tftp
 from ringfence.server.errors import FileRefused
+from ringfence.server.tftp.client import fetch as fetch_over_tftp
 from ringfence.tftp.options import RequestedOptions
 
 PORT = 6970
@@ -25,7 +25,7 @@ _LARGEST_BYTES = 512 << 20
 
 
 class Fetch(Protocol):
-    """How a phone gets a file; ``ringfence.server.client.fetch`` is one way."""
+    """How a phone gets a file; ``ringfence.server.tftp.client.fetch`` is one way."""
 
     def __call__(
         self, server: tuple[str, int], name: str, /, *, options: RequestedOptions, source_host: str | None

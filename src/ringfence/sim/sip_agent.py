@@ -10,10 +10,17 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from ringfence.phones.digest import authorization, best_challenge
 from ringfence.phones.errors import BadSipMessage
-from ringfence.phones.registering import Registering, granted_s, register_request
-from ringfence.phones.sip import SipMessage, SipRequest, SipResponse, header_values, next_in_stream, parse_message
+from ringfence.phones.sip.digest import authorization, best_challenge
+from ringfence.phones.sip.messages import (
+    SipMessage,
+    SipRequest,
+    SipResponse,
+    header_values,
+    next_in_stream,
+    parse_message,
+)
+from ringfence.phones.sip.register import Registering, granted_s, register_request
 from ringfence.secret import Secret
 from ringfence.sim.errors import NotRegistered, SipPortInUse
 

@@ -17,16 +17,16 @@ from dataclasses import dataclass
 from ringfence.errors import RingfenceError
 from ringfence.phones.errors import BadSipMessage
 from ringfence.phones.family import Family, Model, ReloadEvent
-from ringfence.phones.held import HeldConfiguration, HeldLine
 from ringfence.phones.mac import Mac
-from ringfence.phones.notify import (
+from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
+from ringfence.phones.sip.messages import SipRequest, parse_message, response
+from ringfence.phones.sip.notify import (
     ServiceControl,
     is_check_sync,
     is_service_control,
     parse_service_control,
 )
-from ringfence.phones.registering import Registering
-from ringfence.phones.sip import SipRequest, parse_message, response
+from ringfence.phones.sip.register import Registering
 from ringfence.secret import Secret
 from ringfence.sim.sip_agent import (
     Address,
@@ -37,7 +37,14 @@ from ringfence.sim.sip_agent import (
     UdpTransport,
     resolve,
 )
-from ringfence.sim.steps import Listening, Notified, NotifyRefused, Registered, RegisterFailed, Step
+from ringfence.sim.steps import (
+    Listening,
+    Notified,
+    NotifyRefused,
+    Registered,
+    RegisterFailed,
+    Step,
+)
 
 _RENEW_AT = 0.8
 """When a line registers again, as a part of the time that it was granted."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from ringfence.errors import RingfenceError
-from ringfence.phones.held import HeldConfiguration
-from ringfence.phones.notify import Action
+from ringfence.phones.parsed_configuration import HeldConfiguration
+from ringfence.phones.sip.notify import Action
 
 
 @dataclass(frozen=True, slots=True)

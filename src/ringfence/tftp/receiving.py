@@ -24,9 +24,24 @@ The laws:
 
 from enum import Enum, auto
 
-from ringfence.tftp.effects import Address, Deliver, Effects, Failed, FailureReason, Finished, Send, WakeAt
+from ringfence.tftp.effects import (
+    Address,
+    Deliver,
+    Effects,
+    Failed,
+    FailureReason,
+    Finished,
+    Send,
+    WakeAt,
+)
 from ringfence.tftp.errors import MalformedPacket
-from ringfence.tftp.options import NO_OPTIONS, PLAIN_TERMS, RequestedOptions, Terms, accept
+from ringfence.tftp.options import (
+    NO_OPTIONS,
+    PLAIN_TERMS,
+    RequestedOptions,
+    Terms,
+    accept,
+)
 from ringfence.tftp.packets import (
     HIGHEST_BLOCK,
     ILLEGAL_OPERATION,

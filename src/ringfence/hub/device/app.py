@@ -4,7 +4,14 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from ringfence.hub.core import Hub
-from ringfence.hub.device import content, events, exchange, guard, identity, reports
+from ringfence.hub.device import (
+    content,
+    events,
+    exchange,
+    guard,
+    identity,
+    reports,
+)
 from ringfence.wire import paths
 
 NEED_NO_CERTIFICATE = frozenset({paths.AUTHORITY, paths.ENROL})

@@ -12,7 +12,12 @@ from ringfence import __version__
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
-from ringfence.hub.device.exchange import hub_of, message, presented_fingerprint, refusal
+from ringfence.hub.device.exchange import (
+    hub_of,
+    message,
+    presented_fingerprint,
+    refusal,
+)
 from ringfence.hub.errors import EdgeRefused
 from ringfence.hub.fleet import edges
 from ringfence.hub.store.models import Site

@@ -7,7 +7,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
-from ringfence.errors import BadInput, EnvironmentFault, NotFound, NotPermitted, PeerFault, RingfenceError
+from ringfence.errors import (
+    BadInput,
+    EnvironmentFault,
+    NotFound,
+    NotPermitted,
+    PeerFault,
+    RingfenceError,
+)
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import EdgeRefused, OutOfOrder

@@ -3,8 +3,14 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ringfence.hub.device.exchange import hub_of, message, peer_of, presented_fingerprint
-from ringfence.hub.fleet import edge_networks, edges, guard_rules
+from ringfence.hub.device.exchange import (
+    hub_of,
+    message,
+    peer_of,
+    presented_fingerprint,
+)
+from ringfence.hub.fleet import edges
+from ringfence.hub.fleet.guard import edge_networks, rules_for_edges
 
 
 def rules(request: Request, _body: bytes) -> Response:
@@ -17,4 +23,4 @@ def rules(request: Request, _body: bytes) -> Response:
         with hub.change(edge.id) as change:
             edge_networks.note(change, edges.recognise(change.session, presented), peer_of(request))
     with hub.database.reading() as session:
-        return message(guard_rules.compile_rules(session, edges.recognise(session, presented), hub.clock()))
+        return message(rules_for_edges.compile_rules(session, edges.recognise(session, presented), hub.clock()))

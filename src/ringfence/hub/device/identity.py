@@ -11,11 +11,22 @@ from ringfence.hub import logs
 from ringfence.hub.device.exchange import hub_of, message, presented_fingerprint
 from ringfence.hub.errors import EdgeRefused, NothingHere
 from ringfence.hub.fleet import edges
-from ringfence.hub.fleet.change import new_id
+from ringfence.hub.store.change import new_id
 from ringfence.hub.store.models import RoleMetadata, Site
-from ringfence.identity.certificates import EdgeIdentity, fingerprint, read_request, to_pem, validity
+from ringfence.identity.certificates import (
+    EdgeIdentity,
+    fingerprint,
+    read_request,
+    to_pem,
+    validity,
+)
 from ringfence.wire import codec
-from ringfence.wire.messages import EnrolRequest, EnrolResponse, RenewRequest, RenewResponse
+from ringfence.wire.messages import (
+    EnrolRequest,
+    EnrolResponse,
+    RenewRequest,
+    RenewResponse,
+)
 
 _log = logs.get("device")
 

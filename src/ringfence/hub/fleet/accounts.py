@@ -4,15 +4,15 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.fleet import lines, phones, settings
-from ringfence.hub.fleet.change import Change
 from ringfence.hub.fleet.settings import Place
-from ringfence.hub.sealing import Sealer
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import OldSecret, Phone
-from ringfence.phones.accounts import Pbx, SipAccount, export
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
-from ringfence.phones.setting_types import Scope
+from ringfence.phones.settings.types import Scope
+from ringfence.phones.sip.pbx_accounts import Pbx, SipAccount, export
 
 
 def export_to(change: Change, sealer: Sealer, pbx: Pbx, *, site_id: str | None, realm: str) -> dict[str, str]:

@@ -7,8 +7,13 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import BadName, BadSelection, NotSignedIn, UnknownToken
-from ringfence.hub.fleet.change import Change, new_id
+from ringfence.hub.errors import (
+    BadName,
+    BadSelection,
+    NotSignedIn,
+    UnknownToken,
+)
+from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.models import ApiToken
 from ringfence.secret import Secret
 

@@ -10,12 +10,12 @@ from ringfence.content.digests import Digest, is_digest, sha256_hex
 from ringfence.content.errors import BadName as BadFileName
 from ringfence.content.names import normalise
 from ringfence.content.release import Target, TargetKind
-from ringfence.hub.blobs import BlobStore
+from ringfence.hub.data.blobs import BlobStore
 from ringfence.hub.errors import BadName, BrokenBundle, UnknownAsset
-from ringfence.hub.fleet.change import Change
 from ringfence.hub.fleet.sites import slug
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import Asset, AssetFile
-from ringfence.phones.assets import (
+from ringfence.phones.assets.recognise import (
     MOST_PICTURES,
     MOST_RINGS,
     RING_LISTS,

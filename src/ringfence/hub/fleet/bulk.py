@@ -6,13 +6,19 @@ from dataclasses import dataclass, field
 from ringfence.errors import BadInput
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import DuplicateMac
-from ringfence.hub.fleet import groups, lines, phones, settings, sites
-from ringfence.hub.fleet.change import Change
+from ringfence.hub.fleet import (
+    groups,
+    lines,
+    phones,
+    settings,
+    sites,
+)
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import Place
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import Phone, PhoneGroup, Site
 from ringfence.phones.mac import Mac
-from ringfence.phones.setting_types import Scope
+from ringfence.phones.settings.types import Scope
 
 
 @dataclass(frozen=True, slots=True)

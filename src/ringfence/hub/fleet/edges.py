@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import EdgeRefused, UnknownEdge, UnknownToken
 from ringfence.hub.fleet import sites
-from ringfence.hub.fleet.change import Change, new_id
+from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.models import Edge, EnrolmentToken
 from ringfence.secret import Secret
 from ringfence.wire.messages import Progress

@@ -8,9 +8,9 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest, is_digest
-from ringfence.hub.blobs import BlobStore
+from ringfence.hub.data.blobs import BlobStore
 from ringfence.hub.errors import BrokenBundle, LoadInUse, UnknownLoad
-from ringfence.hub.fleet.change import Change
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
     FirmwareFile,
     FirmwareLoad,

@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import BadName, GroupNotEmpty, GroupTaken, UnknownGroup
-from ringfence.hub.fleet.change import Change
+from ringfence.hub.errors import (
+    BadName,
+    GroupNotEmpty,
+    GroupTaken,
+    UnknownGroup,
+)
 from ringfence.hub.fleet.sites import LONGEST_NAME, slug
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import Phone, PhoneGroup
-from ringfence.phones.setting_types import is_printable
+from ringfence.phones.settings.types import is_printable
 
 
 def create(change: Change, name: str) -> PhoneGroup:

@@ -9,15 +9,15 @@ import secrets
 import string
 from dataclasses import dataclass
 
+from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import BadName, UnknownLine
 from ringfence.hub.fleet import phones
-from ringfence.hub.fleet.change import Change
-from ringfence.hub.sealing import Sealer
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import Line, Phone
 from ringfence.phones.errors import LimitExceeded
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
-from ringfence.phones.setting_types import is_printable
+from ringfence.phones.settings.types import is_printable
 from ringfence.secret import Secret
 
 PASSWORD_CHARACTERS = 24

@@ -9,10 +9,20 @@ from sqlalchemy.orm import Session
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import pbxes, phones
-from ringfence.hub.store.models import EdgeReport, Phone, PhoneOrder, ReleaseTarget
+from ringfence.hub.store.models import (
+    EdgeReport,
+    Phone,
+    PhoneOrder,
+    ReleaseTarget,
+)
+from ringfence.phones.diagnosis.activity import (
+    Known,
+    Seen,
+    Sentence,
+    observe,
+)
+from ringfence.phones.diagnosis.running_load import Running, running_load
 from ringfence.phones.mac import Mac
-from ringfence.phones.observing import Known, Seen, Sentence, observe
-from ringfence.phones.running_load import Running, running_load
 
 MOST_REPORTS = 400
 LOOKED_BACK_S = 7 * 86_400

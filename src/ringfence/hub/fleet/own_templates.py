@@ -6,11 +6,11 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import BadName, UnknownTemplate
-from ringfence.hub.fleet.change import Change
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import OwnTemplate
 from ringfence.phones.families import family as family_of
-from ringfence.phones.own_templates import OwnTemplates, check_name
-from ringfence.phones.templating import PhoneTemplate, TemplateFault
+from ringfence.phones.rendering.own_templates import OwnTemplates, check_name
+from ringfence.phones.rendering.sandbox import PhoneTemplate, TemplateFault
 
 LARGEST_CHARACTERS = 256 * 1024
 

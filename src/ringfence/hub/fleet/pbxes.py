@@ -7,18 +7,18 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import BadName, PbxTaken, UnknownPbx
 from ringfence.hub.fleet import settings
-from ringfence.hub.fleet.change import Change
 from ringfence.hub.fleet.settings import Place
 from ringfence.hub.fleet.sites import slug
-from ringfence.hub.pbx.asterisk import Asterisk
-from ringfence.hub.pbx.kamailio import Kamailio
-from ringfence.hub.pbx.port import PbxLink
-from ringfence.hub.sealing import Sealer
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import Pbx, Rotation
+from ringfence.hub.telephony.pbx.asterisk import Asterisk
+from ringfence.hub.telephony.pbx.kamailio import Kamailio
+from ringfence.hub.telephony.pbx.port import PbxLink
 from ringfence.phones.mac import Mac
-from ringfence.phones.setting_types import Scope, is_host
+from ringfence.phones.settings.types import Scope, is_host
 from ringfence.secret import Secret
 
 _SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"kamailio": ("http", "https"), "asterisk": ("ami",)})

@@ -6,15 +6,20 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
-from ringfence.hub.errors import BadName, BadSelection, DuplicateMac, UnknownPhone
+from ringfence.hub.errors import (
+    BadName,
+    BadSelection,
+    DuplicateMac,
+    UnknownPhone,
+)
 from ringfence.hub.fleet import groups, sites
-from ringfence.hub.fleet.change import Change
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import Phone, PhoneSetting, Site
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import Model
 from ringfence.phones.mac import Mac
-from ringfence.phones.patches import is_patch
-from ringfence.phones.setting_types import is_printable
+from ringfence.phones.rendering.patches import is_patch
+from ringfence.phones.settings.types import is_printable
 
 LONGEST_DESCRIPTION = 200
 

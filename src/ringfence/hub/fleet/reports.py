@@ -9,8 +9,9 @@ from sqlalchemy.orm import Session
 from ringfence.guard.record import LONGEST
 from ringfence.hub import logs
 from ringfence.hub.errors import OutOfOrder
-from ringfence.hub.fleet import guard_seen, sites
-from ringfence.hub.fleet.change import Change
+from ringfence.hub.fleet import sites
+from ringfence.hub.fleet.guard import report_intake
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import Edge, EdgeReport
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import Report, ReportBatch
@@ -52,7 +53,7 @@ def store(change: Change, edge: Edge, batch: ReportBatch) -> int:
         if served:
             edge.release = served[-1]
             edge.fetched_bytes = edge.fetching_bytes = 0
-        guard_seen.take(change, edge, new)
+        report_intake.take(change, edge, new)
     edge.last_seen_at = now
     return expected - 1
 

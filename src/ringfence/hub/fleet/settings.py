@@ -6,10 +6,15 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import BadSelection, NotSet
-from ringfence.hub.fleet import groups, lines, phones, sites
-from ringfence.hub.fleet.change import Change
-from ringfence.hub.sealing import Sealer
+from ringfence.hub.fleet import (
+    groups,
+    lines,
+    phones,
+    sites,
+)
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
     GroupSetting,
     LineSetting,
@@ -22,8 +27,16 @@ from ringfence.phones.families import families, family_or_model
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.mac import Mac
-from ringfence.phones.patches import is_patch, parse_name, patch_setting
-from ringfence.phones.settings import BUILT_IN, Scope, Setting, Value, parse_value, resolve, settings_named
+from ringfence.phones.rendering.patches import is_patch, parse_name, patch_setting
+from ringfence.phones.rendering.resolve_settings import (
+    BUILT_IN,
+    Scope,
+    Setting,
+    Value,
+    parse_value,
+    resolve,
+    settings_named,
+)
 from ringfence.secret import Secret
 
 Row = OrganisationSetting | SiteSetting | GroupSetting | PhoneSetting | LineSetting

@@ -10,9 +10,20 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from ringfence.content.signing import ROOT_LIFETIME_S, SiteSigners, first_root
-from ringfence.hub.errors import BadName, SiteNotEmpty, SiteTaken, UnknownSite
-from ringfence.hub.fleet.change import Change
-from ringfence.hub.store.models import Edge, Phone, RetiredSite, RoleMetadata, Site
+from ringfence.hub.errors import (
+    BadName,
+    SiteNotEmpty,
+    SiteTaken,
+    UnknownSite,
+)
+from ringfence.hub.store.change import Change
+from ringfence.hub.store.models import (
+    Edge,
+    Phone,
+    RetiredSite,
+    RoleMetadata,
+    Site,
+)
 
 LONGEST_NAME = 80
 LONGEST_ID = 40

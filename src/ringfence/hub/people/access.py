@@ -6,11 +6,18 @@ from fastapi import APIRouter, Query
 
 from ringfence import __version__
 from ringfence.hub.fleet import api_tokens, reports
-from ringfence.hub.fleet.change import audit_log
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.access import ApiToken, AuditEntry, MadeApiToken, NewApiToken, Report, Who
+from ringfence.hub.people.schemas.access import (
+    ApiToken,
+    AuditEntry,
+    MadeApiToken,
+    NewApiToken,
+    Report,
+    Who,
+)
 from ringfence.hub.store import models
+from ringfence.hub.store.change import audit_log
 from ringfence.phones.mac import Mac
 
 router = APIRouter()

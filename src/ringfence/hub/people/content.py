@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
-from ringfence.hub import differences, publishing, releases
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.content import (
@@ -18,6 +17,7 @@ from ringfence.hub.people.schemas.content import (
     ReleaseDifference,
     ReleaseFile,
 )
+from ringfence.hub.publishing import diffs, publication, releases
 from ringfence.hub.store import models
 from ringfence.phones.mac import Mac
 
@@ -29,7 +29,7 @@ Number = Annotated[int, Path(ge=1, description="The release's number")]
 @router.post("/publish", tags=["publish"])
 def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> Publication:
     """Render every phone's files and make a release for each site whose files changed; all or nothing on a fault."""
-    done = publishing.publish(hub, caller.name, site_ids=body.sites, comment=body.comment, dry_run=body.dry_run)
+    done = publication.publish(hub, caller.name, site_ids=body.sites, comment=body.comment, dry_run=body.dry_run)
     return Publication(
         dry_run=done.dry_run,
         sites=[
@@ -74,18 +74,18 @@ def show_difference(
 ) -> ReleaseDifference:
     """Show what a release changed, with secrets masked."""
     other = number - 1 if against is None else against
-    files = publishing.differences(hub, site, number, other)
+    files = publication.differences(hub, site, number, other)
     return ReleaseDifference(site=site, number=number, against=other, files=_changes(files))
 
 
 @router.post("/sites/{site}/releases/{number}/rollback", status_code=201, tags=["releases"])
 def rollback(site: str, number: Number, hub: TheHub, caller: TheCaller) -> ReleaseDetails:
     """Make a new, higher-numbered release with the content of this one; settings stay as they are."""
-    made = publishing.rollback(hub, caller.name, site, number)
+    made = publication.rollback(hub, caller.name, site, number)
     return show_release(site, made, hub, caller)
 
 
-def _changes(files: Sequence[differences.FileChange]) -> list[FileChange]:
+def _changes(files: Sequence[diffs.FileChange]) -> list[FileChange]:
     return [FileChange(name=file.name, change=file.change, diff=file.diff) for file in files]
 
 

@@ -9,7 +9,6 @@ from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 
 from ringfence.content.digests import Digest
-from ringfence.hub import rollout
 from ringfence.hub.fleet import assets, firmware
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
@@ -22,8 +21,9 @@ from ringfence.hub.people.schemas.firmware import (
     NewFirmware,
     Uploaded,
 )
+from ringfence.hub.publishing import firmware_rollout
 from ringfence.hub.store import models
-from ringfence.phones.assets import AssetKind
+from ringfence.phones.assets.recognise import AssetKind
 from ringfence.phones.firmware.bundles import models_of
 
 router = APIRouter(tags=["firmware"])
@@ -114,7 +114,7 @@ def _asset(row: models.Asset, listed: Mapping[str, Sequence[models.AssetFile]]) 
 
 
 def _rollout(session: Session, site_id: str, load: str) -> EdgesWith:
-    with_load, edges = rollout.edges_with(session, site_id, load)
+    with_load, edges = firmware_rollout.edges_with(session, site_id, load)
     waiting = select(func.count()).where(models.PreparedTarget.site_id == site_id, models.PreparedTarget.load == load)
     named = select(func.count()).where(models.Phone.site_id == site_id, models.Phone.named_load == load)
     parts = select(func.sum(models.Edge.fetched_bytes), func.sum(models.Edge.fetching_bytes))

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from ringfence.guard.levels import FileKind
 from ringfence.guard.policy import EDGE_LEVELS
-from ringfence.hub.fleet import guard_alerts, guard_log, guard_policy, sites
+from ringfence.hub.fleet import sites
+from ringfence.hub.fleet.guard import alerts, decision_log, policy
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.guard import (
@@ -39,11 +40,11 @@ def show_guard_policy(site: str, hub: TheHub, _caller: TheCaller) -> GuardPolicy
 def change_guard_policy(site: str, body: GuardPolicyChange, hub: TheHub, caller: TheCaller) -> GuardPolicy:
     """Set parts of what a site asks; its edges go by it within a second."""
     with hub.change(caller.name) as change:
-        parts = guard_policy.PolicyParts(
+        parts = policy.PolicyParts(
             body.needs, None if body.networks is None else tuple(body.networks), body.first_contact, body.gateway,
             body.edge_moves, body.learned_days,
         )  # fmt: skip
-        guard_policy.change(change, site, parts)
+        policy.change(change, site, parts)
     with hub.database.reading() as session:
         return _policy(session, site)
 
@@ -56,7 +57,7 @@ def list_guard_decisions(
     """List what guards decided: who asked for what, what became of it, and why; the newest first."""
     mac = Mac.parse(phone) if phone else None
     with hub.database.reading() as session:
-        rows = guard_log.find(session, site_id=site, phone=mac, refused=refused, limit=limit)
+        rows = decision_log.find(session, site_id=site, phone=mac, refused=refused, limit=limit)
         return Items(items=[_decision(row) for row in rows])
 
 
@@ -64,7 +65,7 @@ def list_guard_decisions(
 def explain_decision(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> GuardExplanation:
     """Explain the last decision about a phone's own files, with its evidence, by the policy of then and of today."""
     with hub.database.reading() as session:
-        found = guard_log.explain(session, mac, hub.clock())
+        found = decision_log.explain(session, mac, hub.clock())
     return GuardExplanation(
         at=found.report.at, site=found.report.site_id, edge=found.report.edge_id, sentence=found.then.sentence,
         reasons=list(found.then.reasons), same_today=found.goes_the_same_way, today=found.today.sentence,
@@ -77,7 +78,7 @@ def list_alerts(
 ) -> Items[GuardAlert]:
     """List what a person should look at, the newest first."""
     with hub.database.reading() as session:
-        rows = guard_alerts.find(session, site_id=site, closed_too=closed_too, limit=limit)
+        rows = alerts.find(session, site_id=site, closed_too=closed_too, limit=limit)
         return Items(items=[_alert(row) for row in rows])
 
 
@@ -85,7 +86,7 @@ def list_alerts(
 def list_waiting(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[GuardAlert]:
     """List the phones that ask and wait for a person's nod, the newest first."""
     with hub.database.reading() as session:
-        rows = guard_alerts.find(session, site_id=site, kinds=guard_alerts.WAITING)
+        rows = alerts.find(session, site_id=site, kinds=alerts.WAITING)
         return Items(items=[_alert(row) for row in rows])
 
 
@@ -93,7 +94,7 @@ def list_waiting(hub: TheHub, _caller: TheCaller, site: str | None = None) -> It
 def close_alert(alert: int, hub: TheHub, caller: TheCaller) -> GuardAlert:
     """Close an alert; it opens anew where the same happens again."""
     with hub.change(caller.name) as change:
-        return _alert(guard_alerts.close(change, alert))
+        return _alert(alerts.close(change, alert))
 
 
 def _decision(row: models.EdgeReport) -> GuardDecision:
@@ -123,22 +124,22 @@ def _alert(row: guard_models.GuardAlert) -> GuardAlert:
 
 
 def _policy(session: Session, site_id: str) -> GuardPolicy:
-    site, policy = sites.get(session, site_id), guard_policy.get(session, site_id)
+    site, asked = sites.get(session, site_id), policy.get(session, site_id)
     return GuardPolicy(
         site=site.id,
         version=site.guard_version,
         needs=[
             GuardNeed(
                 kind=kind.value,
-                level=policy.level(kind).name,
-                proves=policy.level(kind).meaning,
+                level=asked.level(kind).name,
+                proves=asked.level(kind).meaning,
                 default=EDGE_LEVELS[kind].name,
             )
             for kind in FileKind
         ],
-        networks=list(policy.networks),
-        first_contact=policy.first_contact,
-        gateway=policy.gateway,
-        edge_moves=policy.edge_moves,
-        learned_days=policy.learned_days,
+        networks=list(asked.networks),
+        first_contact=asked.first_contact,
+        gateway=asked.gateway,
+        edge_moves=asked.edge_moves,
+        learned_days=asked.learned_days,
     )

@@ -2,11 +2,18 @@
 
 from fastapi import APIRouter
 
-from ringfence.hub.fleet import edge_networks, first_contact, guard_orders
+from ringfence.hub.fleet.guard import edge_networks, first_contact, operator_actions
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.inventory import phone_of
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.guard import AcceptedEdge, GuardBan, GuardWindow, NewGuardBan, NewGuardWindow, Nod
+from ringfence.hub.people.schemas.guard import (
+    AcceptedEdge,
+    GuardBan,
+    GuardWindow,
+    NewGuardBan,
+    NewGuardWindow,
+    Nod,
+)
 from ringfence.hub.people.schemas.inventory import Phone
 from ringfence.hub.store import guard_models
 from ringfence.phones.mac import Mac
@@ -26,56 +33,56 @@ def accept_phone(mac: ThePhone, body: Nod, hub: TheHub, caller: TheCaller) -> Ph
 def block_phone(mac: ThePhone, hub: TheHub, caller: TheCaller) -> Phone:
     """Shut a phone out, wherever it asks."""
     with hub.change(caller.name) as change:
-        return phone_of(guard_orders.block(change, mac))
+        return phone_of(operator_actions.block(change, mac))
 
 
 @router.delete("/phones/{mac}/block", status_code=204, tags=["guard"])
 def unblock_phone(mac: ThePhone, hub: TheHub, caller: TheCaller) -> None:
     """Let a phone in again."""
     with hub.change(caller.name) as change:
-        guard_orders.unblock(change, mac)
+        operator_actions.unblock(change, mac)
 
 
 @router.get("/guard/windows", tags=["guard"])
 def list_windows(hub: TheHub, _caller: TheCaller) -> Items[GuardWindow]:
     """List the provisioning windows whose time has not ended."""
     with hub.database.reading() as session:
-        return Items(items=[_window(row) for row in guard_orders.windows(session, hub.clock())])
+        return Items(items=[_window(row) for row in operator_actions.windows(session, hub.clock())])
 
 
 @router.put("/phones/{mac}/window", tags=["guard"])
 def open_window(mac: ThePhone, body: NewGuardWindow, hub: TheHub, caller: TheCaller) -> GuardWindow:
     """Let one phone take its file once, within some minutes, from where no wire proves it."""
     with hub.change(caller.name) as change:
-        return _window(guard_orders.open_window(change, mac, body.lasts_s))
+        return _window(operator_actions.open_window(change, mac, body.lasts_s))
 
 
 @router.delete("/phones/{mac}/window", status_code=204, tags=["guard"])
 def close_window(mac: ThePhone, hub: TheHub, caller: TheCaller) -> None:
     """End a phone's window."""
     with hub.change(caller.name) as change:
-        guard_orders.close_window(change, mac)
+        operator_actions.close_window(change, mac)
 
 
 @router.get("/guard/bans", tags=["guard"])
 def list_bans(hub: TheHub, _caller: TheCaller) -> Items[GuardBan]:
     """List the addresses that people have shut out; an edge's own bans are in its reports."""
     with hub.database.reading() as session:
-        return Items(items=[_ban(row) for row in guard_orders.bans(session, hub.clock())])
+        return Items(items=[_ban(row) for row in operator_actions.bans(session, hub.clock())])
 
 
 @router.post("/guard/bans", status_code=201, tags=["guard"])
 def ban_address(body: NewGuardBan, hub: TheHub, caller: TheCaller) -> GuardBan:
     """Leave an address unanswered for a time."""
     with hub.change(caller.name) as change:
-        return _ban(guard_orders.ban(change, body.address, body.site, body.lasts_s, body.why))
+        return _ban(operator_actions.ban(change, body.address, body.site, body.lasts_s, body.why))
 
 
 @router.delete("/guard/bans/{address}", status_code=204, tags=["guard"])
 def unban_address(address: str, hub: TheHub, caller: TheCaller) -> None:
     """End people's bans of an address."""
     with hub.change(caller.name) as change:
-        guard_orders.unban(change, address)
+        operator_actions.unban(change, address)
 
 
 @router.post("/edges/{edge}/accept", tags=["guard"])

@@ -4,8 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path
 
-from ringfence.hub import reloading
-from ringfence.hub.fleet import bulk, lines, observations, phones
+from ringfence.hub.fleet import (
+    bulk,
+    lines,
+    observations,
+    phones,
+)
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.inventory import (
@@ -24,6 +28,7 @@ from ringfence.hub.people.schemas.inventory import (
     Sentence,
 )
 from ringfence.hub.store import models
+from ringfence.hub.telephony import reload_by_pbx
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
@@ -97,7 +102,7 @@ def observe_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Observed:
 @router.post("/phones/{mac}/reload", tags=["phones"])
 def reload_phone(mac: ThePhone, body: ReloadOrder, hub: TheHub, caller: TheCaller) -> Reloaded:
     """Tell a phone through its PBX to fetch its configuration again, now."""
-    told = reloading.tell(hub, mac, body.action)
+    told = reload_by_pbx.tell(hub, mac, body.action)
     with hub.change(caller.name) as change:
         change.note("phone.reload", str(mac), f"{body.action} through {told.pbx}")
     return Reloaded(pbx=told.pbx, contacts=list(told.contacts))

@@ -5,12 +5,19 @@ from fastapi import APIRouter
 from ringfence.hub.fleet import groups, own_templates
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.kinds import FamilyFile, Group, Model, NewGroup, Template, TemplateSource
+from ringfence.hub.people.schemas.kinds import (
+    FamilyFile,
+    Group,
+    Model,
+    NewGroup,
+    Template,
+    TemplateSource,
+)
 from ringfence.hub.store import models
 from ringfence.phones.families import families, family_or_model
 from ringfence.phones.family import Fact
 from ringfence.phones.family import Model as PhoneModel
-from ringfence.phones.templating import built_in_template
+from ringfence.phones.rendering.sandbox import built_in_template
 
 router = APIRouter()
 

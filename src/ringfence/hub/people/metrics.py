@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from sqlalchemy import select
 
-from ringfence.hub.fleet import guard_alerts
+from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.store.guard_models import GuardCount
 
@@ -21,11 +21,11 @@ def metrics(hub: TheHub, _caller: TheCaller) -> Response:
             (f'site="{row.site_id}",verdict="{_escaped(row.verdict)}",level="{_escaped(row.level)}"', row.count)
             for row in counts
         ]
-        alerts = [
-            (f'site="{site}",kind="{_escaped(kind)}"', count) for site, kind, count in guard_alerts.count_open(session)
+        open_alerts = [
+            (f'site="{site}",kind="{_escaped(kind)}"', count) for site, kind, count in alerts.count_open(session)
         ]
     page = _family("ringfence_guard_decisions_total", "counter", "Requests, by verdict and level reached.", decisions)
-    page += _family("ringfence_guard_alerts_open", "gauge", "Alerts that nobody has closed.", alerts)
+    page += _family("ringfence_guard_alerts_open", "gauge", "Alerts that nobody has closed.", open_alerts)
     return Response(page, media_type=CONTENT_TYPE)
 
 

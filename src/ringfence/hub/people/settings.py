@@ -10,9 +10,15 @@ from ringfence.hub.fleet import settings
 from ringfence.hub.fleet.settings import ORGANISATION, Given, Place
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.settings import CatalogueEntry, Explanation, GivenAt, Setting, SettingValue
-from ringfence.phones.settings import Scope, settings_named
-from ringfence.phones.settings import Setting as SettingOfFamily
+from ringfence.hub.people.schemas.settings import (
+    CatalogueEntry,
+    Explanation,
+    GivenAt,
+    Setting,
+    SettingValue,
+)
+from ringfence.phones.rendering.resolve_settings import Scope, settings_named
+from ringfence.phones.rendering.resolve_settings import Setting as SettingOfFamily
 
 router = APIRouter(tags=["settings"])
 

@@ -2,14 +2,22 @@
 
 from fastapi import APIRouter
 
-from ringfence.hub import rotating
 from ringfence.hub.fleet import accounts, pbxes, phones
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.sip import NewPbx, Pbx, PbxCheck, Rotation, RotationOrder, SipExport, SipFiles
+from ringfence.hub.people.schemas.sip import (
+    NewPbx,
+    Pbx,
+    PbxCheck,
+    Rotation,
+    RotationOrder,
+    SipExport,
+    SipFiles,
+)
 from ringfence.hub.store import models
-from ringfence.phones.accounts import Pbx as PbxKind
+from ringfence.hub.telephony import secret_rotation
 from ringfence.phones.mac import Mac
+from ringfence.phones.sip.pbx_accounts import Pbx as PbxKind
 from ringfence.secret import Secret
 
 router = APIRouter(tags=["sip"])
@@ -31,17 +39,17 @@ def begin_rotation(body: RotationOrder, hub: TheHub, caller: TheCaller) -> Items
         with hub.database.reading() as session:
             macs += [Mac(row.mac) for row in phones.find(session, body.site) if row.lines]
     macs = list(dict.fromkeys(macs))
-    rotating.begin(hub, caller.name, macs, body.patience_s)
+    secret_rotation.begin(hub, caller.name, macs, body.patience_s)
     wanted = {mac.bare for mac in macs}
     with hub.database.reading() as session:
-        return Items(items=[_rotation(row) for row in rotating.find(session) if row.mac in wanted])
+        return Items(items=[_rotation(row) for row in secret_rotation.find(session) if row.mac in wanted])
 
 
 @router.get("/sip/rotations")
 def list_rotations(hub: TheHub, _caller: TheCaller) -> Items[Rotation]:
     """List each phone's last change of secrets, the newest first."""
     with hub.database.reading() as session:
-        return Items(items=[_rotation(row) for row in rotating.find(session)])
+        return Items(items=[_rotation(row) for row in secret_rotation.find(session)])
 
 
 @router.post("/pbxes", status_code=201)

@@ -4,7 +4,7 @@ One table for all models; ``families.py`` says where a model's default or limit 
 PHONES.md sections 4 to 4f; where sources disagree, the stricter one holds here.
 """
 
-from ringfence.phones.setting_builders import (
+from ringfence.phones.settings.builders import (
     ON_IS_1,
     ON_IS_2,
     ON_IS_3,
@@ -14,8 +14,14 @@ from ringfence.phones.setting_builders import (
     text_setting,
     yes_no_setting,
 )
-from ringfence.phones.setting_types import HOST_CHARACTERS, Form, Mark, Setting, SettingType
-from ringfence.phones.time_zones import CISCO_ZONE, CISCO_ZONE_CHOICES
+from ringfence.phones.settings.time_zones import CISCO_ZONE, CISCO_ZONE_CHOICES
+from ringfence.phones.settings.types import (
+    HOST_CHARACTERS,
+    Form,
+    Mark,
+    Setting,
+    SettingType,
+)
 
 _DATE_ORDERS = (
     "D{0}M{0}Y",

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ringfence.phones.setting_builders import (
+from ringfence.phones.settings.builders import (
     ON_IS_0,
     ON_IS_1,
     TRUE_FALSE,
@@ -12,7 +12,13 @@ from ringfence.phones.setting_builders import (
     url_setting,
     yes_no_setting,
 )
-from ringfence.phones.setting_types import HOST_CHARACTERS, Form, Mark, Setting, SettingType
+from ringfence.phones.settings.types import (
+    HOST_CHARACTERS,
+    Form,
+    Mark,
+    Setting,
+    SettingType,
+)
 
 DISPLAY = (
     text_setting("phone_label", "The text at the top of the phone's screen.", "phoneLabel", 12),

@@ -11,12 +11,20 @@ from types import MappingProxyType
 
 from lxml import etree
 
-from ringfence.phones.document import Document, NotWellFormed, TooLong, line_of, over_limits, parse, text_of
+from ringfence.phones.document import (
+    Document,
+    NotWellFormed,
+    TooLong,
+    line_of,
+    over_limits,
+    parse,
+    text_of,
+)
 from ringfence.phones.errors import ConfigurationRejected
 from ringfence.phones.family import Model
 from ringfence.phones.formats.xml_file import check_path, patched
-from ringfence.phones.held import HeldConfiguration, HeldLine
-from ringfence.phones.time_zones import CISCO_ZONES
+from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
+from ringfence.phones.settings.time_zones import CISCO_ZONES
 from ringfence.secret import Secret
 
 LINE_FEATURE = "9"

@@ -5,8 +5,23 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from ringfence.content.release import TargetKind
-from ringfence.phones.cisco.call_settings import CALLS, RELOAD, RELOAD_BY, SIP, SOUND, TIME
-from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, NETWORK, URLS, VPN, WALLPAPER
+from ringfence.phones.cisco.call_settings import (
+    CALLS,
+    RELOAD,
+    RELOAD_BY,
+    SIP,
+    SOUND,
+    TIME,
+)
+from ringfence.phones.cisco.device_settings import (
+    ACCESS,
+    DISPLAY,
+    FIRMWARE,
+    NETWORK,
+    URLS,
+    VPN,
+    WALLPAPER,
+)
 from ringfence.phones.cisco.device_xml import DeviceXml
 from ringfence.phones.cisco.key_settings import (
     DIAL_PLAN_BYTES,
@@ -17,10 +32,22 @@ from ringfence.phones.cisco.key_settings import (
     SOFT_KEYS,
 )
 from ringfence.phones.errors import IncompletePhone, LimitExceeded, ValueOutOfRange
-from ringfence.phones.family import Ask, Fact, FileTemplate, ReloadEvent, ToPrepare, check_order
+from ringfence.phones.family import (
+    Ask,
+    Fact,
+    FileTemplate,
+    ReloadEvent,
+    ToPrepare,
+    check_order,
+)
 from ringfence.phones.formats.xml_file import XmlFile
-from ringfence.phones.setting_builders import ON_IS_1
-from ringfence.phones.setting_types import EVERYWHERE_AND_LINE, Mark, Setting, Value
+from ringfence.phones.settings.builders import ON_IS_1
+from ringfence.phones.settings.types import (
+    EVERYWHERE_AND_LINE,
+    Mark,
+    Setting,
+    Value,
+)
 from ringfence.phones.web_interface import ORDER_CHECK
 
 PACKAGE = "ringfence.phones.cisco"

@@ -3,8 +3,15 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ringfence.phones.setting_builders import column, number_setting, table_setting
-from ringfence.phones.setting_types import WHOLE_SITES, Form, Mark, Scope, Setting, SettingType
+from ringfence.phones.settings.builders import column, number_setting, table_setting
+from ringfence.phones.settings.types import (
+    WHOLE_SITES,
+    Form,
+    Mark,
+    Scope,
+    Setting,
+    SettingType,
+)
 
 _SOURCE = "PHONES.md sections 4c and 10"
 

@@ -4,7 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ringfence.phones.families import families
-from ringfence.phones.filenames import LOADS_SUFFIX, is_firmware, is_loads, is_recovery
+from ringfence.phones.filenames import (
+    LOADS_SUFFIX,
+    is_firmware,
+    is_loads,
+    is_recovery,
+)
 from ringfence.phones.firmware.loads import Loads, parse_loads
 
 ReadFile = Callable[[str], bytes]

@@ -7,7 +7,7 @@ it) and section 4 (Wazo's limitations, which agree).
 import re
 from dataclasses import dataclass
 
-from ringfence.phones.setting_types import Mark
+from ringfence.phones.settings.types import Mark
 
 # SIP42.9-4-2SR3-1S, SIP41.8-3-3S, sip88xx.11-3-1-1MSR2-6, sip8821.11-0-6SR1-4, P0S3-08-12-00.
 _VERSION = re.compile(r"[.-](\d{1,3})-(\d{1,3})-(\d{1,3})(?:-?(?:\d*M?SR(\d{1,2})))?")

@@ -10,14 +10,45 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from ringfence.content.release import TargetKind
-from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, SOUND, TIME
-from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, URLS
-from ringfence.phones.document import NotWellFormed, TooLong, line_of, over_limits, parse, text_of
-from ringfence.phones.errors import BadPatch, ConfigurationRejected, LimitExceeded, ValueOutOfRange
-from ringfence.phones.family import Ask, Fact, FileTemplate, Limit, Model, ToPrepare, check_order
+from ringfence.phones.cisco.call_settings import (
+    CALLS,
+    RELOAD,
+    SIP,
+    SOUND,
+    TIME,
+)
+from ringfence.phones.cisco.device_settings import (
+    ACCESS,
+    DISPLAY,
+    FIRMWARE,
+    URLS,
+)
+from ringfence.phones.document import (
+    NotWellFormed,
+    TooLong,
+    line_of,
+    over_limits,
+    parse,
+    text_of,
+)
+from ringfence.phones.errors import (
+    BadPatch,
+    ConfigurationRejected,
+    LimitExceeded,
+    ValueOutOfRange,
+)
+from ringfence.phones.family import (
+    Ask,
+    Fact,
+    FileTemplate,
+    Limit,
+    Model,
+    ToPrepare,
+    check_order,
+)
 from ringfence.phones.formats.xml_file import patched
-from ringfence.phones.held import HeldConfiguration, HeldLine
-from ringfence.phones.setting_builders import (
+from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
+from ringfence.phones.settings.builders import (
     column,
     number_setting,
     table_setting,
@@ -25,7 +56,8 @@ from ringfence.phones.setting_builders import (
     url_setting,
     yes_no_setting,
 )
-from ringfence.phones.setting_types import (
+from ringfence.phones.settings.time_zones import gmt_name, summer_rule
+from ringfence.phones.settings.types import (
     EVERYWHERE_AND_LINE,
     HOST_CHARACTERS,
     Form,
@@ -35,7 +67,6 @@ from ringfence.phones.setting_types import (
     SettingType,
     Value,
 )
-from ringfence.phones.time_zones import gmt_name, summer_rule
 from ringfence.secret import Secret
 
 PACKAGE = __name__

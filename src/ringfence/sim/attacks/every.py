@@ -4,7 +4,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
 
-from ringfence.sim.attacks import flooding, forging, holding, names
+from ringfence.sim.attacks import (
+    flooding,
+    forging,
+    holding,
+    names,
+)
 from ringfence.sim.attacks.target import Target
 from ringfence.sim.attacks.verdict import Verdict
 

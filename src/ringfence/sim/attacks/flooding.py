@@ -11,7 +11,12 @@ import subprocess
 import sys
 import time
 
-from ringfence.sim.attacks.target import Target, answer, fairness, heard
+from ringfence.sim.attacks.target import (
+    Target,
+    answer,
+    fairness,
+    heard,
+)
 from ringfence.sim.attacks.verdict import Verdict, judged
 from ringfence.sim.malformed import PacketMaker
 

@@ -6,7 +6,13 @@ import socket
 import time
 from dataclasses import dataclass, field
 
-from ringfence.sim.attacks.target import Fairness, Target, fairness, heard, is_served
+from ringfence.sim.attacks.target import (
+    Fairness,
+    Target,
+    fairness,
+    heard,
+    is_served,
+)
 from ringfence.sim.attacks.verdict import Figure, Verdict, judged
 
 HALF_OPEN = 1000

@@ -4,7 +4,12 @@ import socket
 import time
 from pathlib import Path
 
-from ringfence.sim.attacks.target import Target, answer, heard, is_served
+from ringfence.sim.attacks.target import (
+    Target,
+    answer,
+    heard,
+    is_served,
+)
 from ringfence.sim.attacks.verdict import Verdict, judged
 
 PATH_TRICKS: tuple[str, ...] = (

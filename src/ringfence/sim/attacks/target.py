@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ringfence.server.client import fetch
 from ringfence.server.errors import FileRefused, TransferFailed
+from ringfence.server.tftp.client import fetch
 from ringfence.sim.errors import NothingToFetch, NotOurs
 
 BOOTS = 15

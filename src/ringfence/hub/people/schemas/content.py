@@ -4,7 +4,12 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import Input, MacText, SiteId, UnixSeconds
+from ringfence.hub.people.schemas import (
+    Input,
+    MacText,
+    SiteId,
+    UnixSeconds,
+)
 
 
 class PublishOrder(Input):

@@ -2,7 +2,12 @@
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import Input, MacText, SiteId, UnixSeconds
+from ringfence.hub.people.schemas import (
+    Input,
+    MacText,
+    SiteId,
+    UnixSeconds,
+)
 
 _KINDS = "firmware, shared, configuration or secret"
 

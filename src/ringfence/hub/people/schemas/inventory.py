@@ -2,8 +2,13 @@
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import Input, MacText, SiteId, UnixSeconds
-from ringfence.phones.notify import ServiceAction
+from ringfence.hub.people.schemas import (
+    Input,
+    MacText,
+    SiteId,
+    UnixSeconds,
+)
+from ringfence.phones.sip.notify import ServiceAction
 
 
 class NewPhone(Input):

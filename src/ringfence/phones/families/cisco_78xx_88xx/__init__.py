@@ -18,8 +18,15 @@ from ringfence.phones.cisco.enterprise import (
     settings_of,
 )
 from ringfence.phones.cisco.limits import LIMITS
-from ringfence.phones.family import Fact, Family, Feature, Model, Picture, RingFormat
-from ringfence.phones.setting_types import Mark, Setting
+from ringfence.phones.family import (
+    Fact,
+    Family,
+    Feature,
+    Model,
+    Picture,
+    RingFormat,
+)
+from ringfence.phones.settings.types import Mark, Setting
 
 _WIDE = Picture(800, 480, 24, (139, 109))
 _HANDSET = Picture(240, 320, 24, (117, 117))

@@ -5,19 +5,39 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from ringfence.content.release import TargetKind
-from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, SOUND, TIME
-from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, URLS
+from ringfence.phones.cisco.call_settings import (
+    CALLS,
+    RELOAD,
+    SIP,
+    SOUND,
+    TIME,
+)
+from ringfence.phones.cisco.device_settings import (
+    ACCESS,
+    DISPLAY,
+    FIRMWARE,
+    URLS,
+)
 from ringfence.phones.cisco.enterprise import line_keys
 from ringfence.phones.cisco.key_settings import DIAL_PLAN, DIAL_PLAN_BYTES
 from ringfence.phones.document import NotWellFormed
 from ringfence.phones.errors import ConfigurationRejected, ValueOutOfRange
-from ringfence.phones.family import Ask, Fact, Family, FileTemplate, Limit, Model, ToPrepare, check_order
+from ringfence.phones.family import (
+    Ask,
+    Fact,
+    Family,
+    FileTemplate,
+    Limit,
+    Model,
+    ToPrepare,
+    check_order,
+)
 from ringfence.phones.formats.text_file import NamedValues, named_values
 from ringfence.phones.formats.xml_file import XmlFile
-from ringfence.phones.held import HeldConfiguration, HeldLine
-from ringfence.phones.setting_builders import ON_IS_1, text_setting
-from ringfence.phones.setting_types import Form, Mark, Setting
-from ringfence.phones.time_zones import CISCO_ZONE, offset_minutes
+from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
+from ringfence.phones.settings.builders import ON_IS_1, text_setting
+from ringfence.phones.settings.time_zones import CISCO_ZONE, offset_minutes
+from ringfence.phones.settings.types import Form, Mark, Setting
 from ringfence.secret import Secret
 
 _GUIDE = "PHONES.md section 1b; the maker's administration guide of SIP 7940/7960 [likely]"

@@ -16,8 +16,15 @@ from ringfence.phones.cisco.enterprise import (
     settings_of,
 )
 from ringfence.phones.cisco.limits import LIMITS, SHORT_PASSWORD
-from ringfence.phones.family import Fact, Family, Feature, Model, Picture, RingFormat
-from ringfence.phones.setting_types import Mark
+from ringfence.phones.family import (
+    Fact,
+    Family,
+    Feature,
+    Model,
+    Picture,
+    RingFormat,
+)
+from ringfence.phones.settings.types import Mark
 from ringfence.tftp.options import NO_OPTIONS
 
 _SETTINGS = settings_of(changes=SEVEN_THOUSAND, calls=50)

@@ -15,8 +15,15 @@ from ringfence.phones.cisco.enterprise import (
     settings_of,
 )
 from ringfence.phones.cisco.limits import LIMITS
-from ringfence.phones.family import Fact, Family, Feature, Model, Picture, RingFormat
-from ringfence.phones.setting_types import Mark
+from ringfence.phones.family import (
+    Fact,
+    Family,
+    Feature,
+    Model,
+    Picture,
+    RingFormat,
+)
+from ringfence.phones.settings.types import Mark
 
 _SETTINGS = settings_of(
     changes={

@@ -2,7 +2,12 @@
 
 from types import MappingProxyType
 
-from ringfence.phones.cisco.device_settings import BLUETOOTH, FEATURE_POLICY_FILE, USB, WIFI
+from ringfence.phones.cisco.device_settings import (
+    BLUETOOTH,
+    FEATURE_POLICY_FILE,
+    USB,
+    WIFI,
+)
 from ringfence.phones.cisco.device_xml import read_device
 from ringfence.phones.cisco.enterprise import (
     ASKS_ALSO,
@@ -17,8 +22,15 @@ from ringfence.phones.cisco.enterprise import (
 )
 from ringfence.phones.cisco.key_settings import FEATURE_POLICY
 from ringfence.phones.cisco.limits import LIMITS
-from ringfence.phones.family import Fact, Family, Feature, Model, Picture, RingFormat
-from ringfence.phones.setting_types import Mark, Setting
+from ringfence.phones.family import (
+    Fact,
+    Family,
+    Feature,
+    Model,
+    Picture,
+    RingFormat,
+)
+from ringfence.phones.settings.types import Mark, Setting
 
 
 def _model(

@@ -3,9 +3,24 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ringfence.phones.family import Fact, Family, Feature, Model, ToPrepare
-from ringfence.phones.flat_profile import KEYS, LIMITS, SOURCE, boot_of, files_of, prepare, read_profiles, settings_of
-from ringfence.phones.setting_types import Mark
+from ringfence.phones.family import (
+    Fact,
+    Family,
+    Feature,
+    Model,
+    ToPrepare,
+)
+from ringfence.phones.flat_profile import (
+    KEYS,
+    LIMITS,
+    SOURCE,
+    boot_of,
+    files_of,
+    prepare,
+    read_profiles,
+    settings_of,
+)
+from ringfence.phones.settings.types import Mark
 
 _FIRST, _OWN = "{psn}.xml", "{mac}.xml"
 _SETTINGS = settings_of((KEYS,))

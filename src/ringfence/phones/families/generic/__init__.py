@@ -2,11 +2,21 @@
 
 from types import MappingProxyType
 
-from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, TIME
+from ringfence.phones.cisco.call_settings import (
+    CALLS,
+    RELOAD,
+    SIP,
+    TIME,
+)
 from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE
-from ringfence.phones.family import Fact, Family, Model, ToPrepare
-from ringfence.phones.held import HeldConfiguration
-from ringfence.phones.setting_types import Mark, Setting
+from ringfence.phones.family import (
+    Fact,
+    Family,
+    Model,
+    ToPrepare,
+)
+from ringfence.phones.parsed_configuration import HeldConfiguration
+from ringfence.phones.settings.types import Mark, Setting
 
 _NAMES = frozenset(
     {

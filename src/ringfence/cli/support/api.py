@@ -1,0 +1,179 @@
+"""The command line as a client of the hub's people's API."""
+
+import json
+import os
+import ssl
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import urllib3
+
+from ringfence.cli.support.errors import (
+    FAMILY_OF_STATUS,
+    BadArgument,
+    HubAway,
+    NotLoggedIn,
+)
+from ringfence.errors import RingfenceError
+from ringfence.secret import Secret
+
+Json = dict[str, Any]
+"""Any: JSON objects as the API describes them in its OpenAPI document."""
+
+TIMEOUT_S = 120
+_FIRST_ERROR = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Login:
+    """Where a user's hub is and how to speak to it; ``authority_pem`` empty means the system's own CAs."""
+
+    url: str
+    token: Secret
+    authority_pem: str
+
+
+def login_file() -> Path:
+    """Return where this user's login is kept."""
+    home = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(home) if home else Path.home() / ".config") / "ringfence" / "login.json"
+
+
+def save_login(login: Login) -> Path:
+    """Keep a login for this user alone; return where."""
+    path = login_file()
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    kept = {"url": login.url, "token": login.token.reveal(), "authority": login.authority_pem}
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        json.dump(kept, file, indent=1)
+    temporary.replace(path)
+    return path
+
+
+def load_login() -> Login:
+    """Return the login of RINGFENCE_HUB, RINGFENCE_TOKEN and RINGFENCE_CA where set, else the one that is kept."""
+    kept: dict[str, str] = {}
+    try:
+        kept = json.loads(login_file().read_text())
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        raise BadArgument(
+            "the kept login can't be read", where=str(login_file()), to_do="Log in again: ringfence login URL."
+        ) from None
+    url = os.environ.get("RINGFENCE_HUB", kept.get("url", ""))
+    token = os.environ.get("RINGFENCE_TOKEN", kept.get("token", ""))
+    if not url or not token:
+        raise NotLoggedIn(
+            "this user is logged in to no hub",
+            to_do="Log in with a token that the hub printed: ringfence login https://HUB:8443 --ca authority.pem.",
+        )
+    authority = os.environ.get("RINGFENCE_CA")
+    return Login(url, Secret(token), read_authority(Path(authority)) if authority else kept.get("authority", ""))
+
+
+def read_authority(path: Path) -> str:
+    """Read a CA certificate in PEM."""
+    try:
+        return path.read_text("ascii")
+    except (OSError, ValueError) as fault:
+        raise BadArgument(
+            "the CA certificate can't be read",
+            where=f"{path}: {fault}",
+            to_do="Give the hub's authority.pem, which is in its data folder.",
+        ) from None
+
+
+class Hub:
+    """One hub, asked with one login."""
+
+    def __init__(self, login: Login) -> None:
+        self._login = login
+        context = ssl.create_default_context()
+        if login.authority_pem:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+            try:
+                context.load_verify_locations(cadata=login.authority_pem)
+            except ssl.SSLError:
+                raise BadArgument("the hub's CA certificate is not one", to_do="Give its authority.pem.") from None
+        context.minimum_version = ssl.TLSVersion.TLSv1_2
+        self._pool = urllib3.PoolManager(ssl_context=context, retries=False, timeout=urllib3.Timeout(total=TIMEOUT_S))
+
+    def get(self, path: str, **query: str | int | None) -> Json:
+        """Ask for what is at a path below ``/api/v1``."""
+        return self._ask("GET", path, query=query)
+
+    def post(self, path: str, body: Json | None = None) -> Json:
+        """Send an order."""
+        return self._ask("POST", path, body=body or {})
+
+    def put(self, path: str, body: Json) -> Json:
+        """Put a thing in its place."""
+        return self._ask("PUT", path, body=body)
+
+    def patch(self, path: str, body: Json) -> Json:
+        """Change parts of a thing."""
+        return self._ask("PATCH", path, body=body)
+
+    def delete(self, path: str) -> Json:
+        """Remove a thing."""
+        return self._ask("DELETE", path)
+
+    def upload(self, path: str, parts: Iterator[bytes]) -> Json:
+        """Put bytes in their place, part by part."""
+        return self._ask("PUT", path, parts=parts)
+
+    def items(self, path: str, **query: str | int | None) -> list[Json]:
+        """Ask for a list."""
+        return list(self.get(path, **query)["items"])
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Json | None = None,
+        query: dict[str, str | int | None] | None = None,
+        parts: Iterator[bytes] | None = None,
+    ) -> Json:
+        fields = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        address = self._login.url.rstrip("/") + "/api/v1" + path
+        if fields:
+            address += "?" + urlencode(fields)
+        headers = {"Authorization": f"Bearer {self._login.token.reveal()}", "Accept": "application/json"}
+        try:
+            if parts is not None:
+                headers["Content-Type"] = "application/octet-stream"
+                response = self._pool.request(method, address, headers=headers, body=parts, chunked=True)
+            else:
+                response = self._pool.request(method, address, headers=headers, json=body)
+        except urllib3.exceptions.HTTPError as fault:
+            cause = getattr(fault, "reason", None) or fault
+            raise HubAway(
+                f"the hub can't be reached: {cause}",
+                where=self._login.url,
+                to_do="Is it running (ringfence hub run), and is this its address and CA?",
+            ) from None
+        return _answer(response)
+
+
+def _answer(response: urllib3.BaseHTTPResponse) -> Json:
+    try:
+        answer = json.loads(response.data) if response.data else {}
+    except ValueError:
+        raise HubAway(
+            "the answer is not a Ringfence hub's", where=response.url or "", to_do="Check the address: ringfence login."
+        ) from None
+    if response.status < _FIRST_ERROR:
+        return dict(answer)
+    family = FAMILY_OF_STATUS.get(response.status, RingfenceError)
+    raise family(
+        answer.get("what", f"the hub answered with status {response.status}"),
+        where=answer.get("where", ""),
+        to_do=answer.get("to_do", ""),
+    )

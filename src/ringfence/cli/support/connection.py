@@ -1,0 +1,21 @@
+"""The hub that this user is logged in to, and how things are addressed there."""
+
+from urllib.parse import quote
+
+from ringfence.cli.support.api import Hub, load_login
+from ringfence.phones.mac import Mac
+
+
+def hub() -> Hub:
+    """Return the hub of this user's login; NotLoggedIn says how to log in."""
+    return Hub(load_login())
+
+
+def site_path(site: str) -> str:
+    """Return a site's path in the API."""
+    return f"/sites/{quote(site, safe='')}"
+
+
+def phone_path(mac: str) -> str:
+    """Return a phone's path in the API; the address is checked here, so that a typing error is told at once."""
+    return f"/phones/{Mac.parse(mac).bare}"

@@ -1,0 +1,64 @@
+"""Bringing files to the hub: only what it lacks, with a bar while it goes on."""
+
+import hashlib
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from ringfence.archives import Member, members
+from ringfence.cli.support.api import Hub, Json
+
+_CHUNK_BYTES = 1 << 20
+
+Show = Callable[[float, float], None]
+Advance = Callable[[float], None]
+
+
+@contextmanager
+def progress(what: str) -> Iterator[tuple[Show, Advance]]:
+    """A bar on standard error, where that is a terminal: what shows done and total, and what adds to done."""
+    from rich.console import Console  # noqa: PLC0415 - loaded by commands that show one
+    from rich.progress import Progress  # noqa: PLC0415 - see above
+
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
+        task = bar.add_task(what, total=None)
+
+        def show(done: float, total: float) -> None:
+            bar.update(task, completed=done, total=total)
+
+        def advance(count: float) -> None:
+            bar.advance(task, count)
+
+        yield show, advance
+
+
+def upload_members(client: Hub, file: Path, wanted: Collection[str], total_bytes: int) -> list[Json]:
+    """Upload the members of a folder or archive with these names; return their names, digests and lengths."""
+    files: dict[str, Json] = {}
+    with progress("uploading") as (show, advance):
+        show(0, total_bytes)
+        for member in members(file):
+            if member.name in wanted and member.name not in files:
+                digest = _digest(member)
+                if client.get(f"/uploads/{digest}")["here"]:
+                    advance(member.size_bytes)
+                else:
+                    client.upload(f"/uploads/{digest}", _parts(member, advance))
+                files[member.name] = {"name": member.name, "digest": digest, "length": member.size_bytes}
+    return list(files.values())
+
+
+def _digest(member: Member) -> str:
+    hashed = hashlib.sha256()
+    with member.open() as opened:
+        while part := opened.read(_CHUNK_BYTES):
+            hashed.update(part)
+    return hashed.hexdigest()
+
+
+def _parts(member: Member, advance: Advance) -> Iterator[bytes]:
+    with member.open() as opened:
+        while part := opened.read(_CHUNK_BYTES):
+            yield part
+            advance(len(part))

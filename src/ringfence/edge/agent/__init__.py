@@ -1,0 +1,1 @@
+"""The agent: enrol, keep in touch with the hub, take over releases and rules."""

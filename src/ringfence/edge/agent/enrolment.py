@@ -1,0 +1,74 @@
+"""Enrolling: a one-time token becomes an identity."""
+
+import socket
+from collections.abc import Callable
+
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from ringfence import __version__
+from ringfence.content.trust import TrustedMetadata
+from ringfence.edge.agent.clock import HubClock
+from ringfence.edge.agent.hub_client import HttpHubClient, fetch_authority, verified_context
+from ringfence.edge.errors import HubRefused
+from ringfence.edge.storage.folder import Credentials, EdgeFolder, Enrolment
+from ringfence.identity.certificates import (
+    EdgeIdentity,
+    make_request,
+    read_certificate,
+    read_identity,
+    renewal_due,
+)
+from ringfence.identity.errors import BadCertificate
+from ringfence.identity.tokens import EnrolmentToken
+from ringfence.wire.messages import EnrolRequest, RenewRequest, RenewResponse
+
+
+def enrol(folder: EdgeFolder, token_text: str) -> Enrolment:
+    """Make this folder an edge of the token's site: key made here, certificate and first trusted root from the hub.
+
+    BadToken, WrongAuthority, HubRefused (wrong, used, expired, revoked token), HubUnreachable and AlreadyEnrolled say
+    what to do; none leaves a half-enrolled folder.
+    """
+    token = EnrolmentToken.from_text(token_text)
+    with folder.lock():
+        folder.refuse_if_enrolled()
+        authority_pem = fetch_authority(token.hub_url, token.authority_fingerprint)
+        key = ec.generate_private_key(ec.SECP256R1())
+        hostname = socket.gethostname()
+        clock = HubClock()
+        client = HttpHubClient(token.hub_url, verified_context(authority_pem), clock)
+        try:
+            answer = client.enrol(EnrolRequest(token.secret, make_request(key, hostname), __version__, hostname))
+        except HubRefused as refused:
+            raise HubRefused(
+                refused.what,
+                kind=refused.kind,
+                where=f"site {token.site}",
+                to_do=refused.to_do or "Ask for a new token: ringfence site token SITE.",
+            ) from None
+        finally:
+            client.close()
+        certificate = read_certificate(answer.certificate_pem)
+        if certificate.public_key() != key.public_key() or read_identity(certificate) != EdgeIdentity(
+            answer.edge_id, answer.site_id
+        ):
+            raise BadCertificate("the hub's answer holds another edge's certificate", to_do="Enrol again.")
+        root = answer.root_metadata.encode()
+        TrustedMetadata(answer.site_id, root)
+        enrolment = Enrolment(token.hub_url, answer.edge_id, answer.site_id, answer.site_name, answer.hub_time)
+        folder.save_enrolment(enrolment, Credentials(key, certificate, authority_pem), answer.certificate_pem, root)
+        return enrolment
+
+
+def renew_when_due(folder: EdgeFolder, ask: Callable[[RenewRequest], RenewResponse], now: float) -> bool:
+    """Renew the certificate once two thirds of its life are over; say whether there is a new one."""
+    credentials = folder.credentials()
+    if not renewal_due(credentials.certificate, now):
+        return False
+    identity = credentials.identity
+    answer = ask(RenewRequest(make_request(credentials.key, identity.edge_id)))
+    certificate = read_certificate(answer.certificate_pem)
+    if certificate.public_key() != credentials.key.public_key() or read_identity(certificate) != identity:
+        raise BadCertificate("the hub's answer holds another edge's certificate", to_do="The old one stays in use.")
+    folder.save_certificate(answer.certificate_pem)
+    return True

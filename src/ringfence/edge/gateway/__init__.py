@@ -1,0 +1,1 @@
+"""The gateway: many sites at once, facing the internet."""

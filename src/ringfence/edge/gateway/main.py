@@ -1,0 +1,83 @@
+"""``ringfence-gateway``: the gateway's process, started by a service manager, or by ``ringfence gateway run``.
+
+The order in which it gives root's rights up is that of ``privileges``.
+"""
+
+import argparse
+import contextlib
+import logging
+import signal
+import sys
+from pathlib import Path
+
+from ringfence.edge.errors import BansUnavailable
+from ringfence.edge.gateway.gateway import Gateway, require_sites
+from ringfence.edge.gateway.nftables_bans import BanSet
+from ringfence.edge.process import privileges
+from ringfence.edge.process.addresses import http_addresses, read_address
+from ringfence.errors import RingfenceError
+from ringfence.server.processes.handles import LauncherProcess
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the gateway until SIGTERM or SIGINT; return the process's exit status."""
+    parser = argparse.ArgumentParser(
+        prog="ringfence-gateway", description="Serve phones over the internet.", allow_abbrev=False
+    )
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--listen", metavar="HOST:PORT", action="append", required=True)
+    parser.add_argument("--http", metavar="HOST:PORT", action="append", default=[])
+    parser.add_argument("--user", metavar="NAME")
+    parser.add_argument("--firewall", action="store_true")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
+    log = logging.getLogger("ringfence.gateway")
+    try:
+        account = privileges.account_for(options.user)
+        if account is not None:
+            privileges.require_owner(options.folder, account)
+        require_sites(options.folder)
+        with contextlib.ExitStack() as undo:
+            launcher = undo.enter_context(contextlib.closing(LauncherProcess()))
+            privileges.become(account, bans=options.firewall)
+            listen = [read_address(text) for text in options.listen]
+            http = http_addresses(options.http, listen)
+            firewall = _firewall(listen, http, log) if options.firewall else None
+            if firewall is not None:
+                undo.callback(_let_everybody_in, firewall)
+            gateway = Gateway(
+                options.folder,
+                listen,
+                lambda level, text: log.log(logging.getLevelName(level.upper()), text),
+                http=http,
+                launcher=launcher,
+                firewall=firewall,
+            )
+            privileges.let_go(bans=options.firewall)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda _number, _frame: gateway.stop())
+            gateway.run(lambda: print(f"serving phones on {', '.join(gateway.addresses)}", flush=True))  # noqa: T201 - people wait for it
+    except RingfenceError as fault:
+        print(f"ringfence-gateway: {fault}", file=sys.stderr)  # noqa: T201 - the one line that says why
+        return fault.exit_code
+    return 0
+
+
+def _firewall(listen: list[tuple[str, int]], http: list[tuple[str, int]], log: logging.Logger) -> BanSet | None:
+    """Return the firewall's bans where they are permitted; the gateway's own are there anyway."""
+    try:
+        return BanSet.open(
+            tftp_ports={port for _, port in listen if port}, http_ports={port for _, port in http if port}
+        )
+    except BansUnavailable as fault:
+        log.info("Bans are the gateway's own alone: %s.", fault.what)
+        return None
+
+
+def _let_everybody_in(firewall: BanSet) -> None:
+    with contextlib.suppress(BansUnavailable):
+        firewall.close()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

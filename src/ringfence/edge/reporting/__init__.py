@@ -1,0 +1,1 @@
+"""What an edge tells: its journal for the hub, its status for people."""

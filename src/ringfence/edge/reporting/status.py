@@ -1,0 +1,144 @@
+"""What an edge says of itself: a small file that the agent keeps, and the words for it."""
+
+import json
+import time
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from ringfence.edge.storage.folder import EdgeFolder
+
+
+@dataclass(slots=True)
+class SeenPhone:
+    """A phone that this edge has served: its newest address, and the release that its configuration is of."""
+
+    mac: str
+    host: str
+    last_seen: float
+    last_file: str
+    release: int
+    digest: str = ""
+    """Of the configuration that it took last; empty where that is not known."""
+
+
+@dataclass(slots=True)
+class Told:
+    """One thing to tell of a phone: how urgent, a fixed word for programs, and the sentence."""
+
+    urgency: str
+    word: str
+    text: str
+
+
+@dataclass(slots=True)
+class Status:
+    """The agent's state, as its status file holds it; times are Unix seconds, 0 or empty for never and none."""
+
+    pid: int
+    edge_id: str
+    site_id: str
+    site_name: str
+    hub_url: str
+    started_at: float
+    addresses: list[str] = field(default_factory=list)
+    http_addresses: list[str] = field(default_factory=list)
+    worker_pid: int = 0
+    connected_since: float = 0.0
+    last_contact: float = 0.0
+    confirmed_at: float = 0.0
+    release: int = 0
+    release_since: float = 0.0
+    files: int = 0
+    certificate_ends_at: float = 0.0
+    reports_waiting: int = 0
+    problem: str = ""
+    guard: str = ""
+    """What the guard asks for, in words."""
+    phones: list[SeenPhone] = field(default_factory=list)
+    told: dict[str, list[Told]] = field(default_factory=dict)
+    """What phones do, by MAC address, as far as they have asked since the start; the most urgent first."""
+
+
+def write(folder: EdgeFolder, status: Status) -> None:
+    """Put the status where ``read`` finds it; not durable on purpose: it is worth nothing after a restart."""
+    temporary = folder.status_file.with_suffix(".new")
+    folder.disk.write(temporary, json.dumps(asdict(status)).encode())
+    folder.disk.rename(temporary, folder.status_file)
+
+
+def read(folder: EdgeFolder) -> tuple[Status | None, bool]:
+    """Return the newest status of this folder's agent, if there is one, and whether the agent runs now."""
+    raw = folder.disk.read(folder.status_file)
+    if raw is None:
+        return None, folder.is_locked()
+    try:
+        kept: dict[str, Any] = json.loads(raw)  # Any: the JSON of the file that `write` made
+        phones = [SeenPhone(**phone) for phone in kept.pop("phones", [])]
+        told = {mac: [Told(**each) for each in said] for mac, said in kept.pop("told", {}).items()}
+        known = {part.name for part in fields(Status)}
+        status = Status(**{name: value for name, value in kept.items() if name in known}, phones=phones, told=told)
+    except (ValueError, TypeError):
+        return None, folder.is_locked()
+    return status, folder.is_locked()
+
+
+def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> list[str]:
+    """Say the status in sentences, the most important first."""
+    who = folder.enrolment()
+    now = time.time()
+    lines = [f"Enrolled as edge {who.edge_id} of site {who.site_name}, at the hub {who.hub_url}."]
+    if not running or status is None:
+        return [*lines, "Not running. Start it: ringfence edge run --folder " + str(folder.path)]
+    if status.connected_since:
+        lines.append(f"Connected to the hub for {_ago(now - status.connected_since)}.")
+    elif status.last_contact:
+        lines.append(f"Not connected: last heard of the hub {_ago(now - status.last_contact)} ago. Phones are served.")
+    else:
+        lines.append("Not connected: the hub has not been heard since the start. Phones are served what is here.")
+    if status.release:
+        lines.append(
+            f"Serving release {status.release} ({_files(status.files)}) for {_ago(now - status.release_since)}, "
+            f"confirmed by the hub {_ago(now - status.confirmed_at)} ago, on {_where(status)}."
+        )
+    else:
+        lines.append(f"No release yet, so nothing to serve, on {_where(status)}. Publish one at the hub.")
+    if status.guard:
+        lines.append(status.guard)
+    at = {phone.mac: f"Phone {phone.mac} at {phone.host}" for phone in status.phones}
+    for mac, said in status.told.items():
+        lines.append(f"{at.get(mac, f'Phone {mac}')}:")
+        lines.extend(f"  {_MARKS.get(each.urgency, '·')} {each.text}" for each in said)
+    lines.extend(
+        f"{at[phone.mac]} took {phone.last_file} of release {phone.release} {_ago(now - phone.last_seen)} ago."
+        for phone in status.phones
+        if phone.mac not in status.told
+    )
+    if not status.phones and not status.told:
+        lines.append("No phone has taken its configuration here yet.")
+    if status.reports_waiting:
+        lines.append(f"{status.reports_waiting} reports wait for the hub.")
+    lines.append(f"The certificate renews itself; it ends in {_ago(status.certificate_ends_at - now)}.")
+    if status.problem:
+        lines.append(f"Problem: {status.problem}")
+    return lines
+
+
+def _where(status: Status) -> str:
+    tftp = ", ".join(status.addresses)
+    return f"{tftp}, and over HTTP on {', '.join(status.http_addresses)}" if status.http_addresses else tftp
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+_MARKS = {"broken": "✗", "wrong": "!", "news": "·", "fine": "✓"}
+_UNITS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+
+def _ago(seconds: float) -> str:
+    rest = max(0, int(seconds))
+    for size, unit in _UNITS:
+        if rest >= 2 * size:
+            return f"{rest // size} {unit}"
+    return f"{rest} s"

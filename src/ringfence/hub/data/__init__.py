@@ -1,0 +1,1 @@
+"""What the hub keeps outside its database: the data folder, keys, blobs, configuration."""

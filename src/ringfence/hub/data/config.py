@@ -1,0 +1,122 @@
+"""What an operator sets for a hub: hub.toml in its data folder, and RINGFENCE_HUB_… in the environment above it."""
+
+import ipaddress
+import tomllib
+from pathlib import Path
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+
+from ringfence.errors import RingfenceError
+from ringfence.hub.data.authority import check_host
+from ringfence.hub.errors import BadConfiguration
+
+PEOPLE_PORT = 8443
+DEVICE_PORT = 8444
+ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - edges come over the internet; both listeners authenticate
+
+
+class HubConfig(BaseSettings):
+    """One hub's configuration.
+
+    ``address`` is the host name or address that edges and people reach it by; ``device_url`` overrides what tokens
+    name where a router or proxy gives it another port; ``database_url`` is SQLAlchemy's, and empty for the
+    folder's own SQLite.
+    """
+
+    model_config = SettingsConfigDict(env_prefix="RINGFENCE_HUB_", extra="forbid")
+
+    name: str = Field(default="Ringfence hub", min_length=1, max_length=64)
+    address: str
+    listen: str = ALL_INTERFACES
+    people_port: int = Field(default=PEOPLE_PORT, ge=0, le=65535)
+    device_port: int = Field(default=DEVICE_PORT, ge=0, le=65535)
+    device_url: str = ""
+    database_url: str = ""
+
+    @field_validator("address")
+    @classmethod
+    def _address(cls, value: str) -> str:
+        try:
+            return check_host(value)
+        except RingfenceError as fault:
+            raise ValueError(fault.what) from None
+
+    @field_validator("listen")
+    @classmethod
+    def _listen(cls, value: str) -> str:
+        try:
+            ipaddress.ip_address(value)
+        except ValueError:
+            raise ValueError("it is no IP address of this machine; 0.0.0.0 listens on all") from None
+        return value
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Every name and address that the server certificate is for."""
+        hosts = {self.address: None, "localhost": None, "127.0.0.1": None, "::1": None}
+        if not ipaddress.ip_address(self.listen).is_unspecified:
+            hosts[self.listen] = None
+        return tuple(hosts)
+
+
+def default_listen(address: str) -> str:
+    """Return where a hub at ``address`` listens if nothing is said: on loopback only for one that is only there."""
+    try:
+        loopback = ipaddress.ip_address(address).is_loopback
+    except ValueError:
+        loopback = address == "localhost"
+    return ("127.0.0.1" if address == "localhost" else address) if loopback else ALL_INTERFACES
+
+
+def read_config(file: Path) -> HubConfig:
+    """Read hub.toml, with the environment above it; BadConfiguration names what is wrong."""
+
+    class _FromFile(HubConfig):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            del init_settings, dotenv_settings, file_secret_settings
+            return env_settings, TomlConfigSettingsSource(settings_cls, toml_file=file)
+
+    try:
+        return _FromFile()  # type: ignore[call-arg]  # the values come from the sources
+    except ValidationError as fault:
+        raise _bad(fault, str(file)) from None
+    except tomllib.TOMLDecodeError as fault:
+        raise BadConfiguration(f"the file is not TOML: {fault}", where=str(file), to_do="Mend that line.") from None
+
+
+def make_config(**values: str | int) -> HubConfig:
+    """Check the values that a command was given; BadConfiguration names what is wrong."""
+    try:
+        return HubConfig.model_validate(values)
+    except ValidationError as fault:
+        raise _bad(fault, "hub init") from None
+
+
+def to_toml(config: HubConfig) -> str:
+    """Return hub.toml's text."""
+    lines = ["# A Ringfence hub. Environment variables RINGFENCE_HUB_… go above what is said here."]
+    for name, value in config.model_dump().items():
+        text = str(value) if isinstance(value, int) else _quoted(str(value))
+        lines.append(f"{name} = {text}")
+    return "\n".join(lines) + "\n"
+
+
+def _quoted(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
+
+
+def _bad(fault: ValidationError, where: str) -> BadConfiguration:
+    first = fault.errors(include_url=False, include_input=False, include_context=False)[0]
+    name = ".".join(str(part) for part in first["loc"]) or "configuration"
+    return BadConfiguration(
+        f"{name} can't be used: {first['msg'].removeprefix('Value error, ')}", where=where, to_do="Change it."
+    )

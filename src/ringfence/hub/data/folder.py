@@ -1,0 +1,224 @@
+"""A hub's data folder: what lies where, how it is made whole or not at all, and that one hub runs on it.
+
+    hub.toml         configuration              hub.sqlite      the fleet
+    authority.pem    CA certificate, public     blobs/          content by SHA-256
+    keys/            every private key, each in its own file
+    run.json         where the running hub listens
+    lock             held by the running hub
+
+The folder is for its owner alone (0700), and so is every file (0600).
+"""
+
+import fcntl
+import json
+import os
+import secrets
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cryptography import x509
+
+from ringfence.content.signing import SiteSigners
+from ringfence.hub.data.authority import (
+    ROLES,
+    Authority,
+    new_authority,
+    new_key,
+    new_metadata_key,
+    read_authority,
+)
+from ringfence.hub.data.authority import read_signers as signers_from
+from ringfence.hub.data.config import HubConfig, read_config, to_toml
+from ringfence.hub.data.sealing import Sealer
+from ringfence.hub.errors import (
+    DataFolderBusy,
+    DataFolderTaken,
+    DataFolderUnusable,
+    NoDataFolder,
+)
+from ringfence.identity.certificates import key_to_pem, read_certificate, to_pem
+
+
+class DataFolder:
+    """One hub's data folder. NoDataFolder where there is none at ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        if not (path / "hub.toml").is_file():
+            raise NoDataFolder(
+                "there is no hub in this folder",
+                where=str(path),
+                to_do="Make one: ringfence hub init DIR --address HOST.",
+            )
+
+    @property
+    def blobs(self) -> Path:
+        """Where blobs are."""
+        return self.path / "blobs"
+
+    @property
+    def server_certificate(self) -> Path:
+        """The listeners' certificate, with the CA's behind it."""
+        return self.path / "keys" / "server.pem"
+
+    @property
+    def server_key(self) -> Path:
+        """The listeners' private key."""
+        return self.path / "keys" / "server.key"
+
+    @property
+    def authority_certificate(self) -> Path:
+        """The CA's certificate, which people may pass on."""
+        return self.path / "authority.pem"
+
+    def config(self) -> HubConfig:
+        """Read the configuration."""
+        return read_config(self.path / "hub.toml")
+
+    def database_url(self, config: HubConfig) -> str:
+        """Return where the database is."""
+        return config.database_url or f"sqlite:///{(self.path / 'hub.sqlite').absolute()}"
+
+    def authority(self) -> Authority:
+        """Read the CA."""
+        return read_authority(_read(self.authority_certificate), _read(self.path / "keys" / "authority.key"))
+
+    def signers(self) -> SiteSigners:
+        """Read the metadata keys."""
+        return signers_from({role: _read(self.path / "keys" / f"metadata-{role}.key") for role in ROLES})
+
+    def sealer(self) -> Sealer:
+        """Read the sealing keys, the newest first."""
+        lines = _read(self.path / "keys" / "sealing.key").decode("ascii", "replace").split()
+        try:
+            return Sealer(*(bytes.fromhex(line) for line in lines))
+        except ValueError:
+            return Sealer()  # says what is wrong
+
+    def server_hosts(self) -> tuple[str, ...]:
+        """Return the hosts that the listeners' certificate is for, in the order of the certificate."""
+        certificate = read_certificate(_read(self.server_certificate).decode("ascii", "replace"))
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+        return tuple(str(name.value) for name in names)
+
+    def write_server(self, key: bytes, certificate: str) -> None:
+        """Take over a new server key and certificate."""
+        replace_file(self.server_key, key)
+        replace_file(self.server_certificate, certificate.encode())
+
+    def write_run(self, facts: dict[str, str | int]) -> None:
+        """Say where the running hub listens."""
+        replace_file(self.path / "run.json", json.dumps(facts).encode() + b"\n")
+
+    def clear_run(self) -> None:
+        """Say that no hub runs."""
+        (self.path / "run.json").unlink(missing_ok=True)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Be the one hub on this folder; DataFolderBusy where another is."""
+        try:
+            descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as fault:
+            raise _unusable(self.path / "lock", fault) from None
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise DataFolderBusy(
+                    "another hub runs on this data folder",
+                    where=str(self.path),
+                    to_do="Stop it first, or give this one its own folder.",
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def create(path: Path, config: HubConfig, now: float, fill: Callable[[DataFolder], None]) -> DataFolder:
+    """Make a hub's data folder at ``path``; ``fill`` may add to it before it appears.
+
+    Everything is made beside its place and moved there at the end, so that a failure leaves nothing. DataFolderTaken
+    where anything is at ``path`` but an empty folder; DataFolderUnusable where it can't be made.
+    """
+    path = path.absolute()
+    if path.exists() and (not path.is_dir() or any(path.iterdir())):
+        raise DataFolderTaken(
+            "there is something here already, and nothing of it was touched",
+            where=str(path),
+            to_do="Give a folder that does not exist yet.",
+        )
+    making = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        making.mkdir(mode=0o700)
+        (making / "keys").mkdir(mode=0o700)
+        (making / "blobs").mkdir(mode=0o700)
+        _write_keys(making, config, now)
+        replace_file(making / "hub.toml", to_toml(config).encode())
+        fill(DataFolder(making))
+        for file in making.rglob("*"):
+            file.chmod(0o700 if file.is_dir() else 0o600)
+        os.rename(making, path)  # noqa: PTH104 - takes an empty folder's place, which is what is wanted
+    except OSError as fault:
+        raise _unusable(path, fault) from None
+    finally:
+        shutil.rmtree(making, ignore_errors=True)
+    return DataFolder(path)
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """Put ``data`` in a file for its owner alone: after a crash it is the old or the new, never a part."""
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+        descriptor = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as fault:
+        raise _unusable(path, fault) from None
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def server_pair(authority: Authority, config: HubConfig, now: float) -> tuple[bytes, str]:
+    """Make a key and a certificate for the listeners; return both in PEM."""
+    key = new_key()
+    certificate = authority.issue_server(key.public_key(), config.hosts, now)
+    return key_to_pem(key), to_pem(certificate) + authority.pem
+
+
+def _write_keys(path: Path, config: HubConfig, now: float) -> None:
+    authority = new_authority(f"{config.name} CA", now)
+    keys = path / "keys"
+    replace_file(path / "authority.pem", authority.pem.encode())
+    replace_file(keys / "authority.key", key_to_pem(authority.key))
+    server_key, server_certificate = server_pair(authority, config, now)
+    replace_file(keys / "server.key", server_key)
+    replace_file(keys / "server.pem", server_certificate.encode())
+    for role in ROLES:
+        replace_file(keys / f"metadata-{role}.key", new_metadata_key())
+    replace_file(keys / "sealing.key", Sealer.new_key().hex().encode() + b"\n")
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as fault:
+        raise _unusable(path, fault) from None
+
+
+def _unusable(path: Path, fault: OSError) -> DataFolderUnusable:
+    return DataFolderUnusable(
+        f"the data folder can't be used: {fault.strerror or fault}",
+        where=str(fault.filename or path),
+        to_do="Check the disk and who owns the folder.",
+    )

@@ -1,0 +1,99 @@
+"""Alerts: what a person should look at. One is open for a site, kind and subject at most; the same again is counted."""
+
+from collections.abc import Collection, Sequence
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from ringfence.hub.errors import UnknownAlert
+from ringfence.hub.fleet import sites
+from ringfence.hub.store.change import Change
+from ringfence.hub.store.guard_models import GuardAlert
+
+EDGE_MOVED = "edge-moved"
+NEW_PHONE = "new-phone"
+UNKNOWN_PHONE = "unknown-phone"
+TWO_SITES = "two-sites"
+WAITING = (NEW_PHONE, UNKNOWN_PHONE)
+"""Kinds that end with a person's nod, or with a block."""
+KEPT_FOR_S = 365 * 86_400
+
+
+def raise_alert(
+    change: Change, site_id: str, kind: str, subject: str, sentence: str, *, peer: str = "", model: str = "",
+    count: int = 1,
+) -> GuardAlert:  # fmt: skip
+    """Open an alert, or count it on the one that is open; the newest sentence stands."""
+    alert = open_one(change.session, site_id, kind, subject)
+    if alert is None:
+        alert = GuardAlert(
+            site_id=site_id, kind=kind, subject=subject, first_at=change.now, count=0, model="", peer="",
+            closed_at=None, closed_by="",
+        )  # fmt: skip
+        change.session.add(alert)
+    alert.last_at, alert.sentence = change.now, sentence
+    alert.count += max(count, 1)
+    alert.peer, alert.model = peer[:64] or alert.peer, model[:40] or alert.model
+    change.session.flush()
+    return alert
+
+
+def open_one(session: Session, site_id: str, kind: str, subject: str) -> GuardAlert | None:
+    """Return the open alert of a site about a subject, if there is one."""
+    return session.scalar(
+        select(GuardAlert).where(
+            GuardAlert.site_id == site_id,
+            GuardAlert.kind == kind,
+            GuardAlert.subject == subject,
+            GuardAlert.closed_at.is_(None),
+        )
+    )
+
+
+def find(
+    session: Session, *, site_id: str | None, closed_too: bool = False, kinds: Collection[str] = (), limit: int = 1000
+) -> Sequence[GuardAlert]:
+    """Return alerts, the newest first."""
+    chosen = select(GuardAlert).order_by(GuardAlert.last_at.desc(), GuardAlert.id.desc()).limit(limit)
+    if site_id is not None:
+        chosen = chosen.where(GuardAlert.site_id == sites.get(session, site_id).id)
+    if kinds:
+        chosen = chosen.where(GuardAlert.kind.in_(sorted(kinds)))
+    if not closed_too:
+        chosen = chosen.where(GuardAlert.closed_at.is_(None))
+    return session.scalars(chosen).all()
+
+
+def count_open(session: Session) -> list[tuple[str, str, int]]:
+    """Return how many alerts are open, by site and kind."""
+    chosen = (
+        select(GuardAlert.site_id, GuardAlert.kind, func.count())
+        .where(GuardAlert.closed_at.is_(None))
+        .group_by(GuardAlert.site_id, GuardAlert.kind)
+        .order_by(GuardAlert.site_id, GuardAlert.kind)
+    )
+    return [(site, kind, count) for site, kind, count in session.execute(chosen)]
+
+
+def close(change: Change, alert_id: int) -> GuardAlert:
+    """Close an alert: somebody has looked at it. It opens anew where it happens again."""
+    alert = change.session.get(GuardAlert, alert_id)
+    if alert is None:
+        raise UnknownAlert(f"there is no alert {alert_id}", to_do="`ringfence guard alerts --all` shows all.")
+    if alert.closed_at is None:
+        _close(change, alert)
+        change.note("guard.close-alert", str(alert.id), f"{alert.kind} {alert.subject} at {alert.site_id}")
+    return alert
+
+
+def close_about(change: Change, subject: str, kinds: Collection[str]) -> None:
+    """Close what is open about a subject, at every site, for what a person just did answers it."""
+    chosen = select(GuardAlert).where(
+        GuardAlert.subject == subject, GuardAlert.kind.in_(sorted(kinds)), GuardAlert.closed_at.is_(None)
+    )
+    for alert in change.session.scalars(chosen):
+        _close(change, alert)
+
+
+def _close(change: Change, alert: GuardAlert) -> None:
+    alert.closed_at, alert.closed_by = change.now, change.who

@@ -1,0 +1,71 @@
+"""What guards decided, as edges reported it, and one decision explained with its evidence."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ringfence.guard import record
+from ringfence.guard.decision import Decision
+from ringfence.guard.errors import BadRecord
+from ringfence.guard.rules import read_rules
+from ringfence.hub.errors import NothingRecorded
+from ringfence.hub.fleet import reports
+from ringfence.hub.fleet.guard import rules_for_edges
+from ringfence.hub.store.models import Edge, EdgeReport
+from ringfence.phones.mac import Mac
+
+REFUSED = ("file-refused", "file-held-back", "banned")
+KINDS = ("file-served", *REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """A decision made again from its record, as it was then, and as the site's policy would have it today."""
+
+    report: EdgeReport
+    then: Decision
+    today: Decision
+
+    @property
+    def goes_the_same_way(self) -> bool:
+        """Whether today's policy would answer the same."""
+        return (self.then.verdict, self.then.finding) == (self.today.verdict, self.today.finding)
+
+
+def find(
+    session: Session, *, site_id: str | None, phone: Mac | None, refused: bool, limit: int
+) -> Sequence[EdgeReport]:
+    """Return decisions, the newest first; files that are every phone's are told of only where they were refused."""
+    kinds = REFUSED if refused else KINDS
+    return reports.find(session, site_id=site_id, phone=phone, limit=limit, kinds=kinds)
+
+
+def explain(session: Session, mac: Mac, now: float) -> Explained:
+    """Judge again what was decided last about a phone's own files; NothingRecorded where no edge told of any."""
+    chosen = (
+        select(EdgeReport)
+        .where(
+            EdgeReport.owner == mac.bare,
+            EdgeReport.kind.in_(KINDS),
+            EdgeReport.decision != "",
+        )
+        .order_by(EdgeReport.id.desc())
+        .limit(1)
+    )
+    report = session.scalar(chosen)
+    if report is None:
+        raise NothingRecorded(
+            f"no edge has told of a decision about phone {mac}",
+            to_do="Let it ask for its file; an edge tells within seconds. ringfence guard log shows what there is.",
+        )
+    today = read_rules(rules_for_edges.compile_rules(session, session.get_one(Edge, report.edge_id), now)).policy
+    try:
+        return Explained(report, record.replay(report.decision), record.replay(report.decision, today))
+    except BadRecord:
+        raise NothingRecorded(
+            f"the last decision about phone {mac} was told in a form that this hub does not know",
+            where=f"edge {report.edge_id}",
+            to_do="Bring edge and hub to one version.",
+        ) from None

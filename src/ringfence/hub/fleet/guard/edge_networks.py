@@ -1,0 +1,94 @@
+"""Where edges stand: the networks that they connect from, and which of them a person or the first contact accepted.
+
+A stolen edge has its certificate, its kept rules and its kept release with it; what it can't take along is the network
+that it stood in. So a new network is told of, and where the site wants it, phones' own files are held back there until
+a person has said that the edge may stand there.
+"""
+
+from ipaddress import IPv4Address, ip_network
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ringfence.guard.policy import plain_address
+from ringfence.hub.fleet import edges
+from ringfence.hub.fleet.guard import alerts, policy
+from ringfence.hub.fleet.guard.policy import EdgeMoves
+from ringfence.hub.store.change import Change
+from ringfence.hub.store.guard_models import EdgeNetwork
+from ringfence.hub.store.models import Edge
+
+REMEMBERED_S = 90 * 86_400
+NOTED_EVERY_S = 3600.0
+_PREFIXES = {4: 24, 6: 56}
+
+
+def network_of(host: str) -> str:
+    """Return the network that an address counts as: a /24, or of IPv6 the /56 that a household has."""
+    address = plain_address(host)
+    if address is None:
+        return ""
+    version = 4 if isinstance(address, IPv4Address) else 6
+    return str(ip_network(f"{address}/{_PREFIXES[version]}", strict=False))
+
+
+def is_news(session: Session, edge: Edge, host: str, now: float) -> bool:
+    """Say whether it is worth writing down that an edge connects from ``host``."""
+    network = network_of(host)
+    known = session.get(EdgeNetwork, (edge.id, network))
+    return bool(network) and (network != edge.network or known is None or now - known.last_at > NOTED_EVERY_S)
+
+
+def note(change: Change, edge: Edge, host: str) -> None:
+    """Write down from where an edge connects; where it never stood there of late, tell people, or hold files back."""
+    network = network_of(host)
+    if not network:
+        return
+    session, before = change.session, edge.network
+    known = session.get(EdgeNetwork, (edge.id, network))
+    if known is None:
+        known = EdgeNetwork(
+            edge_id=edge.id, network=network, first_at=change.now, last_at=change.now, accepted=not before
+        )
+        session.add(known)
+        has_moved = bool(before)
+    else:
+        has_moved = change.now - known.last_at > REMEMBERED_S
+        known.accepted = known.accepted and not has_moved
+        known.last_at = change.now
+    edge.network = network
+    if not has_moved:
+        return
+    moves = policy.get(session, edge.site_id).edge_moves
+    if moves is not EdgeMoves.HOLD:
+        known.accepted = True
+    change.note("edge.moved", edge.id, f"{before} → {network}")
+    if moves is not EdgeMoves.IGNORE:
+        sentence = f"Edge {edge.hostname or edge.id} connects from {network}, where it never was; before: {before}."
+        if moves is EdgeMoves.HOLD:
+            sentence += f" Phones' own files are held back there until: ringfence guard accept-edge {edge.id}."
+        alerts.raise_alert(change, edge.site_id, alerts.EDGE_MOVED, edge.id, sentence, peer=host)
+
+
+def why_held(session: Session, edge: Edge) -> str:
+    """Return why an edge holds phones' own files back, in words; empty where it does not."""
+    known = session.get(EdgeNetwork, (edge.id, edge.network))
+    if known is None or known.accepted or policy.get(session, edge.site_id).edge_moves is not EdgeMoves.HOLD:
+        return ""
+    return (
+        f"this edge connects from {edge.network}, where it never was; ringfence guard accept-edge {edge.id} says that "
+        "it may stand there"
+    )
+
+
+def accept(change: Change, edge_id: str) -> list[str]:
+    """Let an edge stand in every network that it has connected from; return those that were not accepted before."""
+    edge = edges.get(change.session, edge_id)
+    chosen = select(EdgeNetwork).where(EdgeNetwork.edge_id == edge.id, EdgeNetwork.accepted.is_(False))
+    rows = change.session.scalars(chosen.order_by(EdgeNetwork.network)).all()
+    for row in rows:
+        row.accepted = True
+    accepted = [row.network for row in rows]
+    change.note("edge.accept", edge.id, ", ".join(accepted) or edge.network)
+    alerts.close_about(change, edge.id, (alerts.EDGE_MOVED,))
+    return accepted

@@ -1,0 +1,199 @@
+"""What edges report of their guards' work, as a person should see it: alerts, phones let in, windows used, counts.
+
+Everything here runs in the transaction that stores the reports, so that each report counts once. An edge is believed in
+what concerns its own site, and in nothing else.
+"""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, ip_network
+
+from sqlalchemy import func, select
+
+from ringfence.guard.findings import Finding
+from ringfence.guard.policy import plain_address
+from ringfence.hub.fleet.guard import alerts, model_guess, policy
+from ringfence.hub.store.change import Change
+from ringfence.hub.store.guard_models import (
+    GuardAlert,
+    GuardCount,
+    GuardElsewhere,
+    GuardNetwork,
+    GuardWindow,
+)
+from ringfence.hub.store.models import (
+    Edge,
+    EdgeReport,
+    Phone,
+    Site,
+)
+from ringfence.phones.errors import BadMac
+from ringfence.phones.filenames import is_configuration
+from ringfence.phones.mac import Mac
+from ringfence.wire.messages import Report
+
+SOMEBODY_ELSE = frozenset(
+    {
+        Finding.OTHER_MAC, Finding.TWO_MACS, Finding.OTHER_FRAME, Finding.TWO_ADDRESSES, Finding.OTHER_LINK,
+        Finding.TWO_SITES, Finding.OTHER_LEASE, Finding.WINDOW_TAKEN, Finding.BEHAVIOUR,
+    }
+)  # fmt: skip
+"""Findings that mean that somebody else asks for a phone's file."""
+OF_SOURCES = frozenset({"enumerates", "banned"})
+"""What is said of an address and not of a phone."""
+ELSEWHERE_S = 600.0
+"""How long a phone that one site has served is refused at another."""
+MOST_UNKNOWN_OPEN = 40
+"""Unknown phones that may wait at a site: who guesses names must not fill the list."""
+MOST_UNKNOWN_OF_ONE = 4
+"""Unknown phones that one address may ask for before it counts as guessing."""
+_ASKS = frozenset({"file-served", "file-refused", "file-held-back"})
+_DAY_S = 86_400
+
+
+def take(change: Change, edge: Edge, reports: Sequence[Report]) -> None:
+    """Draw from new reports of an edge, which are stored already, what people and guards should know."""
+    for report in reports:
+        match report.kind:
+            case "decisions-counted":
+                _count(change, edge.site_id, report)
+            case "window-bound" | "window-used":
+                _note_window(change, edge.site_id, report)
+            case "file-served" | "file-refused" | "file-held-back" | "banned":
+                _alert(change, edge.site_id, report)
+        mac = _phone_asked_for(report)
+        if mac is not None:
+            _note_place(change, edge.site_id, mac, report)
+            if report.kind == "file-served":
+                _admit(change, edge.site_id, mac)
+
+
+def _phone_asked_for(report: Report) -> Mac | None:
+    """Return the phone whose own configuration a report tells of."""
+    try:
+        mac = Mac.parse(report.owner) if report.owner and report.kind in _ASKS else None
+    except BadMac:
+        return None
+    return mac if mac is not None and is_configuration(report.name, mac) else None
+
+
+def _admit(change: Change, site_id: str, mac: Mac) -> None:
+    phone = change.session.get(Phone, mac.bare)
+    if phone is not None and phone.site_id == site_id and phone.admitted_at is None:
+        phone.admitted_at = change.now
+        change.note("guard.admitted", str(mac), "it took its file")
+        alerts.close_about(change, mac.bare, alerts.WAITING)
+
+
+def _alert(change: Change, site_id: str, report: Report) -> None:
+    finding = "banned" if report.kind == "banned" else report.finding
+    if finding in OF_SOURCES:
+        _raise(change, site_id, finding, report.peer, report)
+    elif finding in SOMEBODY_ELSE and report.kind != "file-served":
+        _raise(change, site_id, finding, report.owner or report.peer, report)
+    elif finding == Finding.NEW_PHONE:
+        phone = change.session.get(Phone, report.owner)
+        _raise(change, site_id, alerts.NEW_PHONE, report.owner, report, phone.model if phone is not None else "")
+    elif finding == Finding.UNKNOWN_PHONE:
+        _alert_unknown(change, site_id, report)
+
+
+def _alert_unknown(change: Change, site_id: str, report: Report) -> None:
+    """Tell of a phone that this site does not have: a new one, or one that was carried here."""
+    session = change.session
+    mac = _phone_asked_for(report)
+    if mac is None:
+        return
+    site = session.get_one(Site, site_id)
+    phone = session.get(Phone, mac.bare)
+    model = phone.model if phone is not None else model_guess.guess(session, site_id, report)
+    of_site = session.get_one(Site, phone.site_id).name if phone is not None else ""
+    if alerts.open_one(session, site_id, alerts.UNKNOWN_PHONE, mac.bare) is None:
+        waiting = select(func.count()).where(
+            GuardAlert.site_id == site_id,
+            GuardAlert.kind == alerts.UNKNOWN_PHONE,
+            GuardAlert.closed_at.is_(None),
+        )
+        of_one = session.scalar(waiting.where(GuardAlert.peer == report.peer)) or 0
+        if (session.scalar(waiting) or 0) >= MOST_UNKNOWN_OPEN or of_one >= MOST_UNKNOWN_OF_ONE:
+            return  # that it guesses is an alert of its own
+    seems = f" ({model})" if model else ""
+    whose = f"it is a phone of {of_site}" if of_site else "no site has it"
+    sentence = f"SEP{mac.bare}{seems} is asking at {site.name} from {report.peer}, and {whose}."
+    _raise(change, site_id, alerts.UNKNOWN_PHONE, mac.bare, report, model, sentence)
+
+
+def _raise(
+    change: Change, site_id: str, kind: str, subject: str, report: Report, model: str = "", sentence: str = ""
+) -> None:
+    alerts.raise_alert(
+        change, site_id, kind, subject[:64], (sentence or report.sentence)[:2000], peer=report.peer, model=model,
+        count=report.count,
+    )  # fmt: skip
+
+
+def _note_place(change: Change, site_id: str, mac: Mac, report: Report) -> None:
+    """Keep a phone where it was served: at a site where it turns up meanwhile it is the newcomer.
+
+    That somebody asked for its file makes no place: else anybody could lock a phone out from anywhere.
+    """
+    session = change.session
+    served = (
+        select(EdgeReport)
+        .where(
+            EdgeReport.owner == mac.bare,
+            EdgeReport.kind == "file-served",
+            EdgeReport.received_at > change.now - ELSEWHERE_S,
+        )
+        .order_by(EdgeReport.id)
+        .limit(50)
+    )
+    first = next((row for row in session.scalars(served) if is_configuration(row.name, mac)), None)
+    if first is None or first.site_id == site_id:
+        return
+    before = session.get(Site, first.site_id)
+    if before is None:
+        return
+    row = session.get(GuardElsewhere, (site_id, mac.bare))
+    if row is None:
+        row = GuardElsewhere(site_id=site_id, mac=mac.bare, until=0.0)
+        session.add(row)
+    if row.until <= change.now:
+        row.place, row.until = f"site {before.name}"[:80], first.received_at + ELSEWHERE_S
+    session.flush()
+    here = session.get_one(Site, site_id).name
+    sentence = f"SEP{mac.bare} took its file at {before.name} and is asking at {here} from {report.peer}."
+    _raise(change, site_id, alerts.TWO_SITES, mac.bare, report, sentence=sentence)
+
+
+def _note_window(change: Change, site_id: str, report: Report) -> None:
+    window = change.session.get(GuardWindow, report.name)
+    if window is None or window.site_id != site_id or window.mac != report.owner or window.used_at is not None:
+        return
+    window.bound_to = report.peer[:64]
+    if report.kind != "window-used":
+        return
+    window.used_at = change.now
+    address = plain_address(report.peer)
+    days = policy.get(change.session, site_id).learned_days
+    if address is None or not days:
+        return
+    # A household's IPv6 address changes within its /64; an IPv4 address is one household, or one office.
+    network = str(ip_network(f"{address}/{32 if isinstance(address, IPv4Address) else 64}", strict=False))
+    row = change.session.get(GuardNetwork, (site_id, network))
+    if row is None:
+        row = GuardNetwork(site_id=site_id, network=network)
+        change.session.add(row)
+    row.why = f"phone {Mac(window.mac)} took its file from there in a window that {window.who} opened"[:200]
+    row.until = change.now + days * _DAY_S
+
+
+def _count(change: Change, site_id: str, report: Report) -> None:
+    verdict, level = report.finding[:20], report.level[:8]
+    if report.count <= 0 or not verdict:
+        return
+    row = change.session.get(GuardCount, (site_id, verdict, level))
+    if row is None:
+        change.session.add(GuardCount(site_id=site_id, verdict=verdict, level=level, count=report.count))
+        change.session.flush()
+    else:
+        row.count += report.count

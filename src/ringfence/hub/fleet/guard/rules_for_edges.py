@@ -1,0 +1,120 @@
+"""What a site's guard goes by, compiled from the fleet: all of it each time, as the device API words it.
+
+Nothing here is signed as releases are (docs/adr/0017): it changes within seconds, and who holds the hub reads the files
+anyway.
+"""
+
+from collections.abc import Sequence
+
+from sqlalchemy import or_, select
+from sqlalchemy.orm import Session
+
+from ringfence.guard.bans import LONGEST_BAN_S
+from ringfence.guard.policy import FirstContact
+from ringfence.hub.fleet.guard import edge_networks, policy
+from ringfence.hub.fleet.guard.policy import GatewayUse
+from ringfence.hub.store.guard_models import (
+    GuardBan,
+    GuardElsewhere,
+    GuardNetwork,
+    GuardWindow,
+)
+from ringfence.hub.store.models import Edge, Phone, Site
+from ringfence.phones.families import model as model_of
+from ringfence.phones.family import Family, Model
+from ringfence.phones.settings.types import Mark
+from ringfence.wire.messages import GuardBan as ToldBan
+from ringfence.wire.messages import GuardElsewhere as ToldElsewhere
+from ringfence.wire.messages import GuardHabits, GuardNeed, GuardRules
+from ringfence.wire.messages import GuardNetwork as ToldNetwork
+from ringfence.wire.messages import GuardWindow as ToldWindow
+
+
+def compile_rules(session: Session, edge: Edge, now: float) -> GuardRules:
+    """Return what the guard of ``edge`` goes by."""
+    return compile_site(session, edge.site_id, now, held=edge_networks.why_held(session, edge))
+
+
+def compile_site(session: Session, site_id: str, now: float, *, held: str = "") -> GuardRules:
+    """Return what a site's guard goes by, whether it is an edge's or a gateway's."""
+    site, asked = session.get_one(Site, site_id), policy.get(session, site_id)
+    phones = session.scalars(select(Phone).where(Phone.site_id == site_id).order_by(Phone.mac)).all()
+    is_new = asked.first_contact is not FirstContact.ALLOW
+    return GuardRules(
+        version=site.guard_version,
+        needs=tuple(GuardNeed(kind.value, level.name) for kind, level in sorted(asked.needs.items())),
+        networks=asked.networks,
+        first_contact=asked.first_contact.value,
+        held=held,
+        gateway=asked.gateway is not GatewayUse.OFF,
+        stubs=asked.gateway is GatewayUse.STUBS,
+        never_admitted=tuple(phone.mac for phone in phones if is_new and phone.admitted_at is None),
+        blocked=tuple(phone.mac for phone in phones if phone.blocked),
+        elsewhere=_elsewhere(session, site_id, now),
+        learned=_learned(session, site_id, now),
+        habits=habits_of([(phone.mac, phone.model) for phone in phones]),
+        windows=_windows(session, site_id, now),
+        bans=_bans(session, site_id, now),
+        lifted=_lifted(session, now),
+    )
+
+
+def habits_of(phones: Sequence[tuple[str, str]]) -> tuple[GuardHabits, ...]:
+    """Return how these phones (bare address, model) boot: those that boot alike together."""
+    alike: dict[GuardHabits, list[str]] = {}
+    for mac, name in phones:
+        alike.setdefault(_habits(*model_of(name)), []).append(mac)
+    return tuple(
+        GuardHabits(each.family, tuple(macs), each.before, each.options, each.user_agent)
+        for each, macs in alike.items()
+    )
+
+
+def _habits(family: Family, model: Model) -> GuardHabits:
+    before: list[str] = []
+    for ask in family.boot.value if family.boot.mark is not Mark.UNKNOWN else ():
+        is_own = "{MAC}" in ask.name or "{mac}" in ask.name
+        if ask.configures and is_own:
+            break
+        # As guard.behaviour compares names: the phone's own address left open, and no slash before it.
+        before.append(ask.name.format(MAC="{MAC}", mac="{mac}", model=model.name, psn=model.psn, digest="").lstrip("/"))
+    options, agent = family.tftp_options, family.user_agent
+    return GuardHabits(
+        family.id,
+        before=tuple(before),
+        options=tuple(name for name, _value in options.value.to_pairs()) if options.mark is not Mark.UNKNOWN else None,
+        user_agent=agent.value.format(model=model.name) if agent.mark is not Mark.UNKNOWN else "",
+    )
+
+
+def _elsewhere(session: Session, site_id: str, now: float) -> tuple[ToldElsewhere, ...]:
+    chosen = select(GuardElsewhere).where(GuardElsewhere.site_id == site_id, GuardElsewhere.until > now)
+    rows = session.scalars(chosen.order_by(GuardElsewhere.mac))
+    return tuple(ToldElsewhere(row.mac, row.place) for row in rows)
+
+
+def _learned(session: Session, site_id: str, now: float) -> tuple[ToldNetwork, ...]:
+    chosen = select(GuardNetwork).where(GuardNetwork.site_id == site_id, GuardNetwork.until > now)
+    rows = session.scalars(chosen.order_by(GuardNetwork.network))
+    return tuple(ToldNetwork(row.network, row.why, row.until) for row in rows)
+
+
+def _windows(session: Session, site_id: str, now: float) -> tuple[ToldWindow, ...]:
+    chosen = select(GuardWindow).where(
+        GuardWindow.site_id == site_id, GuardWindow.until > now, GuardWindow.closed_at.is_(None)
+    )
+    rows = session.scalars(chosen.order_by(GuardWindow.opened_at, GuardWindow.id))
+    return tuple(
+        ToldWindow(row.id, row.mac, row.who, row.until, row.bound_to, used=row.used_at is not None) for row in rows
+    )
+
+
+def _bans(session: Session, site_id: str, now: float) -> tuple[ToldBan, ...]:
+    chosen = select(GuardBan).where(or_(GuardBan.site_id == site_id, GuardBan.site_id.is_(None)), GuardBan.until > now)
+    return tuple(ToldBan(row.host, row.until, row.why) for row in session.scalars(chosen.order_by(GuardBan.id)))
+
+
+def _lifted(session: Session, now: float) -> tuple[ToldBan, ...]:
+    """Return who was let in again lately: what gateways have shut out by themselves before that is over."""
+    chosen = select(GuardBan).where(GuardBan.made_at == GuardBan.until, GuardBan.until > now - LONGEST_BAN_S)
+    return tuple(ToldBan(row.host, row.until) for row in session.scalars(chosen.order_by(GuardBan.id)))

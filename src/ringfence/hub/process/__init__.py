@@ -1,0 +1,1 @@
+"""The hub as a process: start, listeners, TLS, background jobs."""

@@ -1,0 +1,159 @@
+"""What the running hub does by itself: look for other processes' news, confirm streams, keep things young."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
+
+from ringfence.errors import RingfenceError
+from ringfence.hub import logs
+from ringfence.hub.core import Hub
+from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.event_streams import LOOK_EVERY_S, Told
+from ringfence.hub.fleet import edges, reports
+from ringfence.hub.fleet.guard import operator_actions
+from ringfence.hub.process import renewal
+from ringfence.hub.publishing import firmware_rollout
+from ringfence.hub.store.models import Edge, Site
+from ringfence.hub.telephony import reload_by_pbx, secret_rotation
+
+CONFIRM_EVERY_S = 15.0
+RENEW_EVERY_S = 3600.0
+_AT_ONCE = 500
+"""How many ids one query names."""
+
+_log = logs.get("maintenance")
+
+
+async def watch(hub: Hub) -> None:
+    """Wake the streams whose news another process made, and write down which edges have gone."""
+
+    async def look() -> None:
+        told, departed = hub.wakeups.told(), hub.wakeups.take_departed()
+        if told or departed:
+            hub.wakeups.wake_edges(await run_in_threadpool(_look, hub, told, departed))
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def roll_out(hub: Hub) -> None:
+    """Tell phones of firmware as soon as their site's edges hold it."""
+
+    async def look() -> None:
+        await run_in_threadpool(firmware_rollout.go_on, hub)
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def keep_guards(hub: Hub) -> None:
+    """Tell guards when a phone's stay at another site is over."""
+
+    async def look() -> None:
+        await run_in_threadpool(_end_elsewhere, hub)
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def rotate(hub: Hub) -> None:
+    """Take changes of secrets further as phones fetch and register."""
+
+    async def look() -> None:
+        await run_in_threadpool(secret_rotation.go_on, hub)
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def tell_phones(hub: Hub) -> None:
+    """Tell phones through their PBX what their edges could not tell them."""
+
+    async def look() -> None:
+        await run_in_threadpool(reload_by_pbx.go_on, hub)
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def confirm(hub: Hub) -> None:
+    """Write down which edges are connected, while they are."""
+
+    async def note() -> None:
+        if connected := hub.wakeups.edge_ids():
+            await run_in_threadpool(_note_connected, hub, connected)
+
+    await _repeat(note, CONFIRM_EVERY_S)
+
+
+async def renew(hub: Hub, folder: DataFolder, reload: Callable[[], None]) -> None:
+    """Renew metadata and the listeners' certificate in time; ``reload`` makes the listeners take the new one."""
+
+    async def look() -> None:
+        await run_in_threadpool(renewal.renew_metadata, hub)
+        if await run_in_threadpool(renewal.renew_server_certificate, hub, folder):
+            reload()
+        await run_in_threadpool(_forget_old, hub)
+
+    await asyncio.sleep(RENEW_EVERY_S)  # the start has just done it
+    await _repeat(look, RENEW_EVERY_S)
+
+
+def say_goodbye(hub: Hub) -> None:
+    """Write down that no edge is connected here any more."""
+    gone = hub.wakeups.edge_ids() | hub.wakeups.take_departed()
+    if gone:
+        with hub.database.writing() as session:
+            edges.note_disconnected(session, gone, hub.clock())
+
+
+async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:
+    while True:
+        try:
+            await work()
+        except RingfenceError as fault:
+            _log.error("maintenance failed; it is tried again", problem=str(fault))
+        except Exception:  # noqa: BLE001 - the hub serves on; the log has the trace
+            _log.exception("maintenance met an error of its own; it is tried again")
+        await asyncio.sleep(every_s)
+
+
+def _look(hub: Hub, told: dict[str, Told], departed: set[str]) -> set[str]:
+    """Return the edges that have news waiting."""
+    edge_ids = sorted(told)
+    if departed:
+        with hub.database.writing() as session:
+            edges.note_disconnected(session, departed, hub.clock())
+    newest: dict[str, tuple[int, int]] = {}
+    let_in: set[str] = set()
+    with hub.database.reading() as session:
+        for start in range(0, len(edge_ids), _AT_ONCE):
+            part = edge_ids[start : start + _AT_ONCE]
+            site_ids = sorted({told[edge_id].site_id for edge_id in part})
+            chosen = select(Site.id, Site.newest_release, Site.guard_version).where(Site.id.in_(site_ids))
+            newest |= {site_id: (release, guard) for site_id, release, guard in session.execute(chosen)}
+            let_in |= set(session.scalars(select(Edge.id).where(Edge.id.in_(part), Edge.revoked_at.is_(None))))
+    return {
+        edge_id
+        for edge_id, known in told.items()
+        if edge_id not in let_in or _has_news(known, *newest.get(known.site_id, (0, 0)))
+    }
+
+
+def _has_news(told: Told, release: int, guard: int) -> bool:
+    return release > told.release or guard > told.guard
+
+
+def _end_elsewhere(hub: Hub) -> None:
+    with hub.database.reading() as session:
+        has_ended = operator_actions.has_ended_elsewhere(session, hub.clock())
+    if has_ended:
+        with hub.change("hub") as change:
+            operator_actions.end_elsewhere(change)
+
+
+def _note_connected(hub: Hub, edge_ids: set[str]) -> None:
+    with hub.database.writing() as session:
+        edges.note_connected(session, edge_ids, hub.clock())
+
+
+def _forget_old(hub: Hub) -> None:
+    with hub.database.writing() as session:
+        reports.forget_old(session, hub.clock())

@@ -1,0 +1,116 @@
+"""Keeping what ages young: signed metadata, and the listeners' certificate."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from ringfence.content.release import Release
+from ringfence.content.signing import (
+    ROOT_LIFETIME_S,
+    TIMESTAMP_LIFETIME_S,
+    next_root,
+    renew_timestamp,
+    sign_release,
+)
+from ringfence.hub import logs
+from ringfence.hub.core import Hub
+from ringfence.hub.data.folder import DataFolder, server_pair
+from ringfence.hub.publishing import releases
+from ringfence.hub.store.models import RoleMetadata, Site
+from ringfence.identity.certificates import fingerprint, read_certificate, renewal_due
+
+SITES_AT_ONCE = 100
+
+_log = logs.get("renewal")
+
+
+def renew_metadata(hub: Hub) -> int:
+    """Sign anew what has used half of its time, of every site; return how many sites that were."""
+    now = hub.clock()
+    with hub.database.reading() as session:
+        due = _due(session, now)
+    for start in range(0, len(due), SITES_AT_ONCE):
+        with hub.database.writing() as session:
+            for site_id, roles in due[start : start + SITES_AT_ONCE]:
+                _renew_site(hub, session, site_id, roles, now)
+        hub.wakeups.wake_sites({site_id for site_id, _roles in due[start : start + SITES_AT_ONCE]})
+    if due:
+        _log.info("metadata signed anew", sites=len(due))
+    return len(due)
+
+
+def renew_server_certificate(hub: Hub, folder: DataFolder) -> bool:
+    """Issue the listeners' certificate anew where two thirds of its life are over, or it lacks a host; say whether."""
+    now = hub.clock()
+    current = read_certificate(folder.server_certificate.read_text("ascii"))
+    if not renewal_due(current, now) and folder.server_hosts() == hub.config.hosts:
+        return False
+    folder.write_server(*server_pair(hub.authority, hub.config, now))
+    _log.info("server certificate renewed", before=fingerprint(current)[:16])
+    return True
+
+
+def _due(session: Session, now: float) -> list[tuple[str, set[str]]]:
+    """Return the sites with metadata past half of its time, and which roles those are."""
+    newest = (
+        select(RoleMetadata.site_id, RoleMetadata.role, func.max(RoleMetadata.version).label("version"))
+        .group_by(RoleMetadata.site_id, RoleMetadata.role)
+        .subquery()
+    )
+    chosen = (
+        select(RoleMetadata.site_id, RoleMetadata.role)
+        .join(
+            newest,
+            (newest.c.site_id == RoleMetadata.site_id)
+            & (newest.c.role == RoleMetadata.role)
+            & (newest.c.version == RoleMetadata.version),
+        )
+        .where((RoleMetadata.made_at + RoleMetadata.expires_at) / 2 <= now)
+        .order_by(RoleMetadata.site_id)
+    )
+    found: dict[str, set[str]] = {}
+    for site_id, role in session.execute(chosen):
+        found.setdefault(site_id, set()).add(role)
+    return list(found.items())
+
+
+def _renew_site(hub: Hub, session: Session, site_id: str, roles: set[str], now: float) -> None:
+    site = session.get(Site, site_id)
+    if site is None:
+        return
+    if "root" in roles:
+        _renew_root(hub, session, site_id, now)
+    if site.newest_release and roles & {"targets", "snapshot"}:
+        targets = releases.targets(session, site_id, site.newest_release)
+        versions = releases.newest_versions(session, [site_id])[site_id]
+        release = Release(site_id, site.newest_release, targets)
+        releases.put_metadata(session, {site_id: sign_release(release, versions, hub.signers, now)}, now)
+    elif "timestamp" in roles:
+        _renew_timestamp(hub, session, site_id, now)
+
+
+def _renew_root(hub: Hub, session: Session, site_id: str, now: float) -> None:
+    (previous,) = _newest(session, site_id, "root")
+    body = next_root(previous.body, site_id, hub.signers, hub.signers.root, now)
+    session.add(_row(previous, body, now, ROOT_LIFETIME_S))
+
+
+def _renew_timestamp(hub: Hub, session: Session, site_id: str, now: float) -> None:
+    for previous in _newest(session, site_id, "timestamp"):
+        body = renew_timestamp(previous.body, hub.signers.timestamp, now)
+        row = _row(previous, body, now, TIMESTAMP_LIFETIME_S)
+        session.execute(delete(RoleMetadata).where(RoleMetadata.site_id == site_id, RoleMetadata.role == "timestamp"))
+        session.add(row)
+
+
+def _newest(session: Session, site_id: str, role: str) -> Sequence[RoleMetadata]:
+    chosen = select(RoleMetadata).where(RoleMetadata.site_id == site_id, RoleMetadata.role == role)
+    return session.scalars(chosen.order_by(RoleMetadata.version.desc()).limit(1)).all()
+
+
+def _row(previous: RoleMetadata, body: bytes, now: float, lifetime_s: float) -> RoleMetadata:
+    return RoleMetadata(
+        site_id=previous.site_id, role=previous.role, version=previous.version + 1, body=body, made_at=now,
+        expires_at=now + lifetime_s,
+    )  # fmt: skip

@@ -1,0 +1,59 @@
+"""TLS of the two listeners, and how a verified client certificate reaches the handlers."""
+
+import asyncio
+import ssl
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.device.exchange import CLIENT_CERTIFICATE, TLS_EXTENSION
+
+
+def people_context(folder: DataFolder) -> ssl.SSLContext:
+    """Return the people's listener's context: TLS 1.2 or newer, no client certificates."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    load_certificate(context, folder)
+    return context
+
+
+def device_context(folder: DataFolder) -> ssl.SSLContext:
+    """Return the devices' listener's context: TLS 1.3, client certificates of our own CA.
+
+    A certificate is optional in the handshake, because an edge that enrols has none. One that is shown must verify, or
+    the handshake fails; and every handler but two refuses a connection that showed none (device/app.py).
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    context.set_alpn_protocols(["http/1.1"])
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.load_verify_locations(folder.authority_certificate)
+    load_certificate(context, folder)
+    return context
+
+
+def load_certificate(context: ssl.SSLContext, folder: DataFolder) -> None:
+    """Take the listeners' certificate from the folder; connections from now on get it."""
+    context.load_cert_chain(folder.server_certificate, folder.server_key)
+
+
+class ClientCertificateProtocol(HttpToolsProtocol):
+    """HTTP that hands each request the client certificate of its connection, as the ASGI TLS extension names it.
+
+    The certificate is read once, after the handshake has verified it; no header can forge it.
+    """
+
+    _certificate: bytes | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Keep what the handshake verified."""
+        tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
+        self._certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+        super().connection_made(transport)
+
+    def on_message_begin(self) -> None:
+        """Put the certificate into the new request's scope."""
+        super().on_message_begin()
+        tls: dict[object, object] = {} if self._certificate is None else {CLIENT_CERTIFICATE: self._certificate}
+        self.scope["extensions"] = {TLS_EXTENSION: tls}

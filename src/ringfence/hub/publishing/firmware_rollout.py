@@ -1,0 +1,198 @@
+"""Firmware goes out first: a phone's file names a load only when every edge of its site holds the load, verified.
+
+A publish puts a load's files into the site's release at once, and leaves each phone's file at the load that it named
+before. What those files will be is kept as prepared targets; when the edges say that they serve a release with the
+load, the prepared files go into a release of their own. So that release holds exactly what the publish has shown.
+"""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from ringfence.content.digests import Digest
+from ringfence.content.release import Target, TargetKind
+from ringfence.hub import logs
+from ringfence.hub.core import Hub
+from ringfence.hub.errors import FirmwareMissing, PublishRunning, SkipsStep
+from ringfence.hub.fleet import firmware, observations
+from ringfence.hub.publishing import publication_lock, releases
+from ringfence.hub.publishing.releases import NewRelease
+from ringfence.hub.store.models import (
+    Edge,
+    Phone,
+    PreparedTarget,
+    ReleaseTarget,
+    Site,
+)
+from ringfence.phones.families import model as model_of
+from ringfence.phones.filenames import is_recovery
+from ringfence.phones.firmware.steps import has_steps, step_between, version_of
+from ringfence.phones.mac import Mac
+
+_AUTHOR = "firmware rollout"
+_log = logs.get("rollout")
+
+
+class Stock:
+    """What firmware there is: each imported load's files, and which of them each site's edges all hold.
+
+    Every load counts as held at a site without an edge: an edge takes a release as a whole.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._at_edges: dict[str, frozenset[str]] = {}
+        self.loads: Mapping[str, tuple[Target, ...]] = {
+            name: tuple(Target(row.name, Digest(row.digest), row.length, TargetKind.FIRMWARE) for row in rows)
+            for name, rows in firmware.files(session).items()
+        }
+
+    def is_ready(self, site_id: str, load: str) -> bool:
+        """Say whether every edge of a site holds a load."""
+        if site_id not in self._at_edges:
+            edges = select(Edge.release).where(Edge.site_id == site_id, Edge.revoked_at.is_(None)).distinct()
+            served = set(self._session.scalars(edges))
+            self._at_edges[site_id] = _held_by_all(self._session, site_id, served, self.loads)
+        return load in self._at_edges[site_id]
+
+    def running(self, phone: Phone) -> str:
+        """Return the load that a phone was seen to run, or else is said to run; empty where nobody knows."""
+        seen = observations.running(self._session, phone)
+        return phone.running_load if seen is None else seen.load
+
+
+def check_load(phone: Phone, load: str, held: Stock, load_server: str) -> None:
+    """Raise where a phone can't be told to run ``load``: it was not imported, or a step lies between."""
+    if load == phone.named_load:
+        return
+    mac = Mac(phone.mac)
+    if load not in held.loads and not load_server:
+        raise FirmwareMissing(
+            f"phone {mac} is to run {load}, which was not imported",
+            where=f"site {phone.site_id}",
+            to_do="Import it: ringfence firmware import FILE; or set load_server where another server has it.",
+        )
+    family, _model = model_of(phone.model)
+    running = held.running(phone) if has_steps(family.id) else ""
+    step = step_between(family.id, running, load)
+    if step is not None:
+        raise SkipsStep(
+            f"phone {mac} runs {running} and can't go to {load} directly",
+            where=f"site {phone.site_id}; {step.source}",
+            to_do=f"It is a {phone.model}: {step.advice}.",
+        )
+
+
+def files_for(loads: Collection[str], held: Stock) -> list[Target]:
+    """Return the files of these loads as one site's, each name once.
+
+    Recovery lists have one name for all versions: the newest load's are served.
+    """
+    found: dict[str, Target] = {}
+    for load in sorted(loads, key=lambda name: (version_of(name) or (0, 0, 0, 0), name)):
+        for target in held.loads.get(load, ()):
+            if is_recovery(target.name) or target.name not in found:
+                found[target.name] = target
+    return list(found.values())
+
+
+def put_prepared(session: Session, site_id: str, prepared: Sequence[tuple[Target, str]]) -> None:
+    """Keep the files of a site that wait for firmware, in the place of those before; each with its load."""
+    session.execute(delete(PreparedTarget).where(PreparedTarget.site_id == site_id))
+    session.add_all(
+        PreparedTarget(
+            site_id=site_id,
+            name=target.name,
+            digest=target.digest,
+            length=target.length,
+            owner=target.owner,
+            secret=target.secret,
+            **releases.reload_columns(target.reload),
+            load=load,
+        )
+        for target, load in prepared
+    )
+
+
+def note_named(session: Session, named: Mapping[str, str]) -> None:
+    """Write down which load each phone's newest file names."""
+    for mac, load in named.items():
+        session.execute(update(Phone).where(Phone.mac == mac).values(named_load=load))
+
+
+def go_on(hub: Hub) -> list[str]:
+    """Release what waited for firmware that has arrived; return the sites. Safe to call at any time, by any replica."""
+    with hub.database.reading() as session:
+        waiting = sorted(set(session.scalars(select(PreparedTarget.site_id))))
+        ready = _ready(session, waiting)
+    if not ready:
+        return []
+    try:
+        with publication_lock.held(hub, _AUTHOR) as held, hub.change(_AUTHOR) as change:
+            held.confirm(change.session)
+            ready = _ready(change.session, sorted(ready))  # a publish may have come between
+            news = [_next_release(change.session, site_id, rows) for site_id, rows in sorted(ready.items())]
+            releases.put(change, hub.signers, news)
+            for site_id, rows in ready.items():
+                note_named(change.session, {row.owner: row.load for row in rows})
+                for row in rows:
+                    change.session.delete(row)
+                change.note("publish", site_id, f"{len(rows)} phones get firmware that is at the site's edges now")
+    except PublishRunning:
+        return []  # it looks again soon
+    hub.wakeups.wake_sites(set(ready))
+    _log.info("firmware is at the edges: phones are told", sites=len(ready))
+    return sorted(ready)
+
+
+def edges_with(session: Session, site_id: str, load: str) -> tuple[int, int]:
+    """Return how many of a site's edges serve a release with a load, and how many edges it has."""
+    targets = Stock(session).loads.get(load, ())
+    chosen = select(Edge.release).where(Edge.site_id == site_id, Edge.revoked_at.is_(None))
+    served = session.scalars(chosen).all()
+    count = sum(bool(number and _held_by_all(session, site_id, {number}, {load: targets})) for number in served)
+    return count, len(served)
+
+
+def _ready(session: Session, site_ids: Sequence[str]) -> dict[str, list[PreparedTarget]]:
+    found: dict[str, list[PreparedTarget]] = {}
+    if not site_ids:
+        return found
+    held = Stock(session)
+    for row in session.scalars(select(PreparedTarget).where(PreparedTarget.site_id.in_(site_ids))):
+        if held.is_ready(row.site_id, row.load):
+            found.setdefault(row.site_id, []).append(row)
+    return found
+
+
+def _next_release(session: Session, site_id: str, rows: Sequence[PreparedTarget]) -> NewRelease:
+    site = session.get_one(Site, site_id)
+    files = {target.name: target for target in releases.newest_targets(session, [site_id]).get(site_id, ())}
+    for row in rows:
+        reload, kind = releases.reload_of(row), TargetKind.CONFIGURATION
+        digest = Digest(row.digest)
+        files[row.name] = Target(row.name, digest, row.length, kind, row.owner, reload, row.secret)
+    loads = ", ".join(sorted({row.load for row in rows}))
+    return NewRelease(site_id, site.newest_release + 1, releases.in_order(files.values()), f"Firmware {loads}")
+
+
+def _held_by_all(
+    session: Session, site_id: str, releases_served: set[int], loads: Mapping[str, Sequence[Target]]
+) -> frozenset[str]:
+    if 0 in releases_served:
+        return frozenset()  # an edge that has not taken a release yet
+    held: frozenset[str] = frozenset(loads)
+    for number in releases_served:
+        chosen = select(ReleaseTarget.name, ReleaseTarget.digest).where(
+            ReleaseTarget.site_id == site_id,
+            ReleaseTarget.number == number,
+            ReleaseTarget.kind == str(TargetKind.FIRMWARE),
+        )
+        there = {(name, digest) for name, digest in session.execute(chosen)}
+        held &= {
+            load
+            for load, targets in loads.items()
+            if all((target.name, target.digest) in there for target in targets if not is_recovery(target.name))
+        }
+    return held

@@ -1,0 +1,212 @@
+"""Releases in the store: rows and signed metadata, always written together.
+
+Everything here runs inside one transaction of the caller's. The blobs that a release names are durable before it; so a
+crash at any moment leaves a site on its old release or on its new one, never between.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import get_args
+
+from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy.orm import Session
+
+from ringfence.content.digests import Digest
+from ringfence.content.release import (
+    Release,
+    Reload,
+    ReloadMethod,
+    Target,
+    TargetKind,
+)
+from ringfence.content.signing import (
+    SNAPSHOT_LIFETIME_S,
+    TARGETS_LIFETIME_S,
+    TIMESTAMP_LIFETIME_S,
+    SignedRelease,
+    SiteSigners,
+    Versions,
+    sign_release,
+)
+from ringfence.hub.errors import UnknownRelease
+from ringfence.hub.fleet import sites
+from ringfence.hub.store.change import Change
+from ringfence.hub.store.models import (
+    PreparedTarget,
+    ReleaseTarget,
+    RoleMetadata,
+    Site,
+)
+from ringfence.hub.store.models import Release as ReleaseRow
+
+LIFETIMES_S = {
+    "targets": TARGETS_LIFETIME_S,
+    "snapshot": SNAPSHOT_LIFETIME_S,
+    "timestamp": TIMESTAMP_LIFETIME_S,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class NewRelease:
+    """A release that is to be stored."""
+
+    site_id: str
+    number: int
+    targets: tuple[Target, ...]
+    comment: str = ""
+    rolled_back_to: int | None = None
+
+
+def put(change: Change, signers: SiteSigners, releases: Sequence[NewRelease]) -> None:
+    """Sign and store releases, at most one a site; all of them or none."""
+    if not releases:
+        return
+    session = change.session
+    site_ids = [release.site_id for release in releases]
+    versions = newest_versions(session, site_ids)
+    signed = {
+        release.site_id: sign_release(
+            Release(release.site_id, release.number, release.targets), versions[release.site_id], signers, change.now
+        )
+        for release in releases
+    }
+    session.execute(insert(ReleaseRow), [_release_row(release, change) for release in releases])
+    targets = [_target_row(release, target) for release in releases for target in release.targets]
+    if targets:
+        session.execute(insert(ReleaseTarget), targets)
+    put_metadata(session, signed, change.now)
+    for release in releases:
+        session.execute(update(Site).where(Site.id == release.site_id).values(newest_release=release.number))
+
+
+def put_metadata(session: Session, signed: Mapping[str, SignedRelease], now: float) -> None:
+    """Store the signed roles of sites; the timestamps before them go."""
+    session.execute(
+        delete(RoleMetadata).where(RoleMetadata.role == "timestamp", RoleMetadata.site_id.in_(sorted(signed)))
+    )
+    rows = [
+        {
+            "site_id": site_id,
+            "role": role,
+            "version": getattr(parts.versions, role),
+            "body": getattr(parts, role),
+            "made_at": now,
+            "expires_at": now + lifetime_s,
+        }
+        for site_id, parts in signed.items()
+        for role, lifetime_s in LIFETIMES_S.items()
+    ]
+    session.execute(insert(RoleMetadata), rows)
+
+
+def newest_versions(session: Session, site_ids: Sequence[str]) -> dict[str, Versions]:
+    """Return the newest version of each role that each site has."""
+    found: dict[str, dict[str, int]] = {site_id: {} for site_id in site_ids}
+    chosen = (
+        select(RoleMetadata.site_id, RoleMetadata.role, func.max(RoleMetadata.version))
+        .where(RoleMetadata.site_id.in_(site_ids), RoleMetadata.role != "root")
+        .group_by(RoleMetadata.site_id, RoleMetadata.role)
+    )
+    for site_id, role, version in session.execute(chosen):
+        found[site_id][role] = version
+    return {site_id: Versions(**by_role) for site_id, by_role in found.items()}
+
+
+def newest_targets(session: Session, site_ids: Sequence[str] | None) -> dict[str, tuple[Target, ...]]:
+    """Return the files of each site's newest release; sites without one are left out."""
+    chosen = (
+        select(ReleaseTarget)
+        .join(Site, (Site.id == ReleaseTarget.site_id) & (Site.newest_release == ReleaseTarget.number))
+        .order_by(ReleaseTarget.site_id)
+    )
+    if site_ids is not None:
+        chosen = chosen.where(ReleaseTarget.site_id.in_(site_ids))
+    found: dict[str, list[Target]] = {}
+    for row in session.scalars(chosen):
+        found.setdefault(row.site_id, []).append(target_of(row))
+    return {site_id: in_order(targets) for site_id, targets in found.items()}
+
+
+def targets(session: Session, site_id: str, number: int) -> tuple[Target, ...]:
+    """Return the files of a release; UnknownRelease where the site has none of this number."""
+    get(session, site_id, number)
+    chosen = select(ReleaseTarget).where(ReleaseTarget.site_id == site_id, ReleaseTarget.number == number)
+    return in_order(target_of(row) for row in session.scalars(chosen))
+
+
+def get(session: Session, site_id: str, number: int) -> ReleaseRow:
+    """Return a release; UnknownRelease says which ones there are."""
+    site = sites.get(session, site_id)
+    row = session.get(ReleaseRow, (site.id, number))
+    if row is None:
+        there = f"It has 1 to {site.newest_release}." if site.newest_release else "Nothing was published for it yet."
+        raise UnknownRelease(f"site {site.id} has no release {number}", to_do=there)
+    return row
+
+
+def find(session: Session, site_id: str) -> list[tuple[ReleaseRow, int]]:
+    """Return a site's releases, the newest first, each with how many files it has."""
+    site = sites.get(session, site_id)
+    count = (
+        select(func.count())
+        .where(ReleaseTarget.site_id == ReleaseRow.site_id, ReleaseTarget.number == ReleaseRow.number)
+        .scalar_subquery()
+    )
+    chosen = select(ReleaseRow, count).where(ReleaseRow.site_id == site.id).order_by(ReleaseRow.number.desc())
+    return [(row, files) for row, files in session.execute(chosen)]
+
+
+def in_order(files: Iterable[Target]) -> tuple[Target, ...]:
+    """Return files in the order that releases have."""
+    return tuple(sorted(files, key=lambda target: target.name))
+
+
+def target_of(row: ReleaseTarget) -> Target:
+    """Return a row as what it means."""
+    digest, kind = Digest(row.digest), TargetKind(row.kind)
+    return Target(row.name, digest, row.length, kind, row.owner, reload_of(row), row.secret)
+
+
+def reload_of(row: ReleaseTarget | PreparedTarget) -> Reload | None:
+    """Return how and when a row's phone is told of it."""
+    if row.reload_port is None:
+        return None
+    known: dict[str | None, ReloadMethod] = {method: method for method in get_args(ReloadMethod)}
+    return Reload(known[row.reload_method], row.reload_port, row.reload_minute)
+
+
+def reload_columns(reload: Reload | None) -> dict[str, str | int | None]:
+    """Return how and when a phone is told, as columns."""
+    return {
+        "reload_port": reload.port if reload else None,
+        "reload_method": reload.method if reload else None,
+        "reload_minute": reload.minute if reload else None,
+    }
+
+
+Columns = dict[str, str | int | float | bytes | None]
+
+
+def _release_row(release: NewRelease, change: Change) -> Columns:
+    return {
+        "site_id": release.site_id,
+        "number": release.number,
+        "made_at": change.now,
+        "made_by": change.who,
+        "comment": release.comment,
+        "rolled_back_to": release.rolled_back_to,
+    }
+
+
+def _target_row(release: NewRelease, target: Target) -> Columns:
+    return {
+        "site_id": release.site_id,
+        "number": release.number,
+        "name": target.name,
+        "digest": target.digest,
+        "length": target.length,
+        "kind": str(target.kind),
+        "owner": target.owner,
+        "secret": target.secret,
+        **reload_columns(target.reload),
+    }

@@ -1,0 +1,1 @@
+"""PBXes: links to them, SIP secrets rotated, phones told to reload through them."""

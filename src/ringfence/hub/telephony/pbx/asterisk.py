@@ -1,0 +1,165 @@
+"""Asterisk by AMI over TCP: PJSIP's contacts, NOTIFY through PJSIP, and passwords in pjsip_ringfence.conf.
+
+The manager's user needs read and write for ``system``, ``config``, ``reporting`` and ``call``. Sources: Asterisk's
+documentation of the actions PJSIPShowContacts, PJSIPNotify and UpdateConfig.
+"""
+
+import contextlib
+import re
+import socket
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from urllib.parse import urlsplit
+
+from ringfence.hub.errors import PbxRefused, PbxUnavailable
+from ringfence.hub.telephony.pbx.port import Contact
+from ringfence.phones.family import ReloadEvent
+from ringfence.phones.sip.notify import ServiceAction, service_control_body
+from ringfence.secret import Secret
+
+FILE = "pjsip_ringfence.conf"
+DEFAULT_PORT = 5038
+_TIMEOUT_S = 10.0
+_LARGEST = 4 << 20
+_END = b"\r\n\r\n"
+_SAFE = re.compile(r"[ -~]{0,500}")
+
+Message = Mapping[str, str]
+
+
+class Asterisk:
+    """One Asterisk; ``url`` is ``ami://HOST:PORT``."""
+
+    def __init__(self, url: str, user: str, secret: Secret) -> None:
+        address = urlsplit(url)
+        self._address = (address.hostname or "", address.port or DEFAULT_PORT)
+        self._where = f"{self._address[0]}:{self._address[1]}"
+        self._user, self._secret = user, secret
+
+    def check(self) -> str:
+        """Return its version."""
+        with self._session() as session:
+            return session.ask({"Action": "CoreSettings"})[0].get("AsteriskVersion", "Asterisk")
+
+    def contacts(self, user: str) -> Sequence[Contact]:
+        """Return where a user is registered, as PJSIP has it."""
+        with self._session() as session:
+            rows = session.ask({"Action": "PJSIPShowContacts"}, until="ContactListComplete")
+        found = []
+        for row in rows:
+            if row.get("Event") == "ContactList" and row.get("Endpoint", row.get("Aor")) == user:
+                uri = row.get("Uri", "")
+                reach = row.get("ViaAddr", "")
+                found.append(
+                    Contact(uri, f"sip:{reach}" if reach else "", row.get("CallId", ""), row.get("UserAgent", ""))
+                )
+        return found
+
+    def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
+        """Change the authentication sections of ``user`` in pjsip_ringfence.conf, and have PJSIP read it again."""
+        del realm  # Asterisk holds passwords, whatever the realm
+        names = [f"auth-{user}", f"auth-{user}-old"]
+        order: dict[str, str] = {"Action": "UpdateConfig", "SrcFilename": FILE, "DstFilename": FILE, "Reload": "yes"}
+        steps: list[tuple[str, str, str, str]] = []
+        with self._session() as session:
+            there = {
+                value
+                for key, value in session.ask({"Action": "GetConfig", "Filename": FILE})[0].items()
+                if key.startswith("Category-")
+            }
+            for name, password in zip(names, [*passwords, None], strict=False):
+                if password is None:
+                    steps += [("DelCat", name, "", "")] if name in there else []
+                    continue
+                if name not in there:
+                    steps += [("NewCat", name, "", "")]
+                    steps += [
+                        ("Append", name, key, value)
+                        for key, value in (("type", "auth"), ("auth_type", "userpass"), ("username", user))
+                    ]
+                    steps.append(("Append", name, "password", password.reveal()))
+                else:
+                    steps.append(("Update", name, "password", password.reveal()))
+            for at, (action, category, variable, value) in enumerate(steps):
+                order |= {f"Action-{at:06}": action, f"Cat-{at:06}": category}
+                if variable:
+                    order |= {f"Var-{at:06}": variable, f"Value-{at:06}": value}
+            session.ask(order)
+
+    def reload(self, user: str, contact: Contact, event: ReloadEvent, action: ServiceAction = "restart") -> None:
+        """Send a NOTIFY by PJSIP to the phone's contact."""
+        variables = [f"Event={event.value}", "Subscription-State=active"]
+        if event is ReloadEvent.SERVICE_CONTROL:
+            variables.append("Content-Type=text/plain")
+            lines = service_control_body(action, contact.call_id).decode().splitlines()
+            variables += [f"Content={line}" for line in lines if line]
+        with self._session() as session:
+            session.ask({"Action": "PJSIPNotify", "Endpoint": user, "Variable": "\n".join(variables)})
+
+    @contextlib.contextmanager
+    def _session(self) -> Iterator["_Session"]:
+        try:
+            with socket.create_connection(self._address, _TIMEOUT_S) as link:
+                session = _Session(link, self._where)
+                session.greet()
+                session.ask(
+                    {"Action": "Login", "Username": self._user, "Secret": self._secret.reveal(), "Events": "off"}
+                )
+                yield session
+        except OSError as fault:
+            raise PbxUnavailable(
+                f"Asterisk's manager can't be reached: {fault.strerror or fault}", where=self._where,
+                to_do="Is manager.conf enabled, and does it permit this hub's address?",
+            ) from None  # fmt: skip
+
+
+class _Session:
+    """One connection: actions out, answers in, matched by ActionID."""
+
+    def __init__(self, link: socket.socket, where: str) -> None:
+        self._link, self._where = link, where
+        self._buffer = b""
+
+    def greet(self) -> None:
+        """Read the greeting line; PbxUnavailable where it is another service's."""
+        while b"\r\n" not in self._buffer:
+            self._more()
+        line, _end, self._buffer = self._buffer.partition(b"\r\n")
+        if not line.startswith(b"Asterisk Call Manager"):
+            raise PbxUnavailable("what answers is no Asterisk manager", where=self._where)
+
+    def ask(self, action: Mapping[str, str], until: str = "") -> list[Message]:
+        """Send an action and return its answer, and its events up to one called ``until``; PbxRefused on an error."""
+        number = uuid.uuid4().hex
+        lines = [f"ActionID: {number}"]
+        for key, value in action.items():
+            for part in value.split("\n") if key == "Variable" else [value]:
+                if _SAFE.fullmatch(part) is None:
+                    raise PbxRefused(f"{key} holds what an action can't carry")
+                lines.append(f"{key}: {part}")
+        self._link.sendall("\r\n".join((*lines, "", "")).encode())
+        found: list[Message] = []
+        while True:
+            message = self._next()
+            if message.get("ActionID") != number:
+                continue
+            if message.get("Response") == "Error":
+                raise PbxRefused(
+                    f"Asterisk refuses {action['Action']}: {message.get('Message', 'no reason')}", where=self._where
+                )
+            found.append(message)
+            if not until or message.get("Event") == until:
+                return found
+
+    def _next(self) -> Message:
+        while _END not in self._buffer:
+            self._more()
+        raw, _end, self._buffer = self._buffer.partition(_END)
+        pairs = (line.partition(":") for line in raw.decode("utf-8", "replace").splitlines())
+        return {key.strip(): value.strip() for key, _colon, value in pairs}
+
+    def _more(self) -> None:
+        data = self._link.recv(65_536)
+        if not data or len(self._buffer) > _LARGEST:
+            raise PbxUnavailable("Asterisk's manager ended the connection", where=self._where)
+        self._buffer += data

@@ -1,0 +1,124 @@
+"""Kamailio by JSON-RPC over HTTP: modules jsonrpcs, xhttp, usrloc, tm, and htable with the table ``credentials``.
+
+``docs/pbx.md`` has the configuration that this needs. The table holds ``USER::0`` and, while two passwords are
+accepted, ``USER::1``: each an HA1, as ``ringfence sip export --pbx kamailio`` writes them.
+"""
+
+import json
+import re
+import time
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import urllib3
+
+from ringfence.hub.errors import PbxRefused, PbxUnavailable
+from ringfence.hub.telephony.pbx.port import Contact
+from ringfence.phones.family import ReloadEvent
+from ringfence.phones.sip.digest import ha1
+from ringfence.phones.sip.notify import ServiceAction, service_control_body
+from ringfence.secret import Secret
+
+TABLE = "credentials"
+_MOST_PASSWORDS = 2
+_TIMEOUT = urllib3.Timeout(connect=3, read=10)
+_NOT_FOUND = 404
+_URI = re.compile(r"sips?:[!-~]{1,300}")
+
+
+class Kamailio:
+    """One Kamailio at the URL of its JSON-RPC."""
+
+    def __init__(self, url: str, token: Secret) -> None:
+        self._url = url
+        self._headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
+        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
+
+    def check(self) -> str:
+        """Return its version."""
+        return str(self._call("core.version"))
+
+    def contacts(self, user: str) -> Sequence[Contact]:
+        """Return where a user is registered, as usrloc has it."""
+        try:
+            found = self._call("ul.lookup", "location", user)
+        except _NothingThere:
+            return []
+        rows = [row["Contact"] for row in found.get("Contacts", [])]
+        return [_contact(row) for row in rows]
+
+    def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
+        """Put each password's hash into the table, and take away what stood there."""
+        if len(passwords) > _MOST_PASSWORDS:
+            raise ValueError("Kamailio's table holds two passwords for a user")
+        for rank in range(_MOST_PASSWORDS):
+            key = f"{user}::{rank}"
+            if rank < len(passwords):
+                self._call("htable.sets", TABLE, key, ha1(user, realm, passwords[rank]).reveal())
+            else:
+                try:
+                    self._call("htable.delete", TABLE, key)
+                except _NothingThere:
+                    continue
+
+    def reload(self, user: str, contact: Contact, event: ReloadEvent, action: ServiceAction = "restart") -> None:
+        """Send a NOTIFY by Kamailio's own transaction layer, over the connection that the phone registered by."""
+        del user  # the contact says it all
+        headers = f"From: <sip:ringfence@localhost>\r\nTo: <{contact.uri}>\r\nContact: <sip:ringfence@localhost>\r\n"
+        headers += "Subscription-State: active\r\n"
+        body = ""
+        if event is ReloadEvent.SERVICE_CONTROL:
+            headers += "Event: service-control\r\nContent-Type: text/plain\r\n"
+            body = service_control_body(action, contact.call_id).decode()
+        else:
+            headers += "Event: check-sync\r\n"
+        # Kamailio's answer comes before the phone's: whether the phone obeyed is seen by what it fetches.
+        self._call("tm.t_uac_start", "NOTIFY", contact.uri, contact.reach or ".", ".", headers, body)
+
+    def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - JSON as Kamailio makes it
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
+        try:
+            response = self._pool.request("POST", self._url, json=body, headers=self._headers)
+            answer: Mapping[str, Any] = json.loads(response.data)
+        except urllib3.exceptions.HTTPError as fault:
+            cause = getattr(fault, "reason", None) or fault
+            raise PbxUnavailable(f"Kamailio can't be reached: {cause}", where=self._url) from None
+        except ValueError:
+            raise PbxUnavailable(
+                "what answers is no JSON-RPC", where=self._url, to_do="Is it the URL of xhttp's /RPC? See docs/pbx.md."
+            ) from None
+        if "result" in answer:
+            return answer["result"]
+        error = answer.get("error", {})
+        if error.get("code") == _NOT_FOUND or "not found" in str(error.get("message", "")).lower():
+            raise _NothingThere
+        raise PbxRefused(f"Kamailio refuses {method}: {error.get('message', 'no reason')}", where=self._url)
+
+
+class _NothingThere(PbxRefused):
+    """What was asked for does not exist there."""
+
+    def __init__(self) -> None:
+        super().__init__("Kamailio has no such entry")
+
+
+def _contact(row: Mapping[str, Any]) -> Contact:
+    uri = str(row.get("Address", ""))
+    received = str(row.get("Received", ""))
+    if _URI.fullmatch(uri) is None:
+        raise PbxRefused("Kamailio holds a contact that is no SIP URI", where=uri[:80])
+    reach = received if _URI.fullmatch(received) else ""
+    since = row.get("Last-Modified")
+    return Contact(uri, reach, str(row.get("Call-ID", "")), str(row.get("User-Agent", "")), _seconds(since))
+
+
+def _seconds(value: object) -> float:
+    """Return a time as Kamailio writes it, in Unix seconds; 0 where it can't be read."""
+    try:
+        return float(str(value))
+    except ValueError:
+        pass
+    try:
+        return time.mktime(time.strptime(str(value), "%a %b %d %H:%M:%S %Y"))
+    except ValueError:
+        return 0.0

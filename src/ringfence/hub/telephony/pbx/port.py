@@ -1,0 +1,41 @@
+"""What the hub asks of a PBX, whatever it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ringfence.phones.family import ReloadEvent
+from ringfence.phones.sip.notify import ServiceAction
+from ringfence.secret import Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One registration of a line, as the PBX holds it.
+
+    ``uri`` is the phone's own Contact, which a NOTIFY must name; ``reach`` is where packets for it go (its public
+    address and the transport that it registered by), empty where that is the same. ``registered_at`` is in Unix
+    seconds, 0 where the PBX does not say.
+    """
+
+    uri: str
+    reach: str
+    call_id: str
+    user_agent: str = ""
+    registered_at: float = 0.0
+
+
+class PbxLink(Protocol):
+    """One PBX. Every method raises PbxUnavailable where it can't be reached, and PbxRefused where it will not."""
+
+    def check(self) -> str:
+        """Return what answers, such as its version; for trying the link."""
+
+    def contacts(self, user: str) -> Sequence[Contact]:
+        """Return where a user is registered."""
+
+    def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
+        """Let ``user`` in with any of these passwords, and with no other, from now on."""
+
+    def reload(self, user: str, contact: Contact, event: ReloadEvent, action: ServiceAction = "restart") -> None:
+        """Tell the phone at ``contact`` to fetch its configuration again; ``action`` is service-control's."""

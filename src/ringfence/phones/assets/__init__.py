@@ -1,0 +1,1 @@
+"""Ring tones, wallpapers, languages and tones."""

@@ -1,0 +1,1 @@
+"""What a phone's requests say about its state."""

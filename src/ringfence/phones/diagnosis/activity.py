@@ -1,0 +1,236 @@
+"""What a phone is doing, told from the order and the times of what it asked for (PHONES.md sections 1, 1b, 2b and 7).
+
+The input is what edges have reported; the output is sentences for an operator, the most urgent one first. Nothing here
+is proof: a sentence says what was seen, and where to look.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import IntEnum
+
+from ringfence.phones.filenames import (
+    is_configuration,
+    is_firmware,
+    is_loads,
+    is_optional,
+    is_recovery,
+    owner_of,
+)
+from ringfence.phones.mac import Mac
+
+BOOT_S = 90.0
+"""Within how long a boot's requests come: 45 s over TFTP (section 2b), with time to spare."""
+REJECTS_FROM = 3
+"""From how many fetches of the same configuration in a row, and nothing after them, it counts as rejected."""
+SHORTEST_RETRY_S, LONGEST_RETRY_S = 8.0, 100.0
+LOOPS_FROM = 4
+LOOP_WITHIN_S = 900.0
+QUIET_AFTER_S = 600.0
+
+
+class Urgency(IntEnum):
+    """How much a sentence asks of its reader."""
+
+    BROKEN = 0
+    WRONG = 1
+    NEWS = 2
+    FINE = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """One thing that a phone did, as its edge reported it: took a file, or asked for one and did not get it."""
+
+    at: float
+    name: str
+    was_served: bool
+    release: int = 0
+    size_bytes: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the hub knows of a phone besides: the newest release that changed its file, and whether it is registered."""
+
+    current_release: int = 0
+    """The release since which its configuration is as it is; 0 where nothing was published for it."""
+    registered: bool | None = None
+    """None where no PBX can be asked."""
+    named_load: str = ""
+    told: str = ""
+    """What came of telling it again after it did not take its edge's order, as a sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One thing to tell of a phone."""
+
+    urgency: Urgency
+    word: str
+    """A fixed word for programs."""
+    text: str
+
+
+def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[Sentence]:
+    """Return what is to be told of a phone, the most urgent first; ``seen`` is in the order of its times."""
+    own = [each for each in seen if each.was_served and is_configuration(each.name, mac)]
+    found: list[Sentence] = []
+    if not seen:
+        return [Sentence(Urgency.NEWS, "never-seen", "It has asked for nothing yet.")]
+    found += _retries(own, seen, known)
+    found += _firmware(seen, known)
+    found += _missing(seen, mac)
+    found += _registration(own, known, now)
+    if not own:
+        found.append(
+            Sentence(
+                Urgency.BROKEN,
+                "no-configuration",
+                f"It asks, and did not get its configuration: last {ago(now - seen[-1].at)}, {seen[-1].name}. "
+                "Is it published, and does the guard refuse it? See ringfence report list.",
+            )
+        )
+    else:
+        found.append(_version(own[-1], known, now, is_booting=now - seen[-1].at < BOOT_S / 3))
+    return sorted(found, key=lambda sentence: sentence.urgency)
+
+
+def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Sentence]:
+    """Tell a configuration that is rejected, and a boot loop."""
+    run: list[Seen] = []
+    for each in reversed(own):
+        if run and not SHORTEST_RETRY_S <= run[-1].at - each.at <= LONGEST_RETRY_S:
+            break
+        run.append(each)
+    run.reverse()
+    if len(run) >= REJECTS_FROM:
+        after = [each for each in seen if each.at > run[0].at and comes_after_configuration(each.name)]
+        if not after:
+            every = (run[-1].at - run[0].at) / (len(run) - 1)
+            return [
+                Sentence(
+                    Urgency.BROKEN,
+                    "rejects",
+                    f"It asks for its configuration again every {every:.0f} s and for nothing after it: it rejects "
+                    f"the file of release {run[-1].release}. Look at what changed last (ringfence release diff), at "
+                    "patches and own templates; if it once knew a Call Manager, erase its trust list on the phone.",
+                )
+            ]
+    recent = [each for each in own if own[-1].at - each.at <= LOOP_WITHIN_S] if own else []
+    if len(recent) >= LOOPS_FROM:
+        hint = f" Its file names {known.named_load}: is that load for its model?" if known.named_load else ""
+        return [
+            Sentence(
+                Urgency.BROKEN,
+                "boot-loop",
+                f"It has booted {len(recent)} times within {_span(own[-1].at - recent[0].at)}: it loops.{hint} Look at "
+                "its power, at firmware_load, and at what resets it.",
+            )
+        ]
+    return []
+
+
+def _firmware(seen: Sequence[Seen], known: Known) -> list[Sentence]:
+    served = {each.name.lower() for each in seen if each.was_served}
+    wanted = [each for each in seen if not each.was_served and is_firmware(each.name)]
+    missing = list(dict.fromkeys(each.name for each in wanted if each.name.lower() not in served))
+    if not missing:
+        return []
+    name = missing[-1]
+    if is_recovery(name):
+        text = (
+            f"It asks for {name}: it was reset and looks for firmware, which is not there. Import a load for its "
+            "model, and set firmware_load."
+        )
+    elif is_loads(name):
+        load = name.removesuffix(".loads")
+        text = f"It wants the firmware {load}, which is not there. Import it, or unset what names it."
+        if known.named_load and not name.startswith(known.named_load):
+            text += f" Its own file names {known.named_load}."
+    else:
+        text = f"It wants {name} of a firmware, which is not there: the bundle was not whole. Import it again."
+    return [Sentence(Urgency.BROKEN, "firmware-missing", text)]
+
+
+def _missing(seen: Sequence[Seen], mac: Mac) -> list[Sentence]:
+    served = {each.name for each in seen if each.was_served}
+    names = list(
+        dict.fromkeys(
+            each.name
+            for each in seen
+            if not each.was_served and each.name not in served and not is_firmware(each.name)
+            and owner_of(each.name) in {None, mac}
+        )
+    )  # fmt: skip
+    needed = [name for name in names if not is_optional(name) and not is_configuration(name, mac)]
+    harmless = [name for name in names if is_optional(name)]
+    found = []
+    if needed:
+        found.append(
+            Sentence(
+                Urgency.WRONG,
+                "file-missing",
+                f"It asks for {_some(needed)}, which does not exist. Which setting names it?",
+            )
+        )
+    if harmless:
+        found.append(
+            Sentence(
+                Urgency.FINE,
+                "harmless",
+                f"It asks for {_some(harmless)}, which does not exist; phones go on without.",
+            )
+        )
+    return found
+
+
+def _registration(own: Sequence[Seen], known: Known, now: float) -> list[Sentence]:
+    if known.registered is False and own and now - own[-1].at > BOOT_S:
+        return [
+            Sentence(
+                Urgency.BROKEN,
+                "not-registered",
+                "It has its configuration and is not registered at the PBX: compare its lines (ringfence sip export), "
+                "sip_server, sip_port and sip_transport.",
+            )
+        ]
+    if known.registered:
+        return [Sentence(Urgency.FINE, "registered", "It is registered at the PBX.")]
+    return []
+
+
+def _version(last: Seen, known: Known, now: float, *, is_booting: bool) -> Sentence:
+    taken = f"It took its configuration of release {last.release} {ago(now - last.at)}."
+    if is_booting:
+        return Sentence(Urgency.NEWS, "booting", f"It boots just now. {taken}")
+    if known.current_release > last.release:
+        return Sentence(
+            Urgency.WRONG if now - last.at > QUIET_AFTER_S else Urgency.NEWS,
+            "stale",
+            f"{taken} Its file changed in release {known.current_release} since: it takes that at its next boot."
+            + (f" {known.told}" if known.told else ""),
+        )
+    return Sentence(Urgency.FINE, "current", f"{taken} That is the newest for it.")
+
+
+def comes_after_configuration(name: str) -> bool:
+    """Say whether phones ask for a file only when they have taken their configuration (section 1)."""
+    if owner_of(name) is not None or name.lower().endswith(".tlv") or name == "XMLDefault.cnf.xml":
+        return False
+    return name not in {"OS79XX.TXT", "SIPDefault.cnf"}
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:5])
+
+
+def ago(seconds: float) -> str:
+    """Return how long ago something was, for people."""
+    return "just now" if seconds < 5 else f"{_span(seconds)} ago"  # noqa: PLR2004 - nobody counts these
+
+
+def _span(seconds: float) -> str:
+    for size, word in ((86_400.0, "days"), (3600.0, "hours"), (60.0, "minutes")):
+        if seconds >= 2 * size:
+            return f"{seconds / size:.0f} {word}"
+    return f"{max(seconds, 0):.0f} seconds"

@@ -1,0 +1,1 @@
+"""Configurations that somebody else wrote, read back."""

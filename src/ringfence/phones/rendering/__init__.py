@@ -1,0 +1,1 @@
+"""From settings and lines to the files that a phone fetches."""

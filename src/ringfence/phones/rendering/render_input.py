@@ -1,0 +1,67 @@
+"""One phone with all that its files are made from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from ringfence.phones.families import model as model_of
+from ringfence.phones.mac import Mac
+from ringfence.phones.settings.types import Value
+from ringfence.secret import Secret
+
+Patches = Mapping[str, Mapping[str, str]]
+"""File's key → element → text."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineAccount:
+    """One SIP line of a phone; ``index`` is its key, from 1. ``settings`` are those that it has of its own."""
+
+    index: int
+    label: str
+    name: str
+    display_name: str
+    auth_name: str
+    password: Secret
+    settings: Mapping[str, Value] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneToRender:
+    """All that one phone's files are made from; a setting that is not given has its model's default.
+
+    ``is_stub``: its files are to hold no secret (``stub_of``), and need no password.
+    """
+
+    mac: Mac
+    model: str
+    description: str
+    settings: Mapping[str, Value]
+    lines: tuple[LineAccount, ...]
+    patches: Patches = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    is_stub: bool = False
+
+
+def stub_of(phone: PhoneToRender) -> PhoneToRender:
+    """Return the phone without any secret: enough to find its VPN, its HTTPS server or its screen, and not to register.
+
+    Patches go too: what they hold is not known.
+    """
+    _family, model = model_of(phone.model)
+    settings = {
+        name: value
+        for name, value in phone.settings.items()
+        if name in model.settings and not model.settings[name].secret
+    }
+    lines = tuple(replace(line, password=Secret("")) for line in phone.lines)
+    return replace(phone, settings=settings, lines=lines, patches=MappingProxyType({}), is_stub=True)
+
+
+def secrets_of(phone: PhoneToRender) -> set[str]:
+    """Return the secrets that a phone's files hold."""
+    _family, model = model_of(phone.model)
+    found = {line.password.reveal() for line in phone.lines}
+    for name, value in phone.settings.items():
+        if name in model.settings and model.settings[name].secret:
+            found.add(str(value))
+    return found - {""}

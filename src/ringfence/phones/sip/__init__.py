@@ -1,0 +1,1 @@
+"""SIP as bytes: messages, digests, NOTIFY, REGISTER, and accounts for PBXes."""

@@ -1,0 +1,194 @@
+"""SIP NOTIFY ``service-control``: how a phone is told to fetch its configuration again (PHONES.md section 6).
+
+The phone answers 400 to a request whose Request-URI is not its own host and port (section 6c), and to a
+``RegisterCallId`` that is not the Call-ID of its REGISTER; one that has registered nowhere takes an empty one. Version
+stamps of zeros say "all that you hold is stale".
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from ringfence.phones.errors import BadSipMessage
+from ringfence.phones.sip.messages import (
+    SipMessage,
+    SipRequest,
+    SipResponse,
+    header,
+    host_in_uri,
+    parse_message,
+    response,
+    to_bytes,
+    token,
+)
+
+__all__ = [
+    "Action",
+    "ServiceAction",
+    "ServiceControl",
+    "SipMessage",
+    "SipRequest",
+    "SipResponse",
+    "is_service_control",
+    "parse_message",
+    "parse_service_control",
+    "response",
+    "service_control_request",
+]
+
+ServiceAction = Literal["restart", "reset", "check-version"]
+"""restart: fetch and register again; reset: boot; check-version: fetch what differs."""
+Action = ServiceAction | Literal["check-sync"]
+"""What a phone can be told; check-sync, of SPA and MPP phones, is to fetch what differs."""
+_ACTIONS: dict[str, ServiceAction] = {action: action for action in get_args(ServiceAction)}
+
+EVENT = "service-control"
+CHECK_SYNC = "check-sync"
+_CHECK_SYNC_EVENTS = frozenset({CHECK_SYNC, "resync", "reboot", "reboot_now", "restart_now"})
+METHOD = "NOTIFY"
+_MAGIC = "z9hG4bK"  # RFC 3261 section 8.1.1.7
+
+_ZEROS = "00000000-0000-0000-0000-000000000000"
+# The stamps that a request carries, in the order of section 6; the headset's has a form of its own.
+_STAMPS: tuple[tuple[str, str], ...] = (
+    ("ConfigVersionStamp", _ZEROS),
+    ("DialplanVersionStamp", _ZEROS),
+    ("SoftkeyVersionStamp", _ZEROS),
+    ("FeatureControlVersionStamp", _ZEROS),
+    ("HeadsetVersionStamp", "0-0000000000"),
+)
+
+_HOST = re.compile(r"[0-9A-Za-z._-]{1,253}|[0-9A-Fa-f:.]{2,45}(?:%[0-9A-Za-z._-]{1,15})?")
+_CALL_ID = re.compile(r"[!-z|~]{0,250}")  # printable, without the braces that stand around it
+_ASSIGNMENT = re.compile(r"([A-Za-z-]{1,40})\s*=\s*(.{0,260})")
+_LARGEST_BODY = 4096
+_MOST_ASSIGNMENTS = 32
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceControl:
+    """What a NOTIFY ``service-control`` orders; empty texts where it does not say."""
+
+    action: Action
+    register_call_id: str = ""
+    configuration_stamp: str = ""
+
+
+def service_control_request(
+    *,
+    action: ServiceAction,
+    target_host: str,
+    target_port: int,
+    local_host: str,
+    local_port: int,
+    device_name: str,
+    branch: str,
+    tag: str,
+    call_id: str,
+    register_call_id: str = "",
+    cseq: int = 1,
+) -> bytes:
+    """Return the NOTIFY for one phone over UDP.
+
+    ``target`` is the phone's own host and port, ``local`` ours; ``branch``, ``tag`` and ``call_id`` are fresh random
+    texts of letters and digits. ValueError for what can't stand in a header: that is our own bug.
+    """
+    for host in (target_host, local_host):
+        if _HOST.fullmatch(host) is None:
+            raise ValueError(f"{host!r} is no host")
+    target = f"sip:{token(device_name)}@{host_in_uri(target_host)}:{target_port}"
+    local = f"{host_in_uri(local_host)}:{local_port}"
+    body = service_control_body(action, register_call_id)
+    lines = (
+        f"{METHOD} {target} SIP/2.0",
+        f"Via: SIP/2.0/UDP {local};branch={_MAGIC}{token(branch)};rport",
+        "Max-Forwards: 70",
+        f"From: <sip:ringfence@{host_in_uri(local_host)}>;tag={token(tag)}",
+        f"To: <{target}>",
+        f"Contact: <sip:ringfence@{local}>",
+        f"Call-ID: {token(call_id)}",
+        f"CSeq: {cseq} {METHOD}",
+        f"Event: {EVENT}",
+        "Subscription-State: active",
+        "Content-Type: text/plain",
+    )
+    return to_bytes(lines, body)
+
+
+def check_sync_request(
+    *,
+    target_host: str,
+    target_port: int,
+    local_host: str,
+    local_port: int,
+    user: str,
+    branch: str,
+    tag: str,
+    call_id: str,
+    cseq: int = 1,
+) -> bytes:
+    """Return the NOTIFY ``check-sync`` for an SPA, an MPP or a 7940 over UDP (PHONES.md sections 6b and 6c)."""
+    for host in (target_host, local_host):
+        if _HOST.fullmatch(host) is None:
+            raise ValueError(f"{host!r} is no host")
+    target = f"sip:{token(user)}@{host_in_uri(target_host)}:{target_port}"
+    local = f"{host_in_uri(local_host)}:{local_port}"
+    lines = (
+        f"{METHOD} {target} SIP/2.0",
+        f"Via: SIP/2.0/UDP {local};branch={_MAGIC}{token(branch)};rport",
+        "Max-Forwards: 70",
+        f"From: <sip:ringfence@{host_in_uri(local_host)}>;tag={token(tag)}",
+        f"To: <{target}>",
+        f"Contact: <sip:ringfence@{local}>",
+        f"Call-ID: {token(call_id)}",
+        f"CSeq: {cseq} {METHOD}",
+        f"Event: {CHECK_SYNC}",
+        "Subscription-State: active",
+    )
+    return to_bytes(lines, b"")
+
+
+def is_check_sync(request: SipRequest) -> bool:
+    """Say whether ``request`` tells a phone to look for a newer profile."""
+    event = header(request, "event").partition(";")[0].strip().lower()
+    return request.method == METHOD and event in _CHECK_SYNC_EVENTS
+
+
+def service_control_body(action: ServiceAction, register_call_id: str) -> bytes:
+    """Return the body that orders ``action``; ValueError for a Call-ID that no header can carry."""
+    if _CALL_ID.fullmatch(register_call_id) is None:
+        raise ValueError("the REGISTER's Call-ID has a form that no header can carry")
+    stamps = (f"{name}={{{zeros}}}" for name, zeros in _STAMPS)
+    return "\r\n".join((f"action={action}", f"RegisterCallId={{{register_call_id}}}", *stamps, "")).encode()
+
+
+def is_service_control(request: SipRequest) -> bool:
+    """Say whether ``request`` is a NOTIFY of this event."""
+    return request.method == METHOD and header(request, "event").partition(";")[0].strip().lower() == EVENT
+
+
+def parse_service_control(request: SipRequest) -> ServiceControl:
+    """Return what ``request`` orders; BadSipMessage where it is no service-control or its body is not as it must be."""
+    if not is_service_control(request):
+        raise BadSipMessage("this is no NOTIFY for service-control")
+    if header(request, "content-type").partition(";")[0].strip().lower() != "text/plain":
+        raise BadSipMessage("a service-control body is text/plain")
+    if len(request.body) > _LARGEST_BODY or not request.body.isascii():
+        raise BadSipMessage("the body is too long or not ASCII")
+    lines = [line for line in request.body.decode("ascii").splitlines() if line.strip()]
+    if len(lines) > _MOST_ASSIGNMENTS:
+        raise BadSipMessage("the body has too many lines")
+    values: dict[str, str] = {}
+    for line in lines:
+        found = _ASSIGNMENT.fullmatch(line.strip())
+        if found is None:
+            raise BadSipMessage("a line of the body is not 'name=value'", where=repr(line[:60]))
+        values[found[1].lower()] = found[2].strip()
+    action = _ACTIONS.get(values.get("action", "").lower())
+    if action is None:
+        raise BadSipMessage("the body orders no action that is known", where=repr(values.get("action", "")[:40]))
+    return ServiceControl(action, _braced(values, "registercallid"), _braced(values, "configversionstamp"))
+
+
+def _braced(values: dict[str, str], name: str) -> str:
+    return values.get(name, "").removeprefix("{").removesuffix("}")

@@ -1,0 +1,222 @@
+"""SIP accounts as PBXes take them: pjsip sections, a Kamailio subscriber and htable set, a FreeSWITCH directory.
+
+During a rotation an account has two passwords. Asterisk and Kamailio accept both; FreeSWITCH holds one, the new one.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from xml.sax.saxutils import quoteattr
+
+from ringfence.phones.errors import UnfitAccount
+from ringfence.phones.mac import Mac
+from ringfence.phones.settings.types import is_host
+from ringfence.phones.sip.digest import ha1
+from ringfence.secret import Secret
+
+_HEAD = "made by ringfence; changes made here are lost at the next export"
+_SECTION = re.compile(r"[A-Za-z0-9_.+*#-]{1,80}")
+
+
+class Pbx(StrEnum):
+    """The kinds of PBX that accounts are written for."""
+
+    ASTERISK = "asterisk"
+    KAMAILIO = "kamailio"
+    FREESWITCH = "freeswitch"
+
+
+@dataclass(frozen=True, slots=True)
+class SipAccount:
+    """One line as its PBX knows it; lines of one device may share credentials."""
+
+    mac: Mac
+    line: int
+    name: str
+    display_name: str
+    auth_name: str
+    password: Secret
+    old_password: Secret | None = None
+    transport: str = "udp"
+
+    @property
+    def passwords(self) -> tuple[Secret, ...]:
+        """What the PBX is to accept, the new one first."""
+        return (self.password,) if self.old_password is None else (self.password, self.old_password)
+
+
+def export(accounts: Sequence[SipAccount], pbx: Pbx, realm: str = "") -> dict[str, str]:
+    """Return the files of ``pbx`` by their names. They hold secrets. UnfitAccount names what the PBX can't hold.
+
+    ``realm`` is the digest realm, which Kamailio's hashes need.
+    """
+    _check_names(accounts)
+    match pbx:
+        case Pbx.ASTERISK:
+            return {"pjsip_ringfence.conf": _pjsip(accounts)}
+        case Pbx.KAMAILIO:
+            if not is_host(realm):
+                raise UnfitAccount("Kamailio's hashes need the digest realm", to_do="Give it: --realm sip.example.org.")
+            return _kamailio(accounts, realm)
+        case Pbx.FREESWITCH:
+            return {f"directory/ringfence/{account.name}.xml": _freeswitch(account) for account in accounts}
+
+
+def _check_names(accounts: Sequence[SipAccount]) -> None:
+    owners: dict[str, SipAccount] = {}
+    for account in accounts:
+        other = owners.setdefault(account.name, account)
+        if other is not account and (other.auth_name, other.passwords) != (account.auth_name, account.passwords):
+            raise UnfitAccount(
+                f"{account.name!r} is the name of two lines with different credentials",
+                where=f"phones {other.mac} line {other.line} and {account.mac} line {account.line}",
+                to_do="A PBX knows a user by one credential: give the lines different names, or the same password.",
+            )
+        for text in (account.name, account.auth_name):
+            if _SECTION.fullmatch(text) is None:
+                raise UnfitAccount(
+                    f"{text[:60]!r} can't be a user at every PBX",
+                    where=f"phone {account.mac} line {account.line}",
+                    to_do="Use letters, digits, '.', '_', '-', '+', '*' and '#'.",
+                )
+
+
+def _pjsip(accounts: Sequence[SipAccount]) -> str:
+    """Return pjsip sections: a device's lines share its authentication sections (PHONES.md section 4d)."""
+    lines = [f"; {_HEAD}", ""]
+    written: dict[str, list[tuple[tuple[Secret, ...], list[str]]]] = {}
+    sections: set[str] = set()
+    for account in _once(accounts):
+        known = written.setdefault(account.auth_name, [])
+        names = next((names for passwords, names in known if passwords == account.passwords), [])
+        if not names:
+            names = [_free(f"auth-{account.auth_name}", sections)]
+            if account.old_password is not None:
+                names.append(_free(f"auth-{account.auth_name}-old", sections))
+            known.append((account.passwords, names))
+            for name, password in zip(names, account.passwords, strict=True):
+                lines += [
+                    f"[{name}]",
+                    "type=auth",
+                    "auth_type=userpass",
+                    f"username={account.auth_name}",
+                    f"password={_conf(password.reveal())}",
+                    "",
+                ]
+        lines += [
+            f"[{account.name}]",
+            "type=aor",
+            "max_contacts=1",
+            "remove_existing=yes",
+            "qualify_frequency=60",
+            "",
+            f"[{account.name}]",
+            "type=endpoint",
+            f"aors={account.name}",
+            f"auth={','.join(names)}",
+            f"callerid={_conf(_caller_id(account))}",
+            "identify_by=username,auth_username",
+            "disallow=all",
+            "allow=ulaw,alaw,g722",
+            "direct_media=no",
+            "force_rport=no",
+            "rewrite_contact=yes",
+            "",
+        ]
+    return "\n".join(lines)
+
+
+def _caller_id(account: SipAccount) -> str:
+    return '"{}" <{}>'.format(account.display_name.replace('"', "'"), account.name)
+
+
+def _free(name: str, taken: set[str]) -> str:
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}-{number}"
+    taken.add(found)
+    return found
+
+
+def _conf(text: str) -> str:
+    return text.replace("\\", "\\\\").replace(";", "\\;")
+
+
+def _kamailio(accounts: Sequence[SipAccount], realm: str) -> dict[str, str]:
+    """Return a folder for db_text with ``subscriber`` and ``htable``, and the same subscribers as SQL.
+
+    The htable ``credentials`` holds ``USER::0`` and, during a rotation, ``USER::1``: each an HA1.
+    """
+    subscribers = ["id(int,auto) username(string) domain(string) password(string) ha1(string) ha1b(string)"]
+    table = ["id(int,auto) key_name(string) key_type(int) value_type(int) key_value(string) expires(int)"]
+    sql = [f"-- {_HEAD}", "BEGIN;"]
+    number = 0
+    for at, account in enumerate(_once_by_user(accounts), 1):
+        user = account.auth_name
+        first = ha1(user, realm, account.password).reveal()
+        second = ha1(f"{user}@{realm}", realm, account.password).reveal()
+        subscribers.append(":".join((str(at), _text(user), _text(realm), "", first, second)))
+        domain = _sql(realm)
+        # Users are letters, digits and a few signs, realms are hosts: both were checked.
+        sql.append(f"DELETE FROM subscriber WHERE username = {_sql(user)} AND domain = {domain};")  # noqa: S608 - see above
+        sql.append(
+            "INSERT INTO subscriber (username, domain, password, ha1, ha1b) VALUES "  # noqa: S608 - see above
+            f"({_sql(user)}, {domain}, '', '{first}', '{second}');"
+        )
+        for rank, password in enumerate(account.passwords):
+            number += 1
+            value = ha1(user, realm, password).reveal()
+            table.append(":".join((str(number), _text(f"{user}::{rank}"), "0", "0", value, "0")))
+    versions = "table_name(string) table_version(int)\nsubscriber:7\nhtable:2\n"
+    return {
+        "dbtext/subscriber": "\n".join((*subscribers, "")),
+        "dbtext/htable": "\n".join((*table, "")),
+        "dbtext/version": versions,
+        "subscriber.sql": "\n".join((*sql, "COMMIT;", "")),
+    }
+
+
+def _text(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(":", "\\:")
+
+
+def _sql(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _freeswitch(account: SipAccount) -> str:
+    alias = "" if account.auth_name == account.name else f" number-alias={quoteattr(account.name)}"
+    variables: Mapping[str, str] = {
+        "user_context": "default",
+        "effective_caller_id_name": account.display_name or account.name,
+        "effective_caller_id_number": account.name,
+    }
+    rows = "\n".join(
+        f"      <variable name={quoteattr(name)} value={quoteattr(text)}/>" for name, text in variables.items()
+    )
+    return (
+        f"<!-- {_HEAD} -->\n<include>\n  <user id={quoteattr(account.auth_name)}{alias}>\n    <params>\n"
+        f'      <param name="password" value={quoteattr(account.password.reveal())}/>\n'
+        f"    </params>\n    <variables>\n{rows}\n    </variables>\n  </user>\n</include>\n"
+    )
+
+
+def _once(accounts: Sequence[SipAccount]) -> list[SipAccount]:
+    """Return one account for each name: a shared line is on several phones."""
+    return list({account.name: account for account in accounts}.values())
+
+
+def _once_by_user(accounts: Sequence[SipAccount]) -> list[SipAccount]:
+    """Return one account for each digest user: the lines of an enterprise phone share one."""
+    found: dict[str, SipAccount] = {}
+    for account in accounts:
+        other = found.setdefault(account.auth_name, account)
+        if other.passwords != account.passwords:
+            raise UnfitAccount(
+                f"the digest user {account.auth_name!r} has two different passwords",
+                where=f"phones {other.mac} line {other.line} and {account.mac} line {account.line}",
+                to_do="Give one of the lines another auth name.",
+            )
+    return list(found.values())

@@ -1,0 +1,1 @@
+"""What the serving process gives up before it reads a packet."""

@@ -1,0 +1,1 @@
+"""What there is to serve, opened without trust in names."""

@@ -1,0 +1,1 @@
+"""The loop, the sockets, and the relay that answers awaited acknowledgements."""

@@ -1,0 +1,1 @@
+"""What a source, and all of them together, may cost."""

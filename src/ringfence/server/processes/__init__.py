@@ -1,0 +1,1 @@
+"""Supervisor, launcher and worker, and what they say to each other."""

@@ -1,0 +1,133 @@
+"""The launcher, ``python -I -m ringfence.server.processes.launcher FD``: started by the supervisor alone, while it can.
+
+It gives up at once all that no worker may have, and from then on makes a worker of itself (fork) whenever it is told
+to. So nobody has to keep root's rights in order to start the next worker as confined as the first (docs/adr/0015), and
+a worker is there in some milliseconds. It reads what the supervisor says and no packet of a stranger; it ends when the
+supervisor's end of the pair closes, and its workers with it.
+"""
+
+import contextlib
+import gc
+import os
+import select
+import signal
+import socket
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from ringfence.server.confinement import capabilities
+from ringfence.server.confinement.steps import Confined, confine
+from ringfence.server.errors import ConfinementFailed
+from ringfence.server.processes.launcher_messages import (
+    Ended,
+    Kill,
+    NotStarted,
+    Prepared,
+    Start,
+    Started,
+    Unfit,
+    receive,
+    send,
+)
+from ringfence.server.processes.worker import CONFINEMENT_FAILED, serve
+
+_STDERR = 2
+
+
+class Launcher:
+    """Starts workers and tells how they ended."""
+
+    def __init__(self, channel: socket.socket, confined: Confined) -> None:
+        self._channel = channel
+        self._confined = confined
+        self._workers: set[int] = set()
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._wake_reader.setblocking(False)
+        self._wake_writer.setblocking(False)
+        signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: None)  # its number comes over the wake-up socket
+
+    def run(self) -> None:
+        """Do as told until the supervisor is gone."""
+        while True:
+            ready, _, _ = select.select([self._channel, self._wake_reader], [], [])
+            if self._wake_reader in ready:
+                with contextlib.suppress(BlockingIOError):
+                    self._wake_reader.recv(64)
+                self._tell_of_the_dead()
+            if self._channel in ready and not self._obey():
+                return
+
+    def _obey(self) -> bool:
+        received = receive(self._channel)
+        match received:
+            case None:
+                return False
+            case Start(), [channel_fd, stderr_fd]:
+                self._start(channel_fd, stderr_fd)
+            case Kill(pid), _:
+                if pid in self._workers:  # else it has ended in the meantime
+                    os.kill(pid, signal.SIGKILL)
+        return True
+
+    def _start(self, channel_fd: int, stderr_fd: int) -> None:
+        launcher = os.getpid()
+        try:
+            pid = os.fork()
+        except OSError as fault:
+            send(self._channel, NotStarted(fault.strerror or ""))
+        else:
+            if pid == 0:
+                self._be_worker(launcher, channel_fd, stderr_fd)
+            self._workers.add(pid)
+            send(self._channel, Started(pid))
+        os.close(channel_fd)
+        os.close(stderr_fd)
+
+    def _be_worker(self, launcher: int, channel_fd: int, stderr_fd: int) -> NoReturn:
+        """Go on as a worker, which has nothing of the launcher's; never come back."""
+        status = 1
+        try:
+            capabilities.end_with_parent(signal.SIGKILL)
+            if os.getppid() == launcher:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                for own in (self._channel, self._wake_reader, self._wake_writer):
+                    own.close()
+                os.dup2(stderr_fd, _STDERR)
+                os.close(stderr_fd)
+                status = serve(channel_fd, self._confined)
+        except BaseException:  # noqa: BLE001 - as at an interpreter's end: it is told, and the process is over
+            sys.excepthook(*sys.exc_info())
+        finally:
+            os._exit(status)
+
+    def _tell_of_the_dead(self) -> None:
+        for pid in tuple(self._workers):
+            ended, status = os.waitpid(pid, os.WNOHANG)
+            if ended:
+                self._workers.discard(pid)
+                with contextlib.suppress(OSError):  # the supervisor is gone, and next this is told
+                    send(self._channel, Ended(pid, os.waitstatus_to_exitcode(status)))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Confine this process and launch; return the exit status."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the supervisor, which then closes the pair
+    channel = socket.socket(fileno=int(arguments[0]))
+    with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+        try:
+            confined = confine()
+        except ConfinementFailed as fault:
+            send(channel, Unfit(str(fault)))
+            return CONFINEMENT_FAILED
+        gc.collect()
+        gc.freeze()  # what is here is every worker's, and stays in common as long as nobody writes to it
+        send(channel, Prepared())
+        Launcher(channel, confined).run()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,431 @@
+"""The parent's side of the worker: binds the ports, starts it, feeds it, hears it, and starts it again when it dies.
+
+One thread does all talking with the worker. The caller's threads only set what should be served (``offer``) and
+wait. What should be served is kept as open descriptors, so a new worker gets the same bytes as the one before.
+The ports stay bound in the parent: what phones send while there is no worker waits in the socket for the next one.
+"""
+
+import contextlib
+import os
+import resource
+import select
+import socket
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from ringfence.guard.evidence import OnTheWire
+from ringfence.server.access.neighbours import open_socket as open_links
+from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.errors import WorkerFault
+from ringfence.server.events import (
+    CatalogueActive,
+    WorkerDied,
+    WorkerEvent,
+    WorkerStarted,
+)
+from ringfence.server.files.catalogue import Offer
+from ringfence.server.io.sockets import listen, listen_tcp
+from ringfence.server.limits.settings import (
+    DEFAULT_HTTP_LIMITS,
+    DEFAULT_LIMITS,
+    HttpLimits,
+    Limits,
+)
+from ringfence.server.processes.handles import (
+    START_TIMEOUT_S,
+    STOP_TIMEOUT_S,
+    LauncherProcess,
+    WorkerProcess,
+)
+from ringfence.server.processes.messages import Settings
+from ringfence.wire import codec
+from ringfence.wire.messages import GuardRules
+
+FIRST_RESTART_S = 0.05
+LONGEST_RESTART_S = 10.0
+HEALTHY_AFTER_S = 5.0
+"""A worker that lived this long has earned a quick restart."""
+ADMIT_TIMEOUT_S = 2.0
+_MOST_DESCRIPTORS = 65536
+
+
+class _Wanted:
+    """What should be served: a release with descriptors of our own, closed when the last user is through."""
+
+    def __init__(self, site: str, release: int, offers: Sequence[Offer]) -> None:
+        self.site = site
+        self.release = release
+        self.offers: list[Offer] = []
+        self.answered = threading.Event()
+        self.rejected: str | None = None
+        try:
+            for offer in offers:
+                self.offers.append(replace(offer, fd=os.dup(offer.fd)))
+        except OSError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        for offer in self.offers:
+            os.close(offer.fd)
+        self.offers = []
+
+
+@dataclass(slots=True)
+class _Ruled:
+    """A site's rules as a file in memory; they stay in force until others come."""
+
+    site: str
+    name: str
+    fd: int
+    answered: threading.Event = field(default_factory=threading.Event)
+    rejected: str | None = None
+
+
+class WorkerSupervisor:
+    """One serving worker for one or more sites, kept alive.
+
+    ``listen`` names the addresses of TFTP and ``http`` those of HTTP (port 0: the kernel's choice; ``addresses`` and
+    ``http_addresses`` tell); the sockets are bound here, by the parent, which may be root: PortInUse or ListenRefused.
+    ``on_event`` and ``on_log`` are called from the supervisor's own thread and should not block for long; ``hear``
+    tells it, within milliseconds, what was heard on the wire of a host and port (``watches_frames``: the frames too).
+    Where there is one site only it needs no id; ``site`` is its name. Workers are as confined as the rights allow with
+    which ``launcher`` was made; it is taken over; without one it is made here.
+    """
+
+    def __init__(
+        self,
+        *,
+        listen: Sequence[tuple[str, int]],
+        http: Sequence[tuple[str, int]] = (),
+        site: str,
+        on_event: Callable[[WorkerEvent], None],
+        on_log: Callable[[str], None] | None = None,
+        limits: Limits = DEFAULT_LIMITS,
+        http_limits: HttpLimits = DEFAULT_HTTP_LIMITS,
+        hear: Callable[[str, int], OnTheWire] | None = None,
+        watches_frames: bool = False,
+        faces_internet: bool = False,
+        launcher: LauncherProcess | None = None,
+    ) -> None:
+        self._settings = Settings(
+            site,
+            limits,
+            http_limits,
+            asks=hear is not None,
+            watches_frames=watches_frames,
+            faces_internet=faces_internet,
+        )
+        self._hear = hear
+        self._on_event = on_event
+        self._on_log = on_log or (lambda _line: None)
+        self._listeners = _bind_all(listen, http)
+        bound = tuple((str(name[0]), int(name[1])) for name in (one.getsockname() for one in self._listeners))
+        self.addresses: tuple[tuple[str, int], ...] = bound[: len(listen)]
+        """What is really bound, in the order of ``listen``."""
+        self.http_addresses: tuple[tuple[str, int], ...] = bound[len(listen) :]
+        """As ``addresses``, of ``http``."""
+        self._listeners.append(open_links())
+        self._launcher = launcher or LauncherProcess()
+        self._lock = threading.Lock()
+        self._rules: dict[str, _Ruled] = {}  # by site; those that a new worker gets first
+        self._new_rules: dict[str, _Ruled] = {}
+        self._wanted: dict[str, _Wanted] = {}  # by site: newest offer, not yet active
+        self._active: dict[str, _Wanted] = {}  # by site: what the worker serves, or should again
+        self._passes: list[tuple[Pass, threading.Event]] = []
+        self._process: WorkerProcess | None = None
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._wake_reader, self._wake_writer = socket.socketpair()
+        self._wake_reader.setblocking(False)
+        self._started = threading.Event()
+        self._start_fault = ""
+
+    @property
+    def worker_pid(self) -> int | None:
+        """The worker's process number, or None while there is none."""
+        process = self._process
+        return None if process is None else process.pid
+
+    def start(self) -> None:
+        """Start the worker and wait until it listens. WorkerFault where it won't; nothing runs then."""
+        _raise_descriptor_limit()
+        self._thread = threading.Thread(target=self._run, name="ringfence-supervisor", daemon=True)
+        self._thread.start()
+        is_up = self._started.wait(START_TIMEOUT_S)
+        if is_up and not self._start_fault:
+            return
+        fault = self._start_fault or "it did not answer"
+        self.stop()
+        raise WorkerFault("the serving worker did not start", where=fault, to_do="The log has its last words.")
+
+    def rule(self, rules: GuardRules, *, site: str = "", name: str = "", timeout_s: float = 10) -> None:
+        """Have the worker judge a site's requests by ``rules`` and return once it does. WorkerFault: as ``offer``.
+
+        ``name`` is the site's for people; without it the one site keeps the name that it has.
+        """
+        fd = os.memfd_create("rules", os.MFD_CLOEXEC)
+        try:
+            os.write(fd, codec.to_json(rules))
+        except OSError:
+            os.close(fd)
+            raise
+        ruled = _Ruled(site, name or self._settings.site, fd)
+        with self._lock:
+            if self._stopping.is_set():
+                os.close(fd)
+                raise WorkerFault("the worker is being stopped")
+            superseded = self._new_rules.pop(site, None)
+            self._new_rules[site] = ruled
+        if superseded is not None:
+            _drop(superseded, "newer rules came before them")
+        self._wake()
+        if not ruled.answered.wait(timeout_s):
+            raise WorkerFault(
+                f"the worker has not taken a site's rules in {timeout_s:g} s", to_do="It goes on by the old."
+            )
+        if ruled.rejected is not None:
+            raise WorkerFault("the worker refused a site's rules", where=ruled.rejected)
+
+    def offer(self, release: int, offers: Sequence[Offer], *, site: str = "", timeout_s: float = 10) -> None:
+        """Have the worker serve exactly ``offers`` for a site and return once it does; descriptors stay the caller's.
+
+        WorkerFault where it does not within ``timeout_s``: then it serves what it served before, and takes the new
+        catalogue over as soon as it can, unless it refused it.
+        """
+        try:
+            wanted = _Wanted(site, release, offers)
+        except OSError as fault:
+            raise WorkerFault(
+                f"release {release} can't be handed to the worker",
+                where=fault.strerror or "",
+                to_do="Raise the limit of open files (ulimit -n).",
+            ) from fault
+        with self._lock:
+            if self._stopping.is_set():
+                wanted.close()
+                raise WorkerFault("the worker is being stopped")
+            superseded = self._wanted.pop(site, None)
+            self._wanted[site] = wanted
+        if superseded is not None:
+            superseded.rejected = "a newer release came before it"
+            superseded.close()
+            superseded.answered.set()
+        self._wake()
+        if not wanted.answered.wait(timeout_s):
+            raise WorkerFault(
+                f"the worker has not taken over release {release} in {timeout_s:g} s",
+                to_do="It serves the one before for now; the log says whether it restarts.",
+            )
+        if wanted.rejected is not None:
+            raise WorkerFault(f"the worker refused release {release}", where=wanted.rejected)
+
+    def admit(self, pass_: Pass) -> None:
+        """Have the worker confirm an order to a phone, and return once it would; while there is none, nobody does."""
+        done = threading.Event()
+        with self._lock:
+            self._passes.append((pass_, done))
+        self._wake()
+        done.wait(ADMIT_TIMEOUT_S)
+
+    def stop(self) -> None:
+        """End the worker, close the ports, and return when all is gone. May be called twice."""
+        with self._lock:
+            if self._stopping.is_set():
+                return
+            self._stopping.set()
+        self._wake()
+        if self._thread is not None:
+            self._thread.join()
+        self._launcher.close()
+        for listener in self._listeners:
+            listener.close()
+        for kept in (*self._wanted.values(), *self._active.values()):
+            kept.rejected = "the worker is being stopped"
+            kept.answered.set()
+            kept.close()
+        for ruled in (*self._new_rules.values(), *self._rules.values()):
+            _drop(ruled, "the worker is being stopped")
+        self._wake_reader.close()
+        self._wake_writer.close()
+
+    # -- the supervisor's thread ------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        pause_s = FIRST_RESTART_S
+        while not self._stopping.is_set():
+            began_at = time.monotonic()
+            how = self._run_one_worker()
+            if self._stopping.is_set():
+                return
+            if not self._started.is_set():
+                self._start_fault = how
+                self._started.set()
+                return
+            pause_s = FIRST_RESTART_S if time.monotonic() - began_at > HEALTHY_AFTER_S else pause_s
+            self._wait_for_wake(pause_s)
+            pause_s = min(2 * pause_s, LONGEST_RESTART_S)
+
+    def _run_one_worker(self) -> str:
+        """Start a worker and serve it until it ends; return how it ended."""
+        try:
+            if not self._launcher.is_alive:
+                self._log("the process that starts workers died: another takes its place, with the rights of now")
+                self._launcher.close()
+                self._launcher = LauncherProcess()
+            process = WorkerProcess(self._launcher, on_event=self._tell, on_log=self._log, hear=self._hear)
+        except (OSError, WorkerFault) as fault:
+            return f"it could not be started: {fault}"
+        self._process = process
+        try:
+            confined = process.greet(self._settings, self._listeners, START_TIMEOUT_S)
+            self._tell(WorkerStarted(time.time(), process.pid, confined.in_words()))
+            for ruled in self._rules.values():
+                process.rule(ruled.site, ruled.name, ruled.fd)
+            for active in self._active.values():
+                self._hand_over(process, active)
+            self._started.set()
+            self._serve(process)
+        except (OSError, WorkerFault) as fault:
+            self._log(f"worker {process.pid}: {fault}")
+        finally:
+            self._process = None
+        how = process.end(STOP_TIMEOUT_S)
+        if not self._stopping.is_set():
+            self._log(f"worker {process.pid} died: {how}")
+            self._tell(WorkerDied(time.time(), process.pid, how))
+        return how
+
+    def _serve(self, process: WorkerProcess) -> None:
+        poller = select.poll()
+        poller.register(self._wake_reader, select.POLLIN)
+        for fd in process.descriptors:
+            poller.register(fd, select.POLLIN)
+        while not self._stopping.is_set():
+            self._take_over_rules(process)
+            while self._wanted:
+                self._take_over_wanted(process)
+            self._hand_over_passes(process)
+            for fd, _ in poller.poll():
+                if fd == self._wake_reader.fileno():
+                    self._clear_wake()
+                elif not process.on_ready(fd):
+                    return
+
+    def _take_over_rules(self, process: WorkerProcess) -> None:
+        with self._lock:
+            new, self._new_rules = self._new_rules, {}
+        for ruled in new.values():
+            try:
+                process.rule(ruled.site, ruled.name, ruled.fd)
+            except WorkerFault as fault:
+                _drop(ruled, str(fault))
+                continue
+            except OSError:
+                # The worker died over them, or before: the next one gets those that it is known to take.
+                _drop(ruled, "the worker died")
+                raise
+            before = self._rules.pop(ruled.site, None)
+            self._rules[ruled.site] = ruled
+            if before is not None:
+                os.close(before.fd)
+            ruled.answered.set()
+
+    def _take_over_wanted(self, process: WorkerProcess) -> None:
+        with self._lock:
+            if not self._wanted:
+                return
+            site = next(iter(self._wanted))
+            wanted = self._wanted.pop(site)
+        try:
+            self._hand_over(process, wanted)
+        except WorkerFault as fault:
+            wanted.rejected = str(fault)
+            wanted.close()
+            wanted.answered.set()
+            return
+        except OSError:
+            self._want_again(wanted)  # the worker died over it: the next one gets it
+            raise
+        before = self._active.pop(site, None)
+        self._active[site] = wanted
+        if before is not None:
+            before.close()
+        wanted.answered.set()
+
+    def _hand_over_passes(self, process: WorkerProcess) -> None:
+        with self._lock:
+            passes, self._passes = self._passes, []
+        for pass_, done in passes:
+            process.admit(pass_)
+            done.set()
+
+    def _want_again(self, wanted: _Wanted) -> None:
+        with self._lock:
+            if wanted.site not in self._wanted:
+                self._wanted[wanted.site] = wanted
+                return
+        wanted.rejected = "a newer release came before it"
+        wanted.close()
+        wanted.answered.set()
+
+    def _hand_over(self, process: WorkerProcess, wanted: _Wanted) -> None:
+        process.hand_over(wanted.site, wanted.release, wanted.offers)
+        self._tell(CatalogueActive(time.time(), wanted.release, len(wanted.offers)))
+
+    def _tell(self, event: WorkerEvent) -> None:
+        try:
+            self._on_event(event)
+        except Exception:  # noqa: BLE001 - a fault of the listener must not end the phones' service; it is logged whole
+            self._log(f"the listener for worker events failed:\n{traceback.format_exc()}")
+
+    def _log(self, line: str) -> None:
+        with contextlib.suppress(Exception):  # there is nobody left to tell
+            self._on_log(line)
+
+    def _wake(self) -> None:
+        with contextlib.suppress(OSError):
+            self._wake_writer.send(b"\0", socket.MSG_DONTWAIT)
+
+    def _clear_wake(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            while self._wake_reader.recv(64):
+                pass
+
+    def _wait_for_wake(self, timeout_s: float) -> None:
+        """Pause; only ``stop`` cuts it short, an offer waits for the worker anyway."""
+        until = time.monotonic() + timeout_s
+        while not self._stopping.is_set() and (left_s := until - time.monotonic()) > 0:
+            select.select([self._wake_reader], [], [], left_s)
+            self._clear_wake()
+
+
+def _drop(ruled: _Ruled, why: str) -> None:
+    if not ruled.answered.is_set():
+        ruled.rejected = why
+        ruled.answered.set()
+    os.close(ruled.fd)
+
+
+def _bind_all(tftp: Sequence[tuple[str, int]], http: Sequence[tuple[str, int]]) -> list[socket.socket]:
+    listeners: list[socket.socket] = []
+    try:
+        listeners.extend(listen(host, port) for host, port in tftp)
+        listeners.extend(listen_tcp(host, port) for host, port in http)
+    except Exception:
+        for listener in listeners:
+            listener.close()
+        raise
+    return listeners
+
+
+def _raise_descriptor_limit() -> None:
+    """A catalogue is as many descriptors as it has files: take what the machine allows."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,1 @@
+"""``ringfence serve``: one folder, without a hub."""

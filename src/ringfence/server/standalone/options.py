@@ -1,0 +1,167 @@
+"""What ``ringfence serve`` is told: read once, with a sentence for everything that can't be used."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import ip_network
+
+from ringfence.guard.policy import Network
+from ringfence.server.confinement.steps import Account, account_of, nobody
+from ringfence.server.errors import BadServeOption, FolderMissing, FolderUnusable
+from ringfence.server.limits.settings import PortRange
+from ringfence.server.standalone.metrics_page import require_loopback
+from ringfence.server.standalone.transfer_log import FORMATS
+
+TFTP_PORT = 69
+EVERYWHERE_V4, EVERYWHERE_V6 = "0.0.0.0", "::"  # noqa: S104 - a TFTP server's usual addresses
+_LARGEST_PORT = 65_535
+_FIRST_FREE_PORT = 1024
+_UNIX = "unix:"
+
+
+@dataclass(frozen=True, slots=True)
+class ServeOptions:
+    """Everything that a standalone server is told. An empty ``listen``: everywhere, port 69."""
+
+    folder: str
+    listen: tuple[tuple[str, int], ...] = ()
+    http: tuple[tuple[str, int], ...] = ()
+    single_port: bool = False
+    ports: PortRange | None = None
+    allowed: tuple[Network, ...] = ()
+    user: str | None = None
+    chroot: bool = True
+    metrics: tuple[str, int] | str | None = None
+    """A loopback address and port, or the path of a Unix socket."""
+    log_format: str = "text"
+    dry_run: bool = False
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of ``ringfence-serve``; ``ringfence serve`` has the same options (cli/serve_cmd.py)."""
+    parser = argparse.ArgumentParser(
+        prog="ringfence-serve",
+        description="Serve a folder over TFTP, read-only; `man ringfence-serve` says what each option means.",
+        allow_abbrev=False,
+        formatter_class=lambda prog: argparse.HelpFormatter(prog, width=100),  # without a width it loads shutil and all
+    )
+    parser.add_argument("folder", metavar="DIR")
+    parser.add_argument("--listen", "-a", metavar="HOST:PORT", action="append", default=[])
+    parser.add_argument("--http", metavar="HOST:PORT", action="append", default=[])
+    parser.add_argument("--single-port", action="store_true")
+    parser.add_argument("--port-range", "-R", metavar="A-B")
+    parser.add_argument("--allow", metavar="NET", action="append", default=[])
+    parser.add_argument("--user", "-u", metavar="NAME")
+    parser.add_argument("--no-chroot", action="store_true")
+    parser.add_argument("--metrics", metavar="ADDRESS")
+    parser.add_argument("--log-format", metavar="FORMAT", default="text")
+    parser.add_argument("--dry-run", action="store_true")
+    return parser
+
+
+def read_options(arguments: Sequence[str] | None = None) -> ServeOptions:
+    """Return what the command line says. BadServeOption; SystemExit where it can't be read at all."""
+    given = make_parser().parse_args(arguments)
+    if given.single_port and given.port_range:
+        raise BadServeOption("--single-port and --port-range exclude each other", to_do="Leave one of them out.")
+    if given.log_format not in FORMATS:
+        raise BadServeOption("the format of the log is unknown", where=given.log_format, to_do="Write text or json.")
+    return ServeOptions(
+        folder=given.folder,
+        listen=tuple(read_address(text, TFTP_PORT) for text in given.listen),
+        http=tuple(read_address(text) for text in given.http),
+        single_port=given.single_port,
+        ports=None if given.port_range is None else read_port_range(given.port_range),
+        allowed=tuple(read_network(text) for text in given.allow),
+        user=given.user,
+        chroot=not given.no_chroot,
+        metrics=None if given.metrics is None else read_metrics_address(given.metrics),
+        log_format=given.log_format,
+        dry_run=given.dry_run,
+    )
+
+
+def read_address(text: str, usual_port: int | None = None) -> tuple[str, int]:
+    """Return host and port of ``HOST:PORT`` or ``[IPV6]:PORT``; the port may be left out where there is a usual one."""
+    host, colon, port = text.rpartition(":")
+    if not colon or (":" in host and not host.endswith("]")):
+        host, port = text, "" if usual_port is None else str(usual_port)
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not (port.isascii() and port.isdecimal()) or int(port) > _LARGEST_PORT:
+        raise BadServeOption(
+            "this is not an address to listen on", where=text, to_do="Write HOST:PORT, such as 0.0.0.0:69 or [::]:69."
+        )
+    return host, int(port)
+
+
+def read_port_range(text: str) -> PortRange:
+    """Return the range ``A-B`` (or ``A:B``, as tftpd-hpa writes it)."""
+    first, _, last = text.replace(":", "-").partition("-")
+    if not all(part.isascii() and part.isdecimal() for part in (first, last)):
+        raise BadServeOption("this is not a range of ports", where=text, to_do="Write it like 40000-40999.")
+    if not _FIRST_FREE_PORT <= int(first) <= int(last) <= _LARGEST_PORT:
+        raise BadServeOption(
+            "transfers can't have these ports",
+            where=text,
+            to_do=f"Write two ports from {_FIRST_FREE_PORT} to {_LARGEST_PORT}, the lower one first.",
+        )
+    return PortRange(int(first), int(last))
+
+
+def read_network(text: str) -> Network:
+    """Return a network, or an address as a network of one."""
+    try:
+        return ip_network(text)
+    except ValueError as fault:
+        raise BadServeOption(
+            "this is not a network", where=str(fault), to_do="Write it like 192.168.1.0/24 or fd00::/8."
+        ) from fault
+
+
+def read_metrics_address(text: str) -> tuple[str, int] | str:
+    """Return a loopback address and port, or the path that follows ``unix:``."""
+    if text.startswith(_UNIX):
+        path = text.removeprefix(_UNIX)
+        if not path.startswith("/"):
+            raise BadServeOption("the metrics' socket needs an absolute path", where=text, to_do="Write unix:/run/….")
+        return path
+    host, port = read_address(text)
+    require_loopback(host, text)
+    return host, port
+
+
+def account_for(user: str | None) -> Account | None:
+    """Return whose rights the server keeps: ``user``'s, or tftp's, or nobody's; None where that can't be changed.
+
+    Only root can change it. BadServeOption where the user is unknown, is root, or would have to be another.
+    """
+    is_root = os.geteuid() == 0
+    if user is None:
+        return (account_of("tftp") or nobody()) if is_root else None
+    account = account_of(user)
+    if account is None:
+        raise BadServeOption("there is no such user", where=user, to_do="Make one: useradd --system --no-create-home.")
+    if account.user == 0:
+        raise BadServeOption("a server that strangers reach does not run as root", where=user, to_do="Name another.")
+    if not is_root and account.user != os.geteuid():
+        raise BadServeOption("only root can change to another user", where=user, to_do="Start as root or as that user.")
+    return account if is_root else None
+
+
+def open_folder(path: str) -> int:
+    """Return a descriptor of the folder to be served. FolderMissing, FolderUnusable."""
+    try:
+        return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError as fault:
+        raise FolderMissing("the folder to be served does not exist", where=path, to_do="Make it.") from fault
+    except OSError as fault:
+        raise FolderUnusable(f"the folder can't be served: {fault.strerror}", where=path) from fault
+
+
+def require_entry(folder_fd: int, path: str, who: str) -> None:
+    """FolderUnusable where this process, as it is now, may not look for names in the folder."""
+    if not os.access(".", os.X_OK, dir_fd=folder_fd, effective_ids=True):
+        raise FolderUnusable(
+            f"{who} may not enter the folder", where=path, to_do=f"Let everybody in: chmod o+x {path}; or set --user."
+        )

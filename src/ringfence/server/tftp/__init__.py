@@ -1,0 +1,1 @@
+"""TFTP on the loop: requests in, transfers out."""

@@ -1,0 +1,278 @@
+"""The gate, with a clock and a parent of the test's own: who waits, until when, and that no refusal's time says why."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import pytest
+
+from ringfence.content.release import TargetKind
+from ringfence.guard.bans import STRIKES
+from ringfence.guard.evidence import OnTheWire, Shown, Sighting
+from ringfence.guard.policy import EDGE_LEVELS, GATEWAY_LEVELS, Policy
+from ringfence.guard.record import replay
+from ringfence.guard.rules import Rules
+from ringfence.guard.windows import Window
+from ringfence.server.access.admission import (
+    COUNT_EVERY_S,
+    ENUMERATES,
+    ENUMERATES_FROM,
+    REFUSED_AFTER_S,
+    WAIT_S,
+    Gate,
+    Refusal,
+)
+from ringfence.server.access.evaluation import Asking
+from ringfence.server.access.neighbours import Links, Neighbours
+from ringfence.server.events import (
+    HTTP,
+    Banned,
+    DecisionsCounted,
+    RequestRefused,
+    TransferFinished,
+    WorkerEvent,
+)
+from ringfence.server.files.catalogue import Catalogue, Offer, OfferedFile
+
+ANNA, STRANGER = "001122334455", "020000000077"
+OWN, MISSING, SHARED = f"SEP{ANNA}.cnf.xml", "SEP0011223344FF.cnf.xml", "dialplan.xml"
+HOST = "192.0.2.9"
+
+
+class Table(Links):
+    """A neighbour table that shows one MAC address for everybody."""
+
+    def __init__(self, mac: str) -> None:
+        self.mac = mac
+
+    def neighbours(self, _now: float) -> Neighbours:
+        return _Shows(mac=self.mac)
+
+    def has(self, _host: str, _now: float) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class _Shows(Neighbours):
+    mac: str = ""
+
+    def shown_for(self, _host: str) -> tuple[Shown, ...]:
+        return (Shown(self.mac, "lan"),)
+
+    def is_proven_at(self, mac: str, _host: str) -> bool:
+        return mac == self.mac
+
+
+@dataclass
+class Clock:
+    """A loop that keeps what is to be called."""
+
+    due: dict[int, tuple[float, Callable[[float], None]]] = field(default_factory=dict)
+    serial: int = 0
+
+    def call_at(self, at: float, callback: Callable[[float], None]) -> int:
+        self.serial += 1
+        self.due[self.serial] = at, callback
+        return self.serial
+
+    def cancel(self, timer: int) -> None:
+        self.due.pop(timer, None)
+
+    def go_to(self, now: float) -> None:
+        for serial, (at, callback) in sorted(self.due.items(), key=lambda item: item[1][0]):
+            if at <= now and self.due.pop(serial, None) is not None:
+                callback(at)
+
+
+@dataclass
+class Home:
+    """A gate before one phone's file and a shared one."""
+
+    gate: Gate
+    clock: Clock
+    table: Table
+    asked: list[tuple[int, str, int]]
+    events: list[WorkerEvent]
+    answers: list[tuple[OfferedFile | Refusal, float]] = field(default_factory=list)
+
+    def ask(self, name: str, now: float = 0.0, host: str = HOST) -> None:
+        self.gate.ask(Asking(name, host, 50_000, ttl=64), now, lambda answer, at: self.answers.append((answer, at)))
+
+    def answer(self) -> tuple[OfferedFile | Refusal, float]:
+        (answer,) = self.answers
+        self.answers.clear()
+        return answer
+
+
+def home_with(*, watches: bool = False, faces_internet: bool = False) -> Iterator[Home]:
+    asked: list[tuple[int, str, int]] = []
+    events: list[WorkerEvent] = []
+    clock, table = Clock(), Table(ANNA)
+    gate = Gate(
+        site="Home",
+        on_event=events.append,
+        links=table,
+        loop=clock,  # type: ignore[arg-type]  # it keeps what is to be called, as a loop does
+        ask_parent=(lambda *what: asked.append(what)) if watches else None,
+        watches_frames=watches,
+        faces_internet=faces_internet,
+    )
+    offers = []
+    for name, kind, owner in ((OWN, TargetKind.CONFIGURATION, ANNA), (SHARED, TargetKind.SHARED, None)):
+        descriptor = os.memfd_create(name)
+        os.write(descriptor, b"content")
+        offers.append(Offer(name, descriptor, 7, kind, owner))
+    gate.adopt(Catalogue(1, offers))
+    levels = GATEWAY_LEVELS if faces_internet else EDGE_LEVELS
+    gate.take_rules("", "Home", Rules(Policy(levels, windows=faces_internet)))
+    yield Home(gate, clock, table, asked, events)
+    gate.adopt(Catalogue(0, ()))
+
+
+@pytest.fixture
+def home() -> Iterator[Home]:
+    yield from home_with(watches=False)
+
+
+@pytest.fixture
+def hearing_home() -> Iterator[Home]:
+    yield from home_with(watches=True)
+
+
+@pytest.fixture
+def gateway() -> Iterator[Home]:
+    yield from home_with(faces_internet=True)
+
+
+def test_every_refusal_is_answered_the_same_time_after_its_request(home: Home, hearing_home: Home) -> None:
+    for here in (home, hearing_home):
+        here.table.mac = STRANGER
+        for name in (OWN, MISSING, "nothing.xml", "../../etc/passwd", "ITLFile.tlv"):
+            here.ask(name, now=5.0)
+            here.clock.go_to(5.0 + WAIT_S)
+            assert here.answers == [], name
+            here.clock.go_to(5.0 + REFUSED_AFTER_S)
+            assert here.answer() == (Refusal.ANSWER, 5.0 + REFUSED_AFTER_S), name
+
+
+def test_what_may_go_out_does_so_at_once(home: Home) -> None:
+    home.ask(OWN)
+    file, at = home.answer()
+    assert isinstance(file, OfferedFile)
+    assert (file.name, at) == (OWN, 0.0)
+
+
+def test_a_decision_waits_for_what_the_parent_heard(hearing_home: Home) -> None:
+    home = hearing_home
+    home.ask(OWN)
+    ((serial, host, port),) = home.asked
+    assert (host, port) == (HOST, 50_000)
+    assert home.answers == []
+    home.gate.on_heard(serial, OnTheWire((Sighting(ANNA, "lan", 64),)), 0.002)
+    file, at = home.answer()
+    assert isinstance(file, OfferedFile)
+    assert at == 0.002
+    home.gate.on_heard(serial, OnTheWire(), 0.003)
+    assert home.answers == [], "it is answered once"
+
+
+def test_what_was_heard_too_late_proves_nothing(hearing_home: Home) -> None:
+    home = hearing_home
+    home.ask(OWN)
+    home.clock.go_to(WAIT_S)
+    home.gate.on_heard(home.asked[0][0], OnTheWire((Sighting(ANNA, "lan", 64),)), WAIT_S + 0.001)
+    home.clock.go_to(REFUSED_AFTER_S)
+    assert home.answer() == (Refusal.ANSWER, REFUSED_AFTER_S)
+    refused = home.events[-1]
+    assert isinstance(refused, RequestRefused)
+    assert refused.finding == "no-frame"
+    assert replay(refused.decision).finding.value == "no-frame"
+
+
+def test_nothing_waits_for_what_does_not_need_it(hearing_home: Home) -> None:
+    hearing_home.ask(SHARED)
+    assert isinstance(hearing_home.answer()[0], OfferedFile)
+    assert hearing_home.asked == []
+
+
+def test_who_has_used_up_what_it_may_be_told_hears_nothing_and_nothing_is_kept_for_it(home: Home) -> None:
+    for number in range(500):
+        home.ask(f"SEP00112233{number:04X}.cnf.xml")
+    home.clock.go_to(1.0)
+    told = [answer for answer, _ in home.answers]
+    assert told.count(Refusal.ANSWER) == 64
+    assert told.count(Refusal.SILENCE) == 500 - 64
+    assert home.clock.due == {}
+
+
+def test_on_the_internet_silence_does_not_tell_which_phones_are_there(gateway: Home) -> None:
+    for number in range(500):
+        gateway.ask(f"SEP00112233{number:04X}.cnf.xml")
+    gateway.answers.clear()
+    for name in (OWN, f"CTLSEP{ANNA}.tlv", MISSING):
+        gateway.ask(name)
+        assert gateway.answer() == (Refusal.SILENCE, 0.0), name
+
+
+def test_on_the_internet_a_ban_does_not_tell_which_phones_are_there(gateway: Home) -> None:
+    def shut_out_after(names: list[str], host: str) -> int:
+        for number, name in enumerate(names, 1):
+            asking = Asking(name, host, 50_000, HTTP)
+            gateway.gate.ask(asking, 0.0, lambda _answer, _at: None)
+            if any(isinstance(event, Banned) and event.peer_host == host for event in gateway.events):
+                return number
+        return 0
+
+    nobodys = [f"CTLSEP00112244{number:04X}.tlv" for number in range(STRIKES - 1)]
+    for number, own in enumerate((f"CTLSEP{ANNA}.tlv", OWN, f"{OWN}.sgn", MISSING)):
+        assert shut_out_after([*nobodys, own], f"203.0.113.{number}") == STRIKES, own
+    boot = [f"CTLSEP{ANNA}.tlv", f"ITLSEP{ANNA}.tlv", "ITLFile.tlv", OWN, f"{OWN}.sgn"]
+    assert shut_out_after(3 * boot, "203.0.113.99") == 0, "one phone, however often"
+
+
+def test_what_comes_beyond_its_sources_budget_is_answered_with_its_file_or_not_at_all(gateway: Home) -> None:
+    def ask() -> OfferedFile | Refusal:
+        asking = Asking(OWN, HOST, 50_000, is_beyond_budget=True)
+        gateway.gate.ask(asking, 0.0, lambda answer, at: gateway.answers.append((answer, at)))
+        return gateway.answer()[0]
+
+    assert ask() is Refusal.SILENCE, "its refusal would tell that the phone is there"
+    opened = Window("w1", ANNA, "carla", time.time() + 60)
+    gateway.gate.take_rules("", "Home", Rules(Policy(GATEWAY_LEVELS, windows=True), windows=(opened,)))
+    assert isinstance(ask(), OfferedFile)
+
+
+def test_who_asks_for_one_phone_after_the_other_is_told_of_once(home: Home) -> None:
+    for number in range(10 * ENUMERATES_FROM):
+        home.ask(f"SEP00112233{number:04X}.cnf.xml")
+    told = [event for event in home.events if isinstance(event, RequestRefused) and event.finding == ENUMERATES]
+    assert len(told) == 1
+    assert told[0].reason.startswith(f"{HOST} asks for the files of one phone after the other")
+
+
+def test_a_transfer_is_told_with_the_decision_by_which_it_began(home: Home) -> None:
+    home.ask(OWN)
+    finished = TransferFinished(1.0, HOST, 50_000, OWN, ANNA, 7, 0.1, 1, 0)
+    home.gate.tell(finished)
+    told = home.events[-1]
+    assert isinstance(told, TransferFinished)
+    assert told.level == "L3"
+    assert replay(told.decision).allow
+    home.gate.tell(finished)
+    again = home.events[-1]
+    assert isinstance(again, TransferFinished)
+    assert again.decision == ""
+
+
+def test_decisions_are_counted_by_verdict_and_level(home: Home) -> None:
+    for name in (OWN, SHARED, MISSING, MISSING):
+        home.ask(name)
+    home.gate.flush(COUNT_EVERY_S)
+    counted = {
+        (event.verdict, event.level): event.count for event in home.events if isinstance(event, DecisionsCounted)
+    }
+    assert counted == {("allow", "L3"): 1, ("allow", "L1"): 1, ("refuse", "L0"): 2}
+    home.events.clear()
+    home.gate.flush(2 * COUNT_EVERY_S)
+    assert home.events == []

@@ -1,0 +1,133 @@
+"""What the kernel says of neighbours: read whole, and nothing believed that is not whole."""
+
+import socket
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ringfence.guard.evidence import Shown
+from ringfence.server.access.neighbours import (
+    Links,
+    Neighbours,
+    _attributes,
+    _neighbour,
+    _take,
+    open_socket,
+)
+
+V4, V6 = socket.AF_INET, socket.AF_INET6
+ANNA, BERT = bytes.fromhex("001122334455"), bytes.fromhex("001122334466")
+REACHABLE, INCOMPLETE, STALE, FAILED, NO_ARP, PERMANENT = 0x02, 0x01, 0x04, 0x20, 0x40, 0x80
+
+
+def attribute(kind: int, value: bytes) -> bytes:
+    return struct.pack("=HH", 4 + len(value), kind) + value + bytes(-len(value) % 4)
+
+
+def neighbour(host: str, mac: bytes, state: int = REACHABLE, interface: int = 2, sequence: int = 3) -> bytes:
+    family = V6 if ":" in host else V4
+    body = struct.pack("=BxxxiHBB", family, interface, state, 0, 1)
+    body += attribute(1, socket.inet_pton(family, host)) + attribute(2, mac)
+    return struct.pack("=IHHII", 16 + len(body), 28, 2, sequence, 0) + body
+
+
+def done(sequence: int = 3) -> bytes:
+    return struct.pack("=IHHIIi", 20, 3, 2, sequence, 0, 0)
+
+
+def failed(code: int) -> bytes:
+    return struct.pack("=IHHIIi", 20, 2, 0, 3, 0, -code)
+
+
+def link(name: str, index: int) -> bytes:
+    body = struct.pack("=BxHiII", 0, 1, index, 0, 0) + attribute(3, name.encode() + b"\0")
+    return struct.pack("=IHHII", 16 + len(body), 16, 2, 1, 0) + body
+
+
+def address(network: str, prefix: int, index: int) -> bytes:
+    family = V6 if ":" in network else V4
+    body = struct.pack("=BBBBI", family, prefix, 0, 0, index) + attribute(1, socket.inet_pton(family, network))
+    return struct.pack("=IHHII", 16 + len(body), 20, 2, 2, 0) + body
+
+
+def answered(*datagrams: bytes, links: bytes = b"", networks: bytes = b"") -> tuple[Links, Neighbours]:
+    """The links and the neighbours after the kernel's answers; each datagram is received by itself."""
+    ours, kernels = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    with ours, kernels:
+        for datagram in (links + done(1), networks + done(2), *datagrams):
+            kernels.send(datagram)
+        found = Links(ours)
+        return found, found.neighbours(0.0)
+
+
+def told(*datagrams: bytes, host: str = "192.0.2.9") -> frozenset[str]:
+    """Which MAC addresses are known for an address after the kernel's answer."""
+    _, neighbours = answered(*datagrams)
+    return frozenset(shown.mac for shown in neighbours.shown_for(host))
+
+
+def test_an_address_belongs_to_the_mac_addresses_that_links_show_for_it() -> None:
+    assert told(neighbour("192.0.2.9", ANNA) + neighbour("192.0.2.8", BERT), done()) == {"001122334455"}
+    assert told(neighbour("192.0.2.9", ANNA), neighbour("192.0.2.9", BERT, interface=3), done()) == {
+        "001122334455", "001122334466",
+    }  # fmt: skip
+    assert told(neighbour("fe80::9", ANNA), done(), host="fe80::9%2") == {"001122334455"}
+    assert told(neighbour("192.0.2.9", ANNA), done(), host="::ffff:192.0.2.9") == {"001122334455"}
+
+
+@pytest.mark.parametrize(
+    ("state", "counts"),
+    [(REACHABLE, True), (STALE, True), (PERMANENT, True), (INCOMPLETE, False), (FAILED, False), (NO_ARP, False)],
+)
+def test_an_entry_counts_where_somebody_has_answered_for_it(state: int, counts: bool) -> None:
+    assert bool(told(neighbour("192.0.2.9", ANNA, state), done())) is counts
+
+
+@pytest.mark.parametrize(
+    "datagrams",
+    [
+        (),  # the kernel is silent
+        (neighbour("192.0.2.9", ANNA),),  # and has not ended
+        (neighbour("192.0.2.9", ANNA), failed(1)),
+        (neighbour("192.0.2.9", ANNA)[:-4], done()),
+        (b"", done()),
+        (neighbour("192.0.2.9", ANNA, sequence=7), done()),  # the answer to another question
+        (neighbour("192.0.2.9", ANNA[:5]), done()),  # no Ethernet
+    ],
+)
+def test_what_is_not_whole_proves_nothing(datagrams: tuple[bytes, ...]) -> None:
+    assert told(*datagrams) == frozenset()
+
+
+def test_a_link_is_called_by_its_name_and_a_proof_of_just_now_is_told_from_an_old_one() -> None:
+    rows = (neighbour("192.0.2.9", ANNA), neighbour("192.0.2.8", BERT, STALE, interface=3))
+    links, neighbours = answered(*rows, done(), links=link("lan", 2), networks=address("192.0.2.1", 24, 2))
+    assert neighbours.shown_for("192.0.2.9") == (Shown("001122334455", "lan"),)
+    assert neighbours.shown_for("192.0.2.8") == (Shown("001122334466", "link 3"),)
+    assert neighbours.is_proven_at("001122334455", "192.0.2.9")
+    assert not neighbours.is_proven_at("001122334466", "192.0.2.8")
+    assert links.has("192.0.2.77", 0.0)
+    assert links.has("::ffff:192.0.2.77", 0.0)
+    assert not links.has("198.51.100.1", 0.0)
+    assert not links.has("no address", 0.0)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_read_or_refused(data: bytes) -> None:
+    rows: list[bytes] = []
+    try:
+        _take(data, 1, 28, rows)
+    except (OSError, struct.error):
+        return
+    found = [_neighbour(body) for body in rows]
+    assert all(each is None or len(each.mac) == 12 for each in found)
+    assert all(isinstance(value, bytes) for body in rows for value in _attributes(body, 12).values())
+
+
+def test_the_real_kernel_answers() -> None:
+    with open_socket() as asked_on:
+        links = Links(asked_on)
+        assert [links.neighbours(0.0).shown_for("192.0.2.253") for _ in range(3)] == [()] * 3
+        assert links.has("127.0.0.1", 0.0)

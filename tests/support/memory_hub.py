@@ -1,0 +1,110 @@
+"""The hub as an edge sees it, in memory: the HubClient port over a signed repository, with faults to order."""
+
+import queue
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from ringfence.content.digests import Digest
+from ringfence.edge.agent.clock import HubClock
+from ringfence.edge.agent.hub_client import BlobPart
+from ringfence.edge.errors import HubRefused, HubUnreachable
+from ringfence.wire.messages import (
+    Event,
+    Greeting,
+    GuardRules,
+    Progress,
+    RenewRequest,
+    RenewResponse,
+    Report,
+    ReportAcknowledgement,
+    ReportBatch,
+)
+from support.signed_repository import NOW, Repository
+
+CHUNK = 7
+
+
+@dataclass
+class MemoryHub:
+    """Answers like a hub; ``cut_after`` bytes of blobs the line goes dead, ``asked`` tells what was asked for."""
+
+    repository: Repository
+    now: Callable[[], float] = lambda: NOW
+    cut_after: int | None = None
+    away: bool = False
+    revoked: bool = False
+    asked: list[str] = field(default_factory=list)
+    stored: dict[int, Report] = field(default_factory=dict)
+    lose_acknowledgements: int = 0
+    hints: queue.Queue[Event | None] = field(default_factory=queue.Queue)
+    renewals: list[RenewRequest] = field(default_factory=list)
+    renewed: str = ""
+    progress: list[Progress] = field(default_factory=list)
+    knows_no_progress: bool = False
+    clock: HubClock | None = None
+    rules: GuardRules | None = None
+
+    def greeting(self) -> Greeting:
+        self._answer("greeting")
+        if self.clock is not None:
+            self.clock.learn(self.now())
+        return Greeting("e1", self.repository.site, "Anna", "0.1.0", self.now(), 0)
+
+    def metadata(self, name: str, largest_bytes: int) -> bytes | None:
+        self._answer(name)
+        data = self.repository.files.get(name)
+        return data if data is None else data[: largest_bytes + 1]
+
+    def blob(self, digest: Digest, offset: int) -> BlobPart:
+        self._answer(f"{digest[:8]}@{offset}")
+        return BlobPart(offset, self._chunks(self.repository.blobs[digest][offset:]))
+
+    def events(self) -> Iterator[Event]:
+        self._answer("events")
+        yield Event("greeting", self.now())
+        while (event := self.hints.get()) is not None:
+            yield event
+        raise HubUnreachable("the stream ended")
+
+    def guard_rules(self) -> GuardRules | None:
+        self._answer("guard")
+        return self.rules
+
+    def report(self, batch: ReportBatch) -> ReportAcknowledgement:
+        self._answer("report")
+        for report in batch.reports:
+            known = self.stored.setdefault(report.seq, report)
+            assert known == report, "one number was given to two reports"
+        if self.lose_acknowledgements:
+            self.lose_acknowledgements -= 1
+            raise HubUnreachable("the acknowledgement was lost")
+        return ReportAcknowledgement(max(self.stored))
+
+    def tell_progress(self, progress: Progress) -> None:
+        if self.knows_no_progress:
+            raise HubRefused("there is nothing at this path", kind="not-found")
+        self.progress.append(progress)
+
+    def renew(self, request: RenewRequest) -> RenewResponse:
+        self._answer("renew")
+        self.renewals.append(request)
+        return RenewResponse(self.renewed)
+
+    def close(self) -> None:
+        self.hints.put(None)
+
+    def _answer(self, what: str) -> None:
+        if self.away:
+            raise HubUnreachable("the hub is away")
+        if self.revoked:
+            raise HubRefused("this edge was revoked", kind="edge-revoked")
+        self.asked.append(what)
+
+    def _chunks(self, data: bytes) -> Iterator[bytes]:
+        for start in range(0, len(data), CHUNK):
+            chunk = data[start : start + CHUNK]
+            if self.cut_after is not None:
+                if self.cut_after < len(chunk):
+                    raise HubUnreachable("the line went dead")
+                self.cut_after -= len(chunk)
+            yield chunk
