@@ -23,8 +23,7 @@ from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION, Place
 from ringfence.hub.publishing import diffs, publication, publication_lock, releases, site_files
 from ringfence.hub.publishing.publication import Publication, publish, rollback
-from ringfence.hub.store.models import RoleMetadata
-from ringfence.hub.store.models import Site as SiteRow
+from ringfence.hub.store.models import RoleMetadataRow, SiteRow
 from ringfence.phones.errors import IncompletePhone, RenderFault
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.own_templates import OwnTemplates
@@ -64,7 +63,7 @@ def whole_release(hub: Hub, site_id: str) -> tuple[int, list[bytes]]:
     """The site's newest release as an edge would take it: every signature, link and blob verified."""
     with hub.database.reading() as session:
         site = sites.get(session, site_id)
-        rows = session.scalars(select(RoleMetadata).where(RoleMetadata.site_id == site_id)).all()
+        rows = session.scalars(select(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id)).all()
     bodies = {(row.role, row.version): row.body for row in rows}
     trusted = TrustedMetadata(site_id, bodies["root", 1])
     stamps = [body for (role, _version), body in bodies.items() if role == "timestamp"]

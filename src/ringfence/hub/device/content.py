@@ -12,7 +12,7 @@ from ringfence.content.digests import Digest, is_digest
 from ringfence.hub.device.exchange import hub_of, presented_fingerprint
 from ringfence.hub.errors import NothingHere
 from ringfence.hub.fleet import edges
-from ringfence.hub.store.models import ReleaseTarget, RoleMetadata
+from ringfence.hub.store.models import ReleaseTargetRow, RoleMetadataRow
 
 _VERSIONED = re.compile(r"([1-9][0-9]{0,8})\.(root|targets|snapshot)\.json")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
@@ -35,8 +35,8 @@ def blob(request: Request, _body: bytes) -> Response:
     hub, digest = hub_of(request), Digest(request.path_params["digest"])
     with hub.database.reading() as session:
         edge = edges.recognise(session, presented_fingerprint(request))
-        named = select(ReleaseTarget.length).where(
-            ReleaseTarget.digest == digest, ReleaseTarget.site_id == edge.site_id
+        named = select(ReleaseTargetRow.length).where(
+            ReleaseTargetRow.digest == digest, ReleaseTargetRow.site_id == edge.site_id
         )
         length = session.scalar(named.limit(1)) if is_digest(digest) else None
     if length is None:
@@ -56,18 +56,18 @@ def blob(request: Request, _body: bytes) -> Response:
 
 
 def _metadata(session: Session, site_id: str, name: str) -> bytes | None:
-    chosen = select(RoleMetadata.body).where(RoleMetadata.site_id == site_id)
+    chosen = select(RoleMetadataRow.body).where(RoleMetadataRow.site_id == site_id)
     if name == "timestamp.json":
-        newest = select(func.max(RoleMetadata.version)).where(
-            RoleMetadata.site_id == site_id, RoleMetadata.role == "timestamp"
+        newest = select(func.max(RoleMetadataRow.version)).where(
+            RoleMetadataRow.site_id == site_id, RoleMetadataRow.role == "timestamp"
         )
         return session.scalar(
-            chosen.where(RoleMetadata.role == "timestamp", RoleMetadata.version == newest.scalar_subquery())
+            chosen.where(RoleMetadataRow.role == "timestamp", RoleMetadataRow.version == newest.scalar_subquery())
         )
     parts = _VERSIONED.fullmatch(name)
     if parts is None:
         return None
-    return session.scalar(chosen.where(RoleMetadata.role == parts[2], RoleMetadata.version == int(parts[1])))
+    return session.scalar(chosen.where(RoleMetadataRow.role == parts[2], RoleMetadataRow.version == int(parts[1])))
 
 
 def _asked_range(request: Request, length: int, digest: str) -> tuple[int, int] | Literal["unsatisfiable"] | None:

@@ -20,7 +20,7 @@ from ringfence.hub.device.exchange import (
 )
 from ringfence.hub.errors import EdgeRefused
 from ringfence.hub.fleet import edges
-from ringfence.hub.store.models import Site
+from ringfence.hub.store.models import SiteRow
 from ringfence.wire import codec
 from ringfence.wire.messages import Event, Greeting
 from ringfence.wire.paths import KEEP_ALIVE_S
@@ -47,7 +47,7 @@ def greeting(request: Request, _body: bytes) -> Response:
     hub = hub_of(request)
     with hub.database.reading() as session:
         edge = edges.recognise(session, presented_fingerprint(request))
-        site = session.get_one(Site, edge.site_id)
+        site = session.get_one(SiteRow, edge.site_id)
         return message(Greeting(edge.id, site.id, site.name, __version__, hub.clock(), site.newest_release))
 
 
@@ -109,7 +109,7 @@ async def _woken(event: asyncio.Event, longest_s: float) -> bool:
 def _standing(hub: Hub, presented: str | None) -> _Standing:
     with hub.database.reading() as session:
         edge = edges.known(session, presented)
-        site = session.get_one(Site, edge.site_id)
+        site = session.get_one(SiteRow, edge.site_id)
         is_revoked = edge.revoked_at is not None
         return _Standing(edge.id, site.id, site.newest_release, site.guard_version, is_revoked, edge.wipe)
 

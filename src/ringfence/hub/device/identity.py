@@ -12,7 +12,7 @@ from ringfence.hub.device.exchange import hub_of, message, presented_fingerprint
 from ringfence.hub.errors import EdgeRefused, NothingHere
 from ringfence.hub.fleet import edges
 from ringfence.hub.store.change import new_id
-from ringfence.hub.store.models import RoleMetadata, Site
+from ringfence.hub.store.models import RoleMetadataRow, SiteRow
 from ringfence.identity.certificates import (
     EdgeIdentity,
     fingerprint,
@@ -43,11 +43,11 @@ def enrol(request: Request, body: bytes) -> Response:
     edge_id = new_id("edge")
     with hub.change(edge_id) as change:
         token = edges.redeem(change, asked.token_secret)
-        site = change.session.get_one(Site, token.site_id)
+        site = change.session.get_one(SiteRow, token.site_id)
         issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge_id, site.id), change.now)
         host = (_printable(asked.hostname), _printable(asked.edge_version))
         edges.admit(change, token, edge_id, _kept(issued), host)
-        root = change.session.get(RoleMetadata, (site.id, "root", 1))
+        root = change.session.get(RoleMetadataRow, (site.id, "root", 1))
         if root is None:
             raise NothingHere("the site has no root metadata", where=site.id)
         response = EnrolResponse(edge_id, site.id, site.name, to_pem(issued), root.body.decode(), hub_time=change.now)

@@ -16,7 +16,7 @@ from ringfence.hub.fleet import (
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import Place
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import Phone, PhoneGroup, Site
+from ringfence.hub.store.models import PhoneGroupRow, PhoneRow, SiteRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
 
@@ -134,7 +134,7 @@ class _Worker:
                 self._refuse(row, name, fault)
 
     def _put_phone(self, item: BulkPhone, mac: Mac) -> bool:
-        existing = self._change.session.get(Phone, mac.bare)
+        existing = self._change.session.get(PhoneRow, mac.bare)
         column = "site"
         try:
             site_id = self._site(item.site) if item.site else existing.site_id if existing else ""
@@ -159,7 +159,7 @@ class _Worker:
     def _site(self, text: str) -> str:
         if text not in self.site_ids:
             wanted = sites.slug(text)
-            existing = self._change.session.get(Site, text) or self._change.session.get(Site, wanted)
+            existing = self._change.session.get(SiteRow, text) or self._change.session.get(SiteRow, wanted)
             if existing is None:
                 existing = sites.create(self._change, self._hub.signers, text)
                 self._change.session.flush()
@@ -168,7 +168,9 @@ class _Worker:
         return self.site_ids[text]
 
     def _group(self, text: str) -> str:
-        existing = self._change.session.get(PhoneGroup, text) or self._change.session.get(PhoneGroup, sites.slug(text))
+        existing = self._change.session.get(PhoneGroupRow, text) or self._change.session.get(
+            PhoneGroupRow, sites.slug(text)
+        )
         if existing is None:
             existing = groups.create(self._change, text)
             self._change.session.flush()

@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import BadName, UnknownTemplate
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import OwnTemplate
+from ringfence.hub.store.models import OwnTemplateRow
 from ringfence.phones.families import family as family_of
 from ringfence.phones.rendering.own_templates import OwnTemplates, check_name
 from ringfence.phones.rendering.sandbox import PhoneTemplate, TemplateFault
@@ -15,7 +15,7 @@ from ringfence.phones.rendering.sandbox import PhoneTemplate, TemplateFault
 LARGEST_CHARACTERS = 256 * 1024
 
 
-def put(change: Change, family_id: str, name: str, source: str) -> OwnTemplate:
+def put(change: Change, family_id: str, name: str, source: str) -> OwnTemplateRow:
     """Keep a template for a file of a family; BadName where it is no template, with the line."""
     family = family_of(family_id)
     check_name(family, name)
@@ -27,18 +27,18 @@ def put(change: Change, family_id: str, name: str, source: str) -> OwnTemplate:
         raise BadName(
             f"this is no template: {fault.reason}", where=f"line {fault.line}", to_do="Mend it; nothing was kept."
         ) from None
-    row = change.session.get(OwnTemplate, (family.id, name))
+    row = change.session.get(OwnTemplateRow, (family.id, name))
     if row is None:
-        row = OwnTemplate(family=family.id, name=name)
+        row = OwnTemplateRow(family=family.id, name=name)
         change.session.add(row)
     row.source, row.changed_at, row.changed_by = source, change.now, change.who
     change.note("template.put", f"{family.id} {name}", f"{len(source)} characters")
     return row
 
 
-def get(session: Session, family_id: str, name: str) -> OwnTemplate:
+def get(session: Session, family_id: str, name: str) -> OwnTemplateRow:
     """Return a template; UnknownTemplate where there is none."""
-    row = session.get(OwnTemplate, (family_of(family_id).id, name))
+    row = session.get(OwnTemplateRow, (family_of(family_id).id, name))
     if row is None:
         raise UnknownTemplate(
             f"there is no template of yours for {name[:80]!r} of {family_id}",
@@ -53,9 +53,9 @@ def remove(change: Change, family_id: str, name: str) -> None:
     change.note("template.remove", f"{family_id} {name}")
 
 
-def find(session: Session) -> Sequence[OwnTemplate]:
+def find(session: Session) -> Sequence[OwnTemplateRow]:
     """Return all templates, by family and name."""
-    return session.scalars(select(OwnTemplate).order_by(OwnTemplate.family, OwnTemplate.name)).all()
+    return session.scalars(select(OwnTemplateRow).order_by(OwnTemplateRow.family, OwnTemplateRow.name)).all()
 
 
 def all_of(session: Session) -> OwnTemplates:

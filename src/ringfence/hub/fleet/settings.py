@@ -16,12 +16,12 @@ from ringfence.hub.fleet import (
 )
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
-    GroupSetting,
-    LineSetting,
-    OrganisationSetting,
-    Phone,
-    PhoneSetting,
-    SiteSetting,
+    GroupSettingRow,
+    LineSettingRow,
+    OrganisationSettingRow,
+    PhoneRow,
+    PhoneSettingRow,
+    SiteSettingRow,
 )
 from ringfence.phones.families import families, family_or_model
 from ringfence.phones.families import model as model_of
@@ -39,7 +39,7 @@ from ringfence.phones.rendering.resolve_settings import (
 )
 from ringfence.secret import Secret
 
-Row = OrganisationSetting | SiteSetting | GroupSetting | PhoneSetting | LineSetting
+Row = OrganisationSettingRow | SiteSettingRow | GroupSettingRow | PhoneSettingRow | LineSettingRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,44 +217,46 @@ def values(rows: Iterable[tuple[Place, Row]], sealer: Sealer) -> Mapping[tuple[s
 def _rows(session: Session, place: Place) -> Sequence[Row]:
     match place.scope:
         case Scope.ORGANISATION:
-            return session.scalars(select(OrganisationSetting)).all()
+            return session.scalars(select(OrganisationSettingRow)).all()
         case Scope.SITE:
-            return session.scalars(select(SiteSetting).where(SiteSetting.site_id == place.subject)).all()
+            return session.scalars(select(SiteSettingRow).where(SiteSettingRow.site_id == place.subject)).all()
         case Scope.GROUP:
-            return session.scalars(select(GroupSetting).where(GroupSetting.group_id == place.subject)).all()
+            return session.scalars(select(GroupSettingRow).where(GroupSettingRow.group_id == place.subject)).all()
         case Scope.PHONE:
-            return session.scalars(select(PhoneSetting).where(PhoneSetting.mac == place.subject)).all()
+            return session.scalars(select(PhoneSettingRow).where(PhoneSettingRow.mac == place.subject)).all()
         case Scope.LINE:
-            chosen = select(LineSetting).where(LineSetting.mac == place.subject, LineSetting.index == place.line)
+            chosen = select(LineSettingRow).where(
+                LineSettingRow.mac == place.subject, LineSettingRow.index == place.line
+            )
             return session.scalars(chosen).all()
 
 
 def _row(session: Session, place: Place, name: str) -> Row | None:
     match place.scope:
         case Scope.ORGANISATION:
-            return session.get(OrganisationSetting, name)
+            return session.get(OrganisationSettingRow, name)
         case Scope.SITE:
-            return session.get(SiteSetting, (place.subject, name))
+            return session.get(SiteSettingRow, (place.subject, name))
         case Scope.GROUP:
-            return session.get(GroupSetting, (place.subject, name))
+            return session.get(GroupSettingRow, (place.subject, name))
         case Scope.PHONE:
-            return session.get(PhoneSetting, (place.subject, name))
+            return session.get(PhoneSettingRow, (place.subject, name))
         case Scope.LINE:
-            return session.get(LineSetting, (place.subject, place.line, name))
+            return session.get(LineSettingRow, (place.subject, place.line, name))
 
 
 def _new_row(place: Place, name: str) -> Row:
     match place.scope:
         case Scope.ORGANISATION:
-            return OrganisationSetting(name=name)
+            return OrganisationSettingRow(name=name)
         case Scope.SITE:
-            return SiteSetting(site_id=place.subject, name=name)
+            return SiteSettingRow(site_id=place.subject, name=name)
         case Scope.GROUP:
-            return GroupSetting(group_id=place.subject, name=name)
+            return GroupSettingRow(group_id=place.subject, name=name)
         case Scope.PHONE:
-            return PhoneSetting(mac=place.subject, name=name)
+            return PhoneSettingRow(mac=place.subject, name=name)
         case Scope.LINE:
-            return LineSetting(mac=place.subject, index=place.line, name=name)
+            return LineSettingRow(mac=place.subject, index=place.line, name=name)
 
 
 def _chain(session: Session, place: Place) -> list[Place]:
@@ -272,18 +274,18 @@ def _chain(session: Session, place: Place) -> list[Place]:
 
 def _kinds(session: Session, place: Place) -> tuple[str, ...]:
     """Return the models that a value here must fit, none where no phone is there; checks that the place exists."""
-    chosen = select(Phone.model).distinct().order_by(Phone.model)
+    chosen = select(PhoneRow.model).distinct().order_by(PhoneRow.model)
     match place.scope:
         case Scope.ORGANISATION:
             pass
         case Scope.SITE:
-            chosen = chosen.where(Phone.site_id == sites.get(session, place.subject).id)
+            chosen = chosen.where(PhoneRow.site_id == sites.get(session, place.subject).id)
         case Scope.GROUP:
-            chosen = chosen.where(Phone.group_id == groups.get(session, place.subject).id)
+            chosen = chosen.where(PhoneRow.group_id == groups.get(session, place.subject).id)
         case Scope.PHONE:
-            chosen = chosen.where(Phone.mac == phones.get(session, Mac(place.subject)).mac)
+            chosen = chosen.where(PhoneRow.mac == phones.get(session, Mac(place.subject)).mac)
         case Scope.LINE:
-            chosen = chosen.where(Phone.mac == lines.get(phones.get(session, Mac(place.subject)), place.line).mac)
+            chosen = chosen.where(PhoneRow.mac == lines.get(phones.get(session, Mac(place.subject)), place.line).mac)
     return tuple(session.scalars(chosen))
 
 

@@ -77,14 +77,14 @@ def list_reports(
         return Items(items=[_report(row) for row in reports.find(session, site_id=site, phone=mac, limit=limit)])
 
 
-def _token(row: models.ApiToken) -> ApiToken:
+def _token(row: models.ApiTokenRow) -> ApiToken:
     return ApiToken(
         id=row.id, name=row.name, created_at=row.created_at, created_by=row.created_by, last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
     )  # fmt: skip
 
 
-def _report(row: models.EdgeReport) -> Report:
+def _report(row: models.EdgeReportRow) -> Report:
     return Report(
         id=row.id, edge=row.edge_id, site=row.site_id, seq=row.seq, at=row.at, received_at=row.received_at,
         kind=row.kind, sentence=row.sentence, name=row.name, owner=row.owner or None, peer=row.peer,

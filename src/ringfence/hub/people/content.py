@@ -89,7 +89,7 @@ def _changes(files: Sequence[diffs.FileChange]) -> list[FileChange]:
     return [FileChange(name=file.name, change=file.change, diff=file.diff) for file in files]
 
 
-def _release(row: models.Release, count: int) -> Release:
+def _release(row: models.ReleaseRow, count: int) -> Release:
     return Release(
         site=row.site_id, number=row.number, created_at=row.made_at, author=row.made_by, comment=row.comment,
         rolled_back_to=row.rolled_back_to, file_count=count,

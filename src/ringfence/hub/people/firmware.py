@@ -105,7 +105,7 @@ def remove_asset(asset: str, hub: TheHub, caller: TheCaller) -> None:
         assets.remove(change, asset)
 
 
-def _asset(row: models.Asset, listed: Mapping[str, Sequence[models.AssetFile]]) -> Asset:
+def _asset(row: models.AssetRow, listed: Mapping[str, Sequence[models.AssetFileRow]]) -> Asset:
     files = listed.get(row.id, ())
     return Asset(
         id=row.id, kind=row.kind, name=row.name, source=row.source, added_at=row.added_at, added_by=row.added_by,
@@ -115,11 +115,13 @@ def _asset(row: models.Asset, listed: Mapping[str, Sequence[models.AssetFile]]) 
 
 def _rollout(session: Session, site_id: str, load: str) -> EdgesWith:
     with_load, edges = firmware_rollout.edges_with(session, site_id, load)
-    waiting = select(func.count()).where(models.PreparedTarget.site_id == site_id, models.PreparedTarget.load == load)
-    named = select(func.count()).where(models.Phone.site_id == site_id, models.Phone.named_load == load)
-    parts = select(func.sum(models.Edge.fetched_bytes), func.sum(models.Edge.fetching_bytes))
+    waiting = select(func.count()).where(
+        models.PreparedTargetRow.site_id == site_id, models.PreparedTargetRow.load == load
+    )
+    named = select(func.count()).where(models.PhoneRow.site_id == site_id, models.PhoneRow.named_load == load)
+    parts = select(func.sum(models.EdgeRow.fetched_bytes), func.sum(models.EdgeRow.fetching_bytes))
     fetched, fetching = session.execute(
-        parts.where(models.Edge.site_id == site_id, models.Edge.revoked_at.is_(None))
+        parts.where(models.EdgeRow.site_id == site_id, models.EdgeRow.revoked_at.is_(None))
     ).one()
     return EdgesWith(
         site=site_id, edges=edges, with_load=with_load, fetched_bytes=fetched or 0, fetching_bytes=fetching or 0,
@@ -128,7 +130,7 @@ def _rollout(session: Session, site_id: str, load: str) -> EdgesWith:
     )  # fmt: skip
 
 
-def _firmware(row: models.FirmwareLoad, listed: Mapping[str, Sequence[models.FirmwareFile]]) -> Firmware:
+def _firmware(row: models.FirmwareLoadRow, listed: Mapping[str, Sequence[models.FirmwareFileRow]]) -> Firmware:
     files = listed.get(row.name, ())
     return Firmware(
         name=row.name, models=list(models_of(row.name)), source=row.source, added_at=row.added_at,

@@ -97,7 +97,7 @@ def close_alert(alert: int, hub: TheHub, caller: TheCaller) -> GuardAlert:
         return _alert(alerts.close(change, alert))
 
 
-def _decision(row: models.EdgeReport) -> GuardDecision:
+def _decision(row: models.EdgeReportRow) -> GuardDecision:
     reached, needed = _levels(row)
     return GuardDecision(
         id=row.id, at=row.at, edge=row.edge_id, site=row.site_id, verdict=_VERDICTS.get(row.kind, row.kind),
@@ -106,7 +106,7 @@ def _decision(row: models.EdgeReport) -> GuardDecision:
     )  # fmt: skip
 
 
-def _levels(row: models.EdgeReport) -> tuple[str, str]:
+def _levels(row: models.EdgeReportRow) -> tuple[str, str]:
     """Return the levels that a record tells of; it comes from an edge, so it may hold anything."""
     try:
         record = json.loads(row.decision)
@@ -115,7 +115,7 @@ def _levels(row: models.EdgeReport) -> tuple[str, str]:
         return row.level, ""
 
 
-def _alert(row: guard_models.GuardAlert) -> GuardAlert:
+def _alert(row: guard_models.GuardAlertRow) -> GuardAlert:
     return GuardAlert(
         id=row.id, site=row.site_id, kind=row.kind, subject=row.subject, first_at=row.first_at, last_at=row.last_at,
         count=row.count, sentence=row.sentence, peer=row.peer, model=row.model, closed_at=row.closed_at,

@@ -92,12 +92,12 @@ def accept_edge(edge: str, hub: TheHub, caller: TheCaller) -> AcceptedEdge:
         return AcceptedEdge(edge=edge, networks=edge_networks.accept(change, edge))
 
 
-def _window(row: guard_models.GuardWindow) -> GuardWindow:
+def _window(row: guard_models.GuardWindowRow) -> GuardWindow:
     return GuardWindow(
         id=row.id, site=row.site_id, mac=str(Mac(row.mac)), who=row.who, opened_at=row.opened_at, until=row.until,
         bound_to=row.bound_to, used_at=row.used_at,
     )  # fmt: skip
 
 
-def _ban(row: guard_models.GuardBan) -> GuardBan:
+def _ban(row: guard_models.GuardBanRow) -> GuardBan:
     return GuardBan(address=row.host, site=row.site_id, until=row.until, why=row.why, who=row.who)

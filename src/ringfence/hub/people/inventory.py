@@ -169,7 +169,7 @@ def rotate_password(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller)
         return _line(lines.rotate(change, hub.sealer, mac, index))
 
 
-def phone_of(row: models.Phone) -> Phone:
+def phone_of(row: models.PhoneRow) -> Phone:
     """Return a phone as the API tells of it."""
     return Phone(
         mac=str(Mac(row.mac)), site=row.site_id, model=row.model, family=model_of(row.model)[0].id, group=row.group_id,
@@ -189,5 +189,5 @@ def _observed(each: observations.Observed) -> Observed:
     )  # fmt: skip
 
 
-def _line(row: models.Line) -> Line:
+def _line(row: models.LineRow) -> Line:
     return Line(index=row.index, label=row.label, name=row.name, display_name=row.display_name, auth_name=row.auth_name)

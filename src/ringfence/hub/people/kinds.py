@@ -105,11 +105,11 @@ def _model(model: PhoneModel, family_id: str) -> Model:
     )  # fmt: skip
 
 
-def _group(row: models.PhoneGroup, phones: int) -> Group:
+def _group(row: models.PhoneGroupRow, phones: int) -> Group:
     return Group(id=row.id, name=row.name, created_at=row.created_at, phones=phones)
 
 
-def _template(row: models.OwnTemplate) -> Template:
+def _template(row: models.OwnTemplateRow) -> Template:
     return Template(
         family=row.family, name=row.name, source=row.source, changed_at=row.changed_at, changed_by=row.changed_by
     )

@@ -115,14 +115,14 @@ def _site(found: sites.SiteCounts) -> Site:
     )  # fmt: skip
 
 
-def _token(row: models.EnrolmentToken) -> EnrolmentToken:
+def _token(row: models.EnrolmentTokenRow) -> EnrolmentToken:
     return EnrolmentToken(
         id=row.id, site=row.site_id, created_at=row.created_at, created_by=row.created_by, expires_at=row.expires_at,
         used_at=row.used_at, edge=row.edge_id, revoked_at=row.revoked_at,
     )  # fmt: skip
 
 
-def _edge(hub: Hub, row: models.Edge) -> Edge:
+def _edge(hub: Hub, row: models.EdgeRow) -> Edge:
     return Edge(
         id=row.id, site=row.site_id, hostname=row.hostname, version=row.version, enrolled_at=row.enrolled_at,
         last_seen=row.last_seen_at, connected=edges.is_connected(row, hub.clock()), release=row.release,

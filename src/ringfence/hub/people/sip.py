@@ -85,14 +85,14 @@ def remove_pbx(pbx: str, hub: TheHub, caller: TheCaller) -> None:
         pbxes.remove(change, pbx)
 
 
-def _pbx(row: models.Pbx) -> Pbx:
+def _pbx(row: models.PbxRow) -> Pbx:
     return Pbx(
         id=row.id, kind=row.kind, url=row.url, user=row.user, realm=row.realm,
         sip_servers=[host for host in row.sip_servers.split(",") if host], created_at=row.created_at,
     )  # fmt: skip
 
 
-def _rotation(row: models.Rotation) -> Rotation:
+def _rotation(row: models.RotationRow) -> Rotation:
     return Rotation(
         mac=str(Mac(row.mac)), pbx=row.pbx_id, stage=row.stage, release=row.release, began_at=row.began_at,
         changed_at=row.changed_at, until=row.until, detail=row.detail, who=row.who,

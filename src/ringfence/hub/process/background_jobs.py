@@ -15,7 +15,7 @@ from ringfence.hub.fleet import edges, reports
 from ringfence.hub.fleet.guard import operator_actions
 from ringfence.hub.process import renewal
 from ringfence.hub.publishing import firmware_rollout
-from ringfence.hub.store.models import Edge, Site
+from ringfence.hub.store.models import EdgeRow, SiteRow
 from ringfence.hub.telephony import reload_by_pbx, secret_rotation
 
 CONFIRM_EVERY_S = 15.0
@@ -127,9 +127,9 @@ def _look(hub: Hub, told: dict[str, Told], departed: set[str]) -> set[str]:
         for start in range(0, len(edge_ids), _AT_ONCE):
             part = edge_ids[start : start + _AT_ONCE]
             site_ids = sorted({told[edge_id].site_id for edge_id in part})
-            chosen = select(Site.id, Site.newest_release, Site.guard_version).where(Site.id.in_(site_ids))
+            chosen = select(SiteRow.id, SiteRow.newest_release, SiteRow.guard_version).where(SiteRow.id.in_(site_ids))
             newest |= {site_id: (release, guard) for site_id, release, guard in session.execute(chosen)}
-            let_in |= set(session.scalars(select(Edge.id).where(Edge.id.in_(part), Edge.revoked_at.is_(None))))
+            let_in |= set(session.scalars(select(EdgeRow.id).where(EdgeRow.id.in_(part), EdgeRow.revoked_at.is_(None))))
     return {
         edge_id
         for edge_id, known in told.items()

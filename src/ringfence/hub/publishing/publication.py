@@ -33,7 +33,7 @@ from ringfence.hub.publishing.site_files import (
     read_sites,
     render,
 )
-from ringfence.hub.store.models import Site
+from ringfence.hub.store.models import SiteRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import secrets_of
 
@@ -176,8 +176,8 @@ def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: L
 def _note_rendered(session: Session, batch: Sequence[SiteFiles], fingerprint: str) -> None:
     for files in batch:
         session.execute(
-            update(Site)
-            .where(Site.id == files.site.site_id)
+            update(SiteRow)
+            .where(SiteRow.id == files.site.site_id)
             .values(rendered_edits=files.site.edits, rendered_by=fingerprint)
         )
 

@@ -20,14 +20,14 @@ from ringfence.hub.fleet.settings import ORGANISATION, Place, Row
 from ringfence.hub.publishing.firmware_rollout import Stock, check_load, files_for
 from ringfence.hub.publishing.releases import in_order, newest_targets
 from ringfence.hub.store.models import (
-    GroupSetting,
-    LineSetting,
-    OrganisationSetting,
-    OwnTemplate,
-    Phone,
-    PhoneSetting,
-    Site,
-    SiteSetting,
+    GroupSettingRow,
+    LineSettingRow,
+    OrganisationSettingRow,
+    OwnTemplateRow,
+    PhoneRow,
+    PhoneSettingRow,
+    SiteRow,
+    SiteSettingRow,
 )
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
@@ -95,32 +95,32 @@ def due_sites(session: Session, renderer_fingerprint: str, site_ids: Sequence[st
     """
     asked = None if site_ids is None else {sites.get(session, site_id).id for site_id in site_ids}
     due = (
-        select(Site.id)
-        .where(or_(Site.edits != Site.rendered_edits, Site.rendered_by != renderer_fingerprint))
-        .order_by(Site.id)
+        select(SiteRow.id)
+        .where(or_(SiteRow.edits != SiteRow.rendered_edits, SiteRow.rendered_by != renderer_fingerprint))
+        .order_by(SiteRow.id)
     )
     found = session.scalars(due).all()
     if asked is None:
-        return list(found), session.scalar(select(func.count()).select_from(Site)) or 0
+        return list(found), session.scalar(select(func.count()).select_from(SiteRow)) or 0
     return [site_id for site_id in found if site_id in asked], len(asked)
 
 
 def phones_without_line(session: Session, site_ids: Sequence[str] | None) -> list[Mac]:
     """Return the phones that get no file: they have no line yet, and phones discard a configuration without one."""
-    chosen = select(Phone.mac).where(~Phone.lines.any()).order_by(Phone.mac)
+    chosen = select(PhoneRow.mac).where(~PhoneRow.lines.any()).order_by(PhoneRow.mac)
     if site_ids is not None:
-        chosen = chosen.where(Phone.site_id.in_(site_ids))
+        chosen = chosen.where(PhoneRow.site_id.in_(site_ids))
     return [Mac(mac) for mac in session.scalars(chosen)]
 
 
 def read_sites(session: Session, sealer: Sealer, site_ids: Sequence[str]) -> Iterator[SiteInput]:
     """Return the input of these sites as of the session's one moment, some of them at a time."""
-    rows = session.scalars(select(OrganisationSetting)).all()
-    groups = ((Place(Scope.GROUP, row.group_id), row) for row in session.scalars(select(GroupSetting)))
+    rows = session.scalars(select(OrganisationSettingRow)).all()
+    groups = ((Place(Scope.GROUP, row.group_id), row) for row in session.scalars(select(GroupSettingRow)))
     wide = _Wide(
         settings.values([(ORGANISATION, row) for row in rows], sealer).get((ORGANISATION.subject, 0), {}),
         settings.values(groups, sealer),
-        frozenset(session.scalars(select(OwnTemplate.family).distinct())),
+        frozenset(session.scalars(select(OwnTemplateRow.family).distinct())),
     )
     for start in range(0, len(site_ids), _READ_AT_ONCE):
         yield from _read(session, sealer, wide, site_ids[start : start + _READ_AT_ONCE])
@@ -228,9 +228,14 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
     by_site = settings.values(_site_rows(session, site_ids), sealer)
     by_phone = settings.values(_phone_rows(session, site_ids), sealer)
     by_line = settings.values(_line_rows(session, site_ids), sealer)
-    phones: dict[str, list[tuple[Phone, PhoneToRender]]] = {site_id: [] for site_id in site_ids}
+    phones: dict[str, list[tuple[PhoneRow, PhoneToRender]]] = {site_id: [] for site_id in site_ids}
     held, shelf = Stock(session), Shelf(session)
-    chosen = select(Phone).where(Phone.site_id.in_(site_ids)).options(selectinload(Phone.lines)).order_by(Phone.mac)
+    chosen = (
+        select(PhoneRow)
+        .where(PhoneRow.site_id.in_(site_ids))
+        .options(selectinload(PhoneRow.lines))
+        .order_by(PhoneRow.mac)
+    )
     for phone in session.scalars(chosen):
         if phone.lines:
             layers = (
@@ -242,7 +247,7 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
             phones[phone.site_id].append((phone, _phone(phone, layers, by_line, sealer)))
     published = newest_targets(session, site_ids)
     with_stubs = policy.sites_with_stubs(session, site_ids)
-    rows = session.scalars(select(Site).where(Site.id.in_(site_ids)).order_by(Site.id))
+    rows = session.scalars(select(SiteRow).where(SiteRow.id.in_(site_ids)).order_by(SiteRow.id))
     return [
         replace(
             _site_input(site, published.get(site.id, ()), phones[site.id], held, shelf),
@@ -254,9 +259,9 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
 
 
 def _site_input(
-    site: Site,
+    site: SiteRow,
     published: tuple[Target, ...],
-    phones: Sequence[tuple[Phone, PhoneToRender]],
+    phones: Sequence[tuple[PhoneRow, PhoneToRender]],
     held: Stock,
     shelf: Shelf,
 ) -> SiteInput:
@@ -289,7 +294,7 @@ def _site_input(
 
 
 def _phone(
-    phone: Phone,
+    phone: PhoneRow,
     layers: Sequence[tuple[str, Mapping[str, Value]]],
     by_line: Mapping[tuple[str, int], Mapping[str, Value]],
     sealer: Sealer,
@@ -316,15 +321,21 @@ def _phone(
 
 
 def _site_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
-    rows = session.scalars(select(SiteSetting).where(SiteSetting.site_id.in_(site_ids)))
+    rows = session.scalars(select(SiteSettingRow).where(SiteSettingRow.site_id.in_(site_ids)))
     return ((Place(Scope.SITE, row.site_id), row) for row in rows)
 
 
 def _phone_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
-    chosen = select(PhoneSetting).join(Phone, Phone.mac == PhoneSetting.mac).where(Phone.site_id.in_(site_ids))
+    chosen = (
+        select(PhoneSettingRow)
+        .join(PhoneRow, PhoneRow.mac == PhoneSettingRow.mac)
+        .where(PhoneRow.site_id.in_(site_ids))
+    )
     return ((Place(Scope.PHONE, row.mac), row) for row in session.scalars(chosen))
 
 
 def _line_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
-    chosen = select(LineSetting).join(Phone, Phone.mac == LineSetting.mac).where(Phone.site_id.in_(site_ids))
+    chosen = (
+        select(LineSettingRow).join(PhoneRow, PhoneRow.mac == LineSettingRow.mac).where(PhoneRow.site_id.in_(site_ids))
+    )
     return ((Place(Scope.LINE, row.mac, row.index), row) for row in session.scalars(chosen))

@@ -36,13 +36,13 @@ from ringfence.hub.publishing import releases
 from ringfence.hub.publishing.publication import publish
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
-    EdgeReport,
-    OldSecret,
-    Pbx,
-    Phone,
-    ReleaseTarget,
-    Rotation,
-    Site,
+    EdgeReportRow,
+    OldSecretRow,
+    PbxRow,
+    PhoneRow,
+    ReleaseTargetRow,
+    RotationRow,
+    SiteRow,
 )
 from ringfence.hub.telephony.pbx.port import Contact, PbxLink
 from ringfence.phones.families import model as model_of
@@ -78,8 +78,8 @@ def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_
     with hub.change(who) as change:
         users = {mac: _prepare(hub, change, mac, patience_s) for mac in macs}
     with hub.database.reading() as session:
-        rows = {mac: session.get_one(Rotation, mac.bare) for mac in macs}
-        serving = {mac: session.get_one(Pbx, row.pbx_id) for mac, row in rows.items()}
+        rows = {mac: session.get_one(RotationRow, mac.bare) for mac in macs}
+        serving = {mac: session.get_one(PbxRow, row.pbx_id) for mac, row in rows.items()}
     for mac, pbx in serving.items():
         try:
             _accept(hub, pbx, users[mac], new_first=True)
@@ -89,7 +89,7 @@ def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_
             raise
     with hub.change(who) as change:
         for mac in macs:
-            row = change.session.get_one(Rotation, mac.bare)
+            row = change.session.get_one(RotationRow, mac.bare)
             row.stage, row.changed_at = "publishing", change.now
     go_on(hub)
 
@@ -97,8 +97,8 @@ def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_
 def go_on(hub: Hub) -> int:
     """Take every rotation under way as far as it goes now; return how many are still under way."""
     with hub.database.reading() as session:
-        rows = session.scalars(select(Rotation).where(Rotation.stage.in_(UNDER_WAY))).all()
-        sites_of = {row.mac: session.get_one(Phone, row.mac).site_id for row in rows}
+        rows = session.scalars(select(RotationRow).where(RotationRow.stage.in_(UNDER_WAY))).all()
+        sites_of = {row.mac: session.get_one(PhoneRow, row.mac).site_id for row in rows}
     due = sorted({sites_of[row.mac] for row in rows if row.stage == "publishing"})
     if due and not _publish(hub, due):
         return len(rows)
@@ -108,18 +108,18 @@ def go_on(hub: Hub) -> int:
         except RingfenceError as fault:
             _note(hub, Mac(row.mac), str(fault))
     with hub.database.reading() as session:
-        return session.scalar(select(func.count()).where(Rotation.stage.in_(UNDER_WAY))) or 0
+        return session.scalar(select(func.count()).where(RotationRow.stage.in_(UNDER_WAY))) or 0
 
 
-def find(session: Session) -> Sequence[Rotation]:
+def find(session: Session) -> Sequence[RotationRow]:
     """Return all rotations, the newest first."""
-    return session.scalars(select(Rotation).order_by(Rotation.began_at.desc(), Rotation.mac)).all()
+    return session.scalars(select(RotationRow).order_by(RotationRow.began_at.desc(), RotationRow.mac)).all()
 
 
 def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_User]:
     """Make the new secrets and keep the old ones, in one transaction with the rotation's row."""
     phone = phones.get(change.session, mac)
-    running = change.session.get(Rotation, mac.bare)
+    running = change.session.get(RotationRow, mac.bare)
     if running is not None and running.stage in UNDER_WAY:
         raise RotationRunning(f"the secrets of phone {mac} are being changed already", to_do="ringfence sip rotations")
     site = sites.get(change.session, phone.site_id)
@@ -135,13 +135,13 @@ def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_Use
             to_do="Add it: ringfence pbx add; or change by hand: ringfence line rotate, sip export, publish.",
         )
     users = []
-    change.session.execute(delete(OldSecret).where(OldSecret.mac == mac.bare))
+    change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
     for line in list(phone.lines):
         if not line.sealed_password:
             continue
         old = lines.open_password(hub.sealer, line)
         change.session.add(
-            OldSecret(
+            OldSecretRow(
                 mac=mac.bare, index=line.index, sealed_password=hub.sealer.seal(old, old_record(mac.bare, line.index))
             )
         )
@@ -149,7 +149,7 @@ def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_Use
         users.append(
             _User(line.index, line.name, line.auth_name or line.name, lines.open_password(hub.sealer, line), old)
         )
-    row = running or Rotation(mac=mac.bare)
+    row = running or RotationRow(mac=mac.bare)
     row.pbx_id, row.stage, row.release, row.detail, row.who = pbx.id, "accepting", site.newest_release, "", change.who
     row.began_at = row.changed_at = change.now
     row.until = change.now + patience_s
@@ -166,28 +166,28 @@ def _publish(hub: Hub, site_ids: Sequence[str]) -> bool:
         return False
     except RingfenceError as fault:
         with hub.database.reading() as session:
-            chosen = select(Rotation.mac).where(Rotation.stage == "publishing")
+            chosen = select(RotationRow.mac).where(RotationRow.stage == "publishing")
             macs = [Mac(mac) for mac in session.scalars(chosen)]
         for mac in macs:
             _put_back(hub, mac, f"the new secret could not be published: {fault}", reached=False)
         return True
     with hub.change(_AUTHOR) as change:
-        for row in change.session.scalars(select(Rotation).where(Rotation.stage == "publishing")):
-            phone = change.session.get_one(Phone, row.mac)
-            row.release = change.session.get_one(Site, phone.site_id).newest_release
+        for row in change.session.scalars(select(RotationRow).where(RotationRow.stage == "publishing")):
+            phone = change.session.get_one(PhoneRow, row.mac)
+            row.release = change.session.get_one(SiteRow, phone.site_id).newest_release
             row.stage, row.changed_at = "fetching", change.now
     return True
 
 
 def _go_on_with(hub: Hub, mac: Mac) -> None:
     with hub.database.reading() as session:
-        row = session.get(Rotation, mac.bare)
+        row = session.get(RotationRow, mac.bare)
         if row is None or row.stage not in {"fetching", "registering"}:
             return
-        pbx = session.get_one(Pbx, row.pbx_id)
+        pbx = session.get_one(PbxRow, row.pbx_id)
         users = _users(hub, session, mac)
         has_fetched = _has_fetched(session, row)
-        site_id = session.get_one(Phone, mac.bare).site_id
+        site_id = session.get_one(PhoneRow, mac.bare).site_id
         published_at = releases.get(session, site_id, row.release).made_at
     link = pbxes.link(hub.sealer, pbx)
     now = hub.clock()
@@ -205,16 +205,16 @@ def _go_on_with(hub: Hub, mac: Mac) -> None:
         _put_back(hub, mac, "the phone has its new file and did not register with it in time", reached=True)
     elif row.stage == "fetching":
         with hub.change(_AUTHOR) as change:
-            kept = change.session.get_one(Rotation, mac.bare)
+            kept = change.session.get_one(RotationRow, mac.bare)
             kept.stage, kept.changed_at, kept.detail = "registering", change.now, "it has its new file"
 
 
-def _tell(hub: Hub, mac: Mac, link: PbxLink, users: Sequence[_User], row: Rotation) -> None:
+def _tell(hub: Hub, mac: Mac, link: PbxLink, users: Sequence[_User], row: RotationRow) -> None:
     """Tell the phone through the PBX too, in case the edge's order was refused for want of the REGISTER's Call-ID."""
     if hub.clock() - row.changed_at < _TELL_AFTER_S or row.detail.startswith("told"):
         return
     with hub.database.reading() as session:
-        family, _model = model_of(session.get_one(Phone, mac.bare).model)
+        family, _model = model_of(session.get_one(PhoneRow, mac.bare).model)
     for user in users[:1]:
         for contact in link.contacts(user.name):
             link.reload(user.name, contact, family.reload_event.value)
@@ -226,22 +226,24 @@ def _registered_since(contacts: Sequence[Contact], since: float) -> bool:
     return any(contact.registered_at >= since - _CLOCKS_DIFFER_S or not contact.registered_at for contact in contacts)
 
 
-def _has_fetched(session: Session, row: Rotation) -> bool:
+def _has_fetched(session: Session, row: RotationRow) -> bool:
     """Say whether the phone took its file of the release with its new secret, as its edge reports."""
-    owned = select(ReleaseTarget.name).where(ReleaseTarget.owner == row.mac, ReleaseTarget.number == row.release)
+    owned = select(ReleaseTargetRow.name).where(
+        ReleaseTargetRow.owner == row.mac, ReleaseTargetRow.number == row.release
+    )
     chosen = select(func.count()).where(
-        EdgeReport.owner == row.mac,
-        EdgeReport.kind == "file-served",
-        EdgeReport.release >= row.release,
-        EdgeReport.name.in_(owned),
-        EdgeReport.received_at >= row.began_at,
+        EdgeReportRow.owner == row.mac,
+        EdgeReportRow.kind == "file-served",
+        EdgeReportRow.release >= row.release,
+        EdgeReportRow.name.in_(owned),
+        EdgeReportRow.received_at >= row.began_at,
     )
     return bool(session.scalar(chosen))
 
 
 def _users(hub: Hub, session: Session, mac: Mac) -> list[_User]:
     phone = phones.get(session, mac)
-    old = {row.index: row for row in session.scalars(select(OldSecret).where(OldSecret.mac == mac.bare))}
+    old = {row.index: row for row in session.scalars(select(OldSecretRow).where(OldSecretRow.mac == mac.bare))}
     return [
         _User(
             line.index,
@@ -255,7 +257,7 @@ def _users(hub: Hub, session: Session, mac: Mac) -> list[_User]:
     ]
 
 
-def _accept(hub: Hub, pbx: Pbx, users: Sequence[_User], *, new_first: bool, ends_old: bool = False) -> None:
+def _accept(hub: Hub, pbx: PbxRow, users: Sequence[_User], *, new_first: bool, ends_old: bool = False) -> None:
     link = pbxes.link(hub.sealer, pbx)
     for user in users:
         both = (user.new, user.old) if new_first else (user.old, user.new)
@@ -269,7 +271,7 @@ def _put_back(hub: Hub, mac: Mac, why: str, *, reached: bool) -> None:
         phone = phones.get(change.session, mac)
         for user in users:
             lines.put(change, hub.sealer, mac, user.index, lines.LineParts(password=user.old))
-        pbx = change.session.get_one(Pbx, change.session.get_one(Rotation, mac.bare).pbx_id)
+        pbx = change.session.get_one(PbxRow, change.session.get_one(RotationRow, mac.bare).pbx_id)
         site_id = phone.site_id
     problems = []
     # The phone may fetch between our look and this publish: the PBX takes both until the old file is out.
@@ -287,15 +289,15 @@ def _put_back(hub: Hub, mac: Mac, why: str, *, reached: bool) -> None:
 
 def _finish(hub: Hub, mac: Mac, stage: str, detail: str) -> None:
     with hub.change(_AUTHOR) as change:
-        row = change.session.get_one(Rotation, mac.bare)
+        row = change.session.get_one(RotationRow, mac.bare)
         row.stage, row.changed_at, row.detail = stage, change.now, detail[:500]
-        change.session.execute(delete(OldSecret).where(OldSecret.mac == mac.bare))
+        change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
         change.note(f"sip.rotate.{stage}", str(mac), detail)
     _log.info("secrets changed" if stage == "done" else "secrets put back", phone=str(mac), detail=detail)
 
 
 def _note(hub: Hub, mac: Mac, detail: str) -> None:
     with hub.change(_AUTHOR) as change:
-        row = change.session.get(Rotation, mac.bare)
+        row = change.session.get(RotationRow, mac.bare)
         if row is not None:
             row.detail = detail[:500]

@@ -15,10 +15,10 @@ from ringfence.hub.fleet.guard import alerts, operator_actions
 from ringfence.hub.fleet.settings import Place, Row, sealed_again
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
-    LineSetting,
-    Phone,
-    PhoneSetting,
-    Rotation,
+    LineSettingRow,
+    PhoneRow,
+    PhoneSettingRow,
+    RotationRow,
 )
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
@@ -37,9 +37,9 @@ class Nod:
     description: str = ""
 
 
-def accept(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> Phone:
+def accept(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> PhoneRow:
     """Let a phone in. UnknownPhone and BadSelection say what is missing to do so."""
-    known = change.session.get(Phone, mac.bare)
+    known = change.session.get(PhoneRow, mac.bare)
     if known is not None:
         if nod != Nod():
             raise BadSelection(
@@ -66,13 +66,13 @@ def accept(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> Phone:
     return phone
 
 
-def _find_replaced(session: Session, text: str) -> Phone:
+def _find_replaced(session: Session, text: str) -> PhoneRow:
     """Return the phone that a MAC address or a description names."""
     try:
         return phones.get(session, Mac.parse(text))
     except BadMac:
         wanted = text.strip().casefold()
-    found = [row for row in session.scalars(select(Phone)) if row.description.casefold() == wanted]
+    found = [row for row in session.scalars(select(PhoneRow)) if row.description.casefold() == wanted]
     if len(found) != 1:
         which = ", ".join(str(Mac(row.mac)) for row in found[:5])
         raise BadSelection(
@@ -82,11 +82,11 @@ def _find_replaced(session: Session, text: str) -> Phone:
     return phones.get(session, Mac(found[0].mac))
 
 
-def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> Phone:
+def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> PhoneRow:
     session = change.session
     old = _find_replaced(session, nod.instead_of)
     old_mac = Mac(old.mac)
-    running = session.get(Rotation, old.mac)
+    running = session.get(RotationRow, old.mac)
     if running is not None and running.stage in _UNDER_WAY:
         raise RotationRunning(f"the secrets of phone {old_mac} are being changed", to_do="ringfence sip rotations")
     if nod.site_id and nod.site_id != old.site_id:
@@ -96,15 +96,15 @@ def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> Phone:
     if nod.model:
         phones.change(change, old_mac, phones.PhoneParts(model=nod.model))
     passwords = {line.index: lines.open_password(sealer, line) for line in old.lines}
-    new = Phone(
+    new = PhoneRow(
         mac=mac.bare, site_id=old.site_id, model=old.model, group_id=old.group_id,
         description=nod.description or old.description, created_at=change.now, running_load="", named_load="",
         admitted_at=None, blocked=False,
         lines=[lines.moved(sealer, line, mac, passwords[line.index]) for line in old.lines],
     )  # fmt: skip
     rows: list[Row] = [
-        *session.scalars(select(PhoneSetting).where(PhoneSetting.mac == old.mac)),
-        *session.scalars(select(LineSetting).where(LineSetting.mac == old.mac)),
+        *session.scalars(select(PhoneSettingRow).where(PhoneSettingRow.mac == old.mac)),
+        *session.scalars(select(LineSettingRow).where(LineSettingRow.mac == old.mac)),
     ]
     moved = [_moved(sealer, row, mac) for row in rows]
     phones.remove(change, old_mac)
@@ -116,12 +116,12 @@ def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> Phone:
     return new
 
 
-def _moved(sealer: Sealer, row: Row, mac: Mac) -> PhoneSetting | LineSetting:
-    if isinstance(row, LineSetting):
+def _moved(sealer: Sealer, row: Row, mac: Mac) -> PhoneSettingRow | LineSettingRow:
+    if isinstance(row, LineSettingRow):
         place, after = Place(Scope.LINE, row.mac, row.index), Place(Scope.LINE, mac.bare, row.index)
         sealed = sealed_again(sealer, row, place, after)
-        return LineSetting(mac=mac.bare, index=row.index, name=row.name, value=row.value, sealed=sealed)
-    if not isinstance(row, PhoneSetting):
+        return LineSettingRow(mac=mac.bare, index=row.index, name=row.name, value=row.value, sealed=sealed)
+    if not isinstance(row, PhoneSettingRow):
         raise TypeError("a setting of a phone or of its line")
     place, after = Place(Scope.PHONE, row.mac), Place(Scope.PHONE, mac.bare)
-    return PhoneSetting(mac=mac.bare, name=row.name, value=row.value, sealed=sealed_again(sealer, row, place, after))
+    return PhoneSettingRow(mac=mac.bare, name=row.name, value=row.value, sealed=sealed_again(sealer, row, place, after))

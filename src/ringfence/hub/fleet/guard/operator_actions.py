@@ -11,8 +11,8 @@ from ringfence.hub.errors import BadSelection, NothingToEnd
 from ringfence.hub.fleet import phones, sites
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.store.change import Change, new_id
-from ringfence.hub.store.guard_models import GuardBan, GuardElsewhere, GuardWindow
-from ringfence.hub.store.models import EdgeReport, Phone
+from ringfence.hub.store.guard_models import GuardBanRow, GuardElsewhereRow, GuardWindowRow
+from ringfence.hub.store.models import EdgeReportRow, PhoneRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import is_printable
 
@@ -21,7 +21,7 @@ LONGEST_BAN_S = 366 * 86_400
 _LONGEST_WHY = 200
 
 
-def open_window(change: Change, mac: Mac, lasts_s: float) -> GuardWindow:
+def open_window(change: Change, mac: Mac, lasts_s: float) -> GuardWindowRow:
     """Let one phone take its file once within some minutes; a window that it has already ends."""
     phone = phones.get(change.session, mac)
     if not 0 < lasts_s <= LONGEST_WINDOW_S:
@@ -32,7 +32,7 @@ def open_window(change: Change, mac: Mac, lasts_s: float) -> GuardWindow:
     _check_not_blocked(phone)
     for row in _open(change.session, mac, change.now):
         row.closed_at = change.now
-    window = GuardWindow(
+    window = GuardWindowRow(
         id=new_id("window"), site_id=phone.site_id, mac=mac.bare, who=change.who, opened_at=change.now,
         until=change.now + lasts_s, bound_to="", used_at=None, closed_at=None,
     )  # fmt: skip
@@ -52,13 +52,13 @@ def close_window(change: Change, mac: Mac) -> None:
     change.note("guard.close", str(mac))
 
 
-def windows(session: Session, now: float) -> Sequence[GuardWindow]:
+def windows(session: Session, now: float) -> Sequence[GuardWindowRow]:
     """Return the windows that are open or were used, until their time ends."""
-    chosen = select(GuardWindow).where(GuardWindow.until > now, GuardWindow.closed_at.is_(None))
-    return session.scalars(chosen.order_by(GuardWindow.until)).all()
+    chosen = select(GuardWindowRow).where(GuardWindowRow.until > now, GuardWindowRow.closed_at.is_(None))
+    return session.scalars(chosen.order_by(GuardWindowRow.until)).all()
 
 
-def block(change: Change, mac: Mac) -> Phone:
+def block(change: Change, mac: Mac) -> PhoneRow:
     """Shut a phone out, wherever it asks; what it has taken it keeps."""
     phone = phones.get(change.session, mac)
     phone.blocked = True
@@ -78,7 +78,7 @@ def unblock(change: Change, mac: Mac) -> None:
     change.note("guard.unban", str(mac))
 
 
-def ban(change: Change, host: str, site_id: str | None, lasts_s: float, why: str) -> GuardBan:
+def ban(change: Change, host: str, site_id: str | None, lasts_s: float, why: str) -> GuardBanRow:
     """Leave an address unanswered, at one site or at all; an earlier ban of it there ends."""
     address = _address(host)
     if site_id is not None:
@@ -93,7 +93,7 @@ def ban(change: Change, host: str, site_id: str | None, lasts_s: float, why: str
     for row in _bans(change.session, address, change.now):
         if row.site_id == site_id:
             row.until = change.now
-    made = GuardBan(
+    made = GuardBanRow(
         host=address, site_id=site_id, made_at=change.now, until=change.now + lasts_s, why=why, who=change.who
     )
     change.session.add(made)
@@ -107,8 +107,12 @@ def unban(change: Change, host: str) -> None:
     address = _address(host)
     rows = _bans(change.session, address, change.now)
     own = change.session.scalar(
-        select(EdgeReport.id)
-        .where(EdgeReport.kind == "banned", EdgeReport.peer == address, EdgeReport.at > change.now - LONGEST_OWN_BAN_S)
+        select(EdgeReportRow.id)
+        .where(
+            EdgeReportRow.kind == "banned",
+            EdgeReportRow.peer == address,
+            EdgeReportRow.at > change.now - LONGEST_OWN_BAN_S,
+        )
         .limit(1)
     )
     if not rows and own is None:
@@ -116,47 +120,49 @@ def unban(change: Change, host: str) -> None:
     for row in rows:
         row.until = change.now
     change.session.add(
-        GuardBan(host=address, made_at=change.now, until=change.now, why="let in again", who=change.who, site_id=None)
+        GuardBanRow(
+            host=address, made_at=change.now, until=change.now, why="let in again", who=change.who, site_id=None
+        )
     )
     change.note("guard.unban", address)
 
 
-def bans(session: Session, now: float) -> Sequence[GuardBan]:
+def bans(session: Session, now: float) -> Sequence[GuardBanRow]:
     """Return the bans that people have set and that hold now."""
-    return session.scalars(select(GuardBan).where(GuardBan.until > now).order_by(GuardBan.until)).all()
+    return session.scalars(select(GuardBanRow).where(GuardBanRow.until > now).order_by(GuardBanRow.until)).all()
 
 
 def end_elsewhere(change: Change, mac: Mac | None = None) -> None:
     """Forget where else a phone was served, or what of all phones' has ended."""
-    ended = GuardElsewhere.until <= change.now
+    ended = GuardElsewhereRow.until <= change.now
     for row in change.session.scalars(
-        select(GuardElsewhere).where(ended if mac is None else or_(ended, GuardElsewhere.mac == mac.bare))
+        select(GuardElsewhereRow).where(ended if mac is None else or_(ended, GuardElsewhereRow.mac == mac.bare))
     ):
         change.session.delete(row)
 
 
 def has_ended_elsewhere(session: Session, now: float) -> bool:
     """Say whether ``end_elsewhere`` has something to do."""
-    return session.scalar(select(GuardElsewhere.mac).where(GuardElsewhere.until <= now).limit(1)) is not None
+    return session.scalar(select(GuardElsewhereRow.mac).where(GuardElsewhereRow.until <= now).limit(1)) is not None
 
 
-def _check_not_blocked(phone: Phone) -> None:
+def _check_not_blocked(phone: PhoneRow) -> None:
     if phone.blocked:
         mac = Mac(phone.mac)
         raise BadSelection(f"phone {mac} is blocked", to_do=f"Let it in first: ringfence guard unban {mac}.")
 
 
-def _open(session: Session, mac: Mac, now: float) -> Sequence[GuardWindow]:
+def _open(session: Session, mac: Mac, now: float) -> Sequence[GuardWindowRow]:
     return session.scalars(
-        select(GuardWindow).where(
-            GuardWindow.mac == mac.bare, GuardWindow.until > now, GuardWindow.closed_at.is_(None),
-            GuardWindow.used_at.is_(None),
+        select(GuardWindowRow).where(
+            GuardWindowRow.mac == mac.bare, GuardWindowRow.until > now, GuardWindowRow.closed_at.is_(None),
+            GuardWindowRow.used_at.is_(None),
         )
     ).all()  # fmt: skip
 
 
-def _bans(session: Session, host: str, now: float) -> Sequence[GuardBan]:
-    return session.scalars(select(GuardBan).where(GuardBan.host == host, GuardBan.until > now)).all()
+def _bans(session: Session, host: str, now: float) -> Sequence[GuardBanRow]:
+    return session.scalars(select(GuardBanRow).where(GuardBanRow.host == host, GuardBanRow.until > now)).all()
 
 
 def _address(host: str) -> str:
