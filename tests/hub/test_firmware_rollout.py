@@ -26,7 +26,7 @@ from ringfence.hub.fleet import (
 )
 from ringfence.hub.fleet.firmware import UploadedFile
 from ringfence.hub.fleet.lines import LineParts
-from ringfence.hub.fleet.settings import ORGANISATION, Place
+from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
 from ringfence.hub.publishing import firmware_rollout, releases
 from ringfence.hub.publishing.publication import Publication, publish, rollback
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow
@@ -65,7 +65,7 @@ def fleet(idle: Hub) -> Hub:
     return idle
 
 
-def want(hub: Hub, load: str, place: Place = ORGANISATION) -> None:
+def want(hub: Hub, load: str, place: SettingPlace = ORGANISATION) -> None:
     with hub.change("test") as change:
         settings.put(change, hub.sealer, place, "firmware_load", load)
 
@@ -216,7 +216,7 @@ def test_a_step_between_is_not_skipped(fleet: Hub) -> None:
     want(fleet, OLD)
     with pytest.raises(SkipsStep, match=r"bring it to 8\.5\(2\) first"):
         publish(fleet, "test")
-    want(fleet, "SIP42.8-5-2S", Place(Scope.PHONE, ANNA.bare))
+    want(fleet, "SIP42.8-5-2S", SettingPlace(Scope.PHONE, ANNA.bare))
     publish(fleet, "test")
     assert (named(fleet, ANNA), named(fleet, BEN)) == ("SIP42.8-5-2S", OLD)
 

@@ -20,7 +20,7 @@ from ringfence.hub.fleet import (
     sites,
 )
 from ringfence.hub.fleet.lines import LineParts
-from ringfence.hub.fleet.settings import ORGANISATION, Place
+from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
 from ringfence.hub.publishing import diffs, publication, publication_lock, releases, site_files
 from ringfence.hub.publishing.publication import Publication, publish, rollback
 from ringfence.hub.store.models import RoleMetadataRow, SiteRow
@@ -101,8 +101,12 @@ def test_an_edit_makes_a_release_for_its_site_only(fleet: Hub) -> None:
     "edit",
     [
         lambda hub, change: settings.put(change, hub.sealer, ORGANISATION, "sip_server", "other.example.org"),
-        lambda hub, change: settings.put(change, hub.sealer, Place(Scope.SITE, "anna"), "sip_server", "o.example.org"),
-        lambda hub, change: settings.put(change, hub.sealer, Place(Scope.PHONE, ANNA.bare), "sip_server", "o.example"),
+        lambda hub, change: settings.put(
+            change, hub.sealer, SettingPlace(Scope.SITE, "anna"), "sip_server", "o.example.org"
+        ),
+        lambda hub, change: settings.put(
+            change, hub.sealer, SettingPlace(Scope.PHONE, ANNA.bare), "sip_server", "o.example"
+        ),
         lambda hub, change: lines.rotate(change, hub.sealer, ANNA, 1),
         lambda hub, change: lines.put(change, hub.sealer, ANNA, 2, LineParts(name="202")),
         lambda _hub, change: phones.remove(change, ANNA),

@@ -8,8 +8,8 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.api import (
-    Hub,
     Login,
+    PeoplesApi,
     read_authority,
     save_login,
 )
@@ -30,7 +30,7 @@ def login(
     """
     text = typer.prompt("API token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
     entry = Login(url, Secret(text.strip()), read_authority(ca) if ca else "")
-    who = Hub(entry).get("/whoami")
+    who = PeoplesApi(entry).get("/whoami")
     path = save_login(entry)
     output.say(f"Logged in to {url} as {who['name']}. Kept in {path}.")
 

@@ -6,7 +6,7 @@ from sqlalchemy import select
 
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.fleet import lines, phones, settings
-from ringfence.hub.fleet.settings import Place
+from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import OldSecretRow, PhoneRow
 from ringfence.phones.families import model as model_of
@@ -34,7 +34,7 @@ def of_phone(change: Change, sealer: Sealer, phone: PhoneRow) -> Sequence[SipAcc
     with_password = [line for line in phone.lines if line.sealed_password]
     if not with_password:
         return ()
-    place = Place(Scope.PHONE, phone.mac)
+    place = SettingPlace(Scope.PHONE, phone.mac)
     said = {item.setting.name: item.value for item in settings.effective(change.session, place)}
     transport = str(said.get("sip_transport", "udp"))
     kept = change.session.scalars(select(OldSecretRow).where(OldSecretRow.mac == phone.mac))

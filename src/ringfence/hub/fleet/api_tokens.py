@@ -8,8 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import (
-    BadName,
     BadSelection,
+    NameRefused,
     NotSignedIn,
     UnknownToken,
 )
@@ -27,7 +27,7 @@ def create(change: Change, name: str) -> tuple[ApiTokenRow, Secret]:
     """Make a token; its text is returned this once."""
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise BadName("a token's name has 1 to 80 printable characters", to_do="Name who or what it is for.")
+        raise NameRefused("a token's name has 1 to 80 printable characters", to_do="Name who or what it is for.")
     text = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     token = ApiTokenRow(
         id=new_id("key"), name=name, token_hash=_hash(text), created_at=change.now, created_by=change.who,

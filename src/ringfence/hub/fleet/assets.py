@@ -11,7 +11,7 @@ from ringfence.content.errors import BadName as BadFileName
 from ringfence.content.names import normalise
 from ringfence.content.release import Target, TargetKind
 from ringfence.hub.data.blobs import BlobStore
-from ringfence.hub.errors import BadName, BrokenBundle, UnknownAsset
+from ringfence.hub.errors import BrokenBundle, NameRefused, UnknownAsset
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import AssetFileRow, AssetRow
@@ -43,10 +43,10 @@ class UploadedAsset:
 def add(
     change: Change, blobs: BlobStore, kind: AssetKind, name: str, source: str, files: Sequence[UploadedAsset]
 ) -> AssetRow:
-    """Keep an asset, in the place of one of the same kind and name. BadName and BrokenBundle say what is wrong."""
+    """Keep an asset, in the place of one of the same kind and name. NameRefused and BrokenBundle say what is wrong."""
     asset_id = f"{slug(kind)[:12]}-{slug(name)}"
     if not slug(name) or not 1 <= len(files) <= _MOST_FILES:
-        raise BadName(f"{name[:60]!r} can't be an asset's name, or it has no file", to_do="Use letters and digits.")
+        raise NameRefused(f"{name[:60]!r} can't be an asset's name, or it has no file", to_do="Use letters and digits.")
     for file in files:
         _check(blobs, file)
     row = change.session.get(AssetRow, asset_id)
@@ -132,9 +132,9 @@ def _check(blobs: BlobStore, file: UploadedAsset) -> None:
     try:
         plain = normalise(file.name)
     except BadFileName as fault:
-        raise BadName(fault.what, where=fault.where, to_do=fault.to_do) from None
+        raise NameRefused(fault.what, where=fault.where, to_do=fault.to_do) from None
     if plain != file.name:
-        raise BadName(f"{file.name[:80]!r} is no name that phones ask for")
+        raise NameRefused(f"{file.name[:80]!r} is no name that phones ask for")
     if not is_digest(file.digest) or not blobs.has(file.digest) or blobs.size_bytes(file.digest) != file.length:
         raise BrokenBundle(f"{file.name} was not uploaded", to_do="Run the import again.")
 
@@ -143,4 +143,6 @@ def _check_room(session: Session, kind: AssetKind) -> None:
     most = _MOST.get(kind)
     there = session.scalars(select(AssetRow.id).where(AssetRow.kind == str(kind))).all()
     if most is not None and len(there) >= most:
-        raise BadName(f"there are {len(there)} of the kind {kind} already, and phones list {most}", to_do="Remove one.")
+        raise NameRefused(
+            f"there are {len(there)} of the kind {kind} already, and phones list {most}", to_do="Remove one."
+        )

@@ -7,9 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import (
-    BadName,
     GroupNotEmpty,
     GroupTaken,
+    NameRefused,
     UnknownGroup,
 )
 from ringfence.hub.fleet.sites import LONGEST_NAME, slug
@@ -22,10 +22,10 @@ def create(change: Change, name: str) -> PhoneGroupRow:
     """Make a group; its id is made from its name."""
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not is_printable(name):
-        raise BadName(f"a group's name has 1 to {LONGEST_NAME} characters, none of them a control character")
+        raise NameRefused(f"a group's name has 1 to {LONGEST_NAME} characters, none of them a control character")
     group_id = slug(name)
     if not group_id:
-        raise BadName(f"{name[:60]!r} has no letter or digit to make an id of", to_do="Choose another name.")
+        raise NameRefused(f"{name[:60]!r} has no letter or digit to make an id of", to_do="Choose another name.")
     taken = select(PhoneGroupRow.id).where((PhoneGroupRow.id == group_id) | (PhoneGroupRow.name == name))
     if change.session.scalar(taken) is not None:
         raise GroupTaken(f"there is a group {name!r} already", to_do="Choose another name.")

@@ -10,7 +10,7 @@ import string
 from dataclasses import dataclass
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import BadName, UnknownLine
+from ringfence.hub.errors import NameRefused, UnknownLine
 from ringfence.hub.fleet import phones
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import LineRow, PhoneRow
@@ -139,7 +139,7 @@ def _carrier(phone: PhoneRow, index: int) -> LineRow:
 
 def _new_line(phone: PhoneRow, index: int, parts: LineParts) -> LineRow:
     if not parts.name:
-        raise BadName(
+        raise NameRefused(
             f"line {index} of phone {Mac(phone.mac)} is new and needs a name", to_do="Give the SIP user, such as 201."
         )
     label = parts.label if parts.label is not None else parts.name
@@ -165,7 +165,7 @@ def _check(phone: PhoneRow, index: int, parts: LineParts) -> None:
             continue
         what = part.replace("_", " ")
         if not is_printable(text):
-            raise BadName(f"the {what} of line {index} holds a control character", to_do="Write it without.")
+            raise NameRefused(f"the {what} of line {index} holds a control character", to_do="Write it without.")
         element = next((element for element in elements if element in model.limits), "")
         if element and len(text) > model.limits[element].we_write:
             most = model.limits[element].we_write
@@ -175,9 +175,9 @@ def _check(phone: PhoneRow, index: int, parts: LineParts) -> None:
                 to_do="Make it shorter.",
             )
     if parts.name is not None and not parts.name.strip():
-        raise BadName(f"the name of line {index} is empty", to_do="Give the SIP user, such as 201.")
+        raise NameRefused(f"the name of line {index} is empty", to_do="Give the SIP user, such as 201.")
     if parts.password is not None and not parts.password:
-        raise BadName(f"the password of line {index} is empty", to_do="Leave it out to have one generated.")
+        raise NameRefused(f"the password of line {index} is empty", to_do="Leave it out to have one generated.")
 
 
 def _has_one_credential(phone: PhoneRow) -> bool:

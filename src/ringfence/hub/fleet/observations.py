@@ -30,20 +30,22 @@ _KINDS = {"file-served": True, "file-refused": False, "transfer-failed": False}
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedPhone:
     """A phone, and what is to be told of it."""
 
     phone: PhoneRow
     sentences: Sequence[Sentence]
 
 
-def observe_all(hub: Hub, session: Session, site_id: str | None) -> list[Observed]:
+def observe_all(hub: Hub, session: Session, site_id: str | None) -> list[ObservedPhone]:
     """Return what is to be told of the phones of a site, or of all; PBXes are not asked."""
-    found = [Observed(phone, _observe(hub, session, phone, registered=None)) for phone in phones.find(session, site_id)]
+    found = [
+        ObservedPhone(phone, _observe(hub, session, phone, registered=None)) for phone in phones.find(session, site_id)
+    ]
     return sorted(found, key=lambda each: (each.sentences[0].urgency, each.phone.mac))
 
 
-def observe_one(hub: Hub, mac: Mac) -> Observed:
+def observe_one(hub: Hub, mac: Mac) -> ObservedPhone:
     """Return what is to be told of one phone; its PBX is asked whether it is registered, where one is known."""
     with hub.database.reading() as session:
         phone = phones.get(session, mac)
@@ -56,7 +58,7 @@ def observe_one(hub: Hub, mac: Mac) -> Observed:
         except RingfenceError:
             registered = None  # what is not known is not told; ringfence pbx check says why
     with hub.database.reading() as session:
-        return Observed(phone, _observe(hub, session, phone, registered=registered))
+        return ObservedPhone(phone, _observe(hub, session, phone, registered=registered))
 
 
 def running(session: Session, phone: PhoneRow) -> Running | None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import BadName, UnknownTemplate
+from ringfence.hub.errors import NameRefused, UnknownTemplate
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import OwnTemplateRow
 from ringfence.phones.families import family as family_of
@@ -16,15 +16,15 @@ LARGEST_CHARACTERS = 256 * 1024
 
 
 def put(change: Change, family_id: str, name: str, source: str) -> OwnTemplateRow:
-    """Keep a template for a file of a family; BadName where it is no template, with the line."""
+    """Keep a template for a file of a family; NameRefused where it is no template, with the line."""
     family = family_of(family_id)
     check_name(family, name)
     if len(source) > LARGEST_CHARACTERS:
-        raise BadName(f"the template has {len(source)} characters, and {LARGEST_CHARACTERS} is the most")
+        raise NameRefused(f"the template has {len(source)} characters, and {LARGEST_CHARACTERS} is the most")
     try:
         PhoneTemplate(name, source)
     except TemplateFault as fault:
-        raise BadName(
+        raise NameRefused(
             f"this is no template: {fault.reason}", where=f"line {fault.line}", to_do="Mend it; nothing was kept."
         ) from None
     row = change.session.get(OwnTemplateRow, (family.id, name))

@@ -8,9 +8,9 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import BadName, PbxTaken, UnknownPbx
+from ringfence.hub.errors import NameRefused, PbxTaken, UnknownPbx
 from ringfence.hub.fleet import settings
-from ringfence.hub.fleet.settings import Place
+from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import PbxRow, RotationRow
@@ -34,21 +34,23 @@ def add(
     change: Change, sealer: Sealer, name: str, kind: str, url: str, user: str, secret: Secret, realm: str,
     sip_servers: Sequence[str],
 ) -> PbxRow:  # fmt: skip
-    """Take a PBX; BadName says what is wrong with its parts."""
+    """Take a PBX; NameRefused says what is wrong with its parts."""
     pbx_id = slug(name)
     if not pbx_id:
-        raise BadName(f"{name[:60]!r} can't be a name of a PBX", to_do="Use letters and digits.")
+        raise NameRefused(f"{name[:60]!r} can't be a name of a PBX", to_do="Use letters and digits.")
     if change.session.get(PbxRow, pbx_id) is not None:
         raise PbxTaken(f"there is a PBX {pbx_id} already", to_do="Remove it first, or choose another name.")
     address = urlsplit(url)
     if kind not in _SCHEMES or address.scheme not in _SCHEMES[kind] or not address.hostname:
         wanted = "; ".join(f"{each}: {scheme[0]}://HOST:PORT…" for each, scheme in _SCHEMES.items())
-        raise BadName(f"{url[:80]!r} is no address of {kind[:20]!r}", to_do=f"Write {wanted}.")
+        raise NameRefused(f"{url[:80]!r} is no address of {kind[:20]!r}", to_do=f"Write {wanted}.")
     if address.password or address.username:
-        raise BadName("an address holds no password", to_do="Give user and secret by their own options.")
+        raise NameRefused("an address holds no password", to_do="Give user and secret by their own options.")
     for host in (realm, *sip_servers):
         if not is_host(host):
-            raise BadName(f"{host[:60]!r} is no host name", to_do="Give the digest realm and the SIP servers' names.")
+            raise NameRefused(
+                f"{host[:60]!r} is no host name", to_do="Give the digest realm and the SIP servers' names."
+            )
     row = PbxRow(
         id=pbx_id, kind=kind, url=url, user=user, sealed_secret=sealer.seal(secret, _record(pbx_id)) if secret else b"",
         realm=realm, sip_servers=",".join(sip_servers), created_at=change.now,
@@ -104,7 +106,7 @@ def serving(session: Session, sip_server: str) -> PbxRow | None:
 
 def of_phone(session: Session, mac: Mac) -> tuple[PbxRow | None, str]:
     """Return the PBX that a phone registers with, None where none is known, and its SIP server's name."""
-    said = {item.setting.name: item.value for item in settings.effective(session, Place(Scope.PHONE, mac.bare))}
+    said = {item.setting.name: item.value for item in settings.effective(session, SettingPlace(Scope.PHONE, mac.bare))}
     sip_server = str(said.get("sip_server", ""))
     return serving(session, sip_server), sip_server
 

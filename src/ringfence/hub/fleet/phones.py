@@ -7,9 +7,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from ringfence.hub.errors import (
-    BadName,
     BadSelection,
     DuplicateMac,
+    NameRefused,
     UnknownPhone,
 )
 from ringfence.hub.fleet import groups, sites
@@ -137,7 +137,7 @@ def _check_fits(session: Session, phone: PhoneRow, model: Model) -> None:
 def _described(description: str) -> str:
     description = description.strip()
     if len(description) > LONGEST_DESCRIPTION or not is_printable(description):
-        raise BadName(
+        raise NameRefused(
             f"a description has at most {LONGEST_DESCRIPTION} characters, none of them a control character",
             where=repr(description[:60]),
         )

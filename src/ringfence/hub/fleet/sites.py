@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.content.signing import ROOT_LIFETIME_S, SiteSigners, first_root
 from ringfence.hub.errors import (
-    BadName,
+    NameRefused,
     SiteNotEmpty,
     SiteTaken,
     UnknownSite,
@@ -45,7 +45,7 @@ def create(change: Change, signers: SiteSigners, name: str, site_id: str = "") -
     name = _checked_name(change.session, name)
     if site_id:
         if _ID.fullmatch(site_id) is None:
-            raise BadName(
+            raise NameRefused(
                 f"{site_id[:60]!r} is no site id",
                 to_do="Use up to 40 of a to z, 0 to 9 and '-', as in home-office-anna.",
             )
@@ -125,7 +125,9 @@ def remove(change: Change, site_id: str) -> None:
 def _checked_name(session: Session, name: str, *, but: str = "") -> str:
     name = unicodedata.normalize("NFC", name).strip()
     if not name or len(name) > LONGEST_NAME or _CONTROL.search(name):
-        raise BadName("a site's name has 1 to 80 characters, none of them a control character", where=repr(name[:80]))
+        raise NameRefused(
+            "a site's name has 1 to 80 characters, none of them a control character", where=repr(name[:80])
+        )
     # Compared here and not in SQL: databases lower only what they know, SQLite ASCII alone.
     for site_id, other in session.execute(select(SiteRow.id, SiteRow.name)):
         if site_id != but and other.casefold() == name.casefold():

@@ -8,14 +8,14 @@ from fastapi import APIRouter, Path, Query
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.content import (
-    FileChange,
-    Publication,
-    PublishedSite,
+    FileChangeView,
+    PublicationView,
+    PublishedSiteView,
     PublishOrder,
-    Release,
-    ReleaseDetails,
-    ReleaseDifference,
-    ReleaseFile,
+    ReleaseDetailsView,
+    ReleaseDifferenceView,
+    ReleaseFileView,
+    ReleaseView,
 )
 from ringfence.hub.publishing import diffs, publication, releases
 from ringfence.hub.store import models
@@ -27,13 +27,15 @@ Number = Annotated[int, Path(ge=1, description="The release's number")]
 
 
 @router.post("/publish", tags=["publish"])
-def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> Publication:
+def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> PublicationView:
     """Render every phone's files and make a release for each site whose files changed; all or nothing on a fault."""
     done = publication.publish(hub, caller.name, site_ids=body.sites, comment=body.comment, dry_run=body.dry_run)
-    return Publication(
+    return PublicationView(
         dry_run=done.dry_run,
         sites=[
-            PublishedSite(site=site.site_id, release=site.release, previous=site.previous, files=_changes(site.files))
+            PublishedSiteView(
+                site=site.site_id, release=site.release, previous=site.previous, files=_changes(site.files)
+            )
             for site in done.sites
         ],
         unchanged=done.unchanged,
@@ -44,24 +46,24 @@ def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> Publication:
 
 
 @router.get("/sites/{site}/releases", tags=["releases"])
-def list_releases(site: str, hub: TheHub, _caller: TheCaller) -> Items[Release]:
+def list_releases(site: str, hub: TheHub, _caller: TheCaller) -> Items[ReleaseView]:
     """List a site's releases, the newest first."""
     with hub.database.reading() as session:
         return Items(items=[_release(row, count) for row, count in releases.find(session, site)])
 
 
 @router.get("/sites/{site}/releases/{number}", tags=["releases"])
-def show_release(site: str, number: Number, hub: TheHub, _caller: TheCaller) -> ReleaseDetails:
+def show_release(site: str, number: Number, hub: TheHub, _caller: TheCaller) -> ReleaseDetailsView:
     """Show a release with its files."""
     with hub.database.reading() as session:
         row = releases.get(session, site, number)
         files = [
-            ReleaseFile(
+            ReleaseFileView(
                 name=target.name, length=target.length, digest=target.digest, kind=str(target.kind), owner=target.owner
             )
             for target in releases.targets(session, site, number)
         ]
-    return ReleaseDetails(**_release(row, len(files)).model_dump(), files=files)
+    return ReleaseDetailsView(**_release(row, len(files)).model_dump(), files=files)
 
 
 @router.get("/sites/{site}/releases/{number}/diff", tags=["releases"])
@@ -71,26 +73,26 @@ def show_difference(
     hub: TheHub,
     _caller: TheCaller,
     against: Annotated[int | None, Query(ge=0, description="The release to compare with; the one before")] = None,
-) -> ReleaseDifference:
+) -> ReleaseDifferenceView:
     """Show what a release changed, with secrets masked."""
     other = number - 1 if against is None else against
     files = publication.differences(hub, site, number, other)
-    return ReleaseDifference(site=site, number=number, against=other, files=_changes(files))
+    return ReleaseDifferenceView(site=site, number=number, against=other, files=_changes(files))
 
 
 @router.post("/sites/{site}/releases/{number}/rollback", status_code=201, tags=["releases"])
-def rollback(site: str, number: Number, hub: TheHub, caller: TheCaller) -> ReleaseDetails:
+def rollback(site: str, number: Number, hub: TheHub, caller: TheCaller) -> ReleaseDetailsView:
     """Make a new, higher-numbered release with the content of this one; settings stay as they are."""
     made = publication.rollback(hub, caller.name, site, number)
     return show_release(site, made, hub, caller)
 
 
-def _changes(files: Sequence[diffs.FileChange]) -> list[FileChange]:
-    return [FileChange(name=file.name, change=file.change, diff=file.diff) for file in files]
+def _changes(files: Sequence[diffs.FileChange]) -> list[FileChangeView]:
+    return [FileChangeView(name=file.name, change=file.change, diff=file.diff) for file in files]
 
 
-def _release(row: models.ReleaseRow, count: int) -> Release:
-    return Release(
+def _release(row: models.ReleaseRow, count: int) -> ReleaseView:
+    return ReleaseView(
         site=row.site_id, number=row.number, created_at=row.made_at, author=row.made_by, comment=row.comment,
         rolled_back_to=row.rolled_back_to, file_count=count,
     )  # fmt: skip

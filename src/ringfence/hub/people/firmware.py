@@ -13,13 +13,13 @@ from ringfence.hub.fleet import assets, firmware
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.firmware import (
-    Asset,
-    EdgesWith,
-    Firmware,
-    FirmwareFile,
+    AssetView,
+    FirmwareFileView,
+    FirmwareView,
     NewAsset,
     NewFirmware,
-    Uploaded,
+    RolloutView,
+    UploadView,
 )
 from ringfence.hub.publishing import firmware_rollout
 from ringfence.hub.store import models
@@ -32,22 +32,22 @@ _Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256")]
 
 
 @router.get("/uploads/{digest}")
-def show_upload(digest: _Digest, hub: TheHub, _caller: TheCaller) -> Uploaded:
+def show_upload(digest: _Digest, hub: TheHub, _caller: TheCaller) -> UploadView:
     """Say whether a file's bytes are here already."""
-    return Uploaded(here=hub.blobs.has(Digest(digest)))
+    return UploadView(here=hub.blobs.has(Digest(digest)))
 
 
 @router.put("/uploads/{digest}", status_code=201)
-async def upload(digest: _Digest, request: Request, hub: TheHub, _caller: TheCaller) -> Uploaded:
+async def upload(digest: _Digest, request: Request, hub: TheHub, _caller: TheCaller) -> UploadView:
     """Take a file's bytes, as the body of the request; they must have this digest."""
     with hub.blobs.receive(Digest(digest)) as write:
         async for part in request.stream():
             await run_in_threadpool(write, part)
-    return Uploaded(here=True)
+    return UploadView(here=True)
 
 
 @router.post("/firmware", status_code=201)
-def add_firmware(body: NewFirmware, hub: TheHub, caller: TheCaller) -> Items[Firmware]:
+def add_firmware(body: NewFirmware, hub: TheHub, caller: TheCaller) -> Items[FirmwareView]:
     """Take the loads of a bundle whose files were uploaded; refused where a file that one names is missing."""
     files = [firmware.UploadedFile(file.name, Digest(file.digest), file.length) for file in body.files]
     with hub.change(caller.name) as change:
@@ -58,7 +58,7 @@ def add_firmware(body: NewFirmware, hub: TheHub, caller: TheCaller) -> Items[Fir
 
 
 @router.get("/firmware")
-def list_firmware(hub: TheHub, _caller: TheCaller) -> Items[Firmware]:
+def list_firmware(hub: TheHub, _caller: TheCaller) -> Items[FirmwareView]:
     """List the loads that were imported."""
     with hub.database.reading() as session:
         listed = firmware.files(session)
@@ -73,7 +73,7 @@ def remove_firmware(load: str, hub: TheHub, caller: TheCaller) -> None:
 
 
 @router.get("/firmware/{load}/sites")
-def show_rollout(load: str, hub: TheHub, _caller: TheCaller) -> Items[EdgesWith]:
+def show_rollout(load: str, hub: TheHub, _caller: TheCaller) -> Items[RolloutView]:
     """Show how far a load is at each site whose phones name or await it."""
     with hub.database.reading() as session:
         firmware.get(session, load)
@@ -81,7 +81,7 @@ def show_rollout(load: str, hub: TheHub, _caller: TheCaller) -> Items[EdgesWith]
 
 
 @router.post("/assets", status_code=201)
-def add_asset(body: NewAsset, hub: TheHub, caller: TheCaller) -> Asset:
+def add_asset(body: NewAsset, hub: TheHub, caller: TheCaller) -> AssetView:
     """Keep a ring tone, a wallpaper, a language or tones, of files that were uploaded."""
     files = [assets.UploadedAsset(file.name, Digest(file.digest), file.length, file.variant) for file in body.files]
     with hub.change(caller.name) as change:
@@ -91,7 +91,7 @@ def add_asset(body: NewAsset, hub: TheHub, caller: TheCaller) -> Asset:
 
 
 @router.get("/assets")
-def list_assets(hub: TheHub, _caller: TheCaller) -> Items[Asset]:
+def list_assets(hub: TheHub, _caller: TheCaller) -> Items[AssetView]:
     """List the assets."""
     with hub.database.reading() as session:
         listed = assets.files(session)
@@ -105,15 +105,15 @@ def remove_asset(asset: str, hub: TheHub, caller: TheCaller) -> None:
         assets.remove(change, asset)
 
 
-def _asset(row: models.AssetRow, listed: Mapping[str, Sequence[models.AssetFileRow]]) -> Asset:
+def _asset(row: models.AssetRow, listed: Mapping[str, Sequence[models.AssetFileRow]]) -> AssetView:
     files = listed.get(row.id, ())
-    return Asset(
+    return AssetView(
         id=row.id, kind=row.kind, name=row.name, source=row.source, added_at=row.added_at, added_by=row.added_by,
         size=sum(file.length for file in files), files=[file.name for file in files],
     )  # fmt: skip
 
 
-def _rollout(session: Session, site_id: str, load: str) -> EdgesWith:
+def _rollout(session: Session, site_id: str, load: str) -> RolloutView:
     with_load, edges = firmware_rollout.edges_with(session, site_id, load)
     waiting = select(func.count()).where(
         models.PreparedTargetRow.site_id == site_id, models.PreparedTargetRow.load == load
@@ -123,17 +123,17 @@ def _rollout(session: Session, site_id: str, load: str) -> EdgesWith:
     fetched, fetching = session.execute(
         parts.where(models.EdgeRow.site_id == site_id, models.EdgeRow.revoked_at.is_(None))
     ).one()
-    return EdgesWith(
+    return RolloutView(
         site=site_id, edges=edges, with_load=with_load, fetched_bytes=fetched or 0, fetching_bytes=fetching or 0,
         waiting=session.scalar(waiting) or 0,
         named=session.scalar(named) or 0,
     )  # fmt: skip
 
 
-def _firmware(row: models.FirmwareLoadRow, listed: Mapping[str, Sequence[models.FirmwareFileRow]]) -> Firmware:
+def _firmware(row: models.FirmwareLoadRow, listed: Mapping[str, Sequence[models.FirmwareFileRow]]) -> FirmwareView:
     files = listed.get(row.name, ())
-    return Firmware(
+    return FirmwareView(
         name=row.name, models=list(models_of(row.name)), source=row.source, added_at=row.added_at,
         added_by=row.added_by, size=sum(file.length for file in files),
-        files=[FirmwareFile(name=file.name, digest=file.digest, length=file.length) for file in files],
+        files=[FirmwareFileView(name=file.name, digest=file.digest, length=file.length) for file in files],
     )  # fmt: skip

@@ -13,12 +13,12 @@ from ringfence.hub.fleet.guard import alerts, decision_log, policy
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.guard import (
-    GuardAlert,
-    GuardDecision,
-    GuardExplanation,
-    GuardNeed,
-    GuardPolicy,
-    GuardPolicyChange,
+    GuardAlertView,
+    GuardDecisionView,
+    GuardExplanationView,
+    GuardNeedView,
+    GuardPolicyChanges,
+    GuardPolicyView,
 )
 from ringfence.hub.store import guard_models, models
 from ringfence.phones.mac import Mac
@@ -30,14 +30,14 @@ Limit = Annotated[int, Query(ge=1, le=5000, description="How many, the newest fi
 
 
 @router.get("/sites/{site}/guard", tags=["guard"])
-def show_guard_policy(site: str, hub: TheHub, _caller: TheCaller) -> GuardPolicy:
+def show_guard_policy(site: str, hub: TheHub, _caller: TheCaller) -> GuardPolicyView:
     """Show what a site asks of whoever wants a file, what each level proves, and what is the default."""
     with hub.database.reading() as session:
         return _policy(session, site)
 
 
 @router.patch("/sites/{site}/guard", tags=["guard"])
-def change_guard_policy(site: str, body: GuardPolicyChange, hub: TheHub, caller: TheCaller) -> GuardPolicy:
+def change_guard_policy(site: str, body: GuardPolicyChanges, hub: TheHub, caller: TheCaller) -> GuardPolicyView:
     """Set parts of what a site asks; its edges go by it within a second."""
     with hub.change(caller.name) as change:
         parts = policy.PolicyParts(
@@ -53,7 +53,7 @@ def change_guard_policy(site: str, body: GuardPolicyChange, hub: TheHub, caller:
 def list_guard_decisions(
     hub: TheHub, _caller: TheCaller, site: str | None = None, phone: str | None = None, refused: bool = False,
     limit: Limit = 100,
-) -> Items[GuardDecision]:  # fmt: skip
+) -> Items[GuardDecisionView]:  # fmt: skip
     """List what guards decided: who asked for what, what became of it, and why; the newest first."""
     mac = Mac.parse(phone) if phone else None
     with hub.database.reading() as session:
@@ -62,11 +62,11 @@ def list_guard_decisions(
 
 
 @router.get("/phones/{mac}/guard", tags=["guard"])
-def explain_decision(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> GuardExplanation:
+def explain_decision(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> GuardExplanationView:
     """Explain the last decision about a phone's own files, with its evidence, by the policy of then and of today."""
     with hub.database.reading() as session:
         found = decision_log.explain(session, mac, hub.clock())
-    return GuardExplanation(
+    return GuardExplanationView(
         at=found.report.at, site=found.report.site_id, edge=found.report.edge_id, sentence=found.then.sentence,
         reasons=list(found.then.reasons), same_today=found.goes_the_same_way, today=found.today.sentence,
     )  # fmt: skip
@@ -75,7 +75,7 @@ def explain_decision(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> GuardExp
 @router.get("/guard/alerts", tags=["guard"])
 def list_alerts(
     hub: TheHub, _caller: TheCaller, site: str | None = None, closed_too: bool = False, limit: Limit = 1000
-) -> Items[GuardAlert]:
+) -> Items[GuardAlertView]:
     """List what a person should look at, the newest first."""
     with hub.database.reading() as session:
         rows = alerts.find(session, site_id=site, closed_too=closed_too, limit=limit)
@@ -83,7 +83,7 @@ def list_alerts(
 
 
 @router.get("/guard/waiting", tags=["guard"])
-def list_waiting(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[GuardAlert]:
+def list_waiting(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[GuardAlertView]:
     """List the phones that ask and wait for a person's nod, the newest first."""
     with hub.database.reading() as session:
         rows = alerts.find(session, site_id=site, kinds=alerts.WAITING)
@@ -91,15 +91,15 @@ def list_waiting(hub: TheHub, _caller: TheCaller, site: str | None = None) -> It
 
 
 @router.post("/guard/alerts/{alert}/close", tags=["guard"])
-def close_alert(alert: int, hub: TheHub, caller: TheCaller) -> GuardAlert:
+def close_alert(alert: int, hub: TheHub, caller: TheCaller) -> GuardAlertView:
     """Close an alert; it opens anew where the same happens again."""
     with hub.change(caller.name) as change:
         return _alert(alerts.close(change, alert))
 
 
-def _decision(row: models.EdgeReportRow) -> GuardDecision:
+def _decision(row: models.EdgeReportRow) -> GuardDecisionView:
     reached, needed = _levels(row)
-    return GuardDecision(
+    return GuardDecisionView(
         id=row.id, at=row.at, edge=row.edge_id, site=row.site_id, verdict=_VERDICTS.get(row.kind, row.kind),
         finding=row.finding, reached=reached, needed=needed, name=row.name, owner=row.owner or None, peer=row.peer,
         count=row.count, sentence=row.sentence,
@@ -115,21 +115,21 @@ def _levels(row: models.EdgeReportRow) -> tuple[str, str]:
         return row.level, ""
 
 
-def _alert(row: guard_models.GuardAlertRow) -> GuardAlert:
-    return GuardAlert(
+def _alert(row: guard_models.GuardAlertRow) -> GuardAlertView:
+    return GuardAlertView(
         id=row.id, site=row.site_id, kind=row.kind, subject=row.subject, first_at=row.first_at, last_at=row.last_at,
         count=row.count, sentence=row.sentence, peer=row.peer, model=row.model, closed_at=row.closed_at,
         closed_by=row.closed_by,
     )  # fmt: skip
 
 
-def _policy(session: Session, site_id: str) -> GuardPolicy:
+def _policy(session: Session, site_id: str) -> GuardPolicyView:
     site, asked = sites.get(session, site_id), policy.get(session, site_id)
-    return GuardPolicy(
+    return GuardPolicyView(
         site=site.id,
         version=site.guard_version,
         needs=[
-            GuardNeed(
+            GuardNeedView(
                 kind=kind.value,
                 level=asked.level(kind).name,
                 proves=asked.level(kind).meaning,

@@ -7,13 +7,13 @@ from ringfence.hub.fleet import edges, sites
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.places import (
-    Edge,
-    EnrolmentToken,
-    NewEnrolmentToken,
+    EdgeRevocation,
+    EdgeView,
+    EnrolmentTokenView,
+    NewEnrolmentTokenView,
     NewSite,
-    Revocation,
-    Site,
-    SiteChange,
+    SiteChanges,
+    SiteView,
 )
 from ringfence.hub.store import models
 from ringfence.identity.tokens import EnrolmentToken as TokenText
@@ -22,7 +22,7 @@ router = APIRouter()
 
 
 @router.post("/sites", status_code=201, tags=["sites"])
-def create_site(body: NewSite, hub: TheHub, caller: TheCaller) -> Site:
+def create_site(body: NewSite, hub: TheHub, caller: TheCaller) -> SiteView:
     """Make a site, with its own signed metadata repository."""
     with hub.change(caller.name) as change:
         site = sites.create(change, hub.signers, body.name, body.id)
@@ -30,14 +30,14 @@ def create_site(body: NewSite, hub: TheHub, caller: TheCaller) -> Site:
 
 
 @router.get("/sites", tags=["sites"])
-def list_sites(hub: TheHub, _caller: TheCaller) -> Items[Site]:
+def list_sites(hub: TheHub, _caller: TheCaller) -> Items[SiteView]:
     """List the sites by name."""
     with hub.database.reading() as session:
         return Items(items=[_site(found) for found in sites.counts(session)])
 
 
 @router.get("/sites/{site}", tags=["sites"])
-def show_site(site: str, hub: TheHub, _caller: TheCaller) -> Site:
+def show_site(site: str, hub: TheHub, _caller: TheCaller) -> SiteView:
     """Show one site."""
     with hub.database.reading() as session:
         (found,) = sites.counts(session, [sites.get(session, site).id])
@@ -45,7 +45,7 @@ def show_site(site: str, hub: TheHub, _caller: TheCaller) -> Site:
 
 
 @router.patch("/sites/{site}", tags=["sites"])
-def rename_site(site: str, body: SiteChange, hub: TheHub, caller: TheCaller) -> Site:
+def rename_site(site: str, body: SiteChanges, hub: TheHub, caller: TheCaller) -> SiteView:
     """Give a site another name; its id stays."""
     with hub.change(caller.name) as change:
         sites.rename(change, site, body.name)
@@ -61,17 +61,17 @@ def remove_site(site: str, hub: TheHub, caller: TheCaller) -> None:
 
 
 @router.post("/sites/{site}/tokens", status_code=201, tags=["enrolment"])
-def create_token(site: str, hub: TheHub, caller: TheCaller) -> NewEnrolmentToken:
+def create_token(site: str, hub: TheHub, caller: TheCaller) -> NewEnrolmentTokenView:
     """Make a one-time token, good for 24 hours, with which one edge joins the site. It is shown this once."""
     with hub.change(caller.name) as change:
         row, secret = edges.make_token(change, site)
         name = sites.get(change.session, site).name
     text = TokenText(hub.device_url, hub.authority.fingerprint, secret, int(row.expires_at), name).to_text()
-    return NewEnrolmentToken(**_token(row).model_dump(), token=text)
+    return NewEnrolmentTokenView(**_token(row).model_dump(), token=text)
 
 
 @router.get("/sites/{site}/tokens", tags=["enrolment"])
-def list_tokens(site: str, hub: TheHub, _caller: TheCaller) -> Items[EnrolmentToken]:
+def list_tokens(site: str, hub: TheHub, _caller: TheCaller) -> Items[EnrolmentTokenView]:
     """List a site's tokens and what became of them, the newest first."""
     with hub.database.reading() as session:
         return Items(items=[_token(row) for row in edges.find_tokens(session, site)])
@@ -85,21 +85,21 @@ def revoke_token(token: str, hub: TheHub, caller: TheCaller) -> None:
 
 
 @router.get("/edges", tags=["edges"])
-def list_edges(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[Edge]:
+def list_edges(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[EdgeView]:
     """List the edges, revoked ones too."""
     with hub.database.reading() as session:
         return Items(items=[_edge(hub, row) for row in edges.find(session, site)])
 
 
 @router.get("/edges/{edge}", tags=["edges"])
-def show_edge(edge: str, hub: TheHub, _caller: TheCaller) -> Edge:
+def show_edge(edge: str, hub: TheHub, _caller: TheCaller) -> EdgeView:
     """Show one edge."""
     with hub.database.reading() as session:
         return _edge(hub, edges.get(session, edge))
 
 
 @router.post("/edges/{edge}/revoke", tags=["edges"])
-def revoke_edge(edge: str, body: Revocation, hub: TheHub, caller: TheCaller) -> Edge:
+def revoke_edge(edge: str, body: EdgeRevocation, hub: TheHub, caller: TheCaller) -> EdgeView:
     """Let an edge in no more: its next request is refused and its stream ends."""
     with hub.change(caller.name) as change:
         row = edges.revoke(change, edge, wipe=body.wipe)
@@ -107,23 +107,23 @@ def revoke_edge(edge: str, body: Revocation, hub: TheHub, caller: TheCaller) -> 
     return _edge(hub, row)
 
 
-def _site(found: sites.SiteCounts) -> Site:
+def _site(found: sites.SiteCounts) -> SiteView:
     site = found.site
-    return Site(
+    return SiteView(
         id=site.id, name=site.name, created_at=site.created_at, phones=found.phones, edges=found.edges,
         release=site.newest_release,
     )  # fmt: skip
 
 
-def _token(row: models.EnrolmentTokenRow) -> EnrolmentToken:
-    return EnrolmentToken(
+def _token(row: models.EnrolmentTokenRow) -> EnrolmentTokenView:
+    return EnrolmentTokenView(
         id=row.id, site=row.site_id, created_at=row.created_at, created_by=row.created_by, expires_at=row.expires_at,
         used_at=row.used_at, edge=row.edge_id, revoked_at=row.revoked_at,
     )  # fmt: skip
 
 
-def _edge(hub: Hub, row: models.EdgeRow) -> Edge:
-    return Edge(
+def _edge(hub: Hub, row: models.EdgeRow) -> EdgeView:
+    return EdgeView(
         id=row.id, site=row.site_id, hostname=row.hostname, version=row.version, enrolled_at=row.enrolled_at,
         last_seen=row.last_seen_at, connected=edges.is_connected(row, hub.clock()), release=row.release,
         fetched_bytes=row.fetched_bytes, fetching_bytes=row.fetching_bytes,

@@ -7,12 +7,12 @@ from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.sip import (
     NewPbx,
-    Pbx,
-    PbxCheck,
-    Rotation,
+    PbxCheckView,
+    PbxView,
     RotationOrder,
-    SipExport,
-    SipFiles,
+    RotationView,
+    SipExportOrder,
+    SipFilesView,
 )
 from ringfence.hub.store import models
 from ringfence.hub.telephony import secret_rotation
@@ -24,15 +24,15 @@ router = APIRouter(tags=["sip"])
 
 
 @router.post("/sip/export")
-def export(body: SipExport, hub: TheHub, caller: TheCaller) -> SipFiles:
+def export(body: SipExportOrder, hub: TheHub, caller: TheCaller) -> SipFilesView:
     """Write the lines as a PBX takes them; that they were asked for is in the audit log."""
     with hub.change(caller.name) as change:
         files = accounts.export_to(change, hub.sealer, PbxKind(body.pbx), site_id=body.site, realm=body.realm)
-    return SipFiles(files=files)
+    return SipFilesView(files=files)
 
 
 @router.post("/sip/rotations", status_code=201)
-def begin_rotation(body: RotationOrder, hub: TheHub, caller: TheCaller) -> Items[Rotation]:
+def begin_rotation(body: RotationOrder, hub: TheHub, caller: TheCaller) -> Items[RotationView]:
     """Change the SIP secrets of phones on both sides; it goes on by itself, and is put back where a phone fails."""
     macs = [Mac.parse(text) for text in body.phones]
     if body.site is not None:
@@ -46,14 +46,14 @@ def begin_rotation(body: RotationOrder, hub: TheHub, caller: TheCaller) -> Items
 
 
 @router.get("/sip/rotations")
-def list_rotations(hub: TheHub, _caller: TheCaller) -> Items[Rotation]:
+def list_rotations(hub: TheHub, _caller: TheCaller) -> Items[RotationView]:
     """List each phone's last change of secrets, the newest first."""
     with hub.database.reading() as session:
         return Items(items=[_rotation(row) for row in secret_rotation.find(session)])
 
 
 @router.post("/pbxes", status_code=201)
-def add_pbx(body: NewPbx, hub: TheHub, caller: TheCaller) -> Pbx:
+def add_pbx(body: NewPbx, hub: TheHub, caller: TheCaller) -> PbxView:
     """Take a PBX that the hub is to speak to."""
     with hub.change(caller.name) as change:
         row = pbxes.add(
@@ -64,18 +64,18 @@ def add_pbx(body: NewPbx, hub: TheHub, caller: TheCaller) -> Pbx:
 
 
 @router.get("/pbxes")
-def list_pbxes(hub: TheHub, _caller: TheCaller) -> Items[Pbx]:
+def list_pbxes(hub: TheHub, _caller: TheCaller) -> Items[PbxView]:
     """List the PBXes that the hub speaks to."""
     with hub.database.reading() as session:
         return Items(items=[_pbx(row) for row in pbxes.find(session)])
 
 
 @router.post("/pbxes/{pbx}/check")
-def check_pbx(pbx: str, hub: TheHub, _caller: TheCaller) -> PbxCheck:
+def check_pbx(pbx: str, hub: TheHub, _caller: TheCaller) -> PbxCheckView:
     """Try whether a PBX answers, and say its version."""
     with hub.database.reading() as session:
         row = pbxes.get(session, pbx)
-    return PbxCheck(version=pbxes.link(hub.sealer, row).check())
+    return PbxCheckView(version=pbxes.link(hub.sealer, row).check())
 
 
 @router.delete("/pbxes/{pbx}", status_code=204)
@@ -85,15 +85,15 @@ def remove_pbx(pbx: str, hub: TheHub, caller: TheCaller) -> None:
         pbxes.remove(change, pbx)
 
 
-def _pbx(row: models.PbxRow) -> Pbx:
-    return Pbx(
+def _pbx(row: models.PbxRow) -> PbxView:
+    return PbxView(
         id=row.id, kind=row.kind, url=row.url, user=row.user, realm=row.realm,
         sip_servers=[host for host in row.sip_servers.split(",") if host], created_at=row.created_at,
     )  # fmt: skip
 
 
-def _rotation(row: models.RotationRow) -> Rotation:
-    return Rotation(
+def _rotation(row: models.RotationRow) -> RotationView:
+    return RotationView(
         mac=str(Mac(row.mac)), pbx=row.pbx_id, stage=row.stage, release=row.release, began_at=row.began_at,
         changed_at=row.changed_at, until=row.until, detail=row.detail, who=row.who,
     )  # fmt: skip

@@ -10,7 +10,7 @@ from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.event_streams import LOOK_EVERY_S, Told
+from ringfence.hub.event_streams import LOOK_EVERY_S, ToldVersions
 from ringfence.hub.fleet import edges, reports
 from ringfence.hub.fleet.guard import operator_actions
 from ringfence.hub.process import renewal
@@ -115,7 +115,7 @@ async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:
         await asyncio.sleep(every_s)
 
 
-def _look(hub: Hub, told: dict[str, Told], departed: set[str]) -> set[str]:
+def _look(hub: Hub, told: dict[str, ToldVersions], departed: set[str]) -> set[str]:
     """Return the edges that have news waiting."""
     edge_ids = sorted(told)
     if departed:
@@ -137,7 +137,7 @@ def _look(hub: Hub, told: dict[str, Told], departed: set[str]) -> set[str]:
     }
 
 
-def _has_news(told: Told, release: int, guard: int) -> bool:
+def _has_news(told: ToldVersions, release: int, guard: int) -> bool:
     return release > told.release or guard > told.guard
 
 

@@ -19,7 +19,7 @@ from ringfence.hub.data.blobs import DirectoryBlobs
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.device.app import device_app
-from ringfence.hub.errors import PortInUse
+from ringfence.hub.errors import ListenerPortTaken
 from ringfence.hub.people.app import people_app
 from ringfence.hub.process import background_jobs, renewal, tls
 from ringfence.hub.publishing import publication_lock
@@ -71,8 +71,8 @@ class _Server(uvicorn.Server):
 def run(folder: DataFolder) -> None:
     """Serve the hub in ``folder`` until SIGTERM or SIGINT.
 
-    DataFolderBusy where another hub runs on it; PortInUse where an address is taken; DataFolderNewer where a newer
-    version has written it.
+    DataFolderBusy where another hub runs on it; ListenerPortTaken where an address is taken; DataFolderNewer where a
+    newer version has written it.
     """
     logs.configure()
     config = folder.config()
@@ -144,7 +144,7 @@ async def serve(
 
 @contextlib.contextmanager
 def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket bound to an address; PortInUse names address, port and what to do."""
+    """A socket bound to an address; ListenerPortTaken names address, port and what to do."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -156,7 +156,7 @@ def listening(host: str, port: int) -> Iterator[socket.socket]:
         yield bound
 
 
-def _not_bound(host: str, port: int, fault: OSError) -> PortInUse:
+def _not_bound(host: str, port: int, fault: OSError) -> ListenerPortTaken:
     match fault.errno:
         case errno.EADDRINUSE:
             what, to_do = f"port {port} on {host} is in use", "Stop what uses it, or set another port in hub.toml."
@@ -166,7 +166,7 @@ def _not_bound(host: str, port: int, fault: OSError) -> PortInUse:
             what, to_do = f"port {port} on {host} is for root alone", "Set a port from 1024 on in hub.toml."
         case _:
             what, to_do = f"port {port} on {host} can't be listened on: {fault.strerror}", "Change it in hub.toml."
-    return PortInUse(what, where=f"{host}:{port}", to_do=to_do)
+    return ListenerPortTaken(what, where=f"{host}:{port}", to_do=to_do)
 
 
 def prepare(hub: Hub, folder: DataFolder, device: socket.socket) -> None:

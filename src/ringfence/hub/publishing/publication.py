@@ -23,7 +23,7 @@ from ringfence.hub.publishing.diffs import (
     describe,
     read_from,
 )
-from ringfence.hub.publishing.publication_lock import Lease
+from ringfence.hub.publishing.publication_lock import PublicationLock
 from ringfence.hub.publishing.releases import NewRelease
 from ringfence.hub.publishing.sandboxed_templates import LimitedRenderer
 from ringfence.hub.publishing.site_files import (
@@ -45,7 +45,7 @@ _log = logs.get("publishing")
 
 
 @dataclass(frozen=True, slots=True)
-class SiteChange:
+class PublishedSite:
     """What a publish made of one site; ``release`` is None where it was only asked what it would make."""
 
     site_id: str
@@ -59,7 +59,7 @@ class Publication:
     """What a publish did, or would do. ``without_line`` are phones that got no file for want of a line."""
 
     dry_run: bool
-    sites: list[SiteChange]
+    sites: list[PublishedSite]
     unchanged: int
     seconds: float
     without_line: list[Mac]
@@ -134,7 +134,7 @@ class _Rendered:
     without_line: list[Mac]
 
 
-def _render(hub: Hub, site_ids: Sequence[str] | None, held: Lease | None) -> _Rendered:
+def _render(hub: Hub, site_ids: Sequence[str] | None, held: PublicationLock | None) -> _Rendered:
     with hub.database.reading() as session:
         due, asked = due_sites(session, hub.renderer_fingerprint, site_ids)
         without_line = phones_without_line(session, site_ids)
@@ -149,7 +149,7 @@ def _render(hub: Hub, site_ids: Sequence[str] | None, held: Lease | None) -> _Re
     return _Rendered(rendered, asked, without_line)
 
 
-def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: Lease) -> None:
+def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: PublicationLock) -> None:
     changed = [files for files in batch if files.changed]
     hub.blobs.put(
         {digest: data for files in batch if files.changed or files.prepared for digest, data in files.blobs.items()}
@@ -182,11 +182,11 @@ def _note_rendered(session: Session, batch: Sequence[SiteFiles], fingerprint: st
         )
 
 
-def _site_change(hub: Hub, files: SiteFiles, *, dry_run: bool, with_diffs: bool) -> SiteChange:
+def _site_change(hub: Hub, files: SiteFiles, *, dry_run: bool, with_diffs: bool) -> PublishedSite:
     site = files.site
     pairs = compare(site.published, files.targets)
     described = describe(pairs, read_from(files.blobs, hub.blobs.get), files.secrets) if with_diffs else []
-    return SiteChange(site.site_id, None if dry_run else site.newest_release + 1, site.newest_release, described)
+    return PublishedSite(site.site_id, None if dry_run else site.newest_release + 1, site.newest_release, described)
 
 
 def _check_comment(comment: str) -> None:

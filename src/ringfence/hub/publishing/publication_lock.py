@@ -21,7 +21,7 @@ _ONLY = 1
 
 
 @dataclass(slots=True)
-class Lease:
+class PublicationLock:
     """The right to publish, held by one call of ``held``."""
 
     hub: Hub
@@ -52,9 +52,9 @@ class Lease:
 
 
 @contextmanager
-def held(hub: Hub, who: str) -> Iterator[Lease]:
+def held(hub: Hub, who: str) -> Iterator[PublicationLock]:
     """Publish alone for the length of the block; PublishRunning says who publishes instead."""
-    lease = Lease(hub, secrets.token_hex(8), hub.clock())
+    lease = PublicationLock(hub, secrets.token_hex(8), hub.clock())
     try:
         with hub.database.writing() as session:
             _take(session, lease, who)
@@ -72,7 +72,7 @@ def clear(hub: Hub) -> None:
         session.execute(delete(PublicationLeaseRow))
 
 
-def _take(session: Session, lease: Lease, who: str) -> None:
+def _take(session: Session, lease: PublicationLock, who: str) -> None:
     now = lease.confirmed_at
     row = session.get(PublicationLeaseRow, _ONLY, with_for_update=True)
     if row is None:
@@ -87,7 +87,7 @@ def _take(session: Session, lease: Lease, who: str) -> None:
     row.holder, row.actor, row.since, row.ends_at = lease.holder, who, now, now + LENGTH_S
 
 
-def _let_go(hub: Hub, lease: Lease) -> None:
+def _let_go(hub: Hub, lease: PublicationLock) -> None:
     try:
         with hub.database.writing() as session:
             session.execute(delete(PublicationLeaseRow).where(PublicationLeaseRow.holder == lease.holder))

@@ -16,7 +16,7 @@ from ringfence.hub.errors import FilesDisagree
 from ringfence.hub.fleet import lines, settings, sites
 from ringfence.hub.fleet.assets import Shelf
 from ringfence.hub.fleet.guard import policy
-from ringfence.hub.fleet.settings import ORGANISATION, Place, Row
+from ringfence.hub.fleet.settings import ORGANISATION, Row, SettingPlace
 from ringfence.hub.publishing.firmware_rollout import Stock, check_load, files_for
 from ringfence.hub.publishing.releases import in_order, newest_targets
 from ringfence.hub.store.models import (
@@ -116,7 +116,7 @@ def phones_without_line(session: Session, site_ids: Sequence[str] | None) -> lis
 def read_sites(session: Session, sealer: Sealer, site_ids: Sequence[str]) -> Iterator[SiteInput]:
     """Return the input of these sites as of the session's one moment, some of them at a time."""
     rows = session.scalars(select(OrganisationSettingRow)).all()
-    groups = ((Place(Scope.GROUP, row.group_id), row) for row in session.scalars(select(GroupSettingRow)))
+    groups = ((SettingPlace(Scope.GROUP, row.group_id), row) for row in session.scalars(select(GroupSettingRow)))
     wide = _Wide(
         settings.values([(ORGANISATION, row) for row in rows], sealer).get((ORGANISATION.subject, 0), {}),
         settings.values(groups, sealer),
@@ -320,22 +320,22 @@ def _phone(
     return PhoneToRender(Mac(phone.mac), model.name, phone.description, values, accounts, patches)
 
 
-def _site_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
+def _site_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[SettingPlace, Row]]:
     rows = session.scalars(select(SiteSettingRow).where(SiteSettingRow.site_id.in_(site_ids)))
-    return ((Place(Scope.SITE, row.site_id), row) for row in rows)
+    return ((SettingPlace(Scope.SITE, row.site_id), row) for row in rows)
 
 
-def _phone_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
+def _phone_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[SettingPlace, Row]]:
     chosen = (
         select(PhoneSettingRow)
         .join(PhoneRow, PhoneRow.mac == PhoneSettingRow.mac)
         .where(PhoneRow.site_id.in_(site_ids))
     )
-    return ((Place(Scope.PHONE, row.mac), row) for row in session.scalars(chosen))
+    return ((SettingPlace(Scope.PHONE, row.mac), row) for row in session.scalars(chosen))
 
 
-def _line_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
+def _line_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[SettingPlace, Row]]:
     chosen = (
         select(LineSettingRow).join(PhoneRow, PhoneRow.mac == LineSettingRow.mac).where(PhoneRow.site_id.in_(site_ids))
     )
-    return ((Place(Scope.LINE, row.mac, row.index), row) for row in session.scalars(chosen))
+    return ((SettingPlace(Scope.LINE, row.mac, row.index), row) for row in session.scalars(chosen))

@@ -15,7 +15,7 @@ from sqlalchemy import func, select
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import NotRegistered, UnknownPbx
+from ringfence.hub.errors import PhoneNotRegistered, UnknownPbx
 from ringfence.hub.fleet import pbxes, phones
 from ringfence.hub.store.models import (
     EdgeReportRow,
@@ -38,15 +38,15 @@ _log = logs.get("reloading")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PhoneReload:
     """Where a phone was told, and by which PBX."""
 
     pbx: str
     contacts: Sequence[str]
 
 
-def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> Told:
-    """Tell a phone through its PBX, and return where. UnknownPbx, NotRegistered, PbxUnavailable or PbxRefused.
+def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> PhoneReload:
+    """Tell a phone through its PBX, and return where. UnknownPbx, PhoneNotRegistered, PbxUnavailable or PbxRefused.
 
     Phones that know no service-control are told to look for a newer profile, whatever ``action`` says.
     """
@@ -65,8 +65,8 @@ def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> Told:
         if contacts := link.contacts(user):
             for contact in contacts:
                 link.reload(user, contact, family.reload_event.value, action)
-            return Told(pbx.id, [contact.uri for contact in contacts])
-    raise NotRegistered(
+            return PhoneReload(pbx.id, [contact.uri for contact in contacts])
+    raise PhoneNotRegistered(
         f"phone {mac} is not registered at {pbx.id}, so nobody can tell it anything by SIP",
         to_do="It takes its newest file when it boots next. See ringfence phone status.",
     )

@@ -21,7 +21,7 @@ KINDS = ("file-served", *REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class DecisionExplanation:
     """A decision made again from its record, as it was then, and as the site's policy would have it today."""
 
     report: EdgeReportRow
@@ -42,7 +42,7 @@ def find(
     return reports.find(session, site_id=site_id, phone=phone, limit=limit, kinds=kinds)
 
 
-def explain(session: Session, mac: Mac, now: float) -> Explained:
+def explain(session: Session, mac: Mac, now: float) -> DecisionExplanation:
     """Judge again what was decided last about a phone's own files; NothingRecorded where no edge told of any."""
     chosen = (
         select(EdgeReportRow)
@@ -62,7 +62,7 @@ def explain(session: Session, mac: Mac, now: float) -> Explained:
         )
     today = read_rules(rules_for_edges.compile_rules(session, session.get_one(EdgeRow, report.edge_id), now)).policy
     try:
-        return Explained(report, record.replay(report.decision), record.replay(report.decision, today))
+        return DecisionExplanation(report, record.replay(report.decision), record.replay(report.decision, today))
     except BadRecord:
         raise NothingRecorded(
             f"the last decision about phone {mac} was told in a form that this hub does not know",

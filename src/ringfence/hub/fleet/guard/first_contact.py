@@ -12,7 +12,7 @@ from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import BadSelection, RotationRunning
 from ringfence.hub.fleet import lines, phones
 from ringfence.hub.fleet.guard import alerts, operator_actions
-from ringfence.hub.fleet.settings import Place, Row, sealed_again
+from ringfence.hub.fleet.settings import Row, SettingPlace, sealed_again
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
     LineSettingRow,
@@ -28,7 +28,7 @@ _UNDER_WAY = ("publishing", "fetching", "registering")
 
 
 @dataclass(frozen=True, slots=True)
-class Nod:
+class Acceptance:
     """How a phone is let in: as the one that it replaces (MAC address or description), or as a new one."""
 
     instead_of: str = ""
@@ -37,11 +37,11 @@ class Nod:
     description: str = ""
 
 
-def accept(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> PhoneRow:
+def accept(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> PhoneRow:
     """Let a phone in. UnknownPhone and BadSelection say what is missing to do so."""
     known = change.session.get(PhoneRow, mac.bare)
     if known is not None:
-        if nod != Nod():
+        if nod != Acceptance():
             raise BadSelection(
                 f"phone {mac} is known, at site {known.site_id}, so it needs no place and no model",
                 to_do=f"ringfence guard accept {mac}, or ringfence phone change to alter it.",
@@ -82,7 +82,7 @@ def _find_replaced(session: Session, text: str) -> PhoneRow:
     return phones.get(session, Mac(found[0].mac))
 
 
-def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> PhoneRow:
+def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> PhoneRow:
     session = change.session
     old = _find_replaced(session, nod.instead_of)
     old_mac = Mac(old.mac)
@@ -118,10 +118,10 @@ def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> PhoneRow:
 
 def _moved(sealer: Sealer, row: Row, mac: Mac) -> PhoneSettingRow | LineSettingRow:
     if isinstance(row, LineSettingRow):
-        place, after = Place(Scope.LINE, row.mac, row.index), Place(Scope.LINE, mac.bare, row.index)
+        place, after = SettingPlace(Scope.LINE, row.mac, row.index), SettingPlace(Scope.LINE, mac.bare, row.index)
         sealed = sealed_again(sealer, row, place, after)
         return LineSettingRow(mac=mac.bare, index=row.index, name=row.name, value=row.value, sealed=sealed)
     if not isinstance(row, PhoneSettingRow):
         raise TypeError("a setting of a phone or of its line")
-    place, after = Place(Scope.PHONE, row.mac), Place(Scope.PHONE, mac.bare)
+    place, after = SettingPlace(Scope.PHONE, row.mac), SettingPlace(Scope.PHONE, mac.bare)
     return PhoneSettingRow(mac=mac.bare, name=row.name, value=row.value, sealed=sealed_again(sealer, row, place, after))

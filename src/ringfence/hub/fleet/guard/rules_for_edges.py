@@ -23,11 +23,15 @@ from ringfence.hub.store.models import EdgeRow, PhoneRow, SiteRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import Family, Model
 from ringfence.phones.settings.types import Mark
-from ringfence.wire.messages import GuardBan as ToldBan
-from ringfence.wire.messages import GuardElsewhere as ToldElsewhere
-from ringfence.wire.messages import GuardHabits, GuardNeed, GuardRules
-from ringfence.wire.messages import GuardNetwork as ToldNetwork
-from ringfence.wire.messages import GuardWindow as ToldWindow
+from ringfence.wire.messages import (
+    GuardBan,
+    GuardElsewhere,
+    GuardHabits,
+    GuardNeed,
+    GuardNetwork,
+    GuardRules,
+    GuardWindow,
+)
 
 
 def compile_rules(session: Session, edge: EdgeRow, now: float) -> GuardRules:
@@ -87,38 +91,38 @@ def _habits(family: Family, model: Model) -> GuardHabits:
     )
 
 
-def _elsewhere(session: Session, site_id: str, now: float) -> tuple[ToldElsewhere, ...]:
+def _elsewhere(session: Session, site_id: str, now: float) -> tuple[GuardElsewhere, ...]:
     chosen = select(GuardElsewhereRow).where(GuardElsewhereRow.site_id == site_id, GuardElsewhereRow.until > now)
     rows = session.scalars(chosen.order_by(GuardElsewhereRow.mac))
-    return tuple(ToldElsewhere(row.mac, row.place) for row in rows)
+    return tuple(GuardElsewhere(row.mac, row.place) for row in rows)
 
 
-def _learned(session: Session, site_id: str, now: float) -> tuple[ToldNetwork, ...]:
+def _learned(session: Session, site_id: str, now: float) -> tuple[GuardNetwork, ...]:
     chosen = select(GuardNetworkRow).where(GuardNetworkRow.site_id == site_id, GuardNetworkRow.until > now)
     rows = session.scalars(chosen.order_by(GuardNetworkRow.network))
-    return tuple(ToldNetwork(row.network, row.why, row.until) for row in rows)
+    return tuple(GuardNetwork(row.network, row.why, row.until) for row in rows)
 
 
-def _windows(session: Session, site_id: str, now: float) -> tuple[ToldWindow, ...]:
+def _windows(session: Session, site_id: str, now: float) -> tuple[GuardWindow, ...]:
     chosen = select(GuardWindowRow).where(
         GuardWindowRow.site_id == site_id, GuardWindowRow.until > now, GuardWindowRow.closed_at.is_(None)
     )
     rows = session.scalars(chosen.order_by(GuardWindowRow.opened_at, GuardWindowRow.id))
     return tuple(
-        ToldWindow(row.id, row.mac, row.who, row.until, row.bound_to, used=row.used_at is not None) for row in rows
+        GuardWindow(row.id, row.mac, row.who, row.until, row.bound_to, used=row.used_at is not None) for row in rows
     )
 
 
-def _bans(session: Session, site_id: str, now: float) -> tuple[ToldBan, ...]:
+def _bans(session: Session, site_id: str, now: float) -> tuple[GuardBan, ...]:
     chosen = select(GuardBanRow).where(
         or_(GuardBanRow.site_id == site_id, GuardBanRow.site_id.is_(None)), GuardBanRow.until > now
     )
-    return tuple(ToldBan(row.host, row.until, row.why) for row in session.scalars(chosen.order_by(GuardBanRow.id)))
+    return tuple(GuardBan(row.host, row.until, row.why) for row in session.scalars(chosen.order_by(GuardBanRow.id)))
 
 
-def _lifted(session: Session, now: float) -> tuple[ToldBan, ...]:
+def _lifted(session: Session, now: float) -> tuple[GuardBan, ...]:
     """Return who was let in again lately: what gateways have shut out by themselves before that is over."""
     chosen = select(GuardBanRow).where(
         GuardBanRow.made_at == GuardBanRow.until, GuardBanRow.until > now - LONGEST_BAN_S
     )
-    return tuple(ToldBan(row.host, row.until) for row in session.scalars(chosen.order_by(GuardBanRow.id)))
+    return tuple(GuardBan(row.host, row.until) for row in session.scalars(chosen.order_by(GuardBanRow.id)))

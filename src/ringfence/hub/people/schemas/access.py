@@ -5,7 +5,7 @@ from pydantic import BaseModel, Field
 from ringfence.hub.people.schemas import Input, UnixSeconds
 
 
-class Who(BaseModel):
+class CallerView(BaseModel):
     """Whom the hub takes the caller for."""
 
     id: str
@@ -20,7 +20,7 @@ class NewApiToken(Input):
     name: str = Field(description="Whose or what for")
 
 
-class ApiToken(BaseModel):
+class ApiTokenView(BaseModel):
     """A way into this API, without its secret."""
 
     id: str
@@ -31,13 +31,13 @@ class ApiToken(BaseModel):
     revoked_at: UnixSeconds | None
 
 
-class MadeApiToken(ApiToken):
+class NewApiTokenView(ApiTokenView):
     """A token that was just made."""
 
     token: str = Field(description="The token itself, shown this once")
 
 
-class AuditEntry(BaseModel):
+class AuditEntryView(BaseModel):
     """Who did what to what."""
 
     id: int
@@ -48,7 +48,7 @@ class AuditEntry(BaseModel):
     detail: str
 
 
-class Report(BaseModel):
+class ReportView(BaseModel):
     """One thing that happened at an edge."""
 
     id: int

@@ -20,7 +20,7 @@ class PublishOrder(Input):
     comment: str = ""
 
 
-class FileChange(BaseModel):
+class FileChangeView(BaseModel):
     """One file that differs."""
 
     name: str
@@ -28,27 +28,27 @@ class FileChange(BaseModel):
     diff: str = Field(description="A unified diff with secrets masked; empty for files past the 200th")
 
 
-class PublishedSite(BaseModel):
+class PublishedSiteView(BaseModel):
     """What a publish made of one site."""
 
     site: SiteId
     release: int | None = Field(description="The new release; null in a dry run")
     previous: int
-    files: list[FileChange]
+    files: list[FileChangeView]
 
 
-class Publication(BaseModel):
+class PublicationView(BaseModel):
     """What a publish did, or would do."""
 
     dry_run: bool
-    sites: list[PublishedSite] = Field(description="Those that changed")
+    sites: list[PublishedSiteView] = Field(description="Those that changed")
     unchanged: int
     without_line: list[MacText] = Field(description="Phones that get no file for want of a line")
     waiting: dict[str, str] = Field(description="Phones whose new firmware has to reach their site's edges first")
     seconds: float
 
 
-class Release(BaseModel):
+class ReleaseView(BaseModel):
     """One release of a site."""
 
     site: SiteId
@@ -60,7 +60,7 @@ class Release(BaseModel):
     file_count: int
 
 
-class ReleaseFile(BaseModel):
+class ReleaseFileView(BaseModel):
     """One file of a release."""
 
     name: str
@@ -70,16 +70,16 @@ class ReleaseFile(BaseModel):
     owner: str | None = Field(description="The only phone that may have it; null: every phone of the site")
 
 
-class ReleaseDetails(Release):
+class ReleaseDetailsView(ReleaseView):
     """One release with its files."""
 
-    files: list[ReleaseFile]
+    files: list[ReleaseFileView]
 
 
-class ReleaseDifference(BaseModel):
+class ReleaseDifferenceView(BaseModel):
     """What a release changed against another."""
 
     site: SiteId
     number: int
     against: int = Field(description="0: before there was one")
-    files: list[FileChange]
+    files: list[FileChangeView]

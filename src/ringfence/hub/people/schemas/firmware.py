@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from ringfence.hub.people.schemas import Input, SiteId, UnixSeconds
 
 
-class UploadedFile(Input):
+class NewFirmwareFile(Input):
     """A file whose bytes were uploaded."""
 
     name: str = Field(max_length=128)
@@ -15,13 +15,13 @@ class UploadedFile(Input):
     length: int = Field(ge=0, description="Bytes")
 
 
-class Uploaded(BaseModel):
+class UploadView(BaseModel):
     """Whether a file's bytes are at the hub."""
 
     here: bool
 
 
-class UploadedAsset(UploadedFile):
+class NewAssetFile(NewFirmwareFile):
     """A file of an asset whose bytes were uploaded."""
 
     name: str = Field(max_length=255)
@@ -34,10 +34,10 @@ class NewAsset(Input):
     kind: Literal["ring tone", "wallpaper", "language", "tones"]
     name: str
     source: str
-    files: list[UploadedAsset]
+    files: list[NewAssetFile]
 
 
-class Asset(BaseModel):
+class AssetView(BaseModel):
     """A ring tone, a wallpaper, a language or a country's tones."""
 
     id: str
@@ -54,10 +54,10 @@ class NewFirmware(Input):
     """A bundle whose files were uploaded."""
 
     source: str = Field(description="The file that it came from, for people")
-    files: list[UploadedFile]
+    files: list[NewFirmwareFile]
 
 
-class FirmwareFile(BaseModel):
+class FirmwareFileView(BaseModel):
     """One file of a load, under the name that phones ask for."""
 
     name: str
@@ -65,7 +65,7 @@ class FirmwareFile(BaseModel):
     length: int
 
 
-class EdgesWith(BaseModel):
+class RolloutView(BaseModel):
     """How far a load is at one site."""
 
     site: SiteId
@@ -77,7 +77,7 @@ class EdgesWith(BaseModel):
     named: int = Field(description="Phones whose file names it")
 
 
-class Firmware(BaseModel):
+class FirmwareView(BaseModel):
     """One load that was imported."""
 
     name: str
@@ -86,4 +86,4 @@ class Firmware(BaseModel):
     added_at: UnixSeconds
     added_by: str
     size: int = Field(description="Bytes of all its files")
-    files: list[FirmwareFile]
+    files: list[FirmwareFileView]

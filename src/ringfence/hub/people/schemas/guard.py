@@ -12,7 +12,7 @@ from ringfence.hub.people.schemas import (
 _KINDS = "firmware, shared, configuration or secret"
 
 
-class GuardNeed(BaseModel):
+class GuardNeedView(BaseModel):
     """What a kind of file needs."""
 
     kind: str = Field(description=_KINDS)
@@ -21,12 +21,12 @@ class GuardNeed(BaseModel):
     default: str = Field(description="The level where nothing is set")
 
 
-class GuardPolicy(BaseModel):
+class GuardPolicyView(BaseModel):
     """What one site asks of whoever wants a file."""
 
     site: SiteId
     version: int = Field(description="Grows with whatever changes what the site's edges go by")
-    needs: list[GuardNeed]
+    needs: list[GuardNeedView]
     networks: list[str] = Field(description="Outside these an address gets nothing; empty: any may ask")
     first_contact: str = Field(description="What a phone needs that was never let in: allow, hold, window or dhcp")
     gateway: str = Field(description="Whether a gateway may serve the site to the internet: off, windows or stubs")
@@ -34,7 +34,7 @@ class GuardPolicy(BaseModel):
     learned_days: int = Field(description="How long an address that used a window stays known")
 
 
-class GuardPolicyChange(Input):
+class GuardPolicyChanges(Input):
     """Parts of what a site asks; a part that is null stays as it is."""
 
     needs: dict[str, str] | None = Field(
@@ -47,7 +47,7 @@ class GuardPolicyChange(Input):
     learned_days: int | None = None
 
 
-class GuardDecision(BaseModel):
+class GuardDecisionView(BaseModel):
     """One decision, as an edge told of it."""
 
     id: int
@@ -65,7 +65,7 @@ class GuardDecision(BaseModel):
     sentence: str
 
 
-class GuardExplanation(BaseModel):
+class GuardExplanationView(BaseModel):
     """The last decision about a phone, made again from its record."""
 
     at: UnixSeconds
@@ -77,7 +77,7 @@ class GuardExplanation(BaseModel):
     today: str = Field(description="The decision by today's policy")
 
 
-class GuardAlert(BaseModel):
+class GuardAlertView(BaseModel):
     """Something that a person should look at."""
 
     id: int
@@ -94,7 +94,7 @@ class GuardAlert(BaseModel):
     closed_by: str
 
 
-class Nod(Input):
+class PhoneAcceptance(Input):
     """How a phone is let in."""
 
     instead_of: str = Field(default="", description="The phone whose place it takes: MAC address or description")
@@ -112,7 +112,7 @@ class NewGuardBan(Input):
     why: str
 
 
-class GuardBan(BaseModel):
+class GuardBanView(BaseModel):
     """An address that a person has shut out."""
 
     address: str
@@ -128,7 +128,7 @@ class NewGuardWindow(Input):
     lasts_s: float = Field(default=600, description="For how long, if it is not used before")
 
 
-class GuardWindow(BaseModel):
+class GuardWindowView(BaseModel):
     """A provisioning window."""
 
     id: str
@@ -141,7 +141,7 @@ class GuardWindow(BaseModel):
     used_at: UnixSeconds | None
 
 
-class AcceptedEdge(BaseModel):
+class AcceptedEdgeView(BaseModel):
     """Where an edge may stand from now on, and might not before."""
 
     edge: str

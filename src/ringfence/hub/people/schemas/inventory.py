@@ -20,7 +20,7 @@ class NewPhone(Input):
     description: str = ""
 
 
-class PhoneChange(Input):
+class PhoneChanges(Input):
     """What is to become of a phone; what is left out stays."""
 
     site: str | None = None
@@ -30,7 +30,7 @@ class PhoneChange(Input):
     running_load: str | None = Field(default=None, description="The firmware that it runs, where somebody has looked")
 
 
-class Line(BaseModel):
+class LineView(BaseModel):
     """One SIP account on one key; its password is shown by `…/password/reveal` only."""
 
     index: int
@@ -40,7 +40,7 @@ class Line(BaseModel):
     auth_name: str = Field(description="The digest user; empty where it is the name")
 
 
-class LineChange(Input):
+class LineChanges(Input):
     """What is to become of a line; what is left out stays, or is as a new line has it."""
 
     label: str | None = None
@@ -50,7 +50,7 @@ class LineChange(Input):
     password: str | None = Field(default=None, description="Left out, one is generated for a phone's first line")
 
 
-class Phone(BaseModel):
+class PhoneView(BaseModel):
     """One phone."""
 
     mac: MacText
@@ -62,16 +62,16 @@ class Phone(BaseModel):
     running_load: str = Field(description="The firmware that it was last known to run; empty: not known")
     named_load: str = Field(description="The firmware that its newest file names")
     created_at: UnixSeconds
-    lines: list[Line]
+    lines: list[LineView]
 
 
-class Password(BaseModel):
+class PasswordView(BaseModel):
     """A password in the clear."""
 
     password: str
 
 
-class Sentence(BaseModel):
+class SentenceView(BaseModel):
     """One thing to tell of a phone."""
 
     urgency: str = Field(description="broken, wrong, news or fine")
@@ -79,30 +79,30 @@ class Sentence(BaseModel):
     text: str
 
 
-class Observed(BaseModel):
+class PhoneStatusView(BaseModel):
     """What a phone is doing, the most urgent first."""
 
     mac: MacText
     site: SiteId
     model: str
     description: str
-    sentences: list[Sentence]
+    sentences: list[SentenceView]
 
 
-class ReloadOrder(Input):
+class PhoneReloadOrder(Input):
     """What a phone is told: to fetch and register again, to boot, or to fetch what differs."""
 
     action: ServiceAction = "restart"
 
 
-class Reloaded(BaseModel):
+class PhoneReloadView(BaseModel):
     """Through which PBX a phone was told, and at which of its registrations."""
 
     pbx: str
     contacts: list[str]
 
 
-class BulkLine(Input):
+class BulkLineChanges(Input):
     """One line of a phone."""
 
     index: int = Field(ge=1, le=1000)
@@ -115,7 +115,7 @@ class BulkLine(Input):
     row: int = Field(default=0, description="Where it was read, for the answer")
 
 
-class BulkPhone(Input):
+class BulkPhoneChanges(Input):
     """One phone with its lines and settings."""
 
     mac: str
@@ -124,19 +124,19 @@ class BulkPhone(Input):
     description: str = ""
     group: str = Field(default="", description="Id or name; made where there is none")
     settings: dict[str, str] = Field(default_factory=dict)
-    lines: list[BulkLine] = Field(default_factory=list)
+    lines: list[BulkLineChanges] = Field(default_factory=list)
     row: int = Field(default=0, description="Where it was read, for the answer")
 
 
 class BulkOrder(Input):
     """Many phones, all or none."""
 
-    phones: list[BulkPhone] = Field(max_length=20_000)
+    phones: list[BulkPhoneChanges] = Field(max_length=20_000)
     site_settings: dict[str, dict[str, str]] = Field(default={}, description="Site's id or name → settings")
     dry_run: bool = False
 
 
-class Refusal(BaseModel):
+class BulkRefusalView(BaseModel):
     """Why one of many can't be taken."""
 
     row: int
@@ -146,11 +146,11 @@ class Refusal(BaseModel):
     to_do: str
 
 
-class BulkOutcome(BaseModel):
+class BulkOutcomeView(BaseModel):
     """What many came to; nothing was kept where one was refused."""
 
     kept: bool
     added: int
     changed: int
     sites_made: list[str]
-    refusals: list[Refusal]
+    refusals: list[BulkRefusalView]

@@ -11,7 +11,7 @@ class NewGroup(Input):
     name: str = Field(examples=["Reception"])
 
 
-class Group(BaseModel):
+class GroupView(BaseModel):
     """Phones that share settings wherever they stand."""
 
     id: str
@@ -20,7 +20,7 @@ class Group(BaseModel):
     phones: int = Field(description="How many are in it")
 
 
-class Model(BaseModel):
+class ModelView(BaseModel):
     """One model of phone, and what is known of it."""
 
     name: str
@@ -34,7 +34,7 @@ class Model(BaseModel):
     facts: dict[str, str] = Field(description="How well each is known, and from where")
 
 
-class TemplateSource(Input):
+class NewTemplate(Input):
     """A template."""
 
     model_config = ConfigDict(extra="forbid", str_max_length=300_000)
@@ -42,7 +42,7 @@ class TemplateSource(Input):
     source: str
 
 
-class Template(BaseModel):
+class TemplateView(BaseModel):
     """A template of the operator's own."""
 
     family: str
@@ -52,7 +52,7 @@ class Template(BaseModel):
     changed_by: str
 
 
-class FamilyFile(BaseModel):
+class FamilyFileView(BaseModel):
     """One file that a family's phones get, with its built-in template."""
 
     family: str

@@ -12,13 +12,13 @@ class NewSite(Input):
     id: str = Field(default="", description="Its id; made from the name where it is left out")
 
 
-class SiteChange(Input):
+class SiteChanges(Input):
     """A site's new name."""
 
     name: str
 
 
-class Site(BaseModel):
+class SiteView(BaseModel):
     """One place with phones and an edge."""
 
     id: SiteId
@@ -29,7 +29,7 @@ class Site(BaseModel):
     release: int = Field(description="The newest release's number; 0 before the first")
 
 
-class EnrolmentToken(BaseModel):
+class EnrolmentTokenView(BaseModel):
     """A one-time token for one edge, without its secret."""
 
     id: str
@@ -42,13 +42,13 @@ class EnrolmentToken(BaseModel):
     revoked_at: UnixSeconds | None
 
 
-class NewEnrolmentToken(EnrolmentToken):
+class NewEnrolmentTokenView(EnrolmentTokenView):
     """A token that was just made."""
 
     token: str = Field(description="The token itself, shown this once: for `ringfence edge enrol`")
 
 
-class Edge(BaseModel):
+class EdgeView(BaseModel):
     """One enrolled box."""
 
     id: str
@@ -66,7 +66,7 @@ class Edge(BaseModel):
     wipe: bool = Field(description="Whether it is to remove what it holds")
 
 
-class Revocation(Input):
+class EdgeRevocation(Input):
     """How to revoke an edge."""
 
     wipe: bool = Field(default=False, description="Ask it to remove what it holds, now or when it comes back")

@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 from ringfence.hub.people.schemas import Input, MacText, UnixSeconds
 
 
-class SipExport(Input):
+class SipExportOrder(Input):
     """Which accounts to write, and for which PBX."""
 
     pbx: Literal["asterisk", "kamailio", "freeswitch"]
@@ -27,7 +27,7 @@ class NewPbx(Input):
     sip_servers: list[str] = Field(default=[], description="The SIP servers that it is; empty: any")
 
 
-class Pbx(BaseModel):
+class PbxView(BaseModel):
     """A PBX that the hub speaks to, without its secret."""
 
     id: str
@@ -39,7 +39,7 @@ class Pbx(BaseModel):
     created_at: UnixSeconds
 
 
-class PbxCheck(BaseModel):
+class PbxCheckView(BaseModel):
     """What answered."""
 
     version: str
@@ -53,7 +53,7 @@ class RotationOrder(Input):
     patience_s: float = Field(default=900, ge=1, le=86_400, description="How long a phone has to take its new secret")
 
 
-class Rotation(BaseModel):
+class RotationView(BaseModel):
     """One phone's change of secrets."""
 
     mac: MacText
@@ -67,7 +67,7 @@ class Rotation(BaseModel):
     who: str
 
 
-class SipFiles(BaseModel):
+class SipFilesView(BaseModel):
     """A PBX's files, by name. They hold passwords."""
 
     files: dict[str, str]
