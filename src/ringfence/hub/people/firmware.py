@@ -1,49 +1,21 @@
-"""Firmware and assets: uploads, loads, how far they are; ring tones, wallpapers, languages."""
+"""Firmware: the loads that were imported, and how far they are."""
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
-from starlette.concurrency import run_in_threadpool
 
 from ringfence.content.digests import Digest
-from ringfence.hub.fleet import assets, firmware
+from ringfence.hub.fleet import firmware
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.firmware import (
-    AssetView,
-    FirmwareFileView,
-    FirmwareView,
-    NewAsset,
-    NewFirmware,
-    RolloutView,
-    UploadView,
-)
+from ringfence.hub.people.schemas.firmware import FirmwareFileView, FirmwareView, NewFirmware, RolloutView
 from ringfence.hub.publishing import firmware_rollout
 from ringfence.hub.store import models
-from ringfence.phones.assets.recognise import AssetKind
 from ringfence.phones.firmware.bundles import models_of
 
 router = APIRouter(tags=["firmware"])
-
-_Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256")]
-
-
-@router.get("/uploads/{digest}")
-def show_upload(digest: _Digest, hub: TheHub, _caller: TheCaller) -> UploadView:
-    """Say whether a file's bytes are here already."""
-    return UploadView(here=hub.blobs.has(Digest(digest)))
-
-
-@router.put("/uploads/{digest}", status_code=201)
-async def upload(digest: _Digest, request: Request, hub: TheHub, _caller: TheCaller) -> UploadView:
-    """Take a file's bytes, as the body of the request; they must have this digest."""
-    with hub.blobs.receive(Digest(digest)) as write:
-        async for part in request.stream():
-            await run_in_threadpool(write, part)
-    return UploadView(here=True)
 
 
 @router.post("/firmware", status_code=201)
@@ -78,39 +50,6 @@ def show_rollout(load: str, hub: TheHub, _caller: TheCaller) -> Items[RolloutVie
     with hub.database.reading() as session:
         firmware.get(session, load)
         return Items(items=[_rollout(session, site_id, load) for site_id in firmware.sites_with(session, load)])
-
-
-@router.post("/assets", status_code=201)
-def add_asset(body: NewAsset, hub: TheHub, caller: TheCaller) -> AssetView:
-    """Keep a ring tone, a wallpaper, a language or tones, of files that were uploaded."""
-    files = [assets.UploadedAsset(file.name, Digest(file.digest), file.length, file.variant) for file in body.files]
-    with hub.change(caller.name) as change:
-        row = assets.add(change, hub.blobs, AssetKind(body.kind), body.name, body.source, files)
-        change.session.flush()
-        return _asset(row, assets.files(change.session))
-
-
-@router.get("/assets")
-def list_assets(hub: TheHub, _caller: TheCaller) -> Items[AssetView]:
-    """List the assets."""
-    with hub.database.reading() as session:
-        listed = assets.files(session)
-        return Items(items=[_asset(row, listed) for row in assets.find(session)])
-
-
-@router.delete("/assets/{asset}", status_code=204)
-def remove_asset(asset: str, hub: TheHub, caller: TheCaller) -> None:
-    """Forget an asset."""
-    with hub.change(caller.name) as change:
-        assets.remove(change, asset)
-
-
-def _asset(row: models.AssetRow, listed: Mapping[str, Sequence[models.AssetFileRow]]) -> AssetView:
-    files = listed.get(row.id, ())
-    return AssetView(
-        id=row.id, kind=row.kind, name=row.name, source=row.source, added_at=row.added_at, added_by=row.added_by,
-        size=sum(file.length for file in files), files=[file.name for file in files],
-    )  # fmt: skip
 
 
 def _rollout(session: Session, site_id: str, load: str) -> RolloutView:

@@ -1,23 +1,10 @@
-"""The people's API in words: publishing and releases."""
+"""The people's API in words: releases."""
 
 from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import (
-    Input,
-    MacText,
-    SiteId,
-    UnixSeconds,
-)
-
-
-class PublishOrder(Input):
-    """What to publish."""
-
-    dry_run: bool = Field(default=False, description="Only say what would change")
-    sites: list[str] | None = Field(default=None, description="Only these; all where it is null")
-    comment: str = ""
+from ringfence.hub.people.schemas import SiteId, UnixSeconds
 
 
 class FileChangeView(BaseModel):
@@ -26,26 +13,6 @@ class FileChangeView(BaseModel):
     name: str
     change: Literal["added", "changed", "removed"]
     diff: str = Field(description="A unified diff with secrets masked; empty for files past the 200th")
-
-
-class PublishedSiteView(BaseModel):
-    """What a publish made of one site."""
-
-    site: SiteId
-    release: int | None = Field(description="The new release; null in a dry run")
-    previous: int
-    files: list[FileChangeView]
-
-
-class PublicationView(BaseModel):
-    """What a publish did, or would do."""
-
-    dry_run: bool
-    sites: list[PublishedSiteView] = Field(description="Those that changed")
-    unchanged: int
-    without_line: list[MacText] = Field(description="Phones that get no file for want of a line")
-    waiting: dict[str, str] = Field(description="Phones whose new firmware has to reach their site's edges first")
-    seconds: float
 
 
 class ReleaseView(BaseModel):

@@ -1,4 +1,4 @@
-"""Publishing and releases."""
+"""A site's releases: listed, shown, compared, gone back to."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -7,11 +7,8 @@ from fastapi import APIRouter, Path, Query
 
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.content import (
+from ringfence.hub.people.schemas.releases import (
     FileChangeView,
-    PublicationView,
-    PublishedSiteView,
-    PublishOrder,
     ReleaseDetailsView,
     ReleaseDifferenceView,
     ReleaseFileView,
@@ -19,30 +16,10 @@ from ringfence.hub.people.schemas.content import (
 )
 from ringfence.hub.publishing import diffs, publication, releases
 from ringfence.hub.store import models
-from ringfence.phones.mac import Mac
 
 router = APIRouter()
 
 Number = Annotated[int, Path(ge=1, description="The release's number")]
-
-
-@router.post("/publish", tags=["publish"])
-def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> PublicationView:
-    """Render every phone's files and make a release for each site whose files changed; all or nothing on a fault."""
-    done = publication.publish(hub, caller.name, site_ids=body.sites, comment=body.comment, dry_run=body.dry_run)
-    return PublicationView(
-        dry_run=done.dry_run,
-        sites=[
-            PublishedSiteView(
-                site=site.site_id, release=site.release, previous=site.previous, files=_changes(site.files)
-            )
-            for site in done.sites
-        ],
-        unchanged=done.unchanged,
-        without_line=[str(mac) for mac in done.without_line],
-        waiting={str(Mac(mac)): load for mac, load in done.waiting.items()},
-        seconds=done.seconds,
-    )
 
 
 @router.get("/sites/{site}/releases", tags=["releases"])
@@ -77,7 +54,7 @@ def show_difference(
     """Show what a release changed, with secrets masked."""
     other = number - 1 if against is None else against
     files = publication.differences(hub, site, number, other)
-    return ReleaseDifferenceView(site=site, number=number, against=other, files=_changes(files))
+    return ReleaseDifferenceView(site=site, number=number, against=other, files=file_change_views(files))
 
 
 @router.post("/sites/{site}/releases/{number}/rollback", status_code=201, tags=["releases"])
@@ -87,7 +64,8 @@ def rollback(site: str, number: Number, hub: TheHub, caller: TheCaller) -> Relea
     return show_release(site, made, hub, caller)
 
 
-def _changes(files: Sequence[diffs.FileChange]) -> list[FileChangeView]:
+def file_change_views(files: Sequence[diffs.FileChange]) -> list[FileChangeView]:
+    """Return what changed of files as the API tells of it."""
     return [FileChangeView(name=file.name, change=file.change, diff=file.diff) for file in files]
 
 
