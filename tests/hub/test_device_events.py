@@ -5,7 +5,7 @@ import pytest
 
 from ringfence.cli.support import output
 from ringfence.hub.core import open_hub
-from ringfence.hub.publishing.publication import publish
+from ringfence.hub.publishing.publish import publish
 from ringfence.wire import paths
 from ringfence.wire.messages import Progress, Report, ReportBatch
 from support.running_hub import RunningHub

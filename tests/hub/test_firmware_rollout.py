@@ -28,7 +28,7 @@ from ringfence.hub.fleet.firmware import UploadedFile
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
 from ringfence.hub.publishing import firmware_rollout, releases
-from ringfence.hub.publishing.publication import Publication, publish, rollback
+from ringfence.hub.publishing.publish import Publication, publish, rollback
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow
 from ringfence.phones.diagnosis.running_load import Running
 from ringfence.phones.mac import Mac

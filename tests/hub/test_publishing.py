@@ -21,8 +21,9 @@ from ringfence.hub.fleet import (
 )
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
-from ringfence.hub.publishing import diffs, publication, publication_lock, releases, site_files
-from ringfence.hub.publishing.publication import Publication, publish, rollback
+from ringfence.hub.publishing import diffs, publication_lock, releases, site_files
+from ringfence.hub.publishing import publish as publishing
+from ringfence.hub.publishing.publish import Publication, publish, rollback
 from ringfence.hub.store.models import RoleMetadataRow, SiteRow
 from ringfence.phones.errors import IncompletePhone, RenderFault
 from ringfence.phones.mac import Mac
@@ -136,7 +137,7 @@ def test_an_edit_during_a_publish_is_due_at_the_next(fleet: Hub, monkeypatch: py
         return site_files.render(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(publication, "render", render_while_somebody_edits)
+        patch.setattr(publishing, "render", render_while_somebody_edits)
         publish(fleet, "test", site_ids=["anna"])
     assert b"Edited meanwhile" not in whole_release(fleet, "anna")[1][0]
     assert numbers(publish(fleet, "test", site_ids=["anna"])) == {"anna": 2}
@@ -176,7 +177,7 @@ def test_no_password_is_in_a_diff_and_a_changed_one_shows_as_changed(fleet: Hub)
         second = lines.reveal(change, fleet.sealer, ANNA, 1).reveal()
     shown.append(publish(fleet, "test", dry_run=True).sites[0].files[0].diff)
     publish(fleet, "test")
-    shown.append(publication.differences(fleet, "anna", 2, 1)[0].diff)
+    shown.append(publishing.differences(fleet, "anna", 2, 1)[0].diff)
     assert second.encode() in whole_release(fleet, "anna")[1][0]
     for diff in shown:
         assert first not in diff
@@ -401,7 +402,7 @@ def test_a_site_that_is_removed_during_a_publish_gets_no_release(fleet: Hub, mon
         return site_files.render(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(publication, "render", render_while_somebody_removes)
+        patch.setattr(publishing, "render", render_while_somebody_removes)
         publish(fleet, "test")
     assert whole_release(fleet, "anna")[0] == 1
     with fleet.database.reading() as session:

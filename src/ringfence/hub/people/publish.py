@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.releases import file_change_views
 from ringfence.hub.people.schemas.publish import PublicationView, PublishedSiteView, PublishOrder
-from ringfence.hub.publishing import publication
+from ringfence.hub.publishing import publish as publishing
 from ringfence.phones.mac import Mac
 
 router = APIRouter()
@@ -14,7 +14,7 @@ router = APIRouter()
 @router.post("/publish", tags=["publish"])
 def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> PublicationView:
     """Render every phone's files and make a release for each site whose files changed; all or nothing on a fault."""
-    done = publication.publish(hub, caller.name, site_ids=body.sites, comment=body.comment, dry_run=body.dry_run)
+    done = publishing.publish(hub, caller.name, site_ids=body.sites, comment=body.comment, dry_run=body.dry_run)
     return PublicationView(
         dry_run=done.dry_run,
         sites=[

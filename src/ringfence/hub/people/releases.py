@@ -14,7 +14,7 @@ from ringfence.hub.people.schemas.releases import (
     ReleaseFileView,
     ReleaseView,
 )
-from ringfence.hub.publishing import diffs, publication, releases
+from ringfence.hub.publishing import diffs, publish, releases
 from ringfence.hub.store import models
 
 router = APIRouter()
@@ -53,14 +53,14 @@ def show_difference(
 ) -> ReleaseDifferenceView:
     """Show what a release changed, with secrets masked."""
     other = number - 1 if against is None else against
-    files = publication.differences(hub, site, number, other)
+    files = publish.differences(hub, site, number, other)
     return ReleaseDifferenceView(site=site, number=number, against=other, files=file_change_views(files))
 
 
 @router.post("/sites/{site}/releases/{number}/rollback", status_code=201, tags=["releases"])
 def rollback(site: str, number: Number, hub: TheHub, caller: TheCaller) -> ReleaseDetailsView:
     """Make a new, higher-numbered release with the content of this one; settings stay as they are."""
-    made = publication.rollback(hub, caller.name, site, number)
+    made = publish.rollback(hub, caller.name, site, number)
     return show_release(site, made, hub, caller)
 
 

@@ -7,7 +7,7 @@ from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.rotations import RotationOrder, RotationView
 from ringfence.hub.store import models
-from ringfence.hub.telephony import secret_rotation
+from ringfence.hub.telephony import rotations
 from ringfence.phones.mac import Mac
 
 router = APIRouter(tags=["sip"])
@@ -21,17 +21,17 @@ def begin_rotation(body: RotationOrder, hub: TheHub, caller: TheCaller) -> Items
         with hub.database.reading() as session:
             macs += [Mac(row.mac) for row in phones.find(session, body.site) if row.lines]
     macs = list(dict.fromkeys(macs))
-    secret_rotation.begin(hub, caller.name, macs, body.patience_s)
+    rotations.begin(hub, caller.name, macs, body.patience_s)
     wanted = {mac.bare for mac in macs}
     with hub.database.reading() as session:
-        return Items(items=[_rotation(row) for row in secret_rotation.find(session) if row.mac in wanted])
+        return Items(items=[_rotation(row) for row in rotations.find(session) if row.mac in wanted])
 
 
 @router.get("/sip/rotations")
 def list_rotations(hub: TheHub, _caller: TheCaller) -> Items[RotationView]:
     """List each phone's last change of secrets, the newest first."""
     with hub.database.reading() as session:
-        return Items(items=[_rotation(row) for row in secret_rotation.find(session)])
+        return Items(items=[_rotation(row) for row in rotations.find(session)])
 
 
 def _rotation(row: models.RotationRow) -> RotationView:

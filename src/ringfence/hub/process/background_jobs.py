@@ -16,7 +16,7 @@ from ringfence.hub.fleet.guard import operator_actions
 from ringfence.hub.process import renewal
 from ringfence.hub.publishing import firmware_rollout
 from ringfence.hub.store.models import EdgeRow, SiteRow
-from ringfence.hub.telephony import reload_by_pbx, secret_rotation
+from ringfence.hub.telephony import reload_by_pbx, rotations
 
 CONFIRM_EVERY_S = 15.0
 RENEW_EVERY_S = 3600.0
@@ -59,7 +59,7 @@ async def rotate(hub: Hub) -> None:
     """Take changes of secrets further as phones fetch and register."""
 
     async def look() -> None:
-        await run_in_threadpool(secret_rotation.go_on, hub)
+        await run_in_threadpool(rotations.go_on, hub)
 
     await _repeat(look, LOOK_EVERY_S)
 

@@ -24,7 +24,7 @@ from ringfence.hub.store.models import (
     PhoneRow,
     RotationRow,
 )
-from ringfence.hub.telephony.secret_rotation import UNDER_WAY
+from ringfence.hub.telephony.rotations import UNDER_WAY
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.sip.notify import ServiceAction

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadSelection
-from ringfence.hub.fleet import own_templates, sites
+from ringfence.hub.fleet import sites, templates
 from ringfence.hub.publishing import firmware_rollout, publication_lock, releases
 from ringfence.hub.publishing.diffs import (
     FileChange,
@@ -139,7 +139,7 @@ def _render(hub: Hub, site_ids: Sequence[str] | None, held: PublicationLock | No
         due, asked = due_sites(session, hub.renderer_fingerprint, site_ids)
         without_line = phones_without_line(session, site_ids)
         inputs = list(read_sites(session, hub.sealer, due))
-        own = own_templates.all_of(session)
+        own = templates.all_of(session)
     rendered = []
     with LimitedRenderer(own, hub.renderer) as renderer:
         for site in inputs:

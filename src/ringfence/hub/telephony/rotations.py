@@ -33,7 +33,7 @@ from ringfence.hub.fleet import (
 )
 from ringfence.hub.fleet.accounts import old_record
 from ringfence.hub.publishing import releases
-from ringfence.hub.publishing.publication import publish
+from ringfence.hub.publishing.publish import publish
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
     EdgeReportRow,
