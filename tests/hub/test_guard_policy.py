@@ -26,7 +26,8 @@ from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION
 from ringfence.hub.publishing import releases
 from ringfence.hub.publishing.releases import NewRelease
-from ringfence.hub.publishing.site_files import SiteInput, read_sites, render
+from ringfence.hub.publishing.site_files import render
+from ringfence.hub.publishing.site_rows import SiteInput, read_sites
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.database import Database
 from ringfence.hub.store.models import PhoneRow, RoleMetadataRow

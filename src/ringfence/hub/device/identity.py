@@ -10,7 +10,7 @@ from starlette.responses import Response
 from ringfence.hub import logs
 from ringfence.hub.device.exchange import hub_of, message, presented_fingerprint
 from ringfence.hub.errors import EdgeRefused, NothingHere
-from ringfence.hub.fleet import edges
+from ringfence.hub.fleet import edges, enrolment_tokens
 from ringfence.hub.store.change import new_id
 from ringfence.hub.store.models import RoleMetadataRow, SiteRow
 from ringfence.identity.certificates import (
@@ -42,7 +42,7 @@ def enrol(request: Request, body: bytes) -> Response:
     certificate_request = read_request(asked.csr_pem)  # before the token: a broken request does not use it up
     edge_id = new_id("edge")
     with hub.change(edge_id) as change:
-        token = edges.redeem(change, asked.token_secret)
+        token = enrolment_tokens.redeem(change, asked.token_secret)
         site = change.session.get_one(SiteRow, token.site_id)
         issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge_id, site.id), change.now)
         host = (_printable(asked.hostname), _printable(asked.edge_version))

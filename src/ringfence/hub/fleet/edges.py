@@ -1,27 +1,21 @@
-"""Edges: the enrolled boxes, and the one-time tokens that let them in."""
+"""Edges: the enrolled boxes."""
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import EdgeRefused, UnknownEdge, UnknownToken
+from ringfence.hub.errors import EdgeRefused, UnknownEdge
 from ringfence.hub.fleet import sites
-from ringfence.hub.store.change import Change, new_id
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, EnrolmentTokenRow
-from ringfence.secret import Secret
 from ringfence.wire.messages import Progress
 
-TOKEN_LIFETIME_S = 24 * 3600
 _MOST_BYTES = 1 << 50
+
 CONNECTED_FOR_S = 45.0
 """How long an open stream counts as one without being confirmed: a hub that crashed confirms nothing."""
-_SECRET_BYTES = 24
-_ASK = "Ask for a new one: ringfence site token SITE."
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,65 +26,6 @@ class Certificate:
     fingerprint: str
     key_fingerprint: str
     ends_at: float
-
-
-def make_token(change: Change, site_id: str) -> tuple[EnrolmentTokenRow, Secret]:
-    """Make a token for one edge of a site; its secret is returned this once."""
-    site = sites.get(change.session, site_id)
-    secret = Secret(secrets.token_urlsafe(_SECRET_BYTES))
-    token = EnrolmentTokenRow(
-        id=new_id("token"), site_id=site.id, secret_hash=_hash(secret), created_at=change.now, created_by=change.who,
-        expires_at=float(int(change.now) + TOKEN_LIFETIME_S), used_at=None, edge_id=None, revoked_at=None,
-    )  # fmt: skip
-    change.session.add(token)
-    change.note("token.create", token.id, f"for site {site.id}")
-    return token, secret
-
-
-def find_tokens(session: Session, site_id: str) -> Sequence[EnrolmentTokenRow]:
-    """Return a site's tokens, the newest first."""
-    chosen = select(EnrolmentTokenRow).where(EnrolmentTokenRow.site_id == sites.get(session, site_id).id)
-    return session.scalars(chosen.order_by(EnrolmentTokenRow.created_at.desc(), EnrolmentTokenRow.id)).all()
-
-
-def revoke_token(change: Change, token_id: str) -> None:
-    """Revoke a token; one that was used has done its work, and its edge is revoked by itself."""
-    token = change.session.get(EnrolmentTokenRow, token_id)
-    if token is None:
-        raise UnknownToken(f"there is no token {token_id[:40]!r}", to_do="`ringfence site tokens SITE` shows them.")
-    if token.revoked_at is None:
-        token.revoked_at = change.now
-        change.note("token.revoke", token_id, f"of site {token.site_id}")
-
-
-def redeem(change: Change, secret: Secret) -> EnrolmentTokenRow:
-    """Use a token up and return it; EdgeRefused says why it does not count.
-
-    One update decides which of two requests at the same moment has it; it holds on every database.
-    """
-    hashed = _hash(secret)
-    token = change.session.scalar(select(EnrolmentTokenRow).where(EnrolmentTokenRow.secret_hash == hashed))
-    if token is None or not hmac.compare_digest(token.secret_hash, hashed):
-        raise EdgeRefused("token-wrong", "this hub has no such enrolment token", to_do=_ASK)
-    if token.revoked_at is not None:
-        raise EdgeRefused("token-revoked", "this enrolment token was revoked", to_do=_ASK)
-    if token.used_at is None and change.now >= token.expires_at:
-        raise EdgeRefused("token-expired", "this enrolment token has expired: it was good for 24 hours", to_do=_ASK)
-    used = change.session.execute(
-        update(EnrolmentTokenRow)
-        .where(
-            EnrolmentTokenRow.id == token.id,
-            EnrolmentTokenRow.used_at.is_(None),
-            EnrolmentTokenRow.revoked_at.is_(None),
-        )
-        .values(used_at=change.now)
-        .returning(EnrolmentTokenRow.id)
-    ).all()
-    if not used:
-        raise EdgeRefused(
-            "token-used", "this enrolment token was used already; each lets one edge in, once", to_do=_ASK
-        )
-    return token
 
 
 def admit(
@@ -193,7 +128,3 @@ def note_disconnected(session: Session, edge_ids: Collection[str], now: float) -
 
 def _among(edge_ids: Collection[str]) -> ColumnElement[bool]:
     return EdgeRow.id.in_(sorted(edge_ids))
-
-
-def _hash(secret: Secret) -> str:
-    return hashlib.sha256(secret.reveal().encode("utf-8", "surrogateescape")).hexdigest()

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from ringfence.hub.fleet import edges, sites
+from ringfence.hub.fleet import enrolment_tokens, sites
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.enrolment_tokens import EnrolmentTokenView, NewEnrolmentTokenView
@@ -16,7 +16,7 @@ router = APIRouter()
 def create_token(site: str, hub: TheHub, caller: TheCaller) -> NewEnrolmentTokenView:
     """Make a one-time token, good for 24 hours, with which one edge joins the site. It is shown this once."""
     with hub.change(caller.name) as change:
-        row, secret = edges.make_token(change, site)
+        row, secret = enrolment_tokens.create(change, site)
         name = sites.get(change.session, site).name
     text = TokenText(hub.device_url, hub.authority.fingerprint, secret, int(row.expires_at), name).to_text()
     return NewEnrolmentTokenView(**_token(row).model_dump(), token=text)
@@ -26,14 +26,14 @@ def create_token(site: str, hub: TheHub, caller: TheCaller) -> NewEnrolmentToken
 def list_tokens(site: str, hub: TheHub, _caller: TheCaller) -> Items[EnrolmentTokenView]:
     """List a site's tokens and what became of them, the newest first."""
     with hub.database.reading() as session:
-        return Items(items=[_token(row) for row in edges.find_tokens(session, site)])
+        return Items(items=[_token(row) for row in enrolment_tokens.find(session, site)])
 
 
 @router.delete("/tokens/{token}", status_code=204, tags=["enrolment"])
 def revoke_token(token: str, hub: TheHub, caller: TheCaller) -> None:
     """Revoke a token."""
     with hub.change(caller.name) as change:
-        edges.revoke_token(change, token)
+        enrolment_tokens.revoke(change, token)
 
 
 def _token(row: models.EnrolmentTokenRow) -> EnrolmentTokenView:

@@ -12,7 +12,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.event_streams import LOOK_EVERY_S, ToldVersions
 from ringfence.hub.fleet import edges, reports
-from ringfence.hub.fleet.guard import operator_actions
+from ringfence.hub.fleet.guard import elsewhere
 from ringfence.hub.process import renewal
 from ringfence.hub.publishing import firmware_rollout
 from ringfence.hub.store.models import EdgeRow, SiteRow
@@ -143,10 +143,10 @@ def _has_news(told: ToldVersions, release: int, guard: int) -> bool:
 
 def _end_elsewhere(hub: Hub) -> None:
     with hub.database.reading() as session:
-        has_ended = operator_actions.has_ended_elsewhere(session, hub.clock())
+        has_ended = elsewhere.has_ended(session, hub.clock())
     if has_ended:
         with hub.change("hub") as change:
-            operator_actions.end_elsewhere(change)
+            elsewhere.end(change)
 
 
 def _note_connected(hub: Hub, edge_ids: set[str]) -> None:

@@ -26,13 +26,8 @@ from ringfence.hub.publishing.diffs import (
 from ringfence.hub.publishing.publication_lock import PublicationLock
 from ringfence.hub.publishing.releases import NewRelease
 from ringfence.hub.publishing.sandboxed_templates import LimitedRenderer
-from ringfence.hub.publishing.site_files import (
-    SiteFiles,
-    due_sites,
-    phones_without_line,
-    read_sites,
-    render,
-)
+from ringfence.hub.publishing.site_files import SiteFiles, render
+from ringfence.hub.publishing.site_rows import due_sites, phones_without_line, read_sites
 from ringfence.hub.store.models import SiteRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import secrets_of

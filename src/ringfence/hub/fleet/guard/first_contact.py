@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import BadSelection, RotationRunning
 from ringfence.hub.fleet import lines, phones
-from ringfence.hub.fleet.guard import alerts, operator_actions
+from ringfence.hub.fleet.guard import alerts, elsewhere
 from ringfence.hub.fleet.settings import Row, SettingPlace, sealed_again
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
@@ -59,7 +59,7 @@ def accept(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> PhoneRo
             to_do="Say whose place it takes (--as OTHER), or what it is (--model … --site …).",
         )
     phone.admitted_at = change.now
-    operator_actions.end_elsewhere(change, mac)
+    elsewhere.end(change, mac)
     alerts.close_about(change, mac.bare, (*alerts.WAITING, alerts.TWO_SITES))
     change.note("guard.accept", str(mac), f"at {phone.site_id}")
     change.session.flush()

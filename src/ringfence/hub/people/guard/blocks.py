@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from ringfence.hub.fleet.guard import operator_actions
+from ringfence.hub.fleet.guard import blocks
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.phones import phone_view
 from ringfence.hub.people.schemas.phones import PhoneView
@@ -14,11 +14,11 @@ router = APIRouter()
 def block_phone(mac: ThePhone, hub: TheHub, caller: TheCaller) -> PhoneView:
     """Shut a phone out, wherever it asks."""
     with hub.change(caller.name) as change:
-        return phone_view(operator_actions.block(change, mac))
+        return phone_view(blocks.block(change, mac))
 
 
 @router.delete("/phones/{mac}/block", status_code=204, tags=["guard"])
 def unblock_phone(mac: ThePhone, hub: TheHub, caller: TheCaller) -> None:
     """Let a phone in again."""
     with hub.change(caller.name) as change:
-        operator_actions.unblock(change, mac)
+        blocks.unblock(change, mac)

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from ringfence.hub.fleet.guard import operator_actions
+from ringfence.hub.fleet.guard import windows
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.guard.windows import GuardWindowView, NewGuardWindow
@@ -16,21 +16,21 @@ router = APIRouter()
 def list_windows(hub: TheHub, _caller: TheCaller) -> Items[GuardWindowView]:
     """List the provisioning windows whose time has not ended."""
     with hub.database.reading() as session:
-        return Items(items=[_window(row) for row in operator_actions.windows(session, hub.clock())])
+        return Items(items=[_window(row) for row in windows.find(session, hub.clock())])
 
 
 @router.put("/phones/{mac}/window", tags=["guard"])
 def open_window(mac: ThePhone, body: NewGuardWindow, hub: TheHub, caller: TheCaller) -> GuardWindowView:
     """Let one phone take its file once, within some minutes, from where no wire proves it."""
     with hub.change(caller.name) as change:
-        return _window(operator_actions.open_window(change, mac, body.lasts_s))
+        return _window(windows.open_for(change, mac, body.lasts_s))
 
 
 @router.delete("/phones/{mac}/window", status_code=204, tags=["guard"])
 def close_window(mac: ThePhone, hub: TheHub, caller: TheCaller) -> None:
     """End a phone's window."""
     with hub.change(caller.name) as change:
-        operator_actions.close_window(change, mac)
+        windows.close(change, mac)
 
 
 def _window(row: guard_models.GuardWindowRow) -> GuardWindowView:
