@@ -1,23 +1,79 @@
-"""Models, groups, lines' settings, explanations, patches and templates, over the people's API."""
+"""Settings at every scope, explained; secrets and patches among them."""
 
-import pytest
+import json
 
 from support.running_hub import RunningHub
 
-MAC = "00:1B:54:D0:00:{:02X}"
+MAC = "00:1B:54:C2:9A:{:02X}"
 
 
-def test_the_models_are_listed_with_what_is_known_of_them(running: RunningHub) -> None:
-    models = {row["name"]: row for row in running.do("GET", "/models")["items"]}
-    assert models["9971"]["family"] == "cisco-99xx"
-    assert models["8851"]["http_first"] is True
-    assert models["8941"]["http_first"] is None
-    assert models["9971"]["facts"]["tls_ceiling"].startswith("certain: ")
-    assert {row["family"] for row in running.do("GET", "/models?family=cisco-spa")["items"]} == {"cisco-spa"}
+def test_the_nearest_scope_wins_and_each_value_says_where_it_comes_from(running: RunningHub) -> None:
+    site, mac = running.site("Scopes"), MAC.format(8)
+    running.phone(site, mac)
+
+    def zone() -> tuple[object, object]:
+        (found,) = [
+            item for item in running.do("GET", f"/phones/{mac}/settings")["items"] if item["name"] == "volume_ring"
+        ] or [running.do("GET", f"/phones/{mac}/settings")["items"][0]]
+        return found["name"], found["scope"]
+
+    name = zone()[0]
+    (entry,) = [item for item in running.do("GET", "/settings/catalogue")["items"] if item["name"] == name]
+    value = {"yes/no": "yes", "number": str(entry["minimum"])}.get(
+        entry["type"], entry["choices"][0] if entry["choices"] else "x"
+    )
+    assert zone()[1] == "built-in"
+    for path, scope in (("organisation", "organisation"), (f"sites/{site}", "site"), (f"phones/{mac}", "phone")):
+        put = running.do("PUT", f"/settings/{path}/{name}", {"value": value})
+        assert put["scope"] == scope
+        assert zone()[1] == scope
+        assert running.do("GET", f"/settings/{path}/{name}")["scope"] == scope
+    assert [item["name"] for item in running.do("GET", f"/settings/phones/{mac}")["items"]] == [name]
+    for path in (f"phones/{mac}", f"sites/{site}", "organisation"):
+        running.do("DELETE", f"/settings/{path}/{name}")
+    assert zone()[1] == "built-in"
+    assert running.ask("DELETE", f"/settings/phones/{mac}/{name}").json["kind"] == "not-set"
+
+
+def test_an_unknown_setting_names_the_nearest(running: RunningHub) -> None:
+    answer = running.ask("PUT", "/settings/organisation/sip_sever", {"value": "x"})
+    assert (answer.status, answer.json["kind"]) == (404, "unknown-setting")
+    assert "sip_server" in answer.json["to_do"]
+
+
+def test_a_value_out_of_range_names_limits_and_unit(running: RunningHub) -> None:
+    numbers = [
+        item
+        for item in running.do("GET", "/settings/catalogue")["items"]
+        if item["type"] == "number" and item["unit"] and "organisation" in item["scopes"]
+    ]
+    entry = numbers[0]
+    answer = running.ask("PUT", f"/settings/organisation/{entry['name']}", {"value": str(entry["maximum"] + 1)})
+    assert (answer.status, answer.json["kind"]) == (422, "value-out-of-range")
+    assert str(entry["maximum"]) in answer.json["to_do"]
+    assert entry["unit"] in answer.json["to_do"]
+
+
+def test_a_secret_setting_is_never_shown(running: RunningHub) -> None:
+    site = running.site("Secret settings")
+    running.do("PUT", f"/settings/sites/{site}/ssh_password", {"value": "hunter2hunter2"})
+    running.phone(site, MAC.format(9))
+    shown = [
+        running.do("GET", f"/settings/sites/{site}"),
+        running.do("GET", f"/settings/sites/{site}/ssh_password"),
+        running.do("GET", f"/phones/{MAC.format(9)}/settings"),
+        running.do("GET", "/audit"),
+        running.publish(dry_run=True, sites=[site]),
+    ]
+    assert "hunter2" not in json.dumps(shown)
+    assert shown[1]["value"] is None
+    assert shown[1]["secret"] is True
+    kept = (running.folder.path / "hub.sqlite").read_bytes() + (running.folder.path / "hub.sqlite-wal").read_bytes()
+    assert b"hunter2" not in kept
 
 
 def test_the_nearest_scope_wins_from_the_organisation_to_the_line(running: RunningHub) -> None:
-    site, mac = running.site("Scopes"), MAC.format(1)
+    site, mac = running.site("All scopes"), MAC.format(65)
     running.phone(site, mac)
     group = running.do("POST", "/groups", {"name": "Reception"})["id"]
     running.do("PATCH", f"/phones/{mac}", {"group": group})
@@ -43,7 +99,7 @@ def test_the_nearest_scope_wins_from_the_organisation_to_the_line(running: Runni
 
 
 def test_a_line_takes_only_settings_that_lines_have(running: RunningHub) -> None:
-    site, mac = running.site("Lines only"), MAC.format(2)
+    site, mac = running.site("Lines only"), MAC.format(66)
     running.phone(site, mac)
     answer = running.ask("PUT", f"/settings/phones/{mac}/lines/1/time_zone", {"value": "Etc/UTC"})
     assert (answer.status, answer.json["kind"]) == (422, "bad-selection")
@@ -52,7 +108,7 @@ def test_a_line_takes_only_settings_that_lines_have(running: RunningHub) -> None
 
 
 def test_what_a_group_or_line_sets_is_in_the_phones_file(running: RunningHub) -> None:
-    site, mac = running.site("In the file"), MAC.format(3)
+    site, mac = running.site("In the file"), MAC.format(67)
     running.phone(site, mac)
     group = running.do("POST", "/groups", {"name": "Doors"})["id"]
     running.do("PATCH", f"/phones/{mac}", {"group": group})
@@ -67,22 +123,9 @@ def test_what_a_group_or_line_sets_is_in_the_phones_file(running: RunningHub) ->
     assert "<loudSpeaker>0</loudSpeaker>" in diff
 
 
-def test_a_group_with_phones_is_not_removed_and_an_empty_one_is(running: RunningHub) -> None:
-    mac = MAC.format(4)
-    running.phone(running.site("Grouped"), mac)
-    group = running.do("POST", "/groups", {"name": "Grouped"})["id"]
-    running.do("PATCH", f"/phones/{mac}", {"group": group})
-    assert [row["mac"] for row in running.do("GET", f"/phones?group={group}")["items"]] == [mac]
-    assert running.ask("DELETE", f"/groups/{group}").json["kind"] == "group-not-empty"
-    running.do("PATCH", f"/phones/{mac}", {"group": ""})
-    running.do("DELETE", f"/groups/{group}")
-    assert running.ask("PATCH", f"/phones/{mac}", {"group": group}).json["kind"] == "unknown-group"
-    assert running.ask("POST", "/groups", {"name": "!!"}).json["kind"] == "bad-name"
-
-
 def test_a_value_for_a_site_must_suit_the_models_that_stand_there(running: RunningHub) -> None:
     site = running.site("Small ones")
-    running.do("POST", "/phones", {"mac": MAC.format(5), "site": site, "model": "8831"})
+    running.do("POST", "/phones", {"mac": MAC.format(69), "site": site, "model": "8831"})
     answer = running.ask("PUT", f"/settings/sites/{site}/max_calls", {"value": "50"})
     assert "from 1 to 6" in answer.json["to_do"]
     running.do("PUT", f"/settings/sites/{running.site('Empty')}/max_calls", {"value": "50"})
@@ -90,7 +133,7 @@ def test_a_value_for_a_site_must_suit_the_models_that_stand_there(running: Runni
 
 
 def test_patches_are_checked_and_their_secrets_hidden(running: RunningHub) -> None:
-    site, mac = running.site("Patches"), MAC.format(6)
+    site, mac = running.site("Patches"), MAC.format(70)
     running.phone(site, mac)
     path = f"/settings/phones/{mac}"
     assert running.ask("PUT", f"{path}/patch:cisco-99xx:a//b", {"value": "0"}).json["kind"] == "bad-patch"
@@ -101,39 +144,3 @@ def test_patches_are_checked_and_their_secrets_hidden(running: RunningHub) -> No
     assert "hunter2" not in str(said)
     assert any(row["name"].startswith("patch:") for row in said)
     running.do("DELETE", f"{path}/patch:cisco-99xx:vendorConfig/extraPassword")
-
-
-def test_an_own_template_is_kept_shown_used_and_removed(running: RunningHub) -> None:
-    site, mac = running.site("Snom"), MAC.format(7)
-    running.do("POST", "/phones", {"mac": mac, "site": site, "model": "generic"})
-    running.do("PUT", f"/phones/{mac}/lines/1", {"name": "201", "label": "Anna"})
-    refused = running.ask("POST", "/publish", {"dry_run": True, "sites": [site]})
-    assert "ringfence template put generic" in refused.json["to_do"]
-    source = "user={{ lines[0].name }}\n"
-    running.do("PUT", "/templates/generic/{mac}.cfg", {"source": source})
-    assert running.do("GET", "/templates/generic/{mac}.cfg")["source"] == source
-    (change,) = running.publish(sites=[site])["sites"]
-    assert [file["name"] for file in change["files"]] == ["001b54d00007.cfg"]
-    assert "+user=201" in change["files"][0]["diff"]
-    running.do("DELETE", f"/phones/{mac}")
-    running.do("DELETE", "/templates/generic/{mac}.cfg")
-    assert running.ask("GET", "/templates/generic/{mac}.cfg").json["kind"] == "unknown-template"
-
-
-@pytest.mark.parametrize(
-    ("path", "source", "kind"),
-    [
-        ("/templates/generic/{mac}.cfg", "{% if %}", "bad-name"),
-        ("/templates/generic/..%2Fx.cfg", "x", "bad-template-name"),
-        ("/templates/generic/nothing", "x", "bad-template-name"),
-        ("/templates/none/x.cfg", "x", "unknown-family"),
-    ],
-)
-def test_a_template_that_can_not_be_is_refused(running: RunningHub, path: str, source: str, kind: str) -> None:
-    assert running.ask("PUT", path, {"source": source}).json["kind"] == kind
-
-
-def test_the_built_in_templates_are_shown_to_begin_with(running: RunningHub) -> None:
-    files = {row["key"]: row for row in running.do("GET", "/families/cisco-99xx/files")["items"]}
-    assert files["device"]["name"] == "SEP{MAC}.cnf.xml"
-    assert "{{ version_stamp }}" in files["device"]["source"]
