@@ -30,7 +30,8 @@ from ringfence.hub.publishing.site_files import render
 from ringfence.hub.publishing.site_rows import SiteInput, read_sites
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.database import Database
-from ringfence.hub.store.models import PhoneRow, RoleMetadataRow
+from ringfence.hub.store.models import PhoneRow
+from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import PhoneToRender
 from ringfence.phones.rendering.renderer import RenderedFile

@@ -11,13 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import DatabaseUnavailable
 from ringfence.hub.store import dialect, migrations
+from ringfence.hub.store.base import Base
 from ringfence.hub.store.database import Database
-from ringfence.hub.store.models import (
-    Base,
-    PhoneRow,
-    PhoneSettingRow,
-    SiteRow,
-)
+from ringfence.hub.store.models import PhoneRow, PhoneSettingRow, SiteRow
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:

@@ -24,7 +24,8 @@ from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
 from ringfence.hub.publishing import diffs, publication_lock, releases, site_files
 from ringfence.hub.publishing import publish as publishing
 from ringfence.hub.publishing.publish import Publication, publish, rollback
-from ringfence.hub.store.models import RoleMetadataRow, SiteRow
+from ringfence.hub.store.models import SiteRow
+from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.phones.errors import IncompletePhone, RenderFault
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.own_templates import OwnTemplates

@@ -12,7 +12,7 @@ from ringfence.content.digests import Digest, is_digest
 from ringfence.hub.device.exchange import hub_of, presented_fingerprint
 from ringfence.hub.errors import NothingHere
 from ringfence.hub.fleet import edges
-from ringfence.hub.store.models import ReleaseTargetRow, RoleMetadataRow
+from ringfence.hub.store.release_models import ReleaseTargetRow, RoleMetadataRow
 
 _VERSIONED = re.compile(r"([1-9][0-9]{0,8})\.(root|targets|snapshot)\.json")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")

@@ -12,7 +12,8 @@ from ringfence.hub.device.exchange import hub_of, message, presented_fingerprint
 from ringfence.hub.errors import EdgeRefused, NothingHere
 from ringfence.hub.fleet import edges, enrolment_tokens
 from ringfence.hub.store.change import new_id
-from ringfence.hub.store.models import RoleMetadataRow, SiteRow
+from ringfence.hub.store.models import SiteRow
+from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.identity.certificates import (
     EdgeIdentity,
     fingerprint,

@@ -14,7 +14,7 @@ from ringfence.hub.data.blobs import BlobStore
 from ringfence.hub.errors import BrokenBundle, NameRefused, UnknownAsset
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import AssetFileRow, AssetRow
+from ringfence.hub.store.release_models import AssetFileRow, AssetRow
 from ringfence.phones.assets.recognise import (
     MOST_PICTURES,
     MOST_RINGS,

@@ -12,15 +12,13 @@ from ringfence.hub.data.blobs import BlobStore
 from ringfence.hub.errors import BrokenBundle, LoadInUse, UnknownLoad
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
-    FirmwareFileRow,
-    FirmwareLoadRow,
     GroupSettingRow,
     OrganisationSettingRow,
     PhoneRow,
     PhoneSettingRow,
-    PreparedTargetRow,
     SiteSettingRow,
 )
+from ringfence.hub.store.release_models import FirmwareFileRow, FirmwareLoadRow, PreparedTargetRow
 from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.filenames import is_loads
 from ringfence.phones.firmware.bundles import examine, serving_names

@@ -9,12 +9,8 @@ from sqlalchemy.orm import Session
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import pbxes, phones
-from ringfence.hub.store.models import (
-    EdgeReportRow,
-    PhoneOrderRow,
-    PhoneRow,
-    ReleaseTargetRow,
-)
+from ringfence.hub.store.models import EdgeReportRow, PhoneOrderRow, PhoneRow
+from ringfence.hub.store.release_models import ReleaseTargetRow
 from ringfence.phones.diagnosis.activity import (
     Known,
     Seen,

@@ -17,13 +17,8 @@ from ringfence.hub.errors import (
     UnknownSite,
 )
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import (
-    EdgeRow,
-    PhoneRow,
-    RetiredSiteRow,
-    RoleMetadataRow,
-    SiteRow,
-)
+from ringfence.hub.store.models import EdgeRow, PhoneRow, RetiredSiteRow, SiteRow
+from ringfence.hub.store.release_models import RoleMetadataRow
 
 LONGEST_NAME = 80
 LONGEST_ID = 40

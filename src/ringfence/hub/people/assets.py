@@ -9,7 +9,7 @@ from ringfence.hub.fleet import assets
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.assets import AssetView, NewAsset
-from ringfence.hub.store import models
+from ringfence.hub.store import release_models
 from ringfence.phones.assets.recognise import AssetKind
 
 router = APIRouter(tags=["firmware"])
@@ -40,7 +40,7 @@ def remove_asset(asset: str, hub: TheHub, caller: TheCaller) -> None:
         assets.remove(change, asset)
 
 
-def _asset(row: models.AssetRow, listed: Mapping[str, Sequence[models.AssetFileRow]]) -> AssetView:
+def _asset(row: release_models.AssetRow, listed: Mapping[str, Sequence[release_models.AssetFileRow]]) -> AssetView:
     files = listed.get(row.id, ())
     return AssetView(
         id=row.id, kind=row.kind, name=row.name, source=row.source, added_at=row.added_at, added_by=row.added_by,

@@ -12,7 +12,7 @@ from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.firmware import FirmwareFileView, FirmwareView, NewFirmware, RolloutView
 from ringfence.hub.publishing import firmware_rollout
-from ringfence.hub.store import models
+from ringfence.hub.store import models, release_models
 from ringfence.phones.firmware.bundles import models_of
 
 router = APIRouter(tags=["firmware"])
@@ -55,7 +55,7 @@ def show_rollout(load: str, hub: TheHub, _caller: TheCaller) -> Items[RolloutVie
 def _rollout(session: Session, site_id: str, load: str) -> RolloutView:
     with_load, edges = firmware_rollout.edges_with(session, site_id, load)
     waiting = select(func.count()).where(
-        models.PreparedTargetRow.site_id == site_id, models.PreparedTargetRow.load == load
+        release_models.PreparedTargetRow.site_id == site_id, release_models.PreparedTargetRow.load == load
     )
     named = select(func.count()).where(models.PhoneRow.site_id == site_id, models.PhoneRow.named_load == load)
     parts = select(func.sum(models.EdgeRow.fetched_bytes), func.sum(models.EdgeRow.fetching_bytes))
@@ -69,7 +69,9 @@ def _rollout(session: Session, site_id: str, load: str) -> RolloutView:
     )  # fmt: skip
 
 
-def _firmware(row: models.FirmwareLoadRow, listed: Mapping[str, Sequence[models.FirmwareFileRow]]) -> FirmwareView:
+def _firmware(
+    row: release_models.FirmwareLoadRow, listed: Mapping[str, Sequence[release_models.FirmwareFileRow]]
+) -> FirmwareView:
     files = listed.get(row.name, ())
     return FirmwareView(
         name=row.name, models=list(models_of(row.name)), source=row.source, added_at=row.added_at,

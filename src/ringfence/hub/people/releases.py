@@ -15,7 +15,7 @@ from ringfence.hub.people.schemas.releases import (
     ReleaseView,
 )
 from ringfence.hub.publishing import diffs, publish, releases
-from ringfence.hub.store import models
+from ringfence.hub.store import release_models
 
 router = APIRouter()
 
@@ -69,7 +69,7 @@ def file_change_views(files: Sequence[diffs.FileChange]) -> list[FileChangeView]
     return [FileChangeView(name=file.name, change=file.change, diff=file.diff) for file in files]
 
 
-def _release(row: models.ReleaseRow, count: int) -> ReleaseView:
+def _release(row: release_models.ReleaseRow, count: int) -> ReleaseView:
     return ReleaseView(
         site=row.site_id, number=row.number, created_at=row.made_at, author=row.made_by, comment=row.comment,
         rolled_back_to=row.rolled_back_to, file_count=count,

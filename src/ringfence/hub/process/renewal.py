@@ -17,7 +17,8 @@ from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder, server_pair
 from ringfence.hub.publishing import releases
-from ringfence.hub.store.models import RoleMetadataRow, SiteRow
+from ringfence.hub.store.models import SiteRow
+from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.identity.certificates import fingerprint, read_certificate, renewal_due
 
 SITES_AT_ONCE = 100

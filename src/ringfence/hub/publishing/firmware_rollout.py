@@ -18,13 +18,8 @@ from ringfence.hub.errors import FirmwareMissing, PublishRunning, SkipsStep
 from ringfence.hub.fleet import firmware, observations
 from ringfence.hub.publishing import publication_lock, releases
 from ringfence.hub.publishing.releases import NewRelease
-from ringfence.hub.store.models import (
-    EdgeRow,
-    PhoneRow,
-    PreparedTargetRow,
-    ReleaseTargetRow,
-    SiteRow,
-)
+from ringfence.hub.store.models import EdgeRow, PhoneRow, SiteRow
+from ringfence.hub.store.release_models import PreparedTargetRow, ReleaseTargetRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.filenames import is_recovery
 from ringfence.phones.firmware.steps import has_steps, step_between, version_of

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from ringfence.errors import EnvironmentFault
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import PublishRunning
-from ringfence.hub.store.models import PublicationLeaseRow
+from ringfence.hub.store.release_models import PublicationLeaseRow
 
 LENGTH_S = 60.0
 _EXTENDED_AFTER_S = 15.0

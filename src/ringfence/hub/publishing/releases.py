@@ -31,13 +31,8 @@ from ringfence.content.signing import (
 from ringfence.hub.errors import UnknownRelease
 from ringfence.hub.fleet import sites
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import (
-    PreparedTargetRow,
-    ReleaseRow,
-    ReleaseTargetRow,
-    RoleMetadataRow,
-    SiteRow,
-)
+from ringfence.hub.store.models import SiteRow
+from ringfence.hub.store.release_models import PreparedTargetRow, ReleaseRow, ReleaseTargetRow, RoleMetadataRow
 
 LIFETIMES_S = {
     "targets": TARGETS_LIFETIME_S,

@@ -8,6 +8,7 @@ come while a publish is at work: it must be due again afterwards. Whatever chang
 from sqlalchemy import event, inspect, select, update
 from sqlalchemy.orm import Session
 
+from ringfence.hub.store.base import Base
 from ringfence.hub.store.guard_models import (
     EdgeNetworkRow,
     GuardBanRow,
@@ -17,8 +18,6 @@ from ringfence.hub.store.guard_models import (
     GuardWindowRow,
 )
 from ringfence.hub.store.models import (
-    AssetRow,
-    Base,
     EdgeRow,
     GroupSettingRow,
     LineRow,
@@ -30,6 +29,7 @@ from ringfence.hub.store.models import (
     SiteRow,
     SiteSettingRow,
 )
+from ringfence.hub.store.release_models import AssetRow
 
 TOLD = "guarded sites"
 """Where ``session.info`` keeps the sites whose guards must know of what the session has changed."""

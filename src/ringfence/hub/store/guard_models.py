@@ -6,7 +6,7 @@ Times are Unix seconds; MAC addresses are bare.
 from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ringfence.hub.store.models import Base
+from ringfence.hub.store.base import Base
 
 
 class GuardPolicyRow(Base):

@@ -17,13 +17,7 @@ from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import PhoneNotRegistered, UnknownPbx
 from ringfence.hub.fleet import pbxes, phones
-from ringfence.hub.store.models import (
-    EdgeReportRow,
-    PbxRow,
-    PhoneOrderRow,
-    PhoneRow,
-    RotationRow,
-)
+from ringfence.hub.store.models import EdgeReportRow, PbxRow, PhoneOrderRow, PhoneRow, RotationRow
 from ringfence.hub.telephony.rotations import UNDER_WAY
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac

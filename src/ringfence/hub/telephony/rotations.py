@@ -35,15 +35,8 @@ from ringfence.hub.fleet.accounts import old_record
 from ringfence.hub.publishing import releases
 from ringfence.hub.publishing.publish import publish
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import (
-    EdgeReportRow,
-    OldSecretRow,
-    PbxRow,
-    PhoneRow,
-    ReleaseTargetRow,
-    RotationRow,
-    SiteRow,
-)
+from ringfence.hub.store.models import EdgeReportRow, OldSecretRow, PbxRow, PhoneRow, RotationRow, SiteRow
+from ringfence.hub.store.release_models import ReleaseTargetRow
 from ringfence.hub.telephony.pbx.port import Contact, PbxLink
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac

@@ -14,12 +14,7 @@ from ringfence.hub.fleet import lines, phones
 from ringfence.hub.fleet.guard import alerts, elsewhere
 from ringfence.hub.fleet.settings import Row, SettingPlace, sealed_again
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import (
-    LineSettingRow,
-    PhoneRow,
-    PhoneSettingRow,
-    RotationRow,
-)
+from ringfence.hub.store.models import LineSettingRow, PhoneRow, PhoneSettingRow, RotationRow
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope

@@ -20,12 +20,7 @@ from ringfence.hub.store.guard_models import (
     GuardNetworkRow,
     GuardWindowRow,
 )
-from ringfence.hub.store.models import (
-    EdgeReportRow,
-    EdgeRow,
-    PhoneRow,
-    SiteRow,
-)
+from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow, SiteRow
 from ringfence.phones.errors import BadMac
 from ringfence.phones.filenames import is_configuration
 from ringfence.phones.mac import Mac
