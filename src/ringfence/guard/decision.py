@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
+from msgspec import Struct
+
 from ringfence.content.errors import BadName
 from ringfence.content.names import normalise
 from ringfence.content.release import TargetKind
@@ -62,8 +64,7 @@ class FileRequest:
     operation: Operation = Operation.READ
 
 
-@dataclass(frozen=True, slots=True)
-class HeldFile:
+class HeldFile(Struct, frozen=True, array_like=True):
     """What the catalogue says of a file that it holds; ``owner`` is a bare MAC address or None.
 
     ``secret``: there is a secret in it, as in every phone's own file unless the hub says otherwise. ``sealed``: nobody

@@ -8,8 +8,10 @@ by the clock a file that is not there from one that is not theirs.
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum, auto
+
+from msgspec.structs import replace
 
 from ringfence.content.errors import BadName
 from ringfence.content.release import STUBS
@@ -37,7 +39,7 @@ from ringfence.server.events import (
     TransferFailed,
     TransferFinished,
     WindowChanged,
-    WorkerEvent,
+    WorkersOwnEvent,
     printable,
 )
 from ringfence.server.files.catalogue import OfferedFile
@@ -109,7 +111,7 @@ class Gate:
         self,
         *,
         site: str,
-        on_event: Callable[[WorkerEvent], None],
+        on_event: Callable[[WorkersOwnEvent], None],
         policy: Policy | None = None,
         limits: Limits = DEFAULT_LIMITS,
         links: Links | None = None,
@@ -240,7 +242,7 @@ class Gate:
 
     # -- what is told -----------------------------------------------------------------------------------------
 
-    def tell(self, event: WorkerEvent) -> None:
+    def tell(self, event: WorkersOwnEvent) -> None:
         """Tell of a transfer, with the decision by which it began."""
         if isinstance(event, TransferFinished | TransferFailed) and event.owner is not None:
             decision = self._granted.pop((event.peer_host, event.peer_port, event.name), None)

@@ -6,8 +6,10 @@ here is bounded, and is only about what happened lately.
 
 import time
 from collections import OrderedDict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TypeVar
+
+from msgspec.structs import replace
 
 from ringfence.content.names import normalise
 from ringfence.guard.bans import Bans
@@ -20,10 +22,10 @@ from ringfence.guard.decision import (
 )
 from ringfence.guard.evidence import (
     AskedDhcp,
-    Conflict,
     Contradiction,
     Evidence,
     OnTheWire,
+    PlaceConflict,
 )
 from ringfence.guard.levels import Level
 from ringfence.guard.places import Places
@@ -195,7 +197,7 @@ class Judge:
         still_there = place is not None and neighbours is not None and neighbours.is_proven_at(owner, place.host)
         conflict = self._places.conflict(owner, host, so_far, is_still_there=still_there, now=now)
         if conflict is None and owner in site.rules.elsewhere:
-            conflict = Conflict(Contradiction.TWO_SITES, site.rules.elsewhere[owner])
+            conflict = PlaceConflict(Contradiction.TWO_SITES, site.rules.elsewhere[owner])
         taken_at = self._taken_at.get(owner)
         behaviour = judge(
             owner,

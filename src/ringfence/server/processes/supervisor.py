@@ -40,7 +40,7 @@ from ringfence.server.processes.handles import (
     LauncherProcess,
     WorkerProcess,
 )
-from ringfence.server.processes.messages import Settings
+from ringfence.server.processes.messages import WorkerSettings
 from ringfence.wire import codec
 from ringfence.wire.messages import GuardRules
 
@@ -111,7 +111,7 @@ class WorkerSupervisor:
         faces_internet: bool = False,
         launcher: LauncherProcess | None = None,
     ) -> None:
-        self._settings = Settings(
+        self._settings = WorkerSettings(
             site,
             limits,
             http_limits,

@@ -26,7 +26,7 @@ from ringfence.server.access.neighbours import Links
 from ringfence.server.confinement.allowed_calls import WORKER
 from ringfence.server.confinement.steps import Confined, seal
 from ringfence.server.errors import ConfinementFailed, ControlBroken
-from ringfence.server.events import EventsDropped, WorkerEvent
+from ringfence.server.events import EventsDropped, WorkersOwnEvent
 from ringfence.server.files.catalogue import Catalogue, Offer
 from ringfence.server.http.front import HttpFront
 from ringfence.server.io.loop import Loop
@@ -35,20 +35,20 @@ from ringfence.server.processes.messages import (
     LONGEST_MESSAGE_BYTES,
     Accepted,
     Admit,
-    Ask,
+    AskParent,
     Begin,
+    CatalogueEntry,
+    CataloguePart,
     Commit,
+    EventsTold,
     FromWorker,
     Heard,
     Listen,
-    Part,
-    PartEntry,
     Ready,
     Rejected,
-    Rule,
-    Settings,
-    Told,
+    TakeRules,
     ToWorker,
+    WorkerSettings,
     encode_from_worker,
     receive_in_worker,
 )
@@ -70,7 +70,7 @@ class Outbox:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._answers: deque[FromWorker] = deque()
-        self._events: deque[WorkerEvent] = deque()
+        self._events: deque[WorkersOwnEvent] = deque()
         self._dropped = 0
         self._unsent: bytes | None = None
 
@@ -78,7 +78,7 @@ class Outbox:
         """Queue an answer, ahead of the events."""
         self._answers.append(message)
 
-    def tell(self, event: WorkerEvent) -> None:
+    def tell(self, event: WorkersOwnEvent) -> None:
         """Queue an event, or count it as dropped."""
         if len(self._events) < MOST_EVENTS_WAITING:
             self._events.append(event)
@@ -101,14 +101,14 @@ class Outbox:
             return encode_from_worker(self._answers.popleft())
         if self._dropped and not self._events:
             dropped, self._dropped = self._dropped, 0
-            return encode_from_worker(Told((EventsDropped(time.time(), dropped),)))
+            return encode_from_worker(EventsTold((EventsDropped(time.time(), dropped),)))
         if not self._events:
             return None
         count = min(len(self._events), EVENTS_PER_MESSAGE)
-        told = encode_from_worker(Told(tuple(self._events[index] for index in range(count))))
+        told = encode_from_worker(EventsTold(tuple(self._events[index] for index in range(count))))
         while len(told) > LONGEST_MESSAGE_BYTES:
             count //= 2
-            told = encode_from_worker(Told(tuple(self._events[index] for index in range(count))))
+            told = encode_from_worker(EventsTold(tuple(self._events[index] for index in range(count))))
         for _ in range(count):
             self._events.popleft()
         return told
@@ -160,7 +160,7 @@ class Worker:
             self._after_rush.look(self._gate.requests, self._engine.session_count + self._http.connection_count)
         self._loop.call_at(now + 1.0, self._on_second)
 
-    def _tell(self, event: WorkerEvent) -> None:
+    def _tell(self, event: WorkersOwnEvent) -> None:
         """Queue an event and send it soon, with its neighbours: each message wakes the parent."""
         self._outbox.tell(event)
         if not self._will_flush:
@@ -212,12 +212,12 @@ class Worker:
         match message:
             case Listen(_, settings):
                 self._make_ready(settings, [socket.socket(fileno=descriptor) for descriptor in descriptors])
-            case Rule(_, site, name):
+            case TakeRules(_, site, name):
                 self._take_rules(site, name, descriptors)
             case Begin(_, release, site):
                 self._forget_offers()
                 self._release, self._site = release, site
-            case Part(_, entries):
+            case CataloguePart(_, entries):
                 self._take(entries, descriptors)
             case Commit(_, files):
                 if self._gate is None or self._release is None or files != len(self._offers):
@@ -231,7 +231,7 @@ class Worker:
                 if self._gate is not None:
                     self._gate.passes.add(pass_, time.monotonic())
 
-    def _make_ready(self, settings: Settings, sockets: list[socket.socket]) -> None:
+    def _make_ready(self, settings: WorkerSettings, sockets: list[socket.socket]) -> None:
         asked_on = next((one for one in sockets if one.family == socket.AF_NETLINK), None)
         self._faces_internet = settings.faces_internet
         self._gate = Gate(
@@ -256,8 +256,8 @@ class Worker:
         self._listeners = [one for one in sockets if one is not asked_on]
 
     def _ask_parent(self, serial: int, host: str, port: int) -> None:
-        """Ask ahead of everything else: what comes too late counts as nothing."""
-        self._outbox.answer(Ask(serial, host, port))
+        """AskParent ahead of everything else: what comes too late counts as nothing."""
+        self._outbox.answer(AskParent(serial, host, port))
         self._flush()
 
     def _take_rules(self, site: str, name: str, descriptors: Sequence[int]) -> None:
@@ -289,7 +289,7 @@ class Worker:
         self._served_on += self._listeners
         self._listeners = []
 
-    def _take(self, entries: Sequence[PartEntry], descriptors: Sequence[int]) -> None:
+    def _take(self, entries: Sequence[CatalogueEntry], descriptors: Sequence[int]) -> None:
         if len(entries) != len(descriptors):
             for descriptor in descriptors:
                 os.close(descriptor)

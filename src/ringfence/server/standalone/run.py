@@ -25,7 +25,7 @@ from ringfence.server.confinement.steps import (
     seal,
 )
 from ringfence.server.errors import ListenRefused
-from ringfence.server.events import HTTP, TFTP, WorkerEvent
+from ringfence.server.events import HTTP, TFTP, WorkersOwnEvent
 from ringfence.server.files.folder import Folder
 from ringfence.server.http.front import HttpFront
 from ringfence.server.io.loop import Loop
@@ -192,7 +192,7 @@ class Standalone:
             else:
                 self._stop_by = now if self._stop_by is not None else now + STOP_GRACE_S
 
-    def _on_event(self, event: WorkerEvent) -> None:
+    def _on_event(self, event: WorkersOwnEvent) -> None:
         self._metrics.note(event)
         self._writer.write(self._format(line_of(event, self._why_not)))
 

@@ -13,7 +13,7 @@ from ringfence.server.events import (
     Cause,
     TransferFailed,
     TransferFinished,
-    WorkerEvent,
+    WorkersOwnEvent,
     printable,
 )
 from ringfence.server.files.catalogue import OfferedFile
@@ -91,7 +91,7 @@ class Transfer:
         sender: Sender,
         path: Path,
         *,
-        tell: Callable[[WorkerEvent], None],
+        tell: Callable[[WorkersOwnEvent], None],
         on_over: Callable[["Transfer"], None],
         is_lock_step: bool,
         began_at: float,
