@@ -1,4 +1,4 @@
-"""TLS of the two listeners, and how a verified client certificate reaches the handlers."""
+"""TLS of the listeners, and how a verified client certificate reaches the handlers."""
 
 import asyncio
 import ssl
