@@ -48,9 +48,23 @@ def admit(
 def recognise(session: Session, fingerprint: str | None) -> EdgeRow:
     """Return the edge whose current or previous certificate this is; EdgeRefused unless it is let in."""
     edge = known(session, fingerprint)
+    check_let_in(edge)
+    return edge
+
+
+def let_in(session: Session, edge_id: str) -> EdgeRow:
+    """Return an edge that was recognised before, as this transaction sees it; EdgeRefused where it is out by now."""
+    edge = session.get(EdgeRow, edge_id)
+    if edge is None:
+        raise EdgeRefused("certificate-unknown", "this edge was removed", to_do="Enrol it with a new token.")
+    check_let_in(edge)
+    return edge
+
+
+def check_let_in(edge: EdgeRow) -> None:
+    """Raise EdgeRefused for a revoked edge."""
     if edge.revoked_at is not None:
         raise EdgeRefused("edge-revoked", "this edge was revoked", to_do="Enrol it again with a new token.")
-    return edge
 
 
 def known(session: Session, fingerprint: str | None) -> EdgeRow:
