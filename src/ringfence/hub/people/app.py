@@ -1,5 +1,7 @@
 """The people's API as one application."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI
 
 from ringfence import __version__
@@ -30,6 +32,7 @@ from ringfence.hub.people import (
     uploads,
     whoami,
 )
+from ringfence.hub.people.callers import AUTHENTICATIONS, Authentication, CallersFirst
 from ringfence.hub.people.guard import (
     alerts,
     bans,
@@ -58,12 +61,13 @@ _PARTS = (
 """The modules with the API's routes, a noun each; the first that fits takes a path."""
 
 
-def people_app(hub: Hub) -> FastAPI:
+def people_app(hub: Hub, authentications: Sequence[Authentication] = AUTHENTICATIONS) -> FastAPI:
     """Return the people's API of ``hub``; its description is at /openapi.json."""
     # No pages of documentation here: they would fetch scripts from elsewhere.
     app = FastAPI(title="Ringfence hub", version=__version__, description=_DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.hub = hub
     problems.install(app)
+    app.add_middleware(CallersFirst, authentications=authentications)
     for part in _PARTS:
         app.include_router(part.router, prefix=V1, responses=problems.RESPONSES)
     app.include_router(metrics.router)

@@ -48,6 +48,11 @@ def install(app: FastAPI) -> None:
 def _on_fault(request: Request, fault: Exception) -> JSONResponse:
     if not isinstance(fault, RingfenceError):
         raise TypeError("installed for RingfenceError")
+    return answer_to(request, fault)
+
+
+def answer_to(request: Request, fault: RingfenceError) -> JSONResponse:
+    """Return a fault as it is answered, by the status of its family."""
     status = _status(fault)
     if status >= _SERVER_ERROR:
         _log.error("request failed", method=request.method, path=request.url.path, problem=fault.what)
