@@ -11,7 +11,7 @@ from ringfence.content.release import Target, TargetKind
 from ringfence.content.trust import TrustedMetadata
 from ringfence.errors import EnvironmentFault, NotFound
 from ringfence.hub.core import Hub
-from ringfence.hub.data.blobs import DirectoryBlobs
+from ringfence.hub.data.directory_blobs import DirectoryBlobs
 from ringfence.hub.errors import PublishRunning
 from ringfence.hub.fleet import (
     lines,

@@ -10,7 +10,7 @@ from ringfence.content.digests import Digest, is_digest, sha256_hex
 from ringfence.content.errors import BadName as BadFileName
 from ringfence.content.names import normalise
 from ringfence.content.release import Target, TargetKind
-from ringfence.hub.data.blobs import BlobStore
+from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.errors import BrokenBundle, NameRefused, UnknownAsset
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change

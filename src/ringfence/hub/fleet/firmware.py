@@ -8,7 +8,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest, is_digest
-from ringfence.hub.data.blobs import BlobStore
+from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.errors import BrokenBundle, LoadInUse, UnknownLoad
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (

@@ -13,7 +13,6 @@ import uvloop
 
 from ringfence.hub import logs
 from ringfence.hub.core import Hub, open_hub, url
-from ringfence.hub.data.blobs import DirectoryBlobs
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.process import background_jobs, renewal, tls
@@ -132,8 +131,7 @@ def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
     """Do at the start what a crash or a long rest may have left to do."""
     if not hub.config.device_url:
         hub.device_url = url(hub.config.address, port_of(bound[DEVICES]))
-    if isinstance(hub.blobs, DirectoryBlobs):
-        hub.blobs.sweep()
+    hub.blobs.sweep()
     if not hub.config.database_url:
         publication_lock.clear(hub)  # the database is this process's alone: whoever held the lease is gone
     renewal.renew_metadata(hub)

@@ -1,45 +1,24 @@
-"""Blobs: bytes named by their SHA-256, in a store that holds a blob whole or not at all."""
+"""Blobs as files in a folder."""
 
 import hashlib
 import os
 import secrets
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO
 
 from ringfence.content.digests import Digest, is_digest
+from ringfence.hub.data import blob_store
+from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.errors import BlobDiffers, BlobUnavailable
 
 _SYNC_THREADS = 8
 _TEMPORARY = ".part"
-LARGEST_RECEIVED_BYTES = 512 << 20
 
 
-class BlobStore(Protocol):
-    """Where blobs are kept. Every method raises BlobUnavailable when the store can't do it."""
-
-    def put(self, blobs: Mapping[Digest, bytes]) -> None:
-        """Keep ``blobs``; when this returns, all of them outlive a power cut."""
-
-    def get(self, digest: Digest) -> bytes:
-        """Return a blob's bytes."""
-
-    def has(self, digest: Digest) -> bool:
-        """Say whether a blob is kept."""
-
-    def size_bytes(self, digest: Digest) -> int:
-        """Return how large a blob is."""
-
-    def receive(self, digest: Digest) -> AbstractContextManager[Callable[[bytes], None]]:
-        """Keep what the block writes, if it is the blob of that digest; BlobDiffers where it is another."""
-
-    def open_range(self, digest: Digest, start: int, length: int) -> Iterator[bytes]:
-        """Return ``length`` bytes of a blob from ``start`` on, in parts; the blob is there when this returns."""
-
-
-class DirectoryBlobs:
+class DirectoryBlobs(BlobStore):
     """Blobs as files, 256 folders wide: written beside their place, made durable, then moved into it."""
 
     def __init__(self, folder: Path) -> None:
@@ -64,7 +43,7 @@ class DirectoryBlobs:
             return self._place(digest).read_bytes()
 
     def has(self, digest: Digest) -> bool:
-        """Say whether a blob is kept."""
+        """Return whether a blob is kept."""
         return self._place(digest).exists()
 
     def size_bytes(self, digest: Digest) -> int:
@@ -80,26 +59,31 @@ class DirectoryBlobs:
         hashed = hashlib.sha256()
         with _faults("written", digest):
             place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            try:
-                with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file = os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb")
 
-                    def write(data: bytes) -> None:
-                        hashed.update(data)
-                        if file.tell() + len(data) > LARGEST_RECEIVED_BYTES:
-                            raise BlobDiffers(f"an upload has at most {LARGEST_RECEIVED_BYTES >> 20} MiB")
-                        file.write(data)
+        def write(data: bytes) -> None:
+            hashed.update(data)
+            with _faults("written", digest):
+                if file.tell() + len(data) > blob_store.LARGEST_RECEIVED_BYTES:
+                    most = blob_store.LARGEST_RECEIVED_BYTES >> 20
+                    raise BlobDiffers(f"an upload has at most {most} MiB")
+                file.write(data)
 
-                    yield write
-                    file.flush()
-                    os.fsync(file.fileno())
-                if hashed.hexdigest() != digest:
-                    raise BlobDiffers(
-                        "what came is not what was announced", where=digest, to_do="Send it again; was it cut off?"
-                    )
+        try:
+            yield write  # what the block raises is its own, and no fault of the disk
+            if hashed.hexdigest() != digest:
+                raise BlobDiffers(
+                    "what came is not what was announced", where=digest, to_do="Send it again; was it cut off?"
+                )
+            with _faults("written", digest):
+                file.flush()
+                os.fsync(file.fileno())
                 temporary.rename(place)
                 _sync_folder(place.parent)
-            finally:
-                temporary.unlink(missing_ok=True)
+        finally:
+            with suppress(OSError):  # it is whole by now, or not wanted
+                file.close()
+            temporary.unlink(missing_ok=True)
 
     def open_range(self, digest: Digest, start: int, length: int) -> Iterator[bytes]:
         """Return part of a blob in pieces of at most 64 KiB."""
@@ -107,6 +91,13 @@ class DirectoryBlobs:
             file = self._place(digest).open("rb")
             file.seek(start)
         return _parts(file, length)
+
+    def sweep(self) -> int:
+        """Remove what a crash left half-written; return how many files. For the start, while nobody writes."""
+        left = list(self._folder.glob(f"??/*{_TEMPORARY}"))
+        for path in left:
+            path.unlink(missing_ok=True)
+        return len(left)
 
     def _place(self, digest: Digest) -> Path:
         if not is_digest(digest):
@@ -125,13 +116,6 @@ class DirectoryBlobs:
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-
-    def sweep(self) -> int:
-        """Remove what a crash left half-written; return how many files. For the start, while nobody writes."""
-        left = list(self._folder.glob(f"??/*{_TEMPORARY}"))
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
 
 
 def _sync_folder(folder: Path) -> None:
