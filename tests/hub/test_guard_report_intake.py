@@ -212,9 +212,9 @@ def test_decisions_are_counted_for_prometheus(running: RunningHub, tmp_path: Pat
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
     lines = answer.data.decode().splitlines()
-    assert f'ringfence_guard_decisions_total{{site="{site}",verdict="allow",level="L3"}} 12' in lines
-    assert f'ringfence_guard_decisions_total{{site="{site}",verdict="refuse",level="L\\"\\n"}} 1' in lines
-    assert f'ringfence_guard_alerts_open{{site="{site}",kind="other-mac"}} 1' in lines
+    assert f'ringfence_guard_decisions_total{{site="{site}",verdict="allow",level="L3"}} 12.0' in lines
+    assert f'ringfence_guard_decisions_total{{site="{site}",verdict="refuse",level="L\\"\\n"}} 1.0' in lines
+    assert f'ringfence_guard_alerts_open{{site="{site}",kind="other-mac"}} 1.0' in lines
     assert "# TYPE ringfence_guard_decisions_total counter" in lines
 
 
