@@ -21,7 +21,7 @@ from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import DatabaseUnavailable, EdgeRefused, NotStorable, OutOfOrder, PublishRunning
 from ringfence.hub.fleet import bulk, edges, enrolment_tokens, lines, phones, reports, settings, sites
-from ringfence.hub.fleet.guard import alerts
+from ringfence.hub.fleet.guard import alerts, report_intake
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION
 from ringfence.hub.process.init import init
@@ -106,7 +106,7 @@ def edge_of(hub: Hub, edge_id: str = "edge-1") -> None:
 
 def report(hub: Hub, *batch: Report, acknowledged: int = 0, edge_id: str = "edge-1") -> int:
     with hub.change(edge_id) as change:
-        return reports.store(change, edges.let_in(change.session, edge_id), ReportBatch(batch, acknowledged))
+        return report_intake.take(change, edges.let_in(change.session, edge_id), ReportBatch(batch, acknowledged))
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(url: str) -> None:

@@ -1,7 +1,7 @@
 """Reports: what happened at edges, each stored once, in order."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
@@ -10,7 +10,6 @@ from ringfence.guard.record import LONGEST
 from ringfence.hub import logs
 from ringfence.hub.errors import OutOfOrder
 from ringfence.hub.fleet import sites
-from ringfence.hub.fleet.guard import report_intake
 from ringfence.hub.store.base import MOST_COUNTED
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow
@@ -23,8 +22,16 @@ KEPT_FOR_S = 90 * 86_400
 _LONGEST_DECISION = 2 * LONGEST
 
 
-def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
-    """Store what is new of a batch and return the number of the last stored report.
+@dataclass(frozen=True, slots=True)
+class StoredReports:
+    """What came of a batch: the number of the last report that is stored, and the reports that were new."""
+
+    through: int
+    new: Sequence[Report]
+
+
+def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> StoredReports:
+    """Store what is new of a batch; what it means is for ``guard.report_intake`` to say.
 
     A batch may begin before what is stored: it was sent again. OutOfOrder where it leaves a gap, unless the gap is what
     this hub has acknowledged and lost since, by going back to a backup: the edge has it no more either.
@@ -52,9 +59,8 @@ def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
         if served:
             edge.release = served[-1]
             edge.fetched_bytes = edge.fetching_bytes = 0
-        report_intake.take(change, edge, new)
     edge.last_seen_at = now
-    return expected - 1
+    return StoredReports(expected - 1, new)
 
 
 def find(

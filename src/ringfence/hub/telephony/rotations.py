@@ -37,6 +37,7 @@ from ringfence.hub.publishing.publish import publish
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeReportRow, OldSecretRow, PbxRow, PhoneRow, RotationRow, SiteRow
 from ringfence.hub.store.release_models import ReleaseTargetRow
+from ringfence.hub.telephony import links
 from ringfence.hub.telephony.pbx.port import Contact, PbxLink
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
@@ -182,7 +183,7 @@ def _go_on_with(hub: Hub, mac: Mac) -> None:
         has_fetched = _has_fetched(session, row)
         site_id = session.get_one(PhoneRow, mac.bare).site_id
         published_at = releases.get(session, site_id, row.release).made_at
-    link = pbxes.link(hub.sealer, pbx)
+    link = links.link(hub.sealer, pbx)
     now = hub.clock()
     if not has_fetched:
         if now >= row.until:
@@ -251,7 +252,7 @@ def _users(hub: Hub, session: Session, mac: Mac) -> list[_User]:
 
 
 def _accept(hub: Hub, pbx: PbxRow, users: Sequence[_User], *, new_first: bool, ends_old: bool = False) -> None:
-    link = pbxes.link(hub.sealer, pbx)
+    link = links.link(hub.sealer, pbx)
     for user in users:
         both = (user.new, user.old) if new_first else (user.old, user.new)
         link.accept(user.auth_name, pbx.realm, both[:1] if ends_old else both)

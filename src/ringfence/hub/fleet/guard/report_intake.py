@@ -4,13 +4,13 @@ Everything here runs in the transaction that stores the reports, so that each re
 what concerns its own site, and in nothing else.
 """
 
-from collections.abc import Sequence
 from ipaddress import IPv4Address, ip_network
 
 from sqlalchemy import func, select
 
 from ringfence.guard.findings import Finding
 from ringfence.guard.policy import plain_address
+from ringfence.hub.fleet import reports
 from ringfence.hub.fleet.guard import alerts, model_guess, policy
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import (
@@ -24,7 +24,7 @@ from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow, SiteRow
 from ringfence.phones.errors import BadMac
 from ringfence.phones.filenames import is_configuration
 from ringfence.phones.mac import Mac
-from ringfence.wire.messages import Report
+from ringfence.wire.messages import Report, ReportBatch
 
 SOMEBODY_ELSE = frozenset(
     {
@@ -45,9 +45,17 @@ _ASKS = frozenset({"file-served", "file-refused", "file-held-back"})
 _DAY_S = 86_400
 
 
-def take(change: Change, edge: EdgeRow, reports: Sequence[Report]) -> None:
-    """Draw from new reports of an edge, which are stored already, what people and guards should know."""
-    for report in reports:
+def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
+    """Store an edge's reports, and draw from the new ones what people and guards should know.
+
+    Returns:
+        The number of the last stored report.
+
+    Raises:
+        OutOfOrder: The batch leaves a gap; nothing of it is stored.
+    """
+    stored = reports.store(change, edge, batch)
+    for report in stored.new:
         match report.kind:
             case "decisions-counted":
                 _count(change, edge.site_id, report)
@@ -60,6 +68,7 @@ def take(change: Change, edge: EdgeRow, reports: Sequence[Report]) -> None:
             _note_place(change, edge.site_id, mac, report)
             if report.kind == "file-served":
                 _admit(change, edge.site_id, mac)
+    return stored.through
 
 
 def _phone_asked_for(report: Report) -> Mac | None:
