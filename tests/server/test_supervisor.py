@@ -334,7 +334,6 @@ def test_what_the_worker_imports_knows_no_network_library_beyond_sockets() -> No
         "multiprocessing",
         "subprocess",
         "ssl",
-        "random",
         "tempfile",
     }
     assert modules & (heavy | {"http", "email", "threading", "pathlib", "lxml", "jinja2"}) == set()

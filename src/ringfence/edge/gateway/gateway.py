@@ -25,7 +25,8 @@ from ringfence.edge.gateway.nftables_bans import BanSet
 from ringfence.edge.phones.serving import Log
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import EdgeFolder, Enrolment
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.guard.serving_profile import ServingProfile
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.events import Banned, WorkerEvent
 from ringfence.server.files.catalogue import Offer
 from ringfence.server.processes.handles import LauncherProcess
@@ -146,9 +147,9 @@ class SharedWorker:
         """Serve exactly these files of the site."""
         self.supervisor.offer(release, offers, site=self.site)
 
-    def admit(self, pass_: Pass) -> None:
+    def admit(self, token: ReloadToken) -> None:
         """Confirm an order to a phone."""
-        self.supervisor.admit(pass_)
+        self.supervisor.admit(token)
 
 
 class Gateway:
@@ -185,7 +186,7 @@ class Gateway:
             site="of nobody",
             on_event=self._on_event,
             on_log=lambda line: log("warning", line),
-            faces_internet=True,
+            profile=ServingProfile.INTERNET,
             launcher=launcher,
         )
 

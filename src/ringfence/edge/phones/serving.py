@@ -25,7 +25,7 @@ from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import EnvironmentFault
 from ringfence.phones.mac import Mac
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.events import (
     HTTP,
     Banned,
@@ -131,7 +131,7 @@ class SiteWorker(Protocol):
     def offer(self, release: int, offers: Sequence[Offer]) -> None:
         """Serve exactly these files. WorkerFault."""
 
-    def admit(self, pass_: Pass) -> None:
+    def admit(self, token: ReloadToken) -> None:
         """Confirm an order to a phone."""
 
 

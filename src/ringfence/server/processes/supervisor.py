@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ringfence.guard.evidence import OnTheWire
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.server.access.neighbours import open_socket as open_links
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.errors import WorkerFault
 from ringfence.server.events import (
     CatalogueActive,
@@ -108,7 +109,7 @@ class WorkerSupervisor:
         http_limits: HttpLimits = DEFAULT_HTTP_LIMITS,
         hear: Callable[[str, int], OnTheWire] | None = None,
         watches_frames: bool = False,
-        faces_internet: bool = False,
+        profile: ServingProfile = ServingProfile.LAN,
         launcher: LauncherProcess | None = None,
     ) -> None:
         self._settings = WorkerSettings(
@@ -117,7 +118,7 @@ class WorkerSupervisor:
             http_limits,
             asks=hear is not None,
             watches_frames=watches_frames,
-            faces_internet=faces_internet,
+            profile=profile,
         )
         self._hear = hear
         self._on_event = on_event
@@ -135,7 +136,7 @@ class WorkerSupervisor:
         self._new_rules: dict[str, _Ruled] = {}
         self._wanted: dict[str, _Wanted] = {}  # by site: newest offer, not yet active
         self._active: dict[str, _Wanted] = {}  # by site: what the worker serves, or should again
-        self._passes: list[tuple[Pass, threading.Event]] = []
+        self._passes: list[tuple[ReloadToken, threading.Event]] = []
         self._process: WorkerProcess | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -223,11 +224,11 @@ class WorkerSupervisor:
         if wanted.rejected is not None:
             raise WorkerFault(f"the worker refused release {release}", where=wanted.rejected)
 
-    def admit(self, pass_: Pass) -> None:
+    def admit(self, token: ReloadToken) -> None:
         """Have the worker confirm an order to a phone, and return once it would; while there is none, nobody does."""
         done = threading.Event()
         with self._lock:
-            self._passes.append((pass_, done))
+            self._passes.append((token, done))
         self._wake()
         done.wait(ADMIT_TIMEOUT_S)
 
@@ -359,8 +360,8 @@ class WorkerSupervisor:
     def _hand_over_passes(self, process: WorkerProcess) -> None:
         with self._lock:
             passes, self._passes = self._passes, []
-        for pass_, done in passes:
-            process.admit(pass_)
+        for token, done in passes:
+            process.admit(token)
             done.set()
 
     def _want_again(self, wanted: _Wanted) -> None:
