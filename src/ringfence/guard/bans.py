@@ -1,6 +1,6 @@
 """Who is shut out for guessing names, and for how long.
 
-The laws:
+Invariants:
 
 - Only a request whose source has completed a round trip counts against it: a TCP connection, or an acknowledgement of
   what was sent to it. What came from an address that has proven nothing is never held against that address, for

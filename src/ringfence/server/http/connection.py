@@ -339,7 +339,7 @@ class Connection:
             self._confirm(delivery, now, _FIRST_LOOK_S)
 
     def _send_file(self, delivery: Delivery, now: float) -> bool:
-        """Send the file's bytes as far as this turn goes; say whether all are sent."""
+        """Send the file's bytes as far as this turn goes; return whether all are sent."""
         if self._admission.keeps_watch(delivery.file) and not self._admission.is_still_there(delivery.file, self.host):
             self._abort("the phone's address went to another machine", Cause.MOVED)
             return False

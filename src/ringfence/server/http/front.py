@@ -71,7 +71,7 @@ class HttpFront:
             self._take(endpoint, peer, now)
 
     def _pause(self, listener: socket.socket, now: float) -> None:
-        """Let a connection wait that there is no descriptor for; else the loop would try without end."""
+        """Let a connection wait that there is no descriptor for; otherwise the loop would try without end."""
         self._loop.change(listener.fileno(), 0)
 
         def go_on(_now: float) -> None:

@@ -87,7 +87,7 @@ class Outbox:
             self._dropped += 1
 
     def flush(self) -> bool:
-        """Send what the socket takes; say whether something is left."""
+        """Send what the socket takes; return whether something is left."""
         while (data := self._unsent or self._next()) is not None:
             try:
                 self._channel.send(data, socket.MSG_NOSIGNAL)
