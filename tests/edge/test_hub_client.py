@@ -268,3 +268,24 @@ def test_reports_are_acknowledged(server: Server) -> None:
     client = server.client()
     assert client.report(ReportBatch((Report(1, 1.0, "file-served", "x"),))).stored_through == 1
     client.close()
+
+
+def test_a_fault_of_our_own_is_not_the_hubs_absence(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = server.client()
+
+    def broken(*_: object, **__: object) -> None:
+        raise AttributeError("a name that is not there")
+
+    monkeypatch.setattr(client._pool, "urlopen", broken)
+    with pytest.raises(AttributeError, match="a name that is not there"):
+        client.greeting()
+    client.close()
+
+
+def test_a_connection_that_comes_about_after_the_end_is_not_used(server: Server) -> None:
+    client = server.client()
+    client._is_closed = True  # as `close` leaves it while another thread is in the midst of connecting
+    with pytest.raises(HubUnreachable, match="was closed"):
+        next(client.events())
+    assert server.asked == []
+    client.close()

@@ -92,7 +92,7 @@ class HubClient(Protocol):
         """End everything under way; streams end at once."""
 
 
-class _Connection(urllib3.connection.HTTPSConnection):
+class _HubConnection(urllib3.connection.HTTPSConnection):
     """An HTTPS connection that tells its pool's owner of each hub certificate, and can be ended from outside."""
 
     owner: "HttpHubClient"
@@ -111,8 +111,9 @@ class HttpHubClient:
         self._url = hub_url.rstrip("/")
         self._clock = clock
         self._live: weakref.WeakSet[ssl.SSLSocket] = weakref.WeakSet()
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         self._certificate: x509.Certificate | None = None
+        self._is_closed = False
         address = urlsplit(hub_url)
         pool = urllib3.HTTPSConnectionPool(
             address.hostname or "",
@@ -122,14 +123,20 @@ class HttpHubClient:
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
         )
-        pool.ConnectionCls = type("_OwnedConnection", (_Connection,), {"owner": self})
+        pool.ConnectionCls = type("_OwnedConnection", (_HubConnection,), {"owner": self})
         self._pool = pool
 
     def connected(self, transport: ssl.SSLSocket) -> None:
-        """Note a new connection and judge the hub's certificate by the hub's time, where that is known."""
+        """Note a new connection and judge the hub's certificate by the hub's time, where that is known.
+
+        Raises:
+            HubUnreachable: The hub's certificate has ended, or ``close`` was called while the connection was made.
+        """
         der = transport.getpeercert(binary_form=True) or b""
         certificate = x509.load_der_x509_certificate(der)
-        with self._guard:
+        with self._lock:
+            if self._is_closed:
+                raise HubUnreachable("the connection to the hub was closed", where=self._url)
             self._live.add(transport)
             self._certificate = certificate
         if self._clock.is_known:
@@ -206,8 +213,9 @@ class HttpHubClient:
         return self._message(EnrolResponse, "POST", paths.ENROL, codec.to_json(request))
 
     def close(self) -> None:
-        """Shut down every live connection, so that blocked reads end at once."""
-        with self._guard:
+        """Shut down every live connection, so that blocked reads end at once; no other is made."""
+        with self._lock:
+            self._is_closed = True
             live = list(self._live)
         for transport in live:
             try:
@@ -322,8 +330,7 @@ def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
 def _network_faults(hub_url: str) -> Iterator[None]:
     try:
         yield
-    except (urllib3.exceptions.HTTPError, OSError, AttributeError) as fault:
-        # AttributeError: urllib3 reads from a connection that `close` has just taken away.
+    except (urllib3.exceptions.HTTPError, OSError) as fault:
         cause = fault.reason if isinstance(fault, urllib3.exceptions.MaxRetryError) else fault
         raise HubUnreachable(
             f"the hub can't be reached: {cause}", where=hub_url, to_do="It is tried again by itself."
