@@ -25,7 +25,7 @@ from ringfence.content.errors import EndlessData
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.identity.certificates import fingerprint, read_certificate, validity
-from ringfence.identity.errors import WrongAuthority
+from ringfence.identity.errors import BadCertificate, WrongAuthority
 from ringfence.wire import codec, paths
 from ringfence.wire.errors import BadMessage
 from ringfence.wire.messages import (
@@ -291,13 +291,24 @@ class HttpHubClient:
 def verified_context(
     authority_pem: str, key_file: Path | None = None, certificate: Path | None = None
 ) -> ssl.SSLContext:
-    """Return a TLS context that trusts one CA, and shows the edge's certificate where there is one."""
+    """Return a TLS context that trusts one CA, and shows the edge's certificate where there is one.
+
+    Raises:
+        BadCertificate: The CA's certificate is none, or key and certificate are not there or not one edge's.
+    """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(cadata=authority_pem)
+    try:
+        context.load_verify_locations(cadata=authority_pem)
+        if certificate is not None:
+            context.load_cert_chain(certificate, key_file)
+    except (OSError, ValueError) as fault:  # ssl.SSLError is an OSError
+        raise BadCertificate(
+            f"the edge's key, its certificate or the hub's CA can't be used: {fault}",
+            where=str(certificate.parent) if certificate is not None else "",
+            to_do="Restore the files, or enrol again.",
+        ) from fault
     context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
-    if certificate is not None:
-        context.load_cert_chain(certificate, key_file)
     return context
 
 

@@ -1,6 +1,6 @@
 """What each phone is doing, from what edges reported and what its PBX says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, or_, select
@@ -23,10 +23,15 @@ from ringfence.phones.diagnosis.activity import (
 )
 from ringfence.phones.diagnosis.running_load import Running, running_load
 from ringfence.phones.mac import Mac
+from ringfence.wire.messages import ReportKind
 
 MOST_REPORTS = 400
 LOOKED_BACK_S = 7 * 86_400
-_KINDS = {"file-served": True, "file-refused": False, "transfer-failed": False}
+_KINDS: Mapping[str, bool] = {
+    ReportKind.FILE_SERVED: True,
+    ReportKind.FILE_REFUSED: False,
+    ReportKind.TRANSFER_FAILED: False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +96,9 @@ def _seen(session: Session, phone: Phone, now: float) -> list[Seen]:
     """Return what a phone did of late, in the order of its times, by the hub's clock."""
     peers = session.scalars(
         select(EdgeReport.peer).where(
-            EdgeReport.owner == phone.mac, EdgeReport.kind == "file-served", EdgeReport.site_id == phone.site_id
+            EdgeReport.owner == phone.mac,
+            EdgeReport.kind == ReportKind.FILE_SERVED,
+            EdgeReport.site_id == phone.site_id,
         ).order_by(EdgeReport.id.desc()).limit(1)
     ).all()  # fmt: skip
     about = [EdgeReport.owner == phone.mac, EdgeReport.name.contains(phone.mac)]

@@ -1,6 +1,7 @@
 """The guard: what sites ask of whoever wants a file, what was decided, and what people should look at."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -22,10 +23,16 @@ from ringfence.hub.people.schemas.guard import (
 )
 from ringfence.hub.store import guard_models, models
 from ringfence.phones.mac import Mac
+from ringfence.wire.messages import ReportKind
 
 router = APIRouter()
 
-_VERDICTS = {"file-served": "allow", "file-refused": "refuse", "file-held-back": "delay", "banned": "ban"}
+_VERDICTS: Mapping[str, str] = {
+    ReportKind.FILE_SERVED: "allow",
+    ReportKind.FILE_REFUSED: "refuse",
+    ReportKind.FILE_HELD_BACK: "delay",
+    ReportKind.BANNED: "ban",
+}
 Limit = Annotated[int, Query(ge=1, le=5000, description="How many, the newest first")]
 
 

@@ -28,9 +28,8 @@ from ringfence.hub.telephony.secret_rotation import UNDER_WAY
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.sip.notify import ServiceAction
+from ringfence.wire.messages import ReportKind
 
-REFUSED = "phone-not-reloaded"
-"""The kind of report by which an edge says that it could not tell a phone."""
 LATEST_S = 1800.0
 """How old a report may be that is still acted on: a hub that was away tells no phone in the middle of the next day."""
 
@@ -101,13 +100,13 @@ def _due(hub: Hub) -> dict[Mac, int]:
             func.max(EdgeReport.id).label("report_id"),
             func.max(EdgeReport.release).label("release"),
         )
-        .where(EdgeReport.received_at >= hub.clock() - LATEST_S, EdgeReport.kind == REFUSED)
+        .where(EdgeReport.received_at >= hub.clock() - LATEST_S, EdgeReport.kind == ReportKind.PHONE_NOT_RELOADED)
         .group_by(EdgeReport.owner)
         .subquery()
     )
     fetched = select(EdgeReport.id).where(
         EdgeReport.owner == refused.c.owner,
-        EdgeReport.kind == "file-served",
+        EdgeReport.kind == ReportKind.FILE_SERVED,
         EdgeReport.release >= refused.c.release,
     )
     rotating = select(Rotation.mac).where(Rotation.mac == Phone.mac, Rotation.stage.in_(UNDER_WAY))

@@ -48,6 +48,7 @@ from ringfence.hub.telephony.pbx.port import Contact, PbxLink
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
+from ringfence.wire.messages import ReportKind
 
 PATIENCE_S = 15 * 60
 UNDER_WAY = ("publishing", "fetching", "registering")
@@ -231,7 +232,7 @@ def _has_fetched(session: Session, row: Rotation) -> bool:
     owned = select(ReleaseTarget.name).where(ReleaseTarget.owner == row.mac, ReleaseTarget.number == row.release)
     chosen = select(func.count()).where(
         EdgeReport.owner == row.mac,
-        EdgeReport.kind == "file-served",
+        EdgeReport.kind == ReportKind.FILE_SERVED,
         EdgeReport.release >= row.release,
         EdgeReport.name.in_(owned),
         EdgeReport.received_at >= row.began_at,

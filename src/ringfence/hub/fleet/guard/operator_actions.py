@@ -15,6 +15,7 @@ from ringfence.hub.store.guard_models import GuardBan, GuardElsewhere, GuardWind
 from ringfence.hub.store.models import EdgeReport, Phone
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import is_printable
+from ringfence.wire.messages import ReportKind
 
 LONGEST_WINDOW_S = 4 * 3600
 LONGEST_BAN_S = 366 * 86_400
@@ -108,7 +109,11 @@ def unban(change: Change, host: str) -> None:
     rows = _bans(change.session, address, change.now)
     own = change.session.scalar(
         select(EdgeReport.id)
-        .where(EdgeReport.kind == "banned", EdgeReport.peer == address, EdgeReport.at > change.now - LONGEST_OWN_BAN_S)
+        .where(
+            EdgeReport.kind == ReportKind.BANNED,
+            EdgeReport.peer == address,
+            EdgeReport.at > change.now - LONGEST_OWN_BAN_S,
+        )
         .limit(1)
     )
     if not rows and own is None:
