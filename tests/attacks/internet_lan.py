@@ -25,6 +25,7 @@ from attacks.home_lan import (
 )
 from ringfence.content.release import TargetKind
 from ringfence.errors import RingfenceError
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.hub.fleet.guard.rules_for_edges import habits_of
 from ringfence.server.events import (
     Banned,
@@ -195,7 +196,7 @@ class Internet:
                 http=[(GATEWAY, 6970)],
                 site="Home",
                 on_event=self._on_event,
-                faces_internet=True,
+                profile=ServingProfile.INTERNET,
             )
             self._stack.callback(self._worker.stop)
             self._worker.start()

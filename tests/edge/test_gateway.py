@@ -30,7 +30,7 @@ from ringfence.identity.certificates import (
     read_request,
     to_pem,
 )
-from ringfence.server.errors import FileRefused, TransferFailed
+from ringfence.server.errors import FetchFailed, FileRefused
 from ringfence.server.events import Banned
 from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
@@ -239,7 +239,7 @@ def test_a_source_that_never_answers_does_not_take_a_window(internet: Internet) 
 def _gets(internet: Internet, host: str) -> bytes:
     try:
         return internet.asks(own(ANNAS), host)
-    except (FileRefused, TransferFailed):
+    except (FileRefused, FetchFailed):
         return b""
 
 
@@ -261,7 +261,7 @@ def test_who_guesses_and_is_there_is_shut_out_and_who_only_seems_to_guess_is_not
     assert not any(f"Shut {HOME} out" in line for line in internet.log)
     internet.rule("anna", allowed(2, window()))
     assert internet.asks(own(ANNAS), HOME) == b"s3cret of Anna"
-    with pytest.raises(TransferFailed):
+    with pytest.raises(FetchFailed):
         internet.asks(own(ANNAS), STRANGER)
     internet.rule("anna", allowed(3, lifted=(GuardBan(STRANGER, NOW + 300),)))
     with pytest.raises(FileRefused):
@@ -310,7 +310,7 @@ def test_a_stub_goes_to_a_phone_of_a_known_network_and_only_in_its_own_manner(in
 
 def test_people_shut_an_address_out(internet: Internet) -> None:
     internet.rule("anna", allowed(1, window(), bans=(GuardBan(STRANGER, NOW + 600, "nobody knows it"),)))
-    with pytest.raises(TransferFailed):
+    with pytest.raises(FetchFailed):
         internet.asks(own(ANNAS), STRANGER)
     assert internet.asks(own(ANNAS), HOME) == b"s3cret of Anna"
 

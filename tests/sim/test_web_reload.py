@@ -19,7 +19,7 @@ from ringfence.phones.rendering.renderer import RenderedFile, Renderer
 from ringfence.phones.settings.types import Value
 from ringfence.phones.web_interface import PATH, restart_orders, was_carried_out
 from ringfence.secret import Secret
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.files.catalogue import Offer
 from ringfence.server.processes.supervisor import WorkerSupervisor
 from ringfence.sim.errors import WebPortInUse
@@ -163,14 +163,14 @@ def test_the_edge_confirms_one_password_to_one_phone_for_a_while_and_else_knows_
     place.publish(place.rendered("Anna"))
     missing = asked(place, HOST, "?UserID=ringfence&Password=abc&devicename=SEP001122334455")
     assert missing[0] == 404
-    place.worker.admit(Pass(HOST, "abc", 30))
+    place.worker.admit(ReloadToken(HOST, "abc", 30))
     assert asked(place, HOST, "?UserID=ringfence&Password=abc&devicename=SEP001122334455") == (200, b"AUTHORIZED")
     for source, query in (
         ("127.0.8.56", "?Password=abc"), (HOST, "?Password=abd"), (HOST, ""), (HOST, "?Password="),
         (HOST, "?password=abc"), (HOST, "?Password=abc&Password=abc"), (HOST, "?Password=%ff"),
     ):  # fmt: skip
         assert asked(place, source, query) == missing
-    place.worker.admit(Pass(HOST, "new", 0))
+    place.worker.admit(ReloadToken(HOST, "new", 0))
     assert asked(place, HOST, "?Password=new") == missing  # over at once
 
 

@@ -6,9 +6,14 @@ other. Times are Unix seconds. Field names are what is on the wire.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 from ringfence.secret import Secret
+
+Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""A whole number that every database takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class Greeting:
     site_name: str
     hub_version: str
     hub_time: float
-    release: int
+    release: Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +75,7 @@ class Event:
 
     kind: str
     hub_time: float
-    release: int = 0
+    release: Whole = 0
     wipe: bool = False
 
 
@@ -110,20 +115,20 @@ class Report:
     evidence (``guard.record``). ``count`` such things happened that are told as this one.
     """
 
-    seq: int
+    seq: Whole
     at: float
     kind: str
     sentence: str
     name: str = ""
     owner: str = ""
     peer: str = ""
-    release: int = 0
-    size_bytes: int = 0
+    release: Whole = 0
+    size_bytes: Whole = 0
     duration_s: float = 0.0
     finding: str = ""
     level: str = ""
     decision: str = ""
-    count: int = 1
+    count: Whole = 1
 
     @property
     def known_kind(self) -> ReportKind | None:
@@ -140,23 +145,23 @@ class ReportBatch:
     """
 
     reports: tuple[Report, ...] = field(default=())
-    acknowledged_through: int = 0
+    acknowledged_through: Whole = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReportAcknowledgement:
     """Every report up to and including ``stored_through`` is stored."""
 
-    stored_through: int
+    stored_through: Whole
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How much of a release's missing files an edge has fetched; only for people to see."""
 
-    release: int
-    done_bytes: int
-    total_bytes: int
+    release: Whole
+    done_bytes: Whole
+    total_bytes: Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,7 +229,7 @@ class GuardRules:
     lets a gateway serve it to the internet; ``stubs``: and give what holds no secret to known networks.
     """
 
-    version: int
+    version: Whole
     needs: tuple[GuardNeed, ...] = field(default=())
     networks: tuple[str, ...] = field(default=())
     first_contact: str = "allow"

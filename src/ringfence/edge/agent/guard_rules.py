@@ -1,9 +1,8 @@
 """The guard's rules of this edge's site: asked of the hub, kept for when it is away, and handed to the worker."""
 
-import json
 import time
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import replace
 
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.hub_client import HubClient
@@ -49,7 +48,7 @@ class GuardKeeper:
             self.apply()
         if is_new:
             try:
-                self._folder.disk.replace(self._folder.guard_file, json.dumps(asdict(self.newest)).encode())
+                self._folder.disk.replace(self._folder.guard_file, codec.to_json(self.newest))
             except EnvironmentFault:
                 return True  # in force all the same; without room on the disk they are asked for after a restart
         return is_new

@@ -21,6 +21,7 @@ from ringfence.edge.gateway.site_states import write_problems
 from ringfence.edge.reporting.log import Log
 from ringfence.edge.storage.folder import EdgeFolder, Enrolment
 from ringfence.errors import EnvironmentFault
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.server.processes.handles import LauncherProcess
 from ringfence.server.processes.supervisor import WorkerSupervisor
 
@@ -85,7 +86,7 @@ class Gateway:
             site="of nobody",
             on_event=self._events.on_event,
             on_log=lambda line: log("warning", line),
-            faces_internet=True,
+            profile=ServingProfile.INTERNET,
             launcher=ports.launcher,
         )
         self._sites = HostedSites(root, log, self._agent, self._let_go)

@@ -11,7 +11,7 @@ from ringfence.edge.errors import BansUnavailable, NeverBanned
 from ringfence.edge.gateway.nftables_bans import BanSet
 from ringfence.edge.phones.site_worker import OnEvent
 from ringfence.edge.reporting.log import Log
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.errors import WorkerFault
 from ringfence.server.events import Banned, WorkerEvent
 from ringfence.server.files.catalogue import Offer
@@ -99,9 +99,9 @@ class SharedWorker:
         """Serve exactly these files of the site. WorkerFault."""
         self.supervisor.offer(release, offers, site=self.site)
 
-    def admit(self, pass_: Pass) -> None:
+    def admit(self, token: ReloadToken) -> None:
         """Confirm an order to a phone."""
-        self.supervisor.admit(pass_)
+        self.supervisor.admit(token)
 
     def let_go(self) -> None:
         """Serve nothing of the site any more, and lift the bans that its people have made."""

@@ -11,7 +11,7 @@ from ringfence.edge.phones.reload_orders import DueReload, ReloadAnswer
 from ringfence.edge.reporting.journal import Journal
 from ringfence.edge.reporting.log import Log
 from ringfence.phones.mac import Mac
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.wire.messages import ReportKind
 
 
@@ -21,7 +21,7 @@ class PhoneReloader:
     ``admit`` has the worker confirm an order's password when a phone asks.
     """
 
-    def __init__(self, admit: Callable[[Pass], None], log: Log, journal: Journal) -> None:
+    def __init__(self, admit: Callable[[ReloadToken], None], log: Log, journal: Journal) -> None:
         self._admit = admit
         self._log = log
         self._journal = journal

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Protocol
 
 from ringfence.edge.lan.observer import Hearing
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.events import WorkerEvent
 from ringfence.server.files.catalogue import Offer
 from ringfence.server.processes.handles import LauncherProcess
@@ -42,7 +42,7 @@ class SiteWorker(Protocol):
     def offer(self, release: int, offers: Sequence[Offer]) -> None:
         """Serve exactly these files. WorkerFault."""
 
-    def admit(self, pass_: Pass) -> None:
+    def admit(self, token: ReloadToken) -> None:
         """Confirm an order to a phone."""
 
 

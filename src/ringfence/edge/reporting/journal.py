@@ -4,9 +4,7 @@ Reports are numbered from 1 without gaps. A report is sent only once it is durab
 twice; it is removed only once the hub has acknowledged it. The hub stores each number once. So none is lost or doubled.
 """
 
-import json
 import threading
-from dataclasses import asdict
 from pathlib import Path
 
 from ringfence.edge.errors import FolderBroken
@@ -138,4 +136,4 @@ class Journal:
 
 
 def _lines(reports: list[Report]) -> bytes:
-    return b"".join(json.dumps(asdict(report), ensure_ascii=False).encode() + b"\n" for report in reports)
+    return b"".join(codec.to_json(report) + b"\n" for report in reports)

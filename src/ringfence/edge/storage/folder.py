@@ -2,10 +2,9 @@
 
 import contextlib
 import fcntl
-import json
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
@@ -120,7 +119,7 @@ class EdgeFolder:
         self.disk.replace(self.certificate_file, certificate_pem.encode())
         self.disk.replace(self.authority_file, credentials.authority_pem.encode())
         self.disk.replace(self.root_file, root)
-        self.disk.replace(self.enrolment_file, json.dumps(asdict(enrolment), indent=1).encode())
+        self.disk.replace(self.enrolment_file, codec.to_json(enrolment))
 
     def credentials(self) -> Credentials:
         """Return the key and certificates.
