@@ -98,7 +98,7 @@ class MovedHome(HomeLan):
         self._thread.join()
 
     def _note(self, text: str) -> None:
-        with self._guard:
+        with self._lock:
             self._said.append(text)
 
     def _wait_until_said(self, words: str) -> None:

@@ -13,14 +13,14 @@ from ringfence.cli.support.errors import BadArgument, CanNotWrite, SecretsPutBac
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
-from ringfence.phones.sip.pbx_accounts import Pbx
+from ringfence.phones.sip.pbx_accounts import PbxKind
 
 app = typer.Typer(help="SIP accounts: brought to the PBX, and changed on both sides.", no_args_is_help=True)
 
 
 @app.command()
 def export(
-    pbx: Annotated[Pbx, typer.Option(help="Whose files to write.")],
+    pbx: Annotated[PbxKind, typer.Option(help="Whose files to write.")],
     folder: Annotated[Path, typer.Option("--to", help="The folder to write into; only you can read the files.")],
     site: Annotated[str | None, typer.Option(help="Only this site's lines.")] = None,
     realm: Annotated[str, typer.Option(help="The digest realm; Kamailio's hashes need it.")] = "",
@@ -118,9 +118,9 @@ _STAGES = {
     "rolled-back": "put back to the old secret",
 }
 _NEXT = {
-    Pbx.ASTERISK: "Next: #include it in pjsip.conf, and asterisk -rx 'pjsip reload'.",
-    Pbx.KAMAILIO: "Next: point db_text or your SQL database at it, and kamcmd htable.reload credentials.",
-    Pbx.FREESWITCH: "Next: fs_cli -x reloadxml.",
+    PbxKind.ASTERISK: "Next: #include it in pjsip.conf, and asterisk -rx 'pjsip reload'.",
+    PbxKind.KAMAILIO: "Next: point db_text or your SQL database at it, and kamcmd htable.reload credentials.",
+    PbxKind.FREESWITCH: "Next: fs_cli -x reloadxml.",
 }
 
 

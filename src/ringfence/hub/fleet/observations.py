@@ -16,9 +16,9 @@ from ringfence.hub.store.models import (
     ReleaseTarget,
 )
 from ringfence.phones.diagnosis.activity import (
+    ActivitySentence,
     Known,
     Seen,
-    Sentence,
     observe,
 )
 from ringfence.phones.diagnosis.running_load import Running, running_load
@@ -39,7 +39,7 @@ class Observed:
     """A phone, and what is to be told of it."""
 
     phone: Phone
-    sentences: Sequence[Sentence]
+    sentences: Sequence[ActivitySentence]
 
 
 def observe_all(hub: Hub, session: Session, site_id: str | None) -> list[Observed]:
@@ -72,7 +72,7 @@ def running(session: Session, phone: Phone) -> Running | None:
     return running_load(Mac(phone.mac), _seen(session, phone, now), _known(session, phone, registered=None), now)
 
 
-def _observe(hub: Hub, session: Session, phone: Phone, *, registered: bool | None) -> list[Sentence]:
+def _observe(hub: Hub, session: Session, phone: Phone, *, registered: bool | None) -> list[ActivitySentence]:
     now, mac = hub.clock(), Mac(phone.mac)
     seen, known = _seen(session, phone, now), _known(session, phone, registered=registered)
     told = observe(mac, seen, known, now)

@@ -17,7 +17,7 @@ from ringfence.hub.people.schemas.sip import (
 from ringfence.hub.store import models
 from ringfence.hub.telephony import secret_rotation
 from ringfence.phones.mac import Mac
-from ringfence.phones.sip.pbx_accounts import Pbx as PbxKind
+from ringfence.phones.sip.pbx_accounts import PbxKind
 from ringfence.secret import Secret
 
 router = APIRouter(tags=["sip"])

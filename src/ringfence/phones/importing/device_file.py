@@ -60,7 +60,7 @@ class Imported:
 
 
 def is_importable(name: str) -> bool:
-    """Say whether a file's name is a phone's configuration that can be read."""
+    """Return whether a file's name is a phone's configuration that can be read."""
     return _NAME.fullmatch(name) is not None
 
 

@@ -1,6 +1,6 @@
 """From a phone's settings and lines to the files that it fetches, checked as the phone would check them.
 
-The laws:
+Invariants:
 
 - Nothing is returned unless it parses again and every element keeps its limit.
 - The same input gives the same bytes: version stamps and names are derived from the content.
