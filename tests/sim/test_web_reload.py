@@ -13,11 +13,11 @@ from ringfence.content.release import ReloadMethod
 from ringfence.edge.phones.reload_by_web import press_restart
 from ringfence.edge.phones.reload_orders import DueReload, ReloadAnswer
 from ringfence.phones.mac import Mac
+from ringfence.phones.orders.web_interface import PATH, restart_orders, was_carried_out
 from ringfence.phones.parsed_configuration import HeldConfiguration
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import RenderedFile, Renderer
 from ringfence.phones.settings.types import Value
-from ringfence.phones.web_interface import PATH, restart_orders, was_carried_out
 from ringfence.secret import Secret
 from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.files.catalogue import Offer

@@ -19,14 +19,14 @@ from xml.sax.saxutils import quoteattr
 from lxml import etree
 
 from ringfence.phones.mac import Mac
-from ringfence.phones.parsed_configuration import HeldConfiguration
-from ringfence.phones.web_interface import (
+from ringfence.phones.orders.web_interface import (
     ALLOWED,
     MOST_ITEMS,
     PATH,
     RESTART_KEYS,
     WHEN_IDLE,
 )
+from ringfence.phones.parsed_configuration import HeldConfiguration
 from ringfence.sim.errors import WebPortInUse
 
 _LARGEST_FORM = 8192

@@ -13,7 +13,7 @@ from urllib.parse import urlencode
 import urllib3
 
 from ringfence.edge.phones.reload_orders import DueReload, ReloadAnswer
-from ringfence.phones.web_interface import (
+from ringfence.phones.orders.web_interface import (
     LARGEST_ANSWER_BYTES,
     PATH,
     restart_orders,

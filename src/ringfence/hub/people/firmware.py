@@ -23,7 +23,7 @@ from ringfence.hub.people.schemas.firmware import (
 )
 from ringfence.hub.publishing import firmware_rollout
 from ringfence.hub.store import models
-from ringfence.phones.assets.recognise import AssetKind
+from ringfence.phones.assets.kinds import AssetKind
 from ringfence.phones.firmware.bundles import models_of
 
 router = APIRouter(tags=["firmware"])

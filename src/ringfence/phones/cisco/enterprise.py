@@ -41,6 +41,7 @@ from ringfence.phones.family import (
     check_order,
 )
 from ringfence.phones.formats.xml_file import XmlFile
+from ringfence.phones.orders.web_interface import ORDER_CHECK
 from ringfence.phones.settings.builders import ON_IS_1
 from ringfence.phones.settings.types import (
     EVERYWHERE_AND_LINE,
@@ -48,7 +49,6 @@ from ringfence.phones.settings.types import (
     Setting,
     Value,
 )
-from ringfence.phones.web_interface import ORDER_CHECK
 
 PACKAGE = "ringfence.phones.cisco"
 
