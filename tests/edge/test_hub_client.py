@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ringfence.content.digests import sha256_hex
 from ringfence.content.errors import EndlessData
 from ringfence.edge.agent.clock import HubClock
-from ringfence.edge.agent.hub_client import HttpHubClient, fetch_authority, verified_context
+from ringfence.edge.agent.https_hub_client import HttpHubClient
+from ringfence.edge.agent.hub_trust import fetch_authority, verified_context
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.identity.certificates import (
     fingerprint,

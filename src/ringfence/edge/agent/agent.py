@@ -16,7 +16,9 @@ from ringfence.edge.agent.backoff import Backoff
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.enrolment import renew_when_due
 from ringfence.edge.agent.guard_rules import GuardKeeper
-from ringfence.edge.agent.hub_client import HttpHubClient, HubClient, verified_context
+from ringfence.edge.agent.https_hub_client import HttpHubClient
+from ringfence.edge.agent.hub_client import HubClient
+from ringfence.edge.agent.hub_trust import verified_context
 from ringfence.edge.agent.sync import refresh
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.edge.phones.seen_phones import SeenPhones

@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ringfence import __version__
 from ringfence.content.trust import TrustedMetadata
 from ringfence.edge.agent.clock import HubClock
-from ringfence.edge.agent.hub_client import HttpHubClient, fetch_authority, verified_context
+from ringfence.edge.agent.https_hub_client import HttpHubClient
+from ringfence.edge.agent.hub_trust import fetch_authority, verified_context
 from ringfence.edge.errors import HubRefused
 from ringfence.edge.storage.folder import Credentials, EdgeFolder, Enrolment
 from ringfence.identity.certificates import (
