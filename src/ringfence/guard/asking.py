@@ -20,5 +20,7 @@ class Asking:
     ttl: int | None = None
     options: tuple[str, ...] = ()
     user_agent: str = ""
+    holds_key: bool = False
+    """Whether its sender has shown the key of the phone whose file it is (level L4)."""
     is_beyond_budget: bool = False
     """Whether it may only be answered with its file: a refusal would tell that the phone it names is there."""

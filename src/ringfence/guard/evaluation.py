@@ -203,6 +203,7 @@ class Evaluation(Generic[Site]):
             announced=wire.announced,
             dhcp=wire.dhcp,
             grant=site.windows.grant_for(owner, moment.wall) if owner is not None else None,
+            holds_key=asking.holds_key,
         )
         if owner is None:
             return so_far  # every phone's of the site: no place and no habits of one
