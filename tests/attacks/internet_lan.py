@@ -93,7 +93,7 @@ class Internet:
         self._names = names
         self._made: list[str] = []
         self._said: list[str] = []
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -112,7 +112,7 @@ class Internet:
 
     def said(self) -> list[str]:
         """Return what the log said since the last time."""
-        with self._guard:
+        with self._lock:
             told, self._said = self._said, []
         return told
 
@@ -224,7 +224,7 @@ class Internet:
                 said = f"Shut {event.peer_host} out: {event.reason}."
             case _:
                 return
-        with self._guard:
+        with self._lock:
             self._said.append(said)
 
 

@@ -24,7 +24,7 @@ from enum import Enum, auto
 import h11
 
 from ringfence.guard.asking import Asking
-from ringfence.phones.web_interface import ALLOWED, ORDER_CHECK
+from ringfence.phones.orders.web_interface import ALLOWED, ORDER_CHECK
 from ringfence.server.access.admission import Admission
 from ringfence.server.access.refusal_telling import Refusal
 from ringfence.server.events import HTTP, Cause, printable

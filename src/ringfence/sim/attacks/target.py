@@ -48,7 +48,7 @@ def check_is_ours(host: str) -> None:
 
 
 @dataclass
-class Target:
+class AttackTarget:
     """The server under attack. ``name`` is a file that it gives to anybody; NothingToFetch where it does not."""
 
     server: tuple[str, int]
