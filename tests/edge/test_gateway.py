@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from ringfence.edge.agent import agent as agent_module
+from ringfence.edge.agent import backoff
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.errors import NeverBanned, NotEnrolled
 from ringfence.edge.gateway import gateway as gateway_module
-from ringfence.edge.gateway.gateway import SITES, Bans, Gateway
+from ringfence.edge.gateway.gateway import Gateway, GatewayPorts
 from ringfence.edge.gateway.nftables_bans import BanSet
+from ringfence.edge.gateway.shared_worker import GatewayBans
+from ringfence.edge.gateway.site_folders import SITES
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import Credentials, EdgeFolder, Enrolment
 from ringfence.guard.bans import STRIKES
@@ -28,7 +30,7 @@ from ringfence.identity.certificates import (
     read_request,
     to_pem,
 )
-from ringfence.server.errors import FileRefused, TransferFailed
+from ringfence.server.errors import FetchFailed, FileRefused
 from ringfence.server.events import Banned
 from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
@@ -67,9 +69,8 @@ class Internet:
             self._enrol(folder, site, hub)
         self.gateway = Gateway(
             folder,
-            [("127.0.0.1", 0)],
+            GatewayPorts([("127.0.0.1", 0)], [("127.0.0.1", 0)]),
             lambda _level, text: self.log.append(text),
-            http=[("127.0.0.1", 0)],
             connect=self._connect,
         )
         ready = threading.Event()
@@ -144,7 +145,7 @@ ANNA = {
 
 @pytest.fixture
 def internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
-    monkeypatch.setattr(agent_module, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.05)
     monkeypatch.setattr(gateway_module, "LOOK_FOR_SITES_S", 0.05)
     made = Internet(tmp_path)
     try:
@@ -238,7 +239,7 @@ def test_a_source_that_never_answers_does_not_take_a_window(internet: Internet) 
 def _gets(internet: Internet, host: str) -> bytes:
     try:
         return internet.asks(own(ANNAS), host)
-    except (FileRefused, TransferFailed):
+    except (FileRefused, FetchFailed):
         return b""
 
 
@@ -260,7 +261,7 @@ def test_who_guesses_and_is_there_is_shut_out_and_who_only_seems_to_guess_is_not
     assert not any(f"Shut {HOME} out" in line for line in internet.log)
     internet.rule("anna", allowed(2, window()))
     assert internet.asks(own(ANNAS), HOME) == b"s3cret of Anna"
-    with pytest.raises(TransferFailed):
+    with pytest.raises(FetchFailed):
         internet.asks(own(ANNAS), STRANGER)
     internet.rule("anna", allowed(3, lifted=(GuardBan(STRANGER, NOW + 300),)))
     with pytest.raises(FileRefused):
@@ -309,7 +310,7 @@ def test_a_stub_goes_to_a_phone_of_a_known_network_and_only_in_its_own_manner(in
 
 def test_people_shut_an_address_out(internet: Internet) -> None:
     internet.rule("anna", allowed(1, window(), bans=(GuardBan(STRANGER, NOW + 600, "nobody knows it"),)))
-    with pytest.raises(TransferFailed):
+    with pytest.raises(FetchFailed):
         internet.asks(own(ANNAS), STRANGER)
     assert internet.asks(own(ANNAS), HOME) == b"s3cret of Anna"
 
@@ -342,7 +343,7 @@ class Firewall(BanSet):
 
 def test_the_firewall_shuts_out_whom_the_gateway_and_people_do_and_lets_in_whom_they_let_in() -> None:
     firewall, log, now = Firewall(), list[str](), time.time()
-    bans = Bans(firewall, lambda _level, text: log.append(text))
+    bans = GatewayBans(firewall, lambda _level, text: log.append(text))
     bans.on_banned(Banned(now, STRANGER, now + 600, "it guessed"))
     assert 590 < firewall.banned[STRANGER] <= 600
     bans.on_rules("anna", allowed(1, bans=(GuardBan(OTHER_HOME, now + 60, "no"), GuardBan(HOME, now - 1, "over"))))
@@ -355,4 +356,4 @@ def test_the_firewall_shuts_out_whom_the_gateway_and_people_do_and_lets_in_whom_
 
 def test_a_gateway_without_a_site_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NotEnrolled, match="ringfence gateway enrol"):
-        Gateway(tmp_path, [("127.0.0.1", 0)], lambda _level, _text: None)
+        Gateway(tmp_path, GatewayPorts([("127.0.0.1", 0)]), lambda _level, _text: None)

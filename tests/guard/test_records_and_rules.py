@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from ringfence.content.release import TargetKind
 from ringfence.guard.decision import (
     FileRequest,
+    HeldFile,
     Holding,
     Operation,
     decide,
@@ -25,6 +27,7 @@ from ringfence.guard.policy import (
 )
 from ringfence.guard.record import LONGEST, read, replay, to_text
 from ringfence.guard.rules import read_rules
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.wire.messages import (
     GuardBan,
     GuardElsewhere,
@@ -120,16 +123,18 @@ def test_rules_are_taken_as_they_are_told() -> None:
 
 
 def test_a_gateway_serves_only_who_allows_it_and_never_for_less() -> None:
-    closed = read_rules(GuardRules(1), faces_internet=True)
+    closed = read_rules(GuardRules(1), ServingProfile.INTERNET)
     assert closed.policy.held == "the site does not allow a gateway"
     lax = GuardRules(1, needs=(GuardNeed("secret", "L0"), GuardNeed("firmware", "L1")), gateway=True)
-    rules = read_rules(lax, faces_internet=True)
+    rules = read_rules(lax, ServingProfile.INTERNET)
     assert not rules.policy.held
     assert rules.policy.windows
     assert rules.policy.needed(FileKind.SECRET) is GATEWAY_LEVELS[FileKind.SECRET]
     assert rules.policy.needed(FileKind.FIRMWARE) is Level.L1
     assert rules.policy.needed(FileKind.CONFIGURATION) is Level.L4, "windows alone, unless the site says stubs"
-    assert read_rules(replace(lax, stubs=True), faces_internet=True).policy.needed(FileKind.CONFIGURATION) is Level.L2
+    assert (
+        read_rules(replace(lax, stubs=True), ServingProfile.INTERNET).policy.needed(FileKind.CONFIGURATION) is Level.L2
+    )
 
 
 @pytest.mark.parametrize(
@@ -171,3 +176,10 @@ def test_a_name_of_any_bytes_is_kept_as_it_came() -> None:
     assert text.isascii()
     assert text.isprintable()
     assert replay(text).request == request
+
+
+def test_a_shared_file_that_went_to_a_phone_of_the_site_is_judged_alike_again() -> None:
+    shared = HeldFile(TargetKind.SHARED)
+    decision = decide(FileRequest("dialplan.xml", HOST), shared, PROVEN, Policy({FileKind.SHARED: Level.L3}), "Home")
+    assert decision.reached is Level.L3
+    assert replay(to_text(decision, shared)).reached is Level.L3

@@ -14,6 +14,7 @@ from ringfence.guard.behaviour import Asked, judge
 from ringfence.guard.evidence import Evidence
 from ringfence.guard.levels import FileKind, Level
 from ringfence.guard.rules import read_rules
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import (
     lines,
@@ -160,7 +161,7 @@ def test_a_gateway_asks_for_a_window_unless_the_site_allows_stubs(running: Runni
     edge = running.enrol(site, tmp_path / "edge")
     for said, needed in (("off", Level.L4), ("windows", Level.L4), ("stubs", Level.L2)):
         running.do("PATCH", f"/sites/{site}/guard", {"gateway": said})
-        rules = read_rules(rules_of(edge), faces_internet=True)
+        rules = read_rules(rules_of(edge), ServingProfile.INTERNET)
         assert rules.policy.needed(FileKind.CONFIGURATION) is needed
         assert bool(rules.policy.held) is (said == "off")
         assert read_rules(rules_of(edge)).policy.needed(FileKind.CONFIGURATION) is Level.L3, (

@@ -16,7 +16,8 @@ from ringfence.guard.evidence import (
     OnTheWire,
     Sighting,
 )
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.guard.serving_profile import ServingProfile
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.confinement.steps import Confined
 from ringfence.server.errors import ControlBroken
 from ringfence.server.events import (
@@ -81,12 +82,12 @@ def pair() -> tuple[socket.socket, socket.socket]:
 @pytest.mark.parametrize(
     "message",
     [
-        Listen(1, WorkerSettings("Home office Anna", Limits(sessions=7), asks=True, faces_internet=True)),
+        Listen(1, WorkerSettings("Home office Anna", Limits(sessions=7), asks=True, profile=ServingProfile.INTERNET)),
         TakeRules(1, "anna", "Home office Anna"),
         Begin(2, 7, "anna"),
         CataloguePart(3, (ENTRY,)),
         Commit(4, 1),
-        Admit(5, Pass("192.0.2.7", "once", 30)),
+        Admit(5, ReloadToken("192.0.2.7", "once", 30)),
         Heard(6, OnTheWire()),
         Heard(
             7,

@@ -10,14 +10,14 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import BadArgument, CanNotWrite
 from ringfence.cli.support.output import AsJson
-from ringfence.phones.sip.pbx_accounts import Pbx
+from ringfence.phones.sip.pbx_accounts import PbxKind
 
 app = typer.Typer()
 
 
 @app.command()
 def export(
-    pbx: Annotated[Pbx, typer.Option(help="Whose files to write.")],
+    pbx: Annotated[PbxKind, typer.Option(help="Whose files to write.")],
     folder: Annotated[Path, typer.Option("--to", help="The folder to write into; only you can read the files.")],
     site: Annotated[str | None, typer.Option(help="Only this site's lines.")] = None,
     realm: Annotated[str, typer.Option(help="The digest realm; Kamailio's hashes need it.")] = "",
@@ -38,9 +38,9 @@ def export(
 
 
 _NEXT = {
-    Pbx.ASTERISK: "Next: #include it in pjsip.conf, and asterisk -rx 'pjsip reload'.",
-    Pbx.KAMAILIO: "Next: point db_text or your SQL database at it, and kamcmd htable.reload credentials.",
-    Pbx.FREESWITCH: "Next: fs_cli -x reloadxml.",
+    PbxKind.ASTERISK: "Next: #include it in pjsip.conf, and asterisk -rx 'pjsip reload'.",
+    PbxKind.KAMAILIO: "Next: point db_text or your SQL database at it, and kamcmd htable.reload credentials.",
+    PbxKind.FREESWITCH: "Next: fs_cli -x reloadxml.",
 }
 
 

@@ -6,10 +6,12 @@ tells operators what was odd; by itself it never lets a secret go. Habits are wh
 """
 
 import re
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from cachetools import FIFOCache
 
 from ringfence.guard.dhcp import names_a_phone
 from ringfence.guard.evidence import (
@@ -63,16 +65,14 @@ class Watch:
     """What each source asked for lately."""
 
     def __init__(self) -> None:
-        self._asked: OrderedDict[str, deque[Asked]] = OrderedDict()
-        self._guessed: OrderedDict[str, dict[str, float]] = OrderedDict()
+        self._asked: FIFOCache[str, deque[Asked]] = FIFOCache(MOST_SOURCES)
+        self._guessed: FIFOCache[str, dict[str, float]] = FIFOCache(MOST_SOURCES)
 
     def note(self, host: str, asked: Asked) -> None:
         """Remember a request."""
         kept = self._asked.get(host)
         if kept is None:
             kept = self._asked[host] = deque(maxlen=MOST_ASKED)
-            if len(self._asked) > MOST_SOURCES:
-                self._asked.popitem(last=False)
         kept.append(asked)
 
     def of(self, host: str, now: float) -> tuple[Asked, ...]:
@@ -84,8 +84,6 @@ class Watch:
         guessed = self._guessed.get(host)
         if guessed is None:
             guessed = self._guessed[host] = {}
-            if len(self._guessed) > MOST_SOURCES:
-                self._guessed.popitem(last=False)
         if name in guessed or len(guessed) < MOST_ASKED:
             guessed[name] = now
         for old in [each for each, at in guessed.items() if now - at > BOOT_S]:

@@ -1,6 +1,6 @@
 """May this file go to this source? Evidence in, level and decision out, with the sentence that explains it.
 
-The laws:
+Invariants:
 
 - ``decide`` is total: it answers every request, whatever its bytes, and raises nothing.
 - Its answer is the first row of ``TABLE`` that applies; a row is a finding and the condition under which it holds.
@@ -332,7 +332,7 @@ def reached_level(request: FileRequest, holding: Holding, evidence: Evidence, po
 
 
 def _has_place(evidence: Evidence) -> bool:
-    """Say whether all that was seen agrees on one MAC address, on a link of this machine."""
+    """Return whether all that was seen agrees on one MAC address, on a link of this machine."""
     if len(evidence.macs) != 1 or _is_routed(evidence):
         return False
     if evidence.asked_frames and not evidence.frames:

@@ -5,8 +5,9 @@ gets nothing. A phone that really moved is let in as soon as nothing holds its o
 IPv4 and an IPv6 address at the same time: each is a place of its own.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
+
+from cachetools import FIFOCache
 
 from ringfence.guard.evidence import Contradiction, Evidence, PlaceConflict
 from ringfence.guard.policy import plain_address
@@ -29,7 +30,7 @@ class Places:
     """The places of the phones that were let in lately; the oldest go first."""
 
     def __init__(self) -> None:
-        self._places: OrderedDict[tuple[str, bool], Place] = OrderedDict()
+        self._places: FIFOCache[tuple[str, bool], Place] = FIFOCache(MOST_PLACES)
 
     def conflict(
         self, mac: str, host: str, evidence: Evidence, *, is_still_there: bool, now: float
@@ -58,11 +59,7 @@ class Places:
     def note(self, mac: str, host: str, evidence: Evidence, now: float) -> None:
         """Remember that a phone was let in."""
         link = next((shown.link for shown in evidence.neighbours), "")
-        key = _key(mac, host)
-        self._places[key] = Place(host, link, now)
-        self._places.move_to_end(key)
-        while len(self._places) > MOST_PLACES:
-            self._places.popitem(last=False)
+        self._places[_key(mac, host)] = Place(host, link, now)
 
 
 def _key(mac: str, host: str) -> tuple[str, bool]:

@@ -163,7 +163,7 @@ def validity(certificate: x509.Certificate) -> tuple[float, float]:
 
 
 def renewal_due(certificate: x509.Certificate, now: float) -> bool:
-    """Say whether two thirds of a certificate's life are over, which is when it is renewed."""
+    """Return whether two thirds of a certificate's life are over, which is when it is renewed."""
     begins, ends = validity(certificate)
     return now >= begins + (ends - begins) * 2 / 3
 

@@ -118,7 +118,7 @@ class Model:
     features: frozenset[Feature] = frozenset()
 
     def runs(self, load: str) -> bool:
-        """Say whether a firmware load of that name is for this model."""
+        """Return whether a firmware load of that name is for this model."""
         return re.fullmatch(self.load_pattern.value, load) is not None
 
     def load_of(self, loads: str) -> str:
@@ -186,7 +186,7 @@ class FileTemplate:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class BootRequest:
     """One step of a boot: a file that the phone asks for before it has its configuration.
 
     ``{MAC}``, ``{mac}``, ``{model}`` and ``{psn}`` stand for the phone's own. ``configures`` marks the files that make
@@ -249,7 +249,7 @@ class Family:
     title: str
     models: Mapping[str, Model]
     files: tuple[FileTemplate, ...]
-    boot: Fact[tuple[Ask, ...]]
+    boot: Fact[tuple[BootRequest, ...]]
     prepare: Prepare
     read: ReadConfiguration
     """What a phone of this family holds after it took its files, for the virtual phone and for checking."""

@@ -84,7 +84,7 @@ class RequestRefused(Struct, frozen=True, tag=True, array_like=True, forbid_unkn
     """The guard, a limit or the protocol refused a request; ``count`` like it, since the last such event.
 
     ``reason`` is a sentence, ``finding`` one word of a short list: the guard's (``guard.decision.Finding``) or the
-    gate's (``gate.MALFORMED`` and its neighbours).
+    worker's own (``refusal_telling.MALFORMED`` and its neighbours).
     """
 
     at: float

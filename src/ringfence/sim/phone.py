@@ -147,7 +147,7 @@ class VirtualPhone:
         return held
 
     def _takes_firmware(self, load: str) -> bool:
-        """Fetch the firmware that the configuration names, where the phone runs another; say whether it runs it now."""
+        """Fetch the firmware that the configuration names, unless the phone runs it; return whether it runs it now."""
         if not load or load == self.running_load:
             return False
         if not self.model.runs(load):

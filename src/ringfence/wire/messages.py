@@ -5,6 +5,7 @@ other. Times are Unix seconds. Field names are what is on the wire.
 """
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Annotated, Literal
 
 from msgspec import Meta
@@ -81,11 +82,34 @@ class Event:
 EventKind = Literal["greeting", "release", "guard", "revoked"]
 
 
+class ReportKind(StrEnum):
+    """What a report tells. An edge sends these; a hub stores others, of newer edges, as they are."""
+
+    FILE_SERVED = "file-served"
+    FILE_REFUSED = "file-refused"
+    FILE_HELD_BACK = "file-held-back"
+    TRANSFER_FAILED = "transfer-failed"
+    RELEASE_SERVED = "release-served"
+    CONTENT_REFUSED = "content-refused"
+    PHONE_RELOADED = "phone-reloaded"
+    PHONE_NOT_RELOADED = "phone-not-reloaded"
+    WORKER_DIED = "worker-died"
+    BANNED = "banned"
+    WINDOW_BOUND = "window-bound"
+    WINDOW_USED = "window-used"
+    DECISIONS_COUNTED = "decisions-counted"
+    AGENT_STARTED = "agent-started"
+    REPORTS_DROPPED = "reports-dropped"
+
+
+_REPORT_KINDS = frozenset(ReportKind)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """One thing that happened at an edge, numbered by that edge from 1 without gaps.
 
-    ``kind`` is one of REPORT_KINDS; a hub stores kinds that it does not know as they are. ``name``, ``owner`` and
+    ``kind`` is a ReportKind, or a newer edge's word, which a hub stores as it is. ``name``, ``owner`` and
     ``peer`` are the file, the bare MAC address that it belongs to, and the address that asked, where the kind has them.
     ``finding`` is the guard's word for why, ``level`` what was reached, ``decision`` the whole decision with its
     evidence (``guard.record``). ``count`` such things happened that are told as this one.
@@ -106,25 +130,10 @@ class Report:
     decision: str = ""
     count: Whole = 1
 
-
-REPORT_KINDS = (
-    "file-served",
-    "file-refused",
-    "file-held-back",
-    "transfer-failed",
-    "release-served",
-    "content-refused",
-    "phone-reloaded",
-    "phone-not-reloaded",
-    "worker-died",
-    "banned",
-    "window-bound",
-    "window-used",
-    "phone-admitted",
-    "decisions-counted",
-    "agent-started",
-    "reports-dropped",
-)
+    @property
+    def known_kind(self) -> ReportKind | None:
+        """The kind, or None where it is a newer edge's."""
+        return ReportKind(self.kind) if self.kind in _REPORT_KINDS else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,30 +12,29 @@ import time
 from collections.abc import Callable
 
 from ringfence.content.release import MINUTES_A_DAY
+from ringfence.edge.agent.backoff import Backoff
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.enrolment import renew_when_due
 from ringfence.edge.agent.guard_rules import GuardKeeper
-from ringfence.edge.agent.hub_client import HttpHubClient, HubClient, verified_context
+from ringfence.edge.agent.https_hub_client import HttpHubClient
+from ringfence.edge.agent.hub_client import HubClient
+from ringfence.edge.agent.hub_trust import verified_context
 from ringfence.edge.agent.sync import refresh
 from ringfence.edge.errors import HubRefused, HubUnreachable
-from ringfence.edge.lan.observer import Hearing
-from ringfence.edge.phones.serving import (
-    Log,
-    MakeWorker,
-    SeenPhones,
-    Serving,
-)
+from ringfence.edge.phones.seen_phones import SeenPhones
+from ringfence.edge.phones.serving import Serving
+from ringfence.edge.phones.site_worker import WorkerSource
 from ringfence.edge.reporting import status as status_file
+from ringfence.edge.reporting.counted import counted
 from ringfence.edge.reporting.journal import Journal
+from ringfence.edge.reporting.log import Log
 from ringfence.edge.reporting.status import Status
 from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import ContentRefused, EnvironmentFault, RingfenceError
 from ringfence.identity.certificates import validity
-from ringfence.server.processes.handles import LauncherProcess
+from ringfence.wire.messages import ReportKind
 
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 60.0
 LOOK_ANYWAY_S = 900.0
 """How often the hub is asked without a hint; a hint may be lost, a timestamp is renewed."""
 CONFIRM_S = 3600.0
@@ -52,28 +51,31 @@ def https_client(folder: EdgeFolder, clock: HubClock) -> HttpHubClient:
 
 
 class Agent:
-    """One enrolled edge at work; ``run`` returns when ``stop`` is called."""
+    """One enrolled edge at work; ``run`` returns when ``stop`` is called.
+
+    Args:
+        folder: The edge's folder, which the caller has locked.
+        workers: Gives it the worker that serves its phones.
+        log: Takes its sentences.
+        connect: Makes its connection to the hub.
+
+    Raises:
+        NotEnrolled, FolderBroken, BadCertificate, ContentRefused: The folder does not hold what an edge needs.
+        DiskFault, DiskFull: The folder can't be used.
+        PortInUse, ListenRefused: Phones can't be served where they should be.
+    """
 
     def __init__(
-        self,
-        folder: EdgeFolder,
-        listen: list[tuple[str, int]],
-        log: Log,
-        connect: ClientFactory = https_client,
-        *,
-        http: list[tuple[str, int]] | None = None,
-        hearing: Hearing | None = None,
-        make_worker: MakeWorker | None = None,
-        launcher: LauncherProcess | None = None,
+        self, folder: EdgeFolder, workers: WorkerSource, log: Log, connect: ClientFactory = https_client
     ) -> None:
         self._folder = folder
         self._log = log
         self._connect = connect
-        self._hearing = hearing
-        self._is_far = make_worker is not None
+        self._workers = workers
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._wipe = False
+        self._bug: Exception | None = None
         enrolment = folder.enrolment()
         self._journal = Journal(folder.reports, folder.disk)
         self._cache = Cache(folder.cache, folder.disk, enrolment.site_id, folder.disk.read(folder.root_file) or b"")
@@ -81,23 +83,13 @@ class Agent:
         self._trusted = kept.trusted
         self._kept_refusal = kept.refusal
         self._damaged = kept.damaged
-        confirmed_at = max(kept.refreshed_at, float(folder.disk.read(folder.cache / "confirmed") or b"0"))
+        confirmed_at = max(kept.refreshed_at, _last_confirmation(folder))
         self._clock = HubClock(floor=confirmed_at)
         self._client = connect(folder, self._clock)
-        phones = SeenPhones(folder)
         self._serving = Serving(
-            listen=listen,
-            http=http or [],
-            site=enrolment.site_name,
-            cache=self._cache,
-            journal=self._journal,
-            phones=phones,
-            log=log,
-            hearing=hearing,
-            make_worker=make_worker,
-            launcher=launcher,
+            enrolment.site_name, workers, cache=self._cache, journal=self._journal, phones=SeenPhones(folder), log=log
         )
-        self._guard = GuardKeeper(folder, self._clock, self._serving.rule)
+        self._rules = GuardKeeper(folder, self._clock, self._serving.rule)
         self._status = Status(
             pid=os.getpid(),
             edge_id=enrolment.edge_id,
@@ -114,14 +106,27 @@ class Agent:
         """Where phones are served, as ``host:port``."""
         return self._serving.addresses
 
+    @property
+    def was_wiped(self) -> bool:
+        """Whether the hub asked to wipe the folder, which ``run`` does at its end."""
+        return self._wipe
+
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Serve what is kept, then keep it current, until ``stop``."""
+        """Serve what is kept, then keep it current, until ``stop`` or until the hub asks to wipe the folder.
+
+        ``on_ready`` is called once phones are served.
+
+        Raises:
+            WorkerFault: The worker does not start, or does not take over what is kept.
+            DiskFault: A part of the folder could not be wiped.
+            Exception: A bug of ours ended one of the threads, and with it the agent.
+        """
         self._serving.start()
         try:
             self._show_kept()
             on_ready()
             threads = [
-                threading.Thread(target=work, name=work.__name__.strip("_"))
+                threading.Thread(target=self._work, args=(work,), name=work.__name__.strip("_"))
                 for work in (self._listen_to_hub, self._synchronise, self._hand_over_reports)
             ]
             for thread in threads:
@@ -144,14 +149,24 @@ class Agent:
             self._write_status()
             if self._wipe:
                 self._folder.wipe()
+        if self._bug is not None:
+            raise self._bug
 
     def stop(self) -> None:
         """Let ``run`` return; safe to call from a signal handler."""
         self._stopping.set()
 
+    def _work(self, work: Callable[[], None]) -> None:
+        """Do a thread's work. A bug ends the whole agent: one that goes on without a part of it would look well."""
+        try:
+            work()
+        except Exception as bug:  # noqa: BLE001 - `run` raises it again
+            self._bug = bug
+            self.stop()
+
     def _show_kept(self) -> None:
-        self._journal.add(time.time(), "agent-started", "The agent started.")
-        self._guard.apply()
+        self._journal.add(time.time(), ReportKind.AGENT_STARTED, "The agent started.")
+        self._rules.apply()
         if self._kept_refusal:
             self._note_problem(f"the kept release was not taken: {self._kept_refusal}")
         if self._damaged:
@@ -163,7 +178,7 @@ class Agent:
 
     def _listen_to_hub(self) -> None:
         """Keep one event stream open; every event wakes the synchroniser."""
-        pause = _Pause()
+        pause = Backoff()
         while not self._stopping.is_set():
             try:
                 for event in self._client.events():
@@ -184,7 +199,7 @@ class Agent:
             self._stopping.wait(pause.next())
 
     def _synchronise(self) -> None:
-        pause = _Pause()
+        pause = Backoff()
         self._wake.set()
         while not self._stopping.is_set():
             self._wake.wait(LOOK_ANYWAY_S * (0.8 + 0.4 * random.random()))  # noqa: S311 - jitter, no secret
@@ -207,8 +222,8 @@ class Agent:
         if renew_when_due(self._folder, self._client.renew, self._clock.now()):
             self._log("info", "The certificate was renewed.")
             self._reconnect()
-        if self._guard.refresh(self._client):
-            self._log("info", f"Took the guard's rules, version {self._guard.rules.version}.")
+        if self._rules.refresh(self._client):
+            self._log("info", f"Took the guard's rules, version {self._rules.newest.version}.")
         result = refresh(self._client, self._cache, self._trusted, self._clock.now())
         self._trusted = result.trusted
         self._status.last_contact = time.time()
@@ -217,10 +232,8 @@ class Agent:
             return
         self._serving.show(result.release)
         self._cache.discard_unused(result.release)
-        self._log(
-            "info",
-            f"Took release {result.release.number}: fetched {result.fetched_files} files, {result.fetched_bytes} B.",
-        )
+        fetched = f"{counted(result.fetched_files, 'file')}, {result.fetched_bytes} B"
+        self._log("info", f"Took release {result.release.number}: fetched {fetched}.")
 
     def _reconnect(self) -> None:
         """Go on with the new certificate; the stream ends and is made anew by its own thread."""
@@ -234,7 +247,7 @@ class Agent:
         self._status.confirmed_at = now
 
     def _hand_over_reports(self) -> None:
-        pause = _Pause()
+        pause = Backoff()
         while not self._stopping.is_set():
             try:
                 batch = self._journal.next_batch(timeout_s=5.0)
@@ -257,7 +270,7 @@ class Agent:
             case ContentRefused():
                 name = type(fault).__name__
                 if self._note_problem(f"{name}: {fault}"):
-                    self._journal.add(time.time(), "content-refused", f"{name}: {fault}")
+                    self._journal.add(time.time(), ReportKind.CONTENT_REFUSED, f"{name}: {fault}")
             case HubUnreachable() if self._clock.now() > self._status.certificate_ends_at:
                 ended = time.strftime("%Y-%m-%d", time.gmtime(self._status.certificate_ends_at))
                 self._note_problem(
@@ -275,7 +288,7 @@ class Agent:
             self.stop()
 
     def _note_problem(self, sentence: str) -> bool:
-        """Say a problem once; say whether it is news."""
+        """Say a problem once; return whether it is news."""
         if sentence == self._status.problem:
             return False
         self._status.problem = sentence
@@ -283,10 +296,10 @@ class Agent:
         return True
 
     def _guard_in_words(self) -> str:
-        hearing = self._hearing
+        hearing = self._workers.hearing
         why_not = "" if hearing is None else hearing.why_no_frames
         is_watched = hearing is not None and hearing.watches_frames
-        return self._guard.in_words(why_no_frames=None if is_watched or self._is_far else why_not)
+        return self._rules.in_words(why_no_frames=None if is_watched or not self._workers.reaches_phones else why_not)
 
     def _write_status(self) -> None:
         state = self._status
@@ -300,7 +313,7 @@ class Agent:
         state.release_since = self._serving.release_since
         state.reports_waiting = self._journal.waiting
         state.phones = self._serving.phones.all()
-        state.told = self._serving.told(time.time())
+        state.told = self._serving.notices(time.time())
         try:
             status_file.write(self._folder, state)
         except EnvironmentFault as fault:
@@ -308,16 +321,9 @@ class Agent:
         self._serving.phones.save()
 
 
-class _Pause:
-    """Back-off between tries: doubled up to a minute, with full jitter, so that a fleet does not come back at once."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self._limit = FIRST_PAUSE_S
-
-    def next(self) -> float:
-        pause = self._limit * (0.2 + 0.8 * random.random())  # noqa: S311 - jitter, no secret
-        self._limit = min(2 * self._limit, LONGEST_PAUSE_S)
-        return pause
+def _last_confirmation(folder: EdgeFolder) -> float:
+    """Return when the hub confirmed the release last, as far as it was written down; 0 where it was not."""
+    try:
+        return float(folder.disk.read(folder.cache / "confirmed") or b"0")
+    except ValueError:
+        return 0.0  # tells an age, and is written anew

@@ -33,21 +33,22 @@ class GuardKeeper:
         self.refused = ""
         """Why the hub's newest rules are not gone by; empty where they are."""
         try:
-            self.rules = codec.from_json(GuardRules, folder.disk.read(folder.guard_file) or b"")
-        except BadMessage:
-            self.rules = NO_RULES_YET  # asked for again as soon as the hub answers
+            self.newest = codec.from_json(GuardRules, folder.disk.read(folder.guard_file) or b"")
+            read_rules(self.newest)
+        except (BadMessage, BadRules):
+            self.newest = NO_RULES_YET  # asked for again as soon as the hub answers
 
     def refresh(self, client: HubClient) -> bool:
-        """Ask the hub, and hand over what changed; say whether that was anything. HubUnreachable, HubRefused."""
+        """Ask the hub, and hand over what changed; return whether that was anything. HubUnreachable, HubRefused."""
         told = self._readable(client.guard_rules())
-        is_new = told is not None and told != self.rules
+        is_new = told is not None and told != self.newest
         if told is not None and is_new:
-            self.rules = told
+            self.newest = told
         if is_new or abs(self._clock_shift() - self._shift_s) > CLOCK_MOVED_S:
             self.apply()
         if is_new:
             try:
-                self._folder.disk.replace(self._folder.guard_file, codec.to_json(self.rules))
+                self._folder.disk.replace(self._folder.guard_file, codec.to_json(self.newest))
             except EnvironmentFault:
                 return True  # in force all the same; without room on the disk they are asked for after a restart
         return is_new
@@ -66,7 +67,7 @@ class GuardKeeper:
     def apply(self) -> None:
         """Hand over the rules as they are, in this machine's time."""
         shift_s = self._shift_s = self._clock_shift()
-        rules = self.rules
+        rules = self.newest
         self._hand_over(
             replace(
                 rules,
@@ -81,13 +82,13 @@ class GuardKeeper:
 
     def in_words(self, *, why_no_frames: str | None) -> str:
         """Say what is asked of whoever wants a file; ``why_no_frames``: None where frames are watched."""
-        levels = read_rules(self.rules).policy.levels
+        levels = read_rules(self.newest).policy.levels
         asked = ", ".join(f"{kind} {level.name}" for kind, level in levels.items())
-        text = f"The guard's rules, version {self.rules.version}: {asked}."
+        text = f"The guard's rules, version {self.newest.version}: {asked}."
         if self.refused:
             text += f" Newer ones are refused: {self.refused}."
-        if self.rules.held:
-            text += f" Phones' own files are held back: {self.rules.held}."
+        if self.newest.held:
+            text += f" Phones' own files are held back: {self.newest.held}."
         if why_no_frames is not None:
             text += f" Frames are not watched: {why_no_frames or 'nobody asked for it'}."
         return text

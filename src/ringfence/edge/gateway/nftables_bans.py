@@ -1,6 +1,6 @@
 """Whom this machine's firewall keeps from asking, for a while: two sets of nftables that forget by themselves.
 
-The laws:
+Invariants:
 
 - Only what is asked of phones' servers is dropped, UDP to the TFTP ports and TCP to the HTTP ports: whoever is banned
   by mistake keeps everything else, and TFTP transfers under way, which have ports of their own.

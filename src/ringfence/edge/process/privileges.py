@@ -40,9 +40,15 @@ def account_for(user: str | None) -> Account | None:
     return account
 
 
-def require_owner(folder: Path, account: Account) -> None:
-    """FolderNotOwned where something in the folder is not the user's: it could not be read or replaced later on."""
-    for path in _all_of(folder):
+def require_owner(folder: Path, account: Account, *, deep: bool = True) -> None:
+    """Check that a folder is the user's, with all that is in it: it could not be read or replaced later on.
+
+    ``deep``: whether what is below the folder is looked at too.
+
+    Raises:
+        FolderNotOwned: Something is not the user's.
+    """
+    for path in _all_of(folder) if deep else filter(Path.exists, (folder,)):
         if path.lstat().st_uid != account.user:
             raise FolderNotOwned(
                 f"this is not the agent's user's, {account.name}",

@@ -113,7 +113,7 @@ class Cache:
         return self._disk.open(self._blobs / target.digest)
 
     def holds(self, target: Target) -> bool:
-        """Say whether a target's blob is here."""
+        """Return whether a target's blob is here."""
         return (self._blobs / target.digest).exists()
 
     def _is_whole(self, target: Target) -> bool:

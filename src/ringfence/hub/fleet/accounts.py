@@ -12,10 +12,10 @@ from ringfence.hub.store.models import OldSecretRow, PhoneRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
-from ringfence.phones.sip.pbx_accounts import Pbx, SipAccount, export
+from ringfence.phones.sip.pbx_accounts import PbxKind, SipAccount, export
 
 
-def export_to(change: Change, sealer: Sealer, pbx: Pbx, *, site_id: str | None, realm: str) -> dict[str, str]:
+def export_to(change: Change, sealer: Sealer, pbx: PbxKind, *, site_id: str | None, realm: str) -> dict[str, str]:
     """Return the files for a PBX, with every line of a site or of all; that they were asked for is noted."""
     rows = phones.find(change.session, site_id)
     accounts = [account for row in rows for account in of_phone(change, sealer, row)]

@@ -15,7 +15,7 @@ from ringfence.hub.errors import BrokenBundle, NameRefused, UnknownAsset
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.release_models import AssetFileRow, AssetRow
-from ringfence.phones.assets.recognise import (
+from ringfence.phones.assets.kinds import (
     MOST_PICTURES,
     MOST_RINGS,
     RING_LISTS,

@@ -1,6 +1,6 @@
 """What each phone is doing, from what edges reported and what its PBX says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, or_, select
@@ -11,17 +11,22 @@ from ringfence.hub.fleet import phones
 from ringfence.hub.store.models import EdgeReportRow, PhoneOrderRow, PhoneRow
 from ringfence.hub.store.release_models import ReleaseTargetRow
 from ringfence.phones.diagnosis.activity import (
+    ActivitySentence,
     Known,
     Seen,
-    Sentence,
     observe,
 )
 from ringfence.phones.diagnosis.running_load import Running, running_load
 from ringfence.phones.mac import Mac
+from ringfence.wire.messages import ReportKind
 
 MOST_REPORTS = 400
 LOOKED_BACK_S = 7 * 86_400
-_KINDS = {"file-served": True, "file-refused": False, "transfer-failed": False}
+_KINDS: Mapping[str, bool] = {
+    ReportKind.FILE_SERVED: True,
+    ReportKind.FILE_REFUSED: False,
+    ReportKind.TRANSFER_FAILED: False,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +34,7 @@ class ObservedPhone:
     """A phone, and what is to be told of it."""
 
     phone: PhoneRow
-    sentences: Sequence[Sentence]
+    sentences: Sequence[ActivitySentence]
 
 
 def observe_all(hub: Hub, session: Session, site_id: str | None) -> list[ObservedPhone]:
@@ -55,7 +60,7 @@ def running(session: Session, phone: PhoneRow) -> Running | None:
     return running_load(Mac(phone.mac), _seen(session, phone, now), _known(session, phone, registered=None), now)
 
 
-def _observe(hub: Hub, session: Session, phone: PhoneRow, *, registered: bool | None) -> list[Sentence]:
+def _observe(hub: Hub, session: Session, phone: PhoneRow, *, registered: bool | None) -> list[ActivitySentence]:
     now, mac = hub.clock(), Mac(phone.mac)
     seen, known = _seen(session, phone, now), _known(session, phone, registered=registered)
     told = observe(mac, seen, known, now)
@@ -79,7 +84,7 @@ def _seen(session: Session, phone: PhoneRow, now: float) -> list[Seen]:
     """Return what a phone did of late, in the order of its times, by the hub's clock."""
     peers = session.scalars(
         select(EdgeReportRow.peer).where(
-            EdgeReportRow.owner == phone.mac, EdgeReportRow.kind == "file-served",
+            EdgeReportRow.owner == phone.mac, EdgeReportRow.kind == ReportKind.FILE_SERVED,
             EdgeReportRow.site_id == phone.site_id,
         ).order_by(EdgeReportRow.id.desc()).limit(1)
     ).all()  # fmt: skip

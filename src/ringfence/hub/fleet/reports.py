@@ -14,7 +14,7 @@ from ringfence.hub.store.base import MOST_COUNTED
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow
 from ringfence.phones.mac import Mac
-from ringfence.wire.messages import Report, ReportBatch
+from ringfence.wire.messages import Report, ReportBatch, ReportKind
 
 _log = logs.get("reports")
 
@@ -55,7 +55,7 @@ def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> StoredReports:
             [asdict(report) | {"edge_id": edge.id, "site_id": edge.site_id, "received_at": now} for report in new],
         )
         edge.reports_through = expected - 1
-        served = [report.release for report in new if report.kind == "release-served"]
+        served = [report.release for report in new if report.kind == ReportKind.RELEASE_SERVED]
         if served:
             edge.release = served[-1]
             edge.fetched_bytes = edge.fetching_bytes = 0

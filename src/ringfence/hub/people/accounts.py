@@ -5,7 +5,7 @@ from fastapi import APIRouter
 from ringfence.hub.fleet import accounts
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas.accounts import SipExportOrder, SipFilesView
-from ringfence.phones.sip.pbx_accounts import Pbx as PbxKind
+from ringfence.phones.sip.pbx_accounts import PbxKind
 
 router = APIRouter(tags=["sip"])
 

@@ -10,7 +10,7 @@ from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.assets import AssetView, NewAsset
 from ringfence.hub.store import release_models
-from ringfence.phones.assets.recognise import AssetKind
+from ringfence.phones.assets.kinds import AssetKind
 
 router = APIRouter(tags=["firmware"])
 

@@ -23,9 +23,8 @@ from ringfence.hub.telephony.rotations import UNDER_WAY
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.sip.notify import ServiceAction
+from ringfence.wire.messages import ReportKind
 
-REFUSED = "phone-not-reloaded"
-"""The kind of report by which an edge says that it could not tell a phone."""
 LATEST_S = 1800.0
 """How old a report may be that is still acted on: a hub that was away tells no phone in the middle of the next day."""
 
@@ -96,13 +95,13 @@ def _due(hub: Hub) -> dict[Mac, int]:
             func.max(EdgeReportRow.id).label("report_id"),
             func.max(EdgeReportRow.release).label("release"),
         )
-        .where(EdgeReportRow.received_at >= hub.clock() - LATEST_S, EdgeReportRow.kind == REFUSED)
+        .where(EdgeReportRow.received_at >= hub.clock() - LATEST_S, EdgeReportRow.kind == ReportKind.PHONE_NOT_RELOADED)
         .group_by(EdgeReportRow.owner)
         .subquery()
     )
     fetched = select(EdgeReportRow.id).where(
         EdgeReportRow.owner == refused.c.owner,
-        EdgeReportRow.kind == "file-served",
+        EdgeReportRow.kind == ReportKind.FILE_SERVED,
         EdgeReportRow.release >= refused.c.release,
     )
     rotating = select(RotationRow.mac).where(RotationRow.mac == PhoneRow.mac, RotationRow.stage.in_(UNDER_WAY))

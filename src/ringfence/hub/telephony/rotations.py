@@ -42,6 +42,7 @@ from ringfence.hub.telephony.pbx.port import Contact, PbxLink
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
+from ringfence.wire.messages import ReportKind
 
 PATIENCE_S = 15 * 60
 UNDER_WAY = ("publishing", "fetching", "registering")
@@ -227,7 +228,7 @@ def _has_fetched(session: Session, row: RotationRow) -> bool:
     )
     chosen = select(func.count()).where(
         EdgeReportRow.owner == row.mac,
-        EdgeReportRow.kind == "file-served",
+        EdgeReportRow.kind == ReportKind.FILE_SERVED,
         EdgeReportRow.release >= row.release,
         EdgeReportRow.name.in_(owned),
         EdgeReportRow.received_at >= row.began_at,

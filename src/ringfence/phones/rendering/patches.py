@@ -30,7 +30,7 @@ class Patch:
 
 
 def is_patch(name: str) -> bool:
-    """Say whether a setting's name is a patch's."""
+    """Return whether a setting's name is a patch's."""
     return name.startswith(PREFIX)
 
 

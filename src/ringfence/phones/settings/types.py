@@ -274,12 +274,12 @@ _MOST_CHOICES_SHOWN = 20
 
 
 def is_host(text: str) -> bool:
-    """Say whether ``text`` can be a host name or an IP address that these phones hold."""
+    """Return whether ``text`` can be a host name or an IP address that these phones hold."""
     if len(text) > HOST_CHARACTERS:
         return False
     return _HOST_NAME.fullmatch(text) is not None or (":" in text and _IPV6.fullmatch(text) is not None)
 
 
 def is_printable(text: str) -> bool:
-    """Say whether a phone's file can carry ``text`` and its display show it."""
+    """Return whether a phone's file can carry ``text`` and its display show it."""
     return _UNPRINTABLE.search(text) is None

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from msgspec.structs import replace
 
 from ringfence.guard.evidence import OnTheWire
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.confinement.steps import Confined
 from ringfence.server.errors import ControlBroken, WorkerFault
 from ringfence.server.events import WorkerEvent, printable
@@ -217,9 +217,9 @@ class WorkerProcess:
             self._ask(part, [o.fd for o in offers[start:stop]])
         self._ask(Commit(0, len(entries)))
 
-    def admit(self, pass_: Pass) -> None:
+    def admit(self, token: ReloadToken) -> None:
         """Have the worker confirm an order to a phone. WorkerFault: refused; OSError: died."""
-        self._ask(Admit(0, pass_))
+        self._ask(Admit(0, token))
 
     def on_ready(self, fd: int) -> bool:
         """Read what came on ``fd``; False once the worker has closed its end."""

@@ -18,7 +18,8 @@ from msgspec import Struct
 
 from ringfence.content.release import TargetKind
 from ringfence.guard.evidence import OnTheWire
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.guard.serving_profile import ServingProfile
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.confinement.steps import Confined
 from ringfence.server.errors import ControlBroken
 from ringfence.server.events import WorkersOwnEvent, believable
@@ -47,8 +48,7 @@ class WorkerSettings:
     """Whether the parent answers what it heard on the wire."""
     watches_frames: bool = False
     """Whether the parent watches frames, so that one must have been seen of every request over TFTP."""
-    faces_internet: bool = False
-    """Whether it is a gateway, for which sites' rules mean more (``guard.rules``)."""
+    profile: ServingProfile = ServingProfile.LAN
 
 
 class Listen(Struct, frozen=True, tag=True):
@@ -105,7 +105,7 @@ class Admit(Struct, frozen=True, tag=True):
     """Confirm an order that a phone is about to ask about."""
 
     serial: int
-    pass_: Pass
+    token: ReloadToken
 
 
 class Heard(Struct, frozen=True, tag=True):

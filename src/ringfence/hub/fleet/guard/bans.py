@@ -13,6 +13,7 @@ from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import GuardBanRow
 from ringfence.hub.store.models import EdgeReportRow
 from ringfence.phones.settings.types import is_printable
+from ringfence.wire.messages import ReportKind
 
 LONGEST_BAN_S = 366 * 86_400
 
@@ -50,7 +51,7 @@ def unban(change: Change, host: str) -> None:
     own = change.session.scalar(
         select(EdgeReportRow.id)
         .where(
-            EdgeReportRow.kind == "banned",
+            EdgeReportRow.kind == ReportKind.BANNED,
             EdgeReportRow.peer == address,
             EdgeReportRow.at > change.now - LONGEST_OWN_BAN_S,
         )

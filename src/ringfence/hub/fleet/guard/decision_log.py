@@ -15,9 +15,10 @@ from ringfence.hub.fleet import reports
 from ringfence.hub.fleet.guard import rules_for_edges
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow
 from ringfence.phones.mac import Mac
+from ringfence.wire.messages import ReportKind
 
-REFUSED = ("file-refused", "file-held-back", "banned")
-KINDS = ("file-served", *REFUSED)
+REFUSED = (ReportKind.FILE_REFUSED, ReportKind.FILE_HELD_BACK, ReportKind.BANNED)
+KINDS = (ReportKind.FILE_SERVED, *REFUSED)
 
 
 @dataclass(frozen=True, slots=True)

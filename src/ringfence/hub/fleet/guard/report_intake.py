@@ -4,7 +4,9 @@ Everything here runs in the transaction that stores the reports, so that each re
 what concerns its own site, and in nothing else.
 """
 
+from collections.abc import Collection
 from ipaddress import IPv4Address, ip_network
+from typing import assert_never
 
 from sqlalchemy import func, select
 
@@ -24,7 +26,7 @@ from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow, SiteRow
 from ringfence.phones.errors import BadMac
 from ringfence.phones.filenames import is_configuration
 from ringfence.phones.mac import Mac
-from ringfence.wire.messages import Report, ReportBatch
+from ringfence.wire.messages import Report, ReportBatch, ReportKind
 
 SOMEBODY_ELSE = frozenset(
     {
@@ -33,7 +35,8 @@ SOMEBODY_ELSE = frozenset(
     }
 )  # fmt: skip
 """Findings that mean that somebody else asks for a phone's file."""
-OF_SOURCES = frozenset({"enumerates", "banned"})
+_BANNED = "banned"
+OF_SOURCES = frozenset({"enumerates", _BANNED})
 """What is said of an address and not of a phone."""
 ELSEWHERE_S = 600.0
 """How long a phone that one site has served is refused at another."""
@@ -41,7 +44,7 @@ MOST_UNKNOWN_OPEN = 40
 """Unknown phones that may wait at a site: who guesses names must not fill the list."""
 MOST_UNKNOWN_OF_ONE = 4
 """Unknown phones that one address may ask for before it counts as guessing."""
-_ASKS = frozenset({"file-served", "file-refused", "file-held-back"})
+_ASKS: Collection[str] = frozenset({ReportKind.FILE_SERVED, ReportKind.FILE_REFUSED, ReportKind.FILE_HELD_BACK})
 _DAY_S = 86_400
 
 
@@ -56,17 +59,30 @@ def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
     """
     stored = reports.store(change, edge, batch)
     for report in stored.new:
-        match report.kind:
-            case "decisions-counted":
+        match report.known_kind:
+            case ReportKind.DECISIONS_COUNTED:
                 _count(change, edge.site_id, report)
-            case "window-bound" | "window-used":
+            case ReportKind.WINDOW_BOUND | ReportKind.WINDOW_USED:
                 _note_window(change, edge.site_id, report)
-            case "file-served" | "file-refused" | "file-held-back" | "banned":
+            case ReportKind.FILE_SERVED | ReportKind.FILE_REFUSED | ReportKind.FILE_HELD_BACK | ReportKind.BANNED:
                 _alert(change, edge.site_id, report)
+            case ReportKind.TRANSFER_FAILED | ReportKind.RELEASE_SERVED | ReportKind.PHONE_NOT_RELOADED:
+                pass  # fleet.observations, fleet.reports and telephony.reload_by_pbx read these
+            case (
+                ReportKind.CONTENT_REFUSED
+                | ReportKind.PHONE_RELOADED
+                | ReportKind.WORKER_DIED
+                | ReportKind.AGENT_STARTED
+                | ReportKind.REPORTS_DROPPED
+                | None
+            ):
+                pass  # people read these in the list of reports
+            case _ as never:
+                assert_never(never)
         mac = _phone_asked_for(report)
         if mac is not None:
             _note_place(change, edge.site_id, mac, report)
-            if report.kind == "file-served":
+            if report.kind == ReportKind.FILE_SERVED:
                 _admit(change, edge.site_id, mac)
     return stored.through
 
@@ -89,10 +105,10 @@ def _admit(change: Change, site_id: str, mac: Mac) -> None:
 
 
 def _alert(change: Change, site_id: str, report: Report) -> None:
-    finding = "banned" if report.kind == "banned" else report.finding
+    finding = _BANNED if report.kind == ReportKind.BANNED else report.finding
     if finding in OF_SOURCES:
         _raise(change, site_id, finding, report.peer, report)
-    elif finding in SOMEBODY_ELSE and report.kind != "file-served":
+    elif finding in SOMEBODY_ELSE and report.kind != ReportKind.FILE_SERVED:
         _raise(change, site_id, finding, report.owner or report.peer, report)
     elif finding == Finding.NEW_PHONE:
         phone = change.session.get(PhoneRow, report.owner)
@@ -145,7 +161,7 @@ def _note_place(change: Change, site_id: str, mac: Mac, report: Report) -> None:
         select(EdgeReportRow)
         .where(
             EdgeReportRow.owner == mac.bare,
-            EdgeReportRow.kind == "file-served",
+            EdgeReportRow.kind == ReportKind.FILE_SERVED,
             EdgeReportRow.received_at > change.now - ELSEWHERE_S,
         )
         .order_by(EdgeReportRow.id)
@@ -174,7 +190,7 @@ def _note_window(change: Change, site_id: str, report: Report) -> None:
     if window is None or window.site_id != site_id or window.mac != report.owner or window.used_at is not None:
         return
     window.bound_to = report.peer[:64]
-    if report.kind != "window-used":
+    if report.kind != ReportKind.WINDOW_USED:
         return
     window.used_at = change.now
     address = plain_address(report.peer)

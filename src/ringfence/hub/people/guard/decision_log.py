@@ -1,6 +1,7 @@
 """What guards decided, and why."""
 
 import json
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -11,10 +12,16 @@ from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.guard.decision_log import GuardDecisionView, GuardExplanationView
 from ringfence.hub.store import models
 from ringfence.phones.mac import Mac
+from ringfence.wire.messages import ReportKind
 
 router = APIRouter()
 
-_VERDICTS = {"file-served": "allow", "file-refused": "refuse", "file-held-back": "delay", "banned": "ban"}
+_VERDICTS: Mapping[str, str] = {
+    ReportKind.FILE_SERVED: "allow",
+    ReportKind.FILE_REFUSED: "refuse",
+    ReportKind.FILE_HELD_BACK: "delay",
+    ReportKind.BANNED: "ban",
+}
 
 Limit = Annotated[int, Query(ge=1, le=5000, description="How many, the newest first")]
 

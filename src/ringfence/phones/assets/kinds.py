@@ -81,7 +81,7 @@ def models_for(asset: Asset) -> list[str]:
 
 
 def wants(kind: AssetKind, variant: str, model: Model) -> bool:
-    """Say whether a model takes a file of that kind and variant."""
+    """Return whether a model takes a file of that kind and variant."""
     return variant in _variants(kind, model)
 
 

@@ -37,7 +37,7 @@ def restart_orders(*, when_idle: bool) -> tuple[str, ...]:
 
 
 def was_carried_out(answer: bytes) -> bool:
-    """Say whether a phone's answer reports every item of an order as done, which is status 0."""
+    """Return whether a phone's answer reports every item of an order as done, which is status 0."""
     found = _STATUS.findall(answer[:LARGEST_ANSWER_BYTES])
     return bool(found) and all(int(status) == 0 for status in found)
 
