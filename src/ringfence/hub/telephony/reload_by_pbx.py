@@ -121,7 +121,7 @@ def _due(hub: Hub) -> dict[Mac, int]:
 
 
 def _claim(hub: Hub, mac: Mac, report_id: int) -> bool:
-    """Write down that a report is acted on now; say whether nobody else has."""
+    """Write down that a report is acted on now; return whether nobody else has."""
     with hub.database.writing() as session:
         row = session.get(PhoneOrderRow, mac.bare)
         if row is None:

@@ -154,7 +154,7 @@ def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_Use
 
 
 def _publish(hub: Hub, site_ids: Sequence[str]) -> bool:
-    """Publish the sites of rotations that begin; say whether that is done."""
+    """Publish the sites of rotations that begin; return whether that is done."""
     try:
         publish(hub, _AUTHOR, site_ids=site_ids, comment="New SIP secrets", with_diffs=False)
     except PublishRunning:
@@ -217,12 +217,12 @@ def _tell(hub: Hub, mac: Mac, link: PbxLink, users: Sequence[_User], row: Rotati
 
 
 def _registered_since(contacts: Sequence[Contact], since: float) -> bool:
-    """Say whether a phone registered after a moment; a PBX that does not say when is believed once it has a contact."""
+    """Return whether a phone registered after a moment; a PBX that does not say when is believed once it has a contact."""
     return any(contact.registered_at >= since - _CLOCKS_DIFFER_S or not contact.registered_at for contact in contacts)
 
 
 def _has_fetched(session: Session, row: RotationRow) -> bool:
-    """Say whether the phone took its file of the release with its new secret, as its edge reports."""
+    """Return whether the phone took its file of the release with its new secret, as its edge reports."""
     owned = select(ReleaseTargetRow.name).where(
         ReleaseTargetRow.owner == row.mac, ReleaseTargetRow.number == row.release
     )
