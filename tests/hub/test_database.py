@@ -239,14 +239,16 @@ def test_one_publish_at_a_time_and_none_that_a_crash_leaves(hub: Hub) -> None:
         publish(hub, "second")
     both = threading.Barrier(2, timeout=20)
 
+    refused = threading.Event()
+
     def take() -> bool:
         both.wait()
         try:
             with publication_lock.held(hub, "one of two"):
-                time.sleep(0.2)
+                return refused.wait(20)
         except PublishRunning:
+            refused.set()
             return False
-        return True
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(done.result() for done in [pool.submit(take), pool.submit(take)]) == [False, True]

@@ -217,7 +217,7 @@ def _tell(hub: Hub, mac: Mac, link: PbxLink, users: Sequence[_User], row: Rotati
 
 
 def _registered_since(contacts: Sequence[Contact], since: float) -> bool:
-    """Return whether a phone registered after a moment; a PBX that does not say when is believed once it has a contact."""
+    """Return whether a phone registered after a moment; of a PBX that does not say when, any contact counts."""
     return any(contact.registered_at >= since - _CLOCKS_DIFFER_S or not contact.registered_at for contact in contacts)
 
 
