@@ -8,12 +8,12 @@ from ringfence.content.digests import Digest
 from ringfence.wire.messages import (
     Event,
     Greeting,
-    GuardRules,
     Progress,
     RenewRequest,
     RenewResponse,
     ReportAcknowledgement,
     ReportBatch,
+    SiteState,
 )
 
 
@@ -40,8 +40,8 @@ class HubClient(Protocol):
     def events(self) -> Iterator[Event]:
         """Open the event stream; it ends with HubUnreachable, or when ``close`` is called."""
 
-    def guard_rules(self) -> GuardRules | None:
-        """Return what the site asks of whoever wants a file, or None where the hub is too old to say."""
+    def state(self) -> SiteState | None:
+        """Return all that the edge goes by beside releases, or None where the hub is too old to say."""
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Hand over reports."""
