@@ -91,7 +91,11 @@ class SipSide:
         return None if self._transport is None else self._transport.address
 
     def take(self, held: HeldConfiguration, local_host: str, last: str, load: str = "") -> None:
-        """Listen and register as ``held`` says; ``last`` is why it started. SipPortInUse where it can't listen."""
+        """Listen and register as ``held`` says; ``last`` is why it started.
+
+        Raises:
+            SipPortInUse: It can't listen.
+        """
         self._load = load
         registers = self._habits.registers and bool(held.sip_servers)
         if not registers:

@@ -39,7 +39,14 @@ class GuardKeeper:
             self.newest = NO_RULES_YET  # asked for again as soon as the hub answers
 
     def refresh(self, client: HubClient) -> bool:
-        """Ask the hub, and hand over what changed; return whether that was anything. HubUnreachable, HubRefused."""
+        """Ask the hub for the site's rules, and hand over what changed.
+
+        Returns:
+            Whether anything changed.
+
+        Raises:
+            HubUnreachable, HubRefused: As ``HubClient.guard_rules``; the rules stay as they were.
+        """
         told = self._readable(client.guard_rules())
         is_new = told is not None and told != self.newest
         if told is not None and is_new:

@@ -9,7 +9,11 @@ OFF = "off"
 
 
 def read_address(text: str) -> tuple[str, int]:
-    """Read ``host:port`` or ``[host]:port``; BadAddress says what is wrong."""
+    """Read ``host:port`` or ``[host]:port``.
+
+    Raises:
+        BadAddress: The text is neither.
+    """
     host, separator, port = text.rpartition(":")
     if not separator or not port.isdecimal() or int(port) > LARGEST_PORT:
         raise BadAddress(f"{text!r} is not HOST:PORT", to_do="Give one such as 0.0.0.0:69 or [::]:69.")

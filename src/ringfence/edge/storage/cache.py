@@ -81,7 +81,12 @@ class Cache:
         self._disk.append(self._partial / target.digest, data)
 
     def finish(self, target: Target) -> None:
-        """Verify a download and make it a blob, durably; WrongDigest throws the download away."""
+        """Verify a download and make it a blob, durably.
+
+        Raises:
+            WrongDigest: It holds other bytes, and is thrown away.
+            DiskFull, DiskFault: It can't be written.
+        """
         path = self._partial / target.digest
         try:
             check_blob(self._disk.read(path) or b"", target.digest, target.length)
