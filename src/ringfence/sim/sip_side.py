@@ -3,7 +3,7 @@
 Where facts are unknown it can play both ways:
 
 - ``register_call_id``: None for a phone that never registered, which takes a NOTIFY whatever RegisterCallId says
-  (observed with an empty one); else the Call-ID that a NOTIFY must name. A phone that registers goes by its own.
+  (observed with an empty one); otherwise the Call-ID that a NOTIFY must name. A phone that registers goes by its own.
 - ``checks_uri``: whether it refuses a Request-URI that is not its own address (firmware since 9.4 does).
 """
 

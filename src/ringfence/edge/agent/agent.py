@@ -236,7 +236,7 @@ class Agent:
         self._log("info", f"Took release {result.release.number}: fetched {fetched}.")
 
     def _reconnect(self) -> None:
-        """Go on with the new certificate; the stream ends and is made anew by its own thread."""
+        """Go on with the new certificate; the stream ends, and its own thread opens another."""
         self._status.certificate_ends_at = validity(self._folder.credentials().certificate)[1]
         old, self._client = self._client, self._connect(self._folder, self._clock)
         old.close()

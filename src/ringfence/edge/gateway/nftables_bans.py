@@ -1,4 +1,4 @@
-"""Whom this machine's firewall keeps from asking, for a while: two sets of nftables that forget by themselves.
+"""Whom this machine's firewall keeps from asking, for a while: two sets of nftables whose elements end by themselves.
 
 Invariants:
 

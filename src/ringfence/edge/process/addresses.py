@@ -21,7 +21,7 @@ def read_address(text: str) -> tuple[str, int]:
 
 
 def http_addresses(texts: list[str], listen: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return where HTTP is spoken: as ``texts`` say, nowhere for ``off``, else beside each TFTP address on port 69.
+    """Return where HTTP is spoken: as ``texts`` say, nowhere for ``off``; otherwise beside TFTP on port 69.
 
     Phones ask for port 6970 of their TFTP server and no other (PHONES.md section 2).
     """

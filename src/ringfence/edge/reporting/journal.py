@@ -88,7 +88,7 @@ class Journal:
             return ReportBatch(tuple(self._waiting[:BATCH]), self._acknowledged)
 
     def acknowledge(self, seq: int) -> None:
-        """Forget every report up to and including ``seq``: the hub has stored them."""
+        """Delete every report up to and including ``seq``: the hub has stored them."""
         with self._condition:
             if seq <= self._acknowledged or seq >= self._next:
                 return

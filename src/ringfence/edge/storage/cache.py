@@ -73,7 +73,7 @@ class Cache:
         return size if size <= target.length else 0
 
     def begin(self, target: Target) -> None:
-        """Forget a blob's cut download."""
+        """Delete a blob's cut download."""
         self._disk.remove(self._partial / target.digest)
 
     def add_part(self, target: Target, data: bytes) -> None:
