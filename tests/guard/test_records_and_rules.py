@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec import structs
 
+from ringfence.content.release import TargetKind
 from ringfence.guard.decision import (
     FileRequest,
+    HeldFile,
     Holding,
     Operation,
     decide,
@@ -174,3 +176,10 @@ def test_a_name_of_any_bytes_is_kept_as_it_came() -> None:
     assert text.isascii()
     assert text.isprintable()
     assert replay(text).request == request
+
+
+def test_a_shared_file_that_went_to_a_phone_of_the_site_is_judged_alike_again() -> None:
+    shared = HeldFile(TargetKind.SHARED)
+    decision = decide(FileRequest("dialplan.xml", HOST), shared, PROVEN, Policy({FileKind.SHARED: Level.L3}), "Home")
+    assert decision.reached is Level.L3
+    assert replay(to_text(decision, shared)).reached is Level.L3

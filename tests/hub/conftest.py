@@ -1,36 +1,18 @@
-"""A real hub on loopback, in a thread of the test's own process, with its two listeners and its clock in hand."""
+"""A real hub on loopback, with its clock in hand."""
 
-import asyncio
 import shutil
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import uvloop
 
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.process import run
 from ringfence.hub.process.init import init
 from ringfence.secret import Secret
 from support.running_hub import Clock, RunningHub
-
-
-def _serve(hub: Hub, folder: DataFolder, ready: "threading.Event", stop: list[Callable[[], object]]) -> None:
-    async def work() -> None:
-        stopping = asyncio.Event()
-        loop = asyncio.get_running_loop()
-        stop.append(lambda: loop.call_soon_threadsafe(stopping.set))
-        with run.listening("127.0.0.1", 0) as people, run.listening("127.0.0.1", 0) as device:
-            run.prepare(hub, folder, device)
-            ready.set()
-            await run.serve(hub, folder, people, device, stopping)
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-        runner.run(work())
+from support.serving_hub import serving
 
 
 def _new_hub(path: Path) -> tuple[DataFolder, Secret]:
@@ -44,24 +26,10 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
     folder, token = _new_hub(tmp_path_factory.mktemp("hub") / "data")
     hub, clock = open_hub(folder), Clock()
     hub.clock = clock
-    ready, stop = threading.Event(), list[Callable[[], object]]()
-    thread = threading.Thread(target=_serve, args=(hub, folder, ready, stop), name="hub")
-    thread.start()
-    try:
-        assert ready.wait(10)
-        deadline = time.monotonic() + 10
-        while not (folder.path / "run.json").exists():
-            assert thread.is_alive(), "the hub ended at its start"
-            assert time.monotonic() < deadline
-            time.sleep(0.01)
+    with serving(hub, folder):
         served = RunningHub(folder, hub, token, clock)
         served.do("PUT", "/settings/organisation/sip_server", {"value": "sip.example.org"})
         yield served
-    finally:
-        stop[0]()
-        thread.join(10)
-        hub.close()
-        assert not thread.is_alive()
 
 
 @pytest.fixture(scope="session")

@@ -27,10 +27,12 @@ from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION
 from ringfence.hub.publishing import releases
 from ringfence.hub.publishing.releases import NewRelease
-from ringfence.hub.publishing.site_files import SiteInput, read_sites, render
+from ringfence.hub.publishing.site_files import render
+from ringfence.hub.publishing.site_rows import SiteInput, read_sites
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.database import Database
-from ringfence.hub.store.models import Phone, RoleMetadata
+from ringfence.hub.store.models import PhoneRow
+from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import PhoneToRender
 from ringfence.phones.rendering.renderer import RenderedFile
@@ -238,7 +240,7 @@ def test_a_file_without_any_secret_is_published_as_such(idle: Hub) -> None:
         releases.put(change, idle.signers, [NewRelease(site, 1, targets)])
     with idle.database.reading() as session:
         assert releases.targets(session, site, 1) == targets
-        rows = session.scalars(select(RoleMetadata.body).where(RoleMetadata.role == "targets")).all()
+        rows = session.scalars(select(RoleMetadataRow.body).where(RoleMetadataRow.role == "targets")).all()
     assert [body.count(b'"secret":false') for body in rows] == [1]
 
 
@@ -268,7 +270,7 @@ def test_phones_of_before_the_guard_count_as_let_in(tmp_path: Path) -> None:
     engine.dispose()
     database = Database(url)
     with database.reading() as session:
-        phone = session.get_one(Phone, "001B54C29A10")
+        phone = session.get_one(PhoneRow, "001B54C29A10")
         assert (phone.admitted_at, phone.blocked) == (7.0, False)
     database.close()
 

@@ -11,13 +11,9 @@ from sqlalchemy.exc import IntegrityError
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import DatabaseUnavailable
 from ringfence.hub.store import dialect, migrations
+from ringfence.hub.store.base import Base
 from ringfence.hub.store.database import Database
-from ringfence.hub.store.models import (
-    Base,
-    Phone,
-    PhoneSetting,
-    Site,
-)
+from ringfence.hub.store.models import PhoneRow, PhoneSettingRow, SiteRow
 
 
 def test_the_migrations_make_exactly_the_tables_of_the_models(tmp_path: Path) -> None:
@@ -49,10 +45,10 @@ def test_the_first_versions_phones_and_lines_are_kept(tmp_path: Path) -> None:
     engine.dispose()
     database = Database(url)
     with database.reading() as session:
-        phone = session.get_one(Phone, "001B54C29A10")
+        phone = session.get_one(PhoneRow, "001B54C29A10")
         assert (phone.model, phone.group_id, phone.description) == ("9971", None, "Desk")
         assert [line.name for line in phone.lines] == ["201"]
-        assert session.get_one(PhoneSetting, ("001B54C29A10", "wifi")).value is True
+        assert session.get_one(PhoneSettingRow, ("001B54C29A10", "wifi")).value is True
         assert session.execute(text("PRAGMA foreign_key_check")).all() == []
     database.close()
 
@@ -71,28 +67,28 @@ def test_sqlite_keeps_foreign_keys_and_writes_ahead(idle: Hub) -> None:
         facts = [session.execute(text(f"PRAGMA {name}")).scalar() for name in ("journal_mode", "foreign_keys")]
         assert facts == ["wal", 1]
     with pytest.raises(IntegrityError), idle.database.writing() as session:
-        session.execute(insert(Phone), [{"mac": "1" * 12, "site_id": "none", "model": "x", "created_at": 0.0}])
+        session.execute(insert(PhoneRow), [{"mac": "1" * 12, "site_id": "none", "model": "x", "created_at": 0.0}])
 
 
 def test_a_block_that_raises_leaves_nothing(idle: Hub) -> None:
     def fail() -> None:
         with idle.database.writing() as session:
-            session.add(Site(id="half", name="Half", created_at=0.0))
+            session.add(SiteRow(id="half", name="Half", created_at=0.0))
             session.flush()
             raise KeyError
 
     with pytest.raises(KeyError):
         fail()
     with idle.database.reading() as session:
-        assert session.get(Site, "half") is None
+        assert session.get(SiteRow, "half") is None
 
 
 def test_readers_do_not_wait_for_a_writer(idle: Hub) -> None:
     with idle.database.writing() as writing:
-        writing.add(Site(id="new", name="New", created_at=0.0))
+        writing.add(SiteRow(id="new", name="New", created_at=0.0))
         writing.flush()
         with idle.database.reading() as reading:
-            assert reading.get(Site, "new") is None
+            assert reading.get(SiteRow, "new") is None
 
 
 def test_a_database_that_can_not_be_opened_is_told(tmp_path: Path) -> None:
@@ -102,5 +98,5 @@ def test_a_database_that_can_not_be_opened_is_told(tmp_path: Path) -> None:
 
 def test_no_parameter_of_a_statement_is_in_a_databases_error(idle: Hub) -> None:
     with pytest.raises(IntegrityError) as raised, idle.database.writing() as session:
-        session.execute(insert(Phone), [{"mac": "s3cret", "site_id": "none", "model": "x", "created_at": 0.0}])
+        session.execute(insert(PhoneRow), [{"mac": "s3cret", "site_id": "none", "model": "x", "created_at": 0.0}])
     assert "s3cret" not in str(raised.value)

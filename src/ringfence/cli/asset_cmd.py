@@ -10,7 +10,7 @@ import typer
 
 from ringfence.archives import members
 from ringfence.cli.support import output
-from ringfence.cli.support.api import Hub, Json
+from ringfence.cli.support.api import Json, PeoplesApi
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, field, moment
@@ -101,7 +101,7 @@ def remove(asset: Annotated[str, typer.Argument(help="Its id, as ringfence asset
     output.say(f"Asset {asset} is forgotten. Publish to take it from phones' lists.")
 
 
-def _bring(client: Hub, asset: "Asset", source: str) -> None:
+def _bring(client: PeoplesApi, asset: "Asset", source: str) -> None:
     files = []
     for file in asset.files:
         digest = hashlib.sha256(file.data).hexdigest()

@@ -34,7 +34,7 @@ GROUPS = (
     "tftp",
 )
 """Each is a Typer app in a file of its own, ``GROUP_cmd.py``."""
-COMMANDS = {"login": "access_cmd", "publish": "publish_cmd", "serve": "serve_cmd"}
+COMMANDS = {"login": "login_cmd", "publish": "publish_cmd", "serve": "serve_cmd"}
 """Commands that stand alone, and the file that each is in."""
 
 

@@ -37,7 +37,7 @@ class RecordedPolicy(Struct, frozen=True, omit_defaults=True):
 
 
 class Record(Struct, frozen=True, omit_defaults=True):
-    """A decision, with all that it rests on; of the site's phones the evidence knows only the one that it is about."""
+    """A decision, with all that it rests on; of the site's phones the evidence knows only those that matter to it."""
 
     name: str
     host: str
@@ -70,7 +70,7 @@ def to_text(decision: Decision, holding: Holding) -> str:
             reached=decision.reached.name,
             needed=decision.needed.name,
             holding=holding,
-            evidence=replace(evidence, known_owners=(mac,) if mac is not None and mac in evidence.known_owners else ()),
+            evidence=replace(evidence, known_owners=_owners_that_matter(evidence, mac)),
             policy=RecordedPolicy(
                 levels={kind: level.name for kind, level in policy.levels.items()},
                 networks=tuple(str(network) for network in policy.networks),
@@ -118,6 +118,12 @@ def _phone_of(holding: Holding, name: str) -> str | None:
         return holding.owner
     named = owner_of(name)
     return named.bare if named is not None else None
+
+
+def _owners_that_matter(evidence: Evidence, mac: str | None) -> tuple[str, ...]:
+    """Return which of the site's phones a decision can rest on: the one that is asked for, and those seen there."""
+    seen = {mac} | evidence.macs | {frame.mac for frame in evidence.frames}
+    return tuple(sorted(each for each in seen if each is not None and each in evidence.known_owners))
 
 
 def _policy(asked: RecordedPolicy, mac: str | None) -> Policy:

@@ -12,7 +12,7 @@ from ringfence.hub.errors import OutOfOrder
 from ringfence.hub.fleet import sites
 from ringfence.hub.fleet.guard import report_intake
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import Edge, EdgeReport
+from ringfence.hub.store.models import EdgeReportRow, EdgeRow
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import Report, ReportBatch, ReportKind
 
@@ -24,7 +24,7 @@ _LONGEST = {"kind": 40, "sentence": 2000, "name": 255, "owner": 12, "peer": 64, 
 _LONGEST_DECISION = 2 * LONGEST
 
 
-def store(change: Change, edge: Edge, batch: ReportBatch) -> int:
+def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
     """Store what is new of a batch and return the number of the last stored report.
 
     A batch may begin before what is stored: it was sent again. OutOfOrder where it leaves a gap, unless the gap is what
@@ -45,7 +45,7 @@ def store(change: Change, edge: Edge, batch: ReportBatch) -> int:
         expected += 1
     if new:
         session.execute(
-            insert(EdgeReport),
+            insert(EdgeReportRow),
             [_row(report) | {"edge_id": edge.id, "site_id": edge.site_id, "received_at": now} for report in new],
         )
         edge.reports_through = expected - 1
@@ -60,21 +60,21 @@ def store(change: Change, edge: Edge, batch: ReportBatch) -> int:
 
 def find(
     session: Session, *, site_id: str | None, phone: Mac | None, limit: int, kinds: Collection[str] = ()
-) -> Sequence[EdgeReport]:
+) -> Sequence[EdgeReportRow]:
     """Return the newest reports, newest first; of these kinds, or of all."""
-    chosen = select(EdgeReport).order_by(EdgeReport.id.desc()).limit(limit)
+    chosen = select(EdgeReportRow).order_by(EdgeReportRow.id.desc()).limit(limit)
     if kinds:
-        chosen = chosen.where(EdgeReport.kind.in_(sorted(kinds)))
+        chosen = chosen.where(EdgeReportRow.kind.in_(sorted(kinds)))
     if site_id is not None:
-        chosen = chosen.where(EdgeReport.site_id == sites.get(session, site_id).id)
+        chosen = chosen.where(EdgeReportRow.site_id == sites.get(session, site_id).id)
     if phone is not None:
-        chosen = chosen.where(EdgeReport.owner == phone.bare)
+        chosen = chosen.where(EdgeReportRow.owner == phone.bare)
     return session.scalars(chosen).all()
 
 
 def forget_old(session: Session, now: float) -> None:
     """Remove reports that are older than 90 days."""
-    session.execute(delete(EdgeReport).where(EdgeReport.received_at < now - KEPT_FOR_S))
+    session.execute(delete(EdgeReportRow).where(EdgeReportRow.received_at < now - KEPT_FOR_S))
 
 
 # Values of the report's own columns.

@@ -5,7 +5,7 @@ from sqlalchemy import select
 
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.store.guard_models import GuardCount
+from ringfence.hub.store.guard_models import GuardCountRow
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
@@ -16,7 +16,9 @@ router = APIRouter()
 def metrics(hub: TheHub, _caller: TheCaller) -> Response:
     """Give the counters: what guards decided, and which alerts are open."""
     with hub.database.reading() as session:
-        counts = session.scalars(select(GuardCount).order_by(GuardCount.site_id, GuardCount.verdict, GuardCount.level))
+        counts = session.scalars(
+            select(GuardCountRow).order_by(GuardCountRow.site_id, GuardCountRow.verdict, GuardCountRow.level)
+        )
         decisions = [
             (f'site="{row.site_id}",verdict="{_escaped(row.verdict)}",level="{_escaped(row.level)}"', row.count)
             for row in counts

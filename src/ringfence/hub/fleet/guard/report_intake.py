@@ -15,18 +15,13 @@ from ringfence.guard.policy import plain_address
 from ringfence.hub.fleet.guard import alerts, model_guess, policy
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import (
-    GuardAlert,
-    GuardCount,
-    GuardElsewhere,
-    GuardNetwork,
-    GuardWindow,
+    GuardAlertRow,
+    GuardCountRow,
+    GuardElsewhereRow,
+    GuardNetworkRow,
+    GuardWindowRow,
 )
-from ringfence.hub.store.models import (
-    Edge,
-    EdgeReport,
-    Phone,
-    Site,
-)
+from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow, SiteRow
 from ringfence.phones.errors import BadMac
 from ringfence.phones.filenames import is_configuration
 from ringfence.phones.mac import Mac
@@ -52,7 +47,7 @@ _ASKS: Collection[str] = frozenset({ReportKind.FILE_SERVED, ReportKind.FILE_REFU
 _DAY_S = 86_400
 
 
-def take(change: Change, edge: Edge, reports: Sequence[Report]) -> None:
+def take(change: Change, edge: EdgeRow, reports: Sequence[Report]) -> None:
     """Draw from new reports of an edge, which are stored already, what people and guards should know."""
     for report in reports:
         match report.known_kind:
@@ -92,7 +87,7 @@ def _phone_asked_for(report: Report) -> Mac | None:
 
 
 def _admit(change: Change, site_id: str, mac: Mac) -> None:
-    phone = change.session.get(Phone, mac.bare)
+    phone = change.session.get(PhoneRow, mac.bare)
     if phone is not None and phone.site_id == site_id and phone.admitted_at is None:
         phone.admitted_at = change.now
         change.note("guard.admitted", str(mac), "it took its file")
@@ -106,7 +101,7 @@ def _alert(change: Change, site_id: str, report: Report) -> None:
     elif finding in SOMEBODY_ELSE and report.kind != ReportKind.FILE_SERVED:
         _raise(change, site_id, finding, report.owner or report.peer, report)
     elif finding == Finding.NEW_PHONE:
-        phone = change.session.get(Phone, report.owner)
+        phone = change.session.get(PhoneRow, report.owner)
         _raise(change, site_id, alerts.NEW_PHONE, report.owner, report, phone.model if phone is not None else "")
     elif finding == Finding.UNKNOWN_PHONE:
         _alert_unknown(change, site_id, report)
@@ -118,17 +113,17 @@ def _alert_unknown(change: Change, site_id: str, report: Report) -> None:
     mac = _phone_asked_for(report)
     if mac is None:
         return
-    site = session.get_one(Site, site_id)
-    phone = session.get(Phone, mac.bare)
+    site = session.get_one(SiteRow, site_id)
+    phone = session.get(PhoneRow, mac.bare)
     model = phone.model if phone is not None else model_guess.guess(session, site_id, report)
-    of_site = session.get_one(Site, phone.site_id).name if phone is not None else ""
+    of_site = session.get_one(SiteRow, phone.site_id).name if phone is not None else ""
     if alerts.open_one(session, site_id, alerts.UNKNOWN_PHONE, mac.bare) is None:
         waiting = select(func.count()).where(
-            GuardAlert.site_id == site_id,
-            GuardAlert.kind == alerts.UNKNOWN_PHONE,
-            GuardAlert.closed_at.is_(None),
+            GuardAlertRow.site_id == site_id,
+            GuardAlertRow.kind == alerts.UNKNOWN_PHONE,
+            GuardAlertRow.closed_at.is_(None),
         )
-        of_one = session.scalar(waiting.where(GuardAlert.peer == report.peer)) or 0
+        of_one = session.scalar(waiting.where(GuardAlertRow.peer == report.peer)) or 0
         if (session.scalar(waiting) or 0) >= MOST_UNKNOWN_OPEN or of_one >= MOST_UNKNOWN_OF_ONE:
             return  # that it guesses is an alert of its own
     seems = f" ({model})" if model else ""
@@ -153,35 +148,35 @@ def _note_place(change: Change, site_id: str, mac: Mac, report: Report) -> None:
     """
     session = change.session
     served = (
-        select(EdgeReport)
+        select(EdgeReportRow)
         .where(
-            EdgeReport.owner == mac.bare,
-            EdgeReport.kind == ReportKind.FILE_SERVED,
-            EdgeReport.received_at > change.now - ELSEWHERE_S,
+            EdgeReportRow.owner == mac.bare,
+            EdgeReportRow.kind == ReportKind.FILE_SERVED,
+            EdgeReportRow.received_at > change.now - ELSEWHERE_S,
         )
-        .order_by(EdgeReport.id)
+        .order_by(EdgeReportRow.id)
         .limit(50)
     )
     first = next((row for row in session.scalars(served) if is_configuration(row.name, mac)), None)
     if first is None or first.site_id == site_id:
         return
-    before = session.get(Site, first.site_id)
+    before = session.get(SiteRow, first.site_id)
     if before is None:
         return
-    row = session.get(GuardElsewhere, (site_id, mac.bare))
+    row = session.get(GuardElsewhereRow, (site_id, mac.bare))
     if row is None:
-        row = GuardElsewhere(site_id=site_id, mac=mac.bare, until=0.0)
+        row = GuardElsewhereRow(site_id=site_id, mac=mac.bare, until=0.0)
         session.add(row)
     if row.until <= change.now:
         row.place, row.until = f"site {before.name}"[:80], first.received_at + ELSEWHERE_S
     session.flush()
-    here = session.get_one(Site, site_id).name
+    here = session.get_one(SiteRow, site_id).name
     sentence = f"SEP{mac.bare} took its file at {before.name} and is asking at {here} from {report.peer}."
     _raise(change, site_id, alerts.TWO_SITES, mac.bare, report, sentence=sentence)
 
 
 def _note_window(change: Change, site_id: str, report: Report) -> None:
-    window = change.session.get(GuardWindow, report.name)
+    window = change.session.get(GuardWindowRow, report.name)
     if window is None or window.site_id != site_id or window.mac != report.owner or window.used_at is not None:
         return
     window.bound_to = report.peer[:64]
@@ -194,9 +189,9 @@ def _note_window(change: Change, site_id: str, report: Report) -> None:
         return
     # A household's IPv6 address changes within its /64; an IPv4 address is one household, or one office.
     network = str(ip_network(f"{address}/{32 if isinstance(address, IPv4Address) else 64}", strict=False))
-    row = change.session.get(GuardNetwork, (site_id, network))
+    row = change.session.get(GuardNetworkRow, (site_id, network))
     if row is None:
-        row = GuardNetwork(site_id=site_id, network=network)
+        row = GuardNetworkRow(site_id=site_id, network=network)
         change.session.add(row)
     row.why = f"phone {Mac(window.mac)} took its file from there in a window that {window.who} opened"[:200]
     row.until = change.now + days * _DAY_S
@@ -206,9 +201,9 @@ def _count(change: Change, site_id: str, report: Report) -> None:
     verdict, level = report.finding[:20], report.level[:8]
     if report.count <= 0 or not verdict:
         return
-    row = change.session.get(GuardCount, (site_id, verdict, level))
+    row = change.session.get(GuardCountRow, (site_id, verdict, level))
     if row is None:
-        change.session.add(GuardCount(site_id=site_id, verdict=verdict, level=level, count=report.count))
+        change.session.add(GuardCountRow(site_id=site_id, verdict=verdict, level=level, count=report.count))
         change.session.flush()
     else:
         row.count += report.count
