@@ -11,6 +11,7 @@ from ringfence.edge.agent.site_state import StateKeeper
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.guard.errors import BadRules
+from ringfence.server.errors import WorkerFault
 from ringfence.wire import codec
 from ringfence.wire.messages import GuardNeed, GuardRules, SiteState, StatePart
 from support.memory_hub import MemoryHub
@@ -139,3 +140,23 @@ def test_a_state_goes_there_and_back() -> None:
     assert again.version == 3
     assert codec.from_json(GuardRules, bytes(again.parts["guard"])) == STRICT
     assert bytes(again.parts["later"]) == b"[1]"
+
+
+def test_rules_that_the_worker_does_not_take_now_are_told_again(folder: EdgeFolder, hub: MemoryHub) -> None:
+    handed: list[GuardRules] = []
+    is_away = True
+
+    def hand_over(rules: GuardRules) -> None:
+        if is_away:
+            raise WorkerFault("the worker has not taken a site's rules in 10 s")
+        handed.append(rules)
+
+    part = GuardRulesPart(HubClock(floor=0.0), hand_over)
+    keeper = StateKeeper(folder, (part,))
+    hub.rules = STRICT
+    with pytest.raises(WorkerFault):
+        keeper.refresh(hub)
+    assert keeper.refused == {}
+    is_away = False
+    assert keeper.refresh(hub) == [StatePart.GUARD]
+    assert [rules.version for rules in handed] == [7]

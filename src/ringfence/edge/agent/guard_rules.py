@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ringfence.edge.agent.clock import HubClock
+from ringfence.errors import EnvironmentFault
 from ringfence.guard.rules import read_rules
 from ringfence.wire import codec
 from ringfence.wire.messages import GuardRules, StatePart
@@ -43,12 +44,17 @@ class GuardRulesPart:
 
         Raises:
             BadMessage, BadRules: As ``keep``.
+            EnvironmentFault: The worker does not take them now.
         """
         before = self.newest
         self.keep(told)
         if self.newest == before:
             return False
-        self.apply()
+        try:
+            self.apply()
+        except EnvironmentFault:
+            self.newest = before  # tried again at the next question
+            raise
         return True
 
     def on_time(self) -> None:

@@ -277,7 +277,7 @@ def _events(chunks: Iterator[bytes]) -> Iterator[Event]:
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > _LARGEST_EVENT_BYTES:
-            raise EndlessData("an event has no end", to_do="The connection is made anew.")
+            raise EndlessData("an event has no end", to_do="Another connection is made.")
         for line in lines:
             if line.startswith(b"data:"):
                 yield codec.from_json(Event, line.removeprefix(b"data:").strip())

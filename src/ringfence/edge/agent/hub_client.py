@@ -38,7 +38,11 @@ class HubClient(Protocol):
         """Return a blob from ``offset`` on, or from 0 where the hub can't continue it."""
 
     def events(self) -> Iterator[Event]:
-        """Open the event stream; it ends with HubUnreachable, or when ``close`` is called."""
+        """Open the event stream; it lasts until ``close`` is called.
+
+        Raises:
+            HubUnreachable: The stream ended.
+        """
 
     def state(self) -> SiteState | None:
         """Return all that the edge goes by beside releases, or None where the hub is too old to say."""

@@ -11,7 +11,7 @@ from msgspec import Raw
 
 from ringfence.edge.agent.hub_client import HubClient
 from ringfence.edge.storage.folder import EdgeFolder
-from ringfence.errors import EnvironmentFault, RingfenceError
+from ringfence.errors import EnvironmentFault, PeerFault
 from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
 from ringfence.wire.messages import SiteState, StatePart
@@ -28,14 +28,15 @@ class Part(Protocol):
         """Take over what was kept.
 
         Raises:
-            RingfenceError: It can't be gone by; what was in force stays.
+            PeerFault: It can't be gone by; what was in force stays.
         """
 
     def take(self, told: bytes) -> bool:
         """Go by what the hub tells; return whether it is news.
 
         Raises:
-            RingfenceError: It can't be gone by; what was in force stays.
+            PeerFault: It can't be gone by; what was in force stays.
+            EnvironmentFault: It can't be put in force now; it is told again at the next question.
         """
 
     def apply(self) -> None:
@@ -69,6 +70,7 @@ class StateKeeper:
 
         Raises:
             HubUnreachable, HubRefused: The hub does not answer.
+            EnvironmentFault: A part can't be put in force now.
         """
         told = client.state()
         news = [] if told is None else self._take(told)
@@ -99,7 +101,7 @@ class StateKeeper:
                 part.keep(bytes(raw))
                 return False
             return part.take(bytes(raw))
-        except RingfenceError as fault:
+        except PeerFault as fault:
             if not is_kept:  # what was kept and can't be read is asked for again as soon as the hub answers
                 self.refused[part.name] = fault.what + (f" ({fault.where})" if fault.where else "")
             return False
