@@ -8,7 +8,6 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from ringfence.edge.agent import backoff
 from ringfence.edge.agent.clock import HubClock
@@ -17,19 +16,9 @@ from ringfence.edge.gateway import gateway as gateway_module
 from ringfence.edge.gateway.gateway import Gateway, GatewayPorts
 from ringfence.edge.gateway.nftables_bans import BanSet
 from ringfence.edge.gateway.shared_worker import GatewayBans
-from ringfence.edge.gateway.site_folders import SITES
-from ringfence.edge.storage.disk import Disk
-from ringfence.edge.storage.folder import Credentials, EdgeFolder, Enrolment
+from ringfence.edge.gateway.site_folders import site_folder
+from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.guard.bans import STRIKES
-from ringfence.identity.certificates import (
-    EdgeIdentity,
-    issue_edge_certificate,
-    make_authority,
-    make_request,
-    read_certificate,
-    read_request,
-    to_pem,
-)
 from ringfence.server.errors import FetchFailed, FileRefused
 from ringfence.server.events import Banned
 from ringfence.server.tftp.client import fetch
@@ -44,6 +33,7 @@ from ringfence.wire.messages import (
     GuardWindow,
 )
 from stack import wait_for
+from support.enrolled_folder import save_enrolled
 from support.memory_hub import MemoryHub
 from support.signed_repository import NOW, Repository
 
@@ -51,8 +41,6 @@ ANNAS, BERTS, CARLAS = "001122334455", "001122334466", "001122334477"
 HOME, OTHER_HOME, STRANGER, SHARED = "127.10.0.5", "127.20.0.5", "127.66.0.6", "dialplan.xml"
 FIRMWARE = "sip9971.9-4-2.loads"
 OPTIONS = RequestedOptions(block_size=1024)
-KEY = ec.generate_private_key(ec.SECP256R1())
-AUTHORITY = make_authority(KEY, "CA", serial=1, now=NOW)
 
 
 def own(mac: str) -> str:
@@ -66,7 +54,7 @@ class Internet:
         self.log: list[str] = []
         self.hubs = {site: MemoryHub(Repository(site)) for site in ("anna", "bert")}
         for site, hub in self.hubs.items():
-            self._enrol(folder, site, hub)
+            save_enrolled(site_folder(folder, site), hub.repository)
         self.gateway = Gateway(
             folder,
             GatewayPorts([("127.0.0.1", 0)], [("127.0.0.1", 0)]),
@@ -87,9 +75,11 @@ class Internet:
         """Let a site have these rules, and wait until the gateway has them."""
         hub = self.hubs[site]
         hub.rules = rules
-        hub.hints.put(Event("guard", NOW))
+        hub.hints.put(Event("state", NOW))
         name = site.capitalize()
-        wait_for("the rules", lambda: f"{name}: Took the guard's rules, version {rules.version}." in self.log)
+        wait_for(
+            "the rules", lambda: f"{name}: Took version {rules.version} of the site's state, new in guard." in self.log
+        )
 
     def publish(self, site: str, contents: dict[str, bytes]) -> None:
         hub = self.hubs[site]
@@ -112,14 +102,6 @@ class Internet:
 
     def reported(self, site: str, kind: str) -> list[str]:
         return [report.sentence for report in self.hubs[site].stored.values() if report.kind == kind]
-
-    def _enrol(self, root: Path, site: str, hub: MemoryHub) -> None:
-        folder = EdgeFolder(root / SITES / site, Disk())
-        request = read_request(make_request(KEY, site))
-        pem = to_pem(issue_edge_certificate(AUTHORITY, KEY, request, EdgeIdentity(site, site), serial=2, now=NOW))
-        who = Enrolment("https://hub:8444", site, site, site.capitalize(), NOW)
-        credentials = Credentials(KEY, read_certificate(pem), to_pem(AUTHORITY))
-        folder.save_enrolment(who, credentials, pem, hub.repository.files["1.root.json"])
 
     def _connect(self, folder: EdgeFolder, clock: HubClock) -> MemoryHub:
         hub = self.hubs[folder.path.name]

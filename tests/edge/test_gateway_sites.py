@@ -257,14 +257,14 @@ def test_a_bug_in_a_thread_of_an_agent_ends_that_agent_and_it_is_started_again(
     sites.add("buggy")
     broken = sites.hubs["buggy"]
 
-    def guard_rules() -> GuardRules:
+    def state() -> SiteState:
         raise IndexError("a place that is not there")
 
-    monkeypatch.setattr(broken, "guard_rules", guard_rules)
+    monkeypatch.setattr(broken, "state", state)
     sites.start()
     sites.wait_served(*GOOD)
     sites.wait_said("buggy: The site is not at work: a fault of this program: IndexError")
-    monkeypatch.delattr(broken, "guard_rules")
+    monkeypatch.delattr(broken, "state")
     sites.wait_served("buggy")
 
 

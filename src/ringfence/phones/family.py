@@ -142,7 +142,11 @@ class FileFormat(Protocol):
         ...
 
     def check(self, data: bytes, model: Model) -> None:
-        """Raise NotWellFormed, TooLong or ConfigurationRejected for what a phone would not take."""
+        """Check that a phone would take a file.
+
+        Raises:
+            NotWellFormed, TooLong, ConfigurationRejected: It would not.
+        """
         ...
 
     def check_patch(self, element: str) -> None:
@@ -150,7 +154,11 @@ class FileFormat(Protocol):
         ...
 
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
-        """Return ``data`` with named elements set; BadPatch where a name can't be one here."""
+        """Return ``data`` with named elements set.
+
+        Raises:
+            BadPatch: A name can't be one here.
+        """
         ...
 
 

@@ -164,7 +164,11 @@ class SipAgent:
         self._orders: deque[Received] = deque()
 
     def register(self, line: Registering, user: str, password: Secret) -> int:
-        """Register one line; return for how many seconds that holds. RegistrationFailed says who refused and why."""
+        """Register one line, and return for how many seconds that holds.
+
+        Raises:
+            RegistrationFailed: The server refuses or does not answer; the error says why.
+        """
         credential = ""
         tag = uuid.uuid4().hex[:8]
         for _try in range(_MOST_CHALLENGES):
@@ -281,7 +285,11 @@ def _refused(answer: SipResponse, line: Registering, why: str) -> RegistrationFa
 
 
 def resolve(host: str, port: int) -> Address:
-    """Return the address of a SIP server; RegistrationFailed where its name leads nowhere."""
+    """Return the address of a SIP server.
+
+    Raises:
+        RegistrationFailed: Its name leads nowhere.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except socket.gaierror as fault:

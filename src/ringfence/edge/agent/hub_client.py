@@ -8,12 +8,12 @@ from ringfence.content.digests import Digest
 from ringfence.wire.messages import (
     Event,
     Greeting,
-    GuardRules,
     Progress,
     RenewRequest,
     RenewResponse,
     ReportAcknowledgement,
     ReportBatch,
+    SiteState,
 )
 
 
@@ -38,10 +38,14 @@ class HubClient(Protocol):
         """Return a blob from ``offset`` on, or from 0 where the hub can't continue it."""
 
     def events(self) -> Iterator[Event]:
-        """Open the event stream; it ends with HubUnreachable, or when ``close`` is called."""
+        """Open the event stream; it lasts until ``close`` is called.
 
-    def guard_rules(self) -> GuardRules | None:
-        """Return what the site asks of whoever wants a file, or None where the hub is too old to say."""
+        Raises:
+            HubUnreachable: The stream ended.
+        """
+
+    def state(self) -> SiteState | None:
+        """Return all that the edge goes by beside releases, or None where the hub is too old to say."""
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Hand over reports."""

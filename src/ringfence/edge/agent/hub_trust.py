@@ -40,9 +40,17 @@ def verified_context(
 
 
 def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
-    """Return the hub's CA certificate in PEM if it is the one that a token names; WrongAuthority if it isn't.
+    """Return the hub's CA certificate in PEM if it is the one that a token names.
 
     This connection is trusted with nothing: no secret is sent on it, and its answer counts only by its fingerprint.
+
+    Args:
+        hub_url: The device listener's ``https://host:port``.
+        expected_fingerprint: The SHA-256 of the CA certificate, in hexadecimal.
+
+    Raises:
+        WrongAuthority: What answers there shows another CA.
+        HubUnreachable: Nothing answers there.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False

@@ -102,7 +102,14 @@ class Gateway:
         return list(self._supervisor.http_addresses)
 
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Serve every site, until ``stop``. WorkerFault where the worker does not start."""
+        """Serve every site, until ``stop``.
+
+        Args:
+            on_ready: Called once every site is served or has a problem, at the latest after START_S.
+
+        Raises:
+            WorkerFault: The worker does not start.
+        """
         self._supervisor.start()
         try:
             self._look()

@@ -91,12 +91,20 @@ class SharedWorker:
         """It goes on for the other sites; this one's files are offered until ``let_go``, or until it ends."""
 
     def rule(self, rules: GuardRules) -> None:
-        """Judge the site's requests by these rules. WorkerFault."""
+        """Judge the site's requests by these rules.
+
+        Raises:
+            WorkerFault: The worker did not take them over.
+        """
         self.bans.on_rules(self.site, rules)
         self.supervisor.rule(rules, site=self.site, name=self.name)
 
     def offer(self, release: int, offers: Sequence[Offer]) -> None:
-        """Serve exactly these files of the site. WorkerFault."""
+        """Serve exactly these files of the site.
+
+        Raises:
+            WorkerFault: The worker did not take them over.
+        """
         self.supervisor.offer(release, offers, site=self.site)
 
     def admit(self, token: ReloadToken) -> None:

@@ -47,7 +47,12 @@ def require_sites(root: Path) -> None:
 
 
 def require_folder(folder: EdgeFolder) -> None:
-    """Raise FolderBroken where something else is in the place of a site's folder; DiskFault."""
+    """Check that nothing else is in the place of a site's folder.
+
+    Raises:
+        FolderBroken: Something else is.
+        DiskFault: The machine does not tell.
+    """
     with disk_faults(folder.path):
         if folder.path.exists() and not folder.path.is_dir():
             raise FolderBroken("this is no folder of a site", where=str(folder.path), to_do="Remove it.")

@@ -28,7 +28,11 @@ class SiteState:
 
 
 def write_problems(root: Path, problems: dict[str, str]) -> None:
-    """Put down why sites are not at work, for ``site_states``. DiskFull, DiskFault."""
+    """Write down why sites are not at work, for ``site_states``; by the names of their folders.
+
+    Raises:
+        DiskFull, DiskFault: It can't be written.
+    """
     disk, path = Disk(), root / _FILE
     temporary = path.with_name(_FILE + TEMPORARY)
     disk.write(temporary, json.dumps({"pid": os.getpid(), "problems": problems}).encode())

@@ -56,7 +56,11 @@ def open_frames(
     http_ports: Collection[int] = (),
     on_dhcp: Callable[[DhcpRequest], None] = lambda _asked: None,
 ) -> "FrameWatch":
-    """Return a watch, yet to be started, over the frames of all Ethernet interfaces or those named. NoFrames."""
+    """Return a watch, yet to be started, over the frames of all Ethernet interfaces or those named.
+
+    Raises:
+        NoFrames: This machine does not let us see them.
+    """
     program = filter_for(tftp_ports, http_ports)
     buffer = ctypes.create_string_buffer(program, len(program))
     argument = _PROGRAM.pack(len(program) // _INSTRUCTION_BYTES, ctypes.addressof(buffer))

@@ -1,6 +1,6 @@
 """What the agent hears of who asks: the frames of requests, DHCP leases, and what devices announce of themselves.
 
-The worker asks for it while a request waits some milliseconds for its answer (``server.gate``).
+The worker asks for it while a request waits some milliseconds for its answer (``server.access.evidence_wait``).
 """
 
 import threading

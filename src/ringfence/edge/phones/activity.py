@@ -31,7 +31,7 @@ class WatchedPhones:
         self._at: dict[str, str] = {}
 
     def expect(self, owners: Iterable[str]) -> None:
-        """Watch these phones, by their bare addresses, and forget others."""
+        """Watch these phones, by their bare addresses, and no others."""
         wanted = set(owners)
         with self._lock:
             self._seen = {owner: self._seen.get(owner, deque(maxlen=MOST_SEEN)) for owner in wanted}

@@ -61,7 +61,11 @@ class Serving:
         return self._worker.worker_pid or 0
 
     def start(self) -> None:
-        """Start the worker; it serves nothing until the first ``show``. WorkerFault."""
+        """Start the worker; it serves nothing until the first ``show``.
+
+        Raises:
+            WorkerFault: It does not start.
+        """
         if self._hearing is not None:
             self._hearing.start()
         self._worker.start()
@@ -74,7 +78,11 @@ class Serving:
         self.phones.save()
 
     def rule(self, rules: GuardRules) -> None:
-        """Judge requests by these rules from now on; times are this machine's. WorkerFault."""
+        """Judge requests by these rules from now on; times are this machine's.
+
+        Raises:
+            WorkerFault: The worker did not take them over.
+        """
         self._worker.rule(rules)
 
     def show(self, release: Release) -> None:
@@ -110,7 +118,11 @@ class Serving:
             self._reloader.tell(due_at_once(previous, release, self.phones), release.number)
 
     def hide_all(self) -> None:
-        """Serve nothing any more. WorkerFault."""
+        """Serve nothing any more.
+
+        Raises:
+            WorkerFault: The worker has not heard of it yet.
+        """
         self._worker.offer(0, [])
         self.release = None
 

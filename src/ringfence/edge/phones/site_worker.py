@@ -31,16 +31,28 @@ class SiteWorker(Protocol):
         """The worker's process number, or None while there is none."""
 
     def start(self) -> None:
-        """Start it. WorkerFault."""
+        """Start it.
+
+        Raises:
+            WorkerFault: It does not start.
+        """
 
     def stop(self) -> None:
         """Stop serving the site."""
 
     def rule(self, rules: GuardRules) -> None:
-        """Judge by these rules. WorkerFault."""
+        """Judge by these rules.
+
+        Raises:
+            WorkerFault: They were not taken over.
+        """
 
     def offer(self, release: int, offers: Sequence[Offer]) -> None:
-        """Serve exactly these files. WorkerFault."""
+        """Serve exactly these files.
+
+        Raises:
+            WorkerFault: They were not taken over.
+        """
 
     def admit(self, token: ReloadToken) -> None:
         """Confirm an order to a phone."""

@@ -23,7 +23,11 @@ FOR_BANS = frozenset({Capability.NET_ADMIN})
 
 
 def account_for(user: str | None) -> Account | None:
-    """Return whose rights are wanted, None where they stay as they are. BadUser says who can't be it."""
+    """Return whose rights are wanted, None where they stay as they are.
+
+    Raises:
+        BadUser: There is no such user, or this process can't be that one.
+    """
     if user is None:
         return None
     account = account_of(user)
@@ -65,9 +69,14 @@ def hand_over(folder: Path, account: Account) -> None:
 
 
 def become(account: Account | None, *, bans: bool = False) -> None:
-    """Be that user, or stay who one is, with no more than FOR_SOCKETS of what one holds. UserRefused.
+    """Be that user, or stay who one is, with no more than FOR_SOCKETS of what one holds.
 
-    ``bans``: a program that is run from now on gets FOR_BANS, where one holds it.
+    Args:
+        account: Whose rights are kept; None: one's own.
+        bans: Whether a program that is run from now on gets FOR_BANS, where one holds it.
+
+    Raises:
+        UserRefused: The machine does not permit it.
     """
     is_root = os.geteuid() == 0
     if is_root and account is None:

@@ -50,7 +50,16 @@ class Journal:
             return len(self._waiting)
 
     def add(self, at: float, kind: ReportKind, sentence: str, **parts: str | float) -> None:
-        """Note one thing that happened; never raises for a full disk, which is reported when there is room again."""
+        """Note one thing that happened.
+
+        A full disk raises nothing: what could not be kept is counted, and the count is reported once there is room.
+
+        Args:
+            at: When, in Unix seconds.
+            kind: What kind of thing.
+            sentence: What happened, for people.
+            **parts: Further fields of ``Report``.
+        """
         with self._condition:
             if len(self._waiting) >= MOST_WAITING:
                 self._dropped += 1
@@ -79,7 +88,7 @@ class Journal:
             return ReportBatch(tuple(self._waiting[:BATCH]), self._acknowledged)
 
     def acknowledge(self, seq: int) -> None:
-        """Forget every report up to and including ``seq``: the hub has stored them."""
+        """Delete every report up to and including ``seq``: the hub has stored them."""
         with self._condition:
             if seq <= self._acknowledged or seq >= self._next:
                 return

@@ -65,7 +65,7 @@ class Disk:
         self.sync_folder(path.parent)
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder, and those above it, that only its owner reads."""
+        """Create a folder, and those above it, that only its owner reads."""
         with disk_faults(path):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 

@@ -55,7 +55,11 @@ class Asset:
 
 
 def recognise(path: str, data: bytes) -> Asset | None:
-    """Return what a file is as an asset, made into phones' forms; None where it is none, BadAsset where it is bad."""
+    """Return what a file is as an asset, made into phones' forms; None where it is none.
+
+    Raises:
+        BadAsset: It is one, and is bad.
+    """
     if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
         return _ring(path, data)
     if data.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff", b"BM", b"GIF8")) or data[8:12] == b"WEBP":

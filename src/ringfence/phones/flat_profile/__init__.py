@@ -180,7 +180,11 @@ class FlatProfile:
         return True
 
     def check(self, data: bytes, model: Model) -> None:
-        """Raise NotWellFormed or TooLong for what the phone would not take."""
+        """Check that the phone would take a file.
+
+        Raises:
+            NotWellFormed, TooLong: It would not.
+        """
         document = parse(data)
         if document.root.tag != "flat-profile" and document.root.find("flat-profile") is None:
             raise NotWellFormed("it has no flat-profile", line_of(document.root))

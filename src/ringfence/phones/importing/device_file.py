@@ -57,9 +57,15 @@ def is_importable(name: str) -> bool:
 
 
 def read_phone(name: str, data: bytes, model: str | None = None) -> Imported:
-    """Return the phone that a ``SEP….cnf.xml`` configures; NotImportable says why there is none.
+    """Return the phone that a ``SEP….cnf.xml`` configures.
 
-    The model is guessed from the firmware that the file names, unless ``model`` says it.
+    Args:
+        name: The file's name.
+        data: Its bytes.
+        model: The phone's model; None: guessed from the firmware that the file names.
+
+    Raises:
+        NotImportable: There is none; the error says why.
     """
     found = _NAME.fullmatch(name)
     try:

@@ -68,8 +68,11 @@ class Renderer:
     def render(self, phone: PhoneToRender) -> tuple[RenderedFile, ...]:
         """Return the files of ``phone``, its own configuration last.
 
-        RenderFault names template, template line and phone; LimitExceeded the element and its limit;
-        ValueOutOfRange, UnknownSetting, UnknownModel, CredentialsDisagree and IncompletePhone what to change.
+        Raises:
+            RenderFault: A template fails; the error names template, line and phone.
+            LimitExceeded: A value is too long; the error names the element and its limit.
+            ValueOutOfRange, UnknownSetting, UnknownModel: A setting or the model can't be so.
+            CredentialsDisagree, IncompletePhone: The phone can't be configured so; the error says what to change.
         """
         family, model = model_of(phone.model)
         try:

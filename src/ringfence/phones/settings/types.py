@@ -153,7 +153,11 @@ class Setting:
                 return f"at most {self.maximum} rows of {cells}, with ; or a new line between rows"
 
     def parse(self, text: str) -> Value:
-        """Return the value that ``text`` writes; ValueOutOfRange names what the setting takes."""
+        """Return the value that ``text`` writes.
+
+        Raises:
+            ValueOutOfRange: The setting does not take it; the error names what it takes.
+        """
         match self.type:
             case SettingType.YES_NO:
                 word = text.strip().lower()
@@ -173,11 +177,19 @@ class Setting:
                 return self._table_text(self._parse_rows(text))
 
     def rows(self, value: Value) -> list[dict[str, Value]]:
-        """Return a table's rows, each a mapping of column to value; ValueOutOfRange where ``value`` is no table."""
+        """Return a table's rows, each a mapping of column to value.
+
+        Raises:
+            ValueOutOfRange: ``value`` is no table.
+        """
         return self._parse_rows(str(value))
 
     def check(self, value: Value) -> Value:
-        """Return ``value`` if the setting takes it, else raise ValueOutOfRange naming what it takes."""
+        """Return ``value`` if the setting takes it.
+
+        Raises:
+            ValueOutOfRange: It does not; the error names what it takes.
+        """
         match self.type, value:
             case SettingType.YES_NO, bool():
                 return value

@@ -168,7 +168,11 @@ def is_service_control(request: SipRequest) -> bool:
 
 
 def parse_service_control(request: SipRequest) -> ServiceControl:
-    """Return what ``request`` orders; BadSipMessage where it is no service-control or its body is not as it must be."""
+    """Return what ``request`` orders.
+
+    Raises:
+        BadSipMessage: It is no service-control, or its body is not as it must be.
+    """
     if not is_service_control(request):
         raise BadSipMessage("this is no NOTIFY for service-control")
     if header(request, "content-type").partition(";")[0].strip().lower() != "text/plain":

@@ -47,9 +47,15 @@ class SipAccount:
 
 
 def export(accounts: Sequence[SipAccount], pbx: PbxKind, realm: str = "") -> dict[str, str]:
-    """Return the files of ``pbx`` by their names. They hold secrets. UnfitAccount names what the PBX can't hold.
+    """Return the files of ``pbx`` by their names. They hold secrets.
 
-    ``realm`` is the digest realm, which Kamailio's hashes need.
+    Args:
+        accounts: The lines of the phones.
+        pbx: Whose files to make.
+        realm: The digest realm, which Kamailio's hashes need.
+
+    Raises:
+        UnfitAccount: The PBX can't hold an account; the error names it.
     """
     _check_names(accounts)
     match pbx:

