@@ -22,7 +22,7 @@ def _classes() -> dict[str, list[str]]:
 CLASSES = _classes()
 
 
-@pytest.mark.parametrize("package", ["hub", "cli"])
+@pytest.mark.parametrize("package", ["hub", "cli", "edge", "phones", "sim", "content", "identity", "archives"])
 def test_a_packages_class_names_are_nobody_elses(package: str) -> None:
     twice = {
         name: places

@@ -10,7 +10,7 @@ import pytest
 
 from ringfence.edge.agent import backoff
 from ringfence.edge.agent.clock import HubClock
-from ringfence.edge.errors import AlreadyEnrolled
+from ringfence.edge.errors import AlreadyEnrolled, FolderNotOwned
 from ringfence.edge.gateway import gateway as gateway_module
 from ringfence.edge.gateway import site_folders
 from ringfence.edge.gateway.gateway import Gateway, GatewayPorts
@@ -40,6 +40,7 @@ class Sites:
         self.hubs: dict[str, MemoryHub] = {}
         self.homes: dict[str, str] = {}
         self.bugs: set[str] = set()
+        self.not_owned: set[str] = set()
         self.gateway: Gateway | None = None
         self._thread: threading.Thread | None = None
 
@@ -61,6 +62,7 @@ class Sites:
             GatewayPorts([("127.0.0.1", 0)]),
             lambda _level, text: self.log.append(text),
             connect=self._connect,
+            check=self._check,
         )
         ready = threading.Event()
         self._thread = threading.Thread(target=self.gateway.run, args=(ready.set,))
@@ -91,6 +93,10 @@ class Sites:
 
     def state(self, site: str) -> SiteState:
         return next(state for state in site_states(self.root) if state.site == site)
+
+    def _check(self, folder: Path) -> None:
+        if folder.name in self.not_owned:
+            raise FolderNotOwned("this is not the agent's user's", where=str(folder))
 
     def _connect(self, folder: EdgeFolder, clock: HubClock) -> MemoryHub:
         if folder.path.name in self.bugs:
@@ -238,6 +244,16 @@ def test_a_folder_that_another_process_holds_is_served_once_it_is_free(sites: Si
     sites.wait_served("held")
     sites.wait_said("held: The site is at work again.")
     assert sum("another edge runs" in line for line in sites.log) == 1, "said once, however often it is tried"
+
+
+def test_a_folder_of_another_user_is_that_sites_fault(sites: Sites) -> None:
+    sites.add("foreign")
+    sites.not_owned.add("foreign")
+    sites.start()
+    sites.wait_served(*GOOD)
+    sites.wait_said("foreign: The site is not at work: this is not the agent's user's")
+    sites.not_owned.clear()
+    sites.wait_served("foreign")
 
 
 def test_a_bug_in_one_sites_agent_is_loud_and_stays_that_sites(sites: Sites) -> None:
