@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from ringfence.server.io.relay import is_accelerated
+from support import postgresql_server
 
 REQUIRED = os.environ.get("RINGFENCE_REQUIRE") == "all"
 
@@ -37,6 +38,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "apt install systemd"),
     "nft": (lambda: shutil.which("nft") is not None, "apt install nftables"),
     "tshark": (lambda: shutil.which("tshark") is not None, "apt install tshark"),
+    "postgresql": (postgresql_server.is_there, "apt install postgresql"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }
 

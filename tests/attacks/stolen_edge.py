@@ -59,7 +59,7 @@ class MovedHome(HomeLan):
         super().settle()
         if self._is_hub_there and self._hub.rules is not ACCEPTED:
             self._hub.rules = ACCEPTED
-            self._hub.hints.put(Event("guard", NOW))
+            self._hub.hints.put(Event("state", NOW))
             self._wait_until_said("version 3")
 
     def _serve(self) -> None:

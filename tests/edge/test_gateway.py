@@ -75,9 +75,11 @@ class Internet:
         """Let a site have these rules, and wait until the gateway has them."""
         hub = self.hubs[site]
         hub.rules = rules
-        hub.hints.put(Event("guard", NOW))
+        hub.hints.put(Event("state", NOW))
         name = site.capitalize()
-        wait_for("the rules", lambda: f"{name}: Took the guard's rules, version {rules.version}." in self.log)
+        wait_for(
+            "the rules", lambda: f"{name}: Took version {rules.version} of the site's state, new in guard." in self.log
+        )
 
     def publish(self, site: str, contents: dict[str, bytes]) -> None:
         hub = self.hubs[site]

@@ -5,6 +5,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -15,7 +16,7 @@ from ringfence.edge.gateway import gateway as gateway_module
 from ringfence.edge.gateway import site_folders
 from ringfence.edge.gateway.gateway import Gateway, GatewayPorts
 from ringfence.edge.gateway.site_folders import SITES, join, site_folder
-from ringfence.edge.gateway.site_states import SiteState, site_states
+from ringfence.edge.gateway.site_states import HostedSiteState, site_states
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import EdgeFolder, Enrolment
 from ringfence.server.errors import FileRefused
@@ -91,7 +92,7 @@ class Sites:
     def wait_said(self, words: str, times: int = 1) -> None:
         wait_for(words, lambda: sum(words in line for line in list(self.log)) >= times)
 
-    def state(self, site: str) -> SiteState:
+    def state(self, site: str) -> HostedSiteState:
         return next(state for state in site_states(self.root) if state.site == site)
 
     def _check(self, folder: Path) -> None:
@@ -273,14 +274,14 @@ def test_a_bug_in_a_thread_of_an_agent_ends_that_agent_and_it_is_started_again(
     sites.add("buggy")
     broken = sites.hubs["buggy"]
 
-    def guard_rules() -> GuardRules:
+    def state() -> NoReturn:
         raise IndexError("a place that is not there")
 
-    monkeypatch.setattr(broken, "guard_rules", guard_rules)
+    monkeypatch.setattr(broken, "state", state)
     sites.start()
     sites.wait_served(*GOOD)
     sites.wait_said("buggy: The site is not at work: a fault of this program: IndexError")
-    monkeypatch.delattr(broken, "guard_rules")
+    monkeypatch.delattr(broken, "state")
     sites.wait_served("buggy")
 
 

@@ -131,10 +131,10 @@ def test_the_stream_hints_within_a_second_that_rules_changed(running: RunningHub
         next(events)
         began = time.monotonic()
         running.do("PATCH", f"/sites/{site}/guard", {"needs": {"secret": "L1"}})
-        assert next(events).kind == "guard"
+        assert next(events).kind == "state"
         assert time.monotonic() - began < 1.5, "woken, and not found by looking"
         running.phone(site, MAC.format(1))
-        assert next(events).kind == "guard", "a phone more is habits more"
+        assert next(events).kind == "state", "a phone more is habits more"
 
 
 def test_a_phone_that_was_never_let_in_is_told_of_only_where_that_matters(running: RunningHub, tmp_path: Path) -> None:

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 import pytest
 
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
+from ringfence.hub.fleet import pbxes
+from ringfence.hub.telephony import links
 from ringfence.hub.telephony.pbx.asterisk import Asterisk
 from ringfence.hub.telephony.pbx.kamailio import Kamailio
 from ringfence.hub.telephony.pbx.port import Contact
@@ -163,3 +165,7 @@ def test_what_kamailio_answers_wrongly_is_said(answer: bytes, fault: type[Except
 def test_a_user_that_is_not_registered_has_no_contact() -> None:
     with kamailio_that(b'{"error": {"code": 404, "message": "AOR not found"}}') as kamailio:
         assert kamailio.contacts("201") == []
+
+
+def test_every_kind_of_pbx_that_is_taken_has_what_speaks_to_it() -> None:
+    assert pbxes.SCHEMES.keys() == links.ADAPTERS.keys()

@@ -193,6 +193,10 @@ class DatabaseUnavailable(EnvironmentFault):
     """The database does not answer just now."""
 
 
+class NotStorable(BadInput):
+    """A value that the database has no place for."""
+
+
 class BlobUnavailable(EnvironmentFault):
     """A blob that a release names can't be read or written."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, Raw, Struct
 
 from ringfence.secret import Secret
 
@@ -68,9 +68,9 @@ class Greeting:
 class Event:
     """A line of the event stream.
 
-    ``greeting`` opens a stream; ``release`` hints that a newer release exists, ``guard`` that the guard's rules have
-    changed; ``revoked`` ends it, and with ``wipe`` asks the edge to remove what it holds. Kinds that a reader does not
-    know are passed over.
+    ``greeting`` opens a stream; ``release`` hints that a newer release exists, ``state`` that something of the site's
+    state has changed (``SiteState``); ``revoked`` ends it, and with ``wipe`` asks the edge to remove what it holds.
+    Kinds that a reader does not know are passed over.
     """
 
     kind: str
@@ -79,7 +79,7 @@ class Event:
     wipe: bool = False
 
 
-EventKind = Literal["greeting", "release", "guard", "revoked"]
+EventKind = Literal["greeting", "release", "state", "revoked"]
 
 
 class ReportKind(StrEnum):
@@ -245,6 +245,24 @@ class GuardRules:
     bans: tuple[GuardBan, ...] = field(default=())
     lifted: tuple[GuardBan, ...] = field(default=())
     """Addresses that a person has let in again; ``until`` is when: what shut them out before that is over."""
+
+
+class StatePart(StrEnum):
+    """A part of what an edge goes by beside releases; each has a message of its own."""
+
+    GUARD = "guard"
+    """GuardRules."""
+
+
+class SiteState(Struct, frozen=True):
+    """All that an edge goes by beside releases, whole each time; ``version`` grows with every change of any part.
+
+    ``parts``: by name, each as JSON of its own, so that one which an edge can't read leaves the others in force, and
+    one that it does not know (``StatePart``) is passed over.
+    """
+
+    version: Whole
+    parts: dict[str, Raw] = {}
 
 
 @dataclass(frozen=True, slots=True)

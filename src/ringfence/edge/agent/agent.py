@@ -14,10 +14,11 @@ from ringfence.content.release import MINUTES_A_DAY
 from ringfence.edge.agent.backoff import Backoff
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.enrolment import renew_when_due
-from ringfence.edge.agent.guard_rules import GuardKeeper
+from ringfence.edge.agent.guard_rules import GuardRulesPart
 from ringfence.edge.agent.https_hub_client import HttpHubClient
 from ringfence.edge.agent.hub_client import HubClient
 from ringfence.edge.agent.hub_trust import verified_context
+from ringfence.edge.agent.site_state import StateKeeper
 from ringfence.edge.agent.status_keeper import StatusKeeper
 from ringfence.edge.agent.sync import refresh
 from ringfence.edge.errors import HubRefused, HubUnreachable
@@ -84,7 +85,8 @@ class Agent:
         self._serving = Serving(
             enrolment.site_name, workers, cache=self._cache, journal=self._journal, phones=SeenPhones(folder), log=log
         )
-        self._rules = GuardKeeper(folder, self._clock, self._serving.rule)
+        self._rules = GuardRulesPart(self._clock, self._serving.rule)
+        self._state = StateKeeper(folder, (self._rules,))
 
     @property
     def addresses(self) -> list[str]:
@@ -151,7 +153,7 @@ class Agent:
 
     def _show_kept(self) -> None:
         self._journal.add(time.time(), ReportKind.AGENT_STARTED, "The agent started.")
-        self._rules.apply()
+        self._state.apply()
         if self._kept_refusal:
             self._status.note_problem(f"the kept release was not taken: {self._kept_refusal}")
         if self._damaged:
@@ -204,8 +206,8 @@ class Agent:
         if renew_when_due(self._folder, self._client.renew, self._clock.now()):
             self._log("info", "The certificate was renewed.")
             self._reconnect()
-        if self._rules.refresh(self._client):
-            self._log("info", f"Took the guard's rules, version {self._rules.newest.version}.")
+        if news := self._state.refresh(self._client):
+            self._log("info", f"Took version {self._state.version} of the site's state, new in {', '.join(news)}.")
         result = refresh(self._client, self._cache, self._trusted, self._clock.now())
         self._trusted = result.trusted
         self._status.note_contact()
@@ -266,9 +268,11 @@ class Agent:
 
     def _guard_in_words(self) -> str:
         hearing = self._workers.hearing
-        why_not = "" if hearing is None else hearing.why_no_frames
-        is_watched = hearing is not None and hearing.watches_frames
-        return self._rules.in_words(why_no_frames=None if is_watched or not self._workers.reaches_phones else why_not)
+        why_no_frames: str | None = "" if hearing is None else hearing.why_no_frames
+        if not self._workers.reaches_phones or (hearing is not None and hearing.watches_frames):
+            why_no_frames = None
+        refused = self._state.refused.get(self._rules.name, "")
+        return self._rules.in_words(refused=refused, why_no_frames=why_no_frames)
 
     def _write_status(self) -> None:
         self._status.write(self._serving, reports_waiting=self._journal.waiting, guard=self._guard_in_words())

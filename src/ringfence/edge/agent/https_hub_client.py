@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 
 import urllib3
 from cryptography import x509
+from msgspec import Raw
 
 from ringfence.content.digests import Digest
 from ringfence.content.errors import EndlessData
@@ -37,6 +38,8 @@ from ringfence.wire.messages import (
     RenewResponse,
     ReportAcknowledgement,
     ReportBatch,
+    SiteState,
+    StatePart,
 )
 
 T = TypeVar("T")
@@ -138,13 +141,12 @@ class HttpHubClient:
         finally:
             response.close()
 
-    def guard_rules(self) -> GuardRules | None:
-        """Ask for the site's rules."""
-        with self._response("GET", paths.GUARD) as response:
-            if response.status == _NOT_FOUND:
-                return None
-            self._refusal(response)
-            return codec.from_json(GuardRules, _limited(response, codec.LARGEST_BYTES, paths.GUARD))
+    def state(self) -> SiteState | None:
+        """Ask for the state; a hub that knows the guard's rules only is asked for these."""
+        if (state := self._known(SiteState, paths.STATE)) is not None:
+            return state
+        rules = self._known(GuardRules, paths.GUARD)
+        return None if rules is None else SiteState(rules.version, {StatePart.GUARD: Raw(codec.to_json(rules))})
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Send a batch of reports."""
@@ -191,6 +193,14 @@ class HttpHubClient:
 
     def _message(self, form: type[T], method: str, path: str, body: bytes | None = None) -> T:
         with self._response(method, path, body) as response:
+            self._refusal(response)
+            return codec.from_json(form, _limited(response, codec.LARGEST_BYTES, path))
+
+    def _known(self, form: type[T], path: str) -> T | None:
+        """Return what is at a path, None where the hub has no such path."""
+        with self._response("GET", path) as response:
+            if response.status == _NOT_FOUND:
+                return None
             self._refusal(response)
             return codec.from_json(form, _limited(response, codec.LARGEST_BYTES, path))
 

@@ -8,12 +8,12 @@ from ringfence.content.digests import Digest
 from ringfence.wire.messages import (
     Event,
     Greeting,
-    GuardRules,
     Progress,
     RenewRequest,
     RenewResponse,
     ReportAcknowledgement,
     ReportBatch,
+    SiteState,
 )
 
 
@@ -44,8 +44,8 @@ class HubClient(Protocol):
             HubUnreachable: The stream ended.
         """
 
-    def guard_rules(self) -> GuardRules | None:
-        """Return what the site asks of whoever wants a file, or None where the hub is too old to say."""
+    def state(self) -> SiteState | None:
+        """Return all that the edge goes by beside releases, or None where the hub is too old to say."""
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Hand over reports."""

@@ -68,7 +68,8 @@ class EdgeFolder:
         self.authority_file = path / "identity" / "authority.pem"
         self.root_file = path / "identity" / "root.json"
         self.enrolment_file = path / "identity" / "enrolment.json"
-        self.guard_file = path / "guard.json"
+        self.state_file = path / "state.json"
+        self.first_rules_file = path / "guard.json"  # where the first edges kept the guard's rules
         self._wiping_file = path / "wiping"
 
     def enrolment(self) -> Enrolment:
@@ -159,7 +160,7 @@ class EdgeFolder:
                 self.disk.remove_tree(folder)
             except EnvironmentFault as fault:
                 refused = fault
-        for path in (self.phones_file, self.status_file, self.guard_file):
+        for path in (self.phones_file, self.status_file, self.state_file, self.first_rules_file):
             try:
                 self.disk.remove(path.with_name(path.name + TEMPORARY))
                 self.disk.remove(path)

@@ -10,9 +10,9 @@ from ringfence.hub.device import (
     content,
     events,
     exchange,
-    guard,
     identity,
     reports,
+    site_state,
 )
 from ringfence.hub.device.callers import anybody, enrolled_edge_or_one_to_wipe
 from ringfence.hub.device.exchange import DeviceRoute
@@ -31,7 +31,8 @@ ROUTES = (
     DeviceRoute(paths.METADATA + "{name}", "GET", content.metadata),
     DeviceRoute(paths.BLOBS + "{digest}", "GET", content.blob),
     DeviceRoute(paths.REPORTS, "POST", reports.reports, codec.LARGEST_BYTES),
-    DeviceRoute(paths.GUARD, "GET", guard.rules),
+    DeviceRoute(paths.STATE, "GET", site_state.state),
+    DeviceRoute(paths.GUARD, "GET", site_state.guard),
     DeviceRoute(paths.PROGRESS, "POST", reports.progress, _PROGRESS_BYTES),
 )
 

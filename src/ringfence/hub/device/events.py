@@ -78,7 +78,7 @@ async def _stream(hub: Hub, standing: _Standing) -> AsyncIterator[bytes]:
                 yield _line(Event("release", hub.clock(), release=stream.told))
             if standing.guard != stream.told_guard:
                 stream.told_guard = standing.guard
-                yield _line(Event("guard", hub.clock(), release=stream.told))
+                yield _line(Event("state", hub.clock(), release=stream.told))
     except RingfenceError as fault:
         _log.warning("event stream ended", edge=standing.edge_id, problem=str(fault))
     finally:

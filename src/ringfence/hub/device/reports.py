@@ -6,7 +6,7 @@ from starlette.responses import Response
 from ringfence.hub.device.callers import DeviceCaller, hub_of
 from ringfence.hub.device.exchange import message
 from ringfence.hub.fleet import edges
-from ringfence.hub.fleet import reports as kept
+from ringfence.hub.fleet.guard import report_intake
 from ringfence.wire import codec
 from ringfence.wire.messages import Progress, ReportAcknowledgement, ReportBatch
 
@@ -15,7 +15,7 @@ def reports(request: Request, caller: DeviceCaller, body: bytes) -> Response:
     """Store what is new of a batch and acknowledge all that is stored."""
     hub, batch = hub_of(request), codec.from_json(ReportBatch, body)
     with hub.change(caller.edge_id) as change:
-        through = kept.store(change, edges.let_in(change.session, caller.edge_id), batch)
+        through = report_intake.take(change, edges.let_in(change.session, caller.edge_id), batch)
     return message(ReportAcknowledgement(through))
 
 

@@ -118,7 +118,7 @@ def revoke(change: Change, edge_id: str, *, wipe: bool) -> EdgeRow:
 
 
 def is_connected(edge: EdgeRow, now: float) -> bool:
-    """Say whether the edge has an event stream open somewhere."""
+    """Return whether the edge has an event stream open somewhere."""
     return edge.revoked_at is None and edge.connected_until is not None and edge.connected_until > now
 
 

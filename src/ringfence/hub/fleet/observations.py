@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import pbxes, phones
+from ringfence.hub.fleet import phones
 from ringfence.hub.store.models import EdgeReportRow, PhoneOrderRow, PhoneRow
 from ringfence.hub.store.release_models import ReleaseTargetRow
 from ringfence.phones.diagnosis.activity import (
@@ -46,19 +45,10 @@ def observe_all(hub: Hub, session: Session, site_id: str | None) -> list[Observe
     return sorted(found, key=lambda each: (each.sentences[0].urgency, each.phone.mac))
 
 
-def observe_one(hub: Hub, mac: Mac) -> ObservedPhone:
-    """Return what is to be told of one phone; its PBX is asked whether it is registered, where one is known."""
+def observe_one(hub: Hub, mac: Mac, *, registered: bool | None) -> ObservedPhone:
+    """Return what is to be told of one phone; ``registered`` is what its PBX says, None where it says nothing."""
     with hub.database.reading() as session:
         phone = phones.get(session, mac)
-        pbx, _sip_server = pbxes.of_phone(session, mac)
-    registered: bool | None = None
-    if pbx is not None:
-        link = pbxes.link(hub.sealer, pbx)
-        try:
-            registered = any(link.contacts(line.name) for line in phone.lines)
-        except RingfenceError:
-            registered = None  # what is not known is not told; ringfence pbx check says why
-    with hub.database.reading() as session:
         return ObservedPhone(phone, _observe(hub, session, phone, registered=registered))
 
 

@@ -1,6 +1,6 @@
 """PBXes: where they are, and which phones register with which."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -14,20 +14,12 @@ from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import PbxRow, RotationRow
-from ringfence.hub.telephony.pbx.asterisk import Asterisk
-from ringfence.hub.telephony.pbx.kamailio import Kamailio
-from ringfence.hub.telephony.pbx.port import PbxLink
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope, is_host
 from ringfence.secret import Secret
 
-_SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"kamailio": ("http", "https"), "asterisk": ("ami",)})
-_LINKS: Mapping[str, Callable[[str, str, Secret], PbxLink]] = MappingProxyType(
-    {
-        "kamailio": lambda url, _user, secret: Kamailio(url, secret),
-        "asterisk": Asterisk,
-    }
-)
+SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"kamailio": ("http", "https"), "asterisk": ("ami",)})
+"""Kind of PBX → how its addresses may begin; telephony/links.py has what speaks to each."""
 
 
 def add(
@@ -41,8 +33,8 @@ def add(
     if change.session.get(PbxRow, pbx_id) is not None:
         raise PbxTaken(f"there is a PBX {pbx_id} already", to_do="Remove it first, or choose another name.")
     address = urlsplit(url)
-    if kind not in _SCHEMES or address.scheme not in _SCHEMES[kind] or not address.hostname:
-        wanted = "; ".join(f"{each}: {scheme[0]}://HOST:PORT…" for each, scheme in _SCHEMES.items())
+    if kind not in SCHEMES or address.scheme not in SCHEMES[kind] or not address.hostname:
+        wanted = "; ".join(f"{each}: {scheme[0]}://HOST:PORT…" for each, scheme in SCHEMES.items())
         raise NameRefused(f"{url[:80]!r} is no address of {kind[:20]!r}", to_do=f"Write {wanted}.")
     if address.password or address.username:
         raise NameRefused("an address holds no password", to_do="Give user and secret by their own options.")
@@ -90,10 +82,9 @@ def remove(change: Change, pbx_id: str) -> None:
     change.note("pbx.remove", pbx_id)
 
 
-def link(sealer: Sealer, row: PbxRow) -> PbxLink:
-    """Return what speaks to a PBX."""
-    secret = sealer.open(row.sealed_secret, _record(row.id)) if row.sealed_secret else Secret("")
-    return _LINKS[row.kind](row.url, row.user, secret)
+def secret_of(sealer: Sealer, row: PbxRow) -> Secret:
+    """Return the secret that a PBX asks for; empty where it asks for none."""
+    return sealer.open(row.sealed_secret, _record(row.id)) if row.sealed_secret else Secret("")
 
 
 def serving(session: Session, sip_server: str) -> PbxRow | None:

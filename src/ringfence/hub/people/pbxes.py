@@ -7,6 +7,7 @@ from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.pbxes import NewPbx, PbxCheckView, PbxView
 from ringfence.hub.store import models
+from ringfence.hub.telephony import links
 from ringfence.secret import Secret
 
 router = APIRouter(tags=["sip"])
@@ -35,7 +36,7 @@ def check_pbx(pbx: str, hub: TheHub, _caller: TheCaller) -> PbxCheckView:
     """Try whether a PBX answers, and say its version."""
     with hub.database.reading() as session:
         row = pbxes.get(session, pbx)
-    return PbxCheckView(version=pbxes.link(hub.sealer, row).check())
+    return PbxCheckView(version=links.link(hub.sealer, row).check())
 
 
 @router.delete("/pbxes/{pbx}", status_code=204)

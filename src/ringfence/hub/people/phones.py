@@ -19,7 +19,7 @@ from ringfence.hub.people.schemas.phones import (
     SentenceView,
 )
 from ringfence.hub.store import models
-from ringfence.hub.telephony import reload_by_pbx
+from ringfence.hub.telephony import links, reload_by_pbx
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 
@@ -50,7 +50,7 @@ def observe_phones(hub: TheHub, _caller: TheCaller, site: str | None = None) -> 
 @router.get("/phones/{mac}/status", tags=["phones"])
 def observe_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> PhoneStatusView:
     """Say what one phone is doing; its PBX is asked whether it is registered."""
-    return _observed(observations.observe_one(hub, mac))
+    return _observed(observations.observe_one(hub, mac, registered=links.is_registered(hub, mac)))
 
 
 @router.post("/phones/{mac}/reload", tags=["phones"])

@@ -16,7 +16,7 @@ _Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256")]
 
 @router.get("/uploads/{digest}")
 def show_upload(digest: _Digest, hub: TheHub, _caller: TheCaller) -> UploadView:
-    """Say whether a file's bytes are here already."""
+    """Return whether a file's bytes are here already."""
     return UploadView(here=hub.blobs.has(Digest(digest)))
 
 

@@ -42,7 +42,7 @@ def renew_metadata(hub: Hub) -> int:
 
 
 def renew_server_certificate(hub: Hub, folder: DataFolder) -> bool:
-    """Issue the listeners' certificate anew where two thirds of its life are over, or it lacks a host; say whether."""
+    """Issue the listeners' certificate anew where two thirds of its life are over, or it lacks a host."""
     now = hub.clock()
     current = read_certificate(folder.server_certificate.read_text("ascii"))
     if not renewal_due(current, now) and folder.server_hosts() == hub.config.hosts:

@@ -44,7 +44,7 @@ class Stock:
         }
 
     def is_ready(self, site_id: str, load: str) -> bool:
-        """Say whether every edge of a site holds a load."""
+        """Return whether every edge of a site holds a load."""
         if site_id not in self._at_edges:
             edges = select(EdgeRow.release).where(EdgeRow.site_id == site_id, EdgeRow.revoked_at.is_(None)).distinct()
             served = set(self._session.scalars(edges))

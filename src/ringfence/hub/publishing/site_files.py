@@ -118,7 +118,7 @@ def _stubs(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> Iterator
 
 
 def _may_hold_secret(data: bytes, phone: PhoneToRender, site: SiteInput) -> bool:
-    """Say whether one phone's own file may hold a secret; a patch or an own template may write one in any form."""
+    """Return whether one phone's own file may hold a secret; a patch or an own template may write one in any form."""
     family, model = model_of(phone.model)
     of_lines = {name for line in phone.lines for name in line.settings if name in model.settings}
     return (

@@ -9,6 +9,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import DeclarativeBase
 
+MOST_COUNTED = 2**31 - 1
+"""The largest number that a column of type Integer takes, whatever the database."""
+
 
 class Base(DeclarativeBase):
     """What all tables share: every constraint has a name, so that migrations can speak of it."""

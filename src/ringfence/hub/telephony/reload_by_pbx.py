@@ -18,6 +18,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.errors import PhoneNotRegistered, UnknownPbx
 from ringfence.hub.fleet import pbxes, phones
 from ringfence.hub.store.models import EdgeReportRow, PbxRow, PhoneOrderRow, PhoneRow, RotationRow
+from ringfence.hub.telephony import links
 from ringfence.hub.telephony.rotations import UNDER_WAY
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
@@ -53,7 +54,7 @@ def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> PhoneReload:
             f"no PBX is known for {sip_server or 'its SIP server'}, which phone {mac} registers with",
             to_do="Add it: ringfence pbx add.",
         )
-    link = pbxes.link(hub.sealer, pbx)
+    link = links.link(hub.sealer, pbx)
     for user in users:
         if contacts := link.contacts(user):
             for contact in contacts:
@@ -120,7 +121,7 @@ def _due(hub: Hub) -> dict[Mac, int]:
 
 
 def _claim(hub: Hub, mac: Mac, report_id: int) -> bool:
-    """Write down that a report is acted on now; say whether nobody else has."""
+    """Write down that a report is acted on now; return whether nobody else has."""
     with hub.database.writing() as session:
         row = session.get(PhoneOrderRow, mac.bare)
         if row is None:

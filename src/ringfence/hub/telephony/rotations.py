@@ -37,6 +37,7 @@ from ringfence.hub.publishing.publish import publish
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeReportRow, OldSecretRow, PbxRow, PhoneRow, RotationRow, SiteRow
 from ringfence.hub.store.release_models import ReleaseTargetRow
+from ringfence.hub.telephony import links
 from ringfence.hub.telephony.pbx.port import Contact, PbxLink
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
@@ -153,7 +154,7 @@ def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_Use
 
 
 def _publish(hub: Hub, site_ids: Sequence[str]) -> bool:
-    """Publish the sites of rotations that begin; say whether that is done."""
+    """Publish the sites of rotations that begin; return whether that is done."""
     try:
         publish(hub, _AUTHOR, site_ids=site_ids, comment="New SIP secrets", with_diffs=False)
     except PublishRunning:
@@ -183,7 +184,7 @@ def _go_on_with(hub: Hub, mac: Mac) -> None:
         has_fetched = _has_fetched(session, row)
         site_id = session.get_one(PhoneRow, mac.bare).site_id
         published_at = releases.get(session, site_id, row.release).made_at
-    link = pbxes.link(hub.sealer, pbx)
+    link = links.link(hub.sealer, pbx)
     now = hub.clock()
     if not has_fetched:
         if now >= row.until:
@@ -216,12 +217,12 @@ def _tell(hub: Hub, mac: Mac, link: PbxLink, users: Sequence[_User], row: Rotati
 
 
 def _registered_since(contacts: Sequence[Contact], since: float) -> bool:
-    """Say whether a phone registered after a moment; a PBX that does not say when is believed once it has a contact."""
+    """Return whether a phone registered after a moment; of a PBX that does not say when, any contact counts."""
     return any(contact.registered_at >= since - _CLOCKS_DIFFER_S or not contact.registered_at for contact in contacts)
 
 
 def _has_fetched(session: Session, row: RotationRow) -> bool:
-    """Say whether the phone took its file of the release with its new secret, as its edge reports."""
+    """Return whether the phone took its file of the release with its new secret, as its edge reports."""
     owned = select(ReleaseTargetRow.name).where(
         ReleaseTargetRow.owner == row.mac, ReleaseTargetRow.number == row.release
     )
@@ -252,7 +253,7 @@ def _users(hub: Hub, session: Session, mac: Mac) -> list[_User]:
 
 
 def _accept(hub: Hub, pbx: PbxRow, users: Sequence[_User], *, new_first: bool, ends_old: bool = False) -> None:
-    link = pbxes.link(hub.sealer, pbx)
+    link = links.link(hub.sealer, pbx)
     for user in users:
         both = (user.new, user.old) if new_first else (user.old, user.new)
         link.accept(user.auth_name, pbx.realm, both[:1] if ends_old else both)

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import UnknownAlert
 from ringfence.hub.fleet import sites
+from ringfence.hub.store.base import MOST_COUNTED
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import GuardAlertRow
 
@@ -32,7 +33,7 @@ def raise_alert(
         )  # fmt: skip
         change.session.add(alert)
     alert.last_at, alert.sentence = change.now, sentence
-    alert.count += max(count, 1)
+    alert.count = min(alert.count + max(count, 1), MOST_COUNTED)
     alert.peer, alert.model = peer[:64] or alert.peer, model[:40] or alert.model
     change.session.flush()
     return alert

@@ -33,7 +33,7 @@ def network_of(host: str) -> str:
 
 
 def is_news(session: Session, edge: EdgeRow, host: str, now: float) -> bool:
-    """Say whether it is worth writing down that an edge connects from ``host``."""
+    """Return whether it is worth writing down that an edge connects from ``host``."""
     network = network_of(host)
     known = session.get(EdgeNetworkRow, (edge.id, network))
     return bool(network) and (network != edge.network or known is None or now - known.last_at > NOTED_EVERY_S)

@@ -18,5 +18,5 @@ def end(change: Change, mac: Mac | None = None) -> None:
 
 
 def has_ended(session: Session, now: float) -> bool:
-    """Say whether ``end`` has something to do."""
+    """Return whether ``end`` has something to do."""
     return session.scalar(select(GuardElsewhereRow.mac).where(GuardElsewhereRow.until <= now).limit(1)) is not None

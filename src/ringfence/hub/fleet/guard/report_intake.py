@@ -4,7 +4,7 @@ Everything here runs in the transaction that stores the reports, so that each re
 what concerns its own site, and in nothing else.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from ipaddress import IPv4Address, ip_network
 from typing import assert_never
 
@@ -12,6 +12,7 @@ from sqlalchemy import func, select
 
 from ringfence.guard.findings import Finding
 from ringfence.guard.policy import plain_address
+from ringfence.hub.fleet import reports
 from ringfence.hub.fleet.guard import alerts, model_guess, policy
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import (
@@ -25,7 +26,7 @@ from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow, SiteRow
 from ringfence.phones.errors import BadMac
 from ringfence.phones.filenames import is_configuration
 from ringfence.phones.mac import Mac
-from ringfence.wire.messages import Report, ReportKind
+from ringfence.wire.messages import Report, ReportBatch, ReportKind
 
 SOMEBODY_ELSE = frozenset(
     {
@@ -47,9 +48,17 @@ _ASKS: Collection[str] = frozenset({ReportKind.FILE_SERVED, ReportKind.FILE_REFU
 _DAY_S = 86_400
 
 
-def take(change: Change, edge: EdgeRow, reports: Sequence[Report]) -> None:
-    """Draw from new reports of an edge, which are stored already, what people and guards should know."""
-    for report in reports:
+def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
+    """Store an edge's reports, and draw from the new ones what people and guards should know.
+
+    Returns:
+        The number of the last stored report.
+
+    Raises:
+        OutOfOrder: The batch leaves a gap; nothing of it is stored.
+    """
+    stored = reports.store(change, edge, batch)
+    for report in stored.new:
         match report.known_kind:
             case ReportKind.DECISIONS_COUNTED:
                 _count(change, edge.site_id, report)
@@ -75,6 +84,7 @@ def take(change: Change, edge: EdgeRow, reports: Sequence[Report]) -> None:
             _note_place(change, edge.site_id, mac, report)
             if report.kind == ReportKind.FILE_SERVED:
                 _admit(change, edge.site_id, mac)
+    return stored.through
 
 
 def _phone_asked_for(report: Report) -> Mac | None:
