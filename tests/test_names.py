@@ -4,8 +4,6 @@ import ast
 from collections import defaultdict
 from pathlib import Path
 
-import pytest
-
 SOURCE = Path(__file__).parents[1] / "src" / "ringfence"
 
 
@@ -19,16 +17,5 @@ def _classes() -> dict[str, list[str]]:
     return found
 
 
-CLASSES = _classes()
-
-
-@pytest.mark.parametrize(
-    "package", ["archives", "cli", "content", "guard", "hub", "identity", "phones", "server", "sim", "tftp"]
-)
-def test_a_packages_class_names_are_nobody_elses(package: str) -> None:
-    twice = {
-        name: places
-        for name, places in CLASSES.items()
-        if len(places) > 1 and any(place.startswith(f"{package}/") for place in places)
-    }
-    assert twice == {}
+def test_a_classs_name_is_unique_in_the_tree() -> None:
+    assert {name: places for name, places in _classes().items() if len(places) > 1} == {}
