@@ -111,6 +111,7 @@ class Sites:
 @pytest.fixture
 def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sites]:
     monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(backoff, "LONGEST_PAUSE_S", 0.2)
     monkeypatch.setattr(gateway_module, "LOOK_FOR_SITES_S", 0.05)
     made = Sites(tmp_path)
     for site in GOOD:
