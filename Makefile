@@ -1,5 +1,7 @@
-.PHONY: help env demo test check conformance attacks bench format constraints clean
+.PHONY: help env demo test check lint slow coverage conformance attacks bench format constraints clean
 BIN := .venv/bin
+PARALLEL := -n auto
+unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
 
 help:           ## this list
 	@grep -E '^[a-z]+: .*##' Makefile | sed 's/:[^#]*##/ —/'
@@ -11,14 +13,19 @@ demo: env       ## the main job on loopback, told as a story; KEEP=1 leaves it r
 	@$(BIN)/python demo/run.py $(if $(KEEP),--keep)
 
 test: env       ## every test that this machine can run
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)
 
-check: env      ## format, lint, types, import contracts, fast tests
+check: lint     ## what lint checks, and the fast tests
+	@$(BIN)/python -m pytest -q $(PARALLEL) --hypothesis-profile quick -m "not slow" $(PYTEST)
+
+lint: env       ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
-	@$(BIN)/ruff check --no-cache --quiet .
+	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > .venv/imports.log || { cat .venv/imports.log; exit 1; }
-	@$(BIN)/python -m pytest -q -m "not slow"
+
+slow: env       ## every test, and the forty that take longest
+	@$(BIN)/python -m pytest -q $(PARALLEL) --durations 40 --durations-min 0.5 $(PYTEST)
 
 conformance: env ## the conformance list, clause by clause, as a table
 	@$(BIN)/python tests/conformance/table.py $(CONFORMANCE)

@@ -13,7 +13,7 @@ import uvloop
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.process import run
+from ringfence.hub.process import background_jobs, run
 from ringfence.hub.process.init import init
 from ringfence.secret import Secret
 from support.running_hub import Clock, RunningHub
@@ -62,6 +62,12 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
         thread.join(10)
         hub.close()
         assert not thread.is_alive()
+
+
+@pytest.fixture
+def never_looking(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The running hub finds no news by looking: what a stream tells it was woken for."""
+    monkeypatch.setattr(background_jobs, "_look", lambda *_what: set())
 
 
 @pytest.fixture(scope="session")

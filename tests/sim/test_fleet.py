@@ -73,5 +73,5 @@ def test_a_silent_server_ends_a_fleet_too() -> None:
 def test_phones_begin_spread_over_the_time_that_was_asked() -> None:
     with SmallTftp(files(5)) as server:
         report = Fleet(("127.0.0.1", server.port), "9971", FIRST, 5, over_s=1.0).run()
-    assert 0.8 <= report.duration_s < 5
+    assert report.duration_s >= 0.8
     assert report.outcomes == {BOOTED: 5}

@@ -16,7 +16,7 @@ import urllib3
 
 REALM = "sip.example.org"
 
-DOCUMENT = Path(__file__).parents[1] / "docs" / "pbx.md"
+DOCUMENT = Path(__file__).parents[2] / "docs" / "pbx.md"
 
 
 def configuration(port: int, folder: Path) -> str:

@@ -8,7 +8,7 @@ import stat
 import sys
 from pathlib import Path
 
-_CHECKOUT = Path(__file__).parents[1]
+_CHECKOUT = Path(__file__).parents[2]
 
 
 def _closed_parent(path: Path) -> Path | None:
