@@ -34,6 +34,9 @@ from support.naive_tftp import NaiveTftp
 from support.namespaces import Wire, entered
 from support.tftp_servers import EngineInThread, ServerUnderTest, SupervisedWorker
 
+# The attackers and their victims have addresses of loopback that are always the same.
+pytestmark = pytest.mark.xdist_group("attacks on loopback")
+
 CONTENT = bytes(index * 31 % 253 for index in range(200_000))
 NAME = "SEP001B54C29A10.cnf.xml"
 FILES = {"f": CONTENT, NAME: CONTENT[:5000]}

@@ -12,7 +12,7 @@ from support.tftp_servers import SupervisedWorker
 
 CONTENT = bytes(index * 31 % 253 for index in range(5000))
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("attacks on loopback")]
 
 
 @pytest.fixture(scope="module")
