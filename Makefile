@@ -27,6 +27,9 @@ lint: env       ## format, lint, types, import contracts
 slow: env       ## every test, and the forty that take longest
 	@$(BIN)/python -m pytest -q $(PARALLEL) --durations 40 --durations-min 0.5 $(PYTEST)
 
+coverage: env   ## every test, and which lines of which process ran; COVERAGE=report.html's folder for pages
+	@scripts/coverage $(PARALLEL) $(PYTEST)
+
 conformance: env ## the conformance list, clause by clause, as a table
 	@$(BIN)/python tests/conformance/table.py $(CONFORMANCE)
 

@@ -303,6 +303,7 @@ def test_stop_before_start_frees_the_port() -> None:
         free.bind(supervisor.addresses[0])
 
 
+@pytest.mark.unmeasured
 def test_the_worker_holds_no_key_library_and_is_small(site: Site) -> None:
     site.supervisor.offer(1, [site.file(b"x" * 100_000)])
     fetch(site.address, NAME)
@@ -321,6 +322,7 @@ def test_the_worker_holds_no_key_library_and_is_small(site: Site) -> None:
         assert "libssl" not in maps
 
 
+@pytest.mark.unmeasured
 def test_what_the_worker_imports_knows_no_network_library_beyond_sockets() -> None:
     script = "import ringfence.server.processes.worker, sys; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)
