@@ -71,7 +71,7 @@ class EdgeFolder:
             raise NotEnrolled(
                 "this folder holds no enrolled edge",
                 where=str(self.path),
-                to_do="Enrol it: ringfence edge enrol TOKEN --folder DIR, with the token of: ringfence site token SITE.",
+                to_do="Enrol it: ringfence edge enrol TOKEN --folder DIR; get one: ringfence site token SITE.",
             )
         return Enrolment(**json.loads(kept))
 
