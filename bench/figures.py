@@ -28,7 +28,7 @@ from ringfence.hub.fleet import (
     sites,
 )
 from ringfence.hub.process.init import init
-from ringfence.hub.publishing import publication
+from ringfence.hub.publishing import publish as publishing
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
@@ -105,12 +105,12 @@ def fleet(folder: Path, site_count: int) -> list[Row]:
                     phones.add(change, mac, site.id, ("9971", "8941")[phone % 2], "")
                     lines.put(change, hub.sealer, mac, 1, lines.LineParts(name=str(1000 + phone), label="Desk"))
         begun = time.monotonic()
-        result = publication.publish(hub, "bench", with_diffs=False)
+        result = publishing.publish(hub, "bench", with_diffs=False)
         first = time.monotonic() - begun
         if len(result.sites) != site_count:
             raise SystemExit(f"only {len(result.sites)} of {site_count} sites got a release")
         begun = time.monotonic()
-        again = publication.publish(hub, "bench", with_diffs=False)
+        again = publishing.publish(hub, "bench", with_diffs=False)
         second = time.monotonic() - begun
         if again.sites:
             raise SystemExit("a publish without changes made releases")

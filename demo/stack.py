@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ringfence.cli.support.api import Hub, Login
+from ringfence.cli.support.api import Login, PeoplesApi
 from ringfence.secret import Secret
 
 T = TypeVar("T")
@@ -123,9 +123,9 @@ class Stack:
         """Run a ringfence command with --json and return what it printed."""
         return json.loads(self.run(*arguments, "--json"))
 
-    def api(self) -> Hub:
+    def api(self) -> PeoplesApi:
         """Return the hub's people's API, for what would be slow as commands."""
-        return Hub(Login(self.people_url, Secret(self.token), (self.hub_folder / "authority.pem").read_text()))
+        return PeoplesApi(Login(self.people_url, Secret(self.token), (self.hub_folder / "authority.pem").read_text()))
 
     def make_hub(self) -> None:
         """Initialise a hub, start it, and log the command line in."""

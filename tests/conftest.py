@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 from ringfence.server.io.relay import is_accelerated
+from support import postgresql_server
 
 pytest_plugins = ["support.side_by_side"]
 # No example has a deadline: others use the machine, too.
@@ -44,6 +45,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "apt install systemd"),
     "nft": (lambda: shutil.which("nft") is not None, "apt install nftables"),
     "tshark": (lambda: shutil.which("tshark") is not None, "apt install tshark"),
+    "postgresql": (postgresql_server.is_there, "apt install postgresql"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }
 

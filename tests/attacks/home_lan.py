@@ -96,7 +96,7 @@ class HomeLan:
         self._has_leases = has_leases
         self._made: list[str] = []
         self._said: list[str] = []
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -120,7 +120,7 @@ class HomeLan:
 
     def said(self) -> list[str]:
         """Return what the log said since the last time."""
-        with self._guard:
+        with self._lock:
             told, self._said = self._said, []
         return told
 
@@ -237,5 +237,5 @@ class HomeLan:
 
     def _on_event(self, event: WorkerEvent) -> None:
         if isinstance(event, RequestRefused):
-            with self._guard:
+            with self._lock:
                 self._said.append(event.reason)

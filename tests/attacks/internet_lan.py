@@ -25,6 +25,7 @@ from attacks.home_lan import (
 )
 from ringfence.content.release import TargetKind
 from ringfence.errors import RingfenceError
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.hub.fleet.guard.rules_for_edges import habits_of
 from ringfence.server.events import (
     Banned,
@@ -92,7 +93,7 @@ class Internet:
         self._names = names
         self._made: list[str] = []
         self._said: list[str] = []
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -111,7 +112,7 @@ class Internet:
 
     def said(self) -> list[str]:
         """Return what the log said since the last time."""
-        with self._guard:
+        with self._lock:
             told, self._said = self._said, []
         return told
 
@@ -195,7 +196,7 @@ class Internet:
                 http=[(GATEWAY, 6970)],
                 site="Home",
                 on_event=self._on_event,
-                faces_internet=True,
+                profile=ServingProfile.INTERNET,
             )
             self._stack.callback(self._worker.stop)
             self._worker.start()
@@ -223,7 +224,7 @@ class Internet:
                 said = f"Shut {event.peer_host} out: {event.reason}."
             case _:
                 return
-        with self._guard:
+        with self._lock:
             self._said.append(said)
 
 

@@ -19,6 +19,7 @@ from attacks.home_lan import (
 )
 from ringfence.edge.agent.agent import Agent
 from ringfence.edge.lan.observer import Hearing
+from ringfence.edge.phones.site_worker import OwnWorker
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import Credentials, EdgeFolder, Enrolment
 from ringfence.identity.certificates import (
@@ -58,7 +59,7 @@ class MovedHome(HomeLan):
         super().settle()
         if self._is_hub_there and self._hub.rules is not ACCEPTED:
             self._hub.rules = ACCEPTED
-            self._hub.hints.put(Event("guard", NOW))
+            self._hub.hints.put(Event("state", NOW))
             self._wait_until_said("version 3")
 
     def _serve(self) -> None:
@@ -81,11 +82,9 @@ class MovedHome(HomeLan):
             hearing = Hearing(tftp_ports=[69], http_ports=[6970])
             self._agent = Agent(
                 folder,
-                [(EDGE, 69)],
+                OwnWorker([(EDGE, 69)], [(EDGE, 6970)], hearing),
                 lambda _level, text: self._note(text),
                 lambda _folder, clock: _with_clock(self._hub, clock),
-                http=[(EDGE, 6970)],
-                hearing=hearing,
             )
             ready = threading.Event()
             self._thread = threading.Thread(target=self._agent.run, args=(ready.set,), name="agent")
@@ -99,7 +98,7 @@ class MovedHome(HomeLan):
         self._thread.join()
 
     def _note(self, text: str) -> None:
-        with self._guard:
+        with self._lock:
             self._said.append(text)
 
     def _wait_until_said(self, words: str) -> None:

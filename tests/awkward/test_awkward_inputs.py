@@ -18,8 +18,8 @@ import pytest
 
 import ringfence.cli.asset_cmd
 import ringfence.cli.firmware_cmd
-import ringfence.cli.import_cmd
-import ringfence.phones.assets.recognise
+import ringfence.cli.import_tftp_cmd
+import ringfence.phones.assets.kinds
 import ringfence.phones.importing.device_file  # noqa: F401 - all of it here, so that each forked command starts at once
 from ringfence.cli.main import main
 from stack import Stack, running_stack

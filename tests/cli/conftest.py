@@ -13,7 +13,7 @@ import structlog
 from ringfence.hub import logs
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
-from support.served_hub import served_hub
+from support.serving_hub import served_hub
 
 _numbers = itertools.count(1)
 

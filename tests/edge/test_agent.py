@@ -13,16 +13,16 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ringfence.content.release import Reload
-from ringfence.edge.agent import agent as agent_module
+from ringfence.edge.agent import backoff
 from ringfence.edge.agent.agent import Agent
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.errors import FolderInUse, NotEnrolled
 from ringfence.edge.phones.reload_by_sip import (
     NOT_YET_S,
-    Answer,
-    ReloadOrder,
     notify_phones,
 )
+from ringfence.edge.phones.reload_orders import DueReload, ReloadAnswer
+from ringfence.edge.phones.site_worker import OwnWorker
 from ringfence.edge.reporting import status as status_file
 from ringfence.edge.reporting.status import Status, read
 from ringfence.edge.storage.disk import Disk
@@ -81,10 +81,9 @@ class Running:
         self.hub.rules = rules
         self.agent = Agent(
             self.folder,
-            [("127.0.0.1", 0)],
+            OwnWorker([("127.0.0.1", 0)], [("127.0.0.1", 0)]),
             lambda _level, text: self.log.append(text),
             self._connect,
-            http=[("127.0.0.1", 0)],
         )
         ready = threading.Event()
         self._thread = threading.Thread(target=self.agent.run, args=(ready.set,))
@@ -125,7 +124,7 @@ class Running:
 
 @pytest.fixture
 def running(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Running]:
-    monkeypatch.setattr(agent_module, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.05)
     repository = Repository()
     folder = EdgeFolder(tmp_path / "edge", Disk())
     pem = certificate_pem(2, NOW)
@@ -219,7 +218,7 @@ def test_a_revoked_edge_says_so_and_wipes_itself_when_asked(running: Running) ->
 
 
 def answer_more(phone: socket.socket) -> bool:
-    """Answer what else comes: other tests' edges may still be telling their phone at this address."""
+    """ReloadAnswer what else comes: other tests' edges may still be telling their phone at this address."""
     with contextlib.suppress(TimeoutError):
         data, source = phone.recvfrom(4096)
         request = parse_message(data)
@@ -284,8 +283,8 @@ def test_a_phone_that_refuses_or_is_silent_is_told_apart() -> None:
     ):
         for phone in (refusing, silent):
             phone.bind(("127.0.0.1", 0))
-        orders = [ReloadOrder("001122334455", "127.0.0.1", phone.getsockname()[1]) for phone in (refusing, silent)]
-        found: dict[ReloadOrder, Answer] = {}
+        orders = [DueReload("001122334455", "127.0.0.1", phone.getsockname()[1]) for phone in (refusing, silent)]
+        found: dict[DueReload, ReloadAnswer] = {}
         asking = threading.Thread(target=lambda: found.update(notify_phones(orders, give_up_s=1.2)))
         asking.start()
         data, source = refusing.recvfrom(4096)
@@ -296,7 +295,7 @@ def test_a_phone_that_refuses_or_is_silent_is_told_apart() -> None:
         asking.join(5)
         silent.setblocking(False)
         copies = {silent.recv(4096), silent.recv(4096)}
-    assert found == {orders[0]: Answer.REFUSED, orders[1]: Answer.SILENT}
+    assert found == {orders[0]: ReloadAnswer.REFUSED, orders[1]: ReloadAnswer.SILENT}
     assert len(copies) == 1  # a retransmission is the same request
 
 
@@ -304,9 +303,9 @@ def test_a_phone_that_refuses_or_is_silent_is_told_apart() -> None:
 def test_a_phone_at_whose_address_nobody_listens_is_soon_given_up() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as closed:
         closed.bind(("127.0.0.1", 0))
-        order = ReloadOrder("001B54C29A10", *closed.getsockname())
+        order = DueReload("001B54C29A10", *closed.getsockname())
     began = time.monotonic()
-    assert notify_phones([order], give_up_s=3600.0) == {order: Answer.SILENT}
+    assert notify_phones([order], give_up_s=3600.0) == {order: ReloadAnswer.SILENT}
     assert time.monotonic() - began > NOT_YET_S, "it was given time to answer"
 
 

@@ -7,40 +7,40 @@ from ringfence.edge.lan.frame_sources import (
     MOST_PER_SOURCE,
     MOST_SOURCES,
     REMEMBERED_S,
-    Sighting,
-    Sightings,
+    FrameSources,
+    HeardFrame,
 )
 
 PHONE, ANNA, EVE = "192.0.2.9", "001122334455", "020000000066"
 
 
-def sighting(mac: str = ANNA, at: float = 100.0, interface: str = "lan") -> Sighting:
-    return Sighting(mac, interface, 64, at)
+def sighting(mac: str = ANNA, at: float = 100.0, interface: str = "lan") -> HeardFrame:
+    return HeardFrame(mac, interface, 64, at)
 
 
 def test_what_came_from_an_address_and_port_is_told_of_these_alone() -> None:
-    subject = Sightings()
+    subject = FrameSources()
     subject.note(PHONE, 50_000, sighting())
     assert subject.seen(PHONE, 50_000, 100.0) == (sighting(),)
     assert (subject.seen(PHONE, 50_001, 100.0), subject.seen("192.0.2.8", 50_000, 100.0)) == ((), ())
 
 
 def test_two_machines_behind_one_address_and_port_are_both_told() -> None:
-    subject = Sightings()
+    subject = FrameSources()
     for mac, at in ((ANNA, 100.0), (EVE, 101.0), (ANNA, 102.0)):
         subject.note(PHONE, 50_000, sighting(mac, at))
     assert subject.seen(PHONE, 50_000, 102.0) == (sighting(EVE, 101.0), sighting(ANNA, 102.0))
 
 
 def test_a_frame_that_two_interfaces_show_is_told_of_both() -> None:
-    subject = Sightings()
+    subject = FrameSources()
     subject.note(PHONE, 50_000, sighting(interface="port1"))
     subject.note(PHONE, 50_000, sighting(interface="bridge"))
     assert [one.interface for one in subject.seen(PHONE, 50_000, 100.0)] == ["port1", "bridge"]
 
 
 def test_recent_tells_of_every_port_the_latest_last() -> None:
-    subject = Sightings()
+    subject = FrameSources()
     for port, at in ((50_001, 101.0), (50_000, 103.0), (50_002, 102.0)):
         subject.note(PHONE, port, sighting(at=at))
     assert [one.at for one in subject.recent(PHONE, 103.0)] == [101.0, 102.0, 103.0]
@@ -48,7 +48,7 @@ def test_recent_tells_of_every_port_the_latest_last() -> None:
 
 
 def test_what_is_old_is_told_no_more_and_forgotten() -> None:
-    subject = Sightings()
+    subject = FrameSources()
     subject.note(PHONE, 50_000, sighting(at=100.0))
     assert subject.seen(PHONE, 50_000, 99.9 + REMEMBERED_S)
     assert (subject.seen(PHONE, 50_000, 100.0 + REMEMBERED_S), subject.recent(PHONE, 100.0 + REMEMBERED_S)) == ((), ())
@@ -57,7 +57,7 @@ def test_what_is_old_is_told_no_more_and_forgotten() -> None:
 
 
 def test_an_address_is_found_however_a_socket_writes_it() -> None:
-    subject = Sightings()
+    subject = FrameSources()
     subject.note("fe80::9", 1, sighting())
     subject.note(PHONE, 1, sighting())
     assert subject.seen("fe80::9%lan", 1, 100.0)
@@ -66,7 +66,7 @@ def test_an_address_is_found_however_a_socket_writes_it() -> None:
 
 
 def test_a_flood_of_sources_pushes_out_the_oldest() -> None:
-    subject = Sightings()
+    subject = FrameSources()
     subject.note(PHONE, 1, sighting())
     subject.note(PHONE, 2, sighting())
     for number in range(MOST_SOURCES - 1):
@@ -75,7 +75,7 @@ def test_a_flood_of_sources_pushes_out_the_oldest() -> None:
 
 
 def test_a_flood_of_mac_addresses_from_one_source_is_bounded_and_never_looks_like_one() -> None:
-    subject = Sightings()
+    subject = FrameSources()
     subject.note(PHONE, 1, sighting())
     for number in range(1000):
         subject.note(PHONE, 1, sighting(f"{number:012X}"))
@@ -88,7 +88,7 @@ def test_a_flood_of_mac_addresses_from_one_source_is_bounded_and_never_looks_lik
     )
 )
 def test_seen_and_recent_are_what_was_noted_in_time(notes: list[tuple[int, int, str, float]]) -> None:
-    subject, now = Sightings(), 0.0
+    subject, now = FrameSources(), 0.0
     latest: dict[tuple[str, int, str], float] = {}
     for host, port, mac, passed in notes:
         now += passed

@@ -8,27 +8,18 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec
 
-from ringfence.edge.agent import agent as agent_module
+from ringfence.edge.agent import backoff
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.errors import NeverBanned, NotEnrolled
 from ringfence.edge.gateway import gateway as gateway_module
-from ringfence.edge.gateway.gateway import SITES, Bans, Gateway
+from ringfence.edge.gateway.gateway import Gateway, GatewayPorts
 from ringfence.edge.gateway.nftables_bans import BanSet
-from ringfence.edge.storage.disk import Disk
-from ringfence.edge.storage.folder import Credentials, EdgeFolder, Enrolment
+from ringfence.edge.gateway.shared_worker import GatewayBans
+from ringfence.edge.gateway.site_folders import site_folder
+from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.guard.bans import STRIKES
-from ringfence.identity.certificates import (
-    EdgeIdentity,
-    issue_edge_certificate,
-    make_authority,
-    make_request,
-    read_certificate,
-    read_request,
-    to_pem,
-)
-from ringfence.server.errors import FileRefused, TransferFailed
+from ringfence.server.errors import FetchFailed, FileRefused
 from ringfence.server.events import Banned
 from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
@@ -42,6 +33,7 @@ from ringfence.wire.messages import (
     GuardWindow,
 )
 from stack import wait_for
+from support.enrolled_folder import save_enrolled
 from support.memory_hub import MemoryHub
 from support.signed_repository import NOW, Repository
 
@@ -49,8 +41,6 @@ ANNAS, BERTS, CARLAS = "001122334455", "001122334466", "001122334477"
 HOME, OTHER_HOME, STRANGER, SHARED = "127.10.0.5", "127.20.0.5", "127.66.0.6", "dialplan.xml"
 FIRMWARE = "sip9971.9-4-2.loads"
 OPTIONS = RequestedOptions(block_size=1024)
-KEY = ec.generate_private_key(ec.SECP256R1())
-AUTHORITY = make_authority(KEY, "CA", serial=1, now=NOW)
 
 
 def own(mac: str) -> str:
@@ -64,12 +54,11 @@ class Internet:
         self.log: list[str] = []
         self.hubs = {site: MemoryHub(Repository(site)) for site in ("anna", "bert")}
         for site, hub in self.hubs.items():
-            self._enrol(folder, site, hub)
+            save_enrolled(site_folder(folder, site), hub.repository)
         self.gateway = Gateway(
             folder,
-            [("127.0.0.1", 0)],
+            GatewayPorts([("127.0.0.1", 0)], [("127.0.0.1", 0)]),
             lambda _level, text: self.log.append(text),
-            http=[("127.0.0.1", 0)],
             connect=self._connect,
         )
         ready = threading.Event()
@@ -86,9 +75,11 @@ class Internet:
         """Let a site have these rules, and wait until the gateway has them."""
         hub = self.hubs[site]
         hub.rules = rules
-        hub.hints.put(Event("guard", NOW))
+        hub.hints.put(Event("state", NOW))
         name = site.capitalize()
-        wait_for("the rules", lambda: f"{name}: Took the guard's rules, version {rules.version}." in self.log)
+        wait_for(
+            "the rules", lambda: f"{name}: Took version {rules.version} of the site's state, new in guard." in self.log
+        )
 
     def publish(self, site: str, contents: dict[str, bytes]) -> None:
         hub = self.hubs[site]
@@ -111,14 +102,6 @@ class Internet:
 
     def reported(self, site: str, kind: str) -> list[str]:
         return [report.sentence for report in self.hubs[site].stored.values() if report.kind == kind]
-
-    def _enrol(self, root: Path, site: str, hub: MemoryHub) -> None:
-        folder = EdgeFolder(root / SITES / site, Disk())
-        request = read_request(make_request(KEY, site))
-        pem = to_pem(issue_edge_certificate(AUTHORITY, KEY, request, EdgeIdentity(site, site), serial=2, now=NOW))
-        who = Enrolment("https://hub:8444", site, site, site.capitalize(), NOW)
-        credentials = Credentials(KEY, read_certificate(pem), to_pem(AUTHORITY))
-        folder.save_enrolment(who, credentials, pem, hub.repository.files["1.root.json"])
 
     def _connect(self, folder: EdgeFolder, clock: HubClock) -> MemoryHub:
         hub = self.hubs[folder.path.name]
@@ -144,7 +127,7 @@ ANNA = {
 
 @pytest.fixture
 def internet(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Internet]:
-    monkeypatch.setattr(agent_module, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.05)
     monkeypatch.setattr(gateway_module, "LOOK_FOR_SITES_S", 0.05)
     made = Internet(tmp_path)
     try:
@@ -238,7 +221,7 @@ def test_a_source_that_never_answers_does_not_take_a_window(internet: Internet) 
 def _gets(internet: Internet, host: str) -> bytes:
     try:
         return internet.asks(own(ANNAS), host)
-    except (FileRefused, TransferFailed):
+    except (FileRefused, FetchFailed):
         return b""
 
 
@@ -260,7 +243,7 @@ def test_who_guesses_and_is_there_is_shut_out_and_who_only_seems_to_guess_is_not
     assert not any(f"Shut {HOME} out" in line for line in internet.log)
     internet.rule("anna", allowed(2, window()))
     assert internet.asks(own(ANNAS), HOME) == b"s3cret of Anna"
-    with pytest.raises(TransferFailed):
+    with pytest.raises(FetchFailed):
         internet.asks(own(ANNAS), STRANGER)
     internet.rule("anna", allowed(3, lifted=(GuardBan(STRANGER, NOW + 300),)))
     with pytest.raises(FileRefused):
@@ -309,7 +292,7 @@ def test_a_stub_goes_to_a_phone_of_a_known_network_and_only_in_its_own_manner(in
 
 def test_people_shut_an_address_out(internet: Internet) -> None:
     internet.rule("anna", allowed(1, window(), bans=(GuardBan(STRANGER, NOW + 600, "nobody knows it"),)))
-    with pytest.raises(TransferFailed):
+    with pytest.raises(FetchFailed):
         internet.asks(own(ANNAS), STRANGER)
     assert internet.asks(own(ANNAS), HOME) == b"s3cret of Anna"
 
@@ -342,7 +325,7 @@ class Firewall(BanSet):
 
 def test_the_firewall_shuts_out_whom_the_gateway_and_people_do_and_lets_in_whom_they_let_in() -> None:
     firewall, log, now = Firewall(), list[str](), time.time()
-    bans = Bans(firewall, lambda _level, text: log.append(text))
+    bans = GatewayBans(firewall, lambda _level, text: log.append(text))
     bans.on_banned(Banned(now, STRANGER, now + 600, "it guessed"))
     assert 590 < firewall.banned[STRANGER] <= 600
     bans.on_rules("anna", allowed(1, bans=(GuardBan(OTHER_HOME, now + 60, "no"), GuardBan(HOME, now - 1, "over"))))
@@ -355,4 +338,4 @@ def test_the_firewall_shuts_out_whom_the_gateway_and_people_do_and_lets_in_whom_
 
 def test_a_gateway_without_a_site_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(NotEnrolled, match="ringfence gateway enrol"):
-        Gateway(tmp_path, [("127.0.0.1", 0)], lambda _level, _text: None)
+        Gateway(tmp_path, GatewayPorts([("127.0.0.1", 0)]), lambda _level, _text: None)

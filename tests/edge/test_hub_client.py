@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ringfence.content.digests import sha256_hex
 from ringfence.content.errors import EndlessData
 from ringfence.edge.agent.clock import HubClock
-from ringfence.edge.agent.hub_client import HttpHubClient, fetch_authority, verified_context
+from ringfence.edge.agent.https_hub_client import HttpHubClient
+from ringfence.edge.agent.hub_trust import fetch_authority, verified_context
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.identity.certificates import (
     fingerprint,
@@ -267,4 +268,25 @@ def test_events_come_as_they_are_sent_over_any_chunk_border_and_end_when_closed(
 def test_reports_are_acknowledged(server: Server) -> None:
     client = server.client()
     assert client.report(ReportBatch((Report(1, 1.0, "file-served", "x"),))).stored_through == 1
+    client.close()
+
+
+def test_a_fault_of_our_own_is_not_the_hubs_absence(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    client = server.client()
+
+    def broken(*_: object, **__: object) -> None:
+        raise AttributeError("a name that is not there")
+
+    monkeypatch.setattr(client._pool, "urlopen", broken)
+    with pytest.raises(AttributeError, match="a name that is not there"):
+        client.greeting()
+    client.close()
+
+
+def test_a_connection_that_comes_about_after_the_end_is_not_used(server: Server) -> None:
+    client = server.client()
+    client._is_closed = True  # as `close` leaves it while another thread is in the midst of connecting
+    with pytest.raises(HubUnreachable, match="was closed"):
+        next(client.events())
+    assert server.asked == []
     client.close()

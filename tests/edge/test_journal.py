@@ -8,6 +8,7 @@ from ringfence.edge.errors import HubUnreachable
 from ringfence.edge.reporting import journal as journal_module
 from ringfence.edge.reporting.journal import Journal
 from ringfence.edge.storage.disk import Disk
+from ringfence.wire.messages import ReportKind
 from support.faulty_disk import (
     CutDisk,
     FullDisk,
@@ -26,7 +27,7 @@ def hand_over(journal: Journal, hub: MemoryHub) -> None:
 def work(folder: Path, hub: MemoryHub, disk: Disk, label: str) -> None:
     journal = Journal(folder, disk)
     for number in range(3):
-        journal.add(1.0 + number, "file-served", f"{label} {number}", name="SEP001122334455.cnf.xml")
+        journal.add(1.0 + number, ReportKind.FILE_SERVED, f"{label} {number}", name="SEP001122334455.cnf.xml")
         if number:
             hand_over(journal, hub)
 
@@ -42,7 +43,7 @@ def test_reports_are_numbered_from_one_without_gaps_over_restarts(tmp_path: Path
 def test_a_lost_acknowledgement_sends_again_and_doubles_nothing(tmp_path: Path) -> None:
     hub = MemoryHub(Repository(), lose_acknowledgements=1)
     journal = Journal(tmp_path, Disk())
-    journal.add(1.0, "file-served", "x")
+    journal.add(1.0, ReportKind.FILE_SERVED, "x")
     with pytest.raises(HubUnreachable):
         hand_over(journal, hub)
     hand_over(Journal(tmp_path, Disk()), hub)
@@ -71,24 +72,24 @@ def test_a_full_disk_counts_what_it_could_not_keep(tmp_path: Path) -> None:
     journal = Journal(tmp_path, disk)
     disk.room = 1
     for number in range(4):
-        journal.add(1.0, "file-served", str(number))
+        journal.add(1.0, ReportKind.FILE_SERVED, str(number))
     disk.room = 1000
-    journal.add(2.0, "file-served", "later")
+    journal.add(2.0, ReportKind.FILE_SERVED, "later")
     sentences = [report.sentence for report in journal.next_batch(0).reports]
-    assert sentences == ["0", "3 reports were dropped: no room", "later"]
+    assert sentences == ["0", "3 reports dropped: no room", "later"]
 
 
 def test_a_hub_away_for_weeks_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal_module, "MOST_WAITING", 10)
     journal = Journal(tmp_path, Disk())
     for number in range(50):
-        journal.add(1.0, "file-served", str(number))
+        journal.add(1.0, ReportKind.FILE_SERVED, str(number))
     assert journal.waiting == 10
     hub = MemoryHub(Repository())
     hand_over(journal, hub)
-    journal.add(2.0, "file-served", "back")
+    journal.add(2.0, ReportKind.FILE_SERVED, "back")
     hand_over(journal, hub)
-    assert [report.sentence for report in hub.stored.values()][-2:] == ["40 reports were dropped: no room", "back"]
+    assert [report.sentence for report in hub.stored.values()][-2:] == ["40 reports dropped: no room", "back"]
     assert list(hub.stored) == list(range(1, 13))
 
 

@@ -13,7 +13,7 @@ import pytest
 from ringfence.content.release import TargetKind
 from ringfence.edge.lan.observer import Hearing
 from ringfence.guard.record import replay
-from ringfence.server.errors import FileRefused, TransferFailed
+from ringfence.server.errors import FetchFailed, FileRefused
 from ringfence.server.events import RequestRefused, TransferFinished, WorkerEvent
 from ringfence.server.files.catalogue import Offer
 from ringfence.server.processes.supervisor import WorkerSupervisor
@@ -128,7 +128,7 @@ def test_a_phone_whose_frames_and_lease_agree_is_let_in_and_the_record_says_all_
 def test_a_frame_of_another_machine_counts_more_than_the_neighbour_table(edge: Edge) -> None:
     edge.believe(ANNA)
     edge.be(STRANGER)
-    with pytest.raises(TransferFailed):
+    with pytest.raises(FetchFailed):
         edge.asks()  # the refusal goes where the table says
     told = edge.told(RequestRefused)
     assert told.finding == "other-frame"

@@ -1,10 +1,11 @@
 """What evidence on the wire proves together, and what it proves no more as soon as two parts of it disagree."""
 
-from dataclasses import replace
+from dataclasses import replace as with_other
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from ringfence.content.release import TargetKind
 from ringfence.guard.decision import (
@@ -17,11 +18,11 @@ from ringfence.guard.decision import (
 )
 from ringfence.guard.evidence import (
     Announced,
-    Conflict,
     Contradiction,
     Evidence,
     Grant,
     Leased,
+    PlaceConflict,
     Shown,
     Sighting,
 )
@@ -63,9 +64,9 @@ CASES = [
     (replace(PROVEN, frames=(Sighting(ANNA, "lan", 63),), ttl=None),        Finding.ROUTED),
     (replace(PROVEN, lease=Leased(ANNA)),                                   Finding.ALLOWED),
     (replace(PROVEN, lease=Leased(STRANGER)),                               Finding.OTHER_LEASE),
-    (replace(PROVEN, conflict=Conflict(Contradiction.TWO_ADDRESSES, "192.168.1.5")), Finding.TWO_ADDRESSES),
-    (replace(PROVEN, conflict=Conflict(Contradiction.OTHER_LINK, "eth0")),  Finding.OTHER_LINK),
-    (replace(PROVEN, conflict=Conflict(Contradiction.TWO_SITES, "Berlin")), Finding.TWO_SITES),
+    (replace(PROVEN, conflict=PlaceConflict(Contradiction.TWO_ADDRESSES, "192.168.1.5")), Finding.TWO_ADDRESSES),
+    (replace(PROVEN, conflict=PlaceConflict(Contradiction.OTHER_LINK, "eth0")),  Finding.OTHER_LINK),
+    (replace(PROVEN, conflict=PlaceConflict(Contradiction.TWO_SITES, "Berlin")), Finding.TWO_SITES),
     (replace(PROVEN, neighbours=(), holds_key=True),                        Finding.ALLOWED),
 ]
 # fmt: on
@@ -85,7 +86,7 @@ def test_a_refusal_names_what_the_operator_can_look_for() -> None:
     assert "the frame came from MAC 02:00:00:00:00:77" in asked(CASES[3][0]).sentence
     assert "(TTL 63)" in asked(replace(PROVEN, ttl=63)).sentence
     assert "gave that address to MAC 02:00:00:00:00:77" in asked(replace(PROVEN, lease=Leased(STRANGER))).sentence
-    conflict = replace(PROVEN, conflict=Conflict(Contradiction.TWO_SITES, "Berlin"))
+    conflict = replace(PROVEN, conflict=PlaceConflict(Contradiction.TWO_SITES, "Berlin"))
     assert "is at Berlin already" in asked(conflict).sentence
 
 
@@ -102,7 +103,7 @@ def test_a_phones_first_contact_waits_for_what_its_site_asks(first: FirstContact
     policy = Policy(EDGE_LEVELS, first_contact=first, never_admitted=frozenset({ANNA}))
     decision = asked(PROVEN, policy)
     assert decision.verdict is FIRST[first]
-    assert asked(PROVEN, replace(policy, never_admitted=frozenset())).allow, "only the first one"
+    assert asked(PROVEN, with_other(policy, never_admitted=frozenset())).allow, "only the first one"
     if first is FirstContact.WINDOW:
         assert asked(replace(PROVEN, grant=Grant("carla", 9.0)), policy).allow
     if first is FirstContact.DHCP:

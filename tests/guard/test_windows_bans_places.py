@@ -9,11 +9,11 @@ from ringfence.guard.bans import (
     Bans,
 )
 from ringfence.guard.evidence import (
-    Conflict,
     Contradiction,
     Evidence,
     Grant,
     Leased,
+    PlaceConflict,
     Shown,
 )
 from ringfence.guard.places import HOLDS_FOR_S, MOST_PLACES, Places
@@ -141,7 +141,7 @@ def test_the_newcomer_with_a_phones_mac_address_is_refused_while_the_phone_is_th
     assert places.conflict(ANNA, "192.0.2.9", ON_LAN, is_still_there=False, now=0.0) is None
     places.note(ANNA, "192.0.2.9", ON_LAN, 0.0)
     told = places.conflict(ANNA, "192.0.2.66", ON_LAN, is_still_there=False, now=1.0)
-    assert told == Conflict(Contradiction.TWO_ADDRESSES, "192.0.2.9")
+    assert told == PlaceConflict(Contradiction.TWO_ADDRESSES, "192.0.2.9")
     assert places.conflict(ANNA, "192.0.2.9", ON_LAN, is_still_there=True, now=1.0) is None
     later = HOLDS_FOR_S + 1
     assert places.conflict(ANNA, "192.0.2.66", ON_LAN, is_still_there=False, now=later) is None, "it has moved"
@@ -154,7 +154,7 @@ def test_a_phone_does_not_come_by_two_links_and_may_have_two_kinds_of_addresses(
     places = Places()
     places.note(ANNA, "192.0.2.9", ON_LAN, 0.0)
     told = places.conflict(ANNA, "192.0.2.9", ON_WIFI, is_still_there=False, now=1.0)
-    assert told == Conflict(Contradiction.OTHER_LINK, "lan")
+    assert told == PlaceConflict(Contradiction.OTHER_LINK, "lan")
     assert places.conflict(ANNA, "fd00::9", ON_LAN, is_still_there=True, now=1.0) is None
     for number in range(2 * MOST_PLACES):
         places.note(f"{number:012X}", "192.0.2.1", ON_LAN, 2.0)

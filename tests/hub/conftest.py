@@ -11,7 +11,7 @@ from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.process import background_jobs
 from ringfence.secret import Secret
 from support.running_hub import Clock, RunningHub
-from support.served_hub import new_hub, served_hub
+from support.serving_hub import new_hub, served_hub
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,7 @@ import pytest
 
 from ringfence.cli.support import output
 from ringfence.hub.core import open_hub
-from ringfence.hub.publishing.publication import publish
+from ringfence.hub.publishing.publish import publish
 from ringfence.wire import paths
 from ringfence.wire.messages import Progress, Report, ReportBatch
 from support.running_hub import RunningHub
@@ -137,7 +137,7 @@ def test_how_far_an_edge_is_with_a_release_is_shown_until_it_serves_it(running: 
     row = running.do("GET", path)
     assert (row["fetched_bytes"], row["fetching_bytes"]) == (31_200_000, 104_900_000)
     assert output.fetched(row) == "31.2 of 104.9 MB, 29 %"
-    assert edge.post(paths.PROGRESS, Progress(1, 10**18, -5)).status == 200
+    assert edge.post(paths.PROGRESS, Progress(1, 10**18, 0)).status == 200
     assert output.fetched(running.do("GET", path)) == ""
     edge.post(paths.PROGRESS, Progress(1, 5, 10))
     report = Report(1, time.time(), "release-served", "Release 1 is served.", release=1)

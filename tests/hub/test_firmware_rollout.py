@@ -26,10 +26,10 @@ from ringfence.hub.fleet import (
 )
 from ringfence.hub.fleet.firmware import UploadedFile
 from ringfence.hub.fleet.lines import LineParts
-from ringfence.hub.fleet.settings import ORGANISATION, Place
+from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
 from ringfence.hub.publishing import firmware_rollout, releases
-from ringfence.hub.publishing.publication import Publication, publish, rollback
-from ringfence.hub.store.models import Edge, EdgeReport, Phone
+from ringfence.hub.publishing.publish import Publication, publish, rollback
+from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow
 from ringfence.phones.diagnosis.running_load import Running
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.resolve_settings import Scope
@@ -65,14 +65,14 @@ def fleet(idle: Hub) -> Hub:
     return idle
 
 
-def want(hub: Hub, load: str, place: Place = ORGANISATION) -> None:
+def want(hub: Hub, load: str, place: SettingPlace = ORGANISATION) -> None:
     with hub.change("test") as change:
         settings.put(change, hub.sealer, place, "firmware_load", load)
 
 
 def add_edge(hub: Hub, name: str, release: int) -> None:
     with hub.database.writing() as session:
-        session.add(Edge(
+        session.add(EdgeRow(
             id=name, site_id="anna", hostname="", version="", enrolled_at=0.0, key_fingerprint=name,
             certificate_serial=name, certificate_fingerprint=name, previous_fingerprint=None, certificate_ends_at=9e9,
             revoked_at=None, wipe=False, last_seen_at=None, connected_until=None, release=release, reports_through=0,
@@ -81,7 +81,7 @@ def add_edge(hub: Hub, name: str, release: int) -> None:
 
 def serves(hub: Hub, edge: str, release: int) -> None:
     with hub.database.writing() as session:
-        session.execute(update(Edge).where(Edge.id == edge).values(release=release))
+        session.execute(update(EdgeRow).where(EdgeRow.id == edge).values(release=release))
 
 
 def newest(hub: Hub) -> dict[str, Target]:
@@ -94,7 +94,7 @@ def named(hub: Hub, mac: Mac) -> str:
     text = hub.blobs.get(newest(hub)[f"SEP{mac.bare}.cnf.xml"].digest).decode()
     said = text.split("<loadInformation>")[1].split("</loadInformation>")[0]
     with hub.database.reading() as session:
-        assert session.get_one(Phone, mac.bare).named_load == said
+        assert session.get_one(PhoneRow, mac.bare).named_load == said
     return said
 
 
@@ -216,7 +216,7 @@ def test_a_step_between_is_not_skipped(fleet: Hub) -> None:
     want(fleet, OLD)
     with pytest.raises(SkipsStep, match=r"bring it to 8\.5\(2\) first"):
         publish(fleet, "test")
-    want(fleet, "SIP42.8-5-2S", Place(Scope.PHONE, ANNA.bare))
+    want(fleet, "SIP42.8-5-2S", SettingPlace(Scope.PHONE, ANNA.bare))
     publish(fleet, "test")
     assert (named(fleet, ANNA), named(fleet, BEN)) == ("SIP42.8-5-2S", OLD)
 
@@ -231,13 +231,13 @@ def test_what_a_phone_was_seen_to_run_counts_more_than_what_somebody_said(fleet:
     told = [(now - 900, "SIP42.8-5-2S.loads", ""), (now - 600, own, ANNA.bare), (now - 590, "dialplan.xml", "")]
     with fleet.database.writing() as session:
         session.add_all(
-            EdgeReport(
+            EdgeReportRow(
                 edge_id="e1", site_id="anna", seq=seq, at=at, received_at=at, kind="file-served", sentence="",
                 name=name, owner=owner, peer=peer, release=1,
             )
             for seq, (at, name, owner) in enumerate([*told, (now, "other", "")], 1)
         )  # fmt: skip
-        assert observations.running(session, session.get_one(Phone, ANNA.bare)) == Running("SIP42.8-5-2S", now - 600)
+        assert observations.running(session, session.get_one(PhoneRow, ANNA.bare)) == Running("SIP42.8-5-2S", now - 600)
     want(fleet, OLD)
     assert publish(fleet, "test").waiting == {ANNA.bare: OLD, BEN.bare: OLD}
 

@@ -13,6 +13,7 @@ from ringfence.guard.behaviour import Asked, judge
 from ringfence.guard.evidence import Evidence
 from ringfence.guard.levels import FileKind, Level
 from ringfence.guard.rules import read_rules
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import (
     lines,
@@ -25,10 +26,12 @@ from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION
 from ringfence.hub.publishing import releases
 from ringfence.hub.publishing.releases import NewRelease
-from ringfence.hub.publishing.site_files import SiteInput, read_sites, render
+from ringfence.hub.publishing.site_files import render
+from ringfence.hub.publishing.site_rows import SiteInput, read_sites
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.database import Database
-from ringfence.hub.store.models import Phone, RoleMetadata
+from ringfence.hub.store.models import PhoneRow
+from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import PhoneToRender
 from ringfence.phones.rendering.renderer import RenderedFile
@@ -127,9 +130,9 @@ def test_the_stream_hints_at_once_that_rules_changed(running: RunningHub, tmp_pa
     with edge.events() as events:
         next(events)
         running.do("PATCH", f"/sites/{site}/guard", {"needs": {"secret": "L1"}})
-        assert next(events).kind == "guard"
+        assert next(events).kind == "state"
         running.phone(site, MAC.format(1))
-        assert next(events).kind == "guard", "a phone more is habits more"
+        assert next(events).kind == "state", "a phone more is habits more"
 
 
 def test_a_phone_that_was_never_let_in_is_told_of_only_where_that_matters(running: RunningHub, tmp_path: Path) -> None:
@@ -156,7 +159,7 @@ def test_a_gateway_asks_for_a_window_unless_the_site_allows_stubs(running: Runni
     edge = running.enrol(site, tmp_path / "edge")
     for said, needed in (("off", Level.L4), ("windows", Level.L4), ("stubs", Level.L2)):
         running.do("PATCH", f"/sites/{site}/guard", {"gateway": said})
-        rules = read_rules(rules_of(edge), faces_internet=True)
+        rules = read_rules(rules_of(edge), ServingProfile.INTERNET)
         assert rules.policy.needed(FileKind.CONFIGURATION) is needed
         assert bool(rules.policy.held) is (said == "off")
         assert read_rules(rules_of(edge)).policy.needed(FileKind.CONFIGURATION) is Level.L3, (
@@ -235,7 +238,7 @@ def test_a_file_without_any_secret_is_published_as_such(idle: Hub) -> None:
         releases.put(change, idle.signers, [NewRelease(site, 1, targets)])
     with idle.database.reading() as session:
         assert releases.targets(session, site, 1) == targets
-        rows = session.scalars(select(RoleMetadata.body).where(RoleMetadata.role == "targets")).all()
+        rows = session.scalars(select(RoleMetadataRow.body).where(RoleMetadataRow.role == "targets")).all()
     assert [body.count(b'"secret":false') for body in rows] == [1]
 
 
@@ -265,7 +268,7 @@ def test_phones_of_before_the_guard_count_as_let_in(tmp_path: Path) -> None:
     engine.dispose()
     database = Database(url)
     with database.reading() as session:
-        phone = session.get_one(Phone, "001B54C29A10")
+        phone = session.get_one(PhoneRow, "001B54C29A10")
         assert (phone.admitted_at, phone.blocked) == (7.0, False)
     database.close()
 

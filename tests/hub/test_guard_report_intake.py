@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from ringfence.content.release import TargetKind
 from ringfence.guard.decision import (
@@ -211,11 +212,20 @@ def test_decisions_are_counted_for_prometheus(running: RunningHub, tmp_path: Pat
     answer = running.raw("GET", "/metrics")
     assert answer.status == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
-    lines = answer.data.decode().splitlines()
-    assert f'ringfence_guard_decisions_total{{site="{site}",verdict="allow",level="L3"}} 12' in lines
-    assert f'ringfence_guard_decisions_total{{site="{site}",verdict="refuse",level="L\\"\\n"}} 1' in lines
-    assert f'ringfence_guard_alerts_open{{site="{site}",kind="other-mac"}} 1' in lines
-    assert "# TYPE ringfence_guard_decisions_total counter" in lines
+    families = {family.name: family for family in text_string_to_metric_families(answer.data.decode())}
+    decisions, opened = families["ringfence_guard_decisions"], families["ringfence_guard_alerts_open"]
+    assert (decisions.type, opened.type) == ("counter", "gauge")
+    samples = {
+        (sample.name, *sorted(sample.labels.items()), sample.value)
+        for sample in (*decisions.samples, *opened.samples)
+        if sample.labels["site"] == site
+    }
+    total = "ringfence_guard_decisions_total"
+    assert samples == {
+        (total, ("level", "L3"), ("site", site), ("verdict", "allow"), 12),
+        (total, ("level", 'L"\n'), ("site", site), ("verdict", "refuse"), 1),
+        ("ringfence_guard_alerts_open", ("kind", "other-mac"), ("site", site), 1),
+    }
 
 
 def test_the_metrics_need_a_token(running: RunningHub) -> None:

@@ -126,6 +126,8 @@ def test_a_second_hub_on_one_folder_is_refused(copy: DataFolder) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
+        ('database_url = "hub.db"', "no database's address"),
+        ('database_url = "oracle://db/hub"', "no database's address"),
         ("people_port = 70000", "people_port"),
         ('listen = "everywhere"', "listen"),
         ("colour = 7", "colour"),

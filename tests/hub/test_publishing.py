@@ -11,7 +11,7 @@ from ringfence.content.release import Target, TargetKind
 from ringfence.content.trust import TrustedMetadata
 from ringfence.errors import EnvironmentFault, NotFound
 from ringfence.hub.core import Hub
-from ringfence.hub.data.blobs import DirectoryBlobs
+from ringfence.hub.data.directory_blobs import DirectoryBlobs
 from ringfence.hub.errors import PublishRunning
 from ringfence.hub.fleet import (
     lines,
@@ -20,11 +20,12 @@ from ringfence.hub.fleet import (
     sites,
 )
 from ringfence.hub.fleet.lines import LineParts
-from ringfence.hub.fleet.settings import ORGANISATION, Place
-from ringfence.hub.publishing import diffs, publication, publication_lock, releases, site_files
-from ringfence.hub.publishing.publication import Publication, publish, rollback
-from ringfence.hub.store.models import RoleMetadata
-from ringfence.hub.store.models import Site as SiteRow
+from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
+from ringfence.hub.publishing import diffs, publication_lock, releases, site_files
+from ringfence.hub.publishing import publish as publishing
+from ringfence.hub.publishing.publish import Publication, publish, rollback
+from ringfence.hub.store.models import SiteRow
+from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.phones.errors import IncompletePhone, RenderFault
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.own_templates import OwnTemplates
@@ -64,7 +65,7 @@ def whole_release(hub: Hub, site_id: str) -> tuple[int, list[bytes]]:
     """The site's newest release as an edge would take it: every signature, link and blob verified."""
     with hub.database.reading() as session:
         site = sites.get(session, site_id)
-        rows = session.scalars(select(RoleMetadata).where(RoleMetadata.site_id == site_id)).all()
+        rows = session.scalars(select(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id)).all()
     bodies = {(row.role, row.version): row.body for row in rows}
     trusted = TrustedMetadata(site_id, bodies["root", 1])
     stamps = [body for (role, _version), body in bodies.items() if role == "timestamp"]
@@ -102,8 +103,12 @@ def test_an_edit_makes_a_release_for_its_site_only(fleet: Hub) -> None:
     "edit",
     [
         lambda hub, change: settings.put(change, hub.sealer, ORGANISATION, "sip_server", "other.example.org"),
-        lambda hub, change: settings.put(change, hub.sealer, Place(Scope.SITE, "anna"), "sip_server", "o.example.org"),
-        lambda hub, change: settings.put(change, hub.sealer, Place(Scope.PHONE, ANNA.bare), "sip_server", "o.example"),
+        lambda hub, change: settings.put(
+            change, hub.sealer, SettingPlace(Scope.SITE, "anna"), "sip_server", "o.example.org"
+        ),
+        lambda hub, change: settings.put(
+            change, hub.sealer, SettingPlace(Scope.PHONE, ANNA.bare), "sip_server", "o.example"
+        ),
         lambda hub, change: lines.rotate(change, hub.sealer, ANNA, 1),
         lambda hub, change: lines.put(change, hub.sealer, ANNA, 2, LineParts(name="202")),
         lambda _hub, change: phones.remove(change, ANNA),
@@ -133,7 +138,7 @@ def test_an_edit_during_a_publish_is_due_at_the_next(fleet: Hub, monkeypatch: py
         return site_files.render(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(publication, "render", render_while_somebody_edits)
+        patch.setattr(publishing, "render", render_while_somebody_edits)
         publish(fleet, "test", site_ids=["anna"])
     assert b"Edited meanwhile" not in whole_release(fleet, "anna")[1][0]
     assert numbers(publish(fleet, "test", site_ids=["anna"])) == {"anna": 2}
@@ -173,7 +178,7 @@ def test_no_password_is_in_a_diff_and_a_changed_one_shows_as_changed(fleet: Hub)
         second = lines.reveal(change, fleet.sealer, ANNA, 1).reveal()
     shown.append(publish(fleet, "test", dry_run=True).sites[0].files[0].diff)
     publish(fleet, "test")
-    shown.append(publication.differences(fleet, "anna", 2, 1)[0].diff)
+    shown.append(publishing.differences(fleet, "anna", 2, 1)[0].diff)
     assert second.encode() in whole_release(fleet, "anna")[1][0]
     for diff in shown:
         assert first not in diff
@@ -398,7 +403,7 @@ def test_a_site_that_is_removed_during_a_publish_gets_no_release(fleet: Hub, mon
         return site_files.render(*arguments)  # type: ignore[arg-type]
 
     with monkeypatch.context() as patch:
-        patch.setattr(publication, "render", render_while_somebody_removes)
+        patch.setattr(publishing, "render", render_while_somebody_removes)
         publish(fleet, "test")
     assert whole_release(fleet, "anna")[0] == 1
     with fleet.database.reading() as session:

@@ -13,8 +13,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ringfence.cli.main import make_app
-from ringfence.phones.assets.pictures import convert as convert_picture
-from ringfence.phones.assets.recognise import (
+from ringfence.phones.assets.kinds import (
     AssetKind,
     models_for,
     picture_list,
@@ -22,6 +21,7 @@ from ringfence.phones.assets.recognise import (
     ring_list,
     wants,
 )
+from ringfence.phones.assets.pictures import convert as convert_picture
 from ringfence.phones.assets.ring_tones import convert, mulaw
 from ringfence.phones.errors import BadAsset
 from ringfence.phones.families import model

@@ -18,7 +18,7 @@ from ringfence.phones.sip.digest import (
     ha1,
     parse_challenge,
 )
-from ringfence.phones.sip.pbx_accounts import Pbx, SipAccount, export
+from ringfence.phones.sip.pbx_accounts import PbxKind, SipAccount, export
 from ringfence.secret import Secret
 
 ANNA, BEN = Mac("001B54C2F001"), Mac("001B54C2F002")
@@ -49,7 +49,7 @@ def sections(text: str) -> dict[str, list[dict[str, str]]]:
 
 
 def test_asterisk_gets_a_section_for_each_line_and_one_credential_for_each_device() -> None:
-    found = sections(export(ACCOUNTS, Pbx.ASTERISK)["pjsip_ringfence.conf"])
+    found = sections(export(ACCOUNTS, PbxKind.ASTERISK)["pjsip_ringfence.conf"])
     endpoints = {name: part for name, parts in found.items() for part in parts if part["type"] == "endpoint"}
     auths = {name: part for name, parts in found.items() for part in parts if part["type"] == "auth"}
     assert set(endpoints) == {"201", "202", "301"}
@@ -61,7 +61,7 @@ def test_asterisk_gets_a_section_for_each_line_and_one_credential_for_each_devic
 
 
 def test_kamailio_gets_hashes_and_no_password() -> None:
-    files = export(ACCOUNTS, Pbx.KAMAILIO, REALM)
+    files = export(ACCOUNTS, PbxKind.KAMAILIO, REALM)
     for text in files.values():
         assert "N3w" not in text
         assert "BensSecret" not in text
@@ -91,7 +91,7 @@ def _joined(row: list[str]) -> list[str]:
 
 
 def test_freeswitch_gets_a_user_for_each_line() -> None:
-    files = export(ACCOUNTS, Pbx.FREESWITCH)
+    files = export(ACCOUNTS, PbxKind.FREESWITCH)
     user = etree.fromstring(files["directory/ringfence/201.xml"].encode()).find("user")
     assert user is not None
     assert (user.get("id"), user.get("number-alias")) == ("anna", "201")
@@ -106,14 +106,14 @@ def test_freeswitch_gets_a_user_for_each_line() -> None:
 def test_what_a_pbx_can_not_hold_is_named() -> None:
     clash = SipAccount(BEN, 1, "201", "Ben", "ben", Secret("x"))
     with pytest.raises(UnfitAccount, match="'201' is the name of two lines"):
-        export([*ACCOUNTS, clash], Pbx.ASTERISK)
+        export([*ACCOUNTS, clash], PbxKind.ASTERISK)
     with pytest.raises(UnfitAccount, match="can't be a user"):
-        export([SipAccount(BEN, 1, "a b", "Ben", "ben", Secret("x"))], Pbx.ASTERISK)
+        export([SipAccount(BEN, 1, "a b", "Ben", "ben", Secret("x"))], PbxKind.ASTERISK)
     with pytest.raises(UnfitAccount, match="two different passwords"):
-        export([*ACCOUNTS, SipAccount(BEN, 2, "302", "Ben", "anna", Secret("x"))], Pbx.KAMAILIO, REALM)
+        export([*ACCOUNTS, SipAccount(BEN, 2, "302", "Ben", "anna", Secret("x"))], PbxKind.KAMAILIO, REALM)
     for realm in ("", "a b", "x'); DROP TABLE subscriber; --"):
         with pytest.raises(UnfitAccount, match="need the digest realm"):
-            export(ACCOUNTS, Pbx.KAMAILIO, realm)
+            export(ACCOUNTS, PbxKind.KAMAILIO, realm)
 
 
 RFC_7616 = Challenge(

@@ -8,23 +8,19 @@ from dataclasses import dataclass, field
 import pytest
 
 from ringfence.content.release import TargetKind
+from ringfence.guard.asking import Asking
 from ringfence.guard.bans import STRIKES
 from ringfence.guard.evidence import OnTheWire, Shown, Sighting
-from ringfence.guard.policy import EDGE_LEVELS, GATEWAY_LEVELS, Policy
+from ringfence.guard.moment import Moment
+from ringfence.guard.policy import GATEWAY_LEVELS, Policy
 from ringfence.guard.record import replay
 from ringfence.guard.rules import Rules
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.guard.windows import Window
-from ringfence.server.access.admission import (
-    COUNT_EVERY_S,
-    ENUMERATES,
-    ENUMERATES_FROM,
-    REFUSED_AFTER_S,
-    WAIT_S,
-    Gate,
-    Refusal,
-)
-from ringfence.server.access.evaluation import Asking
+from ringfence.server.access.admission import REFUSED_AFTER_S, Admission
+from ringfence.server.access.evidence_wait import WAIT_S
 from ringfence.server.access.neighbours import Links, Neighbours
+from ringfence.server.access.refusal_telling import COUNT_EVERY_S, ENUMERATES, ENUMERATES_FROM, Refusal
 from ringfence.server.events import (
     HTTP,
     Banned,
@@ -70,6 +66,11 @@ class Clock:
 
     due: dict[int, tuple[float, Callable[[float], None]]] = field(default_factory=dict)
     serial: int = 0
+    now: float = 0.0
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(self.now, time.time())
 
     def call_at(self, at: float, callback: Callable[[float], None]) -> int:
         self.serial += 1
@@ -82,14 +83,16 @@ class Clock:
     def go_to(self, now: float) -> None:
         for serial, (at, callback) in sorted(self.due.items(), key=lambda item: item[1][0]):
             if at <= now and self.due.pop(serial, None) is not None:
+                self.now = at
                 callback(at)
+        self.now = now
 
 
 @dataclass
 class Home:
     """A gate before one phone's file and a shared one."""
 
-    gate: Gate
+    admission: Admission
     clock: Clock
     table: Table
     asked: list[tuple[int, str, int]]
@@ -97,7 +100,8 @@ class Home:
     answers: list[tuple[OfferedFile | Refusal, float]] = field(default_factory=list)
 
     def ask(self, name: str, now: float = 0.0, host: str = HOST) -> None:
-        self.gate.ask(Asking(name, host, 50_000, ttl=64), now, lambda answer, at: self.answers.append((answer, at)))
+        self.clock.now = now
+        self.admission.ask(Asking(name, host, 50_000, ttl=64), lambda answer, at: self.answers.append((answer, at)))
 
     def answer(self) -> tuple[OfferedFile | Refusal, float]:
         (answer,) = self.answers
@@ -105,29 +109,29 @@ class Home:
         return answer
 
 
-def home_with(*, watches: bool = False, faces_internet: bool = False) -> Iterator[Home]:
+def home_with(*, watches: bool = False, profile: ServingProfile = ServingProfile.LAN) -> Iterator[Home]:
     asked: list[tuple[int, str, int]] = []
     events: list[WorkerEvent] = []
     clock, table = Clock(), Table(ANNA)
-    gate = Gate(
+    admission = Admission(
+        clock,
         site="Home",
         on_event=events.append,
         links=table,
-        loop=clock,  # type: ignore[arg-type]  # it keeps what is to be called, as a loop does
         ask_parent=(lambda *what: asked.append(what)) if watches else None,
         watches_frames=watches,
-        faces_internet=faces_internet,
+        profile=profile,
     )
     offers = []
     for name, kind, owner in ((OWN, TargetKind.CONFIGURATION, ANNA), (SHARED, TargetKind.SHARED, None)):
         descriptor = os.memfd_create(name)
         os.write(descriptor, b"content")
         offers.append(Offer(name, descriptor, 7, kind, owner))
-    gate.adopt(Catalogue(1, offers))
-    levels = GATEWAY_LEVELS if faces_internet else EDGE_LEVELS
-    gate.take_rules("", "Home", Rules(Policy(levels, windows=faces_internet)))
-    yield Home(gate, clock, table, asked, events)
-    gate.adopt(Catalogue(0, ()))
+    admission.adopt(Catalogue(1, offers))
+    levels = profile.levels
+    admission.take_rules("", "Home", Rules(Policy(levels, windows=profile.has_windows)))
+    yield Home(admission, clock, table, asked, events)
+    admission.adopt(Catalogue(0, ()))
 
 
 @pytest.fixture
@@ -142,7 +146,7 @@ def hearing_home() -> Iterator[Home]:
 
 @pytest.fixture
 def gateway() -> Iterator[Home]:
-    yield from home_with(faces_internet=True)
+    yield from home_with(profile=ServingProfile.INTERNET)
 
 
 def test_every_refusal_is_answered_the_same_time_after_its_request(home: Home, hearing_home: Home) -> None:
@@ -169,11 +173,13 @@ def test_a_decision_waits_for_what_the_parent_heard(hearing_home: Home) -> None:
     ((serial, host, port),) = home.asked
     assert (host, port) == (HOST, 50_000)
     assert home.answers == []
-    home.gate.on_heard(serial, OnTheWire((Sighting(ANNA, "lan", 64),)), 0.002)
+    home.clock.now = 0.002
+    home.admission.on_heard(serial, OnTheWire((Sighting(ANNA, "lan", 64),)))
     file, at = home.answer()
     assert isinstance(file, OfferedFile)
     assert at == 0.002
-    home.gate.on_heard(serial, OnTheWire(), 0.003)
+    home.clock.now = 0.003
+    home.admission.on_heard(serial, OnTheWire())
     assert home.answers == [], "it is answered once"
 
 
@@ -181,7 +187,8 @@ def test_what_was_heard_too_late_proves_nothing(hearing_home: Home) -> None:
     home = hearing_home
     home.ask(OWN)
     home.clock.go_to(WAIT_S)
-    home.gate.on_heard(home.asked[0][0], OnTheWire((Sighting(ANNA, "lan", 64),)), WAIT_S + 0.001)
+    home.clock.now = WAIT_S + 0.001
+    home.admission.on_heard(home.asked[0][0], OnTheWire((Sighting(ANNA, "lan", 64),)))
     home.clock.go_to(REFUSED_AFTER_S)
     assert home.answer() == (Refusal.ANSWER, REFUSED_AFTER_S)
     refused = home.events[-1]
@@ -219,7 +226,7 @@ def test_on_the_internet_a_ban_does_not_tell_which_phones_are_there(gateway: Hom
     def shut_out_after(names: list[str], host: str) -> int:
         for number, name in enumerate(names, 1):
             asking = Asking(name, host, 50_000, HTTP)
-            gateway.gate.ask(asking, 0.0, lambda _answer, _at: None)
+            gateway.admission.ask(asking, lambda _answer, _at: None)
             if any(isinstance(event, Banned) and event.peer_host == host for event in gateway.events):
                 return number
         return 0
@@ -234,12 +241,12 @@ def test_on_the_internet_a_ban_does_not_tell_which_phones_are_there(gateway: Hom
 def test_what_comes_beyond_its_sources_budget_is_answered_with_its_file_or_not_at_all(gateway: Home) -> None:
     def ask() -> OfferedFile | Refusal:
         asking = Asking(OWN, HOST, 50_000, is_beyond_budget=True)
-        gateway.gate.ask(asking, 0.0, lambda answer, at: gateway.answers.append((answer, at)))
+        gateway.admission.ask(asking, lambda answer, at: gateway.answers.append((answer, at)))
         return gateway.answer()[0]
 
     assert ask() is Refusal.SILENCE, "its refusal would tell that the phone is there"
     opened = Window("w1", ANNA, "carla", time.time() + 60)
-    gateway.gate.take_rules("", "Home", Rules(Policy(GATEWAY_LEVELS, windows=True), windows=(opened,)))
+    gateway.admission.take_rules("", "Home", Rules(Policy(GATEWAY_LEVELS, windows=True), windows=(opened,)))
     assert isinstance(ask(), OfferedFile)
 
 
@@ -254,12 +261,12 @@ def test_who_asks_for_one_phone_after_the_other_is_told_of_once(home: Home) -> N
 def test_a_transfer_is_told_with_the_decision_by_which_it_began(home: Home) -> None:
     home.ask(OWN)
     finished = TransferFinished(1.0, HOST, 50_000, OWN, ANNA, 7, 0.1, 1, 0)
-    home.gate.tell(finished)
+    home.admission.tell(finished)
     told = home.events[-1]
     assert isinstance(told, TransferFinished)
     assert told.level == "L3"
     assert replay(told.decision).allow
-    home.gate.tell(finished)
+    home.admission.tell(finished)
     again = home.events[-1]
     assert isinstance(again, TransferFinished)
     assert again.decision == ""
@@ -268,11 +275,13 @@ def test_a_transfer_is_told_with_the_decision_by_which_it_began(home: Home) -> N
 def test_decisions_are_counted_by_verdict_and_level(home: Home) -> None:
     for name in (OWN, SHARED, MISSING, MISSING):
         home.ask(name)
-    home.gate.flush(COUNT_EVERY_S)
+    home.clock.now = COUNT_EVERY_S
+    home.admission.flush()
     counted = {
         (event.verdict, event.level): event.count for event in home.events if isinstance(event, DecisionsCounted)
     }
     assert counted == {("allow", "L3"): 1, ("allow", "L1"): 1, ("refuse", "L0"): 2}
     home.events.clear()
-    home.gate.flush(2 * COUNT_EVERY_S)
+    home.clock.now = 2 * COUNT_EVERY_S
+    home.admission.flush()
     assert home.events == []

@@ -23,12 +23,12 @@ from ringfence.sim.attacks import (
 )
 from ringfence.sim.attacks.every import ATTACKS, run
 from ringfence.sim.attacks.target import (
+    AttackTarget,
     Fairness,
-    Target,
     check_is_ours,
     fairness,
 )
-from ringfence.sim.attacks.verdict import Outcome, Verdict
+from ringfence.sim.attacks.verdict import AttackOutcome, AttackVerdict
 from ringfence.sim.errors import NothingToFetch, NotOurs
 from support.naive_tftp import NaiveTftp
 from support.namespaces import Wire, entered
@@ -50,42 +50,42 @@ def worker() -> Iterator[SupervisedWorker]:
 
 
 @pytest.fixture
-def target(worker: SupervisedWorker) -> Target:
-    return Target(worker.address, "f")
+def target(worker: SupervisedWorker) -> AttackTarget:
+    return AttackTarget(worker.address, "f")
 
 
-def holds(verdict: Verdict) -> None:
-    assert verdict.outcome is Outcome.HOLDS, verdict
+def holds(verdict: AttackVerdict) -> None:
+    assert verdict.outcome is AttackOutcome.HOLDS, verdict
 
 
-def served_the_others(verdict: Verdict) -> None:
+def served_the_others(verdict: AttackVerdict) -> None:
     """Each boot brought its file. How many times as long it took is a figure only: others may use the machine, too."""
     times = [verdict.figures[f"{name}_ms"] for name in ("boot_before", "boot_during", "boot_after", "longest_boot")]
     assert all(float(time) < math.inf for time in times), verdict
 
 
-def test_no_trick_with_a_name_gets_an_octet_or_a_path(target: Target) -> None:
+def test_no_trick_with_a_name_gets_an_octet_or_a_path(target: AttackTarget) -> None:
     verdict = names.path_tricks(target)
     holds(verdict)
     assert verdict.figures["given"] == verdict.figures["unanswered"] == 0
 
 
 @pytest.mark.slow
-def test_nothing_is_written(target: Target) -> None:
+def test_nothing_is_written(target: AttackTarget) -> None:
     holds(names.writing(target))
 
 
 def test_a_request_to_everybody_is_left_unanswered() -> None:
     everywhere = "0.0.0.0"  # noqa: S104 - only so does a server hear a broadcast
     with SupervisedWorker(FILES, listen=[(everywhere, 0)]) as served:
-        holds(forging.broadcast(Target(("127.0.0.1", served.address[1]), "f")))
+        holds(forging.broadcast(AttackTarget(("127.0.0.1", served.address[1]), "f")))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("single_port", [False, True])
 def test_no_stranger_ends_or_moves_a_transfer(single_port: bool) -> None:
     with EngineInThread(FILES, single_port=True) if single_port else SupervisedWorker(FILES) as served:
-        verdict = forging.blind_injection(Target(served.address, "f"))
+        verdict = forging.blind_injection(AttackTarget(served.address, "f"))
     holds(verdict)
     assert int(verdict.figures["forged"]) > 0
 
@@ -94,7 +94,7 @@ def test_no_stranger_ends_or_moves_a_transfer(single_port: bool) -> None:
 @pytest.mark.needs("root")
 def test_a_reflected_flood_is_hardly_larger_than_what_was_sent(worker: SupervisedWorker) -> None:
     began = time.monotonic()
-    verdict = forging.reflection(Target(worker.address, NAME), wait_s=7.0)
+    verdict = forging.reflection(AttackTarget(worker.address, NAME), wait_s=7.0)
     lasted_s = time.monotonic() - began
     holds(verdict)
     assert verdict.figures["lone_datagrams"] == 3
@@ -105,7 +105,7 @@ def test_a_reflected_flood_is_hardly_larger_than_what_was_sent(worker: Supervise
 
 @pytest.mark.slow
 def test_transfers_that_nobody_acknowledges_take_nothing_from_others(worker: SupervisedWorker) -> None:
-    verdict = holding.half_open(Target(worker.address, "f"))
+    verdict = holding.half_open(AttackTarget(worker.address, "f"))
     served_the_others(verdict)
     assert verdict.figures["begun"] == Limits().sessions_per_source
 
@@ -114,14 +114,14 @@ def test_transfers_that_nobody_acknowledges_take_nothing_from_others(worker: Sup
 def test_transfers_that_creep_take_nothing_from_others_and_are_ended_by_their_deadline() -> None:
     limits = Limits(grace_s=1.0, slowest_bytes_per_s=200_000)
     with SupervisedWorker(FILES, limits=limits) as served:
-        verdict = holding.slow_acknowledgement(Target(served.address, "f"))
+        verdict = holding.slow_acknowledgement(AttackTarget(served.address, "f"))
         served_the_others(verdict)
         assert verdict.figures["ended_by_the_server"] == verdict.figures["begun"] == 300
         assert "longer than a transfer of its size may" in served.told(TransferFailed)[-1].reason
 
 
 @pytest.mark.slow
-def test_offers_that_are_refused_without_end_bring_nothing_else(target: Target) -> None:
+def test_offers_that_are_refused_without_end_bring_nothing_else(target: AttackTarget) -> None:
     verdict = holding.refused_offers(target)
     served_the_others(verdict)
     assert verdict.figures["answers_to_an_error"] == 0
@@ -130,14 +130,14 @@ def test_offers_that_are_refused_without_end_bring_nothing_else(target: Target) 
 @pytest.mark.slow
 def test_generated_nonsense_breaks_neither_the_service_nor_a_transfer(worker: SupervisedWorker) -> None:
     pid = worker.supervisor.worker_pid
-    verdict = flooding.malformed(Target(worker.address, "f"), count=50_000)
+    verdict = flooding.malformed(AttackTarget(worker.address, "f"), count=50_000)
     served_the_others(verdict)
     assert verdict.because.endswith("The transfer goes on.")
     assert worker.supervisor.worker_pid == pid
 
 
 @pytest.mark.slow
-def test_a_maker_s_names_would_take_months_to_guess(target: Target) -> None:
+def test_a_maker_s_names_would_take_months_to_guess(target: AttackTarget) -> None:
     began = time.monotonic()
     verdict = names.enumeration(target)
     lasted_s = time.monotonic() - began
@@ -150,7 +150,7 @@ def test_a_maker_s_names_would_take_months_to_guess(target: Target) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("per_s", [20_000, 0])  # 0: as many as a processor sends
-def test_a_flood_of_one_address_keeps_no_boot_of_others_from_its_file(target: Target, per_s: int) -> None:
+def test_a_flood_of_one_address_keeps_no_boot_of_others_from_its_file(target: AttackTarget, per_s: int) -> None:
     verdict = flooding.request_flood(target, per_s=per_s)
     served_the_others(verdict)
     assert int(verdict.figures["requests"]) > 0
@@ -187,7 +187,7 @@ def test_nobody_writes_lines_into_the_log_or_fills_it(tmp_path: Path) -> None:
         writing = threading.Thread(target=write)
         writing.start()
         try:
-            verdict = names.log_injection(Target(served.address, "f"), log=log)
+            verdict = names.log_injection(AttackTarget(served.address, "f"), log=log)
         finally:
             stop.set()
             writing.join()
@@ -196,10 +196,10 @@ def test_nobody_writes_lines_into_the_log_or_fills_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_every_attack_has_a_name_and_the_log_may_be_left_out(target: Target) -> None:
+def test_every_attack_has_a_name_and_the_log_may_be_left_out(target: AttackTarget) -> None:
     assert len(ATTACKS) == 12
     verdict = run("log", target)
-    assert (verdict.attack, verdict.outcome) == ("log", Outcome.HOLDS)
+    assert (verdict.attack, verdict.outcome) == ("log", AttackOutcome.HOLDS)
     assert "was not looked at" in verdict.because
 
 
@@ -261,7 +261,7 @@ def test_what_is_not_this_machine_is_not_attacked(host: str) -> None:
         check_is_ours(host)
     assert "127.0.0.1" in caught.value.to_do
     with pytest.raises(NotOurs):
-        Target((host, 69), "f")
+        AttackTarget((host, 69), "f")
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.1.2.3"])
@@ -271,7 +271,7 @@ def test_loopback_is_this_machine(host: str) -> None:
 
 def test_a_file_that_is_not_given_is_told_beforehand(worker: SupervisedWorker) -> None:
     with pytest.raises(NothingToFetch) as caught:
-        Target(worker.address, "nothing")
+        AttackTarget(worker.address, "nothing")
     assert "--file" in caught.value.to_do
 
 
@@ -282,28 +282,28 @@ def test_an_interface_of_the_namespace_is_a_target_and_the_other_end_of_its_wire
         with pytest.raises(NotOurs):
             check_is_ours("10.77.0.9")
         with SupervisedWorker(FILES, listen=[("10.77.0.1", 0)]) as served:
-            there = Target(served.address, "f")
+            there = AttackTarget(served.address, "f")
             for attack in (names.path_tricks, names.writing, holding.half_open, forging.blind_injection):
                 holds(attack(there))
-            assert forging.broadcast(there).outcome is Outcome.NOT_RUN
+            assert forging.broadcast(there).outcome is AttackOutcome.NOT_RUN
 
 
 # -- that they find something where there is something ----------------------------------------------------------
 
 
 @pytest.fixture
-def naive() -> Iterator[Target]:
+def naive() -> Iterator[AttackTarget]:
     with NaiveTftp() as server:
-        yield Target(server.address, "f")
+        yield AttackTarget(server.address, "f")
 
 
-def gives_way(verdict: Verdict) -> Mapping[str, object]:
-    assert verdict.outcome is Outcome.GAVE_WAY, verdict
+def gives_way(verdict: AttackVerdict) -> Mapping[str, object]:
+    assert verdict.outcome is AttackOutcome.GAVE_WAY, verdict
     return verdict.figures
 
 
 @pytest.mark.slow
-def test_a_naive_server_gives_way(naive: Target) -> None:
+def test_a_naive_server_gives_way(naive: AttackTarget) -> None:
     assert gives_way(names.path_tricks(naive))["given"] != 0
     assert gives_way(names.writing(naive))["accepted"] != 0
     assert gives_way(holding.half_open(naive, count=60))["begun"] != 0
@@ -311,13 +311,13 @@ def test_a_naive_server_gives_way(naive: Target) -> None:
 
 @pytest.mark.slow
 @pytest.mark.needs("root")
-def test_a_naive_server_reflects(naive: Target) -> None:
+def test_a_naive_server_reflects(naive: AttackTarget) -> None:
     assert gives_way(forging.reflection(naive, wait_s=1.0))["lone_datagrams"] == 6
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("line", ["a\nFAKE-LINE Allowed everything to everybody.", "\x1b[2Jred"])
-def test_a_naive_log_gives_way(target: Target, tmp_path: Path, line: str) -> None:
+def test_a_naive_log_gives_way(target: AttackTarget, tmp_path: Path, line: str) -> None:
     log = tmp_path / "log"
     log.touch()
     writing = threading.Timer(0.3, lambda: log.write_text(f"asked for {line}\n"))
@@ -328,7 +328,7 @@ def test_a_naive_log_gives_way(target: Target, tmp_path: Path, line: str) -> Non
     log.write_text(printable(f"asked for {line}") + "\n")
 
 
-def test_a_boot_that_brings_other_bytes_counts_as_none(worker: ServerUnderTest, target: Target) -> None:
+def test_a_boot_that_brings_other_bytes_counts_as_none(worker: ServerUnderTest, target: AttackTarget) -> None:
     assert target.boot_s() < math.inf
     worker.serve({"f": b"other"})
     assert target.boot_s() == math.inf

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ringfence.content.release import TargetKind
-from ringfence.server.access.admission import Gate
+from ringfence.server.access.admission import Admission
 from ringfence.server.errors import ListenRefused, PortInUse
 from ringfence.server.events import (
     RequestRefused,
@@ -53,16 +53,16 @@ class Bench:
         self.listener = sockets.listen(host, 0)
         self.address = self.listener.getsockname()
         self.loop = Loop(accelerated=accelerated)
-        self.gate = Gate(site="Home", on_event=self.events.append, limits=limits or Limits())
+        self.admission = Admission(self.loop, site="Home", on_event=self.events.append, limits=limits or Limits())
         self.engine = Engine(
             self.loop,
-            self.gate,
+            self.admission,
             limits=limits or Limits(),
             ports=ports,
             single_port=single_port,
             segmentation=segmentation,
         )
-        self.gate.adopt(
+        self.admission.adopt(
             Catalogue(1, [offer(NAME, b"c" * 600, TargetKind.CONFIGURATION, MAC), offer("big", b"b" * 5000)])
         )
         self.engine.listen(self.listener)
@@ -100,7 +100,7 @@ class Bench:
 
     def close(self) -> None:
         self.engine.close()
-        self.gate.adopt(NOTHING_OFFERED)
+        self.admission.adopt(NOTHING_OFFERED)
         self.loop.close()
         self.listener.close()
         for phone in self.phones:
@@ -247,7 +247,7 @@ def test_a_transfer_in_flight_finishes_on_its_old_bytes_and_the_next_request_see
     phone = bench.phone()
     first = bench.say(phone, rrq())
     assert first is not None
-    bench.gate.adopt(Catalogue(2, [offer(NAME, b"NEW", TargetKind.CONFIGURATION, MAC)]))
+    bench.admission.adopt(Catalogue(2, [offer(NAME, b"NEW", TargetKind.CONFIGURATION, MAC)]))
     second = bench.say(phone, b"\0\4\0\1", first[1])
     assert second is not None
     assert second[0] == b"\0\3\0\2" + b"c" * 88
@@ -349,7 +349,7 @@ def test_a_lost_ack_is_mended_by_the_timer(bench: Bench) -> None:
 
 def test_a_file_that_became_shorter_ends_with_error_0(bench: Bench) -> None:
     short = offer("short", b"s" * (BLOCKS_IN_STRETCH * 512 + 1000))
-    bench.gate.adopt(Catalogue(2, [Offer("short", short.fd, 100_000, TargetKind.SHARED)]))
+    bench.admission.adopt(Catalogue(2, [Offer("short", short.fd, 100_000, TargetKind.SHARED)]))
     phone = bench.phone()
     answer = bench.say(phone, rrq("short"))
     for block in range(1, BLOCKS_IN_STRETCH + 1):

@@ -300,12 +300,11 @@ def test_a_folder_with_too_many_entries_has_exact_names_only(
 
 
 def test_no_more_listings_are_kept_than_allowed(root: Path, folder: Folder, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(case_folding, "MOST_FOLDERS", 4)
     monkeypatch.setattr(case_folding, "PAUSE_FACTOR", 0)
-    for number in range(9):
+    for number in range(case_folding.MOST_FOLDERS + 5):
         (root / f"d{number}").mkdir()
         folder.find(f"d{number}/x.sbn")
-    assert len(folder._other_cases._listings) == 4
+    assert len(folder._other_cases._listings) == case_folding.MOST_FOLDERS
 
 
 # -- descriptors ------------------------------------------------------------------------------------------------

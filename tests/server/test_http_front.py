@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ringfence.content.release import TargetKind
-from ringfence.server.access.admission import Gate
+from ringfence.server.access.admission import Admission
 from ringfence.server.events import (
     RequestRefused,
     TransferFailed,
@@ -57,9 +57,11 @@ class Front:
     def __init__(self, limits: HttpLimits | None = None) -> None:
         self.events: list[WorkerEvent] = []
         self.loop = Loop()
-        self.gate = Gate(site="Home", on_event=self.events.append, limits=Limits(refusal_burst=10_000))
-        self.front = HttpFront(self.loop, self.gate, limits=limits or HttpLimits())
-        self.gate.adopt(Catalogue(1, offers()))
+        self.admission = Admission(
+            self.loop, site="Home", on_event=self.events.append, limits=Limits(refusal_burst=10_000)
+        )
+        self.front = HttpFront(self.loop, self.admission, limits=limits or HttpLimits())
+        self.admission.adopt(Catalogue(1, offers()))
         self.listener = sockets.listen_tcp("127.0.0.1", 0)
         self.address = self.listener.getsockname()
         self.front.listen(self.listener)
@@ -95,7 +97,7 @@ class Front:
         self._stopping.set()
         self._thread.join()
         self.front.close()
-        self.gate.adopt(NOTHING_OFFERED)
+        self.admission.adopt(NOTHING_OFFERED)
         self.loop.close()
         self.listener.close()
 
@@ -213,7 +215,7 @@ def test_a_swap_in_the_midst_keeps_the_bytes_that_were_begun_with(front: Front) 
     with socket.create_connection(front.address, timeout=10) as peer:
         peer.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         heard = peer.recv(1000)
-        front.gate.adopt(Catalogue(2, []))
+        front.admission.adopt(Catalogue(2, []))
         while more := peer.recv(1 << 20):
             heard += more
     assert heard.endswith(BIG)

@@ -1,5 +1,6 @@
 """Parent and worker: messages and descriptors over the pair, events and their suspicions."""
 
+import json
 import os
 import socket
 
@@ -15,7 +16,8 @@ from ringfence.guard.evidence import (
     OnTheWire,
     Sighting,
 )
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.guard.serving_profile import ServingProfile
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.confinement.steps import Confined
 from ringfence.server.errors import ControlBroken
 from ringfence.server.events import (
@@ -30,10 +32,9 @@ from ringfence.server.events import (
     WindowChanged,
     WorkerDied,
     WorkerEvent,
+    WorkersOwnEvent,
     WorkerStarted,
-    from_row,
     printable,
-    to_row,
 )
 from ringfence.server.limits.settings import Limits
 from ringfence.server.processes.messages import (
@@ -41,26 +42,27 @@ from ringfence.server.processes.messages import (
     Accepted,
     Admit,
     Begin,
+    CatalogueEntry,
+    CataloguePart,
     Commit,
+    EventsTold,
     FromWorker,
     Heard,
     Listen,
-    Part,
-    PartEntry,
     Ready,
     Rejected,
-    Rule,
-    Settings,
-    Told,
+    TakeRules,
     ToWorker,
+    WorkerSettings,
     decode_from_worker,
     encode_from_worker,
     parts_of,
     receive_in_worker,
     send_to_worker,
 )
+from ringfence.wire import codec
 
-ENTRY = PartEntry("SEP001122334455.cnf.xml", 10, TargetKind.CONFIGURATION, "001122334455")
+ENTRY = CatalogueEntry("SEP001122334455.cnf.xml", 10, TargetKind.CONFIGURATION, "001122334455")
 EVENTS = (
     TransferFinished(1.5, "192.0.2.7", 50000, "a", None, 10, 0.25, 3, 1),
     TransferFailed(2.5, "192.0.2.7", 50000, "a", "001122334455", "silence"),
@@ -80,12 +82,12 @@ def pair() -> tuple[socket.socket, socket.socket]:
 @pytest.mark.parametrize(
     "message",
     [
-        Listen(1, Settings("Home office Anna", Limits(sessions=7), asks=True, faces_internet=True)),
-        Rule(1, "anna", "Home office Anna"),
+        Listen(1, WorkerSettings("Home office Anna", Limits(sessions=7), asks=True, profile=ServingProfile.INTERNET)),
+        TakeRules(1, "anna", "Home office Anna"),
         Begin(2, 7, "anna"),
-        Part(3, (ENTRY,)),
+        CataloguePart(3, (ENTRY,)),
         Commit(4, 1),
-        Admit(5, Pass("192.0.2.7", "once", 30)),
+        Admit(5, ReloadToken("192.0.2.7", "once", 30)),
         Heard(6, OnTheWire()),
         Heard(
             7,
@@ -109,7 +111,7 @@ def test_descriptors_arrive_as_ones_own(pair: tuple[socket.socket, socket.socket
     with pair[0] as parent, pair[1] as child:
         fd = os.memfd_create("a")
         os.write(fd, b"bytes")
-        send_to_worker(parent, Part(1, (ENTRY,) * MOST_DESCRIPTORS), [fd] * MOST_DESCRIPTORS)
+        send_to_worker(parent, CataloguePart(1, (ENTRY,) * MOST_DESCRIPTORS), [fd] * MOST_DESCRIPTORS)
         os.close(fd)
         received = receive_in_worker(child)
         assert received is not None
@@ -126,7 +128,18 @@ def test_the_end_of_the_parent_is_the_end(pair: tuple[socket.socket, socket.sock
         assert receive_in_worker(child) is None
 
 
-@pytest.mark.parametrize("data", [b"x", b"[]", b"{}", b'{"t":"begin"}', b'{"t":"?","serial":1}', b"[" * 5000])
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"x",
+        b"[]",
+        b"{}",
+        b'{"type":"Begin"}',
+        b'{"type":"?","serial":1}',
+        b'{"type":"Begin","serial":true,"release":1}',
+        b"[" * 5000,
+    ],
+)
 def test_what_is_no_message_is_refused(pair: tuple[socket.socket, socket.socket], data: bytes) -> None:
     with pair[0] as parent, pair[1] as child:
         parent.send(data)
@@ -140,7 +153,7 @@ def test_what_is_no_message_is_refused(pair: tuple[socket.socket, socket.socket]
         Ready(Confined(is_another=True, has_landlock=False, has_filter=True)),
         Accepted(3),
         Rejected(4, "why"),
-        Told(EVENTS),
+        EventsTold(EVENTS),
     ],
     ids=lambda message: type(message).__name__,
 )
@@ -148,26 +161,44 @@ def test_what_the_worker_says_arrives(message: FromWorker) -> None:
     assert decode_from_worker(encode_from_worker(message)) == message
 
 
+def told(row: object) -> WorkersOwnEvent:
+    message = decode_from_worker(json.dumps({"type": "EventsTold", "events": [row]}).encode())
+    assert isinstance(message, EventsTold)
+    return message.events[0]
+
+
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
-def test_an_event_with_a_missing_or_ill_typed_field_is_refused(event: TransferFinished) -> None:
-    name, *values = to_row(event)
+def test_an_event_with_a_missing_or_ill_typed_field_is_refused(event: WorkersOwnEvent) -> None:
+    (name, *values) = json.loads(codec.to_json(event))
+    assert told([name, *values]) == event
+    required = len(values) - len(event.__struct_defaults__)
     for index in range(len(values)):
         bads: tuple[object, ...] = (None, [], {"x": 1}, True)
         for bad in bads:
-            if (event.__slots__[index] == "owner" and bad is None) or bad is values[index]:
+            if (event.__struct_fields__[index] == "owner" and bad is None) or bad is values[index]:
                 continue
             with pytest.raises(ControlBroken):
-                from_row([name, *values[:index], bad, *values[index + 1 :]])
-    for row in ([name, *values[:-1]], [name, *values, 1], [], None, {}, name, values):
+                told([name, *values[:index], bad, *values[index + 1 :]])
+    rows: tuple[object, ...] = ([name, *values[: required - 1]], [name, *values, 1], [], None, {}, name, values)
+    for row in rows:
         with pytest.raises(ControlBroken):
-            from_row(row)
+            told(row)
 
 
 def test_a_worker_cannot_announce_its_own_start_or_death() -> None:
-    told: tuple[WorkerEvent, ...] = (WorkerStarted(1.0, 1), WorkerDied(1.0, 1, "x"), CatalogueActive(1.0, 1, 1))
-    for event in told:
-        with pytest.raises(ControlBroken, match="unknown event"):
-            from_row(to_row(event))
+    parents_own: tuple[WorkerEvent, ...] = (WorkerStarted(1.0, 1), WorkerDied(1.0, 1, "x"), CatalogueActive(1.0, 1, 1))
+    for event in parents_own:
+        with pytest.raises(ControlBroken):
+            told(json.loads(codec.to_json(event)))
+
+
+def test_what_a_broken_worker_tells_can_stand_in_a_log_line() -> None:
+    shown = told(["TransferFailed", 1, "h\x1b[31m", 1, "a\nb", None, "x" * 5000])
+    assert isinstance(shown, TransferFailed)
+    assert (shown.peer_host, shown.name, len(shown.reason)) == ("h\\x1b[31m", "a\\x0ab", 1024)
+    for record in ("a\nb", "x" * 8193):
+        with pytest.raises(ControlBroken, match="broken record"):
+            told(["RequestRefused", 1.0, "h", 1, "n", "why", 1, "", record, ""])
 
 
 @settings(deadline=None)
@@ -195,7 +226,7 @@ def test_names_with_line_feeds_and_escapes_are_shown_as_such() -> None:
 def test_a_catalogue_is_cut_by_descriptors_and_by_bytes() -> None:
     assert parts_of([]) == []
     assert parts_of([ENTRY] * 450) == [(0, 200), (200, 400), (400, 450)]
-    long = PartEntry("\N{SNOWMAN}" * 85, 1, TargetKind.SHARED, None)
+    long = CatalogueEntry("\N{SNOWMAN}" * 120, 1, TargetKind.SHARED, None)
     slices = parts_of([long] * 400)
     assert slices[0][0] == 0
     assert slices[-1][1] == 400

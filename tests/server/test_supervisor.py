@@ -15,9 +15,9 @@ import pytest
 
 from ringfence.content.release import TargetKind
 from ringfence.server.errors import (
+    FetchFailed,
     FileRefused,
     PortInUse,
-    TransferFailed,
     WorkerFault,
 )
 from ringfence.server.events import (
@@ -335,7 +335,6 @@ def test_what_the_worker_imports_knows_no_network_library_beyond_sockets() -> No
         "multiprocessing",
         "subprocess",
         "ssl",
-        "random",
         "tempfile",
     }
     assert modules & (heavy | {"http", "email", "threading", "pathlib", "lxml", "jinja2"}) == set()
@@ -368,6 +367,6 @@ def test_the_worker_ends_when_its_parent_is_killed() -> None:
 def test_a_server_that_is_not_there_is_a_clean_failure() -> None:
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as nobody:
         nobody.bind(("127.0.0.1", 0))
-        with pytest.raises(TransferFailed) as caught:
+        with pytest.raises(FetchFailed) as caught:
             fetch(nobody.getsockname(), NAME, timeout_s=0.05, retries=2)
     assert "does not answer" in str(caught.value)

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from ringfence.content.release import TargetKind
-from ringfence.edge.phones.reload_by_sip import Answer, ReloadOrder, notify_phones
+from ringfence.edge.phones.reload_by_sip import notify_phones
+from ringfence.edge.phones.reload_orders import DueReload, ReloadAnswer
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import RenderedFile, Renderer
@@ -100,8 +101,8 @@ def test_an_edit_reaches_a_phone_that_the_edge_tells_to_reload(site: Site) -> No
     with VirtualPhone(ANNA, "9971", site.server) as phone:
         assert phone.wait_until(lambda held: held.label == "Anna", SOON_S).lines[0].password == Secret("s3cr3tOfAnna")
         site.publish(rendered("Anna at home", port))
-        order = ReloadOrder(ANNA.bare, "127.0.0.1", port)
-        assert notify_phones([order]) == {order: Answer.ACCEPTED}
+        order = DueReload(ANNA.bare, "127.0.0.1", port)
+        assert notify_phones([order]) == {order: ReloadAnswer.ACCEPTED}
         phone.wait_until(lambda held: held.label == "Anna at home", SOON_S)
 
 

@@ -12,7 +12,7 @@ from ringfence.phones.parsed_configuration import HeldConfiguration
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
 from ringfence.phones.settings.types import Value
-from ringfence.phones.sip.pbx_accounts import Pbx, SipAccount, export
+from ringfence.phones.sip.pbx_accounts import PbxKind, SipAccount, export
 from ringfence.secret import Secret
 from ringfence.sim.sip_side import SipHabits, SipSide
 from ringfence.sim.steps import Registered, RegisterFailed, Step
@@ -31,7 +31,7 @@ def kamailio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kamailio]:
         SipAccount(ANNA, 1, "201", "Anna", "anna-auth", RIGHT, OLD),
         SipAccount(ANNA, 2, "202", "Anna 2", "anna-auth", RIGHT, OLD),
     ]
-    with running_kamailio(tmp_path_factory.mktemp("kamailio"), export(accounts, Pbx.KAMAILIO, REALM)) as server:
+    with running_kamailio(tmp_path_factory.mktemp("kamailio"), export(accounts, PbxKind.KAMAILIO, REALM)) as server:
         yield server
 
 

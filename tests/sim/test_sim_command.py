@@ -16,7 +16,7 @@ from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
 from ringfence.phones.settings.types import Value
 from ringfence.secret import Secret
-from ringfence.server.errors import TransferFailed
+from ringfence.server.errors import FetchFailed
 from ringfence.sim.errors import ConfigurationMissing
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 from support.small_tftp import SmallTftp
@@ -109,4 +109,4 @@ def test_a_phone_that_runs_prints_each_step_as_it_comes_and_ends_with_a_signal(n
 
 
 def test_a_silent_server_is_the_environments_fault() -> None:
-    assert (TransferFailed.exit_code, ConfigurationMissing.exit_code, ConfigurationRejected.exit_code) == (7, 4, 8)
+    assert (FetchFailed.exit_code, ConfigurationMissing.exit_code, ConfigurationRejected.exit_code) == (7, 4, 8)

@@ -19,7 +19,7 @@ from ringfence.phones.sip.notify import (
     service_control_request,
 )
 from ringfence.secret import Secret
-from ringfence.server.errors import FileRefused, TransferFailed
+from ringfence.server.errors import FetchFailed, FileRefused
 from ringfence.sim.errors import ConfigurationMissing, SipPortInUse
 from ringfence.sim.phone import VirtualPhone
 from ringfence.sim.sip_side import SipHabits
@@ -70,7 +70,7 @@ class Files:
         assert (server, options, source_host) == (SERVER, NO_OPTIONS, None)
         self.asked.append(name)
         if self.silent:
-            raise TransferFailed("the server is silent")
+            raise FetchFailed("the server is silent")
         if name not in self.files:
             raise FileRefused(1, "File not found")
         return self.files[name]

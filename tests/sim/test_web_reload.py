@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 
 from ringfence.content.release import ReloadMethod
-from ringfence.edge.phones.reload_by_sip import Answer, ReloadOrder
 from ringfence.edge.phones.reload_by_web import press_restart
+from ringfence.edge.phones.reload_orders import DueReload, ReloadAnswer
 from ringfence.phones.mac import Mac
+from ringfence.phones.orders.web_interface import PATH, restart_orders, was_carried_out
 from ringfence.phones.parsed_configuration import HeldConfiguration
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import RenderedFile, Renderer
 from ringfence.phones.settings.types import Value
-from ringfence.phones.web_interface import PATH, restart_orders, was_carried_out
 from ringfence.secret import Secret
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.files.catalogue import Offer
 from ringfence.server.processes.supervisor import WorkerSupervisor
 from ringfence.sim.errors import WebPortInUse
@@ -90,9 +90,9 @@ def place(tmp_path: Path) -> Iterator[Place]:
     made.worker.stop()
 
 
-def order_for(phone: VirtualPhone, method: ReloadMethod = "web") -> ReloadOrder:
+def order_for(phone: VirtualPhone, method: ReloadMethod = "web") -> DueReload:
     assert phone.web_address is not None
-    return ReloadOrder(ANNA.bare, *phone.web_address, method)
+    return DueReload(ANNA.bare, *phone.web_address, method)
 
 
 def label(text: str) -> Callable[[HeldConfiguration], bool]:
@@ -105,7 +105,7 @@ def test_a_phone_is_restarted_through_its_web_interface_and_asks_the_edge_whethe
         phone.wait_until(label("Anna"), SOON_S)
         place.publish(place.rendered("Anna at home"))
         order = order_for(phone)
-        assert press_restart([order], place.worker.admit) == {order: Answer.ACCEPTED}
+        assert press_restart([order], place.worker.admit) == {order: ReloadAnswer.ACCEPTED}
         phone.wait_until(label("Anna at home"), SOON_S)
     assert [step.action for step in place.steps if isinstance(step, Notified)] == ["restart"]
 
@@ -117,7 +117,7 @@ def test_a_phone_in_use_restarts_when_nobody_uses_it_any_more(place: Place) -> N
         phone.use(now=True)
         place.publish(place.rendered("Anna at home", reload="idle"))
         order = order_for(phone, "web-when-idle")
-        assert press_restart([order], place.worker.admit) == {order: Answer.ACCEPTED}
+        assert press_restart([order], place.worker.admit) == {order: ReloadAnswer.ACCEPTED}
         with pytest.raises(TimeoutError):
             phone.wait_until(label("Anna at home"), 0.5)
         phone.use(now=False)
@@ -129,10 +129,12 @@ def test_an_order_that_nobody_confirms_is_refused_by_the_phone(place: Place) -> 
     with place.phone() as phone:
         phone.wait_until(label("Anna"), SOON_S)
         order = order_for(phone)
-        assert press_restart([order], lambda _pass: None) == {order: Answer.REFUSED}  # the worker knows of no order
+        assert press_restart([order], lambda _pass: None) == {
+            order: ReloadAnswer.REFUSED
+        }  # the worker knows of no order
         other = order_for(phone)
         assert press_restart([other], lambda made: place.worker.admit(replace(made, host="127.0.8.56"))) == {
-            other: Answer.REFUSED
+            other: ReloadAnswer.REFUSED
         }
     assert not [step for step in place.steps if isinstance(step, Notified)]
 
@@ -142,8 +144,8 @@ def test_a_phone_without_web_access_refuses_and_one_that_is_away_is_silent(place
     with place.phone() as phone:
         phone.wait_until(label("Anna"), SOON_S)
         order = order_for(phone)
-        assert press_restart([order], place.worker.admit) == {order: Answer.REFUSED}
-    assert press_restart([order], place.worker.admit) == {order: Answer.SILENT}
+        assert press_restart([order], place.worker.admit) == {order: ReloadAnswer.REFUSED}
+    assert press_restart([order], place.worker.admit) == {order: ReloadAnswer.SILENT}
     assert press_restart([], place.worker.admit) == {}
 
 
@@ -161,14 +163,14 @@ def test_the_edge_confirms_one_password_to_one_phone_for_a_while_and_else_knows_
     place.publish(place.rendered("Anna"))
     missing = asked(place, HOST, "?UserID=ringfence&Password=abc&devicename=SEP001122334455")
     assert missing[0] == 404
-    place.worker.admit(Pass(HOST, "abc", 30))
+    place.worker.admit(ReloadToken(HOST, "abc", 30))
     assert asked(place, HOST, "?UserID=ringfence&Password=abc&devicename=SEP001122334455") == (200, b"AUTHORIZED")
     for source, query in (
         ("127.0.8.56", "?Password=abc"), (HOST, "?Password=abd"), (HOST, ""), (HOST, "?Password="),
         (HOST, "?password=abc"), (HOST, "?Password=abc&Password=abc"), (HOST, "?Password=%ff"),
     ):  # fmt: skip
         assert asked(place, source, query) == missing
-    place.worker.admit(Pass(HOST, "new", 0))
+    place.worker.admit(ReloadToken(HOST, "new", 0))
     assert asked(place, HOST, "?Password=new") == missing  # over at once
 
 

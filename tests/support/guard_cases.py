@@ -13,12 +13,12 @@ from ringfence.guard.evidence import (
     Announced,
     AskedDhcp,
     Behaviour,
-    Conflict,
+    BehaviourPart,
     Contradiction,
     Evidence,
     Grant,
     Leased,
-    Part,
+    PlaceConflict,
     Shown,
     Sighting,
 )
@@ -45,8 +45,8 @@ def asked(evidence: Evidence, policy: Policy = EDGE, holding: HeldFile = SECRET)
     return decide(FileRequest(f"SEP{ANNA}.cnf.xml", HOST), holding, evidence, policy, "Home")
 
 
-GOOD = Behaviour((Part("order", 40, 40, "in order"), Part("pace", 10, 10, "slow")))
-ODD = Behaviour((Part("order", 0, 40, "went straight for its file"), Part("pace", 10, 10, "slow")))
+GOOD = Behaviour((BehaviourPart("order", 40, 40, "in order"), BehaviourPart("pace", 10, 10, "slow")))
+ODD = Behaviour((BehaviourPart("order", 0, 40, "went straight for its file"), BehaviourPart("pace", 10, 10, "slow")))
 
 MACS = st.sampled_from([ANNA, STRANGER])
 EVIDENCES = st.builds(
@@ -63,7 +63,7 @@ EVIDENCES = st.builds(
     dhcp=st.none()
     | st.builds(AskedDhcp, MACS, st.text(max_size=9), st.lists(st.integers(0, 255), max_size=3).map(tuple)),
     behaviour=st.sampled_from([GOOD, ODD, Behaviour()]),
-    conflict=st.none() | st.builds(Conflict, st.sampled_from(Contradiction), st.just("192.0.2.1")),
+    conflict=st.none() | st.builds(PlaceConflict, st.sampled_from(Contradiction), st.just("192.0.2.1")),
     grant=st.none() | st.builds(Grant, st.just("carla"), st.just(9.0), st.sampled_from(["", HOST, "192.0.2.7"])),
     holds_key=st.booleans(),
 )

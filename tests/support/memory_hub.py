@@ -4,10 +4,13 @@ import queue
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
+from msgspec import Raw
+
 from ringfence.content.digests import Digest
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.hub_client import BlobPart
 from ringfence.edge.errors import HubRefused, HubUnreachable
+from ringfence.wire import codec
 from ringfence.wire.messages import (
     Event,
     Greeting,
@@ -18,6 +21,8 @@ from ringfence.wire.messages import (
     Report,
     ReportAcknowledgement,
     ReportBatch,
+    SiteState,
+    StatePart,
 )
 from support.signed_repository import NOW, Repository
 
@@ -43,6 +48,7 @@ class MemoryHub:
     knows_no_progress: bool = False
     clock: HubClock | None = None
     rules: GuardRules | None = None
+    other_parts: dict[str, Raw] = field(default_factory=dict)
 
     def greeting(self) -> Greeting:
         self._answer("greeting")
@@ -66,9 +72,11 @@ class MemoryHub:
             yield event
         raise HubUnreachable("the stream ended")
 
-    def guard_rules(self) -> GuardRules | None:
-        self._answer("guard")
-        return self.rules
+    def state(self) -> SiteState | None:
+        self._answer("state")
+        if self.rules is None:
+            return None
+        return SiteState(self.rules.version, {StatePart.GUARD: Raw(codec.to_json(self.rules)), **self.other_parts})
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         self._answer("report")

@@ -147,6 +147,11 @@ class RunningHub:
         """A request of the device API without a client certificate."""
         return _answer(self._stranger.request(method, path, body=body))
 
+    def newest_action(self) -> tuple[str, str]:
+        """What the audit log tells last: the action, and of what."""
+        (newest,) = self.do("GET", "/audit?limit=1")["items"]
+        return newest["action"], newest["object"]
+
     def site(self, name: str) -> str:
         return str(self.do("POST", "/sites", {"name": name})["id"])
 

@@ -15,7 +15,7 @@ from typing import Self, TypeVar
 
 from ringfence.content.release import TargetKind
 from ringfence.guard.policy import Policy
-from ringfence.server.access.admission import Gate
+from ringfence.server.access.admission import Admission
 from ringfence.server.events import WorkerEvent
 from ringfence.server.files.catalogue import NOTHING_OFFERED, Catalogue, Offer
 from ringfence.server.io import sockets
@@ -260,8 +260,8 @@ class EngineInThread(ServerUnderTest):
         self._listener = sockets.listen(host, 0)
         self.addresses = (self._listener.getsockname()[:2],)
         self._loop = Loop()
-        self._gate = Gate(site="Home", on_event=self.events.append, policy=policy, limits=limits, loop=self._loop)
-        self.engine = Engine(self._loop, self._gate, limits=limits, ports=ports, single_port=single_port)
+        self._admission = Admission(self._loop, site="Home", on_event=self.events.append, policy=policy, limits=limits)
+        self.engine = Engine(self._loop, self._admission, limits=limits, ports=ports, single_port=single_port)
         self._orders: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._stopping = False
@@ -287,10 +287,10 @@ class EngineInThread(ServerUnderTest):
     def _shut(self) -> None:
         self._stopping = True
         self.engine.close()
-        self._gate.adopt(NOTHING_OFFERED)
+        self._admission.adopt(NOTHING_OFFERED)
 
     def _take_over(self, release: int, offers: list[Offer]) -> None:
-        self._order(lambda: self._gate.adopt(Catalogue(release, offers)))
+        self._order(lambda: self._admission.adopt(Catalogue(release, offers)))
 
     def _order(self, order: Callable[[], None]) -> None:
         self._orders.put(order)
@@ -302,7 +302,7 @@ class EngineInThread(ServerUnderTest):
 
     def _run(self) -> None:
         while not self._stopping:
-            self._gate.flush(time.monotonic())
+            self._admission.flush()
             self._loop.turn()
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from ringfence.server.access.admission import Gate
+from ringfence.server.access.admission import Admission
 from ringfence.server.events import WorkerEvent
 from ringfence.server.files.catalogue import NOTHING_OFFERED, Catalogue
 from ringfence.server.io import sockets
@@ -234,9 +234,9 @@ class FiredAt:
         self.events: list[WorkerEvent] = []
         self.listener = sockets.listen("127.0.0.1", 0)
         self.loop = Loop()
-        self.gate = Gate(site="Home", on_event=self.events.append, limits=limits)
-        self.engine = Engine(self.loop, self.gate, limits=limits, single_port=single_port)
-        self.gate.adopt(Catalogue(1, [offer("f", CONTENT), offer("SEP001122334455.cnf.xml", CONTENT)]))
+        self.admission = Admission(self.loop, site="Home", on_event=self.events.append, limits=limits)
+        self.engine = Engine(self.loop, self.admission, limits=limits, single_port=single_port)
+        self.admission.adopt(Catalogue(1, [offer("f", CONTENT), offer("SEP001122334455.cnf.xml", CONTENT)]))
         self.engine.listen(self.listener)
 
     def fire(self, maker: PacketMaker, count: int, hosts: list[str]) -> None:
@@ -247,7 +247,7 @@ class FiredAt:
             peer = (hosts[number % len(hosts)], 1024 + number * 7919 % 60_000)
             datagram = Datagram(maker.packet(), peer, (local, 0))
             if datagram.data[:2] in {b"\0\1", b"\0\2"}:
-                self.engine._on_request(self.listener, datagram, now)
+                self.engine._on_request(self.listener, datagram)
             else:
                 self.engine._on_other(datagram, now)
             if number % 64 == 0:
@@ -256,7 +256,7 @@ class FiredAt:
 
     def close(self) -> None:
         self.engine.close()
-        self.gate.adopt(NOTHING_OFFERED)
+        self.admission.adopt(NOTHING_OFFERED)
         self.loop.close()
         self.listener.close()
 

@@ -143,3 +143,14 @@ def test_a_plain_request_carries_no_option() -> None:
 def test_decimal_takes_ascii_digits_and_nothing_else(text: str) -> None:
     value = decimal(text)
     assert value is None or (set(text) <= set("0123456789") and value == int(text))
+
+
+class AsksForMulticast(RequestedOptions):
+    """What a later version might ask for without `accept` knowing what it means."""
+
+    def to_pairs(self) -> Options:
+        return (("multicast", "0"),)
+
+
+def test_an_option_that_has_no_terms_is_refused_though_it_was_asked_for() -> None:
+    assert accept((("multicast", "5"),), AsksForMulticast()) is None

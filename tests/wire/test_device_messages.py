@@ -54,7 +54,7 @@ def test_fields_of_later_versions_are_passed_over(name: str) -> None:
 @pytest.mark.parametrize(
     ("form", "text", "said"),
     [
-        (Event, "[]", "not an object"),
+        (Event, "[]", "should be object and is array"),
         (Event, "{", "not JSON"),
         (Event, '{"hub_time":1.0}', "Event.kind"),
         (Event, '{"kind":7,"hub_time":1.0}', "should be str and is int"),
@@ -62,7 +62,15 @@ def test_fields_of_later_versions_are_passed_over(name: str) -> None:
         (Event, '{"kind":"x","hub_time":1,"release":true}', "should be int and is bool"),
         (ReportBatch, '{"reports":[{"seq":1,"at":1,"kind":"k"}]}', r"ReportBatch.reports\[0\].sentence"),
         (ReportBatch, '{"reports":{}}', "ReportBatch.reports"),
-        (ReportBatch, "[" * 100_000, "not JSON"),
+        (ReportBatch, "[" * 100_000, "should be object and is array"),
+        (ReportBatch, '{"later":' + "[" * 100_000, "not JSON"),
+        (
+            Greeting,
+            '{"edge_id":"e","site_id":"s","site_name":"S","hub_version":"1","hub_time":1,"release":9223372036854775808}',
+            "Greeting.release",
+        ),
+        (Event, '{"kind":"x","hub_time":1e999}', "Event.hub_time"),
+        (EnrolRequest, '{"token_secret":7,"csr_pem":"","edge_version":""}', "should be Secret and is int"),
     ],
 )
 def test_a_bad_message_names_the_field(form: type[object], text: str, said: str) -> None:

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from ringfence.phones.cisco.call_settings import SIP
 from ringfence.phones.errors import ConfigurationRejected
 from ringfence.phones.family import (
-    Ask,
+    BootRequest,
     Fact,
     Family,
     FileTemplate,
@@ -58,7 +58,7 @@ FAMILY = Family(
     title="Acme Road Runner 1, 2",
     models=MappingProxyType({"Runner-1": _model("Runner-1", 1), "Runner-2": _model("Runner-2", 4)}),
     files=(FileTemplate("phone", "rr{mac}.cfg", __name__, "phone.cfg.j2", AnyText(), reloads=True),),
-    boot=Fact((Ask("rr{mac}.cfg", configures=True, needed=True),), Mark.CERTAIN, _SOURCE),
+    boot=Fact((BootRequest("rr{mac}.cfg", configures=True, needed=True),), Mark.CERTAIN, _SOURCE),
     prepare=_prepare,
     read=_read,
     one_credential=Fact(False, Mark.CERTAIN, _SOURCE),

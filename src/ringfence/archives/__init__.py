@@ -92,7 +92,10 @@ class _Budget:
 def members(path: Path) -> Iterator[Member]:
     """Yield the files of a folder, of an archive, or a single file as itself; nested archives are opened.
 
-    A member can be opened while the iteration goes on, and not after it. BadArchive names what is wrong and where.
+    A member can be opened while the iteration goes on, and not after it.
+
+    Raises:
+        BadArchive: Something is wrong; the error says what and where.
     """
     budget = _Budget()
     if path.is_dir():

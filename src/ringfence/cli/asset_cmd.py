@@ -10,14 +10,14 @@ import typer
 
 from ringfence.archives import members
 from ringfence.cli.support import output
-from ringfence.cli.support.api import Hub, Json
+from ringfence.cli.support.api import Json, PeoplesApi
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.errors import BadInput, EnvironmentFault
 
 if TYPE_CHECKING:  # it brings the picture library
-    from ringfence.phones.assets.recognise import Asset
+    from ringfence.phones.assets.kinds import Asset
 
 app = typer.Typer(help="Ring tones, wallpapers, languages and tones for phones.", no_args_is_help=True)
 
@@ -60,7 +60,7 @@ def import_assets(
 def _recognised(file: Path) -> Iterator[tuple["Asset", list[str]]]:
     """Yield the assets of a file, folder or archive, each with the models that can have it."""
     try:
-        from ringfence.phones.assets.recognise import models_for, recognise  # noqa: PLC0415 - see above
+        from ringfence.phones.assets.kinds import models_for, recognise  # noqa: PLC0415 - see above
     except ModuleNotFoundError as missing:
         raise EnvironmentFault(
             f"this needs {missing.name}, which is not installed", to_do="Run pip install 'ringfence[hub]'."
@@ -101,7 +101,7 @@ def remove(asset: Annotated[str, typer.Argument(help="Its id, as ringfence asset
     output.say(f"Asset {asset} is forgotten. Publish to take it from phones' lists.")
 
 
-def _bring(client: Hub, asset: "Asset", source: str) -> None:
+def _bring(client: PeoplesApi, asset: "Asset", source: str) -> None:
     files = []
     for file in asset.files:
         digest = hashlib.sha256(file.data).hexdigest()

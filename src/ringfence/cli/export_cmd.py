@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli.import_cmd import COLUMNS
+from ringfence.cli.import_csv_cmd import COLUMNS
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import CanNotWrite, FileExists

@@ -1,6 +1,7 @@
 """``ringfence gateway``: the server that faces the internet, for phones without any box beside them."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -36,12 +37,12 @@ def enrol(
 
     Example: ringfence site token branch-9 | ringfence gateway enrol - --folder /var/lib/ringfence-gateway
     """
-    from ringfence.edge.gateway import gateway  # noqa: PLC0415 - only the command that needs them loads them
+    from ringfence.edge.gateway.site_folders import join  # noqa: PLC0415 - only the command that needs them loads them
     from ringfence.edge.process import privileges  # noqa: PLC0415 - as above
 
     account = privileges.account_for(user)
     text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
-    who = gateway.join(folder, text)
+    who = join(folder, text)
     if account is not None:
         privileges.hand_over(folder, account)
     output.say(f"This gateway serves site {who.site_name} as its edge {who.edge_id}: ringfence gateway run.")
@@ -70,23 +71,9 @@ def run(
 @app.command()
 def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
     """Say which sites this gateway serves, and which release of each."""
-    from ringfence.edge.gateway.gateway import site_folders  # noqa: PLC0415 - see above
-    from ringfence.edge.reporting import status as edge_status  # noqa: PLC0415 - see above
+    from ringfence.edge.gateway.site_states import site_states  # noqa: PLC0415 - see above
 
-    rows = []
-    for place in site_folders(folder):
-        who = place.enrolment()
-        found, running = edge_status.read(place)
-        rows.append(
-            {
-                "site": who.site_id,
-                "name": who.site_name,
-                "edge": who.edge_id,
-                "running": running,
-                "release": found.release if found else 0,
-                "problem": found.problem if found else "",
-            }
-        )
+    rows = [asdict(state) for state in site_states(folder)]
     if as_json:
         output.show_json(rows)
         return

@@ -34,7 +34,7 @@ GROUPS = (
     "tftp",
 )
 """Each is a Typer app in a file of its own, ``GROUP_cmd.py``."""
-COMMANDS = {"login": "access_cmd", "publish": "publish_cmd", "serve": "serve_cmd"}
+COMMANDS = {"login": "login_cmd", "publish": "publish_cmd", "serve": "serve_cmd"}
 """Commands that stand alone, and the file that each is in."""
 
 
@@ -85,6 +85,8 @@ def main() -> None:
             raise
         command = next((word for word in sys.argv[1:] if not word.startswith("-")), "")
         extra = {"edge": "edge", "gateway": "edge", "sim": "sim"}.get(command, "hub")
+        if fault.name == "psycopg":
+            extra = "postgresql"
         advice = f"Run pip install 'ringfence[{extra}]'."
         sys.stderr.write(f"ringfence: this command needs {fault.name}, which is not installed. {advice}\n")
         sys.exit(EnvironmentFault.exit_code)

@@ -6,7 +6,7 @@ import typer
 
 from ringfence.cli.site_cmd import Site
 from ringfence.cli.support import output
-from ringfence.cli.support.api import Hub
+from ringfence.cli.support.api import PeoplesApi
 from ringfence.cli.support.connection import hub, site_path
 from ringfence.cli.support.errors import NoRelease
 from ringfence.cli.support.output import (
@@ -60,7 +60,7 @@ def show(site: Site, number: NumberOrNewest = None, as_json: AsJson = False) -> 
     output.show_table(release["files"], columns, empty="This release has no files.")
 
 
-def _newest(client: Hub, site: str) -> int:
+def _newest(client: PeoplesApi, site: str) -> int:
     releases = client.items(f"{site_path(site)}/releases")
     if not releases:
         raise NoRelease(f"site {site} has no release yet", to_do="Publish: ringfence publish.")

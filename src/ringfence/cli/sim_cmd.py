@@ -19,8 +19,8 @@ from ringfence.errors import EnvironmentFault
 from ringfence.phones.mac import Mac
 from ringfence.sim.attacks.every import ATTACKS
 from ringfence.sim.attacks.every import run as run_attack
-from ringfence.sim.attacks.target import Target
-from ringfence.sim.attacks.verdict import Outcome, Verdict
+from ringfence.sim.attacks.target import AttackTarget
+from ringfence.sim.attacks.verdict import AttackOutcome, AttackVerdict
 from ringfence.sim.errors import GaveWay
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def attack(
         raise BadArgument("this attack is unknown", where=name, to_do=f"Known: {', '.join(ATTACKS)}, all.")
     if log is not None and not log.is_file():
         raise BadArgument("there is no such log", where=str(log), to_do="Name the file that the server logs to.")
-    target = Target(read_server(server), file)
+    target = AttackTarget(read_server(server), file)
     verdicts = []
     for one in chosen:
         verdict = run_attack(one, target, log=log)
@@ -204,12 +204,12 @@ def attack(
             _say_verdict(verdict)
     if as_json:
         output.show_json([asdict(verdict) for verdict in verdicts])
-    lost = [verdict.attack for verdict in verdicts if verdict.outcome is Outcome.GAVE_WAY]
+    lost = [verdict.attack for verdict in verdicts if verdict.outcome is AttackOutcome.GAVE_WAY]
     if lost:
         raise GaveWay(f"the server gave way to {', '.join(lost)}", where=server)
 
 
-def _say_verdict(verdict: Verdict) -> None:
+def _say_verdict(verdict: AttackVerdict) -> None:
     output.say(f"{verdict.attack}: {verdict.outcome}")
     for sentence in (verdict.did, verdict.answered, verdict.because):
         if sentence:

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
+from ringfence.cli import enrolment_token_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, site_path
-from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.cli.support.output import AsJson, field
 
 app = typer.Typer(help="Sites: places with phones and one edge.", no_args_is_help=True)
 
@@ -81,40 +82,4 @@ def remove(site: Site) -> None:
     output.say(f"Site {site} is removed.")
 
 
-@app.command()
-def token(site: Site, as_json: AsJson = False) -> None:
-    """Make a one-time token, good for 24 hours, with which one edge joins the site.
-
-    Example, on the edge: ringfence edge enrol TOKEN
-    """
-    made = hub().post(f"{site_path(site)}/tokens")
-    if as_json:
-        output.show_json(made)
-        return
-    output.say(
-        f"On the edge, once, before {output.when(made['expires_at'])}:\n\n  ringfence edge enrol {made['token']}\n"
-    )
-
-
-@app.command()
-def tokens(site: Site, as_json: AsJson = False) -> None:
-    """List a site's enrolment tokens and what became of them."""
-    rows = hub().items(f"{site_path(site)}/tokens")
-    if as_json:
-        output.show_json(rows)
-        return
-    columns = [
-        ("ID", field("id")),
-        ("MADE", moment("created_at")),
-        ("ENDS", moment("expires_at")),
-        ("USED", moment("used_at")),
-        ("REVOKED", moment("revoked_at")),
-    ]
-    output.show_table(rows, columns, empty="No tokens. Make one: ringfence site token SITE.")
-
-
-@app.command("revoke-token")
-def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="From: ringfence site tokens.")]) -> None:
-    """Revoke an enrolment token that was not used yet."""
-    hub().delete(f"/tokens/{token_id}")
-    output.say(f"Token {token_id} is revoked.")
+app.add_typer(enrolment_token_cmd.app)

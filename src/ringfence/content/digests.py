@@ -18,7 +18,7 @@ def sha256_hex(data: bytes) -> Digest:
 
 
 def is_digest(text: str) -> bool:
-    """Say whether ``text`` has a digest's form; anything else must never become part of a path."""
+    """Return whether ``text`` has a digest's form; anything else must never become part of a path."""
     return _FORM.fullmatch(text) is not None
 
 

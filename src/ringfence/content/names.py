@@ -14,8 +14,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 def normalise(raw: str) -> str:
     r"""Return ``raw`` in the one form that releases and catalogues use: no leading separator, ``/`` between parts.
 
-    Phones ask for ``/g3-tones.xml`` and ``Communicator\file`` (PHONES.md section 1b). BadName for what could leave the
-    catalogue or a log line: ``..``, empty parts, control characters, NUL, more than 255 bytes.
+    Phones ask for ``/g3-tones.xml`` and ``Communicator\file`` (PHONES.md section 1b).
+
+    Raises:
+        BadName: It could leave the catalogue or a log line: ``..``, empty parts, control characters, NUL, more than 255
+            bytes.
     """
     name = raw.replace("\\", "/").lstrip("/")
     if not name:

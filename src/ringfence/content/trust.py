@@ -122,7 +122,7 @@ class TrustedMetadata:
             self._timestamp = self._snapshot = None
 
     def update_timestamp(self, data: bytes, now: float) -> bool:
-        """Take over a timestamp (5.3.10, 5.4); say whether it is newer than the trusted one."""
+        """Take over a timestamp (5.3.10, 5.4); return whether it is newer than the trusted one."""
         if self._root.is_expired(_moment(now)):
             raise Frozen("the root metadata has expired", to_do="Renew it at the hub: ringfence hub run does so.")
         new = self._verified(Timestamp, data, LARGEST_TIMESTAMP_BYTES)

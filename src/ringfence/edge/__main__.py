@@ -13,6 +13,7 @@ from pathlib import Path
 
 from ringfence.edge.agent.agent import Agent
 from ringfence.edge.lan.observer import Hearing
+from ringfence.edge.phones.site_worker import OwnWorker
 from ringfence.edge.process import privileges
 from ringfence.edge.process.addresses import http_addresses, read_address
 from ringfence.edge.storage.disk import Disk
@@ -46,6 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             privileges.require_owner(folder.path, account)
         with contextlib.closing(LauncherProcess()) as launcher:
             privileges.become(account)
+            folder.finish_wipe()
             folder.enrolment()
             with folder.lock():
                 listen = [read_address(text) for text in options.listen]
@@ -55,11 +57,8 @@ def main(arguments: list[str] | None = None) -> int:
                     log.info("Frames are not watched: %s.", hearing.why_no_frames)
                 agent = Agent(
                     folder,
-                    listen,
+                    OwnWorker(listen, http, hearing if hearing.is_any else None, launcher),
                     lambda level, text: log.log(logging.getLevelName(level.upper()), text),
-                    http=http,
-                    hearing=hearing if hearing.is_any else None,
-                    launcher=launcher,
                 )
                 privileges.let_go()
                 for number in (signal.SIGTERM, signal.SIGINT):

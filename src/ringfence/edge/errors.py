@@ -28,6 +28,10 @@ class NotEnrolled(BadInput):
     """The folder holds no enrolled edge."""
 
 
+class FolderBroken(BadInput):
+    """A file of an edge's folder does not hold what it should."""
+
+
 class AlreadyEnrolled(Conflict):
     """The folder holds an enrolled edge already."""
 

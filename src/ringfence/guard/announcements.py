@@ -1,6 +1,6 @@
 """What devices say of themselves on the wire: reads CDP (versions 1 and 2) and LLDP (IEEE 802.1AB, LLDP-MED) frames.
 
-The laws:
+Invariants:
 
 - ``read_frame`` is total: an Announcement, None for a frame of another protocol, or BadAnnouncement; nothing else.
 - Nothing is believed of a frame that is not whole: a wrong checksum or a length that leads out of it refuses all.
@@ -126,7 +126,7 @@ def _read_cdp(mac: Mac, data: bytes) -> Announcement:
 
 
 def _is_cdp_sum_right(data: bytes) -> bool:
-    """Say whether the checksum over all of it is right.
+    """Return whether the checksum over all of it is right.
 
     It is the Internet's (RFC 1071), except for an odd last octet: Cisco's devices add that as a signed number in the
     lower half of its word, and one less where it is negative. Others put a zero behind it, as the RFC says; both count.

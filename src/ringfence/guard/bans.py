@@ -1,6 +1,6 @@
 """Who is shut out for guessing names, and for how long.
 
-The laws:
+Invariants:
 
 - Only a request whose source has completed a round trip counts against it: a TCP connection, or an acknowledgement of
   what was sent to it. What came from an address that has proven nothing is never held against that address, for
@@ -9,9 +9,11 @@ The laws:
 - Memory is bounded: the oldest are forgotten first.
 """
 
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+
+from cachetools import FIFOCache
 
 STRIKES = 8
 """Phones whose files a source may be refused within STRIKES_WITHIN_S."""
@@ -41,8 +43,8 @@ class Bans:
     """Strikes and bans; each further ban of an address is twice as long."""
 
     def __init__(self) -> None:
-        self._records: OrderedDict[str, _Record] = OrderedDict()
-        self._bans: dict[str, Ban] = {}
+        self._records: FIFOCache[str, _Record] = FIFOCache(MOST_SOURCES)
+        self._bans: FIFOCache[str, Ban] = FIFOCache(MOST_SOURCES)
         self._by_people: dict[str, Ban] = {}
 
     def on_strike(self, host: str, phone: str, now: float) -> Ban | None:
@@ -50,8 +52,6 @@ class Bans:
         record = self._records.get(host)
         if record is None:
             record = self._records[host] = _Record(deque(maxlen=STRIKES))
-            while len(self._records) > MOST_SOURCES:
-                self._records.popitem(last=False)
         if all(phone != known for _, known in record.phones):
             record.phones.append((now, phone))
         recent = [at for at, _ in record.phones if now - at <= STRIKES_WITHIN_S]
@@ -63,8 +63,6 @@ class Bans:
         ban = self._bans[host] = Ban(
             host, now + lasts_s, f"it asked for the files of {STRIKES} phones that it is not", now
         )
-        while len(self._bans) > MOST_SOURCES:
-            del self._bans[next(iter(self._bans))]
         return ban
 
     def replace_peoples(self, bans: Iterable[Ban]) -> None:

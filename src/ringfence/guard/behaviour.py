@@ -6,17 +6,19 @@ tells operators what was odd; by itself it never lets a secret go. Habits are wh
 """
 
 import re
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+
+from cachetools import FIFOCache
 
 from ringfence.guard.dhcp import names_a_phone
 from ringfence.guard.evidence import (
     AskedDhcp,
     Behaviour,
+    BehaviourPart,
     Evidence,
-    Part,
 )
 from ringfence.phones.filenames import owner_of
 
@@ -63,16 +65,14 @@ class Watch:
     """What each source asked for lately."""
 
     def __init__(self) -> None:
-        self._asked: OrderedDict[str, deque[Asked]] = OrderedDict()
-        self._guessed: OrderedDict[str, dict[str, float]] = OrderedDict()
+        self._asked: FIFOCache[str, deque[Asked]] = FIFOCache(MOST_SOURCES)
+        self._guessed: FIFOCache[str, dict[str, float]] = FIFOCache(MOST_SOURCES)
 
     def note(self, host: str, asked: Asked) -> None:
         """Remember a request."""
         kept = self._asked.get(host)
         if kept is None:
             kept = self._asked[host] = deque(maxlen=MOST_ASKED)
-            if len(self._asked) > MOST_SOURCES:
-                self._asked.popitem(last=False)
         kept.append(asked)
 
     def of(self, host: str, now: float) -> tuple[Asked, ...]:
@@ -84,8 +84,6 @@ class Watch:
         guessed = self._guessed.get(host)
         if guessed is None:
             guessed = self._guessed[host] = {}
-            if len(self._guessed) > MOST_SOURCES:
-                self._guessed.popitem(last=False)
         if name in guessed or len(guessed) < MOST_ASKED:
             guessed[name] = now
         for old in [each for each, at in guessed.items() if now - at > BOOT_S]:
@@ -124,7 +122,7 @@ def judge(
     return Behaviour(tuple(parts))
 
 
-def _order(mac: str, asked: Sequence[Asked], habits: Habits) -> Part:
+def _order(mac: str, asked: Sequence[Asked], habits: Habits) -> BehaviourPart:
     """Forty points for the files that the family asks for first, in its order."""
     wanted = [_filled(name, mac).casefold() for name in habits.before]
     names = [each.name.replace("\\", "/").lstrip("/").casefold() for each in asked]
@@ -138,76 +136,80 @@ def _order(mac: str, asked: Sequence[Asked], habits: Habits) -> Part:
         if found
         else f"went straight for its file; a {habits.family} phone asks for {_filled(habits.before[0], mac)} first"
     )
-    return Part("order", round(40 * found / len(wanted)), 40, why)
+    return BehaviourPart("order", round(40 * found / len(wanted)), 40, why)
 
 
 def _filled(pattern: str, mac: str) -> str:
     return pattern.replace("{MAC}", mac).replace("{mac}", mac.lower())
 
 
-def _one_phone(mac: str, asked: Sequence[Asked]) -> Part:
+def _one_phone(mac: str, asked: Sequence[Asked]) -> BehaviourPart:
     others = {owner.bare for each in asked if (owner := owner_of(each.name)) is not None} - {mac}
     if not others:
-        return Part("one phone", 20, 20, "asked for this phone's files alone")
+        return BehaviourPart("one phone", 20, 20, "asked for this phone's files alone")
     points = 0 if len(others) >= ENUMERATES_FROM - 1 else 8
-    return Part("one phone", points, 20, f"asked for the files of {len(others) + 1} phones")
+    return BehaviourPart("one phone", points, 20, f"asked for the files of {len(others) + 1} phones")
 
 
-def _pace(asked: Sequence[Asked]) -> Part:
+def _pace(asked: Sequence[Asked]) -> BehaviourPart:
     gaps = sorted(later.at - earlier.at for earlier, later in pairwise(asked))
     if not gaps:
-        return Part("pace", 5, 10, "asked only once")
+        return BehaviourPart("pace", 5, 10, "asked only once")
     middle = gaps[len(gaps) // 2]
     if middle < SHORTEST_GAP_S:
-        return Part("pace", 0, 10, f"asks every {1000 * middle:.1f} ms, faster than a phone can")
-    return Part("pace", 10, 10, f"asks every {middle:.2f} s")
+        return BehaviourPart("pace", 0, 10, f"asks every {1000 * middle:.1f} ms, faster than a phone can")
+    return BehaviourPart("pace", 10, 10, f"asks every {middle:.2f} s")
 
 
-def _time(last_boot_s: float | None) -> Part:
+def _time(last_boot_s: float | None) -> BehaviourPart:
     if last_boot_s is None:
-        return Part("time", 5, 10, "nobody knows when it booted last")
+        return BehaviourPart("time", 5, 10, "nobody knows when it booted last")
     if last_boot_s < 5:  # noqa: PLR2004 - no phone boots in less
-        return Part("time", 0, 10, f"the phone took its file {last_boot_s:.0f} s ago and can't boot again so soon")
-    return Part("time", 10, 10, "a phone may boot at that time")
+        return BehaviourPart(
+            "time", 0, 10, f"the phone took its file {last_boot_s:.0f} s ago and can't boot again so soon"
+        )
+    return BehaviourPart("time", 10, 10, "a phone may boot at that time")
 
 
-def _options(asked: Asked, options: tuple[str, ...]) -> Part:
+def _options(asked: Asked, options: tuple[str, ...]) -> BehaviourPart:
     sent = tuple(sorted(asked.options))
     if sent == tuple(sorted(options)):
-        return Part("options", 10, 10, "sends the options that its family sends")
-    return Part("options", 0, 10, f"sends the options {', '.join(sent) or 'of nobody'}, which its family does not")
+        return BehaviourPart("options", 10, 10, "sends the options that its family sends")
+    return BehaviourPart(
+        "options", 0, 10, f"sends the options {', '.join(sent) or 'of nobody'}, which its family does not"
+    )
 
 
-def _user_agent(mac: str, asked: Asked, habits: Habits) -> Part:
+def _user_agent(mac: str, asked: Asked, habits: Habits) -> BehaviourPart:
     named = _USER_AGENT_MAC.search(asked.user_agent)
     if named is not None and named[1].upper() != mac:
-        return Part("user agent", 0, 20, f"calls itself {named[1].upper()} in its User-Agent")
+        return BehaviourPart("user agent", 0, 20, f"calls itself {named[1].upper()} in its User-Agent")
     if asked.user_agent.casefold().startswith(habits.user_agent.casefold()):
-        return Part("user agent", 20, 20, "has its family's User-Agent")
-    return Part("user agent", 0, 20, "has a User-Agent that its family does not have")
+        return BehaviourPart("user agent", 20, 20, "has its family's User-Agent")
+    return BehaviourPart("user agent", 0, 20, "has a User-Agent that its family does not have")
 
 
-def _lease(mac: str, evidence: Evidence) -> Part:
+def _lease(mac: str, evidence: Evidence) -> BehaviourPart:
     lease = evidence.lease
     if lease is not None and lease.mac == mac:
-        return Part("DHCP", 10, 10, "took its address from DHCP under its own MAC address, as a phone")
-    return Part("DHCP", 0, 10, "has an address that DHCP gave to another machine")
+        return BehaviourPart("DHCP", 10, 10, "took its address from DHCP under its own MAC address, as a phone")
+    return BehaviourPart("DHCP", 0, 10, "has an address that DHCP gave to another machine")
 
 
-def _dhcp(mac: str, asked: AskedDhcp, before: AskedDhcp | None) -> list[Part]:
+def _dhcp(mac: str, asked: AskedDhcp, before: AskedDhcp | None) -> list[BehaviourPart]:
     called = asked.vendor_class or "nothing"
     is_phone = asked.mac == mac and names_a_phone(asked.vendor_class)
     why = f"asked for its address as {called}, " + ("as a phone does" if is_phone else "as no phone does")
-    found = [Part("DHCP class", 10 if is_phone else 0, 10, why)]
+    found = [BehaviourPart("DHCP class", 10 if is_phone else 0, 10, why)]
     if before is not None:
         same = (asked.vendor_class, asked.options) == (before.vendor_class, before.options)
         why = "asked for its address as it did before" if same else "asks for its address in another way than before"
-        found.append(Part("DHCP fingerprint", 10 if same else 0, 10, why))
+        found.append(BehaviourPart("DHCP fingerprint", 10 if same else 0, 10, why))
     return found
 
 
-def _announced(mac: str, evidence: Evidence) -> Part:
+def _announced(mac: str, evidence: Evidence) -> BehaviourPart:
     said = evidence.announced
     if said is not None and said.mac == mac and mac in said.device.upper():
-        return Part("announcement", 20, 20, f"announces itself as {said.device} ({said.platform})")
-    return Part("announcement", 0, 20, "another machine than it announces itself there")
+        return BehaviourPart("announcement", 20, 20, f"announces itself as {said.device} ({said.platform})")
+    return BehaviourPart("announcement", 0, 20, "another machine than it announces itself there")

@@ -1,6 +1,6 @@
 """May this file go to this source? Evidence in, level and decision out, with the sentence that explains it.
 
-The laws:
+Invariants:
 
 - ``decide`` is total: it answers every request, whatever its bytes, and raises nothing.
 - Its answer is the first row of ``TABLE`` that applies; a row is a finding and the condition under which it holds.
@@ -16,6 +16,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
+
+from msgspec import Struct
 
 from ringfence.content.errors import BadName
 from ringfence.content.names import normalise
@@ -62,8 +64,7 @@ class FileRequest:
     operation: Operation = Operation.READ
 
 
-@dataclass(frozen=True, slots=True)
-class HeldFile:
+class HeldFile(Struct, frozen=True, array_like=True):
     """What the catalogue says of a file that it holds; ``owner`` is a bare MAC address or None.
 
     ``secret``: there is a secret in it, as in every phone's own file unless the hub says otherwise. ``sealed``: nobody
@@ -331,7 +332,7 @@ def reached_level(request: FileRequest, holding: Holding, evidence: Evidence, po
 
 
 def _has_place(evidence: Evidence) -> bool:
-    """Say whether all that was seen agrees on one MAC address, on a link of this machine."""
+    """Return whether all that was seen agrees on one MAC address, on a link of this machine."""
     if len(evidence.macs) != 1 or _is_routed(evidence):
         return False
     if evidence.asked_frames and not evidence.frames:

@@ -32,7 +32,7 @@ class DhcpRequest:
 
 
 def names_a_phone(vendor_class: str) -> bool:
-    """Say whether a DHCP client calls itself a phone of a maker that we know (PHONES.md section 3)."""
+    """Return whether a DHCP client calls itself a phone of a maker that we know (PHONES.md section 3)."""
     lowered = vendor_class.casefold()
     return any(word in lowered for word in _PHONES)
 

@@ -1,27 +1,27 @@
 """What is known of who asks, besides the request itself: each part as it was seen, and none of it a conclusion.
 
 Whoever gathers evidence fills in what it has. A part that is missing proves nothing, and refuses nothing that does not
-need it. MAC addresses are bare: twelve upper-case hexadecimal digits. Times are Unix seconds.
+need it. MAC addresses are bare: twelve upper-case hexadecimal digits. Times are Unix seconds. The classes are messages:
+they go between an edge's processes, and into records of decisions, as they are.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from enum import StrEnum
+
+from msgspec import Struct
 
 FIRST_HOPS = frozenset({32, 60, 64, 128, 255})
 """The TTLs that IP stacks begin with: a packet that has one of them passed no router, or somebody has counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True, array_like=True):
     """A MAC address that the kernel's neighbour table of one link shows for the address that asks."""
 
     mac: str
     link: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Sighting:
+class Sighting(Struct, frozen=True, array_like=True):
     """A frame that carried the request: who put it on the wire, on which link, with which TTL."""
 
     mac: str
@@ -29,8 +29,7 @@ class Sighting:
     ttl: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Announced:
+class Announced(Struct, frozen=True, array_like=True):
     """What the machine at a MAC address said of itself over CDP or LLDP."""
 
     protocol: str
@@ -40,8 +39,7 @@ class Announced:
     link: str
 
 
-@dataclass(frozen=True, slots=True)
-class Leased:
+class Leased(Struct, frozen=True, array_like=True):
     """What the network's DHCP server holds of the address that asks."""
 
     mac: str
@@ -49,8 +47,7 @@ class Leased:
     vendor_class: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AskedDhcp:
+class AskedDhcp(Struct, frozen=True, array_like=True):
     """What the machine at a MAC address said of itself when it asked for an address (``guard.dhcp``)."""
 
     mac: str
@@ -58,8 +55,7 @@ class AskedDhcp:
     options: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class BehaviourPart(Struct, frozen=True, array_like=True):
     """One part of how well a source behaves like a phone: so many points of so many."""
 
     name: str
@@ -68,11 +64,10 @@ class Part:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Behaviour:
+class Behaviour(Struct, frozen=True, omit_defaults=True):
     """How a source behaved, by named parts."""
 
-    parts: tuple[Part, ...] = ()
+    parts: tuple[BehaviourPart, ...] = ()
 
     @property
     def score(self) -> int:
@@ -81,8 +76,7 @@ class Behaviour:
         return round(100 * sum(part.points for part in self.parts) / of) if of else 0
 
 
-@dataclass(frozen=True, slots=True)
-class OnTheWire:
+class OnTheWire(Struct, frozen=True, omit_defaults=True):
     """What the agent adds to the worker's own evidence: it hears frames, knows leases, and what devices announce."""
 
     frames: tuple[Sighting, ...] = ()
@@ -99,16 +93,14 @@ class Contradiction(StrEnum):
     OTHER_LINK = "other-link"
 
 
-@dataclass(frozen=True, slots=True)
-class Conflict:
+class PlaceConflict(Struct, frozen=True, array_like=True):
     """A contradiction, with where the phone was before, as words: an address, a link, a site."""
 
     what: Contradiction
     before: str
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True, array_like=True):
     """A provisioning window for the phone that the file is for; ``bound_to`` is the address that it belongs to."""
 
     who: str
@@ -116,8 +108,7 @@ class Grant:
     bound_to: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Struct, frozen=True, omit_defaults=True):
     """What is known. ``known_owners`` are the MAC addresses of the site's phones: they change what a refusal says only.
 
     ``on_link``: the address is one of a network of this machine's own links. ``learned``: why its network is known to
@@ -136,7 +127,7 @@ class Evidence:
     announced: Announced | None = None
     dhcp: AskedDhcp | None = None
     behaviour: Behaviour = Behaviour()
-    conflict: Conflict | None = None
+    conflict: PlaceConflict | None = None
     grant: Grant | None = None
     holds_key: bool = False
 

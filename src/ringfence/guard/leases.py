@@ -1,6 +1,6 @@
 """Who got which address from a DHCP server: the lease files of dnsmasq, ISC dhcpd and Kea, read for IPv4 and Ethernet.
 
-The laws:
+Invariants:
 
 - Reading is total: a line that can't be understood is skipped and counted, and no bytes whatever raise anything.
 - Where a file says several things of an address, the last one counts: dhcpd and Kea write on at the end.
@@ -65,7 +65,7 @@ def examine_leases(data: bytes) -> LeasesRead:
     return LeasesRead(tuple(lease for lease in found.values() if lease is not None), skipped, is_cut=bool(rest))
 
 
-# What a line tells: None where it makes no sense, else an address and its lease, or that it has none any more.
+# What a line tells: None where it makes no sense, otherwise an address and its lease, or that it has none any more.
 _Told = tuple[str, Lease | None] | None
 
 

@@ -5,10 +5,11 @@ gets nothing. A phone that really moved is let in as soon as nothing holds its o
 IPv4 and an IPv6 address at the same time: each is a place of its own.
 """
 
-from collections import OrderedDict
 from dataclasses import dataclass
 
-from ringfence.guard.evidence import Conflict, Contradiction, Evidence
+from cachetools import FIFOCache
+
+from ringfence.guard.evidence import Contradiction, Evidence, PlaceConflict
 from ringfence.guard.policy import plain_address
 
 HOLDS_FOR_S = 120.0
@@ -29,9 +30,11 @@ class Places:
     """The places of the phones that were let in lately; the oldest go first."""
 
     def __init__(self) -> None:
-        self._places: OrderedDict[tuple[str, bool], Place] = OrderedDict()
+        self._places: FIFOCache[tuple[str, bool], Place] = FIFOCache(MOST_PLACES)
 
-    def conflict(self, mac: str, host: str, evidence: Evidence, *, is_still_there: bool, now: float) -> Conflict | None:
+    def conflict(
+        self, mac: str, host: str, evidence: Evidence, *, is_still_there: bool, now: float
+    ) -> PlaceConflict | None:
         """Return what a request for ``mac``'s own file, from ``host``, contradicts.
 
         ``is_still_there``: whether the neighbour table shows, as proven just now, the MAC address at its old place.
@@ -43,10 +46,10 @@ class Places:
         is_kept = is_still_there or now - place.at < HOLDS_FOR_S
         has_lease = evidence.lease is not None and evidence.lease.mac == mac
         if place.host != host and is_kept and not has_lease:
-            return Conflict(Contradiction.TWO_ADDRESSES, place.host)
+            return PlaceConflict(Contradiction.TWO_ADDRESSES, place.host)
         links = {shown.link for shown in evidence.neighbours} | {seen.link for seen in evidence.frames}
         if place.link and links and place.link not in links and is_kept:
-            return Conflict(Contradiction.OTHER_LINK, place.link)
+            return PlaceConflict(Contradiction.OTHER_LINK, place.link)
         return None
 
     def place_of(self, mac: str, host: str) -> Place | None:
@@ -56,11 +59,7 @@ class Places:
     def note(self, mac: str, host: str, evidence: Evidence, now: float) -> None:
         """Remember that a phone was let in."""
         link = next((shown.link for shown in evidence.neighbours), "")
-        key = _key(mac, host)
-        self._places[key] = Place(host, link, now)
-        self._places.move_to_end(key)
-        while len(self._places) > MOST_PLACES:
-            self._places.popitem(last=False)
+        self._places[_key(mac, host)] = Place(host, link, now)
 
 
 def _key(mac: str, host: str) -> tuple[str, bool]:

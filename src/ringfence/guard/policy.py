@@ -19,11 +19,11 @@ class FirstContact(StrEnum):
     ALLOW = "allow"
     """Nothing."""
     HOLD = "hold"
-    """A person's nod."""
+    """A person's approval."""
     WINDOW = "window"
     """To come while a window for it is open."""
     DHCP = "dhcp"
-    """To have asked for its address by DHCP as a phone does; else a person's nod."""
+    """To have asked for its address by DHCP as a phone does; otherwise a person's approval."""
 
 
 NO_LEVELS: Mapping[FileKind, Level] = MappingProxyType({})
@@ -35,7 +35,7 @@ class Policy:
 
     Where ``networks`` are named, an address outside them gets nothing, whatever it asks for. ``windows``: a file whose
     level can't be reached is given out within a provisioning window (gateway). ``held`` stops every phone's own file,
-    and is the reason in words: such as that the edge stands somewhere else than it did. ``never_admitted`` are phones
+    and is the reason in words: such as that the edge is not where it was. ``never_admitted`` are phones
     that were never let in, ``blocked`` those that a person has shut out; bare MAC addresses.
     """
 
@@ -99,6 +99,6 @@ def plain_address(host: str) -> IPv4Address | IPv6Address | None:
 
 
 def is_inside(host: str, networks: tuple[Network, ...]) -> bool:
-    """Say whether an address is in one of the networks."""
+    """Return whether an address is in one of the networks."""
     address = plain_address(host)
     return address is not None and any(address.version == each.version and address in each for each in networks)

@@ -10,13 +10,13 @@ from ringfence.guard.errors import BadRules
 from ringfence.guard.levels import FileKind, Level
 from ringfence.guard.policy import (
     EDGE_LEVELS,
-    GATEWAY_LEVELS,
     FirstContact,
     Network,
     Policy,
     is_inside,
     read_network,
 )
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.guard.windows import Window
 from ringfence.wire.messages import GuardRules
 
@@ -53,13 +53,13 @@ class Rules:
         return ""
 
 
-def read_rules(told: GuardRules, *, faces_internet: bool = False) -> Rules:
-    """Return the rules that the hub told; BadRules where they are in no form that is known here.
+def read_rules(told: GuardRules, profile: ServingProfile = ServingProfile.LAN) -> Rules:
+    """Return the rules that the hub told, as they hold for who serves by ``profile``.
 
-    ``faces_internet``: for a gateway, whose levels are stricter by default, and which serves no site that does not
-    allow it.
+    Raises:
+        BadRules: they are in no form that is known here.
     """
-    levels = dict(GATEWAY_LEVELS if faces_internet else EDGE_LEVELS)
+    levels = dict(profile.levels)
     try:
         named = {FileKind(need.kind): Level[need.level] for need in told.needs}
         networks = tuple(read_network(text) for text in told.networks)
@@ -68,12 +68,11 @@ def read_rules(told: GuardRules, *, faces_internet: bool = False) -> Rules:
     except (ValueError, KeyError) as fault:
         raise BadRules("the site's rules name something that is not known here", where=str(fault)[:80]) from None
     for kind, level in named.items():
-        # What an edge's wire proves, the internet does not: there a site's rules can only ask for more.
-        levels[kind] = max(level, levels[kind]) if faces_internet else level
-    if faces_internet and not told.stubs:
+        levels[kind] = max(level, levels[kind]) if profile.only_tightens else level
+    if profile.gives_stubs and not told.stubs:
         levels[FileKind.CONFIGURATION] = Level.L4  # which only a window stands in for
     held = told.held
-    if faces_internet and not told.gateway:
+    if profile.needs_permission and not told.gateway:
         held = held or "the site does not allow a gateway"
     habits = {
         mac: Habits(each.family, each.before, each.options, each.user_agent)
@@ -85,7 +84,7 @@ def read_rules(told: GuardRules, *, faces_internet: bool = False) -> Rules:
             levels,
             networks,
             first_contact,
-            windows=faces_internet,
+            windows=profile.has_windows,
             held=held,
             never_admitted=frozenset(told.never_admitted),
             blocked=frozenset(told.blocked),

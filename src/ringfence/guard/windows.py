@@ -1,6 +1,6 @@
 """Provisioning windows: a person lets one phone take its file once, within some minutes, from where no wire proves it.
 
-The laws:
+Invariants:
 
 - A window is for one phone, ends by itself, and ends with the first whole transfer of that phone's own file.
 - It belongs to the first address that asks, for PROVES_WITHIN_S. An acknowledgement over TFTP keeps it for as long
@@ -22,7 +22,7 @@ PROVES_WITHIN_S = 10.0
 class Window:
     """One window; ``id`` is the hub's. Times are Unix seconds.
 
-    ``bound_to`` is the address that it belongs to: for good where ``asked_at`` is 0, else for some seconds from then.
+    ``bound_to`` is the address that it belongs to: for good where ``asked_at`` is 0, otherwise for seconds from then.
     """
 
     id: str
@@ -77,7 +77,7 @@ class Windows:
         return closed
 
     def was_last(self, mac: str, host: str) -> bool:
-        """Say whether a window for the phone, open or over, belonged to that address last."""
+        """Return whether a window for the phone, open or over, belonged to that address last."""
         return any(each.mac == mac and each.bound_to == host for each in self._windows.values())
 
     def _open(self, mac: str, at: float) -> Window | None:

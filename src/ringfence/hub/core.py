@@ -11,8 +11,9 @@ from pathlib import Path
 from ringfence import phones
 from ringfence.content.signing import SiteSigners
 from ringfence.hub.data.authority import Authority
-from ringfence.hub.data.blobs import BlobStore, DirectoryBlobs
+from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.data.config import HubConfig
+from ringfence.hub.data.directory_blobs import DirectoryBlobs
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.event_streams import Wakeups
@@ -51,13 +52,13 @@ class Hub:
         self.database.close()
 
 
-def open_hub(folder: DataFolder, config: HubConfig | None = None) -> Hub:
-    """Open the hub in ``folder``, its tables brought to this version."""
+def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobStore | None = None) -> Hub:
+    """Open the hub in ``folder``, its tables brought to this version; blobs are there too, but for another store."""
     config = config or folder.config()
     return Hub(
         config=config,
         database=Database(folder.database_url(config)),
-        blobs=DirectoryBlobs(folder.blobs),
+        blobs=blobs or DirectoryBlobs(folder.blobs),
         sealer=folder.sealer(),
         authority=folder.authority(),
         signers=folder.signers(),

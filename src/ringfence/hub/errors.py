@@ -13,7 +13,7 @@ from ringfence.errors import (
 )
 
 
-class BadName(BadInput):
+class NameRefused(BadInput):
     """A name or id that the hub does not take."""
 
 
@@ -69,7 +69,7 @@ class PbxRefused(BadInput):
     """A PBX does not do what it is asked."""
 
 
-class NotRegistered(NotFound):
+class PhoneNotRegistered(NotFound):
     """A phone has no registration at its PBX."""
 
 
@@ -185,12 +185,16 @@ class BadConfiguration(BadInput):
     """hub.toml or an environment variable holds a value that the hub does not take."""
 
 
-class PortInUse(EnvironmentFault):
+class ListenerPortTaken(EnvironmentFault):
     """The address and port can't be listened on."""
 
 
 class DatabaseUnavailable(EnvironmentFault):
     """The database does not answer just now."""
+
+
+class NotStorable(BadInput):
+    """A value that the database has no place for."""
 
 
 class BlobUnavailable(EnvironmentFault):

@@ -25,7 +25,7 @@ class Stream:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldVersions:
     """What an edge of a site was told of."""
 
     site_id: str
@@ -62,14 +62,14 @@ class Wakeups:
         departed, self._departed = self._departed - self.edge_ids(), set()
         return departed
 
-    def told(self) -> dict[str, Told]:
+    def told(self) -> dict[str, ToldVersions]:
         """Return each connected edge's site with the lowest release and version of rules that a stream told it of."""
-        lowest: dict[str, Told] = {}
+        lowest: dict[str, ToldVersions] = {}
         for stream in self._streams:
             known = lowest.get(stream.edge_id)
             release = stream.told if known is None else min(known.release, stream.told)
             guard = stream.told_guard if known is None else min(known.guard, stream.told_guard)
-            lowest[stream.edge_id] = Told(stream.site_id, release, guard)
+            lowest[stream.edge_id] = ToldVersions(stream.site_id, release, guard)
         return lowest
 
     def edge_ids(self) -> set[str]:

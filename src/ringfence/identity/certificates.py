@@ -95,7 +95,11 @@ def make_request(key: PrivateKey, name: str) -> str:
 
 
 def read_request(pem: str) -> x509.CertificateSigningRequest:
-    """Parse a request and check that its key signed it; BadRequestForCertificate otherwise."""
+    """Parse a certificate request and check that its key signed it.
+
+    Raises:
+        BadRequestForCertificate: It is none, or its P-256 key did not sign it.
+    """
     try:
         request = x509.load_pem_x509_csr(pem.encode())
         key = request.public_key()
@@ -108,7 +112,11 @@ def read_request(pem: str) -> x509.CertificateSigningRequest:
 
 
 def read_certificate(pem: str) -> x509.Certificate:
-    """Parse one certificate in PEM; BadCertificate where it isn't one."""
+    """Parse one certificate in PEM.
+
+    Raises:
+        BadCertificate: It is none.
+    """
     try:
         return x509.load_pem_x509_certificate(pem.encode())
     except ValueError:
@@ -116,7 +124,11 @@ def read_certificate(pem: str) -> x509.Certificate:
 
 
 def read_identity(certificate: x509.Certificate) -> EdgeIdentity:
-    """Return which edge a certificate names; BadCertificate where it names none."""
+    """Return which edge a certificate names.
+
+    Raises:
+        BadCertificate: It names none.
+    """
     try:
         names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
         uris = names.get_values_for_type(x509.UniformResourceIdentifier)
@@ -147,7 +159,11 @@ def key_to_pem(key: PrivateKey) -> bytes:
 
 
 def key_from_pem(pem: bytes) -> PrivateKey:
-    """Parse a private key that ``key_to_pem`` wrote; BadCertificate where it isn't one."""
+    """Parse a private key that ``key_to_pem`` wrote.
+
+    Raises:
+        BadCertificate: It is none, or not P-256.
+    """
     try:
         key = serialization.load_pem_private_key(pem, password=None)
     except (ValueError, TypeError):
@@ -163,7 +179,7 @@ def validity(certificate: x509.Certificate) -> tuple[float, float]:
 
 
 def renewal_due(certificate: x509.Certificate, now: float) -> bool:
-    """Say whether two thirds of a certificate's life are over, which is when it is renewed."""
+    """Return whether two thirds of a certificate's life are over, which is when it is renewed."""
     begins, ends = validity(certificate)
     return now >= begins + (ends - begins) * 2 / 3
 

@@ -49,7 +49,11 @@ class EnrolmentToken:
 
     @classmethod
     def from_text(cls, text: str) -> "EnrolmentToken":
-        """Read a token that a person pasted (blanks and line breaks are forgiven); BadToken says what is wrong."""
+        """Read a token that a person pasted; blanks and line breaks are forgiven.
+
+        Raises:
+            BadToken: It is no token, was cut short or mistyped, or is of another form.
+        """
         packed = "".join(text.split())
         if not packed.startswith(PREFIX):
             raise BadToken(f"this is not an enrolment token: one begins with {PREFIX}", to_do=_NEW_ONE)

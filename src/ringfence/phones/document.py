@@ -65,10 +65,13 @@ class Document:
 
 
 def parse(data: bytes) -> Document:
-    """Return ``data`` parsed; NotWellFormed says where it is ill-formed, or what it may not hold.
+    """Return ``data`` parsed.
 
     A document type, comments and processing instructions are refused: no phone needs them, and some choke on them
     (PHONES.md section 4c).
+
+    Raises:
+        NotWellFormed: It is ill-formed, or holds what it may not; the error says where.
     """
     if len(data) > LARGEST_BYTES:
         raise NotWellFormed(f"the file has more than {LARGEST_BYTES} bytes, and no phone's has")
@@ -93,7 +96,10 @@ def parse(data: bytes) -> Document:
 def parse_leniently(data: bytes) -> etree._Element:
     """Return the root of a file that people wrote: comments and a byte-order mark may be in it, no document type.
 
-    NotWellFormed says where it is ill-formed. Encodings other than UTF-8 are read as the file declares them.
+    Encodings other than UTF-8 are read as the file declares them.
+
+    Raises:
+        NotWellFormed: It is ill-formed; the error says where.
     """
     if len(data) > LARGEST_BYTES:
         raise NotWellFormed(f"the file has more than {LARGEST_BYTES} bytes, and no phone's has")

@@ -118,7 +118,7 @@ class Model:
     features: frozenset[Feature] = frozenset()
 
     def runs(self, load: str) -> bool:
-        """Say whether a firmware load of that name is for this model."""
+        """Return whether a firmware load of that name is for this model."""
         return re.fullmatch(self.load_pattern.value, load) is not None
 
     def load_of(self, loads: str) -> str:
@@ -142,7 +142,11 @@ class FileFormat(Protocol):
         ...
 
     def check(self, data: bytes, model: Model) -> None:
-        """Raise NotWellFormed, TooLong or ConfigurationRejected for what a phone would not take."""
+        """Check that a phone would take a file.
+
+        Raises:
+            NotWellFormed, TooLong, ConfigurationRejected: It would not.
+        """
         ...
 
     def check_patch(self, element: str) -> None:
@@ -150,7 +154,11 @@ class FileFormat(Protocol):
         ...
 
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
-        """Return ``data`` with named elements set; BadPatch where a name can't be one here."""
+        """Return ``data`` with named elements set.
+
+        Raises:
+            BadPatch: A name can't be one here.
+        """
         ...
 
 
@@ -186,7 +194,7 @@ class FileTemplate:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class BootRequest:
     """One step of a boot: a file that the phone asks for before it has its configuration.
 
     ``{MAC}``, ``{mac}``, ``{model}`` and ``{psn}`` stand for the phone's own. ``configures`` marks the files that make
@@ -249,7 +257,7 @@ class Family:
     title: str
     models: Mapping[str, Model]
     files: tuple[FileTemplate, ...]
-    boot: Fact[tuple[Ask, ...]]
+    boot: Fact[tuple[BootRequest, ...]]
     prepare: Prepare
     read: ReadConfiguration
     """What a phone of this family holds after it took its files, for the virtual phone and for checking."""

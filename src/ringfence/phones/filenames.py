@@ -54,32 +54,32 @@ def configuration_name(mac: Mac) -> str:
 
 
 def is_optional(name: str) -> bool:
-    """Say whether phones go on without ``name`` (PHONES.md section 1: only SEP<MAC>.cnf.xml is mandatory)."""
+    """Return whether phones go on without ``name`` (PHONES.md section 1: only SEP<MAC>.cnf.xml is mandatory)."""
     for suffix in _SIGNED_SUFFIXES:
         name = name.removesuffix(suffix)
     return _OPTIONAL.fullmatch(name.lstrip("/")) is not None
 
 
 def is_firmware(name: str) -> bool:
-    """Say whether ``name`` is one of the maker's own files, which phones ask for in their load's case or another."""
+    """Return whether ``name`` is one of the maker's own files, which phones ask for in their load's case or another."""
     return _FIRMWARE.fullmatch(name) is not None and owner_of(name) is None
 
 
 def is_loads(name: str) -> bool:
-    """Say whether a name is a load's list."""
+    """Return whether a name is a load's list."""
     return name.lower().endswith(LOADS_SUFFIX)
 
 
 def is_recovery(name: str) -> bool:
-    """Say whether a name is what a phone asks for after a factory reset."""
+    """Return whether a name is what a phone asks for after a factory reset."""
     return _RECOVERY.fullmatch(name) is not None
 
 
 def is_signed_configuration(name: str) -> bool:
-    """Say whether ``name`` is a configuration in signed form: its phone holds a trust list (section 5.2)."""
+    """Return whether ``name`` is a configuration in signed form: its phone holds a trust list (section 5.2)."""
     return name.endswith(_SIGNED_SUFFIXES) and ".cnf.xml" in name
 
 
 def is_configuration(name: str, mac: Mac) -> bool:
-    """Say whether a name is the configuration of the phone with this MAC address."""
+    """Return whether a name is the configuration of the phone with this MAC address."""
     return owner_of(name) == mac and not name.upper().startswith(("CTL", "ITL")) and not name.lower().endswith(".tlv")

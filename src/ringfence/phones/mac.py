@@ -32,7 +32,8 @@ class Mac:
     def parse(cls, text: str) -> Self:
         """Return the address that ``text`` writes in any usual notation, with or without a ``SEP`` before it.
 
-        BadMac for anything else, and for addresses that no phone has: all zeros, broadcast, multicast.
+        Raises:
+            BadMac: It is none, or one that no phone has: all zeros, broadcast, multicast.
         """
         form = text.strip().upper().removeprefix("SEP")
         if not any(notation.fullmatch(form) for notation in _NOTATIONS):

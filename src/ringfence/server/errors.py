@@ -37,7 +37,7 @@ class FileRefused(PeerFault):
         super().__init__(f"the server refused the file: {message} (TFTP error {code})", where=where)
 
 
-class TransferFailed(EnvironmentFault):
+class FetchFailed(EnvironmentFault):
     """A transfer ended by silence, or by an answer that no client can follow."""
 
 

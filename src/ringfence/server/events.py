@@ -1,16 +1,15 @@
-"""What the worker and its supervisor tell: a closed union, as JSON over the control socket.
+"""What the worker and its supervisor tell: a closed union, as JSON over the control socket (``wire.codec``).
 
 The parent believes no field of it without a look: the worker parses strangers' packets, so a broken one may say
 anything. A name or sentence is always printable; ``at`` is Unix time in seconds; ``site`` is the id of the site that it
 is about, empty where there is one alone, or where nobody knows.
 """
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
 from enum import StrEnum
-from math import isfinite
-from operator import attrgetter
 from typing import Final, Literal, NewType, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from ringfence.guard.record import LONGEST as LONGEST_RECORD
 from ringfence.server.errors import ControlBroken
@@ -46,8 +45,7 @@ class Cause(StrEnum):
     OTHER = "other"
 
 
-@dataclass(frozen=True, slots=True)
-class TransferFinished:
+class TransferFinished(Struct, frozen=True, tag=True, array_like=True, forbid_unknown_fields=True):
     """A phone has every byte of a file. ``owner`` is a bare MAC address, or None for a shared file.
 
     ``protocol`` is one of PROTOCOLS, ``level`` what the decision reached by which it began (a phone's own files).
@@ -68,8 +66,7 @@ class TransferFinished:
     site: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TransferFailed:
+class TransferFailed(Struct, frozen=True, tag=True, array_like=True, forbid_unknown_fields=True):
     """A transfer began and did not end well. ``reason`` is a sentence, ``cause`` the class that it belongs to."""
 
     at: float
@@ -83,12 +80,11 @@ class TransferFailed:
     site: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RequestRefused:
+class RequestRefused(Struct, frozen=True, tag=True, array_like=True, forbid_unknown_fields=True):
     """The guard, a limit or the protocol refused a request; ``count`` like it, since the last such event.
 
     ``reason`` is a sentence, ``finding`` one word of a short list: the guard's (``guard.decision.Finding``) or the
-    gate's (``gate.MALFORMED`` and its neighbours).
+    worker's own (``refusal_telling.MALFORMED`` and its neighbours).
     """
 
     at: float
@@ -102,8 +98,7 @@ class RequestRefused:
     site: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class DecisionsCounted:
+class DecisionsCounted(Struct, frozen=True, tag=True, array_like=True, forbid_unknown_fields=True):
     """How many requests met a verdict (``guard.decision.Verdict``) at a level, since the last such event."""
 
     at: float
@@ -113,8 +108,7 @@ class DecisionsCounted:
     site: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WindowChanged:
+class WindowChanged(Struct, frozen=True, tag=True, array_like=True, forbid_unknown_fields=True):
     """A provisioning window belongs to an address now, or is ``used`` up by it; ``site`` and ``window`` are ids."""
 
     at: float
@@ -125,8 +119,7 @@ class WindowChanged:
     used: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Banned:
+class Banned(Struct, frozen=True, tag=True, array_like=True, forbid_unknown_fields=True):
     """An address is shut out until ``until`` (Unix time): it guessed names, and has proven to be there."""
 
     at: float
@@ -136,16 +129,14 @@ class Banned:
     site: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class EventsDropped:
+class EventsDropped(Struct, frozen=True, tag=True, array_like=True, forbid_unknown_fields=True):
     """More happened than the worker could tell; the transfers themselves were not affected."""
 
     at: float
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerStarted:
+class WorkerStarted(Struct, frozen=True, tag=True, array_like=True, forbid_unknown_fields=True):
     """A worker is ready to serve (told by the supervisor). ``confined`` says in words what holds it."""
 
     at: float
@@ -153,8 +144,7 @@ class WorkerStarted:
     confined: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerDied:
+class WorkerDied(Struct, frozen=True, tag=True, array_like=True, forbid_unknown_fields=True):
     """A worker ended that should not have (told by the supervisor). ``how`` names the signal or status."""
 
     at: float
@@ -162,8 +152,7 @@ class WorkerDied:
     how: str
 
 
-@dataclass(frozen=True, slots=True)
-class CatalogueActive:
+class CatalogueActive(Struct, frozen=True, tag=True, array_like=True, forbid_unknown_fields=True):
     """From now on requests see this release (told by the supervisor); also after each restart."""
 
     at: float
@@ -171,45 +160,28 @@ class CatalogueActive:
     files: int
 
 
-WorkerEvent = (
-    TransferFinished
-    | TransferFailed
-    | RequestRefused
-    | DecisionsCounted
-    | WindowChanged
-    | Banned
-    | EventsDropped
-    | WorkerStarted
-    | WorkerDied
-    | CatalogueActive
+WorkersOwnEvent = (
+    TransferFinished | TransferFailed | RequestRefused | DecisionsCounted | WindowChanged | Banned | EventsDropped
 )
-
-Document = dict[str, object]
-Row = list[object]
-"""An event as JSON's types: its name, then its fields in their order."""
-
-_FIELDS = {kind: attrgetter(*kind.__slots__) for kind in get_args(WorkerEvent)}
+"""What a worker tells: it can't announce its own start or death."""
+WorkerEvent = WorkersOwnEvent | WorkerStarted | WorkerDied | CatalogueActive
 
 
-def to_row(event: WorkerEvent) -> Row:
-    """Return ``event`` as JSON's types."""
-    kind = type(event)
-    return [kind.__name__, *_FIELDS[kind](event)]
+def believable(event: WorkersOwnEvent) -> WorkersOwnEvent:
+    """Return what a worker told with every text fit for a log line.
 
-
-def from_row(row: object) -> WorkerEvent:
-    """Return the worker's event that ``row`` is; ControlBroken where a field is missing or ill-typed.
-
-    Events that only the supervisor tells are not read back: a worker can't announce its own death.
+    Raises:
+        ControlBroken: the record of a decision is none that ``guard.record`` writes.
     """
-    match row:
-        case [str(name), *values] if name in _TOLD_BY_A_WORKER:
-            kind, readers = _TOLD_BY_A_WORKER[name]
-            if len(values) != len(readers):
-                raise ControlBroken("the worker told of an event with too many fields or too few", where=name)
-            return kind(*[read(value, field) for (field, read), value in zip(readers, values, strict=True)])
-        case _:
-            raise ControlBroken("the worker told of an unknown event", where=repr(row)[:80])
+    changed: dict[str, str] = {}
+    for name in event.__struct_fields__:
+        value = getattr(event, name)
+        if name == "decision":
+            if len(value) > LONGEST_RECORD or not value.isprintable():
+                raise ControlBroken("the worker told of a decision with a broken record")
+        elif isinstance(value, str) and (shown := printable(value)) != value:
+            changed[name] = shown
+    return replace(event, **changed) if changed else event
 
 
 def printable(text: str) -> str:
@@ -218,105 +190,3 @@ def printable(text: str) -> str:
     if shown.isprintable():
         return shown
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in shown)[:LONGEST_TEXT]
-
-
-class Fields:
-    """A JSON object's fields, each asked for with its type; ControlBroken where it is another."""
-
-    def __init__(self, document: Mapping[str, object]) -> None:
-        self._document = document
-
-    def text(self, name: str) -> str:
-        """Return a string, printable and at most LONGEST_TEXT long."""
-        return _text(self._document.get(name), name)
-
-    def optional_text(self, name: str) -> str | None:
-        """Return a string as ``text`` does, or None for null."""
-        return _optional_text(self._document.get(name), name)
-
-    def integer(self, name: str) -> int:
-        """Return a whole number."""
-        return _integer(self._document.get(name), name)
-
-    def items(self, name: str) -> list[object]:
-        """Return a list."""
-        value = self._document.get(name)
-        if not isinstance(value, list):
-            raise _ill_typed(name)
-        return value
-
-
-def _text(value: object, name: str) -> str:
-    if not isinstance(value, str):
-        raise _ill_typed(name)
-    return printable(value)
-
-
-def _optional_text(value: object, name: str) -> str | None:
-    return None if value is None else _text(value, name)
-
-
-def _integer(value: object, name: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise _ill_typed(name)
-    return value
-
-
-def _number(value: object, name: str) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not isfinite(value):
-        raise _ill_typed(name)
-    return float(value)
-
-
-def _record(value: object, name: str) -> RecordText:
-    if not isinstance(value, str) or len(value) > LONGEST_RECORD or not value.isprintable():
-        raise _ill_typed(name)
-    return RecordText(value)
-
-
-def _flag(value: object, name: str) -> bool:
-    if not isinstance(value, bool):
-        raise _ill_typed(name)
-    return value
-
-
-def _cause(value: object, name: str) -> Cause:
-    try:
-        return Cause(_text(value, name))
-    except ValueError as fault:
-        raise ControlBroken("the worker told of an unknown cause", where=repr(value)[:80]) from fault
-
-
-def _protocol(value: object, _name: str) -> str:
-    if value not in PROTOCOLS:
-        raise ControlBroken("the worker told of an unknown protocol", where=repr(value)[:80])
-    return str(value)
-
-
-def _ill_typed(name: str) -> ControlBroken:
-    return ControlBroken("a control message lacks a field or has it in another type", where=name)
-
-
-_Reader = Callable[[object, str], object]
-_READERS: Mapping[object, _Reader] = {
-    str: _text,
-    str | None: _optional_text,
-    int: _integer,
-    float: _number,
-    bool: _flag,
-    RecordText: _record,
-    Cause: _cause,
-    Protocol: _protocol,
-}
-_WORKERS_OWN = (
-    TransferFinished,
-    TransferFailed,
-    RequestRefused,
-    DecisionsCounted,
-    WindowChanged,
-    Banned,
-    EventsDropped,
-)
-_TOLD_BY_A_WORKER: Mapping[str, tuple[Callable[..., WorkerEvent], tuple[tuple[str, _Reader], ...]]] = {
-    kind.__name__: (kind, tuple((field.name, _READERS[field.type]) for field in fields(kind))) for kind in _WORKERS_OWN
-}

@@ -20,7 +20,7 @@ class WebPortInUse(EnvironmentFault):
     """The phone can't have its web interface where it was asked for."""
 
 
-class NotRegistered(PeerFault):
+class RegistrationFailed(PeerFault):
     """The SIP server does not let a line register, or does not answer."""
 
 

@@ -118,7 +118,8 @@ class VirtualPhone:
     def boot(self, why: str = "power on") -> HeldConfiguration:
         """Boot once and return what the phone holds then.
 
-        ConfigurationMissing, ConfigurationRejected or TransferFailed where it gets nothing; it keeps what it held.
+        Raises:
+            ConfigurationMissing, ConfigurationRejected, TransferFailed: It gets nothing; it keeps what it held.
         """
         self._on_step(Booting(why))
         files: list[bytes] = []
@@ -147,7 +148,7 @@ class VirtualPhone:
         return held
 
     def _takes_firmware(self, load: str) -> bool:
-        """Fetch the firmware that the configuration names, where the phone runs another; say whether it runs it now."""
+        """Fetch the firmware that the configuration names, unless the phone runs it; return whether it runs it now."""
         if not load or load == self.running_load:
             return False
         if not self.model.runs(load):
@@ -162,7 +163,11 @@ class VirtualPhone:
         return True
 
     def run(self) -> None:
-        """Boot, listen, and boot again when told, until ``stop``; SipPortInUse where it can't listen."""
+        """Boot, listen, and boot again when told, until ``stop``.
+
+        Raises:
+            SipPortInUse: It can't listen.
+        """
         why: str | None = "power on"
         retry_at = 0.0
         wake_reader, self._wake_writer = socket.socketpair()

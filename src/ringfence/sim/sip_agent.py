@@ -22,7 +22,7 @@ from ringfence.phones.sip.messages import (
 )
 from ringfence.phones.sip.register import Registering, granted_s, register_request
 from ringfence.secret import Secret
-from ringfence.sim.errors import NotRegistered, SipPortInUse
+from ringfence.sim.errors import RegistrationFailed, SipPortInUse
 
 T1_S = 0.5
 T2_S = 4.0
@@ -99,7 +99,7 @@ class TcpTransport:
             self._socket.connect(server)
         except OSError as fault:
             self._socket.close()
-            raise NotRegistered(
+            raise RegistrationFailed(
                 f"the SIP server does not take connections: {fault.strerror or fault}",
                 where=f"{server[0]}:{server[1]}",
                 to_do="Is sip_transport tcp what it speaks?",
@@ -164,7 +164,11 @@ class SipAgent:
         self._orders: deque[Received] = deque()
 
     def register(self, line: Registering, user: str, password: Secret) -> int:
-        """Register one line; return for how many seconds that holds. NotRegistered says who refused and why."""
+        """Register one line, and return for how many seconds that holds.
+
+        Raises:
+            RegistrationFailed: The server refuses or does not answer; the error says why.
+        """
         credential = ""
         tag = uuid.uuid4().hex[:8]
         for _try in range(_MOST_CHALLENGES):
@@ -188,11 +192,11 @@ class SipAgent:
             if answer.status >= _REFUSED:
                 raise _refused(answer, line, answer.reason)
             return granted_s(answer) if line.expires_s else 0
-        raise NotRegistered(f"line {line.user} is challenged again and again", where=self._place)
+        raise RegistrationFailed(f"line {line.user} is challenged again and again", where=self._place)
 
     def unregister(self, line: Registering, user: str, password: Secret) -> None:
         """Take a line's registration away; silence is no fault here."""
-        with contextlib.suppress(NotRegistered, BadSipMessage):
+        with contextlib.suppress(RegistrationFailed, BadSipMessage):
             self.register(replace(line, expires_s=0), user, password)
 
     def take_orders(self) -> list[Received]:
@@ -224,8 +228,8 @@ class SipAgent:
                 if answer is None:
                     self._orders.append(received)
             if isinstance(self.transport, TcpTransport) and not self.transport.is_open:
-                raise NotRegistered("the SIP server ended the connection", where=self._place)
-        raise NotRegistered(
+                raise RegistrationFailed("the SIP server ended the connection", where=self._place)
+        raise RegistrationFailed(
             "the SIP server does not answer", where=self._place, to_do="Check sip_server, sip_port and sip_transport."
         )
 
@@ -272,8 +276,8 @@ def _is_stale(answer: SipResponse) -> bool:
         return False
 
 
-def _refused(answer: SipResponse, line: Registering, why: str) -> NotRegistered:
-    return NotRegistered(
+def _refused(answer: SipResponse, line: Registering, why: str) -> RegistrationFailed:
+    return RegistrationFailed(
         f"the SIP server refused line {line.user} with {answer.status} {answer.reason}: {why}",
         where=line.server,
         to_do="Compare the line with the PBX: ringfence sip export.",
@@ -281,11 +285,15 @@ def _refused(answer: SipResponse, line: Registering, why: str) -> NotRegistered:
 
 
 def resolve(host: str, port: int) -> Address:
-    """Return the address of a SIP server; NotRegistered where its name leads nowhere."""
+    """Return the address of a SIP server.
+
+    Raises:
+        RegistrationFailed: Its name leads nowhere.
+    """
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except socket.gaierror as fault:
-        raise NotRegistered(
+        raise RegistrationFailed(
             f"the SIP server's name leads nowhere: {fault.strerror}", where=host, to_do="Check sip_server."
         ) from None
     address = found[0][4]

@@ -3,7 +3,7 @@
 Where facts are unknown it can play both ways:
 
 - ``register_call_id``: None for a phone that never registered, which takes a NOTIFY whatever RegisterCallId says
-  (observed with an empty one); else the Call-ID that a NOTIFY must name. A phone that registers goes by its own.
+  (observed with an empty one); otherwise the Call-ID that a NOTIFY must name. A phone that registers goes by its own.
 - ``checks_uri``: whether it refuses a Request-URI that is not its own address (firmware since 9.4 does).
 """
 
@@ -91,7 +91,11 @@ class SipSide:
         return None if self._transport is None else self._transport.address
 
     def take(self, held: HeldConfiguration, local_host: str, last: str, load: str = "") -> None:
-        """Listen and register as ``held`` says; ``last`` is why it started. SipPortInUse where it can't listen."""
+        """Listen and register as ``held`` says; ``last`` is why it started.
+
+        Raises:
+            SipPortInUse: It can't listen.
+        """
         self._load = load
         registers = self._habits.registers and bool(held.sip_servers)
         if not registers:

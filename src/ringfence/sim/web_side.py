@@ -19,14 +19,14 @@ from xml.sax.saxutils import quoteattr
 from lxml import etree
 
 from ringfence.phones.mac import Mac
-from ringfence.phones.parsed_configuration import HeldConfiguration
-from ringfence.phones.web_interface import (
+from ringfence.phones.orders.web_interface import (
     ALLOWED,
     MOST_ITEMS,
     PATH,
     RESTART_KEYS,
     WHEN_IDLE,
 )
+from ringfence.phones.parsed_configuration import HeldConfiguration
 from ringfence.sim.errors import WebPortInUse
 
 _LARGEST_FORM = 8192
@@ -46,7 +46,7 @@ class WebSide:
         on_restart: Callable[[tuple[str, int]], None],
     ) -> None:
         self._mac, self._held, self._on_restart = mac, held, on_restart
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         self._pressed: list[str] = []
         self._waiting: list[tuple[str, tuple[str, int]]] = []
         self._is_used = False
@@ -68,7 +68,7 @@ class WebSide:
 
     def use(self, *, now: bool) -> None:
         """Let somebody use the phone from now on, or nobody; then it does what waited for that."""
-        with self._guard:
+        with self._lock:
             self._is_used = now
             due, self._waiting = ([], self._waiting) if now else (self._waiting, [])
         for key, peer in due:
@@ -98,7 +98,7 @@ class WebSide:
         if items is None:
             return 200, b'<CiscoIPPhoneError Number="%d"/>' % _BAD_OBJECT
         for key, priority in items:
-            with self._guard:
+            with self._lock:
                 waits = self._is_used and priority == WHEN_IDLE
                 if waits:
                     self._waiting.append((key, peer))
@@ -108,7 +108,7 @@ class WebSide:
         return 200, f"<CiscoIPPhoneResponse>{told}</CiscoIPPhoneResponse>".encode()
 
     def _press(self, key: str, peer: tuple[str, int]) -> None:
-        with self._guard:
+        with self._lock:
             self._pressed = [*self._pressed, key][-len(RESTART_KEYS) :]
             restarts = tuple(self._pressed) == RESTART_KEYS
             if restarts:

@@ -111,20 +111,17 @@ def accept(acknowledged: Options, requested: RequestedOptions) -> Terms | None:
         value = decimal(text)
         if name not in asked or value is None:
             return None
-        if name == "blksize":
-            if not SMALLEST_BLOCK_SIZE <= value <= int(asked[name]):
+        match name:
+            case "blksize" if SMALLEST_BLOCK_SIZE <= value <= int(asked[name]):
+                terms = replace(terms, block_size=value)
+            case "timeout" if value == int(asked[name]):
+                terms = replace(terms, timeout_s=value)
+            case "windowsize" if 1 <= value <= int(asked[name]):
+                terms = replace(terms, window_size=value)
+            case "tsize":
+                terms = replace(terms, transfer_size=value)
+            case _:  # a value that was not asked for, or an option that has no terms here
                 return None
-            terms = replace(terms, block_size=value)
-        elif name == "timeout":
-            if value != int(asked[name]):
-                return None
-            terms = replace(terms, timeout_s=value)
-        elif name == "windowsize":
-            if not 1 <= value <= int(asked[name]):
-                return None
-            terms = replace(terms, window_size=value)
-        else:
-            terms = replace(terms, transfer_size=value)
     return terms
 
 

@@ -11,7 +11,7 @@ States and inputs; what isn't named changes nothing and is answered by nothing::
     DALLYING   —                    ACK again   —                      → OVER  → OVER               → OVER
     OVER       —                    —           —                      —       —                    —
 
-The laws:
+Invariants:
 
 - The first answer from the asked host binds the transfer to the port that it came from (RFC 1350 section 4);
   every other sender gets ERROR 5 and changes nothing.

@@ -16,7 +16,7 @@ States and inputs; what isn't named changes nothing and is answered by nothing::
 
 A window is one block unless RFC 7440's option says more; then nothing lies within it, and an ACK before it is ignored.
 
-The laws:
+Invariants:
 
 - A duplicate ACK never sends anything in lock-step (RFC 1123 section 4.2.3.1, the Sorcerer's Apprentice): only the
   awaited ACK moves the file on, and only the timer repeats. With windows an ACK of the block before the window may
@@ -177,7 +177,7 @@ class Sender:
         return int.from_bytes(self._flight[at : at + 2], "big")
 
     def begin(self, now: float) -> Effects:
-        """Send the first datagram: the OACK where options were granted, else DATA 1. Once."""
+        """Send the first datagram: the OACK where options were granted, otherwise DATA 1. Once."""
         if self.state is not SendingState.NEW:
             return ()
         if self._terms.acknowledged:

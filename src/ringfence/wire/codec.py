@@ -1,10 +1,14 @@
-"""Messages to JSON and back: unknown fields are passed over, missing or badly typed ones refused."""
+"""The one codec: messages to JSON and back, between hub and edge, between an edge's processes, and in what they keep.
 
-import dataclasses
+A message is a frozen dataclass, a msgspec Struct, or a union of tagged Structs; its fields' types say what is taken.
+Unknown fields are passed over unless the Struct forbids them; missing or badly typed ones are refused by name.
+"""
+
 import json
-import types
-import typing
-from typing import Any, TypeVar
+import re
+from typing import Any, Generic, TypeVar
+
+import msgspec
 
 from ringfence.secret import Secret
 from ringfence.wire.errors import BadMessage
@@ -13,64 +17,108 @@ T = TypeVar("T")
 
 LARGEST_BYTES = 4 * 1024 * 1024
 
+_ILL_TYPED = re.compile(r"Expected `(.+?)`, got `(.+?)`")
+_MISSING = re.compile(r"Object missing required field `(\w+)`")
+
 
 def to_json(message: object) -> bytes:
-    """Return a message of ``wire.messages`` as compact JSON."""
-    return json.dumps(_plain(message), separators=(",", ":"), ensure_ascii=False).encode()
+    """Return a message as compact JSON.
+
+    Raises:
+        UnicodeEncodeError: a text of it has a lone surrogate.
+    """
+    return _ENCODER.encode(message)
 
 
-def from_json(form: type[T], data: bytes) -> T:
-    """Return the message of class ``form`` that ``data`` holds; BadMessage names the field that is wrong."""
-    if len(data) > LARGEST_BYTES:
-        raise BadMessage(f"a {form.__name__} message has more than {LARGEST_BYTES} bytes")
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        raise BadMessage(f"a {form.__name__} message is not JSON") from None
-    return _message(form, value, form.__name__)
+def to_text(message: object) -> str:
+    """Return a message as printable ASCII, whatever characters its texts have."""
+    return json.dumps(msgspec.to_builtins(message, enc_hook=_plain), separators=(",", ":"))
 
 
-# Any: JSON values in their natural Python form, checked field by field below.
-def _plain(value: object) -> Any:  # noqa: ANN401
+def from_json(form: type[T], data: bytes | str) -> T:
+    """Return the message of class ``form`` that ``data`` holds.
+
+    Raises:
+        BadMessage: it is no JSON, has more than LARGEST_BYTES, or a field is missing or of another type; it is named.
+    """
+    return _reader(form).read(data)
+
+
+class Reader(Generic[T]):
+    """Reads messages of one form, which may be a union of tagged Structs; ``called`` names it in errors."""
+
+    def __init__(self, form: Any, called: str) -> None:  # noqa: ANN401 - a union is no type to a type checker
+        self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(form, dec_hook=_special)
+        self._form = form
+        self._called = called
+
+    def read(self, data: bytes | str) -> T:
+        """Return the message that ``data`` holds.
+
+        Raises:
+            BadMessage: as ``from_json``.
+        """
+        if len(data) > LARGEST_BYTES:
+            raise BadMessage(f"a {self._called} message has more than {LARGEST_BYTES} bytes")
+        try:
+            return self._decoder.decode(data)
+        except msgspec.ValidationError as fault:
+            raise self._refusal(fault) from None
+        except (ValueError, RecursionError):
+            raise BadMessage(f"a {self._called} message is not JSON") from None
+
+    def read_text(self, text: str) -> T:
+        """Return the message that a text of ``to_text`` holds; lone surrogates come back as they went.
+
+        Raises:
+            BadMessage: as ``from_json``.
+        """
+        try:
+            return self.convert(json.loads(text))
+        except (ValueError, RecursionError):
+            raise BadMessage(f"a {self._called} message is not JSON") from None
+
+    def convert(self, value: object) -> T:
+        """Return the message that JSON's types make.
+
+        Raises:
+            BadMessage: as ``from_json``.
+        """
+        try:
+            message: T = msgspec.convert(value, self._form, dec_hook=_special)
+        except (msgspec.ValidationError, RecursionError) as fault:
+            raise self._refusal(fault) from None
+        return message
+
+    def _refusal(self, fault: Exception) -> BadMessage:
+        what, _, path = str(fault).partition(" - at `$")
+        where = self._called + path.removesuffix("`")
+        if (missing := _MISSING.match(what)) is not None:
+            return BadMessage("a field is missing", where=f"{where}.{missing[1]}")
+        if (ill_typed := _ILL_TYPED.match(what)) is not None:
+            return BadMessage(f"a field should be {ill_typed[1]} and is {ill_typed[2]}", where=where)
+        return BadMessage(f"a field is refused: {what}", where=where)
+
+
+def _reader(form: type[T]) -> Reader[T]:
+    reader: Reader[T] | None = _READERS.get(form)
+    if reader is None:
+        reader = _READERS[form] = Reader(form, form.__name__)
+    return reader
+
+
+def _plain(value: object) -> str:
     if isinstance(value, Secret):
         return value.reveal()
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {part.name: _plain(getattr(value, part.name)) for part in dataclasses.fields(value)}
-    if isinstance(value, tuple | list):
-        return [_plain(item) for item in value]
-    return value
+    raise TypeError(f"{type(value).__name__} is no part of a message")
 
 
-def _message(form: type[T], value: object, where: str) -> T:
-    if not isinstance(value, dict):
-        raise BadMessage("a message is not an object", where=where)
-    hints = typing.get_type_hints(form)
-    parts: dict[str, Any] = {}
-    for part in dataclasses.fields(form):  # type: ignore[arg-type]  # every form of wire.messages is a dataclass
-        if part.name in value:
-            parts[part.name] = _typed(hints[part.name], value[part.name], f"{where}.{part.name}")
-        elif part.default is dataclasses.MISSING:
-            raise BadMessage("a field is missing", where=f"{where}.{part.name}")
-    return form(**parts)
-
-
-def _typed(hint: Any, value: object, where: str) -> Any:  # noqa: ANN401 - a field's annotation and its JSON value
-    origin = typing.get_origin(hint)
-    if origin is tuple and isinstance(value, list):
-        (item_hint, _ellipsis) = typing.get_args(hint)
-        return tuple(_typed(item_hint, item, f"{where}[{index}]") for index, item in enumerate(value))
-    if origin is types.UnionType:
-        if value is None:
-            return None
-        (hint,) = (choice for choice in typing.get_args(hint) if choice is not type(None))
-        return _typed(hint, value, where)
-    if hint is Secret and isinstance(value, str):
+def _special(form: type, value: object) -> Secret:
+    if form is Secret and isinstance(value, str):
         return Secret(value)
-    if hint is float and isinstance(value, int | float) and not isinstance(value, bool):
-        return float(value)
-    if hint in {int, str, bool} and type(value) is hint:
-        return value
-    if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-        return _message(hint, value, where)
-    expected = getattr(hint, "__name__", str(hint))
-    raise BadMessage(f"a field should be {expected} and is {type(value).__name__}", where=where)
+    raise msgspec.ValidationError(f"Expected `{form.__name__}`, got `{type(value).__name__}`")
+
+
+# Any: each form's reader is a reader of that form.
+_READERS: dict[type, Reader[Any]] = {}
+_ENCODER = msgspec.json.Encoder(enc_hook=_plain)

@@ -5,9 +5,15 @@ other. Times are Unix seconds. Field names are what is on the wire.
 """
 
 from dataclasses import dataclass, field
-from typing import Literal
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from msgspec import Meta, Raw, Struct
 
 from ringfence.secret import Secret
+
+Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+"""A whole number that every database takes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,71 +61,79 @@ class Greeting:
     site_name: str
     hub_version: str
     hub_time: float
-    release: int
+    release: Whole
 
 
 @dataclass(frozen=True, slots=True)
 class Event:
     """A line of the event stream.
 
-    ``greeting`` opens a stream; ``release`` hints that a newer release exists, ``guard`` that the guard's rules have
-    changed; ``revoked`` ends it, and with ``wipe`` asks the edge to remove what it holds. Kinds that a reader does not
-    know are passed over.
+    ``greeting`` opens a stream; ``release`` hints that a newer release exists, ``state`` that something of the site's
+    state has changed (``SiteState``); ``revoked`` ends it, and with ``wipe`` asks the edge to remove what it holds.
+    Kinds that a reader does not know are passed over.
     """
 
     kind: str
     hub_time: float
-    release: int = 0
+    release: Whole = 0
     wipe: bool = False
 
 
-EventKind = Literal["greeting", "release", "guard", "revoked"]
+EventKind = Literal["greeting", "release", "state", "revoked"]
+
+
+class ReportKind(StrEnum):
+    """What a report tells. An edge sends these; a hub stores others, of newer edges, as they are."""
+
+    FILE_SERVED = "file-served"
+    FILE_REFUSED = "file-refused"
+    FILE_HELD_BACK = "file-held-back"
+    TRANSFER_FAILED = "transfer-failed"
+    RELEASE_SERVED = "release-served"
+    CONTENT_REFUSED = "content-refused"
+    PHONE_RELOADED = "phone-reloaded"
+    PHONE_NOT_RELOADED = "phone-not-reloaded"
+    WORKER_DIED = "worker-died"
+    BANNED = "banned"
+    WINDOW_BOUND = "window-bound"
+    WINDOW_USED = "window-used"
+    DECISIONS_COUNTED = "decisions-counted"
+    AGENT_STARTED = "agent-started"
+    REPORTS_DROPPED = "reports-dropped"
+
+
+_REPORT_KINDS = frozenset(ReportKind)
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
     """One thing that happened at an edge, numbered by that edge from 1 without gaps.
 
-    ``kind`` is one of REPORT_KINDS; a hub stores kinds that it does not know as they are. ``name``, ``owner`` and
+    ``kind`` is a ReportKind, or a newer edge's word, which a hub stores as it is. ``name``, ``owner`` and
     ``peer`` are the file, the bare MAC address that it belongs to, and the address that asked, where the kind has them.
     ``finding`` is the guard's word for why, ``level`` what was reached, ``decision`` the whole decision with its
     evidence (``guard.record``). ``count`` such things happened that are told as this one.
     """
 
-    seq: int
+    seq: Whole
     at: float
     kind: str
     sentence: str
     name: str = ""
     owner: str = ""
     peer: str = ""
-    release: int = 0
-    size_bytes: int = 0
+    release: Whole = 0
+    size_bytes: Whole = 0
     duration_s: float = 0.0
     finding: str = ""
     level: str = ""
     decision: str = ""
-    count: int = 1
+    count: Whole = 1
 
-
-REPORT_KINDS = (
-    "file-served",
-    "file-refused",
-    "file-held-back",
-    "transfer-failed",
-    "release-served",
-    "content-refused",
-    "phone-reloaded",
-    "phone-not-reloaded",
-    "worker-died",
-    "banned",
-    "window-bound",
-    "window-used",
-    "phone-admitted",
-    "decisions-counted",
-    "agent-started",
-    "reports-dropped",
-)
+    @property
+    def known_kind(self) -> ReportKind | None:
+        """The kind, or None where it is a newer edge's."""
+        return ReportKind(self.kind) if self.kind in _REPORT_KINDS else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,23 +145,23 @@ class ReportBatch:
     """
 
     reports: tuple[Report, ...] = field(default=())
-    acknowledged_through: int = 0
+    acknowledged_through: Whole = 0
 
 
 @dataclass(frozen=True, slots=True)
 class ReportAcknowledgement:
     """Every report up to and including ``stored_through`` is stored."""
 
-    stored_through: int
+    stored_through: Whole
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How much of a release's missing files an edge has fetched; only for people to see."""
 
-    release: int
-    done_bytes: int
-    total_bytes: int
+    release: Whole
+    done_bytes: Whole
+    total_bytes: Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +229,7 @@ class GuardRules:
     lets a gateway serve it to the internet; ``stubs``: and give what holds no secret to known networks.
     """
 
-    version: int
+    version: Whole
     needs: tuple[GuardNeed, ...] = field(default=())
     networks: tuple[str, ...] = field(default=())
     first_contact: str = "allow"
@@ -231,6 +245,24 @@ class GuardRules:
     bans: tuple[GuardBan, ...] = field(default=())
     lifted: tuple[GuardBan, ...] = field(default=())
     """Addresses that a person has let in again; ``until`` is when: what shut them out before that is over."""
+
+
+class StatePart(StrEnum):
+    """A part of what an edge goes by beside releases; each has a message of its own."""
+
+    GUARD = "guard"
+    """GuardRules."""
+
+
+class SiteState(Struct, frozen=True):
+    """All that an edge goes by beside releases, whole each time; ``version`` grows with every change of any part.
+
+    ``parts``: by name, each as JSON of its own, so that one which an edge can't read leaves the others in force, and
+    one that it does not know (``StatePart``) is passed over.
+    """
+
+    version: Whole
+    parts: dict[str, Raw] = {}
 
 
 @dataclass(frozen=True, slots=True)

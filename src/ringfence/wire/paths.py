@@ -22,8 +22,11 @@ REPORTS = V1 + "/reports"
 PROGRESS = V1 + "/progress"
 """POST Progress → Progress: how far an edge is with a release; a hub that does not know it answers 404."""
 
+STATE = V1 + "/state"
+"""GET → SiteState: all that the caller goes by beside releases; a hub that does not know it answers 404."""
+
 GUARD = V1 + "/guard"
-"""GET → GuardRules: what the caller's site asks of whoever wants a file; a hub that does not know it answers 404."""
+"""GET → GuardRules: the state's part of that name by itself, for edges that do not know STATE."""
 
 KEEP_ALIVE_S = 20
 """The longest silence on the event stream; a reader that hears nothing for three times as long reconnects."""

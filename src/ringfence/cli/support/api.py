@@ -89,7 +89,7 @@ def read_authority(path: Path) -> str:
         ) from None
 
 
-class Hub:
+class PeoplesApi:
     """One hub, asked with one login."""
 
     def __init__(self, login: Login) -> None:

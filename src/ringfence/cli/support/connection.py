@@ -2,13 +2,13 @@
 
 from urllib.parse import quote
 
-from ringfence.cli.support.api import Hub, load_login
+from ringfence.cli.support.api import PeoplesApi, load_login
 from ringfence.phones.mac import Mac
 
 
-def hub() -> Hub:
+def hub() -> PeoplesApi:
     """Return the hub of this user's login; NotLoggedIn says how to log in."""
-    return Hub(load_login())
+    return PeoplesApi(load_login())
 
 
 def site_path(site: str) -> str:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from ringfence.archives import Member, members
-from ringfence.cli.support.api import Hub, Json
+from ringfence.cli.support.api import Json, PeoplesApi
 
 _CHUNK_BYTES = 1 << 20
 
@@ -33,7 +33,7 @@ def progress(what: str) -> Iterator[tuple[Show, Advance]]:
         yield show, advance
 
 
-def upload_members(client: Hub, file: Path, wanted: Collection[str], total_bytes: int) -> list[Json]:
+def upload_members(client: PeoplesApi, file: Path, wanted: Collection[str], total_bytes: int) -> list[Json]:
     """Upload the members of a folder or archive with these names; return their names, digests and lengths."""
     files: dict[str, Json] = {}
     with progress("uploading") as (show, advance):

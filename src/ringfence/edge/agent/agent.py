@@ -5,41 +5,36 @@ supervisor's own thread watches the worker. The caller's thread keeps the status
 it does depends on metadata alone, so an edge that missed ten hints ends in the same state as one that heard them.
 """
 
-import os
 import random
 import threading
 import time
 from collections.abc import Callable
 
 from ringfence.content.release import MINUTES_A_DAY
+from ringfence.edge.agent.backoff import Backoff
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.enrolment import renew_when_due
-from ringfence.edge.agent.guard_rules import GuardKeeper
-from ringfence.edge.agent.hub_client import HttpHubClient, HubClient, verified_context
+from ringfence.edge.agent.guard_rules import GuardRulesPart
+from ringfence.edge.agent.https_hub_client import HttpHubClient
+from ringfence.edge.agent.hub_client import HubClient
+from ringfence.edge.agent.hub_trust import verified_context
+from ringfence.edge.agent.site_state import StateKeeper
+from ringfence.edge.agent.status_keeper import StatusKeeper
 from ringfence.edge.agent.sync import refresh
 from ringfence.edge.errors import HubRefused, HubUnreachable
-from ringfence.edge.lan.observer import Hearing
-from ringfence.edge.phones.serving import (
-    Log,
-    MakeWorker,
-    SeenPhones,
-    Serving,
-)
-from ringfence.edge.reporting import status as status_file
+from ringfence.edge.phones.seen_phones import SeenPhones
+from ringfence.edge.phones.serving import Serving
+from ringfence.edge.phones.site_worker import WorkerSource
+from ringfence.edge.reporting.counted import counted
 from ringfence.edge.reporting.journal import Journal
-from ringfence.edge.reporting.status import Status
+from ringfence.edge.reporting.log import Log
 from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.folder import EdgeFolder
-from ringfence.errors import ContentRefused, EnvironmentFault, RingfenceError
-from ringfence.identity.certificates import validity
-from ringfence.server.processes.handles import LauncherProcess
+from ringfence.errors import ContentRefused, RingfenceError
+from ringfence.wire.messages import ReportKind
 
-FIRST_PAUSE_S = 1.0
-LONGEST_PAUSE_S = 60.0
 LOOK_ANYWAY_S = 900.0
 """How often the hub is asked without a hint; a hint may be lost, a timestamp is renewed."""
-CONFIRM_S = 3600.0
-"""How often the moment of the last confirmation is written: tells an age, and spares an SD card."""
 
 ClientFactory = Callable[[EdgeFolder, HubClock], HubClient]
 
@@ -52,28 +47,31 @@ def https_client(folder: EdgeFolder, clock: HubClock) -> HttpHubClient:
 
 
 class Agent:
-    """One enrolled edge at work; ``run`` returns when ``stop`` is called."""
+    """One enrolled edge at work; ``run`` returns when ``stop`` is called.
+
+    Args:
+        folder: The edge's folder, which the caller has locked.
+        workers: Gives it the worker that serves its phones.
+        log: Takes its sentences.
+        connect: Makes its connection to the hub.
+
+    Raises:
+        NotEnrolled, FolderBroken, BadCertificate, ContentRefused: The folder does not hold what an edge needs.
+        DiskFault, DiskFull: The folder can't be used.
+        PortInUse, ListenRefused: Phones can't be served where they should be.
+    """
 
     def __init__(
-        self,
-        folder: EdgeFolder,
-        listen: list[tuple[str, int]],
-        log: Log,
-        connect: ClientFactory = https_client,
-        *,
-        http: list[tuple[str, int]] | None = None,
-        hearing: Hearing | None = None,
-        make_worker: MakeWorker | None = None,
-        launcher: LauncherProcess | None = None,
+        self, folder: EdgeFolder, workers: WorkerSource, log: Log, connect: ClientFactory = https_client
     ) -> None:
         self._folder = folder
         self._log = log
         self._connect = connect
-        self._hearing = hearing
-        self._is_far = make_worker is not None
+        self._workers = workers
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._wipe = False
+        self._bug: Exception | None = None
         enrolment = folder.enrolment()
         self._journal = Journal(folder.reports, folder.disk)
         self._cache = Cache(folder.cache, folder.disk, enrolment.site_id, folder.disk.read(folder.root_file) or b"")
@@ -81,47 +79,41 @@ class Agent:
         self._trusted = kept.trusted
         self._kept_refusal = kept.refusal
         self._damaged = kept.damaged
-        confirmed_at = max(kept.refreshed_at, float(folder.disk.read(folder.cache / "confirmed") or b"0"))
-        self._clock = HubClock(floor=confirmed_at)
+        self._status = StatusKeeper(folder, log, kept.refreshed_at)
+        self._clock = HubClock(floor=self._status.state.confirmed_at)
         self._client = connect(folder, self._clock)
-        phones = SeenPhones(folder)
         self._serving = Serving(
-            listen=listen,
-            http=http or [],
-            site=enrolment.site_name,
-            cache=self._cache,
-            journal=self._journal,
-            phones=phones,
-            log=log,
-            hearing=hearing,
-            make_worker=make_worker,
-            launcher=launcher,
+            enrolment.site_name, workers, cache=self._cache, journal=self._journal, phones=SeenPhones(folder), log=log
         )
-        self._guard = GuardKeeper(folder, self._clock, self._serving.rule)
-        self._status = Status(
-            pid=os.getpid(),
-            edge_id=enrolment.edge_id,
-            site_id=enrolment.site_id,
-            site_name=enrolment.site_name,
-            hub_url=enrolment.hub_url,
-            started_at=time.time(),
-            confirmed_at=confirmed_at,
-            certificate_ends_at=validity(folder.credentials().certificate)[1],
-        )
+        self._rules = GuardRulesPart(self._clock, self._serving.rule)
+        self._state = StateKeeper(folder, (self._rules,))
 
     @property
     def addresses(self) -> list[str]:
         """Where phones are served, as ``host:port``."""
         return self._serving.addresses
 
+    @property
+    def was_wiped(self) -> bool:
+        """Whether the hub asked to wipe the folder, which ``run`` does at its end."""
+        return self._wipe
+
     def run(self, on_ready: Callable[[], None] = lambda: None) -> None:
-        """Serve what is kept, then keep it current, until ``stop``."""
+        """Serve what is kept, then keep it current, until ``stop`` or until the hub asks to wipe the folder.
+
+        ``on_ready`` is called once phones are served.
+
+        Raises:
+            WorkerFault: The worker does not start, or does not take over what is kept.
+            DiskFault: A part of the folder could not be wiped.
+            Exception: A bug of ours ended one of the threads, and with it the agent.
+        """
         self._serving.start()
         try:
             self._show_kept()
             on_ready()
             threads = [
-                threading.Thread(target=work, name=work.__name__.strip("_"))
+                threading.Thread(target=self._work, args=(work,), name=work.__name__.strip("_"))
                 for work in (self._listen_to_hub, self._synchronise, self._hand_over_reports)
             ]
             for thread in threads:
@@ -144,18 +136,28 @@ class Agent:
             self._write_status()
             if self._wipe:
                 self._folder.wipe()
+        if self._bug is not None:
+            raise self._bug
 
     def stop(self) -> None:
         """Let ``run`` return; safe to call from a signal handler."""
         self._stopping.set()
 
+    def _work(self, work: Callable[[], None]) -> None:
+        """Do a thread's work. A bug ends the whole agent: one that goes on without a part of it would look well."""
+        try:
+            work()
+        except Exception as bug:  # noqa: BLE001 - `run` raises it again
+            self._bug = bug
+            self.stop()
+
     def _show_kept(self) -> None:
-        self._journal.add(time.time(), "agent-started", "The agent started.")
-        self._guard.apply()
+        self._journal.add(time.time(), ReportKind.AGENT_STARTED, "The agent started.")
+        self._state.apply()
         if self._kept_refusal:
-            self._note_problem(f"the kept release was not taken: {self._kept_refusal}")
+            self._status.note_problem(f"the kept release was not taken: {self._kept_refusal}")
         if self._damaged:
-            self._note_problem(f"damaged on disk, fetched again: {', '.join(self._damaged)}")
+            self._status.note_problem(f"damaged on disk, fetched again: {', '.join(self._damaged)}")
         if self._trusted.release is not None:
             self._serving.show(self._trusted.release)
         else:
@@ -163,7 +165,7 @@ class Agent:
 
     def _listen_to_hub(self) -> None:
         """Keep one event stream open; every event wakes the synchroniser."""
-        pause = _Pause()
+        pause = Backoff()
         while not self._stopping.is_set():
             try:
                 for event in self._client.events():
@@ -172,19 +174,16 @@ class Agent:
                         break
                     if event.kind == "greeting":
                         pause.reset()
-                        self._status.connected_since = time.time()
-                        self._log("info", f"Connected to the hub at {self._status.hub_url}.")
-                    self._status.last_contact = time.time()
+                        self._status.note_connected()
+                    self._status.note_contact()
                     self._wake.set()
             except RingfenceError as fault:
                 self._on_fault(fault)
-            if self._status.connected_since:
-                self._log("warning", "The connection to the hub ended.")
-            self._status.connected_since = 0.0
+            self._status.note_disconnected()
             self._stopping.wait(pause.next())
 
     def _synchronise(self) -> None:
-        pause = _Pause()
+        pause = Backoff()
         self._wake.set()
         while not self._stopping.is_set():
             self._wake.wait(LOOK_ANYWAY_S * (0.8 + 0.4 * random.random()))  # noqa: S311 - jitter, no secret
@@ -194,7 +193,7 @@ class Agent:
             try:
                 self._refresh()
                 pause.reset()
-                self._status.problem = ""
+                self._status.note_success()
             except RingfenceError as fault:
                 self._on_fault(fault)
                 if self._stopping.wait(pause.next()):
@@ -207,34 +206,27 @@ class Agent:
         if renew_when_due(self._folder, self._client.renew, self._clock.now()):
             self._log("info", "The certificate was renewed.")
             self._reconnect()
-        if self._guard.refresh(self._client):
-            self._log("info", f"Took the guard's rules, version {self._guard.rules.version}.")
+        if news := self._state.refresh(self._client):
+            self._log("info", f"Took version {self._state.version} of the site's state, new in {', '.join(news)}.")
         result = refresh(self._client, self._cache, self._trusted, self._clock.now())
         self._trusted = result.trusted
-        self._status.last_contact = time.time()
-        self._confirm(self._clock.now())
+        self._status.note_contact()
+        self._status.note_confirmed(self._clock.now())
         if result.release is None or not result.is_new:
             return
         self._serving.show(result.release)
         self._cache.discard_unused(result.release)
-        self._log(
-            "info",
-            f"Took release {result.release.number}: fetched {result.fetched_files} files, {result.fetched_bytes} B.",
-        )
+        fetched = f"{counted(result.fetched_files, 'file')}, {result.fetched_bytes} B"
+        self._log("info", f"Took release {result.release.number}: fetched {fetched}.")
 
     def _reconnect(self) -> None:
-        """Go on with the new certificate; the stream ends and is made anew by its own thread."""
-        self._status.certificate_ends_at = validity(self._folder.credentials().certificate)[1]
+        """Go on with the new certificate; the stream ends, and its own thread opens another."""
+        self._status.take_certificate()
         old, self._client = self._client, self._connect(self._folder, self._clock)
         old.close()
 
-    def _confirm(self, now: float) -> None:
-        if now - self._status.confirmed_at >= CONFIRM_S:
-            self._folder.disk.replace(self._folder.cache / "confirmed", str(now).encode())
-        self._status.confirmed_at = now
-
     def _hand_over_reports(self) -> None:
-        pause = _Pause()
+        pause = Backoff()
         while not self._stopping.is_set():
             try:
                 batch = self._journal.next_batch(timeout_s=5.0)
@@ -256,68 +248,32 @@ class Agent:
                 self._on_revoked(wipe=False)
             case ContentRefused():
                 name = type(fault).__name__
-                if self._note_problem(f"{name}: {fault}"):
-                    self._journal.add(time.time(), "content-refused", f"{name}: {fault}")
-            case HubUnreachable() if self._clock.now() > self._status.certificate_ends_at:
-                ended = time.strftime("%Y-%m-%d", time.gmtime(self._status.certificate_ends_at))
-                self._note_problem(
+                if self._status.note_problem(f"{name}: {fault}"):
+                    self._journal.add(time.time(), ReportKind.CONTENT_REFUSED, f"{name}: {fault}")
+            case HubUnreachable() if self._clock.now() > self._status.state.certificate_ends_at:
+                ended = time.strftime("%Y-%m-%d", time.gmtime(self._status.state.certificate_ends_at))
+                self._status.note_problem(
                     f"this edge's certificate ended on {ended}, so the hub lets it in no more. What it holds is "
                     "served. Revoke it at the hub, remove its folder, and enrol it again with a new token."
                 )
             case _:
-                self._note_problem(str(fault))
+                self._status.note_problem(str(fault))
 
     def _on_revoked(self, *, wipe: bool) -> None:
-        self._note_problem("this edge was revoked at the hub; enrol it again with a new token to go on")
+        self._status.note_problem("this edge was revoked at the hub; enrol it again with a new token to go on")
         if wipe:
             self._log("warning", "The hub asked to wipe this edge: everything it holds is removed.")
             self._wipe = True
             self.stop()
 
-    def _note_problem(self, sentence: str) -> bool:
-        """Say a problem once; say whether it is news."""
-        if sentence == self._status.problem:
-            return False
-        self._status.problem = sentence
-        self._log("warning", sentence)
-        return True
-
     def _guard_in_words(self) -> str:
-        hearing = self._hearing
-        why_not = "" if hearing is None else hearing.why_no_frames
-        is_watched = hearing is not None and hearing.watches_frames
-        return self._guard.in_words(why_no_frames=None if is_watched or self._is_far else why_not)
+        hearing = self._workers.hearing
+        why_no_frames: str | None = "" if hearing is None else hearing.why_no_frames
+        if not self._workers.reaches_phones or (hearing is not None and hearing.watches_frames):
+            why_no_frames = None
+        refused = self._state.refused.get(self._rules.name, "")
+        return self._rules.in_words(refused=refused, why_no_frames=why_no_frames)
 
     def _write_status(self) -> None:
-        state = self._status
-        state.addresses = self._serving.addresses
-        state.http_addresses = self._serving.http_addresses
-        state.worker_pid = self._serving.worker_pid
-        state.guard = self._guard_in_words()
-        release = self._serving.release
-        state.release = release.number if release else 0
-        state.files = len(release.targets) if release else 0
-        state.release_since = self._serving.release_since
-        state.reports_waiting = self._journal.waiting
-        state.phones = self._serving.phones.all()
-        state.told = self._serving.told(time.time())
-        try:
-            status_file.write(self._folder, state)
-        except EnvironmentFault as fault:
-            self._note_problem(str(fault))
+        self._status.write(self._serving, reports_waiting=self._journal.waiting, guard=self._guard_in_words())
         self._serving.phones.save()
-
-
-class _Pause:
-    """Back-off between tries: doubled up to a minute, with full jitter, so that a fleet does not come back at once."""
-
-    def __init__(self) -> None:
-        self.reset()
-
-    def reset(self) -> None:
-        self._limit = FIRST_PAUSE_S
-
-    def next(self) -> float:
-        pause = self._limit * (0.2 + 0.8 * random.random())  # noqa: S311 - jitter, no secret
-        self._limit = min(2 * self._limit, LONGEST_PAUSE_S)
-        return pause

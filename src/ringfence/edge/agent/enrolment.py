@@ -8,7 +8,8 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ringfence import __version__
 from ringfence.content.trust import TrustedMetadata
 from ringfence.edge.agent.clock import HubClock
-from ringfence.edge.agent.hub_client import HttpHubClient, fetch_authority, verified_context
+from ringfence.edge.agent.https_hub_client import HttpHubClient
+from ringfence.edge.agent.hub_trust import fetch_authority, verified_context
 from ringfence.edge.errors import HubRefused
 from ringfence.edge.storage.folder import Credentials, EdgeFolder, Enrolment
 from ringfence.identity.certificates import (
@@ -26,8 +27,17 @@ from ringfence.wire.messages import EnrolRequest, RenewRequest, RenewResponse
 def enrol(folder: EdgeFolder, token_text: str) -> Enrolment:
     """Make this folder an edge of the token's site: key made here, certificate and first trusted root from the hub.
 
-    BadToken, WrongAuthority, HubRefused (wrong, used, expired, revoked token), HubUnreachable and AlreadyEnrolled say
-    what to do; none leaves a half-enrolled folder.
+    What an edge before this one has left here, after a wipe or a part of it, is removed. No fault leaves a
+    half-enrolled folder.
+
+    Raises:
+        BadToken: The text is no token.
+        AlreadyEnrolled: An edge lives in this folder.
+        FolderBroken, FolderInUse, DiskFault, DiskFull: The folder can't be used.
+        WrongAuthority: What answers is not the hub that made the token.
+        HubRefused: The token is wrong, used, expired or revoked.
+        HubUnreachable: The hub does not answer.
+        BadCertificate, ContentRefused: The hub's answer is not what it should be.
     """
     token = EnrolmentToken.from_text(token_text)
     with folder.lock():
@@ -56,12 +66,26 @@ def enrol(folder: EdgeFolder, token_text: str) -> Enrolment:
         root = answer.root_metadata.encode()
         TrustedMetadata(answer.site_id, root)
         enrolment = Enrolment(token.hub_url, answer.edge_id, answer.site_id, answer.site_name, answer.hub_time)
+        folder.wipe()
         folder.save_enrolment(enrolment, Credentials(key, certificate, authority_pem), answer.certificate_pem, root)
         return enrolment
 
 
 def renew_when_due(folder: EdgeFolder, ask: Callable[[RenewRequest], RenewResponse], now: float) -> bool:
-    """Renew the certificate once two thirds of its life are over; say whether there is a new one."""
+    """Renew the certificate once two thirds of its life are over.
+
+    Args:
+        folder: Where key and certificate are.
+        ask: Asks the hub for the next certificate.
+        now: The hub's time, in Unix seconds.
+
+    Returns:
+        Whether there is a new certificate.
+
+    Raises:
+        BadCertificate: The hub's answer holds another edge's certificate; the old one stays in use.
+        HubUnreachable, HubRefused: As ``ask``.
+    """
     credentials = folder.credentials()
     if not renewal_due(credentials.certificate, now):
         return False

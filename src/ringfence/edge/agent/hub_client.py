@@ -1,56 +1,20 @@
-"""The edge's way to its hub: the port, and the adapter that speaks HTTPS with a client certificate.
+"""What an edge asks of its hub: the port; ``https_hub_client`` is its adapter."""
 
-The hub's certificate is verified against the one CA that the edge got at enrolment. Its period of validity is judged by
-the hub's own time instead of this machine's (``clock.HubClock`` says why), which is safe because nobody but that CA can
-vouch for the connection on which the time comes.
-"""
-
-import socket
-import ssl
-import threading
-import warnings
-import weakref
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Protocol, TypeVar
-from urllib.parse import urlsplit
-
-import urllib3
-from cryptography import x509
+from typing import Protocol
 
 from ringfence.content.digests import Digest
-from ringfence.content.errors import EndlessData
-from ringfence.edge.agent.clock import HubClock
-from ringfence.edge.errors import HubRefused, HubUnreachable
-from ringfence.identity.certificates import fingerprint, read_certificate, validity
-from ringfence.identity.errors import WrongAuthority
-from ringfence.wire import codec, paths
-from ringfence.wire.errors import BadMessage
 from ringfence.wire.messages import (
-    EnrolRequest,
-    EnrolResponse,
     Event,
     Greeting,
-    GuardRules,
-    Problem,
     Progress,
     RenewRequest,
     RenewResponse,
     ReportAcknowledgement,
     ReportBatch,
+    SiteState,
 )
-
-T = TypeVar("T")
-
-CONNECT_TIMEOUT_S = 10
-READ_TIMEOUT_S = 30
-CHUNK_BYTES = 65_536
-_LARGEST_EVENT_BYTES = 65_536
-_OK, _PARTIAL, _NOT_FOUND, _RANGE_REFUSED = 200, 206, 404, 416
-_NO_CHECK_TIME = 0x200000
-"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME (x509_vfy.h), which Python's ssl takes but has no name for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +38,14 @@ class HubClient(Protocol):
         """Return a blob from ``offset`` on, or from 0 where the hub can't continue it."""
 
     def events(self) -> Iterator[Event]:
-        """Open the event stream; it ends with HubUnreachable, or when ``close`` is called."""
+        """Open the event stream; it lasts until ``close`` is called.
 
-    def guard_rules(self) -> GuardRules | None:
-        """Return what the site asks of whoever wants a file, or None where the hub is too old to say."""
+        Raises:
+            HubUnreachable: The stream ended.
+        """
+
+    def state(self) -> SiteState | None:
+        """Return all that the edge goes by beside releases, or None where the hub is too old to say."""
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Hand over reports."""
@@ -90,259 +58,3 @@ class HubClient(Protocol):
 
     def close(self) -> None:
         """End everything under way; streams end at once."""
-
-
-class _Connection(urllib3.connection.HTTPSConnection):
-    """An HTTPS connection that tells its pool's owner of each hub certificate, and can be ended from outside."""
-
-    owner: "HttpHubClient"
-
-    def connect(self) -> None:
-        super().connect()
-        transport = self.sock
-        if isinstance(transport, ssl.SSLSocket):
-            self.owner.connected(transport)
-
-
-class HttpHubClient:
-    """The hub over HTTPS; one connection for requests, one for the event stream, both kept."""
-
-    def __init__(self, hub_url: str, context: ssl.SSLContext, clock: HubClock) -> None:
-        self._url = hub_url.rstrip("/")
-        self._clock = clock
-        self._live: weakref.WeakSet[ssl.SSLSocket] = weakref.WeakSet()
-        self._guard = threading.Lock()
-        self._certificate: x509.Certificate | None = None
-        address = urlsplit(hub_url)
-        pool = urllib3.HTTPSConnectionPool(
-            address.hostname or "",
-            address.port or 443,
-            ssl_context=context,
-            maxsize=3,
-            retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-        )
-        pool.ConnectionCls = type("_OwnedConnection", (_Connection,), {"owner": self})
-        self._pool = pool
-
-    def connected(self, transport: ssl.SSLSocket) -> None:
-        """Note a new connection and judge the hub's certificate by the hub's time, where that is known."""
-        der = transport.getpeercert(binary_form=True) or b""
-        certificate = x509.load_der_x509_certificate(der)
-        with self._guard:
-            self._live.add(transport)
-            self._certificate = certificate
-        if self._clock.is_known:
-            self._check_validity(certificate, self._clock.now())
-
-    def greeting(self) -> Greeting:
-        """Ask for the greeting, judge the hub's certificate by its time, and set the clock by it."""
-        greeting = self._message(Greeting, "GET", paths.GREETING)
-        if self._certificate is not None:
-            self._check_validity(self._certificate, max(greeting.hub_time, self._clock.floor))
-        self._clock.learn(greeting.hub_time)
-        return greeting
-
-    def metadata(self, name: str, largest_bytes: int) -> bytes | None:
-        """Fetch one file of metadata, never reading more than ``largest_bytes``."""
-        with self._response("GET", paths.METADATA + name) as response:
-            if response.status == _NOT_FOUND:
-                return None
-            self._refusal(response)
-            return _limited(response, largest_bytes, name)
-
-    def blob(self, digest: Digest, offset: int) -> BlobPart:
-        """Open a blob; an offset that the hub can't continue from begins at 0."""
-        headers = {"Range": f"bytes={offset}-"} if offset else {}
-        response = self._open("GET", paths.BLOBS + digest, headers=headers)
-        if response.status == _RANGE_REFUSED:
-            response.close()
-            return self.blob(digest, 0)
-        try:
-            self._refusal(response)
-        except BaseException:
-            response.close()
-            raise
-        return BlobPart(offset if response.status == _PARTIAL else 0, self._chunks(response))
-
-    def events(self) -> Iterator[Event]:
-        """Open the event stream; silence of three keep-alive times ends it."""
-        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=3 * paths.KEEP_ALIVE_S)
-        response = self._open("GET", paths.EVENTS, timeout=timeout)
-        try:
-            self._refusal(response)
-            yield from _events(self._chunks(response))
-        finally:
-            response.close()
-
-    def guard_rules(self) -> GuardRules | None:
-        """Ask for the site's rules."""
-        with self._response("GET", paths.GUARD) as response:
-            if response.status == _NOT_FOUND:
-                return None
-            self._refusal(response)
-            return codec.from_json(GuardRules, _limited(response, codec.LARGEST_BYTES, paths.GUARD))
-
-    def report(self, batch: ReportBatch) -> ReportAcknowledgement:
-        """Send a batch of reports."""
-        return self._message(ReportAcknowledgement, "POST", paths.REPORTS, codec.to_json(batch))
-
-    def tell_progress(self, progress: Progress) -> None:
-        """Send how far the fetching of a release is."""
-        self._message(Progress, "POST", paths.PROGRESS, codec.to_json(progress))
-
-    def renew(self, request: RenewRequest) -> RenewResponse:
-        """Send a request for the next certificate."""
-        return self._message(RenewResponse, "POST", paths.RENEW, codec.to_json(request))
-
-    def authority(self) -> str:
-        """Ask for the hub's CA certificate in PEM: worth nothing until its fingerprint is compared."""
-        with self._response("GET", paths.AUTHORITY) as response:
-            self._refusal(response)
-            return _limited(response, codec.LARGEST_BYTES, "the CA certificate").decode("ascii", "replace")
-
-    def enrol(self, request: EnrolRequest) -> EnrolResponse:
-        """Present a token; the one request that needs no client certificate."""
-        return self._message(EnrolResponse, "POST", paths.ENROL, codec.to_json(request))
-
-    def close(self) -> None:
-        """Shut down every live connection, so that blocked reads end at once."""
-        with self._guard:
-            live = list(self._live)
-        for transport in live:
-            try:
-                socket.socket.shutdown(transport, socket.SHUT_RDWR)
-            except OSError:
-                continue  # it has ended by itself
-        self._pool.close()
-
-    def _check_validity(self, certificate: x509.Certificate, now: float) -> None:
-        begins, ends = validity(certificate)
-        if not begins <= now <= ends:
-            raise HubUnreachable(
-                f"the hub's certificate ended at {certificate.not_valid_after_utc:%Y-%m-%d}",
-                where=self._url,
-                to_do="Restart the hub: it renews its certificate when it starts.",
-            )
-
-    def _message(self, form: type[T], method: str, path: str, body: bytes | None = None) -> T:
-        with self._response(method, path, body) as response:
-            self._refusal(response)
-            return codec.from_json(form, _limited(response, codec.LARGEST_BYTES, path))
-
-    @contextmanager
-    def _response(self, method: str, path: str, body: bytes | None = None) -> Iterator[urllib3.BaseHTTPResponse]:
-        response = self._open(method, path, body=body)
-        try:
-            with _network_faults(self._url):
-                yield response
-                response.drain_conn()
-            response.release_conn()
-        except BaseException:
-            response.close()
-            raise
-
-    def _open(
-        self,
-        method: str,
-        path: str,
-        *,
-        body: bytes | None = None,
-        headers: dict[str, str] | None = None,
-        timeout: urllib3.Timeout | None = None,
-    ) -> urllib3.BaseHTTPResponse:
-        sent = {"Accept-Encoding": "identity", **(headers or {})}
-        if body is not None:
-            sent["Content-Type"] = "application/json"
-        with _network_faults(self._url):
-            return self._pool.urlopen(
-                method, path, body=body, headers=sent, preload_content=False, timeout=timeout or self._pool.timeout
-            )
-
-    def _chunks(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
-        try:
-            with _network_faults(self._url):
-                yield from response.stream(CHUNK_BYTES)
-            response.release_conn()
-        finally:
-            response.close()
-
-    def _refusal(self, response: urllib3.BaseHTTPResponse) -> None:
-        if response.status in {_OK, _PARTIAL}:
-            return
-        body = _limited(response, codec.LARGEST_BYTES, "an answer")
-        try:
-            problem = codec.from_json(Problem, body)
-        except BadMessage:
-            problem = Problem(f"the hub answered with status {response.status}", kind=f"status-{response.status}")
-        if response.status >= 500:  # noqa: PLR2004 - HTTP's first server error: it may pass
-            raise HubUnreachable(problem.what, where=self._url, to_do="It is tried again; see the hub's log.")
-        raise HubRefused(problem.what, kind=problem.kind, where=problem.where or self._url, to_do=problem.to_do)
-
-
-def verified_context(
-    authority_pem: str, key_file: Path | None = None, certificate: Path | None = None
-) -> ssl.SSLContext:
-    """Return a TLS context that trusts one CA, and shows the edge's certificate where there is one."""
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.minimum_version = ssl.TLSVersion.TLSv1_3
-    context.load_verify_locations(cadata=authority_pem)
-    context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
-    if certificate is not None:
-        context.load_cert_chain(certificate, key_file)
-    return context
-
-
-def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
-    """Return the hub's CA certificate in PEM if it is the one that a token names; WrongAuthority if it isn't.
-
-    This connection is trusted with nothing: no secret is sent on it, and its answer counts only by its fingerprint.
-    """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-    context.check_hostname = False
-    context.verify_mode = ssl.CERT_NONE
-    client = HttpHubClient(hub_url, context, HubClock())
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)  # the fingerprint is the check
-            pem = client.authority()
-    finally:
-        client.close()
-    found = fingerprint(read_certificate(pem))
-    if found != expected_fingerprint:
-        raise WrongAuthority(
-            f"what answers at {hub_url} is not the hub that made this token: its CA is {found[:16]}…, "
-            f"the token names {expected_fingerprint[:16]}…",
-            to_do="Check the hub's address; if it is right, somebody stands between. Nothing secret was sent.",
-        )
-    return pem
-
-
-@contextmanager
-def _network_faults(hub_url: str) -> Iterator[None]:
-    try:
-        yield
-    except (urllib3.exceptions.HTTPError, OSError, AttributeError) as fault:
-        # AttributeError: urllib3 reads from a connection that `close` has just taken away.
-        cause = fault.reason if isinstance(fault, urllib3.exceptions.MaxRetryError) else fault
-        raise HubUnreachable(
-            f"the hub can't be reached: {cause}", where=hub_url, to_do="It is tried again by itself."
-        ) from None
-
-
-def _limited(response: urllib3.BaseHTTPResponse, largest: int, what: str) -> bytes:
-    data = response.read(largest + 1)
-    if len(data) > largest:
-        raise EndlessData(f"{what} has more than {largest} bytes", to_do="The last good release stays in use.")
-    return data
-
-
-def _events(chunks: Iterator[bytes]) -> Iterator[Event]:
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > _LARGEST_EVENT_BYTES:
-            raise EndlessData("an event has no end", to_do="The connection is made anew.")
-        for line in lines:
-            if line.startswith(b"data:"):
-                yield codec.from_json(Event, line.removeprefix(b"data:").strip())

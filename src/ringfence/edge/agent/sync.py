@@ -41,7 +41,19 @@ class Refreshed:
 
 
 def refresh(client: HubClient, cache: Cache, trusted: TrustedMetadata, now: float) -> Refreshed:
-    """Bring the edge to the hub's newest release; ContentRefused, HubUnreachable or DiskFull leave the old one."""
+    """Bring the edge to the hub's newest release.
+
+    Args:
+        client: The way to the hub.
+        cache: Where verified blobs and the current release are kept.
+        trusted: What is trusted now; it is not changed.
+        now: The hub's time, in Unix seconds.
+
+    Raises:
+        ContentRefused: The hub offers what fails a check; the last good release stays.
+        HubUnreachable, HubRefused: The hub did not give it; what came is kept for the next time.
+        DiskFull, DiskFault: It can't be written; the last good release stays.
+    """
     candidate = trusted.candidate()
     _walk_roots(client, candidate)
     data = client.metadata("timestamp.json", LARGEST_TIMESTAMP_BYTES)

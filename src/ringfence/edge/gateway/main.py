@@ -11,8 +11,9 @@ import sys
 from pathlib import Path
 
 from ringfence.edge.errors import BansUnavailable
-from ringfence.edge.gateway.gateway import Gateway, require_sites
+from ringfence.edge.gateway.gateway import Gateway, GatewayPorts
 from ringfence.edge.gateway.nftables_bans import BanSet
+from ringfence.edge.gateway.site_folders import require_sites
 from ringfence.edge.process import privileges
 from ringfence.edge.process.addresses import http_addresses, read_address
 from ringfence.errors import RingfenceError
@@ -35,7 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         account = privileges.account_for(options.user)
         if account is not None:
-            privileges.require_owner(options.folder, account)
+            privileges.require_owner(options.folder, account, deep=False)
         require_sites(options.folder)
         with contextlib.ExitStack() as undo:
             launcher = undo.enter_context(contextlib.closing(LauncherProcess()))
@@ -47,11 +48,9 @@ def main(arguments: list[str] | None = None) -> int:
                 undo.callback(_let_everybody_in, firewall)
             gateway = Gateway(
                 options.folder,
-                listen,
+                GatewayPorts(listen, http, launcher, firewall),
                 lambda level, text: log.log(logging.getLevelName(level.upper()), text),
-                http=http,
-                launcher=launcher,
-                firewall=firewall,
+                check=lambda folder: privileges.require_owner(folder, account) if account is not None else None,
             )
             privileges.let_go(bans=options.firewall)
             for number in (signal.SIGTERM, signal.SIGINT):

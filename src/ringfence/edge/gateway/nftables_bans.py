@@ -1,6 +1,6 @@
-"""Whom this machine's firewall keeps from asking, for a while: two sets of nftables that forget by themselves.
+"""Whom this machine's firewall keeps from asking, for a while: two sets of nftables whose elements end by themselves.
 
-The laws:
+Invariants:
 
 - Only what is asked of phones' servers is dropped, UDP to the TFTP ports and TCP to the HTTP ports: whoever is banned
   by mistake keeps everything else, and TFTP transfers under way, which have ports of their own.
@@ -42,7 +42,11 @@ class BanSet:
 
     @classmethod
     def open(cls, *, tftp_ports: Collection[int], http_ports: Collection[int] = ()) -> "BanSet":
-        """Make the table anew, in the place of what an agent before this one left. BansUnavailable says why not."""
+        """Create the table, in the place of what an agent before this one left.
+
+        Raises:
+            BansUnavailable: There is no nft, or it may not change the firewall.
+        """
         nft = shutil.which("nft", path=_FOLDERS)
         if nft is None:
             raise BansUnavailable("nft is not installed, so the firewall bans nobody", to_do="Install nftables.")
@@ -51,9 +55,12 @@ class BanSet:
         return made
 
     def ban(self, address: str, seconds: float) -> None:
-        """Keep an address from asking for that long from now on.
+        """Keep an address from asking for so many seconds from now on, LONGEST_BAN_S at most.
 
-        NeverBanned, BansUnavailable; ValueError for a text that is no address.
+        Raises:
+            NeverBanned: It is this machine's own address, the way to the internet, or no host's.
+            BansUnavailable: The firewall did not take it.
+            ValueError: The text is no address.
         """
         host = _host(address)
         if (reason := _why_never(host)) is not None:
@@ -64,13 +71,22 @@ class BanSet:
         self._apply(f"add {element} }}\ndelete {element} }}\nadd {element} timeout {lasts_s}s }}\n")
 
     def unban(self, address: str) -> None:
-        """Let an address ask again, if it was kept from it. BansUnavailable; ValueError for no address."""
+        """Let an address ask again, if it was kept from it.
+
+        Raises:
+            BansUnavailable: The firewall did not take it.
+            ValueError: The text is no address.
+        """
         host = _host(address)
         element = f"element inet {TABLE} {_SETS[host.version]} {{ {host} }}"
         self._apply(f"add {element}\ndelete {element}\n")
 
     def listed(self) -> Mapping[str, float]:
-        """Return who is banned, and for how many seconds still. BansUnavailable."""
+        """Return who is banned, and for how many seconds still.
+
+        Raises:
+            BansUnavailable: The firewall does not tell.
+        """
         found: dict[str, float] = {}
         for name in _SETS.values():
             answer = json.loads(self._run("--json", "list", "set", "inet", TABLE, name))
@@ -81,7 +97,11 @@ class BanSet:
         return found
 
     def close(self) -> None:
-        """Remove the table, and with it every ban. BansUnavailable."""
+        """Remove the table, and with it every ban.
+
+        Raises:
+            BansUnavailable: The firewall did not take it.
+        """
         self._apply(f"add table inet {TABLE}\ndelete table inet {TABLE}\n")
 
     def _apply(self, text: str) -> None:

@@ -32,11 +32,11 @@ class LeaseFile:
         self.skipped = 0
         self._leases: dict[str, Lease] = {}
         self._state: _State | None = None
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
 
     def lease_of(self, address: str, now: float) -> Lease | None:
         """Return the lease of an IPv4 address that holds at ``now`` (Unix seconds); None where there is none."""
-        with self._guard:
+        with self._lock:
             self._look()
             lease = self._leases.get(address.removeprefix("::ffff:"))
         return lease if lease is not None and lease.until > now else None

@@ -21,7 +21,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from ringfence.edge.errors import NoFrames
 from ringfence.edge.lan.frame_bpf import ANNOUNCEMENT_BYTES, filter_for
-from ringfence.edge.lan.frame_sources import Sighting, Sightings
+from ringfence.edge.lan.frame_sources import FrameSources, HeardFrame
 from ringfence.guard.announcements import Announcement, read_frame
 from ringfence.guard.dhcp import DhcpRequest, read_dhcp
 from ringfence.guard.errors import BadAnnouncement
@@ -56,7 +56,11 @@ def open_frames(
     http_ports: Collection[int] = (),
     on_dhcp: Callable[[DhcpRequest], None] = lambda _asked: None,
 ) -> "FrameWatch":
-    """Return a watch, yet to be started, over the frames of all Ethernet interfaces or those named. NoFrames."""
+    """Return a watch, yet to be started, over the frames of all Ethernet interfaces or those named.
+
+    Raises:
+        NoFrames: This machine does not let us see them.
+    """
     program = filter_for(tftp_ports, http_ports)
     buffer = ctypes.create_string_buffer(program, len(program))
     argument = _PROGRAM.pack(len(program) // _INSTRUCTION_BYTES, ctypes.addressof(buffer))
@@ -114,7 +118,7 @@ class FrameWatch:
         self._on_announcement = on_announcement
         self._on_dhcp = on_dhcp
         self._frames = frames
-        self._sightings = Sightings()
+        self._sightings = FrameSources()
         self._news = threading.Condition()
         self._is_stopping = threading.Event()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
@@ -140,17 +144,17 @@ class FrameWatch:
         with self._news:
             self._news.notify_all()
 
-    def seen(self, host: str, port: int) -> tuple[Sighting, ...]:
+    def seen(self, host: str, port: int) -> tuple[HeardFrame, ...]:
         """Return who sent from an address and port lately, each MAC address on each interface, the latest last."""
         with self._news:
             return self._sightings.seen(host, port, time.monotonic())
 
-    def recent(self, host: str) -> tuple[Sighting, ...]:
+    def recent(self, host: str) -> tuple[HeardFrame, ...]:
         """Return who sent from an address lately, whatever the port, the latest last."""
         with self._news:
             return self._sightings.recent(host, time.monotonic())
 
-    def wait_for(self, host: str, port: int, timeout_s: float) -> tuple[Sighting, ...]:
+    def wait_for(self, host: str, port: int, timeout_s: float) -> tuple[HeardFrame, ...]:
         """Return what ``seen`` does as soon as there is something, or nothing after ``timeout_s``."""
         until = time.monotonic() + timeout_s
         with self._news:
@@ -193,7 +197,7 @@ class FrameWatch:
         elif (request := read_request(frame)) is not None:
             host, port, mac, ttl = request
             with self._news:
-                self._sightings.note(host, port, Sighting(mac, interface, ttl, now))
+                self._sightings.note(host, port, HeardFrame(mac, interface, ttl, now))
                 self._news.notify_all()
         elif self._may_announce(now):
             try:

@@ -1,19 +1,20 @@
 """What the agent hears of who asks: the frames of requests, DHCP leases, and what devices announce of themselves.
 
-The worker asks for it while a request waits some milliseconds for its answer (``server.gate``).
+The worker asks for it while a request waits some milliseconds for its answer (``server.access.evidence_wait``).
 """
 
 import threading
 import time
-from collections import OrderedDict
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from cachetools import FIFOCache
+
 from ringfence.edge.errors import NoFrames
 from ringfence.edge.lan.dhcp_lease_file import LeaseFile
 from ringfence.edge.lan.frame_capture import FrameWatch, open_frames
-from ringfence.edge.lan.frame_sources import Sighting as Seen
+from ringfence.edge.lan.frame_sources import HeardFrame
 from ringfence.guard.announcements import Announcement
 from ringfence.guard.dhcp import DhcpRequest
 from ringfence.guard.evidence import (
@@ -29,6 +30,7 @@ WAIT_S = 0.02
 PATIENCE = 0.1
 """How much of the time is spent so, at most: requests whose frames are never seen must not hold up the others."""
 MOST_ANNOUNCED = 1024
+"""Of how many MAC addresses is kept what they said; those that said something longest ago go first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,9 +44,9 @@ class Hearing:
 
     def __init__(self, *, tftp_ports: Collection[int], http_ports: Collection[int], leases: Path | None = None) -> None:
         self._leases = LeaseFile(leases) if leases is not None else None
-        self._announced: OrderedDict[str, _Kept] = OrderedDict()
-        self._dhcp: OrderedDict[str, AskedDhcp] = OrderedDict()
-        self._guard = threading.Lock()
+        self._announced: FIFOCache[str, _Kept] = FIFOCache(MOST_ANNOUNCED)
+        self._dhcp: FIFOCache[str, AskedDhcp] = FIFOCache(MOST_ANNOUNCED)
+        self._lock = threading.Lock()
         self._patience_s, self._waited_at = PATIENCE, time.monotonic()
         self._frames: FrameWatch | None = None
         self.why_no_frames = ""
@@ -93,7 +95,7 @@ class Hearing:
             self._asked_by(frames[-1].mac) if frames else None,
         )
 
-    def _wait_for(self, watch: FrameWatch, host: str, port: int) -> tuple[Seen, ...]:
+    def _wait_for(self, watch: FrameWatch, host: str, port: int) -> tuple[HeardFrame, ...]:
         began_at = time.monotonic()
         self._patience_s = min(PATIENCE, self._patience_s + PATIENCE * (began_at - self._waited_at))
         found = watch.wait_for(host, port, min(WAIT_S, self._patience_s))
@@ -102,26 +104,20 @@ class Hearing:
         return found
 
     def _said_by(self, mac: str) -> Announced | None:
-        with self._guard:
+        with self._lock:
             kept = self._announced.get(mac)
         return kept.announced if kept is not None and time.monotonic() < kept.until else None
 
     def _asked_by(self, mac: str) -> AskedDhcp | None:
-        with self._guard:
+        with self._lock:
             return self._dhcp.get(mac)
 
     def _on_dhcp(self, asked: DhcpRequest) -> None:
-        with self._guard:
+        with self._lock:
             self._dhcp[asked.mac] = AskedDhcp(asked.mac, asked.vendor_class, asked.options)
-            self._dhcp.move_to_end(asked.mac)
-            while len(self._dhcp) > MOST_ANNOUNCED:
-                self._dhcp.popitem(last=False)
 
     def _on_announcement(self, said: Announcement, interface: str) -> None:
         mac = said.mac.bare
         announced = Announced(said.protocol, mac, said.device, said.platform, interface)
-        with self._guard:
+        with self._lock:
             self._announced[mac] = _Kept(announced, time.monotonic() + said.ttl_s)
-            self._announced.move_to_end(mac)
-            while len(self._announced) > MOST_ANNOUNCED:
-                self._announced.popitem(last=False)

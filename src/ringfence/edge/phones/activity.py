@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Iterable
 
 from ringfence.phones.diagnosis.activity import (
+    ActivitySentence,
     Known,
     Seen,
-    Sentence,
     observe,
 )
 from ringfence.phones.filenames import owner_of
@@ -26,37 +26,37 @@ class WatchedPhones:
     """The phones of one release, and what each has asked for of late."""
 
     def __init__(self) -> None:
-        self._guard = threading.Lock()
+        self._lock = threading.Lock()
         self._seen: dict[str, deque[Seen]] = {}
         self._at: dict[str, str] = {}
 
     def expect(self, owners: Iterable[str]) -> None:
-        """Watch these phones, by their bare addresses, and forget others."""
+        """Watch these phones, by their bare addresses, and no others."""
         wanted = set(owners)
-        with self._guard:
+        with self._lock:
             self._seen = {owner: self._seen.get(owner, deque(maxlen=MOST_SEEN)) for owner in wanted}
             self._at = {host: owner for host, owner in self._at.items() if owner in wanted}
 
     def owners(self) -> list[str]:
         """Return the phones that are watched."""
-        with self._guard:
+        with self._lock:
             return sorted(self._seen)
 
     def served(self, host: str, name: str, owner: str | None, at: float, release: int, size_bytes: int) -> None:
         """Note that a file went out, whole; ``owner`` is whose it is."""
-        with self._guard:
+        with self._lock:
             if owner is not None and owner in self._seen:
                 self._at = {each: whose for each, whose in self._at.items() if whose != owner} | {host: owner}
             self._note(host, Seen(at, name, was_served=True, release=release, size_bytes=size_bytes))
 
     def refused(self, host: str, name: str, at: float) -> None:
         """Note that somebody did not get what he asked for."""
-        with self._guard:
+        with self._lock:
             self._note(host, Seen(at, name, was_served=False))
 
-    def told(self, owner: str, newest: int, now: float) -> list[Sentence]:
+    def told(self, owner: str, newest: int, now: float) -> list[ActivitySentence]:
         """Return what there is to tell of a phone whose file is as in release ``newest``; nothing before it asks."""
-        with self._guard:
+        with self._lock:
             seen = sorted(self._seen.get(owner, ()), key=lambda each: each.at)
         return observe(Mac(owner), seen, Known(current_release=newest), now) if seen else []
 

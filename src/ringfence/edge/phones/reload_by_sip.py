@@ -14,9 +14,8 @@ import time
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum, auto
 
-from ringfence.content.release import ReloadMethod
+from ringfence.edge.phones.reload_orders import DueReload, ReloadAnswer
 from ringfence.errors import PeerFault
 from ringfence.phones.sip.notify import (
     SipResponse,
@@ -38,27 +37,9 @@ _ERRORS = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPP
 """Linux's IP_RECVERR and IPV6_RECVERR: tell what ICMP says of the datagrams of a socket that is not connected."""
 
 
-@dataclass(frozen=True, slots=True)
-class ReloadOrder:
-    """One phone to be told: its bare MAC address, the host and port on which it listens, and how it is told."""
-
-    owner: str
-    host: str
-    port: int
-    method: ReloadMethod = "sip-notify"
-
-
-class Answer(Enum):
-    """How a phone took its order."""
-
-    ACCEPTED = auto()
-    REFUSED = auto()
-    SILENT = auto()
-
-
 @dataclass(slots=True)
-class _Waiting:
-    order: ReloadOrder
+class _Unanswered:
+    order: DueReload
     request: bytes
     interval_s: float
     next_send: float
@@ -66,9 +47,9 @@ class _Waiting:
     """What the phone's machine said of the newest request."""
 
 
-def notify_phones(orders: Sequence[ReloadOrder], *, give_up_s: float = GIVE_UP_S) -> dict[ReloadOrder, Answer]:
+def notify_phones(orders: Sequence[DueReload], *, give_up_s: float = GIVE_UP_S) -> dict[DueReload, ReloadAnswer]:
     """Tell every phone of ``orders`` by SIP at once, and return how each answered; blocks until all did or gave up."""
-    answers: dict[ReloadOrder, Answer] = {}
+    answers: dict[DueReload, ReloadAnswer] = {}
     for family in (socket.AF_INET, socket.AF_INET6):
         of_family = [order for order in orders if (":" in order.host) == (family == socket.AF_INET6)]
         if of_family:
@@ -76,9 +57,11 @@ def notify_phones(orders: Sequence[ReloadOrder], *, give_up_s: float = GIVE_UP_S
     return answers
 
 
-def _reload(family: socket.AddressFamily, orders: Sequence[ReloadOrder], give_up_s: float) -> dict[ReloadOrder, Answer]:
+def _reload(
+    family: socket.AddressFamily, orders: Sequence[DueReload], give_up_s: float
+) -> dict[DueReload, ReloadAnswer]:
     begun = time.monotonic()
-    answers: dict[ReloadOrder, Answer] = {}
+    answers: dict[DueReload, ReloadAnswer] = {}
     with socket.socket(family, socket.SOCK_DGRAM) as transport, selectors.DefaultSelector() as selector:
         transport.bind(("", 0))
         transport.setblocking(False)
@@ -87,7 +70,7 @@ def _reload(family: socket.AddressFamily, orders: Sequence[ReloadOrder], give_up
         waiting = {}
         for order in orders:
             call_id = uuid.uuid4().hex
-            waiting[call_id] = _Waiting(order, _request(transport, order, call_id), T1_S, begun)
+            waiting[call_id] = _Unanswered(order, _request(transport, order, call_id), T1_S, begun)
         while waiting and (now := time.monotonic()) < begun + give_up_s:
             for item in waiting.values():
                 if item.next_send <= now:
@@ -100,11 +83,11 @@ def _reload(family: socket.AddressFamily, orders: Sequence[ReloadOrder], give_up
                 _receive(transport, waiting, answers)
             if time.monotonic() > begun + NOT_YET_S:
                 gone = [call_id for call_id, item in waiting.items() if item.nobody_listens]
-                answers |= {waiting.pop(call_id).order: Answer.SILENT for call_id in gone}
-    return answers | {item.order: Answer.SILENT for item in waiting.values()}
+                answers |= {waiting.pop(call_id).order: ReloadAnswer.SILENT for call_id in gone}
+    return answers | {item.order: ReloadAnswer.SILENT for item in waiting.values()}
 
 
-def _request(transport: socket.socket, order: ReloadOrder, call_id: str) -> bytes:
+def _request(transport: socket.socket, order: DueReload, call_id: str) -> bytes:
     """Build the NOTIFY, naming the address of ours that faces the phone."""
     with socket.socket(transport.family, socket.SOCK_DGRAM) as probe:
         probe.connect((order.host, order.port))
@@ -133,14 +116,14 @@ def _request(transport: socket.socket, order: ReloadOrder, call_id: str) -> byte
     )
 
 
-def _send(transport: socket.socket, item: _Waiting) -> None:
+def _send(transport: socket.socket, item: _Unanswered) -> None:
     try:
         transport.sendto(item.request, (item.order.host, item.order.port))
     except OSError:
         return  # unreachable for now, or no buffer: the timer sends again
 
 
-def _receive(transport: socket.socket, waiting: dict[str, _Waiting], answers: dict[ReloadOrder, Answer]) -> None:
+def _receive(transport: socket.socket, waiting: dict[str, _Unanswered], answers: dict[DueReload, ReloadAnswer]) -> None:
     _take_errors(transport, waiting)
     try:
         data, source = transport.recvfrom(_LARGEST_DATAGRAM)
@@ -153,10 +136,10 @@ def _receive(transport: socket.socket, waiting: dict[str, _Waiting], answers: di
     if item is None or source[0] != item.order.host:
         return
     del waiting[message.call_id]
-    answers[item.order] = Answer.ACCEPTED if message.status < _REFUSED else Answer.REFUSED
+    answers[item.order] = ReloadAnswer.ACCEPTED if message.status < _REFUSED else ReloadAnswer.REFUSED
 
 
-def _take_errors(transport: socket.socket, waiting: dict[str, _Waiting]) -> None:
+def _take_errors(transport: socket.socket, waiting: dict[str, _Unanswered]) -> None:
     """Note at whose address nobody listens."""
     while True:
         try:

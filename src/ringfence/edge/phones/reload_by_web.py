@@ -12,14 +12,14 @@ from urllib.parse import urlencode
 
 import urllib3
 
-from ringfence.edge.phones.reload_by_sip import Answer, ReloadOrder
-from ringfence.phones.web_interface import (
+from ringfence.edge.phones.reload_orders import DueReload, ReloadAnswer
+from ringfence.phones.orders.web_interface import (
     LARGEST_ANSWER_BYTES,
     PATH,
     restart_orders,
     was_carried_out,
 )
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.access.reload_tokens import ReloadToken
 
 WEB_METHODS = frozenset({"web", "web-when-idle"})
 VALID_S = 30
@@ -30,7 +30,7 @@ _TIMEOUT = urllib3.Timeout(connect=3, read=10)
 _OK = 200
 
 
-def press_restart(orders: Sequence[ReloadOrder], admit: Callable[[Pass], None]) -> dict[ReloadOrder, Answer]:
+def press_restart(orders: Sequence[DueReload], admit: Callable[[ReloadToken], None]) -> dict[DueReload, ReloadAnswer]:
     """Press the keys that restart each phone, and return how it answered; blocks until all did or gave up.
 
     ``admit`` has the worker confirm an order's password when the phone asks.
@@ -41,9 +41,9 @@ def press_restart(orders: Sequence[ReloadOrder], admit: Callable[[Pass], None]) 
         return dict(zip(orders, pool.map(lambda order: _press(order, admit), orders), strict=True))
 
 
-def _press(order: ReloadOrder, admit: Callable[[Pass], None]) -> Answer:
+def _press(order: DueReload, admit: Callable[[ReloadToken], None]) -> ReloadAnswer:
     password = secrets.token_hex(12)
-    admit(Pass(order.host, password, VALID_S))
+    admit(ReloadToken(order.host, password, VALID_S))
     headers = urllib3.make_headers(basic_auth=f"{USER}:{password}")
     headers["Content-Type"] = "application/x-www-form-urlencoded"
     with urllib3.HTTPConnectionPool(order.host, order.port, timeout=_TIMEOUT, retries=False) as pool:
@@ -54,7 +54,7 @@ def _press(order: ReloadOrder, admit: Callable[[Pass], None]) -> Answer:
                 with answer:
                     said = answer.read(LARGEST_ANSWER_BYTES)
             except urllib3.exceptions.HTTPError:
-                return Answer.SILENT
+                return ReloadAnswer.SILENT
             if answer.status != _OK or not was_carried_out(said):
-                return Answer.REFUSED
-    return Answer.ACCEPTED
+                return ReloadAnswer.REFUSED
+    return ReloadAnswer.ACCEPTED

@@ -9,7 +9,11 @@ OFF = "off"
 
 
 def read_address(text: str) -> tuple[str, int]:
-    """Read ``host:port`` or ``[host]:port``; BadAddress says what is wrong."""
+    """Read ``host:port`` or ``[host]:port``.
+
+    Raises:
+        BadAddress: The text is neither.
+    """
     host, separator, port = text.rpartition(":")
     if not separator or not port.isdecimal() or int(port) > LARGEST_PORT:
         raise BadAddress(f"{text!r} is not HOST:PORT", to_do="Give one such as 0.0.0.0:69 or [::]:69.")
@@ -17,7 +21,7 @@ def read_address(text: str) -> tuple[str, int]:
 
 
 def http_addresses(texts: list[str], listen: list[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Return where HTTP is spoken: as ``texts`` say, nowhere for ``off``, else beside each TFTP address on port 69.
+    """Return where HTTP is spoken: as ``texts`` say, nowhere for ``off``; otherwise beside TFTP on port 69.
 
     Phones ask for port 6970 of their TFTP server and no other (PHONES.md section 2).
     """

@@ -23,7 +23,11 @@ FOR_BANS = frozenset({Capability.NET_ADMIN})
 
 
 def account_for(user: str | None) -> Account | None:
-    """Return whose rights are wanted, None where they stay as they are. BadUser says who can't be it."""
+    """Return whose rights are wanted, None where they stay as they are.
+
+    Raises:
+        BadUser: There is no such user, or this process can't be that one.
+    """
     if user is None:
         return None
     account = account_of(user)
@@ -40,9 +44,15 @@ def account_for(user: str | None) -> Account | None:
     return account
 
 
-def require_owner(folder: Path, account: Account) -> None:
-    """FolderNotOwned where something in the folder is not the user's: it could not be read or replaced later on."""
-    for path in _all_of(folder):
+def require_owner(folder: Path, account: Account, *, deep: bool = True) -> None:
+    """Check that a folder is the user's, with all that is in it: it could not be read or replaced later on.
+
+    ``deep``: whether what is below the folder is looked at too.
+
+    Raises:
+        FolderNotOwned: Something is not the user's.
+    """
+    for path in _all_of(folder) if deep else filter(Path.exists, (folder,)):
         if path.lstat().st_uid != account.user:
             raise FolderNotOwned(
                 f"this is not the agent's user's, {account.name}",
@@ -59,9 +69,14 @@ def hand_over(folder: Path, account: Account) -> None:
 
 
 def become(account: Account | None, *, bans: bool = False) -> None:
-    """Be that user, or stay who one is, with no more than FOR_SOCKETS of what one holds. UserRefused.
+    """Be that user, or stay who one is, with no more than FOR_SOCKETS of what one holds.
 
-    ``bans``: a program that is run from now on gets FOR_BANS, where one holds it.
+    Args:
+        account: Whose rights are kept; None: one's own.
+        bans: Whether a program that is run from now on gets FOR_BANS, where one holds it.
+
+    Raises:
+        UserRefused: The machine does not permit it.
     """
     is_root = os.geteuid() == 0
     if is_root and account is None:

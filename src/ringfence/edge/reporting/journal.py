@@ -4,16 +4,16 @@ Reports are numbered from 1 without gaps. A report is sent only once it is durab
 twice; it is removed only once the hub has acknowledged it. The hub stores each number once. So none is lost or doubled.
 """
 
-import json
 import threading
-from dataclasses import asdict
 from pathlib import Path
 
+from ringfence.edge.errors import FolderBroken
+from ringfence.edge.reporting.counted import counted
 from ringfence.edge.storage.disk import Disk
 from ringfence.errors import EnvironmentFault
 from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
-from ringfence.wire.messages import Report, ReportBatch
+from ringfence.wire.messages import Report, ReportBatch, ReportKind
 
 MOST_WAITING = 20_000
 """How many reports wait for a hub that is away; later ones are counted, and the count is reported."""
@@ -22,7 +22,10 @@ BATCH = 500
 
 
 class Journal:
-    """The reports that wait for the hub; safe to use from several threads."""
+    """The reports that wait for the hub; safe to use from several threads.
+
+    Making one raises FolderBroken where its files hold something else, and DiskFull or DiskFault.
+    """
 
     def __init__(self, folder: Path, disk: Disk) -> None:
         self._disk = disk
@@ -30,7 +33,7 @@ class Journal:
         self._acknowledged_file = folder / "acknowledged"
         self._condition = threading.Condition()
         disk.make_folder(folder)
-        self._acknowledged = int(disk.read(self._acknowledged_file) or b"0")
+        self._acknowledged = self._read_acknowledged()
         self._waiting, whole = self._read()
         if not whole:
             disk.replace(self._file, _lines(self._waiting))
@@ -46,14 +49,28 @@ class Journal:
         with self._condition:
             return len(self._waiting)
 
-    def add(self, at: float, kind: str, sentence: str, **parts: str | float) -> None:
-        """Note one thing that happened; never raises for a full disk, which is reported when there is room again."""
+    def add(self, at: float, kind: ReportKind, sentence: str, **parts: str | float) -> None:
+        """Note one thing that happened.
+
+        A full disk raises nothing: what could not be kept is counted, and the count is reported once there is room.
+
+        Args:
+            at: When, in Unix seconds.
+            kind: What kind of thing.
+            sentence: What happened, for people.
+            **parts: Further fields of ``Report``.
+        """
         with self._condition:
             if len(self._waiting) >= MOST_WAITING:
                 self._dropped += 1
                 return
             if self._dropped and self._append(
-                Report(self._next, at, "reports-dropped", f"{self._dropped} reports were dropped: no room")
+                Report(
+                    self._next,
+                    at,
+                    ReportKind.REPORTS_DROPPED,
+                    self._dropped_sentence(),
+                )
             ):
                 self._dropped = 0
             report = Report(self._next, at, kind, sentence, **parts)  # type: ignore[arg-type]  # the parts are Report's
@@ -71,7 +88,7 @@ class Journal:
             return ReportBatch(tuple(self._waiting[:BATCH]), self._acknowledged)
 
     def acknowledge(self, seq: int) -> None:
-        """Forget every report up to and including ``seq``: the hub has stored them."""
+        """Delete every report up to and including ``seq``: the hub has stored them."""
         with self._condition:
             if seq <= self._acknowledged or seq >= self._next:
                 return
@@ -88,6 +105,9 @@ class Journal:
             self._closing = True
             self._condition.notify_all()
 
+    def _dropped_sentence(self) -> str:
+        return f"{counted(self._dropped, 'report')} dropped: no room"
+
     def _append(self, report: Report) -> bool:
         try:
             self._disk.append(self._file, _lines([report]))
@@ -97,6 +117,17 @@ class Journal:
         self._waiting.append(report)
         self._next += 1
         return True
+
+    def _read_acknowledged(self) -> int:
+        try:
+            return int(self._disk.read(self._acknowledged_file) or b"0")
+        except ValueError:
+            raise FolderBroken(
+                "this file does not hold the number of the last report that the hub has stored",
+                where=str(self._acknowledged_file),
+                to_do="Restore it, or remove the edge's folder and enrol again with a new token: ringfence site token "
+                "SITE.",
+            ) from None
 
     def _read(self) -> tuple[list[Report], bool]:
         """Return the reports that wait, and whether the file is whole: a cut of the power may tear its last line."""
@@ -114,4 +145,4 @@ class Journal:
 
 
 def _lines(reports: list[Report]) -> bytes:
-    return b"".join(json.dumps(asdict(report), ensure_ascii=False).encode() + b"\n" for report in reports)
+    return b"".join(codec.to_json(report) + b"\n" for report in reports)

@@ -5,6 +5,8 @@ import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from ringfence.edge.reporting.counted import counted
+from ringfence.edge.storage.disk import TEMPORARY
 from ringfence.edge.storage.folder import EdgeFolder
 
 
@@ -22,7 +24,7 @@ class SeenPhone:
 
 
 @dataclass(slots=True)
-class Told:
+class PhoneNotice:
     """One thing to tell of a phone: how urgent, a fixed word for programs, and the sentence."""
 
     urgency: str
@@ -55,13 +57,13 @@ class Status:
     guard: str = ""
     """What the guard asks for, in words."""
     phones: list[SeenPhone] = field(default_factory=list)
-    told: dict[str, list[Told]] = field(default_factory=dict)
+    told: dict[str, list[PhoneNotice]] = field(default_factory=dict)
     """What phones do, by MAC address, as far as they have asked since the start; the most urgent first."""
 
 
 def write(folder: EdgeFolder, status: Status) -> None:
     """Put the status where ``read`` finds it; not durable on purpose: it is worth nothing after a restart."""
-    temporary = folder.status_file.with_suffix(".new")
+    temporary = folder.status_file.with_name(folder.status_file.name + TEMPORARY)
     folder.disk.write(temporary, json.dumps(asdict(status)).encode())
     folder.disk.rename(temporary, folder.status_file)
 
@@ -74,7 +76,7 @@ def read(folder: EdgeFolder) -> tuple[Status | None, bool]:
     try:
         kept: dict[str, Any] = json.loads(raw)  # Any: the JSON of the file that `write` made
         phones = [SeenPhone(**phone) for phone in kept.pop("phones", [])]
-        told = {mac: [Told(**each) for each in said] for mac, said in kept.pop("told", {}).items()}
+        told = {mac: [PhoneNotice(**each) for each in said] for mac, said in kept.pop("told", {}).items()}
         known = {part.name for part in fields(Status)}
         status = Status(**{name: value for name, value in kept.items() if name in known}, phones=phones, told=told)
     except (ValueError, TypeError):
@@ -96,8 +98,9 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
     else:
         lines.append("Not connected: the hub has not been heard since the start. Phones are served what is here.")
     if status.release:
+        files = counted(status.files, "file")
         lines.append(
-            f"Serving release {status.release} ({_files(status.files)}) for {_ago(now - status.release_since)}, "
+            f"Serving release {status.release} ({files}) for {_ago(now - status.release_since)}, "
             f"confirmed by the hub {_ago(now - status.confirmed_at)} ago, on {_where(status)}."
         )
     else:
@@ -116,7 +119,7 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
     if not status.phones and not status.told:
         lines.append("No phone has taken its configuration here yet.")
     if status.reports_waiting:
-        lines.append(f"{status.reports_waiting} reports wait for the hub.")
+        lines.append(f"Waiting for the hub: {counted(status.reports_waiting, 'report')}.")
     lines.append(f"The certificate renews itself; it ends in {_ago(status.certificate_ends_at - now)}.")
     if status.problem:
         lines.append(f"Problem: {status.problem}")
@@ -126,10 +129,6 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
 def _where(status: Status) -> str:
     tftp = ", ".join(status.addresses)
     return f"{tftp}, and over HTTP on {', '.join(status.http_addresses)}" if status.http_addresses else tftp
-
-
-def _files(count: int) -> str:
-    return "1 file" if count == 1 else f"{count} files"
 
 
 _MARKS = {"broken": "✗", "wrong": "!", "news": "·", "fine": "✓"}

@@ -73,7 +73,7 @@ class Cache:
         return size if size <= target.length else 0
 
     def begin(self, target: Target) -> None:
-        """Forget a blob's cut download."""
+        """Delete a blob's cut download."""
         self._disk.remove(self._partial / target.digest)
 
     def add_part(self, target: Target, data: bytes) -> None:
@@ -81,7 +81,12 @@ class Cache:
         self._disk.append(self._partial / target.digest, data)
 
     def finish(self, target: Target) -> None:
-        """Verify a download and make it a blob, durably; WrongDigest throws the download away."""
+        """Verify a download and make it a blob, durably.
+
+        Raises:
+            WrongDigest: It holds other bytes, and is thrown away.
+            DiskFull, DiskFault: It can't be written.
+        """
         path = self._partial / target.digest
         try:
             check_blob(self._disk.read(path) or b"", target.digest, target.length)
@@ -113,7 +118,7 @@ class Cache:
         return self._disk.open(self._blobs / target.digest)
 
     def holds(self, target: Target) -> bool:
-        """Say whether a target's blob is here."""
+        """Return whether a target's blob is here."""
         return (self._blobs / target.digest).exists()
 
     def _is_whole(self, target: Target) -> bool:

@@ -4,48 +4,57 @@ Everything that must survive a cut of the power goes through ``Disk``, so that a
 operations. ``replace`` is the one way to change a file: the old bytes or the new ones are there afterwards, whole.
 """
 
+import contextlib
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ringfence.edge.errors import DiskFault, DiskFull
 
-_TEMPORARY = ".new"
+TEMPORARY = ".new"
+"""Ends the name of a file that is being written; ``replace`` gives it its own."""
 
 
 class Disk:
-    """File operations on one machine; mutating ones raise DiskFull or DiskFault and leave the old state readable."""
+    """File operations on one machine.
+
+    Every operation raises DiskFull where there is no room, and DiskFault where the machine refuses it for another
+    reason; what was there before stays readable.
+    """
 
     def read(self, path: Path) -> bytes | None:
         """Return a file's bytes, or None where there is no such file."""
-        try:
-            return path.read_bytes()
-        except FileNotFoundError:
-            return None
+        with disk_faults(path):
+            try:
+                return path.read_bytes()
+            except FileNotFoundError:
+                return None
 
     def size(self, path: Path) -> int:
         """Return a file's size in bytes; 0 where there is no such file."""
-        try:
-            return path.stat().st_size
-        except FileNotFoundError:
-            return 0
+        with disk_faults(path):
+            try:
+                return path.stat().st_size
+            except FileNotFoundError:
+                return 0
 
     def names(self, folder: Path) -> list[str]:
         """Return the names in a folder, sorted; none where there is no such folder."""
-        try:
-            return sorted(os.listdir(folder))  # noqa: PTH208 - names are wanted, not paths
-        except FileNotFoundError:
-            return []
+        with disk_faults(folder):
+            try:
+                return sorted(os.listdir(folder))  # noqa: PTH208 - names are wanted, not paths
+            except FileNotFoundError:
+                return []
 
     def open(self, path: Path) -> int:
         """Return a descriptor that reads a file."""
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        with disk_faults(path):
+            return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def replace(self, path: Path, data: bytes) -> None:
         """Put ``data`` in the place of a file, durably and in one step."""
-        temporary = path.with_name(path.name + _TEMPORARY)
+        temporary = path.with_name(path.name + TEMPORARY)
         try:
             self.write(temporary, data)
             self.sync(temporary)
@@ -56,8 +65,8 @@ class Disk:
         self.sync_folder(path.parent)
 
     def make_folder(self, path: Path) -> None:
-        """Make a folder, and those above it, that only its owner reads."""
-        with _faults(path):
+        """Create a folder, and those above it, that only its owner reads."""
+        with disk_faults(path):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def write(self, path: Path, data: bytes) -> None:
@@ -70,26 +79,37 @@ class Disk:
 
     def sync(self, path: Path) -> None:
         """Wait until a file's bytes would survive a cut of the power."""
-        with _faults(path):
+        with disk_faults(path):
             _fsync(path, os.O_RDONLY)
 
     def rename(self, old: Path, new: Path) -> None:
         """Give a file its final name, in one step."""
-        with _faults(new):
+        with disk_faults(new):
             old.replace(new)
 
     def sync_folder(self, path: Path) -> None:
         """Wait until a folder's names would survive a cut of the power."""
-        with _faults(path):
+        with disk_faults(path):
             _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
 
     def remove(self, path: Path) -> None:
         """Remove a file where there is one."""
-        with _faults(path):
+        with disk_faults(path):
             path.unlink(missing_ok=True)
 
+    def remove_tree(self, folder: Path) -> None:
+        """Remove a folder, where there is one, with all that is in it; links are removed and not followed."""
+        for name in self.names(folder):
+            path = folder / name
+            if path.is_dir() and not path.is_symlink():
+                self.remove_tree(path)
+            else:
+                self.remove(path)
+        with disk_faults(folder), contextlib.suppress(FileNotFoundError):
+            folder.rmdir()
+
     def _write(self, path: Path, data: bytes, how: int) -> None:
-        with _faults(path):
+        with disk_faults(path):
             descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | how, 0o600)
             try:
                 rest = memoryview(data)
@@ -107,8 +127,9 @@ def _fsync(path: Path, flags: int) -> None:
         os.close(descriptor)
 
 
-@contextmanager
-def _faults(path: Path) -> Iterator[None]:
+@contextlib.contextmanager
+def disk_faults(path: Path) -> Iterator[None]:
+    """Turn what the machine says of a file into DiskFull or DiskFault."""
     try:
         yield
     except OSError as fault:

@@ -1,17 +1,17 @@
 """An edge's folder: who the edge is, and the lock that keeps a second agent out."""
 
+import contextlib
 import fcntl
-import json
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
 from cryptography import x509
 
-from ringfence.edge.errors import AlreadyEnrolled, FolderInUse, NotEnrolled
-from ringfence.edge.storage.disk import Disk
+from ringfence.edge.errors import AlreadyEnrolled, FolderBroken, FolderInUse, NotEnrolled
+from ringfence.edge.storage.disk import TEMPORARY, Disk, disk_faults
+from ringfence.errors import EnvironmentFault
 from ringfence.identity.certificates import (
     EdgeIdentity,
     PrivateKey,
@@ -20,6 +20,8 @@ from ringfence.identity.certificates import (
     read_certificate,
     read_identity,
 )
+from ringfence.wire import codec
+from ringfence.wire.errors import BadMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,38 +50,63 @@ class Credentials:
 
 
 class EdgeFolder:
-    """The folder of one edge; every file in it is readable by its owner only."""
+    """The folder of one edge; every file in it is readable by its owner only.
 
-    def __init__(self, path: Path, disk: Disk) -> None:
+    ``runtime`` is where the status file is, which is worth nothing after a restart: by default systemd's
+    RUNTIME_DIRECTORY where there is one, and the folder itself otherwise.
+    """
+
+    def __init__(self, path: Path, disk: Disk, *, runtime: Path | None = None) -> None:
         self.path = path
         self.disk = disk
         self.cache = path / "cache"
         self.reports = path / "reports"
         self.phones_file = path / "phones.json"
-        self.status_file = Path(os.environ.get("RUNTIME_DIRECTORY", path)) / "status.json"
+        self.status_file = (runtime or Path(os.environ.get("RUNTIME_DIRECTORY", path))) / "status.json"
         self.key_file = path / "identity" / "key.pem"
         self.certificate_file = path / "identity" / "certificate.pem"
         self.authority_file = path / "identity" / "authority.pem"
         self.root_file = path / "identity" / "root.json"
         self.enrolment_file = path / "identity" / "enrolment.json"
-        self.guard_file = path / "guard.json"
+        self.state_file = path / "state.json"
+        self.first_rules_file = path / "guard.json"  # where the first edges kept the guard's rules
+        self._wiping_file = path / "wiping"
 
     def enrolment(self) -> Enrolment:
-        """Return who the edge is; NotEnrolled where it is nobody yet."""
+        """Return who the edge is.
+
+        Raises:
+            NotEnrolled: It is nobody yet, or nobody any more.
+            FolderBroken: The file that says so holds something else.
+            DiskFault: The machine does not let it be read.
+        """
         kept = self.disk.read(self.enrolment_file)
-        if kept is None:
+        if kept is None or self.disk.read(self._wiping_file) is not None:
             raise NotEnrolled(
                 "this folder holds no enrolled edge",
                 where=str(self.path),
                 to_do="Enrol it: ringfence edge enrol TOKEN --folder DIR; get one: ringfence site token SITE.",
             )
-        return Enrolment(**json.loads(kept))
+        try:
+            return codec.from_json(Enrolment, kept)
+        except BadMessage as fault:
+            raise FolderBroken(
+                f"this file does not say which edge this is: {fault.what}",
+                where=str(self.enrolment_file),
+                to_do="Restore it, or remove the folder and enrol again with a new token: ringfence site token SITE.",
+            ) from None
 
     def refuse_if_enrolled(self) -> None:
-        """Raise AlreadyEnrolled where an edge lives here, so that its key is never overwritten."""
-        if self.disk.read(self.enrolment_file) is None:
+        """Raise AlreadyEnrolled where an edge lives here, so that its key is never overwritten.
+
+        Raises:
+            AlreadyEnrolled: An edge lives here.
+            FolderBroken, DiskFault: As ``enrolment``.
+        """
+        try:
+            known = self.enrolment()
+        except NotEnrolled:
             return
-        known = self.enrolment()
         raise AlreadyEnrolled(
             f"this folder is enrolled already, as edge {known.edge_id} of site {known.site_name}",
             where=str(self.path),
@@ -93,34 +120,79 @@ class EdgeFolder:
         self.disk.replace(self.certificate_file, certificate_pem.encode())
         self.disk.replace(self.authority_file, credentials.authority_pem.encode())
         self.disk.replace(self.root_file, root)
-        self.disk.replace(self.enrolment_file, json.dumps(asdict(enrolment), indent=1).encode())
+        self.disk.replace(self.enrolment_file, codec.to_json(enrolment))
 
     def credentials(self) -> Credentials:
-        """Return the key and certificates; NotEnrolled or BadCertificate say what to do where they are gone."""
+        """Return the key and certificates.
+
+        Raises:
+            NotEnrolled, FolderBroken, DiskFault: As ``enrolment``.
+            BadCertificate: The key or the certificate is gone, or is none.
+        """
         self.enrolment()
         key, certificate, authority = (
             self.disk.read(path) or b"" for path in (self.key_file, self.certificate_file, self.authority_file)
         )
-        return Credentials(key_from_pem(key), read_certificate(certificate.decode()), authority.decode())
+        return Credentials(
+            key_from_pem(key),
+            read_certificate(certificate.decode("ascii", "replace")),
+            authority.decode("ascii", "replace"),
+        )
 
     def save_certificate(self, certificate_pem: str) -> None:
         """Put a renewed certificate in the place of the old one."""
         self.disk.replace(self.certificate_file, certificate_pem.encode())
 
     def wipe(self) -> None:
-        """Remove everything that the edge holds: content first, then who it was."""
-        for folder in (self.cache / "blobs", self.cache / "partial", self.cache, self.reports, self.key_file.parent):
-            for name in self.disk.names(folder):
-                if not (folder / name).is_dir():
-                    self.disk.remove(folder / name)
-        for path in (self.phones_file, self.status_file, self.guard_file):
-            self.disk.remove(path)
+        """Remove everything that the edge holds: content first, then who it was. Only the lock's file stays.
 
-    @contextmanager
+        From the first step on the folder holds no enrolled edge. A wipe that is cut short is finished by ``lock``, as
+        one that the disk refused in part, which is all done but for that part.
+
+        Raises:
+            DiskFault: Something could not be removed.
+        """
+        with contextlib.suppress(EnvironmentFault):  # a full disk is wiped all the same
+            self.disk.replace(self._wiping_file, b"")
+        refused: EnvironmentFault | None = None
+        for folder in (self.cache, self.reports, self.key_file.parent):
+            try:
+                self.disk.remove_tree(folder)
+            except EnvironmentFault as fault:
+                refused = fault
+        for path in (self.phones_file, self.status_file, self.state_file, self.first_rules_file):
+            try:
+                self.disk.remove(path.with_name(path.name + TEMPORARY))
+                self.disk.remove(path)
+            except EnvironmentFault as fault:
+                refused = fault
+        if refused is not None:
+            raise refused
+        self.disk.remove(self._wiping_file)
+
+    def finish_wipe(self) -> None:
+        """Remove what a wipe that was cut short has left; nothing where there was none.
+
+        Raises:
+            FolderInUse: An agent runs on the folder.
+            DiskFault: Something could not be removed.
+        """
+        if self.disk.read(self._wiping_file) is not None:
+            with self.lock():
+                pass
+
+    @contextlib.contextmanager
     def lock(self) -> Iterator[None]:
-        """Hold the folder for one agent; FolderInUse names the process that holds it already."""
+        """Hold the folder for one agent, and finish a wipe that was cut short.
+
+        Raises:
+            FolderInUse: Another process holds it; the sentence names it.
+            DiskFault: The machine does not let it be made or locked.
+        """
         self.disk.make_folder(self.path)
-        descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        path = self.path / "lock"
+        with disk_faults(path):
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -131,18 +203,27 @@ class EdgeFolder:
                     where=str(self.path),
                     to_do="Stop that one, or give this one a folder of its own with --folder.",
                 ) from None
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            with disk_faults(path):
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+            if self.disk.read(self._wiping_file) is not None:
+                self.wipe()
             yield
         finally:
             os.close(descriptor)
 
     def is_locked(self) -> bool:
-        """Say whether an agent runs on the folder just now."""
-        try:
-            descriptor = os.open(self.path / "lock", os.O_RDONLY | os.O_CLOEXEC)
-        except FileNotFoundError:
-            return False
+        """Return whether an agent runs on the folder just now.
+
+        Raises:
+            DiskFault: The machine does not tell.
+        """
+        path = self.path / "lock"
+        with disk_faults(path):
+            try:
+                descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.data.authority import check_host
@@ -14,6 +16,8 @@ from ringfence.hub.errors import BadConfiguration
 PEOPLE_PORT = 8443
 DEVICE_PORT = 8444
 ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - edges come over the internet; both listeners authenticate
+
+_DATABASES = ("sqlite", "postgresql")
 
 
 class HubConfig(BaseSettings):
@@ -49,6 +53,17 @@ class HubConfig(BaseSettings):
             ipaddress.ip_address(value)
         except ValueError:
             raise ValueError("it is no IP address of this machine; 0.0.0.0 listens on all") from None
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _database_url(cls, value: str) -> str:
+        try:
+            known = not value or make_url(value).get_backend_name() in _DATABASES
+        except ArgumentError:
+            known = False
+        if not known:
+            raise ValueError("it is no database's address, such as postgresql://USER@HOST/NAME")
         return value
 
     @property

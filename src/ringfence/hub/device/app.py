@@ -1,5 +1,7 @@
 """The device API as one application: paths to handlers. Plain Starlette, for these are the busy paths."""
 
+from collections.abc import Sequence
+
 from starlette.applications import Starlette
 from starlette.routing import Route
 
@@ -8,34 +10,37 @@ from ringfence.hub.device import (
     content,
     events,
     exchange,
-    guard,
     identity,
     reports,
+    site_state,
 )
-from ringfence.wire import paths
+from ringfence.hub.device.callers import anybody, enrolled_edge_or_one_to_wipe
+from ringfence.hub.device.exchange import DeviceRoute
+from ringfence.wire import codec, paths
 
-NEED_NO_CERTIFICATE = frozenset({paths.AUTHORITY, paths.ENROL})
-"""The only paths that answer a caller without an edge's certificate."""
+_KEYS_BYTES = 64 * 1024
+"""A certificate request with what is said beside it."""
+_PROGRESS_BYTES = 4 * 1024
 
-_WORK = (
-    (paths.AUTHORITY, "GET", identity.authority),
-    (paths.ENROL, "POST", identity.enrol),
-    (paths.RENEW, "POST", identity.renew),
-    (paths.GREETING, "GET", events.greeting),
-    (paths.METADATA + "{name}", "GET", content.metadata),
-    (paths.BLOBS + "{digest}", "GET", content.blob),
-    (paths.REPORTS, "POST", reports.reports),
-    (paths.GUARD, "GET", guard.rules),
-    (paths.PROGRESS, "POST", reports.progress),
+ROUTES = (
+    DeviceRoute(paths.AUTHORITY, "GET", identity.authority, caller=anybody),
+    DeviceRoute(paths.ENROL, "POST", identity.enrol, _KEYS_BYTES, caller=anybody),
+    DeviceRoute(paths.RENEW, "POST", identity.renew, _KEYS_BYTES),
+    DeviceRoute(paths.GREETING, "GET", events.greeting),
+    DeviceRoute(paths.EVENTS, "GET", events.events, caller=enrolled_edge_or_one_to_wipe),
+    DeviceRoute(paths.METADATA + "{name}", "GET", content.metadata),
+    DeviceRoute(paths.BLOBS + "{digest}", "GET", content.blob),
+    DeviceRoute(paths.REPORTS, "POST", reports.reports, codec.LARGEST_BYTES),
+    DeviceRoute(paths.STATE, "GET", site_state.state),
+    DeviceRoute(paths.GUARD, "GET", site_state.guard),
+    DeviceRoute(paths.PROGRESS, "POST", reports.progress, _PROGRESS_BYTES),
 )
 
 
-def device_app(hub: Hub) -> Starlette:
+def device_app(hub: Hub, routes: Sequence[DeviceRoute] = ROUTES) -> Starlette:
     """Return the device API of ``hub``."""
-    routes = [Route(path, exchange.endpoint(work), methods=[method]) for path, method, work in _WORK]
-    routes.append(Route(paths.EVENTS, events.events, methods=["GET"]))
     app = Starlette(
-        routes=routes,
+        routes=[Route(route.path, exchange.endpoint(route), methods=[route.method]) for route in routes],
         exception_handlers={404: exchange.not_found, 405: exchange.wrong_method, Exception: exchange.on_internal_error},
     )
     app.state.hub = hub

@@ -9,34 +9,31 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ringfence.content.digests import Digest, is_digest
-from ringfence.hub.device.exchange import hub_of, presented_fingerprint
+from ringfence.hub.device.callers import DeviceCaller, hub_of
 from ringfence.hub.errors import NothingHere
-from ringfence.hub.fleet import edges
-from ringfence.hub.store.models import ReleaseTarget, RoleMetadata
+from ringfence.hub.store.release_models import ReleaseTargetRow, RoleMetadataRow
 
 _VERSIONED = re.compile(r"([1-9][0-9]{0,8})\.(root|targets|snapshot)\.json")
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 _IN_ONE_PIECE_BYTES = 256 * 1024
 
 
-def metadata(request: Request, _body: bytes) -> Response:
+def metadata(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
     """Give a file of the caller's site's metadata: the newest timestamp, any version of the other roles."""
     name = request.path_params["name"]
     with hub_of(request).database.reading() as session:
-        edge = edges.recognise(session, presented_fingerprint(request))
-        found = _metadata(session, edge.site_id, name)
+        found = _metadata(session, caller.site_id, name)
     if found is None:
-        raise NothingHere(f"site {edge.site_id} has no {name[:80]}")
+        raise NothingHere(f"site {caller.site_id} has no {name[:80]}")
     return Response(found, media_type="application/json", headers={"Cache-Control": "no-store"})
 
 
-def blob(request: Request, _body: bytes) -> Response:
+def blob(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
     """Give a blob, or the part of it that Range asks for (RFC 9110, section 14)."""
     hub, digest = hub_of(request), Digest(request.path_params["digest"])
     with hub.database.reading() as session:
-        edge = edges.recognise(session, presented_fingerprint(request))
-        named = select(ReleaseTarget.length).where(
-            ReleaseTarget.digest == digest, ReleaseTarget.site_id == edge.site_id
+        named = select(ReleaseTargetRow.length).where(
+            ReleaseTargetRow.digest == digest, ReleaseTargetRow.site_id == caller.site_id
         )
         length = session.scalar(named.limit(1)) if is_digest(digest) else None
     if length is None:
@@ -56,18 +53,18 @@ def blob(request: Request, _body: bytes) -> Response:
 
 
 def _metadata(session: Session, site_id: str, name: str) -> bytes | None:
-    chosen = select(RoleMetadata.body).where(RoleMetadata.site_id == site_id)
+    chosen = select(RoleMetadataRow.body).where(RoleMetadataRow.site_id == site_id)
     if name == "timestamp.json":
-        newest = select(func.max(RoleMetadata.version)).where(
-            RoleMetadata.site_id == site_id, RoleMetadata.role == "timestamp"
+        newest = select(func.max(RoleMetadataRow.version)).where(
+            RoleMetadataRow.site_id == site_id, RoleMetadataRow.role == "timestamp"
         )
         return session.scalar(
-            chosen.where(RoleMetadata.role == "timestamp", RoleMetadata.version == newest.scalar_subquery())
+            chosen.where(RoleMetadataRow.role == "timestamp", RoleMetadataRow.version == newest.scalar_subquery())
         )
     parts = _VERSIONED.fullmatch(name)
     if parts is None:
         return None
-    return session.scalar(chosen.where(RoleMetadata.role == parts[2], RoleMetadata.version == int(parts[1])))
+    return session.scalar(chosen.where(RoleMetadataRow.role == parts[2], RoleMetadataRow.version == int(parts[1])))
 
 
 def _asked_range(request: Request, length: int, digest: str) -> tuple[int, int] | Literal["unsatisfiable"] | None:

@@ -12,15 +12,10 @@ from ringfence import __version__
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
-from ringfence.hub.device.exchange import (
-    hub_of,
-    message,
-    presented_fingerprint,
-    refusal,
-)
-from ringfence.hub.errors import EdgeRefused
+from ringfence.hub.device.callers import DeviceCaller, hub_of
+from ringfence.hub.device.exchange import message
 from ringfence.hub.fleet import edges
-from ringfence.hub.store.models import Site
+from ringfence.hub.store.models import SiteRow
 from ringfence.wire import codec
 from ringfence.wire.messages import Event, Greeting
 from ringfence.wire.paths import KEEP_ALIVE_S
@@ -42,28 +37,22 @@ class _Standing:
     wipe: bool
 
 
-def greeting(request: Request, _body: bytes) -> Response:
-    """Say who the hub takes the caller for, and what time it is."""
+def greeting(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
+    """Return who the hub takes the caller for, and what time it is."""
     hub = hub_of(request)
     with hub.database.reading() as session:
-        edge = edges.recognise(session, presented_fingerprint(request))
-        site = session.get_one(Site, edge.site_id)
-        return message(Greeting(edge.id, site.id, site.name, __version__, hub.clock(), site.newest_release))
+        site = session.get_one(SiteRow, caller.site_id)
+        return message(Greeting(caller.edge_id, site.id, site.name, __version__, hub.clock(), site.newest_release))
 
 
-async def events(request: Request) -> Response:
+def events(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
     """Open the caller's stream. A revoked edge that is to be wiped gets that one event, and no more."""
-    hub, presented = hub_of(request), presented_fingerprint(request)
-    try:
-        standing = await run_in_threadpool(_standing, hub, presented)
-        if standing.revoked and not standing.wipe:
-            raise EdgeRefused("edge-revoked", "this edge was revoked", to_do="Enrol it again with a new token.")
-    except RingfenceError as fault:
-        return refusal(request, fault)
-    return StreamingResponse(_stream(hub, presented, standing), media_type="text/event-stream", headers=_HEADERS)
+    hub = hub_of(request)
+    stream = _stream(hub, _standing(hub, caller.edge_id))
+    return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
 
 
-async def _stream(hub: Hub, presented: str | None, standing: _Standing) -> AsyncIterator[bytes]:
+async def _stream(hub: Hub, standing: _Standing) -> AsyncIterator[bytes]:
     if standing.revoked:
         yield _line(Event("revoked", hub.clock(), wipe=standing.wipe))
         return
@@ -72,7 +61,7 @@ async def _stream(hub: Hub, presented: str | None, standing: _Standing) -> Async
     try:
         await run_in_threadpool(_note_connected, hub, standing.edge_id)
         # Looked up again: a release may have come between the request and the stream's opening.
-        standing = await run_in_threadpool(_standing, hub, presented)
+        standing = await run_in_threadpool(_standing, hub, standing.edge_id)
         stream.told, stream.told_guard = standing.release, standing.guard
         yield _line(Event("greeting", hub.clock(), release=stream.told))
         while not hub.wakeups.closing:
@@ -80,7 +69,7 @@ async def _stream(hub: Hub, presented: str | None, standing: _Standing) -> Async
                 yield b": still here\n\n"
                 continue
             stream.woken.clear()
-            standing = await run_in_threadpool(_standing, hub, presented)
+            standing = await run_in_threadpool(_standing, hub, standing.edge_id)
             if standing.revoked:
                 yield _line(Event("revoked", hub.clock(), wipe=standing.wipe))
                 return
@@ -89,11 +78,11 @@ async def _stream(hub: Hub, presented: str | None, standing: _Standing) -> Async
                 yield _line(Event("release", hub.clock(), release=stream.told))
             if standing.guard != stream.told_guard:
                 stream.told_guard = standing.guard
-                yield _line(Event("guard", hub.clock(), release=stream.told))
+                yield _line(Event("state", hub.clock(), release=stream.told))
     except RingfenceError as fault:
         _log.warning("event stream ended", edge=standing.edge_id, problem=str(fault))
     finally:
-        hub.wakeups.close(stream)  # maintenance.py writes it down: here the task may be cancelled already
+        hub.wakeups.close(stream)  # background_jobs.py writes it down: here the task may be cancelled already
         _log.info("edge disconnected", edge=standing.edge_id, site=standing.site_id)
 
 
@@ -106,10 +95,10 @@ async def _woken(event: asyncio.Event, longest_s: float) -> bool:
     return True
 
 
-def _standing(hub: Hub, presented: str | None) -> _Standing:
+def _standing(hub: Hub, edge_id: str) -> _Standing:
     with hub.database.reading() as session:
-        edge = edges.known(session, presented)
-        site = session.get_one(Site, edge.site_id)
+        edge = edges.get(session, edge_id)
+        site = session.get_one(SiteRow, edge.site_id)
         is_revoked = edge.revoked_at is not None
         return _Standing(edge.id, site.id, site.newest_release, site.guard_version, is_revoked, edge.wipe)
 

@@ -1,7 +1,8 @@
 """One request of the device API: who asks, what was sent, and how every refusal is answered."""
 
-import hashlib
+import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -16,26 +17,38 @@ from ringfence.errors import (
     RingfenceError,
 )
 from ringfence.hub import logs
-from ringfence.hub.core import Hub
+from ringfence.hub.device.callers import DeviceCaller, Recognition, enrolled_edge, presented_fingerprint
 from ringfence.hub.errors import EdgeRefused, OutOfOrder
 from ringfence.wire import codec
 from ringfence.wire.messages import Problem
 
-TLS_EXTENSION = "tls"
-CLIENT_CERTIFICATE = "client_certificate_der"
-"""Where ``scope["extensions"]["tls"]`` has the verified client certificate, in DER; absent where none was shown."""
-
 _log = logs.get("device")
 
-Work = Callable[[Request, bytes], Response]
+Work = Callable[[Request, DeviceCaller, bytes], Response]
+"""Answers a request, given who makes it and its body; it runs in the thread pool.
+
+What writes looks at the edge again, with ``edges.let_in``: a revocation may have come since the request began.
+"""
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def presented_fingerprint(request: Request) -> str | None:
-    """Return the SHA-256 of the client certificate that this connection's handshake verified, or None."""
-    tls = request.scope.get("extensions", {}).get(TLS_EXTENSION, {})
-    der = tls.get(CLIENT_CERTIFICATE)
-    return hashlib.sha256(der).hexdigest() if der else None
+@dataclass(frozen=True, slots=True)
+class DeviceRoute:
+    """One route of the device API.
+
+    Args:
+        path: As Starlette writes paths, with parameters in braces.
+        method: The HTTP method.
+        work: What answers.
+        most_body_bytes: The longest body that is read.
+        caller: Who may call; an enrolled, unrevoked edge where nothing is said.
+    """
+
+    path: str
+    method: str
+    work: Work
+    most_body_bytes: int = 0
+    caller: Recognition = enrolled_edge
 
 
 def peer_of(request: Request) -> str:
@@ -43,39 +56,41 @@ def peer_of(request: Request) -> str:
     return request.client.host if request.client else ""
 
 
-def hub_of(request: Request) -> Hub:
-    """Return the hub that serves this request."""
-    hub: Hub = request.app.state.hub
-    return hub
-
-
 def message(value: object, status: int = 200) -> Response:
     """Answer with a message of ``wire.messages``."""
     return Response(codec.to_json(value), status, media_type="application/json")
 
 
-def endpoint(work: Work) -> Endpoint:
-    """Make a handler of ``work``, which gets the request's body and runs in the thread pool."""
+def endpoint(route: DeviceRoute) -> Endpoint:
+    """Return the handler of a route: it recognises the caller, then reads the body, then does the work."""
 
     async def handle(request: Request) -> Response:
         try:
-            body = await _body(request)
-            return await run_in_threadpool(work, request, body)
+            caller = await run_in_threadpool(route.caller, request)
+            body = await _body(request, route.most_body_bytes)
+            return await run_in_threadpool(route.work, request, caller, body)
         except RingfenceError as fault:
-            return refusal(request, fault)
+            return refusal(request, fault, most_body_bytes=route.most_body_bytes)
 
-    handle.__name__ = work.__name__
+    handle.__name__ = route.work.__name__
     return handle
 
 
-def refusal(request: Request, fault: RingfenceError) -> Response:
-    """Answer a fault as a Problem, and log it where it says something about the caller or the hub."""
+def refusal(request: Request, fault: RingfenceError, *, most_body_bytes: int) -> Response:
+    """Answer a fault as a Problem, and log it where it says something about the caller or the hub.
+
+    The connection ends where what is still to come is not worth taking: a stranger's body, or one that is too long. An
+    edge's other bodies are taken to their end and dropped, so that it is not cut off before it reads the answer.
+    """
     status, kind = _status_and_kind(fault)
     if status >= 500:  # noqa: PLR2004 - HTTP's server errors
         _log.error("request failed", path=request.url.path, problem=fault.what)
     elif isinstance(fault, NotPermitted):
         _log.warning("request refused", path=request.url.path, peer=peer_of(request), kind=kind)
-    return message(Problem(fault.what, fault.where, fault.to_do, kind), status)
+    answer = message(Problem(fault.what, fault.where, fault.to_do, kind), status)
+    if presented_fingerprint(request) is None or _announced_bytes(request) > most_body_bytes:
+        answer.headers["Connection"] = "close"
+    return answer
 
 
 async def on_internal_error(request: Request, fault: Exception) -> Response:
@@ -114,14 +129,26 @@ def _status_and_kind(fault: RingfenceError) -> tuple[int, str]:
             return 500, "internal"
 
 
-async def _body(request: Request) -> bytes:
+def _announced_bytes(request: Request) -> float:
+    """Return how long a request says that its body is; infinite for one in chunks."""
+    if "transfer-encoding" in request.headers:
+        return math.inf
+    length = request.headers.get("content-length", "0")
+    return int(length) if length.isascii() and length.isdecimal() else math.inf
+
+
+async def _body(request: Request, most_bytes: int) -> bytes:
+    """Read a body of at most so many bytes; one that is announced as longer is refused before it is read."""
+    too_long = PeerFault(f"a request has more than {most_bytes} bytes")
+    if math.inf > _announced_bytes(request) > most_bytes:
+        raise too_long
     parts: list[bytes] = []
     size = 0
     try:
         async for part in request.stream():
             size += len(part)
-            if size > codec.LARGEST_BYTES:
-                raise PeerFault(f"a request has more than {codec.LARGEST_BYTES} bytes")
+            if size > most_bytes:
+                raise too_long
             parts.append(part)
     except ClientDisconnect:
         raise PeerFault("the request was cut short") from None

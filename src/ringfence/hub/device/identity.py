@@ -8,11 +8,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ringfence.hub import logs
-from ringfence.hub.device.exchange import hub_of, message, presented_fingerprint
+from ringfence.hub.device.callers import DeviceCaller, hub_of
+from ringfence.hub.device.exchange import message
 from ringfence.hub.errors import EdgeRefused, NothingHere
-from ringfence.hub.fleet import edges
+from ringfence.hub.fleet import edges, enrolment_tokens
 from ringfence.hub.store.change import new_id
-from ringfence.hub.store.models import RoleMetadata, Site
+from ringfence.hub.store.models import SiteRow
+from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.identity.certificates import (
     EdgeIdentity,
     fingerprint,
@@ -31,23 +33,23 @@ from ringfence.wire.messages import (
 _log = logs.get("device")
 
 
-def authority(request: Request, _body: bytes) -> Response:
+def authority(request: Request, _caller: DeviceCaller, _body: bytes) -> Response:
     """Give the CA certificate to anybody: its fingerprint is what makes it worth something."""
     return Response(hub_of(request).authority.pem, media_type="application/x-pem-file")
 
 
-def enrol(request: Request, body: bytes) -> Response:
+def enrol(request: Request, _caller: DeviceCaller, body: bytes) -> Response:
     """Turn a one-time token into an edge's identity."""
     hub, asked = hub_of(request), codec.from_json(EnrolRequest, body)
     certificate_request = read_request(asked.csr_pem)  # before the token: a broken request does not use it up
     edge_id = new_id("edge")
     with hub.change(edge_id) as change:
-        token = edges.redeem(change, asked.token_secret)
-        site = change.session.get_one(Site, token.site_id)
+        token = enrolment_tokens.redeem(change, asked.token_secret)
+        site = change.session.get_one(SiteRow, token.site_id)
         issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge_id, site.id), change.now)
         host = (_printable(asked.hostname), _printable(asked.edge_version))
         edges.admit(change, token, edge_id, _kept(issued), host)
-        root = change.session.get(RoleMetadata, (site.id, "root", 1))
+        root = change.session.get(RoleMetadataRow, (site.id, "root", 1))
         if root is None:
             raise NothingHere("the site has no root metadata", where=site.id)
         response = EnrolResponse(edge_id, site.id, site.name, to_pem(issued), root.body.decode(), hub_time=change.now)
@@ -55,13 +57,12 @@ def enrol(request: Request, body: bytes) -> Response:
     return message(response)
 
 
-def renew(request: Request, body: bytes) -> Response:
+def renew(request: Request, caller: DeviceCaller, body: bytes) -> Response:
     """Give an enrolled edge its next certificate, for the key that it enrolled with."""
     hub, asked = hub_of(request), codec.from_json(RenewRequest, body)
     certificate_request = read_request(asked.csr_pem)
-    presented = presented_fingerprint(request)
     with hub.change("") as change:
-        edge = edges.recognise(change.session, presented)
+        edge = edges.let_in(change.session, caller.edge_id)
         if _key_fingerprint(certificate_request) != edge.key_fingerprint:
             raise EdgeRefused(
                 "certificate-unknown",
@@ -69,7 +70,7 @@ def renew(request: Request, body: bytes) -> Response:
                 to_do="Enrol again with a new token to use a new key.",
             )
         issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge.id, edge.site_id), change.now)
-        edges.take_certificate(edge, presented or "", _kept(issued))
+        edges.take_certificate(edge, caller.fingerprint, _kept(issued))
         edge_id = edge.id
     _log.info("certificate renewed", edge=edge_id)
     return message(RenewResponse(to_pem(issued)))

@@ -6,16 +6,16 @@ from sqlalchemy import select
 
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.fleet import lines, phones, settings
-from ringfence.hub.fleet.settings import Place
+from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import OldSecret, Phone
+from ringfence.hub.store.models import OldSecretRow, PhoneRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
-from ringfence.phones.sip.pbx_accounts import Pbx, SipAccount, export
+from ringfence.phones.sip.pbx_accounts import PbxKind, SipAccount, export
 
 
-def export_to(change: Change, sealer: Sealer, pbx: Pbx, *, site_id: str | None, realm: str) -> dict[str, str]:
+def export_to(change: Change, sealer: Sealer, pbx: PbxKind, *, site_id: str | None, realm: str) -> dict[str, str]:
     """Return the files for a PBX, with every line of a site or of all; that they were asked for is noted."""
     rows = phones.find(change.session, site_id)
     accounts = [account for row in rows for account in of_phone(change, sealer, row)]
@@ -28,16 +28,16 @@ def old_record(mac: str, index: int) -> str:
     return f"rotation:{mac}:{index}"
 
 
-def of_phone(change: Change, sealer: Sealer, phone: Phone) -> Sequence[SipAccount]:
+def of_phone(change: Change, sealer: Sealer, phone: PhoneRow) -> Sequence[SipAccount]:
     """Return the accounts of a phone's lines; all have the device's credential where the device has one."""
     family, _model = model_of(phone.model)
     with_password = [line for line in phone.lines if line.sealed_password]
     if not with_password:
         return ()
-    place = Place(Scope.PHONE, phone.mac)
+    place = SettingPlace(Scope.PHONE, phone.mac)
     said = {item.setting.name: item.value for item in settings.effective(change.session, place)}
     transport = str(said.get("sip_transport", "udp"))
-    kept = change.session.scalars(select(OldSecret).where(OldSecret.mac == phone.mac))
+    kept = change.session.scalars(select(OldSecretRow).where(OldSecretRow.mac == phone.mac))
     old = {row.index: sealer.open(row.sealed_password, old_record(phone.mac, row.index)) for row in kept}
     found = []
     for line in phone.lines:

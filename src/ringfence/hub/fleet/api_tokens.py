@@ -8,13 +8,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import (
-    BadName,
     BadSelection,
+    NameRefused,
     NotSignedIn,
     UnknownToken,
 )
 from ringfence.hub.store.change import Change, new_id
-from ringfence.hub.store.models import ApiToken
+from ringfence.hub.store.models import ApiTokenRow
 from ringfence.secret import Secret
 
 PREFIX = "rft_"
@@ -23,13 +23,13 @@ LONGEST_NAME = 80
 _SECRET_BYTES = 32
 
 
-def create(change: Change, name: str) -> tuple[ApiToken, Secret]:
+def create(change: Change, name: str) -> tuple[ApiTokenRow, Secret]:
     """Make a token; its text is returned this once."""
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise BadName("a token's name has 1 to 80 printable characters", to_do="Name who or what it is for.")
+        raise NameRefused("a token's name has 1 to 80 printable characters", to_do="Name who or what it is for.")
     text = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
-    token = ApiToken(
+    token = ApiTokenRow(
         id=new_id("key"), name=name, token_hash=_hash(text), created_at=change.now, created_by=change.who,
         last_used_at=None, revoked_at=None,
     )  # fmt: skip
@@ -38,12 +38,12 @@ def create(change: Change, name: str) -> tuple[ApiToken, Secret]:
     return token, Secret(text)
 
 
-def authenticate(session: Session, text: str) -> ApiToken:
+def authenticate(session: Session, text: str) -> ApiTokenRow:
     """Return the token that ``text`` is; NotSignedIn says why it lets nobody in.
 
     Tokens are found by their hash, so comparing takes no time that depends on a stored secret.
     """
-    token = session.scalar(select(ApiToken).where(ApiToken.token_hash == _hash(text)))
+    token = session.scalar(select(ApiTokenRow).where(ApiTokenRow.token_hash == _hash(text)))
     if token is None:
         raise NotSignedIn("this API token is not known here", to_do="Log in with a token of this hub: ringfence login.")
     if token.revoked_at is not None:
@@ -53,25 +53,25 @@ def authenticate(session: Session, text: str) -> ApiToken:
 
 def note_use(session: Session, token_id: str, now: float) -> None:
     """Keep when a token was last used."""
-    token = session.get(ApiToken, token_id)
+    token = session.get(ApiTokenRow, token_id)
     if token is not None:
         token.last_used_at = now
 
 
-def find(session: Session) -> Sequence[ApiToken]:
+def find(session: Session) -> Sequence[ApiTokenRow]:
     """Return every token, the oldest first."""
-    return session.scalars(select(ApiToken).order_by(ApiToken.created_at, ApiToken.id)).all()
+    return session.scalars(select(ApiTokenRow).order_by(ApiTokenRow.created_at, ApiTokenRow.id)).all()
 
 
 def revoke(change: Change, token_id: str) -> None:
     """Revoke a token; the last one that works stays, or nobody could come in again."""
-    token = change.session.get(ApiToken, token_id)
+    token = change.session.get(ApiTokenRow, token_id)
     if token is None:
         raise UnknownToken(f"there is no API token {token_id[:40]!r}", to_do="`ringfence access list` shows all.")
     if token.revoked_at is not None:
         return
     others = change.session.scalars(
-        select(ApiToken.id).where(ApiToken.revoked_at.is_(None), ApiToken.id != token_id).limit(1)
+        select(ApiTokenRow.id).where(ApiTokenRow.revoked_at.is_(None), ApiTokenRow.id != token_id).limit(1)
     ).all()
     if not others:
         raise BadSelection("this is the last token that works", to_do="Make another one first.")

@@ -10,12 +10,12 @@ from ringfence.content.digests import Digest, is_digest, sha256_hex
 from ringfence.content.errors import BadName as BadFileName
 from ringfence.content.names import normalise
 from ringfence.content.release import Target, TargetKind
-from ringfence.hub.data.blobs import BlobStore
-from ringfence.hub.errors import BadName, BrokenBundle, UnknownAsset
+from ringfence.hub.data.blob_store import BlobStore
+from ringfence.hub.errors import BrokenBundle, NameRefused, UnknownAsset
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import Asset, AssetFile
-from ringfence.phones.assets.recognise import (
+from ringfence.hub.store.release_models import AssetFileRow, AssetRow
+from ringfence.phones.assets.kinds import (
     MOST_PICTURES,
     MOST_RINGS,
     RING_LISTS,
@@ -42,50 +42,52 @@ class UploadedAsset:
 
 def add(
     change: Change, blobs: BlobStore, kind: AssetKind, name: str, source: str, files: Sequence[UploadedAsset]
-) -> Asset:
-    """Keep an asset, in the place of one of the same kind and name. BadName and BrokenBundle say what is wrong."""
+) -> AssetRow:
+    """Keep an asset, in the place of one of the same kind and name. NameRefused and BrokenBundle say what is wrong."""
     asset_id = f"{slug(kind)[:12]}-{slug(name)}"
     if not slug(name) or not 1 <= len(files) <= _MOST_FILES:
-        raise BadName(f"{name[:60]!r} can't be an asset's name, or it has no file", to_do="Use letters and digits.")
+        raise NameRefused(f"{name[:60]!r} can't be an asset's name, or it has no file", to_do="Use letters and digits.")
     for file in files:
         _check(blobs, file)
-    row = change.session.get(Asset, asset_id)
+    row = change.session.get(AssetRow, asset_id)
     if row is None:
         _check_room(change.session, kind)
-        row = Asset(id=asset_id)
+        row = AssetRow(id=asset_id)
         change.session.add(row)
     elif kind in {AssetKind.RING, AssetKind.WALLPAPER}:
-        change.session.execute(delete(AssetFile).where(AssetFile.asset_id == asset_id))
+        change.session.execute(delete(AssetFileRow).where(AssetFileRow.asset_id == asset_id))
     else:  # a language comes model by model
         names = [file.name for file in files]
-        change.session.execute(delete(AssetFile).where(AssetFile.asset_id == asset_id, AssetFile.name.in_(names)))
+        change.session.execute(
+            delete(AssetFileRow).where(AssetFileRow.asset_id == asset_id, AssetFileRow.name.in_(names))
+        )
     row.kind, row.name, row.source = str(kind), name[:80], source[:200]
     row.added_at, row.added_by = change.now, change.who
     change.session.flush()
     change.session.add_all(
-        AssetFile(asset_id=asset_id, name=file.name, digest=file.digest, length=file.length, variant=file.variant)
+        AssetFileRow(asset_id=asset_id, name=file.name, digest=file.digest, length=file.length, variant=file.variant)
         for file in files
     )
     change.note("asset.import", asset_id, f"{len(files)} files from {source}")
     return row
 
 
-def find(session: Session) -> Sequence[Asset]:
+def find(session: Session) -> Sequence[AssetRow]:
     """Return all assets, by kind and name."""
-    return session.scalars(select(Asset).order_by(Asset.kind, Asset.name)).all()
+    return session.scalars(select(AssetRow).order_by(AssetRow.kind, AssetRow.name)).all()
 
 
-def files(session: Session) -> Mapping[str, Sequence[AssetFile]]:
+def files(session: Session) -> Mapping[str, Sequence[AssetFileRow]]:
     """Return the files of all assets, by asset."""
-    found: dict[str, list[AssetFile]] = {}
-    for row in session.scalars(select(AssetFile).order_by(AssetFile.asset_id, AssetFile.name)):
+    found: dict[str, list[AssetFileRow]] = {}
+    for row in session.scalars(select(AssetFileRow).order_by(AssetFileRow.asset_id, AssetFileRow.name)):
         found.setdefault(row.asset_id, []).append(row)
     return found
 
 
 def remove(change: Change, asset_id: str) -> None:
     """Forget an asset; phones keep what they hold until they look again."""
-    row = change.session.get(Asset, asset_id)
+    row = change.session.get(AssetRow, asset_id)
     if row is None:
         raise UnknownAsset(f"there is no asset {asset_id[:60]!r}", to_do="`ringfence asset list` shows all.")
     change.session.delete(row)
@@ -130,15 +132,17 @@ def _check(blobs: BlobStore, file: UploadedAsset) -> None:
     try:
         plain = normalise(file.name)
     except BadFileName as fault:
-        raise BadName(fault.what, where=fault.where, to_do=fault.to_do) from None
+        raise NameRefused(fault.what, where=fault.where, to_do=fault.to_do) from None
     if plain != file.name:
-        raise BadName(f"{file.name[:80]!r} is no name that phones ask for")
+        raise NameRefused(f"{file.name[:80]!r} is no name that phones ask for")
     if not is_digest(file.digest) or not blobs.has(file.digest) or blobs.size_bytes(file.digest) != file.length:
         raise BrokenBundle(f"{file.name} was not uploaded", to_do="Run the import again.")
 
 
 def _check_room(session: Session, kind: AssetKind) -> None:
     most = _MOST.get(kind)
-    there = session.scalars(select(Asset.id).where(Asset.kind == str(kind))).all()
+    there = session.scalars(select(AssetRow.id).where(AssetRow.kind == str(kind))).all()
     if most is not None and len(there) >= most:
-        raise BadName(f"there are {len(there)} of the kind {kind} already, and phones list {most}", to_do="Remove one.")
+        raise NameRefused(
+            f"there are {len(there)} of the kind {kind} already, and phones list {most}", to_do="Remove one."
+        )

@@ -14,9 +14,9 @@ from ringfence.hub.fleet import (
     sites,
 )
 from ringfence.hub.fleet.lines import LineParts
-from ringfence.hub.fleet.settings import Place
+from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import Phone, PhoneGroup, Site
+from ringfence.hub.store.models import PhoneGroupRow, PhoneRow, SiteRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
 
@@ -46,7 +46,7 @@ class BulkPhone:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class BulkRefusal:
     """Why one thing of many can't be taken: row and column of what was read, and what is wrong."""
 
     row: int
@@ -55,10 +55,10 @@ class Refusal:
 
 
 @dataclass(slots=True)
-class Outcome:
+class BulkOutcome:
     """What many things came to; nothing was kept where there is a refusal."""
 
-    refusals: list[Refusal] = field(default_factory=list)
+    refusals: list[BulkRefusal] = field(default_factory=list)
     added: int = 0
     changed: int = 0
     sites_made: list[str] = field(default_factory=list)
@@ -70,19 +70,19 @@ class _NotKeptError(Exception):
 
 def take(
     hub: Hub, who: str, items: Sequence[BulkPhone], *, site_settings: Mapping[str, Mapping[str, str]], dry_run: bool
-) -> Outcome:
+) -> BulkOutcome:
     """Make or change phones with lines and settings, and what is set for their sites.
 
     Sites and groups that do not exist are made. With ``dry_run``, or where anything is refused, nothing is kept.
     """
-    outcome = Outcome()
+    outcome = BulkOutcome()
     try:
         with hub.change(who) as change:
             worker = _Worker(hub, change, outcome)
             for item in items:
                 worker.phone(item)
             for site_id, values in site_settings.items():
-                worker.settings(Place(Scope.SITE, worker.site_ids.get(site_id, site_id)), values, 0)
+                worker.settings(SettingPlace(Scope.SITE, worker.site_ids.get(site_id, site_id)), values, 0)
             _end_where(bool(outcome.refusals) or dry_run)
             change.note("bulk.import", "phones", f"{outcome.added} added, {outcome.changed} changed")
     except _NotKeptError:
@@ -98,7 +98,7 @@ def _end_where(not_kept: bool) -> None:
 class _Worker:
     """Takes one thing after the other in one transaction, and goes on past what is refused."""
 
-    def __init__(self, hub: Hub, change: Change, outcome: Outcome) -> None:
+    def __init__(self, hub: Hub, change: Change, outcome: BulkOutcome) -> None:
         self._hub, self._change, self._outcome = hub, change, outcome
         self._seen: dict[str, int] = {}
         self.site_ids: dict[str, str] = {}
@@ -123,10 +123,10 @@ class _Worker:
             except BadInput as fault:
                 self._refuse(line.row, _column_of(fault), fault)
                 continue
-            self.settings(Place(Scope.LINE, mac.bare, line.index), line.settings, line.row)
-        self.settings(Place(Scope.PHONE, mac.bare), item.settings, item.row)
+            self.settings(SettingPlace(Scope.LINE, mac.bare, line.index), line.settings, line.row)
+        self.settings(SettingPlace(Scope.PHONE, mac.bare), item.settings, item.row)
 
-    def settings(self, place: Place, values: Mapping[str, str], row: int) -> None:
+    def settings(self, place: SettingPlace, values: Mapping[str, str], row: int) -> None:
         for name, text in values.items():
             try:
                 settings.put(self._change, self._hub.sealer, place, name, text)
@@ -134,7 +134,7 @@ class _Worker:
                 self._refuse(row, name, fault)
 
     def _put_phone(self, item: BulkPhone, mac: Mac) -> bool:
-        existing = self._change.session.get(Phone, mac.bare)
+        existing = self._change.session.get(PhoneRow, mac.bare)
         column = "site"
         try:
             site_id = self._site(item.site) if item.site else existing.site_id if existing else ""
@@ -159,7 +159,7 @@ class _Worker:
     def _site(self, text: str) -> str:
         if text not in self.site_ids:
             wanted = sites.slug(text)
-            existing = self._change.session.get(Site, text) or self._change.session.get(Site, wanted)
+            existing = self._change.session.get(SiteRow, text) or self._change.session.get(SiteRow, wanted)
             if existing is None:
                 existing = sites.create(self._change, self._hub.signers, text)
                 self._change.session.flush()
@@ -168,14 +168,16 @@ class _Worker:
         return self.site_ids[text]
 
     def _group(self, text: str) -> str:
-        existing = self._change.session.get(PhoneGroup, text) or self._change.session.get(PhoneGroup, sites.slug(text))
+        existing = self._change.session.get(PhoneGroupRow, text) or self._change.session.get(
+            PhoneGroupRow, sites.slug(text)
+        )
         if existing is None:
             existing = groups.create(self._change, text)
             self._change.session.flush()
         return existing.id
 
     def _refuse(self, row: int, column: str, fault: BadInput) -> None:
-        self._outcome.refusals.append(Refusal(row, column, fault))
+        self._outcome.refusals.append(BulkRefusal(row, column, fault))
 
 
 def _column_of(fault: BadInput) -> str:

@@ -1,27 +1,21 @@
-"""Edges: the enrolled boxes, and the one-time tokens that let them in."""
+"""Edges: the enrolled boxes."""
 
-import hashlib
-import hmac
-import secrets
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import EdgeRefused, UnknownEdge, UnknownToken
+from ringfence.hub.errors import EdgeRefused, UnknownEdge
 from ringfence.hub.fleet import sites
-from ringfence.hub.store.change import Change, new_id
-from ringfence.hub.store.models import Edge, EnrolmentToken
-from ringfence.secret import Secret
+from ringfence.hub.store.change import Change
+from ringfence.hub.store.models import EdgeRow, EnrolmentTokenRow
 from ringfence.wire.messages import Progress
 
-TOKEN_LIFETIME_S = 24 * 3600
 _MOST_BYTES = 1 << 50
+
 CONNECTED_FOR_S = 45.0
 """How long an open stream counts as one without being confirmed: a hub that crashed confirms nothing."""
-_SECRET_BYTES = 24
-_ASK = "Ask for a new one: ringfence site token SITE."
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,64 +28,11 @@ class Certificate:
     ends_at: float
 
 
-def make_token(change: Change, site_id: str) -> tuple[EnrolmentToken, Secret]:
-    """Make a token for one edge of a site; its secret is returned this once."""
-    site = sites.get(change.session, site_id)
-    secret = Secret(secrets.token_urlsafe(_SECRET_BYTES))
-    token = EnrolmentToken(
-        id=new_id("token"), site_id=site.id, secret_hash=_hash(secret), created_at=change.now, created_by=change.who,
-        expires_at=float(int(change.now) + TOKEN_LIFETIME_S), used_at=None, edge_id=None, revoked_at=None,
-    )  # fmt: skip
-    change.session.add(token)
-    change.note("token.create", token.id, f"for site {site.id}")
-    return token, secret
-
-
-def find_tokens(session: Session, site_id: str) -> Sequence[EnrolmentToken]:
-    """Return a site's tokens, the newest first."""
-    chosen = select(EnrolmentToken).where(EnrolmentToken.site_id == sites.get(session, site_id).id)
-    return session.scalars(chosen.order_by(EnrolmentToken.created_at.desc(), EnrolmentToken.id)).all()
-
-
-def revoke_token(change: Change, token_id: str) -> None:
-    """Revoke a token; one that was used has done its work, and its edge is revoked by itself."""
-    token = change.session.get(EnrolmentToken, token_id)
-    if token is None:
-        raise UnknownToken(f"there is no token {token_id[:40]!r}", to_do="`ringfence site tokens SITE` shows them.")
-    if token.revoked_at is None:
-        token.revoked_at = change.now
-        change.note("token.revoke", token_id, f"of site {token.site_id}")
-
-
-def redeem(change: Change, secret: Secret) -> EnrolmentToken:
-    """Use a token up and return it; EdgeRefused says why it does not count.
-
-    One update decides which of two requests at the same moment has it; it holds on every database.
-    """
-    hashed = _hash(secret)
-    token = change.session.scalar(select(EnrolmentToken).where(EnrolmentToken.secret_hash == hashed))
-    if token is None or not hmac.compare_digest(token.secret_hash, hashed):
-        raise EdgeRefused("token-wrong", "this hub has no such enrolment token", to_do=_ASK)
-    if token.revoked_at is not None:
-        raise EdgeRefused("token-revoked", "this enrolment token was revoked", to_do=_ASK)
-    if token.used_at is None and change.now >= token.expires_at:
-        raise EdgeRefused("token-expired", "this enrolment token has expired: it was good for 24 hours", to_do=_ASK)
-    used = change.session.execute(
-        update(EnrolmentToken)
-        .where(EnrolmentToken.id == token.id, EnrolmentToken.used_at.is_(None), EnrolmentToken.revoked_at.is_(None))
-        .values(used_at=change.now)
-        .returning(EnrolmentToken.id)
-    ).all()
-    if not used:
-        raise EdgeRefused(
-            "token-used", "this enrolment token was used already; each lets one edge in, once", to_do=_ASK
-        )
-    return token
-
-
-def admit(change: Change, token: EnrolmentToken, edge_id: str, certificate: Certificate, host: tuple[str, str]) -> Edge:
+def admit(
+    change: Change, token: EnrolmentTokenRow, edge_id: str, certificate: Certificate, host: tuple[str, str]
+) -> EdgeRow:
     """Keep a new edge; ``host`` is its host name and version."""
-    edge = Edge(
+    edge = EdgeRow(
         id=edge_id, site_id=token.site_id, hostname=host[0][:255], version=host[1][:40], enrolled_at=change.now,
         key_fingerprint=certificate.key_fingerprint, certificate_serial=certificate.serial,
         certificate_fingerprint=certificate.fingerprint, previous_fingerprint=None,
@@ -104,20 +45,36 @@ def admit(change: Change, token: EnrolmentToken, edge_id: str, certificate: Cert
     return edge
 
 
-def recognise(session: Session, fingerprint: str | None) -> Edge:
+def recognise(session: Session, fingerprint: str | None) -> EdgeRow:
     """Return the edge whose current or previous certificate this is; EdgeRefused unless it is let in."""
     edge = known(session, fingerprint)
-    if edge.revoked_at is not None:
-        raise EdgeRefused("edge-revoked", "this edge was revoked", to_do="Enrol it again with a new token.")
+    check_let_in(edge)
     return edge
 
 
-def known(session: Session, fingerprint: str | None) -> Edge:
+def let_in(session: Session, edge_id: str) -> EdgeRow:
+    """Return an edge that was recognised before, as this transaction sees it; EdgeRefused where it is out by now."""
+    edge = session.get(EdgeRow, edge_id)
+    if edge is None:
+        raise EdgeRefused("certificate-unknown", "this edge was removed", to_do="Enrol it with a new token.")
+    check_let_in(edge)
+    return edge
+
+
+def check_let_in(edge: EdgeRow) -> None:
+    """Raise EdgeRefused for a revoked edge."""
+    if edge.revoked_at is not None:
+        raise EdgeRefused("edge-revoked", "this edge was revoked", to_do="Enrol it again with a new token.")
+
+
+def known(session: Session, fingerprint: str | None) -> EdgeRow:
     """Return the edge whose certificate this is, revoked or not."""
     if fingerprint is None:
         raise EdgeRefused("certificate-missing", "this needs an edge's certificate", to_do="Enrol the edge first.")
     edge = session.scalar(
-        select(Edge).where(or_(Edge.certificate_fingerprint == fingerprint, Edge.previous_fingerprint == fingerprint))
+        select(EdgeRow).where(
+            or_(EdgeRow.certificate_fingerprint == fingerprint, EdgeRow.previous_fingerprint == fingerprint)
+        )
     )
     if edge is None:
         raise EdgeRefused(
@@ -126,7 +83,7 @@ def known(session: Session, fingerprint: str | None) -> Edge:
     return edge
 
 
-def take_certificate(edge: Edge, presented: str, certificate: Certificate) -> None:
+def take_certificate(edge: EdgeRow, presented: str, certificate: Certificate) -> None:
     """Make ``certificate`` the current one; the one that asked stays good, in case the answer is lost."""
     edge.previous_fingerprint = presented
     edge.certificate_fingerprint = certificate.fingerprint
@@ -134,23 +91,23 @@ def take_certificate(edge: Edge, presented: str, certificate: Certificate) -> No
     edge.certificate_ends_at = certificate.ends_at
 
 
-def get(session: Session, edge_id: str) -> Edge:
+def get(session: Session, edge_id: str) -> EdgeRow:
     """Return an edge; UnknownEdge where there is none."""
-    edge = session.get(Edge, edge_id)
+    edge = session.get(EdgeRow, edge_id)
     if edge is None:
         raise UnknownEdge(f"there is no edge {edge_id[:40]!r}", to_do="`ringfence edge list` shows all.")
     return edge
 
 
-def find(session: Session, site_id: str | None) -> Sequence[Edge]:
+def find(session: Session, site_id: str | None) -> Sequence[EdgeRow]:
     """Return the edges of a site, or all of them."""
-    chosen = select(Edge).order_by(Edge.site_id, Edge.enrolled_at, Edge.id)
+    chosen = select(EdgeRow).order_by(EdgeRow.site_id, EdgeRow.enrolled_at, EdgeRow.id)
     if site_id is not None:
-        chosen = chosen.where(Edge.site_id == sites.get(session, site_id).id)
+        chosen = chosen.where(EdgeRow.site_id == sites.get(session, site_id).id)
     return session.scalars(chosen).all()
 
 
-def revoke(change: Change, edge_id: str, *, wipe: bool) -> Edge:
+def revoke(change: Change, edge_id: str, *, wipe: bool) -> EdgeRow:
     """Let an edge in no more; with ``wipe`` it is asked to remove what it holds, now or when it comes back."""
     edge = get(change.session, edge_id)
     if edge.revoked_at is None or (wipe and not edge.wipe):
@@ -160,19 +117,19 @@ def revoke(change: Change, edge_id: str, *, wipe: bool) -> Edge:
     return edge
 
 
-def is_connected(edge: Edge, now: float) -> bool:
-    """Say whether the edge has an event stream open somewhere."""
+def is_connected(edge: EdgeRow, now: float) -> bool:
+    """Return whether the edge has an event stream open somewhere."""
     return edge.revoked_at is None and edge.connected_until is not None and edge.connected_until > now
 
 
 def note_connected(session: Session, edge_ids: Collection[str], now: float) -> None:
     """Keep that these edges have a stream open just now."""
     session.execute(
-        update(Edge).where(_among(edge_ids)).values(connected_until=now + CONNECTED_FOR_S, last_seen_at=now)
+        update(EdgeRow).where(_among(edge_ids)).values(connected_until=now + CONNECTED_FOR_S, last_seen_at=now)
     )
 
 
-def note_progress(edge: Edge, told: Progress) -> None:
+def note_progress(edge: EdgeRow, told: Progress) -> None:
     """Keep how much of the release that it is taking an edge has fetched, as it says itself."""
     edge.fetching_bytes = min(max(told.total_bytes, 0), _MOST_BYTES)
     edge.fetched_bytes = min(max(told.done_bytes, 0), edge.fetching_bytes)
@@ -180,12 +137,8 @@ def note_progress(edge: Edge, told: Progress) -> None:
 
 def note_disconnected(session: Session, edge_ids: Collection[str], now: float) -> None:
     """Keep that these edges' streams have ended."""
-    session.execute(update(Edge).where(_among(edge_ids)).values(connected_until=now))
+    session.execute(update(EdgeRow).where(_among(edge_ids)).values(connected_until=now))
 
 
 def _among(edge_ids: Collection[str]) -> ColumnElement[bool]:
-    return Edge.id.in_(sorted(edge_ids))
-
-
-def _hash(secret: Secret) -> str:
-    return hashlib.sha256(secret.reveal().encode("utf-8", "surrogateescape")).hexdigest()
+    return EdgeRow.id.in_(sorted(edge_ids))

@@ -8,19 +8,17 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest, is_digest
-from ringfence.hub.data.blobs import BlobStore
+from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.errors import BrokenBundle, LoadInUse, UnknownLoad
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
-    FirmwareFile,
-    FirmwareLoad,
-    GroupSetting,
-    OrganisationSetting,
-    Phone,
-    PhoneSetting,
-    PreparedTarget,
-    SiteSetting,
+    GroupSettingRow,
+    OrganisationSettingRow,
+    PhoneRow,
+    PhoneSettingRow,
+    SiteSettingRow,
 )
+from ringfence.hub.store.release_models import FirmwareFileRow, FirmwareLoadRow, PreparedTargetRow
 from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.filenames import is_loads
 from ringfence.phones.firmware.bundles import examine, serving_names
@@ -38,7 +36,7 @@ class UploadedFile:
     length: int
 
 
-def add(change: Change, blobs: BlobStore, source: str, files: Sequence[UploadedFile]) -> list[FirmwareLoad]:
+def add(change: Change, blobs: BlobStore, source: str, files: Sequence[UploadedFile]) -> list[FirmwareLoadRow]:
     """Take loads whose files are all in the blob store; BrokenBundle names what is missing. Lists are read here again.
 
     A load that is there already is replaced where its files differ and no phone names it.
@@ -61,11 +59,11 @@ def add(change: Change, blobs: BlobStore, source: str, files: Sequence[UploadedF
     return made
 
 
-def get(session: Session, name: str) -> FirmwareLoad:
+def get(session: Session, name: str) -> FirmwareLoadRow:
     """Return a load; UnknownLoad names the nearest ones."""
-    row = session.get(FirmwareLoad, name)
+    row = session.get(FirmwareLoadRow, name)
     if row is None:
-        near = difflib.get_close_matches(name, session.scalars(select(FirmwareLoad.name)).all(), n=3, cutoff=0.4)
+        near = difflib.get_close_matches(name, session.scalars(select(FirmwareLoadRow.name)).all(), n=3, cutoff=0.4)
         raise UnknownLoad(
             f"no load {name[:64]!r} was imported",
             to_do=(f"Near it: {', '.join(near)}. " if near else "") + "Import it: ringfence firmware import FILE.",
@@ -73,17 +71,17 @@ def get(session: Session, name: str) -> FirmwareLoad:
     return row
 
 
-def find(session: Session) -> Sequence[FirmwareLoad]:
+def find(session: Session) -> Sequence[FirmwareLoadRow]:
     """Return all loads, by name."""
-    return session.scalars(select(FirmwareLoad).order_by(FirmwareLoad.name)).all()
+    return session.scalars(select(FirmwareLoadRow).order_by(FirmwareLoadRow.name)).all()
 
 
-def files(session: Session, names: Sequence[str] | None = None) -> Mapping[str, Sequence[FirmwareFile]]:
+def files(session: Session, names: Sequence[str] | None = None) -> Mapping[str, Sequence[FirmwareFileRow]]:
     """Return the files of these loads, or of all, by load."""
-    chosen = select(FirmwareFile).order_by(FirmwareFile.load, FirmwareFile.name)
+    chosen = select(FirmwareFileRow).order_by(FirmwareFileRow.load, FirmwareFileRow.name)
     if names is not None:
-        chosen = chosen.where(FirmwareFile.load.in_(names))
-    found: dict[str, list[FirmwareFile]] = {}
+        chosen = chosen.where(FirmwareFileRow.load.in_(names))
+    found: dict[str, list[FirmwareFileRow]] = {}
     for row in session.scalars(chosen):
         found.setdefault(row.load, []).append(row)
     return found
@@ -113,8 +111,8 @@ def _check(blobs: BlobStore, files: Sequence[UploadedFile], by_name: Mapping[str
             raise BrokenBundle(f"{file.name} has {file.length} bytes, and no .loads file is as large")
 
 
-def _put(change: Change, name: str, source: str, wanted: Mapping[str, tuple[Digest, int]]) -> FirmwareLoad:
-    row = change.session.get(FirmwareLoad, name)
+def _put(change: Change, name: str, source: str, wanted: Mapping[str, tuple[Digest, int]]) -> FirmwareLoadRow:
+    row = change.session.get(FirmwareLoadRow, name)
     if row is not None:
         kept = {file.name: (file.digest, file.length) for file in files(change.session, [name])[name]}
         if kept == wanted:
@@ -124,14 +122,15 @@ def _put(change: Change, name: str, source: str, wanted: Mapping[str, tuple[Dige
                 f"load {name} is there already with other files, and phones use it",
                 to_do="Which of the two bundles is damaged? Set another firmware_load first.",
             )
-        change.session.execute(delete(FirmwareFile).where(FirmwareFile.load == name))
+        change.session.execute(delete(FirmwareFileRow).where(FirmwareFileRow.load == name))
     else:
-        row = FirmwareLoad(name=name)
+        row = FirmwareLoadRow(name=name)
         change.session.add(row)
     row.source, row.added_at, row.added_by = source[:200], change.now, change.who
     change.session.flush()
     change.session.add_all(
-        FirmwareFile(load=name, name=asked, digest=digest, length=length) for asked, (digest, length) in wanted.items()
+        FirmwareFileRow(load=name, name=asked, digest=digest, length=length)
+        for asked, (digest, length) in wanted.items()
     )
     change.note("firmware.import", name, f"{len(wanted)} files from {source}")
     return row
@@ -139,15 +138,15 @@ def _put(change: Change, name: str, source: str, wanted: Mapping[str, tuple[Dige
 
 def _users(session: Session, name: str) -> list[str]:
     """Return in words who uses a load."""
-    named = session.scalar(select(func.count()).where(Phone.named_load == name)) or 0
-    waiting = session.scalar(select(func.count()).where(PreparedTarget.load == name)) or 0
+    named = session.scalar(select(func.count()).where(PhoneRow.named_load == name)) or 0
+    waiting = session.scalar(select(func.count()).where(PreparedTargetRow.load == name)) or 0
     users = [f"{named} phones name it"] if named else []
     users += [f"{waiting} phones wait for it"] if waiting else []
     settings = {
-        "the organisation": select(OrganisationSetting.value).where(OrganisationSetting.name == LOAD_SETTING),
-        "a site": select(SiteSetting.value).where(SiteSetting.name == LOAD_SETTING),
-        "a group": select(GroupSetting.value).where(GroupSetting.name == LOAD_SETTING),
-        "a phone": select(PhoneSetting.value).where(PhoneSetting.name == LOAD_SETTING),
+        "the organisation": select(OrganisationSettingRow.value).where(OrganisationSettingRow.name == LOAD_SETTING),
+        "a site": select(SiteSettingRow.value).where(SiteSettingRow.name == LOAD_SETTING),
+        "a group": select(GroupSettingRow.value).where(GroupSettingRow.name == LOAD_SETTING),
+        "a phone": select(PhoneSettingRow.value).where(PhoneSettingRow.name == LOAD_SETTING),
     }
     for scope, chosen in settings.items():
         said = session.scalars(chosen)
@@ -158,6 +157,6 @@ def _users(session: Session, name: str) -> list[str]:
 
 def sites_with(session: Session, name: str) -> Sequence[str]:
     """Return the sites of which a phone names or awaits a load."""
-    waiting = select(PreparedTarget.site_id).where(PreparedTarget.load == name)
-    chosen = select(Phone.site_id).where(or_(Phone.named_load == name, Phone.site_id.in_(waiting))).distinct()
-    return session.scalars(chosen.order_by(Phone.site_id)).all()
+    waiting = select(PreparedTargetRow.site_id).where(PreparedTargetRow.load == name)
+    chosen = select(PhoneRow.site_id).where(or_(PhoneRow.named_load == name, PhoneRow.site_id.in_(waiting))).distinct()
+    return session.scalars(chosen.order_by(PhoneRow.site_id)).all()

@@ -7,40 +7,40 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import (
-    BadName,
     GroupNotEmpty,
     GroupTaken,
+    NameRefused,
     UnknownGroup,
 )
 from ringfence.hub.fleet.sites import LONGEST_NAME, slug
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import Phone, PhoneGroup
+from ringfence.hub.store.models import PhoneGroupRow, PhoneRow
 from ringfence.phones.settings.types import is_printable
 
 
-def create(change: Change, name: str) -> PhoneGroup:
+def create(change: Change, name: str) -> PhoneGroupRow:
     """Make a group; its id is made from its name."""
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not is_printable(name):
-        raise BadName(f"a group's name has 1 to {LONGEST_NAME} characters, none of them a control character")
+        raise NameRefused(f"a group's name has 1 to {LONGEST_NAME} characters, none of them a control character")
     group_id = slug(name)
     if not group_id:
-        raise BadName(f"{name[:60]!r} has no letter or digit to make an id of", to_do="Choose another name.")
-    taken = select(PhoneGroup.id).where((PhoneGroup.id == group_id) | (PhoneGroup.name == name))
+        raise NameRefused(f"{name[:60]!r} has no letter or digit to make an id of", to_do="Choose another name.")
+    taken = select(PhoneGroupRow.id).where((PhoneGroupRow.id == group_id) | (PhoneGroupRow.name == name))
     if change.session.scalar(taken) is not None:
         raise GroupTaken(f"there is a group {name!r} already", to_do="Choose another name.")
-    group = PhoneGroup(id=group_id, name=name, created_at=change.now)
+    group = PhoneGroupRow(id=group_id, name=name, created_at=change.now)
     change.session.add(group)
     change.note("group.create", group_id, name)
     return group
 
 
-def get(session: Session, group_id: str) -> PhoneGroup:
+def get(session: Session, group_id: str) -> PhoneGroupRow:
     """Return a group; UnknownGroup names the nearest ids."""
-    group = session.get(PhoneGroup, group_id)
+    group = session.get(PhoneGroupRow, group_id)
     if group is None:
         near = difflib.get_close_matches(
-            group_id.lower(), session.scalars(select(PhoneGroup.id)).all(), n=3, cutoff=0.5
+            group_id.lower(), session.scalars(select(PhoneGroupRow.id)).all(), n=3, cutoff=0.5
         )
         raise UnknownGroup(
             f"there is no group {group_id[:60]!r}",
@@ -49,17 +49,17 @@ def get(session: Session, group_id: str) -> PhoneGroup:
     return group
 
 
-def find(session: Session) -> Sequence[tuple[PhoneGroup, int]]:
+def find(session: Session) -> Sequence[tuple[PhoneGroupRow, int]]:
     """Return the groups in the order of their names, each with how many phones it has."""
-    count = select(func.count()).where(Phone.group_id == PhoneGroup.id).scalar_subquery()
-    chosen = select(PhoneGroup, count).order_by(func.lower(PhoneGroup.name))
+    count = select(func.count()).where(PhoneRow.group_id == PhoneGroupRow.id).scalar_subquery()
+    chosen = select(PhoneGroupRow, count).order_by(func.lower(PhoneGroupRow.name))
     return [(group, phones) for group, phones in session.execute(chosen)]
 
 
 def remove(change: Change, group_id: str) -> None:
     """Remove a group and its settings; GroupNotEmpty while a phone is in it."""
     group = get(change.session, group_id)
-    members = change.session.scalar(select(func.count()).where(Phone.group_id == group.id))
+    members = change.session.scalar(select(func.count()).where(PhoneRow.group_id == group.id))
     if members:
         raise GroupNotEmpty(
             f"group {group.id} has {members} phones",

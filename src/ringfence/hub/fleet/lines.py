@@ -10,10 +10,10 @@ import string
 from dataclasses import dataclass
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import BadName, UnknownLine
+from ringfence.hub.errors import NameRefused, UnknownLine
 from ringfence.hub.fleet import phones
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import Line, Phone
+from ringfence.hub.store.models import LineRow, PhoneRow
 from ringfence.phones.errors import LimitExceeded
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
@@ -43,7 +43,7 @@ class LineParts:
     password: Secret | None = None
 
 
-def generate_password(phone: Phone) -> Secret:
+def generate_password(phone: PhoneRow) -> Secret:
     """Return random letters and digits that the phone's model takes: 24 of them (142 bits), or 12 (71 bits)."""
     _family, model = model_of(phone.model)
     limits = [model.limits[element].we_write for element in _ELEMENTS["password"] if element in model.limits]
@@ -51,7 +51,7 @@ def generate_password(phone: Phone) -> Secret:
     return Secret("".join(secrets.choice(_ALPHABET) for _ in range(characters)))
 
 
-def get(phone: Phone, index: int) -> Line:
+def get(phone: PhoneRow, index: int) -> LineRow:
     """Return a phone's line; UnknownLine where it has none of that number."""
     for line in phone.lines:
         if line.index == index:
@@ -61,7 +61,7 @@ def get(phone: Phone, index: int) -> Line:
     )
 
 
-def put(change: Change, sealer: Sealer, mac: Mac, index: int, parts: LineParts) -> Line:
+def put(change: Change, sealer: Sealer, mac: Mac, index: int, parts: LineParts) -> LineRow:
     """Make a line, or change what ``parts`` gives of it. The phone's first line gets a generated password."""
     phone = phones.get(change.session, mac)
     _check(phone, index, parts)
@@ -103,7 +103,7 @@ def reveal(change: Change, sealer: Sealer, mac: Mac, index: int) -> Secret:
     return open_password(sealer, line)
 
 
-def rotate(change: Change, sealer: Sealer, mac: Mac, index: int) -> Line:
+def rotate(change: Change, sealer: Sealer, mac: Mac, index: int) -> LineRow:
     """Give a line a new generated password, for every line of the phone that shares it."""
     phone = phones.get(change.session, mac)
     carrier = _carrier(phone, index)
@@ -112,16 +112,16 @@ def rotate(change: Change, sealer: Sealer, mac: Mac, index: int) -> Line:
     return get(phone, index)
 
 
-def open_password(sealer: Sealer, line: Line) -> Secret:
+def open_password(sealer: Sealer, line: LineRow) -> Secret:
     """Return a line's own password; empty where it shares another line's."""
     if not _has_password(line):
         return Secret("")
     return sealer.open(line.sealed_password, _record(line))
 
 
-def moved(sealer: Sealer, line: Line, mac: Mac, password: Secret) -> Line:
+def moved(sealer: Sealer, line: LineRow, mac: Mac, password: Secret) -> LineRow:
     """Return a line as another phone has it, its own password sealed for that one."""
-    copy = Line(
+    copy = LineRow(
         mac=mac.bare, index=line.index, label=line.label, name=line.name, display_name=line.display_name,
         auth_name=line.auth_name, sealed_password=b"",
     )  # fmt: skip
@@ -129,7 +129,7 @@ def moved(sealer: Sealer, line: Line, mac: Mac, password: Secret) -> Line:
     return copy
 
 
-def _carrier(phone: Phone, index: int) -> Line:
+def _carrier(phone: PhoneRow, index: int) -> LineRow:
     """Return the line whose password line ``index`` uses: its own, or the first one there is."""
     line = get(phone, index)
     if _has_password(line):
@@ -137,20 +137,20 @@ def _carrier(phone: Phone, index: int) -> Line:
     return next((other for other in phone.lines if _has_password(other)), line)
 
 
-def _new_line(phone: Phone, index: int, parts: LineParts) -> Line:
+def _new_line(phone: PhoneRow, index: int, parts: LineParts) -> LineRow:
     if not parts.name:
-        raise BadName(
+        raise NameRefused(
             f"line {index} of phone {Mac(phone.mac)} is new and needs a name", to_do="Give the SIP user, such as 201."
         )
     label = parts.label if parts.label is not None else parts.name
     display_name = parts.display_name if parts.display_name is not None else label
-    return Line(
+    return LineRow(
         mac=phone.mac, index=index, label=label, name=parts.name, display_name=display_name, auth_name="",
         sealed_password=b"",
     )  # fmt: skip
 
 
-def _check(phone: Phone, index: int, parts: LineParts) -> None:
+def _check(phone: PhoneRow, index: int, parts: LineParts) -> None:
     """Refuse at once what the phone would refuse when it is published."""
     _family, model = model_of(phone.model)
     keys = model.line_keys.value
@@ -165,7 +165,7 @@ def _check(phone: Phone, index: int, parts: LineParts) -> None:
             continue
         what = part.replace("_", " ")
         if not is_printable(text):
-            raise BadName(f"the {what} of line {index} holds a control character", to_do="Write it without.")
+            raise NameRefused(f"the {what} of line {index} holds a control character", to_do="Write it without.")
         element = next((element for element in elements if element in model.limits), "")
         if element and len(text) > model.limits[element].we_write:
             most = model.limits[element].we_write
@@ -175,27 +175,27 @@ def _check(phone: Phone, index: int, parts: LineParts) -> None:
                 to_do="Make it shorter.",
             )
     if parts.name is not None and not parts.name.strip():
-        raise BadName(f"the name of line {index} is empty", to_do="Give the SIP user, such as 201.")
+        raise NameRefused(f"the name of line {index} is empty", to_do="Give the SIP user, such as 201.")
     if parts.password is not None and not parts.password:
-        raise BadName(f"the password of line {index} is empty", to_do="Leave it out to have one generated.")
+        raise NameRefused(f"the password of line {index} is empty", to_do="Leave it out to have one generated.")
 
 
-def _has_one_credential(phone: Phone) -> bool:
+def _has_one_credential(phone: PhoneRow) -> bool:
     family, _model = model_of(phone.model)
     return family.one_credential.value
 
 
-def _has_password(line: Line) -> bool:
+def _has_password(line: LineRow) -> bool:
     return bool(line.sealed_password)
 
 
-def _seal(sealer: Sealer, line: Line, password: Secret) -> bytes:
+def _seal(sealer: Sealer, line: LineRow, password: Secret) -> bytes:
     return sealer.seal(password, _record(line)) if password else b""
 
 
-def _record(line: Line) -> str:
+def _record(line: LineRow) -> str:
     return f"line:{line.mac}:{line.index}"
 
 
-def _subject(line: Line) -> str:
+def _subject(line: LineRow) -> str:
     return f"{Mac(line.mac)} line {line.index}"

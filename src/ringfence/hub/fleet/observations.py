@@ -1,73 +1,66 @@
 """What each phone is doing, from what edges reported and what its PBX says."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, or_, select
 from sqlalchemy.orm import Session
 
-from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import pbxes, phones
-from ringfence.hub.store.models import (
-    EdgeReport,
-    Phone,
-    PhoneOrder,
-    ReleaseTarget,
-)
+from ringfence.hub.fleet import phones
+from ringfence.hub.store.models import EdgeReportRow, PhoneOrderRow, PhoneRow
+from ringfence.hub.store.release_models import ReleaseTargetRow
 from ringfence.phones.diagnosis.activity import (
+    ActivitySentence,
     Known,
     Seen,
-    Sentence,
     observe,
 )
 from ringfence.phones.diagnosis.running_load import Running, running_load
 from ringfence.phones.mac import Mac
+from ringfence.wire.messages import ReportKind
 
 MOST_REPORTS = 400
 LOOKED_BACK_S = 7 * 86_400
-_KINDS = {"file-served": True, "file-refused": False, "transfer-failed": False}
+_KINDS: Mapping[str, bool] = {
+    ReportKind.FILE_SERVED: True,
+    ReportKind.FILE_REFUSED: False,
+    ReportKind.TRANSFER_FAILED: False,
+}
 
 
 @dataclass(frozen=True, slots=True)
-class Observed:
+class ObservedPhone:
     """A phone, and what is to be told of it."""
 
-    phone: Phone
-    sentences: Sequence[Sentence]
+    phone: PhoneRow
+    sentences: Sequence[ActivitySentence]
 
 
-def observe_all(hub: Hub, session: Session, site_id: str | None) -> list[Observed]:
+def observe_all(hub: Hub, session: Session, site_id: str | None) -> list[ObservedPhone]:
     """Return what is to be told of the phones of a site, or of all; PBXes are not asked."""
-    found = [Observed(phone, _observe(hub, session, phone, registered=None)) for phone in phones.find(session, site_id)]
+    found = [
+        ObservedPhone(phone, _observe(hub, session, phone, registered=None)) for phone in phones.find(session, site_id)
+    ]
     return sorted(found, key=lambda each: (each.sentences[0].urgency, each.phone.mac))
 
 
-def observe_one(hub: Hub, mac: Mac) -> Observed:
-    """Return what is to be told of one phone; its PBX is asked whether it is registered, where one is known."""
+def observe_one(hub: Hub, mac: Mac, *, registered: bool | None) -> ObservedPhone:
+    """Return what is to be told of one phone; ``registered`` is what its PBX says, None where it says nothing."""
     with hub.database.reading() as session:
         phone = phones.get(session, mac)
-        pbx, _sip_server = pbxes.of_phone(session, mac)
-    registered: bool | None = None
-    if pbx is not None:
-        link = pbxes.link(hub.sealer, pbx)
-        try:
-            registered = any(link.contacts(line.name) for line in phone.lines)
-        except RingfenceError:
-            registered = None  # what is not known is not told; ringfence pbx check says why
-    with hub.database.reading() as session:
-        return Observed(phone, _observe(hub, session, phone, registered=registered))
+        return ObservedPhone(phone, _observe(hub, session, phone, registered=registered))
 
 
-def running(session: Session, phone: Phone) -> Running | None:
+def running(session: Session, phone: PhoneRow) -> Running | None:
     """Return which load a phone was seen to run, None where its requests do not show it."""
-    now = session.scalar(select(func.max(EdgeReport.received_at)))
+    now = session.scalar(select(func.max(EdgeReportRow.received_at)))
     if now is None:
         return None
     return running_load(Mac(phone.mac), _seen(session, phone, now), _known(session, phone, registered=None), now)
 
 
-def _observe(hub: Hub, session: Session, phone: Phone, *, registered: bool | None) -> list[Sentence]:
+def _observe(hub: Hub, session: Session, phone: PhoneRow, *, registered: bool | None) -> list[ActivitySentence]:
     now, mac = hub.clock(), Mac(phone.mac)
     seen, known = _seen(session, phone, now), _known(session, phone, registered=registered)
     told = observe(mac, seen, known, now)
@@ -75,37 +68,38 @@ def _observe(hub: Hub, session: Session, phone: Phone, *, registered: bool | Non
     return [*told, runs.in_words(now)] if runs is not None else told
 
 
-def _known(session: Session, phone: Phone, *, registered: bool | None) -> Known:
+def _known(session: Session, phone: PhoneRow, *, registered: bool | None) -> Known:
     current = _current_release(session, phone)
     return Known(current, registered, phone.named_load, _told(session, phone, current))
 
 
-def _told(session: Session, phone: Phone, release: int) -> str:
+def _told(session: Session, phone: PhoneRow, release: int) -> str:
     """Return what came of telling a phone of this release or a later one through its PBX."""
-    order = session.get(PhoneOrder, phone.mac)
-    report = session.get(EdgeReport, order.report_id) if order is not None else None
+    order = session.get(PhoneOrderRow, phone.mac)
+    report = session.get(EdgeReportRow, order.report_id) if order is not None else None
     return order.detail if order is not None and report is not None and report.release >= release else ""
 
 
-def _seen(session: Session, phone: Phone, now: float) -> list[Seen]:
+def _seen(session: Session, phone: PhoneRow, now: float) -> list[Seen]:
     """Return what a phone did of late, in the order of its times, by the hub's clock."""
     peers = session.scalars(
-        select(EdgeReport.peer).where(
-            EdgeReport.owner == phone.mac, EdgeReport.kind == "file-served", EdgeReport.site_id == phone.site_id
-        ).order_by(EdgeReport.id.desc()).limit(1)
+        select(EdgeReportRow.peer).where(
+            EdgeReportRow.owner == phone.mac, EdgeReportRow.kind == ReportKind.FILE_SERVED,
+            EdgeReportRow.site_id == phone.site_id,
+        ).order_by(EdgeReportRow.id.desc()).limit(1)
     ).all()  # fmt: skip
-    about = [EdgeReport.owner == phone.mac, EdgeReport.name.contains(phone.mac)]
+    about = [EdgeReportRow.owner == phone.mac, EdgeReportRow.name.contains(phone.mac)]
     if peers:
-        about.append((EdgeReport.peer == peers[0]) & (EdgeReport.owner == ""))
+        about.append((EdgeReportRow.peer == peers[0]) & (EdgeReportRow.owner == ""))
     chosen = (
-        select(EdgeReport)
+        select(EdgeReportRow)
         .where(
-            EdgeReport.site_id == phone.site_id,
-            EdgeReport.kind.in_(sorted(_KINDS)),
-            EdgeReport.received_at >= now - LOOKED_BACK_S,
+            EdgeReportRow.site_id == phone.site_id,
+            EdgeReportRow.kind.in_(sorted(_KINDS)),
+            EdgeReportRow.received_at >= now - LOOKED_BACK_S,
             or_(*about),
         )
-        .order_by(EdgeReport.id.desc())
+        .order_by(EdgeReportRow.id.desc())
         .limit(MOST_REPORTS)
     )
     rows = sorted(session.scalars(chosen), key=lambda row: row.at)
@@ -115,29 +109,29 @@ def _seen(session: Session, phone: Phone, now: float) -> list[Seen]:
     return [Seen(each.at + skew, each.name, each.was_served, each.release, each.size_bytes) for each in seen]
 
 
-def _current_release(session: Session, phone: Phone) -> int:
+def _current_release(session: Session, phone: PhoneRow) -> int:
     """Return the release since which the phone's own file is as it is now; 0 where it has none."""
     newest = session.execute(
-        select(ReleaseTarget.name, ReleaseTarget.digest)
+        select(ReleaseTargetRow.name, ReleaseTargetRow.digest)
         .where(
-            ReleaseTarget.site_id == phone.site_id,
-            ReleaseTarget.owner == phone.mac,
-            ReleaseTarget.kind == "configuration",
+            ReleaseTargetRow.site_id == phone.site_id,
+            ReleaseTargetRow.owner == phone.mac,
+            ReleaseTargetRow.kind == "configuration",
         )
-        .order_by(ReleaseTarget.number.desc(), ReleaseTarget.reload_port.is_(None))
+        .order_by(ReleaseTargetRow.number.desc(), ReleaseTargetRow.reload_port.is_(None))
         .limit(1)
     ).first()
     if newest is None:
         return 0
     name, digest = newest
-    other = select(func.max(ReleaseTarget.number)).where(
-        ReleaseTarget.site_id == phone.site_id, ReleaseTarget.name == name, ReleaseTarget.digest != digest
+    other = select(func.max(ReleaseTargetRow.number)).where(
+        ReleaseTargetRow.site_id == phone.site_id, ReleaseTargetRow.name == name, ReleaseTargetRow.digest != digest
     )
     last_other = session.scalar(other) or 0
-    first = select(func.min(ReleaseTarget.number)).where(
-        ReleaseTarget.site_id == phone.site_id,
-        ReleaseTarget.name == name,
-        ReleaseTarget.digest == digest,
-        ReleaseTarget.number > last_other,
+    first = select(func.min(ReleaseTargetRow.number)).where(
+        ReleaseTargetRow.site_id == phone.site_id,
+        ReleaseTargetRow.name == name,
+        ReleaseTargetRow.digest == digest,
+        ReleaseTargetRow.number > last_other,
     )
     return session.scalar(first) or 0

@@ -1,6 +1,6 @@
 """PBXes: where they are, and which phones register with which."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -8,48 +8,42 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import BadName, PbxTaken, UnknownPbx
+from ringfence.hub.errors import NameRefused, PbxTaken, UnknownPbx
 from ringfence.hub.fleet import settings
-from ringfence.hub.fleet.settings import Place
+from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import Pbx, Rotation
-from ringfence.hub.telephony.pbx.asterisk import Asterisk
-from ringfence.hub.telephony.pbx.kamailio import Kamailio
-from ringfence.hub.telephony.pbx.port import PbxLink
+from ringfence.hub.store.models import PbxRow, RotationRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope, is_host
 from ringfence.secret import Secret
 
-_SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"kamailio": ("http", "https"), "asterisk": ("ami",)})
-_LINKS: Mapping[str, Callable[[str, str, Secret], PbxLink]] = MappingProxyType(
-    {
-        "kamailio": lambda url, _user, secret: Kamailio(url, secret),
-        "asterisk": Asterisk,
-    }
-)
+SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"kamailio": ("http", "https"), "asterisk": ("ami",)})
+"""Kind of PBX → how its addresses may begin; telephony/links.py has what speaks to each."""
 
 
 def add(
     change: Change, sealer: Sealer, name: str, kind: str, url: str, user: str, secret: Secret, realm: str,
     sip_servers: Sequence[str],
-) -> Pbx:  # fmt: skip
-    """Take a PBX; BadName says what is wrong with its parts."""
+) -> PbxRow:  # fmt: skip
+    """Take a PBX; NameRefused says what is wrong with its parts."""
     pbx_id = slug(name)
     if not pbx_id:
-        raise BadName(f"{name[:60]!r} can't be a name of a PBX", to_do="Use letters and digits.")
-    if change.session.get(Pbx, pbx_id) is not None:
+        raise NameRefused(f"{name[:60]!r} can't be a name of a PBX", to_do="Use letters and digits.")
+    if change.session.get(PbxRow, pbx_id) is not None:
         raise PbxTaken(f"there is a PBX {pbx_id} already", to_do="Remove it first, or choose another name.")
     address = urlsplit(url)
-    if kind not in _SCHEMES or address.scheme not in _SCHEMES[kind] or not address.hostname:
-        wanted = "; ".join(f"{each}: {scheme[0]}://HOST:PORT…" for each, scheme in _SCHEMES.items())
-        raise BadName(f"{url[:80]!r} is no address of {kind[:20]!r}", to_do=f"Write {wanted}.")
+    if kind not in SCHEMES or address.scheme not in SCHEMES[kind] or not address.hostname:
+        wanted = "; ".join(f"{each}: {scheme[0]}://HOST:PORT…" for each, scheme in SCHEMES.items())
+        raise NameRefused(f"{url[:80]!r} is no address of {kind[:20]!r}", to_do=f"Write {wanted}.")
     if address.password or address.username:
-        raise BadName("an address holds no password", to_do="Give user and secret by their own options.")
+        raise NameRefused("an address holds no password", to_do="Give user and secret by their own options.")
     for host in (realm, *sip_servers):
         if not is_host(host):
-            raise BadName(f"{host[:60]!r} is no host name", to_do="Give the digest realm and the SIP servers' names.")
-    row = Pbx(
+            raise NameRefused(
+                f"{host[:60]!r} is no host name", to_do="Give the digest realm and the SIP servers' names."
+            )
+    row = PbxRow(
         id=pbx_id, kind=kind, url=url, user=user, sealed_secret=sealer.seal(secret, _record(pbx_id)) if secret else b"",
         realm=realm, sip_servers=",".join(sip_servers), created_at=change.now,
     )  # fmt: skip
@@ -58,17 +52,17 @@ def add(
     return row
 
 
-def get(session: Session, pbx_id: str) -> Pbx:
+def get(session: Session, pbx_id: str) -> PbxRow:
     """Return a PBX; UnknownPbx where there is none of this id."""
-    row = session.get(Pbx, pbx_id)
+    row = session.get(PbxRow, pbx_id)
     if row is None:
         raise UnknownPbx(f"there is no PBX {pbx_id[:40]!r}", to_do="`ringfence pbx list` shows all.")
     return row
 
 
-def find(session: Session) -> Sequence[Pbx]:
+def find(session: Session) -> Sequence[PbxRow]:
     """Return all PBXes, by id."""
-    return session.scalars(select(Pbx).order_by(Pbx.id)).all()
+    return session.scalars(select(PbxRow).order_by(PbxRow.id)).all()
 
 
 def remove(change: Change, pbx_id: str) -> None:
@@ -76,25 +70,24 @@ def remove(change: Change, pbx_id: str) -> None:
     row = get(change.session, pbx_id)
     busy = change.session.scalar(
         select(func.count()).where(
-            Rotation.pbx_id == pbx_id, Rotation.stage.in_(("publishing", "fetching", "registering"))
+            RotationRow.pbx_id == pbx_id, RotationRow.stage.in_(("publishing", "fetching", "registering"))
         )
     )
     if busy:
         raise PbxTaken(f"{busy} phones' secrets are being changed there", to_do="Wait until that ends.")
-    for rotation in change.session.scalars(select(Rotation).where(Rotation.pbx_id == pbx_id)):
+    for rotation in change.session.scalars(select(RotationRow).where(RotationRow.pbx_id == pbx_id)):
         change.session.delete(rotation)
     change.session.flush()
     change.session.delete(row)
     change.note("pbx.remove", pbx_id)
 
 
-def link(sealer: Sealer, row: Pbx) -> PbxLink:
-    """Return what speaks to a PBX."""
-    secret = sealer.open(row.sealed_secret, _record(row.id)) if row.sealed_secret else Secret("")
-    return _LINKS[row.kind](row.url, row.user, secret)
+def secret_of(sealer: Sealer, row: PbxRow) -> Secret:
+    """Return the secret that a PBX asks for; empty where it asks for none."""
+    return sealer.open(row.sealed_secret, _record(row.id)) if row.sealed_secret else Secret("")
 
 
-def serving(session: Session, sip_server: str) -> Pbx | None:
+def serving(session: Session, sip_server: str) -> PbxRow | None:
     """Return the PBX that phones of a SIP server register with; one that names it goes before one for any."""
     rows = find(session)
     named = [row for row in rows if sip_server in row.sip_servers.split(",")]
@@ -102,9 +95,9 @@ def serving(session: Session, sip_server: str) -> Pbx | None:
     return next(iter((*named, *anywhere)), None)
 
 
-def of_phone(session: Session, mac: Mac) -> tuple[Pbx | None, str]:
+def of_phone(session: Session, mac: Mac) -> tuple[PbxRow | None, str]:
     """Return the PBX that a phone registers with, None where none is known, and its SIP server's name."""
-    said = {item.setting.name: item.value for item in settings.effective(session, Place(Scope.PHONE, mac.bare))}
+    said = {item.setting.name: item.value for item in settings.effective(session, SettingPlace(Scope.PHONE, mac.bare))}
     sip_server = str(said.get("sip_server", ""))
     return serving(session, sip_server), sip_server
 

@@ -7,14 +7,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session, selectinload
 
 from ringfence.hub.errors import (
-    BadName,
     BadSelection,
     DuplicateMac,
+    NameRefused,
     UnknownPhone,
 )
 from ringfence.hub.fleet import groups, sites
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import Phone, PhoneSetting, Site
+from ringfence.hub.store.models import PhoneRow, PhoneSettingRow, SiteRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import Model
 from ringfence.phones.mac import Mac
@@ -24,11 +24,11 @@ from ringfence.phones.settings.types import is_printable
 LONGEST_DESCRIPTION = 200
 
 
-def add(change: Change, mac: Mac, site_id: str, model: str, description: str) -> Phone:
+def add(change: Change, mac: Mac, site_id: str, model: str, description: str) -> PhoneRow:
     """Add a phone to a site; DuplicateMac says where a phone with this address stands already."""
     site = sites.get(change.session, site_id)
     _family, kind = model_of(model)
-    existing = change.session.get(Phone, mac.bare)
+    existing = change.session.get(PhoneRow, mac.bare)
     if existing is not None:
         where = sites.get(change.session, existing.site_id)
         raise DuplicateMac(
@@ -38,7 +38,7 @@ def add(change: Change, mac: Mac, site_id: str, model: str, description: str) ->
             if where.id != site_id
             else "Nothing is to be done, or check the address on the label.",
         )
-    phone = Phone(
+    phone = PhoneRow(
         mac=mac.bare,
         site_id=site.id,
         model=kind.name,
@@ -56,21 +56,21 @@ def add(change: Change, mac: Mac, site_id: str, model: str, description: str) ->
     return phone
 
 
-def get(session: Session, mac: Mac) -> Phone:
+def get(session: Session, mac: Mac) -> PhoneRow:
     """Return a phone; UnknownPhone where no site has it."""
-    phone = session.get(Phone, mac.bare, options=[selectinload(Phone.lines)])
+    phone = session.get(PhoneRow, mac.bare, options=[selectinload(PhoneRow.lines)])
     if phone is None:
         raise UnknownPhone(f"there is no phone {mac}", to_do="`ringfence phone list` shows all.")
     return phone
 
 
-def find(session: Session, site_id: str | None = None, group_id: str | None = None) -> Sequence[Phone]:
+def find(session: Session, site_id: str | None = None, group_id: str | None = None) -> Sequence[PhoneRow]:
     """Return the phones of a site, of a group, or all of them, in the order of their addresses."""
-    chosen = select(Phone).options(selectinload(Phone.lines)).order_by(Phone.mac)
+    chosen = select(PhoneRow).options(selectinload(PhoneRow.lines)).order_by(PhoneRow.mac)
     if site_id is not None:
-        chosen = chosen.where(Phone.site_id == sites.get(session, site_id).id)
+        chosen = chosen.where(PhoneRow.site_id == sites.get(session, site_id).id)
     if group_id is not None:
-        chosen = chosen.where(Phone.group_id == groups.get(session, group_id).id)
+        chosen = chosen.where(PhoneRow.group_id == groups.get(session, group_id).id)
     return session.scalars(chosen).all()
 
 
@@ -85,11 +85,11 @@ class PhoneParts:
     running_load: str | None = None
 
 
-def change(change: Change, mac: Mac, parts: PhoneParts) -> Phone:
+def change(change: Change, mac: Mac, parts: PhoneParts) -> PhoneRow:
     """Move a phone, correct its model, describe it anew, put it into a group or take it out."""
     phone = get(change.session, mac)
     if parts.site_id is not None and parts.site_id != phone.site_id:
-        target: Site = sites.get(change.session, parts.site_id)
+        target: SiteRow = sites.get(change.session, parts.site_id)
         change.note("phone.move", str(mac), f"{phone.site_id} → {target.id}")
         phone.site_id = target.id
     if parts.model is not None:
@@ -118,9 +118,9 @@ def remove(change: Change, mac: Mac) -> None:
     change.note("phone.remove", str(mac), f"from {phone.site_id}")
 
 
-def _check_fits(session: Session, phone: Phone, model: Model) -> None:
+def _check_fits(session: Session, phone: PhoneRow, model: Model) -> None:
     """Raise where what the phone has set is nothing for another model."""
-    names = session.scalars(select(PhoneSetting.name).where(PhoneSetting.mac == phone.mac)).all()
+    names = session.scalars(select(PhoneSettingRow.name).where(PhoneSettingRow.mac == phone.mac)).all()
     lost = sorted(name for name in names if name not in model.settings and not is_patch(name))
     if lost:
         raise BadSelection(
@@ -137,7 +137,7 @@ def _check_fits(session: Session, phone: Phone, model: Model) -> None:
 def _described(description: str) -> str:
     description = description.strip()
     if len(description) > LONGEST_DESCRIPTION or not is_printable(description):
-        raise BadName(
+        raise NameRefused(
             f"a description has at most {LONGEST_DESCRIPTION} characters, none of them a control character",
             where=repr(description[:60]),
         )

@@ -1,7 +1,7 @@
 """Reports: what happened at edges, each stored once, in order."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, replace
 
 from sqlalchemy import delete, insert, select
 from sqlalchemy.orm import Session
@@ -10,22 +10,28 @@ from ringfence.guard.record import LONGEST
 from ringfence.hub import logs
 from ringfence.hub.errors import OutOfOrder
 from ringfence.hub.fleet import sites
-from ringfence.hub.fleet.guard import report_intake
+from ringfence.hub.store.base import MOST_COUNTED
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import Edge, EdgeReport
+from ringfence.hub.store.models import EdgeReportRow, EdgeRow
 from ringfence.phones.mac import Mac
-from ringfence.wire.messages import Report, ReportBatch
+from ringfence.wire.messages import Report, ReportBatch, ReportKind
 
 _log = logs.get("reports")
 
-_MOST_COUNTED = 2**31 - 1
 KEPT_FOR_S = 90 * 86_400
-_LONGEST = {"kind": 40, "sentence": 2000, "name": 255, "owner": 12, "peer": 64, "finding": 40, "level": 8}
 _LONGEST_DECISION = 2 * LONGEST
 
 
-def store(change: Change, edge: Edge, batch: ReportBatch) -> int:
-    """Store what is new of a batch and return the number of the last stored report.
+@dataclass(frozen=True, slots=True)
+class StoredReports:
+    """What came of a batch: the number of the last report that is stored, and the reports that were new."""
+
+    through: int
+    new: Sequence[Report]
+
+
+def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> StoredReports:
+    """Store what is new of a batch; what it means is for ``guard.report_intake`` to say.
 
     A batch may begin before what is stored: it was sent again. OutOfOrder where it leaves a gap, unless the gap is what
     this hub has acknowledged and lost since, by going back to a backup: the edge has it no more either.
@@ -41,47 +47,55 @@ def store(change: Change, edge: Edge, batch: ReportBatch) -> int:
             continue
         if report.seq > expected:
             raise OutOfOrder(edge.reports_through + 1, report.seq)  # nothing of this batch is stored
-        new.append(report)
+        new.append(_bounded(report))
         expected += 1
     if new:
         session.execute(
-            insert(EdgeReport),
-            [_row(report) | {"edge_id": edge.id, "site_id": edge.site_id, "received_at": now} for report in new],
+            insert(EdgeReportRow),
+            [asdict(report) | {"edge_id": edge.id, "site_id": edge.site_id, "received_at": now} for report in new],
         )
         edge.reports_through = expected - 1
-        served = [report.release for report in new if report.kind == "release-served"]
+        served = [report.release for report in new if report.kind == ReportKind.RELEASE_SERVED]
         if served:
             edge.release = served[-1]
             edge.fetched_bytes = edge.fetching_bytes = 0
-        report_intake.take(change, edge, new)
     edge.last_seen_at = now
-    return expected - 1
+    return StoredReports(expected - 1, new)
 
 
 def find(
     session: Session, *, site_id: str | None, phone: Mac | None, limit: int, kinds: Collection[str] = ()
-) -> Sequence[EdgeReport]:
+) -> Sequence[EdgeReportRow]:
     """Return the newest reports, newest first; of these kinds, or of all."""
-    chosen = select(EdgeReport).order_by(EdgeReport.id.desc()).limit(limit)
+    chosen = select(EdgeReportRow).order_by(EdgeReportRow.id.desc()).limit(limit)
     if kinds:
-        chosen = chosen.where(EdgeReport.kind.in_(sorted(kinds)))
+        chosen = chosen.where(EdgeReportRow.kind.in_(sorted(kinds)))
     if site_id is not None:
-        chosen = chosen.where(EdgeReport.site_id == sites.get(session, site_id).id)
+        chosen = chosen.where(EdgeReportRow.site_id == sites.get(session, site_id).id)
     if phone is not None:
-        chosen = chosen.where(EdgeReport.owner == phone.bare)
+        chosen = chosen.where(EdgeReportRow.owner == phone.bare)
     return session.scalars(chosen).all()
 
 
 def forget_old(session: Session, now: float) -> None:
     """Remove reports that are older than 90 days."""
-    session.execute(delete(EdgeReport).where(EdgeReport.received_at < now - KEPT_FOR_S))
+    session.execute(delete(EdgeReportRow).where(EdgeReportRow.received_at < now - KEPT_FOR_S))
 
 
-# Values of the report's own columns.
-def _row(report: Report) -> dict[str, str | int | float]:
-    row: dict[str, str | int | float] = asdict(report)
-    for part, longest in _LONGEST.items():
-        row[part] = str(row[part])[:longest]
-    row["decision"] = report.decision if len(report.decision) <= _LONGEST_DECISION else ""
-    row["count"] = min(max(report.count, 0), _MOST_COUNTED)
-    return row
+def _bounded(report: Report) -> Report:
+    """Return a report as every database takes it: an edge may send whatever it likes, and goes on only when it is kept.
+
+    Texts have their columns' lengths and no NUL, which PostgreSQL has no place for; numbers fit their columns.
+    """
+    decision = report.decision if len(report.decision) <= _LONGEST_DECISION else ""
+    return replace(
+        report,
+        kind=_text(report.kind, 40), sentence=_text(report.sentence, 2000), name=_text(report.name, 255),
+        owner=_text(report.owner, 12), peer=_text(report.peer, 64), finding=_text(report.finding, 40),
+        level=_text(report.level, 8), decision=_text(decision, _LONGEST_DECISION),
+        release=min(report.release, MOST_COUNTED), count=min(report.count, MOST_COUNTED),
+    )  # fmt: skip
+
+
+def _text(text: str, longest: int) -> str:
+    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:longest]

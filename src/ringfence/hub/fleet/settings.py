@@ -16,12 +16,12 @@ from ringfence.hub.fleet import (
 )
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
-    GroupSetting,
-    LineSetting,
-    OrganisationSetting,
-    Phone,
-    PhoneSetting,
-    SiteSetting,
+    GroupSettingRow,
+    LineSettingRow,
+    OrganisationSettingRow,
+    PhoneRow,
+    PhoneSettingRow,
+    SiteSettingRow,
 )
 from ringfence.phones.families import families, family_or_model
 from ringfence.phones.families import model as model_of
@@ -39,11 +39,11 @@ from ringfence.phones.rendering.resolve_settings import (
 )
 from ringfence.secret import Secret
 
-Row = OrganisationSetting | SiteSetting | GroupSetting | PhoneSetting | LineSetting
+Row = OrganisationSettingRow | SiteSettingRow | GroupSettingRow | PhoneSettingRow | LineSettingRow
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class SettingPlace:
     """Where a setting is given.
 
     ``subject`` is a site's or group's id or a bare MAC address, and empty for the organisation; ``line`` is the line's
@@ -68,7 +68,7 @@ class Place:
                 return f"line {self.line} of phone {Mac(self.subject)}"
 
 
-ORGANISATION = Place(Scope.ORGANISATION)
+ORGANISATION = SettingPlace(Scope.ORGANISATION)
 WIDE = frozenset({Scope.ORGANISATION, Scope.SITE, Scope.GROUP})
 """Where phones of several models may be; a setting there must fit those that have it."""
 
@@ -82,7 +82,7 @@ class Given:
     scope: str
 
 
-def put(change: Change, sealer: Sealer, place: Place, name: str, text: str) -> Given:
+def put(change: Change, sealer: Sealer, place: SettingPlace, name: str, text: str) -> Given:
     """Set ``name`` to what ``text`` writes; UnknownSetting and ValueOutOfRange say what is wrong."""
     kinds = _kinds(change.session, place)
     if place.scope in WIDE and not is_patch(name):
@@ -107,14 +107,14 @@ def put(change: Change, sealer: Sealer, place: Place, name: str, text: str) -> G
     return Given(setting, None if setting.secret else value, str(place.scope))
 
 
-def sealed_again(sealer: Sealer, row: Row, place: Place, after: Place) -> bytes | None:
+def sealed_again(sealer: Sealer, row: Row, place: SettingPlace, after: SettingPlace) -> bytes | None:
     """Return a row's secret as it is sealed for another place; None where it has none."""
     if not row.sealed:
         return None
     return sealer.seal(sealer.open(row.sealed, _record(place, row.name)), _record(after, row.name))
 
 
-def unset(change: Change, place: Place, name: str) -> None:
+def unset(change: Change, place: SettingPlace, name: str) -> None:
     """Take a setting away again; NotSet where it has no value here."""
     row = _row(change.session, place, name)
     if row is None:
@@ -124,14 +124,14 @@ def unset(change: Change, place: Place, name: str) -> None:
     change.note("setting.unset", f"{place}: {name}")
 
 
-def given(session: Session, place: Place) -> list[Given]:
+def given(session: Session, place: SettingPlace) -> list[Given]:
     """Return what is set at exactly this place, by name."""
     _kinds(session, place)  # checks that the place exists
     rows = sorted(_rows(session, place), key=lambda row: row.name)
     return [Given(settings_named((), row.name)[0], row.value, str(place.scope)) for row in rows]
 
 
-def effective(session: Session, place: Place) -> list[Given]:
+def effective(session: Session, place: SettingPlace) -> list[Given]:
     """Return what holds at a place, by name, with the scope that it comes from.
 
     For a phone that is every setting of its model, and for a line those that a line may have; for wider scopes, where
@@ -153,7 +153,7 @@ def effective(session: Session, place: Place) -> list[Given]:
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class SettingExplanation:
     """What every scope says of one setting of a phone, from the widest to the nearest; the last one holds."""
 
     setting: Setting
@@ -167,9 +167,9 @@ class Explained:
         return None if value is None else self.setting.on_wire(value)
 
 
-def explain(session: Session, mac: Mac, name: str | None = None) -> list[Explained]:
+def explain(session: Session, mac: Mac, name: str | None = None) -> list[SettingExplanation]:
     """Return why each setting of a phone, or one of them, has the value that holds; patches are among them."""
-    place = Place(Scope.PHONE, mac.bare)
+    place = SettingPlace(Scope.PHONE, mac.bare)
     family, model = model_of(phones.get(session, mac).model)
     known = dict(model.settings)
     said: dict[str, list[tuple[str, str, Value | None]]] = {
@@ -185,7 +185,7 @@ def explain(session: Session, mac: Mac, name: str | None = None) -> list[Explain
     if name is not None and name not in known:
         settings_named((model.name,), name)  # names the nearest ones where there is no such setting
         raise NotSet(f"{name} is not set for {place}", to_do="Look at the wider scopes.")
-    return [Explained(known[each], tuple(said[each])) for each in sorted(known) if name in {None, each}]
+    return [SettingExplanation(known[each], tuple(said[each])) for each in sorted(known) if name in {None, each}]
 
 
 def catalogue(family: str | None) -> list[tuple[Setting, list[str]]]:
@@ -204,7 +204,7 @@ def catalogue(family: str | None) -> list[tuple[Setting, list[str]]]:
     return [(settings[name], owners[name]) for name in sorted(settings)]
 
 
-def values(rows: Iterable[tuple[Place, Row]], sealer: Sealer) -> Mapping[tuple[str, int], dict[str, Value]]:
+def values(rows: Iterable[tuple[SettingPlace, Row]], sealer: Sealer) -> Mapping[tuple[str, int], dict[str, Value]]:
     """Return the values of each subject and line for rendering, secrets opened; the line is 0 where there is none."""
     found: dict[tuple[str, int], dict[str, Value]] = {}
     for place, row in rows:
@@ -214,50 +214,52 @@ def values(rows: Iterable[tuple[Place, Row]], sealer: Sealer) -> Mapping[tuple[s
     return found
 
 
-def _rows(session: Session, place: Place) -> Sequence[Row]:
+def _rows(session: Session, place: SettingPlace) -> Sequence[Row]:
     match place.scope:
         case Scope.ORGANISATION:
-            return session.scalars(select(OrganisationSetting)).all()
+            return session.scalars(select(OrganisationSettingRow)).all()
         case Scope.SITE:
-            return session.scalars(select(SiteSetting).where(SiteSetting.site_id == place.subject)).all()
+            return session.scalars(select(SiteSettingRow).where(SiteSettingRow.site_id == place.subject)).all()
         case Scope.GROUP:
-            return session.scalars(select(GroupSetting).where(GroupSetting.group_id == place.subject)).all()
+            return session.scalars(select(GroupSettingRow).where(GroupSettingRow.group_id == place.subject)).all()
         case Scope.PHONE:
-            return session.scalars(select(PhoneSetting).where(PhoneSetting.mac == place.subject)).all()
+            return session.scalars(select(PhoneSettingRow).where(PhoneSettingRow.mac == place.subject)).all()
         case Scope.LINE:
-            chosen = select(LineSetting).where(LineSetting.mac == place.subject, LineSetting.index == place.line)
+            chosen = select(LineSettingRow).where(
+                LineSettingRow.mac == place.subject, LineSettingRow.index == place.line
+            )
             return session.scalars(chosen).all()
 
 
-def _row(session: Session, place: Place, name: str) -> Row | None:
+def _row(session: Session, place: SettingPlace, name: str) -> Row | None:
     match place.scope:
         case Scope.ORGANISATION:
-            return session.get(OrganisationSetting, name)
+            return session.get(OrganisationSettingRow, name)
         case Scope.SITE:
-            return session.get(SiteSetting, (place.subject, name))
+            return session.get(SiteSettingRow, (place.subject, name))
         case Scope.GROUP:
-            return session.get(GroupSetting, (place.subject, name))
+            return session.get(GroupSettingRow, (place.subject, name))
         case Scope.PHONE:
-            return session.get(PhoneSetting, (place.subject, name))
+            return session.get(PhoneSettingRow, (place.subject, name))
         case Scope.LINE:
-            return session.get(LineSetting, (place.subject, place.line, name))
+            return session.get(LineSettingRow, (place.subject, place.line, name))
 
 
-def _new_row(place: Place, name: str) -> Row:
+def _new_row(place: SettingPlace, name: str) -> Row:
     match place.scope:
         case Scope.ORGANISATION:
-            return OrganisationSetting(name=name)
+            return OrganisationSettingRow(name=name)
         case Scope.SITE:
-            return SiteSetting(site_id=place.subject, name=name)
+            return SiteSettingRow(site_id=place.subject, name=name)
         case Scope.GROUP:
-            return GroupSetting(group_id=place.subject, name=name)
+            return GroupSettingRow(group_id=place.subject, name=name)
         case Scope.PHONE:
-            return PhoneSetting(mac=place.subject, name=name)
+            return PhoneSettingRow(mac=place.subject, name=name)
         case Scope.LINE:
-            return LineSetting(mac=place.subject, index=place.line, name=name)
+            return LineSettingRow(mac=place.subject, index=place.line, name=name)
 
 
-def _chain(session: Session, place: Place) -> list[Place]:
+def _chain(session: Session, place: SettingPlace) -> list[SettingPlace]:
     match place.scope:
         case Scope.ORGANISATION:
             return [place]
@@ -265,25 +267,30 @@ def _chain(session: Session, place: Place) -> list[Place]:
             return [ORGANISATION, place]
         case Scope.PHONE | Scope.LINE:
             phone = phones.get(session, Mac(place.subject))
-            group = [Place(Scope.GROUP, phone.group_id)] if phone.group_id else []
-            chain = [ORGANISATION, Place(Scope.SITE, phone.site_id), *group, Place(Scope.PHONE, phone.mac)]
+            group = [SettingPlace(Scope.GROUP, phone.group_id)] if phone.group_id else []
+            chain = [
+                ORGANISATION,
+                SettingPlace(Scope.SITE, phone.site_id),
+                *group,
+                SettingPlace(Scope.PHONE, phone.mac),
+            ]
             return chain if place.scope is Scope.PHONE else [*chain, place]
 
 
-def _kinds(session: Session, place: Place) -> tuple[str, ...]:
+def _kinds(session: Session, place: SettingPlace) -> tuple[str, ...]:
     """Return the models that a value here must fit, none where no phone is there; checks that the place exists."""
-    chosen = select(Phone.model).distinct().order_by(Phone.model)
+    chosen = select(PhoneRow.model).distinct().order_by(PhoneRow.model)
     match place.scope:
         case Scope.ORGANISATION:
             pass
         case Scope.SITE:
-            chosen = chosen.where(Phone.site_id == sites.get(session, place.subject).id)
+            chosen = chosen.where(PhoneRow.site_id == sites.get(session, place.subject).id)
         case Scope.GROUP:
-            chosen = chosen.where(Phone.group_id == groups.get(session, place.subject).id)
+            chosen = chosen.where(PhoneRow.group_id == groups.get(session, place.subject).id)
         case Scope.PHONE:
-            chosen = chosen.where(Phone.mac == phones.get(session, Mac(place.subject)).mac)
+            chosen = chosen.where(PhoneRow.mac == phones.get(session, Mac(place.subject)).mac)
         case Scope.LINE:
-            chosen = chosen.where(Phone.mac == lines.get(phones.get(session, Mac(place.subject)), place.line).mac)
+            chosen = chosen.where(PhoneRow.mac == lines.get(phones.get(session, Mac(place.subject)), place.line).mac)
     return tuple(session.scalars(chosen))
 
 
@@ -292,6 +299,6 @@ def _shown(row: Row) -> Value:
     return "set" if row.value is None else row.value
 
 
-def _record(place: Place, name: str) -> str:
+def _record(place: SettingPlace, name: str) -> str:
     line = f":{place.line}" if place.line else ""
     return f"setting:{place.scope}:{place.subject}{line}:{name}"

@@ -11,19 +11,14 @@ from sqlalchemy.orm import Session
 
 from ringfence.content.signing import ROOT_LIFETIME_S, SiteSigners, first_root
 from ringfence.hub.errors import (
-    BadName,
+    NameRefused,
     SiteNotEmpty,
     SiteTaken,
     UnknownSite,
 )
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import (
-    Edge,
-    Phone,
-    RetiredSite,
-    RoleMetadata,
-    Site,
-)
+from ringfence.hub.store.models import EdgeRow, PhoneRow, RetiredSiteRow, SiteRow
+from ringfence.hub.store.release_models import RoleMetadataRow
 
 LONGEST_NAME = 80
 LONGEST_ID = 40
@@ -35,17 +30,17 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 class SiteCounts:
     """A site with what stands there; ``edges`` counts those that are not revoked."""
 
-    site: Site
+    site: SiteRow
     phones: int
     edges: int
 
 
-def create(change: Change, signers: SiteSigners, name: str, site_id: str = "") -> Site:
+def create(change: Change, signers: SiteSigners, name: str, site_id: str = "") -> SiteRow:
     """Make a site with its own metadata repository; its id is made from its name where none is given."""
     name = _checked_name(change.session, name)
     if site_id:
         if _ID.fullmatch(site_id) is None:
-            raise BadName(
+            raise NameRefused(
                 f"{site_id[:60]!r} is no site id",
                 to_do="Use up to 40 of a to z, 0 to 9 and '-', as in home-office-anna.",
             )
@@ -53,11 +48,11 @@ def create(change: Change, signers: SiteSigners, name: str, site_id: str = "") -
             raise SiteTaken(f"a site has or had the id {site_id}", to_do="Choose another id.")
     else:
         site_id = _free_id(change.session, name)
-    site = Site(id=site_id, name=name, created_at=change.now, newest_release=0)
+    site = SiteRow(id=site_id, name=name, created_at=change.now, newest_release=0)
     change.session.add(site)
     change.session.flush()
     change.session.add(
-        RoleMetadata(
+        RoleMetadataRow(
             site_id=site_id,
             role="root",
             version=1,
@@ -70,11 +65,11 @@ def create(change: Change, signers: SiteSigners, name: str, site_id: str = "") -
     return site
 
 
-def get(session: Session, site_id: str) -> Site:
+def get(session: Session, site_id: str) -> SiteRow:
     """Return a site; UnknownSite names the nearest ids."""
-    site = session.get(Site, site_id)
+    site = session.get(SiteRow, site_id)
     if site is None:
-        near = difflib.get_close_matches(site_id.lower(), session.scalars(select(Site.id)).all(), n=3, cutoff=0.5)
+        near = difflib.get_close_matches(site_id.lower(), session.scalars(select(SiteRow.id)).all(), n=3, cutoff=0.5)
         raise UnknownSite(
             f"there is no site {site_id[:60]!r}",
             to_do=f"Near it: {', '.join(near)}." if near else "`ringfence site list` shows all.",
@@ -84,20 +79,22 @@ def get(session: Session, site_id: str) -> Site:
 
 def counts(session: Session, site_ids: Sequence[str] | None = None) -> list[SiteCounts]:
     """Return sites in the order of their names, with what stands there; all where ``site_ids`` is None."""
-    chosen = select(Site).order_by(func.lower(Site.name))
+    chosen = select(SiteRow).order_by(func.lower(SiteRow.name))
     if site_ids is not None:
-        chosen = chosen.where(Site.id.in_(site_ids))
-    phones = _count(session, select(Phone.site_id, func.count()).group_by(Phone.site_id))
-    edges = _count(session, select(Edge.site_id, func.count()).where(Edge.revoked_at.is_(None)).group_by(Edge.site_id))
+        chosen = chosen.where(SiteRow.id.in_(site_ids))
+    phones = _count(session, select(PhoneRow.site_id, func.count()).group_by(PhoneRow.site_id))
+    edges = _count(
+        session, select(EdgeRow.site_id, func.count()).where(EdgeRow.revoked_at.is_(None)).group_by(EdgeRow.site_id)
+    )
     return [SiteCounts(site, phones.get(site.id, 0), edges.get(site.id, 0)) for site in session.scalars(chosen)]
 
 
 def existing(session: Session, site_ids: Sequence[str]) -> set[str]:
     """Return those of the ids that are a site's."""
-    return set(session.scalars(select(Site.id).where(Site.id.in_(site_ids))))
+    return set(session.scalars(select(SiteRow.id).where(SiteRow.id.in_(site_ids))))
 
 
-def rename(change: Change, site_id: str, name: str) -> Site:
+def rename(change: Change, site_id: str, name: str) -> SiteRow:
     """Give a site another name; its id, which its metadata is bound to, stays."""
     site = get(change.session, site_id)
     if site.name != name.strip():
@@ -115,7 +112,7 @@ def remove(change: Change, site_id: str) -> None:
             f"site {site_id} still has {found.phones} phones and {found.edges} edges",
             to_do="Move or remove its phones and revoke its edges first.",
         )
-    change.session.add(RetiredSite(id=site_id, retired_at=change.now))
+    change.session.add(RetiredSiteRow(id=site_id, retired_at=change.now))
     change.session.delete(site)
     change.note("site.remove", site_id, site.name)
 
@@ -123,9 +120,11 @@ def remove(change: Change, site_id: str) -> None:
 def _checked_name(session: Session, name: str, *, but: str = "") -> str:
     name = unicodedata.normalize("NFC", name).strip()
     if not name or len(name) > LONGEST_NAME or _CONTROL.search(name):
-        raise BadName("a site's name has 1 to 80 characters, none of them a control character", where=repr(name[:80]))
+        raise NameRefused(
+            "a site's name has 1 to 80 characters, none of them a control character", where=repr(name[:80])
+        )
     # Compared here and not in SQL: databases lower only what they know, SQLite ASCII alone.
-    for site_id, other in session.execute(select(Site.id, Site.name)):
+    for site_id, other in session.execute(select(SiteRow.id, SiteRow.name)):
         if site_id != but and other.casefold() == name.casefold():
             raise SiteTaken(f"a site is called {other} already", where=site_id, to_do="Choose another name.")
     return name
@@ -148,7 +147,7 @@ def _free_id(session: Session, name: str) -> str:
 
 
 def _id_is_taken(session: Session, site_id: str) -> bool:
-    return session.get(Site, site_id) is not None or session.get(RetiredSite, site_id) is not None
+    return session.get(SiteRow, site_id) is not None or session.get(RetiredSiteRow, site_id) is not None
 
 
 def _count(session: Session, statement: Select[str, int]) -> Mapping[str, int]:

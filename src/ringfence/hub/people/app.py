@@ -1,22 +1,47 @@
 """The people's API as one application."""
 
+from collections.abc import Sequence
+
 from fastapi import FastAPI
 
 from ringfence import __version__
 from ringfence.hub.core import Hub
 from ringfence.hub.people import (
-    access,
-    content,
+    accounts,
+    api_tokens,
+    assets,
+    audit,
+    bulk,
+    edges,
+    enrolment_tokens,
+    families,
     firmware,
-    guard,
-    guard_orders,
-    inventory,
-    kinds,
+    groups,
+    lines,
     metrics,
-    places,
+    pbxes,
+    phones,
     problems,
+    publish,
+    releases,
+    reports,
+    rotations,
     settings,
-    sip,
+    sites,
+    templates,
+    uploads,
+    whoami,
+)
+from ringfence.hub.people.callers import AUTHENTICATIONS, Authentication, CallersFirst
+from ringfence.hub.people.guard import (
+    alerts,
+    bans,
+    blocks,
+    decision_log,
+    edge_networks,
+    first_contact,
+    policy,
+    windows,
 )
 
 V1 = "/api/v1"
@@ -28,13 +53,22 @@ same shape (`Problem`): what is wrong, where, what to do, and a fixed word for p
 """
 
 
-def people_app(hub: Hub) -> FastAPI:
+_PARTS = (
+    sites, enrolment_tokens, edges, bulk, phones, lines, families, groups, templates, settings, uploads, firmware,
+    assets, accounts, rotations, pbxes, publish, releases, policy, decision_log, alerts, first_contact, blocks, windows,
+    bans, edge_networks, whoami, api_tokens, audit, reports,
+)  # fmt: skip
+"""The modules with the API's routes, a noun each; the first that fits takes a path."""
+
+
+def people_app(hub: Hub, authentications: Sequence[Authentication] = AUTHENTICATIONS) -> FastAPI:
     """Return the people's API of ``hub``; its description is at /openapi.json."""
     # No pages of documentation here: they would fetch scripts from elsewhere.
     app = FastAPI(title="Ringfence hub", version=__version__, description=_DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.hub = hub
     problems.install(app)
-    for part in (places, inventory, kinds, settings, firmware, sip, content, guard, guard_orders, access):
+    app.add_middleware(CallersFirst, authentications=authentications)
+    for part in _PARTS:
         app.include_router(part.router, prefix=V1, responses=problems.RESPONSES)
     app.include_router(metrics.router)
     return app

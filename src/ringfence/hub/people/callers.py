@@ -1,25 +1,99 @@
-"""Who calls: the API token of each request, and what handlers get of it."""
+"""Who calls: recognised before a request's body is read, for every path that is not open to all; and what handlers get.
 
+A way to be recognised is an ``Authentication``; pages' sessions are one more beside the bearer token.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Path, Request
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi.security import HTTPBearer
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.concurrency import run_in_threadpool
+from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import NotSignedIn
 from ringfence.hub.fleet import api_tokens
+from ringfence.hub.people import problems
 from ringfence.phones.mac import Mac
 
+OPEN_PATHS = frozenset({"/openapi.json"})
+"""What anybody may read."""
+
+_CALLER = "caller"
 _bearer = HTTPBearer(auto_error=False, description="An API token, `rft_…`")
 
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The token that a request came with."""
+    """The person or program that a request is from; of a bearer token, what the token is called."""
 
     id: str
     name: str
+
+
+class Authentication(Protocol):
+    """One way to recognise a caller."""
+
+    def __call__(self, request: Request) -> Caller | None:
+        """Return who a request is from, by its head alone; it runs in the thread pool.
+
+        Returns:
+            None where the request does not use this way.
+
+        Raises:
+            NotSignedIn: The request uses this way, and it does not count.
+        """
+
+
+def bearer_token(request: Request) -> Caller | None:
+    """Recognise a caller by the API token in ``Authorization: Bearer rft_…``."""
+    scheme, text = get_authorization_scheme_param(request.headers.get("authorization"))
+    if scheme.lower() != "bearer" or not text:
+        return None
+    hub = _hub(request)
+    now = hub.clock()
+    with hub.database.reading() as session:
+        token = api_tokens.authenticate(session, text)
+    if token.last_used_at is None or now - token.last_used_at > api_tokens.USE_NOTED_EVERY_S:
+        with hub.database.writing() as session:
+            api_tokens.note_use(session, token.id, now)
+    return Caller(token.id, token.name)
+
+
+AUTHENTICATIONS: tuple[Authentication, ...] = (bearer_token,)
+"""The ways that there are; the first that recognises somebody counts."""
+
+
+class CallersFirst:
+    """Lets a request in once its caller is known; otherwise it is answered before its body is read."""
+
+    def __init__(self, app: ASGIApp, authentications: Sequence[Authentication]) -> None:
+        self._app = app
+        self._authentications = authentications
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Recognise the caller and pass the request on, or answer 401."""
+        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+            request = Request(scope)
+            try:
+                scope.setdefault("state", {})[_CALLER] = await run_in_threadpool(self._recognise, request)
+            except RingfenceError as fault:
+                answer = problems.answer_to(request, fault)
+                if {"transfer-encoding", "content-length"} & set(request.headers):
+                    answer.headers["Connection"] = "close"  # the body is a stranger's; it is not worth taking
+                await answer(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+    def _recognise(self, request: Request) -> Caller:
+        for authentication in self._authentications:
+            if (caller := authentication(request)) is not None:
+                return caller
+        raise NotSignedIn("this needs an API token", to_do="Send it as `Authorization: Bearer rft_…`.")
 
 
 def _hub(request: Request) -> Hub:
@@ -30,16 +104,10 @@ def _hub(request: Request) -> Hub:
 TheHub = Annotated[Hub, Depends(_hub)]
 
 
-def _caller(hub: TheHub, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]) -> Caller:
-    if credentials is None:
-        raise NotSignedIn("this needs an API token", to_do="Send it as `Authorization: Bearer rft_…`.")
-    now = hub.clock()
-    with hub.database.reading() as session:
-        token = api_tokens.authenticate(session, credentials.credentials)
-    if token.last_used_at is None or now - token.last_used_at > api_tokens.USE_NOTED_EVERY_S:
-        with hub.database.writing() as session:
-            api_tokens.note_use(session, token.id, now)
-    return Caller(token.id, token.name)
+def _caller(request: Request, _described: Annotated[object, Depends(_bearer)]) -> Caller:
+    """Return whom ``CallersFirst`` has recognised; the second argument is for the API's description alone."""
+    caller: Caller = request.scope["state"][_CALLER]
+    return caller
 
 
 TheCaller = Annotated[Caller, Depends(_caller)]

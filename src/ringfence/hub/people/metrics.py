@@ -1,40 +1,49 @@
 """The hub's metrics in Prometheus' text format, for who has an API token."""
 
+from collections.abc import Iterator
+
 from fastapi import APIRouter, Response
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
 from sqlalchemy import select
 
+from ringfence.hub.core import Hub
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.store.guard_models import GuardCount
-
-CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+from ringfence.hub.store.guard_models import GuardCountRow
 
 router = APIRouter()
+
+
+class FleetMetrics(Collector):
+    """What the database counts, read when it is asked for: no process has counters that another would miss."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def collect(self) -> Iterator[Metric]:
+        """Yield what guards decided, and which alerts are open; verdicts and levels are edges' own words."""
+        decisions = CounterMetricFamily(
+            "ringfence_guard_decisions", "Requests, by verdict and level reached.", labels=("site", "verdict", "level")
+        )
+        open_alerts = GaugeMetricFamily(
+            "ringfence_guard_alerts_open", "Alerts that nobody has closed.", labels=("site", "kind")
+        )
+        counted = select(GuardCountRow).order_by(GuardCountRow.site_id, GuardCountRow.verdict, GuardCountRow.level)
+        with self._hub.database.reading() as session:
+            for row in session.scalars(counted):
+                decisions.add_metric((row.site_id, row.verdict, row.level), row.count)
+            for site, kind, count in alerts.count_open(session):
+                open_alerts.add_metric((site, kind), count)
+        yield decisions
+        yield open_alerts
 
 
 @router.get("/metrics", include_in_schema=False)
 def metrics(hub: TheHub, _caller: TheCaller) -> Response:
     """Give the counters: what guards decided, and which alerts are open."""
-    with hub.database.reading() as session:
-        counts = session.scalars(select(GuardCount).order_by(GuardCount.site_id, GuardCount.verdict, GuardCount.level))
-        decisions = [
-            (f'site="{row.site_id}",verdict="{_escaped(row.verdict)}",level="{_escaped(row.level)}"', row.count)
-            for row in counts
-        ]
-        open_alerts = [
-            (f'site="{site}",kind="{_escaped(kind)}"', count) for site, kind, count in alerts.count_open(session)
-        ]
-    page = _family("ringfence_guard_decisions_total", "counter", "Requests, by verdict and level reached.", decisions)
-    page += _family("ringfence_guard_alerts_open", "gauge", "Alerts that nobody has closed.", open_alerts)
-    return Response(page, media_type=CONTENT_TYPE)
-
-
-def _family(name: str, kind: str, meaning: str, samples: list[tuple[str, int]]) -> str:
-    lines = [f"# HELP {name} {meaning}", f"# TYPE {name} {kind}"]
-    lines += [f"{name}{{{labels}}} {value}" for labels, value in samples]
-    return "\n".join(lines) + "\n"
-
-
-def _escaped(text: str) -> str:
-    """Return a label's value; verdicts and levels come from edges, so they may hold anything."""
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    registry = CollectorRegistry()
+    registry.register(FleetMetrics(hub))
+    return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

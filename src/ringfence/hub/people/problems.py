@@ -19,20 +19,21 @@ from ringfence.errors import (
     RingfenceError,
 )
 from ringfence.hub import logs
-from ringfence.hub.errors import NotSignedIn
-from ringfence.hub.people.schemas import Problem
+from ringfence.hub.errors import NameRefused, NotSignedIn, PhoneNotRegistered
+from ringfence.hub.people.schemas import ProblemView
 
 _log = logs.get("people")
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
+_OLDER_WORDS: dict[type[RingfenceError], str] = {NameRefused: "bad-name", PhoneNotRegistered: "not-registered"}
 _SERVER_ERROR = 500
 
 # Any: FastAPI's own form of its `responses` argument.
 RESPONSES: dict[int | str, dict[str, Any]] = {
-    401: {"model": Problem, "description": "No API token that this hub knows"},
-    404: {"model": Problem, "description": "Nothing has this name"},
-    409: {"model": Problem, "description": "It exists already, or somebody else is changing it"},
-    422: {"model": Problem, "description": "What was sent can't be used"},
-    503: {"model": Problem, "description": "The machine can't do it just now"},
+    401: {"model": ProblemView, "description": "No API token that this hub knows"},
+    404: {"model": ProblemView, "description": "Nothing has this name"},
+    409: {"model": ProblemView, "description": "It exists already, or somebody else is changing it"},
+    422: {"model": ProblemView, "description": "What was sent can't be used"},
+    503: {"model": ProblemView, "description": "The machine can't do it just now"},
 }
 
 
@@ -47,12 +48,17 @@ def install(app: FastAPI) -> None:
 def _on_fault(request: Request, fault: Exception) -> JSONResponse:
     if not isinstance(fault, RingfenceError):
         raise TypeError("installed for RingfenceError")
+    return answer_to(request, fault)
+
+
+def answer_to(request: Request, fault: RingfenceError) -> JSONResponse:
+    """Return a fault as it is answered, by the status of its family."""
     status = _status(fault)
     if status >= _SERVER_ERROR:
         _log.error("request failed", method=request.method, path=request.url.path, problem=fault.what)
     headers = {"WWW-Authenticate": "Bearer"} if isinstance(fault, NotSignedIn) else None
-    kind = _WORD.sub("-", type(fault).__name__).lower()
-    return _answer(status, Problem(what=fault.what, where=fault.where, to_do=fault.to_do, kind=kind), headers)
+    problem = ProblemView(what=fault.what, where=fault.where, to_do=fault.to_do, kind=_kind(type(fault)))
+    return _answer(status, problem, headers)
 
 
 def _on_validation(_request: Request, fault: Exception) -> JSONResponse:
@@ -60,7 +66,9 @@ def _on_validation(_request: Request, fault: Exception) -> JSONResponse:
     errors = fault.errors() if isinstance(fault, RequestValidationError) else []
     first = errors[0] if errors else {"loc": (), "msg": "it can't be used"}
     where = ".".join(str(part) for part in first["loc"])
-    return _answer(422, Problem(what=f"a field can't be used: {first['msg']}", where=where, to_do="", kind="bad-field"))
+    return _answer(
+        422, ProblemView(what=f"a field can't be used: {first['msg']}", where=where, to_do="", kind="bad-field")
+    )
 
 
 def _on_http(request: Request, fault: Exception) -> JSONResponse:
@@ -70,7 +78,7 @@ def _on_http(request: Request, fault: Exception) -> JSONResponse:
         fault.status_code, str(fault.detail)
     )
     kind = {404: "not-found", 405: "bad-method"}.get(fault.status_code, "bad-request")
-    problem = Problem(
+    problem = ProblemView(
         what=what, where=f"{request.method} {request.url.path[:200]}", to_do="See /openapi.json.", kind=kind
     )
     return _answer(fault.status_code, problem)
@@ -78,13 +86,18 @@ def _on_http(request: Request, fault: Exception) -> JSONResponse:
 
 async def _on_bug(request: Request, fault: Exception) -> JSONResponse:
     _log.error("internal error", method=request.method, path=request.url.path, exc_info=fault)
-    problem = Problem(
+    problem = ProblemView(
         what="the hub met an error of its own", where="", to_do="It is in the hub's log; report it.", kind="internal"
     )
     return _answer(500, problem)
 
 
-def _answer(status: int, problem: Problem, headers: dict[str, str] | None = None) -> JSONResponse:
+def _kind(fault: type[RingfenceError]) -> str:
+    """Return the word for programs: the class's name, or what it was when programs first saw it."""
+    return _OLDER_WORDS.get(fault) or _WORD.sub("-", fault.__name__).lower()
+
+
+def _answer(status: int, problem: ProblemView, headers: dict[str, str] | None = None) -> JSONResponse:
     return JSONResponse(problem.model_dump(), status, headers)
 
 

@@ -7,15 +7,15 @@ from fastapi import APIRouter, Depends, Path, Query
 
 from ringfence.hub.errors import NotSet
 from ringfence.hub.fleet import settings
-from ringfence.hub.fleet.settings import ORGANISATION, Given, Place
+from ringfence.hub.fleet.settings import ORGANISATION, Given, SettingPlace
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.settings import (
-    CatalogueEntry,
-    Explanation,
-    GivenAt,
-    Setting,
-    SettingValue,
+    CatalogueEntryView,
+    NewSettingValue,
+    SettingAtScopeView,
+    SettingExplanationView,
+    SettingView,
 )
 from ringfence.phones.rendering.resolve_settings import Scope, settings_named
 from ringfence.phones.rendering.resolve_settings import Setting as SettingOfFamily
@@ -23,24 +23,24 @@ from ringfence.phones.rendering.resolve_settings import Setting as SettingOfFami
 router = APIRouter(tags=["settings"])
 
 
-def _organisation() -> Place:
+def _organisation() -> SettingPlace:
     return ORGANISATION
 
 
-def _site(site: str) -> Place:
-    return Place(Scope.SITE, site)
+def _site(site: str) -> SettingPlace:
+    return SettingPlace(Scope.SITE, site)
 
 
-def _group(group: str) -> Place:
-    return Place(Scope.GROUP, group)
+def _group(group: str) -> SettingPlace:
+    return SettingPlace(Scope.GROUP, group)
 
 
-def _phone(mac: ThePhone) -> Place:
-    return Place(Scope.PHONE, mac.bare)
+def _phone(mac: ThePhone) -> SettingPlace:
+    return SettingPlace(Scope.PHONE, mac.bare)
 
 
-def _line(mac: ThePhone, index: Annotated[int, Path(ge=1, le=1000, description="The line's key")]) -> Place:
-    return Place(Scope.LINE, mac.bare, index)
+def _line(mac: ThePhone, index: Annotated[int, Path(ge=1, le=1000, description="The line's key")]) -> SettingPlace:
+    return SettingPlace(Scope.LINE, mac.bare, index)
 
 
 Effective = Annotated[
@@ -49,40 +49,42 @@ Effective = Annotated[
 
 
 @router.get("/settings/catalogue")
-def list_catalogue(_caller: TheCaller, family: str | None = None) -> Items[CatalogueEntry]:
+def list_catalogue(_caller: TheCaller, family: str | None = None) -> Items[CatalogueEntryView]:
     """List every setting that there is, or that one family has."""
     return Items(items=[_entry(entry, families) for entry, families in settings.catalogue(family)])
 
 
 @router.get("/phones/{mac}/settings")
-def show_effective(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Items[Setting]:
+def show_effective(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Items[SettingView]:
     """Show every setting of a phone with its value and the scope that it comes from."""
     with hub.database.reading() as session:
         return Items(items=[_setting(item) for item in settings.effective(session, _phone(mac))])
 
 
 @router.get("/phones/{mac}/explain")
-def explain(mac: ThePhone, hub: TheHub, _caller: TheCaller, name: str | None = None) -> Items[Explanation]:
+def explain(mac: ThePhone, hub: TheHub, _caller: TheCaller, name: str | None = None) -> Items[SettingExplanationView]:
     """Show for each setting of a phone, or for one, which value holds and what every scope says."""
     with hub.database.reading() as session:
         found = settings.explain(session, mac, name)
     return Items(items=[_explanation(item) for item in found])
 
 
-def _add_scope(path: str, what: str, place_of: Callable[..., Place]) -> None:
+def _add_scope(path: str, what: str, place_of: Callable[..., SettingPlace]) -> None:
     """Add the four routes of one scope."""
 
     @router.get(path, operation_id=f"list_{what}_settings", summary=f"List {what} settings")
     def list_here(
-        place: Annotated[Place, Depends(place_of)], hub: TheHub, _caller: TheCaller, effective: Effective = False
-    ) -> Items[Setting]:
+        place: Annotated[SettingPlace, Depends(place_of)], hub: TheHub, _caller: TheCaller, effective: Effective = False
+    ) -> Items[SettingView]:
         """List what is set here, by name."""
         with hub.database.reading() as session:
             found = settings.effective(session, place) if effective else settings.given(session, place)
         return Items(items=[_setting(item) for item in found])
 
     @router.get(path + "/{name:path}", operation_id=f"show_{what}_setting", summary=f"Show one {what} setting")
-    def show_here(name: str, place: Annotated[Place, Depends(place_of)], hub: TheHub, _caller: TheCaller) -> Setting:
+    def show_here(
+        name: str, place: Annotated[SettingPlace, Depends(place_of)], hub: TheHub, _caller: TheCaller
+    ) -> SettingView:
         """Show what holds here for one setting, and the scope that it comes from."""
         with hub.database.reading() as session:
             found = [item for item in settings.effective(session, place) if item.setting.name == name]
@@ -93,8 +95,12 @@ def _add_scope(path: str, what: str, place_of: Callable[..., Place]) -> None:
 
     @router.put(path + "/{name:path}", operation_id=f"put_{what}_setting", summary=f"Set one {what} setting")
     def put_here(
-        name: str, body: SettingValue, place: Annotated[Place, Depends(place_of)], hub: TheHub, caller: TheCaller
-    ) -> Setting:
+        name: str,
+        body: NewSettingValue,
+        place: Annotated[SettingPlace, Depends(place_of)],
+        hub: TheHub,
+        caller: TheCaller,
+    ) -> SettingView:
         """Set a value; errors name the nearest settings, or the limits and the unit."""
         with hub.change(caller.name) as change:
             return _setting(settings.put(change, hub.sealer, place, name, body.value))
@@ -105,7 +111,9 @@ def _add_scope(path: str, what: str, place_of: Callable[..., Place]) -> None:
         operation_id=f"unset_{what}_setting",
         summary=f"Unset one {what} setting",
     )
-    def unset_here(name: str, place: Annotated[Place, Depends(place_of)], hub: TheHub, caller: TheCaller) -> None:
+    def unset_here(
+        name: str, place: Annotated[SettingPlace, Depends(place_of)], hub: TheHub, caller: TheCaller
+    ) -> None:
         """Take a value away again; wider scopes hold from then on."""
         with hub.change(caller.name) as change:
             settings.unset(change, place, name)
@@ -118,27 +126,27 @@ _add_scope("/settings/phones/{mac}/lines/{index}", "line", _line)
 _add_scope("/settings/phones/{mac}", "phone", _phone)
 
 
-def _explanation(item: settings.Explained) -> Explanation:
+def _explanation(item: settings.SettingExplanation) -> SettingExplanationView:
     last = len(item.given) - 1
-    return Explanation(
+    return SettingExplanationView(
         name=item.setting.name, secret=item.setting.secret, written=item.written, element=item.setting.element,
         help=item.setting.help, mark=str(item.setting.mark), source=item.setting.source,
         given=[
-            GivenAt(scope=scope, place=place, value=None if item.setting.secret else value, wins=at == last)
+            SettingAtScopeView(scope=scope, place=place, value=None if item.setting.secret else value, wins=at == last)
             for at, (scope, place, value) in enumerate(item.given)
         ],
     )  # fmt: skip
 
 
-def _setting(item: Given) -> Setting:
-    return Setting(
+def _setting(item: Given) -> SettingView:
+    return SettingView(
         name=item.setting.name, value=item.value, scope=item.scope, secret=item.setting.secret, unit=item.setting.unit,
         help=item.setting.help,
     )  # fmt: skip
 
 
-def _entry(entry: SettingOfFamily, families: list[str]) -> CatalogueEntry:
-    return CatalogueEntry(
+def _entry(entry: SettingOfFamily, families: list[str]) -> CatalogueEntryView:
+    return CatalogueEntryView(
         name=entry.name, type=str(entry.type), default=entry.default, unit=entry.unit, minimum=entry.minimum,
         maximum=entry.maximum, choices=list(entry.choices), scopes=[str(scope) for scope in entry.scopes],
         secret=entry.secret, families=families, takes=entry.takes, help=entry.help, source=entry.source,

@@ -10,13 +10,13 @@ from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.event_streams import LOOK_EVERY_S, Told
+from ringfence.hub.event_streams import LOOK_EVERY_S, ToldVersions
 from ringfence.hub.fleet import edges, reports
-from ringfence.hub.fleet.guard import operator_actions
+from ringfence.hub.fleet.guard import elsewhere
 from ringfence.hub.process import renewal
 from ringfence.hub.publishing import firmware_rollout
-from ringfence.hub.store.models import Edge, Site
-from ringfence.hub.telephony import reload_by_pbx, secret_rotation
+from ringfence.hub.store.models import EdgeRow, SiteRow
+from ringfence.hub.telephony import reload_by_pbx, rotations
 
 CONFIRM_EVERY_S = 15.0
 RENEW_EVERY_S = 3600.0
@@ -59,7 +59,7 @@ async def rotate(hub: Hub) -> None:
     """Take changes of secrets further as phones fetch and register."""
 
     async def look() -> None:
-        await run_in_threadpool(secret_rotation.go_on, hub)
+        await run_in_threadpool(rotations.go_on, hub)
 
     await _repeat(look, LOOK_EVERY_S)
 
@@ -115,7 +115,7 @@ async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:
         await asyncio.sleep(every_s)
 
 
-def _look(hub: Hub, told: dict[str, Told], departed: set[str]) -> set[str]:
+def _look(hub: Hub, told: dict[str, ToldVersions], departed: set[str]) -> set[str]:
     """Return the edges that have news waiting."""
     edge_ids = sorted(told)
     if departed:
@@ -127,9 +127,9 @@ def _look(hub: Hub, told: dict[str, Told], departed: set[str]) -> set[str]:
         for start in range(0, len(edge_ids), _AT_ONCE):
             part = edge_ids[start : start + _AT_ONCE]
             site_ids = sorted({told[edge_id].site_id for edge_id in part})
-            chosen = select(Site.id, Site.newest_release, Site.guard_version).where(Site.id.in_(site_ids))
+            chosen = select(SiteRow.id, SiteRow.newest_release, SiteRow.guard_version).where(SiteRow.id.in_(site_ids))
             newest |= {site_id: (release, guard) for site_id, release, guard in session.execute(chosen)}
-            let_in |= set(session.scalars(select(Edge.id).where(Edge.id.in_(part), Edge.revoked_at.is_(None))))
+            let_in |= set(session.scalars(select(EdgeRow.id).where(EdgeRow.id.in_(part), EdgeRow.revoked_at.is_(None))))
     return {
         edge_id
         for edge_id, known in told.items()
@@ -137,16 +137,16 @@ def _look(hub: Hub, told: dict[str, Told], departed: set[str]) -> set[str]:
     }
 
 
-def _has_news(told: Told, release: int, guard: int) -> bool:
+def _has_news(told: ToldVersions, release: int, guard: int) -> bool:
     return release > told.release or guard > told.guard
 
 
 def _end_elsewhere(hub: Hub) -> None:
     with hub.database.reading() as session:
-        has_ended = operator_actions.has_ended_elsewhere(session, hub.clock())
+        has_ended = elsewhere.has_ended(session, hub.clock())
     if has_ended:
         with hub.change("hub") as change:
-            operator_actions.end_elsewhere(change)
+            elsewhere.end(change)
 
 
 def _note_connected(hub: Hub, edge_ids: set[str]) -> None:

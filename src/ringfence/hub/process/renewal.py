@@ -17,7 +17,8 @@ from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder, server_pair
 from ringfence.hub.publishing import releases
-from ringfence.hub.store.models import RoleMetadata, Site
+from ringfence.hub.store.models import SiteRow
+from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.identity.certificates import fingerprint, read_certificate, renewal_due
 
 SITES_AT_ONCE = 100
@@ -41,7 +42,7 @@ def renew_metadata(hub: Hub) -> int:
 
 
 def renew_server_certificate(hub: Hub, folder: DataFolder) -> bool:
-    """Issue the listeners' certificate anew where two thirds of its life are over, or it lacks a host; say whether."""
+    """Issue the listeners' certificate anew where two thirds of its life are over, or it lacks a host."""
     now = hub.clock()
     current = read_certificate(folder.server_certificate.read_text("ascii"))
     if not renewal_due(current, now) and folder.server_hosts() == hub.config.hosts:
@@ -54,20 +55,20 @@ def renew_server_certificate(hub: Hub, folder: DataFolder) -> bool:
 def _due(session: Session, now: float) -> list[tuple[str, set[str]]]:
     """Return the sites with metadata past half of its time, and which roles those are."""
     newest = (
-        select(RoleMetadata.site_id, RoleMetadata.role, func.max(RoleMetadata.version).label("version"))
-        .group_by(RoleMetadata.site_id, RoleMetadata.role)
+        select(RoleMetadataRow.site_id, RoleMetadataRow.role, func.max(RoleMetadataRow.version).label("version"))
+        .group_by(RoleMetadataRow.site_id, RoleMetadataRow.role)
         .subquery()
     )
     chosen = (
-        select(RoleMetadata.site_id, RoleMetadata.role)
+        select(RoleMetadataRow.site_id, RoleMetadataRow.role)
         .join(
             newest,
-            (newest.c.site_id == RoleMetadata.site_id)
-            & (newest.c.role == RoleMetadata.role)
-            & (newest.c.version == RoleMetadata.version),
+            (newest.c.site_id == RoleMetadataRow.site_id)
+            & (newest.c.role == RoleMetadataRow.role)
+            & (newest.c.version == RoleMetadataRow.version),
         )
-        .where((RoleMetadata.made_at + RoleMetadata.expires_at) / 2 <= now)
-        .order_by(RoleMetadata.site_id)
+        .where((RoleMetadataRow.made_at + RoleMetadataRow.expires_at) / 2 <= now)
+        .order_by(RoleMetadataRow.site_id)
     )
     found: dict[str, set[str]] = {}
     for site_id, role in session.execute(chosen):
@@ -76,7 +77,7 @@ def _due(session: Session, now: float) -> list[tuple[str, set[str]]]:
 
 
 def _renew_site(hub: Hub, session: Session, site_id: str, roles: set[str], now: float) -> None:
-    site = session.get(Site, site_id)
+    site = session.get(SiteRow, site_id)
     if site is None:
         return
     if "root" in roles:
@@ -100,17 +101,19 @@ def _renew_timestamp(hub: Hub, session: Session, site_id: str, now: float) -> No
     for previous in _newest(session, site_id, "timestamp"):
         body = renew_timestamp(previous.body, hub.signers.timestamp, now)
         row = _row(previous, body, now, TIMESTAMP_LIFETIME_S)
-        session.execute(delete(RoleMetadata).where(RoleMetadata.site_id == site_id, RoleMetadata.role == "timestamp"))
+        session.execute(
+            delete(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id, RoleMetadataRow.role == "timestamp")
+        )
         session.add(row)
 
 
-def _newest(session: Session, site_id: str, role: str) -> Sequence[RoleMetadata]:
-    chosen = select(RoleMetadata).where(RoleMetadata.site_id == site_id, RoleMetadata.role == role)
-    return session.scalars(chosen.order_by(RoleMetadata.version.desc()).limit(1)).all()
+def _newest(session: Session, site_id: str, role: str) -> Sequence[RoleMetadataRow]:
+    chosen = select(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id, RoleMetadataRow.role == role)
+    return session.scalars(chosen.order_by(RoleMetadataRow.version.desc()).limit(1)).all()
 
 
-def _row(previous: RoleMetadata, body: bytes, now: float, lifetime_s: float) -> RoleMetadata:
-    return RoleMetadata(
+def _row(previous: RoleMetadataRow, body: bytes, now: float, lifetime_s: float) -> RoleMetadataRow:
+    return RoleMetadataRow(
         site_id=previous.site_id, role=previous.role, version=previous.version + 1, body=body, made_at=now,
         expires_at=now + lifetime_s,
     )  # fmt: skip

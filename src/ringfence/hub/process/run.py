@@ -1,40 +1,34 @@
-"""``ringfence hub run``: one process, one event loop, two listeners."""
+"""``ringfence hub run``: one process, one event loop, and the listeners of the list."""
 
 import asyncio
 import contextlib
-import errno
 import os
 import signal
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import uvicorn
 import uvloop
-from starlette.types import ASGIApp
 
 from ringfence.hub import logs
 from ringfence.hub.core import Hub, open_hub, url
-from ringfence.hub.data.blobs import DirectoryBlobs
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.device.app import device_app
-from ringfence.hub.errors import PortInUse
-from ringfence.hub.people.app import people_app
 from ringfence.hub.process import background_jobs, renewal, tls
+from ringfence.hub.process.listeners import DEVICES, LISTENERS, Bound, Listener, bind_all, port_of
 from ringfence.hub.publishing import publication_lock
 
 GRACE_S = 2
 """How long requests under way may take to end when the hub stops."""
 KEEP_ALIVE_S = 75
-BACKLOG = 1024
 _IDLE_ENDS_AFTER_S = 0.1
 
 _log = logs.get("run")
 
 
 class _Server(uvicorn.Server):
-    """A listener whose process handles signals by itself: there are two of them."""
+    """A listener whose process handles signals by itself: there are several of them."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -68,49 +62,40 @@ class _Server(uvicorn.Server):
         yield
 
 
-def run(folder: DataFolder) -> None:
+def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS) -> None:
     """Serve the hub in ``folder`` until SIGTERM or SIGINT.
 
-    DataFolderBusy where another hub runs on it; PortInUse where an address is taken; DataFolderNewer where a newer
-    version has written it.
+    Raises:
+        DataFolderBusy: Another hub runs on the folder.
+        ListenerPortTaken: An address is taken.
+        DataFolderNewer: A newer version has written the folder.
     """
     logs.configure()
     config = folder.config()
-    with folder.locked(), contextlib.ExitStack() as stack:
-        people = stack.enter_context(listening(config.listen, config.people_port))
-        device = stack.enter_context(listening(config.listen, config.device_port))
-        hub = open_hub(folder, config)
-        stack.callback(hub.close)
-        prepare(hub, folder, device)
+    with folder.locked(), bind_all(listeners, config) as bound, contextlib.closing(open_hub(folder, config)) as hub:
+        prepare(hub, folder, bound)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve_until_signalled(hub, folder, people, device))
+            runner.run(_serve_until_signalled(hub, folder, bound))
 
 
-async def _serve_until_signalled(hub: Hub, folder: DataFolder, people: socket.socket, device: socket.socket) -> None:
+async def _serve_until_signalled(hub: Hub, folder: DataFolder, bound: Bound) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await serve(hub, folder, people, device, stopping)
+    await serve(hub, folder, bound, stopping)
 
 
-async def serve(
-    hub: Hub, folder: DataFolder, people: socket.socket, device: socket.socket, stopping: asyncio.Event
-) -> None:
-    """Serve on two bound sockets until ``stopping`` is set; then let streams end and requests finish."""
-    people_tls, device_tls = tls.people_context(folder), tls.device_context(folder)
-    servers = [
-        _server(people_app(hub), people_tls),
-        _server(device_app(hub), device_tls, tls.ClientCertificateProtocol),
-    ]
+async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Event) -> None:
+    """Serve on bound sockets until ``stopping`` is set; then let streams end and requests finish."""
+    contexts = {listener: listener.tls(folder) for listener in bound}
+    servers = [_server(listener, hub, contexts[listener]) for listener in bound]
     hub.wakeups.attach(asyncio.get_running_loop())
 
     def reload() -> None:
-        for context in (people_tls, device_tls):
+        for context in contexts.values():
             tls.load_certificate(context, folder)
 
-    serving = [
-        asyncio.create_task(server.serve([bound])) for server, bound in zip(servers, (people, device), strict=True)
-    ]
+    serving = [asyncio.create_task(server.serve([each])) for server, each in zip(servers, bound.values(), strict=True)]
     tasks = [
         asyncio.create_task(work)
         for work in (
@@ -126,7 +111,7 @@ async def serve(
     try:
         for server, task in zip(servers, serving, strict=True):
             await _first_of(server.listening, task)
-        _announce(hub.config, folder, people, device)
+        _announce(hub.config, folder, bound)
         await _first_of(stopping, *serving)
         _log.info("stopping")
     finally:
@@ -142,49 +127,21 @@ async def serve(
     _log.info("stopped")
 
 
-@contextlib.contextmanager
-def listening(host: str, port: int) -> Iterator[socket.socket]:
-    """A socket bound to an address; PortInUse names address, port and what to do."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as bound:
-        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            bound.bind((host, port))
-            bound.listen(BACKLOG)
-        except OSError as fault:
-            raise _not_bound(host, port, fault) from None
-        yield bound
-
-
-def _not_bound(host: str, port: int, fault: OSError) -> PortInUse:
-    match fault.errno:
-        case errno.EADDRINUSE:
-            what, to_do = f"port {port} on {host} is in use", "Stop what uses it, or set another port in hub.toml."
-        case errno.EADDRNOTAVAIL:
-            what, to_do = f"{host} is no address of this machine", "Set `listen` in hub.toml; 0.0.0.0 takes all."
-        case errno.EACCES:
-            what, to_do = f"port {port} on {host} is for root alone", "Set a port from 1024 on in hub.toml."
-        case _:
-            what, to_do = f"port {port} on {host} can't be listened on: {fault.strerror}", "Change it in hub.toml."
-    return PortInUse(what, where=f"{host}:{port}", to_do=to_do)
-
-
-def prepare(hub: Hub, folder: DataFolder, device: socket.socket) -> None:
+def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
     """Do at the start what a crash or a long rest may have left to do."""
     if not hub.config.device_url:
-        hub.device_url = url(hub.config.address, device.getsockname()[1])
-    if isinstance(hub.blobs, DirectoryBlobs):
-        hub.blobs.sweep()
+        hub.device_url = url(hub.config.address, port_of(bound[DEVICES]))
+    hub.blobs.sweep()
     if not hub.config.database_url:
         publication_lock.clear(hub)  # the database is this process's alone: whoever held the lease is gone
     renewal.renew_metadata(hub)
     renewal.renew_server_certificate(hub, folder)
 
 
-def _server(app: ASGIApp, context: ssl.SSLContext, protocol: type[asyncio.Protocol] | str = "httptools") -> _Server:
+def _server(listener: Listener, hub: Hub, context: ssl.SSLContext) -> _Server:
     config = uvicorn.Config(
-        app,
-        http=protocol,
+        listener.app(hub),
+        http=listener.protocol or "httptools",
         ws="none",
         lifespan="off",
         log_config=None,
@@ -206,15 +163,14 @@ async def _first_of(event: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
         task.result()
 
 
-def _announce(config: HubConfig, folder: DataFolder, people: socket.socket, device: socket.socket) -> None:
-    """Say on one line, and in run.json, where the hub really listens."""
-    addresses = {
-        name: url(_reachable(config.listen), bound.getsockname()[1])
-        for name, bound in (("people", people), ("device", device))
-    }
-    folder.write_run({**addresses, "pid": os.getpid()})
-    print(f"ringfence hub ready: people {addresses['people']}, devices {addresses['device']}", flush=True)  # noqa: T201 - the line that who started us waits for
-    _log.info("ready", **addresses)
+def _announce(config: HubConfig, folder: DataFolder, bound: Bound) -> None:
+    """Print on one line, and write in run.json, where the hub really listens."""
+    addresses = {listener: url(_reachable(config.listen), port_of(each)) for listener, each in bound.items()}
+    named = {listener.name: address for listener, address in addresses.items()}
+    folder.write_run({**named, "pid": os.getpid()})
+    told = ", ".join(f"{listener.callers} {address}" for listener, address in addresses.items())
+    print(f"ringfence hub ready: {told}", flush=True)  # noqa: T201 - the line that who started us waits for
+    _log.info("ready", **named)
 
 
 def _reachable(listen: str) -> str:

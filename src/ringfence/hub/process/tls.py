@@ -1,4 +1,4 @@
-"""TLS of the two listeners, and how a verified client certificate reaches the handlers."""
+"""TLS of the listeners, and how a verified client certificate reaches the handlers."""
 
 import asyncio
 import ssl
@@ -6,7 +6,7 @@ import ssl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.device.exchange import CLIENT_CERTIFICATE, TLS_EXTENSION
+from ringfence.hub.device.callers import CLIENT_CERTIFICATE, TLS_EXTENSION
 
 
 def people_context(folder: DataFolder) -> ssl.SSLContext:
@@ -22,7 +22,7 @@ def device_context(folder: DataFolder) -> ssl.SSLContext:
     """Return the devices' listener's context: TLS 1.3, client certificates of our own CA.
 
     A certificate is optional in the handshake, because an edge that enrols has none. One that is shown must verify, or
-    the handshake fails; and every handler but two refuses a connection that showed none (device/app.py).
+    the handshake fails; and every route but two refuses a connection that showed none (device/app.py).
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3

@@ -18,13 +18,8 @@ from ringfence.hub.errors import FirmwareMissing, PublishRunning, SkipsStep
 from ringfence.hub.fleet import firmware, observations
 from ringfence.hub.publishing import publication_lock, releases
 from ringfence.hub.publishing.releases import NewRelease
-from ringfence.hub.store.models import (
-    Edge,
-    Phone,
-    PreparedTarget,
-    ReleaseTarget,
-    Site,
-)
+from ringfence.hub.store.models import EdgeRow, PhoneRow, SiteRow
+from ringfence.hub.store.release_models import PreparedTargetRow, ReleaseTargetRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.filenames import is_recovery
 from ringfence.phones.firmware.steps import has_steps, step_between, version_of
@@ -49,20 +44,20 @@ class Stock:
         }
 
     def is_ready(self, site_id: str, load: str) -> bool:
-        """Say whether every edge of a site holds a load."""
+        """Return whether every edge of a site holds a load."""
         if site_id not in self._at_edges:
-            edges = select(Edge.release).where(Edge.site_id == site_id, Edge.revoked_at.is_(None)).distinct()
+            edges = select(EdgeRow.release).where(EdgeRow.site_id == site_id, EdgeRow.revoked_at.is_(None)).distinct()
             served = set(self._session.scalars(edges))
             self._at_edges[site_id] = _held_by_all(self._session, site_id, served, self.loads)
         return load in self._at_edges[site_id]
 
-    def running(self, phone: Phone) -> str:
+    def running(self, phone: PhoneRow) -> str:
         """Return the load that a phone was seen to run, or else is said to run; empty where nobody knows."""
         seen = observations.running(self._session, phone)
         return phone.running_load if seen is None else seen.load
 
 
-def check_load(phone: Phone, load: str, held: Stock, load_server: str) -> None:
+def check_load(phone: PhoneRow, load: str, held: Stock, load_server: str) -> None:
     """Raise where a phone can't be told to run ``load``: it was not imported, or a step lies between."""
     if load == phone.named_load:
         return
@@ -99,9 +94,9 @@ def files_for(loads: Collection[str], held: Stock) -> list[Target]:
 
 def put_prepared(session: Session, site_id: str, prepared: Sequence[tuple[Target, str]]) -> None:
     """Keep the files of a site that wait for firmware, in the place of those before; each with its load."""
-    session.execute(delete(PreparedTarget).where(PreparedTarget.site_id == site_id))
+    session.execute(delete(PreparedTargetRow).where(PreparedTargetRow.site_id == site_id))
     session.add_all(
-        PreparedTarget(
+        PreparedTargetRow(
             site_id=site_id,
             name=target.name,
             digest=target.digest,
@@ -118,13 +113,13 @@ def put_prepared(session: Session, site_id: str, prepared: Sequence[tuple[Target
 def note_named(session: Session, named: Mapping[str, str]) -> None:
     """Write down which load each phone's newest file names."""
     for mac, load in named.items():
-        session.execute(update(Phone).where(Phone.mac == mac).values(named_load=load))
+        session.execute(update(PhoneRow).where(PhoneRow.mac == mac).values(named_load=load))
 
 
 def go_on(hub: Hub) -> list[str]:
     """Release what waited for firmware that has arrived; return the sites. Safe to call at any time, by any replica."""
     with hub.database.reading() as session:
-        waiting = sorted(set(session.scalars(select(PreparedTarget.site_id))))
+        waiting = sorted(set(session.scalars(select(PreparedTargetRow.site_id))))
         ready = _ready(session, waiting)
     if not ready:
         return []
@@ -149,25 +144,25 @@ def go_on(hub: Hub) -> list[str]:
 def edges_with(session: Session, site_id: str, load: str) -> tuple[int, int]:
     """Return how many of a site's edges serve a release with a load, and how many edges it has."""
     targets = Stock(session).loads.get(load, ())
-    chosen = select(Edge.release).where(Edge.site_id == site_id, Edge.revoked_at.is_(None))
+    chosen = select(EdgeRow.release).where(EdgeRow.site_id == site_id, EdgeRow.revoked_at.is_(None))
     served = session.scalars(chosen).all()
     count = sum(bool(number and _held_by_all(session, site_id, {number}, {load: targets})) for number in served)
     return count, len(served)
 
 
-def _ready(session: Session, site_ids: Sequence[str]) -> dict[str, list[PreparedTarget]]:
-    found: dict[str, list[PreparedTarget]] = {}
+def _ready(session: Session, site_ids: Sequence[str]) -> dict[str, list[PreparedTargetRow]]:
+    found: dict[str, list[PreparedTargetRow]] = {}
     if not site_ids:
         return found
     held = Stock(session)
-    for row in session.scalars(select(PreparedTarget).where(PreparedTarget.site_id.in_(site_ids))):
+    for row in session.scalars(select(PreparedTargetRow).where(PreparedTargetRow.site_id.in_(site_ids))):
         if held.is_ready(row.site_id, row.load):
             found.setdefault(row.site_id, []).append(row)
     return found
 
 
-def _next_release(session: Session, site_id: str, rows: Sequence[PreparedTarget]) -> NewRelease:
-    site = session.get_one(Site, site_id)
+def _next_release(session: Session, site_id: str, rows: Sequence[PreparedTargetRow]) -> NewRelease:
+    site = session.get_one(SiteRow, site_id)
     files = {target.name: target for target in releases.newest_targets(session, [site_id]).get(site_id, ())}
     for row in rows:
         reload, kind = releases.reload_of(row), TargetKind.CONFIGURATION
@@ -184,10 +179,10 @@ def _held_by_all(
         return frozenset()  # an edge that has not taken a release yet
     held: frozenset[str] = frozenset(loads)
     for number in releases_served:
-        chosen = select(ReleaseTarget.name, ReleaseTarget.digest).where(
-            ReleaseTarget.site_id == site_id,
-            ReleaseTarget.number == number,
-            ReleaseTarget.kind == str(TargetKind.FIRMWARE),
+        chosen = select(ReleaseTargetRow.name, ReleaseTargetRow.digest).where(
+            ReleaseTargetRow.site_id == site_id,
+            ReleaseTargetRow.number == number,
+            ReleaseTargetRow.kind == str(TargetKind.FIRMWARE),
         )
         there = {(name, digest) for name, digest in session.execute(chosen)}
         held &= {

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from ringfence.errors import EnvironmentFault
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import PublishRunning
-from ringfence.hub.store.models import PublicationLease
+from ringfence.hub.store.release_models import PublicationLeaseRow
 
 LENGTH_S = 60.0
 _EXTENDED_AFTER_S = 15.0
@@ -21,7 +21,7 @@ _ONLY = 1
 
 
 @dataclass(slots=True)
-class Lease:
+class PublicationLock:
     """The right to publish, held by one call of ``held``."""
 
     hub: Hub
@@ -38,10 +38,10 @@ class Lease:
         """Hold on for another while, in the transaction that writes; PublishRunning where somebody else took over."""
         now = self.hub.clock()
         held = session.execute(
-            update(PublicationLease)
-            .where(PublicationLease.id == _ONLY, PublicationLease.holder == self.holder)
+            update(PublicationLeaseRow)
+            .where(PublicationLeaseRow.id == _ONLY, PublicationLeaseRow.holder == self.holder)
             .values(ends_at=now + LENGTH_S)
-            .returning(PublicationLease.id)
+            .returning(PublicationLeaseRow.id)
         ).all()
         if not held:
             raise PublishRunning(
@@ -52,9 +52,9 @@ class Lease:
 
 
 @contextmanager
-def held(hub: Hub, who: str) -> Iterator[Lease]:
+def held(hub: Hub, who: str) -> Iterator[PublicationLock]:
     """Publish alone for the length of the block; PublishRunning says who publishes instead."""
-    lease = Lease(hub, secrets.token_hex(8), hub.clock())
+    lease = PublicationLock(hub, secrets.token_hex(8), hub.clock())
     try:
         with hub.database.writing() as session:
             _take(session, lease, who)
@@ -69,14 +69,14 @@ def held(hub: Hub, who: str) -> Iterator[Lease]:
 def clear(hub: Hub) -> None:
     """Forget a lease that a crash left. Only for the one process that has the database to itself, at its start."""
     with hub.database.writing() as session:
-        session.execute(delete(PublicationLease))
+        session.execute(delete(PublicationLeaseRow))
 
 
-def _take(session: Session, lease: Lease, who: str) -> None:
+def _take(session: Session, lease: PublicationLock, who: str) -> None:
     now = lease.confirmed_at
-    row = session.get(PublicationLease, _ONLY, with_for_update=True)
+    row = session.get(PublicationLeaseRow, _ONLY, with_for_update=True)
     if row is None:
-        row = PublicationLease(id=_ONLY)
+        row = PublicationLeaseRow(id=_ONLY)
         session.add(row)
     elif row.ends_at > now:
         since = dt.datetime.fromtimestamp(row.since, dt.UTC)
@@ -87,9 +87,9 @@ def _take(session: Session, lease: Lease, who: str) -> None:
     row.holder, row.actor, row.since, row.ends_at = lease.holder, who, now, now + LENGTH_S
 
 
-def _let_go(hub: Hub, lease: Lease) -> None:
+def _let_go(hub: Hub, lease: PublicationLock) -> None:
     try:
         with hub.database.writing() as session:
-            session.execute(delete(PublicationLease).where(PublicationLease.holder == lease.holder))
+            session.execute(delete(PublicationLeaseRow).where(PublicationLeaseRow.holder == lease.holder))
     except EnvironmentFault:
         return  # the database is away; the lease ends by itself

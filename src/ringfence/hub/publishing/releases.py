@@ -31,13 +31,8 @@ from ringfence.content.signing import (
 from ringfence.hub.errors import UnknownRelease
 from ringfence.hub.fleet import sites
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import (
-    PreparedTarget,
-    ReleaseTarget,
-    RoleMetadata,
-    Site,
-)
-from ringfence.hub.store.models import Release as ReleaseRow
+from ringfence.hub.store.models import SiteRow
+from ringfence.hub.store.release_models import PreparedTargetRow, ReleaseRow, ReleaseTargetRow, RoleMetadataRow
 
 LIFETIMES_S = {
     "targets": TARGETS_LIFETIME_S,
@@ -73,16 +68,16 @@ def put(change: Change, signers: SiteSigners, releases: Sequence[NewRelease]) ->
     session.execute(insert(ReleaseRow), [_release_row(release, change) for release in releases])
     targets = [_target_row(release, target) for release in releases for target in release.targets]
     if targets:
-        session.execute(insert(ReleaseTarget), targets)
+        session.execute(insert(ReleaseTargetRow), targets)
     put_metadata(session, signed, change.now)
     for release in releases:
-        session.execute(update(Site).where(Site.id == release.site_id).values(newest_release=release.number))
+        session.execute(update(SiteRow).where(SiteRow.id == release.site_id).values(newest_release=release.number))
 
 
 def put_metadata(session: Session, signed: Mapping[str, SignedRelease], now: float) -> None:
     """Store the signed roles of sites; the timestamps before them go."""
     session.execute(
-        delete(RoleMetadata).where(RoleMetadata.role == "timestamp", RoleMetadata.site_id.in_(sorted(signed)))
+        delete(RoleMetadataRow).where(RoleMetadataRow.role == "timestamp", RoleMetadataRow.site_id.in_(sorted(signed)))
     )
     rows = [
         {
@@ -96,16 +91,16 @@ def put_metadata(session: Session, signed: Mapping[str, SignedRelease], now: flo
         for site_id, parts in signed.items()
         for role, lifetime_s in LIFETIMES_S.items()
     ]
-    session.execute(insert(RoleMetadata), rows)
+    session.execute(insert(RoleMetadataRow), rows)
 
 
 def newest_versions(session: Session, site_ids: Sequence[str]) -> dict[str, Versions]:
     """Return the newest version of each role that each site has."""
     found: dict[str, dict[str, int]] = {site_id: {} for site_id in site_ids}
     chosen = (
-        select(RoleMetadata.site_id, RoleMetadata.role, func.max(RoleMetadata.version))
-        .where(RoleMetadata.site_id.in_(site_ids), RoleMetadata.role != "root")
-        .group_by(RoleMetadata.site_id, RoleMetadata.role)
+        select(RoleMetadataRow.site_id, RoleMetadataRow.role, func.max(RoleMetadataRow.version))
+        .where(RoleMetadataRow.site_id.in_(site_ids), RoleMetadataRow.role != "root")
+        .group_by(RoleMetadataRow.site_id, RoleMetadataRow.role)
     )
     for site_id, role, version in session.execute(chosen):
         found[site_id][role] = version
@@ -115,12 +110,12 @@ def newest_versions(session: Session, site_ids: Sequence[str]) -> dict[str, Vers
 def newest_targets(session: Session, site_ids: Sequence[str] | None) -> dict[str, tuple[Target, ...]]:
     """Return the files of each site's newest release; sites without one are left out."""
     chosen = (
-        select(ReleaseTarget)
-        .join(Site, (Site.id == ReleaseTarget.site_id) & (Site.newest_release == ReleaseTarget.number))
-        .order_by(ReleaseTarget.site_id)
+        select(ReleaseTargetRow)
+        .join(SiteRow, (SiteRow.id == ReleaseTargetRow.site_id) & (SiteRow.newest_release == ReleaseTargetRow.number))
+        .order_by(ReleaseTargetRow.site_id)
     )
     if site_ids is not None:
-        chosen = chosen.where(ReleaseTarget.site_id.in_(site_ids))
+        chosen = chosen.where(ReleaseTargetRow.site_id.in_(site_ids))
     found: dict[str, list[Target]] = {}
     for row in session.scalars(chosen):
         found.setdefault(row.site_id, []).append(target_of(row))
@@ -130,7 +125,7 @@ def newest_targets(session: Session, site_ids: Sequence[str] | None) -> dict[str
 def targets(session: Session, site_id: str, number: int) -> tuple[Target, ...]:
     """Return the files of a release; UnknownRelease where the site has none of this number."""
     get(session, site_id, number)
-    chosen = select(ReleaseTarget).where(ReleaseTarget.site_id == site_id, ReleaseTarget.number == number)
+    chosen = select(ReleaseTargetRow).where(ReleaseTargetRow.site_id == site_id, ReleaseTargetRow.number == number)
     return in_order(target_of(row) for row in session.scalars(chosen))
 
 
@@ -149,7 +144,7 @@ def find(session: Session, site_id: str) -> list[tuple[ReleaseRow, int]]:
     site = sites.get(session, site_id)
     count = (
         select(func.count())
-        .where(ReleaseTarget.site_id == ReleaseRow.site_id, ReleaseTarget.number == ReleaseRow.number)
+        .where(ReleaseTargetRow.site_id == ReleaseRow.site_id, ReleaseTargetRow.number == ReleaseRow.number)
         .scalar_subquery()
     )
     chosen = select(ReleaseRow, count).where(ReleaseRow.site_id == site.id).order_by(ReleaseRow.number.desc())
@@ -161,13 +156,13 @@ def in_order(files: Iterable[Target]) -> tuple[Target, ...]:
     return tuple(sorted(files, key=lambda target: target.name))
 
 
-def target_of(row: ReleaseTarget) -> Target:
+def target_of(row: ReleaseTargetRow) -> Target:
     """Return a row as what it means."""
     digest, kind = Digest(row.digest), TargetKind(row.kind)
     return Target(row.name, digest, row.length, kind, row.owner, reload_of(row), row.secret)
 
 
-def reload_of(row: ReleaseTarget | PreparedTarget) -> Reload | None:
+def reload_of(row: ReleaseTargetRow | PreparedTargetRow) -> Reload | None:
     """Return how and when a row's phone is told of it."""
     if row.reload_port is None:
         return None

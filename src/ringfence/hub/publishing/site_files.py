@@ -1,71 +1,25 @@
-"""From the fleet as it is stored to sites' files, in memory."""
+"""A site's files, rendered in memory from what was read."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from html import escape
 from typing import Protocol
-
-from sqlalchemy import func, or_, select
-from sqlalchemy.orm import Session, selectinload
 
 from ringfence.content.digests import Digest, sha256_hex
 from ringfence.content.release import STUBS, Target
 from ringfence.errors import BadInput
-from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import FilesDisagree
-from ringfence.hub.fleet import lines, settings, sites
-from ringfence.hub.fleet.assets import Shelf
-from ringfence.hub.fleet.guard import policy
-from ringfence.hub.fleet.settings import ORGANISATION, Place, Row
-from ringfence.hub.publishing.firmware_rollout import Stock, check_load, files_for
-from ringfence.hub.publishing.releases import in_order, newest_targets
-from ringfence.hub.store.models import (
-    GroupSetting,
-    LineSetting,
-    OrganisationSetting,
-    OwnTemplate,
-    Phone,
-    PhoneSetting,
-    Site,
-    SiteSetting,
-)
+from ringfence.hub.publishing.releases import in_order
+from ringfence.hub.publishing.site_rows import SiteInput
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering.patches import patches_of
 from ringfence.phones.rendering.render_input import (
-    LineAccount,
     PhoneToRender,
     secrets_of,
     stub_of,
 )
 from ringfence.phones.rendering.renderer import RenderedFile
-from ringfence.phones.rendering.resolve_settings import Scope, Value, resolve
-
-_READ_AT_ONCE = 200
-
-
-@dataclass(frozen=True, slots=True)
-class SiteInput:
-    """All that one site's files are made from, with what its newest release holds."""
-
-    site_id: str
-    newest_release: int
-    edits: int
-    published: tuple[Target, ...]
-    phones: tuple[PhoneToRender, ...]
-    upgrades: Mapping[str, PhoneToRender]
-    """Phones that wait for firmware, by address, as they are to be once it is at the site's edges."""
-    firmware: tuple[Target, ...]
-    assets: tuple[Target, ...]
-    lists: Mapping[Digest, bytes]
-    """What the lists of ring tones and wallpapers hold."""
-    named: Mapping[str, str]
-    """Bare address → the load that the phone's file names now, where it named another before."""
-    own_templates: frozenset[str] = frozenset()
-    """The families whose files an operator's own templates make, which may write anything into them."""
-    stubs: bool = False
-    """Whether a gateway may give out phones' own files in a form without secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,45 +39,6 @@ class SiteFiles:
     def changed(self) -> bool:
         """Whether this differs from the site's newest release; a site that never had a file needs none."""
         return self.targets != self.site.published
-
-
-def due_sites(session: Session, renderer_fingerprint: str, site_ids: Sequence[str] | None) -> tuple[list[str], int]:
-    """Return which of these sites, or of all, may differ from what they publish, and how many were asked about.
-
-    Those are the ones that were edited since they were rendered, or were rendered by another version of the renderer.
-    UnknownSite for an id that is none.
-    """
-    asked = None if site_ids is None else {sites.get(session, site_id).id for site_id in site_ids}
-    due = (
-        select(Site.id)
-        .where(or_(Site.edits != Site.rendered_edits, Site.rendered_by != renderer_fingerprint))
-        .order_by(Site.id)
-    )
-    found = session.scalars(due).all()
-    if asked is None:
-        return list(found), session.scalar(select(func.count()).select_from(Site)) or 0
-    return [site_id for site_id in found if site_id in asked], len(asked)
-
-
-def phones_without_line(session: Session, site_ids: Sequence[str] | None) -> list[Mac]:
-    """Return the phones that get no file: they have no line yet, and phones discard a configuration without one."""
-    chosen = select(Phone.mac).where(~Phone.lines.any()).order_by(Phone.mac)
-    if site_ids is not None:
-        chosen = chosen.where(Phone.site_id.in_(site_ids))
-    return [Mac(mac) for mac in session.scalars(chosen)]
-
-
-def read_sites(session: Session, sealer: Sealer, site_ids: Sequence[str]) -> Iterator[SiteInput]:
-    """Return the input of these sites as of the session's one moment, some of them at a time."""
-    rows = session.scalars(select(OrganisationSetting)).all()
-    groups = ((Place(Scope.GROUP, row.group_id), row) for row in session.scalars(select(GroupSetting)))
-    wide = _Wide(
-        settings.values([(ORGANISATION, row) for row in rows], sealer).get((ORGANISATION.subject, 0), {}),
-        settings.values(groups, sealer),
-        frozenset(session.scalars(select(OwnTemplate.family).distinct())),
-    )
-    for start in range(0, len(site_ids), _READ_AT_ONCE):
-        yield from _read(session, sealer, wide, site_ids[start : start + _READ_AT_ONCE])
 
 
 class Renders(Protocol):
@@ -203,7 +118,7 @@ def _stubs(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> Iterator
 
 
 def _may_hold_secret(data: bytes, phone: PhoneToRender, site: SiteInput) -> bool:
-    """Say whether one phone's own file may hold a secret; a patch or an own template may write one in any form."""
+    """Return whether one phone's own file may hold a secret; a patch or an own template may write one in any form."""
     family, model = model_of(phone.model)
     of_lines = {name for line in phone.lines for name in line.settings if name in model.settings}
     return (
@@ -212,119 +127,3 @@ def _may_hold_secret(data: bytes, phone: PhoneToRender, site: SiteInput) -> bool
         or family.id in site.own_templates
         or any(model.settings[name].secret for name in of_lines)
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Wide:
-    """The values of the organisation and of each group, and what else is the same at every site."""
-
-    organisation: Mapping[str, Value]
-    groups: Mapping[tuple[str, int], Mapping[str, Value]]
-    own_templates: frozenset[str]
-    """The families that have some."""
-
-
-def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]) -> list[SiteInput]:
-    by_site = settings.values(_site_rows(session, site_ids), sealer)
-    by_phone = settings.values(_phone_rows(session, site_ids), sealer)
-    by_line = settings.values(_line_rows(session, site_ids), sealer)
-    phones: dict[str, list[tuple[Phone, PhoneToRender]]] = {site_id: [] for site_id in site_ids}
-    held, shelf = Stock(session), Shelf(session)
-    chosen = select(Phone).where(Phone.site_id.in_(site_ids)).options(selectinload(Phone.lines)).order_by(Phone.mac)
-    for phone in session.scalars(chosen):
-        if phone.lines:
-            layers = (
-                (str(Scope.ORGANISATION), wide.organisation),
-                (str(Scope.SITE), by_site.get((phone.site_id, 0), {})),
-                (str(Scope.GROUP), wide.groups.get((phone.group_id or "", 0), {})),
-                (str(Scope.PHONE), by_phone.get((phone.mac, 0), {})),
-            )
-            phones[phone.site_id].append((phone, _phone(phone, layers, by_line, sealer)))
-    published = newest_targets(session, site_ids)
-    with_stubs = policy.sites_with_stubs(session, site_ids)
-    rows = session.scalars(select(Site).where(Site.id.in_(site_ids)).order_by(Site.id))
-    return [
-        replace(
-            _site_input(site, published.get(site.id, ()), phones[site.id], held, shelf),
-            own_templates=wide.own_templates,
-            stubs=site.id in with_stubs,
-        )
-        for site in rows
-    ]
-
-
-def _site_input(
-    site: Site,
-    published: tuple[Target, ...],
-    phones: Sequence[tuple[Phone, PhoneToRender]],
-    held: Stock,
-    shelf: Shelf,
-) -> SiteInput:
-    """Return a site's input: phones name a new load only where every edge of the site holds it."""
-    now: list[PhoneToRender] = []
-    upgrades: dict[str, PhoneToRender] = {}
-    named: dict[str, str] = {}
-    wanted: set[str] = set()
-    for row, phone in phones:
-        load = str(phone.settings.get(LOAD_SETTING, ""))
-        if load:
-            check_load(row, load, held, str(phone.settings.get("load_server", "")))
-        waits = load in held.loads and load != row.named_load and not held.is_ready(site.id, load)
-        if waits:
-            upgrades[row.mac] = phone
-        if load != row.named_load and not waits:
-            named[row.mac] = load
-        wanted |= {load, row.named_load if waits else load} - {""}
-        held_back = {**phone.settings, LOAD_SETTING: row.named_load}
-        now.append(replace(phone, settings=held_back) if waits else phone)
-    files = tuple(files_for(wanted, held))
-    models = {row.model: model_of(row.model)[1] for row, _phone in phones}
-    locales = {
-        str(phone.settings.get(name, "")) for _row, phone in phones for name in ("user_locale", "network_locale")
-    }
-    assets, lists = shelf.for_site(models.values(), locales)
-    return SiteInput(
-        site.id, site.newest_release, site.edits, published, tuple(now), upgrades, files, tuple(assets), lists, named
-    )
-
-
-def _phone(
-    phone: Phone,
-    layers: Sequence[tuple[str, Mapping[str, Value]]],
-    by_line: Mapping[tuple[str, int], Mapping[str, Value]],
-    sealer: Sealer,
-) -> PhoneToRender:
-    family, model = model_of(phone.model)
-    resolved = resolve(layers, model)
-    accounts = tuple(
-        LineAccount(
-            line.index,
-            line.label,
-            line.name,
-            line.display_name,
-            line.auth_name,
-            lines.open_password(sealer, line),
-            by_line.get((phone.mac, line.index), {}),
-        )
-        for line in phone.lines
-    )
-    values = {name: found.value for name, found in resolved.items()}
-    if LOAD_SETTING in values:
-        values[LOAD_SETTING] = model.load_of(str(values[LOAD_SETTING]))
-    patches = patches_of(layers, family)
-    return PhoneToRender(Mac(phone.mac), model.name, phone.description, values, accounts, patches)
-
-
-def _site_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
-    rows = session.scalars(select(SiteSetting).where(SiteSetting.site_id.in_(site_ids)))
-    return ((Place(Scope.SITE, row.site_id), row) for row in rows)
-
-
-def _phone_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
-    chosen = select(PhoneSetting).join(Phone, Phone.mac == PhoneSetting.mac).where(Phone.site_id.in_(site_ids))
-    return ((Place(Scope.PHONE, row.mac), row) for row in session.scalars(chosen))
-
-
-def _line_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[Place, Row]]:
-    chosen = select(LineSetting).join(Phone, Phone.mac == LineSetting.mac).where(Phone.site_id.in_(site_ids))
-    return ((Place(Scope.LINE, row.mac, row.index), row) for row in session.scalars(chosen))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.store.models import AuditEntry
+from ringfence.hub.store.models import AuditEntryRow
 
 _ID_BYTES = 6
 
@@ -23,13 +23,13 @@ class Change:
     def note(self, action: str, subject: str, detail: str = "") -> None:
         """Write one line of the audit log; it must hold no secret."""
         self.session.add(
-            AuditEntry(at=self.now, actor=self.who, action=action, subject=subject[:120], detail=detail[:500])
+            AuditEntryRow(at=self.now, actor=self.who, action=action, subject=subject[:120], detail=detail[:500])
         )
 
 
-def audit_log(session: Session, *, limit: int) -> Sequence[AuditEntry]:
+def audit_log(session: Session, *, limit: int) -> Sequence[AuditEntryRow]:
     """Return the newest entries, newest first."""
-    return session.scalars(select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit)).all()
+    return session.scalars(select(AuditEntryRow).order_by(AuditEntryRow.id.desc()).limit(limit)).all()
 
 
 def new_id(prefix: str) -> str:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import create_engine
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import DatabaseUnavailable
+from ringfence.hub.errors import DatabaseUnavailable, NotStorable
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.edits import EditCountingSession
 
@@ -18,13 +18,21 @@ POOL_SIZE = 40
 class Database:
     """The hub's database, brought to this version's tables when it is opened.
 
-    ``url`` is SQLAlchemy's, for example ``sqlite:////var/lib/ringfence/hub.sqlite``. DataFolderNewer where a newer
+    ``url`` is SQLAlchemy's, for example ``sqlite:////var/lib/ringfence/hub.sqlite`` or
+    ``postgresql://ringfence@db.example.org/ringfence``. DataFolderNewer where a newer
     version of the hub has been at work; DatabaseUnavailable where it can't be opened.
     """
 
     def __init__(self, url: str) -> None:
         # Errors of the database are logged; hiding the parameters keeps passwords and tokens out of them.
-        self._engine = create_engine(url, hide_parameters=True, pool_size=POOL_SIZE, max_overflow=POOL_SIZE)
+        address = dialect.driver_url(url)
+        self._engine = create_engine(
+            address,
+            hide_parameters=True,
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_SIZE,
+            pool_pre_ping=dialect.is_a_server(address),  # it may have been started again since
+        )
         dialect.prepare(self._engine)
         self._writing = self._engine.execution_options(**{dialect.WRITING: True})
         try:
@@ -54,6 +62,8 @@ class Database:
                     yield session
             except OperationalError as fault:
                 raise _unavailable(fault) from fault
+            except DataError as fault:
+                raise NotStorable("a value is too long or too large for the database, or holds a NUL") from fault
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,40 +1,72 @@
-"""What SQLite needs said and PostgreSQL does not: the one module with SQL of a single database.
+"""What each database needs said, so that both behave alike: the one module with SQL of a single database.
 
-Every connection gets write-ahead logging (readers never wait for the writer), foreign keys, and patience. The driver's
-own way of opening transactions is turned off: a transaction that will write says so at its beginning, so that
-two of them queue up instead of failing half-way (https://www.sqlite.org/lang_transaction.html).
+Whatever the database, a transaction that reads sees one moment and never waits for a writer, and those that write queue
+up: a check that one makes still holds when it writes. None waits longer than ``BUSY_TIMEOUT_MS``.
+
+SQLite: every connection gets write-ahead logging, foreign keys, and patience. The driver's own way of opening
+transactions is turned off: a transaction that will write says so at its beginning, so that two of them queue up instead
+of failing half-way (https://www.sqlite.org/lang_transaction.html).
+
+PostgreSQL: what reads is REPEATABLE READ, which is one moment there, and READ ONLY; what writes begins with the
+writers' advisory lock (https://www.postgresql.org/docs/current/transaction-iso.html, …/explicit-locking.html).
 """
 
 import sqlite3
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event
+from sqlalchemy import URL, Connection, Engine, event, make_url
 
 BUSY_TIMEOUT_MS = 10_000
 WRITING = "ringfence_writing"
 """The execution option of connections whose transactions will write."""
 
-_PRAGMAS = (
+_SQLITE_PRAGMAS = (
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # what was acknowledged to an edge or a person outlives a power cut
     "PRAGMA foreign_keys = ON",
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
 )
+_POSTGRESQL_WRITERS = 0x52_46_57_54
+"""The advisory lock's number: any, as long as every version of the hub has the same."""
+_POSTGRESQL_DRIVER = "postgresql+psycopg"
+
+
+def driver_url(url: str) -> URL:
+    """Return a database's address with the driver that the hub brings, where it names none."""
+    parsed = make_url(url)
+    return parsed.set(drivername=_POSTGRESQL_DRIVER) if parsed.drivername == "postgresql" else parsed
+
+
+def is_a_server(url: URL) -> bool:
+    """Return whether a database is another process, to which a connection may have ended."""
+    return url.get_backend_name() != "sqlite"
 
 
 def prepare(engine: Engine) -> None:
     """Attach what ``engine``'s database needs to each of its connections."""
     if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _on_connect)
-        event.listen(engine, "begin", _on_begin)
+        event.listen(engine, "connect", _on_sqlite_connect)
+        event.listen(engine, "begin", _on_sqlite_begin)
+    elif engine.dialect.name == "postgresql":
+        event.listen(engine, "begin", _on_postgresql_begin)
 
 
-def _on_connect(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401 - the pool's own record
+def _on_sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401 - the pool's own record
     connection.isolation_level = None
-    for pragma in _PRAGMAS:
+    for pragma in (*_SQLITE_PRAGMAS, f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"):
         connection.execute(pragma)
 
 
-def _on_begin(connection: Connection) -> None:
-    writing = connection.get_execution_options().get(WRITING, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+def _on_sqlite_begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if _will_write(connection) else "BEGIN")
+
+
+def _on_postgresql_begin(connection: Connection) -> None:
+    if _will_write(connection):
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_TIMEOUT_MS}")
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_WRITERS})")
+    else:
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+
+
+def _will_write(connection: Connection) -> bool:
+    return bool(connection.get_execution_options().get(WRITING, False))

@@ -8,28 +8,28 @@ come while a publish is at work: it must be due again afterwards. Whatever chang
 from sqlalchemy import event, inspect, select, update
 from sqlalchemy.orm import Session
 
+from ringfence.hub.store.base import Base
 from ringfence.hub.store.guard_models import (
-    EdgeNetwork,
-    GuardBan,
-    GuardElsewhere,
-    GuardNetwork,
-    GuardPolicy,
-    GuardWindow,
+    EdgeNetworkRow,
+    GuardBanRow,
+    GuardElsewhereRow,
+    GuardNetworkRow,
+    GuardPolicyRow,
+    GuardWindowRow,
 )
 from ringfence.hub.store.models import (
-    Asset,
-    Base,
-    Edge,
-    GroupSetting,
-    Line,
-    LineSetting,
-    OrganisationSetting,
-    OwnTemplate,
-    Phone,
-    PhoneSetting,
-    Site,
-    SiteSetting,
+    EdgeRow,
+    GroupSettingRow,
+    LineRow,
+    LineSettingRow,
+    OrganisationSettingRow,
+    OwnTemplateRow,
+    PhoneRow,
+    PhoneSettingRow,
+    SiteRow,
+    SiteSettingRow,
 )
+from ringfence.hub.store.release_models import AssetRow
 
 TOLD = "guarded sites"
 """Where ``session.info`` keeps the sites whose guards must know of what the session has changed."""
@@ -52,23 +52,23 @@ def _count_edits(session: Session) -> None:
     touched: set[str] = set()
     for row in (*session.new, *session.dirty, *session.deleted):
         match row:
-            case OrganisationSetting() | OwnTemplate() | Asset():
-                session.execute(update(Site).values(edits=Site.edits + 1))
+            case OrganisationSettingRow() | OwnTemplateRow() | AssetRow():
+                session.execute(update(SiteRow).values(edits=SiteRow.edits + 1))
                 return
-            case SiteSetting():
+            case SiteSettingRow():
                 touched.add(row.site_id)
-            case Phone() if not (row in session.dirty and _is_for_guards_alone(row)):
+            case PhoneRow() if not (row in session.dirty and _is_for_guards_alone(row)):
                 touched.update(_sites_of(row))
-            case GroupSetting():
-                members = select(Phone.site_id).where(Phone.group_id == row.group_id)
+            case GroupSettingRow():
+                members = select(PhoneRow.site_id).where(PhoneRow.group_id == row.group_id)
                 touched.update(session.execute(members).scalars())
-            case Line() | PhoneSetting() | LineSetting():
-                phone = session.get(Phone, row.mac)
+            case LineRow() | PhoneSettingRow() | LineSettingRow():
+                phone = session.get(PhoneRow, row.mac)
                 touched.update(() if phone is None else (phone.site_id,))
             case _:
                 continue
     if touched:
-        session.execute(update(Site).where(Site.id.in_(sorted(touched))).values(edits=Site.edits + 1))
+        session.execute(update(SiteRow).where(SiteRow.id.in_(sorted(touched))).values(edits=SiteRow.edits + 1))
 
 
 def _count_for_guards(session: Session) -> None:
@@ -76,31 +76,33 @@ def _count_for_guards(session: Session) -> None:
     for row in (*session.new, *session.dirty, *session.deleted):
         is_whole = row not in session.dirty
         match row:
-            case GuardPolicy() | GuardWindow() | GuardNetwork() | GuardElsewhere():
+            case GuardPolicyRow() | GuardWindowRow() | GuardNetworkRow() | GuardElsewhereRow():
                 touched.add(row.site_id)
-            case GuardBan():
-                touched.update([row.site_id] if row.site_id else session.scalars(select(Site.id)))
-            case Phone() if is_whole or _has_changed(row, *_FOR_GUARDS):
+            case GuardBanRow():
+                touched.update([row.site_id] if row.site_id else session.scalars(select(SiteRow.id)))
+            case PhoneRow() if is_whole or _has_changed(row, *_FOR_GUARDS):
                 touched.update(_sites_of(row))
-            case Site() if not is_whole and _has_changed(row, "name"):
+            case SiteRow() if not is_whole and _has_changed(row, "name"):
                 touched.add(row.id)  # sentences name it
-            case Edge() if not is_whole and _has_changed(row, "network"):
+            case EdgeRow() if not is_whole and _has_changed(row, "network"):
                 touched.add(row.site_id)
-            case EdgeNetwork() if not is_whole and _has_changed(row, "accepted"):
-                touched.add(session.get_one(Edge, row.edge_id).site_id)
+            case EdgeNetworkRow() if not is_whole and _has_changed(row, "accepted"):
+                touched.add(session.get_one(EdgeRow, row.edge_id).site_id)
             case _:
                 continue
     if touched:
-        session.execute(update(Site).where(Site.id.in_(sorted(touched))).values(guard_version=Site.guard_version + 1))
+        session.execute(
+            update(SiteRow).where(SiteRow.id.in_(sorted(touched))).values(guard_version=SiteRow.guard_version + 1)
+        )
         session.info.setdefault(TOLD, set()).update(touched)
 
 
-def _sites_of(phone: Phone) -> set[str]:
+def _sites_of(phone: PhoneRow) -> set[str]:
     """Return where a phone stands, and where it stood before."""
     return {phone.site_id, *(inspect(phone).attrs.site_id.history.deleted or ())}
 
 
-def _is_for_guards_alone(row: Phone) -> bool:
+def _is_for_guards_alone(row: PhoneRow) -> bool:
     changed = {attribute.key for attribute in inspect(row).attrs if attribute.history.has_changes()}
     return bool(changed) and changed <= set(_FOR_GUARDS_ALONE)
 

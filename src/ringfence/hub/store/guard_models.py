@@ -6,10 +6,10 @@ Times are Unix seconds; MAC addresses are bare.
 from sqlalchemy import JSON, BigInteger, Boolean, ForeignKey, Index, Integer, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from ringfence.hub.store.models import Base
+from ringfence.hub.store.base import Base
 
 
-class GuardPolicy(Base):
+class GuardPolicyRow(Base):
     """What one site asks, where it differs from the defaults; a site without a row has them all.
 
     ``needs`` is kind of file → level. A phone's window at a gateway makes the address that used it known for
@@ -27,7 +27,7 @@ class GuardPolicy(Base):
     learned_days: Mapped[int]
 
 
-class GuardWindow(Base):
+class GuardWindowRow(Base):
     """A provisioning window; ``bound_to`` is the address that took it, ``used_at`` when that had the whole file."""
 
     __tablename__ = "guard_window"
@@ -43,7 +43,7 @@ class GuardWindow(Base):
     closed_at: Mapped[float | None]
 
 
-class GuardBan(Base):
+class GuardBanRow(Base):
     """An address that a person has shut out, at one site or (``site_id`` None) everywhere.
 
     One that ends as it begins lets the address in: it ends what a gateway has made by itself before.
@@ -60,7 +60,7 @@ class GuardBan(Base):
     who: Mapped[str] = mapped_column(String(80))
 
 
-class GuardNetwork(Base):
+class GuardNetworkRow(Base):
     """A network that is known to belong to a site, and why."""
 
     __tablename__ = "guard_network"
@@ -71,7 +71,7 @@ class GuardNetwork(Base):
     until: Mapped[float]
 
 
-class GuardElsewhere(Base):
+class GuardElsewhereRow(Base):
     """A phone that another site has served lately: at this one it is refused until then."""
 
     __tablename__ = "guard_elsewhere"
@@ -82,7 +82,7 @@ class GuardElsewhere(Base):
     until: Mapped[float]
 
 
-class GuardAlert(Base):
+class GuardAlertRow(Base):
     """Something that a person should look at; at most one is open for a site, kind and subject.
 
     ``peer`` is the address that asked last, ``model`` what the phone is or seems to be; empty where that says nothing.
@@ -105,7 +105,7 @@ class GuardAlert(Base):
     closed_by: Mapped[str] = mapped_column(String(80), default="")
 
 
-class GuardCount(Base):
+class GuardCountRow(Base):
     """How many requests met each verdict at each level, at a site, as its edges counted them."""
 
     __tablename__ = "guard_count"
@@ -116,7 +116,7 @@ class GuardCount(Base):
     count: Mapped[int] = mapped_column(BigInteger)
 
 
-class EdgeNetwork(Base):
+class EdgeNetworkRow(Base):
     """A network from which an edge has connected; ``accepted``: it may stand there."""
 
     __tablename__ = "edge_network"

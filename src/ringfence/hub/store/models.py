@@ -1,7 +1,5 @@
 """The tables. Times are Unix seconds; MAC addresses are twelve upper-case hexadecimal digits."""
 
-from typing import Any, ClassVar
-
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -9,35 +7,18 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     ForeignKeyConstraint,
-    Index,
     Integer,
-    LargeBinary,
-    MetaData,
     String,
     Text,
     UniqueConstraint,
     false,
-    true,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from ringfence.hub.store.base import Base
 
 
-class Base(DeclarativeBase):
-    """What all tables share: every constraint has a name, so that migrations can speak of it."""
-
-    metadata = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
-            "pk": "pk_%(table_name)s",
-        }
-    )
-    # Any: the values of SQLAlchemy's own registry; the column types are stated here once.
-    type_annotation_map: ClassVar[dict[Any, Any]] = {float: Double, bytes: LargeBinary}
-
-
-class Site(Base):
+class SiteRow(Base):
     """One place with one edge or a spare pair. ``newest_release`` is 0 before the first.
 
     ``edits`` counts what was edited of its phones and settings (store/edits.py); ``rendered_edits`` is that count as it
@@ -57,7 +38,7 @@ class Site(Base):
     """Grows with whatever changes what its edges' guards go by (store/edits.py)."""
 
 
-class RetiredSite(Base):
+class RetiredSiteRow(Base):
     """An id that a removed site had. It is never given again: old signed metadata still names it."""
 
     __tablename__ = "retired_site"
@@ -66,7 +47,7 @@ class RetiredSite(Base):
     retired_at: Mapped[float]
 
 
-class Phone(Base):
+class PhoneRow(Base):
     """One phone of one site."""
 
     __tablename__ = "phone"
@@ -85,12 +66,12 @@ class Phone(Base):
     """When it was first let in, by a person or by taking its file; None: it never was."""
     blocked: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     """Whether a person has shut it out."""
-    lines: Mapped[list["Line"]] = relationship(
-        order_by="Line.index", cascade="all, delete-orphan", passive_deletes=True
+    lines: Mapped[list["LineRow"]] = relationship(
+        order_by="LineRow.index", cascade="all, delete-orphan", passive_deletes=True
     )
 
 
-class Line(Base):
+class LineRow(Base):
     """One SIP account on one button; the password is sealed for exactly this row."""
 
     __tablename__ = "line"
@@ -104,7 +85,7 @@ class Line(Base):
     sealed_password: Mapped[bytes]
 
 
-class PhoneGroup(Base):
+class PhoneGroupRow(Base):
     """Phones that share settings wherever they stand, such as “reception”; a phone is in one group at most."""
 
     __tablename__ = "phone_group"
@@ -114,7 +95,7 @@ class PhoneGroup(Base):
     created_at: Mapped[float]
 
 
-class OrganisationSetting(Base):
+class OrganisationSettingRow(Base):
     """A setting's value for every phone of the hub: plain in ``value``, or ``sealed`` where the setting is a secret."""
 
     __tablename__ = "organisation_setting"
@@ -124,7 +105,7 @@ class OrganisationSetting(Base):
     sealed: Mapped[bytes | None]
 
 
-class SiteSetting(Base):
+class SiteSettingRow(Base):
     """A setting's value for every phone of a site."""
 
     __tablename__ = "site_setting"
@@ -135,7 +116,7 @@ class SiteSetting(Base):
     sealed: Mapped[bytes | None]
 
 
-class GroupSetting(Base):
+class GroupSettingRow(Base):
     """A setting's value for every phone of a group."""
 
     __tablename__ = "group_setting"
@@ -146,7 +127,7 @@ class GroupSetting(Base):
     sealed: Mapped[bytes | None]
 
 
-class PhoneSetting(Base):
+class PhoneSettingRow(Base):
     """A setting's value for one phone."""
 
     __tablename__ = "phone_setting"
@@ -157,7 +138,7 @@ class PhoneSetting(Base):
     sealed: Mapped[bytes | None]
 
 
-class LineSetting(Base):
+class LineSettingRow(Base):
     """A setting's value for one line of a phone."""
 
     __tablename__ = "line_setting"
@@ -170,7 +151,7 @@ class LineSetting(Base):
     sealed: Mapped[bytes | None]
 
 
-class OwnTemplate(Base):
+class OwnTemplateRow(Base):
     """An operator's template for one file of a family: ``name`` is the file's key, or a further file's name."""
 
     __tablename__ = "own_template"
@@ -182,7 +163,7 @@ class OwnTemplate(Base):
     changed_by: Mapped[str] = mapped_column(String(80))
 
 
-class ApiToken(Base):
+class ApiTokenRow(Base):
     """A person's or script's way into the people's API; only the token's SHA-256 is kept."""
 
     __tablename__ = "api_token"
@@ -196,7 +177,7 @@ class ApiToken(Base):
     revoked_at: Mapped[float | None]
 
 
-class EnrolmentToken(Base):
+class EnrolmentTokenRow(Base):
     """A one-time way into the device API for one edge of one site; only the secret's SHA-256 is kept."""
 
     __tablename__ = "enrolment_token"
@@ -212,7 +193,7 @@ class EnrolmentToken(Base):
     revoked_at: Mapped[float | None]
 
 
-class Edge(Base):
+class EdgeRow(Base):
     """One enrolled box.
 
     Its current certificate and the one that asked for it are both let in, so that a lost answer to a renewal locks
@@ -245,42 +226,7 @@ class Edge(Base):
     """From which network it connected last; empty before it did."""
 
 
-class Release(Base):
-    """One release of one site: immutable. ``rolled_back_to`` names the release whose content it repeats."""
-
-    __tablename__ = "release"
-
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True)
-    made_at: Mapped[float]
-    made_by: Mapped[str] = mapped_column(String(80))
-    comment: Mapped[str] = mapped_column(String(500), default="")
-    rolled_back_to: Mapped[int | None]
-
-
-class ReleaseTarget(Base):
-    """One file of a release."""
-
-    __tablename__ = "release_target"
-    __table_args__ = (
-        ForeignKeyConstraint(["site_id", "number"], ["release.site_id", "release.number"], ondelete="CASCADE"),
-        Index("ix_release_target_digest_site", "digest", "site_id"),
-    )
-
-    site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    number: Mapped[int] = mapped_column(Integer, primary_key=True)
-    name: Mapped[str] = mapped_column(String(255), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64))
-    length: Mapped[int] = mapped_column(BigInteger)
-    kind: Mapped[str] = mapped_column(String(20))
-    owner: Mapped[str | None] = mapped_column(String(12))
-    reload_port: Mapped[int | None]
-    reload_method: Mapped[str | None] = mapped_column(String(20))
-    reload_minute: Mapped[int | None]
-    secret: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
-
-
-class Pbx(Base):
+class PbxRow(Base):
     """A PBX that the hub speaks to. ``sip_servers`` are those that phones register with; empty stands for any."""
 
     __tablename__ = "pbx"
@@ -295,7 +241,7 @@ class Pbx(Base):
     created_at: Mapped[float]
 
 
-class Rotation(Base):
+class RotationRow(Base):
     """One phone's change of secrets under way, or the last one: its stage, and what it waits for."""
 
     __tablename__ = "rotation"
@@ -311,7 +257,7 @@ class Rotation(Base):
     who: Mapped[str] = mapped_column(String(80))
 
 
-class PhoneOrder(Base):
+class PhoneOrderRow(Base):
     """What came of the last order that the hub gave a phone through its PBX, after its edge's was refused."""
 
     __tablename__ = "phone_order"
@@ -323,7 +269,7 @@ class PhoneOrder(Base):
     detail: Mapped[str] = mapped_column(String(300))
 
 
-class OldSecret(Base):
+class OldSecretRow(Base):
     """A line's password from before a rotation that is under way."""
 
     __tablename__ = "old_secret"
@@ -334,96 +280,7 @@ class OldSecret(Base):
     sealed_password: Mapped[bytes]
 
 
-class FirmwareLoad(Base):
-    """One load of firmware that was imported whole."""
-
-    __tablename__ = "firmware_load"
-
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
-    source: Mapped[str] = mapped_column(String(200))
-    added_at: Mapped[float]
-    added_by: Mapped[str] = mapped_column(String(80))
-
-
-class FirmwareFile(Base):
-    """One file of a load, under the name that phones ask for."""
-
-    __tablename__ = "firmware_file"
-
-    load: Mapped[str] = mapped_column(ForeignKey("firmware_load.name", ondelete="CASCADE"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(128), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64))
-    length: Mapped[int] = mapped_column(BigInteger)
-
-
-class Asset(Base):
-    """A ring tone, a wallpaper, a language or a country's tones, for every phone that can have it."""
-
-    __tablename__ = "asset"
-
-    id: Mapped[str] = mapped_column(String(60), primary_key=True)
-    kind: Mapped[str] = mapped_column(String(20))
-    name: Mapped[str] = mapped_column(String(80))
-    source: Mapped[str] = mapped_column(String(200))
-    added_at: Mapped[float]
-    added_by: Mapped[str] = mapped_column(String(80))
-
-
-class AssetFile(Base):
-    """One file of an asset, under the name that phones ask for; ``variant`` says which phones."""
-
-    __tablename__ = "asset_file"
-
-    asset_id: Mapped[str] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(255), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64))
-    length: Mapped[int] = mapped_column(BigInteger)
-    variant: Mapped[str] = mapped_column(String(60))
-
-
-class PreparedTarget(Base):
-    """A file that goes into a site's next release by itself, once the firmware that it names is at the site's edges."""
-
-    __tablename__ = "prepared_target"
-
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
-    name: Mapped[str] = mapped_column(String(255), primary_key=True)
-    digest: Mapped[str] = mapped_column(String(64))
-    length: Mapped[int] = mapped_column(BigInteger)
-    owner: Mapped[str] = mapped_column(String(12))
-    reload_port: Mapped[int | None]
-    reload_method: Mapped[str | None] = mapped_column(String(20))
-    reload_minute: Mapped[int | None]
-    secret: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
-    load: Mapped[str] = mapped_column(String(64))
-
-
-class RoleMetadata(Base):
-    """One signed role of a site's repository, as it is served; of timestamps only the newest is kept."""
-
-    __tablename__ = "role_metadata"
-
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
-    role: Mapped[str] = mapped_column(String(20), primary_key=True)
-    version: Mapped[int] = mapped_column(Integer, primary_key=True)
-    body: Mapped[bytes]
-    made_at: Mapped[float]
-    expires_at: Mapped[float]
-
-
-class PublicationLease(Base):
-    """Who publishes just now: one row at most, and it counts only until ``ends_at``."""
-
-    __tablename__ = "publication_lease"
-
-    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
-    holder: Mapped[str] = mapped_column(String(40))
-    actor: Mapped[str] = mapped_column(String(80))
-    since: Mapped[float]
-    ends_at: Mapped[float]
-
-
-class AuditEntry(Base):
+class AuditEntryRow(Base):
     """Who did what to what."""
 
     __tablename__ = "audit"
@@ -436,7 +293,7 @@ class AuditEntry(Base):
     detail: Mapped[str] = mapped_column(String(500), default="")
 
 
-class EdgeReport(Base):
+class EdgeReportRow(Base):
     """One thing that happened at an edge, as wire.messages.Report."""
 
     __tablename__ = "report"

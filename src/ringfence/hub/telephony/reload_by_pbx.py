@@ -15,22 +15,16 @@ from sqlalchemy import func, select
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import NotRegistered, UnknownPbx
+from ringfence.hub.errors import PhoneNotRegistered, UnknownPbx
 from ringfence.hub.fleet import pbxes, phones
-from ringfence.hub.store.models import (
-    EdgeReport,
-    Pbx,
-    Phone,
-    PhoneOrder,
-    Rotation,
-)
-from ringfence.hub.telephony.secret_rotation import UNDER_WAY
+from ringfence.hub.store.models import EdgeReportRow, PbxRow, PhoneOrderRow, PhoneRow, RotationRow
+from ringfence.hub.telephony import links
+from ringfence.hub.telephony.rotations import UNDER_WAY
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.sip.notify import ServiceAction
+from ringfence.wire.messages import ReportKind
 
-REFUSED = "phone-not-reloaded"
-"""The kind of report by which an edge says that it could not tell a phone."""
 LATEST_S = 1800.0
 """How old a report may be that is still acted on: a hub that was away tells no phone in the middle of the next day."""
 
@@ -38,15 +32,15 @@ _log = logs.get("reloading")
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class PhoneReload:
     """Where a phone was told, and by which PBX."""
 
     pbx: str
     contacts: Sequence[str]
 
 
-def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> Told:
-    """Tell a phone through its PBX, and return where. UnknownPbx, NotRegistered, PbxUnavailable or PbxRefused.
+def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> PhoneReload:
+    """Tell a phone through its PBX, and return where. UnknownPbx, PhoneNotRegistered, PbxUnavailable or PbxRefused.
 
     Phones that know no service-control are told to look for a newer profile, whatever ``action`` says.
     """
@@ -60,13 +54,13 @@ def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> Told:
             f"no PBX is known for {sip_server or 'its SIP server'}, which phone {mac} registers with",
             to_do="Add it: ringfence pbx add.",
         )
-    link = pbxes.link(hub.sealer, pbx)
+    link = links.link(hub.sealer, pbx)
     for user in users:
         if contacts := link.contacts(user):
             for contact in contacts:
                 link.reload(user, contact, family.reload_event.value, action)
-            return Told(pbx.id, [contact.uri for contact in contacts])
-    raise NotRegistered(
+            return PhoneReload(pbx.id, [contact.uri for contact in contacts])
+    raise PhoneNotRegistered(
         f"phone {mac} is not registered at {pbx.id}, so nobody can tell it anything by SIP",
         to_do="It takes its newest file when it boots next. See ringfence phone status.",
     )
@@ -97,43 +91,43 @@ def _due(hub: Hub) -> dict[Mac, int]:
     """
     refused = (
         select(
-            EdgeReport.owner,
-            func.max(EdgeReport.id).label("report_id"),
-            func.max(EdgeReport.release).label("release"),
+            EdgeReportRow.owner,
+            func.max(EdgeReportRow.id).label("report_id"),
+            func.max(EdgeReportRow.release).label("release"),
         )
-        .where(EdgeReport.received_at >= hub.clock() - LATEST_S, EdgeReport.kind == REFUSED)
-        .group_by(EdgeReport.owner)
+        .where(EdgeReportRow.received_at >= hub.clock() - LATEST_S, EdgeReportRow.kind == ReportKind.PHONE_NOT_RELOADED)
+        .group_by(EdgeReportRow.owner)
         .subquery()
     )
-    fetched = select(EdgeReport.id).where(
-        EdgeReport.owner == refused.c.owner,
-        EdgeReport.kind == "file-served",
-        EdgeReport.release >= refused.c.release,
+    fetched = select(EdgeReportRow.id).where(
+        EdgeReportRow.owner == refused.c.owner,
+        EdgeReportRow.kind == ReportKind.FILE_SERVED,
+        EdgeReportRow.release >= refused.c.release,
     )
-    rotating = select(Rotation.mac).where(Rotation.mac == Phone.mac, Rotation.stage.in_(UNDER_WAY))
+    rotating = select(RotationRow.mac).where(RotationRow.mac == PhoneRow.mac, RotationRow.stage.in_(UNDER_WAY))
     chosen = (
-        select(Phone.mac, refused.c.report_id)
-        .join(refused, refused.c.owner == Phone.mac)
-        .outerjoin(PhoneOrder, PhoneOrder.mac == Phone.mac)
+        select(PhoneRow.mac, refused.c.report_id)
+        .join(refused, refused.c.owner == PhoneRow.mac)
+        .outerjoin(PhoneOrderRow, PhoneOrderRow.mac == PhoneRow.mac)
         .where(
-            func.coalesce(PhoneOrder.report_id, 0) < refused.c.report_id, ~fetched.exists(), ~rotating.exists()
+            func.coalesce(PhoneOrderRow.report_id, 0) < refused.c.report_id, ~fetched.exists(), ~rotating.exists()
         )
     )  # fmt: skip
     with hub.database.reading() as session:
-        if session.scalar(select(func.count()).select_from(Pbx)) == 0:
+        if session.scalar(select(func.count()).select_from(PbxRow)) == 0:
             return {}
         due = {Mac(mac): report_id for mac, report_id in session.execute(chosen)}
         return {mac: report_id for mac, report_id in due.items() if pbxes.of_phone(session, mac)[0] is not None}
 
 
 def _claim(hub: Hub, mac: Mac, report_id: int) -> bool:
-    """Write down that a report is acted on now; say whether nobody else has."""
+    """Write down that a report is acted on now; return whether nobody else has."""
     with hub.database.writing() as session:
-        row = session.get(PhoneOrder, mac.bare)
+        row = session.get(PhoneOrderRow, mac.bare)
         if row is None:
-            if session.get(Phone, mac.bare) is None:
+            if session.get(PhoneRow, mac.bare) is None:
                 return False
-            row = PhoneOrder(mac=mac.bare)
+            row = PhoneOrderRow(mac=mac.bare)
             session.add(row)
         elif row.report_id >= report_id:
             return False
@@ -143,6 +137,6 @@ def _claim(hub: Hub, mac: Mac, report_id: int) -> bool:
 
 def _note(hub: Hub, mac: Mac, detail: str) -> None:
     with hub.database.writing() as session:
-        row = session.get(PhoneOrder, mac.bare)
+        row = session.get(PhoneOrderRow, mac.bare)
         if row is not None:
             row.detail = detail[:300]

@@ -17,7 +17,8 @@ _FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "GIF")
 def convert(data: bytes, wanted: Picture) -> tuple[bytes, bytes]:
     """Return a picture as PNG of a model's size, filled and cut at its edges, and its thumbnail.
 
-    BadAsset where it is no picture, or has too many pixels to be one.
+    Raises:
+        BadAsset: It is no picture, or has too many pixels to be one.
     """
     image = _read(data)
     size = (wanted.width, wanted.height)

@@ -34,7 +34,11 @@ class RingTone:
 
 
 def convert(data: bytes, wanted: RingFormat) -> RingTone:
-    """Return a WAV's sound in the form that phones of one kind play; BadAsset where it is no WAV that can be read."""
+    """Return a WAV's sound in the form that phones of one kind play.
+
+    Raises:
+        BadAsset: It is no WAV that can be read.
+    """
     samples, rate = _read(data)
     target = _RATES[wanted]
     needed = int((MOST_SAMPLES[wanted] + 1) * rate / target) + 4 * _TAPS

@@ -109,7 +109,11 @@ class DeviceXml:
         return True
 
     def check(self, data: bytes, model: Model) -> None:
-        """Raise NotWellFormed, TooLong or ConfigurationRejected for what a phone of ``model`` would not take."""
+        """Check that a phone of ``model`` would take a file.
+
+        Raises:
+            NotWellFormed, TooLong, ConfigurationRejected: It would not.
+        """
         document = parse(data)
         for over in over_limits(document, model.limits, lambda limit: limit.we_write):
             raise TooLong(over)
@@ -120,12 +124,20 @@ class DeviceXml:
         check_path(element)
 
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
-        """Return ``data`` with named elements set; BadPatch for a name that can't be an element's."""
+        """Return ``data`` with named elements set.
+
+        Raises:
+            BadPatch: A name can't be an element's.
+        """
         return patched(data, patches)
 
 
 def read_device(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
-    """Return what a phone of ``model`` holds after it took its file; ConfigurationRejected at the first bad node."""
+    """Return what a phone of ``model`` holds after it took its file.
+
+    Raises:
+        ConfigurationRejected: The phone would discard the file; the first bad node is named.
+    """
     (data,) = files
     try:
         document = parse(data)

@@ -33,7 +33,7 @@ from ringfence.phones.cisco.key_settings import (
 )
 from ringfence.phones.errors import IncompletePhone, LimitExceeded, ValueOutOfRange
 from ringfence.phones.family import (
-    Ask,
+    BootRequest,
     Fact,
     FileTemplate,
     ReloadEvent,
@@ -41,6 +41,7 @@ from ringfence.phones.family import (
     check_order,
 )
 from ringfence.phones.formats.xml_file import XmlFile
+from ringfence.phones.orders.web_interface import ORDER_CHECK
 from ringfence.phones.settings.builders import ON_IS_1
 from ringfence.phones.settings.types import (
     EVERYWHERE_AND_LINE,
@@ -48,7 +49,6 @@ from ringfence.phones.settings.types import (
     Setting,
     Value,
 )
-from ringfence.phones.web_interface import ORDER_CHECK
 
 PACKAGE = "ringfence.phones.cisco"
 
@@ -155,10 +155,10 @@ def files_of(*, feature_policy: bool = False) -> tuple[FileTemplate, ...]:
 
 BOOT = Fact(
     (
-        Ask("CTLSEP{MAC}.tlv"),
-        Ask("ITLSEP{MAC}.tlv"),
-        Ask("ITLFile.tlv"),
-        Ask("SEP{MAC}.cnf.xml", configures=True, needed=True),
+        BootRequest("CTLSEP{MAC}.tlv"),
+        BootRequest("ITLSEP{MAC}.tlv"),
+        BootRequest("ITLFile.tlv"),
+        BootRequest("SEP{MAC}.cnf.xml", configures=True, needed=True),
     ),
     Mark.CERTAIN,
     "PHONES.md sections 1 and 1b (captures of 7962, 7941, 7841 and 8851)",

@@ -62,7 +62,7 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True)
-class Sentence:
+class ActivitySentence:
     """One thing to tell of a phone."""
 
     urgency: Urgency
@@ -71,19 +71,19 @@ class Sentence:
     text: str
 
 
-def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[Sentence]:
+def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[ActivitySentence]:
     """Return what is to be told of a phone, the most urgent first; ``seen`` is in the order of its times."""
     own = [each for each in seen if each.was_served and is_configuration(each.name, mac)]
-    found: list[Sentence] = []
+    found: list[ActivitySentence] = []
     if not seen:
-        return [Sentence(Urgency.NEWS, "never-seen", "It has asked for nothing yet.")]
+        return [ActivitySentence(Urgency.NEWS, "never-seen", "It has asked for nothing yet.")]
     found += _retries(own, seen, known)
     found += _firmware(seen, known)
     found += _missing(seen, mac)
     found += _registration(own, known, now)
     if not own:
         found.append(
-            Sentence(
+            ActivitySentence(
                 Urgency.BROKEN,
                 "no-configuration",
                 f"It asks, and did not get its configuration: last {ago(now - seen[-1].at)}, {seen[-1].name}. "
@@ -95,7 +95,7 @@ def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[Se
     return sorted(found, key=lambda sentence: sentence.urgency)
 
 
-def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Sentence]:
+def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[ActivitySentence]:
     """Tell a configuration that is rejected, and a boot loop."""
     run: list[Seen] = []
     for each in reversed(own):
@@ -108,7 +108,7 @@ def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Se
         if not after:
             every = (run[-1].at - run[0].at) / (len(run) - 1)
             return [
-                Sentence(
+                ActivitySentence(
                     Urgency.BROKEN,
                     "rejects",
                     f"It asks for its configuration again every {every:.0f} s and for nothing after it: it rejects "
@@ -120,7 +120,7 @@ def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Se
     if len(recent) >= LOOPS_FROM:
         hint = f" Its file names {known.named_load}: is that load for its model?" if known.named_load else ""
         return [
-            Sentence(
+            ActivitySentence(
                 Urgency.BROKEN,
                 "boot-loop",
                 f"It has booted {len(recent)} times within {_span(own[-1].at - recent[0].at)}: it loops.{hint} Look at "
@@ -130,7 +130,7 @@ def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Se
     return []
 
 
-def _firmware(seen: Sequence[Seen], known: Known) -> list[Sentence]:
+def _firmware(seen: Sequence[Seen], known: Known) -> list[ActivitySentence]:
     served = {each.name.lower() for each in seen if each.was_served}
     wanted = [each for each in seen if not each.was_served and is_firmware(each.name)]
     missing = list(dict.fromkeys(each.name for each in wanted if each.name.lower() not in served))
@@ -149,10 +149,10 @@ def _firmware(seen: Sequence[Seen], known: Known) -> list[Sentence]:
             text += f" Its own file names {known.named_load}."
     else:
         text = f"It wants {name} of a firmware, which is not there: the bundle was not whole. Import it again."
-    return [Sentence(Urgency.BROKEN, "firmware-missing", text)]
+    return [ActivitySentence(Urgency.BROKEN, "firmware-missing", text)]
 
 
-def _missing(seen: Sequence[Seen], mac: Mac) -> list[Sentence]:
+def _missing(seen: Sequence[Seen], mac: Mac) -> list[ActivitySentence]:
     served = {each.name for each in seen if each.was_served}
     names = list(
         dict.fromkeys(
@@ -167,7 +167,7 @@ def _missing(seen: Sequence[Seen], mac: Mac) -> list[Sentence]:
     found = []
     if needed:
         found.append(
-            Sentence(
+            ActivitySentence(
                 Urgency.WRONG,
                 "file-missing",
                 f"It asks for {_some(needed)}, which does not exist. Which setting names it?",
@@ -175,7 +175,7 @@ def _missing(seen: Sequence[Seen], mac: Mac) -> list[Sentence]:
         )
     if harmless:
         found.append(
-            Sentence(
+            ActivitySentence(
                 Urgency.FINE,
                 "harmless",
                 f"It asks for {_some(harmless)}, which does not exist; phones go on without.",
@@ -184,10 +184,10 @@ def _missing(seen: Sequence[Seen], mac: Mac) -> list[Sentence]:
     return found
 
 
-def _registration(own: Sequence[Seen], known: Known, now: float) -> list[Sentence]:
+def _registration(own: Sequence[Seen], known: Known, now: float) -> list[ActivitySentence]:
     if known.registered is False and own and now - own[-1].at > BOOT_S:
         return [
-            Sentence(
+            ActivitySentence(
                 Urgency.BROKEN,
                 "not-registered",
                 "It has its configuration and is not registered at the PBX: compare its lines (ringfence sip export), "
@@ -195,26 +195,26 @@ def _registration(own: Sequence[Seen], known: Known, now: float) -> list[Sentenc
             )
         ]
     if known.registered:
-        return [Sentence(Urgency.FINE, "registered", "It is registered at the PBX.")]
+        return [ActivitySentence(Urgency.FINE, "registered", "It is registered at the PBX.")]
     return []
 
 
-def _version(last: Seen, known: Known, now: float, *, is_booting: bool) -> Sentence:
+def _version(last: Seen, known: Known, now: float, *, is_booting: bool) -> ActivitySentence:
     taken = f"It took its configuration of release {last.release} {ago(now - last.at)}."
     if is_booting:
-        return Sentence(Urgency.NEWS, "booting", f"It boots just now. {taken}")
+        return ActivitySentence(Urgency.NEWS, "booting", f"It boots just now. {taken}")
     if known.current_release > last.release:
-        return Sentence(
+        return ActivitySentence(
             Urgency.WRONG if now - last.at > QUIET_AFTER_S else Urgency.NEWS,
             "stale",
             f"{taken} Its file changed in release {known.current_release} since: it takes that at its next boot."
             + (f" {known.told}" if known.told else ""),
         )
-    return Sentence(Urgency.FINE, "current", f"{taken} That is the newest for it.")
+    return ActivitySentence(Urgency.FINE, "current", f"{taken} That is the newest for it.")
 
 
 def comes_after_configuration(name: str) -> bool:
-    """Say whether phones ask for a file only when they have taken their configuration (section 1)."""
+    """Return whether phones ask for a file only when they have taken their configuration (section 1)."""
     if owner_of(name) is not None or name.lower().endswith(".tlv") or name == "XMLDefault.cnf.xml":
         return False
     return name not in {"OS79XX.TXT", "SIPDefault.cnf"}

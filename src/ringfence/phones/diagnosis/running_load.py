@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 from ringfence.phones.diagnosis.activity import (
     BOOT_S,
+    ActivitySentence,
     Known,
     Seen,
-    Sentence,
     Urgency,
     ago,
     comes_after_configuration,
@@ -33,9 +33,9 @@ class Running:
     load: str
     at: float
 
-    def in_words(self, now: float) -> Sentence:
+    def in_words(self, now: float) -> ActivitySentence:
         """Tell it to an operator."""
-        return Sentence(Urgency.FINE, "runs", f"It runs {self.load}, as its boot showed {ago(now - self.at)}.")
+        return ActivitySentence(Urgency.FINE, "runs", f"It runs {self.load}, as its boot showed {ago(now - self.at)}.")
 
 
 def running_load(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> Running | None:

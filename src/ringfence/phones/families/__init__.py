@@ -32,7 +32,11 @@ _BEFORE_NAME = re.compile(r"^(?:cisco|linksys|systems|unified|ip|phone|cp|[\s_-]
 
 @cache
 def families() -> Mapping[str, Family]:
-    """Return every family by its id; BadFamily where one that was added does not fit."""
+    """Return every family by its id.
+
+    Raises:
+        BadFamily: One that was added does not fit.
+    """
     found = {name: _load(f"{__name__}.{name}", "") for name in _OWN}
     table = {family.id: family for family in found.values()}
     owners = {model: family.id for family in table.values() for model in family.models}
@@ -50,7 +54,11 @@ def families() -> Mapping[str, Family]:
 
 
 def family(family_id: str) -> Family:
-    """Return the family of that id; UnknownFamily names the nearest ones."""
+    """Return the family of that id.
+
+    Raises:
+        UnknownFamily: There is none; the error names the nearest ones.
+    """
     found = families().get(family_id)
     if found is None:
         near = difflib.get_close_matches(family_id.lower(), families(), n=3, cutoff=0.4) or list(families())
@@ -68,7 +76,10 @@ def _models() -> Mapping[str, tuple[Family, Model]]:
 def model(text: str) -> tuple[Family, Model]:
     """Return the model that ``text`` names, and its family: ``9971``, ``CP-9971``, ``Cisco 9971``, ``CP-8851-3PCC``.
 
-    A family's id stands for its only model, where it has one. UnknownModel names the nearest ones.
+    A family's id stands for its only model, where it has one.
+
+    Raises:
+        UnknownModel: There is none; the error names the nearest ones.
     """
     table = _models()
     if text in table:

@@ -69,9 +69,12 @@ class Bundle:
 
 
 def examine(sizes: Mapping[str, int], read: ReadFile) -> Bundle:
-    """Return what the files of these names and sizes are; lists are read with ``read``. BadLoads for a bad list.
+    """Return what the files of these names and sizes are; lists are read with ``read``.
 
     A name is looked for as the list writes it, and in another case where it is not there so.
+
+    Raises:
+        BadLoads: A list can't be read.
     """
     by_folded = {name.lower(): name for name in sorted(sizes)}
     lists = [name for name in sizes if is_loads(name)]

@@ -33,10 +33,13 @@ class Loads:
 
 
 def parse_loads(data: bytes, name: str) -> Loads:
-    """Return what ``data`` lists; BadLoads where it is none, with the line.
+    """Return what ``data`` lists.
 
     Comments, carriage returns, trailing spaces and ``KEY=VALUE`` lines are passed over; ``#+`` names an optional file;
     a size and a digest may stand behind a name.
+
+    Raises:
+        BadLoads: It is no list; the error names the line.
     """
     if len(data) > LARGEST_BYTES:
         raise BadLoads(f"a list of {len(data)} bytes is no .loads file", where=name)

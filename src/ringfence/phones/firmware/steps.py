@@ -55,7 +55,7 @@ def version_of(load: str) -> Version | None:
 
 
 def has_steps(family_id: str) -> bool:
-    """Say whether a family has steps that must not be skipped."""
+    """Return whether a family has steps that must not be skipped."""
     return any(step.family == family_id for step in STEPS)
 
 

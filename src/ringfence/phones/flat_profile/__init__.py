@@ -38,7 +38,7 @@ from ringfence.phones.errors import (
     ValueOutOfRange,
 )
 from ringfence.phones.family import (
-    Ask,
+    BootRequest,
     Fact,
     FileTemplate,
     Limit,
@@ -180,7 +180,11 @@ class FlatProfile:
         return True
 
     def check(self, data: bytes, model: Model) -> None:
-        """Raise NotWellFormed or TooLong for what the phone would not take."""
+        """Check that the phone would take a file.
+
+        Raises:
+            NotWellFormed, TooLong: It would not.
+        """
         document = parse(data)
         if document.root.tag != "flat-profile" and document.root.find("flat-profile") is None:
             raise NotWellFormed("it has no flat-profile", line_of(document.root))
@@ -211,12 +215,12 @@ def files_of(first: str, own: str, template: str) -> tuple[FileTemplate, ...]:
     )
 
 
-def boot_of(first: str, own: str) -> Fact[tuple[Ask, ...]]:
+def boot_of(first: str, own: str) -> Fact[tuple[BootRequest, ...]]:
     """Return the order in which a phone asks, once its profile rule leads to its own profile.
 
     The names have a slash before them, as the rules have that phones come with (PHONES.md sections 6b and 8b).
     """
-    asks = tuple(Ask(f"/{name}", configures=True, needed=True) for name in (first, own))
+    asks = tuple(BootRequest(f"/{name}", configures=True, needed=True) for name in (first, own))
     return Fact(asks, Mark.LIKELY, SOURCE)
 
 

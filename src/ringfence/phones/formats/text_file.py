@@ -15,7 +15,11 @@ _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def named_values(data: bytes) -> dict[str, str]:
-    """Return the values of a ``name: "value"`` file (PHONES.md section 1b); NotWellFormed names the first bad line."""
+    """Return the values of a ``name: "value"`` file (PHONES.md section 1b).
+
+    Raises:
+        NotWellFormed: A line is none of these; the error names the first.
+    """
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as fault:
@@ -87,7 +91,11 @@ class AnyText:
         raise BadPatch(f"{element[:80]!r} can't be set in a text file", to_do="Change its template.")
 
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
-        """Return ``data``; BadPatch where there is something to set."""
+        """Return ``data``.
+
+        Raises:
+            BadPatch: There is something to set.
+        """
         for name in patches:
             self.check_patch(name)
         return data

@@ -33,7 +33,11 @@ class XmlFile:
         return True
 
     def check(self, data: bytes, model: Model) -> None:
-        """Raise NotWellFormed, or ConfigurationRejected where the phone would drop the file."""
+        """Check that the phone would take a file.
+
+        Raises:
+            NotWellFormed, ConfigurationRejected: It would not.
+        """
         document = parse(data)
         if self.root and document.root.tag != self.root:
             raise NotWellFormed(f"its root is {document.root.tag!r} and not {self.root!r}", 1)
@@ -48,12 +52,20 @@ class XmlFile:
         check_path(element)
 
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
-        """Return ``data`` with named elements set; BadPatch for a name that can't be an element's."""
+        """Return ``data`` with named elements set.
+
+        Raises:
+            BadPatch: A name can't be an element's.
+        """
         return patched(data, patches)
 
 
 def check_path(path: str) -> list[re.Match[str]]:
-    """Return the steps of a patch's path, such as ``vendorConfig/webAccess``; BadPatch where it is none."""
+    """Return the steps of a patch's path, such as ``vendorConfig/webAccess``.
+
+    Raises:
+        BadPatch: It is no path.
+    """
     steps = [_STEP.fullmatch(step) for step in path.split("/")]
     found = [step for step in steps if step is not None]
     if len(found) != len(steps) or len(steps) > _DEEPEST:
@@ -67,7 +79,11 @@ def check_path(path: str) -> list[re.Match[str]]:
 def patched(data: bytes, patches: Mapping[str, str]) -> bytes:
     """Return a well-formed file with each named element's text set, made where it is missing.
 
-    The names are paths below the root. NotWellFormed where ``data`` is not well-formed.
+    The names are paths below the root.
+
+    Raises:
+        NotWellFormed: ``data`` is not well-formed.
+        BadPatch: A name is no path, or names what is no element.
     """
     if not patches:
         return data

@@ -30,12 +30,16 @@ class Patch:
 
 
 def is_patch(name: str) -> bool:
-    """Say whether a setting's name is a patch's."""
+    """Return whether a setting's name is a patch's."""
     return name.startswith(PREFIX)
 
 
 def parse_name(name: str) -> Patch:
-    """Return what the name of a patch says; BadPatch, or UnknownFamily, where it says nothing."""
+    """Return what the name of a patch says.
+
+    Raises:
+        BadPatch, UnknownFamily: It says nothing.
+    """
     whose, colon, element = name.removeprefix(PREFIX).partition(":")
     family_id, dot, key = whose.partition(".")
     if not colon or not element or len(name) > LONGEST_NAME:

@@ -1,6 +1,6 @@
 """From a phone's settings and lines to the files that it fetches, checked as the phone would check them.
 
-The laws:
+Invariants:
 
 - Nothing is returned unless it parses again and every element keeps its limit.
 - The same input gives the same bytes: version stamps and names are derived from the content.
@@ -36,13 +36,13 @@ from ringfence.phones.family import (
     ReloadEvent,
 )
 from ringfence.phones.mac import Mac
+from ringfence.phones.orders.web_interface import PORT as WEB_PORT
 from ringfence.phones.rendering.own_templates import OwnTemplates
 from ringfence.phones.rendering.render_input import PhoneToRender, secrets_of
 from ringfence.phones.rendering.sandbox import PhoneTemplate, TemplateFault, built_in_template
 from ringfence.phones.rendering.template_values import STAMP_UNSET, template_values
 from ringfence.phones.settings.time_zones import offset_minutes
 from ringfence.phones.settings.types import Value
-from ringfence.phones.web_interface import PORT as WEB_PORT
 
 _STAMP_NODE = "<versionStamp>{}</versionStamp>"
 
@@ -68,8 +68,11 @@ class Renderer:
     def render(self, phone: PhoneToRender) -> tuple[RenderedFile, ...]:
         """Return the files of ``phone``, its own configuration last.
 
-        RenderFault names template, template line and phone; LimitExceeded the element and its limit;
-        ValueOutOfRange, UnknownSetting, UnknownModel, CredentialsDisagree and IncompletePhone what to change.
+        Raises:
+            RenderFault: A template fails; the error names template, line and phone.
+            LimitExceeded: A value is too long; the error names the element and its limit.
+            ValueOutOfRange, UnknownSetting, UnknownModel: A setting or the model can't be so.
+            CredentialsDisagree, IncompletePhone: The phone can't be configured so; the error says what to change.
         """
         family, model = model_of(phone.model)
         try:

@@ -45,10 +45,15 @@ class Resolved:
 
 
 def settings_named(kinds: Collection[str], name: str) -> tuple[Setting, ...]:
-    """Return the setting of that name, in each form that it has among these models; of all where ``kinds`` is empty.
+    """Return the setting of that name, in each form that it has among these models.
 
-    ``kinds`` are models' names and families' ids. UnknownSetting where none has it; it names the nearest ones.
-    UnknownModel for a kind that is none.
+    Args:
+        name: The setting's name.
+        kinds: Models' names and families' ids; all models where it is empty.
+
+    Raises:
+        UnknownSetting: None has it; the error names the nearest ones.
+        UnknownModel: A kind is none.
     """
     if is_patch(name):
         return (patch_setting(name),)
@@ -69,7 +74,11 @@ def parse_value(kinds: Collection[str], name: str, text: str) -> Value:
     """Return the value that ``text`` writes for the setting ``name`` of these models and families.
 
     Each of them that has the setting must take the value; where ``kinds`` is empty, one of all models must.
-    UnknownSetting names the nearest settings; ValueOutOfRange names limits and unit.
+
+    Raises:
+        UnknownSetting: None has it; the error names the nearest settings.
+        UnknownModel: A kind is none.
+        ValueOutOfRange: The value is not taken; the error names limits and unit.
     """
     forms = settings_named(kinds, name)
     values: list[Value] = []

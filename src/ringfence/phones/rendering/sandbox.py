@@ -84,7 +84,11 @@ class PhoneTemplate:
         self._template = _compile(_environment(escapes=escapes), source)
 
     def render(self, values: Mapping[str, object]) -> str:
-        """Return the text for ``values``; TemplateFault with the template's line where it fails."""
+        """Return the text for ``values``.
+
+        Raises:
+            TemplateFault: The template fails; the error names the line.
+        """
         return _render(self._template, values)
 
     def line_behind(self, values: Mapping[str, object], line: int, column: int = 0) -> int:

@@ -67,7 +67,11 @@ def _defaults(model_name: str) -> _Defaults:
 
 
 def template_values(phone: PhoneToRender, family: Family, model: Model) -> dict[str, Any]:
-    """Return the names that a phone's templates know; a BadInput says what can't be, and is the caller's to place."""
+    """Return the names that a phone's templates know.
+
+    Raises:
+        BadInput: Something can't be so; where it is said is the caller's to name.
+    """
     defaults = _defaults(model.name)
     settings, wire = dict(defaults.settings), dict(defaults.wire)
     for name, value in phone.settings.items():

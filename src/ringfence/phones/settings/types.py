@@ -153,7 +153,11 @@ class Setting:
                 return f"at most {self.maximum} rows of {cells}, with ; or a new line between rows"
 
     def parse(self, text: str) -> Value:
-        """Return the value that ``text`` writes; ValueOutOfRange names what the setting takes."""
+        """Return the value that ``text`` writes.
+
+        Raises:
+            ValueOutOfRange: The setting does not take it; the error names what it takes.
+        """
         match self.type:
             case SettingType.YES_NO:
                 word = text.strip().lower()
@@ -173,11 +177,19 @@ class Setting:
                 return self._table_text(self._parse_rows(text))
 
     def rows(self, value: Value) -> list[dict[str, Value]]:
-        """Return a table's rows, each a mapping of column to value; ValueOutOfRange where ``value`` is no table."""
+        """Return a table's rows, each a mapping of column to value.
+
+        Raises:
+            ValueOutOfRange: ``value`` is no table.
+        """
         return self._parse_rows(str(value))
 
     def check(self, value: Value) -> Value:
-        """Return ``value`` if the setting takes it, else raise ValueOutOfRange naming what it takes."""
+        """Return ``value`` if the setting takes it.
+
+        Raises:
+            ValueOutOfRange: It does not; the error names what it takes.
+        """
         match self.type, value:
             case SettingType.YES_NO, bool():
                 return value
@@ -274,12 +286,12 @@ _MOST_CHOICES_SHOWN = 20
 
 
 def is_host(text: str) -> bool:
-    """Say whether ``text`` can be a host name or an IP address that these phones hold."""
+    """Return whether ``text`` can be a host name or an IP address that these phones hold."""
     if len(text) > HOST_CHARACTERS:
         return False
     return _HOST_NAME.fullmatch(text) is not None or (":" in text and _IPV6.fullmatch(text) is not None)
 
 
 def is_printable(text: str) -> bool:
-    """Say whether a phone's file can carry ``text`` and its display show it."""
+    """Return whether a phone's file can carry ``text`` and its display show it."""
     return _UNPRINTABLE.search(text) is None

@@ -36,7 +36,11 @@ class Challenge:
 
 
 def parse_challenge(value: str) -> Challenge:
-    """Return what a WWW-Authenticate or Proxy-Authenticate header says; BadSipMessage where it is no digest."""
+    """Return what a WWW-Authenticate or Proxy-Authenticate header says.
+
+    Raises:
+        BadSipMessage: It is no digest.
+    """
     scheme, _space, rest = value.partition(" ")
     if scheme.lower() != "digest":
         raise BadSipMessage("the challenge is no digest", where=repr(value[:40]))
@@ -60,7 +64,11 @@ def parse_challenge(value: str) -> Challenge:
 
 
 def best_challenge(values: Sequence[str]) -> Challenge:
-    """Return the strongest of several challenges that can be answered; BadSipMessage where none can."""
+    """Return the strongest of several challenges that can be answered.
+
+    Raises:
+        BadSipMessage: None can.
+    """
     found: list[Challenge] = []
     for value in values:
         try:

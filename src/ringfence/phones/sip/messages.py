@@ -106,7 +106,11 @@ def header_values(message: SipMessage, name: str) -> list[str]:
 
 
 def parse_message(data: bytes) -> SipMessage:
-    """Return the request or response in ``data``; BadSipMessage for anything else."""
+    """Return the request or response in ``data``.
+
+    Raises:
+        BadSipMessage: It is neither.
+    """
     if len(data) > LARGEST_BYTES:
         raise BadSipMessage(f"a SIP message of {len(data)} bytes; {LARGEST_BYTES} is the most")
     head, separator, rest = data.partition(b"\r\n\r\n")
@@ -135,7 +139,10 @@ def parse_message(data: bytes) -> SipMessage:
 def next_in_stream(buffer: bytes) -> tuple[bytes | None, bytes]:
     """Return the first whole message at the start of a stream, None where it has not come yet, and what is left.
 
-    Keep-alives (RFC 5626 section 4.4.1) are passed over. BadSipMessage where no message can follow: the stream is lost.
+    Keep-alives (RFC 5626 section 4.4.1) are passed over.
+
+    Raises:
+        BadSipMessage: No message can follow: the stream is lost.
     """
     buffer = buffer.lstrip(b"\r\n")
     head, separator, rest = buffer.partition(b"\r\n\r\n")

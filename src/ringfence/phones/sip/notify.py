@@ -149,7 +149,7 @@ def check_sync_request(
 
 
 def is_check_sync(request: SipRequest) -> bool:
-    """Say whether ``request`` tells a phone to look for a newer profile."""
+    """Return whether ``request`` tells a phone to look for a newer profile."""
     event = header(request, "event").partition(";")[0].strip().lower()
     return request.method == METHOD and event in _CHECK_SYNC_EVENTS
 
@@ -163,12 +163,16 @@ def service_control_body(action: ServiceAction, register_call_id: str) -> bytes:
 
 
 def is_service_control(request: SipRequest) -> bool:
-    """Say whether ``request`` is a NOTIFY of this event."""
+    """Return whether ``request`` is a NOTIFY of this event."""
     return request.method == METHOD and header(request, "event").partition(";")[0].strip().lower() == EVENT
 
 
 def parse_service_control(request: SipRequest) -> ServiceControl:
-    """Return what ``request`` orders; BadSipMessage where it is no service-control or its body is not as it must be."""
+    """Return what ``request`` orders.
+
+    Raises:
+        BadSipMessage: It is no service-control, or its body is not as it must be.
+    """
     if not is_service_control(request):
         raise BadSipMessage("this is no NOTIFY for service-control")
     if header(request, "content-type").partition(";")[0].strip().lower() != "text/plain":

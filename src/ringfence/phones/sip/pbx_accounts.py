@@ -19,7 +19,7 @@ _HEAD = "made by ringfence; changes made here are lost at the next export"
 _SECTION = re.compile(r"[A-Za-z0-9_.+*#-]{1,80}")
 
 
-class Pbx(StrEnum):
+class PbxKind(StrEnum):
     """The kinds of PBX that accounts are written for."""
 
     ASTERISK = "asterisk"
@@ -46,20 +46,26 @@ class SipAccount:
         return (self.password,) if self.old_password is None else (self.password, self.old_password)
 
 
-def export(accounts: Sequence[SipAccount], pbx: Pbx, realm: str = "") -> dict[str, str]:
-    """Return the files of ``pbx`` by their names. They hold secrets. UnfitAccount names what the PBX can't hold.
+def export(accounts: Sequence[SipAccount], pbx: PbxKind, realm: str = "") -> dict[str, str]:
+    """Return the files of ``pbx`` by their names. They hold secrets.
 
-    ``realm`` is the digest realm, which Kamailio's hashes need.
+    Args:
+        accounts: The lines of the phones.
+        pbx: Whose files to make.
+        realm: The digest realm, which Kamailio's hashes need.
+
+    Raises:
+        UnfitAccount: The PBX can't hold an account; the error names it.
     """
     _check_names(accounts)
     match pbx:
-        case Pbx.ASTERISK:
+        case PbxKind.ASTERISK:
             return {"pjsip_ringfence.conf": _pjsip(accounts)}
-        case Pbx.KAMAILIO:
+        case PbxKind.KAMAILIO:
             if not is_host(realm):
                 raise UnfitAccount("Kamailio's hashes need the digest realm", to_do="Give it: --realm sip.example.org.")
             return _kamailio(accounts, realm)
-        case Pbx.FREESWITCH:
+        case PbxKind.FREESWITCH:
             return {f"directory/ringfence/{account.name}.xml": _freeswitch(account) for account in accounts}
 
 

@@ -1,393 +1,302 @@
-"""One decision for each file, whatever the protocol that asks for it, and what is told of refusals.
+"""One decision for each file, whatever the protocol that asks for it.
 
-A decision may wait some milliseconds for what the parent heard on the wire; what has not come by then proves nothing.
 Where a site needs evidence at all, every refusal is answered the same time after its request, so that nobody can tell
 by the clock a file that is not there from one that is not theirs.
 """
 
-import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from enum import Enum, auto
+
+from cachetools import FIFOCache
+from msgspec.structs import replace
 
 from ringfence.content.errors import BadName
+from ringfence.content.names import normalise
 from ringfence.content.release import STUBS
+from ringfence.guard.asking import HTTP, Asking
 from ringfence.guard.decision import Decision, Operation
+from ringfence.guard.evaluation import Evaluation, LinkKnowledge
 from ringfence.guard.evidence import OnTheWire
 from ringfence.guard.findings import Finding
 from ringfence.guard.levels import Level
 from ringfence.guard.policy import Policy
 from ringfence.guard.record import to_text
 from ringfence.guard.rules import Rules
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.guard.windows import Window
 from ringfence.phones.filenames import owner_of
-from ringfence.server.access.evaluation import Asking, Judge
-from ringfence.server.access.neighbours import Links
-from ringfence.server.access.refusal_log import RefusalLog
-from ringfence.server.access.reload_tokens import Passes
+from ringfence.server.access.evidence_wait import AskTheParent, EvidenceWait, Timing
+from ringfence.server.access.refusal_telling import BANNED, MALFORMED, NOT_NOW, Refusal, RefusalTelling
+from ringfence.server.access.reload_tokens import ReloadTokens
 from ringfence.server.access.served_site import Holdings, ServedSite
 from ringfence.server.errors import NotNow
 from ringfence.server.events import (
-    HTTP,
-    Banned,
-    DecisionsCounted,
     RecordText,
-    RequestRefused,
     TransferFailed,
     TransferFinished,
     WindowChanged,
-    WorkerEvent,
+    WorkersOwnEvent,
     printable,
 )
 from ringfence.server.files.catalogue import OfferedFile
-from ringfence.server.io.loop import Loop
-from ringfence.server.limits.budgets import Budgets
 from ringfence.server.limits.settings import DEFAULT_LIMITS, Limits
 
-LONGEST_NAME = 255
-WAIT_S = 0.03
-"""How long a decision waits at most for what the parent heard: half a millisecond does, but on a busy small machine."""
 REFUSED_AFTER_S = 0.04
 """How long after its request every refusal is answered, where a site needs evidence."""
-MOST_WAITING = 256
 MOST_GRANTED = 4096
-COUNT_EVERY_S = 60.0
 
 NOT_ITS_OWN = frozenset(
     {Finding.UNKNOWN_PHONE, Finding.NO_WINDOW, Finding.WINDOW_TAKEN, Finding.BEHAVIOUR, Finding.LEVEL_TOO_LOW}
 )
 """What a source on the internet is told when it asks for the file of a phone that it is not."""
 
-# Findings beside the guard's own.
-MALFORMED = "malformed"
-"""It is no request that the protocol knows."""
-OVER_LIMIT = "over-limit"
-"""It would have cost more than its source, or all sources, may."""
-NOT_NOW = "not-now"
-"""The machine could not say what it holds."""
-BANNED = "banned"
-"""Its source is shut out."""
-ENUMERATES = "enumerates"
-"""Its source asks for one phone after the other."""
-ENUMERATES_FROM = 5
-"""Names of phones that nobody has, from one source within some minutes (TFTP.md section 4.5)."""
-
-
-class Refusal(Enum):
-    """How to answer a request that was refused."""
-
-    ANSWER = auto()
-    """As a file that does not exist, whatever the reason was."""
-    SILENCE = auto()
-    """Not at all: the source has used up what it may be told."""
-
-
 Answer = Callable[[OfferedFile | Refusal, float], None]
 """Takes what becomes of a request, and the loop's time; called once, at once or some milliseconds later."""
-AskParent = Callable[[int, str, int], None]
-"""Asks the parent, under a number, what it heard of a host and port; ``Gate.on_heard`` takes the answer."""
 
 
-@dataclass(slots=True)
-class _Waiting:
-    asking: Asking
-    site: ServedSite
-    offered: OfferedFile
-    answer: Answer
-    came_at: float
-    timer: int
-
-
-class Gate:
+class Admission:
     """Decides, and tells ``on_event``, which must not block.
 
-    ``site`` is the one site that is served until rules name others. Without a ``loop`` nothing waits.
+    ``site`` is the one site that is served until rules name others. The time is that of the loop's turn (``timing``).
     """
 
     def __init__(
         self,
+        timing: Timing,
         *,
         site: str,
-        on_event: Callable[[WorkerEvent], None],
+        on_event: Callable[[WorkersOwnEvent], None],
         policy: Policy | None = None,
         limits: Limits = DEFAULT_LIMITS,
-        links: Links | None = None,
-        loop: Loop | None = None,
-        ask_parent: AskParent | None = None,
+        links: LinkKnowledge | None = None,
+        ask_parent: AskTheParent | None = None,
         watches_frames: bool = False,
-        faces_internet: bool = False,
+        profile: ServingProfile = ServingProfile.LAN,
     ) -> None:
+        self._timing = timing
         self._on_event = on_event
-        self._loop = loop
-        self._ask_parent = ask_parent
         self._watches_frames = watches_frames
-        self._faces_internet = faces_internet
-        self._judge = Judge(links)
-        self._judge.sites[""] = ServedSite("", site, Rules(policy or Policy()))
-        self._judge.on_rules()
-        self._log = RefusalLog()
-        self._budgets = Budgets(limits.refusal_burst, limits.refusals_per_s)
-        self._waiting: dict[int, _Waiting] = {}
-        self._serial = 0
-        self._granted: OrderedDict[tuple[str, int, str], Decision] = OrderedDict()
-        self._counts: dict[tuple[str, str, str], int] = {}
-        self._counted_at = 0.0
-        self.passes = Passes()
+        self._profile = profile
+        self._evaluation = Evaluation(ServedSite("", "here"), links)
+        self._evaluation.sites[""] = ServedSite("", site, Rules(policy or Policy()))
+        self._evaluation.on_rules()
+        self._wait = EvidenceWait(timing, ask_parent)
+        self._granted: FIFOCache[tuple[str, int, str], Decision] = FIFOCache(MOST_GRANTED)
+        self.telling = RefusalTelling(self._evaluation, limits=limits, on_event=on_event, moment=lambda: timing.moment)
+        self.note = self.telling.note
+        self.reload_tokens = ReloadTokens()
         """What confirms the agent's orders to phones."""
         self.requests = 0
         """How many requests were judged."""
-        self.refusals: dict[str, int] = {}
-        """How many requests were not granted, by finding."""
 
     # -- what is served ---------------------------------------------------------------------------------------
 
     def adopt(self, holdings: Holdings, site_id: str = "") -> None:
         """Serve ``holdings`` from the next request on; transfers under way finish on the bytes they began with."""
-        self._judge.sites[site_id].take_holdings(holdings)
+        self._evaluation.sites[site_id].take_holdings(holdings)
 
     def take_rules(self, site_id: str, name: str, rules: Rules) -> None:
         """Judge a site's requests by ``rules`` from now on; a site that was not known is served from now on."""
-        sites = self._judge.sites
+        sites = self._evaluation.sites
         if site_id and "" in sites:
             del sites[""]  # it stood for the one site that nobody had named yet
         site = sites.setdefault(site_id, ServedSite(site_id, name))
         site.name = name
         site.take_rules(rules)
-        self._judge.on_rules()
+        self._evaluation.on_rules()
 
     # -- requests ---------------------------------------------------------------------------------------------
 
-    def ask(self, asking: Asking, now: float, answer: Answer) -> None:
+    def ask(self, asking: Asking, answer: Answer) -> None:
         """Have ``answer`` called with the file that may go out, or a refusal, which is told already.
 
-        ``now`` is the loop's time. Who reads the file calls its ``hold``, and ``let_go`` when done.
+        Who reads the file calls its ``hold``, and ``let_go`` when done.
         """
         self.requests += 1
+        moment, evaluation = self._timing.moment, self._evaluation
         name, host, port = asking.name, asking.host, asking.port
-        ban = self._judge.bans.of(host, time.time())
+        ban = evaluation.bans.of(host, moment.wall)
         if ban is not None:
             self.note("(shut out)", host, port, f"Left {host} unanswered: {ban.why}.", BANNED)
-            answer(Refusal.SILENCE, now)
+            answer(Refusal.SILENCE, moment.mono)
             return
-        if self._judge.is_discreet:
-            self._judge.note(asking, now)
+        if evaluation.is_discreet:
+            evaluation.note(asking, moment)
         try:
-            site, offered = self._judge.find(name, host)
-        except BadName:
-            site, offered = self._judge.site_for("", host), None
+            site, offered = self._find(name, host)
         except NotNow as fault:
             self.note(name, host, port, f"Left {printable(name)} to {host} unanswered: {fault.what}.", NOT_NOW)
-            answer(Refusal.SILENCE, now)
+            answer(Refusal.SILENCE, moment.mono)
             return
-        if (
-            offered is not None
-            and self._ask_parent is not None
-            and self._loop is not None
-            and len(self._waiting) < MOST_WAITING
-            and self._judge.needs_the_wire(site, offered)
-        ):
-            self._wait(asking, site, offered, answer, now)
-            return
-        decision = self._judge.decide(asking, site, offered, now, watches_frames=self._watches_frames)
-        if self._faces_internet and not decision.allow and offered is not None and offered.owner is not None:
-            # What holds no secret may go out where the file itself may not: it points at a VPN, or at HTTPS.
-            stub = site.holdings.find(STUBS + offered.name)
-            if stub is not None and stub.owner == offered.owner:
-                of_stub = self._judge.decide(asking, site, stub, now)
-                decision, offered = (of_stub, stub) if of_stub.allow else (decision, offered)
-        self._decided(decision, site, offered, asking, answer, came_at=now, now=now)
+        if offered is not None and evaluation.needs_the_wire(site, offered.held):
+            file, came_at = offered, moment.mono
 
-    def on_heard(self, serial: int, heard: OnTheWire, now: float) -> None:
+            def go_on(heard: OnTheWire | None, _now: float) -> None:
+                self._on_evidence(asking, site, file, answer, heard, came_at)
+
+            if self._wait.begin(host, port, offered, go_on):
+                return
+        held = offered.held if offered is not None else None
+        decision = evaluation.decide(asking, site, held, moment, watches_frames=self._watches_frames)
+        if self._profile.gives_stubs and not decision.allow and offered is not None and offered.owner is not None:
+            decision, offered = self._stub_or(decision, offered, site, asking)
+        self._on_decision(decision, site, offered, asking, answer, moment.mono)
+
+    def on_heard(self, serial: int, heard: OnTheWire) -> None:
         """Go on with the request that waits for what the parent heard; too late is as good as nothing."""
-        self._go_on(serial, heard, now)
+        self._wait.on_heard(serial, heard)
 
     def is_one_of_ours(self, name: str) -> bool:
-        """Say whether a name is that of a phone which some site has."""
+        """Return whether a name is that of a phone which some site has."""
         owner = owner_of(name)
-        return owner is not None and self._judge.has_phone(owner.bare)
+        return owner is not None and self._evaluation.has_phone(owner.bare)
 
     def keeps_watch(self, offered: OfferedFile) -> bool:
-        """Say whether a file is for one place or one address alone, so that ``is_still_there`` must be asked."""
+        """Return whether a file is for one place or one address alone, so that ``is_still_there`` must be asked."""
         if offered.owner is None:
             return False
-        site = self._site_of(offered)
-        return site.needed(offered) >= Level.L3 or site.policy.windows
+        site = self._site_for(offered.name)
+        return site.needed(offered.held) >= Level.L3 or site.policy.windows
 
     def is_still_there(self, offered: OfferedFile, host: str, *, has_answered: bool = False) -> bool:
-        """Say whether ``host`` may have a file's next bytes: its address may have gone to another machine meanwhile.
+        """Return whether ``host`` may have a file's next bytes: its address may be another machine's meanwhile.
 
         ``has_answered``: it has just acknowledged something, and keeps its window by that.
         """
-        site = self._site_of(offered)
+        site, moment = self._site_for(offered.name), self._timing.moment
         if has_answered:
-            self._tell_window(site, self._judge.on_round_trip(site, offered, host), host)
-        return self._judge.is_still_there(site, offered, host, time.monotonic())
+            self._tell_window(site, self._evaluation.on_round_trip(site, offered.held, host, moment), host)
+        return self._evaluation.is_still_there(site, offered.held, host, moment)
 
-    def refuse_writing(self, name: str, host: str, port: int, now: float) -> Refusal:
+    def refuse_writing(self, name: str, host: str, port: int) -> Refusal:
         """Refuse to take a file."""
-        self.requests += 1
-        asking = Asking(name, host, port)
-        site = self._judge.site_for("", host)
-        decision = self._judge.decide(asking, site, None, now, operation=Operation.WRITE)
-        self._count(decision, site)
-        return self._refuse(name, host, port, decision.sentence, decision.finding, now)
+        site = self._site_for("", host)
+        asking, moment = Asking(name, host, port), self._timing.moment
+        decision = self._evaluation.decide(asking, site, None, moment, operation=Operation.WRITE)
+        self.telling.count(decision, site)
+        return self.refuse(name, host, port, decision.sentence, decision.finding)
 
-    def refuse(self, name: str, host: str, port: int, sentence: str, now: float) -> Refusal:
+    def refuse(self, name: str, host: str, port: int, sentence: str, finding: str = MALFORMED) -> Refusal:
         """Refuse a request that the protocol does not know; bounded by what the source may cost."""
         self.requests += 1
-        return self._refuse(name, host, port, sentence, MALFORMED, now)
+        self.note(name, host, port, sentence, finding)
+        return self.telling.spend(host)
 
-    # -- what is told -----------------------------------------------------------------------------------------
+    # -- what came of it --------------------------------------------------------------------------------------
 
-    def tell(self, event: WorkerEvent) -> None:
+    def tell(self, event: WorkersOwnEvent) -> None:
         """Tell of a transfer, with the decision by which it began."""
-        if isinstance(event, TransferFinished | TransferFailed) and event.owner is not None:
-            decision = self._granted.pop((event.peer_host, event.peer_port, event.name), None)
-            if decision is not None and isinstance(event, TransferFinished):
-                site = self._judge.site_for(event.name, event.peer_host)
-                held = site.holdings.find(event.name)
-                record = to_text(decision, held.held if held is not None else None)
-                event = replace(event, level=decision.reached.name, decision=RecordText(record), site=site.id)
-                window = self._judge.on_taken(
-                    site, event.owner or "", event.name, event.peer_host, decision.evidence, time.monotonic()
-                )
-                self._on_event(event)
-                self._tell_window(site, window, event.peer_host)
-                return
-        if self._faces_internet and isinstance(event, TransferFinished | TransferFailed):
-            event = replace(event, site=self._judge.site_for(event.name, event.peer_host).id)
-        self._on_event(event)
+        if not isinstance(event, TransferFinished | TransferFailed):
+            self._on_event(event)
+            return
+        host = event.peer_host
+        decision = None if event.owner is None else self._granted.pop((host, event.peer_port, event.name), None)
+        if decision is not None and isinstance(event, TransferFinished):
+            self._tell_of_own_file(event, event.owner or "", decision)
+        elif self._profile is ServingProfile.INTERNET:
+            self._on_event(replace(event, site=self._site_for(event.name, host).id))
+        else:
+            self._on_event(event)
 
-    def note(
-        self,
-        name: str,
-        host: str,
-        port: int,
-        sentence: str,
-        finding: str = OVER_LIMIT,
-        record: Callable[[], str] | None = None,
-        site: str = "",
-    ) -> None:
-        """Tell of something that was not granted; the same thing again is only counted for a while.
+    def flush(self) -> None:
+        """Tell what was only counted, once its time has come, and forget what is old; to be called now and then."""
+        self.telling.flush()
+        self.reload_tokens.forget_old(self._timing.moment.mono)
 
-        ``record`` gives the whole decision, and is asked only where it is told.
-        """
-        self.refusals[finding] = self.refusals.get(finding, 0) + 1
-        shown = printable(name)[:LONGEST_NAME]
-        told = self._log.note(
-            RequestRefused(time.time(), host, port, shown, printable(sentence), finding=str(finding), site=site)
-        )
-        if told is not None:
-            self._on_event(told if record is None else replace(told, decision=RecordText(record())))
-
-    def flush(self, now: float) -> None:
-        """Tell what was only counted, once its time has come, and forget old budgets; to be called now and then."""
-        self._budgets.forget_refilled(now)
-        self.passes.forget_old(now)
-        for refused in self._log.flush(time.time()):
-            self._on_event(refused)
-        if self._counts and now - self._counted_at >= COUNT_EVERY_S:
-            self._counted_at = now
-            counts, self._counts = self._counts, {}
-            for (site, verdict, level), count in counts.items():
-                self._on_event(DecisionsCounted(time.time(), verdict, level, count, site))
+    def _tell_of_own_file(self, event: TransferFinished, owner: str, decision: Decision) -> None:
+        host, moment = event.peer_host, self._timing.moment
+        site = self._site_for(event.name, host)
+        offered = site.holdings.find(event.name)
+        record = to_text(decision, offered.held if offered is not None else None)
+        self._evaluation.on_taken(site, owner, host, decision.evidence, moment)
+        self._on_event(replace(event, level=decision.reached.name, decision=RecordText(record), site=site.id))
+        if offered is not None and offered.owner == owner:
+            self._tell_window(site, site.windows.on_taken(owner, host, moment.wall), host)
 
     # -- the way of a request ---------------------------------------------------------------------------------
 
-    def _wait(self, asking: Asking, site: ServedSite, offered: OfferedFile, answer: Answer, now: float) -> None:
-        if self._loop is None or self._ask_parent is None:
-            raise AssertionError("nobody to wait for")
-        self._serial += 1
-        serial = self._serial
-        offered.hold()
-        timer = self._loop.call_at(now + WAIT_S, lambda now: self._go_on(serial, None, now))
-        self._waiting[serial] = _Waiting(asking, site, offered, answer, now, timer)
-        self._ask_parent(serial, asking.host, asking.port)
-
-    def _go_on(self, serial: int, heard: OnTheWire | None, now: float) -> None:
-        waiting = self._waiting.pop(serial, None)
-        if waiting is None or self._loop is None:
-            return
-        self._loop.cancel(waiting.timer)
-        offered = waiting.offered
+    def _find(self, name: str, host: str) -> tuple[ServedSite, OfferedFile | None]:
+        """Return which site a request is about, and its file of that name, if any. NotNow."""
         try:
-            decision = self._judge.decide(
-                waiting.asking, waiting.site, offered, now, heard, watches_frames=self._watches_frames
-            )
-            self._decided(
-                decision, waiting.site, offered, waiting.asking, waiting.answer, came_at=waiting.came_at, now=now
-            )
-        finally:
-            offered.let_go()
+            normal = normalise(name)
+        except BadName:
+            return self._site_for("", host), None
+        site = self._site_for(normal, host)
+        return site, site.holdings.find(normal)
 
-    def _decided(
+    def _stub_or(
+        self, decision: Decision, offered: OfferedFile, site: ServedSite, asking: Asking
+    ) -> tuple[Decision, OfferedFile]:
+        """Return what holds no secret where the file itself may not go out: it points at a VPN, or at HTTPS."""
+        stub = site.holdings.find(STUBS + offered.name)
+        if stub is not None and stub.owner == offered.owner:
+            of_stub = self._evaluation.decide(asking, site, stub.held, self._timing.moment)
+            if of_stub.allow:
+                return of_stub, stub
+        return decision, offered
+
+    def _on_evidence(
+        self,
+        asking: Asking,
+        site: ServedSite,
+        offered: OfferedFile,
+        answer: Answer,
+        heard: OnTheWire | None,
+        came_at: float,
+    ) -> None:
+        moment = self._timing.moment
+        decision = self._evaluation.decide(
+            asking, site, offered.held, moment, heard, watches_frames=self._watches_frames
+        )
+        self._on_decision(decision, site, offered, asking, answer, came_at)
+
+    def _on_decision(
         self,
         decision: Decision,
         site: ServedSite,
         offered: OfferedFile | None,
         asking: Asking,
         answer: Answer,
-        *,
         came_at: float,
-        now: float,
     ) -> None:
-        self._count(decision, site)
-        name, host, port = asking.name, asking.host, asking.port
-        if decision.allow and offered is not None:
-            if offered.owner is not None and site.policy.levels:
-                self._granted[(host, port, offered.name)] = decision
-                if len(self._granted) > MOST_GRANTED:
-                    self._granted.popitem(last=False)
-                self._tell_window(site, self._judge.on_begun(site, offered, asking), host)
-            answer(offered, now)
+        self.telling.count(decision, site)
+        if not decision.allow or offered is None:
+            self._on_refusal(decision, site, offered, asking, answer, came_at)
             return
-        is_guess = decision.finding is Finding.UNKNOWN_PHONE or (
-            self._faces_internet and decision.finding in NOT_ITS_OWN
-        )
-        if is_guess:
-            self._on_guess(asking, now)
+        moment, host = self._timing.moment, asking.host
+        if offered.owner is not None and site.policy.levels:
+            self._granted[(host, asking.port, offered.name)] = decision
+            self._tell_window(site, self._evaluation.on_begun(site, offered.held, asking, moment), host)
+        answer(offered, moment.mono)
+
+    def _on_refusal(
+        self,
+        decision: Decision,
+        site: ServedSite,
+        offered: OfferedFile | None,
+        asking: Asking,
+        answer: Answer,
+        came_at: float,
+    ) -> None:
+        name, host, port, profile = asking.name, asking.host, asking.port, self._profile
+        moment, finding, telling = self._timing.moment, decision.finding, self.telling
+        if finding is Finding.UNKNOWN_PHONE or (profile.counts_strikes and finding in NOT_ITS_OWN):
+            telling.on_guess(asking)
         held = offered.held if offered is not None else None
-        self.note(name, host, port, decision.sentence, decision.finding, lambda: to_text(decision, held), site.id)
-        if self._faces_internet and asking.protocol == HTTP and not self._judge.is_known(site, host, now):
-            self._on_strike(name, host)
-        # One budget for whatever is named: with another for phones that are there, silence would tell who is not.
-        if asking.is_beyond_budget or not self._budgets.take(host, now):
-            answer(Refusal.SILENCE, now)
-        elif self._judge.is_discreet and self._loop is not None and now < came_at + REFUSED_AFTER_S:
-            self._loop.call_at(came_at + REFUSED_AFTER_S, lambda now: answer(Refusal.ANSWER, now))
+        telling.note(name, host, port, decision.sentence, finding, lambda: to_text(decision, held), site.id)
+        is_over_tcp = asking.protocol == HTTP
+        if profile.counts_strikes and is_over_tcp and not self._evaluation.is_known(site, host, moment):
+            telling.on_strike(name, host)
+        if asking.is_beyond_budget or telling.spend(host) is Refusal.SILENCE:
+            answer(Refusal.SILENCE, moment.mono)
+        elif self._evaluation.is_discreet and moment.mono < came_at + REFUSED_AFTER_S:
+            self._timing.call_at(came_at + REFUSED_AFTER_S, lambda now: answer(Refusal.ANSWER, now))
         else:
-            answer(Refusal.ANSWER, now)
+            answer(Refusal.ANSWER, moment.mono)
 
-    def _on_strike(self, name: str, host: str) -> None:
-        """Count the phone that a refused name is of, over TCP, whose sender is there.
-
-        Whether some site has that phone makes no difference: a ban would tell which phones are there. Over TFTP none
-        counts: on one port nothing in an acknowledgement is unknown to who forges it, so anybody could have anybody
-        shut out. There the budget of what a source is told is what meets who guesses.
-        """
-        owner = owner_of(name)
-        ban = self._judge.bans.on_strike(host, owner.bare, time.time()) if owner is not None else None
-        if ban is not None:
-            self._on_event(Banned(time.time(), host, ban.until, ban.why))
-
-    def _on_guess(self, asking: Asking, now: float) -> None:
-        guesses = self._judge.note_guess(asking, now)
-        if guesses >= ENUMERATES_FROM:
-            sentence = f"{asking.host} asks for the files of one phone after the other: {guesses} that are not its own."
-            self.note("(guessed names)", asking.host, asking.port, sentence, ENUMERATES)
-
-    def _refuse(self, name: str, host: str, port: int, sentence: str, finding: str, now: float) -> Refusal:
-        self.note(name, host, port, sentence, finding)
-        return Refusal.ANSWER if self._budgets.take(host, now) else Refusal.SILENCE
-
-    def _count(self, decision: Decision, site: ServedSite) -> None:
-        key = (site.id, decision.verdict.value, decision.reached.name)
-        self._counts[key] = self._counts.get(key, 0) + 1
-
-    def _site_of(self, offered: OfferedFile) -> ServedSite:
-        return self._judge.site_for(offered.name, "")
+    def _site_for(self, name: str, host: str = "") -> ServedSite:
+        return self._evaluation.site_for(name, host, self._timing.moment)
 
     def _tell_window(self, site: ServedSite, window: Window | None, host: str) -> None:
         if window is not None:
-            self._on_event(WindowChanged(time.time(), site.id, window.id, window.mac, host, used=window.used))
+            wall = self._timing.moment.wall
+            self._on_event(WindowChanged(wall, site.id, window.id, window.mac, host, used=window.used))

@@ -82,7 +82,7 @@ class Neighbours:
         return tuple(Shown(mac, link) for mac, link in sorted(found))
 
     def is_proven_at(self, mac: str, host: str) -> bool:
-        """Say whether the MAC address has just answered for that address."""
+        """Return whether the MAC address has just answered for that address."""
         plain = _plain(host)
         return any(each.is_proven_now and each.mac == mac and each.host == plain for each in self._entries)
 
@@ -109,7 +109,7 @@ class Links:
         return Neighbours(tuple(found), self._names)
 
     def has(self, host: str, now: float) -> bool:
-        """Say whether an address is one of a network of this machine's own links."""
+        """Return whether an address is one of a network of this machine's own links."""
         self._refresh(now)
         return is_inside(host, self._networks)
 
@@ -147,7 +147,7 @@ class Links:
 
 
 def _take(data: bytes, sequence: int, answers: int, rows: list[bytes]) -> bool:
-    """Add the rows that a datagram of the kernel's has; say whether it was the last one."""
+    """Add the rows that a datagram of the kernel's has; return whether it was the last one."""
     at = 0
     while at + _HEADER.size <= len(data):
         length, kind, _flags, of, _port = _HEADER.unpack_from(data, at)

@@ -4,7 +4,9 @@ The same source, name and reason is told at once, and then once more after a win
 A source that asks for many names is told by name up to a limit, and as one line beyond it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from ringfence.server.events import RequestRefused
 

@@ -12,7 +12,7 @@ _PARAMETER = b"Password="
 
 
 @dataclass(frozen=True, slots=True)
-class Pass:
+class ReloadToken:
     """One password, of letters and digits alone, good for questions of ``host`` for ``valid_s`` seconds."""
 
     host: str
@@ -20,20 +20,20 @@ class Pass:
     valid_s: int
 
 
-class Passes:
-    """The passwords that are good now, one for each phone."""
+class ReloadTokens:
+    """The tokens that are good now, one for each phone."""
 
     def __init__(self) -> None:
         self._by_host: dict[str, tuple[bytes, float]] = {}
 
-    def add(self, pass_: Pass, now: float) -> None:
+    def add(self, token: ReloadToken, now: float) -> None:
         """Let a password be good from now on, in place of the phone's last one."""
         if len(self._by_host) >= MOST:
             self.forget_old(now)
-        self._by_host[pass_.host] = (pass_.password.encode(), now + pass_.valid_s)
+        self._by_host[token.host] = (token.password.encode(), now + token.valid_s)
 
     def confirms(self, host: str, query: bytes, now: float) -> bool:
-        """Say whether a question that came from ``host`` with ``query`` names the password of an order to it."""
+        """Return whether a question that came from ``host`` with ``query`` names the password of an order to it."""
         found = self._by_host.get(host)
         if found is None or now >= found[1]:
             return False

@@ -1,6 +1,6 @@
 """The kernel carries out those system calls that are on a list, and refuses this process all others (seccomp(2)).
 
-The laws:
+Invariants:
 
 - The architecture is looked at first, for the same number is another call on another one. A call by a foreign way in
   (32-bit calls of a 64-bit process) ends the process: no C library makes one by mistake.

@@ -6,8 +6,9 @@ and never for more than a twentieth of the time.
 
 import os
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
+
+from cachetools import LRUCache
 
 from ringfence.phones.filenames import is_firmware
 from ringfence.server.files.safe_open import Beneath
@@ -32,7 +33,7 @@ class OtherCases:
 
     def __init__(self, beneath: Beneath) -> None:
         self._beneath = beneath
-        self._listings: OrderedDict[str, _Listing] = OrderedDict()
+        self._listings: LRUCache[str, _Listing] = LRUCache(MOST_FOLDERS)
         self._next_at = 0.0
         self.listed = 0
         """How often a folder was listed."""
@@ -52,7 +53,6 @@ class OtherCases:
         identity = (facts.st_dev, facts.st_ino, facts.st_mtime_ns)
         kept = self._listings.get(folder)
         if kept is not None and kept.identity == identity and kept.is_settled:
-            self._listings.move_to_end(folder)
             return kept
         began_at = time.monotonic()
         if began_at < self._next_at:
@@ -61,9 +61,6 @@ class OtherCases:
         made = _Listing(identity, is_settled, self._list(folder))
         self._next_at = time.monotonic() + PAUSE_FACTOR * (time.monotonic() - began_at)
         self._listings[folder] = made
-        self._listings.move_to_end(folder)
-        if len(self._listings) > MOST_FOLDERS:
-            self._listings.popitem(last=False)
         return made
 
     def _list(self, folder: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What the worker may give out: open descriptors by name, swapped whole.
 
-The laws:
+Invariants:
 
 - A catalogue never changes once it is made; a swap puts another one in its place between two datagrams.
 - A descriptor stays open as long as its catalogue is in use or a transfer reads from it, and no longer.

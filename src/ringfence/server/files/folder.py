@@ -1,6 +1,6 @@
 """A plain folder as what there is to be served: each request opens the file that is there at that moment.
 
-The laws:
+Invariants:
 
 - A changed file is served from the next request on; a transfer under way keeps the descriptor that it began with. So a
   file that is put in place by a rename is served whole, the old one or the new one.

@@ -1,6 +1,6 @@
 """Opening what lies beneath one directory, and nothing else, whatever is in the way.
 
-The laws:
+Invariants:
 
 - The way is resolved from a descriptor that is held from the start; no path of the machine is ever used.
 - Nothing outside is reached: not by ``..``, a NUL or a link, not by a folder that is moved at the same moment. With

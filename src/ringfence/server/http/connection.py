@@ -5,7 +5,7 @@ States::
     state       waits for                                          then
     ----------  -------------------------------------------------  -----------------------------------------
     READING     the head of a request                              DECIDING, or OVER at the peer's end
-    DECIDING    the gate's answer                                  SENDING
+    DECIDING    admission                                          SENDING
     SENDING     room for the answer's head, and the file's bytes   CONFIRMING; without a file as behind that
     CONFIRMING  the peer's acknowledgement of the file's bytes     READING, or LINGERING where it is the last
     LINGERING   the peer's end, so that it has read our last word  OVER
@@ -23,9 +23,10 @@ from enum import Enum, auto
 
 import h11
 
-from ringfence.phones.web_interface import ALLOWED, ORDER_CHECK
-from ringfence.server.access.admission import Gate, Refusal
-from ringfence.server.access.evaluation import Asking
+from ringfence.guard.asking import Asking
+from ringfence.phones.orders.web_interface import ALLOWED, ORDER_CHECK
+from ringfence.server.access.admission import Admission
+from ringfence.server.access.refusal_telling import Refusal
 from ringfence.server.events import HTTP, Cause, printable
 from ringfence.server.files.catalogue import OfferedFile
 from ringfence.server.http.delivery import (
@@ -84,11 +85,11 @@ class Connection:
     """
 
     __slots__ = (
+        "_admission",
         "_buffered_bytes",
         "_delivery",
         "_discarded_bytes",
         "_endpoint",
-        "_gate",
         "_http",
         "_is_asking",
         "_is_attached",
@@ -110,7 +111,7 @@ class Connection:
         peer: tuple[str, int],
         *,
         loop: Loop,
-        gate: Gate,
+        admission: Admission,
         limits: HttpLimits,
         on_over: Callable[["Connection"], None],
         now: float,
@@ -120,7 +121,7 @@ class Connection:
         self.deadline = now + limits.head_s
         self._endpoint = endpoint
         self._loop = loop
-        self._gate = gate
+        self._admission = admission
         self._limits = limits
         self._on_over = on_over
         self._http = h11.Connection(h11.SERVER, limits.longest_head_bytes)
@@ -237,7 +238,7 @@ class Connection:
         elif not request.http_version.startswith(b"1."):
             self._refuse_as_broken(name or "", VERSION_NOT_SUPPORTED, "it is not of HTTP/1", now)
         elif is_writing(request.method):
-            refusal = self._gate.refuse_writing(name or "", self.host, self.port, now)
+            refusal = self._admission.refuse_writing(name or "", self.host, self.port)
             self._answer_refusal(refusal, METHOD_NOT_ALLOWED, now)
         elif request.method not in READ_METHODS:
             self._refuse_as_broken(name or "", METHOD_NOT_ALLOWED, f"method {method} is unknown here", now)
@@ -250,17 +251,17 @@ class Connection:
             self._on_file_request(name, request, now)
 
     def _on_file_request(self, name: str, request: h11.Request, now: float) -> None:
-        if name == ORDER_CHECK and self._gate.passes.confirms(self.host, query_of(request.target), now):
+        if name == ORDER_CHECK and self._admission.reload_tokens.confirms(self.host, query_of(request.target), now):
             self._answer(ORDER_ALLOWED, now)
             return
         agents = [value.decode("ascii", "replace") for header, value in request.headers if header == b"user-agent"]
         asking = Asking(name, self.host, self.port, HTTP, user_agent=printable(agents[0]) if agents else "")
         self.state = State.DECIDING
         self._wait_for(0)  # for errors alone: what comes next is read when this is answered
-        self._gate.ask(asking, now, lambda file, now: self._on_decided(file, request, now))
+        self._admission.ask(asking, lambda file, now: self._on_decided(file, request, now))
 
     def _on_decided(self, file: OfferedFile | Refusal, request: h11.Request, now: float) -> None:
-        """Answer with what the gate gives, at once or some milliseconds after it was asked."""
+        """Answer with what admission gives, at once or some milliseconds after it was asked."""
         if self.state is not State.DECIDING:
             return  # it has ended meanwhile
         try:
@@ -286,7 +287,7 @@ class Connection:
 
     def _refuse_as_broken(self, name: str, answer: Answer, why: str, now: float) -> None:
         sentence = f"Refused a request of {self.host} over HTTP: {why}."
-        self._answer_refusal(self._gate.refuse(name, self.host, self.port, sentence, now), answer, now)
+        self._answer_refusal(self._admission.refuse(name, self.host, self.port, sentence), answer, now)
 
     def _answer_refusal(self, refusal: Refusal, answer: Answer, now: float) -> None:
         if refusal is Refusal.SILENCE:
@@ -295,7 +296,7 @@ class Connection:
             self._answer(answer, now)
 
     def _note(self, why: str) -> None:
-        self._gate.note("", self.host, self.port, f"Closed a connection of {self.host} over HTTP: {why}.")
+        self._admission.note("", self.host, self.port, f"Closed a connection of {self.host} over HTTP: {why}.")
 
     # -- answers ------------------------------------------------------------------------------------------------
 
@@ -338,8 +339,8 @@ class Connection:
             self._confirm(delivery, now, _FIRST_LOOK_S)
 
     def _send_file(self, delivery: Delivery, now: float) -> bool:
-        """Send the file's bytes as far as this turn goes; say whether all are sent."""
-        if self._gate.keeps_watch(delivery.file) and not self._gate.is_still_there(delivery.file, self.host):
+        """Send the file's bytes as far as this turn goes; return whether all are sent."""
+        if self._admission.keeps_watch(delivery.file) and not self._admission.is_still_there(delivery.file, self.host):
             self._abort("the phone's address went to another machine", Cause.MOVED)
             return False
         if not delivery.send(self._endpoint):
@@ -381,7 +382,7 @@ class Connection:
         self._loop.call_at(now + pause_s, lambda then: self._confirm(delivery, then, next_pause_s))
 
     def _finish(self, delivery: Delivery, now: float) -> None:
-        self._gate.tell(delivery.finished(self.host, self.port, now))
+        self._admission.tell(delivery.finished(self.host, self.port, now))
         delivery.let_go()
         self._delivery = None
         self._on_answered(now)
@@ -418,7 +419,7 @@ class Connection:
     def _abort(self, reason: str, cause: Cause) -> None:
         """End it before its time; what the peer has not got is dropped, and it sees that."""
         if self._delivery is not None:
-            self._gate.tell(self._delivery.failed(self.host, self.port, reason, cause))
+            self._admission.tell(self._delivery.failed(self.host, self.port, reason, cause))
         if self.state in {State.SENDING, State.CONFIRMING}:
             with contextlib.suppress(OSError):
                 drop_unsent(self._endpoint)

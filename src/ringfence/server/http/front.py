@@ -1,4 +1,4 @@
-"""HTTP/1.1 on the loop, for phones that ask TCP port 6970 before they ask by TFTP: the same files by the same gate.
+"""HTTP/1.1 on the loop, for phones that ask TCP port 6970 before they ask by TFTP: the same files, admitted alike.
 
 PHONES.md section 2: a phone that is answered 404 here does not ask by TFTP again, so either all is served, or nothing
 listens. Nothing is listed, and nothing is said of the server.
@@ -10,7 +10,7 @@ take, the time without a request, and the time of a transfer. Beyond each the co
 import select
 import socket
 
-from ringfence.server.access.admission import Gate
+from ringfence.server.access.admission import Admission
 from ringfence.server.http.connection import Connection, State
 from ringfence.server.io.loop import Loop
 from ringfence.server.io.sockets import accept
@@ -24,11 +24,11 @@ LOOK_S = 0.5
 
 
 class HttpFront:
-    """Serves what ``gate`` gives out on ``listen``'s sockets until it is closed. It does not own the sockets."""
+    """Serves what ``admission`` gives out on ``listen``'s sockets until it is closed. It does not own the sockets."""
 
-    def __init__(self, loop: Loop, gate: Gate, *, limits: HttpLimits = DEFAULT_HTTP_LIMITS) -> None:
+    def __init__(self, loop: Loop, admission: Admission, *, limits: HttpLimits = DEFAULT_HTTP_LIMITS) -> None:
         self._loop = loop
-        self._gate = gate
+        self._admission = admission
         self._limits = limits
         self._listeners: list[socket.socket] = []
         self._connections: set[Connection] = set()
@@ -71,7 +71,7 @@ class HttpFront:
             self._take(endpoint, peer, now)
 
     def _pause(self, listener: socket.socket, now: float) -> None:
-        """Let a connection wait that there is no descriptor for; else the loop would try without end."""
+        """Let a connection wait that there is no descriptor for; otherwise the loop would try without end."""
         self._loop.change(listener.fileno(), 0)
 
         def go_on(_now: float) -> None:
@@ -90,11 +90,17 @@ class HttpFront:
             why = f"{len(self._connections)} are open"
         if why:
             endpoint.close()
-            self._gate.note("", host, port, f"Closed a connection of {host} over HTTP: {why}.")
+            self._admission.note("", host, port, f"Closed a connection of {host} over HTTP: {why}.")
             return
         self._per_source[host] = open_of_source + 1
         connection = Connection(
-            endpoint, peer, loop=self._loop, gate=self._gate, limits=self._limits, on_over=self._on_over, now=now
+            endpoint,
+            peer,
+            loop=self._loop,
+            admission=self._admission,
+            limits=self._limits,
+            on_over=self._on_over,
+            now=now,
         )
         self._connections.add(connection)
         if not self._looks:

@@ -142,12 +142,12 @@ def _suffix(count: bytes, whole: Slice) -> Slice | None:
 
 
 def is_writing(method: bytes) -> bool:
-    """Say whether a request means to change something here."""
+    """Return whether a request means to change something here."""
     return method in _WRITE_METHODS
 
 
 def has_body(headers: Headers) -> bool:
-    """Say whether bytes come behind a request's head (RFC 9112 section 6)."""
+    """Return whether bytes come behind a request's head (RFC 9112 section 6)."""
     return any(
         name == b"transfer-encoding" or (name == b"content-length" and value.strip(b"0")) for name, value in headers
     )

@@ -8,6 +8,7 @@ import select
 import time
 from collections.abc import Callable
 
+from ringfence.guard.moment import Moment
 from ringfence.server.io.relay import OnDatagram, OnFault, make_relay
 from ringfence.tftp.sending import Sender
 
@@ -29,6 +30,15 @@ class Loop:
         self._callbacks: dict[int, OnTime] = {}
         self._serial = 0
         self._relay = make_relay(self._epoll, accelerated=accelerated)
+        self._now = time.monotonic()
+        self._moment = Moment(self._now, time.time())
+
+    @property
+    def moment(self) -> Moment:
+        """The moment of this turn: the clocks are read once for all that it does."""
+        if self._moment.mono != self._now:
+            self._moment = Moment(self._now, time.time())
+        return self._moment
 
     def attach(self, fd: int, mask: int, handler: OnReady) -> None:
         """Call ``handler`` with the event mask and the time whenever ``fd`` is ready."""
@@ -62,7 +72,7 @@ class Loop:
         if timers:
             timeout_s = min(max(timers[0][0] - time.monotonic(), 0.0), longest_s)
         ready = self._relay.poll(timeout_s)
-        now = time.monotonic()
+        now = self._now = time.monotonic()
         handlers = self._handlers
         for fd, mask in ready:
             handler = handlers.get(fd)

@@ -1,4 +1,4 @@
-"""Waiting for descriptors, and answering awaited ACKs on the way: in C where it was compiled, in Python else.
+"""Waiting for descriptors, and answering awaited ACKs on the way: in C where it was compiled, otherwise in Python.
 
 Nearly every datagram that a server gets is the ACK that a lock-step transfer awaits, and nearly every answer is the
 next block, which the Sender has made ahead. ``Relay`` answers these; all else it hands on. The C module does the same
@@ -61,7 +61,7 @@ def make_relay(epoll: select.epoll, *, accelerated: bool | None = None) -> Relay
 
 
 def is_accelerated() -> bool:
-    """Say whether the C module is there."""
+    """Return whether the C module is there."""
     return _FastRelay is not None
 
 

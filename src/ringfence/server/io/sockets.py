@@ -83,7 +83,7 @@ def _bound(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
             prepare(listener)
             listener.bind((host, port))
         else:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # else a restart waits for old connections
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # or a restart waits for old connections
             listener.bind((host, port))
             listener.listen(_BACKLOG)
     except OSError as fault:
@@ -248,7 +248,7 @@ class SharedPath:
 
 
 def can_segment() -> bool:
-    """Say whether this kernel cuts a long send into datagrams (UDP_SEGMENT)."""
+    """Return whether this kernel cuts a long send into datagrams (UDP_SEGMENT)."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.setsockopt(_SOL_UDP, _UDP_SEGMENT, 512)

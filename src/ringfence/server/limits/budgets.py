@@ -42,7 +42,7 @@ class Budgets:
         self._left = {key: (left, at) for key, (left, at) in self._left.items() if left + (now - at) * per_s < burst}
 
     def _make_room(self, now: float) -> None:
-        """Forget an eighth at least: else a flood of forged senders has all of them looked at for each newcomer."""
+        """Forget an eighth at least, or a flood of forged senders has all of them looked at for each newcomer."""
         self.forget_refilled(now)
         while len(self._left) > self.MOST_KEYS * 7 // 8:
             del self._left[next(iter(self._left))]

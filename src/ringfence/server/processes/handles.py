@@ -11,10 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from ringfence.guard.evidence import OnTheWire
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.confinement.steps import Confined
 from ringfence.server.errors import ControlBroken, WorkerFault
 from ringfence.server.events import WorkerEvent, printable
@@ -22,7 +23,7 @@ from ringfence.server.files.catalogue import Offer
 from ringfence.server.processes.launcher_messages import (
     Ended,
     Kill,
-    Message,
+    LauncherMessage,
     NotStarted,
     Prepared,
     Start,
@@ -35,20 +36,20 @@ from ringfence.server.processes.messages import (
     LONGEST_MESSAGE_BYTES,
     Accepted,
     Admit,
-    Ask,
+    AskParent,
     Begin,
+    CatalogueEntry,
+    CataloguePart,
     Commit,
+    EventsTold,
     FromWorker,
     Heard,
     Listen,
-    Part,
-    PartEntry,
     Ready,
     Rejected,
-    Rule,
-    Settings,
-    Told,
+    TakeRules,
     ToWorker,
+    WorkerSettings,
     decode_from_worker,
     parts_of,
     send_to_worker,
@@ -140,11 +141,11 @@ class LauncherProcess:
         while pid not in self._ended:
             self._note(self._receive(until - time.monotonic()))
 
-    def _note(self, message: Message) -> None:
+    def _note(self, message: LauncherMessage) -> None:
         if isinstance(message, Ended):
             self._ended[message.pid] = message.status
 
-    def _receive(self, timeout_s: float) -> Message:
+    def _receive(self, timeout_s: float) -> LauncherMessage:
         if timeout_s <= 0:
             raise TimeoutError("the launcher does not answer")
         self._channel.settimeout(timeout_s)
@@ -194,7 +195,7 @@ class WorkerProcess:
         """What to wait for: the control socket and the child's last words."""
         return self._channel.fileno(), self._stderr
 
-    def greet(self, settings: Settings, listeners: Sequence[socket.socket], timeout_s: float) -> Confined:
+    def greet(self, settings: WorkerSettings, listeners: Sequence[socket.socket], timeout_s: float) -> Confined:
         """Wait until the worker is confined, hand it its sockets, and return what holds it. OSError or WorkerFault."""
         self._channel.settimeout(timeout_s)
         began_with = self._receive()
@@ -205,20 +206,20 @@ class WorkerProcess:
 
     def rule(self, site: str, name: str, rules_fd: int) -> None:
         """Give the worker a site's rules, as a file. WorkerFault: refused; OSError: died."""
-        self._ask(Rule(0, site, name), [rules_fd])
+        self._ask(TakeRules(0, site, name), [rules_fd])
 
     def hand_over(self, site: str, release: int, offers: Sequence[Offer]) -> None:
         """Give the worker a site's catalogue; returns once it serves it. WorkerFault: refused; OSError: died."""
         self._ask(Begin(0, release, site))
-        entries = [PartEntry(offer.name, offer.length, offer.kind, offer.owner, offer.secret) for offer in offers]
+        entries = [CatalogueEntry(offer.name, offer.length, offer.kind, offer.owner, offer.secret) for offer in offers]
         for start, stop in parts_of(entries):
-            part = Part(0, tuple(entries[start:stop]))
+            part = CataloguePart(0, tuple(entries[start:stop]))
             self._ask(part, [o.fd for o in offers[start:stop]])
         self._ask(Commit(0, len(entries)))
 
-    def admit(self, pass_: Pass) -> None:
+    def admit(self, token: ReloadToken) -> None:
         """Have the worker confirm an order to a phone. WorkerFault: refused; OSError: died."""
-        self._ask(Admit(0, pass_))
+        self._ask(Admit(0, token))
 
     def on_ready(self, fd: int) -> bool:
         """Read what came on ``fd``; False once the worker has closed its end."""
@@ -278,10 +279,10 @@ class WorkerProcess:
             raise ConnectionAbortedError(str(fault)) from fault
 
     def _on_unasked(self, message: FromWorker) -> None:
-        if isinstance(message, Told):
+        if isinstance(message, EventsTold):
             for event in message.events:
                 self._on_event(event)
-        elif isinstance(message, Ask) and self._hear_wire is not None:
+        elif isinstance(message, AskParent) and self._hear_wire is not None:
             heard = self._hear_wire(message.host, message.port)
             send_to_worker(self._channel, Heard(message.serial, heard))
 

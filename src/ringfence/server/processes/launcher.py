@@ -6,13 +6,17 @@ a worker is there in some milliseconds. It reads what the supervisor says and no
 supervisor's end of the pair closes, and its workers with it.
 """
 
+# ruff: noqa: E402 - as in worker.py, which says why
+import sys
+
+sys.modules["_hashlib"] = None  # type: ignore[assignment]
+
 import contextlib
 import gc
 import os
 import select
 import signal
 import socket
-import sys
 from collections.abc import Sequence
 from typing import NoReturn
 

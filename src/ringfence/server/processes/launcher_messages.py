@@ -6,79 +6,79 @@ tells of each worker that ended: ``Ended``. No worker has an end of this pair.
 """
 
 import array
-import json
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+
+from msgspec import Struct
 
 from ringfence.server.errors import ControlBroken
+from ringfence.wire import codec
+from ringfence.wire.errors import BadMessage
 
 _LONGEST_BYTES = 4096
 _DESCRIPTORS = 2
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(Struct, frozen=True, tag=True):
     """The launcher has given up what no worker may have."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unfit:
+class Unfit(Struct, frozen=True, tag=True):
     """The launcher could not give it up, and ends."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True, tag=True):
     """Start a worker on the descriptors that come along."""
 
 
-@dataclass(frozen=True, slots=True)
-class Kill:
+class Kill(Struct, frozen=True, tag=True):
     """End a worker that does not end by itself."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True, tag=True):
     """There is a worker."""
 
     pid: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotStarted:
+class NotStarted(Struct, frozen=True, tag=True):
     """There is none: the machine refuses."""
 
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Struct, frozen=True, tag=True):
     """A worker is no more. ``status`` is its exit status, or below 0 the signal that ended it."""
 
     pid: int
     status: int
 
 
-Message = Prepared | Unfit | Start | Kill | Started | NotStarted | Ended
-_KINDS = {kind.__name__: kind for kind in (Prepared, Unfit, Start, Kill, Started, NotStarted, Ended)}
+LauncherMessage = Prepared | Unfit | Start | Kill | Started | NotStarted | Ended
+_READER: codec.Reader[LauncherMessage] = codec.Reader(LauncherMessage, "launcher")
 
 
-def send(channel: socket.socket, message: Message, descriptors: Sequence[int] = ()) -> None:
-    """Send ``message``, with ``descriptors``. OSError where the other end is gone."""
+def send(channel: socket.socket, message: LauncherMessage, descriptors: Sequence[int] = ()) -> None:
+    """Send ``message``, with ``descriptors``.
+
+    Raises:
+        OSError: the other end is gone.
+    """
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-    data = json.dumps({"t": type(message).__name__, **asdict(message)}).encode()
-    channel.sendmsg([data], rights, socket.MSG_NOSIGNAL)
+    channel.sendmsg([codec.to_json(message)], rights, socket.MSG_NOSIGNAL)
 
 
-def receive(channel: socket.socket) -> tuple[Message, list[int]] | None:
+def receive(channel: socket.socket) -> tuple[LauncherMessage, list[int]] | None:
     """Return the next message and the descriptors that came along (now the caller's); None at the end.
 
-    ControlBroken for what is no message; OSError as the socket's.
+    Raises:
+        ControlBroken: what came is no message; its descriptors are closed.
+        OSError: as the socket's.
     """
     room = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)
     data, rights, _flags, _ = channel.recvmsg(_LONGEST_BYTES, room, socket.MSG_CMSG_CLOEXEC)
@@ -88,9 +88,8 @@ def receive(channel: socket.socket) -> tuple[Message, list[int]] | None:
     for _level, _kind, part in rights:
         found.frombytes(part[: len(part) - len(part) % found.itemsize])
     try:
-        document = json.loads(data)
-        return _KINDS[document.pop("t")](**document), list(found)
-    except (ValueError, TypeError, KeyError, AttributeError) as fault:
+        return _READER.read(data), list(found)
+    except BadMessage as fault:
         for descriptor in found:
             os.close(descriptor)
-        raise ControlBroken("a message of the launcher's is none") from fault
+        raise ControlBroken("a message of the launcher's is none", where=fault.where) from fault

@@ -1,45 +1,33 @@
 """What parent and worker say to each other: JSON over a SOCK_SEQPACKET pair, descriptors beside it (SCM_RIGHTS).
 
-The parent sends ``Listen`` once, then ``Rule`` for each site's rules, ``Begin``, ``Part`` …, ``Commit`` for each
-catalogue and ``Admit`` for each order to a phone, and waits after each for ``Accepted`` or ``Rejected``: so few
-descriptors are on their way at a time that no limit of the kernel is met. The worker sends ``Ready``, these two
-answers, and ``Told`` (events) when the socket takes them. It may ``Ask`` what the parent heard on the wire; ``Heard``
-answers that, and is not answered.
+The parent sends ``Listen`` once, then ``TakeRules`` for each site's rules, ``Begin``, ``CataloguePart`` …, ``Commit``
+for each catalogue, and ``Admit`` for each order to a phone. It waits after each for ``Accepted`` or ``Rejected``, so
+that few descriptors are on their way at a time. The worker sends ``Ready``, these two answers, and ``EventsTold`` when
+the socket takes them. It may ``AskParent`` what the parent heard on the wire; ``Heard`` answers that, and is not
+answered.
 """
 
 import array
-import json
 import os
 import socket
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from dataclasses import fields as dataclass_fields
-from typing import assert_never
+from dataclasses import dataclass
+from typing import TypeVar
+
+from msgspec import Struct
 
 from ringfence.content.release import TargetKind
-from ringfence.guard.evidence import (
-    Announced,
-    AskedDhcp,
-    Leased,
-    OnTheWire,
-    Sighting,
-)
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.guard.evidence import OnTheWire
+from ringfence.guard.serving_profile import ServingProfile
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.confinement.steps import Confined
 from ringfence.server.errors import ControlBroken
-from ringfence.server.events import (
-    Document,
-    Fields,
-    WorkerEvent,
-    from_row,
-    to_row,
-)
-from ringfence.server.limits.settings import (
-    DEFAULT_HTTP_LIMITS,
-    DEFAULT_LIMITS,
-    HttpLimits,
-    Limits,
-)
+from ringfence.server.events import WorkersOwnEvent, believable
+from ringfence.server.limits.settings import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS, HttpLimits, Limits
+from ringfence.wire import codec
+from ringfence.wire.errors import BadMessage
+
+T = TypeVar("T")
 
 MOST_DESCRIPTORS = 200
 """In one message; the kernel takes 253 at most (SCM_MAX_FD)."""
@@ -50,7 +38,7 @@ _CUT = socket.MSG_TRUNC | socket.MSG_CTRUNC
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class WorkerSettings:
     """How a worker serves: everything that it is told besides sockets and files."""
 
     site: str
@@ -60,23 +48,20 @@ class Settings:
     """Whether the parent answers what it heard on the wire."""
     watches_frames: bool = False
     """Whether the parent watches frames, so that one must have been seen of every request over TFTP."""
-    faces_internet: bool = False
-    """Whether it is a gateway, for which sites' rules mean more (``guard.rules``)."""
+    profile: ServingProfile = ServingProfile.LAN
 
 
-@dataclass(frozen=True, slots=True)
-class Listen:
+class Listen(Struct, frozen=True, tag=True):
     """Serve on the sockets that come along: TFTP on the UDP ones, HTTP on the TCP ones.
 
     One of netlink's, where there is one, is for asking whose an address is.
     """
 
     serial: int
-    settings: Settings
+    settings: WorkerSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class TakeRules(Struct, frozen=True, tag=True):
     """Judge a site's requests by the rules in the file that comes along (``wire.messages.GuardRules``)."""
 
     serial: int
@@ -84,8 +69,7 @@ class Rule:
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Begin:
+class Begin(Struct, frozen=True, tag=True):
     """A site's catalogue follows; ``site`` is empty where there is one alone."""
 
     serial: int
@@ -93,8 +77,7 @@ class Begin:
     site: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class PartEntry:
+class CatalogueEntry(Struct, frozen=True, array_like=True):
     """One file of a part; its descriptor has the same place among those that come along."""
 
     name: str
@@ -104,69 +87,60 @@ class PartEntry:
     secret: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
+class CataloguePart(Struct, frozen=True, tag=True):
     """Some of the catalogue's files, with their descriptors."""
 
     serial: int
-    entries: tuple[PartEntry, ...]
+    entries: tuple[CatalogueEntry, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(Struct, frozen=True, tag=True):
     """The catalogue is whole: swap."""
 
     serial: int
     files: int
 
 
-@dataclass(frozen=True, slots=True)
-class Admit:
+class Admit(Struct, frozen=True, tag=True):
     """Confirm an order that a phone is about to ask about."""
 
     serial: int
-    pass_: Pass
+    token: ReloadToken
 
 
-@dataclass(frozen=True, slots=True)
-class Heard:
-    """What the parent heard of the host and port that ``Ask`` number ``serial`` asked about."""
+class Heard(Struct, frozen=True, tag=True):
+    """What the parent heard of the host and port that ``AskParent`` number ``serial`` asked about."""
 
     serial: int
     heard: OnTheWire
 
 
-@dataclass(frozen=True, slots=True)
-class Ready:
+class Ready(Struct, frozen=True, tag=True):
     """The worker is confined and waits for its sockets."""
 
     confined: Confined
 
 
-@dataclass(frozen=True, slots=True)
-class Accepted:
+class Accepted(Struct, frozen=True, tag=True):
     """The message ``serial`` is carried out."""
 
     serial: int
 
 
-@dataclass(frozen=True, slots=True)
-class Rejected:
+class Rejected(Struct, frozen=True, tag=True):
     """The message ``serial`` could not be carried out; what was served before goes on."""
 
     serial: int
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class EventsTold(Struct, frozen=True, tag=True):
     """Events, oldest first."""
 
-    events: tuple[WorkerEvent, ...]
+    events: tuple[WorkersOwnEvent, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class AskParent(Struct, frozen=True, tag=True):
     """What did the parent hear of this host and port?"""
 
     serial: int
@@ -174,16 +148,19 @@ class Ask:
     port: int
 
 
-ToWorker = Listen | Rule | Begin | Part | Commit | Admit | Heard
-FromWorker = Ready | Accepted | Rejected | Told | Ask
+ToWorker = Listen | TakeRules | Begin | CataloguePart | Commit | Admit | Heard
+FromWorker = Ready | Accepted | Rejected | EventsTold | AskParent
+
+_TO_WORKER: codec.Reader[ToWorker] = codec.Reader(ToWorker, "control")
+_FROM_WORKER: codec.Reader[FromWorker] = codec.Reader(FromWorker, "control")
 
 
-def parts_of(entries: Sequence[PartEntry]) -> list[tuple[int, int]]:
+def parts_of(entries: Sequence[CatalogueEntry]) -> list[tuple[int, int]]:
     """Cut ``entries`` into slices (start, stop) that each fit one message."""
     slices: list[tuple[int, int]] = []
     start = size_bytes = 0
     for index, entry in enumerate(entries):
-        entry_bytes = len(json.dumps(_entry_document(entry)))
+        entry_bytes = len(codec.to_json(entry))
         if index > start and (index - start >= MOST_DESCRIPTORS or size_bytes + entry_bytes > _MOST_NAME_BYTES):
             slices.append((start, index))
             start, size_bytes = index, 0
@@ -194,15 +171,21 @@ def parts_of(entries: Sequence[PartEntry]) -> list[tuple[int, int]]:
 
 
 def send_to_worker(channel: socket.socket, message: ToWorker, descriptors: Sequence[int] = ()) -> None:
-    """Send ``message`` with ``descriptors``. OSError where the worker is gone or does not read."""
+    """Send ``message`` with ``descriptors``.
+
+    Raises:
+        OSError: the worker is gone or does not read.
+    """
     rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", descriptors))] if descriptors else []
-    channel.sendmsg([_encode(_to_worker_document(message))], rights, socket.MSG_NOSIGNAL)
+    channel.sendmsg([codec.to_json(message)], rights, socket.MSG_NOSIGNAL)
 
 
 def receive_in_worker(channel: socket.socket) -> tuple[ToWorker, list[int]] | None:
     """Return the next message and the descriptors that came along (now the caller's), or None at the end.
 
-    ControlBroken for what is no message; BlockingIOError where there is none.
+    Raises:
+        ControlBroken: what came is no message; its descriptors are closed.
+        BlockingIOError: there is none.
     """
     room = socket.CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize)
     data, rights, flags, _ = channel.recvmsg(LONGEST_MESSAGE_BYTES, room, socket.MSG_CMSG_CLOEXEC)
@@ -210,7 +193,7 @@ def receive_in_worker(channel: socket.socket) -> tuple[ToWorker, list[int]] | No
     if not data:
         return None
     try:
-        return _to_worker_from(_decode(data, whole=not flags & _CUT)), descriptors
+        return _read(_TO_WORKER, data, is_cut=bool(flags & _CUT)), descriptors
     except ControlBroken:
         for descriptor in descriptors:
             os.close(descriptor)
@@ -219,159 +202,26 @@ def receive_in_worker(channel: socket.socket) -> tuple[ToWorker, list[int]] | No
 
 def encode_from_worker(message: FromWorker) -> bytes:
     """Return ``message`` as one datagram."""
-    match message:
-        case Ready():
-            return _encode({"t": "ready", **asdict(message.confined)})
-        case Accepted():
-            return _encode({"t": "accepted", "serial": message.serial})
-        case Rejected():
-            return _encode({"t": "rejected", "serial": message.serial, "why": message.why})
-        case Ask():
-            return _encode({"t": "ask", "serial": message.serial, "host": message.host, "port": message.port})
-        case Told():
-            return _encode({"t": "told", "events": [to_row(event) for event in message.events]})
-        case _:
-            assert_never(message)
+    return codec.to_json(message)
 
 
 def decode_from_worker(data: bytes) -> FromWorker:
-    """Return the message that ``data`` is; ControlBroken where it is none."""
-    document = _decode(data)
-    fields = Fields(document)
-    match document.get("t"):
-        case "ready":
-            return Ready(Confined(*(document.get(part.name) is True for part in dataclass_fields(Confined))))
-        case "accepted":
-            return Accepted(fields.integer("serial"))
-        case "rejected":
-            return Rejected(fields.integer("serial"), fields.text("why"))
-        case "ask":
-            return Ask(fields.integer("serial"), fields.text("host"), fields.integer("port"))
-        case "told":
-            return Told(tuple(from_row(item) for item in fields.items("events")))
-        case other:
-            raise ControlBroken("an unknown control message", where=repr(other)[:80])
+    """Return the message that ``data`` is.
+
+    Raises:
+        ControlBroken: it is none.
+    """
+    message = _read(_FROM_WORKER, data)
+    return EventsTold(tuple(map(believable, message.events))) if isinstance(message, EventsTold) else message
 
 
-def _to_worker_document(message: ToWorker) -> Document:
-    match message:
-        case Listen(serial, settings):
-            return {
-                "t": "listen",
-                "serial": serial,
-                "site": settings.site,
-                "limits": asdict(settings.limits),
-                "http_limits": asdict(settings.http_limits),
-                "asks": settings.asks,
-                "watches_frames": settings.watches_frames,
-                "faces_internet": settings.faces_internet,
-            }
-        case Rule(serial, site, name):
-            return {"t": "rule", "serial": serial, "site": site, "name": name}
-        case Begin(serial, release, site):
-            return {"t": "begin", "serial": serial, "release": release, "site": site}
-        case Part(serial, entries):
-            return {"t": "part", "serial": serial, "files": [_entry_document(entry) for entry in entries]}
-        case Commit(serial, files):
-            return {"t": "commit", "serial": serial, "files": files}
-        case Admit(serial, pass_):
-            return {"t": "admit", "serial": serial, **asdict(pass_)}
-        case Heard(serial, heard):
-            return {"t": "heard", "serial": serial, **asdict(heard)}
-        case _:
-            assert_never(message)
-
-
-def _to_worker_from(document: Document) -> ToWorker:
-    fields = Fields(document)
-    serial = fields.integer("serial")
-    match document.get("t"):
-        case "listen":
-            return Listen(serial, _settings_from(fields.text("site"), document))
-        case "begin":
-            return Begin(serial, fields.integer("release"), fields.text("site"))
-        case "rule":
-            return Rule(serial, fields.text("site"), fields.text("name"))
-        case "part":
-            return Part(serial, tuple(_entry_from(_object(item)) for item in fields.items("files")))
-        case "commit":
-            return Commit(serial, fields.integer("files"))
-        case "admit":
-            return Admit(serial, Pass(fields.text("host"), fields.text("password"), fields.integer("valid_s")))
-        case "heard":
-            return Heard(serial, _heard_from(document))
-        case other:
-            raise ControlBroken("an unknown control message", where=repr(other)[:80])
-
-
-def _settings_from(site: str, document: Document) -> Settings:
-    limits, http_limits = (_object(document.get(name)) for name in ("limits", "http_limits"))
-    try:
-        return Settings(
-            site,
-            # From our own parent, which made them of these classes.
-            Limits(**limits),  # type: ignore[arg-type]
-            HttpLimits(**http_limits),  # type: ignore[arg-type]
-            asks=document.get("asks") is True,
-            watches_frames=document.get("watches_frames") is True,
-            faces_internet=document.get("faces_internet") is True,
-        )
-    except (TypeError, ValueError) as fault:
-        raise ControlBroken("the worker's limits have an unknown name") from fault
-
-
-def _heard_from(document: Document) -> OnTheWire:
-    lease, announced, dhcp = (document.get(name) for name in ("lease", "announced", "dhcp"))
-    try:
-        # From our own parent, which made them of these classes.
-        return OnTheWire(
-            tuple(Sighting(**_object(item)) for item in Fields(document).items("frames")),  # type: ignore[arg-type]
-            None if lease is None else Leased(**_object(lease)),  # type: ignore[arg-type]
-            None if announced is None else Announced(**_object(announced)),  # type: ignore[arg-type]
-            None if dhcp is None else _dhcp_from(_object(dhcp)),
-        )
-    except TypeError as fault:
-        raise ControlBroken("what was heard on the wire has an unknown name") from fault
-
-
-def _dhcp_from(document: Document) -> AskedDhcp:
-    options = [option for option in Fields(document).items("options") if isinstance(option, int)]
-    fields = Fields(document)
-    return AskedDhcp(fields.text("mac"), fields.text("vendor_class"), tuple(options))
-
-
-def _entry_document(entry: PartEntry) -> Document:
-    return {"name": entry.name, "length": entry.length, "kind": entry.kind.value, "owner": entry.owner,
-            "secret": entry.secret}  # fmt: skip
-
-
-def _entry_from(document: Document) -> PartEntry:
-    fields = Fields(document)
-    try:
-        kind = TargetKind(fields.text("kind"))
-    except ValueError as fault:
-        raise ControlBroken("a catalogue names an unknown kind of file") from fault
-    return PartEntry(fields.text("name"), fields.integer("length"), kind, fields.optional_text("owner"),
-                     document.get("secret") is not False)  # fmt: skip
-
-
-def _encode(document: Document) -> bytes:
-    return json.dumps(document, separators=(",", ":")).encode()
-
-
-def _decode(data: bytes, *, whole: bool = True) -> Document:
-    if not whole:
+def _read(reader: codec.Reader[T], data: bytes, *, is_cut: bool = False) -> T:
+    if is_cut:
         raise ControlBroken("a control message was cut")
     try:
-        return _object(json.loads(data))
-    except (ValueError, RecursionError) as fault:
-        raise ControlBroken("a control message is no JSON") from fault
-
-
-def _object(value: object) -> Document:
-    if not isinstance(value, dict):
-        raise ControlBroken("a control message is no JSON object")
-    return value
+        return reader.read(data)
+    except BadMessage as fault:
+        raise ControlBroken(fault.what, where=fault.where) from fault
 
 
 def _descriptors_of(rights: Sequence[tuple[int, int, bytes]]) -> list[int]:

@@ -6,7 +6,6 @@ The ports stay bound in the parent: what phones send while there is no worker wa
 """
 
 import contextlib
-import os
 import resource
 import select
 import socket
@@ -14,11 +13,11 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 
 from ringfence.guard.evidence import OnTheWire
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.server.access.neighbours import open_socket as open_links
-from ringfence.server.access.reload_tokens import Pass
+from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.errors import WorkerFault
 from ringfence.server.events import (
     CatalogueActive,
@@ -40,8 +39,8 @@ from ringfence.server.processes.handles import (
     LauncherProcess,
     WorkerProcess,
 )
-from ringfence.server.processes.messages import Settings
-from ringfence.wire import codec
+from ringfence.server.processes.messages import WorkerSettings
+from ringfence.server.processes.orders import CatalogueOrder, OrderBook, RulesOrder, TokenOrder
 from ringfence.wire.messages import GuardRules
 
 FIRST_RESTART_S = 0.05
@@ -50,39 +49,6 @@ HEALTHY_AFTER_S = 5.0
 """A worker that lived this long has earned a quick restart."""
 ADMIT_TIMEOUT_S = 2.0
 _MOST_DESCRIPTORS = 65536
-
-
-class _Wanted:
-    """What should be served: a release with descriptors of our own, closed when the last user is through."""
-
-    def __init__(self, site: str, release: int, offers: Sequence[Offer]) -> None:
-        self.site = site
-        self.release = release
-        self.offers: list[Offer] = []
-        self.answered = threading.Event()
-        self.rejected: str | None = None
-        try:
-            for offer in offers:
-                self.offers.append(replace(offer, fd=os.dup(offer.fd)))
-        except OSError:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        for offer in self.offers:
-            os.close(offer.fd)
-        self.offers = []
-
-
-@dataclass(slots=True)
-class _Ruled:
-    """A site's rules as a file in memory; they stay in force until others come."""
-
-    site: str
-    name: str
-    fd: int
-    answered: threading.Event = field(default_factory=threading.Event)
-    rejected: str | None = None
 
 
 class WorkerSupervisor:
@@ -108,16 +74,16 @@ class WorkerSupervisor:
         http_limits: HttpLimits = DEFAULT_HTTP_LIMITS,
         hear: Callable[[str, int], OnTheWire] | None = None,
         watches_frames: bool = False,
-        faces_internet: bool = False,
+        profile: ServingProfile = ServingProfile.LAN,
         launcher: LauncherProcess | None = None,
     ) -> None:
-        self._settings = Settings(
+        self._settings = WorkerSettings(
             site,
             limits,
             http_limits,
             asks=hear is not None,
             watches_frames=watches_frames,
-            faces_internet=faces_internet,
+            profile=profile,
         )
         self._hear = hear
         self._on_event = on_event
@@ -130,12 +96,7 @@ class WorkerSupervisor:
         """As ``addresses``, of ``http``."""
         self._listeners.append(open_links())
         self._launcher = launcher or LauncherProcess()
-        self._lock = threading.Lock()
-        self._rules: dict[str, _Ruled] = {}  # by site; those that a new worker gets first
-        self._new_rules: dict[str, _Ruled] = {}
-        self._wanted: dict[str, _Wanted] = {}  # by site: newest offer, not yet active
-        self._active: dict[str, _Wanted] = {}  # by site: what the worker serves, or should again
-        self._passes: list[tuple[Pass, threading.Event]] = []
+        self._orders = OrderBook()
         self._process: WorkerProcess | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
@@ -163,94 +124,79 @@ class WorkerSupervisor:
         raise WorkerFault("the serving worker did not start", where=fault, to_do="The log has its last words.")
 
     def rule(self, rules: GuardRules, *, site: str = "", name: str = "", timeout_s: float = 10) -> None:
-        """Have the worker judge a site's requests by ``rules`` and return once it does. WorkerFault: as ``offer``.
+        """Have the worker judge a site's requests by ``rules`` and return once it does.
 
         ``name`` is the site's for people; without it the one site keeps the name that it has.
+
+        Raises:
+            WorkerFault: as ``offer``.
         """
-        fd = os.memfd_create("rules", os.MFD_CLOEXEC)
+        order = RulesOrder(site, name or self._settings.site, rules)
+        self._put(order)
         try:
-            os.write(fd, codec.to_json(rules))
-        except OSError:
-            os.close(fd)
-            raise
-        ruled = _Ruled(site, name or self._settings.site, fd)
-        with self._lock:
-            if self._stopping.is_set():
-                os.close(fd)
-                raise WorkerFault("the worker is being stopped")
-            superseded = self._new_rules.pop(site, None)
-            self._new_rules[site] = ruled
-        if superseded is not None:
-            _drop(superseded, "newer rules came before them")
-        self._wake()
-        if not ruled.answered.wait(timeout_s):
+            why_not = order.wait(timeout_s)
+        except TimeoutError:
             raise WorkerFault(
                 f"the worker has not taken a site's rules in {timeout_s:g} s", to_do="It goes on by the old."
-            )
-        if ruled.rejected is not None:
-            raise WorkerFault("the worker refused a site's rules", where=ruled.rejected)
+            ) from None
+        if why_not is not None:
+            raise WorkerFault("the worker refused a site's rules", where=why_not)
 
     def offer(self, release: int, offers: Sequence[Offer], *, site: str = "", timeout_s: float = 10) -> None:
         """Have the worker serve exactly ``offers`` for a site and return once it does; descriptors stay the caller's.
 
-        WorkerFault where it does not within ``timeout_s``: then it serves what it served before, and takes the new
-        catalogue over as soon as it can, unless it refused it.
+        Raises:
+            WorkerFault: it does not within ``timeout_s``. It serves what it served before then, and takes the new
+                catalogue over as soon as it can, unless it refused it.
         """
         try:
-            wanted = _Wanted(site, release, offers)
+            order = CatalogueOrder(site, release, offers)
         except OSError as fault:
             raise WorkerFault(
                 f"release {release} can't be handed to the worker",
                 where=fault.strerror or "",
                 to_do="Raise the limit of open files (ulimit -n).",
             ) from fault
-        with self._lock:
-            if self._stopping.is_set():
-                wanted.close()
-                raise WorkerFault("the worker is being stopped")
-            superseded = self._wanted.pop(site, None)
-            self._wanted[site] = wanted
-        if superseded is not None:
-            superseded.rejected = "a newer release came before it"
-            superseded.close()
-            superseded.answered.set()
-        self._wake()
-        if not wanted.answered.wait(timeout_s):
+        self._put(order)
+        try:
+            why_not = order.wait(timeout_s)
+        except TimeoutError:
             raise WorkerFault(
                 f"the worker has not taken over release {release} in {timeout_s:g} s",
                 to_do="It serves the one before for now; the log says whether it restarts.",
-            )
-        if wanted.rejected is not None:
-            raise WorkerFault(f"the worker refused release {release}", where=wanted.rejected)
+            ) from None
+        if why_not is not None:
+            raise WorkerFault(f"the worker refused release {release}", where=why_not)
 
-    def admit(self, pass_: Pass) -> None:
-        """Have the worker confirm an order to a phone, and return once it would; while there is none, nobody does."""
-        done = threading.Event()
-        with self._lock:
-            self._passes.append((pass_, done))
-        self._wake()
-        done.wait(ADMIT_TIMEOUT_S)
+    def admit(self, token: ReloadToken) -> None:
+        """Have the worker confirm an order to a phone, and return once it would; while there is none, nobody does.
+
+        Raises:
+            WorkerFault: the worker is being stopped.
+        """
+        order = TokenOrder(token)
+        self._put(order)
+        with contextlib.suppress(TimeoutError):
+            order.wait(ADMIT_TIMEOUT_S)
 
     def stop(self) -> None:
         """End the worker, close the ports, and return when all is gone. May be called twice."""
-        with self._lock:
-            if self._stopping.is_set():
-                return
-            self._stopping.set()
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
         self._wake()
         if self._thread is not None:
             self._thread.join()
         self._launcher.close()
         for listener in self._listeners:
             listener.close()
-        for kept in (*self._wanted.values(), *self._active.values()):
-            kept.rejected = "the worker is being stopped"
-            kept.answered.set()
-            kept.close()
-        for ruled in (*self._new_rules.values(), *self._rules.values()):
-            _drop(ruled, "the worker is being stopped")
+        self._orders.close()
         self._wake_reader.close()
         self._wake_writer.close()
+
+    def _put(self, order: CatalogueOrder | RulesOrder | TokenOrder) -> None:
+        self._orders.put(order)
+        self._wake()
 
     # -- the supervisor's thread ------------------------------------------------------------------------------
 
@@ -283,10 +229,10 @@ class WorkerSupervisor:
         try:
             confined = process.greet(self._settings, self._listeners, START_TIMEOUT_S)
             self._tell(WorkerStarted(time.time(), process.pid, confined.in_words()))
-            for ruled in self._rules.values():
-                process.rule(ruled.site, ruled.name, ruled.fd)
-            for active in self._active.values():
-                self._hand_over(process, active)
+            for rules in self._orders.rules_in_force.values():
+                process.rule(rules.site, rules.name, rules.fd)
+            for catalogue in self._orders.catalogues_in_force.values():
+                self._hand_over(process, catalogue)
             self._started.set()
             self._serve(process)
         except (OSError, WorkerFault) as fault:
@@ -305,76 +251,43 @@ class WorkerSupervisor:
         for fd in process.descriptors:
             poller.register(fd, select.POLLIN)
         while not self._stopping.is_set():
-            self._take_over_rules(process)
-            while self._wanted:
-                self._take_over_wanted(process)
-            self._hand_over_passes(process)
+            self._carry_out_orders(process)
             for fd, _ in poller.poll():
                 if fd == self._wake_reader.fileno():
                     self._clear_wake()
                 elif not process.on_ready(fd):
                     return
 
-    def _take_over_rules(self, process: WorkerProcess) -> None:
-        with self._lock:
-            new, self._new_rules = self._new_rules, {}
-        for ruled in new.values():
+    def _carry_out_orders(self, process: WorkerProcess) -> None:
+        orders = self._orders
+        for rules in orders.take_rules():
             try:
-                process.rule(ruled.site, ruled.name, ruled.fd)
+                process.rule(rules.site, rules.name, rules.fd)
             except WorkerFault as fault:
-                _drop(ruled, str(fault))
-                continue
+                rules.reject(str(fault))
             except OSError:
                 # The worker died over them, or before: the next one gets those that it is known to take.
-                _drop(ruled, "the worker died")
+                rules.reject("the worker died")
                 raise
-            before = self._rules.pop(ruled.site, None)
-            self._rules[ruled.site] = ruled
-            if before is not None:
-                os.close(before.fd)
-            ruled.answered.set()
+            else:
+                orders.enforce(rules)
+        while (catalogue := orders.take_catalogue()) is not None:
+            try:
+                self._hand_over(process, catalogue)
+            except WorkerFault as fault:
+                catalogue.reject(str(fault))
+            except OSError:
+                orders.put_back(catalogue)  # the worker died over it: the next one gets it
+                raise
+            else:
+                orders.enforce(catalogue)
+        for order in orders.take_tokens():
+            process.admit(order.token)
+            order.done()
 
-    def _take_over_wanted(self, process: WorkerProcess) -> None:
-        with self._lock:
-            if not self._wanted:
-                return
-            site = next(iter(self._wanted))
-            wanted = self._wanted.pop(site)
-        try:
-            self._hand_over(process, wanted)
-        except WorkerFault as fault:
-            wanted.rejected = str(fault)
-            wanted.close()
-            wanted.answered.set()
-            return
-        except OSError:
-            self._want_again(wanted)  # the worker died over it: the next one gets it
-            raise
-        before = self._active.pop(site, None)
-        self._active[site] = wanted
-        if before is not None:
-            before.close()
-        wanted.answered.set()
-
-    def _hand_over_passes(self, process: WorkerProcess) -> None:
-        with self._lock:
-            passes, self._passes = self._passes, []
-        for pass_, done in passes:
-            process.admit(pass_)
-            done.set()
-
-    def _want_again(self, wanted: _Wanted) -> None:
-        with self._lock:
-            if wanted.site not in self._wanted:
-                self._wanted[wanted.site] = wanted
-                return
-        wanted.rejected = "a newer release came before it"
-        wanted.close()
-        wanted.answered.set()
-
-    def _hand_over(self, process: WorkerProcess, wanted: _Wanted) -> None:
-        process.hand_over(wanted.site, wanted.release, wanted.offers)
-        self._tell(CatalogueActive(time.time(), wanted.release, len(wanted.offers)))
+    def _hand_over(self, process: WorkerProcess, order: CatalogueOrder) -> None:
+        process.hand_over(order.site, order.release, order.offers)
+        self._tell(CatalogueActive(time.time(), order.release, len(order.offers)))
 
     def _tell(self, event: WorkerEvent) -> None:
         try:
@@ -401,13 +314,6 @@ class WorkerSupervisor:
         while not self._stopping.is_set() and (left_s := until - time.monotonic()) > 0:
             select.select([self._wake_reader], [], [], left_s)
             self._clear_wake()
-
-
-def _drop(ruled: _Ruled, why: str) -> None:
-    if not ruled.answered.is_set():
-        ruled.rejected = why
-        ruled.answered.set()
-    os.close(ruled.fd)
 
 
 def _bind_all(tftp: Sequence[tuple[str, int]], http: Sequence[tuple[str, int]]) -> list[socket.socket]:

@@ -21,12 +21,13 @@ from collections.abc import Sequence
 
 from ringfence.errors import RingfenceError
 from ringfence.guard.rules import read_rules
-from ringfence.server.access.admission import Gate
+from ringfence.guard.serving_profile import ServingProfile
+from ringfence.server.access.admission import Admission
 from ringfence.server.access.neighbours import Links
 from ringfence.server.confinement.allowed_calls import WORKER
 from ringfence.server.confinement.steps import Confined, seal
 from ringfence.server.errors import ConfinementFailed, ControlBroken
-from ringfence.server.events import EventsDropped, WorkerEvent
+from ringfence.server.events import EventsDropped, WorkersOwnEvent
 from ringfence.server.files.catalogue import Catalogue, Offer
 from ringfence.server.http.front import HttpFront
 from ringfence.server.io.loop import Loop
@@ -35,20 +36,20 @@ from ringfence.server.processes.messages import (
     LONGEST_MESSAGE_BYTES,
     Accepted,
     Admit,
-    Ask,
+    AskParent,
     Begin,
+    CatalogueEntry,
+    CataloguePart,
     Commit,
+    EventsTold,
     FromWorker,
     Heard,
     Listen,
-    Part,
-    PartEntry,
     Ready,
     Rejected,
-    Rule,
-    Settings,
-    Told,
+    TakeRules,
     ToWorker,
+    WorkerSettings,
     encode_from_worker,
     receive_in_worker,
 )
@@ -70,7 +71,7 @@ class Outbox:
     def __init__(self, channel: socket.socket) -> None:
         self._channel = channel
         self._answers: deque[FromWorker] = deque()
-        self._events: deque[WorkerEvent] = deque()
+        self._events: deque[WorkersOwnEvent] = deque()
         self._dropped = 0
         self._unsent: bytes | None = None
 
@@ -78,7 +79,7 @@ class Outbox:
         """Queue an answer, ahead of the events."""
         self._answers.append(message)
 
-    def tell(self, event: WorkerEvent) -> None:
+    def tell(self, event: WorkersOwnEvent) -> None:
         """Queue an event, or count it as dropped."""
         if len(self._events) < MOST_EVENTS_WAITING:
             self._events.append(event)
@@ -86,7 +87,7 @@ class Outbox:
             self._dropped += 1
 
     def flush(self) -> bool:
-        """Send what the socket takes; say whether something is left."""
+        """Send what the socket takes; return whether something is left."""
         while (data := self._unsent or self._next()) is not None:
             try:
                 self._channel.send(data, socket.MSG_NOSIGNAL)
@@ -101,14 +102,14 @@ class Outbox:
             return encode_from_worker(self._answers.popleft())
         if self._dropped and not self._events:
             dropped, self._dropped = self._dropped, 0
-            return encode_from_worker(Told((EventsDropped(time.time(), dropped),)))
+            return encode_from_worker(EventsTold((EventsDropped(time.time(), dropped),)))
         if not self._events:
             return None
         count = min(len(self._events), EVENTS_PER_MESSAGE)
-        told = encode_from_worker(Told(tuple(self._events[index] for index in range(count))))
+        told = encode_from_worker(EventsTold(tuple(self._events[index] for index in range(count))))
         while len(told) > LONGEST_MESSAGE_BYTES:
             count //= 2
-            told = encode_from_worker(Told(tuple(self._events[index] for index in range(count))))
+            told = encode_from_worker(EventsTold(tuple(self._events[index] for index in range(count))))
         for _ in range(count):
             self._events.popleft()
         return told
@@ -121,10 +122,10 @@ class Worker:
         self._channel = channel
         self._outbox = Outbox(channel)
         self._loop = Loop()
-        self._gate: Gate | None = None
+        self._admission: Admission | None = None
         self._engine: Engine | None = None
         self._http: HttpFront | None = None
-        self._faces_internet = False
+        self._profile = ServingProfile.LAN
         self._release: int | None = None
         self._site = ""
         self._offers: list[Offer] = []
@@ -154,13 +155,13 @@ class Worker:
         self._http.close()
 
     def _on_second(self, now: float) -> None:
-        if self._gate is not None and self._engine is not None and self._http is not None:
-            self._gate.flush(now)
+        if self._admission is not None and self._engine is not None and self._http is not None:
+            self._admission.flush()
             self._engine.tidy(now)
-            self._after_rush.look(self._gate.requests, self._engine.session_count + self._http.connection_count)
+            self._after_rush.look(self._admission.requests, self._engine.session_count + self._http.connection_count)
         self._loop.call_at(now + 1.0, self._on_second)
 
-    def _tell(self, event: WorkerEvent) -> None:
+    def _tell(self, event: WorkersOwnEvent) -> None:
         """Queue an event and send it soon, with its neighbours: each message wakes the parent."""
         self._outbox.tell(event)
         if not self._will_flush:
@@ -196,8 +197,8 @@ class Worker:
             return
         message, descriptors = received
         if isinstance(message, Heard):
-            if self._gate is not None:
-                self._gate.on_heard(message.serial, message.heard, time.monotonic())
+            if self._admission is not None:
+                self._admission.on_heard(message.serial, message.heard)
             return
         try:
             self._carry_out(message, descriptors)
@@ -212,66 +213,59 @@ class Worker:
         match message:
             case Listen(_, settings):
                 self._make_ready(settings, [socket.socket(fileno=descriptor) for descriptor in descriptors])
-            case Rule(_, site, name):
+            case TakeRules(_, site, name):
                 self._take_rules(site, name, descriptors)
             case Begin(_, release, site):
                 self._forget_offers()
                 self._release, self._site = release, site
-            case Part(_, entries):
+            case CataloguePart(_, entries):
                 self._take(entries, descriptors)
             case Commit(_, files):
-                if self._gate is None or self._release is None or files != len(self._offers):
+                if self._admission is None or self._release is None or files != len(self._offers):
                     self._forget_offers()
                     raise ControlBroken("a catalogue came without all of its files")
-                self._gate.adopt(Catalogue(self._release, self._offers), self._site)
+                self._admission.adopt(Catalogue(self._release, self._offers), self._site)
                 self._offers = []
                 self._release = None
                 self._listen()
             case Admit(_, pass_):
-                if self._gate is not None:
-                    self._gate.passes.add(pass_, time.monotonic())
+                if self._admission is not None:
+                    self._admission.reload_tokens.add(pass_, time.monotonic())
 
-    def _make_ready(self, settings: Settings, sockets: list[socket.socket]) -> None:
+    def _make_ready(self, settings: WorkerSettings, sockets: list[socket.socket]) -> None:
         asked_on = next((one for one in sockets if one.family == socket.AF_NETLINK), None)
-        self._faces_internet = settings.faces_internet
-        self._gate = Gate(
+        self._profile = settings.profile
+        self._admission = Admission(
+            self._loop,
             site=settings.site,
             on_event=self._tell,
             limits=settings.limits,
             links=Links(asked_on) if asked_on is not None else None,
-            loop=self._loop,
             ask_parent=self._ask_parent if settings.asks else None,
             watches_frames=settings.watches_frames,
-            faces_internet=settings.faces_internet,
+            profile=settings.profile,
         )
-        # One port, for whoever sits behind a NAT; and only there: it gives up that each transfer has a port of its own.
-        self._engine = Engine(
-            self._loop,
-            self._gate,
-            limits=settings.limits,
-            single_port=settings.faces_internet,
-            faces_internet=settings.faces_internet,
-        )
-        self._http = HttpFront(self._loop, self._gate, limits=settings.http_limits)
+        self._engine = Engine(self._loop, self._admission, limits=settings.limits, profile=settings.profile)
+        self._http = HttpFront(self._loop, self._admission, limits=settings.http_limits)
         self._listeners = [one for one in sockets if one is not asked_on]
 
     def _ask_parent(self, serial: int, host: str, port: int) -> None:
-        """Ask ahead of everything else: what comes too late counts as nothing."""
-        self._outbox.answer(Ask(serial, host, port))
+        """AskParent ahead of everything else: what comes too late counts as nothing."""
+        self._outbox.answer(AskParent(serial, host, port))
         self._flush()
 
     def _take_rules(self, site: str, name: str, descriptors: Sequence[int]) -> None:
         try:
-            if len(descriptors) != 1 or self._gate is None:
+            if len(descriptors) != 1 or self._admission is None:
                 raise ControlBroken("rules came without their file")
             data = os.pread(descriptors[0], MOST_RULES_BYTES, 0)
-            rules = read_rules(codec.from_json(GuardRules, data), faces_internet=self._faces_internet)
+            rules = read_rules(codec.from_json(GuardRules, data), self._profile)
         except RingfenceError as fault:
             raise ControlBroken(f"a site's rules are refused: {fault}") from fault
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
-        self._gate.take_rules(site, name, rules)
+        self._admission.take_rules(site, name, rules)
 
     def _listen(self) -> None:
         """Take requests, if that is not done yet.
@@ -289,7 +283,7 @@ class Worker:
         self._served_on += self._listeners
         self._listeners = []
 
-    def _take(self, entries: Sequence[PartEntry], descriptors: Sequence[int]) -> None:
+    def _take(self, entries: Sequence[CatalogueEntry], descriptors: Sequence[int]) -> None:
         if len(entries) != len(descriptors):
             for descriptor in descriptors:
                 os.close(descriptor)

@@ -13,7 +13,7 @@ from ringfence.server.events import (
     Cause,
     TransferFailed,
     TransferFinished,
-    WorkerEvent,
+    WorkersOwnEvent,
 )
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
@@ -65,7 +65,7 @@ class Metrics:
         self._started_at = time.time()
         self._protocols = {name: _OfProtocol() for name in PROTOCOLS}
 
-    def note(self, event: WorkerEvent) -> None:
+    def note(self, event: WorkersOwnEvent) -> None:
         """Count an event."""
         if isinstance(event, TransferFinished):
             counted = self._protocols[event.protocol]

@@ -38,25 +38,60 @@ class ServeOptions:
     dry_run: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class ServeOption:
+    """One option as it is declared for both commands, ``ringfence-serve`` and ``ringfence serve``.
+
+    Without a ``metavar`` it is a flag; ``without`` says what holds where it is left out.
+    """
+
+    flags: tuple[str, ...]
+    metavar: str
+    help: str
+    repeats: bool = False
+    default: str | None = None
+    without: str = ""
+
+    @property
+    def name(self) -> str:
+        """The name under which its value is known in code."""
+        return self.flags[0].removeprefix("--").replace("-", "_")
+
+
+FOLDER_HELP = "The folder to serve; what is in it may change."
+SERVE_OPTIONS = (
+    ServeOption(
+        ("--listen", "-a"), "HOST:PORT", "Serve TFTP there; more than once if wanted. The port may be left out.",
+        repeats=True, without="every address, port 69",
+    ),
+    ServeOption(("--http",), "HOST:PORT", "Serve the same files over HTTP, too.", repeats=True, without="no HTTP"),
+    ServeOption(("--single-port",), "", "Send everything from the request port, for NAT and containers."),
+    ServeOption(("--port-range", "-R"), "A-B", "Ports of transfers, for firewalls that must know."),
+    ServeOption(("--allow",), "NET", "Serve only this network or address; more than once if wanted.", repeats=True),
+    ServeOption(("--user", "-u"), "NAME", "Serve with this user's rights.", without="tftp or nobody"),
+    ServeOption(("--no-chroot",), "", "Do not make DIR the root directory."),
+    ServeOption(("--metrics",), "ADDRESS", "Metrics for Prometheus at a loopback HOST:PORT or at unix:PATH."),
+    ServeOption(("--log-format",), "FORMAT", "text for people or json for machines.", default="text"),
+    ServeOption(("--dry-run",), "", "Check everything, say what would be served, and start nothing."),
+)  # fmt: skip
+
+
 def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of ``ringfence-serve``; ``ringfence serve`` has the same options (cli/serve_cmd.py)."""
+    """Return the parser of ``ringfence-serve``."""
     parser = argparse.ArgumentParser(
         prog="ringfence-serve",
         description="Serve a folder over TFTP, read-only; `man ringfence-serve` says what each option means.",
         allow_abbrev=False,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, width=100),  # without a width it loads shutil and all
     )
-    parser.add_argument("folder", metavar="DIR")
-    parser.add_argument("--listen", "-a", metavar="HOST:PORT", action="append", default=[])
-    parser.add_argument("--http", metavar="HOST:PORT", action="append", default=[])
-    parser.add_argument("--single-port", action="store_true")
-    parser.add_argument("--port-range", "-R", metavar="A-B")
-    parser.add_argument("--allow", metavar="NET", action="append", default=[])
-    parser.add_argument("--user", "-u", metavar="NAME")
-    parser.add_argument("--no-chroot", action="store_true")
-    parser.add_argument("--metrics", metavar="ADDRESS")
-    parser.add_argument("--log-format", metavar="FORMAT", default="text")
-    parser.add_argument("--dry-run", action="store_true")
+    parser.add_argument("folder", metavar="DIR", help=FOLDER_HELP)
+    for option in SERVE_OPTIONS:
+        if not option.metavar:
+            parser.add_argument(*option.flags, action="store_true", help=option.help)
+        elif option.repeats:
+            parser.add_argument(*option.flags, metavar=option.metavar, action="append", default=[], help=option.help)
+        else:
+            parser.add_argument(*option.flags, metavar=option.metavar, default=option.default, help=option.help)
     return parser
 
 

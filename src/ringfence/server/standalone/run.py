@@ -16,7 +16,7 @@ from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
 from ringfence.guard.policy import Policy
-from ringfence.server.access.admission import Gate
+from ringfence.server.access.admission import Admission
 from ringfence.server.confinement.allowed_calls import FOLDER
 from ringfence.server.confinement.steps import (
     Account,
@@ -25,7 +25,7 @@ from ringfence.server.confinement.steps import (
     seal,
 )
 from ringfence.server.errors import ListenRefused
-from ringfence.server.events import HTTP, TFTP, WorkerEvent
+from ringfence.server.events import HTTP, TFTP, WorkersOwnEvent
 from ringfence.server.files.folder import Folder
 from ringfence.server.http.front import HttpFront
 from ringfence.server.io.loop import Loop
@@ -118,9 +118,11 @@ class Standalone:
         self._writer = LineWriter(_STDERR)
         self._metrics = Metrics()
         self._loop = Loop()
-        self._gate = Gate(site="here", on_event=self._on_event, policy=Policy(networks=options.allowed))
-        self._engine = Engine(self._loop, self._gate, ports=options.ports, single_port=options.single_port)
-        self._http = HttpFront(self._loop, self._gate)
+        self._admission = Admission(
+            self._loop, site="here", on_event=self._on_event, policy=Policy(networks=options.allowed)
+        )
+        self._engine = Engine(self._loop, self._admission, ports=options.ports, single_port=options.single_port)
+        self._http = HttpFront(self._loop, self._admission)
         self._page = MetricsPage(self._loop, self._write_page)
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._stop_by: float | None = None
@@ -130,7 +132,7 @@ class Standalone:
         """Serve until SIGTERM or SIGINT; return the exit status. FolderUnusable, ConfinementFailed before that."""
         who = self._give_up()
         self._folder = Folder(self._folder_fd)
-        self._gate.adopt(self._folder)
+        self._admission.adopt(self._folder)
         self._attach_all()
         self._say(f"serving {self._options.folder} over TFTP on {names_of(self._bound.tftp)}; {who}")
         if self._bound.http:
@@ -192,7 +194,7 @@ class Standalone:
             else:
                 self._stop_by = now if self._stop_by is not None else now + STOP_GRACE_S
 
-    def _on_event(self, event: WorkerEvent) -> None:
+    def _on_event(self, event: WorkersOwnEvent) -> None:
         self._metrics.note(event)
         self._writer.write(self._format(line_of(event, self._why_not)))
 
@@ -200,20 +202,20 @@ class Standalone:
         return self._folder.why_not(name) or "it was not there a moment ago"
 
     def _on_tick(self, now: float) -> None:
-        self._gate.flush(now)
+        self._admission.flush()
         self._engine.tidy(now)
         self._folder.tidy()
-        self._after_rush.look(self._gate.requests, self._under_way)
+        self._after_rush.look(self._admission.requests, self._under_way)
         self._writer.flush()
         self._loop.call_at(now + _TICK_S, self._on_tick)
 
     def _write_page(self) -> bytes:
         refusals: dict[str, int] = {}
-        for finding, count in self._gate.refusals.items():
+        for finding, count in self._admission.telling.by_finding.items():
             refusals[finding_here(finding)] = count
         return self._metrics.page(
             Now(
-                requests=self._gate.requests,
+                requests=self._admission.requests,
                 refusals=refusals,
                 sessions={TFTP: self._engine.session_count, HTTP: self._http.connection_count},
                 open_files=len(self._folder),
@@ -241,7 +243,7 @@ class Standalone:
         self._engine.close()
         self._http.close()
         self._page.close()
-        self._gate.flush(time.monotonic())
+        self._admission.flush()
         self._folder.retire()
         self._loop.close()
         self._bound.close()

@@ -17,7 +17,7 @@ from ringfence.server.events import (
     RequestRefused,
     TransferFailed,
     TransferFinished,
-    WorkerEvent,
+    WorkersOwnEvent,
     printable,
 )
 
@@ -41,7 +41,7 @@ def finding_here(finding: str) -> str:
     return _OF_A_FOLDER.get(finding, str(finding))
 
 
-def line_of(event: WorkerEvent, why_not: Callable[[str], str]) -> Line:
+def line_of(event: WorkersOwnEvent, why_not: Callable[[str], str]) -> Line:
     """Return an event as a line; ``why_not`` says why a folder does not give a name out."""
     match event:
         case TransferFinished():

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from ringfence.server.errors import FileRefused, TransferFailed
+from ringfence.server.errors import FetchFailed, FileRefused
 from ringfence.tftp.blocks import NetasciiDecoder
 from ringfence.tftp.effects import (
     Deliver,
@@ -99,7 +99,7 @@ def retrieve(
 
     Without ``options`` it asks as a phone does, for 512-byte blocks. ``timeout_s`` is the first timeout and doubles
     with each of ``retries`` repetitions, up to eight seconds; ``source_host`` is the local address to ask from,
-    ``rollover`` the server's block number after 65535. FileRefused for an ERROR packet, TransferFailed for silence,
+    ``rollover`` the server's block number after 65535. FileRefused for an ERROR packet, FetchFailed for silence,
     OSError where nothing can be sent.
     """
     family, _, _, _, server_address = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM)[0]
@@ -168,7 +168,7 @@ class _Transfer:
                     raise FileRefused(code or 0, message, where=self._where)
                 case Failed(reason):
                     what, to_do = _SENTENCES[reason]
-                    raise TransferFailed(what, where=self._where, to_do=to_do)
+                    raise FetchFailed(what, where=self._where, to_do=to_do)
                 case _:
                     raise AssertionError(effect)
 

@@ -12,8 +12,10 @@ import socket
 from collections import OrderedDict
 from functools import partial
 
-from ringfence.server.access.admission import Gate, Refusal
-from ringfence.server.access.evaluation import Asking
+from ringfence.guard.asking import Asking
+from ringfence.guard.serving_profile import ServingProfile
+from ringfence.server.access.admission import Admission
+from ringfence.server.access.refusal_telling import Refusal
 from ringfence.server.events import TFTP, Cause, printable
 from ringfence.server.files.catalogue import OfferedFile
 from ringfence.server.io.loop import Loop
@@ -66,35 +68,36 @@ _STOPPING = to_bytes(STOPPING)
 
 
 class Engine:
-    """Serves what ``gate`` gives out on ``listen``'s sockets until it is closed. It does not own the sockets.
+    """Serves what ``admission`` gives out on ``listen``'s sockets until it is closed. It does not own the sockets.
 
     ``ports`` is where transfers get their ports from, any where it is None; with ``single_port`` all goes over the
     request socket, for NAT and containers: then 16 bits of the client's port are all that an attacker must guess.
-    ``faces_internet``: acknowledgements may be forged, so each sets one block free at most, and so many in a second.
+    Where the ``profile`` says that acknowledgements may be forged, each sets one block free at most, and so many in a
+    second.
     ``segmentation`` is whether the kernel cuts bursts into datagrams; None: where it can.
     """
 
     def __init__(
         self,
         loop: Loop,
-        gate: Gate,
+        admission: Admission,
         *,
         limits: Limits = DEFAULT_LIMITS,
         ports: PortRange | None = None,
         single_port: bool = False,
         segmentation: bool | None = None,
-        faces_internet: bool = False,
+        profile: ServingProfile = ServingProfile.LAN,
     ) -> None:
         self._loop = loop
-        self._gate = gate
+        self._admission = admission
         self._limits = limits
         self._ports = ports
-        self._single_port = single_port
+        self._single_port = single_port or profile.has_one_port
         self._segmentation = can_segment() if segmentation is None else segmentation
         self._listeners: list[socket.socket] = []
         self._crowded: set[socket.socket] = set()
-        self._faces_internet = faces_internet
-        self._retransmission = ACROSS_THE_INTERNET if faces_internet else DEFAULT_POLICY
+        self._profile = profile
+        self._retransmission = ACROSS_THE_INTERNET if profile.may_be_forged_to else DEFAULT_POLICY
         self._shutting_out = ShuttingOut()
         self._is_draining = False
         self._by_peer: dict[tuple[Address, Address], Transfer] = {}
@@ -162,7 +165,7 @@ class Engine:
             elif not self._requests.take(datagram.peer[0], now):
                 self._on_beyond_budget(listener, datagram, now)
             else:
-                self._on_request(listener, datagram, now)
+                self._on_request(listener, datagram)
                 taken += 1
                 if taken == REQUESTS_PER_TURN:
                     self._go_on_soon(listener, now)
@@ -175,12 +178,16 @@ class Engine:
         may go out; a refusal would tell that the phone is there.
         """
         try:
-            request = from_bytes(datagram.data) if self._faces_internet else None
+            request = from_bytes(datagram.data) if self._profile.may_be_forged_to else None
         except (MalformedRequest, MalformedPacket):
             request = None
-        if isinstance(request, ReadRequest) and request.mode in MODES and self._gate.is_one_of_ours(request.filename):
+        if (
+            isinstance(request, ReadRequest)
+            and request.mode in MODES
+            and self._admission.is_one_of_ours(request.filename)
+        ):
             if self._phones_requests.take(f"{datagram.peer[0]} {request.filename}", now):
-                self._on_read_request(listener, datagram, request, now, is_beyond_budget=True)
+                self._on_read_request(listener, datagram, request, is_beyond_budget=True)
             return
         self._on_one_too_many(datagram, now)
 
@@ -200,7 +207,7 @@ class Engine:
         if self._single_port:
             transfer = self._by_peer.get((datagram.peer, datagram.local))
             if transfer is not None:
-                if not self._faces_internet or self._blocks.take(datagram.peer[0], now):
+                if not self._profile.may_be_forged_to or self._blocks.take(datagram.peer[0], now):
                     transfer.on_datagram(datagram.data, now)
                 return
         self._on_one_too_many(datagram, now)
@@ -211,27 +218,27 @@ class Engine:
             return  # transfers under way need this socket too
         host, port, *_ = datagram.peer
         if self._shutting_out.note(host, now):
-            self._gate.note("", host, port, f"Shut {host} out for {SHUT_OUT_S:g} s: it sends far too much.")
+            self._admission.note("", host, port, f"Shut {host} out for {SHUT_OUT_S:g} s: it sends far too much.")
 
-    def _on_request(self, listener: socket.socket, datagram: Datagram, now: float) -> None:
+    def _on_request(self, listener: socket.socket, datagram: Datagram) -> None:
         host, port, *_ = datagram.peer
         try:
             request = from_bytes(datagram.data)
         except MalformedRequest as fault:
-            refusal = self._gate.refuse("", host, port, f"Refused a broken request of {host}: {fault.what}.", now)
+            refusal = self._admission.refuse("", host, port, f"Refused a broken request of {host}: {fault.what}.")
             self._answer(listener, datagram, refusal, _ILLEGAL_OPERATION)
             return
         except MalformedPacket:
             return
         match request:
             case ReadRequest() if request.mode in MODES:
-                self._on_read_request(listener, datagram, request, now)
+                self._on_read_request(listener, datagram, request)
             case ReadRequest(filename=name, mode=mode):
                 sentence = f"Refused {printable(name)} to {host}: mode {printable(mode)} is unknown."
-                refusal = self._gate.refuse(name, host, port, sentence, now)
+                refusal = self._admission.refuse(name, host, port, sentence)
                 self._answer(listener, datagram, refusal, _ILLEGAL_OPERATION)
             case WriteRequest():
-                refusal = self._gate.refuse_writing(request.filename, host, port, now)
+                refusal = self._admission.refuse_writing(request.filename, host, port)
                 self._answer(listener, datagram, refusal, _NO_WRITING)
             case _:
                 raise AssertionError(request)
@@ -241,7 +248,6 @@ class Engine:
         listener: socket.socket,
         datagram: Datagram,
         request: ReadRequest,
-        now: float,
         *,
         is_beyond_budget: bool = False,
     ) -> None:
@@ -253,7 +259,7 @@ class Engine:
         host, port, *_ = datagram.peer
         options = tuple(name.lower() for name, _ in request.options)
         asking = Asking(request.filename, host, port, TFTP, datagram.ttl, options, is_beyond_budget=is_beyond_budget)
-        self._gate.ask(asking, now, partial(self._on_answer, listener, datagram, request))
+        self._admission.ask(asking, partial(self._on_answer, listener, datagram, request))
 
     def _on_answer(
         self,
@@ -296,7 +302,7 @@ class Engine:
             self._datagrams.give_back(network_of(host))
             why = f"{limits.sessions} transfers are under way"
         name = printable(request.filename)
-        self._gate.note(request.filename, host, port, f"Left {name} to {host} unanswered: {why}.")
+        self._admission.note(request.filename, host, port, f"Left {name} to {host} unanswered: {why}.")
         return False
 
     def _evict_unproven(self) -> bool:
@@ -315,7 +321,7 @@ class Engine:
         host, port, *_ = datagram.peer
         terms = PLAIN_TERMS
         if self._limits.options_enabled:
-            most = TO_THE_INTERNET if self._faces_internet else None
+            most = TO_THE_INTERNET if self._profile.may_be_forged_to else None
             terms = negotiate(request.options, mode=request.mode, size_bytes=offered.length, limits=most)
         path: Path
         try:
@@ -325,7 +331,7 @@ class Engine:
                 endpoint = connected(datagram, self._ports, block_size=terms.block_size)
                 path = ConnectedPath(endpoint, segmentation=self._segmentation)
         except OSError as fault:
-            self._gate.note(request.filename, host, port, f"Could not answer {host}: {fault.strerror}.")
+            self._admission.note(request.filename, host, port, f"Could not answer {host}: {fault.strerror}.")
             return
         is_lock_step = terms.window_size == 1
         sender = Sender(
@@ -346,12 +352,14 @@ class Engine:
             offered,
             sender,
             path,
-            tell=self._gate.tell,
+            tell=self._admission.tell,
             on_over=self._on_over,
             is_lock_step=is_lock_step,
             began_at=now,
             deadline=deadline,
-            still_there=partial(self._gate.is_still_there, offered, host) if self._gate.keeps_watch(offered) else None,
+            still_there=partial(self._admission.is_still_there, offered, host)
+            if self._admission.keeps_watch(offered)
+            else None,
         )
         self._by_peer[transfer.key] = transfer
         self._unproven[transfer] = host

@@ -55,7 +55,7 @@ class ShuttingOut:
         self._listeners.clear()
 
     def note(self, host: str, now: float) -> bool:
-        """Count a datagram that comes beyond its source's budget; say whether its source is shut out now, for that."""
+        """Count a datagram beyond its source's budget; return whether its source is shut out now, for that."""
         if now - self._since >= 1.0:
             self._since, self._counts = now, {}
         count = self._counts.get(host, 0) + 1

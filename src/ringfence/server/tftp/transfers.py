@@ -13,7 +13,7 @@ from ringfence.server.events import (
     Cause,
     TransferFailed,
     TransferFinished,
-    WorkerEvent,
+    WorkersOwnEvent,
     printable,
 )
 from ringfence.server.files.catalogue import OfferedFile
@@ -91,7 +91,7 @@ class Transfer:
         sender: Sender,
         path: Path,
         *,
-        tell: Callable[[WorkerEvent], None],
+        tell: Callable[[WorkersOwnEvent], None],
         on_over: Callable[["Transfer"], None],
         is_lock_step: bool,
         began_at: float,
@@ -189,7 +189,7 @@ class Transfer:
         self._fail(reason, cause)
 
     def _has_moved(self, *, has_answered: bool) -> bool:
-        """End it where the peer's address has gone to another machine; say whether it has."""
+        """End it where the peer's address has gone to another machine; return whether it has."""
         if self._still_there is None or self._still_there(has_answered=has_answered):
             return False
         self._fail("the phone's address went to another machine", Cause.MOVED)

@@ -10,10 +10,10 @@ from ringfence.sim.attacks import (
     holding,
     names,
 )
-from ringfence.sim.attacks.target import Target
-from ringfence.sim.attacks.verdict import Verdict
+from ringfence.sim.attacks.target import AttackTarget
+from ringfence.sim.attacks.verdict import AttackVerdict
 
-Attack = Callable[[Target], Verdict]
+Attack = Callable[[AttackTarget], AttackVerdict]
 
 ATTACKS: Mapping[str, Attack] = MappingProxyType(
     {
@@ -33,7 +33,7 @@ ATTACKS: Mapping[str, Attack] = MappingProxyType(
 )
 
 
-def run(name: str, target: Target, *, log: Path | None = None) -> Verdict:
+def run(name: str, target: AttackTarget, *, log: Path | None = None) -> AttackVerdict:
     """Run one attack; ``log`` is the server's log, which one of them looks at."""
     if name == "log":
         return names.log_injection(target, log=log)

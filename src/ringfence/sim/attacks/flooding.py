@@ -12,12 +12,12 @@ import sys
 import time
 
 from ringfence.sim.attacks.target import (
-    Target,
+    AttackTarget,
     answer,
     fairness,
     heard,
 )
-from ringfence.sim.attacks.verdict import Verdict, judged
+from ringfence.sim.attacks.verdict import AttackVerdict, judged
 from ringfence.sim.malformed import PacketMaker
 
 MALFORMED = 20_000
@@ -28,7 +28,7 @@ _BURST = 64
 _BEFORE_MEASURING_S = 0.5
 
 
-def malformed(target: Target, *, count: int = MALFORMED, seed: int = MALFORMED_SEED) -> Verdict:
+def malformed(target: AttackTarget, *, count: int = MALFORMED, seed: int = MALFORMED_SEED) -> AttackVerdict:
     """Send generated nonsense to the request port and into a transfer, then see whether both go on."""
     before = target.boots_s()
     maker = PacketMaker(seed)
@@ -76,7 +76,7 @@ def _drained(endpoint: socket.socket) -> int:
     return count
 
 
-def request_flood(target: Target, *, lasting_s: float = FLOOD_S, per_s: float = 0.0) -> Verdict:
+def request_flood(target: AttackTarget, *, lasting_s: float = FLOOD_S, per_s: float = 0.0) -> AttackVerdict:
     """Ask from one address as fast as it goes (``per_s`` 0), and see how others fare meanwhile.
 
     What is compared are boots beside a flood that goes nowhere, before and after, and beside one that goes to the
@@ -109,7 +109,7 @@ def request_flood(target: Target, *, lasting_s: float = FLOOD_S, per_s: float = 
 
 
 def _boots_beside_a_flood(
-    target: Target, aim: tuple[str, int], host: str, lasting_s: float, per_s: float
+    target: AttackTarget, aim: tuple[str, int], host: str, lasting_s: float, per_s: float
 ) -> tuple[list[float], dict[str, int]]:
     command = [sys.executable, "-m", __name__, *map(str, (*aim, host, target.name, lasting_s, per_s))]
     boots: list[float] = []

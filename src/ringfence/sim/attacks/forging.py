@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from ringfence.sim.attacks.target import Target, heard
-from ringfence.sim.attacks.verdict import Verdict, judged, not_run
+from ringfence.sim.attacks.target import AttackTarget, heard
+from ringfence.sim.attacks.verdict import AttackVerdict, judged, not_run
 
 REFLECTION_HOSTS = 250
 REFLECTION_PORTS = 16
@@ -57,7 +57,7 @@ def _raw_socket() -> socket.socket | None:
         return None
 
 
-def reflection(target: Target, *, wait_s: float = REFLECTION_WAIT_S) -> Verdict:
+def reflection(target: AttackTarget, *, wait_s: float = REFLECTION_WAIT_S) -> AttackVerdict:
     """Send requests in victims' names: first one alone, then a flood, and weigh what reaches the victims."""
     raw = _raw_socket()
     if raw is None:
@@ -72,7 +72,7 @@ def reflection(target: Target, *, wait_s: float = REFLECTION_WAIT_S) -> Verdict:
             source = (hosts[number % len(hosts)], ports[number // len(hosts)])
             raw.sendto(forged(source, target.server, request), (target.server[0], 0))
             if number % _BURST == 0:
-                select.select([], [], [], 0.002)  # else the kernel's queue would be the defence
+                select.select([], [], [], 0.002)  # otherwise the kernel's queue would be the defence
         flood = _weighed(ears, wait_s)
     sent = count * (len(request) + UDP_AND_IP_BYTES)
     lone_factor = lone[1] / (len(request) + UDP_AND_IP_BYTES)
@@ -110,7 +110,7 @@ def _weighed(ears: list[socket.socket], wait_s: float) -> tuple[int, int]:
     return datagrams, octets
 
 
-def blind_injection(target: Target) -> Verdict:
+def blind_injection(target: AttackTarget) -> AttackVerdict:
     """Shoot ERRORs and ACKs at every port that a transfer may have, and in its client's name at the right port."""
     if len(target.content) < 2 * _BLOCK:
         return not_run("tid-injection", "it needs a file of more than 1024 octets: name one with --file.")
@@ -178,7 +178,7 @@ def _next_block(phone: socket.socket, number: int) -> tuple[bytes, int] | None:
     return None
 
 
-def broadcast(target: Target) -> Verdict:
+def broadcast(target: AttackTarget) -> AttackVerdict:
     """Ask everybody on loopback at once: nobody should answer (RFC 1123 section 4.2.3.5)."""
     if not ipaddress.ip_address(target.server[0]).is_loopback:
         return not_run("broadcast", "beyond loopback it would reach others: aim at 127.0.0.1.")

@@ -7,13 +7,13 @@ import time
 from dataclasses import dataclass, field
 
 from ringfence.sim.attacks.target import (
+    AttackTarget,
     Fairness,
-    Target,
     fairness,
     heard,
     is_served,
 )
-from ringfence.sim.attacks.verdict import Figure, Verdict, judged
+from ringfence.sim.attacks.verdict import AttackVerdict, Figure, judged
 
 HALF_OPEN = 1000
 SLOW_TRANSFERS = 300
@@ -49,7 +49,7 @@ class _Slow:
                 self.endpoint.sendto(b"\0\4" + self.block, self.server)
 
 
-def half_open(target: Target, *, count: int = HALF_OPEN) -> Verdict:
+def half_open(target: AttackTarget, *, count: int = HALF_OPEN) -> AttackVerdict:
     """Begin many transfers from one address, acknowledge none, and see how others fare while they stand."""
     before = target.boots_s()
     host = target.attacker()
@@ -75,7 +75,9 @@ def half_open(target: Target, *, count: int = HALF_OPEN) -> Verdict:
     )
 
 
-def slow_acknowledgement(target: Target, *, count: int = SLOW_TRANSFERS, lasting_s: float = SLOW_FOR_S) -> Verdict:
+def slow_acknowledgement(
+    target: AttackTarget, *, count: int = SLOW_TRANSFERS, lasting_s: float = SLOW_FOR_S
+) -> AttackVerdict:
     """Acknowledge as slowly as a transfer allows, from several addresses, and see how others fare."""
     before = target.boots_s()
     hosts = [target.attacker() for _ in range(SLOW_SOURCES)]
@@ -115,7 +117,7 @@ def slow_acknowledgement(target: Target, *, count: int = SLOW_TRANSFERS, lasting
     )
 
 
-def refused_offers(target: Target, *, count: int = REFUSED_OFFERS) -> Verdict:
+def refused_offers(target: AttackTarget, *, count: int = REFUSED_OFFERS) -> AttackVerdict:
     """Ask for options, refuse what is offered by ERROR 8, and ask again, without end."""
     before = target.boots_s()
     during: list[float] = []
@@ -143,7 +145,7 @@ def refused_offers(target: Target, *, count: int = REFUSED_OFFERS) -> Verdict:
     )
 
 
-def _fair(attack: str, found: Fairness, *, did: str, answered: str, figures: dict[str, Figure]) -> Verdict:
+def _fair(attack: str, found: Fairness, *, did: str, answered: str, figures: dict[str, Figure]) -> AttackVerdict:
     return judged(
         attack,
         holds=found.holds,

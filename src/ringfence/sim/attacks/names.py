@@ -5,12 +5,12 @@ import time
 from pathlib import Path
 
 from ringfence.sim.attacks.target import (
-    Target,
+    AttackTarget,
     answer,
     heard,
     is_served,
 )
-from ringfence.sim.attacks.verdict import Verdict, judged
+from ringfence.sim.attacks.verdict import AttackVerdict, judged
 
 PATH_TRICKS: tuple[str, ...] = (
     "..", ".", "/", "//", "\\", "../f", "./f", "a/../f", "f/..", "f/.", "f/", "a//f",
@@ -51,7 +51,7 @@ _LOG_TRICKS = (
 )
 
 
-def path_tricks(target: Target) -> Verdict:
+def path_tricks(target: AttackTarget) -> AttackVerdict:
     """Ask for every trick, and look for octets, and for an error text that tells where files are."""
     given, silent, texts = [], 0, set()
     for name in PATH_TRICKS:
@@ -76,7 +76,7 @@ def path_tricks(target: Target) -> Verdict:
     )
 
 
-def writing(target: Target) -> Verdict:
+def writing(target: AttackTarget) -> AttackVerdict:
     """Ask to write, and send DATA to wherever an answer comes from."""
     names = (
         target.name,
@@ -105,7 +105,7 @@ def writing(target: Target) -> Verdict:
     )
 
 
-def enumeration(target: Target, *, count: int = GUESSES) -> Verdict:
+def enumeration(target: AttackTarget, *, count: int = GUESSES) -> AttackVerdict:
     """Guess phones' names from one address as fast as it can, and say how long a maker's whole range would take."""
     answers: set[bytes] = set()
     answered = found = 0
@@ -144,7 +144,7 @@ def enumeration(target: Target, *, count: int = GUESSES) -> Verdict:
     )
 
 
-def _rate_of_answers(target: Target, endpoint: socket.socket, lasting_s: float = 3.0) -> float:
+def _rate_of_answers(target: AttackTarget, endpoint: socket.socket, lasting_s: float = 3.0) -> float:
     """Return how many guesses a second are answered in the long run."""
     began_at = time.monotonic()
     number = answered = 0
@@ -155,7 +155,7 @@ def _rate_of_answers(target: Target, endpoint: socket.socket, lasting_s: float =
     return answered / passed_s
 
 
-def log_injection(target: Target, *, log: Path | None = None, count: int = LOG_REQUESTS) -> Verdict:
+def log_injection(target: AttackTarget, *, log: Path | None = None, count: int = LOG_REQUESTS) -> AttackVerdict:
     """Send names and error texts that would forge lines and control a terminal; look at the log where it is known."""
     before = log.stat().st_size if log is not None else 0
     hosts = [target.attacker() for _ in range(_LOG_SOURCES)]
@@ -190,7 +190,7 @@ def log_injection(target: Target, *, log: Path | None = None, count: int = LOG_R
     )
 
 
-def _write_into_the_log(target: Target, host: str, count: int) -> None:
+def _write_into_the_log(target: AttackTarget, host: str, count: int) -> None:
     """Two names that nobody has, then a transfer that is refused with a text of one's own, and so on."""
     with target.socket(host) as endpoint:
         for number in range(count):

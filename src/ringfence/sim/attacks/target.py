@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ringfence.server.errors import FileRefused, TransferFailed
+from ringfence.server.errors import FetchFailed, FileRefused
 from ringfence.server.tftp.client import fetch
 from ringfence.sim.errors import NothingToFetch, NotOurs
 
@@ -48,7 +48,7 @@ def check_is_ours(host: str) -> None:
 
 
 @dataclass
-class Target:
+class AttackTarget:
     """The server under attack. ``name`` is a file that it gives to anybody; NothingToFetch where it does not."""
 
     server: tuple[str, int]
@@ -60,7 +60,7 @@ class Target:
         check_is_ours(self.server[0])
         try:
             self.content = self.fetch()
-        except (FileRefused, TransferFailed) as fault:
+        except (FileRefused, FetchFailed) as fault:
             raise NothingToFetch(
                 f"the server does not give {self.name}: {fault.what}",
                 where=f"{self.server[0]}:{self.server[1]}",
@@ -76,7 +76,7 @@ class Target:
         began_at = time.monotonic()
         try:
             is_right = self.fetch() == self.content
-        except (FileRefused, TransferFailed):
+        except (FileRefused, FetchFailed):
             is_right = False
         return time.monotonic() - began_at if is_right else float("inf")
 

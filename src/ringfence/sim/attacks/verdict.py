@@ -7,7 +7,7 @@ from enum import StrEnum
 Figure = int | float | str
 
 
-class Outcome(StrEnum):
+class AttackOutcome(StrEnum):
     """Whether the server held."""
 
     HOLDS = "holds"
@@ -16,11 +16,11 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class AttackVerdict:
     """``did``, ``answered`` and ``because`` are sentences for people; ``figures`` have their units in their names."""
 
     attack: str
-    outcome: Outcome
+    outcome: AttackOutcome
     did: str
     answered: str = ""
     because: str = ""
@@ -29,11 +29,13 @@ class Verdict:
 
 def judged(
     attack: str, *, holds: bool, did: str, answered: str, because: str, figures: Mapping[str, Figure]
-) -> Verdict:
+) -> AttackVerdict:
     """Return a verdict from what was found to hold."""
-    return Verdict(attack, Outcome.HOLDS if holds else Outcome.GAVE_WAY, did, answered, because, figures)
+    return AttackVerdict(
+        attack, AttackOutcome.HOLDS if holds else AttackOutcome.GAVE_WAY, did, answered, because, figures
+    )
 
 
-def not_run(attack: str, why: str) -> Verdict:
+def not_run(attack: str, why: str) -> AttackVerdict:
     """Return the verdict of an attack that this machine or target does not allow."""
-    return Verdict(attack, Outcome.NOT_RUN, "Nothing.", because=why)
+    return AttackVerdict(attack, AttackOutcome.NOT_RUN, "Nothing.", because=why)

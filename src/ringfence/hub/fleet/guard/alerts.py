@@ -7,8 +7,9 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import UnknownAlert
 from ringfence.hub.fleet import sites
+from ringfence.hub.store.base import MOST_COUNTED
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.guard_models import GuardAlert
+from ringfence.hub.store.guard_models import GuardAlertRow
 
 EDGE_MOVED = "edge-moved"
 NEW_PHONE = "new-phone"
@@ -22,62 +23,62 @@ KEPT_FOR_S = 365 * 86_400
 def raise_alert(
     change: Change, site_id: str, kind: str, subject: str, sentence: str, *, peer: str = "", model: str = "",
     count: int = 1,
-) -> GuardAlert:  # fmt: skip
+) -> GuardAlertRow:  # fmt: skip
     """Open an alert, or count it on the one that is open; the newest sentence stands."""
     alert = open_one(change.session, site_id, kind, subject)
     if alert is None:
-        alert = GuardAlert(
+        alert = GuardAlertRow(
             site_id=site_id, kind=kind, subject=subject, first_at=change.now, count=0, model="", peer="",
             closed_at=None, closed_by="",
         )  # fmt: skip
         change.session.add(alert)
     alert.last_at, alert.sentence = change.now, sentence
-    alert.count += max(count, 1)
+    alert.count = min(alert.count + max(count, 1), MOST_COUNTED)
     alert.peer, alert.model = peer[:64] or alert.peer, model[:40] or alert.model
     change.session.flush()
     return alert
 
 
-def open_one(session: Session, site_id: str, kind: str, subject: str) -> GuardAlert | None:
+def open_one(session: Session, site_id: str, kind: str, subject: str) -> GuardAlertRow | None:
     """Return the open alert of a site about a subject, if there is one."""
     return session.scalar(
-        select(GuardAlert).where(
-            GuardAlert.site_id == site_id,
-            GuardAlert.kind == kind,
-            GuardAlert.subject == subject,
-            GuardAlert.closed_at.is_(None),
+        select(GuardAlertRow).where(
+            GuardAlertRow.site_id == site_id,
+            GuardAlertRow.kind == kind,
+            GuardAlertRow.subject == subject,
+            GuardAlertRow.closed_at.is_(None),
         )
     )
 
 
 def find(
     session: Session, *, site_id: str | None, closed_too: bool = False, kinds: Collection[str] = (), limit: int = 1000
-) -> Sequence[GuardAlert]:
+) -> Sequence[GuardAlertRow]:
     """Return alerts, the newest first."""
-    chosen = select(GuardAlert).order_by(GuardAlert.last_at.desc(), GuardAlert.id.desc()).limit(limit)
+    chosen = select(GuardAlertRow).order_by(GuardAlertRow.last_at.desc(), GuardAlertRow.id.desc()).limit(limit)
     if site_id is not None:
-        chosen = chosen.where(GuardAlert.site_id == sites.get(session, site_id).id)
+        chosen = chosen.where(GuardAlertRow.site_id == sites.get(session, site_id).id)
     if kinds:
-        chosen = chosen.where(GuardAlert.kind.in_(sorted(kinds)))
+        chosen = chosen.where(GuardAlertRow.kind.in_(sorted(kinds)))
     if not closed_too:
-        chosen = chosen.where(GuardAlert.closed_at.is_(None))
+        chosen = chosen.where(GuardAlertRow.closed_at.is_(None))
     return session.scalars(chosen).all()
 
 
 def count_open(session: Session) -> list[tuple[str, str, int]]:
     """Return how many alerts are open, by site and kind."""
     chosen = (
-        select(GuardAlert.site_id, GuardAlert.kind, func.count())
-        .where(GuardAlert.closed_at.is_(None))
-        .group_by(GuardAlert.site_id, GuardAlert.kind)
-        .order_by(GuardAlert.site_id, GuardAlert.kind)
+        select(GuardAlertRow.site_id, GuardAlertRow.kind, func.count())
+        .where(GuardAlertRow.closed_at.is_(None))
+        .group_by(GuardAlertRow.site_id, GuardAlertRow.kind)
+        .order_by(GuardAlertRow.site_id, GuardAlertRow.kind)
     )
     return [(site, kind, count) for site, kind, count in session.execute(chosen)]
 
 
-def close(change: Change, alert_id: int) -> GuardAlert:
+def close(change: Change, alert_id: int) -> GuardAlertRow:
     """Close an alert: somebody has looked at it. It opens anew where it happens again."""
-    alert = change.session.get(GuardAlert, alert_id)
+    alert = change.session.get(GuardAlertRow, alert_id)
     if alert is None:
         raise UnknownAlert(f"there is no alert {alert_id}", to_do="`ringfence guard alerts --all` shows all.")
     if alert.closed_at is None:
@@ -88,12 +89,12 @@ def close(change: Change, alert_id: int) -> GuardAlert:
 
 def close_about(change: Change, subject: str, kinds: Collection[str]) -> None:
     """Close what is open about a subject, at every site, for what a person just did answers it."""
-    chosen = select(GuardAlert).where(
-        GuardAlert.subject == subject, GuardAlert.kind.in_(sorted(kinds)), GuardAlert.closed_at.is_(None)
+    chosen = select(GuardAlertRow).where(
+        GuardAlertRow.subject == subject, GuardAlertRow.kind.in_(sorted(kinds)), GuardAlertRow.closed_at.is_(None)
     )
     for alert in change.session.scalars(chosen):
         _close(change, alert)
 
 
-def _close(change: Change, alert: GuardAlert) -> None:
+def _close(change: Change, alert: GuardAlertRow) -> None:
     alert.closed_at, alert.closed_by = change.now, change.who

@@ -13,18 +13,19 @@ from ringfence.guard.rules import read_rules
 from ringfence.hub.errors import NothingRecorded
 from ringfence.hub.fleet import reports
 from ringfence.hub.fleet.guard import rules_for_edges
-from ringfence.hub.store.models import Edge, EdgeReport
+from ringfence.hub.store.models import EdgeReportRow, EdgeRow
 from ringfence.phones.mac import Mac
+from ringfence.wire.messages import ReportKind
 
-REFUSED = ("file-refused", "file-held-back", "banned")
-KINDS = ("file-served", *REFUSED)
+REFUSED = (ReportKind.FILE_REFUSED, ReportKind.FILE_HELD_BACK, ReportKind.BANNED)
+KINDS = (ReportKind.FILE_SERVED, *REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
-class Explained:
+class DecisionExplanation:
     """A decision made again from its record, as it was then, and as the site's policy would have it today."""
 
-    report: EdgeReport
+    report: EdgeReportRow
     then: Decision
     today: Decision
 
@@ -36,22 +37,22 @@ class Explained:
 
 def find(
     session: Session, *, site_id: str | None, phone: Mac | None, refused: bool, limit: int
-) -> Sequence[EdgeReport]:
+) -> Sequence[EdgeReportRow]:
     """Return decisions, the newest first; files that are every phone's are told of only where they were refused."""
     kinds = REFUSED if refused else KINDS
     return reports.find(session, site_id=site_id, phone=phone, limit=limit, kinds=kinds)
 
 
-def explain(session: Session, mac: Mac, now: float) -> Explained:
+def explain(session: Session, mac: Mac, now: float) -> DecisionExplanation:
     """Judge again what was decided last about a phone's own files; NothingRecorded where no edge told of any."""
     chosen = (
-        select(EdgeReport)
+        select(EdgeReportRow)
         .where(
-            EdgeReport.owner == mac.bare,
-            EdgeReport.kind.in_(KINDS),
-            EdgeReport.decision != "",
+            EdgeReportRow.owner == mac.bare,
+            EdgeReportRow.kind.in_(KINDS),
+            EdgeReportRow.decision != "",
         )
-        .order_by(EdgeReport.id.desc())
+        .order_by(EdgeReportRow.id.desc())
         .limit(1)
     )
     report = session.scalar(chosen)
@@ -60,9 +61,9 @@ def explain(session: Session, mac: Mac, now: float) -> Explained:
             f"no edge has told of a decision about phone {mac}",
             to_do="Let it ask for its file; an edge tells within seconds. ringfence guard log shows what there is.",
         )
-    today = read_rules(rules_for_edges.compile_rules(session, session.get_one(Edge, report.edge_id), now)).policy
+    today = read_rules(rules_for_edges.compile_rules(session, session.get_one(EdgeRow, report.edge_id), now)).policy
     try:
-        return Explained(report, record.replay(report.decision), record.replay(report.decision, today))
+        return DecisionExplanation(report, record.replay(report.decision), record.replay(report.decision, today))
     except BadRecord:
         raise NothingRecorded(
             f"the last decision about phone {mac} was told in a form that this hub does not know",

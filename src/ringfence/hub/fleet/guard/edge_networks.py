@@ -15,8 +15,8 @@ from ringfence.hub.fleet import edges
 from ringfence.hub.fleet.guard import alerts, policy
 from ringfence.hub.fleet.guard.policy import EdgeMoves
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.guard_models import EdgeNetwork
-from ringfence.hub.store.models import Edge
+from ringfence.hub.store.guard_models import EdgeNetworkRow
+from ringfence.hub.store.models import EdgeRow
 
 REMEMBERED_S = 90 * 86_400
 NOTED_EVERY_S = 3600.0
@@ -32,22 +32,22 @@ def network_of(host: str) -> str:
     return str(ip_network(f"{address}/{_PREFIXES[version]}", strict=False))
 
 
-def is_news(session: Session, edge: Edge, host: str, now: float) -> bool:
-    """Say whether it is worth writing down that an edge connects from ``host``."""
+def is_news(session: Session, edge: EdgeRow, host: str, now: float) -> bool:
+    """Return whether it is worth writing down that an edge connects from ``host``."""
     network = network_of(host)
-    known = session.get(EdgeNetwork, (edge.id, network))
+    known = session.get(EdgeNetworkRow, (edge.id, network))
     return bool(network) and (network != edge.network or known is None or now - known.last_at > NOTED_EVERY_S)
 
 
-def note(change: Change, edge: Edge, host: str) -> None:
+def note(change: Change, edge: EdgeRow, host: str) -> None:
     """Write down from where an edge connects; where it never stood there of late, tell people, or hold files back."""
     network = network_of(host)
     if not network:
         return
     session, before = change.session, edge.network
-    known = session.get(EdgeNetwork, (edge.id, network))
+    known = session.get(EdgeNetworkRow, (edge.id, network))
     if known is None:
-        known = EdgeNetwork(
+        known = EdgeNetworkRow(
             edge_id=edge.id, network=network, first_at=change.now, last_at=change.now, accepted=not before
         )
         session.add(known)
@@ -70,9 +70,9 @@ def note(change: Change, edge: Edge, host: str) -> None:
         alerts.raise_alert(change, edge.site_id, alerts.EDGE_MOVED, edge.id, sentence, peer=host)
 
 
-def why_held(session: Session, edge: Edge) -> str:
+def why_held(session: Session, edge: EdgeRow) -> str:
     """Return why an edge holds phones' own files back, in words; empty where it does not."""
-    known = session.get(EdgeNetwork, (edge.id, edge.network))
+    known = session.get(EdgeNetworkRow, (edge.id, edge.network))
     if known is None or known.accepted or policy.get(session, edge.site_id).edge_moves is not EdgeMoves.HOLD:
         return ""
     return (
@@ -84,8 +84,8 @@ def why_held(session: Session, edge: Edge) -> str:
 def accept(change: Change, edge_id: str) -> list[str]:
     """Let an edge stand in every network that it has connected from; return those that were not accepted before."""
     edge = edges.get(change.session, edge_id)
-    chosen = select(EdgeNetwork).where(EdgeNetwork.edge_id == edge.id, EdgeNetwork.accepted.is_(False))
-    rows = change.session.scalars(chosen.order_by(EdgeNetwork.network)).all()
+    chosen = select(EdgeNetworkRow).where(EdgeNetworkRow.edge_id == edge.id, EdgeNetworkRow.accepted.is_(False))
+    rows = change.session.scalars(chosen.order_by(EdgeNetworkRow.network)).all()
     for row in rows:
         row.accepted = True
     accepted = [row.network for row in rows]

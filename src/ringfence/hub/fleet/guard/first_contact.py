@@ -11,15 +11,10 @@ from sqlalchemy.orm import Session
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import BadSelection, RotationRunning
 from ringfence.hub.fleet import lines, phones
-from ringfence.hub.fleet.guard import alerts, operator_actions
-from ringfence.hub.fleet.settings import Place, Row, sealed_again
+from ringfence.hub.fleet.guard import alerts, elsewhere
+from ringfence.hub.fleet.settings import Row, SettingPlace, sealed_again
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import (
-    LineSetting,
-    Phone,
-    PhoneSetting,
-    Rotation,
-)
+from ringfence.hub.store.models import LineSettingRow, PhoneRow, PhoneSettingRow, RotationRow
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
@@ -28,7 +23,7 @@ _UNDER_WAY = ("publishing", "fetching", "registering")
 
 
 @dataclass(frozen=True, slots=True)
-class Nod:
+class Acceptance:
     """How a phone is let in: as the one that it replaces (MAC address or description), or as a new one."""
 
     instead_of: str = ""
@@ -37,11 +32,11 @@ class Nod:
     description: str = ""
 
 
-def accept(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> Phone:
+def accept(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> PhoneRow:
     """Let a phone in. UnknownPhone and BadSelection say what is missing to do so."""
-    known = change.session.get(Phone, mac.bare)
+    known = change.session.get(PhoneRow, mac.bare)
     if known is not None:
-        if nod != Nod():
+        if nod != Acceptance():
             raise BadSelection(
                 f"phone {mac} is known, at site {known.site_id}, so it needs no place and no model",
                 to_do=f"ringfence guard accept {mac}, or ringfence phone change to alter it.",
@@ -59,20 +54,20 @@ def accept(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> Phone:
             to_do="Say whose place it takes (--as OTHER), or what it is (--model … --site …).",
         )
     phone.admitted_at = change.now
-    operator_actions.end_elsewhere(change, mac)
+    elsewhere.end(change, mac)
     alerts.close_about(change, mac.bare, (*alerts.WAITING, alerts.TWO_SITES))
     change.note("guard.accept", str(mac), f"at {phone.site_id}")
     change.session.flush()
     return phone
 
 
-def _find_replaced(session: Session, text: str) -> Phone:
+def _find_replaced(session: Session, text: str) -> PhoneRow:
     """Return the phone that a MAC address or a description names."""
     try:
         return phones.get(session, Mac.parse(text))
     except BadMac:
         wanted = text.strip().casefold()
-    found = [row for row in session.scalars(select(Phone)) if row.description.casefold() == wanted]
+    found = [row for row in session.scalars(select(PhoneRow)) if row.description.casefold() == wanted]
     if len(found) != 1:
         which = ", ".join(str(Mac(row.mac)) for row in found[:5])
         raise BadSelection(
@@ -82,11 +77,11 @@ def _find_replaced(session: Session, text: str) -> Phone:
     return phones.get(session, Mac(found[0].mac))
 
 
-def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> Phone:
+def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> PhoneRow:
     session = change.session
     old = _find_replaced(session, nod.instead_of)
     old_mac = Mac(old.mac)
-    running = session.get(Rotation, old.mac)
+    running = session.get(RotationRow, old.mac)
     if running is not None and running.stage in _UNDER_WAY:
         raise RotationRunning(f"the secrets of phone {old_mac} are being changed", to_do="ringfence sip rotations")
     if nod.site_id and nod.site_id != old.site_id:
@@ -96,15 +91,15 @@ def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> Phone:
     if nod.model:
         phones.change(change, old_mac, phones.PhoneParts(model=nod.model))
     passwords = {line.index: lines.open_password(sealer, line) for line in old.lines}
-    new = Phone(
+    new = PhoneRow(
         mac=mac.bare, site_id=old.site_id, model=old.model, group_id=old.group_id,
         description=nod.description or old.description, created_at=change.now, running_load="", named_load="",
         admitted_at=None, blocked=False,
         lines=[lines.moved(sealer, line, mac, passwords[line.index]) for line in old.lines],
     )  # fmt: skip
     rows: list[Row] = [
-        *session.scalars(select(PhoneSetting).where(PhoneSetting.mac == old.mac)),
-        *session.scalars(select(LineSetting).where(LineSetting.mac == old.mac)),
+        *session.scalars(select(PhoneSettingRow).where(PhoneSettingRow.mac == old.mac)),
+        *session.scalars(select(LineSettingRow).where(LineSettingRow.mac == old.mac)),
     ]
     moved = [_moved(sealer, row, mac) for row in rows]
     phones.remove(change, old_mac)
@@ -116,12 +111,12 @@ def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Nod) -> Phone:
     return new
 
 
-def _moved(sealer: Sealer, row: Row, mac: Mac) -> PhoneSetting | LineSetting:
-    if isinstance(row, LineSetting):
-        place, after = Place(Scope.LINE, row.mac, row.index), Place(Scope.LINE, mac.bare, row.index)
+def _moved(sealer: Sealer, row: Row, mac: Mac) -> PhoneSettingRow | LineSettingRow:
+    if isinstance(row, LineSettingRow):
+        place, after = SettingPlace(Scope.LINE, row.mac, row.index), SettingPlace(Scope.LINE, mac.bare, row.index)
         sealed = sealed_again(sealer, row, place, after)
-        return LineSetting(mac=mac.bare, index=row.index, name=row.name, value=row.value, sealed=sealed)
-    if not isinstance(row, PhoneSetting):
+        return LineSettingRow(mac=mac.bare, index=row.index, name=row.name, value=row.value, sealed=sealed)
+    if not isinstance(row, PhoneSettingRow):
         raise TypeError("a setting of a phone or of its line")
-    place, after = Place(Scope.PHONE, row.mac), Place(Scope.PHONE, mac.bare)
-    return PhoneSetting(mac=mac.bare, name=row.name, value=row.value, sealed=sealed_again(sealer, row, place, after))
+    place, after = SettingPlace(Scope.PHONE, row.mac), SettingPlace(Scope.PHONE, mac.bare)
+    return PhoneSettingRow(mac=mac.bare, name=row.name, value=row.value, sealed=sealed_again(sealer, row, place, after))

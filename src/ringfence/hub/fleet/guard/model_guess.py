@@ -6,7 +6,7 @@ from collections.abc import Collection
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.store.models import EdgeReport
+from ringfence.hub.store.models import EdgeReportRow
 from ringfence.phones.families import families
 from ringfence.phones.family import Model
 from ringfence.wire.messages import Report
@@ -17,9 +17,9 @@ _MOST_NAMES = 60
 def guess(session: Session, site_id: str, report: Report) -> str:
     """Return the model that the phone of a refused request seems to be; empty where nothing tells."""
     chosen = (
-        select(EdgeReport.name)
-        .where(EdgeReport.site_id == site_id, EdgeReport.peer == report.peer)
-        .order_by(EdgeReport.id.desc())
+        select(EdgeReportRow.name)
+        .where(EdgeReportRow.site_id == site_id, EdgeReportRow.peer == report.peer)
+        .order_by(EdgeReportRow.id.desc())
         .limit(_MOST_NAMES)
     )
     return model_of_names([report.name, *session.scalars(chosen)], _platform(report.decision))

@@ -14,7 +14,7 @@ from ringfence.guard.policy import EDGE_LEVELS, FirstContact, read_network
 from ringfence.hub.errors import BadPolicy
 from ringfence.hub.fleet import sites
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.guard_models import GuardPolicy
+from ringfence.hub.store.guard_models import GuardPolicyRow
 
 DEFAULT = "default"
 """In the place of a level: the default again."""
@@ -75,7 +75,7 @@ class PolicyParts:
 
 def get(session: Session, site_id: str) -> SitePolicy:
     """Return what a site asks; UnknownSite where there is none."""
-    row = session.get(GuardPolicy, sites.get(session, site_id).id)
+    row = session.get(GuardPolicyRow, sites.get(session, site_id).id)
     if row is None:
         return SitePolicy()
     return SitePolicy(
@@ -90,8 +90,8 @@ def get(session: Session, site_id: str) -> SitePolicy:
 
 def sites_with_stubs(session: Session, site_ids: Sequence[str]) -> set[str]:
     """Return those of the sites whose phones' files have a form without secrets, for a gateway."""
-    chosen = select(GuardPolicy.site_id).where(
-        GuardPolicy.site_id.in_(site_ids), GuardPolicy.gateway == GatewayUse.STUBS.value
+    chosen = select(GuardPolicyRow.site_id).where(
+        GuardPolicyRow.site_id.in_(site_ids), GuardPolicyRow.gateway == GatewayUse.STUBS.value
     )
     return set(session.scalars(chosen))
 
@@ -123,9 +123,9 @@ def change(change: Change, site_id: str, parts: PolicyParts) -> SitePolicy:
 
 
 def _keep(change: Change, site_id: str, policy: SitePolicy) -> None:
-    row = change.session.get(GuardPolicy, site_id)
+    row = change.session.get(GuardPolicyRow, site_id)
     if row is None:
-        row = GuardPolicy(site_id=site_id)
+        row = GuardPolicyRow(site_id=site_id)
         change.session.add(row)
     row.needs = {kind.value: level.name for kind, level in policy.needs.items()}
     row.networks = list(policy.networks)

@@ -4,32 +4,29 @@ Everything here runs in the transaction that stores the reports, so that each re
 what concerns its own site, and in nothing else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection
 from ipaddress import IPv4Address, ip_network
+from typing import assert_never
 
 from sqlalchemy import func, select
 
 from ringfence.guard.findings import Finding
 from ringfence.guard.policy import plain_address
+from ringfence.hub.fleet import reports
 from ringfence.hub.fleet.guard import alerts, model_guess, policy
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import (
-    GuardAlert,
-    GuardCount,
-    GuardElsewhere,
-    GuardNetwork,
-    GuardWindow,
+    GuardAlertRow,
+    GuardCountRow,
+    GuardElsewhereRow,
+    GuardNetworkRow,
+    GuardWindowRow,
 )
-from ringfence.hub.store.models import (
-    Edge,
-    EdgeReport,
-    Phone,
-    Site,
-)
+from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow, SiteRow
 from ringfence.phones.errors import BadMac
 from ringfence.phones.filenames import is_configuration
 from ringfence.phones.mac import Mac
-from ringfence.wire.messages import Report
+from ringfence.wire.messages import Report, ReportBatch, ReportKind
 
 SOMEBODY_ELSE = frozenset(
     {
@@ -38,7 +35,8 @@ SOMEBODY_ELSE = frozenset(
     }
 )  # fmt: skip
 """Findings that mean that somebody else asks for a phone's file."""
-OF_SOURCES = frozenset({"enumerates", "banned"})
+_BANNED = "banned"
+OF_SOURCES = frozenset({"enumerates", _BANNED})
 """What is said of an address and not of a phone."""
 ELSEWHERE_S = 600.0
 """How long a phone that one site has served is refused at another."""
@@ -46,25 +44,47 @@ MOST_UNKNOWN_OPEN = 40
 """Unknown phones that may wait at a site: who guesses names must not fill the list."""
 MOST_UNKNOWN_OF_ONE = 4
 """Unknown phones that one address may ask for before it counts as guessing."""
-_ASKS = frozenset({"file-served", "file-refused", "file-held-back"})
+_ASKS: Collection[str] = frozenset({ReportKind.FILE_SERVED, ReportKind.FILE_REFUSED, ReportKind.FILE_HELD_BACK})
 _DAY_S = 86_400
 
 
-def take(change: Change, edge: Edge, reports: Sequence[Report]) -> None:
-    """Draw from new reports of an edge, which are stored already, what people and guards should know."""
-    for report in reports:
-        match report.kind:
-            case "decisions-counted":
+def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
+    """Store an edge's reports, and draw from the new ones what people and guards should know.
+
+    Returns:
+        The number of the last stored report.
+
+    Raises:
+        OutOfOrder: The batch leaves a gap; nothing of it is stored.
+    """
+    stored = reports.store(change, edge, batch)
+    for report in stored.new:
+        match report.known_kind:
+            case ReportKind.DECISIONS_COUNTED:
                 _count(change, edge.site_id, report)
-            case "window-bound" | "window-used":
+            case ReportKind.WINDOW_BOUND | ReportKind.WINDOW_USED:
                 _note_window(change, edge.site_id, report)
-            case "file-served" | "file-refused" | "file-held-back" | "banned":
+            case ReportKind.FILE_SERVED | ReportKind.FILE_REFUSED | ReportKind.FILE_HELD_BACK | ReportKind.BANNED:
                 _alert(change, edge.site_id, report)
+            case ReportKind.TRANSFER_FAILED | ReportKind.RELEASE_SERVED | ReportKind.PHONE_NOT_RELOADED:
+                pass  # fleet.observations, fleet.reports and telephony.reload_by_pbx read these
+            case (
+                ReportKind.CONTENT_REFUSED
+                | ReportKind.PHONE_RELOADED
+                | ReportKind.WORKER_DIED
+                | ReportKind.AGENT_STARTED
+                | ReportKind.REPORTS_DROPPED
+                | None
+            ):
+                pass  # people read these in the list of reports
+            case _ as never:
+                assert_never(never)
         mac = _phone_asked_for(report)
         if mac is not None:
             _note_place(change, edge.site_id, mac, report)
-            if report.kind == "file-served":
+            if report.kind == ReportKind.FILE_SERVED:
                 _admit(change, edge.site_id, mac)
+    return stored.through
 
 
 def _phone_asked_for(report: Report) -> Mac | None:
@@ -77,7 +97,7 @@ def _phone_asked_for(report: Report) -> Mac | None:
 
 
 def _admit(change: Change, site_id: str, mac: Mac) -> None:
-    phone = change.session.get(Phone, mac.bare)
+    phone = change.session.get(PhoneRow, mac.bare)
     if phone is not None and phone.site_id == site_id and phone.admitted_at is None:
         phone.admitted_at = change.now
         change.note("guard.admitted", str(mac), "it took its file")
@@ -85,13 +105,13 @@ def _admit(change: Change, site_id: str, mac: Mac) -> None:
 
 
 def _alert(change: Change, site_id: str, report: Report) -> None:
-    finding = "banned" if report.kind == "banned" else report.finding
+    finding = _BANNED if report.kind == ReportKind.BANNED else report.finding
     if finding in OF_SOURCES:
         _raise(change, site_id, finding, report.peer, report)
-    elif finding in SOMEBODY_ELSE and report.kind != "file-served":
+    elif finding in SOMEBODY_ELSE and report.kind != ReportKind.FILE_SERVED:
         _raise(change, site_id, finding, report.owner or report.peer, report)
     elif finding == Finding.NEW_PHONE:
-        phone = change.session.get(Phone, report.owner)
+        phone = change.session.get(PhoneRow, report.owner)
         _raise(change, site_id, alerts.NEW_PHONE, report.owner, report, phone.model if phone is not None else "")
     elif finding == Finding.UNKNOWN_PHONE:
         _alert_unknown(change, site_id, report)
@@ -103,17 +123,17 @@ def _alert_unknown(change: Change, site_id: str, report: Report) -> None:
     mac = _phone_asked_for(report)
     if mac is None:
         return
-    site = session.get_one(Site, site_id)
-    phone = session.get(Phone, mac.bare)
+    site = session.get_one(SiteRow, site_id)
+    phone = session.get(PhoneRow, mac.bare)
     model = phone.model if phone is not None else model_guess.guess(session, site_id, report)
-    of_site = session.get_one(Site, phone.site_id).name if phone is not None else ""
+    of_site = session.get_one(SiteRow, phone.site_id).name if phone is not None else ""
     if alerts.open_one(session, site_id, alerts.UNKNOWN_PHONE, mac.bare) is None:
         waiting = select(func.count()).where(
-            GuardAlert.site_id == site_id,
-            GuardAlert.kind == alerts.UNKNOWN_PHONE,
-            GuardAlert.closed_at.is_(None),
+            GuardAlertRow.site_id == site_id,
+            GuardAlertRow.kind == alerts.UNKNOWN_PHONE,
+            GuardAlertRow.closed_at.is_(None),
         )
-        of_one = session.scalar(waiting.where(GuardAlert.peer == report.peer)) or 0
+        of_one = session.scalar(waiting.where(GuardAlertRow.peer == report.peer)) or 0
         if (session.scalar(waiting) or 0) >= MOST_UNKNOWN_OPEN or of_one >= MOST_UNKNOWN_OF_ONE:
             return  # that it guesses is an alert of its own
     seems = f" ({model})" if model else ""
@@ -138,39 +158,39 @@ def _note_place(change: Change, site_id: str, mac: Mac, report: Report) -> None:
     """
     session = change.session
     served = (
-        select(EdgeReport)
+        select(EdgeReportRow)
         .where(
-            EdgeReport.owner == mac.bare,
-            EdgeReport.kind == "file-served",
-            EdgeReport.received_at > change.now - ELSEWHERE_S,
+            EdgeReportRow.owner == mac.bare,
+            EdgeReportRow.kind == ReportKind.FILE_SERVED,
+            EdgeReportRow.received_at > change.now - ELSEWHERE_S,
         )
-        .order_by(EdgeReport.id)
+        .order_by(EdgeReportRow.id)
         .limit(50)
     )
     first = next((row for row in session.scalars(served) if is_configuration(row.name, mac)), None)
     if first is None or first.site_id == site_id:
         return
-    before = session.get(Site, first.site_id)
+    before = session.get(SiteRow, first.site_id)
     if before is None:
         return
-    row = session.get(GuardElsewhere, (site_id, mac.bare))
+    row = session.get(GuardElsewhereRow, (site_id, mac.bare))
     if row is None:
-        row = GuardElsewhere(site_id=site_id, mac=mac.bare, until=0.0)
+        row = GuardElsewhereRow(site_id=site_id, mac=mac.bare, until=0.0)
         session.add(row)
     if row.until <= change.now:
         row.place, row.until = f"site {before.name}"[:80], first.received_at + ELSEWHERE_S
     session.flush()
-    here = session.get_one(Site, site_id).name
+    here = session.get_one(SiteRow, site_id).name
     sentence = f"SEP{mac.bare} took its file at {before.name} and is asking at {here} from {report.peer}."
     _raise(change, site_id, alerts.TWO_SITES, mac.bare, report, sentence=sentence)
 
 
 def _note_window(change: Change, site_id: str, report: Report) -> None:
-    window = change.session.get(GuardWindow, report.name)
+    window = change.session.get(GuardWindowRow, report.name)
     if window is None or window.site_id != site_id or window.mac != report.owner or window.used_at is not None:
         return
     window.bound_to = report.peer[:64]
-    if report.kind != "window-used":
+    if report.kind != ReportKind.WINDOW_USED:
         return
     window.used_at = change.now
     address = plain_address(report.peer)
@@ -179,9 +199,9 @@ def _note_window(change: Change, site_id: str, report: Report) -> None:
         return
     # A household's IPv6 address changes within its /64; an IPv4 address is one household, or one office.
     network = str(ip_network(f"{address}/{32 if isinstance(address, IPv4Address) else 64}", strict=False))
-    row = change.session.get(GuardNetwork, (site_id, network))
+    row = change.session.get(GuardNetworkRow, (site_id, network))
     if row is None:
-        row = GuardNetwork(site_id=site_id, network=network)
+        row = GuardNetworkRow(site_id=site_id, network=network)
         change.session.add(row)
     row.why = f"phone {Mac(window.mac)} took its file from there in a window that {window.who} opened"[:200]
     row.until = change.now + days * _DAY_S
@@ -191,9 +211,9 @@ def _count(change: Change, site_id: str, report: Report) -> None:
     verdict, level = report.finding[:20], report.level[:8]
     if report.count <= 0 or not verdict:
         return
-    row = change.session.get(GuardCount, (site_id, verdict, level))
+    row = change.session.get(GuardCountRow, (site_id, verdict, level))
     if row is None:
-        change.session.add(GuardCount(site_id=site_id, verdict=verdict, level=level, count=report.count))
+        change.session.add(GuardCountRow(site_id=site_id, verdict=verdict, level=level, count=report.count))
         change.session.flush()
     else:
         row.count += report.count

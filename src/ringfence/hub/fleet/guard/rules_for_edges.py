@@ -14,31 +14,35 @@ from ringfence.guard.policy import FirstContact
 from ringfence.hub.fleet.guard import edge_networks, policy
 from ringfence.hub.fleet.guard.policy import GatewayUse
 from ringfence.hub.store.guard_models import (
-    GuardBan,
-    GuardElsewhere,
-    GuardNetwork,
-    GuardWindow,
+    GuardBanRow,
+    GuardElsewhereRow,
+    GuardNetworkRow,
+    GuardWindowRow,
 )
-from ringfence.hub.store.models import Edge, Phone, Site
+from ringfence.hub.store.models import EdgeRow, PhoneRow, SiteRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import Family, Model
 from ringfence.phones.settings.types import Mark
-from ringfence.wire.messages import GuardBan as ToldBan
-from ringfence.wire.messages import GuardElsewhere as ToldElsewhere
-from ringfence.wire.messages import GuardHabits, GuardNeed, GuardRules
-from ringfence.wire.messages import GuardNetwork as ToldNetwork
-from ringfence.wire.messages import GuardWindow as ToldWindow
+from ringfence.wire.messages import (
+    GuardBan,
+    GuardElsewhere,
+    GuardHabits,
+    GuardNeed,
+    GuardNetwork,
+    GuardRules,
+    GuardWindow,
+)
 
 
-def compile_rules(session: Session, edge: Edge, now: float) -> GuardRules:
+def compile_rules(session: Session, edge: EdgeRow, now: float) -> GuardRules:
     """Return what the guard of ``edge`` goes by."""
     return compile_site(session, edge.site_id, now, held=edge_networks.why_held(session, edge))
 
 
 def compile_site(session: Session, site_id: str, now: float, *, held: str = "") -> GuardRules:
     """Return what a site's guard goes by, whether it is an edge's or a gateway's."""
-    site, asked = session.get_one(Site, site_id), policy.get(session, site_id)
-    phones = session.scalars(select(Phone).where(Phone.site_id == site_id).order_by(Phone.mac)).all()
+    site, asked = session.get_one(SiteRow, site_id), policy.get(session, site_id)
+    phones = session.scalars(select(PhoneRow).where(PhoneRow.site_id == site_id).order_by(PhoneRow.mac)).all()
     is_new = asked.first_contact is not FirstContact.ALLOW
     return GuardRules(
         version=site.guard_version,
@@ -87,34 +91,38 @@ def _habits(family: Family, model: Model) -> GuardHabits:
     )
 
 
-def _elsewhere(session: Session, site_id: str, now: float) -> tuple[ToldElsewhere, ...]:
-    chosen = select(GuardElsewhere).where(GuardElsewhere.site_id == site_id, GuardElsewhere.until > now)
-    rows = session.scalars(chosen.order_by(GuardElsewhere.mac))
-    return tuple(ToldElsewhere(row.mac, row.place) for row in rows)
+def _elsewhere(session: Session, site_id: str, now: float) -> tuple[GuardElsewhere, ...]:
+    chosen = select(GuardElsewhereRow).where(GuardElsewhereRow.site_id == site_id, GuardElsewhereRow.until > now)
+    rows = session.scalars(chosen.order_by(GuardElsewhereRow.mac))
+    return tuple(GuardElsewhere(row.mac, row.place) for row in rows)
 
 
-def _learned(session: Session, site_id: str, now: float) -> tuple[ToldNetwork, ...]:
-    chosen = select(GuardNetwork).where(GuardNetwork.site_id == site_id, GuardNetwork.until > now)
-    rows = session.scalars(chosen.order_by(GuardNetwork.network))
-    return tuple(ToldNetwork(row.network, row.why, row.until) for row in rows)
+def _learned(session: Session, site_id: str, now: float) -> tuple[GuardNetwork, ...]:
+    chosen = select(GuardNetworkRow).where(GuardNetworkRow.site_id == site_id, GuardNetworkRow.until > now)
+    rows = session.scalars(chosen.order_by(GuardNetworkRow.network))
+    return tuple(GuardNetwork(row.network, row.why, row.until) for row in rows)
 
 
-def _windows(session: Session, site_id: str, now: float) -> tuple[ToldWindow, ...]:
-    chosen = select(GuardWindow).where(
-        GuardWindow.site_id == site_id, GuardWindow.until > now, GuardWindow.closed_at.is_(None)
+def _windows(session: Session, site_id: str, now: float) -> tuple[GuardWindow, ...]:
+    chosen = select(GuardWindowRow).where(
+        GuardWindowRow.site_id == site_id, GuardWindowRow.until > now, GuardWindowRow.closed_at.is_(None)
     )
-    rows = session.scalars(chosen.order_by(GuardWindow.opened_at, GuardWindow.id))
+    rows = session.scalars(chosen.order_by(GuardWindowRow.opened_at, GuardWindowRow.id))
     return tuple(
-        ToldWindow(row.id, row.mac, row.who, row.until, row.bound_to, used=row.used_at is not None) for row in rows
+        GuardWindow(row.id, row.mac, row.who, row.until, row.bound_to, used=row.used_at is not None) for row in rows
     )
 
 
-def _bans(session: Session, site_id: str, now: float) -> tuple[ToldBan, ...]:
-    chosen = select(GuardBan).where(or_(GuardBan.site_id == site_id, GuardBan.site_id.is_(None)), GuardBan.until > now)
-    return tuple(ToldBan(row.host, row.until, row.why) for row in session.scalars(chosen.order_by(GuardBan.id)))
+def _bans(session: Session, site_id: str, now: float) -> tuple[GuardBan, ...]:
+    chosen = select(GuardBanRow).where(
+        or_(GuardBanRow.site_id == site_id, GuardBanRow.site_id.is_(None)), GuardBanRow.until > now
+    )
+    return tuple(GuardBan(row.host, row.until, row.why) for row in session.scalars(chosen.order_by(GuardBanRow.id)))
 
 
-def _lifted(session: Session, now: float) -> tuple[ToldBan, ...]:
+def _lifted(session: Session, now: float) -> tuple[GuardBan, ...]:
     """Return who was let in again lately: what gateways have shut out by themselves before that is over."""
-    chosen = select(GuardBan).where(GuardBan.made_at == GuardBan.until, GuardBan.until > now - LONGEST_BAN_S)
-    return tuple(ToldBan(row.host, row.until) for row in session.scalars(chosen.order_by(GuardBan.id)))
+    chosen = select(GuardBanRow).where(
+        GuardBanRow.made_at == GuardBanRow.until, GuardBanRow.until > now - LONGEST_BAN_S
+    )
+    return tuple(GuardBan(row.host, row.until) for row in session.scalars(chosen.order_by(GuardBanRow.id)))

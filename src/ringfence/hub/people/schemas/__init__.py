@@ -23,7 +23,7 @@ class Items(BaseModel, Generic[T]):
     items: list[T]
 
 
-class Problem(BaseModel):
+class ProblemView(BaseModel):
     """What every refused request is answered with."""
 
     what: str = Field(description="What is wrong, in a sentence without its full stop")

@@ -1,63 +1,19 @@
-"""The people's API in words: firmware and assets."""
-
-from typing import Literal
+"""The people's API in words: firmware."""
 
 from pydantic import BaseModel, Field
 
 from ringfence.hub.people.schemas import Input, SiteId, UnixSeconds
-
-
-class UploadedFile(Input):
-    """A file whose bytes were uploaded."""
-
-    name: str = Field(max_length=128)
-    digest: str = Field(description="SHA-256")
-    length: int = Field(ge=0, description="Bytes")
-
-
-class Uploaded(BaseModel):
-    """Whether a file's bytes are at the hub."""
-
-    here: bool
-
-
-class UploadedAsset(UploadedFile):
-    """A file of an asset whose bytes were uploaded."""
-
-    name: str = Field(max_length=255)
-    variant: str = Field(description="A ring format, a picture's folder, or a locale's file")
-
-
-class NewAsset(Input):
-    """An asset whose files were uploaded."""
-
-    kind: Literal["ring tone", "wallpaper", "language", "tones"]
-    name: str
-    source: str
-    files: list[UploadedAsset]
-
-
-class Asset(BaseModel):
-    """A ring tone, a wallpaper, a language or a country's tones."""
-
-    id: str
-    kind: str
-    name: str
-    source: str
-    added_at: UnixSeconds
-    added_by: str
-    size: int = Field(description="Bytes of all its files")
-    files: list[str]
+from ringfence.hub.people.schemas.uploads import UploadReference
 
 
 class NewFirmware(Input):
     """A bundle whose files were uploaded."""
 
     source: str = Field(description="The file that it came from, for people")
-    files: list[UploadedFile]
+    files: list[UploadReference]
 
 
-class FirmwareFile(BaseModel):
+class FirmwareFileView(BaseModel):
     """One file of a load, under the name that phones ask for."""
 
     name: str
@@ -65,7 +21,7 @@ class FirmwareFile(BaseModel):
     length: int
 
 
-class EdgesWith(BaseModel):
+class RolloutView(BaseModel):
     """How far a load is at one site."""
 
     site: SiteId
@@ -77,7 +33,7 @@ class EdgesWith(BaseModel):
     named: int = Field(description="Phones whose file names it")
 
 
-class Firmware(BaseModel):
+class FirmwareView(BaseModel):
     """One load that was imported."""
 
     name: str
@@ -86,4 +42,4 @@ class Firmware(BaseModel):
     added_at: UnixSeconds
     added_by: str
     size: int = Field(description="Bytes of all its files")
-    files: list[FirmwareFile]
+    files: list[FirmwareFileView]

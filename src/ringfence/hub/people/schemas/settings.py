@@ -5,13 +5,13 @@ from pydantic import BaseModel, Field
 from ringfence.hub.people.schemas import Input
 
 
-class SettingValue(Input):
+class NewSettingValue(Input):
     """A value as people write it."""
 
     value: str = Field(examples=["Europe/Berlin", "yes", "30"])
 
 
-class Setting(BaseModel):
+class SettingView(BaseModel):
     """A setting's value, and the scope that it comes from."""
 
     name: str
@@ -22,7 +22,7 @@ class Setting(BaseModel):
     help: str
 
 
-class GivenAt(BaseModel):
+class SettingAtScopeView(BaseModel):
     """What one scope says of a setting."""
 
     scope: str = Field(description="organisation, site, group, phone, or built-in")
@@ -31,12 +31,12 @@ class GivenAt(BaseModel):
     wins: bool
 
 
-class Explanation(BaseModel):
+class SettingExplanationView(BaseModel):
     """Which value of a setting holds for a phone, and why."""
 
     name: str
     secret: bool
-    given: list[GivenAt] = Field(description="From the widest scope to the nearest; the last one wins")
+    given: list[SettingAtScopeView] = Field(description="From the widest scope to the nearest; the last one wins")
     written: str | None = Field(description="What the phone's file says for it; null for a secret")
     element: str = Field(description="The file's element that carries it")
     help: str
@@ -44,7 +44,7 @@ class Explanation(BaseModel):
     source: str
 
 
-class CatalogueEntry(BaseModel):
+class CatalogueEntryView(BaseModel):
     """One setting that there is."""
 
     name: str

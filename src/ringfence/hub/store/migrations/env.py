@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from ringfence.hub.store.models import Base
+from ringfence.hub.store.base import Base
 
 context.configure(
     connection=context.config.attributes["connection"], target_metadata=Base.metadata, render_as_batch=True

@@ -23,7 +23,7 @@ from ringfence.phones.cisco.key_settings import DIAL_PLAN, DIAL_PLAN_BYTES
 from ringfence.phones.document import NotWellFormed
 from ringfence.phones.errors import ConfigurationRejected, ValueOutOfRange
 from ringfence.phones.family import (
-    Ask,
+    BootRequest,
     Fact,
     Family,
     FileTemplate,
@@ -181,9 +181,9 @@ FAMILY = Family(
     ),
     boot=Fact(
         (
-            Ask("OS79XX.TXT"),
-            Ask("SIPDefault.cnf", configures=True),
-            Ask("SIP{MAC}.cnf", configures=True, needed=True),
+            BootRequest("OS79XX.TXT"),
+            BootRequest("SIPDefault.cnf", configures=True),
+            BootRequest("SIP{MAC}.cnf", configures=True, needed=True),
         ),
         Mark.CERTAIN,
         "PHONES.md sections 1 and 1b",

@@ -1,0 +1,45 @@
+"""``ringfence access``: API tokens."""
+
+from typing import Annotated
+
+import typer
+
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.output import AsJson, field, moment
+
+app = typer.Typer()
+
+
+@app.command("list")
+def list_tokens(as_json: AsJson = False) -> None:
+    """List the API tokens; their secrets are stored nowhere."""
+    rows = hub().items("/api-tokens")
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("ID", field("id")),
+        ("NAME", field("name")),
+        ("MADE", moment("created_at")),
+        ("LAST USED", moment("last_used_at")),
+        ("REVOKED", moment("revoked_at")),
+    ]
+    output.show_table(rows, columns, empty="No tokens. Make one: ringfence access create NAME.")
+
+
+@app.command()
+def create(name: Annotated[str, typer.Argument(help="Whose or what for.")], as_json: AsJson = False) -> None:
+    """Make an API token; it is printed once."""
+    made = hub().post("/api-tokens", {"name": name})
+    if as_json:
+        output.show_json(made)
+    else:
+        output.say(f"Token for {made['name']}, shown this once:\n{made['token']}")
+
+
+@app.command()
+def revoke(token_id: Annotated[str, typer.Argument(metavar="ID", help="From: ringfence access list.")]) -> None:
+    """Revoke an API token; its next request is refused."""
+    hub().delete(f"/api-tokens/{token_id}")
+    output.say(f"Token {token_id} is revoked.")

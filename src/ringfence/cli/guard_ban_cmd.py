@@ -1,0 +1,65 @@
+"""``ringfence guard ban``, ``unban`` and ``bans``: addresses left unanswered."""
+
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub
+from ringfence.cli.support.durations import seconds
+from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.phones.errors import BadMac
+from ringfence.phones.mac import Mac
+
+app = typer.Typer()
+
+
+@app.command()
+def ban(
+    address: Annotated[str, typer.Argument(help="The IP address.")],
+    why: Annotated[str, typer.Option(help="For people, and for the log.")],
+    lasts: Annotated[str, typer.Option("--for", metavar="TIME", help="Such as 30m, 12h or 7d.")] = "1d",
+    site: Annotated[str | None, typer.Option(help="Only at this site.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Leave an address unanswered for a time.
+
+    Example: ringfence guard ban 192.0.2.66 --for 7d --why "asks for other people's files"
+    """
+    made = hub().post("/guard/bans", {"address": address, "site": site, "lasts_s": seconds(lasts), "why": why})
+    if as_json:
+        output.show_json(made)
+    else:
+        where = f"at {made['site']}" if made["site"] else "everywhere"
+        output.say(f"{made['address']} gets no answer {where} until {output.when(made['until'])}.")
+
+
+@app.command()
+def unban(
+    who: Annotated[str, typer.Argument(metavar="MAC|ADDRESS", help="A blocked phone or a banned address.")],
+) -> None:
+    """Let a blocked phone or a banned address in again."""
+    try:
+        path = f"/phones/{Mac.parse(who).bare}/block"
+    except BadMac:
+        path = f"/guard/bans/{quote(who, safe='')}"
+    hub().delete(path)
+    output.say(f"{who} is let in again.")
+
+
+@app.command()
+def bans(as_json: AsJson = False) -> None:
+    """List the addresses that people have shut out."""
+    rows = hub().items("/guard/bans")
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("ADDRESS", field("address")),
+        ("SITE", lambda row: row["site"] or "everywhere"),
+        ("UNTIL", moment("until")),
+        ("WHO", field("who")),
+        ("WHY", field("why")),
+    ]
+    output.show_table(rows, columns, empty="Nobody is shut out.")

@@ -1,0 +1,64 @@
+"""``ringfence guard waiting`` and ``accept``: phones that wait for a person's nod."""
+
+from typing import Annotated
+
+import typer
+
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub, phone_path
+from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.phones.mac import Mac
+
+app = typer.Typer()
+
+MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="In any usual notation, or as SEP….")]
+
+
+@app.command()
+def waiting(
+    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None, as_json: AsJson = False
+) -> None:
+    """List the phones that ask and wait for a person's nod."""
+    rows = hub().items("/guard/waiting", site=site)
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("MAC", lambda row: Mac(row["subject"])),
+        ("MODEL", field("model")),
+        ("SITE", field("site")),
+        ("ADDRESS", field("peer")),
+        ("SINCE", moment("first_at")),
+        ("TIMES", field("count")),
+        ("IN WORDS", field("sentence")),
+    ]
+    output.show_table(rows, columns, empty="No phone waits.")
+
+
+@app.command()
+def accept(
+    mac: MacAddress,
+    instead_of: Annotated[
+        str, typer.Option("--as", metavar="OTHER", help="The phone whose place it takes: MAC address or description.")
+    ] = "",
+    model: Annotated[str, typer.Option(help="What it is, where no site has it yet.")] = "",
+    site: Annotated[str, typer.Option(help="Where it stands, where no site has it yet.")] = "",
+    description: Annotated[str, typer.Option(help="For people: whose, or where.")] = "",
+    as_json: AsJson = False,
+) -> None:
+    """Let a phone in: as it is, in the place of another one, or as a new one.
+
+    Example: ringfence guard accept 00:1B:54:C2:9A:10 --as Reception
+    """
+    body = {"instead_of": instead_of, "model": model, "site": site, "description": description}
+    phone = hub().post(f"{phone_path(mac)}/accept", body)
+    if as_json:
+        output.show_json(phone)
+        return
+    output.say(f"Phone {phone['mac']} ({phone['model']}) is let in at {phone['site']}.")
+    if instead_of:
+        output.say(f"It has the lines, settings and group of {instead_of}, whose address is gone.")
+    if not phone["lines"]:
+        output.say(f"Next: ringfence line set {phone['mac']} 1 --name USER, then ringfence publish.")
+    elif instead_of:
+        output.say("Next: ringfence publish.")

@@ -1,0 +1,111 @@
+"""``ringfence guard policy``: what a site asks of whoever wants a file."""
+
+from typing import Annotated
+
+import typer
+
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub, site_path
+from ringfence.cli.support.errors import BadArgument
+from ringfence.cli.support.output import (
+    AsJson,
+    Row,
+    field,
+)
+
+app = typer.Typer()
+
+
+Site = Annotated[str, typer.Argument(help="The site's id, as `ringfence site list` shows it.")]
+
+_FIRST_CONTACT = {
+    "allow": "a new phone gets its file at once, if its level is reached",
+    "hold": "a new phone waits for a person's nod: ringfence guard accept",
+    "window": "a new phone gets its file only while a window for it is open: ringfence guard open",
+    "dhcp": "a new phone needs a DHCP lease with a phone's vendor class, or a person's nod",
+}
+
+_GATEWAY = {
+    "off": "no gateway serves this site to the internet",
+    "windows": "a gateway serves a phone only inside a window that a person opens for it",
+    "stubs": "a gateway also gives files without a secret to what behaves like their phone in a known network",
+}
+
+_EDGE_MOVES = {
+    "ignore": "nobody is told when an edge connects from a new network",
+    "alert": "people are told when an edge connects from a new network",
+    "hold": "an edge that connects from a new network holds phones' own files back: ringfence guard accept-edge",
+}
+
+_OUT_OF_REACH = ("L4", "L5")
+
+
+@app.command()
+def policy(
+    site: Site,
+    need: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KIND=LEVEL", help="firmware, shared, configuration or secret; L0 to L5, or default."),
+    ] = None,
+    network: Annotated[
+        list[str] | None, typer.Option(help="Only addresses in these networks get anything; any: all may ask.")
+    ] = None,
+    first_contact: Annotated[str | None, typer.Option(help="allow, hold, window or dhcp.")] = None,
+    gateway: Annotated[str | None, typer.Option(help="off, windows or stubs.")] = None,
+    edge_moves: Annotated[str | None, typer.Option(help="ignore, alert or hold.")] = None,
+    learned_days: Annotated[
+        int | None, typer.Option(help="How many days an address that used a window stays known.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Show what a site asks of whoever wants a file, or set parts of it.
+
+    Example: ringfence guard policy home-office-anna --need secret=L3 --first-contact hold --edge-moves hold
+    """
+    parts = {
+        "needs": _needs(need) if need is not None else None,
+        "networks": None if network is None else [] if network == ["any"] else network,
+        "first_contact": first_contact,
+        "gateway": gateway,
+        "edge_moves": edge_moves,
+        "learned_days": learned_days,
+    }
+    said = {name: value for name, value in parts.items() if value is not None}
+    path = f"{site_path(site)}/guard"
+    found = hub().patch(path, said) if said else hub().get(path)
+    if as_json:
+        output.show_json(found)
+    else:
+        _show_policy(found)
+
+
+def _needs(said: list[str]) -> dict[str, str]:
+    needs: dict[str, str] = {}
+    for text in (part for argument in said for part in argument.split(",")):
+        kind, equals, level = text.strip().partition("=")
+        if not (kind and equals and level):
+            raise BadArgument(f"{text[:40]!r} names no kind and level", to_do="Write it like secret=L3.")
+        needs[kind] = level
+    return needs
+
+
+def _show_policy(found: Row) -> None:
+    columns = [
+        ("KIND OF FILE", field("kind")),
+        ("NEEDS", field("level")),
+        ("DEFAULT", lambda row: "" if row["level"] == row["default"] else row["default"]),
+        ("WHICH PROVES", field("proves")),
+    ]
+    output.show_table(found["needs"], columns, empty="")
+    output.say("")
+    output.say(f"Networks       {', '.join(found['networks']) or 'any'}")
+    for title, name, meanings in (
+        ("First contact", "first_contact", _FIRST_CONTACT),
+        ("Gateway", "gateway", _GATEWAY),
+        ("Edge moves", "edge_moves", _EDGE_MOVES),
+    ):
+        output.say(f"{title:<14} {found[name]}: {meanings.get(found[name], '')}")
+    output.say(f"Learned        an address that used a window stays known for {found['learned_days']} days")
+    for row in found["needs"]:
+        if row["level"] in _OUT_OF_REACH:
+            output.say(f"Nobody reaches {row['level']} today: nothing of the kind “{row['kind']}” leaves an edge here.")

@@ -1,0 +1,72 @@
+"""Whom an edge takes for its hub: who the one CA vouches for that its token named."""
+
+import ssl
+import warnings
+from pathlib import Path
+
+import urllib3
+
+from ringfence.edge.agent.clock import HubClock
+from ringfence.edge.agent.https_hub_client import HttpHubClient
+from ringfence.identity.certificates import fingerprint, read_certificate
+from ringfence.identity.errors import BadCertificate, WrongAuthority
+
+_NO_CHECK_TIME = 0x200000
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME (x509_vfy.h), which Python's ssl takes but has no name for."""
+
+
+def verified_context(
+    authority_pem: str, key_file: Path | None = None, certificate: Path | None = None
+) -> ssl.SSLContext:
+    """Return a TLS context that trusts one CA, and shows the edge's certificate where there is one.
+
+    Raises:
+        BadCertificate: The CA's certificate is none, or key and certificate are not there or not one edge's.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.minimum_version = ssl.TLSVersion.TLSv1_3
+    try:
+        context.load_verify_locations(cadata=authority_pem)
+        if certificate is not None:
+            context.load_cert_chain(certificate, key_file)
+    except (OSError, ValueError) as fault:  # ssl.SSLError is an OSError
+        raise BadCertificate(
+            f"the edge's key, its certificate or the hub's CA can't be used: {fault}",
+            where=str(certificate.parent) if certificate is not None else "",
+            to_do="Restore the files, or enrol again.",
+        ) from fault
+    context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
+    return context
+
+
+def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
+    """Return the hub's CA certificate in PEM if it is the one that a token names.
+
+    This connection is trusted with nothing: no secret is sent on it, and its answer counts only by its fingerprint.
+
+    Args:
+        hub_url: The device listener's ``https://host:port``.
+        expected_fingerprint: The SHA-256 of the CA certificate, in hexadecimal.
+
+    Raises:
+        WrongAuthority: What answers there shows another CA.
+        HubUnreachable: Nothing answers there.
+    """
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    client = HttpHubClient(hub_url, context, HubClock())
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)  # the fingerprint is the check
+            pem = client.authority()
+    finally:
+        client.close()
+    found = fingerprint(read_certificate(pem))
+    if found != expected_fingerprint:
+        raise WrongAuthority(
+            f"what answers at {hub_url} is not the hub that made this token: its CA is {found[:16]}…, "
+            f"the token names {expected_fingerprint[:16]}…",
+            to_do="Check the hub's address; if it is right, somebody stands between. Nothing secret was sent.",
+        )
+    return pem

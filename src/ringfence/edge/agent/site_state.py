@@ -1,0 +1,117 @@
+"""What an edge goes by beside releases: asked of the hub, kept whole for when it is away, handed to its parts.
+
+A part is named in the hub's answer (``wire.messages.StatePart``), reads its own message, and judges it by itself: one
+that can't be gone by leaves what was in force of that part, and takes no other part with it.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from msgspec import Raw
+
+from ringfence.edge.agent.hub_client import HubClient
+from ringfence.edge.storage.folder import EdgeFolder
+from ringfence.errors import EnvironmentFault, PeerFault
+from ringfence.wire import codec
+from ringfence.wire.errors import BadMessage
+from ringfence.wire.messages import SiteState, StatePart
+
+
+class Part(Protocol):
+    """Something that goes by a part of the state."""
+
+    @property
+    def name(self) -> StatePart:
+        """The part's name."""
+
+    def keep(self, told: bytes) -> None:
+        """Take over what was kept.
+
+        Raises:
+            PeerFault: It can't be gone by; what was in force stays.
+        """
+
+    def take(self, told: bytes) -> bool:
+        """Go by what the hub tells; return whether it is news.
+
+        Raises:
+            PeerFault: It can't be gone by; what was in force stays.
+            EnvironmentFault: It can't be put in force now; it is told again at the next question.
+        """
+
+    def apply(self) -> None:
+        """Have what is kept in force."""
+
+    def on_time(self) -> None:
+        """Look whether time alone changes anything; called after each question to the hub."""
+
+
+class StateKeeper:
+    """Keeps the newest state on the disk, part by part; used by one thread at a time."""
+
+    def __init__(self, folder: EdgeFolder, parts: Sequence[Part]) -> None:
+        self._folder = folder
+        self._parts = parts
+        self.version = 0
+        self.refused: dict[StatePart, str] = {}
+        """Why a part of the hub's newest state is not gone by."""
+        self._kept = self._read()
+        for part in parts:
+            if (told := self._kept.get(part.name)) is not None:
+                self._try(part, told, is_kept=True)
+
+    def apply(self) -> None:
+        """Have what is kept in force."""
+        for part in self._parts:
+            part.apply()
+
+    def refresh(self, client: HubClient) -> list[StatePart]:
+        """Ask the hub, and return which parts are news.
+
+        Raises:
+            HubUnreachable, HubRefused: The hub does not answer.
+            EnvironmentFault: A part can't be put in force now.
+        """
+        told = client.state()
+        news = [] if told is None else self._take(told)
+        for part in self._parts:
+            part.on_time()
+        return news
+
+    def _take(self, told: SiteState) -> list[StatePart]:
+        news = []
+        self.refused.clear()
+        for part in self._parts:
+            raw = told.parts.get(part.name)
+            if raw is not None and self._try(part, raw, is_kept=False):
+                self._kept[part.name] = raw.copy()
+                news.append(part.name)
+        self.version = told.version
+        if news:
+            try:
+                state = SiteState(told.version, self._kept)
+                self._folder.disk.replace(self._folder.state_file, codec.to_json(state))
+            except EnvironmentFault:
+                return news  # in force all the same; without room on the disk it is asked for after a restart
+        return news
+
+    def _try(self, part: Part, raw: Raw, *, is_kept: bool) -> bool:
+        try:
+            if is_kept:
+                part.keep(bytes(raw))
+                return False
+            return part.take(bytes(raw))
+        except PeerFault as fault:
+            if not is_kept:  # what was kept and can't be read is asked for again as soon as the hub answers
+                self.refused[part.name] = fault.what + (f" ({fault.where})" if fault.where else "")
+            return False
+
+    def _read(self) -> dict[str, Raw]:
+        read = self._folder.disk.read
+        try:
+            kept = codec.from_json(SiteState, read(self._folder.state_file) or b"")
+        except BadMessage:
+            first_rules = read(self._folder.first_rules_file)
+            return {} if first_rules is None else {StatePart.GUARD: Raw(first_rules)}
+        self.version = kept.version
+        return {name: raw.copy() for name, raw in kept.parts.items()}

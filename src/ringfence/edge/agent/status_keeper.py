@@ -1,0 +1,100 @@
+"""What the agent says of itself: noted as it happens, and written for ``ringfence edge status``."""
+
+import os
+import time
+
+from ringfence.edge.phones.serving import Serving
+from ringfence.edge.reporting import status as status_file
+from ringfence.edge.reporting.log import Log
+from ringfence.edge.reporting.status import Status
+from ringfence.edge.storage.folder import EdgeFolder
+from ringfence.errors import EnvironmentFault
+from ringfence.identity.certificates import validity
+
+CONFIRM_S = 3600.0
+"""How often the moment of the last confirmation is written: tells an age, and spares an SD card."""
+
+
+class StatusKeeper:
+    """Keeps one agent's status; its threads note what they do.
+
+    ``refreshed_at`` is when the kept release was last verified against a living hub, in Unix seconds.
+    """
+
+    def __init__(self, folder: EdgeFolder, log: Log, refreshed_at: float) -> None:
+        self._folder = folder
+        self._log = log
+        enrolment = folder.enrolment()
+        self.state = Status(
+            pid=os.getpid(),
+            edge_id=enrolment.edge_id,
+            site_id=enrolment.site_id,
+            site_name=enrolment.site_name,
+            hub_url=enrolment.hub_url,
+            started_at=time.time(),
+            confirmed_at=max(refreshed_at, _last_confirmation(folder)),
+        )
+        self.take_certificate()
+
+    def take_certificate(self) -> None:
+        """Note until when the folder's certificate is valid. BadCertificate."""
+        self.state.certificate_ends_at = validity(self._folder.credentials().certificate)[1]
+
+    def note_connected(self) -> None:
+        """Note that the hub's event stream is open."""
+        self.state.connected_since = time.time()
+        self._log("info", f"Connected to the hub at {self.state.hub_url}.")
+
+    def note_disconnected(self) -> None:
+        """Note that the hub's event stream is not open."""
+        if self.state.connected_since:
+            self._log("warning", "The connection to the hub ended.")
+        self.state.connected_since = 0.0
+
+    def note_contact(self) -> None:
+        """Note that something came from the hub just now."""
+        self.state.last_contact = time.time()
+
+    def note_confirmed(self, now: float) -> None:
+        """Note that the hub has confirmed what is served; ``now`` is its time. DiskFull, DiskFault."""
+        if now - self.state.confirmed_at >= CONFIRM_S:
+            self._folder.disk.replace(self._folder.cache / "confirmed", str(now).encode())
+        self.state.confirmed_at = now
+
+    def note_problem(self, sentence: str) -> bool:
+        """Tell a problem once; return whether it is news."""
+        if sentence == self.state.problem:
+            return False
+        self.state.problem = sentence
+        self._log("warning", sentence)
+        return True
+
+    def note_success(self) -> None:
+        """Note that there is no problem any more."""
+        self.state.problem = ""
+
+    def write(self, serving: Serving, *, reports_waiting: int, guard: str) -> None:
+        """Write how things are now; ``guard`` is what the guard asks for, in words."""
+        state, release = self.state, serving.release
+        state.addresses = serving.addresses
+        state.http_addresses = serving.http_addresses
+        state.worker_pid = serving.worker_pid
+        state.guard = guard
+        state.release = release.number if release else 0
+        state.files = len(release.targets) if release else 0
+        state.release_since = serving.release_since
+        state.reports_waiting = reports_waiting
+        state.phones = serving.phones.all()
+        state.told = serving.notices(time.time())
+        try:
+            status_file.write(self._folder, state)
+        except EnvironmentFault as fault:
+            self.note_problem(str(fault))
+
+
+def _last_confirmation(folder: EdgeFolder) -> float:
+    """Return when the hub confirmed the release last, as far as it was written down; 0 where it was not."""
+    try:
+        return float(folder.disk.read(folder.cache / "confirmed") or b"0")
+    except ValueError:
+        return 0.0  # tells an age, and is written again

@@ -1,0 +1,62 @@
+"""Which phones are due to be told to fetch their configuration again: at once after a release, or at night."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from ringfence.content.release import (
+    MINUTES_A_DAY,
+    Release,
+    ReloadMethod,
+    TargetKind,
+)
+from ringfence.edge.phones.seen_phones import SeenPhones
+
+NIGHT_MINUTES = 60
+"""Over how long a site's phones are told at night."""
+
+
+@dataclass(frozen=True, slots=True)
+class DueReload:
+    """One phone to be told: its bare MAC address, the host and port on which it listens, and how it is told."""
+
+    owner: str
+    host: str
+    port: int
+    method: ReloadMethod = "sip-notify"
+
+
+class ReloadAnswer(Enum):
+    """How a phone took its order."""
+
+    ACCEPTED = auto()
+    REFUSED = auto()
+    SILENT = auto()
+
+
+def due_at_once(previous: Release, release: Release, phones: SeenPhones) -> Iterator[DueReload]:
+    """Yield each known phone whose own configuration changed, at the port that it listens on now."""
+    before = {target.name: target for target in previous.targets}
+    for target in release.targets:
+        old = before.get(target.name)
+        if target.owner is None or target.kind is not TargetKind.CONFIGURATION or old is None:
+            continue
+        way, host = old.reload, phones.host_of(target.owner)
+        if old.digest == target.digest or target.reload is None or target.reload.minute is not None:
+            continue
+        if way is not None and host is not None:
+            yield DueReload(target.owner, host, way.port, way.method)
+
+
+def due_at_night(release: Release, phones: SeenPhones, minute: int) -> Iterable[DueReload]:
+    """Yield the phones whose time is this minute of the UTC day, and who hold another file than is served now.
+
+    Each has a minute of its own within the hour, so that a site's phones do not all boot at once.
+    """
+    for target in release.targets:
+        if target.owner is None or target.reload is None or target.reload.minute is None:
+            continue
+        due = (target.reload.minute + int(target.owner, 16) % NIGHT_MINUTES) % MINUTES_A_DAY
+        host = phones.host_of(target.owner)
+        if due == minute and host is not None and phones.holds_another(target.owner, target.digest):
+            yield DueReload(target.owner, host, target.reload.port, target.reload.method)

@@ -1,0 +1,11 @@
+"""One moment on two clocks, read once and handed down: whoever judges reads no clock."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """``mono`` counts seconds from some beginning and never jumps; ``wall`` is Unix time, which may."""
+
+    mono: float
+    wall: float

@@ -1,0 +1,54 @@
+"""Whom a process serves, and all that follows from it for the guard and for what is sent."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from ringfence.guard.levels import FileKind, Level
+from ringfence.guard.policy import EDGE_LEVELS, GATEWAY_LEVELS
+
+
+class ServingProfile(StrEnum):
+    """``LAN``: an edge, for phones on its own wire. ``INTERNET``: a gateway, for phones that are anywhere."""
+
+    LAN = "lan"
+    INTERNET = "internet"
+
+    @property
+    def levels(self) -> Mapping[FileKind, Level]:
+        """What files need where the site says nothing."""
+        return GATEWAY_LEVELS if self is ServingProfile.INTERNET else EDGE_LEVELS
+
+    @property
+    def only_tightens(self) -> bool:
+        """Whether a site's rules can only ask for more: what an edge's wire proves, the internet does not."""
+        return self is ServingProfile.INTERNET
+
+    @property
+    def needs_permission(self) -> bool:
+        """Whether a site must say that it may be served so."""
+        return self is ServingProfile.INTERNET
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether a window that a person opened stands in for evidence."""
+        return self is ServingProfile.INTERNET
+
+    @property
+    def gives_stubs(self) -> bool:
+        """Whether a file without secrets goes out where the phone's own may not."""
+        return self is ServingProfile.INTERNET
+
+    @property
+    def counts_strikes(self) -> bool:
+        """Whether asking for phones that one is not counts as guessing, and over TCP toward a ban."""
+        return self is ServingProfile.INTERNET
+
+    @property
+    def may_be_forged_to(self) -> bool:
+        """Whether acknowledgements and requests may come from anybody in anybody's name."""
+        return self is ServingProfile.INTERNET
+
+    @property
+    def has_one_port(self) -> bool:
+        """Whether all of TFTP goes over one port, for phones behind a NAT."""
+        return self is ServingProfile.INTERNET

@@ -1,0 +1,84 @@
+"""Enrolment tokens: each lets one edge in, once."""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Sequence
+
+from sqlalchemy import select, update
+from sqlalchemy.orm import Session
+
+from ringfence.hub.errors import EdgeRefused, UnknownToken
+from ringfence.hub.fleet import sites
+from ringfence.hub.store.change import Change, new_id
+from ringfence.hub.store.models import EnrolmentTokenRow
+from ringfence.secret import Secret
+
+TOKEN_LIFETIME_S = 24 * 3600
+
+_SECRET_BYTES = 24
+
+_ASK = "Ask for a new one: ringfence site token SITE."
+
+
+def create(change: Change, site_id: str) -> tuple[EnrolmentTokenRow, Secret]:
+    """Make a token for one edge of a site; its secret is returned this once."""
+    site = sites.get(change.session, site_id)
+    secret = Secret(secrets.token_urlsafe(_SECRET_BYTES))
+    token = EnrolmentTokenRow(
+        id=new_id("token"), site_id=site.id, secret_hash=_hash(secret), created_at=change.now, created_by=change.who,
+        expires_at=float(int(change.now) + TOKEN_LIFETIME_S), used_at=None, edge_id=None, revoked_at=None,
+    )  # fmt: skip
+    change.session.add(token)
+    change.note("token.create", token.id, f"for site {site.id}")
+    return token, secret
+
+
+def find(session: Session, site_id: str) -> Sequence[EnrolmentTokenRow]:
+    """Return a site's tokens, the newest first."""
+    chosen = select(EnrolmentTokenRow).where(EnrolmentTokenRow.site_id == sites.get(session, site_id).id)
+    return session.scalars(chosen.order_by(EnrolmentTokenRow.created_at.desc(), EnrolmentTokenRow.id)).all()
+
+
+def revoke(change: Change, token_id: str) -> None:
+    """Revoke a token; one that was used has done its work, and its edge is revoked by itself."""
+    token = change.session.get(EnrolmentTokenRow, token_id)
+    if token is None:
+        raise UnknownToken(f"there is no token {token_id[:40]!r}", to_do="`ringfence site tokens SITE` shows them.")
+    if token.revoked_at is None:
+        token.revoked_at = change.now
+        change.note("token.revoke", token_id, f"of site {token.site_id}")
+
+
+def redeem(change: Change, secret: Secret) -> EnrolmentTokenRow:
+    """Use a token up and return it; EdgeRefused says why it does not count.
+
+    One update decides which of two requests at the same moment has it; it holds on every database.
+    """
+    hashed = _hash(secret)
+    token = change.session.scalar(select(EnrolmentTokenRow).where(EnrolmentTokenRow.secret_hash == hashed))
+    if token is None or not hmac.compare_digest(token.secret_hash, hashed):
+        raise EdgeRefused("token-wrong", "this hub has no such enrolment token", to_do=_ASK)
+    if token.revoked_at is not None:
+        raise EdgeRefused("token-revoked", "this enrolment token was revoked", to_do=_ASK)
+    if token.used_at is None and change.now >= token.expires_at:
+        raise EdgeRefused("token-expired", "this enrolment token has expired: it was good for 24 hours", to_do=_ASK)
+    used = change.session.execute(
+        update(EnrolmentTokenRow)
+        .where(
+            EnrolmentTokenRow.id == token.id,
+            EnrolmentTokenRow.used_at.is_(None),
+            EnrolmentTokenRow.revoked_at.is_(None),
+        )
+        .values(used_at=change.now)
+        .returning(EnrolmentTokenRow.id)
+    ).all()
+    if not used:
+        raise EdgeRefused(
+            "token-used", "this enrolment token was used already; each lets one edge in, once", to_do=_ASK
+        )
+    return token
+
+
+def _hash(secret: Secret) -> str:
+    return hashlib.sha256(secret.reveal().encode("utf-8", "surrogateescape")).hexdigest()

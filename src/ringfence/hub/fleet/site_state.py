@@ -1,0 +1,24 @@
+"""A site's state as its edges get it: each part from whoever knows it. A part more is an entry more."""
+
+from collections.abc import Callable, Mapping
+
+from msgspec import Raw
+from sqlalchemy.orm import Session
+
+from ringfence.hub.fleet.guard import rules_for_edges
+from ringfence.hub.store.models import EdgeRow, SiteRow
+from ringfence.wire import codec
+from ringfence.wire.messages import SiteState, StatePart
+
+PARTS: Mapping[StatePart, Callable[[Session, EdgeRow, float], object]] = {
+    StatePart.GUARD: rules_for_edges.compile_rules,
+}
+"""By name, what makes a part's message for an edge at a time."""
+
+
+def compile_state(session: Session, edge: EdgeRow, now: float) -> SiteState:
+    """Return all that ``edge`` goes by beside releases."""
+    site = session.get_one(SiteRow, edge.site_id)
+    return SiteState(
+        site.guard_version, {part: Raw(codec.to_json(made(session, edge, now))) for part, made in PARTS.items()}
+    )

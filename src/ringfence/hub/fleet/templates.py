@@ -1,0 +1,66 @@
+"""The operator's own templates, by family and file."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from ringfence.hub.errors import NameRefused, UnknownTemplate
+from ringfence.hub.store.change import Change
+from ringfence.hub.store.models import OwnTemplateRow
+from ringfence.phones.families import family as family_of
+from ringfence.phones.rendering.own_templates import OwnTemplates, check_name
+from ringfence.phones.rendering.sandbox import PhoneTemplate, TemplateFault
+
+LARGEST_CHARACTERS = 256 * 1024
+
+
+def put(change: Change, family_id: str, name: str, source: str) -> OwnTemplateRow:
+    """Keep a template for a file of a family; NameRefused where it is no template, with the line."""
+    family = family_of(family_id)
+    check_name(family, name)
+    if len(source) > LARGEST_CHARACTERS:
+        raise NameRefused(f"the template has {len(source)} characters, and {LARGEST_CHARACTERS} is the most")
+    try:
+        PhoneTemplate(name, source)
+    except TemplateFault as fault:
+        raise NameRefused(
+            f"this is no template: {fault.reason}", where=f"line {fault.line}", to_do="Mend it; nothing was kept."
+        ) from None
+    row = change.session.get(OwnTemplateRow, (family.id, name))
+    if row is None:
+        row = OwnTemplateRow(family=family.id, name=name)
+        change.session.add(row)
+    row.source, row.changed_at, row.changed_by = source, change.now, change.who
+    change.note("template.put", f"{family.id} {name}", f"{len(source)} characters")
+    return row
+
+
+def get(session: Session, family_id: str, name: str) -> OwnTemplateRow:
+    """Return a template; UnknownTemplate where there is none."""
+    row = session.get(OwnTemplateRow, (family_of(family_id).id, name))
+    if row is None:
+        raise UnknownTemplate(
+            f"there is no template of yours for {name[:80]!r} of {family_id}",
+            to_do="`ringfence template list` shows what there is.",
+        )
+    return row
+
+
+def remove(change: Change, family_id: str, name: str) -> None:
+    """Remove a template; the family's own, where there is one, takes its place again."""
+    change.session.delete(get(change.session, family_id, name))
+    change.note("template.remove", f"{family_id} {name}")
+
+
+def find(session: Session) -> Sequence[OwnTemplateRow]:
+    """Return all templates, by family and name."""
+    return session.scalars(select(OwnTemplateRow).order_by(OwnTemplateRow.family, OwnTemplateRow.name)).all()
+
+
+def all_of(session: Session) -> OwnTemplates:
+    """Return all templates as the renderer takes them."""
+    sources: dict[str, dict[str, str]] = {}
+    for row in find(session):
+        sources.setdefault(row.family, {})[row.name] = row.source
+    return OwnTemplates(sources)

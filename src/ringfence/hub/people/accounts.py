@@ -1,0 +1,18 @@
+"""SIP accounts, as PBXes take them."""
+
+from fastapi import APIRouter
+
+from ringfence.hub.fleet import accounts
+from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.schemas.accounts import SipExportOrder, SipFilesView
+from ringfence.phones.sip.pbx_accounts import PbxKind
+
+router = APIRouter(tags=["sip"])
+
+
+@router.post("/sip/export")
+def export(body: SipExportOrder, hub: TheHub, caller: TheCaller) -> SipFilesView:
+    """Write the lines as a PBX takes them; that they were asked for is in the audit log."""
+    with hub.change(caller.name) as change:
+        files = accounts.export_to(change, hub.sealer, PbxKind(body.pbx), site_id=body.site, realm=body.realm)
+    return SipFilesView(files=files)

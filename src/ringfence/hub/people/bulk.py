@@ -1,0 +1,47 @@
+"""Many phones at once."""
+
+from fastapi import APIRouter
+
+from ringfence.hub.fleet import (
+    bulk,
+    lines,
+)
+from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.schemas.bulk import BulkOrder, BulkOutcomeView, BulkRefusalView
+from ringfence.secret import Secret
+
+router = APIRouter()
+
+
+@router.post("/phones/bulk", tags=["phones"])
+def take_many(body: BulkOrder, hub: TheHub, caller: TheCaller) -> BulkOutcomeView:
+    """Make or change many phones with lines and settings: all of them, or none and every reason why."""
+    items = [
+        bulk.BulkPhone(
+            phone.mac, phone.site, phone.model, phone.description, phone.group, phone.settings,
+            [
+                bulk.BulkLine(
+                    line.index,
+                    lines.LineParts(
+                        line.label, line.name, line.display_name, line.auth_name,
+                        None if line.password is None else Secret(line.password),
+                    ),
+                    line.settings,
+                    line.row,
+                )
+                for line in phone.lines
+            ],
+            phone.row,
+        )
+        for phone in body.phones
+    ]  # fmt: skip
+    done = bulk.take(hub, caller.name, items, site_settings=body.site_settings, dry_run=body.dry_run)
+    return BulkOutcomeView(
+        kept=not (done.refusals or body.dry_run), added=done.added, changed=done.changed, sites_made=done.sites_made,
+        refusals=[
+            BulkRefusalView(
+                row=each.row, column=each.column, what=each.fault.what, where=each.fault.where, to_do=each.fault.to_do
+            )
+            for each in done.refusals
+        ],
+    )  # fmt: skip

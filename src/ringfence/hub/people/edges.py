@@ -1,0 +1,44 @@
+"""Edges: the enrolled boxes."""
+
+from fastapi import APIRouter
+
+from ringfence.hub.core import Hub
+from ringfence.hub.fleet import edges
+from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.edges import EdgeRevocation, EdgeView
+from ringfence.hub.store import models
+
+router = APIRouter()
+
+
+@router.get("/edges", tags=["edges"])
+def list_edges(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[EdgeView]:
+    """List the edges, revoked ones too."""
+    with hub.database.reading() as session:
+        return Items(items=[_edge(hub, row) for row in edges.find(session, site)])
+
+
+@router.get("/edges/{edge}", tags=["edges"])
+def show_edge(edge: str, hub: TheHub, _caller: TheCaller) -> EdgeView:
+    """Show one edge."""
+    with hub.database.reading() as session:
+        return _edge(hub, edges.get(session, edge))
+
+
+@router.post("/edges/{edge}/revoke", tags=["edges"])
+def revoke_edge(edge: str, body: EdgeRevocation, hub: TheHub, caller: TheCaller) -> EdgeView:
+    """Let an edge in no more: its next request is refused and its stream ends."""
+    with hub.change(caller.name) as change:
+        row = edges.revoke(change, edge, wipe=body.wipe)
+    hub.wakeups.wake_edges({edge})
+    return _edge(hub, row)
+
+
+def _edge(hub: Hub, row: models.EdgeRow) -> EdgeView:
+    return EdgeView(
+        id=row.id, site=row.site_id, hostname=row.hostname, version=row.version, enrolled_at=row.enrolled_at,
+        last_seen=row.last_seen_at, connected=edges.is_connected(row, hub.clock()), release=row.release,
+        fetched_bytes=row.fetched_bytes, fetching_bytes=row.fetching_bytes,
+        certificate_ends_at=row.certificate_ends_at, revoked_at=row.revoked_at, wipe=row.wipe,
+    )  # fmt: skip

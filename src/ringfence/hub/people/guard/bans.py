@@ -1,0 +1,36 @@
+"""Addresses that are left unanswered."""
+
+from fastapi import APIRouter
+
+from ringfence.hub.fleet.guard import bans
+from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.guard.bans import GuardBanView, NewGuardBan
+from ringfence.hub.store import guard_models
+
+router = APIRouter()
+
+
+@router.get("/guard/bans", tags=["guard"])
+def list_bans(hub: TheHub, _caller: TheCaller) -> Items[GuardBanView]:
+    """List the addresses that people have shut out; an edge's own bans are in its reports."""
+    with hub.database.reading() as session:
+        return Items(items=[_ban(row) for row in bans.find(session, hub.clock())])
+
+
+@router.post("/guard/bans", status_code=201, tags=["guard"])
+def ban_address(body: NewGuardBan, hub: TheHub, caller: TheCaller) -> GuardBanView:
+    """Leave an address unanswered for a time."""
+    with hub.change(caller.name) as change:
+        return _ban(bans.ban(change, body.address, body.site, body.lasts_s, body.why))
+
+
+@router.delete("/guard/bans/{address}", status_code=204, tags=["guard"])
+def unban_address(address: str, hub: TheHub, caller: TheCaller) -> None:
+    """End people's bans of an address."""
+    with hub.change(caller.name) as change:
+        bans.unban(change, address)
+
+
+def _ban(row: guard_models.GuardBanRow) -> GuardBanView:
+    return GuardBanView(address=row.host, site=row.site_id, until=row.until, why=row.why, who=row.who)

@@ -1,0 +1,30 @@
+"""Phones that wait for a person's nod, and the nod."""
+
+from fastapi import APIRouter
+
+from ringfence.hub.fleet.guard import alerts, first_contact
+from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
+from ringfence.hub.people.guard.alerts import alert_view
+from ringfence.hub.people.phones import phone_view
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.guard.alerts import GuardAlertView
+from ringfence.hub.people.schemas.guard.first_contact import PhoneAcceptance
+from ringfence.hub.people.schemas.phones import PhoneView
+
+router = APIRouter()
+
+
+@router.post("/phones/{mac}/accept", tags=["guard"])
+def accept_phone(mac: ThePhone, body: PhoneAcceptance, hub: TheHub, caller: TheCaller) -> PhoneView:
+    """Let a phone in: as it is, in the place of another phone, or as a new one of a site."""
+    nod = first_contact.Acceptance(body.instead_of, body.model, body.site, body.description)
+    with hub.change(caller.name) as change:
+        return phone_view(first_contact.accept(change, hub.sealer, mac, nod))
+
+
+@router.get("/guard/waiting", tags=["guard"])
+def list_waiting(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[GuardAlertView]:
+    """List the phones that ask and wait for a person's nod, the newest first."""
+    with hub.database.reading() as session:
+        rows = alerts.find(session, site_id=site, kinds=alerts.WAITING)
+        return Items(items=[alert_view(row) for row in rows])

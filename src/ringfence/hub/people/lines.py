@@ -1,0 +1,65 @@
+"""Phones' lines."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path
+
+from ringfence.hub.fleet import (
+    lines,
+    phones,
+)
+from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.lines import LineChanges, LineView, PasswordView
+from ringfence.hub.store import models
+from ringfence.secret import Secret
+
+router = APIRouter()
+
+Index = Annotated[int, Path(ge=1, le=1000, description="The line's key, from 1")]
+
+
+@router.get("/phones/{mac}/lines", tags=["lines"])
+def list_lines(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Items[LineView]:
+    """List a phone's lines."""
+    with hub.database.reading() as session:
+        return Items(items=[line_view(row) for row in phones.get(session, mac).lines])
+
+
+@router.put("/phones/{mac}/lines/{index}", tags=["lines"])
+def put_line(mac: ThePhone, index: Index, body: LineChanges, hub: TheHub, caller: TheCaller) -> LineView:
+    """Make a line or change it. A phone's first line gets a generated password, which its other lines share."""
+    parts = lines.LineParts(
+        label=body.label, name=body.name, display_name=body.display_name, auth_name=body.auth_name,
+        password=None if body.password is None else Secret(body.password),
+    )  # fmt: skip
+    with hub.change(caller.name) as change:
+        return line_view(lines.put(change, hub.sealer, mac, index, parts))
+
+
+@router.delete("/phones/{mac}/lines/{index}", status_code=204, tags=["lines"])
+def remove_line(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller) -> None:
+    """Remove a line."""
+    with hub.change(caller.name) as change:
+        lines.remove(change, hub.sealer, mac, index)
+
+
+@router.post("/phones/{mac}/lines/{index}/password/reveal", tags=["lines"])
+def reveal_password(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller) -> PasswordView:
+    """Show the SIP password that a line registers with; that it was asked for is in the audit log."""
+    with hub.change(caller.name) as change:
+        return PasswordView(password=lines.reveal(change, hub.sealer, mac, index).reveal())
+
+
+@router.post("/phones/{mac}/lines/{index}/password/rotate", tags=["lines"])
+def rotate_password(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller) -> LineView:
+    """Give a line a new generated password; the PBX needs it too."""
+    with hub.change(caller.name) as change:
+        return line_view(lines.rotate(change, hub.sealer, mac, index))
+
+
+def line_view(row: models.LineRow) -> LineView:
+    """Return a line as the API tells of it."""
+    return LineView(
+        index=row.index, label=row.label, name=row.name, display_name=row.display_name, auth_name=row.auth_name
+    )

@@ -1,0 +1,53 @@
+"""PBXes that the hub speaks to."""
+
+from fastapi import APIRouter
+
+from ringfence.hub.fleet import pbxes
+from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.pbxes import NewPbx, PbxCheckView, PbxView
+from ringfence.hub.store import models
+from ringfence.hub.telephony import links
+from ringfence.secret import Secret
+
+router = APIRouter(tags=["sip"])
+
+
+@router.post("/pbxes", status_code=201)
+def add_pbx(body: NewPbx, hub: TheHub, caller: TheCaller) -> PbxView:
+    """Take a PBX that the hub is to speak to."""
+    with hub.change(caller.name) as change:
+        row = pbxes.add(
+            change, hub.sealer, body.name, body.kind, body.url, body.user, Secret(body.secret), body.realm,
+            body.sip_servers,
+        )  # fmt: skip
+        return _pbx(row)
+
+
+@router.get("/pbxes")
+def list_pbxes(hub: TheHub, _caller: TheCaller) -> Items[PbxView]:
+    """List the PBXes that the hub speaks to."""
+    with hub.database.reading() as session:
+        return Items(items=[_pbx(row) for row in pbxes.find(session)])
+
+
+@router.post("/pbxes/{pbx}/check")
+def check_pbx(pbx: str, hub: TheHub, _caller: TheCaller) -> PbxCheckView:
+    """Try whether a PBX answers, and say its version."""
+    with hub.database.reading() as session:
+        row = pbxes.get(session, pbx)
+    return PbxCheckView(version=links.link(hub.sealer, row).check())
+
+
+@router.delete("/pbxes/{pbx}", status_code=204)
+def remove_pbx(pbx: str, hub: TheHub, caller: TheCaller) -> None:
+    """Forget a PBX."""
+    with hub.change(caller.name) as change:
+        pbxes.remove(change, pbx)
+
+
+def _pbx(row: models.PbxRow) -> PbxView:
+    return PbxView(
+        id=row.id, kind=row.kind, url=row.url, user=row.user, realm=row.realm,
+        sip_servers=[host for host in row.sip_servers.split(",") if host], created_at=row.created_at,
+    )  # fmt: skip

@@ -1,0 +1,104 @@
+"""Phones: what they are, what they are doing, and telling them to reload."""
+
+from fastapi import APIRouter
+
+from ringfence.hub.fleet import (
+    observations,
+    phones,
+)
+from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
+from ringfence.hub.people.lines import line_view
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.phones import (
+    NewPhone,
+    PhoneChanges,
+    PhoneReloadOrder,
+    PhoneReloadView,
+    PhoneStatusView,
+    PhoneView,
+    SentenceView,
+)
+from ringfence.hub.store import models
+from ringfence.hub.telephony import links, reload_by_pbx
+from ringfence.phones.families import model as model_of
+from ringfence.phones.mac import Mac
+
+router = APIRouter()
+
+
+@router.post("/phones", status_code=201, tags=["phones"])
+def add_phone(body: NewPhone, hub: TheHub, caller: TheCaller) -> PhoneView:
+    """Add a phone to a site; its MAC address is unique in the whole hub."""
+    with hub.change(caller.name) as change:
+        return phone_view(phones.add(change, Mac.parse(body.mac), body.site, body.model, body.description))
+
+
+@router.get("/phones", tags=["phones"])
+def list_phones(hub: TheHub, _caller: TheCaller, site: str | None = None, group: str | None = None) -> Items[PhoneView]:
+    """List the phones."""
+    with hub.database.reading() as session:
+        return Items(items=[phone_view(row) for row in phones.find(session, site, group)])
+
+
+@router.get("/phones/status", tags=["phones"])
+def observe_phones(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[PhoneStatusView]:
+    """Say of each phone what it is doing, the most urgent first; PBXes are not asked."""
+    with hub.database.reading() as session:
+        return Items(items=[_observed(each) for each in observations.observe_all(hub, session, site)])
+
+
+@router.get("/phones/{mac}/status", tags=["phones"])
+def observe_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> PhoneStatusView:
+    """Say what one phone is doing; its PBX is asked whether it is registered."""
+    return _observed(observations.observe_one(hub, mac, registered=links.is_registered(hub, mac)))
+
+
+@router.post("/phones/{mac}/reload", tags=["phones"])
+def reload_phone(mac: ThePhone, body: PhoneReloadOrder, hub: TheHub, caller: TheCaller) -> PhoneReloadView:
+    """Tell a phone through its PBX to fetch its configuration again, now."""
+    told = reload_by_pbx.tell(hub, mac, body.action)
+    with hub.change(caller.name) as change:
+        change.note("phone.reload", str(mac), f"{body.action} through {told.pbx}")
+    return PhoneReloadView(pbx=told.pbx, contacts=list(told.contacts))
+
+
+@router.get("/phones/{mac}", tags=["phones"])
+def show_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> PhoneView:
+    """Show one phone."""
+    with hub.database.reading() as session:
+        return phone_view(phones.get(session, mac))
+
+
+@router.patch("/phones/{mac}", tags=["phones"])
+def change_phone(mac: ThePhone, body: PhoneChanges, hub: TheHub, caller: TheCaller) -> PhoneView:
+    """Move a phone, correct its model, describe it anew, put it into a group or take it out."""
+    with hub.change(caller.name) as change:
+        parts = phones.PhoneParts(body.site, body.model, body.description, body.group, body.running_load)
+        return phone_view(phones.change(change, mac, parts))
+
+
+@router.delete("/phones/{mac}", status_code=204, tags=["phones"])
+def remove_phone(mac: ThePhone, hub: TheHub, caller: TheCaller) -> None:
+    """Remove a phone; its file goes with the next publish."""
+    with hub.change(caller.name) as change:
+        phones.remove(change, mac)
+
+
+def phone_view(row: models.PhoneRow) -> PhoneView:
+    """Return a phone as the API tells of it."""
+    return PhoneView(
+        mac=str(Mac(row.mac)), site=row.site_id, model=row.model, family=model_of(row.model)[0].id, group=row.group_id,
+        description=row.description, running_load=row.running_load, named_load=row.named_load,
+        created_at=row.created_at, lines=[line_view(line) for line in row.lines],
+    )  # fmt: skip
+
+
+def _observed(each: observations.ObservedPhone) -> PhoneStatusView:
+    return PhoneStatusView(
+        mac=str(Mac(each.phone.mac)), site=each.phone.site_id, model=each.phone.model,
+        description=each.phone.description,
+        sentences=[
+            SentenceView(urgency=sentence.urgency.name.lower(), word=sentence.word, text=sentence.text)
+            for sentence in each.sentences
+        ],
+    )  # fmt: skip

@@ -1,0 +1,76 @@
+"""A site's releases: listed, shown, compared, gone back to."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query
+
+from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.releases import (
+    FileChangeView,
+    ReleaseDetailsView,
+    ReleaseDifferenceView,
+    ReleaseFileView,
+    ReleaseView,
+)
+from ringfence.hub.publishing import diffs, publish, releases
+from ringfence.hub.store import release_models
+
+router = APIRouter()
+
+Number = Annotated[int, Path(ge=1, description="The release's number")]
+
+
+@router.get("/sites/{site}/releases", tags=["releases"])
+def list_releases(site: str, hub: TheHub, _caller: TheCaller) -> Items[ReleaseView]:
+    """List a site's releases, the newest first."""
+    with hub.database.reading() as session:
+        return Items(items=[_release(row, count) for row, count in releases.find(session, site)])
+
+
+@router.get("/sites/{site}/releases/{number}", tags=["releases"])
+def show_release(site: str, number: Number, hub: TheHub, _caller: TheCaller) -> ReleaseDetailsView:
+    """Show a release with its files."""
+    with hub.database.reading() as session:
+        row = releases.get(session, site, number)
+        files = [
+            ReleaseFileView(
+                name=target.name, length=target.length, digest=target.digest, kind=str(target.kind), owner=target.owner
+            )
+            for target in releases.targets(session, site, number)
+        ]
+    return ReleaseDetailsView(**_release(row, len(files)).model_dump(), files=files)
+
+
+@router.get("/sites/{site}/releases/{number}/diff", tags=["releases"])
+def show_difference(
+    site: str,
+    number: Number,
+    hub: TheHub,
+    _caller: TheCaller,
+    against: Annotated[int | None, Query(ge=0, description="The release to compare with; the one before")] = None,
+) -> ReleaseDifferenceView:
+    """Show what a release changed, with secrets masked."""
+    other = number - 1 if against is None else against
+    files = publish.differences(hub, site, number, other)
+    return ReleaseDifferenceView(site=site, number=number, against=other, files=file_change_views(files))
+
+
+@router.post("/sites/{site}/releases/{number}/rollback", status_code=201, tags=["releases"])
+def rollback(site: str, number: Number, hub: TheHub, caller: TheCaller) -> ReleaseDetailsView:
+    """Make a new, higher-numbered release with the content of this one; settings stay as they are."""
+    made = publish.rollback(hub, caller.name, site, number)
+    return show_release(site, made, hub, caller)
+
+
+def file_change_views(files: Sequence[diffs.FileChange]) -> list[FileChangeView]:
+    """Return what changed of files as the API tells of it."""
+    return [FileChangeView(name=file.name, change=file.change, diff=file.diff) for file in files]
+
+
+def _release(row: release_models.ReleaseRow, count: int) -> ReleaseView:
+    return ReleaseView(
+        site=row.site_id, number=row.number, created_at=row.made_at, author=row.made_by, comment=row.comment,
+        rolled_back_to=row.rolled_back_to, file_count=count,
+    )  # fmt: skip

@@ -1,0 +1,24 @@
+"""The people's API in words: enrolment tokens."""
+
+from pydantic import BaseModel, Field
+
+from ringfence.hub.people.schemas import SiteId, UnixSeconds
+
+
+class EnrolmentTokenView(BaseModel):
+    """A one-time token for one edge, without its secret."""
+
+    id: str
+    site: SiteId
+    created_at: UnixSeconds
+    created_by: str
+    expires_at: UnixSeconds
+    used_at: UnixSeconds | None
+    edge: str | None = Field(description="The edge that used it")
+    revoked_at: UnixSeconds | None
+
+
+class NewEnrolmentTokenView(EnrolmentTokenView):
+    """A token that was just made."""
+
+    token: str = Field(description="The token itself, shown this once: for `ringfence edge enrol`")

@@ -1,0 +1,1 @@
+"""The people's API in words: the guard."""

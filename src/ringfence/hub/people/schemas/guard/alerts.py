@@ -1,0 +1,22 @@
+"""The people's API in words: alerts."""
+
+from pydantic import BaseModel, Field
+
+from ringfence.hub.people.schemas import SiteId, UnixSeconds
+
+
+class GuardAlertView(BaseModel):
+    """Something that a person should look at."""
+
+    id: int
+    site: SiteId
+    kind: str
+    subject: str = Field(description="A bare MAC address, an IP address, or an edge's id")
+    first_at: UnixSeconds
+    last_at: UnixSeconds
+    count: int
+    sentence: str
+    peer: str = Field(description="The address that asked last")
+    model: str = Field(description="What the phone is or seems to be; empty where nothing tells")
+    closed_at: UnixSeconds | None
+    closed_by: str

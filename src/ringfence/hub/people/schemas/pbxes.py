@@ -1,0 +1,37 @@
+"""The people's API in words: PBXes."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from ringfence.hub.people.schemas import Input, UnixSeconds
+
+
+class NewPbx(Input):
+    """A PBX that the hub is to speak to."""
+
+    name: str
+    kind: Literal["kamailio", "asterisk"]
+    url: str = Field(examples=["http://192.0.2.10:5060/RPC", "ami://192.0.2.10:5038"])
+    user: str = Field(default="", description="The manager's user, for Asterisk")
+    secret: str = Field(default="", description="The manager's secret, or a bearer token for Kamailio's /RPC")
+    realm: str = Field(description="The digest realm")
+    sip_servers: list[str] = Field(default=[], description="The SIP servers that it is; empty: any")
+
+
+class PbxView(BaseModel):
+    """A PBX that the hub speaks to, without its secret."""
+
+    id: str
+    kind: str
+    url: str
+    user: str
+    realm: str
+    sip_servers: list[str]
+    created_at: UnixSeconds
+
+
+class PbxCheckView(BaseModel):
+    """What answered."""
+
+    version: str

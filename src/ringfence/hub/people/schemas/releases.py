@@ -1,0 +1,52 @@
+"""The people's API in words: releases."""
+
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from ringfence.hub.people.schemas import SiteId, UnixSeconds
+
+
+class FileChangeView(BaseModel):
+    """One file that differs."""
+
+    name: str
+    change: Literal["added", "changed", "removed"]
+    diff: str = Field(description="A unified diff with secrets masked; empty for files past the 200th")
+
+
+class ReleaseView(BaseModel):
+    """One release of a site."""
+
+    site: SiteId
+    number: int
+    created_at: UnixSeconds
+    author: str
+    comment: str
+    rolled_back_to: int | None = Field(description="The release whose content it repeats")
+    file_count: int
+
+
+class ReleaseFileView(BaseModel):
+    """One file of a release."""
+
+    name: str
+    length: int = Field(description="Bytes")
+    digest: str = Field(description="SHA-256")
+    kind: str
+    owner: str | None = Field(description="The only phone that may have it; null: every phone of the site")
+
+
+class ReleaseDetailsView(ReleaseView):
+    """One release with its files."""
+
+    files: list[ReleaseFileView]
+
+
+class ReleaseDifferenceView(BaseModel):
+    """What a release changed against another."""
+
+    site: SiteId
+    number: int
+    against: int = Field(description="0: before there was one")
+    files: list[FileChangeView]

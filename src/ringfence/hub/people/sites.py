@@ -1,0 +1,57 @@
+"""Sites."""
+
+from fastapi import APIRouter
+
+from ringfence.hub.fleet import sites
+from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.sites import NewSite, SiteChanges, SiteView
+
+router = APIRouter()
+
+
+@router.post("/sites", status_code=201, tags=["sites"])
+def create_site(body: NewSite, hub: TheHub, caller: TheCaller) -> SiteView:
+    """Make a site, with its own signed metadata repository."""
+    with hub.change(caller.name) as change:
+        site = sites.create(change, hub.signers, body.name, body.id)
+        return _site(sites.SiteCounts(site, 0, 0))
+
+
+@router.get("/sites", tags=["sites"])
+def list_sites(hub: TheHub, _caller: TheCaller) -> Items[SiteView]:
+    """List the sites by name."""
+    with hub.database.reading() as session:
+        return Items(items=[_site(found) for found in sites.counts(session)])
+
+
+@router.get("/sites/{site}", tags=["sites"])
+def show_site(site: str, hub: TheHub, _caller: TheCaller) -> SiteView:
+    """Show one site."""
+    with hub.database.reading() as session:
+        (found,) = sites.counts(session, [sites.get(session, site).id])
+        return _site(found)
+
+
+@router.patch("/sites/{site}", tags=["sites"])
+def rename_site(site: str, body: SiteChanges, hub: TheHub, caller: TheCaller) -> SiteView:
+    """Give a site another name; its id stays."""
+    with hub.change(caller.name) as change:
+        sites.rename(change, site, body.name)
+        (found,) = sites.counts(change.session, [site])
+        return _site(found)
+
+
+@router.delete("/sites/{site}", status_code=204, tags=["sites"])
+def remove_site(site: str, hub: TheHub, caller: TheCaller) -> None:
+    """Remove a site that has no phones and no edges."""
+    with hub.change(caller.name) as change:
+        sites.remove(change, site)
+
+
+def _site(found: sites.SiteCounts) -> SiteView:
+    site = found.site
+    return SiteView(
+        id=site.id, name=site.name, created_at=site.created_at, phones=found.phones, edges=found.edges,
+        release=site.newest_release,
+    )  # fmt: skip

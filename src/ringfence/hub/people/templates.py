@@ -1,0 +1,45 @@
+"""Templates of the operator's own."""
+
+from fastapi import APIRouter
+
+from ringfence.hub.fleet import templates
+from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.templates import NewTemplate, TemplateView
+from ringfence.hub.store import models
+
+router = APIRouter()
+
+
+@router.get("/templates", tags=["templates"])
+def list_templates(hub: TheHub, _caller: TheCaller) -> Items[TemplateView]:
+    """List the templates of the operator's own."""
+    with hub.database.reading() as session:
+        return Items(items=[_template(row) for row in templates.find(session)])
+
+
+@router.get("/templates/{family}/{name:path}", tags=["templates"])
+def show_template(family: str, name: str, hub: TheHub, _caller: TheCaller) -> TemplateView:
+    """Show a template of the operator's own."""
+    with hub.database.reading() as session:
+        return _template(templates.get(session, family, name))
+
+
+@router.put("/templates/{family}/{name:path}", tags=["templates"])
+def put_template(family: str, name: str, body: NewTemplate, hub: TheHub, caller: TheCaller) -> TemplateView:
+    """Keep a template: for a file of the family, by its key, or for a further file, by its name."""
+    with hub.change(caller.name) as change:
+        return _template(templates.put(change, family, name, body.source))
+
+
+@router.delete("/templates/{family}/{name:path}", status_code=204, tags=["templates"])
+def remove_template(family: str, name: str, hub: TheHub, caller: TheCaller) -> None:
+    """Remove a template; the family's own takes its place again."""
+    with hub.change(caller.name) as change:
+        templates.remove(change, family, name)
+
+
+def _template(row: models.OwnTemplateRow) -> TemplateView:
+    return TemplateView(
+        family=row.family, name=row.name, source=row.source, changed_at=row.changed_at, changed_by=row.changed_by
+    )

@@ -1,0 +1,15 @@
+"""Who the caller is."""
+
+from fastapi import APIRouter
+
+from ringfence import __version__
+from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.schemas.whoami import CallerView
+
+router = APIRouter()
+
+
+@router.get("/whoami", tags=["access"])
+def who_am_i(hub: TheHub, caller: TheCaller) -> CallerView:
+    """Say whom the hub takes the caller for."""
+    return CallerView(id=caller.id, name=caller.name, hub=hub.config.name, version=__version__)

@@ -1,0 +1,100 @@
+"""What the hub listens for: an entry for each kind of caller. The process binds, serves and announces them alike."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from starlette.types import ASGIApp
+
+from ringfence.hub.core import Hub
+from ringfence.hub.data.config import HubConfig
+from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.device.app import device_app
+from ringfence.hub.errors import ListenerPortTaken
+from ringfence.hub.people.app import people_app
+from ringfence.hub.process import tls
+
+BACKLOG = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """One listener of the hub.
+
+    Args:
+        name: What run.json calls its address.
+        callers: Who calls, as the line says that people see at the start.
+        port: Returns the port that the configuration gives it; 0 takes a free one.
+        app: Makes the application that it serves.
+        tls: Makes its TLS context; the folder's server certificate is loaded anew when it is renewed.
+        protocol: What speaks HTTP on its connections; None for uvicorn's own.
+    """
+
+    name: str
+    callers: str
+    port: Callable[[HubConfig], int]
+    app: Callable[[Hub], ASGIApp]
+    tls: Callable[[DataFolder], ssl.SSLContext]
+    protocol: type[asyncio.Protocol] | None = None
+
+
+PEOPLE = Listener("people", "people", lambda config: config.people_port, people_app, tls.people_context)
+DEVICES = Listener(
+    "device",
+    "devices",
+    lambda config: config.device_port,
+    device_app,
+    tls.device_context,
+    tls.ClientCertificateProtocol,
+)
+LISTENERS = (PEOPLE, DEVICES)
+
+Bound = Mapping[Listener, socket.socket]
+"""Each listener with its bound socket, in the order in which they are announced."""
+
+
+@contextlib.contextmanager
+def bind_all(listeners: Sequence[Listener], config: HubConfig) -> Iterator[Bound]:
+    """Bind every listener for the length of the block.
+
+    Raises:
+        ListenerPortTaken: An address can't be listened on; it names address, port and what to do.
+    """
+    with contextlib.ExitStack() as stack:
+        yield {each: stack.enter_context(_listening(config.listen, each.port(config))) for each in listeners}
+
+
+def port_of(bound: socket.socket) -> int:
+    """Return the port that a socket is bound to."""
+    port: int = bound.getsockname()[1]
+    return port
+
+
+@contextlib.contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as bound:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            bound.bind((host, port))
+            bound.listen(BACKLOG)
+        except OSError as fault:
+            raise _not_bound(host, port, fault) from None
+        yield bound
+
+
+def _not_bound(host: str, port: int, fault: OSError) -> ListenerPortTaken:
+    match fault.errno:
+        case errno.EADDRINUSE:
+            what, to_do = f"port {port} on {host} is in use", "Stop what uses it, or set another port in hub.toml."
+        case errno.EADDRNOTAVAIL:
+            what, to_do = f"{host} is no address of this machine", "Set `listen` in hub.toml; 0.0.0.0 takes all."
+        case errno.EACCES:
+            what, to_do = f"port {port} on {host} is for root alone", "Set a port from 1024 on in hub.toml."
+        case _:
+            what, to_do = f"port {port} on {host} can't be listened on: {fault.strerror}", "Change it in hub.toml."
+    return ListenerPortTaken(what, where=f"{host}:{port}", to_do=to_do)

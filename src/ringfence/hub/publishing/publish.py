@@ -1,0 +1,189 @@
+"""Publishing: what changed in the fleet becomes releases, one for each site whose files changed.
+
+The order is what keeps it whole: everything is rendered before anything is written; blobs are durable before
+the rows and the metadata that name them; those come in one transaction, for a batch of sites at a time. Whatever
+stops a publish, each site has its old release or its new one, and publishing again goes on from there.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import update
+from sqlalchemy.orm import Session
+
+from ringfence.hub import logs
+from ringfence.hub.core import Hub
+from ringfence.hub.errors import BadSelection
+from ringfence.hub.fleet import sites, templates
+from ringfence.hub.publishing import firmware_rollout, publication_lock, releases
+from ringfence.hub.publishing.diffs import (
+    FileChange,
+    compare,
+    describe,
+    read_from,
+)
+from ringfence.hub.publishing.publication_lock import PublicationLock
+from ringfence.hub.publishing.releases import NewRelease
+from ringfence.hub.publishing.sandboxed_templates import LimitedRenderer
+from ringfence.hub.publishing.site_files import SiteFiles, render
+from ringfence.hub.publishing.site_rows import due_sites, phones_without_line, read_sites
+from ringfence.hub.store.models import SiteRow
+from ringfence.phones.mac import Mac
+from ringfence.phones.rendering.render_input import secrets_of
+
+SITES_AT_ONCE = 100
+"""How many sites share a transaction and a wait for the disk."""
+LONGEST_COMMENT = 500
+
+_log = logs.get("publishing")
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedSite:
+    """What a publish made of one site; ``release`` is None where it was only asked what it would make."""
+
+    site_id: str
+    release: int | None
+    previous: int
+    files: list[FileChange]
+
+
+@dataclass(frozen=True, slots=True)
+class Publication:
+    """What a publish did, or would do. ``without_line`` are phones that got no file for want of a line."""
+
+    dry_run: bool
+    sites: list[PublishedSite]
+    unchanged: int
+    seconds: float
+    without_line: list[Mac]
+    waiting: dict[str, str]
+    """Bare address → the load that its phone gets once the site's edges hold it."""
+
+
+def publish(
+    hub: Hub,
+    who: str,
+    *,
+    site_ids: Sequence[str] | None = None,
+    comment: str = "",
+    dry_run: bool = False,
+    with_diffs: bool = True,
+) -> Publication:
+    """Render these sites, or all, and make a release for each that changed; with ``dry_run`` only say which.
+
+    A fault in any phone's rendering is raised and nothing is published at all. PublishRunning where another publish is
+    at work. Sites that nobody edited since they were rendered are not rendered again.
+    """
+    began = time.monotonic()
+    _check_comment(comment)
+    if dry_run:
+        rendered = _render(hub, site_ids, None)
+    else:
+        with publication_lock.held(hub, who) as held:
+            rendered = _render(hub, site_ids, held)
+            for start in range(0, len(rendered.sites), SITES_AT_ONCE):
+                _write(hub, who, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
+    changed = [files for files in rendered.sites if files.changed]
+    changes = [_site_change(hub, files, dry_run=dry_run, with_diffs=with_diffs) for files in changed]
+    seconds = time.monotonic() - began
+    if not dry_run:
+        _log.info("published", by=who, sites=len(changes), of=rendered.asked, seconds=round(seconds, 3))
+    waiting = {str(target.owner): load for files in rendered.sites for target, load in files.prepared}
+    return Publication(dry_run, changes, rendered.asked - len(changes), seconds, rendered.without_line, waiting)
+
+
+def rollback(hub: Hub, who: str, site_id: str, number: int) -> int:
+    """Make a new release of a site with the content of release ``number``; return its number."""
+    with publication_lock.held(hub, who) as held, hub.change(who) as change:
+        held.confirm(change.session)
+        site = sites.get(change.session, site_id)
+        targets = releases.targets(change.session, site_id, number)
+        new = NewRelease(site_id, site.newest_release + 1, targets, f"Back to release {number}", number)
+        site.edits += 1  # settings differ from what is published now: the next publish brings them again
+        releases.put(change, hub.signers, [new])
+        firmware_rollout.put_prepared(change.session, site_id, ())
+        change.note("release.rollback", site_id, f"release {new.number} has the content of release {number}")
+    hub.wakeups.wake_sites({site_id})
+    _log.info("rolled back", by=who, site=site_id, release=new.number, to=number)
+    return new.number
+
+
+def differences(hub: Hub, site_id: str, number: int, against: int) -> list[FileChange]:
+    """Return what release ``number`` changed against another; 0 stands for before there was one."""
+    with hub.database.reading() as session:
+        new = releases.targets(session, site_id, number)
+        old = releases.targets(session, site_id, against) if against else ()
+        # The current secrets; those of older releases stand in elements that are masked whatever they hold.
+        phones = [phone for site in read_sites(session, hub.sealer, [site_id]) for phone in site.phones]
+    return describe(compare(old, new), hub.blobs.get, {secret for phone in phones for secret in secrets_of(phone)})
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """The sites that were due, rendered; ``asked`` counts all that the publish is about."""
+
+    sites: list[SiteFiles]
+    asked: int
+    without_line: list[Mac]
+
+
+def _render(hub: Hub, site_ids: Sequence[str] | None, held: PublicationLock | None) -> _Rendered:
+    with hub.database.reading() as session:
+        due, asked = due_sites(session, hub.renderer_fingerprint, site_ids)
+        without_line = phones_without_line(session, site_ids)
+        inputs = list(read_sites(session, hub.sealer, due))
+        own = templates.all_of(session)
+    rendered = []
+    with LimitedRenderer(own, hub.renderer) as renderer:
+        for site in inputs:
+            rendered.append(render(site, renderer))
+            if held is not None:
+                held.keep()
+    return _Rendered(rendered, asked, without_line)
+
+
+def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: PublicationLock) -> None:
+    changed = [files for files in batch if files.changed]
+    hub.blobs.put(
+        {digest: data for files in batch if files.changed or files.prepared for digest, data in files.blobs.items()}
+    )
+    with hub.change(who) as change:
+        held.confirm(change.session)
+        there = sites.existing(change.session, [files.site.site_id for files in batch])
+        news = [
+            NewRelease(files.site.site_id, files.site.newest_release + 1, files.targets, comment)
+            for files in changed
+            if files.site.site_id in there  # one that was removed meanwhile needs no release
+        ]
+        releases.put(change, hub.signers, news)
+        _note_rendered(change.session, batch, hub.renderer_fingerprint)
+        for files in batch:
+            if files.site.site_id in there:
+                firmware_rollout.put_prepared(change.session, files.site.site_id, files.prepared)
+                firmware_rollout.note_named(change.session, files.site.named)
+        for new in news:
+            change.note("publish", new.site_id, f"release {new.number}" + (f": {comment}" if comment else ""))
+    hub.wakeups.wake_sites({new.site_id for new in news})
+
+
+def _note_rendered(session: Session, batch: Sequence[SiteFiles], fingerprint: str) -> None:
+    for files in batch:
+        session.execute(
+            update(SiteRow)
+            .where(SiteRow.id == files.site.site_id)
+            .values(rendered_edits=files.site.edits, rendered_by=fingerprint)
+        )
+
+
+def _site_change(hub: Hub, files: SiteFiles, *, dry_run: bool, with_diffs: bool) -> PublishedSite:
+    site = files.site
+    pairs = compare(site.published, files.targets)
+    described = describe(pairs, read_from(files.blobs, hub.blobs.get), files.secrets) if with_diffs else []
+    return PublishedSite(site.site_id, None if dry_run else site.newest_release + 1, site.newest_release, described)
+
+
+def _check_comment(comment: str) -> None:
+    if len(comment) > LONGEST_COMMENT or not comment.isprintable():
+        raise BadSelection(f"a comment has at most {LONGEST_COMMENT} characters, on one line")

@@ -1,0 +1,139 @@
+"""The tables of what is published: releases, metadata, firmware, assets. Times are Unix seconds."""
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    Integer,
+    String,
+    true,
+)
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ringfence.hub.store.base import Base
+
+
+class ReleaseRow(Base):
+    """One release of one site: immutable. ``rolled_back_to`` names the release whose content it repeats."""
+
+    __tablename__ = "release"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    made_at: Mapped[float]
+    made_by: Mapped[str] = mapped_column(String(80))
+    comment: Mapped[str] = mapped_column(String(500), default="")
+    rolled_back_to: Mapped[int | None]
+
+
+class ReleaseTargetRow(Base):
+    """One file of a release."""
+
+    __tablename__ = "release_target"
+    __table_args__ = (
+        ForeignKeyConstraint(["site_id", "number"], ["release.site_id", "release.number"], ondelete="CASCADE"),
+        Index("ix_release_target_digest_site", "digest", "site_id"),
+    )
+
+    site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    number: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    length: Mapped[int] = mapped_column(BigInteger)
+    kind: Mapped[str] = mapped_column(String(20))
+    owner: Mapped[str | None] = mapped_column(String(12))
+    reload_port: Mapped[int | None]
+    reload_method: Mapped[str | None] = mapped_column(String(20))
+    reload_minute: Mapped[int | None]
+    secret: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+
+
+class FirmwareLoadRow(Base):
+    """One load of firmware that was imported whole."""
+
+    __tablename__ = "firmware_load"
+
+    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    source: Mapped[str] = mapped_column(String(200))
+    added_at: Mapped[float]
+    added_by: Mapped[str] = mapped_column(String(80))
+
+
+class FirmwareFileRow(Base):
+    """One file of a load, under the name that phones ask for."""
+
+    __tablename__ = "firmware_file"
+
+    load: Mapped[str] = mapped_column(ForeignKey("firmware_load.name", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(128), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    length: Mapped[int] = mapped_column(BigInteger)
+
+
+class AssetRow(Base):
+    """A ring tone, a wallpaper, a language or a country's tones, for every phone that can have it."""
+
+    __tablename__ = "asset"
+
+    id: Mapped[str] = mapped_column(String(60), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column(String(80))
+    source: Mapped[str] = mapped_column(String(200))
+    added_at: Mapped[float]
+    added_by: Mapped[str] = mapped_column(String(80))
+
+
+class AssetFileRow(Base):
+    """One file of an asset, under the name that phones ask for; ``variant`` says which phones."""
+
+    __tablename__ = "asset_file"
+
+    asset_id: Mapped[str] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    length: Mapped[int] = mapped_column(BigInteger)
+    variant: Mapped[str] = mapped_column(String(60))
+
+
+class PreparedTargetRow(Base):
+    """A file that goes into a site's next release by itself, once the firmware that it names is at the site's edges."""
+
+    __tablename__ = "prepared_target"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(255), primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    length: Mapped[int] = mapped_column(BigInteger)
+    owner: Mapped[str] = mapped_column(String(12))
+    reload_port: Mapped[int | None]
+    reload_method: Mapped[str | None] = mapped_column(String(20))
+    reload_minute: Mapped[int | None]
+    secret: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+    load: Mapped[str] = mapped_column(String(64))
+
+
+class RoleMetadataRow(Base):
+    """One signed role of a site's repository, as it is served; of timestamps only the newest is kept."""
+
+    __tablename__ = "role_metadata"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    role: Mapped[str] = mapped_column(String(20), primary_key=True)
+    version: Mapped[int] = mapped_column(Integer, primary_key=True)
+    body: Mapped[bytes]
+    made_at: Mapped[float]
+    expires_at: Mapped[float]
+
+
+class PublicationLeaseRow(Base):
+    """Who publishes just now: one row at most, and it counts only until ``ends_at``."""
+
+    __tablename__ = "publication_lease"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    holder: Mapped[str] = mapped_column(String(40))
+    actor: Mapped[str] = mapped_column(String(80))
+    since: Mapped[float]
+    ends_at: Mapped[float]

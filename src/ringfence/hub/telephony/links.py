@@ -1,0 +1,45 @@
+"""Which adapter speaks to which kind of PBX; everything else knows the port alone."""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+from ringfence.errors import RingfenceError
+from ringfence.hub.core import Hub
+from ringfence.hub.data.sealing import Sealer
+from ringfence.hub.fleet import pbxes, phones
+from ringfence.hub.store.models import PbxRow
+from ringfence.hub.telephony.pbx.asterisk import Asterisk
+from ringfence.hub.telephony.pbx.kamailio import Kamailio
+from ringfence.hub.telephony.pbx.port import PbxLink
+from ringfence.phones.mac import Mac
+from ringfence.secret import Secret
+
+ADAPTERS: Mapping[str, Callable[[str, str, Secret], PbxLink]] = MappingProxyType(
+    {
+        "kamailio": lambda url, _user, secret: Kamailio(url, secret),
+        "asterisk": Asterisk,
+    }
+)
+
+
+def link(sealer: Sealer, row: PbxRow) -> PbxLink:
+    """Return what speaks to a PBX."""
+    return ADAPTERS[row.kind](row.url, row.user, pbxes.secret_of(sealer, row))
+
+
+def is_registered(hub: Hub, mac: Mac) -> bool | None:
+    """Return whether a phone's PBX has a registration of it; None where no PBX is known, or it does not answer.
+
+    Raises:
+        UnknownPhone: There is no such phone.
+    """
+    with hub.database.reading() as session:
+        users = [line.name for line in phones.get(session, mac).lines]
+        pbx, _sip_server = pbxes.of_phone(session, mac)
+    if pbx is None:
+        return None
+    connected = link(hub.sealer, pbx)
+    try:
+        return any(connected.contacts(user) for user in users)
+    except RingfenceError:
+        return None  # what is not known is not told; ringfence pbx check says why

@@ -1,0 +1,298 @@
+"""Changing SIP secrets on both sides, in the order in which nobody is locked out.
+
+1. The PBX takes the new secret beside the old one.
+2. The phone's file with the new one is published; the phone is told to fetch it.
+3. The phone fetches it, which its edge reports, and registers again, which the PBX shows.
+4. The old secret ends at the PBX.
+
+Where step 3 does not come in time, the old secret is put back into the phone's file, and stays good at the PBX. Every
+stage is in the database: a hub that stops in the middle goes on where it was.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from ringfence.errors import RingfenceError
+from ringfence.hub import logs
+from ringfence.hub.core import Hub
+from ringfence.hub.errors import (
+    BadSelection,
+    PublishRunning,
+    RotationRunning,
+    UnknownPbx,
+    Unpublished,
+)
+from ringfence.hub.fleet import (
+    lines,
+    pbxes,
+    phones,
+    sites,
+)
+from ringfence.hub.fleet.accounts import old_record
+from ringfence.hub.publishing import releases
+from ringfence.hub.publishing.publish import publish
+from ringfence.hub.store.change import Change
+from ringfence.hub.store.models import EdgeReportRow, OldSecretRow, PbxRow, PhoneRow, RotationRow, SiteRow
+from ringfence.hub.store.release_models import ReleaseTargetRow
+from ringfence.hub.telephony import links
+from ringfence.hub.telephony.pbx.port import Contact, PbxLink
+from ringfence.phones.families import model as model_of
+from ringfence.phones.mac import Mac
+from ringfence.secret import Secret
+from ringfence.wire.messages import ReportKind
+
+PATIENCE_S = 15 * 60
+UNDER_WAY = ("publishing", "fetching", "registering")
+_AUTHOR = "secret rotation"
+_TELL_AFTER_S = 3.0
+"""How long a phone has to obey its edge before the PBX tells it too."""
+_CLOCKS_DIFFER_S = 2.0
+"""How far the PBX's clock may be behind the hub's."""
+
+_log = logs.get("rotating")
+
+
+@dataclass(frozen=True, slots=True)
+class _User:
+    """One digest user of a phone, with what it registers as and the passwords that are good now."""
+
+    index: int
+    name: str
+    auth_name: str
+    new: Secret
+    old: Secret
+
+
+def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_S) -> None:
+    """Begin to change the secrets of these phones; each goes on by itself. All of them, or none where one can't."""
+    if not macs:
+        raise BadSelection("there is no phone to change the secrets of", to_do="Add phones to the site first.")
+    with hub.change(who) as change:
+        users = {mac: _prepare(hub, change, mac, patience_s) for mac in macs}
+    with hub.database.reading() as session:
+        rows = {mac: session.get_one(RotationRow, mac.bare) for mac in macs}
+        serving = {mac: session.get_one(PbxRow, row.pbx_id) for mac, row in rows.items()}
+    for mac, pbx in serving.items():
+        try:
+            _accept(hub, pbx, users[mac], new_first=True)
+        except RingfenceError as fault:
+            for each in macs:
+                _put_back(hub, each, f"the PBX did not take the new secret: {fault}", reached=False)
+            raise
+    with hub.change(who) as change:
+        for mac in macs:
+            row = change.session.get_one(RotationRow, mac.bare)
+            row.stage, row.changed_at = "publishing", change.now
+    go_on(hub)
+
+
+def go_on(hub: Hub) -> int:
+    """Take every rotation under way as far as it goes now; return how many are still under way."""
+    with hub.database.reading() as session:
+        rows = session.scalars(select(RotationRow).where(RotationRow.stage.in_(UNDER_WAY))).all()
+        sites_of = {row.mac: session.get_one(PhoneRow, row.mac).site_id for row in rows}
+    due = sorted({sites_of[row.mac] for row in rows if row.stage == "publishing"})
+    if due and not _publish(hub, due):
+        return len(rows)
+    for row in rows:
+        try:
+            _go_on_with(hub, Mac(row.mac))
+        except RingfenceError as fault:
+            _note(hub, Mac(row.mac), str(fault))
+    with hub.database.reading() as session:
+        return session.scalar(select(func.count()).where(RotationRow.stage.in_(UNDER_WAY))) or 0
+
+
+def find(session: Session) -> Sequence[RotationRow]:
+    """Return all rotations, the newest first."""
+    return session.scalars(select(RotationRow).order_by(RotationRow.began_at.desc(), RotationRow.mac)).all()
+
+
+def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_User]:
+    """Make the new secrets and keep the old ones, in one transaction with the rotation's row."""
+    phone = phones.get(change.session, mac)
+    running = change.session.get(RotationRow, mac.bare)
+    if running is not None and running.stage in UNDER_WAY:
+        raise RotationRunning(f"the secrets of phone {mac} are being changed already", to_do="ringfence sip rotations")
+    site = sites.get(change.session, phone.site_id)
+    if site.edits != site.rendered_edits:
+        raise Unpublished(
+            f"site {site.id} has edits that were not published, and they would go out with the new secret",
+            to_do=f"Publish them first: ringfence publish {site.id}.",
+        )
+    pbx, sip_server = pbxes.of_phone(change.session, mac)
+    if pbx is None:
+        raise UnknownPbx(
+            f"no PBX is known for {sip_server}, which phone {mac} registers with",
+            to_do="Add it: ringfence pbx add; or change by hand: ringfence line rotate, sip export, publish.",
+        )
+    users = []
+    change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
+    for line in list(phone.lines):
+        if not line.sealed_password:
+            continue
+        old = lines.open_password(hub.sealer, line)
+        change.session.add(
+            OldSecretRow(
+                mac=mac.bare, index=line.index, sealed_password=hub.sealer.seal(old, old_record(mac.bare, line.index))
+            )
+        )
+        lines.rotate(change, hub.sealer, mac, line.index)
+        users.append(
+            _User(line.index, line.name, line.auth_name or line.name, lines.open_password(hub.sealer, line), old)
+        )
+    row = running or RotationRow(mac=mac.bare)
+    row.pbx_id, row.stage, row.release, row.detail, row.who = pbx.id, "accepting", site.newest_release, "", change.who
+    row.began_at = row.changed_at = change.now
+    row.until = change.now + patience_s
+    change.session.add(row)
+    change.note("sip.rotate", str(mac), f"{len(users)} secrets at {pbx.id}")
+    return users
+
+
+def _publish(hub: Hub, site_ids: Sequence[str]) -> bool:
+    """Publish the sites of rotations that begin; return whether that is done."""
+    try:
+        publish(hub, _AUTHOR, site_ids=site_ids, comment="New SIP secrets", with_diffs=False)
+    except PublishRunning:
+        return False
+    except RingfenceError as fault:
+        with hub.database.reading() as session:
+            chosen = select(RotationRow.mac).where(RotationRow.stage == "publishing")
+            macs = [Mac(mac) for mac in session.scalars(chosen)]
+        for mac in macs:
+            _put_back(hub, mac, f"the new secret could not be published: {fault}", reached=False)
+        return True
+    with hub.change(_AUTHOR) as change:
+        for row in change.session.scalars(select(RotationRow).where(RotationRow.stage == "publishing")):
+            phone = change.session.get_one(PhoneRow, row.mac)
+            row.release = change.session.get_one(SiteRow, phone.site_id).newest_release
+            row.stage, row.changed_at = "fetching", change.now
+    return True
+
+
+def _go_on_with(hub: Hub, mac: Mac) -> None:
+    with hub.database.reading() as session:
+        row = session.get(RotationRow, mac.bare)
+        if row is None or row.stage not in {"fetching", "registering"}:
+            return
+        pbx = session.get_one(PbxRow, row.pbx_id)
+        users = _users(hub, session, mac)
+        has_fetched = _has_fetched(session, row)
+        site_id = session.get_one(PhoneRow, mac.bare).site_id
+        published_at = releases.get(session, site_id, row.release).made_at
+    link = links.link(hub.sealer, pbx)
+    now = hub.clock()
+    if not has_fetched:
+        if now >= row.until:
+            _put_back(hub, mac, "the phone did not fetch its new file in time", reached=False)
+        else:
+            _tell(hub, mac, link, users, row)
+        return
+    contacts = [contact for user in users for contact in link.contacts(user.name)]
+    if _registered_since(contacts, published_at):
+        _accept(hub, pbx, users, new_first=True, ends_old=True)
+        _finish(hub, mac, "done", "")
+    elif now >= row.until:
+        _put_back(hub, mac, "the phone has its new file and did not register with it in time", reached=True)
+    elif row.stage == "fetching":
+        with hub.change(_AUTHOR) as change:
+            kept = change.session.get_one(RotationRow, mac.bare)
+            kept.stage, kept.changed_at, kept.detail = "registering", change.now, "it has its new file"
+
+
+def _tell(hub: Hub, mac: Mac, link: PbxLink, users: Sequence[_User], row: RotationRow) -> None:
+    """Tell the phone through the PBX too, in case the edge's order was refused for want of the REGISTER's Call-ID."""
+    if hub.clock() - row.changed_at < _TELL_AFTER_S or row.detail.startswith("told"):
+        return
+    with hub.database.reading() as session:
+        family, _model = model_of(session.get_one(PhoneRow, mac.bare).model)
+    for user in users[:1]:
+        for contact in link.contacts(user.name):
+            link.reload(user.name, contact, family.reload_event.value)
+            _note(hub, mac, "told through the PBX to fetch its new file")
+
+
+def _registered_since(contacts: Sequence[Contact], since: float) -> bool:
+    """Return whether a phone registered after a moment; of a PBX that does not say when, any contact counts."""
+    return any(contact.registered_at >= since - _CLOCKS_DIFFER_S or not contact.registered_at for contact in contacts)
+
+
+def _has_fetched(session: Session, row: RotationRow) -> bool:
+    """Return whether the phone took its file of the release with its new secret, as its edge reports."""
+    owned = select(ReleaseTargetRow.name).where(
+        ReleaseTargetRow.owner == row.mac, ReleaseTargetRow.number == row.release
+    )
+    chosen = select(func.count()).where(
+        EdgeReportRow.owner == row.mac,
+        EdgeReportRow.kind == ReportKind.FILE_SERVED,
+        EdgeReportRow.release >= row.release,
+        EdgeReportRow.name.in_(owned),
+        EdgeReportRow.received_at >= row.began_at,
+    )
+    return bool(session.scalar(chosen))
+
+
+def _users(hub: Hub, session: Session, mac: Mac) -> list[_User]:
+    phone = phones.get(session, mac)
+    old = {row.index: row for row in session.scalars(select(OldSecretRow).where(OldSecretRow.mac == mac.bare))}
+    return [
+        _User(
+            line.index,
+            line.name,
+            line.auth_name or line.name,
+            lines.open_password(hub.sealer, line),
+            hub.sealer.open(old[line.index].sealed_password, old_record(mac.bare, line.index)),
+        )
+        for line in phone.lines
+        if line.index in old
+    ]
+
+
+def _accept(hub: Hub, pbx: PbxRow, users: Sequence[_User], *, new_first: bool, ends_old: bool = False) -> None:
+    link = links.link(hub.sealer, pbx)
+    for user in users:
+        both = (user.new, user.old) if new_first else (user.old, user.new)
+        link.accept(user.auth_name, pbx.realm, both[:1] if ends_old else both)
+
+
+def _put_back(hub: Hub, mac: Mac, why: str, *, reached: bool) -> None:
+    """Give the phone its old secrets back; the PBX takes the new ones too where the phone may hold them."""
+    with hub.change(_AUTHOR) as change:
+        users = _users(hub, change.session, mac)
+        phone = phones.get(change.session, mac)
+        for user in users:
+            lines.put(change, hub.sealer, mac, user.index, lines.LineParts(password=user.old))
+        pbx = change.session.get_one(PbxRow, change.session.get_one(RotationRow, mac.bare).pbx_id)
+        site_id = phone.site_id
+    problems = []
+    # The phone may fetch between our look and this publish: the PBX takes both until the old file is out.
+    for work in (
+        lambda: _accept(hub, pbx, users, new_first=False),
+        lambda: publish(hub, _AUTHOR, site_ids=[site_id], comment="Old SIP secrets again", with_diffs=False),
+        lambda: None if reached else _accept(hub, pbx, users, new_first=False, ends_old=True),
+    ):
+        try:
+            work()
+        except RingfenceError as fault:
+            problems.append(str(fault))
+    _finish(hub, mac, "rolled-back", " ".join((why, *problems)))
+
+
+def _finish(hub: Hub, mac: Mac, stage: str, detail: str) -> None:
+    with hub.change(_AUTHOR) as change:
+        row = change.session.get_one(RotationRow, mac.bare)
+        row.stage, row.changed_at, row.detail = stage, change.now, detail[:500]
+        change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
+        change.note(f"sip.rotate.{stage}", str(mac), detail)
+    _log.info("secrets changed" if stage == "done" else "secrets put back", phone=str(mac), detail=detail)
+
+
+def _note(hub: Hub, mac: Mac, detail: str) -> None:
+    with hub.change(_AUTHOR) as change:
+        row = change.session.get(RotationRow, mac.bare)
+        if row is not None:
+            row.detail = detail[:500]

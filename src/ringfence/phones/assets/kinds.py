@@ -1,0 +1,163 @@
+"""Assets: ring tones, wallpapers, languages and tones, recognised by their content and made into phones' files."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
+from xml.sax.saxutils import escape, quoteattr
+
+from ringfence.phones.assets import ring_tones
+from ringfence.phones.document import NotWellFormed, parse_leniently
+from ringfence.phones.errors import BadAsset
+from ringfence.phones.families import families
+from ringfence.phones.family import Model, Picture, RingFormat
+
+MOST_RINGS = MOST_PICTURES = 50
+LONGEST_NAME = 25
+"""Of a ring tone: its shown name, and its file's (PHONES.md)."""
+RING_LISTS: Mapping[RingFormat, str] = MappingProxyType(
+    {RingFormat.MULAW_8K: "Ringlist.xml", RingFormat.LINEAR_16K: "Ringlist-wb.xml"}
+)
+_LOCALE = re.compile(r"(?:.*/)?([A-Z][A-Za-z_]{2,40})/([a-z-]+\.jar)")
+_TONES = re.compile(r"(?:.*/)?([A-Z][A-Za-z_]{2,40})/(g[34]-tones\.xml)")
+
+
+class AssetKind(StrEnum):
+    """What an asset is."""
+
+    RING = "ring tone"
+    WALLPAPER = "wallpaper"
+    LOCALE = "language"
+    TONES = "tones"
+
+
+@dataclass(frozen=True, slots=True)
+class AssetFile:
+    """One file of an asset: the name that phones ask for, its bytes, and for whom it is.
+
+    ``variant`` is a ring format, a picture's folder, or the file's name in its locale.
+    """
+
+    name: str
+    data: bytes
+    variant: str
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One asset with its files for every kind of phone."""
+
+    kind: AssetKind
+    name: str
+    files: tuple[AssetFile, ...]
+    notes: tuple[str, ...] = ()
+
+
+def recognise(path: str, data: bytes) -> Asset | None:
+    """Return what a file is as an asset, made into phones' forms; None where it is none.
+
+    Raises:
+        BadAsset: It is one, and is bad.
+    """
+    if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
+        return _ring(path, data)
+    if data.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff", b"BM", b"GIF8")) or data[8:12] == b"WEBP":
+        return _wallpaper(path, data)
+    locale, tones = _LOCALE.fullmatch(path), _TONES.fullmatch(path)
+    if locale is not None and data.startswith(b"PK"):
+        file = AssetFile(f"{locale[1]}/{locale[2]}", data, locale[2])
+        return Asset(AssetKind.LOCALE, locale[1], (file,))
+    if tones is not None:
+        try:
+            parse_leniently(data)
+        except NotWellFormed as fault:
+            raise BadAsset(f"its tones are not well-formed: {fault.reason}", where=path) from None
+        return Asset(AssetKind.TONES, tones[1], (AssetFile(f"{tones[1]}/{tones[2]}", data, tones[2]),))
+    return None
+
+
+def models_for(asset: Asset) -> list[str]:
+    """Return the models that can have an asset."""
+    variants = {file.variant for file in asset.files}
+    models = [model for family in families().values() for model in family.models.values()]
+    return [model.name for model in models if variants & set(_variants(asset.kind, model))]
+
+
+def wants(kind: AssetKind, variant: str, model: Model) -> bool:
+    """Return whether a model takes a file of that kind and variant."""
+    return variant in _variants(kind, model)
+
+
+def ring_list(rings: Sequence[tuple[str, str]]) -> bytes:
+    """Return the list of ring tones, of (shown name, file name)."""
+    rows = "".join(
+        f"  <Ring>\n    <DisplayName>{escape(name)}</DisplayName>\n    <FileName>{escape(file)}</FileName>\n  </Ring>\n"
+        for name, file in rings[:MOST_RINGS]
+    )
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<CiscoIPPhoneRingList>\n{rows}</CiscoIPPhoneRingList>\n'.encode()
+
+
+def picture_list(names: Sequence[str]) -> bytes:
+    """Return a folder's list of wallpapers, of the pictures' names as phones ask for them."""
+    rows = "".join(
+        f"  <ImageItem Image={quoteattr('TFTP:' + thumbnail_of(name))} URL={quoteattr('TFTP:' + name)}/>\n"
+        for name in names[:MOST_PICTURES]
+    )
+    return f'<?xml version="1.0" encoding="UTF-8"?>\n<CiscoIPPhoneImageList>\n{rows}</CiscoIPPhoneImageList>\n'.encode()
+
+
+def thumbnail_of(name: str) -> str:
+    """Return the name of a picture's thumbnail."""
+    return name.removesuffix(".png") + "-tn.png"
+
+
+def _variants(kind: AssetKind, model: Model) -> tuple[str, ...]:
+    match kind:
+        case AssetKind.RING:
+            return (model.ring.name,) if model.ring else ()
+        case AssetKind.WALLPAPER:
+            return (model.wallpaper.folder, *model.wallpaper.also_in) if model.wallpaper else ()
+        case AssetKind.LOCALE:
+            return (model.locale_file,) if model.locale_file else ()
+        case AssetKind.TONES:
+            return (model.tones_file,) if model.tones_file else ()
+
+
+def _ring(path: str, data: bytes) -> Asset:
+    name = _shown(path)
+    stem = _stem(path, LONGEST_NAME - len(".raw"))
+    files, notes = [], []
+    for wanted in RingFormat:
+        tone = ring_tones.convert(data, wanted)
+        files.append(AssetFile(stem + ring_tones.SUFFIXES[wanted], tone.data, wanted.name))
+        if tone.was_cut:
+            notes.append(f"cut to {tone.seconds:.1f} s for phones that play {wanted.value}")
+    return Asset(AssetKind.RING, name, tuple(files), tuple(notes))
+
+
+def _wallpaper(path: str, data: bytes) -> Asset:
+    from ringfence.phones.assets import pictures  # noqa: PLC0415 - it loads the picture library, which only an import needs
+
+    stem = _stem(path, 40)
+    sizes: dict[str, Picture] = {}
+    for family in families().values():
+        for model in family.models.values():
+            if model.wallpaper is not None:
+                sizes[model.wallpaper.folder] = model.wallpaper
+    files = []
+    for folder, picture in sorted(sizes.items()):
+        large, small = pictures.convert(data, picture)
+        name = f"{folder}/{stem}.png"
+        files += [AssetFile(name, large, folder), AssetFile(thumbnail_of(name), small, folder)]
+    return Asset(AssetKind.WALLPAPER, _shown(path), tuple(files))
+
+
+def _shown(path: str) -> str:
+    name = path.rpartition("/")[2].rpartition(".")[0].replace("_", " ").strip()
+    return name[:LONGEST_NAME].strip() or "Asset"
+
+
+def _stem(path: str, most: int) -> str:
+    plain = re.sub(r"[^A-Za-z0-9_-]+", "-", path.rpartition("/")[2].rpartition(".")[0]).strip("-")
+    return plain[:most] or "asset"

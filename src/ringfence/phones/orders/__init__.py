@@ -1,0 +1,1 @@
+"""Orders that a phone takes otherwise than by SIP."""

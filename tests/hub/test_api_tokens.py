@@ -1,0 +1,26 @@
+"""API tokens, over the people's API."""
+
+import json
+
+import pytest
+
+from support.running_hub import RunningHub
+
+
+@pytest.mark.parametrize("token", ["", "rft_wrong", "rft_" + "x" * 43])
+def test_without_a_good_token_everything_is_refused(running: RunningHub, token: str) -> None:
+    for method, path in (("GET", "/sites"), ("POST", "/publish"), ("GET", "/whoami"), ("GET", "/settings/catalogue")):
+        answer = running.ask(method, path, {} if method == "POST" else None, token=token)
+        assert (answer.status, answer.json["kind"]) == (401, "not-signed-in")
+
+
+def test_a_token_is_made_used_and_revoked_and_the_last_one_stays(running: RunningHub) -> None:
+    made = running.do("POST", "/api-tokens", {"name": "monitoring"})
+    assert running.ask("GET", "/whoami", token=made["token"]).json["name"] == "monitoring"
+    listed = running.do("GET", "/api-tokens")["items"]
+    assert made["token"] not in json.dumps(listed)
+    assert [item["last_used_at"] is not None for item in listed if item["id"] == made["id"]] == [True]
+    running.do("DELETE", f"/api-tokens/{made['id']}")
+    assert running.ask("GET", "/whoami", token=made["token"]).status == 401
+    (own,) = [item for item in listed if item["name"] == "administrator"]
+    assert running.ask("DELETE", f"/api-tokens/{own['id']}").json["kind"] == "bad-selection"

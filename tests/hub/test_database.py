@@ -1,0 +1,370 @@
+"""The port to the database: one suite for SQLite and PostgreSQL, from the first table to a publish."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, func, insert, select, text
+from sqlalchemy.exc import IntegrityError
+
+from ringfence.hub.core import Hub, open_hub
+from ringfence.hub.data.config import make_config
+from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.errors import DatabaseUnavailable, EdgeRefused, NotStorable, OutOfOrder, PublishRunning
+from ringfence.hub.fleet import bulk, edges, enrolment_tokens, lines, phones, reports, settings, sites
+from ringfence.hub.fleet.guard import alerts, report_intake
+from ringfence.hub.fleet.lines import LineParts
+from ringfence.hub.fleet.settings import ORGANISATION
+from ringfence.hub.process.init import init
+from ringfence.hub.publishing import publication_lock
+from ringfence.hub.publishing.publish import differences, publish, rollback
+from ringfence.hub.publishing.releases import newest_targets
+from ringfence.hub.store import dialect, migrations
+from ringfence.hub.store.base import MOST_COUNTED, Base
+from ringfence.hub.store.database import Database
+from ringfence.hub.store.guard_models import GuardCountRow
+from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow, PhoneSettingRow, SiteRow
+from ringfence.phones.mac import Mac
+from ringfence.wire.messages import Report, ReportBatch
+from support.postgresql_server import PostgresqlServer, postgresql
+
+ANNA, BEN = Mac("001B54C2D001"), Mac("001B54C2D002")
+NewUrl = Callable[[], str]
+REVISIONS = [
+    script.revision for script in reversed(list(ScriptDirectory(Path(migrations.__file__).parent).walk_revisions()))
+]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgresqlServer]:
+    with postgresql() as running:
+        yield running
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a new, empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'new.sqlite'}"
+    server: PostgresqlServer = request.getfixturevalue("server")
+    return server.url(server.new_database())
+
+
+@pytest.fixture
+def database(url: str) -> Iterator[Database]:
+    with closing(Database(url)) as opened:
+        yield opened
+
+
+@pytest.fixture
+def hub(url: str, tmp_path: Path) -> Iterator[Hub]:
+    """A hub with a site and a phone."""
+    init(tmp_path / "hub", make_config(address="127.0.0.1", listen="127.0.0.1", database_url=url))
+    with closing(open_hub(DataFolder(tmp_path / "hub"))) as opened:
+        with opened.change("test") as change:
+            settings.put(change, opened.sealer, ORGANISATION, "sip_server", "sip.example.org")
+            sites.create(change, opened.signers, "Anna")
+            phones.add(change, ANNA, "anna", "9971", "")
+            change.session.flush()
+            lines.put(change, opened.sealer, ANNA, 1, LineParts(name="201", label="Anna"))
+        yield opened
+
+
+@contextmanager
+def engine_at(url: str) -> Iterator[Engine]:
+    engine = create_engine(dialect.driver_url(url))
+    dialect.prepare(engine)
+    try:
+        yield engine.execution_options(**{dialect.WRITING: True})
+    finally:
+        engine.dispose()
+
+
+def upgrade(engine: Engine, revision: str) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+
+
+def edge_of(hub: Hub, edge_id: str = "edge-1") -> None:
+    with hub.change("test") as change:
+        token, _secret = enrolment_tokens.create(change, "anna")
+        edges.admit(change, token, edge_id, edges.Certificate("1", edge_id, "k", 2e9), ("pi", "0.1.0"))
+
+
+def report(hub: Hub, *batch: Report, acknowledged: int = 0, edge_id: str = "edge-1") -> int:
+    with hub.change(edge_id) as change:
+        return report_intake.take(change, edges.let_in(change.session, edge_id), ReportBatch(batch, acknowledged))
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_models(url: str) -> None:
+    Database(url).close()
+    with engine_at(url) as engine, engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+
+
+def test_each_step_of_the_migrations_keeps_what_was_there(url: str) -> None:
+    with engine_at(url) as engine:
+        upgrade(engine, REVISIONS[0])
+        with engine.begin() as connection:
+            for statement in (
+                "INSERT INTO site VALUES ('anna', 'Anna', 0, 0, 0, 0, '')",
+                "INSERT INTO phone VALUES ('001B54C29A10', 'anna', 'cisco-9971', 'Desk', 7)",
+                "INSERT INTO line VALUES ('001B54C29A10', 1, 'Anna', '201', 'Anna', '', :sealed)",
+                "INSERT INTO phone_setting VALUES ('001B54C29A10', 'wifi', 'true', NULL)",
+            ):
+                values = {"sealed": b"\0"} if ":sealed" in statement else {}
+                connection.execute(text(statement), values)
+        for revision in REVISIONS[1:]:
+            upgrade(engine, revision)
+            with engine.connect() as connection:
+                assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == revision
+                assert connection.execute(text("SELECT count(*) FROM line")).scalar() == 1
+    with closing(Database(url)) as database, database.reading() as session:
+        phone = session.get_one(PhoneRow, "001B54C29A10")
+        assert (phone.model, phone.group_id, phone.description) == ("9971", None, "Desk")
+        assert (phone.admitted_at, phone.blocked, phone.running_load) == (7, False, "")
+        assert [line.name for line in phone.lines] == ["201"]
+        assert session.get_one(PhoneSettingRow, ("001B54C29A10", "wifi")).value is True
+        if session.get_bind().dialect.name == "sqlite":
+            assert session.execute(text("PRAGMA foreign_key_check")).all() == []
+
+
+def test_opening_twice_migrates_once(url: str) -> None:
+    for _ in range(2):
+        with closing(Database(url)) as database, database.reading() as session:
+            assert session.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
+
+
+def test_two_processes_that_open_a_new_database_at_once_migrate_it_once(url: str) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        opened = list(pool.map(lambda _: Database(url), range(4)))
+    for database in opened:
+        with database.reading() as session:
+            assert session.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
+        database.close()
+
+
+def test_foreign_keys_hold(database: Database) -> None:
+    with pytest.raises(IntegrityError), database.writing() as session:
+        session.execute(insert(PhoneRow), [{"mac": "1" * 12, "site_id": "none", "model": "x", "created_at": 0.0}])
+
+
+def test_a_block_that_raises_leaves_nothing(database: Database) -> None:
+    def fail() -> None:
+        with database.writing() as session:
+            session.add(SiteRow(id="half", name="Half", created_at=0.0))
+            session.flush()
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
+    with database.reading() as session:
+        assert session.get(SiteRow, "half") is None
+
+
+def test_a_reader_sees_one_moment_and_waits_for_no_writer(database: Database) -> None:
+    with database.reading() as reading:
+        assert reading.scalar(select(func.count()).select_from(SiteRow)) == 0
+        with database.writing() as writing:
+            writing.add(SiteRow(id="new", name="New", created_at=0.0))
+            writing.flush()
+            with database.reading() as another:
+                assert another.get(SiteRow, "new") is None
+        assert reading.scalar(select(func.count()).select_from(SiteRow)) == 0
+    with database.reading() as reading:
+        assert reading.scalar(select(func.count()).select_from(SiteRow)) == 1
+
+
+def test_writers_queue_so_that_what_one_checks_still_holds_when_it_writes(database: Database) -> None:
+    with database.writing() as session:
+        session.add(SiteRow(id="anna", name="Anna", created_at=0.0))
+
+    def add(_number: int) -> None:
+        with database.writing() as session:
+            row = session.get_one(SiteRow, "anna")
+            before = row.newest_release
+            time.sleep(0.002)
+            row.newest_release = before + 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(add, range(40)))
+    with database.reading() as session:
+        assert session.get_one(SiteRow, "anna").newest_release == 40
+
+
+def test_a_writer_that_waits_too_long_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dialect, "BUSY_TIMEOUT_MS", 50)
+    with closing(Database(url)) as database, database.writing() as first:
+        first.add(SiteRow(id="slow", name="Slow", created_at=0.0))
+        first.flush()
+        with pytest.raises(DatabaseUnavailable, match="does not answer"), database.writing() as second:
+            second.get(SiteRow, "slow")
+
+
+def test_no_parameter_of_a_statement_is_in_a_databases_error(database: Database) -> None:
+    with pytest.raises(IntegrityError) as raised, database.writing() as session:
+        session.execute(insert(PhoneRow), [{"mac": "s3cret", "site_id": "none", "model": "x", "created_at": 0.0}])
+    assert "s3cret" not in str(raised.value).partition("DETAIL")[0]
+
+
+def test_a_publish_a_rollback_and_what_they_changed(hub: Hub) -> None:
+    assert [site.release for site in publish(hub, "test").sites] == [1]
+    with hub.change("test") as change:
+        lines.put(change, hub.sealer, ANNA, 1, LineParts(label="Desk"))
+    done = publish(hub, "test", comment="Relabelled")
+    assert [(site.release, site.previous) for site in done.sites] == [(2, 1)]
+    assert publish(hub, "test").sites == []
+    assert "Desk" in differences(hub, "anna", 2, 1)[0].diff
+    assert rollback(hub, "test", "anna", 1) == 3
+    with hub.database.reading() as session:
+        assert [target.name for target in newest_targets(session, ["anna"])["anna"]] == [f"SEP{ANNA.bare}.cnf.xml"]
+        assert session.get_one(SiteRow, "anna").newest_release == 3
+
+
+def test_one_publish_at_a_time_and_none_that_a_crash_leaves(hub: Hub) -> None:
+    with publication_lock.held(hub, "first"), pytest.raises(PublishRunning, match="first"):
+        publish(hub, "second")
+    both = threading.Barrier(2, timeout=20)
+
+    refused = threading.Event()
+
+    def take() -> bool:
+        both.wait()
+        try:
+            with publication_lock.held(hub, "one of two"):
+                return refused.wait(20)
+        except PublishRunning:
+            refused.set()
+            return False
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(done.result() for done in [pool.submit(take), pool.submit(take)]) == [False, True]
+    now = hub.clock()
+    with publication_lock.held(hub, "crashed"):
+        hub.clock = lambda: now + publication_lock.LENGTH_S + 1
+        assert [site.release for site in publish(hub, "after it").sites] == [1]
+
+
+def test_a_token_lets_one_of_two_in(hub: Hub) -> None:
+    with hub.change("test") as change:
+        _row, secret = enrolment_tokens.create(change, "anna")
+    both = threading.Barrier(2, timeout=20)
+
+    def redeem() -> str:
+        both.wait()
+        try:
+            with hub.change("edge") as change:
+                enrolment_tokens.redeem(change, secret)
+        except EdgeRefused as refused:
+            return refused.kind
+        return "let in"
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(done.result() for done in [pool.submit(redeem), pool.submit(redeem)]) == ["let in", "token-used"]
+
+
+def test_reports_are_stored_once_in_order_even_when_sent_twice_at_once(hub: Hub) -> None:
+    edge_of(hub)
+    batch = [Report(number, 1.0, "file-served", f"Report {number}.") for number in range(1, 21)]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda _: report(hub, *batch), range(4))) == [20] * 4
+    assert report(hub, *batch[10:], Report(21, 1.0, "file-served", "Report 21.")) == 21
+    with pytest.raises(OutOfOrder):
+        report(hub, Report(30, 1.0, "file-served", "Report 30."))
+    with hub.database.reading() as session:
+        assert [row.seq for row in reports.find(session, site_id="anna", phone=None, limit=100)] == [*range(21, 0, -1)]
+    with hub.database.writing() as session:
+        reports.forget_old(session, hub.clock() + reports.KEPT_FOR_S + 60)
+        assert session.scalar(select(func.count()).select_from(EdgeReportRow)) == 0
+
+
+def test_whatever_an_edge_reports_is_stored(hub: Hub) -> None:
+    edge_of(hub)
+    most = 2**63 - 1
+    nul = "a\0b" * 3000
+    wild = Report(
+        1, -1e300, nul, nul, nul, nul, nul, release=most, size_bytes=most, duration_s=1e300, finding=nul, level=nul,
+        decision=nul, count=most,
+    )  # fmt: skip
+    alarm = Report(2, 1.0, "banned", "Again\0", peer="192.0.2.1", count=most)
+    again = Report(3, 1.0, "banned", "Again", peer="192.0.2.1", count=most)
+    served = Report(4, 1.0, "release-served", "Served", release=most)
+    assert report(hub, wild, alarm, again, served) == 4
+    with hub.database.reading() as session:
+        row = session.scalars(select(EdgeReportRow).where(EdgeReportRow.seq == 1)).one()
+        assert (row.kind[:3], row.release) == ("a\N{REPLACEMENT CHARACTER}b", MOST_COUNTED)
+        assert (row.count, row.size_bytes) == (MOST_COUNTED, most)
+        (alert,) = alerts.find(session, site_id="anna")
+        assert alert.count == MOST_COUNTED
+        assert session.get_one(EdgeRow, "edge-1").release == MOST_COUNTED
+
+
+def test_guards_counts_of_many_edges_add_up(hub: Hub) -> None:
+    for number in range(4):
+        edge_of(hub, f"edge-{number}")
+
+    def count(number: int) -> None:
+        for seq in range(1, 11):
+            counted = Report(seq, 1.0, "decisions-counted", "", finding="allow", level="L3", count=3)
+            report(hub, counted, edge_id=f"edge-{number}")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(count, range(4)))
+    with hub.database.reading() as session:
+        assert session.get_one(GuardCountRow, ("anna", "allow", "L3")).count == 120
+
+
+def test_a_bulk_that_is_refused_leaves_nothing(hub: Hub) -> None:
+    def item(mac: str, row: int) -> bulk.BulkPhone:
+        return bulk.BulkPhone(mac, "New site", "9971", "", "New group", {}, [], row)
+
+    done = bulk.take(hub, "test", [item(str(BEN), 2), item("nonsense", 3)], site_settings={}, dry_run=False)
+    assert [(each.row, each.column) for each in done.refusals] == [(3, "mac")]
+    with hub.database.reading() as session:
+        assert session.get(PhoneRow, BEN.bare) is None
+        assert session.get(SiteRow, "new-site") is None
+    assert bulk.take(hub, "test", [item(str(BEN), 2)], site_settings={}, dry_run=False).added == 1
+
+
+@pytest.mark.needs("postgresql")
+@pytest.mark.parametrize("name", ["x" * 500, "a\0b"])
+def test_what_postgresql_has_no_place_for_is_a_bad_input(server: PostgresqlServer, name: str) -> None:
+    with (
+        closing(Database(server.url(server.new_database()))) as database,
+        pytest.raises(NotStorable) as refused,
+        database.writing() as session,
+    ):
+        session.add(SiteRow(id="anna", name=name, created_at=0.0))
+    assert name not in str(refused.value)
+
+
+def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(DatabaseUnavailable, match="the database does not answer"):
+        Database(f"sqlite:///{tmp_path / 'no folder' / 'new.sqlite'}")
+    with pytest.raises(DatabaseUnavailable, match="the database does not answer"):
+        Database(f"postgresql://nobody@/none?host={tmp_path}")
+
+
+def test_sqlite_writes_ahead(tmp_path: Path) -> None:
+    with closing(Database(f"sqlite:///{tmp_path / 'new.sqlite'}")) as database, database.reading() as session:
+        assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+
+
+@pytest.mark.needs("postgresql")
+def test_a_reading_session_can_not_write_in_postgresql(server: PostgresqlServer) -> None:
+    with closing(Database(server.url(server.new_database()))) as database, database.reading() as session:
+        assert session.execute(text("SHOW transaction_read_only")).scalar() == "on"
+        assert session.execute(text("SHOW transaction_isolation")).scalar() == "repeatable read"
