@@ -2,17 +2,15 @@
 
 import ast
 import functools
-import pkgutil
 from pathlib import Path
 
 import pytest
 from typer._click.core import Command
 
-import ringfence.cli
 from support.command_line import CommandLine, command_tree, every_command, module_of
 
 COMMANDS = dict(every_command(command_tree()))
-MODULES = sorted(name for _, name, _ in pkgutil.iter_modules(ringfence.cli.__path__) if name.endswith("_cmd"))
+MODULES = sorted({module_of(command) for command in COMMANDS.values()})
 
 
 @functools.cache

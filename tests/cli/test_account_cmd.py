@@ -1,4 +1,4 @@
-"""``ringfence sip``; a rotation to its end is in tests/whole."""
+"""``ringfence sip export``."""
 
 import stat
 from pathlib import Path
@@ -27,13 +27,3 @@ def test_what_can_not_be_exported_is_refused(ringfence: CommandLine, phone: Phon
     ringfence.refused(4, "sip", "export", "--pbx", "asterisk", "--site", "nowhere", "--to", str(tmp_path))
     (tmp_path / "file").touch()
     ringfence.refused(7, "sip", "export", "--pbx", "asterisk", "--site", phone.site, "--to", str(tmp_path / "file"))
-
-
-def test_secrets_change_with_a_pbx_only(ringfence: CommandLine, phone: PhoneThere) -> None:
-    ringfence.refused(5, "sip", "rotate", phone.mac, "--no-wait")  # it has edits that were not published
-    ringfence("publish", phone.site)
-    ringfence.refused(4, "sip", "rotate", phone.mac, "--no-wait")
-    ringfence.refused(4, "sip", "rotate", "nowhere", "--no-wait")
-    assert ringfence.run("sip", "rotate", phone.mac, "--patience", "0").status == 2
-    assert phone.mac not in {row["mac"] for row in ringfence.ask("sip", "rotations")}
-    assert ringfence("sip", "rotations")

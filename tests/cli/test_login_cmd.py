@@ -1,4 +1,4 @@
-"""``ringfence login`` and ``ringfence access``."""
+"""``ringfence login``."""
 
 import stat
 from pathlib import Path
@@ -35,31 +35,3 @@ def test_a_kept_login_that_is_broken_is_told(stranger: CommandLine) -> None:
     kept.parent.mkdir(parents=True)
     kept.write_text("{")
     assert str(kept) in stranger.refused(3, "site", "list")
-
-
-def test_a_token_works_until_it_is_revoked(ringfence: CommandLine, hub: RunningHub) -> None:
-    made = ringfence.ask("access", "create", "a script")
-    assert hub.ask("GET", "/whoami", token=made["token"]).json["name"] == "a script"
-    (row,) = (row for row in ringfence.ask("access", "list") if row["name"] == "a script")
-    listed = ringfence("access", "list")
-    assert row["id"] in listed
-    assert made["token"] not in listed
-    ringfence("access", "revoke", row["id"])
-    assert hub.ask("GET", "/whoami", token=made["token"]).status == 401
-    as_revoked = CommandLine({**ringfence.variables, "RINGFENCE_TOKEN": made["token"]})
-    as_revoked.refused(6, "site", "list")
-    ringfence.refused(4, "access", "revoke", "nothing")
-
-
-def test_a_token_is_shown_once_to_people_too(ringfence: CommandLine, hub: RunningHub) -> None:
-    token = ringfence("access", "create", "Carla").split()[-1]
-    assert hub.ask("GET", "/whoami", token=token).json["name"] == "Carla"
-
-
-def test_the_audit_log_says_who_did_what(ringfence: CommandLine) -> None:
-    ringfence("access", "create", "noted")
-    newest = ringfence.ask("access", "audit", "--limit", "1")
-    assert len(newest) == 1
-    assert "noted" in str(newest)
-    assert newest[0]["action"] in ringfence("access", "audit")
-    ringfence.refused(3, "access", "audit", "--limit", "-1")

@@ -1,13 +1,8 @@
-"""``ringfence guard``: what is asked of whoever wants a file, and what was decided."""
-
-from pathlib import Path
+"""``ringfence guard policy``."""
 
 import pytest
 
-from cli.conftest import PhoneThere
 from support.command_line import CommandLine
-from support.reporting_edge import ReportingEdge
-from support.running_hub import RunningHub
 
 
 def test_a_policy_is_shown_and_set_in_parts(ringfence: CommandLine, site: str) -> None:
@@ -33,21 +28,3 @@ def test_what_no_policy_says_is_refused(ringfence: CommandLine, site: str, words
     ringfence.refused(3, "guard", "policy", site, *words)
     assert ringfence.ask("guard", "policy", site) == before
     ringfence.refused(4, "guard", "policy", "nowhere", *words[:0])
-
-
-def test_alerts_are_listed_and_closed(ringfence: CommandLine, hub: RunningHub, site: str, tmp_path: Path) -> None:
-    ReportingEdge(hub, site, tmp_path / "edge").asks("file-refused", "001B54FF0010", "unknown-phone")
-    (alert,) = ringfence.ask("guard", "alerts", "--site", site)
-    assert str(alert["id"]) in ringfence("guard", "alerts", "--site", site)
-    assert ringfence.ask("guard", "alerts", "--close", str(alert["id"]))["closed_at"]
-    assert ringfence.ask("guard", "alerts", "--site", site) == []
-    assert len(ringfence.ask("guard", "alerts", "--site", site, "--all")) == 1
-    ringfence.refused(4, "guard", "alerts", "--close", "99999")
-
-
-def test_where_nothing_was_decided_nothing_is_told(ringfence: CommandLine, phone: PhoneThere) -> None:
-    assert ringfence.ask("guard", "log", "--site", phone.site, "--phone", phone.mac, "--refused") == []
-    assert ringfence("guard", "log", "--site", phone.site)
-    ringfence.refused(4, "guard", "explain", phone.mac)
-    ringfence.refused(4, "guard", "log", "--site", "nowhere")
-    ringfence.refused(3, "guard", "log", "--phone", "no-address")

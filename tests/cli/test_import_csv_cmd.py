@@ -1,4 +1,4 @@
-"""``ringfence import``; what becomes of each file and cell is in tests/hub/test_bulk.py."""
+"""``ringfence import csv``; what becomes of each cell is in tests/hub."""
 
 from pathlib import Path
 
@@ -24,13 +24,3 @@ def test_a_table_is_taken_over_whole_or_not_at_all(
     path.write_text("name,colour\n")
     ringfence.refused(3, "import", "csv", str(path))
     ringfence.refused(3, "import", "csv", str(tmp_path / "nothing.csv"))
-
-
-def test_a_tftp_folder_is_taken_over(ringfence: CommandLine, tmp_path: Path) -> None:
-    told = ringfence.ask("import", "tftp", str(FOLDER), "--site", "Taken over", "--dry-run")
-    assert told["phones"]
-    assert told["kept"] is False
-    said = ringfence("import", "tftp", str(FOLDER), "--site", "Taken over", "--dry-run")
-    assert all(row["mac"] in said for row in told["phones"])
-    ringfence.refused(3, "import", "tftp", str(tmp_path))
-    ringfence.refused(3, "import", "tftp", str(tmp_path / "nothing"))
