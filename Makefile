@@ -1,4 +1,4 @@
-.PHONY: help env demo test check lint slow coverage conformance attacks bench format constraints clean
+.PHONY: help env demo test check lint slow coverage versions dist conformance attacks bench format constraints clean
 BIN := .venv/bin
 PARALLEL := -n auto
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
@@ -6,7 +6,7 @@ unexport PYTHONDONTWRITEBYTECODE # every process would compile every module agai
 help:           ## this list
 	@grep -E '^[a-z]+: .*##' Makefile | sed 's/:[^#]*##/ —/'
 
-env:            ## make the virtual environment
+env:            ## make the virtual environment; PYTHON=… for another interpreter
 	@scripts/environment
 
 demo: env       ## the main job on loopback, told as a story; KEEP=1 leaves it running
@@ -30,6 +30,14 @@ slow: env       ## every test, and the forty that take longest
 coverage: env   ## every test, and which lines of which process ran; COVERAGE=report.html's folder for pages
 	@scripts/coverage $(PARALLEL) $(PYTEST)
 
+versions: env   ## the fast tests on every Python that is here
+	@scripts/versions
+
+dist: env       ## sdist and wheel, tried in an empty environment
+	@rm -rf dist build
+	@$(BIN)/python -m build --no-isolation . > .venv/dist.log 2>&1 || { cat .venv/dist.log; exit 1; }
+	@$(BIN)/python scripts/try_dist.py dist
+
 conformance: env ## the conformance list, clause by clause, as a table
 	@$(BIN)/python tests/conformance/table.py $(CONFORMANCE)
 
@@ -48,4 +56,4 @@ constraints: env ## pin the newest versions that fit constraints.in
 		--no-emit-find-links --no-annotate --no-header --upgrade constraints.in -o constraints.txt
 
 clean:          ## remove the environment and what the tools left
-	rm -rf .venv .mypy_cache .ruff_cache .hypothesis demo/.run
+	rm -rf .venv .venv-* build dist .coverage .mypy_cache .ruff_cache .hypothesis demo/.run
