@@ -1,6 +1,5 @@
 """What a site asks: set by people, compiled for edges, told within a second."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,16 +122,15 @@ def test_a_word_that_means_nothing_is_named_and_changes_nothing(
     assert running.do("GET", f"/sites/{site}/guard") == before
 
 
-def test_the_stream_hints_within_a_second_that_rules_changed(running: RunningHub, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("never_looking")
+def test_the_stream_hints_at_once_that_rules_changed(running: RunningHub, tmp_path: Path) -> None:
     site = running.site("Hint")
     edge = running.enrol(site, tmp_path / "edge")
     rules_of(edge)
     with edge.events() as events:
         next(events)
-        began = time.monotonic()
         running.do("PATCH", f"/sites/{site}/guard", {"needs": {"secret": "L1"}})
         assert next(events).kind == "state"
-        assert time.monotonic() - began < 1.5, "woken, and not found by looking"
         running.phone(site, MAC.format(1))
         assert next(events).kind == "state", "a phone more is habits more"
 

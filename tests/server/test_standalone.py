@@ -479,6 +479,7 @@ else:
     assert shown.stdout.split("\n")[:-1] in (["inside", "refused", "refused", "refused"], ["no Landlock"])
 
 
+@pytest.mark.unmeasured
 def test_the_serving_process_loads_nothing_heavy_and_stays_small(server: StandaloneServer) -> None:
     fetch(server.address, "big")
     code = "import ringfence.server.__main__, sys; print(*{name.partition('.')[0] for name in sys.modules})"
