@@ -162,7 +162,7 @@ def test_an_edit_still_reaches_the_edge(edge: Edge) -> None:
     edge.run("line", "set", MAC, "1", "--label", "Bert")
     (site,) = edge.ask("publish")["sites"]
     wait_for("the new release", lambda: edge.edge_status().get("release") == site["release"])
-    assert f"Release {site['release']} is served: 1 files." in edge.edge_log()
+    assert f"Release {site['release']} is served: 1 file." in edge.edge_log()
 
 
 def test_a_folder_of_another_user_is_refused_with_what_to_do(edge: Edge, tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def label_served(stack: Stack) -> str:
 
 
 def reported_kinds(stack: Stack) -> set[str]:
-    return {row["kind"] for row in stack.ask("report", "list")}
+    return {row["kind"] for row in stack.ask("report", "list", "--limit", "500")}
 
 
 def publish_label(stack: Stack, label: str) -> int:
@@ -232,7 +232,7 @@ def test_a_revoked_edge_is_wiped_when_asked(stack: Stack, tmp_path: Path) -> Non
         finally:
             edge.kill()
     assert not (folder / "identity" / "key.pem").exists()
-    assert list((folder / "cache" / "blobs").iterdir()) == []
+    assert not any((folder / "cache" / "blobs").glob("*"))
     assert "no enrolled edge" in stack.run("edge", "status", "--folder", str(folder), status=3)
 
 
