@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -395,3 +396,15 @@ def test_rules_are_kept_for_when_the_hub_is_away(running: Running) -> None:
     running.hub.away = True
     running.start()
     assert running.get() == b"one"
+
+
+def test_a_bug_in_one_of_its_threads_ends_the_agent_loudly(running: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    def state() -> NoReturn:
+        raise AttributeError("a name that is not there")
+
+    monkeypatch.setattr(running.hub, "state", state)
+    agent = Agent(
+        running.folder, OwnWorker([("127.0.0.1", 0)]), lambda _level, text: running.log.append(text), running._connect
+    )
+    with pytest.raises(AttributeError, match="a name that is not there"):
+        agent.run()

@@ -5,17 +5,18 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
 from ringfence.edge.agent import backoff
 from ringfence.edge.agent.clock import HubClock
-from ringfence.edge.errors import AlreadyEnrolled
+from ringfence.edge.errors import AlreadyEnrolled, FolderNotOwned
 from ringfence.edge.gateway import gateway as gateway_module
 from ringfence.edge.gateway import site_folders
 from ringfence.edge.gateway.gateway import Gateway, GatewayPorts
 from ringfence.edge.gateway.site_folders import SITES, join, site_folder
-from ringfence.edge.gateway.site_states import SiteState, site_states
+from ringfence.edge.gateway.site_states import HostedSiteState, site_states
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import EdgeFolder, Enrolment
 from ringfence.server.errors import FileRefused
@@ -40,6 +41,7 @@ class Sites:
         self.hubs: dict[str, MemoryHub] = {}
         self.homes: dict[str, str] = {}
         self.bugs: set[str] = set()
+        self.not_owned: set[str] = set()
         self.gateway: Gateway | None = None
         self._thread: threading.Thread | None = None
 
@@ -61,6 +63,7 @@ class Sites:
             GatewayPorts([("127.0.0.1", 0)]),
             lambda _level, text: self.log.append(text),
             connect=self._connect,
+            check=self._check,
         )
         ready = threading.Event()
         self._thread = threading.Thread(target=self.gateway.run, args=(ready.set,))
@@ -89,8 +92,12 @@ class Sites:
     def wait_said(self, words: str, times: int = 1) -> None:
         wait_for(words, lambda: sum(words in line for line in list(self.log)) >= times)
 
-    def state(self, site: str) -> SiteState:
+    def state(self, site: str) -> HostedSiteState:
         return next(state for state in site_states(self.root) if state.site == site)
+
+    def _check(self, folder: Path) -> None:
+        if folder.name in self.not_owned:
+            raise FolderNotOwned("this is not the agent's user's", where=str(folder))
 
     def _connect(self, folder: EdgeFolder, clock: HubClock) -> MemoryHub:
         if folder.path.name in self.bugs:
@@ -104,6 +111,7 @@ class Sites:
 @pytest.fixture
 def sites(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sites]:
     monkeypatch.setattr(backoff, "FIRST_PAUSE_S", 0.05)
+    monkeypatch.setattr(backoff, "LONGEST_PAUSE_S", 0.2)
     monkeypatch.setattr(gateway_module, "LOOK_FOR_SITES_S", 0.05)
     made = Sites(tmp_path)
     for site in GOOD:
@@ -240,6 +248,16 @@ def test_a_folder_that_another_process_holds_is_served_once_it_is_free(sites: Si
     assert sum("another edge runs" in line for line in sites.log) == 1, "said once, however often it is tried"
 
 
+def test_a_folder_of_another_user_is_that_sites_fault(sites: Sites) -> None:
+    sites.add("foreign")
+    sites.not_owned.add("foreign")
+    sites.start()
+    sites.wait_served(*GOOD)
+    sites.wait_said("foreign: The site is not at work: this is not the agent's user's")
+    sites.not_owned.clear()
+    sites.wait_served("foreign")
+
+
 def test_a_bug_in_one_sites_agent_is_loud_and_stays_that_sites(sites: Sites) -> None:
     sites.add("buggy")
     sites.bugs.add("buggy")
@@ -257,7 +275,7 @@ def test_a_bug_in_a_thread_of_an_agent_ends_that_agent_and_it_is_started_again(
     sites.add("buggy")
     broken = sites.hubs["buggy"]
 
-    def state() -> SiteState:
+    def state() -> NoReturn:
         raise IndexError("a place that is not there")
 
     monkeypatch.setattr(broken, "state", state)

@@ -11,7 +11,8 @@ from typing import TypeVar
 import pytest
 
 from ringfence.content.release import TargetKind
-from ringfence.edge.lan.observer import Hearing
+from ringfence.edge.lan.observer import MOST_ANNOUNCED, Hearing
+from ringfence.guard.dhcp import DhcpRequest
 from ringfence.guard.record import replay
 from ringfence.server.errors import FetchFailed, FileRefused
 from ringfence.server.events import RequestRefused, TransferFinished, WorkerEvent
@@ -167,3 +168,12 @@ def test_without_frames_a_request_over_tftp_proves_nothing(edge: Edge) -> None:
     with pytest.raises(FileRefused):
         edge.asks()
     assert edge.told(RequestRefused).finding == "no-frame"
+
+
+def test_what_is_remembered_of_machines_is_bounded_and_who_spoke_longest_ago_goes_first() -> None:
+    hearing = Hearing(tftp_ports=(), http_ports=())
+    for number in (*range(MOST_ANNOUNCED), 0, MOST_ANNOUNCED):  # the first speaks again before one too many comes
+        hearing._on_dhcp(DhcpRequest(f"{number:012X}", "", ()))
+    assert hearing._asked_by(f"{0:012X}") is not None
+    assert hearing._asked_by(f"{1:012X}") is None
+    assert hearing._asked_by(f"{MOST_ANNOUNCED:012X}") is not None

@@ -14,7 +14,7 @@ from support.signed_repository import Repository
 FILES = (
     *("cache/blobs/aa", "cache/partial/bb", "cache/current.json", "cache/current.json.new", "cache/confirmed"),
     *("reports/journal.jsonl", "reports/acknowledged", "identity/key.pem.new", "phones.json", "phones.json.new"),
-    *("guard.json", "guard.json.new", "status.json", "status.json.new", "lock"),
+    *("guard.json", "state.json", "state.json.new", "status.json", "status.json.new", "lock"),
 )
 
 

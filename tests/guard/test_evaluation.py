@@ -7,16 +7,25 @@ from dataclasses import dataclass, field
 
 from ringfence.content.release import TargetKind
 from ringfence.guard.asking import HTTP, Asking
-from ringfence.guard.decision import HeldFile
+from ringfence.guard.decision import EVIDENCE_IN_WORDS, HeldFile
 from ringfence.guard.evaluation import FETCHES_ON_S, Evaluation
-from ringfence.guard.evidence import NOTHING_KNOWN, Shown
+from ringfence.guard.evidence import (
+    NOTHING_KNOWN,
+    Announced,
+    AskedDhcp,
+    Evidence,
+    Leased,
+    OnTheWire,
+    Shown,
+    Sighting,
+)
 from ringfence.guard.findings import Finding
 from ringfence.guard.guarded_site import GuardedSite
 from ringfence.guard.levels import Level
 from ringfence.guard.moment import Moment
 from ringfence.guard.policy import GATEWAY_LEVELS, Policy
 from ringfence.guard.rules import Rules
-from support.guard_cases import ANNA, SECRET, STRANGER
+from support.guard_cases import ANNA, EVIDENCE_PARTS, SECRET, STRANGER
 
 BERT = "001122334466"
 NOW = Moment(1000.0, 1.8e9)
@@ -95,6 +104,29 @@ def test_an_address_that_went_to_another_machine_gets_no_more() -> None:
     assert evaluation.is_still_there(site, SECRET, "192.168.1.77", NOW)
     links.mac = STRANGER
     assert not evaluation.is_still_there(site, SECRET, "192.168.1.77", NOW)
+
+
+EVERYTHING = OnTheWire(
+    frames=(Sighting(ANNA, "lan", 64),),
+    lease=Leased(ANNA, "SEP", "Cisco"),
+    announced=Announced("cdp", ANNA, "SEP", "Cisco IP Phone 9971", "lan"),
+    dhcp=AskedDhcp(ANNA, "Cisco", (1, 66)),
+)
+
+
+def test_all_that_was_heard_on_the_wire_is_evidence() -> None:
+    assert [name for name in OnTheWire.__struct_fields__ if not getattr(EVERYTHING, name)] == []
+    site = ListedSite("anna", "Anna", Rules(), phones=frozenset({ANNA}))
+    evidence = Evaluation(site).decide(Asking(OWN, AWAY, 4711), site, SECRET, NOW, EVERYTHING).evidence
+    for name in OnTheWire.__struct_fields__:
+        assert getattr(evidence, name) == getattr(EVERYTHING, name), name
+
+
+def test_every_kind_of_evidence_is_tried_in_all_its_forms_and_told_in_words() -> None:
+    """A kind that was forgotten in the properties' strategies, or in what people are told, fails here."""
+    assert set(EVIDENCE_PARTS) == set(Evidence.__struct_fields__)
+    said_with_another = {"known_owners", "asked_frames", "ttl"}
+    assert set(EVIDENCE_IN_WORDS) == set(Evidence.__struct_fields__) - said_with_another
 
 
 def test_it_needs_no_server() -> None:

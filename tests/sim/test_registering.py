@@ -30,6 +30,7 @@ def kamailio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kamailio]:
     accounts = [
         SipAccount(ANNA, 1, "201", "Anna", "anna-auth", RIGHT, OLD),
         SipAccount(ANNA, 2, "202", "Anna 2", "anna-auth", RIGHT, OLD),
+        SipAccount(ANNA, 3, "203", "Anna 3", "anna-auth", RIGHT, OLD),  # for sipp, which does not end what it registers
     ]
     with running_kamailio(tmp_path_factory.mktemp("kamailio"), export(accounts, PbxKind.KAMAILIO, REALM)) as server:
         yield server
@@ -114,11 +115,11 @@ SCENARIO = """<?xml version="1.0" encoding="ISO-8859-1" ?>
 REGISTER sip:[remote_ip] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 Max-Forwards: 70
-From: <sip:201@[remote_ip]>;tag=[call_number]
-To: <sip:201@[remote_ip]>
+From: <sip:203@[remote_ip]>;tag=[call_number]
+To: <sip:203@[remote_ip]>
 Call-ID: [call_id]
 CSeq: 1 REGISTER
-Contact: <sip:201@[local_ip]:[local_port]>
+Contact: <sip:203@[local_ip]:[local_port]>
 Expires: 30
 Content-Length: 0
 
@@ -128,11 +129,11 @@ Content-Length: 0
 REGISTER sip:[remote_ip] SIP/2.0
 Via: SIP/2.0/[transport] [local_ip]:[local_port];branch=[branch]
 Max-Forwards: 70
-From: <sip:201@[remote_ip]>;tag=[call_number]
-To: <sip:201@[remote_ip]>
+From: <sip:203@[remote_ip]>;tag=[call_number]
+To: <sip:203@[remote_ip]>
 Call-ID: [call_id]
 CSeq: 2 REGISTER
-Contact: <sip:201@[local_ip]:[local_port]>
+Contact: <sip:203@[local_ip]:[local_port]>
 [authentication username=anna-auth password=PASSWORD]
 Expires: 30
 Content-Length: 0

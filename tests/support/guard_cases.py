@@ -49,24 +49,25 @@ GOOD = Behaviour((BehaviourPart("order", 40, 40, "in order"), BehaviourPart("pac
 ODD = Behaviour((BehaviourPart("order", 0, 40, "went straight for its file"), BehaviourPart("pace", 10, 10, "slow")))
 
 MACS = st.sampled_from([ANNA, STRANGER])
-EVIDENCES = st.builds(
-    Evidence,
-    st.sampled_from([frozenset(), frozenset({ANNA})]),
-    on_link=st.booleans(),
-    learned=st.sampled_from(["", "seen"]),
-    neighbours=st.lists(st.builds(Shown, MACS, st.sampled_from(["", "lan"])), max_size=3).map(tuple),
-    frames=st.lists(st.builds(Sighting, MACS, st.just("lan"), st.integers(0, 255)), max_size=3).map(tuple),
-    asked_frames=st.booleans(),
-    ttl=st.none() | st.integers(0, 255),
-    lease=st.none() | st.builds(Leased, MACS, st.text(max_size=5), st.text(max_size=20)),
-    announced=st.none() | st.builds(Announced, st.just("lldp"), MACS, st.text(), st.text(), st.just("lan")),
-    dhcp=st.none()
+EVIDENCE_PARTS: dict[str, st.SearchStrategy[object]] = {
+    "known_owners": st.sampled_from([frozenset(), frozenset({ANNA})]),
+    "on_link": st.booleans(),
+    "learned": st.sampled_from(["", "seen"]),
+    "neighbours": st.lists(st.builds(Shown, MACS, st.sampled_from(["", "lan"])), max_size=3).map(tuple),
+    "frames": st.lists(st.builds(Sighting, MACS, st.just("lan"), st.integers(0, 255)), max_size=3).map(tuple),
+    "asked_frames": st.booleans(),
+    "ttl": st.none() | st.integers(0, 255),
+    "lease": st.none() | st.builds(Leased, MACS, st.text(max_size=5), st.text(max_size=20)),
+    "announced": st.none() | st.builds(Announced, st.just("lldp"), MACS, st.text(), st.text(), st.just("lan")),
+    "dhcp": st.none()
     | st.builds(AskedDhcp, MACS, st.text(max_size=9), st.lists(st.integers(0, 255), max_size=3).map(tuple)),
-    behaviour=st.sampled_from([GOOD, ODD, Behaviour()]),
-    conflict=st.none() | st.builds(PlaceConflict, st.sampled_from(Contradiction), st.just("192.0.2.1")),
-    grant=st.none() | st.builds(Grant, st.just("carla"), st.just(9.0), st.sampled_from(["", HOST, "192.0.2.7"])),
-    holds_key=st.booleans(),
-)
+    "behaviour": st.sampled_from([GOOD, ODD, Behaviour()]),
+    "conflict": st.none() | st.builds(PlaceConflict, st.sampled_from(Contradiction), st.just("192.0.2.1")),
+    "grant": st.none() | st.builds(Grant, st.just("carla"), st.just(9.0), st.sampled_from(["", HOST, "192.0.2.7"])),
+    "holds_key": st.booleans(),
+}
+"""By the evidence's field; each of them has one."""
+EVIDENCES = st.builds(Evidence, **EVIDENCE_PARTS)
 POLICIES = st.builds(
     Policy,
     st.dictionaries(st.sampled_from(FileKind), st.sampled_from(Level)),

@@ -12,7 +12,7 @@ The wire answer to every refusal is the same; the sentence is for the site's ope
 serving worker: it imports no template engine and no XML library.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
@@ -367,43 +367,95 @@ def _usable(name: str) -> tuple[str, str]:
         return "", fault.what
 
 
-def _reasons(decision: Decision) -> list[str]:
-    evidence = decision.evidence
-    found = [f"The request came from {_shown(decision.request.source_host)}"
-             + (f" with TTL {evidence.ttl}." if evidence.ttl is not None else ".")]  # fmt: skip
+def _reasons(decision: Decision) -> Iterator[str]:
+    evidence, policy = decision.evidence, decision.policy
+    ttl = f" with TTL {evidence.ttl}" if evidence.ttl is not None else ""
+    yield f"The request came from {_shown(decision.request.source_host)}{ttl}."
+    if policy.networks:
+        inside = "in" if _is_allowed_here(decision.request, policy) else "outside"
+        yield f"Its address is {inside} {', '.join(str(network) for network in policy.networks)}."
+    for in_words in EVIDENCE_IN_WORDS.values():
+        yield from in_words(evidence)
+    yield f"That reaches {decision.reached.name}: {decision.reached.meaning}."
+    yield f"The site needs {decision.needed.name} for {decision.kind.called}: {decision.needed.meaning}."
+
+
+def _link_in_words(evidence: Evidence) -> Iterator[str]:
     if evidence.on_link:
-        found.append("Its address is one of a network of this machine's own links.")
-    if decision.policy.networks:
-        inside = "in" if _is_allowed_here(decision.request, decision.policy) else "outside"
-        found.append(f"Its address is {inside} {', '.join(str(network) for network in decision.policy.networks)}.")
+        yield "Its address is one of a network of this machine's own links."
+
+
+def _learned_in_words(evidence: Evidence) -> Iterator[str]:
     if evidence.learned:
-        found.append(f"Its network is known: {evidence.learned}.")
-    found += [
-        f"The neighbour table shows MAC {Mac(shown.mac)} for it{_on(shown.link)}." for shown in evidence.neighbours
-    ]
-    found += [f"The frame came from MAC {Mac(seen.mac)}{_on(seen.link)}, TTL {seen.ttl}." for seen in evidence.frames]
+        yield f"Its network is known: {evidence.learned}."
+
+
+def _neighbours_in_words(evidence: Evidence) -> Iterator[str]:
+    for shown in evidence.neighbours:
+        yield f"The neighbour table shows MAC {Mac(shown.mac)} for it{_on(shown.link)}."
+
+
+def _frames_in_words(evidence: Evidence) -> Iterator[str]:
+    for seen in evidence.frames:
+        yield f"The frame came from MAC {Mac(seen.mac)}{_on(seen.link)}, TTL {seen.ttl}."
+
+
+def _lease_in_words(evidence: Evidence) -> Iterator[str]:
     if evidence.lease is not None:
         called = f", which calls itself {_shown(evidence.lease.vendor_class)}" if evidence.lease.vendor_class else ""
-        found.append(f"DHCP gave the address to MAC {Mac(evidence.lease.mac)}{called}.")
-    if evidence.dhcp is not None:
-        order = ", ".join(map(str, evidence.dhcp.options)) or "no options"
-        found.append(
-            f"MAC {Mac(evidence.dhcp.mac)} asked for an address as {_shown(evidence.dhcp.vendor_class)}: {order}."
-        )
+        yield f"DHCP gave the address to MAC {Mac(evidence.lease.mac)}{called}."
+
+
+def _dhcp_in_words(evidence: Evidence) -> Iterator[str]:
+    if (asked := evidence.dhcp) is not None:
+        order = ", ".join(map(str, asked.options)) or "no options"
+        yield f"MAC {Mac(asked.mac)} asked for an address as {_shown(asked.vendor_class)}: {order}."
+
+
+def _announced_in_words(evidence: Evidence) -> Iterator[str]:
     if (said := evidence.announced) is not None:
-        found.append(f"MAC {Mac(said.mac)} says over {said.protocol.upper()}{_on(said.link)}: "
-                     f"{_shown(said.device)}, {_shown(said.platform)}.")  # fmt: skip
+        what = f"{_shown(said.device)}, {_shown(said.platform)}"
+        yield f"MAC {Mac(said.mac)} says over {said.protocol.upper()}{_on(said.link)}: {what}."
+
+
+def _conflict_in_words(evidence: Evidence) -> Iterator[str]:
     if evidence.conflict is not None:
-        found.append(f"The phone was seen elsewhere: {evidence.conflict.before} ({evidence.conflict.what}).")
+        yield f"The phone was seen elsewhere: {evidence.conflict.before} ({evidence.conflict.what})."
+
+
+def _grant_in_words(evidence: Evidence) -> Iterator[str]:
     if evidence.grant is not None:
         bound = f", bound to {evidence.grant.bound_to}" if evidence.grant.bound_to else ""
-        found.append(f"A window that {evidence.grant.who} opened is open{bound}.")
+        yield f"A window that {evidence.grant.who} opened is open{bound}."
+
+
+def _key_in_words(evidence: Evidence) -> Iterator[str]:
+    if evidence.holds_key:
+        yield "It has shown the phone's own key."
+
+
+def _behaviour_in_words(evidence: Evidence) -> Iterator[str]:
     if evidence.behaviour.parts:
         parts = "; ".join(f"{part.name} {part.points} of {part.of}: {part.why}" for part in evidence.behaviour.parts)
-        found.append(f"It behaves like its phone to {evidence.behaviour.score} of 100: {parts}.")
-    found.append(f"That reaches {decision.reached.name}: {decision.reached.meaning}.")
-    found.append(f"The site needs {decision.needed.name} for {decision.kind.called}: {decision.needed.meaning}.")
-    return found
+        yield f"It behaves like its phone to {evidence.behaviour.score} of 100: {parts}."
+
+
+EVIDENCE_IN_WORDS: Mapping[str, Callable[[Evidence], Iterator[str]]] = MappingProxyType(
+    {
+        "on_link": _link_in_words,
+        "learned": _learned_in_words,
+        "neighbours": _neighbours_in_words,
+        "frames": _frames_in_words,
+        "lease": _lease_in_words,
+        "dhcp": _dhcp_in_words,
+        "announced": _announced_in_words,
+        "conflict": _conflict_in_words,
+        "grant": _grant_in_words,
+        "holds_key": _key_in_words,
+        "behaviour": _behaviour_in_words,
+    }
+)
+"""By the evidence's field, what people are told of it, in this order."""
 
 
 def _on(link: str) -> str:

@@ -114,6 +114,7 @@ class Gateway:
         try:
             self._look()
             self._sites.wait_settled(START_S)
+            self._look()  # a site that is broken is named at once
             on_ready()
             while not self._stopping.wait(LOOK_FOR_SITES_S):
                 self._look()

@@ -16,7 +16,7 @@ _FILE = "problems.json"
 
 
 @dataclass(frozen=True, slots=True)
-class SiteState:
+class HostedSiteState:
     """One site of a gateway. ``name`` and ``edge`` are empty where its folder does not say; ``release`` 0 for none."""
 
     site: str
@@ -39,7 +39,7 @@ def write_problems(root: Path, problems: dict[str, str]) -> None:
     disk.rename(temporary, path)
 
 
-def site_states(root: Path) -> list[SiteState]:
+def site_states(root: Path) -> list[HostedSiteState]:
     """Return how each site of the gateway in ``root`` is, whether the gateway runs or not.
 
     Raises:
@@ -49,14 +49,14 @@ def site_states(root: Path) -> list[SiteState]:
     return [_state(site_folder(root, name), problems.get(name, "")) for name in site_names(root)]
 
 
-def _state(folder: EdgeFolder, problem: str) -> SiteState:
+def _state(folder: EdgeFolder, problem: str) -> HostedSiteState:
     site = folder.path.name
     try:
         enrolment = require_site(folder)
         found, is_running = edge_status.read(folder)
     except RingfenceError as fault:
-        return SiteState(site, "", "", running=False, release=0, problem=problem or str(fault))
-    return SiteState(
+        return HostedSiteState(site, "", "", running=False, release=0, problem=problem or str(fault))
+    return HostedSiteState(
         site,
         enrolment.site_name,
         enrolment.edge_id,

@@ -89,9 +89,9 @@ class EdgeFolder:
             )
         try:
             return codec.from_json(Enrolment, kept)
-        except BadMessage as fault:
+        except BadMessage:
             raise FolderBroken(
-                f"this file does not say which edge this is: {fault.what}",
+                "this file does not say which edge this is",
                 where=str(self.enrolment_file),
                 to_do="Restore it, or remove the folder and enrol again with a new token: ringfence site token SITE.",
             ) from None
