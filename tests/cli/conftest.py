@@ -4,6 +4,7 @@ import io
 import itertools
 import logging
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,29 +19,51 @@ from support.serving_hub import served_hub
 _numbers = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
-def hub(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningHub]:
+class _Shared:
+    """The hub of the tests that run one after the other; it ends before a test of another folder begins."""
+
+    hub: RunningHub | None = None
+    until = ExitStack()
+
+
+@contextmanager
+def _log_of_no_command() -> Iterator[None]:
+    """Let what the hub logs be none of what a command prints."""
     root = logging.getLogger()
     handlers, level = root.handlers, root.level
-    logs.configure(io.StringIO())  # what the hub logs is none of what a command prints
+    logs.configure(io.StringIO())
     try:
-        with served_hub(tmp_path_factory.mktemp("hub") / "data") as served:
-            yield served
+        yield
     finally:
         structlog.reset_defaults()
         root.handlers = handlers
         root.setLevel(level)
 
 
-@pytest.fixture(scope="session")
-def ringfence(hub: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> CommandLine:
+@pytest.fixture
+def hub(tmp_path_factory: pytest.TempPathFactory) -> RunningHub:
+    if _Shared.hub is None:
+        _Shared.until.enter_context(_log_of_no_command())
+        _Shared.hub = _Shared.until.enter_context(served_hub(tmp_path_factory.mktemp("hub") / "data"))
+    return _Shared.hub
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    if nextitem is None or nextitem.path.parent != item.path.parent:
+        _Shared.hub = None
+        _Shared.until.close()
+
+
+@pytest.fixture
+def ringfence(hub: RunningHub, tmp_path: Path) -> CommandLine:
     """The command line of somebody who is logged in."""
     return CommandLine(
         {
             "RINGFENCE_HUB": hub.people_url,
             "RINGFENCE_TOKEN": hub.token.reveal(),
             "RINGFENCE_CA": str(hub.folder.authority_certificate),
-            "XDG_CONFIG_HOME": str(tmp_path_factory.mktemp("config")),
+            "XDG_CONFIG_HOME": str(tmp_path / "logged-in"),
         }
     )
 

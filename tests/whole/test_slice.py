@@ -41,7 +41,7 @@ def label_served(stack: Stack) -> str:
 
 
 def reported_kinds(stack: Stack) -> set[str]:
-    return {row["kind"] for row in stack.ask("report", "list")}
+    return {row["kind"] for row in stack.ask("report", "list", "--limit", "500")}
 
 
 def publish_label(stack: Stack, label: str) -> int:
