@@ -165,6 +165,7 @@ FAULTS: dict[str, tuple[Callable[[EdgeFolder], None], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_broken_site_is_named_and_the_others_are_served(sites: Sites, fault: str) -> None:
     spoil, words = FAULTS[fault]
