@@ -96,12 +96,6 @@ class _Sharing(LoadScopeScheduling):
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """For ``-n auto``: half as many again as there are cores, for many tests wait for processes and packets."""
-    return len(os.sched_getaffinity(0)) * 3 // 2
-
-
-@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> _Sharing:
     return _Sharing(config, log)
 
