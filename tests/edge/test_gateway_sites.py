@@ -188,7 +188,10 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
-@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize(
+    "fault",
+    [fault if number < 4 else pytest.param(fault, marks=pytest.mark.slow) for number, fault in enumerate(FAULTS)],
+)
 def test_a_broken_site_is_back_once_it_is_mended(sites: Sites, fault: str) -> None:
     spoil, words = FAULTS[fault]
     folder = sites.add("broken")
