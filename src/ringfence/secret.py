@@ -33,10 +33,10 @@ class Secret:
         return hmac.compare_digest(self._text.encode(), other._text.encode())
 
     def __hash__(self) -> int:
-        raise TypeError("a Secret is not hashable: a table of secrets leaks them by timing")
+        raise TypeError("a Secret is not hashable: a hash table of secrets would leak them by timing")
 
     def __bool__(self) -> bool:
         return bool(self._text)
 
     def __reduce__(self) -> Never:
-        raise TypeError("a Secret is not pickled: it would be written in the clear")
+        raise TypeError("a Secret is not pickled: it would be stored in clear text")

@@ -179,7 +179,7 @@ def injects(home: HomeLan, over: threading.Event) -> Got:
 
 
 _NOT_ITS = f"belongs to MAC {NEIGHBOUR_MAC}, not to the phone"
-_ALREADY = f"the phone with that MAC address is at {PHONE} already"
+_ALREADY = f"the phone with that MAC address is already at {PHONE} already"
 _NO_WIRE = "no wire can tell"
 
 
@@ -201,7 +201,8 @@ HOME: tuple[Entry[HomeLan], ...] = (
     ),
     Entry(
         "… with the phone's MAC address, phone long off", asks_with_its_mac_while_off, HomeLan, leaks=_NO_WIRE,
-        then_refuses_phone=True, says=f"the phone with that MAC address is at {NEIGHBOUR} already", knows_phone=False,
+        then_refuses_phone=True, says=f"the phone with that MAC address is already at {NEIGHBOUR} "
+                                      "already", knows_phone=False,
     ),
     Entry(
         "… the same, from an address that DHCP gave to another", asks_with_its_mac_where_dhcp_knows_better,
@@ -223,13 +224,13 @@ HOME: tuple[Entry[HomeLan], ...] = (
         says=_NOT_ITS, cuts_off=True,
     ),
     Entry(
-        "enumeration, 1 request/s", enumerates(1, 6), HomeLan, says="one phone after the other", lasts_s=8,
+        "enumeration, 1 request/s", enumerates(1, 6), HomeLan, says="one phone after another", lasts_s=8,
     ),
     Entry(
-        "enumeration, 100 requests/s", enumerates(100, 300), HomeLan, says="one phone after the other", lasts_s=5,
+        "enumeration, 100 requests/s", enumerates(100, 300), HomeLan, says="one phone after another", lasts_s=5,
     ),
     Entry(
-        "enumeration, 10,000 requests/s", enumerates(10_000, 40_000), HomeLan, says="one phone after the other",
+        "enumeration, 10,000 requests/s", enumerates(10_000, 40_000), HomeLan, says="one phone after another",
         lasts_s=8,
     ),
     Entry(
@@ -238,11 +239,11 @@ HOME: tuple[Entry[HomeLan], ...] = (
     ),
     Entry(
         "enumeration, distributed over 100 addresses", enumerates_from_many_addresses, HomeLan,
-        says="one phone after the other", lasts_s=8,
+        says="one phone after another", lasts_s=8,
     ),
-    Entry("harvesting by file lists, TFTP and HTTP 6970", harvests, HomeLan, says="does not hold that name"),
+    Entry("harvesting by file lists, TFTP and HTTP 6970", harvests, HomeLan, says="does not contain that name"),
     Entry(
-        "harvesting 4096 names around the phone's, TFTP and HTTP", thieves, HomeLan, says="one phone after the other",
+        "harvesting 4096 names around the phone's, TFTP and HTTP", thieves, HomeLan, says="one phone after another",
         lasts_s=8,
     ),
     Entry("reading the phone's web page, then asking", reads_the_phones_page, HomeLan, says=_NOT_ITS),

@@ -303,7 +303,7 @@ INTERNET: tuple[Entry[Internet], ...] = (
         says=f"{FIRMWARE} to {NEXT_DOOR}: site Home needs level L1", without_phone=True,
     ),
     Entry(
-        "enumeration over TFTP, 1000 requests/s", enumerates_over_tftp, Internet, says="one phone after the other",
+        "enumeration over TFTP, 1000 requests/s", enumerates_over_tftp, Internet, says="one phone after another",
         lasts_s=4,
     ),
     Entry(
@@ -314,7 +314,7 @@ INTERNET: tuple[Entry[Internet], ...] = (
         says="no phone of site Home", lasts_s=8,
     ),
     Entry(
-        "harvesting by file lists, TFTP and HTTP 6970", harvests, Internet, says="not hold that name",
+        "harvesting by file lists, TFTP and HTTP 6970", harvests, Internet, says="not contain that name",
         without_phone=True,
     ),
     Entry(

@@ -67,7 +67,7 @@ class MovedHome(HomeLan):
         self._hub.repository.publish(1, {OWN: self.secret} | SHARED)
         _enrol(folder, self._hub)
         self._hub.rules = GuardRules(1)
-        self._run(folder, until="Took release 1")
+        self._run(folder, until="Received release 1")
         self._stop_agent()
         # Here it was carried off.
         if self._is_hub_there:

@@ -60,5 +60,5 @@ def test_a_release_holds_each_name_once_in_order() -> None:
     for wrong in [(second, first), (first, first)]:
         with pytest.raises(ValueError, match="sorted by name"):
             Release("anna", 1, wrong)
-    with pytest.raises(ValueError, match="from 1"):
+    with pytest.raises(ValueError, match="start at 1"):
         Release("anna", 0, ())

@@ -113,7 +113,7 @@ def test_rollback_of_the_release_refused_even_with_fresh_signatures(repository: 
 
 def test_freeze_refused(repository: Repository) -> None:
     trusted = repository.trust_root()
-    with pytest.raises(Frozen, match="timestamp metadata ended"):
+    with pytest.raises(Frozen, match="timestamp metadata expired"):
         trusted.update_timestamp(repository.timestamp(), NOW + 8 * DAY_S)
 
 
@@ -172,7 +172,7 @@ def test_a_root_that_skips_a_version_refused(repository: Repository) -> None:
     trusted = repository.trust_root()
     repository.rotate(signers())
     repository.rotate(signers())
-    with pytest.raises(Rollback, match="version 3 where 2 is next"):
+    with pytest.raises(Rollback, match="version 3, but the next version is 2"):
         trusted.update_root(repository.files["3.root.json"])
 
 
@@ -185,7 +185,7 @@ def test_a_root_signed_by_its_own_new_key_alone_refused(repository: Repository) 
 
 
 def test_metadata_of_another_role_refused(repository: Repository) -> None:
-    with pytest.raises(Malformed, match="came where timestamp was asked"):
+    with pytest.raises(Malformed, match="arrived instead of timestamp"):
         repository.trust_root().update_timestamp(repository.snapshot(), NOW)
 
 

@@ -313,7 +313,7 @@ def test_a_phone_at_whose_address_nobody_listens_is_soon_given_up() -> None:
 def test_where_the_wire_must_prove_a_phone_an_address_that_no_link_knows_gets_nothing(running: Running) -> None:
     running.hub.repository.publish(1, {NAME: b"one"})
     running.start(GuardRules(1))
-    wait_for("release 1", lambda: any("Took release 1" in text for text in running.log))
+    wait_for("release 1", lambda: any("Received release 1" in text for text in running.log))
     with pytest.raises(FileRefused):
         running.get()
     wait_for("the report", lambda: running.reported("file-refused"))
@@ -323,7 +323,7 @@ def test_where_the_wire_must_prove_a_phone_an_address_that_no_link_knows_gets_no
 def test_a_folder_is_held_by_one_agent(running: Running) -> None:
     with running.folder.lock():
         assert running.folder.is_locked()
-        with pytest.raises(FolderInUse, match="another edge runs"), running.folder.lock():
+        with pytest.raises(FolderInUse, match="another edge already uses"), running.folder.lock():
             pass
     assert not running.folder.is_locked()
 
@@ -347,12 +347,15 @@ def test_the_status_says_in_words_what_phones_do(running: Running) -> None:
         status, _ = read(running.folder)
         return status_file.in_words(status, running=True, folder=running.folder) if status is not None else []
 
-    wait_for("the words", lambda: any("sip9971.9-4-1-9, which is not there" in line for line in words()))
+    wait_for("the words", lambda: any("sip9971.9-4-1-9, which is not here" in line for line in words()))
     told = words()
     at = told.index("Phone 00:11:22:33:44:55 at 127.0.0.1:")
-    assert told[at + 1].startswith("  ✗ It wants the firmware sip9971.9-4-1-9, which is not there.")
-    assert "It boots just now. It took its configuration of release 1" in told[at + 2]
-    assert "CTLSEP001122334455.tlv, AppDialRules.xml, which does not exist; phones go on without." in told[at + 3]
+    assert told[at + 1].startswith("  ✗ It needs the firmware sip9971.9-4-1-9, which is not here.")
+    assert "It is booting now. It took its configuration of release 1" in told[at + 2]
+    assert (
+        "CTLSEP001122334455.tlv, AppDialRules.xml, which does not exist; this is harmless, phones work without it."
+        in told[at + 3]
+    )
     assert not any(OTHER in line or "334499" in line for line in told)
 
 
@@ -364,7 +367,7 @@ def test_an_edge_whose_certificate_ended_says_what_to_do_and_serves_on(running: 
     running.hub.greeting()
     running.hub.away = True  # the hub's TLS listener refuses an old certificate in the handshake
     running.hub.hints.put(None)
-    wait_for("the advice", lambda: any("certificate ended on" in text for text in running.log))
+    wait_for("the advice", lambda: any("certificate expired on" in text for text in running.log))
     assert running.get() == b"one"
 
 
@@ -383,8 +386,8 @@ def test_rules_that_a_newer_hub_words_otherwise_leave_the_old_in_force_and_relea
         return status.guard if status is not None else ""
 
     told = wait_for("the status", lambda: text if "refused" in (text := words()) else "")
-    assert "version 1: firmware L0, shared L1, configuration L3, secret L1" in told
-    assert "Newer ones are refused" in told
+    assert "version 1, require: firmware L0, shared L1, configuration L3, secret L1" in told
+    assert "Newer rules are refused" in told
     assert "L9" in told
 
 

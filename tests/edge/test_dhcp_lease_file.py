@@ -121,7 +121,7 @@ def test_what_is_no_file_holds_nobody_up(path: Path) -> None:
     leases = LeaseFile(path)
     os.mkfifo(path)
     assert leases.mac_of(PHONE, NOW) is None
-    assert "is no file" in leases.fault
+    assert "is not a file" in leases.fault
     path.unlink()
     path.mkdir()
     assert leases.mac_of(PHONE, NOW) is None

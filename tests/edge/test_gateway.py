@@ -78,14 +78,15 @@ class Internet:
         hub.hints.put(Event("state", NOW))
         name = site.capitalize()
         wait_for(
-            "the rules", lambda: f"{name}: Took version {rules.version} of the site's state, new in guard." in self.log
+            "the rules",
+            lambda: f"{name}: Received version {rules.version} of the site's state; changed: guard." in self.log,
         )
 
     def publish(self, site: str, contents: dict[str, bytes]) -> None:
         hub = self.hubs[site]
         hub.repository.publish(1, contents)
         hub.hints.put(Event("release", NOW, 1))
-        wait_for("the release", lambda: any(f"{site.capitalize()}: Took release 1" in line for line in self.log))
+        wait_for("the release", lambda: any(f"{site.capitalize()}: Received release 1" in line for line in self.log))
 
     def asks(self, name: str, host: str, options: RequestedOptions = NO_OPTIONS) -> bytes:
         where, _, port = self.gateway.addresses[0].rpartition(":")
@@ -172,7 +173,7 @@ def test_a_window_is_taken_over_http_too(internet: Internet) -> None:
 def test_who_took_a_phones_file_may_fetch_its_sites_firmware_and_nobody_else_may(internet: Internet) -> None:
     internet.hubs["anna"].repository.publish(2, ANNA | {FIRMWARE: b"load"})
     internet.hubs["anna"].hints.put(Event("release", NOW, 2))
-    wait_for("the release", lambda: any("Anna: Took release 2" in line for line in internet.log))
+    wait_for("the release", lambda: any("Anna: Received release 2" in line for line in internet.log))
     internet.rule("anna", allowed(1, window()))
     with pytest.raises(FileRefused):
         internet.asks(FIRMWARE, HOME)

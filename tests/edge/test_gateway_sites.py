@@ -101,7 +101,7 @@ class Sites:
 
     def _check(self, folder: Path) -> None:
         if folder.name in self.not_owned:
-            raise FolderNotOwned("this is not the agent's user's", where=str(folder))
+            raise FolderNotOwned("this does not belong to the agent's user", where=str(folder))
 
     def _connect(self, folder: EdgeFolder, clock: HubClock) -> MemoryHub:
         if folder.path.name in self.bugs:
@@ -166,14 +166,14 @@ def under_another_name(folder: EdgeFolder) -> None:
 
 
 FAULTS: dict[str, tuple[Callable[[EdgeFolder], None], str]] = {
-    "enrolment": (spoilt("identity/enrolment.json"), "does not say which edge this is"),
+    "enrolment": (spoilt("identity/enrolment.json"), "does not name the edge"),
     "key": (spoilt("identity/key.pem"), "a private key can't be read"),
     "certificate": (spoilt("identity/certificate.pem"), "a certificate can't be read"),
     "root": (spoilt("identity/root.json"), "root metadata can't be read"),
-    "journal": (spoilt("reports/acknowledged"), "the last report that the hub has stored"),
+    "journal": (spoilt("reports/acknowledged"), "the last report that the hub stored"),
     "empty": (empty, "this site's folder is empty"),
-    "file": (file_in_its_place, "this is no folder of a site"),
-    "unreadable": (unreadable, "the disk refuses"),
+    "file": (file_in_its_place, "this is not the folder of a site"),
+    "unreadable": (unreadable, "the disk reports an error"),
     "misnamed": (under_another_name, "enrolled at site somebody-else"),
 }
 
@@ -185,7 +185,7 @@ def test_a_broken_site_is_named_and_the_others_are_served(sites: Sites, fault: s
     spoil(sites.add("broken"))
     sites.start()
     sites.wait_served(*GOOD)
-    sites.wait_said(f"broken: The site is not at work: {words}" if fault == "empty" else words)
+    sites.wait_said(f"broken: The site is not in service: {words}" if fault == "empty" else words)
     wait_for("the status", lambda: words in sites.state("broken").problem)
     assert not sites.state("broken").running
     assert all(sites.state(site).running for site in GOOD)
@@ -230,7 +230,7 @@ def test_a_kept_release_that_is_broken_is_fetched_again(sites: Sites) -> None:
     spoilt("cache/current.json")(folder)
     sites.start()
     sites.wait_served(*GOOD, "broken")
-    assert any("Broken: the kept release was not taken" in line for line in sites.log)
+    assert any("Broken: the stored release was not used" in line for line in sites.log)
 
 
 def test_a_hub_that_is_away_takes_its_own_site_alone(sites: Sites) -> None:
@@ -250,11 +250,11 @@ def test_a_folder_that_another_process_holds_is_served_once_it_is_free(sites: Si
     with folder.lock():
         sites.start()
         sites.wait_served(*GOOD)
-        sites.wait_said("held: The site is not at work: another edge runs on this folder")
-        wait_for("the status", lambda: "another edge runs" in sites.state("held").problem)
+        sites.wait_said("held: The site is not in service: another edge already uses this folder")
+        wait_for("the status", lambda: "another edge already uses" in sites.state("held").problem)
     sites.wait_served("held")
-    sites.wait_said("held: The site is at work again.")
-    assert sum("another edge runs" in line for line in sites.log) == 1, "said once, however often it is tried"
+    sites.wait_said("held: The site is in service again.")
+    assert sum("another edge already uses" in line for line in sites.log) == 1, "said once, however often it is tried"
 
 
 def test_a_folder_of_another_user_is_that_sites_fault(sites: Sites) -> None:
@@ -262,7 +262,7 @@ def test_a_folder_of_another_user_is_that_sites_fault(sites: Sites) -> None:
     sites.not_owned.add("foreign")
     sites.start()
     sites.wait_served(*GOOD)
-    sites.wait_said("foreign: The site is not at work: this is not the agent's user's")
+    sites.wait_said("foreign: The site is not in service: this does not belong to the agent's user")
     sites.not_owned.clear()
     sites.wait_served("foreign")
 
@@ -290,7 +290,7 @@ def test_a_bug_in_a_thread_of_an_agent_ends_that_agent_and_it_is_started_again(
     monkeypatch.setattr(broken, "state", state)
     sites.start()
     sites.wait_served(*GOOD)
-    sites.wait_said("buggy: The site is not at work: a fault of this program: IndexError")
+    sites.wait_said("buggy: The site is not in service: a bug in this program: IndexError")
     monkeypatch.delattr(broken, "state")
     sites.wait_served("buggy")
 

@@ -76,7 +76,7 @@ def test_a_full_disk_counts_what_it_could_not_keep(tmp_path: Path) -> None:
     disk.room = 1000
     journal.add(2.0, ReportKind.FILE_SERVED, "later")
     sentences = [report.sentence for report in journal.next_batch(0).reports]
-    assert sentences == ["0", "3 reports dropped: no room", "later"]
+    assert sentences == ["0", "3 reports dropped: there was no room", "later"]
 
 
 def test_a_hub_away_for_weeks_does_not_fill_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -89,7 +89,7 @@ def test_a_hub_away_for_weeks_does_not_fill_the_disk(tmp_path: Path, monkeypatch
     hand_over(journal, hub)
     journal.add(2.0, ReportKind.FILE_SERVED, "back")
     hand_over(journal, hub)
-    assert [report.sentence for report in hub.stored.values()][-2:] == ["40 reports dropped: no room", "back"]
+    assert [report.sentence for report in hub.stored.values()][-2:] == ["40 reports dropped: there was no room", "back"]
     assert list(hub.stored) == list(range(1, 13))
 
 

@@ -94,7 +94,7 @@ def test_a_part_that_can_not_be_gone_by_leaves_the_old_and_the_other_parts_in_fo
     for bad in (GuardRules(8, first_contact="maybe"), GuardRules(9, needs=(GuardNeed("secret", "L9"),))):
         hub.rules = bad
         assert keeper.refresh(hub) == []
-        assert keeper.refused[StatePart.GUARD].startswith("the site's rules name something")
+        assert keeper.refused[StatePart.GUARD].startswith("the site's rules contain something")
         assert rules.newest == STRICT
     hub.other_parts = {StatePart.GUARD: Raw(b'{"version": "seven"}')}
     assert keeper.refresh(hub) == []

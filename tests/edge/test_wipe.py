@@ -81,7 +81,7 @@ class StubbornDisk(Disk):
 
     def remove(self, path: Path) -> None:
         if path.name == "current.json":
-            raise DiskFault("the disk refuses", where=str(path))
+            raise DiskFault("the disk reports an error", where=str(path))
         super().remove(path)
 
 

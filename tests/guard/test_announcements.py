@@ -76,7 +76,7 @@ def test_a_phone_without_an_address_says_none() -> None:
 def test_version_1_is_read_too_and_no_other() -> None:
     assert read(cdp_frame(ANNA, cdp_version=1)).device == NAME
     for version in (0, 3, 255):
-        with pytest.raises(BadAnnouncement, match="neither version"):
+        with pytest.raises(BadAnnouncement, match="neither 1 nor 2"):
             read_frame(cdp_of((1, b"SEP"), version=version))
 
 
@@ -151,19 +151,19 @@ def test_a_frame_of_another_protocol_announces_nothing(frame: bytes) -> None:
         (CDP[:12] + b"\0\4" + CDP[14:], "cut"),
         (cdp_of((5, b"x")), "names no device"),
         (cdp_of((1, b"\0\n ")), "names no device"),
-        (resummed(cdp_of((1, b"SEP")) + b"\0\5\0"), "leads out"),
-        (resummed(cdp_of((1, b"SEP")) + b"\0\5\0\3"), "leads out"),
-        (cdp_of((1, b"SEP"), (2, b"\0\0\0\1\1\1\xcc\0\4\1")), "leads out"),
-        (cdp_of((1, b"SEP"), (2, b"\xff\xff\xff\xff")), "leads out"),
+        (resummed(cdp_of((1, b"SEP")) + b"\0\5\0"), "beyond its end"),
+        (resummed(cdp_of((1, b"SEP")) + b"\0\5\0\3"), "beyond its end"),
+        (cdp_of((1, b"SEP"), (2, b"\0\0\0\1\1\1\xcc\0\4\1")), "beyond its end"),
+        (cdp_of((1, b"SEP"), (2, b"\xff\xff\xff\xff")), "beyond its end"),
         (lldp_of(*MANDATORY[:2]), "first fields"),
         (lldp_of(MANDATORY[1], MANDATORY[0], MANDATORY[2]), "first fields"),
         (lldp_of((1, b"\4"), *MANDATORY[1:]), "too short"),
         (lldp_of(*MANDATORY[:2], (3, b"\1")), "too short"),
-        (lldp_of(*MANDATORY)[:-1], "leads out"),
-        (lldp_of(*MANDATORY, (8, b"\x07\1\2")), "leads out"),
-        (lldp_of(*MANDATORY, (8, b"")), "leads out"),
-        (CDP[:6] + b"\1" + CDP[7:], "no device has"),
-        (LLDP[:6] + bytes(6) + LLDP[12:], "no device has"),
+        (lldp_of(*MANDATORY)[:-1], "beyond its end"),
+        (lldp_of(*MANDATORY, (8, b"\x07\1\2")), "beyond its end"),
+        (lldp_of(*MANDATORY, (8, b"")), "beyond its end"),
+        (CDP[:6] + b"\1" + CDP[7:], "no device can have"),
+        (LLDP[:6] + bytes(6) + LLDP[12:], "no device can have"),
         (lldp_of(*MANDATORY) + bytes(LONGEST_FRAME), "too long"),
     ],
 )

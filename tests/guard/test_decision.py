@@ -50,7 +50,7 @@ def test_a_phones_own_configuration_is_given_out() -> None:
     assert (decision.allow, decision.reached, decision.needed) == (True, Level.L0, Level.L0)
     assert decision.sentence == (
         f"Allowed SEP{ANNA}.cnf.xml to 192.168.1.77: it is a phone's configuration of site Home office Anna; "
-        "level L0 is enough (nothing is known of who asks)."
+        "level L0 is enough (nothing is known about the sender)."
     )
 
 
@@ -77,8 +77,8 @@ REASONS = [
     ("CTLSEPAABBCCDDEEF0.tlv",       None,     ANNAS,  Finding.UNKNOWN_PHONE,  "no phone of site"),
     (f"SEP{ANNA}.cnf.xml.sgn",       None,     ANNAS,  Finding.SIGNED_ONLY,    "erase its CTL and ITL"),
     (f"SEP{ANNA}.cnf.xml.enc.sgn",   None,     ANNAS,  Finding.SIGNED_ONLY,    "erase its CTL and ITL"),
-    (f"SEP{ANNA}.cnf.xml",           None,     ANNAS,  Finding.NOT_IN_RELEASE, "does not hold that name"),
-    ("passwords.txt",                None,     NOBODY, Finding.NOT_IN_RELEASE, "does not hold that name"),
+    (f"SEP{ANNA}.cnf.xml",           None,     ANNAS,  Finding.NOT_IN_RELEASE, "does not contain that name"),
+    ("passwords.txt",                None,     NOBODY, Finding.NOT_IN_RELEASE, "does not contain that name"),
     ("../../etc/passwd",             None,     NOBODY, Finding.BAD_NAME,       "'..' part"),
     ("",                             None,     NOBODY, Finding.BAD_NAME,       "empty"),
     ("a\x00b",                       None,     NOBODY, Finding.BAD_NAME,       "control character"),
@@ -128,7 +128,7 @@ def test_a_level_that_no_evidence_reaches_refuses_and_names_both_levels() -> Non
     decision = asked(f"SEP{ANNA}.cnf.xml", holding=CONFIGURATION, policy=policy)
     assert decision.sentence == (
         f"Refused SEP{ANNA}.cnf.xml to 192.168.1.77: site Home office Anna needs level L4 for a phone's configuration "
-        "(it holds the phone's own key), and the request reached L0 (nothing is known of who asks)."
+        "(it holds the phone's own key), and the request reached L0 (nothing is known about the sender)."
     )
     assert asked("g3-tones.xml", holding=SHARED, policy=policy).allow
 
@@ -139,7 +139,7 @@ BERT, STRANGER = "001122334466", "020000000077"
 
 # fmt: off
 BY_MAC = [
-    (CONFIGURATION, {ANNA},           Finding.ALLOWED,       "level L3 is enough (it is on the wire"),
+    (CONFIGURATION, {ANNA},           Finding.ALLOWED,       "level L3 is enough (it is on this edge's own network"),
     (CONFIGURATION, {STRANGER},       Finding.OTHER_MAC,     "belongs to MAC 02:00:00:00:00:77, not to the phone"),
     (CONFIGURATION, {BERT},           Finding.OTHER_MAC,     "belongs to MAC 00:11:22:33:44:66, not to the phone"),
     (CONFIGURATION, {ANNA, STRANGER}, Finding.TWO_MACS,      "address: 00:11:22:33:44:55 and 02:00:00:00:00:77"),

@@ -87,7 +87,7 @@ def test_a_refusal_names_what_the_operator_can_look_for() -> None:
     assert "(TTL 63)" in asked(replace(PROVEN, ttl=63)).sentence
     assert "gave that address to MAC 02:00:00:00:00:77" in asked(replace(PROVEN, lease=Leased(STRANGER))).sentence
     conflict = replace(PROVEN, conflict=PlaceConflict(Contradiction.TWO_SITES, "Berlin"))
-    assert "is at Berlin already" in asked(conflict).sentence
+    assert "is already at Berlin" in asked(conflict).sentence
 
 
 FIRST = {
@@ -171,8 +171,8 @@ def test_the_reasons_say_all_that_was_known_a_line_each() -> None:
     announced = Announced("cdp", ANNA, f"SEP{ANNA}", "Cisco IP Phone 9971", "lan")
     everything = replace(PROVEN, lease=Leased(ANNA, "", "Cisco"), announced=announced, behaviour=GOOD, learned="seen")
     reasons = asked(everything).reasons
-    for says in ("TTL 64", "own links", "neighbour table", "The frame came from", "DHCP gave", "says over CDP",
-                 "behaves like its phone to 100", "That reaches L3", "needs L3"):  # fmt: skip
+    for says in ("TTL 64", "own links", "neighbour table", "The frame came from", "DHCP gave", "itself over CDP",
+                 "behaviour gets 100 of 100 points", "That reaches L3", "needs L3"):  # fmt: skip
         assert any(says in reason for reason in reasons), says
     assert all(reason.isprintable() for reason in reasons)
 

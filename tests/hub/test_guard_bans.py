@@ -31,7 +31,7 @@ def test_a_ban_that_a_gateway_made_is_lifted_too(running: RunningHub, tmp_path: 
     answer = running.ask("DELETE", "/guard/bans/192.0.2.67")
     assert (answer.status, answer.json["kind"]) == (404, "nothing-to-end")
     at = running.clock()
-    edge.report("banned", "Shut 192.0.2.67 out until 12:00 UTC.", peer="192.0.2.67", duration_s=600.0)
+    edge.report("banned", "Banned 192.0.2.67 until 12:00 UTC.", peer="192.0.2.67", duration_s=600.0)
     running.do("DELETE", "/guard/bans/192.0.2.67")
     (lifted,) = [ban for ban in edge.rules().lifted if ban.host == "192.0.2.67"]
     assert lifted.until >= at

@@ -48,7 +48,7 @@ def test_a_phone_that_asked_for_nothing_is_told_so() -> None:
 def test_a_phone_that_has_the_newest_file_is_fine_and_its_missing_lists_are_harmless() -> None:
     seen = boot(7200, "AppDialRules.xml", "/Germany/g4-tones.xml")
     assert words(seen) == ["harmless", "current"]
-    assert "release 3 2 hours ago. That is the newest for it." in text(seen, "current")
+    assert "release 3 2 hours ago. That is its newest version." in text(seen, "current")
     assert "AppDialRules.xml" in text(seen, "harmless")
 
 
@@ -57,7 +57,7 @@ def test_a_boot_that_is_going_on_is_news() -> None:
 
 
 def test_a_file_that_changed_since_is_taken_at_the_next_boot() -> None:
-    assert "Its file changed in release 5 since" in text(boot(9000), "stale", Known(current_release=5))
+    assert "Its file has changed since, in release 5" in text(boot(9000), "stale", Known(current_release=5))
 
 
 @pytest.mark.parametrize("every", [15.0, 45.0])
@@ -82,11 +82,11 @@ def test_a_phone_that_boots_and_boots_loops() -> None:
 
 
 def test_firmware_that_is_not_there_is_named() -> None:
-    assert "wants the firmware sip9971.9-9-9, which is not there" in text(
+    assert "needs the firmware sip9971.9-9-9, which is not here" in text(
         [*boot(5000), refused(4990, "sip9971.9-9-9.loads")], "firmware-missing"
     )
     assert "it was reset" in text([refused(50, "term42.default.loads")], "firmware-missing")
-    assert "the bundle was not whole" in text([*boot(5000), refused(4980, "dsp42.9-4-2.sbn")], "firmware-missing")
+    assert "the bundle was incomplete" in text([*boot(5000), refused(4980, "dsp42.9-4-2.sbn")], "firmware-missing")
     taken = [*boot(5000), refused(4990, "Jar42.sbn"), served(4980, "jar42.sbn")]
     assert "firmware-missing" not in words(taken)
 

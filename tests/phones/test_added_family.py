@@ -78,4 +78,4 @@ def test_what_is_no_family_is_named_by_its_entry_point(tmp_path: Path) -> None:
 def test_a_model_that_is_there_already_is_refused(tmp_path: Path) -> None:
     body = "from dataclasses import replace\nfrom ringfence.phones.families.cisco_99xx import FAMILY as F\n"
     install(tmp_path, body=body + "FAMILY = replace(F, id='mine')\n")
-    assert "there is a model 9971 already (entry point acme)" in run(tmp_path).stderr
+    assert "this model 9971 already exists (entry point acme)" in run(tmp_path).stderr

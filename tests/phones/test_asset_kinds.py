@@ -98,9 +98,9 @@ def test_a_long_tone_is_cut_with_its_end_faded() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"RIFF\x00\x00\x00\x00WAVE", "no WAV with plain samples"),
-        (wav(440, 0.5)[:40], "no WAV with plain samples"),
-        (wav(440, 0.01), "240 is the least"),
+        (b"RIFF\x00\x00\x00\x00WAVE", "not a WAV file with plain samples"),
+        (wav(440, 0.5)[:40], "not a WAV file with plain samples"),
+        (wav(440, 0.01), "at least 240"),
         (wav(440, 0.5, rate=500), "at 500 Hz"),
     ],
 )
@@ -139,7 +139,7 @@ def bomb() -> bytes:
 
 @pytest.mark.parametrize("data", [b"\x89PNG\r\n\x1a\n" + b"junk" * 20, picture(50, 50)[:60], bomb()])
 def test_a_picture_that_can_not_be_used_is_refused(data: bytes) -> None:
-    with pytest.raises(BadAsset, match=r"no picture that can be read|damaged|pixels"):
+    with pytest.raises(BadAsset, match=r"not a picture that can be read|damaged|pixels"):
         convert_picture(data, Picture(320, 212, 16, (80, 53)))
 
 

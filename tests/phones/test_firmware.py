@@ -57,11 +57,11 @@ def test_optional_files_sizes_and_digests_are_kept() -> None:
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"", "names no file"),
-        (b"# only comments\n", "names no file"),
-        (b"a.sbn\n../../etc/passwd\n", "line 2 of its list is no file's name: '../../etc/passwd'"),
+        (b"", "does not name a file"),
+        (b"# only comments\n", "does not name a file"),
+        (b"a.sbn\n../../etc/passwd\n", "line 2 of its list is not a file name: '../../etc/passwd'"),
         (b"a.sbn\n\xff\xfe\n", "line 2 of its list is not plain text"),
-        (b"x" * 70_000, "is no .loads file"),
+        (b"x" * 70_000, "is not a .loads file"),
         (signed("x.loads", b"a.sbn\n")[:200], "its signed header is cut off"),
     ],
 )
@@ -111,7 +111,7 @@ def test_an_optional_file_may_be_missing_and_a_wrong_size_may_not() -> None:
     files = {"x.loads": b"a.sbn 3\n#+ b.sbn 4\n", "a.sbn": b"four"}
     (load,) = examine({name: len(data) for name, data in files.items()}, files.__getitem__).loads
     assert load.missing == ("a.sbn",)
-    assert load.wanted[0].problem == "it has 4 bytes, and the list says 3"
+    assert load.wanted[0].problem == "it has 4 bytes, but the list says 3"
 
 
 def test_a_load_knows_its_models() -> None:

@@ -103,21 +103,21 @@ GOOD = FILES[0].read_bytes()
     ("name", "data", "says"),
     [
         ("SEP001B54E0FF01.cnf.xml", (FOLDER / "SEP001B54E0FF01.cnf.xml").read_bytes(), "speaks SCCP, not SIP"),
-        ("SEP001B54E0FF02.cnf.xml", (FOLDER / "SEP001B54E0FF02.cnf.xml").read_bytes(), "no XML that a phone"),
-        ("SEP000000000000.cnf.xml", GOOD, "its name is no phone's"),
-        ("SEP001B54E00000.cnf.xml", b"", "no XML that a phone"),
+        ("SEP001B54E0FF02.cnf.xml", (FOLDER / "SEP001B54E0FF02.cnf.xml").read_bytes(), "not XML that a phone"),
+        ("SEP000000000000.cnf.xml", GOOD, "its name is not that of a phone"),
+        ("SEP001B54E00000.cnf.xml", b"", "not XML that a phone"),
         ("SEP001B54E00000.cnf.xml", b"<phone/>", "its root is 'phone'"),
         ("SEP001B54E00000.cnf.xml", b"<!DOCTYPE device [<!ENTITY a 'b'>]><device>&a;</device>", "document type"),
         ("SEP001B54E00000.cnf.xml", b"<device>" + b" " * 300_000 + b"</device>", "has more than 262144 bytes"),
-        ("SEP001B54E00000.cnf.xml", b"<device></device>", "names no firmware"),
+        ("SEP001B54E00000.cnf.xml", b"<device></device>", "does not name firmware"),
         ("SEP001B54E00000.cnf.xml", GOOD.replace(b"SIP42.9-4-2SR3-1S", b"what"), "its loadInformation is 'what'"),
         ("SEP001B54E00000.cnf.xml", GOOD.replace(b"authPassword>", b"noPassword>"), "no line with a password"),
         ("SEP001B54E00000.cnf.xml", GOOD.replace(b"pbx.example.org", b""), "no SIP server is set"),
-        ("SEP001B54E00000.cnf.xml", GOOD.decode().encode("utf-16"), "names no firmware"),
+        ("SEP001B54E00000.cnf.xml", GOOD.decode().encode("utf-16"), "does not name firmware"),
     ],
 )  # fmt: skip
 def test_what_can_not_be_read_is_named(name: str, data: bytes, says: str) -> None:
-    if says == "names no firmware" and data.startswith(b"\xff\xfe"):
+    if says == "does not name firmware" and data.startswith(b"\xff\xfe"):
         assert read_phone(name, data).model == "7942"  # another encoding is fine where it says so itself
         return
     with pytest.raises(NotImportable) as caught:

@@ -130,8 +130,8 @@ def test_a_template_without_the_version_stamp_is_refused_as_its_phones_would_nev
     [
         ("<featureID>9</featureID>", "<featureID>21</featureID>", "no line has featureID 9"),
         ("<processNodeName>{{ host }}</processNodeName>", "", "processNodeName"),
-        ("{{ wire.sip_transport }}", "7", "transportLayerProtocol holds '7'"),
-        ("<deviceProtocol>SIP", "<deviceProtocol>SCCP", "deviceProtocol holds 'SCCP'"),
+        ("{{ wire.sip_transport }}", "7", "transportLayerProtocol is '7'"),
+        ("<deviceProtocol>SIP", "<deviceProtocol>SCCP", "deviceProtocol is 'SCCP'"),
     ],
 )
 def test_a_file_that_the_phone_would_discard_is_refused_before_it_is_published(good: str, bad: str, says: str) -> None:
@@ -144,7 +144,7 @@ def test_a_file_that_the_phone_would_discard_is_refused_before_it_is_published(g
 def test_a_limit_that_a_template_breaks_is_named_with_element_and_line() -> None:
     with pytest.raises(LimitExceeded) as caught:
         own(with_label("The extension of {{ line.display_name }} at home")).render(phone())
-    assert "featureLabel of line 1 has 34 characters, and a 9971 takes 30" in str(caught.value)
+    assert "featureLabel of line 1 has 34 characters, but a 9971 takes at most 30" in str(caught.value)
     assert f"own template cisco-99xx/device, line {LABEL_LINE}" in str(caught.value)
 
 

@@ -192,7 +192,7 @@ def test_an_order_by_web_goes_to_the_phone_s_web_interface_which_asks_the_edge()
     assert render(a_phone(settings={**by_web, "reload": "idle"})).reload == Reload("web-when-idle", 80)
     for wrong, says in (
         ({**by_web, "edge_url": ""}, "reload_by is web without edge_url"),
-        ({**by_web, "web_access": "read-only"}, "reload_by is web and web_access is read-only"),
+        ({**by_web, "web_access": "read-only"}, "reload_by is web, but web_access is read-only"),
         ({**by_web, "authentication_url": "http://192.0.2.9/"}, "authentication_url asks another than the edge"),
         ({"reload": "idle"}, "no SIP order waits until nobody uses the phone"),
     ):
@@ -262,7 +262,7 @@ def test_what_is_too_long_for_the_phone_is_refused_by_element_and_limit(
 ) -> None:
     with pytest.raises(LimitExceeded) as caught:
         render(a_phone("9971", account))
-    assert f"{element} has {limit + 1} characters, and a 9971 takes {limit}" in str(caught.value)
+    assert f"{element} has {limit + 1} characters, but a 9971 takes at most {limit}" in str(caught.value)
     assert "00:11:22:33:44:55 (Desk)" in str(caught.value)
     assert "pppp" not in str(caught.value)
 
@@ -273,7 +273,7 @@ def test_what_is_just_short_enough_is_taken() -> None:
 
 
 def test_a_key_that_the_phone_lacks_is_refused() -> None:
-    with pytest.raises(LimitExceeded, match="a 8941 has keys 1 to 4"):
+    with pytest.raises(LimitExceeded, match="a 8941 only has keys 1 to 4"):
         render(a_phone("8941", line(5)))
     with pytest.raises(LimitExceeded, match="key 0"):
         render(a_phone("8941", line(0)))
@@ -309,9 +309,9 @@ def test_a_value_that_was_never_checked_is_checked_before_it_is_rendered() -> No
     with pytest.raises(UnknownModel, match="8941"):
         render(a_phone("cisco-8940"))
     for text in ("a\x00b", "a\nb", "\ud800", "\ufffe"):
-        with pytest.raises(ValueOutOfRange, match="the label of line 1 holds a control character"):
+        with pytest.raises(ValueOutOfRange, match="the label of line 1 contains a control character"):
             render(a_phone("9971", line(label=text)))
-        with pytest.raises(ValueOutOfRange, match="the description holds"):
+        with pytest.raises(ValueOutOfRange, match="the description contains"):
             render(a_phone(description=text))
 
 

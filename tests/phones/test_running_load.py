@@ -65,4 +65,4 @@ def test_what_it_asks_for_after_a_reset_is_no_load_of_its_own() -> None:
 
 def test_it_is_told_in_words() -> None:
     told = Running(NEW, NOW - 7200).in_words(NOW)
-    assert (told.word, told.text) == ("runs", f"It runs {NEW}, as its boot showed 2 hours ago.")
+    assert (told.word, told.text) == ("runs", f"It runs {NEW}, as its boot 2 hours ago showed.")

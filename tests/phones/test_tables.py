@@ -51,8 +51,8 @@ def test_a_table_is_written_with_bars_and_semicolons_and_kept_in_one_form() -> N
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("x | blf", "row 1: key does not take 'x'"),
-        ("3 | fly", "row 1: does does not take 'fly'"),
+        ("x | blf", "row 1: key does not accept 'x'"),
+        ("3 | fly", "row 1: does does not accept 'fly'"),
         ("2 | blf | a | 1; 3 | blf | a | 1 | more", "row 2 has 5 cells"),
         ("3 | blf | " + "l" * 31, "it has 31 characters"),
         ("; ".join(["1 | redial"] * 121), "it has 121 rows"),
@@ -77,9 +77,9 @@ def test_keys_become_what_the_phone_calls_them() -> None:
 @pytest.mark.parametrize(
     ("keys", "fault", "says"),
     [
-        ("1 | redial", ValueOutOfRange, "key 1 is given twice: to line 1 and to redial"),
-        ("2 | redial\n2 | hold", ValueOutOfRange, "key 2 is given twice"),
-        ("7 | redial", LimitExceeded, "a 9971 has keys 1 to 6"),
+        ("1 | redial", ValueOutOfRange, "key 1 is used twice: for line 1 and for redial"),
+        ("2 | redial\n2 | hold", ValueOutOfRange, "key 2 is used twice"),
+        ("7 | redial", LimitExceeded, "a 9971 only has keys 1 to 6"),
         ("2 | blf | Door", IncompletePhone, "key 2 is a blf without a number"),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_dial_plan_becomes_a_file_that_the_configuration_names() -> None:
 
 def test_a_dial_plan_that_a_phone_would_drop_is_refused() -> None:
     rows = "\n".join(f"{number:060}" + " | 5" for number in range(200))
-    with pytest.raises(RenderFault, match="drops what has more than 8191"):
+    with pytest.raises(RenderFault, match="drops files of more than 8191"):
         files(phone("8851", dial_plan=rows))
 
 
@@ -181,7 +181,7 @@ def test_a_patched_file_is_checked_like_any_other() -> None:
     for element, text, fault, says in (
         ("sipProfile/phoneLabel", "x" * 13, LimitExceeded, "phoneLabel has 13 characters"),
         ("transportLayerProtocol", "9", RenderFault, "would discard"),
-        ("devicePool", "x", BadPatch, "holds other elements"),
+        ("devicePool", "x", BadPatch, "contains other elements"),
         ("versionStamp", "x", RenderFault, "versionStamp"),
     ):
         patches = {"device": {element: text}}
@@ -192,15 +192,15 @@ def test_a_patched_file_is_checked_like_any_other() -> None:
 @pytest.mark.parametrize(
     ("name", "says"),
     [
-        ("patch:vendorConfig", "is no patch"),
-        ("patch:cisco-99xx:", "is no patch"),
+        ("patch:vendorConfig", "is not a patch"),
+        ("patch:cisco-99xx:", "is not a patch"),
         ("patch:cisco-99xx:a//b", "does not name an element"),
         ("patch:cisco-99xx:a[x]", "does not name an element"),
         ("patch:cisco-99xx.none:a", "has no file 'none'"),
-        ("patch:generic:a", "has no file of its own"),
-        ("patch:cisco-spa:Dial Plan", "names no parameter"),
-        ("patch:cisco-7940-7960:Telnet", "names no value"),
-        ("patch:cisco-99xx:" + "a" * 200, "is no patch"),
+        ("patch:generic:a", "does not have a file to patch"),
+        ("patch:cisco-spa:Dial Plan", "does not name a parameter"),
+        ("patch:cisco-7940-7960:Telnet", "does not name a value"),
+        ("patch:cisco-99xx:" + "a" * 200, "is not a patch"),
     ],
 )
 def test_what_is_no_patch_is_refused(name: str, says: str) -> None:
@@ -254,11 +254,11 @@ def test_keys_of_small_business_and_multiplatform_phones_dial_and_watch(kind: st
 @pytest.mark.parametrize(
     ("keys", "fault", "says"),
     [
-        ("5 | blf | a | 1", LimitExceeded, "a SPA504G has keys 1 to 4"),
-        ("1 | blf | a | 1", ValueOutOfRange, "key 1 is given twice"),
-        ("2 | blf | a | 1; 2 | blf | b | 2", ValueOutOfRange, "key 2 is given twice"),
-        ('"2" | blf | a | 1', ValueOutOfRange, "key does not take"),
-        ("2 | redial", ValueOutOfRange, "does does not take 'redial'"),
+        ("5 | blf | a | 1", LimitExceeded, "a SPA504G only has keys 1 to 4"),
+        ("1 | blf | a | 1", ValueOutOfRange, "key 1 is used twice"),
+        ("2 | blf | a | 1; 2 | blf | b | 2", ValueOutOfRange, "key 2 is used twice"),
+        ('"2" | blf | a | 1', ValueOutOfRange, "key does not accept"),
+        ("2 | redial", ValueOutOfRange, "does does not accept 'redial'"),
     ],
 )
 def test_keys_that_a_small_business_phone_can_not_have_are_refused(

@@ -255,7 +255,7 @@ def test_who_asks_for_one_phone_after_the_other_is_told_of_once(home: Home) -> N
         home.ask(f"SEP00112233{number:04X}.cnf.xml")
     told = [event for event in home.events if isinstance(event, RequestRefused) and event.finding == ENUMERATES]
     assert len(told) == 1
-    assert told[0].reason.startswith(f"{HOST} asks for the files of one phone after the other")
+    assert told[0].reason.startswith(f"{HOST} asks for the files of one phone after another")
 
 
 def test_a_transfer_is_told_with_the_decision_by_which_it_began(home: Home) -> None:

@@ -117,7 +117,7 @@ def test_transfers_that_creep_take_nothing_from_others_and_are_ended_by_their_de
         verdict = holding.slow_acknowledgement(AttackTarget(served.address, "f"))
         served_the_others(verdict)
         assert verdict.figures["ended_by_the_server"] == verdict.figures["begun"] == 300
-        assert "longer than a transfer of its size may" in served.told(TransferFailed)[-1].reason
+        assert "longer than a transfer of its size is allowed to" in served.told(TransferFailed)[-1].reason
 
 
 @pytest.mark.slow
@@ -200,7 +200,7 @@ def test_every_attack_has_a_name_and_the_log_may_be_left_out(target: AttackTarge
     assert len(ATTACKS) == 12
     verdict = run("log", target)
     assert (verdict.attack, verdict.outcome) == ("log", AttackOutcome.HOLDS)
-    assert "was not looked at" in verdict.because
+    assert "was not checked" in verdict.because
 
 
 # -- what is fair ------------------------------------------------------------------------------------------------
@@ -231,7 +231,7 @@ def test_unrest_that_passes_is_waited_for_and_damage_that_stays_gives_way() -> N
     assert compared(30, 30, 100, 100, 35).holds
     damaged = compared(30, 100, 100, 100, 100)
     assert (damaged.ratio, damaged.is_over, damaged.holds) == (1.0, False, False)
-    assert damaged.sentence.endswith("They still take 100.0 ms after it.")
+    assert damaged.sentence.endswith("They still take 100.0 ms after the attack.")
 
 
 def test_one_who_starved_is_one_too_many() -> None:

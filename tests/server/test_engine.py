@@ -485,7 +485,7 @@ def test_a_transfer_that_takes_longer_than_its_size_allows_is_ended() -> None:
             phone.sendto(b"\0\4" + block.to_bytes(2, "big"), first[1])
             bench.loop.turn(0.05)
         assert isinstance(bench.events[0], TransferFailed)
-        assert "longer than a transfer of its size may" in bench.events[0].reason
+        assert "longer than a transfer of its size is allowed to" in bench.events[0].reason
         phone.setblocking(False)
         last = b""
         while (heard := bench.hear(phone)) is not None:

@@ -194,7 +194,7 @@ def test_a_socket_and_a_folder_are_refused(root: Path, folder: Folder) -> None:
         assert folder.find("folder") is None
         assert folder.find(".") is None
         assert folder.why_not("folder") == "it is a folder"
-        assert folder.why_not("socket") == "it is no regular file"
+        assert folder.why_not("socket") == "it is not a regular file"
 
 
 @pytest.mark.needs("root")

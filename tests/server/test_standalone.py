@@ -114,7 +114,7 @@ def test_a_fifo_stops_nobody(server: StandaloneServer, folder: Path, phone: Phon
     os.mkfifo(folder / "fifo")
     assert phone.ask(rrq("fifo")).data == NOT_FOUND
     assert fetch(server.address, OWN) == b"<device/>"
-    server.wait_for_line(r'refused file=fifo .* reason="it is no regular file"')
+    server.wait_for_line(r'refused file=fifo .* reason="it is not a regular file"')
 
 
 @pytest.mark.parametrize("name", ["../secret", "..\\secret", "link", "a/../../secret", "//../secret", "%2e%2e/secret"])
@@ -165,7 +165,7 @@ def test_sigterm_lets_transfers_finish_and_takes_no_new_ones(
 ) -> None:
     first = phone.ask(rrq("big"))
     server.tell(signal.SIGTERM)
-    server.wait_for_line("stopping; transfers under way: 1")
+    server.wait_for_line("stopping; transfers in progress: 1")
     late = Phone(server.address, "127.0.0.1")
     late.say(rrq("big"))
     assert first.data[4:] + take_rest(phone, 1, first.address) == (folder / "big").read_bytes()
@@ -182,7 +182,7 @@ def test_in_single_port_mode_too_transfers_finish_after_sigterm(folder: Path) ->
         first = phone.ask(rrq("big"))
         assert first.address == server.address
         server.tell(signal.SIGTERM)
-        server.wait_for_line("stopping; transfers under way: 1")
+        server.wait_for_line("stopping; transfers in progress: 1")
         late.say(rrq("big"))
         assert first.data[4:] + take_rest(phone, 1, first.address) == (folder / "big").read_bytes()
         assert server.process.wait(SOON_S) == 0
@@ -194,7 +194,7 @@ def test_in_single_port_mode_too_transfers_finish_after_sigterm(folder: Path) ->
 def test_a_second_sigterm_ends_transfers_with_error_0(server: StandaloneServer, phone: Phone) -> None:
     phone.ask(rrq("big"))
     server.tell(signal.SIGTERM)
-    server.wait_for_line("stopping; transfers under way: 1")
+    server.wait_for_line("stopping; transfers in progress: 1")
     server.tell(signal.SIGTERM)
     assert server.process.wait(SOON_S) == 0
     heard = phone.hear()
@@ -260,7 +260,7 @@ def test_the_json_log_has_an_object_for_each_transfer_and_refusal(folder: Path) 
     }
     refused = [line for line in lines if line["event"] == "refused"]
     assert [line["finding"] for line in refused] == ["optional-file", "unknown-phone", "bad-name"]
-    assert refused[0]["reason"] == "there is no such file; harmless, phones go on without it"
+    assert refused[0]["reason"] == "there is no such file; this is harmless, phones work without it"
     assert refused[0]["client"] == f"127.0.0.1:{port}"
     assert refused[2]["file"] == 'a\\x0a"FAKE" \\x1b[2J'
     failed = next(line for line in lines if line["event"] == "failed")
@@ -350,7 +350,7 @@ def test_over_a_socket_for_both_families_an_ipv4_phone_is_an_ipv4_phone(folder: 
 
 def test_a_socket_of_no_use_is_named(folder: Path) -> None:
     one, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with one, other, pytest.raises(AssertionError, match="handed over a socket that is of no use"):
+    with one, other, pytest.raises(AssertionError, match="passed a socket that can't be used"):
         StandaloneServer(folder, listen=(), fds=[one.fileno()]).__enter__()
 
 
@@ -413,7 +413,7 @@ def test_a_file_that_its_user_may_not_read_is_refused_and_that_is_said(folder: P
     with StandaloneServer(folder, "--user", "nobody") as server:
         with pytest.raises(FileRefused):
             fetch(server.address, "private")
-        server.wait_for_line('refused file=private .* reason="it is there, but this process may not read it"')
+        server.wait_for_line('refused file=private .* reason="it exists, but this process may not read it"')
 
 
 # The interpreter of a test environment may lie where other users can't go: so the libraries come first.
@@ -441,7 +441,7 @@ def test_without_root_it_says_so_in_one_line_and_serves_as_confined_as_it_can(op
     folder = open_folder
     with StandaloneServer(folder, command=[sys.executable, "-c", _AS_SOMEBODY]) as server:
         assert fetch(server.address, OWN) == b"<device/>"
-        assert server.find("not started as root, so without a root directory of its own, as user nobody; ")
+        assert server.find("not started as root, so without its own root directory, as user nobody; ")
         status = status_of(server.process.pid)
         assert status["NoNewPrivs"] == ["1"]
         assert int(status["CapEff"][0], 16) == 0

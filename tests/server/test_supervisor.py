@@ -209,8 +209,8 @@ def test_without_the_process_that_starts_workers_there_is_soon_another_and_that_
     assert fetch(site.address, NAME, timeout_s=2.0) == b"kept"
     (died,) = site.told(WorkerDied)
     assert isinstance(died, WorkerDied)
-    assert (died.pid, died.how) == (worker, "it ended together with the process that starts workers")
-    assert any("the process that starts workers died" in line for line in site.log)
+    assert (died.pid, died.how) == (worker, "it ended together with the launcher, which starts workers")
+    assert any("the launcher, which starts workers, died" in line for line in site.log)
     site.wait_for(lambda: has_ended(worker))
 
 
@@ -235,7 +235,7 @@ def test_a_worker_that_would_have_to_keep_too_much_is_not_started() -> None:
     assert shown.stdout.startswith(
         "the serving worker did not start (it could not be started: the serving process can't"
     )
-    assert "give up what it must not keep (Operation not permitted)" in shown.stdout
+    assert "give up the rights that it must not keep (Operation not permitted)" in shown.stdout
 
 
 def test_the_offered_descriptors_stay_the_callers_and_the_supervisor_closes_its_own(site: Site) -> None:

@@ -55,7 +55,11 @@ def test_a_server_that_gives_way_is_exit_status_9() -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "says"),
     [
-        (("paths", "--server", "192.0.2.1", "--file", "f"), 3, "not one of this machine's own: it is not attacked"),
+        (
+            ("paths", "--server", "192.0.2.1", "--file", "f"),
+            3,
+            "does not belong to this machine, so it is not attacked",
+        ),
         (("paths", "--server", "tftp.example", "--file", "f"), 3, "attacks need a target's IPv4 address"),
         (("slowloris", "--server", "127.0.0.1", "--file", "f"), 3, "Known: paths, writing,"),
         (("log", "--server", "127.0.0.1", "--file", "f", "--log", "/nonexistent"), 3, "there is no such log"),

@@ -154,9 +154,9 @@ def test_a_phone_that_runs_the_load_fetches_none() -> None:
 @pytest.mark.parametrize(
     ("more", "why"),
     [
-        ({}, f"not there: {LOAD}.loads"),
-        ({f"{LOAD}.loads": b"kern.sebn\nrootfs.sebn\n", "kern.sebn": b"k"}, "not there: rootfs.sebn"),
-        ({f"{LOAD}.loads": b""}, f"not there: {LOAD}.loads (it names no file)"),
+        ({}, f"missing: {LOAD}.loads"),
+        ({f"{LOAD}.loads": b"kern.sebn\nrootfs.sebn\n", "kern.sebn": b"k"}, "missing: rootfs.sebn"),
+        ({f"{LOAD}.loads": b""}, f"missing: {LOAD}.loads (it does not name a file)"),
     ],
 )
 def test_a_phone_keeps_its_firmware_where_a_file_is_missing(more: dict[str, bytes], why: str) -> None:

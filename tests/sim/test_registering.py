@@ -86,7 +86,7 @@ def test_a_wrong_secret_is_refused_and_said(kamailio: Kamailio) -> None:
     side.close()
     (failed,) = [step for step in steps if isinstance(step, RegisterFailed)]
     assert "refused line 201 with 401" in str(failed.fault)
-    assert "its name or password is wrong there" in str(failed.fault)
+    assert "its name or password is wrong at the server" in str(failed.fault)
     assert "wr0ng" not in str(failed.fault)
     assert kamailio.contacts("201") == []
 
@@ -97,7 +97,7 @@ def test_a_server_that_is_not_there_is_said(kamailio: Kamailio) -> None:
     assert isinstance(side, SipSide)
     side.close()
     (failed,) = [step for step in steps if isinstance(step, RegisterFailed)]
-    assert "does not take connections" in str(failed.fault)
+    assert "does not accept connections" in str(failed.fault)
 
 
 @pytest.mark.needs("sipp")

@@ -70,7 +70,7 @@ def ringfence(*arguments: str) -> list[str]:
     [
         ({NAME: configuration("Anna", 5060)}, 0, ""),
         ({NAME: b"<device>"}, 8, "a phone would discard this configuration"),
-        ({}, 4, f"the server does not give {NAME} to this phone"),
+        ({}, 4, f"the server does not serve {NAME} to this phone"),
     ],
 )
 def test_booting_once_ends_with_what_came_of_it(files: dict[str, bytes], status: int, says: str) -> None:

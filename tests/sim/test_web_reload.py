@@ -200,5 +200,5 @@ def test_a_virtual_phone_answers_what_is_no_order_with_an_error(place: Place, fo
         connection.request("POST", PATH, form)
         assert connection.getresponse().read() == b'<CiscoIPPhoneError Number="1"/>'
         connection.close()
-        with pytest.raises(WebPortInUse, match="can't have its web interface"):
+        with pytest.raises(WebPortInUse, match="can't open its web interface"):
             VirtualPhone(ANNA, "7975", place.worker.addresses[0], source_host=HOST, web_port=phone.web_address[1]).run()

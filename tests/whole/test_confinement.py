@@ -136,7 +136,7 @@ def test_launcher_and_worker_are_nobody_and_the_worker_makes_few_calls(edge: Edg
         assert os.listdir(f"/proc/{pid}/root") == []  # noqa: PTH208 - names are wanted, not paths
     assert status_of(edge.worker)["Seccomp"] == ["2"]
     line = next(line for line in edge.edge_log().splitlines() if f"Worker {edge.worker} serves" in line)
-    assert "held by an empty root directory as nobody" in line
+    assert "confined by an empty root directory as nobody" in line
     assert "a list of system calls" in line
 
 

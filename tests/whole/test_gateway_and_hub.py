@@ -43,7 +43,7 @@ class WithGateway(Stack):
 
     def publish(self, release: int) -> None:
         self.ask("publish")
-        wait_for("the release", lambda: f"Took release {release}" in self.gateway_log())
+        wait_for("the release", lambda: f"Received release {release}" in self.gateway_log())
 
 
 @pytest.fixture
@@ -61,7 +61,7 @@ def test_a_window_from_the_persons_word_to_the_hubs_log(far: WithGateway) -> Non
     assert far.takes() == b"", "a gateway serves nobody whose site does not allow it"
     far.run("guard", "policy", "far-away", "--gateway", "stubs")
     far.publish(2)
-    wait_for("the rules", lambda: "of the site's state, new in guard" in far.gateway_log())
+    wait_for("the rules", lambda: "of the site's state; changed: guard" in far.gateway_log())
     assert far.takes() == b"", "and no secret without a window"
     far.run("guard", "open", MAC, "--for", "5m")
     password = far.ask("line", "password", MAC, "1")["password"].encode()

@@ -139,7 +139,7 @@ def _answers(stack: Stack) -> bool:
 
 def test_an_edge_started_twice_on_one_folder_says_who_has_it(stack: Stack) -> None:
     said = stack.run("edge", "run", "--folder", str(stack.edge_folder), "--listen", "127.0.0.1:0", status=5)
-    assert "another edge runs on this folder, as process" in said
+    assert "another edge already uses this folder, as process" in said
     assert "Traceback" not in said
 
 
@@ -169,12 +169,12 @@ def test_tokens_that_can_not_be_used_each_say_why(stack: Stack, tmp_path: Path) 
     forged = EnrolmentToken(token.hub_url, token.authority_fingerprint, Secret("x" * 43), token.expires_at, "Anna")
     assert "token" in enrol(forged.to_text(), 6)
     elsewhere = EnrolmentToken(token.hub_url, "ab" * 32, token.secret, token.expires_at, "Anna")
-    assert "not the hub that made this token" in enrol(elsewhere.to_text(), 6)
+    assert "not the hub that created this token" in enrol(elsewhere.to_text(), 6)
     nobody = EnrolmentToken("https://127.0.0.1:9", token.authority_fingerprint, token.secret, token.expires_at, "Anna")
     assert "can't be reached" in enrol(nobody.to_text(), 7)
     enrol(good, 0)
     assert "used" in enrol(good, 6, "second")
-    assert "enrolled already" in enrol(good, 5)
+    assert "already enrolled" in enrol(good, 5)
 
 
 def test_input_that_can_not_be_used_says_what_and_what_to_do(stack: Stack) -> None:

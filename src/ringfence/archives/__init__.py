@@ -75,7 +75,7 @@ class _Budget:
     def member(self, where: str) -> None:
         self.members_left -= 1
         if self.members_left < 0:
-            raise BadArchive(f"it holds more than {MOST_MEMBERS} files", where=where)
+            raise BadArchive(f"it contains more than {MOST_MEMBERS} files", where=where)
 
     def take(self, count: int, of_member: int, where: str) -> None:
         if of_member > LARGEST_MEMBER_BYTES:
@@ -85,7 +85,7 @@ class _Budget:
             raise BadArchive(
                 f"it unpacks to more than {LARGEST_TOTAL_BYTES >> 20} MiB",
                 where=where,
-                to_do="No phone's bundle is as large; is the file what it says?",
+                to_do="No phone's bundle is as large; is the file what its name says?",
             )
 
 
@@ -128,7 +128,7 @@ def _of_file(
 ) -> Iterator[Member]:
     """Yield what ``file`` holds, or the file itself where it is no archive."""
     if depth > DEEPEST:
-        raise BadArchive(f"archives are inside each other more than {DEEPEST} deep", where=where)
+        raise BadArchive(f"archives are nested more than {DEEPEST} deep", where=where)
     head = file.read(_HEAD_BYTES)
     file.seek(0)
     if _NESTED.fullmatch(path) is not None and (signed := header_length(head)):
@@ -147,7 +147,7 @@ def _of_file(
             stem = re.sub(r"(?i)\.(?:gz|tgz|cop)$", "", path)
             yield from _of_file(body, stem, _size(body), budget, where, depth=depth + 1)
     elif depth == 0 and _NESTED.fullmatch(path) is not None:
-        raise BadArchive("it is neither zip, tar nor gzip", where=where, to_do="Was it downloaded whole?")
+        raise BadArchive("it is neither zip, tar nor gzip", where=where, to_do="Was it downloaded completely?")
     else:
         yield Member(path, size_bytes, lambda: _unclosed(file))
 
@@ -160,7 +160,7 @@ def _of_zip(file: BinaryIO, budget: _Budget, where: str, depth: int) -> Iterator
                     continue
                 path = _plain_path(info.filename, where)
                 if stat.S_ISLNK(info.external_attr >> 16):
-                    raise BadArchive(f"{path} is a link, and only files are taken", where=where)
+                    raise BadArchive(f"{path} is a link, but only plain files are accepted", where=where)
                 if info.flag_bits & _ENCRYPTED:
                     raise BadArchive(f"{path} is encrypted", where=where, to_do="Unpack it with its password first.")
                 budget.member(where)
@@ -178,7 +178,7 @@ def _of_tar(file: BinaryIO, budget: _Budget, where: str, depth: int) -> Iterator
                     continue
                 path = _plain_path(info.name, where)
                 if not info.isreg():
-                    raise BadArchive(f"{path} is no plain file, and only those are taken", where=where)
+                    raise BadArchive(f"{path} is not a plain file, but only plain files are accepted", where=where)
                 budget.member(where)
                 packed = archive.extractfile(info)
                 if packed is None:
@@ -207,9 +207,9 @@ def _plain_path(raw: str, where: str) -> str:
     path = raw.replace("\\", "/").removeprefix("./")
     parts = path.split("/")
     if path.startswith("/") or re.match(r"[A-Za-z]:", path) or ".." in parts:
-        raise BadArchive(f"it holds the path {raw[:120]!r}, which leaves the archive", where=where)
+        raise BadArchive(f"it contains the path {raw[:120]!r}, which leads out of the archive", where=where)
     if _CONTROL.search(path) or not path or len(path.encode("utf-8", "surrogateescape")) > 1024:  # noqa: PLR2004
-        raise BadArchive(f"it holds a file with a name that can't be one: {raw[:60]!r}", where=where)
+        raise BadArchive(f"it contains a file with an impossible name: {raw[:60]!r}", where=where)
     return "/".join(part for part in parts if part not in {"", "."})
 
 

@@ -26,6 +26,6 @@ def check_blob(data: bytes, digest: Digest, size_bytes: int) -> None:
     """Raise WrongDigest unless ``data`` is exactly the blob that ``digest`` and ``size_bytes`` name."""
     if len(data) != size_bytes or sha256_hex(data) != digest:
         raise WrongDigest(
-            f"blob {digest[:12]}… arrived with other bytes than the release names",
-            to_do="It is fetched again; if this repeats, something between hub and edge alters data.",
+            f"blob {digest[:12]}… does not have the bytes that the release names",
+            to_do="The edge fetches it again; if this repeats, something between hub and edge alters data.",
         )

@@ -26,7 +26,7 @@ def normalise(raw: str) -> str:
     if len(name.encode("utf-8", "surrogateescape")) > LONGEST_BYTES:
         raise BadName(f"a file name has more than {LONGEST_BYTES} bytes", where=repr(name[:40]) + "…")
     if _CONTROL.search(name):
-        raise BadName("a file name holds a control character", where=repr(name[:80]))
+        raise BadName("a file name contains a control character", where=repr(name[:80]))
     if any(part in {"", ".", ".."} for part in name.split("/")):
         raise BadName("a file name has an empty, '.' or '..' part", where=repr(name[:80]))
     return name

@@ -68,6 +68,6 @@ class Release:
     def __post_init__(self) -> None:
         names = [target.name for target in self.targets]
         if names != sorted(set(names)):
-            raise ValueError("a release's targets are sorted by name, each name once")
+            raise ValueError("a release's targets must be sorted by name, each name once")
         if self.number < 1:
-            raise ValueError("releases are numbered from 1")
+            raise ValueError("release numbers start at 1")

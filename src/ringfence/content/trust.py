@@ -94,7 +94,9 @@ class TrustedMetadata:
         """Verify a kept set as of ``refreshed_at``, the last moment at which the hub confirmed it."""
         missing = {"root", "timestamp", "snapshot", "targets"} - kept.keys()
         if missing:
-            raise Malformed(f"the kept metadata lacks {', '.join(sorted(missing))}", to_do="It is fetched again.")
+            raise Malformed(
+                f"the stored metadata lacks {', '.join(sorted(missing))}", to_do="The edge fetches it again."
+            )
         trusted = cls(site, kept["root"])
         trusted.update_timestamp(kept["timestamp"], refreshed_at)
         trusted.update_snapshot(kept["snapshot"], refreshed_at)
@@ -110,7 +112,8 @@ class TrustedMetadata:
         new, payload, metadata = self._parse(Root, data, LARGEST_ROOT_BYTES)
         if new.version != self._root.version + 1:
             raise Rollback(
-                f"root metadata has version {new.version} where {self._root.version + 1} is next", to_do=_KEPT
+                f"root metadata has version {new.version}, but the next version is {self._root.version + 1}",
+                to_do=_KEPT,
             )
         if not new.get_root_verification_result(self._root, payload, metadata.signatures):
             raise BadSignature("root metadata isn't signed by both the old and the new root key", to_do=_KEPT)
@@ -149,7 +152,7 @@ class TrustedMetadata:
         new = self._verified(Snapshot, data, LARGEST_SNAPSHOT_BYTES)
         self._check_version(Snapshot.type, new.version, expected.version)
         if "targets.json" not in new.meta:
-            raise Malformed("a snapshot names no targets", to_do=_KEPT)
+            raise Malformed("a snapshot does not name targets", to_do=_KEPT)
         if self._snapshot is not None:
             kept = self._snapshot.meta["targets.json"].version
             if new.meta["targets.json"].version < kept:
@@ -183,7 +186,7 @@ class TrustedMetadata:
         except (RepositoryError, ValueError, RecursionError, OverflowError) as fault:
             raise Malformed(f"{form.type} metadata can't be read: {fault}", to_do=_KEPT) from None
         if not isinstance(metadata.signed, form):
-            raise Malformed(f"{metadata.signed.type} metadata came where {form.type} was asked", to_do=_KEPT)
+            raise Malformed(f"{metadata.signed.type} metadata arrived instead of {form.type}", to_do=_KEPT)
         site_field = metadata.signed.unrecognized_fields.get(SITE_FIELD)
         site = site_field.get("site") if isinstance(site_field, dict) else None
         if site != self._site:
@@ -204,17 +207,18 @@ class TrustedMetadata:
         try:
             expected.verify_length_and_hashes(data)
         except LengthOrHashMismatchError:
-            raise MixAndMatch(f"{role} metadata has other bytes than its parent names", to_do=_KEPT) from None
+            raise MixAndMatch(f"{role} metadata does not have the bytes that its parent names", to_do=_KEPT) from None
 
     def _check_version(self, role: str, version: int, expected: int) -> None:
         if version != expected:
-            raise MixAndMatch(f"{role} metadata has version {version}; its parent names {expected}", to_do=_KEPT)
+            raise MixAndMatch(f"{role} metadata has version {version}, but its parent names {expected}", to_do=_KEPT)
 
     def _check_time(self, signed: Timestamp | Snapshot | Targets, now: float) -> None:
         if signed.is_expired(_moment(now)):
             raise Frozen(
-                f"{signed.type} metadata ended at {signed.expires:%Y-%m-%d %H:%M} UTC",
-                to_do=_KEPT + " The hub should have renewed it; if it did, something between holds it back.",
+                f"{signed.type} metadata expired at {signed.expires:%Y-%m-%d %H:%M} UTC",
+                to_do=_KEPT
+                + " The hub should have renewed it; if it did, something between hub and edge holds it back.",
             )
 
 
@@ -234,11 +238,11 @@ def _moment(unix_s: float) -> dt.datetime:
 def _release(site: str, targets: Targets) -> Release:
     number = targets.unrecognized_fields[SITE_FIELD].get("release")
     if not isinstance(number, int) or number < 1:
-        raise Malformed("targets metadata carries no release number", to_do=_KEPT)
+        raise Malformed("targets metadata has no release number", to_do=_KEPT)
     try:
         files = tuple(_target(name, file) for name, file in sorted(targets.targets.items()))
     except (KeyError, TypeError, ValueError, AttributeError, BadName) as fault:
-        raise Malformed(f"targets metadata names a file in a form that is not known: {fault}", to_do=_KEPT) from None
+        raise Malformed(f"targets metadata names a file in an unknown form: {fault}", to_do=_KEPT) from None
     return Release(site, number, files)
 
 

@@ -83,7 +83,7 @@ def read_frame(frame: bytes) -> Announcement | None:
         return _read_lldp(_sender(frame), body)
     if kind <= _LONGEST_LENGTH and frame[:6] == _CDP_TO and body.startswith(_CDP_SNAP):
         if not len(_CDP_SNAP) <= kind <= len(body):
-            raise _bad("CDP", "it is cut")
+            raise _bad("CDP", "it is cut short")
         return _read_cdp(_sender(frame), body[len(_CDP_SNAP) : kind])
     return None
 
@@ -93,7 +93,7 @@ def _sender(frame: bytes) -> Mac:
         raise _bad("announcing", "it is too long")
     source = frame[6:12]
     if source[0] & _GROUP_BIT or not any(source):
-        raise _bad("announcing", "no device has the MAC address that sent it")
+        raise _bad("announcing", "no device can have the MAC address that sent it")
     return Mac(source.hex().upper())
 
 
@@ -103,7 +103,7 @@ def _bad(protocol: str, what: str) -> BadAnnouncement:
 
 def _read_cdp(mac: Mac, data: bytes) -> Announcement:
     if len(data) < _CDP_HEADER_BYTES or data[0] not in _CDP_VERSIONS:
-        raise _bad("CDP", "it has neither version 1 nor 2")
+        raise _bad("CDP", "its version is neither 1 nor 2")
     if not _is_cdp_sum_right(data):
         raise _bad("CDP", "its checksum is wrong")
     fields: dict[int, bytes] = {}
@@ -145,7 +145,7 @@ def _cdp_fields(data: bytes) -> Iterator[tuple[int, bytes]]:
     while at < len(data):
         length = int.from_bytes(data[at + 2 : at + _CDP_FIELD_BYTES], "big")
         if length < _CDP_FIELD_BYTES or at + length > len(data):
-            raise _bad("CDP", "a field leads out of it")
+            raise _bad("CDP", "a field extends beyond its end")
         yield int.from_bytes(data[at : at + 2], "big"), data[at + _CDP_FIELD_BYTES : at + length]
         at += length
 
@@ -161,7 +161,7 @@ def _cdp_addresses(data: bytes) -> Iterator[str]:
         size = int.from_bytes(data[at : at + 2], "big")
         at += 2
         if at + size > len(data):
-            raise _bad("CDP", "an address leads out of it")
+            raise _bad("CDP", "an address extends beyond its end")
         if size == _PROTOCOLS.get((head[0], protocol)):
             yield str(ip_address(data[at : at + size]))
         at += size
@@ -170,7 +170,7 @@ def _cdp_addresses(data: bytes) -> Iterator[str]:
 def _read_lldp(mac: Mac, data: bytes) -> Announcement:
     fields = list(_lldp_fields(data))
     if tuple(kind for kind, _ in fields[:3]) != _MANDATORY:
-        raise _bad("LLDP", "chassis, port and time to live are not its first fields")
+        raise _bad("LLDP", "its first fields are not chassis, port and time to live")
     (_, chassis), (_, port), (_, ttl) = fields[:3]
     if len(chassis) < 2 or len(port) < 2 or len(ttl) < 2:  # noqa: PLR2004 - a kind and something; a number of two octets
         raise _bad("LLDP", "a field is too short")
@@ -180,7 +180,7 @@ def _read_lldp(mac: Mac, data: bytes) -> Announcement:
     for kind, value in fields[3:]:
         if kind == _MANAGEMENT:
             if not value or not 1 < value[0] < len(value):
-                raise _bad("LLDP", "an address leads out of it")
+                raise _bad("LLDP", "an address extends beyond its end")
             addresses.append(_network_address(value[1 : 1 + value[0]]))
         elif kind == _OWN and len(value) >= 4:  # noqa: PLR2004 - whose (3 octets) and which
             if value[:4] != _MED + bytes((_MED_POLICY,)) or value[4:5] == bytes((_POLICY_VOICE,)):
@@ -209,7 +209,7 @@ def _lldp_fields(data: bytes) -> Iterator[tuple[int, bytes]]:
         kind, length = head >> 9, head & 0x1FF
         at += 2
         if at + length > len(data):
-            raise _bad("LLDP", "a field leads out of it")
+            raise _bad("LLDP", "a field extends beyond its end")
         if kind == _END:
             return  # behind it Ethernet's padding may follow
         yield kind, data[at : at + length]

@@ -60,9 +60,7 @@ class Bans:
         record.phones.clear()
         lasts_s = min(FIRST_BAN_S * 2**record.bans, LONGEST_BAN_S)
         record.bans += 1
-        ban = self._bans[host] = Ban(
-            host, now + lasts_s, f"it asked for the files of {STRIKES} phones that it is not", now
-        )
+        ban = self._bans[host] = Ban(host, now + lasts_s, f"it asked for the files of {STRIKES} other phones", now)
         return ban
 
     def replace_peoples(self, bans: Iterable[Ban]) -> None:

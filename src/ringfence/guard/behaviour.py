@@ -146,7 +146,7 @@ def _filled(pattern: str, mac: str) -> str:
 def _one_phone(mac: str, asked: Sequence[Asked]) -> BehaviourPart:
     others = {owner.bare for each in asked if (owner := owner_of(each.name)) is not None} - {mac}
     if not others:
-        return BehaviourPart("one phone", 20, 20, "asked for this phone's files alone")
+        return BehaviourPart("one phone", 20, 20, "asked only for this phone's files")
     points = 0 if len(others) >= ENUMERATES_FROM - 1 else 8
     return BehaviourPart("one phone", points, 20, f"asked for the files of {len(others) + 1} phones")
 
@@ -163,21 +163,20 @@ def _pace(asked: Sequence[Asked]) -> BehaviourPart:
 
 def _time(last_boot_s: float | None) -> BehaviourPart:
     if last_boot_s is None:
-        return BehaviourPart("time", 5, 10, "nobody knows when it booted last")
+        return BehaviourPart("time", 5, 10, "its last boot is not known")
     if last_boot_s < 5:  # noqa: PLR2004 - no phone boots in less
         return BehaviourPart(
             "time", 0, 10, f"the phone took its file {last_boot_s:.0f} s ago and can't boot again so soon"
         )
-    return BehaviourPart("time", 10, 10, "a phone may boot at that time")
+    return BehaviourPart("time", 10, 10, "a phone may boot at this time")
 
 
 def _options(asked: Asked, options: tuple[str, ...]) -> BehaviourPart:
     sent = tuple(sorted(asked.options))
     if sent == tuple(sorted(options)):
-        return BehaviourPart("options", 10, 10, "sends the options that its family sends")
-    return BehaviourPart(
-        "options", 0, 10, f"sends the options {', '.join(sent) or 'of nobody'}, which its family does not"
-    )
+        return BehaviourPart("options", 10, 10, "sends the options that phones of its family send")
+    shown = f"the options {', '.join(sent)}" if sent else "no options"
+    return BehaviourPart("options", 0, 10, f"sends {shown}, unlike phones of its family")
 
 
 def _user_agent(mac: str, asked: Asked, habits: Habits) -> BehaviourPart:
@@ -185,14 +184,14 @@ def _user_agent(mac: str, asked: Asked, habits: Habits) -> BehaviourPart:
     if named is not None and named[1].upper() != mac:
         return BehaviourPart("user agent", 0, 20, f"calls itself {named[1].upper()} in its User-Agent")
     if asked.user_agent.casefold().startswith(habits.user_agent.casefold()):
-        return BehaviourPart("user agent", 20, 20, "has its family's User-Agent")
-    return BehaviourPart("user agent", 0, 20, "has a User-Agent that its family does not have")
+        return BehaviourPart("user agent", 20, 20, "has the User-Agent of its family")
+    return BehaviourPart("user agent", 0, 20, "does not have the User-Agent of its family")
 
 
 def _lease(mac: str, evidence: Evidence) -> BehaviourPart:
     lease = evidence.lease
     if lease is not None and lease.mac == mac:
-        return BehaviourPart("DHCP", 10, 10, "took its address from DHCP under its own MAC address, as a phone")
+        return BehaviourPart("DHCP", 10, 10, "got its address from DHCP under its own MAC address, as a phone does")
     return BehaviourPart("DHCP", 0, 10, "has an address that DHCP gave to another machine")
 
 
@@ -203,7 +202,7 @@ def _dhcp(mac: str, asked: AskedDhcp, before: AskedDhcp | None) -> list[Behaviou
     found = [BehaviourPart("DHCP class", 10 if is_phone else 0, 10, why)]
     if before is not None:
         same = (asked.vendor_class, asked.options) == (before.vendor_class, before.options)
-        why = "asked for its address as it did before" if same else "asks for its address in another way than before"
+        why = "asked for its address as it did before" if same else "asked for its address differently than before"
         found.append(BehaviourPart("DHCP fingerprint", 10 if same else 0, 10, why))
     return found
 
@@ -212,4 +211,4 @@ def _announced(mac: str, evidence: Evidence) -> BehaviourPart:
     said = evidence.announced
     if said is not None and said.mac == mac and mac in said.device.upper():
         return BehaviourPart("announcement", 20, 20, f"announces itself as {said.device} ({said.platform})")
-    return BehaviourPart("announcement", 0, 20, "another machine than it announces itself there")
+    return BehaviourPart("announcement", 0, 20, "another machine announces itself there")

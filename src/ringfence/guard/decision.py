@@ -148,7 +148,7 @@ class Decision:
             bound_to=grant.bound_to if grant else "",
             score=evidence.behaviour.score,
             enough=GOOD_BEHAVIOUR,
-            worst=worst.why if worst else "nothing of it was seen before",
+            worst=worst.why if worst else "it was never seen before",
             waits_for=WAITS_FOR[self.policy.first_contact],
             needed=self.needed.name,
             needed_meaning=self.needed.meaning,
@@ -382,7 +382,7 @@ def _reasons(decision: Decision) -> Iterator[str]:
 
 def _link_in_words(evidence: Evidence) -> Iterator[str]:
     if evidence.on_link:
-        yield "Its address is one of a network of this machine's own links."
+        yield "Its address is in the network of one of this machine's own links."
 
 
 def _learned_in_words(evidence: Evidence) -> Iterator[str]:
@@ -392,7 +392,7 @@ def _learned_in_words(evidence: Evidence) -> Iterator[str]:
 
 def _neighbours_in_words(evidence: Evidence) -> Iterator[str]:
     for shown in evidence.neighbours:
-        yield f"The neighbour table shows MAC {Mac(shown.mac)} for it{_on(shown.link)}."
+        yield f"The neighbour table shows MAC {Mac(shown.mac)} for that address{_on(shown.link)}."
 
 
 def _frames_in_words(evidence: Evidence) -> Iterator[str]:
@@ -415,7 +415,7 @@ def _dhcp_in_words(evidence: Evidence) -> Iterator[str]:
 def _announced_in_words(evidence: Evidence) -> Iterator[str]:
     if (said := evidence.announced) is not None:
         what = f"{_shown(said.device)}, {_shown(said.platform)}"
-        yield f"MAC {Mac(said.mac)} says over {said.protocol.upper()}{_on(said.link)}: {what}."
+        yield f"MAC {Mac(said.mac)} announces itself over {said.protocol.upper()}{_on(said.link)}: {what}."
 
 
 def _conflict_in_words(evidence: Evidence) -> Iterator[str]:
@@ -426,18 +426,18 @@ def _conflict_in_words(evidence: Evidence) -> Iterator[str]:
 def _grant_in_words(evidence: Evidence) -> Iterator[str]:
     if evidence.grant is not None:
         bound = f", bound to {evidence.grant.bound_to}" if evidence.grant.bound_to else ""
-        yield f"A window that {evidence.grant.who} opened is open{bound}."
+        yield f"{evidence.grant.who} opened a window{bound}, which is still open."
 
 
 def _key_in_words(evidence: Evidence) -> Iterator[str]:
     if evidence.holds_key:
-        yield "It has shown the phone's own key."
+        yield "It has proved that it holds the phone's own key."
 
 
 def _behaviour_in_words(evidence: Evidence) -> Iterator[str]:
     if evidence.behaviour.parts:
         parts = "; ".join(f"{part.name} {part.points} of {part.of}: {part.why}" for part in evidence.behaviour.parts)
-        yield f"It behaves like its phone to {evidence.behaviour.score} of 100: {parts}."
+        yield f"Its behaviour gets {evidence.behaviour.score} of 100 points: {parts}."
 
 
 EVIDENCE_IN_WORDS: Mapping[str, Callable[[Evidence], Iterator[str]]] = MappingProxyType(

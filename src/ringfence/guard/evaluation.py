@@ -242,7 +242,7 @@ class Evaluation(Generic[Site]):
         if taken is None or taken.site != site.id or not site.policy.windows:
             return ""
         has_just = moment.mono - taken.at < FETCHES_ON_S
-        return "a phone of the site has just taken its file from there" if has_just else ""
+        return "a phone of the site just took its file from there" if has_just else ""
 
     # -- what came of it --------------------------------------------------------------------------------------
 

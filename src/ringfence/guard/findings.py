@@ -44,25 +44,26 @@ GIVEN = frozenset({Finding.ALLOWED, Finding.IN_WINDOW})
 BECAUSE: Mapping[Finding, str] = MappingProxyType(
     {
         Finding.ALLOWED: "it is {what} of site {site}; level {needed} is enough ({needed_meaning})",
-        Finding.IN_WINDOW: "it is {what} of site {site}, and the window that {who} opened for it is that address's",
+        Finding.IN_WINDOW: "it is {what} of site {site}, and that address holds the window that {who} opened for it",
         Finding.WRITE_REFUSED: "phones may not write files here",
         Finding.BAD_NAME: "{bad_name}",
         Finding.OUTSIDE_NETWORKS: "its address is outside the networks that site {site} allows",
         Finding.UNKNOWN_PHONE: "no phone of site {site} has that MAC address",
-        Finding.OPTIONAL_FILE: "the release of site {site} does not hold it; harmless, phones go on without this "
-        "optional file",
-        Finding.SIGNED_ONLY: "the phone takes signed files only, so it still holds another system's trust list; "
+        Finding.OPTIONAL_FILE: "the release of site {site} does not contain it; this is harmless, phones work "
+        "without this optional file",
+        Finding.SIGNED_ONLY: "the phone accepts signed files only, so it still has another system's trust list; "
         "erase its CTL and ITL in the phone's security settings",
-        Finding.NOT_IN_RELEASE: "the release of site {site} does not hold that name",
-        Finding.BLOCKED: "that phone was blocked at the hub; ringfence guard unban lets it in again",
+        Finding.NOT_IN_RELEASE: "the release of site {site} does not contain that name",
+        Finding.BLOCKED: "that phone is blocked at the hub; to admit it again: ringfence guard unban",
         Finding.SITE_HELD: "phones' own files are held back here: {held}",
-        Finding.TWO_SITES: "the phone with that MAC address is at {before} already",
-        Finding.TWO_ADDRESSES: "the phone with that MAC address is at {before} already",
-        Finding.OTHER_LINK: "the phone with that MAC address is on link {before} already, and this came by another",
+        Finding.TWO_SITES: "the phone with that MAC address is already at {before}",
+        Finding.TWO_ADDRESSES: "the phone with that MAC address is already at {before}",
+        Finding.OTHER_LINK: "the phone with that MAC address is already on link {before}, and this request came over "
+        "another",
         Finding.OTHER_MAC: "that address belongs to MAC {macs}, not to the phone it asks for",
         Finding.TWO_MACS: "two machines claim that address: {macs}",
-        Finding.OTHER_FRAME: "the frame came from MAC {frames}, whatever the neighbour table shows",
-        Finding.NO_FRAME: "no frame with that request was seen on a link of this machine",
+        Finding.OTHER_FRAME: "the frame came from MAC {frames}, which the neighbour table does not show",
+        Finding.NO_FRAME: "no frame with that request was seen on any link of this machine",
         Finding.OTHER_LEASE: "the DHCP server gave that address to MAC {lease}, not to the phone it asks for",
         Finding.ROUTED: "it came through a router (TTL {ttl}), so no link of this machine proves its MAC address",
         Finding.NOT_ON_LINK: "no link of this machine shows whose address that is, and site {site} needs level "
@@ -80,7 +81,7 @@ BECAUSE: Mapping[Finding, str] = MappingProxyType(
 WAITS_FOR: Mapping[FirstContact, str] = MappingProxyType(
     {
         FirstContact.ALLOW: "nothing",
-        FirstContact.HOLD: "a person's nod: ringfence guard accept",
+        FirstContact.HOLD: "a person's approval: ringfence guard accept",
         FirstContact.WINDOW: "a window: ringfence guard open",
         FirstContact.DHCP: "that MAC address to ask for an address by DHCP as a phone does, or ringfence guard accept",
     }

@@ -23,10 +23,10 @@ class Level(IntEnum):
 
 _MEANINGS: Mapping[Level, str] = MappingProxyType(
     {
-        Level.L0: "nothing is known of who asks",
+        Level.L0: "nothing is known about the sender",
         Level.L1: "its address is in an allowed network, which can be forged",
         Level.L2: "it behaves like the phone that it claims to be, which can be imitated",
-        Level.L3: "it is on the wire behind this edge with the MAC address that it asks for",
+        Level.L3: "it is on this edge's own network segment with the MAC address that it asks for",
         Level.L4: "it holds the phone's own key",
         Level.L5: "only that phone can use the bytes",
     }

@@ -94,7 +94,7 @@ def read(text: str) -> Record:
     try:
         return _READER.convert(_in_todays_form(json.loads(text)))
     except (BadMessage, ValueError, TypeError, AttributeError, RecursionError) as fault:
-        raise BadRecord("this is no record of a decision", where=str(fault)[:80]) from None
+        raise BadRecord("this is not a record of a decision", where=str(fault)[:80]) from None
 
 
 def replay(text: str, policy: Policy | None = None) -> Decision:
@@ -108,7 +108,7 @@ def replay(text: str, policy: Policy | None = None) -> Decision:
     try:
         then = policy if policy is not None else _policy(record.policy, _phone_of(record.holding, record.name))
     except (ValueError, KeyError) as fault:
-        raise BadRecord("this is no record of a decision", where=str(fault)[:80]) from None
+        raise BadRecord("this is not a record of a decision", where=str(fault)[:80]) from None
     return decide(request, record.holding, record.evidence, then, record.site)
 
 

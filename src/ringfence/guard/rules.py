@@ -66,7 +66,7 @@ def read_rules(told: GuardRules, profile: ServingProfile = ServingProfile.LAN) -
         first_contact = FirstContact(told.first_contact)
         learned = tuple(Learned(read_network(each.network), each.why, each.until) for each in told.learned)
     except (ValueError, KeyError) as fault:
-        raise BadRules("the site's rules name something that is not known here", where=str(fault)[:80]) from None
+        raise BadRules("the site's rules contain something unknown to this version", where=str(fault)[:80]) from None
     for kind, level in named.items():
         levels[kind] = max(level, levels[kind]) if profile.only_tightens else level
     if profile.gives_stubs and not told.stubs:

@@ -78,7 +78,7 @@ def issue_edge_certificate(
     """Return a TLS client certificate for the key in ``request``; nothing else of the request is taken over."""
     public_key = request.public_key()
     if not isinstance(public_key, ec.EllipticCurvePublicKey):
-        raise BadRequestForCertificate("a certificate request holds a key that is not P-256", to_do="Enrol again.")
+        raise BadRequestForCertificate("a certificate request contains a key that is not P-256", to_do="Enrol again.")
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, identity.edge_id)])
     names = x509.SubjectAlternativeName(
         [x509.UniformResourceIdentifier(f"{_EDGE_URI}{identity.edge_id}:site:{identity.site_id}")]

@@ -56,17 +56,20 @@ class EnrolmentToken:
         """
         packed = "".join(text.split())
         if not packed.startswith(PREFIX):
-            raise BadToken(f"this is not an enrolment token: one begins with {PREFIX}", to_do=_NEW_ONE)
+            raise BadToken(f"this is not an enrolment token: enrolment tokens begin with {PREFIX}", to_do=_NEW_ONE)
         try:
             raw = base64.b64decode(
                 packed[len(PREFIX) :] + "=" * (-len(packed[len(PREFIX) :]) % 4), b"-_", validate=True
             )
         except (binascii.Error, ValueError):
-            raise BadToken("this token holds a character that no token has", to_do="Copy it again, whole.") from None
+            raise BadToken(
+                "this token contains a character that is never used in tokens", to_do="Copy the whole token again."
+            ) from None
         body, check = raw[:-_CHECK_BYTES], raw[-_CHECK_BYTES:]
         if not body or _check(body) != check:
             raise BadToken(
-                "this token was cut short or mistyped: its check digits do not fit", to_do="Copy it again, whole."
+                "this token is incomplete or mistyped: its check digits do not match",
+                to_do="Copy the whole token again.",
             )
         try:
             fields = json.loads(body)
@@ -74,16 +77,14 @@ class EnrolmentToken:
                 str(fields["u"]), str(fields["f"]), Secret(str(fields["s"])), int(fields["e"]), str(fields["n"])
             )
         except (ValueError, KeyError, TypeError):
-            raise BadToken(
-                "this token is of a form that this version does not know", to_do="Upgrade ringfence."
-            ) from None
+            raise BadToken("this version does not know this form of token", to_do="Upgrade ringfence.") from None
         address = urlsplit(token.hub_url)
         if (
             address.scheme != "https"
             or not address.hostname
             or _FINGERPRINT.fullmatch(token.authority_fingerprint) is None
         ):
-            raise BadToken("this token names no usable hub", where=token.hub_url[:80], to_do=_NEW_ONE)
+            raise BadToken("this token does not name a usable hub", where=token.hub_url[:80], to_do=_NEW_ONE)
         return token
 
     def check_time(self, now: float) -> None:

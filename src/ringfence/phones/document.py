@@ -74,7 +74,7 @@ def parse(data: bytes) -> Document:
         NotWellFormed: It is ill-formed, or holds what it may not; the error says where.
     """
     if len(data) > LARGEST_BYTES:
-        raise NotWellFormed(f"the file has more than {LARGEST_BYTES} bytes, and no phone's has")
+        raise NotWellFormed(f"the file has more than {LARGEST_BYTES} bytes, which is more than any phone's file has")
     # A parser for each call: one that has failed keeps its error log, and sharing one would lock threads out.
     parser = etree.XMLParser(**_PARSER_OPTIONS)  # type: ignore[arg-type]  # the stubs know each option by name only
     try:
@@ -88,7 +88,7 @@ def parse(data: bytes) -> Document:
     for node in root.iter(etree.Comment, etree.ProcessingInstruction, etree.Entity):
         raise NotWellFormed("comments, processing instructions and entities are not allowed", line_of(node))
     if root.getprevious() is not None or root.getnext() is not None:
-        raise NotWellFormed("nothing may stand beside the device element", 1)
+        raise NotWellFormed("nothing may appear outside the device element", 1)
     nodes = tuple((node.tag, (node.text or "").strip(), node) for node in root.iter(etree.Element))
     return Document(root, nodes)
 
@@ -102,7 +102,7 @@ def parse_leniently(data: bytes) -> etree._Element:
         NotWellFormed: It is ill-formed; the error says where.
     """
     if len(data) > LARGEST_BYTES:
-        raise NotWellFormed(f"the file has more than {LARGEST_BYTES} bytes, and no phone's has")
+        raise NotWellFormed(f"the file has more than {LARGEST_BYTES} bytes, which is more than any phone's file has")
     parser = etree.XMLParser(**_PARSER_OPTIONS, remove_comments=True, remove_pis=True)  # type: ignore[arg-type] # as above
     try:
         root = etree.fromstring(data.lstrip(), parser)

@@ -268,15 +268,15 @@ class Family:
     )
     asks_also: tuple[str, ...] = ()
     """Patterns of what it may ask for besides, for explaining what was asked (regular expressions)."""
-    retry_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has written it down"))
+    retry_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has documented it"))
     """How long it waits before it asks again for a configuration that it could not take."""
-    pace_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has written it down"))
+    pace_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has documented it"))
     """How long it waits from one file to the next when it fetches by TFTP."""
     tftp_options: Fact[RequestedOptions] = field(
         default_factory=lambda: Fact(NO_OPTIONS, Mark.UNKNOWN, "PHONES.md section 1b: asked as RFC 1350 has it")
     )
     """What it asks a TFTP server for besides the file."""
-    user_agent: Fact[str] = field(default_factory=lambda: Fact("", Mark.UNKNOWN, "nobody has written it down"))
+    user_agent: Fact[str] = field(default_factory=lambda: Fact("", Mark.UNKNOWN, "nobody has documented it"))
     """What its User-Agent begins with when it fetches over HTTP; ``{model}`` stands for the model."""
 
     @property

@@ -178,7 +178,7 @@ def believable(event: WorkersOwnEvent) -> WorkersOwnEvent:
         value = getattr(event, name)
         if name == "decision":
             if len(value) > LONGEST_RECORD or not value.isprintable():
-                raise ControlBroken("the worker told of a decision with a broken record")
+                raise ControlBroken("the worker reported a decision with a broken record")
         elif isinstance(value, str) and (shown := printable(value)) != value:
             changed[name] = shown
     return replace(event, **changed) if changed else event

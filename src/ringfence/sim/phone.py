@@ -131,9 +131,9 @@ class VirtualPhone:
                 if self.family.asks_also and DEFAULT_CONFIGURATION.replace(".", r"\.") in self.family.asks_also:
                     self._ask(DEFAULT_CONFIGURATION)  # it is of no use without a Call Manager, but phones ask for it
                 raise ConfigurationMissing(
-                    f"the server does not give {ask.name_for(self.mac, self.model)} to this phone",
+                    f"the server does not serve {ask.name_for(self.mac, self.model)} to this phone",
                     where=f"{self.server[0]}:{self.server[1]}",
-                    to_do="Add the phone to the site, publish, and see the edge's report for the reason.",
+                    to_do="Add the phone to the site, publish, and look up the reason in the edge's report.",
                 )
         held = self.family.read(tuple(files), self.model)
         with self._changed:
@@ -156,7 +156,7 @@ class VirtualPhone:
             return False
         done = upgrade(load, self._ask)
         if done.missing:
-            self._on_step(UpgradeFailed(load, f"not there: {', '.join(done.missing)}"))
+            self._on_step(UpgradeFailed(load, f"missing: {', '.join(done.missing)}"))
             return False
         self.running_load = load
         self._on_step(Upgraded(load, done.files))
@@ -212,7 +212,7 @@ class VirtualPhone:
         """Return what the phone holds once that satisfies ``holds``; TimeoutError after ``timeout_s``."""
         with self._changed:
             if not self._changed.wait_for(lambda: self._held is not None and holds(self._held), timeout_s):
-                raise TimeoutError(f"phone {self.mac} does not hold what was waited for after {timeout_s:g} s")
+                raise TimeoutError(f"phone {self.mac} does not have the expected configuration after {timeout_s:g} s")
             held = self._held
         if held is None:
             raise AssertionError("the wait ends with a configuration")

@@ -100,9 +100,9 @@ class TcpTransport:
         except OSError as fault:
             self._socket.close()
             raise RegistrationFailed(
-                f"the SIP server does not take connections: {fault.strerror or fault}",
+                f"the SIP server does not accept connections: {fault.strerror or fault}",
                 where=f"{server[0]}:{server[1]}",
-                to_do="Is sip_transport tcp what it speaks?",
+                to_do="Does it speak SIP over TCP? See sip_transport.",
             ) from None
         self._server = server
         self._buffer = b""
@@ -179,7 +179,7 @@ class SipAgent:
             answer = self._exchange(request)
             if answer.status in {_UNAUTHORISED, _PROXY_UNAUTHORISED}:
                 if credential and not _is_stale(answer):
-                    raise _refused(answer, line, "its name or password is wrong there")
+                    raise _refused(answer, line, "its name or password is wrong at the server")
                 credential = authorization(
                     best_challenge(_challenges(answer)),
                     user=user,
@@ -294,7 +294,7 @@ def resolve(host: str, port: int) -> Address:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_DGRAM)
     except socket.gaierror as fault:
         raise RegistrationFailed(
-            f"the SIP server's name leads nowhere: {fault.strerror}", where=host, to_do="Check sip_server."
+            f"the SIP server's name can't be resolved: {fault.strerror}", where=host, to_do="Check sip_server."
         ) from None
     address = found[0][4]
     return str(address[0]), int(address[1])

@@ -245,7 +245,7 @@ class SipSide:
         if request.method == "OPTIONS":
             return 200, "", None
         if request.method != "NOTIFY":
-            return 405, f"a phone takes no {request.method} from here", None
+            return 405, f"a phone accepts no {request.method} from this sender", None
         wants_sync = self._family.reload_event.value is ReloadEvent.CHECK_SYNC
         if wants_sync and is_check_sync(request):
             return 200, "", ServiceControl("check-sync")

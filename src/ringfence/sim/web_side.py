@@ -54,7 +54,7 @@ class WebSide:
             self._server = http.server.ThreadingHTTPServer(address, _handler(self))
         except OSError as fault:
             raise WebPortInUse(
-                f"phone {mac} can't have its web interface there: {fault.strerror}", where=f"{address[0]}:{address[1]}",
+                f"phone {mac} can't open its web interface there: {fault.strerror}", where=f"{address[0]}:{address[1]}",
                 to_do="Choose another port, or an address of its own; port 80 needs root.",
             ) from None  # fmt: skip
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True, name="phone-web")

@@ -74,7 +74,7 @@ def read_whole(read: Read, offset: int, size: int) -> bytes:
     while len(data) < size:
         more = read(offset + len(data), size - len(data))
         if not more:
-            raise ReadFailed("a file ended before the length that it was offered with")
+            raise ReadFailed("a file ended before the length that was announced")
         data += more
     return data
 

@@ -161,7 +161,7 @@ def _option_bytes(options: Iterable[tuple[str, str]]) -> bytes:
 def _string(text: str) -> bytes:
     data = text.encode("utf-8", "surrogateescape")
     if b"\0" in data:
-        raise ValueError("a text on the wire holds no NUL")
+        raise ValueError("a text on the wire must not contain a NUL")
     return data + b"\0"
 
 
@@ -169,7 +169,7 @@ def _head(opcode: Opcode, number: int) -> bytes:
     try:
         return opcode.to_bytes(2, "big") + number.to_bytes(2, "big")
     except OverflowError:
-        raise ValueError("a number on the wire has 16 bits") from None
+        raise ValueError("a number on the wire must fit into 16 bits") from None
 
 
 def _number(data: bytes) -> int:

@@ -110,7 +110,7 @@ def _reader(form: type[T]) -> Reader[T]:
 def _plain(value: object) -> str:
     if isinstance(value, Secret):
         return value.reveal()
-    raise TypeError(f"{type(value).__name__} is no part of a message")
+    raise TypeError(f"{type(value).__name__} can't be part of a message")
 
 
 def _special(form: type, value: object) -> Secret:

@@ -155,9 +155,9 @@ class Agent:
         self._journal.add(time.time(), ReportKind.AGENT_STARTED, "The agent started.")
         self._state.apply()
         if self._kept_refusal:
-            self._status.note_problem(f"the kept release was not taken: {self._kept_refusal}")
+            self._status.note_problem(f"the stored release was not used: {self._kept_refusal}")
         if self._damaged:
-            self._status.note_problem(f"damaged on disk, fetched again: {', '.join(self._damaged)}")
+            self._status.note_problem(f"damaged on disk, so fetched again: {', '.join(self._damaged)}")
         if self._trusted.release is not None:
             self._serving.show(self._trusted.release)
         else:
@@ -207,7 +207,9 @@ class Agent:
             self._log("info", "The certificate was renewed.")
             self._reconnect()
         if news := self._state.refresh(self._client):
-            self._log("info", f"Took version {self._state.version} of the site's state, new in {', '.join(news)}.")
+            self._log(
+                "info", f"Received version {self._state.version} of the site's state; changed: {', '.join(news)}."
+            )
         result = refresh(self._client, self._cache, self._trusted, self._clock.now())
         self._trusted = result.trusted
         self._status.note_contact()
@@ -217,7 +219,7 @@ class Agent:
         self._serving.show(result.release)
         self._cache.discard_unused(result.release)
         fetched = f"{counted(result.fetched_files, 'file')}, {result.fetched_bytes} B"
-        self._log("info", f"Took release {result.release.number}: fetched {fetched}.")
+        self._log("info", f"Received release {result.release.number}: fetched {fetched}.")
 
     def _reconnect(self) -> None:
         """Go on with the new certificate; the stream ends, and its own thread opens another."""
@@ -253,16 +255,17 @@ class Agent:
             case HubUnreachable() if self._clock.now() > self._status.state.certificate_ends_at:
                 ended = time.strftime("%Y-%m-%d", time.gmtime(self._status.state.certificate_ends_at))
                 self._status.note_problem(
-                    f"this edge's certificate ended on {ended}, so the hub lets it in no more. What it holds is "
+                    f"this edge's certificate expired on {ended}, so the hub no longer accepts it. What it has is "
+                    "still "
                     "served. Revoke it at the hub, remove its folder, and enrol it again with a new token."
                 )
             case _:
                 self._status.note_problem(str(fault))
 
     def _on_revoked(self, *, wipe: bool) -> None:
-        self._status.note_problem("this edge was revoked at the hub; enrol it again with a new token to go on")
+        self._status.note_problem("this edge was revoked at the hub; to go on, enrol it again with a new token")
         if wipe:
-            self._log("warning", "The hub asked to wipe this edge: everything it holds is removed.")
+            self._log("warning", "The hub asked to wipe this edge: everything that it holds is deleted.")
             self._wipe = True
             self.stop()
 

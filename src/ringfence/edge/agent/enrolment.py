@@ -62,7 +62,7 @@ def enrol(folder: EdgeFolder, token_text: str) -> Enrolment:
         if certificate.public_key() != key.public_key() or read_identity(certificate) != EdgeIdentity(
             answer.edge_id, answer.site_id
         ):
-            raise BadCertificate("the hub's answer holds another edge's certificate", to_do="Enrol again.")
+            raise BadCertificate("the hub's answer contains another edge's certificate", to_do="Enrol again.")
         root = answer.root_metadata.encode()
         TrustedMetadata(answer.site_id, root)
         enrolment = Enrolment(token.hub_url, answer.edge_id, answer.site_id, answer.site_name, answer.hub_time)
@@ -93,6 +93,8 @@ def renew_when_due(folder: EdgeFolder, ask: Callable[[RenewRequest], RenewRespon
     answer = ask(RenewRequest(make_request(credentials.key, identity.edge_id)))
     certificate = read_certificate(answer.certificate_pem)
     if certificate.public_key() != credentials.key.public_key() or read_identity(certificate) != identity:
-        raise BadCertificate("the hub's answer holds another edge's certificate", to_do="The old one stays in use.")
+        raise BadCertificate(
+            "the hub's answer contains another edge's certificate", to_do="The old certificate stays in use."
+        )
     folder.save_certificate(answer.certificate_pem)
     return True

@@ -87,13 +87,13 @@ class GuardRulesPart:
         """
         levels = read_rules(self.newest).policy.levels
         asked = ", ".join(f"{kind} {level.name}" for kind, level in levels.items())
-        text = f"The guard's rules, version {self.newest.version}: {asked}."
+        text = f"The guard's rules, version {self.newest.version}, require: {asked}."
         if refused:
-            text += f" Newer ones are refused: {refused}."
+            text += f" Newer rules are refused: {refused}."
         if self.newest.held:
             text += f" Phones' own files are held back: {self.newest.held}."
         if why_no_frames is not None:
-            text += f" Frames are not watched: {why_no_frames or 'nobody asked for it'}."
+            text += f" Frames are not watched: {why_no_frames or 'no site requires it'}."
         return text
 
     def _clock_shift(self) -> float:

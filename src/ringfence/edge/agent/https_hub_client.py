@@ -186,7 +186,7 @@ class HttpHubClient:
         begins, ends = validity(certificate)
         if not begins <= now <= ends:
             raise HubUnreachable(
-                f"the hub's certificate ended at {certificate.not_valid_after_utc:%Y-%m-%d}",
+                f"the hub's certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}",
                 where=self._url,
                 to_do="Restart the hub: it renews its certificate when it starts.",
             )
@@ -250,7 +250,7 @@ class HttpHubClient:
         except BadMessage:
             problem = Problem(f"the hub answered with status {response.status}", kind=f"status-{response.status}")
         if response.status >= 500:  # noqa: PLR2004 - HTTP's first server error: it may pass
-            raise HubUnreachable(problem.what, where=self._url, to_do="It is tried again; see the hub's log.")
+            raise HubUnreachable(problem.what, where=self._url, to_do="The edge will try again; see the hub's log.")
         raise HubRefused(problem.what, kind=problem.kind, where=problem.where or self._url, to_do=problem.to_do)
 
 
@@ -261,7 +261,7 @@ def _network_faults(hub_url: str) -> Iterator[None]:
     except (urllib3.exceptions.HTTPError, OSError) as fault:
         cause = fault.reason if isinstance(fault, urllib3.exceptions.MaxRetryError) else fault
         raise HubUnreachable(
-            f"the hub can't be reached: {cause}", where=hub_url, to_do="It is tried again by itself."
+            f"the hub can't be reached: {cause}", where=hub_url, to_do="The edge will try again by itself."
         ) from None
 
 
@@ -277,7 +277,7 @@ def _events(chunks: Iterator[bytes]) -> Iterator[Event]:
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > _LARGEST_EVENT_BYTES:
-            raise EndlessData("an event has no end", to_do="Another connection is made.")
+            raise EndlessData("an event does not end", to_do="The edge connects again.")
         for line in lines:
             if line.startswith(b"data:"):
                 yield codec.from_json(Event, line.removeprefix(b"data:").strip())

@@ -65,8 +65,9 @@ def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
     found = fingerprint(read_certificate(pem))
     if found != expected_fingerprint:
         raise WrongAuthority(
-            f"what answers at {hub_url} is not the hub that made this token: its CA is {found[:16]}…, "
+            f"the server at {hub_url} is not the hub that created this token: its CA is {found[:16]}…, "
             f"the token names {expected_fingerprint[:16]}…",
-            to_do="Check the hub's address; if it is right, somebody stands between. Nothing secret was sent.",
+            to_do="Check the hub's address; if it is right, somebody intercepts the connection. Nothing secret was "
+            "sent.",
         )
     return pem

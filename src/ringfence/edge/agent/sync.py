@@ -81,7 +81,7 @@ def refresh(client: HubClient, cache: Cache, trusted: TrustedMetadata, now: floa
 def _nothing_published(trusted: TrustedMetadata) -> Refreshed:
     if trusted.release is not None:
         raise Frozen(
-            "the hub says that this site has no release, though one is trusted here",
+            "the hub says that this site has no release, but this edge already trusts one",
             to_do="The last good release stays in use. Was the hub's data restored from an old backup?",
         )
     return Refreshed(trusted, None, is_new=False)
@@ -100,8 +100,8 @@ def _named(client: HubClient, name: str, largest_bytes: int) -> bytes:
     data = client.metadata(name, largest_bytes)
     if data is None:
         raise MixAndMatch(
-            f"the hub names {name} and does not have it",
-            to_do="The last good release stays in use; it is tried again by itself.",
+            f"the hub names {name} but does not have it",
+            to_do="The last good release stays in use; the edge will try again by itself.",
         )
     return data
 
@@ -148,7 +148,7 @@ def _fetch(client: HubClient, cache: Cache, target: Target, teller: _Teller) -> 
             if have + came > target.length:
                 cache.begin(target)
                 raise EndlessData(
-                    f"{target.name} goes on past the {target.length} bytes that its release names",
+                    f"{target.name} is longer than the {target.length} bytes that its release names",
                     to_do="The last good release stays in use.",
                 )
             teller.advance(len(chunk))

@@ -83,7 +83,7 @@ class Gateway:
         self._supervisor = WorkerSupervisor(
             listen=ports.listen,
             http=ports.http,
-            site="of nobody",
+            site="of no site",
             on_event=self._events.on_event,
             on_log=lambda line: log("warning", line),
             profile=ServingProfile.INTERNET,

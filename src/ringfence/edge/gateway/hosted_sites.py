@@ -92,7 +92,7 @@ class SiteAttempt:
             self.fault = str(fault)
             self.found_nobody = isinstance(fault, NotEnrolled)
         except Exception as fault:  # noqa: BLE001 - a bug is loud in the log, and does not end the other sites
-            self.fault = f"a fault of this program: {type(fault).__name__}: {fault}."
+            self.fault = f"a bug in this program: {type(fault).__name__}: {fault}."
             self.bug = traceback.format_exc()
         finally:
             self._settled.set()
@@ -152,7 +152,7 @@ class HostedSites:
             names = site_names(self._root)
         except EnvironmentFault as fault:
             if str(fault) != self._unreadable:
-                self._log("warning", f"The gateway's sites can't be listed; those at work go on: {fault}")
+                self._log("warning", f"The gateway's sites can't be listed; those already in service go on: {fault}")
             self._unreadable = str(fault)
             return
         self._unreadable = ""
@@ -184,7 +184,7 @@ class HostedSites:
             enrolled_as = site.enrolled_as  # who is at work goes on; who is not is told why when it is tried again
         if site.attempt is not None:
             if enrolled_as != site.enrolled_as and not site.is_leaving:
-                self._log("warning", f"{site.name}: The site's folder is another edge's now, or nobody's.")
+                self._log("warning", f"{site.name}: The site's folder now belongs to another edge, or to none.")
                 site.attempt.stop()
                 site.is_leaving = True
         elif now >= site.retry_at or enrolled_as != site.enrolled_as:
@@ -202,7 +202,7 @@ class HostedSites:
         if not attempt.is_over:
             if attempt.serves and site.problem:
                 site.problem = ""
-                self._log("info", f"{site.name}: The site is at work again.")
+                self._log("info", f"{site.name}: The site is in service again.")
             return
         attempt.join()
         site.attempt = None
@@ -218,9 +218,11 @@ class HostedSites:
             site.backoff.reset()
         pause_s = site.backoff.next()
         site.retry_at = now + pause_s
-        problem = attempt.fault or str(NotEnrolled("the hub asked to wipe this site's folder", to_do="Enrol it anew."))
+        problem = attempt.fault or str(NotEnrolled("the hub asked to wipe this site's folder", to_do="Enrol it again."))
         if problem != site.problem:
-            self._log("warning", f"{site.name}: The site is not at work: {problem} It is tried again by itself.")
+            self._log(
+                "warning", f"{site.name}: The site is not in service: {problem} The gateway will try again by itself."
+            )
             if attempt.bug:
                 self._log("warning", f"{site.name}: {attempt.bug}")
         site.problem = problem
@@ -229,7 +231,7 @@ class HostedSites:
         """Let a site go whose folder was removed."""
         if site.attempt is not None:
             if not site.is_leaving:
-                self._log("warning", f"{site.name}: The site's folder was removed; the site is let go.")
+                self._log("warning", f"{site.name}: The site's folder was removed; the site is no longer served.")
                 site.attempt.stop()
                 site.is_leaving = True
             return

@@ -69,7 +69,7 @@ def _firewall(listen: list[tuple[str, int]], http: list[tuple[str, int]], log: l
             tftp_ports={port for _, port in listen if port}, http_ports={port for _, port in http if port}
         )
     except BansUnavailable as fault:
-        log.info("Bans are the gateway's own alone: %s.", fault.what)
+        log.info("Only the gateway itself enforces bans: %s.", fault.what)
         return None
 
 

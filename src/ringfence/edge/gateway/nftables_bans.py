@@ -49,7 +49,7 @@ class BanSet:
         """
         nft = shutil.which("nft", path=_FOLDERS)
         if nft is None:
-            raise BansUnavailable("nft is not installed, so the firewall bans nobody", to_do="Install nftables.")
+            raise BansUnavailable("nft is not installed, so the firewall enforces no bans", to_do="Install nftables.")
         made = cls(nft)
         made._apply(_table(tftp_ports, http_ports))
         return made
@@ -119,13 +119,13 @@ class BanSet:
                 env={"PATH": _FOLDERS, "LC_ALL": "C"},
             )
         except (OSError, subprocess.TimeoutExpired) as fault:
-            raise BansUnavailable(f"nft does not run: {fault}") from fault
+            raise BansUnavailable(f"nft can't be run: {fault}") from fault
         if done.returncode:
             said = done.stderr.decode(errors="replace").strip().partition("\n")[0] or f"status {done.returncode}"
             to_do = ""
             if "Operation not permitted" in said:
                 to_do = "Start as root, or give the service the capability CAP_NET_ADMIN."
-            raise BansUnavailable(f"the firewall did not take a change: {said}", to_do=to_do)
+            raise BansUnavailable(f"the firewall rejected a change: {said}", to_do=to_do)
         return done.stdout
 
 
@@ -156,11 +156,11 @@ def _why_never(host: _Address) -> str | None:
     if host.is_loopback:
         return "it is this machine itself"
     if host.is_multicast or host.is_unspecified or host == IPv4Address(0xFFFFFFFF):
-        return "it is no host's address"
+        return "it is not the address of a host"
     if host in own_addresses():
         return "it is this machine's own"
     if host in gateways():
-        return "it is the way to the internet"
+        return "it is the gateway to the internet"
     return None
 
 

@@ -57,7 +57,7 @@ class GatewayBans:
         try:
             self._firewall.ban(host, seconds)
         except (BansUnavailable, NeverBanned, ValueError) as fault:
-            self._log("warning", f"The firewall does not shut {host} out: {fault}")
+            self._log("warning", f"The firewall does not ban {host}: {fault}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,9 +39,9 @@ def require_sites(root: Path) -> None:
     """
     if not site_names(root):
         raise NotEnrolled(
-            "this gateway is enrolled at no site",
+            "this gateway is not enrolled at any site",
             where=str(root),
-            to_do="Allow it at a site: ringfence guard policy SITE --gateway windows. Make a token: ringfence site "
+            to_do="Allow it at a site: ringfence guard policy SITE --gateway windows. Create a token: ringfence site "
             "token SITE. Then: ringfence gateway enrol TOKEN --folder FOLDER.",
         )
 
@@ -55,7 +55,7 @@ def require_folder(folder: EdgeFolder) -> None:
     """
     with disk_faults(folder.path):
         if folder.path.exists() and not folder.path.is_dir():
-            raise FolderBroken("this is no folder of a site", where=str(folder.path), to_do="Remove it.")
+            raise FolderBroken("this is not the folder of a site", where=str(folder.path), to_do="Remove it.")
 
 
 def require_site(folder: EdgeFolder) -> Enrolment:
@@ -77,7 +77,7 @@ def require_site(folder: EdgeFolder) -> Enrolment:
         ) from None
     if enrolment.site_id != folder.path.name:
         raise FolderBroken(
-            f"this folder is enrolled at site {enrolment.site_id}, and its name says another",
+            f"this folder is enrolled at site {enrolment.site_id}, but its name is that of another",
             where=str(folder.path),
             to_do=f"Rename it to {enrolment.site_id}, or remove it.",
         )
@@ -116,7 +116,7 @@ def _put_in_place(place: Path, site: EdgeFolder, found: Enrolment) -> None:
             with contextlib.suppress(NotEnrolled, FolderBroken):
                 require_site(site)
                 raise AlreadyEnrolled(
-                    f"this gateway serves site {found.site_name} already",
+                    f"this gateway already serves site {found.site_name}",
                     where=str(site.path),
                     to_do=f"Revoke the new one at the hub: ringfence edge revoke {found.edge_id}. To replace the one "
                     "that is there, revoke that one, remove its folder, and enrol again.",

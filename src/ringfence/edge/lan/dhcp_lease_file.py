@@ -62,7 +62,7 @@ class LeaseFile:
         with open(self.path, "rb", opener=_open_without_waiting) as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode):
-                self._refuse(status, "is no file")
+                self._refuse(status, "is not a file")
                 return
             data = file.read(LARGEST_BYTES + 1)
         if len(data) > LARGEST_BYTES:
@@ -80,7 +80,7 @@ class LeaseFile:
 
     def _refuse(self, status: os.stat_result, why: str) -> None:
         self._leases, self._state = {}, _state_of(status)
-        self.fault = f"{self.path} {why}, so no lease is known"
+        self.fault = f"{self.path} {why}, so no leases are known"
 
 
 def _open_without_waiting(path: str, flags: int) -> int:

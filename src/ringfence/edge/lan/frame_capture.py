@@ -94,7 +94,7 @@ def _unavailable(fault: OSError) -> NoFrames:
     to_do = "Check that the kernel has packet sockets."
     if fault.errno in {errno.EPERM, errno.EACCES}:
         to_do = "Start as root, or give the service the capability CAP_NET_RAW."
-    return NoFrames(f"can't see the frames on the wire: {fault.strerror}", to_do=to_do)
+    return NoFrames(f"can't watch the frames on the network: {fault.strerror}", to_do=to_do)
 
 
 class FrameWatch:

@@ -51,7 +51,7 @@ class Hearing:
         self._frames: FrameWatch | None = None
         self.why_no_frames = ""
         if not tftp_ports:
-            self.why_no_frames = "the ports that are served are the kernel's choice"
+            self.why_no_frames = "the kernel chose the ports that are served"
             return
         try:
             self._frames = open_frames(

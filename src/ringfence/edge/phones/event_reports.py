@@ -64,20 +64,22 @@ class EventReports:
             case WorkerStarted():
                 self._log("info", f"Worker {event.pid} serves {', '.join(self._addresses())}; it is {event.confined}.")
             case WorkerDied():
-                sentence = f"Worker {event.pid} died ({event.how}); another takes its place."
+                sentence = f"Worker {event.pid} died ({event.how}); a new one replaces it."
                 self._log("warning", sentence)
                 self._journal.add(event.at, ReportKind.WORKER_DIED, sentence)
             case EventsDropped():
-                self._log("warning", f"Events of the worker that were not told, too many at once: {event.count}.")
+                self._log(
+                    "warning",
+                    f"Worker events that were not reported, because there were too many at once: {event.count}.",
+                )
             case CatalogueActive():
                 self._log("info", f"Release {event.release} is served: {counted(event.files, 'file')}.")
             case _ as never:
                 assert_never(never)
 
     def _finished(self, event: TransferFinished) -> None:
-        sentence = (
-            f"{event.peer_host} took {event.name}{_by(event)}, {event.size_bytes} bytes in {event.duration_s:.3f} s."
-        )
+        size = counted(event.size_bytes, "byte")
+        sentence = f"{event.peer_host} took {event.name}{_by(event)}, {size} in {event.duration_s:.3f} s."
         self._log("info", sentence)
         self._journal.add(
             event.at,
@@ -132,7 +134,7 @@ class EventReports:
 
     def _banned(self, event: Banned) -> None:
         until = time.strftime("%H:%M", time.gmtime(event.until))
-        sentence = f"Shut {event.peer_host} out until {until} UTC: {event.reason}."
+        sentence = f"Banned {event.peer_host} until {until} UTC: {event.reason}."
         self._log("warning", sentence)
         lasts_s = event.until - event.at
         self._journal.add(event.at, ReportKind.BANNED, sentence, peer=event.peer_host, duration_s=lasts_s)

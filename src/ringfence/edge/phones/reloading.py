@@ -42,10 +42,10 @@ class PhoneReloader:
 
 
 def _in_words(order: DueReload, answer: ReloadAnswer, release: int) -> tuple[ReportKind, str]:
-    phone, later = f"Phone {Mac.parse(order.owner)}", f"it takes release {release} at its next boot"
+    phone, later = f"Phone {Mac.parse(order.owner)}", f"it will load release {release} at its next boot"
     match answer:
         case ReloadAnswer.ACCEPTED:
-            return ReportKind.PHONE_RELOADED, f"{phone} at {order.host} accepted to load release {release}."
+            return ReportKind.PHONE_RELOADED, f"{phone} at {order.host} agreed to load release {release}."
         case ReloadAnswer.REFUSED:
             return ReportKind.PHONE_NOT_RELOADED, f"{phone} at {order.host} refused to reload; {later}."
         case ReloadAnswer.SILENT:

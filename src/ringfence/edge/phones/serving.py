@@ -111,7 +111,7 @@ class Serving:
         if previous is None or previous.number != release.number:
             before = f" after release {previous.number}" if previous else ""
             sentence = (
-                f"Release {release.number} is served{before}; files here: {len(offers)} of {len(release.targets)}."
+                f"Release {release.number} is served{before}; files present: {len(offers)} of {len(release.targets)}."
             )
             self._journal.add(time.time(), ReportKind.RELEASE_SERVED, sentence, release=release.number)
         if previous is not None and self._reloader is not None:

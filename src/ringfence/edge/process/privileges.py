@@ -32,12 +32,12 @@ def account_for(user: str | None) -> Account | None:
         return None
     account = account_of(user)
     if account is None:
-        raise BadUser("there is no such user", where=user, to_do="Make one: useradd --system --no-create-home.")
+        raise BadUser("there is no such user", where=user, to_do="Create one: useradd --system --no-create-home.")
     if account.user in {0, nobody().user}:
         raise BadUser(
             "the agent needs a user of its own, who is neither root nor the workers' nobody",
             where=user,
-            to_do="Make one: useradd --system --no-create-home ringfence-edge.",
+            to_do="Create one: useradd --system --no-create-home ringfence-edge.",
         )
     if os.geteuid() not in {0, account.user}:
         raise BadUser("only root can change to another user", where=user, to_do="Start as root or as that user.")
@@ -55,9 +55,9 @@ def require_owner(folder: Path, account: Account, *, deep: bool = True) -> None:
     for path in _all_of(folder) if deep else filter(Path.exists, (folder,)):
         if path.lstat().st_uid != account.user:
             raise FolderNotOwned(
-                f"this is not the agent's user's, {account.name}",
+                f"this does not belong to the agent's user, {account.name}",
                 where=str(path),
-                to_do=f"Give the folder to it: chown -R {account.name}: {folder}",
+                to_do=f"Make that user its owner: chown -R {account.name}: {folder}",
             )
 
 
@@ -97,9 +97,9 @@ def become(account: Account | None, *, bans: bool = False) -> None:
         _require_program()
     except OSError as fault:
         raise UserRefused(
-            "the agent can't give root's rights up",
+            "the agent can't give up root's rights",
             where=fault.strerror or str(fault),
-            to_do="Start it as a plain user, or as root with all of root's capabilities.",
+            to_do="Start it as an unprivileged user, or as root with all of root's capabilities.",
         ) from fault
 
 
@@ -116,7 +116,7 @@ def _require_program() -> None:
         if not os.access(path, os.R_OK):
             raise UserRefused(
                 "the agent's user can't read the program", where=path,
-                to_do="Install it where everybody may read, such as in /opt/ringfence.",
+                to_do="Install it in a place that everybody may read, such as /opt/ringfence.",
             )  # fmt: skip
 
 

@@ -106,7 +106,7 @@ class Journal:
             self._condition.notify_all()
 
     def _dropped_sentence(self) -> str:
-        return f"{counted(self._dropped, 'report')} dropped: no room"
+        return f"{counted(self._dropped, 'report')} dropped: there was no room"
 
     def _append(self, report: Report) -> bool:
         try:
@@ -123,7 +123,7 @@ class Journal:
             return int(self._disk.read(self._acknowledged_file) or b"0")
         except ValueError:
             raise FolderBroken(
-                "this file does not hold the number of the last report that the hub has stored",
+                "this file does not contain the number of the last report that the hub stored",
                 where=str(self._acknowledged_file),
                 to_do="Restore it, or remove the edge's folder and enrol again with a new token: ringfence site token "
                 "SITE.",

@@ -94,9 +94,11 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
     if status.connected_since:
         lines.append(f"Connected to the hub for {_ago(now - status.connected_since)}.")
     elif status.last_contact:
-        lines.append(f"Not connected: last heard of the hub {_ago(now - status.last_contact)} ago. Phones are served.")
+        lines.append(
+            f"Not connected: last contact with the hub {_ago(now - status.last_contact)} ago. Phones are still served."
+        )
     else:
-        lines.append("Not connected: the hub has not been heard since the start. Phones are served what is here.")
+        lines.append("Not connected: no contact with the hub since the start. Phones are served from the files here.")
     if status.release:
         files = counted(status.files, "file")
         lines.append(
@@ -119,8 +121,10 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
     if not status.phones and not status.told:
         lines.append("No phone has taken its configuration here yet.")
     if status.reports_waiting:
-        lines.append(f"Waiting for the hub: {counted(status.reports_waiting, 'report')}.")
-    lines.append(f"The certificate renews itself; it ends in {_ago(status.certificate_ends_at - now)}.")
+        lines.append(f"Not yet sent to the hub: {counted(status.reports_waiting, 'report')}.")
+    lines.append(
+        f"The certificate is renewed automatically; this one expires in {_ago(status.certificate_ends_at - now)}."
+    )
     if status.problem:
         lines.append(f"Problem: {status.problem}")
     return lines

@@ -135,6 +135,8 @@ def disk_faults(path: Path) -> Iterator[None]:
     except OSError as fault:
         if fault.errno in {errno.ENOSPC, errno.EDQUOT}:
             raise DiskFull(
-                "the disk is full", where=str(path), to_do="Make room; the edge goes on by itself."
+                "the disk is full", where=str(path), to_do="Free some space; the edge then goes on by itself."
             ) from None
-        raise DiskFault(f"the disk refuses: {fault.strerror}", where=str(path), to_do="Check the disk.") from fault
+        raise DiskFault(
+            f"the disk reports an error: {fault.strerror}", where=str(path), to_do="Check the disk."
+        ) from fault

@@ -83,7 +83,7 @@ class EdgeFolder:
         kept = self.disk.read(self.enrolment_file)
         if kept is None or self.disk.read(self._wiping_file) is not None:
             raise NotEnrolled(
-                "this folder holds no enrolled edge",
+                "this folder does not contain an enrolled edge",
                 where=str(self.path),
                 to_do="Enrol it: ringfence edge enrol TOKEN --folder DIR; get one: ringfence site token SITE.",
             )
@@ -91,7 +91,7 @@ class EdgeFolder:
             return codec.from_json(Enrolment, kept)
         except BadMessage:
             raise FolderBroken(
-                "this file does not say which edge this is",
+                "this file does not name the edge",
                 where=str(self.enrolment_file),
                 to_do="Restore it, or remove the folder and enrol again with a new token: ringfence site token SITE.",
             ) from None
@@ -108,9 +108,9 @@ class EdgeFolder:
         except NotEnrolled:
             return
         raise AlreadyEnrolled(
-            f"this folder is enrolled already, as edge {known.edge_id} of site {known.site_name}",
+            f"this folder is already enrolled, as edge {known.edge_id} of site {known.site_name}",
             where=str(self.path),
-            to_do="Use another --folder, or remove this one if that edge is given up.",
+            to_do="Use another --folder, or remove this folder if that edge is no longer used.",
         )
 
     def save_enrolment(self, enrolment: Enrolment, credentials: Credentials, certificate_pem: str, root: bytes) -> None:
@@ -199,9 +199,9 @@ class EdgeFolder:
             except BlockingIOError:
                 holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip() or "unknown"
                 raise FolderInUse(
-                    f"another edge runs on this folder, as process {holder}",
+                    f"another edge already uses this folder, as process {holder}",
                     where=str(self.path),
-                    to_do="Stop that one, or give this one a folder of its own with --folder.",
+                    to_do="Stop that process, or choose another folder with --folder.",
                 ) from None
             with disk_faults(path):
                 os.ftruncate(descriptor, 0)

@@ -72,7 +72,7 @@ def recognise(path: str, data: bytes) -> Asset | None:
         try:
             parse_leniently(data)
         except NotWellFormed as fault:
-            raise BadAsset(f"its tones are not well-formed: {fault.reason}", where=path) from None
+            raise BadAsset(f"its tones are not well-formed XML: {fault.reason}", where=path) from None
         return Asset(AssetKind.TONES, tones[1], (AssetFile(f"{tones[1]}/{tones[2]}", data, tones[2]),))
     return None
 

@@ -31,13 +31,15 @@ def _read(data: bytes) -> Image.Image:
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             opened = Image.open(io.BytesIO(data), formats=_FORMATS)
             if opened.width * opened.height > MOST_PIXELS:
-                raise BadAsset(f"it has {opened.width} × {opened.height} pixels, and {MOST_PIXELS:,} is the most")
+                raise BadAsset(
+                    f"it has {opened.width} × {opened.height} pixels, but at most {MOST_PIXELS:,} are allowed"
+                )
             upright = ImageOps.exif_transpose(opened)
             return upright.convert("RGB")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise BadAsset(f"it has far more than {MOST_PIXELS:,} pixels, and that is the most") from None
+        raise BadAsset(f"it has far more than the {MOST_PIXELS:,} pixels that are allowed") from None
     except UnidentifiedImageError:
-        raise BadAsset("it is no picture that can be read", to_do="Save it as PNG or JPEG.") from None
+        raise BadAsset("it is not a picture that can be read", to_do="Save it as PNG or JPEG.") from None
     except (OSError, ValueError, SyntaxError) as fault:
         raise BadAsset(f"the picture is damaged: {fault}", to_do="Save it as PNG or JPEG.") from None
 

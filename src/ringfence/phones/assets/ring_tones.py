@@ -46,7 +46,7 @@ def convert(data: bytes, wanted: RingFormat) -> RingTone:
     was_cut = len(made) > MOST_SAMPLES[wanted]
     made = made[: MOST_SAMPLES[wanted]]
     if len(made) < LEAST_SAMPLES:
-        raise BadAsset(f"the tone has {len(made)} samples at {target} Hz, and {LEAST_SAMPLES} is the least")
+        raise BadAsset(f"the tone has {len(made)} samples at {target} Hz, but needs at least {LEAST_SAMPLES}")
     if was_cut:
         _fade_out(made, target // 100)
     numbers = [max(-32_768, min(32_767, round(sample))) for sample in made]
@@ -71,7 +71,7 @@ def _read(data: bytes) -> tuple[list[float], int]:
             channels, width, rate = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
             frames = sound.readframes(rate * _LONGEST_READ_S)
     except (wave.Error, EOFError, struct.error, ValueError) as fault:
-        raise BadAsset(f"it is no WAV with plain samples: {fault}", to_do="Save it as 16-bit PCM.") from None
+        raise BadAsset(f"it is not a WAV file with plain samples: {fault}", to_do="Save it as 16-bit PCM.") from None
     if not (1 <= channels <= 8 and 1 <= width <= 4 and 1000 <= rate <= 384_000):  # noqa: PLR2004 - what WAVs are
         raise BadAsset(f"it has {channels} channels of {width} bytes at {rate} Hz", to_do="Save it as 16-bit PCM.")
     frames = frames[: len(frames) - len(frames) % (width * channels)]

@@ -53,7 +53,8 @@ RELOAD = (
         "reload_hour",
         SettingType.NUMBER,
         2,
-        "The hour, by time_zone's winter time, from which phones are told at night, spread over an hour.",
+        "The hour (in the winter time of time_zone) at which telling phones at night starts; it is spread over an "
+        "hour.",
         unit="o'clock",
         minimum=0,
         maximum=23,
@@ -70,7 +71,7 @@ RELOAD_BY = Setting(
     "web interface (web; needs web_access on, and edge_url).",
     choices=("notify", "web"),
     element="the edge's order",
-    source="PHONES.md section 6; what keys restart a phone is known of 79xx (likely) and of no other",
+    source="PHONES.md section 6; the keys that restart a phone are known for 79xx (likely) and for no other",
 )
 
 
@@ -79,7 +80,7 @@ TIME = (
         "time_zone",
         SettingType.CHOICE,
         "Etc/UTC",
-        "The zone of the phone's clock, by its IANA name.",
+        "The time zone of the phone's clock, by its IANA name.",
         choices=tuple(CISCO_ZONE),
         wire={zone: cisco_name for zone, cisco_name in CISCO_ZONE.items()},  # noqa: C416 - keys widen to Value
         element="timeZone",
@@ -88,7 +89,7 @@ TIME = (
         "cisco_time_zone",
         SettingType.CHOICE,
         "",
-        "Cisco's own name of the zone; takes time_zone's place on a phone that shows the wrong hour.",
+        "Cisco's own name of the zone; replaces time_zone on a phone that shows the wrong hour.",
         choices=CISCO_ZONE_CHOICES,
         element="timeZone",
     ),
@@ -96,7 +97,7 @@ TIME = (
         "date_template",
         SettingType.CHOICE,
         "D.M.Y",
-        "How the phone writes the date: D, M and Y (two digits) or YY (four); an A at the end for a 12-hour clock.",
+        "How the phone shows the date: D, M and Y (two digits) or YY (four); A at the end for a 12-hour clock.",
         choices=DATE_TEMPLATES,
         element="dateTemplate",
     ),
@@ -115,14 +116,14 @@ SIP = (
     ),
     text_setting(
         "sip_server_2",
-        "The SIP server that takes over when the first is away.",
+        "The SIP server that takes over when the first is unreachable.",
         "processNodeName",
         HOST_CHARACTERS,
         Form.HOST,
     ),
     text_setting(
         "sip_server_3",
-        "The SIP server that takes over when both others are away.",
+        "The SIP server that takes over when both others are unreachable.",
         "processNodeName",
         HOST_CHARACTERS,
         Form.HOST,
@@ -130,7 +131,7 @@ SIP = (
     number_setting("sip_port", "The SIP servers' port.", "sipPort", 5060, (1, _HIGHEST_PORT)),
     choice_setting(
         "sip_transport",
-        "What carries SIP between phone and server.",
+        "The transport of SIP between phone and server.",
         "transportLayerProtocol",
         {"udp": "2", "tcp": "1", "tls": "3"},
         "tcp",
@@ -148,7 +149,7 @@ SIP = (
     number_setting("outbound_proxy_port", "The outbound proxy's port.", "outboundProxyPort", 5060, (1, _HIGHEST_PORT)),
     number_setting(
         "register_expires_s",
-        "How long a registration holds.",
+        "How long a registration is valid.",
         "timerRegisterExpires",
         3600,
         (60, 65535),
@@ -165,7 +166,7 @@ SIP = (
     number_setting("sip_tls_port", "The SIP servers' port for TLS.", "securedSipPort", 5061, (1, _HIGHEST_PORT)),
     number_setting(
         "keepalive_s",
-        "How often the phone asks a standby server whether it lives.",
+        "How often the phone checks whether a standby server is alive.",
         "timerKeepAliveExpires",
         120,
         (15, 3600),
@@ -174,7 +175,7 @@ SIP = (
     ),
     yes_no_setting(
         "nat_enabled",
-        "Yes where the SIP server sees the phone behind NAT.",
+        "Yes if the phone reaches the SIP server through NAT.",
         "natEnabled",
         TRUE_FALSE,
         on=False,
@@ -182,7 +183,7 @@ SIP = (
     ),
     text_setting(
         "nat_address",
-        "The public address to put into SIP where NAT is on; empty: learnt from the server.",
+        "The public address to put into SIP if NAT is on; empty: learnt from the server.",
         "natAddress",
         HOST_CHARACTERS,
         Form.HOST,
@@ -224,11 +225,11 @@ SOUND = (
         "g722", "Whether the phone offers the wideband codec G.722.", "advertiseG722Codec", ON_IS_1, on=True
     ),
     yes_no_setting(
-        "silence_suppression", "Whether the phone sends nothing while nobody speaks.", "enableVad", TRUE_FALSE, on=False
+        "silence_suppression", "Whether the phone stops sending while nobody speaks.", "enableVad", TRUE_FALSE, on=False
     ),
     choice_setting(
         "dtmf_mode",
-        "How key presses in a call travel: avt is RFC 4733, as offered by the other side.",
+        "How key presses are sent in a call: avt is RFC 4733, as offered by the other side.",
         "dtmfOutofBand",
         {"avt": "avt", "avt_always": "avt_always", "none": "none"},
         "avt",
@@ -253,17 +254,17 @@ SOUND = (
 
 CALLS = (
     yes_no_setting("call_waiting", "Whether a second call may come in during a call.", "callWaiting", ON_IS_3, on=True),
-    number_setting("max_calls", "How many calls one line holds at a time.", "maxNumCalls", 4, (1, 200)),
+    number_setting("max_calls", "How many calls one line can hold at a time.", "maxNumCalls", 4, (1, 200)),
     number_setting(
         "busy_trigger",
-        "From how many calls on a line are further ones told busy; not above max_calls.",
+        "The number of calls on a line from which further callers hear busy; not above max_calls.",
         "busyTrigger",
         2,
         (1, 200),
     ),
     yes_no_setting(
         "anonymous_call_block",
-        "Whether calls without a number are turned away.",
+        "Whether calls without a number are rejected.",
         "anonymousCallBlock",
         ON_IS_2,
         on=False,
@@ -272,11 +273,11 @@ CALLS = (
         "caller_id_blocking", "Whether the phone hides its own number.", "callerIdBlocking", ON_IS_2, on=False
     ),
     yes_no_setting(
-        "auto_answer", "Whether the phone takes every call by itself.", "autoAnswerEnabled", ON_IS_1, on=False
+        "auto_answer", "Whether the phone answers every call by itself.", "autoAnswerEnabled", ON_IS_1, on=False
     ),
     number_setting(
         "auto_answer_delay_s",
-        "How long the phone rings before it takes a call by itself.",
+        "How long the phone rings before it answers a call by itself.",
         "autoAnswerTimer",
         1,
         (1, 60),
@@ -293,14 +294,14 @@ CALLS = (
     ),
     choice_setting(
         "do_not_disturb_alert",
-        "What a call does while do-not-disturb is on.",
+        "What happens to a call while do-not-disturb is on.",
         "dndCallAlert",
         {"nothing": "0", "beep": "1", "flash": "5"},
         "beep",
     ),
     number_setting(
         "do_not_disturb_reminder_min",
-        "How often the phone reminds of do-not-disturb.",
+        "How often the phone reminds people of do-not-disturb.",
         "dndReminderTimer",
         5,
         (0, 60),
@@ -317,7 +318,7 @@ CALLS = (
     ),
     choice_setting(
         "ring_idle",
-        "How the line rings while nobody is on the phone.",
+        "How the line rings while the phone is idle.",
         "ringSettingIdle",
         {"default": "0", "off": "1", "flash": "2", "once": "3", "ring": "4", "beep": "5"},
         "ring",
@@ -341,14 +342,14 @@ CALLS = (
     ),
     yes_no_setting(
         "call_list_lamps",
-        "Whether call lists show who is on the phone; needs a server that tells of presence.",
+        "Whether call lists show who is on the phone; needs a server that reports presence.",
         "callLogBlfEnabled",
         ON_IS_2,
         on=False,
     ),
     choice_setting(
         "message_lamp",
-        "How waiting messages show.",
+        "How the phone shows waiting messages.",
         "messageWaitingLampPolicy",
         {"lamp-and-prompt": "3", "prompt": "4", "lamp": "5", "nothing": "6"},
         "lamp-and-prompt",

@@ -24,7 +24,7 @@ DISPLAY = (
     text_setting("phone_label", "The text at the top of the phone's screen.", "phoneLabel", 12),
     text_setting(
         "user_locale",
-        "The language's name as its file is called, such as German_Germany; empty: English.",
+        "The language, by the name of its file, such as German_Germany; empty: English.",
         "userLocale/name",
         64,
         Form.FILE_NAME,
@@ -93,7 +93,7 @@ URLS = (
     url_setting("idle_url", "What an idle phone shows.", "idleURL"),
     url_setting(
         "authentication_url",
-        "Who is asked whether a command to the phone's web interface is allowed.",
+        "The URL that is asked whether a command to the phone's web interface is allowed.",
         "authenticationURL",
     ),
 )
@@ -141,13 +141,13 @@ ACCESS = (
         "phone_password",
         SettingType.TEXT,
         "",
-        "What unlocks the settings menu on the keypad; empty: **#, as it left the factory.",
+        "What unlocks the settings menu on the keypad; empty: **#, the factory default.",
         maximum=31,
         form=Form.KEYPAD,
         secret=True,
         element="phonePassword",
     ),
-    yes_no_setting("pc_port", "The socket for a computer on the phone.", "pcPort", ON_IS_0, on=True),
+    yes_no_setting("pc_port", "The phone's socket for a computer.", "pcPort", ON_IS_0, on=True),
     yes_no_setting(
         "span_to_pc_port",
         "Whether the computer sees the phone's own packets, for fault finding.",
@@ -168,7 +168,7 @@ ACCESS = (
     yes_no_setting("video", "Whether the phone offers video.", "videoCapability", ON_IS_1, on=True),
     yes_no_setting(
         "peer_firmware_sharing",
-        "Whether phones of one network fetch firmware from each other.",
+        "Whether phones in one network fetch firmware from each other.",
         "peerFirmwareSharing",
         ON_IS_1,
         on=False,
@@ -200,7 +200,7 @@ NETWORK = (
     ),
     choice_setting(
         "ip_mode",
-        "Which addresses the phone uses.",
+        "Which IP versions the phone uses.",
         "ipAddressMode",
         {"ipv4": "0", "ipv6": "1", "both": "2"},
         "ipv4",
@@ -209,8 +209,8 @@ NETWORK = (
 
 VPN = (
     url_setting("vpn_url", "The VPN head end that the phone connects to; empty: no VPN.", "vpnGroup/addresses/url1"),
-    url_setting("vpn_url_2", "The head end that takes over when the first is away.", "vpnGroup/addresses/url2"),
-    url_setting("vpn_url_3", "The head end that takes over when both are away.", "vpnGroup/addresses/url3"),
+    url_setting("vpn_url_2", "The head end that takes over when the first is unreachable.", "vpnGroup/addresses/url2"),
+    url_setting("vpn_url_3", "The head end that takes over when both are unreachable.", "vpnGroup/addresses/url3"),
     text_setting(
         "vpn_certificates",
         "The head ends' certificates: base64 of the SHA-1 of each, at most ten, with commas between them.",
@@ -220,7 +220,7 @@ VPN = (
     ),
     choice_setting(
         "vpn_login",
-        "How the phone shows who it is: by a name and password, by a password, or by its certificate.",
+        "How the phone authenticates: by a name and password, by a password, or by its certificate.",
         "vpnGroup/authMethod",
         {"name-and-password": "0", "password": "1", "certificate": "2"},
         "certificate",
@@ -230,7 +230,7 @@ VPN = (
     ),
     yes_no_setting(
         "vpn_detects_office",
-        "Whether the phone goes without the VPN where it reaches its TFTP server.",
+        "Whether the phone skips the VPN if it reaches its TFTP server without it.",
         "vpnGroup/autoNetDetect",
         ON_IS_1,
         on=True,
@@ -244,7 +244,7 @@ VPN = (
     ),
     number_setting("vpn_mtu", "The largest packet in the VPN.", "vpnGroup/mtu", 1290, (256, 1406), "bytes"),
     number_setting(
-        "vpn_fails_after_s", "After how long the phone gives a head end up.", "vpnGroup/failConnectTime", 30,
+        "vpn_fails_after_s", "After how long the phone gives up on a head end.", "vpnGroup/failConnectTime", 30,
         (5, 600), "seconds",
     ),
 )  # fmt: skip

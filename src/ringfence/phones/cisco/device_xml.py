@@ -146,7 +146,7 @@ def read_device(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
     root = document.root
     check_document(document, model)
     for over in over_limits(document, model.limits, lambda limit: limit.phone_takes):
-        raise _rejected(f"{over.element} has {over.length} characters, and {over.limit} is the most", over.line)
+        raise _rejected(f"{over.element} has {over.length} characters, but at most {over.limit} are allowed", over.line)
     return HeldConfiguration(
         phone_label=text_of(root, "sipProfile/phoneLabel"),
         lines=_lines(root),
@@ -166,13 +166,13 @@ def check_document(document: Document, model: Model) -> None:
     """Raise ConfigurationRejected at the first node that makes a phone discard the file, its length limits apart."""
     root = document.root
     if root.tag != "device":
-        raise _rejected(f"its root is {root.tag!r} and not 'device'", line_of(root))
+        raise _rejected(f"its root is {root.tag!r}, not 'device'", line_of(root))
     calls = _number(1, model.most_calls)
     for tag, text, node in document.nodes:
         if text:
             check = calls if tag in _CALL_COUNTS else _NODES.get(tag)
             if check is not None and not check(text):
-                raise _rejected(f"{tag} holds {text[:40]!r}, which the phone does not know", line_of(node))
+                raise _rejected(f"{tag} is {text[:40]!r}, which the phone does not know", line_of(node))
         elif tag in _REQUIRED:
             raise _rejected(f"{tag} is empty", line_of(node))
     for path in ("transportLayerProtocol", "versionStamp"):
@@ -254,5 +254,5 @@ def _rejected(what: str, line: int) -> ConfigurationRejected:
     return ConfigurationRejected(
         f"a phone would discard this configuration: {what}",
         where=f"line {line}" if line else "",
-        to_do="Mend the setting or the template that made it.",
+        to_do="Correct the setting or the template that it comes from.",
     )

@@ -195,7 +195,7 @@ def prepare(phone: ToPrepare) -> Mapping[str, object]:
         )
     if settings["device_security"] != "none" and settings["sip_transport"] != "tls":
         raise IncompletePhone(
-            f"device_security is {settings['device_security']} and sip_transport is {settings['sip_transport']}",
+            f"device_security is {settings['device_security']}, but sip_transport is {settings['sip_transport']}",
             to_do="Set sip_transport to tls, or device_security to none.",
         )
     _check_reload(settings)
@@ -217,10 +217,13 @@ def _keys(phone: ToPrepare) -> list[dict[str, object]]:
     for row in phone.rows["keys"]:
         key, does, number = int(row["key"]), str(row["does"]), str(row["number"])
         if key in taken:
-            raise ValueOutOfRange(f"key {key} is given twice: to {taken[key]} and to {does}", to_do="Move one of them.")
+            raise ValueOutOfRange(
+                f"key {key} is used twice: for {taken[key]} and for {does}", to_do="Move one of them."
+            )
         if key > phone.model.line_keys.value:
             raise LimitExceeded(
-                f"key {key} is set to {does}, and a {phone.model.name} has keys 1 to {phone.model.line_keys.value}",
+                f"key {key} is set to {does}, but a {phone.model.name} only has keys 1 to "
+                f"{phone.model.line_keys.value}",
                 to_do="Set keys for this phone, or for a group of phones with as many keys.",
             )
         if does in NEEDS_NUMBER and not number:
@@ -241,7 +244,8 @@ def _soft_keys(rows: list[dict[str, Value]]) -> dict[str, object]:
             raise ValueOutOfRange(f"there is no soft key {unknown[0]!r}", to_do=f"Known: {', '.join(SOFT_KEYS)}.")
         if len(words) > MOST_SOFT_KEYS:
             raise LimitExceeded(
-                f"{row['state']} has {len(words)} soft keys, and {MOST_SOFT_KEYS} is the most", to_do="Leave some out."
+                f"{row['state']} has {len(words)} soft keys, but at most {MOST_SOFT_KEYS} are allowed",
+                to_do="Leave some out.",
             )
         names = [known[word.lower()] for word in words]
         used.update(dict.fromkeys(names))
@@ -258,13 +262,13 @@ def _check_reload(settings: Mapping[str, Value]) -> None:
     if settings["reload_by"] != "web":
         if settings["reload"] == "idle":
             raise IncompletePhone(
-                "reload is idle, and no SIP order waits until nobody uses the phone",
+                "reload is idle, but no SIP order waits until nobody uses the phone",
                 to_do="Set reload_by to web: by its web interface the phone waits; or set reload to night.",
             )
         return
     if settings["web_access"] != "on":
         raise IncompletePhone(
-            f"reload_by is web and web_access is {settings['web_access']}",
+            f"reload_by is web, but web_access is {settings['web_access']}",
             to_do="Set web_access to on, or reload_by to notify.",
         )
     if settings["authentication_url"]:
@@ -291,6 +295,6 @@ def _list_url(phone: ToPrepare, name: str) -> str:
     return given or (f"{edge}/{name}.xml" if edge and phone.rows[name] else "")
 
 
-def line_keys(count: int, mark: Mark = Mark.LIKELY, source: str = "the maker's data sheet") -> Fact[int]:
+def line_keys(count: int, mark: Mark = Mark.LIKELY, source: str = "the manufacturer's data sheet") -> Fact[int]:
     """Return the fact how many line keys there are."""
     return Fact(count, mark, source)

@@ -130,7 +130,7 @@ def _choice(name: str, text: str, choices: tuple[str, ...], default: str = "") -
 
 KEYS = table_setting(
     "keys",
-    "What the keys do that are no lines: key | what | label | number or URL. For example: 3 | blf | Door | 100.",
+    "What the keys do that are not lines: key | what | label | number or URL. For example: 3 | blf | Door | 100.",
     "sipLines/line",
     120,
     (
@@ -146,14 +146,14 @@ KEYS = table_setting(
 DIAL_PLAN = table_setting(
     "dial_plan",
     "When a number is complete: pattern | seconds to wait | rewrite | tone. For example: 0,........ | 3. "
-    "'.' is any digit, '*' any digits, ',' a second dial tone. The first that matches longest wins.",
+    "'.' is any digit, '*' any digits, ',' a second dial tone. The longest match wins, then the first.",
     "dialTemplate",
     200,
     (
         column("match", "The pattern.", 64, Form.PATTERN, needed=True),
         number_setting("timeout_s", "How long to wait for more digits.", "timeout", 5, (0, 60), "seconds"),
-        column("rewrite", "What is dialled instead.", 64, Form.PATTERN),
-        _choice("tone", "What is heard at a ','.", _TONES),
+        column("rewrite", "The number that is dialled instead.", 64, Form.PATTERN),
+        _choice("tone", "The tone that is heard at a ','.", _TONES),
     ),
 )
 
@@ -166,7 +166,7 @@ APPLICATION_DIAL_RULES = table_setting(
     (
         column("begins_with", "What the number begins with; empty: anything.", 20, Form.DIAL),
         number_setting("digits", "How many digits it has.", "NumDigits", 10, (0, 50)),
-        number_setting("remove", "How many of them go.", "DigitsToRemove", 0, (0, 50)),
+        number_setting("remove", "How many of them are removed.", "DigitsToRemove", 0, (0, 50)),
         column("prefix", "What is put before the rest.", 20, Form.DIAL),
     ),
     scopes=WHOLE_SITES,
@@ -198,7 +198,7 @@ FEATURE_POLICY = table_setting(
 
 SERVICES = table_setting(
     "services",
-    "What the services menu offers: name | URL. It is served by the edge where services_url is empty and edge_url set.",
+    "What the services menu offers: name | URL. The edge serves it if services_url is empty and edge_url is set.",
     "services.xml",
     100,
     (
@@ -210,7 +210,7 @@ SERVICES = table_setting(
 
 DIRECTORY = table_setting(
     "directory",
-    "A telephone book: name | number. It is served by the edge where directory_url is empty and edge_url set.",
+    "A telephone book: name | number. The edge serves it if directory_url is empty and edge_url is set.",
     "directory.xml",
     32,
     (

@@ -76,7 +76,7 @@ def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[Ac
     own = [each for each in seen if each.was_served and is_configuration(each.name, mac)]
     found: list[ActivitySentence] = []
     if not seen:
-        return [ActivitySentence(Urgency.NEWS, "never-seen", "It has asked for nothing yet.")]
+        return [ActivitySentence(Urgency.NEWS, "never-seen", "It has not asked for anything yet.")]
     found += _retries(own, seen, known)
     found += _firmware(seen, known)
     found += _missing(seen, mac)
@@ -86,8 +86,9 @@ def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[Ac
             ActivitySentence(
                 Urgency.BROKEN,
                 "no-configuration",
-                f"It asks, and did not get its configuration: last {ago(now - seen[-1].at)}, {seen[-1].name}. "
-                "Is it published, and does the guard refuse it? See ringfence report list.",
+                "It asks for files but has not got its configuration; the last request was "
+                f"{ago(now - seen[-1].at)}, for {seen[-1].name}. "
+                "Is it published? Does the guard refuse it? See ringfence report list.",
             )
         )
     else:
@@ -111,9 +112,10 @@ def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Ac
                 ActivitySentence(
                     Urgency.BROKEN,
                     "rejects",
-                    f"It asks for its configuration again every {every:.0f} s and for nothing after it: it rejects "
-                    f"the file of release {run[-1].release}. Look at what changed last (ringfence release diff), at "
-                    "patches and own templates; if it once knew a Call Manager, erase its trust list on the phone.",
+                    f"It asks for its configuration again every {every:.0f} s and for nothing else: it rejects "
+                    f"the file of release {run[-1].release}. Check what changed last (ringfence release diff), and the "
+                    "patches and own templates. If it was once used with a Call Manager, erase its trust list on the "
+                    "phone.",
                 )
             ]
     recent = [each for each in own if own[-1].at - each.at <= LOOP_WITHIN_S] if own else []
@@ -123,7 +125,7 @@ def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Ac
             ActivitySentence(
                 Urgency.BROKEN,
                 "boot-loop",
-                f"It has booted {len(recent)} times within {_span(own[-1].at - recent[0].at)}: it loops.{hint} Look at "
+                f"It has booted {len(recent)} times within {_span(own[-1].at - recent[0].at)}: it loops.{hint} Check "
                 "its power, at firmware_load, and at what resets it.",
             )
         ]
@@ -139,16 +141,16 @@ def _firmware(seen: Sequence[Seen], known: Known) -> list[ActivitySentence]:
     name = missing[-1]
     if is_recovery(name):
         text = (
-            f"It asks for {name}: it was reset and looks for firmware, which is not there. Import a load for its "
+            f"It asks for {name}: it was reset and looks for firmware that is not here. Import a load for its "
             "model, and set firmware_load."
         )
     elif is_loads(name):
         load = name.removesuffix(".loads")
-        text = f"It wants the firmware {load}, which is not there. Import it, or unset what names it."
+        text = f"It needs the firmware {load}, which is not here. Import it, or unset the setting that names it."
         if known.named_load and not name.startswith(known.named_load):
             text += f" Its own file names {known.named_load}."
     else:
-        text = f"It wants {name} of a firmware, which is not there: the bundle was not whole. Import it again."
+        text = f"It needs the firmware file {name}, which is not here: the bundle was incomplete. Import it again."
     return [ActivitySentence(Urgency.BROKEN, "firmware-missing", text)]
 
 
@@ -178,7 +180,7 @@ def _missing(seen: Sequence[Seen], mac: Mac) -> list[ActivitySentence]:
             ActivitySentence(
                 Urgency.FINE,
                 "harmless",
-                f"It asks for {_some(harmless)}, which does not exist; phones go on without.",
+                f"It asks for {_some(harmless)}, which does not exist; this is harmless, phones work without it.",
             )
         )
     return found
@@ -190,7 +192,7 @@ def _registration(own: Sequence[Seen], known: Known, now: float) -> list[Activit
             ActivitySentence(
                 Urgency.BROKEN,
                 "not-registered",
-                "It has its configuration and is not registered at the PBX: compare its lines (ringfence sip export), "
+                "It has its configuration but is not registered at the PBX. Check its lines (ringfence sip export), "
                 "sip_server, sip_port and sip_transport.",
             )
         ]
@@ -202,15 +204,15 @@ def _registration(own: Sequence[Seen], known: Known, now: float) -> list[Activit
 def _version(last: Seen, known: Known, now: float, *, is_booting: bool) -> ActivitySentence:
     taken = f"It took its configuration of release {last.release} {ago(now - last.at)}."
     if is_booting:
-        return ActivitySentence(Urgency.NEWS, "booting", f"It boots just now. {taken}")
+        return ActivitySentence(Urgency.NEWS, "booting", f"It is booting now. {taken}")
     if known.current_release > last.release:
         return ActivitySentence(
             Urgency.WRONG if now - last.at > QUIET_AFTER_S else Urgency.NEWS,
             "stale",
-            f"{taken} Its file changed in release {known.current_release} since: it takes that at its next boot."
-            + (f" {known.told}" if known.told else ""),
+            f"{taken} Its file has changed since, in release {known.current_release}; it will load that at its next "
+            "boot." + (f" {known.told}" if known.told else ""),
         )
-    return ActivitySentence(Urgency.FINE, "current", f"{taken} That is the newest for it.")
+    return ActivitySentence(Urgency.FINE, "current", f"{taken} That is its newest version.")
 
 
 def comes_after_configuration(name: str) -> bool:

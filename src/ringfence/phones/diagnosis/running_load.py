@@ -35,7 +35,7 @@ class Running:
 
     def in_words(self, now: float) -> ActivitySentence:
         """Tell it to an operator."""
-        return ActivitySentence(Urgency.FINE, "runs", f"It runs {self.load}, as its boot showed {ago(now - self.at)}.")
+        return ActivitySentence(Urgency.FINE, "runs", f"It runs {self.load}, as its boot {ago(now - self.at)} showed.")
 
 
 def running_load(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> Running | None:

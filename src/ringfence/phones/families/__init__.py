@@ -46,7 +46,7 @@ def families() -> Mapping[str, Family]:
         if family.id in table or clash:
             what = f"model {clash[0]}" if clash else f"family {family.id}"
             raise BadFamily(
-                f"there is a {what} already", where=f"entry point {entry.name}", to_do="Give it another name."
+                f"this {what} already exists", where=f"entry point {entry.name}", to_do="Give it another name."
             )
         table[family.id] = family
         owners.update(dict.fromkeys(family.models, family.id))
@@ -62,9 +62,7 @@ def family(family_id: str) -> Family:
     found = families().get(family_id)
     if found is None:
         near = difflib.get_close_matches(family_id.lower(), families(), n=3, cutoff=0.4) or list(families())
-        raise UnknownFamily(
-            f"there is no family of phones called {family_id[:60]!r}", to_do=f"Known: {', '.join(near)}."
-        )
+        raise UnknownFamily(f"there is no phone family called {family_id[:60]!r}", to_do=f"Known: {', '.join(near)}.")
     return found
 
 
@@ -96,7 +94,7 @@ def model(text: str) -> tuple[Family, Model]:
         raise UnknownModel(f"{of.id} is a family with several models", to_do=f"Name one: {', '.join(of.models)}.")
     near = difflib.get_close_matches(short, by_lower, n=4, cutoff=0.5)
     raise UnknownModel(
-        f"there is no model of phone called {text[:60]!r}",
+        f"there is no phone model called {text[:60]!r}",
         to_do=f"Near it: {', '.join(by_lower[name] for name in near)}."
         if near
         else "`ringfence phone models` lists all.",

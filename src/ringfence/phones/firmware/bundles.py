@@ -105,7 +105,7 @@ def _load(list_name: str, loads: Loads, sizes: Mapping[str, int], by_folded: Map
         found = file.name if file.name in sizes else by_folded.get(file.name.lower())
         problem = ""
         if found is not None and file.size_bytes is not None and sizes[found] != file.size_bytes:
-            problem = f"it has {sizes[found]} bytes, and the list says {file.size_bytes}"
+            problem = f"it has {sizes[found]} bytes, but the list says {file.size_bytes}"
         elif found is not None and not sizes[found]:
             problem = "it is empty"
         wanted.append(Wanted(file.name, found, problem))

@@ -42,7 +42,7 @@ def parse_loads(data: bytes, name: str) -> Loads:
         BadLoads: It is no list; the error names the line.
     """
     if len(data) > LARGEST_BYTES:
-        raise BadLoads(f"a list of {len(data)} bytes is no .loads file", where=name)
+        raise BadLoads(f"a list of {len(data)} bytes is not a .loads file", where=name)
     header = parse_header(data)
     start = header_length(data)
     if start and header is None:
@@ -64,10 +64,10 @@ def parse_loads(data: bytes, name: str) -> Loads:
         if not words or _KEY_VALUE.fullmatch(words[0]):
             continue
         if _NAME.fullmatch(words[0]) is None:
-            raise BadLoads(f"line {number} of its list is no file's name: {words[0][:40]!r}", where=name)
+            raise BadLoads(f"line {number} of its list is not a file name: {words[0][:40]!r}", where=name)
         size = int(words[1]) if len(words) > 1 and words[1].isdecimal() else None
         digest = words[2] if len(words) > 2 else ""  # noqa: PLR2004 - name, size, digest
         files.setdefault(words[0], ListedFile(words[0], size, digest, is_optional))
     if not files:
-        raise BadLoads("it names no file", where=name, to_do="Is it whole?")
+        raise BadLoads("it does not name a file", where=name, to_do="Is it complete?")
     return Loads(tuple(files.values()), tuple(compatibility), header)

@@ -71,7 +71,7 @@ from ringfence.secret import Secret
 
 PACKAGE = __name__
 SOURCE = "PHONES.md sections 8 and 8b"
-_GUIDE = "the maker's provisioning guide"
+_GUIDE = "the manufacturer's provisioning guide"
 
 _YES_NO: Mapping[Value, str] = MappingProxyType({True: "Yes", False: "No"})
 _STEP = re.compile(r"[A-Za-z_][\w.-]*")
@@ -118,11 +118,12 @@ _MORE = (
     yes_no_setting("vlan", "Whether the phone tags its packets with vlan_id.", "Enable_VLAN", _YES_NO, on=False),
     number_setting("vlan_id", "The VLAN of voice.", "VLAN_ID", 1, (1, 4094)),
     number_setting(
-        "resync_s", "How often the phone looks for a newer profile; 0: only when it is told.", "Resync_Periodic", 3600,
+        "resync_s", "How often the phone checks for a newer profile; 0: only when told to.", "Resync_Periodic", 3600,
         (0, 1_000_000), "seconds",
     ),
     yes_no_setting(
-        "resync_needs_password", "Whether an order by SIP to fetch the profile again must know the line's password.",
+        "resync_needs_password", "Whether a SIP order to fetch the profile again must prove that it knows the line's "
+                                 "password.",
         "Auth_Resync-Reboot", _YES_NO, on=False,
     ),
     url_setting("profile_url", "Where the phone fetches its own profile; empty: from the edge.", "Profile_Rule"),
@@ -142,13 +143,13 @@ _FUNCTIONS: Mapping[str, str] = MappingProxyType(
 
 KEYS = table_setting(
     "keys",
-    "What the keys do that are no lines: key | what | label | number. For example: 3 | blf | Door | 100.",
+    "What the keys do that are not lines: key | what | label | number. For example: 3 | blf | Door | 100.",
     "Extended_Function",
     32,
     (
         number_setting("key", "The key, counted from the top.", "Extended_Function", 1, (1, 200)),
         Setting("does", SettingType.CHOICE, "speed-dial", "What it does.", choices=tuple(_FUNCTIONS)),
-        column("label", "The text beside it; its number where there is none.", 30),
+        column("label", "The text beside it; its number if there is none.", 30),
         column("number", "The number to dial or watch.", 64, Form.DIAL, needed=True),
     ),
     scopes=(Scope.ORGANISATION, Scope.SITE, Scope.GROUP, Scope.PHONE),
@@ -187,7 +188,7 @@ class FlatProfile:
         """
         document = parse(data)
         if document.root.tag != "flat-profile" and document.root.find("flat-profile") is None:
-            raise NotWellFormed("it has no flat-profile", line_of(document.root))
+            raise NotWellFormed("it has no flat-profile element", line_of(document.root))
         numbered = {
             f"{name}_{line}_": limit for name, limit in LIMITS.items() for line in range(1, model.line_keys.value + 1)
         }
@@ -197,7 +198,7 @@ class FlatProfile:
     def check_patch(self, element: str) -> None:
         """Raise BadPatch where ``element`` is no parameter's name."""
         if _STEP.fullmatch(element) is None:
-            raise BadPatch(f"{element[:80]!r} names no parameter", to_do="Write it like Dial_Plan_1_.")
+            raise BadPatch(f"{element[:80]!r} does not name a parameter", to_do="Write it like Dial_Plan_1_.")
 
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
         """Return ``data`` with named parameters set."""
@@ -248,13 +249,15 @@ def _keys(phone: ToPrepare) -> list[dict[str, object]]:
         key, does, label = int(row["key"]), str(row["does"]), str(row["label"] or row["number"])
         if key > last:
             raise LimitExceeded(
-                f"key {key} is set to {does}, and a {phone.model.name} has keys 1 to {last}",
+                f"key {key} is set to {does}, but a {phone.model.name} only has keys 1 to {last}",
                 to_do="Set keys for this phone, or for a group of phones with as many keys.",
             )
         if key not in found or found[key]["function"]:
-            raise ValueOutOfRange(f"key {key} is given twice, the second time to {does}", to_do="Move one of them.")
+            raise ValueOutOfRange(f"key {key} is used twice, the second time for {does}", to_do="Move one of them.")
         if ";" in label:
-            raise ValueOutOfRange(f"the label of key {key} holds a ';', which ends it", to_do="Write it without.")
+            raise ValueOutOfRange(
+                f"the label of key {key} contains a ';', which would end it", to_do="Write it without."
+            )
         function = _FUNCTIONS[does].format(number=row["number"], label=label)
         found[key] = {"key": key, "label": label, "function": function}
     return list(found.values())
@@ -275,7 +278,7 @@ def read_profiles(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
         root = document.root
         profile = root if root.tag == "flat-profile" else root.find("flat-profile")
         if profile is None:
-            raise ConfigurationRejected("a phone would discard this profile: it has no flat-profile")
+            raise ConfigurationRejected("a phone would discard this profile: it has no flat-profile element")
         held.update({child.tag: text_of(profile, child.tag) for child in profile.iterchildren("*")})
     host, _colon, port = held.get("Proxy_1_", "").rpartition(":")
     return HeldConfiguration(

@@ -31,7 +31,7 @@ def named_values(data: bytes) -> dict[str, str]:
             continue
         parts = _NAMED.fullmatch(stripped)
         if parts is None:
-            raise NotWellFormed("it is not name: value", number)
+            raise NotWellFormed("it does not have the form name: value", number)
         found[parts["name"]] = parts["quoted"] if parts["quoted"] is not None else parts["plain"]
     return found
 
@@ -56,7 +56,7 @@ class NamedValues:
     def check_patch(self, element: str) -> None:
         """Raise BadPatch where ``element`` is no value's name."""
         if _NAME.fullmatch(element) is None:
-            raise BadPatch(f"{element[:80]!r} names no value", to_do="Write it like telnet_level.")
+            raise BadPatch(f"{element[:80]!r} does not name a value", to_do="Write it like telnet_level.")
 
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
         """Return ``data`` with named values set, at its end where it lacks them."""
@@ -64,7 +64,7 @@ class NamedValues:
         for name in sorted(patches):
             self.check_patch(name)
             if '"' in patches[name]:
-                raise BadPatch(f"{name} is set to a text with a \", which the file can't carry")
+                raise BadPatch(f"{name} is set to a text with a \", which the file can't contain")
             lines = [line for line in lines if line.partition(":")[0].strip() != name]
             lines.append(f'{name}: "{patches[name]}"')
         return ("\n".join(lines) + "\n").encode("utf-8")
@@ -84,7 +84,7 @@ class AnyText:
         if not data.strip():
             raise NotWellFormed("the file is empty")
         if len(data) > LARGEST_BYTES:
-            raise NotWellFormed(f"the file has {len(data)} bytes, and {LARGEST_BYTES} is the most for a {model.name}")
+            raise NotWellFormed(f"the file has {len(data)} bytes, but a {model.name} takes at most {LARGEST_BYTES}")
 
     def check_patch(self, element: str) -> None:
         """Raise BadPatch: a file of any form has no elements."""

@@ -40,10 +40,10 @@ class XmlFile:
         """
         document = parse(data)
         if self.root and document.root.tag != self.root:
-            raise NotWellFormed(f"its root is {document.root.tag!r} and not {self.root!r}", 1)
+            raise NotWellFormed(f"its root is {document.root.tag!r}, not {self.root!r}", 1)
         if self.most_bytes and len(data) > self.most_bytes:
             raise ConfigurationRejected(
-                f"the file has {len(data)} bytes, and a {model.name} drops what has more than {self.most_bytes}",
+                f"the file has {len(data)} bytes, but a {model.name} drops files of more than {self.most_bytes}",
                 to_do="Shorten the list that it is made of.",
             )
 
@@ -93,7 +93,7 @@ def patched(data: bytes, patches: Mapping[str, str]) -> bytes:
         for step in check_path(path):
             node = _child(node, step)
         if len(node):
-            raise BadPatch(f"{path} holds other elements, so it can't be given a text", to_do="Name one inside it.")
+            raise BadPatch(f"{path} contains other elements, so its text can't be set", to_do="Name one inside it.")
         node.text = patches[path]
     return etree.tostring(root, encoding="UTF-8", xml_declaration=True) + b"\n"
 

@@ -71,14 +71,14 @@ def read_phone(name: str, data: bytes, model: str | None = None) -> Imported:
     try:
         mac = Mac.parse(found[1] if found else "")
     except BadMac as fault:
-        raise NotImportable(f"its name is no phone's: {fault.what}", where=name) from None
+        raise NotImportable(f"its name is not that of a phone: {fault.what}", where=name) from None
     try:
         root = parse_leniently(data)
     except NotWellFormed as fault:
         line = f", line {fault.line}" if fault.line else ""
-        raise NotImportable(f"it is no XML that a phone could read: {fault.reason}", where=name + line) from None
+        raise NotImportable(f"it is not XML that a phone could read: {fault.reason}", where=name + line) from None
     if root.tag != "device":
-        raise NotImportable(f"its root is {root.tag!r} and not 'device'", where=name)
+        raise NotImportable(f"its root is {root.tag!r}, not 'device'", where=name)
     protocol = text_of(root, "deviceProtocol")
     if protocol and protocol != "SIP":
         raise NotImportable(f"it is for a phone that speaks {protocol}, not SIP", where=name)
@@ -158,10 +158,10 @@ def _model(root: etree._Element, said: str | None, name: str) -> tuple[Model, bo
     fitting = [each for each in fitting if "device" in {file.key for file in model_of(each.name)[0].files}]
     if not fitting:
         raise NotImportable(
-            f"it does not tell the phone's model: its loadInformation is {load!r}" if load else
-            "it does not tell the phone's model: it names no firmware",
+            f"it does not show the phone's model: its loadInformation is {load!r}" if load else
+            "it does not show the phone's model: it does not name firmware",
             where=name,
-            to_do="Say it: --model 9971 for all such phones, or --model MAC=9971.",
+            to_do="Give it: --model 9971 for all such phones, or --model MAC=9971.",
         )  # fmt: skip
     buttons = [int(node.get("button", "0") or "0") for node in root.iterfind("sipProfile/sipLines/line")]
     wide_enough = [each for each in fitting if each.line_keys.value >= max(buttons, default=1)]

@@ -71,9 +71,9 @@ def check_name(family: Family, name: str) -> None:
     if "{" in plain or "}" in plain or "." not in plain:
         keys = ", ".join(file.key for file in family.files)
         raise BadTemplateName(
-            f"{name[:80]!r} names no file",
+            f"{name[:80]!r} does not name a file",
             to_do=(f"Name one of the family's: {keys}; or " if keys else "")
-            + f"write a file's name, with {', '.join(_KNOWN)} where phones differ, such as {{mac}}.cfg.",
+            + f"give a file name, with {', '.join(_KNOWN)} for what differs between phones, such as {{mac}}.cfg.",
         )
 
 

@@ -44,14 +44,14 @@ def parse_name(name: str) -> Patch:
     family_id, dot, key = whose.partition(".")
     if not colon or not element or len(name) > LONGEST_NAME:
         raise BadPatch(
-            f"{name[:80]!r} is no patch",
+            f"{name[:80]!r} is not a patch",
             to_do=f"Write patch:FAMILY:ELEMENT, at most {LONGEST_NAME} characters, such as "
             "patch:cisco-99xx:vendorConfig/webAccess.",
         )
     family = family_of(family_id)
     files = {file.key: file for file in family.files}
     if not files:
-        raise BadPatch(f"{family.id} has no file of its own to patch", to_do="Change its template.")
+        raise BadPatch(f"{family.id} does not have a file to patch", to_do="Change its template.")
     if dot and key not in files:
         raise BadPatch(f"{family.id} has no file {key!r}", to_do=f"It has: {', '.join(files)}.")
     file = files[key] if dot else family.files[-1]

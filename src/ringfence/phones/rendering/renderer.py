@@ -90,13 +90,13 @@ class Renderer:
         files = self._own.files_of(family)
         if not files:
             raise IncompletePhone(
-                f"a phone of the family {family.id} has no file: there is no template for it",
-                to_do=f"Give one: ringfence template put {family.id} NAME FILE.",
+                f"phones of the family {family.id} have no file, because there is no template",
+                to_do=f"Add one: ringfence template put {family.id} NAME FILE.",
             )
         unknown = [key for key in phone.patches if key not in {file.key for file in files}]
         if unknown:
             raise ValueOutOfRange(
-                f"a patch is for the file {unknown[0]!r}, and a {model.name} has none of that name",
+                f"a patch is for the file {unknown[0]!r}, but a {model.name} has no file of that name",
                 to_do=f"It has: {', '.join(file.key for file in files)}.",
             )
         for file in files:
@@ -167,7 +167,7 @@ def _check_stamp(text: str, phone: PhoneToRender, template: str) -> None:
             phone,
             template,
             0,
-            "it must hold <versionStamp>{{ version_stamp }}</versionStamp> once; phones need it to change",
+            "it must contain <versionStamp>{{ version_stamp }}</versionStamp> once; phones need it to see a change",
         )
 
 
@@ -194,18 +194,18 @@ class _Check:
             self.file.format.check(data, self.model)
         except NotWellFormed as fault:
             line = self._line(fault.line, fault.column) if fault.line and not is_patched else 0
-            reason = f"line {fault.line} of the file that it makes is not well-formed: {self._redact(fault.reason)}"
+            reason = f"line {fault.line} of the file that it produces is not well-formed: {self._redact(fault.reason)}"
             raise _fault(self.phone, self.template.name, line, reason) from None
         except TooLong as fault:
             over = fault.over
             line = 0 if is_patched else self._line(over.line)
             raise LimitExceeded(
-                f"{over.element} has {over.length} characters, and a {self.model.name} takes {over.limit}",
+                f"{over.element} has {over.length} characters, but a {self.model.name} takes at most {over.limit}",
                 where=f"{_place(self.phone)}; template {self.template.name}" + (f", line {line}" if line else ""),
                 to_do="Make it shorter.",
             ) from None
         except ConfigurationRejected as fault:
-            reason = f"the phone would discard the file that it makes: {self._redact(fault.what)}"
+            reason = f"the phone would discard the file that it produces: {self._redact(fault.what)}"
             raise _fault(self.phone, self.template.name, 0, reason) from None
 
     def _line(self, line: int, column: int = 0) -> int:
@@ -220,7 +220,7 @@ def _fault(phone: PhoneToRender, template: str, line: int, reason: str) -> Rende
     return RenderFault(
         f"the template can't be used: {reason}",
         where=f"template {template}{at}; {_place(phone)}",
-        to_do="Mend the template; nothing was published.",
+        to_do="Correct the template; nothing was published.",
     )
 
 

@@ -77,7 +77,7 @@ def template_values(phone: PhoneToRender, family: Family, model: Model) -> dict[
     for name, value in phone.settings.items():
         if name not in settings:
             settings_named((family.id,), name)  # raises UnknownSetting with the nearest names
-            raise UnknownSetting(f"a {model.name} has no setting {name}", to_do="Unset it, or look at the model.")
+            raise UnknownSetting(f"a {model.name} has no setting {name}", to_do="Unset it, or check the model.")
         settings[name] = model.settings[name].check(value)
         wire[name] = model.settings[name].on_wire(value)
     if not settings["sip_server"]:
@@ -120,11 +120,11 @@ def _lines_in_template(
     wire: Mapping[str, str],
 ) -> tuple[_LineInTemplate, ...]:
     if not is_printable(phone.description):
-        raise ValueOutOfRange("the description holds a control character", where=f"phone {phone.mac}")
+        raise ValueOutOfRange("the description contains a control character", where=f"phone {phone.mac}")
     lines = sorted(phone.lines, key=lambda line: line.index)
     if not lines:
         raise IncompletePhone(
-            "the phone has no line, and phones discard a configuration without one", to_do="Add a line."
+            "the phone has no line, but phones discard a configuration without one", to_do="Add a line."
         )
     indexes = [line.index for line in lines]
     if len(set(indexes)) != len(indexes):
@@ -133,7 +133,7 @@ def _lines_in_template(
     outside = [index for index in indexes if not 1 <= index <= keys]
     if outside:
         raise LimitExceeded(
-            f"a line is on key {outside[0]}, and a {model.name} has keys 1 to {keys}",
+            f"a line is on key {outside[0]}, but a {model.name} only has keys 1 to {keys}",
             to_do="Move the line to a free key.",
         )
     for line in lines:
@@ -185,7 +185,7 @@ def _check_line(line: LineAccount) -> None:
     for what, text in texts.items():
         if not is_printable(text):
             raise ValueOutOfRange(
-                f"the {what} of line {line.index} holds a control character or one that XML can't carry",
+                f"the {what} of line {line.index} contains a control character or one that XML can't contain",
                 to_do="Write it without.",
             )
     if not line.name:
@@ -203,7 +203,8 @@ def _credentials(lines: list[LineAccount], family: Family) -> dict[int, tuple[st
     for line in with_credentials[1:]:
         if _credential(line) != _credential(first):
             raise CredentialsDisagree(
-                f"lines {first.index} and {line.index} have different credentials, and a phone holds one for all",
+                f"lines {first.index} and {line.index} have different credentials, but this phone has one for all "
+                "lines",
                 to_do="Give all lines of the phone the same auth name and password.",
             )
     return {lines[0].index: _credential(first)}

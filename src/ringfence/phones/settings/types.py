@@ -71,7 +71,7 @@ _FORMS: Mapping[Form, tuple[re.Pattern[str] | None, str]] = MappingProxyType(
         Form.FILE_NAME: (_FILE_NAME, "a file name of letters, digits, '.', '_' and '-'"),
         Form.WORD: (_WORD, "one word of letters, digits, '.', '_' and '-'"),
         Form.DIAL: (_DIAL, "a number to dial: digits, letters, '*', '#', '+'"),
-        Form.KEYPAD: (_KEYPAD, "digits, '*' and '#', as the keypad has them"),
+        Form.KEYPAD: (_KEYPAD, "digits, '*' and '#', as on the keypad"),
         Form.PATTERN: (_PATTERN, "a dialling pattern: digits, '*', '#', '+', '.', ',', '>', '\\\\' and 'x'"),
         Form.WORDS: (_WORDS, "words of letters, digits, '.', '_' and '-', with commas between them"),
         Form.SHA1: (_SHA1, "SHA-1 of the certificate in base64, 28 characters, with commas between several"),
@@ -211,13 +211,13 @@ class Setting:
 
     def _check_text(self, value: str) -> str:
         if _UNPRINTABLE.search(value):
-            raise self._refused(value, "it holds a control character or one that XML can't carry")
+            raise self._refused(value, "it contains a control character or one that XML can't contain")
         if self.maximum is not None and len(value) > self.maximum:
             raise self._refused(value, f"it has {len(value)} characters")
         if not value or (self.form is Form.ANY and not self.minimum):
             return value  # empty is "not set" for every text
         if self.minimum is not None and len(value) < self.minimum:
-            raise self._refused(value, f"it has {len(value)} characters and needs {self.minimum}")
+            raise self._refused(value, f"it has {len(value)} characters but needs at least {self.minimum}")
         match self.form:
             case Form.HOSTS:
                 hosts = [host.strip() for host in value.split(",")]
@@ -273,7 +273,7 @@ class Setting:
             near = difflib.get_close_matches(text, self.choices, n=3, cutoff=0.4) or self.choices[:3]
             takes = f"one of {len(self.choices)} values, such as {', '.join(near)}; ringfence setting list lists all"
         return ValueOutOfRange(
-            f"{self.name} does not take {shown}{reason}", where="settings", to_do=f"It takes {takes}."
+            f"{self.name} does not accept {shown}{reason}", where="settings", to_do=f"It accepts {takes}."
         )
 
 

@@ -43,7 +43,7 @@ def parse_challenge(value: str) -> Challenge:
     """
     scheme, _space, rest = value.partition(" ")
     if scheme.lower() != "digest":
-        raise BadSipMessage("the challenge is no digest", where=repr(value[:40]))
+        raise BadSipMessage("the challenge is not a digest challenge", where=repr(value[:40]))
     found: dict[str, str] = {}
     at = 0
     while at < len(rest):
@@ -54,7 +54,7 @@ def parse_challenge(value: str) -> Challenge:
         at = part.end()
     algorithm = found.get("algorithm", "MD5").upper()
     if algorithm not in _HASHES or "realm" not in found or "nonce" not in found:
-        raise BadSipMessage("the challenge lacks realm or nonce, or has an algorithm that is not known")
+        raise BadSipMessage("the challenge lacks realm or nonce, or has an unknown algorithm")
     qops = [qop.strip() for qop in found.get("qop", "").split(",")]
     if found.get("qop") and "auth" not in qops:
         raise BadSipMessage("the challenge asks for more than authentication")
@@ -76,7 +76,7 @@ def best_challenge(values: Sequence[str]) -> Challenge:
         except BadSipMessage:
             continue
     if not found:
-        raise BadSipMessage("there is no challenge that could be answered")
+        raise BadSipMessage("there is no challenge that can be answered")
     return min(found, key=lambda challenge: _PREFERRED.index(challenge.algorithm))
 
 

@@ -73,7 +73,7 @@ class SipRequest:
         """Host (an IPv6 address without its brackets) and port of the Request-URI."""
         found = _URI.fullmatch(self.uri)
         if found is None:
-            raise BadSipMessage("the Request-URI is no SIP URI", where=repr(self.uri[:60]))
+            raise BadSipMessage("the Request-URI is not a SIP URI", where=repr(self.uri[:60]))
         return found[1].strip("[]").lower(), int(found[2] or DEFAULT_PORT)
 
 
@@ -112,7 +112,7 @@ def parse_message(data: bytes) -> SipMessage:
         BadSipMessage: It is neither.
     """
     if len(data) > LARGEST_BYTES:
-        raise BadSipMessage(f"a SIP message of {len(data)} bytes; {LARGEST_BYTES} is the most")
+        raise BadSipMessage(f"a SIP message has {len(data)} bytes, but at most {LARGEST_BYTES} are allowed")
     head, separator, rest = data.partition(b"\r\n\r\n")
     if not separator:
         raise BadSipMessage("no empty line ends the headers")
@@ -132,7 +132,7 @@ def parse_message(data: bytes) -> SipMessage:
     if dict(headers)["cseq"].split()[1] != method:
         raise BadSipMessage("CSeq names another method than the request")
     if len(uri) > LONGEST_HEADER or _UNPRINTABLE.search(uri):
-        raise BadSipMessage("the Request-URI can't be one")
+        raise BadSipMessage("the Request-URI is not valid")
     return SipRequest(method, uri, headers, body)
 
 
@@ -152,10 +152,10 @@ def next_in_stream(buffer: bytes) -> tuple[bytes | None, bytes]:
         return None, buffer
     found = _CONTENT_LENGTH.search(head)
     if found is None:
-        raise BadSipMessage("a message on a stream says no Content-Length")
+        raise BadSipMessage("a message on a stream has no Content-Length")
     length = int(found[1])
     if len(head) + length > LARGEST_BYTES:
-        raise BadSipMessage(f"a SIP message of more than {LARGEST_BYTES} bytes")
+        raise BadSipMessage(f"a SIP message has more than {LARGEST_BYTES} bytes")
     if len(rest) < length:
         return None, buffer
     end = len(head) + len(separator) + length
@@ -170,14 +170,14 @@ def _headers(lines: Sequence[str]) -> Headers:
         else:
             unfolded.append(line)
         if len(unfolded) > MOST_HEADERS or len(unfolded[-1]) > LONGEST_HEADER:
-            raise BadSipMessage("too many headers, or one too long")
+            raise BadSipMessage("there are too many headers, or one is too long")
     headers = tuple(_header(line) for line in unfolded)
     names = [name for name, _value in headers]
     for needed in _NEEDED:
         if needed not in names:
             raise BadSipMessage(f"the {needed} header is missing")
         if needed != "via" and names.count(needed) > 1:
-            raise BadSipMessage(f"the {needed} header is there twice")
+            raise BadSipMessage(f"the {needed} header appears twice")
     if _CSEQ.fullmatch(dict(headers)["cseq"]) is None:
         raise BadSipMessage("CSeq is not a number and a method")
     return headers
@@ -197,7 +197,7 @@ def _body(headers: Headers, rest: bytes) -> bytes:
     if length is None:
         return rest  # a datagram ends its body (RFC 3261 section 18.3)
     if _NUMBER.fullmatch(length) is None or int(length) > len(rest):
-        raise BadSipMessage("Content-Length is not the body's", where=repr(length[:20]))
+        raise BadSipMessage("Content-Length is not the length of the body", where=repr(length[:20]))
     return rest[: int(length)]
 
 
@@ -230,7 +230,7 @@ def host_in_uri(host: str) -> str:
 
 def _checked(text: str, form: re.Pattern[str]) -> str:
     if form.fullmatch(text) is None:
-        raise ValueError(f"{text!r} can't stand in a SIP header")
+        raise ValueError(f"{text!r} is not allowed in a SIP header")
     return text
 
 

@@ -95,7 +95,7 @@ def service_control_request(
     """
     for host in (target_host, local_host):
         if _HOST.fullmatch(host) is None:
-            raise ValueError(f"{host!r} is no host")
+            raise ValueError(f"{host!r} is not a host")
     target = f"sip:{token(device_name)}@{host_in_uri(target_host)}:{target_port}"
     local = f"{host_in_uri(local_host)}:{local_port}"
     body = service_control_body(action, register_call_id)
@@ -130,7 +130,7 @@ def check_sync_request(
     """Return the NOTIFY ``check-sync`` for an SPA, an MPP or a 7940 over UDP (PHONES.md sections 6b and 6c)."""
     for host in (target_host, local_host):
         if _HOST.fullmatch(host) is None:
-            raise ValueError(f"{host!r} is no host")
+            raise ValueError(f"{host!r} is not a host")
     target = f"sip:{token(user)}@{host_in_uri(target_host)}:{target_port}"
     local = f"{host_in_uri(local_host)}:{local_port}"
     lines = (
@@ -157,7 +157,7 @@ def is_check_sync(request: SipRequest) -> bool:
 def service_control_body(action: ServiceAction, register_call_id: str) -> bytes:
     """Return the body that orders ``action``; ValueError for a Call-ID that no header can carry."""
     if _CALL_ID.fullmatch(register_call_id) is None:
-        raise ValueError("the REGISTER's Call-ID has a form that no header can carry")
+        raise ValueError("the REGISTER's Call-ID can't be put into a header")
     stamps = (f"{name}={{{zeros}}}" for name, zeros in _STAMPS)
     return "\r\n".join((f"action={action}", f"RegisterCallId={{{register_call_id}}}", *stamps, "")).encode()
 
@@ -174,9 +174,9 @@ def parse_service_control(request: SipRequest) -> ServiceControl:
         BadSipMessage: It is no service-control, or its body is not as it must be.
     """
     if not is_service_control(request):
-        raise BadSipMessage("this is no NOTIFY for service-control")
+        raise BadSipMessage("this is not a NOTIFY for service-control")
     if header(request, "content-type").partition(";")[0].strip().lower() != "text/plain":
-        raise BadSipMessage("a service-control body is text/plain")
+        raise BadSipMessage("the body of a service-control NOTIFY must be text/plain")
     if len(request.body) > _LARGEST_BODY or not request.body.isascii():
         raise BadSipMessage("the body is too long or not ASCII")
     lines = [line for line in request.body.decode("ascii").splitlines() if line.strip()]
@@ -190,7 +190,7 @@ def parse_service_control(request: SipRequest) -> ServiceControl:
         values[found[1].lower()] = found[2].strip()
     action = _ACTIONS.get(values.get("action", "").lower())
     if action is None:
-        raise BadSipMessage("the body orders no action that is known", where=repr(values.get("action", "")[:40]))
+        raise BadSipMessage("the body does not order a known action", where=repr(values.get("action", "")[:40]))
     return ServiceControl(action, _braced(values, "registercallid"), _braced(values, "configversionstamp"))
 
 

@@ -15,7 +15,7 @@ from ringfence.phones.settings.types import is_host
 from ringfence.phones.sip.digest import ha1
 from ringfence.secret import Secret
 
-_HEAD = "made by ringfence; changes made here are lost at the next export"
+_HEAD = "written by ringfence; the next export overwrites changes made here"
 _SECTION = re.compile(r"[A-Za-z0-9_.+*#-]{1,80}")
 
 
@@ -63,7 +63,9 @@ def export(accounts: Sequence[SipAccount], pbx: PbxKind, realm: str = "") -> dic
             return {"pjsip_ringfence.conf": _pjsip(accounts)}
         case PbxKind.KAMAILIO:
             if not is_host(realm):
-                raise UnfitAccount("Kamailio's hashes need the digest realm", to_do="Give it: --realm sip.example.org.")
+                raise UnfitAccount(
+                    "the hashes for Kamailio need the digest realm", to_do="Give it: --realm sip.example.org."
+                )
             return _kamailio(accounts, realm)
         case PbxKind.FREESWITCH:
             return {f"directory/ringfence/{account.name}.xml": _freeswitch(account) for account in accounts}
@@ -77,12 +79,12 @@ def _check_names(accounts: Sequence[SipAccount]) -> None:
             raise UnfitAccount(
                 f"{account.name!r} is the name of two lines with different credentials",
                 where=f"phones {other.mac} line {other.line} and {account.mac} line {account.line}",
-                to_do="A PBX knows a user by one credential: give the lines different names, or the same password.",
+                to_do="A PBX has one credential per user: give the lines different names, or the same password.",
             )
         for text in (account.name, account.auth_name):
             if _SECTION.fullmatch(text) is None:
                 raise UnfitAccount(
-                    f"{text[:60]!r} can't be a user at every PBX",
+                    f"{text[:60]!r} is not a valid user at every PBX",
                     where=f"phone {account.mac} line {account.line}",
                     to_do="Use letters, digits, '.', '_', '-', '+', '*' and '#'.",
                 )

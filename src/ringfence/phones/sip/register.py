@@ -80,4 +80,4 @@ def granted_s(response: SipMessage) -> int:
             return int(found[1])
         if value.isdecimal():
             return int(value)
-    raise BadSipMessage("the registrar does not say how long the registration holds")
+    raise BadSipMessage("the registrar does not say how long the registration is valid")

@@ -116,7 +116,7 @@ class Admission:
         name, host, port = asking.name, asking.host, asking.port
         ban = evaluation.bans.of(host, moment.wall)
         if ban is not None:
-            self.note("(shut out)", host, port, f"Left {host} unanswered: {ban.why}.", BANNED)
+            self.note("(banned)", host, port, f"Did not answer {host}: {ban.why}.", BANNED)
             answer(Refusal.SILENCE, moment.mono)
             return
         if evaluation.is_discreet:
@@ -124,7 +124,9 @@ class Admission:
         try:
             site, offered = self._find(name, host)
         except NotNow as fault:
-            self.note(name, host, port, f"Left {printable(name)} to {host} unanswered: {fault.what}.", NOT_NOW)
+            self.note(
+                name, host, port, f"Did not answer {host}'s request for {printable(name)}: {fault.what}.", NOT_NOW
+            )
             answer(Refusal.SILENCE, moment.mono)
             return
         if offered is not None and evaluation.needs_the_wire(site, offered.held):

@@ -152,7 +152,7 @@ def _take(data: bytes, sequence: int, answers: int, rows: list[bytes]) -> bool:
     while at + _HEADER.size <= len(data):
         length, kind, _flags, of, _port = _HEADER.unpack_from(data, at)
         if length < _HEADER.size or at + length > len(data):
-            raise OSError(errno.EBADMSG, "a netlink message was cut")
+            raise OSError(errno.EBADMSG, "a netlink message was cut short")
         body = data[at + _HEADER.size : at + length]
         at += (length + 3) & ~3
         if of != sequence:
@@ -160,7 +160,7 @@ def _take(data: bytes, sequence: int, answers: int, rows: list[bytes]) -> bool:
         if kind == _DONE:
             return True
         if kind == _FAILED:
-            raise OSError(-_ERROR.unpack_from(body)[0], "the kernel refuses to tell")
+            raise OSError(-_ERROR.unpack_from(body)[0], "the kernel refused the question")
         if kind == answers and len(body) >= _LEAST_BODY_BYTES:
             rows.append(body)
     return False

@@ -109,7 +109,9 @@ class RefusalTelling:
         """Count a name that is not the source's own; tell once it asks for one phone after the other."""
         guesses = self._evaluation.note_guess(asking, self._moment())
         if guesses >= ENUMERATES_FROM:
-            sentence = f"{asking.host} asks for the files of one phone after the other: {guesses} that are not its own."
+            sentence = (
+                f"{asking.host} asks for the files of one phone after another: {guesses} phones that are not its own."
+            )
             self.note("(guessed names)", asking.host, asking.port, sentence, ENUMERATES)
 
     def on_strike(self, name: str, host: str) -> None:

@@ -74,7 +74,7 @@ class Confined:
         }
         there = [step for step, is_there in steps.items() if is_there]
         missing = [step for step, is_there in steps.items() if not is_there]
-        held_by = f"held by {_listed(there)}" if there else "held by nothing but its limits"
+        held_by = f"confined by {_listed(there)}" if there else "confined only by its limits"
         return f"{held_by}; not by {_listed(missing)}" if missing else held_by
 
 
@@ -165,14 +165,14 @@ def _enter_empty_root() -> None:
         os.chroot(".")
         os.chdir("/")
         return
-    raise fault or OSError(errno.EROFS, "no place for an empty directory")
+    raise fault or OSError(errno.EROFS, "there is no place for an empty directory")
 
 
 def _failed(fault: OSError) -> ConfinementFailed:
     return ConfinementFailed(
-        "the serving process can't give up what it must not keep",
+        "the serving process can't give up the rights that it must not keep",
         where=fault.strerror or str(fault),
-        to_do="Start Ringfence as a plain user, or as root with all of root's capabilities.",
+        to_do="Start Ringfence as an unprivileged user, or as root with all of root's capabilities.",
     )
 
 

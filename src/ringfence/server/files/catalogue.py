@@ -78,7 +78,7 @@ class OfferedFile:
         try:
             return os.pread(self._fd, size, offset)
         except OSError as fault:
-            raise ReadFailed("a file of the catalogue can't be read", where=fault.strerror or "") from fault
+            raise ReadFailed("a file in the catalogue can't be read", where=fault.strerror or "") from fault
 
     def frames(self, block_size: int, rollover: int) -> Frames:
         """Return the file's packets: the same ones as for the last who asked, for as long as anybody has them."""

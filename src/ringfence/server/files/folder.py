@@ -30,20 +30,20 @@ MOST_OPEN = 4096
 _TEMPORARY = {
     errno.EMFILE: "too many files are open",
     errno.ENFILE: "too many files are open on this machine",
-    errno.ENOMEM: "memory is short",
+    errno.ENOMEM: "the machine is short of memory",
     errno.EIO: "the disk has a fault",
-    errno.ESTALE: "the file server changed it at this moment",
+    errno.ESTALE: "the file changed on the file server at this moment",
     errno.EAGAIN: "folders are being moved at this moment",
 }
 _WHY_NOT = {
     errno.ENOENT: "there is no such file",
     errno.ENOTDIR: "there is no such file",
     errno.ENAMETOOLONG: "there is no such file",
-    errno.EACCES: "it is there, but this process may not read it",
-    errno.EPERM: "it is there, but this process may not read it",
+    errno.EACCES: "it exists, but this process may not read it",
+    errno.EPERM: "it exists, but this process may not read it",
     errno.ELOOP: "a symbolic link is in the way",
     errno.EXDEV: "a symbolic link leads out of the folder",
-    errno.EINVAL: "it is no regular file",
+    errno.EINVAL: "it is not a regular file",
 }
 _Key = tuple[str, int, int, int, int, int]
 
@@ -109,7 +109,7 @@ class Folder:
         try:
             return self._find(name) or self._find_in_other_case(name)
         except OSError as fault:
-            raise NotNow(_TEMPORARY.get(fault.errno or 0, fault.strerror or "the machine has a fault")) from fault
+            raise NotNow(_TEMPORARY.get(fault.errno or 0, fault.strerror or "the machine reports an error")) from fault
 
     def why_not(self, name: str) -> str | None:
         """Return why ``name`` is not served, for people; None where it is."""

@@ -144,12 +144,12 @@ class Connection:
         """End it, for its deadline has passed."""
         if self._delivery is None:
             if self._is_asking and self.state is State.READING:
-                self._note(f"a request was not whole after {self._limits.head_s:g} s")
+                self._note(f"a request was not complete after {self._limits.head_s:g} s")
             self.end()
         elif now >= self._delivery.deadline:
-            self._abort("it took longer than a transfer of its size may", Cause.TOO_SLOW)
+            self._abort("it took longer than a transfer of its size is allowed to", Cause.TOO_SLOW)
         else:
-            self._abort(f"the phone took nothing for {self._limits.stalled_s:g} s", Cause.WENT_SILENT)
+            self._abort(f"the phone accepted no data for {self._limits.stalled_s:g} s", Cause.WENT_SILENT)
 
     def stop(self) -> None:
         """End it from our side, at once."""
@@ -234,18 +234,18 @@ class Connection:
         method = printable(request.method.decode("ascii"))
         self._is_head = request.method == b"HEAD"
         if head_bytes > self._limits.longest_head_bytes:
-            self._refuse_as_broken("", HEAD_TOO_LONG, "its head is too long", now)
+            self._refuse_as_broken("", HEAD_TOO_LONG, "its header is too long", now)
         elif not request.http_version.startswith(b"1."):
-            self._refuse_as_broken(name or "", VERSION_NOT_SUPPORTED, "it is not of HTTP/1", now)
+            self._refuse_as_broken(name or "", VERSION_NOT_SUPPORTED, "it is not HTTP/1", now)
         elif is_writing(request.method):
             refusal = self._admission.refuse_writing(name or "", self.host, self.port)
             self._answer_refusal(refusal, METHOD_NOT_ALLOWED, now)
         elif request.method not in READ_METHODS:
-            self._refuse_as_broken(name or "", METHOD_NOT_ALLOWED, f"method {method} is unknown here", now)
+            self._refuse_as_broken(name or "", METHOD_NOT_ALLOWED, f"method {method} is not supported", now)
         elif has_body(request.headers):
             self._refuse_as_broken(name or "", BODY_REFUSED, "it has a body", now)
         elif name is None:
-            self._refuse_as_broken("", BAD_REQUEST, "it names no file", now)
+            self._refuse_as_broken("", BAD_REQUEST, "it does not name a file", now)
         else:
             self._http.next_event()  # the end of a request without a body
             self._on_file_request(name, request, now)
@@ -286,7 +286,7 @@ class Connection:
         self._answer(file_answer(file.name, file.length, wanted), now)
 
     def _refuse_as_broken(self, name: str, answer: Answer, why: str, now: float) -> None:
-        sentence = f"Refused a request of {self.host} over HTTP: {why}."
+        sentence = f"Refused a request from {self.host} over HTTP: {why}."
         self._answer_refusal(self._admission.refuse(name, self.host, self.port, sentence), answer, now)
 
     def _answer_refusal(self, refusal: Refusal, answer: Answer, now: float) -> None:
@@ -296,7 +296,7 @@ class Connection:
             self._answer(answer, now)
 
     def _note(self, why: str) -> None:
-        self._admission.note("", self.host, self.port, f"Closed a connection of {self.host} over HTTP: {why}.")
+        self._admission.note("", self.host, self.port, f"Closed an HTTP connection from {self.host}: {why}.")
 
     # -- answers ------------------------------------------------------------------------------------------------
 
@@ -341,7 +341,7 @@ class Connection:
     def _send_file(self, delivery: Delivery, now: float) -> bool:
         """Send the file's bytes as far as this turn goes; return whether all are sent."""
         if self._admission.keeps_watch(delivery.file) and not self._admission.is_still_there(delivery.file, self.host):
-            self._abort("the phone's address went to another machine", Cause.MOVED)
+            self._abort("another machine took over the phone's address", Cause.MOVED)
             return False
         if not delivery.send(self._endpoint):
             self._abort("the file became shorter while it was sent", Cause.READ_FAILED)

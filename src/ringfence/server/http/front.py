@@ -85,12 +85,12 @@ class HttpFront:
         open_of_source = self._per_source.get(host, 0)
         why = ""
         if open_of_source >= self._limits.connections_per_source:
-            why = f"it has {open_of_source} open already"
+            why = f"it already has {open_of_source} connections open"
         elif len(self._connections) >= self._limits.connections:
-            why = f"{len(self._connections)} are open"
+            why = f"{len(self._connections)} connections are open"
         if why:
             endpoint.close()
-            self._admission.note("", host, port, f"Closed a connection of {host} over HTTP: {why}.")
+            self._admission.note("", host, port, f"Closed an HTTP connection from {host}: {why}.")
             return
         self._per_source[host] = open_of_source + 1
         connection = Connection(

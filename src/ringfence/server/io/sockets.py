@@ -73,7 +73,7 @@ def _bound(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
         family = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST)[0][0]
     except socket.gaierror as fault:
         raise ListenRefused(
-            "the address to listen on is no IP address", where=where, to_do="Give one of this machine's addresses."
+            "the address to listen on is not an IP address", where=where, to_do="Give one of this machine's addresses."
         ) from fault
     listener = socket.socket(family, kind | socket.SOCK_NONBLOCK)
     try:
@@ -96,7 +96,7 @@ def _bound(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
             ) from fault
         to_do = "Check that this machine has that address."
         if fault.errno == errno.EACCES and port < _PRIVILEGED_PORTS:
-            to_do = f"Start as root, or choose a port from {_PRIVILEGED_PORTS} up."
+            to_do = f"Start as root, or choose port {_PRIVILEGED_PORTS} or above."
         raise ListenRefused(f"can't listen: {fault.strerror}", where=where, to_do=to_do) from fault
     return listener
 

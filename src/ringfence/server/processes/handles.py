@@ -103,7 +103,7 @@ class LauncherProcess:
             case Unfit(why):
                 raise WorkerFault(why)
             case other:
-                raise ConnectionAbortedError(f"the launcher began with {type(other).__name__}")
+                raise ConnectionAbortedError(f"the launcher started with the message {type(other).__name__}")
 
     def start(self, channel_fd: int, stderr_fd: int, timeout_s: float) -> int:
         """Return the number of a new worker. WorkerFault, OSError."""
@@ -114,7 +114,7 @@ class LauncherProcess:
                 case Started(pid):
                     return pid
                 case NotStarted(why):
-                    raise WorkerFault("the machine starts no process", where=why)
+                    raise WorkerFault("the machine can't start a process", where=why)
                 case other:
                     self._note(other)
 
@@ -200,7 +200,7 @@ class WorkerProcess:
         self._channel.settimeout(timeout_s)
         began_with = self._receive()
         if not isinstance(began_with, Ready):
-            raise WorkerFault("the worker began with something else than its readiness")
+            raise WorkerFault("the worker's first message was not that it is ready")
         self._ask(Listen(0, settings), [listener.fileno() for listener in listeners])
         return began_with.confined
 
@@ -241,13 +241,13 @@ class WorkerProcess:
         self._hear()
         os.close(self._stderr)
         if status is None:
-            return "it ended together with the process that starts workers"
+            return "it ended together with the launcher, which starts workers"
         how = f"exit status {status}"
         if status < 0:
             with contextlib.suppress(ValueError):
                 how = f"killed by {signal.Signals(-status).name}"
         words = printable(self._last_words.decode("utf-8", "replace").strip().rpartition("\n")[2])
-        return f"{how}; its last words: {words}" if words else how
+        return f"{how}; its last output: {words}" if words else how
 
     def _ask(self, message: ToWorker, descriptors: Sequence[int] = ()) -> None:
         """Number ``message``, send it, and wait for its answer; events that come before it are passed on."""
@@ -271,7 +271,7 @@ class WorkerProcess:
     def _receive(self) -> FromWorker:
         data = self._channel.recv(2 * LONGEST_MESSAGE_BYTES)
         if not data:
-            raise ConnectionResetError("the worker closed its end")
+            raise ConnectionResetError("the worker closed the connection")
         try:
             return decode_from_worker(data)
         except ControlBroken as fault:

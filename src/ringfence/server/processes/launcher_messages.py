@@ -92,4 +92,4 @@ def receive(channel: socket.socket) -> tuple[LauncherMessage, list[int]] | None:
     except BadMessage as fault:
         for descriptor in found:
             os.close(descriptor)
-        raise ControlBroken("a message of the launcher's is none", where=fault.where) from fault
+        raise ControlBroken("the launcher sent an unreadable message", where=fault.where) from fault

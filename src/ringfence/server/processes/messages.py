@@ -217,7 +217,7 @@ def decode_from_worker(data: bytes) -> FromWorker:
 
 def _read(reader: codec.Reader[T], data: bytes, *, is_cut: bool = False) -> T:
     if is_cut:
-        raise ControlBroken("a control message was cut")
+        raise ControlBroken("a control message was cut short")
     try:
         return reader.read(data)
     except BadMessage as fault:

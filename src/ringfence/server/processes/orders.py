@@ -135,7 +135,7 @@ class OrderBook:
                 case TokenOrder():
                     self._tokens.append(order)
         if superseded is not None:
-            superseded.reject("a newer one came before it")
+            superseded.reject("a newer order replaced it")
 
     def put_back(self, order: CatalogueOrder) -> None:
         """Let a catalogue wait for the next worker, unless a newer one does."""
@@ -143,7 +143,7 @@ class OrderBook:
             if order.site not in self._catalogues and not self._is_closed:
                 self._catalogues[order.site] = order
                 return
-        order.reject("a newer one came before it")
+        order.reject("a newer order replaced it")
 
     def take_rules(self) -> list[RulesOrder]:
         """Return the rules that wait."""

@@ -121,7 +121,7 @@ class WorkerSupervisor:
             return
         fault = self._start_fault or "it did not answer"
         self.stop()
-        raise WorkerFault("the serving worker did not start", where=fault, to_do="The log has its last words.")
+        raise WorkerFault("the serving worker did not start", where=fault, to_do="The log has its last output.")
 
     def rule(self, rules: GuardRules, *, site: str = "", name: str = "", timeout_s: float = 10) -> None:
         """Have the worker judge a site's requests by ``rules`` and return once it does.
@@ -137,7 +137,7 @@ class WorkerSupervisor:
             why_not = order.wait(timeout_s)
         except TimeoutError:
             raise WorkerFault(
-                f"the worker has not taken a site's rules in {timeout_s:g} s", to_do="It goes on by the old."
+                f"the worker has not taken a site's rules in {timeout_s:g} s", to_do="It keeps using the old rules."
             ) from None
         if why_not is not None:
             raise WorkerFault("the worker refused a site's rules", where=why_not)
@@ -163,7 +163,7 @@ class WorkerSupervisor:
         except TimeoutError:
             raise WorkerFault(
                 f"the worker has not taken over release {release} in {timeout_s:g} s",
-                to_do="It serves the one before for now; the log says whether it restarts.",
+                to_do="For now it serves the previous release; the log says whether it restarts.",
             ) from None
         if why_not is not None:
             raise WorkerFault(f"the worker refused release {release}", where=why_not)
@@ -219,12 +219,14 @@ class WorkerSupervisor:
         """Start a worker and serve it until it ends; return how it ended."""
         try:
             if not self._launcher.is_alive:
-                self._log("the process that starts workers died: another takes its place, with the rights of now")
+                self._log(
+                    "the launcher, which starts workers, died; a new one replaces it, with the agent's current rights"
+                )
                 self._launcher.close()
                 self._launcher = LauncherProcess()
             process = WorkerProcess(self._launcher, on_event=self._tell, on_log=self._log, hear=self._hear)
         except (OSError, WorkerFault) as fault:
-            return f"it could not be started: {fault}"
+            return f"it could not be started: {str(fault).rstrip('.')}"
         self._process = process
         try:
             confined = process.greet(self._settings, self._listeners, START_TIMEOUT_S)

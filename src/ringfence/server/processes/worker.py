@@ -223,7 +223,7 @@ class Worker:
             case Commit(_, files):
                 if self._admission is None or self._release is None or files != len(self._offers):
                     self._forget_offers()
-                    raise ControlBroken("a catalogue came without all of its files")
+                    raise ControlBroken("a catalogue arrived without all of its files")
                 self._admission.adopt(Catalogue(self._release, self._offers), self._site)
                 self._offers = []
                 self._release = None
@@ -257,11 +257,11 @@ class Worker:
     def _take_rules(self, site: str, name: str, descriptors: Sequence[int]) -> None:
         try:
             if len(descriptors) != 1 or self._admission is None:
-                raise ControlBroken("rules came without their file")
+                raise ControlBroken("rules arrived without their file")
             data = os.pread(descriptors[0], MOST_RULES_BYTES, 0)
             rules = read_rules(codec.from_json(GuardRules, data), self._profile)
         except RingfenceError as fault:
-            raise ControlBroken(f"a site's rules are refused: {fault}") from fault
+            raise ControlBroken(f"the worker refuses a site's rules: {fault}") from fault
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)

@@ -49,16 +49,16 @@ def show(options: ServeOptions, environment: MutableMapping[str, str], say: Call
     folder_fd = open_folder(options.folder)
     bound = bind(options, environment)
     who = f"user {account.name}" if account else f"user {os.geteuid()}, who is not root"
-    root = "with the folder as root directory" if options.chroot and account else "without a root directory of its own"
+    root = "with the folder as root directory" if options.chroot and account else "without its own root directory"
     ports = "any port"
     if options.single_port:
-        ports = "the request port alone"
+        ports = "the request port only"
     elif options.ports is not None:
         ports = f"ports {options.ports.first} to {options.ports.last}"
     say(f"Would serve {options.folder}, read-only, as {who}, {root}.")
     say(f"TFTP on {names_of(bound.tftp)}; transfers over {ports}.")
     say(f"HTTP on {names_of(bound.http)}. Metrics on {names_of(bound.metrics)}. Log as {options.log_format}.")
-    say(f"To {', '.join(str(network) for network in options.allowed) or 'whoever asks'}.")
+    say(f"To {', '.join(str(network) for network in options.allowed) or 'any client'}.")
     bound.close()
     if isinstance(options.metrics, str):
         os.unlink(options.metrics)  # noqa: PTH108 - pathlib is another megabyte
@@ -74,11 +74,11 @@ def show(options: ServeOptions, environment: MutableMapping[str, str], say: Call
 def _show_findings(found: Findings, say: Callable[[str], object]) -> None:
     say(f"Files: {found.files}, {found.size_bytes} bytes; phones with a file of their own: {len(found.phones)}.")
     if found.entries > MOST_ENTRIES:
-        say(f"The folder has more than {MOST_ENTRIES} entries; the rest was not looked at.")
+        say(f"The folder has more than {MOST_ENTRIES} entries; the rest was not checked.")
     if not found.odd:
         say("Every file can be served.")
         return
-    say("Not served, or not as you may expect:")
+    say("Not served, or not served as you may expect:")
     for name, what in found.odd[:MOST_SHOWN]:
         say(f"  {printable(name)}: {what}")
     if len(found.odd) > MOST_SHOWN:
@@ -112,7 +112,12 @@ def walk(folder: Folder, folder_fd: int) -> Findings:
         try:
             names, folders = _look_at(folder, folder_fd, inner, found)
         except OSError as fault:
-            found.odd.append((inner or ".", f"can't be listed ({fault.strerror}): only exact names are found there"))
+            found.odd.append(
+                (
+                    inner or ".",
+                    f"can't be listed ({fault.strerror}): only requests with exact names can be answered there",
+                )
+            )
             continue
         waiting += sorted(folders, reverse=True)
         _note_clashes(inner, names, found)
@@ -155,7 +160,7 @@ def _note_entry(folder: Folder, name: str, entry: "os.DirEntry[str]", found: Fin
         if (owner := owner_of(name)) is not None:
             found.phones.add(owner.bare)
         if entry.name.startswith("."):
-            found.odd.append((name, "hidden, but served to who asks for it"))
+            found.odd.append((name, "hidden, but served to any client that asks for it"))
 
 
 def _can_be_asked_for(name: str) -> bool:
@@ -171,4 +176,4 @@ def _note_clashes(inner: str, names: list[str], found: Findings) -> None:
         before = first.setdefault(name.casefold(), name)
         if before != name:
             where = f"{inner}/{name}" if inner else name
-            found.odd.append((where, f"differs from {before} by case only; each is served by its exact name"))
+            found.odd.append((where, f"differs from {before} only by case; each is served by its exact name"))

@@ -20,18 +20,18 @@ CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 BUCKETS_S = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 
 FAMILIES: Mapping[str, tuple[str, str]] = {
-    "ringfence_build_info": ("gauge", "Always 1; the label says which version runs."),
-    "ringfence_requests_total": ("counter", "Requests for a file that were judged."),
-    "ringfence_refusals_total": ("counter", "Requests that were not granted, by what was found."),
-    "ringfence_transfers_finished_total": ("counter", "Transfers that the client has whole."),
-    "ringfence_transfers_failed_total": ("counter", "Transfers that began and did not end well, by cause."),
-    "ringfence_sent_bytes_total": ("counter", "Bytes of files in finished transfers."),
+    "ringfence_build_info": ("gauge", "Always 1; the label shows the running version."),
+    "ringfence_requests_total": ("counter", "Requests for a file that were decided on."),
+    "ringfence_refusals_total": ("counter", "Requests that were not granted, by finding."),
+    "ringfence_transfers_finished_total": ("counter", "Transfers that the client received completely."),
+    "ringfence_transfers_failed_total": ("counter", "Transfers that started and failed, by cause."),
+    "ringfence_sent_bytes_total": ("counter", "Bytes of file content in finished transfers."),
     "ringfence_retransmissions_total": ("counter", "Datagrams or windows that finished transfers had to send again."),
-    "ringfence_sessions": ("gauge", "Transfers (TFTP) and connections (HTTP) under way."),
-    "ringfence_open_files": ("gauge", "Files that are open to be sent."),
-    "ringfence_log_lines_dropped_total": ("counter", "Log lines that nobody took in time."),
+    "ringfence_sessions": ("gauge", "Transfers (TFTP) and connections (HTTP) in progress."),
+    "ringfence_open_files": ("gauge", "Files that are open for sending."),
+    "ringfence_log_lines_dropped_total": ("counter", "Log lines that were dropped because nobody read them in time."),
     "ringfence_transfer_duration_seconds": ("histogram", "Time from request to last acknowledgement."),
-    "process_start_time_seconds": ("gauge", "When the server began, in Unix time."),
+    "process_start_time_seconds": ("gauge", "Start time of the server, in Unix time."),
     "process_cpu_seconds_total": ("counter", "Processor time that the server has used."),
 }
 """Each metric with its type and what it says; docs/man/ringfence-serve.1 lists them too."""

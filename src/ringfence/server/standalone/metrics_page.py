@@ -128,7 +128,7 @@ def listen_for_metrics(address: tuple[str, int] | str) -> socket.socket:
         listener.close()
         if fault.errno == errno.EADDRINUSE:
             raise PortInUse("another program has this socket, or a file has its name", where=address) from fault
-        raise ListenRefused(f"can't make a socket for the metrics: {fault.strerror}", where=address) from fault
+        raise ListenRefused(f"can't create a socket for the metrics: {fault.strerror}", where=address) from fault
     return listener
 
 
@@ -150,8 +150,8 @@ def require_loopback(host: str, where: str) -> None:
         is_loopback = False
     if not is_loopback:
         raise BadServeOption(
-            "the metrics are served to this machine alone",
+            "the metrics are available only on this machine",
             where=where,
-            to_do="Give a loopback address such as 127.0.0.1:9169 or unix:/run/ringfence/metrics.sock, and let a proxy "
-            "with a password carry them further.",
+            to_do="Give a loopback address such as 127.0.0.1:9169 or unix:/run/ringfence/metrics.sock; for other "
+            "machines, put a proxy with a password in front of it.",
         )

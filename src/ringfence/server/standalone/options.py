@@ -58,19 +58,22 @@ class ServeOption:
         return self.flags[0].removeprefix("--").replace("-", "_")
 
 
-FOLDER_HELP = "The folder to serve; what is in it may change."
+FOLDER_HELP = "The folder to serve; its content may change at any time."
 SERVE_OPTIONS = (
     ServeOption(
-        ("--listen", "-a"), "HOST:PORT", "Serve TFTP there; more than once if wanted. The port may be left out.",
+        ("--listen", "-a"), "HOST:PORT", "Serve TFTP on this address; may be repeated. The default port is 69.",
         repeats=True, without="every address, port 69",
     ),
-    ServeOption(("--http",), "HOST:PORT", "Serve the same files over HTTP, too.", repeats=True, without="no HTTP"),
+    ServeOption(
+        ("--http",), "HOST:PORT", "Serve the same files over HTTP on this address; may be repeated.",
+        repeats=True, without="no HTTP",
+    ),
     ServeOption(("--single-port",), "", "Send everything from the request port, for NAT and containers."),
-    ServeOption(("--port-range", "-R"), "A-B", "Ports of transfers, for firewalls that must know."),
-    ServeOption(("--allow",), "NET", "Serve only this network or address; more than once if wanted.", repeats=True),
+    ServeOption(("--port-range", "-R"), "A-B", "Use only these ports for transfers, for firewalls."),
+    ServeOption(("--allow",), "NET", "Serve only this network or address; may be repeated.", repeats=True),
     ServeOption(("--user", "-u"), "NAME", "Serve with this user's rights.", without="tftp or nobody"),
     ServeOption(("--no-chroot",), "", "Do not make DIR the root directory."),
-    ServeOption(("--metrics",), "ADDRESS", "Metrics for Prometheus at a loopback HOST:PORT or at unix:PATH."),
+    ServeOption(("--metrics",), "ADDRESS", "Offer metrics for Prometheus at a loopback HOST:PORT or at unix:PATH."),
     ServeOption(("--log-format",), "FORMAT", "text for people or json for machines.", default="text"),
     ServeOption(("--dry-run",), "", "Check everything, say what would be served, and start nothing."),
 )  # fmt: skip
@@ -80,7 +83,7 @@ def make_parser() -> argparse.ArgumentParser:
     """Return the parser of ``ringfence-serve``."""
     parser = argparse.ArgumentParser(
         prog="ringfence-serve",
-        description="Serve a folder over TFTP, read-only; `man ringfence-serve` says what each option means.",
+        description="Serve a folder over TFTP, read-only; `man ringfence-serve` explains each option.",
         allow_abbrev=False,
         formatter_class=lambda prog: argparse.HelpFormatter(prog, width=100),  # without a width it loads shutil and all
     )
@@ -137,7 +140,7 @@ def read_port_range(text: str) -> PortRange:
         raise BadServeOption("this is not a range of ports", where=text, to_do="Write it like 40000-40999.")
     if not _FIRST_FREE_PORT <= int(first) <= int(last) <= _LARGEST_PORT:
         raise BadServeOption(
-            "transfers can't have these ports",
+            "transfers can't use these ports",
             where=text,
             to_do=f"Write two ports from {_FIRST_FREE_PORT} to {_LARGEST_PORT}, the lower one first.",
         )
@@ -159,7 +162,9 @@ def read_metrics_address(text: str) -> tuple[str, int] | str:
     if text.startswith(_UNIX):
         path = text.removeprefix(_UNIX)
         if not path.startswith("/"):
-            raise BadServeOption("the metrics' socket needs an absolute path", where=text, to_do="Write unix:/run/….")
+            raise BadServeOption(
+                "the socket for the metrics needs an absolute path", where=text, to_do="Write unix:/run/…."
+            )
         return path
     host, port = read_address(text)
     require_loopback(host, text)
@@ -176,9 +181,13 @@ def account_for(user: str | None) -> Account | None:
         return (account_of("tftp") or nobody()) if is_root else None
     account = account_of(user)
     if account is None:
-        raise BadServeOption("there is no such user", where=user, to_do="Make one: useradd --system --no-create-home.")
+        raise BadServeOption(
+            "there is no such user", where=user, to_do="Create one: useradd --system --no-create-home."
+        )
     if account.user == 0:
-        raise BadServeOption("a server that strangers reach does not run as root", where=user, to_do="Name another.")
+        raise BadServeOption(
+            "a server that strangers can reach must not run as root", where=user, to_do="Name another."
+        )
     if not is_root and account.user != os.geteuid():
         raise BadServeOption("only root can change to another user", where=user, to_do="Start as root or as that user.")
     return account if is_root else None
@@ -189,7 +198,7 @@ def open_folder(path: str) -> int:
     try:
         return os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     except FileNotFoundError as fault:
-        raise FolderMissing("the folder to be served does not exist", where=path, to_do="Make it.") from fault
+        raise FolderMissing("the folder to serve does not exist", where=path, to_do="Create it.") from fault
     except OSError as fault:
         raise FolderUnusable(f"the folder can't be served: {fault.strerror}", where=path) from fault
 
@@ -198,5 +207,7 @@ def require_entry(folder_fd: int, path: str, who: str) -> None:
     """FolderUnusable where this process, as it is now, may not look for names in the folder."""
     if not os.access(".", os.X_OK, dir_fd=folder_fd, effective_ids=True):
         raise FolderUnusable(
-            f"{who} may not enter the folder", where=path, to_do=f"Let everybody in: chmod o+x {path}; or set --user."
+            f"{who} may not enter the folder",
+            where=path,
+            to_do=f"Give everybody access: chmod o+x {path}; or set --user.",
         )

@@ -165,10 +165,10 @@ class Standalone:
         confined = seal(confined, FOLDER)
         beyond = "the kernel refuses all files outside it" if confined.has_landlock else "this kernel has no Landlock"
         if confined.has_filter:
-            beyond += " and all that serving does not take"
+            beyond += " and every system call that serving does not need"
         if not confined.is_another:
-            return f"not started as root, so without a root directory of its own, as {started_as}; {beyond}"
-        root = "with the folder as root directory" if options.chroot else "without a root directory of its own"
+            return f"not started as root, so without its own root directory, as {started_as}; {beyond}"
+        root = "with the folder as root directory" if options.chroot else "without its own root directory"
         return f"{root}, as {_who_runs(self._account)}; {beyond}"
 
     # -- what happens -------------------------------------------------------------------------------------------
@@ -199,7 +199,7 @@ class Standalone:
         self._writer.write(self._format(line_of(event, self._why_not)))
 
     def _why_not(self, name: str) -> str:
-        return self._folder.why_not(name) or "it was not there a moment ago"
+        return self._folder.why_not(name) or "it did not exist a moment ago"
 
     def _on_tick(self, now: float) -> None:
         self._admission.flush()
@@ -234,7 +234,7 @@ class Standalone:
         """Let transfers under way end, some seconds long; then end them."""
         self._notifier.tell("STOPPING=1")
         under_way = self._under_way
-        self._say(f"stopping; transfers under way: {under_way}")
+        self._say(f"stopping; transfers in progress: {under_way}")
         self._engine.drain()
         self._http.drain()
         while self._under_way and time.monotonic() < (self._stop_by or 0.0):

@@ -58,7 +58,7 @@ def take_sockets(environment: MutableMapping[str, str]) -> Inherited:
 
 def _unusable(fd: int, name: str) -> BadServeOption:
     return BadServeOption(
-        "the service manager handed over a socket that is of no use here",
+        "the service manager passed a socket that can't be used",
         where=f"descriptor {fd} {name}".strip(),
         to_do="Use ListenDatagram= for TFTP and ListenStream= for HTTP and metrics, with Accept=no.",
     )

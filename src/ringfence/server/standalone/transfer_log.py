@@ -30,8 +30,9 @@ Line = Mapping[str, str | int | float]
 
 _NO_SUCH_FILE = frozenset({Finding.NOT_IN_RELEASE, Finding.UNKNOWN_PHONE, Finding.OPTIONAL_FILE, Finding.SIGNED_ONLY})
 _BESIDES = {
-    Finding.OPTIONAL_FILE: "; harmless, phones go on without it",
-    Finding.SIGNED_ONLY: "; the phone takes signed files only, so it holds another system's trust list: erase it there",
+    Finding.OPTIONAL_FILE: "; this is harmless, phones work without it",
+    Finding.SIGNED_ONLY: "; the phone accepts signed files only, so it has another system's trust list: erase it on "
+    "the phone",
 }
 _OF_A_FOLDER = {Finding.NOT_IN_RELEASE.value: "no-such-file"}
 
@@ -70,7 +71,7 @@ def _who(event: TransferFinished | TransferFailed | RequestRefused, what: str) -
 
 def _why_refused(event: RequestRefused, why_not: Callable[[str], str]) -> str:
     if event.name == OTHER_NAMES:
-        return "more names than are told one by one"
+        return "too many names to report one by one"
     if event.finding in _NO_SUCH_FILE:
         return why_not(event.name) + _BESIDES.get(Finding(event.finding), "")
     if event.finding == Finding.OUTSIDE_NETWORKS:

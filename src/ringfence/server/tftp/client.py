@@ -24,10 +24,10 @@ _LARGEST_DATAGRAM_BYTES = 65536
 
 _SENTENCES = {
     FailureReason.NO_ANSWER: ("the server does not answer", "Check its address and that UDP reaches it."),
-    FailureReason.WENT_SILENT: ("the server went silent in the midst of a file", "Try again."),
-    FailureReason.BAD_OPTIONS: ("the server chose options that were not asked for", "Ask without options."),
+    FailureReason.WENT_SILENT: ("the server stopped answering in the middle of a file", "Try again."),
+    FailureReason.BAD_OPTIONS: ("the server chose options that were not requested", "Ask without options."),
     FailureReason.BAD_PACKET: ("the server broke the protocol", "Try another server."),
-    FailureReason.TOO_LONG: ("the file is longer than expected", "Check which file the server holds."),
+    FailureReason.TOO_LONG: ("the file is longer than expected", "Check which file the server has."),
 }
 
 

@@ -218,14 +218,16 @@ class Engine:
             return  # transfers under way need this socket too
         host, port, *_ = datagram.peer
         if self._shutting_out.note(host, now):
-            self._admission.note("", host, port, f"Shut {host} out for {SHUT_OUT_S:g} s: it sends far too much.")
+            self._admission.note(
+                "", host, port, f"Dropping packets from {host} for {SHUT_OUT_S:g} s: it sends far too much."
+            )
 
     def _on_request(self, listener: socket.socket, datagram: Datagram) -> None:
         host, port, *_ = datagram.peer
         try:
             request = from_bytes(datagram.data)
         except MalformedRequest as fault:
-            refusal = self._admission.refuse("", host, port, f"Refused a broken request of {host}: {fault.what}.")
+            refusal = self._admission.refuse("", host, port, f"Refused a broken request from {host}: {fault.what}.")
             self._answer(listener, datagram, refusal, _ILLEGAL_OPERATION)
             return
         except MalformedPacket:
@@ -234,7 +236,7 @@ class Engine:
             case ReadRequest() if request.mode in MODES:
                 self._on_read_request(listener, datagram, request)
             case ReadRequest(filename=name, mode=mode):
-                sentence = f"Refused {printable(name)} to {host}: mode {printable(mode)} is unknown."
+                sentence = f"Refused {printable(name)} to {host}: mode {printable(mode)} is not supported."
                 refusal = self._admission.refuse(name, host, port, sentence)
                 self._answer(listener, datagram, refusal, _ILLEGAL_OPERATION)
             case WriteRequest():
@@ -255,7 +257,7 @@ class Engine:
         if held is not None:
             if not held.sender.is_proven or not held.sender.is_stalled:
                 return  # the request again: the first answer is on its way, and the timer repeats it
-            held.stop(None, "the phone began anew from the same port", Cause.RESTARTED)
+            held.stop(None, "the phone started again from the same port", Cause.RESTARTED)
         host, port, *_ = datagram.peer
         options = tuple(name.lower() for name, _ in request.options)
         asking = Asking(request.filename, host, port, TFTP, datagram.ttl, options, is_beyond_budget=is_beyond_budget)
@@ -293,16 +295,16 @@ class Engine:
         host, port, *_ = datagram.peer
         limits = self._limits
         if self._per_source.get(host, 0) >= limits.sessions_per_source:
-            why = f"it has {limits.sessions_per_source} transfers under way already"
+            why = f"it already has {limits.sessions_per_source} transfers in progress"
         elif not self._datagrams.take(network_of(host), now):
-            why = "nobody in its network acknowledged what was sent there before"
+            why = "nobody in its network acknowledged what was sent there earlier"
         elif len(self._by_peer) < limits.sessions or self._evict_unproven():
             return True
         else:
             self._datagrams.give_back(network_of(host))
-            why = f"{limits.sessions} transfers are under way"
+            why = f"{limits.sessions} transfers are in progress"
         name = printable(request.filename)
-        self._admission.note(request.filename, host, port, f"Left {name} to {host} unanswered: {why}.")
+        self._admission.note(request.filename, host, port, f"Did not answer {host}'s request for {name}: {why}.")
         return False
 
     def _evict_unproven(self) -> bool:
@@ -310,7 +312,7 @@ class Engine:
         while self._unproven:
             transfer, _ = self._unproven.popitem(last=False)
             if not transfer.sender.is_proven:
-                transfer.stop(None, "it never answered, and gave way to another transfer", Cause.GAVE_WAY)
+                transfer.stop(None, "it never answered, and another transfer took its place", Cause.GAVE_WAY)
                 return True
             self._on_proven(transfer)
         return False

@@ -177,7 +177,7 @@ class Transfer:
     def on_timer(self, now: float) -> float | None:
         """Do what is due; return when to look again, or None where it is over."""
         if now >= self.deadline:
-            self.stop(_TOO_SLOW, "it took longer than a transfer of its size may", Cause.TOO_SLOW)
+            self.stop(_TOO_SLOW, "it took longer than a transfer of its size is allowed to", Cause.TOO_SLOW)
         elif self.sender.wake_at <= now and not self._has_moved(has_answered=False):
             self._carry_out(self.sender.handle_timeout(now), now)
         return None if self.is_over else min(self.sender.wake_at, now + LONGEST_TIMER_S)
@@ -192,7 +192,7 @@ class Transfer:
         """End it where the peer's address has gone to another machine; return whether it has."""
         if self._still_there is None or self._still_there(has_answered=has_answered):
             return False
-        self._fail("the phone's address went to another machine", Cause.MOVED)
+        self._fail("another machine took over the phone's address", Cause.MOVED)
         return True
 
     def _carry_out(self, effects: Effects, now: float) -> None:
@@ -254,7 +254,7 @@ def _sentence(failed: Failed) -> str:
         case FailureReason.NO_ANSWER:
             return "the phone never acknowledged anything"
         case FailureReason.WENT_SILENT:
-            return "the phone went silent in the midst of the file"
+            return "the phone stopped answering in the middle of the file"
         case FailureReason.PEER_ERROR:
             return f"the phone ended it: {printable(failed.message)[:LONGEST_SHOWN]} (TFTP error {failed.code})"
         case FailureReason.READ_FAILED:

@@ -57,7 +57,7 @@ def malformed(target: AttackTarget, *, count: int = MALFORMED, seed: int = MALFO
         holds=found.holds and is_alive,
         did=f"Sent {count} generated packets (seed {seed}) to the request port, and every fourth into a transfer.",
         answered=f"{answers} answers, most of them errors.",
-        because=f"{found.sentence} The transfer {'goes on' if is_alive else 'was lost'}.",
+        because=f"{found.sentence} The transfer {'went on' if is_alive else 'was lost'}.",
         figures={"packets": count, "seed": seed, "answers": answers, **found.figures()},
     )
 

@@ -80,9 +80,11 @@ def reflection(target: AttackTarget, *, wait_s: float = REFLECTION_WAIT_S) -> At
     return judged(
         "reflection",
         holds=lone[0] <= MOST_DATAGRAMS_PER_REQUEST and factor <= LARGEST_FLOOD_FACTOR,
-        did=f"Sent {count} requests ({sent} octets with headers) in the names of {len(hosts)} hosts that never asked.",
+        did=f"Sent {count} requests ({sent} octets with headers) with the forged addresses of {len(hosts)} hosts "
+        "that never asked.",
         answered=f"{flood[0]} datagrams, {flood[1]} octets; {lone[0]} datagrams for one request alone.",
-        because=f"The flood came back {factor:.2f}-fold, one request alone {lone_factor:.1f}-fold.",
+        because=f"The answers were {factor:.2f} times as large as the flood, and {lone_factor:.1f} times as large "
+        "for one request alone.",
         figures={
             "request_bytes": len(request),
             "lone_datagrams": lone[0],
@@ -113,7 +115,7 @@ def _weighed(ears: list[socket.socket], wait_s: float) -> tuple[int, int]:
 def blind_injection(target: AttackTarget) -> AttackVerdict:
     """Shoot ERRORs and ACKs at every port that a transfer may have, and in its client's name at the right port."""
     if len(target.content) < 2 * _BLOCK:
-        return not_run("tid-injection", "it needs a file of more than 1024 octets: name one with --file.")
+        return not_run("tid-injection", "it needs a file of more than 1024 octets; name one with --file.")
     first_port, last_port = map(int, _PORT_RANGE.read_text().split())
     words = (b"\0\5\0\0ended by a stranger\0", b"\0\4\0\1")
     sent = 0
@@ -144,10 +146,11 @@ def blind_injection(target: AttackTarget) -> AttackVerdict:
     return judged(
         "tid-injection",
         holds=is_whole,
-        did=f"Sent {sent} ERRORs and ACKs to ports {first_port} to {last_port}, and {in_its_name} in the client's name "
-        "with wrong ports.",
-        answered=f"The client heard {heard_meanwhile} datagrams that it did not wait for.",
-        because=f"Its transfer {'ended whole' if is_whole else 'was lost'}.",
+        did=f"Sent {sent} ERRORs and ACKs to ports {first_port} to {last_port}, and {in_its_name} with the client's "
+        "address "
+        "and wrong ports.",
+        answered=f"The client received {heard_meanwhile} datagrams that it did not wait for.",
+        because=f"Its transfer {'ended complete' if is_whole else 'was lost'}.",
         figures={"forged": sent, "forged_in_its_name": in_its_name, "unawaited_datagrams": heard_meanwhile},
     )
 
@@ -181,7 +184,7 @@ def _next_block(phone: socket.socket, number: int) -> tuple[bytes, int] | None:
 def broadcast(target: AttackTarget) -> AttackVerdict:
     """Ask everybody on loopback at once: nobody should answer (RFC 1123 section 4.2.3.5)."""
     if not ipaddress.ip_address(target.server[0]).is_loopback:
-        return not_run("broadcast", "beyond loopback it would reach others: aim at 127.0.0.1.")
+        return not_run("broadcast", "outside loopback it would reach others: use 127.0.0.1 as the target.")
     with target.socket("127.0.0.1") as endpoint:
         endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_BROADCAST, 1)
         try:
@@ -195,6 +198,6 @@ def broadcast(target: AttackTarget) -> AttackVerdict:
         holds=one is None,
         did="Sent one request to 127.255.255.255.",
         answered="Nothing." if one is None else f"{len(one[0])} octets.",
-        because="A server that listens on one address only does not even hear it.",
+        because="A server that listens on one address only does not even receive it.",
         figures={"answers": int(one is not None)},
     )

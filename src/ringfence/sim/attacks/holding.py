@@ -69,8 +69,8 @@ def half_open(target: AttackTarget, *, count: int = HALF_OPEN) -> AttackVerdict:
     return _fair(
         "half-open",
         fairness(before, during, target.boots_s),
-        did=f"Began {count} transfers from {host} and acknowledged none.",
-        answered=f"{begun} were begun.",
+        did=f"Started {count} transfers from {host} and acknowledged none.",
+        answered=f"{begun} were started.",
         figures={"requests": count, "begun": begun},
     )
 
@@ -110,7 +110,7 @@ def slow_acknowledgement(
     return _fair(
         "slow-ack",
         fairness(before, during, target.boots_s),
-        did=f"Held {count} transfers from {len(hosts)} addresses for {lasting_s:g} s by an ACK every "
+        did=f"Held {count} transfers from {len(hosts)} addresses for {lasting_s:g} s with one ACK every "
         f"{SLOW_ACK_EVERY_S:g} s for 8 octets.",
         answered=f"{begun} were begun, {ended} ended by the server.",
         figures={"requests": count, "begun": begun, "ended_by_the_server": ended},
@@ -138,7 +138,7 @@ def refused_offers(target: AttackTarget, *, count: int = REFUSED_OFFERS) -> Atta
     return judged(
         "endless-oack",
         holds=found.holds and more == 0,
-        did=f"Asked {count} times for options and refused each offer by ERROR 8.",
+        did=f"Asked for options {count} times and refused each offer with ERROR 8.",
         answered=f"{offers} offers; {more} were answered after the refusal.",
         because=found.sentence,
         figures={"requests": count, "offers": offers, "answers_to_an_error": more, **found.figures()},

@@ -68,10 +68,11 @@ def path_tricks(target: AttackTarget) -> AttackVerdict:
         "paths",
         holds=not given and not telling,
         did=f"Asked for {len(PATH_TRICKS)} names that lead out of what is served, or list it.",
-        answered=f"{len(given)} were given, {silent} unanswered; error texts: {', '.join(sorted(texts)) or 'none'}.",
-        because=f"Given or told: {', '.join(map(repr, given + telling))}."
+        answered=f"{len(given)} were served, {silent} were not answered; error texts: "
+        f"{', '.join(sorted(texts)) or 'none'}.",
+        because=f"Served or revealed: {', '.join(map(repr, given + telling))}."
         if given or telling
-        else "No name led out, and no text tells a path.",
+        else "No name led out, and no text reveals a path.",
         figures={"names": len(PATH_TRICKS), "given": len(given), "unanswered": silent, "error_texts": len(texts)},
     )
 
@@ -100,7 +101,7 @@ def writing(target: AttackTarget) -> AttackVerdict:
         holds=taken == 0 and is_same,
         did=f"Asked to write {len(names)} files and sent their first block.",
         answered=f"{taken} were accepted.",
-        because=f"The file {'is as it was' if is_same else 'is another one now'}.",
+        because=f"The file {'is unchanged' if is_same else 'has changed'}.",
         figures={"requests": len(names), "accepted": taken},
     )
 
@@ -171,7 +172,7 @@ def log_injection(target: AttackTarget, *, log: Path | None = None, count: int =
             holds=True,
             did=did,
             answered="The service goes on.",
-            because="The log was not looked at; name it with --log.",
+            because="The log was not checked; name it with --log.",
             figures={"packets": count},
         )
     time.sleep(_LOG_DELAY_S)

@@ -44,7 +44,7 @@ def check_is_ours(host: str) -> None:
         except OSError:
             is_ours = False
     if not is_ours or address.is_unspecified or address.is_multicast:
-        raise NotOurs("this address is not one of this machine's own: it is not attacked", where=host, to_do=to_do)
+        raise NotOurs("this address does not belong to this machine, so it is not attacked", where=host, to_do=to_do)
 
 
 @dataclass
@@ -62,7 +62,7 @@ class AttackTarget:
             self.content = self.fetch()
         except (FileRefused, FetchFailed) as fault:
             raise NothingToFetch(
-                f"the server does not give {self.name}: {fault.what}",
+                f"the server does not serve {self.name}: {fault.what}",
                 where=f"{self.server[0]}:{self.server[1]}",
                 to_do="Name a file that it has with --file.",
             ) from fault
@@ -120,7 +120,7 @@ class Fairness:
 
     @property
     def ratio(self) -> float:
-        """How many times as long their boots took as in calm."""
+        """How many times as long their boots took as without an attack."""
         return _times(self.during_s, max(self.before_s, self.after_s))
 
     @property
@@ -138,12 +138,12 @@ class Fairness:
     def sentence(self) -> str:
         """Say it for people."""
         if self.during_s == float("inf"):
-            return "Others were not served any more."
+            return "Other clients were no longer served."
         said = (
-            f"Others' boots took {self.ratio:.2f} times as long as in calm ({1000 * self.during_s:.1f} ms, the longest "
-            f"{1000 * self.longest_s:.0f} ms)."
+            f"Others' boots took {self.ratio:.2f} times as long as without an attack ({1000 * self.during_s:.1f} ms, "
+            f"the longest {1000 * self.longest_s:.0f} ms)."
         )
-        return said if self.is_over else f"{said} They still take {1000 * self.after_s:.1f} ms after it."
+        return said if self.is_over else f"{said} They still take {1000 * self.after_s:.1f} ms after the attack."
 
     def figures(self) -> dict[str, float]:
         """Return them for scripts."""

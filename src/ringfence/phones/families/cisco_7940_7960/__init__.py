@@ -123,7 +123,7 @@ def _prepare(phone: ToPrepare) -> Mapping[str, object]:
     check_order(settings, "media_port_first", "media_port_last")
     for name, value in settings.items():
         if '"' in str(value) and not phone.model.settings[name].columns:
-            raise ValueOutOfRange(f"{name} holds a \", which the phone's file can't carry", to_do="Write it without.")
+            raise ValueOutOfRange(f"{name} holds a \", which the phone's file can't contain", to_do="Write it without.")
     hosts = [host for host in str(settings["ntp_servers"]).split(",") if host]
     return {"ntp_server": hosts[0] if hosts else ""}
 
@@ -136,7 +136,9 @@ def _read(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
             held |= named_values(data)
         except NotWellFormed as fault:
             raise ConfigurationRejected(
-                f"a phone would not read on: {fault.reason}", where=f"line {fault.line}", to_do="Mend its template."
+                f"a phone would stop reading here: {fault.reason}",
+                where=f"line {fault.line}",
+                to_do="Mend its template.",
             ) from None
     lines = tuple(
         HeldLine(

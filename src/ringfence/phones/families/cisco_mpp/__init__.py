@@ -24,7 +24,7 @@ from ringfence.phones.settings.types import Mark
 
 _FIRST, _OWN = "{psn}.xml", "{mac}.xml"
 _SETTINGS = settings_of((KEYS,))
-# Name, line keys (the maker's data sheets), and the load's stem.
+# Name, line keys (the manufacturer's data sheets), and the load's stem.
 _MODELS = (
     ("8851-3PCC", 10, "sip88xx"), ("8811-3PCC", 10, "sip88xx"), ("8841-3PCC", 10, "sip88xx"),
     ("8845-3PCC", 10, "sip8845_65"), ("8861-3PCC", 10, "sip88xx"), ("8865-3PCC", 10, "sip8845_65"),
@@ -38,7 +38,7 @@ def _model(name: str, keys: int, load: str) -> Model:
     return Model(
         name=name,
         title=f"Cisco IP Phone {name}",
-        line_keys=Fact(keys, Mark.LIKELY, "the maker's data sheet"),
+        line_keys=Fact(keys, Mark.LIKELY, "the manufacturer's data sheet"),
         settings=_SETTINGS,
         limits=LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.LIKELY, SOURCE),

@@ -26,7 +26,7 @@ _FIRST, _OWN = "spa{psn}.cfg", "{mac}.cfg"
 _SETTINGS = settings_of((KEYS,))
 _ADAPTER_SETTINGS = settings_of()
 _ADAPTERS = frozenset({"SPA112", "SPA122"})
-# Name and line keys (the maker's data sheets).
+# Name and line keys (the manufacturer's data sheets).
 _MODELS = (
     ("SPA504G", 4), ("SPA301", 1), ("SPA303", 3), ("SPA501G", 8), ("SPA502G", 1), ("SPA508G", 8), ("SPA509G", 12),
     ("SPA512G", 1), ("SPA514G", 4), ("SPA525G", 5), ("SPA525G2", 5), ("SPA112", 2), ("SPA122", 2),
@@ -43,7 +43,7 @@ def _model(name: str, keys: int) -> Model:
     return Model(
         name=name,
         title=f"Cisco {name}",
-        line_keys=Fact(keys, Mark.LIKELY, "the maker's data sheet"),
+        line_keys=Fact(keys, Mark.LIKELY, "the manufacturer's data sheet"),
         settings=_ADAPTER_SETTINGS if name in _ADAPTERS else _SETTINGS,
         limits=LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.LIKELY, SOURCE),
