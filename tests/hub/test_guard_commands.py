@@ -40,15 +40,15 @@ def test_the_commands_tell_the_whole_story(running: RunningHub, tmp_path: Path, 
     edge = ReportingEdge(running, site, tmp_path / "edge")
     shown = command("policy", site, "--need", "secret=L1,configuration=L4", "--first-contact", "hold")
     assert "which can be forged" in shown
-    assert "Nobody reaches L4 today" in shown
+    assert "Nobody can reach L4 yet" in shown
     assert "a person's nod" in shown
     edge.asks("file-held-back", bare(20), "new-phone", sentence="Held back.", decision="")
     edge.asks("file-refused", bare(21), "unknown-phone")
     assert MAC.format(21) in command("waiting", "--site", site)
     assert "Held back." in command("log", "--site", site, "--refused")
     assert "let in" in command("accept", MAC.format(20))
-    assert "whose address is gone" in command("accept", MAC.format(21), "--as", MAC.format(20))
-    assert command("alerts", "--site", site).strip() == "Nothing to look at."
+    assert "which has been removed" in command("accept", MAC.format(21), "--as", MAC.format(20))
+    assert command("alerts", "--site", site).strip() == "No open alerts."
     assert "new-phone" in command("alerts", "--site", site, "--all")
     opened = command("open", MAC.format(21), "--for", "5m")
     assert "It does not protect against" in opened
