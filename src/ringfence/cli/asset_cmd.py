@@ -4,14 +4,13 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.archives import members
 from ringfence.cli.support import output
 from ringfence.cli.support.api import Json, PeoplesApi
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.errors import BadInput, EnvironmentFault
@@ -100,7 +99,7 @@ def list_assets(as_json: AsJson = False) -> None:
 @app.command()
 def remove(asset: Annotated[str, typer.Argument(help="Its id, as ringfence asset list shows it.")]) -> None:
     """Delete an asset; publish to take it off the phones' lists."""
-    hub().delete(f"/assets/{quote(asset, safe='')}")
+    hub().delete(f"/assets/{segment(asset)}")
     output.say(f"Asset {asset} deleted. Publish to take it off the phones' lists.")
 
 

@@ -3,13 +3,12 @@
 import time
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.archives import Member, members
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, field, moment
@@ -101,7 +100,7 @@ def status(
 ) -> None:
     """Show a load's rollout: which edges have it, which phones are told."""
     client = hub()
-    path = f"/firmware/{quote(load, safe='')}/sites"
+    path = f"/firmware/{segment(load)}/sites"
     rows = client.items(path)
     if watch and not as_json:
         with progress("edges with it and phones told") as (show, _advance):
@@ -139,7 +138,7 @@ def _part(row: dict[str, int]) -> float:
 @app.command()
 def remove(load: LoadName) -> None:
     """Delete a load that no phone uses."""
-    hub().delete(f"/firmware/{quote(load, safe='')}")
+    hub().delete(f"/firmware/{segment(load)}")
     output.say(f"Load {load} deleted.")
 
 

@@ -1,12 +1,11 @@
 """``ringfence group``: phones that share settings, whatever their site."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.output import AsJson, field, moment
 
 app = typer.Typer(help="Groups: phones that share settings, whatever their site.", no_args_is_help=True)
@@ -47,5 +46,5 @@ def list_groups(as_json: AsJson = False) -> None:
 @app.command()
 def remove(group: GroupId) -> None:
     """Remove a group that has no phones, and its settings."""
-    hub().delete(f"/groups/{quote(group, safe='')}")
+    hub().delete(f"/groups/{segment(group)}")
     output.say(f"Group {group} removed.")

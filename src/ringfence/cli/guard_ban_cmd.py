@@ -1,12 +1,11 @@
 """``ringfence guard ban``, ``unban`` and ``bans``: addresses that get no answer."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.durations import seconds
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.phones.errors import BadMac
@@ -46,7 +45,7 @@ def unban(
     try:
         path = f"/phones/{Mac.parse(who).bare}/block"
     except BadMac:
-        path = f"/guard/bans/{quote(who, safe='')}"
+        path = f"/guard/bans/{segment(who)}"
     hub().delete(path)
     output.say(f"{who} is no longer shut out.")
 

@@ -1,12 +1,11 @@
 """``ringfence guard accept-edge``: the networks that edges may connect from."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.output import AsJson
 
 app = typer.Typer()
@@ -23,7 +22,7 @@ def accept_edge(
 
     Example: ringfence guard accept-edge edge-1a2b3c
     """
-    found = hub().post(f"/edges/{quote(edge, safe='')}/accept")
+    found = hub().post(f"/edges/{segment(edge)}/accept")
     if as_json:
         output.show_json(found)
     else:

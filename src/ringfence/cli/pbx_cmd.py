@@ -3,12 +3,11 @@
 import getpass
 import sys
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.output import AsJson, field
 
 app = typer.Typer(help="PBXes that the hub talks to, to change secrets and reload phones.", no_args_is_help=True)
@@ -70,11 +69,11 @@ def list_pbxes(as_json: AsJson = False) -> None:
 @app.command()
 def check(pbx: PbxId) -> None:
     """Check whether a PBX answers."""
-    output.say(f"PBX {pbx} answers: {hub().post(f'/pbxes/{quote(pbx)}/check')['version']}")
+    output.say(f"PBX {pbx} answers: {hub().post(f'/pbxes/{segment(pbx)}/check')['version']}")
 
 
 @app.command()
 def remove(pbx: PbxId) -> None:
     """Remove a PBX."""
-    hub().delete(f"/pbxes/{quote(pbx)}")
+    hub().delete(f"/pbxes/{segment(pbx)}")
     output.say(f"PBX {pbx} removed.")

@@ -3,7 +3,6 @@
 import re
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
@@ -12,7 +11,7 @@ from ringfence.cli.line_cmd import LineKey
 from ringfence.cli.phone_cmd import MacAddress
 from ringfence.cli.site_cmd import Site
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub, phone_path, site_path
+from ringfence.cli.support.connection import hub, phone_path, segment, site_path
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.files import read_text
 from ringfence.cli.support.output import AsJson, field
@@ -65,7 +64,7 @@ def group(group: GroupId, assignments: Assignments = None, unset: Unset = None, 
 
     Example: ringfence set group reception time_zone=Europe/Berlin
     """
-    _apply(f"/settings/groups/{quote(group, safe='')}", assignments, unset, as_json=as_json)
+    _apply(f"/settings/groups/{segment(group)}", assignments, unset, as_json=as_json)
 
 
 @app.command()
@@ -87,9 +86,9 @@ def _apply(path: str, assignments: list[str] | None, unset: list[str] | None, *,
     client = hub()
     pairs = [_pair(text) for text in assignments or []]
     for name, value in pairs:
-        client.put(f"{path}/{quote(name)}", {"value": value})
+        client.put(f"{path}/{segment(name)}", {"value": value})
     for name in unset or []:
-        client.delete(f"{path}/{quote(name)}")
+        client.delete(f"{path}/{segment(name)}")
     rows = client.items(path)
     if as_json:
         output.show_json(rows)

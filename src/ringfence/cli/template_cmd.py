@@ -2,12 +2,11 @@
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.files import read_text
 from ringfence.cli.support.output import AsJson, field, moment
 
@@ -22,7 +21,7 @@ FileName = Annotated[
 @app.command()
 def files(family: FamilyId, as_json: AsJson = False) -> None:
     """List the files that a family's phones get, with their keys."""
-    rows = hub().items(f"/families/{quote(family, safe='')}/files")
+    rows = hub().items(f"/families/{segment(family)}/files")
     if as_json:
         output.show_json(rows)
         return
@@ -56,7 +55,7 @@ def show(family: FamilyId, name: FileName) -> None:
     client = hub()
     own = [row for row in client.items("/templates") if (row["family"], row["name"]) == (family, name)]
     if not own:
-        own = [row for row in client.items(f"/families/{quote(family, safe='')}/files") if row["key"] == name]
+        own = [row for row in client.items(f"/families/{segment(family)}/files") if row["key"] == name]
     source = own[0]["source"] if own else client.get(_path(family, name))["source"]  # the hub says what is wrong
     typer.echo(source, nl=False)
 
@@ -83,4 +82,4 @@ def remove(family: FamilyId, name: FileName) -> None:
 
 
 def _path(family: str, name: str) -> str:
-    return f"/templates/{quote(family, safe='')}/{quote(name)}"
+    return f"/templates/{segment(family)}/{segment(name)}"

@@ -11,9 +11,14 @@ def hub() -> PeoplesApi:
     return PeoplesApi(load_login())
 
 
+def segment(text: str) -> str:
+    """Return a text as one segment of a path, whatever is in it; "." and ".." would be another path."""
+    return text.replace(".", "%2E") if text in {".", ".."} else quote(text, safe="")
+
+
 def site_path(site: str) -> str:
     """Return a site's path in the API."""
-    return f"/sites/{quote(site, safe='')}"
+    return f"/sites/{segment(site)}"
 
 
 def phone_path(mac: str) -> str:
