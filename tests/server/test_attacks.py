@@ -132,7 +132,7 @@ def test_generated_nonsense_breaks_neither_the_service_nor_a_transfer(worker: Su
     pid = worker.supervisor.worker_pid
     verdict = flooding.malformed(AttackTarget(worker.address, "f"), count=50_000)
     served_the_others(verdict)
-    assert verdict.because.endswith("The transfer goes on.")
+    assert verdict.because.endswith("The transfer went on.")
     assert worker.supervisor.worker_pid == pid
 
 

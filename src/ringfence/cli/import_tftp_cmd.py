@@ -64,7 +64,7 @@ def tftp(
     if not phones:
         what = "none of its SEP….cnf.xml files can be imported" if refused else "it holds no SEP….cnf.xml files"
         raise BadArgument(
-            what, where=str(folder), to_do=refused[0][1] if refused else "Check that it is the TFTP server's folder."
+            what, where=str(folder), to_do=_capitalised(refused[0][1]) if refused else "Check that it is the TFTP server's folder."
         )
     order, report = _order(device_file, phones, files, site)
     done = hub().post("/phones/bulk", {**order, "dry_run": dry_run})
@@ -213,3 +213,7 @@ def _some(names: Iterable[str]) -> str:
     found = list(names)
     more = len(found) - _MOST_SHOWN
     return ", ".join(found[:_MOST_SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _capitalised(sentence: str) -> str:
+    return sentence[:1].upper() + sentence[1:]
