@@ -82,13 +82,13 @@ def test_every_error_is_named_and_nothing_is_kept(running: RunningHub, run: Run,
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "its first row must name its columns"),
-        ("site,model\n", "its first row must name its columns"),
-        ("mac,colour\n", "no column 'colour' to read"),
+        ("", "the first row must name the columns"),
+        ("site,model\n", "the first row must name the columns"),
+        ("mac,colour\n", "the column 'colour' is unknown"),
         ("mac,mac\n", "once each"),
         ("mac,site\n001B54E10021,a,b\n", "row 2 has 3 cells"),
         ("mac,line\n001B54E10021,first\n", "row 2, column line: 'first'"),
-        ("mac,model\n001B54E10021,7942\n001B54E10021,9971\n", "row 3, column model: '9971', and row 2 says '7942'"),
+        ("mac,model\n001B54E10021,7942\n001B54E10021,9971\n", "row 3, column model: '9971', but row 2 has '7942'"),
     ],
 )
 def test_a_table_that_can_not_be_read_says_where(run: Run, tmp_path: Path, text: str, says: str) -> None:
@@ -110,7 +110,7 @@ def test_what_is_exported_is_imported_again(running: RunningHub, run: Run, tmp_p
     assert [(row["mac"], row["label"], row["password"]) for row in rows] == [("00:1B:54:E1:00:31", 'Anna, "A"', "")]
     target = tmp_path / "out.csv"
     assert run("export", "csv", str(target), "--site", "export").exception is None
-    assert "is there already" in str(run("export", "csv", str(target)).exception)
+    assert "this file exists" in str(run("export", "csv", str(target)).exception)
     assert "0 phones added, 1 changed" in run("import", "csv", str(target)).output
 
 
@@ -122,8 +122,8 @@ def test_a_tftp_folder_is_taken_over(running: RunningHub, run: Run) -> None:
     assert "Import their firmware before you publish (ringfence firmware import): SIP" in dry.output
     assert dry.exception is None, dry.output
     assert "40 phones would be added" in dry.output
-    assert "Not read: SEP001B54E0FF01.cnf.xml: it is for a phone that speaks SCCP" in dry.output
-    assert "Left alone" in dry.output
+    assert "Skipped SEP001B54E0FF01.cnf.xml: it is for a phone that speaks SCCP" in dry.output
+    assert "Ignored, as they are not phone configurations: " in dry.output
     assert "OS79XX.TXT" in dry.output
     assert running.ask("GET", "/sites/old-office").status == 404
     done = json.loads(run("import", "tftp", str(FOLDER), "--site", "Old office", "--json").output)

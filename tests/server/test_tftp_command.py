@@ -94,7 +94,7 @@ def test_a_file_that_exists_is_replaced_by_force_alone(server: str, tmp_path: Pa
     ("arguments", "status", "says"),
     [
         (("http://127.0.0.1/f",), 3, "this is not a TFTP URI"),
-        (("SERVER/f", "--option", "multicast="), 3, "this TFTP option can't be asked for"),
+        (("SERVER/f", "--option", "multicast="), 3, "this TFTP option can't be requested"),
         (("SERVER/f", "--json", "-o", "-"), 3, "Name a file with -o."),
         (("SERVER/loads/",), 3, "there is no file name to write to"),
         (("SERVER/nothing",), 4, "File not found (TFTP error 1)"),

@@ -9,9 +9,9 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.bulk import DryRun, Json, raise_refusals, say_outcome
 from ringfence.cli.support.connection import hub
-from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson
+from ringfence.counted import counted
 from ringfence.errors import BadInput, EnvironmentFault
 from ringfence.phones.mac import Mac
 
