@@ -179,7 +179,7 @@ def injects(home: HomeLan, over: threading.Event) -> Got:
 
 
 _NOT_ITS = f"belongs to MAC {NEIGHBOUR_MAC}, not to the phone"
-_ALREADY = f"the phone with that MAC address is already at {PHONE} already"
+_ALREADY = f"the phone with that MAC address is already at {PHONE}"
 _NO_WIRE = "no wire can tell"
 
 

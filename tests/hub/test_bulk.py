@@ -123,7 +123,7 @@ def test_a_tftp_folder_is_taken_over(running: RunningHub, run: Run) -> None:
     assert dry.exception is None, dry.output
     assert "40 phones would be added" in dry.output
     assert "Skipped SEP001B54E0FF01.cnf.xml: it is for a phone that speaks SCCP" in dry.output
-    assert "Ignored, as they are not phone configurations" in dry.output
+    assert "Ignored, as they are not phone configurations: " in dry.output
     assert "OS79XX.TXT" in dry.output
     assert running.ask("GET", "/sites/old-office").status == 404
     done = json.loads(run("import", "tftp", str(FOLDER), "--site", "Old office", "--json").output)

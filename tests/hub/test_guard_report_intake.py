@@ -124,7 +124,7 @@ def test_an_unknown_phone_waits_with_a_guess_of_its_model(running: RunningHub, t
     edge.asks("file-refused", bare(6), "unknown-phone")
     (row,) = running.do("GET", f"/guard/waiting?site={site}")["items"]
     assert (row["model"], row["count"]) == ("9971", 2)
-    assert row["sentence"] == f"SEP{bare(6)} (9971) is asking at Unknown from 192.168.1.77, and no site has it."
+    assert row["sentence"] == f"SEP{bare(6)} (9971) is asking at Unknown from 192.168.1.77, and it is at no site yet."
 
 
 def test_who_guesses_names_does_not_fill_the_list(running: RunningHub, tmp_path: Path) -> None:

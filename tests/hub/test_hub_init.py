@@ -62,7 +62,7 @@ def test_the_first_token_lets_in_and_is_stored_as_a_hash_only(made_hub: tuple[Pa
 
 def test_init_refuses_to_overwrite_and_touches_nothing(made_hub: tuple[Path, Secret], tmp_path: Path) -> None:
     before = {path: path.read_bytes() for path in made_hub[0].rglob("*") if path.is_file()}
-    with pytest.raises(DataFolderTaken, match="nothing of it was touched"):
+    with pytest.raises(DataFolderTaken, match="it was left as it is"):
         init(made_hub[0], CONFIG)
     assert {path: path.read_bytes() for path in before} == before
     (tmp_path / "file").write_text("mine")
@@ -105,7 +105,7 @@ def test_a_folder_of_a_newer_version_is_refused_in_one_clear_error(copy: DataFol
     with sqlite3.connect(copy.path / "hub.sqlite") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0999'")
     connection.close()
-    with pytest.raises(DataFolderNewer, match="a newer version of ringfence has written this data folder") as raised:
+    with pytest.raises(DataFolderNewer, match="this data folder was written by a newer version of ringfence") as raised:
         open_hub(copy)
     assert "0999" in raised.value.where
     assert raised.value.exit_code == EnvironmentFault.exit_code
@@ -126,8 +126,8 @@ def test_a_second_hub_on_one_folder_is_refused(copy: DataFolder) -> None:
 @pytest.mark.parametrize(
     ("line", "said"),
     [
-        ('database_url = "hub.db"', "no database's address"),
-        ('database_url = "oracle://db/hub"', "no database's address"),
+        ('database_url = "hub.db"', "not a database URL"),
+        ('database_url = "oracle://db/hub"', "not a database URL"),
         ("people_port = 70000", "people_port"),
         ('listen = "everywhere"', "listen"),
         ("colour = 7", "colour"),
@@ -194,5 +194,5 @@ def test_a_sealed_secret_opens_for_its_record_and_key_only() -> None:
 
 def test_a_broken_key_file_is_told(copy: DataFolder) -> None:
     (copy.path / "keys" / "sealing.key").write_text("no key\n")
-    with pytest.raises(SealBroken, match="sealing key is not one"):
+    with pytest.raises(SealBroken, match="sealing key is not valid"):
         open_hub(copy)

@@ -149,5 +149,5 @@ def test_an_order_without_a_pbx_says_what_to_do(running: RunningHub) -> None:
     running.do("PUT", "/settings/phones/001B54D10031/sip_server", {"value": "untold.example"})
     answer = running.ask("POST", "/phones/001B54D10031/reload", {"action": "restart"})
     assert answer.status == 404
-    assert "no PBX is known for untold.example" in answer.problem.what
+    assert "there is no PBX for untold.example" in answer.problem.what
     assert running.ask("POST", "/phones/001B54D10031/reload", {"action": "format"}).status == 422

@@ -134,7 +134,7 @@ def test_what_asterisk_refuses_or_is_not_is_said(manager: Manager) -> None:
     with pytest.raises(PbxRefused, match="can't carry"):
         asterisk(manager).accept("anna", "", [Secret("a\r\nAction: Command")])
     manager.greeting = b"SSH-2.0-OpenSSH\r\n"
-    with pytest.raises(PbxUnavailable, match="no Asterisk manager"):
+    with pytest.raises(PbxUnavailable, match="other than an Asterisk manager"):
         asterisk(manager).check()
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -152,9 +152,9 @@ def kamailio_that(answer: bytes) -> Iterator[Kamailio]:
 @pytest.mark.parametrize(
     ("answer", "fault", "says"),
     [
-        (b"<html>not found</html>", PbxUnavailable, "no JSON-RPC"),
+        (b"<html>not found</html>", PbxUnavailable, "other than JSON-RPC"),
         (b'{"error": {"code": 500, "message": "broken"}}', PbxRefused, "refuses ul.lookup: broken"),
-        (b'{"result": {"Contacts": [{"Contact": {"Address": "javascript:x"}}]}}', PbxRefused, "no SIP URI"),
+        (b'{"result": {"Contacts": [{"Contact": {"Address": "javascript:x"}}]}}', PbxRefused, "not a SIP URI"),
     ],
 )
 def test_what_kamailio_answers_wrongly_is_said(answer: bytes, fault: type[Exception], says: str) -> None:

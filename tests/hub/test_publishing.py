@@ -165,7 +165,7 @@ def test_a_dry_run_shows_what_would_change_and_changes_nothing(fleet: Hub) -> No
 def test_only_the_sites_that_are_named_are_published(fleet: Hub) -> None:
     assert numbers(publish(fleet, "test", site_ids=["ben"])) == {"ben": 1}
     assert whole_release(fleet, "anna")[0] == 0
-    with pytest.raises(NotFound, match=r"there is no site 'bne'.*Near it: ben"):
+    with pytest.raises(NotFound, match=r"there is no site 'bne'.*Similar: ben"):
         publish(fleet, "test", site_ids=["bne"])
 
 
@@ -248,7 +248,7 @@ def test_a_rollback_is_a_new_release_with_the_old_content(fleet: Hub) -> None:
         newest, count = releases.find(session, "anna")[0]
     assert (newest.number, newest.rolled_back_to, count) == (3, 1, 1)
     assert numbers(publish(fleet, "test")) == {"anna": 4}, "the settings still say otherwise"
-    with pytest.raises(NotFound, match=r"no release 9.*It has 1 to 4"):
+    with pytest.raises(NotFound, match=r"no release 9.*Its newest release is 4"):
         rollback(fleet, "test", "anna", 9)
 
 

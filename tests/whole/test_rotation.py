@@ -125,7 +125,7 @@ def test_a_phone_that_does_not_follow_keeps_its_old_secret(stack: Stack, kamaili
 def test_unpublished_edits_do_not_go_out_with_a_new_secret(stack: Stack) -> None:
     before = secret(stack)
     stack.run("line", "set", MAC, "1", "--label", "Not published")
-    assert "has edits that were not published" in stack.run("sip", "rotate", MAC, status=5)
+    assert "has unpublished edits" in stack.run("sip", "rotate", MAC, status=5)
     stack.run("publish")
     assert secret(stack) == before
 

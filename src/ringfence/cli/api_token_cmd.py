@@ -13,7 +13,10 @@ app = typer.Typer()
 
 @app.command("list")
 def list_tokens(as_json: AsJson = False) -> None:
-    """List the API tokens; their secrets are not stored."""
+    """List the API tokens; their secrets are not stored.
+
+    Example: ringfence access list
+    """
     rows = hub().items("/api-tokens")
     if as_json:
         output.show_json(rows)
@@ -43,6 +46,9 @@ def create(name: Annotated[str, typer.Argument(help="Who or what it is for.")], 
 
 @app.command()
 def revoke(token_id: Annotated[str, typer.Argument(metavar="ID", help="From: ringfence access list.")]) -> None:
-    """Revoke an API token; requests with it are refused from now on."""
+    """Revoke an API token; requests with it are refused from now on.
+
+    Example: ringfence access revoke key-4f1c2a9b07d3
+    """
     hub().delete(f"/api-tokens/{token_id}")
     output.say(f"API token {token_id} revoked.")

@@ -80,7 +80,10 @@ def _recognised(file: Path) -> Iterator[tuple["Asset", list[str]]]:
 
 @app.command("list")
 def list_assets(as_json: AsJson = False) -> None:
-    """List the assets at the hub."""
+    """List the assets at the hub.
+
+    Example: ringfence asset list
+    """
     rows = hub().items("/assets")
     if as_json:
         output.show_json(rows)
@@ -98,7 +101,10 @@ def list_assets(as_json: AsJson = False) -> None:
 
 @app.command()
 def remove(asset: Annotated[str, typer.Argument(help="Its id, as ringfence asset list shows it.")]) -> None:
-    """Delete an asset; publish to take it off the phones' lists."""
+    """Delete an asset; publish to take it off the phones' lists.
+
+    Example: ringfence asset remove ring-tone-doorbell
+    """
     hub().delete(f"/assets/{segment(asset)}")
     output.say(f"Asset {asset} deleted. Publish to take it off the phones' lists.")
 

@@ -15,7 +15,10 @@ app = typer.Typer()
 def audit(
     limit: Annotated[int, typer.Option(help="How many to show, newest first.")] = 50, as_json: AsJson = False
 ) -> None:
-    """Show the audit log: every change at the hub and who made it."""
+    """Show the audit log: every change at the hub and who made it.
+
+    Example: ringfence access audit --limit 20
+    """
     rows = hub().items("/audit", limit=limit)
     if as_json:
         output.show_json(rows)

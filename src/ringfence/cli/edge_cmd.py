@@ -77,7 +77,10 @@ def run(
 
 @app.command()
 def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
-    """Show this machine's edge: identity, connection, release, phones seen."""
+    """Show this machine's edge: identity, connection, release, phones seen.
+
+    Example: ringfence edge status --folder /var/lib/ringfence-edge
+    """
     from ringfence.edge.reporting import status as edge_status  # noqa: PLC0415 - see above
     from ringfence.edge.storage.disk import Disk  # noqa: PLC0415 - see above
     from ringfence.edge.storage.folder import EdgeFolder  # noqa: PLC0415 - see above
@@ -102,7 +105,10 @@ def _state(row: Row) -> str:
 def list_edges(
     site: Annotated[str | None, typer.Option(help="Only this site.")] = None, as_json: AsJson = False
 ) -> None:
-    """List the edges that the hub knows."""
+    """List the edges that the hub knows.
+
+    Example: ringfence edge list --site home-office-anna
+    """
     from ringfence.cli.support.connection import hub  # noqa: PLC0415 - see above
 
     rows = hub().items("/edges", site=site)
@@ -129,7 +135,10 @@ def revoke(
         bool, typer.Option("--wipe", help="Also ask it to delete everything that it holds, now or when it comes back.")
     ] = False,
 ) -> None:
-    """Revoke an edge: its connection ends and its requests are refused."""
+    """Revoke an edge: its connection ends and its requests are refused.
+
+    Example: ringfence edge revoke edge-1a2b3c4d5e6f --wipe
+    """
     from ringfence.cli.support.connection import hub  # noqa: PLC0415 - see above
 
     hub().post(f"/edges/{edge}/revoke", {"wipe": wipe})

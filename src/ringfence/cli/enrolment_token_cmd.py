@@ -33,7 +33,10 @@ def token(site: Site, as_json: AsJson = False) -> None:
 
 @app.command()
 def tokens(site: Site, as_json: AsJson = False) -> None:
-    """List a site's enrolment tokens and whether they were used."""
+    """List a site's enrolment tokens and whether they were used.
+
+    Example: ringfence site tokens home-office-anna
+    """
     rows = hub().items(f"{site_path(site)}/tokens")
     if as_json:
         output.show_json(rows)
@@ -50,6 +53,9 @@ def tokens(site: Site, as_json: AsJson = False) -> None:
 
 @app.command("revoke-token")
 def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="From: ringfence site tokens.")]) -> None:
-    """Revoke an enrolment token that has not been used."""
+    """Revoke an enrolment token that has not been used.
+
+    Example: ringfence site revoke-token token-4f1c2a9b07d3
+    """
     hub().delete(f"/tokens/{token_id}")
     output.say(f"Enrolment token {token_id} revoked.")

@@ -9,10 +9,10 @@ import typer
 from ringfence.archives import Member, members
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
-from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.cli.support.uploads import progress, upload_members
+from ringfence.counted import counted
 from ringfence.phones.filenames import is_loads
 from ringfence.phones.firmware.bundles import Bundle, examine
 from ringfence.phones.firmware.loads import LARGEST_BYTES, Loads, parse_loads
@@ -73,7 +73,10 @@ def import_bundle(file: BundleFile, as_json: AsJson = False) -> None:
 
 @app.command("list")
 def list_loads(as_json: AsJson = False) -> None:
-    """List the loads that the hub has."""
+    """List the loads that the hub has.
+
+    Example: ringfence firmware list
+    """
     rows = hub().items("/firmware")
     if as_json:
         output.show_json(rows)
@@ -98,7 +101,10 @@ def status(
     watch: Annotated[bool, typer.Option("--watch", help="Show progress until every phone's file names it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a load's rollout: which edges have it, which phones are told."""
+    """Show a load's rollout: which edges have it, which phones are told.
+
+    Example: ringfence firmware status sip9971.9-4-2SR4-1 --watch
+    """
     client = hub()
     path = f"/firmware/{segment(load)}/sites"
     rows = client.items(path)
@@ -137,7 +143,10 @@ def _part(row: dict[str, int]) -> float:
 
 @app.command()
 def remove(load: LoadName) -> None:
-    """Delete a load that no phone uses."""
+    """Delete a load that no phone uses.
+
+    Example: ringfence firmware remove sip9971.9-4-2SR4-1
+    """
     hub().delete(f"/firmware/{segment(load)}")
     output.say(f"Load {load} deleted.")
 

@@ -70,7 +70,10 @@ def run(
 
 @app.command()
 def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
-    """Show which sites this gateway serves, and which release of each."""
+    """Show which sites this gateway serves, and which release of each.
+
+    Example: ringfence gateway status --folder /var/lib/ringfence-gateway
+    """
     from ringfence.edge.gateway.site_states import site_states  # noqa: PLC0415 - see above
 
     rows = [asdict(state) for state in site_states(folder)]

@@ -35,7 +35,10 @@ def add(name: Annotated[str, typer.Argument(help="Its name, such as Reception.")
 
 @app.command("list")
 def list_groups(as_json: AsJson = False) -> None:
-    """List the groups."""
+    """List the groups.
+
+    Example: ringfence group list
+    """
     rows = hub().items("/groups")
     if as_json:
         output.show_json(rows)
@@ -45,6 +48,9 @@ def list_groups(as_json: AsJson = False) -> None:
 
 @app.command()
 def remove(group: GroupId) -> None:
-    """Remove a group that has no phones, and its settings."""
+    """Remove a group that has no phones, and its settings.
+
+    Example: ringfence group remove reception
+    """
     hub().delete(f"/groups/{segment(group)}")
     output.say(f"Group {group} removed.")

@@ -31,7 +31,7 @@ def ban(
         output.show_json(made)
     else:
         where = f"at {made['site']}" if made["site"] else "everywhere"
-        output.say(f"{made['address']} gets no answer {where} until {output.when(made['until'])}.")
+        output.say(f"Address {made['address']} banned {where} until {output.when(made['until'])}.")
 
 
 @app.command()
@@ -43,16 +43,20 @@ def unban(
     Example: ringfence guard unban 192.0.2.66
     """
     try:
-        path = f"/phones/{Mac.parse(who).bare}/block"
+        mac = Mac.parse(who)
+        path, outcome = f"/phones/{mac.bare}/block", f"Phone {mac} unblocked."
     except BadMac:
-        path = f"/guard/bans/{segment(who)}"
+        path, outcome = f"/guard/bans/{segment(who)}", f"Address {who} unbanned."
     hub().delete(path)
-    output.say(f"{who} is no longer shut out.")
+    output.say(outcome)
 
 
 @app.command()
 def bans(as_json: AsJson = False) -> None:
-    """List the IP addresses that people have banned."""
+    """List the IP addresses that people have banned.
+
+    Example: ringfence guard bans
+    """
     rows = hub().items("/guard/bans")
     if as_json:
         output.show_json(rows)

@@ -20,7 +20,7 @@ def accept_edge(
 
     The edge then serves the files again that it held back because of the new network.
 
-    Example: ringfence guard accept-edge edge-1a2b3c
+    Example: ringfence guard accept-edge edge-1a2b3c4d5e6f
     """
     found = hub().post(f"/edges/{segment(edge)}/accept")
     if as_json:

@@ -16,7 +16,10 @@ MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address 
 
 @app.command()
 def waiting(site: Annotated[str | None, typer.Option(help="Only this site.")] = None, as_json: AsJson = False) -> None:
-    """List the phones that wait for approval."""
+    """List the phones that wait for approval.
+
+    Example: ringfence guard waiting --site home-office-anna
+    """
     rows = hub().items("/guard/waiting", site=site)
     if as_json:
         output.show_json(rows)

@@ -6,13 +6,13 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, site_path
-from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import (
     AsJson,
     Row,
     field,
 )
+from ringfence.counted import counted
 
 app = typer.Typer()
 

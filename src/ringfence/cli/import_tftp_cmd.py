@@ -9,9 +9,9 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.bulk import DryRun, Json, raise_refusals, say_outcome
 from ringfence.cli.support.connection import hub
-from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson
+from ringfence.counted import counted
 from ringfence.errors import BadInput, EnvironmentFault
 from ringfence.phones.mac import Mac
 
@@ -64,7 +64,9 @@ def tftp(
     if not phones:
         what = "none of its SEP….cnf.xml files can be imported" if refused else "it holds no SEP….cnf.xml files"
         raise BadArgument(
-            what, where=str(folder), to_do=_capitalised(refused[0][1]) if refused else "Check that it is the TFTP server's folder."
+            what,
+            where=str(folder),
+            to_do=_capitalised(refused[0][1]) if refused else "Check that it is the TFTP server's folder.",
         )
     order, report = _order(device_file, phones, files, site)
     done = hub().post("/phones/bulk", {**order, "dry_run": dry_run})

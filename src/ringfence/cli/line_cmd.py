@@ -44,7 +44,10 @@ def set_line(
 
 @app.command("list")
 def list_lines(mac: MacAddress, as_json: AsJson = False) -> None:
-    """List a phone's lines, without passwords."""
+    """List a phone's lines, without passwords.
+
+    Example: ringfence line list 00:1B:54:C2:9A:10
+    """
     rows = hub().items(f"{phone_path(mac)}/lines")
     if as_json:
         output.show_json(rows)
@@ -61,14 +64,20 @@ def list_lines(mac: MacAddress, as_json: AsJson = False) -> None:
 
 @app.command()
 def remove(mac: MacAddress, index: LineKey) -> None:
-    """Remove a line from a phone."""
+    """Remove a line from a phone.
+
+    Example: ringfence line remove 00:1B:54:C2:9A:10 2
+    """
     hub().delete(_path(mac, index))
     output.say(f"Line {index} removed. Next, to take it off the phone: ringfence publish")
 
 
 @app.command()
 def password(mac: MacAddress, index: LineKey, as_json: AsJson = False) -> None:
-    """Show a line's SIP password; the audit log records this."""
+    """Show a line's SIP password; the audit log records this.
+
+    Example: ringfence line password 00:1B:54:C2:9A:10 1
+    """
     shown = hub().post(f"{_path(mac, index)}/password/reveal")
     if as_json:
         output.show_json(shown)
@@ -81,6 +90,8 @@ def rotate(mac: MacAddress, index: LineKey) -> None:
     """Give a line a new generated password; change it at the PBX too.
 
     ``ringfence sip rotate`` changes both sides without an outage.
+
+    Example: ringfence line rotate 00:1B:54:C2:9A:10 1
     """
     hub().post(f"{_path(mac, index)}/password/rotate")
     output.say(f"Line {index} has a new password: ringfence line password shows it. Next: ringfence publish")

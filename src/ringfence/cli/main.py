@@ -45,7 +45,7 @@ def make_app(wanted: str = "") -> typer.Typer:
     """
     app = typer.Typer(
         name="ringfence",
-        help="Provision IP phones that only speak TFTP over the internet; TFTP never leaves the room.",
+        help="Provision TFTP-only IP phones over the internet; TFTP never leaves the room.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},

@@ -51,7 +51,10 @@ def add(
 
 @app.command("list")
 def list_pbxes(as_json: AsJson = False) -> None:
-    """List the PBXes."""
+    """List the PBXes.
+
+    Example: ringfence pbx list
+    """
     rows = hub().items("/pbxes")
     if as_json:
         output.show_json(rows)
@@ -68,12 +71,18 @@ def list_pbxes(as_json: AsJson = False) -> None:
 
 @app.command()
 def check(pbx: PbxId) -> None:
-    """Check whether a PBX answers."""
+    """Check whether a PBX answers.
+
+    Example: ringfence pbx check main
+    """
     output.say(f"PBX {pbx} answers: {hub().post(f'/pbxes/{segment(pbx)}/check')['version']}")
 
 
 @app.command()
 def remove(pbx: PbxId) -> None:
-    """Remove a PBX."""
+    """Remove a PBX.
+
+    Example: ringfence pbx remove main
+    """
     hub().delete(f"/pbxes/{segment(pbx)}")
     output.say(f"PBX {pbx} removed.")

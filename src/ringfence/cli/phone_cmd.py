@@ -7,8 +7,8 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, phone_path
-from ringfence.cli.support.counted import counted
 from ringfence.cli.support.output import AsJson, Row, field
+from ringfence.counted import counted
 
 app = typer.Typer(help="Phones: where they are, what they are doing, and reloading them.", no_args_is_help=True)
 
@@ -61,7 +61,10 @@ def list_phones(
     group: Annotated[str | None, typer.Option(help="Only this group.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the phones."""
+    """List the phones.
+
+    Example: ringfence phone list --site home-office-anna
+    """
     rows = hub().items("/phones", site=site, group=group)
     if as_json:
         output.show_json(rows)
@@ -71,7 +74,10 @@ def list_phones(
 
 @app.command()
 def show(mac: MacAddress, as_json: AsJson = False) -> None:
-    """Show a phone with its lines, and its settings with their scopes."""
+    """Show a phone with its lines, and its settings with their scopes.
+
+    Example: ringfence phone show 00:1B:54:C2:9A:10
+    """
     client = hub()
     phone = client.get(phone_path(mac))
     settings = client.items(f"{phone_path(mac)}/settings")
@@ -113,7 +119,10 @@ def models(
     family: Annotated[str | None, typer.Option(help="Only this family, such as cisco-79xx.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the known models: family, line keys, transports, features."""
+    """List the known models: family, line keys, transports, features.
+
+    Example: ringfence phone models --family cisco-79xx
+    """
     rows = hub().items("/models", family=family)
     if as_json:
         output.show_json(rows)
@@ -227,7 +236,7 @@ def explain(
         return
     for row in rows:
         *others, winner = row["given"]
-        output.say(f"{row['name']} is {_value(row, winner) or 'empty'}, set by {winner['place']}.")
+        output.say(f"{row['name']} is {_said(row, winner)}.")
         for given in reversed(others):
             output.say(f"  It overrides {_said(row, given)}.")
         written = "" if row["written"] is None else f" as {row['written']!r}"
@@ -250,6 +259,9 @@ def _said(row: Row, given: Row) -> str:
 
 @app.command()
 def remove(mac: MacAddress) -> None:
-    """Remove a phone; the next publish removes its files."""
+    """Remove a phone; the next publish removes its files.
+
+    Example: ringfence phone remove 00:1B:54:C2:9A:10
+    """
     hub().delete(phone_path(mac))
     output.say(f"Phone {mac} removed. Next, to remove its files from the site: ringfence publish")

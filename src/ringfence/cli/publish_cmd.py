@@ -6,8 +6,8 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub
-from ringfence.cli.support.counted import counted
 from ringfence.cli.support.output import AsJson
+from ringfence.counted import counted
 
 
 def publish(

@@ -24,7 +24,10 @@ NumberOrNewest = Annotated[int | None, typer.Argument(help="The release's number
 
 @app.command("list")
 def list_releases(site: Site, as_json: AsJson = False) -> None:
-    """List a site's releases, newest first."""
+    """List a site's releases, newest first.
+
+    Example: ringfence release list home-office-anna
+    """
     rows = hub().items(f"{site_path(site)}/releases")
     if as_json:
         output.show_json(rows)
@@ -41,7 +44,10 @@ def list_releases(site: Site, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(site: Site, number: NumberOrNewest = None, as_json: AsJson = False) -> None:
-    """Show a release and its files."""
+    """Show a release and its files.
+
+    Example: ringfence release show home-office-anna 3
+    """
     client = hub()
     release = client.get(f"{site_path(site)}/releases/{number or _newest(client, site)}")
     if as_json:
@@ -78,7 +84,10 @@ def diff(
     against: Annotated[int | None, typer.Option(help="The release to compare with; the one before by default.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a release changed; secrets are masked."""
+    """Show what a release changed; secrets are masked.
+
+    Example: ringfence release diff home-office-anna 3 --against 1
+    """
     client = hub()
     result = client.get(f"{site_path(site)}/releases/{number or _newest(client, site)}/diff", against=against)
     if as_json:
@@ -96,6 +105,8 @@ def rollback(site: Site, number: Number, as_json: AsJson = False) -> None:
     """Create a new release with the content of an old one.
 
     The settings stay as they are, so the next publish brings their content back unless you change them too.
+
+    Example: ringfence release rollback home-office-anna 2
     """
     made = hub().post(f"{site_path(site)}/releases/{number}/rollback")
     if as_json:

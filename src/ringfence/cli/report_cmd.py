@@ -22,6 +22,8 @@ def list_reports(
     """List what happened at edges, newest first.
 
     Among the events are files taken and refused, releases served, and phones reloaded.
+
+    Example: ringfence report list --site home-office-anna --limit 20
     """
     owner = Mac.parse(phone).bare if phone else None
     rows = hub().items("/reports", site=site, phone=owner, limit=limit)

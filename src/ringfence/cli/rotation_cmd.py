@@ -70,7 +70,10 @@ def rotate(
 
 @app.command()
 def rotations(as_json: AsJson = False) -> None:
-    """List the last change of secrets of each phone."""
+    """List the last change of secrets of each phone.
+
+    Example: ringfence sip rotations
+    """
     rows = hub().items("/sip/rotations")
     if as_json:
         output.show_json(rows)

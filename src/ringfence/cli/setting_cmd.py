@@ -25,7 +25,10 @@ def list_settings(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List all settings: type, values, default, scopes, meaning, source."""
+    """List all settings: type, values, default, scopes, meaning, source.
+
+    Example: ringfence setting list --family 9971
+    """
     rows = hub().items("/settings/catalogue", family=family)
     if as_json:
         output.show_json(rows)

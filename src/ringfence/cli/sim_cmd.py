@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.tftp_arguments import EXAMPLES, read_options, read_server
 from ringfence.cli.support.uploads import progress
+from ringfence.counted import counted
 from ringfence.errors import EnvironmentFault
 from ringfence.phones.mac import Mac
 from ringfence.sim.attacks.every import ATTACKS

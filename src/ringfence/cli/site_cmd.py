@@ -42,7 +42,10 @@ def add(
 
 @app.command("list")
 def list_sites(as_json: AsJson = False) -> None:
-    """List the sites."""
+    """List the sites.
+
+    Example: ringfence site list
+    """
     rows = hub().items("/sites")
     if as_json:
         output.show_json(rows)
@@ -52,7 +55,10 @@ def list_sites(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(site: Site, as_json: AsJson = False) -> None:
-    """Show a site with its phones and edges."""
+    """Show a site with its phones and edges.
+
+    Example: ringfence site show home-office-anna
+    """
     client = hub()
     found = client.get(site_path(site))
     phones, edges = client.items("/phones", site=found["id"]), client.items("/edges", site=found["id"])
@@ -70,14 +76,20 @@ def show(site: Site, as_json: AsJson = False) -> None:
 
 @app.command()
 def rename(site: Site, name: Annotated[str, typer.Argument(help="The new name.")]) -> None:
-    """Rename a site; its id stays the same."""
+    """Rename a site; its id stays the same.
+
+    Example: ringfence site rename home-office-anna "Anna at home"
+    """
     found = hub().patch(site_path(site), {"name": name})
     output.say(f"Site {found['id']} is now called {found['name']}.")
 
 
 @app.command()
 def remove(site: Site) -> None:
-    """Remove a site that has no phones and no edges left."""
+    """Remove a site that has no phones and no edges left.
+
+    Example: ringfence site remove home-office-anna
+    """
     hub().delete(site_path(site))
     output.say(f"Site {site} removed.")
 

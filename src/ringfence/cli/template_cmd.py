@@ -20,7 +20,10 @@ FileName = Annotated[
 
 @app.command()
 def files(family: FamilyId, as_json: AsJson = False) -> None:
-    """List the files that a family's phones get, with their keys."""
+    """List the files that a family's phones get, with their keys.
+
+    Example: ringfence template files cisco-79xx
+    """
     rows = hub().items(f"/families/{segment(family)}/files")
     if as_json:
         output.show_json(rows)
@@ -33,7 +36,10 @@ def files(family: FamilyId, as_json: AsJson = False) -> None:
 
 @app.command("list")
 def list_templates(as_json: AsJson = False) -> None:
-    """List your own templates."""
+    """List your own templates.
+
+    Example: ringfence template list
+    """
     rows = hub().items("/templates")
     if as_json:
         output.show_json(rows)
@@ -51,7 +57,10 @@ def list_templates(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(family: FamilyId, name: FileName) -> None:
-    """Print your template for a file, or the built-in one if you have none."""
+    """Print your template for a file, or the built-in one if you have none.
+
+    Example: ringfence template show cisco-79xx device
+    """
     client = hub()
     own = [row for row in client.items("/templates") if (row["family"], row["name"]) == (family, name)]
     if not own:
@@ -76,7 +85,10 @@ def put(
 
 @app.command()
 def remove(family: FamilyId, name: FileName) -> None:
-    """Remove a template of your own; the built-in one, if any, is used again."""
+    """Remove a template of your own; the built-in one, if any, is used again.
+
+    Example: ringfence template remove generic '{mac}.cfg'
+    """
     hub().delete(_path(family, name))
     output.say(f"Template for {family} {name} removed. Next, see what that changes: ringfence publish --dry-run")
 

@@ -10,7 +10,6 @@ from typing import Annotated, BinaryIO, Self
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import (
     BadArgument,
     CanNotWrite,
@@ -19,6 +18,7 @@ from ringfence.cli.support.errors import (
     NotServed,
 )
 from ringfence.cli.support.tftp_arguments import EXAMPLES, read_options
+from ringfence.counted import counted
 from ringfence.errors import EnvironmentFault, RingfenceError
 from ringfence.server.errors import FileRefused
 from ringfence.server.tftp.client import Retrieved, retrieve

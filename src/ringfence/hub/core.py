@@ -42,7 +42,7 @@ class Hub:
 
     @contextmanager
     def change(self, who: str) -> Iterator[Change]:
-        """Make a change in a transaction of its own; edges whose guards must know of it are told when it is kept."""
+        """Make a change in its own transaction; once it is committed, edges whose guards are affected are told."""
         with self.database.writing() as session:
             yield Change(session, who, self.clock())
         self.wakeups.wake_sites(session.info.get(edits.TOLD, set()))
@@ -53,7 +53,7 @@ class Hub:
 
 
 def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobStore | None = None) -> Hub:
-    """Open the hub in ``folder``, its tables brought to this version; blobs are there too, but for another store."""
+    """Open the hub in ``folder`` and migrate its tables; blobs are in the folder too, unless another store is given."""
     config = config or folder.config()
     with ExitStack() as on_fault:
         database = Database(folder.database_url(config))
@@ -73,7 +73,7 @@ def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobSto
 
 
 def _renderer_fingerprint() -> str:
-    """Return what names this version's way of rendering: every site is rendered anew when it changes."""
+    """Return a name for this version's way of rendering: when it changes, every site is rendered again."""
     digest = hashlib.sha256()
     added = {package for family in families().values() for package in family.packages}
     for package in (phones.__name__, *sorted(added - _within(phones.__name__, added))):

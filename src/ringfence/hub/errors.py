@@ -1,4 +1,4 @@
-"""What can be wrong at the hub."""
+"""What can go wrong at the hub."""
 
 from typing import ClassVar, Literal
 
@@ -18,7 +18,7 @@ class NameRefused(BadInput):
 
 
 class BadSelection(BadInput):
-    """A request that asks for something that makes no sense as it stands."""
+    """A request that makes no sense as it is."""
 
 
 class FilesDisagree(BadInput):
@@ -38,15 +38,15 @@ class UnknownGroup(NotFound):
 
 
 class UnknownLoad(NotFound):
-    """No load of this name was imported."""
+    """No load with this name has been imported."""
 
 
 class BlobDiffers(BadInput):
-    """An upload is not what it was announced as."""
+    """An upload differs from its announcement."""
 
 
 class BrokenBundle(BadInput):
-    """Firmware that is not whole, or not what it says."""
+    """Firmware that is incomplete, or not what it claims to be."""
 
 
 class LoadInUse(Conflict):
@@ -54,11 +54,11 @@ class LoadInUse(Conflict):
 
 
 class FirmwareMissing(BadInput):
-    """A phone is to run a load that was not imported."""
+    """A phone should run a load that has not been imported."""
 
 
 class SkipsStep(BadInput):
-    """A phone would go from one load to another with a needed one between."""
+    """A phone would skip a load that it needs between two others."""
 
 
 class PbxUnavailable(EnvironmentFault):
@@ -66,7 +66,7 @@ class PbxUnavailable(EnvironmentFault):
 
 
 class PbxRefused(BadInput):
-    """A PBX does not do what it is asked."""
+    """A PBX refuses a request."""
 
 
 class PhoneNotRegistered(NotFound):
@@ -78,7 +78,7 @@ class UnknownPbx(NotFound):
 
 
 class PbxTaken(Conflict):
-    """A PBX of this id exists, or is in use."""
+    """A PBX with this id exists, or is in use."""
 
 
 class RotationRunning(Conflict):
@@ -86,7 +86,7 @@ class RotationRunning(Conflict):
 
 
 class Unpublished(Conflict):
-    """A site has edits that were not published."""
+    """A site has edits that have not been published."""
 
 
 class UnknownAsset(NotFound):
@@ -94,15 +94,15 @@ class UnknownAsset(NotFound):
 
 
 class BadPolicy(BadInput):
-    """What a site's guard is to ask that means nothing."""
+    """A guard policy with a value that means nothing."""
 
 
 class NothingToEnd(NotFound):
-    """What should end is not there."""
+    """There is nothing to end."""
 
 
 class NothingRecorded(NotFound):
-    """No edge has told of a decision about this phone."""
+    """No edge has reported a decision about this phone."""
 
 
 class UnknownAlert(NotFound):
@@ -110,7 +110,7 @@ class UnknownAlert(NotFound):
 
 
 class UnknownTemplate(NotFound):
-    """No template of the operator's own is for this file."""
+    """The operator has no template for this file."""
 
 
 class UnknownLine(NotFound):
@@ -126,23 +126,23 @@ class UnknownToken(NotFound):
 
 
 class UnknownRelease(NotFound):
-    """The site has no release of this number."""
+    """The site has no release with this number."""
 
 
 class NotSet(NotFound):
-    """The setting has no value at the scope that was asked."""
+    """The setting has no value at this scope."""
 
 
 class NothingHere(NotFound):
-    """No such path, metadata or blob."""
+    """There is no such path, metadata or blob."""
 
 
 class SiteTaken(Conflict):
-    """A site of this name or id exists."""
+    """A site with this name or id exists."""
 
 
 class GroupTaken(Conflict):
-    """A group of this name or id exists."""
+    """A group with this name or id exists."""
 
 
 class GroupNotEmpty(Conflict):
@@ -162,7 +162,7 @@ class PublishRunning(Conflict):
 
 
 class DataFolderTaken(Conflict):
-    """The folder holds something already."""
+    """The folder is not empty."""
 
 
 class DataFolderBusy(Conflict):
@@ -194,7 +194,7 @@ class DatabaseUnavailable(EnvironmentFault):
 
 
 class NotStorable(BadInput):
-    """A value that the database has no place for."""
+    """A value that the database can't hold."""
 
 
 class BlobUnavailable(EnvironmentFault):
@@ -202,7 +202,7 @@ class BlobUnavailable(EnvironmentFault):
 
 
 class SealBroken(ContentRefused):
-    """A sealed value can't be opened: wrong key, or altered."""
+    """A sealed value can't be opened: it was altered, or the key is wrong."""
 
 
 class NotSignedIn(NotPermitted):
@@ -214,7 +214,7 @@ CertificateProblem = Literal["certificate-missing", "certificate-unknown", "edge
 
 
 class EdgeRefused(NotPermitted):
-    """An edge's token or certificate does not let it in; ``kind`` is one of wire.messages.PROBLEM_KINDS."""
+    """An edge's token or certificate is refused; ``kind`` is one of wire.messages.PROBLEM_KINDS."""
 
     def __init__(self, kind: TokenProblem | CertificateProblem, what: str, *, to_do: str = "") -> None:
         super().__init__(what, to_do=to_do)
@@ -222,14 +222,14 @@ class EdgeRefused(NotPermitted):
 
 
 class OutOfOrder(PeerFault):
-    """A batch of reports leaves a gap; ``expected`` is the number that the hub waits for."""
+    """A batch of reports leaves a gap; ``expected`` is the number of the next report."""
 
     status: ClassVar[int] = 409
 
     def __init__(self, expected: int, got: int) -> None:
         super().__init__(
-            f"report {got} came where report {expected} is next",
+            f"report {got} arrived, but report {expected} is next",
             where=str(expected),
-            to_do="Send from the expected number.",
+            to_do=f"Send from report {expected} on.",
         )
         self.expected = expected

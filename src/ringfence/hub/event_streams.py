@@ -1,7 +1,7 @@
-"""Who waits for news of which site: the open event streams of this process, and what wakes them.
+"""The open event streams of this process, the site of each, and what wakes them.
 
-A wake-up is only ever a hint: each stream looks into the database for itself. Publishing wakes from a thread of its
-own; what other processes did is found by looking every two seconds.
+A wake-up is only a hint: each stream looks into the database itself. Publishing wakes streams from its own thread; what
+other processes did is found by looking every two seconds.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ class Stream:
     edge_id: str
     site_id: str
     told: int = 0
-    """The release that the edge was told of last."""
+    """The last release that the edge was told of."""
     told_guard: int = 0
-    """The version of the guard's rules that it was told of last."""
+    """The last version of the guard's rules that it was told of."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 @dataclass(frozen=True, slots=True)
 class ToldVersions:
-    """What an edge of a site was told of."""
+    """What an edge of a site has been told of."""
 
     site_id: str
     release: int
@@ -34,7 +34,7 @@ class ToldVersions:
 
 
 class Wakeups:
-    """The streams of this process. All methods but ``wake_…`` belong to the event loop's thread."""
+    """The streams of this process. All methods except ``wake_…`` belong to the event loop's thread."""
 
     def __init__(self) -> None:
         self._streams: set[Stream] = set()
@@ -43,17 +43,17 @@ class Wakeups:
         self.closing = False
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Take the loop that the streams run on."""
+        """Set the loop that the streams run on."""
         self._loop = loop
 
     def open(self, edge_id: str, site_id: str) -> Stream:
-        """Begin a stream."""
+        """Add a stream."""
         stream = Stream(edge_id, site_id)
         self._streams.add(stream)
         return stream
 
     def close(self, stream: Stream) -> None:
-        """End a stream."""
+        """Remove a stream."""
         self._streams.discard(stream)
         self._departed.add(stream.edge_id)
 
@@ -77,15 +77,15 @@ class Wakeups:
         return {stream.edge_id for stream in self._streams}
 
     def wake_sites(self, site_ids: Collection[str]) -> None:
-        """Let the streams of these sites look; callable from any thread."""
+        """Wake the streams of these sites; callable from any thread."""
         self._later(lambda stream: stream.site_id in site_ids)
 
     def wake_edges(self, edge_ids: Collection[str]) -> None:
-        """Let the streams of these edges look; callable from any thread."""
+        """Wake the streams of these edges; callable from any thread."""
         self._later(lambda stream: stream.edge_id in edge_ids)
 
     def end_all(self) -> None:
-        """Let every stream end: the process stops."""
+        """End every stream, as the process stops."""
         self.closing = True
         for stream in self._streams:
             stream.woken.set()

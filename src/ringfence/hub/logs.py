@@ -1,4 +1,4 @@
-"""The hub's log: one JSON object a line on standard error, for people's tools; nothing secret in it."""
+"""The hub's log: one JSON object per line on standard error, with nothing secret in it."""
 
 import logging
 import sys

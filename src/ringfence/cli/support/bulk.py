@@ -5,8 +5,8 @@ from typing import Annotated, Any
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import BadArgument
+from ringfence.counted import counted
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")]
 

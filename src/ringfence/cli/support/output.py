@@ -18,12 +18,17 @@ Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], object]]
 """A column's heading, and how its cell is made from a row."""
 
+_GAP = 2
+"""Blanks between two columns."""
+_LONGEST_WHOLE_WORD = 40
+"""Longer words are folded."""
 
-def console() -> "Console":
+
+def console(width: int | None = None) -> "Console":
     """Return a console on standard output; a new one each time, so that it follows a redirection."""
     from rich.console import Console  # noqa: PLC0415 - see above
 
-    return Console(soft_wrap=False, highlight=False)
+    return Console(soft_wrap=False, highlight=False, width=width)
 
 
 def say(text: str) -> None:
@@ -38,19 +43,62 @@ def show_json(value: object) -> None:
 
 
 def show_table(rows: Sequence[Row], columns: Sequence[Column], *, empty: str) -> None:
-    """Print rows as a table; without rows print ``empty``, which says what to do next."""
+    """Print rows as a table; without rows print ``empty``, which says what to do next.
+
+    No word is broken, for it may be an identifier: where the words need more room than a terminal has, each row becomes
+    a block of lines; elsewhere the table takes the room.
+    """
     if not rows:
         say(empty)
         return
     from rich.table import Table  # noqa: PLC0415 - see above
     from rich.text import Text  # noqa: PLC0415 - see above
 
+    out = console()
+    headings = [heading for heading, _cell in columns]
+    cells = [[_shown(cell(row)) for _heading, cell in columns] for row in rows]
+    narrowest = [max(map(_longest_word, texts)) for texts in zip(headings, *cells, strict=True)]
+    needed = sum(narrowest) + _GAP * (len(columns) - 1)
+    if needed > out.width and out.is_terminal:
+        _show_blocks(headings, cells)
+        return
+    widest = [max(map(_width, texts)) for texts in zip(headings, *cells, strict=True)]
+    widths = _fitted(narrowest, widest, max(needed, out.width) - _GAP * (len(columns) - 1))
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, _cell in columns:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(_shown(cell(row))) for _heading, cell in columns))
-    console().print(table)
+    for heading, width in zip(headings, widths, strict=True):
+        table.add_column(heading, overflow="fold", width=width)
+    for texts in cells:
+        table.add_row(*map(Text, texts))
+    console(width=max(needed, out.width)).print(table)
+
+
+def _show_blocks(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    title_width = max(map(len, headings))
+    for number, texts in enumerate(cells):
+        if number:
+            say("")
+        for heading, text in zip(headings, texts, strict=True):
+            if text:
+                say(f"{heading:<{title_width}}  {text}")
+
+
+def _fitted(narrowest: Sequence[int], widest: Sequence[int], room: int) -> list[int]:
+    """Return the columns' widths: all their text where there is room, and never less than their longest word."""
+    widths = list(widest)
+    while sum(widths) > room:
+        longest = max(range(len(widths)), key=lambda at: (widths[at] > narrowest[at], widths[at]))
+        widths[longest] -= 1
+    return widths
+
+
+def _longest_word(text: str) -> int:
+    return min(max(map(_width, text.split()), default=0), _LONGEST_WHOLE_WORD)
+
+
+def _width(text: str) -> int:
+    from rich.cells import cell_len  # noqa: PLC0415 - see above
+
+    return max(map(cell_len, text.split("\n")))
 
 
 def field(name: str) -> Callable[[Row], object]:

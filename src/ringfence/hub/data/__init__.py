@@ -1,1 +1,1 @@
-"""What the hub keeps outside its database: the data folder, keys, blobs, configuration."""
+"""What the hub stores outside its database: the data folder, keys, blobs, configuration."""

@@ -1,4 +1,4 @@
-"""The hub's keys at work: its CA, and the signers of the four metadata roles."""
+"""What the hub does with its keys: its CA, and the signers of the four metadata roles."""
 
 import re
 from dataclasses import dataclass, field
@@ -40,7 +40,7 @@ class Authority:
 
     @property
     def fingerprint(self) -> str:
-        """What enrolment tokens name it by."""
+        """Its fingerprint in enrolment tokens."""
         return fingerprint(self.certificate)
 
     def issue_edge(
@@ -64,7 +64,7 @@ def new_key() -> PrivateKey:
 
 
 def new_authority(name: str, now: float) -> Authority:
-    """Make a CA."""
+    """Create a CA."""
     key = new_key()
     return Authority(make_authority(key, name[:64], serial=x509.random_serial_number(), now=now), key)
 
@@ -78,7 +78,7 @@ def check_host(host: str) -> str:
     """Return ``host`` if certificates and tokens can name it; BadConfiguration otherwise."""
     if _HOST.fullmatch(host) is None:
         raise BadConfiguration(
-            f"{host[:80]!r} is no host name or IP address", to_do="Give the name that edges reach this hub by."
+            f"{host[:80]!r} is not a host name or IP address", to_do="Give the name at which edges reach this hub."
         )
     return host
 

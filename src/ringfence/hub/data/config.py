@@ -1,4 +1,4 @@
-"""What an operator sets for a hub: hub.toml in its data folder, and RINGFENCE_HUB_… in the environment above it."""
+"""A hub's configuration: hub.toml in its data folder, overridden by RINGFENCE_HUB_… in the environment."""
 
 import ipaddress
 import tomllib
@@ -52,7 +52,7 @@ class HubConfig(BaseSettings):
         try:
             ipaddress.ip_address(value)
         except ValueError:
-            raise ValueError("it is no IP address of this machine; 0.0.0.0 listens on all") from None
+            raise ValueError("it is not an IP address of this machine; 0.0.0.0 listens on all") from None
         return value
 
     @field_validator("database_url")
@@ -63,7 +63,7 @@ class HubConfig(BaseSettings):
         except ArgumentError:
             known = False
         if not known:
-            raise ValueError("it is no database's address, such as postgresql://USER@HOST/NAME")
+            raise ValueError("it is not a database URL such as postgresql://USER@HOST/NAME")
         return value
 
     @property
@@ -85,7 +85,7 @@ def default_listen(address: str) -> str:
 
 
 def read_config(file: Path) -> HubConfig:
-    """Read hub.toml, with the environment above it; BadConfiguration names what is wrong."""
+    """Read hub.toml, overridden by the environment; BadConfiguration says what is wrong."""
 
     class _FromFile(HubConfig):
         @classmethod
@@ -105,11 +105,11 @@ def read_config(file: Path) -> HubConfig:
     except ValidationError as fault:
         raise _bad(fault, str(file)) from None
     except tomllib.TOMLDecodeError as fault:
-        raise BadConfiguration(f"the file is not TOML: {fault}", where=str(file), to_do="Mend that line.") from None
+        raise BadConfiguration(f"the file is not TOML: {fault}", where=str(file), to_do="Correct that line.") from None
 
 
 def make_config(**values: str | int) -> HubConfig:
-    """Check the values that a command was given; BadConfiguration names what is wrong."""
+    """Check the values that a command was given; BadConfiguration says what is wrong."""
     try:
         return HubConfig.model_validate(values)
     except ValidationError as fault:
@@ -118,7 +118,7 @@ def make_config(**values: str | int) -> HubConfig:
 
 def to_toml(config: HubConfig) -> str:
     """Return hub.toml's text."""
-    lines = ["# A Ringfence hub. Environment variables RINGFENCE_HUB_… go above what is said here."]
+    lines = ["# A Ringfence hub. Environment variables RINGFENCE_HUB_… override these values."]
     for name, value in config.model_dump().items():
         text = str(value) if isinstance(value, int) else _quoted(str(value))
         lines.append(f"{name} = {text}")

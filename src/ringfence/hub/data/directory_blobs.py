@@ -66,14 +66,16 @@ class DirectoryBlobs(BlobStore):
             with _faults("written", digest):
                 if file.tell() + len(data) > blob_store.LARGEST_RECEIVED_BYTES:
                     most = blob_store.LARGEST_RECEIVED_BYTES >> 20
-                    raise BlobDiffers(f"an upload has at most {most} MiB")
+                    raise BlobDiffers(f"an upload can have at most {most} MiB")
                 file.write(data)
 
         try:
             yield write  # what the block raises is its own, and no fault of the disk
             if hashed.hexdigest() != digest:
                 raise BlobDiffers(
-                    "what came is not what was announced", where=digest, to_do="Send it again; was it cut off?"
+                    "the upload differs from its announced digest or length",
+                    where=digest,
+                    to_do="Send it again; it may have been cut off.",
                 )
             with _faults("written", digest):
                 file.flush()
@@ -144,5 +146,5 @@ def _faults(done: str, digest: str = "") -> Iterator[None]:
         raise BlobUnavailable(
             f"blobs can't be {done}: {fault.strerror or fault}",
             where=digest,
-            to_do="Look at the disk of the hub's data folder: is it full, or was something removed?",
+            to_do="Check the disk of the hub's data folder: it may be full, or something was removed.",
         ) from None

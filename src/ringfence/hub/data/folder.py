@@ -50,7 +50,7 @@ class DataFolder:
             raise NoDataFolder(
                 "there is no hub in this folder",
                 where=str(path),
-                to_do="Make one: ringfence hub init DIR --address HOST.",
+                to_do="Create one: ringfence hub init DIR --address HOST.",
             )
 
     @property
@@ -109,16 +109,16 @@ class DataFolder:
         replace_file(self.server_certificate, certificate.encode())
 
     def write_run(self, facts: dict[str, str | int]) -> None:
-        """Say where the running hub listens."""
+        """Store where the running hub listens."""
         replace_file(self.path / "run.json", json.dumps(facts).encode() + b"\n")
 
     def clear_run(self) -> None:
-        """Say that no hub runs."""
+        """Store that no hub is running."""
         (self.path / "run.json").unlink(missing_ok=True)
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Be the one hub on this folder; DataFolderBusy where another is."""
+        """Be the only hub on this folder; DataFolderBusy if there is another."""
         try:
             descriptor = os.open(self.path / "lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as fault:
@@ -138,15 +138,15 @@ class DataFolder:
 
 
 def create(path: Path, config: HubConfig, now: float, fill: Callable[[DataFolder], None]) -> DataFolder:
-    """Make a hub's data folder at ``path``; ``fill`` may add to it before it appears.
+    """Create a hub's data folder at ``path``; ``fill`` may add to it before it appears.
 
-    Everything is made beside its place and moved there at the end, so that a failure leaves nothing. DataFolderTaken
-    where anything is at ``path`` but an empty folder; DataFolderUnusable where it can't be made.
+    Everything is created next to its place and moved there at the end, so that a failure leaves nothing.
+    DataFolderTaken if anything but an empty folder is at ``path``; DataFolderUnusable if it can't be created.
     """
     path = path.absolute()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
         raise DataFolderTaken(
-            "there is something here already, and nothing of it was touched",
+            "there is something here already; it was left as it is",
             where=str(path),
             to_do="Give a folder that does not exist yet.",
         )
@@ -170,7 +170,7 @@ def create(path: Path, config: HubConfig, now: float, fill: Callable[[DataFolder
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """Put ``data`` in a file for its owner alone: after a crash it is the old or the new, never a part."""
+    """Write ``data`` to a file that only its owner can read; after a crash it is the old or the new, never a part."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     try:
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -220,5 +220,5 @@ def _unusable(path: Path, fault: OSError) -> DataFolderUnusable:
     return DataFolderUnusable(
         f"the data folder can't be used: {fault.strerror or fault}",
         where=str(fault.filename or path),
-        to_do="Check the disk and who owns the folder.",
+        to_do="Check the disk and the owner of the folder.",
     )

@@ -27,7 +27,7 @@ class Sealer:
     def __init__(self, *keys: bytes) -> None:
         if not keys or any(len(key) != KEY_BYTES for key in keys):
             raise SealBroken(
-                "the sealing key is not one", where="keys/sealing.key", to_do="Restore the file from your backup."
+                "the sealing key is not valid", where="keys/sealing.key", to_do="Restore the file from your backup."
             )
         self._keys = {_key_id(key): AESGCM(key) for key in keys}
         self._newest = _key_id(keys[0])
@@ -59,7 +59,7 @@ class Sealer:
             raise SealBroken(
                 "a sealed secret was altered, or belongs to another record",
                 where=record,
-                to_do="Restore the database from a backup, or set the secret anew.",
+                to_do="Restore the database from a backup, or set the secret again.",
             ) from None
 
 

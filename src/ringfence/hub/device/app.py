@@ -1,4 +1,4 @@
-"""The device API as one application: paths to handlers. Plain Starlette, for these are the busy paths."""
+"""The device API as one application: paths and their handlers. Plain Starlette, as these are the busy paths."""
 
 from collections.abc import Sequence
 

@@ -1,4 +1,4 @@
-"""Who calls: the edge whose certificate the handshake verified, looked up before a byte of a body is read."""
+"""The caller: the edge whose certificate the handshake verified, looked up before any of the body is read."""
 
 import hashlib
 from collections.abc import Callable
@@ -11,12 +11,12 @@ from ringfence.hub.fleet import edges
 
 TLS_EXTENSION = "tls"
 CLIENT_CERTIFICATE = "client_certificate_der"
-"""Where ``scope["extensions"]["tls"]`` has the verified client certificate, in DER; absent where none was shown."""
+"""The key in ``scope["extensions"]["tls"]`` of the verified client certificate, in DER; absent if none was shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class DeviceCaller:
-    """The edge that calls, as it was when its request began; all is empty for a route that takes anybody."""
+    """The calling edge, as it was when its request began; everything is empty for a route that takes anybody."""
 
     edge_id: str = ""
     site_id: str = ""
@@ -29,12 +29,12 @@ Recognition = Callable[[Request], DeviceCaller]
 
 
 def anybody(_request: Request) -> DeviceCaller:
-    """Take the request whoever makes it."""
+    """Accept any caller."""
     return DeviceCaller()
 
 
 def enrolled_edge(request: Request) -> DeviceCaller:
-    """Take an edge that is let in.
+    """Accept an enrolled edge that is not revoked.
 
     Raises:
         EdgeRefused: The caller shows no certificate, one that this hub does not know, or that of a revoked edge.
@@ -46,7 +46,7 @@ def enrolled_edge(request: Request) -> DeviceCaller:
 
 
 def enrolled_edge_or_one_to_wipe(request: Request) -> DeviceCaller:
-    """Take an edge that is let in, or a revoked one that is still to be told to remove what it holds.
+    """Accept an enrolled edge, also a revoked one that has yet to be told to delete what it holds.
 
     Raises:
         EdgeRefused: As ``enrolled_edge`` does.

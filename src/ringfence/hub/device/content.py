@@ -1,4 +1,4 @@
-"""What an edge fetches: its own site's metadata, and the blobs that its site's releases name."""
+"""What an edge fetches: its site's metadata, and the blobs that its site's releases name."""
 
 import re
 from typing import Literal
@@ -19,7 +19,7 @@ _IN_ONE_PIECE_BYTES = 256 * 1024
 
 
 def metadata(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
-    """Give a file of the caller's site's metadata: the newest timestamp, any version of the other roles."""
+    """Return a metadata file of the caller's site: the newest timestamp, or any version of the other roles."""
     name = request.path_params["name"]
     with hub_of(request).database.reading() as session:
         found = _metadata(session, caller.site_id, name)
@@ -29,7 +29,7 @@ def metadata(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
 
 
 def blob(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
-    """Give a blob, or the part of it that Range asks for (RFC 9110, section 14)."""
+    """Return a blob, or the part of it that Range asks for (RFC 9110, section 14)."""
     hub, digest = hub_of(request), Digest(request.path_params["digest"])
     with hub.database.reading() as session:
         named = select(ReleaseTargetRow.length).where(
@@ -68,9 +68,9 @@ def _metadata(session: Session, site_id: str, name: str) -> bytes | None:
 
 
 def _asked_range(request: Request, length: int, digest: str) -> tuple[int, int] | Literal["unsatisfiable"] | None:
-    """Return the first and last byte asked for; None where the whole is to be given.
+    """Return the first and last byte of the range; None for the whole blob.
 
-    Forms that we don't serve, several ranges above all, are passed over, as RFC 9110 section 14.2 allows.
+    Forms that we don't serve, such as several ranges, are ignored, as RFC 9110 section 14.2 allows.
     """
     form = _RANGE.fullmatch(request.headers.get("range", "").replace(" ", ""))
     if form is None or request.headers.get("if-range", f'"{digest}"') != f'"{digest}"':

@@ -1,4 +1,4 @@
-"""The event stream: one per edge, open all the time, with news as hints."""
+"""The event stream: one per edge, always open, with hints that there is news."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ class _Standing:
 
 
 def greeting(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
-    """Return who the hub takes the caller for, and what time it is."""
+    """Return who the caller is to the hub, and the hub's time."""
     hub = hub_of(request)
     with hub.database.reading() as session:
         site = session.get_one(SiteRow, caller.site_id)
@@ -46,7 +46,7 @@ def greeting(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
 
 
 def events(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
-    """Open the caller's stream. A revoked edge that is to be wiped gets that one event, and no more."""
+    """Open the caller's stream. A revoked edge that must wipe itself gets that one event and no other."""
     hub = hub_of(request)
     stream = _stream(hub, _standing(hub, caller.edge_id))
     return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)

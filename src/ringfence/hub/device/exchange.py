@@ -1,4 +1,4 @@
-"""One request of the device API: who asks, what was sent, and how every refusal is answered."""
+"""One request of the device API: the caller, the body, and how every refusal is answered."""
 
 import math
 from collections.abc import Awaitable, Callable
@@ -25,9 +25,9 @@ from ringfence.wire.messages import Problem
 _log = logs.get("device")
 
 Work = Callable[[Request, DeviceCaller, bytes], Response]
-"""Answers a request, given who makes it and its body; it runs in the thread pool.
+"""Answers a request, given its caller and body; it runs in the thread pool.
 
-What writes looks at the edge again, with ``edges.let_in``: a revocation may have come since the request began.
+Code that writes checks the edge again, with ``edges.let_in``: it may have been revoked since the request began.
 """
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -62,7 +62,7 @@ def message(value: object, status: int = 200) -> Response:
 
 
 def endpoint(route: DeviceRoute) -> Endpoint:
-    """Return the handler of a route: it recognises the caller, then reads the body, then does the work."""
+    """Return the handler of a route: it identifies the caller, then reads the body, then does the work."""
 
     async def handle(request: Request) -> Response:
         try:
@@ -77,7 +77,7 @@ def endpoint(route: DeviceRoute) -> Endpoint:
 
 
 def refusal(request: Request, fault: RingfenceError, *, most_body_bytes: int) -> Response:
-    """Answer a fault as a Problem, and log it where it says something about the caller or the hub.
+    """Answer a fault as a Problem, and log it if it says something about the caller or the hub.
 
     The connection ends where what is still to come is not worth taking: a stranger's body, or one that is too long. An
     edge's other bodies are taken to their end and dropped, so that it is not cut off before it reads the answer.
@@ -94,19 +94,19 @@ def refusal(request: Request, fault: RingfenceError, *, most_body_bytes: int) ->
 
 
 async def on_internal_error(request: Request, fault: Exception) -> Response:
-    """Answer what is our own bug: the log has the trace, the edge a sentence."""
+    """Answer after a bug of our own: the log gets the traceback, the edge a sentence."""
     _log.error("internal error", path=request.url.path, exc_info=fault)
-    return message(Problem("the hub met an error of its own", to_do="It is in the hub's log.", kind="internal"), 500)
+    return message(Problem("the hub had an internal error", to_do="See the hub's log.", kind="internal"), 500)
 
 
 async def not_found(request: Request, _fault: Exception) -> Response:
-    """Answer a path that this version of the API does not have."""
-    return message(Problem("there is nothing here", where=request.url.path[:200], kind="not-found"), 404)
+    """Answer for a path that this version of the API does not have."""
+    return message(Problem("there is nothing at this path", where=request.url.path[:200], kind="not-found"), 404)
 
 
 async def wrong_method(request: Request, _fault: Exception) -> Response:
-    """Answer a method that the path does not take."""
-    return message(Problem("this path does not take this method", where=request.method, kind="bad-request"), 405)
+    """Answer for a method that the path does not allow."""
+    return message(Problem("this path does not allow this method", where=request.method, kind="bad-request"), 405)
 
 
 def _status_and_kind(fault: RingfenceError) -> tuple[int, str]:
@@ -130,7 +130,7 @@ def _status_and_kind(fault: RingfenceError) -> tuple[int, str]:
 
 
 def _announced_bytes(request: Request) -> float:
-    """Return how long a request says that its body is; infinite for one in chunks."""
+    """Return the announced length of a request's body; infinite for a chunked one."""
     if "transfer-encoding" in request.headers:
         return math.inf
     length = request.headers.get("content-length", "0")
@@ -138,7 +138,7 @@ def _announced_bytes(request: Request) -> float:
 
 
 async def _body(request: Request, most_bytes: int) -> bytes:
-    """Read a body of at most so many bytes; one that is announced as longer is refused before it is read."""
+    """Read a body of at most so many bytes; one announced as longer is refused before it is read."""
     too_long = PeerFault(f"a request has more than {most_bytes} bytes")
     if math.inf > _announced_bytes(request) > most_bytes:
         raise too_long

@@ -1,4 +1,4 @@
-"""Enrolling and renewing: how an edge comes by its certificates."""
+"""Enrolment and renewal: how an edge gets its certificates."""
 
 import hashlib
 
@@ -34,14 +34,14 @@ _log = logs.get("device")
 
 
 def authority(request: Request, _caller: DeviceCaller, _body: bytes) -> Response:
-    """Give the CA certificate to anybody: its fingerprint is what makes it worth something."""
+    """Return the CA certificate to anybody: it is trusted only by its fingerprint."""
     return Response(hub_of(request).authority.pem, media_type="application/x-pem-file")
 
 
 def enrol(request: Request, _caller: DeviceCaller, body: bytes) -> Response:
-    """Turn a one-time token into an edge's identity."""
+    """Exchange a one-time token for an edge's identity."""
     hub, asked = hub_of(request), codec.from_json(EnrolRequest, body)
-    certificate_request = read_request(asked.csr_pem)  # before the token: a broken request does not use it up
+    certificate_request = read_request(asked.csr_pem)  # before the token, so that a broken request does not use it up
     edge_id = new_id("edge")
     with hub.change(edge_id) as change:
         token = enrolment_tokens.redeem(change, asked.token_secret)
@@ -58,7 +58,7 @@ def enrol(request: Request, _caller: DeviceCaller, body: bytes) -> Response:
 
 
 def renew(request: Request, caller: DeviceCaller, body: bytes) -> Response:
-    """Give an enrolled edge its next certificate, for the key that it enrolled with."""
+    """Issue an enrolled edge's next certificate, for the key that it enrolled with."""
     hub, asked = hub_of(request), codec.from_json(RenewRequest, body)
     certificate_request = read_request(asked.csr_pem)
     with hub.change("") as change:
@@ -66,8 +66,8 @@ def renew(request: Request, caller: DeviceCaller, body: bytes) -> Response:
         if _key_fingerprint(certificate_request) != edge.key_fingerprint:
             raise EdgeRefused(
                 "certificate-unknown",
-                "a certificate is renewed for the key that enrolled, and this request has another",
-                to_do="Enrol again with a new token to use a new key.",
+                "a certificate can be renewed only for the key that enrolled, but this request has another",
+                to_do="To use a new key, enrol again with a new token.",
             )
         issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge.id, edge.site_id), change.now)
         edges.take_certificate(edge, caller.fingerprint, _kept(issued))
@@ -91,5 +91,5 @@ def _key_fingerprint(holder: x509.Certificate | x509.CertificateSigningRequest) 
 
 
 def _printable(text: str) -> str:
-    """Return a name that an edge gives itself without what could spoil a log or a terminal."""
+    """Return the name that an edge gives itself, without characters that could garble a log or a terminal."""
     return "".join(character for character in text if character.isprintable())

@@ -1,4 +1,4 @@
-"""Taking reports in: stored once, in order, acknowledged when durable. And how far edges are with a release."""
+"""Reports, stored once and in order, and acknowledged when durable; and edges' progress with a release."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +12,7 @@ from ringfence.wire.messages import Progress, ReportAcknowledgement, ReportBatch
 
 
 def reports(request: Request, caller: DeviceCaller, body: bytes) -> Response:
-    """Store what is new of a batch and acknowledge all that is stored."""
+    """Store the new reports of a batch and acknowledge all that are stored."""
     hub, batch = hub_of(request), codec.from_json(ReportBatch, body)
     with hub.change(caller.edge_id) as change:
         through = report_intake.take(change, edges.let_in(change.session, caller.edge_id), batch)
@@ -20,7 +20,7 @@ def reports(request: Request, caller: DeviceCaller, body: bytes) -> Response:
 
 
 def progress(request: Request, caller: DeviceCaller, body: bytes) -> Response:
-    """Note how much of a release an edge has fetched; its report of serving it ends that."""
+    """Store how much of a release an edge has fetched, until it reports that it serves it."""
     hub, told = hub_of(request), codec.from_json(Progress, body)
     with hub.database.writing() as session:
         edges.note_progress(edges.let_in(session, caller.edge_id), told)

@@ -1,4 +1,4 @@
-"""What the caller goes by beside releases: its site's state, or one part of it for edges that know no more."""
+"""What the caller goes by apart from releases: its site's state, or only the guard's rules for older edges."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -10,7 +10,7 @@ from ringfence.hub.fleet.guard import edge_networks, rules_for_edges
 
 
 def state(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
-    """Give the state, whole."""
+    """Return the whole state."""
     _note_where_it_stands(request, caller)
     hub = hub_of(request)
     with hub.database.reading() as session:
@@ -18,7 +18,7 @@ def state(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
 
 
 def guard(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
-    """Give the guard's rules alone."""
+    """Return only the guard's rules."""
     _note_where_it_stands(request, caller)
     hub = hub_of(request)
     with hub.database.reading() as session:
@@ -26,7 +26,7 @@ def guard(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
 
 
 def _note_where_it_stands(request: Request, caller: DeviceCaller) -> None:
-    """Note where the edge is now, before anything is compiled: it may be why files are held back."""
+    """Store where the edge is now, before anything is compiled: files may be held back because of it."""
     hub = hub_of(request)
     with hub.database.reading() as session:
         edge = edges.let_in(session, caller.edge_id)

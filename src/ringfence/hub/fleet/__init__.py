@@ -1,1 +1,1 @@
-"""The fleet: a module for each thing that people keep here, on top of the store."""
+"""The fleet: a module for each noun that people manage, on top of the store."""

@@ -16,7 +16,7 @@ from ringfence.phones.sip.pbx_accounts import PbxKind, SipAccount, export
 
 
 def export_to(change: Change, sealer: Sealer, pbx: PbxKind, *, site_id: str | None, realm: str) -> dict[str, str]:
-    """Return the files for a PBX, with every line of a site or of all; that they were asked for is noted."""
+    """Return the files for a PBX, with every line of a site or of all sites; the audit log records this."""
     rows = phones.find(change.session, site_id)
     accounts = [account for row in rows for account in of_phone(change, sealer, row)]
     change.note("sip.export", pbx, f"{len(accounts)} lines of {site_id or 'all sites'}")

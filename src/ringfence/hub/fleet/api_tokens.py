@@ -24,10 +24,12 @@ _SECRET_BYTES = 32
 
 
 def create(change: Change, name: str) -> tuple[ApiTokenRow, Secret]:
-    """Make a token; its text is returned this once."""
+    """Create a token; its text is returned only here."""
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
-        raise NameRefused("a token's name has 1 to 80 printable characters", to_do="Name who or what it is for.")
+        raise NameRefused(
+            "a token's name must have 1 to 80 printable characters", to_do="Name the person or program that it is for."
+        )
     text = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     token = ApiTokenRow(
         id=new_id("key"), name=name, token_hash=_hash(text), created_at=change.now, created_by=change.who,
@@ -45,26 +47,28 @@ def authenticate(session: Session, text: str) -> ApiTokenRow:
     """
     token = session.scalar(select(ApiTokenRow).where(ApiTokenRow.token_hash == _hash(text)))
     if token is None:
-        raise NotSignedIn("this API token is not known here", to_do="Log in with a token of this hub: ringfence login.")
+        raise NotSignedIn(
+            "this hub does not know this API token", to_do="Log in with a token of this hub: ringfence login."
+        )
     if token.revoked_at is not None:
-        raise NotSignedIn(f"the API token {token.name} was revoked", to_do="Ask an administrator for a new one.")
+        raise NotSignedIn(f"the API token {token.name} was revoked", to_do="Ask an administrator for a new token.")
     return token
 
 
 def note_use(session: Session, token_id: str, now: float) -> None:
-    """Keep when a token was last used."""
+    """Store when a token was last used."""
     token = session.get(ApiTokenRow, token_id)
     if token is not None:
         token.last_used_at = now
 
 
 def find(session: Session) -> Sequence[ApiTokenRow]:
-    """Return every token, the oldest first."""
+    """Return all tokens, the oldest first."""
     return session.scalars(select(ApiTokenRow).order_by(ApiTokenRow.created_at, ApiTokenRow.id)).all()
 
 
 def revoke(change: Change, token_id: str) -> None:
-    """Revoke a token; the last one that works stays, or nobody could come in again."""
+    """Revoke a token; the last valid one stays, or nobody could get in again."""
     token = change.session.get(ApiTokenRow, token_id)
     if token is None:
         raise UnknownToken(f"there is no API token {token_id[:40]!r}", to_do="`ringfence access list` shows all.")
@@ -74,7 +78,9 @@ def revoke(change: Change, token_id: str) -> None:
         select(ApiTokenRow.id).where(ApiTokenRow.revoked_at.is_(None), ApiTokenRow.id != token_id).limit(1)
     ).all()
     if not others:
-        raise BadSelection("this is the last token that works", to_do="Make another one first.")
+        raise BadSelection(
+            "this is the last valid token", to_do="Create another one first: ringfence access create NAME."
+        )
     token.revoked_at = change.now
     change.note("api-token.revoke", token_id, token.name)
 

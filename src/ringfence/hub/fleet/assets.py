@@ -43,7 +43,7 @@ class UploadedAsset:
 def add(
     change: Change, blobs: BlobStore, kind: AssetKind, name: str, source: str, files: Sequence[UploadedAsset]
 ) -> AssetRow:
-    """Keep an asset, in the place of one of the same kind and name. NameRefused and BrokenBundle say what is wrong."""
+    """Store an asset, replacing one of the same kind and name. NameRefused and BrokenBundle say what is wrong."""
     asset_id = f"{slug(kind)[:12]}-{slug(name)}"
     if not slug(name) or not 1 <= len(files) <= _MOST_FILES:
         raise NameRefused(f"{name[:60]!r} can't be an asset's name, or it has no file", to_do="Use letters and digits.")
@@ -86,7 +86,7 @@ def files(session: Session) -> Mapping[str, Sequence[AssetFileRow]]:
 
 
 def remove(change: Change, asset_id: str) -> None:
-    """Forget an asset; phones keep what they hold until they look again."""
+    """Delete an asset; phones keep what they have until they look again."""
     row = change.session.get(AssetRow, asset_id)
     if row is None:
         raise UnknownAsset(f"there is no asset {asset_id[:60]!r}", to_do="`ringfence asset list` shows all.")
@@ -134,9 +134,9 @@ def _check(blobs: BlobStore, file: UploadedAsset) -> None:
     except BadFileName as fault:
         raise NameRefused(fault.what, where=fault.where, to_do=fault.to_do) from None
     if plain != file.name:
-        raise NameRefused(f"{file.name[:80]!r} is no name that phones ask for")
+        raise NameRefused(f"{file.name[:80]!r} is not a name that phones ask for")
     if not is_digest(file.digest) or not blobs.has(file.digest) or blobs.size_bytes(file.digest) != file.length:
-        raise BrokenBundle(f"{file.name} was not uploaded", to_do="Run the import again.")
+        raise BrokenBundle(f"{file.name} has not been uploaded", to_do="Run the import again.")
 
 
 def _check_room(session: Session, kind: AssetKind) -> None:
@@ -144,5 +144,6 @@ def _check_room(session: Session, kind: AssetKind) -> None:
     there = session.scalars(select(AssetRow.id).where(AssetRow.kind == str(kind))).all()
     if most is not None and len(there) >= most:
         raise NameRefused(
-            f"there are {len(there)} of the kind {kind} already, and phones list {most}", to_do="Remove one."
+            f"there are {len(there)} of the kind {kind} already, and phones list at most {most}",
+            to_do="Remove one first: ringfence asset remove ID.",
         )

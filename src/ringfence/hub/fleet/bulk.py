@@ -1,4 +1,4 @@
-"""Many phones at once: all of them, or none and every reason why."""
+"""Many phones at once: all of them, or none and a list of everything that is wrong."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ from ringfence.phones.settings.types import Scope
 
 @dataclass(frozen=True, slots=True)
 class BulkLine:
-    """One line to make or change; ``row`` is where it was read."""
+    """One line to add or change; ``row`` is where it was read."""
 
     index: int
     parts: LineParts
@@ -33,7 +33,7 @@ class BulkLine:
 
 @dataclass(frozen=True, slots=True)
 class BulkPhone:
-    """One phone to make or change; ``row`` is where it was read."""
+    """One phone to add or change; ``row`` is where it was read."""
 
     mac: str
     site: str
@@ -47,7 +47,7 @@ class BulkPhone:
 
 @dataclass(frozen=True, slots=True)
 class BulkRefusal:
-    """Why one thing of many can't be taken: row and column of what was read, and what is wrong."""
+    """Why one entry can't be used: its row and column, and what is wrong."""
 
     row: int
     column: str
@@ -56,7 +56,7 @@ class BulkRefusal:
 
 @dataclass(slots=True)
 class BulkOutcome:
-    """What many things came to; nothing was kept where there is a refusal."""
+    """The outcome of a bulk request; nothing was changed if there is a refusal."""
 
     refusals: list[BulkRefusal] = field(default_factory=list)
     added: int = 0
@@ -65,15 +65,15 @@ class BulkOutcome:
 
 
 class _NotKeptError(Exception):
-    """Ends the transaction without keeping it."""
+    """Rolls the transaction back."""
 
 
 def take(
     hub: Hub, who: str, items: Sequence[BulkPhone], *, site_settings: Mapping[str, Mapping[str, str]], dry_run: bool
 ) -> BulkOutcome:
-    """Make or change phones with lines and settings, and what is set for their sites.
+    """Add or change phones with lines and settings, and the settings of their sites.
 
-    Sites and groups that do not exist are made. With ``dry_run``, or where anything is refused, nothing is kept.
+    Sites and groups that do not exist are created. With ``dry_run``, or if anything is refused, nothing is changed.
     """
     outcome = BulkOutcome()
     try:
@@ -96,7 +96,7 @@ def _end_where(not_kept: bool) -> None:
 
 
 class _Worker:
-    """Takes one thing after the other in one transaction, and goes on past what is refused."""
+    """Applies one entry after another in one transaction, and goes on after a refusal."""
 
     def __init__(self, hub: Hub, change: Change, outcome: BulkOutcome) -> None:
         self._hub, self._change, self._outcome = hub, change, outcome
@@ -110,7 +110,7 @@ class _Worker:
             self._refuse(item.row, "mac", fault)
             return
         if mac.bare in self._seen:
-            twice = DuplicateMac(f"phone {mac} is there twice", where=f"first in row {self._seen[mac.bare]}")
+            twice = DuplicateMac(f"phone {mac} is listed twice", where=f"first in row {self._seen[mac.bare]}")
             self._refuse(item.row, "mac", twice)
             return
         self._seen[mac.bare] = item.row
@@ -181,7 +181,7 @@ class _Worker:
 
 
 def _column_of(fault: BadInput) -> str:
-    """Return the column of a line's part that a fault speaks of."""
+    """Return the column that a fault in a line is about."""
     words = {"label": "label", "display name": "display_name", "auth name": "auth_name", "password": "password"}
     return next((column for word, column in words.items() if f"the {word} of" in fault.what), "name" if "name" in
                 fault.what else "line")  # fmt: skip

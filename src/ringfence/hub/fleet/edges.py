@@ -15,12 +15,12 @@ from ringfence.wire.messages import Progress
 _MOST_BYTES = 1 << 50
 
 CONNECTED_FOR_S = 45.0
-"""How long an open stream counts as one without being confirmed: a hub that crashed confirms nothing."""
+"""How long an open stream counts without being confirmed: a hub that crashed confirms nothing."""
 
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What the hub keeps of an edge's certificate."""
+    """What the hub stores of an edge's certificate."""
 
     serial: str
     fingerprint: str
@@ -31,7 +31,7 @@ class Certificate:
 def admit(
     change: Change, token: EnrolmentTokenRow, edge_id: str, certificate: Certificate, host: tuple[str, str]
 ) -> EdgeRow:
-    """Keep a new edge; ``host`` is its host name and version."""
+    """Store a new edge; ``host`` is its host name and version."""
     edge = EdgeRow(
         id=edge_id, site_id=token.site_id, hostname=host[0][:255], version=host[1][:40], enrolled_at=change.now,
         key_fingerprint=certificate.key_fingerprint, certificate_serial=certificate.serial,
@@ -46,14 +46,14 @@ def admit(
 
 
 def recognise(session: Session, fingerprint: str | None) -> EdgeRow:
-    """Return the edge whose current or previous certificate this is; EdgeRefused unless it is let in."""
+    """Return the edge whose current or previous certificate this is; EdgeRefused if it has none or is revoked."""
     edge = known(session, fingerprint)
     check_let_in(edge)
     return edge
 
 
 def let_in(session: Session, edge_id: str) -> EdgeRow:
-    """Return an edge that was recognised before, as this transaction sees it; EdgeRefused where it is out by now."""
+    """Return an edge that was recognised before, as this transaction sees it; EdgeRefused if it is revoked by now."""
     edge = session.get(EdgeRow, edge_id)
     if edge is None:
         raise EdgeRefused("certificate-unknown", "this edge was removed", to_do="Enrol it with a new token.")
@@ -70,7 +70,9 @@ def check_let_in(edge: EdgeRow) -> None:
 def known(session: Session, fingerprint: str | None) -> EdgeRow:
     """Return the edge whose certificate this is, revoked or not."""
     if fingerprint is None:
-        raise EdgeRefused("certificate-missing", "this needs an edge's certificate", to_do="Enrol the edge first.")
+        raise EdgeRefused(
+            "certificate-missing", "this request needs an edge's certificate", to_do="Enrol the edge first."
+        )
     edge = session.scalar(
         select(EdgeRow).where(
             or_(EdgeRow.certificate_fingerprint == fingerprint, EdgeRow.previous_fingerprint == fingerprint)
@@ -84,7 +86,7 @@ def known(session: Session, fingerprint: str | None) -> EdgeRow:
 
 
 def take_certificate(edge: EdgeRow, presented: str, certificate: Certificate) -> None:
-    """Make ``certificate`` the current one; the one that asked stays good, in case the answer is lost."""
+    """Make ``certificate`` the current one; the one that asked stays valid, in case the answer is lost."""
     edge.previous_fingerprint = presented
     edge.certificate_fingerprint = certificate.fingerprint
     edge.certificate_serial = certificate.serial
@@ -108,7 +110,7 @@ def find(session: Session, site_id: str | None) -> Sequence[EdgeRow]:
 
 
 def revoke(change: Change, edge_id: str, *, wipe: bool) -> EdgeRow:
-    """Let an edge in no more; with ``wipe`` it is asked to remove what it holds, now or when it comes back."""
+    """Revoke an edge; with ``wipe`` it is asked to delete what it holds, now or when it comes back."""
     edge = get(change.session, edge_id)
     if edge.revoked_at is None or (wipe and not edge.wipe):
         edge.revoked_at = edge.revoked_at or change.now
@@ -123,20 +125,20 @@ def is_connected(edge: EdgeRow, now: float) -> bool:
 
 
 def note_connected(session: Session, edge_ids: Collection[str], now: float) -> None:
-    """Keep that these edges have a stream open just now."""
+    """Store that these edges have a stream open now."""
     session.execute(
         update(EdgeRow).where(_among(edge_ids)).values(connected_until=now + CONNECTED_FOR_S, last_seen_at=now)
     )
 
 
 def note_progress(edge: EdgeRow, told: Progress) -> None:
-    """Keep how much of the release that it is taking an edge has fetched, as it says itself."""
+    """Store how much of its next release an edge has fetched, as it reports it."""
     edge.fetching_bytes = min(max(told.total_bytes, 0), _MOST_BYTES)
     edge.fetched_bytes = min(max(told.done_bytes, 0), edge.fetching_bytes)
 
 
 def note_disconnected(session: Session, edge_ids: Collection[str], now: float) -> None:
-    """Keep that these edges' streams have ended."""
+    """Store that these edges' streams have ended."""
     session.execute(update(EdgeRow).where(_among(edge_ids)).values(connected_until=now))
 
 

@@ -22,7 +22,7 @@ _ASK = "Ask for a new one: ringfence site token SITE."
 
 
 def create(change: Change, site_id: str) -> tuple[EnrolmentTokenRow, Secret]:
-    """Make a token for one edge of a site; its secret is returned this once."""
+    """Create a token for one edge of a site; its secret is returned only here."""
     site = sites.get(change.session, site_id)
     secret = Secret(secrets.token_urlsafe(_SECRET_BYTES))
     token = EnrolmentTokenRow(
@@ -41,7 +41,7 @@ def find(session: Session, site_id: str) -> Sequence[EnrolmentTokenRow]:
 
 
 def revoke(change: Change, token_id: str) -> None:
-    """Revoke a token; one that was used has done its work, and its edge is revoked by itself."""
+    """Revoke a token; once it has been used this has no effect, and its edge is revoked separately."""
     token = change.session.get(EnrolmentTokenRow, token_id)
     if token is None:
         raise UnknownToken(f"there is no token {token_id[:40]!r}", to_do="`ringfence site tokens SITE` shows them.")
@@ -51,9 +51,9 @@ def revoke(change: Change, token_id: str) -> None:
 
 
 def redeem(change: Change, secret: Secret) -> EnrolmentTokenRow:
-    """Use a token up and return it; EdgeRefused says why it does not count.
+    """Use a token up and return it; EdgeRefused says why it is not valid.
 
-    One update decides which of two requests at the same moment has it; it holds on every database.
+    One update decides which of two simultaneous requests gets it, on every database.
     """
     hashed = _hash(secret)
     token = change.session.scalar(select(EnrolmentTokenRow).where(EnrolmentTokenRow.secret_hash == hashed))
@@ -62,7 +62,7 @@ def redeem(change: Change, secret: Secret) -> EnrolmentTokenRow:
     if token.revoked_at is not None:
         raise EdgeRefused("token-revoked", "this enrolment token was revoked", to_do=_ASK)
     if token.used_at is None and change.now >= token.expires_at:
-        raise EdgeRefused("token-expired", "this enrolment token has expired: it was good for 24 hours", to_do=_ASK)
+        raise EdgeRefused("token-expired", "this enrolment token has expired: it was valid for 24 hours", to_do=_ASK)
     used = change.session.execute(
         update(EnrolmentTokenRow)
         .where(
@@ -75,7 +75,7 @@ def redeem(change: Change, secret: Secret) -> EnrolmentTokenRow:
     ).all()
     if not used:
         raise EdgeRefused(
-            "token-used", "this enrolment token was used already; each lets one edge in, once", to_do=_ASK
+            "token-used", "this enrolment token has been used; each token enrols one edge, once", to_do=_ASK
         )
     return token
 

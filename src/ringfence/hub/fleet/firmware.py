@@ -1,4 +1,4 @@
-"""Firmware: loads that were imported whole, and where they are."""
+"""Firmware: the imported loads, and where they are."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,7 @@ from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest, is_digest
+from ringfence.counted import counted
 from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.errors import BrokenBundle, LoadInUse, UnknownLoad
 from ringfence.hub.store.change import Change
@@ -37,9 +38,9 @@ class UploadedFile:
 
 
 def add(change: Change, blobs: BlobStore, source: str, files: Sequence[UploadedFile]) -> list[FirmwareLoadRow]:
-    """Take loads whose files are all in the blob store; BrokenBundle names what is missing. Lists are read here again.
+    """Import loads whose files are all in the blob store; BrokenBundle names what is missing. Lists are read again.
 
-    A load that is there already is replaced where its files differ and no phone names it.
+    A load that exists already is replaced if its files differ and no phone names it.
     """
     by_name = {file.name: file for file in files}
     _check(blobs, files, by_name)
@@ -47,8 +48,8 @@ def add(change: Change, blobs: BlobStore, source: str, files: Sequence[UploadedF
     loads = [load for load in bundle.loads if not load.is_recovery]
     missing = sorted({name for load in loads for name in load.missing})
     if not loads or missing:
-        what = f"files that it names are missing: {', '.join(missing)}" if missing else "it has no .loads file"
-        raise BrokenBundle(what, where=source, to_do="Import the whole bundle.")
+        what = f"files that it names are missing: {', '.join(missing)}" if missing else "it holds no .loads file"
+        raise BrokenBundle(what, where=source, to_do="Import the complete bundle.")
     made = []
     for load in loads:
         wanted = {
@@ -65,8 +66,8 @@ def get(session: Session, name: str) -> FirmwareLoadRow:
     if row is None:
         near = difflib.get_close_matches(name, session.scalars(select(FirmwareLoadRow.name)).all(), n=3, cutoff=0.4)
         raise UnknownLoad(
-            f"no load {name[:64]!r} was imported",
-            to_do=(f"Near it: {', '.join(near)}. " if near else "") + "Import it: ringfence firmware import FILE.",
+            f"no load {name[:64]!r} has been imported",
+            to_do=(f"Similar: {', '.join(near)}. " if near else "") + "Import it: ringfence firmware import FILE.",
         )
     return row
 
@@ -88,12 +89,12 @@ def files(session: Session, names: Sequence[str] | None = None) -> Mapping[str, 
 
 
 def remove(change: Change, name: str) -> None:
-    """Forget a load; LoadInUse while a phone names it, waits for it, or a setting says it."""
+    """Delete a load; LoadInUse while a phone names it or waits for it, or a setting names it."""
     row = get(change.session, name)
     users = _users(change.session, name)
     if users:
         raise LoadInUse(
-            f"load {name} is in use: {', '.join(users)}", to_do="Set another firmware_load there, and publish."
+            f"load {name} is in use: {', '.join(users)}", to_do="Set another firmware_load there and publish."
         )
     change.session.delete(row)
     change.note("firmware.remove", name)
@@ -101,14 +102,14 @@ def remove(change: Change, name: str) -> None:
 
 def _check(blobs: BlobStore, files: Sequence[UploadedFile], by_name: Mapping[str, UploadedFile]) -> None:
     if len(by_name) != len(files) or not 1 <= len(files) <= MOST_FILES:
-        raise BrokenBundle(f"a bundle has 1 to {MOST_FILES} files, each name once")
+        raise BrokenBundle(f"a bundle must have 1 to {MOST_FILES} files, with each name once")
     for file in files:
         if not is_digest(file.digest) or not blobs.has(file.digest):
-            raise BrokenBundle(f"{file.name} was not uploaded", to_do="Run the import again.")
+            raise BrokenBundle(f"{file.name} has not been uploaded", to_do="Run the import again.")
         if blobs.size_bytes(file.digest) != file.length:
-            raise BrokenBundle(f"{file.name} has {blobs.size_bytes(file.digest)} bytes and not {file.length}")
+            raise BrokenBundle(f"{file.name} has {counted(blobs.size_bytes(file.digest), 'byte')}, not {file.length}")
         if is_loads(file.name) and file.length > LARGEST_BYTES:
-            raise BrokenBundle(f"{file.name} has {file.length} bytes, and no .loads file is as large")
+            raise BrokenBundle(f"{file.name} has {file.length} bytes, too many for a .loads file")
 
 
 def _put(change: Change, name: str, source: str, wanted: Mapping[str, tuple[Digest, int]]) -> FirmwareLoadRow:
@@ -119,8 +120,8 @@ def _put(change: Change, name: str, source: str, wanted: Mapping[str, tuple[Dige
             return row
         if _users(change.session, name):
             raise LoadInUse(
-                f"load {name} is there already with other files, and phones use it",
-                to_do="Which of the two bundles is damaged? Set another firmware_load first.",
+                f"load {name} exists with other files, and phones use it",
+                to_do="Check which of the two bundles is damaged. To replace it, set another firmware_load first.",
             )
         change.session.execute(delete(FirmwareFileRow).where(FirmwareFileRow.load == name))
     else:
@@ -137,11 +138,11 @@ def _put(change: Change, name: str, source: str, wanted: Mapping[str, tuple[Dige
 
 
 def _users(session: Session, name: str) -> list[str]:
-    """Return in words who uses a load."""
+    """Return in words what uses a load."""
     named = session.scalar(select(func.count()).where(PhoneRow.named_load == name)) or 0
     waiting = session.scalar(select(func.count()).where(PreparedTargetRow.load == name)) or 0
-    users = [f"{named} phones name it"] if named else []
-    users += [f"{waiting} phones wait for it"] if waiting else []
+    users = [f"{counted(named, 'phone names it', 'phones name it')}"] if named else []
+    users += [f"{counted(waiting, 'phone waits for it', 'phones wait for it')}"] if waiting else []
     settings = {
         "the organisation": select(OrganisationSettingRow.value).where(OrganisationSettingRow.name == LOAD_SETTING),
         "a site": select(SiteSettingRow.value).where(SiteSettingRow.name == LOAD_SETTING),
@@ -151,7 +152,7 @@ def _users(session: Session, name: str) -> list[str]:
     for scope, chosen in settings.items():
         said = session.scalars(chosen)
         if any(name in str(value).split(",") for value in said):
-            users.append(f"{scope} has it set")
+            users.append(f"{scope} has it as firmware_load")
     return users
 
 

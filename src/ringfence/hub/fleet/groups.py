@@ -1,4 +1,4 @@
-"""Groups: phones that share settings wherever they stand."""
+"""Groups: phones that share settings, whatever their site."""
 
 import difflib
 from collections.abc import Sequence
@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ringfence.counted import counted
 from ringfence.hub.errors import (
     GroupNotEmpty,
     GroupTaken,
@@ -19,16 +20,16 @@ from ringfence.phones.settings.types import is_printable
 
 
 def create(change: Change, name: str) -> PhoneGroupRow:
-    """Make a group; its id is made from its name."""
+    """Create a group; its id is derived from its name."""
     name = name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not is_printable(name):
-        raise NameRefused(f"a group's name has 1 to {LONGEST_NAME} characters, none of them a control character")
+        raise NameRefused(f"a group's name must have 1 to {LONGEST_NAME} characters, without control characters")
     group_id = slug(name)
     if not group_id:
-        raise NameRefused(f"{name[:60]!r} has no letter or digit to make an id of", to_do="Choose another name.")
+        raise NameRefused(f"{name[:60]!r} has no letter or digit to derive an id from", to_do="Choose another name.")
     taken = select(PhoneGroupRow.id).where((PhoneGroupRow.id == group_id) | (PhoneGroupRow.name == name))
     if change.session.scalar(taken) is not None:
-        raise GroupTaken(f"there is a group {name!r} already", to_do="Choose another name.")
+        raise GroupTaken(f"there already is a group {name!r}", to_do="Choose another name.")
     group = PhoneGroupRow(id=group_id, name=name, created_at=change.now)
     change.session.add(group)
     change.note("group.create", group_id, name)
@@ -44,13 +45,13 @@ def get(session: Session, group_id: str) -> PhoneGroupRow:
         )
         raise UnknownGroup(
             f"there is no group {group_id[:60]!r}",
-            to_do=f"Near it: {', '.join(near)}." if near else "`ringfence group list` shows all.",
+            to_do=f"Similar: {', '.join(near)}." if near else "`ringfence group list` shows all.",
         )
     return group
 
 
 def find(session: Session) -> Sequence[tuple[PhoneGroupRow, int]]:
-    """Return the groups in the order of their names, each with how many phones it has."""
+    """Return the groups by name, each with its number of phones."""
     count = select(func.count()).where(PhoneRow.group_id == PhoneGroupRow.id).scalar_subquery()
     chosen = select(PhoneGroupRow, count).order_by(func.lower(PhoneGroupRow.name))
     return [(group, phones) for group, phones in session.execute(chosen)]
@@ -62,7 +63,7 @@ def remove(change: Change, group_id: str) -> None:
     members = change.session.scalar(select(func.count()).where(PhoneRow.group_id == group.id))
     if members:
         raise GroupNotEmpty(
-            f"group {group.id} has {members} phones",
+            f"group {group.id} has {counted(members, 'phone')}",
             to_do=f"Take them out first: ringfence phone list --group {group.id}.",
         )
     change.session.delete(group)

@@ -1,8 +1,8 @@
 """Lines: the SIP accounts on a phone's keys, and their passwords.
 
-Enterprise phones hold one credential for all their lines (PHONES.md section 4d). So such a phone's first password is
-generated with its first line, and its other lines share it unless somebody gives them one of their own. On the other
-families every line has its own.
+Enterprise phones hold one credential for all their lines (PHONES.md section 4d). So a password is generated with such a
+phone's first line, and its other lines share it unless they are given their own. In the other families every line has
+its own password.
 """
 
 import secrets
@@ -29,12 +29,12 @@ _ELEMENTS = {
     "auth_name": ("authName", "line_authname"),
     "password": ("authPassword", "line_password", "Password"),
 }
-"""The elements of phones' files that bound each part, whatever the family calls them."""
+"""The elements of phones' files that limit each part, whatever the family calls them."""
 
 
 @dataclass(frozen=True, slots=True)
 class LineParts:
-    """What is to become of a line; None leaves a part as it is, or as a new line has it."""
+    """Changes to a line; None leaves a part as it is, or gives a new line its default."""
 
     label: str | None = None
     name: str | None = None
@@ -44,7 +44,7 @@ class LineParts:
 
 
 def generate_password(phone: PhoneRow) -> Secret:
-    """Return random letters and digits that the phone's model takes: 24 of them (142 bits), or 12 (71 bits)."""
+    """Return a random password that the model takes: 24 letters and digits (142 bits), or 12 (71 bits)."""
     _family, model = model_of(phone.model)
     limits = [model.limits[element].we_write for element in _ELEMENTS["password"] if element in model.limits]
     characters = min([PASSWORD_CHARACTERS, *limits])
@@ -52,17 +52,17 @@ def generate_password(phone: PhoneRow) -> Secret:
 
 
 def get(phone: PhoneRow, index: int) -> LineRow:
-    """Return a phone's line; UnknownLine where it has none of that number."""
+    """Return a phone's line; UnknownLine if it has none with that number."""
     for line in phone.lines:
         if line.index == index:
             return line
     raise UnknownLine(
-        f"phone {Mac(phone.mac)} has no line {index}", to_do=f"Make it: ringfence line set {Mac(phone.mac)} {index}."
+        f"phone {Mac(phone.mac)} has no line {index}", to_do=f"Add it: ringfence line set {Mac(phone.mac)} {index}."
     )
 
 
 def put(change: Change, sealer: Sealer, mac: Mac, index: int, parts: LineParts) -> LineRow:
-    """Make a line, or change what ``parts`` gives of it. The phone's first line gets a generated password."""
+    """Add a line, or change the given ``parts`` of it. The phone's first line gets a generated password."""
     phone = phones.get(change.session, mac)
     _check(phone, index, parts)
     line = next((line for line in phone.lines if line.index == index), None)
@@ -93,11 +93,11 @@ def remove(change: Change, sealer: Sealer, mac: Mac, index: int) -> None:
     if phone.lines and not any(_has_password(other) for other in phone.lines):
         heir = phone.lines[0]
         heir.sealed_password = _seal(sealer, heir, generate_password(phone))
-        change.note("line.rotate", _subject(heir), f"line {index}, which held the password, was removed")
+        change.note("line.rotate", _subject(heir), f"new password, as line {index}, which held it, was removed")
 
 
 def reveal(change: Change, sealer: Sealer, mac: Mac, index: int) -> Secret:
-    """Return the password that the line registers with; that it was asked for is noted."""
+    """Return the password that the line registers with; the audit log records this."""
     line = _carrier(phones.get(change.session, mac), index)
     change.note("line.reveal", f"{mac} line {index}")
     return open_password(sealer, line)
@@ -113,14 +113,14 @@ def rotate(change: Change, sealer: Sealer, mac: Mac, index: int) -> LineRow:
 
 
 def open_password(sealer: Sealer, line: LineRow) -> Secret:
-    """Return a line's own password; empty where it shares another line's."""
+    """Return a line's own password; empty if it shares another line's."""
     if not _has_password(line):
         return Secret("")
     return sealer.open(line.sealed_password, _record(line))
 
 
 def moved(sealer: Sealer, line: LineRow, mac: Mac, password: Secret) -> LineRow:
-    """Return a line as another phone has it, its own password sealed for that one."""
+    """Return a copy of a line for another phone, with its own password sealed for that phone."""
     copy = LineRow(
         mac=mac.bare, index=line.index, label=line.label, name=line.name, display_name=line.display_name,
         auth_name=line.auth_name, sealed_password=b"",
@@ -130,7 +130,7 @@ def moved(sealer: Sealer, line: LineRow, mac: Mac, password: Secret) -> LineRow:
 
 
 def _carrier(phone: PhoneRow, index: int) -> LineRow:
-    """Return the line whose password line ``index`` uses: its own, or the first one there is."""
+    """Return the line whose password line ``index`` uses: itself, or the first line that has one."""
     line = get(phone, index)
     if _has_password(line):
         return line
@@ -151,12 +151,12 @@ def _new_line(phone: PhoneRow, index: int, parts: LineParts) -> LineRow:
 
 
 def _check(phone: PhoneRow, index: int, parts: LineParts) -> None:
-    """Refuse at once what the phone would refuse when it is published."""
+    """Refuse now what the phone would refuse after a publish."""
     _family, model = model_of(phone.model)
     keys = model.line_keys.value
     if not 1 <= index <= keys:
         raise LimitExceeded(
-            f"line {index} has no key: a {model.name} has keys 1 to {keys}", where=f"phone {Mac(phone.mac)}"
+            f"line {index} has no key: model {model.name} has keys 1 to {keys}", where=f"phone {Mac(phone.mac)}"
         )
     for part, elements in _ELEMENTS.items():
         value = getattr(parts, part)
@@ -165,12 +165,12 @@ def _check(phone: PhoneRow, index: int, parts: LineParts) -> None:
             continue
         what = part.replace("_", " ")
         if not is_printable(text):
-            raise NameRefused(f"the {what} of line {index} holds a control character", to_do="Write it without.")
+            raise NameRefused(f"the {what} of line {index} holds a control character", to_do="Remove it.")
         element = next((element for element in elements if element in model.limits), "")
         if element and len(text) > model.limits[element].we_write:
             most = model.limits[element].we_write
             raise LimitExceeded(
-                f"the {what} of line {index} has {len(text)} characters, and a {model.name} takes {most}",
+                f"the {what} of line {index} has {len(text)} characters, but model {model.name} takes {most}",
                 where=f"phone {Mac(phone.mac)}, element {element}",
                 to_do="Make it shorter.",
             )

@@ -31,14 +31,14 @@ _KINDS: Mapping[str, bool] = {
 
 @dataclass(frozen=True, slots=True)
 class ObservedPhone:
-    """A phone, and what is to be told of it."""
+    """A phone, and what there is to say about it."""
 
     phone: PhoneRow
     sentences: Sequence[ActivitySentence]
 
 
 def observe_all(hub: Hub, session: Session, site_id: str | None) -> list[ObservedPhone]:
-    """Return what is to be told of the phones of a site, or of all; PBXes are not asked."""
+    """Return what there is to say about the phones of a site, or all phones; PBXes are not asked."""
     found = [
         ObservedPhone(phone, _observe(hub, session, phone, registered=None)) for phone in phones.find(session, site_id)
     ]
@@ -46,14 +46,14 @@ def observe_all(hub: Hub, session: Session, site_id: str | None) -> list[Observe
 
 
 def observe_one(hub: Hub, mac: Mac, *, registered: bool | None) -> ObservedPhone:
-    """Return what is to be told of one phone; ``registered`` is what its PBX says, None where it says nothing."""
+    """Return what there is to say about a phone; ``registered`` is what its PBX says, None if it says nothing."""
     with hub.database.reading() as session:
         phone = phones.get(session, mac)
         return ObservedPhone(phone, _observe(hub, session, phone, registered=registered))
 
 
 def running(session: Session, phone: PhoneRow) -> Running | None:
-    """Return which load a phone was seen to run, None where its requests do not show it."""
+    """Return which load a phone was seen to run, None if its requests do not show it."""
     now = session.scalar(select(func.max(EdgeReportRow.received_at)))
     if now is None:
         return None
@@ -74,14 +74,14 @@ def _known(session: Session, phone: PhoneRow, *, registered: bool | None) -> Kno
 
 
 def _told(session: Session, phone: PhoneRow, release: int) -> str:
-    """Return what came of telling a phone of this release or a later one through its PBX."""
+    """Return the outcome of telling a phone of this release or a later one through its PBX."""
     order = session.get(PhoneOrderRow, phone.mac)
     report = session.get(EdgeReportRow, order.report_id) if order is not None else None
     return order.detail if order is not None and report is not None and report.release >= release else ""
 
 
 def _seen(session: Session, phone: PhoneRow, now: float) -> list[Seen]:
-    """Return what a phone did of late, in the order of its times, by the hub's clock."""
+    """Return what a phone did lately, in order of time, by the hub's clock."""
     peers = session.scalars(
         select(EdgeReportRow.peer).where(
             EdgeReportRow.owner == phone.mac, EdgeReportRow.kind == ReportKind.FILE_SERVED,
@@ -110,7 +110,7 @@ def _seen(session: Session, phone: PhoneRow, now: float) -> list[Seen]:
 
 
 def _current_release(session: Session, phone: PhoneRow) -> int:
-    """Return the release since which the phone's own file is as it is now; 0 where it has none."""
+    """Return the release since which the phone's own file has not changed; 0 if it has none."""
     newest = session.execute(
         select(ReleaseTargetRow.name, ReleaseTargetRow.digest)
         .where(

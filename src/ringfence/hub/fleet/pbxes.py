@@ -1,4 +1,4 @@
-"""PBXes: where they are, and which phones register with which."""
+"""PBXes: their addresses, and which phones register with which."""
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ringfence.counted import counted
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import NameRefused, PbxTaken, UnknownPbx
 from ringfence.hub.fleet import settings
@@ -19,29 +20,29 @@ from ringfence.phones.settings.types import Scope, is_host
 from ringfence.secret import Secret
 
 SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"kamailio": ("http", "https"), "asterisk": ("ami",)})
-"""Kind of PBX → how its addresses may begin; telephony/links.py has what speaks to each."""
+"""Kind of PBX → how its addresses may begin; telephony/links.py has the adapter for each."""
 
 
 def add(
     change: Change, sealer: Sealer, name: str, kind: str, url: str, user: str, secret: Secret, realm: str,
     sip_servers: Sequence[str],
 ) -> PbxRow:  # fmt: skip
-    """Take a PBX; NameRefused says what is wrong with its parts."""
+    """Add a PBX; NameRefused says what is wrong with its parts."""
     pbx_id = slug(name)
     if not pbx_id:
-        raise NameRefused(f"{name[:60]!r} can't be a name of a PBX", to_do="Use letters and digits.")
+        raise NameRefused(f"{name[:60]!r} can't be a PBX's name", to_do="Use letters and digits.")
     if change.session.get(PbxRow, pbx_id) is not None:
-        raise PbxTaken(f"there is a PBX {pbx_id} already", to_do="Remove it first, or choose another name.")
+        raise PbxTaken(f"there already is a PBX {pbx_id}", to_do="Remove it first, or choose another name.")
     address = urlsplit(url)
     if kind not in SCHEMES or address.scheme not in SCHEMES[kind] or not address.hostname:
         wanted = "; ".join(f"{each}: {scheme[0]}://HOST:PORT…" for each, scheme in SCHEMES.items())
-        raise NameRefused(f"{url[:80]!r} is no address of {kind[:20]!r}", to_do=f"Write {wanted}.")
+        raise NameRefused(f"{url[:80]!r} is not an address for {kind[:20]!r}", to_do=f"Write {wanted}.")
     if address.password or address.username:
-        raise NameRefused("an address holds no password", to_do="Give user and secret by their own options.")
+        raise NameRefused("an address must not hold a password", to_do="Give user and secret with their own options.")
     for host in (realm, *sip_servers):
         if not is_host(host):
             raise NameRefused(
-                f"{host[:60]!r} is no host name", to_do="Give the digest realm and the SIP servers' names."
+                f"{host[:60]!r} is not a host name", to_do="Give the digest realm and the SIP servers' names."
             )
     row = PbxRow(
         id=pbx_id, kind=kind, url=url, user=user, sealed_secret=sealer.seal(secret, _record(pbx_id)) if secret else b"",
@@ -53,7 +54,7 @@ def add(
 
 
 def get(session: Session, pbx_id: str) -> PbxRow:
-    """Return a PBX; UnknownPbx where there is none of this id."""
+    """Return a PBX; UnknownPbx if there is none with this id."""
     row = session.get(PbxRow, pbx_id)
     if row is None:
         raise UnknownPbx(f"there is no PBX {pbx_id[:40]!r}", to_do="`ringfence pbx list` shows all.")
@@ -66,7 +67,7 @@ def find(session: Session) -> Sequence[PbxRow]:
 
 
 def remove(change: Change, pbx_id: str) -> None:
-    """Forget a PBX; PbxTaken while secrets are being changed there."""
+    """Remove a PBX; PbxTaken while secrets are being changed there."""
     row = get(change.session, pbx_id)
     busy = change.session.scalar(
         select(func.count()).where(
@@ -74,7 +75,10 @@ def remove(change: Change, pbx_id: str) -> None:
         )
     )
     if busy:
-        raise PbxTaken(f"{busy} phones' secrets are being changed there", to_do="Wait until that ends.")
+        raise PbxTaken(
+            f"the secrets of {counted(busy, 'phone')} are being changed there",
+            to_do="Wait until that has ended: ringfence sip rotations.",
+        )
     for rotation in change.session.scalars(select(RotationRow).where(RotationRow.pbx_id == pbx_id)):
         change.session.delete(rotation)
     change.session.flush()
@@ -83,12 +87,12 @@ def remove(change: Change, pbx_id: str) -> None:
 
 
 def secret_of(sealer: Sealer, row: PbxRow) -> Secret:
-    """Return the secret that a PBX asks for; empty where it asks for none."""
+    """Return the secret that a PBX asks for; empty if it asks for none."""
     return sealer.open(row.sealed_secret, _record(row.id)) if row.sealed_secret else Secret("")
 
 
 def serving(session: Session, sip_server: str) -> PbxRow | None:
-    """Return the PBX that phones of a SIP server register with; one that names it goes before one for any."""
+    """Return the PBX that phones of a SIP server register with; one that names the server before one for any."""
     rows = find(session)
     named = [row for row in rows if sip_server in row.sip_servers.split(",")]
     anywhere = [row for row in rows if not row.sip_servers]
@@ -96,7 +100,7 @@ def serving(session: Session, sip_server: str) -> PbxRow | None:
 
 
 def of_phone(session: Session, mac: Mac) -> tuple[PbxRow | None, str]:
-    """Return the PBX that a phone registers with, None where none is known, and its SIP server's name."""
+    """Return the PBX that a phone registers with, None if none is known, and its SIP server's name."""
     said = {item.setting.name: item.value for item in settings.effective(session, SettingPlace(Scope.PHONE, mac.bare))}
     sip_server = str(said.get("sip_server", ""))
     return serving(session, sip_server), sip_server

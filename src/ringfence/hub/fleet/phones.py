@@ -1,4 +1,4 @@
-"""Phones: which one stands where."""
+"""Phones: which phone is where."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,18 +25,18 @@ LONGEST_DESCRIPTION = 200
 
 
 def add(change: Change, mac: Mac, site_id: str, model: str, description: str) -> PhoneRow:
-    """Add a phone to a site; DuplicateMac says where a phone with this address stands already."""
+    """Add a phone to a site; DuplicateMac says where a phone with this address is already."""
     site = sites.get(change.session, site_id)
     _family, kind = model_of(model)
     existing = change.session.get(PhoneRow, mac.bare)
     if existing is not None:
         where = sites.get(change.session, existing.site_id)
         raise DuplicateMac(
-            f"phone {mac} exists already",
+            f"phone {mac} already exists",
             where=f"site {where.name}",
             to_do=f"Move it: ringfence phone change {mac} --site {site_id}."
             if where.id != site_id
-            else "Nothing is to be done, or check the address on the label.",
+            else "It is already at this site. Did you mean another address? Check its label.",
         )
     phone = PhoneRow(
         mac=mac.bare,
@@ -57,7 +57,7 @@ def add(change: Change, mac: Mac, site_id: str, model: str, description: str) ->
 
 
 def get(session: Session, mac: Mac) -> PhoneRow:
-    """Return a phone; UnknownPhone where no site has it."""
+    """Return a phone; UnknownPhone if no site has it."""
     phone = session.get(PhoneRow, mac.bare, options=[selectinload(PhoneRow.lines)])
     if phone is None:
         raise UnknownPhone(f"there is no phone {mac}", to_do="`ringfence phone list` shows all.")
@@ -65,7 +65,7 @@ def get(session: Session, mac: Mac) -> PhoneRow:
 
 
 def find(session: Session, site_id: str | None = None, group_id: str | None = None) -> Sequence[PhoneRow]:
-    """Return the phones of a site, of a group, or all of them, in the order of their addresses."""
+    """Return the phones of a site, of a group, or all of them, ordered by address."""
     chosen = select(PhoneRow).options(selectinload(PhoneRow.lines)).order_by(PhoneRow.mac)
     if site_id is not None:
         chosen = chosen.where(PhoneRow.site_id == sites.get(session, site_id).id)
@@ -76,7 +76,7 @@ def find(session: Session, site_id: str | None = None, group_id: str | None = No
 
 @dataclass(frozen=True, slots=True)
 class PhoneParts:
-    """What is to become of a phone; None leaves a part as it is, and an empty group takes it out of its group."""
+    """Changes to a phone; None leaves a part as it is, and an empty group takes it out of its group."""
 
     site_id: str | None = None
     model: str | None = None
@@ -86,7 +86,7 @@ class PhoneParts:
 
 
 def change(change: Change, mac: Mac, parts: PhoneParts) -> PhoneRow:
-    """Move a phone, correct its model, describe it anew, put it into a group or take it out."""
+    """Change a phone's site, model, description, group or known firmware."""
     phone = get(change.session, mac)
     if parts.site_id is not None and parts.site_id != phone.site_id:
         target: SiteRow = sites.get(change.session, parts.site_id)
@@ -119,17 +119,18 @@ def remove(change: Change, mac: Mac) -> None:
 
 
 def _check_fits(session: Session, phone: PhoneRow, model: Model) -> None:
-    """Raise where what the phone has set is nothing for another model."""
+    """Raise if the phone has settings or lines that another model does not support."""
     names = session.scalars(select(PhoneSettingRow.name).where(PhoneSettingRow.mac == phone.mac)).all()
     lost = sorted(name for name in names if name not in model.settings and not is_patch(name))
     if lost:
         raise BadSelection(
-            f"a {model.name} does not know {', '.join(lost)}, which this phone has set", to_do="Unset it first."
+            f"model {model.name} does not support {', '.join(lost)}, which this phone has set",
+            to_do="Unset it first: ringfence set phone MAC --unset NAME.",
         )
     beyond = [line.index for line in phone.lines if line.index > model.line_keys.value]
     if beyond:
         raise BadSelection(
-            f"a {model.name} has {model.line_keys.value} line keys, and this phone has line {beyond[0]}",
+            f"model {model.name} has {model.line_keys.value} line keys, but this phone has line {beyond[0]}",
             to_do="Remove that line first.",
         )
 
@@ -138,7 +139,7 @@ def _described(description: str) -> str:
     description = description.strip()
     if len(description) > LONGEST_DESCRIPTION or not is_printable(description):
         raise NameRefused(
-            f"a description has at most {LONGEST_DESCRIPTION} characters, none of them a control character",
+            f"a description can have at most {LONGEST_DESCRIPTION} characters, without control characters",
             where=repr(description[:60]),
         )
     return description

@@ -24,17 +24,17 @@ _LONGEST_DECISION = 2 * LONGEST
 
 @dataclass(frozen=True, slots=True)
 class StoredReports:
-    """What came of a batch: the number of the last report that is stored, and the reports that were new."""
+    """The outcome of a batch: the number of the last stored report, and the reports that were new."""
 
     through: int
     new: Sequence[Report]
 
 
 def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> StoredReports:
-    """Store what is new of a batch; what it means is for ``guard.report_intake`` to say.
+    """Store the new reports of a batch; ``guard.report_intake`` works out what they mean.
 
-    A batch may begin before what is stored: it was sent again. OutOfOrder where it leaves a gap, unless the gap is what
-    this hub has acknowledged and lost since, by going back to a backup: the edge has it no more either.
+    A batch may overlap with what is stored, if it was sent again. OutOfOrder if it leaves a gap, unless this hub had
+    acknowledged those reports and lost them by restoring a backup: the edge no longer has them either.
     """
     session, now = change.session, change.now
     expected = edge.reports_through + 1
@@ -66,7 +66,7 @@ def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> StoredReports:
 def find(
     session: Session, *, site_id: str | None, phone: Mac | None, limit: int, kinds: Collection[str] = ()
 ) -> Sequence[EdgeReportRow]:
-    """Return the newest reports, newest first; of these kinds, or of all."""
+    """Return the latest reports, newest first; of these kinds, or of all."""
     chosen = select(EdgeReportRow).order_by(EdgeReportRow.id.desc()).limit(limit)
     if kinds:
         chosen = chosen.where(EdgeReportRow.kind.in_(sorted(kinds)))
@@ -83,9 +83,9 @@ def forget_old(session: Session, now: float) -> None:
 
 
 def _bounded(report: Report) -> Report:
-    """Return a report as every database takes it: an edge may send whatever it likes, and goes on only when it is kept.
+    """Return a report that every database can store: an edge may send anything, and goes on only once it is stored.
 
-    Texts have their columns' lengths and no NUL, which PostgreSQL has no place for; numbers fit their columns.
+    Texts are cut to their columns' lengths and have no NUL, which PostgreSQL can't store; numbers fit their columns.
     """
     decision = report.decision if len(report.decision) <= _LONGEST_DECISION else ""
     return replace(

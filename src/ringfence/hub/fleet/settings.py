@@ -1,4 +1,4 @@
-"""Settings: what phones are told, at the organisation, a site or a phone; the nearest wins."""
+"""Settings of the organisation, a site, group, phone or line; the nearest wins."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -44,7 +44,7 @@ Row = OrganisationSettingRow | SiteSettingRow | GroupSettingRow | PhoneSettingRo
 
 @dataclass(frozen=True, slots=True)
 class SettingPlace:
-    """Where a setting is given.
+    """Where a setting is set.
 
     ``subject`` is a site's or group's id or a bare MAC address, and empty for the organisation; ``line`` is the line's
     key where the scope is a line.
@@ -70,12 +70,12 @@ class SettingPlace:
 
 ORGANISATION = SettingPlace(Scope.ORGANISATION)
 WIDE = frozenset({Scope.ORGANISATION, Scope.SITE, Scope.GROUP})
-"""Where phones of several models may be; a setting there must fit those that have it."""
+"""Scopes that may have phones of several models; a setting there must fit those that have it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """A value and the place that gives it; None stands for a secret's value, which is not shown."""
+    """A value and the scope that it comes from; None stands for a secret's value, which is not shown."""
 
     setting: Setting
     value: Value | None
@@ -83,19 +83,19 @@ class Given:
 
 
 def put(change: Change, sealer: Sealer, place: SettingPlace, name: str, text: str) -> Given:
-    """Set ``name`` to what ``text`` writes; UnknownSetting and ValueOutOfRange say what is wrong."""
+    """Set ``name`` to the value in ``text``; UnknownSetting and ValueOutOfRange say what is wrong."""
     kinds = _kinds(change.session, place)
     if place.scope in WIDE and not is_patch(name):
         kinds = tuple(kind for kind in kinds if name in model_of(kind)[1].settings)
     setting = settings_named(kinds, name)[0]
     if place.scope not in setting.scopes:
-        raise BadSelection(f"{name} can't be set for {place}", to_do=f"It can be set at: {', '.join(setting.scopes)}.")
+        raise BadSelection(f"{name} can't be set for {place}", to_do=f"It can be set for: {', '.join(setting.scopes)}.")
     value = parse_value(kinds, name, text)
     if name == LOAD_SETTING and value and place.scope is Scope.PHONE:
         _family, model = model_of(kinds[0])
         if not model.load_of(str(value)):
             raise BadSelection(
-                f"{value} is not for a {model.name}", to_do=f"Its loads match {model.load_pattern.value}."
+                f"{value} is not for model {model.name}", to_do=f"Its loads match {model.load_pattern.value}."
             )
     sealed = sealer.seal(Secret(str(value)), _record(place, name)) if setting.secret else None
     row = _row(change.session, place, name)
@@ -108,18 +108,18 @@ def put(change: Change, sealer: Sealer, place: SettingPlace, name: str, text: st
 
 
 def sealed_again(sealer: Sealer, row: Row, place: SettingPlace, after: SettingPlace) -> bytes | None:
-    """Return a row's secret as it is sealed for another place; None where it has none."""
+    """Return a row's secret sealed for another place; None if it has none."""
     if not row.sealed:
         return None
     return sealer.seal(sealer.open(row.sealed, _record(place, row.name)), _record(after, row.name))
 
 
 def unset(change: Change, place: SettingPlace, name: str) -> None:
-    """Take a setting away again; NotSet where it has no value here."""
+    """Unset a setting; NotSet if it has no value here."""
     row = _row(change.session, place, name)
     if row is None:
         settings_named(_kinds(change.session, place), name)  # names the nearest ones where there is no such setting
-        raise NotSet(f"{name} is not set for {place}", to_do="Look at the wider scopes.")
+        raise NotSet(f"{name} is not set for {place}", to_do="It may be set at a wider scope.")
     change.session.delete(row)
     change.note("setting.unset", f"{place}: {name}")
 
@@ -132,10 +132,10 @@ def given(session: Session, place: SettingPlace) -> list[Given]:
 
 
 def effective(session: Session, place: SettingPlace) -> list[Given]:
-    """Return what holds at a place, by name, with the scope that it comes from.
+    """Return the values in effect at a place, by name, with the scope that each comes from.
 
-    For a phone that is every setting of its model, and for a line those that a line may have; for wider scopes, where
-    models differ in their defaults, what is set there or above.
+    For a phone these are all settings of its model, and for a line those that a line can have; for wider scopes, where
+    models differ in their defaults, those that are set there or above.
     """
     places = _chain(session, place)
     if place.scope in {Scope.PHONE, Scope.LINE}:
@@ -154,26 +154,26 @@ def effective(session: Session, place: SettingPlace) -> list[Given]:
 
 @dataclass(frozen=True, slots=True)
 class SettingExplanation:
-    """What every scope says of one setting of a phone, from the widest to the nearest; the last one holds."""
+    """What every scope says about one setting of a phone, from the widest to the nearest; the last one wins."""
 
     setting: Setting
     given: tuple[tuple[str, str, Value | None], ...]
-    """Scope, place in words, value; the value is None where it is a secret."""
+    """Scope, place in words, value; the value is None if it is a secret."""
 
     @property
     def written(self) -> str | None:
-        """What the phone's file says, None for a secret."""
+        """What the phone's file says; None for a secret."""
         value = self.given[-1][2]
         return None if value is None else self.setting.on_wire(value)
 
 
 def explain(session: Session, mac: Mac, name: str | None = None) -> list[SettingExplanation]:
-    """Return why each setting of a phone, or one of them, has the value that holds; patches are among them."""
+    """Return why each setting of a phone, or one of them, has its value; patches are among them."""
     place = SettingPlace(Scope.PHONE, mac.bare)
     family, model = model_of(phones.get(session, mac).model)
     known = dict(model.settings)
     said: dict[str, list[tuple[str, str, Value | None]]] = {
-        setting.name: [(BUILT_IN, f"a {model.name} by itself", setting.default)] for setting in known.values()
+        setting.name: [(BUILT_IN, f"default of {model.name}", setting.default)] for setting in known.values()
     }
     for at in _chain(session, place):
         for row in _rows(session, at):
@@ -184,12 +184,12 @@ def explain(session: Session, mac: Mac, name: str | None = None) -> list[Setting
                 said.setdefault(row.name, []).append((str(at.scope), str(at), value))
     if name is not None and name not in known:
         settings_named((model.name,), name)  # names the nearest ones where there is no such setting
-        raise NotSet(f"{name} is not set for {place}", to_do="Look at the wider scopes.")
+        raise NotSet(f"{name} is not set for {place}", to_do="It may be set at a wider scope.")
     return [SettingExplanation(known[each], tuple(said[each])) for each in sorted(known) if name in {None, each}]
 
 
 def catalogue(family: str | None) -> list[tuple[Setting, list[str]]]:
-    """Return every setting with the families that have it, by name; those of one family or model where it is named."""
+    """Return all settings, or those of one family or model, by name, with the families that have each."""
     if family:
         of, model = family_or_model(family)
         chosen = [(of.id, of.settings if family == of.id else model.settings)]
@@ -205,7 +205,7 @@ def catalogue(family: str | None) -> list[tuple[Setting, list[str]]]:
 
 
 def values(rows: Iterable[tuple[SettingPlace, Row]], sealer: Sealer) -> Mapping[tuple[str, int], dict[str, Value]]:
-    """Return the values of each subject and line for rendering, secrets opened; the line is 0 where there is none."""
+    """Return the values of each subject and line for rendering, with secrets opened; line 0 is the phone itself."""
     found: dict[tuple[str, int], dict[str, Value]] = {}
     for place, row in rows:
         value = sealer.open(row.sealed, _record(place, row.name)).reveal() if row.sealed else row.value
@@ -278,7 +278,7 @@ def _chain(session: Session, place: SettingPlace) -> list[SettingPlace]:
 
 
 def _kinds(session: Session, place: SettingPlace) -> tuple[str, ...]:
-    """Return the models that a value here must fit, none where no phone is there; checks that the place exists."""
+    """Return the models that a value here must fit, none if no phone is there; checks that the place exists."""
     chosen = select(PhoneRow.model).distinct().order_by(PhoneRow.model)
     match place.scope:
         case Scope.ORGANISATION:
@@ -295,7 +295,7 @@ def _kinds(session: Session, place: SettingPlace) -> tuple[str, ...]:
 
 
 def _shown(row: Row) -> Value:
-    """Return a value for showing; of a secret only that there is one."""
+    """Return a value to show; for a secret only that there is one."""
     return "set" if row.value is None else row.value
 
 

@@ -1,4 +1,4 @@
-"""A site's state as its edges get it: each part from whoever knows it. A part more is an entry more."""
+"""A site's state as its edges get it: each part comes from its own module. A new part is a new entry here."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,11 +13,11 @@ from ringfence.wire.messages import SiteState, StatePart
 PARTS: Mapping[StatePart, Callable[[Session, EdgeRow, float], object]] = {
     StatePart.GUARD: rules_for_edges.compile_rules,
 }
-"""By name, what makes a part's message for an edge at a time."""
+"""By name, the function that makes a part's message for an edge at a time."""
 
 
 def compile_state(session: Session, edge: EdgeRow, now: float) -> SiteState:
-    """Return all that ``edge`` goes by beside releases."""
+    """Return everything apart from releases that ``edge`` goes by."""
     site = session.get_one(SiteRow, edge.site_id)
     return SiteState(
         site.guard_version, {part: Raw(codec.to_json(made(session, edge, now))) for part, made in PARTS.items()}

@@ -10,6 +10,7 @@ from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
 from ringfence.content.signing import ROOT_LIFETIME_S, SiteSigners, first_root
+from ringfence.counted import counted
 from ringfence.hub.errors import (
     NameRefused,
     SiteNotEmpty,
@@ -28,7 +29,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 @dataclass(frozen=True, slots=True)
 class SiteCounts:
-    """A site with what stands there; ``edges`` counts those that are not revoked."""
+    """A site with its counts; ``edges`` counts those that are not revoked."""
 
     site: SiteRow
     phones: int
@@ -36,16 +37,16 @@ class SiteCounts:
 
 
 def create(change: Change, signers: SiteSigners, name: str, site_id: str = "") -> SiteRow:
-    """Make a site with its own metadata repository; its id is made from its name where none is given."""
+    """Create a site with its own metadata repository; without an id, one is derived from its name."""
     name = _checked_name(change.session, name)
     if site_id:
         if _ID.fullmatch(site_id) is None:
             raise NameRefused(
-                f"{site_id[:60]!r} is no site id",
-                to_do="Use up to 40 of a to z, 0 to 9 and '-', as in home-office-anna.",
+                f"{site_id[:60]!r} is not a site id",
+                to_do="Use up to 40 characters from a to z, 0 to 9 and '-', as in home-office-anna.",
             )
         if _id_is_taken(change.session, site_id):
-            raise SiteTaken(f"a site has or had the id {site_id}", to_do="Choose another id.")
+            raise SiteTaken(f"the id {site_id} is or was used by a site", to_do="Choose another id.")
     else:
         site_id = _free_id(change.session, name)
     site = SiteRow(id=site_id, name=name, created_at=change.now, newest_release=0)
@@ -72,13 +73,13 @@ def get(session: Session, site_id: str) -> SiteRow:
         near = difflib.get_close_matches(site_id.lower(), session.scalars(select(SiteRow.id)).all(), n=3, cutoff=0.5)
         raise UnknownSite(
             f"there is no site {site_id[:60]!r}",
-            to_do=f"Near it: {', '.join(near)}." if near else "`ringfence site list` shows all.",
+            to_do=f"Similar: {', '.join(near)}." if near else "`ringfence site list` shows all.",
         )
     return site
 
 
 def counts(session: Session, site_ids: Sequence[str] | None = None) -> list[SiteCounts]:
-    """Return sites in the order of their names, with what stands there; all where ``site_ids`` is None."""
+    """Return sites by name, with their counts; all of them if ``site_ids`` is None."""
     chosen = select(SiteRow).order_by(func.lower(SiteRow.name))
     if site_ids is not None:
         chosen = chosen.where(SiteRow.id.in_(site_ids))
@@ -90,12 +91,12 @@ def counts(session: Session, site_ids: Sequence[str] | None = None) -> list[Site
 
 
 def existing(session: Session, site_ids: Sequence[str]) -> set[str]:
-    """Return those of the ids that are a site's."""
+    """Return those of the ids that sites have."""
     return set(session.scalars(select(SiteRow.id).where(SiteRow.id.in_(site_ids))))
 
 
 def rename(change: Change, site_id: str, name: str) -> SiteRow:
-    """Give a site another name; its id, which its metadata is bound to, stays."""
+    """Rename a site; its id, which its metadata is bound to, stays the same."""
     site = get(change.session, site_id)
     if site.name != name.strip():
         old, site.name = site.name, _checked_name(change.session, name, but=site_id)
@@ -104,12 +105,12 @@ def rename(change: Change, site_id: str, name: str) -> SiteRow:
 
 
 def remove(change: Change, site_id: str) -> None:
-    """Remove a site that has no phones and no edges that are let in; its id is never given again."""
+    """Remove a site that has no phones and no unrevoked edges; its id is never used again."""
     site = get(change.session, site_id)
     (found,) = counts(change.session, [site_id])
     if found.phones or found.edges:
         raise SiteNotEmpty(
-            f"site {site_id} still has {found.phones} phones and {found.edges} edges",
+            f"site {site_id} still has {counted(found.phones, 'phone')} and {counted(found.edges, 'edge')}",
             to_do="Move or remove its phones and revoke its edges first.",
         )
     change.session.add(RetiredSiteRow(id=site_id, retired_at=change.now))
@@ -121,17 +122,17 @@ def _checked_name(session: Session, name: str, *, but: str = "") -> str:
     name = unicodedata.normalize("NFC", name).strip()
     if not name or len(name) > LONGEST_NAME or _CONTROL.search(name):
         raise NameRefused(
-            "a site's name has 1 to 80 characters, none of them a control character", where=repr(name[:80])
+            "a site's name must have 1 to 80 characters, without control characters", where=repr(name[:80])
         )
     # Compared here and not in SQL: databases lower only what they know, SQLite ASCII alone.
     for site_id, other in session.execute(select(SiteRow.id, SiteRow.name)):
         if site_id != but and other.casefold() == name.casefold():
-            raise SiteTaken(f"a site is called {other} already", where=site_id, to_do="Choose another name.")
+            raise SiteTaken(f"there already is a site called {other}", where=site_id, to_do="Choose another name.")
     return name
 
 
 def slug(name: str) -> str:
-    """Return a name as an id: up to 40 of a to z, 0 to 9 and ``-``; empty where nothing of it can be in one."""
+    """Return an id for a name: up to 40 of a to z, 0 to 9 and ``-``; empty if the name has none of these."""
     folded = unicodedata.normalize("NFKD", name.replace("ß", "ss")).encode("ascii", "ignore").decode().lower()
     return re.sub(r"[^a-z0-9]+", "-", folded).strip("-")[:LONGEST_ID].strip("-")
 

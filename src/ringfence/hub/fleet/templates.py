@@ -1,4 +1,4 @@
-"""The operator's own templates, by family and file."""
+"""Operators' own templates, by family and file."""
 
 from collections.abc import Sequence
 
@@ -16,16 +16,18 @@ LARGEST_CHARACTERS = 256 * 1024
 
 
 def put(change: Change, family_id: str, name: str, source: str) -> OwnTemplateRow:
-    """Keep a template for a file of a family; NameRefused where it is no template, with the line."""
+    """Store a template for a file of a family; NameRefused says in which line it is not a template."""
     family = family_of(family_id)
     check_name(family, name)
     if len(source) > LARGEST_CHARACTERS:
-        raise NameRefused(f"the template has {len(source)} characters, and {LARGEST_CHARACTERS} is the most")
+        raise NameRefused(f"the template has {len(source)} characters; at most {LARGEST_CHARACTERS} are allowed")
     try:
         PhoneTemplate(name, source)
     except TemplateFault as fault:
         raise NameRefused(
-            f"this is no template: {fault.reason}", where=f"line {fault.line}", to_do="Mend it; nothing was kept."
+            f"this is not a template: {fault.reason}",
+            where=f"line {fault.line}",
+            to_do="Correct it; nothing was stored.",
         ) from None
     row = change.session.get(OwnTemplateRow, (family.id, name))
     if row is None:
@@ -37,18 +39,18 @@ def put(change: Change, family_id: str, name: str, source: str) -> OwnTemplateRo
 
 
 def get(session: Session, family_id: str, name: str) -> OwnTemplateRow:
-    """Return a template; UnknownTemplate where there is none."""
+    """Return a template; UnknownTemplate if there is none."""
     row = session.get(OwnTemplateRow, (family_of(family_id).id, name))
     if row is None:
         raise UnknownTemplate(
-            f"there is no template of yours for {name[:80]!r} of {family_id}",
-            to_do="`ringfence template list` shows what there is.",
+            f"you have no template for {name[:80]!r} of {family_id}",
+            to_do="`ringfence template list` shows your templates.",
         )
     return row
 
 
 def remove(change: Change, family_id: str, name: str) -> None:
-    """Remove a template; the family's own, where there is one, takes its place again."""
+    """Remove a template; the family's built-in one, if any, is used again."""
     change.session.delete(get(change.session, family_id, name))
     change.note("template.remove", f"{family_id} {name}")
 
@@ -59,7 +61,7 @@ def find(session: Session) -> Sequence[OwnTemplateRow]:
 
 
 def all_of(session: Session) -> OwnTemplates:
-    """Return all templates as the renderer takes them."""
+    """Return all templates in the renderer's form."""
     sources: dict[str, dict[str, str]] = {}
     for row in find(session):
         sources.setdefault(row.family, {})[row.name] = row.source

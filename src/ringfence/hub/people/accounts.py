@@ -1,4 +1,4 @@
-"""SIP accounts, as PBXes take them."""
+"""SIP accounts as files for PBXes."""
 
 from fastapi import APIRouter
 
@@ -12,7 +12,7 @@ router = APIRouter(tags=["sip"])
 
 @router.post("/sip/export")
 def export(body: SipExportOrder, hub: TheHub, caller: TheCaller) -> SipFilesView:
-    """Write the lines as a PBX takes them; that they were asked for is in the audit log."""
+    """Return the lines as configuration files for a PBX; the audit log records this."""
     with hub.change(caller.name) as change:
         files = accounts.export_to(change, hub.sealer, PbxKind(body.pbx), site_id=body.site, realm=body.realm)
     return SipFilesView(files=files)

@@ -1,4 +1,4 @@
-"""API tokens: made, listed, revoked."""
+"""API tokens: create, list, revoke."""
 
 from fastapi import APIRouter
 
@@ -13,14 +13,14 @@ router = APIRouter()
 
 @router.get("/api-tokens", tags=["access"])
 def list_api_tokens(hub: TheHub, _caller: TheCaller) -> Items[ApiTokenView]:
-    """List the API tokens; what they are is stored nowhere."""
+    """List the API tokens; their secrets are not stored."""
     with hub.database.reading() as session:
         return Items(items=[_token(row) for row in api_tokens.find(session)])
 
 
 @router.post("/api-tokens", status_code=201, tags=["access"])
 def create_api_token(body: NewApiToken, hub: TheHub, caller: TheCaller) -> NewApiTokenView:
-    """Make an API token. It is shown this once."""
+    """Create an API token. It is shown only once."""
     with hub.change(caller.name) as change:
         row, secret = api_tokens.create(change, body.name)
     return NewApiTokenView(**_token(row).model_dump(), token=secret.reveal())
@@ -28,7 +28,7 @@ def create_api_token(body: NewApiToken, hub: TheHub, caller: TheCaller) -> NewAp
 
 @router.delete("/api-tokens/{token}", status_code=204, tags=["access"])
 def revoke_api_token(token: str, hub: TheHub, caller: TheCaller) -> None:
-    """Revoke an API token; its next request is refused."""
+    """Revoke an API token; requests with it are refused from now on."""
     with hub.change(caller.name) as change:
         api_tokens.revoke(change, token)
 

@@ -58,7 +58,7 @@ _PARTS = (
     assets, accounts, rotations, pbxes, publish, releases, policy, decision_log, alerts, first_contact, blocks, windows,
     bans, edge_networks, whoami, api_tokens, audit, reports,
 )  # fmt: skip
-"""The modules with the API's routes, a noun each; the first that fits takes a path."""
+"""The modules with the API's routes, one for each noun; the first match takes a path."""
 
 
 def people_app(hub: Hub, authentications: Sequence[Authentication] = AUTHENTICATIONS) -> FastAPI:

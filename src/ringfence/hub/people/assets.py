@@ -1,4 +1,4 @@
-"""Ring tones, wallpapers, languages, tones."""
+"""Ring tones, wallpapers, languages and tones."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,7 +17,7 @@ router = APIRouter(tags=["firmware"])
 
 @router.post("/assets", status_code=201)
 def add_asset(body: NewAsset, hub: TheHub, caller: TheCaller) -> AssetView:
-    """Keep a ring tone, a wallpaper, a language or tones, of files that were uploaded."""
+    """Create a ring tone, wallpaper, language or tones from uploaded files."""
     files = [assets.UploadedAsset(file.name, Digest(file.digest), file.length, file.variant) for file in body.files]
     with hub.change(caller.name) as change:
         row = assets.add(change, hub.blobs, AssetKind(body.kind), body.name, body.source, files)
@@ -35,7 +35,7 @@ def list_assets(hub: TheHub, _caller: TheCaller) -> Items[AssetView]:
 
 @router.delete("/assets/{asset}", status_code=204)
 def remove_asset(asset: str, hub: TheHub, caller: TheCaller) -> None:
-    """Forget an asset."""
+    """Delete an asset."""
     with hub.change(caller.name) as change:
         assets.remove(change, asset)
 

@@ -11,12 +11,12 @@ from ringfence.hub.store.change import audit_log
 
 router = APIRouter()
 
-Limit = Annotated[int, Query(ge=1, le=5000, description="How many, the newest first")]
+Limit = Annotated[int, Query(ge=1, le=5000, description="How many to return, newest first")]
 
 
 @router.get("/audit", tags=["activity"])
 def list_audit(hub: TheHub, _caller: TheCaller, limit: Limit = 100) -> Items[AuditEntryView]:
-    """List who did what to what, the newest first."""
+    """List the audit log, newest first."""
     with hub.database.reading() as session:
         return Items(
             items=[

@@ -15,7 +15,7 @@ router = APIRouter()
 
 @router.post("/phones/bulk", tags=["phones"])
 def take_many(body: BulkOrder, hub: TheHub, caller: TheCaller) -> BulkOutcomeView:
-    """Make or change many phones with lines and settings: all of them, or none and every reason why."""
+    """Add or change many phones with lines and settings: all, or none and a list of everything that is wrong."""
     items = [
         bulk.BulkPhone(
             phone.mac, phone.site, phone.model, phone.description, phone.group, phone.settings,

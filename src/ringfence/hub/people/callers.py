@@ -1,6 +1,6 @@
-"""Who calls: recognised before a request's body is read, for every path that is not open to all; and what handlers get.
+"""Callers, identified before a request's body is read on every path that is not open to all, and handed to handlers.
 
-A way to be recognised is an ``Authentication``; pages' sessions are one more beside the bearer token.
+Each way to identify a caller is an ``Authentication``; pages' sessions would be another beside the bearer token.
 """
 
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ from ringfence.hub.people import problems
 from ringfence.phones.mac import Mac
 
 OPEN_PATHS = frozenset({"/openapi.json"})
-"""What anybody may read."""
+"""Paths that anybody may read."""
 
 _CALLER = "caller"
 _bearer = HTTPBearer(auto_error=False, description="An API token, `rft_…`")
@@ -29,28 +29,28 @@ _bearer = HTTPBearer(auto_error=False, description="An API token, `rft_…`")
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """The person or program that a request is from; of a bearer token, what the token is called."""
+    """The person or program that a request is from; for a bearer token, the token's name."""
 
     id: str
     name: str
 
 
 class Authentication(Protocol):
-    """One way to recognise a caller."""
+    """One way to identify a caller."""
 
     def __call__(self, request: Request) -> Caller | None:
-        """Return who a request is from, by its head alone; it runs in the thread pool.
+        """Return who a request is from, judging by its headers only; it runs in the thread pool.
 
         Returns:
             None where the request does not use this way.
 
         Raises:
-            NotSignedIn: The request uses this way, and it does not count.
+            NotSignedIn: The request uses this way, but is not accepted.
         """
 
 
 def bearer_token(request: Request) -> Caller | None:
-    """Recognise a caller by the API token in ``Authorization: Bearer rft_…``."""
+    """Identify a caller by the API token in ``Authorization: Bearer rft_…``."""
     scheme, text = get_authorization_scheme_param(request.headers.get("authorization"))
     if scheme.lower() != "bearer" or not text:
         return None
@@ -65,18 +65,18 @@ def bearer_token(request: Request) -> Caller | None:
 
 
 AUTHENTICATIONS: tuple[Authentication, ...] = (bearer_token,)
-"""The ways that there are; the first that recognises somebody counts."""
+"""All ways; the first that identifies the caller counts."""
 
 
 class CallersFirst:
-    """Lets a request in once its caller is known; otherwise it is answered before its body is read."""
+    """Lets a request in once its caller is known; otherwise answers before its body is read."""
 
     def __init__(self, app: ASGIApp, authentications: Sequence[Authentication]) -> None:
         self._app = app
         self._authentications = authentications
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Recognise the caller and pass the request on, or answer 401."""
+        """Identify the caller and pass the request on, or answer 401."""
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             request = Request(scope)
             try:
@@ -93,7 +93,7 @@ class CallersFirst:
         for authentication in self._authentications:
             if (caller := authentication(request)) is not None:
                 return caller
-        raise NotSignedIn("this needs an API token", to_do="Send it as `Authorization: Bearer rft_…`.")
+        raise NotSignedIn("this request needs an API token", to_do="Send it as `Authorization: Bearer rft_…`.")
 
 
 def _hub(request: Request) -> Hub:
@@ -105,7 +105,7 @@ TheHub = Annotated[Hub, Depends(_hub)]
 
 
 def _caller(request: Request, _described: Annotated[object, Depends(_bearer)]) -> Caller:
-    """Return whom ``CallersFirst`` has recognised; the second argument is for the API's description alone."""
+    """Return the caller whom ``CallersFirst`` identified; the second argument is only for the API's description."""
     caller: Caller = request.scope["state"][_CALLER]
     return caller
 
@@ -113,7 +113,9 @@ def _caller(request: Request, _described: Annotated[object, Depends(_bearer)]) -
 TheCaller = Annotated[Caller, Depends(_caller)]
 
 
-def _mac(mac: Annotated[str, Path(description="In any usual notation", examples=["00:1B:54:C2:9A:10"])]) -> Mac:
+def _mac(
+    mac: Annotated[str, Path(description="The MAC address, in any usual notation", examples=["00:1B:54:C2:9A:10"])],
+) -> Mac:
     return Mac.parse(mac)
 
 

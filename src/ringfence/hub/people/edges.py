@@ -14,21 +14,21 @@ router = APIRouter()
 
 @router.get("/edges", tags=["edges"])
 def list_edges(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[EdgeView]:
-    """List the edges, revoked ones too."""
+    """List the edges, including revoked ones."""
     with hub.database.reading() as session:
         return Items(items=[_edge(hub, row) for row in edges.find(session, site)])
 
 
 @router.get("/edges/{edge}", tags=["edges"])
 def show_edge(edge: str, hub: TheHub, _caller: TheCaller) -> EdgeView:
-    """Show one edge."""
+    """Show an edge."""
     with hub.database.reading() as session:
         return _edge(hub, edges.get(session, edge))
 
 
 @router.post("/edges/{edge}/revoke", tags=["edges"])
 def revoke_edge(edge: str, body: EdgeRevocation, hub: TheHub, caller: TheCaller) -> EdgeView:
-    """Let an edge in no more: its next request is refused and its stream ends."""
+    """Revoke an edge: its connection ends and its requests are refused."""
     with hub.change(caller.name) as change:
         row = edges.revoke(change, edge, wipe=body.wipe)
     hub.wakeups.wake_edges({edge})

@@ -1,4 +1,4 @@
-"""Enrolment tokens: with each, one edge joins a site."""
+"""Enrolment tokens, each of which lets one edge join a site."""
 
 from fastapi import APIRouter
 
@@ -14,7 +14,7 @@ router = APIRouter()
 
 @router.post("/sites/{site}/tokens", status_code=201, tags=["enrolment"])
 def create_token(site: str, hub: TheHub, caller: TheCaller) -> NewEnrolmentTokenView:
-    """Make a one-time token, good for 24 hours, with which one edge joins the site. It is shown this once."""
+    """Create a one-time token, valid for 24 hours, with which one edge joins the site. It is shown only once."""
     with hub.change(caller.name) as change:
         row, secret = enrolment_tokens.create(change, site)
         name = sites.get(change.session, site).name
@@ -24,14 +24,14 @@ def create_token(site: str, hub: TheHub, caller: TheCaller) -> NewEnrolmentToken
 
 @router.get("/sites/{site}/tokens", tags=["enrolment"])
 def list_tokens(site: str, hub: TheHub, _caller: TheCaller) -> Items[EnrolmentTokenView]:
-    """List a site's tokens and what became of them, the newest first."""
+    """List a site's tokens and whether they were used, newest first."""
     with hub.database.reading() as session:
         return Items(items=[_token(row) for row in enrolment_tokens.find(session, site)])
 
 
 @router.delete("/tokens/{token}", status_code=204, tags=["enrolment"])
 def revoke_token(token: str, hub: TheHub, caller: TheCaller) -> None:
-    """Revoke a token."""
+    """Revoke an enrolment token."""
     with hub.change(caller.name) as change:
         enrolment_tokens.revoke(change, token)
 

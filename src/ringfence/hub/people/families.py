@@ -1,4 +1,4 @@
-"""Families of phones: their models and their files."""
+"""Families of phones: their models and files."""
 
 from fastapi import APIRouter
 
@@ -17,14 +17,14 @@ _FACTS = ("line_keys", "transports", "tls_ceiling", "http_provisioning", "load_p
 
 @router.get("/models", tags=["phones"])
 def list_models(_caller: TheCaller, family: str | None = None) -> Items[ModelView]:
-    """List the models of phones that there are, with what is known of each and how well."""
+    """List the known models of phones, with what is known about each, and how well."""
     chosen = [family_or_model(family)[0]] if family else list(families().values())
     return Items(items=[_model(model, of.id) for of in chosen for model in of.models.values()])
 
 
 @router.get("/families/{family}/files", tags=["templates"])
 def list_files(family: str, _caller: TheCaller) -> Items[FamilyFileView]:
-    """List the files that a family's phones get, with their built-in templates: where one's own can begin."""
+    """List the files that a family's phones get, with their built-in templates as starting points for your own."""
     of, _model = family_or_model(family)
     return Items(
         items=[

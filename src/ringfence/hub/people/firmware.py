@@ -1,4 +1,4 @@
-"""Firmware: the loads that were imported, and how far they are."""
+"""Firmware: the imported loads and their rollout."""
 
 from collections.abc import Mapping, Sequence
 
@@ -20,7 +20,7 @@ router = APIRouter(tags=["firmware"])
 
 @router.post("/firmware", status_code=201)
 def add_firmware(body: NewFirmware, hub: TheHub, caller: TheCaller) -> Items[FirmwareView]:
-    """Take the loads of a bundle whose files were uploaded; refused where a file that one names is missing."""
+    """Import the loads of a bundle whose files were uploaded; refused if a file that one names is missing."""
     files = [firmware.UploadedFile(file.name, Digest(file.digest), file.length) for file in body.files]
     with hub.change(caller.name) as change:
         rows = firmware.add(change, hub.blobs, body.source, files)
@@ -31,7 +31,7 @@ def add_firmware(body: NewFirmware, hub: TheHub, caller: TheCaller) -> Items[Fir
 
 @router.get("/firmware")
 def list_firmware(hub: TheHub, _caller: TheCaller) -> Items[FirmwareView]:
-    """List the loads that were imported."""
+    """List the imported loads."""
     with hub.database.reading() as session:
         listed = firmware.files(session)
         return Items(items=[_firmware(row, listed) for row in firmware.find(session)])
@@ -39,14 +39,14 @@ def list_firmware(hub: TheHub, _caller: TheCaller) -> Items[FirmwareView]:
 
 @router.delete("/firmware/{load}", status_code=204)
 def remove_firmware(load: str, hub: TheHub, caller: TheCaller) -> None:
-    """Forget a load that no phone uses."""
+    """Delete a load that no phone uses."""
     with hub.change(caller.name) as change:
         firmware.remove(change, load)
 
 
 @router.get("/firmware/{load}/sites")
 def show_rollout(load: str, hub: TheHub, _caller: TheCaller) -> Items[RolloutView]:
-    """Show how far a load is at each site whose phones name or await it."""
+    """Show a load's rollout at each site whose phones name it or wait for it."""
     with hub.database.reading() as session:
         firmware.get(session, load)
         return Items(items=[_rollout(session, site_id, load) for site_id in firmware.sites_with(session, load)])

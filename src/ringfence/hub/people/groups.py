@@ -20,14 +20,14 @@ def list_groups(hub: TheHub, _caller: TheCaller) -> Items[GroupView]:
 
 @router.post("/groups", status_code=201, tags=["groups"])
 def create_group(body: NewGroup, hub: TheHub, caller: TheCaller) -> GroupView:
-    """Make a group of phones."""
+    """Create a group of phones."""
     with hub.change(caller.name) as change:
         return _group(groups.create(change, body.name), 0)
 
 
 @router.delete("/groups/{group}", status_code=204, tags=["groups"])
 def remove_group(group: str, hub: TheHub, caller: TheCaller) -> None:
-    """Remove a group without phones, and its settings."""
+    """Remove a group that has no phones, and its settings."""
     with hub.change(caller.name) as change:
         groups.remove(change, group)
 

@@ -28,7 +28,7 @@ def list_lines(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Items[LineView
 
 @router.put("/phones/{mac}/lines/{index}", tags=["lines"])
 def put_line(mac: ThePhone, index: Index, body: LineChanges, hub: TheHub, caller: TheCaller) -> LineView:
-    """Make a line or change it. A phone's first line gets a generated password, which its other lines share."""
+    """Add or change a line. A phone's first line gets a generated password, which its other lines share."""
     parts = lines.LineParts(
         label=body.label, name=body.name, display_name=body.display_name, auth_name=body.auth_name,
         password=None if body.password is None else Secret(body.password),
@@ -46,7 +46,7 @@ def remove_line(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller) -> 
 
 @router.post("/phones/{mac}/lines/{index}/password/reveal", tags=["lines"])
 def reveal_password(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller) -> PasswordView:
-    """Show the SIP password that a line registers with; that it was asked for is in the audit log."""
+    """Show the SIP password that a line registers with; the audit log records this."""
     with hub.change(caller.name) as change:
         return PasswordView(password=lines.reveal(change, hub.sealer, mac, index).reveal())
 
@@ -59,7 +59,7 @@ def rotate_password(mac: ThePhone, index: Index, hub: TheHub, caller: TheCaller)
 
 
 def line_view(row: models.LineRow) -> LineView:
-    """Return a line as the API tells of it."""
+    """Return a line in the API's form."""
     return LineView(
         index=row.index, label=row.label, name=row.name, display_name=row.display_name, auth_name=row.auth_name
     )

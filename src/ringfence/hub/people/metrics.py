@@ -1,4 +1,4 @@
-"""The hub's metrics in Prometheus' text format, for who has an API token."""
+"""The hub's metrics in Prometheus' text format, for callers with an API token."""
 
 from collections.abc import Iterator
 
@@ -18,19 +18,17 @@ router = APIRouter()
 
 
 class FleetMetrics(Collector):
-    """What the database counts, read when it is asked for: no process has counters that another would miss."""
+    """Counts from the database, read on request: no process has counters that another lacks."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
     def collect(self) -> Iterator[Metric]:
-        """Yield what guards decided, and which alerts are open; verdicts and levels are edges' own words."""
+        """Yield the guards' decisions and the open alerts; verdicts and levels are edges' own words."""
         decisions = CounterMetricFamily(
             "ringfence_guard_decisions", "Requests, by verdict and level reached.", labels=("site", "verdict", "level")
         )
-        open_alerts = GaugeMetricFamily(
-            "ringfence_guard_alerts_open", "Alerts that nobody has closed.", labels=("site", "kind")
-        )
+        open_alerts = GaugeMetricFamily("ringfence_guard_alerts_open", "Open alerts.", labels=("site", "kind"))
         counted = select(GuardCountRow).order_by(GuardCountRow.site_id, GuardCountRow.verdict, GuardCountRow.level)
         with self._hub.database.reading() as session:
             for row in session.scalars(counted):
@@ -43,7 +41,7 @@ class FleetMetrics(Collector):
 
 @router.get("/metrics", include_in_schema=False)
 def metrics(hub: TheHub, _caller: TheCaller) -> Response:
-    """Give the counters: what guards decided, and which alerts are open."""
+    """Return the metrics: the guards' decisions and the open alerts."""
     registry = CollectorRegistry()
     registry.register(FleetMetrics(hub))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

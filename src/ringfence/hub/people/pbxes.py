@@ -1,4 +1,4 @@
-"""PBXes that the hub speaks to."""
+"""PBXes that the hub talks to."""
 
 from fastapi import APIRouter
 
@@ -15,7 +15,7 @@ router = APIRouter(tags=["sip"])
 
 @router.post("/pbxes", status_code=201)
 def add_pbx(body: NewPbx, hub: TheHub, caller: TheCaller) -> PbxView:
-    """Take a PBX that the hub is to speak to."""
+    """Add a PBX for the hub to talk to."""
     with hub.change(caller.name) as change:
         row = pbxes.add(
             change, hub.sealer, body.name, body.kind, body.url, body.user, Secret(body.secret), body.realm,
@@ -26,14 +26,14 @@ def add_pbx(body: NewPbx, hub: TheHub, caller: TheCaller) -> PbxView:
 
 @router.get("/pbxes")
 def list_pbxes(hub: TheHub, _caller: TheCaller) -> Items[PbxView]:
-    """List the PBXes that the hub speaks to."""
+    """List the PBXes that the hub talks to."""
     with hub.database.reading() as session:
         return Items(items=[_pbx(row) for row in pbxes.find(session)])
 
 
 @router.post("/pbxes/{pbx}/check")
 def check_pbx(pbx: str, hub: TheHub, _caller: TheCaller) -> PbxCheckView:
-    """Try whether a PBX answers, and say its version."""
+    """Check whether a PBX answers, and return its version."""
     with hub.database.reading() as session:
         row = pbxes.get(session, pbx)
     return PbxCheckView(version=links.link(hub.sealer, row).check())
@@ -41,7 +41,7 @@ def check_pbx(pbx: str, hub: TheHub, _caller: TheCaller) -> PbxCheckView:
 
 @router.delete("/pbxes/{pbx}", status_code=204)
 def remove_pbx(pbx: str, hub: TheHub, caller: TheCaller) -> None:
-    """Forget a PBX."""
+    """Remove a PBX."""
     with hub.change(caller.name) as change:
         pbxes.remove(change, pbx)
 

@@ -42,20 +42,20 @@ def list_phones(hub: TheHub, _caller: TheCaller, site: str | None = None, group:
 
 @router.get("/phones/status", tags=["phones"])
 def observe_phones(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[PhoneStatusView]:
-    """Say of each phone what it is doing, the most urgent first; PBXes are not asked."""
+    """Report what each phone is doing, the most urgent first; PBXes are not asked."""
     with hub.database.reading() as session:
         return Items(items=[_observed(each) for each in observations.observe_all(hub, session, site)])
 
 
 @router.get("/phones/{mac}/status", tags=["phones"])
 def observe_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> PhoneStatusView:
-    """Say what one phone is doing; its PBX is asked whether it is registered."""
+    """Report what a phone is doing; its PBX is asked whether it is registered."""
     return _observed(observations.observe_one(hub, mac, registered=links.is_registered(hub, mac)))
 
 
 @router.post("/phones/{mac}/reload", tags=["phones"])
 def reload_phone(mac: ThePhone, body: PhoneReloadOrder, hub: TheHub, caller: TheCaller) -> PhoneReloadView:
-    """Tell a phone through its PBX to fetch its configuration again, now."""
+    """Tell a phone, through its PBX, to fetch its configuration now."""
     told = reload_by_pbx.tell(hub, mac, body.action)
     with hub.change(caller.name) as change:
         change.note("phone.reload", str(mac), f"{body.action} through {told.pbx}")
@@ -64,14 +64,14 @@ def reload_phone(mac: ThePhone, body: PhoneReloadOrder, hub: TheHub, caller: The
 
 @router.get("/phones/{mac}", tags=["phones"])
 def show_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> PhoneView:
-    """Show one phone."""
+    """Show a phone."""
     with hub.database.reading() as session:
         return phone_view(phones.get(session, mac))
 
 
 @router.patch("/phones/{mac}", tags=["phones"])
 def change_phone(mac: ThePhone, body: PhoneChanges, hub: TheHub, caller: TheCaller) -> PhoneView:
-    """Move a phone, correct its model, describe it anew, put it into a group or take it out."""
+    """Change a phone's site, group, model, description or known firmware."""
     with hub.change(caller.name) as change:
         parts = phones.PhoneParts(body.site, body.model, body.description, body.group, body.running_load)
         return phone_view(phones.change(change, mac, parts))
@@ -79,13 +79,13 @@ def change_phone(mac: ThePhone, body: PhoneChanges, hub: TheHub, caller: TheCall
 
 @router.delete("/phones/{mac}", status_code=204, tags=["phones"])
 def remove_phone(mac: ThePhone, hub: TheHub, caller: TheCaller) -> None:
-    """Remove a phone; its file goes with the next publish."""
+    """Remove a phone; the next publish removes its files."""
     with hub.change(caller.name) as change:
         phones.remove(change, mac)
 
 
 def phone_view(row: models.PhoneRow) -> PhoneView:
-    """Return a phone as the API tells of it."""
+    """Return a phone in the API's form."""
     return PhoneView(
         mac=str(Mac(row.mac)), site=row.site_id, model=row.model, family=model_of(row.model)[0].id, group=row.group_id,
         description=row.description, running_load=row.running_load, named_load=row.named_load,

@@ -1,4 +1,4 @@
-"""How the people's API refuses: one shape for every error, a status for each family, never a traceback."""
+"""How the people's API reports errors: one shape for all, a status for each family, never a traceback."""
 
 import re
 from typing import Any
@@ -30,15 +30,15 @@ _SERVER_ERROR = 500
 # Any: FastAPI's own form of its `responses` argument.
 RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"model": ProblemView, "description": "No API token that this hub knows"},
-    404: {"model": ProblemView, "description": "Nothing has this name"},
-    409: {"model": ProblemView, "description": "It exists already, or somebody else is changing it"},
+    404: {"model": ProblemView, "description": "There is nothing with this name"},
+    409: {"model": ProblemView, "description": "It already exists, or somebody else is changing it"},
     422: {"model": ProblemView, "description": "What was sent can't be used"},
-    503: {"model": ProblemView, "description": "The machine can't do it just now"},
+    503: {"model": ProblemView, "description": "The machine can't do it at the moment"},
 }
 
 
 def install(app: FastAPI) -> None:
-    """Make ``app`` answer every error in the one shape."""
+    """Make ``app`` answer every error in the same shape."""
     app.add_exception_handler(RingfenceError, _on_fault)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
@@ -52,7 +52,7 @@ def _on_fault(request: Request, fault: Exception) -> JSONResponse:
 
 
 def answer_to(request: Request, fault: RingfenceError) -> JSONResponse:
-    """Return a fault as it is answered, by the status of its family."""
+    """Return the answer to a fault, with the status of its family."""
     status = _status(fault)
     if status >= _SERVER_ERROR:
         _log.error("request failed", method=request.method, path=request.url.path, problem=fault.what)
@@ -67,14 +67,14 @@ def _on_validation(_request: Request, fault: Exception) -> JSONResponse:
     first = errors[0] if errors else {"loc": (), "msg": "it can't be used"}
     where = ".".join(str(part) for part in first["loc"])
     return _answer(
-        422, ProblemView(what=f"a field can't be used: {first['msg']}", where=where, to_do="", kind="bad-field")
+        422, ProblemView(what=f"a field is not valid: {first['msg']}", where=where, to_do="", kind="bad-field")
     )
 
 
 def _on_http(request: Request, fault: Exception) -> JSONResponse:
     if not isinstance(fault, HTTPException):
         raise TypeError("installed for HTTPException")
-    what = {404: "there is nothing here", 405: "this path does not take this method"}.get(
+    what = {404: "there is nothing at this path", 405: "this path does not allow this method"}.get(
         fault.status_code, str(fault.detail)
     )
     kind = {404: "not-found", 405: "bad-method"}.get(fault.status_code, "bad-request")
@@ -87,7 +87,7 @@ def _on_http(request: Request, fault: Exception) -> JSONResponse:
 async def _on_bug(request: Request, fault: Exception) -> JSONResponse:
     _log.error("internal error", method=request.method, path=request.url.path, exc_info=fault)
     problem = ProblemView(
-        what="the hub met an error of its own", where="", to_do="It is in the hub's log; report it.", kind="internal"
+        what="the hub had an internal error", where="", to_do="See the hub's log, and report it.", kind="internal"
     )
     return _answer(500, problem)
 

@@ -13,7 +13,7 @@ router = APIRouter()
 
 @router.post("/publish", tags=["publish"])
 def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> PublicationView:
-    """Render every phone's files and make a release for each site whose files changed; all or nothing on a fault."""
+    """Publish changes: a new release for each site whose files changed; nothing at all if there is a fault."""
     done = publishing.publish(hub, caller.name, site_ids=body.sites, comment=body.comment, dry_run=body.dry_run)
     return PublicationView(
         dry_run=done.dry_run,

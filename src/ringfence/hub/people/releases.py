@@ -1,4 +1,4 @@
-"""A site's releases: listed, shown, compared, gone back to."""
+"""A site's releases: list, show, compare, roll back."""
 
 from collections.abc import Sequence
 from typing import Annotated
@@ -49,7 +49,9 @@ def show_difference(
     number: Number,
     hub: TheHub,
     _caller: TheCaller,
-    against: Annotated[int | None, Query(ge=0, description="The release to compare with; the one before")] = None,
+    against: Annotated[
+        int | None, Query(ge=0, description="The release to compare with; the one before by default")
+    ] = None,
 ) -> ReleaseDifferenceView:
     """Show what a release changed, with secrets masked."""
     other = number - 1 if against is None else against
@@ -59,13 +61,13 @@ def show_difference(
 
 @router.post("/sites/{site}/releases/{number}/rollback", status_code=201, tags=["releases"])
 def rollback(site: str, number: Number, hub: TheHub, caller: TheCaller) -> ReleaseDetailsView:
-    """Make a new, higher-numbered release with the content of this one; settings stay as they are."""
+    """Create a new release with the content of this one; settings stay as they are."""
     made = publish.rollback(hub, caller.name, site, number)
     return show_release(site, made, hub, caller)
 
 
 def file_change_views(files: Sequence[diffs.FileChange]) -> list[FileChangeView]:
-    """Return what changed of files as the API tells of it."""
+    """Return changes of files in the API's form."""
     return [FileChangeView(name=file.name, change=file.change, diff=file.diff) for file in files]
 
 

@@ -1,4 +1,4 @@
-"""What edges reported."""
+"""Reports from edges."""
 
 from typing import Annotated
 
@@ -13,14 +13,14 @@ from ringfence.phones.mac import Mac
 
 router = APIRouter()
 
-Limit = Annotated[int, Query(ge=1, le=5000, description="How many, the newest first")]
+Limit = Annotated[int, Query(ge=1, le=5000, description="How many to return, newest first")]
 
 
 @router.get("/reports", tags=["activity"])
 def list_reports(
     hub: TheHub, _caller: TheCaller, site: str | None = None, phone: str | None = None, limit: Limit = 100
 ) -> Items[ReportView]:
-    """List what happened at edges: files taken and refused, releases served, phones reloaded; the newest first."""
+    """List what happened at edges, newest first: files taken and refused, releases served, phones reloaded."""
     mac = Mac.parse(phone) if phone else None
     with hub.database.reading() as session:
         return Items(items=[_report(row) for row in reports.find(session, site_id=site, phone=mac, limit=limit)])

@@ -15,7 +15,7 @@ router = APIRouter(tags=["sip"])
 
 @router.post("/sip/rotations", status_code=201)
 def begin_rotation(body: RotationOrder, hub: TheHub, caller: TheCaller) -> Items[RotationView]:
-    """Change the SIP secrets of phones on both sides; it goes on by itself, and is put back where a phone fails."""
+    """Start changing phones' SIP secrets at the PBX and on the phones; if a phone fails, its old one is restored."""
     macs = [Mac.parse(text) for text in body.phones]
     if body.site is not None:
         with hub.database.reading() as session:
@@ -29,7 +29,7 @@ def begin_rotation(body: RotationOrder, hub: TheHub, caller: TheCaller) -> Items
 
 @router.get("/sip/rotations")
 def list_rotations(hub: TheHub, _caller: TheCaller) -> Items[RotationView]:
-    """List each phone's last change of secrets, the newest first."""
+    """List the last change of secrets of each phone, newest first."""
     with hub.database.reading() as session:
         return Items(items=[_rotation(row) for row in rotations.find(session)])
 

@@ -1,4 +1,4 @@
-"""Settings at each scope; what there is to set; what holds for a phone, and why."""
+"""Settings at each scope; the catalogue; and which values apply to a phone, and why."""
 
 from collections.abc import Callable
 from typing import Annotated
@@ -43,14 +43,12 @@ def _line(mac: ThePhone, index: Annotated[int, Path(ge=1, le=1000, description="
     return SettingPlace(Scope.LINE, mac.bare, index)
 
 
-Effective = Annotated[
-    bool, Query(description="Also what holds here from wider scopes, instead of only what is set here")
-]
+Effective = Annotated[bool, Query(description="Also return values from wider scopes, not only those set here")]
 
 
 @router.get("/settings/catalogue")
 def list_catalogue(_caller: TheCaller, family: str | None = None) -> Items[CatalogueEntryView]:
-    """List every setting that there is, or that one family has."""
+    """List all settings, or those of one family."""
     return Items(items=[_entry(entry, families) for entry, families in settings.catalogue(family)])
 
 
@@ -63,7 +61,7 @@ def show_effective(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Items[Sett
 
 @router.get("/phones/{mac}/explain")
 def explain(mac: ThePhone, hub: TheHub, _caller: TheCaller, name: str | None = None) -> Items[SettingExplanationView]:
-    """Show for each setting of a phone, or for one, which value holds and what every scope says."""
+    """Show for each setting of a phone, or for one, which value applies and what every scope says."""
     with hub.database.reading() as session:
         found = settings.explain(session, mac, name)
     return Items(items=[_explanation(item) for item in found])
@@ -85,12 +83,12 @@ def _add_scope(path: str, what: str, place_of: Callable[..., SettingPlace]) -> N
     def show_here(
         name: str, place: Annotated[SettingPlace, Depends(place_of)], hub: TheHub, _caller: TheCaller
     ) -> SettingView:
-        """Show what holds here for one setting, and the scope that it comes from."""
+        """Show the value that applies here, and the scope that it comes from."""
         with hub.database.reading() as session:
             found = [item for item in settings.effective(session, place) if item.setting.name == name]
         if not found:
             settings_named((), name)  # names the nearest ones where there is no such setting
-            raise NotSet(f"{name} is not set for {place}", to_do="Phones get their family's default.")
+            raise NotSet(f"{name} is not set for {place}", to_do="Phones use their family's default.")
         return _setting(found[0])
 
     @router.put(path + "/{name:path}", operation_id=f"put_{what}_setting", summary=f"Set one {what} setting")
@@ -114,7 +112,7 @@ def _add_scope(path: str, what: str, place_of: Callable[..., SettingPlace]) -> N
     def unset_here(
         name: str, place: Annotated[SettingPlace, Depends(place_of)], hub: TheHub, caller: TheCaller
     ) -> None:
-        """Take a value away again; wider scopes hold from then on."""
+        """Unset a value; wider scopes apply from then on."""
         with hub.change(caller.name) as change:
             settings.unset(change, place, name)
 

@@ -12,7 +12,7 @@ router = APIRouter()
 
 @router.post("/sites", status_code=201, tags=["sites"])
 def create_site(body: NewSite, hub: TheHub, caller: TheCaller) -> SiteView:
-    """Make a site, with its own signed metadata repository."""
+    """Create a site, with its own signed metadata repository."""
     with hub.change(caller.name) as change:
         site = sites.create(change, hub.signers, body.name, body.id)
         return _site(sites.SiteCounts(site, 0, 0))
@@ -27,7 +27,7 @@ def list_sites(hub: TheHub, _caller: TheCaller) -> Items[SiteView]:
 
 @router.get("/sites/{site}", tags=["sites"])
 def show_site(site: str, hub: TheHub, _caller: TheCaller) -> SiteView:
-    """Show one site."""
+    """Show a site."""
     with hub.database.reading() as session:
         (found,) = sites.counts(session, [sites.get(session, site).id])
         return _site(found)
@@ -35,7 +35,7 @@ def show_site(site: str, hub: TheHub, _caller: TheCaller) -> SiteView:
 
 @router.patch("/sites/{site}", tags=["sites"])
 def rename_site(site: str, body: SiteChanges, hub: TheHub, caller: TheCaller) -> SiteView:
-    """Give a site another name; its id stays."""
+    """Rename a site; its id stays the same."""
     with hub.change(caller.name) as change:
         sites.rename(change, site, body.name)
         (found,) = sites.counts(change.session, [site])

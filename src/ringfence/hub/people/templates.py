@@ -1,4 +1,4 @@
-"""Templates of the operator's own."""
+"""Operators' own templates."""
 
 from fastapi import APIRouter
 
@@ -13,28 +13,28 @@ router = APIRouter()
 
 @router.get("/templates", tags=["templates"])
 def list_templates(hub: TheHub, _caller: TheCaller) -> Items[TemplateView]:
-    """List the templates of the operator's own."""
+    """List your own templates."""
     with hub.database.reading() as session:
         return Items(items=[_template(row) for row in templates.find(session)])
 
 
 @router.get("/templates/{family}/{name:path}", tags=["templates"])
 def show_template(family: str, name: str, hub: TheHub, _caller: TheCaller) -> TemplateView:
-    """Show a template of the operator's own."""
+    """Show a template of your own."""
     with hub.database.reading() as session:
         return _template(templates.get(session, family, name))
 
 
 @router.put("/templates/{family}/{name:path}", tags=["templates"])
 def put_template(family: str, name: str, body: NewTemplate, hub: TheHub, caller: TheCaller) -> TemplateView:
-    """Keep a template: for a file of the family, by its key, or for a further file, by its name."""
+    """Store a template: for a file of the family, by its key, or for an additional file, by its name."""
     with hub.change(caller.name) as change:
         return _template(templates.put(change, family, name, body.source))
 
 
 @router.delete("/templates/{family}/{name:path}", status_code=204, tags=["templates"])
 def remove_template(family: str, name: str, hub: TheHub, caller: TheCaller) -> None:
-    """Remove a template; the family's own takes its place again."""
+    """Remove a template; the built-in one, if any, is used again."""
     with hub.change(caller.name) as change:
         templates.remove(change, family, name)
 

@@ -1,4 +1,4 @@
-"""Uploads: the bytes that firmware and assets are made of."""
+"""Uploads: the bytes of firmware and assets."""
 
 from typing import Annotated
 
@@ -16,13 +16,13 @@ _Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256")]
 
 @router.get("/uploads/{digest}")
 def show_upload(digest: _Digest, hub: TheHub, _caller: TheCaller) -> UploadView:
-    """Return whether a file's bytes are here already."""
+    """Return whether the hub has a file's bytes already."""
     return UploadView(here=hub.blobs.has(Digest(digest)))
 
 
 @router.put("/uploads/{digest}", status_code=201)
 async def upload(digest: _Digest, request: Request, hub: TheHub, _caller: TheCaller) -> UploadView:
-    """Take a file's bytes, as the body of the request; they must have this digest."""
+    """Upload a file's bytes as the body of the request; they must have this digest."""
     with hub.blobs.receive(Digest(digest)) as write:
         async for part in request.stream():
             await run_in_threadpool(write, part)

@@ -1,4 +1,4 @@
-"""Who the caller is."""
+"""The caller's identity."""
 
 from fastapi import APIRouter
 
@@ -11,5 +11,5 @@ router = APIRouter()
 
 @router.get("/whoami", tags=["access"])
 def who_am_i(hub: TheHub, caller: TheCaller) -> CallerView:
-    """Say whom the hub takes the caller for."""
+    """Return who the caller is."""
     return CallerView(id=caller.id, name=caller.name, hub=hub.config.name, version=__version__)

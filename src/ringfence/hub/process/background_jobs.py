@@ -1,4 +1,4 @@
-"""What the running hub does by itself: look for other processes' news, confirm streams, keep things young."""
+"""What the running hub does by itself: find other processes' news, confirm streams, renew what expires."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -21,13 +21,13 @@ from ringfence.hub.telephony import reload_by_pbx, rotations
 CONFIRM_EVERY_S = 15.0
 RENEW_EVERY_S = 3600.0
 _AT_ONCE = 500
-"""How many ids one query names."""
+"""How many ids a query names at most."""
 
 _log = logs.get("maintenance")
 
 
 async def watch(hub: Hub) -> None:
-    """Wake the streams whose news another process made, and write down which edges have gone."""
+    """Wake the streams with news from another process, and store which edges have gone."""
 
     async def look() -> None:
         told, departed = hub.wakeups.told(), hub.wakeups.take_departed()
@@ -38,7 +38,7 @@ async def watch(hub: Hub) -> None:
 
 
 async def roll_out(hub: Hub) -> None:
-    """Tell phones of firmware as soon as their site's edges hold it."""
+    """Tell phones of firmware as soon as their site's edges have it."""
 
     async def look() -> None:
         await run_in_threadpool(firmware_rollout.go_on, hub)
@@ -56,7 +56,7 @@ async def keep_guards(hub: Hub) -> None:
 
 
 async def rotate(hub: Hub) -> None:
-    """Take changes of secrets further as phones fetch and register."""
+    """Advance changes of secrets as phones fetch and register."""
 
     async def look() -> None:
         await run_in_threadpool(rotations.go_on, hub)
@@ -74,7 +74,7 @@ async def tell_phones(hub: Hub) -> None:
 
 
 async def confirm(hub: Hub) -> None:
-    """Write down which edges are connected, while they are."""
+    """Store which edges are connected."""
 
     async def note() -> None:
         if connected := hub.wakeups.edge_ids():
@@ -84,7 +84,7 @@ async def confirm(hub: Hub) -> None:
 
 
 async def renew(hub: Hub, folder: DataFolder, reload: Callable[[], None]) -> None:
-    """Renew metadata and the listeners' certificate in time; ``reload`` makes the listeners take the new one."""
+    """Renew metadata and the listeners' certificate in time; ``reload`` makes the listeners use the new one."""
 
     async def look() -> None:
         await run_in_threadpool(renewal.renew_metadata, hub)
@@ -97,7 +97,7 @@ async def renew(hub: Hub, folder: DataFolder, reload: Callable[[], None]) -> Non
 
 
 def say_goodbye(hub: Hub) -> None:
-    """Write down that no edge is connected here any more."""
+    """Store that no edge is connected here any more."""
     gone = hub.wakeups.edge_ids() | hub.wakeups.take_departed()
     if gone:
         with hub.database.writing() as session:
@@ -109,9 +109,9 @@ async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:
         try:
             await work()
         except RingfenceError as fault:
-            _log.error("maintenance failed; it is tried again", problem=str(fault))
+            _log.error("maintenance failed and will be tried again", problem=str(fault))
         except Exception:  # noqa: BLE001 - the hub serves on; the log has the trace
-            _log.exception("maintenance met an error of its own; it is tried again")
+            _log.exception("maintenance had an internal error and will be tried again")
         await asyncio.sleep(every_s)
 
 

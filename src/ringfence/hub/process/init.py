@@ -1,4 +1,4 @@
-"""``ringfence hub init``: a new hub, whole or not at all."""
+"""``ringfence hub init``: create a new hub, completely or not at all."""
 
 import time
 from pathlib import Path
@@ -14,9 +14,9 @@ FIRST_TOKEN = "administrator"  # noqa: S105 - its name
 
 
 def init(path: Path, config: HubConfig) -> Secret:
-    """Make a hub in ``path`` and return its first administrator's API token, which is stored as a hash only.
+    """Create a hub in ``path`` and return its first administrator's API token, of which only a hash is stored.
 
-    DataFolderTaken where anything is there already.
+    DataFolderTaken if anything is there already.
     """
     tokens: list[Secret] = []
 

@@ -1,4 +1,4 @@
-"""What the hub listens for: an entry for each kind of caller. The process binds, serves and announces them alike."""
+"""The hub's listeners, one for each kind of caller. The process binds, serves and announces them alike."""
 
 import asyncio
 import contextlib
@@ -92,9 +92,9 @@ def _not_bound(host: str, port: int, fault: OSError) -> ListenerPortTaken:
         case errno.EADDRINUSE:
             what, to_do = f"port {port} on {host} is in use", "Stop what uses it, or set another port in hub.toml."
         case errno.EADDRNOTAVAIL:
-            what, to_do = f"{host} is no address of this machine", "Set `listen` in hub.toml; 0.0.0.0 takes all."
+            what, to_do = f"{host} is not an address of this machine", "Set `listen` in hub.toml; 0.0.0.0 takes all."
         case errno.EACCES:
-            what, to_do = f"port {port} on {host} is for root alone", "Set a port from 1024 on in hub.toml."
+            what, to_do = f"port {port} on {host} is reserved for root", "Set a port of 1024 or higher in hub.toml."
         case _:
-            what, to_do = f"port {port} on {host} can't be listened on: {fault.strerror}", "Change it in hub.toml."
+            what, to_do = f"the hub can't listen on port {port} of {host}: {fault.strerror}", "Change it in hub.toml."
     return ListenerPortTaken(what, where=f"{host}:{port}", to_do=to_do)

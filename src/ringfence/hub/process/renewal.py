@@ -1,4 +1,4 @@
-"""Keeping what ages young: signed metadata, and the listeners' certificate."""
+"""Renewal of what expires: signed metadata, and the listeners' certificate."""
 
 from collections.abc import Sequence
 
@@ -27,7 +27,7 @@ _log = logs.get("renewal")
 
 
 def renew_metadata(hub: Hub) -> int:
-    """Sign anew what has used half of its time, of every site; return how many sites that were."""
+    """Sign metadata again that has used half of its lifetime; return for how many sites."""
     now = hub.clock()
     with hub.database.reading() as session:
         due = _due(session, now)
@@ -37,12 +37,12 @@ def renew_metadata(hub: Hub) -> int:
                 _renew_site(hub, session, site_id, roles, now)
         hub.wakeups.wake_sites({site_id for site_id, _roles in due[start : start + SITES_AT_ONCE]})
     if due:
-        _log.info("metadata signed anew", sites=len(due))
+        _log.info("metadata signed again", sites=len(due))
     return len(due)
 
 
 def renew_server_certificate(hub: Hub, folder: DataFolder) -> bool:
-    """Issue the listeners' certificate anew where two thirds of its life are over, or it lacks a host."""
+    """Issue the listeners' certificate again if two thirds of its lifetime are over, or it lacks a host."""
     now = hub.clock()
     current = read_certificate(folder.server_certificate.read_text("ascii"))
     if not renewal_due(current, now) and folder.server_hosts() == hub.config.hosts:

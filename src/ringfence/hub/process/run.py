@@ -1,4 +1,4 @@
-"""``ringfence hub run``: one process, one event loop, and the listeners of the list."""
+"""``ringfence hub run``: one process, one event loop, and its listeners."""
 
 import asyncio
 import contextlib
@@ -20,7 +20,7 @@ from ringfence.hub.process.listeners import DEVICES, LISTENERS, Bound, Listener,
 from ringfence.hub.publishing import publication_lock
 
 GRACE_S = 2
-"""How long requests under way may take to end when the hub stops."""
+"""How long running requests have to finish when the hub stops."""
 KEEP_ALIVE_S = 75
 _IDLE_ENDS_AFTER_S = 0.1
 
@@ -128,7 +128,7 @@ async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Ev
 
 
 def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
-    """Do at the start what a crash or a long rest may have left to do."""
+    """Do what a crash or a long downtime has left to do."""
     if not hub.config.device_url:
         hub.device_url = url(hub.config.address, port_of(bound[DEVICES]))
     hub.blobs.sweep()
@@ -164,7 +164,7 @@ async def _first_of(event: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
 
 
 def _announce(config: HubConfig, folder: DataFolder, bound: Bound) -> None:
-    """Print on one line, and write in run.json, where the hub really listens."""
+    """Print on one line, and store in run.json, where the hub listens."""
     addresses = {listener: url(_reachable(config.listen), port_of(each)) for listener, each in bound.items()}
     named = {listener.name: address for listener, address in addresses.items()}
     folder.write_run({**named, "pid": os.getpid()})

@@ -1,4 +1,4 @@
-"""What a publish or a release changes, as people read it: unified diffs with every secret masked.
+"""Shows people what a publish or a release changes: unified diffs with every secret masked.
 
 A secret becomes [hidden 1], [hidden 2] …: equal secrets of the two sides get the same number, so that a reader sees
 that a password changed without seeing either.
@@ -13,12 +13,13 @@ from xml.sax.saxutils import escape
 
 from ringfence.content.digests import Digest
 from ringfence.content.release import Target
+from ringfence.counted import counted
 
 Change = Literal["added", "changed", "removed"]
 ReadBlob = Callable[[Digest], bytes]
 
 MOST_DIFFS = 200
-"""How many files' diffs one answer carries; the others are named without one."""
+"""How many files an answer shows with a diff; the others are only named."""
 
 # Elements whose text is a secret in any file that a phone fetches, whatever its value is.
 _SECRET_ELEMENT = re.compile(
@@ -32,7 +33,7 @@ _SHORTEST_KNOWN = 4
 
 @dataclass(frozen=True, slots=True)
 class FileChange:
-    """One file that differs, with its masked unified diff (empty where it has none)."""
+    """One file that differs, with its masked unified diff (empty if it has none)."""
 
     name: str
     change: Change
@@ -68,7 +69,9 @@ def _describe(
     try:
         old, new = (data.decode() for data in sides)
     except UnicodeDecodeError:
-        return FileChange(target.name, change, f"Binary file: {len(sides[0])} bytes → {len(sides[1])} bytes\n")
+        return FileChange(
+            target.name, change, f"Binary file: {counted(len(sides[0]), 'byte')} → {counted(len(sides[1]), 'byte')}\n"
+        )
     mask = _Mask(known_secrets)
     lines = difflib.unified_diff(
         mask.hide(old).splitlines(),

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest
 from ringfence.content.release import Target, TargetKind
+from ringfence.counted import counted
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import FirmwareMissing, PublishRunning, SkipsStep
@@ -64,9 +65,9 @@ def check_load(phone: PhoneRow, load: str, held: Stock, load_server: str) -> Non
     mac = Mac(phone.mac)
     if load not in held.loads and not load_server:
         raise FirmwareMissing(
-            f"phone {mac} is to run {load}, which was not imported",
+            f"phone {mac} should run {load}, which has not been imported",
             where=f"site {phone.site_id}",
-            to_do="Import it: ringfence firmware import FILE; or set load_server where another server has it.",
+            to_do="Import it: ringfence firmware import FILE. Or set load_server if another server has it.",
         )
     family, _model = model_of(phone.model)
     running = held.running(phone) if has_steps(family.id) else ""
@@ -75,7 +76,7 @@ def check_load(phone: PhoneRow, load: str, held: Stock, load_server: str) -> Non
         raise SkipsStep(
             f"phone {mac} runs {running} and can't go to {load} directly",
             where=f"site {phone.site_id}; {step.source}",
-            to_do=f"It is a {phone.model}: {step.advice}.",
+            to_do=f"For model {phone.model}: {step.advice}.",
         )
 
 
@@ -133,11 +134,15 @@ def go_on(hub: Hub) -> list[str]:
                 note_named(change.session, {row.owner: row.load for row in rows})
                 for row in rows:
                     change.session.delete(row)
-                change.note("publish", site_id, f"{len(rows)} phones get firmware that is at the site's edges now")
+                change.note(
+                    "publish",
+                    site_id,
+                    f"{counted(len(rows), 'phone gets', 'phones get')} firmware that the site's edges now have",
+                )
     except PublishRunning:
         return []  # it looks again soon
     hub.wakeups.wake_sites(set(ready))
-    _log.info("firmware is at the edges: phones are told", sites=len(ready))
+    _log.info("the edges have the firmware; phones are told", sites=len(ready))
     return sorted(ready)
 
 

@@ -1,4 +1,4 @@
-"""The publication lease: one publish at a time, over all processes, and none that a crash leaves behind for long."""
+"""The publication lease: one publish at a time, in all processes, and a crash blocks it only briefly."""
 
 import datetime as dt
 import secrets
@@ -29,13 +29,13 @@ class PublicationLock:
     confirmed_at: float
 
     def keep(self) -> None:
-        """Hold on for another while; cheap, to be called between the parts of long work."""
+        """Extend the lease; cheap, so call it between the parts of long work."""
         if self.hub.clock() - self.confirmed_at >= _EXTENDED_AFTER_S:
             with self.hub.database.writing() as session:
                 self.confirm(session)
 
     def confirm(self, session: Session) -> None:
-        """Hold on for another while, in the transaction that writes; PublishRunning where somebody else took over."""
+        """Extend the lease in the transaction that writes; PublishRunning if somebody else took over."""
         now = self.hub.clock()
         held = session.execute(
             update(PublicationLeaseRow)
@@ -45,8 +45,8 @@ class PublicationLock:
         ).all()
         if not held:
             raise PublishRunning(
-                "this publish took so long that another one has begun",
-                to_do="What was finished stays; publish again for the rest.",
+                "this publish took so long that another one has started",
+                to_do="The finished sites are published; publish again for the rest.",
             )
         self.confirmed_at = now
 
@@ -59,7 +59,9 @@ def held(hub: Hub, who: str) -> Iterator[PublicationLock]:
         with hub.database.writing() as session:
             _take(session, lease, who)
     except IntegrityError:  # another process was quicker, where the database lets both begin
-        raise PublishRunning("another publish has just begun", to_do="Wait until it ends.") from None
+        raise PublishRunning(
+            "another publish has just started", to_do="Wait until it ends, then publish again."
+        ) from None
     try:
         yield lease
     finally:
@@ -67,7 +69,7 @@ def held(hub: Hub, who: str) -> Iterator[PublicationLock]:
 
 
 def clear(hub: Hub) -> None:
-    """Forget a lease that a crash left. Only for the one process that has the database to itself, at its start."""
+    """Delete a lease that a crash left. Only at the start of a process that has the database to itself."""
     with hub.database.writing() as session:
         session.execute(delete(PublicationLeaseRow))
 

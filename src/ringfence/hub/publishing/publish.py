@@ -33,7 +33,7 @@ from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import secrets_of
 
 SITES_AT_ONCE = 100
-"""How many sites share a transaction and a wait for the disk."""
+"""How many sites share a transaction and a disk sync."""
 LONGEST_COMMENT = 500
 
 _log = logs.get("publishing")
@@ -41,7 +41,7 @@ _log = logs.get("publishing")
 
 @dataclass(frozen=True, slots=True)
 class PublishedSite:
-    """What a publish made of one site; ``release`` is None where it was only asked what it would make."""
+    """What a publish did to one site; ``release`` is None in a dry run."""
 
     site_id: str
     release: int | None
@@ -51,7 +51,7 @@ class PublishedSite:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """What a publish did, or would do. ``without_line`` are phones that got no file for want of a line."""
+    """What a publish did, or would do. ``without_line`` are phones that got no file because they have no line."""
 
     dry_run: bool
     sites: list[PublishedSite]
@@ -71,10 +71,10 @@ def publish(
     dry_run: bool = False,
     with_diffs: bool = True,
 ) -> Publication:
-    """Render these sites, or all, and make a release for each that changed; with ``dry_run`` only say which.
+    """Render these sites, or all, and create a release for each that changed; with ``dry_run`` only return which.
 
-    A fault in any phone's rendering is raised and nothing is published at all. PublishRunning where another publish is
-    at work. Sites that nobody edited since they were rendered are not rendered again.
+    A fault in any phone's rendering is raised, and nothing is published at all. PublishRunning if another publish is
+    running. Sites that have not been edited since they were rendered are not rendered again.
     """
     began = time.monotonic()
     _check_comment(comment)
@@ -95,7 +95,7 @@ def publish(
 
 
 def rollback(hub: Hub, who: str, site_id: str, number: int) -> int:
-    """Make a new release of a site with the content of release ``number``; return its number."""
+    """Create a new release of a site with the content of release ``number``; return its number."""
     with publication_lock.held(hub, who) as held, hub.change(who) as change:
         held.confirm(change.session)
         site = sites.get(change.session, site_id)
@@ -186,4 +186,4 @@ def _site_change(hub: Hub, files: SiteFiles, *, dry_run: bool, with_diffs: bool)
 
 def _check_comment(comment: str) -> None:
     if len(comment) > LONGEST_COMMENT or not comment.isprintable():
-        raise BadSelection(f"a comment has at most {LONGEST_COMMENT} characters, on one line")
+        raise BadSelection(f"a comment can have at most {LONGEST_COMMENT} characters, on one line")

@@ -134,7 +134,11 @@ def get(session: Session, site_id: str, number: int) -> ReleaseRow:
     site = sites.get(session, site_id)
     row = session.get(ReleaseRow, (site.id, number))
     if row is None:
-        there = f"It has 1 to {site.newest_release}." if site.newest_release else "Nothing was published for it yet."
+        there = (
+            f"Its newest release is {site.newest_release}."
+            if site.newest_release
+            else "Nothing has been published for it yet."
+        )
         raise UnknownRelease(f"site {site.id} has no release {number}", to_do=there)
     return row
 

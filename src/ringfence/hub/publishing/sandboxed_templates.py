@@ -75,11 +75,11 @@ class LimitedRenderer:
         except (OSError, ValueError, EOFError) as fault:
             took_too_long = isinstance(fault, TimeoutError)
             self._end()
-            what = f"it took longer than {self._longest_s:g} s" if took_too_long else "it took more memory than it may"
+            what = f"it took longer than {self._longest_s:g} s" if took_too_long else "it took more memory than allowed"
             raise RenderFault(
                 f"the template can't be used: {what}",
                 where=f"own templates of {model_of(phone.model)[0].id}; phone {phone.mac}",
-                to_do="Look for a loop that grows; nothing was published.",
+                to_do="Look for a growing loop; nothing was published.",
             ) from None
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -63,9 +63,9 @@ def render(site: SiteInput, renderer: Renders) -> SiteFiles:
             target = _target(file, phone, site)
             if targets.setdefault(target.name, target) != target:
                 raise FilesDisagree(
-                    f"phones {makers[target.name]} and {phone.mac} would need different files called {target.name}",
+                    f"phones {makers[target.name]} and {phone.mac} need different files called {target.name}",
                     where=f"site {site.site_id}",
-                    to_do="Set what it is made of for the whole site.",
+                    to_do="Set the values in it for the whole site.",
                 )
             makers.setdefault(target.name, phone.mac)
             blobs[target.digest] = file.data

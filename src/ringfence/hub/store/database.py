@@ -73,5 +73,5 @@ class Database:
 def _unavailable(fault: OperationalError) -> DatabaseUnavailable:
     return DatabaseUnavailable(
         f"the database does not answer: {fault.orig}",
-        to_do="Look whether its disk is full or another program holds it, then try again.",
+        to_do="Check that its disk is not full and that no other program holds it, then try again.",
     )

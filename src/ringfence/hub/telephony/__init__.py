@@ -1,1 +1,1 @@
-"""PBXes: links to them, SIP secrets rotated, phones told to reload through them."""
+"""PBXes: links to them, rotation of SIP secrets, and reloading phones through them."""

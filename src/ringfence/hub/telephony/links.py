@@ -1,4 +1,4 @@
-"""Which adapter speaks to which kind of PBX; everything else knows the port alone."""
+"""The adapter for each kind of PBX; everything else knows only the port."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -23,12 +23,12 @@ ADAPTERS: Mapping[str, Callable[[str, str, Secret], PbxLink]] = MappingProxyType
 
 
 def link(sealer: Sealer, row: PbxRow) -> PbxLink:
-    """Return what speaks to a PBX."""
+    """Return the adapter for a PBX."""
     return ADAPTERS[row.kind](row.url, row.user, pbxes.secret_of(sealer, row))
 
 
 def is_registered(hub: Hub, mac: Mac) -> bool | None:
-    """Return whether a phone's PBX has a registration of it; None where no PBX is known, or it does not answer.
+    """Return whether a phone is registered at its PBX; None if no PBX is known, or it does not answer.
 
     Raises:
         UnknownPhone: There is no such phone.
@@ -42,4 +42,4 @@ def is_registered(hub: Hub, mac: Mac) -> bool | None:
     try:
         return any(connected.contacts(user) for user in users)
     except RingfenceError:
-        return None  # what is not known is not told; ringfence pbx check says why
+        return None  # ringfence pbx check says why

@@ -26,7 +26,7 @@ from ringfence.phones.sip.notify import ServiceAction
 from ringfence.wire.messages import ReportKind
 
 LATEST_S = 1800.0
-"""How old a report may be that is still acted on: a hub that was away tells no phone in the middle of the next day."""
+"""How old a report may be to be acted on: a hub that was down must not reload phones in the middle of the next day."""
 
 _log = logs.get("reloading")
 
@@ -42,7 +42,7 @@ class PhoneReload:
 def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> PhoneReload:
     """Tell a phone through its PBX, and return where. UnknownPbx, PhoneNotRegistered, PbxUnavailable or PbxRefused.
 
-    Phones that know no service-control are told to look for a newer profile, whatever ``action`` says.
+    Phones that don't support service-control are told to look for a newer profile, whatever ``action`` says.
     """
     with hub.database.reading() as session:
         phone = phones.get(session, mac)
@@ -51,7 +51,7 @@ def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> PhoneReload:
         users = [line.name for line in phone.lines]
     if pbx is None:
         raise UnknownPbx(
-            f"no PBX is known for {sip_server or 'its SIP server'}, which phone {mac} registers with",
+            f"there is no PBX for {sip_server or 'the SIP server'}, which phone {mac} registers with",
             to_do="Add it: ringfence pbx add.",
         )
     link = links.link(hub.sealer, pbx)
@@ -61,8 +61,8 @@ def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> PhoneReload:
                 link.reload(user, contact, family.reload_event.value, action)
             return PhoneReload(pbx.id, [contact.uri for contact in contacts])
     raise PhoneNotRegistered(
-        f"phone {mac} is not registered at {pbx.id}, so nobody can tell it anything by SIP",
-        to_do="It takes its newest file when it boots next. See ringfence phone status.",
+        f"phone {mac} is not registered at {pbx.id}, so it can't be told anything over SIP",
+        to_do="It takes its newest file at its next boot. See ringfence phone status.",
     )
 
 
@@ -121,7 +121,7 @@ def _due(hub: Hub) -> dict[Mac, int]:
 
 
 def _claim(hub: Hub, mac: Mac, report_id: int) -> bool:
-    """Write down that a report is acted on now; return whether nobody else has."""
+    """Store that a report is being acted on; return False if somebody else has acted on it."""
     with hub.database.writing() as session:
         row = session.get(PhoneOrderRow, mac.bare)
         if row is None:

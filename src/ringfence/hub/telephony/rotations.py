@@ -1,12 +1,12 @@
-"""Changing SIP secrets on both sides, in the order in which nobody is locked out.
+"""Changing SIP secrets on both sides, in an order that locks nobody out.
 
-1. The PBX takes the new secret beside the old one.
+1. The PBX accepts the new secret beside the old one.
 2. The phone's file with the new one is published; the phone is told to fetch it.
 3. The phone fetches it, which its edge reports, and registers again, which the PBX shows.
 4. The old secret ends at the PBX.
 
-Where step 3 does not come in time, the old secret is put back into the phone's file, and stays good at the PBX. Every
-stage is in the database: a hub that stops in the middle goes on where it was.
+If step 3 does not happen in time, the old secret is restored in the phone's file, and stays valid at the PBX. Every
+stage is in the database: a hub that stops half-way continues where it was.
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
+from ringfence.counted import counted
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
@@ -48,7 +49,7 @@ PATIENCE_S = 15 * 60
 UNDER_WAY = ("publishing", "fetching", "registering")
 _AUTHOR = "secret rotation"
 _TELL_AFTER_S = 3.0
-"""How long a phone has to obey its edge before the PBX tells it too."""
+"""How long a phone has to obey its edge before it is told through the PBX too."""
 _CLOCKS_DIFFER_S = 2.0
 """How far the PBX's clock may be behind the hub's."""
 
@@ -57,7 +58,7 @@ _log = logs.get("rotating")
 
 @dataclass(frozen=True, slots=True)
 class _User:
-    """One digest user of a phone, with what it registers as and the passwords that are good now."""
+    """One digest user of a phone, with what it registers as and its valid passwords."""
 
     index: int
     name: str
@@ -67,9 +68,9 @@ class _User:
 
 
 def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_S) -> None:
-    """Begin to change the secrets of these phones; each goes on by itself. All of them, or none where one can't."""
+    """Start changing the secrets of these phones: all of them, or none if one can't; each then continues by itself."""
     if not macs:
-        raise BadSelection("there is no phone to change the secrets of", to_do="Add phones to the site first.")
+        raise BadSelection("there is no phone whose secrets could be changed", to_do="Add phones to the site first.")
     with hub.change(who) as change:
         users = {mac: _prepare(hub, change, mac, patience_s) for mac in macs}
     with hub.database.reading() as session:
@@ -80,7 +81,7 @@ def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_
             _accept(hub, pbx, users[mac], new_first=True)
         except RingfenceError as fault:
             for each in macs:
-                _put_back(hub, each, f"the PBX did not take the new secret: {fault}", reached=False)
+                _put_back(hub, each, f"the PBX did not accept the new secret: {fault}", reached=False)
             raise
     with hub.change(who) as change:
         for mac in macs:
@@ -90,7 +91,7 @@ def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_
 
 
 def go_on(hub: Hub) -> int:
-    """Take every rotation under way as far as it goes now; return how many are still under way."""
+    """Take every running rotation as far as possible now; return how many are still running."""
     with hub.database.reading() as session:
         rows = session.scalars(select(RotationRow).where(RotationRow.stage.in_(UNDER_WAY))).all()
         sites_of = {row.mac: session.get_one(PhoneRow, row.mac).site_id for row in rows}
@@ -107,27 +108,27 @@ def go_on(hub: Hub) -> int:
 
 
 def find(session: Session) -> Sequence[RotationRow]:
-    """Return all rotations, the newest first."""
+    """Return all rotations, newest first."""
     return session.scalars(select(RotationRow).order_by(RotationRow.began_at.desc(), RotationRow.mac)).all()
 
 
 def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_User]:
-    """Make the new secrets and keep the old ones, in one transaction with the rotation's row."""
+    """Create the new secrets and store the old ones, in one transaction with the rotation's row."""
     phone = phones.get(change.session, mac)
     running = change.session.get(RotationRow, mac.bare)
     if running is not None and running.stage in UNDER_WAY:
-        raise RotationRunning(f"the secrets of phone {mac} are being changed already", to_do="ringfence sip rotations")
+        raise RotationRunning(f"the secrets of phone {mac} are already being changed", to_do="ringfence sip rotations")
     site = sites.get(change.session, phone.site_id)
     if site.edits != site.rendered_edits:
         raise Unpublished(
-            f"site {site.id} has edits that were not published, and they would go out with the new secret",
+            f"site {site.id} has unpublished edits, which would go out with the new secret",
             to_do=f"Publish them first: ringfence publish {site.id}.",
         )
     pbx, sip_server = pbxes.of_phone(change.session, mac)
     if pbx is None:
         raise UnknownPbx(
-            f"no PBX is known for {sip_server}, which phone {mac} registers with",
-            to_do="Add it: ringfence pbx add; or change by hand: ringfence line rotate, sip export, publish.",
+            f"there is no PBX for {sip_server}, which phone {mac} registers with",
+            to_do="Add it: ringfence pbx add. Or change it by hand: ringfence line rotate, sip export, publish.",
         )
     users = []
     change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
@@ -149,12 +150,12 @@ def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_Use
     row.began_at = row.changed_at = change.now
     row.until = change.now + patience_s
     change.session.add(row)
-    change.note("sip.rotate", str(mac), f"{len(users)} secrets at {pbx.id}")
+    change.note("sip.rotate", str(mac), f"{counted(len(users), 'secret')} at {pbx.id}")
     return users
 
 
 def _publish(hub: Hub, site_ids: Sequence[str]) -> bool:
-    """Publish the sites of rotations that begin; return whether that is done."""
+    """Publish the sites of new rotations; return whether that is done."""
     try:
         publish(hub, _AUTHOR, site_ids=site_ids, comment="New SIP secrets", with_diffs=False)
     except PublishRunning:
@@ -197,7 +198,7 @@ def _go_on_with(hub: Hub, mac: Mac) -> None:
         _accept(hub, pbx, users, new_first=True, ends_old=True)
         _finish(hub, mac, "done", "")
     elif now >= row.until:
-        _put_back(hub, mac, "the phone has its new file and did not register with it in time", reached=True)
+        _put_back(hub, mac, "the phone has its new file but did not register with it in time", reached=True)
     elif row.stage == "fetching":
         with hub.change(_AUTHOR) as change:
             kept = change.session.get_one(RotationRow, mac.bare)
@@ -205,7 +206,7 @@ def _go_on_with(hub: Hub, mac: Mac) -> None:
 
 
 def _tell(hub: Hub, mac: Mac, link: PbxLink, users: Sequence[_User], row: RotationRow) -> None:
-    """Tell the phone through the PBX too, in case the edge's order was refused for want of the REGISTER's Call-ID."""
+    """Tell the phone through the PBX too, in case it refused the edge's order for lack of the REGISTER's Call-ID."""
     if hub.clock() - row.changed_at < _TELL_AFTER_S or row.detail.startswith("told"):
         return
     with hub.database.reading() as session:
@@ -217,7 +218,7 @@ def _tell(hub: Hub, mac: Mac, link: PbxLink, users: Sequence[_User], row: Rotati
 
 
 def _registered_since(contacts: Sequence[Contact], since: float) -> bool:
-    """Return whether a phone registered after a moment; of a PBX that does not say when, any contact counts."""
+    """Return whether a phone registered after a moment; if the PBX does not say when, any contact counts."""
     return any(contact.registered_at >= since - _CLOCKS_DIFFER_S or not contact.registered_at for contact in contacts)
 
 
@@ -260,7 +261,7 @@ def _accept(hub: Hub, pbx: PbxRow, users: Sequence[_User], *, new_first: bool, e
 
 
 def _put_back(hub: Hub, mac: Mac, why: str, *, reached: bool) -> None:
-    """Give the phone its old secrets back; the PBX takes the new ones too where the phone may hold them."""
+    """Restore the phone's old secrets; the PBX accepts the new ones too if the phone may have them."""
     with hub.change(_AUTHOR) as change:
         users = _users(hub, change.session, mac)
         phone = phones.get(change.session, mac)
@@ -272,7 +273,7 @@ def _put_back(hub: Hub, mac: Mac, why: str, *, reached: bool) -> None:
     # The phone may fetch between our look and this publish: the PBX takes both until the old file is out.
     for work in (
         lambda: _accept(hub, pbx, users, new_first=False),
-        lambda: publish(hub, _AUTHOR, site_ids=[site_id], comment="Old SIP secrets again", with_diffs=False),
+        lambda: publish(hub, _AUTHOR, site_ids=[site_id], comment="Old SIP secrets restored", with_diffs=False),
         lambda: None if reached else _accept(hub, pbx, users, new_first=False, ends_old=True),
     ):
         try:

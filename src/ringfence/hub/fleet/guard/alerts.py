@@ -1,4 +1,4 @@
-"""Alerts: what a person should look at. One is open for a site, kind and subject at most; the same again is counted."""
+"""Alerts: things that need a person's attention. At most one is open for a site, kind and subject; it has a count."""
 
 from collections.abc import Collection, Sequence
 
@@ -16,7 +16,7 @@ NEW_PHONE = "new-phone"
 UNKNOWN_PHONE = "unknown-phone"
 TWO_SITES = "two-sites"
 WAITING = (NEW_PHONE, UNKNOWN_PHONE)
-"""Kinds that end with a person's nod, or with a block."""
+"""Kinds that end with a person's approval, or with a block."""
 KEPT_FOR_S = 365 * 86_400
 
 
@@ -24,7 +24,7 @@ def raise_alert(
     change: Change, site_id: str, kind: str, subject: str, sentence: str, *, peer: str = "", model: str = "",
     count: int = 1,
 ) -> GuardAlertRow:  # fmt: skip
-    """Open an alert, or count it on the one that is open; the newest sentence stands."""
+    """Open an alert, or count it on the open one; the newest sentence is kept."""
     alert = open_one(change.session, site_id, kind, subject)
     if alert is None:
         alert = GuardAlertRow(
@@ -77,7 +77,7 @@ def count_open(session: Session) -> list[tuple[str, str, int]]:
 
 
 def close(change: Change, alert_id: int) -> GuardAlertRow:
-    """Close an alert: somebody has looked at it. It opens anew where it happens again."""
+    """Close an alert, as somebody has looked at it. A new one opens if the same happens again."""
     alert = change.session.get(GuardAlertRow, alert_id)
     if alert is None:
         raise UnknownAlert(f"there is no alert {alert_id}", to_do="`ringfence guard alerts --all` shows all.")
@@ -88,7 +88,7 @@ def close(change: Change, alert_id: int) -> GuardAlertRow:
 
 
 def close_about(change: Change, subject: str, kinds: Collection[str]) -> None:
-    """Close what is open about a subject, at every site, for what a person just did answers it."""
+    """Close the open alerts about a subject, at every site, because a person has just dealt with them."""
     chosen = select(GuardAlertRow).where(
         GuardAlertRow.subject == subject, GuardAlertRow.kind.in_(sorted(kinds)), GuardAlertRow.closed_at.is_(None)
     )

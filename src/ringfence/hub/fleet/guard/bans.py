@@ -1,4 +1,4 @@
-"""Bans: addresses that people leave unanswered for a time. Each is audited."""
+"""Bans: addresses that get no answer for a time. Each is audited."""
 
 from collections.abc import Sequence
 
@@ -21,16 +21,16 @@ _LONGEST_WHY = 200
 
 
 def ban(change: Change, host: str, site_id: str | None, lasts_s: float, why: str) -> GuardBanRow:
-    """Leave an address unanswered, at one site or at all; an earlier ban of it there ends."""
+    """Ban an address, at one site or at all; an earlier ban of it there ends."""
     address = _address(host)
     if site_id is not None:
         site_id = sites.get(change.session, site_id).id
     if not 0 < lasts_s <= LONGEST_BAN_S:
-        raise BadSelection(f"a ban lasts up to {LONGEST_BAN_S // 86_400} days, not {lasts_s:.0f} s")
+        raise BadSelection(f"a ban can last up to {LONGEST_BAN_S // 86_400} days, not {lasts_s:.0f} s")
     why = why.strip()
     if not why or len(why) > _LONGEST_WHY or not is_printable(why):
         raise BadSelection(
-            f"a ban says why, in up to {_LONGEST_WHY} characters on one line", to_do="Give it: --why TEXT."
+            f"a ban needs a reason of up to {_LONGEST_WHY} characters, on one line", to_do="Give it: --why TEXT."
         )
     for row in _bans(change.session, address, change.now):
         if row.site_id == site_id:
@@ -45,7 +45,7 @@ def ban(change: Change, host: str, site_id: str | None, lasts_s: float, why: str
 
 
 def unban(change: Change, host: str) -> None:
-    """End the bans of an address, everywhere: people's, and those that gateways have made by themselves."""
+    """End the bans of an address everywhere: people's, and those that gateways have set by themselves."""
     address = _address(host)
     rows = _bans(change.session, address, change.now)
     own = change.session.scalar(
@@ -58,7 +58,9 @@ def unban(change: Change, host: str) -> None:
         .limit(1)
     )
     if not rows and own is None:
-        raise NothingToEnd(f"nobody has shut {address} out", to_do="`ringfence guard bans` shows who is.")
+        raise NothingToEnd(
+            f"address {address} is not banned", to_do="`ringfence guard bans` shows the banned addresses."
+        )
     for row in rows:
         row.until = change.now
     change.session.add(
@@ -81,5 +83,7 @@ def _bans(session: Session, host: str, now: float) -> Sequence[GuardBanRow]:
 def _address(host: str) -> str:
     address = plain_address(host.strip())
     if address is None:
-        raise BadSelection(f"{host[:60]!r} is no IP address", to_do="Give one like 192.0.2.7; a phone by its MAC.")
+        raise BadSelection(
+            f"{host[:60]!r} is not an IP address", to_do="Give an address such as 192.0.2.7, or a phone's MAC address."
+        )
     return str(address)

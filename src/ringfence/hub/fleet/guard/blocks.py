@@ -1,4 +1,4 @@
-"""Blocks: phones that people shut out, wherever they ask. Each is audited."""
+"""Blocks: phones that people have shut out at every site. Each is audited."""
 
 from ringfence.hub.errors import NothingToEnd
 from ringfence.hub.fleet import phones
@@ -9,7 +9,7 @@ from ringfence.phones.mac import Mac
 
 
 def block(change: Change, mac: Mac) -> PhoneRow:
-    """Shut a phone out, wherever it asks; what it has taken it keeps."""
+    """Block a phone at every site; it keeps the files that it already has."""
     phone = phones.get(change.session, mac)
     phone.blocked = True
     windows.end_open(change, mac)
@@ -19,7 +19,7 @@ def block(change: Change, mac: Mac) -> PhoneRow:
 
 
 def unblock(change: Change, mac: Mac) -> None:
-    """Let a phone in again that was blocked; NothingToEnd where it was not."""
+    """Unblock a phone; NothingToEnd if it was not blocked."""
     phone = phones.get(change.session, mac)
     if not phone.blocked:
         raise NothingToEnd(f"phone {mac} is not blocked")

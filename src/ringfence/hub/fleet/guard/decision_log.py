@@ -1,4 +1,4 @@
-"""What guards decided, as edges reported it, and one decision explained with its evidence."""
+"""The guards' decisions, as edges reported them, and one decision explained with its evidence."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ KINDS = (ReportKind.FILE_SERVED, *REFUSED)
 
 @dataclass(frozen=True, slots=True)
 class DecisionExplanation:
-    """A decision made again from its record, as it was then, and as the site's policy would have it today."""
+    """A decision repeated from its record: by the policy of then, and by the site's policy today."""
 
     report: EdgeReportRow
     then: Decision
@@ -31,20 +31,20 @@ class DecisionExplanation:
 
     @property
     def goes_the_same_way(self) -> bool:
-        """Whether today's policy would answer the same."""
+        """Whether today's policy would give the same answer."""
         return (self.then.verdict, self.then.finding) == (self.today.verdict, self.today.finding)
 
 
 def find(
     session: Session, *, site_id: str | None, phone: Mac | None, refused: bool, limit: int
 ) -> Sequence[EdgeReportRow]:
-    """Return decisions, the newest first; files that are every phone's are told of only where they were refused."""
+    """Return decisions, the newest first; those about files for every phone only if they were refused."""
     kinds = REFUSED if refused else KINDS
     return reports.find(session, site_id=site_id, phone=phone, limit=limit, kinds=kinds)
 
 
 def explain(session: Session, mac: Mac, now: float) -> DecisionExplanation:
-    """Judge again what was decided last about a phone's own files; NothingRecorded where no edge told of any."""
+    """Repeat the last decision about a phone's own files; NothingRecorded if no edge has reported one."""
     chosen = (
         select(EdgeReportRow)
         .where(
@@ -58,15 +58,15 @@ def explain(session: Session, mac: Mac, now: float) -> DecisionExplanation:
     report = session.scalar(chosen)
     if report is None:
         raise NothingRecorded(
-            f"no edge has told of a decision about phone {mac}",
-            to_do="Let it ask for its file; an edge tells within seconds. ringfence guard log shows what there is.",
+            f"no edge has reported a decision about phone {mac}",
+            to_do="Restart the phone, so that it asks for its file; its edge reports it within seconds.",
         )
     today = read_rules(rules_for_edges.compile_rules(session, session.get_one(EdgeRow, report.edge_id), now)).policy
     try:
         return DecisionExplanation(report, record.replay(report.decision), record.replay(report.decision, today))
     except BadRecord:
         raise NothingRecorded(
-            f"the last decision about phone {mac} was told in a form that this hub does not know",
+            f"the last decision about phone {mac} has a form that this hub does not know",
             where=f"edge {report.edge_id}",
-            to_do="Bring edge and hub to one version.",
+            to_do="Update edge and hub to the same version.",
         ) from None

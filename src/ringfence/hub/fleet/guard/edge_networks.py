@@ -1,8 +1,8 @@
-"""Where edges stand: the networks that they connect from, and which of them a person or the first contact accepted.
+"""The networks that edges connect from, and which of them were accepted by a person or on first contact.
 
-A stolen edge has its certificate, its kept rules and its kept release with it; what it can't take along is the network
-that it stood in. So a new network is told of, and where the site wants it, phones' own files are held back there until
-a person has said that the edge may stand there.
+A stolen edge has its certificate, its stored rules and its stored release with it, but not the network that it was in.
+So people are told of a new network, and if the site's policy says so, phones' own files are held back there until a
+person has accepted the network.
 """
 
 from ipaddress import IPv4Address, ip_network
@@ -24,7 +24,7 @@ _PREFIXES = {4: 24, 6: 56}
 
 
 def network_of(host: str) -> str:
-    """Return the network that an address counts as: a /24, or of IPv6 the /56 that a household has."""
+    """Return the network that an address belongs to: a /24, or for IPv6 the /56 that a household has."""
     address = plain_address(host)
     if address is None:
         return ""
@@ -33,14 +33,14 @@ def network_of(host: str) -> str:
 
 
 def is_news(session: Session, edge: EdgeRow, host: str, now: float) -> bool:
-    """Return whether it is worth writing down that an edge connects from ``host``."""
+    """Return whether it is worth storing that an edge connects from ``host``."""
     network = network_of(host)
     known = session.get(EdgeNetworkRow, (edge.id, network))
     return bool(network) and (network != edge.network or known is None or now - known.last_at > NOTED_EVERY_S)
 
 
 def note(change: Change, edge: EdgeRow, host: str) -> None:
-    """Write down from where an edge connects; where it never stood there of late, tell people, or hold files back."""
+    """Store where an edge connects from; if that is new, tell people or hold files back."""
     network = network_of(host)
     if not network:
         return
@@ -64,25 +64,25 @@ def note(change: Change, edge: EdgeRow, host: str) -> None:
         known.accepted = True
     change.note("edge.moved", edge.id, f"{before} → {network}")
     if moves is not EdgeMoves.IGNORE:
-        sentence = f"Edge {edge.hostname or edge.id} connects from {network}, where it never was; before: {before}."
+        sentence = f"Edge {edge.hostname or edge.id} connects from {network}, a new network for it; before: {before}."
         if moves is EdgeMoves.HOLD:
-            sentence += f" Phones' own files are held back there until: ringfence guard accept-edge {edge.id}."
+            sentence += f" Phones' own files are held back until you accept it: ringfence guard accept-edge {edge.id}."
         alerts.raise_alert(change, edge.site_id, alerts.EDGE_MOVED, edge.id, sentence, peer=host)
 
 
 def why_held(session: Session, edge: EdgeRow) -> str:
-    """Return why an edge holds phones' own files back, in words; empty where it does not."""
+    """Return in words why an edge holds phones' own files back; empty if it does not."""
     known = session.get(EdgeNetworkRow, (edge.id, edge.network))
     if known is None or known.accepted or policy.get(session, edge.site_id).edge_moves is not EdgeMoves.HOLD:
         return ""
     return (
-        f"this edge connects from {edge.network}, where it never was; ringfence guard accept-edge {edge.id} says that "
-        "it may stand there"
+        f"this edge connects from {edge.network}, a new network for it; "
+        f"to accept it: ringfence guard accept-edge {edge.id}"
     )
 
 
 def accept(change: Change, edge_id: str) -> list[str]:
-    """Let an edge stand in every network that it has connected from; return those that were not accepted before."""
+    """Accept every network that an edge has connected from; return those that were not accepted before."""
     edge = edges.get(change.session, edge_id)
     chosen = select(EdgeNetworkRow).where(EdgeNetworkRow.edge_id == edge.id, EdgeNetworkRow.accepted.is_(False))
     rows = change.session.scalars(chosen.order_by(EdgeNetworkRow.network)).all()

@@ -1,4 +1,4 @@
-"""Where else a phone was served lately, until that has ended."""
+"""Other sites that served a phone lately, for as long as that counts."""
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
@@ -9,7 +9,7 @@ from ringfence.phones.mac import Mac
 
 
 def end(change: Change, mac: Mac | None = None) -> None:
-    """Forget where else a phone was served, or what of all phones' has ended."""
+    """Delete where else a phone was served, or whatever has ended for all phones."""
     ended = GuardElsewhereRow.until <= change.now
     for row in change.session.scalars(
         select(GuardElsewhereRow).where(ended if mac is None else or_(ended, GuardElsewhereRow.mac == mac.bare))

@@ -1,6 +1,6 @@
-"""A person's nod: a phone that waits is let in, takes another phone's place, or is added.
+"""Approval by a person: a waiting phone is let in, replaces another phone, or is added.
 
-A replaced phone's passwords and settings move to the new MAC address, sealed anew for it; the old address is gone.
+A replaced phone's passwords and settings move to the new MAC address, sealed again for it; the old phone is removed.
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ _UNDER_WAY = ("publishing", "fetching", "registering")
 
 @dataclass(frozen=True, slots=True)
 class Acceptance:
-    """How a phone is let in: as the one that it replaces (MAC address or description), or as a new one."""
+    """How a phone is approved: as a replacement (for a MAC address or description), or as a new one."""
 
     instead_of: str = ""
     model: str = ""
@@ -33,16 +33,16 @@ class Acceptance:
 
 
 def accept(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> PhoneRow:
-    """Let a phone in. UnknownPhone and BadSelection say what is missing to do so."""
+    """Approve a phone. UnknownPhone and BadSelection say what is missing."""
     known = change.session.get(PhoneRow, mac.bare)
     if known is not None:
         if nod != Acceptance():
             raise BadSelection(
-                f"phone {mac} is known, at site {known.site_id}, so it needs no place and no model",
-                to_do=f"ringfence guard accept {mac}, or ringfence phone change to alter it.",
+                f"phone {mac} is already at site {known.site_id}, so it can't be given another place or model here",
+                to_do=f"Approve it: ringfence guard accept {mac}. Or change it: ringfence phone change.",
             )
         if known.blocked:
-            raise BadSelection(f"phone {mac} is blocked", to_do=f"Let it in: ringfence guard unban {mac}.")
+            raise BadSelection(f"phone {mac} is blocked", to_do=f"Unblock it: ringfence guard unban {mac}.")
         phone = known
     elif nod.instead_of:
         phone = _replace(change, sealer, mac, nod)
@@ -50,8 +50,8 @@ def accept(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> PhoneRo
         phone = phones.add(change, mac, nod.site_id, nod.model, nod.description)
     else:
         raise BadSelection(
-            f"no site has phone {mac}",
-            to_do="Say whose place it takes (--as OTHER), or what it is (--model … --site …).",
+            f"phone {mac} is at no site yet",
+            to_do="Say which phone it replaces (--as OTHER), or its model and site (--model … --site …).",
         )
     phone.admitted_at = change.now
     elsewhere.end(change, mac)
@@ -62,7 +62,7 @@ def accept(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> PhoneRo
 
 
 def _find_replaced(session: Session, text: str) -> PhoneRow:
-    """Return the phone that a MAC address or a description names."""
+    """Return the phone with a MAC address or a description."""
     try:
         return phones.get(session, Mac.parse(text))
     except BadMac:
@@ -71,8 +71,8 @@ def _find_replaced(session: Session, text: str) -> PhoneRow:
     if len(found) != 1:
         which = ", ".join(str(Mac(row.mac)) for row in found[:5])
         raise BadSelection(
-            f"{len(found) or 'no'} phones are described as {text[:60]!r}",
-            to_do=f"Name one by its MAC address: {which}." if found else "`ringfence phone list` shows all.",
+            f"{len(found) or 'no'} phones have the description {text[:60]!r}",
+            to_do=f"Use the MAC address of one: {which}." if found else "`ringfence phone list` shows all.",
         )
     return phones.get(session, Mac(found[0].mac))
 
@@ -85,9 +85,7 @@ def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> Phone
     if running is not None and running.stage in _UNDER_WAY:
         raise RotationRunning(f"the secrets of phone {old_mac} are being changed", to_do="ringfence sip rotations")
     if nod.site_id and nod.site_id != old.site_id:
-        raise BadSelection(
-            f"phone {old_mac} stands at {old.site_id}, and not at {nod.site_id[:40]}", to_do="Move it first."
-        )
+        raise BadSelection(f"phone {old_mac} is at {old.site_id}, not at {nod.site_id[:40]}", to_do="Move it first.")
     if nod.model:
         phones.change(change, old_mac, phones.PhoneParts(model=nod.model))
     passwords = {line.index: lines.open_password(sealer, line) for line in old.lines}
@@ -107,7 +105,7 @@ def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> Phone
     session.add(new)
     session.flush()
     session.add_all(moved)
-    change.note("phone.replace", str(mac), f"takes the place of {old_mac} at {new.site_id}")
+    change.note("phone.replace", str(mac), f"replaces {old_mac} at {new.site_id}")
     return new
 
 

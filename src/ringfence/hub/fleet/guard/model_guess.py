@@ -1,4 +1,4 @@
-"""Which model an unknown phone seems to be: by what it announces of itself, and by the names that it asks for."""
+"""Guesses an unknown phone's model from what it announces and from the file names that it asks for."""
 
 import json
 from collections.abc import Collection
@@ -15,7 +15,7 @@ _MOST_NAMES = 60
 
 
 def guess(session: Session, site_id: str, report: Report) -> str:
-    """Return the model that the phone of a refused request seems to be; empty where nothing tells."""
+    """Return the likely model of the phone behind a refused request; empty if unknown."""
     chosen = (
         select(EdgeReportRow.name)
         .where(EdgeReportRow.site_id == site_id, EdgeReportRow.peer == report.peer)
@@ -26,7 +26,7 @@ def guess(session: Session, site_id: str, report: Report) -> str:
 
 
 def model_of_names(names: Collection[str], platform: str = "") -> str:
-    """Return the one model that asks for such names, or calls itself so; empty where it may be several."""
+    """Return the one model that asks for such names or announces itself so; empty if there are several."""
     asked = {name.replace("\\", "/").rpartition("/")[2].casefold() for name in names}
     models = [model for family in families().values() for model in family.models.values()]
     if platform:
@@ -46,7 +46,7 @@ def _own_names(model: Model) -> set[str]:
 
 
 def _platform(decision: str) -> str:
-    """Return what the machine at that address announced of itself; empty where nobody heard it."""
+    """Return what the machine at that address announced; empty if nobody heard it."""
     try:
         announced = json.loads(decision)["evidence"]["announced"]
         return str(announced[3])

@@ -1,4 +1,4 @@
-"""What a site asks of whoever wants a file, as people set it; what is not set has the default."""
+"""What a site requires before a file is given out, as people set it; the rest has defaults."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import GuardPolicyRow
 
 DEFAULT = "default"
-"""In the place of a level: the default again."""
+"""Used instead of a level: back to the default."""
 MOST_NETWORKS = 64
 LONGEST_LEARNED_DAYS = 365
 
@@ -30,16 +30,16 @@ class GatewayUse(StrEnum):
     WINDOWS = "windows"
     """Only to a phone for which a person has opened a window."""
     STUBS = "stubs"
-    """So, and files without a secret to what behaves like their phone in a known network."""
+    """Like WINDOWS, and files without secrets to what behaves like their phone in a known network."""
 
 
 class EdgeMoves(StrEnum):
-    """What becomes of an edge that connects from a network where it never was."""
+    """What happens when an edge connects from a new network."""
 
     IGNORE = "ignore"
     ALERT = "alert"
     HOLD = "hold"
-    """It holds phones' own files back until a person accepts it."""
+    """It holds phones' own files back until a person accepts the network."""
 
 
 _NO_NEEDS: Mapping[FileKind, Level] = MappingProxyType({})
@@ -47,7 +47,7 @@ _NO_NEEDS: Mapping[FileKind, Level] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class SitePolicy:
-    """What one site asks; ``needs`` are the levels that were set."""
+    """What one site requires; ``needs`` are the levels that were set."""
 
     needs: Mapping[FileKind, Level] = field(default_factory=lambda: _NO_NEEDS)
     networks: tuple[str, ...] = ()
@@ -57,13 +57,13 @@ class SitePolicy:
     learned_days: int = 30
 
     def level(self, kind: FileKind) -> Level:
-        """Return the level that an edge asks for files of a kind."""
+        """Return the level that an edge requires for files of a kind."""
         return self.needs.get(kind, EDGE_LEVELS[kind])
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyParts:
-    """What is to become of a policy, in words as people write them; None leaves a part as it is."""
+    """Changes to a policy, in the words that people write; None leaves a part as it is."""
 
     needs: Mapping[str, str] | None = None
     networks: tuple[str, ...] | None = None
@@ -74,7 +74,7 @@ class PolicyParts:
 
 
 def get(session: Session, site_id: str) -> SitePolicy:
-    """Return what a site asks; UnknownSite where there is none."""
+    """Return what a site requires; UnknownSite if there is no such site."""
     row = session.get(GuardPolicyRow, sites.get(session, site_id).id)
     if row is None:
         return SitePolicy()
@@ -89,7 +89,7 @@ def get(session: Session, site_id: str) -> SitePolicy:
 
 
 def sites_with_stubs(session: Session, site_ids: Sequence[str]) -> set[str]:
-    """Return those of the sites whose phones' files have a form without secrets, for a gateway."""
+    """Return the sites whose gateway may give out phones' files in a form without secrets."""
     chosen = select(GuardPolicyRow.site_id).where(
         GuardPolicyRow.site_id.in_(site_ids), GuardPolicyRow.gateway == GatewayUse.STUBS.value
     )
@@ -97,7 +97,7 @@ def sites_with_stubs(session: Session, site_ids: Sequence[str]) -> set[str]:
 
 
 def change(change: Change, site_id: str, parts: PolicyParts) -> SitePolicy:
-    """Set parts of what a site asks; BadPolicy names the first word that means nothing."""
+    """Change parts of what a site requires; BadPolicy names the first word that means nothing."""
     before = get(change.session, site_id)
     after = before
     if parts.needs is not None:
@@ -112,7 +112,9 @@ def change(change: Change, site_id: str, parts: PolicyParts) -> SitePolicy:
         after = replace(after, edge_moves=_word(EdgeMoves, "answer to an edge's move", parts.edge_moves))
     if parts.learned_days is not None:
         if not 0 <= parts.learned_days <= LONGEST_LEARNED_DAYS:
-            raise BadPolicy(f"learned networks are kept 0 to {LONGEST_LEARNED_DAYS} days, not {parts.learned_days}")
+            raise BadPolicy(
+                f"learned networks can be kept for 0 to {LONGEST_LEARNED_DAYS} days, not {parts.learned_days}"
+            )
         after = replace(after, learned_days=parts.learned_days)
     if after != before:
         _keep(change, site_id, after)
@@ -143,7 +145,7 @@ def _needs(before: Mapping[FileKind, Level], said: Mapping[str, str]) -> Mapping
         level = Level.__members__.get(level_text.upper())
         if level is None:
             raise BadPolicy(
-                f"{level_text[:40]!r} is no level",
+                f"{level_text[:40]!r} is not a level",
                 to_do=f"The levels are {', '.join(Level.__members__)}; or {DEFAULT}.",
             )
         needs[kind] = level
@@ -157,10 +159,10 @@ def _networks(said: Iterable[str]) -> tuple[str, ...]:
             networks[str(read_network(text))] = None
         except ValueError:
             raise BadPolicy(
-                f"{text[:60]!r} is no network", to_do="Write it like 192.168.1.0/24 or 2001:db8:1::/56."
+                f"{text[:60]!r} is not a network", to_do="Write it like 192.168.1.0/24 or 2001:db8:1::/56."
             ) from None
     if len(networks) > MOST_NETWORKS:
-        raise BadPolicy(f"a site allows at most {MOST_NETWORKS} networks, and these are {len(networks)}")
+        raise BadPolicy(f"a site can allow at most {MOST_NETWORKS} networks, but these are {len(networks)}")
     return tuple(networks)
 
 
@@ -171,7 +173,7 @@ def _word(words: type[W], what: str, text: str) -> W:
     try:
         return words(text.casefold())
     except ValueError:
-        raise BadPolicy(f"{text[:40]!r} is no {what}", to_do=f"It is one of: {', '.join(words)}.") from None
+        raise BadPolicy(f"{text[:40]!r} is not a valid {what}", to_do=f"Use one of: {', '.join(words)}.") from None
 
 
 def _told(before: SitePolicy, after: SitePolicy) -> str:
@@ -188,4 +190,4 @@ def _told(before: SitePolicy, after: SitePolicy) -> str:
         for name in ("first_contact", "gateway", "edge_moves", "learned_days")
         if getattr(before, name) != getattr(after, name)
     ]
-    return "; ".join(told) or "levels written down as they are by default"
+    return "; ".join(told) or "levels set to their defaults"

@@ -1,7 +1,7 @@
-"""What edges report of their guards' work, as a person should see it: alerts, phones let in, windows used, counts.
+"""Turns edges' reports about their guards into what people see: alerts, phones let in, used windows, counts.
 
-Everything here runs in the transaction that stores the reports, so that each report counts once. An edge is believed in
-what concerns its own site, and in nothing else.
+Everything here runs in the transaction that stores the reports, so that each report counts once. An edge is believed
+only about its own site.
 """
 
 from collections.abc import Collection
@@ -34,22 +34,22 @@ SOMEBODY_ELSE = frozenset(
         Finding.TWO_SITES, Finding.OTHER_LEASE, Finding.WINDOW_TAKEN, Finding.BEHAVIOUR,
     }
 )  # fmt: skip
-"""Findings that mean that somebody else asks for a phone's file."""
+"""Findings which mean that somebody else asks for a phone's file."""
 _BANNED = "banned"
 OF_SOURCES = frozenset({"enumerates", _BANNED})
-"""What is said of an address and not of a phone."""
+"""Findings about an address rather than a phone."""
 ELSEWHERE_S = 600.0
-"""How long a phone that one site has served is refused at another."""
+"""How long a phone that one site has served is refused at other sites."""
 MOST_UNKNOWN_OPEN = 40
-"""Unknown phones that may wait at a site: who guesses names must not fill the list."""
+"""How many unknown phones may wait at a site: someone who guesses names must not fill the list."""
 MOST_UNKNOWN_OF_ONE = 4
-"""Unknown phones that one address may ask for before it counts as guessing."""
+"""How many unknown phones one address may ask for before it counts as guessing."""
 _ASKS: Collection[str] = frozenset({ReportKind.FILE_SERVED, ReportKind.FILE_REFUSED, ReportKind.FILE_HELD_BACK})
 _DAY_S = 86_400
 
 
 def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
-    """Store an edge's reports, and draw from the new ones what people and guards should know.
+    """Store an edge's reports, and work out from the new ones what people and guards should know.
 
     Returns:
         The number of the last stored report.
@@ -88,7 +88,7 @@ def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
 
 
 def _phone_asked_for(report: Report) -> Mac | None:
-    """Return the phone whose own configuration a report tells of."""
+    """Return the phone whose own configuration a report is about."""
     try:
         mac = Mac.parse(report.owner) if report.owner and report.kind in _ASKS else None
     except BadMac:
@@ -118,7 +118,7 @@ def _alert(change: Change, site_id: str, report: Report) -> None:
 
 
 def _alert_unknown(change: Change, site_id: str, report: Report) -> None:
-    """Tell of a phone that this site does not have: a new one, or one that was carried here."""
+    """Open an alert about a phone that is not this site's: a new one, or one that was brought here."""
     session = change.session
     mac = _phone_asked_for(report)
     if mac is None:
@@ -137,7 +137,7 @@ def _alert_unknown(change: Change, site_id: str, report: Report) -> None:
         if (session.scalar(waiting) or 0) >= MOST_UNKNOWN_OPEN or of_one >= MOST_UNKNOWN_OF_ONE:
             return  # that it guesses is an alert of its own
     seems = f" ({model})" if model else ""
-    whose = f"it is a phone of {of_site}" if of_site else "no site has it"
+    whose = f"it belongs to {of_site}" if of_site else "it is at no site yet"
     sentence = f"SEP{mac.bare}{seems} is asking at {site.name} from {report.peer}, and {whose}."
     _raise(change, site_id, alerts.UNKNOWN_PHONE, mac.bare, report, model, sentence)
 
@@ -152,9 +152,9 @@ def _raise(
 
 
 def _note_place(change: Change, site_id: str, mac: Mac, report: Report) -> None:
-    """Keep a phone where it was served: at a site where it turns up meanwhile it is the newcomer.
+    """Remember where a phone was served: at another site where it turns up meanwhile it counts as new.
 
-    That somebody asked for its file makes no place: else anybody could lock a phone out from anywhere.
+    A mere request for its file does not count, or anybody could lock a phone out from anywhere.
     """
     session = change.session
     served = (
@@ -181,7 +181,7 @@ def _note_place(change: Change, site_id: str, mac: Mac, report: Report) -> None:
         row.place, row.until = f"site {before.name}"[:80], first.received_at + ELSEWHERE_S
     session.flush()
     here = session.get_one(SiteRow, site_id).name
-    sentence = f"SEP{mac.bare} took its file at {before.name} and is asking at {here} from {report.peer}."
+    sentence = f"SEP{mac.bare} took its file at {before.name} and is now asking at {here} from {report.peer}."
     _raise(change, site_id, alerts.TWO_SITES, mac.bare, report, sentence=sentence)
 
 

@@ -1,7 +1,7 @@
-"""What a site's guard goes by, compiled from the fleet: all of it each time, as the device API words it.
+"""The rules of a site's guard, compiled from the fleet: all of them each time, in the form of the device API.
 
-Nothing here is signed as releases are (docs/adr/0017): it changes within seconds, and who holds the hub reads the files
-anyway.
+Unlike releases, they are not signed (docs/adr/0017): they change within seconds, and whoever controls the hub can read
+the files anyway.
 """
 
 from collections.abc import Sequence
@@ -35,12 +35,12 @@ from ringfence.wire.messages import (
 
 
 def compile_rules(session: Session, edge: EdgeRow, now: float) -> GuardRules:
-    """Return what the guard of ``edge`` goes by."""
+    """Return the rules for the guard of ``edge``."""
     return compile_site(session, edge.site_id, now, held=edge_networks.why_held(session, edge))
 
 
 def compile_site(session: Session, site_id: str, now: float, *, held: str = "") -> GuardRules:
-    """Return what a site's guard goes by, whether it is an edge's or a gateway's."""
+    """Return the rules of a site's guard, at an edge or a gateway."""
     site, asked = session.get_one(SiteRow, site_id), policy.get(session, site_id)
     phones = session.scalars(select(PhoneRow).where(PhoneRow.site_id == site_id).order_by(PhoneRow.mac)).all()
     is_new = asked.first_contact is not FirstContact.ALLOW
@@ -64,7 +64,7 @@ def compile_site(session: Session, site_id: str, now: float, *, held: str = "") 
 
 
 def habits_of(phones: Sequence[tuple[str, str]]) -> tuple[GuardHabits, ...]:
-    """Return how these phones (bare address, model) boot: those that boot alike together."""
+    """Return how these phones (bare address, model) boot, grouped by those that boot alike."""
     alike: dict[GuardHabits, list[str]] = {}
     for mac, name in phones:
         alike.setdefault(_habits(*model_of(name)), []).append(mac)
@@ -121,7 +121,7 @@ def _bans(session: Session, site_id: str, now: float) -> tuple[GuardBan, ...]:
 
 
 def _lifted(session: Session, now: float) -> tuple[GuardBan, ...]:
-    """Return who was let in again lately: what gateways have shut out by themselves before that is over."""
+    """Return which addresses were unbanned lately: bans that gateways set by themselves before then are over."""
     chosen = select(GuardBanRow).where(
         GuardBanRow.made_at == GuardBanRow.until, GuardBanRow.until > now - LONGEST_BAN_S
     )

@@ -1,4 +1,4 @@
-"""Windows: within one, a phone takes its file once from where no wire proves it. Each is audited."""
+"""Windows: a phone may take its file once, from anywhere, within a short time. Each is audited."""
 
 from collections.abc import Sequence
 
@@ -16,11 +16,11 @@ LONGEST_WINDOW_S = 4 * 3600
 
 
 def open_for(change: Change, mac: Mac, lasts_s: float) -> GuardWindowRow:
-    """Let one phone take its file once within some minutes; a window that it has already ends."""
+    """Open a window for a phone; an earlier one ends."""
     phone = phones.get(change.session, mac)
     if not 0 < lasts_s <= LONGEST_WINDOW_S:
         raise BadSelection(
-            f"a window is open for up to {LONGEST_WINDOW_S // 3600} hours, not for {lasts_s:.0f} s",
+            f"a window can be open for up to {LONGEST_WINDOW_S // 3600} hours, not for {lasts_s:.0f} s",
             to_do="Ten minutes is enough for a phone to boot.",
         )
     _check_not_blocked(phone)
@@ -35,7 +35,7 @@ def open_for(change: Change, mac: Mac, lasts_s: float) -> GuardWindowRow:
 
 
 def close(change: Change, mac: Mac) -> None:
-    """End the window of a phone; NothingToEnd where none is open."""
+    """Close a phone's window; NothingToEnd if none is open."""
     phones.get(change.session, mac)
     if not end_open(change, mac):
         raise NothingToEnd(f"no window is open for phone {mac}")
@@ -43,7 +43,7 @@ def close(change: Change, mac: Mac) -> None:
 
 
 def end_open(change: Change, mac: Mac) -> bool:
-    """End what windows a phone has; return whether there was one."""
+    """End a phone's windows; return whether there were any."""
     rows = _open(change.session, mac, change.now)
     for row in rows:
         row.closed_at = change.now
@@ -51,7 +51,7 @@ def end_open(change: Change, mac: Mac) -> bool:
 
 
 def find(session: Session, now: float) -> Sequence[GuardWindowRow]:
-    """Return the windows that are open or were used, until their time ends."""
+    """Return the windows that are open or were used and whose time has not ended."""
     chosen = select(GuardWindowRow).where(GuardWindowRow.until > now, GuardWindowRow.closed_at.is_(None))
     return session.scalars(chosen.order_by(GuardWindowRow.until)).all()
 
@@ -59,7 +59,7 @@ def find(session: Session, now: float) -> Sequence[GuardWindowRow]:
 def _check_not_blocked(phone: PhoneRow) -> None:
     if phone.blocked:
         mac = Mac(phone.mac)
-        raise BadSelection(f"phone {mac} is blocked", to_do=f"Let it in first: ringfence guard unban {mac}.")
+        raise BadSelection(f"phone {mac} is blocked", to_do=f"Unblock it first: ringfence guard unban {mac}.")
 
 
 def _open(session: Session, mac: Mac, now: float) -> Sequence[GuardWindowRow]:

@@ -1,4 +1,4 @@
-"""What people should look at."""
+"""Alerts: things that need a person's attention."""
 
 from typing import Annotated
 
@@ -12,14 +12,14 @@ from ringfence.hub.store import guard_models
 
 router = APIRouter()
 
-Limit = Annotated[int, Query(ge=1, le=5000, description="How many, the newest first")]
+Limit = Annotated[int, Query(ge=1, le=5000, description="How many to return, newest first")]
 
 
 @router.get("/guard/alerts", tags=["guard"])
 def list_alerts(
     hub: TheHub, _caller: TheCaller, site: str | None = None, closed_too: bool = False, limit: Limit = 1000
 ) -> Items[GuardAlertView]:
-    """List what a person should look at, the newest first."""
+    """List the alerts, newest first."""
     with hub.database.reading() as session:
         rows = alerts.find(session, site_id=site, closed_too=closed_too, limit=limit)
         return Items(items=[alert_view(row) for row in rows])
@@ -27,13 +27,13 @@ def list_alerts(
 
 @router.post("/guard/alerts/{alert}/close", tags=["guard"])
 def close_alert(alert: int, hub: TheHub, caller: TheCaller) -> GuardAlertView:
-    """Close an alert; it opens anew where the same happens again."""
+    """Close an alert; a new one opens if the same happens again."""
     with hub.change(caller.name) as change:
         return alert_view(alerts.close(change, alert))
 
 
 def alert_view(row: guard_models.GuardAlertRow) -> GuardAlertView:
-    """Return an alert as the API tells of it."""
+    """Return an alert in the API's form."""
     return GuardAlertView(
         id=row.id, site=row.site_id, kind=row.kind, subject=row.subject, first_at=row.first_at, last_at=row.last_at,
         count=row.count, sentence=row.sentence, peer=row.peer, model=row.model, closed_at=row.closed_at,

@@ -1,4 +1,4 @@
-"""Addresses that are left unanswered."""
+"""Bans of addresses."""
 
 from fastapi import APIRouter
 
@@ -13,21 +13,21 @@ router = APIRouter()
 
 @router.get("/guard/bans", tags=["guard"])
 def list_bans(hub: TheHub, _caller: TheCaller) -> Items[GuardBanView]:
-    """List the addresses that people have shut out; an edge's own bans are in its reports."""
+    """List the addresses that people have banned; an edge's own bans are in its reports."""
     with hub.database.reading() as session:
         return Items(items=[_ban(row) for row in bans.find(session, hub.clock())])
 
 
 @router.post("/guard/bans", status_code=201, tags=["guard"])
 def ban_address(body: NewGuardBan, hub: TheHub, caller: TheCaller) -> GuardBanView:
-    """Leave an address unanswered for a time."""
+    """Ban an address for a time: it gets no answer."""
     with hub.change(caller.name) as change:
         return _ban(bans.ban(change, body.address, body.site, body.lasts_s, body.why))
 
 
 @router.delete("/guard/bans/{address}", status_code=204, tags=["guard"])
 def unban_address(address: str, hub: TheHub, caller: TheCaller) -> None:
-    """End people's bans of an address."""
+    """Unban an address."""
     with hub.change(caller.name) as change:
         bans.unban(change, address)
 

@@ -1,4 +1,4 @@
-"""Phones that are shut out."""
+"""Blocks of phones."""
 
 from fastapi import APIRouter
 
@@ -12,13 +12,13 @@ router = APIRouter()
 
 @router.post("/phones/{mac}/block", tags=["guard"])
 def block_phone(mac: ThePhone, hub: TheHub, caller: TheCaller) -> PhoneView:
-    """Shut a phone out, wherever it asks."""
+    """Block a phone at every site."""
     with hub.change(caller.name) as change:
         return phone_view(blocks.block(change, mac))
 
 
 @router.delete("/phones/{mac}/block", status_code=204, tags=["guard"])
 def unblock_phone(mac: ThePhone, hub: TheHub, caller: TheCaller) -> None:
-    """Let a phone in again."""
+    """Unblock a phone."""
     with hub.change(caller.name) as change:
         blocks.unblock(change, mac)

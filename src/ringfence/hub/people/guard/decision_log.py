@@ -1,4 +1,4 @@
-"""What guards decided, and why."""
+"""The guards' decisions and their reasons."""
 
 import json
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ _VERDICTS: Mapping[str, str] = {
     ReportKind.BANNED: "ban",
 }
 
-Limit = Annotated[int, Query(ge=1, le=5000, description="How many, the newest first")]
+Limit = Annotated[int, Query(ge=1, le=5000, description="How many to return, newest first")]
 
 
 @router.get("/guard/log", tags=["guard"])
@@ -31,7 +31,7 @@ def list_guard_decisions(
     hub: TheHub, _caller: TheCaller, site: str | None = None, phone: str | None = None, refused: bool = False,
     limit: Limit = 100,
 ) -> Items[GuardDecisionView]:  # fmt: skip
-    """List what guards decided: who asked for what, what became of it, and why; the newest first."""
+    """List the guards' decisions: who asked for what, the verdict, and why; newest first."""
     mac = Mac.parse(phone) if phone else None
     with hub.database.reading() as session:
         rows = decision_log.find(session, site_id=site, phone=mac, refused=refused, limit=limit)
@@ -40,7 +40,7 @@ def list_guard_decisions(
 
 @router.get("/phones/{mac}/guard", tags=["guard"])
 def explain_decision(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> GuardExplanationView:
-    """Explain the last decision about a phone's own files, with its evidence, by the policy of then and of today."""
+    """Explain the last decision about a phone's own files, with its evidence, by the policies of then and today."""
     with hub.database.reading() as session:
         found = decision_log.explain(session, mac, hub.clock())
     return GuardExplanationView(
@@ -59,7 +59,7 @@ def _decision(row: models.EdgeReportRow) -> GuardDecisionView:
 
 
 def _levels(row: models.EdgeReportRow) -> tuple[str, str]:
-    """Return the levels that a record tells of; it comes from an edge, so it may hold anything."""
+    """Return the levels in a record; it comes from an edge, so it may hold anything."""
     try:
         record = json.loads(row.decision)
         return str(record["reached"])[:8], str(record["needed"])[:8]

@@ -1,4 +1,4 @@
-"""Networks that edges stand in."""
+"""Networks that edges connect from."""
 
 from fastapi import APIRouter
 
@@ -11,6 +11,6 @@ router = APIRouter()
 
 @router.post("/edges/{edge}/accept", tags=["guard"])
 def accept_edge(edge: str, hub: TheHub, caller: TheCaller) -> AcceptedEdgeView:
-    """Let an edge stand where it connects from; what it held back for that, it gives out again."""
+    """Accept the network that an edge connects from; it then serves the files that it held back."""
     with hub.change(caller.name) as change:
         return AcceptedEdgeView(edge=edge, networks=edge_networks.accept(change, edge))

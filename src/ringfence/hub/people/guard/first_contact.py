@@ -1,4 +1,4 @@
-"""Phones that wait for a person's nod, and the nod."""
+"""Phones that wait for approval, and the approval."""
 
 from fastapi import APIRouter
 
@@ -16,7 +16,7 @@ router = APIRouter()
 
 @router.post("/phones/{mac}/accept", tags=["guard"])
 def accept_phone(mac: ThePhone, body: PhoneAcceptance, hub: TheHub, caller: TheCaller) -> PhoneView:
-    """Let a phone in: as it is, in the place of another phone, or as a new one of a site."""
+    """Approve a phone: a known one, a replacement for another one, or a new one of a site."""
     nod = first_contact.Acceptance(body.instead_of, body.model, body.site, body.description)
     with hub.change(caller.name) as change:
         return phone_view(first_contact.accept(change, hub.sealer, mac, nod))
@@ -24,7 +24,7 @@ def accept_phone(mac: ThePhone, body: PhoneAcceptance, hub: TheHub, caller: TheC
 
 @router.get("/guard/waiting", tags=["guard"])
 def list_waiting(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[GuardAlertView]:
-    """List the phones that ask and wait for a person's nod, the newest first."""
+    """List the phones that wait for approval, newest first."""
     with hub.database.reading() as session:
         rows = alerts.find(session, site_id=site, kinds=alerts.WAITING)
         return Items(items=[alert_view(row) for row in rows])

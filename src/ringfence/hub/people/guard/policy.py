@@ -1,4 +1,4 @@
-"""What a site asks of whoever wants a file."""
+"""What a site requires before it gives a file out."""
 
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
@@ -15,14 +15,14 @@ router = APIRouter()
 
 @router.get("/sites/{site}/guard", tags=["guard"])
 def show_guard_policy(site: str, hub: TheHub, _caller: TheCaller) -> GuardPolicyView:
-    """Show what a site asks of whoever wants a file, what each level proves, and what is the default."""
+    """Show what a site requires before it gives a file out, what each level proves, and the defaults."""
     with hub.database.reading() as session:
         return _policy(session, site)
 
 
 @router.patch("/sites/{site}/guard", tags=["guard"])
 def change_guard_policy(site: str, body: GuardPolicyChanges, hub: TheHub, caller: TheCaller) -> GuardPolicyView:
-    """Set parts of what a site asks; its edges go by it within a second."""
+    """Change parts of what a site requires; its edges apply it within a second."""
     with hub.change(caller.name) as change:
         parts = policy.PolicyParts(
             body.needs, None if body.networks is None else tuple(body.networks), body.first_contact, body.gateway,

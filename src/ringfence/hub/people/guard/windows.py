@@ -21,14 +21,14 @@ def list_windows(hub: TheHub, _caller: TheCaller) -> Items[GuardWindowView]:
 
 @router.put("/phones/{mac}/window", tags=["guard"])
 def open_window(mac: ThePhone, body: NewGuardWindow, hub: TheHub, caller: TheCaller) -> GuardWindowView:
-    """Let one phone take its file once, within some minutes, from where no wire proves it."""
+    """Open a window in which a phone may take its file once, from anywhere."""
     with hub.change(caller.name) as change:
         return _window(windows.open_for(change, mac, body.lasts_s))
 
 
 @router.delete("/phones/{mac}/window", status_code=204, tags=["guard"])
 def close_window(mac: ThePhone, hub: TheHub, caller: TheCaller) -> None:
-    """End a phone's window."""
+    """Close a phone's window."""
     with hub.change(caller.name) as change:
         windows.close(change, mac)
 

@@ -1,4 +1,4 @@
-"""The people's API in words: what goes in and what comes out. All times are Unix seconds."""
+"""Schemas of the people's API: requests and answers. All times are Unix seconds."""
 
 from typing import Annotated, Generic, TypeVar
 
@@ -7,12 +7,12 @@ from pydantic import BaseModel, ConfigDict, Field
 T = TypeVar("T")
 
 UnixSeconds = Annotated[float, Field(description="Unix seconds")]
-SiteId = Annotated[str, Field(description="The site's id, a slug of its name", examples=["home-office-anna"])]
+SiteId = Annotated[str, Field(description="The site's id, derived from its name", examples=["home-office-anna"])]
 MacText = Annotated[str, Field(description="A MAC address", examples=["00:1B:54:C2:9A:10"])]
 
 
 class Input(BaseModel):
-    """What a request's body holds; a field that is not known is refused, for it is a typing error."""
+    """The body of a request; unknown fields are refused, as they are typing errors."""
 
     model_config = ConfigDict(extra="forbid", str_max_length=4000)
 
@@ -24,9 +24,9 @@ class Items(BaseModel, Generic[T]):
 
 
 class ProblemView(BaseModel):
-    """What every refused request is answered with."""
+    """The answer to every refused request."""
 
-    what: str = Field(description="What is wrong, in a sentence without its full stop")
+    what: str = Field(description="What is wrong, as a sentence without a full stop")
     where: str = Field(description="Where it was seen; may be empty")
     to_do: str = Field(description="What to do about it; may be empty")
     kind: str = Field(description="A fixed word for programs", examples=["unknown-site", "duplicate-mac"])

@@ -1,4 +1,4 @@
-"""The people's API in words: SIP accounts."""
+"""Schemas of the people's API: SIP accounts."""
 
 from typing import Literal
 
@@ -8,11 +8,11 @@ from ringfence.hub.people.schemas import Input
 
 
 class SipExportOrder(Input):
-    """Which accounts to write, and for which PBX."""
+    """Which accounts to export, and for which PBX."""
 
     pbx: Literal["asterisk", "kamailio", "freeswitch"]
-    site: str | None = Field(default=None, description="Only this site's; all where it is null")
-    realm: str = Field(default="", description="The digest realm; Kamailio needs it")
+    site: str | None = Field(default=None, description="Only this site's accounts; null for all")
+    realm: str = Field(default="", description="The digest realm; needed for Kamailio")
 
 
 class SipFilesView(BaseModel):

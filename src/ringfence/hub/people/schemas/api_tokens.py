@@ -1,4 +1,4 @@
-"""The people's API in words: API tokens."""
+"""Schemas of the people's API: API tokens."""
 
 from pydantic import BaseModel, Field
 
@@ -6,13 +6,13 @@ from ringfence.hub.people.schemas import Input, UnixSeconds
 
 
 class NewApiToken(Input):
-    """An API token to make."""
+    """An API token to create."""
 
-    name: str = Field(description="Whose or what for")
+    name: str = Field(description="Who or what it is for")
 
 
 class ApiTokenView(BaseModel):
-    """A way into this API, without its secret."""
+    """An API token, without its secret."""
 
     id: str
     name: str
@@ -23,6 +23,6 @@ class ApiTokenView(BaseModel):
 
 
 class NewApiTokenView(ApiTokenView):
-    """A token that was just made."""
+    """A new API token."""
 
-    token: str = Field(description="The token itself, shown this once")
+    token: str = Field(description="The token itself, shown only once")

@@ -1,4 +1,4 @@
-"""The people's API in words: assets."""
+"""Schemas of the people's API: assets."""
 
 from typing import Literal
 
@@ -9,14 +9,14 @@ from ringfence.hub.people.schemas.uploads import UploadReference
 
 
 class NewAssetFile(UploadReference):
-    """A file of an asset whose bytes were uploaded."""
+    """An uploaded file of an asset."""
 
     name: str = Field(max_length=255)
-    variant: str = Field(description="A ring format, a picture's folder, or a locale's file")
+    variant: str = Field(description="The ring format, the picture's folder, or the locale's file")
 
 
 class NewAsset(Input):
-    """An asset whose files were uploaded."""
+    """An asset to create from uploaded files."""
 
     kind: Literal["ring tone", "wallpaper", "language", "tones"]
     name: str
@@ -33,5 +33,5 @@ class AssetView(BaseModel):
     source: str
     added_at: UnixSeconds
     added_by: str
-    size: int = Field(description="Bytes of all its files")
+    size: int = Field(description="Total bytes of its files")
     files: list[str]

@@ -1,4 +1,4 @@
-"""The people's API in words: the audit log."""
+"""Schemas of the people's API: the audit log."""
 
 from pydantic import BaseModel
 
@@ -6,7 +6,7 @@ from ringfence.hub.people.schemas import UnixSeconds
 
 
 class AuditEntryView(BaseModel):
-    """Who did what to what."""
+    """One entry of the audit log: who did what to what."""
 
     id: int
     at: UnixSeconds

@@ -1,4 +1,4 @@
-"""The people's API in words: many phones at once."""
+"""Schemas of the people's API: many phones at once."""
 
 from pydantic import BaseModel, Field
 
@@ -15,20 +15,22 @@ class BulkLineChanges(Input):
     auth_name: str | None = None
     password: str | None = None
     settings: dict[str, str] = Field(default_factory=dict)
-    row: int = Field(default=0, description="Where it was read, for the answer")
+    row: int = Field(default=0, description="The row that it comes from, for the answer")
 
 
 class BulkPhoneChanges(Input):
     """One phone with its lines and settings."""
 
     mac: str
-    site: str = Field(default="", description="Id or name; made where there is none; empty: where it stands")
+    site: str = Field(
+        default="", description="Id or name; created if there is none; empty leaves the phone where it is"
+    )
     model: str = ""
     description: str = ""
-    group: str = Field(default="", description="Id or name; made where there is none")
+    group: str = Field(default="", description="Id or name; created if there is none")
     settings: dict[str, str] = Field(default_factory=dict)
     lines: list[BulkLineChanges] = Field(default_factory=list)
-    row: int = Field(default=0, description="Where it was read, for the answer")
+    row: int = Field(default=0, description="The row that it comes from, for the answer")
 
 
 class BulkOrder(Input):
@@ -40,7 +42,7 @@ class BulkOrder(Input):
 
 
 class BulkRefusalView(BaseModel):
-    """Why one of many can't be taken."""
+    """Why one entry can't be used."""
 
     row: int
     column: str
@@ -50,7 +52,7 @@ class BulkRefusalView(BaseModel):
 
 
 class BulkOutcomeView(BaseModel):
-    """What many came to; nothing was kept where one was refused."""
+    """The outcome; nothing was changed if any entry was refused."""
 
     kept: bool
     added: int

@@ -1,4 +1,4 @@
-"""The people's API in words: edges."""
+"""Schemas of the people's API: edges."""
 
 from pydantic import BaseModel, Field
 
@@ -16,14 +16,14 @@ class EdgeView(BaseModel):
     last_seen: UnixSeconds | None
     connected: bool = Field(description="Whether its event stream is open")
     release: int = Field(description="The release that it last said it serves; 0 before the first")
-    fetched_bytes: int = Field(description="Of the release that it is taking; 0 while it takes none")
-    fetching_bytes: int = Field(description="How much it had to fetch for that")
+    fetched_bytes: int = Field(description="Bytes fetched of the release that it is taking; 0 if it is taking none")
+    fetching_bytes: int = Field(description="Bytes that it had to fetch for that release")
     certificate_ends_at: UnixSeconds
     revoked_at: UnixSeconds | None
-    wipe: bool = Field(description="Whether it is to remove what it holds")
+    wipe: bool = Field(description="Whether it must delete what it holds")
 
 
 class EdgeRevocation(Input):
     """How to revoke an edge."""
 
-    wipe: bool = Field(default=False, description="Ask it to remove what it holds, now or when it comes back")
+    wipe: bool = Field(default=False, description="Ask it to delete what it holds, now or when it comes back")

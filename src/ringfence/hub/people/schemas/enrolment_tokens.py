@@ -1,4 +1,4 @@
-"""The people's API in words: enrolment tokens."""
+"""Schemas of the people's API: enrolment tokens."""
 
 from pydantic import BaseModel, Field
 
@@ -19,6 +19,6 @@ class EnrolmentTokenView(BaseModel):
 
 
 class NewEnrolmentTokenView(EnrolmentTokenView):
-    """A token that was just made."""
+    """A new enrolment token."""
 
-    token: str = Field(description="The token itself, shown this once: for `ringfence edge enrol`")
+    token: str = Field(description="The token itself, shown only once, for `ringfence edge enrol`")

@@ -1,4 +1,4 @@
-"""The people's API in words: firmware."""
+"""Schemas of the people's API: firmware."""
 
 from pydantic import BaseModel, Field
 
@@ -7,14 +7,14 @@ from ringfence.hub.people.schemas.uploads import UploadReference
 
 
 class NewFirmware(Input):
-    """A bundle whose files were uploaded."""
+    """A bundle to import from uploaded files."""
 
-    source: str = Field(description="The file that it came from, for people")
+    source: str = Field(description="The name of the file that it came from, for people")
     files: list[UploadReference]
 
 
 class FirmwareFileView(BaseModel):
-    """One file of a load, under the name that phones ask for."""
+    """One file of a load, by the name that phones ask for."""
 
     name: str
     digest: str
@@ -22,24 +22,24 @@ class FirmwareFileView(BaseModel):
 
 
 class RolloutView(BaseModel):
-    """How far a load is at one site."""
+    """A load's rollout at one site."""
 
     site: SiteId
-    edges: int = Field(description="How many edges are let in")
-    with_load: int = Field(description="How many of them serve a release that has the load")
-    fetched_bytes: int = Field(description="What its edges have of the release that they are taking")
-    fetching_bytes: int = Field(description="How much they had to fetch for that")
+    edges: int = Field(description="Number of edges that are not revoked")
+    with_load: int = Field(description="Number of those that serve a release with the load")
+    fetched_bytes: int = Field(description="Bytes that its edges have fetched of the release that they are taking")
+    fetching_bytes: int = Field(description="Bytes that they had to fetch for that release")
     waiting: int = Field(description="Phones that wait for it")
     named: int = Field(description="Phones whose file names it")
 
 
 class FirmwareView(BaseModel):
-    """One load that was imported."""
+    """One imported load."""
 
     name: str
     models: list[str]
     source: str
     added_at: UnixSeconds
     added_by: str
-    size: int = Field(description="Bytes of all its files")
+    size: int = Field(description="Total bytes of its files")
     files: list[FirmwareFileView]

@@ -1,4 +1,4 @@
-"""The people's API in words: groups of phones."""
+"""Schemas of the people's API: groups of phones."""
 
 from pydantic import BaseModel, Field
 
@@ -6,15 +6,15 @@ from ringfence.hub.people.schemas import Input, UnixSeconds
 
 
 class NewGroup(Input):
-    """A group to make."""
+    """A group to create."""
 
     name: str = Field(examples=["Reception"])
 
 
 class GroupView(BaseModel):
-    """Phones that share settings wherever they stand."""
+    """Phones that share settings, whatever their site."""
 
     id: str
     name: str
     created_at: UnixSeconds
-    phones: int = Field(description="How many are in it")
+    phones: int = Field(description="Number of phones in it")

@@ -1,4 +1,4 @@
-"""The people's API in words: lines."""
+"""Schemas of the people's API: lines."""
 
 from pydantic import BaseModel, Field
 
@@ -6,23 +6,25 @@ from ringfence.hub.people.schemas import Input
 
 
 class LineView(BaseModel):
-    """One SIP account on one key; its password is shown by `…/password/reveal` only."""
+    """One SIP account on one key; only `…/password/reveal` shows its password."""
 
     index: int
-    label: str = Field(description="What the phone shows beside the key")
+    label: str = Field(description="What the phone shows next to the key")
     name: str = Field(description="The SIP user that registers")
     display_name: str = Field(description="What others see when it calls")
-    auth_name: str = Field(description="The digest user; empty where it is the name")
+    auth_name: str = Field(description="The digest user; empty if it is the name")
 
 
 class LineChanges(Input):
-    """What is to become of a line; what is left out stays, or is as a new line has it."""
+    """Changes to a line; what is left out stays as it is, or has a new line's default."""
 
     label: str | None = None
-    name: str | None = Field(default=None, description="A new line needs one")
+    name: str | None = Field(default=None, description="The SIP user that registers; a new line needs one")
     display_name: str | None = None
     auth_name: str | None = None
-    password: str | None = Field(default=None, description="Left out, one is generated for a phone's first line")
+    password: str | None = Field(
+        default=None, description="The SIP password; if left out, one is generated for a phone's first line"
+    )
 
 
 class PasswordView(BaseModel):

@@ -1,4 +1,4 @@
-"""The people's API in words: PBXes."""
+"""Schemas of the people's API: PBXes."""
 
 from typing import Literal
 
@@ -8,7 +8,7 @@ from ringfence.hub.people.schemas import Input, UnixSeconds
 
 
 class NewPbx(Input):
-    """A PBX that the hub is to speak to."""
+    """A PBX to add."""
 
     name: str
     kind: Literal["kamailio", "asterisk"]
@@ -16,11 +16,13 @@ class NewPbx(Input):
     user: str = Field(default="", description="The manager's user, for Asterisk")
     secret: str = Field(default="", description="The manager's secret, or a bearer token for Kamailio's /RPC")
     realm: str = Field(description="The digest realm")
-    sip_servers: list[str] = Field(default=[], description="The SIP servers that it is; empty: any")
+    sip_servers: list[str] = Field(
+        default=[], description="The SIP servers that this PBX is, as phones name them; empty for any"
+    )
 
 
 class PbxView(BaseModel):
-    """A PBX that the hub speaks to, without its secret."""
+    """A PBX that the hub talks to, without its secret."""
 
     id: str
     kind: str

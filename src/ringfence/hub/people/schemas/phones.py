@@ -1,4 +1,4 @@
-"""The people's API in words: phones."""
+"""Schemas of the people's API: phones."""
 
 from pydantic import BaseModel, Field
 
@@ -17,13 +17,13 @@ class NewPhone(Input):
 
 
 class PhoneChanges(Input):
-    """What is to become of a phone; what is left out stays."""
+    """Changes to a phone; what is left out stays as it is."""
 
     site: str | None = None
     model: str | None = None
     description: str | None = None
-    group: str | None = Field(default=None, description="A group's id; empty takes it out of its group")
-    running_load: str | None = Field(default=None, description="The firmware that it runs, where somebody has looked")
+    group: str | None = Field(default=None, description="A group's id; empty takes the phone out of its group")
+    running_load: str | None = Field(default=None, description="The firmware that it runs, as its screen shows it")
 
 
 class PhoneView(BaseModel):
@@ -35,14 +35,14 @@ class PhoneView(BaseModel):
     family: str
     group: str | None
     description: str
-    running_load: str = Field(description="The firmware that it was last known to run; empty: not known")
+    running_load: str = Field(description="The firmware that it was last known to run; empty if not known")
     named_load: str = Field(description="The firmware that its newest file names")
     created_at: UnixSeconds
     lines: list[LineView]
 
 
 class SentenceView(BaseModel):
-    """One thing to tell of a phone."""
+    """One sentence about a phone."""
 
     urgency: str = Field(description="broken, wrong, news or fine")
     word: str = Field(description="A fixed word for programs", examples=["rejects", "current", "firmware-missing"])
@@ -60,13 +60,13 @@ class PhoneStatusView(BaseModel):
 
 
 class PhoneReloadOrder(Input):
-    """What a phone is told: to fetch and register again, to boot, or to fetch what differs."""
+    """What a phone is told to do: fetch and register again, boot, or fetch what differs."""
 
     action: ServiceAction = "restart"
 
 
 class PhoneReloadView(BaseModel):
-    """Through which PBX a phone was told, and at which of its registrations."""
+    """The PBX through which a phone was told, and which of its registrations were used."""
 
     pbx: str
     contacts: list[str]

@@ -1,4 +1,4 @@
-"""The people's API in words: releases."""
+"""Schemas of the people's API: releases."""
 
 from typing import Literal
 
@@ -34,7 +34,7 @@ class ReleaseFileView(BaseModel):
     length: int = Field(description="Bytes")
     digest: str = Field(description="SHA-256")
     kind: str
-    owner: str | None = Field(description="The only phone that may have it; null: every phone of the site")
+    owner: str | None = Field(description="The only phone that may have it; null for every phone of the site")
 
 
 class ReleaseDetailsView(ReleaseView):
@@ -44,9 +44,9 @@ class ReleaseDetailsView(ReleaseView):
 
 
 class ReleaseDifferenceView(BaseModel):
-    """What a release changed against another."""
+    """The difference between two releases."""
 
     site: SiteId
     number: int
-    against: int = Field(description="0: before there was one")
+    against: int = Field(description="The release compared with; 0 if there was none before")
     files: list[FileChangeView]

@@ -1,4 +1,4 @@
-"""The people's API in words: reports."""
+"""Schemas of the people's API: reports."""
 
 from pydantic import BaseModel
 

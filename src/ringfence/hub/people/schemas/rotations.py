@@ -1,4 +1,4 @@
-"""The people's API in words: changes of secrets."""
+"""Schemas of the people's API: changes of secrets."""
 
 from pydantic import BaseModel, Field
 
@@ -6,11 +6,13 @@ from ringfence.hub.people.schemas import Input, MacText, UnixSeconds
 
 
 class RotationOrder(Input):
-    """Whose SIP secrets to change."""
+    """The phones whose SIP secrets to change."""
 
     phones: list[str] = Field(default=[], description="MAC addresses")
-    site: str | None = Field(default=None, description="All phones of this site that have a line")
-    patience_s: float = Field(default=900, ge=1, le=86_400, description="How long a phone has to take its new secret")
+    site: str | None = Field(default=None, description="Or all phones of this site that have a line")
+    patience_s: float = Field(
+        default=900, ge=1, le=86_400, description="How long a phone has to take its new secret, in seconds"
+    )
 
 
 class RotationView(BaseModel):

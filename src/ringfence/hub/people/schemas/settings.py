@@ -1,4 +1,4 @@
-"""The people's API in words: settings."""
+"""Schemas of the people's API: settings."""
 
 from pydantic import BaseModel, Field
 
@@ -15,7 +15,7 @@ class SettingView(BaseModel):
     """A setting's value, and the scope that it comes from."""
 
     name: str
-    value: bool | int | str | None = Field(description="null where it is a secret, which is never shown")
+    value: bool | int | str | None = Field(description="null for a secret, which is never shown")
     scope: str = Field(description="organisation, site, group, phone, line, or built-in")
     secret: bool
     unit: str
@@ -23,16 +23,16 @@ class SettingView(BaseModel):
 
 
 class SettingAtScopeView(BaseModel):
-    """What one scope says of a setting."""
+    """What one scope says about a setting."""
 
     scope: str = Field(description="organisation, site, group, phone, or built-in")
     place: str = Field(description="In words, such as site home-office-anna")
-    value: bool | int | str | None = Field(description="null where it is a secret, which is never shown")
+    value: bool | int | str | None = Field(description="null for a secret, which is never shown")
     wins: bool
 
 
 class SettingExplanationView(BaseModel):
-    """Which value of a setting holds for a phone, and why."""
+    """Which value of a setting applies to a phone, and why."""
 
     name: str
     secret: bool
@@ -45,7 +45,7 @@ class SettingExplanationView(BaseModel):
 
 
 class CatalogueEntryView(BaseModel):
-    """One setting that there is."""
+    """One setting of the catalogue."""
 
     name: str
     type: str
@@ -57,7 +57,7 @@ class CatalogueEntryView(BaseModel):
     scopes: list[str]
     secret: bool
     families: list[str] = Field(description="The families that have it")
-    takes: str = Field(description="What it takes, in words")
+    takes: str = Field(description="The values that it takes, in words")
     help: str
-    source: str = Field(description="Where this is known from")
-    mark: str = Field(description="How well: certain, likely, unknown")
+    source: str = Field(description="The source of this knowledge")
+    mark: str = Field(description="How well it is known: certain, likely, unknown")

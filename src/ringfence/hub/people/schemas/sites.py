@@ -1,4 +1,4 @@
-"""The people's API in words: sites."""
+"""Schemas of the people's API: sites."""
 
 from pydantic import BaseModel, Field
 
@@ -6,10 +6,10 @@ from ringfence.hub.people.schemas import Input, SiteId, UnixSeconds
 
 
 class NewSite(Input):
-    """A site to make."""
+    """A site to create."""
 
     name: str = Field(description="For people", examples=["Home office Anna"])
-    id: str = Field(default="", description="Its id; made from the name where it is left out")
+    id: str = Field(default="", description="Its id; derived from the name if left out")
 
 
 class SiteChanges(Input):
@@ -24,6 +24,6 @@ class SiteView(BaseModel):
     id: SiteId
     name: str
     created_at: UnixSeconds
-    phones: int = Field(description="How many stand there")
-    edges: int = Field(description="How many are let in")
-    release: int = Field(description="The newest release's number; 0 before the first")
+    phones: int = Field(description="Number of phones")
+    edges: int = Field(description="Number of edges that are not revoked")
+    release: int = Field(description="The number of the newest release; 0 before the first")

@@ -1,4 +1,4 @@
-"""The people's API in words: templates."""
+"""Schemas of the people's API: templates."""
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -17,7 +17,7 @@ class TemplateView(BaseModel):
     """A template of the operator's own."""
 
     family: str
-    name: str = Field(description="The file's key in its family, or a further file's name")
+    name: str = Field(description="The file's key in its family, or the name of an additional file")
     source: str
     changed_at: UnixSeconds
     changed_by: str

@@ -1,4 +1,4 @@
-"""The people's API in words: uploads."""
+"""Schemas of the people's API: uploads."""
 
 from pydantic import BaseModel, Field
 
@@ -6,7 +6,7 @@ from ringfence.hub.people.schemas import Input
 
 
 class UploadReference(Input):
-    """A file whose bytes were uploaded."""
+    """An uploaded file."""
 
     name: str = Field(max_length=128)
     digest: str = Field(description="SHA-256")
@@ -14,6 +14,6 @@ class UploadReference(Input):
 
 
 class UploadView(BaseModel):
-    """Whether a file's bytes are at the hub."""
+    """Whether the hub has a file's bytes."""
 
     here: bool

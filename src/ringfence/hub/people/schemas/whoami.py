@@ -1,10 +1,10 @@
-"""The people's API in words: who asks."""
+"""Schemas of the people's API: who asks."""
 
 from pydantic import BaseModel, Field
 
 
 class CallerView(BaseModel):
-    """Whom the hub takes the caller for."""
+    """The caller, as the hub knows them."""
 
     id: str
     name: str

@@ -21,7 +21,7 @@ def upgrade(engine: Engine) -> None:
         heads = set(MigrationContext.configure(connection).get_current_heads())
     if heads - known:
         raise DataFolderNewer(
-            "a newer version of ringfence has written this data folder",
+            "this data folder was written by a newer version of ringfence",
             where=f"revision {', '.join(sorted(heads - known))}",
             to_do="Install that version again, or restore the backup from before the upgrade.",
         )

@@ -1,1 +1,1 @@
-"""PBXes that the hub speaks to: what they accept, who is registered there, and orders that go through them."""
+"""PBXes that the hub talks to: what they accept, who is registered there, and orders that go through them."""

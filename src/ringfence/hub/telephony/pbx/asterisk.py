@@ -56,7 +56,7 @@ class Asterisk:
         return found
 
     def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
-        """Change the authentication sections of ``user`` in pjsip_ringfence.conf, and have PJSIP read it again."""
+        """Change the authentication sections of ``user`` in pjsip_ringfence.conf, and make PJSIP read it again."""
         del realm  # Asterisk holds passwords, whatever the realm
         names = [f"auth-{user}", f"auth-{user}-old"]
         order: dict[str, str] = {"Action": "UpdateConfig", "SrcFilename": FILE, "DstFilename": FILE, "Reload": "yes"}
@@ -109,7 +109,7 @@ class Asterisk:
         except OSError as fault:
             raise PbxUnavailable(
                 f"Asterisk's manager can't be reached: {fault.strerror or fault}", where=self._where,
-                to_do="Is manager.conf enabled, and does it permit this hub's address?",
+                to_do="Check that manager.conf enables it and permits this hub's address.",
             ) from None  # fmt: skip
 
 
@@ -121,12 +121,12 @@ class _Session:
         self._buffer = b""
 
     def greet(self) -> None:
-        """Read the greeting line; PbxUnavailable where it is another service's."""
+        """Read the greeting line; PbxUnavailable if it is another service's."""
         while b"\r\n" not in self._buffer:
             self._more()
         line, _end, self._buffer = self._buffer.partition(b"\r\n")
         if not line.startswith(b"Asterisk Call Manager"):
-            raise PbxUnavailable("what answers is no Asterisk manager", where=self._where)
+            raise PbxUnavailable("something other than an Asterisk manager answers", where=self._where)
 
     def ask(self, action: Mapping[str, str], until: str = "") -> list[Message]:
         """Send an action and return its answer, and its events up to one called ``until``; PbxRefused on an error."""

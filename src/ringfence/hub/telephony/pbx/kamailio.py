@@ -48,9 +48,9 @@ class Kamailio:
         return [_contact(row) for row in rows]
 
     def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
-        """Put each password's hash into the table, and take away what stood there."""
+        """Put each password's hash into the table, and remove the previous ones."""
         if len(passwords) > _MOST_PASSWORDS:
-            raise ValueError("Kamailio's table holds two passwords for a user")
+            raise ValueError("Kamailio's table holds at most two passwords for a user")
         for rank in range(_MOST_PASSWORDS):
             key = f"{user}::{rank}"
             if rank < len(passwords):
@@ -85,7 +85,9 @@ class Kamailio:
             raise PbxUnavailable(f"Kamailio can't be reached: {cause}", where=self._url) from None
         except ValueError:
             raise PbxUnavailable(
-                "what answers is no JSON-RPC", where=self._url, to_do="Is it the URL of xhttp's /RPC? See docs/pbx.md."
+                "something other than JSON-RPC answers",
+                where=self._url,
+                to_do="Check that it is the URL of xhttp's /RPC; see docs/pbx.md.",
             ) from None
         if "result" in answer:
             return answer["result"]
@@ -96,7 +98,7 @@ class Kamailio:
 
 
 class _NothingThere(PbxRefused):
-    """What was asked for does not exist there."""
+    """The requested entry does not exist there."""
 
     def __init__(self) -> None:
         super().__init__("Kamailio has no such entry")
@@ -106,14 +108,14 @@ def _contact(row: Mapping[str, Any]) -> Contact:
     uri = str(row.get("Address", ""))
     received = str(row.get("Received", ""))
     if _URI.fullmatch(uri) is None:
-        raise PbxRefused("Kamailio holds a contact that is no SIP URI", where=uri[:80])
+        raise PbxRefused("Kamailio holds a contact that is not a SIP URI", where=uri[:80])
     reach = received if _URI.fullmatch(received) else ""
     since = row.get("Last-Modified")
     return Contact(uri, reach, str(row.get("Call-ID", "")), str(row.get("User-Agent", "")), _seconds(since))
 
 
 def _seconds(value: object) -> float:
-    """Return a time as Kamailio writes it, in Unix seconds; 0 where it can't be read."""
+    """Return a time as Kamailio writes it, in Unix seconds; 0 if it can't be read."""
     try:
         return float(str(value))
     except ValueError:

@@ -1,4 +1,4 @@
-"""What the hub asks of a PBX, whatever it is."""
+"""What the hub asks of a PBX of any kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,16 +26,16 @@ class Contact:
 
 
 class PbxLink(Protocol):
-    """One PBX. Every method raises PbxUnavailable where it can't be reached, and PbxRefused where it will not."""
+    """One PBX. Every method raises PbxUnavailable if it can't be reached, and PbxRefused if it refuses."""
 
     def check(self) -> str:
-        """Return what answers, such as its version; for trying the link."""
+        """Return what answers, such as its version, to test the link."""
 
     def contacts(self, user: str) -> Sequence[Contact]:
         """Return where a user is registered."""
 
     def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
-        """Let ``user`` in with any of these passwords, and with no other, from now on."""
+        """Accept any of these passwords for ``user``, and no other, from now on."""
 
     def reload(self, user: str, contact: Contact, event: ReloadEvent, action: ServiceAction = "restart") -> None:
         """Tell the phone at ``contact`` to fetch its configuration again; ``action`` is service-control's."""

@@ -1,1 +1,1 @@
-"""The people's API in words: the guard."""
+"""Schemas of the people's API: the guard."""

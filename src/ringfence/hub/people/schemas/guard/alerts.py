@@ -1,4 +1,4 @@
-"""The people's API in words: alerts."""
+"""Schemas of the people's API: alerts."""
 
 from pydantic import BaseModel, Field
 
@@ -6,7 +6,7 @@ from ringfence.hub.people.schemas import SiteId, UnixSeconds
 
 
 class GuardAlertView(BaseModel):
-    """Something that a person should look at."""
+    """Something that needs a person's attention."""
 
     id: int
     site: SiteId
@@ -17,6 +17,6 @@ class GuardAlertView(BaseModel):
     count: int
     sentence: str
     peer: str = Field(description="The address that asked last")
-    model: str = Field(description="What the phone is or seems to be; empty where nothing tells")
+    model: str = Field(description="The phone's model, or the likely one; empty if unknown")
     closed_at: UnixSeconds | None
     closed_by: str

@@ -1,4 +1,4 @@
-"""The people's API in words: bans of addresses."""
+"""Schemas of the people's API: bans of addresses."""
 
 from pydantic import BaseModel, Field
 
@@ -6,16 +6,16 @@ from ringfence.hub.people.schemas import Input, UnixSeconds
 
 
 class NewGuardBan(Input):
-    """An address to leave unanswered."""
+    """An address to ban."""
 
     address: str
-    site: str | None = Field(default=None, description="Only there; everywhere where it is null")
-    lasts_s: float = Field(default=86_400, description="For how long")
+    site: str | None = Field(default=None, description="Only at this site; null for everywhere")
+    lasts_s: float = Field(default=86_400, description="How long the ban lasts, in seconds")
     why: str
 
 
 class GuardBanView(BaseModel):
-    """An address that a person has shut out."""
+    """An address that a person has banned."""
 
     address: str
     site: str | None

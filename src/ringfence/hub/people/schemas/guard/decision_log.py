@@ -1,4 +1,4 @@
-"""The people's API in words: what guards decided."""
+"""Schemas of the people's API: what guards decided."""
 
 from pydantic import BaseModel, Field
 
@@ -6,7 +6,7 @@ from ringfence.hub.people.schemas import SiteId, UnixSeconds
 
 
 class GuardDecisionView(BaseModel):
-    """One decision, as an edge told of it."""
+    """One decision, as an edge reported it."""
 
     id: int
     at: UnixSeconds
@@ -14,22 +14,22 @@ class GuardDecisionView(BaseModel):
     site: str
     verdict: str = Field(description="allow, refuse, delay, or ban")
     finding: str = Field(description="The guard's word for why")
-    reached: str = Field(description="The level that the evidence proved; empty where that was not told")
-    needed: str = Field(description="The level that the file needed; empty where that was not told")
+    reached: str = Field(description="The level that the evidence proved; empty if not reported")
+    needed: str = Field(description="The level that the file needed; empty if not reported")
     name: str
     owner: str | None = Field(description="The bare MAC address of the phone that the file is for")
     peer: str = Field(description="The address that asked")
-    count: int = Field(description="How often that happened, told as one")
+    count: int = Field(description="How often it happened; repeats are reported together")
     sentence: str
 
 
 class GuardExplanationView(BaseModel):
-    """The last decision about a phone, made again from its record."""
+    """The last decision about a phone, repeated from its record."""
 
     at: UnixSeconds
     site: SiteId
     edge: str
-    sentence: str = Field(description="The decision, by the policy of then")
-    reasons: list[str] = Field(description="What was known, a line each")
-    same_today: bool = Field(description="Whether today's policy would answer the same to the same evidence")
+    sentence: str = Field(description="The decision by the policy of then")
+    reasons: list[str] = Field(description="The evidence, one line each")
+    same_today: bool = Field(description="Whether today's policy would give the same answer to the same evidence")
     today: str = Field(description="The decision by today's policy")

@@ -1,10 +1,10 @@
-"""The people's API in words: where edges may stand."""
+"""Schemas of the people's API: where edges may stand."""
 
 from pydantic import BaseModel
 
 
 class AcceptedEdgeView(BaseModel):
-    """Where an edge may stand from now on, and might not before."""
+    """Networks that an edge may now connect from, and could not before."""
 
     edge: str
     networks: list[str]

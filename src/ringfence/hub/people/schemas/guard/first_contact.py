@@ -1,4 +1,4 @@
-"""The people's API in words: how a phone is let in."""
+"""Schemas of the people's API: how a phone is let in."""
 
 from pydantic import Field
 
@@ -6,9 +6,9 @@ from ringfence.hub.people.schemas import Input
 
 
 class PhoneAcceptance(Input):
-    """How a phone is let in."""
+    """How to approve a phone."""
 
-    instead_of: str = Field(default="", description="The phone whose place it takes: MAC address or description")
-    model: str = Field(default="", description="For a phone that no site has")
-    site: str = Field(default="", description="For a phone that no site has")
+    instead_of: str = Field(default="", description="The phone that it replaces: MAC address or description")
+    model: str = Field(default="", description="For a phone that is at no site yet")
+    site: str = Field(default="", description="For a phone that is at no site yet")
     description: str = ""

@@ -1,4 +1,4 @@
-"""The people's API in words: provisioning windows."""
+"""Schemas of the people's API: provisioning windows."""
 
 from pydantic import BaseModel, Field
 
@@ -8,7 +8,7 @@ from ringfence.hub.people.schemas import Input, MacText, SiteId, UnixSeconds
 class NewGuardWindow(Input):
     """A window to open."""
 
-    lasts_s: float = Field(default=600, description="For how long, if it is not used before")
+    lasts_s: float = Field(default=600, description="How long it stays open if it is not used, in seconds")
 
 
 class GuardWindowView(BaseModel):
@@ -20,5 +20,5 @@ class GuardWindowView(BaseModel):
     who: str
     opened_at: UnixSeconds
     until: UnixSeconds
-    bound_to: str = Field(description="The address that it belongs to; empty while it is free")
+    bound_to: str = Field(description="The address that took it; empty if none has")
     used_at: UnixSeconds | None
