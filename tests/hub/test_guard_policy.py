@@ -62,7 +62,7 @@ def test_a_site_asks_what_an_edge_asks_by_default(running: RunningHub, tmp_path:
     assert levels(shown) == {"firmware": "L0", "shared": "L1", "configuration": "L3", "secret": "L3"}
     assert (shown["networks"], shown["first_contact"], shown["gateway"]) == ([], "allow", "off")
     assert (shown["edge_moves"], shown["learned_days"]) == ("alert", 30)
-    assert "on the wire" in shown["needs"][3]["proves"]
+    assert "own network segment" in shown["needs"][3]["proves"]
     told = rules_of(running.enrol(site, tmp_path / "edge"))
     assert (told.needs, told.networks, told.first_contact, told.held, told.gateway) == ((), (), "allow", "", False)
 

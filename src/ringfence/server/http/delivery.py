@@ -80,5 +80,5 @@ def raise_fault(endpoint: socket.socket) -> None:
 
 
 def drop_unsent(endpoint: socket.socket) -> None:
-    """Let closing tell the peer that it has not got everything (a TCP reset). OSError as the socket's."""
+    """Make closing tell the peer that it has not received everything (a TCP reset). Raises the socket's OSError."""
     endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

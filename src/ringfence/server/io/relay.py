@@ -1,8 +1,8 @@
-"""Waiting for descriptors, and answering awaited ACKs on the way: in C where it was compiled, otherwise in Python.
+"""Waits for descriptors, and answers awaited ACKs meanwhile: in C if it was compiled, otherwise in Python.
 
 Nearly every datagram that a server gets is the ACK that a lock-step transfer awaits, and nearly every answer is the
-next block, which the Sender has made ahead. ``Relay`` answers these; all else it hands on. The C module does the same
-on the same Sender, with the same calls (``make bench`` shows what that saves), so either may be used at any time.
+next block, which the Sender has prepared. ``Relay`` answers these, and hands on everything else. The C module does the
+same on the same Sender, with the same calls (``make bench`` shows what that saves), so either may be used at any time.
 """
 
 import os

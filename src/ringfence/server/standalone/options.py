@@ -40,9 +40,9 @@ class ServeOptions:
 
 @dataclass(frozen=True, slots=True)
 class ServeOption:
-    """One option as it is declared for both commands, ``ringfence-serve`` and ``ringfence serve``.
+    """One option, declared once for both commands, ``ringfence-serve`` and ``ringfence serve``.
 
-    Without a ``metavar`` it is a flag; ``without`` says what holds where it is left out.
+    Without a ``metavar`` it is a flag; ``without`` describes the default.
     """
 
     flags: tuple[str, ...]
@@ -99,7 +99,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> ServeOptions:
-    """Return what the command line says. BadServeOption; SystemExit where it can't be read at all."""
+    """Return what the command line says. Raise BadServeOption, or SystemExit if it can't be read at all."""
     given = make_parser().parse_args(arguments)
     if given.single_port and given.port_range:
         raise BadServeOption("--single-port and --port-range exclude each other", to_do="Leave one of them out.")
