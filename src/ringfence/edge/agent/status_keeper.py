@@ -62,7 +62,7 @@ class StatusKeeper:
         self.state.confirmed_at = now
 
     def note_problem(self, sentence: str) -> bool:
-        """Tell a problem once; return whether it is news."""
+        """Report a problem once; return whether it is new."""
         if sentence == self.state.problem:
             return False
         self.state.problem = sentence
@@ -70,7 +70,7 @@ class StatusKeeper:
         return True
 
     def note_success(self) -> None:
-        """Note that there is no problem any more."""
+        """Note that the problem is over."""
         self.state.problem = ""
 
     def write(self, serving: Serving, *, reports_waiting: int, guard: str) -> None:
