@@ -1,24 +1,42 @@
-.PHONY: help env demo test check conformance attacks bench format constraints clean
+.PHONY: help env demo test check lint slow coverage versions dist conformance attacks bench format constraints clean
 BIN := .venv/bin
+PARALLEL := -n auto
+unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
 
 help:           ## this list
 	@grep -E '^[a-z]+: .*##' Makefile | sed 's/:[^#]*##/ —/'
 
-env:            ## make the virtual environment
+env:            ## make the virtual environment; PYTHON=… for another interpreter
 	@scripts/environment
 
 demo: env       ## the main job on loopback, told as a story; KEEP=1 leaves it running
 	@$(BIN)/python demo/run.py $(if $(KEEP),--keep)
 
 test: env       ## every test that this machine can run
-	@$(BIN)/python -m pytest $(PYTEST)
+	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)
 
-check: env      ## format, lint, types, import contracts, fast tests
+check: lint     ## what lint checks, and the fast tests
+	@$(BIN)/python -m pytest -q $(PARALLEL) --hypothesis-profile quick -m "not slow" $(PYTEST)
+
+lint: env       ## format, lint, types, import contracts
 	@$(BIN)/ruff format --check --quiet . || { echo "run 'make format'"; exit 1; }
-	@$(BIN)/ruff check --no-cache --quiet .
+	@$(BIN)/ruff check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache > .venv/imports.log || { cat .venv/imports.log; exit 1; }
-	@$(BIN)/python -m pytest -q -m "not slow"
+
+slow: env       ## every test, and the forty that take longest
+	@$(BIN)/python -m pytest -q $(PARALLEL) --durations 40 --durations-min 0.5 $(PYTEST)
+
+coverage: env   ## every test, and which lines of which process ran; COVERAGE=report.html's folder for pages
+	@scripts/coverage $(PARALLEL) $(PYTEST)
+
+versions: env   ## the fast tests on every Python that is here
+	@scripts/versions
+
+dist: env       ## sdist and wheel, tried in an empty environment
+	@rm -rf dist build
+	@$(BIN)/python -m build --no-isolation . > .venv/dist.log 2>&1 || { cat .venv/dist.log; exit 1; }
+	@$(BIN)/python scripts/try_dist.py dist
 
 conformance: env ## the conformance list, clause by clause, as a table
 	@$(BIN)/python tests/conformance/table.py $(CONFORMANCE)
@@ -38,4 +56,4 @@ constraints: env ## pin the newest versions that fit constraints.in
 		--no-emit-find-links --no-annotate --no-header --upgrade constraints.in -o constraints.txt
 
 clean:          ## remove the environment and what the tools left
-	rm -rf .venv .mypy_cache .ruff_cache .hypothesis demo/.run
+	rm -rf .venv .venv-* build dist .coverage .mypy_cache .ruff_cache .hypothesis demo/.run

@@ -1,6 +1,6 @@
 """``make demo``: tells the story of an edit at the hub that reaches a phone through an enrolled edge, on loopback.
 
-Every step is a real command or a real packet. If a step's result is not what the step says, the story ends with status 1.
+Every step is a real command or a real packet. If a result is not what its step says, the story ends with status 1.
 """
 
 import shutil

@@ -4,12 +4,19 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from typing import Protocol
 
 import pytest
+from hypothesis import settings
 
 from ringfence.server.io.relay import is_accelerated
 from support import postgresql_server
 
+pytest_plugins = ["support.side_by_side"]
+# No example has a deadline: others use the machine, too.
+settings.register_profile("thorough", deadline=None)
+settings.register_profile("quick", deadline=None, max_examples=25)  # for `make check`
+settings.load_profile("thorough")
 REQUIRED = os.environ.get("RINGFENCE_REQUIRE") == "all"
 
 
@@ -48,6 +55,10 @@ def missing_parts() -> dict[str, str]:
     return {part: how for part, (is_there, how) in PARTS.items() if not is_there()}
 
 
+_MISSING: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+_OF_A_WORKER = "ringfence_missing_parts"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     wanted = {marker.args[0] for item in items for marker in item.iter_markers("needs")}
     unknown = wanted - PARTS.keys()
@@ -65,12 +76,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """Where everything is required, a skipped test is a failed run."""
-    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    config = session.config
+    if (told := getattr(config, "workeroutput", None)) is not None:  # what a worker tells who started it
+        told[_OF_A_WORKER] = config.stash.get(_MISSING, {})
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
     if REQUIRED and reporter is not None and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-_MISSING: pytest.StashKey[dict[str, str]] = pytest.StashKey()
+class _Worker(Protocol):
+    """A worker as the process that started it sees it; xdist exports no type for it."""
+
+    config: pytest.Config
+    workeroutput: dict[str, dict[str, str]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: _Worker) -> None:
+    output = getattr(node, "workeroutput", {})  # one that crashed has told nothing
+    node.config.stash.setdefault(_MISSING, {}).update(output.get(_OF_A_WORKER, {}))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

@@ -12,6 +12,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
 
+import pytest
+from _pytest.mark import ParameterSet
+
 from ringfence.errors import RingfenceError
 from ringfence.sim.attacks.target import Fairness, fairness
 from ringfence.sim.errors import ConfigurationMissing
@@ -69,6 +72,12 @@ class Entry(Generic[P]):
     """Why the phone's boots may take longer than twice as long: it is stated, too. Empty: they may not."""
     lasts_s: float = 0.0
     """How long the phone goes on booting under it at least."""
+
+
+def floods_alone(entry: Entry[P]) -> ParameterSet:
+    """Return a test's parameter; what floods fills the machine, so that beside it nobody's time-outs hold."""
+    floods = "000 requests/s" in entry.name
+    return pytest.param(entry, id=entry.name, marks=[pytest.mark.alone] if floods else [])
 
 
 @dataclass(frozen=True, slots=True)

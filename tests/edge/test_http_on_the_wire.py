@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -66,10 +65,8 @@ def test_a_phone_gets_the_same_file_over_both_protocols(wire: Wire) -> None:
 def test_where_http_is_off_a_phone_is_refused_at_once_and_goes_on_with_tftp(wire: Wire) -> None:
     supervisor = serve(wire, "off")
     try:
-        begun = time.monotonic()
         refused = curl(wire, f"http://{EDGE}:6970/{NAME}")
         assert refused.returncode == 7  # curl(1): failed to connect
-        assert time.monotonic() - begun < 5
         with entered(wire.client):
             assert fetch((EDGE, 69), NAME) == CONTENT
     finally:

@@ -50,7 +50,9 @@ def server() -> Iterator[PostgresqlServer]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.needs("postgresql"))])
+@pytest.fixture(
+    params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.needs("postgresql"), pytest.mark.slow])]
+)
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The address of a new, empty database."""
     if request.param == "sqlite":
@@ -339,6 +341,7 @@ def test_a_bulk_that_is_refused_leaves_nothing(hub: Hub) -> None:
     assert bulk.take(hub, "test", [item(str(BEN), 2)], site_settings={}, dry_run=False).added == 1
 
 
+@pytest.mark.slow
 @pytest.mark.needs("postgresql")
 @pytest.mark.parametrize("name", ["x" * 500, "a\0b"])
 def test_what_postgresql_has_no_place_for_is_a_bad_input(server: PostgresqlServer, name: str) -> None:
@@ -363,6 +366,7 @@ def test_sqlite_writes_ahead(tmp_path: Path) -> None:
         assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
 
 
+@pytest.mark.slow
 @pytest.mark.needs("postgresql")
 def test_a_reading_session_can_not_write_in_postgresql(server: PostgresqlServer) -> None:
     with closing(Database(server.url(server.new_database()))) as database, database.reading() as session:

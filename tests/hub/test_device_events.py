@@ -13,6 +13,7 @@ from support.running_hub import RunningHub
 MAC = "00:1B:54:C2:C0:{:02X}"
 
 
+@pytest.mark.usefixtures("never_looking")
 def test_a_stream_begins_with_a_greeting_and_tells_of_each_release(running: RunningHub, tmp_path: Path) -> None:
     site = running.site("Stream")
     running.phone(site, MAC.format(1))
@@ -22,11 +23,9 @@ def test_a_stream_begins_with_a_greeting_and_tells_of_each_release(running: Runn
         assert (first.kind, first.release) == ("greeting", 0)
         for number in (1, 2):
             running.do("PUT", f"/phones/{MAC.format(1)}/lines/1", {"label": f"Label {number}"})
-            began = time.monotonic()
             running.publish(sites=[site])
             event = next(events)
             assert (event.kind, event.release) == ("release", number)
-            assert time.monotonic() - began < 1.5, "woken, and not found by looking"
 
 
 @pytest.mark.slow
@@ -59,15 +58,14 @@ def test_a_release_that_another_process_made_is_told_too(running: RunningHub, tm
         other.close()
 
 
+@pytest.mark.usefixtures("never_looking")
 def test_revoking_ends_an_open_stream_at_once(running: RunningHub, tmp_path: Path) -> None:
     edge = running.enrol(running.site("Mid-stream"), tmp_path / "edge")
     with edge.events() as events:
         next(events)
-        began = time.monotonic()
         running.do("POST", f"/edges/{edge.response.edge_id}/revoke", {"wipe": True})
         told = list(events)
         assert [(event.kind, event.wipe) for event in told] == [("revoked", True)]
-        assert time.monotonic() - began < 1.5
     assert edge.get(paths.GREETING).problem.kind == "edge-revoked"
 
 

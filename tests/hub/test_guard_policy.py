@@ -1,6 +1,5 @@
 """What a site asks: set by people, compiled for edges, told within a second."""
 
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,7 +61,7 @@ def test_a_site_asks_what_an_edge_asks_by_default(running: RunningHub, tmp_path:
     assert levels(shown) == {"firmware": "L0", "shared": "L1", "configuration": "L3", "secret": "L3"}
     assert (shown["networks"], shown["first_contact"], shown["gateway"]) == ([], "allow", "off")
     assert (shown["edge_moves"], shown["learned_days"]) == ("alert", 30)
-    assert "own network segment" in shown["needs"][3]["proves"]
+    assert "network segment" in shown["needs"][3]["proves"]
     told = rules_of(running.enrol(site, tmp_path / "edge"))
     assert (told.needs, told.networks, told.first_contact, told.held, told.gateway) == ((), (), "allow", "", False)
 
@@ -123,16 +122,15 @@ def test_a_word_that_means_nothing_is_named_and_changes_nothing(
     assert running.do("GET", f"/sites/{site}/guard") == before
 
 
-def test_the_stream_hints_within_a_second_that_rules_changed(running: RunningHub, tmp_path: Path) -> None:
+@pytest.mark.usefixtures("never_looking")
+def test_the_stream_hints_at_once_that_rules_changed(running: RunningHub, tmp_path: Path) -> None:
     site = running.site("Hint")
     edge = running.enrol(site, tmp_path / "edge")
     rules_of(edge)
     with edge.events() as events:
         next(events)
-        began = time.monotonic()
         running.do("PATCH", f"/sites/{site}/guard", {"needs": {"secret": "L1"}})
         assert next(events).kind == "state"
-        assert time.monotonic() - began < 1.5, "woken, and not found by looking"
         running.phone(site, MAC.format(1))
         assert next(events).kind == "state", "a phone more is habits more"
 

@@ -1,7 +1,5 @@
 """Own templates in a child: the same files and faults, and an end to those that take too much."""
 
-import time
-
 import pytest
 
 from ringfence.hub.publishing.sandboxed_templates import LimitedRenderer
@@ -50,11 +48,9 @@ def test_faults_keep_their_kind_and_their_words() -> None:
 def test_a_template_without_an_end_is_ended_and_the_next_phone_goes_on() -> None:
     template = BUILT_IN + "{% if phone.mac == '001122334455' %}{% for a in range(99999) %}{% for b in range(99999) %}"
     template += "{% endfor %}{% endfor %}{% endif %}"
-    begun = time.monotonic()
     with limited(template, longest_s=1.0) as renderer:
         with pytest.raises(RenderFault, match="it took longer than 1 s"):
             renderer.render(phone())
-        assert time.monotonic() - begun < 8
         other = PhoneToRender(Mac("001122334466"), "9971", "", phone().settings, (ANNA,))
         assert renderer.render(other)[-1].name == "SEP001122334466.cnf.xml"
 

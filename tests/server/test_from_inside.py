@@ -57,6 +57,7 @@ def test_a_worker_gets_no_socket_but_for_udp(everything: Outcomes) -> None:
     assert everything["own business"] == "serving goes on"
 
 
+@pytest.mark.unmeasured
 def test_a_worker_starts_reads_stops_and_becomes_no_other_process(everything: Outcomes) -> None:
     tried = everything["processes"]
     assert len(tried) > 20

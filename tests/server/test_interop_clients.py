@@ -44,7 +44,7 @@ def has_busybox_tftp() -> bool:
     return "tftp" in shown.stdout.split()
 
 
-TFTP_HPA_OPTIONS: tuple[tuple[str, ...], ...] = ((), ("-4", "-v"), ("-l",), ("-R", "46000:46063"))
+TFTP_HPA_OPTIONS: tuple[tuple[str, ...], ...] = ((), ("-4", "-v"), ("-l",), ("-R", "20400:20463"))
 
 
 @pytest.mark.needs("tftp")

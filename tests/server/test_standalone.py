@@ -214,10 +214,10 @@ def test_it_listens_on_several_addresses_of_both_families(folder: Path) -> None:
 
 
 def test_transfers_use_the_ports_of_the_range_alone(folder: Path) -> None:
-    with StandaloneServer(folder, "--port-range", "47310-47319") as server:
+    with StandaloneServer(folder, "--port-range", "20310-20319") as server:
         phones = [Phone(server.address) for _ in range(10)]
         ports = sorted(phone.ask(rrq("big")).port for phone in phones)
-        assert ports == list(range(47310, 47320))
+        assert ports == list(range(20310, 20320))  # below those that the kernel gives out by itself
         for phone in phones:
             phone.close()
 
@@ -479,6 +479,7 @@ else:
     assert shown.stdout.split("\n")[:-1] in (["inside", "refused", "refused", "refused"], ["no Landlock"])
 
 
+@pytest.mark.unmeasured
 def test_the_serving_process_loads_nothing_heavy_and_stays_small(server: StandaloneServer) -> None:
     fetch(server.address, "big")
     code = "import ringfence.server.__main__, sys; print(*{name.partition('.')[0] for name in sys.modules})"

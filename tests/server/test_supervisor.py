@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -146,26 +147,26 @@ def test_no_phone_ever_gets_a_mix_of_two_releases(site: Site) -> None:
         return [site.file(bytes([number]) * 20_000, f"f{index}", TargetKind.SHARED) for index in range(3)]
 
     site.supervisor.offer(1, release(1))
-    mixed: list[bytes] = []
-    fetches = 0
-    stop = threading.Event()
+    fetched: list[bytes] = []
+    is_over, offered = threading.Event(), threading.Semaphore(0)
 
     def phone() -> None:
-        nonlocal fetches
-        while not stop.is_set():
-            content = fetch(site.address, f"f{fetches % 3}")
-            if len(content) != 20_000 or len(set(content)) != 1:
-                mixed.append(content)
-            fetches += 1
+        while not is_over.is_set():
+            fetched.append(fetch(site.address, f"f{len(fetched) % 3}", timeout_s=5.0))
+            offered.release()
 
-    thread = threading.Thread(target=phone)
-    thread.start()
-    for number in range(2, 40):
-        site.supervisor.offer(number, release(number))
-    stop.set()
-    thread.join()
-    assert mixed == []
-    assert fetches > 3
+    with ThreadPoolExecutor() as threads:
+        running = threads.submit(phone)
+        try:
+            for number in range(2, 40):
+                site.supervisor.offer(number, release(number))
+                if number % 4 == 0:
+                    assert offered.acquire(timeout=30)  # a phone's fetch goes on beside the next offers
+        finally:
+            is_over.set()
+        running.result()
+    assert {len(content) for content in fetched} == {20_000}
+    assert {len(set(content)) for content in fetched} == {1}
 
 
 def test_a_catalogue_of_many_files_arrives_whole(site: Site) -> None:
@@ -176,14 +177,12 @@ def test_a_catalogue_of_many_files_arrives_whole(site: Site) -> None:
     assert site.told(CatalogueActive)[-1] == CatalogueActive(site.told(CatalogueActive)[-1].at, 1, 1500)
 
 
-def test_a_worker_that_is_killed_serves_again_in_less_than_a_second_and_that_is_told(site: Site) -> None:
+def test_a_worker_that_is_killed_serves_again_before_a_phone_asks_twice_and_that_is_told(site: Site) -> None:
     site.supervisor.offer(7, [site.file(b"kept")])
     pid = site.supervisor.worker_pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
-    began_at = time.monotonic()
-    assert fetch(site.address, NAME, timeout_s=2.0) == b"kept"
-    assert time.monotonic() - began_at < 1.0
+    assert fetch(site.address, NAME, timeout_s=60.0, retries=0) == b"kept"
     site.wait_for(lambda: len(site.told(CatalogueActive)) == 2)
     (died,) = site.told(WorkerDied)
     assert isinstance(died, WorkerDied)
@@ -304,6 +303,7 @@ def test_stop_before_start_frees_the_port() -> None:
         free.bind(supervisor.addresses[0])
 
 
+@pytest.mark.unmeasured
 def test_the_worker_holds_no_key_library_and_is_small(site: Site) -> None:
     site.supervisor.offer(1, [site.file(b"x" * 100_000)])
     fetch(site.address, NAME)
@@ -322,6 +322,7 @@ def test_the_worker_holds_no_key_library_and_is_small(site: Site) -> None:
         assert "libssl" not in maps
 
 
+@pytest.mark.unmeasured
 def test_what_the_worker_imports_knows_no_network_library_beyond_sockets() -> None:
     script = "import ringfence.server.processes.worker, sys; print(*sys.modules)"
     shown = subprocess.run([sys.executable, "-I", "-c", script], capture_output=True, text=True, check=True)

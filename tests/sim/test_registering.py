@@ -16,7 +16,7 @@ from ringfence.phones.sip.pbx_accounts import PbxKind, SipAccount, export
 from ringfence.secret import Secret
 from ringfence.sim.sip_side import SipHabits, SipSide
 from ringfence.sim.steps import Registered, RegisterFailed, Step
-from support.kamailio_server import REALM, Kamailio, running_kamailio
+from support.kamailio_server import REALM, Kamailio, free_port, running_kamailio
 from support.phone_reading import read_configuration
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("kamailio")]
@@ -104,6 +104,8 @@ def test_a_server_that_is_not_there_is_said(kamailio: Kamailio) -> None:
 def test_sipp_is_refused_without_the_secret(kamailio: Kamailio, tmp_path: Path) -> None:
     """An independent client sees the same door: no REGISTER without a right answer."""
     assert sipp(tmp_path, kamailio, RIGHT.reveal()) == 0
+    kamailio.call("ul.rm", "location", "201")
+    assert kamailio.contacts("201") == []
     assert sipp(tmp_path, kamailio, "wr0ng") != 0
 
 
@@ -146,6 +148,6 @@ def sipp(folder: Path, kamailio: Kamailio, password: str) -> int:
     scenario = folder / "register.xml"
     scenario.write_text(SCENARIO.replace("PASSWORD", password))
     command = ["sipp", f"127.0.0.1:{kamailio.port}", "-sf", str(scenario), "-m", "1", "-i", "127.0.0.1"]
-    command += ["-timeout", "8", "-timeout_error", "-nostdin"]
+    command += ["-p", str(free_port()), "-timeout", "8", "-timeout_error", "-nostdin"]
     done = subprocess.run(command, capture_output=True, check=False, timeout=30, cwd=folder, stdin=subprocess.DEVNULL)
     return done.returncode

@@ -57,7 +57,7 @@ class Kamailio:
         return [row["Contact"] for row in found.get("result", {}).get("Contacts", [])]
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
         tcp.bind(("127.0.0.1", 0))
         udp.bind(("127.0.0.1", tcp.getsockname()[1]))
@@ -71,7 +71,7 @@ def running_kamailio(folder: Path, files: dict[str, str]) -> Iterator[Kamailio]:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    port = _free_port()
+    port = free_port()
     (folder / "kamailio.cfg").write_text(configuration(port, folder))
     command = [str(shutil.which("kamailio")), "-f", str(folder / "kamailio.cfg"), "-DD", "-E", "-m", "32", "-M", "4"]
     command += ["-Y", str(folder), "-w", str(folder)]

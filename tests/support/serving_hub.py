@@ -5,13 +5,38 @@ import contextlib
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import uvloop
 
-from ringfence.hub.core import Hub
+from ringfence.hub.core import Hub, open_hub
+from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.process import run
+from ringfence.hub.process.init import init
 from ringfence.hub.process.listeners import LISTENERS, Listener, bind_all
+from ringfence.secret import Secret
+from support.running_hub import Clock, RunningHub
+
+STARTS_WITHIN_S = 60.0
+
+
+def new_hub(path: Path) -> tuple[DataFolder, Secret]:
+    """Make a hub's data folder; return it and the first API token."""
+    token = init(path, make_config(address="127.0.0.1", listen="127.0.0.1", people_port=0, device_port=0))
+    return DataFolder(path), token
+
+
+@contextlib.contextmanager
+def served_hub(path: Path) -> Iterator[RunningHub]:
+    """Make a hub in this folder and serve it, with its clock in hand."""
+    folder, token = new_hub(path)
+    hub, clock = open_hub(folder), Clock()
+    hub.clock = clock
+    with serving(hub, folder):
+        served = RunningHub(folder, hub, token, clock)
+        served.do("PUT", "/settings/organisation/sip_server", {"value": "sip.example.org"})
+        yield served
 
 
 @contextlib.contextmanager
@@ -21,7 +46,7 @@ def serving(hub: Hub, folder: DataFolder, listeners: Sequence[Listener] = LISTEN
     thread = threading.Thread(target=_serve, args=(hub, folder, listeners, stop), name="hub")
     thread.start()
     try:
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + STARTS_WITHIN_S
         while not (folder.path / "run.json").exists():
             assert thread.is_alive(), "the hub ended at its start"
             assert time.monotonic() < deadline

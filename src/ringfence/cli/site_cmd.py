@@ -36,7 +36,7 @@ def add(
         output.show_json(site)
         return
     output.say(
-        f"Site {site['id']} ({site['name']}) is there. Next: ringfence phone add MAC --site {site['id']} --family …"
+        f"Site {site['id']} ({site['name']}) is there. Next: ringfence phone add MAC --site {site['id']} --model …"
     )
 
 

@@ -3,7 +3,7 @@
 import hashlib
 import time
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -55,16 +55,21 @@ class Hub:
 def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobStore | None = None) -> Hub:
     """Open the hub in ``folder``, its tables brought to this version; blobs are there too, but for another store."""
     config = config or folder.config()
-    return Hub(
-        config=config,
-        database=Database(folder.database_url(config)),
-        blobs=blobs or DirectoryBlobs(folder.blobs),
-        sealer=folder.sealer(),
-        authority=folder.authority(),
-        signers=folder.signers(),
-        device_url=config.device_url or url(config.address, config.device_port),
-        renderer_fingerprint=_renderer_fingerprint(),
-    )
+    with ExitStack() as on_fault:
+        database = Database(folder.database_url(config))
+        on_fault.callback(database.close)
+        hub = Hub(
+            config=config,
+            database=database,
+            blobs=blobs or DirectoryBlobs(folder.blobs),
+            sealer=folder.sealer(),
+            authority=folder.authority(),
+            signers=folder.signers(),
+            device_url=config.device_url or url(config.address, config.device_port),
+            renderer_fingerprint=_renderer_fingerprint(),
+        )
+        on_fault.pop_all()
+    return hub
 
 
 def _renderer_fingerprint() -> str:

@@ -188,6 +188,8 @@ class HostedSites:
                 site.attempt.stop()
                 site.is_leaving = True
         elif now >= site.retry_at or enrolled_as != site.enrolled_as:
+            if enrolled_as != site.enrolled_as:
+                site.backoff.reset()  # what was wrong with the edge before says nothing of this one
             site.enrolled_as = enrolled_as
             site.attempt = SiteAttempt(site.folder, self._make_agent, lambda: self._let_go(site.name))
 

@@ -85,7 +85,7 @@ class EdgeFolder:
             raise NotEnrolled(
                 "this folder does not contain an enrolled edge",
                 where=str(self.path),
-                to_do="Enrol it: ringfence edge enrol --folder FOLDER, with a token from: ringfence site token SITE.",
+                to_do="Enrol it: ringfence edge enrol TOKEN --folder DIR; get one: ringfence site token SITE.",
             )
         try:
             return codec.from_json(Enrolment, kept)

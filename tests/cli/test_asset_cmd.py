@@ -1,0 +1,43 @@
+"""``ringfence asset``."""
+
+import io
+import wave
+from pathlib import Path
+
+import pytest
+
+from support.command_line import CommandLine
+
+
+@pytest.fixture
+def tone(tmp_path: Path) -> str:
+    made = io.BytesIO()
+    with wave.open(made, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(8000)
+        file.writeframes(bytes(16_000))
+    path = tmp_path / "doorbell.wav"
+    path.write_bytes(made.getvalue())
+    return str(path)
+
+
+def test_a_ring_tone_is_imported_listed_and_removed(ringfence: CommandLine, tone: str) -> None:
+    (told,) = ringfence.ask("asset", "import", tone, "--dry-run")
+    assert told["kind"] == "ring tone"
+    assert ringfence.ask("asset", "list") == []
+    assert told["name"] in ringfence("asset", "import", tone)
+    (row,) = ringfence.ask("asset", "list")
+    assert row["name"] == told["name"]
+    assert row["id"] in ringfence("asset", "list")
+    ringfence("asset", "remove", row["id"])
+    assert ringfence.ask("asset", "list") == []
+    ringfence.refused(4, "asset", "remove", row["id"])
+
+
+def test_what_no_phone_plays_is_refused(ringfence: CommandLine, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("do re mi")
+    ringfence.refused(3, "asset", "import", str(tmp_path / "notes.txt"))
+    ringfence.refused(3, "asset", "import", str(tmp_path / "nothing.wav"))
+    (tmp_path / "cut.wav").write_bytes(b"RIFF\x10\0\0\0WAVEfmt ")
+    ringfence.refused(3, "asset", "import", str(tmp_path / "cut.wav"))

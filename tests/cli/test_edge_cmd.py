@@ -1,0 +1,64 @@
+"""``ringfence edge``."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.conftest import PhoneThere
+from ringfence.server.tftp.client import fetch
+from stack import free_port, wait_for
+from support.command_line import CommandLine
+from support.running_hub import RunningHub
+
+
+@pytest.fixture
+def enrolled(ringfence: CommandLine, phone: PhoneThere, tmp_path: Path) -> str:
+    """The folder of an edge of the phone's site."""
+    token = ringfence.ask("site", "token", phone.site)["token"]
+    folder = str(tmp_path / "edge")
+    assert "edge run" in ringfence("edge", "enrol", "-", "--folder", folder, stdin=token)
+    return folder
+
+
+def test_an_edge_is_enrolled_listed_and_revoked(ringfence: CommandLine, phone: PhoneThere, enrolled: str) -> None:
+    told = ringfence.ask("edge", "status", "--folder", enrolled)
+    assert (told["running"], told["enrolment"]["site_id"]) == (False, phone.site)
+    assert ringfence("edge", "status", "--folder", enrolled)
+    (row,) = ringfence.ask("edge", "list", "--site", phone.site)
+    assert row["id"] == told["enrolment"]["edge_id"]
+    assert row["id"] in ringfence("edge", "list")
+    ringfence("edge", "revoke", row["id"], "--wipe")
+    assert ringfence.ask("edge", "list", "--site", phone.site)[0]["revoked_at"]
+    ringfence.refused(4, "edge", "revoke", "nobodys")
+
+
+def test_what_enrols_no_edge_is_refused(
+    ringfence: CommandLine, hub: RunningHub, enrolled: str, site: str, tmp_path: Path
+) -> None:
+    other = str(tmp_path / "other")
+    ringfence.refused(3, "edge", "enrol", "hello", "--folder", other)
+    ringfence.refused(3, "edge", "status", "--folder", other)
+    token = hub.token_for(site).to_text()
+    ringfence.refused(5, "edge", "enrol", token, "--folder", enrolled)
+    ringfence.refused(3, "edge", "enrol", token, "--folder", other, "--user", "no-such-user")
+    ringfence("edge", "enrol", token, "--folder", other)
+    ringfence.refused(6, "edge", "enrol", token, "--folder", str(tmp_path / "third"))
+    ringfence.refused(4, "edge", "list", "--site", "nowhere")
+
+
+def test_what_an_edge_can_not_listen_on_is_refused_before_it_starts(ringfence: CommandLine, enrolled: str) -> None:
+    ringfence.refused(3, "edge", "run", "--folder", enrolled, "--listen", "nowhere:x")
+    ringfence.refused(3, "edge", "run", "--folder", enrolled, "--user", "no-such-user")
+
+
+@pytest.mark.slow
+def test_an_edge_serves_what_was_published(ringfence: CommandLine, phone: PhoneThere, enrolled: str) -> None:
+    ringfence("guard", "policy", phone.site, "--need", "secret=L1,configuration=L1")
+    ringfence("publish", phone.site)
+    port = free_port()
+    with ringfence.started("edge", "run", "--folder", enrolled, "--listen", f"127.0.0.1:{port}"):
+        wait_for(
+            "release 1", lambda: (ringfence.ask("edge", "status", "--folder", enrolled)["status"] or {}).get("release")
+        )
+        assert b"Anna" in fetch(("127.0.0.1", port), phone.file)
+        assert ringfence.ask("edge", "status", "--folder", enrolled)["running"]

@@ -1,0 +1,63 @@
+"""``ringfence phone``."""
+
+from cli.conftest import PhoneThere
+from support.command_line import CommandLine
+from support.running_hub import RunningHub
+
+
+def test_a_phone_is_added_shown_changed_and_removed(
+    ringfence: CommandLine, hub: RunningHub, site: str, new_mac: str
+) -> None:
+    made = ringfence.ask("phone", "add", new_mac, "--site", site, "--model", "9971", "--description", "Anna's")
+    assert (made["mac"], made["site"], made["model"]) == (new_mac, site, "9971")
+    assert [row["mac"] for row in ringfence.ask("phone", "list", "--site", site)] == [new_mac]
+    assert "Anna's" in ringfence("phone", "list", "--site", site)
+    elsewhere = hub.site("Elsewhere")
+    ringfence("phone", "change", new_mac, "--site", elsewhere, "--description", "Ben's", "--model", "8941")
+    shown = ringfence.ask("phone", "show", new_mac)
+    assert (shown["site"], shown["description"], shown["model"]) == (elsewhere, "Ben's", "8941")
+    assert "sip.example.org" in ringfence("phone", "show", new_mac)
+    ringfence("phone", "remove", new_mac)
+    ringfence.refused(4, "phone", "show", new_mac)
+    assert new_mac in ringfence("phone", "add", new_mac, "--site", site, "--model", "9971")
+
+
+def test_what_a_phone_can_not_be_is_refused(ringfence: CommandLine, phone: PhoneThere, site: str) -> None:
+    ringfence.refused(5, "phone", "add", phone.mac, "--site", site, "--model", "9971")
+    ringfence.refused(3, "phone", "add", "00:11", "--site", site, "--model", "9971")
+    ringfence.refused(4, "phone", "add", "00:1B:54:FF:00:01", "--site", "nowhere", "--model", "9971")
+    ringfence.refused(4, "phone", "add", "00:1B:54:FF:00:01", "--site", site, "--model", "1234")
+    assert ringfence.run("phone", "add", "00:1B:54:FF:00:01", "--site", site).status == 2
+    for words in (("show",), ("change",), ("status",), ("reload",), ("explain",), ("remove",)):
+        ringfence.refused(4, "phone", words[0], "00:1B:54:FF:00:01")
+        ringfence.refused(3, "phone", words[0], "no-address")
+    ringfence.refused(4, "phone", "change", phone.mac, "--group", "no-group")
+
+
+def test_models_are_listed(ringfence: CommandLine) -> None:
+    rows = ringfence.ask("phone", "models", "--family", "cisco-79xx")
+    assert {"7942", "7965"} <= {row["name"] for row in rows}
+    assert {row["family"] for row in rows} == {"cisco-79xx"}
+    assert "SPA504G" in ringfence("phone", "models")
+
+
+def test_what_phones_do_is_told_in_words(ringfence: CommandLine, phone: PhoneThere) -> None:
+    (row,) = ringfence.ask("phone", "status", "--site", phone.site)
+    assert (row["mac"], bool(row["sentences"])) == (phone.mac, True)
+    assert ringfence.ask("phone", "status", phone.mac) == [row]
+    assert row["sentences"][0]["text"] in ringfence("phone", "status", phone.mac)
+    assert ringfence("phone", "status", "--site", ringfence.ask("site", "add", "Empty")["id"])
+
+
+def test_an_order_to_reload_needs_a_pbx(ringfence: CommandLine, phone: PhoneThere) -> None:
+    assert "PBX" in ringfence.refused(4, "phone", "reload", phone.mac)
+    assert ringfence.run("phone", "reload", phone.mac, "--action", "explode").status == 2
+
+
+def test_why_a_value_holds(ringfence: CommandLine, phone: PhoneThere) -> None:
+    ringfence("set", "phone", phone.mac, "time_zone=Europe/Berlin")
+    (row,) = ringfence.ask("phone", "explain", phone.mac, "time_zone")
+    assert row["given"][-1]["value"] == "Europe/Berlin"
+    assert "Europe/Berlin" in ringfence("phone", "explain", phone.mac, "time_zone")
+    assert "time_zone" in ringfence("phone", "explain", phone.mac)
+    ringfence.refused(4, "phone", "explain", phone.mac, "no_such_setting")

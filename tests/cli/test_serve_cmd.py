@@ -1,0 +1,47 @@
+"""``ringfence serve``; what it serves is in tests/server/test_standalone.py."""
+
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ringfence.server.tftp.client import fetch
+from stack import free_port
+from support.command_line import CommandLine
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder that everybody may enter: as root it is served as nobody."""
+    with tempfile.TemporaryDirectory() as made:
+        Path(made).chmod(0o755)
+        (Path(made) / "f").write_bytes(b"content")
+        yield Path(made)
+
+
+def test_a_folder_is_served(stranger: CommandLine, folder: Path) -> None:
+    port = free_port()
+    with stranger.started("serve", str(folder), "--listen", f"127.0.0.1:{port}") as running:
+        assert running.stdout is not None
+        said = next(line for line in running.stdout if "over TFTP" in line)
+        assert str(port) in said
+        assert fetch(("127.0.0.1", port), "f") == b"content"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [(("--listen", "nowhere:x"), 3), (("--log-format", "xml"), 3), (("--user", "no-such-user"), 3), ((), 0)],
+)
+def test_what_can_not_be_served_is_said(
+    stranger: CommandLine, folder: Path, words: tuple[str, ...], status: int
+) -> None:
+    with stranger.started("serve", str(folder), "--dry-run", *words) as running:
+        assert running.stdout is not None
+        said = running.stdout.read()
+        assert (running.wait(60), bool(said)) == (status, True), said
+
+
+def test_a_folder_that_is_not_there_is_not_found(stranger: CommandLine, folder: Path) -> None:
+    with stranger.started("serve", str(folder / "nothing")) as running:
+        assert running.wait(60) == 4
