@@ -72,7 +72,7 @@ class Announcement:
 
 
 def read_frame(frame: bytes) -> Announcement | None:
-    """Return what an Ethernet frame announces, None where it is of another protocol; BadAnnouncement."""
+    """Return what an Ethernet frame announces, None if it is of another protocol; BadAnnouncement."""
     at = _HEADER_BYTES
     kind = int.from_bytes(frame[at - 2 : at], "big")
     while kind in _TAGS and at < _HEADER_BYTES + 2 * _TAG_BYTES:

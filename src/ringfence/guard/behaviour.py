@@ -104,7 +104,7 @@ def judge(
     """Return how well a source that asks for ``mac``'s own file behaves like that phone.
 
     ``asked``: what it asked for recently, oldest first, the request itself last. ``last_boot_s``: how long ago the
-    phone took its file before, ``fingerprint`` how it asked for an address then; None where that is not known. Parts
+    phone took its file before, ``fingerprint`` how it asked for an address then; None if that is not known. Parts
     that nothing is known of are left out.
     """
     parts = [_one_phone(mac, asked), _pace(asked), _time(last_boot_s)]

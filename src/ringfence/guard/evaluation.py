@@ -237,7 +237,7 @@ class Evaluation(Generic[Site]):
         return replace(so_far, behaviour=behaviour, conflict=conflict)
 
     def _why_known_here(self, site: Site, host: str, moment: Moment) -> str:
-        """Return why an address on the internet is known before the hub says so; empty where it is not."""
+        """Return why an address on the internet is known before the hub says so; empty if it is not."""
         taken = self._taken_from.get(host)
         if taken is None or taken.site != site.id or not site.policy.windows:
             return ""

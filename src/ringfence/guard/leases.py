@@ -200,7 +200,7 @@ def _quoted(text: str) -> str:
 
 
 def _told(address: str, mac: str, until: float, hostname: str = "", vendor_class: str = "") -> _Told:
-    """Return what is told of an address, or None where a part of it can't be; a lease needs a MAC address."""
+    """Return what is told of an address, or None if a part of it can't be; a lease needs a MAC address."""
     try:
         known = str(IPv4Address(address))
     except ValueError:

@@ -34,7 +34,7 @@ class Window:
     used: bool = False
 
     def holder(self, at: float) -> str:
-        """Return the address that it belongs to now; empty where it is free."""
+        """Return the address that it belongs to now; empty if it is free."""
         is_kept = not self.asked_at or at - self.asked_at < PROVES_WITHIN_S
         return self.bound_to if is_kept else ""
 

@@ -197,7 +197,7 @@ class HttpHubClient:
             return codec.from_json(form, _limited(response, codec.LARGEST_BYTES, path))
 
     def _known(self, form: type[T], path: str) -> T | None:
-        """Return what is at a path, None where the hub has no such path."""
+        """Return what is at a path, None if the hub has no such path."""
         with self._response("GET", path) as response:
             if response.status == _NOT_FOUND:
                 return None

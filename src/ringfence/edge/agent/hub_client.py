@@ -35,7 +35,7 @@ class HubClient(Protocol):
         """Return a file of the site's metadata, or None if the hub has none of that name."""
 
     def blob(self, digest: Digest, offset: int) -> BlobPart:
-        """Return a blob from ``offset`` on, or from 0 where the hub can't continue it."""
+        """Return a blob from ``offset`` on, or from 0 if the hub can't continue it."""
 
     def events(self) -> Iterator[Event]:
         """Open the event stream; it lasts until ``close`` is called.

@@ -93,7 +93,7 @@ class StatusKeeper:
 
 
 def _last_confirmation(folder: EdgeFolder) -> float:
-    """Return when the hub confirmed the release last, as far as it was written down; 0 where it was not."""
+    """Return when the hub confirmed the release last, as far as it was written down; 0 if it was not."""
     try:
         return float(folder.disk.read(folder.cache / "confirmed") or b"0")
     except ValueError:

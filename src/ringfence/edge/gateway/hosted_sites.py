@@ -40,7 +40,7 @@ class SiteAttempt:
         self._settled = threading.Event()
         self.began_at = time.monotonic()
         self.fault = ""
-        """Why it ended, in words; empty where it was stopped."""
+        """Why it ended, in words; empty if it was stopped."""
         self.bug = ""
         """The traceback of a fault of ours."""
         self.found_nobody = False
@@ -241,7 +241,7 @@ class HostedSites:
 
 
 def _who(folder: EdgeFolder) -> bytes | None:
-    """Return what a folder says of who it is, None where it says nothing. DiskFault."""
+    """Return what a folder says of who it is, None if it says nothing. DiskFault."""
     with disk_faults(folder.path):
         is_there = folder.path.is_dir()
     return folder.disk.read(folder.enrolment_file) if is_there else None

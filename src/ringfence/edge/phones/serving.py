@@ -158,7 +158,7 @@ class Serving:
         self._reports.note(event)
 
     def _digest(self, name: str, release: int) -> str | None:
-        """Return the digest of a phone's configuration, None where the name is another file's.
+        """Return the digest of a phone's configuration, None if the name is another file's.
 
         What was taken from a release that is served no more counts as another configuration than today's.
         """

@@ -111,7 +111,7 @@ def let_go(*, bans: bool = False) -> None:
 
 
 def _require_program() -> None:
-    """UserRefused where the rest of the program, which is loaded when it is needed, could not be read any more."""
+    """UserRefused if the rest of the program, which is loaded when it is needed, could not be read any more."""
     for path in (__file__, os.__file__):
         if not os.access(path, os.R_OK):
             raise UserRefused(

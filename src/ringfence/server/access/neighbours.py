@@ -49,7 +49,7 @@ _LEAST_BODY_BYTES = 16
 
 
 def open_socket() -> socket.socket:
-    """Return the socket to ask on; OSError where the kernel has no rtnetlink."""
+    """Return the socket to ask on; OSError if the kernel has no rtnetlink."""
     made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
     try:
         made.bind((0, 0))

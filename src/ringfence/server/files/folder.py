@@ -143,7 +143,7 @@ class Folder:
         return None if found is None or found == name else self._find(found)
 
     def _find(self, name: str) -> FolderFile | None:
-        """Open ``name`` as it is written. OSError where that may succeed another time."""
+        """Open ``name`` as it is written. OSError if that may succeed another time."""
         try:
             key = _key(name, self._beneath.look(name))
             if (shared := self._open.get(key)) is not None:

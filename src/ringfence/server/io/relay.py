@@ -47,7 +47,7 @@ class Relay(Protocol):
         """Take over a connected socket of a lock-step transfer, until ``give_up``."""
 
     def give_up(self, fd: int, /) -> None:
-        """Forget a carried descriptor; to be called before it is closed. KeyError where it is not carried."""
+        """Forget a carried descriptor; to be called before it is closed. KeyError if it is not carried."""
 
     def clear(self) -> None:
         """Forget all that is carried; for the end."""
@@ -129,7 +129,7 @@ class PureRelay:
 
 
 def _answer(fd: int, sender: Sender, on_datagram: OnDatagram, on_fault: OnFault, now: float) -> bool:
-    """Answer what has come on a carried descriptor; False where it was handed on."""
+    """Answer what has come on a carried descriptor; False if it was handed on."""
     try:
         datagram = os.read(fd, LONGEST_DATAGRAM_BYTES)
         flight = sender.advance(datagram, now)

@@ -112,7 +112,7 @@ class WorkerSupervisor:
         return None if process is None else process.pid
 
     def start(self) -> None:
-        """Start the worker and wait until it listens. WorkerFault where it won't; nothing runs then."""
+        """Start the worker and wait until it listens. WorkerFault if it won't; nothing runs then."""
         _raise_descriptor_limit()
         self._thread = threading.Thread(target=self._run, name="ringfence-supervisor", daemon=True)
         self._thread.start()

@@ -172,7 +172,7 @@ def read_metrics_address(text: str) -> tuple[str, int] | str:
 
 
 def account_for(user: str | None) -> Account | None:
-    """Return whose rights the server keeps: ``user``'s, or tftp's, or nobody's; None where that can't be changed.
+    """Return whose rights the server keeps: ``user``'s, or tftp's, or nobody's; None if that can't be changed.
 
     Only root can change it. BadServeOption where the user is unknown, is root, or would have to be another.
     """

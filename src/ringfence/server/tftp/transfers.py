@@ -51,7 +51,7 @@ class StillThere(Protocol):
 
 
 class Path(Protocol):
-    """The way to one peer. OSError where a datagram can't leave."""
+    """The way to one peer. OSError if a datagram can't leave."""
 
     def send(self, data: bytes, /) -> object:
         """Send one datagram."""
