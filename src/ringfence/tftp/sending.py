@@ -22,7 +22,7 @@ Invariants:
   awaited ACK moves the file on, and only the timer repeats. With windows an ACK of the block before the window may
   report a gap (RFC 7440 section 4): it repeats the window, but only once in the time of a timeout, or one doubled
   datagram would double every window that follows.
-- An ERROR is never answered, and a transfer that times out for good ends without an ERROR.
+- An ERROR is never answered, and a transfer that gives up after its timeouts ends without an ERROR.
 - A peer that has not answered yet gets one datagram, repeated ``unproven_retries`` times: its address may be forged.
 - The block number goes 65535 → ``rollover``.
 - Datagrams of another transfer identifier change nothing and get ERROR 5 (RFC 1350 section 4).
