@@ -39,3 +39,16 @@ def test_what_is_no_template_is_refused(ringfence: CommandLine, tmp_path: Path) 
     ringfence.refused(3, "template", "put", "generic", "{mac}.cfg", str(tmp_path / "bad.j2"))
     ringfence.refused(4, "template", "put", "nothing", "{mac}.cfg", str(tmp_path / "bad.j2"))
     ringfence.refused(3, "template", "put", "generic", "{mac}.cfg", str(tmp_path / "nothing.j2"))
+
+
+@pytest.mark.parametrize("name", ["../x.cfg", "..", ".", "a/../../../x.cfg"])
+def test_a_name_that_leads_elsewhere_is_one_name_and_refused_as_such(
+    ringfence: CommandLine, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / "own.j2").write_text("x")
+    ended = ringfence.run("template", "put", "generic", name, str(tmp_path / "own.j2"))
+    assert ended.status in {3, 4}, ended
+    assert "Traceback" not in ended.err
+    assert ringfence.ask("template", "list") == []
+    assert ringfence.run("site", "show", name).status == 4
+    assert ringfence.run("group", "remove", name).status == 4

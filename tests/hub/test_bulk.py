@@ -72,7 +72,7 @@ def test_every_error_is_named_and_nothing_is_kept(running: RunningHub, run: Run,
     )
     done = run("import", "csv", path)
     assert isinstance(done.exception, BadArgument)
-    assert "4 entries can't be taken, so none was" in str(done.exception)
+    assert "nothing was imported, as 4 entries can't be used" in str(done.exception)
     for place in ("row 3, column mac", "row 4, column model", "row 5, column", "row 6, column label"):
         assert place in done.output, done.output
     assert running.ask("GET", "/phones/001B54E10011").status == 404
@@ -82,13 +82,13 @@ def test_every_error_is_named_and_nothing_is_kept(running: RunningHub, run: Run,
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("", "its first row must name its columns"),
-        ("site,model\n", "its first row must name its columns"),
-        ("mac,colour\n", "no column 'colour' to read"),
+        ("", "the first row must name the columns"),
+        ("site,model\n", "the first row must name the columns"),
+        ("mac,colour\n", "the column 'colour' is unknown"),
         ("mac,mac\n", "once each"),
         ("mac,site\n001B54E10021,a,b\n", "row 2 has 3 cells"),
         ("mac,line\n001B54E10021,first\n", "row 2, column line: 'first'"),
-        ("mac,model\n001B54E10021,7942\n001B54E10021,9971\n", "row 3, column model: '9971', and row 2 says '7942'"),
+        ("mac,model\n001B54E10021,7942\n001B54E10021,9971\n", "row 3, column model: '9971', but row 2 has '7942'"),
     ],
 )
 def test_a_table_that_can_not_be_read_says_where(run: Run, tmp_path: Path, text: str, says: str) -> None:
@@ -110,20 +110,20 @@ def test_what_is_exported_is_imported_again(running: RunningHub, run: Run, tmp_p
     assert [(row["mac"], row["label"], row["password"]) for row in rows] == [("00:1B:54:E1:00:31", 'Anna, "A"', "")]
     target = tmp_path / "out.csv"
     assert run("export", "csv", str(target), "--site", "export").exception is None
-    assert "is there already" in str(run("export", "csv", str(target)).exception)
+    assert "this file exists" in str(run("export", "csv", str(target)).exception)
     assert "0 phones added, 1 changed" in run("import", "csv", str(target)).output
 
 
 @pytest.mark.slow
 def test_a_tftp_folder_is_taken_over(running: RunningHub, run: Run) -> None:
     dry = run("import", "tftp", str(FOLDER), "--site", "Old office", "--dry-run")
-    assert "Taken over as the table dial_plan of" in dry.output
-    assert "would ask for dialplan-gate.xml in vain" in dry.output
+    assert "as the table dial_plan of" in dry.output
+    assert "dialplan-gate.xml does not fit the table dial_plan" in dry.output
     assert "Import their firmware before you publish (ringfence firmware import): SIP" in dry.output
     assert dry.exception is None, dry.output
     assert "40 phones would be added" in dry.output
-    assert "Not read: SEP001B54E0FF01.cnf.xml: it is for a phone that speaks SCCP" in dry.output
-    assert "Left alone" in dry.output
+    assert "Skipped SEP001B54E0FF01.cnf.xml: it is for a phone that speaks SCCP" in dry.output
+    assert "Ignored, as they are not phone configurations" in dry.output
     assert "OS79XX.TXT" in dry.output
     assert running.ask("GET", "/sites/old-office").status == 404
     done = json.loads(run("import", "tftp", str(FOLDER), "--site", "Old office", "--json").output)
@@ -152,4 +152,4 @@ def test_a_folder_without_phones_is_refused(run: Run, tmp_path: Path) -> None:
     assert "it holds no SEP" in str(run("import", "tftp", str(tmp_path)).exception)
     assert "no such folder" in str(run("import", "tftp", str(tmp_path / "none")).exception)
     (tmp_path / "SEP001B54E0FF02.cnf.xml").write_text("<device>")
-    assert "no file in it could be read" in str(run("import", "tftp", str(tmp_path)).exception)
+    assert "none of its SEP….cnf.xml files can be imported" in str(run("import", "tftp", str(tmp_path)).exception)

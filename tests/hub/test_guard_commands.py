@@ -40,24 +40,24 @@ def test_the_commands_tell_the_whole_story(running: RunningHub, tmp_path: Path, 
     edge = ReportingEdge(running, site, tmp_path / "edge")
     shown = command("policy", site, "--need", "secret=L1,configuration=L4", "--first-contact", "hold")
     assert "which can be forged" in shown
-    assert "Nobody reaches L4 today" in shown
-    assert "a person's nod" in shown
+    assert "Nobody can reach L4 yet" in shown
+    assert "waits for approval" in shown
     edge.asks("file-held-back", bare(20), "new-phone", sentence="Held back.", decision="")
     edge.asks("file-refused", bare(21), "unknown-phone")
     assert MAC.format(21) in command("waiting", "--site", site)
     assert "Held back." in command("log", "--site", site, "--refused")
-    assert "let in" in command("accept", MAC.format(20))
-    assert "whose address is gone" in command("accept", MAC.format(21), "--as", MAC.format(20))
-    assert command("alerts", "--site", site).strip() == "Nothing to look at."
+    assert "approved at" in command("accept", MAC.format(20))
+    assert "which has been removed" in command("accept", MAC.format(21), "--as", MAC.format(20))
+    assert command("alerts", "--site", site).strip() == "No open alerts."
     assert "new-phone" in command("alerts", "--site", site, "--all")
     opened = command("open", MAC.format(21), "--for", "5m")
     assert "It does not protect against" in opened
     assert "closed" in command("close", MAC.format(21))
     assert "everywhere" in command("ban", "192.0.2.99", "--for", "2h", "--why", "noise")
     assert "192.0.2.99" in command("bans")
-    assert "let in again" in command("unban", "192.0.2.99")
-    assert "shut out" in command("block", MAC.format(21))
-    assert "let in again" in command("unban", MAC.format(21))
+    assert "no longer shut out" in command("unban", "192.0.2.99")
+    assert "blocked" in command("block", MAC.format(21))
+    assert "no longer shut out" in command("unban", MAC.format(21))
     assert edge.hand.response.edge_id in command("accept-edge", edge.hand.response.edge_id)
     assert '"kind"' in command("alerts", "--all", "--json")
 

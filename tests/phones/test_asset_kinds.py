@@ -200,4 +200,4 @@ def test_the_command_says_who_gets_what_without_a_hub(tmp_path: Path) -> None:
     assert "Wallpaper “sea”, for" in result.output
     (tmp_path / "x.txt").write_text("x")
     empty = CliRunner().invoke(make_app("asset"), ["asset", "import", str(tmp_path / "x.txt"), "--dry-run"])
-    assert "there is no ring tone" in str(empty.exception)
+    assert "it holds no ring tone" in str(empty.exception)

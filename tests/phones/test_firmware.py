@@ -180,7 +180,7 @@ def test_inspect_ends_with_an_error_where_a_file_is_missing(tmp_path: Path) -> N
     assert "dsp42.9-4-2SR3-1.sbn" in str(fault)
     assert fault.exit_code == 3
     (tmp_path / "empty.zip").write_bytes(zipped({"readme.txt": b""}))
-    assert "there is no .loads file in it" in str(inspect(tmp_path / "empty.zip")[1])
+    assert "it holds no .loads file" in str(inspect(tmp_path / "empty.zip")[1])
 
 
 def test_inspect_reads_a_single_list(tmp_path: Path) -> None:

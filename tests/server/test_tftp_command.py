@@ -96,7 +96,7 @@ def test_a_file_that_exists_is_replaced_by_force_alone(server: str, tmp_path: Pa
         (("http://127.0.0.1/f",), 3, "this is not a TFTP URI"),
         (("SERVER/f", "--option", "multicast="), 3, "this TFTP option can't be asked for"),
         (("SERVER/f", "--json", "-o", "-"), 3, "Name a file with -o."),
-        (("SERVER/loads/",), 3, "the file has no name here"),
+        (("SERVER/loads/",), 3, "there is no file name to write to"),
         (("SERVER/nothing",), 4, "File not found (TFTP error 1)"),
         (("tftp://no-such-host.invalid/f",), 7, "the server can't be asked"),
         (("SERVER/f", "-o", "no/such/folder/f"), 7, "can't write: No such file or directory"),

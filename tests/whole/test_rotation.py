@@ -68,7 +68,7 @@ def test_a_rotation_ends_with_the_new_secret_alone(stack: Stack, kamailio: Kamai
     before = secret(stack)
     assert accepted(kamailio) == {hashed(stack, before)}
     words = stack.run("sip", "rotate", MAC)
-    assert "registered with the new secret; the old one has ended" in words
+    assert "registered with the new secret; the old one no longer works" in words
     after = secret(stack)
     assert after != before
     assert accepted(kamailio) == {hashed(stack, after)}
@@ -99,7 +99,7 @@ def test_an_edit_reaches_a_registered_phone_through_its_pbx(stack: Stack, phone:
 
 def test_a_registered_phone_is_told_what_the_operator_says(stack: Stack, phone: Phone) -> None:
     for action in ("restart", "reset", "check-version"):
-        assert "Told through main at sip:" in stack.run("phone", "reload", MAC, "--action", action)
+        assert "told through main at sip:" in stack.run("phone", "reload", MAC, "--action", action)
         assert phone.wait_for("notified")["action"] == action
         phone.wait_for("registered")
     stack.stop(phone.process)
@@ -111,7 +111,7 @@ def test_a_registered_phone_is_told_what_the_operator_says(stack: Stack, phone: 
 def test_a_phone_that_does_not_follow_keeps_its_old_secret(stack: Stack, kamailio: Kamailio) -> None:
     before = secret(stack)
     words = stack.run("sip", "rotate", MAC, "--patience", "2", status=9)
-    assert f"1 of 1 phones have their old secret again: {MAC}" in words
+    assert f"1 of 1 phones got their old secret back: {MAC}" in words
     (row,) = stack.ask("sip", "rotations")
     assert (row["stage"], row["detail"]) == ("rolled-back", "the phone did not fetch its new file in time")
     assert secret(stack) == before

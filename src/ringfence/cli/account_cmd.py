@@ -1,4 +1,4 @@
-"""``ringfence sip export``: the lines as PBXes take them."""
+"""``ringfence sip export``: SIP accounts as files for a PBX."""
 
 import os
 from pathlib import Path
@@ -17,13 +17,15 @@ app = typer.Typer()
 
 @app.command()
 def export(
-    pbx: Annotated[PbxKind, typer.Option(help="Whose files to write.")],
-    folder: Annotated[Path, typer.Option("--to", help="The folder to write into; only you can read the files.")],
-    site: Annotated[str | None, typer.Option(help="Only this site's lines.")] = None,
-    realm: Annotated[str, typer.Option(help="The digest realm; Kamailio's hashes need it.")] = "",
+    pbx: Annotated[PbxKind, typer.Option(help="The PBX to write files for.")],
+    folder: Annotated[Path, typer.Option("--to", help="The folder to write to; only you can read the files.")],
+    site: Annotated[str | None, typer.Option(help="Only lines of this site.")] = None,
+    realm: Annotated[str, typer.Option(help="The digest realm; needed for Kamailio's hashes.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Write every line as a PBX takes it: pjsip sections, a Kamailio subscriber and htable set, a FreeSWITCH directory.
+    """Write every line's SIP account as configuration files for a PBX.
+
+    These are pjsip sections for Asterisk, subscriber and htable data for Kamailio, or a directory for FreeSWITCH.
 
     Example: ringfence sip export --pbx asterisk --to /etc/asterisk/ringfence
     """
@@ -33,22 +35,22 @@ def export(
         output.show_json({"files": written})
         return
     for path in written:
-        output.say(f"Wrote {path}")
+        output.say(f"{path} written.")
     output.say(_NEXT[pbx])
 
 
 _NEXT = {
-    PbxKind.ASTERISK: "Next: #include it in pjsip.conf, and asterisk -rx 'pjsip reload'.",
-    PbxKind.KAMAILIO: "Next: point db_text or your SQL database at it, and kamcmd htable.reload credentials.",
-    PbxKind.FREESWITCH: "Next: fs_cli -x reloadxml.",
+    PbxKind.ASTERISK: "Next: #include it in pjsip.conf, then run asterisk -rx 'pjsip reload'.",
+    PbxKind.KAMAILIO: "Next: load it into db_text or your SQL database, then run kamcmd htable.reload credentials.",
+    PbxKind.FREESWITCH: "Next: run fs_cli -x reloadxml.",
 }
 
 
 def _write(folder: Path, name: str, text: str) -> Path:
-    """Write a file whole, readable by its owner alone."""
+    """Write a whole file that only its owner can read."""
     path = folder / name
     if not path.resolve().is_relative_to(folder.resolve()):
-        raise BadArgument(f"{name!r} is no name of a file below the folder", where=str(folder))
+        raise BadArgument(f"{name!r} is not the name of a file below the folder", where=str(folder))
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = path.with_name(path.name + ".new")
@@ -57,5 +59,5 @@ def _write(folder: Path, name: str, text: str) -> Path:
             file.write(text)
         temporary.replace(path)
     except OSError as fault:
-        raise CanNotWrite(f"it can't be written: {fault.strerror}", where=str(path)) from None
+        raise CanNotWrite(f"the file can't be written: {fault.strerror}", where=str(path)) from None
     return path

@@ -13,7 +13,7 @@ app = typer.Typer()
 
 @app.command("list")
 def list_tokens(as_json: AsJson = False) -> None:
-    """List the API tokens; their secrets are stored nowhere."""
+    """List the API tokens; their secrets are not stored."""
     rows = hub().items("/api-tokens")
     if as_json:
         output.show_json(rows)
@@ -25,21 +25,24 @@ def list_tokens(as_json: AsJson = False) -> None:
         ("LAST USED", moment("last_used_at")),
         ("REVOKED", moment("revoked_at")),
     ]
-    output.show_table(rows, columns, empty="No tokens. Make one: ringfence access create NAME.")
+    output.show_table(rows, columns, empty="No API tokens. Create one: ringfence access create NAME.")
 
 
 @app.command()
-def create(name: Annotated[str, typer.Argument(help="Whose or what for.")], as_json: AsJson = False) -> None:
-    """Make an API token; it is printed once."""
+def create(name: Annotated[str, typer.Argument(help="Who or what it is for.")], as_json: AsJson = False) -> None:
+    """Create an API token; it is shown only once.
+
+    Example: ringfence access create backup-script
+    """
     made = hub().post("/api-tokens", {"name": name})
     if as_json:
         output.show_json(made)
     else:
-        output.say(f"Token for {made['name']}, shown this once:\n{made['token']}")
+        output.say(f"API token for {made['name']}, shown only once:\n{made['token']}")
 
 
 @app.command()
 def revoke(token_id: Annotated[str, typer.Argument(metavar="ID", help="From: ringfence access list.")]) -> None:
-    """Revoke an API token; its next request is refused."""
+    """Revoke an API token; requests with it are refused from now on."""
     hub().delete(f"/api-tokens/{token_id}")
-    output.say(f"Token {token_id} is revoked.")
+    output.say(f"API token {token_id} revoked.")

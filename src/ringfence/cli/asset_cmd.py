@@ -4,19 +4,18 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.archives import members
 from ringfence.cli.support import output
 from ringfence.cli.support.api import Json, PeoplesApi
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.errors import BadInput, EnvironmentFault
 
-if TYPE_CHECKING:  # it brings the picture library
+if TYPE_CHECKING:  # it loads the picture library
     from ringfence.phones.assets.kinds import Asset
 
 app = typer.Typer(help="Ring tones, wallpapers, languages and tones for phones.", no_args_is_help=True)
@@ -27,12 +26,15 @@ LARGEST_BYTES = 64 << 20
 @app.command("import")
 def import_assets(
     file: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A WAV, PNG or JPEG, a folder, or an archive.")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what it is, and bring nothing to the hub.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be imported, and upload nothing.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Recognise files by their content, make them into what phones take, and bring them to the hub.
+    """Import ring tones, wallpapers, languages and tones into the hub.
 
-    Languages and tones are recognised by their folder, as German_Germany/mk-sip.jar in the maker's packages.
+    Files are recognised by their content and converted to what phones take. Languages and tones are recognised by
+    their folder, such as German_Germany/mk-sip.jar in the manufacturer's packages.
 
     Example: ringfence asset import doorbell.wav
     """
@@ -44,17 +46,17 @@ def import_assets(
         told.append({"kind": str(asset.kind), "name": asset.name, "notes": list(asset.notes), "models": models})
         if not as_json:
             notes = f" ({'; '.join(asset.notes)})" if asset.notes else ""
-            whom = ", ".join(models) or "no model that is known"
+            whom = ", ".join(models) or "no known model"
             output.say(f"{asset.kind.capitalize()} “{asset.name}”{notes}, for {whom}.")
     if not told:
         raise BadArgument(
-            "there is no ring tone, picture, language or tones in it", where=str(file),
-            to_do="Give a WAV, PNG or JPEG, or the maker's locale package.",
+            "it holds no ring tone, picture, language or tones", where=str(file),
+            to_do="Use a WAV, PNG or JPEG, or the manufacturer's locale package.",
         )  # fmt: skip
     if as_json:
         output.show_json(told)
     elif not dry_run:
-        output.say("Publish to bring them to phones; languages go where user_locale or network_locale names them.")
+        output.say("Next: ringfence publish. Phones get languages only where user_locale or network_locale names them.")
 
 
 def _recognised(file: Path) -> Iterator[tuple["Asset", list[str]]]:
@@ -91,14 +93,14 @@ def list_assets(as_json: AsJson = False) -> None:
         ("BYTES", lambda row: f"{row['size']:,}"),
         ("IMPORTED", moment("added_at")),
     ]
-    output.show_table(rows, columns, empty="None yet. Import one: ringfence asset import FILE.")
+    output.show_table(rows, columns, empty="No assets yet. Import one: ringfence asset import FILE.")
 
 
 @app.command()
 def remove(asset: Annotated[str, typer.Argument(help="Its id, as ringfence asset list shows it.")]) -> None:
-    """Forget an asset; publish to take it from phones' lists."""
-    hub().delete(f"/assets/{quote(asset, safe='')}")
-    output.say(f"Asset {asset} is forgotten. Publish to take it from phones' lists.")
+    """Delete an asset; publish to take it off the phones' lists."""
+    hub().delete(f"/assets/{segment(asset)}")
+    output.say(f"Asset {asset} deleted. Publish to take it off the phones' lists.")
 
 
 def _bring(client: PeoplesApi, asset: "Asset", source: str) -> None:

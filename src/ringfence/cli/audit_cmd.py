@@ -1,4 +1,4 @@
-"""``ringfence access audit``: who did what."""
+"""``ringfence access audit``: the audit log."""
 
 from typing import Annotated
 
@@ -12,8 +12,10 @@ app = typer.Typer()
 
 
 @app.command()
-def audit(limit: Annotated[int, typer.Option(help="How many, newest first.")] = 50, as_json: AsJson = False) -> None:
-    """Show who did what at the hub."""
+def audit(
+    limit: Annotated[int, typer.Option(help="How many to show, newest first.")] = 50, as_json: AsJson = False
+) -> None:
+    """Show the audit log: every change at the hub and who made it."""
     rows = hub().items("/audit", limit=limit)
     if as_json:
         output.show_json(rows)
@@ -25,4 +27,4 @@ def audit(limit: Annotated[int, typer.Option(help="How many, newest first.")] = 
         ("WHAT", field("object")),
         ("DETAIL", field("detail")),
     ]
-    output.show_table(rows, columns, empty="Nothing has been done yet.")
+    output.show_table(rows, columns, empty="The audit log is empty.")

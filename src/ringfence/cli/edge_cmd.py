@@ -1,4 +1,4 @@
-"""``ringfence edge``: enrol, run and ask one here; list and revoke them at the hub."""
+"""``ringfence edge``: enrol and run an edge here and see its status; list and revoke edges at the hub."""
 
 import sys
 from dataclasses import asdict
@@ -21,12 +21,10 @@ from ringfence.cli.support.serving import (
     become,
 )
 
-# Libraries are loaded by the command that needs them: what `run` loads stands between power-on and the first file.
+# Each command loads the libraries that it needs: what `run` loads delays the first file after power-on.
 app = typer.Typer(help="Edges: the boxes next to the phones.", no_args_is_help=True)
 
-Folder = Annotated[
-    Path, typer.Option(envvar="RINGFENCE_EDGE_FOLDER", help="Where the edge keeps its key and its files.")
-]
+Folder = Annotated[Path, typer.Option(envvar="RINGFENCE_EDGE_FOLDER", help="Where the edge keeps its key and files.")]
 DEFAULT_FOLDER = Path("/var/lib/ringfence-edge")
 EdgeId = Annotated[str, typer.Argument(metavar="EDGE", help="The edge's id, as `ringfence edge list` shows it.")]
 
@@ -35,11 +33,9 @@ EdgeId = Annotated[str, typer.Argument(metavar="EDGE", help="The edge's id, as `
 def enrol(
     token: Annotated[str, typer.Argument(help="From `ringfence site token SITE`; - reads it from standard input.")],
     folder: Folder = DEFAULT_FOLDER,
-    user: Annotated[
-        str | None, typer.Option(help="Whose the folder shall be: the user that the agent will run as.")
-    ] = None,
+    user: Annotated[str | None, typer.Option(help="Owner of the folder: the user that the agent will run as.")] = None,
 ) -> None:
-    """Make this machine the edge of a site, once.
+    """Make this machine the edge of a site.
 
     Example: ringfence edge enrol RFE1… --folder /var/lib/ringfence-edge
     """
@@ -54,7 +50,7 @@ def enrol(
     if account is not None:
         hand_over(folder, account)
     start = f"ringfence edge run --folder {folder}" + (f" --user {user}" if user else "")
-    output.say(f"Enrolled as edge {who.edge_id} of site {who.site_name}. Start it: {start}")
+    output.say(f"Enrolled as edge {who.edge_id} of site {who.site_name}. Next: {start}")
 
 
 @app.command()
@@ -66,12 +62,12 @@ def run(
     leases: Annotated[
         Path | None,
         typer.Option(
-            help="The lease file of the DHCP server here (dnsmasq, dhcpd or Kea): what it says of an address counts.",
+            help="Lease file of the local DHCP server (dnsmasq, dhcpd or Kea), as evidence of who has an address.",
             show_default="none",
         ),
     ] = None,
 ) -> None:
-    """Serve this site's phones, and keep their files current, until stopped.
+    """Serve this site's phones and keep their files current, until stopped.
 
     Example: ringfence edge run --listen 192.168.1.2:69
     """
@@ -81,7 +77,7 @@ def run(
 
 @app.command()
 def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
-    """Say how this machine's edge is: enrolled as, connected since, release and its age, phones seen."""
+    """Show this machine's edge: identity, connection, release, phones seen."""
     from ringfence.edge.reporting import status as edge_status  # noqa: PLC0415 - see above
     from ringfence.edge.storage.disk import Disk  # noqa: PLC0415 - see above
     from ringfence.edge.storage.folder import EdgeFolder  # noqa: PLC0415 - see above
@@ -104,7 +100,7 @@ def _state(row: Row) -> str:
 
 @app.command("list")
 def list_edges(
-    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None, as_json: AsJson = False
+    site: Annotated[str | None, typer.Option(help="Only this site.")] = None, as_json: AsJson = False
 ) -> None:
     """List the edges that the hub knows."""
     from ringfence.cli.support.connection import hub  # noqa: PLC0415 - see above
@@ -123,18 +119,18 @@ def list_edges(
         ("LAST SEEN", moment("last_seen")),
         ("CERTIFICATE ENDS", moment("certificate_ends_at")),
     ]
-    output.show_table(rows, columns, empty="No edges yet. Make a token for one: ringfence site token SITE.")
+    output.show_table(rows, columns, empty="No edges yet. Create a token to enrol one: ringfence site token SITE.")
 
 
 @app.command()
 def revoke(
     edge: EdgeId,
     wipe: Annotated[
-        bool, typer.Option("--wipe", help="Ask it to remove all that it holds, should it come back.")
+        bool, typer.Option("--wipe", help="Also ask it to delete everything that it holds, now or when it comes back.")
     ] = False,
 ) -> None:
-    """Revoke an edge: its next request is refused and its stream ends."""
+    """Revoke an edge: its connection ends and its requests are refused."""
     from ringfence.cli.support.connection import hub  # noqa: PLC0415 - see above
 
     hub().post(f"/edges/{edge}/revoke", {"wipe": wipe})
-    output.say(f"Edge {edge} is revoked." + (" It is asked to wipe itself." if wipe else ""))
+    output.say(f"Edge {edge} revoked." + (" It has been asked to wipe itself." if wipe else ""))

@@ -1,4 +1,4 @@
-"""``ringfence site token``: enrolment tokens, with each of which one edge joins a site."""
+"""``ringfence site token``: enrolment tokens, each of which lets one edge join a site."""
 
 from typing import Annotated
 
@@ -15,7 +15,9 @@ Site = Annotated[str, typer.Argument(help="The site's id, as `ringfence site lis
 
 @app.command()
 def token(site: Site, as_json: AsJson = False) -> None:
-    """Make a one-time token, good for 24 hours, with which one edge joins the site.
+    """Create a one-time token with which one edge joins the site.
+
+    It is valid for 24 hours.
 
     Example, on the edge: ringfence edge enrol TOKEN
     """
@@ -24,13 +26,14 @@ def token(site: Site, as_json: AsJson = False) -> None:
         output.show_json(made)
         return
     output.say(
-        f"On the edge, once, before {output.when(made['expires_at'])}:\n\n  ringfence edge enrol {made['token']}\n"
+        f"Run this once on the edge, before {output.when(made['expires_at'])}:\n\n"
+        f"  ringfence edge enrol {made['token']}\n"
     )
 
 
 @app.command()
 def tokens(site: Site, as_json: AsJson = False) -> None:
-    """List a site's enrolment tokens and what became of them."""
+    """List a site's enrolment tokens and whether they were used."""
     rows = hub().items(f"{site_path(site)}/tokens")
     if as_json:
         output.show_json(rows)
@@ -42,11 +45,11 @@ def tokens(site: Site, as_json: AsJson = False) -> None:
         ("USED", moment("used_at")),
         ("REVOKED", moment("revoked_at")),
     ]
-    output.show_table(rows, columns, empty="No tokens. Make one: ringfence site token SITE.")
+    output.show_table(rows, columns, empty="No enrolment tokens. Create one: ringfence site token SITE.")
 
 
 @app.command("revoke-token")
 def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="From: ringfence site tokens.")]) -> None:
-    """Revoke an enrolment token that was not used yet."""
+    """Revoke an enrolment token that has not been used."""
     hub().delete(f"/tokens/{token_id}")
-    output.say(f"Token {token_id} is revoked.")
+    output.say(f"Enrolment token {token_id} revoked.")

@@ -1,4 +1,4 @@
-"""``ringfence export``: phones and lines as a table."""
+"""``ringfence export``: export phones and lines as a table."""
 
 import csv
 import io
@@ -12,7 +12,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import CanNotWrite, FileExists
 
-app = typer.Typer(help="Phones and lines as a table.", no_args_is_help=True)
+app = typer.Typer(help="Export phones and lines as a table.", no_args_is_help=True)
 
 
 @app.callback()
@@ -22,10 +22,12 @@ def _group() -> None:
 
 @app.command("csv")
 def export_csv(
-    file: Annotated[Path | None, typer.Argument(help="Where to; standard output where none is named.")] = None,
-    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
+    file: Annotated[Path | None, typer.Argument(help="The file to write; standard output by default.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
 ) -> None:
-    """Write a row for each line, as ``ringfence import csv`` reads it; without passwords.
+    """Export phones and lines as a CSV table, without passwords.
+
+    There is a row for each line; ``ringfence import csv`` reads the same columns.
 
     Example: ringfence export csv phones.csv
     """
@@ -44,7 +46,7 @@ def export_csv(
         with file.open("x", encoding="utf-8") as opened:
             opened.write(out.getvalue())
     except FileExistsError:
-        raise FileExists("the file is there already", where=str(file), to_do="Name another one.") from None
+        raise FileExists("this file exists", where=str(file), to_do="Name another one.") from None
     except OSError as fault:
-        raise CanNotWrite(f"it can't be written: {fault.strerror}", where=str(file)) from None
-    output.say(f"Wrote {file}")
+        raise CanNotWrite(f"the file can't be written: {fault.strerror}", where=str(file)) from None
+    output.say(f"{file} written.")

@@ -1,15 +1,15 @@
-"""``ringfence firmware``: bundles of phones' firmware, looked into, imported, brought to sites."""
+"""``ringfence firmware``: inspect and import firmware bundles, and follow their rollout."""
 
 import time
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.archives import Member, members
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
+from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.cli.support.uploads import progress, upload_members
@@ -17,9 +17,7 @@ from ringfence.phones.filenames import is_loads
 from ringfence.phones.firmware.bundles import Bundle, examine
 from ringfence.phones.firmware.loads import LARGEST_BYTES, Loads, parse_loads
 
-app = typer.Typer(
-    help="Firmware: what a bundle holds, which loads the hub has, how far they are.", no_args_is_help=True
-)
+app = typer.Typer(help="Firmware: inspect bundles, import loads, and follow their rollout.", no_args_is_help=True)
 
 _LOOK_EVERY_S = 1.0
 
@@ -30,7 +28,9 @@ BundleFile = Annotated[
 
 @app.command()
 def inspect(file: BundleFile, as_json: AsJson = False) -> None:
-    """Say what a .loads file or a bundle names and holds; needs no hub. Ends with 3 where a file is missing.
+    """Show what a bundle or .loads file contains; needs no hub.
+
+    The exit code is 3 if a file is missing.
 
     Example: ringfence firmware inspect cmterm-7945_7965-sip.9-4-2SR3-1.zip
     """
@@ -48,7 +48,9 @@ def inspect(file: BundleFile, as_json: AsJson = False) -> None:
 
 @app.command("import")
 def import_bundle(file: BundleFile, as_json: AsJson = False) -> None:
-    """Bring a bundle's loads to the hub, once it is sure that they are whole. Nothing reaches a phone by this.
+    """Import a bundle's loads into the hub.
+
+    The bundle must be complete. Phones get nothing until you set firmware_load and publish.
 
     Example: ringfence firmware import cmterm-9971.9-4-2SR4-1.cop.sgn
     """
@@ -63,14 +65,15 @@ def import_bundle(file: BundleFile, as_json: AsJson = False) -> None:
         output.show_json(rows)
         return
     for row in rows:
-        models = ", ".join(row["models"]) or "no model that is known"
-        output.say(f"Load {row['name']} is at the hub: {len(row['files'])} files, {row['size']:,} B, for {models}.")
-    output.say(f"Next: ringfence set site SITE firmware_load={rows[0]['name']}, then publish.")
+        models = ", ".join(row["models"]) or "no known model"
+        files_and_size = f"{counted(len(row['files']), 'file')}, {row['size']:,} B"
+        output.say(f"Load {row['name']} imported: {files_and_size}, for {models}.")
+    output.say(f"Next: ringfence set site SITE firmware_load={rows[0]['name']}, then ringfence publish.")
 
 
 @app.command("list")
 def list_loads(as_json: AsJson = False) -> None:
-    """List the loads at the hub."""
+    """List the loads that the hub has."""
     rows = hub().items("/firmware")
     if as_json:
         output.show_json(rows)
@@ -92,17 +95,17 @@ LoadName = Annotated[str, typer.Argument(metavar="LOAD", help="Its name, as ring
 @app.command()
 def status(
     load: LoadName,
-    watch: Annotated[bool, typer.Option("--watch", help="Look on until every phone's file names it.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show progress until every phone's file names it.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show how far a load is: which sites' edges hold it, and whose phones are told of it."""
+    """Show a load's rollout: which edges have it, which phones are told."""
     client = hub()
-    path = f"/firmware/{quote(load, safe='')}/sites"
+    path = f"/firmware/{segment(load)}/sites"
     rows = client.items(path)
     if watch and not as_json:
         with progress("edges with it and phones told") as (show, _advance):
             while True:
-                # An edge that is fetching counts for the part that it has.
+                # An edge that is fetching it counts for the part that it has.
                 done = sum(row["with_load"] + row["named"] + _part(row) for row in rows)
                 total = sum(row["edges"] + row["named"] + row["waiting"] for row in rows)
                 show(done, total)
@@ -120,7 +123,11 @@ def status(
         ("PHONES WAITING", field("waiting")),
         ("PHONES TOLD", field("named")),
     ]
-    output.show_table(rows, columns, empty="No phone names or awaits it. Set firmware_load, and publish.")
+    output.show_table(
+        rows,
+        columns,
+        empty=f"No phone uses {load}. Next: ringfence set site SITE firmware_load={load}, then publish.",
+    )
 
 
 def _part(row: dict[str, int]) -> float:
@@ -130,21 +137,21 @@ def _part(row: dict[str, int]) -> float:
 
 @app.command()
 def remove(load: LoadName) -> None:
-    """Forget a load that no phone uses."""
-    hub().delete(f"/firmware/{quote(load, safe='')}")
-    output.say(f"Load {load} is forgotten.")
+    """Delete a load that no phone uses."""
+    hub().delete(f"/firmware/{segment(load)}")
+    output.say(f"Load {load} deleted.")
 
 
 def check_whole(bundle: Bundle, file: Path) -> None:
-    """Raise unless a bundle has a load and every file that its loads name."""
+    """Raise BadArgument unless a bundle has a load and every file that its loads name."""
     if not bundle.loads:
-        raise BadArgument("there is no .loads file in it", where=str(file), to_do="Is it a firmware bundle?")
+        raise BadArgument("it holds no .loads file", where=str(file), to_do="Check that it is a firmware bundle.")
     missing = sorted({name for load in bundle.loads for name in load.missing})
     if missing:
         raise BadArgument(
-            f"{len(missing)} of the files that its loads name are missing or wrong: {', '.join(missing)}",
+            f"missing or wrong, of the files that its loads name: {', '.join(missing)}",
             where=str(file),
-            to_do="Get the whole bundle; phones would stop half-way.",
+            to_do="Get the complete bundle; phones would stop half-way.",
         )
 
 
@@ -157,7 +164,7 @@ def _show_list(name: str, loads: Loads, *, as_json: bool) -> None:
         output.show_json({"load": name.removesuffix(".loads"), "files": files, **_facts(loads)})
         return
     signed = f", signed as {loads.header.file_name}" if loads.header else ", not signed"
-    output.say(f"{name} names {len(loads.files)} files{signed}:")
+    output.say(f"{name} names {counted(len(loads.files), 'file')}{signed}:")
     for each in loads.files:
         output.say(f"  {each.name}" + (" (optional)" if each.is_optional else ""))
     for kind, value in loads.compatibility:
@@ -167,7 +174,7 @@ def _show_list(name: str, loads: Loads, *, as_json: bool) -> None:
 def _show_bundle(bundle: Bundle, sizes: dict[str, int]) -> None:
     for load in bundle.loads:
         kind = "Recovery list" if load.is_recovery else "Load"
-        output.say(f"{kind} {load.name}, for {', '.join(load.models) or 'no model that is known'}:")
+        output.say(f"{kind} {load.name}, for {', '.join(load.models) or 'no known model'}:")
         for each in load.wanted:
             note = "missing" if each.found is None else each.problem
             other = f" (here as {each.found})" if each.found not in {None, each.name} else ""
@@ -211,7 +218,7 @@ def _facts(loads: Loads) -> dict[str, object]:
 
 
 def collect(file: Path) -> tuple[dict[str, int], dict[str, bytes]]:
-    """Return the sizes of a bundle's files by their names, and the bytes of its lists."""
+    """Return the sizes of a bundle's files, and the bytes of its .loads files, both by name."""
     sizes: dict[str, int] = {}
     lists: dict[str, bytes] = {}
     for member in members(file):

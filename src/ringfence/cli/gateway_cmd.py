@@ -1,4 +1,4 @@
-"""``ringfence gateway``: the server that faces the internet, for phones without any box beside them."""
+"""``ringfence gateway``: the server that faces the internet, for phones without an edge next to them."""
 
 import sys
 from dataclasses import asdict
@@ -16,9 +16,7 @@ from ringfence.cli.support.serving import (
     become,
 )
 
-app = typer.Typer(
-    help="The gateway: serves phones over the internet, for sites without an edge that allow it.", no_args_is_help=True
-)
+app = typer.Typer(help="The gateway: serves sites without an edge over the internet, if allowed.", no_args_is_help=True)
 
 Folder = Annotated[
     Path,
@@ -33,7 +31,9 @@ def enrol(
     folder: Folder = DEFAULT_FOLDER,
     user: User = None,
 ) -> None:
-    """Make this machine the gateway of one more site. The site must allow it: ringfence guard policy SITE --gateway ….
+    """Make this machine the gateway of one more site.
+
+    The site must allow it first: ringfence guard policy SITE --gateway windows.
 
     Example: ringfence site token branch-9 | ringfence gateway enrol - --folder /var/lib/ringfence-gateway
     """
@@ -45,7 +45,7 @@ def enrol(
     who = join(folder, text)
     if account is not None:
         privileges.hand_over(folder, account)
-    output.say(f"This gateway serves site {who.site_name} as its edge {who.edge_id}: ringfence gateway run.")
+    output.say(f"Enrolled as edge {who.edge_id} of site {who.site_name}. Next: ringfence gateway run --folder {folder}")
 
 
 @app.command()
@@ -55,13 +55,13 @@ def run(
     http: Http = None,
     user: User = None,
     firewall: Annotated[
-        bool, typer.Option(help="Let nftables drop whom the gateway bans, where it may; else the gateway does.")
+        bool, typer.Option(help="Drop banned addresses with nftables, if permitted; otherwise the gateway drops them.")
     ] = True,
 ) -> None:
-    """Serve the phones of every site that this gateway is enrolled at and that allows it, until stopped.
+    """Serve phones over the internet, until stopped.
 
-    A phone's file with a secret in it goes out only inside a window: ringfence guard open MAC. What this protects, and
-    what not: docs/gateway.md.
+    It serves every site that it is enrolled at and that allows a gateway. A phone's file with a secret in it goes out
+    only within a window: ringfence guard open MAC. See docs/gateway.md for what this protects, and what it does not.
 
     Example: ringfence gateway run --listen 203.0.113.7:69
     """
@@ -70,7 +70,7 @@ def run(
 
 @app.command()
 def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
-    """Say which sites this gateway serves, and which release of each."""
+    """Show which sites this gateway serves, and which release of each."""
     from ringfence.edge.gateway.site_states import site_states  # noqa: PLC0415 - see above
 
     rows = [asdict(state) for state in site_states(folder)]
@@ -85,4 +85,4 @@ def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
         ("RELEASE", field("release")),
         ("PROBLEM", field("problem")),
     ]
-    output.show_table(rows, columns, empty="Enrolled at no site yet: ringfence gateway enrol TOKEN.")
+    output.show_table(rows, columns, empty="Not enrolled at any site yet. Enrol: ringfence gateway enrol TOKEN.")

@@ -1,15 +1,14 @@
-"""``ringfence group``: phones that share settings wherever they stand."""
+"""``ringfence group``: phones that share settings, whatever their site."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.output import AsJson, field, moment
 
-app = typer.Typer(help="Groups: phones that share settings wherever they stand.", no_args_is_help=True)
+app = typer.Typer(help="Groups: phones that share settings, whatever their site.", no_args_is_help=True)
 
 GroupId = Annotated[str, typer.Argument(metavar="GROUP", help="The group's id, as ringfence group list shows it.")]
 
@@ -22,13 +21,16 @@ _COLUMNS = [
 
 
 @app.command()
-def add(name: Annotated[str, typer.Argument(help="Such as Reception.")], as_json: AsJson = False) -> None:
-    """Make a group."""
+def add(name: Annotated[str, typer.Argument(help="Its name, such as Reception.")], as_json: AsJson = False) -> None:
+    """Create a group.
+
+    Example: ringfence group add Reception
+    """
     group = hub().post("/groups", {"name": name})
     if as_json:
         output.show_json(group)
     else:
-        output.say(f"Group {group['id']} is made. Next: ringfence phone change MAC --group {group['id']}")
+        output.say(f"Group {group['id']} created. Next: ringfence phone change MAC --group {group['id']}")
 
 
 @app.command("list")
@@ -38,11 +40,11 @@ def list_groups(as_json: AsJson = False) -> None:
     if as_json:
         output.show_json(rows)
     else:
-        output.show_table(rows, _COLUMNS, empty="No groups yet. Make one: ringfence group add NAME.")
+        output.show_table(rows, _COLUMNS, empty="No groups yet. Create one: ringfence group add NAME.")
 
 
 @app.command()
 def remove(group: GroupId) -> None:
-    """Remove a group without phones, and its settings."""
-    hub().delete(f"/groups/{quote(group, safe='')}")
-    output.say(f"Group {group} is removed.")
+    """Remove a group that has no phones, and its settings."""
+    hub().delete(f"/groups/{segment(group)}")
+    output.say(f"Group {group} removed.")

@@ -1,4 +1,4 @@
-"""``ringfence guard alerts``: what people should look at."""
+"""``ringfence guard alerts``: things that need a person's attention."""
 
 from typing import Annotated
 
@@ -17,12 +17,14 @@ app = typer.Typer()
 
 @app.command()
 def alerts(
-    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
-    with_closed: Annotated[bool, typer.Option("--all", help="Closed ones too.")] = False,
-    close: Annotated[int | None, typer.Option(metavar="ID", help="Close this one: somebody has looked at it.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    with_closed: Annotated[bool, typer.Option("--all", help="Show closed ones too.")] = False,
+    close: Annotated[
+        int | None, typer.Option(metavar="ID", help="Close this alert; somebody has looked at it.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List what a person should look at, newest first, or close one.
+    """List the alerts, newest first, or close one.
 
     Example: ringfence guard alerts --close 7
     """
@@ -31,7 +33,7 @@ def alerts(
         if as_json:
             output.show_json(row)
         else:
-            output.say(f"Alert {row['id']} is closed. It opens anew where the same happens again.")
+            output.say(f"Alert {row['id']} closed. A new alert opens if the same happens again.")
         return
     rows = hub().items("/guard/alerts", site=site, closed_too=str(with_closed).lower())
     if as_json:
@@ -47,4 +49,4 @@ def alerts(
         ("CLOSED", moment("closed_at")),
         ("IN WORDS", field("sentence")),
     ]
-    output.show_table(rows, columns, empty="Nothing to look at.")
+    output.show_table(rows, columns, empty="No open alerts." if not with_closed else "No alerts.")

@@ -1,12 +1,11 @@
-"""``ringfence guard ban``, ``unban`` and ``bans``: addresses left unanswered."""
+"""``ringfence guard ban``, ``unban`` and ``bans``: addresses that get no answer."""
 
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.durations import seconds
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.phones.errors import BadMac
@@ -18,12 +17,12 @@ app = typer.Typer()
 @app.command()
 def ban(
     address: Annotated[str, typer.Argument(help="The IP address.")],
-    why: Annotated[str, typer.Option(help="For people, and for the log.")],
+    why: Annotated[str, typer.Option(help="The reason, for people and for the log.")],
     lasts: Annotated[str, typer.Option("--for", metavar="TIME", help="Such as 30m, 12h or 7d.")] = "1d",
     site: Annotated[str | None, typer.Option(help="Only at this site.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Leave an address unanswered for a time.
+    """Ban an IP address for a time: it gets no answer.
 
     Example: ringfence guard ban 192.0.2.66 --for 7d --why "asks for other people's files"
     """
@@ -39,18 +38,21 @@ def ban(
 def unban(
     who: Annotated[str, typer.Argument(metavar="MAC|ADDRESS", help="A blocked phone or a banned address.")],
 ) -> None:
-    """Let a blocked phone or a banned address in again."""
+    """Unblock a phone or unban an IP address.
+
+    Example: ringfence guard unban 192.0.2.66
+    """
     try:
         path = f"/phones/{Mac.parse(who).bare}/block"
     except BadMac:
-        path = f"/guard/bans/{quote(who, safe='')}"
+        path = f"/guard/bans/{segment(who)}"
     hub().delete(path)
-    output.say(f"{who} is let in again.")
+    output.say(f"{who} is no longer shut out.")
 
 
 @app.command()
 def bans(as_json: AsJson = False) -> None:
-    """List the addresses that people have shut out."""
+    """List the IP addresses that people have banned."""
     rows = hub().items("/guard/bans")
     if as_json:
         output.show_json(rows)
@@ -62,4 +64,4 @@ def bans(as_json: AsJson = False) -> None:
         ("WHO", field("who")),
         ("WHY", field("why")),
     ]
-    output.show_table(rows, columns, empty="Nobody is shut out.")
+    output.show_table(rows, columns, empty="No addresses are banned.")

@@ -1,4 +1,4 @@
-"""``ringfence guard block``: phones shut out."""
+"""``ringfence guard block``: shut a phone out."""
 
 from typing import Annotated
 
@@ -9,11 +9,14 @@ from ringfence.cli.support.connection import hub, phone_path
 
 app = typer.Typer()
 
-MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="In any usual notation, or as SEP….")]
+MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address in any usual notation, or as SEP….")]
 
 
 @app.command()
 def block(mac: MacAddress) -> None:
-    """Shut a phone out, wherever it asks; what it has taken already it keeps."""
+    """Block a phone at every site; it keeps the files that it already has.
+
+    Example: ringfence guard block 00:1B:54:C2:9A:10
+    """
     phone = hub().post(f"{phone_path(mac)}/block")
-    output.say(f"Phone {phone['mac']} is shut out. Let it in again: ringfence guard unban {phone['mac']}")
+    output.say(f"Phone {phone['mac']} blocked. To unblock it: ringfence guard unban {phone['mac']}")

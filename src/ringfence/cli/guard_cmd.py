@@ -13,7 +13,7 @@ from ringfence.cli import (
     guard_window_cmd,
 )
 
-app = typer.Typer(help="The guard: who gets a phone's file, and why somebody did not.", no_args_is_help=True)
+app = typer.Typer(help="The guard: who gets a phone's files, and why a request was refused.", no_args_is_help=True)
 for part in (
     guard_policy_cmd,
     guard_decision_log_cmd,

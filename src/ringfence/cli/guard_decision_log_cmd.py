@@ -1,4 +1,4 @@
-"""``ringfence guard log`` and ``explain``: what was decided, and why."""
+"""``ringfence guard log`` and ``explain``: the guard's decisions and their reasons."""
 
 from typing import Annotated
 
@@ -16,18 +16,18 @@ from ringfence.phones.mac import Mac
 app = typer.Typer()
 
 
-MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="In any usual notation, or as SEP….")]
+MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address in any usual notation, or as SEP….")]
 
 
 @app.command()
 def log(
-    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
-    phone: Annotated[str | None, typer.Option(metavar="MAC", help="Only this phone's.")] = None,
-    refused: Annotated[bool, typer.Option("--refused", help="Only what was not given.")] = False,
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
+    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    phone: Annotated[str | None, typer.Option(metavar="MAC", help="Only this phone.")] = None,
+    refused: Annotated[bool, typer.Option("--refused", help="Only requests that were not allowed.")] = False,
+    limit: Annotated[int, typer.Option(help="How many to show, newest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List who asked for what, what became of it, and why; newest first.
+    """List the guard's decisions and their reasons, newest first.
 
     Example: ringfence guard log --site home-office-anna --refused
     """
@@ -44,12 +44,12 @@ def log(
         ("TIMES", field("count")),
         ("IN WORDS", field("sentence")),
     ]
-    output.show_table(rows, columns, empty="No decision was reported yet.")
+    output.show_table(rows, columns, empty="No decisions yet: they appear once phones ask for files.")
 
 
 @app.command()
 def explain(mac: MacAddress, as_json: AsJson = False) -> None:
-    """Explain the last decision about a phone's own files: the sentence, then what was known, a line each.
+    """Explain the last decision about a phone's own files, with its evidence.
 
     Example: ringfence guard explain 00:1B:54:C2:9A:10
     """
@@ -62,6 +62,6 @@ def explain(mac: MacAddress, as_json: AsJson = False) -> None:
     for reason in found["reasons"]:
         output.say(f"  {reason}")
     if found["same_today"]:
-        output.say("With the same evidence it would go the same way today.")
+        output.say("With the same evidence, today's decision would be the same.")
     else:
-        output.say(f"With the same evidence it would go differently today: {found['today']}")
+        output.say(f"With the same evidence, today's decision would differ: {found['today']}")

@@ -1,4 +1,4 @@
-"""``ringfence guard waiting`` and ``accept``: phones that wait for a person's nod."""
+"""``ringfence guard waiting`` and ``accept``: phones that wait for approval."""
 
 from typing import Annotated
 
@@ -11,14 +11,12 @@ from ringfence.phones.mac import Mac
 
 app = typer.Typer()
 
-MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="In any usual notation, or as SEP….")]
+MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address in any usual notation, or as SEP….")]
 
 
 @app.command()
-def waiting(
-    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None, as_json: AsJson = False
-) -> None:
-    """List the phones that ask and wait for a person's nod."""
+def waiting(site: Annotated[str | None, typer.Option(help="Only this site.")] = None, as_json: AsJson = False) -> None:
+    """List the phones that wait for approval."""
     rows = hub().items("/guard/waiting", site=site)
     if as_json:
         output.show_json(rows)
@@ -32,21 +30,21 @@ def waiting(
         ("TIMES", field("count")),
         ("IN WORDS", field("sentence")),
     ]
-    output.show_table(rows, columns, empty="No phone waits.")
+    output.show_table(rows, columns, empty="No phones are waiting for approval.")
 
 
 @app.command()
 def accept(
     mac: MacAddress,
     instead_of: Annotated[
-        str, typer.Option("--as", metavar="OTHER", help="The phone whose place it takes: MAC address or description.")
+        str, typer.Option("--as", metavar="OTHER", help="The phone that it replaces: MAC address or description.")
     ] = "",
-    model: Annotated[str, typer.Option(help="What it is, where no site has it yet.")] = "",
-    site: Annotated[str, typer.Option(help="Where it stands, where no site has it yet.")] = "",
-    description: Annotated[str, typer.Option(help="For people: whose, or where.")] = "",
+    model: Annotated[str, typer.Option(help="Its model, for a phone that is at no site yet.")] = "",
+    site: Annotated[str, typer.Option(help="Its site, for a phone that is at no site yet.")] = "",
+    description: Annotated[str, typer.Option(help="For people: whose phone, or where it is.")] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Let a phone in: as it is, in the place of another one, or as a new one.
+    """Approve a phone: a known one, a replacement, or a new one.
 
     Example: ringfence guard accept 00:1B:54:C2:9A:10 --as Reception
     """
@@ -55,9 +53,9 @@ def accept(
     if as_json:
         output.show_json(phone)
         return
-    output.say(f"Phone {phone['mac']} ({phone['model']}) is let in at {phone['site']}.")
+    output.say(f"Phone {phone['mac']} ({phone['model']}) approved at {phone['site']}.")
     if instead_of:
-        output.say(f"It has the lines, settings and group of {instead_of}, whose address is gone.")
+        output.say(f"It takes over the lines, settings and group of {instead_of}, which has been removed.")
     if not phone["lines"]:
         output.say(f"Next: ringfence line set {phone['mac']} 1 --name USER, then ringfence publish.")
     elif instead_of:

@@ -1,4 +1,4 @@
-"""``ringfence guard policy``: what a site asks of whoever wants a file."""
+"""``ringfence guard policy``: what a site requires before it gives a file out."""
 
 from typing import Annotated
 
@@ -6,6 +6,7 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, site_path
+from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import (
     AsJson,
@@ -19,22 +20,22 @@ app = typer.Typer()
 Site = Annotated[str, typer.Argument(help="The site's id, as `ringfence site list` shows it.")]
 
 _FIRST_CONTACT = {
-    "allow": "a new phone gets its file at once, if its level is reached",
-    "hold": "a new phone waits for a person's nod: ringfence guard accept",
+    "allow": "a new phone gets its file at once if it reaches the level",
+    "hold": "a new phone waits for approval: ringfence guard accept",
     "window": "a new phone gets its file only while a window for it is open: ringfence guard open",
-    "dhcp": "a new phone needs a DHCP lease with a phone's vendor class, or a person's nod",
+    "dhcp": "a new phone needs a DHCP lease with a phone's vendor class, or approval",
 }
 
 _GATEWAY = {
     "off": "no gateway serves this site to the internet",
     "windows": "a gateway serves a phone only inside a window that a person opens for it",
-    "stubs": "a gateway also gives files without a secret to what behaves like their phone in a known network",
+    "stubs": "a gateway also gives files without secrets to what behaves like their phone in a known network",
 }
 
 _EDGE_MOVES = {
     "ignore": "nobody is told when an edge connects from a new network",
     "alert": "people are told when an edge connects from a new network",
-    "hold": "an edge that connects from a new network holds phones' own files back: ringfence guard accept-edge",
+    "hold": "an edge on a new network holds phones' own files back: ringfence guard accept-edge",
 }
 
 _OUT_OF_REACH = ("L4", "L5")
@@ -48,7 +49,7 @@ def policy(
         typer.Option(metavar="KIND=LEVEL", help="firmware, shared, configuration or secret; L0 to L5, or default."),
     ] = None,
     network: Annotated[
-        list[str] | None, typer.Option(help="Only addresses in these networks get anything; any: all may ask.")
+        list[str] | None, typer.Option(help="Only addresses in these networks get anything; any allows all.")
     ] = None,
     first_contact: Annotated[str | None, typer.Option(help="allow, hold, window or dhcp.")] = None,
     gateway: Annotated[str | None, typer.Option(help="off, windows or stubs.")] = None,
@@ -58,7 +59,7 @@ def policy(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show what a site asks of whoever wants a file, or set parts of it.
+    """Show or change what a site requires before it gives a file out.
 
     Example: ringfence guard policy home-office-anna --need secret=L3 --first-contact hold --edge-moves hold
     """
@@ -84,7 +85,7 @@ def _needs(said: list[str]) -> dict[str, str]:
     for text in (part for argument in said for part in argument.split(",")):
         kind, equals, level = text.strip().partition("=")
         if not (kind and equals and level):
-            raise BadArgument(f"{text[:40]!r} names no kind and level", to_do="Write it like secret=L3.")
+            raise BadArgument(f"{text[:40]!r} is not KIND=LEVEL", to_do="Write it like secret=L3.")
         needs[kind] = level
     return needs
 
@@ -105,7 +106,7 @@ def _show_policy(found: Row) -> None:
         ("Edge moves", "edge_moves", _EDGE_MOVES),
     ):
         output.say(f"{title:<14} {found[name]}: {meanings.get(found[name], '')}")
-    output.say(f"Learned        an address that used a window stays known for {found['learned_days']} days")
+    output.say(f"Learned        an address that used a window stays known for {counted(found['learned_days'], 'day')}")
     for row in found["needs"]:
         if row["level"] in _OUT_OF_REACH:
-            output.say(f"Nobody reaches {row['level']} today: nothing of the kind “{row['kind']}” leaves an edge here.")
+            output.say(f"Nobody can reach {row['level']} yet: no file of the kind “{row['kind']}” leaves an edge here.")

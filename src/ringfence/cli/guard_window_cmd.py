@@ -12,7 +12,7 @@ from ringfence.phones.mac import Mac
 
 app = typer.Typer()
 
-MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="In any usual notation, or as SEP….")]
+MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address in any usual notation, or as SEP….")]
 
 
 @app.command("open")
@@ -21,7 +21,7 @@ def open_window(
     lasts: Annotated[str, typer.Option("--for", metavar="TIME", help="Such as 10m or 1h.")] = "10m",
     as_json: AsJson = False,
 ) -> None:
-    """Let a phone take its file once, within some minutes, from where no wire proves it.
+    """Open a window in which a phone may take its file once, from anywhere.
 
     Example: ringfence guard open 00:1B:54:C2:9A:10 --for 10m
     """
@@ -29,17 +29,15 @@ def open_window(
     if as_json:
         output.show_json(window)
         return
-    output.say(
-        f"The window for phone {window['mac']} at {window['site']} is open until {output.when(window['until'])}."
-    )
-    output.say("It belongs to the first address that asks and answers; it ends with one whole transfer.")
-    output.say("It protects against whoever comes later, or asks for another phone.")
-    output.say("It does not protect against somebody who knows the MAC address and asks before the phone does,")
-    output.say("or who reads along on the way: TFTP is not encrypted. The log says which address had it.")
+    output.say(f"Window for phone {window['mac']} at {window['site']} open until {output.when(window['until'])}.")
+    output.say("It is for the first address that asks and answers, and ends after one complete transfer.")
+    output.say("It protects against anyone who comes later or asks for another phone's file.")
+    output.say("It does not protect against anyone who knows the MAC address and asks before the phone does,")
+    output.say("or who eavesdrops: TFTP is not encrypted. The guard's log shows which address used it.")
 
 
 @app.command("close")
 def close_window(mac: MacAddress) -> None:
-    """End a phone's window before its time."""
+    """Close a phone's window early."""
     hub().delete(f"{phone_path(mac)}/window")
-    output.say(f"The window for phone {Mac.parse(mac)} is closed.")
+    output.say(f"Window for phone {Mac.parse(mac)} closed.")

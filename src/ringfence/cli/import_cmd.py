@@ -1,4 +1,4 @@
-"""``ringfence import``: what is there already, taken over."""
+"""``ringfence import``: import what exists already."""
 
 import typer
 
@@ -7,6 +7,6 @@ from ringfence.cli import (
     import_tftp_cmd,
 )
 
-app = typer.Typer(help="Take over what is there: a TFTP folder, or a table of phones and lines.", no_args_is_help=True)
+app = typer.Typer(help="Import what you have: a TFTP folder, or a table of phones and lines.", no_args_is_help=True)
 app.add_typer(import_tftp_cmd.app)
 app.add_typer(import_csv_cmd.app)

@@ -1,4 +1,4 @@
-"""``ringfence import csv``: a table of phones and lines, taken over."""
+"""``ringfence import csv``: import a table of phones and lines."""
 
 import csv
 import io
@@ -32,7 +32,7 @@ COLUMNS = (
     "auth_name",
     "password",
 )
-"""Of a table: a row for each line; a phone's own columns may be empty after its first row."""
+"""The columns of a table with a row for each line; a phone's own columns may be empty after its first row."""
 
 _PHONE_COLUMNS = ("site", "model", "description", "group")
 
@@ -41,14 +41,14 @@ LARGEST_TABLE_BYTES = 16 << 20
 
 @app.command("csv")
 def import_csv(
-    file: Annotated[Path, typer.Argument(help=f"A table with a heading: {', '.join(COLUMNS)}.")],
+    file: Annotated[Path, typer.Argument(help=f"A table whose first row names its columns: {', '.join(COLUMNS)}.")],
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make or change phones and lines by a table, all or none; every error is named by row and column.
+    """Add or change phones and lines from a CSV table, all or none.
 
-    Only mac is needed of a phone that is there; a new one needs site and model, a new line its name. A password that is
-    empty is generated.
+    Every error is listed with its row and column. An existing phone needs only its mac; a new phone also needs site and
+    model, and a new line needs a name. Empty passwords are generated.
 
     Example: ringfence import csv phones.csv --dry-run
     """
@@ -62,7 +62,7 @@ def import_csv(
 
 
 def _table(text: str, file: Path) -> list[Json]:
-    """Return the phones of a table; BadArgument names what is wrong with its heading."""
+    """Return the phones of a table; BadArgument says what is wrong with its heading."""
     try:
         dialect: type[csv.Dialect] | str = csv.Sniffer().sniff(text.partition("\n")[0], ",;\t")
     except csv.Error:
@@ -75,16 +75,16 @@ def _table(text: str, file: Path) -> list[Json]:
     heading = [cell.strip().lower() for cell in rows[0]] if rows else []
     unknown = [name for name in heading if name not in COLUMNS]
     if "mac" not in heading or unknown or len(set(heading)) != len(heading):
-        what = (
-            f"it has no column {unknown[0]!r} to read" if unknown else "its first row must name its columns, once each"
-        )
+        what = f"the column {unknown[0]!r} is unknown" if unknown else "the first row must name the columns, once each"
         raise BadArgument(what, where=str(file), to_do=f"Columns: {', '.join(COLUMNS)}; mac is needed.")
     phones: dict[str, Json] = {}
     for number, cells in enumerate(rows[1:], 2):
         if not any(cell.strip() for cell in cells):
             continue
         if len(cells) > len(heading):
-            raise BadArgument(f"row {number} has {len(cells)} cells, and the heading {len(heading)}", where=str(file))
+            raise BadArgument(
+                f"row {number} has {len(cells)} cells, but there are {len(heading)} columns", where=str(file)
+            )
         row = dict(zip(heading, (cell.strip() for cell in cells), strict=False))
         _add_row(phones, row, number, file)
     return list(phones.values())
@@ -94,13 +94,13 @@ def _add_row(phones: dict[str, Json], row: Mapping[str, str], number: int, file:
     try:
         key = Mac.parse(row["mac"]).bare
     except BadMac:
-        key = f"row {number}"  # the hub says what is wrong with it, beside all other errors
+        key = f"row {number}"  # the hub says what is wrong with it, together with all other errors
     phone = phones.setdefault(key, {"mac": row["mac"], "row": number, "lines": []})
     for column in _PHONE_COLUMNS:
         said = row.get(column, "")
         if said and phone.setdefault(column, said) != said:
             raise BadArgument(
-                f"row {number}, column {column}: {said!r}, and row {phone['row']} says {phone[column]!r} of this phone",
+                f"row {number}, column {column}: {said!r}, but row {phone['row']} has {phone[column]!r} for this phone",
                 where=str(file),
             )
     index = row.get("line", "")
@@ -108,5 +108,5 @@ def _add_row(phones: dict[str, Json], row: Mapping[str, str], number: int, file:
     if not index and not parts:
         return
     if index and not (index.isascii() and index.isdecimal() and 1 <= int(index) <= 1000):  # noqa: PLR2004 - the API's
-        raise BadArgument(f"row {number}, column line: {index!r} is no number of a line", where=str(file))
+        raise BadArgument(f"row {number}, column line: {index!r} is not a line number", where=str(file))
     phone["lines"].append({"index": int(index or 1), "row": number, **parts})

@@ -1,4 +1,4 @@
-"""``ringfence import tftp``: a TFTP folder, taken over."""
+"""``ringfence import tftp``: import a TFTP folder."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.bulk import DryRun, Json, phones_in_words, raise_refusals, say_outcome
+from ringfence.cli.support.bulk import DryRun, Json, raise_refusals, say_outcome
 from ringfence.cli.support.connection import hub
+from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson
 from ringfence.errors import BadInput, EnvironmentFault
 from ringfence.phones.mac import Mac
 
-if TYPE_CHECKING:  # loaded by the commands that need it: it brings the XML library and the templates
+if TYPE_CHECKING:  # only the commands that need it load it: it loads the XML library and the templates
     from ringfence.phones.importing.device_file import Imported
 
 app = typer.Typer()
@@ -24,21 +25,19 @@ _MOST_SHOWN = 12
 
 @app.command()
 def tftp(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that a TFTP server gave out.")],
-    site: Annotated[
-        str, typer.Option(help="The site that its phones stand at; made where there is none.")
-    ] = "imported",
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder that your TFTP server serves.")],
+    site: Annotated[str, typer.Option(help="The site of its phones; created if it does not exist.")] = "imported",
     model: Annotated[
         list[str] | None,
-        typer.Option(help="A model such as 7942 for files that do not tell it, or MAC=MODEL for one phone."),
+        typer.Option(help="A model such as 7942 for files that don't name one, or MAC=MODEL for one phone."),
     ] = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make phones, lines and settings of a folder's SEP….cnf.xml files; what they say besides is kept as patches.
+    """Import phones, lines and settings from a folder's SEP….cnf.xml files.
 
-    Files that can't be read are named and left out; the others are taken all or none. Firmware, ring tones and
-    wallpapers are imported by commands of their own.
+    Elements that no setting covers are kept as patches. Files that can't be read are listed and skipped; the others
+    are imported all together or not at all. Firmware, ring tones and wallpapers have import commands of their own.
 
     Example: ringfence import tftp /srv/tftp --site office --dry-run
     """
@@ -63,9 +62,9 @@ def tftp(
         except BadInput as fault:
             refused.append((name, str(fault)))
     if not phones:
-        what = "no file in it could be read as a phone's" if refused else "it holds no SEP….cnf.xml"
+        what = "none of its SEP….cnf.xml files can be imported" if refused else "it holds no SEP….cnf.xml files"
         raise BadArgument(
-            what, where=str(folder), to_do=refused[0][1] if refused else "Is it the TFTP server's folder?"
+            what, where=str(folder), to_do=refused[0][1] if refused else "Check that it is the TFTP server's folder."
         )
     order, report = _order(device_file, phones, files, site)
     done = hub().post("/phones/bulk", {**order, "dry_run": dry_run})
@@ -91,7 +90,7 @@ def _models(said: Sequence[str]) -> tuple[str | None, dict[str, str]]:
 
 
 def _guessed(device_file: Any, path: Path, default: str | None) -> str | None:  # noqa: ANN401 - a module
-    """Return the default model where the file itself tells none."""
+    """Return the default model if the file itself does not name one."""
     if default is None:
         return None
     try:
@@ -112,7 +111,7 @@ def _bytes(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read((256 << 10) + 1)
     except OSError as fault:
-        raise BadArgument(f"it can't be read: {fault.strerror}", where=str(path)) from None
+        raise BadArgument(f"the file can't be read: {fault.strerror}", where=str(path)) from None
 
 
 def _order(
@@ -121,7 +120,7 @@ def _order(
     files: Mapping[str, Path],
     site: str,
 ) -> tuple[Json, list[Json]]:
-    """Return what the hub is to take, and what is told of each phone."""
+    """Return the request for the hub, and what to report about each phone."""
     settings, patches = device_file.common_settings(phones)
     common = {name: _as_text(value) for name, value in settings.items()} | patches
     bodies, report = [], []
@@ -181,29 +180,33 @@ def _say_report(
     report: Sequence[Json], refused: Sequence[tuple[str, str]], left: Sequence[str], phones: Sequence["Imported"]
 ) -> None:
     for row in report:
-        guessed = "" if row["model_is_certain"] else " (guessed: its firmware is for several models)"
+        guessed = "" if row["model_is_certain"] else " (guessed: its firmware fits several models)"
         output.say(
-            f"{row['mac']}: a {row['model']}{guessed}, lines {', '.join(row['lines'])}; {row['settings']} settings."
+            f"{row['mac']}: model {row['model']}{guessed}, lines {', '.join(row['lines'])}; "
+            f"{counted(row['settings'], 'setting')}."
         )
         for what, key in (("Kept as patches", "patches"), ("Not kept", "not_kept")):
             if row[key]:
                 output.say(f"  {what}: {_some(row[key])}")
     added = sorted({path for phone in phones for path in phone.added})
     if added:
-        output.say(f"The new files say besides, as phones take it by themselves: {_some(added)}")
+        output.say(f"The new files also state these defaults: {_some(added)}")
     for name, why in refused:
-        output.say(f"Not read: {name}: {why}")
+        output.say(f"Skipped {name}: {why}")
     plans = {row["dial_plan_file"]: row["dial_plan"] for row in report if row["dial_plan_file"]}
     for name, taken in sorted(plans.items()):
-        count = phones_in_words(sum(row["dial_plan_file"] == name for row in report))
+        count = sum(row["dial_plan_file"] == name for row in report)
         if taken:
-            output.say(f"Taken over as the table dial_plan of {count}: {name}")
+            output.say(f"Imported {name} as the table dial_plan of {counted(count, 'phone')}.")
         else:
-            output.say(f"{count} would ask for {name} in vain, as no table can say it: see ringfence template put.")
+            output.say(
+                f"{name} does not fit the table dial_plan, so {counted(count, 'phone')} would not get it. "
+                "Add it yourself: ringfence template put."
+            )
     if loads := sorted({row["firmware_load"] for row in report} - {""}):
         output.say(f"Import their firmware before you publish (ringfence firmware import): {_some(loads)}")
     if others := [name for name in left if name not in plans]:
-        output.say(f"Left alone, as they are no phone's configuration: {_some(others)}")
+        output.say(f"Ignored, as they are not phone configurations: {_some(others)}")
 
 
 def _some(names: Iterable[str]) -> str:

@@ -11,7 +11,7 @@ from ringfence.cli.support.output import AsJson, field
 
 app = typer.Typer(help="Lines: a phone's SIP accounts.", no_args_is_help=True)
 
-LineKey = Annotated[int, typer.Argument(help="The line's place on the phone, from 1.", min=1)]
+LineKey = Annotated[int, typer.Argument(help="The line's number on the phone, from 1.", min=1)]
 
 
 def _path(mac: str, index: int) -> str:
@@ -23,12 +23,14 @@ def set_line(
     mac: MacAddress,
     index: LineKey,
     name: Annotated[str | None, typer.Option(help="The SIP user that registers, such as 201.")] = None,
-    label: Annotated[str | None, typer.Option(help="What the phone shows beside the key.")] = None,
+    label: Annotated[str | None, typer.Option(help="What the phone shows next to the key.")] = None,
     display_name: Annotated[str | None, typer.Option(help="What others see when it calls.")] = None,
-    auth_name: Annotated[str | None, typer.Option(help="The digest user, where it isn't the name.")] = None,
+    auth_name: Annotated[str | None, typer.Option(help="The digest user, if it differs from the name.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Make a line, or change what is given of it. A new line gets a generated password.
+    """Add a line to a phone, or change one.
+
+    Only the parts that you give change. A phone's first line gets a generated password.
 
     Example: ringfence line set 00:1B:54:C2:9A:10 1 --name 201 --label Anna
     """
@@ -37,14 +39,12 @@ def set_line(
     if as_json:
         output.show_json(line)
     else:
-        output.say(
-            f"Line {line['index']}: {line['name']}, shown as “{line['label']}”. Publish to bring it to the phone."
-        )
+        output.say(f"Line {line['index']} set: {line['name']}, shown as “{line['label']}”. Next: ringfence publish")
 
 
 @app.command("list")
 def list_lines(mac: MacAddress, as_json: AsJson = False) -> None:
-    """List a phone's lines; passwords are not shown here."""
+    """List a phone's lines, without passwords."""
     rows = hub().items(f"{phone_path(mac)}/lines")
     if as_json:
         output.show_json(rows)
@@ -56,19 +56,19 @@ def list_lines(mac: MacAddress, as_json: AsJson = False) -> None:
         ("DISPLAY NAME", field("display_name")),
         ("AUTH NAME", field("auth_name")),
     ]
-    output.show_table(rows, columns, empty="No lines yet. Make one: ringfence line set MAC 1 --name USER.")
+    output.show_table(rows, columns, empty="No lines yet. Add one: ringfence line set MAC 1 --name USER.")
 
 
 @app.command()
 def remove(mac: MacAddress, index: LineKey) -> None:
-    """Remove a line."""
+    """Remove a line from a phone."""
     hub().delete(_path(mac, index))
-    output.say(f"Line {index} is removed. Publish to take it off the phone.")
+    output.say(f"Line {index} removed. Next, to take it off the phone: ringfence publish")
 
 
 @app.command()
 def password(mac: MacAddress, index: LineKey, as_json: AsJson = False) -> None:
-    """Show a line's SIP password; that you asked is noted in the audit log."""
+    """Show a line's SIP password; the audit log records this."""
     shown = hub().post(f"{_path(mac, index)}/password/reveal")
     if as_json:
         output.show_json(shown)
@@ -78,6 +78,9 @@ def password(mac: MacAddress, index: LineKey, as_json: AsJson = False) -> None:
 
 @app.command()
 def rotate(mac: MacAddress, index: LineKey) -> None:
-    """Give a line a new generated password; change it at the PBX too."""
+    """Give a line a new generated password; change it at the PBX too.
+
+    ``ringfence sip rotate`` changes both sides without an outage.
+    """
     hub().post(f"{_path(mac, index)}/password/rotate")
-    output.say(f"Line {index} has a new password. Publish to bring it to the phone; ringfence line password shows it.")
+    output.say(f"Line {index} has a new password: ringfence line password shows it. Next: ringfence publish")

@@ -1,4 +1,4 @@
-"""``ringfence login``: who asks the hub."""
+"""``ringfence login``: log in to a hub."""
 
 import sys
 from pathlib import Path
@@ -20,7 +20,9 @@ def login(
     url: Annotated[str, typer.Argument(help="The hub's address for people, such as https://hub.example.org:8443.")],
     ca: Annotated[Path | None, typer.Option(help="The hub's CA certificate, authority.pem in its data folder.")] = None,
 ) -> None:
-    """Log in to a hub with an API token, which is read from the terminal or from standard input, never an argument.
+    """Log in to a hub with an API token.
+
+    The token is read from the terminal or from standard input, never from an argument.
 
     Example: ringfence login https://hub.example.org:8443 --ca authority.pem
     """
@@ -28,4 +30,4 @@ def login(
     entry = Login(url, Secret(text.strip()), read_authority(ca) if ca else "")
     who = PeoplesApi(entry).get("/whoami")
     path = save_login(entry)
-    output.say(f"Logged in to {url} as {who['name']}. Kept in {path}.")
+    output.say(f"Logged in to {url} as {who['name']}. Login saved in {path}.")

@@ -1,4 +1,4 @@
-"""``ringfence``: every command group in its own file, put together here; errors become one line and an exit code."""
+"""``ringfence``: puts the command groups together, each from its file; an error becomes one line and an exit code."""
 
 import os
 import sys
@@ -33,19 +33,19 @@ GROUPS = (
     "sim",
     "tftp",
 )
-"""Each is a Typer app in a file of its own, ``GROUP_cmd.py``."""
+"""Each is a Typer app in its own file, ``GROUP_cmd.py``."""
 COMMANDS = {"login": "login_cmd", "publish": "publish_cmd", "serve": "serve_cmd"}
-"""Commands that stand alone, and the file that each is in."""
+"""Commands outside any group, and the file of each."""
 
 
 def make_app(wanted: str = "") -> typer.Typer:
-    """Return the command line; only ``wanted`` of it where that names a group or command.
+    """Return the command line, or only ``wanted`` where that names a group or command.
 
-    A start loads one file and what it needs, not all of them: an edge must serve within a second of its start.
+    A start loads only the file that it needs: an edge must serve within a second of its start.
     """
     app = typer.Typer(
         name="ringfence",
-        help="Keeps IP phones that only speak TFTP provisioned over the internet, with TFTP never leaving the room.",
+        help="Provision IP phones that only speak TFTP over the internet; TFTP never leaves the room.",
         no_args_is_help=True,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
@@ -74,7 +74,7 @@ def _root(
 
 
 def main() -> None:
-    """Run the command line; a RingfenceError becomes one line on standard error and its family's exit code."""
+    """Run the command line; a RingfenceError becomes one line on standard error and the exit code of its family."""
     try:
         make_app(next(iter(sys.argv[1:]), ""))()
     except RingfenceError as fault:
@@ -91,7 +91,7 @@ def main() -> None:
         sys.stderr.write(f"ringfence: this command needs {fault.name}, which is not installed. {advice}\n")
         sys.exit(EnvironmentFault.exit_code)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # who read us has gone; nothing is wrong
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # our reader has gone; nothing is wrong
     except KeyboardInterrupt:
         sys.exit(130)
 

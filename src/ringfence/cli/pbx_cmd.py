@@ -1,33 +1,33 @@
-"""``ringfence pbx``: the PBXes that the hub speaks to."""
+"""``ringfence pbx``: the PBXes that the hub talks to."""
 
 import getpass
 import sys
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.output import AsJson, field
 
-app = typer.Typer(help="PBXes that the hub speaks to: for new secrets, and for orders to reload.", no_args_is_help=True)
+app = typer.Typer(help="PBXes that the hub talks to, to change secrets and reload phones.", no_args_is_help=True)
 
 PbxId = Annotated[str, typer.Argument(metavar="PBX", help="Its id, as ringfence pbx list shows it.")]
 
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="Such as main.")],
+    name: Annotated[str, typer.Argument(help="Its name, such as main.")],
     kind: Annotated[str, typer.Option(help="kamailio or asterisk.")],
-    url: Annotated[str, typer.Option(help="http://HOST:PORT/RPC of Kamailio, ami://HOST:5038 of Asterisk.")],
+    url: Annotated[str, typer.Option(help="http://HOST:PORT/RPC for Kamailio, ami://HOST:5038 for Asterisk.")],
     realm: Annotated[str, typer.Option(help="The digest realm.")],
     user: Annotated[str, typer.Option(help="The manager's user, for Asterisk.")] = "",
     secret: Annotated[
-        bool, typer.Option("--secret", help="Ask for the manager's secret or /RPC's token; or read it from a pipe.")
+        bool, typer.Option("--secret", help="Prompt for the manager's secret or /RPC's token, or read it from a pipe.")
     ] = False,
     sip_server: Annotated[
-        list[str] | None, typer.Option(help="A SIP server that it is, as phones name it; any where none is given.")
+        list[str] | None,
+        typer.Option(help="A SIP server that this PBX is, as phones name it; without any, it is every SIP server."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,7 +46,7 @@ def add(
     if as_json:
         output.show_json(row)
     else:
-        output.say(f"PBX {row['id']} is added. Try it: ringfence pbx check {row['id']}")
+        output.say(f"PBX {row['id']} added. Next: ringfence pbx check {row['id']}")
 
 
 @app.command("list")
@@ -63,17 +63,17 @@ def list_pbxes(as_json: AsJson = False) -> None:
         ("REALM", field("realm")),
         ("SIP SERVERS", lambda row: ", ".join(row["sip_servers"]) or "any"),
     ]
-    output.show_table(rows, columns, empty="No PBX yet. Add one: ringfence pbx add NAME --kind … --url … --realm ….")
+    output.show_table(rows, columns, empty="No PBXes yet. Add one: ringfence pbx add NAME --kind … --url … --realm ….")
 
 
 @app.command()
 def check(pbx: PbxId) -> None:
-    """Try whether a PBX answers."""
-    output.say(f"It answers: {hub().post(f'/pbxes/{quote(pbx)}/check')['version']}")
+    """Check whether a PBX answers."""
+    output.say(f"PBX {pbx} answers: {hub().post(f'/pbxes/{segment(pbx)}/check')['version']}")
 
 
 @app.command()
 def remove(pbx: PbxId) -> None:
-    """Forget a PBX."""
-    hub().delete(f"/pbxes/{quote(pbx)}")
-    output.say(f"PBX {pbx} is forgotten.")
+    """Remove a PBX."""
+    hub().delete(f"/pbxes/{segment(pbx)}")
+    output.say(f"PBX {pbx} removed.")

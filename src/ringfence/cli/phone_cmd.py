@@ -1,4 +1,4 @@
-"""``ringfence phone``: the inventory."""
+"""``ringfence phone``: the inventory of phones."""
 
 from enum import StrEnum
 from typing import Annotated
@@ -7,11 +7,12 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, phone_path
+from ringfence.cli.support.counted import counted
 from ringfence.cli.support.output import AsJson, Row, field
 
-app = typer.Typer(help="Phones: which phone stands where.", no_args_is_help=True)
+app = typer.Typer(help="Phones: where they are, what they are doing, and reloading them.", no_args_is_help=True)
 
-MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="In any usual notation, or as SEP….")]
+MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address in any usual notation, or as SEP….")]
 
 
 _LONGEST_VALUE = 60
@@ -34,9 +35,11 @@ _COLUMNS = [
 @app.command()
 def add(
     mac: MacAddress,
-    site: Annotated[str, typer.Option(help="The site that it stands at.")],
-    model: Annotated[str, typer.Option(help="Such as 9971, CP-8841 or SPA504G; ringfence phone models lists all.")],
-    description: Annotated[str, typer.Option(help="For people: whose, or where.")] = "",
+    site: Annotated[str, typer.Option(help="The site where it is.")],
+    model: Annotated[
+        str, typer.Option(help="Its model, such as 9971, CP-8841 or SPA504G; ringfence phone models lists all.")
+    ],
+    description: Annotated[str, typer.Option(help="For people: whose phone, or where it is.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Add a phone to a site.
@@ -47,13 +50,15 @@ def add(
     if as_json:
         output.show_json(phone)
     else:
-        output.say(f"Phone {phone['mac']} is at {phone['site']}. Next: ringfence line set {phone['mac']} 1 --name USER")
+        output.say(
+            f"Phone {phone['mac']} added to {phone['site']}. Next: ringfence line set {phone['mac']} 1 --name USER"
+        )
 
 
 @app.command("list")
 def list_phones(
-    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
-    group: Annotated[str | None, typer.Option(help="Only this group's.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    group: Annotated[str | None, typer.Option(help="Only this group.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List the phones."""
@@ -66,7 +71,7 @@ def list_phones(
 
 @app.command()
 def show(mac: MacAddress, as_json: AsJson = False) -> None:
-    """Show one phone: its lines, and every setting with the scope that it comes from."""
+    """Show a phone with its lines, and its settings with their scopes."""
     client = hub()
     phone = client.get(phone_path(mac))
     settings = client.items(f"{phone_path(mac)}/settings")
@@ -86,25 +91,29 @@ def show(mac: MacAddress, as_json: AsJson = False) -> None:
 def change(
     mac: MacAddress,
     site: Annotated[str | None, typer.Option(help="Move it to this site.")] = None,
-    model: Annotated[str | None, typer.Option(help="What model it is, such as 9971.")] = None,
-    description: Annotated[str | None, typer.Option(help="For people: whose, or where.")] = None,
-    group: Annotated[str | None, typer.Option(help="Put it into this group; '' takes it out.")] = None,
+    model: Annotated[str | None, typer.Option(help="Correct its model, such as 9971.")] = None,
+    description: Annotated[str | None, typer.Option(help="For people: whose phone, or where it is.")] = None,
+    group: Annotated[str | None, typer.Option(help="Put it into this group; '' takes it out of its group.")] = None,
     running: Annotated[
-        str | None, typer.Option(help="The firmware that it runs now, as its screen says, such as SIP42.8-2-1S.")
+        str | None, typer.Option(help="The firmware that it runs now, as its screen shows it, such as SIP42.8-2-1S.")
     ] = None,
 ) -> None:
-    """Move a phone to another site or group, correct its model, or describe it anew."""
+    """Change a phone's site, group, model, description or known firmware.
+
+    Example: ringfence phone change 00:1B:54:C2:9A:10 --group reception
+    """
     asked = {"site": site, "model": model, "description": description, "group": group, "running_load": running}
     phone = hub().patch(phone_path(mac), {name: value for name, value in asked.items() if value is not None})
-    output.say(f"Phone {phone['mac']} is at {phone['site']}: {phone['description']}")
+    described = f" ({phone['description']})" if phone["description"] else ""
+    output.say(f"Phone {phone['mac']}{described} changed; it is at {phone['site']}.")
 
 
 @app.command()
 def models(
-    family: Annotated[str | None, typer.Option(help="Only this family's, such as cisco-79xx.")] = None,
+    family: Annotated[str | None, typer.Option(help="Only this family, such as cisco-79xx.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List the models that there are: family, keys, transports, what they have."""
+    """List the known models: family, line keys, transports, features."""
     rows = hub().items("/models", family=family)
     if as_json:
         output.show_json(rows)
@@ -124,10 +133,12 @@ def models(
 @app.command()
 def status(
     mac: Annotated[str | None, typer.Argument(metavar="MAC", help="One phone; all by default.")] = None,
-    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
+    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say in words what phones are doing: which version they took, what they miss, what goes wrong; the worst first.
+    """Show in words what phones are doing, the worst first.
+
+    It shows which version they took, what they are missing, and what is wrong.
 
     Example: ringfence phone status 00:1B:54:C2:9A:10
     """
@@ -138,7 +149,7 @@ def status(
         return
     for row in rows:
         described = f" ({row['description']})" if row["description"] else ""
-        output.say(f"{row['mac']}{described}, a {row['model']} at {row['site']}:")
+        output.say(f"{row['mac']}{described}, model {row['model']} at {row['site']}:")
         for sentence in row["sentences"]:
             output.say(f"  {_MARKS[sentence['urgency']]} {sentence['text']}")
     if not rows:
@@ -149,7 +160,7 @@ _MARKS = {"broken": "✗", "wrong": "!", "news": "·", "fine": "✓"}
 
 
 class Action(StrEnum):
-    """What a phone is told."""
+    """What a phone is told to do."""
 
     RESTART = "restart"
     RESET = "reset"
@@ -163,14 +174,15 @@ def reload_phone(
         Action,
         typer.Option(
             help="restart: fetch its files and register again; reset: boot; check-version: fetch what differs. SPA, "
-            "MPP, 7940 and 7960 know one order only, and get that."
+            "MPP, 7940 and 7960 know only one such order, and get that."
         ),
     ] = Action.RESTART,
     as_json: AsJson = False,
 ) -> None:
-    """Tell a phone through its PBX to fetch its configuration again, now, whatever its setting reload says.
+    """Tell a phone, through its PBX, to fetch its configuration now.
 
-    After a publish this happens by itself: the edge tells the phone, and where it does not obey, the hub does.
+    This ignores the phone's setting reload. After a publish it happens automatically: the edge tells the phone, and if
+    the phone does not obey, the hub does.
 
     Example: ringfence phone reload 00:1B:54:C2:9A:10 --action reset
     """
@@ -179,16 +191,18 @@ def reload_phone(
         output.show_json(told)
     else:
         where = ", ".join(told["contacts"])
-        output.say(f"Told through {told['pbx']} at {where}. What comes of it: ringfence phone status {mac}")
+        output.say(
+            f"Phone {mac} told through {told['pbx']} at {where}. Next, see its status: ringfence phone status {mac}"
+        )
 
 
 @app.command()
 def explain(
     mac: MacAddress,
-    setting: Annotated[str | None, typer.Argument(help="Only this one, with every scope that names it.")] = None,
+    setting: Annotated[str | None, typer.Argument(help="Only this setting, with every scope that sets it.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Say which value of each setting holds for a phone, and why.
+    """Explain which value of each setting applies to a phone, and why.
 
     Example: ringfence phone explain 00:1B:54:C2:9A:10 time_zone
     """
@@ -203,17 +217,22 @@ def explain(
             ("FROM", lambda row: row["given"][-1]["place"]),
             ("INSTEAD OF", lambda row: "; ".join(_said(row, given) for given in row["given"][:-1][::-1])),
         ]
-        output.show_table([row for row in rows if len(row["given"]) > 1], columns, empty="Nothing is set.")
-        output.say(f"{sum(len(row['given']) == 1 for row in rows)} more settings are as the phone has them by itself.")
+        output.show_table(
+            [row for row in rows if len(row["given"]) > 1], columns, empty="Nothing is set for this phone."
+        )
+        defaults = sum(len(row["given"]) == 1 for row in rows)
+        output.say(
+            f"{counted(defaults, 'other setting')} {'has its default' if defaults == 1 else 'have their defaults'}."
+        )
         return
     for row in rows:
         *others, winner = row["given"]
-        output.say(f"{row['name']} is {_value(row, winner) or 'empty'}: {winner['place']} says so.")
+        output.say(f"{row['name']} is {_value(row, winner) or 'empty'}, set by {winner['place']}.")
         for given in reversed(others):
-            output.say(f"  It takes the place of {_said(row, given)}.")
+            output.say(f"  It overrides {_said(row, given)}.")
         written = "" if row["written"] is None else f" as {row['written']!r}"
-        output.say(f"In the phone's file it is {row['element']}{written}. {row['help']}")
-        output.say(f"Known from {row['source']} ({row['mark']}).")
+        output.say(f"In the phone's file: {row['element']}{written}. {row['help']}")
+        output.say(f"Source: {row['source']} ({row['mark']}).")
 
 
 def _value(row: Row, given: Row) -> str:
@@ -231,6 +250,6 @@ def _said(row: Row, given: Row) -> str:
 
 @app.command()
 def remove(mac: MacAddress) -> None:
-    """Remove a phone; its file goes with the next publish."""
+    """Remove a phone; the next publish removes its files."""
     hub().delete(phone_path(mac))
-    output.say(f"Phone {mac} is removed. Publish to take its file away from its site.")
+    output.say(f"Phone {mac} removed. Next, to remove its files from the site: ringfence publish")

@@ -1,4 +1,4 @@
-"""``ringfence release``: what was published, and back again."""
+"""``ringfence release``: list, show, compare and roll back releases."""
 
 from typing import Annotated
 
@@ -16,7 +16,7 @@ from ringfence.cli.support.output import (
     moment,
 )
 
-app = typer.Typer(help="Releases: what was published for a site, and back again.", no_args_is_help=True)
+app = typer.Typer(help="Releases: what was published for a site, and rollback.", no_args_is_help=True)
 
 Number = Annotated[int, typer.Argument(help="The release's number.", min=1)]
 NumberOrNewest = Annotated[int | None, typer.Argument(help="The release's number; the newest by default.", min=1)]
@@ -36,19 +36,19 @@ def list_releases(site: Site, as_json: AsJson = False) -> None:
         ("FILES", lambda row: row.get("file_count", len(row.get("files", [])))),
         ("COMMENT", field("comment")),
     ]
-    output.show_table(rows, columns, empty="Nothing published yet: ringfence publish.")
+    output.show_table(rows, columns, empty="No releases yet. Publish one: ringfence publish.")
 
 
 @app.command()
 def show(site: Site, number: NumberOrNewest = None, as_json: AsJson = False) -> None:
-    """Show one release's files."""
+    """Show a release and its files."""
     client = hub()
     release = client.get(f"{site_path(site)}/releases/{number or _newest(client, site)}")
     if as_json:
         output.show_json(release)
         return
     output.say(
-        f"Release {release['number']} of {site}, made {output.when(release['created_at'])} by {release['author']}."
+        f"Release {release['number']} of {site}, created {output.when(release['created_at'])} by {release['author']}."
     )
     columns = [
         ("FILE", field("name")),
@@ -63,7 +63,7 @@ def show(site: Site, number: NumberOrNewest = None, as_json: AsJson = False) -> 
 def _newest(client: PeoplesApi, site: str) -> int:
     releases = client.items(f"{site_path(site)}/releases")
     if not releases:
-        raise NoRelease(f"site {site} has no release yet", to_do="Publish: ringfence publish.")
+        raise NoRelease(f"site {site} has no release yet", to_do="Publish one: ringfence publish.")
     return max(int(release["number"]) for release in releases)
 
 
@@ -93,12 +93,12 @@ def diff(
 
 @app.command()
 def rollback(site: Site, number: Number, as_json: AsJson = False) -> None:
-    """Make a new release with the content of an old one.
+    """Create a new release with the content of an old one.
 
-    The settings stay as they are: the next publish brings them again, unless they are set back too.
+    The settings stay as they are, so the next publish brings their content back unless you change them too.
     """
     made = hub().post(f"{site_path(site)}/releases/{number}/rollback")
     if as_json:
         output.show_json(made)
     else:
-        output.say(f"Release {made['number']} of {site} has the content of release {number}.")
+        output.say(f"Release {made['number']} of {site} created, with the content of release {number}.")

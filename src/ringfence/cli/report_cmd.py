@@ -1,4 +1,4 @@
-"""``ringfence report``: what phones and edges did."""
+"""``ringfence report``: events that edges reported."""
 
 from typing import Annotated
 
@@ -14,12 +14,15 @@ app = typer.Typer(help="Reports: what phones and edges did.", no_args_is_help=Tr
 
 @app.command("list")
 def list_reports(
-    site: Annotated[str | None, typer.Option(help="Only this site's.")] = None,
-    phone: Annotated[str | None, typer.Option(metavar="MAC", help="Only this phone's.")] = None,
-    limit: Annotated[int, typer.Option(help="How many, newest first.")] = 50,
+    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    phone: Annotated[str | None, typer.Option(metavar="MAC", help="Only this phone.")] = None,
+    limit: Annotated[int, typer.Option(help="How many to show, newest first.")] = 50,
     as_json: AsJson = False,
 ) -> None:
-    """List what happened, newest first: files taken and refused, releases served, phones reloaded."""
+    """List what happened at edges, newest first.
+
+    Among the events are files taken and refused, releases served, and phones reloaded.
+    """
     owner = Mac.parse(phone).bare if phone else None
     rows = hub().items("/reports", site=site, phone=owner, limit=limit)
     if as_json:
@@ -31,4 +34,4 @@ def list_reports(
         ("WHAT", field("kind")),
         ("IN WORDS", field("sentence")),
     ]
-    output.show_table(rows, columns, empty="Nothing reported yet.")
+    output.show_table(rows, columns, empty="No reports yet. Is an edge running? ringfence edge list")

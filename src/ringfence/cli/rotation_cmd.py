@@ -1,4 +1,4 @@
-"""``ringfence sip rotate``: secrets changed on both sides."""
+"""``ringfence sip rotate``: change secrets on both sides."""
 
 import time
 from typing import Annotated
@@ -22,18 +22,19 @@ _LOOK_EVERY_S = 0.5
 @app.command()
 def rotate(
     whose: Annotated[
-        str, typer.Argument(metavar="PHONE|SITE", help="A MAC address, or a site's id for all its phones.")
+        str, typer.Argument(metavar="PHONE|SITE", help="A MAC address, or a site's id for all of its phones.")
     ],
     patience: Annotated[
         float,
-        typer.Option(min=1, help="Seconds that a phone has to take its new secret, before the old one comes back."),
+        typer.Option(min=1, help="Seconds that a phone has to take its new secret before the old one is restored."),
     ] = 900,
-    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Look on until it has ended.")] = True,
+    wait: Annotated[bool, typer.Option("--wait/--no-wait", help="Wait and show progress until it is done.")] = True,
     as_json: AsJson = False,
 ) -> None:
-    """Change SIP secrets on both sides: PBX takes both, phone gets its file, is told, registers; then the old one ends.
+    """Change SIP secrets at the PBX and on the phones, without an outage.
 
-    It ends with 9 where a phone did not follow and has its old secret again.
+    The PBX accepts both secrets; the phone's new file is published; the phone is told to fetch it, and registers; then
+    the old secret ends. The exit code is 9 if a phone did not follow and its old secret was restored.
 
     Example: ringfence sip rotate 00:1B:54:C2:9A:10
     """
@@ -62,14 +63,14 @@ def rotate(
     back = sorted(row["mac"] for row in rows if row["stage"] == "rolled-back")
     if back:
         raise SecretsPutBack(
-            f"{len(back)} of {len(rows)} phones have their old secret again: {', '.join(back)}",
-            to_do="Are they on, and do their edges reach them? Then run it again.",
+            f"{len(back)} of {len(rows)} phones got their old secret back: {', '.join(back)}",
+            to_do="Check that they are on and that their edges reach them, then run this again.",
         )
 
 
 @app.command()
 def rotations(as_json: AsJson = False) -> None:
-    """List each phone's last change of secrets."""
+    """List the last change of secrets of each phone."""
     rows = hub().items("/sip/rotations")
     if as_json:
         output.show_json(rows)
@@ -81,14 +82,14 @@ def rotations(as_json: AsJson = False) -> None:
         ("SINCE", moment("changed_at")),
         ("NOTE", field("detail")),
     ]
-    output.show_table(rows, columns, empty="None yet. Change some: ringfence sip rotate PHONE.")
+    output.show_table(rows, columns, empty="No secrets have been changed yet. Change some: ringfence sip rotate PHONE.")
 
 
 _STAGES = {
-    "accepting": "the PBX is to take the new secret beside the old one",
-    "publishing": "the PBX takes both; the new file is published",
-    "fetching": "the phone is told to fetch its new file",
-    "registering": "it has its new file, and is to register with it",
-    "done": "registered with the new secret; the old one has ended",
-    "rolled-back": "put back to the old secret",
+    "accepting": "waiting for the PBX to accept the new secret beside the old one",
+    "publishing": "the PBX accepts both secrets; publishing the new file",
+    "fetching": "waiting for the phone to fetch its new file",
+    "registering": "it has its new file; waiting for it to register",
+    "done": "registered with the new secret; the old one no longer works",
+    "rolled-back": "old secret restored",
 }

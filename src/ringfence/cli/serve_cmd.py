@@ -17,12 +17,13 @@ from ringfence.server.standalone.options import FOLDER_HELP, SERVE_OPTIONS, Serv
 def serve(folder: Path, **given: Any) -> None:  # noqa: ANN401 - each option's value, of the type that the table says
     """Serve a folder over TFTP, read-only, in place of tftpd-hpa or dnsmasq.
 
-    As root it makes the folder its root directory and goes on as user tftp, or nobody. It takes sockets from systemd.
+    Started as root, it makes the folder its root directory and runs as user tftp, or nobody. It can take its sockets
+    from systemd.
 
     Example: ringfence serve /srv/tftp --allow 192.168.1.0/24 --dry-run
     """
     arguments = [argument for option in SERVE_OPTIONS for argument in _arguments(option, given[option.name])]
-    # A process of its own, so that what parses strangers' packets holds no command-line library.
+    # A separate process, so that the code that parses strangers' packets holds no command-line library.
     command = [sys.executable, "-I", "-m", "ringfence.server", *arguments, "--", str(folder.absolute())]
     sys.stdout.flush()
     os.execv(sys.executable, command)  # noqa: S606 - our own module; it reads and checks the arguments
@@ -42,7 +43,7 @@ def _arguments(option: ServeOption, value: bool | str | list[str] | None) -> lis
 
 
 def _parameter(option: ServeOption) -> inspect.Parameter:
-    """Return an option as the command line's library wants it."""
+    """Return an option in the form that Typer wants."""
     info = typer.Option(
         *option.flags,
         metavar=option.metavar or None,

@@ -1,4 +1,4 @@
-"""``ringfence setting``: what there is to set."""
+"""``ringfence setting``: the catalogue of settings."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.output import AsJson, Row, field
 
-app = typer.Typer(help="The catalogue of settings: what there is to set, and what it means.", no_args_is_help=True)
+app = typer.Typer(help="The catalogue of settings: what can be set, and what it means.", no_args_is_help=True)
 
 _MOST_CHOICES = 12
 
@@ -21,11 +21,11 @@ def _group() -> None:
 @app.command("list")
 def list_settings(
     family: Annotated[
-        str | None, typer.Option(help="Only what this family or model knows, such as cisco-79xx or 9971.")
+        str | None, typer.Option(help="Only what this family or model supports, such as cisco-79xx or 9971.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """List every setting there is: type, unit, limits, default, scopes, meaning, source."""
+    """List all settings: type, values, default, scopes, meaning, source."""
     rows = hub().items("/settings/catalogue", family=family)
     if as_json:
         output.show_json(rows)

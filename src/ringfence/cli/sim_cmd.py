@@ -1,4 +1,4 @@
-"""``ringfence sim``: virtual phones and attackers, for trying a site and for tests."""
+"""``ringfence sim``: virtual phones and attackers, to try a site out and for tests."""
 
 import ipaddress
 import itertools
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.tftp_arguments import EXAMPLES, read_options, read_server
 from ringfence.cli.support.uploads import progress
@@ -26,7 +27,7 @@ from ringfence.sim.errors import GaveWay
 if TYPE_CHECKING:
     from ringfence.sim.steps import Step
 
-app = typer.Typer(help="Virtual phones and attackers, to try a site without hardware.", no_args_is_help=True)
+app = typer.Typer(help="Virtual phones and attackers, to test a site without hardware.", no_args_is_help=True)
 
 
 @app.command()
@@ -35,34 +36,34 @@ def phone(
     mac: Annotated[str, typer.Option(help="The phone's MAC address, in any notation.")],
     server: Annotated[str, typer.Option(help="The TFTP server, HOST or HOST:PORT.")],
     source: Annotated[str | None, typer.Option(help="The address to ask from and to listen on.")] = None,
-    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to ask for: {EXAMPLES}.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to request: {EXAMPLES}.")] = None,
     retry: Annotated[
         float | None,
         typer.Option(
-            min=0.01, help="Seconds until a refused configuration is asked for again; by default its family's."
+            min=0.01, help="Seconds until it asks again for a refused configuration; by default as its family does."
         ),
     ] = None,
     http: Annotated[
         bool | None,
-        typer.Option("--http/--no-http", help="Ask by HTTP first, or never; by default as its model is known to do."),
+        typer.Option("--http/--no-http", help="Ask over HTTP first, or never; by default as its model does."),
     ] = None,
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="The HTTP port; real phones know 6970 only.")] = 6970,
     load: Annotated[str, typer.Option(help="The firmware that it runs, such as sip9971.9-4-2SR4-1.")] = "",
     register: Annotated[bool, typer.Option("--register", help="Register its lines with its SIP server.")] = False,
     pace: Annotated[
-        bool, typer.Option("--pace", help="Wait between files as its family is known to do; else it goes at once.")
+        bool, typer.Option("--pace", help="Wait between files as its family does; otherwise don't wait.")
     ] = False,
     web_port: Annotated[
         int | None,
-        typer.Option(min=1, max=65535, help="Have a web interface on this port; real phones' is 80."),
+        typer.Option(min=1, max=65535, help="Offer a web interface on this port; real phones use 80."),
     ] = None,
-    once: Annotated[bool, typer.Option("--once", help="Boot once and end.")] = False,
+    once: Annotated[bool, typer.Option("--once", help="Boot once, then exit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each step as a line of JSON.")] = False,
 ) -> None:
-    """Boot a virtual phone, and boot it again whenever a NOTIFY orders it.
+    """Boot a virtual phone, and boot it again whenever a NOTIFY asks for it.
 
-    With --once it ends with 0 if it took its configuration, 8 if it rejected it, 7 if the server is silent and 4 if the
-    server does not give it the file.
+    With --once the exit code is 0 if the phone took its configuration, 8 if it rejected it, 7 if the server is silent
+    and 4 if the server does not give it the file.
 
     Example: ringfence sim phone --family 9971 --mac 00:11:22:33:44:55 --server 192.168.1.2
     """
@@ -115,17 +116,18 @@ def fleet(
     server: Annotated[str, typer.Option(help="The TFTP server, HOST or HOST:PORT.")],
     family: Annotated[str, typer.Option(help="A family or model, such as 9971.")] = "9971",
     first_mac: Annotated[str, typer.Option(help="The first one's MAC address; the others follow it.")] = "001B54000001",
-    at_once: Annotated[int, typer.Option(min=1, max=15_000, help="How many boot at the same time, at most.")] = 500,
-    over: Annotated[float, typer.Option(min=0, help="Seconds over which they begin.")] = 0.0,
+    at_once: Annotated[int, typer.Option(min=1, max=15_000, help="How many boot at the same time at most.")] = 500,
+    over: Annotated[float, typer.Option(min=0, help="Spread their starts over this many seconds.")] = 0.0,
     source: Annotated[
-        str, typer.Option(help="The address to ask from, or a network whose addresses take turns, as 127.1.0.0/16.")
+        str,
+        typer.Option(help="The address to ask from, or a network whose addresses take turns, such as 127.1.0.0/16."),
     ] = "",
-    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to ask for: {EXAMPLES}.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to request: {EXAMPLES}.")] = None,
     as_json: output.AsJson = False,
 ) -> None:
-    """Boot thousands of phones at your own server, and say how long that took.
+    """Boot thousands of phones at your own server, and time it.
 
-    It ends with 9 where a phone got nothing from the server.
+    The exit code is 9 if a phone did not boot.
 
     Example: ringfence sim fleet --phones 2000 --server 192.168.1.2 --over 30
     """
@@ -152,16 +154,18 @@ def fleet(
         output.show_json(said)
     else:
         outcomes = ", ".join(f"{count} {word}" for word, count in report.outcomes.most_common())
-        output.say(f"{phones} phones in {report.duration_s:.1f} s: {outcomes}.")
-        output.say(f"{report.files} files, {report.size_bytes:,} B; {report.refused} requests were refused.")
+        output.say(f"{counted(phones, 'phone')} in {report.duration_s:.1f} s: {outcomes}.")
+        output.say(
+            f"{counted(report.files, 'file')}, {report.size_bytes:,} B; {counted(report.refused, 'request')} refused."
+        )
         if report.boots_s:
-            output.say(
-                f"A boot took {said['boot_p50_s']} s in the middle, {said['boot_p99_s']} s for the slowest hundredth."
-            )
+            output.say(f"Half of the phones booted within {said['boot_p50_s']} s, 99 % within {said['boot_p99_s']} s.")
     lost = phones - report.outcomes[BOOTED]
     if lost:
         raise GaveWay(
-            f"{lost} of {phones} phones did not boot", where=server, to_do="Are they known there, and published?"
+            f"{lost} of {phones} phones did not boot",
+            where=server,
+            to_do="Check that the hub knows them and that they are published.",
         )
 
 
@@ -172,7 +176,7 @@ def _sources(said: str, phones: int) -> list[str]:
     try:
         network = ipaddress.ip_network(said, strict=False)
     except ValueError:
-        raise BadArgument(f"{said!r} is no network", to_do="Write it like 127.1.0.0/16.") from None
+        raise BadArgument(f"{said!r} is not a network", to_do="Write it like 127.1.0.0/16.") from None
     return [str(address) for address in itertools.islice(network.hosts(), phones)]
 
 
@@ -180,21 +184,21 @@ def _sources(said: str, phones: int) -> list[str]:
 def attack(
     name: Annotated[str, typer.Argument(help=f"Which attack: {', '.join(ATTACKS)}, or all.")],
     server: Annotated[str, typer.Option(help="Your own TFTP server on this machine, HOST or HOST:PORT.")],
-    file: Annotated[str, typer.Option(help="A file that it gives to anybody; one of 200 kB measures best.")],
-    log: Annotated[Path | None, typer.Option(help="The server's log, for the attack on it.")] = None,
+    file: Annotated[str, typer.Option(help="A file that it gives to anybody; about 200 kB measures best.")],
+    log: Annotated[Path | None, typer.Option(help="The server's log, for the attack on the log.")] = None,
     as_json: output.AsJson = False,
 ) -> None:
-    """Attack your own server, and see what it does. Only addresses of this machine can be a target.
+    """Attack your own server and see how it copes.
 
-    It ends with 9 if the server gave way.
+    Only an address of this machine can be the target. The exit code is 9 if the server gave way.
 
     Example: ringfence sim attack all --server 127.0.0.1:6969 --file firmware.loads
     """
     chosen = tuple(ATTACKS) if name == "all" else (name,)
     if not ATTACKS.keys() >= set(chosen):
-        raise BadArgument("this attack is unknown", where=name, to_do=f"Known: {', '.join(ATTACKS)}, all.")
+        raise BadArgument("there is no such attack", where=name, to_do=f"Known: {', '.join(ATTACKS)}, all.")
     if log is not None and not log.is_file():
-        raise BadArgument("there is no such log", where=str(log), to_do="Name the file that the server logs to.")
+        raise BadArgument("there is no such log file", where=str(log), to_do="Name the file that the server logs to.")
     target = AttackTarget(read_server(server), file)
     verdicts = []
     for one in chosen:

@@ -24,7 +24,7 @@ _COLUMNS = [
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(help="What people call it, such as “Home office Anna”.")],
+    name: Annotated[str, typer.Argument(help="Its name for people, such as “Home office Anna”.")],
     as_json: AsJson = False,
 ) -> None:
     """Add a site.
@@ -36,7 +36,7 @@ def add(
         output.show_json(site)
         return
     output.say(
-        f"Site {site['id']} ({site['name']}) is there. Next: ringfence phone add MAC --site {site['id']} --model …"
+        f"Site {site['id']} ({site['name']}) created. Next: ringfence phone add MAC --site {site['id']} --model …"
     )
 
 
@@ -52,7 +52,7 @@ def list_sites(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(site: Site, as_json: AsJson = False) -> None:
-    """Show one site with its phones and edges."""
+    """Show a site with its phones and edges."""
     client = hub()
     found = client.get(site_path(site))
     phones, edges = client.items("/phones", site=found["id"]), client.items("/edges", site=found["id"])
@@ -70,16 +70,16 @@ def show(site: Site, as_json: AsJson = False) -> None:
 
 @app.command()
 def rename(site: Site, name: Annotated[str, typer.Argument(help="The new name.")]) -> None:
-    """Give a site another name; its id stays."""
+    """Rename a site; its id stays the same."""
     found = hub().patch(site_path(site), {"name": name})
-    output.say(f"Site {found['id']} is called {found['name']} now.")
+    output.say(f"Site {found['id']} is now called {found['name']}.")
 
 
 @app.command()
 def remove(site: Site) -> None:
-    """Remove a site that has no phones and no edge any more."""
+    """Remove a site that has no phones and no edges left."""
     hub().delete(site_path(site))
-    output.say(f"Site {site} is removed.")
+    output.say(f"Site {site} removed.")
 
 
 app.add_typer(enrolment_token_cmd.app)

@@ -1,33 +1,34 @@
-"""``ringfence template``: the operator's own templates."""
+"""``ringfence template``: operators' own templates."""
 
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
 
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
+from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.files import read_text
 from ringfence.cli.support.output import AsJson, field, moment
 
-app = typer.Typer(help="Templates of your own, for a family's files or for further ones.", no_args_is_help=True)
+app = typer.Typer(help="Your own templates, for a family's files or for additional ones.", no_args_is_help=True)
 
 FamilyId = Annotated[str, typer.Argument(metavar="FAMILY", help="Such as cisco-79xx or generic.")]
 FileName = Annotated[
-    str, typer.Argument(metavar="FILE", help="A file of the family by its key, or a name such as {mac}.cfg.")
+    str, typer.Argument(metavar="FILE", help="The key of one of the family's files, or a name such as {mac}.cfg.")
 ]
 
 
 @app.command()
 def files(family: FamilyId, as_json: AsJson = False) -> None:
-    """List the files that a family's phones get, by their keys."""
-    rows = hub().items(f"/families/{quote(family, safe='')}/files")
+    """List the files that a family's phones get, with their keys."""
+    rows = hub().items(f"/families/{segment(family)}/files")
     if as_json:
         output.show_json(rows)
         return
     columns = [("KEY", field("key")), ("FILE", field("name")), ("KIND", field("kind"))]
-    output.show_table(rows, columns, empty="This family has no files of its own: give it templates.")
+    output.show_table(
+        rows, columns, empty="This family has no built-in files. Add one: ringfence template put FAMILY NAME FILE."
+    )
 
 
 @app.command("list")
@@ -43,16 +44,18 @@ def list_templates(as_json: AsJson = False) -> None:
         ("CHANGED", moment("changed_at")),
         ("BY", field("changed_by")),
     ]
-    output.show_table(rows, columns, empty="None. Begin with a built-in one: ringfence template show FAMILY FILE.")
+    output.show_table(
+        rows, columns, empty="No templates yet. Start from a built-in one: ringfence template show FAMILY FILE."
+    )
 
 
 @app.command()
 def show(family: FamilyId, name: FileName) -> None:
-    """Print your own template of a file, or the built-in one where you have none."""
+    """Print your template for a file, or the built-in one if you have none."""
     client = hub()
     own = [row for row in client.items("/templates") if (row["family"], row["name"]) == (family, name)]
     if not own:
-        own = [row for row in client.items(f"/families/{quote(family, safe='')}/files") if row["key"] == name]
+        own = [row for row in client.items(f"/families/{segment(family)}/files") if row["key"] == name]
     source = own[0]["source"] if own else client.get(_path(family, name))["source"]  # the hub says what is wrong
     typer.echo(source, nl=False)
 
@@ -61,20 +64,22 @@ def show(family: FamilyId, name: FileName) -> None:
 def put(
     family: FamilyId, name: FileName, file: Annotated[Path, typer.Argument(help="The template, a Jinja2 file.")]
 ) -> None:
-    """Keep a template of your own; the next publish uses it.
+    """Store a template of your own; the next publish uses it.
 
     Example: ringfence template put generic '{mac}.cfg' snom.j2
     """
     kept = hub().put(_path(family, name), {"source": read_text(file)})
-    output.say(f"Kept for {kept['family']} {kept['name']}. See what it changes: ringfence publish --dry-run.")
+    output.say(
+        f"Template for {kept['family']} {kept['name']} stored. Next, see what it changes: ringfence publish --dry-run"
+    )
 
 
 @app.command()
 def remove(family: FamilyId, name: FileName) -> None:
-    """Remove a template of your own; the built-in one, where there is one, takes its place again."""
+    """Remove a template of your own; the built-in one, if any, is used again."""
     hub().delete(_path(family, name))
-    output.say("Removed. See what that changes: ringfence publish --dry-run.")
+    output.say(f"Template for {family} {name} removed. Next, see what that changes: ringfence publish --dry-run")
 
 
 def _path(family: str, name: str) -> str:
-    return f"/templates/{quote(family, safe='')}/{quote(name)}"
+    return f"/templates/{segment(family)}/{segment(name)}"

@@ -1,4 +1,4 @@
-"""``ringfence tftp``: a TFTP client for whoever looks into a site."""
+"""``ringfence tftp``: a TFTP client, to troubleshoot a site."""
 
 import contextlib
 import os
@@ -10,6 +10,7 @@ from typing import Annotated, BinaryIO, Self
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.counted import counted
 from ringfence.cli.support.errors import (
     BadArgument,
     CanNotWrite,
@@ -33,7 +34,7 @@ STANDARD_OUTPUT = "-"
 
 @app.callback()
 def _group() -> None:
-    """Keep ``get`` a command of its own, alone as it is."""
+    """Keep ``get`` a command of its own, although it is the only one."""
 
 
 @app.command()
@@ -42,22 +43,27 @@ def get(
     to: Annotated[
         str | None,
         typer.Option(
-            "--output", "-o", metavar="FILE", help="Where to write it; - is standard output.", show_default="its name"
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="Where to write it; - is standard output.",
+            show_default="its own name",
         ),
     ] = None,
-    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to ask for: {EXAMPLES}.")] = None,
+    option: Annotated[list[str] | None, typer.Option(help=f"A TFTP option to request: {EXAMPLES}.")] = None,
     fast: Annotated[bool, typer.Option("--fast", help="Ask for blocks of 1428 bytes, 16 at a time.")] = False,
     source: Annotated[str | None, typer.Option(metavar="ADDRESS", help="The address to ask from.")] = None,
-    timeout: Annotated[float, typer.Option(min=0.01, help="Seconds until the first repeat; it doubles.")] = 1,
+    timeout: Annotated[float, typer.Option(min=0.01, help="Seconds until the first repeat; doubles each time.")] = 1,
     retries: Annotated[int, typer.Option(min=0, help="How often to repeat.")] = 5,
     rollover: Annotated[int, typer.Option(min=0, max=1, help="The server's block number after 65535.")] = 0,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace a file that exists.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the figures as JSON.")] = False,
 ) -> None:
-    """Fetch one file by TFTP: as a phone does, without options, or with those that are named.
+    """Fetch one file over TFTP, as a phone does.
 
-    The file appears whole or not at all. It ends with 4 if the server has no such file, 6 if it does not allow it, 7 if
-    it is silent or the file can't be written, 9 if it refuses in another way.
+    No TFTP options are requested unless you name them. The file appears whole or not at all. The exit code is 4 if the
+    server has no such file, 6 if it does not allow it, 7 if it is silent or the file can't be written, and 9 if it
+    refuses for another reason.
 
     Example: ringfence tftp get tftp://192.168.1.2/SEP001122334455.cnf.xml -o -
     """
@@ -67,7 +73,9 @@ def get(
     if as_json and target == STANDARD_OUTPUT:
         raise BadArgument("--json and the file would both go to standard output", to_do="Name a file with -o.")
     if not target:
-        raise BadArgument("the path ends with a slash, so the file has no name here", to_do="Name one with -o.")
+        raise BadArgument(
+            "the path ends with a slash, so there is no file name to write to", to_do="Name a file with -o."
+        )
     with _whole_or_not_at_all(target, force=force) as file, _Progress(where.name) as progress:
 
         def take(data: bytes, total_bytes: int | None) -> None:
@@ -103,7 +111,7 @@ def get(
 
 @contextlib.contextmanager
 def _whole_or_not_at_all(target: str, *, force: bool) -> Iterator[BinaryIO]:
-    """Yield what to write to; its content gets its name when the block ends well, and is gone when it does not."""
+    """Yield a file to write to; it gets its name if the block succeeds, and is deleted otherwise."""
     if target == STANDARD_OUTPUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
@@ -133,7 +141,7 @@ class _Progress:
         self._name = name
         self._bar = None
         if sys.stderr.isatty():
-            # Here and not above: it takes as long to load as the fetching of a small file.
+            # Here and not above: loading it takes as long as fetching a small file.
             from rich.console import Console  # noqa: PLC0415
             from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
 
@@ -151,7 +159,7 @@ class _Progress:
             self._bar.stop()
 
     def advance(self, size_bytes: int, total_bytes: int | None) -> None:
-        """Show that more bytes have come, of as many in all as the server has said."""
+        """Show that more bytes have come, out of the total that the server announced."""
         if self._bar is not None:
             self._bar.update(self._task, advance=size_bytes, total=total_bytes)
 
@@ -159,9 +167,13 @@ class _Progress:
 def _refused(refused: FileRefused) -> RingfenceError:
     match refused.code:
         case ErrorCode.FILE_NOT_FOUND:
-            return NotServed(refused.what, where=refused.where, to_do="Check the name, in lower and upper case.")
+            return NotServed(refused.what, where=refused.where, to_do="Check the name, including upper and lower case.")
         case ErrorCode.ACCESS_VIOLATION | ErrorCode.NO_SUCH_USER:
-            return NotAllowed(refused.what, where=refused.where, to_do="Check who may have it, and the address.")
+            return NotAllowed(
+                refused.what,
+                where=refused.where,
+                to_do="Check which addresses may have it, and which one you ask from.",
+            )
         case _:
             return refused
 
@@ -169,8 +181,8 @@ def _refused(refused: FileRefused) -> RingfenceError:
 def _in_words(done: Retrieved) -> str:
     rate = done.size_bytes / done.duration_s / 1000
     window = f", {done.terms.window_size} at a time" if done.terms.window_size > 1 else ""
-    repeats = f"; {done.retransmissions} repeats" if done.retransmissions else ""
+    repeats = f"; {counted(done.retransmissions, 'repeat')}" if done.retransmissions else ""
     return (
-        f"{done.size_bytes:,} bytes in {done.duration_s:.3f} s ({rate:,.0f} kB/s), "
+        f"{counted(done.size_bytes, 'byte')} in {done.duration_s:.3f} s ({rate:,.0f} kB/s), "
         f"blocks of {done.terms.block_size} bytes{window}{repeats}."
     )

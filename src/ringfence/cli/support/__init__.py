@@ -1,1 +1,1 @@
-"""What the command groups share."""
+"""Code that the command groups share."""

@@ -1,4 +1,4 @@
-"""The command line as a client of the hub's people's API."""
+"""A client of the hub's people's API, for the command line."""
 
 import json
 import os
@@ -29,7 +29,7 @@ _FIRST_ERROR = 400
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """Where a user's hub is and how to speak to it; ``authority_pem`` empty means the system's own CAs."""
+    """The address of a user's hub and how to talk to it; an empty ``authority_pem`` means the system's own CAs."""
 
     url: str
     token: Secret
@@ -37,13 +37,13 @@ class Login:
 
 
 def login_file() -> Path:
-    """Return where this user's login is kept."""
+    """Return the path of this user's login file."""
     home = os.environ.get("XDG_CONFIG_HOME")
     return (Path(home) if home else Path.home() / ".config") / "ringfence" / "login.json"
 
 
 def save_login(login: Login) -> Path:
-    """Keep a login for this user alone; return where."""
+    """Save a login in a file that only this user can read; return its path."""
     path = login_file()
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     kept = {"url": login.url, "token": login.token.reveal(), "authority": login.authority_pem}
@@ -56,7 +56,7 @@ def save_login(login: Login) -> Path:
 
 
 def load_login() -> Login:
-    """Return the login of RINGFENCE_HUB, RINGFENCE_TOKEN and RINGFENCE_CA where set, else the one that is kept."""
+    """Return the login from RINGFENCE_HUB, RINGFENCE_TOKEN and RINGFENCE_CA where set, otherwise the saved one."""
     kept: dict[str, str] = {}
     try:
         kept = json.loads(login_file().read_text())
@@ -64,14 +64,14 @@ def load_login() -> Login:
         pass
     except ValueError:
         raise BadArgument(
-            "the kept login can't be read", where=str(login_file()), to_do="Log in again: ringfence login URL."
+            "the saved login can't be read", where=str(login_file()), to_do="Log in again: ringfence login URL."
         ) from None
     url = os.environ.get("RINGFENCE_HUB", kept.get("url", ""))
     token = os.environ.get("RINGFENCE_TOKEN", kept.get("token", ""))
     if not url or not token:
         raise NotLoggedIn(
-            "this user is logged in to no hub",
-            to_do="Log in with a token that the hub printed: ringfence login https://HUB:8443 --ca authority.pem.",
+            "you are not logged in to a hub",
+            to_do="Log in with an API token: ringfence login https://HUB:8443 --ca authority.pem.",
         )
     authority = os.environ.get("RINGFENCE_CA")
     return Login(url, Secret(token), read_authority(Path(authority)) if authority else kept.get("authority", ""))
@@ -85,12 +85,12 @@ def read_authority(path: Path) -> str:
         raise BadArgument(
             "the CA certificate can't be read",
             where=f"{path}: {fault}",
-            to_do="Give the hub's authority.pem, which is in its data folder.",
+            to_do="Use authority.pem from the hub's data folder.",
         ) from None
 
 
 class PeoplesApi:
-    """One hub, asked with one login."""
+    """One hub, called with one login."""
 
     def __init__(self, login: Login) -> None:
         self._login = login
@@ -100,36 +100,38 @@ class PeoplesApi:
             try:
                 context.load_verify_locations(cadata=login.authority_pem)
             except ssl.SSLError:
-                raise BadArgument("the hub's CA certificate is not one", to_do="Give its authority.pem.") from None
+                raise BadArgument(
+                    "this is not a CA certificate", to_do="Use authority.pem from the hub's data folder."
+                ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         self._pool = urllib3.PoolManager(ssl_context=context, retries=False, timeout=urllib3.Timeout(total=TIMEOUT_S))
 
     def get(self, path: str, **query: str | int | None) -> Json:
-        """Ask for what is at a path below ``/api/v1``."""
+        """Get the resource at a path below ``/api/v1``."""
         return self._ask("GET", path, query=query)
 
     def post(self, path: str, body: Json | None = None) -> Json:
-        """Send an order."""
+        """Post a request."""
         return self._ask("POST", path, body=body or {})
 
     def put(self, path: str, body: Json) -> Json:
-        """Put a thing in its place."""
+        """Create or replace a resource."""
         return self._ask("PUT", path, body=body)
 
     def patch(self, path: str, body: Json) -> Json:
-        """Change parts of a thing."""
+        """Change parts of a resource."""
         return self._ask("PATCH", path, body=body)
 
     def delete(self, path: str) -> Json:
-        """Remove a thing."""
+        """Delete a resource."""
         return self._ask("DELETE", path)
 
     def upload(self, path: str, parts: Iterator[bytes]) -> Json:
-        """Put bytes in their place, part by part."""
+        """Upload bytes, part by part."""
         return self._ask("PUT", path, parts=parts)
 
     def items(self, path: str, **query: str | int | None) -> list[Json]:
-        """Ask for a list."""
+        """Get a list."""
         return list(self.get(path, **query)["items"])
 
     def _ask(
@@ -157,7 +159,7 @@ class PeoplesApi:
             raise HubAway(
                 f"the hub can't be reached: {cause}",
                 where=self._login.url,
-                to_do="Is it running (ringfence hub run), and is this its address and CA?",
+                to_do="Check that it is running (ringfence hub run), and its address and CA.",
             ) from None
         return _answer(response)
 
@@ -167,7 +169,9 @@ def _answer(response: urllib3.BaseHTTPResponse) -> Json:
         answer = json.loads(response.data) if response.data else {}
     except ValueError:
         raise HubAway(
-            "the answer is not a Ringfence hub's", where=response.url or "", to_do="Check the address: ringfence login."
+            "the answer did not come from a Ringfence hub",
+            where=response.url or "",
+            to_do="Check the address: ringfence login.",
         ) from None
     if response.status < _FIRST_ERROR:
         return dict(answer)

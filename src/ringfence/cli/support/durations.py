@@ -13,5 +13,5 @@ def seconds(text: str) -> int:
     """Return a time such as 10m in seconds."""
     form = _DURATION.fullmatch(text.strip().lower())
     if form is None:
-        raise BadArgument(f"{text[:20]!r} is no length of time", to_do="Write it like 30s, 10m, 12h or 7d.")
+        raise BadArgument(f"{text[:20]!r} is not a length of time", to_do="Write it like 30s, 10m, 12h or 7d.")
     return int(form[1]) * _UNITS[form[2]]

@@ -12,7 +12,7 @@ from ringfence.errors import (
 
 
 class NotLoggedIn(BadInput):
-    """No hub is known to this user."""
+    """The user is not logged in to a hub."""
 
 
 class BadArgument(BadInput):
@@ -20,7 +20,7 @@ class BadArgument(BadInput):
 
 
 class NoRelease(NotFound):
-    """Nothing was published for a site yet."""
+    """Nothing has been published for a site yet."""
 
 
 class HubAway(EnvironmentFault):
@@ -28,23 +28,23 @@ class HubAway(EnvironmentFault):
 
 
 class FileExists(Conflict):
-    """The file that should be written is there already."""
+    """The file to be written exists already."""
 
 
 class CanNotWrite(EnvironmentFault):
-    """The machine does not take what should be written."""
+    """A file can't be written on this machine."""
 
 
 class SecretsPutBack(PeerFault):
-    """A phone did not take its new SIP secret and has its old one again."""
+    """A phone did not take its new SIP secret, so its old one was restored."""
 
 
 class NotServed(NotFound):
-    """The server has no such file, or says so."""
+    """The server says that it has no such file."""
 
 
 class NotAllowed(NotPermitted):
-    """The server does not allow the file to us."""
+    """The server does not give us the file."""
 
 
 FAMILY_OF_STATUS: dict[int, type[RingfenceError]] = {

@@ -1,4 +1,4 @@
-"""Files that commands read for their user."""
+"""Files that commands read for the user."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ LARGEST_TEXT_BYTES = 1 << 20
 
 
 def read_text(path: Path, largest_bytes: int = LARGEST_TEXT_BYTES) -> str:
-    """Return the text of a file; BadArgument where it can't be read, is no UTF-8 or larger than that."""
+    """Return the text of a file; BadArgument if it can't be read, is not UTF-8 or is larger than ``largest_bytes``."""
     try:
         with path.open("rb") as file:
             data = file.read(largest_bytes + 1)

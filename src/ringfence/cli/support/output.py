@@ -11,7 +11,7 @@ import typer
 if TYPE_CHECKING:  # rich is loaded by the commands that print tables; the others start in half the time
     from rich.console import Console
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for scripts instead of tables for people.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 Row = Mapping[str, Any]
 """Any: a JSON object of the API."""
@@ -20,14 +20,14 @@ Column = tuple[str, Callable[[Row], object]]
 
 
 def console() -> "Console":
-    """Return the console on standard output; made anew, so that it follows a redirection."""
+    """Return a console on standard output; a new one each time, so that it follows a redirection."""
     from rich.console import Console  # noqa: PLC0415 - see above
 
     return Console(soft_wrap=False, highlight=False)
 
 
 def say(text: str) -> None:
-    """Print a sentence, unfolded and unmarked."""
+    """Print a sentence as it is, without wrapping or markup."""
     sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
@@ -38,7 +38,7 @@ def show_json(value: object) -> None:
 
 
 def show_table(rows: Sequence[Row], columns: Sequence[Column], *, empty: str) -> None:
-    """Print rows as a table, or ``empty``, which says the next step, where there are none."""
+    """Print rows as a table; without rows print ``empty``, which says what to do next."""
     if not rows:
         say(empty)
         return
@@ -54,12 +54,12 @@ def show_table(rows: Sequence[Row], columns: Sequence[Column], *, empty: str) ->
 
 
 def field(name: str) -> Callable[[Row], object]:
-    """Return what takes one field of a row."""
+    """Return a function that takes one field of a row."""
     return lambda row: row.get(name)
 
 
 def moment(name: str) -> Callable[[Row], object]:
-    """Return what takes one field of a row, a time in Unix seconds or ISO 8601, as local time."""
+    """Return a function that takes one field of a row, a time in Unix seconds or ISO 8601, as local time."""
     return lambda row: when(row.get(name))
 
 
@@ -92,6 +92,6 @@ def _shown(value: object) -> str:
 
 
 def fetched(row: Row) -> str:
-    """Show how much of a release has been fetched; nothing where none is being taken."""
+    """Return how much of a release an edge has fetched; empty where it is fetching none."""
     done, total = row["fetched_bytes"], row["fetching_bytes"]
     return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB, {100 * done // total} %" if total else ""

@@ -1,4 +1,4 @@
-"""What ``ringfence edge run`` and ``ringfence gateway run`` share: where to serve, as whom, how the process starts."""
+"""What ``ringfence edge run`` and ``ringfence gateway run`` share: addresses, the user, and how the process starts."""
 
 import os
 import sys
@@ -11,19 +11,19 @@ EVERYWHERE = "0.0.0.0:69"
 
 Listen = Annotated[
     list[str] | None,
-    typer.Option(help="HOST:PORT to serve TFTP on, more than once if wanted.", show_default=EVERYWHERE),
+    typer.Option(help="HOST:PORT to serve TFTP on; repeat it for more.", show_default=EVERYWHERE),
 ]
 Http = Annotated[
     list[str] | None,
     typer.Option(
-        help="HOST:PORT to serve the same files over HTTP on, or off.", show_default="port 6970 where TFTP has 69"
+        help="HOST:PORT to serve the same files on over HTTP; or off.", show_default="port 6970 where TFTP uses 69"
     ),
 ]
 User = Annotated[
     str | None,
     typer.Option(
-        help="Whose rights it keeps, with none of root's, once it listens; the folder must be that user's.",
-        show_default="who starts it",
+        help="User to run as once it listens, without root's rights; the folder must belong to it.",
+        show_default="the user who starts it",
     ),
 ]
 
@@ -31,17 +31,17 @@ User = Annotated[
 def become(
     module: str, folder: Path, listen: list[str] | None, http: list[str] | None, user: str | None, *more: str
 ) -> NoReturn:
-    """Be that module's process from now on; BadAddress and BadUser say what is wrong before.
+    """Replace this process with one that runs ``module``; BadAddress and BadUser say first what is wrong.
 
-    A process of its own, so that what runs for months on a small machine holds no command-line library.
+    The new process holds no command-line library, for it runs for months on a small machine.
     """
-    # Libraries are loaded by who needs them: what starts stands between power-on and the first file.
+    # Libraries are loaded only where they are needed: start-up time delays the first file after power-on.
     from ringfence.edge.process.addresses import http_addresses, read_address  # noqa: PLC0415 - see above
     from ringfence.edge.process.privileges import account_for  # noqa: PLC0415 - see above
 
     account_for(user)
     addresses = listen or [EVERYWHERE]
-    http_addresses(http or [], [read_address(text) for text in addresses])  # each is refused here, if it must be
+    http_addresses(http or [], [read_address(text) for text in addresses])  # a bad one is refused here
     arguments = [part for text in addresses for part in ("--listen", text)]
     arguments += [part for text in http or [] for part in ("--http", text)]
     arguments += ["--user", user] if user else []

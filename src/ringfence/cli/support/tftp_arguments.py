@@ -1,4 +1,4 @@
-"""What the commands that speak TFTP themselves are told: a server, and options to ask it for."""
+"""Arguments of the commands that speak TFTP themselves: a server, and TFTP options to request."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -18,12 +18,12 @@ def read_server(text: str) -> tuple[str, int]:
         host, port = text, str(TFTP_PORT)
     host = host.removeprefix("[").removesuffix("]")
     if not host or not (port.isascii() and port.isdecimal()) or not 0 < int(port) <= _HIGHEST_PORT:
-        raise BadArgument("this is not a server's address", where=text, to_do="Write HOST or HOST:PORT.")
+        raise BadArgument("this is not a server address", where=text, to_do="Write HOST or HOST:PORT.")
     return host, int(port)
 
 
 def read_options(texts: Sequence[str], options: RequestedOptions = NO_OPTIONS) -> RequestedOptions:
-    """Return ``options`` with those that ``texts`` name; BadArgument names what is known."""
+    """Return ``options`` with those that ``texts`` name; BadArgument lists the known ones."""
     for text in texts:
         name, _equals, value = text.partition("=")
         match name, value.isascii() and value.isdecimal():
@@ -36,5 +36,5 @@ def read_options(texts: Sequence[str], options: RequestedOptions = NO_OPTIONS) -
             case "tsize", _:
                 options = replace(options, transfer_size=True)
             case _:
-                raise BadArgument("this TFTP option can't be asked for", where=text, to_do=f"Known: {EXAMPLES}.")
+                raise BadArgument("this TFTP option can't be requested", where=text, to_do=f"Known: {EXAMPLES}.")
     return options

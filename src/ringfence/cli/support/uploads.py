@@ -1,4 +1,4 @@
-"""Bringing files to the hub: only what it lacks, with a bar while it goes on."""
+"""Uploading files to the hub: only those that it lacks, with a progress bar."""
 
 import hashlib
 import sys
@@ -17,7 +17,7 @@ Advance = Callable[[float], None]
 
 @contextmanager
 def progress(what: str) -> Iterator[tuple[Show, Advance]]:
-    """A bar on standard error, where that is a terminal: what shows done and total, and what adds to done."""
+    """Show a bar on standard error, where that is a terminal; yield ``show(done, total)`` and ``advance(count)``."""
     from rich.console import Console  # noqa: PLC0415 - loaded by commands that show one
     from rich.progress import Progress  # noqa: PLC0415 - see above
 
