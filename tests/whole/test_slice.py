@@ -164,7 +164,7 @@ def test_tokens_that_can_not_be_used_each_say_why(stack: Stack, tmp_path: Path) 
     assert "not an enrolment token" in enrol("hello", 3)
     site = stack.ask("site", "add", "Bert")["id"]
     good = stack.ask("site", "token", site)["token"]
-    assert "cut short or mistyped" in enrol(good[:-6], 3)
+    assert "incomplete or mistyped" in enrol(good[:-6], 3)
     token = EnrolmentToken.from_text(good)
     forged = EnrolmentToken(token.hub_url, token.authority_fingerprint, Secret("x" * 43), token.expires_at, "Anna")
     assert "token" in enrol(forged.to_text(), 6)
@@ -243,7 +243,7 @@ def test_a_revoked_edge_is_wiped_when_asked(stack: Stack, tmp_path: Path) -> Non
             edge.kill()
     assert not (folder / "identity" / "key.pem").exists()
     assert {path.name for path in folder.rglob("*")} == {"lock"}
-    assert "no enrolled edge" in stack.run("edge", "status", "--folder", str(folder), status=3)
+    assert "does not contain an enrolled edge" in stack.run("edge", "status", "--folder", str(folder), status=3)
 
 
 def check_that_nothing_secret_was_logged(stack: Stack) -> None:
