@@ -1,6 +1,6 @@
-"""``make demo``: an edit at the hub reaches a phone through an enrolled edge, on loopback, told as a story.
+"""``make demo``: tells the story of an edit at the hub that reaches a phone through an enrolled edge, on loopback.
 
-Every step is a real command or a real packet; a step whose result is not what it says ends the story with status 1.
+Every step is a real command or a real packet. If a result is not what its step says, the story ends with status 1.
 """
 
 import shutil
@@ -23,35 +23,35 @@ WAREHOUSE_PHONE = "00:1B:54:C2:9A:20"
 
 
 class Story:
-    """Prints each step with the time that it took."""
+    """Prints each step and how long it took."""
 
     def __init__(self) -> None:
         self._begun = time.monotonic()
 
     @contextmanager
     def step(self, text: str) -> Iterator[None]:
-        """Tell one step; the time is the time of the block."""
+        """Print one step, with the time that its block took."""
         begun = time.monotonic()
         yield
         print(f"{time.monotonic() - self._begun:6.2f} s  {text}  ({time.monotonic() - begun:.2f} s)", flush=True)
 
     def note(self, text: str) -> None:
-        """Tell what a step showed."""
+        """Print what a step showed."""
         for line in text.splitlines():
             print(f"            {line}", flush=True)
 
 
 def must(holds: bool, what: str) -> None:
-    """Break the story where a step's result is not what it says."""
+    """End the story if a step's result is not what the step says."""
     if not holds:
         raise StoryBroken(what)
 
 
 def set_up(story: Story, stack: Stack) -> None:
-    """Tell how a hub, a site with two phones, and an edge come to be."""
-    with story.step("A hub is made and started; its first API token logs the command line in."):
+    """Create a hub, a site with two phones, and an edge."""
+    with story.step("A hub is created and started. The command line logs in with its first API token."):
         stack.make_hub()
-    with story.step("Site “Home office Anna” gets a Cisco 9971 and an 8941; a warehouse elsewhere gets one too."):
+    with story.step("Site “Home office Anna” gets a Cisco 9971 and an 8941. Another site, “Warehouse”, gets a 9971."):
         stack.run("set", "organisation", "sip_server=sip.example.org", "time_zone=Europe/Berlin")
         for name, mac, family, label in (
             ("Home office Anna", ANNAS_9971, "9971", "Anna"),
@@ -66,28 +66,28 @@ def set_up(story: Story, stack: Stack) -> None:
             stack.run("line", "set", mac, "1", "--name", user, "--label", label, "--display-name", label)
             stack.run("set", "phone", mac, f"sip_listen_port={free_port(socket.SOCK_DGRAM)}")
     with story.step(
-        "The site asks for secret=L1,configuration=L1: here all is loopback, and no wire proves a phone's MAC address."
+        "The site lowers its levels to secret=L1,configuration=L1, because loopback can't prove a phone's MAC address."
     ):
         stack.trust_loopback(SITE)
     with story.step("The first publish renders, checks and signs a release for each site."):
         published = stack.ask("publish", "--comment", "first")
         must({row["release"] for row in published["sites"]} == {1}, f"not release 1 for each site: {published}")
         must(len(published["sites"]) == 2, f"not two sites: {published}")  # noqa: PLR2004 - Anna's and the warehouse
-    with story.step("An edge joins Anna's site with a one-time token, and takes the release."):
+    with story.step("An edge joins Anna's site with a one-time token and fetches the release."):
         stack.enrol_edge(SITE)
         stack.start_edge()
         wait_for("release 1 at the edge", lambda: stack.edge_status().get("release") == 1)
 
 
 def tell(story: Story, stack: Stack) -> None:
-    """Tell the main job."""
+    """Tell the story."""
     set_up(story, stack)
-    with story.step("Both phones boot over TFTP and take their configuration."):
+    with story.step("Both phones boot over TFTP and load their configuration."):
         phone, other = stack.phone(ANNAS_9971, "9971"), stack.phone(ANNAS_8941, "8941")
         labels = [device.wait_for("holds")["lines"][0]["label"] for device in (phone, other)]
         must(labels == ["Anna", "Kitchen"], f"the phones show {labels}")
     story.note(f"they show: {', '.join(labels)}")
-    with story.step("The operator changes Anna's line label; a dry run shows the difference."):
+    with story.step("The operator changes the label of Anna's line. A dry run shows the difference."):
         stack.run("line", "set", ANNAS_9971, "1", "--label", "Anna B.")
         planned = stack.ask("publish", "--dry-run")
         (site,) = planned["sites"]
@@ -97,24 +97,26 @@ def tell(story: Story, stack: Stack) -> None:
         must(bool(changed), f"the difference does not show the label: {file['diff']}")
     story.note("\n".join(changed))
     begun = time.monotonic()
-    with story.step("Publish: the edge has it, tells the phone by SIP NOTIFY, and the phone boots again."):
+    with story.step(
+        "The operator publishes. The edge fetches the release and sends a SIP NOTIFY, and the phone boots again."
+    ):
         stack.ask("publish", "--comment", "Anna married")
         phone.wait_for("notified")
         held = phone.wait_for("holds")
         must(held["lines"][0]["label"] == "Anna B.", f"the phone shows {held}")
     story.note(f"the phone shows “Anna B.” {time.monotonic() - begun:.2f} s after the operator pressed Enter")
-    with story.step("The hub hears from the edge what the phones did."):
+    with story.step("The edge reports to the hub what the phones did."):
         wait_for(
             "the report of the reload",
             lambda: any(row["kind"] == "phone-reloaded" for row in stack.ask("report", "list", "--site", SITE)),
         )
     with story.step("The hub is stopped."):
         stack.stop(stack.hub)
-    with story.step("A phone boots all the same, from the edge."):
+    with story.step("A phone still boots, from the edge."):
         again = stack.phone(ANNAS_8941, "8941", "--once")
         must(again.wait_for("holds")["lines"][0]["label"] == "Kitchen", "the phone holds something else")
         must(again.process.wait(10) == 0, "the phone ended with an error")
-    with story.step("A stranger asks the edge for the warehouse phone's file, and is refused."):
+    with story.step("A stranger asks the edge for the warehouse phone's file and is refused."):
         wanted = "SEP001B54C29A20.cnf.xml"
         try:
             fetch(stack.tftp, wanted)
@@ -134,16 +136,16 @@ def _line_with(log: str, name: str) -> str | None:
 
 
 def main() -> int:
-    """Tell the story; with --keep leave everything running until Ctrl-C."""
+    """Tell the story; with --keep, leave everything running until Ctrl-C."""
     keep = "--keep" in sys.argv[1:]
     shutil.rmtree(FOLDER, ignore_errors=True)
     with running_stack(FOLDER) as stack:
         try:
             tell(Story(), stack)
         except StoryBroken as broken:
-            print(f"The story broke: {broken}\nThe logs are in {FOLDER}.", file=sys.stderr)
+            print(f"The demo failed: {broken}\nThe logs are in {FOLDER}.", file=sys.stderr)
             return 1
-        print("Every step did what it says.")
+        print("Every step worked as described.")
         if keep:
             stack.start_hub()
             print("\nStill running, until Ctrl-C:")

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 
 class RingfenceError(Exception):
-    """A fault that is told to a person: what is wrong, where it was seen, what to do about it.
+    """A fault that is reported to a person: what is wrong, where it was seen, what to do about it.
 
     ``exit_code`` is the status that a command ends with; docs/exit-codes.md lists them.
     """
@@ -40,13 +40,13 @@ class NotFound(BadInput):
 
 
 class Conflict(BadInput):
-    """The thing exists already, or somebody else is changing it just now."""
+    """The thing already exists, or somebody else is changing it at the moment."""
 
     exit_code = 5
 
 
 class NotPermitted(RingfenceError):  # noqa: N818 - as above
-    """Who asks may not do this: a wrong, used, expired or revoked credential."""
+    """The caller may not do this: a wrong, used, expired or revoked credential."""
 
     exit_code = 6
 

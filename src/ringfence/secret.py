@@ -7,7 +7,7 @@ from typing import Never
 class Secret:
     """A secret text: hidden by ``repr``, ``str`` and ``format``, compared in constant time, never pickled.
 
-    ``reveal()`` is the one way to its text, so that a search for that word finds every place that uses one.
+    ``reveal()`` is the only way to its text, so that a search for that word finds every place that uses one.
     """
 
     __slots__ = ("_text",)

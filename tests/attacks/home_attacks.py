@@ -201,7 +201,8 @@ HOME: tuple[Entry[HomeLan], ...] = (
     ),
     Entry(
         "… with the phone's MAC address, phone long off", asks_with_its_mac_while_off, HomeLan, leaks=_NO_WIRE,
-        then_refuses_phone=True, says=f"the phone with that MAC address is already at {NEIGHBOUR}", knows_phone=False,
+        then_refuses_phone=True, says=f"the phone with that MAC address is already at {NEIGHBOUR}",
+        knows_phone=False,
     ),
     Entry(
         "… the same, from an address that DHCP gave to another", asks_with_its_mac_where_dhcp_knows_better,

@@ -214,7 +214,7 @@ def _guesses_in_its_name(place: Internet, names: int) -> Got:
             for data in (request, b"\0\4\0\0", b"\0\4\0\1"):
                 raw.sendto(forged((NAT, _PORT), _TO, data), (GATEWAY, 0))
     time.sleep(0.3)
-    if any(f"Shut {NAT} out" in sentence for sentence in place.said()):
+    if any(f"Banned {NAT} until" in sentence for sentence in place.said()):
         raise AssertionError("the phone's address was shut out on a forger's word")
     place.did = f"{names} names and {2 * names} acknowledgements in the phone's name; it was not shut out"
     return []
@@ -307,7 +307,7 @@ INTERNET: tuple[Entry[Internet], ...] = (
         lasts_s=4,
     ),
     Entry(
-        "enumeration over HTTP", enumerates_over_http, _over_http, says=f"Shut {ATTACKER} out", without_phone=True,
+        "enumeration over HTTP", enumerates_over_http, _over_http, says=f"Banned {ATTACKER} until", without_phone=True,
     ),
     Entry(
         "enumeration in 65,000 others' names, 5000 requests/s", enumerates_from_forged_addresses(5000), Internet,

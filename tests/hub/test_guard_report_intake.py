@@ -103,12 +103,12 @@ def test_what_happens_every_day_is_no_alert(running: RunningHub, tmp_path: Path,
 def test_a_closed_alert_opens_anew(running: RunningHub, tmp_path: Path) -> None:
     site = running.site("Anew")
     edge = ReportingEdge(running, site, tmp_path / "edge")
-    edge.report("banned", "Shut 192.0.2.9 out.", peer="192.0.2.9", duration_s=600.0)
+    edge.report("banned", "Banned 192.0.2.9 until 12:00 UTC.", peer="192.0.2.9", duration_s=600.0)
     (first,) = running.do("GET", f"/guard/alerts?site={site}")["items"]
     closed = running.do("POST", f"/guard/alerts/{first['id']}/close")
     assert closed["closed_by"] == "administrator"
     assert alerts(running, site) == []
-    edge.report("banned", "Shut 192.0.2.9 out.", peer="192.0.2.9", duration_s=600.0)
+    edge.report("banned", "Banned 192.0.2.9 until 12:00 UTC.", peer="192.0.2.9", duration_s=600.0)
     assert alerts(running, site) == [("banned", "192.0.2.9", 1)]
     assert len(alerts(running, site, closed_too="true")) == 2
     assert running.ask("POST", "/guard/alerts/99999/close").json["kind"] == "unknown-alert"

@@ -1,8 +1,8 @@
-"""Archives and folders as people get them from phone makers, opened without trust.
+"""Archives and folders from phone manufacturers, opened without trust.
 
-Zip, tar, gzip, and these behind a maker's signed header (``.cop.sgn``, ``.cop.sha512``), inside each other up to three
-deep. What they hold comes out as members with a plain path; what tries to leave the archive, to be something else than
-a file, or to be far larger than it says, is refused by name.
+Reads zip, tar, gzip, and these behind a manufacturer's signed header (``.cop.sgn``, ``.cop.sha512``), nested up to
+three deep. The content comes out as members with a plain path. A member that leads out of the archive, is not a file,
+or is far larger than it claims, is refused by name.
 """
 
 import gzip

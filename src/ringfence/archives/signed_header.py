@@ -23,7 +23,7 @@ class SignedHeader:
 
 
 def header_length(data: bytes) -> int:
-    """Return how long the signed header at the start of ``data`` is, 0 where there is none."""
+    """Return how long the signed header at the start of ``data`` is, 0 if there is none."""
     if data[:3] != b"\x01\x00\x02" or data[5:8] != b"\x02\x00\x02":
         return 0
     length = int.from_bytes(data[8:10], "big")
@@ -31,7 +31,7 @@ def header_length(data: bytes) -> int:
 
 
 def parse_header(data: bytes) -> SignedHeader | None:
-    """Return the signed header at the start of ``data``, None where there is none or it is cut off."""
+    """Return the signed header at the start of ``data``, None if there is none or it is cut off."""
     length = header_length(data)
     if not length or len(data) < length:
         return None

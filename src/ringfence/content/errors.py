@@ -8,10 +8,10 @@ class BadName(BadInput):
 
 
 class MetadataRefused(ContentRefused):
-    """Signed metadata failed a check; nothing of it was taken over.
+    """Signed metadata failed a check; nothing of it was used.
 
-    The subclasses are the attacks by the names that the TUF specification gives them (section 1.5.2), so that a
-    report can say which one it looked like.
+    The subclasses have the names that the TUF specification gives to attacks (section 1.5.2), so that a report can say
+    which attack it looked like.
     """
 
 
@@ -24,7 +24,7 @@ class Rollback(MetadataRefused):
 
 
 class Frozen(MetadataRefused):
-    """Metadata whose time has run out: somebody may be withholding newer ones."""
+    """Expired metadata: somebody may be withholding newer metadata."""
 
 
 class MixAndMatch(MetadataRefused):

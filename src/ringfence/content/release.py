@@ -26,7 +26,7 @@ others; or by keys pressed through its web interface, at once or when nobody use
 """
 MINUTES_A_DAY = 1440
 STUBS = "stub/"
-"""What stands before the name of a phone's own file where there is a form of it without secrets."""
+"""The prefix of the name of a stub: a phone's own file without secrets."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Reload:
 class Target:
     """One file of a release.
 
-    ``owner`` is the bare upper-case MAC address of the only phone that may have it, or None where every phone of the
-    site may. ``secret``: there is a secret in it, where it is one phone's own.
+    ``owner`` is the bare upper-case MAC address of the only phone that may have it, or None if every phone of the
+    site may. ``secret``: it contains a secret, if it is one phone's own file.
     """
 
     name: str

@@ -1,6 +1,6 @@
-"""The hub's side of the metadata: releases become signed TUF metadata, one repository per site.
+"""The hub's side of the metadata: turns releases into signed TUF metadata, one repository per site.
 
-Every role's metadata names its site in ``x-ringfence``, so that no part of one site's repository can stand in another's
+Every role's metadata names its site in ``x-ringfence``, so that no part of one site's repository is valid in another's
 (DESIGN.md section 5; roles and fields: the TUF specification 1.0.34, sections 4 and 5). Signers, versions and time are
 arguments; nothing here writes.
 """
@@ -38,7 +38,7 @@ class SiteSigners:
 
 @dataclass(frozen=True, slots=True)
 class Versions:
-    """The newest version of each role that a site's repository holds; 0 where it holds none yet."""
+    """The newest version of each role that a site's repository holds; 0 if it holds none yet."""
 
     targets: int = 0
     snapshot: int = 0

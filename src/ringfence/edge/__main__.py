@@ -1,7 +1,7 @@
 """``ringfence-edge``: the agent's process, started by a service manager, or by ``ringfence edge run`` for people.
 
-It is a command of its own, so that the long-running process never loads the command line's libraries. The order in
-which it gives root's rights up is that of ``privileges``.
+It is a separate command, so that the long-running process never loads the command line's libraries. ``privileges``
+defines the order in which it gives up root's rights.
 """
 
 import argparse

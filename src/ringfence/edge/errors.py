@@ -9,7 +9,7 @@ from ringfence.errors import (
 
 
 class BadAddress(BadInput):
-    """A text that is no address to serve on."""
+    """A text that is not an address to serve on."""
 
 
 class BadUser(BadInput):
@@ -69,4 +69,4 @@ class BansUnavailable(EnvironmentFault):
 
 
 class NeverBanned(Conflict):
-    """An address that nobody may shut out: this machine's own, or the way out of it."""
+    """An address that nobody may ban: this machine's own, or its default gateway."""

@@ -1,15 +1,15 @@
-"""What devices say of themselves on the wire: reads CDP (versions 1 and 2) and LLDP (IEEE 802.1AB, LLDP-MED) frames.
+"""What devices announce about themselves: reads CDP (versions 1 and 2) and LLDP (IEEE 802.1AB, LLDP-MED) frames.
 
 Invariants:
 
 - ``read_frame`` is total: an Announcement, None for a frame of another protocol, or BadAnnouncement; nothing else.
-- Nothing is believed of a frame that is not whole: a wrong checksum or a length that leads out of it refuses all.
-- What a frame gives is bounded: its texts are printable and short, its addresses few, however it was made.
+- A broken frame is refused completely: a wrong checksum, or a length that extends beyond the frame's end.
+- The result is bounded: its texts are printable and short, its addresses few, whatever the frame contains.
 
-Whoever can send a frame can send any of these, so an announcement alone proves no more than a file name does.
+Any machine that can send a frame can send these, so an announcement alone proves no more than a file name does.
 
 CDP has no published standard; what is read here is what switches and phones send, and tshark agrees with it
-(``tests/guard/test_announcements.py``). Cisco's phones say ``SEP<MAC>`` as CDP's device and as LLDP's system name.
+(``tests/guard/test_announcements.py``). Cisco's phones send ``SEP<MAC>`` as CDP's device and as LLDP's system name.
 """
 
 import struct
@@ -53,10 +53,10 @@ _LAST_VLAN = 4094
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What one frame says, and who sent it; a text is empty and ``vlan`` is None where it does not say.
+    """What one frame says, and who sent it; a text is empty and ``vlan`` is None if the frame does not say.
 
     ``device`` is a name (``SEP001122334455``), ``platform`` a model, ``version`` the software, ``ttl_s`` how long
-    all of it holds; a device that goes says so by an LLDP frame with a ``ttl_s`` of 0.
+    all of it is valid; a device that leaves sends an LLDP frame with a ``ttl_s`` of 0.
     """
 
     protocol: Literal["cdp", "lldp"]
@@ -72,7 +72,7 @@ class Announcement:
 
 
 def read_frame(frame: bytes) -> Announcement | None:
-    """Return what an Ethernet frame announces, None where it is of another protocol; BadAnnouncement."""
+    """Return what an Ethernet frame announces, None if it is of another protocol; BadAnnouncement."""
     at = _HEADER_BYTES
     kind = int.from_bytes(frame[at - 2 : at], "big")
     while kind in _TAGS and at < _HEADER_BYTES + 2 * _TAG_BYTES:

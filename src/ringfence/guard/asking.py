@@ -1,4 +1,4 @@
-"""Who asks for what: a request as evidence is gathered for it, whatever the protocol."""
+"""A request: who asks for what, over any protocol; evidence is gathered for it."""
 
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
@@ -11,7 +11,7 @@ PROTOCOLS: tuple[Protocol, ...] = get_args(Protocol)
 
 @dataclass(frozen=True, slots=True)
 class Asking:
-    """A request: ``name`` as it came, TFTP's ``options`` in lower case, its datagram's ``ttl`` where that is known."""
+    """A request: ``name`` as it came, TFTP's ``options`` in lower case, its datagram's ``ttl`` if known."""
 
     name: str
     host: str
@@ -21,6 +21,6 @@ class Asking:
     options: tuple[str, ...] = ()
     user_agent: str = ""
     holds_key: bool = False
-    """Whether its sender has shown the key of the phone whose file it is (level L4)."""
+    """Whether its sender has proved that it holds the key of the phone whose file it is (level L4)."""
     is_beyond_budget: bool = False
-    """Whether it may only be answered with its file: a refusal would tell that the phone it names is there."""
+    """Whether it may only be answered with its file: a refusal would reveal that the phone exists."""

@@ -1,12 +1,12 @@
-"""Who is shut out for guessing names, and for how long.
+"""Which addresses are banned for guessing names, and for how long.
 
 Invariants:
 
 - Only a request whose source has completed a round trip counts against it: a TCP connection, or an acknowledgement of
-  what was sent to it. What came from an address that has proven nothing is never held against that address, for
-  anybody can write any sender on a packet.
+  what was sent to it. Nothing that came from an unproven address counts against it, because anybody can forge the
+  sender of a packet.
 - A ban ends by itself, and a person can end it at once.
-- Memory is bounded: the oldest are forgotten first.
+- Memory is bounded: the oldest entries are dropped first.
 """
 
 from collections import deque
@@ -48,7 +48,7 @@ class Bans:
         self._by_people: dict[str, Ban] = {}
 
     def on_strike(self, host: str, phone: str, now: float) -> Ban | None:
-        """Count a phone whose file a source that is there was refused; return the ban where it was one too many."""
+        """Count a phone whose file a proven source was refused; return the ban if the source has reached the limit."""
         record = self._records.get(host)
         if record is None:
             record = self._records[host] = _Record(deque(maxlen=STRIKES))
@@ -68,7 +68,7 @@ class Bans:
         self._by_people = {ban.host: ban for ban in bans}
 
     def lift(self, host: str, at: float) -> None:
-        """Let an address in again that was shut out before ``at``, and begin to count anew."""
+        """End the ban of an address that was banned before ``at``, and start counting again."""
         ban = self._bans.get(host)
         if ban is not None and ban.since <= at:
             del self._bans[host]

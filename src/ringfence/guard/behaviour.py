@@ -1,8 +1,8 @@
-"""Does it behave like the phone that it claims to be? What each source asked for, and points for named parts of it.
+"""Does a source behave like the phone that it claims to be? What it asked for, and points for named parts of that.
 
-A score is level L2 at most: everything here can be imitated by who has watched a phone boot. It raises suspicion and
-tells operators what was odd; by itself it never lets a secret go. Habits are what the hub knows of a phone's family
-(``phones.family``); sources and clocks are the caller's. Memory is bounded whatever comes.
+A score gives level L2 at most: somebody who has watched a phone boot can imitate everything here. A low score raises
+suspicion and tells operators what was odd; a high score alone never releases a secret. Habits are what the hub knows
+about a phone's family (``phones.family``); the caller provides sources and clocks. Memory is always bounded.
 """
 
 import re
@@ -38,10 +38,11 @@ _USER_AGENT_MAC = re.compile(r"\(([0-9A-Fa-f]{12})\)")
 class Habits:
     """How phones of one family boot.
 
-    ``before``: the names that they ask for before their own file, in order; ``{MAC}`` and ``{mac}`` stand for theirs.
+    ``before``: the names that they ask for before their own file, in order; ``{MAC}`` and ``{mac}`` stand for their MAC
+    address.
 
-    ``options`` are the TFTP options that they send, None where that is not known. ``user_agent`` is what their HTTP
-    header begins with, empty where that is not known.
+    ``options`` are the TFTP options that they send, None if unknown. ``user_agent`` is how their HTTP header begins,
+    empty if unknown.
     """
 
     family: str
@@ -62,7 +63,7 @@ class Asked:
 
 
 class Watch:
-    """What each source asked for lately."""
+    """What each source asked for recently."""
 
     def __init__(self) -> None:
         self._asked: FIFOCache[str, deque[Asked]] = FIFOCache(MOST_SOURCES)
@@ -80,7 +81,7 @@ class Watch:
         return tuple(asked for asked in self._asked.get(host, ()) if now - asked.at <= BOOT_S)
 
     def note_guess(self, host: str, name: str, now: float) -> int:
-        """Remember a name of a phone that nobody has; return how many of them the source has asked for lately."""
+        """Remember a name of a phone that does not exist; return how many of these the source asked for recently."""
         guessed = self._guessed.get(host)
         if guessed is None:
             guessed = self._guessed[host] = {}
@@ -102,9 +103,9 @@ def judge(
 ) -> Behaviour:
     """Return how well a source that asks for ``mac``'s own file behaves like that phone.
 
-    ``asked``: what it asked for lately, oldest first, the request itself last. ``last_boot_s``: how long ago the phone
-    took its file before, ``fingerprint`` how it asked for an address then; None where that is not known. Parts that
-    nothing is known of are left out.
+    ``asked``: what it asked for recently, oldest first, the request itself last. ``last_boot_s``: how long ago the
+    phone took its file before, ``fingerprint`` how it asked for an address then; None if that is not known. Parts
+    that nothing is known of are left out.
     """
     parts = [_one_phone(mac, asked), _pace(asked), _time(last_boot_s)]
     if habits is not None and habits.before:

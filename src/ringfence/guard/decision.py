@@ -4,11 +4,11 @@ Invariants:
 
 - ``decide`` is total: it answers every request, whatever its bytes, and raises nothing.
 - Its answer is the first row of ``TABLE`` that applies; a row is a finding and the condition under which it holds.
-- What the catalogue does not hold is refused whatever is known of the source.
+- A file that the catalogue does not hold is refused, whatever is known about the source.
 - No level claims more than it proves: L1 and L2 rest on what can be forged and imitated, and say so.
 - Two pieces of evidence that contradict each other prove less than one: then there is no L3.
 
-The wire answer to every refusal is the same; the sentence is for the site's operator alone. This module runs in the
+Every refusal gives the same answer on the wire; only the site's operator sees the sentence. This module runs in the
 serving worker: it imports no template engine and no XML library.
 """
 
@@ -49,7 +49,7 @@ from ringfence.phones.mac import Mac
 
 
 class Operation(StrEnum):
-    """What a request asks for: phones read; they have no business writing."""
+    """What a request asks for: phones read, and never need to write."""
 
     READ = "read"
     WRITE = "write"
@@ -65,10 +65,10 @@ class FileRequest:
 
 
 class HeldFile(Struct, frozen=True, array_like=True):
-    """What the catalogue says of a file that it holds; ``owner`` is a bare MAC address or None.
+    """What the catalogue says about a file that it holds; ``owner`` is a bare MAC address or None.
 
-    ``secret``: there is a secret in it, as in every phone's own file unless the hub says otherwise. ``sealed``: nobody
-    but the owner can read the bytes (level L5).
+    ``secret``: it contains a secret, as every phone's own file does unless the hub says otherwise. ``sealed``: only the
+    owner can read the bytes (level L5).
     """
 
     kind: TargetKind
@@ -89,11 +89,11 @@ class HeldFile(Struct, frozen=True, array_like=True):
 
 
 Holding = HeldFile | None
-"""What the catalogue says of the name; None where it does not hold it."""
+"""What the catalogue says about the name; None if it does not hold it."""
 
 
 class Verdict(StrEnum):
-    """What becomes of a request. ``DELAY``: not yet; to who asks it looks like a refusal, and phones ask again."""
+    """What happens to a request. ``DELAY``: not yet; the sender sees a refusal, and phones ask again."""
 
     ALLOW = "allow"
     REFUSE = "refuse"
@@ -101,7 +101,7 @@ class Verdict(StrEnum):
 
 
 LONGEST_SHOWN = 80
-"""Characters of a name that a sentence shows: a log line's length is not for the sender to choose."""
+"""Characters of a name that a sentence shows: the sender must not choose the length of a log line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class Decision:
 
     @property
     def reasons(self) -> tuple[str, ...]:
-        """What was known, a line each, for whoever wants to see it all."""
+        """What was known, one sentence each, for people who want all details."""
         return tuple(_reasons(self))
 
     @property
@@ -315,7 +315,7 @@ def decide(
 
 
 def reached_level(request: FileRequest, holding: Holding, evidence: Evidence, policy: Policy) -> Level:
-    """Return the highest level that the evidence proves for one who asks for this file."""
+    """Return the highest level that the evidence proves for a request for this file."""
     if not _is_allowed_here(request, policy):
         return Level.L0
     if holding is not None and holding.sealed:
@@ -455,7 +455,7 @@ EVIDENCE_IN_WORDS: Mapping[str, Callable[[Evidence], Iterator[str]]] = MappingPr
         "behaviour": _behaviour_in_words,
     }
 )
-"""By the evidence's field, what people are told of it, in this order."""
+"""How each field of the evidence is described to people, in this order."""
 
 
 def _on(link: str) -> str:

@@ -1,8 +1,9 @@
-"""What a machine says of itself when it asks for an address: DHCP requests as they pass on the wire.
+"""What a machine says about itself when it asks for an address: DHCP requests as they pass on the network.
 
-Phones of a maker name themselves in the vendor class (option 60; PHONES.md section 3), and each system asks for its
-options in an order of its own (option 55), which is known as its fingerprint. Both are easily imitated: they raise or
-lower a score, and prove nothing. Ethernet, IPv4, UDP, BOOTP and its options: RFC 894, 791, 768, 951, 2131 and 2132.
+Phones name themselves in the vendor class (option 60; PHONES.md section 3), and each system asks for options in its own
+order (option 55), known as its fingerprint. Both are easy to imitate: they raise or lower a score, and prove nothing.
+
+Ethernet, IPv4, UDP, BOOTP and its options: RFC 894, 791, 768, 951, 2131 and 2132.
 """
 
 from dataclasses import dataclass
@@ -40,7 +41,7 @@ def names_a_phone(vendor_class: str) -> bool:
 def read_dhcp(frame: bytes) -> DhcpRequest | None:
     """Return what an Ethernet frame asks a DHCP server for; None for any other frame, and for a broken one.
 
-    The hardware address inside must be the frame's own: a relay's or a forger's is no evidence of who is here.
+    The hardware address inside must be that of the frame: a relay's or a forger's address proves nothing here.
     """
     at = _body_of(frame)
     if at is None or len(frame) < at + _BOOTP_BYTES + len(_COOKIE):

@@ -8,7 +8,7 @@ class BadAnnouncement(PeerFault):
 
 
 class BadRecord(BadInput):
-    """A text is no record of a decision."""
+    """A text is not a record of a decision."""
 
 
 class BadRules(PeerFault):

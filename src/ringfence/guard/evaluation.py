@@ -1,8 +1,8 @@
-"""Evidence and a decision for each request: what is known of who asks, gathered from what was seen lately.
+"""Evidence and a decision for each request: gathers what is known about the sender from recent events.
 
-Used by whoever gives files out: the serving worker, or a listener at the hub. It reads no clock and no socket: the
-moment is an argument, the links are a port, and what was heard on the wire (``OnTheWire``) comes with the request.
-Whether to wait for that is the caller's business. Everything kept here is bounded, and is about what happened lately.
+Every server of files can use it: the serving worker, or a listener at the hub. It reads no clock and no socket: the
+moment is an argument, the links are a port, and what was observed on the network (``OnTheWire``) comes with the
+request. The caller decides whether to wait for that. Everything kept here is recent and bounded.
 """
 
 from collections.abc import Sequence
@@ -60,7 +60,7 @@ class _Taken:
 
 
 class Evaluation(Generic[Site]):
-    """Knows the sites that are served, and who asked for what lately. ``no_site`` stands where none is meant."""
+    """Knows the sites that are served, and who asked for what recently. ``no_site`` is used for requests of no site."""
 
     def __init__(self, no_site: Site, links: LinkKnowledge | None = None) -> None:
         self.sites: dict[str, Site] = {}
@@ -76,7 +76,7 @@ class Evaluation(Generic[Site]):
         """Whether some site needs evidence: then nothing about a refusal may tell what it was for."""
 
     def on_rules(self) -> None:
-        """Look at the sites' rules anew."""
+        """Read the sites' rules again."""
         self.is_discreet = any(site.policy.asks_for_evidence for site in self.sites.values())
         self.bans.replace_peoples(ban for site in self.sites.values() for ban in site.rules.bans)
         for lifted in (each for site in self.sites.values() for each in site.rules.lifted):
@@ -87,8 +87,8 @@ class Evaluation(Generic[Site]):
     def site_for(self, name: str, host: str, moment: Moment) -> Site:
         """Return which site a request is about, whatever its name is.
 
-        A phone's own file belongs to the site that has the phone. Any other is that site's where the address took a
-        phone's file before, or whose network it is known to be.
+        A phone's own file belongs to the site that has the phone. Any other file belongs to the site where the address
+        took a phone's file before, or to the site whose network the address is known to be in.
         """
         if len(self.sites) == 1:
             return next(iter(self.sites.values()))
@@ -115,7 +115,7 @@ class Evaluation(Generic[Site]):
         self._watch.note(asking.host, asked)
 
     def note_guess(self, asking: Asking, moment: Moment) -> int:
-        """Remember a name of a phone that nobody has; return how many of them the source has asked for lately."""
+        """Remember a name of a phone that does not exist; return how many of these the source asked for recently."""
         return self._watch.note_guess(asking.host, asking.name[:255], moment.mono)
 
     def needs_the_wire(self, site: Site, held: HeldFile) -> bool:
@@ -138,9 +138,9 @@ class Evaluation(Generic[Site]):
         Args:
             asking: the request.
             site: whose files are asked for.
-            held: what there is under that name; None for nothing.
+            held: what the catalogue holds under that name; None for nothing.
             moment: now.
-            heard: what was heard on the wire in time.
+            heard: what was observed on the network in time.
             watches_frames: whether frames are watched, so that one must have been seen of every request over TFTP.
             operation: what is asked for.
         """
@@ -237,7 +237,7 @@ class Evaluation(Generic[Site]):
         return replace(so_far, behaviour=behaviour, conflict=conflict)
 
     def _why_known_here(self, site: Site, host: str, moment: Moment) -> str:
-        """Return why an address on the internet is known before the hub says so; empty where it is not."""
+        """Return why an address on the internet is known before the hub says so; empty if it is not."""
         taken = self._taken_from.get(host)
         if taken is None or taken.site != site.id or not site.policy.windows:
             return ""
@@ -262,7 +262,7 @@ class Evaluation(Generic[Site]):
         return site.windows.on_round_trip(held.owner, host, moment.wall)
 
     def on_taken(self, site: Site, owner: str, host: str, evidence: Evidence, moment: Moment) -> None:
-        """Note that a phone has a whole file of its own."""
+        """Note that a phone has received one of its own files completely."""
         self._places.note(owner, host, evidence, moment.mono)
         self._taken_at[owner] = moment.mono
         if evidence.dhcp is not None:

@@ -1,8 +1,8 @@
-"""What is known of who asks, besides the request itself: each part as it was seen, and none of it a conclusion.
+"""What is known about the sender of a request: each part as it was observed, without conclusions.
 
-Whoever gathers evidence fills in what it has. A part that is missing proves nothing, and refuses nothing that does not
-need it. MAC addresses are bare: twelve upper-case hexadecimal digits. Times are Unix seconds. The classes are messages:
-they go between an edge's processes, and into records of decisions, as they are.
+The code that gathers evidence fills in what it has. A missing part proves nothing, and only matters for files that need
+it. MAC addresses are bare: twelve upper-case hexadecimal digits. Times are Unix seconds. The classes are messages: they
+go between an edge's processes, and into records of decisions, unchanged.
 """
 
 from collections.abc import Collection
@@ -22,7 +22,7 @@ class Shown(Struct, frozen=True, array_like=True):
 
 
 class Sighting(Struct, frozen=True, array_like=True):
-    """A frame that carried the request: who put it on the wire, on which link, with which TTL."""
+    """A frame that carried the request: who sent it, on which link, with which TTL."""
 
     mac: str
     link: str
@@ -71,7 +71,7 @@ class Behaviour(Struct, frozen=True, omit_defaults=True):
 
     @property
     def score(self) -> int:
-        """Points of a hundred; 0 where nothing could be judged."""
+        """Points out of a hundred; 0 if nothing could be judged."""
         of = sum(part.of for part in self.parts)
         return round(100 * sum(part.points for part in self.parts) / of) if of else 0
 
@@ -86,7 +86,7 @@ class OnTheWire(Struct, frozen=True, omit_defaults=True):
 
 
 class Contradiction(StrEnum):
-    """What can't be true at the same time of one phone: the newcomer is refused, whoever was there stays."""
+    """What can't be true of one phone at the same time: the newcomer is refused, the phone that was there stays."""
 
     TWO_SITES = "two-sites"
     TWO_ADDRESSES = "two-addresses"
@@ -109,11 +109,12 @@ class Grant(Struct, frozen=True, array_like=True):
 
 
 class Evidence(Struct, frozen=True, omit_defaults=True):
-    """What is known. ``known_owners`` are the MAC addresses of the site's phones: they change what a refusal says only.
+    """What is known. ``known_owners`` are the MAC addresses of the site's phones: they only change a refusal's words.
 
-    ``on_link``: the address is one of a network of this machine's own links. ``learned``: why its network is known to
-    belong to the site, in words. ``ttl``: that of the request. ``asked_frames`` says whether frames are watched at all:
-    where they are, one must have been seen. ``holds_key``: level L4's seam, a phone's own key, shown by 802.1X or TLS.
+    ``on_link``: the address is in the network of one of this machine's own links. ``learned``: why its network is known
+    to belong to the site, in words. ``ttl``: that of the request. ``asked_frames`` says whether frames are watched at
+    all: if they are, one must have been seen. ``holds_key``: for level L4, the phone's own key, proved by 802.1X or
+    TLS.
     """
 
     known_owners: Collection[str] = frozenset()

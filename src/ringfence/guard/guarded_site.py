@@ -12,7 +12,7 @@ from ringfence.guard.windows import Windows
 
 @dataclass(slots=True)
 class GuardedSite:
-    """``id`` is the hub's, empty where there is one site only; ``name`` is for people."""
+    """``id`` is the hub's, empty if there is only one site; ``name`` is for people."""
 
     id: str
     name: str
@@ -21,12 +21,12 @@ class GuardedSite:
 
     @property
     def known_owners(self) -> Collection[str]:
-        """The bare MAC addresses of the site's phones; none here, whoever holds files says."""
+        """The bare MAC addresses of the site's phones; none here, a subclass that has files overrides it."""
         return ()
 
     @property
     def policy(self) -> Policy:
-        """What it asks of whoever wants a file."""
+        """What it requires of requests for files."""
         return self.rules.policy
 
     def take_rules(self, rules: Rules) -> None:

@@ -2,11 +2,11 @@
 
 Invariants:
 
-- Reading is total: a line that can't be understood is skipped and counted, and no bytes whatever raise anything.
-- Where a file says several things of an address, the last one counts: dhcpd and Kea write on at the end.
-- A last line without its end is not believed: cut, ``192.0.2.123`` would be another machine's address.
+- Reading is total: a line that can't be understood is skipped and counted, and no input raises an error.
+- If a file has several entries for an address, the last one counts, because dhcpd and Kea append.
+- A last line without a line end is ignored: cut short, ``192.0.2.123`` would become another machine's address.
 
-A lease says what a DHCP server was told: whoever asks for a lease in a phone's name gets it in a phone's name.
+A lease says what a DHCP server was told: a machine that asks for a lease with a phone's MAC address gets it.
 """
 
 import re
@@ -200,7 +200,7 @@ def _quoted(text: str) -> str:
 
 
 def _told(address: str, mac: str, until: float, hostname: str = "", vendor_class: str = "") -> _Told:
-    """Return what is told of an address, or None where a part of it can't be; a lease needs a MAC address."""
+    """Return what is told of an address, or None if a part of it can't be; a lease needs a MAC address."""
     try:
         known = str(IPv4Address(address))
     except ValueError:

@@ -1,4 +1,4 @@
-"""How much is known of who asks, and the kinds of files that need to know so much (DESIGN.md section 5)."""
+"""How much is known about the sender of a request, and the kinds of files that need it (DESIGN.md section 5)."""
 
 from collections.abc import Mapping
 from enum import IntEnum, StrEnum
@@ -6,7 +6,7 @@ from types import MappingProxyType
 
 
 class Level(IntEnum):
-    """How much is known of who asks; each level includes the ones below it."""
+    """How much is known about the sender of a request; each level includes the ones below it."""
 
     L0 = 0
     L1 = 1
@@ -34,7 +34,7 @@ _MEANINGS: Mapping[Level, str] = MappingProxyType(
 
 
 class FileKind(StrEnum):
-    """What a file is to the guard: each kind needs a level of its own."""
+    """What a file is to the guard: each kind has its own required level."""
 
     FIRMWARE = "firmware"
     """The maker's own files, the same for everybody."""

@@ -1,4 +1,4 @@
-"""One moment on two clocks, read once and handed down: whoever judges reads no clock."""
+"""One moment on two clocks, read once and handed down, so that code that decides reads no clock."""
 
 from dataclasses import dataclass
 

@@ -1,8 +1,8 @@
-"""Where each phone is: the address and the link at which it was last let in, and what contradicts that.
+"""Where each phone is: the address and the link at which it was last admitted, and what contradicts that.
 
-The one who was there stays, the newcomer is refused: a machine that takes a phone's MAC address while the phone is on
-gets nothing. A phone that really moved is let in as soon as nothing holds its old place any more. A phone may have an
-IPv4 and an IPv6 address at the same time: each is a place of its own.
+The phone that was there stays, and the newcomer is refused: a machine that takes over a phone's MAC address while the
+phone is on gets nothing. A phone that really moved is admitted once nothing confirms its old place any more. A phone
+may have an IPv4 and an IPv6 address at the same time: each is a separate place.
 """
 
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ MOST_PLACES = 4096
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a phone was let in, and when (the caller's clock, in seconds)."""
+    """Where a phone was admitted, and when (the caller's clock, in seconds)."""
 
     host: str
     link: str
@@ -27,7 +27,7 @@ class Place:
 
 
 class Places:
-    """The places of the phones that were let in lately; the oldest go first."""
+    """The places of the phones that were admitted recently; the oldest are dropped first."""
 
     def __init__(self) -> None:
         self._places: FIFOCache[tuple[str, bool], Place] = FIFOCache(MOST_PLACES)
@@ -53,11 +53,11 @@ class Places:
         return None
 
     def place_of(self, mac: str, host: str) -> Place | None:
-        """Return where a phone was last let in, among addresses of the same kind as ``host``."""
+        """Return where a phone was last admitted, among addresses of the same kind as ``host``."""
         return self._places.get(_key(mac, host))
 
     def note(self, mac: str, host: str, evidence: Evidence, now: float) -> None:
-        """Remember that a phone was let in."""
+        """Remember that a phone was admitted."""
         link = next((shown.link for shown in evidence.neighbours), "")
         self._places[_key(mac, host)] = Place(host, link, now)
 

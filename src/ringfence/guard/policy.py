@@ -1,4 +1,4 @@
-"""What a site asks of whoever wants a file: levels by kind of file, networks, and how a phone's first contact goes."""
+"""What a site requires before it gives out a file: levels by kind of file, networks, and a phone's first contact."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,14 +14,14 @@ GOOD_BEHAVIOUR = 60
 
 
 class FirstContact(StrEnum):
-    """What a phone that was never let in before needs, besides the level of its file."""
+    """What a phone that was never admitted before needs, besides the level of its file."""
 
     ALLOW = "allow"
     """Nothing."""
     HOLD = "hold"
     """A person's approval."""
     WINDOW = "window"
-    """To come while a window for it is open."""
+    """To ask while a window for it is open."""
     DHCP = "dhcp"
     """To have asked for its address by DHCP as a phone does; otherwise a person's approval."""
 
@@ -31,12 +31,12 @@ NO_LEVELS: Mapping[FileKind, Level] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """What one site asks. L0 where nothing is said of a kind.
+    """What one site requires; a kind that is not named requires L0.
 
-    Where ``networks`` are named, an address outside them gets nothing, whatever it asks for. ``windows``: a file whose
+    If ``networks`` are named, an address outside them gets nothing, whatever it asks for. ``windows``: a file whose
     level can't be reached is given out within a provisioning window (gateway). ``held`` stops every phone's own file,
-    and is the reason in words: such as that the edge is not where it was. ``never_admitted`` are phones
-    that were never let in, ``blocked`` those that a person has shut out; bare MAC addresses.
+    and is the reason in words, such as that the edge has moved. ``never_admitted`` are phones that were never admitted,
+    ``blocked`` those that a person has blocked; bare MAC addresses.
     """
 
     levels: Mapping[FileKind, Level] = field(default_factory=lambda: NO_LEVELS)
@@ -53,12 +53,12 @@ class Policy:
 
     @property
     def asks_for_evidence(self) -> bool:
-        """Whether some file needs more than a request says, so that a refusal must not tell what it was for."""
+        """Whether some file needs more than a request says, so that a refusal must not reveal what it was for."""
         return any(level >= Level.L2 for level in self.levels.values())
 
 
 OPEN = Policy()
-"""Whoever asks gets what there is: for a plain folder that its owner put on a network."""
+"""Every client gets every file: for a plain folder that its owner put on a network."""
 EDGE_LEVELS: Mapping[FileKind, Level] = MappingProxyType(
     {
         FileKind.FIRMWARE: Level.L0,
@@ -78,17 +78,17 @@ GATEWAY_LEVELS: Mapping[FileKind, Level] = MappingProxyType(
 )
 """A server that faces the internet: no address there proves a phone, so a secret needs its key, or a window.
 
-Firmware is no secret; but who sent it to any address that asks would send it to addresses that never asked.
+Firmware is not secret, but a server that sent it to every address that asks would send it to forged addresses too.
 """
 
 
 def read_network(text: str) -> Network:
-    """Return the network, or single address, that ``text`` writes; ValueError for what is none."""
+    """Return the network, or single address, that ``text`` names; ValueError if it is neither."""
     return ip_network(text.strip(), strict=False)
 
 
 def plain_address(host: str) -> IPv4Address | IPv6Address | None:
-    """Return an address without its zone, and IPv4 as IPv4 whatever socket it came by; None for what is none."""
+    """Return an address without its zone, and IPv4 as IPv4 over any socket; None if it is not an address."""
     try:
         address: IPv4Address | IPv6Address = ip_address(host.partition("%")[0])
     except ValueError:

@@ -1,7 +1,7 @@
-"""A decision as a text that can be kept and judged again: what was asked, what was known, what the site asked for.
+"""A decision as a text that can be kept and judged again: the request, the evidence, and the site's policy.
 
-The text is JSON with the evidence's own names; parts that say nothing are left out. ``replay`` makes the decision anew
-from it, so that an operator can see what today's policy would say to yesterday's request.
+The text is JSON with the names of the evidence; empty parts are left out. ``replay`` makes the decision again from it,
+so that an operator can see what today's policy would say to yesterday's request.
 """
 
 import json
@@ -56,7 +56,7 @@ _READER: codec.Reader[Record] = codec.Reader(Record, "record")
 
 
 def to_text(decision: Decision, holding: Holding) -> str:
-    """Return a decision as a text; empty where it would be longer than LONGEST."""
+    """Return a decision as a text; empty if it would be longer than LONGEST."""
     evidence, policy, request = decision.evidence, decision.policy, decision.request
     mac = _phone_of(holding, request.name)
     text = codec.to_text(
@@ -89,7 +89,7 @@ def read(text: str) -> Record:
     """Return the record that a text is.
 
     Raises:
-        BadRecord: it is none.
+        BadRecord: the text is not a record.
     """
     try:
         return _READER.convert(_in_todays_form(json.loads(text)))
@@ -98,10 +98,10 @@ def read(text: str) -> Record:
 
 
 def replay(text: str, policy: Policy | None = None) -> Decision:
-    """Judge what a record tells of once more, by the policy of then, or by ``policy``.
+    """Judge the request in a record again, by its own policy, or by ``policy``.
 
     Raises:
-        BadRecord: the text is no record.
+        BadRecord: the text is not a record.
     """
     record = read(text)
     request = FileRequest(record.name, record.host, record.operation)

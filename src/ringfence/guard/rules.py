@@ -25,7 +25,7 @@ NO_HABITS: Mapping[str, Habits] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Learned:
-    """A network that is known to belong to the site; ``until`` is 0 where it is for good."""
+    """A network that is known to belong to the site; ``until`` is 0 if it is permanent."""
 
     network: Network
     why: str
@@ -39,14 +39,14 @@ class Rules:
     policy: Policy = field(default_factory=lambda: Policy(EDGE_LEVELS))
     habits: Mapping[str, Habits] = field(default_factory=lambda: NO_HABITS)
     elsewhere: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
-    """Bare MAC address → the name of the other site where that phone was seen lately."""
+    """Bare MAC address → the name of the other site where that phone was seen recently."""
     learned: tuple[Learned, ...] = ()
     windows: tuple[Window, ...] = ()
     bans: tuple[Ban, ...] = ()
     lifted: tuple[Ban, ...] = ()
 
     def why_known(self, host: str, at: float) -> str:
-        """Return why an address is known to belong to the site; empty where it is not."""
+        """Return why an address is known to belong to the site; empty if it is not."""
         for each in self.learned:
             if (not each.until or at < each.until) and is_inside(host, (each.network,)):
                 return each.why
@@ -54,10 +54,10 @@ class Rules:
 
 
 def read_rules(told: GuardRules, profile: ServingProfile = ServingProfile.LAN) -> Rules:
-    """Return the rules that the hub told, as they hold for who serves by ``profile``.
+    """Return the rules that the hub sent, as they apply to a server with ``profile``.
 
     Raises:
-        BadRules: they are in no form that is known here.
+        BadRules: their form is not known here.
     """
     levels = dict(profile.levels)
     try:

@@ -8,7 +8,7 @@ from ringfence.guard.policy import EDGE_LEVELS, GATEWAY_LEVELS
 
 
 class ServingProfile(StrEnum):
-    """``LAN``: an edge, for phones on its own wire. ``INTERNET``: a gateway, for phones that are anywhere."""
+    """``LAN``: an edge, for phones on its own network. ``INTERNET``: a gateway, for phones anywhere."""
 
     LAN = "lan"
     INTERNET = "internet"
@@ -25,12 +25,12 @@ class ServingProfile(StrEnum):
 
     @property
     def needs_permission(self) -> bool:
-        """Whether a site must say that it may be served so."""
+        """Whether a site must allow this way of serving."""
         return self is ServingProfile.INTERNET
 
     @property
     def has_windows(self) -> bool:
-        """Whether a window that a person opened stands in for evidence."""
+        """Whether a window that a person opened replaces evidence."""
         return self is ServingProfile.INTERNET
 
     @property

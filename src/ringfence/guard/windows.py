@@ -1,13 +1,13 @@
-"""Provisioning windows: a person lets one phone take its file once, within some minutes, from where no wire proves it.
+"""Provisioning windows: a person allows one phone to take its file once, within minutes, without evidence of its MAC.
 
 Invariants:
 
-- A window is for one phone, ends by itself, and ends with the first whole transfer of that phone's own file.
+- A window is for one phone. It ends by itself, or with the first complete transfer of that phone's own file.
 - It belongs to the first address that asks, for PROVES_WITHIN_S. An acknowledgement over TFTP keeps it for as long
-  again; a TCP connection, whose other end is there for certain, for good. A forged source address holds it up for
-  seconds, so it is told to nobody who would make it last.
-- Who lost it gets nothing more: not even the rest of what it had begun to fetch.
-- While it belongs to an address, everybody else is refused, and told of.
+  again; a TCP connection, whose other end certainly exists, keeps it permanently. A forged source address can block it
+  for seconds, so a window that is kept only over TFTP is not reported to the hub, which would make it permanent.
+- An address that lost it gets nothing more, not even the rest of a file that it had begun to fetch.
+- While it belongs to one address, all others are refused and reported.
 """
 
 from collections.abc import Iterable
@@ -34,7 +34,7 @@ class Window:
     used: bool = False
 
     def holder(self, at: float) -> str:
-        """Return the address that it belongs to now; empty where it is free."""
+        """Return the address that it belongs to now; empty if it is free."""
         is_kept = not self.asked_at or at - self.asked_at < PROVES_WITHIN_S
         return self.bound_to if is_kept else ""
 

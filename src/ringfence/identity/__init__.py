@@ -1,1 +1,1 @@
-"""Who is who: keys, certificates and enrolment tokens, with no I/O."""
+"""Identities: keys, certificates and enrolment tokens, without I/O."""

@@ -1,7 +1,7 @@
-"""Keys' owners: the hub's CA, the certificates that it issues, and the requests for them (X.509, RFC 5280, PKCS #10).
+"""Certificates: the hub's CA, the certificates that it issues, and requests for them (X.509, RFC 5280, PKCS #10).
 
-Private keys, serial numbers and times are arguments; the callers at the edges of the program make them. Keys are P-256,
-which every TLS stack and browser takes.
+Private keys, serial numbers and times are arguments, which callers at the program's boundary create. Keys are P-256,
+which every TLS stack and browser accepts.
 """
 
 import datetime as dt
@@ -75,7 +75,7 @@ def issue_edge_certificate(
     now: float,
     lifetime_s: int = EDGE_LIFETIME_S,
 ) -> x509.Certificate:
-    """Return a TLS client certificate for the key in ``request``; nothing else of the request is taken over."""
+    """Return a TLS client certificate for the key in ``request``; nothing else in the request is used."""
     public_key = request.public_key()
     if not isinstance(public_key, ec.EllipticCurvePublicKey):
         raise BadRequestForCertificate("a certificate request contains a key that is not P-256", to_do="Enrol again.")
@@ -98,7 +98,7 @@ def read_request(pem: str) -> x509.CertificateSigningRequest:
     """Parse a certificate request and check that its key signed it.
 
     Raises:
-        BadRequestForCertificate: It is none, or its P-256 key did not sign it.
+        BadRequestForCertificate: It is not a request, or its P-256 key did not sign it.
     """
     try:
         request = x509.load_pem_x509_csr(pem.encode())
@@ -115,7 +115,7 @@ def read_certificate(pem: str) -> x509.Certificate:
     """Parse one certificate in PEM.
 
     Raises:
-        BadCertificate: It is none.
+        BadCertificate: It is not a certificate.
     """
     try:
         return x509.load_pem_x509_certificate(pem.encode())
@@ -162,7 +162,7 @@ def key_from_pem(pem: bytes) -> PrivateKey:
     """Parse a private key that ``key_to_pem`` wrote.
 
     Raises:
-        BadCertificate: It is none, or not P-256.
+        BadCertificate: It is not a private key, or not P-256.
     """
     try:
         key = serialization.load_pem_private_key(pem, password=None)

@@ -1,14 +1,14 @@
-"""What can be wrong with who somebody is."""
+"""Errors of identities."""
 
 from ringfence.errors import BadInput, NotPermitted
 
 
 class BadToken(BadInput):
-    """A text that is no enrolment token: cut short, mistyped, or something else."""
+    """A text that is not an enrolment token: incomplete, mistyped, or something else."""
 
 
 class ExpiredToken(NotPermitted):
-    """An enrolment token whose time has run out."""
+    """An expired enrolment token."""
 
 
 class BadRequestForCertificate(BadInput):

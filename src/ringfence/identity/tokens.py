@@ -1,7 +1,7 @@
 """Enrolment tokens: one printable string that lets one edge join one site, once.
 
-Form: ``RFE1`` and the URL-safe base64 of a JSON object followed by the first four bytes of its SHA-256, so that a token
-that was cut short or mistyped is told from one that the hub refuses.
+Form: ``RFE1`` and the URL-safe base64 of a JSON object followed by the first four bytes of its SHA-256, so that an
+incomplete or mistyped token can be told from one that the hub refuses.
 """
 
 import base64
@@ -23,7 +23,7 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class EnrolmentToken:
-    """Where the hub is, how to know it, and the secret that it takes once.
+    """Where the hub is, how to recognise it, and the secret that it accepts once.
 
     ``hub_url`` is the device listener's ``https://host:port``; ``authority_fingerprint`` the SHA-256 of the hub's CA
     certificate in hexadecimal; ``expires_at`` in Unix seconds; ``site`` its name, for people.
@@ -49,10 +49,10 @@ class EnrolmentToken:
 
     @classmethod
     def from_text(cls, text: str) -> "EnrolmentToken":
-        """Read a token that a person pasted; blanks and line breaks are forgiven.
+        """Read a token that a person pasted; blanks and line breaks are ignored.
 
         Raises:
-            BadToken: It is no token, was cut short or mistyped, or is of another form.
+            BadToken: It is not a token, is incomplete or mistyped, or has another form.
         """
         packed = "".join(text.split())
         if not packed.startswith(PREFIX):

@@ -27,7 +27,7 @@ _POSITION = re.compile(r",? line \d+, column \d+.*$", re.DOTALL)
 
 
 class NotWellFormed(ValueError):  # noqa: N818 - reads as what happened
-    """The bytes are no XML that phones should see; ``line`` and ``column`` count from 1, 0 where there is no place."""
+    """The bytes are not XML that phones should see; ``line`` and ``column`` count from 1, and are 0 if unknown."""
 
     def __init__(self, reason: str, line: int = 0, column: int = 0) -> None:
         self.reason = reason
@@ -117,13 +117,13 @@ def parse_leniently(data: bytes) -> etree._Element:
 
 
 def line_of(element: etree._Element) -> int:
-    """Return the line that ``element`` begins on, 0 where that is not known."""
+    """Return the line that ``element`` begins on, 0 if unknown."""
     line: object = element.sourceline
     return line if isinstance(line, int) else 0
 
 
 def text_of(parent: etree._Element, path: str) -> str:
-    """Return the text at ``path`` below ``parent``, empty where there is none."""
+    """Return the text at ``path`` below ``parent``, empty if there is none."""
     return (parent.findtext(path) or "").strip()
 
 

@@ -9,7 +9,7 @@ from ringfence.errors import (
 
 
 class BadMac(BadInput):
-    """A text that is no MAC address of a phone."""
+    """A text that is not the MAC address of a phone."""
 
 
 class UnknownFamily(NotFound):

@@ -34,10 +34,10 @@ class Fact(Generic[T_co]):
 
 @dataclass(frozen=True, slots=True)
 class Limit:
-    """How many characters an element holds: as rendered here, and as the phone itself refuses it.
+    """How many characters an element may have: as rendered here, and as the phone itself refuses it.
 
-    Where sources disagree the two differ: we write what the stricter source allows, and the virtual phone refuses what
-    the laxer one forbids, so that neither reading breaks a phone.
+    The two differ if sources disagree: we render what the stricter source allows, and the virtual phone refuses what
+    the laxer source forbids, so that neither reading breaks a phone.
     """
 
     we_write: int
@@ -97,9 +97,9 @@ class Model:
     """Element → limit; an element may be given with its parent, as in ``ntp/name``."""
     transports: Fact[tuple[str, ...]]
     tls_ceiling: Fact[str]
-    """The newest TLS that it speaks: ``1.0``, ``1.2``; empty where it speaks none."""
+    """The newest TLS that it speaks: ``1.0``, ``1.2``; empty if it speaks none."""
     http_provisioning: Fact[bool | None]
-    """Whether it tries HTTP on port 6970 before TFTP; None where nobody knows."""
+    """Whether it tries HTTP on port 6970 before TFTP; None if unknown."""
     load_pattern: Fact[str]
     psn: str = ""
     """What it puts for ``$PSN`` into the names that it asks for."""
@@ -114,7 +114,7 @@ class Model:
     ring: RingFormat | None = None
     recovery_loads: tuple[str, ...] = ()
     asks_last: tuple[str, ...] = ()
-    """What it asks for at the end of its boot, besides what its configuration names."""
+    """The files that it asks for at the end of its boot, besides those that its configuration names."""
     features: frozenset[Feature] = frozenset()
 
     def runs(self, load: str) -> bool:
@@ -122,9 +122,9 @@ class Model:
         return re.fullmatch(self.load_pattern.value, load) is not None
 
     def load_of(self, loads: str) -> str:
-        """Return which of several loads, with commas between them, is for this model; empty where none is.
+        """Return which of several loads, separated by commas, is for this model; empty if none is.
 
-        A single load is taken as it stands where it is not certain how this model's loads are called.
+        A single load is used unchanged if the names of this model's loads are not certain.
         """
         named = [load.strip() for load in loads.split(",") if load.strip()]
         fitting = [load for load in named if self.runs(load)]
@@ -164,11 +164,11 @@ class FileFormat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FileTemplate:
-    """One file that a phone fetches: how it is called, made and checked.
+    """One file that a phone fetches: its name, its template and its checks.
 
     ``name`` may hold ``{MAC}`` and ``{mac}`` (the phone's own), ``{model}``, ``{psn}``, and ``{digest}`` (of the
-    content: phones that get the same bytes share one file). ``key`` is how other templates of the family name it. A
-    file with ``when`` is made only where that setting, or one of those settings, has a value.
+    content: phones that get the same bytes share one file). ``key`` is its name in other templates of the family. A
+    file with ``when`` is only rendered if that setting, or one of those settings, has a value.
     """
 
     key: str
@@ -223,7 +223,7 @@ class ToPrepare:
 
 
 def check_order(settings: Mapping[str, Value], low: str, high: str) -> None:
-    """Raise ValueOutOfRange where one setting is above another that it must not exceed."""
+    """Raise ValueOutOfRange if one setting is above another that it must not exceed."""
     if int(settings[low]) > int(settings[high]):
         raise ValueOutOfRange(
             f"{low} {settings[low]} is above {high} {settings[high]}", to_do=f"Make {low} at most {high}."
@@ -231,7 +231,7 @@ def check_order(settings: Mapping[str, Value], low: str, high: str) -> None:
 
 
 Prepare = Callable[[ToPrepare], Mapping[str, object]]
-"""From settings to what the templates need besides them; refuses what is wrong only together, with a BadInput."""
+"""Turns settings into the extra values that templates need; rejects contradictory settings with a BadInput."""
 
 
 def _filled(pattern: str, mac: Mac, model: Model, digest: str = "") -> str:
@@ -260,14 +260,14 @@ class Family:
     boot: Fact[tuple[BootRequest, ...]]
     prepare: Prepare
     read: ReadConfiguration
-    """What a phone of this family holds after it took its files, for the virtual phone and for checking."""
+    """Turns the files into what a phone of this family then holds, for the virtual phone and for checking."""
     one_credential: Fact[bool]
     """Whether the device has one credential that all its lines share."""
     reload_event: Fact[ReloadEvent] = field(
         default_factory=lambda: Fact(ReloadEvent.CHECK_SYNC, Mark.LIKELY, "PHONES.md sections 6b and 6c")
     )
     asks_also: tuple[str, ...] = ()
-    """Patterns of what it may ask for besides, for explaining what was asked (regular expressions)."""
+    """Regular expressions for other files that it may ask for, so that such requests can be explained."""
     retry_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has documented it"))
     """How long it waits before it asks again for a configuration that it could not take."""
     pace_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has documented it"))
@@ -275,9 +275,9 @@ class Family:
     tftp_options: Fact[RequestedOptions] = field(
         default_factory=lambda: Fact(NO_OPTIONS, Mark.UNKNOWN, "PHONES.md section 1b: asked as RFC 1350 has it")
     )
-    """What it asks a TFTP server for besides the file."""
+    """The TFTP options that it asks for."""
     user_agent: Fact[str] = field(default_factory=lambda: Fact("", Mark.UNKNOWN, "nobody has documented it"))
-    """What its User-Agent begins with when it fetches over HTTP; ``{model}`` stands for the model."""
+    """How its User-Agent begins when it fetches over HTTP; ``{model}`` stands for the model."""
 
     @property
     def settings(self) -> Mapping[str, Setting]:

@@ -1,6 +1,6 @@
-"""The names of the files that phones ask for: whose they are, and in which order they come.
+"""The names of the files that phones ask for: which phone they belong to, and in which order they come.
 
-This module runs in the serving worker: it imports nothing but the standard library and ``mac``.
+This module runs in the serving worker: it imports only the standard library and ``mac``.
 Sources: PHONES.md sections 1, 1b, 3, 4e and 7.
 """
 

@@ -30,10 +30,10 @@ class Mac:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the address that ``text`` writes in any usual notation, with or without a ``SEP`` before it.
+        """Return the address that ``text`` names in any usual notation, with or without a leading ``SEP``.
 
         Raises:
-            BadMac: It is none, or one that no phone has: all zeros, broadcast, multicast.
+            BadMac: It is not an address, or one that no phone has: all zeros, broadcast, multicast.
         """
         form = text.strip().upper().removeprefix("SEP")
         if not any(notation.fullmatch(form) for notation in _NOTATIONS):

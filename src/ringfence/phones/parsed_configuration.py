@@ -29,16 +29,16 @@ class HeldConfiguration:
     sip_listen_port: int
     version_stamp: str
     load: str
-    """The firmware's name, empty where the phone keeps what it has."""
+    """The firmware's name, empty if the phone keeps what it has."""
     files: tuple[str, ...] = field(default=())
     """What the phone asks for next, by the names that it uses; all of them may be missing."""
     register_expires_s: int = 3600
     takes_web_orders: bool = False
     """Whether its web interface carries out what it is told."""
     authentication_url: str = ""
-    """Who is asked whether an order to the web interface is allowed; empty where all are."""
+    """The URL that is asked whether an order to the web interface is allowed; empty if all are."""
 
     @property
     def label(self) -> str:
-        """What the phone shows for its first line; empty where it has none."""
+        """What the phone shows for its first line; empty if it has none."""
         return self.lines[0].label if self.lines else ""

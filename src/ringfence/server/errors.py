@@ -25,7 +25,7 @@ class ConfinementFailed(EnvironmentFault):
 
 
 class ControlBroken(PeerFault):
-    """A message over the control socket that is none of ours."""
+    """A message over the control socket that is not valid."""
 
 
 class FileRefused(PeerFault):
@@ -42,7 +42,7 @@ class FetchFailed(EnvironmentFault):
 
 
 class NotNow(EnvironmentFault):
-    """Whether a file is there, or what is in it, can't be told at this moment; a request for it gets no answer."""
+    """Whether a file exists, or what it contains, can't be known at the moment; a request for it gets no answer."""
 
 
 class FolderMissing(NotFound):

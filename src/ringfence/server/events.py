@@ -1,8 +1,8 @@
-"""What the worker and its supervisor tell: a closed union, as JSON over the control socket (``wire.codec``).
+"""What the worker and its supervisor report: a closed union, as JSON over the control socket (``wire.codec``).
 
-The parent believes no field of it without a look: the worker parses strangers' packets, so a broken one may say
-anything. A name or sentence is always printable; ``at`` is Unix time in seconds; ``site`` is the id of the site that it
-is about, empty where there is one alone, or where nobody knows.
+The parent checks every field: the worker parses strangers' packets, so a worker that was taken over may send anything.
+A name or sentence is always printable; ``at`` is Unix time in seconds; ``site`` is the id of the site that the event is
+about, empty if there is only one, or if it is not known.
 """
 
 from enum import StrEnum
@@ -16,7 +16,7 @@ from ringfence.server.errors import ControlBroken
 
 LONGEST_TEXT = 1024
 RecordText = NewType("RecordText", str)
-"""A decision with its evidence, as ``guard.record`` writes it; empty where there is none."""
+"""A decision with its evidence, as ``guard.record`` writes it; empty if there is none."""
 NO_RECORD = RecordText("")
 Protocol = Literal["tftp", "http"]
 TFTP: Final = "tftp"
@@ -32,7 +32,7 @@ class Cause(StrEnum):
     WENT_SILENT = "went-silent"
     ENDED_BY_PEER = "ended-by-peer"
     RESTARTED = "restarted"
-    """The peer asked anew from the same port."""
+    """The peer asked again from the same port."""
     UNREACHABLE = "unreachable"
     NETWORK = "network"
     READ_FAILED = "read-failed"
@@ -120,7 +120,7 @@ class WindowChanged(Struct, frozen=True, tag=True, array_like=True, forbid_unkno
 
 
 class Banned(Struct, frozen=True, tag=True, array_like=True, forbid_unknown_fields=True):
-    """An address is shut out until ``until`` (Unix time): it guessed names, and has proven to be there."""
+    """An address is banned until ``until`` (Unix time): it guessed names, and its sender really exists."""
 
     at: float
     peer_host: str
@@ -168,10 +168,10 @@ WorkerEvent = WorkersOwnEvent | WorkerStarted | WorkerDied | CatalogueActive
 
 
 def believable(event: WorkersOwnEvent) -> WorkersOwnEvent:
-    """Return what a worker told with every text fit for a log line.
+    """Return a worker's event with every text made safe for a log line.
 
     Raises:
-        ControlBroken: the record of a decision is none that ``guard.record`` writes.
+        ControlBroken: ``guard.record`` did not write the record of the decision.
     """
     changed: dict[str, str] = {}
     for name in event.__struct_fields__:
@@ -185,7 +185,7 @@ def believable(event: WorkersOwnEvent) -> WorkersOwnEvent:
 
 
 def printable(text: str) -> str:
-    """Return ``text`` so that it can stand in a log line: control characters and odd bytes as escapes, and not long."""
+    """Return ``text`` made safe for a log line: control characters and odd bytes escaped, and cut to a limit."""
     shown = text[:LONGEST_TEXT]
     if shown.isprintable():
         return shown

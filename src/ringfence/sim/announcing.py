@@ -1,4 +1,4 @@
-"""How a virtual phone announces itself on the wire: CDP and LLDP frames as Cisco's phones send them.
+"""How a virtual phone announces itself on the network: CDP and LLDP frames as Cisco's phones send them.
 
 It shares no code with the reader (``guard/announcements.py``), so that each checks the other.
 """
@@ -27,7 +27,7 @@ def cdp_frame(
     vlan: int | None = None,
     cdp_version: int = 2,
 ) -> bytes:
-    """Return a CDP frame; ``device`` is the phone's name where it is not given, ``vlan`` the native one."""
+    """Return a CDP frame; ``device`` is by default the phone's name, ``vlan`` the native one."""
     fields = [
         (0x01, _device(mac, device)),
         (0x02, struct.pack("!I", len(addresses)) + b"".join(_cdp_address(one) for one in addresses)),

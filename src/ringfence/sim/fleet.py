@@ -1,8 +1,8 @@
 """Thousands of virtual phones in one process and one thread: each boots as its family does, over TFTP.
 
-A phone is a generator that asks for a file and gets its bytes, or None where the server refuses it; the fleet drives
-the receiving machines of all phones that boot. Phones begin spread over a time, as after a power cut, and no more
-than so many boot at once, for each has a socket.
+A phone is a generator that asks for a file and gets its bytes, or None if the server refuses it; the fleet drives
+the receiving machines of all phones that boot. Phones start spread over some time, as after a power cut, and only a
+limited number boots at once, because each has a socket.
 """
 
 import selectors

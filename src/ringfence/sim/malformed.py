@@ -1,4 +1,4 @@
-"""Packets as nobody should send them: grown from TFTP's grammar, then damaged; the same seed makes the same ones."""
+"""Malformed packets: generated from TFTP's grammar, then damaged; the same seed generates the same packets."""
 
 import random
 from collections.abc import Callable

@@ -1,8 +1,8 @@
-"""A virtual phone: boots over TFTP as the real ones do, holds what it got, and boots again when it is told to.
+"""A virtual phone: boots over TFTP as real phones do, keeps what it got, and boots again when told to.
 
 It asks in the order of PHONES.md section 1, from a new port for each file, in 512-byte blocks without options unless
-told otherwise. A configuration that it can't take, or that it does not get, it asks for again every 45 s; what it held
-before, it keeps. Over SIP it behaves as ``SipHabits`` says: it listens, and registers where it is told to.
+told otherwise. It asks again every 45 s for a configuration that it rejects or does not get, and keeps the earlier
+one. Over SIP it behaves as ``SipHabits`` says: it listens, and registers where it is told to.
 """
 
 import contextlib
@@ -189,7 +189,7 @@ class VirtualPhone:
             self._wake_writer.close()
 
     def start(self) -> Self:
-        """Run in a thread of its own."""
+        """Run in a separate thread."""
         self._thread = threading.Thread(target=self._run_in_thread, name=f"phone-{self.mac.bare}", daemon=True)
         self._thread.start()
         return self
@@ -197,7 +197,7 @@ class VirtualPhone:
     def stop(self) -> None:
         """Ask the phone to end, and wait for its thread; what ended the thread before is raised here.
 
-        It ends between two files: a file that is under way is waited for.
+        It ends between two files: it waits for a file in progress.
         """
         self._stopping.set()
         self._wake()
@@ -241,7 +241,7 @@ class VirtualPhone:
             self._fault = fault
 
     def _boot_or_wait(self, why: str) -> float:
-        """Boot; return when to ask again, 0 where the configuration was taken."""
+        """Boot; return when to ask again, 0 if the configuration was taken."""
         try:
             held = self.boot(why)
         except RingfenceError as fault:
@@ -252,7 +252,7 @@ class VirtualPhone:
         return 0.0
 
     def _ask(self, name: str) -> bytes | None:
-        """Return a file, or None where the server refuses it; TransferFailed where it is silent."""
+        """Return a file, or None if the server refuses it; TransferFailed where it is silent."""
         if self._stopping.wait(self._pace_s):
             raise _Ended
         begun = time.monotonic()

@@ -1,7 +1,7 @@
 """How a virtual phone gets its files: TFTP, or HTTP on port 6970 first as newer firmware does (PHONES.md section 2b).
 
-The rule: what answers 200 is taken; 404 means that the file does not exist, and TFTP is not asked; a connection that is
-refused means TFTP, at once, for this file.
+The rule: a file answered with 200 is used; 404 means that the file does not exist, and TFTP is not tried; if the
+connection is refused, the phone tries TFTP for this file at once.
 """
 
 import http.client
@@ -35,7 +35,7 @@ class Fetch(Protocol):
 
 
 class HttpFirst:
-    """Asks by HTTP, and by TFTP where nobody listens there; ``over`` says which it was the last time."""
+    """Asks over HTTP, or over TFTP if nobody listens there; ``over`` says which it used last."""
 
     def __init__(self, port: int = PORT, tftp: Fetch = fetch_over_tftp) -> None:
         self._port, self._tftp = port, tftp
@@ -75,7 +75,7 @@ class Upgrade:
 
 
 def upgrade(load: str, ask: Callable[[str], bytes | None]) -> Upgrade:
-    """Fetch a load's list and every file of it with ``ask``, as a phone does before it starts anew."""
+    """Fetch a load's list and every file of it with ``ask``, as a phone does before it restarts."""
     name = load + LOADS_SUFFIX
     data = ask(name)
     if data is None:

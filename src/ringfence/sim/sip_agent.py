@@ -1,4 +1,4 @@
-"""A virtual phone's SIP side: a transport that messages come and go by, and lines that register over it with digest."""
+"""A virtual phone's SIP side: a transport for messages, and lines that register over it with digest authentication."""
 
 import contextlib
 import select
@@ -67,12 +67,12 @@ class UdpTransport:
         return self._socket.fileno()
 
     def send(self, data: bytes, to: Address) -> None:
-        """Send a datagram; what can't be sent now is sent again by whoever waits for its answer."""
+        """Send a datagram; if that fails, the code that waits for its answer sends it again."""
         with contextlib.suppress(OSError):
             self._socket.sendto(data, to)
 
     def receive(self) -> list[Received]:
-        """Return what has come, nothing where that was nothing."""
+        """Return what has arrived; empty if nothing has."""
         try:
             data, peer = self._socket.recvfrom(_LARGEST_DATAGRAM)
         except OSError:
@@ -195,12 +195,12 @@ class SipAgent:
         raise RegistrationFailed(f"line {line.user} is challenged again and again", where=self._place)
 
     def unregister(self, line: Registering, user: str, password: Secret) -> None:
-        """Take a line's registration away; silence is no fault here."""
+        """Remove a line's registration; silence is not an error here."""
         with contextlib.suppress(RegistrationFailed, BadSipMessage):
             self.register(replace(line, expires_s=0), user, password)
 
     def take_orders(self) -> list[Received]:
-        """Return the requests that came while something else was waited for."""
+        """Return the requests that arrived while something else was awaited."""
         found = list(self._orders)
         self._orders.clear()
         return found

@@ -2,8 +2,8 @@
 
 Where facts are unknown it can play both ways:
 
-- ``register_call_id``: None for a phone that never registered, which takes a NOTIFY whatever RegisterCallId says
-  (observed with an empty one); otherwise the Call-ID that a NOTIFY must name. A phone that registers goes by its own.
+- ``register_call_id``: None for a phone that never registered, which accepts a NOTIFY whatever RegisterCallId says
+  (observed with an empty one); otherwise the Call-ID that a NOTIFY must name. A phone that registers uses its own.
 - ``checks_uri``: whether it refuses a Request-URI that is not its own address (firmware since 9.4 does).
 """
 
@@ -78,7 +78,7 @@ class SipSide:
         self._answered: tuple[tuple[str, str], bytes] | None = None
         self._pending: list[Received] = []
         self.renew_at = 0.0
-        """When lines register again, by the monotonic clock; 0 where they don't."""
+        """When lines register again, by the monotonic clock; 0 if they don't."""
 
     @property
     def transport(self) -> Transport | None:
@@ -119,7 +119,7 @@ class SipSide:
             self._fail(fault)
 
     def renew(self) -> None:
-        """Register again where it is time, over a new connection where the old one ended."""
+        """Register again when it is due, over a new connection if the old one ended."""
         if self._held is None or not self.renew_at or time.monotonic() < self.renew_at:
             return
         if self._agent is None or (isinstance(self._transport, TcpTransport) and not self._transport.is_open):
@@ -210,7 +210,7 @@ class SipSide:
         return found
 
     def _answer(self, received: Received) -> ServiceControl | None:
-        """Answer one message; return the order that it carries, None where it carries none."""
+        """Answer one message; return the order that it carries, None if it carries none."""
         peer_host, peer_port = received.peer
         if received.data.startswith(b"SIP/2.0 "):
             return None  # an answer to nothing: answering it could go on for ever

@@ -28,7 +28,7 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Upgraded:
-    """Every file of a load came; the phone runs it and starts anew."""
+    """Every file of a load arrived; the phone runs it and restarts."""
 
     load: str
     files: int

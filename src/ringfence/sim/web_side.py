@@ -1,6 +1,6 @@
-"""A virtual phone's web interface: it shows who the phone is, and takes ``/CGI/Execute`` (PHONES.md section 6).
+"""A virtual phone's web interface: it names the phone, and accepts ``/CGI/Execute`` (PHONES.md section 6).
 
-Each request is carried out where the phone's ``authenticationURL`` answers with the exact word AUTHORIZED. Keys with a
+A request is carried out if the phone's ``authenticationURL`` answers with the exact word AUTHORIZED. Keys with a
 priority of 1 wait until nobody uses the phone.
 """
 
@@ -81,7 +81,7 @@ class WebSide:
         self._thread.join()
 
     def page(self) -> tuple[int, bytes]:
-        """Return the status and the body of the phone's first page, which tells its name to whoever looks."""
+        """Return the status and the body of the phone's first page, which shows its name."""
         held = self._held()
         if held is None or not held.takes_web_orders:
             return 403, b"Forbidden"
@@ -142,7 +142,7 @@ class _FromHere(urllib.request.HTTPHandler):
 
 
 def _items(form: bytes) -> list[tuple[str, int]] | None:
-    """Return the keys that a form presses, with their priorities; None where it is no order."""
+    """Return the keys that a form presses, with their priorities; None if it is no order."""
     try:
         said = parse_qs(form.decode("ascii"), strict_parsing=True, max_num_fields=4)["XML"][0]
         root = etree.fromstring(said, etree.XMLParser(resolve_entities=False, no_network=True))
@@ -176,6 +176,6 @@ def _handler(side: WebSide) -> type[http.server.BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, *_arguments: object) -> None:
-            """Say nothing: what happened is a step of the phone's."""
+            """Log nothing: what happened is a step of the phone."""
 
     return Handler

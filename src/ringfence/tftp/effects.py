@@ -50,7 +50,7 @@ class SendBurst:
 
 @dataclass(frozen=True, slots=True)
 class Deliver:
-    """Hand the next ``data`` of the file to whoever asked for it (receivers only)."""
+    """Hand the next ``data`` of the file to the caller (receivers only)."""
 
     data: bytes
 
@@ -72,7 +72,7 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The transfer is over without success. ``code`` and ``message`` are the ERROR packet's, where there was one."""
+    """The transfer failed. ``code`` and ``message`` are the ERROR packet's, if there was one."""
 
     reason: FailureReason
     code: int | None = None

@@ -16,4 +16,4 @@ class ReadFailed(EnvironmentFault):
 
 
 class BadUri(BadInput):
-    """A text that is no TFTP URI (RFC 3617)."""
+    """A text that is not a TFTP URI (RFC 3617)."""

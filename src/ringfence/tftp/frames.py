@@ -1,7 +1,7 @@
-"""The DATA packets of a file in octet mode, a stretch at a time, for all who fetch it in lock-step at once.
+"""The DATA packets of a file in octet mode, a stretch at a time, shared by all lock-step transfers of the file.
 
-Whoever reads the same file with the same block size gets the very same packets: after a power cut a hundred phones do.
-So a file that is on its way is read and framed once, and a transfer keeps no packet of its own.
+All transfers of the same file with the same block size use the same packets, as when a hundred phones boot after a
+power cut. So a file is read and framed once, and a transfer keeps no packets of its own.
 """
 
 from ringfence.tftp.blocks import Read, read_whole
@@ -12,7 +12,7 @@ ACK_HEAD = b"\0\x04"
 
 BLOCKS_IN_STRETCH = 32
 BYTES_IN_STRETCH = 18 * 1024
-"""What is read and made at once: a few KB, for thousands may each read a file of their own."""
+"""How much is read and framed at once: a few KB, because thousands of transfers may each read another file."""
 STRETCHES_KEPT = 4
 
 Stretch = tuple[list[bytes], list[bytes | None]]

@@ -58,7 +58,7 @@ class ServerLimits:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a transfer goes by. ``acknowledged`` is the OACK's content; empty means that there is no OACK."""
+    """The agreed terms of a transfer. ``acknowledged`` is the OACK's content; empty means that there is no OACK."""
 
     block_size: int = PLAIN_BLOCK_SIZE
     timeout_s: int | None = None
@@ -100,7 +100,7 @@ def negotiate(requested: Options, *, mode: str, size_bytes: int, limits: ServerL
 
 
 def accept(acknowledged: Options, requested: RequestedOptions) -> Terms | None:
-    """Return the terms of an OACK, or None where it must be answered with ERROR 8.
+    """Return the terms of an OACK, or None if it must be answered with ERROR 8.
 
     A server may lower the block and window sizes and no more, must echo the timeout exactly, and must not add an
     option (RFC 2347, 2348, 2349, 7440).

@@ -17,7 +17,7 @@ Options = tuple[tuple[str, str], ...]
 LONGEST_REQUEST_BYTES = 512
 """RFC 2347: the request packet's maximum size, which is also that of an OACK."""
 HEADER_BYTES = 4
-"""Before a DATA packet's payload; an ACK is no more than that."""
+"""The header before a DATA packet's payload; an ACK is only this header."""
 HIGHEST_BLOCK = 0xFFFF
 
 
@@ -48,7 +48,7 @@ class ErrorCode(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReadRequest:
-    """RRQ. ``mode`` is in lower case; bytes of the name that are not UTF-8 stand as surrogates."""
+    """RRQ. ``mode`` is in lower case; bytes of the name that are not UTF-8 become surrogates."""
 
     filename: str
     mode: str
@@ -112,7 +112,9 @@ TOO_LONG = ErrorPacket(ErrorCode.DISK_FULL, "The file is too long")
 def from_bytes(data: bytes) -> Packet:
     """Return the packet that ``data`` is.
 
-    Raises MalformedRequest for a broken RRQ or WRQ, MalformedPacket for everything else that is no packet.
+    Raises:
+        MalformedRequest: It is a broken RRQ or WRQ.
+        MalformedPacket: It is anything else that is not a packet.
     """
     match data[:2]:
         case b"\0\x01":

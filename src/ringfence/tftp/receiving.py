@@ -19,7 +19,7 @@ Invariants:
   (RFC 1350 section 6).
 - With windows (RFC 7440) an ACK goes out for the last block of each window, for the file's last one, and once for a
   gap: then it names the last block that came in order, and the sender goes on from there.
-- An OACK may hold nothing but what was asked for (RFC 2347); with anything else the transfer ends by ERROR 8.
+- An OACK may only contain requested options (RFC 2347); otherwise the transfer ends with ERROR 8.
 """
 
 from enum import Enum, auto

@@ -22,7 +22,7 @@ Invariants:
   awaited ACK moves the file on, and only the timer repeats. With windows an ACK of the block before the window may
   report a gap (RFC 7440 section 4): it repeats the window, but only once in the time of a timeout, or one doubled
   datagram would double every window that follows.
-- An ERROR is never answered, and no timeout is: nothing that a peer does not say makes us talk.
+- An ERROR is never answered, and a transfer that gives up after its timeouts ends without an ERROR.
 - A peer that has not answered yet gets one datagram, repeated ``unproven_retries`` times: its address may be forged.
 - The block number goes 65535 → ``rollover``.
 - Datagrams of another transfer identifier change nothing and get ERROR 5 (RFC 1350 section 4).
@@ -80,8 +80,8 @@ class Sender:
     ``frames`` are the file's, with the same block size and ``rollover``, where others fetch it too.
 
     What is sent between two ACKs is a flight: the datagrams of a window one after the other in one ``bytes``, all of
-    ``datagram_bytes`` but the file's last one, which is shorter and so says that it is. Flights are made ahead, a few
-    at a time.
+    ``datagram_bytes`` but the file's last one, which is shorter and so says that it is. Flights are prepared ahead, a
+    few at a time.
     """
 
     __slots__ = (
@@ -165,7 +165,7 @@ class Sender:
 
     @property
     def is_stalled(self) -> bool:
-        """Whether what is in flight had to be repeated: the peer may be gone, or have begun anew."""
+        """Whether the flight had to be repeated: the peer may be gone, or have started again."""
         return self._tries > 0
 
     @property
@@ -214,7 +214,7 @@ class Sender:
         return flight
 
     def prepare(self) -> None:
-        """Make the next flight while the peer is busy with this one; where that fails, it is told in its time."""
+        """Prepare the next flight while the peer is busy with this one; a failure is reported when it is due."""
         if self._index == len(self._flights) and self._advance_on is not None:
             self._make_flights()
 
@@ -299,7 +299,7 @@ class Sender:
         return self._set_out(now), WakeAt(self.wake_at)
 
     def _make_flights(self, ahead: bytes = b"") -> bool:
-        """Make the next flights of ``ahead``, which are datagrams, and of the file; False where it can't be read."""
+        """Make the next flights of ``ahead``, which are datagrams, and of the file; False if it can't be read."""
         self._looks_first = True
         if self._frames is not None:
             try:

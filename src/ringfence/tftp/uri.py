@@ -26,9 +26,9 @@ class TftpUri:
 
 
 def parse(text: str) -> TftpUri:
-    """Return what ``text`` names; BadUri where it is no TFTP URI.
+    """Return what ``text`` names; raise BadUri if it is not a TFTP URI.
 
-    The port is not in RFC 3617's grammar, but every client takes it. Octets of the path that are not UTF-8 stand as
+    The port is not in RFC 3617's grammar, but every client accepts it. Octets of the path that are not UTF-8 become
     surrogates, as in a request.
     """
     found = _FORM.fullmatch(text)

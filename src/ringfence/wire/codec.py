@@ -1,7 +1,7 @@
-"""The one codec: messages to JSON and back, between hub and edge, between an edge's processes, and in what they keep.
+"""The only codec: messages to JSON and back, between hub and edge, between an edge's processes, and in stored files.
 
-A message is a frozen dataclass, a msgspec Struct, or a union of tagged Structs; its fields' types say what is taken.
-Unknown fields are passed over unless the Struct forbids them; missing or badly typed ones are refused by name.
+A message is a frozen dataclass, a msgspec Struct, or a union of tagged Structs; the types of its fields say what is
+accepted. Unknown fields are ignored unless the Struct forbids them; missing or badly typed ones are refused by name.
 """
 
 import json
@@ -39,7 +39,7 @@ def from_json(form: type[T], data: bytes | str) -> T:
     """Return the message of class ``form`` that ``data`` holds.
 
     Raises:
-        BadMessage: it is no JSON, has more than LARGEST_BYTES, or a field is missing or of another type; it is named.
+        BadMessage: it is not JSON, has more than LARGEST_BYTES, or a field is missing or of another type; it is named.
     """
     return _reader(form).read(data)
 

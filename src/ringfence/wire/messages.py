@@ -54,7 +54,7 @@ class RenewResponse:
 
 @dataclass(frozen=True, slots=True)
 class Greeting:
-    """Who the hub takes the caller for, the hub's time, and the number of the site's newest release (0: none yet)."""
+    """The edge that the hub recognises, the hub's time, and the number of the site's newest release (0: none)."""
 
     edge_id: str
     site_id: str
@@ -69,8 +69,8 @@ class Event:
     """A line of the event stream.
 
     ``greeting`` opens a stream; ``release`` hints that a newer release exists, ``state`` that something of the site's
-    state has changed (``SiteState``); ``revoked`` ends it, and with ``wipe`` asks the edge to remove what it holds.
-    Kinds that a reader does not know are passed over.
+    state has changed (``SiteState``); ``revoked`` ends it, and with ``wipe`` asks the edge to delete what it has.
+    A reader ignores kinds that it does not know.
     """
 
     kind: str
@@ -132,7 +132,7 @@ class Report:
 
     @property
     def known_kind(self) -> ReportKind | None:
-        """The kind, or None where it is a newer edge's."""
+        """The kind, or None if it is a newer edge's."""
         return ReportKind(self.kind) if self.kind in _REPORT_KINDS else None
 
 
@@ -206,7 +206,7 @@ class GuardWindow:
 
 @dataclass(frozen=True, slots=True)
 class GuardBan:
-    """An address that a person has shut out."""
+    """An address that a person has banned."""
 
     host: str
     until: float
@@ -215,7 +215,7 @@ class GuardBan:
 
 @dataclass(frozen=True, slots=True)
 class GuardElsewhere:
-    """A phone that another site has seen lately, and that site's name: here it is refused."""
+    """A phone that another site has seen recently, and that site's name: here it is refused."""
 
     mac: str
     where: str
@@ -223,10 +223,10 @@ class GuardElsewhere:
 
 @dataclass(frozen=True, slots=True)
 class GuardRules:
-    """What a site asks of whoever wants a file: all of it, each time. ``version`` grows with every change.
+    """What a site requires before it gives out a file, always complete. ``version`` grows with every change.
 
     MAC addresses are bare. ``held`` stops every phone's own file and is the reason, in words. ``gateway``: the site
-    lets a gateway serve it to the internet; ``stubs``: and give what holds no secret to known networks.
+    lets a gateway serve it to the internet; ``stubs``: and give files without secrets to known networks.
     """
 
     version: Whole
@@ -244,21 +244,21 @@ class GuardRules:
     windows: tuple[GuardWindow, ...] = field(default=())
     bans: tuple[GuardBan, ...] = field(default=())
     lifted: tuple[GuardBan, ...] = field(default=())
-    """Addresses that a person has let in again; ``until`` is when: what shut them out before that is over."""
+    """Addresses that a person has unbanned; ``until`` is when: bans from before that time are over."""
 
 
 class StatePart(StrEnum):
-    """A part of what an edge goes by beside releases; each has a message of its own."""
+    """A part of what an edge gets beside releases; each part has its own message."""
 
     GUARD = "guard"
     """GuardRules."""
 
 
 class SiteState(Struct, frozen=True):
-    """All that an edge goes by beside releases, whole each time; ``version`` grows with every change of any part.
+    """Everything that an edge gets beside releases, always complete; ``version`` grows with every change of any part.
 
-    ``parts``: by name, each as JSON of its own, so that one which an edge can't read leaves the others in force, and
-    one that it does not know (``StatePart``) is passed over.
+    ``parts``: by name, each as separate JSON. If an edge can't read a part, the others stay in force; a part that it
+    does not know (``StatePart``) is ignored.
     """
 
     version: Whole

@@ -1,4 +1,4 @@
-"""The device API's paths, which hub and edge share; ``V1`` is in each, so that a second version can stand beside it."""
+"""The device API's paths, which hub and edge share; each contains ``V1``, so that a second version can exist."""
 
 V1 = "/device/v1"
 
@@ -9,7 +9,7 @@ ENROL = V1 + "/enrol"
 RENEW = V1 + "/renew"
 """POST RenewRequest → RenewResponse."""
 GREETING = V1 + "/greeting"
-"""GET → Greeting: who the hub takes the caller for, and what time it is."""
+"""GET → Greeting: which edge the hub recognises as the caller, and what time it is."""
 METADATA = V1 + "/metadata/"
 """GET …/timestamp.json, …/7.snapshot.json, …/7.targets.json, …/2.root.json: the caller's site's own metadata."""
 BLOBS = V1 + "/blobs/"
@@ -23,7 +23,7 @@ PROGRESS = V1 + "/progress"
 """POST Progress → Progress: how far an edge is with a release; a hub that does not know it answers 404."""
 
 STATE = V1 + "/state"
-"""GET → SiteState: all that the caller goes by beside releases; a hub that does not know it answers 404."""
+"""GET → SiteState: everything that the caller gets beside releases; an older hub answers 404."""
 
 GUARD = V1 + "/guard"
 """GET → GuardRules: the state's part of that name by itself, for edges that do not know STATE."""

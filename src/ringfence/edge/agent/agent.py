@@ -51,12 +51,12 @@ class Agent:
 
     Args:
         folder: The edge's folder, which the caller has locked.
-        workers: Gives it the worker that serves its phones.
-        log: Takes its sentences.
-        connect: Makes its connection to the hub.
+        workers: Provides the worker that serves its phones.
+        log: Receives its log lines.
+        connect: Creates its connection to the hub.
 
     Raises:
-        NotEnrolled, FolderBroken, BadCertificate, ContentRefused: The folder does not hold what an edge needs.
+        NotEnrolled, FolderBroken, BadCertificate, ContentRefused: The folder does not contain what an edge needs.
         DiskFault, DiskFull: The folder can't be used.
         PortInUse, ListenRefused: Phones can't be served where they should be.
     """

@@ -25,16 +25,16 @@ from ringfence.wire.messages import EnrolRequest, RenewRequest, RenewResponse
 
 
 def enrol(folder: EdgeFolder, token_text: str) -> Enrolment:
-    """Make this folder an edge of the token's site: key made here, certificate and first trusted root from the hub.
+    """Enrol this folder as an edge of the token's site.
 
-    What an edge before this one has left here, after a wipe or a part of it, is removed. No fault leaves a
-    half-enrolled folder.
+    The key is created here; the certificate and the first trusted root come from the hub. Anything that an earlier edge
+    left here, after a complete or partial wipe, is removed. No error leaves a half-enrolled folder.
 
     Raises:
-        BadToken: The text is no token.
+        BadToken: The text is not a token.
         AlreadyEnrolled: An edge lives in this folder.
         FolderBroken, FolderInUse, DiskFault, DiskFull: The folder can't be used.
-        WrongAuthority: What answers is not the hub that made the token.
+        WrongAuthority: The server that answers is not the hub that created the token.
         HubRefused: The token is wrong, used, expired or revoked.
         HubUnreachable: The hub does not answer.
         BadCertificate, ContentRefused: The hub's answer is not what it should be.

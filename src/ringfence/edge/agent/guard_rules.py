@@ -11,7 +11,7 @@ from ringfence.wire import codec
 from ringfence.wire.messages import GuardRules, StatePart
 
 NO_RULES_YET = GuardRules(0)
-"""What holds until the hub has told its own: an edge's levels, and nothing else."""
+"""The rules until the hub has sent its own: an edge's default levels, and nothing else."""
 CLOCK_MOVED_S = 2.0
 
 
@@ -30,21 +30,21 @@ class GuardRulesPart:
         self.newest = NO_RULES_YET
 
     def keep(self, told: bytes) -> None:
-        """Go by rules that were kept, once they are handed over.
+        """Apply stored rules, once they are handed to the worker.
 
         Raises:
-            BadMessage, BadRules: They can't be gone by; the ones before stay in force.
+            BadMessage, BadRules: They can't be used; the earlier rules stay in force.
         """
         rules = codec.from_json(GuardRules, told)
         read_rules(rules)
         self.newest = rules
 
     def take(self, told: bytes) -> bool:
-        """Go by what the hub tells; return whether it is news.
+        """Apply the rules from the hub; return whether they are new.
 
         Raises:
             BadMessage, BadRules: As ``keep``.
-            EnvironmentFault: The worker does not take them now.
+            EnvironmentFault: The worker does not accept them now.
         """
         before = self.newest
         self.keep(told)
@@ -58,7 +58,7 @@ class GuardRulesPart:
         return True
 
     def on_time(self) -> None:
-        """Hand the rules over anew where this machine's clock has moved against the hub's."""
+        """Hand the rules over again if this machine's clock has moved against the hub's."""
         if abs(self._clock_shift() - self._shift_s) > CLOCK_MOVED_S:
             self.apply()
 
@@ -79,11 +79,11 @@ class GuardRulesPart:
         )
 
     def in_words(self, *, refused: str, why_no_frames: str | None) -> str:
-        """Say what is asked of whoever wants a file.
+        """Return what the guard requires, in sentences.
 
         Args:
-            refused: Why the hub's newest rules are not gone by; empty where they are.
-            why_no_frames: None where frames are watched.
+            refused: Why the hub's newest rules are not in force; empty if they are.
+            why_no_frames: Why frames are not watched; None if they are.
         """
         levels = read_rules(self.newest).policy.levels
         asked = ", ".join(f"{kind} {level.name}" for kind, level in levels.items())

@@ -86,10 +86,10 @@ class HttpHubClient:
         self._pool = pool
 
     def connected(self, transport: ssl.SSLSocket) -> None:
-        """Note a new connection and judge the hub's certificate by the hub's time, where that is known.
+        """Note a new connection and judge the hub's certificate by the hub's time, if known.
 
         Raises:
-            HubUnreachable: The hub's certificate has ended, or ``close`` was called while the connection was made.
+            HubUnreachable: The hub's certificate has expired, or ``close`` was called while the connection was made.
         """
         der = transport.getpeercert(binary_form=True) or b""
         certificate = x509.load_der_x509_certificate(der)
@@ -171,7 +171,7 @@ class HttpHubClient:
         return self._message(EnrolResponse, "POST", paths.ENROL, codec.to_json(request))
 
     def close(self) -> None:
-        """Shut down every live connection, so that blocked reads end at once; no other is made."""
+        """Shut down every open connection, so that blocked reads end at once; no new one is made."""
         with self._lock:
             self._is_closed = True
             live = list(self._live)
@@ -197,7 +197,7 @@ class HttpHubClient:
             return codec.from_json(form, _limited(response, codec.LARGEST_BYTES, path))
 
     def _known(self, form: type[T], path: str) -> T | None:
-        """Return what is at a path, None where the hub has no such path."""
+        """Return what is at a path, None if the hub has no such path."""
         with self._response("GET", path) as response:
             if response.status == _NOT_FOUND:
                 return None

@@ -29,13 +29,13 @@ class HubClient(Protocol):
     """What an enrolled edge asks of its hub. Every method raises HubUnreachable or HubRefused."""
 
     def greeting(self) -> Greeting:
-        """Ask who the hub takes us for and what time it is, and set the clock by the answer."""
+        """Ask the hub which edge this is and what time it is, and set the clock by the answer."""
 
     def metadata(self, name: str, largest_bytes: int) -> bytes | None:
-        """Return a file of the site's metadata, or None where the hub has none of that name."""
+        """Return a file of the site's metadata, or None if the hub has none of that name."""
 
     def blob(self, digest: Digest, offset: int) -> BlobPart:
-        """Return a blob from ``offset`` on, or from 0 where the hub can't continue it."""
+        """Return a blob from ``offset`` on, or from 0 if the hub can't continue it."""
 
     def events(self) -> Iterator[Event]:
         """Open the event stream; it lasts until ``close`` is called.
@@ -45,16 +45,16 @@ class HubClient(Protocol):
         """
 
     def state(self) -> SiteState | None:
-        """Return all that the edge goes by beside releases, or None where the hub is too old to say."""
+        """Return everything that the edge gets beside releases, or None if the hub is too old to know it."""
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Hand over reports."""
 
     def tell_progress(self, progress: Progress) -> None:
-        """Say how far the fetching of a release is."""
+        """Report how much of a release has been fetched."""
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Ask for the next certificate."""
 
     def close(self) -> None:
-        """End everything under way; streams end at once."""
+        """End everything in progress; streams end at once."""

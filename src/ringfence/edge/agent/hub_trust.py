@@ -1,4 +1,4 @@
-"""Whom an edge takes for its hub: who the one CA vouches for that its token named."""
+"""Which server an edge trusts as its hub: one with a certificate of the single CA that its token named."""
 
 import ssl
 import warnings
@@ -18,10 +18,10 @@ _NO_CHECK_TIME = 0x200000
 def verified_context(
     authority_pem: str, key_file: Path | None = None, certificate: Path | None = None
 ) -> ssl.SSLContext:
-    """Return a TLS context that trusts one CA, and shows the edge's certificate where there is one.
+    """Return a TLS context that trusts one CA, and presents the edge's certificate if there is one.
 
     Raises:
-        BadCertificate: The CA's certificate is none, or key and certificate are not there or not one edge's.
+        BadCertificate: The CA's certificate is invalid, or key and certificate are missing or do not match.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_3

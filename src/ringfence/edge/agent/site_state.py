@@ -1,7 +1,7 @@
-"""What an edge goes by beside releases: asked of the hub, kept whole for when it is away, handed to its parts.
+"""What an edge gets beside releases: fetched from the hub, stored for when the hub is unreachable, handed to its parts.
 
-A part is named in the hub's answer (``wire.messages.StatePart``), reads its own message, and judges it by itself: one
-that can't be gone by leaves what was in force of that part, and takes no other part with it.
+The hub's answer names each part (``wire.messages.StatePart``). Each part reads and checks its own message. If a part
+can't be used, its last value stays in force, and no other part is affected.
 """
 
 from collections.abc import Sequence
@@ -18,25 +18,25 @@ from ringfence.wire.messages import SiteState, StatePart
 
 
 class Part(Protocol):
-    """Something that goes by a part of the state."""
+    """Something that uses a part of the state."""
 
     @property
     def name(self) -> StatePart:
         """The part's name."""
 
     def keep(self, told: bytes) -> None:
-        """Take over what was kept.
+        """Take over the stored value.
 
         Raises:
-            PeerFault: It can't be gone by; what was in force stays.
+            PeerFault: It can't be used; the value in force stays.
         """
 
     def take(self, told: bytes) -> bool:
-        """Go by what the hub tells; return whether it is news.
+        """Apply the hub's value; return whether it is new.
 
         Raises:
-            PeerFault: It can't be gone by; what was in force stays.
-            EnvironmentFault: It can't be put in force now; it is told again at the next question.
+            PeerFault: It can't be used; the value in force stays.
+            EnvironmentFault: It can't be put in force now; it is offered again at the next request.
         """
 
     def apply(self) -> None:

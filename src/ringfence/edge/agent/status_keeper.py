@@ -62,7 +62,7 @@ class StatusKeeper:
         self.state.confirmed_at = now
 
     def note_problem(self, sentence: str) -> bool:
-        """Tell a problem once; return whether it is news."""
+        """Report a problem once; return whether it is new."""
         if sentence == self.state.problem:
             return False
         self.state.problem = sentence
@@ -70,7 +70,7 @@ class StatusKeeper:
         return True
 
     def note_success(self) -> None:
-        """Note that there is no problem any more."""
+        """Note that the problem is over."""
         self.state.problem = ""
 
     def write(self, serving: Serving, *, reports_waiting: int, guard: str) -> None:
@@ -93,7 +93,7 @@ class StatusKeeper:
 
 
 def _last_confirmation(folder: EdgeFolder) -> float:
-    """Return when the hub confirmed the release last, as far as it was written down; 0 where it was not."""
+    """Return when the hub confirmed the release last, as far as it was written down; 0 if it was not."""
     try:
         return float(folder.disk.read(folder.cache / "confirmed") or b"0")
     except ValueError:

@@ -31,7 +31,7 @@ MOST_ROOTS = 64
 
 @dataclass(frozen=True, slots=True)
 class Refreshed:
-    """A refresh that ended well: what is trusted now, whether the release is another, and what was fetched for it."""
+    """A successful refresh: what is trusted now, whether the release changed, and what was fetched for it."""
 
     trusted: TrustedMetadata
     release: Release | None
@@ -115,7 +115,7 @@ class _Teller:
         self._due_at = time.monotonic() + TELL_EVERY_S
 
     def advance(self, count: int) -> None:
-        """Note that ``count`` bytes more are here, and tell it where it is time."""
+        """Note that ``count`` more bytes arrived, and report the progress when it is due."""
         self._done_bytes += count
         if time.monotonic() < self._due_at:
             return

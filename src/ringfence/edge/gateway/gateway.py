@@ -1,8 +1,8 @@
 """The gateway: one server that faces the internet, for the phones of sites that have no edge and allow it.
 
-It is enrolled at each of its sites like an edge, in a folder each, and keeps each site's releases and rules as an edge
-does; one worker serves them all. No wire proves a phone here. What that means for what is given out is the guard's
-business (``guard.policy``): a secret goes out inside a window that a person opens, and never otherwise.
+It is enrolled at each of its sites like an edge, with a folder for each, and keeps each site's releases and rules as an
+edge does; one worker serves them all. Nothing proves a phone's identity here. The guard decides what may go out
+(``guard.policy``): a secret only goes out inside a window that a person opened.
 """
 
 import threading
@@ -32,10 +32,10 @@ START_S = 30.0
 
 @dataclass(frozen=True, slots=True)
 class GatewayPorts:
-    """Where and by what a gateway serves.
+    """Where a gateway serves, and with which processes.
 
     ``listen`` and ``http`` are where TFTP and HTTP are served, as host and port (0: the kernel's choice). ``launcher``
-    is the process that workers come from, and ``firewall`` shuts out who is banned; both stay the caller's.
+    is the process that workers come from, and ``firewall`` enforces bans; the caller keeps both.
     """
 
     listen: Sequence[tuple[str, int]]
@@ -47,18 +47,18 @@ class GatewayPorts:
 class Gateway:
     """One gateway at work for every site in ``root``; ``run`` returns when ``stop`` is called.
 
-    Sites that are enrolled while it runs are served within LOOK_FOR_SITES_S. One site's fault leaves the others be
-    (``hosted_sites``).
+    Sites that are enrolled while it runs are served within LOOK_FOR_SITES_S. A fault of one site does not affect the
+    others (``hosted_sites``).
 
     Args:
         root: The gateway's folder.
-        ports: Where and by what it serves.
-        log: Takes its sentences.
-        connect: Makes a site's connection to its hub.
+        ports: Where it serves, and with which processes.
+        log: Receives its log lines.
+        connect: Creates a site's connection to its hub.
         check: Refuses a site's folder that this process can't use, with a RingfenceError.
 
     Raises:
-        NotEnrolled: It is enrolled at no site.
+        NotEnrolled: It is not enrolled at any site.
         PortInUse, ListenRefused: It can't serve where it should.
     """
 

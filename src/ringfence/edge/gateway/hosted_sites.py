@@ -1,9 +1,9 @@
-"""The sites that a gateway is at work for, each on its own: one site's fault stays that site's.
+"""The sites of a gateway, each independent: a fault of one site does not affect the others.
 
-Every site's agent runs in a thread of its own, from reading its folder on. Where it ends with a fault, the fault is
-named in the log once, kept for the status, and the site is tried again with back-off, or as soon as its folder is
-enrolled anew; its phones are served what they were served before. A folder that appears is taken up; one that is
-removed, wiped or enrolled as another edge is let go.
+Every site's agent runs in its own thread, which starts by reading the site's folder. If it ends with a fault, the log
+names the fault once, the status keeps it, and the site is tried again with back-off, or as soon as its folder is
+enrolled again; its phones still get what they got before. A new folder is served; a folder that is removed, wiped or
+enrolled as another edge is no longer served.
 """
 
 import threading
@@ -23,11 +23,11 @@ from ringfence.edge.storage.folder import EdgeFolder, Enrolment
 from ringfence.errors import EnvironmentFault, RingfenceError
 
 MakeAgent = Callable[[EdgeFolder, Enrolment], Agent]
-"""Makes the agent of one site; raises what ``Agent`` does."""
+"""Creates the agent of one site; raises what ``Agent`` raises."""
 
 
 class SiteAttempt:
-    """One try at serving a site, in a thread of its own."""
+    """One attempt to serve a site, in its own thread."""
 
     def __init__(self, folder: EdgeFolder, make_agent: MakeAgent, on_wiped: Callable[[], None]) -> None:
         self._folder = folder
@@ -40,7 +40,7 @@ class SiteAttempt:
         self._settled = threading.Event()
         self.began_at = time.monotonic()
         self.fault = ""
-        """Why it ended, in words; empty where it was stopped."""
+        """Why it ended, in words; empty if it was stopped."""
         self.bug = ""
         """The traceback of a fault of ours."""
         self.found_nobody = False
@@ -110,9 +110,9 @@ class HostedSite:
     folder: EdgeFolder
     attempt: SiteAttempt | None = None
     enrolled_as: bytes | None = None
-    """What its folder said of who it is when it was last tried."""
+    """The identity in its folder at the last attempt."""
     problem: str = ""
-    """Why it is not at work, in words; empty where it is."""
+    """Why it is not in service, in words; empty if it is."""
     retry_at: float = 0.0
     """When it is tried again, by the monotonic clock."""
     is_leaving: bool = False
@@ -122,13 +122,13 @@ class HostedSite:
 
 
 class HostedSites:
-    """The sites of one gateway; all but ``stop_all`` is called by one thread.
+    """The sites of one gateway; only one thread calls its methods, except ``stop_all``.
 
     Args:
         root: The gateway's folder.
-        log: Takes its sentences.
-        make_agent: Makes a site's agent.
-        let_go: Has the worker serve nothing of a site any more; takes the site's id.
+        log: Receives its log lines.
+        make_agent: Creates a site's agent.
+        let_go: Makes the worker stop serving a site; takes the site's id.
     """
 
     def __init__(self, root: Path, log: Log, make_agent: MakeAgent, let_go: Callable[[str], None]) -> None:
@@ -163,7 +163,7 @@ class HostedSites:
             self._look_at(site, now)
 
     def wait_settled(self, timeout_s: float) -> None:
-        """Wait until every site is served or has a problem, for so long at most."""
+        """Wait until every site is served or has a problem, at most for this long."""
         until = time.monotonic() + timeout_s
         for site in self._sites.values():
             if site.attempt is not None:
@@ -241,7 +241,7 @@ class HostedSites:
 
 
 def _who(folder: EdgeFolder) -> bytes | None:
-    """Return what a folder says of who it is, None where it says nothing. DiskFault."""
+    """Return what a folder says of who it is, None if it says nothing. DiskFault."""
     with disk_faults(folder.path):
         is_there = folder.path.is_dir()
     return folder.disk.read(folder.enrolment_file) if is_there else None

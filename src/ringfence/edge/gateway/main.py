@@ -1,6 +1,6 @@
 """``ringfence-gateway``: the gateway's process, started by a service manager, or by ``ringfence gateway run``.
 
-The order in which it gives root's rights up is that of ``privileges``.
+``privileges`` defines the order in which it gives up root's rights.
 """
 
 import argparse

@@ -1,15 +1,15 @@
-"""Whom this machine's firewall keeps from asking, for a while: two sets of nftables whose elements end by themselves.
+"""Temporary bans in this machine's firewall: two nftables sets whose elements expire by themselves.
 
 Invariants:
 
-- Only what is asked of phones' servers is dropped, UDP to the TFTP ports and TCP to the HTTP ports: whoever is banned
-  by mistake keeps everything else, and TFTP transfers under way, which have ports of their own.
-- This machine's own addresses and the gateways of its default routes are never banned, nor what is no host's address.
-- A change is checked by ``nft --check`` and then made as one transaction: whole, or not at all.
-- All of it lives in a table of our own, which goes with ``close``; nobody else's rules are touched.
+- Only packets to phones' servers are dropped: UDP to the TFTP ports and TCP to the HTTP ports. A machine that is banned
+  by mistake keeps everything else, including TFTP transfers in progress, which have their own ports.
+- This machine's own addresses, the gateways of its default routes, and addresses of no host are never banned.
+- A change is checked by ``nft --check`` and then made as one transaction: completely, or not at all.
+- Everything is in our own table, which ``close`` removes; no other rules are touched.
 
-A source address can be forged, so a ban costs whoever has that address what they were going to ask. Bans end by
-themselves, in the kernel, also when the agent has been killed.
+A source address can be forged, so a ban may stop the requests of the machine that really has that address. Bans end by
+themselves, in the kernel, even if the agent was killed.
 """
 
 import json
@@ -35,14 +35,14 @@ _Address = IPv4Address | IPv6Address
 
 
 class BanSet:
-    """The addresses that may not ask; ``open`` makes one."""
+    """The banned addresses; ``open`` creates one."""
 
     def __init__(self, nft: str) -> None:
         self._nft = nft
 
     @classmethod
     def open(cls, *, tftp_ports: Collection[int], http_ports: Collection[int] = ()) -> "BanSet":
-        """Create the table, in the place of what an agent before this one left.
+        """Create the table, and replace one that an earlier agent left.
 
         Raises:
             BansUnavailable: There is no nft, or it may not change the firewall.
@@ -55,12 +55,12 @@ class BanSet:
         return made
 
     def ban(self, address: str, seconds: float) -> None:
-        """Keep an address from asking for so many seconds from now on, LONGEST_BAN_S at most.
+        """Ban an address for this many seconds from now, at most LONGEST_BAN_S.
 
         Raises:
-            NeverBanned: It is this machine's own address, the way to the internet, or no host's.
-            BansUnavailable: The firewall did not take it.
-            ValueError: The text is no address.
+            NeverBanned: It is this machine's own address, its gateway to the internet, or not a host's.
+            BansUnavailable: The firewall did not accept it.
+            ValueError: The text is not an address.
         """
         host = _host(address)
         if (reason := _why_never(host)) is not None:
@@ -71,21 +71,21 @@ class BanSet:
         self._apply(f"add {element} }}\ndelete {element} }}\nadd {element} timeout {lasts_s}s }}\n")
 
     def unban(self, address: str) -> None:
-        """Let an address ask again, if it was kept from it.
+        """End the ban of an address, if it was banned.
 
         Raises:
-            BansUnavailable: The firewall did not take it.
-            ValueError: The text is no address.
+            BansUnavailable: The firewall did not accept it.
+            ValueError: The text is not an address.
         """
         host = _host(address)
         element = f"element inet {TABLE} {_SETS[host.version]} {{ {host} }}"
         self._apply(f"add {element}\ndelete {element}\n")
 
     def listed(self) -> Mapping[str, float]:
-        """Return who is banned, and for how many seconds still.
+        """Return the banned addresses, each with the seconds that are left.
 
         Raises:
-            BansUnavailable: The firewall does not tell.
+            BansUnavailable: The firewall can't be read.
         """
         found: dict[str, float] = {}
         for name in _SETS.values():

@@ -23,7 +23,7 @@ NOTHING_ALLOWED = GuardRules(0)
 
 
 class GatewayBans:
-    """Who is shut out, also by the firewall where that is permitted."""
+    """The bans, also in the firewall if that is permitted."""
 
     def __init__(self, firewall: BanSet | None, log: Log) -> None:
         self._firewall = firewall
@@ -36,7 +36,7 @@ class GatewayBans:
         self._ban(event.peer_host, event.until - time.time())
 
     def on_rules(self, site: str, rules: GuardRules) -> None:
-        """Take over whom people have shut out and let in at a site; the rules' times are this machine's."""
+        """Take over people's bans and unbans at a site; the rules' times are this machine's."""
         if self._firewall is None:
             return
         wanted = {ban.host: ban.until - time.time() for ban in rules.bans}
@@ -138,7 +138,7 @@ class EventRouter:
             self._listeners.pop(site, None)
 
     def on_event(self, event: WorkerEvent) -> None:
-        """Tell an event where it belongs; what belongs to no site, or to all, is told at the first one."""
+        """Report an event at its site; an event of no site, or of all sites, is reported at the first one."""
         if isinstance(event, Banned):
             self._bans.on_banned(event)
         site = getattr(event, "site", "")

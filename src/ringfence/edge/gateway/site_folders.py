@@ -47,11 +47,11 @@ def require_sites(root: Path) -> None:
 
 
 def require_folder(folder: EdgeFolder) -> None:
-    """Check that nothing else is in the place of a site's folder.
+    """Check that a site's folder is a folder.
 
     Raises:
-        FolderBroken: Something else is.
-        DiskFault: The machine does not tell.
+        FolderBroken: It is something else.
+        DiskFault: The machine can't tell.
     """
     with disk_faults(folder.path):
         if folder.path.exists() and not folder.path.is_dir():
@@ -59,12 +59,12 @@ def require_folder(folder: EdgeFolder) -> None:
 
 
 def require_site(folder: EdgeFolder) -> Enrolment:
-    """Return who the gateway is at a site, by the folder that is named as the site's id.
+    """Return the gateway's identity at a site, from the folder that is named by the site's id.
 
     Raises:
-        FolderBroken: It is no folder, or another site's.
-        NotEnrolled: It is empty, because it was wiped or its enrolling was cut short.
-        DiskFault: The machine does not let it be read.
+        FolderBroken: It is not a folder, or belongs to another site.
+        NotEnrolled: It is empty, because it was wiped or its enrolment was interrupted.
+        DiskFault: The machine can't read it.
     """
     require_folder(folder)
     try:
@@ -85,13 +85,13 @@ def require_site(folder: EdgeFolder) -> Enrolment:
 
 
 def join(root: Path, token_text: str) -> Enrolment:
-    """Enrol a gateway at one more site, or anew at one whose folder holds no edge any more.
+    """Enrol a gateway at one more site, or again at a site whose folder no longer contains an edge.
 
-    What is in such a site's folder is removed: what a wipe has left, and files that say nothing.
+    Anything in such a site's folder is removed: the rest of a wipe, and unreadable files.
 
     Raises:
         AlreadyEnrolled: The gateway serves that site already.
-        FolderInUse: A process is at work on the site's folder.
+        FolderInUse: A process uses the site's folder.
         BadToken, WrongAuthority, HubRefused, HubUnreachable, BadCertificate, ContentRefused, DiskFull, DiskFault: As
             ``enrol``.
     """

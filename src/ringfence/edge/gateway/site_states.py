@@ -1,4 +1,4 @@
-"""How each of a gateway's sites is, for people: from its folder, and from what the gateway says of faults."""
+"""The state of each of a gateway's sites, for people: from its folder, and from the faults that the gateway noted."""
 
 import json
 import os
@@ -17,7 +17,7 @@ _FILE = "problems.json"
 
 @dataclass(frozen=True, slots=True)
 class HostedSiteState:
-    """One site of a gateway. ``name`` and ``edge`` are empty where its folder does not say; ``release`` 0 for none."""
+    """One site of a gateway. ``name`` and ``edge`` are empty if its folder does not say; ``release`` is 0 for none."""
 
     site: str
     name: str
@@ -28,7 +28,7 @@ class HostedSiteState:
 
 
 def write_problems(root: Path, problems: dict[str, str]) -> None:
-    """Write down why sites are not at work, for ``site_states``; by the names of their folders.
+    """Store why sites are not in service, for ``site_states``, by the names of their folders.
 
     Raises:
         DiskFull, DiskFault: It can't be written.

@@ -1,7 +1,7 @@
 """The lease file of this network's DHCP server, read again when it has changed.
 
-The server owns the file: it appends to it, writes it anew in place (dnsmasq) or puts another in its place (dhcpd, Kea).
-What is found half written adds to what was known before, for a phone whose line is yet to come has its lease still.
+The server owns the file: it appends to it, rewrites it in place (dnsmasq) or replaces it (dhcpd, Kea). If the file is
+half written, its leases are added to the earlier ones, because a phone whose line is still missing keeps its lease.
 """
 
 import os
@@ -20,10 +20,10 @@ _State = tuple[int, int, int]
 
 
 class LeaseFile:
-    """Whose an address is by a DHCP server's file; may be asked from any thread.
+    """Which machine has an address, according to a DHCP server's file; safe to use from any thread.
 
-    ``fault`` says in a sentence why nothing could be read at the last look, and is empty where all is well; a file that
-    is not there (yet) is no fault. ``skipped`` counts the lines that made no sense.
+    ``fault`` is a sentence why the last read failed, and empty if it did not; a file that does not exist (yet) is not a
+    fault. ``skipped`` counts the lines that made no sense.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,14 +35,14 @@ class LeaseFile:
         self._lock = threading.Lock()
 
     def lease_of(self, address: str, now: float) -> Lease | None:
-        """Return the lease of an IPv4 address that holds at ``now`` (Unix seconds); None where there is none."""
+        """Return the lease of an IPv4 address that is valid at ``now`` (Unix seconds); None if there is none."""
         with self._lock:
             self._look()
             lease = self._leases.get(address.removeprefix("::ffff:"))
         return lease if lease is not None and lease.until > now else None
 
     def mac_of(self, address: str, now: float) -> str | None:
-        """Return the bare MAC address that has an IPv4 address at ``now``; None where nobody has."""
+        """Return the bare MAC address that has an IPv4 address at ``now``; None if there is none."""
         lease = self.lease_of(address, now)
         return None if lease is None else lease.mac
 

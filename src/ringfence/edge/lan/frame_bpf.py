@@ -1,13 +1,14 @@
-"""The program by which the kernel picks the frames that the agent sees: requests' first packets, DHCP, CDP and LLDP.
+"""The kernel filter for the frames that the agent sees: the first packets of requests, DHCP, CDP and LLDP.
 
-Classic BPF (socket(7), SO_ATTACH_FILTER; <linux/filter.h>), for a packet socket that takes Ethernet frames whole. The
-kernel takes a frame's VLAN tag out and says it aside. A load beyond a short frame's end drops the frame.
+It is classic BPF (socket(7), SO_ATTACH_FILTER; <linux/filter.h>), for a packet socket that gets complete Ethernet
+frames. The kernel removes a frame's VLAN tag and reports it separately. A load beyond a short frame's end drops the
+frame.
 
-- IPv4 and IPv6 that is for this machine, outgoing and other machines' frames not: UDP to a TFTP port, a TCP SYN to an
-  HTTP port, whole packets and first fragments. With a VLAN tag it is seen again without, on the VLAN's own interface,
-  where there is one, and goes nowhere where there is none; only a tag of VLAN 0, which is a priority, is none.
-- What asks a DHCP server for an address, over IPv4.
-- CDP and LLDP by where they go and what they are, on any VLAN.
+- IPv4 and IPv6 for this machine, but not outgoing frames or frames for other machines: UDP to a TFTP port, a TCP SYN to
+  an HTTP port, complete packets and first fragments. A frame with a VLAN tag is dropped: it appears again without the
+  tag on the VLAN's own interface, if there is one. Only VLAN 0, which is a priority, does not count as a tag.
+- Requests to a DHCP server for an address, over IPv4.
+- CDP and LLDP by their destination and type, on any VLAN.
 """
 
 import struct

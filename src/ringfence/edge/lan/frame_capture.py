@@ -1,11 +1,11 @@
-"""The agent's own look at the wire: from which MAC address a request really came, and what devices announce.
+"""The agent's view of the network: from which MAC address a request really came, and what devices announce.
 
-The kernel's neighbour table says whose an address was lately; the request's own frame says who sent it. A packet socket
-shows it, to whoever has CAP_NET_RAW, so the agent looks and not the worker. Before it takes a single frame, the socket
-gets the filter (``frame_filter``), and a lock that keeps anybody from taking it off again.
+The kernel's neighbour table says which machine had an address recently; the request's own frame says who sent it. A
+packet socket shows that frame, but needs CAP_NET_RAW, so the agent looks, not the worker. Before the socket receives a
+single frame, it gets the filter (``frame_bpf``), and a lock so that nobody can remove the filter.
 
-A thread of its own takes the frames. In a flood it takes FRAMES_PER_TURN at a time and pauses between, and what the
-kernel can't keep meanwhile is lost: a request without its sighting proves less, and never more.
+A separate thread reads the frames. In a flood it reads FRAMES_PER_TURN at a time and pauses in between. Frames that the
+kernel can't keep meanwhile are lost: a request without its sighting proves less, never more.
 """
 
 import contextlib
@@ -98,7 +98,7 @@ def _unavailable(fault: OSError) -> NoFrames:
 
 
 class FrameWatch:
-    """Remembers who sent what is asked of us; ``seen``, ``recent`` and ``wait_for`` may be called from any thread.
+    """Remembers who sent the requests to us; ``seen``, ``recent`` and ``wait_for`` may be called from any thread.
 
     ``open_frames`` makes one. ``on_announcement`` is called in the watch's thread, with the interface's name, and
     ``on_dhcp`` with what asked for an address; they must neither wait nor raise. Threads belong to the network
@@ -132,7 +132,7 @@ class FrameWatch:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop looking, for good; what was seen is still told."""
+        """Stop watching, permanently; earlier sightings are still available."""
         if self._is_stopping.is_set():
             return
         self._is_stopping.set()
@@ -145,12 +145,12 @@ class FrameWatch:
             self._news.notify_all()
 
     def seen(self, host: str, port: int) -> tuple[HeardFrame, ...]:
-        """Return who sent from an address and port lately, each MAC address on each interface, the latest last."""
+        """Return who sent from an address and port recently, each MAC address on each interface, the latest last."""
         with self._news:
             return self._sightings.seen(host, port, time.monotonic())
 
     def recent(self, host: str) -> tuple[HeardFrame, ...]:
-        """Return who sent from an address lately, whatever the port, the latest last."""
+        """Return who sent from an address recently, from any port, the latest last."""
         with self._news:
             return self._sightings.recent(host, time.monotonic())
 

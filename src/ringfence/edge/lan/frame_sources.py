@@ -1,10 +1,10 @@
-"""Which MAC address a request's frame came from: what was seen on the wire in the last seconds, for who asks for it.
+"""Which MAC address a request's frame came from: what was seen on the network in the last seconds.
 
 Invariants:
 
-- What is remembered is bounded, whatever is sent: the oldest source goes first, and each source's oldest MAC address.
-- Two MAC addresses that sent from one address and port are both told: which of them is right is not for us to say.
-- Nothing older than REMEMBERED_S is told.
+- Memory is bounded: the oldest source is dropped first, and each source's oldest MAC address.
+- If two MAC addresses sent from one address and port, both are reported: this module does not decide which is right.
+- Nothing older than REMEMBERED_S is reported.
 """
 
 from collections.abc import Collection

@@ -1,6 +1,6 @@
-"""What the agent hears of who asks: the frames of requests, DHCP leases, and what devices announce of themselves.
+"""What the agent observes about senders of requests: frames, DHCP leases, and the announcements of devices.
 
-The worker asks for it while a request waits some milliseconds for its answer (``server.access.evidence_wait``).
+The worker asks for it, and the request waits some milliseconds for the answer (``server.access.evidence_wait``).
 """
 
 import threading
@@ -28,7 +28,7 @@ from ringfence.guard.evidence import (
 WAIT_S = 0.02
 """How long a frame is waited for: it has come before its datagram, and the watch may still be about to take it."""
 PATIENCE = 0.1
-"""How much of the time is spent so, at most: requests whose frames are never seen must not hold up the others."""
+"""The largest share of time spent waiting: requests whose frames are never seen must not delay the others."""
 MOST_ANNOUNCED = 1024
 """Of how many MAC addresses is kept what they said; those that said something longest ago go first."""
 
@@ -40,7 +40,7 @@ class _Kept:
 
 
 class Hearing:
-    """Hears until ``stop``. ``why_no_frames`` says why frames are not watched, and is empty where they are."""
+    """Observes until ``stop``. ``why_no_frames`` says why frames are not watched, and is empty if they are."""
 
     def __init__(self, *, tftp_ports: Collection[int], http_ports: Collection[int], leases: Path | None = None) -> None:
         self._leases = LeaseFile(leases) if leases is not None else None
@@ -66,7 +66,7 @@ class Hearing:
 
     @property
     def watches_frames(self) -> bool:
-        """Whether a request whose frame was not seen is one to wonder about."""
+        """Whether a request whose frame was not seen is suspicious."""
         return self._frames is not None
 
     @property
@@ -85,7 +85,7 @@ class Hearing:
             self._frames.stop()
 
     def of(self, host: str, port: int) -> OnTheWire:
-        """Return what was heard of who asked from an address and port."""
+        """Return what was observed about the sender at an address and port."""
         frames = () if self._frames is None else self._wait_for(self._frames, host, port)
         lease = self._leases.lease_of(host, time.time()) if self._leases is not None else None
         return OnTheWire(

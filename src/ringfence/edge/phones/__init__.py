@@ -1,1 +1,1 @@
-"""Serving the site's phones, and telling them to load anew."""
+"""Serving the site's phones, and telling them to reload."""

@@ -1,7 +1,7 @@
-"""What phones ask an edge for, so that it can say in words what each is doing, also while the hub is away.
+"""What phones ask an edge for, so that it can say in words what each is doing, even while the hub is unreachable.
 
-It keeps in memory the last requests of the phones that the release is for, and of no one else: who asks for a thousand
-MAC addresses costs nothing. What names no phone is told of the one that last took its own file at the same
+It keeps the last requests of the release's phones in memory, and no others: a source that asks for a thousand MAC
+addresses costs nothing. A request that names no phone counts for the phone that last took its own file at the same
 address.
 """
 
@@ -43,7 +43,7 @@ class WatchedPhones:
             return sorted(self._seen)
 
     def served(self, host: str, name: str, owner: str | None, at: float, release: int, size_bytes: int) -> None:
-        """Note that a file went out, whole; ``owner`` is whose it is."""
+        """Note that a file was sent completely; ``owner`` is the phone that it belongs to."""
         with self._lock:
             if owner is not None and owner in self._seen:
                 self._at = {each: whose for each, whose in self._at.items() if whose != owner} | {host: owner}
@@ -55,7 +55,7 @@ class WatchedPhones:
             self._note(host, Seen(at, name, was_served=False))
 
     def told(self, owner: str, newest: int, now: float) -> list[ActivitySentence]:
-        """Return what there is to tell of a phone whose file is as in release ``newest``; nothing before it asks."""
+        """Return the sentences about a phone whose file last changed in release ``newest``; none before it asks."""
         with self._lock:
             seen = sorted(self._seen.get(owner, ()), key=lambda each: each.at)
         return observe(Mac(owner), seen, Known(current_release=newest), now) if seen else []

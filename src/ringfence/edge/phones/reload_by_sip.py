@@ -1,9 +1,9 @@
 """Telling phones to fetch their configuration again: a SIP NOTIFY over UDP, to the phone itself.
 
 The request goes to the address that the phone last fetched from, so that its Request-URI names the phone's own host, as
-its firmware wants (PHONES.md section 6c). It is retransmitted by RFC 3261's timer E, and a phone that never answers, or
-whose machine says that nobody listens there (one that registered over TCP), is reported: the hub may reach it through
-its PBX, and it takes the new file at its next boot all the same.
+its firmware requires (PHONES.md section 6c). It is retransmitted by RFC 3261's timer E. A phone that never answers, or
+that does not listen there (one that registered over TCP), is reported: the hub may reach it through its PBX, and it
+takes the new file at its next boot anyway.
 """
 
 import errno
@@ -29,7 +29,7 @@ T2_S = 4.0
 GIVE_UP_S = 16.0
 """Half of RFC 3261's 64 * T1: a phone on the same wire answers in milliseconds or is not there."""
 NOT_YET_S = 4.0
-"""How long one is told at whose address nobody listens: a phone in the midst of its boot may soon."""
+"""How long a phone that does not listen is tried: a booting phone may listen soon."""
 _FINAL = 200
 _REFUSED = 300
 _LARGEST_DATAGRAM = 65_535
@@ -48,7 +48,7 @@ class _Unanswered:
 
 
 def notify_phones(orders: Sequence[DueReload], *, give_up_s: float = GIVE_UP_S) -> dict[DueReload, ReloadAnswer]:
-    """Tell every phone of ``orders`` by SIP at once, and return how each answered; blocks until all did or gave up."""
+    """Tell every phone of ``orders`` by SIP at once, and return how each answered; blocks until all are done."""
     answers: dict[DueReload, ReloadAnswer] = {}
     for family in (socket.AF_INET, socket.AF_INET6):
         of_family = [order for order in orders if (":" in order.host) == (family == socket.AF_INET6)]

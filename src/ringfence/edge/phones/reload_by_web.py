@@ -1,8 +1,8 @@
-"""Telling phones to restart through their own web interface, for those that take no SIP order.
+"""Telling phones to restart through their own web interface, for those that accept no SIP order.
 
-Each order has a password of its own, made for this phone and this minute: the phone asks the edge about it, at its
-``authenticationURL``, and the worker says yes while the order is under way. So no phone and no file holds a password
-that would be good for longer, though what passes on the wire can be read there.
+Each order has its own password, created for this phone and this minute. The phone asks the edge about it, at its
+``authenticationURL``, and the worker confirms it while the order is in progress. So no phone and no file contains a
+password that is valid for longer, although it can be read on the network.
 """
 
 import secrets

@@ -49,7 +49,7 @@ def due_at_once(previous: Release, release: Release, phones: SeenPhones) -> Iter
 
 
 def due_at_night(release: Release, phones: SeenPhones, minute: int) -> Iterable[DueReload]:
-    """Yield the phones whose time is this minute of the UTC day, and who hold another file than is served now.
+    """Yield the phones that are due in this minute of the UTC day and have another file than is served now.
 
     Each has a minute of its own within the hour, so that a site's phones do not all boot at once.
     """

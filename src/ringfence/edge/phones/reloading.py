@@ -16,9 +16,9 @@ from ringfence.wire.messages import ReportKind
 
 
 class PhoneReloader:
-    """Tells phones, each time in a thread of its own: one that does not answer takes seconds.
+    """Tells phones to reload, each time in a new thread, because a phone that does not answer takes seconds.
 
-    ``admit`` has the worker confirm an order's password when a phone asks.
+    ``admit`` makes the worker confirm an order's password when a phone asks.
     """
 
     def __init__(self, admit: Callable[[ReloadToken], None], log: Log, journal: Journal) -> None:

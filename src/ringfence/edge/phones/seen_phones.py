@@ -35,7 +35,7 @@ class SeenPhones:
             at: When, in Unix seconds.
             name: The file's name.
             release: The release that the file is of.
-            digest: The digest of the phone's configuration; None where the file is another one.
+            digest: The digest of the phone's configuration; None if the file is another one.
         """
         mac = str(Mac.parse(owner))
         with self._lock:
@@ -51,7 +51,7 @@ class SeenPhones:
             return phone is not None and phone.digest not in {"", digest}
 
     def host_of(self, owner: str) -> str | None:
-        """Return the address from which a phone last took its configuration, or None where it took none."""
+        """Return the address from which a phone last took its configuration, or None if it never did."""
         with self._lock:
             phone = self._phones.get(str(Mac.parse(owner)))
             return phone.host if phone else None

@@ -92,7 +92,7 @@ class Serving:
 
         Raises:
             DiskFault: A blob can't be read.
-            WorkerFault: The worker did not take the release over.
+            WorkerFault: The worker did not take over the release.
         """
         self.watched.expect({target.owner for target in release.targets if target.owner is not None})
         offers: list[Offer] = []
@@ -127,13 +127,13 @@ class Serving:
         self.release = None
 
     def tell_at_night(self, minute: int) -> None:
-        """Tell the phones whose time is this minute of the UTC day, and who hold another file than is served now."""
+        """Tell the phones that are due in this minute of the UTC day and have another file than is served now."""
         release = self.release
         if release is not None and self._reloader is not None:
             self._reloader.tell(due_at_night(release, self.phones, minute), release.number)
 
     def notices(self, now: float) -> dict[str, list[PhoneNotice]]:
-        """Return what there is to tell of each phone that has asked since the start, the most urgent first."""
+        """Return the sentences about each phone that has asked since the start, the most urgent first."""
         release = self.release
         if release is None:
             return {}
@@ -158,7 +158,7 @@ class Serving:
         self._reports.note(event)
 
     def _digest(self, name: str, release: int) -> str | None:
-        """Return the digest of a phone's configuration, None where the name is another file's.
+        """Return the digest of a phone's configuration, None if the name is another file's.
 
         What was taken from a release that is served no more counts as another configuration than today's.
         """

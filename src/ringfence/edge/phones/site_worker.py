@@ -1,4 +1,4 @@
-"""What serves one site's phones: a worker of its own beside them, or a part of a gateway's, which is far away."""
+"""The worker of one site's phones: its own worker beside them, or a share of a remote gateway's worker."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -23,10 +23,10 @@ FOR_BANS = frozenset({Capability.NET_ADMIN})
 
 
 def account_for(user: str | None) -> Account | None:
-    """Return whose rights are wanted, None where they stay as they are.
+    """Return the account to switch to, None to stay as it is.
 
     Raises:
-        BadUser: There is no such user, or this process can't be that one.
+        BadUser: There is no such user, or this process can't become that user.
     """
     if user is None:
         return None
@@ -62,18 +62,18 @@ def require_owner(folder: Path, account: Account, *, deep: bool = True) -> None:
 
 
 def hand_over(folder: Path, account: Account) -> None:
-    """Make the folder, and all that is in it, the user's; for root, and as that user without effect."""
+    """Make the user the owner of the folder and its content; needs root, and does nothing if run as that user."""
     if os.geteuid() == 0:
         for path in _all_of(folder):
             os.lchown(path, account.user, account.group)
 
 
 def become(account: Account | None, *, bans: bool = False) -> None:
-    """Be that user, or stay who one is, with no more than FOR_SOCKETS of what one holds.
+    """Switch to that user, or keep the current one, and keep at most FOR_SOCKETS of its capabilities.
 
     Args:
-        account: Whose rights are kept; None: one's own.
-        bans: Whether a program that is run from now on gets FOR_BANS, where one holds it.
+        account: The user to become; None: the current one.
+        bans: Whether programs that are run from now on get FOR_BANS, if the process has it.
 
     Raises:
         UserRefused: The machine does not permit it.
@@ -111,7 +111,7 @@ def let_go(*, bans: bool = False) -> None:
 
 
 def _require_program() -> None:
-    """UserRefused where the rest of the program, which is loaded when it is needed, could not be read any more."""
+    """UserRefused if the rest of the program, which is loaded when it is needed, could not be read any more."""
     for path in (__file__, os.__file__):
         if not os.access(path, os.R_OK):
             raise UserRefused(

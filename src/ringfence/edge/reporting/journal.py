@@ -1,7 +1,8 @@
-"""What happened here, numbered, kept until the hub has stored it.
+"""Numbered reports of what happened here, kept until the hub has stored them.
 
 Reports are numbered from 1 without gaps. A report is sent only once it is durable, so that a number is never given
-twice; it is removed only once the hub has acknowledged it. The hub stores each number once. So none is lost or doubled.
+twice; it is removed only once the hub has acknowledged it. The hub stores each number once, so no report is lost or
+duplicated.
 """
 
 import threading
@@ -24,7 +25,9 @@ BATCH = 500
 class Journal:
     """The reports that wait for the hub; safe to use from several threads.
 
-    Making one raises FolderBroken where its files hold something else, and DiskFull or DiskFault.
+    Raises:
+        FolderBroken: Its files contain something else.
+        DiskFull, DiskFault: Its files can't be read or written.
     """
 
     def __init__(self, folder: Path, disk: Disk) -> None:
@@ -52,7 +55,7 @@ class Journal:
     def add(self, at: float, kind: ReportKind, sentence: str, **parts: str | float) -> None:
         """Note one thing that happened.
 
-        A full disk raises nothing: what could not be kept is counted, and the count is reported once there is room.
+        A full disk raises nothing: reports that could not be stored are counted, and the count is reported later.
 
         Args:
             at: When, in Unix seconds.

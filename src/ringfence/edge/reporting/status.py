@@ -1,4 +1,4 @@
-"""What an edge says of itself: a small file that the agent keeps, and the words for it."""
+"""What an edge says about itself: a small file that the agent keeps, and the words for it."""
 
 import json
 import time
@@ -20,12 +20,12 @@ class SeenPhone:
     last_file: str
     release: int
     digest: str = ""
-    """Of the configuration that it took last; empty where that is not known."""
+    """Of the configuration that it took last; empty if unknown."""
 
 
 @dataclass(slots=True)
 class PhoneNotice:
-    """One thing to tell of a phone: how urgent, a fixed word for programs, and the sentence."""
+    """One thing to report about a phone: how urgent, a fixed word for programs, and the sentence."""
 
     urgency: str
     word: str
@@ -85,7 +85,7 @@ def read(folder: EdgeFolder) -> tuple[Status | None, bool]:
 
 
 def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> list[str]:
-    """Say the status in sentences, the most important first."""
+    """Return the status in sentences, the most important first."""
     who = folder.enrolment()
     now = time.time()
     lines = [f"Enrolled as edge {who.edge_id} of site {who.site_name}, at the hub {who.hub_url}."]

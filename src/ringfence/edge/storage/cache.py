@@ -1,7 +1,7 @@
-"""The last good release on disk, whole at every moment.
+"""The last good release on disk, complete at every moment.
 
-Layout under ``cache/``: ``blobs/<sha256>`` verified bytes; ``partial/<sha256>`` downloads under way; ``current.json``
-the four roles' metadata as signed, with the moment at which they were last verified against a living hub.
+Layout under ``cache/``: ``blobs/<sha256>`` verified bytes; ``partial/<sha256>`` downloads in progress; ``current.json``
+the four roles' metadata as signed, with the moment at which they were last verified against a reachable hub.
 ``current.json`` is replaced in one step after every blob that it names is durable, so a cut of the power leaves the old
 release or the new.
 """
@@ -27,7 +27,7 @@ class Kept:
     trusted: TrustedMetadata
     refreshed_at: float
     damaged: tuple[str, ...] = ()
-    """Names of files whose blob is gone or has other bytes; they are not offered until fetched again."""
+    """Names of files whose blob is missing or damaged; they are not offered until fetched again."""
     refusal: str = ""
     """Why the kept metadata was not taken, if it was not."""
 
@@ -81,10 +81,10 @@ class Cache:
         self._disk.append(self._partial / target.digest, data)
 
     def finish(self, target: Target) -> None:
-        """Verify a download and make it a blob, durably.
+        """Verify a download and store it durably as a blob.
 
         Raises:
-            WrongDigest: It holds other bytes, and is thrown away.
+            WrongDigest: It contains other bytes, and is deleted.
             DiskFull, DiskFault: It can't be written.
         """
         path = self._partial / target.digest
@@ -99,7 +99,7 @@ class Cache:
         self._disk.rename(path, self._blobs / target.digest)
 
     def commit(self, trusted: TrustedMetadata, now: float) -> None:
-        """Make a whole, verified set the current release; every blob of it must have been finished."""
+        """Make a complete, verified set the current release; every blob of it must be finished."""
         self._disk.sync_folder(self._blobs)
         roles = {role: data.decode() for role, data in trusted.whole_set().items()}
         kept = {"form": FORM, "site": self._site, "refreshed_at": now, "metadata": roles}

@@ -1,7 +1,7 @@
 """The file operations that an edge's folder is made of.
 
-Everything that must survive a cut of the power goes through ``Disk``, so that a test can cut it between any two
-operations. ``replace`` is the one way to change a file: the old bytes or the new ones are there afterwards, whole.
+Everything that must survive a power cut goes through ``Disk``, so that a test can cut the power between any two
+operations. ``replace`` is the only way to change a file: afterwards the file has either all old or all new bytes.
 """
 
 import contextlib
@@ -19,12 +19,12 @@ TEMPORARY = ".new"
 class Disk:
     """File operations on one machine.
 
-    Every operation raises DiskFull where there is no room, and DiskFault where the machine refuses it for another
-    reason; what was there before stays readable.
+    Every operation raises DiskFull if there is no space, and DiskFault if the machine refuses it for another reason;
+    earlier data stays readable.
     """
 
     def read(self, path: Path) -> bytes | None:
-        """Return a file's bytes, or None where there is no such file."""
+        """Return a file's bytes, or None if there is no such file."""
         with disk_faults(path):
             try:
                 return path.read_bytes()
@@ -32,7 +32,7 @@ class Disk:
                 return None
 
     def size(self, path: Path) -> int:
-        """Return a file's size in bytes; 0 where there is no such file."""
+        """Return a file's size in bytes; 0 if there is no such file."""
         with disk_faults(path):
             try:
                 return path.stat().st_size
@@ -40,7 +40,7 @@ class Disk:
                 return 0
 
     def names(self, folder: Path) -> list[str]:
-        """Return the names in a folder, sorted; none where there is no such folder."""
+        """Return the names in a folder, sorted; empty if there is no such folder."""
         with disk_faults(folder):
             try:
                 return sorted(os.listdir(folder))  # noqa: PTH208 - names are wanted, not paths
@@ -93,12 +93,12 @@ class Disk:
             _fsync(path, os.O_RDONLY | os.O_DIRECTORY)
 
     def remove(self, path: Path) -> None:
-        """Remove a file where there is one."""
+        """Remove a file if it exists."""
         with disk_faults(path):
             path.unlink(missing_ok=True)
 
     def remove_tree(self, folder: Path) -> None:
-        """Remove a folder, where there is one, with all that is in it; links are removed and not followed."""
+        """Remove a folder with its content, if it exists; links are removed, not followed."""
         for name in self.names(folder):
             path = folder / name
             if path.is_dir() and not path.is_symlink():

@@ -52,8 +52,8 @@ class Credentials:
 class EdgeFolder:
     """The folder of one edge; every file in it is readable by its owner only.
 
-    ``runtime`` is where the status file is, which is worth nothing after a restart: by default systemd's
-    RUNTIME_DIRECTORY where there is one, and the folder itself otherwise.
+    ``runtime`` is where the status file is, which is meaningless after a restart: by default systemd's
+    RUNTIME_DIRECTORY if it is set, and otherwise the folder itself.
     """
 
     def __init__(self, path: Path, disk: Disk, *, runtime: Path | None = None) -> None:
@@ -73,12 +73,12 @@ class EdgeFolder:
         self._wiping_file = path / "wiping"
 
     def enrolment(self) -> Enrolment:
-        """Return who the edge is.
+        """Return the identity of the edge.
 
         Raises:
-            NotEnrolled: It is nobody yet, or nobody any more.
-            FolderBroken: The file that says so holds something else.
-            DiskFault: The machine does not let it be read.
+            NotEnrolled: It is not enrolled yet, or no longer.
+            FolderBroken: The file with the identity contains something else.
+            DiskFault: The machine can't read it.
         """
         kept = self.disk.read(self.enrolment_file)
         if kept is None or self.disk.read(self._wiping_file) is not None:
@@ -97,10 +97,10 @@ class EdgeFolder:
             ) from None
 
     def refuse_if_enrolled(self) -> None:
-        """Raise AlreadyEnrolled where an edge lives here, so that its key is never overwritten.
+        """Refuse a folder that already contains an edge, so that its key is never overwritten.
 
         Raises:
-            AlreadyEnrolled: An edge lives here.
+            AlreadyEnrolled: The folder contains an edge.
             FolderBroken, DiskFault: As ``enrolment``.
         """
         try:
@@ -114,7 +114,7 @@ class EdgeFolder:
         )
 
     def save_enrolment(self, enrolment: Enrolment, credentials: Credentials, certificate_pem: str, root: bytes) -> None:
-        """Write everything that enrolling gave; the file that makes the folder an enrolled one comes last."""
+        """Write everything from the enrolment; the file that marks the folder as enrolled comes last."""
         self.disk.make_folder(self.key_file.parent)
         self.disk.replace(self.key_file, key_to_pem(credentials.key))
         self.disk.replace(self.certificate_file, certificate_pem.encode())
@@ -127,7 +127,7 @@ class EdgeFolder:
 
         Raises:
             NotEnrolled, FolderBroken, DiskFault: As ``enrolment``.
-            BadCertificate: The key or the certificate is gone, or is none.
+            BadCertificate: The key or the certificate is missing or invalid.
         """
         self.enrolment()
         key, certificate, authority = (
@@ -144,10 +144,10 @@ class EdgeFolder:
         self.disk.replace(self.certificate_file, certificate_pem.encode())
 
     def wipe(self) -> None:
-        """Remove everything that the edge holds: content first, then who it was. Only the lock's file stays.
+        """Delete everything that the edge has: content first, then its identity. Only the lock file stays.
 
-        From the first step on the folder holds no enrolled edge. A wipe that is cut short is finished by ``lock``, as
-        one that the disk refused in part, which is all done but for that part.
+        From the first step on, the folder does not contain an enrolled edge. ``lock`` finishes a wipe that was
+        interrupted, or that the disk refused in part; such a wipe deletes everything except that part.
 
         Raises:
             DiskFault: Something could not be removed.
@@ -171,10 +171,10 @@ class EdgeFolder:
         self.disk.remove(self._wiping_file)
 
     def finish_wipe(self) -> None:
-        """Remove what a wipe that was cut short has left; nothing where there was none.
+        """Delete what an interrupted wipe left; do nothing if there was none.
 
         Raises:
-            FolderInUse: An agent runs on the folder.
+            FolderInUse: An agent uses the folder.
             DiskFault: Something could not be removed.
         """
         if self.disk.read(self._wiping_file) is not None:

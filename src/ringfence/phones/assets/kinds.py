@@ -55,10 +55,10 @@ class Asset:
 
 
 def recognise(path: str, data: bytes) -> Asset | None:
-    """Return what a file is as an asset, made into phones' forms; None where it is none.
+    """Return a file as an asset, converted for phones; None if it is not an asset.
 
     Raises:
-        BadAsset: It is one, and is bad.
+        BadAsset: It is an asset, but it is damaged or can't be used.
     """
     if data[:4] == b"RIFF" and data[8:12] == b"WAVE":
         return _ring(path, data)

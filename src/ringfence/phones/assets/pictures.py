@@ -18,7 +18,7 @@ def convert(data: bytes, wanted: Picture) -> tuple[bytes, bytes]:
     """Return a picture as PNG of a model's size, filled and cut at its edges, and its thumbnail.
 
     Raises:
-        BadAsset: It is no picture, or has too many pixels to be one.
+        BadAsset: It is not a picture, or has too many pixels.
     """
     image = _read(data)
     size = (wanted.width, wanted.height)

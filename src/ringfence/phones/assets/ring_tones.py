@@ -37,7 +37,7 @@ def convert(data: bytes, wanted: RingFormat) -> RingTone:
     """Return a WAV's sound in the form that phones of one kind play.
 
     Raises:
-        BadAsset: It is no WAV that can be read.
+        BadAsset: It is not a WAV file that can be read.
     """
     samples, rate = _read(data)
     target = _RATES[wanted]

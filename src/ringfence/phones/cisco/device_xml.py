@@ -1,8 +1,8 @@
-"""The phone's side: a configuration read as a phone reads it, whole or not at all.
+"""The phone's side: reads a configuration as a phone does, completely or not at all.
 
 A phone validates the whole file and discards it silently at the first bad node (PHONES.md section 1). So does this: it
 returns what the phone would hold, or raises with the node that it stumbled over. The rules are those of sections 4 to
-4f; an element that is not in the tables is passed over, as phones pass over what they do not know.
+4f; an element that is not in the tables is ignored, as phones ignore what they do not know.
 """
 
 import re

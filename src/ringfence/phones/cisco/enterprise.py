@@ -183,7 +183,7 @@ ONE_CREDENTIAL = Fact(True, Mark.CERTAIN, "PHONES.md section 4d")
 
 
 def prepare(phone: ToPrepare) -> Mapping[str, object]:
-    """Return what the templates need besides the settings; refuse values that are wrong only together."""
+    """Return the extra values that templates need besides the settings; reject settings that contradict each other."""
     settings = phone.settings
     check_order(settings, "media_port_first", "media_port_last")
     for line in phone.line_settings:

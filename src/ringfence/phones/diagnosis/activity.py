@@ -50,12 +50,12 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What the hub knows of a phone besides: the newest release that changed its file, and whether it is registered."""
+    """What else the hub knows about a phone: the newest release that changed its file, and whether it is registered."""
 
     current_release: int = 0
-    """The release since which its configuration is as it is; 0 where nothing was published for it."""
+    """The release that last changed its configuration; 0 if nothing was published for it."""
     registered: bool | None = None
-    """None where no PBX can be asked."""
+    """None if there is no PBX to ask."""
     named_load: str = ""
     told: str = ""
     """What came of telling it again after it did not take its edge's order, as a sentence."""
@@ -63,7 +63,7 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class ActivitySentence:
-    """One thing to tell of a phone."""
+    """One thing to report about a phone."""
 
     urgency: Urgency
     word: str
@@ -72,7 +72,7 @@ class ActivitySentence:
 
 
 def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[ActivitySentence]:
-    """Return what is to be told of a phone, the most urgent first; ``seen`` is in the order of its times."""
+    """Return the sentences about a phone, the most urgent first; ``seen`` is in order of time."""
     own = [each for each in seen if each.was_served and is_configuration(each.name, mac)]
     found: list[ActivitySentence] = []
     if not seen:

@@ -34,12 +34,12 @@ class Running:
     at: float
 
     def in_words(self, now: float) -> ActivitySentence:
-        """Tell it to an operator."""
+        """Return it as a sentence for an operator."""
         return ActivitySentence(Urgency.FINE, "runs", f"It runs {self.load}, as its boot {ago(now - self.at)} showed.")
 
 
 def running_load(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> Running | None:
-    """Return what a phone runs by its newest boot that is over, None where that does not show; ``seen`` is in order."""
+    """Return what a phone runs, by its newest finished boot; None if that does not show. ``seen`` is in order."""
     own = [each for each in seen if each.was_served and is_configuration(each.name, mac)]
     if not own or now < own[-1].at + BOOT_S:
         return None

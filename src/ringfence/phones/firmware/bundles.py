@@ -17,7 +17,7 @@ ReadFile = Callable[[str], bytes]
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A file that a load names: under which name it is there, None where it is not, and what disagrees."""
+    """A file that a load names: the name under which it exists (None if it does not), and what disagrees."""
 
     name: str
     found: str | None
@@ -56,7 +56,7 @@ class Bundle:
 
     loads: tuple[Load, ...]
     unnamed: tuple[str, ...]
-    """Firmware that no load names, such as boot images that a zip has besides."""
+    """Firmware that no load names, such as extra boot images in a zip."""
     other: tuple[str, ...]
     """Files that are no firmware at all: readme and install scripts."""
 
@@ -69,9 +69,9 @@ class Bundle:
 
 
 def examine(sizes: Mapping[str, int], read: ReadFile) -> Bundle:
-    """Return what the files of these names and sizes are; lists are read with ``read``.
+    """Return what the files with these names and sizes are; ``read`` reads the lists.
 
-    A name is looked for as the list writes it, and in another case where it is not there so.
+    A name is looked up as the list writes it, and in another case if that does not exist.
 
     Raises:
         BadLoads: A list can't be read.

@@ -14,7 +14,7 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,127}")
 
 @dataclass(frozen=True, slots=True)
 class ListedFile:
-    """One file that a load names; size and digest where it says them, and whether phones go on without it."""
+    """One file that a load names; size and digest if given, and whether phones work without it."""
 
     name: str
     size_bytes: int | None = None
@@ -35,11 +35,11 @@ class Loads:
 def parse_loads(data: bytes, name: str) -> Loads:
     """Return what ``data`` lists.
 
-    Comments, carriage returns, trailing spaces and ``KEY=VALUE`` lines are passed over; ``#+`` names an optional file;
-    a size and a digest may stand behind a name.
+    Comments, carriage returns, trailing spaces and ``KEY=VALUE`` lines are ignored; ``#+`` names an optional file; a
+    size and a digest may follow a name.
 
     Raises:
-        BadLoads: It is no list; the error names the line.
+        BadLoads: It is not a list; the error names the line.
     """
     if len(data) > LARGEST_BYTES:
         raise BadLoads(f"a list of {len(data)} bytes is not a .loads file", where=name)

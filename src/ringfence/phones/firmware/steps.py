@@ -49,7 +49,7 @@ STEPS = (
 
 
 def version_of(load: str) -> Version | None:
-    """Return the version in a load's name, None where it has none."""
+    """Return the version in a load's name, None if it has none."""
     found = _VERSION.search(load)
     return None if found is None else (int(found[1]), int(found[2]), int(found[3]), int(found[4] or 0))
 
@@ -60,7 +60,7 @@ def has_steps(family_id: str) -> bool:
 
 
 def step_between(family_id: str, running: str, wanted: str) -> Step | None:
-    """Return the step that a phone would skip by going from one load to another, None where it may go."""
+    """Return the step that a phone would skip by going from one load to another; None if it may go directly."""
     old, new = version_of(running), version_of(wanted)
     if old is None or new is None:
         return None

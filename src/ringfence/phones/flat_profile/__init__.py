@@ -1,7 +1,7 @@
 """Cisco's small-business (SPA) and multiplatform (MPP) phones: their XML profiles, settings and lines.
 
-Both read a flat list of parameters, each ended by ``_n_`` where it belongs to a line, pass over names that they do not
-know, keep what a profile does not name, and fetch by rules with macros (PHONES.md sections 8 and 8b).
+Both read a flat list of parameters; a parameter of a line ends in ``_n_``. They ignore names that they do not know,
+keep what a profile does not name, and fetch by rules with macros (PHONES.md sections 8 and 8b).
 """
 
 import re
@@ -196,7 +196,7 @@ class FlatProfile:
             raise TooLong(over)
 
     def check_patch(self, element: str) -> None:
-        """Raise BadPatch where ``element`` is no parameter's name."""
+        """Raise BadPatch if ``element`` is not the name of a parameter."""
         if _STEP.fullmatch(element) is None:
             raise BadPatch(f"{element[:80]!r} does not name a parameter", to_do="Write it like Dial_Plan_1_.")
 
@@ -240,7 +240,7 @@ def prepare(phone: ToPrepare) -> Mapping[str, object]:
 
 
 def _keys(phone: ToPrepare) -> list[dict[str, object]]:
-    """Return the keys that are no lines, each with its number, label and function, both empty where it has none."""
+    """Return the keys that are no lines, each with its number, label and function, both empty if it has none."""
     last = phone.model.line_keys.value
     found: dict[int, dict[str, object]] = {
         key: {"key": key, "label": "", "function": ""} for key in range(1, last + 1) if key not in phone.line_indexes

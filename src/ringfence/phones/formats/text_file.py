@@ -18,7 +18,7 @@ def named_values(data: bytes) -> dict[str, str]:
     """Return the values of a ``name: "value"`` file (PHONES.md section 1b).
 
     Raises:
-        NotWellFormed: A line is none of these; the error names the first.
+        NotWellFormed: A line is not a named value; the error names the first such line.
     """
     try:
         text = data.decode("utf-8")
@@ -54,12 +54,12 @@ class NamedValues:
                 raise TooLong(OverLimit(name, line, len(value), limit.we_write))
 
     def check_patch(self, element: str) -> None:
-        """Raise BadPatch where ``element`` is no value's name."""
+        """Raise BadPatch if ``element`` is not the name of a value."""
         if _NAME.fullmatch(element) is None:
             raise BadPatch(f"{element[:80]!r} does not name a value", to_do="Write it like telnet_level.")
 
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
-        """Return ``data`` with named values set, at its end where it lacks them."""
+        """Return ``data`` with named values set; missing ones are added at the end."""
         lines = data.decode("utf-8").splitlines()
         for name in sorted(patches):
             self.check_patch(name)
@@ -72,7 +72,7 @@ class NamedValues:
 
 @dataclass(frozen=True, slots=True)
 class AnyText:
-    """A file whose form is nobody's business but its template's."""
+    """A file in any form; only its template decides."""
 
     @property
     def is_xml(self) -> bool:

@@ -19,7 +19,7 @@ _DEEPEST = 12
 
 @dataclass(frozen=True, slots=True)
 class XmlFile:
-    """An XML file whose content is the template's business; an empty ``root`` is any root.
+    """An XML file whose content only its template decides; an empty ``root`` allows any root.
 
     ``most_bytes`` is what the phone reads of it.
     """
@@ -64,7 +64,7 @@ def check_path(path: str) -> list[re.Match[str]]:
     """Return the steps of a patch's path, such as ``vendorConfig/webAccess``.
 
     Raises:
-        BadPatch: It is no path.
+        BadPatch: It is not a path.
     """
     steps = [_STEP.fullmatch(step) for step in path.split("/")]
     found = [step for step in steps if step is not None]
@@ -77,13 +77,13 @@ def check_path(path: str) -> list[re.Match[str]]:
 
 
 def patched(data: bytes, patches: Mapping[str, str]) -> bytes:
-    """Return a well-formed file with each named element's text set, made where it is missing.
+    """Return a well-formed file with each named element's text set; missing elements are created.
 
     The names are paths below the root.
 
     Raises:
         NotWellFormed: ``data`` is not well-formed.
-        BadPatch: A name is no path, or names what is no element.
+        BadPatch: A name is not a path, or does not name an element.
     """
     if not patches:
         return data

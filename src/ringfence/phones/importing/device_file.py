@@ -1,7 +1,7 @@
-"""Configurations that somebody wrote for Call Manager's phones, read back into models, lines, settings and patches.
+"""Configurations that were written for Call Manager phones, read back into models, lines, settings and patches.
 
-What no setting says is kept as a patch of its element; what the renderer writes besides is listed. So an imported phone
-gets a file that is equivalent to its old one, but for what the report names.
+An element that no setting covers is kept as a patch; elements that the renderer writes itself are listed. So an
+imported phone gets a file that is equivalent to its old one, except for what the report names.
 """
 
 import re
@@ -65,7 +65,7 @@ def read_phone(name: str, data: bytes, model: str | None = None) -> Imported:
         model: The phone's model; None: guessed from the firmware that the file names.
 
     Raises:
-        NotImportable: There is none; the error says why.
+        NotImportable: It does not configure a phone; the error says why.
     """
     found = _NAME.fullmatch(name)
     try:
@@ -98,7 +98,7 @@ def read_phone(name: str, data: bytes, model: str | None = None) -> Imported:
 
 
 def equivalent(old: bytes, new: bytes, imported: Imported) -> list[str]:
-    """Return the elements in which two files differ, but for those that ``imported`` lists; empty where none do."""
+    """Return the elements in which two files differ, except those that ``imported`` lists; empty if none do."""
     before, after = texts_by_path(parse_leniently(old)), texts_by_path(parse_leniently(new))
     expected = {*imported.added, *imported.not_kept}
     return sorted(
@@ -130,7 +130,7 @@ def common_settings(phones: Sequence[Imported]) -> tuple[dict[str, Value], dict[
 
 
 def read_dial_plan(data: bytes) -> str | None:
-    """Return a dial plan's file as the table ``dial_plan`` has it, None where the table can't say all of it."""
+    """Return a dial plan's file as the table ``dial_plan`` has it, None if the table can't say all of it."""
     try:
         root = parse_leniently(data)
     except NotWellFormed:

@@ -12,12 +12,12 @@ _BLOCK = frozenset({"authName", "authPassword", "lineIndex"})
 
 
 def text_of(node: etree._Element, path: str) -> str:
-    """Return the text of the element at a path below a node; empty where there is none."""
+    """Return the text of the element at a path below a node; empty if there is none."""
     return (node.findtext(path) or "").strip()
 
 
 def is_derived(path: str) -> bool:
-    """Return whether the renderer makes an element of its own, whatever stood there."""
+    """Return whether the renderer writes an element itself, whatever the file contains there."""
     return _tag(path) in _STAMPS | _DERIVED
 
 

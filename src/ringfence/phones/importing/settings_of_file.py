@@ -1,4 +1,4 @@
-"""What a file for Call Manager's phones says of lines, keys and settings, where a setting can say it."""
+"""What a file for Call Manager phones says about lines, keys and settings, if a setting can express it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -61,7 +61,7 @@ def lines_and_keys(root: etree._Element, kind: Model, name: str) -> tuple[list[L
 
 
 def settings_of(root: etree._Element, kind: Model) -> dict[str, Value]:
-    """Return what the file says of each setting, where the setting can say it."""
+    """Return the file's value of each setting that can express it."""
     found: dict[str, Value] = {}
     for name, setting in kind.settings.items():
         if name in _LISTS or setting.type is SettingType.TABLE:
@@ -76,7 +76,7 @@ def settings_of(root: etree._Element, kind: Model) -> dict[str, Value]:
 
 
 def _of_element(root: etree._Element, element: str) -> str | None:
-    """Return the text of the only element of that name (maybe with its parents'), None where there is not one."""
+    """Return the text of the only element of that name (maybe with its parents'), None if there is not one."""
     *parents, tag = element.split("/")
     nodes = [
         node
@@ -94,7 +94,7 @@ def _has_parent(node: etree._Element, at: int, tag: str) -> bool:
 
 
 def _value(setting: Setting, text: str) -> Value | None:
-    """Return the value that the phone's own ``text`` stands for, None where the setting has none for it."""
+    """Return the value that the phone's own ``text`` stands for, None if the setting has none for it."""
     if setting.name == "time_zone":
         zones = [zone for zone, cisco in setting.wire.items() if cisco == text]
         return next(

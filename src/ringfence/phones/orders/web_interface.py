@@ -1,10 +1,10 @@
 """A phone's web interface as far as it takes orders: keys pressed by ``/CGI/Execute`` (PHONES.md section 6).
 
-A request holds up to three items, each with a priority: 0 at once, 1 when nobody uses the phone. The phone asks its
-``authenticationURL`` whether the request's user and password are good, and takes the exact word AUTHORIZED for yes
+A request has up to three items, each with a priority: 0 at once, 1 when nobody uses the phone. The phone asks its
+``authenticationURL`` whether the request's user and password are valid; only the exact word AUTHORIZED means yes
 (source: usecallmanager.nz, "CGI Execute" and "Phone Services"). The keys ``**#**`` in the settings menu restart a
-phone of the 79xx series [likely]; of the others nobody has written it down [unknown]. Whether it worked is seen by
-what the phone fetches then.
+phone of the 79xx series [likely]; for the others it is not documented [unknown]. What the phone fetches afterwards
+shows whether it worked.
 """
 
 import re

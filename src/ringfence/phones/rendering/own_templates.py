@@ -50,7 +50,7 @@ class OwnTemplates:
         return (*more, *changed)
 
     def source(self, file: FileTemplate) -> str | None:
-        """Return the operator's source of a file, None where it is the family's."""
+        """Return the operator's source of a file, None if the family's is used."""
         if file.package != OWN:
             return None
         family_id, _slash, name = file.template.partition("/")

@@ -15,7 +15,7 @@ Patches = Mapping[str, Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class LineAccount:
-    """One SIP line of a phone; ``index`` is its key, from 1. ``settings`` are those that it has of its own."""
+    """One SIP line of a phone; ``index`` is its key, from 1. ``settings`` are its own settings."""
 
     index: int
     label: str

@@ -146,7 +146,7 @@ class Renderer:
 
 
 def _reload(family: Family, settings: Mapping[str, Value]) -> Reload | None:
-    """Return how and when the phone is told of a new configuration, None where it is not."""
+    """Return how and when the phone is told of a new configuration, None if it is not."""
     when = settings.get("reload", "now")
     if when == "never":
         return None

@@ -45,15 +45,15 @@ class Resolved:
 
 
 def settings_named(kinds: Collection[str], name: str) -> tuple[Setting, ...]:
-    """Return the setting of that name, in each form that it has among these models.
+    """Return the setting with that name, in each form that it has among these models.
 
     Args:
         name: The setting's name.
-        kinds: Models' names and families' ids; all models where it is empty.
+        kinds: Names of models and ids of families; all models if it is empty.
 
     Raises:
-        UnknownSetting: None has it; the error names the nearest ones.
-        UnknownModel: A kind is none.
+        UnknownSetting: No model has it; the error names the nearest settings.
+        UnknownModel: A kind is neither a model nor a family.
     """
     if is_patch(name):
         return (patch_setting(name),)
@@ -71,14 +71,14 @@ def settings_named(kinds: Collection[str], name: str) -> tuple[Setting, ...]:
 
 
 def parse_value(kinds: Collection[str], name: str, text: str) -> Value:
-    """Return the value that ``text`` writes for the setting ``name`` of these models and families.
+    """Return the value of ``text`` for the setting ``name`` of these models and families.
 
-    Each of them that has the setting must take the value; where ``kinds`` is empty, one of all models must.
+    Each of them that has the setting must accept the value; if ``kinds`` is empty, at least one model must.
 
     Raises:
-        UnknownSetting: None has it; the error names the nearest settings.
-        UnknownModel: A kind is none.
-        ValueOutOfRange: The value is not taken; the error names limits and unit.
+        UnknownSetting: No model has it; the error names the nearest settings.
+        UnknownModel: A kind is neither a model nor a family.
+        ValueOutOfRange: The value is not accepted; the error names limits and unit.
     """
     forms = settings_named(kinds, name)
     values: list[Value] = []

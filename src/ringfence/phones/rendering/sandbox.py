@@ -1,7 +1,7 @@
-"""Templates, run in a sandbox, whose faults are traced to the template's own lines.
+"""Runs templates in a sandbox, and traces their errors to the template's own lines.
 
-The sandbox keeps a template away from everything but the values that it is given. It bounds neither time nor memory:
-whoever renders an operator's template does so in a process that may be killed.
+The sandbox gives a template access to its values only. It limits neither time nor memory, so an operator's template
+must be rendered in a process that may be killed.
 """
 
 from bisect import bisect_right
@@ -23,7 +23,7 @@ _COMPILED_NAME = "<template>"  # the file name that Jinja2 gives to a template m
 
 
 class TemplateFault(ValueError):  # noqa: N818 - reads as what happened
-    """A template could not be read or run; ``line`` is the template's own, 0 where it is not known."""
+    """A template could not be read or run; ``line`` is in the template, 0 if unknown."""
 
     def __init__(self, reason: str, line: int) -> None:
         self.reason = reason
@@ -92,11 +92,11 @@ class PhoneTemplate:
         return _render(self._template, values)
 
     def line_behind(self, values: Mapping[str, object], line: int, column: int = 0) -> int:
-        """Return the template line that made what stands at ``line`` and ``column`` (from 1) of the output.
+        """Return the template line that produced the output at ``line`` and ``column`` (from 1).
 
-        Without a column: what stands at the line's end.
+        Without a column: the output at the line's end.
 
-        It renders once more with a mark before every piece; 0 where the marks themselves changed the output (a filter
+        It renders once more with a mark before every piece; 0 if the marks themselves changed the output (a filter
         over a whole block can do that), so that a wrong line is never named.
         """
         try:

@@ -29,7 +29,7 @@ from ringfence.phones.settings.types import (
 )
 
 STAMP_UNSET = "00000000-0000-0000-0000-000000000000"
-"""What stands in the place of a version until the content is known."""
+"""The placeholder for a version until the content is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def template_values(phone: PhoneToRender, family: Family, model: Model) -> dict[
     """Return the names that a phone's templates know.
 
     Raises:
-        BadInput: Something can't be so; where it is said is the caller's to name.
+        BadInput: A value is impossible; the caller adds where it comes from.
     """
     defaults = _defaults(model.name)
     settings, wire = dict(defaults.settings), dict(defaults.wire)

@@ -1,6 +1,6 @@
-"""Time zones: IANA names, as people say them, to the names that Cisco's phones know.
+"""Time zones: maps IANA names, which people use, to the names that Cisco's phones know.
 
-The phones know the names in ``CISCO_ZONES`` only (PHONES.md section 4; the list is Cisco's own). Where Cisco's
+The phones only know the names in ``CISCO_ZONES`` (PHONES.md section 4; the list is Cisco's own). Where Cisco's
 documents give an offset that contradicts the name (E. Europe, GTB, Romance, Central Europe), the name's usual meaning
 is taken for the eastern zones [likely] and "W. Europe", on which all sources agree, for the whole of UTC+1 [certain].
 The setting cisco_time_zone overrides the choice for a phone that shows the wrong hour.
@@ -204,7 +204,7 @@ def gmt_name(zone: str) -> str:
 
 
 def summer_rule(zone: str) -> str:
-    """Return when a zone has summer time, as SPA and MPP phones write it; empty where it has none."""
+    """Return when a zone has summer time, as SPA and MPP phones write it; empty if it has none."""
     minutes, rule = _OFFSETS[CISCO_ZONE[zone]]
     if not rule:
         return ""

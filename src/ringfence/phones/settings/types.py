@@ -1,4 +1,4 @@
-"""What a setting is: its name, the values that it takes, and how the phone writes each of them.
+"""What a setting is: its name, the values that it accepts, and how the phone writes each of them.
 
 A value is checked once, where it enters (``Setting.parse`` for text, ``Setting.check`` for typed values), and again
 before it is rendered. Texts that a phone can't hold at all (control characters, lone surrogates) are refused for
@@ -114,8 +114,8 @@ class Setting:
 
     ``minimum`` and ``maximum`` bound a number, the characters of a text, or a table's rows. A table's ``columns`` are
     settings themselves; it is written with ``|`` between cells, and a new line or ``;`` between rows. ``element`` is
-    the node of the phone's file that carries it and ``wire`` how its values are written there (as ``str()`` writes them
-    where it says nothing). ``source`` and ``mark`` say where this is known from, and how well.
+    the node of the phone's file that contains it, and ``wire`` how its values are written there (by default as
+    ``str()`` writes them). ``source`` and ``mark`` say where this is known from, and how certain it is.
     """
 
     name: str
@@ -180,7 +180,7 @@ class Setting:
         """Return a table's rows, each a mapping of column to value.
 
         Raises:
-            ValueOutOfRange: ``value`` is no table.
+            ValueOutOfRange: ``value`` is not a table.
         """
         return self._parse_rows(str(value))
 

@@ -39,7 +39,7 @@ def parse_challenge(value: str) -> Challenge:
     """Return what a WWW-Authenticate or Proxy-Authenticate header says.
 
     Raises:
-        BadSipMessage: It is no digest.
+        BadSipMessage: It is not a digest challenge.
     """
     scheme, _space, rest = value.partition(" ")
     if scheme.lower() != "digest":
@@ -81,7 +81,7 @@ def best_challenge(values: Sequence[str]) -> Challenge:
 
 
 def ha1(user: str, realm: str, password: Secret, algorithm: str = "MD5") -> Secret:
-    """Return what stands for a password in one realm; as secret as the password there."""
+    """Return the hash that replaces a password in one realm; as secret as the password there."""
     return Secret(_hashed(algorithm, f"{user}:{realm}:{password.reveal()}"))
 
 

@@ -1,7 +1,7 @@
-"""SIP messages as bytes: as much of RFC 3261 as telling a phone to reload needs, strict and bounded.
+"""SIP messages as bytes: the part of RFC 3261 that is needed to tell a phone to reload, strict and bounded.
 
-A message comes in one datagram from somebody unknown: every length is limited before anything is looked at, and
-whatever is not a message is BadSipMessage and nothing else.
+A message comes in one datagram from an unknown sender: every length is limited before anything is read, and anything
+that is not a message raises BadSipMessage and nothing else.
 """
 
 import re
@@ -96,7 +96,7 @@ SipMessage = SipRequest | SipResponse
 
 
 def header(message: SipMessage, name: str) -> str:
-    """Return the first value of the header ``name`` (lower case, long form), empty where there is none."""
+    """Return the first value of the header ``name`` (lower case, long form), empty if there is none."""
     return next((value for known, value in message.headers if known == name), "")
 
 
@@ -137,9 +137,9 @@ def parse_message(data: bytes) -> SipMessage:
 
 
 def next_in_stream(buffer: bytes) -> tuple[bytes | None, bytes]:
-    """Return the first whole message at the start of a stream, None where it has not come yet, and what is left.
+    """Return the first complete message of a stream (None if it is not complete yet), and the rest.
 
-    Keep-alives (RFC 5626 section 4.4.1) are passed over.
+    Keep-alives (RFC 5626 section 4.4.1) are ignored.
 
     Raises:
         BadSipMessage: No message can follow: the stream is lost.
@@ -235,5 +235,5 @@ def _checked(text: str, form: re.Pattern[str]) -> str:
 
 
 def token(text: str) -> str:
-    """Return ``text`` if it can stand as a tag, branch or the like; ValueError otherwise, as that is our own bug."""
+    """Return ``text`` if it is a valid tag, branch or the like; otherwise raise ValueError: it is our own bug."""
     return _checked(text, _TOKEN)

@@ -1,8 +1,8 @@
 """SIP NOTIFY ``service-control``: how a phone is told to fetch its configuration again (PHONES.md section 6).
 
 The phone answers 400 to a request whose Request-URI is not its own host and port (section 6c), and to a
-``RegisterCallId`` that is not the Call-ID of its REGISTER; one that has registered nowhere takes an empty one. Version
-stamps of zeros say "all that you hold is stale".
+``RegisterCallId`` that is not the Call-ID of its REGISTER; a phone that is not registered accepts an empty one.
+Version stamps of zeros mean "everything that you have is stale".
 """
 
 import re
@@ -67,7 +67,7 @@ _MOST_ASSIGNMENTS = 32
 
 @dataclass(frozen=True, slots=True)
 class ServiceControl:
-    """What a NOTIFY ``service-control`` orders; empty texts where it does not say."""
+    """What a NOTIFY ``service-control`` orders; texts are empty if it does not say."""
 
     action: Action
     register_call_id: str = ""
@@ -171,7 +171,7 @@ def parse_service_control(request: SipRequest) -> ServiceControl:
     """Return what ``request`` orders.
 
     Raises:
-        BadSipMessage: It is no service-control, or its body is not as it must be.
+        BadSipMessage: It is not a service-control NOTIFY, or its body is invalid.
     """
     if not is_service_control(request):
         raise BadSipMessage("this is not a NOTIFY for service-control")

@@ -47,15 +47,15 @@ class SipAccount:
 
 
 def export(accounts: Sequence[SipAccount], pbx: PbxKind, realm: str = "") -> dict[str, str]:
-    """Return the files of ``pbx`` by their names. They hold secrets.
+    """Return the files for ``pbx`` by their names. They contain secrets.
 
     Args:
         accounts: The lines of the phones.
-        pbx: Whose files to make.
+        pbx: The PBX to write files for.
         realm: The digest realm, which Kamailio's hashes need.
 
     Raises:
-        UnfitAccount: The PBX can't hold an account; the error names it.
+        UnfitAccount: The PBX can't have such an account; the error names it.
     """
     _check_names(accounts)
     match pbx:

@@ -1,4 +1,4 @@
-"""A phone's REGISTER as bytes, with what it tells of the phone (PHONES.md section 10)."""
+"""A phone's REGISTER as bytes, with what it says about the phone (PHONES.md section 10)."""
 
 import re
 from dataclasses import dataclass

@@ -1,1 +1,1 @@
-"""Who gets a file: admission, what a decision rests on, and what is told of refusals."""
+"""Who gets a file: admission, what a decision rests on, and what is reported of refusals."""

@@ -1,7 +1,7 @@
-"""One decision for each file, whatever the protocol that asks for it.
+"""One decision for each file, over any protocol.
 
-Where a site needs evidence at all, every refusal is answered the same time after its request, so that nobody can tell
-by the clock a file that is not there from one that is not theirs.
+If a site needs evidence at all, every refusal leaves the same time after its request, so that timing does not reveal
+whether a file does not exist or belongs to somebody else.
 """
 
 from collections.abc import Callable
@@ -54,7 +54,7 @@ Answer = Callable[[OfferedFile | Refusal, float], None]
 
 
 class Admission:
-    """Decides, and tells ``on_event``, which must not block.
+    """Decides, and reports to ``on_event``, which must not block.
 
     ``site`` is the one site that is served until rules name others. The time is that of the loop's turn (``timing``).
     """
@@ -91,7 +91,7 @@ class Admission:
     # -- what is served ---------------------------------------------------------------------------------------
 
     def adopt(self, holdings: Holdings, site_id: str = "") -> None:
-        """Serve ``holdings`` from the next request on; transfers under way finish on the bytes they began with."""
+        """Serve ``holdings`` from the next request on; transfers in progress finish with the bytes they began with."""
         self._evaluation.sites[site_id].take_holdings(holdings)
 
     def take_rules(self, site_id: str, name: str, rules: Rules) -> None:
@@ -107,9 +107,9 @@ class Admission:
     # -- requests ---------------------------------------------------------------------------------------------
 
     def ask(self, asking: Asking, answer: Answer) -> None:
-        """Have ``answer`` called with the file that may go out, or a refusal, which is told already.
+        """Call ``answer`` with the file that may go out, or with a refusal, which is already reported.
 
-        Who reads the file calls its ``hold``, and ``let_go`` when done.
+        The reader of the file calls its ``hold``, and ``let_go`` when done.
         """
         self.requests += 1
         moment, evaluation = self._timing.moment, self._evaluation
@@ -144,16 +144,16 @@ class Admission:
         self._on_decision(decision, site, offered, asking, answer, moment.mono)
 
     def on_heard(self, serial: int, heard: OnTheWire) -> None:
-        """Go on with the request that waits for what the parent heard; too late is as good as nothing."""
+        """Go on with the request that waits for the parent's observations; a late answer is ignored."""
         self._wait.on_heard(serial, heard)
 
     def is_one_of_ours(self, name: str) -> bool:
-        """Return whether a name is that of a phone which some site has."""
+        """Return whether a name belongs to a phone of some site."""
         owner = owner_of(name)
         return owner is not None and self._evaluation.has_phone(owner.bare)
 
     def keeps_watch(self, offered: OfferedFile) -> bool:
-        """Return whether a file is for one place or one address alone, so that ``is_still_there`` must be asked."""
+        """Return whether a file is for one place or one address only, so that ``is_still_there`` must be asked."""
         if offered.owner is None:
             return False
         site = self._site_for(offered.name)
@@ -186,7 +186,7 @@ class Admission:
     # -- what came of it --------------------------------------------------------------------------------------
 
     def tell(self, event: WorkersOwnEvent) -> None:
-        """Tell of a transfer, with the decision by which it began."""
+        """Report a transfer, with the decision that allowed it."""
         if not isinstance(event, TransferFinished | TransferFailed):
             self._on_event(event)
             return
@@ -200,7 +200,7 @@ class Admission:
             self._on_event(event)
 
     def flush(self) -> None:
-        """Tell what was only counted, once its time has come, and forget what is old; to be called now and then."""
+        """Report what was only counted, when it is due, and drop old entries; to be called now and then."""
         self.telling.flush()
         self.reload_tokens.forget_old(self._timing.moment.mono)
 

@@ -1,4 +1,4 @@
-"""Waiting, some milliseconds, for what the parent heard on the wire; what has not come by then proves nothing."""
+"""Waiting some milliseconds for what the parent observed on the network; what arrives later proves nothing."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ MOST_WAITING = 256
 AskTheParent = Callable[[int, str, int], None]
 """Asks the parent, under a number, what it heard of a host and port; ``EvidenceWait.on_heard`` takes the answer."""
 GoOn = Callable[[OnTheWire | None, float], None]
-"""Takes what was heard, None where nothing came in time, and the loop's time."""
+"""Takes what was observed, None if nothing arrived in time, and the loop's time."""
 
 
 class Timing(Protocol):
@@ -61,7 +61,7 @@ class EvidenceWait:
         return True
 
     def on_heard(self, serial: int, heard: OnTheWire) -> None:
-        """Go on with the request that waits for what the parent heard; too late is as good as nothing."""
+        """Go on with the request that waits for the parent's observations; a late answer is ignored."""
         self._end(serial, heard, self._timing.moment.mono)
 
     def _end(self, serial: int, heard: OnTheWire | None, now: float) -> None:

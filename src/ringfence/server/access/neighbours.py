@@ -1,13 +1,13 @@
-"""What the kernel knows of this machine's links: whose an address is, and which networks are there.
+"""What the kernel knows about this machine's links: which MAC address an address has, and which networks there are.
 
-Asked over rtnetlink, on a socket that the parent made. The kernel answers within the call, so the worker needs nobody's
-help and no wait: it may read these tables without any privilege, and can change nothing by this socket, for the kernel
-looks at the sender's privileges too. A phone that asks us has resolved our address before, so it is in the neighbour
-table by then (ARP: RFC 826; IPv6: RFC 4861).
+The worker asks over rtnetlink, on a socket that the parent created. The kernel answers within the call, so the worker
+needs no help and no waiting. It may read these tables without any privilege, and can't change anything with this
+socket, because the kernel also checks the sender's privileges. A phone that sends us a request has resolved our address
+before, so it is in the neighbour table by then (ARP: RFC 826; IPv6: RFC 4861).
 
-The neighbour tables are read whole, for an address may stand in those of several links, and for each question anew:
-what was true a moment ago may be another machine's place by now. Links and their networks change seldom, and are kept
-for some seconds.
+The neighbour tables are read completely, because an address may be in those of several links, and again for each
+question, because another machine may have taken over an address since. Links and their networks change rarely, and are
+cached for some seconds.
 """
 
 import errno
@@ -49,7 +49,7 @@ _LEAST_BODY_BYTES = 16
 
 
 def open_socket() -> socket.socket:
-    """Return the socket to ask on; OSError where the kernel has no rtnetlink."""
+    """Return the socket to ask on; OSError if the kernel has no rtnetlink."""
     made = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW | socket.SOCK_CLOEXEC, socket.NETLINK_ROUTE)
     try:
         made.bind((0, 0))
@@ -88,7 +88,7 @@ class Neighbours:
 
 
 class Links:
-    """The links as they are now. What the kernel won't tell is not known, and what needs to be known is refused."""
+    """The links as they are now. If the kernel does not answer, files that need to know are refused."""
 
     def __init__(self, asked_on: socket.socket) -> None:
         self._socket = asked_on

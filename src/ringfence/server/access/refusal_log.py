@@ -24,14 +24,14 @@ class _Counted:
 
 
 class RefusalLog:
-    """What was refused lately. Memory is bounded by SOURCES times NAMES_PER_SOURCE, whatever comes."""
+    """What was refused recently. Memory is bounded by SOURCES times NAMES_PER_SOURCE."""
 
     def __init__(self) -> None:
         self._by_source: dict[str, dict[str, _Counted]] = {}
         self._window_ends_at: float | None = None
 
     def note(self, refused: RequestRefused) -> RequestRefused | None:
-        """Count ``refused``; return what is to be told now, or None where it only counts."""
+        """Count ``refused``; return what to report now, or None if it is only counted."""
         if self._window_ends_at is None:
             self._window_ends_at = refused.at + WINDOW_S
         host = refused.peer_host

@@ -1,4 +1,4 @@
-"""What is told of refusals: answers within a source's budget, events for the log, counts, and bans for guessing."""
+"""What is reported of refusals: answers within a source's budget, events for the log, counts, and bans for guessing."""
 
 from collections.abc import Callable
 from enum import Enum, auto
@@ -28,13 +28,13 @@ COUNT_EVERY_S = 60.0
 
 # Findings beside the guard's own.
 MALFORMED = "malformed"
-"""It is no request that the protocol knows."""
+"""It is not a request that the protocol knows."""
 OVER_LIMIT = "over-limit"
 """It would have cost more than its source, or all sources, may."""
 NOT_NOW = "not-now"
-"""The machine could not say what it holds."""
+"""The machine could not tell whether it has the file."""
 BANNED = "banned"
-"""Its source is shut out."""
+"""Its source is banned."""
 ENUMERATES = "enumerates"
 """Its source asks for one phone after the other."""
 ENUMERATES_FROM = 5
@@ -51,7 +51,7 @@ class Refusal(Enum):
 
 
 class RefusalTelling:
-    """Tells ``on_event``, which must not block; ``evaluation`` keeps who guesses and who is banned."""
+    """Reports to ``on_event``, which must not block; ``evaluation`` tracks who guesses and who is banned."""
 
     def __init__(
         self,
@@ -74,7 +74,8 @@ class RefusalTelling:
     def spend(self, host: str) -> Refusal:
         """Take an answer from a source's budget.
 
-        One budget for whatever is named: with another for phones that are there, silence would tell who is not.
+        There is one budget for all names: if existing phones had their own, silence would reveal which phones do not
+        exist.
         """
         return Refusal.ANSWER if self._budgets.take(host, self._moment().mono) else Refusal.SILENCE
 
@@ -88,9 +89,9 @@ class RefusalTelling:
         record: Callable[[], str] | None = None,
         site: str = "",
     ) -> None:
-        """Tell of something that was not granted; the same thing again is only counted for a while.
+        """Report something that was not granted; repeats are only counted for a while.
 
-        ``record`` gives the whole decision, and is asked only where it is told.
+        ``record`` returns the whole decision, and is only called if it is reported.
         """
         self.by_finding[finding] = self.by_finding.get(finding, 0) + 1
         shown = printable(name)[:LONGEST_NAME]
@@ -106,7 +107,7 @@ class RefusalTelling:
         self._counts[key] = self._counts.get(key, 0) + 1
 
     def on_guess(self, asking: Asking) -> None:
-        """Count a name that is not the source's own; tell once it asks for one phone after the other."""
+        """Count a name that is not the source's own; report once it asks for one phone after another."""
         guesses = self._evaluation.note_guess(asking, self._moment())
         if guesses >= ENUMERATES_FROM:
             sentence = (
@@ -115,11 +116,11 @@ class RefusalTelling:
             self.note("(guessed names)", asking.host, asking.port, sentence, ENUMERATES)
 
     def on_strike(self, name: str, host: str) -> None:
-        """Count the phone that a refused name is of, over TCP, whose sender is there.
+        """Count the phone that a refused name belongs to, over TCP, where the sender really exists.
 
-        Whether some site has that phone makes no difference: a ban would tell which phones are there. Over TFTP none
-        counts: on one port nothing in an acknowledgement is unknown to who forges it, so anybody could have anybody
-        shut out. There the budget of what a source is told is what meets who guesses.
+        It makes no difference whether some site has that phone: otherwise a ban would reveal which phones exist.
+        Requests over TFTP do not count: on one port a forger knows everything in an acknowledgement, so anybody could
+        get anybody banned. There, the budget of answers for each source limits guessing.
         """
         owner, wall = owner_of(name), self._moment().wall
         ban = self._evaluation.bans.on_strike(host, owner.bare, wall) if owner is not None else None
@@ -127,7 +128,7 @@ class RefusalTelling:
             self._on_event(Banned(wall, host, ban.until, ban.why))
 
     def flush(self) -> None:
-        """Tell what was only counted, once its time has come, and forget old budgets; to be called now and then."""
+        """Report what was only counted, when it is due, and drop old budgets; to be called now and then."""
         moment = self._moment()
         self._budgets.forget_refilled(moment.mono)
         for refused in self._log.flush(moment.wall):

@@ -1,7 +1,7 @@
-"""What confirms an order that the agent gives to a phone's web interface.
+"""Reload tokens: they confirm an order that the agent gives to a phone's web interface.
 
-The phone asks whether the order's password is good. It is where the agent has just made it for this very phone's
-address; without an order under way there is nothing to ask, and the question is answered like any unknown file.
+The phone asks whether the order's password is valid. It is, if the agent has just created it for this phone's address.
+Without an order in progress, the question is answered like a request for an unknown file.
 """
 
 import hmac

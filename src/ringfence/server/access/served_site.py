@@ -34,6 +34,6 @@ class ServedSite(GuardedSite):
         return self.holdings.known_owners
 
     def take_holdings(self, holdings: Holdings) -> None:
-        """Serve other files from the next request on; transfers under way finish on the bytes they began with."""
+        """Serve other files from the next request on; transfers in progress finish with the bytes they began with."""
         old, self.holdings = self.holdings, holdings
         old.retire()

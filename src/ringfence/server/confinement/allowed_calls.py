@@ -1,7 +1,7 @@
-"""The system calls that a serving process makes once it is set up, and so the only ones that it may make.
+"""The system calls that a serving process makes once it is set up: the only ones that it may make then.
 
-``WORKER`` has nothing that opens, makes, names or runs anything but a UDP socket over IPv4 or IPv6. ``FOLDER`` is for
-``ringfence serve``, which opens files: the root directory and Landlock say which ones, these calls can't.
+``WORKER`` has no call that opens, creates, names or runs anything except a UDP socket over IPv4 or IPv6. ``FOLDER`` is
+for ``ringfence serve``, which opens files: the root directory and Landlock say which ones, these calls can't.
 """
 
 import fcntl

@@ -1,6 +1,6 @@
-"""Root's rights one by one (capabilities(7)), as a process gives them up; and what no process of ours needs again.
+"""Capabilities (capabilities(7)): how a process gives up root's rights one by one.
 
-Every function but ``held`` gives something up for good. OSError where the kernel refuses.
+Every function except ``held`` gives something up permanently, and raises OSError if the kernel refuses.
 """
 
 import contextlib

@@ -21,11 +21,11 @@ _ABSTRACT_SOCKETS, _SIGNALS = 1 << 0, 1 << 1
 
 
 def restrict(folder_fd: int | None) -> bool:
-    """From now on no file but for reading beneath a folder, where one is given; no new TCP port or connection.
+    """Restrict this process: it can only read files below the given folder, if any, and open no TCP port or connection.
 
-    No signal and no abstract Unix socket of another process either. What is open stays open. Needs no_new_privs.
-    False where this kernel can't, or would not; nothing is changed then. Before Linux 6.7 it lets TCP be, before 6.12
-    signals.
+    It can't send signals to other processes or use their abstract Unix sockets either. Open descriptors stay open.
+    Needs no_new_privs. Return False, and change nothing, if this kernel can't do it. Before Linux 6.7 TCP is not
+    restricted, before 6.12 signals are not.
     """
     libc = ctypes.CDLL(None, use_errno=True)
     version = version_here()
@@ -55,6 +55,6 @@ def restrict(folder_fd: int | None) -> bool:
 
 
 def version_here() -> int:
-    """Return the version of this kernel's interface, below 1 where it has none."""
+    """Return the version of this kernel's interface, below 1 if it has none."""
     libc = ctypes.CDLL(None, use_errno=True)
     return int(libc.syscall(ctypes.c_long(_CREATE_RULESET), None, ctypes.c_size_t(0), ctypes.c_uint32(_VERSION_FLAG)))

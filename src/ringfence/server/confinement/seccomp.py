@@ -1,14 +1,15 @@
-"""The kernel carries out those system calls that are on a list, and refuses this process all others (seccomp(2)).
+"""The kernel carries out the system calls on a list, and refuses this process all others (seccomp(2)).
 
 Invariants:
 
-- The architecture is looked at first, for the same number is another call on another one. A call by a foreign way in
-  (32-bit calls of a 64-bit process) ends the process: no C library makes one by mistake.
-- What is not on the list fails with EPERM, and what is newer than the lists with ENOSYS, by which a newer C library
-  knows that it must use an older call. It does not end the process: a refusal gives nothing away, and a library that
-  looks for a file that it can do without (a locale, the source line of a traceback) shall not cost phones their server.
-- Arguments are looked at where they are numbers. The kernel hands a filter no memory, so an address, a path or a
-  message is never judged here.
+- The architecture is checked first, because the same number is another call on another architecture. A call through
+  another architecture's entry point (32-bit calls of a 64-bit process) ends the process: no C library makes one by
+  mistake.
+- A call that is not on the list fails with EPERM. A call that is newer than the lists fails with ENOSYS, which tells a
+  newer C library to use an older call. Neither ends the process: a refusal reveals nothing, and phones must not lose
+  their server because a library looks for a file that it does not need (a locale, the source line of a traceback).
+- Arguments are checked if they are numbers. The kernel gives a filter no memory, so it never checks an address, a path
+  or a message.
 """
 
 import ctypes
@@ -31,7 +32,7 @@ _PROGRAM = struct.Struct("@HP")
 _WHOLE = 0xFFFFFFFF
 
 Instruction = tuple[int, int, int, int]
-"""Operation, jump where it holds, jump where it doesn't, constant."""
+"""Operation, jump if true, jump if false, constant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +55,9 @@ IN_ANY_WAY: Ways = ((),)
 
 
 def restrict(calls: Calls) -> bool:
-    """Allow this thread nothing but ``calls`` from now on. Needs no_new_privs.
+    """Allow this thread only ``calls`` from now on. Needs no_new_privs.
 
-    False where this kernel has no such filters, or there is no table for this architecture; nothing is changed then.
+    Return False, and change nothing, if this kernel has no such filters or there is no table for this architecture.
     """
     architecture = architecture_here()
     if architecture is None:

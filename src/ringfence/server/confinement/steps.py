@@ -1,12 +1,12 @@
 """What a serving process gives up before it reads its first packet from a stranger.
 
-In two steps, each one way, without return. ``confine`` takes rights away: a root directory that is empty, or is the
-folder that it serves; no groups, another user and group (nobody's by default), no capability that could come back, no
-new privileges; no file beyond the folder (Landlock). ``seal`` leaves the process only what serving takes: the system
-calls of a list, no other process, so much memory. A step that fails is a ConfinementFailed and nothing is served; what
-the kernel doesn't have is left out, and ``Confined`` says so.
+There are two steps, and neither can be undone. ``confine`` takes rights away. The root directory becomes empty, or the
+folder that is served. The process has no groups, another user and group (nobody's by default), no capability that could
+come back, no new privileges, and no file outside the folder (Landlock). ``seal`` leaves the process only what serving
+needs: a list of system calls, no other process, limited memory. If a step fails, ConfinementFailed is raised and
+nothing is served. What the kernel does not have is left out, and ``Confined`` says so.
 
-Everything that is imported must have been imported before: there is no file system afterwards.
+Every module must be imported before that: there is no file system afterwards.
 """
 
 import errno
@@ -22,7 +22,7 @@ from ringfence.server.errors import ConfinementFailed
 _NOBODY = 65534
 _MOST_DESCRIPTORS = 65536
 MOST_MEMORY_BYTES = 256 * 1024 * 1024
-"""Of its own (RLIMIT_DATA): an idle worker has 12 MiB, one with 5,000 transfers under way 24."""
+"""Of its own (RLIMIT_DATA): an idle worker has 12 MiB, one with 5,000 transfers in progress 24."""
 _EMPTY_ROOTS = ("/run", "/tmp", "/var/tmp")  # noqa: S108 - each name is made by us, and gone before it is used
 
 TO_BE_NOBODY: frozenset[int] = frozenset(
@@ -45,8 +45,8 @@ class Confinement:
     """What is left to the process. The default leaves nothing.
 
     ``root_fd`` is a directory that becomes the root, or None for an empty one; with ``keep_root`` the root stays. Only
-    beneath ``root_fd`` files can be opened. ``account`` is None for nobody. ``may_grow_files`` is for who writes a log
-    to a file.
+    below ``root_fd`` files can be opened. ``account`` is None for nobody. ``may_grow_files`` is for a process that
+    writes a log to a file.
     """
 
     root_fd: int | None = None
@@ -82,7 +82,7 @@ WITH_NOTHING = Confinement()
 
 
 def confine(wanted: Confinement = WITH_NOTHING) -> Confined:
-    """Give up all rights but what is ``wanted``; say what came of it. ConfinementFailed where a step fails.
+    """Give up all rights except ``wanted``; return the result. Raise ConfinementFailed if a step fails.
 
     Without root and without TO_BE_NOBODY, root directory and account stay as they are.
     """
@@ -122,7 +122,7 @@ def nobody() -> Account:
 
 
 def account_of(name: str) -> Account | None:
-    """Return the account of that name, with its own group, or None where the machine has none."""
+    """Return the account of that name, with its own group, or None if the machine has none."""
     try:
         entry = pwd.getpwnam(name)
     except KeyError:

@@ -24,7 +24,7 @@ class Architecture:
     column: int
 
     def number(self, call: str) -> int | None:
-        """Return the number of a call that is in the table; None where this architecture has no such call."""
+        """Return the number of a call that is in the table; None if this architecture has no such call."""
         return _NUMBERS[call][self.column]
 
 
@@ -35,7 +35,7 @@ ARCHITECTURES = (X86_64, AARCH64, ARM)
 
 
 def architecture_of(machine: str, pointer_bytes: int) -> Architecture | None:
-    """Return what programs of that pointer size call on a ``machine`` (uname -m); None where there is no table.
+    """Return what programs of that pointer size call on a ``machine`` (uname -m); None if there is no table.
 
     A 64-bit kernel may run a 32-bit system: many a Raspberry Pi's does.
     """
@@ -51,7 +51,7 @@ def architecture_of(machine: str, pointer_bytes: int) -> Architecture | None:
 
 
 def architecture_here() -> Architecture | None:
-    """Return this process's architecture; None where there is no table for it."""
+    """Return this process's architecture; None if there is no table for it."""
     return architecture_of(os.uname().machine, struct.calcsize("P"))
 
 

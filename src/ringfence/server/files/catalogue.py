@@ -1,11 +1,11 @@
-"""What the worker may give out: open descriptors by name, swapped whole.
+"""What the worker may give out: open descriptors by name, always swapped as a whole.
 
 Invariants:
 
-- A catalogue never changes once it is made; a swap puts another one in its place between two datagrams.
+- A catalogue never changes once it is created; a swap replaces it with another between two datagrams.
 - A descriptor stays open as long as its catalogue is in use or a transfer reads from it, and no longer.
-- Names are matched exactly. Only a maker's firmware file is found by another case too, for phones ask for firmware in
-  whatever case the load's own list has; a phone's own file never is.
+- Names are matched exactly. Only a manufacturer's firmware file is also found in another case, because phones ask for
+  firmware in the case of the load's own list; a phone's own file never is.
 """
 
 import os
@@ -33,7 +33,7 @@ class Offer:
     kind: TargetKind
     owner: str | None = None
     secret: bool = True
-    """Whether there is a secret in it, where it is one phone's own."""
+    """Whether it contains a secret, if it is one phone's own file."""
 
 
 class OfferedFile:
@@ -81,7 +81,7 @@ class OfferedFile:
             raise ReadFailed("a file in the catalogue can't be read", where=fault.strerror or "") from fault
 
     def frames(self, block_size: int, rollover: int) -> Frames:
-        """Return the file's packets: the same ones as for the last who asked, for as long as anybody has them."""
+        """Return the file's packets: shared between all transfers of the file, for as long as one of them has them."""
         frames = self._frames() if self._frames is not None else None
         if frames is None or frames.block_size != block_size or frames.rollover != rollover:
             frames = Frames(self.read, self.length, block_size, rollover)

@@ -1,13 +1,13 @@
-"""A plain folder as what there is to be served: each request opens the file that is there at that moment.
+"""A plain folder to serve: each request opens the file that exists at that moment.
 
 Invariants:
 
-- A changed file is served from the next request on; a transfer under way keeps the descriptor that it began with. So a
-  file that is put in place by a rename is served whole, the old one or the new one.
-- Simultaneous transfers of one file share one descriptor, as long as the file was not changed in between. It is closed
-  with the last of them.
-- Names are matched exactly. Only a maker's firmware file is found by another case too; a phone's own file never is.
-- Files are opened beneath the folder alone (``beneath``), regular ones alone, and without ever blocking.
+- A changed file is served from the next request on; a transfer in progress keeps the descriptor that it began with. So
+  if a file is replaced by a rename, clients get either the whole old file or the whole new file.
+- Simultaneous transfers of one file share one descriptor, unless the file changed in between. It is closed with the
+  last of them.
+- Names are matched exactly. Only a manufacturer's firmware file is also found in another case; a phone's own never is.
+- Only regular files below the folder are opened (``safe_open``), and opening never blocks.
 """
 
 import errno
@@ -61,7 +61,7 @@ _OWN_FILES_LOWER_CASE = ("spa{}.cfg", "{}.cfg", "{}.xml")
 
 
 class FolderFile(OfferedFile):
-    """A file of the folder; told of when nobody holds it any more."""
+    """A file of the folder, with a callback for when nobody holds it any more."""
 
     __slots__ = ("_on_closed", "key")
 
@@ -78,9 +78,9 @@ class FolderFile(OfferedFile):
 
 
 class Folder:
-    """The folder that the descriptor ``fd`` is of, which it takes over; ``openat2`` as in ``Beneath``.
+    """The folder behind the descriptor ``fd``, which it takes over; ``openat2`` as in ``Beneath``.
 
-    What ``find`` returns is to be held, if it is to be read, before anything else is asked of the folder.
+    To read what ``find`` returns, hold it before the folder is asked for anything else.
     """
 
     release = 0
@@ -112,7 +112,7 @@ class Folder:
             raise NotNow(_TEMPORARY.get(fault.errno or 0, fault.strerror or "the machine reports an error")) from fault
 
     def why_not(self, name: str) -> str | None:
-        """Return why ``name`` is not served, for people; None where it is."""
+        """Return why ``name`` is not served, for people; None if it is served."""
         try:
             name = normalise(name)
             facts = self._beneath.look(name)
@@ -132,7 +132,7 @@ class Folder:
             latest.let_go()
 
     def retire(self) -> None:
-        """Let go of the folder; transfers under way keep their descriptors. Once."""
+        """Release the folder, once; transfers in progress keep their descriptors."""
         self.tidy()
         self._beneath.close()
 
@@ -143,7 +143,7 @@ class Folder:
         return None if found is None or found == name else self._find(found)
 
     def _find(self, name: str) -> FolderFile | None:
-        """Open ``name`` as it is written. OSError where that may succeed another time."""
+        """Open ``name`` as it is written. OSError if that may succeed another time."""
         try:
             key = _key(name, self._beneath.look(name))
             if (shared := self._open.get(key)) is not None:

@@ -1,13 +1,13 @@
-"""Opening what lies beneath one directory, and nothing else, whatever is in the way.
+"""Opens files below one directory, and nothing else, whatever is in the way.
 
 Invariants:
 
-- The way is resolved from a descriptor that is held from the start; no path of the machine is ever used.
-- Nothing outside is reached: not by ``..``, a NUL or a link, not by a folder that is moved at the same moment. With
-  openat2 (Linux 5.6) the kernel itself sees to it; links that stay inside are followed. Without it every part of the
-  way is opened by itself and no link is followed.
-- A thing is looked at before it is opened, and only a regular file is opened: a FIFO would block or wake its writer,
-  a device may do anything.
+- Paths are resolved from a descriptor that is held from the start; no path of the machine is ever used.
+- Nothing outside can be reached: not by ``..``, a NUL or a link, nor by a folder that is moved at the same moment. With
+  openat2 (Linux 5.6) the kernel itself ensures this, and links that stay inside are followed. Without it, every part of
+  the path is opened separately, and no link is followed.
+- An entry is inspected before it is opened, and only regular files are opened: a FIFO would block or wake its writer, a
+  device may do anything.
 """
 
 import ctypes
@@ -32,7 +32,7 @@ class _OpenHow(ctypes.Structure):
 class Beneath:
     """The directory ``fd``, which it takes over. ``name`` is always normalised (``ringfence.content.names``).
 
-    ``openat2`` is whether the kernel's own way is used; None: where it is there.
+    ``openat2`` is whether the kernel's openat2 is used; None: if the kernel has it.
     """
 
     def __init__(self, fd: int, *, openat2: bool | None = None) -> None:
@@ -42,7 +42,7 @@ class Beneath:
         """Whether links that stay inside are followed."""
 
     def look(self, name: str) -> os.stat_result:
-        """Return what ``name`` is, without opening it. OSError where there is nothing that may be reached."""
+        """Return what ``name`` is, without opening it. Raise OSError if nothing reachable has that name."""
         fd = self._open(name, _LOOK)
         try:
             return os.fstat(fd)

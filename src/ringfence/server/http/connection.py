@@ -1,10 +1,10 @@
-"""One HTTP connection: requests one after the other, each answered whole before the next one is read.
+"""One HTTP connection: requests in order, each answered completely before the next one is read.
 
 States::
 
     state       waits for                                          then
     ----------  -------------------------------------------------  -----------------------------------------
-    READING     the head of a request                              DECIDING, or OVER at the peer's end
+    READING     the header of a request                             DECIDING, or OVER at the peer's end
     DECIDING    admission                                          SENDING
     SENDING     room for the answer's head, and the file's bytes   CONFIRMING; without a file as behind that
     CONFIRMING  the peer's acknowledgement of the file's bytes     READING, or LINGERING where it is the last
@@ -79,9 +79,9 @@ class State(Enum):
 
 
 class Connection:
-    """``on_over`` is called once, when the socket is closed; whoever made it then forgets it.
+    """``on_over`` is called once, when the socket is closed; the owner then drops the connection.
 
-    Whoever made it also looks at ``deadline`` (the loop's time) now and then, and calls ``expire`` once it has passed.
+    The owner also checks ``deadline`` (the loop's time) now and then, and calls ``expire`` once it has passed.
     """
 
     __slots__ = (
@@ -141,7 +141,7 @@ class Connection:
         return self.state is State.READING and not self._is_asking
 
     def expire(self, now: float) -> None:
-        """End it, for its deadline has passed."""
+        """End it, because its deadline has passed."""
         if self._delivery is None:
             if self._is_asking and self.state is State.READING:
                 self._note(f"a request was not complete after {self._limits.head_s:g} s")

@@ -37,7 +37,7 @@ class Delivery:
         self._began_at = now
 
     def send(self, endpoint: socket.socket) -> bool:
-        """Send what this turn allows of the rest; False where the file has become shorter. OSError as the socket's."""
+        """Send what this turn allows of the rest; False if the file has become shorter. OSError as the socket's."""
         sent = os.sendfile(endpoint.fileno(), self.file.fd, self._offset, min(self.left, FILE_BYTES_PER_TURN))
         self._offset += sent
         self.left -= sent
@@ -80,5 +80,5 @@ def raise_fault(endpoint: socket.socket) -> None:
 
 
 def drop_unsent(endpoint: socket.socket) -> None:
-    """Let closing tell the peer that it has not got everything (a TCP reset). OSError as the socket's."""
+    """Make closing tell the peer that it has not received everything (a TCP reset). Raises the socket's OSError."""
     endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)

@@ -1,10 +1,10 @@
 """HTTP/1.1 on the loop, for phones that ask TCP port 6970 before they ask by TFTP: the same files, admitted alike.
 
-PHONES.md section 2: a phone that is answered 404 here does not ask by TFTP again, so either all is served, or nothing
-listens. Nothing is listed, and nothing is said of the server.
+PHONES.md section 2: a phone that gets a 404 here does not ask again over TFTP, so either all files are served, or
+nothing listens. Nothing is listed, and no answer describes the server.
 
-Bounds (``HttpLimits``): connections in all and of one source, the size of a request's head and the time that it may
-take, the time without a request, and the time of a transfer. Beyond each the connection is closed.
+Limits (``HttpLimits``): connections in total and per source, the size of a request's header and the time that it may
+take, the time without a request, and the time of a transfer. Beyond each limit the connection is closed.
 """
 
 import select

@@ -32,7 +32,7 @@ class Slice:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A status with what goes along; ``closes`` where nothing that comes after it on the connection is read."""
+    """A status with its headers and body; with ``closes`` nothing after it on the connection is read."""
 
     status: int
     reason: bytes
@@ -61,7 +61,7 @@ BROKEN_BY_STATUS = {answer.status: answer for answer in (BAD_REQUEST, HEAD_TOO_L
 
 
 def short_answer(body: bytes) -> Answer:
-    """Return a good answer that is these bytes and nothing else."""
+    """Return a successful answer with exactly these bytes."""
     return Answer(200, b"OK", ((b"Content-Type", b"text/plain"), (b"Content-Length", b"%d" % len(body))), body)
 
 
@@ -102,14 +102,14 @@ def name_of(target: bytes) -> str | None:
 
 
 def query_of(target: bytes) -> bytes:
-    """Return what stands behind the question mark of a request's target."""
+    """Return what follows the question mark in a request's target."""
     return target.partition(b"?")[2].partition(b"#")[0]
 
 
 def wanted_slice(headers: Headers, size_bytes: int) -> Slice | None:
-    """Return which bytes of a file of ``size_bytes`` a GET asks for; None for a range that lies behind its end.
+    """Return which bytes of a file of ``size_bytes`` a GET asks for; None for a range beyond its end.
 
-    Several ranges, an If-Range and whatever is no range of bytes get the whole file, as RFC 9110 section 14.2 allows.
+    Several ranges, an If-Range, and any range that is not in bytes get the whole file, as RFC 9110 section 14.2 allows.
     """
     whole = Slice(0, size_bytes)
     values = [value for name, value in headers if name == b"range"]

@@ -1,8 +1,8 @@
-"""Waiting for descriptors, and answering awaited ACKs on the way: in C where it was compiled, otherwise in Python.
+"""Waits for descriptors, and answers awaited ACKs meanwhile: in C if it was compiled, otherwise in Python.
 
 Nearly every datagram that a server gets is the ACK that a lock-step transfer awaits, and nearly every answer is the
-next block, which the Sender has made ahead. ``Relay`` answers these; all else it hands on. The C module does the same
-on the same Sender, with the same calls (``make bench`` shows what that saves), so either may be used at any time.
+next block, which the Sender has prepared. ``Relay`` answers these, and hands on everything else. The C module does the
+same on the same Sender, with the same calls (``make bench`` shows what that saves), so either may be used at any time.
 """
 
 import os
@@ -47,7 +47,7 @@ class Relay(Protocol):
         """Take over a connected socket of a lock-step transfer, until ``give_up``."""
 
     def give_up(self, fd: int, /) -> None:
-        """Forget a carried descriptor; to be called before it is closed. KeyError where it is not carried."""
+        """Forget a carried descriptor; to be called before it is closed. KeyError if it is not carried."""
 
     def clear(self) -> None:
         """Forget all that is carried; for the end."""
@@ -129,7 +129,7 @@ class PureRelay:
 
 
 def _answer(fd: int, sender: Sender, on_datagram: OnDatagram, on_fault: OnFault, now: float) -> bool:
-    """Answer what has come on a carried descriptor; False where it was handed on."""
+    """Answer what has come on a carried descriptor; False if it was handed on."""
     try:
         datagram = os.read(fd, LONGEST_DATAGRAM_BYTES)
         flight = sender.advance(datagram, now)

@@ -47,7 +47,7 @@ Address = tuple[str, int] | tuple[str, int, int, int]
 class Datagram(NamedTuple):
     """One datagram: its bytes, who sent it, the local address that it was sent to (port 0: any), and its TTL.
 
-    ``ttl`` is IPv6's hop limit too, as it was on arrival; None where the kernel does not say.
+    ``ttl`` is IPv6's hop limit too, as it was on arrival; None if the kernel does not say.
     """
 
     data: bytes
@@ -57,7 +57,7 @@ class Datagram(NamedTuple):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Return a bound, non-blocking request socket. PortInUse, or ListenRefused where the machine won't have it."""
+    """Return a bound, non-blocking request socket. PortInUse, or ListenRefused if the machine won't have it."""
     return _bound(host, port, socket.SOCK_DGRAM)
 
 
@@ -119,7 +119,7 @@ def prepare(listener: socket.socket) -> None:
 def accept(listener: socket.socket) -> tuple[socket.socket, tuple[str, int]]:
     """Return the next connection, non-blocking and without Nagle's delay, and who made it.
 
-    BlockingIOError where there is none; another OSError where it can't be taken.
+    BlockingIOError if there is none; another OSError if it can't be taken.
     """
     endpoint, peer = listener.accept()
     try:
@@ -132,7 +132,7 @@ def accept(listener: socket.socket) -> tuple[socket.socket, tuple[str, int]]:
 
 
 def receive(listener: socket.socket) -> Datagram | None:
-    """Return the next datagram; None for one that deserves no answer. BlockingIOError where there is none.
+    """Return the next datagram; None for one that deserves no answer. BlockingIOError if there is none.
 
     No answer goes to broadcasts and multicasts, and to port 0. An IPv4 peer of a socket for both is an IPv4 peer.
     """
@@ -151,7 +151,7 @@ def connected(datagram: Datagram, ports: PortRange | None = None, *, block_size:
 
     The kernel's filter drops what comes from anybody else (RFC 1350 section 4); a stranger gets its port unreachable
     instead of ERROR 5. Path MTU discovery is off for blocks above RFC 1350's, so that a big one is cut into fragments
-    and not lost; 512 octets go through anywhere (RFC 791: 576). OSError where there is no port left, of ``ports``
+    and not lost; 512 octets go through anywhere (RFC 791: 576). OSError if there is no port left, of ``ports``
     where that is given. The type is the one below ``socket.socket``, which adds nothing here and costs a microsecond.
     """
     family = socket.AF_INET6 if len(datagram.peer) > _IPV4_LENGTH else socket.AF_INET

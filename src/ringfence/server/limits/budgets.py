@@ -1,4 +1,4 @@
-"""What each source may cost: budgets that refill, for as many sources as memory allows and no more."""
+"""How much each source may cost: budgets that refill, for a limited number of sources."""
 
 import socket
 
@@ -6,7 +6,7 @@ import socket
 class Budgets:
     """A budget for each key: ``burst`` at once, ``per_s`` more each second.
 
-    At most MOST_KEYS are kept: the ones that have refilled go first, then the oldest. Who is forgotten starts anew.
+    At most MOST_KEYS are kept: refilled ones are dropped first, then the oldest. A dropped key starts again.
     """
 
     MOST_KEYS = 4096
@@ -17,7 +17,7 @@ class Budgets:
         self._left: dict[str, tuple[float, float]] = {}
 
     def take(self, key: str, now: float) -> bool:
-        """Take one from ``key``'s budget; False, and nothing taken, where there is none left."""
+        """Take one from ``key``'s budget; return False, and take nothing, if none is left."""
         found = self._left.get(key)
         if found is None:
             if len(self._left) >= self.MOST_KEYS:
@@ -37,7 +37,7 @@ class Budgets:
             self._left[key] = (found[0] + count, found[1])
 
     def forget_refilled(self, now: float) -> None:
-        """Forget every key whose budget is whole again: it is as if it had never come."""
+        """Drop every key whose budget is full again: it is the same as a new one."""
         burst, per_s = self._burst, self._per_s
         self._left = {key: (left, at) for key, (left, at) in self._left.items() if left + (now - at) * per_s < burst}
 

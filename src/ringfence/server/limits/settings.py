@@ -1,11 +1,11 @@
-"""How much a worker takes on at a time; apart from the engine, so that the parent need not load that."""
+"""How much a worker handles at a time; separate from the engine, so that the parent need not load that."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Counts are of what is under way at a time; a budget has a burst and refills by so many a second.
+    """Counts are of what is in progress at a time; a budget has a burst, and a number that refills per second.
 
     A source is one address, a network its /24 (IPv4) or /64 (IPv6).
     """
@@ -22,7 +22,7 @@ class Limits:
     """Refusals that one source is told. Beyond them it hears nothing: 2^24 guessed names would take 97 days."""
     unproven_burst: int = 512
     unproven_per_s: float = 16
-    """Datagrams to a network from where nobody has answered yet; given back as soon as somebody does."""
+    """Datagrams to a network where nobody has answered yet; given back as soon as somebody does."""
     slowest_bytes_per_s: float = 1000
     """A transfer that takes longer than its size at this rate, and ``grace_s``, is ended."""
     grace_s: float = 120

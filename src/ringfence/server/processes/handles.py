@@ -94,7 +94,7 @@ class LauncherProcess:
         return self._child.poll() is None
 
     def prepare(self, timeout_s: float) -> None:
-        """Wait until it has given up what no worker may have. WorkerFault where it can't; OSError where it died."""
+        """Wait until it has given up what no worker may have. Raise WorkerFault if it can't, OSError if it died."""
         if self._is_prepared:
             return
         match self._receive(timeout_s):

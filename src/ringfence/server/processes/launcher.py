@@ -1,9 +1,9 @@
 """The launcher, ``python -I -m ringfence.server.processes.launcher FD``: started by the supervisor alone, while it can.
 
-It gives up at once all that no worker may have, and from then on makes a worker of itself (fork) whenever it is told
-to. So nobody has to keep root's rights in order to start the next worker as confined as the first (docs/adr/0015), and
-a worker is there in some milliseconds. It reads what the supervisor says and no packet of a stranger; it ends when the
-supervisor's end of the pair closes, and its workers with it.
+It immediately gives up everything that no worker may have, and then forks a worker whenever it is told to. So no
+process has to keep root's rights to start the next worker as confined as the first (docs/adr/0015), and a worker starts
+within milliseconds. It reads only the supervisor's messages, never a stranger's packet. It ends when the supervisor's
+end of the pair closes, and its workers end with it.
 """
 
 # ruff: noqa: E402 - as in worker.py, which says why

@@ -1,8 +1,8 @@
 """What the supervisor and the launcher say to each other: JSON over a SOCK_SEQPACKET pair.
 
-The launcher begins with ``Prepared`` or ``Unfit``. The supervisor sends ``Start`` with two descriptors, the worker's
+The launcher first sends ``Prepared`` or ``Unfit``. The supervisor sends ``Start`` with two descriptors, the worker's
 end of its control pair and its standard error, and ``Kill``; the launcher answers ``Started`` or ``NotStarted``, and
-tells of each worker that ended: ``Ended``. No worker has an end of this pair.
+reports each worker that ended with ``Ended``. No worker has an end of this pair.
 """
 
 import array
@@ -47,13 +47,13 @@ class Started(Struct, frozen=True, tag=True):
 
 
 class NotStarted(Struct, frozen=True, tag=True):
-    """There is none: the machine refuses."""
+    """No worker was started: the machine refused."""
 
     why: str
 
 
 class Ended(Struct, frozen=True, tag=True):
-    """A worker is no more. ``status`` is its exit status, or below 0 the signal that ended it."""
+    """A worker ended. ``status`` is its exit status, or, below 0, the signal that ended it."""
 
     pid: int
     status: int
@@ -77,7 +77,7 @@ def receive(channel: socket.socket) -> tuple[LauncherMessage, list[int]] | None:
     """Return the next message and the descriptors that came along (now the caller's); None at the end.
 
     Raises:
-        ControlBroken: what came is no message; its descriptors are closed.
+        ControlBroken: the data is not a message; its descriptors are closed.
         OSError: as the socket's.
     """
     room = socket.CMSG_SPACE(_DESCRIPTORS * array.array("i").itemsize)

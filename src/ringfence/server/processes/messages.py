@@ -1,10 +1,10 @@
-"""What parent and worker say to each other: JSON over a SOCK_SEQPACKET pair, descriptors beside it (SCM_RIGHTS).
+"""The messages between parent and worker: JSON over a SOCK_SEQPACKET pair, with descriptors (SCM_RIGHTS).
 
 The parent sends ``Listen`` once, then ``TakeRules`` for each site's rules, ``Begin``, ``CataloguePart`` …, ``Commit``
 for each catalogue, and ``Admit`` for each order to a phone. It waits after each for ``Accepted`` or ``Rejected``, so
-that few descriptors are on their way at a time. The worker sends ``Ready``, these two answers, and ``EventsTold`` when
-the socket takes them. It may ``AskParent`` what the parent heard on the wire; ``Heard`` answers that, and is not
-answered.
+that few descriptors are in transit at a time. The worker sends ``Ready``, these two answers, and ``EventsTold`` when
+the socket accepts them. It may ``AskParent`` what the parent observed on the network; ``Heard`` answers that, and gets
+no answer.
 """
 
 import array
@@ -39,7 +39,7 @@ _CUT = socket.MSG_TRUNC | socket.MSG_CTRUNC
 
 @dataclass(frozen=True, slots=True)
 class WorkerSettings:
-    """How a worker serves: everything that it is told besides sockets and files."""
+    """How a worker serves: everything that it gets besides sockets and files."""
 
     site: str
     limits: Limits = DEFAULT_LIMITS
@@ -54,7 +54,7 @@ class WorkerSettings:
 class Listen(Struct, frozen=True, tag=True):
     """Serve on the sockets that come along: TFTP on the UDP ones, HTTP on the TCP ones.
 
-    One of netlink's, where there is one, is for asking whose an address is.
+    A netlink socket, if there is one, is for asking which MAC address an address has.
     """
 
     serial: int
@@ -70,7 +70,7 @@ class TakeRules(Struct, frozen=True, tag=True):
 
 
 class Begin(Struct, frozen=True, tag=True):
-    """A site's catalogue follows; ``site`` is empty where there is one alone."""
+    """A site's catalogue follows; ``site`` is empty if there is only one."""
 
     serial: int
     release: int
@@ -184,7 +184,7 @@ def receive_in_worker(channel: socket.socket) -> tuple[ToWorker, list[int]] | No
     """Return the next message and the descriptors that came along (now the caller's), or None at the end.
 
     Raises:
-        ControlBroken: what came is no message; its descriptors are closed.
+        ControlBroken: the data is not a message; its descriptors are closed.
         BlockingIOError: there is none.
     """
     room = socket.CMSG_SPACE(MOST_DESCRIPTORS * array.array("i").itemsize)
@@ -209,7 +209,7 @@ def decode_from_worker(data: bytes) -> FromWorker:
     """Return the message that ``data`` is.
 
     Raises:
-        ControlBroken: it is none.
+        ControlBroken: it is not a message.
     """
     message = _read(_FROM_WORKER, data)
     return EventsTold(tuple(map(believable, message.events))) if isinstance(message, EventsTold) else message

@@ -1,4 +1,4 @@
-"""What the worker is to do, as its supervisor's callers ask for it: kept until it is done, and what is in force after.
+"""What the worker must do: the orders of the supervisor's callers until they are done, and what is in force then.
 
 Callers' threads put orders in and wait; the supervisor's thread takes them out. What is in force is kept as open
 descriptors, so that a new worker gets the same bytes as the one before.
@@ -19,28 +19,28 @@ STOPPING = "the worker is being stopped"
 
 
 class Order:
-    """Something to be done once; whoever gave it may wait for what came of it."""
+    """Something to do once; the caller may wait for the result."""
 
     def __init__(self) -> None:
         self._answered = threading.Event()
         self._why_not: str | None = None
 
     def done(self) -> None:
-        """Let who waits go on."""
+        """Wake the waiting caller: it is done."""
         self._answered.set()
 
     def reject(self, why: str) -> None:
-        """Let who waits know that it won't be done, and let go of what it holds."""
+        """Tell the waiting caller that it won't be done, and release what it holds."""
         if not self._answered.is_set():
             self._why_not = why
             self._answered.set()
         self.close()
 
     def wait(self, timeout_s: float) -> str | None:
-        """Return why it was rejected, None where it is done.
+        """Return why it was rejected, None if it is done.
 
         Raises:
-            TimeoutError: neither has come to be.
+            TimeoutError: it was neither done nor rejected in time.
         """
         if not self._answered.wait(timeout_s):
             raise TimeoutError
@@ -51,7 +51,7 @@ class Order:
 
 
 class CatalogueOrder(Order):
-    """Serve exactly ``offers`` for a site; it has descriptors of its own."""
+    """Serve exactly ``offers`` for a site; the order has its own descriptors."""
 
     def __init__(self, site: str, release: int, offers: Sequence[Offer]) -> None:
         super().__init__()
@@ -164,7 +164,7 @@ class OrderBook:
         return new
 
     def enforce(self, order: CatalogueOrder | RulesOrder) -> None:
-        """Note that the worker goes by an order now, in place of the one before."""
+        """Note that the worker now follows an order, which replaces the one before."""
         before: Order | None
         match order:
             case CatalogueOrder():

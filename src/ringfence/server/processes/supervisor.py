@@ -1,4 +1,4 @@
-"""The parent's side of the worker: binds the ports, starts it, feeds it, hears it, and starts it again when it dies.
+"""The parent's side of the worker: binds the ports, starts it, sends it orders, and restarts it when it dies.
 
 One thread does all talking with the worker. The caller's threads only set what should be served (``offer``) and
 wait. What should be served is kept as open descriptors, so a new worker gets the same bytes as the one before.
@@ -112,7 +112,7 @@ class WorkerSupervisor:
         return None if process is None else process.pid
 
     def start(self) -> None:
-        """Start the worker and wait until it listens. WorkerFault where it won't; nothing runs then."""
+        """Start the worker and wait until it listens. WorkerFault if it won't; nothing runs then."""
         _raise_descriptor_limit()
         self._thread = threading.Thread(target=self._run, name="ringfence-supervisor", daemon=True)
         self._thread.start()

@@ -1,7 +1,7 @@
-"""The serving worker, which the launcher (``launcher.py``) makes of itself.
+"""The serving worker, which the launcher (``launcher.py``) forks.
 
-It gets one descriptor, its end of the control pair; over it come the listening sockets and the files' descriptors.
-It holds no path and no key, and it ends when the other end of the pair closes, however its supervisor ended.
+It gets one descriptor, its end of the control pair, and receives the listening sockets and the files' descriptors over
+it. It has no path and no key, and ends when the other end of the pair closes, however its supervisor ended.
 """
 
 # ruff: noqa: E402 - the first statement must run before the imports

@@ -44,7 +44,7 @@ class Findings:
 
 
 def show(options: ServeOptions, environment: MutableMapping[str, str], say: Callable[[str], object]) -> int:
-    """Say what would be served and how; return 0. RingfenceError as the start itself would raise it."""
+    """Print what would be served and how; return 0. Raises the same RingfenceError as the start itself would."""
     account = account_for(options.user)
     folder_fd = open_folder(options.folder)
     bound = bind(options, environment)

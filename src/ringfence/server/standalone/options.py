@@ -40,9 +40,9 @@ class ServeOptions:
 
 @dataclass(frozen=True, slots=True)
 class ServeOption:
-    """One option as it is declared for both commands, ``ringfence-serve`` and ``ringfence serve``.
+    """One option, declared once for both commands, ``ringfence-serve`` and ``ringfence serve``.
 
-    Without a ``metavar`` it is a flag; ``without`` says what holds where it is left out.
+    Without a ``metavar`` it is a flag; ``without`` describes the default.
     """
 
     flags: tuple[str, ...]
@@ -99,7 +99,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def read_options(arguments: Sequence[str] | None = None) -> ServeOptions:
-    """Return what the command line says. BadServeOption; SystemExit where it can't be read at all."""
+    """Return what the command line says. Raise BadServeOption, or SystemExit if it can't be read at all."""
     given = make_parser().parse_args(arguments)
     if given.single_port and given.port_range:
         raise BadServeOption("--single-port and --port-range exclude each other", to_do="Leave one of them out.")
@@ -172,7 +172,7 @@ def read_metrics_address(text: str) -> tuple[str, int] | str:
 
 
 def account_for(user: str | None) -> Account | None:
-    """Return whose rights the server keeps: ``user``'s, or tftp's, or nobody's; None where that can't be changed.
+    """Return whose rights the server keeps: ``user``'s, or tftp's, or nobody's; None if that can't be changed.
 
     Only root can change it. BadServeOption where the user is unknown, is root, or would have to be another.
     """

@@ -53,7 +53,7 @@ from ringfence.server.standalone.transfer_log import (
 from ringfence.server.tftp.engine import Engine
 
 STOP_GRACE_S = 10.0
-"""How long transfers under way may go on after SIGTERM."""
+"""How long transfers in progress may go on after SIGTERM."""
 _TICK_S = 1.0
 _STDERR = 2
 
@@ -75,8 +75,10 @@ class Bound:
 def bind(options: ServeOptions, environment: MutableMapping[str, str]) -> Bound:
     """Take over the sockets that a service manager bound, and bind what ``options`` name besides.
 
-    Without either, TFTP listens on every address; IPv6 is left out there where the machine has none.
-    PortInUse, ListenRefused, BadServeOption.
+    Without either, TFTP listens on every address; IPv6 is left out if the machine has none.
+
+    Raises:
+        PortInUse, ListenRefused, BadServeOption: It can't serve as the options say.
     """
     inherited = take_sockets(environment)
     with contextlib.ExitStack() as undo:

@@ -65,9 +65,9 @@ def _unusable(fd: int, name: str) -> BadServeOption:
 
 
 class Notifier:
-    """Tells the service manager how it goes; silent where there is none.
+    """Notifies the service manager; does nothing if there is none.
 
-    Connected from the start, for its socket's path can't be reached once the process is confined.
+    It connects at the start, because its socket's path can't be reached once the process is confined.
     """
 
     def __init__(self, environment: MutableMapping[str, str]) -> None:
@@ -79,7 +79,7 @@ class Notifier:
                 self._socket.connect("\0" + address[1:] if address.startswith("@") else address)
 
     def tell(self, *states: str) -> None:
-        """Send states such as ``READY=1``; never fails, for nothing of the service depends on it."""
+        """Send states such as ``READY=1``; never fails, because the service does not depend on it."""
         if self._socket is not None:
             with contextlib.suppress(OSError):
                 self._socket.send("\n".join(states).encode())

@@ -105,10 +105,10 @@ def _quoted(value: str | float) -> str:
 
 
 class LineWriter:
-    """Writes lines to ``fd`` whenever it takes them; what it does not take waits, then is dropped and counted.
+    """Writes lines to ``fd`` when it accepts them; other lines wait, and are later dropped and counted.
 
-    A pipe is not made non-blocking, for others may share it: it is asked first, and says yes only where PIPE_BUF (4096)
-    bytes fit, which is more than a line has.
+    A pipe is not made non-blocking, because others may share it. It is polled first, and is only writable if PIPE_BUF
+    (4096) bytes fit, which is more than a line has.
     """
 
     LONGEST_BYTES = select.PIPE_BUF

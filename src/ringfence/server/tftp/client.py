@@ -100,7 +100,7 @@ def retrieve(
     Without ``options`` it asks as a phone does, for 512-byte blocks. ``timeout_s`` is the first timeout and doubles
     with each of ``retries`` repetitions, up to eight seconds; ``source_host`` is the local address to ask from,
     ``rollover`` the server's block number after 65535. FileRefused for an ERROR packet, FetchFailed for silence,
-    OSError where nothing can be sent.
+    OSError if nothing can be sent.
     """
     family, _, _, _, server_address = socket.getaddrinfo(*server, type=socket.SOCK_DGRAM)[0]
     server_key = _key(server_address)

@@ -1,8 +1,8 @@
-"""TFTP on the loop: requests in, transfers out, each on a connected socket of its own, or all on the request socket.
+"""TFTP on the loop: requests in, transfers out, each on its own connected socket, or all on the request socket.
 
-Bounds: what one source and one network may cost (``sources.Budgets``), transfers in all and of one source, requests
-taken in one turn, so that a flood can't starve transfers. A request beyond a bound gets no answer: phones repeat
-theirs, and a forger shall get nothing. A transfer's hot path is one ``recv``, one comparison, one ``send``.
+Limits: how much one source and one network may cost (``limits.budgets``), transfers in total and per source, and
+requests handled in one turn, so that a flood can't starve transfers. A request beyond a limit gets no answer: phones
+repeat theirs, and a forger must get nothing. A transfer's hot path is one ``recv``, one comparison, one ``send``.
 """
 
 import contextlib
@@ -71,10 +71,9 @@ class Engine:
     """Serves what ``admission`` gives out on ``listen``'s sockets until it is closed. It does not own the sockets.
 
     ``ports`` is where transfers get their ports from, any where it is None; with ``single_port`` all goes over the
-    request socket, for NAT and containers: then 16 bits of the client's port are all that an attacker must guess.
-    Where the ``profile`` says that acknowledgements may be forged, each sets one block free at most, and so many in a
-    second.
-    ``segmentation`` is whether the kernel cuts bursts into datagrams; None: where it can.
+    request socket, for NAT and containers: then an attacker only has to guess the 16 bits of the client's port.
+    If the ``profile`` says that acknowledgements may be forged, each releases one block at most, with a limit per
+    second. ``segmentation`` is whether the kernel cuts bursts into datagrams; None: if it can.
     """
 
     def __init__(
@@ -116,11 +115,11 @@ class Engine:
 
     @property
     def session_count(self) -> int:
-        """How many transfers are under way."""
+        """How many transfers are in progress."""
         return len(self._by_peer)
 
     def drain(self) -> None:
-        """Take no new request; transfers under way go on. What comes stays in the sockets for whoever reads them next.
+        """Accept no new request; transfers in progress go on. New requests stay in the sockets for the next reader.
 
         In single-port mode the sockets must still be read: requests get no answer then, and phones repeat theirs.
         """

@@ -1,12 +1,12 @@
 """Sources that send far more than they may are dropped by the kernel for a while, before they cost the server anything.
 
-A budget (``sources``) makes sure that a flood is not answered; but each datagram of it would still be read, and who
-reads a quarter of a million a second has no time for phones. So the request sockets get a classic BPF filter
-(socket(7), SO_ATTACH_FILTER) with the worst sources' addresses. Transfers under way have sockets of their own, and go
-on.
+A budget (``limits.budgets``) makes sure that a flood is not answered. But each datagram would still be read, and a
+server that reads a quarter of a million a second has no time for phones. So the request sockets get a classic BPF
+filter (socket(7), SO_ATTACH_FILTER) with the worst sources' addresses. Transfers in progress have their own sockets,
+and go on.
 
-Source addresses can be forged: who floods in another's name keeps that one from asking, here as by its budget, and no
-longer than the flood and SHUT_OUT_S last.
+Source addresses can be forged: a flood with another machine's address keeps that machine from asking, as its budget
+would, but no longer than the flood and SHUT_OUT_S last.
 """
 
 import contextlib
@@ -16,7 +16,7 @@ import struct
 from collections.abc import Collection
 
 TOO_MANY = 1000
-"""Datagrams beyond its budget in a second, after which a source is shut out."""
+"""Datagrams beyond its budget in a second, after which a source is dropped."""
 SHUT_OUT_S = 5.0
 MOST_SHUT_OUT = 16
 _MOST_COUNTED = 4096
@@ -34,7 +34,7 @@ _IPV4 = 4
 
 
 class ShuttingOut:
-    """Counts what comes for nothing, and shuts its sources out of the sockets that it was told to ``guard``."""
+    """Counts datagrams beyond a budget, and drops their sources' packets on the sockets that it must ``guard``."""
 
     def __init__(self) -> None:
         self._listeners: list[socket.socket] = []
@@ -43,19 +43,19 @@ class ShuttingOut:
         self._until: dict[str, float] = {}
 
     def guard(self, listener: socket.socket) -> None:
-        """Shut sources out of ``listener`` too, and let in whom a server before this one shut out there."""
+        """Filter ``listener`` too, and remove a filter that an earlier server left there."""
         self._listeners.append(listener)
         with contextlib.suppress(OSError):
             listener.setsockopt(socket.SOL_SOCKET, _SO_DETACH_FILTER, 0)
 
     def give_up(self) -> None:
-        """Let everybody in, and leave the sockets to whoever reads them next."""
+        """Remove the filters, and leave the sockets to the next reader."""
         self._until.clear()
         self._apply()
         self._listeners.clear()
 
     def note(self, host: str, now: float) -> bool:
-        """Count a datagram beyond its source's budget; return whether its source is shut out now, for that."""
+        """Count a datagram beyond its source's budget; return whether this made its source dropped."""
         if now - self._since >= 1.0:
             self._since, self._counts = now, {}
         count = self._counts.get(host, 0) + 1
@@ -68,7 +68,7 @@ class ShuttingOut:
         return self._apply()
 
     def tidy(self, now: float) -> None:
-        """Let those in again whose time is over; to be called now and then."""
+        """Stop dropping sources whose time is over; to be called now and then."""
         over = [host for host, until in self._until.items() if until <= now]
         for host in over:
             del self._until[host]
@@ -92,7 +92,7 @@ class ShuttingOut:
 
 
 def filter_for(hosts: Collection[str]) -> bytes:
-    """Return the program that drops what comes from ``hosts``, IPv4 or IPv6 addresses, and lets all else through."""
+    """Return the program that drops what comes from ``hosts``, IPv4 or IPv6 addresses, and passes everything else."""
     four, six = [], []
     for host in hosts:
         with contextlib.suppress(OSError):

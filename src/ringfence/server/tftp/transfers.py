@@ -1,4 +1,4 @@
-"""One transfer: its machine, the way to its peer, and what is told of it.
+"""One transfer: its machine, the path to its peer, and what is reported of it.
 
 Class patterns name no positions here and in the other modules of a transfer's way: to look ``__match_args__`` up,
 CPython 3.11 makes a new string each time and keeps it in the cache of methods, among the memory of a rush.
@@ -51,7 +51,7 @@ class StillThere(Protocol):
 
 
 class Path(Protocol):
-    """The way to one peer. OSError where a datagram can't leave."""
+    """The way to one peer. OSError if a datagram can't leave."""
 
     def send(self, data: bytes, /) -> object:
         """Send one datagram."""
@@ -61,7 +61,7 @@ class Path(Protocol):
 
 
 class Transfer:
-    """``on_over`` is called once, when nothing more will be sent; who made the transfer then lets go of it."""
+    """``on_over`` is called once, when nothing more will be sent; the owner then drops the transfer."""
 
     __slots__ = (
         "_advance",
@@ -175,7 +175,7 @@ class Transfer:
             self._unreachable_at = self.sender.block
 
     def on_timer(self, now: float) -> float | None:
-        """Do what is due; return when to look again, or None where it is over."""
+        """Do what is due; return when to check again, or None if it is over."""
         if now >= self.deadline:
             self.stop(_TOO_SLOW, "it took longer than a transfer of its size is allowed to", Cause.TOO_SLOW)
         elif self.sender.wake_at <= now and not self._has_moved(has_answered=False):

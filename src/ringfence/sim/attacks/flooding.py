@@ -1,7 +1,7 @@
-"""Attacks by mass: malformed packets, and requests of one address as fast as a processor sends them.
+"""Attacks by volume: malformed packets, and requests from one address as fast as a processor can send them.
 
-The flood runs in a process of its own (``python -m ringfence.sim.attacks.flooding``): in a thread it would slow down
-those who are measured. For the same reason their boots are measured, too, beside a flood that is aimed at nobody.
+The flood runs in its own process (``python -m ringfence.sim.attacks.flooding``): in a thread it would slow down the
+clients that are measured. For the same reason, their boots are also measured beside a flood that goes nowhere.
 """
 
 import json
@@ -77,10 +77,10 @@ def _drained(endpoint: socket.socket) -> int:
 
 
 def request_flood(target: AttackTarget, *, lasting_s: float = FLOOD_S, per_s: float = 0.0) -> AttackVerdict:
-    """Ask from one address as fast as it goes (``per_s`` 0), and see how others fare meanwhile.
+    """Ask from one address as fast as possible (``per_s`` 0), and measure how others are served meanwhile.
 
-    What is compared are boots beside a flood that goes nowhere, before and after, and beside one that goes to the
-    server: both take a processor from those who boot.
+    It compares boots beside a flood that goes nowhere, before and after, with boots beside a flood that goes to the
+    server: both take a processor away from the clients that boot.
     """
     host = target.attacker()
 

@@ -50,7 +50,7 @@ class _Slow:
 
 
 def half_open(target: AttackTarget, *, count: int = HALF_OPEN) -> AttackVerdict:
-    """Begin many transfers from one address, acknowledge none, and see how others fare while they stand."""
+    """Start many transfers from one address, acknowledge none, and measure how others are served meanwhile."""
     before = target.boots_s()
     host = target.attacker()
     endpoints = [target.socket(host) for _ in range(count)]

@@ -107,7 +107,7 @@ def writing(target: AttackTarget) -> AttackVerdict:
 
 
 def enumeration(target: AttackTarget, *, count: int = GUESSES) -> AttackVerdict:
-    """Guess phones' names from one address as fast as it can, and say how long a maker's whole range would take."""
+    """Guess phones' names from one address as fast as it can, and report how long a manufacturer's range would take."""
     answers: set[bytes] = set()
     answered = found = 0
     with target.socket() as endpoint:
@@ -157,7 +157,7 @@ def _rate_of_answers(target: AttackTarget, endpoint: socket.socket, lasting_s: f
 
 
 def log_injection(target: AttackTarget, *, log: Path | None = None, count: int = LOG_REQUESTS) -> AttackVerdict:
-    """Send names and error texts that would forge lines and control a terminal; look at the log where it is known."""
+    """Send names and error texts that would forge lines and control a terminal; check the log if it is known."""
     before = log.stat().st_size if log is not None else 0
     hosts = [target.attacker() for _ in range(_LOG_SOURCES)]
     for host in hosts:

@@ -1,4 +1,4 @@
-"""Whom an attack may be aimed at, and how well somebody else is served meanwhile."""
+"""What an attack may target, and how well other clients are served meanwhile."""
 
 import ipaddress
 import itertools
@@ -49,7 +49,7 @@ def check_is_ours(host: str) -> None:
 
 @dataclass
 class AttackTarget:
-    """The server under attack. ``name`` is a file that it gives to anybody; NothingToFetch where it does not."""
+    """The server under attack. ``name`` is a file that it serves to anybody; otherwise raises NothingToFetch."""
 
     server: tuple[str, int]
     name: str
@@ -72,7 +72,7 @@ class AttackTarget:
         return fetch(self.server, self.name, source_host=self._fresh(_OTHERS), timeout_s=1.0, retries=6)
 
     def boot_s(self) -> float:
-        """Return how long somebody else's fetch takes; infinite where it fails or brings other bytes."""
+        """Return how long another client's fetch takes; infinite if it fails or brings other bytes."""
         began_at = time.monotonic()
         try:
             is_right = self.fetch() == self.content
@@ -107,10 +107,10 @@ class AttackTarget:
 
 @dataclass(frozen=True, slots=True)
 class Fairness:
-    """How others fared: medians of their boots before, during and after an attack, and the longest one during it.
+    """How others were served: medians of their boots before, during and after an attack, and the longest one during it.
 
-    A machine that others use has slow minutes of its own. So an attack's boots are compared with the slower of the
-    two calm times beside it, and those after it with those before it: what an attack has broken does not excuse it.
+    A shared machine has slow minutes by itself. So the boots during an attack are compared with the slower of the two
+    quiet periods around it, and the boots after it with those before it: damage by the attack is no excuse.
     """
 
     before_s: float
@@ -136,7 +136,7 @@ class Fairness:
 
     @property
     def sentence(self) -> str:
-        """Say it for people."""
+        """Return it as a sentence for people."""
         if self.during_s == float("inf"):
             return "Other clients were no longer served."
         said = (
@@ -177,7 +177,7 @@ def fairness(
 
 
 def heard(endpoint: socket.socket, within_s: float = 0.0) -> tuple[bytes, tuple[str, int]] | None:
-    """Return the next datagram with its sender, or None where none comes in time."""
+    """Return the next datagram with its sender, or None if none comes in time."""
     endpoint.settimeout(within_s)
     try:
         data, address = endpoint.recvfrom(LARGEST_DATAGRAM_BYTES)

@@ -1,4 +1,4 @@
-"""Phones of any make: their files are made from the operator's own templates alone."""
+"""Phones of any make: their files come only from the operator's own templates."""
 
 from types import MappingProxyType
 
