@@ -108,7 +108,7 @@ def test_firmware_goes_out_before_any_phone_is_told_of_it(stack: Stack, tmp_path
     (site,) = stack.ask("firmware", "status", load)
     assert (site["edges"], site["with_load"], site["waiting"], site["named"]) == (1, 1, 0, 1)
     assert stack.run("firmware", "status", load, "--watch")
-    assert "1 phones name it" in stack.run("firmware", "remove", load, status=5)
+    assert "1 phone names it" in stack.run("firmware", "remove", load, status=5)
     stack.run("set", "phone", MAC, "--unset", "firmware_load")
     stack.run("publish")
 
