@@ -30,7 +30,7 @@ class Listener:
         callers: Who calls, as the line says that people see at the start.
         port: Returns the port that the configuration gives it; 0 takes a free one.
         app: Makes the application that it serves.
-        tls: Makes its TLS context; the folder's server certificate is loaded anew when it is renewed.
+        tls: Makes its TLS context; the folder's server certificate is loaded again when it is renewed.
         protocol: What speaks HTTP on its connections; None for uvicorn's own.
     """
 
