@@ -221,7 +221,7 @@ class Internet:
             case WindowChanged():
                 said = f"The window for the phone {'was used up by' if event.used else 'belongs to'} {event.peer_host}."
             case Banned():
-                said = f"Shut {event.peer_host} out: {event.reason}."
+                said = f"Banned {event.peer_host} until {event.until:.0f}: {event.reason}."
             case _:
                 return
         with self._lock:
