@@ -298,8 +298,8 @@ def test_requests_from_ever_new_sources_leave_nothing_in_memory_beyond_the_bound
     maker = PacketMaker(FIXED_SEED)
     tracemalloc.start()
     try:
-        before = level(maker, 0, 25_000)  # by now the tables of sources are full
-        after = level(maker, 25_000, 75_000)
+        before = level(maker, 0, 60_000)  # by now the tables of sources are full
+        after = level(maker, 60_000, 40_000)
     finally:
         tracemalloc.stop()
         target.close()
