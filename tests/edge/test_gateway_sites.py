@@ -28,6 +28,8 @@ from support.enrolled_folder import save_enrolled
 from support.memory_hub import MemoryHub
 from support.signed_repository import NOW, Repository
 
+pytestmark = pytest.mark.slow
+
 PLAN = "dialplan.xml"
 GOOD = ("anna", "zoe")
 """Before and after all others in the order of their names."""

@@ -21,6 +21,8 @@ from ringfence.tftp.receiving import Receiver
 from ringfence.tftp.retransmission import RetransmissionPolicy
 from support.small_tftp import SmallTftp
 
+pytestmark = pytest.mark.slow
+
 FIRST = Mac("001B54000001")
 
 

@@ -26,6 +26,8 @@ from ringfence.sim.errors import WebPortInUse
 from ringfence.sim.phone import VirtualPhone
 from ringfence.sim.steps import Notified, Step
 
+pytestmark = pytest.mark.slow
+
 ANNA = Mac("001122334455")
 HOST = "127.0.8.55"
 SOON_S = 10.0
