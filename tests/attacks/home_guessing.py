@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable
 
 from attacks.attack_outcomes import Got
+from attacks.attacked_lan import ip
 from attacks.home_lan import (
     ANNA,
     EDGE,
@@ -17,7 +18,6 @@ from attacks.home_lan import (
     PHONE,
     HomeLan,
     fetched,
-    ip,
 )
 from ringfence.phones.mac import Mac
 from ringfence.sim.phone import VirtualPhone

@@ -7,17 +7,13 @@ there is one.
 
 import contextlib
 import http.client
-import itertools
 import os
 import subprocess
-import tempfile
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Self
 
+from attacks.attacked_lan import AttackedLan, ip
 from ringfence.content.release import TargetKind
 from ringfence.edge.lan.observer import Hearing
 from ringfence.errors import RingfenceError
@@ -26,7 +22,6 @@ from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
 from ringfence.secret import Secret
-from ringfence.server.events import RequestRefused, WorkerEvent
 from ringfence.server.files.catalogue import Offer
 from ringfence.server.processes.supervisor import WorkerSupervisor
 from ringfence.server.tftp.client import fetch
@@ -43,12 +38,6 @@ SHARED = {"AppDialRules.xml": b"<DialRules/>", "g4-tones.xml": b"<Tones/>", "gd-
 """What the phone asks for besides its own file."""
 LEASED = "192.0.2.77"
 """An address that the home's DHCP server gave to the neighbour."""
-_serial = itertools.count(1)
-
-
-def ip(*words: str) -> None:
-    """Run ``ip``."""
-    subprocess.run(["ip", *words], check=True, capture_output=True)
 
 
 def annas_file() -> bytes:
@@ -80,7 +69,7 @@ def fetched(name: str, source: str | None = None) -> list[bytes]:
     return got
 
 
-class HomeLan:
+class HomeLan(AttackedLan):
     """The home; ``edge``, ``phone``, ``neighbour``, ``router`` and ``far`` are its namespaces' names.
 
     ``has_leases``: the edge reads the lease file of a DHCP server, which gave the phone its address, and the neighbour
@@ -88,41 +77,16 @@ class HomeLan:
     """
 
     def __init__(self, *, has_leases: bool = False) -> None:
-        number = f"{os.getpid()}-{next(_serial)}"
-        names = [f"rf-{who}-{number}" for who in ("switch", "edge", "phone", "neighbour", "router", "far")]
-        self.switch, self.edge, self.phone, self.neighbour, self.router, self.far = names
+        super().__init__(("switch", "edge", "phone", "neighbour", "router", "far"))
+        self.switch, self.edge, self.phone, self.neighbour, self.router, self.far = self.names
         self.secret = annas_file()
         self.did = ""
         self._has_leases = has_leases
-        self._made: list[str] = []
-        self._said: list[str] = []
-        self._lock = threading.Lock()
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        try:
-            self._plug_in()
-            self._serve()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_fault: object) -> None:
-        self._stack.close()
-        for name in self._made:
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
 
     @property
     def server(self) -> tuple[str, int]:
         """Where phones are served."""
         return EDGE, 69
-
-    def said(self) -> list[str]:
-        """Return what the log said since the last time."""
-        with self._lock:
-            told, self._said = self._said, []
-        return told
 
     def become(self, machine: str, *, mac: str = "", address: str = "") -> None:
         """Give a machine another MAC address, or one more IP address."""
@@ -161,11 +125,7 @@ class HomeLan:
             raise AssertionError("the phone holds another file than its own")
         return took_s
 
-    def _plug_in(self) -> None:
-        for name in (self.switch, self.edge, self.phone, self.neighbour, self.router, self.far):
-            ip("netns", "add", name)
-            self._made.append(name)
-            ip("-n", name, "link", "set", "lo", "up")
+    def _connect(self) -> None:
         ip("-n", self.switch, "link", "add", "bridge", "type", "bridge", "forward_delay", "0")
         ip("-n", self.switch, "link", "set", "bridge", "up")
         machines = (
@@ -227,15 +187,9 @@ class HomeLan:
 
     def _write_leases(self) -> Path:
         """Write what a DHCP server keeps: the phone's lease and the neighbour's, as dnsmasq writes them."""
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory())
         ends_at = int(time.time()) + 3600
-        path = Path(folder) / "dnsmasq.leases"
+        path = self._folder / "dnsmasq.leases"
         path.write_text(
             f"{ends_at} {PHONE_MAC} {PHONE} SEP{ANNA.bare} *\n{ends_at} {NEIGHBOUR_MAC} {LEASED} laptop *\n"
         )
         return path
-
-    def _on_event(self, event: WorkerEvent) -> None:
-        if isinstance(event, RequestRefused):
-            with self._lock:
-                self._said.append(event.reason)

@@ -6,33 +6,16 @@ worker that faces the internet, with the rules that a hub gives it; a person ope
 
 import contextlib
 import http.client
-import itertools
 import os
-import subprocess
-import threading
 import time
-from contextlib import ExitStack
 from dataclasses import replace
-from typing import Self
 
-from attacks.home_lan import (
-    ANNA,
-    OWN,
-    PASSWORD,
-    SHARED,
-    annas_file,
-    ip,
-)
+from attacks.attacked_lan import AttackedLan, ip
+from attacks.home_lan import ANNA, OWN, PASSWORD, SHARED, annas_file
 from ringfence.content.release import TargetKind
 from ringfence.errors import RingfenceError
 from ringfence.guard.serving_profile import ServingProfile
 from ringfence.hub.fleet.guard.rules_for_edges import habits_of
-from ringfence.server.events import (
-    Banned,
-    RequestRefused,
-    WindowChanged,
-    WorkerEvent,
-)
 from ringfence.server.files.catalogue import Offer
 from ringfence.server.processes.supervisor import WorkerSupervisor
 from ringfence.server.tftp.client import fetch
@@ -46,7 +29,6 @@ NEXT_DOOR = "203.0.113.66"
 """Another machine of the gateway's own provider, on the gateway's link."""
 FIRMWARE = "sip9971.loads"
 FIRMWARE_BYTES = 8_000_000
-_serial = itertools.count(1)
 
 
 def fetched(name: str = OWN, *, retries: int = 1) -> list[bytes]:
@@ -71,16 +53,15 @@ def got_over_http(name: str) -> tuple[int, bytes]:
         connection.close()
 
 
-class Internet:
+class Internet(AttackedLan):
     """``gateway``, ``nat``, ``phone``, ``attacker``, ``victim`` and ``next_door`` are its namespaces' names.
 
     ``over_http``: the phone asks by HTTP. ``learned``: networks that the hub knows to be the site's.
     """
 
     def __init__(self, *, over_http: bool = False, learned: tuple[str, ...] = ()) -> None:
-        number = f"{os.getpid()}-{next(_serial)}"
-        names = [f"rf-{who}-{number}" for who in ("core", "gateway", "nat", "phone", "attacker", "victim", "next")]
-        self.core, self.gateway, self.nat, self.phone, self.attacker, self.victim, self.next_door = names
+        super().__init__(("core", "gateway", "nat", "phone", "attacker", "victim", "next"))
+        self.core, self.gateway, self.nat, self.phone, self.attacker, self.victim, self.next_door = self.names
         self.secret = annas_file()
         self.did = ""
         self._over_http = over_http
@@ -90,31 +71,6 @@ class Internet:
             habits=habits_of([(ANNA.bare, "9971")]),
             learned=tuple(GuardNetwork(network, "phone … booted from there") for network in learned),
         )
-        self._names = names
-        self._made: list[str] = []
-        self._said: list[str] = []
-        self._lock = threading.Lock()
-        self._stack = ExitStack()
-
-    def __enter__(self) -> Self:
-        try:
-            self._connect()
-            self._serve()
-        except BaseException:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_fault: object) -> None:
-        self._stack.close()
-        for name in self._made:
-            subprocess.run(["ip", "netns", "del", name], check=False, capture_output=True)
-
-    def said(self) -> list[str]:
-        """Return what the log said since the last time."""
-        with self._lock:
-            told, self._said = self._said, []
-        return told
 
     def settle(self) -> None:
         """Nothing to undo: packets are all that an attacker has here."""
@@ -150,10 +106,6 @@ class Internet:
         return took_s
 
     def _connect(self) -> None:
-        for name in self._names:
-            ip("netns", "add", name)
-            self._made.append(name)
-            ip("-n", name, "link", "set", "lo", "up")
         ip("-n", self.core, "link", "add", "provider", "type", "bridge", "forward_delay", "0")
         ip("-n", self.core, "address", "add", "203.0.113.1/24", "dev", "provider")
         ip("-n", self.core, "link", "set", "provider", "up")
@@ -213,19 +165,6 @@ class Internet:
         self._worker.offer(1, offers)
         for offer in offers:
             os.close(offer.fd)
-
-    def _on_event(self, event: WorkerEvent) -> None:
-        match event:
-            case RequestRefused():
-                said = event.reason
-            case WindowChanged():
-                said = f"The window for the phone {'was used up by' if event.used else 'belongs to'} {event.peer_host}."
-            case Banned():
-                said = f"Banned {event.peer_host} until {event.until:.0f}: {event.reason}."
-            case _:
-                return
-        with self._lock:
-            self._said.append(said)
 
 
 def _allow(name: str, what: str) -> None:

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from ringfence.content.release import TargetKind
 from ringfence.guard.decision import (
-    LONGEST_SHOWN,
     Decision,
     FileRequest,
     HeldFile,
@@ -20,6 +19,7 @@ from ringfence.guard.decision import (
     decide,
 )
 from ringfence.guard.evidence import Evidence, Shown
+from ringfence.guard.evidence_in_words import LONGEST_SHOWN
 from ringfence.guard.findings import Finding
 from ringfence.guard.levels import FileKind, Level
 from ringfence.guard.policy import Policy

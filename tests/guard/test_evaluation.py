@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from ringfence.content.release import TargetKind
 from ringfence.guard.asking import HTTP, Asking
-from ringfence.guard.decision import EVIDENCE_IN_WORDS, HeldFile
+from ringfence.guard.decision import HeldFile
 from ringfence.guard.evaluation import FETCHES_ON_S, Evaluation
 from ringfence.guard.evidence import (
     NOTHING_KNOWN,
@@ -19,6 +19,7 @@ from ringfence.guard.evidence import (
     Shown,
     Sighting,
 )
+from ringfence.guard.evidence_in_words import EVIDENCE_IN_WORDS
 from ringfence.guard.findings import Finding
 from ringfence.guard.guarded_site import GuardedSite
 from ringfence.guard.levels import Level

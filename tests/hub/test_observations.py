@@ -66,6 +66,19 @@ def test_a_file_that_changed_since_is_said(running: RunningHub, tmp_path: Path) 
     assert "Its file has changed since, in release 2" in told["text"]
 
 
+def test_a_phone_whose_file_is_held_back_is_seen_as_its_edge_sees_it(running: RunningHub, tmp_path: Path) -> None:
+    site, mac = running.site("Held back"), "00:1B:54:D1:00:12"
+    running.phone(site, mac)
+    running.publish(sites=[site])
+    edge = running.enrol(site, tmp_path / "edge")
+    held = Report(
+        1, time.time(), "file-held-back", "Held back.", "SEP001B54D10012.cnf.xml", "001B54D10012", "192.0.2.8"
+    )
+    assert edge.post(paths.REPORTS, ReportBatch((held,))).status == 200
+    words = [row["word"] for row in running.do("GET", f"/phones/{mac}/status")["sentences"]]
+    assert "never-seen" not in words
+
+
 class Exchange:
     """A stand-in for Kamailio's JSON-RPC: knows who is registered, keeps what it was told to send."""
 

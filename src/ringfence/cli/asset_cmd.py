@@ -62,7 +62,7 @@ def import_assets(
 def _recognised(file: Path) -> Iterator[tuple["Asset", list[str]]]:
     """Yield the assets of a file, folder or archive, each with the models that can have it."""
     try:
-        from ringfence.phones.assets.kinds import models_for, recognise  # noqa: PLC0415 - see above
+        from ringfence.phones.assets.kinds import models_for, recognise
     except ModuleNotFoundError as missing:
         raise EnvironmentFault(
             f"this needs {missing.name}, which is not installed", to_do="Run pip install 'ringfence[hub]'."

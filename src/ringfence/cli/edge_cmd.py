@@ -39,10 +39,10 @@ def enrol(
 
     Example: ringfence edge enrol RFE1… --folder /var/lib/ringfence-edge
     """
-    from ringfence.edge.agent.enrolment import enrol as enrol_edge  # noqa: PLC0415 - see above
-    from ringfence.edge.process.privileges import account_for, hand_over  # noqa: PLC0415 - see above
-    from ringfence.edge.storage.disk import Disk  # noqa: PLC0415 - see above
-    from ringfence.edge.storage.folder import EdgeFolder  # noqa: PLC0415 - see above
+    from ringfence.edge.agent.enrolment import enrol as enrol_edge
+    from ringfence.edge.process.privileges import account_for, hand_over
+    from ringfence.edge.storage.disk import Disk
+    from ringfence.edge.storage.folder import EdgeFolder
 
     account = account_for(user)
     text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
@@ -81,9 +81,9 @@ def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
 
     Example: ringfence edge status --folder /var/lib/ringfence-edge
     """
-    from ringfence.edge.reporting import status as edge_status  # noqa: PLC0415 - see above
-    from ringfence.edge.storage.disk import Disk  # noqa: PLC0415 - see above
-    from ringfence.edge.storage.folder import EdgeFolder  # noqa: PLC0415 - see above
+    from ringfence.edge.reporting import status as edge_status
+    from ringfence.edge.storage.disk import Disk
+    from ringfence.edge.storage.folder import EdgeFolder
 
     place = EdgeFolder(folder, Disk())
     who = place.enrolment()
@@ -109,7 +109,7 @@ def list_edges(
 
     Example: ringfence edge list --site home-office-anna
     """
-    from ringfence.cli.support.connection import hub  # noqa: PLC0415 - see above
+    from ringfence.cli.support.connection import hub
 
     rows = hub().items("/edges", site=site)
     if as_json:
@@ -139,7 +139,7 @@ def revoke(
 
     Example: ringfence edge revoke edge-1a2b3c4d5e6f --wipe
     """
-    from ringfence.cli.support.connection import hub  # noqa: PLC0415 - see above
+    from ringfence.cli.support.connection import hub
 
     hub().post(f"/edges/{edge}/revoke", {"wipe": wipe})
     output.say(f"Edge {edge} revoked." + (" It has been asked to wipe itself." if wipe else ""))

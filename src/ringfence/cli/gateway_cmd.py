@@ -37,8 +37,8 @@ def enrol(
 
     Example: ringfence site token branch-9 | ringfence gateway enrol - --folder /var/lib/ringfence-gateway
     """
-    from ringfence.edge.gateway.site_folders import join  # noqa: PLC0415 - only the command that needs them loads them
-    from ringfence.edge.process import privileges  # noqa: PLC0415 - as above
+    from ringfence.edge.gateway.site_folders import join
+    from ringfence.edge.process import privileges
 
     account = privileges.account_for(user)
     text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
@@ -74,7 +74,7 @@ def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
 
     Example: ringfence gateway status --folder /var/lib/ringfence-gateway
     """
-    from ringfence.edge.gateway.site_states import site_states  # noqa: PLC0415 - see above
+    from ringfence.edge.gateway.site_states import site_states
 
     rows = [asdict(state) for state in site_states(folder)]
     if as_json:

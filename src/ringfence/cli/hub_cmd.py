@@ -30,8 +30,8 @@ def init(
 
     Example: ringfence hub init /var/lib/ringfence/hub --address hub.example.org
     """
-    from ringfence.hub.data.config import default_listen, make_config  # noqa: PLC0415 - loads the hub's libraries
-    from ringfence.hub.process.init import init as init_hub  # noqa: PLC0415 - as above
+    from ringfence.hub.data.config import default_listen, make_config
+    from ringfence.hub.process.init import init as init_hub
 
     config = make_config(
         name=name,
@@ -55,7 +55,7 @@ def run(folder: Folder) -> None:
 
     Example: ringfence hub run /var/lib/ringfence/hub
     """
-    from ringfence.hub.data.folder import DataFolder  # noqa: PLC0415 - loads the hub's libraries
-    from ringfence.hub.process.run import run as run_hub  # noqa: PLC0415 - as above
+    from ringfence.hub.data.folder import DataFolder
+    from ringfence.hub.process.run import run as run_hub
 
     run_hub(DataFolder(folder))

@@ -42,7 +42,7 @@ def tftp(
     Example: ringfence import tftp /srv/tftp --site office --dry-run
     """
     try:
-        from ringfence.phones.importing import device_file  # noqa: PLC0415 - see above
+        from ringfence.phones.importing import device_file
     except ModuleNotFoundError as missing:
         raise EnvironmentFault(
             f"this needs {missing.name}, which is not installed", to_do="Run pip install 'ringfence[hub]'."

@@ -69,10 +69,10 @@ def phone(
     """
     try:
         # Here and not above: the XML library is an extra that only this command needs.
-        from ringfence.sim.phone import VirtualPhone  # noqa: PLC0415
-        from ringfence.sim.provisioning import HttpFirst  # noqa: PLC0415
-        from ringfence.sim.sip_side import SipHabits  # noqa: PLC0415
-        from ringfence.sim.steps import as_event, in_words  # noqa: PLC0415
+        from ringfence.sim.phone import VirtualPhone
+        from ringfence.sim.provisioning import HttpFirst
+        from ringfence.sim.sip_side import SipHabits
+        from ringfence.sim.steps import as_event, in_words
     except ModuleNotFoundError as missing:
         raise EnvironmentFault(
             f"virtual phones need {missing.name}, which is not installed", to_do="Run pip install 'ringfence[sim]'."
@@ -132,7 +132,7 @@ def fleet(
     Example: ringfence sim fleet --phones 2000 --server 192.168.1.2 --over 30
     """
     try:
-        from ringfence.sim.fleet import BOOTED, Fleet  # noqa: PLC0415 - as above
+        from ringfence.sim.fleet import BOOTED, Fleet
     except ModuleNotFoundError as missing:
         raise EnvironmentFault(
             f"virtual phones need {missing.name}, which is not installed", to_do="Run pip install 'ringfence[sim]'."

@@ -142,8 +142,8 @@ class _Progress:
         self._bar = None
         if sys.stderr.isatty():
             # Here and not above: loading it takes as long as fetching a small file.
-            from rich.console import Console  # noqa: PLC0415
-            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
+            from rich.console import Console
+            from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn
 
             columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
             self._bar = Progress(*columns, console=Console(stderr=True), transient=True)

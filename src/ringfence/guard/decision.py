@@ -29,6 +29,7 @@ from ringfence.guard.evidence import (
     Contradiction,
     Evidence,
 )
+from ringfence.guard.evidence_in_words import EVIDENCE_IN_WORDS, shown
 from ringfence.guard.findings import (
     BECAUSE,
     DELAYED,
@@ -100,10 +101,6 @@ class Verdict(StrEnum):
     DELAY = "delay"
 
 
-LONGEST_SHOWN = 80
-"""Characters of a name that a sentence shows: the sender must not choose the length of a log line."""
-
-
 @dataclass(frozen=True, slots=True)
 class Decision:
     """The answer, and what it rests on."""
@@ -156,7 +153,7 @@ class Decision:
             reached_meaning=self.reached.meaning,
         )
         verdict = _VERDICTS[self.verdict]
-        return f"{verdict} {_shown(self.request.name)} to {_shown(self.request.source_host)}: {because}."
+        return f"{verdict} {shown(self.request.name)} to {shown(self.request.source_host)}: {because}."
 
 
 _VERDICTS: Mapping[Verdict, str] = MappingProxyType(
@@ -370,7 +367,7 @@ def _usable(name: str) -> tuple[str, str]:
 def _reasons(decision: Decision) -> Iterator[str]:
     evidence, policy = decision.evidence, decision.policy
     ttl = f" with TTL {evidence.ttl}" if evidence.ttl is not None else ""
-    yield f"The request came from {_shown(decision.request.source_host)}{ttl}."
+    yield f"The request came from {shown(decision.request.source_host)}{ttl}."
     if policy.networks:
         inside = "in" if _is_allowed_here(decision.request, policy) else "outside"
         yield f"Its address is {inside} {', '.join(str(network) for network in policy.networks)}."
@@ -380,92 +377,5 @@ def _reasons(decision: Decision) -> Iterator[str]:
     yield f"The site needs {decision.needed.name} for {decision.kind.called}: {decision.needed.meaning}."
 
 
-def _link_in_words(evidence: Evidence) -> Iterator[str]:
-    if evidence.on_link:
-        yield "Its address is in the network of one of this machine's own links."
-
-
-def _learned_in_words(evidence: Evidence) -> Iterator[str]:
-    if evidence.learned:
-        yield f"Its network is known: {evidence.learned}."
-
-
-def _neighbours_in_words(evidence: Evidence) -> Iterator[str]:
-    for shown in evidence.neighbours:
-        yield f"The neighbour table shows MAC {Mac(shown.mac)} for that address{_on(shown.link)}."
-
-
-def _frames_in_words(evidence: Evidence) -> Iterator[str]:
-    for seen in evidence.frames:
-        yield f"The frame came from MAC {Mac(seen.mac)}{_on(seen.link)}, TTL {seen.ttl}."
-
-
-def _lease_in_words(evidence: Evidence) -> Iterator[str]:
-    if evidence.lease is not None:
-        called = f", which calls itself {_shown(evidence.lease.vendor_class)}" if evidence.lease.vendor_class else ""
-        yield f"DHCP gave the address to MAC {Mac(evidence.lease.mac)}{called}."
-
-
-def _dhcp_in_words(evidence: Evidence) -> Iterator[str]:
-    if (asked := evidence.dhcp) is not None:
-        order = ", ".join(map(str, asked.options)) or "no options"
-        yield f"MAC {Mac(asked.mac)} asked for an address as {_shown(asked.vendor_class)}: {order}."
-
-
-def _announced_in_words(evidence: Evidence) -> Iterator[str]:
-    if (said := evidence.announced) is not None:
-        what = f"{_shown(said.device)}, {_shown(said.platform)}"
-        yield f"MAC {Mac(said.mac)} announces itself over {said.protocol.upper()}{_on(said.link)}: {what}."
-
-
-def _conflict_in_words(evidence: Evidence) -> Iterator[str]:
-    if evidence.conflict is not None:
-        yield f"The phone was seen elsewhere: {evidence.conflict.before} ({evidence.conflict.what})."
-
-
-def _grant_in_words(evidence: Evidence) -> Iterator[str]:
-    if evidence.grant is not None:
-        bound = f", bound to {evidence.grant.bound_to}" if evidence.grant.bound_to else ""
-        yield f"{evidence.grant.who} opened a window{bound}, which is still open."
-
-
-def _key_in_words(evidence: Evidence) -> Iterator[str]:
-    if evidence.holds_key:
-        yield "It has proved that it holds the phone's own key."
-
-
-def _behaviour_in_words(evidence: Evidence) -> Iterator[str]:
-    if evidence.behaviour.parts:
-        parts = "; ".join(f"{part.name} {part.points} of {part.of}: {part.why}" for part in evidence.behaviour.parts)
-        yield f"Its behaviour gets {evidence.behaviour.score} of 100 points: {parts}."
-
-
-EVIDENCE_IN_WORDS: Mapping[str, Callable[[Evidence], Iterator[str]]] = MappingProxyType(
-    {
-        "on_link": _link_in_words,
-        "learned": _learned_in_words,
-        "neighbours": _neighbours_in_words,
-        "frames": _frames_in_words,
-        "lease": _lease_in_words,
-        "dhcp": _dhcp_in_words,
-        "announced": _announced_in_words,
-        "conflict": _conflict_in_words,
-        "grant": _grant_in_words,
-        "holds_key": _key_in_words,
-        "behaviour": _behaviour_in_words,
-    }
-)
-"""How each field of the evidence is described to people, in this order."""
-
-
-def _on(link: str) -> str:
-    return f" on {link}" if link else ""
-
-
 def _macs(macs: frozenset[str]) -> str:
     return " and ".join(str(Mac(mac)) for mac in sorted(macs))
-
-
-def _shown(text: str) -> str:
-    cut = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
-    return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in cut) or "''"

@@ -67,17 +67,6 @@ class Reader(Generic[T]):
         except (ValueError, RecursionError):
             raise BadMessage(f"a {self._called} message is not JSON") from None
 
-    def read_text(self, text: str) -> T:
-        """Return the message that a text of ``to_text`` holds; lone surrogates come back as they went.
-
-        Raises:
-            BadMessage: as ``from_json``.
-        """
-        try:
-            return self.convert(json.loads(text))
-        except (ValueError, RecursionError):
-            raise BadMessage(f"a {self._called} message is not JSON") from None
-
     def convert(self, value: object) -> T:
         """Return the message that JSON's types make.
 

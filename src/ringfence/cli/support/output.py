@@ -26,7 +26,7 @@ _LONGEST_WHOLE_WORD = 40
 
 def console(width: int | None = None) -> "Console":
     """Return a console on standard output; a new one each time, so that it follows a redirection."""
-    from rich.console import Console  # noqa: PLC0415 - see above
+    from rich.console import Console
 
     return Console(soft_wrap=False, highlight=False, width=width)
 
@@ -51,8 +51,8 @@ def show_table(rows: Sequence[Row], columns: Sequence[Column], *, empty: str) ->
     if not rows:
         say(empty)
         return
-    from rich.table import Table  # noqa: PLC0415 - see above
-    from rich.text import Text  # noqa: PLC0415 - see above
+    from rich.table import Table
+    from rich.text import Text
 
     out = console()
     headings = [heading for heading, _cell in columns]
@@ -96,7 +96,7 @@ def _longest_word(text: str) -> int:
 
 
 def _width(text: str) -> int:
-    from rich.cells import cell_len  # noqa: PLC0415 - see above
+    from rich.cells import cell_len
 
     return max(map(cell_len, text.split("\n")))
 
@@ -122,7 +122,7 @@ def when(value: object) -> str:
 
 def show_diff(text: str) -> None:
     """Print a unified diff, coloured on a terminal."""
-    from rich.text import Text  # noqa: PLC0415 - see above
+    from rich.text import Text
 
     styles = {"+": "green", "-": "red", "@": "cyan"}
     out = console()

@@ -36,8 +36,8 @@ def become(
     The new process holds no command-line library, for it runs for months on a small machine.
     """
     # Libraries are loaded only where they are needed: start-up time delays the first file after power-on.
-    from ringfence.edge.process.addresses import http_addresses, read_address  # noqa: PLC0415 - see above
-    from ringfence.edge.process.privileges import account_for  # noqa: PLC0415 - see above
+    from ringfence.edge.process.addresses import http_addresses, read_address
+    from ringfence.edge.process.privileges import account_for
 
     account_for(user)
     addresses = listen or [EVERYWHERE]

@@ -18,8 +18,8 @@ Advance = Callable[[float], None]
 @contextmanager
 def progress(what: str) -> Iterator[tuple[Show, Advance]]:
     """Show a bar on standard error, where that is a terminal; yield ``show(done, total)`` and ``advance(count)``."""
-    from rich.console import Console  # noqa: PLC0415 - loaded by commands that show one
-    from rich.progress import Progress  # noqa: PLC0415 - see above
+    from rich.console import Console
+    from rich.progress import Progress
 
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task(what, total=None)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 
 from ringfence.content.release import MINUTES_A_DAY
+from ringfence.counted import counted
 from ringfence.edge.agent.backoff import Backoff
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.enrolment import renew_when_due
@@ -25,7 +26,6 @@ from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.edge.phones.seen_phones import SeenPhones
 from ringfence.edge.phones.serving import Serving
 from ringfence.edge.phones.site_worker import WorkerSource
-from ringfence.edge.reporting.counted import counted
 from ringfence.edge.reporting.journal import Journal
 from ringfence.edge.reporting.log import Log
 from ringfence.edge.storage.cache import Cache

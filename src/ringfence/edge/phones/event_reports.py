@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import assert_never
 
-from ringfence.edge.reporting.counted import counted
+from ringfence.counted import counted
 from ringfence.edge.reporting.journal import Journal
 from ringfence.edge.reporting.log import Log
 from ringfence.guard.findings import DELAYED

@@ -8,8 +8,8 @@ duplicated.
 import threading
 from pathlib import Path
 
+from ringfence.counted import counted
 from ringfence.edge.errors import FolderBroken
-from ringfence.edge.reporting.counted import counted
 from ringfence.edge.storage.disk import Disk
 from ringfence.errors import EnvironmentFault
 from ringfence.wire import codec

@@ -5,7 +5,7 @@ import time
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
-from ringfence.edge.reporting.counted import counted
+from ringfence.counted import counted
 from ringfence.edge.storage.disk import TEMPORARY
 from ringfence.edge.storage.folder import EdgeFolder
 

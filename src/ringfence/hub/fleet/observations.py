@@ -25,6 +25,7 @@ LOOKED_BACK_S = 7 * 86_400
 _KINDS: Mapping[str, bool] = {
     ReportKind.FILE_SERVED: True,
     ReportKind.FILE_REFUSED: False,
+    ReportKind.FILE_HELD_BACK: False,
     ReportKind.TRANSFER_FAILED: False,
 }
 

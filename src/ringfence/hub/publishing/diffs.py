@@ -21,9 +21,9 @@ ReadBlob = Callable[[Digest], bytes]
 MOST_DIFFS = 200
 """How many files an answer shows with a diff; the others are only named."""
 
-# Elements whose text is a secret in any file that a phone fetches, whatever its value is.
+# Elements whose text is a secret in any file that a phone fetches, whatever its value is; sipInviteRetx has no PIN.
 _SECRET_ELEMENT = re.compile(
-    r"(<(?P<tag>[A-Za-z0-9_.-]*(?:password|passwd|passphrase|secret|psk|pin|privatekey)[A-Za-z0-9_.-]*)(?:\s[^<>]*)?>)"
+    r"(<(?P<tag>[A-Za-z0-9_.-]*(?:password|passwd|passphrase|secret|psk|(?<!si)pin|privatekey)[A-Za-z0-9_.-]*)(?:\s[^<>]*)?>)"
     r"(?P<value>[^<]+)(?=</(?P=tag)\s*>)",
     re.IGNORECASE,
 )

@@ -200,11 +200,6 @@ def receive_in_worker(channel: socket.socket) -> tuple[ToWorker, list[int]] | No
         raise
 
 
-def encode_from_worker(message: FromWorker) -> bytes:
-    """Return ``message`` as one datagram."""
-    return codec.to_json(message)
-
-
 def decode_from_worker(data: bytes) -> FromWorker:
     """Return the message that ``data`` is.
 

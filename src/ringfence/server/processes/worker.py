@@ -50,7 +50,6 @@ from ringfence.server.processes.messages import (
     TakeRules,
     ToWorker,
     WorkerSettings,
-    encode_from_worker,
     receive_in_worker,
 )
 from ringfence.server.tftp.engine import Engine
@@ -99,17 +98,17 @@ class Outbox:
 
     def _next(self) -> bytes | None:
         if self._answers:
-            return encode_from_worker(self._answers.popleft())
+            return codec.to_json(self._answers.popleft())
         if self._dropped and not self._events:
             dropped, self._dropped = self._dropped, 0
-            return encode_from_worker(EventsTold((EventsDropped(time.time(), dropped),)))
+            return codec.to_json(EventsTold((EventsDropped(time.time(), dropped),)))
         if not self._events:
             return None
         count = min(len(self._events), EVENTS_PER_MESSAGE)
-        told = encode_from_worker(EventsTold(tuple(self._events[index] for index in range(count))))
+        told = codec.to_json(EventsTold(tuple(self._events[index] for index in range(count))))
         while len(told) > LONGEST_MESSAGE_BYTES:
             count //= 2
-            told = encode_from_worker(EventsTold(tuple(self._events[index] for index in range(count))))
+            told = codec.to_json(EventsTold(tuple(self._events[index] for index in range(count))))
         for _ in range(count):
             self._events.popleft()
         return told

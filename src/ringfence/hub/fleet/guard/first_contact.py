@@ -32,11 +32,11 @@ class Acceptance:
     description: str = ""
 
 
-def accept(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> PhoneRow:
+def accept(change: Change, sealer: Sealer, mac: Mac, acceptance: Acceptance) -> PhoneRow:
     """Approve a phone. UnknownPhone and BadSelection say what is missing."""
     known = change.session.get(PhoneRow, mac.bare)
     if known is not None:
-        if nod != Acceptance():
+        if acceptance != Acceptance():
             raise BadSelection(
                 f"phone {mac} is already at site {known.site_id}, so it can't be given another place or model here",
                 to_do=f"Approve it: ringfence guard accept {mac}. Or change it: ringfence phone change.",
@@ -44,10 +44,10 @@ def accept(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> PhoneRo
         if known.blocked:
             raise BadSelection(f"phone {mac} is blocked", to_do=f"Unblock it: ringfence guard unban {mac}.")
         phone = known
-    elif nod.instead_of:
-        phone = _replace(change, sealer, mac, nod)
-    elif nod.model and nod.site_id:
-        phone = phones.add(change, mac, nod.site_id, nod.model, nod.description)
+    elif acceptance.instead_of:
+        phone = _replace(change, sealer, mac, acceptance)
+    elif acceptance.model and acceptance.site_id:
+        phone = phones.add(change, mac, acceptance.site_id, acceptance.model, acceptance.description)
     else:
         raise BadSelection(
             f"phone {mac} is at no site yet",
@@ -77,21 +77,23 @@ def _find_replaced(session: Session, text: str) -> PhoneRow:
     return phones.get(session, Mac(found[0].mac))
 
 
-def _replace(change: Change, sealer: Sealer, mac: Mac, nod: Acceptance) -> PhoneRow:
+def _replace(change: Change, sealer: Sealer, mac: Mac, acceptance: Acceptance) -> PhoneRow:
     session = change.session
-    old = _find_replaced(session, nod.instead_of)
+    old = _find_replaced(session, acceptance.instead_of)
     old_mac = Mac(old.mac)
     running = session.get(RotationRow, old.mac)
     if running is not None and running.stage in _UNDER_WAY:
         raise RotationRunning(f"the secrets of phone {old_mac} are being changed", to_do="ringfence sip rotations")
-    if nod.site_id and nod.site_id != old.site_id:
-        raise BadSelection(f"phone {old_mac} is at {old.site_id}, not at {nod.site_id[:40]}", to_do="Move it first.")
-    if nod.model:
-        phones.change(change, old_mac, phones.PhoneParts(model=nod.model))
+    if acceptance.site_id and acceptance.site_id != old.site_id:
+        raise BadSelection(
+            f"phone {old_mac} is at {old.site_id}, not at {acceptance.site_id[:40]}", to_do="Move it first."
+        )
+    if acceptance.model:
+        phones.change(change, old_mac, phones.PhoneParts(model=acceptance.model))
     passwords = {line.index: lines.open_password(sealer, line) for line in old.lines}
     new = PhoneRow(
         mac=mac.bare, site_id=old.site_id, model=old.model, group_id=old.group_id,
-        description=nod.description or old.description, created_at=change.now, running_load="", named_load="",
+        description=acceptance.description or old.description, created_at=change.now, running_load="", named_load="",
         admitted_at=None, blocked=False,
         lines=[lines.moved(sealer, line, mac, passwords[line.index]) for line in old.lines],
     )  # fmt: skip

@@ -17,9 +17,9 @@ router = APIRouter()
 @router.post("/phones/{mac}/accept", tags=["guard"])
 def accept_phone(mac: ThePhone, body: PhoneAcceptance, hub: TheHub, caller: TheCaller) -> PhoneView:
     """Approve a phone: a known one, a replacement for another one, or a new one of a site."""
-    nod = first_contact.Acceptance(body.instead_of, body.model, body.site, body.description)
+    acceptance = first_contact.Acceptance(body.instead_of, body.model, body.site, body.description)
     with hub.change(caller.name) as change:
-        return phone_view(first_contact.accept(change, hub.sealer, mac, nod))
+        return phone_view(first_contact.accept(change, hub.sealer, mac, acceptance))
 
 
 @router.get("/guard/waiting", tags=["guard"])
