@@ -1,11 +1,13 @@
 """The port to the database: one suite for SQLite and PostgreSQL, from the first table to a publish."""
 
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from alembic import command
@@ -157,6 +159,25 @@ def test_two_processes_that_open_a_new_database_at_once_migrate_it_once(url: str
         with database.reading() as session:
             assert session.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
         database.close()
+
+
+def test_a_new_file_that_another_process_writes_to_just_now_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite refuses at once to change the journal of a file that somebody writes to, whatever its timeout is."""
+    file, pauses = tmp_path / "new.sqlite", []
+    with closing(sqlite3.connect(file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+
+        def pause(seconds: float) -> None:
+            pauses.append(seconds)
+            if len(pauses) == 3:
+                other.execute("COMMIT")
+
+        monkeypatch.setattr(dialect, "time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
+        with closing(Database(f"sqlite:///{file}")) as database, database.reading() as session:
+            assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+    assert len(pauses) == 3
 
 
 def test_foreign_keys_hold(database: Database) -> None:

@@ -12,6 +12,7 @@ writers' advisory lock (https://www.postgresql.org/docs/current/transaction-iso.
 """
 
 import sqlite3
+import time
 from typing import Any
 
 from sqlalchemy import URL, Connection, Engine, event, make_url
@@ -21,10 +22,13 @@ WRITING = "ringfence_writing"
 """The execution option of connections whose transactions will write."""
 
 _SQLITE_PRAGMAS = (
-    "PRAGMA journal_mode = WAL",
+    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA synchronous = FULL",  # what was acknowledged to an edge or a person outlives a power cut
     "PRAGMA foreign_keys = ON",
 )
+_PRIMARY_CODE = 0xFF
+"""The bits of an extended error code that name the primary one."""
+_BUSY_PAUSE_S = 0.01
 _POSTGRESQL_WRITERS = 0x52_46_57_54
 """The advisory lock's number: any, as long as every version of the hub has the same."""
 _POSTGRESQL_DRIVER = "postgresql+psycopg"
@@ -52,8 +56,27 @@ def prepare(engine: Engine) -> None:
 
 def _on_sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401 - the pool's own record
     connection.isolation_level = None
-    for pragma in (*_SQLITE_PRAGMAS, f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}"):
+    for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
+    _use_write_ahead_log(connection)
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    """Change a new file to write-ahead logging, which it then keeps.
+
+    SQLite has no patience here: two processes that open a new file at the same moment make one of them fail at once,
+    whatever its timeout is.
+    """
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as fault:
+            if fault.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(_BUSY_PAUSE_S)
+        else:
+            return
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
