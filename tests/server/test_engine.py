@@ -1,123 +1,22 @@
-"""The engine on loopback, turned by hand."""
+"""The engine on loopback, turned by hand: requests, transfers, ports."""
 
-import os
 import socket
 import time
-from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 
 from ringfence.content.release import TargetKind
-from ringfence.server.access.admission import Admission
 from ringfence.server.errors import ListenRefused, PortInUse
 from ringfence.server.events import (
     RequestRefused,
     TransferFailed,
     TransferFinished,
-    WorkerEvent,
 )
-from ringfence.server.files.catalogue import NOTHING_OFFERED, Catalogue, Offer
+from ringfence.server.files.catalogue import Catalogue, Offer
 from ringfence.server.io import sockets
-from ringfence.server.io.loop import Loop
 from ringfence.server.limits.settings import Limits, PortRange
-from ringfence.server.tftp.engine import Engine
 from ringfence.tftp.frames import BLOCKS_IN_STRETCH
-
-MAC = "001122334455"
-NAME = f"SEP{MAC}.cnf.xml"
-ANY = "0.0.0.0"  # noqa: S104 - the address that was asked is what these tests are about
-NOT_FOUND = b"\0\5\0\1File not found\0"
-
-
-def offer(name: str, data: bytes, kind: TargetKind = TargetKind.SHARED, owner: str | None = None) -> Offer:
-    fd = os.memfd_create("offer")
-    os.write(fd, data)
-    return Offer(name, fd, len(data), kind, owner)
-
-
-class Bench:
-    """An engine with its listener, and phones that say one thing at a time."""
-
-    def __init__(
-        self,
-        host: str = "127.0.0.1",
-        limits: Limits | None = None,
-        ports: PortRange | None = None,
-        *,
-        single_port: bool = False,
-        segmentation: bool | None = None,
-        accelerated: bool | None = None,
-    ) -> None:
-        self.events: list[WorkerEvent] = []
-        self.listener = sockets.listen(host, 0)
-        self.address = self.listener.getsockname()
-        self.loop = Loop(accelerated=accelerated)
-        self.admission = Admission(self.loop, site="Home", on_event=self.events.append, limits=limits or Limits())
-        self.engine = Engine(
-            self.loop,
-            self.admission,
-            limits=limits or Limits(),
-            ports=ports,
-            single_port=single_port,
-            segmentation=segmentation,
-        )
-        self.admission.adopt(
-            Catalogue(1, [offer(NAME, b"c" * 600, TargetKind.CONFIGURATION, MAC), offer("big", b"b" * 5000)])
-        )
-        self.engine.listen(self.listener)
-        self.phones: list[socket.socket] = []
-
-    def phone(self, host: str | None = None) -> socket.socket:
-        phone = socket.socket(self.listener.family, socket.SOCK_DGRAM)
-        if host is not None:
-            phone.bind((host, 0))
-        phone.settimeout(0.2)
-        self.phones.append(phone)
-        return phone
-
-    def say(self, phone: socket.socket, data: bytes, to: object = None) -> tuple[bytes, tuple[str, int]] | None:
-        phone.sendto(data, to or self.address)  # type: ignore[arg-type]  # an address as the socket gave it
-        self.turn()
-        return self.hear(phone)
-
-    def hear(self, phone: socket.socket) -> tuple[bytes, tuple[str, int]] | None:
-        phone.setblocking(False)
-        try:
-            return phone.recvfrom(65536)
-        except BlockingIOError:
-            return None
-
-    def turn(self, times: int = 2) -> None:
-        for _ in range(times):
-            self.loop.turn(0.0)
-
-    def turn_until(self, condition: Callable[[], object], timeout_s: float = 5.0) -> None:
-        until = time.monotonic() + timeout_s
-        while not condition():
-            assert time.monotonic() < until
-            self.loop.turn(0.05)
-
-    def close(self) -> None:
-        self.engine.close()
-        self.admission.adopt(NOTHING_OFFERED)
-        self.loop.close()
-        self.listener.close()
-        for phone in self.phones:
-            phone.close()
-
-
-@pytest.fixture(
-    params=[pytest.param(False, id="python"), pytest.param(True, id="c", marks=pytest.mark.needs("compiler"))]
-)
-def bench(request: pytest.FixtureRequest) -> Iterator[Bench]:
-    bench = Bench(accelerated=request.param)
-    yield bench
-    bench.close()
-
-
-def rrq(name: str = NAME, mode: str = "octet", options: bytes = b"") -> bytes:
-    return b"\0\1" + name.encode() + b"\0" + mode.encode() + b"\0" + options
+from support.engine_bench import ANY, MAC, NAME, NOT_FOUND, Bench, offer, rrq
 
 
 def test_a_phone_fetches_its_file_and_that_is_told(bench: Bench) -> None:
@@ -260,47 +159,6 @@ def test_a_transfer_in_flight_finishes_on_its_old_bytes_and_the_next_request_see
     assert gone[0] == NOT_FOUND
 
 
-def test_one_source_has_a_bounded_number_of_transfers_and_others_are_served() -> None:
-    bench = Bench(limits=Limits(sessions_per_source=3, sessions=10))
-    try:
-        answers = [bench.say(bench.phone("127.0.0.5"), rrq()) for _ in range(8)]
-        assert [answer is not None for answer in answers] == [True] * 3 + [False] * 5
-        assert bench.say(bench.phone("127.0.0.6"), rrq()) is not None
-        refusals = [event for event in bench.events if isinstance(event, RequestRefused)]
-        assert len(refusals) == 1
-    finally:
-        bench.close()
-
-
-def test_when_all_places_are_taken_the_oldest_that_never_answered_gives_way() -> None:
-    bench = Bench(limits=Limits(sessions_per_source=3, sessions=3))
-    try:
-        proven = bench.phone("127.0.0.5")
-        first = bench.say(proven, rrq("big"))
-        assert first is not None
-        bench.say(proven, b"\0\4\0\1", first[1])
-        for index in range(10):
-            assert bench.say(bench.phone(f"127.0.1.{index + 1}"), rrq("big")) is not None
-        assert bench.engine.session_count == 3
-        third = bench.say(proven, b"\0\4\0\2", first[1])
-        assert third is not None
-        assert third[0].startswith(b"\0\3\0\3")
-    finally:
-        bench.close()
-
-
-def test_when_all_places_are_taken_by_phones_that_answer_a_new_one_waits() -> None:
-    bench = Bench(limits=Limits(sessions_per_source=3, sessions=1))
-    try:
-        proven = bench.phone("127.0.0.5")
-        first = bench.say(proven, rrq("big"))
-        assert first is not None
-        bench.say(proven, b"\0\4\0\1", first[1])
-        assert bench.say(bench.phone("127.0.0.6"), rrq()) is None
-    finally:
-        bench.close()
-
-
 def test_rfc_1350_7_an_error_of_the_phone_ends_the_transfer(bench: Bench) -> None:
     phone = bench.phone()
     first = bench.say(phone, rrq())
@@ -428,73 +286,6 @@ def test_options_can_be_turned_off() -> None:
         bench.close()
 
 
-def test_who_guesses_names_is_told_no_for_a_while_and_then_nothing() -> None:
-    bench = Bench(limits=Limits(refusal_burst=5, refusals_per_s=0.001))
-    try:
-        answers = [bench.say(bench.phone("127.0.0.5"), rrq(f"SEP00112233{n:04X}.cnf.xml")) for n in range(8)]
-        assert [answer is not None for answer in answers] == [True] * 5 + [False] * 3
-        assert bench.say(bench.phone("127.0.0.6"), rrq("nothing")) is not None
-        assert bench.say(bench.phone("127.0.0.5"), rrq()) is not None  # what it may have, it still gets
-    finally:
-        bench.close()
-
-
-def test_a_network_where_nobody_answers_gets_a_bounded_number_of_datagrams() -> None:
-    bench = Bench(limits=Limits(unproven_burst=5, unproven_per_s=0.001))
-    try:
-        answers = [bench.say(bench.phone(f"127.0.5.{n + 1}"), rrq()) for n in range(8)]
-        assert [answer is not None for answer in answers] == [True] * 5 + [False] * 3
-        assert bench.say(bench.phone("127.0.6.1"), rrq()) is not None
-    finally:
-        bench.close()
-
-
-def test_a_phone_that_answers_gives_its_network_the_budget_back() -> None:
-    bench = Bench(limits=Limits(unproven_burst=2, unproven_per_s=0.001, request_burst=2, requests_per_s=0.001))
-    try:
-        phone = bench.phone()
-        for _ in range(20):
-            first = bench.say(phone, rrq())
-            assert first is not None
-            bench.say(phone, b"\0\4\0\1", first[1])
-            bench.say(phone, b"\0\4\0\2", first[1])
-    finally:
-        bench.close()
-
-
-def test_requests_of_one_source_beyond_its_budget_are_left_lying() -> None:
-    bench = Bench(limits=Limits(request_burst=3, requests_per_s=0.001))
-    try:
-        answers = [bench.say(bench.phone("127.0.0.5"), rrq("nothing")) for _ in range(6)]
-        assert [answer is not None for answer in answers] == [True] * 3 + [False] * 3
-    finally:
-        bench.close()
-
-
-@pytest.mark.slow
-def test_a_transfer_that_takes_longer_than_its_size_allows_is_ended() -> None:
-    bench = Bench(limits=Limits(grace_s=0.0, slowest_bytes_per_s=20_000))
-    try:
-        phone = bench.phone()
-        first = bench.say(phone, rrq("big"))
-        assert first is not None
-        block, until = 0, time.monotonic() + 3.0
-        while not bench.events:
-            assert time.monotonic() < until
-            block = min(block + 1, 8)
-            phone.sendto(b"\0\4" + block.to_bytes(2, "big"), first[1])
-            bench.loop.turn(0.05)
-        assert isinstance(bench.events[0], TransferFailed)
-        assert "longer than a transfer of its size is allowed to" in bench.events[0].reason
-        phone.setblocking(False)
-        last = b""
-        while (heard := bench.hear(phone)) is not None:
-            last = heard[0]
-        assert last == b"\0\5\0\0The transfer takes too long\0"
-    finally:
-        bench.close()
-
-
 def test_stopping_tells_the_phones() -> None:
     other = Bench()
     phone = other.phone()
@@ -504,25 +295,6 @@ def test_stopping_tells_the_phones() -> None:
     assert answer is not None
     assert answer[0].startswith(b"\0\5\0\0")
     other.close()
-
-
-def test_descriptors_are_back_at_their_level_after_hundreds_of_transfers(bench: Bench) -> None:
-    def run(times: int) -> None:
-        for index in range(times):
-            phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            phone.bind((f"127.0.{index % 200}.1", 0))  # one source alone would use up what it may be refused
-            first = bench.say(phone, rrq(NAME if index % 3 else "nothing"))
-            assert first is not None
-            if index % 3:
-                bench.say(phone, b"\0\4\0\1", first[1])
-                bench.say(phone, b"\0\4\0\2", first[1])
-            phone.close()
-
-    run(3)
-    before = len(list(Path("/proc/self/fd").iterdir()))
-    run(300)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
-    assert bench.engine.session_count == 0
 
 
 def test_broadcasts_get_no_answer() -> None:

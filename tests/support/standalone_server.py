@@ -29,6 +29,9 @@ os.execv(command[0], command)
 """
 COMMAND = (sys.executable, "-I", "-m", "ringfence.server")
 
+MAC = "001122334455"
+OWN = f"SEP{MAC}.cnf.xml"
+
 
 class StandaloneServer:
     """Started with ``with``; stopped, if it still runs, at the end."""
@@ -130,3 +133,11 @@ class StandaloneServer:
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(":")
     return host.strip("[]"), int(port)
+
+
+def phones_folder(at: Path) -> Path:
+    """Make a folder with one phone's file, and one of four blocks and an empty one that ends it."""
+    at.mkdir()
+    (at / OWN).write_bytes(b"<device/>")
+    (at / "big").write_bytes(bytes(range(256)) * 8)
+    return at

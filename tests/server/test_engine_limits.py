@@ -1,0 +1,141 @@
+"""What a source, a network, and all of them together may cost the engine."""
+
+import socket
+import time
+from pathlib import Path
+
+import pytest
+
+from ringfence.server.events import (
+    RequestRefused,
+    TransferFailed,
+)
+from ringfence.server.limits.settings import Limits
+from support.engine_bench import NAME, Bench, rrq
+
+
+def test_one_source_has_a_bounded_number_of_transfers_and_others_are_served() -> None:
+    bench = Bench(limits=Limits(sessions_per_source=3, sessions=10))
+    try:
+        answers = [bench.say(bench.phone("127.0.0.5"), rrq()) for _ in range(8)]
+        assert [answer is not None for answer in answers] == [True] * 3 + [False] * 5
+        assert bench.say(bench.phone("127.0.0.6"), rrq()) is not None
+        refusals = [event for event in bench.events if isinstance(event, RequestRefused)]
+        assert len(refusals) == 1
+    finally:
+        bench.close()
+
+
+def test_when_all_places_are_taken_the_oldest_that_never_answered_gives_way() -> None:
+    bench = Bench(limits=Limits(sessions_per_source=3, sessions=3))
+    try:
+        proven = bench.phone("127.0.0.5")
+        first = bench.say(proven, rrq("big"))
+        assert first is not None
+        bench.say(proven, b"\0\4\0\1", first[1])
+        for index in range(10):
+            assert bench.say(bench.phone(f"127.0.1.{index + 1}"), rrq("big")) is not None
+        assert bench.engine.session_count == 3
+        third = bench.say(proven, b"\0\4\0\2", first[1])
+        assert third is not None
+        assert third[0].startswith(b"\0\3\0\3")
+    finally:
+        bench.close()
+
+
+def test_when_all_places_are_taken_by_phones_that_answer_a_new_one_waits() -> None:
+    bench = Bench(limits=Limits(sessions_per_source=3, sessions=1))
+    try:
+        proven = bench.phone("127.0.0.5")
+        first = bench.say(proven, rrq("big"))
+        assert first is not None
+        bench.say(proven, b"\0\4\0\1", first[1])
+        assert bench.say(bench.phone("127.0.0.6"), rrq()) is None
+    finally:
+        bench.close()
+
+
+def test_who_guesses_names_is_told_no_for_a_while_and_then_nothing() -> None:
+    bench = Bench(limits=Limits(refusal_burst=5, refusals_per_s=0.001))
+    try:
+        answers = [bench.say(bench.phone("127.0.0.5"), rrq(f"SEP00112233{n:04X}.cnf.xml")) for n in range(8)]
+        assert [answer is not None for answer in answers] == [True] * 5 + [False] * 3
+        assert bench.say(bench.phone("127.0.0.6"), rrq("nothing")) is not None
+        assert bench.say(bench.phone("127.0.0.5"), rrq()) is not None  # what it may have, it still gets
+    finally:
+        bench.close()
+
+
+def test_a_network_where_nobody_answers_gets_a_bounded_number_of_datagrams() -> None:
+    bench = Bench(limits=Limits(unproven_burst=5, unproven_per_s=0.001))
+    try:
+        answers = [bench.say(bench.phone(f"127.0.5.{n + 1}"), rrq()) for n in range(8)]
+        assert [answer is not None for answer in answers] == [True] * 5 + [False] * 3
+        assert bench.say(bench.phone("127.0.6.1"), rrq()) is not None
+    finally:
+        bench.close()
+
+
+def test_a_phone_that_answers_gives_its_network_the_budget_back() -> None:
+    bench = Bench(limits=Limits(unproven_burst=2, unproven_per_s=0.001, request_burst=2, requests_per_s=0.001))
+    try:
+        phone = bench.phone()
+        for _ in range(20):
+            first = bench.say(phone, rrq())
+            assert first is not None
+            bench.say(phone, b"\0\4\0\1", first[1])
+            bench.say(phone, b"\0\4\0\2", first[1])
+    finally:
+        bench.close()
+
+
+def test_requests_of_one_source_beyond_its_budget_are_left_lying() -> None:
+    bench = Bench(limits=Limits(request_burst=3, requests_per_s=0.001))
+    try:
+        answers = [bench.say(bench.phone("127.0.0.5"), rrq("nothing")) for _ in range(6)]
+        assert [answer is not None for answer in answers] == [True] * 3 + [False] * 3
+    finally:
+        bench.close()
+
+
+@pytest.mark.slow
+def test_a_transfer_that_takes_longer_than_its_size_allows_is_ended() -> None:
+    bench = Bench(limits=Limits(grace_s=0.0, slowest_bytes_per_s=20_000))
+    try:
+        phone = bench.phone()
+        first = bench.say(phone, rrq("big"))
+        assert first is not None
+        block, until = 0, time.monotonic() + 3.0
+        while not bench.events:
+            assert time.monotonic() < until
+            block = min(block + 1, 8)
+            phone.sendto(b"\0\4" + block.to_bytes(2, "big"), first[1])
+            bench.loop.turn(0.05)
+        assert isinstance(bench.events[0], TransferFailed)
+        assert "longer than a transfer of its size is allowed to" in bench.events[0].reason
+        phone.setblocking(False)
+        last = b""
+        while (heard := bench.hear(phone)) is not None:
+            last = heard[0]
+        assert last == b"\0\5\0\0The transfer takes too long\0"
+    finally:
+        bench.close()
+
+
+def test_descriptors_are_back_at_their_level_after_hundreds_of_transfers(bench: Bench) -> None:
+    def run(times: int) -> None:
+        for index in range(times):
+            phone = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            phone.bind((f"127.0.{index % 200}.1", 0))  # one source alone would use up what it may be refused
+            first = bench.say(phone, rrq(NAME if index % 3 else "nothing"))
+            assert first is not None
+            if index % 3:
+                bench.say(phone, b"\0\4\0\1", first[1])
+                bench.say(phone, b"\0\4\0\2", first[1])
+            phone.close()
+
+    run(3)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    run(300)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert bench.engine.session_count == 0
