@@ -32,7 +32,19 @@ def test_a_rollback_is_a_release_with_the_old_content(ringfence: CommandLine, re
     assert ringfence.ask("release", "rollback", released.site, "1")["number"] == 3
     third = ringfence.ask("release", "show", released.site)
     assert [file["digest"] for file in third["files"]] == [file["digest"] for file in first["files"]]
-    assert "4" in ringfence("release", "rollback", released.site, "2")
+    said = ringfence("release", "rollback", released.site, "2")
+    assert "Release 4" in said
+    assert f"ringfence release resume {released.site}" in said
+
+
+def test_a_site_is_held_and_resumed(ringfence: CommandLine, released: PhoneThere) -> None:
+    assert ringfence.ask("release", "hold", released.site, "--reason", "Concert")["reason"] == "Concert"
+    ringfence("line", "set", released.mac, "1", "--label", "Dora")
+    assert "is held at release 2 by administrator since" in ringfence("publish", released.site)
+    assert "takes part in publishing again" in ringfence("release", "resume", released.site)
+    ringfence("publish", released.site)
+    assert ringfence.ask("release", "show", released.site)["number"] == 3
+    ringfence.refused(4, "release", "resume", released.site)
 
 
 def test_what_was_not_released_is_not_found(ringfence: CommandLine, site: str) -> None:

@@ -22,6 +22,12 @@ def test_a_site_shows_its_phones(ringfence: CommandLine, phone: PhoneThere) -> N
     assert phone.mac in ringfence("site", "show", phone.site)
 
 
+def test_a_site_sets_how_long_firmware_waits_for_an_edge_that_is_away(ringfence: CommandLine, site: str) -> None:
+    assert "firmware waits 12h" in ringfence("site", "change", site, "--firmware-waits", "12h")
+    assert ringfence.ask("site", "show", site)["firmware_waits_s"] == 43_200
+    ringfence.refused(3, "site", "change", site, "--firmware-waits", "long")
+
+
 def test_a_site_with_a_phone_stays(ringfence: CommandLine, phone: PhoneThere) -> None:
     assert "phone" in ringfence.refused(5, "site", "remove", phone.site)
     assert ringfence.ask("site", "show", phone.site)["phones"] == 1

@@ -27,7 +27,7 @@ from ringfence.hub.fleet import (
 from ringfence.hub.fleet.firmware import UploadedFile
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
-from ringfence.hub.publishing import firmware_rollout, releases
+from ringfence.hub.publishing import firmware_rollout, holds, releases
 from ringfence.hub.publishing.publish import Publication, publish, rollback
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow
 from ringfence.phones.diagnosis.running_load import Running
@@ -73,7 +73,7 @@ def want(hub: Hub, load: str, place: SettingPlace = ORGANISATION) -> None:
 def add_edge(hub: Hub, name: str, release: int) -> None:
     with hub.database.writing() as session:
         session.add(EdgeRow(
-            id=name, site_id="anna", hostname="", version="", enrolled_at=0.0, key_fingerprint=name,
+            id=name, site_id="anna", hostname="", version="", enrolled_at=hub.clock(), key_fingerprint=name,
             certificate_serial=name, certificate_fingerprint=name, previous_fingerprint=None, certificate_ends_at=9e9,
             revoked_at=None, wipe=False, last_seen_at=None, connected_until=None, release=release, reports_through=0,
         ))  # fmt: skip
@@ -189,6 +189,56 @@ def test_an_edit_meanwhile_is_published_and_the_firmware_still_waits(fleet: Hub)
     assert OLD.encode() in text
 
 
+def test_a_dead_edge_holds_firmware_back_is_named_and_stops_counting_after_the_time_that_its_site_sets(
+    fleet: Hub,
+) -> None:
+    want(fleet, OLD)
+    publish(fleet, "test")
+    take(fleet, bundle_42())
+    add_edge(fleet, "edge-1", 1)
+    add_edge(fleet, "edge-dead", 1)
+    died = fleet.clock()
+    want(fleet, NEW)
+    done = publish(fleet, "test")
+    assert {each.edge.id for each in done.waiting_for} == {"edge-1", "edge-dead"}, "neither has a stream open"
+    serves(fleet, "edge-1", 2)
+    assert firmware_rollout.go_on(fleet) == []
+    with fleet.database.reading() as session:
+        lacking = [each for each, has_it in firmware_rollout.edges_with(session, "anna", NEW, died) if not has_it]
+    assert [each.edge.id for each in lacking] == ["edge-dead"]
+    assert lacking[0].counts_until == pytest.approx(died + sites.FIRMWARE_WAITS_S, abs=60)
+    with fleet.change("test") as change:
+        sites.wait_for_edges(change, "anna", 3600)
+    fleet.clock = lambda: died + 3500
+    assert firmware_rollout.go_on(fleet) == []
+    fleet.clock = lambda: died + 3700
+    assert firmware_rollout.go_on(fleet) == ["anna"]
+    assert named(fleet, ANNA) == NEW
+
+
+def test_a_site_that_is_held_gets_no_firmware_by_itself(fleet: Hub) -> None:
+    add_edge(fleet, "edge-1", 0)
+    want(fleet, OLD)
+    publish(fleet, "test")
+    with fleet.change("test") as change:
+        holds.put(change, "anna", "not now")
+    serves(fleet, "edge-1", 1)
+    assert firmware_rollout.go_on(fleet) == []
+    with fleet.change("test") as change:
+        holds.end(change, "anna")
+    assert firmware_rollout.go_on(fleet) == ["anna"]
+
+
+def test_a_load_that_nobody_has_is_refused_where_it_is_set(running: RunningHub) -> None:
+    site = running.site("Refused loads")
+    running.phone(site, "00:1B:54:C2:E0:77", "7942")
+    before = running.do("GET", f"/settings/sites/{site}")
+    refused = running.ask("PUT", f"/settings/sites/{site}/firmware_load", {"value": "SIP42.9-9-9S"})
+    assert (refused.status, refused.json["kind"]) == (422, "firmware-missing")
+    assert "ringfence firmware import" in refused.json["to_do"]
+    assert running.do("GET", f"/settings/sites/{site}") == before
+
+
 def test_an_edge_that_comes_later_turns_nothing_back(fleet: Hub) -> None:
     want(fleet, OLD)
     publish(fleet, "test")
@@ -201,8 +251,8 @@ def test_an_edge_that_comes_later_turns_nothing_back(fleet: Hub) -> None:
 
 def test_a_load_that_was_not_imported_is_refused_unless_another_server_has_it(fleet: Hub) -> None:
     want(fleet, "SIP42.9-9-9S")
-    with pytest.raises(FirmwareMissing, match=str(ANNA)):
-        publish(fleet, "test")
+    left = publish(fleet, "test").left_out
+    assert [(phone.mac, type(phone.fault)) for phone in left] == [(ANNA, FirmwareMissing), (BEN, FirmwareMissing)]
     with fleet.change("test") as change:
         settings.put(change, fleet.sealer, ORGANISATION, "load_server", "192.0.2.9")
     publish(fleet, "test")
@@ -214,8 +264,10 @@ def test_a_step_between_is_not_skipped(fleet: Hub) -> None:
     with fleet.change("test") as change:
         phones.change(change, ANNA, phones.PhoneParts(running_load="SIP42.8-2-1S"))
     want(fleet, OLD)
-    with pytest.raises(SkipsStep, match=r"bring it to 8\.5\(2\) first"):
-        publish(fleet, "test")
+    (left,) = publish(fleet, "test").left_out
+    assert isinstance(left.fault, SkipsStep)
+    assert "bring it to 8.5(2) first" in left.fault.to_do
+    assert named(fleet, BEN) == OLD, "the other phone is published"
     want(fleet, "SIP42.8-5-2S", SettingPlace(Scope.PHONE, ANNA.bare))
     publish(fleet, "test")
     assert (named(fleet, ANNA), named(fleet, BEN)) == ("SIP42.8-5-2S", OLD)

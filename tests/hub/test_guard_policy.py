@@ -217,7 +217,7 @@ def test_a_file_without_any_secret_is_published_as_such(idle: Hub) -> None:
         change.session.flush()
         lines.put(change, idle.sealer, mac, 1, LineParts(name="201", password=Secret("a<b&c")))
     with idle.database.reading() as session:
-        (read,) = read_sites(session, idle.sealer, [site])
+        (read,) = read_sites(session, idle.sealer, [site], idle.clock())
 
     class TwoFiles:
         def render(self, phone: PhoneToRender) -> tuple[RenderedFile, ...]:

@@ -1,46 +1,80 @@
-"""Tables on standard output: a word, which may be an identifier, is never broken."""
+"""What commands print: a word, which may be an identifier, is never broken, and nothing moves a terminal."""
 
+import contextlib
+import json
 import os
 import pty
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from ringfence.cli.support.output import field, show_table
+from ringfence.cli.support.output import field, say, show_diff, show_json, show_table, when
 from ringfence.counted import counted
 
 COLUMNS = [("EDGE", field("edge")), ("SITE", field("site")), ("IN WORDS", field("words"))]
 ROW = {"edge": "edge-948dc44578e8", "site": "home-office-anna", "words": "one two three four five six seven eight"}
 
 
-def test_only_text_is_folded(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "60")
-    show_table([ROW], COLUMNS, empty="")
-    shown = capsys.readouterr().out.splitlines()
-    assert shown[1].split()[:2] == [ROW["edge"], ROW["site"]]
-    assert len(shown) == 3
-    assert max(map(len, shown)) <= 60
+@contextlib.contextmanager
+def terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> Iterator[Callable[[], list[str]]]:
+    """Standard output is a terminal of this width; what it was told is returned by lines."""
+    monkeypatch.setenv("COLUMNS", str(columns))
+    ours, theirs = pty.openpty()
+    with os.fdopen(theirs, "w") as output, monkeypatch.context() as patch:
+        patch.setattr("sys.stdout", output)
+        yield lambda: os.read(ours, 1 << 16).decode().splitlines()
+    os.close(ours)
 
 
-def test_a_table_that_is_too_wide_for_its_words_takes_the_room(
+def test_in_a_pipe_a_row_is_one_line_however_long(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("COLUMNS", "20")
-    show_table([ROW], COLUMNS, empty="")
-    assert f"{ROW['edge']}  {ROW['site']}" in capsys.readouterr().out
+    show_table([ROW, {**ROW, "words": "a\nb"}], COLUMNS, empty="")
+    shown = capsys.readouterr().out.splitlines()
+    assert len(shown) == 3
+    assert shown[1] == f"{ROW['edge']}  {ROW['site']}  {ROW['words']}"
+    assert shown[2].endswith("a\\nb")
+
+
+@pytest.mark.parametrize("width", [60, 80])
+def test_on_a_terminal_a_long_text_goes_under_its_row_and_nothing_is_broken(
+    monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    rows = [{**ROW, "words": "word " * 30, "mac": "00:1B:54:C2:9A:10"} for _ in range(2)]
+    with terminal(monkeypatch, width) as shown:
+        show_table(rows, [*COLUMNS, ("MAC", field("mac"))], empty="")
+        lines = shown()
+    assert max(len(line.replace("\x1b[1m", "").replace("\x1b[0m", "")) for line in lines) <= width
+    assert lines[1].split() == [ROW["edge"], ROW["site"], "00:1B:54:C2:9A:10"]
+    assert lines[2].startswith("    word word")
 
 
 def test_on_a_narrow_terminal_each_row_becomes_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("COLUMNS", "20")
-    ours, terminal = pty.openpty()
-    with os.fdopen(terminal, "w") as output:
-        monkeypatch.setattr("sys.stdout", output)
+    with terminal(monkeypatch, 20) as told:
         show_table([ROW, {**ROW, "words": ""}], COLUMNS, empty="")
-    try:
-        shown = os.read(ours, 4096).decode().splitlines()
-    finally:
-        os.close(ours)
+        shown = told()
     assert shown[0].split() == ["EDGE", ROW["edge"]]
     assert shown[3:] == ["", "EDGE      edge-948dc44578e8", "SITE      home-office-anna"]
+
+
+HOSTILE = "a\x1b]0;owned\x07\u202egnp.exe\x9b31m\ud800"
+
+
+def test_nothing_that_a_terminal_obeys_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    say(HOSTILE)
+    show_table([{"edge": HOSTILE}], COLUMNS, empty="")
+    show_diff(f"+{HOSTILE}")
+    show_json({"edge": HOSTILE})
+    shown = capsys.readouterr().out
+    assert not [letter for letter in shown if letter != "\n" and not letter.isprintable()]
+    assert "\\x1b]0;owned\\x07\\u202egnp.exe\\x9b31m" in shown
+    assert json.loads(shown[shown.index("{") :])["edge"] == HOSTILE
+
+
+@pytest.mark.parametrize("at", [1e308, -1e308, float("nan"), float("inf"), "no date", "2026-13-01"])
+def test_a_time_that_is_none_is_shown_as_it_is(at: object) -> None:
+    assert when(at).startswith("no date (")
 
 
 def test_counts_have_their_plural() -> None:

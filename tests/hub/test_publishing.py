@@ -12,7 +12,7 @@ from ringfence.content.trust import TrustedMetadata
 from ringfence.errors import EnvironmentFault, NotFound
 from ringfence.hub.core import Hub
 from ringfence.hub.data.directory_blobs import DirectoryBlobs
-from ringfence.hub.errors import PublishRunning
+from ringfence.hub.errors import FilesDisagree, NothingToEnd, PublishRunning
 from ringfence.hub.fleet import (
     lines,
     phones,
@@ -21,15 +21,16 @@ from ringfence.hub.fleet import (
 )
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
-from ringfence.hub.publishing import diffs, publication_lock, releases, site_files
+from ringfence.hub.publishing import diffs, holds, publication_lock, releases, site_files
 from ringfence.hub.publishing import publish as publishing
 from ringfence.hub.publishing.publish import Publication, publish, rollback
-from ringfence.hub.store.models import SiteRow
+from ringfence.hub.store.models import LineRow, SiteRow
 from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.phones.errors import IncompletePhone, RenderFault
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.own_templates import OwnTemplates
-from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.rendering.render_input import PhoneToRender
+from ringfence.phones.rendering.renderer import RenderedFile, Renderer
 from ringfence.phones.rendering.resolve_settings import Scope
 
 ANNA, BEN = Mac("001B54C2D001"), Mac("001B54C2D002")
@@ -206,27 +207,90 @@ def test_a_binary_file_has_its_sizes_for_a_diff() -> None:
     assert (change.change, change.diff) == ("added", "Binary file: 0 bytes → 2 bytes\n")
 
 
-def test_a_template_that_makes_bad_xml_publishes_nothing_and_names_template_line_and_phone(fleet: Hub) -> None:
+def test_a_template_that_makes_bad_xml_leaves_its_phones_out_and_names_template_line_and_phone(fleet: Hub) -> None:
     publish(fleet, "test")
-    relabel(fleet, ANNA, "Would be good")
+    relabel(fleet, ANNA, "Is good")
     template = "<device>\n  <versionStamp>{{ version_stamp }}</versionStamp>\n  <open>\n</device>\n"
     with fleet.change("test") as change:
         phones.change(change, BEN, phones.PhoneParts(model="8941"))
     fleet.renderer = Renderer(OwnTemplates({"cisco-894x": {"device": template}}))
-    with pytest.raises(RenderFault) as raised:
-        publish(fleet, "test")
-    assert "template" in raised.value.where
-    assert "line" in raised.value.where
-    assert str(BEN) in raised.value.where
-    assert whole_release(fleet, "anna")[0] == 1, "nothing was published, not even for the site that was good"
-    assert whole_release(fleet, "ben")[0] == 1
+    done = publish(fleet, "test")
+    (left,) = done.left_out
+    assert (left.site_id, left.mac, type(left.fault)) == ("ben", BEN, RenderFault)
+    assert "template" in left.fault.where
+    assert "line" in left.fault.where
+    assert str(BEN) in left.fault.where
+    assert numbers(done) == {"anna": 2}, "the other site is published"
+    assert whole_release(fleet, "ben")[0] == 1, "the phone keeps what it has"
 
 
-def test_a_phone_without_sip_server_is_named(fleet: Hub) -> None:
+def test_one_phones_bad_value_leaves_it_out_until_it_is_corrected_and_stops_nobody(fleet: Hub) -> None:
+    carl = Mac("001B54C2D009")
+    with fleet.change("test") as change:
+        phones.add(change, carl, "anna", "9971", "")
+        change.session.flush()
+        lines.put(change, fleet.sealer, carl, 1, LineParts(name="209", label="Carl"))
+    publish(fleet, "test")
+    relabel(fleet, ANNA, "Anna, new")
+    relabel(fleet, carl, "Carl, new")
+    with fleet.change("test") as change:
+        settings.put(change, fleet.sealer, SettingPlace(Scope.PHONE, carl.bare), "firmware_load", "sip9971.9-9-9")
+    for _time in range(2):
+        (left,) = publish(fleet, "test").left_out
+        assert left.mac == carl, "it is named each time"
+    texts = b"".join(whole_release(fleet, "anna")[1])
+    assert b"Anna, new" in texts
+    assert b"<featureLabel>Carl</featureLabel>" in texts, "the phone that is left out keeps its file"
+    with fleet.change("test") as change:
+        settings.unset(change, SettingPlace(Scope.PHONE, carl.bare), "firmware_load")
+    assert publish(fleet, "test").left_out == []
+    assert b"Carl, new" in b"".join(whole_release(fleet, "anna")[1])
+    assert publish(fleet, "test").unchanged == 2
+
+
+def test_a_secret_that_can_not_be_opened_leaves_its_phone_out(fleet: Hub) -> None:
+    with fleet.database.writing() as session:
+        session.get_one(LineRow, (ANNA.bare, 1)).sealed_password = b"not sealed by this hub"
+    done = publish(fleet, "test")
+    assert ([phone.mac for phone in done.left_out], numbers(done)) == ([ANNA], {"ben": 1})
+
+
+def test_of_two_phones_that_need_other_files_of_one_name_the_second_is_left_out(fleet: Hub) -> None:
+    other = Mac("001B54C2D00A")
+    with fleet.change("test") as change:
+        phones.add(change, other, "anna", "9971", "")
+        change.session.flush()
+        lines.put(change, fleet.sealer, other, 1, LineParts(name="210"))
+
+    class Shares(Renderer):
+        def render(self, phone: PhoneToRender) -> tuple[RenderedFile, ...]:
+            own = super().render(phone)
+            return (RenderedFile("plan.xml", phone.mac.bare.encode(), None, TargetKind.SHARED, None), *own)
+
+    fleet.renderer = Shares()
+    done = publish(fleet, "test")
+    assert [(phone.mac, type(phone.fault)) for phone in done.left_out] == [(other, FilesDisagree)]
+    assert numbers(done) == {"anna": 1, "ben": 1}
+
+
+def test_a_phone_without_sip_server_is_left_out_and_named(fleet: Hub) -> None:
     with fleet.change("test") as change:
         settings.unset(change, ORGANISATION, "sip_server")
-    with pytest.raises(IncompletePhone, match=str(ANNA)):
-        publish(fleet, "test")
+    left = publish(fleet, "test").left_out
+    assert [(phone.mac, type(phone.fault)) for phone in left] == [(ANNA, IncompletePhone), (BEN, IncompletePhone)]
+    with fleet.change("test") as change:
+        phones.remove(change, ANNA)  # what is kept of it goes with it
+
+
+def test_who_edited_what_is_published_is_told(fleet: Hub) -> None:
+    publish(fleet, "test")
+    with fleet.change("Zoë") as change:
+        lines.put(change, fleet.sealer, ANNA, 1, LineParts(label="By Zoë"))
+    with fleet.change("Yan") as change:
+        settings.put(change, fleet.sealer, ORGANISATION, "sip_server", "by-yan.example.org")
+    told = {site.site_id: site.edited_by for site in publish(fleet, "test").sites}
+    assert told == {"anna": ["Zoë", "Yan"], "ben": ["Yan"]}
+    assert publish(fleet, "test").sites == []
 
 
 def test_a_phone_without_a_line_is_left_out_and_named(fleet: Hub) -> None:
@@ -247,7 +311,19 @@ def test_a_rollback_is_a_new_release_with_the_old_content(fleet: Hub) -> None:
     with fleet.database.reading() as session:
         newest, count = releases.find(session, "anna")[0]
     assert (newest.number, newest.rolled_back_to, count) == (3, 1, 1)
+    relabel(fleet, BEN, "Benjamin")
+    done = publish(fleet, "somebody else")
+    assert numbers(done) == {"ben": 2}, "nobody undoes the roll-back by publishing something else"
+    assert [(site.id, site.held_by, site.held_why) for site in done.held] == [
+        ("anna", "test", "rolled back to release 1")
+    ]
+    assert numbers(publish(fleet, "test", site_ids=["anna"])) == {}
+    assert numbers(publish(fleet, "test", site_ids=["anna"], dry_run=True)) == {"anna": None}, "to see what would come"
+    with fleet.change("test") as change:
+        holds.end(change, "anna")
     assert numbers(publish(fleet, "test")) == {"anna": 4}, "the settings still say otherwise"
+    with pytest.raises(NothingToEnd), fleet.change("test") as change:
+        holds.end(change, "anna")
     with pytest.raises(NotFound, match=r"no release 9.*Its newest release is 4"):
         rollback(fleet, "test", "anna", 9)
 

@@ -10,7 +10,7 @@ from ringfence.archives import Member, members
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.errors import BadArgument
-from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.cli.support.uploads import progress, upload_members
 from ringfence.counted import counted
 from ringfence.phones.filenames import is_loads
@@ -113,7 +113,7 @@ def status(
             while True:
                 # An edge that is fetching it counts for the part that it has.
                 done = sum(row["with_load"] + row["named"] + _part(row) for row in rows)
-                total = sum(row["edges"] + row["named"] + row["waiting"] for row in rows)
+                total = sum(row["with_load"] + len(_awaited(row)) + row["named"] + row["waiting"] for row in rows)
                 show(done, total)
                 if done == total:
                     break
@@ -134,6 +134,22 @@ def status(
         columns,
         empty=f"No phone uses {load}. Next: ringfence set site SITE firmware_load={load}, then publish.",
     )
+    for row in rows:
+        for edge in row["lacking"]:
+            output.say(_lacking(row, edge))
+
+
+def _awaited(row: Row) -> list[Row]:
+    return [edge for edge in row["lacking"] if edge["counts"]]
+
+
+def _lacking(row: Row, edge: Row) -> str:
+    name = output.edge_name(edge)
+    if not edge["counts"]:
+        return f"Edge {name} of {row['site']} is away and does not count; it takes the load when it comes back."
+    if edge["connected"]:
+        return f"Edge {name} of {row['site']} does not have it yet."
+    return f"{output.away_edge(edge)} Site {row['site']}'s phones wait for it."
 
 
 def _part(row: dict[str, int]) -> float:

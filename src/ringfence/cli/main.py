@@ -7,6 +7,7 @@ from importlib import import_module
 import typer
 
 from ringfence import __version__
+from ringfence.cli.support.output import clean_line
 from ringfence.errors import EnvironmentFault, RingfenceError
 
 GROUPS = (
@@ -78,7 +79,7 @@ def main() -> None:
     try:
         make_app(next(iter(sys.argv[1:]), ""))()
     except RingfenceError as fault:
-        sys.stderr.write(f"ringfence: {fault}\n")
+        sys.stderr.write(f"ringfence: {clean_line(str(fault))}\n")
         sys.exit(fault.exit_code)
     except ModuleNotFoundError as fault:
         if fault.name is None or fault.name.partition(".")[0] == "ringfence":

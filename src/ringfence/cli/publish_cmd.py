@@ -1,13 +1,18 @@
 """``ringfence publish``: publish changes to the phones."""
 
+from collections.abc import Sequence
 from typing import Annotated
 
 import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub
-from ringfence.cli.support.output import AsJson
+from ringfence.cli.support.errors import PhonesLeftOut
+from ringfence.cli.support.output import AsJson, Row
 from ringfence.counted import counted
+
+_MOST_SITES = 20
+"""How many sites are listed one by one."""
 
 
 def publish(
@@ -15,31 +20,107 @@ def publish(
         list[str] | None, typer.Argument(metavar="SITE…", help="Only these sites; all by default.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would change, and change nothing.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show how each file changes; secrets are masked.")] = False,
     comment: Annotated[str, typer.Option(help="The reason, for the list of releases.")] = "",
     as_json: AsJson = False,
 ) -> None:
     """Publish changes: a new release for each site whose files changed.
 
-    Example: ringfence publish --dry-run
+    A phone whose files can't be made is left out and named: it keeps the files that it has, and the others are
+    published. Sites that are held get no release.
+
+    Example: ringfence publish --dry-run --diff
     """
-    result = hub().post("/publish", {"dry_run": dry_run, "sites": sites or None, "comment": comment})
+    order = {"dry_run": dry_run, "sites": sites or None, "comment": comment, "diffs": diff or as_json}
+    result = hub().post("/publish", order)
     if as_json:
         output.show_json(result)
-        return
-    for site in result["sites"]:
+    else:
+        _show(result, diff=diff)
+    _raise_left_out(result["left_out"])
+
+
+def _show(result: Row, *, diff: bool) -> None:
+    changed, dry_run = result["sites"], result["dry_run"]
+    for site in changed if diff else changed[:_MOST_SITES]:
         outcome = "would get a new release" if dry_run else f"now has release {site['release']}"
-        output.say(f"Site {site['site']} {outcome} (before: {site['previous'] or 'none'}).")
-        for file in site["files"]:
+        by = f"; edited by {output.some(site['edited_by'], 5)}" if site["edited_by"] else ""
+        of = f"{_what_changed(site['files'])}, {counted(site['phones'], 'phone')}{by}"
+        output.say(f"Site {site['site']} {outcome} (before: {site['previous'] or 'none'}): {of}.")
+        for file in site["files"] if diff else ():
             output.say(f"  {file['change']}: {file['name']}")
             output.show_diff(file["diff"])
+    if not diff and len(changed) > _MOST_SITES:
+        output.say(f"And {counted(len(changed) - _MOST_SITES, 'more site')}.")
+    _show_waiting(result)
+    for site in result["held"]:
+        why = f": {site['reason']}" if site["reason"] else ""
+        output.say(
+            f"Site {site['site']} is held at release {site['release']} by {site['by']} since "
+            f"{output.when(site['since'])}{why}. It gets no release. Look: ringfence publish {site['site']} --dry-run "
+            f"--diff. Then decide: ringfence release resume {site['site']}"
+        )
+    _show_left_out(result["left_out"])
     verb = "would change" if dry_run else "changed"
-    seconds = result["seconds"]
+    files, phones = sum(len(site["files"]) for site in changed), sum(site["phones"] for site in changed)
+    count = counted(len(changed), "site")
+    of = f" ({counted(files, 'file')}, {counted(phones, 'phone')})" if changed else ""
+    more = "" if diff or not changed else " --diff shows how." if dry_run else ""
+    output.say(f"{count} {verb}{of}, {result['unchanged']} unchanged, in {result['seconds']:.2f} s.{more}")
+
+
+def _what_changed(files: Sequence[Row]) -> str:
+    counts = [(counted(sum(file["change"] == change for file in files), "file"), change) for change in _CHANGES]
+    return ", ".join(f"{count} {change}" for count, change in counts if not count.startswith("0 "))
+
+
+_CHANGES = ("added", "changed", "removed")
+
+
+def _show_waiting(result: Row) -> None:
     if result["without_line"]:
         output.say(
-            f"Phones without a line get no file: {', '.join(result['without_line'])}. "
+            f"Phones without a line get no file: {output.some(result['without_line'])}. "
             "Next: ringfence line set MAC 1 --name USER"
         )
+    by_load: dict[str, list[str]] = {}
     for mac, load in result["waiting"].items():
-        output.say(f"Phone {mac} gets {load} once its site's edges have it: ringfence firmware status {load}")
-    count = counted(len(result["sites"]), "site")
-    output.say(f"{count} {verb}, {result['unchanged']} unchanged, in {seconds:.2f} s.")
+        by_load.setdefault(load, []).append(mac)
+    for load, macs in by_load.items():
+        gets = "Phone" if len(macs) == 1 else "Phones"
+        output.say(
+            f"{gets} {output.some(macs)} {'gets' if len(macs) == 1 else 'get'} {load} once "
+            f"{'its' if len(macs) == 1 else 'their'} site's edges have it: ringfence firmware status {load}"
+        )
+    for edge in result["waiting_for"]:
+        output.say(
+            f"{output.away_edge(edge)} Revoke it (ringfence edge revoke {edge['edge']}), or let site {edge['site']} "
+            f"wait for less time: ringfence site change {edge['site']} --firmware-waits 1h"
+        )
+
+
+def _show_left_out(left: Sequence[Row]) -> None:
+    """Print the phones that were left out, those with the same fault together."""
+    by_fault: dict[tuple[str, str], list[Row]] = {}
+    for phone in left:
+        by_fault.setdefault((phone["what"].replace(phone["mac"], "MAC"), phone["to_do"]), []).append(phone)
+    for (what, to_do), phones in by_fault.items():
+        if len(phones) == 1:
+            where = f" ({phones[0]['where']})" if phones[0]["where"] else ""
+            output.say(f"Left out: phone {phones[0]['mac']} of site {phones[0]['site']}: {phones[0]['what']}{where}.")
+        else:
+            names = output.some([phone["mac"] for phone in phones])
+            output.say(f"Left out: {counted(len(phones), 'phone')} ({names}): {what}.")
+        if to_do:
+            output.say(f"  {to_do}")
+
+
+def _raise_left_out(left: Sequence[Row]) -> None:
+    if left:
+        one = len(left) == 1
+        raise PhonesLeftOut(
+            f"{counted(len(left), 'phone')} {'was' if one else 'were'} left out and "
+            f"{'keeps the files that it has' if one else 'keep the files that they have'}",
+            where=output.some([phone["mac"] for phone in left], 5),
+            to_do="Correct what is said above and publish again.",
+        )

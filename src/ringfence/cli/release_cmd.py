@@ -102,14 +102,49 @@ def diff(
 
 @app.command()
 def rollback(site: Site, number: Number, as_json: AsJson = False) -> None:
-    """Create a new release with the content of an old one.
+    """Create a new release with the content of an old one, and hold the site.
 
-    The settings stay as they are, so the next publish brings their content back unless you change them too.
+    The settings stay as they are, so a publish would bring their content back. That is why the site is held: it gets
+    no release until somebody ends the hold with ringfence release resume.
 
     Example: ringfence release rollback home-office-anna 2
     """
     made = hub().post(f"{site_path(site)}/releases/{number}/rollback")
     if as_json:
         output.show_json(made)
+        return
+    output.say(f"Release {made['number']} of {site} created, with the content of release {number}.")
+    output.say(
+        f"The site is held: publishing leaves it out, because the settings would bring the newer content back. To see "
+        f"that: ringfence publish {site} --dry-run --diff. When they are corrected: ringfence release resume {site}"
+    )
+
+
+@app.command()
+def hold(
+    site: Site, reason: Annotated[str, typer.Option(help="The reason, for others.")] = "", as_json: AsJson = False
+) -> None:
+    """Hold a site: publishing leaves it out until somebody decides.
+
+    Example: ringfence release hold home-office-anna --reason "Anna is on stage until six"
+    """
+    held = hub().put(f"{site_path(site)}/releases/hold", {"reason": reason})
+    if as_json:
+        output.show_json(held)
     else:
-        output.say(f"Release {made['number']} of {site} created, with the content of release {number}.")
+        output.say(
+            f"Site {site} is held at release {held['release'] or 'none'}. To end that: ringfence release resume {site}"
+        )
+
+
+@app.command()
+def resume(site: Site, as_json: AsJson = False) -> None:
+    """End a site's hold: the next publish brings what was edited meanwhile.
+
+    Example: ringfence release resume home-office-anna
+    """
+    hub().delete(f"{site_path(site)}/releases/hold")
+    if as_json:
+        output.show_json({"site": site, "held": False})
+    else:
+        output.say(f"Site {site} takes part in publishing again. Next: ringfence publish {site} --dry-run")

@@ -7,6 +7,7 @@ import typer
 from ringfence.cli import enrolment_token_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, site_path
+from ringfence.cli.support.durations import seconds
 from ringfence.cli.support.output import AsJson, field
 
 app = typer.Typer(help="Sites: places with phones and one edge.", no_args_is_help=True)
@@ -66,6 +67,9 @@ def show(site: Site, as_json: AsJson = False) -> None:
         output.show_json({**found, "phone_list": phones, "edge_list": edges})
         return
     output.show_table([found], _COLUMNS, empty="")
+    if found["held_since"]:
+        why = f": {found['held_why']}" if found["held_why"] else ""
+        output.say(f"Held by {found['held_by']} since {output.when(found['held_since'])}{why}.")
     for phone in phones:
         labels = ", ".join(line["label"] or line["name"] for line in phone["lines"])
         output.say(f"  phone {phone['mac']} {phone['family']} {phone['description']} [{labels}]")
@@ -82,6 +86,29 @@ def rename(site: Site, name: Annotated[str, typer.Argument(help="The new name.")
     """
     found = hub().patch(site_path(site), {"name": name})
     output.say(f"Site {found['id']} is now called {found['name']}.")
+
+
+@app.command()
+def change(
+    site: Site,
+    firmware_waits: Annotated[
+        str,
+        typer.Option(help="For how long new firmware waits for an edge of the site that is away, such as 12h or 7d."),
+    ],
+    as_json: AsJson = False,
+) -> None:
+    """Change for how long new firmware waits for an edge that is away.
+
+    Phones are told of firmware when every edge of their site has it. An edge that is away for longer does not count;
+    it takes the firmware when it comes back.
+
+    Example: ringfence site change home-office-anna --firmware-waits 12h
+    """
+    found = hub().patch(site_path(site), {"firmware_waits_s": seconds(firmware_waits)})
+    if as_json:
+        output.show_json(found)
+    else:
+        output.say(f"At site {found['id']}, firmware waits {firmware_waits} for an edge that is away.")
 
 
 @app.command()

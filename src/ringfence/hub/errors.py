@@ -153,6 +153,10 @@ class SiteNotEmpty(Conflict):
     """The site still has phones or edges."""
 
 
+class SiteHeld(Conflict):
+    """The site gets no release until somebody decides."""
+
+
 class DuplicateMac(Conflict):
     """A phone with this MAC address exists."""
 

@@ -15,6 +15,7 @@ from ringfence.cli.support.errors import (
     FAMILY_OF_STATUS,
     BadArgument,
     HubAway,
+    Interrupted,
     NotLoggedIn,
 )
 from ringfence.errors import RingfenceError
@@ -154,6 +155,14 @@ class PeoplesApi:
                 response = self._pool.request(method, address, headers=headers, body=parts, chunked=True)
             else:
                 response = self._pool.request(method, address, headers=headers, json=body)
+        except KeyboardInterrupt:
+            raise _interrupted(method, is_upload=parts is not None) from None
+        except urllib3.exceptions.ReadTimeoutError:
+            raise HubAway(
+                f"the hub has not answered within {TIMEOUT_S} s",
+                where=self._login.url,
+                to_do="" if method == "GET" else f"{_GOES_ON} Wait until it is done before you try again.",
+            ) from None
         except urllib3.exceptions.HTTPError as fault:
             cause = getattr(fault, "reason", None) or fault
             raise HubAway(
@@ -162,6 +171,18 @@ class PeoplesApi:
                 to_do="Check that it is running (ringfence hub run), and its address and CA.",
             ) from None
         return _answer(response)
+
+
+_GOES_ON = "It may still be at work, and finishes what it has begun; ringfence access audit shows what it did."
+
+
+def _interrupted(method: str, *, is_upload: bool) -> Interrupted:
+    """Return what to say when the user does not wait for the answer to a request."""
+    if method == "GET":
+        return Interrupted("interrupted; nothing was changed")
+    if is_upload:
+        return Interrupted("interrupted; the hub discards what was uploaded of the file")
+    return Interrupted("interrupted, but the hub was told what to do", to_do=_GOES_ON)
 
 
 def _answer(response: urllib3.BaseHTTPResponse) -> Json:

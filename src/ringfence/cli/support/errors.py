@@ -39,6 +39,16 @@ class SecretsPutBack(PeerFault):
     """A phone did not take its new SIP secret, so its old one was restored."""
 
 
+class PhonesLeftOut(BadInput):
+    """Phones whose files can't be made were left out of a publish."""
+
+
+class Interrupted(RingfenceError):  # noqa: N818 - as in ringfence.errors
+    """The user has pressed Ctrl-C while the hub was at work."""
+
+    exit_code = 130
+
+
 class NotServed(NotFound):
     """The server says that it has no such file."""
 

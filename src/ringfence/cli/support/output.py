@@ -1,15 +1,16 @@
-"""What commands print: tables for people, JSON for scripts."""
+"""What commands print: tables for people, JSON for scripts. Nothing that comes from outside reaches a terminal raw."""
 
 import datetime as dt
 import json
+import re
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-if TYPE_CHECKING:  # rich is loaded by the commands that print tables; the others start in half the time
-    from rich.console import Console
+from ringfence.counted import counted
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
@@ -18,58 +19,111 @@ Row = Mapping[str, Any]
 Column = tuple[str, Callable[[Row], object]]
 """A column's heading, and how its cell is made from a row."""
 
-_GAP = 2
-"""Blanks between two columns."""
-_LONGEST_WHOLE_WORD = 40
-"""Longer words are folded."""
+_GAP = "  "
+"""Between two columns."""
+_UNDER = "    "
+"""Before a long text that stands under its row."""
+_LONG_TEXT = 24
+"""Columns that are wider, and whose cells have several words, may go under the row."""
+
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2028\u2029\u2066-\u2069\ufeff\ud800-\udfff]"
+)
+"""Control characters but for tab and newline, marks that reorder text, and what no terminal can show."""
 
 
-def console(width: int | None = None) -> "Console":
-    """Return a console on standard output; a new one each time, so that it follows a redirection."""
-    from rich.console import Console
+def clean(text: str) -> str:
+    """Return a text whose control characters and marks are written out, as escapes: it moves and hides nothing."""
+    return _UNSAFE.sub(_written_out, text)
 
-    return Console(soft_wrap=False, highlight=False, width=width)
+
+def clean_line(text: str) -> str:
+    """Return a text as one line, cleaned."""
+    return clean(text).replace("\n", "\\n").replace("\t", " ")
+
+
+def _written_out(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"  # noqa: PLR2004 - the two forms of an escape
 
 
 def say(text: str) -> None:
-    """Print a sentence as it is, without wrapping or markup."""
-    sys.stdout.write(text + "\n")
+    """Print a sentence as it is, without wrapping or markup; what a terminal would obey is written out."""
+    sys.stdout.write(clean(text) + "\n")
     sys.stdout.flush()
 
 
 def show_json(value: object) -> None:
     """Print JSON, indented."""
-    say(json.dumps(value, indent=2, ensure_ascii=False))
+    text = json.dumps(value, indent=2, ensure_ascii=False)
+    # These stand inside strings only, where JSON has an escape for them.
+    sys.stdout.write(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
+    sys.stdout.flush()
 
 
 def show_table(rows: Sequence[Row], columns: Sequence[Column], *, empty: str) -> None:
     """Print rows as a table; without rows print ``empty``, which says what to do next.
 
-    No word is broken, for it may be an identifier: where the words need more room than a terminal has, each row becomes
-    a block of lines; elsewhere the table takes the room.
+    No word is broken, for it may be an identifier. On a terminal long texts go under their row where there is no room
+    for them; where that is not enough, each row becomes a block of lines. Elsewhere a row is always one line.
     """
     if not rows:
         say(empty)
         return
-    from rich.table import Table
-    from rich.text import Text
-
-    out = console()
     headings = [heading for heading, _cell in columns]
-    cells = [[_shown(cell(row)) for _heading, cell in columns] for row in rows]
-    narrowest = [max(map(_longest_word, texts)) for texts in zip(headings, *cells, strict=True)]
-    needed = sum(narrowest) + _GAP * (len(columns) - 1)
-    if needed > out.width and out.is_terminal:
-        _show_blocks(headings, cells)
+    cells = [[clean_line(_shown(cell(row))) for _heading, cell in columns] for row in rows]
+    if not sys.stdout.isatty():
+        _show_grid(headings, cells, under=(), width=0)
         return
-    widest = [max(map(_width, texts)) for texts in zip(headings, *cells, strict=True)]
-    widths = _fitted(narrowest, widest, max(needed, out.width) - _GAP * (len(columns) - 1))
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading, width in zip(headings, widths, strict=True):
-        table.add_column(heading, overflow="fold", width=width)
+    width = shutil.get_terminal_size().columns
+    under = _to_go_under(headings, cells, width)
+    if under is None:
+        _show_blocks(headings, cells)
+    else:
+        _show_grid(headings, cells, under=under, width=width)
+
+
+def show_paragraph(text: str, indent: str) -> None:
+    """Print a text with its lines indented: folded between words on a terminal, elsewhere on one line."""
+    words = clean_line(text).split()
+    room = shutil.get_terminal_size().columns - len(indent) if sys.stdout.isatty() else 0
+    line = ""
+    for word in words:
+        if room and line and _width(line) + 1 + _width(word) > room:
+            say(indent + line)
+            line = word
+        else:
+            line = f"{line} {word}" if line else word
+    if line:
+        say(indent + line)
+
+
+def _to_go_under(headings: Sequence[str], cells: Sequence[Sequence[str]], width: int) -> tuple[int, ...] | None:
+    """Return which columns go under their rows so that the others fit; None if that does not help."""
+    widths = _widths(headings, cells)
+    texts = [
+        at for at in range(1, len(headings)) if widths[at] > _LONG_TEXT and any(" " in texts[at] for texts in cells)
+    ]
+    under: list[int] = []
+    while sum(wide for at, wide in enumerate(widths) if at not in under) + _gaps(len(widths) - len(under)) > width:
+        if not texts:
+            return None
+        widest = max(texts, key=lambda at: widths[at])
+        texts.remove(widest)
+        under.append(widest)
+    return tuple(sorted(under))
+
+
+def _show_grid(headings: Sequence[str], cells: Sequence[Sequence[str]], *, under: Sequence[int], width: int) -> None:
+    widths = _widths(headings, cells)
+    shown = [at for at in range(len(headings)) if at not in under]
+    head = _line(headings, shown, widths)
+    say_styled(head, "1") if width else say(head)
     for texts in cells:
-        table.add_row(*map(Text, texts))
-    console(width=max(needed, out.width)).print(table)
+        say(_line(texts, shown, widths))
+        for at in under:
+            if texts[at]:
+                show_paragraph(texts[at], _UNDER)
 
 
 def _show_blocks(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
@@ -82,23 +136,40 @@ def _show_blocks(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> Non
                 say(f"{heading:<{title_width}}  {text}")
 
 
-def _fitted(narrowest: Sequence[int], widest: Sequence[int], room: int) -> list[int]:
-    """Return the columns' widths: all their text where there is room, and never less than their longest word."""
-    widths = list(widest)
-    while sum(widths) > room:
-        longest = max(range(len(widths)), key=lambda at: (widths[at] > narrowest[at], widths[at]))
-        widths[longest] -= 1
-    return widths
+def _line(texts: Sequence[str], shown: Sequence[int], widths: Sequence[int]) -> str:
+    return _GAP.join(texts[at] + " " * (widths[at] - _width(texts[at])) for at in shown).rstrip()
 
 
-def _longest_word(text: str) -> int:
-    return min(max(map(_width, text.split()), default=0), _LONGEST_WHOLE_WORD)
+def _widths(headings: Sequence[str], cells: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(_width, texts)) for texts in zip(headings, *cells, strict=True)]
+
+
+def _gaps(columns: int) -> int:
+    return len(_GAP) * (columns - 1)
 
 
 def _width(text: str) -> int:
-    from rich.cells import cell_len
+    if text.isascii():
+        return len(text)
+    from rich.cells import cell_len  # loaded only for what is wider or narrower than a letter
 
-    return max(map(cell_len, text.split("\n")))
+    return cell_len(text)
+
+
+def say_styled(text: str, style: str) -> None:
+    """Print a line in a style (an SGR number), for a terminal."""
+    sys.stdout.write(f"\x1b[{style}m{clean(text)}\x1b[0m\n")
+
+
+def show_diff(text: str) -> None:
+    """Print a unified diff, coloured on a terminal."""
+    styles = {"+": "32", "-": "31", "@": "36"}
+    for line in text.splitlines():
+        style = "1" if line.startswith(("+++", "---")) else styles.get(line[:1], "")
+        if style and sys.stdout.isatty():
+            say_styled(line, style)
+        else:
+            say(line)
 
 
 def field(name: str) -> Callable[[Row], object]:
@@ -112,23 +183,17 @@ def moment(name: str) -> Callable[[Row], object]:
 
 
 def when(value: object) -> str:
-    """Return a time (Unix seconds or ISO 8601) as local time, to the second."""
+    """Return a time (Unix seconds or ISO 8601) as local time, to the second; one that is no date is shown as it is."""
     if not value:
         return ""
-    if isinstance(value, int | float):
-        return f"{dt.datetime.fromtimestamp(value, dt.UTC).astimezone():%Y-%m-%d %H:%M:%S}"
-    return f"{dt.datetime.fromisoformat(str(value)).astimezone():%Y-%m-%d %H:%M:%S}"
-
-
-def show_diff(text: str) -> None:
-    """Print a unified diff, coloured on a terminal."""
-    from rich.text import Text
-
-    styles = {"+": "green", "-": "red", "@": "cyan"}
-    out = console()
-    for line in text.splitlines():
-        style = "bold" if line.startswith(("+++", "---")) else styles.get(line[:1], "")
-        out.print(Text(line, style=style), soft_wrap=True)
+    try:
+        if isinstance(value, int | float):
+            moment_of = dt.datetime.fromtimestamp(value, dt.UTC)
+        else:
+            moment_of = dt.datetime.fromisoformat(str(value))
+        return f"{moment_of.astimezone():%Y-%m-%d %H:%M:%S}"
+    except (ValueError, OverflowError, OSError):
+        return f"no date ({str(value)[:24]})"
 
 
 def _shown(value: object) -> str:
@@ -143,3 +208,20 @@ def fetched(row: Row) -> str:
     """Return how much of a release an edge has fetched; empty where it is fetching none."""
     done, total = row["fetched_bytes"], row["fetching_bytes"]
     return f"{done / 1e6:.1f} of {total / 1e6:.1f} MB, {100 * done // total} %" if total else ""
+
+
+def edge_name(edge: Row) -> str:
+    """Return an edge's id, with its host name where it has one."""
+    return f"{edge['edge']} ({edge['hostname']})" if edge["hostname"] else str(edge["edge"])
+
+
+def away_edge(edge: Row) -> str:
+    """Return in words since when an edge is away, and until when firmware waits for it."""
+    since = f"since {when(edge['last_seen'])}" if edge["last_seen"] else "since it was enrolled"
+    return f"Edge {edge_name(edge)} is away {since} and holds firmware back until {when(edge['counts_until'])}."
+
+
+def some(names: Sequence[str], most: int = 12) -> str:
+    """Return names as a list, and how many more there are."""
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {counted(more, 'more', 'more')}" if more > 0 else "")

@@ -7,7 +7,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import BadSelection, NotSet
+from ringfence.hub.errors import BadSelection, NotSet, SealBroken
 from ringfence.hub.fleet import (
     groups,
     lines,
@@ -204,14 +204,28 @@ def catalogue(family: str | None) -> list[tuple[Setting, list[str]]]:
     return [(settings[name], owners[name]) for name in sorted(settings)]
 
 
-def values(rows: Iterable[tuple[SettingPlace, Row]], sealer: Sealer) -> Mapping[tuple[str, int], dict[str, Value]]:
-    """Return the values of each subject and line for rendering, with secrets opened; line 0 is the phone itself."""
-    found: dict[tuple[str, int], dict[str, Value]] = {}
-    for place, row in rows:
-        value = sealer.open(row.sealed, _record(place, row.name)).reveal() if row.sealed else row.value
-        if value is not None:
-            found.setdefault((place.subject, place.line), {})[row.name] = value
-    return found
+class ValuesForRendering:
+    """The values of each subject and line, with secrets opened; a secret that can't be opened harms who needs it."""
+
+    def __init__(self, rows: Iterable[tuple[SettingPlace, Row]], sealer: Sealer) -> None:
+        self._values: dict[tuple[str, int], dict[str, Value]] = {}
+        self._faults: dict[tuple[str, int], SealBroken] = {}
+        for place, row in rows:
+            key = (place.subject, place.line)
+            try:
+                value = sealer.open(row.sealed, _record(place, row.name)).reveal() if row.sealed else row.value
+            except SealBroken as fault:
+                self._faults[key] = fault
+                continue
+            if value is not None:
+                self._values.setdefault(key, {})[row.name] = value
+
+    def of(self, subject: str, line: int = 0) -> Mapping[str, Value]:
+        """Return the values of a subject, or of one line of a phone; SealBroken if one of them can't be opened."""
+        key = (subject, line)
+        if key in self._faults:
+            raise self._faults[key]
+        return self._values.get(key, {})
 
 
 def _rows(session: Session, place: SettingPlace) -> Sequence[Row]:

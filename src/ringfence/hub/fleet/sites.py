@@ -23,6 +23,8 @@ from ringfence.hub.store.release_models import RoleMetadataRow
 
 LONGEST_NAME = 80
 LONGEST_ID = 40
+FIRMWARE_WAITS_S = 86_400.0
+"""For how long new firmware waits for an edge that is away, where nobody says otherwise."""
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -49,7 +51,10 @@ def create(change: Change, signers: SiteSigners, name: str, site_id: str = "") -
             raise SiteTaken(f"the id {site_id} is or was used by a site", to_do="Choose another id.")
     else:
         site_id = _free_id(change.session, name)
-    site = SiteRow(id=site_id, name=name, created_at=change.now, newest_release=0)
+    site = SiteRow(
+        id=site_id, name=name, created_at=change.now, newest_release=0, firmware_waits_s=FIRMWARE_WAITS_S, held_at=None,
+        held_by="", held_why="",
+    )  # fmt: skip
     change.session.add(site)
     change.session.flush()
     change.session.add(
@@ -102,6 +107,12 @@ def rename(change: Change, site_id: str, name: str) -> SiteRow:
         old, site.name = site.name, _checked_name(change.session, name, but=site_id)
         change.note("site.rename", site_id, f"{old} → {site.name}")
     return site
+
+
+def wait_for_edges(change: Change, site_id: str, seconds: float) -> None:
+    """Change for how long new firmware waits for an edge of a site that is away."""
+    get(change.session, site_id).firmware_waits_s = seconds
+    change.note("site.firmware-waits", site_id, f"{seconds:g} s")
 
 
 def remove(change: Change, site_id: str) -> None:

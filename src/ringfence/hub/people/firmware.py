@@ -7,10 +7,18 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest
+from ringfence.hub.core import Hub
 from ringfence.hub.fleet import firmware
+from ringfence.hub.fleet.edges import is_connected
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.firmware import FirmwareFileView, FirmwareView, NewFirmware, RolloutView
+from ringfence.hub.people.schemas.firmware import (
+    EdgeLackingView,
+    FirmwareFileView,
+    FirmwareView,
+    NewFirmware,
+    RolloutView,
+)
 from ringfence.hub.publishing import firmware_rollout
 from ringfence.hub.store import models, release_models
 from ringfence.phones.firmware.bundles import models_of
@@ -49,11 +57,12 @@ def show_rollout(load: str, hub: TheHub, _caller: TheCaller) -> Items[RolloutVie
     """Show a load's rollout at each site whose phones name it or wait for it."""
     with hub.database.reading() as session:
         firmware.get(session, load)
-        return Items(items=[_rollout(session, site_id, load) for site_id in firmware.sites_with(session, load)])
+        return Items(items=[_rollout(hub, session, site_id, load) for site_id in firmware.sites_with(session, load)])
 
 
-def _rollout(session: Session, site_id: str, load: str) -> RolloutView:
-    with_load, edges = firmware_rollout.edges_with(session, site_id, load)
+def _rollout(hub: Hub, session: Session, site_id: str, load: str) -> RolloutView:
+    now = hub.clock()
+    edges = firmware_rollout.edges_with(session, site_id, load, now)
     waiting = select(func.count()).where(
         release_models.PreparedTargetRow.site_id == site_id, release_models.PreparedTargetRow.load == load
     )
@@ -63,9 +72,18 @@ def _rollout(session: Session, site_id: str, load: str) -> RolloutView:
         parts.where(models.EdgeRow.site_id == site_id, models.EdgeRow.revoked_at.is_(None))
     ).one()
     return RolloutView(
-        site=site_id, edges=edges, with_load=with_load, fetched_bytes=fetched or 0, fetching_bytes=fetching or 0,
+        site=site_id, edges=len(edges), with_load=sum(has_it for _each, has_it in edges),
+        fetched_bytes=fetched or 0, fetching_bytes=fetching or 0,
         waiting=session.scalar(waiting) or 0,
         named=session.scalar(named) or 0,
+        lacking=[
+            EdgeLackingView(
+                edge=each.edge.id, hostname=each.edge.hostname, last_seen=each.edge.last_seen_at,
+                connected=is_connected(each.edge, now), counts_until=each.counts_until, counts=each.counts(now),
+            )
+            for each, has_it in edges
+            if not has_it
+        ],
     )  # fmt: skip
 
 

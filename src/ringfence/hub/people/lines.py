@@ -8,10 +8,13 @@ from ringfence.hub.fleet import (
     lines,
     phones,
 )
+from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.lines import LineChanges, LineView, PasswordView
+from ringfence.hub.publishing import trial
 from ringfence.hub.store import models
+from ringfence.phones.settings.types import Scope
 from ringfence.secret import Secret
 
 router = APIRouter()
@@ -33,7 +36,8 @@ def put_line(mac: ThePhone, index: Index, body: LineChanges, hub: TheHub, caller
         label=body.label, name=body.name, display_name=body.display_name, auth_name=body.auth_name,
         password=None if body.password is None else Secret(body.password),
     )  # fmt: skip
-    with hub.change(caller.name) as change:
+    place = SettingPlace(Scope.PHONE, mac.bare)
+    with hub.change(caller.name) as change, trial.keeps_phones(hub, change, place):
         return line_view(lines.put(change, hub.sealer, mac, index, parts))
 
 

@@ -6,6 +6,7 @@ from ringfence.hub.fleet import (
     observations,
     phones,
 )
+from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.lines import line_view
 from ringfence.hub.people.schemas import Items
@@ -18,10 +19,12 @@ from ringfence.hub.people.schemas.phones import (
     PhoneView,
     SentenceView,
 )
+from ringfence.hub.publishing import trial
 from ringfence.hub.store import models
 from ringfence.hub.telephony import links, reload_by_pbx
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
+from ringfence.phones.settings.types import Scope
 
 router = APIRouter()
 
@@ -72,7 +75,8 @@ def show_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> PhoneView:
 @router.patch("/phones/{mac}", tags=["phones"])
 def change_phone(mac: ThePhone, body: PhoneChanges, hub: TheHub, caller: TheCaller) -> PhoneView:
     """Change a phone's site, group, model, description or known firmware."""
-    with hub.change(caller.name) as change:
+    place = SettingPlace(Scope.PHONE, mac.bare)
+    with hub.change(caller.name) as change, trial.keeps_phones(hub, change, place):
         parts = phones.PhoneParts(body.site, body.model, body.description, body.group, body.running_load)
         return phone_view(phones.change(change, mac, parts))
 

@@ -9,13 +9,15 @@ from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.releases import (
     FileChangeView,
+    HoldOrder,
+    HoldView,
     ReleaseDetailsView,
     ReleaseDifferenceView,
     ReleaseFileView,
     ReleaseView,
 )
-from ringfence.hub.publishing import diffs, publish, releases
-from ringfence.hub.store import release_models
+from ringfence.hub.publishing import diffs, holds, publish, releases
+from ringfence.hub.store import models, release_models
 
 router = APIRouter()
 
@@ -61,9 +63,30 @@ def show_difference(
 
 @router.post("/sites/{site}/releases/{number}/rollback", status_code=201, tags=["releases"])
 def rollback(site: str, number: Number, hub: TheHub, caller: TheCaller) -> ReleaseDetailsView:
-    """Create a new release with the content of this one; settings stay as they are."""
+    """Create a new release with the content of this one; settings stay as they are, and the site is held."""
     made = publish.rollback(hub, caller.name, site, number)
     return show_release(site, made, hub, caller)
+
+
+@router.put("/sites/{site}/releases/hold", tags=["releases"])
+def hold(site: str, body: HoldOrder, hub: TheHub, caller: TheCaller) -> HoldView:
+    """Hold a site: publishing leaves it out until somebody decides."""
+    with hub.change(caller.name) as change:
+        return hold_view(holds.put(change, site, body.reason))
+
+
+@router.delete("/sites/{site}/releases/hold", status_code=204, tags=["releases"])
+def resume(site: str, hub: TheHub, caller: TheCaller) -> None:
+    """End a site's hold: the next publish brings what was edited meanwhile."""
+    with hub.change(caller.name) as change:
+        holds.end(change, site)
+
+
+def hold_view(site: models.SiteRow) -> HoldView:
+    """Return a site's hold in the API's form."""
+    return HoldView(
+        site=site.id, release=site.newest_release, since=site.held_at or 0.0, by=site.held_by, reason=site.held_why
+    )
 
 
 def file_change_views(files: Sequence[diffs.FileChange]) -> list[FileChangeView]:

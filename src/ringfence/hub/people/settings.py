@@ -17,6 +17,7 @@ from ringfence.hub.people.schemas.settings import (
     SettingExplanationView,
     SettingView,
 )
+from ringfence.hub.publishing import trial
 from ringfence.phones.rendering.resolve_settings import Scope, settings_named
 from ringfence.phones.rendering.resolve_settings import Setting as SettingOfFamily
 
@@ -99,8 +100,8 @@ def _add_scope(path: str, what: str, place_of: Callable[..., SettingPlace]) -> N
         hub: TheHub,
         caller: TheCaller,
     ) -> SettingView:
-        """Set a value; errors name the nearest settings, or the limits and the unit."""
-        with hub.change(caller.name) as change:
+        """Set a value; errors name the nearest settings, the limits and the unit, or the phone that can't have it."""
+        with hub.change(caller.name) as change, trial.keeps_phones(hub, change, place):
             return _setting(settings.put(change, hub.sealer, place, name, body.value))
 
     @router.delete(

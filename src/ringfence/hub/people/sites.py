@@ -34,10 +34,13 @@ def show_site(site: str, hub: TheHub, _caller: TheCaller) -> SiteView:
 
 
 @router.patch("/sites/{site}", tags=["sites"])
-def rename_site(site: str, body: SiteChanges, hub: TheHub, caller: TheCaller) -> SiteView:
-    """Rename a site; its id stays the same."""
+def change_site(site: str, body: SiteChanges, hub: TheHub, caller: TheCaller) -> SiteView:
+    """Rename a site, whose id stays the same, or change for how long firmware waits for its edges."""
     with hub.change(caller.name) as change:
-        sites.rename(change, site, body.name)
+        if body.name is not None:
+            sites.rename(change, site, body.name)
+        if body.firmware_waits_s is not None:
+            sites.wait_for_edges(change, site, body.firmware_waits_s)
         (found,) = sites.counts(change.session, [site])
         return _site(found)
 
@@ -53,5 +56,6 @@ def _site(found: sites.SiteCounts) -> SiteView:
     site = found.site
     return SiteView(
         id=site.id, name=site.name, created_at=site.created_at, phones=found.phones, edges=found.edges,
-        release=site.newest_release,
+        release=site.newest_release, firmware_waits_s=site.firmware_waits_s, held_since=site.held_at,
+        held_by=site.held_by, held_why=site.held_why,
     )  # fmt: skip

@@ -14,6 +14,7 @@ from xml.sax.saxutils import escape
 from ringfence.content.digests import Digest
 from ringfence.content.release import Target
 from ringfence.counted import counted
+from ringfence.hub.errors import BlobUnavailable
 
 Change = Literal["added", "changed", "removed"]
 ReadBlob = Callable[[Digest], bytes]
@@ -48,16 +49,19 @@ def compare(old: Sequence[Target], new: Sequence[Target]) -> list[tuple[Target |
 
 
 def describe(
-    pairs: Sequence[tuple[Target | None, Target | None]], read: ReadBlob, known_secrets: Collection[str]
+    pairs: Sequence[tuple[Target | None, Target | None]],
+    read: ReadBlob,
+    known_secrets: Collection[str],
+    *,
+    most_diffs: int = MOST_DIFFS,
 ) -> list[FileChange]:
     """Return what changed in each file; ``known_secrets`` are masked wherever they stand."""
-    return [
-        _describe(left, right, read, known_secrets, with_diff=at < MOST_DIFFS) for at, (left, right) in enumerate(pairs)
-    ]
+    mask = _Mask(known_secrets)
+    return [_describe(left, right, read, mask, with_diff=at < most_diffs) for at, (left, right) in enumerate(pairs)]
 
 
 def _describe(
-    left: Target | None, right: Target | None, read: ReadBlob, known_secrets: Collection[str], *, with_diff: bool
+    left: Target | None, right: Target | None, read: ReadBlob, mask: "_Mask", *, with_diff: bool
 ) -> FileChange:
     target = right or left
     if target is None:
@@ -65,14 +69,17 @@ def _describe(
     change: Change = "added" if left is None else "removed" if right is None else "changed"
     if not with_diff:
         return FileChange(target.name, change, "")
-    sides = [read(side.digest) if side is not None else b"" for side in (left, right)]
+    try:
+        sides = [read(side.digest) if side is not None else b"" for side in (left, right)]
+    except BlobUnavailable:
+        return FileChange(target.name, change, "The file before can't be read, so there is no diff.\n")
     try:
         old, new = (data.decode() for data in sides)
     except UnicodeDecodeError:
         return FileChange(
             target.name, change, f"Binary file: {counted(len(sides[0]), 'byte')} → {counted(len(sides[1]), 'byte')}\n"
         )
-    mask = _Mask(known_secrets)
+    mask.forget()
     lines = difflib.unified_diff(
         mask.hide(old).splitlines(),
         mask.hide(new).splitlines(),
@@ -85,7 +92,7 @@ def _describe(
 
 
 class _Mask:
-    """Hides secrets; remembers which one got which number."""
+    """Hides secrets; remembers within a file which one got which number."""
 
     def __init__(self, known_secrets: Collection[str]) -> None:
         self._numbers: dict[str, int] = {}
@@ -93,6 +100,10 @@ class _Mask:
         # The longest first: one secret may begin with another.
         alternatives = "|".join(re.escape(secret) for secret in sorted(set(long_enough), key=len, reverse=True))
         self._known = re.compile(alternatives) if alternatives else None
+
+    def forget(self) -> None:
+        """Begin with the next file."""
+        self._numbers.clear()
 
     def hide(self, text: str) -> str:
         text = _SECRET_ELEMENT.sub(lambda found: found[1] + self._hidden(found["value"]), text)

@@ -1,11 +1,15 @@
 """Firmware goes out first: a phone's file names a load only when every edge of its site holds the load, verified.
 
+An edge that has been away for longer than its site waits does not count: when it comes back, it takes the newest
+release as a whole, with the load in it.
+
 A publish puts a load's files into the site's release at once, and leaves each phone's file at the load that it named
 before. What those files will be is kept as prepared targets; when the edges say that they serve a release with the
 load, the prepared files go into a release of their own. So that release holds exactly what the publish has shown.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
@@ -36,8 +40,8 @@ class Stock:
     Every load counts as held at a site without an edge: an edge takes a release as a whole.
     """
 
-    def __init__(self, session: Session) -> None:
-        self._session = session
+    def __init__(self, session: Session, now: float) -> None:
+        self._session, self._now = session, now
         self._at_edges: dict[str, frozenset[str]] = {}
         self.loads: Mapping[str, tuple[Target, ...]] = {
             name: tuple(Target(row.name, Digest(row.digest), row.length, TargetKind.FIRMWARE) for row in rows)
@@ -45,10 +49,10 @@ class Stock:
         }
 
     def is_ready(self, site_id: str, load: str) -> bool:
-        """Return whether every edge of a site holds a load."""
+        """Return whether every edge of a site that counts holds a load."""
         if site_id not in self._at_edges:
-            edges = select(EdgeRow.release).where(EdgeRow.site_id == site_id, EdgeRow.revoked_at.is_(None)).distinct()
-            served = set(self._session.scalars(edges))
+            found = edges_of(self._session, site_id)
+            served = {each.edge.release for each in found if each.counts(self._now)}
             self._at_edges[site_id] = _held_by_all(self._session, site_id, served, self.loads)
         return load in self._at_edges[site_id]
 
@@ -56,6 +60,32 @@ class Stock:
         """Return the load that a phone was seen to run, or else is said to run; empty where nobody knows."""
         seen = observations.running(self._session, phone)
         return phone.running_load if seen is None else seen.load
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeOfRollout:
+    """An edge that firmware waits for, and until when if it stays away."""
+
+    edge: EdgeRow
+    counts_until: float
+
+    def counts(self, now: float) -> bool:
+        """Return whether firmware waits for it."""
+        return now < self.counts_until
+
+
+def edges_of(session: Session, site_id: str) -> list[EdgeOfRollout]:
+    """Return the edges of a site that are not revoked, each with the time until which firmware waits for it."""
+    chosen = (
+        select(EdgeRow, SiteRow.firmware_waits_s)
+        .join(SiteRow, SiteRow.id == EdgeRow.site_id)
+        .where(EdgeRow.site_id == site_id, EdgeRow.revoked_at.is_(None))
+        .order_by(EdgeRow.enrolled_at, EdgeRow.id)
+    )
+    return [
+        EdgeOfRollout(edge, max(edge.last_seen_at or 0.0, edge.enrolled_at) + waits_s)
+        for edge, waits_s in session.execute(chosen)
+    ]
 
 
 def check_load(phone: PhoneRow, load: str, held: Stock, load_server: str) -> None:
@@ -121,13 +151,13 @@ def go_on(hub: Hub) -> list[str]:
     """Release what waited for firmware that has arrived; return the sites. Safe to call at any time, by any replica."""
     with hub.database.reading() as session:
         waiting = sorted(set(session.scalars(select(PreparedTargetRow.site_id))))
-        ready = _ready(session, waiting)
+        ready = _ready(session, waiting, hub.clock())
     if not ready:
         return []
     try:
         with publication_lock.held(hub, _AUTHOR) as held, hub.change(_AUTHOR) as change:
             held.confirm(change.session)
-            ready = _ready(change.session, sorted(ready))  # a publish may have come between
+            ready = _ready(change.session, sorted(ready), change.now)  # a publish may have come between
             news = [_next_release(change.session, site_id, rows) for site_id, rows in sorted(ready.items())]
             releases.put(change, hub.signers, news)
             for site_id, rows in ready.items():
@@ -146,21 +176,23 @@ def go_on(hub: Hub) -> list[str]:
     return sorted(ready)
 
 
-def edges_with(session: Session, site_id: str, load: str) -> tuple[int, int]:
-    """Return how many of a site's edges serve a release with a load, and how many edges it has."""
-    targets = Stock(session).loads.get(load, ())
-    chosen = select(EdgeRow.release).where(EdgeRow.site_id == site_id, EdgeRow.revoked_at.is_(None))
-    served = session.scalars(chosen).all()
-    count = sum(bool(number and _held_by_all(session, site_id, {number}, {load: targets})) for number in served)
-    return count, len(served)
+def edges_with(session: Session, site_id: str, load: str, now: float) -> list[tuple[EdgeOfRollout, bool]]:
+    """Return a site's edges, each with whether it serves a release with a load."""
+    targets = {load: Stock(session, now).loads.get(load, ())}
+    return [
+        (each, bool(each.edge.release and _held_by_all(session, site_id, {each.edge.release}, targets)))
+        for each in edges_of(session, site_id)
+    ]
 
 
-def _ready(session: Session, site_ids: Sequence[str]) -> dict[str, list[PreparedTargetRow]]:
+def _ready(session: Session, site_ids: Sequence[str], now: float) -> dict[str, list[PreparedTargetRow]]:
+    """Return what may be released at these sites; a site that is held gets nothing by itself."""
     found: dict[str, list[PreparedTargetRow]] = {}
     if not site_ids:
         return found
-    held = Stock(session)
-    for row in session.scalars(select(PreparedTargetRow).where(PreparedTargetRow.site_id.in_(site_ids))):
+    held = Stock(session, now)
+    chosen = select(PreparedTargetRow).join(SiteRow, SiteRow.id == PreparedTargetRow.site_id)
+    for row in session.scalars(chosen.where(SiteRow.id.in_(site_ids), SiteRow.held_at.is_(None))):
         if held.is_ready(row.site_id, row.load):
             found.setdefault(row.site_id, []).append(row)
     return found

@@ -6,7 +6,7 @@ stops a publish, each site has its old release or its new one, and publishing ag
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import update
@@ -15,14 +15,17 @@ from sqlalchemy.orm import Session
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadSelection
-from ringfence.hub.fleet import sites, templates
-from ringfence.hub.publishing import firmware_rollout, publication_lock, releases
+from ringfence.hub.fleet import edges, sites, templates
+from ringfence.hub.publishing import editors, firmware_rollout, holds, left_out, publication_lock, releases
 from ringfence.hub.publishing.diffs import (
+    MOST_DIFFS,
     FileChange,
     compare,
     describe,
     read_from,
 )
+from ringfence.hub.publishing.firmware_rollout import EdgeOfRollout
+from ringfence.hub.publishing.left_out import LeftOutPhone
 from ringfence.hub.publishing.publication_lock import PublicationLock
 from ringfence.hub.publishing.releases import NewRelease
 from ringfence.hub.publishing.sandboxed_templates import LimitedRenderer
@@ -47,6 +50,10 @@ class PublishedSite:
     release: int | None
     previous: int
     files: list[FileChange]
+    phones: int
+    """How many phones have a file that changed."""
+    edited_by: list[str]
+    """Who edited what it is made from since its newest release."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +67,12 @@ class Publication:
     without_line: list[Mac]
     waiting: dict[str, str]
     """Bare address → the load that its phone gets once the site's edges hold it."""
+    waiting_for: list[EdgeOfRollout]
+    """The edges that firmware waits for and that are away."""
+    left_out: list[LeftOutPhone]
+    """Phones whose files can't be made; each keeps the files that it has."""
+    held: list[SiteRow]
+    """Sites that a publish leaves out until somebody decides (``holds``)."""
 
 
 def publish(
@@ -73,35 +86,54 @@ def publish(
 ) -> Publication:
     """Render these sites, or all, and create a release for each that changed; with ``dry_run`` only return which.
 
-    A fault in any phone's rendering is raised, and nothing is published at all. PublishRunning if another publish is
-    running. Sites that have not been edited since they were rendered are not rendered again.
+    A phone whose files can't be made is left out: it keeps those that it has, and the others are published.
+    PublishRunning if another publish is running. Sites that have not been edited since they were rendered are not
+    rendered again. A site that is held gets no release; a dry run that names it shows what it would get.
     """
     began = time.monotonic()
     _check_comment(comment)
     if dry_run:
-        rendered = _render(hub, site_ids, None)
+        rendered = _render(hub, site_ids, None, with_held=site_ids is not None)
     else:
         with publication_lock.held(hub, who) as held:
             rendered = _render(hub, site_ids, held)
             for start in range(0, len(rendered.sites), SITES_AT_ONCE):
                 _write(hub, who, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
-    changed = [files for files in rendered.sites if files.changed]
-    changes = [_site_change(hub, files, dry_run=dry_run, with_diffs=with_diffs) for files in changed]
+    changes = [
+        _site_change(hub, files, rendered.edited_by[files.site.site_id], dry_run=dry_run, with_diffs=with_diffs)
+        for files in rendered.sites
+        if files.changed
+    ]
     seconds = time.monotonic() - began
+    left = [phone for files in rendered.sites for phone in files.left_out]
     if not dry_run:
-        _log.info("published", by=who, sites=len(changes), of=rendered.asked, seconds=round(seconds, 3))
-    waiting = {str(target.owner): load for files in rendered.sites for target, load in files.prepared}
-    return Publication(dry_run, changes, rendered.asked - len(changes), seconds, rendered.without_line, waiting)
+        counts = {"sites": len(changes), "of": rendered.asked, "left_out": len(left)}
+        _log.info("published", by=who, **counts, seconds=round(seconds, 3))
+    return Publication(
+        dry_run=dry_run,
+        sites=changes,
+        unchanged=rendered.asked - len({*(each.site_id for each in changes), *(site.id for site in rendered.held)}),
+        seconds=seconds,
+        without_line=rendered.without_line,
+        waiting={str(target.owner): load for files in rendered.sites for target, load in files.prepared},
+        waiting_for=_edges_away(hub, [files.site.site_id for files in rendered.sites if files.prepared]),
+        left_out=left,
+        held=rendered.held,
+    )
 
 
 def rollback(hub: Hub, who: str, site_id: str, number: int) -> int:
-    """Create a new release of a site with the content of release ``number``; return its number."""
+    """Create a new release of a site with the content of release ``number``; return its number.
+
+    The site is held from then on: the settings differ from what it has now, and a publish would undo the roll-back.
+    """
     with publication_lock.held(hub, who) as held, hub.change(who) as change:
         held.confirm(change.session)
         site = sites.get(change.session, site_id)
         targets = releases.targets(change.session, site_id, number)
         new = NewRelease(site_id, site.newest_release + 1, targets, f"Back to release {number}", number)
-        site.edits += 1  # settings differ from what is published now: the next publish brings them again
+        site.edits += 1  # settings differ from what is published now: a publish brings them again
+        holds.put(change, site_id, f"rolled back to release {number}")
         releases.put(change, hub.signers, [new])
         firmware_rollout.put_prepared(change.session, site_id, ())
         change.note("release.rollback", site_id, f"release {new.number} has the content of release {number}")
@@ -116,7 +148,7 @@ def differences(hub: Hub, site_id: str, number: int, against: int) -> list[FileC
         new = releases.targets(session, site_id, number)
         old = releases.targets(session, site_id, against) if against else ()
         # The current secrets; those of older releases stand in elements that are masked whatever they hold.
-        phones = [phone for site in read_sites(session, hub.sealer, [site_id]) for phone in site.phones]
+        phones = [phone for site in read_sites(session, hub.sealer, [site_id], hub.clock()) for phone in site.phones]
     return describe(compare(old, new), hub.blobs.get, {secret for phone in phones for secret in secrets_of(phone)})
 
 
@@ -127,21 +159,30 @@ class _Rendered:
     sites: list[SiteFiles]
     asked: int
     without_line: list[Mac]
+    held: list[SiteRow]
+    edited_by: Mapping[str, list[str]]
 
 
-def _render(hub: Hub, site_ids: Sequence[str] | None, held: PublicationLock | None) -> _Rendered:
+def _render(
+    hub: Hub, site_ids: Sequence[str] | None, held: PublicationLock | None, *, with_held: bool = False
+) -> _Rendered:
     with hub.database.reading() as session:
         due, asked = due_sites(session, hub.renderer_fingerprint, site_ids)
+        sites_held = holds.find(session, due)
+        if not with_held:
+            there = {site.id for site in sites_held}
+            due = [site_id for site_id in due if site_id not in there]
         without_line = phones_without_line(session, site_ids)
-        inputs = list(read_sites(session, hub.sealer, due))
+        inputs = list(read_sites(session, hub.sealer, due, hub.clock()))
         own = templates.all_of(session)
+        edited_by = editors.find(session, inputs)
     rendered = []
     with LimitedRenderer(own, hub.renderer) as renderer:
         for site in inputs:
             rendered.append(render(site, renderer))
             if held is not None:
                 held.keep()
-    return _Rendered(rendered, asked, without_line)
+    return _Rendered(rendered, asked, without_line, sites_held, edited_by)
 
 
 def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: PublicationLock) -> None:
@@ -162,9 +203,13 @@ def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: P
         for files in batch:
             if files.site.site_id in there:
                 firmware_rollout.put_prepared(change.session, files.site.site_id, files.prepared)
-                firmware_rollout.note_named(change.session, files.site.named)
+                firmware_rollout.note_named(change.session, files.named)
+                left_out.put(change.session, files.site.site_id, files.left_out, change.now)
+        left = {files.site.site_id: files.left_out for files in batch if files.left_out}
         for new in news:
-            change.note("publish", new.site_id, f"release {new.number}" + (f": {comment}" if comment else ""))
+            said = f"release {new.number}" + (f": {comment}" if comment else "")
+            without = ", ".join(str(phone.mac) for phone in left.get(new.site_id, ()))
+            change.note("publish", new.site_id, said + (f"; left out: {without}" if without else ""))
     hub.wakeups.wake_sites({new.site_id for new in news})
 
 
@@ -177,11 +222,23 @@ def _note_rendered(session: Session, batch: Sequence[SiteFiles], fingerprint: st
         )
 
 
-def _site_change(hub: Hub, files: SiteFiles, *, dry_run: bool, with_diffs: bool) -> PublishedSite:
+def _site_change(hub: Hub, files: SiteFiles, edited_by: list[str], *, dry_run: bool, with_diffs: bool) -> PublishedSite:
     site = files.site
     pairs = compare(site.published, files.targets)
-    described = describe(pairs, read_from(files.blobs, hub.blobs.get), files.secrets) if with_diffs else []
-    return PublishedSite(site.site_id, None if dry_run else site.newest_release + 1, site.newest_release, described)
+    described = describe(
+        pairs, read_from(files.blobs, hub.blobs.get), files.secrets, most_diffs=MOST_DIFFS if with_diffs else 0
+    )
+    owners = {target.owner for pair in pairs for target in pair if target is not None and target.owner}
+    new = None if dry_run else site.newest_release + 1
+    return PublishedSite(site.site_id, new, site.newest_release, described, len(owners), edited_by)
+
+
+def _edges_away(hub: Hub, site_ids: Sequence[str]) -> list[EdgeOfRollout]:
+    """Return the edges of these sites that hold firmware back by being away."""
+    now = hub.clock()
+    with hub.database.reading() as session:
+        found = [each for site_id in site_ids for each in firmware_rollout.edges_of(session, site_id)]
+    return [each for each in found if each.counts(now) and not edges.is_connected(each.edge, now)]
 
 
 def _check_comment(comment: str) -> None:

@@ -14,6 +14,7 @@ import struct
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, BinaryIO, Self
@@ -32,6 +33,8 @@ from ringfence.secret import Secret
 LONGEST_S = 10.0
 """How long one phone's files may take; a built-in template takes less than a millisecond."""
 MOST_MEMORY_BYTES = 1 << 30
+_MOST_FAILURES = 3
+"""After so many phones for which a family's templates took too much, its other phones are not tried."""
 _CPU_S = 3600
 _LENGTH = struct.Struct("!Q")
 _LARGEST_ANSWER_BYTES = 64 << 20
@@ -46,6 +49,7 @@ class LimitedRenderer:
     def __init__(self, own: OwnTemplates, built_in: Renderer, *, longest_s: float = LONGEST_S) -> None:
         self._own, self._built_in, self._longest_s = own, built_in, longest_s
         self._child: subprocess.Popen[bytes] | None = None
+        self._failures: Counter[str] = Counter()
 
     def __enter__(self) -> Self:
         return self
@@ -60,6 +64,12 @@ class LimitedRenderer:
         family, _model = model_of(phone.model)
         if family.id not in self._own.sources:
             return self._built_in.render(phone)
+        if self._failures[family.id] >= _MOST_FAILURES:
+            raise RenderFault(
+                f"the template can't be used: it took too much for {_MOST_FAILURES} other phones",
+                where=f"own templates of {family.id}",
+                to_do="Look for a growing loop.",
+            )
         answer = self._ask(phone)
         if "fault" in answer:
             raise _fault(answer["fault"])
@@ -75,11 +85,12 @@ class LimitedRenderer:
         except (OSError, ValueError, EOFError) as fault:
             took_too_long = isinstance(fault, TimeoutError)
             self._end()
+            self._failures[model_of(phone.model)[0].id] += 1
             what = f"it took longer than {self._longest_s:g} s" if took_too_long else "it took more memory than allowed"
             raise RenderFault(
                 f"the template can't be used: {what}",
                 where=f"own templates of {model_of(phone.model)[0].id}; phone {phone.mac}",
-                to_do="Look for a growing loop; nothing was published.",
+                to_do="Look for a growing loop.",
             ) from None
 
     def _start(self) -> subprocess.Popen[bytes]:

@@ -1,6 +1,6 @@
 """A site's files, rendered in memory from what was read."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import Protocol
@@ -9,6 +9,7 @@ from ringfence.content.digests import Digest, sha256_hex
 from ringfence.content.release import STUBS, Target
 from ringfence.errors import BadInput
 from ringfence.hub.errors import FilesDisagree
+from ringfence.hub.publishing.left_out import FAULTS_OF_ONE_PHONE, LeftOutPhone
 from ringfence.hub.publishing.releases import in_order
 from ringfence.hub.publishing.site_rows import SiteInput
 from ringfence.phones.families import model as model_of
@@ -26,12 +27,14 @@ from ringfence.phones.rendering.renderer import RenderedFile
 class SiteFiles:
     """One site's files as they are to be published; ``secrets`` are those that they hold.
 
-    ``prepared`` are the files of phones that wait for firmware, each with its load.
+    ``prepared`` are the files of phones that wait for firmware, each with its load. Phones in ``left_out`` keep the
+    files that they have.
     """
 
     site: SiteInput
     targets: tuple[Target, ...]
     prepared: tuple[tuple[Target, str], ...]
+    left_out: tuple[LeftOutPhone, ...]
     blobs: dict[Digest, bytes] = field(repr=False)
     secrets: frozenset[str] = field(repr=False)
 
@@ -39,6 +42,12 @@ class SiteFiles:
     def changed(self) -> bool:
         """Whether this differs from the site's newest release; a site that never had a file needs none."""
         return self.targets != self.site.published
+
+    @property
+    def named(self) -> dict[str, str]:
+        """Bare address → the load that the phone's file names now, where it named another before."""
+        left = {phone.mac.bare for phone in self.left_out}
+        return {mac: load for mac, load in self.site.named.items() if mac not in left}
 
 
 class Renders(Protocol):
@@ -50,41 +59,75 @@ class Renders(Protocol):
 
 
 def render(site: SiteInput, renderer: Renders) -> SiteFiles:
-    """Render a site's phones; any fault names the phone, and nothing comes of the site then.
+    """Render a site's phones; one that can't be rendered is left out and keeps the files that it has.
 
-    Phones may share a file under one name where it is the same for all of them; else FilesDisagree names two.
+    Phones may share a file under one name where it is the same for all of them; a phone that needs another under that
+    name is left out.
     """
     targets: dict[str, Target] = {}
     makers: dict[str, Mac] = {}
     blobs: dict[Digest, bytes] = {}
     secrets: set[str] = set()
+    prepared: list[tuple[Target, str]] = []
+    left = list(site.left_out)
     for phone in site.phones:
-        for file in _render_phone(phone, site, renderer):
-            target = _target(file, phone, site)
-            if targets.setdefault(target.name, target) != target:
-                raise FilesDisagree(
-                    f"phones {makers[target.name]} and {phone.mac} need different files called {target.name}",
-                    where=f"site {site.site_id}",
-                    to_do="Set the values in it for the whole site.",
-                )
-            makers.setdefault(target.name, phone.mac)
-            blobs[target.digest] = file.data
+        try:
+            made = _files_of(phone, site, renderer)
+            later = _upgrade_of(phone, site, renderer)
+            _check_shared(phone, site, made, targets, makers)
+        except FAULTS_OF_ONE_PHONE as fault:
+            left.append(LeftOutPhone(site.site_id, phone.mac, fault))
+            continue
         secrets |= secrets_of(phone)
-        if site.stubs:
-            for target, data in _stubs(phone, site, renderer):
-                targets[target.name] = target
-                blobs[target.digest] = data
-    prepared = []
-    for phone in site.upgrades.values():
-        for file in _render_phone(phone, site, renderer):
-            target = _target(file, phone, site)
-            blobs[target.digest] = file.data
+        for target, data in made:
+            targets[target.name] = target
+            makers.setdefault(target.name, phone.mac)
+            blobs[target.digest] = data
+        for target, data, load in later:
+            blobs[target.digest] = data
             if targets.get(target.name) != target:
-                prepared.append((target, str(phone.settings[LOAD_SETTING])))
+                prepared.append((target, load))
     blobs |= site.lists
-    for target in (*site.firmware, *site.assets):
+    for target in (*site.firmware, *site.assets, *_kept(site, left)):
         targets.setdefault(target.name, target)
-    return SiteFiles(site, in_order(targets.values()), tuple(prepared), blobs, frozenset(secrets))
+    left.sort(key=lambda phone: phone.mac.bare)
+    return SiteFiles(site, in_order(targets.values()), tuple(prepared), tuple(left), blobs, frozenset(secrets))
+
+
+def _kept(site: SiteInput, left: Collection[LeftOutPhone]) -> list[Target]:
+    """Return what is published and stays for phones that are left out: their own files, and what they may share."""
+    owners = {None, *(phone.mac.bare for phone in left)}
+    return [target for target in site.published if target.owner in owners] if left else []
+
+
+def _files_of(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> list[tuple[Target, bytes]]:
+    made = [(_target(file, phone, site), file.data) for file in _render_phone(phone, site, renderer)]
+    return [*made, *_stubs(phone, site, renderer)] if site.stubs else made
+
+
+def _upgrade_of(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> list[tuple[Target, bytes, str]]:
+    """Return the files that a phone gets once its firmware is at the site's edges, each with the load."""
+    then = site.upgrades.get(phone.mac.bare)
+    if then is None:
+        return []
+    load = str(then.settings[LOAD_SETTING])
+    return [(_target(file, then, site), file.data, load) for file in _render_phone(then, site, renderer)]
+
+
+def _check_shared(
+    phone: PhoneToRender,
+    site: SiteInput,
+    made: Collection[tuple[Target, bytes]],
+    targets: Mapping[str, Target],
+    makers: Mapping[str, Mac],
+) -> None:
+    for target, _data in made:
+        if targets.get(target.name, target) != target:
+            raise FilesDisagree(
+                f"phones {makers[target.name]} and {phone.mac} need different files called {target.name}",
+                where=f"site {site.site_id}",
+                to_do="Set the values in it for the whole site.",
+            )
 
 
 def _render_phone(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> tuple[RenderedFile, ...]:

@@ -1,19 +1,21 @@
 """What a site's files are made from, read from the fleet's rows."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from ringfence.content.digests import Digest
 from ringfence.content.release import Target
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.fleet import lines, settings, sites
+from ringfence.hub.fleet import lines, sites
 from ringfence.hub.fleet.assets import Shelf
 from ringfence.hub.fleet.guard import policy
-from ringfence.hub.fleet.settings import ORGANISATION, Row, SettingPlace
+from ringfence.hub.fleet.settings import ORGANISATION, Row, SettingPlace, ValuesForRendering
+from ringfence.hub.publishing import left_out
 from ringfence.hub.publishing.firmware_rollout import Stock, check_load, files_for
+from ringfence.hub.publishing.left_out import FAULTS_OF_ONE_PHONE, LeftOutPhone
 from ringfence.hub.publishing.releases import newest_targets
 from ringfence.hub.store.models import (
     GroupSettingRow,
@@ -55,6 +57,8 @@ class SiteInput:
     """What the lists of ring tones and wallpapers hold."""
     named: Mapping[str, str]
     """Bare address → the load that the phone's file names now, where it named another before."""
+    left_out: tuple[LeftOutPhone, ...] = ()
+    """Phones that can't be rendered as they are."""
     own_templates: frozenset[str] = frozenset()
     """The families whose files an operator's own templates make, which may write anything into them."""
     stubs: bool = False
@@ -64,18 +68,16 @@ class SiteInput:
 def due_sites(session: Session, renderer_fingerprint: str, site_ids: Sequence[str] | None) -> tuple[list[str], int]:
     """Return which of these sites, or of all, may differ from what they publish, and how many were asked about.
 
-    Those are the ones that were edited since they were rendered, or were rendered by another version of the renderer.
-    UnknownSite for an id that is none.
+    Those are the ones that were edited since they were rendered, were rendered by another version of the renderer, or
+    have a phone that was left out: what it lacked may be there now. UnknownSite for an id that is none.
     """
     asked = None if site_ids is None else {sites.get(session, site_id).id for site_id in site_ids}
-    due = (
-        select(SiteRow.id)
-        .where(or_(SiteRow.edits != SiteRow.rendered_edits, SiteRow.rendered_by != renderer_fingerprint))
-        .order_by(SiteRow.id)
+    due = select(SiteRow.id).where(
+        or_(SiteRow.edits != SiteRow.rendered_edits, SiteRow.rendered_by != renderer_fingerprint)
     )
-    found = session.scalars(due).all()
+    found = sorted({*session.scalars(due), *left_out.sites_with(session)})
     if asked is None:
-        return list(found), session.scalar(select(func.count()).select_from(SiteRow)) or 0
+        return found, session.scalar(select(func.count()).select_from(SiteRow)) or 0
     return [site_id for site_id in found if site_id in asked], len(asked)
 
 
@@ -87,61 +89,79 @@ def phones_without_line(session: Session, site_ids: Sequence[str] | None) -> lis
     return [Mac(mac) for mac in session.scalars(chosen)]
 
 
-def read_sites(session: Session, sealer: Sealer, site_ids: Sequence[str]) -> Iterator[SiteInput]:
+def read_sites(session: Session, sealer: Sealer, site_ids: Sequence[str], now: float) -> Iterator[SiteInput]:
     """Return the input of these sites as of the session's one moment, some of them at a time."""
-    rows = session.scalars(select(OrganisationSettingRow)).all()
-    groups = ((SettingPlace(Scope.GROUP, row.group_id), row) for row in session.scalars(select(GroupSettingRow)))
-    wide = _Wide(
-        settings.values([(ORGANISATION, row) for row in rows], sealer).get((ORGANISATION.subject, 0), {}),
-        settings.values(groups, sealer),
-        frozenset(session.scalars(select(OwnTemplateRow.family).distinct())),
-    )
+    wide = _Wide(session, sealer, now)
     for start in range(0, len(site_ids), _READ_AT_ONCE):
         yield from _read(session, sealer, wide, site_ids[start : start + _READ_AT_ONCE])
 
 
-@dataclass(frozen=True, slots=True)
+def read_phones(
+    session: Session, sealer: Sealer, macs: Sequence[str], now: float
+) -> list[PhoneToRender | LeftOutPhone]:
+    """Return a few phones as they are to be rendered; those without a line are left out of the list."""
+    wide, chosen = _Wide(session, sealer, now), PhoneRow.mac.in_(macs)
+    return [found for _row, found in _read_phones(session, sealer, wide, chosen)]
+
+
 class _Wide:
     """The values of the organisation and of each group, and what else is the same at every site."""
 
-    organisation: Mapping[str, Value]
-    groups: Mapping[tuple[str, int], Mapping[str, Value]]
-    own_templates: frozenset[str]
-    """The families that have some."""
+    def __init__(self, session: Session, sealer: Sealer, now: float) -> None:
+        rows = session.scalars(select(OrganisationSettingRow)).all()
+        groups = ((SettingPlace(Scope.GROUP, row.group_id), row) for row in session.scalars(select(GroupSettingRow)))
+        self.organisation = ValuesForRendering([(ORGANISATION, row) for row in rows], sealer)
+        self.groups = ValuesForRendering(groups, sealer)
+        self.own_templates = frozenset(session.scalars(select(OwnTemplateRow.family).distinct()))
+        """The families that have some."""
+        self.held, self.shelf = Stock(session, now), Shelf(session)
 
 
 def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]) -> list[SiteInput]:
-    by_site = settings.values(_site_rows(session, site_ids), sealer)
-    by_phone = settings.values(_phone_rows(session, site_ids), sealer)
-    by_line = settings.values(_line_rows(session, site_ids), sealer)
     phones: dict[str, list[tuple[PhoneRow, PhoneToRender]]] = {site_id: [] for site_id in site_ids}
-    held, shelf = Stock(session), Shelf(session)
-    chosen = (
-        select(PhoneRow)
-        .where(PhoneRow.site_id.in_(site_ids))
-        .options(selectinload(PhoneRow.lines))
-        .order_by(PhoneRow.mac)
-    )
-    for phone in session.scalars(chosen):
-        if phone.lines:
-            layers = (
-                (str(Scope.ORGANISATION), wide.organisation),
-                (str(Scope.SITE), by_site.get((phone.site_id, 0), {})),
-                (str(Scope.GROUP), wide.groups.get((phone.group_id or "", 0), {})),
-                (str(Scope.PHONE), by_phone.get((phone.mac, 0), {})),
-            )
-            phones[phone.site_id].append((phone, _phone(phone, layers, by_line, sealer)))
+    left: dict[str, list[LeftOutPhone]] = {site_id: [] for site_id in site_ids}
+    for row, phone in _read_phones(session, sealer, wide, PhoneRow.site_id.in_(site_ids)):
+        if isinstance(phone, LeftOutPhone):
+            left[row.site_id].append(phone)
+        else:
+            phones[row.site_id].append((row, phone))
     published = newest_targets(session, site_ids)
     with_stubs = policy.sites_with_stubs(session, site_ids)
     rows = session.scalars(select(SiteRow).where(SiteRow.id.in_(site_ids)).order_by(SiteRow.id))
     return [
         replace(
-            _site_input(site, published.get(site.id, ()), phones[site.id], held, shelf),
+            _site_input(site, published.get(site.id, ()), phones[site.id], wide.held, wide.shelf),
+            left_out=tuple(left[site.id]),
             own_templates=wide.own_templates,
             stubs=site.id in with_stubs,
         )
         for site in rows
     ]
+
+
+def _read_phones(
+    session: Session, sealer: Sealer, wide: _Wide, condition: ColumnElement[bool]
+) -> Iterator[tuple[PhoneRow, PhoneToRender | LeftOutPhone]]:
+    """Yield the phones that have a line, in the order of their addresses; one that can't be rendered harms no other."""
+    chosen = select(PhoneRow).where(condition).options(selectinload(PhoneRow.lines)).order_by(PhoneRow.mac)
+    rows = [row for row in session.scalars(chosen) if row.lines]
+    by_site = ValuesForRendering(_site_rows(session, {row.site_id for row in rows}), sealer)
+    by_phone = ValuesForRendering(_phone_rows(session, condition), sealer)
+    by_line = ValuesForRendering(_line_rows(session, condition), sealer)
+    for row in rows:
+        try:
+            layers = (
+                (str(Scope.ORGANISATION), wide.organisation.of(ORGANISATION.subject)),
+                (str(Scope.SITE), by_site.of(row.site_id)),
+                (str(Scope.GROUP), wide.groups.of(row.group_id or "")),
+                (str(Scope.PHONE), by_phone.of(row.mac)),
+            )
+            phone = _phone(row, layers, by_line, sealer)
+            if load := str(phone.settings.get(LOAD_SETTING, "")):
+                check_load(row, load, wide.held, str(phone.settings.get("load_server", "")))
+            yield row, phone
+        except FAULTS_OF_ONE_PHONE as fault:
+            yield row, LeftOutPhone(row.site_id, Mac(row.mac), fault)
 
 
 def _site_input(
@@ -158,8 +178,6 @@ def _site_input(
     wanted: set[str] = set()
     for row, phone in phones:
         load = str(phone.settings.get(LOAD_SETTING, ""))
-        if load:
-            check_load(row, load, held, str(phone.settings.get("load_server", "")))
         waits = load in held.loads and load != row.named_load and not held.is_ready(site.id, load)
         if waits:
             upgrades[row.mac] = phone
@@ -182,7 +200,7 @@ def _site_input(
 def _phone(
     phone: PhoneRow,
     layers: Sequence[tuple[str, Mapping[str, Value]]],
-    by_line: Mapping[tuple[str, int], Mapping[str, Value]],
+    by_line: ValuesForRendering,
     sealer: Sealer,
 ) -> PhoneToRender:
     family, model = model_of(phone.model)
@@ -195,7 +213,7 @@ def _phone(
             line.display_name,
             line.auth_name,
             lines.open_password(sealer, line),
-            by_line.get((phone.mac, line.index), {}),
+            by_line.of(phone.mac, line.index),
         )
         for line in phone.lines
     )
@@ -206,22 +224,16 @@ def _phone(
     return PhoneToRender(Mac(phone.mac), model.name, phone.description, values, accounts, patches)
 
 
-def _site_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[SettingPlace, Row]]:
-    rows = session.scalars(select(SiteSettingRow).where(SiteSettingRow.site_id.in_(site_ids)))
+def _site_rows(session: Session, site_ids: Collection[str]) -> Iterator[tuple[SettingPlace, Row]]:
+    rows = session.scalars(select(SiteSettingRow).where(SiteSettingRow.site_id.in_(sorted(site_ids))))
     return ((SettingPlace(Scope.SITE, row.site_id), row) for row in rows)
 
 
-def _phone_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[SettingPlace, Row]]:
-    chosen = (
-        select(PhoneSettingRow)
-        .join(PhoneRow, PhoneRow.mac == PhoneSettingRow.mac)
-        .where(PhoneRow.site_id.in_(site_ids))
-    )
+def _phone_rows(session: Session, condition: ColumnElement[bool]) -> Iterator[tuple[SettingPlace, Row]]:
+    chosen = select(PhoneSettingRow).join(PhoneRow, PhoneRow.mac == PhoneSettingRow.mac).where(condition)
     return ((SettingPlace(Scope.PHONE, row.mac), row) for row in session.scalars(chosen))
 
 
-def _line_rows(session: Session, site_ids: Sequence[str]) -> Iterator[tuple[SettingPlace, Row]]:
-    chosen = (
-        select(LineSettingRow).join(PhoneRow, PhoneRow.mac == LineSettingRow.mac).where(PhoneRow.site_id.in_(site_ids))
-    )
+def _line_rows(session: Session, condition: ColumnElement[bool]) -> Iterator[tuple[SettingPlace, Row]]:
+    chosen = select(LineSettingRow).join(PhoneRow, PhoneRow.mac == LineSettingRow.mac).where(condition)
     return ((SettingPlace(Scope.LINE, row.mac, row.index), row) for row in session.scalars(chosen))

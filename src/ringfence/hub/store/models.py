@@ -36,6 +36,12 @@ class SiteRow(Base):
     rendered_by: Mapped[str] = mapped_column(String(64), default="")
     guard_version: Mapped[int] = mapped_column(BigInteger, default=1, server_default="1")
     """Grows with whatever changes what its edges' guards go by (store/edits.py)."""
+    firmware_waits_s: Mapped[float] = mapped_column(Double, default=86_400.0, server_default="86400")
+    """How long an edge that is away holds firmware back for the site's phones."""
+    held_at: Mapped[float | None]
+    """Since when publishing leaves the site out, until somebody decides; None if it does not."""
+    held_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
+    held_why: Mapped[str] = mapped_column(String(200), default="", server_default="")
 
 
 class RetiredSiteRow(Base):

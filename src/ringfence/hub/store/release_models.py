@@ -114,6 +114,17 @@ class PreparedTargetRow(Base):
     load: Mapped[str] = mapped_column(String(64))
 
 
+class LeftOutPhoneRow(Base):
+    """A phone that the last publish of its site left out, because its files can't be made, and why."""
+
+    __tablename__ = "left_out_phone"
+
+    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
+    at: Mapped[float]
+    what: Mapped[str] = mapped_column(String(1000))
+    to_do: Mapped[str] = mapped_column(String(1000))
+
+
 class RoleMetadataRow(Base):
     """One signed role of a site's repository, as it is served; of timestamps only the newest is kept."""
 

@@ -33,8 +33,8 @@ from ringfence.hub.fleet import (
     sites,
 )
 from ringfence.hub.fleet.accounts import old_record
-from ringfence.hub.publishing import releases
-from ringfence.hub.publishing.publish import publish
+from ringfence.hub.publishing import holds, releases
+from ringfence.hub.publishing.publish import Publication, publish
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeReportRow, OldSecretRow, PbxRow, PhoneRow, RotationRow, SiteRow
 from ringfence.hub.store.release_models import ReleaseTargetRow
@@ -119,6 +119,7 @@ def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_Use
     if running is not None and running.stage in UNDER_WAY:
         raise RotationRunning(f"the secrets of phone {mac} are already being changed", to_do="ringfence sip rotations")
     site = sites.get(change.session, phone.site_id)
+    holds.check_not_held(site)
     if site.edits != site.rendered_edits:
         raise Unpublished(
             f"site {site.id} has unpublished edits, which would go out with the new secret",
@@ -157,7 +158,7 @@ def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_Use
 def _publish(hub: Hub, site_ids: Sequence[str]) -> bool:
     """Publish the sites of new rotations; return whether that is done."""
     try:
-        publish(hub, _AUTHOR, site_ids=site_ids, comment="New SIP secrets", with_diffs=False)
+        done = publish(hub, _AUTHOR, site_ids=site_ids, comment="New SIP secrets", with_diffs=False)
     except PublishRunning:
         return False
     except RingfenceError as fault:
@@ -167,12 +168,27 @@ def _publish(hub: Hub, site_ids: Sequence[str]) -> bool:
         for mac in macs:
             _put_back(hub, mac, f"the new secret could not be published: {fault}", reached=False)
         return True
+    _put_back_unpublished(hub, done)
     with hub.change(_AUTHOR) as change:
         for row in change.session.scalars(select(RotationRow).where(RotationRow.stage == "publishing")):
             phone = change.session.get_one(PhoneRow, row.mac)
             row.release = change.session.get_one(SiteRow, phone.site_id).newest_release
             row.stage, row.changed_at = "fetching", change.now
     return True
+
+
+def _put_back_unpublished(hub: Hub, done: Publication) -> None:
+    """Put back the secrets of phones that the publish left out, or whose site is held."""
+    why = {phone.mac: str(phone.fault) for phone in done.left_out}
+    with hub.database.reading() as session:
+        chosen = select(RotationRow.mac, PhoneRow.site_id).join(PhoneRow, PhoneRow.mac == RotationRow.mac)
+        held = {site.id for site in done.held}
+        for mac, site_id in session.execute(chosen.where(RotationRow.stage == "publishing")):
+            if site_id in held:
+                why.setdefault(Mac(mac), f"site {site_id} is held")
+        macs = {Mac(mac) for mac in session.scalars(select(RotationRow.mac).where(RotationRow.stage == "publishing"))}
+    for phone in sorted(macs & set(why), key=str):
+        _put_back(hub, phone, f"the new secret could not be published: {why[phone]}", reached=False)
 
 
 def _go_on_with(hub: Hub, mac: Mac) -> None:

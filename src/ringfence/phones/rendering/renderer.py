@@ -220,7 +220,7 @@ def _fault(phone: PhoneToRender, template: str, line: int, reason: str) -> Rende
     return RenderFault(
         f"the template can't be used: {reason}",
         where=f"template {template}{at}; {_place(phone)}",
-        to_do="Correct the template; nothing was published.",
+        to_do="Correct the template.",
     )
 
 

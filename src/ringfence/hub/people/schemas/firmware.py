@@ -21,6 +21,17 @@ class FirmwareFileView(BaseModel):
     length: int
 
 
+class EdgeLackingView(BaseModel):
+    """An edge that does not have a load yet."""
+
+    edge: str
+    hostname: str
+    last_seen: float | None = Field(description="Unix seconds; null if it never was")
+    connected: bool
+    counts: bool = Field(description="Whether phones wait for it; one that is away for too long does not count")
+    counts_until: UnixSeconds
+
+
 class RolloutView(BaseModel):
     """A load's rollout at one site."""
 
@@ -31,6 +42,7 @@ class RolloutView(BaseModel):
     fetching_bytes: int = Field(description="Bytes that they had to fetch for that release")
     waiting: int = Field(description="Phones that wait for it")
     named: int = Field(description="Phones whose file names it")
+    lacking: list[EdgeLackingView]
 
 
 class FirmwareView(BaseModel):

@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import Input, MacText, SiteId
-from ringfence.hub.people.schemas.releases import FileChangeView
+from ringfence.hub.people.schemas import Input, MacText, SiteId, UnixSeconds
+from ringfence.hub.people.schemas.releases import FileChangeView, HoldView
 
 
 class PublishOrder(Input):
@@ -12,6 +12,7 @@ class PublishOrder(Input):
     dry_run: bool = Field(default=False, description="Only show what would change")
     sites: list[str] | None = Field(default=None, description="Only these sites; null for all")
     comment: str = ""
+    diffs: bool = Field(default=True, description="Also answer with how each file changes")
 
 
 class PublishedSiteView(BaseModel):
@@ -20,7 +21,29 @@ class PublishedSiteView(BaseModel):
     site: SiteId
     release: int | None = Field(description="The new release; null in a dry run")
     previous: int
+    phones: int = Field(description="Number of phones with a file that changed")
+    edited_by: list[str] = Field(description="Who edited what it is made from since its newest release")
     files: list[FileChangeView]
+
+
+class EdgeAwayView(BaseModel):
+    """An edge that holds firmware back by being away, and until when."""
+
+    site: SiteId
+    edge: str
+    hostname: str
+    last_seen: float | None = Field(description="Unix seconds; null if it never was")
+    counts_until: UnixSeconds
+
+
+class LeftOutPhoneView(BaseModel):
+    """A phone whose files can't be made; it keeps those that it has."""
+
+    mac: MacText
+    site: SiteId
+    what: str
+    where: str
+    to_do: str
 
 
 class PublicationView(BaseModel):
@@ -31,4 +54,7 @@ class PublicationView(BaseModel):
     unchanged: int
     without_line: list[MacText] = Field(description="Phones that get no file because they have no line")
     waiting: dict[str, str] = Field(description="Phones whose new firmware has to reach their site's edges first")
+    waiting_for: list[EdgeAwayView] = Field(description="Edges that are away and that new firmware waits for")
+    left_out: list[LeftOutPhoneView] = Field(description="Phones whose files can't be made as they are")
+    held: list[HoldView] = Field(description="Sites that get no release until somebody decides")
     seconds: float

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import SiteId, UnixSeconds
+from ringfence.hub.people.schemas import Input, SiteId, UnixSeconds
 
 
 class FileChangeView(BaseModel):
@@ -13,6 +13,22 @@ class FileChangeView(BaseModel):
     name: str
     change: Literal["added", "changed", "removed"]
     diff: str = Field(description="A unified diff with secrets masked; empty for files past the 200th")
+
+
+class HoldOrder(Input):
+    """Why a site is to get no release."""
+
+    reason: str = Field(default="", description="For people, on one line")
+
+
+class HoldView(BaseModel):
+    """A site that publishing leaves out until somebody decides."""
+
+    site: SiteId
+    release: int = Field(description="The release that it stays at")
+    since: UnixSeconds
+    by: str
+    reason: str
 
 
 class ReleaseView(BaseModel):

@@ -13,9 +13,12 @@ class NewSite(Input):
 
 
 class SiteChanges(Input):
-    """A site's new name."""
+    """Changes to a site; what is left out stays as it is."""
 
-    name: str
+    name: str | None = None
+    firmware_waits_s: int | None = Field(
+        default=None, ge=0, le=366 * 86_400, description="Seconds for which new firmware waits for an edge that is away"
+    )
 
 
 class SiteView(BaseModel):
@@ -27,3 +30,7 @@ class SiteView(BaseModel):
     phones: int = Field(description="Number of phones")
     edges: int = Field(description="Number of edges that are not revoked")
     release: int = Field(description="The number of the newest release; 0 before the first")
+    firmware_waits_s: float = Field(description="Seconds for which new firmware waits for an edge that is away")
+    held_since: float | None = Field(description="Unix seconds; since then publishing leaves it out. Null: it does not")
+    held_by: str
+    held_why: str
