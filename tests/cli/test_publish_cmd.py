@@ -45,7 +45,7 @@ def test_what_can_not_be_rendered_is_left_out_and_named_and_the_rest_is_publishe
         settings.put(change, hub.hub.sealer, place, "firmware_load", "sip9971.9-9-9")
     ended = ringfence.run("publish", phone.site)
     assert ended.status == 3
-    assert ended.err.startswith("ringfence: 1 phone was left out and keeps the files that it has")
+    assert f"phone {phone.mac} was left out and keeps the files that it has: phone {phone.mac} should run" in ended.err
     assert f"Left out: phone {phone.mac} of site {phone.site}: phone {phone.mac} should run sip9971.9-9-9" in ended.out
     (made,) = ringfence.ask("release", "list", phone.site)
     assert made["file_count"] == 1

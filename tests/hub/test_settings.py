@@ -144,3 +144,15 @@ def test_patches_are_checked_and_their_secrets_hidden(running: RunningHub) -> No
     assert "hunter2" not in str(said)
     assert any(row["name"].startswith("patch:") for row in said)
     running.do("DELETE", f"{path}/patch:cisco-99xx:vendorConfig/extraPassword")
+
+
+def test_an_edit_that_leaves_a_phone_without_a_file_is_refused_unless_another_edit_may_complete_it(
+    running: RunningHub,
+) -> None:
+    site, mac = running.site("Trials"), MAC.format(0x5A)
+    running.phone(site, mac)
+    refused = running.ask("PUT", f"/settings/sites/{site}/soft_keys", {"value": "idle | NoSuchKey"})
+    assert refused.status == 422
+    assert running.do("GET", f"/settings/sites/{site}")["items"] == []
+    running.do("PUT", f"/settings/phones/{mac}/reload_by", {"value": "web"})  # web_access comes next
+    assert running.publish(sites=[site])["left_out"][0]["mac"] == mac

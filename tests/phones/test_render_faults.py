@@ -31,7 +31,7 @@ def fault_of(template: str, label: str = "Anna") -> str:
     told = str(caught.value)
     assert "own template cisco-99xx/device" in told
     assert "phone 00:11:22:33:44:55 (Anna's desk)" in told
-    assert "nothing was published" in told
+    assert "Correct the template." in told
     assert SECRET not in told
     return told
 

@@ -88,6 +88,8 @@ def test_a_rollback_is_a_new_release_with_the_old_content(stack: Stack) -> None:
     assert "-" in stack.run("release", "diff", "anna", str(made["number"]))
     assert stack.run("release", "diff", "anna") == stack.run("release", "diff", "anna", str(made["number"]))
     assert NAME in stack.run("release", "show", "anna")
+    assert stack.ask("publish")["held"][0]["site"] == "anna"
+    stack.run("release", "resume", "anna")
 
 
 def test_firmware_goes_out_before_any_phone_is_told_of_it(stack: Stack, tmp_path: Path) -> None:

@@ -116,11 +116,14 @@ def _show_left_out(left: Sequence[Row]) -> None:
 
 
 def _raise_left_out(left: Sequence[Row]) -> None:
-    if left:
-        one = len(left) == 1
-        raise PhonesLeftOut(
-            f"{counted(len(left), 'phone')} {'was' if one else 'were'} left out and "
-            f"{'keeps the files that it has' if one else 'keep the files that they have'}",
-            where=output.some([phone["mac"] for phone in left], 5),
-            to_do="Correct what is said above and publish again.",
-        )
+    if not left:
+        return
+    first = left[0]
+    if len(left) == 1:
+        what = f"phone {first['mac']} was left out and keeps the files that it has: {first['what']}"
+        raise PhonesLeftOut(what, where=first["where"], to_do=first["to_do"])
+    raise PhonesLeftOut(
+        f"{counted(len(left), 'phone')} were left out and keep the files that they have",
+        where=output.some([phone["mac"] for phone in left], 5),
+        to_do="Correct what is said above and publish again.",
+    )

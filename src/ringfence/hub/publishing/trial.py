@@ -17,6 +17,7 @@ from ringfence.hub.publishing.left_out import FAULTS_OF_ONE_PHONE, LeftOutPhone
 from ringfence.hub.publishing.site_rows import read_phones
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import OwnTemplateRow, PhoneRow
+from ringfence.phones.errors import CredentialsDisagree, IncompletePhone
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
@@ -34,7 +35,8 @@ class _Reached(IntEnum):
 def keeps_phones(hub: Hub, change: Change, place: SettingPlace) -> Iterator[None]:
     """Raise at the end of the block if phones at ``place`` come less far than before it; the error says why.
 
-    A phone that could not even be read may still not be read, but for no new reason of the same kind.
+    A phone that could not even be read may still not be read, but for no new reason of the same kind. What another
+    edit may complete is no fault yet.
     """
     macs = _some_phones(change, place)
     before = _try(hub, change, macs)
@@ -75,6 +77,8 @@ def _try(hub: Hub, change: Change, macs: list[str]) -> dict[str, tuple[_Reached,
         try:
             if model_of(phone.model)[0].id not in own:
                 hub.renderer.render(phone)
+            found[phone.mac.bare] = (_Reached.RENDERED, None)
+        except (IncompletePhone, CredentialsDisagree):
             found[phone.mac.bare] = (_Reached.RENDERED, None)
         except FAULTS_OF_ONE_PHONE as fault:
             found[phone.mac.bare] = (_Reached.READ, fault)
