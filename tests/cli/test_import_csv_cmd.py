@@ -13,9 +13,10 @@ def test_a_table_is_taken_over_whole_or_not_at_all(
 ) -> None:
     path = tmp_path / "phones.csv"
     path.write_text(f"mac,site,model,line,name\n{new_mac},Table two,9971,1,401\n")
-    assert ringfence.ask("import", "csv", str(path), "--dry-run")["added"] == 1
+    assert "--make-sites" in ringfence.run("import", "csv", str(path), "--dry-run").out
+    assert ringfence.ask("import", "csv", str(path), "--dry-run", "--make-sites")["added"] == 1
     assert hub.ask("GET", f"/phones/{new_mac}").status == 404
-    ringfence("import", "csv", str(path))
+    ringfence("import", "csv", str(path), "--make-sites")
     assert hub.do("GET", f"/phones/{new_mac}")["site"] == "table-two"
     path.write_text(f"mac,model\n{new_mac},8941\n00:1B:54:FF:00:09,no-model\n")
     ended = ringfence.run("import", "csv", str(path))

@@ -12,6 +12,7 @@ from typer.testing import CliRunner, Result
 
 from ringfence.cli.main import make_app
 from ringfence.cli.support.errors import BadArgument
+from ringfence.hub.store.models import LineRow
 from support.running_hub import RunningHub
 
 FOLDER = Path(__file__).parents[2] / "examples" / "tftp-folder"
@@ -47,17 +48,97 @@ def test_a_table_makes_sites_phones_and_lines(running: RunningHub, run: Run, tmp
         "\n"
         "001B54E10002;Table one;9971;Anna;;1;Anna;403;;;\n",
     )
-    dry = run("import", "csv", path, "--dry-run")
-    assert "2 phones would be added" in dry.output
+    dry = run("import", "csv", path, "--dry-run", "--make-sites")
+    assert "1 site would be created: table-one." in dry.output
+    assert "1 group would be created: front." in dry.output
+    assert "New: 00:1B:54:E1:00:01, 00:1B:54:E1:00:02." in dry.output
+    assert "Dry run: 2 phones would be added, 0 changed, 0 unchanged." in dry.output
     assert running.ask("GET", "/phones/001B54E10001").status == 404
-    assert run("import", "csv", path).exception is None
+    assert run("import", "csv", path, "--make-sites").exception is None
     first = running.do("GET", "/phones/001B54E10001")
     assert (first["site"], first["model"], first["group"]) == ("table-one", "7942", "front")
     assert [line["name"] for line in first["lines"]] == ["401", "402"]
     shown = running.do("POST", "/phones/001B54E10001/lines/1/password/reveal")
     assert shown["password"] == "Secr3tOne"
     again = run("import", "csv", path)
-    assert "0 phones added, 2 changed" in again.output
+    assert "0 phones added, 0 changed, 2 unchanged" in again.output
+    entries = len(running.do("GET", "/audit?limit=5000")["items"])
+    changed = table(tmp_path, "mac,label\n001B54E10001,Hall\n001B54E10002,Anna\n")
+    assert "0 phones added, 1 changed, 1 unchanged" in run("import", "csv", changed).output
+    told = running.do("GET", "/audit?limit=5000")["items"]
+    assert [entry["action"] for entry in told[: len(told) - entries]] == ["bulk.import", "line.change"]
+
+
+def test_typing_errors_in_sites_and_groups_are_errors_with_the_nearest_name(
+    running: RunningHub, run: Run, tmp_path: Path
+) -> None:
+    running.site("Harbour office")
+    running.do("POST", "/groups", {"name": "Reception desk"})
+    path = table(
+        tmp_path,
+        "mac,site,model,group,line,name,label\n"
+        f"001B54E10041,Habour office,7942,Reception dsk,1,601,{'x' * 31}\n"
+        "001B54E10042,Harbour office,7942,reception-desk,1,602,Good\n",
+    )
+    done = run("import", "csv", path, "--dry-run")
+    assert "row 2, column site: there is no site 'Habour office'. Similar: harbour-office" in done.output
+    assert "If it is new: --make-sites." in done.output
+    assert "row 2, column group: there is no group 'Reception dsk'. Similar: reception-desk." in done.output
+    assert "row 2, column label: the label of line 1 has 31 characters" in done.output, "all errors at once"
+    assert "row 3" not in done.output
+
+
+def test_every_fault_of_a_file_is_told_at_once(running: RunningHub, run: Run, tmp_path: Path) -> None:
+    running.site("Faults")
+    path = table(
+        tmp_path,
+        "mac,site,model,line,name\n"
+        "001B54E10051,Faults,7942,1,701,too,many\n"
+        "001B54E10052,Faults,7942,first,702\n"
+        "001B54E10053,Faults,7942,1,703\n"
+        "001B54E10053,Faults,9971,2,704\n"
+        "001B54E10054,Faults,7942,1,anna@example.org\n"
+        "001B54E10055,,7942,1,705\n",
+    )
+    done = run("import", "csv", path)
+    for said in (
+        "row 2: it has 7 cells, but there are 5 columns",
+        "row 3, column line: 'first' is not a line number",
+        "row 5, column model: '9971', but row 4 has '7942' for this phone",
+        "row 6, column name: the name of line 1, 'anna@example.org', is not a valid user at every PBX",
+        "row 7, column site: a new phone needs a site",
+    ):
+        assert said in done.output, done.output
+    assert "nothing was imported, as 5 entries can't be used" in str(done.exception)
+    assert running.ask("GET", "/phones/001B54E10053").status == 404
+
+
+def test_a_sip_user_that_is_on_two_phones_is_told(running: RunningHub, run: Run, tmp_path: Path) -> None:
+    running.phone(running.site("Shared"), "00:1B:54:E1:00:61")
+    running.do("PUT", "/phones/001B54E10061/lines/1", {"name": "8801"})
+    path = table(tmp_path, "mac,site,model,name\n001B54E10062,shared,9971,8801\n")
+    told = "The SIP user 8801 is on 2 phones: 00:1B:54:E1:00:61, 00:1B:54:E1:00:62."
+    assert told in run("import", "csv", path, "--dry-run").output
+    assert told in run("import", "csv", path).output
+    put = running.do("PUT", "/phones/001B54E10062/lines/1", {"label": "Two"})
+    assert put["also_on"] == ["00:1B:54:E1:00:61"]
+
+
+def test_one_account_that_a_pbx_can_not_have_harms_no_other(running: RunningHub) -> None:
+    site = running.site("Accounts")
+    for number in (1, 2, 3):
+        mac = f"00:1B:54:E1:00:7{number}"
+        running.phone(site, mac)
+        running.do("PUT", f"/phones/{mac}/lines/1", {"name": f"890{number}"})
+    refused = running.ask("PUT", "/phones/001B54E10071/lines/1", {"name": "anna b"})
+    assert (refused.status, refused.json["kind"]) == (422, "bad-name")
+    with running.hub.database.writing() as session:  # one from before names were checked
+        session.get_one(LineRow, ("001B54E10071", 1)).name = "anna b"
+        session.get_one(LineRow, ("001B54E10072", 1)).sealed_password = b"broken"
+    made = running.do("POST", "/sip/export", {"pbx": "asterisk", "site": site})
+    assert len(made["left_out"]) == 2
+    assert any("'anna b' is not a valid user" in why for why in made["left_out"])
+    assert "[8903]" in made["files"]["pjsip_ringfence.conf"]
 
 
 def test_every_error_is_named_and_nothing_is_kept(running: RunningHub, run: Run, tmp_path: Path) -> None:
@@ -70,7 +151,7 @@ def test_every_error_is_named_and_nothing_is_kept(running: RunningHub, run: Run,
         "001B54E10013,Table two,7942,9,x,504\n"
         f"001B54E10014,Table two,7942,1,{'x' * 31},505\n",
     )
-    done = run("import", "csv", path)
+    done = run("import", "csv", path, "--make-sites")
     assert isinstance(done.exception, BadArgument)
     assert "nothing was imported, as 4 entries can't be used" in str(done.exception)
     for place in ("row 3, column mac", "row 4, column model", "row 5, column", "row 6, column label"):
@@ -85,10 +166,9 @@ def test_every_error_is_named_and_nothing_is_kept(running: RunningHub, run: Run,
         ("", "the first row must name the columns"),
         ("site,model\n", "the first row must name the columns"),
         ("mac,colour\n", "the column 'colour' is unknown"),
+        ("mac,sit,modell\n", "the columns 'sit' ('site'?), 'modell' ('model'?) are unknown"),
         ("mac,mac\n", "once each"),
-        ("mac,site\n001B54E10021,a,b\n", "row 2 has 3 cells"),
-        ("mac,line\n001B54E10021,first\n", "row 2, column line: 'first'"),
-        ("mac,model\n001B54E10021,7942\n001B54E10021,9971\n", "row 3, column model: '9971', but row 2 has '7942'"),
+        ('mac,label\n001B54E10021,"Anna\n', "unexpected end of data"),
     ],
 )
 def test_a_table_that_can_not_be_read_says_where(run: Run, tmp_path: Path, text: str, says: str) -> None:
@@ -111,7 +191,7 @@ def test_what_is_exported_is_imported_again(running: RunningHub, run: Run, tmp_p
     target = tmp_path / "out.csv"
     assert run("export", "csv", str(target), "--site", "export").exception is None
     assert "this file exists" in str(run("export", "csv", str(target)).exception)
-    assert "0 phones added, 1 changed" in run("import", "csv", str(target)).output
+    assert "0 phones added, 0 changed, 1 unchanged" in run("import", "csv", str(target)).output
 
 
 @pytest.mark.slow

@@ -354,12 +354,15 @@ def test_a_bulk_that_is_refused_leaves_nothing(hub: Hub) -> None:
     def item(mac: str, row: int) -> bulk.BulkPhone:
         return bulk.BulkPhone(mac, "New site", "9971", "", "New group", {}, [], row)
 
-    done = bulk.take(hub, "test", [item(str(BEN), 2), item("nonsense", 3)], site_settings={}, dry_run=False)
+    def take(*items: bulk.BulkPhone) -> bulk.BulkOutcome:
+        return bulk.take(hub, "test", items, site_settings={}, dry_run=False, make_sites=True)
+
+    done = take(item(str(BEN), 2), item("nonsense", 3))
     assert [(each.row, each.column) for each in done.refusals] == [(3, "mac")]
     with hub.database.reading() as session:
         assert session.get(PhoneRow, BEN.bare) is None
         assert session.get(SiteRow, "new-site") is None
-    assert bulk.take(hub, "test", [item(str(BEN), 2)], site_settings={}, dry_run=False).added == 1
+    assert take(item(str(BEN), 2)).added == [BEN]
 
 
 @pytest.mark.slow

@@ -29,11 +29,13 @@ def export(
 
     Example: ringfence sip export --pbx asterisk --to /etc/asterisk/ringfence
     """
-    files = hub().post("/sip/export", {"pbx": str(pbx), "site": site, "realm": realm})["files"]
-    written = [str(_write(folder, name, text)) for name, text in sorted(files.items())]
+    made = hub().post("/sip/export", {"pbx": str(pbx), "site": site, "realm": realm})
+    written = [str(_write(folder, name, text)) for name, text in sorted(made["files"].items())]
     if as_json:
-        output.show_json({"files": written})
+        output.show_json({"files": written, "left_out": made["left_out"]})
         return
+    for why in made["left_out"]:
+        output.say(f"Left out: {why}")
     for path in written:
         output.say(f"{path} written.")
     output.say(_NEXT[pbx])

@@ -1,14 +1,12 @@
 """``ringfence export``: export phones and lines as a table."""
 
-import csv
-import io
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ringfence.cli.import_csv_cmd import COLUMNS
-from ringfence.cli.support import output
+from ringfence.cli.support import csv_table, output
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import CanNotWrite, FileExists
 
@@ -27,24 +25,24 @@ def export_csv(
 ) -> None:
     """Export phones and lines as a CSV table, without passwords.
 
-    There is a row for each line; ``ringfence import csv`` reads the same columns.
+    There is a row for each line; ``ringfence import csv`` reads the same columns. A cell that a spreadsheet would run
+    as a formula begins with an apostrophe, which the import removes.
 
     Example: ringfence export csv phones.csv
     """
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    rows: list[list[object]] = [list(COLUMNS)]
     for phone in hub().items("/phones", site=site):
         own = [phone["mac"], phone["site"], phone["model"], phone["description"], phone["group"] or ""]
         for line in phone["lines"] or [{}]:
             parts = [line.get(name, "") for name in ("index", "label", "name", "display_name", "auth_name")]
-            writer.writerow([*own, *parts, ""])
+            rows.append([*own, *parts, ""])
+    text = csv_table.to_text(rows)
     if file is None:
-        typer.echo(out.getvalue(), nl=False)
+        typer.echo(text, nl=False)
         return
     try:
-        with file.open("x", encoding="utf-8") as opened:
-            opened.write(out.getvalue())
+        with file.open("x", encoding="utf-8", newline="") as opened:
+            opened.write(text)
     except FileExistsError:
         raise FileExists("this file exists", where=str(file), to_do="Name another one.") from None
     except OSError as fault:

@@ -158,7 +158,8 @@ def _order(
                 "firmware_load": str(phone.settings.get("firmware_load", "")),
             }
         )
-    return {"phones": bodies, "site_settings": {site: common} if common else {}}, report
+    settings_of_site = {site: common} if common else {}
+    return {"phones": bodies, "site_settings": settings_of_site, "make_sites": True}, report
 
 
 def _line(line: Any) -> Json:  # noqa: ANN401 - a LineAccount

@@ -40,6 +40,8 @@ def set_line(
         output.show_json(line)
     else:
         output.say(f"Line {line['index']} set: {line['name']}, shown as “{line['label']}”. Next: ringfence publish")
+        if line["also_on"]:
+            output.say(f"The SIP user {line['name']} is also on {', '.join(line['also_on'])}.")
 
 
 @app.command("list")

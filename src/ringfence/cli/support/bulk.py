@@ -14,17 +14,41 @@ Json = dict[str, Any]
 """Any: JSON of the API."""
 
 
+def refusal(row: int, column: str, what: str) -> Json:
+    """Return why one entry can't be used, in the hub's form."""
+    return {"row": row, "column": column, "what": what, "where": "", "to_do": ""}
+
+
 def say_outcome(done: Json, *, dry_run: bool) -> None:
-    """Print what was refused, row by row, or how much was added and changed."""
-    for refusal in done["refusals"]:
-        place = f"row {refusal['row']}, " if refusal["row"] else ""
-        where = f" ({refusal['where']})" if refusal["where"] else ""
-        output.say(f"{place}column {refusal['column']}: {refusal['what']}{where}. {refusal['to_do']}".rstrip())
-    if done["kept"]:
-        taken = f"{counted(done['added'], 'phone')} added, {done['changed']} changed"
-        output.say(f"{taken}. Next, see their files: ringfence publish --dry-run")
-    elif not done["refusals"] and dry_run:
-        output.say(f"Dry run: {counted(done['added'], 'phone')} would be added, {done['changed']} changed.")
+    """Print what was refused, row by row, or what was made and how much was added, changed and left as it was."""
+    for each in done["refusals"]:
+        place = ", ".join(
+            part
+            for part in (
+                f"row {each['row']}" if each["row"] else "",
+                f"column {each['column']}" if each["column"] else "",
+            )
+            if part
+        )
+        where = f" ({each['where']})" if each["where"] else ""
+        output.say(f"{place}: {each['what']}{where}. {each['to_do']}".rstrip())
+    if done["refusals"]:
+        return
+    would = "would be " if dry_run else ""
+    for kind, names in (("site", done["sites_made"]), ("group", done["groups_made"])):
+        if names:
+            output.say(f"{counted(len(names), kind)} {would}created: {', '.join(names)}.")
+    if dry_run and done["phones_added"]:
+        output.say(f"New: {output.some(done['phones_added'], _MOST_NAMED)}.")
+    for shared in done["shared_users"]:
+        on = ", ".join(shared["phones"])
+        output.say(f"The SIP user {shared['name']} is on {counted(len(shared['phones']), 'phone')}: {on}.")
+    unchanged = f"{done['changed']} changed, {done['unchanged']} unchanged"
+    taken = f"{counted(done['added'], 'phone')} {would}added, {unchanged}"
+    output.say(f"Dry run: {taken}." if dry_run else f"{taken}. Next, see their files: ringfence publish --dry-run")
+
+
+_MOST_NAMED = 50
 
 
 def raise_refusals(done: Json, where: str) -> None:

@@ -4,7 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import select
 
+from ringfence.errors import RingfenceError
 from ringfence.hub.data.sealing import Sealer
+from ringfence.hub.errors import SealBroken
 from ringfence.hub.fleet import lines, phones, settings
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.store.change import Change
@@ -12,15 +14,26 @@ from ringfence.hub.store.models import OldSecretRow, PhoneRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
-from ringfence.phones.sip.pbx_accounts import PbxKind, SipAccount, export
+from ringfence.phones.sip.pbx_accounts import PbxKind, SipAccount, export, without_unfit
 
 
-def export_to(change: Change, sealer: Sealer, pbx: PbxKind, *, site_id: str | None, realm: str) -> dict[str, str]:
-    """Return the files for a PBX, with every line of a site or of all sites; the audit log records this."""
-    rows = phones.find(change.session, site_id)
-    accounts = [account for row in rows for account in of_phone(change, sealer, row)]
-    change.note("sip.export", pbx, f"{len(accounts)} lines of {site_id or 'all sites'}")
-    return export(accounts, pbx, realm)
+def export_to(
+    change: Change, sealer: Sealer, pbx: PbxKind, *, site_id: str | None, realm: str
+) -> tuple[dict[str, str], list[RingfenceError]]:
+    """Return the files for a PBX, with every line of a site or of all sites; the audit log records this.
+
+    A line that the PBX can't have, or whose password can't be opened, is left out; the second part says why.
+    """
+    accounts: list[SipAccount] = []
+    left: list[RingfenceError] = []
+    for row in phones.find(change.session, site_id):
+        try:
+            accounts += of_phone(change, sealer, row)
+        except SealBroken as fault:
+            left.append(fault)
+    fit, unfit = without_unfit(accounts, pbx)
+    change.note("sip.export", pbx, f"{len(fit)} lines of {site_id or 'all sites'}")
+    return export(fit, pbx, realm), [*left, *unfit]
 
 
 def old_record(mac: str, index: int) -> str:

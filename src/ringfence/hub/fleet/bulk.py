@@ -1,11 +1,11 @@
 """Many phones at once: all of them, or none and a list of everything that is wrong."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ringfence.errors import BadInput
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import DuplicateMac
+from ringfence.hub.errors import DuplicateMac, UnknownSite
 from ringfence.hub.fleet import (
     groups,
     lines,
@@ -15,8 +15,8 @@ from ringfence.hub.fleet import (
 )
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import SettingPlace
-from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import PhoneGroupRow, PhoneRow, SiteRow
+from ringfence.hub.store.change import Change, new_id
+from ringfence.hub.store.models import PhoneRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
 
@@ -59,9 +59,13 @@ class BulkOutcome:
     """The outcome of a bulk request; nothing was changed if there is a refusal."""
 
     refusals: list[BulkRefusal] = field(default_factory=list)
-    added: int = 0
+    added: list[Mac] = field(default_factory=list)
     changed: int = 0
+    unchanged: int = 0
     sites_made: list[str] = field(default_factory=list)
+    groups_made: list[str] = field(default_factory=list)
+    shared_users: Mapping[str, Sequence[Mac]] = field(default_factory=dict)
+    """SIP users of the request that are on several phones, and which."""
 
 
 class _NotKeptError(Exception):
@@ -69,22 +73,31 @@ class _NotKeptError(Exception):
 
 
 def take(
-    hub: Hub, who: str, items: Sequence[BulkPhone], *, site_settings: Mapping[str, Mapping[str, str]], dry_run: bool
+    hub: Hub,
+    who: str,
+    items: Sequence[BulkPhone],
+    *,
+    site_settings: Mapping[str, Mapping[str, str]],
+    dry_run: bool,
+    make_sites: bool = False,
 ) -> BulkOutcome:
     """Add or change phones with lines and settings, and the settings of their sites.
 
-    Sites and groups that do not exist are created. With ``dry_run``, or if anything is refused, nothing is changed.
+    Sites and groups that do not exist are refused, or created with ``make_sites``. With ``dry_run``, or if anything is
+    refused, nothing is changed.
     """
     outcome = BulkOutcome()
     try:
         with hub.change(who) as change:
-            worker = _Worker(hub, change, outcome)
+            worker = _Worker(hub, change, outcome, make_sites=make_sites)
             for item in items:
                 worker.phone(item)
             for site_id, values in site_settings.items():
-                worker.settings(SettingPlace(Scope.SITE, worker.site_ids.get(site_id, site_id)), values, 0)
+                worker.settings(SettingPlace(Scope.SITE, worker.places.site(site_id)), values, 0)
+            users = {line.parts.name.strip() for item in items for line in item.lines if line.parts.name}
+            outcome.shared_users = lines.phones_with_user(change.session, users)
             _end_where(bool(outcome.refusals) or dry_run)
-            change.note("bulk.import", "phones", f"{outcome.added} added, {outcome.changed} changed")
+            change.note("bulk.import", "phones", f"{len(outcome.added)} added, {outcome.changed} changed")
     except _NotKeptError:
         pass
     return outcome
@@ -95,13 +108,59 @@ def _end_where(not_kept: bool) -> None:
         raise _NotKeptError
 
 
+class _Places:
+    """The sites and groups of a request, by id or name."""
+
+    def __init__(self, hub: Hub, change: Change, outcome: BulkOutcome, *, make: bool) -> None:
+        self._hub, self._change, self._outcome, self._make = hub, change, outcome, make
+        self._sites: dict[str, str] = {}
+        self._groups: dict[str, str] = {}
+        self._scratch = ""
+
+    def site(self, text: str) -> str:
+        """Return the id of a site; UnknownSite names the nearest ones."""
+        if text not in self._sites:
+            found = sites.find(self._change.session, text)
+            if found is None:
+                if not self._make:
+                    raise sites.unknown(self._change.session, text, to_do=_OR_MAKE)
+                found = sites.create(self._change, self._hub.signers, text)
+                self._change.session.flush()
+                self._outcome.sites_made.append(found.id)
+            self._sites[text] = found.id
+        return self._sites[text]
+
+    def group(self, text: str) -> str:
+        """Return the id of a group; UnknownGroup names the nearest ones."""
+        if text not in self._groups:
+            found = groups.find_one(self._change.session, text)
+            if found is None:
+                if not self._make:
+                    raise groups.unknown(self._change.session, text, to_do=_OR_MAKE)
+                found = groups.create(self._change, text)
+                self._change.session.flush()
+                self._outcome.groups_made.append(found.id)
+            self._groups[text] = found.id
+        return self._groups[text]
+
+    def scratch(self) -> str:
+        """Return a site for phones whose own can't be used, so that the rest of them is checked; nothing is kept."""
+        if not self._scratch:
+            self._scratch = sites.create(self._change, self._hub.signers, f"Import {new_id('scratch')}").id
+            self._change.session.flush()
+        return self._scratch
+
+
+_OR_MAKE = "If it is new: --make-sites."
+
+
 class _Worker:
     """Applies one entry after another in one transaction, and goes on after a refusal."""
 
-    def __init__(self, hub: Hub, change: Change, outcome: BulkOutcome) -> None:
+    def __init__(self, hub: Hub, change: Change, outcome: BulkOutcome, *, make_sites: bool) -> None:
         self._hub, self._change, self._outcome = hub, change, outcome
         self._seen: dict[str, int] = {}
-        self.site_ids: dict[str, str] = {}
+        self.places = _Places(hub, change, outcome, make=make_sites)
 
     def phone(self, item: BulkPhone) -> None:
         try:
@@ -114,7 +173,9 @@ class _Worker:
             self._refuse(item.row, "mac", twice)
             return
         self._seen[mac.bare] = item.row
-        if not self._put_phone(item, mac):
+        is_new = self._change.session.get(PhoneRow, mac.bare) is None
+        before = len(self._change.noted)
+        if not self._put_phone(item, mac, is_new=is_new):
             return
         for line in item.lines:
             try:
@@ -125,6 +186,12 @@ class _Worker:
                 continue
             self.settings(SettingPlace(Scope.LINE, mac.bare, line.index), line.settings, line.row)
         self.settings(SettingPlace(Scope.PHONE, mac.bare), item.settings, item.row)
+        if is_new:
+            self._outcome.added.append(mac)
+        elif len(self._change.noted) > before:
+            self._outcome.changed += 1
+        else:
+            self._outcome.unchanged += 1
 
     def settings(self, place: SettingPlace, values: Mapping[str, str], row: int) -> None:
         for name, text in values.items():
@@ -133,48 +200,34 @@ class _Worker:
             except BadInput as fault:
                 self._refuse(row, name, fault)
 
-    def _put_phone(self, item: BulkPhone, mac: Mac) -> bool:
-        existing = self._change.session.get(PhoneRow, mac.bare)
-        column = "site"
+    def _put_phone(self, item: BulkPhone, mac: Mac, *, is_new: bool) -> bool:
+        """Add or change the phone itself; return whether its lines can be looked at."""
+        site_id = self._place(item.row, "site", self.places.site, item.site)
+        group_id = self._place(item.row, "group", self.places.group, item.group)
+        if is_new and not item.site:
+            self._refuse(item.row, "site", UnknownSite("a new phone needs a site", to_do="Name one."))
         try:
-            site_id = self._site(item.site) if item.site else existing.site_id if existing else ""
-            column = "group"
-            group_id = self._group(item.group) if item.group else None
-            column = "model"
-            if existing is None:
-                phones.add(self._change, mac, site_id, item.model, item.description)
-                self._outcome.added += 1
+            if is_new:
+                phones.add(self._change, mac, site_id or self.places.scratch(), item.model, item.description)
                 self._change.session.flush()
                 parts = phones.PhoneParts(group_id=group_id)
             else:
-                self._outcome.changed += 1
-                parts = phones.PhoneParts(site_id or None, item.model or None, item.description or None, group_id)
+                parts = phones.PhoneParts(site_id, item.model or None, item.description or None, group_id)
             phones.change(self._change, mac, parts)
             self._change.session.flush()
         except BadInput as fault:
-            self._refuse(item.row, "description" if "description" in fault.what else column, fault)
+            self._refuse(item.row, "description" if "description" in fault.what else "model", fault)
             return False
         return True
 
-    def _site(self, text: str) -> str:
-        if text not in self.site_ids:
-            wanted = sites.slug(text)
-            existing = self._change.session.get(SiteRow, text) or self._change.session.get(SiteRow, wanted)
-            if existing is None:
-                existing = sites.create(self._change, self._hub.signers, text)
-                self._change.session.flush()
-                self._outcome.sites_made.append(existing.id)
-            self.site_ids[text] = existing.id
-        return self.site_ids[text]
-
-    def _group(self, text: str) -> str:
-        existing = self._change.session.get(PhoneGroupRow, text) or self._change.session.get(
-            PhoneGroupRow, sites.slug(text)
-        )
-        if existing is None:
-            existing = groups.create(self._change, text)
-            self._change.session.flush()
-        return existing.id
+    def _place(self, row: int, column: str, look_up: Callable[[str], str], text: str) -> str | None:
+        if not text:
+            return None
+        try:
+            return look_up(text)
+        except BadInput as fault:
+            self._refuse(row, column, fault)
+            return None
 
     def _refuse(self, row: int, column: str, fault: BadInput) -> None:
         self._outcome.refusals.append(BulkRefusal(row, column, fault))
@@ -182,6 +235,6 @@ class _Worker:
 
 def _column_of(fault: BadInput) -> str:
     """Return the column that a fault in a line is about."""
-    words = {"label": "label", "display name": "display_name", "auth name": "auth_name", "password": "password"}
-    return next((column for word, column in words.items() if f"the {word} of" in fault.what), "name" if "name" in
-                fault.what else "line")  # fmt: skip
+    columns = {"label": "label", "display name": "display_name", "auth name": "auth_name", "password": "password"}
+    named = (column for word, column in columns.items() if f"the {word} of" in fault.what)
+    return next(named, "name" if "name" in fault.what else "line")

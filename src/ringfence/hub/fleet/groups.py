@@ -40,14 +40,21 @@ def get(session: Session, group_id: str) -> PhoneGroupRow:
     """Return a group; UnknownGroup names the nearest ids."""
     group = session.get(PhoneGroupRow, group_id)
     if group is None:
-        near = difflib.get_close_matches(
-            group_id.lower(), session.scalars(select(PhoneGroupRow.id)).all(), n=3, cutoff=0.5
-        )
-        raise UnknownGroup(
-            f"there is no group {group_id[:60]!r}",
-            to_do=f"Similar: {', '.join(near)}." if near else "`ringfence group list` shows all.",
-        )
+        raise unknown(session, group_id)
     return group
+
+
+def find_one(session: Session, text: str) -> PhoneGroupRow | None:
+    """Return the group with this id or name, or with the id that the name gives; None if there is none."""
+    by_name = select(PhoneGroupRow).where(PhoneGroupRow.name == text)
+    return session.get(PhoneGroupRow, text) or session.scalar(by_name) or session.get(PhoneGroupRow, slug(text))
+
+
+def unknown(session: Session, text: str, *, to_do: str = "") -> UnknownGroup:
+    """Return the error that there is no such group, with the nearest ids."""
+    near = difflib.get_close_matches(slug(text), session.scalars(select(PhoneGroupRow.id)).all(), n=3, cutoff=0.5)
+    advice = f"Similar: {', '.join(near)}." if near else "`ringfence group list` shows all."
+    return UnknownGroup(f"there is no group {text[:60]!r}", to_do=f"{advice} {to_do}".rstrip())
 
 
 def find(session: Session) -> Sequence[tuple[PhoneGroupRow, int]]:

@@ -7,10 +7,14 @@ its own password.
 
 import secrets
 import string
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import NameRefused, UnknownLine
+from ringfence.hub.errors import NameRefused, SealBroken, UnknownLine
 from ringfence.hub.fleet import phones
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import LineRow, PhoneRow
@@ -18,6 +22,7 @@ from ringfence.phones.errors import LimitExceeded
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import is_printable
+from ringfence.phones.sip.pbx_accounts import USERS, is_sip_user
 from ringfence.secret import Secret
 
 PASSWORD_CHARACTERS = 24
@@ -30,6 +35,9 @@ _ELEMENTS = {
     "password": ("authPassword", "line_password", "Password"),
 }
 """The elements of phones' files that limit each part, whatever the family calls them."""
+_AT_ONCE = 1000
+"""How many names a query has at most."""
+_TEXTS = ("label", "name", "display_name", "auth_name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +49,11 @@ class LineParts:
     display_name: str | None = None
     auth_name: str | None = None
     password: Secret | None = None
+
+    def without_blanks(self) -> "LineParts":
+        """Return the parts without blanks around texts; a password is taken as it is."""
+        texts = {part: getattr(self, part) for part in _TEXTS}
+        return replace(self, **{part: text.strip() for part, text in texts.items() if text is not None})
 
 
 def generate_password(phone: PhoneRow) -> Secret:
@@ -64,7 +77,9 @@ def get(phone: PhoneRow, index: int) -> LineRow:
 def put(change: Change, sealer: Sealer, mac: Mac, index: int, parts: LineParts) -> LineRow:
     """Add a line, or change the given ``parts`` of it. The phone's first line gets a generated password."""
     phone = phones.get(change.session, mac)
+    parts = parts.without_blanks()
     _check(phone, index, parts)
+    before = len(change.noted)
     line = next((line for line in phone.lines if line.index == index), None)
     is_new = line is None
     if line is None:
@@ -73,15 +88,29 @@ def put(change: Change, sealer: Sealer, mac: Mac, index: int, parts: LineParts) 
         password = Secret("") if shares else generate_password(phone)
         line.sealed_password = _seal(sealer, line, parts.password or password)
         phone.lines.append(line)
-    elif parts.password is not None:
+    elif parts.password is not None and not _opens_to(sealer, line, parts.password):
         line.sealed_password = _seal(sealer, line, parts.password)
         change.note("line.password", _subject(line), "given")
-    for part in ("label", "name", "display_name", "auth_name"):
-        value = getattr(parts, part)
-        if value is not None:
-            setattr(line, part, value)
-    change.note("line.create" if is_new else "line.change", _subject(line), f"{line.name} “{line.label}”")
+    given = {part: getattr(parts, part) for part in _TEXTS if getattr(parts, part) is not None}
+    new = {part: value for part, value in given.items() if getattr(line, part) != value}
+    for part, value in new.items():
+        setattr(line, part, value)
+    if is_new or new or len(change.noted) > before:
+        change.note("line.create" if is_new else "line.change", _subject(line), f"{line.name} “{line.label}”")
     return line
+
+
+def phones_with_user(session: Session, names: Collection[str]) -> Mapping[str, Sequence[Mac]]:
+    """Return for each SIP user that is on several phones which ones these are."""
+    found: dict[str, list[Mac]] = {}
+    wanted = sorted(names)
+    for start in range(0, len(wanted), _AT_ONCE):
+        part = LineRow.name.in_(wanted[start : start + _AT_ONCE])
+        for name, mac in session.execute(
+            select(LineRow.name, LineRow.mac).where(part).distinct().order_by(LineRow.mac)
+        ):
+            found.setdefault(name, []).append(Mac(mac))
+    return {name: macs for name, macs in found.items() if len(macs) > 1}
 
 
 def remove(change: Change, sealer: Sealer, mac: Mac, index: int) -> None:
@@ -174,8 +203,13 @@ def _check(phone: PhoneRow, index: int, parts: LineParts) -> None:
                 where=f"phone {Mac(phone.mac)}, element {element}",
                 to_do="Make it shorter.",
             )
-    if parts.name is not None and not parts.name.strip():
+    if parts.name is not None and not parts.name:
         raise NameRefused(f"the name of line {index} is empty", to_do="Give the SIP user, such as 201.")
+    for what, user in (("name", parts.name), ("auth name", parts.auth_name)):
+        if user and not is_sip_user(user):
+            raise NameRefused(
+                f"the {what} of line {index}, {user[:60]!r}, is not a valid user at every PBX", to_do=USERS
+            )
     if parts.password is not None and not parts.password:
         raise NameRefused(f"the password of line {index} is empty", to_do="Leave it out to have one generated.")
 
@@ -187,6 +221,14 @@ def _has_one_credential(phone: PhoneRow) -> bool:
 
 def _has_password(line: LineRow) -> bool:
     return bool(line.sealed_password)
+
+
+def _opens_to(sealer: Sealer, line: LineRow, password: Secret) -> bool:
+    """Return whether a line has this password; one that can't be opened is another."""
+    try:
+        return open_password(sealer, line) == password
+    except SealBroken:
+        return False
 
 
 def _seal(sealer: Sealer, line: LineRow, password: Secret) -> bytes:

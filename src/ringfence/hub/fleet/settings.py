@@ -97,8 +97,10 @@ def put(change: Change, sealer: Sealer, place: SettingPlace, name: str, text: st
             raise BadSelection(
                 f"{value} is not for model {model.name}", to_do=f"Its loads match {model.load_pattern.value}."
             )
-    sealed = sealer.seal(Secret(str(value)), _record(place, name)) if setting.secret else None
     row = _row(change.session, place, name)
+    if row is not None and _holds(row, sealer, place, value, is_secret=setting.secret):
+        return Given(setting, None if setting.secret else value, str(place.scope))
+    sealed = sealer.seal(Secret(str(value)), _record(place, name)) if setting.secret else None
     if row is None:
         row = _new_row(place, name)
         change.session.add(row)
@@ -257,6 +259,16 @@ def _row(session: Session, place: SettingPlace, name: str) -> Row | None:
             return session.get(PhoneSettingRow, (place.subject, name))
         case Scope.LINE:
             return session.get(LineSettingRow, (place.subject, place.line, name))
+
+
+def _holds(row: Row, sealer: Sealer, place: SettingPlace, value: Value, *, is_secret: bool) -> bool:
+    """Return whether a row has this value already; one whose secret can't be opened has not."""
+    if not is_secret:
+        return row.value == value and type(row.value) is type(value)
+    try:
+        return bool(row.sealed) and sealer.open(row.sealed or b"", _record(place, row.name)).reveal() == str(value)
+    except SealBroken:
+        return False
 
 
 def _new_row(place: SettingPlace, name: str) -> Row:

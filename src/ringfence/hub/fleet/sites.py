@@ -75,12 +75,21 @@ def get(session: Session, site_id: str) -> SiteRow:
     """Return a site; UnknownSite names the nearest ids."""
     site = session.get(SiteRow, site_id)
     if site is None:
-        near = difflib.get_close_matches(site_id.lower(), session.scalars(select(SiteRow.id)).all(), n=3, cutoff=0.5)
-        raise UnknownSite(
-            f"there is no site {site_id[:60]!r}",
-            to_do=f"Similar: {', '.join(near)}." if near else "`ringfence site list` shows all.",
-        )
+        raise unknown(session, site_id)
     return site
+
+
+def find(session: Session, text: str) -> SiteRow | None:
+    """Return the site with this id or name, or with the id that the name gives; None if there is none."""
+    by_name = select(SiteRow).where(SiteRow.name == text)
+    return session.get(SiteRow, text) or session.scalar(by_name) or session.get(SiteRow, slug(text))
+
+
+def unknown(session: Session, text: str, *, to_do: str = "") -> UnknownSite:
+    """Return the error that there is no such site, with the nearest ids."""
+    near = difflib.get_close_matches(slug(text), session.scalars(select(SiteRow.id)).all(), n=3, cutoff=0.5)
+    advice = f"Similar: {', '.join(near)}." if near else "`ringfence site list` shows all."
+    return UnknownSite(f"there is no site {text[:60]!r}", to_do=f"{advice} {to_do}".rstrip())
 
 
 def counts(session: Session, site_ids: Sequence[str] | None = None) -> list[SiteCounts]:

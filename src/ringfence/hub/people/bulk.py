@@ -7,7 +7,7 @@ from ringfence.hub.fleet import (
     lines,
 )
 from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.people.schemas.bulk import BulkOrder, BulkOutcomeView, BulkRefusalView
+from ringfence.hub.people.schemas.bulk import BulkOrder, BulkOutcomeView, BulkRefusalView, SharedUserView
 from ringfence.secret import Secret
 
 router = APIRouter()
@@ -35,9 +35,16 @@ def take_many(body: BulkOrder, hub: TheHub, caller: TheCaller) -> BulkOutcomeVie
         )
         for phone in body.phones
     ]  # fmt: skip
-    done = bulk.take(hub, caller.name, items, site_settings=body.site_settings, dry_run=body.dry_run)
+    done = bulk.take(
+        hub, caller.name, items, site_settings=body.site_settings, dry_run=body.dry_run, make_sites=body.make_sites
+    )
     return BulkOutcomeView(
-        kept=not (done.refusals or body.dry_run), added=done.added, changed=done.changed, sites_made=done.sites_made,
+        kept=not (done.refusals or body.dry_run), added=len(done.added), changed=done.changed,
+        unchanged=done.unchanged, phones_added=[str(mac) for mac in done.added], sites_made=done.sites_made,
+        groups_made=done.groups_made,
+        shared_users=[
+            SharedUserView(name=name, phones=[str(mac) for mac in macs]) for name, macs in done.shared_users.items()
+        ],
         refusals=[
             BulkRefusalView(
                 row=each.row, column=each.column, what=each.fault.what, where=each.fault.where, to_do=each.fault.to_do

@@ -11,7 +11,7 @@ from ringfence.hub.fleet import (
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.lines import LineChanges, LineView, PasswordView
+from ringfence.hub.people.schemas.lines import LineChanges, LinePutView, LineView, PasswordView
 from ringfence.hub.publishing import trial
 from ringfence.hub.store import models
 from ringfence.phones.settings.types import Scope
@@ -30,7 +30,7 @@ def list_lines(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> Items[LineView
 
 
 @router.put("/phones/{mac}/lines/{index}", tags=["lines"])
-def put_line(mac: ThePhone, index: Index, body: LineChanges, hub: TheHub, caller: TheCaller) -> LineView:
+def put_line(mac: ThePhone, index: Index, body: LineChanges, hub: TheHub, caller: TheCaller) -> LinePutView:
     """Add or change a line. A phone's first line gets a generated password, which its other lines share."""
     parts = lines.LineParts(
         label=body.label, name=body.name, display_name=body.display_name, auth_name=body.auth_name,
@@ -38,7 +38,10 @@ def put_line(mac: ThePhone, index: Index, body: LineChanges, hub: TheHub, caller
     )  # fmt: skip
     place = SettingPlace(Scope.PHONE, mac.bare)
     with hub.change(caller.name) as change, trial.keeps_phones(hub, change, place):
-        return line_view(lines.put(change, hub.sealer, mac, index, parts))
+        line = lines.put(change, hub.sealer, mac, index, parts)
+        change.session.flush()
+        sharing = lines.phones_with_user(change.session, [line.name]).get(line.name, ())
+        return LinePutView(**line_view(line).model_dump(), also_on=[str(other) for other in sharing if other != mac])
 
 
 @router.delete("/phones/{mac}/lines/{index}", status_code=204, tags=["lines"])

@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -19,9 +19,12 @@ class Change:
     session: Session
     who: str
     now: float
+    noted: list[str] = field(default_factory=list)
+    """The actions that it has noted, in order."""
 
     def note(self, action: str, subject: str, detail: str = "") -> None:
         """Write one line of the audit log; it must hold no secret."""
+        self.noted.append(action)
         self.session.add(
             AuditEntryRow(at=self.now, actor=self.who, action=action, subject=subject[:120], detail=detail[:500])
         )

@@ -19,6 +19,15 @@ _HEAD = "written by ringfence; the next export overwrites changes made here"
 _SECTION = re.compile(r"[A-Za-z0-9_.+*#-]{1,80}")
 
 
+USERS = "Use up to 80 letters, digits, '.', '_', '-', '+', '*' and '#'."
+"""What a SIP user may be made of, as advice."""
+
+
+def is_sip_user(text: str) -> bool:
+    """Return whether every PBX takes ``text`` as the name of a user."""
+    return _SECTION.fullmatch(text) is not None
+
+
 class PbxKind(StrEnum):
     """The kinds of PBX that accounts are written for."""
 
@@ -46,6 +55,26 @@ class SipAccount:
         return (self.password,) if self.old_password is None else (self.password, self.old_password)
 
 
+def without_unfit(accounts: Sequence[SipAccount], pbx: PbxKind) -> tuple[list[SipAccount], list[UnfitAccount]]:
+    """Return the accounts that a PBX can have, and for each of the others why not: one harms no other."""
+    fit: list[SipAccount] = []
+    unfit: list[UnfitAccount] = []
+    names: dict[str, SipAccount] = {}
+    users: dict[str, SipAccount] = {}
+    for account in accounts:
+        try:
+            _check(account, names)
+            if pbx is PbxKind.KAMAILIO:
+                _check_user(account, users)
+        except UnfitAccount as fault:
+            unfit.append(fault)
+        else:
+            fit.append(account)
+            names.setdefault(account.name, account)
+            users.setdefault(account.auth_name, account)
+    return fit, unfit
+
+
 def export(accounts: Sequence[SipAccount], pbx: PbxKind, realm: str = "") -> dict[str, str]:
     """Return the files for ``pbx`` by their names. They contain secrets.
 
@@ -57,7 +86,9 @@ def export(accounts: Sequence[SipAccount], pbx: PbxKind, realm: str = "") -> dic
     Raises:
         UnfitAccount: The PBX can't have such an account; the error names it.
     """
-    _check_names(accounts)
+    _fit, unfit = without_unfit(accounts, pbx)
+    if unfit:
+        raise unfit[0]
     match pbx:
         case PbxKind.ASTERISK:
             return {"pjsip_ringfence.conf": _pjsip(accounts)}
@@ -71,23 +102,30 @@ def export(accounts: Sequence[SipAccount], pbx: PbxKind, realm: str = "") -> dic
             return {f"directory/ringfence/{account.name}.xml": _freeswitch(account) for account in accounts}
 
 
-def _check_names(accounts: Sequence[SipAccount]) -> None:
-    owners: dict[str, SipAccount] = {}
-    for account in accounts:
-        other = owners.setdefault(account.name, account)
-        if other is not account and (other.auth_name, other.passwords) != (account.auth_name, account.passwords):
-            raise UnfitAccount(
-                f"{account.name!r} is the name of two lines with different credentials",
-                where=f"phones {other.mac} line {other.line} and {account.mac} line {account.line}",
-                to_do="A PBX has one credential per user: give the lines different names, or the same password.",
-            )
-        for text in (account.name, account.auth_name):
-            if _SECTION.fullmatch(text) is None:
-                raise UnfitAccount(
-                    f"{text[:60]!r} is not a valid user at every PBX",
-                    where=f"phone {account.mac} line {account.line}",
-                    to_do="Use letters, digits, '.', '_', '-', '+', '*' and '#'.",
-                )
+def _check(account: SipAccount, names: Mapping[str, SipAccount]) -> None:
+    """Raise UnfitAccount unless a PBX can have an account beside these."""
+    where = f"phone {account.mac} line {account.line}"
+    other = names.get(account.name)
+    if other is not None and (other.auth_name, other.passwords) != (account.auth_name, account.passwords):
+        raise UnfitAccount(
+            f"{account.name!r} is the name of two lines with different credentials",
+            where=f"phones {other.mac} line {other.line} and {account.mac} line {account.line}",
+            to_do="A PBX has one credential per user: give the lines different names, or the same password.",
+        )
+    for text in (account.name, account.auth_name):
+        if not is_sip_user(text):
+            raise UnfitAccount(f"{text[:60]!r} is not a valid user at every PBX", where=where, to_do=USERS)
+
+
+def _check_user(account: SipAccount, users: Mapping[str, SipAccount]) -> None:
+    """Raise UnfitAccount if another account has the same digest user with another password."""
+    other = users.get(account.auth_name)
+    if other is not None and other.passwords != account.passwords:
+        raise UnfitAccount(
+            f"the digest user {account.auth_name!r} has two different passwords",
+            where=f"phones {other.mac} line {other.line} and {account.mac} line {account.line}",
+            to_do="Give one of the lines another auth name.",
+        )
 
 
 def _pjsip(accounts: Sequence[SipAccount]) -> str:
@@ -218,13 +256,4 @@ def _once(accounts: Sequence[SipAccount]) -> list[SipAccount]:
 
 def _once_by_user(accounts: Sequence[SipAccount]) -> list[SipAccount]:
     """Return one account for each digest user: the lines of an enterprise phone share one."""
-    found: dict[str, SipAccount] = {}
-    for account in accounts:
-        other = found.setdefault(account.auth_name, account)
-        if other.passwords != account.passwords:
-            raise UnfitAccount(
-                f"the digest user {account.auth_name!r} has two different passwords",
-                where=f"phones {other.mac} line {other.line} and {account.mac} line {account.line}",
-                to_do="Give one of the lines another auth name.",
-            )
-    return list(found.values())
+    return list({account.auth_name: account for account in reversed(accounts)}.values())[::-1]

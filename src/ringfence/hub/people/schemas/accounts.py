@@ -19,3 +19,4 @@ class SipFilesView(BaseModel):
     """A PBX's files, by name. They hold passwords."""
 
     files: dict[str, str]
+    left_out: list[str] = Field(description="Lines that the PBX can't have, and why")

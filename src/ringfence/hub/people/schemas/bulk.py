@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import Input
+from ringfence.hub.people.schemas import Input, MacText
 
 
 class BulkLineChanges(Input):
@@ -22,12 +22,10 @@ class BulkPhoneChanges(Input):
     """One phone with its lines and settings."""
 
     mac: str
-    site: str = Field(
-        default="", description="Id or name; created if there is none; empty leaves the phone where it is"
-    )
+    site: str = Field(default="", description="Id or name; empty leaves the phone where it is")
     model: str = ""
     description: str = ""
-    group: str = Field(default="", description="Id or name; created if there is none")
+    group: str = Field(default="", description="Id or name; empty leaves the phone in its group")
     settings: dict[str, str] = Field(default_factory=dict)
     lines: list[BulkLineChanges] = Field(default_factory=list)
     row: int = Field(default=0, description="The row that it comes from, for the answer")
@@ -39,6 +37,7 @@ class BulkOrder(Input):
     phones: list[BulkPhoneChanges] = Field(max_length=20_000)
     site_settings: dict[str, dict[str, str]] = Field(default={}, description="Site's id or name → settings")
     dry_run: bool = False
+    make_sites: bool = Field(default=False, description="Create the sites and groups that do not exist")
 
 
 class BulkRefusalView(BaseModel):
@@ -51,11 +50,22 @@ class BulkRefusalView(BaseModel):
     to_do: str
 
 
+class SharedUserView(BaseModel):
+    """A SIP user that is on several phones."""
+
+    name: str
+    phones: list[MacText]
+
+
 class BulkOutcomeView(BaseModel):
     """The outcome; nothing was changed if any entry was refused."""
 
     kept: bool
     added: int
     changed: int
+    unchanged: int
+    phones_added: list[MacText]
     sites_made: list[str]
+    groups_made: list[str]
+    shared_users: list[SharedUserView]
     refusals: list[BulkRefusalView]

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import Input
+from ringfence.hub.people.schemas import Input, MacText
 
 
 class LineView(BaseModel):
@@ -13,6 +13,12 @@ class LineView(BaseModel):
     name: str = Field(description="The SIP user that registers")
     display_name: str = Field(description="What others see when it calls")
     auth_name: str = Field(description="The digest user; empty if it is the name")
+
+
+class LinePutView(LineView):
+    """A line as it was set."""
+
+    also_on: list[MacText] = Field(description="Other phones with the same SIP user")
 
 
 class LineChanges(Input):
