@@ -48,6 +48,22 @@ def test_each_command_explains_itself_and_refuses_what_it_does_not_know(
     assert stranger.run(*words, "--no-such-option").status == 2
 
 
+NO_JSON = {
+    ("serve",), ("hub", "run"), ("edge", "run"), ("gateway", "run"),  # programs, which log
+    ("export", "csv"),  # a table by itself
+    ("login",), ("hub", "init"), ("edge", "enrol"), ("gateway", "enrol"),  # once, by hand
+    ("access", "revoke"), ("edge", "revoke"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("words", "command"), COMMANDS.items(), ids=[" ".join(words) for words in COMMANDS])
+def test_each_command_has_an_example_and_speaks_to_scripts(words: tuple[str, ...], command: Command) -> None:
+    _text, _colon, example = (command.help or "").rpartition("Example: ")
+    assert f"ringfence {' '.join(words)}" in example
+    options = {option for parameter in command.params for option in parameter.opts}
+    assert "--json" in options or words in NO_JSON
+
+
 def test_the_whole_explains_itself(stranger: CommandLine) -> None:
     said = stranger("--help")
     assert all(words[0] in said for words in COMMANDS)

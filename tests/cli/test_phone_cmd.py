@@ -61,3 +61,34 @@ def test_why_a_value_holds(ringfence: CommandLine, phone: PhoneThere) -> None:
     assert "Europe/Berlin" in ringfence("phone", "explain", phone.mac, "time_zone")
     assert "time_zone" in ringfence("phone", "explain", phone.mac)
     ringfence.refused(4, "phone", "explain", phone.mac, "no_such_setting")
+
+
+def test_phones_are_searched_limited_and_counted_by_state(
+    ringfence: CommandLine, hub: RunningHub, phone: PhoneThere
+) -> None:
+    hub.do("PATCH", f"/phones/{phone.mac}", {"description": "The quiet corner"})
+    (found,) = ringfence.ask("phone", "list", "--search", "quiet corner")
+    assert found["mac"] == phone.mac
+    assert ringfence("phone", "list", "--search", "no such corner") == "No phone fits.\n"
+    assert len(ringfence.ask("phone", "list", "--limit", "1")) == 1
+    summary = ringfence.ask("phone", "status", "--summary", "--site", phone.site)
+    assert summary == [{"urgency": "news", "state": "never-seen", "phones": 1}]
+    assert "never-seen" in ringfence("phone", "status", "--summary", "--site", phone.site)
+    assert ringfence("phone", "status", "--problems", "--site", phone.site) == "Nothing is wrong with any phone.\n"
+    ringfence("guard", "block", phone.mac)
+    assert "blocked" in ringfence("phone", "list", "--search", "quiet corner")
+    assert "blocked" in ringfence("site", "show", phone.site)
+    assert "It is blocked" in ringfence("phone", "status", "--problems", "--site", phone.site)
+    assert ringfence.ask("phone", "show", phone.mac)["blocked"] is True
+
+
+def test_what_is_in_the_file_is_told_apart_from_what_would_be(ringfence: CommandLine, phone: PhoneThere) -> None:
+    ringfence("set", "phone", phone.mac, "sip_listen_port=5070")
+    assert "a publish writes '5070'" in ringfence("phone", "explain", phone.mac, "sip_listen_port")
+    ringfence("publish", phone.site)
+    assert "voipControlPort is '5070'." in ringfence("phone", "explain", phone.mac, "sip_listen_port")
+    ringfence("set", "phone", phone.mac, "sip_listen_port=5080")
+    said = ringfence("phone", "explain", phone.mac, "sip_listen_port")
+    assert "In the phone's published file: voipControlPort is '5070'; the next publish writes '5080'." in said
+    (row,) = ringfence.ask("phone", "explain", phone.mac, "sip_listen_port")
+    assert (row["in_file"], row["written"]) == ("5070", "5080")

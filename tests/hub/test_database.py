@@ -35,6 +35,7 @@ from ringfence.hub.store.base import MOST_COUNTED, Base
 from ringfence.hub.store.database import Database
 from ringfence.hub.store.guard_models import GuardCountRow
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow, PhoneSettingRow, SiteRow
+from ringfence.hub.store.pages import Page
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import Report, ReportBatch
 from support.postgresql_server import PostgresqlServer, postgresql
@@ -308,7 +309,8 @@ def test_reports_are_stored_once_in_order_even_when_sent_twice_at_once(hub: Hub)
     with pytest.raises(OutOfOrder):
         report(hub, Report(30, 1.0, "file-served", "Report 30."))
     with hub.database.reading() as session:
-        assert [row.seq for row in reports.find(session, site_id="anna", phone=None, limit=100)] == [*range(21, 0, -1)]
+        found = reports.find(session, site_id="anna", phone=None, page=Page(100)).rows
+        assert [row.seq for row in found] == [*range(21, 0, -1)]
     with hub.database.writing() as session:
         reports.forget_old(session, hub.clock() + reports.KEPT_FOR_S + 60)
         assert session.scalar(select(func.count()).select_from(EdgeReportRow)) == 0
@@ -330,7 +332,7 @@ def test_whatever_an_edge_reports_is_stored(hub: Hub) -> None:
         row = session.scalars(select(EdgeReportRow).where(EdgeReportRow.seq == 1)).one()
         assert (row.kind[:3], row.release) == ("a\N{REPLACEMENT CHARACTER}b", MOST_COUNTED)
         assert (row.count, row.size_bytes) == (MOST_COUNTED, most)
-        (alert,) = alerts.find(session, site_id="anna")
+        (alert,) = alerts.find(session, Page(100), site_id="anna").rows
         assert alert.count == MOST_COUNTED
         assert session.get_one(EdgeRow, "edge-1").release == MOST_COUNTED
 

@@ -204,7 +204,7 @@ def test_a_dead_edge_holds_firmware_back_is_named_and_stops_counting_after_the_t
     serves(fleet, "edge-1", 2)
     assert firmware_rollout.go_on(fleet) == []
     with fleet.database.reading() as session:
-        lacking = [each for each, has_it in firmware_rollout.edges_with(session, "anna", NEW, died) if not has_it]
+        lacking = [each for each, has_it in firmware_rollout.edges_with(session, "anna", NEW) if not has_it]
     assert [each.edge.id for each in lacking] == ["edge-dead"]
     assert lacking[0].counts_until == pytest.approx(died + sites.FIRMWARE_WAITS_S, abs=60)
     with fleet.change("test") as change:

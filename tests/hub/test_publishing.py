@@ -25,6 +25,7 @@ from ringfence.hub.publishing import diffs, holds, publication_lock, releases, s
 from ringfence.hub.publishing import publish as publishing
 from ringfence.hub.publishing.publish import Publication, publish, rollback
 from ringfence.hub.store.models import LineRow, SiteRow
+from ringfence.hub.store.pages import Page
 from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.phones.errors import IncompletePhone, RenderFault
 from ringfence.phones.mac import Mac
@@ -309,7 +310,7 @@ def test_a_rollback_is_a_new_release_with_the_old_content(fleet: Hub) -> None:
     assert rollback(fleet, "test", "anna", 1) == 3
     assert whole_release(fleet, "anna") == (3, original)
     with fleet.database.reading() as session:
-        newest, count = releases.find(session, "anna")[0]
+        newest, count = releases.find(session, "anna", Page(1)).rows[0]
     assert (newest.number, newest.rolled_back_to, count) == (3, 1, 1)
     relabel(fleet, BEN, "Benjamin")
     done = publish(fleet, "somebody else")

@@ -110,3 +110,22 @@ def test_what_the_pbx_says_is_told() -> None:
 
 def test_the_urgent_comes_first() -> None:
     assert Urgency.BROKEN < Urgency.WRONG < Urgency.NEWS < Urgency.FINE
+
+
+def test_boots_that_were_ordered_are_no_loop() -> None:
+    boots = [each for ago in (100, 220, 340, 460, 580) for each in boot(ago, "dialplan.xml")]
+    assert "boot-loop" in words(boots)
+    ordered = tuple(NOW - ago - 20 for ago in (100, 220, 340, 460, 580))
+    assert "boot-loop" not in words(boots, Known(current_release=3, ordered_at=ordered))
+    assert "boot-loop" in words(boots, Known(current_release=3, ordered_at=ordered[:1])), "four others are its own"
+
+
+def test_a_blocked_phone_looks_blocked_whatever_it_asks_for() -> None:
+    blocked = Known(current_release=3, is_blocked=True)
+    assert words([], blocked) == ["blocked", "never-seen"]
+    assert words(boot(7200), blocked) == ["blocked", "blocked-asks"]
+    assert f"ringfence guard unban {ANNA}" in text([], "blocked", blocked) + "."
+
+
+def test_a_phone_that_a_publish_left_out_says_why() -> None:
+    assert words(boot(7200), Known(current_release=3, left_out="It has no load. Import it."))[0] == "left-out"

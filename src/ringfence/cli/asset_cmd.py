@@ -100,13 +100,16 @@ def list_assets(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def remove(asset: Annotated[str, typer.Argument(help="Its id, as ringfence asset list shows it.")]) -> None:
+def remove(
+    asset: Annotated[str, typer.Argument(help="Its id, as ringfence asset list shows it.")], as_json: AsJson = False
+) -> None:
     """Delete an asset; publish to take it off the phones' lists.
 
     Example: ringfence asset remove ring-tone-doorbell
     """
     hub().delete(f"/assets/{segment(asset)}")
-    output.say(f"Asset {asset} deleted. Publish to take it off the phones' lists.")
+    said = f"Asset {asset} deleted. Publish to take it off the phones' lists."
+    output.tell(said, {"removed": asset}, as_json=as_json)
 
 
 def _bring(client: PeoplesApi, asset: "Asset", source: str) -> None:

@@ -19,7 +19,7 @@ def token(site: Site, as_json: AsJson = False) -> None:
 
     It is valid for 24 hours.
 
-    Example, on the edge: ringfence edge enrol TOKEN
+    Example: ringfence site token home-office-anna
     """
     made = hub().post(f"{site_path(site)}/tokens")
     if as_json:
@@ -52,10 +52,12 @@ def tokens(site: Site, as_json: AsJson = False) -> None:
 
 
 @app.command("revoke-token")
-def revoke_token(token_id: Annotated[str, typer.Argument(metavar="ID", help="From: ringfence site tokens.")]) -> None:
+def revoke_token(
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="From: ringfence site tokens.")], as_json: AsJson = False
+) -> None:
     """Revoke an enrolment token that has not been used.
 
     Example: ringfence site revoke-token token-4f1c2a9b07d3
     """
     hub().delete(f"/tokens/{token_id}")
-    output.say(f"Enrolment token {token_id} revoked.")
+    output.tell(f"Enrolment token {token_id} revoked.", {"revoked": token_id}, as_json=as_json)

@@ -158,13 +158,13 @@ def _part(row: dict[str, int]) -> float:
 
 
 @app.command()
-def remove(load: LoadName) -> None:
+def remove(load: LoadName, as_json: AsJson = False) -> None:
     """Delete a load that no phone uses.
 
     Example: ringfence firmware remove sip9971.9-4-2SR4-1
     """
     hub().delete(f"/firmware/{segment(load)}")
-    output.say(f"Load {load} deleted.")
+    output.tell(f"Load {load} deleted.", {"removed": load}, as_json=as_json)
 
 
 def check_whole(bundle: Bundle, file: Path) -> None:

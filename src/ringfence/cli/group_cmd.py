@@ -47,10 +47,10 @@ def list_groups(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def remove(group: GroupId) -> None:
+def remove(group: GroupId, as_json: AsJson = False) -> None:
     """Remove a group that has no phones, and its settings.
 
     Example: ringfence group remove reception
     """
     hub().delete(f"/groups/{segment(group)}")
-    output.say(f"Group {group} removed.")
+    output.tell(f"Group {group} removed.", {"removed": group}, as_json=as_json)

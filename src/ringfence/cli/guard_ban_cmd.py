@@ -37,6 +37,7 @@ def ban(
 @app.command()
 def unban(
     who: Annotated[str, typer.Argument(metavar="MAC|ADDRESS", help="A blocked phone or a banned address.")],
+    as_json: AsJson = False,
 ) -> None:
     """Unblock a phone or unban an IP address.
 
@@ -48,7 +49,7 @@ def unban(
     except BadMac:
         path, outcome = f"/guard/bans/{segment(who)}", f"Address {who} unbanned."
     hub().delete(path)
-    output.say(outcome)
+    output.tell(outcome, {"unbanned": who}, as_json=as_json)
 
 
 @app.command()

@@ -37,10 +37,10 @@ def open_window(
 
 
 @app.command("close")
-def close_window(mac: MacAddress) -> None:
+def close_window(mac: MacAddress, as_json: AsJson = False) -> None:
     """Close a phone's window early.
 
     Example: ringfence guard close 00:1B:54:C2:9A:10
     """
     hub().delete(f"{phone_path(mac)}/window")
-    output.say(f"Window for phone {Mac.parse(mac)} closed.")
+    output.tell(f"Window for phone {Mac.parse(mac)} closed.", {"closed": str(Mac.parse(mac))}, as_json=as_json)

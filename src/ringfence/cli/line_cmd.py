@@ -65,13 +65,14 @@ def list_lines(mac: MacAddress, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def remove(mac: MacAddress, index: LineKey) -> None:
+def remove(mac: MacAddress, index: LineKey, as_json: AsJson = False) -> None:
     """Remove a line from a phone.
 
     Example: ringfence line remove 00:1B:54:C2:9A:10 2
     """
     hub().delete(_path(mac, index))
-    output.say(f"Line {index} removed. Next, to take it off the phone: ringfence publish")
+    said = f"Line {index} removed. Next, to take it off the phone: ringfence publish"
+    output.tell(said, {"removed": {"mac": mac, "line": index}}, as_json=as_json)
 
 
 @app.command()
@@ -88,12 +89,13 @@ def password(mac: MacAddress, index: LineKey, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def rotate(mac: MacAddress, index: LineKey) -> None:
+def rotate(mac: MacAddress, index: LineKey, as_json: AsJson = False) -> None:
     """Give a line a new generated password; change it at the PBX too.
 
     ``ringfence sip rotate`` changes both sides without an outage.
 
     Example: ringfence line rotate 00:1B:54:C2:9A:10 1
     """
-    hub().post(f"{_path(mac, index)}/password/rotate")
-    output.say(f"Line {index} has a new password: ringfence line password shows it. Next: ringfence publish")
+    line = hub().post(f"{_path(mac, index)}/password/rotate")
+    said = f"Line {index} has a new password: ringfence line password shows it. Next: ringfence publish"
+    output.tell(said, line, as_json=as_json)

@@ -70,19 +70,20 @@ def list_pbxes(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def check(pbx: PbxId) -> None:
+def check(pbx: PbxId, as_json: AsJson = False) -> None:
     """Check whether a PBX answers.
 
     Example: ringfence pbx check main
     """
-    output.say(f"PBX {pbx} answers: {hub().post(f'/pbxes/{segment(pbx)}/check')['version']}")
+    found = hub().post(f"/pbxes/{segment(pbx)}/check")
+    output.tell(f"PBX {pbx} answers: {found['version']}", found, as_json=as_json)
 
 
 @app.command()
-def remove(pbx: PbxId) -> None:
+def remove(pbx: PbxId, as_json: AsJson = False) -> None:
     """Remove a PBX.
 
     Example: ringfence pbx remove main
     """
     hub().delete(f"/pbxes/{segment(pbx)}")
-    output.say(f"PBX {pbx} removed.")
+    output.tell(f"PBX {pbx} removed.", {"removed": pbx}, as_json=as_json)

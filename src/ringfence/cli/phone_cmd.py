@@ -1,5 +1,7 @@
 """``ringfence phone``: the inventory of phones."""
 
+from collections import Counter
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Annotated
 
@@ -7,7 +9,7 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, phone_path
-from ringfence.cli.support.output import AsJson, Row, field
+from ringfence.cli.support.output import AsJson, Limit, Row, field
 from ringfence.counted import counted
 
 app = typer.Typer(help="Phones: where they are, what they are doing, and reloading them.", no_args_is_help=True)
@@ -15,6 +17,9 @@ app = typer.Typer(help="Phones: where they are, what they are doing, and reloadi
 MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address in any usual notation, or as SEP….")]
 
 
+Search = Annotated[
+    str | None, typer.Option(help="Only phones with this in their address, description, model, site or lines.")
+]
 _LONGEST_VALUE = 60
 
 
@@ -27,6 +32,7 @@ _COLUMNS = [
     ("SITE", field("site")),
     ("MODEL", field("model")),
     ("GROUP", field("group")),
+    ("STATE", lambda row: "blocked" if row["blocked"] else ""),
     ("DESCRIPTION", field("description")),
     ("LINES", _lines),
 ]
@@ -59,17 +65,23 @@ def add(
 def list_phones(
     site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
     group: Annotated[str | None, typer.Option(help="Only this group.")] = None,
+    search: Search = None,
+    limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """List the phones.
 
-    Example: ringfence phone list --site home-office-anna
+    Example: ringfence phone list --search anna
     """
-    rows = hub().items("/phones", site=site, group=group)
+    rows = hub().items("/phones", limit=limit, site=site, group=group, search=search)
     if as_json:
         output.show_json(rows)
     else:
-        output.show_table(rows, _COLUMNS, empty="No phones yet. Add one: ringfence phone add MAC --site … --model ….")
+        output.show_table(rows, _COLUMNS, empty=_none(search or site or group))
+
+
+def _none(asked: str | None) -> str:
+    return "No phone fits." if asked else "No phones yet. Add one: ringfence phone add MAC --site … --model …."
 
 
 @app.command()
@@ -103,6 +115,7 @@ def change(
     running: Annotated[
         str | None, typer.Option(help="The firmware that it runs now, as its screen shows it, such as SIP42.8-2-1S.")
     ] = None,
+    as_json: AsJson = False,
 ) -> None:
     """Change a phone's site, group, model, description or known firmware.
 
@@ -111,7 +124,7 @@ def change(
     asked = {"site": site, "model": model, "description": description, "group": group, "running_load": running}
     phone = hub().patch(phone_path(mac), {name: value for name, value in asked.items() if value is not None})
     described = f" ({phone['description']})" if phone["description"] else ""
-    output.say(f"Phone {phone['mac']}{described} changed; it is at {phone['site']}.")
+    output.tell(f"Phone {phone['mac']}{described} changed; it is at {phone['site']}.", phone, as_json=as_json)
 
 
 @app.command()
@@ -143,16 +156,27 @@ def models(
 def status(
     mac: Annotated[str | None, typer.Argument(metavar="MAC", help="One phone; all by default.")] = None,
     site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    search: Search = None,
+    problems: Annotated[bool, typer.Option("--problems", help="Only phones that something is wrong with.")] = False,
+    summary: Annotated[bool, typer.Option("--summary", help="Only how many phones are in which state.")] = False,
+    limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """Show in words what phones are doing, the worst first.
 
     It shows which version they took, what they are missing, and what is wrong.
 
-    Example: ringfence phone status 00:1B:54:C2:9A:10
+    Example: ringfence phone status --problems
     """
     client = hub()
-    rows = client.items("/phones/status", site=site) if mac is None else [client.get(f"{phone_path(mac)}/status")]
+    if mac is not None:
+        rows = [client.get(f"{phone_path(mac)}/status")]
+    else:
+        only = "true" if problems else None
+        rows = sorted(client.items("/phones/status", site=site, search=search, problems=only), key=_urgency)[:limit]
+    if summary:
+        _show_summary(rows, as_json=as_json)
+        return
     if as_json:
         output.show_json(rows)
         return
@@ -162,10 +186,29 @@ def status(
         for sentence in row["sentences"]:
             output.say(f"  {_MARKS[sentence['urgency']]} {sentence['text']}")
     if not rows:
-        output.say("No phones yet. Add one: ringfence phone add MAC --site … --model ….")
+        output.say("Nothing is wrong with any phone." if problems else _none(search or site))
 
 
 _MARKS = {"broken": "✗", "wrong": "!", "news": "·", "fine": "✓"}
+_URGENCIES = tuple(_MARKS)
+
+
+def _urgency(row: Row) -> int:
+    return _URGENCIES.index(row["sentences"][0]["urgency"])
+
+
+def _show_summary(rows: Sequence[Row], *, as_json: bool) -> None:
+    """Print how many phones are in which state: each counts with its most urgent sentence."""
+    counts = Counter((_urgency(row), row["sentences"][0]["word"]) for row in rows)
+    listed = [
+        {"urgency": _URGENCIES[urgency], "state": word, "phones": count}
+        for (urgency, word), count in sorted(counts.items())
+    ]
+    if as_json:
+        output.show_json(listed)
+        return
+    columns = [("", lambda row: _MARKS[row["urgency"]]), ("STATE", field("state")), ("PHONES", field("phones"))]
+    output.show_table(listed, columns, empty="No phone fits.")
 
 
 class Action(StrEnum):
@@ -239,9 +282,20 @@ def explain(
         output.say(f"{row['name']} is {_said(row, winner)}.")
         for given in reversed(others):
             output.say(f"  It overrides {_said(row, given)}.")
-        written = "" if row["written"] is None else f" as {row['written']!r}"
-        output.say(f"In the phone's file: {row['element']}{written}. {row['help']}")
+        output.say(f"{_in_file(row)} {row['help']}")
         output.say(f"Source: {row['source']} ({row['mark']}).")
+
+
+def _in_file(row: Row) -> str:
+    """Return what the phone's published file says, and what the next publish writes if that is something else."""
+    element, there, written = row["element"], row["in_file"], row["written"]
+    if written is None:
+        return f"In the phone's file: {element}."
+    if there is None:
+        return f"The phone's published file does not say {element} once; a publish writes {written!r}."
+    if there == written:
+        return f"In the phone's published file: {element} is {there!r}."
+    return f"In the phone's published file: {element} is {there!r}; the next publish writes {written!r}."
 
 
 def _value(row: Row, given: Row) -> str:
@@ -258,10 +312,11 @@ def _said(row: Row, given: Row) -> str:
 
 
 @app.command()
-def remove(mac: MacAddress) -> None:
+def remove(mac: MacAddress, as_json: AsJson = False) -> None:
     """Remove a phone; the next publish removes its files.
 
     Example: ringfence phone remove 00:1B:54:C2:9A:10
     """
     hub().delete(phone_path(mac))
-    output.say(f"Phone {mac} removed. Next, to remove its files from the site: ringfence publish")
+    said = f"Phone {mac} removed. Next, to remove its files from the site: ringfence publish"
+    output.tell(said, {"removed": mac}, as_json=as_json)

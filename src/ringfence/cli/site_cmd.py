@@ -8,7 +8,7 @@ from ringfence.cli import enrolment_token_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, site_path
 from ringfence.cli.support.durations import seconds
-from ringfence.cli.support.output import AsJson, field
+from ringfence.cli.support.output import AsJson, Limit, field
 
 app = typer.Typer(help="Sites: places with phones and one edge.", no_args_is_help=True)
 
@@ -42,16 +42,21 @@ def add(
 
 
 @app.command("list")
-def list_sites(as_json: AsJson = False) -> None:
+def list_sites(
+    search: Annotated[str | None, typer.Option(help="Only sites with this in their id or name.")] = None,
+    limit: Limit = None,
+    as_json: AsJson = False,
+) -> None:
     """List the sites.
 
-    Example: ringfence site list
+    Example: ringfence site list --search anna
     """
-    rows = hub().items("/sites")
+    rows = hub().items("/sites", limit=limit, search=search)
     if as_json:
         output.show_json(rows)
     else:
-        output.show_table(rows, _COLUMNS, empty='No sites yet. Add one: ringfence site add "Home office Anna".')
+        none = "No site fits." if search else 'No sites yet. Add one: ringfence site add "Home office Anna".'
+        output.show_table(rows, _COLUMNS, empty=none)
 
 
 @app.command()
@@ -72,20 +77,21 @@ def show(site: Site, as_json: AsJson = False) -> None:
         output.say(f"Held by {found['held_by']} since {output.when(found['held_since'])}{why}.")
     for phone in phones:
         labels = ", ".join(line["label"] or line["name"] for line in phone["lines"])
-        output.say(f"  phone {phone['mac']} {phone['family']} {phone['description']} [{labels}]")
+        blocked = " blocked" if phone["blocked"] else ""
+        output.say(f"  phone {phone['mac']} {phone['family']} {phone['description']} [{labels}]{blocked}")
     for edge in edges:
         state = "revoked" if edge["revoked_at"] else "connected" if edge["connected"] else "away"
         output.say(f"  edge {edge['id']} {edge['hostname']} {state}, release {edge['release'] or 'none'}")
 
 
 @app.command()
-def rename(site: Site, name: Annotated[str, typer.Argument(help="The new name.")]) -> None:
+def rename(site: Site, name: Annotated[str, typer.Argument(help="The new name.")], as_json: AsJson = False) -> None:
     """Rename a site; its id stays the same.
 
     Example: ringfence site rename home-office-anna "Anna at home"
     """
     found = hub().patch(site_path(site), {"name": name})
-    output.say(f"Site {found['id']} is now called {found['name']}.")
+    output.tell(f"Site {found['id']} is now called {found['name']}.", found, as_json=as_json)
 
 
 @app.command()
@@ -112,13 +118,13 @@ def change(
 
 
 @app.command()
-def remove(site: Site) -> None:
+def remove(site: Site, as_json: AsJson = False) -> None:
     """Remove a site that has no phones and no edges left.
 
     Example: ringfence site remove home-office-anna
     """
     hub().delete(site_path(site))
-    output.say(f"Site {site} removed.")
+    output.tell(f"Site {site} removed.", {"removed": site}, as_json=as_json)
 
 
 app.add_typer(enrolment_token_cmd.app)

@@ -56,7 +56,7 @@ def list_templates(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def show(family: FamilyId, name: FileName) -> None:
+def show(family: FamilyId, name: FileName, as_json: AsJson = False) -> None:
     """Print your template for a file, or the built-in one if you have none.
 
     Example: ringfence template show cisco-79xx device
@@ -66,31 +66,40 @@ def show(family: FamilyId, name: FileName) -> None:
     if not own:
         own = [row for row in client.items(f"/families/{segment(family)}/files") if row["key"] == name]
     source = own[0]["source"] if own else client.get(_path(family, name))["source"]  # the hub says what is wrong
-    typer.echo(source, nl=False)
+    if as_json:
+        output.show_json({"family": family, "name": name, "source": source, "own": bool(own and "key" not in own[0])})
+    else:
+        typer.echo(source, nl=False)
 
 
 @app.command()
 def put(
-    family: FamilyId, name: FileName, file: Annotated[Path, typer.Argument(help="The template, a Jinja2 file.")]
+    family: FamilyId,
+    name: FileName,
+    file: Annotated[Path, typer.Argument(help="The template, a Jinja2 file.")],
+    as_json: AsJson = False,
 ) -> None:
     """Store a template of your own; the next publish uses it.
 
     Example: ringfence template put generic '{mac}.cfg' snom.j2
     """
     kept = hub().put(_path(family, name), {"source": read_text(file)})
-    output.say(
-        f"Template for {kept['family']} {kept['name']} stored. Next, see what it changes: ringfence publish --dry-run"
+    output.tell(
+        f"Template for {kept['family']} {kept['name']} stored. Next, see what it changes: ringfence publish --dry-run",
+        kept,
+        as_json=as_json,
     )
 
 
 @app.command()
-def remove(family: FamilyId, name: FileName) -> None:
+def remove(family: FamilyId, name: FileName, as_json: AsJson = False) -> None:
     """Remove a template of your own; the built-in one, if any, is used again.
 
     Example: ringfence template remove generic '{mac}.cfg'
     """
     hub().delete(_path(family, name))
-    output.say(f"Template for {family} {name} removed. Next, see what that changes: ringfence publish --dry-run")
+    said = f"Template for {family} {name} removed. Next, see what that changes: ringfence publish --dry-run"
+    output.tell(said, {"removed": {"family": family, "name": name}}, as_json=as_json)
 
 
 def _path(family: str, name: str) -> str:

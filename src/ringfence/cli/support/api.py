@@ -26,6 +26,8 @@ Json = dict[str, Any]
 
 TIMEOUT_S = 120
 _FIRST_ERROR = 400
+_PAGE = 1000
+"""How many rows of a list are asked for at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,9 +133,17 @@ class PeoplesApi:
         """Upload bytes, part by part."""
         return self._ask("PUT", path, parts=parts)
 
-    def items(self, path: str, **query: str | int | None) -> list[Json]:
-        """Get a list."""
-        return list(self.get(path, **query)["items"])
+    def items(self, path: str, *, limit: int | None = None, **query: str | int | None) -> list[Json]:
+        """Get a list, page by page: all of it, or its first ``limit`` rows."""
+        found: list[Json] = []
+        cursor: str | None = None
+        while True:
+            wanted = _PAGE if limit is None else min(limit - len(found), _PAGE)
+            page = self.get(path, limit=wanted, cursor=cursor, **query)
+            found += page["items"]
+            cursor = page.get("next")
+            if cursor is None or (limit is not None and len(found) >= limit):
+                return found
 
     def _ask(
         self,

@@ -14,6 +14,8 @@ from ringfence.counted import counted
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
+Limit = Annotated[int | None, typer.Option(min=1, help="How many to show at most; all by default.")]
+
 Row = Mapping[str, Any]
 """Any: a JSON object of the API."""
 Column = tuple[str, Callable[[Row], object]]
@@ -59,6 +61,14 @@ def show_json(value: object) -> None:
     # These stand inside strings only, where JSON has an escape for them.
     sys.stdout.write(_UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text) + "\n")
     sys.stdout.flush()
+
+
+def tell(sentence: str, value: object, *, as_json: bool) -> None:
+    """Print what was done: a sentence for people, or a value for scripts."""
+    if as_json:
+        show_json(value)
+    else:
+        say(sentence)
 
 
 def show_table(rows: Sequence[Row], columns: Sequence[Column], *, empty: str) -> None:

@@ -7,7 +7,7 @@ from typing import assert_never
 from ringfence.counted import counted
 from ringfence.edge.reporting.journal import Journal
 from ringfence.edge.reporting.log import Log
-from ringfence.guard.findings import DELAYED
+from ringfence.guard.findings import DELAYED, Finding
 from ringfence.phones.filenames import owner_of
 from ringfence.phones.mac import Mac
 from ringfence.server.events import (
@@ -108,7 +108,8 @@ class EventReports:
         )
 
     def _refused(self, event: RequestRefused) -> None:
-        self._log("warning", event.reason)
+        # Phones ask at each boot for files that they do without; that is nothing to warn of.
+        self._log("info" if event.finding == Finding.OPTIONAL_FILE else "warning", event.reason)
         owner = owner_of(event.name)
         self._journal.add(
             event.at,

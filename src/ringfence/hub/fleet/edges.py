@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, or_, select, update
+from sqlalchemy import ColumnElement, Select, or_, select, update
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import EdgeRefused, UnknownEdge
@@ -103,10 +103,15 @@ def get(session: Session, edge_id: str) -> EdgeRow:
 
 def find(session: Session, site_id: str | None) -> Sequence[EdgeRow]:
     """Return the edges of a site, or all of them."""
+    return session.scalars(choose(session, site_id)).all()
+
+
+def choose(session: Session, site_id: str | None) -> Select[EdgeRow]:
+    """Return the query for the edges of a site, or all of them."""
     chosen = select(EdgeRow).order_by(EdgeRow.site_id, EdgeRow.enrolled_at, EdgeRow.id)
     if site_id is not None:
         chosen = chosen.where(EdgeRow.site_id == sites.get(session, site_id).id)
-    return session.scalars(chosen).all()
+    return chosen
 
 
 def revoke(change: Change, edge_id: str, *, wipe: bool) -> EdgeRow:

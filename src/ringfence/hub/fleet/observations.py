@@ -1,26 +1,29 @@
 """What each phone is doing, from what edges reported and what its PBX says."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import func, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import phones
-from ringfence.hub.store.models import EdgeReportRow, PhoneOrderRow, PhoneRow
-from ringfence.hub.store.release_models import ReleaseTargetRow
+from ringfence.hub.store.models import AuditEntryRow, EdgeReportRow, PhoneOrderRow, PhoneRow, SiteRow
+from ringfence.hub.store.release_models import LeftOutPhoneRow, ReleaseTargetRow
 from ringfence.phones.diagnosis.activity import (
     ActivitySentence,
     Known,
     Seen,
+    Urgency,
     observe,
 )
 from ringfence.phones.diagnosis.running_load import Running, running_load
+from ringfence.phones.filenames import owner_of
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import ReportKind
 
 MOST_REPORTS = 400
+MOST_REPORTS_OF_SITE = 20_000
 LOOKED_BACK_S = 7 * 86_400
 _KINDS: Mapping[str, bool] = {
     ReportKind.FILE_SERVED: True,
@@ -37,102 +40,180 @@ class ObservedPhone:
     phone: PhoneRow
     sentences: Sequence[ActivitySentence]
 
+    @property
+    def is_problem(self) -> bool:
+        """Whether something is wrong with it."""
+        return any(sentence.urgency <= Urgency.WRONG for sentence in self.sentences)
 
-def observe_all(hub: Hub, session: Session, site_id: str | None) -> list[ObservedPhone]:
-    """Return what there is to say about the phones of a site, or all phones; PBXes are not asked."""
-    found = [
-        ObservedPhone(phone, _observe(hub, session, phone, registered=None)) for phone in phones.find(session, site_id)
-    ]
-    return sorted(found, key=lambda each: (each.sentences[0].urgency, each.phone.mac))
+
+def observe_all(hub: Hub, session: Session, found: Sequence[PhoneRow]) -> list[ObservedPhone]:
+    """Return what there is to say about these phones; PBXes are not asked."""
+    now = hub.clock()
+    about = _Facts(session, found, now)
+    return [about.observed(phone, registered=None) for phone in found]
 
 
 def observe_one(hub: Hub, mac: Mac, *, registered: bool | None) -> ObservedPhone:
     """Return what there is to say about a phone; ``registered`` is what its PBX says, None if it says nothing."""
     with hub.database.reading() as session:
         phone = phones.get(session, mac)
-        return ObservedPhone(phone, _observe(hub, session, phone, registered=registered))
+        return _Facts(session, [phone], hub.clock()).observed(phone, registered=registered)
 
 
 def running(session: Session, phone: PhoneRow) -> Running | None:
     """Return which load a phone was seen to run, None if its requests do not show it."""
     now = session.scalar(select(func.max(EdgeReportRow.received_at)))
-    if now is None:
-        return None
-    return running_load(Mac(phone.mac), _seen(session, phone, now), _known(session, phone, registered=None), now)
+    return None if now is None else _Facts(session, [phone], now).running(phone)
 
 
-def _observe(hub: Hub, session: Session, phone: PhoneRow, *, registered: bool | None) -> list[ActivitySentence]:
-    now, mac = hub.clock(), Mac(phone.mac)
-    seen, known = _seen(session, phone, now), _known(session, phone, registered=registered)
-    told = observe(mac, seen, known, now)
-    runs = running_load(mac, seen, known, now)
-    return [*told, runs.in_words(now)] if runs is not None else told
+class _Facts:
+    """What is known about some phones, read for all of them together."""
+
+    def __init__(self, session: Session, found: Sequence[PhoneRow], now: float) -> None:
+        self._now = now
+        by_site: dict[str, list[PhoneRow]] = {}
+        for phone in found:
+            by_site.setdefault(phone.site_id, []).append(phone)
+        self._seen = {
+            mac: seen for site_id, there in by_site.items() for mac, seen in _seen_at(session, site_id, there, now)
+        }
+        macs = [phone.mac for phone in found]
+        self._current = _current_releases(session, macs)
+        self._told = _told(session, macs)
+        left = select(LeftOutPhoneRow).where(LeftOutPhoneRow.mac.in_(macs))
+        self._left_out = {row.mac: row for row in session.scalars(left)}
+        self._ordered: dict[str, list[float]] = {}
+        for at, mac in _orders(session, macs, now):
+            self._ordered.setdefault(mac, []).append(at)
+
+    def observed(self, phone: PhoneRow, *, registered: bool | None) -> ObservedPhone:
+        mac, seen, known = Mac(phone.mac), self._seen[phone.mac], self._known(phone, registered=registered)
+        sentences = observe(mac, seen, known, self._now)
+        runs = running_load(mac, seen, known, self._now)
+        return ObservedPhone(phone, [*sentences, runs.in_words(self._now)] if runs is not None else sentences)
+
+    def running(self, phone: PhoneRow) -> Running | None:
+        known = self._known(phone, registered=None)
+        return running_load(Mac(phone.mac), self._seen[phone.mac], known, self._now)
+
+    def _known(self, phone: PhoneRow, *, registered: bool | None) -> Known:
+        current = self._current.get(phone.mac, 0)
+        told, release = self._told.get(phone.mac, ("", 0))
+        left = self._left_out.get(phone.mac)
+        return Known(
+            current_release=current,
+            registered=registered,
+            named_load=phone.named_load,
+            told=told if release >= current else "",
+            is_blocked=phone.blocked,
+            left_out="" if left is None else f"{left.what}. {left.to_do}".strip(),
+            ordered_at=tuple(self._ordered.get(phone.mac, ())),
+        )
 
 
-def _known(session: Session, phone: PhoneRow, *, registered: bool | None) -> Known:
-    current = _current_release(session, phone)
-    return Known(current, registered, phone.named_load, _told(session, phone, current))
+def _seen_at(session: Session, site_id: str, there: Sequence[PhoneRow], now: float) -> Iterator[tuple[str, list[Seen]]]:
+    """Yield what each of a site's phones did lately, in order of time, by the hub's clock."""
+    chosen = (
+        select(EdgeReportRow)
+        .where(
+            EdgeReportRow.site_id == site_id,
+            EdgeReportRow.kind.in_(sorted(_KINDS)),
+            EdgeReportRow.received_at >= now - LOOKED_BACK_S,
+        )
+        .order_by(EdgeReportRow.id.desc())
+    )
+    if len(there) == 1:
+        chosen = chosen.where(_about(session, there[0]))
+    by_owner: dict[str, list[EdgeReportRow]] = {}
+    by_peer: dict[str, list[EdgeReportRow]] = {}
+    for row in session.scalars(chosen.limit(min(MOST_REPORTS * len(there), MOST_REPORTS_OF_SITE))):
+        owner = row.owner or getattr(owner_of(row.name), "bare", "")
+        if owner:
+            by_owner.setdefault(owner, []).append(row)
+        else:
+            by_peer.setdefault(row.peer, []).append(row)
+    for phone in there:
+        own = by_owner.get(phone.mac, [])
+        peer = next((row.peer for row in own if row.kind == ReportKind.FILE_SERVED), None)
+        rows = [*own, *(by_peer.get(peer, ()) if peer is not None else ())]
+        newest = sorted(rows, key=lambda row: row.id)[-MOST_REPORTS:]
+        yield phone.mac, _by_hubs_clock(sorted(newest, key=lambda row: row.at))
 
 
-def _told(session: Session, phone: PhoneRow, release: int) -> str:
-    """Return the outcome of telling a phone of this release or a later one through its PBX."""
-    order = session.get(PhoneOrderRow, phone.mac)
-    report = session.get(EdgeReportRow, order.report_id) if order is not None else None
-    return order.detail if order is not None and report is not None and report.release >= release else ""
-
-
-def _seen(session: Session, phone: PhoneRow, now: float) -> list[Seen]:
-    """Return what a phone did lately, in order of time, by the hub's clock."""
-    peers = session.scalars(
+def _about(session: Session, phone: PhoneRow) -> ColumnElement[bool]:
+    """Return the condition for the reports about one phone: its own, those that name it, and those of its address."""
+    peer = session.scalar(
         select(EdgeReportRow.peer).where(
             EdgeReportRow.owner == phone.mac, EdgeReportRow.kind == ReportKind.FILE_SERVED,
             EdgeReportRow.site_id == phone.site_id,
         ).order_by(EdgeReportRow.id.desc()).limit(1)
-    ).all()  # fmt: skip
-    about = [EdgeReportRow.owner == phone.mac, EdgeReportRow.name.contains(phone.mac)]
-    if peers:
-        about.append((EdgeReportRow.peer == peers[0]) & (EdgeReportRow.owner == ""))
-    chosen = (
-        select(EdgeReportRow)
-        .where(
-            EdgeReportRow.site_id == phone.site_id,
-            EdgeReportRow.kind.in_(sorted(_KINDS)),
-            EdgeReportRow.received_at >= now - LOOKED_BACK_S,
-            or_(*about),
-        )
-        .order_by(EdgeReportRow.id.desc())
-        .limit(MOST_REPORTS)
-    )
-    rows = sorted(session.scalars(chosen), key=lambda row: row.at)
-    seen = [Seen(row.at, row.name, _KINDS[row.kind], row.release, row.size_bytes) for row in rows if row.name]
+    )  # fmt: skip
+    about = [EdgeReportRow.owner == phone.mac, EdgeReportRow.name.icontains(phone.mac)]
+    if peer is not None:
+        about.append((EdgeReportRow.peer == peer) & (EdgeReportRow.owner == ""))
+    return or_(*about)
+
+
+def _by_hubs_clock(rows: Sequence[EdgeReportRow]) -> list[Seen]:
     # Edges' clocks may be wrong: the last thing that was seen is as old as its report's way here says.
     skew = max((row.received_at - row.at for row in rows[-1:]), default=0.0)
-    return [Seen(each.at + skew, each.name, each.was_served, each.release, each.size_bytes) for each in seen]
+    return [Seen(row.at + skew, row.name, _KINDS[row.kind], row.release, row.size_bytes) for row in rows if row.name]
 
 
-def _current_release(session: Session, phone: PhoneRow) -> int:
-    """Return the release since which the phone's own file has not changed; 0 if it has none."""
-    newest = session.execute(
-        select(ReleaseTargetRow.name, ReleaseTargetRow.digest)
-        .where(
-            ReleaseTargetRow.site_id == phone.site_id,
-            ReleaseTargetRow.owner == phone.mac,
-            ReleaseTargetRow.kind == "configuration",
-        )
-        .order_by(ReleaseTargetRow.number.desc(), ReleaseTargetRow.reload_port.is_(None))
-        .limit(1)
-    ).first()
-    if newest is None:
-        return 0
-    name, digest = newest
-    other = select(func.max(ReleaseTargetRow.number)).where(
-        ReleaseTargetRow.site_id == phone.site_id, ReleaseTargetRow.name == name, ReleaseTargetRow.digest != digest
+def _told(session: Session, macs: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Return the outcome of telling each phone through its PBX, and the release that it was told of."""
+    chosen = (
+        select(PhoneOrderRow.mac, PhoneOrderRow.detail, EdgeReportRow.release)
+        .join(EdgeReportRow, EdgeReportRow.id == PhoneOrderRow.report_id)
+        .where(PhoneOrderRow.mac.in_(macs))
     )
-    last_other = session.scalar(other) or 0
-    first = select(func.min(ReleaseTargetRow.number)).where(
-        ReleaseTargetRow.site_id == phone.site_id,
-        ReleaseTargetRow.name == name,
-        ReleaseTargetRow.digest == digest,
-        ReleaseTargetRow.number > last_other,
+    return {mac: (detail, release) for mac, detail, release in session.execute(chosen)}
+
+
+def _orders(session: Session, macs: Sequence[str], now: float) -> list[tuple[float, str]]:
+    """Return when which of these phones was told to reload or restart."""
+    by_edge = select(EdgeReportRow.received_at, EdgeReportRow.owner).where(
+        EdgeReportRow.owner.in_(macs),
+        EdgeReportRow.kind == ReportKind.PHONE_RELOADED,
+        EdgeReportRow.received_at >= now - LOOKED_BACK_S,
     )
-    return session.scalar(first) or 0
+    by_pbx = select(PhoneOrderRow.at, PhoneOrderRow.mac).where(PhoneOrderRow.mac.in_(macs))
+    names = {str(Mac(mac)): mac for mac in macs}
+    by_hand = select(AuditEntryRow.at, AuditEntryRow.subject).where(
+        AuditEntryRow.action == "phone.reload",
+        AuditEntryRow.subject.in_(sorted(names)),
+        AuditEntryRow.at >= now - LOOKED_BACK_S,
+    )
+    orders = [(at, mac) for chosen in (by_edge, by_pbx) for at, mac in session.execute(chosen)]
+    return orders + [(at, names[subject]) for at, subject in session.execute(by_hand)]
+
+
+def _current_releases(session: Session, macs: Sequence[str]) -> dict[str, int]:
+    """Return for each phone with a file the release since which its own file has not changed."""
+    newest = (
+        select(ReleaseTargetRow)
+        .join(SiteRow, (SiteRow.id == ReleaseTargetRow.site_id) & (SiteRow.newest_release == ReleaseTargetRow.number))
+        .join(PhoneRow, (PhoneRow.mac == ReleaseTargetRow.owner) & (PhoneRow.site_id == ReleaseTargetRow.site_id))
+        .where(ReleaseTargetRow.owner.in_(macs), ReleaseTargetRow.kind == "configuration")
+        .order_by(ReleaseTargetRow.reload_port.is_(None).desc(), ReleaseTargetRow.name.desc())
+    )
+    now = {str(row.owner): row for row in session.scalars(newest)}  # the one that tells its phone to reload comes last
+    history = (
+        select(ReleaseTargetRow.owner, ReleaseTargetRow.name, ReleaseTargetRow.digest, ReleaseTargetRow.number)
+        .join(PhoneRow, (PhoneRow.mac == ReleaseTargetRow.owner) & (PhoneRow.site_id == ReleaseTargetRow.site_id))
+        .where(ReleaseTargetRow.owner.in_(sorted(now)))
+        .order_by(ReleaseTargetRow.number.desc())
+    )
+    since: dict[str, int] = {}
+    ended: set[str] = set()
+    for owner, name, digest, number in session.execute(history):
+        if owner is None:
+            continue
+        current = now[owner]
+        if name != current.name or owner in ended:
+            continue
+        if digest == current.digest:
+            since[owner] = number
+        else:
+            ended.add(owner)
+    return since

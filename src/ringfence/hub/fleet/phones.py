@@ -1,9 +1,10 @@
 """Phones: which phone is where."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import Select, false, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from ringfence.hub.errors import (
@@ -14,7 +15,7 @@ from ringfence.hub.errors import (
 )
 from ringfence.hub.fleet import groups, sites
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import PhoneRow, PhoneSettingRow, SiteRow
+from ringfence.hub.store.models import LineRow, PhoneRow, PhoneSettingRow, SiteRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import Model
 from ringfence.phones.mac import Mac
@@ -22,6 +23,8 @@ from ringfence.phones.rendering.patches import is_patch
 from ringfence.phones.settings.types import is_printable
 
 LONGEST_DESCRIPTION = 200
+_ADDRESS = re.compile(r"(?:SEP)?[0-9A-F:.-]+", re.IGNORECASE)
+"""A part of a MAC address, in any usual notation."""
 
 
 def add(change: Change, mac: Mac, site_id: str, model: str, description: str) -> PhoneRow:
@@ -66,12 +69,31 @@ def get(session: Session, mac: Mac) -> PhoneRow:
 
 def find(session: Session, site_id: str | None = None, group_id: str | None = None) -> Sequence[PhoneRow]:
     """Return the phones of a site, of a group, or all of them, ordered by address."""
+    return session.scalars(choose(session, site_id, group_id)).all()
+
+
+def choose(
+    session: Session, site_id: str | None = None, group_id: str | None = None, search: str | None = None
+) -> Select[PhoneRow]:
+    """Return the query for phones of a site, of a group or all, ordered by address.
+
+    ``search`` finds parts of addresses, descriptions, models, and lines' names and labels, in any case.
+    """
     chosen = select(PhoneRow).options(selectinload(PhoneRow.lines)).order_by(PhoneRow.mac)
     if site_id is not None:
         chosen = chosen.where(PhoneRow.site_id == sites.get(session, site_id).id)
     if group_id is not None:
         chosen = chosen.where(PhoneRow.group_id == groups.get(session, group_id).id)
-    return session.scalars(chosen).all()
+    if search:
+        in_lines = PhoneRow.lines.any(
+            or_(*(column.icontains(search, autoescape=True) for column in (LineRow.name, LineRow.label)))
+        )
+        texts = (PhoneRow.description, PhoneRow.model, PhoneRow.site_id)
+        in_phone = [column.icontains(search, autoescape=True) for column in texts]
+        if digits := re.sub(r"[^0-9A-F]", "", search.upper().removeprefix("SEP")):
+            in_phone.append(PhoneRow.mac.contains(digits) if _ADDRESS.fullmatch(search) else false())
+        chosen = chosen.where(or_(in_lines, *in_phone))
+    return chosen
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,9 +10,11 @@ from ringfence.guard.record import LONGEST
 from ringfence.hub import logs
 from ringfence.hub.errors import OutOfOrder
 from ringfence.hub.fleet import sites
+from ringfence.hub.store import pages
 from ringfence.hub.store.base import MOST_COUNTED
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow
+from ringfence.hub.store.pages import Page, Paged
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import Report, ReportBatch, ReportKind
 
@@ -64,17 +66,17 @@ def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> StoredReports:
 
 
 def find(
-    session: Session, *, site_id: str | None, phone: Mac | None, limit: int, kinds: Collection[str] = ()
-) -> Sequence[EdgeReportRow]:
-    """Return the latest reports, newest first; of these kinds, or of all."""
-    chosen = select(EdgeReportRow).order_by(EdgeReportRow.id.desc()).limit(limit)
+    session: Session, *, site_id: str | None, phone: Mac | None, page: Page, kinds: Collection[str] = ()
+) -> Paged[EdgeReportRow]:
+    """Return a page of the reports, newest first; of these kinds, or of all."""
+    chosen = select(EdgeReportRow)
     if kinds:
         chosen = chosen.where(EdgeReportRow.kind.in_(sorted(kinds)))
     if site_id is not None:
         chosen = chosen.where(EdgeReportRow.site_id == sites.get(session, site_id).id)
     if phone is not None:
         chosen = chosen.where(EdgeReportRow.owner == phone.bare)
-    return session.scalars(chosen).all()
+    return pages.read(session, chosen, page, EdgeReportRow.id, newest_first=True)
 
 
 def forget_old(session: Session, now: float) -> None:

@@ -2,6 +2,7 @@
 
 import difflib
 import re
+import secrets
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,13 +19,15 @@ from ringfence.hub.errors import (
     UnknownSite,
 )
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import EdgeRow, PhoneRow, RetiredSiteRow, SiteRow
+from ringfence.hub.store.models import EdgeRow, PhoneRow, RetiredSiteRow, SiteRow, name_key
 from ringfence.hub.store.release_models import RoleMetadataRow
 
 LONGEST_NAME = 80
 LONGEST_ID = 40
 FIRMWARE_WAITS_S = 86_400.0
 """For how long new firmware waits for an edge that is away, where nobody says otherwise."""
+_MOST_NUMBERED = 20
+"""After so many sites of one name's id, the next one's end is random: looking for a free number would take longer."""
 _ID = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,38}[a-z0-9])?")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
@@ -52,7 +55,8 @@ def create(change: Change, signers: SiteSigners, name: str, site_id: str = "") -
     else:
         site_id = _free_id(change.session, name)
     site = SiteRow(
-        id=site_id, name=name, created_at=change.now, newest_release=0, firmware_waits_s=FIRMWARE_WAITS_S, held_at=None,
+        id=site_id, name=name, created_at=change.now, newest_release=0,
+        firmware_waits_s=FIRMWARE_WAITS_S, held_at=None,
         held_by="", held_why="",
     )  # fmt: skip
     change.session.add(site)
@@ -92,16 +96,28 @@ def unknown(session: Session, text: str, *, to_do: str = "") -> UnknownSite:
     return UnknownSite(f"there is no site {text[:60]!r}", to_do=f"{advice} {to_do}".rstrip())
 
 
-def counts(session: Session, site_ids: Sequence[str] | None = None) -> list[SiteCounts]:
-    """Return sites by name, with their counts; all of them if ``site_ids`` is None."""
-    chosen = select(SiteRow).order_by(func.lower(SiteRow.name))
-    if site_ids is not None:
-        chosen = chosen.where(SiteRow.id.in_(site_ids))
-    phones = _count(session, select(PhoneRow.site_id, func.count()).group_by(PhoneRow.site_id))
-    edges = _count(
-        session, select(EdgeRow.site_id, func.count()).where(EdgeRow.revoked_at.is_(None)).group_by(EdgeRow.site_id)
+def choose(search: str | None = None) -> Select[SiteRow]:
+    """Return the query for sites; ``search`` finds parts of ids and names, in any case."""
+    chosen = select(SiteRow)
+    if search:
+        name = SiteRow.name_key.contains(name_key(search), autoescape=True)
+        chosen = chosen.where(name | SiteRow.id.icontains(search, autoescape=True))
+    return chosen
+
+
+def with_counts(session: Session, found: Sequence[SiteRow]) -> list[SiteCounts]:
+    """Return sites with their counts."""
+    ids = [site.id for site in found]
+    phones = _count(
+        session, select(PhoneRow.site_id, func.count()).where(PhoneRow.site_id.in_(ids)).group_by(PhoneRow.site_id)
     )
-    return [SiteCounts(site, phones.get(site.id, 0), edges.get(site.id, 0)) for site in session.scalars(chosen)]
+    edges = _count(
+        session,
+        select(EdgeRow.site_id, func.count())
+        .where(EdgeRow.site_id.in_(ids), EdgeRow.revoked_at.is_(None))
+        .group_by(EdgeRow.site_id),
+    )
+    return [SiteCounts(site, phones.get(site.id, 0), edges.get(site.id, 0)) for site in found]
 
 
 def existing(session: Session, site_ids: Sequence[str]) -> set[str]:
@@ -127,7 +143,7 @@ def wait_for_edges(change: Change, site_id: str, seconds: float) -> None:
 def remove(change: Change, site_id: str) -> None:
     """Remove a site that has no phones and no unrevoked edges; its id is never used again."""
     site = get(change.session, site_id)
-    (found,) = counts(change.session, [site_id])
+    (found,) = with_counts(change.session, [site])
     if found.phones or found.edges:
         raise SiteNotEmpty(
             f"site {site_id} still has {counted(found.phones, 'phone')} and {counted(found.edges, 'edge')}",
@@ -144,10 +160,9 @@ def _checked_name(session: Session, name: str, *, but: str = "") -> str:
         raise NameRefused(
             "a site's name must have 1 to 80 characters, without control characters", where=repr(name[:80])
         )
-    # Compared here and not in SQL: databases lower only what they know, SQLite ASCII alone.
-    for site_id, other in session.execute(select(SiteRow.id, SiteRow.name)):
-        if site_id != but and other.casefold() == name.casefold():
-            raise SiteTaken(f"there already is a site called {other}", where=site_id, to_do="Choose another name.")
+    other = session.scalar(select(SiteRow).where(SiteRow.name_key == name_key(name), SiteRow.id != but))
+    if other is not None:
+        raise SiteTaken(f"there already is a site called {other.name}", where=other.id, to_do="Choose another name.")
     return name
 
 
@@ -162,7 +177,7 @@ def _free_id(session: Session, name: str) -> str:
     site_id, number = base, 1
     while _id_is_taken(session, site_id):
         number += 1
-        suffix = f"-{number}"
+        suffix = f"-{number}" if number <= _MOST_NUMBERED else f"-{secrets.token_hex(4)}"
         site_id = base[: LONGEST_ID - len(suffix)].rstrip("-") + suffix
     return site_id
 

@@ -7,9 +7,10 @@ from fastapi import APIRouter
 from ringfence.content.digests import Digest
 from ringfence.hub.fleet import assets
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.assets import AssetView, NewAsset
-from ringfence.hub.store import release_models
+from ringfence.hub.store import pages, release_models
 from ringfence.phones.assets.kinds import AssetKind
 
 router = APIRouter(tags=["firmware"])
@@ -26,11 +27,11 @@ def add_asset(body: NewAsset, hub: TheHub, caller: TheCaller) -> AssetView:
 
 
 @router.get("/assets")
-def list_assets(hub: TheHub, _caller: TheCaller) -> Items[AssetView]:
+def list_assets(hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[AssetView]:
     """List the assets."""
     with hub.database.reading() as session:
         listed = assets.files(session)
-        return Items(items=[_asset(row, listed) for row in assets.find(session)])
+        return Items.of(pages.cut(assets.find(session), page).each(lambda row: _asset(row, listed)))
 
 
 @router.delete("/assets/{asset}", status_code=204)

@@ -5,18 +5,21 @@ from fastapi import APIRouter
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import edges
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.edges import EdgeRevocation, EdgeView
-from ringfence.hub.store import models
+from ringfence.hub.store import models, pages
 
 router = APIRouter()
 
 
 @router.get("/edges", tags=["edges"])
-def list_edges(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[EdgeView]:
+def list_edges(hub: TheHub, _caller: TheCaller, page: ThePage, site: str | None = None) -> Items[EdgeView]:
     """List the edges, including revoked ones."""
+    of = models.EdgeRow
     with hub.database.reading() as session:
-        return Items(items=[_edge(hub, row) for row in edges.find(session, site)])
+        found = pages.read(session, edges.choose(session, site), page, of.site_id, of.enrolled_at, of.id)
+        return Items.of(found.each(lambda row: _edge(hub, row)))
 
 
 @router.get("/edges/{edge}", tags=["edges"])

@@ -4,9 +4,10 @@ from fastapi import APIRouter
 
 from ringfence.hub.fleet import enrolment_tokens, sites
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.enrolment_tokens import EnrolmentTokenView, NewEnrolmentTokenView
-from ringfence.hub.store import models
+from ringfence.hub.store import models, pages
 from ringfence.identity.tokens import EnrolmentToken as TokenText
 
 router = APIRouter()
@@ -23,10 +24,10 @@ def create_token(site: str, hub: TheHub, caller: TheCaller) -> NewEnrolmentToken
 
 
 @router.get("/sites/{site}/tokens", tags=["enrolment"])
-def list_tokens(site: str, hub: TheHub, _caller: TheCaller) -> Items[EnrolmentTokenView]:
+def list_tokens(site: str, hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[EnrolmentTokenView]:
     """List a site's tokens and whether they were used, newest first."""
     with hub.database.reading() as session:
-        return Items(items=[_token(row) for row in enrolment_tokens.find(session, site)])
+        return Items.of(pages.cut(enrolment_tokens.find(session, site), page).each(_token))
 
 
 @router.delete("/tokens/{token}", status_code=204, tags=["enrolment"])

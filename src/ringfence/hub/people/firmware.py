@@ -11,6 +11,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.fleet import firmware
 from ringfence.hub.fleet.edges import is_connected
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.firmware import (
     EdgeLackingView,
@@ -20,7 +21,7 @@ from ringfence.hub.people.schemas.firmware import (
     RolloutView,
 )
 from ringfence.hub.publishing import firmware_rollout
-from ringfence.hub.store import models, release_models
+from ringfence.hub.store import models, pages, release_models
 from ringfence.phones.firmware.bundles import models_of
 
 router = APIRouter(tags=["firmware"])
@@ -38,11 +39,11 @@ def add_firmware(body: NewFirmware, hub: TheHub, caller: TheCaller) -> Items[Fir
 
 
 @router.get("/firmware")
-def list_firmware(hub: TheHub, _caller: TheCaller) -> Items[FirmwareView]:
+def list_firmware(hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[FirmwareView]:
     """List the imported loads."""
     with hub.database.reading() as session:
         listed = firmware.files(session)
-        return Items(items=[_firmware(row, listed) for row in firmware.find(session)])
+        return Items.of(pages.cut(firmware.find(session), page).each(lambda row: _firmware(row, listed)))
 
 
 @router.delete("/firmware/{load}", status_code=204)
@@ -53,16 +54,20 @@ def remove_firmware(load: str, hub: TheHub, caller: TheCaller) -> None:
 
 
 @router.get("/firmware/{load}/sites")
-def show_rollout(load: str, hub: TheHub, _caller: TheCaller) -> Items[RolloutView]:
+def show_rollout(load: str, hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[RolloutView]:
     """Show a load's rollout at each site whose phones name it or wait for it."""
     with hub.database.reading() as session:
         firmware.get(session, load)
-        return Items(items=[_rollout(hub, session, site_id, load) for site_id in firmware.sites_with(session, load)])
+        return Items.of(
+            pages.cut(firmware.sites_with(session, load), page).each(
+                lambda site_id: _rollout(hub, session, site_id, load)
+            )
+        )
 
 
 def _rollout(hub: Hub, session: Session, site_id: str, load: str) -> RolloutView:
     now = hub.clock()
-    edges = firmware_rollout.edges_with(session, site_id, load, now)
+    edges = firmware_rollout.edges_with(session, site_id, load)
     waiting = select(func.count()).where(
         release_models.PreparedTargetRow.site_id == site_id, release_models.PreparedTargetRow.load == load
     )

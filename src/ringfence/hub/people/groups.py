@@ -4,18 +4,19 @@ from fastapi import APIRouter
 
 from ringfence.hub.fleet import groups
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.groups import GroupView, NewGroup
-from ringfence.hub.store import models
+from ringfence.hub.store import models, pages
 
 router = APIRouter()
 
 
 @router.get("/groups", tags=["groups"])
-def list_groups(hub: TheHub, _caller: TheCaller) -> Items[GroupView]:
+def list_groups(hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[GroupView]:
     """List the groups of phones."""
     with hub.database.reading() as session:
-        return Items(items=[_group(row, count) for row, count in groups.find(session)])
+        return Items.of(pages.cut(groups.find(session), page).each(lambda found: _group(*found)))
 
 
 @router.post("/groups", status_code=201, tags=["groups"])

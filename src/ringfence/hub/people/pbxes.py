@@ -4,9 +4,10 @@ from fastapi import APIRouter
 
 from ringfence.hub.fleet import pbxes
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.pbxes import NewPbx, PbxCheckView, PbxView
-from ringfence.hub.store import models
+from ringfence.hub.store import models, pages
 from ringfence.hub.telephony import links
 from ringfence.secret import Secret
 
@@ -25,10 +26,10 @@ def add_pbx(body: NewPbx, hub: TheHub, caller: TheCaller) -> PbxView:
 
 
 @router.get("/pbxes")
-def list_pbxes(hub: TheHub, _caller: TheCaller) -> Items[PbxView]:
+def list_pbxes(hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[PbxView]:
     """List the PBXes that the hub talks to."""
     with hub.database.reading() as session:
-        return Items(items=[_pbx(row) for row in pbxes.find(session)])
+        return Items.of(pages.cut(pbxes.find(session), page).each(_pbx))
 
 
 @router.post("/pbxes/{pbx}/check")

@@ -1,6 +1,8 @@
 """Phones: what they are, what they are doing, and telling them to reload."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from ringfence.hub.fleet import (
     observations,
@@ -9,6 +11,7 @@ from ringfence.hub.fleet import (
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.lines import line_view
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.phones import (
     NewPhone,
@@ -20,13 +23,17 @@ from ringfence.hub.people.schemas.phones import (
     SentenceView,
 )
 from ringfence.hub.publishing import trial
-from ringfence.hub.store import models
+from ringfence.hub.store import models, pages
 from ringfence.hub.telephony import links, reload_by_pbx
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
 
 router = APIRouter()
+
+Search = Annotated[
+    str | None, Query(max_length=100, description="Part of an address, description, model, site, or a line's name")
+]
 
 
 @router.post("/phones", status_code=201, tags=["phones"])
@@ -37,17 +44,39 @@ def add_phone(body: NewPhone, hub: TheHub, caller: TheCaller) -> PhoneView:
 
 
 @router.get("/phones", tags=["phones"])
-def list_phones(hub: TheHub, _caller: TheCaller, site: str | None = None, group: str | None = None) -> Items[PhoneView]:
-    """List the phones."""
+def list_phones(
+    hub: TheHub,
+    _caller: TheCaller,
+    page: ThePage,
+    site: str | None = None,
+    group: str | None = None,
+    search: Search = None,
+) -> Items[PhoneView]:
+    """List the phones, by address."""
     with hub.database.reading() as session:
-        return Items(items=[phone_view(row) for row in phones.find(session, site, group)])
+        chosen = phones.choose(session, site, group, search)
+        return Items.of(pages.read(session, chosen, page, models.PhoneRow.mac).each(phone_view))
 
 
 @router.get("/phones/status", tags=["phones"])
-def observe_phones(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[PhoneStatusView]:
-    """Report what each phone is doing, the most urgent first; PBXes are not asked."""
+def observe_phones(
+    hub: TheHub,
+    _caller: TheCaller,
+    page: ThePage,
+    site: str | None = None,
+    search: Search = None,
+    problems: Annotated[bool, Query(description="Only phones that something is wrong with")] = False,
+) -> Items[PhoneStatusView]:
+    """Report what each phone is doing, by address; PBXes are not asked.
+
+    With ``problems`` a page may be short: go on as long as there is a next one.
+    """
     with hub.database.reading() as session:
-        return Items(items=[_observed(each) for each in observations.observe_all(hub, session, site)])
+        chosen = phones.choose(session, site, search=search)
+        found = pages.read(session, chosen, page, models.PhoneRow.mac)
+        observed = observations.observe_all(hub, session, found.rows)
+        kept = [_observed(each) for each in observed if not problems or each.is_problem]
+        return Items(items=kept, next=found.next)
 
 
 @router.get("/phones/{mac}/status", tags=["phones"])
@@ -93,7 +122,7 @@ def phone_view(row: models.PhoneRow) -> PhoneView:
     return PhoneView(
         mac=str(Mac(row.mac)), site=row.site_id, model=row.model, family=model_of(row.model)[0].id, group=row.group_id,
         description=row.description, running_load=row.running_load, named_load=row.named_load,
-        created_at=row.created_at, lines=[line_view(line) for line in row.lines],
+        blocked=row.blocked, created_at=row.created_at, lines=[line_view(line) for line in row.lines],
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query
 
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.releases import (
     FileChangeView,
@@ -25,10 +26,10 @@ Number = Annotated[int, Path(ge=1, description="The release's number")]
 
 
 @router.get("/sites/{site}/releases", tags=["releases"])
-def list_releases(site: str, hub: TheHub, _caller: TheCaller) -> Items[ReleaseView]:
+def list_releases(site: str, hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[ReleaseView]:
     """List a site's releases, the newest first."""
     with hub.database.reading() as session:
-        return Items(items=[_release(row, count) for row, count in releases.find(session, site)])
+        return Items.of(releases.find(session, site, page).each(lambda found: _release(*found)))
 
 
 @router.get("/sites/{site}/releases/{number}", tags=["releases"])

@@ -1,11 +1,10 @@
 """Reports from edges."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from ringfence.hub.fleet import reports
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import TheNewest
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.reports import ReportView
 from ringfence.hub.store import models
@@ -13,17 +12,15 @@ from ringfence.phones.mac import Mac
 
 router = APIRouter()
 
-Limit = Annotated[int, Query(ge=1, le=5000, description="How many to return, newest first")]
-
 
 @router.get("/reports", tags=["activity"])
 def list_reports(
-    hub: TheHub, _caller: TheCaller, site: str | None = None, phone: str | None = None, limit: Limit = 100
+    hub: TheHub, _caller: TheCaller, page: TheNewest, site: str | None = None, phone: str | None = None
 ) -> Items[ReportView]:
     """List what happened at edges, newest first: files taken and refused, releases served, phones reloaded."""
     mac = Mac.parse(phone) if phone else None
     with hub.database.reading() as session:
-        return Items(items=[_report(row) for row in reports.find(session, site_id=site, phone=mac, limit=limit)])
+        return Items.of(reports.find(session, site_id=site, phone=mac, page=page).each(_report))
 
 
 def _report(row: models.EdgeReportRow) -> ReportView:

@@ -4,9 +4,10 @@ from fastapi import APIRouter
 
 from ringfence.hub.fleet import phones
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.rotations import RotationOrder, RotationView
-from ringfence.hub.store import models
+from ringfence.hub.store import models, pages
 from ringfence.hub.telephony import rotations
 from ringfence.phones.mac import Mac
 
@@ -28,10 +29,10 @@ def begin_rotation(body: RotationOrder, hub: TheHub, caller: TheCaller) -> Items
 
 
 @router.get("/sip/rotations")
-def list_rotations(hub: TheHub, _caller: TheCaller) -> Items[RotationView]:
+def list_rotations(hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[RotationView]:
     """List the last change of secrets of each phone, newest first."""
     with hub.database.reading() as session:
-        return Items(items=[_rotation(row) for row in rotations.find(session)])
+        return Items.of(pages.cut(rotations.find(session), page).each(_rotation))
 
 
 def _rotation(row: models.RotationRow) -> RotationView:

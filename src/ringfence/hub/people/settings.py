@@ -17,7 +17,7 @@ from ringfence.hub.people.schemas.settings import (
     SettingExplanationView,
     SettingView,
 )
-from ringfence.hub.publishing import trial
+from ringfence.hub.publishing import file_values, trial
 from ringfence.phones.rendering.resolve_settings import Scope, settings_named
 from ringfence.phones.rendering.resolve_settings import Setting as SettingOfFamily
 
@@ -65,7 +65,8 @@ def explain(mac: ThePhone, hub: TheHub, _caller: TheCaller, name: str | None = N
     """Show for each setting of a phone, or for one, which value applies and what every scope says."""
     with hub.database.reading() as session:
         found = settings.explain(session, mac, name)
-    return Items(items=[_explanation(item) for item in found])
+        texts = file_values.published_texts(hub, session, mac)
+    return Items(items=[_explanation(item, file_values.in_file(texts, item.setting)) for item in found])
 
 
 def _add_scope(path: str, what: str, place_of: Callable[..., SettingPlace]) -> None:
@@ -125,10 +126,11 @@ _add_scope("/settings/phones/{mac}/lines/{index}", "line", _line)
 _add_scope("/settings/phones/{mac}", "phone", _phone)
 
 
-def _explanation(item: settings.SettingExplanation) -> SettingExplanationView:
+def _explanation(item: settings.SettingExplanation, in_file: str | None) -> SettingExplanationView:
     last = len(item.given) - 1
     return SettingExplanationView(
-        name=item.setting.name, secret=item.setting.secret, written=item.written, element=item.setting.element,
+        name=item.setting.name, secret=item.setting.secret, written=item.written, in_file=in_file,
+        element=item.setting.element,
         help=item.setting.help, mark=str(item.setting.mark), source=item.setting.source,
         given=[
             SettingAtScopeView(scope=scope, place=place, value=None if item.setting.secret else value, wins=at == last)

@@ -1,11 +1,15 @@
 """Sites."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Query
 
 from ringfence.hub.fleet import sites
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.sites import NewSite, SiteChanges, SiteView
+from ringfence.hub.store import models, pages
 
 router = APIRouter()
 
@@ -19,17 +23,23 @@ def create_site(body: NewSite, hub: TheHub, caller: TheCaller) -> SiteView:
 
 
 @router.get("/sites", tags=["sites"])
-def list_sites(hub: TheHub, _caller: TheCaller) -> Items[SiteView]:
+def list_sites(
+    hub: TheHub,
+    _caller: TheCaller,
+    page: ThePage,
+    search: Annotated[str | None, Query(max_length=100, description="Part of an id or name")] = None,
+) -> Items[SiteView]:
     """List the sites by name."""
     with hub.database.reading() as session:
-        return Items(items=[_site(found) for found in sites.counts(session)])
+        found = pages.read(session, sites.choose(search), page, models.SiteRow.name_key)
+        return Items(items=[_site(each) for each in sites.with_counts(session, found.rows)], next=found.next)
 
 
 @router.get("/sites/{site}", tags=["sites"])
 def show_site(site: str, hub: TheHub, _caller: TheCaller) -> SiteView:
     """Show a site."""
     with hub.database.reading() as session:
-        (found,) = sites.counts(session, [sites.get(session, site).id])
+        (found,) = sites.with_counts(session, [sites.get(session, site)])
         return _site(found)
 
 
@@ -41,7 +51,7 @@ def change_site(site: str, body: SiteChanges, hub: TheHub, caller: TheCaller) ->
             sites.rename(change, site, body.name)
         if body.firmware_waits_s is not None:
             sites.wait_for_edges(change, site, body.firmware_waits_s)
-        (found,) = sites.counts(change.session, [site])
+        (found,) = sites.with_counts(change.session, [sites.get(change.session, site)])
         return _site(found)
 
 

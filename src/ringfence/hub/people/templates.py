@@ -4,18 +4,19 @@ from fastapi import APIRouter
 
 from ringfence.hub.fleet import templates
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.templates import NewTemplate, TemplateView
-from ringfence.hub.store import models
+from ringfence.hub.store import models, pages
 
 router = APIRouter()
 
 
 @router.get("/templates", tags=["templates"])
-def list_templates(hub: TheHub, _caller: TheCaller) -> Items[TemplateView]:
+def list_templates(hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[TemplateView]:
     """List your own templates."""
     with hub.database.reading() as session:
-        return Items(items=[_template(row) for row in templates.find(session)])
+        return Items.of(pages.cut(templates.find(session), page).each(_template))
 
 
 @router.get("/templates/{family}/{name:path}", tags=["templates"])

@@ -24,7 +24,7 @@ from ringfence.hub.fleet import firmware, observations
 from ringfence.hub.publishing import publication_lock, releases
 from ringfence.hub.publishing.releases import NewRelease
 from ringfence.hub.store.models import EdgeRow, PhoneRow, SiteRow
-from ringfence.hub.store.release_models import PreparedTargetRow, ReleaseTargetRow
+from ringfence.hub.store.release_models import FirmwareFileRow, PreparedTargetRow, ReleaseTargetRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.filenames import is_recovery
 from ringfence.phones.firmware.steps import has_steps, step_between, version_of
@@ -44,8 +44,7 @@ class Stock:
         self._session, self._now = session, now
         self._at_edges: dict[str, frozenset[str]] = {}
         self.loads: Mapping[str, tuple[Target, ...]] = {
-            name: tuple(Target(row.name, Digest(row.digest), row.length, TargetKind.FIRMWARE) for row in rows)
-            for name, rows in firmware.files(session).items()
+            name: tuple(map(_target_of, rows)) for name, rows in firmware.files(session).items()
         }
 
     def is_ready(self, site_id: str, load: str) -> bool:
@@ -176,9 +175,9 @@ def go_on(hub: Hub) -> list[str]:
     return sorted(ready)
 
 
-def edges_with(session: Session, site_id: str, load: str, now: float) -> list[tuple[EdgeOfRollout, bool]]:
+def edges_with(session: Session, site_id: str, load: str) -> list[tuple[EdgeOfRollout, bool]]:
     """Return a site's edges, each with whether it serves a release with a load."""
-    targets = {load: Stock(session, now).loads.get(load, ())}
+    targets = {load: [_target_of(row) for row in firmware.files(session, [load]).get(load, ())]}
     return [
         (each, bool(each.edge.release and _held_by_all(session, site_id, {each.edge.release}, targets)))
         for each in edges_of(session, site_id)
@@ -207,6 +206,10 @@ def _next_release(session: Session, site_id: str, rows: Sequence[PreparedTargetR
         files[row.name] = Target(row.name, digest, row.length, kind, row.owner, reload, row.secret)
     loads = ", ".join(sorted({row.load for row in rows}))
     return NewRelease(site_id, site.newest_release + 1, releases.in_order(files.values()), f"Firmware {loads}")
+
+
+def _target_of(row: FirmwareFileRow) -> Target:
+    return Target(row.name, Digest(row.digest), row.length, TargetKind.FIRMWARE)
 
 
 def _held_by_all(

@@ -30,8 +30,10 @@ from ringfence.content.signing import (
 )
 from ringfence.hub.errors import UnknownRelease
 from ringfence.hub.fleet import sites
+from ringfence.hub.store import pages
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import SiteRow
+from ringfence.hub.store.pages import Page, Paged
 from ringfence.hub.store.release_models import PreparedTargetRow, ReleaseRow, ReleaseTargetRow, RoleMetadataRow
 
 LIFETIMES_S = {
@@ -143,16 +145,16 @@ def get(session: Session, site_id: str, number: int) -> ReleaseRow:
     return row
 
 
-def find(session: Session, site_id: str) -> list[tuple[ReleaseRow, int]]:
-    """Return a site's releases, the newest first, each with how many files it has."""
+def find(session: Session, site_id: str, page: Page) -> Paged[tuple[ReleaseRow, int]]:
+    """Return a page of a site's releases, the newest first, each with how many files it has."""
     site = sites.get(session, site_id)
     count = (
         select(func.count())
         .where(ReleaseTargetRow.site_id == ReleaseRow.site_id, ReleaseTargetRow.number == ReleaseRow.number)
         .scalar_subquery()
     )
-    chosen = select(ReleaseRow, count).where(ReleaseRow.site_id == site.id).order_by(ReleaseRow.number.desc())
-    return [(row, files) for row, files in session.execute(chosen)]
+    chosen = select(ReleaseRow, count).where(ReleaseRow.site_id == site.id)
+    return pages.read(session, chosen, page, ReleaseRow.number, newest_first=True)
 
 
 def in_order(files: Iterable[Target]) -> tuple[Target, ...]:

@@ -1,13 +1,14 @@
 """A change: who makes it, when, in which transaction; and the audit log that keeps it."""
 
 import secrets
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from ringfence.hub.store import pages
 from ringfence.hub.store.models import AuditEntryRow
+from ringfence.hub.store.pages import Page, Paged
 
 _ID_BYTES = 6
 
@@ -30,9 +31,9 @@ class Change:
         )
 
 
-def audit_log(session: Session, *, limit: int) -> Sequence[AuditEntryRow]:
-    """Return the newest entries, newest first."""
-    return session.scalars(select(AuditEntryRow).order_by(AuditEntryRow.id.desc()).limit(limit)).all()
+def audit_log(session: Session, page: Page) -> Paged[AuditEntryRow]:
+    """Return a page of the entries, newest first."""
+    return pages.read(session, select(AuditEntryRow), page, AuditEntryRow.id, newest_first=True)
 
 
 def new_id(prefix: str) -> str:

@@ -1,5 +1,7 @@
 """The tables. Times are Unix seconds; MAC addresses are twelve upper-case hexadecimal digits."""
 
+import unicodedata
+
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -7,15 +9,21 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     ForeignKeyConstraint,
+    Index,
     Integer,
     String,
     Text,
     UniqueConstraint,
     false,
 )
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from ringfence.hub.store.base import Base
+
+
+def name_key(name: str) -> str:
+    """Return what two names that differ only in case share; databases lower only what they know, SQLite ASCII alone."""
+    return unicodedata.normalize("NFC", name).strip().casefold()
 
 
 class SiteRow(Base):
@@ -29,6 +37,8 @@ class SiteRow(Base):
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(80), unique=True)
+    name_key: Mapped[str] = mapped_column(String(240), index=True, unique=True, server_default="")
+    """What its name has in common with those that differ in case only (``name_key``)."""
     created_at: Mapped[float]
     newest_release: Mapped[int] = mapped_column(Integer, default=0)
     edits: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -42,6 +52,11 @@ class SiteRow(Base):
     """Since when publishing leaves the site out, until somebody decides; None if it does not."""
     held_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
     held_why: Mapped[str] = mapped_column(String(200), default="", server_default="")
+
+    @validates("name")
+    def _name_changes(self, _attribute: str, name: str) -> str:
+        self.name_key = name_key(name)
+        return name
 
 
 class RetiredSiteRow(Base):
@@ -85,7 +100,7 @@ class LineRow(Base):
     mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
     index: Mapped[int] = mapped_column(Integer, primary_key=True)
     label: Mapped[str] = mapped_column(String(200))
-    name: Mapped[str] = mapped_column(String(200))
+    name: Mapped[str] = mapped_column(String(200), index=True)
     display_name: Mapped[str] = mapped_column(String(200))
     auth_name: Mapped[str] = mapped_column(String(200))
     sealed_password: Mapped[bytes]
@@ -303,7 +318,7 @@ class EdgeReportRow(Base):
     """One thing that happened at an edge, as wire.messages.Report."""
 
     __tablename__ = "report"
-    __table_args__ = (UniqueConstraint("edge_id", "seq"),)
+    __table_args__ = (UniqueConstraint("edge_id", "seq"), Index("ix_report_site_newest", "site_id", "id"))
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     edge_id: Mapped[str] = mapped_column(ForeignKey("edge.id", ondelete="CASCADE"))

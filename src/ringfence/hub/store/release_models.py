@@ -35,6 +35,7 @@ class ReleaseTargetRow(Base):
     __table_args__ = (
         ForeignKeyConstraint(["site_id", "number"], ["release.site_id", "release.number"], ondelete="CASCADE"),
         Index("ix_release_target_digest_site", "digest", "site_id"),
+        Index("ix_release_target_owner", "owner", "site_id", "number"),
     )
 
     site_id: Mapped[str] = mapped_column(String(40), primary_key=True)

@@ -26,6 +26,9 @@ SHORTEST_RETRY_S, LONGEST_RETRY_S = 8.0, 100.0
 LOOPS_FROM = 4
 LOOP_WITHIN_S = 900.0
 QUIET_AFTER_S = 600.0
+ORDERED_WITHIN_S = 180.0
+"""Within how long after an order a phone boots because of it."""
+_CLOCKS_DIFFER_S = 30.0
 
 
 class Urgency(IntEnum):
@@ -59,6 +62,12 @@ class Known:
     named_load: str = ""
     told: str = ""
     """What came of telling it again after it did not take its edge's order, as a sentence."""
+    is_blocked: bool = False
+    """Whether a person has shut it out."""
+    left_out: str = ""
+    """Why the last publish left it out, as sentences; empty if it did not."""
+    ordered_at: tuple[float, ...] = ()
+    """When it was told to reload or restart, in Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +83,12 @@ class ActivitySentence:
 def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[ActivitySentence]:
     """Return the sentences about a phone, the most urgent first; ``seen`` is in order of time."""
     own = [each for each in seen if each.was_served and is_configuration(each.name, mac)]
-    found: list[ActivitySentence] = []
+    found = _by_people(mac, known)
     if not seen:
-        return [ActivitySentence(Urgency.NEWS, "never-seen", "It has not asked for anything yet.")]
+        return [*found, ActivitySentence(Urgency.NEWS, "never-seen", "It has not asked for anything yet.")]
+    if known.is_blocked:
+        last = f"Its last request was {ago(now - seen[-1].at)}, for {seen[-1].name}."
+        return [*found, ActivitySentence(Urgency.NEWS, "blocked-asks", last)]
     found += _retries(own, seen, known)
     found += _firmware(seen, known)
     found += _missing(seen, mac)
@@ -93,6 +105,18 @@ def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[Ac
         )
     else:
         found.append(_version(own[-1], known, now, is_booting=now - seen[-1].at < BOOT_S / 3))
+    return sorted(found, key=lambda sentence: sentence.urgency)
+
+
+def _by_people(mac: Mac, known: Known) -> list[ActivitySentence]:
+    """Tell what people have done or have to do."""
+    found = []
+    if known.is_blocked:
+        text = f"It is blocked and gets no file of its own. To unblock it, run ringfence guard unban {mac}."
+        found.append(ActivitySentence(Urgency.WRONG, "blocked", text))
+    if known.left_out:
+        text = f"The last publish left it out, so it keeps the file that it has: {known.left_out}"
+        found.append(ActivitySentence(Urgency.BROKEN, "left-out", text))
     return sorted(found, key=lambda sentence: sentence.urgency)
 
 
@@ -119,6 +143,7 @@ def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Ac
                 )
             ]
     recent = [each for each in own if own[-1].at - each.at <= LOOP_WITHIN_S] if own else []
+    recent = [each for each in recent if not _was_ordered(each, known)]
     if len(recent) >= LOOPS_FROM:
         hint = f" Its file names {known.named_load}: is that load for its model?" if known.named_load else ""
         return [
@@ -130,6 +155,11 @@ def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Ac
             )
         ]
     return []
+
+
+def _was_ordered(boot: Seen, known: Known) -> bool:
+    """Return whether a phone fetches its configuration because it was told to."""
+    return any(0 <= boot.at - at + _CLOCKS_DIFFER_S <= ORDERED_WITHIN_S for at in known.ordered_at)
 
 
 def _firmware(seen: Sequence[Seen], known: Known) -> list[ActivitySentence]:

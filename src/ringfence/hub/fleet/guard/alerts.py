@@ -1,15 +1,17 @@
 """Alerts: things that need a person's attention. At most one is open for a site, kind and subject; it has a count."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import UnknownAlert
 from ringfence.hub.fleet import sites
+from ringfence.hub.store import pages
 from ringfence.hub.store.base import MOST_COUNTED
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import GuardAlertRow
+from ringfence.hub.store.pages import Page, Paged
 
 EDGE_MOVED = "edge-moved"
 NEW_PHONE = "new-phone"
@@ -52,17 +54,17 @@ def open_one(session: Session, site_id: str, kind: str, subject: str) -> GuardAl
 
 
 def find(
-    session: Session, *, site_id: str | None, closed_too: bool = False, kinds: Collection[str] = (), limit: int = 1000
-) -> Sequence[GuardAlertRow]:
-    """Return alerts, the newest first."""
-    chosen = select(GuardAlertRow).order_by(GuardAlertRow.last_at.desc(), GuardAlertRow.id.desc()).limit(limit)
+    session: Session, page: Page, *, site_id: str | None, closed_too: bool = False, kinds: Collection[str] = ()
+) -> Paged[GuardAlertRow]:
+    """Return a page of alerts, the newest first."""
+    chosen = select(GuardAlertRow)
     if site_id is not None:
         chosen = chosen.where(GuardAlertRow.site_id == sites.get(session, site_id).id)
     if kinds:
         chosen = chosen.where(GuardAlertRow.kind.in_(sorted(kinds)))
     if not closed_too:
         chosen = chosen.where(GuardAlertRow.closed_at.is_(None))
-    return session.scalars(chosen).all()
+    return pages.read(session, chosen, page, GuardAlertRow.last_at, GuardAlertRow.id, newest_first=True)
 
 
 def count_open(session: Session) -> list[tuple[str, str, int]]:

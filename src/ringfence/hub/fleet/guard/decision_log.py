@@ -1,6 +1,5 @@
 """The guards' decisions, as edges reported them, and one decision explained with its evidence."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -14,6 +13,7 @@ from ringfence.hub.errors import NothingRecorded
 from ringfence.hub.fleet import reports
 from ringfence.hub.fleet.guard import rules_for_edges
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow
+from ringfence.hub.store.pages import Page, Paged
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import ReportKind
 
@@ -36,11 +36,11 @@ class DecisionExplanation:
 
 
 def find(
-    session: Session, *, site_id: str | None, phone: Mac | None, refused: bool, limit: int
-) -> Sequence[EdgeReportRow]:
-    """Return decisions, the newest first; those about files for every phone only if they were refused."""
+    session: Session, *, site_id: str | None, phone: Mac | None, refused: bool, page: Page
+) -> Paged[EdgeReportRow]:
+    """Return a page of decisions, the newest first; those about files for every phone only if they were refused."""
     kinds = REFUSED if refused else KINDS
-    return reports.find(session, site_id=site_id, phone=phone, limit=limit, kinds=kinds)
+    return reports.find(session, site_id=site_id, phone=phone, page=page, kinds=kinds)
 
 
 def explain(session: Session, mac: Mac, now: float) -> DecisionExplanation:

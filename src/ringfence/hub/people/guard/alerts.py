@@ -1,28 +1,24 @@
 """Alerts: things that need a person's attention."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.guard.alerts import GuardAlertView
 from ringfence.hub.store import guard_models
 
 router = APIRouter()
 
-Limit = Annotated[int, Query(ge=1, le=5000, description="How many to return, newest first")]
-
 
 @router.get("/guard/alerts", tags=["guard"])
 def list_alerts(
-    hub: TheHub, _caller: TheCaller, site: str | None = None, closed_too: bool = False, limit: Limit = 1000
+    hub: TheHub, _caller: TheCaller, page: ThePage, site: str | None = None, closed_too: bool = False
 ) -> Items[GuardAlertView]:
     """List the alerts, newest first."""
     with hub.database.reading() as session:
-        rows = alerts.find(session, site_id=site, closed_too=closed_too, limit=limit)
-        return Items(items=[alert_view(row) for row in rows])
+        return Items.of(alerts.find(session, page, site_id=site, closed_too=closed_too).each(alert_view))
 
 
 @router.post("/guard/alerts/{alert}/close", tags=["guard"])

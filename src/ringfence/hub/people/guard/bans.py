@@ -4,18 +4,19 @@ from fastapi import APIRouter
 
 from ringfence.hub.fleet.guard import bans
 from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.guard.bans import GuardBanView, NewGuardBan
-from ringfence.hub.store import guard_models
+from ringfence.hub.store import guard_models, pages
 
 router = APIRouter()
 
 
 @router.get("/guard/bans", tags=["guard"])
-def list_bans(hub: TheHub, _caller: TheCaller) -> Items[GuardBanView]:
+def list_bans(hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[GuardBanView]:
     """List the addresses that people have banned; an edge's own bans are in its reports."""
     with hub.database.reading() as session:
-        return Items(items=[_ban(row) for row in bans.find(session, hub.clock())])
+        return Items.of(pages.cut(bans.find(session, hub.clock()), page).each(_ban))
 
 
 @router.post("/guard/bans", status_code=201, tags=["guard"])

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter
 
 from ringfence.hub.fleet.guard import decision_log
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
+from ringfence.hub.people.pages import TheNewest
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.guard.decision_log import GuardDecisionView, GuardExplanationView
 from ringfence.hub.store import models
@@ -23,19 +23,17 @@ _VERDICTS: Mapping[str, str] = {
     ReportKind.BANNED: "ban",
 }
 
-Limit = Annotated[int, Query(ge=1, le=5000, description="How many to return, newest first")]
-
 
 @router.get("/guard/log", tags=["guard"])
 def list_guard_decisions(
-    hub: TheHub, _caller: TheCaller, site: str | None = None, phone: str | None = None, refused: bool = False,
-    limit: Limit = 100,
+    hub: TheHub, _caller: TheCaller, page: TheNewest, site: str | None = None, phone: str | None = None,
+    refused: bool = False,
 ) -> Items[GuardDecisionView]:  # fmt: skip
     """List the guards' decisions: who asked for what, the verdict, and why; newest first."""
     mac = Mac.parse(phone) if phone else None
     with hub.database.reading() as session:
-        rows = decision_log.find(session, site_id=site, phone=mac, refused=refused, limit=limit)
-        return Items(items=[_decision(row) for row in rows])
+        found = decision_log.find(session, site_id=site, phone=mac, refused=refused, page=page)
+        return Items.of(found.each(_decision))
 
 
 @router.get("/phones/{mac}/guard", tags=["guard"])

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from ringfence.hub.fleet.guard import alerts, first_contact
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.guard.alerts import alert_view
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.phones import phone_view
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.guard.alerts import GuardAlertView
@@ -23,8 +24,7 @@ def accept_phone(mac: ThePhone, body: PhoneAcceptance, hub: TheHub, caller: TheC
 
 
 @router.get("/guard/waiting", tags=["guard"])
-def list_waiting(hub: TheHub, _caller: TheCaller, site: str | None = None) -> Items[GuardAlertView]:
+def list_waiting(hub: TheHub, _caller: TheCaller, page: ThePage, site: str | None = None) -> Items[GuardAlertView]:
     """List the phones that wait for approval, newest first."""
     with hub.database.reading() as session:
-        rows = alerts.find(session, site_id=site, kinds=alerts.WAITING)
-        return Items(items=[alert_view(row) for row in rows])
+        return Items.of(alerts.find(session, page, site_id=site, kinds=alerts.WAITING).each(alert_view))

@@ -4,19 +4,20 @@ from fastapi import APIRouter
 
 from ringfence.hub.fleet.guard import windows
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
+from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.guard.windows import GuardWindowView, NewGuardWindow
-from ringfence.hub.store import guard_models
+from ringfence.hub.store import guard_models, pages
 from ringfence.phones.mac import Mac
 
 router = APIRouter()
 
 
 @router.get("/guard/windows", tags=["guard"])
-def list_windows(hub: TheHub, _caller: TheCaller) -> Items[GuardWindowView]:
+def list_windows(hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[GuardWindowView]:
     """List the provisioning windows whose time has not ended."""
     with hub.database.reading() as session:
-        return Items(items=[_window(row) for row in windows.find(session, hub.clock())])
+        return Items.of(pages.cut(windows.find(session, hub.clock()), page).each(_window))
 
 
 @router.put("/phones/{mac}/window", tags=["guard"])

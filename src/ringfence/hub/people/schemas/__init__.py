@@ -4,6 +4,8 @@ from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from ringfence.hub.store.pages import Paged
+
 T = TypeVar("T")
 
 UnixSeconds = Annotated[float, Field(description="Unix seconds")]
@@ -18,9 +20,15 @@ class Input(BaseModel):
 
 
 class Items(BaseModel, Generic[T]):
-    """A list."""
+    """A list, or a page of it."""
 
     items: list[T]
+    next: str | None = Field(default=None, description="The cursor of the next page; null if this is the last one")
+
+    @classmethod
+    def of(cls, page: Paged[T]) -> "Items[T]":
+        """Return a page in the API's form."""
+        return cls(items=list(page.rows), next=page.next)
 
 
 class ProblemView(BaseModel):

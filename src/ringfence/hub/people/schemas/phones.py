@@ -37,6 +37,7 @@ class PhoneView(BaseModel):
     description: str
     running_load: str = Field(description="The firmware that it was last known to run; empty if not known")
     named_load: str = Field(description="The firmware that its newest file names")
+    blocked: bool = Field(description="Whether a person has shut it out")
     created_at: UnixSeconds
     lines: list[LineView]
 

@@ -37,7 +37,8 @@ class SettingExplanationView(BaseModel):
     name: str
     secret: bool
     given: list[SettingAtScopeView] = Field(description="From the widest scope to the nearest; the last one wins")
-    written: str | None = Field(description="What the phone's file says for it; null for a secret")
+    written: str | None = Field(description="What a publish writes for it; null for a secret")
+    in_file: str | None = Field(description="What its published file says; null if its element is not there once")
     element: str = Field(description="The file's element that carries it")
     help: str
     mark: str = Field(description="How well the element's meaning is known: certain, likely, unknown")
