@@ -47,6 +47,7 @@ attacks: env    ## attack an edge at home and a gateway, in namespaces (root); A
 bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/figures.py $(BENCH)
 	@$(BIN)/python bench/tftp_peers.py
+	@$(BIN)/python bench/power_cut.py $(POWER_CUT)
 
 format: env     ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

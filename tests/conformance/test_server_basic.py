@@ -263,12 +263,23 @@ def test_after_the_end_the_same_port_may_ask_again(server: SupervisedWorker) -> 
 def test_another_file_from_the_same_port_makes_no_second_stream(server: SupervisedWorker) -> None:
     phone = server.phone()
     first = phone.ask(rrq("f2000"))
-    assert server.hears_nothing(phone, rrq("f1024"))
-    for number in (1, 2):
-        assert phone.ask(ack(number), first.address).data == data(
-            number + 1, content_of(2000)[512 * number : 512 * number + 512]
-        )
-        assert server.hears_nothing(phone, rrq("f1024"))
+    second = phone.ask(rrq("f1024"))
+    assert second.data == data(1, content_of(1024)[:512])
+    assert second.address != first.address
+    assert server.hears_nothing(phone, ack(1), first.address), "the old session has ended"
+    assert server.hears_nothing(phone, rrq("f1024")), "the same request again is no further one"
+    assert phone.ask(ack(1), second.address).data == data(2, content_of(1024)[512:1024])
+
+
+@pytest.mark.clause(29)
+def test_a_client_that_ends_with_an_error_and_asks_again_is_answered_at_once(server: SupervisedWorker) -> None:
+    phone = server.phone()
+    first = phone.ask(rrq("f2000"))
+    phone.ask(ack(1), first.address)
+    for _ in range(20):
+        phone.say(b"\0\5\0\0never mind\0", first.address)
+        first = phone.ask(rrq("f2000"))
+        assert first.data == data(1, content_of(2000)[:512])
 
 
 @pytest.mark.clause(30)

@@ -39,19 +39,11 @@ def test_a_frame_that_two_interfaces_show_is_told_of_both() -> None:
     assert [one.interface for one in subject.seen(PHONE, 50_000, 100.0)] == ["port1", "bridge"]
 
 
-def test_recent_tells_of_every_port_the_latest_last() -> None:
-    subject = FrameSources()
-    for port, at in ((50_001, 101.0), (50_000, 103.0), (50_002, 102.0)):
-        subject.note(PHONE, port, sighting(at=at))
-    assert [one.at for one in subject.recent(PHONE, 103.0)] == [101.0, 102.0, 103.0]
-    assert subject.recent("192.0.2.8", 103.0) == ()
-
-
 def test_what_is_old_is_told_no_more_and_forgotten() -> None:
     subject = FrameSources()
     subject.note(PHONE, 50_000, sighting(at=100.0))
     assert subject.seen(PHONE, 50_000, 99.9 + REMEMBERED_S)
-    assert (subject.seen(PHONE, 50_000, 100.0 + REMEMBERED_S), subject.recent(PHONE, 100.0 + REMEMBERED_S)) == ((), ())
+    assert subject.seen(PHONE, 50_000, 100.0 + REMEMBERED_S) == ()
     subject.note("192.0.2.8", 1, sighting(at=100.0 + REMEMBERED_S))
     assert len(subject) == 1
 
@@ -62,7 +54,6 @@ def test_an_address_is_found_however_a_socket_writes_it() -> None:
     subject.note(PHONE, 1, sighting())
     assert subject.seen("fe80::9%lan", 1, 100.0)
     assert subject.seen(f"::ffff:{PHONE}", 1, 100.0)
-    assert subject.recent(f"::ffff:{PHONE}", 100.0)
 
 
 def test_a_flood_of_sources_pushes_out_the_oldest() -> None:
@@ -87,7 +78,7 @@ def test_a_flood_of_mac_addresses_from_one_source_is_bounded_and_never_looks_lik
         st.tuples(st.integers(0, 3), st.integers(0, 2), st.sampled_from([ANNA, EVE]), st.floats(0, 40)), max_size=60
     )
 )
-def test_seen_and_recent_are_what_was_noted_in_time(notes: list[tuple[int, int, str, float]]) -> None:
+def test_seen_is_what_was_noted_in_time(notes: list[tuple[int, int, str, float]]) -> None:
     subject, now = FrameSources(), 0.0
     latest: dict[tuple[str, int, str], float] = {}
     for host, port, mac, passed in notes:
@@ -96,7 +87,6 @@ def test_seen_and_recent_are_what_was_noted_in_time(notes: list[tuple[int, int, 
         latest[f"h{host}", port, mac] = now
     held = {key: at for key, at in latest.items() if at > now - REMEMBERED_S}
     for name in ("h0", "h1", "h2", "h3"):
-        assert [one.at for one in subject.recent(name, now)] == sorted(at for key, at in held.items() if key[0] == name)
         for number in range(3):
             told = {(name, number, one.mac): one.at for one in subject.seen(name, number, now)}
             assert told == {key: at for key, at in held.items() if key[:2] == (name, number)}

@@ -14,6 +14,7 @@ from ringfence.content.release import TargetKind
 from ringfence.edge.lan.observer import MOST_ANNOUNCED, Hearing
 from ringfence.guard.dhcp import DhcpRequest
 from ringfence.guard.record import replay
+from ringfence.server.access.evidence_wait import Question
 from ringfence.server.errors import FetchFailed, FileRefused
 from ringfence.server.events import RequestRefused, TransferFinished, WorkerEvent
 from ringfence.server.files.catalogue import Offer
@@ -164,7 +165,7 @@ def test_over_http_the_first_frame_of_the_connection_counts(edge: Edge) -> None:
 
 def test_without_frames_a_request_over_tftp_proves_nothing(edge: Edge) -> None:
     edge.hearing.stop()
-    edge.hearing.of(PHONE, 1)
+    edge.hearing.of([Question(1, PHONE, 1)])
     with pytest.raises(FileRefused):
         edge.asks()
     assert edge.told(RequestRefused).finding == "no-frame"

@@ -18,9 +18,9 @@ from ringfence.guard.rules import Rules
 from ringfence.guard.serving_profile import ServingProfile
 from ringfence.guard.windows import Window
 from ringfence.server.access.admission import REFUSED_AFTER_S, Admission
-from ringfence.server.access.evidence_wait import WAIT_S
+from ringfence.server.access.evidence_wait import LONGEST_WAIT_S, MOST_WAITING, Heard, Question
 from ringfence.server.access.neighbours import Links, Neighbours
-from ringfence.server.access.refusal_telling import COUNT_EVERY_S, ENUMERATES, ENUMERATES_FROM, Refusal
+from ringfence.server.access.refusal_telling import COUNT_EVERY_S, ENUMERATES, ENUMERATES_FROM, NOT_NOW, Refusal
 from ringfence.server.events import (
     HTTP,
     Banned,
@@ -34,6 +34,7 @@ from ringfence.server.files.catalogue import Catalogue, Offer, OfferedFile
 ANNA, STRANGER = "001122334455", "020000000077"
 OWN, MISSING, SHARED = f"SEP{ANNA}.cnf.xml", "SEP0011223344FF.cnf.xml", "dialplan.xml"
 HOST = "192.0.2.9"
+SEEN = Sighting(ANNA, "lan", 64)
 
 
 class Table(Links):
@@ -43,15 +44,15 @@ class Table(Links):
         self.mac = mac
 
     def neighbours(self, _now: float) -> Neighbours:
-        return _Shows(mac=self.mac)
+        return _Shows(self.mac)
 
     def has(self, _host: str, _now: float) -> bool:
         return True
 
 
-@dataclass(frozen=True)
 class _Shows(Neighbours):
-    mac: str = ""
+    def __init__(self, mac: str) -> None:
+        self.mac = mac
 
     def shown_for(self, _host: str) -> tuple[Shown, ...]:
         return (Shown(self.mac, "lan"),)
@@ -95,13 +96,19 @@ class Home:
     admission: Admission
     clock: Clock
     table: Table
-    asked: list[tuple[int, str, int]]
+    asked: list[Question]
     events: list[WorkerEvent]
     answers: list[tuple[OfferedFile | Refusal, float]] = field(default_factory=list)
 
     def ask(self, name: str, now: float = 0.0, host: str = HOST) -> None:
         self.clock.now = now
         self.admission.ask(Asking(name, host, 50_000, ttl=64), lambda answer, at: self.answers.append((answer, at)))
+
+    def hear(self, *frames: Sighting, may_have_missed: bool = False) -> None:
+        """Let the parent answer all questions."""
+        questions, self.asked[:] = list(self.asked), []
+        for question in questions:
+            self.admission.on_heard(Heard(question.serial, OnTheWire(frames), may_have_missed))
 
     def answer(self) -> tuple[OfferedFile | Refusal, float]:
         (answer,) = self.answers
@@ -110,7 +117,7 @@ class Home:
 
 
 def home_with(*, watches: bool = False, profile: ServingProfile = ServingProfile.LAN) -> Iterator[Home]:
-    asked: list[tuple[int, str, int]] = []
+    asked: list[Question] = []
     events: list[WorkerEvent] = []
     clock, table = Clock(), Table(ANNA)
     admission = Admission(
@@ -118,7 +125,7 @@ def home_with(*, watches: bool = False, profile: ServingProfile = ServingProfile
         site="Home",
         on_event=events.append,
         links=table,
-        ask_parent=(lambda *what: asked.append(what)) if watches else None,
+        ask_parent=asked.append if watches else None,
         watches_frames=watches,
         profile=profile,
     )
@@ -154,7 +161,9 @@ def test_every_refusal_is_answered_the_same_time_after_its_request(home: Home, h
         here.table.mac = STRANGER
         for name in (OWN, MISSING, "nothing.xml", "../../etc/passwd", "ITLFile.tlv"):
             here.ask(name, now=5.0)
-            here.clock.go_to(5.0 + WAIT_S)
+            here.clock.go_to(5.001)
+            here.hear()
+            here.clock.go_to(5.03)
             assert here.answers == [], name
             here.clock.go_to(5.0 + REFUSED_AFTER_S)
             assert here.answer() == (Refusal.ANSWER, 5.0 + REFUSED_AFTER_S), name
@@ -170,31 +179,65 @@ def test_what_may_go_out_does_so_at_once(home: Home) -> None:
 def test_a_decision_waits_for_what_the_parent_heard(hearing_home: Home) -> None:
     home = hearing_home
     home.ask(OWN)
-    ((serial, host, port),) = home.asked
-    assert (host, port) == (HOST, 50_000)
+    (asked,) = home.asked
+    assert (asked.host, asked.port) == (HOST, 50_000)
     assert home.answers == []
-    home.clock.now = 0.002
-    home.admission.on_heard(serial, OnTheWire((Sighting(ANNA, "lan", 64),)))
+    home.clock.go_to(LONGEST_WAIT_S / 2)
+    home.hear(SEEN)
     file, at = home.answer()
     assert isinstance(file, OfferedFile)
-    assert at == 0.002
-    home.clock.now = 0.003
-    home.admission.on_heard(serial, OnTheWire())
+    assert at == LONGEST_WAIT_S / 2, "a busy machine's answer counts as long as the phone waits"
+    home.admission.on_heard(Heard(asked.serial, OnTheWire()))
     assert home.answers == [], "it is answered once"
 
 
-def test_what_was_heard_too_late_proves_nothing(hearing_home: Home) -> None:
+def test_a_request_that_the_parent_says_nothing_of_is_neither_allowed_nor_refused(hearing_home: Home) -> None:
     home = hearing_home
     home.ask(OWN)
-    home.clock.go_to(WAIT_S)
-    home.clock.now = WAIT_S + 0.001
-    home.admission.on_heard(home.asked[0][0], OnTheWire((Sighting(ANNA, "lan", 64),)))
+    home.clock.go_to(LONGEST_WAIT_S)
+    assert home.answer() == (Refusal.SILENCE, LONGEST_WAIT_S)
+    home.hear(SEEN)
+    assert home.answers == [], "the phone has asked again by then"
+    refused = home.events[-1]
+    assert isinstance(refused, RequestRefused)
+    assert refused.finding == NOT_NOW
+
+
+def test_without_its_frame_it_is_refused_but_not_where_frames_were_lost(hearing_home: Home) -> None:
+    home = hearing_home
+    home.ask(OWN)
+    home.hear(may_have_missed=True)
+    assert home.answer()[0] is Refusal.SILENCE
+    home.events.clear()
+    home.ask(OWN, host="192.0.2.10")
+    home.hear()
     home.clock.go_to(REFUSED_AFTER_S)
     assert home.answer() == (Refusal.ANSWER, REFUSED_AFTER_S)
     refused = home.events[-1]
     assert isinstance(refused, RequestRefused)
     assert refused.finding == "no-frame"
     assert replay(refused.decision).finding.value == "no-frame"
+
+
+def test_a_lost_frame_excuses_nothing_else(hearing_home: Home) -> None:
+    home = hearing_home
+    home.ask(OWN)
+    home.hear(Sighting(STRANGER, "lan", 64), may_have_missed=True)
+    home.clock.go_to(REFUSED_AFTER_S)
+    assert home.answer()[0] is Refusal.ANSWER
+
+
+def test_a_flood_that_waits_takes_no_room_from_others(hearing_home: Home) -> None:
+    home = hearing_home
+    for _ in range(2 * MOST_WAITING):
+        home.ask(OWN, host="192.0.2.66")
+    assert len(home.clock.due) == MOST_WAITING
+    home.answers.clear()
+    home.ask(OWN)
+    assert [answer for answer, _ in home.answers] == [Refusal.SILENCE], "the oldest of the flood gave way"
+    home.answers.clear()
+    home.hear(SEEN)
+    assert sum(isinstance(answer, OfferedFile) for answer, _ in home.answers) == MOST_WAITING
 
 
 def test_nothing_waits_for_what_does_not_need_it(hearing_home: Home) -> None:

@@ -17,6 +17,7 @@ from ringfence.guard.evidence import (
     Sighting,
 )
 from ringfence.guard.serving_profile import ServingProfile
+from ringfence.server.access.evidence_wait import Heard
 from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.confinement.steps import Confined
 from ringfence.server.errors import ControlBroken
@@ -47,11 +48,11 @@ from ringfence.server.processes.messages import (
     Commit,
     EventsTold,
     FromWorker,
-    Heard,
     Listen,
     Ready,
     Rejected,
     TakeRules,
+    TellWorker,
     ToWorker,
     WorkerSettings,
     decode_from_worker,
@@ -87,15 +88,20 @@ def pair() -> tuple[socket.socket, socket.socket]:
         CataloguePart(3, (ENTRY,)),
         Commit(4, 1),
         Admit(5, ReloadToken("192.0.2.7", "once", 30)),
-        Heard(6, OnTheWire()),
-        Heard(
-            7,
-            OnTheWire(
-                (Sighting("001122334455", "lan", 64),),
-                Leased("001122334455", "SEP001122334455"),
-                Announced("cdp", "001122334455", "SEP001122334455", "Cisco IP Phone 9971", "lan"),
-                AskedDhcp("001122334455", "Cisco", (1, 66)),
-            ),
+        TellWorker(()),
+        TellWorker(
+            (
+                Heard(6, OnTheWire(), may_have_missed=True),
+                Heard(
+                    7,
+                    OnTheWire(
+                        (Sighting("001122334455", "lan", 64),),
+                        Leased("001122334455", "SEP001122334455"),
+                        Announced("cdp", "001122334455", "SEP001122334455", "Cisco IP Phone 9971", "lan"),
+                        AskedDhcp("001122334455", "Cisco", (1, 66)),
+                    ),
+                ),
+            )
         ),
     ],
     ids=lambda message: type(message).__name__,

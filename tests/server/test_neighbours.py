@@ -1,7 +1,10 @@
 """What the kernel says of neighbours: read whole, and nothing believed that is not whole."""
 
+import errno
 import socket
 import struct
+from collections.abc import Sequence
+from typing import cast
 
 import pytest
 from hypothesis import given
@@ -52,20 +55,67 @@ def address(network: str, prefix: int, index: int) -> bytes:
     return struct.pack("=IHHII", 16 + len(body), 20, 2, 2, 0) + body
 
 
-def answered(*datagrams: bytes, links: bytes = b"", networks: bytes = b"") -> tuple[Links, Neighbours]:
-    """The links and the neighbours after the kernel's answers; each datagram is received by itself."""
-    ours, kernels = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    with ours, kernels:
-        for datagram in (links + done(1), networks + done(2), *datagrams):
-            kernels.send(datagram)
-        found = Links(ours)
-        return found, found.neighbours(0.0)
+class Kernel:
+    """A rtnetlink socket whose kernel says what the test wants; rows are written with the sequence number 3."""
+
+    def __init__(self, datagrams: Sequence[bytes], links: bytes, networks: bytes, *, answers_one: bool) -> None:
+        self._datagrams, self._links, self._networks = datagrams, links, networks
+        self._answers_one = answers_one
+        self._queue: list[bytes] = []
+
+    def setblocking(self, _is_blocking: object) -> None:
+        pass
+
+    def send(self, question: bytes) -> None:
+        _, kind, flags, sequence, _ = struct.unpack_from("=IHHII", question)
+        if kind != 30:
+            told, begun_as = (self._links + done(1), 1) if kind == 18 else (self._networks + done(2), 2)
+            self._queue.append(told.replace(struct.pack("=II", begun_as, 0), struct.pack("=II", sequence, 0)))
+        elif flags & 0x300:
+            self._queue += [renumbered(one, sequence) for one in self._datagrams]
+        elif not self._answers_one:
+            self._queue.append(renumbered(failed(errno.EOPNOTSUPP), sequence))
+        else:
+            family, index = struct.unpack_from("=Bxxxi", question, 16)
+            wanted = question[32:]
+            found = [
+                one for one in self._datagrams
+                if wanted in one and one[16] == family and struct.unpack_from("=i", one, 20)[0] == index
+            ]  # fmt: skip
+            self._queue += [renumbered(one, sequence) for one in found or [failed(errno.ENOENT)]]
+
+    def recv(self, _most: int) -> bytes:
+        if not self._queue:
+            raise BlockingIOError
+        return self._queue.pop(0)
+
+
+def renumbered(datagram: bytes, sequence: int) -> bytes:
+    return datagram.replace(struct.pack("=II", 3, 0), struct.pack("=II", sequence, 0))
+
+
+def answered(
+    *datagrams: bytes, links: bytes = b"", networks: bytes = b"", answers_one: bool = False
+) -> tuple[Links, Neighbours]:
+    """The links and the neighbours by the kernel's answers; each datagram is received by itself."""
+    kernel = Kernel(datagrams, links or link("lan", 2) + link("other", 3), networks, answers_one=answers_one)
+    found = Links(cast("socket.socket", kernel))
+    return found, found.neighbours(0.0)
 
 
 def told(*datagrams: bytes, host: str = "192.0.2.9") -> frozenset[str]:
     """Which MAC addresses are known for an address after the kernel's answer."""
     _, neighbours = answered(*datagrams)
     return frozenset(shown.mac for shown in neighbours.shown_for(host))
+
+
+def test_a_kernel_that_can_is_asked_for_one_address_on_each_link() -> None:
+    rows = (neighbour("192.0.2.9", ANNA), neighbour("192.0.2.9", BERT, interface=3), neighbour("fe80::9", BERT))
+    _, neighbours = answered(*rows, answers_one=True)
+    assert {shown.mac for shown in neighbours.shown_for("192.0.2.9")} == {"001122334455", "001122334466"}
+    assert {shown.mac for shown in neighbours.shown_for("fe80::9%2")} == {"001122334466"}
+    assert neighbours.shown_for("192.0.2.8") == ()
+    assert neighbours.shown_for("no address") == ()
 
 
 def test_an_address_belongs_to_the_mac_addresses_that_links_show_for_it() -> None:

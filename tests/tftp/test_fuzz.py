@@ -247,7 +247,7 @@ class FiredAt:
             peer = (hosts[number % len(hosts)], 1024 + number * 7919 % 60_000)
             datagram = Datagram(maker.packet(), peer, (local, 0))
             if datagram.data[:2] in {b"\0\1", b"\0\2"}:
-                self.engine._on_request(self.listener, datagram)
+                self.engine._on_request(self.listener, datagram, 0.0)
             else:
                 self.engine._on_other(datagram, now)
             if number % 64 == 0:

@@ -4,8 +4,11 @@ The kernel's neighbour table says which machine had an address recently; the req
 packet socket shows that frame, but needs CAP_NET_RAW, so the agent looks, not the worker. Before the socket receives a
 single frame, it gets the filter (``frame_bpf``), and a lock so that nobody can remove the filter.
 
-A separate thread reads the frames. In a flood it reads FRAMES_PER_TURN at a time and pauses in between. Frames that the
-kernel can't keep meanwhile are lost: a request without its sighting proves less, never more.
+The kernel gives a frame to this socket before it gives the datagram in it to the server. So whoever has a datagram and
+then takes all frames that are there (``catch_up``) has its frame too, without waiting for it, unless it was lost.
+
+A separate thread reads the frames meanwhile. In a flood it reads FRAMES_PER_TURN at a time and pauses in between. What
+the kernel can't keep is lost: ``catch_up`` says so, and a request without its sighting proves less, never more.
 """
 
 import contextlib
@@ -30,13 +33,19 @@ FRAMES_PER_TURN = 256
 PAUSE_S = 0.01
 ANNOUNCEMENTS_PER_S = 100
 LOOK_FOR_INTERFACES_S = 5.0
-_RECEIVE_BUFFER_BYTES = 512 * 1024
+MOST_AT_ONCE = 8192
+"""More than the socket can keep."""
+MISSED_MATTERS_S = 10.0
+"""How long after a frame was lost the request that it carried may still wait to be read."""
+_RECEIVE_BUFFER_BYTES = 4 * 1024 * 1024
+"""As much as the socket that the requests come by has: no frame is lost whose request is not."""
 
 # <asm/socket.h>, <linux/filter.h>, <linux/if_packet.h>, <linux/if_ether.h>
-_SO_ATTACH_FILTER, _SO_LOCK_FILTER = 26, 44
+_SO_ATTACH_FILTER, _SO_LOCK_FILTER, _SO_RCVBUFFORCE = 26, 44, 33
 _PROGRAM = struct.Struct("@HP")
 _INSTRUCTION_BYTES = 8
-_SOL_PACKET, _ADD_MEMBERSHIP, _IGNORE_OUTGOING = 263, 1, 23
+_SOL_PACKET, _ADD_MEMBERSHIP, _STATISTICS, _IGNORE_OUTGOING = 263, 1, 6, 23
+_COUNTED = struct.Struct("=II")  # tpacket_stats: frames since the last look, and those that were lost
 _MEMBERSHIP = struct.Struct("=iHH8s")
 _MULTICAST = 0
 _ADDRESS = struct.Struct("=HHi12x")  # sockaddr_ll: family, protocol, interface (0: all), and what a bind does not need
@@ -71,7 +80,10 @@ def open_frames(
     try:
         frames.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, argument)
         frames.setsockopt(socket.SOL_SOCKET, _SO_LOCK_FILTER, 1)
-        frames.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
+        try:
+            frames.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _RECEIVE_BUFFER_BYTES)
+        except PermissionError:
+            frames.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _RECEIVE_BUFFER_BYTES)
         with contextlib.suppress(OSError):  # without it the kernel copies what we send, and the filter drops that
             frames.setsockopt(_SOL_PACKET, _IGNORE_OUTGOING, 1)
         _take_all_protocols(frames)  # until here it took nothing, for protocol 0 is none
@@ -98,11 +110,11 @@ def _unavailable(fault: OSError) -> NoFrames:
 
 
 class FrameWatch:
-    """Remembers who sent the requests to us; ``seen``, ``recent`` and ``wait_for`` may be called from any thread.
+    """Remembers who sent the requests to us; ``catch_up`` and ``seen`` may be called from any thread.
 
-    ``open_frames`` makes one. ``on_announcement`` is called in the watch's thread, with the interface's name, and
-    ``on_dhcp`` with what asked for an address; they must neither wait nor raise. Threads belong to the network
-    namespace of whoever called ``start``.
+    ``open_frames`` makes one. ``on_announcement`` is called in the thread that takes the frame, with the interface's
+    name, and ``on_dhcp`` with what asked for an address; they must neither wait nor raise. Threads belong to the
+    network namespace of whoever called ``start``.
     """
 
     def __init__(
@@ -119,7 +131,8 @@ class FrameWatch:
         self._on_dhcp = on_dhcp
         self._frames = frames
         self._sightings = FrameSources()
-        self._news = threading.Condition()
+        self._taking = threading.RLock()
+        self._lost_at = float("-inf")
         self._is_stopping = threading.Event()
         self._wake = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._thread = threading.Thread(target=self._run, name="frames", daemon=True)
@@ -139,30 +152,22 @@ class FrameWatch:
         os.eventfd_write(self._wake, 1)
         if self._thread.ident is not None:
             self._thread.join()
-        self._frames.close()
+        with self._taking:
+            self._frames.close()
         os.close(self._wake)
-        with self._news:
-            self._news.notify_all()
+
+    def catch_up(self) -> bool:
+        """Take every frame that is there; return whether some were lost whose requests may still come."""
+        with self._taking:
+            if not self._is_stopping.is_set():
+                self._take(MOST_AT_ONCE)
+            now = time.monotonic()
+            return now - max(self._lost_at, self._sightings.dropped_at) < MISSED_MATTERS_S
 
     def seen(self, host: str, port: int) -> tuple[HeardFrame, ...]:
         """Return who sent from an address and port recently, each MAC address on each interface, the latest last."""
-        with self._news:
+        with self._taking:
             return self._sightings.seen(host, port, time.monotonic())
-
-    def recent(self, host: str) -> tuple[HeardFrame, ...]:
-        """Return who sent from an address recently, from any port, the latest last."""
-        with self._news:
-            return self._sightings.recent(host, time.monotonic())
-
-    def wait_for(self, host: str, port: int, timeout_s: float) -> tuple[HeardFrame, ...]:
-        """Return what ``seen`` does as soon as there is something, or nothing after ``timeout_s``."""
-        until = time.monotonic() + timeout_s
-        with self._news:
-            while not (found := self._sightings.seen(host, port, now := time.monotonic())):
-                if now >= until or self._is_stopping.is_set():
-                    break
-                self._news.wait(until - now)
-            return found
 
     def _run(self) -> None:
         poll = select.poll()
@@ -171,24 +176,30 @@ class FrameWatch:
         next_look = time.monotonic() + LOOK_FOR_INTERFACES_S
         while not self._is_stopping.is_set():
             poll.poll(max(0.0, next_look - time.monotonic()) * 1000)
-            if self._take() == FRAMES_PER_TURN:
+            with self._taking:
+                taken = self._take(FRAMES_PER_TURN)
+            if taken == FRAMES_PER_TURN:
                 self._is_stopping.wait(PAUSE_S)
             if time.monotonic() >= next_look:
                 self._listen_to_groups()
                 next_look = time.monotonic() + LOOK_FOR_INTERFACES_S
 
-    def _take(self) -> int:
-        """Take the frames that are there, up to a turn's, and say how many."""
-        for number in range(FRAMES_PER_TURN):
+    def _take(self, most: int) -> int:
+        """Take the frames that are there, ``most`` at most; return how many."""
+        taken, now = most, time.monotonic()
+        for number in range(most):
             try:
                 frame, (interface, *_) = self._frames.recvfrom(ANNOUNCEMENT_BYTES)
             except BlockingIOError:
-                return number
+                taken = number
+                break
             except OSError:
                 continue  # an interface went down
             if self._names is None or interface in self._names:
-                self._on_frame(frame, interface, time.monotonic())
-        return FRAMES_PER_TURN
+                self._on_frame(frame, interface, now)
+        if _COUNTED.unpack(self._frames.getsockopt(_SOL_PACKET, _STATISTICS, _COUNTED.size))[1]:
+            self._lost_at = now
+        return taken
 
     def _on_frame(self, frame: bytes, interface: str, now: float) -> None:
         if (asked := read_dhcp(frame)) is not None:
@@ -196,9 +207,7 @@ class FrameWatch:
                 self._on_dhcp(asked)
         elif (request := read_request(frame)) is not None:
             host, port, mac, ttl = request
-            with self._news:
-                self._sightings.note(host, port, HeardFrame(mac, interface, ttl, now))
-                self._news.notify_all()
+            self._sightings.note(host, port, HeardFrame(mac, interface, ttl, now))
         elif self._may_announce(now):
             try:
                 announcement = read_frame(frame)

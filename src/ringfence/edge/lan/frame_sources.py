@@ -5,15 +5,16 @@ Invariants:
 - Memory is bounded: the oldest source is dropped first, and each source's oldest MAC address.
 - If two MAC addresses sent from one address and port, both are reported: this module does not decide which is right.
 - Nothing older than REMEMBERED_S is reported.
+- A source that was dropped before that time is never forgotten silently: ``dropped_at`` says when that last happened.
 """
 
-from collections.abc import Collection
 from dataclasses import dataclass
 
 from cachetools import FIFOCache
 
 REMEMBERED_S = 30.0
-MOST_SOURCES = 4096
+MOST_SOURCES = 8192
+"""More than requests wait in the socket that they are read from."""
 MOST_PER_SOURCE = 8
 
 
@@ -34,7 +35,8 @@ class FrameSources:
     """The last frames by source address and port; for one thread at a time."""
 
     def __init__(self) -> None:
-        self._by_source = _BySource(MOST_SOURCES)
+        self._by_source: FIFOCache[tuple[str, int], dict[tuple[str, str], HeardFrame]] = FIFOCache(MOST_SOURCES)
+        self.dropped_at = float("-inf")
 
     def __len__(self) -> int:
         return len(self._by_source)
@@ -42,6 +44,8 @@ class FrameSources:
     def note(self, host: str, port: int, frame: HeardFrame) -> None:
         """Remember one; the latest of a MAC address on an interface takes the place of the one before."""
         known = self._by_source.pop((host, port), {})
+        if len(self._by_source) == MOST_SOURCES:
+            self.dropped_at = frame.at
         key = (frame.mac, frame.interface)
         known.pop(key, None)
         known[key] = frame
@@ -55,12 +59,6 @@ class FrameSources:
         known = self._by_source.get((_plain(host), port), {})
         return tuple(one for one in known.values() if one.at > now - REMEMBERED_S)
 
-    def recent(self, host: str, now: float) -> tuple[HeardFrame, ...]:
-        """Return what came from an address, whatever the port, the latest last."""
-        plain = _plain(host)
-        found = [one for port in self._by_source.ports_of(plain) for one in self.seen(plain, port, now)]
-        return tuple(sorted(found, key=lambda one: one.at))
-
     def _forget_old(self, now: float) -> None:
         """Let go of what is too old; the sources stand in the order of their latest frame."""
         while self._by_source:
@@ -68,30 +66,6 @@ class FrameSources:
             if next(reversed(self._by_source[source].values())).at > now - REMEMBERED_S:
                 return
             del self._by_source[source]
-
-
-class _BySource(FIFOCache[tuple[str, int], dict[tuple[str, str], HeardFrame]]):
-    """What each source sent, the one that was written longest ago first, and first to go; with the ports of a host."""
-
-    def __init__(self, most: int) -> None:
-        super().__init__(most)
-        self._ports: dict[str, set[int]] = {}
-
-    def __setitem__(self, source: tuple[str, int], sent: dict[tuple[str, str], HeardFrame]) -> None:
-        super().__setitem__(source, sent)
-        host, port = source
-        self._ports.setdefault(host, set()).add(port)
-
-    def __delitem__(self, source: tuple[str, int]) -> None:
-        super().__delitem__(source)
-        host, port = source
-        self._ports[host].discard(port)
-        if not self._ports[host]:
-            del self._ports[host]
-
-    def ports_of(self, host: str) -> Collection[int]:
-        """Return the ports from which a host has sent."""
-        return self._ports.get(host, ())
 
 
 def _plain(host: str) -> str:

@@ -1,11 +1,11 @@
 """What the agent observes about senders of requests: frames, DHCP leases, and the announcements of devices.
 
-The worker asks for it, and the request waits some milliseconds for the answer (``server.access.evidence_wait``).
+The worker asks for it, and the request waits for the answer (``server.access.evidence_wait``).
 """
 
 import threading
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,6 @@ from cachetools import FIFOCache
 from ringfence.edge.errors import NoFrames
 from ringfence.edge.lan.dhcp_lease_file import LeaseFile
 from ringfence.edge.lan.frame_capture import FrameWatch, open_frames
-from ringfence.edge.lan.frame_sources import HeardFrame
 from ringfence.guard.announcements import Announcement
 from ringfence.guard.dhcp import DhcpRequest
 from ringfence.guard.evidence import (
@@ -24,11 +23,8 @@ from ringfence.guard.evidence import (
     OnTheWire,
     Sighting,
 )
+from ringfence.server.access.evidence_wait import Heard, Question
 
-WAIT_S = 0.02
-"""How long a frame is waited for: it has come before its datagram, and the watch may still be about to take it."""
-PATIENCE = 0.1
-"""The largest share of time spent waiting: requests whose frames are never seen must not delay the others."""
 MOST_ANNOUNCED = 1024
 """Of how many MAC addresses is kept what they said; those that said something longest ago go first."""
 
@@ -47,7 +43,6 @@ class Hearing:
         self._announced: FIFOCache[str, _Kept] = FIFOCache(MOST_ANNOUNCED)
         self._dhcp: FIFOCache[str, AskedDhcp] = FIFOCache(MOST_ANNOUNCED)
         self._lock = threading.Lock()
-        self._patience_s, self._waited_at = PATIENCE, time.monotonic()
         self._frames: FrameWatch | None = None
         self.why_no_frames = ""
         if not tftp_ports:
@@ -84,9 +79,13 @@ class Hearing:
         if self._frames is not None:
             self._frames.stop()
 
-    def of(self, host: str, port: int) -> OnTheWire:
-        """Return what was observed about the sender at an address and port."""
-        frames = () if self._frames is None else self._wait_for(self._frames, host, port)
+    def of(self, questions: Sequence[Question]) -> list[Heard]:
+        """Return what was observed about the senders of requests that have arrived."""
+        may_have_missed = self._frames is not None and self._frames.catch_up()
+        return [Heard(each.serial, self._of(each.host, each.port), may_have_missed) for each in questions]
+
+    def _of(self, host: str, port: int) -> OnTheWire:
+        frames = () if self._frames is None else self._frames.seen(host, port)
         lease = self._leases.lease_of(host, time.time()) if self._leases is not None else None
         return OnTheWire(
             tuple(Sighting(seen.mac, seen.interface, seen.ttl) for seen in frames),
@@ -94,14 +93,6 @@ class Hearing:
             self._said_by(frames[-1].mac) if frames else None,
             self._asked_by(frames[-1].mac) if frames else None,
         )
-
-    def _wait_for(self, watch: FrameWatch, host: str, port: int) -> tuple[HeardFrame, ...]:
-        began_at = time.monotonic()
-        self._patience_s = min(PATIENCE, self._patience_s + PATIENCE * (began_at - self._waited_at))
-        found = watch.wait_for(host, port, min(WAIT_S, self._patience_s))
-        self._waited_at = time.monotonic()
-        self._patience_s -= self._waited_at - began_at
-        return found
 
     def _said_by(self, mac: str) -> Announced | None:
         with self._lock:

@@ -1,7 +1,7 @@
 """One decision for each file, over any protocol.
 
-If a site needs evidence at all, every refusal leaves the same time after its request, so that timing does not reveal
-whether a file does not exist or belongs to somebody else.
+If a site needs evidence at all, every refusal takes the same way, by the parent where there is one, and leaves the same
+time after its request, so that timing does not reveal whether a file does not exist or belongs to somebody else.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,6 @@ from ringfence.content.release import STUBS
 from ringfence.guard.asking import HTTP, Asking
 from ringfence.guard.decision import Decision, Operation
 from ringfence.guard.evaluation import Evaluation, LinkKnowledge
-from ringfence.guard.evidence import OnTheWire
 from ringfence.guard.findings import Finding
 from ringfence.guard.levels import Level
 from ringfence.guard.policy import Policy
@@ -24,7 +23,7 @@ from ringfence.guard.rules import Rules
 from ringfence.guard.serving_profile import ServingProfile
 from ringfence.guard.windows import Window
 from ringfence.phones.filenames import owner_of
-from ringfence.server.access.evidence_wait import AskTheParent, EvidenceWait, Timing
+from ringfence.server.access.evidence_wait import AskTheParent, EvidenceWait, Heard, Timing
 from ringfence.server.access.refusal_telling import BANNED, MALFORMED, NOT_NOW, Refusal, RefusalTelling
 from ringfence.server.access.reload_tokens import ReloadTokens
 from ringfence.server.access.served_site import Holdings, ServedSite
@@ -124,28 +123,24 @@ class Admission:
         try:
             site, offered = self._find(name, host)
         except NotNow as fault:
-            self.note(
-                name, host, port, f"Did not answer {host}'s request for {printable(name)}: {fault.what}.", NOT_NOW
-            )
-            answer(Refusal.SILENCE, moment.mono)
+            self._leave_unanswered(asking, answer, fault.what)
             return
-        if offered is not None and evaluation.needs_the_wire(site, offered.held):
-            file, came_at = offered, moment.mono
-
-            def go_on(heard: OnTheWire | None, _now: float) -> None:
-                self._on_evidence(asking, site, file, answer, heard, came_at)
-
-            if self._wait.begin(host, port, offered, go_on):
-                return
+        needs_more = evaluation.is_discreet if offered is None else evaluation.needs_the_wire(site, offered.held)
+        if needs_more and self._wait.has_parent:
+            came_at = moment.mono
+            self._wait.begin(
+                host, port, offered, lambda heard: self._on_evidence(asking, site, offered, answer, heard, came_at)
+            )
+            return
         held = offered.held if offered is not None else None
         decision = evaluation.decide(asking, site, held, moment, watches_frames=self._watches_frames)
         if self._profile.gives_stubs and not decision.allow and offered is not None and offered.owner is not None:
             decision, offered = self._stub_or(decision, offered, site, asking)
         self._on_decision(decision, site, offered, asking, answer, moment.mono)
 
-    def on_heard(self, serial: int, heard: OnTheWire) -> None:
+    def on_heard(self, heard: Heard) -> None:
         """Go on with the request that waits for the parent's observations; a late answer is ignored."""
-        self._wait.on_heard(serial, heard)
+        self._wait.on_heard(heard)
 
     def is_one_of_ours(self, name: str) -> bool:
         """Return whether a name belongs to a phone of some site."""
@@ -240,16 +235,29 @@ class Admission:
         self,
         asking: Asking,
         site: ServedSite,
-        offered: OfferedFile,
+        offered: OfferedFile | None,
         answer: Answer,
-        heard: OnTheWire | None,
+        heard: Heard | None,
         came_at: float,
     ) -> None:
-        moment = self._timing.moment
+        if heard is None:
+            self._leave_unanswered(asking, answer, "what the edge observed of the sender is not known yet")
+            return
+        held = offered.held if offered is not None else None
         decision = self._evaluation.decide(
-            asking, site, offered.held, moment, heard, watches_frames=self._watches_frames
+            asking, site, held, self._timing.moment, heard.wire, watches_frames=self._watches_frames
         )
-        self._on_decision(decision, site, offered, asking, answer, came_at)
+        if decision.finding is Finding.NO_FRAME and heard.may_have_missed:
+            self._leave_unanswered(asking, answer, "some frames were lost just now, maybe this request's too")
+        else:
+            self._on_decision(decision, site, offered, asking, answer, came_at)
+
+    def _leave_unanswered(self, asking: Asking, answer: Answer, why: str) -> None:
+        """Neither allow nor refuse what will be asked again: by then more is known."""
+        name, host = asking.name, asking.host
+        sentence = f"Did not answer {host}'s request for {printable(name)}: {why}. It will ask again."
+        self.note(name, host, asking.port, sentence, NOT_NOW)
+        answer(Refusal.SILENCE, self._timing.moment.mono)
 
     def _on_decision(
         self,

@@ -5,15 +5,16 @@ needs no help and no waiting. It may read these tables without any privilege, an
 socket, because the kernel also checks the sender's privileges. A phone that sends us a request has resolved our address
 before, so it is in the neighbour table by then (ARP: RFC 826; IPv6: RFC 4861).
 
-The neighbour tables are read completely, because an address may be in those of several links, and again for each
-question, because another machine may have taken over an address since. Links and their networks change rarely, and are
-cached for some seconds.
+An address may be in the tables of several links, so each link is asked for it, and again for each question, because
+another machine may have taken it over since. Only the address is asked for, so that the answer costs the same however
+many neighbours there are; a kernel that can't (before Linux 5.0) tells the whole tables. Links and their networks
+change rarely, and are cached for some seconds.
 """
 
 import errno
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import ip_interface
 
@@ -22,6 +23,8 @@ from ringfence.guard.policy import Network, is_inside, plain_address
 
 KEPT_S = 5.0
 """How long links and their networks are kept."""
+MOST_LINKS_ASKED = 32
+"""With more links than this, all tables at once are the shorter answer."""
 _RECEIVE_BYTES = 1 << 16
 _MOST_MESSAGES = 4096
 
@@ -36,13 +39,15 @@ _NEW_LINK, _GET_LINK = 16, 18
 _NEW_ADDRESS, _GET_ADDRESS = 20, 22
 _NEW_NEIGHBOUR, _GET_NEIGHBOUR = 28, 30
 _DONE, _FAILED = 3, 2
-_REQUEST_DUMP = 0x001 | 0x300
+_REQUEST, _REQUEST_DUMP = 0x001, 0x001 | 0x300
+_LOOPBACK = 0x8
 _DESTINATION, _LINK_ADDRESS = 1, 2
 _ANY_ADDRESS, _LOCAL_ADDRESS = 1, 2
 _LINK_NAME = 3
 _INCOMPLETE, _REACHABLE, _FAILED_STATE, _NO_ARP, _PERMANENT = 0x01, 0x02, 0x20, 0x40, 0x80
 _UNPROVEN = _INCOMPLETE | _FAILED_STATE | _NO_ARP
 _PROVEN_NOW = _REACHABLE | _PERMANENT
+_CANT_ANSWER_ONE = frozenset({errno.EOPNOTSUPP, errno.EINVAL})
 _MAC_BYTES = 6
 _LEAST_BODY_BYTES = 16
 """The longest of the heads that rows begin with; each row of ours has attributes behind it."""
@@ -67,24 +72,21 @@ class _Neighbour:
     is_proven_now: bool
 
 
-@dataclass(frozen=True, slots=True)
 class Neighbours:
-    """The neighbour tables as they were at one moment."""
+    """The neighbour tables as they are now."""
 
-    _entries: tuple[_Neighbour, ...] = ()
-    _names: Mapping[int, str] | None = None
+    def __init__(self, links: "Links") -> None:
+        self._links = links
 
     def shown_for(self, host: str) -> tuple[Shown, ...]:
         """Return the MAC addresses that links show for an address, each with its link."""
-        names = self._names or {}
-        plain = _plain(host)
-        found = {(each.mac, names.get(each.link, f"link {each.link}")) for each in self._entries if each.host == plain}
+        names = self._links.names
+        found = {(each.mac, names.get(each.link, f"link {each.link}")) for each in self._links.entries_of(host)}
         return tuple(Shown(mac, link) for mac, link in sorted(found))
 
     def is_proven_at(self, mac: str, host: str) -> bool:
         """Return whether the MAC address has just answered for that address."""
-        plain = _plain(host)
-        return any(each.is_proven_now and each.mac == mac and each.host == plain for each in self._entries)
+        return any(each.is_proven_now and each.mac == mac for each in self._links.entries_of(host))
 
 
 class Links:
@@ -94,19 +96,42 @@ class Links:
         self._socket = asked_on
         self._socket.setblocking(False)
         self._sequence = 0
-        self._names: dict[int, str] = {}
+        self.names: dict[int, str] = {}
+        """Of the links, by their numbers, as of the last look."""
+        self._neighbourly: tuple[int, ...] = ()
+        self._answers_one = True
         self._networks: tuple[Network, ...] = ()
         self._read_at = float("-inf")
 
     def neighbours(self, now: float) -> Neighbours:
         """Return the neighbour tables."""
         self._refresh(now)
-        found = []
-        for body in self._dump(_GET_NEIGHBOUR, _NEW_NEIGHBOUR, _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
-            neighbour = _neighbour(body)
-            if neighbour is not None:
-                found.append(neighbour)
-        return Neighbours(tuple(found), self._names)
+        return Neighbours(self)
+
+    def entries_of(self, host: str) -> list[_Neighbour]:
+        """Return what the links' tables hold of an address."""
+        plain = _plain(host)
+        try:
+            address, family = socket.inet_pton(socket.AF_INET, plain), socket.AF_INET
+        except OSError:
+            try:
+                address, family = socket.inet_pton(socket.AF_INET6, plain), socket.AF_INET6
+            except OSError:
+                return []
+        attribute = _ATTRIBUTE.pack(_ATTRIBUTE.size + len(address), _DESTINATION) + address
+        bodies: list[bytes] = []
+        asks_each = self._answers_one and len(self._neighbourly) <= MOST_LINKS_ASKED
+        for link in self._neighbourly if asks_each else ():
+            try:
+                bodies += self._ask(_GET_NEIGHBOUR, _NEW_NEIGHBOUR, _NEIGHBOUR.pack(family, link, 0, 0, 0) + attribute)
+            except OSError as fault:
+                if fault.errno in _CANT_ANSWER_ONE:
+                    self._answers_one = asks_each = False
+                    break
+        if not asks_each:
+            bodies = list(self._dump(_GET_NEIGHBOUR, _NEW_NEIGHBOUR, _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0)))
+        found = (_neighbour(body) for body in bodies)
+        return [each for each in found if each is not None and each.host == plain]
 
     def has(self, host: str, now: float) -> bool:
         """Return whether an address is one of a network of this machine's own links."""
@@ -118,10 +143,13 @@ class Links:
             return
         self._read_at = now
         names: dict[int, str] = {}
+        neighbourly: list[int] = []
         for body in self._dump(_GET_LINK, _NEW_LINK, _LINK.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
-            _family, _type, index, _flags, _change = _LINK.unpack_from(body)
+            _family, _type, index, flags, _change = _LINK.unpack_from(body)
             named = _attributes(body, _LINK.size).get(_LINK_NAME, b"").rstrip(b"\0")
             names[index] = named.decode("ascii", "replace")
+            if not flags & _LOOPBACK:
+                neighbourly.append(index)
         networks = []
         for body in self._dump(_GET_ADDRESS, _NEW_ADDRESS, _ADDRESS.pack(socket.AF_UNSPEC, 0, 0, 0, 0)):
             family, prefix, _flags, _scope, _index = _ADDRESS.unpack_from(body)
@@ -130,7 +158,22 @@ class Links:
             raw = attributes.get(_ANY_ADDRESS) or attributes.get(_LOCAL_ADDRESS) or b""
             if family in {socket.AF_INET, socket.AF_INET6} and len(raw) == (4 if family == socket.AF_INET else 16):
                 networks.append(ip_interface(f"{socket.inet_ntop(family, raw)}/{prefix}").network)
-        self._names, self._networks = names, tuple(networks)
+        self.names, self._networks, self._neighbourly = names, tuple(networks), tuple(neighbourly)
+
+    def _ask(self, kind: int, answers: int, body: bytes) -> list[bytes]:
+        """Ask for one row and return it; none where there is none. OSError if the kernel can't be asked so."""
+        self._sequence += 1
+        rows: list[bytes] = []
+        self._socket.send(_HEADER.pack(_HEADER.size + len(body), kind, _REQUEST, self._sequence, 0) + body)
+        while not rows:
+            data = self._socket.recv(_RECEIVE_BYTES)
+            try:
+                _take(data, self._sequence, answers, rows)
+            except OSError as fault:
+                if fault.errno == errno.ENOENT:
+                    return []
+                raise
+        return rows
 
     def _dump(self, kind: int, answers: int, body: bytes) -> Iterator[bytes]:
         """Ask for a table and return its rows; none where the kernel won't say all of it."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 
 from msgspec.structs import replace
 
-from ringfence.guard.evidence import OnTheWire
+from ringfence.server.access.evidence_wait import Heard, Question
 from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.confinement.steps import Confined
 from ringfence.server.errors import ControlBroken, WorkerFault
@@ -43,11 +43,11 @@ from ringfence.server.processes.messages import (
     Commit,
     EventsTold,
     FromWorker,
-    Heard,
     Listen,
     Ready,
     Rejected,
     TakeRules,
+    TellWorker,
     ToWorker,
     WorkerSettings,
     decode_from_worker,
@@ -164,7 +164,7 @@ class WorkerProcess:
         *,
         on_event: Callable[[WorkerEvent], None],
         on_log: Callable[[str], None],
-        hear: Callable[[str, int], OnTheWire] | None = None,
+        hear: Callable[[Sequence[Question]], Sequence[Heard]] | None = None,
     ) -> None:
         self._launcher = launcher
         self._on_event = on_event
@@ -283,8 +283,7 @@ class WorkerProcess:
             for event in message.events:
                 self._on_event(event)
         elif isinstance(message, AskParent) and self._hear_wire is not None:
-            heard = self._hear_wire(message.host, message.port)
-            send_to_worker(self._channel, Heard(message.serial, heard))
+            send_to_worker(self._channel, TellWorker(tuple(self._hear_wire(message.questions))))
 
     def _hear(self) -> bool:
         """Keep the end of what the child writes to its standard error; it writes when it crashes."""

@@ -3,8 +3,8 @@
 The parent sends ``Listen`` once, then ``TakeRules`` for each site's rules, ``Begin``, ``CataloguePart`` …, ``Commit``
 for each catalogue, and ``Admit`` for each order to a phone. It waits after each for ``Accepted`` or ``Rejected``, so
 that few descriptors are in transit at a time. The worker sends ``Ready``, these two answers, and ``EventsTold`` when
-the socket accepts them. It may ``AskParent`` what the parent observed on the network; ``Heard`` answers that, and gets
-no answer.
+the socket accepts them. It may ``AskParent`` what the parent observed on the network, for many requests at a time;
+``TellWorker`` answers that, and gets no answer.
 """
 
 import array
@@ -17,8 +17,8 @@ from typing import TypeVar
 from msgspec import Struct
 
 from ringfence.content.release import TargetKind
-from ringfence.guard.evidence import OnTheWire
 from ringfence.guard.serving_profile import ServingProfile
+from ringfence.server.access.evidence_wait import Heard, Question
 from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.confinement.steps import Confined
 from ringfence.server.errors import ControlBroken
@@ -34,6 +34,8 @@ MOST_DESCRIPTORS = 200
 LONGEST_MESSAGE_BYTES = 128 * 1024
 """Fits the default send buffer of a socket pair."""
 _MOST_NAME_BYTES = 64 * 1024
+MOST_QUESTIONS = 32
+"""In one message: the answers, of at most some 2,000 bytes each, must fit into one."""
 _CUT = socket.MSG_TRUNC | socket.MSG_CTRUNC
 
 
@@ -108,11 +110,10 @@ class Admit(Struct, frozen=True, tag=True):
     token: ReloadToken
 
 
-class Heard(Struct, frozen=True, tag=True):
-    """What the parent heard of the host and port that ``AskParent`` number ``serial`` asked about."""
+class TellWorker(Struct, frozen=True, tag=True):
+    """What the parent heard of the hosts and ports that ``AskParent`` asked about."""
 
-    serial: int
-    heard: OnTheWire
+    answers: tuple[Heard, ...]
 
 
 class Ready(Struct, frozen=True, tag=True):
@@ -141,14 +142,12 @@ class EventsTold(Struct, frozen=True, tag=True):
 
 
 class AskParent(Struct, frozen=True, tag=True):
-    """What did the parent hear of this host and port?"""
+    """What did the parent hear of these hosts and ports? MOST_QUESTIONS at most."""
 
-    serial: int
-    host: str
-    port: int
+    questions: tuple[Question, ...]
 
 
-ToWorker = Listen | TakeRules | Begin | CataloguePart | Commit | Admit | Heard
+ToWorker = Listen | TakeRules | Begin | CataloguePart | Commit | Admit | TellWorker
 FromWorker = Ready | Accepted | Rejected | EventsTold | AskParent
 
 _TO_WORKER: codec.Reader[ToWorker] = codec.Reader(ToWorker, "control")

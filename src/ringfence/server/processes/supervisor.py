@@ -14,8 +14,8 @@ import time
 import traceback
 from collections.abc import Callable, Sequence
 
-from ringfence.guard.evidence import OnTheWire
 from ringfence.guard.serving_profile import ServingProfile
+from ringfence.server.access.evidence_wait import Heard, Question
 from ringfence.server.access.neighbours import open_socket as open_links
 from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.errors import WorkerFault
@@ -57,7 +57,7 @@ class WorkerSupervisor:
     ``listen`` names the addresses of TFTP and ``http`` those of HTTP (port 0: the kernel's choice; ``addresses`` and
     ``http_addresses`` tell); the sockets are bound here, by the parent, which may be root: PortInUse or ListenRefused.
     ``on_event`` and ``on_log`` are called from the supervisor's own thread and should not block for long; ``hear``
-    tells it, within milliseconds, what was heard on the wire of a host and port (``watches_frames``: the frames too).
+    tells it at once what was heard on the wire of hosts and ports (``watches_frames``: the frames too).
     Where there is one site only it needs no id; ``site`` is its name. Workers are as confined as the rights allow with
     which ``launcher`` was made; it is taken over; without one it is made here.
     """
@@ -72,7 +72,7 @@ class WorkerSupervisor:
         on_log: Callable[[str], None] | None = None,
         limits: Limits = DEFAULT_LIMITS,
         http_limits: HttpLimits = DEFAULT_HTTP_LIMITS,
-        hear: Callable[[str, int], OnTheWire] | None = None,
+        hear: Callable[[Sequence[Question]], Sequence[Heard]] | None = None,
         watches_frames: bool = False,
         profile: ServingProfile = ServingProfile.LAN,
         launcher: LauncherProcess | None = None,

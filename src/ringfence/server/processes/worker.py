@@ -23,6 +23,7 @@ from ringfence.errors import RingfenceError
 from ringfence.guard.rules import read_rules
 from ringfence.guard.serving_profile import ServingProfile
 from ringfence.server.access.admission import Admission
+from ringfence.server.access.evidence_wait import Question
 from ringfence.server.access.neighbours import Links
 from ringfence.server.confinement.allowed_calls import WORKER
 from ringfence.server.confinement.steps import Confined, seal
@@ -34,6 +35,7 @@ from ringfence.server.io.loop import Loop
 from ringfence.server.io.memory import AfterRush, quieten_collector
 from ringfence.server.processes.messages import (
     LONGEST_MESSAGE_BYTES,
+    MOST_QUESTIONS,
     Accepted,
     Admit,
     AskParent,
@@ -43,11 +45,11 @@ from ringfence.server.processes.messages import (
     Commit,
     EventsTold,
     FromWorker,
-    Heard,
     Listen,
     Ready,
     Rejected,
     TakeRules,
+    TellWorker,
     ToWorker,
     WorkerSettings,
     receive_in_worker,
@@ -57,6 +59,7 @@ from ringfence.wire import codec
 from ringfence.wire.messages import GuardRules
 
 MOST_EVENTS_WAITING = 10_000
+MESSAGES_PER_TURN = 64
 EVENTS_PER_MESSAGE = 50
 TELL_AFTER_S = 0.02
 MOST_RULES_BYTES = 4 * 1024 * 1024
@@ -134,6 +137,7 @@ class Worker:
         self._waits_for_room = False
         self._will_flush = False
         self._after_rush = AfterRush()
+        self._questions: list[Question] = []
 
     def run(self, confined: Confined) -> None:
         """Serve until the control socket closes."""
@@ -185,19 +189,25 @@ class Worker:
         if mask and not mask & (select.EPOLLIN | select.EPOLLHUP | select.EPOLLERR):
             self._flush()
             return
-        try:
-            received = receive_in_worker(self._channel)
-        except BlockingIOError:
-            return
-        except OSError:
-            received = None
-        if received is None:
-            self._is_over = True
-            return
-        message, descriptors = received
-        if isinstance(message, Heard):
+        for _ in range(MESSAGES_PER_TURN if mask else 1):
+            try:
+                received = receive_in_worker(self._channel)
+            except BlockingIOError:
+                return
+            except OSError:
+                received = None
+            if received is None:
+                self._is_over = True
+                return
+            self._on_message(*received)
+            if mask:
+                self._flush()
+
+    def _on_message(self, message: ToWorker, descriptors: Sequence[int]) -> None:
+        if isinstance(message, TellWorker):
             if self._admission is not None:
-                self._admission.on_heard(message.serial, message.heard)
+                for heard in message.answers:
+                    self._admission.on_heard(heard)
             return
         try:
             self._carry_out(message, descriptors)
@@ -205,8 +215,6 @@ class Worker:
             self._outbox.answer(Rejected(message.serial, str(fault)))
         else:
             self._outbox.answer(Accepted(message.serial))
-        if mask:
-            self._flush()
 
     def _carry_out(self, message: ToWorker, descriptors: Sequence[int]) -> None:
         match message:
@@ -248,9 +256,16 @@ class Worker:
         self._http = HttpFront(self._loop, self._admission, limits=settings.http_limits)
         self._listeners = [one for one in sockets if one is not asked_on]
 
-    def _ask_parent(self, serial: int, host: str, port: int) -> None:
-        """AskParent ahead of everything else: what comes too late counts as nothing."""
-        self._outbox.answer(AskParent(serial, host, port))
+    def _ask_parent(self, question: Question) -> None:
+        """Ask ahead of all events, and once for all requests of this turn: each message wakes the parent."""
+        if not self._questions:
+            self._loop.call_at(self._loop.moment.mono, self._send_questions)
+        self._questions.append(question)
+
+    def _send_questions(self, _now: float) -> None:
+        for start in range(0, len(self._questions), MOST_QUESTIONS):
+            self._outbox.answer(AskParent(tuple(self._questions[start : start + MOST_QUESTIONS])))
+        self._questions = []
         self._flush()
 
     def _take_rules(self, site: str, name: str, descriptors: Sequence[int]) -> None:

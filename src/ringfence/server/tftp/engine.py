@@ -100,6 +100,8 @@ class Engine:
         self._shutting_out = ShuttingOut()
         self._is_draining = False
         self._by_peer: dict[tuple[Address, Address], Transfer] = {}
+        self._asked: dict[tuple[Address, Address], ReadRequest] = {}
+        """What each TID waits to be answered: the request that it sent last."""
         self._unproven: OrderedDict[Transfer, str] = OrderedDict()
         self._per_source: dict[str, int] = {}
         self._requests = Budgets(limits.request_burst, limits.requests_per_s)
@@ -164,7 +166,7 @@ class Engine:
             elif not self._requests.take(datagram.peer[0], now):
                 self._on_beyond_budget(listener, datagram, now)
             else:
-                self._on_request(listener, datagram)
+                self._on_request(listener, datagram, now)
                 taken += 1
                 if taken == REQUESTS_PER_TURN:
                     self._go_on_soon(listener, now)
@@ -186,7 +188,7 @@ class Engine:
             and self._admission.is_one_of_ours(request.filename)
         ):
             if self._phones_requests.take(f"{datagram.peer[0]} {request.filename}", now):
-                self._on_read_request(listener, datagram, request, is_beyond_budget=True)
+                self._on_read_request(listener, datagram, request, now, is_beyond_budget=True)
             return
         self._on_one_too_many(datagram, now)
 
@@ -221,7 +223,7 @@ class Engine:
                 "", host, port, f"Dropping packets from {host} for {SHUT_OUT_S:g} s: it sends far too much."
             )
 
-    def _on_request(self, listener: socket.socket, datagram: Datagram) -> None:
+    def _on_request(self, listener: socket.socket, datagram: Datagram, now: float) -> None:
         host, port, *_ = datagram.peer
         try:
             request = from_bytes(datagram.data)
@@ -233,7 +235,7 @@ class Engine:
             return
         match request:
             case ReadRequest() if request.mode in MODES:
-                self._on_read_request(listener, datagram, request)
+                self._on_read_request(listener, datagram, request, now)
             case ReadRequest(filename=name, mode=mode):
                 sentence = f"Refused {printable(name)} to {host}: mode {printable(mode)} is not supported."
                 refusal = self._admission.refuse(name, host, port, sentence)
@@ -249,14 +251,23 @@ class Engine:
         listener: socket.socket,
         datagram: Datagram,
         request: ReadRequest,
+        now: float,
         *,
         is_beyond_budget: bool = False,
     ) -> None:
-        held = self._by_peer.get((datagram.peer, datagram.local))
+        key = (datagram.peer, datagram.local)
+        if self._asked.get(key) == request:
+            return  # the request again: its answer is on its way
+        held = self._by_peer.get(key)
         if held is not None:
+            held.catch_up(now)  # an ERROR that was sent before the request may still wait there
+        # On the internet anybody can ask in a phone's name, and must not end what the phone itself is taking.
+        is_again = held is not None and (held.request == request or self._profile.may_be_forged_to)
+        if held is not None and is_again and not held.is_over:
             if not held.sender.is_proven or not held.sender.is_stalled:
                 return  # the request again: the first answer is on its way, and the timer repeats it
             held.stop(None, "the phone started again from the same port", Cause.RESTARTED)
+        self._asked[key] = request
         host, port, *_ = datagram.peer
         options = tuple(name.lower() for name, _ in request.options)
         asking = Asking(request.filename, host, port, TFTP, datagram.ttl, options, is_beyond_budget=is_beyond_budget)
@@ -270,11 +281,17 @@ class Engine:
         answer: OfferedFile | Refusal,
         now: float,
     ) -> None:
+        key = (datagram.peer, datagram.local)
+        if self._asked.get(key) is not request:
+            return  # it asked for something else meanwhile
+        del self._asked[key]
         if isinstance(answer, Refusal):
             self._answer(listener, datagram, answer, _NOT_FOUND)
-        elif (datagram.peer, datagram.local) in self._by_peer or self._is_draining:
-            return  # the same request came again while this one waited for its answer
-        elif self._has_room_for(datagram, request, now):
+            return
+        held = self._by_peer.get(key)
+        if held is not None:
+            held.stop(None, "the phone asked for something else from the same port", Cause.RESTARTED)
+        if not self._is_draining and self._has_room_for(datagram, request, now):
             self._start(listener, datagram, request, answer, now)
 
     def _answer(self, listener: socket.socket, datagram: Datagram, refusal: Refusal, answer: bytes) -> None:
@@ -295,7 +312,7 @@ class Engine:
         limits = self._limits
         if self._per_source.get(host, 0) >= limits.sessions_per_source:
             why = f"it already has {limits.sessions_per_source} transfers in progress"
-        elif not self._datagrams.take(network_of(host), now):
+        elif not self._may_send_unproven(host, now):
             why = "nobody in its network acknowledged what was sent there earlier"
         elif len(self._by_peer) < limits.sessions or self._evict_unproven():
             return True
@@ -305,6 +322,16 @@ class Engine:
         name = printable(request.filename)
         self._admission.note(request.filename, host, port, f"Did not answer {host}'s request for {name}: {why}.")
         return False
+
+    def _may_send_unproven(self, host: str, now: float) -> bool:
+        """Take a datagram of what a network may get unproven; before that runs out, see who is proven meanwhile."""
+        network = network_of(host)
+        if self._datagrams.take(network, now):
+            return True
+        for transfer in [each for each in self._unproven if each.sender.is_proven]:
+            del self._unproven[transfer]
+            self._on_proven(transfer)
+        return self._datagrams.take(network, now)
 
     def _evict_unproven(self) -> bool:
         """End the oldest transfer whose peer never answered, if there is one."""
@@ -350,6 +377,7 @@ class Engine:
         deadline = now + self._limits.grace_s + offered.length / self._limits.slowest_bytes_per_s
         transfer = Transfer(
             datagram,
+            request,
             offered,
             sender,
             path,

@@ -27,12 +27,13 @@ from ringfence.tftp.effects import (
     Send,
     SendBurst,
 )
-from ringfence.tftp.packets import TOO_SLOW, to_bytes
+from ringfence.tftp.packets import TOO_SLOW, ReadRequest, to_bytes
 from ringfence.tftp.sending import Sender, SendingState
 
 LONGEST_TIMER_S = 0.5
 """A transfer is looked at this often at least, for the hot path may bring ``wake_at`` nearer without telling."""
 LONGEST_SHOWN = 255
+DATAGRAMS_TO_CATCH_UP = 8
 
 _TOO_SLOW = to_bytes(TOO_SLOW)
 _CAUSES = {
@@ -80,6 +81,7 @@ class Transfer:
         "key",
         "path",
         "peer",
+        "request",
         "sender",
         "timer",
     )
@@ -87,6 +89,7 @@ class Transfer:
     def __init__(
         self,
         datagram: Datagram,
+        request: ReadRequest,
         file: OfferedFile,
         sender: Sender,
         path: Path,
@@ -100,6 +103,7 @@ class Transfer:
     ) -> None:
         self.peer: Address = datagram.peer
         self.key = (datagram.peer, datagram.local)
+        self.request = request
         self.file = file
         self.sender = sender
         self.path = path
@@ -146,6 +150,17 @@ class Transfer:
             self.on_fault(fault, now)
             return
         self.on_datagram(datagram, now)
+
+    def catch_up(self, now: float) -> None:
+        """Take what has come and was not read yet."""
+        for _ in range(DATAGRAMS_TO_CATCH_UP):
+            try:
+                datagram = self._receive(LONGEST_DATAGRAM_BYTES)
+            except OSError:
+                return  # nothing, or the network's word that the port is closed, which one request more says too
+            self.on_datagram(datagram, now)
+            if self.is_over:
+                return
 
     def on_datagram(self, datagram: bytes, now: float) -> None:
         """Take a datagram from the peer."""
