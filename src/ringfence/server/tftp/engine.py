@@ -282,9 +282,10 @@ class Engine:
         now: float,
     ) -> None:
         key = (datagram.peer, datagram.local)
-        if self._asked.get(key) is not request:
-            return  # it asked for something else meanwhile
-        del self._asked[key]
+        if self._asked.get(key) is request:
+            del self._asked[key]
+        elif not (self._profile.may_be_forged_to and isinstance(answer, Refusal)):
+            return  # it asked for something else meanwhile; on the internet that may have been somebody else
         if isinstance(answer, Refusal):
             self._answer(listener, datagram, answer, _NOT_FOUND)
             return
