@@ -42,6 +42,18 @@ def test_what_can_not_be_served_is_said(
         assert (running.wait(60), bool(said)) == (status, True), said
 
 
+def test_the_dry_run_points_out_what_phones_trip_over(stranger: CommandLine, folder: Path) -> None:
+    (folder / "SEP001122aabbcc.cnf.xml").write_text("<device/>")
+    (folder / "SEP001122AABBCC.cnf.xml").write_text("<device>")
+    (folder / "OS79XX.TXT").write_text("P003-08-12-00\n")
+    with stranger.started("serve", str(folder), "--dry-run", "--listen", "127.0.0.1:0") as running:
+        assert running.stdout is not None
+        said = running.stdout.read()
+    assert "SEP001122aabbcc.cnf.xml: phones ask for SEP001122AABBCC.cnf.xml" in said
+    assert "SEP001122AABBCC.cnf.xml: not XML" in said
+    assert "OS79XX.TXT: phones take the space or new line" in said
+
+
 def test_a_folder_that_is_not_there_is_not_found(stranger: CommandLine, folder: Path) -> None:
     with stranger.started("serve", str(folder / "nothing")) as running:
         assert running.wait(60) == 4

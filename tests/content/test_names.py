@@ -16,6 +16,10 @@ from ringfence.content.release import Release, Target, TargetKind
         ("\\g3-tones.xml", "g3-tones.xml"),
         ("//g3-tones.xml", "g3-tones.xml"),
         ("Communicator\\ring.raw", "Communicator/ring.raw"),
+        ("a//b", "a/b"),
+        ("./a", "a"),
+        (".\\a/./b/", "a/b"),
+        ("./.a", ".a"),
         ("Desktops/320x196x4/List.xml", "Desktops/320x196x4/List.xml"),
     ],
 )
@@ -25,7 +29,7 @@ def test_names_as_phones_write_them(raw: str, name: str) -> None:
 
 @pytest.mark.parametrize(
     "raw",
-    ["", "/", "..", "../x", "a/../b", "a//b", "./a", "a\0.cnf", "a\nb", "a\x7f", "..\\..\\x", "x" * 256, "é" * 128],
+    ["", "/", "..", "../x", "a/../b", "./..", "/./", "a\0.cnf", "a\nb", "a\x7f", "..\\..\\x", "x" * 256, "é" * 128],
 )
 def test_names_that_no_release_may_hold(raw: str) -> None:
     with pytest.raises(BadName):

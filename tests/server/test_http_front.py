@@ -206,6 +206,15 @@ def test_what_is_no_request_for_a_file_is_refused_and_the_connection_ends(
     assert isinstance(front.events[0], RequestRefused)
 
 
+@pytest.mark.parametrize("before", [b"\r\n", b"\n", b"\r\n\r\n"])
+def test_empty_lines_before_a_request_are_ignored(front: Front, before: bytes) -> None:
+    """RFC 9112 section 2.2."""
+    request = before + b"GET /" + OWN.encode() + b" HTTP/1.1\r\nHost: x\r\n"
+    said = front.say(request + b"\r\n" + request + b"Connection: close\r\n\r\n")
+    assert said.count(b"HTTP/1.1 200 OK") == 2
+    assert said.count(b"<device/>") == 2
+
+
 def test_old_clients_get_the_file_and_the_end(front: Front) -> None:
     heard = front.say(f"GET /{OWN} HTTP/1.0\r\n\r\n".encode())
     assert heard.endswith(b"\r\n\r\n<device/>")

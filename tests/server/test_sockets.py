@@ -1,10 +1,15 @@
-"""What a request socket tells of a datagram besides its bytes."""
+"""Where request sockets can listen, and what they tell of a datagram besides its bytes."""
 
+import errno
+import os
 import socket
+from collections.abc import Callable
+from contextlib import closing
 
 import pytest
 
-from ringfence.server.io.sockets import listen, prepare, receive
+from ringfence.server.errors import ListenRefused
+from ringfence.server.io.sockets import listen, listen_tcp, prepare, receive
 
 IP_TTL = 2
 
@@ -47,3 +52,30 @@ def test_where_the_kernel_does_not_say_it_is_not_known() -> None:
         datagram = receive(listener)
     assert datagram is not None
     assert (datagram.local[0], datagram.ttl) == ("127.0.0.1", None)
+
+
+def test_a_machine_without_ipv6_is_told_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.socket
+
+    def without_ipv6(family: int, *more: int) -> socket.socket:
+        if family == socket.AF_INET6:
+            raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+        return real(family, *more)
+
+    monkeypatch.setattr(socket, "socket", without_ipv6)
+    for bind in (listen, listen_tcp):
+        with pytest.raises(ListenRefused, match="Address family not supported"):
+            bind("::", 0)
+    with closing(listen("127.0.0.1", 0)):
+        pass
+
+
+@pytest.mark.parametrize("host", ["192.0.2.77", "2001:db8::77"])
+@pytest.mark.parametrize("bind", [listen, listen_tcp])
+def test_an_address_that_is_not_there_yet_is_listened_on_where_that_is_asked(
+    bind: Callable[..., socket.socket], host: str
+) -> None:
+    with pytest.raises(ListenRefused, match="freebind"):
+        bind(host, 0)
+    with closing(bind(host, 0, freebind=True)) as listener:
+        assert listener.getsockname()[0] == host

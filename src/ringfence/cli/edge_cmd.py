@@ -15,6 +15,7 @@ from ringfence.cli.support.output import (
     moment,
 )
 from ringfence.cli.support.serving import (
+    Freebind,
     Http,
     Listen,
     User,
@@ -59,6 +60,7 @@ def run(
     listen: Listen = None,
     http: Http = None,
     user: User = None,
+    freebind: Freebind = False,
     leases: Annotated[
         Path | None,
         typer.Option(
@@ -72,7 +74,7 @@ def run(
     Example: ringfence edge run --listen 192.168.1.2:69
     """
     more = ["--leases", str(leases.resolve())] if leases else []
-    become("ringfence.edge", folder, listen, http, user, *more)
+    become("ringfence.edge", folder, listen, http, user, *more, freebind=freebind)
 
 
 @app.command()

@@ -10,6 +10,7 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.output import AsJson, field
 from ringfence.cli.support.serving import (
+    Freebind,
     Http,
     Listen,
     User,
@@ -54,6 +55,7 @@ def run(
     listen: Listen = None,
     http: Http = None,
     user: User = None,
+    freebind: Freebind = False,
     firewall: Annotated[
         bool, typer.Option(help="Drop banned addresses with nftables, if permitted; otherwise the gateway drops them.")
     ] = True,
@@ -65,7 +67,8 @@ def run(
 
     Example: ringfence gateway run --listen 203.0.113.7:69
     """
-    become("ringfence.edge.gateway.main", folder, listen, http, user, *(["--firewall"] if firewall else []))
+    more = ["--firewall"] if firewall else []
+    become("ringfence.edge.gateway.main", folder, listen, http, user, *more, freebind=freebind)
 
 
 @app.command()

@@ -35,6 +35,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--listen", metavar="HOST:PORT", action="append", required=True)
     parser.add_argument("--http", metavar="HOST:PORT", action="append", default=[])
+    parser.add_argument("--freebind", action="store_true")
     parser.add_argument("--user", metavar="NAME")
     parser.add_argument("--leases", metavar="FILE", type=Path)
     options = parser.parse_args(arguments)
@@ -57,7 +58,7 @@ def main(arguments: list[str] | None = None) -> int:
                     log.info("Frames are not watched: %s.", hearing.why_no_frames)
                 agent = Agent(
                     folder,
-                    OwnWorker(listen, http, hearing if hearing.is_any else None, launcher),
+                    OwnWorker(listen, http, hearing if hearing.is_any else None, launcher, options.freebind),
                     lambda level, text: log.log(logging.getLevelName(level.upper()), text),
                 )
                 privileges.let_go()

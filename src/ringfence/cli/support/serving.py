@@ -19,6 +19,9 @@ Http = Annotated[
         help="HOST:PORT to serve the same files on over HTTP; or off.", show_default="port 6970 where TFTP uses 69"
     ),
 ]
+Freebind = Annotated[
+    bool, typer.Option("--freebind", help="Listen also on addresses that this machine does not have yet.")
+]
 User = Annotated[
     str | None,
     typer.Option(
@@ -29,7 +32,13 @@ User = Annotated[
 
 
 def become(
-    module: str, folder: Path, listen: list[str] | None, http: list[str] | None, user: str | None, *more: str
+    module: str,
+    folder: Path,
+    listen: list[str] | None,
+    http: list[str] | None,
+    user: str | None,
+    *more: str,
+    freebind: bool = False,
 ) -> NoReturn:
     """Replace this process with one that runs ``module``; BadAddress and BadUser say first what is wrong.
 
@@ -45,6 +54,7 @@ def become(
     arguments = [part for text in addresses for part in ("--listen", text)]
     arguments += [part for text in http or [] for part in ("--http", text)]
     arguments += ["--user", user] if user else []
+    arguments += ["--freebind"] if freebind else []
     command = [sys.executable, "-I", "-m", module, "--folder", str(folder.resolve()), *arguments, *more]
     sys.stdout.flush()
     os.execv(sys.executable, command)  # noqa: S606 - our own module, arguments checked above

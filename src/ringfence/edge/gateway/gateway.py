@@ -35,13 +35,15 @@ class GatewayPorts:
     """Where a gateway serves, and with which processes.
 
     ``listen`` and ``http`` are where TFTP and HTTP are served, as host and port (0: the kernel's choice). ``launcher``
-    is the process that workers come from, and ``firewall`` enforces bans; the caller keeps both.
+    is the process that workers come from, and ``firewall`` enforces bans; the caller keeps both. With
+    ``freebind`` the addresses need not be this machine's yet.
     """
 
     listen: Sequence[tuple[str, int]]
     http: Sequence[tuple[str, int]] = ()
     launcher: LauncherProcess | None = None
     firewall: BanSet | None = None
+    freebind: bool = False
 
 
 class Gateway:
@@ -88,6 +90,7 @@ class Gateway:
             on_log=lambda line: log("warning", line),
             profile=ServingProfile.INTERNET,
             launcher=ports.launcher,
+            freebind=ports.freebind,
         )
         self._sites = HostedSites(root, log, self._agent, self._let_go)
 

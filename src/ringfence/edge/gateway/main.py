@@ -28,6 +28,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--listen", metavar="HOST:PORT", action="append", required=True)
     parser.add_argument("--http", metavar="HOST:PORT", action="append", default=[])
+    parser.add_argument("--freebind", action="store_true")
     parser.add_argument("--user", metavar="NAME")
     parser.add_argument("--firewall", action="store_true")
     options = parser.parse_args(arguments)
@@ -48,7 +49,7 @@ def main(arguments: list[str] | None = None) -> int:
                 undo.callback(_let_everybody_in, firewall)
             gateway = Gateway(
                 options.folder,
-                GatewayPorts(listen, http, launcher, firewall),
+                GatewayPorts(listen, http, launcher, firewall, options.freebind),
                 lambda level, text: log.log(logging.getLevelName(level.upper()), text),
                 check=lambda folder: privileges.require_owner(folder, account) if account is not None else None,
             )

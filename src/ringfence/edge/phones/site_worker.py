@@ -78,13 +78,15 @@ class OwnWorker:
     """A worker for one site, beside its phones.
 
     ``listen`` and ``http`` are where TFTP and HTTP are served, as host and port (0: the kernel's choice). ``launcher``
-    is the process that workers come from; without one it is made with today's rights.
+    is the process that workers come from; without one it is made with today's rights. With ``freebind`` the addresses
+    need not be this machine's yet.
     """
 
     listen: Sequence[tuple[str, int]]
     http: Sequence[tuple[str, int]] = ()
     hearing: Hearing | None = None
     launcher: LauncherProcess | None = None
+    freebind: bool = False
     reaches_phones: ClassVar[bool] = True
 
     def make(self, site: str, on_event: OnEvent) -> WorkerSupervisor:
@@ -102,4 +104,5 @@ class OwnWorker:
             hear=hearing.of if hearing is not None else None,
             watches_frames=hearing is not None and hearing.watches_frames,
             launcher=self.launcher,
+            freebind=self.freebind,
         )

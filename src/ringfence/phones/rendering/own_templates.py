@@ -65,9 +65,14 @@ def check_name(family: Family, name: str) -> None:
     for macro in _KNOWN:
         plain = plain.replace(macro, "x")
     try:
-        normalise(plain)
+        is_plain = normalise(plain) == plain
     except BadName as fault:
         raise BadTemplateName(fault.what, where=repr(name[:80]), to_do=fault.to_do) from None
+    if not is_plain:
+        raise BadTemplateName(
+            f"{name[:80]!r} is not a name that phones ask for",
+            to_do="Write names with one '/' between each two, and none before the first.",
+        )
     if "{" in plain or "}" in plain or "." not in plain:
         keys = ", ".join(file.key for file in family.files)
         raise BadTemplateName(

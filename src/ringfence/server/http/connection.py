@@ -60,6 +60,7 @@ from ringfence.server.io.loop import Loop
 from ringfence.server.limits.settings import HttpLimits
 
 RECEIVE_BYTES = 4096
+EMPTY_LINES = b"\r\n"
 ORDER_ALLOWED = short_answer(ALLOWED)
 LINGER_S = 2.0
 _MOST_DISCARDED_BYTES = 64 * 1024
@@ -209,6 +210,8 @@ class Connection:
             data = self._endpoint.recv(RECEIVE_BYTES)
             if not data:
                 self.end()
+                return
+            if self._buffered_bytes == 0 and not (data := data.lstrip(EMPTY_LINES)):
                 return
             if self.is_idle and self._buffered_bytes == 0:
                 self.deadline = now + self._limits.head_s
@@ -393,12 +396,24 @@ class Connection:
             self.deadline = now + LINGER_S
             self._wait_for(select.EPOLLIN)
             return
-        self._http.start_next_cycle()
+        self._begin_anew()
         self.state = State.READING
         # What is buffered is looked at in the next turn: the others come first.
         self._looks_first = self._is_asking = self._buffered_bytes > 0
         self.deadline = now + (self._limits.head_s if self._is_asking else self._limits.idle_s)
         self._wait_for(select.EPOLLIN | (select.EPOLLOUT if self._looks_first else 0))
+
+    def _begin_anew(self) -> None:
+        """Be ready for the next request; empty lines before it are ignored (RFC 9112 section 2.2)."""
+        left, _is_closed = self._http.trailing_data
+        request = left.lstrip(EMPTY_LINES)
+        if len(request) == len(left):
+            self._http.start_next_cycle()
+            return
+        self._http = h11.Connection(h11.SERVER, self._limits.longest_head_bytes)
+        if request:
+            self._http.receive_data(request)
+        self._buffered_bytes = len(request)
 
     # -- ends ---------------------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ _IP_PMTUDISC_DONT = 0
 _PKTINFO = struct.Struct("=i4s4s")
 _PKTINFO6 = struct.Struct("=16si")
 _IP_TTL, _IP_RECVTTL = 2, 12
+_FREEBIND = {socket.AF_INET: (socket.IPPROTO_IP, 15), socket.AF_INET6: (socket.IPPROTO_IPV6, 78)}
+"""IP_FREEBIND and, since Linux 4.15, IPV6_FREEBIND."""
 _SAYS_TTL = frozenset({(socket.IPPROTO_IP, _IP_TTL), (socket.IPPROTO_IPV6, socket.IPV6_HOPLIMIT)})
 _NUMBER = struct.Struct("=i")
 _ANCILLARY_BYTES = sum(socket.CMSG_SPACE(one.size) for one in (_PKTINFO, _PKTINFO6, _NUMBER, _NUMBER))
@@ -56,17 +58,22 @@ class Datagram(NamedTuple):
     ttl: int | None = None
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Return a bound, non-blocking request socket. PortInUse, or ListenRefused if the machine won't have it."""
-    return _bound(host, port, socket.SOCK_DGRAM)
+def listen(host: str, port: int, *, freebind: bool = False) -> socket.socket:
+    """Return a bound, non-blocking request socket; with ``freebind`` the address need not be this machine's yet.
+
+    Raises:
+        PortInUse: Another program has the port.
+        ListenRefused: The machine won't have it.
+    """
+    return _bound(host, port, socket.SOCK_DGRAM, freebind=freebind)
 
 
-def listen_tcp(host: str, port: int) -> socket.socket:
-    """Return a bound, listening, non-blocking TCP socket. PortInUse, or ListenRefused as ``listen``."""
-    return _bound(host, port, socket.SOCK_STREAM)
+def listen_tcp(host: str, port: int, *, freebind: bool = False) -> socket.socket:
+    """Return a bound, listening, non-blocking TCP socket. All else as ``listen``."""
+    return _bound(host, port, socket.SOCK_STREAM, freebind=freebind)
 
 
-def _bound(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
+def _bound(host: str, port: int, kind: socket.SocketKind, *, freebind: bool) -> socket.socket:
     protocol, option = ("udp", "u") if kind == socket.SOCK_DGRAM else ("tcp", "t")
     where = f"{host}:{port}/{protocol}"
     try:
@@ -75,10 +82,19 @@ def _bound(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
         raise ListenRefused(
             "the address to listen on is not an IP address", where=where, to_do="Give one of this machine's addresses."
         ) from fault
-    listener = socket.socket(family, kind | socket.SOCK_NONBLOCK)
+    try:
+        listener = socket.socket(family, kind | socket.SOCK_NONBLOCK)
+    except OSError as fault:
+        raise ListenRefused(
+            f"can't listen: {fault.strerror}",
+            where=where,
+            to_do="Leave this address out: the kernel does not know its kind.",
+        ) from fault
     try:
         if family == socket.AF_INET6:
             listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)  # IPv4 peers come by IPv4 sockets
+        if freebind:
+            listener.setsockopt(*_FREEBIND[family], 1)
         if kind == socket.SOCK_DGRAM:
             prepare(listener)
             listener.bind((host, port))
@@ -94,7 +110,7 @@ def _bound(host: str, port: int, kind: socket.SocketKind) -> socket.socket:
                 where=where,
                 to_do=f"Stop that program ('ss -{option}lpn sport = :{port}' names it) or listen on another port.",
             ) from fault
-        to_do = "Check that this machine has that address."
+        to_do = "Check that this machine has that address; where it comes later, start with --freebind."
         if fault.errno == errno.EACCES and port < _PRIVILEGED_PORTS:
             to_do = f"Start as root, or choose port {_PRIVILEGED_PORTS} or above."
         raise ListenRefused(f"can't listen: {fault.strerror}", where=where, to_do=to_do) from fault

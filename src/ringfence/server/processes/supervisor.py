@@ -55,7 +55,8 @@ class WorkerSupervisor:
     """One serving worker for one or more sites, kept alive.
 
     ``listen`` names the addresses of TFTP and ``http`` those of HTTP (port 0: the kernel's choice; ``addresses`` and
-    ``http_addresses`` tell); the sockets are bound here, by the parent, which may be root: PortInUse or ListenRefused.
+    ``http_addresses`` tell); the sockets are bound here, by the parent, which may be root: PortInUse or ListenRefused;
+    with ``freebind`` also to addresses that the machine does not have yet.
     ``on_event`` and ``on_log`` are called from the supervisor's own thread and should not block for long; ``hear``
     tells it at once what was heard on the wire of hosts and ports (``watches_frames``: the frames too).
     Where there is one site only it needs no id; ``site`` is its name. Workers are as confined as the rights allow with
@@ -76,6 +77,7 @@ class WorkerSupervisor:
         watches_frames: bool = False,
         profile: ServingProfile = ServingProfile.LAN,
         launcher: LauncherProcess | None = None,
+        freebind: bool = False,
     ) -> None:
         self._settings = WorkerSettings(
             site,
@@ -88,7 +90,7 @@ class WorkerSupervisor:
         self._hear = hear
         self._on_event = on_event
         self._on_log = on_log or (lambda _line: None)
-        self._listeners = _bind_all(listen, http)
+        self._listeners = _bind_all(listen, http, freebind=freebind)
         bound = tuple((str(name[0]), int(name[1])) for name in (one.getsockname() for one in self._listeners))
         self.addresses: tuple[tuple[str, int], ...] = bound[: len(listen)]
         """What is really bound, in the order of ``listen``."""
@@ -318,11 +320,13 @@ class WorkerSupervisor:
             self._clear_wake()
 
 
-def _bind_all(tftp: Sequence[tuple[str, int]], http: Sequence[tuple[str, int]]) -> list[socket.socket]:
+def _bind_all(
+    tftp: Sequence[tuple[str, int]], http: Sequence[tuple[str, int]], *, freebind: bool
+) -> list[socket.socket]:
     listeners: list[socket.socket] = []
     try:
-        listeners.extend(listen(host, port) for host, port in tftp)
-        listeners.extend(listen_tcp(host, port) for host, port in http)
+        listeners.extend(listen(host, port, freebind=freebind) for host, port in tftp)
+        listeners.extend(listen_tcp(host, port, freebind=freebind) for host, port in http)
     except Exception:
         for listener in listeners:
             listener.close()

@@ -10,6 +10,7 @@ from ringfence.content.errors import BadName
 from ringfence.content.names import normalise
 from ringfence.phones.filenames import owner_of
 from ringfence.server.confinement.steps import Account
+from ringfence.server.errors import NotNow
 from ringfence.server.events import printable
 from ringfence.server.files.folder import Folder
 from ringfence.server.standalone.options import (
@@ -18,6 +19,7 @@ from ringfence.server.standalone.options import (
     open_folder,
     require_entry,
 )
+from ringfence.server.standalone.phone_files import trouble_with
 from ringfence.server.standalone.run import bind, names_of
 
 MOST_ENTRIES = 200_000
@@ -161,6 +163,16 @@ def _note_entry(folder: Folder, name: str, entry: "os.DirEntry[str]", found: Fin
             found.phones.add(owner.bare)
         if entry.name.startswith("."):
             found.odd.append((name, "hidden, but served to any client that asks for it"))
+        if (trouble := _trouble_in(folder, name)) is not None:
+            found.odd.append((name, trouble))
+
+
+def _trouble_in(folder: Folder, name: str) -> str | None:
+    try:
+        file = folder.find(name)
+        return None if file is None else trouble_with(name, file.length, file.read)
+    except (NotNow, OSError):
+        return None  # it is being changed at this moment
 
 
 def _can_be_asked_for(name: str) -> bool:

@@ -27,6 +27,7 @@ class ServeOptions:
     folder: str
     listen: tuple[tuple[str, int], ...] = ()
     http: tuple[tuple[str, int], ...] = ()
+    freebind: bool = False
     single_port: bool = False
     ports: PortRange | None = None
     allowed: tuple[Network, ...] = ()
@@ -68,6 +69,7 @@ SERVE_OPTIONS = (
         ("--http",), "HOST:PORT", "Serve the same files over HTTP on this address; may be repeated.",
         repeats=True, without="no HTTP",
     ),
+    ServeOption(("--freebind",), "", "Listen also on addresses that this machine does not have yet."),
     ServeOption(("--single-port",), "", "Send everything from the request port, for NAT and containers."),
     ServeOption(("--port-range", "-R"), "A-B", "Use only these ports for transfers, for firewalls."),
     ServeOption(("--allow",), "NET", "Serve only this network or address; may be repeated.", repeats=True),
@@ -109,6 +111,7 @@ def read_options(arguments: Sequence[str] | None = None) -> ServeOptions:
         folder=given.folder,
         listen=tuple(read_address(text, TFTP_PORT) for text in given.listen),
         http=tuple(read_address(text) for text in given.http),
+        freebind=given.freebind,
         single_port=given.single_port,
         ports=None if given.port_range is None else read_port_range(given.port_range),
         allowed=tuple(read_network(text) for text in given.allow),

@@ -82,12 +82,13 @@ def bind(options: ServeOptions, environment: MutableMapping[str, str]) -> Bound:
     """
     inherited = take_sockets(environment)
     with contextlib.ExitStack() as undo:
-        tftp = [*inherited.tftp, *(undo.enter_context(listen(*address)) for address in options.listen)]
+        free = options.freebind
+        tftp = [*inherited.tftp, *(undo.enter_context(listen(*each, freebind=free)) for each in options.listen)]
         if not tftp:
             tftp.append(undo.enter_context(listen(EVERYWHERE_V4, TFTP_PORT)))
             with contextlib.suppress(ListenRefused):
                 tftp.append(undo.enter_context(listen(EVERYWHERE_V6, TFTP_PORT)))
-        http = [*inherited.http, *(undo.enter_context(listen_tcp(*address)) for address in options.http)]
+        http = [*inherited.http, *(undo.enter_context(listen_tcp(*each, freebind=free)) for each in options.http)]
         metrics = list(inherited.metrics)
         if options.metrics is not None:
             metrics.append(undo.enter_context(listen_for_metrics(options.metrics)))
@@ -198,7 +199,9 @@ class Standalone:
 
     def _on_event(self, event: WorkersOwnEvent) -> None:
         self._metrics.note(event)
-        self._writer.write(self._format(line_of(event, self._why_not)))
+        line = line_of(event, self._why_not)
+        if line is not None:
+            self._writer.write(self._format(line))
 
     def _why_not(self, name: str) -> str:
         return self._folder.why_not(name) or "it did not exist a moment ago"

@@ -10,13 +10,18 @@ import select
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from typing import assert_never
 
 from ringfence.guard.findings import Finding
 from ringfence.server.access.refusal_log import OTHER_NAMES
 from ringfence.server.events import (
+    Banned,
+    DecisionsCounted,
+    EventsDropped,
     RequestRefused,
     TransferFailed,
     TransferFinished,
+    WindowChanged,
     WorkersOwnEvent,
     printable,
 )
@@ -42,8 +47,8 @@ def finding_here(finding: str) -> str:
     return _OF_A_FOLDER.get(finding, str(finding))
 
 
-def line_of(event: WorkersOwnEvent, why_not: Callable[[str], str]) -> Line:
-    """Return an event as a line; ``why_not`` says why a folder does not give a name out."""
+def line_of(event: WorkersOwnEvent, why_not: Callable[[str], str]) -> Line | None:
+    """Return an event as a line, None for one that says nothing to people; ``why_not`` says why a name is not given."""
     match event:
         case TransferFinished():
             told = {"seconds": round(event.duration_s, 4), "retransmissions": event.retransmissions}
@@ -55,8 +60,14 @@ def line_of(event: WorkersOwnEvent, why_not: Callable[[str], str]) -> Line:
             reason = _why_refused(event, why_not)[:LONGEST_REASON]
             told_of = {"finding": finding_here(event.finding), "reason": reason}
             return {**_who(event, "refused"), **told_of, "count": event.count}
+        case Banned():
+            return notice(f"{event.peer_host} gets no answer for a while: {event.reason}")
+        case EventsDropped():
+            return notice(f"{event.count} lines more could not be written; the transfers were not affected")
+        case DecisionsCounted() | WindowChanged():
+            return None  # a number for the metrics; and a folder has no windows
         case _:
-            return notice(f"{type(event).__name__}")
+            assert_never(event)
 
 
 def notice(message: str) -> Line:

@@ -13,7 +13,7 @@ from ringfence.sim.attacks.target import (
 from ringfence.sim.attacks.verdict import AttackVerdict, judged
 
 PATH_TRICKS: tuple[str, ...] = (
-    "..", ".", "/", "//", "\\", "../f", "./f", "a/../f", "f/..", "f/.", "f/", "a//f",
+    "..", ".", "/", "//", "\\", "../f", "a/../f", "f/..", "a//f",
     "../../../../etc/passwd", "..\\..\\etc\\passwd", "/etc/passwd", "etc/passwd", "//etc/passwd", "C:\\boot.ini",
     "\\\\host\\share\\f", "%2e%2e%2ff", "%2e%2e/etc/passwd", "..%2f..%2fetc%2fpasswd", "%c0%ae%c0%ae/etc/passwd",
     "..;/etc/passwd", "....//etc/passwd", "..//..//etc/passwd", "file:///etc/passwd", "/etc/passwd\0.cnf.xml",
