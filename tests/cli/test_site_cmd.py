@@ -28,6 +28,14 @@ def test_a_site_sets_how_long_firmware_waits_for_an_edge_that_is_away(ringfence:
     ringfence.refused(3, "site", "change", site, "--firmware-waits", "long")
 
 
+def test_a_terminal_whose_encoding_lacks_a_letter_ends_no_command(ringfence: CommandLine) -> None:
+    ringfence("site", "add", "Café")
+    ringfence.variables["PYTHONIOENCODING"] = "ascii"
+    with ringfence.started("site", "list", "--search", "café") as listing:
+        assert "Caf\\xe9" in listing.communicate(timeout=60)[0]
+    assert listing.returncode == 0
+
+
 def test_a_site_with_a_phone_stays(ringfence: CommandLine, phone: PhoneThere) -> None:
     assert "phone" in ringfence.refused(5, "site", "remove", phone.site)
     assert ringfence.ask("site", "show", phone.site)["phones"] == 1

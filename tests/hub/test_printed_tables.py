@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from ringfence.cli.support.output import field, say, show_diff, show_json, show_table, when
+from ringfence.cli.support.output import field, say, show_diff, show_json, show_table, show_text, when
 from ringfence.counted import counted
 
 COLUMNS = [("EDGE", field("edge")), ("SITE", field("site")), ("IN WORDS", field("words"))]
@@ -70,6 +70,16 @@ def test_nothing_that_a_terminal_obeys_is_printed(capsys: pytest.CaptureFixture[
     assert not [letter for letter in shown if letter != "\n" and not letter.isprintable()]
     assert "\\x1b]0;owned\\x07\\u202egnp.exe\\x9b31m" in shown
     assert json.loads(shown[shown.index("{") :])["edge"] == HOSTILE
+
+
+def test_a_file_is_printed_exactly_in_a_pipe_and_cleaned_on_a_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    show_text("a\x1b[1m\n")
+    assert capsys.readouterr().out == "a\x1b[1m\n"
+    with terminal(monkeypatch, 80) as shown:
+        show_text("a\x1b[1m\n")
+        assert shown() == ["a\\x1b[1m"]
 
 
 @pytest.mark.parametrize("at", [1e308, -1e308, float("nan"), float("inf"), "no date", "2026-13-01"])

@@ -202,6 +202,23 @@ def test_secrets_are_masked_by_value_and_by_element() -> None:
     assert not [secret for secret in ("old&amp;one", ">new<", "known-secret", ">7<") if secret in change.diff]
 
 
+@pytest.mark.parametrize(
+    ("element", "is_secret"),
+    [
+        *(
+            (name, True)
+            for name in ("authPassword", "Admin_Passwd", "pin", "userPIN", "User_Pin_2", "WPA_PSK", "PrivateKey")
+        ),
+        *((name, False) for name in ("sipInviteRetx", "NAT_Mapping_Enable_", "pinging", "Shipping", "secretaryLine")),
+    ],
+)
+def test_masking_hides_secrets_only(element: str, is_secret: bool) -> None:
+    blob = f"<a><{element}>a value</{element}></a>".encode()
+    target = Target("f.xml", Digest("1"), 1, TargetKind.SHARED)
+    (change,) = diffs.describe([(None, target)], {Digest("1"): blob}.__getitem__, ())
+    assert ("a value" not in change.diff) is is_secret
+
+
 def test_a_binary_file_has_its_sizes_for_a_diff() -> None:
     new = Target("f.bin", Digest("1"), 2, TargetKind.FIRMWARE)
     (change,) = diffs.describe([(None, new)], {Digest("1"): b"\xff\xfe"}.__getitem__, ())

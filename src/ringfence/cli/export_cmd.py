@@ -38,7 +38,7 @@ def export_csv(
             rows.append([*own, *parts, ""])
     text = csv_table.to_text(rows)
     if file is None:
-        typer.echo(text, nl=False)
+        output.show_text(text)
         return
     try:
         with file.open("x", encoding="utf-8", newline="") as opened:

@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import typer
 
@@ -76,6 +77,9 @@ def _root(
 
 def main() -> None:
     """Run the command line; a RingfenceError becomes one line on standard error and the exit code of its family."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks ends no command
     try:
         make_app(next(iter(sys.argv[1:]), ""))()
     except RingfenceError as fault:

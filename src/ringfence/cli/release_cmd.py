@@ -67,10 +67,10 @@ def show(site: Site, number: NumberOrNewest = None, as_json: AsJson = False) -> 
 
 
 def _newest(client: PeoplesApi, site: str) -> int:
-    releases = client.items(f"{site_path(site)}/releases")
-    if not releases:
+    newest = client.items(f"{site_path(site)}/releases", limit=1)
+    if not newest:
         raise NoRelease(f"site {site} has no release yet", to_do="Publish one: ringfence publish.")
-    return max(int(release["number"]) for release in releases)
+    return int(newest[0]["number"])
 
 
 def _owner(row: Row) -> str:

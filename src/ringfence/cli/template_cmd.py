@@ -69,7 +69,7 @@ def show(family: FamilyId, name: FileName, as_json: AsJson = False) -> None:
     if as_json:
         output.show_json({"family": family, "name": name, "source": source, "own": bool(own and "key" not in own[0])})
     else:
-        typer.echo(source, nl=False)
+        output.show_text(source)
 
 
 @app.command()

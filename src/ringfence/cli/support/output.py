@@ -55,6 +55,12 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def show_text(text: str) -> None:
+    """Print the text of a file: exactly, but on a terminal cleaned."""
+    sys.stdout.write(clean(text) if sys.stdout.isatty() else text)
+    sys.stdout.flush()
+
+
 def show_json(value: object) -> None:
     """Print JSON, indented."""
     text = json.dumps(value, indent=2, ensure_ascii=False)

@@ -22,12 +22,12 @@ ReadBlob = Callable[[Digest], bytes]
 MOST_DIFFS = 200
 """How many files an answer shows with a diff; the others are only named."""
 
-# Elements whose text is a secret in any file that a phone fetches, whatever its value is; sipInviteRetx has no PIN.
-_SECRET_ELEMENT = re.compile(
-    r"(<(?P<tag>[A-Za-z0-9_.-]*(?:password|passwd|passphrase|secret|psk|(?<!si)pin|privatekey)[A-Za-z0-9_.-]*)(?:\s[^<>]*)?>)"
-    r"(?P<value>[^<]+)(?=</(?P=tag)\s*>)",
-    re.IGNORECASE,
-)
+# Elements whose text is a secret in any file that a phone fetches, whatever its value is. A PIN is a word by itself:
+# sipInviteRetx and NAT_Mapping_Enable have none.
+_PIN = r"(?:pin|Pin|(?<!SI)PIN)(?![a-z])|(?i:pin(?:code|number|hash))"
+_SECRET_WORD = rf"(?:(?i:password|passwd|passphrase|secret(?!ar)|psk|privatekey)|{_PIN})"
+_SECRET_TAG = rf"(?P<tag>[A-Za-z0-9_.-]*{_SECRET_WORD}[A-Za-z0-9_.-]*)"
+_SECRET_ELEMENT = re.compile(rf"(<{_SECRET_TAG}(?:\s[^<>]*)?>)(?P<value>[^<]+)(?=</(?P=tag)\s*>)")
 _SHORTEST_KNOWN = 4
 """Known secrets shorter than this are masked in their elements only: a digit would be masked everywhere."""
 

@@ -7,10 +7,12 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.publishing.site_rows import SiteInput
-from ringfence.hub.store.models import AuditEntryRow, PhoneRow
+from ringfence.hub.store.models import AuditEntryRow, PhoneRow, SiteRow
 from ringfence.hub.store.release_models import ReleaseRow
 from ringfence.phones.mac import Mac
 
+_AT_ONCE = 1000
+"""How many sites a query names at most."""
 _EDITS = ("setting.%", "line.%", "phone.%", "template.%", "asset.%", "bulk.%")
 _NO_EDITS = frozenset({"line.reveal", "phone.reload"})
 _MAC = re.compile(r"(?:[0-9A-F]{2}:){5}[0-9A-F]{2}")
@@ -20,14 +22,17 @@ _PLACE = re.compile(r"(site|group) ([a-z0-9-]+):")
 def find(session: Session, sites: Sequence[SiteInput]) -> Mapping[str, list[str]]:
     """Return for each site who edited its phones, its groups or what is everybody's since its newest release."""
     ids = [site.site_id for site in sites]
-    made = select(ReleaseRow.site_id, ReleaseRow.number, ReleaseRow.made_at).where(ReleaseRow.site_id.in_(ids))
-    newest = {site.site_id: site.newest_release for site in sites}
-    since = {site_id: at for site_id, number, at in session.execute(made) if number == newest[site_id]}
-    phones = session.execute(select(PhoneRow.mac, PhoneRow.site_id, PhoneRow.group_id).where(PhoneRow.site_id.in_(ids)))
+    since: dict[str, float] = {}
     sites_of: dict[str, set[str]] = {f"site {site_id}": {site_id} for site_id in ids}
-    for mac, site_id, group_id in phones:
-        for name in (str(Mac(mac)), f"group {group_id}"):
-            sites_of.setdefault(name, set()).add(site_id)
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        newest = (SiteRow.id == ReleaseRow.site_id) & (SiteRow.newest_release == ReleaseRow.number)
+        made = select(ReleaseRow.site_id, ReleaseRow.made_at).join(SiteRow, newest).where(SiteRow.id.in_(part))
+        since |= dict(iter(session.execute(made)))
+        phones = select(PhoneRow.mac, PhoneRow.site_id, PhoneRow.group_id).where(PhoneRow.site_id.in_(part))
+        for mac, site_id, group_id in session.execute(phones):
+            for name in (str(Mac(mac)), f"group {group_id}"):
+                sites_of.setdefault(name, set()).add(site_id)
     entries = (
         select(AuditEntryRow.at, AuditEntryRow.actor, AuditEntryRow.action, AuditEntryRow.subject)
         .where(or_(*(AuditEntryRow.action.like(pattern) for pattern in _EDITS)))
