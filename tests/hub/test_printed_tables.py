@@ -15,6 +15,9 @@ COLUMNS = [("EDGE", field("edge")), ("SITE", field("site")), ("IN WORDS", field(
 ROW = {"edge": "edge-948dc44578e8", "site": "home-office-anna", "words": "one two three four five six seven eight"}
 
 
+_END = "this is the end"
+
+
 @contextlib.contextmanager
 def terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> Iterator[Callable[[], list[str]]]:
     """Standard output is a terminal of this width; what it was told is returned by lines."""
@@ -22,7 +25,16 @@ def terminal(monkeypatch: pytest.MonkeyPatch, columns: int) -> Iterator[Callable
     ours, theirs = pty.openpty()
     with os.fdopen(theirs, "w") as output, monkeypatch.context() as patch:
         patch.setattr("sys.stdout", output)
-        yield lambda: os.read(ours, 1 << 16).decode().splitlines()
+
+        def shown() -> list[str]:
+            output.write(f"{_END}\n")
+            output.flush()
+            told = b""
+            while _END not in told.decode():  # a terminal hands over what it has, not what was written
+                told += os.read(ours, 1 << 16)
+            return told.decode().splitlines()[:-1]
+
+        yield shown
     os.close(ours)
 
 
