@@ -16,10 +16,11 @@ from ringfence.content.errors import (
     Malformed,
     MetadataRefused,
     MixAndMatch,
+    OtherContent,
     Rollback,
     WrongSite,
 )
-from ringfence.content.signing import DAY_S, SiteSigners
+from ringfence.content.signing import DAY_S, SiteSigners, Versions
 from ringfence.content.trust import (
     LARGEST_TIMESTAMP_BYTES,
     TrustedMetadata,
@@ -260,3 +261,33 @@ def test_no_flipped_byte_is_taken(place: int, change: int) -> None:
 _REPOSITORY = Repository(keys=SiteSigners(*(CryptoSigner.generate_ed25519() for _ in range(4))))
 _REPOSITORY.publish(1, FILES)
 _TRUSTED = _REPOSITORY.trust_all()
+
+
+def test_the_same_version_with_other_content_is_refused_in_every_role(repository: Repository) -> None:
+    keys = repository.keys
+    trusted = repository.trust_all()
+    parted = Repository(keys=keys)  # as after a hub went on from an old copy
+    parted.publish(1, LATER)
+    with pytest.raises(OtherContent, match="timestamp 1"):
+        trusted.update_timestamp(parted.timestamp(), NOW)
+    parted.renew(NOW)
+    with pytest.raises(OtherContent, match="snapshot 1"):
+        trusted.update_timestamp(parted.timestamp(), NOW)
+
+
+def test_the_same_release_number_with_other_files_is_refused(repository: Repository) -> None:
+    trusted = repository.trust_all()
+    repository.publish(1, LATER)  # later versions, the same number
+    with pytest.raises(OtherContent, match="release 1 has other files"):
+        follow(trusted, repository)
+
+
+def test_new_keys_heal_an_edge_that_was_led_far_ahead(repository: Repository) -> None:
+    honest = Repository(keys=repository.keys, files=dict(repository.files), versions=repository.versions)
+    repository.versions = Versions(9_000, 9_000, 9_000)
+    repository.publish(9_000, LATER)
+    trusted = repository.trust_all()
+    honest.rotate(signers())
+    honest.publish(2, FILES)
+    trusted.update_root(honest.files["2.root.json"])
+    assert follow(trusted, honest).number == 2

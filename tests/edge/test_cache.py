@@ -2,20 +2,22 @@
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ringfence.content.errors import (
+    BadSignature,
     EndlessData,
     Frozen,
     MixAndMatch,
     WrongDigest,
 )
-from ringfence.content.signing import DAY_S
+from ringfence.content.signing import DAY_S, Versions
 from ringfence.content.trust import TrustedMetadata
 from ringfence.edge.agent import sync
-from ringfence.edge.agent.sync import Refreshed, refresh
+from ringfence.edge.agent.sync import Refreshed, refresh, update_roots
 from ringfence.edge.errors import DiskFull, HubUnreachable
 from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.disk import Disk
@@ -49,7 +51,7 @@ def served(cache: Cache, trusted: TrustedMetadata) -> dict[str, bytes]:
 
 
 def refreshed(hub: MemoryHub, cache: Cache, trusted: TrustedMetadata | None = None, now: float = NOW) -> Refreshed:
-    result = refresh(hub, cache, trusted or cache.load().trusted, now)
+    result = refresh(hub, cache, update_roots(hub, cache, trusted or cache.load().trusted), now)
     if result.release is not None:
         cache.discard_unused(result.release)
     return result
@@ -288,3 +290,30 @@ def test_a_hub_that_does_not_want_to_know_how_far_it_is_hinders_nothing(
     hub.knows_no_progress = True
     assert refreshed(hub, cache_on(tmp_path, hub.repository)).fetched_files == len(FIRST)
     assert hub.progress == []
+
+
+def test_a_verified_root_is_kept_though_what_follows_it_fails(tmp_path: Path, hub: MemoryHub) -> None:
+    cache = cache_on(tmp_path, hub.repository)
+    refreshed(hub, cache)
+    hub.repository.rotate(signers())  # and nothing is signed anew with the new keys yet
+    with pytest.raises(BadSignature):
+        refreshed(hub, cache)
+    hub.away = True
+    kept = cache_on(tmp_path, hub.repository).load()
+    assert kept.trusted.root_version == 2
+    assert served(cache, kept.trusted) == FIRST, "what was trusted is served meanwhile"
+
+
+def test_an_edge_that_was_led_far_ahead_is_healed_by_new_keys_after_a_restart_too(
+    tmp_path: Path, hub: MemoryHub
+) -> None:
+    thief = replace(hub.repository, files=dict(hub.repository.files), blobs=dict(hub.repository.blobs))
+    thief.versions = Versions(9_000, 9_000, 9_000)
+    thief.publish(9_000, SECOND)
+    refreshed(MemoryHub(thief), cache_on(tmp_path, hub.repository))
+    hub.repository.rotate(signers())
+    hub.repository.publish(2, FIRST)
+    result = refreshed(hub, cache_on(tmp_path, hub.repository))
+    assert result.release is not None
+    assert result.release.number == 2
+    assert served(cache_on(tmp_path, hub.repository), result.trusted) == FIRST

@@ -23,6 +23,10 @@ class Rollback(MetadataRefused):
     """Metadata older than what was trusted before."""
 
 
+class OtherContent(MetadataRefused):
+    """The version that was trusted before, with other content."""
+
+
 class Frozen(MetadataRefused):
     """Expired metadata: somebody may be withholding newer metadata."""
 

@@ -23,6 +23,7 @@ from ringfence.content.errors import (
     Malformed,
     MetadataRefused,
     MixAndMatch,
+    OtherContent,
     Rollback,
     WrongSite,
 )
@@ -47,6 +48,9 @@ LARGEST_TARGET_BYTES = 512 * 1024 * 1024
 
 _OWNER = re.compile(r"[0-9A-F]{12}")
 _KEPT = "The last good release stays in use."
+_PARTED = (
+    f"{_KEPT} Two histories have the same numbers: the hub goes on from a copy of its data, or somebody has its keys."
+)
 
 
 class TrustedMetadata:
@@ -62,6 +66,7 @@ class TrustedMetadata:
         self._timestamp: Timestamp | None = None
         self._snapshot: Snapshot | None = None
         self._release: Release | None = None
+        self._floor: Release | None = None
         self._bytes: dict[str, bytes] = {}
 
     @property
@@ -83,6 +88,11 @@ class TrustedMetadata:
     def release(self) -> Release | None:
         """The release that the trusted targets name; None until a whole set was verified."""
         return self._release
+
+    @property
+    def root_bytes(self) -> bytes:
+        """The trusted root as signed, for keeping; ``resume_root`` takes it back."""
+        return self._root_bytes
 
     def whole_set(self) -> dict[str, bytes]:
         """Return the four roles' bytes by name, for keeping; ``restore`` takes them back."""
@@ -107,8 +117,21 @@ class TrustedMetadata:
         """Return a copy to update step by step, so that this set stays whole until the copy is."""
         return copy.copy(self)
 
+    def resume_root(self, data: bytes) -> None:
+        """Go on with a kept root, which was verified when it was taken over and may be newer than the kept set's.
+
+        Raises:
+            MetadataRefused: It isn't this site's root, or isn't signed by its own key.
+        """
+        kept = TrustedMetadata(self._site, data)
+        if kept.root_version > self.root_version:
+            self._take_root(kept._root, data)
+
     def update_root(self, data: bytes) -> None:
-        """Take over the next root (5.3.4 to 5.3.7): signed by the old and by its own root key, one version on."""
+        """Take over the next root (5.3.4 to 5.3.7): signed by the old and by its own root key, one version on.
+
+        What follows may fail: a verified root stays trusted all the same, and is to be kept at once (5.3.8).
+        """
         new, payload, metadata = self._parse(Root, data, LARGEST_ROOT_BYTES)
         if new.version != self._root.version + 1:
             raise Rollback(
@@ -117,12 +140,16 @@ class TrustedMetadata:
             )
         if not new.get_root_verification_result(self._root, payload, metadata.signatures):
             raise BadSignature("root metadata isn't signed by both the old and the new root key", to_do=_KEPT)
+        self._take_root(new, data)
+
+    def _take_root(self, new: Root, data: bytes) -> None:
         rotated = any(
-            new.roles[role].keyids != self._root.roles[role].keyids for role in (Timestamp.type, Snapshot.type)
+            new.roles[role].keyids != self._root.roles[role].keyids
+            for role in (Timestamp.type, Snapshot.type, Targets.type)
         )
         self._root, self._root_bytes = new, data
-        if rotated:  # 5.3.11: recover from a fast-forward attack with the old keys
-            self._timestamp = self._snapshot = None
+        if rotated:  # 5.3.11: whoever had the old keys may have signed versions that no honest one ever reaches
+            self._timestamp = self._snapshot = self._floor = None
 
     def update_timestamp(self, data: bytes, now: float) -> bool:
         """Take over a timestamp (5.3.10, 5.4); return whether it is newer than the trusted one."""
@@ -138,6 +165,9 @@ class TrustedMetadata:
                     f"a timestamp names snapshot {new.snapshot_meta.version}, older than {old.snapshot_meta.version}",
                     to_do=_KEPT,
                 )
+            if new.version == old.version and new != old:
+                raise OtherContent(f"timestamp {new.version} is not the one that is trusted", to_do=_PARTED)
+            _check_same("snapshot", new.snapshot_meta, old.snapshot_meta)
         self._check_time(new, now)
         if old is not None and new.version == old.version:
             return False
@@ -154,11 +184,13 @@ class TrustedMetadata:
         if "targets.json" not in new.meta:
             raise Malformed("a snapshot does not name targets", to_do=_KEPT)
         if self._snapshot is not None:
-            kept = self._snapshot.meta["targets.json"].version
-            if new.meta["targets.json"].version < kept:
+            kept = self._snapshot.meta["targets.json"]
+            if new.meta["targets.json"].version < kept.version:
                 raise Rollback(
-                    f"a snapshot names targets {new.meta['targets.json'].version}, older than {kept}", to_do=_KEPT
+                    f"a snapshot names targets {new.meta['targets.json'].version}, older than {kept.version}",
+                    to_do=_KEPT,
                 )
+            _check_same("targets", new.meta["targets.json"], kept)
         self._check_time(new, now)
         self._snapshot = new
         self._bytes = self._bytes | {Snapshot.type: data}
@@ -171,9 +203,12 @@ class TrustedMetadata:
         self._check_version(Targets.type, new.version, expected.version)
         self._check_time(new, now)
         release = _release(self._site, new)
-        if self._release is not None and release.number < self._release.number:
-            raise Rollback(f"release {release.number} is older than the trusted {self._release.number}", to_do=_KEPT)
-        self._release = release
+        if self._floor is not None:
+            if release.number < self._floor.number:
+                raise Rollback(f"release {release.number} is older than the trusted {self._floor.number}", to_do=_KEPT)
+            if release.number == self._floor.number and release != self._floor:
+                raise OtherContent(f"release {release.number} has other files than the trusted one", to_do=_PARTED)
+        self._release = self._floor = release
         self._bytes = self._bytes | {Targets.type: data}
         return release
 
@@ -220,6 +255,12 @@ class TrustedMetadata:
                 to_do=_KEPT
                 + " The hub should have renewed it; if it did, something between hub and edge holds it back.",
             )
+
+
+def _check_same(role: str, new: MetaFile, old: MetaFile) -> None:
+    """Raise OtherContent where the same version of a role is named with other bytes."""
+    if new.version == old.version and new.hashes != old.hashes:
+        raise OtherContent(f"{role} {new.version} has other bytes than the trusted {role} {old.version}", to_do=_PARTED)
 
 
 P = TypeVar("P")

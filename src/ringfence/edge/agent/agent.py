@@ -21,7 +21,7 @@ from ringfence.edge.agent.hub_client import HubClient
 from ringfence.edge.agent.hub_trust import verified_context
 from ringfence.edge.agent.site_state import StateKeeper
 from ringfence.edge.agent.status_keeper import StatusKeeper
-from ringfence.edge.agent.sync import refresh
+from ringfence.edge.agent.sync import refresh, update_roots
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.edge.phones.seen_phones import SeenPhones
 from ringfence.edge.phones.serving import Serving
@@ -210,6 +210,7 @@ class Agent:
             self._log(
                 "info", f"Received version {self._state.version} of the site's state; changed: {', '.join(news)}."
             )
+        self._trusted = update_roots(self._client, self._cache, self._trusted)
         result = refresh(self._client, self._cache, self._trusted, self._clock.now())
         self._trusted = result.trusted
         self._status.note_contact()

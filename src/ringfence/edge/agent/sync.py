@@ -40,8 +40,26 @@ class Refreshed:
     fetched_bytes: int = 0
 
 
+def update_roots(client: HubClient, cache: Cache, trusted: TrustedMetadata) -> TrustedMetadata:
+    """Return ``trusted`` with the newest root that the hub has; each is kept as soon as it is verified.
+
+    Raises:
+        ContentRefused: The hub offers a root that fails a check; those before it are kept.
+        HubUnreachable, HubRefused: The hub did not answer.
+        DiskFull, DiskFault: It can't be written.
+    """
+    candidate = trusted.candidate()
+    for _ in range(MOST_ROOTS):
+        data = client.metadata(f"{candidate.root_version + 1}.root.json", LARGEST_ROOT_BYTES)
+        if data is None:
+            return candidate
+        candidate.update_root(data)
+        cache.keep_root(candidate)
+    raise EndlessData(f"the hub offers more than {MOST_ROOTS} new roots", to_do="The last good release stays in use.")
+
+
 def refresh(client: HubClient, cache: Cache, trusted: TrustedMetadata, now: float) -> Refreshed:
-    """Bring the edge to the hub's newest release.
+    """Bring the edge to the hub's newest release; the root must be the newest (``update_roots``).
 
     Args:
         client: The way to the hub.
@@ -55,14 +73,12 @@ def refresh(client: HubClient, cache: Cache, trusted: TrustedMetadata, now: floa
         DiskFull, DiskFault: It can't be written; the last good release stays.
     """
     candidate = trusted.candidate()
-    _walk_roots(client, candidate)
     data = client.metadata("timestamp.json", LARGEST_TIMESTAMP_BYTES)
     if data is None:
         return _nothing_published(trusted)
-    rotated = candidate.root_version != trusted.root_version
     is_newer = candidate.update_timestamp(data, now)
     before = trusted.release
-    if not is_newer and not rotated and before is not None:
+    if not is_newer and before is not None:
         fetched = _fetch_missing(client, cache, before)
         return Refreshed(trusted, before, is_new=fetched[0] > 0, fetched_files=fetched[0], fetched_bytes=fetched[1])
     snapshot = candidate.snapshot_meta
@@ -85,15 +101,6 @@ def _nothing_published(trusted: TrustedMetadata) -> Refreshed:
             to_do="The last good release stays in use. Was the hub's data restored from an old backup?",
         )
     return Refreshed(trusted, None, is_new=False)
-
-
-def _walk_roots(client: HubClient, candidate: TrustedMetadata) -> None:
-    for _ in range(MOST_ROOTS):
-        data = client.metadata(f"{candidate.root_version + 1}.root.json", LARGEST_ROOT_BYTES)
-        if data is None:
-            return
-        candidate.update_root(data)
-    raise EndlessData(f"the hub offers more than {MOST_ROOTS} new roots", to_do="The last good release stays in use.")
 
 
 def _named(client: HubClient, name: str, largest_bytes: int) -> bytes:

@@ -1,7 +1,8 @@
 """The last good release on disk, complete at every moment.
 
 Layout under ``cache/``: ``blobs/<sha256>`` verified bytes; ``partial/<sha256>`` downloads in progress; ``current.json``
-the four roles' metadata as signed, with the moment at which they were last verified against a reachable hub.
+the four roles' metadata as signed, with the moment at which they were last verified against a reachable hub;
+``root.json`` the newest root, which may be newer than theirs.
 ``current.json`` is replaced in one step after every blob that it names is durable, so a cut of the power leaves the old
 release or the new.
 """
@@ -42,11 +43,22 @@ class Cache:
         self._blobs = folder / "blobs"
         self._partial = folder / "partial"
         self._current = folder / "current.json"
+        self._root = folder / "root.json"
         for path in (folder, self._blobs, self._partial):
             disk.make_folder(path)
 
     def load(self) -> Kept:
         """Verify what is kept: the metadata as of its last refresh, every blob by its digest."""
+        kept = self._load_current()
+        newest_root = self._disk.read(self._root)
+        if newest_root is not None:
+            try:
+                kept.trusted.resume_root(newest_root)
+            except ContentRefused:
+                self._disk.remove(self._root)  # the hub still has it
+        return kept
+
+    def _load_current(self) -> Kept:
         raw = self._disk.read(self._current)
         if raw is None:
             return Kept(TrustedMetadata(self._site, self._first_root), 0.0)
@@ -60,6 +72,10 @@ class Cache:
         release = trusted.release
         targets = release.targets if release else ()
         return Kept(trusted, refreshed_at, tuple(target.name for target in targets if not self._is_whole(target)))
+
+    def keep_root(self, trusted: TrustedMetadata) -> None:
+        """Keep a verified root at once, whatever comes of the metadata after it."""
+        self._disk.replace(self._root, trusted.root_bytes)
 
     def missing(self, release: Release) -> list[Target]:
         """Return one target for each blob of a release that is not here."""
