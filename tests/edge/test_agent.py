@@ -359,16 +359,18 @@ def test_the_status_says_in_words_what_phones_do(running: Running) -> None:
     assert not any(OTHER in line or "334499" in line for line in told)
 
 
-def test_an_edge_whose_certificate_ended_says_what_to_do_and_serves_on(running: Running) -> None:
+def test_an_edge_that_was_away_past_its_certificates_end_renews_it_and_goes_on(running: Running) -> None:
     running.hub.repository.publish(1, {NAME: b"one"})
     running.start()
     wait_for("release 1", running.serves(b"one"))
+    running.stop()
     running.hub.now = lambda: NOW + 2 * EDGE_LIFETIME_S
-    running.hub.greeting()
-    running.hub.away = True  # the hub's TLS listener refuses an old certificate in the handshake
-    running.hub.hints.put(None)
-    wait_for("the advice", lambda: any("certificate expired on" in text for text in running.log))
-    assert running.get() == b"one"
+    running.hub.expired = True
+    running.hub.renewed = certificate_pem(3, NOW + 2 * EDGE_LIFETIME_S)
+    running.hub.repository.publish(2, {NAME: b"two"}, NOW + 2 * EDGE_LIFETIME_S)
+    running.start()
+    wait_for("release 2", running.serves(b"two"))
+    assert len(running.hub.renewals) == 1
 
 
 def test_rules_that_a_newer_hub_words_otherwise_leave_the_old_in_force_and_releases_come_all_the_same(

@@ -23,6 +23,7 @@ from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import DatabaseUnavailable, EdgeRefused, NotStorable, OutOfOrder, PublishRunning
 from ringfence.hub.fleet import bulk, edges, enrolment_tokens, lines, phones, reports, settings, sites
+from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import alerts, report_intake
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION
@@ -36,6 +37,7 @@ from ringfence.hub.store.database import Database
 from ringfence.hub.store.guard_models import GuardCountRow
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow, PhoneSettingRow, SiteRow
 from ringfence.hub.store.pages import Page
+from ringfence.identity.certificates import EdgeIdentity
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import Report, ReportBatch
 from support.postgresql_server import PostgresqlServer, postgresql
@@ -106,7 +108,13 @@ def upgrade(engine: Engine, revision: str) -> None:
 def edge_of(hub: Hub, edge_id: str = "edge-1") -> None:
     with hub.change("test") as change:
         token, _secret = enrolment_tokens.create(change, "anna")
-        edges.admit(change, token, edge_id, edges.Certificate("1", edge_id, "k", 2e9), ("pi", "0.1.0"))
+        edges.admit(
+            change,
+            token,
+            edge_id,
+            Certificate("1", edge_id, "k", 1e9, 2e9, EdgeIdentity(edge_id, "anna")),
+            ("pi", "0.1.0"),
+        )
 
 
 def report(hub: Hub, *batch: Report, acknowledged: int = 0, edge_id: str = "edge-1") -> int:

@@ -8,7 +8,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ringfence.content.trust import TrustedMetadata
 from ringfence.hub.data.authority import new_authority
+from ringfence.hub.fleet.edge_certificates import CHANGES_OVER_S, MOST_A_DAY, NOTED_EVERY_S
+from ringfence.hub.store.models import EdgeRow, UnknownEdgeRow
 from ringfence.identity.certificates import (
+    DAY_S,
+    EDGE_LIFETIME_S,
     EdgeIdentity,
     fingerprint,
     make_request,
@@ -24,9 +28,9 @@ from ringfence.wire.messages import (
     EnrolRequest,
     Greeting,
     RenewRequest,
-    RenewResponse,
     ReportBatch,
 )
+from support.reporting_edge import alerts
 from support.running_hub import RunningHub
 
 
@@ -169,23 +173,77 @@ def test_the_hubs_own_server_certificate_is_no_edges(running: RunningHub) -> Non
         pool.request("GET", paths.GREETING)
 
 
-def test_a_renewed_certificate_and_the_one_before_are_both_let_in(running: RunningHub, tmp_path: Path) -> None:
+def test_every_certificate_of_an_edge_is_let_in_until_it_ends(running: RunningHub, tmp_path: Path) -> None:
     edge = running.enrol(running.site("Renewal"), tmp_path / "edge")
+    certificates = [edge.response.certificate_pem]
+    for _ in range(3):
+        certificates.append(edge.renewed())
+        edge.use(certificates[-1])
+    for each in certificates:
+        edge.use(each)
+        assert edge.get(paths.GREETING).status == 200, "an answer may be lost, or a copy of the key have renewed"
+    with running.clock.forward(EDGE_LIFETIME_S + DAY_S):
+        refused = edge.get(paths.GREETING)
+        assert (refused.status, refused.problem.kind) == (403, "certificate-expired")
+
+
+def test_a_copy_that_renews_first_is_told_of_and_shuts_nobody_out(running: RunningHub, tmp_path: Path) -> None:
+    site = running.site("Copied")
+    edge = running.enrol(site, tmp_path / "edge")
     first = edge.response.certificate_pem
-    answer = edge.post(paths.RENEW, RenewRequest(make_request(edge.key, "edge")))
-    second = codec.from_json(RenewResponse, answer.data).certificate_pem
-    assert second != first
-    edge.use(second)
     assert edge.get(paths.GREETING).status == 200
-    edge.use(first)
-    assert edge.get(paths.GREETING).status == 200, "the answer may have been lost"
-    third = codec.from_json(
-        RenewResponse, edge.post(paths.RENEW, RenewRequest(make_request(edge.key, "edge"))).data
-    ).certificate_pem
+    for _ in range(2):  # the copy
+        edge.use(edge.renewed())
+        assert edge.get(paths.GREETING).status == 200
+    assert alerts(running, site) == [], "so far it may be one machine"
+    with running.clock.forward(CHANGES_OVER_S + NOTED_EVERY_S + 1):
+        edge.use(first)
+        assert edge.get(paths.GREETING).status == 200
+        ((kind, subject, _count),) = alerts(running, site)
+    assert (kind, subject) == ("two-holders", edge.response.edge_id)
+    assert running.newest_action() == ("edge.two-holders", edge.response.edge_id)
+    second = edge.renewed()
     edge.use(second)
-    assert edge.get(paths.GREETING).problem.kind == "certificate-unknown", "it was replaced"
-    edge.use(third)
+    assert edge.get(paths.GREETING).status == 200, "and the one that was first can renew too"
+
+
+def test_an_ended_certificate_can_be_renewed_for_a_year_and_does_nothing_else(
+    running: RunningHub, tmp_path: Path
+) -> None:
+    edge = running.enrol(running.site("Long away"), tmp_path / "edge")
+    with running.clock.forward(EDGE_LIFETIME_S + 366 * DAY_S):
+        refused = edge.post(paths.RENEW, RenewRequest(make_request(edge.key, "edge")))
+        assert (refused.status, refused.problem.kind) == (403, "certificate-expired")
+    with running.clock.forward(EDGE_LIFETIME_S + 60 * DAY_S):
+        for path in (paths.GREETING, paths.STATE, paths.METADATA + "1.root.json", paths.EVENTS):
+            assert edge.get(path).problem.kind == "certificate-expired"
+        ended = edge.response.certificate_pem
+        edge.use(edge.renewed())
+        assert edge.get(paths.GREETING).status == 200
+        edge.use(ended)
+        refused = edge.post(paths.RENEW, RenewRequest(make_request(edge.key, "edge")))
+        assert refused.problem.kind == "certificate-expired", "what is renewed and in use needs the old one no more"
+        assert "Two machines" in refused.problem.to_do
+
+
+def test_renewing_without_end_is_refused(running: RunningHub, tmp_path: Path) -> None:
+    edge = running.enrol(running.site("Endless"), tmp_path / "edge")
+    for _ in range(MOST_A_DAY - 1):
+        edge.renewed()
+    refused = edge.post(paths.RENEW, RenewRequest(make_request(edge.key, "edge")))
+    assert refused.problem.kind == "renewed-too-often"
     assert edge.get(paths.GREETING).status == 200
+
+
+def test_an_edge_enrolled_after_the_copy_that_the_hub_goes_on_from_is_kept_in_mind(
+    running: RunningHub, tmp_path: Path
+) -> None:
+    edge = running.enrol(running.site("Unknown"), tmp_path / "edge")
+    with running.hub.database.writing() as session:
+        session.delete(session.get_one(EdgeRow, edge.response.edge_id))
+    assert edge.get(paths.GREETING).problem.kind == "certificate-unknown"
+    with running.hub.database.reading() as session:
+        assert session.get_one(UnknownEdgeRow, edge.response.edge_id).site_id == edge.response.site_id
 
 
 def test_a_certificate_is_renewed_for_the_enrolled_key_only(running: RunningHub, tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def add_edge(hub: Hub, name: str, release: int) -> None:
     with hub.database.writing() as session:
         session.add(EdgeRow(
             id=name, site_id="anna", hostname="", version="", enrolled_at=hub.clock(), key_fingerprint=name,
-            certificate_serial=name, certificate_fingerprint=name, previous_fingerprint=None, certificate_ends_at=9e9,
+            certificate_serial=name, certificate_fingerprint=name, certificate_ends_at=9e9,
             revoked_at=None, wipe=False, last_seen_at=None, connected_until=None, release=release, reports_through=0,
         ))  # fmt: skip
 

@@ -32,6 +32,7 @@ def test_a_window_is_bound_used_and_makes_its_address_known(running: RunningHub,
     assert 29 * 86_400 < known.until - running.clock() <= 30 * 86_400
     assert read_rules(rules).why_known("203.0.113.5", running.clock())
     with running.clock.forward(31 * 86_400):
+        edge.hand.use(edge.hand.renewed())
         assert edge.rules().learned == ()
 
 

@@ -38,6 +38,7 @@ class MemoryHub:
     cut_after: int | None = None
     away: bool = False
     revoked: bool = False
+    expired: bool = False
     asked: list[str] = field(default_factory=list)
     stored: dict[int, Report] = field(default_factory=dict)
     lose_acknowledgements: int = 0
@@ -94,6 +95,7 @@ class MemoryHub:
         self.progress.append(progress)
 
     def renew(self, request: RenewRequest) -> RenewResponse:
+        self.expired = False
         self._answer("renew")
         self.renewals.append(request)
         return RenewResponse(self.renewed)
@@ -106,6 +108,8 @@ class MemoryHub:
             raise HubUnreachable("the hub is away")
         if self.revoked:
             raise HubRefused("this edge was revoked", kind="edge-revoked")
+        if self.expired:
+            raise HubRefused("this edge's certificate has expired", kind="certificate-expired")
         self.asked.append(what)
 
     def _chunks(self, data: bytes) -> Iterator[bytes]:

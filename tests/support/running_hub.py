@@ -24,6 +24,8 @@ from ringfence.wire.messages import (
     EnrolResponse,
     Event,
     Problem,
+    RenewRequest,
+    RenewResponse,
 )
 
 Json = dict[str, Any]  # Any: JSON
@@ -80,11 +82,17 @@ class EdgeInHand:
     def use(self, certificate_pem: str) -> None:
         self.pool = self.hub.device_pool(self.folder, self.key, certificate_pem)
 
+    def renewed(self) -> str:
+        """Return the next certificate, for the one in use; it must be given."""
+        answer = self.post(paths.RENEW, RenewRequest(make_request(self.key, "edge")))
+        assert answer.status == 200, answer.data
+        return codec.from_json(RenewResponse, answer.data).certificate_pem
+
     def get(self, path: str, **headers: str) -> Answer:
-        return _answer(self.pool.request("GET", path, headers=headers))
+        return answer_of(self.pool.request("GET", path, headers=headers))
 
     def post(self, path: str, message: object) -> Answer:
-        return _answer(self.pool.request("POST", path, body=codec.to_json(message)))
+        return answer_of(self.pool.request("POST", path, body=codec.to_json(message)))
 
     @contextlib.contextmanager
     def events(self) -> Iterator[Iterator[Event]]:
@@ -130,7 +138,7 @@ class RunningHub:
         """A request of the people's API below /api/v1, as the administrator or with another token ("" for none)."""
         text = self.token.reveal() if token is None else token
         headers = {"Authorization": f"Bearer {text}"} if text else {}
-        return _answer(self._people.request(method, "/api/v1" + path, json=body, headers=headers))
+        return answer_of(self._people.request(method, "/api/v1" + path, json=body, headers=headers))
 
     def do(self, method: str, path: str, body: object = None) -> Json:
         """A request that must succeed."""
@@ -141,11 +149,11 @@ class RunningHub:
     def raw(self, method: str, url: str, body: bytes = b"") -> Answer:
         """A request as it stands."""
         headers = {"Authorization": f"Bearer {self.token.reveal()}", "Content-Type": "application/json"}
-        return _answer(self._people.request(method, url, body=body, headers=headers))
+        return answer_of(self._people.request(method, url, body=body, headers=headers))
 
     def stranger(self, method: str, path: str, body: bytes | None = None) -> Answer:
         """A request of the device API without a client certificate."""
-        return _answer(self._stranger.request(method, path, body=body))
+        return answer_of(self._stranger.request(method, path, body=body))
 
     def newest_action(self) -> tuple[str, str]:
         """What the audit log tells last: the action, and of what."""
@@ -177,7 +185,7 @@ class RunningHub:
         return self.do("POST", "/publish", {"dry_run": False, **order})
 
 
-def _answer(response: urllib3.BaseHTTPResponse) -> Answer:
+def answer_of(response: urllib3.BaseHTTPResponse) -> Answer:
     return Answer(response.status, response.data, response.headers)
 
 

@@ -214,7 +214,10 @@ class NotSignedIn(NotPermitted):
 
 
 TokenProblem = Literal["token-wrong", "token-used", "token-expired", "token-revoked"]
-CertificateProblem = Literal["certificate-missing", "certificate-unknown", "edge-revoked"]
+CertificateProblem = Literal[
+    "certificate-missing", "certificate-unknown", "certificate-expired", "renewed-too-often", "edge-revoked",
+    "edge-revoked-serves", "edge-moved",
+]  # fmt: skip
 
 
 class EdgeRefused(NotPermitted):

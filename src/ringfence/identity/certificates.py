@@ -5,6 +5,7 @@ which every TLS stack and browser accepts.
 """
 
 import datetime as dt
+import hashlib
 import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from ringfence.identity.errors import BadCertificate, BadRequestForCertificate
@@ -24,6 +26,8 @@ SERVER_LIFETIME_S = 365 * DAY_S
 EDGE_LIFETIME_S = 30 * DAY_S
 CLOCK_SLACK_S = 3600
 """How far before its making a certificate begins to be valid: clocks differ."""
+NO_CHECK_TIME = 0x200000
+"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME (x509_vfy.h), which Python's ssl takes but has no name for."""
 
 _EDGE_URI = "ringfence:edge:"
 
@@ -144,6 +148,12 @@ def read_identity(certificate: x509.Certificate) -> EdgeIdentity:
 def fingerprint(certificate: x509.Certificate) -> str:
     """Return a certificate's SHA-256 in 64 lower-case hexadecimal digits."""
     return certificate.fingerprint(hashes.SHA256()).hex()
+
+
+def key_fingerprint(key: CertificatePublicKeyTypes) -> str:
+    """Return a public key's SHA-256 (of its SubjectPublicKeyInfo in DER), in 64 lower-case hexadecimal digits."""
+    der = key.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(der).hexdigest()
 
 
 def to_pem(certificate: x509.Certificate) -> str:

@@ -14,7 +14,7 @@ from ringfence.content.release import MINUTES_A_DAY
 from ringfence.counted import counted
 from ringfence.edge.agent.backoff import Backoff
 from ringfence.edge.agent.clock import HubClock
-from ringfence.edge.agent.enrolment import renew_when_due
+from ringfence.edge.agent.enrolment import renew, renew_when_due
 from ringfence.edge.agent.guard_rules import GuardRulesPart
 from ringfence.edge.agent.https_hub_client import HttpHubClient
 from ringfence.edge.agent.hub_client import HubClient
@@ -202,10 +202,9 @@ class Agent:
 
     def _refresh(self) -> None:
         if not self._clock.is_known:
-            self._client.greeting()
+            self._greet()
         if renew_when_due(self._folder, self._client.renew, self._clock.now()):
-            self._log("info", "The certificate was renewed.")
-            self._reconnect()
+            self._take_renewed()
         if news := self._state.refresh(self._client):
             self._log(
                 "info", f"Received version {self._state.version} of the site's state; changed: {', '.join(news)}."
@@ -221,6 +220,21 @@ class Agent:
         self._cache.discard_unused(result.release)
         fetched = f"{counted(result.fetched_files, 'file')}, {result.fetched_bytes} B"
         self._log("info", f"Received release {result.release.number}: fetched {fetched}.")
+
+    def _greet(self) -> None:
+        """Learn the hub's time; an edge that was away past its certificate's end renews it first."""
+        try:
+            self._client.greeting()
+        except HubRefused as refused:
+            if refused.kind != "certificate-expired":
+                raise
+            renew(self._folder, self._client.renew)
+            self._take_renewed()
+            self._client.greeting()
+
+    def _take_renewed(self) -> None:
+        self._log("info", "The certificate was renewed.")
+        self._reconnect()
 
     def _reconnect(self) -> None:
         """Go on with the new certificate; the stream ends, and its own thread opens another."""
@@ -253,13 +267,6 @@ class Agent:
                 name = type(fault).__name__
                 if self._status.note_problem(f"{name}: {fault}"):
                     self._journal.add(time.time(), ReportKind.CONTENT_REFUSED, f"{name}: {fault}")
-            case HubUnreachable() if self._clock.now() > self._status.state.certificate_ends_at:
-                ended = time.strftime("%Y-%m-%d", time.gmtime(self._status.state.certificate_ends_at))
-                self._status.note_problem(
-                    f"this edge's certificate expired on {ended}, so the hub no longer accepts it. What it has is "
-                    "still "
-                    "served. Revoke it at the hub, remove its folder, and enrol it again with a new token."
-                )
             case _:
                 self._status.note_problem(str(fault))
 

@@ -86,9 +86,20 @@ def renew_when_due(folder: EdgeFolder, ask: Callable[[RenewRequest], RenewRespon
         BadCertificate: The hub's answer holds another edge's certificate; the old one stays in use.
         HubUnreachable, HubRefused: As ``ask``.
     """
-    credentials = folder.credentials()
-    if not renewal_due(credentials.certificate, now):
+    if not renewal_due(folder.credentials().certificate, now):
         return False
+    renew(folder, ask)
+    return True
+
+
+def renew(folder: EdgeFolder, ask: Callable[[RenewRequest], RenewResponse]) -> None:
+    """Renew the certificate, whether or not it is due or has ended.
+
+    Raises:
+        BadCertificate: The hub's answer holds another edge's certificate; the old one stays in use.
+        HubUnreachable, HubRefused: As ``ask``.
+    """
+    credentials = folder.credentials()
     identity = credentials.identity
     answer = ask(RenewRequest(make_request(credentials.key, identity.edge_id)))
     certificate = read_certificate(answer.certificate_pem)
@@ -97,4 +108,3 @@ def renew_when_due(folder: EdgeFolder, ask: Callable[[RenewRequest], RenewRespon
             "the hub's answer contains another edge's certificate", to_do="The old certificate stays in use."
         )
     folder.save_certificate(answer.certificate_pem)
-    return True

@@ -8,11 +8,8 @@ import urllib3
 
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.https_hub_client import HttpHubClient
-from ringfence.identity.certificates import fingerprint, read_certificate
+from ringfence.identity.certificates import NO_CHECK_TIME, fingerprint, read_certificate
 from ringfence.identity.errors import BadCertificate, WrongAuthority
-
-_NO_CHECK_TIME = 0x200000
-"""OpenSSL's X509_V_FLAG_NO_CHECK_TIME (x509_vfy.h), which Python's ssl takes but has no name for."""
 
 
 def verified_context(
@@ -35,7 +32,7 @@ def verified_context(
             where=str(certificate.parent) if certificate is not None else "",
             to_do="Restore the files, or enrol again.",
         ) from fault
-    context.verify_flags |= ssl.VerifyFlags(_NO_CHECK_TIME)
+    context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
     return context
 
 

@@ -25,7 +25,8 @@ class HubConfig(BaseSettings):
 
     ``address`` is the host name or address that edges and people reach it by; ``device_url`` overrides what tokens
     name where a router or proxy gives it another port; ``database_url`` is SQLAlchemy's, and empty for the
-    folder's own SQLite.
+    folder's own SQLite. ``certificate_grace_days`` is for how long after its end an edge's certificate can still be
+    renewed, for edges behind a long outage.
     """
 
     model_config = SettingsConfigDict(env_prefix="RINGFENCE_HUB_", extra="forbid")
@@ -37,6 +38,7 @@ class HubConfig(BaseSettings):
     device_port: int = Field(default=DEVICE_PORT, ge=0, le=65535)
     device_url: str = ""
     database_url: str = ""
+    certificate_grace_days: int = Field(default=365, ge=0, le=3650)
 
     @field_validator("address")
     @classmethod

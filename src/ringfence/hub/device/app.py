@@ -14,7 +14,7 @@ from ringfence.hub.device import (
     reports,
     site_state,
 )
-from ringfence.hub.device.callers import anybody, enrolled_edge_or_one_to_wipe
+from ringfence.hub.device.callers import anybody, edge_to_renew, enrolled_edge_or_one_to_wipe
 from ringfence.hub.device.exchange import DeviceRoute
 from ringfence.wire import codec, paths
 
@@ -25,7 +25,7 @@ _PROGRESS_BYTES = 4 * 1024
 ROUTES = (
     DeviceRoute(paths.AUTHORITY, "GET", identity.authority, caller=anybody),
     DeviceRoute(paths.ENROL, "POST", identity.enrol, _KEYS_BYTES, caller=anybody),
-    DeviceRoute(paths.RENEW, "POST", identity.renew, _KEYS_BYTES),
+    DeviceRoute(paths.RENEW, "POST", identity.renew, _KEYS_BYTES, caller=edge_to_renew),
     DeviceRoute(paths.GREETING, "GET", events.greeting),
     DeviceRoute(paths.EVENTS, "GET", events.events, caller=enrolled_edge_or_one_to_wipe),
     DeviceRoute(paths.METADATA + "{name}", "GET", content.metadata),

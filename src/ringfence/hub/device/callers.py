@@ -1,13 +1,23 @@
-"""The caller: the edge whose certificate the handshake verified, looked up before any of the body is read."""
+"""The caller: the edge whose certificate the handshake verified, looked up before any of the body is read.
+
+The handshake leaves the time to us: a certificate that has ended may be renewed for a while, and nothing else.
+"""
 
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cryptography import x509
+from sqlalchemy.orm import Session
 from starlette.requests import Request
 
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import edges
+from ringfence.hub.errors import EdgeRefused
+from ringfence.hub.fleet import edge_certificates, edges
+from ringfence.hub.fleet.edges import Certificate
+from ringfence.hub.fleet.guard import edge_networks
+from ringfence.hub.store.models import EdgeRow
+from ringfence.identity.errors import BadCertificate
 
 TLS_EXTENSION = "tls"
 CLIENT_CERTIFICATE = "client_certificate_der"
@@ -22,6 +32,10 @@ class DeviceCaller:
     site_id: str = ""
     fingerprint: str = ""
     """SHA-256 of the certificate that it showed."""
+    peer: str = ""
+    """The address that it calls from."""
+    held: str = ""
+    """Why it gets nothing that is secret, in words; empty if it may have everything."""
 
 
 Recognition = Callable[[Request], DeviceCaller]
@@ -34,15 +48,28 @@ def anybody(_request: Request) -> DeviceCaller:
 
 
 def enrolled_edge(request: Request) -> DeviceCaller:
-    """Accept an enrolled edge that is not revoked.
+    """Accept an enrolled edge that is not revoked, with a certificate that has not ended; note where it stands.
 
     Raises:
-        EdgeRefused: The caller shows no certificate, one that this hub does not know, or that of a revoked edge.
+        EdgeRefused: The caller shows no certificate, one of an edge that this hub does not know, one that has ended, or
+            that of a revoked edge.
     """
-    presented = presented_fingerprint(request)
-    with hub_of(request).database.reading() as session:
-        edge = edges.recognise(session, presented)
-        return DeviceCaller(edge.id, edge.site_id, presented or "")
+    return _recognise(request, _must_be_let_in)
+
+
+def edge_to_renew(request: Request) -> DeviceCaller:
+    """Accept as ``enrolled_edge`` does, and within the grace also a certificate that has ended.
+
+    Raises:
+        EdgeRefused: As ``enrolled_edge``; or a certificate that has ended can't be renewed any more.
+    """
+    hub = hub_of(request)
+
+    def check(session: Session, edge: EdgeRow, shown: Certificate, now: float) -> None:
+        edges.check_let_in(edge)
+        edge_certificates.check_renewable(session, edge, shown, now, hub.config.certificate_grace_days * 86_400)
+
+    return _recognise(request, check)
 
 
 def enrolled_edge_or_one_to_wipe(request: Request) -> DeviceCaller:
@@ -51,22 +78,87 @@ def enrolled_edge_or_one_to_wipe(request: Request) -> DeviceCaller:
     Raises:
         EdgeRefused: As ``enrolled_edge`` does.
     """
-    presented = presented_fingerprint(request)
-    with hub_of(request).database.reading() as session:
-        edge = edges.known(session, presented)
+
+    def check(session: Session, edge: EdgeRow, shown: Certificate, now: float) -> None:
         if not edge.wipe:
-            edges.check_let_in(edge)
-        return DeviceCaller(edge.id, edge.site_id, presented or "")
+            _must_be_let_in(session, edge, shown, now)
+
+    return _recognise(request, check)
+
+
+def check_not_held(caller: DeviceCaller) -> None:
+    """Raise EdgeRefused for a caller that is held back, in the network that it calls from."""
+    if caller.held:
+        raise EdgeRefused("edge-moved", caller.held)
 
 
 def presented_fingerprint(request: Request) -> str | None:
     """Return the SHA-256 of the client certificate that this connection's handshake verified, or None."""
-    tls = request.scope.get("extensions", {}).get(TLS_EXTENSION, {})
-    der = tls.get(CLIENT_CERTIFICATE)
+    der = _shown_der(request)
     return hashlib.sha256(der).hexdigest() if der else None
+
+
+def peer_of(request: Request) -> str:
+    """Return the address that a request came from."""
+    return request.client.host if request.client else ""
 
 
 def hub_of(request: Request) -> Hub:
     """Return the hub that serves this request."""
     hub: Hub = request.app.state.hub
     return hub
+
+
+_Check = Callable[[Session, EdgeRow, Certificate, float], None]
+
+
+def _must_be_let_in(_session: Session, edge: EdgeRow, shown: Certificate, now: float) -> None:
+    edges.check_let_in(edge)
+    edge_certificates.check_valid(shown, now)
+
+
+def _recognise(request: Request, check: _Check) -> DeviceCaller:
+    hub, shown, peer = hub_of(request), _shown(request), peer_of(request)
+    now = hub.clock()
+    try:
+        with hub.database.reading() as session:
+            edge = edge_certificates.holder(session, shown)
+            assert shown is not None  # noqa: S101 - holder has refused it
+            check(session, edge, shown, now)
+            is_news = edge_certificates.is_use_news(session, shown, peer, now) or edge_networks.is_news(
+                session, edge, peer, now
+            )
+            held = edge_networks.why_held(session, edge, peer)
+    except EdgeRefused as refused:
+        if refused.kind == "certificate-unknown" and shown is not None:
+            _note_unknown(hub, shown, peer)
+        raise
+    if is_news and edge.revoked_at is None:
+        with hub.change(edge.id) as change:
+            edge = edges.let_in(change.session, edge.id)
+            edge_certificates.note_use(change, edge, shown, peer)
+            edge_networks.note(change, edge, peer)
+            held = edge_networks.why_held(change.session, edge, peer)
+    return DeviceCaller(edge.id, edge.site_id, shown.fingerprint, peer, held)
+
+
+def _note_unknown(hub: Hub, shown: Certificate, peer: str) -> None:
+    with hub.database.reading() as session:
+        if not edge_certificates.is_unknown_news(session, shown, hub.clock()):
+            return
+    with hub.change("hub") as change:
+        edge_certificates.note_unknown(change, shown, peer)
+
+
+def _shown(request: Request) -> Certificate | None:
+    """Return the certificate that the handshake verified; None also for one that names no edge."""
+    der = _shown_der(request)
+    try:
+        return Certificate.of(x509.load_der_x509_certificate(der)) if der else None
+    except (ValueError, BadCertificate):
+        return None
+
+
+def _shown_der(request: Request) -> bytes | None:
+    der: bytes | None = request.scope.get("extensions", {}).get(TLS_EXTENSION, {}).get(CLIENT_CERTIFICATE)
+    return der

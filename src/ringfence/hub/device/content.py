@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from ringfence.content.digests import Digest, is_digest
-from ringfence.hub.device.callers import DeviceCaller, hub_of
+from ringfence.hub.device.callers import DeviceCaller, check_not_held, hub_of
 from ringfence.hub.errors import NothingHere
 from ringfence.hub.store.release_models import ReleaseTargetRow, RoleMetadataRow
 
@@ -19,7 +19,12 @@ _IN_ONE_PIECE_BYTES = 256 * 1024
 
 
 def metadata(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
-    """Return a metadata file of the caller's site: the newest timestamp, or any version of the other roles."""
+    """Return a metadata file of the caller's site: the newest timestamp, or any version of the other roles.
+
+    Raises:
+        EdgeRefused: The edge is held back; metadata names phones.
+    """
+    check_not_held(caller)
     name = request.path_params["name"]
     with hub_of(request).database.reading() as session:
         found = _metadata(session, caller.site_id, name)
@@ -35,6 +40,8 @@ def blob(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
         named = select(ReleaseTargetRow.length).where(
             ReleaseTargetRow.digest == digest, ReleaseTargetRow.site_id == caller.site_id
         )
+        if caller.held:
+            named = named.where(ReleaseTargetRow.secret.is_(False))
         length = session.scalar(named.limit(1)) if is_digest(digest) else None
     if length is None:
         raise NothingHere("no release of this site names such a blob", where=digest[:64])

@@ -17,7 +17,7 @@ from ringfence.errors import (
     RingfenceError,
 )
 from ringfence.hub import logs
-from ringfence.hub.device.callers import DeviceCaller, Recognition, enrolled_edge, presented_fingerprint
+from ringfence.hub.device.callers import DeviceCaller, Recognition, enrolled_edge, peer_of, presented_fingerprint
 from ringfence.hub.errors import EdgeRefused, OutOfOrder
 from ringfence.wire import codec
 from ringfence.wire.messages import Problem
@@ -49,11 +49,6 @@ class DeviceRoute:
     work: Work
     most_body_bytes: int = 0
     caller: Recognition = enrolled_edge
-
-
-def peer_of(request: Request) -> str:
-    """Return the address that a request came from."""
-    return request.client.host if request.client else ""
 
 
 def message(value: object, status: int = 200) -> Response:

@@ -1,26 +1,22 @@
 """Enrolment and renewal: how an edge gets its certificates."""
 
-import hashlib
-
-from cryptography import x509
-from cryptography.hazmat.primitives import serialization
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ringfence.hub import logs
-from ringfence.hub.device.callers import DeviceCaller, hub_of
+from ringfence.hub.device.callers import DeviceCaller, check_not_held, hub_of
 from ringfence.hub.device.exchange import message
 from ringfence.hub.errors import EdgeRefused, NothingHere
-from ringfence.hub.fleet import edges, enrolment_tokens
+from ringfence.hub.fleet import edge_certificates, edges, enrolment_tokens
+from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.store.change import new_id
 from ringfence.hub.store.models import SiteRow
 from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.identity.certificates import (
     EdgeIdentity,
-    fingerprint,
+    key_fingerprint,
     read_request,
     to_pem,
-    validity,
 )
 from ringfence.wire import codec
 from ringfence.wire.messages import (
@@ -48,7 +44,8 @@ def enrol(request: Request, _caller: DeviceCaller, body: bytes) -> Response:
         site = change.session.get_one(SiteRow, token.site_id)
         issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge_id, site.id), change.now)
         host = (_printable(asked.hostname), _printable(asked.edge_version))
-        edges.admit(change, token, edge_id, _kept(issued), host)
+        edge = edges.admit(change, token, edge_id, Certificate.of(issued), host)
+        edge_certificates.add(change, edge, Certificate.of(issued))
         root = change.session.get(RoleMetadataRow, (site.id, "root", 1))
         if root is None:
             raise NothingHere("the site has no root metadata", where=site.id)
@@ -63,31 +60,18 @@ def renew(request: Request, caller: DeviceCaller, body: bytes) -> Response:
     certificate_request = read_request(asked.csr_pem)
     with hub.change("") as change:
         edge = edges.let_in(change.session, caller.edge_id)
-        if _key_fingerprint(certificate_request) != edge.key_fingerprint:
+        check_not_held(caller)
+        if key_fingerprint(certificate_request.public_key()) != edge.key_fingerprint:
             raise EdgeRefused(
                 "certificate-unknown",
                 "a certificate can be renewed only for the key that enrolled, but this request has another",
                 to_do="To use a new key, enrol again with a new token.",
             )
         issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge.id, edge.site_id), change.now)
-        edges.take_certificate(edge, caller.fingerprint, _kept(issued))
+        edge_certificates.add(change, edge, Certificate.of(issued), caller.fingerprint)
         edge_id = edge.id
     _log.info("certificate renewed", edge=edge_id)
     return message(RenewResponse(to_pem(issued)))
-
-
-def _kept(certificate: x509.Certificate) -> edges.Certificate:
-    return edges.Certificate(
-        serial=f"{certificate.serial_number:x}",
-        fingerprint=fingerprint(certificate),
-        key_fingerprint=_key_fingerprint(certificate),
-        ends_at=validity(certificate)[1],
-    )
-
-
-def _key_fingerprint(holder: x509.Certificate | x509.CertificateSigningRequest) -> str:
-    key = holder.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-    return hashlib.sha256(key).hexdigest()
 
 
 def _printable(text: str) -> str:

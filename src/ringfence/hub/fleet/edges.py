@@ -3,13 +3,15 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, or_, select, update
+from cryptography import x509
+from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import EdgeRefused, UnknownEdge
 from ringfence.hub.fleet import sites
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, EnrolmentTokenRow
+from ringfence.identity.certificates import EdgeIdentity, fingerprint, key_fingerprint, read_identity, validity
 from ringfence.wire.messages import Progress
 
 _MOST_BYTES = 1 << 50
@@ -20,36 +22,49 @@ CONNECTED_FOR_S = 45.0
 
 @dataclass(frozen=True, slots=True)
 class Certificate:
-    """What the hub stores of an edge's certificate."""
+    """What the hub keeps of a certificate."""
 
     serial: str
     fingerprint: str
     key_fingerprint: str
+    issued_at: float
     ends_at: float
+    identity: EdgeIdentity
+
+    @classmethod
+    def of(cls, certificate: x509.Certificate) -> "Certificate":
+        """Return it for a certificate of this hub's CA.
+
+        Raises:
+            BadCertificate: It names no edge.
+        """
+        begins, ends = validity(certificate)
+        return cls(
+            f"{certificate.serial_number:x}", fingerprint(certificate), key_fingerprint(certificate.public_key()),
+            begins, ends, read_identity(certificate),
+        )  # fmt: skip
 
 
 def admit(
     change: Change, token: EnrolmentTokenRow, edge_id: str, certificate: Certificate, host: tuple[str, str]
 ) -> EdgeRow:
     """Store a new edge; ``host`` is its host name and version."""
-    edge = EdgeRow(
-        id=edge_id, site_id=token.site_id, hostname=host[0][:255], version=host[1][:40], enrolled_at=change.now,
-        key_fingerprint=certificate.key_fingerprint, certificate_serial=certificate.serial,
-        certificate_fingerprint=certificate.fingerprint, previous_fingerprint=None,
-        certificate_ends_at=certificate.ends_at, revoked_at=None, wipe=False, last_seen_at=change.now,
-        connected_until=None, release=0, reports_through=0,
-    )  # fmt: skip
+    edge = new(edge_id, token.site_id, certificate, change.now)
+    edge.hostname, edge.version = host[0][:255], host[1][:40]
     change.session.add(edge)
     token.edge_id = edge_id
     change.note("edge.enrol", edge_id, f"site {token.site_id}, host {edge.hostname}, by {token.id}")
     return edge
 
 
-def recognise(session: Session, fingerprint: str | None) -> EdgeRow:
-    """Return the edge whose current or previous certificate this is; EdgeRefused if it has none or is revoked."""
-    edge = known(session, fingerprint)
-    check_let_in(edge)
-    return edge
+def new(edge_id: str, site_id: str, certificate: Certificate, now: float) -> EdgeRow:
+    """Return the row of an edge that the hub did not have."""
+    return EdgeRow(
+        id=edge_id, site_id=site_id, hostname="", version="", enrolled_at=now,
+        key_fingerprint=certificate.key_fingerprint, certificate_serial=certificate.serial,
+        certificate_fingerprint=certificate.fingerprint, certificate_ends_at=certificate.ends_at, revoked_at=None,
+        wipe=False, last_seen_at=now, connected_until=None, release=0, reports_through=0,
+    )  # fmt: skip
 
 
 def let_in(session: Session, edge_id: str) -> EdgeRow:
@@ -65,32 +80,6 @@ def check_let_in(edge: EdgeRow) -> None:
     """Raise EdgeRefused for a revoked edge."""
     if edge.revoked_at is not None:
         raise EdgeRefused("edge-revoked", "this edge was revoked", to_do="Enrol it again with a new token.")
-
-
-def known(session: Session, fingerprint: str | None) -> EdgeRow:
-    """Return the edge whose certificate this is, revoked or not."""
-    if fingerprint is None:
-        raise EdgeRefused(
-            "certificate-missing", "this request needs an edge's certificate", to_do="Enrol the edge first."
-        )
-    edge = session.scalar(
-        select(EdgeRow).where(
-            or_(EdgeRow.certificate_fingerprint == fingerprint, EdgeRow.previous_fingerprint == fingerprint)
-        )
-    )
-    if edge is None:
-        raise EdgeRefused(
-            "certificate-unknown", "this hub knows no edge with this certificate", to_do="Enrol it with a new token."
-        )
-    return edge
-
-
-def take_certificate(edge: EdgeRow, presented: str, certificate: Certificate) -> None:
-    """Make ``certificate`` the current one; the one that asked stays valid, in case the answer is lost."""
-    edge.previous_fingerprint = presented
-    edge.certificate_fingerprint = certificate.fingerprint
-    edge.certificate_serial = certificate.serial
-    edge.certificate_ends_at = certificate.ends_at
 
 
 def get(session: Session, edge_id: str) -> EdgeRow:

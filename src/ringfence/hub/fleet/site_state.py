@@ -10,15 +10,15 @@ from ringfence.hub.store.models import EdgeRow, SiteRow
 from ringfence.wire import codec
 from ringfence.wire.messages import SiteState, StatePart
 
-PARTS: Mapping[StatePart, Callable[[Session, EdgeRow, float], object]] = {
+PARTS: Mapping[StatePart, Callable[[Session, EdgeRow, float, str], object]] = {
     StatePart.GUARD: rules_for_edges.compile_rules,
 }
-"""By name, the function that makes a part's message for an edge at a time."""
+"""By name, the function that makes a part's message for an edge at a time, with why it is held back, if it is."""
 
 
-def compile_state(session: Session, edge: EdgeRow, now: float) -> SiteState:
-    """Return everything apart from releases that ``edge`` goes by."""
+def compile_state(session: Session, edge: EdgeRow, now: float, held: str = "") -> SiteState:
+    """Return everything apart from releases that ``edge`` goes by; ``held`` is why it gets nothing secret."""
     site = session.get_one(SiteRow, edge.site_id)
     return SiteState(
-        site.guard_version, {part: Raw(codec.to_json(made(session, edge, now))) for part, made in PARTS.items()}
+        site.guard_version, {part: Raw(codec.to_json(made(session, edge, now, held))) for part, made in PARTS.items()}
     )

@@ -7,6 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.device.callers import CLIENT_CERTIFICATE, TLS_EXTENSION
+from ringfence.identity.certificates import NO_CHECK_TIME
 
 
 def people_context(folder: DataFolder) -> ssl.SSLContext:
@@ -22,13 +23,15 @@ def device_context(folder: DataFolder) -> ssl.SSLContext:
     """Return the devices' listener's context: TLS 1.3, client certificates of our own CA.
 
     A certificate is optional in the handshake, because an edge that enrols has none. One that is shown must verify, or
-    the handshake fails; and every route but two refuses a connection that showed none (device/app.py).
+    the handshake fails; and every route but two refuses a connection that showed none (device/app.py). Whether it has
+    ended is judged with the caller (device/callers.py): an ended one may be renewed, and nothing else.
     """
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols(["http/1.1"])
     context.verify_mode = ssl.CERT_OPTIONAL
     context.load_verify_locations(folder.authority_certificate)
+    context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
     load_certificate(context, folder)
     return context
 

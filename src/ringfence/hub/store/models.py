@@ -217,10 +217,10 @@ class EnrolmentTokenRow(Base):
 class EdgeRow(Base):
     """One enrolled box.
 
-    Its current certificate and the one that asked for it are both let in, so that a lost answer to a renewal locks
-    nobody out. ``reports_through`` is the number of the last stored report; ``connected_until`` moves on while a
-    stream is open, so that every replica can tell. Of the release that it is taking it has ``fetched_bytes`` of
-    ``fetching_bytes``; both are 0 while it takes none.
+    Every certificate that it was issued (EdgeCertificateRow) is let in until it ends, so that a renewal, or its
+    lost answer, locks nobody out; the newest is repeated here. ``reports_through`` is the number of the last stored
+    report; ``connected_until`` moves on while a stream is open, so that every replica can tell. Of the release that
+    it is taking it has ``fetched_bytes`` of ``fetching_bytes``; both are 0 while it takes none.
     """
 
     __tablename__ = "edge"
@@ -233,10 +233,11 @@ class EdgeRow(Base):
     key_fingerprint: Mapped[str] = mapped_column(String(64))
     certificate_serial: Mapped[str] = mapped_column(String(40))
     certificate_fingerprint: Mapped[str] = mapped_column(String(64), unique=True)
-    previous_fingerprint: Mapped[str | None] = mapped_column(String(64), index=True)
     certificate_ends_at: Mapped[float]
     revoked_at: Mapped[float | None]
     wipe: Mapped[bool] = mapped_column(Boolean, default=False)
+    keeps_serving: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether it goes on giving secrets to its phones though it is revoked."""
     last_seen_at: Mapped[float | None]
     connected_until: Mapped[float | None]
     release: Mapped[int] = mapped_column(Integer, default=0)
@@ -245,6 +246,49 @@ class EdgeRow(Base):
     fetching_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     network: Mapped[str] = mapped_column(String(50), default="", server_default="")
     """From which network it connected last; empty before it did."""
+    standing_at: Mapped[float | None]
+    """When it last told which versions it trusts; None before it did, and after the hub was restored from a copy."""
+    reports_left: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
+    """Its budget for reports (fleet/report_budget.py) as it was at ``reports_left_at``."""
+    reports_left_at: Mapped[float | None]
+    reports_not_kept: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """How many of its reports were acknowledged and not stored, because they were too many."""
+
+
+class EdgeCertificateRow(Base):
+    """One certificate of an edge. ``parent`` is the fingerprint of the one that asked for it; empty for the first.
+
+    ``used_at`` is when it was first seen in use, ``seen_at`` and ``peer`` when and from where it was last.
+    """
+
+    __tablename__ = "edge_certificate"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    edge_id: Mapped[str] = mapped_column(ForeignKey("edge.id", ondelete="CASCADE"), index=True)
+    parent: Mapped[str] = mapped_column(String(64), default="", index=True)
+    generation: Mapped[int]
+    serial: Mapped[str] = mapped_column(String(40))
+    issued_at: Mapped[float]
+    ends_at: Mapped[float]
+    used_at: Mapped[float | None]
+    seen_at: Mapped[float | None]
+    peer: Mapped[str] = mapped_column(String(64), default="")
+
+
+class UnknownEdgeRow(Base):
+    """An edge that this hub's CA vouches for and the hub does not know: one enrolled after the copy that it has."""
+
+    __tablename__ = "unknown_edge"
+
+    id: Mapped[str] = mapped_column(String(20), primary_key=True)
+    site_id: Mapped[str] = mapped_column(String(40))
+    key_fingerprint: Mapped[str] = mapped_column(String(64))
+    certificate_fingerprint: Mapped[str] = mapped_column(String(64))
+    certificate_serial: Mapped[str] = mapped_column(String(40))
+    certificate_ends_at: Mapped[float]
+    first_at: Mapped[float]
+    last_at: Mapped[float]
+    peer: Mapped[str] = mapped_column(String(64))
 
 
 class PbxRow(Base):
@@ -330,6 +374,8 @@ class EdgeReportRow(Base):
     sentence: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(String(255), default="")
     owner: Mapped[str] = mapped_column(String(12), default="", index=True)
+    foreign_owner: Mapped[str] = mapped_column(String(12), default="", server_default="", index=True)
+    """The phone that it names but does not count for (fleet/report_gate.py); ``owner`` is empty then."""
     peer: Mapped[str] = mapped_column(String(64), default="")
     release: Mapped[int] = mapped_column(Integer, default=0)
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)

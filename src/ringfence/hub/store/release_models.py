@@ -139,6 +139,37 @@ class RoleMetadataRow(Base):
     expires_at: Mapped[float]
 
 
+class SiteStandingRow(Base):
+    """What a site's edges are known to have had where that is beyond what the hub has, or not known yet.
+
+    ``doubt``: ``unheard`` until one of its edges has told since the hub was restored, ``behind`` while edges have what
+    the hub does not, until a person decides; empty afterwards. The numbers are the highest that edges have proven:
+    what is signed next is above them.
+    """
+
+    __tablename__ = "site_standing"
+
+    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    doubt: Mapped[str] = mapped_column(String(20))
+    why: Mapped[str] = mapped_column(String(500), default="")
+    since: Mapped[float]
+    release: Mapped[int] = mapped_column(Integer, default=0)
+    targets: Mapped[int] = mapped_column(Integer, default=0)
+    snapshot: Mapped[int] = mapped_column(Integer, default=0)
+    timestamp: Mapped[int] = mapped_column(Integer, default=0)
+
+
+class RestorationRow(Base):
+    """When the hub was last restored from a copy, of when the copy is, and until when it only listens to edges."""
+
+    __tablename__ = "restoration"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    copied_at: Mapped[float]
+    restored_at: Mapped[float]
+    listens_until: Mapped[float]
+
+
 class PublicationLeaseRow(Base):
     """Who publishes just now: one row at most, and it counts only until ``ends_at``."""
 

@@ -17,6 +17,9 @@ EDGE_MOVED = "edge-moved"
 NEW_PHONE = "new-phone"
 UNKNOWN_PHONE = "unknown-phone"
 TWO_SITES = "two-sites"
+TWO_HOLDERS = "two-holders"
+FOREIGN_REPORTS = "foreign-reports"
+REPORT_FLOOD = "report-flood"
 WAITING = (NEW_PHONE, UNKNOWN_PHONE)
 """Kinds that end with a person's approval, or with a block."""
 KEPT_FOR_S = 365 * 86_400

@@ -12,7 +12,7 @@ from ringfence.guard.rules import read_rules
 from ringfence.hub.errors import NothingRecorded
 from ringfence.hub.fleet import reports
 from ringfence.hub.fleet.guard import rules_for_edges
-from ringfence.hub.store.models import EdgeReportRow, EdgeRow
+from ringfence.hub.store.models import EdgeReportRow
 from ringfence.hub.store.pages import Page, Paged
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import ReportKind
@@ -61,7 +61,7 @@ def explain(session: Session, mac: Mac, now: float) -> DecisionExplanation:
             f"no edge has reported a decision about phone {mac}",
             to_do="Restart the phone, so that it asks for its file; its edge reports it within seconds.",
         )
-    today = read_rules(rules_for_edges.compile_rules(session, session.get_one(EdgeRow, report.edge_id), now)).policy
+    today = read_rules(rules_for_edges.compile_site(session, report.site_id, now)).policy
     try:
         return DecisionExplanation(report, record.replay(report.decision), record.replay(report.decision, today))
     except BadRecord:

@@ -1,8 +1,8 @@
 """The networks that edges connect from, and which of them were accepted by a person or on first contact.
 
 A stolen edge has its certificate, its stored rules and its stored release with it, but not the network that it was in.
-So people are told of a new network, and if the site's policy says so, phones' own files are held back there until a
-person has accepted the network.
+So people are told of a new network, and if the site's policy says so, the hub gives no metadata, no secret file and no
+renewed certificate there until a person has accepted the network, and the edge is told to hold back what it has.
 """
 
 from ipaddress import IPv4Address, ip_network
@@ -70,14 +70,19 @@ def note(change: Change, edge: EdgeRow, host: str) -> None:
         alerts.raise_alert(change, edge.site_id, alerts.EDGE_MOVED, edge.id, sentence, peer=host)
 
 
-def why_held(session: Session, edge: EdgeRow) -> str:
-    """Return in words why an edge holds phones' own files back; empty if it does not."""
-    known = session.get(EdgeNetworkRow, (edge.id, edge.network))
-    if known is None or known.accepted or policy.get(session, edge.site_id).edge_moves is not EdgeMoves.HOLD:
+def why_held(session: Session, edge: EdgeRow, host: str) -> str:
+    """Return in words why an edge that calls from ``host`` gets no phone's own file; empty if it does.
+
+    What counts is where this request is from: a copy of the edge elsewhere takes nothing from the one at home.
+    """
+    network = network_of(host)
+    if not network or not edge.network or policy.get(session, edge.site_id).edge_moves is not EdgeMoves.HOLD:
+        return ""
+    known = session.get(EdgeNetworkRow, (edge.id, network))
+    if known is not None and known.accepted:
         return ""
     return (
-        f"this edge connects from {edge.network}, a new network for it; "
-        f"to accept it: ringfence guard accept-edge {edge.id}"
+        f"this edge connects from {network}, a new network for it; to accept it: ringfence guard accept-edge {edge.id}"
     )
 
 

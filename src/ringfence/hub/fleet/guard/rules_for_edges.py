@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.guard.bans import LONGEST_BAN_S
 from ringfence.guard.policy import FirstContact
-from ringfence.hub.fleet.guard import edge_networks, policy
+from ringfence.hub.fleet.guard import policy
 from ringfence.hub.fleet.guard.policy import GatewayUse
 from ringfence.hub.store.guard_models import (
     GuardBanRow,
@@ -34,22 +34,24 @@ from ringfence.wire.messages import (
 )
 
 
-def compile_rules(session: Session, edge: EdgeRow, now: float) -> GuardRules:
-    """Return the rules for the guard of ``edge``."""
-    return compile_site(session, edge.site_id, now, held=edge_networks.why_held(session, edge))
+def compile_rules(session: Session, edge: EdgeRow, now: float, held: str) -> GuardRules:
+    """Return the rules for the guard of ``edge``; if it is held back, those say why and name no phone."""
+    if held:
+        site, asked = session.get_one(SiteRow, edge.site_id), policy.get(session, edge.site_id)
+        return GuardRules(site.guard_version, _needs(asked), first_contact=asked.first_contact.value, held=held)
+    return compile_site(session, edge.site_id, now)
 
 
-def compile_site(session: Session, site_id: str, now: float, *, held: str = "") -> GuardRules:
+def compile_site(session: Session, site_id: str, now: float) -> GuardRules:
     """Return the rules of a site's guard, at an edge or a gateway."""
     site, asked = session.get_one(SiteRow, site_id), policy.get(session, site_id)
     phones = session.scalars(select(PhoneRow).where(PhoneRow.site_id == site_id).order_by(PhoneRow.mac)).all()
     is_new = asked.first_contact is not FirstContact.ALLOW
     return GuardRules(
         version=site.guard_version,
-        needs=tuple(GuardNeed(kind.value, level.name) for kind, level in sorted(asked.needs.items())),
+        needs=_needs(asked),
         networks=asked.networks,
         first_contact=asked.first_contact.value,
-        held=held,
         gateway=asked.gateway is not GatewayUse.OFF,
         stubs=asked.gateway is GatewayUse.STUBS,
         never_admitted=tuple(phone.mac for phone in phones if is_new and phone.admitted_at is None),
@@ -61,6 +63,10 @@ def compile_site(session: Session, site_id: str, now: float, *, held: str = "") 
         bans=_bans(session, site_id, now),
         lifted=_lifted(session, now),
     )
+
+
+def _needs(asked: policy.SitePolicy) -> tuple[GuardNeed, ...]:
+    return tuple(GuardNeed(kind.value, level.name) for kind, level in sorted(asked.needs.items()))
 
 
 def habits_of(phones: Sequence[tuple[str, str]]) -> tuple[GuardHabits, ...]:
