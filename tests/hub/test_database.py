@@ -22,7 +22,7 @@ from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import DatabaseUnavailable, EdgeRefused, NotStorable, OutOfOrder, PublishRunning
-from ringfence.hub.fleet import bulk, edges, enrolment_tokens, lines, phones, reports, settings, sites
+from ringfence.hub.fleet import bulk, edges, enrolment_tokens, lines, phones, report_budget, reports, settings, sites
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import alerts, report_intake
 from ringfence.hub.fleet.lines import LineParts
@@ -320,7 +320,7 @@ def test_reports_are_stored_once_in_order_even_when_sent_twice_at_once(hub: Hub)
         found = reports.find(session, site_id="anna", phone=None, page=Page(100)).rows
         assert [row.seq for row in found] == [*range(21, 0, -1)]
     with hub.database.writing() as session:
-        reports.forget_old(session, hub.clock() + reports.KEPT_FOR_S + 60)
+        assert report_budget.forget(session, hub.clock() + report_budget.KEPT_FOR_S + 60) == 21
         assert session.scalar(select(func.count()).select_from(EdgeReportRow)) == 0
 
 
@@ -340,9 +340,10 @@ def test_whatever_an_edge_reports_is_stored(hub: Hub) -> None:
         row = session.scalars(select(EdgeReportRow).where(EdgeReportRow.seq == 1)).one()
         assert (row.kind[:3], row.release) == ("a\N{REPLACEMENT CHARACTER}b", MOST_COUNTED)
         assert (row.count, row.size_bytes) == (MOST_COUNTED, most)
-        (alert,) = alerts.find(session, Page(100), site_id="anna").rows
-        assert alert.count == MOST_COUNTED
-        assert session.get_one(EdgeRow, "edge-1").release == MOST_COUNTED
+        assert (row.at, row.duration_s) == (0.0, 1e7)
+        found = {alert.kind: alert.count for alert in alerts.find(session, Page(100), site_id="anna").rows}
+        assert found == {"banned": MOST_COUNTED, "foreign-reports": 1}
+        assert session.get_one(EdgeRow, "edge-1").release == 0, "no site has release 9,223,372,036,854,775,807"
 
 
 def test_guards_counts_of_many_edges_add_up(hub: Hub) -> None:

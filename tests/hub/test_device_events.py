@@ -118,10 +118,15 @@ def test_what_the_hub_acknowledged_and_lost_since_does_not_stop_an_edge(running:
 
 
 def test_the_release_that_an_edge_serves_is_what_it_reported_last(running: RunningHub, tmp_path: Path) -> None:
-    edge = running.enrol(running.site("Serving"), tmp_path / "edge")
-    edge.post(paths.REPORTS, ReportBatch((Report(1, 1.0, "release-served", "Release 7 is served", release=7),)))
+    site = running.site("Serving")
+    edge = running.enrol(site, tmp_path / "edge")
+    running.phone(site, "00:1B:54:C2:B7:70")
+    running.publish(sites=[site])
+    edge.post(paths.REPORTS, ReportBatch((Report(1, 1.0, "release-served", "Release 1 is served", release=1),)))
+    never = Report(2, 1.0, "release-served", "Release 7 is served", release=7)
+    edge.post(paths.REPORTS, ReportBatch((never,), 1))
     shown = running.do("GET", f"/edges/{edge.response.edge_id}")
-    assert shown["release"] == 7
+    assert shown["release"] == 1, "the site never had release 7"
     assert shown["last_seen"] is not None
 
 
@@ -131,7 +136,10 @@ def test_a_request_beyond_all_bounds_is_refused(running: RunningHub) -> None:
 
 
 def test_how_far_an_edge_is_with_a_release_is_shown_until_it_serves_it(running: RunningHub, tmp_path: Path) -> None:
-    edge = running.enrol(running.site("Slow line"), tmp_path / "edge")
+    site = running.site("Slow line")
+    running.phone(site, "00:1B:54:C2:B7:71")
+    running.publish(sites=[site])
+    edge = running.enrol(site, tmp_path / "edge")
     path = f"/edges/{edge.response.edge_id}"
     assert edge.post(paths.PROGRESS, Progress(1, 31_200_000, 104_900_000)).status == 200
     row = running.do("GET", path)

@@ -182,10 +182,11 @@ def test_an_edge_lets_no_phone_of_another_site_in(running: RunningHub, tmp_path:
 
 def test_a_phone_that_was_served_at_one_site_is_the_newcomer_at_another(running: RunningHub, tmp_path: Path) -> None:
     here, there = running.site("Kept"), running.site("Newcomers")
+    running.phone(here, MAC.format(10))
     own, other = ReportingEdge(running, here, tmp_path / "own"), ReportingEdge(running, there, tmp_path / "other")
     own.asks("file-served", bare(10), peer="192.168.1.5")
     other.asks("file-refused", bare(10), "unknown-phone")
-    assert other.rules().elsewhere == (GuardElsewhere(bare(10), "site Kept"),)
+    assert other.rules().elsewhere == (GuardElsewhere(bare(10), "another site"),)
     assert own.rules().elsewhere == ()
     assert ("two-sites", bare(10), 1) in alerts(running, there)
     own.asks("file-served", bare(10), peer="192.168.1.5")
@@ -223,7 +224,7 @@ def test_decisions_are_counted_for_prometheus(running: RunningHub, tmp_path: Pat
     total = "ringfence_guard_decisions_total"
     assert samples == {
         (total, ("level", "L3"), ("site", site), ("verdict", "allow"), 12),
-        (total, ("level", 'L"\n'), ("site", site), ("verdict", "refuse"), 1),
+        (total, ("level", 'L"\N{REPLACEMENT CHARACTER}'), ("site", site), ("verdict", "refuse"), 1),
         ("ringfence_guard_alerts_open", ("kind", "other-mac"), ("site", site), 1),
     }
 

@@ -161,6 +161,10 @@ class DuplicateMac(Conflict):
     """A phone with this MAC address exists."""
 
 
+class SiteInDoubt(EnvironmentFault):
+    """Edges of the site have, or may have, what the hub does not; a person decides."""
+
+
 class PublishRunning(Conflict):
     """Another publish holds the lease."""
 
@@ -226,6 +230,10 @@ class EdgeRefused(NotPermitted):
     def __init__(self, kind: TokenProblem | CertificateProblem, what: str, *, to_do: str = "") -> None:
         super().__init__(what, to_do=to_do)
         self.kind = kind
+
+
+class EdgeBusy(EnvironmentFault):
+    """An edge asks again before its last request is answered."""
 
 
 class OutOfOrder(PeerFault):

@@ -30,10 +30,10 @@ ROUTES = (
     DeviceRoute(paths.EVENTS, "GET", events.events, caller=enrolled_edge_or_one_to_wipe),
     DeviceRoute(paths.METADATA + "{name}", "GET", content.metadata),
     DeviceRoute(paths.BLOBS + "{digest}", "GET", content.blob),
-    DeviceRoute(paths.REPORTS, "POST", reports.reports, codec.LARGEST_BYTES),
+    DeviceRoute(paths.REPORTS, "POST", reports.reports, codec.LARGEST_BYTES, is_paced=True),
     DeviceRoute(paths.STATE, "GET", site_state.state),
     DeviceRoute(paths.GUARD, "GET", site_state.guard),
-    DeviceRoute(paths.PROGRESS, "POST", reports.progress, _PROGRESS_BYTES),
+    DeviceRoute(paths.PROGRESS, "POST", reports.progress, _PROGRESS_BYTES, is_paced=True),
 )
 
 

@@ -1,7 +1,9 @@
 """One request of the device API: the caller, the body, and how every refusal is answered."""
 
+import asyncio
+import contextlib
 import math
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
@@ -18,9 +20,12 @@ from ringfence.errors import (
 )
 from ringfence.hub import logs
 from ringfence.hub.device.callers import DeviceCaller, Recognition, enrolled_edge, peer_of, presented_fingerprint
-from ringfence.hub.errors import EdgeRefused, OutOfOrder
+from ringfence.hub.errors import EdgeBusy, EdgeRefused, OutOfOrder
 from ringfence.wire import codec
 from ringfence.wire.messages import Problem
+
+PACE_BYTES_S = 2 << 20
+"""How many bytes of reports the hub takes of one edge in a second."""
 
 _log = logs.get("device")
 
@@ -42,6 +47,7 @@ class DeviceRoute:
         work: What answers.
         most_body_bytes: The longest body that is read.
         caller: Who may call; an enrolled, unrevoked edge where nothing is said.
+        is_paced: Whether each edge has one request here at a time, whose answer takes as long as its body is worth.
     """
 
     path: str
@@ -49,6 +55,7 @@ class DeviceRoute:
     work: Work
     most_body_bytes: int = 0
     caller: Recognition = enrolled_edge
+    is_paced: bool = False
 
 
 def message(value: object, status: int = 200) -> Response:
@@ -58,17 +65,40 @@ def message(value: object, status: int = 200) -> Response:
 
 def endpoint(route: DeviceRoute) -> Endpoint:
     """Return the handler of a route: it identifies the caller, then reads the body, then does the work."""
+    at_work: set[str] = set()
 
     async def handle(request: Request) -> Response:
         try:
             caller = await run_in_threadpool(route.caller, request)
-            body = await _body(request, route.most_body_bytes)
-            return await run_in_threadpool(route.work, request, caller, body)
+            if not route.is_paced:
+                body = await _body(request, route.most_body_bytes)
+                return await run_in_threadpool(route.work, request, caller, body)
+            with _alone(at_work, caller.edge_id):
+                body = await _body(request, route.most_body_bytes)
+                answer = await run_in_threadpool(route.work, request, caller, body)
+                await asyncio.sleep(len(body) / PACE_BYTES_S)
+                return answer
         except RingfenceError as fault:
             return refusal(request, fault, most_body_bytes=route.most_body_bytes)
 
     handle.__name__ = route.work.__name__
     return handle
+
+
+@contextlib.contextmanager
+def _alone(at_work: set[str], edge_id: str) -> Iterator[None]:
+    """Be the only request of an edge for the length of the block.
+
+    Raises:
+        EdgeBusy: Another one is under way.
+    """
+    if edge_id in at_work:
+        raise EdgeBusy("the hub is still at work on this edge's last request", to_do="The edge will try again.")
+    at_work.add(edge_id)
+    try:
+        yield
+    finally:
+        at_work.discard(edge_id)
 
 
 def refusal(request: Request, fault: RingfenceError, *, most_body_bytes: int) -> Response:

@@ -18,6 +18,7 @@ from ringfence.identity.certificates import (
     read_request,
     to_pem,
 )
+from ringfence.printable import printable
 from ringfence.wire import codec
 from ringfence.wire.messages import (
     EnrolRequest,
@@ -43,7 +44,7 @@ def enrol(request: Request, _caller: DeviceCaller, body: bytes) -> Response:
         token = enrolment_tokens.redeem(change, asked.token_secret)
         site = change.session.get_one(SiteRow, token.site_id)
         issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge_id, site.id), change.now)
-        host = (_printable(asked.hostname), _printable(asked.edge_version))
+        host = (printable(asked.hostname, 255), printable(asked.edge_version, 40))
         edge = edges.admit(change, token, edge_id, Certificate.of(issued), host)
         edge_certificates.add(change, edge, Certificate.of(issued))
         root = change.session.get(RoleMetadataRow, (site.id, "root", 1))
@@ -72,8 +73,3 @@ def renew(request: Request, caller: DeviceCaller, body: bytes) -> Response:
         edge_id = edge.id
     _log.info("certificate renewed", edge=edge_id)
     return message(RenewResponse(to_pem(issued)))
-
-
-def _printable(text: str) -> str:
-    """Return the name that an edge gives itself, without characters that could garble a log or a terminal."""
-    return "".join(character for character in text if character.isprintable())

@@ -1,17 +1,16 @@
 """Reports: what happened at edges, each stored once, in order."""
 
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 
-from sqlalchemy import delete, insert, select
+from sqlalchemy import insert, or_, select
 from sqlalchemy.orm import Session
 
-from ringfence.guard.record import LONGEST
 from ringfence.hub import logs
 from ringfence.hub.errors import OutOfOrder
-from ringfence.hub.fleet import sites
+from ringfence.hub.fleet import report_budget, report_gate, sites
+from ringfence.hub.fleet.report_gate import GatedReport
 from ringfence.hub.store import pages
-from ringfence.hub.store.base import MOST_COUNTED
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow
 from ringfence.hub.store.pages import Page, Paged
@@ -20,16 +19,20 @@ from ringfence.wire.messages import Report, ReportBatch, ReportKind
 
 _log = logs.get("reports")
 
-KEPT_FOR_S = 90 * 86_400
-_LONGEST_DECISION = 2 * LONGEST
+MOST_AT_ONCE = 500
+"""How many reports one transaction takes; the edge sends what is beyond again."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoredReports:
-    """The outcome of a batch: the number of the last stored report, and the reports that were new."""
+    """The outcome of a batch: the number of the last report that is dealt with, and the new reports that were stored.
+
+    ``not_kept`` reports were beyond the edge's budget.
+    """
 
     through: int
-    new: Sequence[Report]
+    new: Sequence[GatedReport]
+    not_kept: int
 
 
 def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> StoredReports:
@@ -39,30 +42,38 @@ def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> StoredReports:
     acknowledged those reports and lost them by restoring a backup: the edge no longer has them either.
     """
     session, now = change.session, change.now
+    new = report_gate.sort(session, edge, _next_of(edge, batch)[:MOST_AT_ONCE], now)
+    kept = [
+        gated
+        for gated in new
+        if report_budget.has_room(edge, gated.report, now) or gated.report.kind == ReportKind.RELEASE_SERVED
+    ]
+    if new:
+        edge.reports_through = new[-1].report.seq
+        served = [each.report.release for each in new if each.report.kind == ReportKind.RELEASE_SERVED]
+        if served and served[-1]:
+            edge.release = served[-1]
+            edge.fetched_bytes = edge.fetching_bytes = 0
+    if kept:
+        of_edge = {"edge_id": edge.id, "site_id": edge.site_id, "received_at": now}
+        rows = [asdict(each.report) | {"foreign_owner": each.foreign_owner[:12]} | of_edge for each in kept]
+        session.execute(insert(EdgeReportRow), rows)
+    edge.reports_not_kept += len(new) - len(kept)
+    edge.last_seen_at = now
+    return StoredReports(edge.reports_through, kept, len(new) - len(kept))
+
+
+def _next_of(edge: EdgeRow, batch: ReportBatch) -> Sequence[Report]:
+    """Return a batch's reports that are new, which must follow on what is stored."""
     expected = edge.reports_through + 1
     if batch.reports and expected < batch.reports[0].seq == batch.acknowledged_through + 1:
         _log.warning("reports lost", edge=edge.id, first=expected, last=batch.acknowledged_through)
         expected = batch.acknowledged_through + 1
-    new = []
-    for report in batch.reports:
-        if report.seq < expected:
-            continue
-        if report.seq > expected:
+    new = [report for report in batch.reports if report.seq >= expected]
+    for at, report in enumerate(new, expected):
+        if report.seq != at:
             raise OutOfOrder(edge.reports_through + 1, report.seq)  # nothing of this batch is stored
-        new.append(_bounded(report))
-        expected += 1
-    if new:
-        session.execute(
-            insert(EdgeReportRow),
-            [asdict(report) | {"edge_id": edge.id, "site_id": edge.site_id, "received_at": now} for report in new],
-        )
-        edge.reports_through = expected - 1
-        served = [report.release for report in new if report.kind == ReportKind.RELEASE_SERVED]
-        if served:
-            edge.release = served[-1]
-            edge.fetched_bytes = edge.fetching_bytes = 0
-    edge.last_seen_at = now
-    return StoredReports(expected - 1, new)
+    return new
 
 
 def find(
@@ -75,29 +86,5 @@ def find(
     if site_id is not None:
         chosen = chosen.where(EdgeReportRow.site_id == sites.get(session, site_id).id)
     if phone is not None:
-        chosen = chosen.where(EdgeReportRow.owner == phone.bare)
+        chosen = chosen.where(or_(EdgeReportRow.owner == phone.bare, EdgeReportRow.foreign_owner == phone.bare))
     return pages.read(session, chosen, page, EdgeReportRow.id, newest_first=True)
-
-
-def forget_old(session: Session, now: float) -> None:
-    """Remove reports that are older than 90 days."""
-    session.execute(delete(EdgeReportRow).where(EdgeReportRow.received_at < now - KEPT_FOR_S))
-
-
-def _bounded(report: Report) -> Report:
-    """Return a report that every database can store: an edge may send anything, and goes on only once it is stored.
-
-    Texts are cut to their columns' lengths and have no NUL, which PostgreSQL can't store; numbers fit their columns.
-    """
-    decision = report.decision if len(report.decision) <= _LONGEST_DECISION else ""
-    return replace(
-        report,
-        kind=_text(report.kind, 40), sentence=_text(report.sentence, 2000), name=_text(report.name, 255),
-        owner=_text(report.owner, 12), peer=_text(report.peer, 64), finding=_text(report.finding, 40),
-        level=_text(report.level, 8), decision=_text(decision, _LONGEST_DECISION),
-        release=min(report.release, MOST_COUNTED), count=min(report.count, MOST_COUNTED),
-    )  # fmt: skip
-
-
-def _text(text: str, longest: int) -> str:
-    return text.replace("\0", "\N{REPLACEMENT CHARACTER}")[:longest]

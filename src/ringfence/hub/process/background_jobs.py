@@ -11,7 +11,7 @@ from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.event_streams import LOOK_EVERY_S, ToldVersions
-from ringfence.hub.fleet import edges, reports
+from ringfence.hub.fleet import edges, report_budget
 from ringfence.hub.fleet.guard import elsewhere
 from ringfence.hub.process import renewal
 from ringfence.hub.publishing import firmware_rollout
@@ -155,5 +155,7 @@ def _note_connected(hub: Hub, edge_ids: set[str]) -> None:
 
 
 def _forget_old(hub: Hub) -> None:
-    with hub.database.writing() as session:
-        reports.forget_old(session, hub.clock())
+    gone = -1
+    while gone:
+        with hub.database.writing() as session:
+            gone = report_budget.forget(session, hub.clock())

@@ -320,6 +320,8 @@ class RotationRow(Base):
     until: Mapped[float]
     detail: Mapped[str] = mapped_column(String(500), default="")
     who: Mapped[str] = mapped_column(String(80))
+    marks: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """The registrations that were there when the PBX began to accept the new secret alone, one a line."""
 
 
 class PhoneOrderRow(Base):

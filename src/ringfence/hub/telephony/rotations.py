@@ -2,11 +2,12 @@
 
 1. The PBX accepts the new secret beside the old one.
 2. The phone's file with the new one is published; the phone is told to fetch it.
-3. The phone fetches it, which its edge reports, and registers again, which the PBX shows.
-4. The old secret ends at the PBX.
+3. The phone fetches it, which its edge reports.
+4. The PBX accepts the new secret alone, for a trial. A registration that it accepts from then on proves that the phone
+   has the new secret, whatever anybody reports; a phone that had registered just before is told to do so again.
 
-If step 3 does not happen in time, the old secret is restored in the phone's file, and stays valid at the PBX. Every
-stage is in the database: a hub that stops half-way continues where it was.
+If step 3 does not happen in time, or nothing proves the new secret during the trial, the old secret is restored in the
+phone's file, and is valid at the PBX. Every stage is in the database: a hub that stops half-way continues where it was.
 """
 
 from collections.abc import Sequence
@@ -33,13 +34,13 @@ from ringfence.hub.fleet import (
     sites,
 )
 from ringfence.hub.fleet.accounts import old_record
-from ringfence.hub.publishing import holds, releases
+from ringfence.hub.publishing import holds
 from ringfence.hub.publishing.publish import Publication, publish
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeReportRow, OldSecretRow, PbxRow, PhoneRow, RotationRow, SiteRow
 from ringfence.hub.store.release_models import ReleaseTargetRow
 from ringfence.hub.telephony import links
-from ringfence.hub.telephony.pbx.port import Contact, PbxLink
+from ringfence.hub.telephony.pbx.port import PbxLink
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
@@ -50,8 +51,10 @@ UNDER_WAY = ("publishing", "fetching", "registering")
 _AUTHOR = "secret rotation"
 _TELL_AFTER_S = 3.0
 """How long a phone has to obey its edge before it is told through the PBX too."""
-_CLOCKS_DIFFER_S = 2.0
-"""How far the PBX's clock may be behind the hub's."""
+_TELL_AGAIN_AFTER_S = 15.0
+"""How long a phone that has fetched its file has to register by itself."""
+TRIAL_S = 180.0
+"""How long the PBX accepts the new secret alone before the old one is restored, if no registration proves it."""
 
 _log = logs.get("rotating")
 
@@ -199,8 +202,6 @@ def _go_on_with(hub: Hub, mac: Mac) -> None:
         pbx = session.get_one(PbxRow, row.pbx_id)
         users = _users(hub, session, mac)
         has_fetched = _has_fetched(session, row)
-        site_id = session.get_one(PhoneRow, mac.bare).site_id
-        published_at = releases.get(session, site_id, row.release).made_at
     link = links.link(hub.sealer, pbx)
     now = hub.clock()
     if not has_fetched:
@@ -209,21 +210,34 @@ def _go_on_with(hub: Hub, mac: Mac) -> None:
         else:
             _tell(hub, mac, link, users, row)
         return
-    contacts = [contact for user in users for contact in link.contacts(user.name)]
-    if _registered_since(contacts, published_at):
-        _accept(hub, pbx, users, new_first=True, ends_old=True)
+    if row.stage == "fetching":
+        _begin_trial(hub, mac, pbx, users, link)
+    elif _marks(users, link) - set(row.marks.split("\n")):
         _finish(hub, mac, "done", "")
-    elif now >= row.until:
+    elif now >= row.changed_at + TRIAL_S:
         _put_back(hub, mac, "the phone has its new file but did not register with it in time", reached=True)
-    elif row.stage == "fetching":
-        with hub.change(_AUTHOR) as change:
-            kept = change.session.get_one(RotationRow, mac.bare)
-            kept.stage, kept.changed_at, kept.detail = "registering", change.now, "it has its new file"
+    else:
+        _tell(hub, mac, link, users, row)
+
+
+def _begin_trial(hub: Hub, mac: Mac, pbx: PbxRow, users: Sequence[_User], link: PbxLink) -> None:
+    _accept(hub, pbx, users, new_first=True, ends_old=True)
+    marks = _marks(users, link)  # read afterwards: what is not among them was accepted with the new secret
+    with hub.change(_AUTHOR) as change:
+        row = change.session.get_one(RotationRow, mac.bare)
+        row.stage, row.changed_at, row.detail = "registering", change.now, "it has its new file"
+        row.marks = "\n".join(sorted(marks))
+
+
+def _marks(users: Sequence[_User], link: PbxLink) -> set[str]:
+    """Return what tells each registration of a phone from the one before and the one after it."""
+    return {contact.mark for user in users for contact in link.contacts(user.name)}
 
 
 def _tell(hub: Hub, mac: Mac, link: PbxLink, users: Sequence[_User], row: RotationRow) -> None:
     """Tell the phone through the PBX too, in case it refused the edge's order for lack of the REGISTER's Call-ID."""
-    if hub.clock() - row.changed_at < _TELL_AFTER_S or row.detail.startswith("told"):
+    waits_s = _TELL_AFTER_S if row.stage == "fetching" else _TELL_AGAIN_AFTER_S
+    if hub.clock() - row.changed_at < waits_s or row.detail.startswith("told"):
         return
     with hub.database.reading() as session:
         family, _model = model_of(session.get_one(PhoneRow, mac.bare).model)
@@ -231,11 +245,6 @@ def _tell(hub: Hub, mac: Mac, link: PbxLink, users: Sequence[_User], row: Rotati
         for contact in link.contacts(user.name):
             link.reload(user.name, contact, family.reload_event.value)
             _note(hub, mac, "told through the PBX to fetch its new file")
-
-
-def _registered_since(contacts: Sequence[Contact], since: float) -> bool:
-    """Return whether a phone registered after a moment; if the PBX does not say when, any contact counts."""
-    return any(contact.registered_at >= since - _CLOCKS_DIFFER_S or not contact.registered_at for contact in contacts)
 
 
 def _has_fetched(session: Session, row: RotationRow) -> bool:

@@ -1,10 +1,13 @@
 """Turns edges' reports about their guards into what people see: alerts, phones let in, used windows, counts.
 
 Everything here runs in the transaction that stores the reports, so that each report counts once. An edge is believed
-only about its own site.
+only about its own site (``fleet.report_gate``). What a batch says of one subject is put together first: a batch costs
+as many queries as it has subjects, and those are bounded.
 """
 
+from collections import Counter
 from collections.abc import Collection
+from dataclasses import replace
 from ipaddress import IPv4Address, ip_network
 from typing import assert_never
 
@@ -14,6 +17,8 @@ from ringfence.guard.findings import Finding
 from ringfence.guard.policy import plain_address
 from ringfence.hub.fleet import reports
 from ringfence.hub.fleet.guard import alerts, model_guess, policy
+from ringfence.hub.fleet.report_gate import GatedReport
+from ringfence.hub.fleet.reports import StoredReports
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import (
     GuardAlertRow,
@@ -42,10 +47,13 @@ ELSEWHERE_S = 600.0
 """How long a phone that one site has served is refused at other sites."""
 MOST_UNKNOWN_OPEN = 40
 """How many unknown phones may wait at a site: someone who guesses names must not fill the list."""
+MOST_SUBJECTS = 100
+"""How many phones and addresses one batch may tell people of; an honest edge's names fewer."""
 MOST_UNKNOWN_OF_ONE = 4
 """How many unknown phones one address may ask for before it counts as guessing."""
 _ASKS: Collection[str] = frozenset({ReportKind.FILE_SERVED, ReportKind.FILE_REFUSED, ReportKind.FILE_HELD_BACK})
 _DAY_S = 86_400
+_MOST_COUNTED = 2**62
 
 
 def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
@@ -58,14 +66,17 @@ def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
         OutOfOrder: The batch leaves a gap; nothing of it is stored.
     """
     stored = reports.store(change, edge, batch)
-    for report in stored.new:
+    told = _Told(change, edge.site_id)
+    for gated in stored.new:
+        report = gated.report
         match report.known_kind:
             case ReportKind.DECISIONS_COUNTED:
-                _count(change, edge.site_id, report)
+                told.counts[report.finding[:20], report.level] += report.count
             case ReportKind.WINDOW_BOUND | ReportKind.WINDOW_USED:
-                _note_window(change, edge.site_id, report)
+                if told.has_room_for(report.name):
+                    _note_window(change, edge.site_id, report)
             case ReportKind.FILE_SERVED | ReportKind.FILE_REFUSED | ReportKind.FILE_HELD_BACK | ReportKind.BANNED:
-                _alert(change, edge.site_id, report)
+                _alert(told, gated)
             case ReportKind.TRANSFER_FAILED | ReportKind.RELEASE_SERVED | ReportKind.PHONE_NOT_RELOADED:
                 pass  # fleet.observations, fleet.reports and telephony.reload_by_pbx read these
             case (
@@ -79,18 +90,89 @@ def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
                 pass  # people read these in the list of reports
             case _ as never:
                 assert_never(never)
-        mac = _phone_asked_for(report)
+        mac = _phone_asked_for(gated)
         if mac is not None:
-            _note_place(change, edge.site_id, mac, report)
+            told.asked_for[mac] = report
             if report.kind == ReportKind.FILE_SERVED:
-                _admit(change, edge.site_id, mac)
+                told.served.add(mac)
+    _tell(told)
+    _alert_edge(change, edge, stored)
     return stored.through
 
 
-def _phone_asked_for(report: Report) -> Mac | None:
+class _Told:
+    """What a batch of one site's edge says, put together by its subjects."""
+
+    def __init__(self, change: Change, site_id: str) -> None:
+        self.change, self.site_id = change, site_id
+        self.counts: Counter[tuple[str, str]] = Counter()
+        self.asked_for: dict[Mac, Report] = {}
+        self.served: set[Mac] = set()
+        self.unknown: dict[Mac, Report] = {}
+        self.alerts: dict[tuple[str, str], Report] = {}
+        self._subjects: set[str] = set()
+
+    def has_room_for(self, subject: str) -> bool:
+        """Return whether a subject is one of those that the batch may tell of."""
+        if len(self._subjects) < MOST_SUBJECTS:
+            self._subjects.add(subject)
+        return subject in self._subjects
+
+    def alert(self, kind: str, subject: str, report: Report) -> None:
+        """Keep that an alert is due; of several reports the last one's sentence counts, and all are counted."""
+        if self.has_room_for(subject):
+            before = self.alerts.get((kind, subject))
+            count = max(report.count, 1) + (before.count if before is not None else 0)
+            self.alerts[kind, subject] = replace(report, count=count)
+
+
+def _tell(told: _Told) -> None:
+    change, site_id = told.change, told.site_id
+    for (verdict, level), count in told.counts.items():
+        _count(change, site_id, verdict, level, count)
+    for (kind, subject), report in told.alerts.items():
+        model = ""
+        if kind == alerts.NEW_PHONE:
+            phone = change.session.get(PhoneRow, subject)
+            model = phone.model if phone is not None else ""
+        _raise(change, site_id, kind, subject, report, model)
+    for mac, report in told.unknown.items():
+        if told.has_room_for(mac.bare):
+            _alert_unknown(change, site_id, mac, report)
+    for mac, report in told.asked_for.items():
+        if told.has_room_for(mac.bare):
+            _note_place(change, site_id, mac, report)
+    for mac in told.served:
+        _admit(change, site_id, mac)
+
+
+def _alert_edge(change: Change, edge: EdgeRow, stored: StoredReports) -> None:
+    """Tell people of an edge that reports what is not its business, or more than any edge has to say."""
+    claims = [each for each in stored.new if each.is_claim]
+    who = edge.hostname or edge.id
+    if claims:
+        first = claims[0]
+        about = f"phone {first.foreign_owner}" if first.foreign_owner else "a release that its site never had"
+        sentence = (
+            f"Edge {who} reports on what is not its site's, such as {about} ({first.report.kind}). It does not count. "
+            f"Is it another machine? To shut it out: ringfence edge revoke {edge.id}."
+        )
+        alerts.raise_alert(change, edge.site_id, alerts.FOREIGN_REPORTS, edge.id, sentence, count=len(claims))
+    if stored.not_kept:
+        sentence = (
+            f"Edge {who} reports more than the hub keeps; {edge.reports_not_kept} of its reports were not kept. Is its "
+            f"site under attack, or is it another machine? See: ringfence report list --site {edge.site_id}."
+        )
+        alerts.raise_alert(change, edge.site_id, alerts.REPORT_FLOOD, edge.id, sentence, count=stored.not_kept)
+
+
+def _phone_asked_for(gated: GatedReport) -> Mac | None:
     """Return the phone whose own configuration a report is about."""
+    report = gated.report
+    if report.kind not in _ASKS or (report.kind == ReportKind.FILE_SERVED and not report.owner):
+        return None
     try:
-        mac = Mac.parse(report.owner) if report.owner and report.kind in _ASKS else None
+        mac = Mac.parse(gated.named_owner) if gated.named_owner else None
     except BadMac:
         return None
     return mac if mac is not None and is_configuration(report.name, mac) else None
@@ -104,25 +186,23 @@ def _admit(change: Change, site_id: str, mac: Mac) -> None:
         alerts.close_about(change, mac.bare, alerts.WAITING)
 
 
-def _alert(change: Change, site_id: str, report: Report) -> None:
+def _alert(told: _Told, gated: GatedReport) -> None:
+    report = gated.report
     finding = _BANNED if report.kind == ReportKind.BANNED else report.finding
     if finding in OF_SOURCES:
-        _raise(change, site_id, finding, report.peer, report)
+        told.alert(finding, report.peer, report)
     elif finding in SOMEBODY_ELSE and report.kind != ReportKind.FILE_SERVED:
-        _raise(change, site_id, finding, report.owner or report.peer, report)
-    elif finding == Finding.NEW_PHONE:
-        phone = change.session.get(PhoneRow, report.owner)
-        _raise(change, site_id, alerts.NEW_PHONE, report.owner, report, phone.model if phone is not None else "")
-    elif finding == Finding.UNKNOWN_PHONE:
-        _alert_unknown(change, site_id, report)
+        told.alert(finding, gated.named_owner or report.peer, report)
+    elif finding == Finding.NEW_PHONE and report.owner:
+        told.alert(alerts.NEW_PHONE, report.owner, report)
+    elif finding == Finding.UNKNOWN_PHONE and (mac := _phone_asked_for(gated)) is not None:
+        before = told.unknown.get(mac)
+        told.unknown[mac] = replace(report, count=max(report.count, 1) + (before.count if before is not None else 0))
 
 
-def _alert_unknown(change: Change, site_id: str, report: Report) -> None:
+def _alert_unknown(change: Change, site_id: str, mac: Mac, report: Report) -> None:
     """Open an alert about a phone that is not this site's: a new one, or one that was brought here."""
     session = change.session
-    mac = _phone_asked_for(report)
-    if mac is None:
-        return
     site = session.get_one(SiteRow, site_id)
     phone = session.get(PhoneRow, mac.bare)
     model = phone.model if phone is not None else model_guess.guess(session, site_id, report)
@@ -207,13 +287,12 @@ def _note_window(change: Change, site_id: str, report: Report) -> None:
     row.until = change.now + days * _DAY_S
 
 
-def _count(change: Change, site_id: str, report: Report) -> None:
-    verdict, level = report.finding[:20], report.level[:8]
-    if report.count <= 0 or not verdict:
+def _count(change: Change, site_id: str, verdict: str, level: str, count: int) -> None:
+    if count <= 0 or not verdict:
         return
     row = change.session.get(GuardCountRow, (site_id, verdict, level))
     if row is None:
-        change.session.add(GuardCountRow(site_id=site_id, verdict=verdict, level=level, count=report.count))
+        change.session.add(GuardCountRow(site_id=site_id, verdict=verdict, level=level, count=count))
         change.session.flush()
     else:
-        row.count += report.count
+        row.count = min(row.count + count, _MOST_COUNTED)

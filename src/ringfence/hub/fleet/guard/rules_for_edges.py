@@ -33,6 +33,9 @@ from ringfence.wire.messages import (
     GuardWindow,
 )
 
+_ELSEWHERE = "another site"
+"""How an edge's rules call another site: people are told which, but an edge need not know which sites there are."""
+
 
 def compile_rules(session: Session, edge: EdgeRow, now: float, held: str) -> GuardRules:
     """Return the rules for the guard of ``edge``; if it is held back, those say why and name no phone."""
@@ -100,7 +103,7 @@ def _habits(family: Family, model: Model) -> GuardHabits:
 def _elsewhere(session: Session, site_id: str, now: float) -> tuple[GuardElsewhere, ...]:
     chosen = select(GuardElsewhereRow).where(GuardElsewhereRow.site_id == site_id, GuardElsewhereRow.until > now)
     rows = session.scalars(chosen.order_by(GuardElsewhereRow.mac))
-    return tuple(GuardElsewhere(row.mac, row.place) for row in rows)
+    return tuple(GuardElsewhere(row.mac, _ELSEWHERE) for row in rows)
 
 
 def _learned(session: Session, site_id: str, now: float) -> tuple[GuardNetwork, ...]:

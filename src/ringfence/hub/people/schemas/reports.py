@@ -1,6 +1,6 @@
 """Schemas of the people's API: reports."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from ringfence.hub.people.schemas import UnixSeconds
 
@@ -18,6 +18,7 @@ class ReportView(BaseModel):
     sentence: str
     name: str
     owner: str | None
+    counts: bool = Field(description="Whether it counts for the phone: its edge is at the phone's site")
     peer: str
     release: int
     size_bytes: int

@@ -50,9 +50,8 @@ class Asterisk:
             if row.get("Event") == "ContactList" and row.get("Endpoint", row.get("Aor")) == user:
                 uri = row.get("Uri", "")
                 reach = row.get("ViaAddr", "")
-                found.append(
-                    Contact(uri, f"sip:{reach}" if reach else "", row.get("CallId", ""), row.get("UserAgent", ""))
-                )
+                call_id, agent, ends = row.get("CallId", ""), row.get("UserAgent", ""), row.get("RegExpire", "")
+                found.append(Contact(uri, f"sip:{reach}" if reach else "", call_id, agent, ends))
         return found
 
     def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:

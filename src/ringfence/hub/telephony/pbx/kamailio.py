@@ -6,7 +6,6 @@ accepted, ``USER::1``: each an HA1, as ``ringfence sip export --pbx kamailio`` w
 
 import json
 import re
-import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -110,17 +109,5 @@ def _contact(row: Mapping[str, Any]) -> Contact:
     if _URI.fullmatch(uri) is None:
         raise PbxRefused("Kamailio holds a contact that is not a SIP URI", where=uri[:80])
     reach = received if _URI.fullmatch(received) else ""
-    since = row.get("Last-Modified")
-    return Contact(uri, reach, str(row.get("Call-ID", "")), str(row.get("User-Agent", "")), _seconds(since))
-
-
-def _seconds(value: object) -> float:
-    """Return a time as Kamailio writes it, in Unix seconds; 0 if it can't be read."""
-    try:
-        return float(str(value))
-    except ValueError:
-        pass
-    try:
-        return time.mktime(time.strptime(str(value), "%a %b %d %H:%M:%S %Y"))
-    except ValueError:
-        return 0.0
+    moment = " ".join(str(row.get(name, "")) for name in ("CSeq", "Last-Modified"))
+    return Contact(uri, reach, str(row.get("Call-ID", "")), str(row.get("User-Agent", "")), moment)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ringfence.phones.family import ReloadEvent
 from ringfence.phones.sip.notify import ServiceAction
+from ringfence.printable import printable
 from ringfence.secret import Secret
 
 
@@ -14,15 +15,20 @@ class Contact:
     """One registration of a line, as the PBX holds it.
 
     ``uri`` is the phone's own Contact, which a NOTIFY must name; ``reach`` is where packets for it go (its public
-    address and the transport that it registered by), empty where that is the same. ``registered_at`` is in Unix
-    seconds, 0 where the PBX does not say.
+    address and the transport that it registered by), empty where that is the same. ``moment`` is what the PBX says of
+    when it registered, or until when: it changes with each registration.
     """
 
     uri: str
     reach: str
     call_id: str
     user_agent: str = ""
-    registered_at: float = 0.0
+    moment: str = ""
+
+    @property
+    def mark(self) -> str:
+        """A text on one line that no other registration has."""
+        return printable(f"{self.uri} {self.call_id} {self.moment}", 500)
 
 
 class PbxLink(Protocol):

@@ -58,6 +58,7 @@ def _add_columns() -> None:
     op.add_column("edge", sa.Column("reports_left_at", sa.Double(), nullable=True))
     op.add_column("edge", sa.Column("reports_not_kept", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("report", sa.Column("foreign_owner", sa.String(length=12), server_default="", nullable=False))
+    op.add_column("rotation", sa.Column("marks", sa.Text(), server_default="", nullable=False))
     op.create_index(op.f("ix_report_foreign_owner"), "report", ["foreign_owner"])
 
 
