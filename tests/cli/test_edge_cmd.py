@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import PhoneThere
+from ringfence.hub.store.models import EdgeRow
 from ringfence.server.tftp.client import fetch
+from ringfence.wire import paths
 from stack import free_port, wait_for
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
@@ -30,6 +32,31 @@ def test_an_edge_is_enrolled_listed_and_revoked(ringfence: CommandLine, phone: P
     ringfence("edge", "revoke", row["id"], "--wipe")
     assert ringfence.ask("edge", "list", "--site", phone.site)[0]["revoked_at"]
     ringfence.refused(4, "edge", "revoke", "nobodys")
+
+
+def test_a_revoked_edge_may_keep_serving_if_somebody_says_so(
+    ringfence: CommandLine, phone: PhoneThere, enrolled: str
+) -> None:
+    edge = ringfence.ask("edge", "status", "--folder", enrolled)["enrolment"]["edge_id"]
+    assert ringfence.run("edge", "revoke", edge, "--wipe", "--keep-serving").status == 2
+    assert "goes on with what it has" in ringfence("edge", "revoke", edge, "--keep-serving")
+    assert ringfence.ask("edge", "list", "--site", phone.site)[0]["keeps_serving"]
+    assert f"ringfence sip rotate {phone.site}" in ringfence("edge", "revoke", edge)
+    assert not ringfence.ask("edge", "list", "--site", phone.site)[0]["keeps_serving"]
+
+
+def test_an_edge_that_the_hub_does_not_know_is_let_in_again(
+    ringfence: CommandLine, hub: RunningHub, site: str, tmp_path: Path
+) -> None:
+    edge = hub.enrol(site, tmp_path / "edge")
+    edge_id = edge.response.edge_id
+    with hub.hub.database.writing() as session:
+        session.delete(session.get_one(EdgeRow, edge_id))
+    assert edge.get(paths.GREETING).status == 403
+    assert edge_id in ringfence("hub", "doubts")
+    ringfence("edge", "readmit", edge_id)
+    assert edge.get(paths.GREETING).status == 200
+    ringfence.refused(4, "edge", "readmit", edge_id)
 
 
 def test_what_enrols_no_edge_is_refused(

@@ -3,6 +3,7 @@
 import json
 from pathlib import Path
 
+import pyrage
 import pytest
 
 from stack import wait_for
@@ -32,3 +33,57 @@ def test_a_hub_is_made_once(stranger: CommandLine, hub: RunningHub, tmp_path: Pa
 
 def test_what_is_no_hub_does_not_run(stranger: CommandLine, tmp_path: Path) -> None:
     stranger.refused(4, "hub", "run", str(tmp_path))
+
+
+@pytest.fixture
+def for_recipient(tmp_path: Path) -> tuple[str, str]:
+    """An age recipient, and the file with its identity."""
+    identity = pyrage.x25519.Identity.generate()
+    file = tmp_path / "key.txt"
+    file.write_text(f"# created: today\n{identity}\n")
+    return str(identity.to_public()), str(file)
+
+
+def test_a_hub_is_copied_checked_and_restored(
+    stranger: CommandLine, hub: RunningHub, tmp_path: Path, for_recipient: tuple[str, str]
+) -> None:
+    recipient, identity = for_recipient
+    copies = tmp_path / "copies"
+    copies.mkdir()
+    source = str(hub.folder.path)
+    for _ in range(2):
+        said = stranger("hub", "backup", source, str(copies), "--recipient", recipient, "--keep", "1")
+        assert "Only its identity opens it" in said
+    told = stranger.ask("hub", "backup", source, str(copies), "--recipient", recipient, "--keep", "1")
+    assert len(told["removed"]) == 1
+    (file,) = copies.iterdir()
+    assert told["file"] == str(file)
+    assert "is whole" in stranger("hub", "restore", str(file), "--check", "--identity", identity)
+    new = tmp_path / "new"
+    said = stranger("hub", "restore", str(file), str(new), "--identity", identity, "--address", "hub2.example.org")
+    assert "rft_" in said
+    assert 'address = "hub2.example.org"' in (new / "hub.toml").read_text()
+    stranger.refused(5, "hub", "restore", str(file), str(new), "--identity", identity)
+    stranger.refused(3, "hub", "restore", str(file), str(tmp_path / "other"))
+    stranger.refused(8, "hub", "restore", identity, "--check")
+    assert stranger.run("hub", "restore", str(file)).status == 2
+    assert stranger.run("hub", "restore", str(tmp_path / "nowhere"), "--check").status == 2
+    stranger.refused(3, "hub", "backup", source, str(copies), "--recipient", "age1nonsense")
+
+
+@pytest.mark.slow
+def test_a_copy_is_encrypted_with_a_passphrase(
+    stranger: CommandLine, hub: RunningHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RINGFENCE_BACKUP_PASSPHRASE", "short")
+    assert stranger.run("hub", "backup", str(hub.folder.path), str(tmp_path)).status == 2
+    monkeypatch.setenv("RINGFENCE_BACKUP_PASSPHRASE", "correct horse battery staple")
+    said = stranger("hub", "backup", str(hub.folder.path), str(tmp_path / "copy"))
+    assert "Restored on trial: it is whole." in said
+    monkeypatch.setenv("RINGFENCE_BACKUP_PASSPHRASE", "another passphrase")
+    stranger.refused(3, "hub", "restore", str(tmp_path / "copy"), "--check")
+
+
+def test_a_hub_that_was_never_restored_is_in_doubt_of_nothing(ringfence: CommandLine) -> None:
+    assert "in doubt of nothing" in ringfence("hub", "doubts")
+    assert ringfence.ask("hub", "doubts") == []

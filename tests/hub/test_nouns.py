@@ -54,6 +54,7 @@ NOUNS = {
     "api-tokens": "api_tokens",
     "audit": "audit",
     "reports": "reports",
+    "doubts": "doubts",
     "metrics": "metrics",
 }
 """Path below /api/v1, a star for each parameter → noun; the longest that a path begins with counts."""

@@ -12,6 +12,7 @@ from ringfence.edge.agent.hub_client import BlobPart
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.wire import codec
 from ringfence.wire.messages import (
+    EdgeStanding,
     Event,
     Greeting,
     GuardRules,
@@ -22,6 +23,7 @@ from ringfence.wire.messages import (
     ReportAcknowledgement,
     ReportBatch,
     SiteState,
+    StandingAnswer,
     StatePart,
 )
 from support.signed_repository import NOW, Repository
@@ -46,6 +48,7 @@ class MemoryHub:
     renewals: list[RenewRequest] = field(default_factory=list)
     renewed: str = ""
     progress: list[Progress] = field(default_factory=list)
+    standings: list[EdgeStanding] = field(default_factory=list)
     knows_no_progress: bool = False
     clock: HubClock | None = None
     rules: GuardRules | None = None
@@ -78,6 +81,11 @@ class MemoryHub:
         if self.rules is None:
             return None
         return SiteState(self.rules.version, {StatePart.GUARD: Raw(codec.to_json(self.rules)), **self.other_parts})
+
+    def tell_standing(self, standing: EdgeStanding) -> StandingAnswer | None:
+        self._answer("standing")
+        self.standings.append(standing)
+        return StandingAnswer()
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         self._answer("report")

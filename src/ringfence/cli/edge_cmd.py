@@ -136,12 +136,37 @@ def revoke(
     wipe: Annotated[
         bool, typer.Option("--wipe", help="Also ask it to delete everything that it holds, now or when it comes back.")
     ] = False,
+    keep_serving: Annotated[
+        bool, typer.Option("--keep-serving", help="Let it go on giving the secrets that it has to its phones.")
+    ] = False,
 ) -> None:
-    """Revoke an edge: its connection ends and its requests are refused.
+    """Revoke an edge: its connection ends, its requests are refused, and it gives out no more secrets.
+
+    What it held may be read by whoever holds it: change its phones' SIP secrets as well.
 
     Example: ringfence edge revoke edge-1a2b3c4d5e6f --wipe
     """
     from ringfence.cli.support.connection import hub
 
-    hub().post(f"/edges/{edge}/revoke", {"wipe": wipe})
-    output.say(f"Edge {edge} revoked." + (" It has been asked to wipe itself." if wipe else ""))
+    if wipe and keep_serving:
+        raise typer.BadParameter("an edge that is wiped has nothing to serve", param_hint="--keep-serving")
+    row = hub().post(f"/edges/{edge}/revoke", {"wipe": wipe, "keeps_serving": keep_serving})
+    told = "It is asked to wipe itself." if wipe else "It gives out no more secrets, once it hears of it."
+    output.say(f"Edge {edge} revoked. " + ("It goes on with what it has." if keep_serving else told))
+    if not keep_serving:
+        output.say(f"If somebody else may have it, change the secrets that it held: ringfence sip rotate {row['site']}")
+
+
+@app.command()
+def readmit(edge: EdgeId, as_json: AsJson = False) -> None:
+    """Let in an edge that was enrolled after the copy from which the hub was restored.
+
+    Example: ringfence edge readmit edge-1a2b3c4d5e6f
+    """
+    from ringfence.cli.support.connection import hub
+
+    row = hub().post(f"/edges/{edge}/readmit")
+    if as_json:
+        output.show_json(row)
+        return
+    output.say(f"Edge {edge} of site {row['site']} is let in again.")

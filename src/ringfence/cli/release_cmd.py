@@ -141,10 +141,14 @@ def hold(
 def resume(site: Site, as_json: AsJson = False) -> None:
     """End a site's hold: the next publish brings what was edited meanwhile.
 
+    Where the hub was restored from a copy and is in doubt of the site, it goes on with what it has.
+
     Example: ringfence release resume home-office-anna
     """
-    hub().delete(f"{site_path(site)}/releases/hold")
+    done = hub().delete(f"{site_path(site)}/releases/hold")
     if as_json:
-        output.show_json({"site": site, "held": False})
-    else:
-        output.say(f"Site {site} takes part in publishing again. Next: ringfence publish {site} --dry-run")
+        output.show_json(done)
+        return
+    if done["release"] is not None:
+        output.say(f"Release {done['release']} goes on with what the hub has, above all that the site's edges have.")
+    output.say(f"Site {site} takes part in publishing again. Next: ringfence publish {site} --dry-run")

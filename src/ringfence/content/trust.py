@@ -36,7 +36,7 @@ from ringfence.content.release import (
     Target,
     TargetKind,
 )
-from ringfence.content.signing import SITE_FIELD
+from ringfence.content.signing import SITE_FIELD, Versions
 
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
 
@@ -93,6 +93,15 @@ class TrustedMetadata:
     def root_bytes(self) -> bytes:
         """The trusted root as signed, for keeping; ``resume_root`` takes it back."""
         return self._root_bytes
+
+    @property
+    def versions(self) -> Versions:
+        """The versions of the trusted roles; a snapshot must be trusted."""
+        return Versions(
+            self.targets_meta.version,
+            _present(self._snapshot, "snapshot").version,
+            _present(self._timestamp, "timestamp").version,
+        )
 
     def whole_set(self) -> dict[str, bytes]:
         """Return the four roles' bytes by name, for keeping; ``restore`` takes them back."""

@@ -184,6 +184,10 @@ class _Case:
         return self.holding is not None and self.holding.owner is not None
 
     @property
+    def is_secret(self) -> bool:
+        return self.holding is not None and self.holding.file_kind is FileKind.SECRET
+
+    @property
     def is_short(self) -> bool:
         """Whether less is known than the file needs."""
         return self.reached < self.needed
@@ -240,8 +244,8 @@ TABLE: tuple[_Row, ...] = (
     (Finding.NOT_IN_RELEASE, lambda case: not case.is_held),
     # What only its owner can read, anybody may have.
     (Finding.ALLOWED, lambda case: case.holding is not None and case.holding.sealed),
-    # One phone's own file.
-    (Finding.SITE_HELD, lambda case: case.is_owned and bool(case.policy.held)),
+    # One phone's own file, and any other with a secret in it.
+    (Finding.SITE_HELD, lambda case: (case.is_owned or case.is_secret) and bool(case.policy.held)),
     (Finding.IN_WINDOW, lambda case: case.is_owned and case.is_short and case.is_in_window),
     # What a place on the wire lacks, the plainest first.
     (Finding.TWO_MACS, lambda case: case.lacks_place and len(case.evidence.macs) > 1),

@@ -61,7 +61,7 @@ def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobSto
         hub = Hub(
             config=config,
             database=database,
-            blobs=blobs or DirectoryBlobs(folder.blobs),
+            blobs=blobs or blobs_in(folder.blobs),
             sealer=folder.sealer(),
             authority=folder.authority(),
             signers=folder.signers(),
@@ -70,6 +70,11 @@ def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobSto
         )
         on_fault.pop_all()
     return hub
+
+
+def blobs_in(folder: Path) -> BlobStore:
+    """Return the store of the blobs in a folder."""
+    return DirectoryBlobs(folder)
 
 
 def _renderer_fingerprint() -> str:

@@ -189,6 +189,18 @@ class DataFolderUnusable(EnvironmentFault):
     """The folder or a file in it can't be read or written."""
 
 
+class BackupUnwritable(EnvironmentFault):
+    """A copy of the hub can't be written where it should be."""
+
+
+class BadBackup(ContentRefused):
+    """A file is no copy of a hub, or is damaged."""
+
+
+class BadPassphrase(BadInput):
+    """A passphrase, recipient or identity that can't be used, or that does not open a copy."""
+
+
 class BadConfiguration(BadInput):
     """hub.toml or an environment variable holds a value that the hub does not take."""
 

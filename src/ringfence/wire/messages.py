@@ -69,14 +69,15 @@ class Event:
     """A line of the event stream.
 
     ``greeting`` opens a stream; ``release`` hints that a newer release exists, ``state`` that something of the site's
-    state has changed (``SiteState``); ``revoked`` ends it, and with ``wipe`` asks the edge to delete what it has.
-    A reader ignores kinds that it does not know.
+    state has changed (``SiteState``); ``revoked`` ends it, and with ``wipe`` asks the edge to delete what it has, with
+    ``keeps_serving`` to go on with the secrets that it has. A reader ignores kinds that it does not know.
     """
 
     kind: str
     hub_time: float
     release: Whole = 0
     wipe: bool = False
+    keeps_serving: bool = False
 
 
 EventKind = Literal["greeting", "release", "state", "revoked"]
@@ -252,6 +253,40 @@ class StatePart(StrEnum):
 
     GUARD = "guard"
     """GuardRules."""
+    MEMORY = "memory"
+    """HubMemory."""
+
+
+class HubMemory(Struct, frozen=True):
+    """What the hub gives its edges to keep for it, sealed with a key of the hub: nobody else can read or change it.
+
+    It comes back in ``EdgeStanding``, so that a hub that lost its newest data learns which edges it had revoked.
+    """
+
+    sealed: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeStanding:
+    """What an edge has, told whenever it connects, so that a hub that lost its newest data does not fall behind it.
+
+    ``timestamp`` and ``snapshot`` are the newest that it trusts, as the hub signed them, and prove the numbers in them;
+    both are empty before the first release. ``revoked``: it was told that it is revoked.
+    """
+
+    release: Whole = 0
+    timestamp: str = ""
+    snapshot: str = ""
+    state_version: Whole = 0
+    memory: str = ""
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StandingAnswer:
+    """Why the hub gives the caller nothing for now, in words; empty if it does."""
+
+    waits: str = ""
 
 
 class SiteState(Struct, frozen=True):

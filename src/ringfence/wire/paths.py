@@ -19,6 +19,9 @@ EVENTS = V1 + "/events"
 REPORTS = V1 + "/reports"
 """POST ReportBatch → ReportAcknowledgement."""
 
+STANDING = V1 + "/standing"
+"""POST EdgeStanding → StandingAnswer: what the caller has; an older hub answers 404."""
+
 PROGRESS = V1 + "/progress"
 """POST Progress → Progress: how far an edge is with a release; a hub that does not know it answers 404."""
 

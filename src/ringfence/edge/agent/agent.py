@@ -18,6 +18,7 @@ from ringfence.edge.agent.enrolment import renew, renew_when_due
 from ringfence.edge.agent.guard_rules import GuardRulesPart
 from ringfence.edge.agent.https_hub_client import HttpHubClient
 from ringfence.edge.agent.hub_client import HubClient
+from ringfence.edge.agent.hub_memory import HubMemoryPart
 from ringfence.edge.agent.hub_trust import verified_context
 from ringfence.edge.agent.site_state import StateKeeper
 from ringfence.edge.agent.status_keeper import StatusKeeper
@@ -31,7 +32,7 @@ from ringfence.edge.reporting.log import Log
 from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import ContentRefused, RingfenceError
-from ringfence.wire.messages import ReportKind
+from ringfence.wire.messages import EdgeStanding, ReportKind
 
 LOOK_ANYWAY_S = 900.0
 """How often the hub is asked without a hint; a hint may be lost, a timestamp is renewed."""
@@ -86,7 +87,9 @@ class Agent:
             enrolment.site_name, workers, cache=self._cache, journal=self._journal, phones=SeenPhones(folder), log=log
         )
         self._rules = GuardRulesPart(self._clock, self._serving.rule)
-        self._state = StateKeeper(folder, (self._rules,))
+        self._memory = HubMemoryPart()
+        self._state = StateKeeper(folder, (self._rules, self._memory))
+        self._has_told_standing = threading.Event()
 
     @property
     def addresses(self) -> list[str]:
@@ -153,6 +156,7 @@ class Agent:
 
     def _show_kept(self) -> None:
         self._journal.add(time.time(), ReportKind.AGENT_STARTED, "The agent started.")
+        self._hold_if_revoked()
         self._state.apply()
         if self._kept_refusal:
             self._status.note_problem(f"the stored release was not used: {self._kept_refusal}")
@@ -170,10 +174,11 @@ class Agent:
             try:
                 for event in self._client.events():
                     if event.kind == "revoked":
-                        self._on_revoked(wipe=event.wipe)
+                        self._on_revoked(wipe=event.wipe, keeps_serving=event.keeps_serving)
                         break
                     if event.kind == "greeting":
                         pause.reset()
+                        self._has_told_standing.clear()  # it may be another process, with other data
                         self._status.note_connected()
                     self._status.note_contact()
                     self._wake.set()
@@ -205,6 +210,7 @@ class Agent:
             self._greet()
         if renew_when_due(self._folder, self._client.renew, self._clock.now()):
             self._take_renewed()
+        self._tell_standing()
         if news := self._state.refresh(self._client):
             self._log(
                 "info", f"Received version {self._state.version} of the site's state; changed: {', '.join(news)}."
@@ -231,6 +237,27 @@ class Agent:
             renew(self._folder, self._client.renew)
             self._take_renewed()
             self._client.greeting()
+
+    def _tell_standing(self) -> None:
+        """Tell the hub what this edge has, once on each connection, before anything is asked of it."""
+        if self._has_told_standing.is_set():
+            return
+        self._has_told_standing.set()
+        proof = self._trusted.whole_set() if self._trusted.release is not None else {}
+        try:
+            self._client.tell_standing(
+                EdgeStanding(
+                    release=self._trusted.release.number if self._trusted.release is not None else 0,
+                    timestamp=proof.get("timestamp", b"").decode(),
+                    snapshot=proof.get("snapshot", b"").decode(),
+                    state_version=self._state.version,
+                    memory=self._memory.newest.sealed,
+                    revoked=self._folder.is_revoked,
+                )
+            )
+        except RingfenceError:
+            self._has_told_standing.clear()
+            raise
 
     def _take_renewed(self) -> None:
         self._log("info", "The certificate was renewed.")
@@ -261,8 +288,8 @@ class Agent:
         if self._stopping.is_set():
             return
         match fault:
-            case HubRefused(kind="edge-revoked"):
-                self._on_revoked(wipe=False)
+            case HubRefused(kind="edge-revoked" | "edge-revoked-serves"):
+                self._on_revoked(wipe=False, keeps_serving=fault.kind == "edge-revoked-serves")
             case ContentRefused():
                 name = type(fault).__name__
                 if self._status.note_problem(f"{name}: {fault}"):
@@ -270,12 +297,22 @@ class Agent:
             case _:
                 self._status.note_problem(str(fault))
 
-    def _on_revoked(self, *, wipe: bool) -> None:
-        self._status.note_problem("this edge was revoked at the hub; to go on, enrol it again with a new token")
+    def _on_revoked(self, *, wipe: bool, keeps_serving: bool) -> None:
+        """Give out no more secrets, now and after a restart, unless the hub lets this edge go on with what it has."""
+        problem = "this edge was revoked at the hub; to go on, enrol it again with a new token"
+        if not keeps_serving:
+            problem += ". Phones' own files are held back"
+        self._status.note_problem(problem)
+        self._folder.note_revoked(keeps_serving=keeps_serving)
+        self._hold_if_revoked()
         if wipe:
             self._log("warning", "The hub asked to wipe this edge: everything that it holds is deleted.")
             self._wipe = True
             self.stop()
+
+    def _hold_if_revoked(self) -> None:
+        if self._folder.gives_no_secrets:
+            self._rules.hold("this edge was revoked at the hub")
 
     def _guard_in_words(self) -> str:
         hearing = self._workers.hearing

@@ -27,6 +27,7 @@ class GuardRulesPart:
         self._clock = clock
         self._hand_over = hand_over
         self._shift_s = 0.0
+        self._held = ""
         self.newest = NO_RULES_YET
 
     def keep(self, told: bytes) -> None:
@@ -57,6 +58,12 @@ class GuardRulesPart:
             raise
         return True
 
+    def hold(self, why: str) -> None:
+        """Hold back phones' own files and secrets from now on, whatever the hub's rules say."""
+        if why != self._held:
+            self._held = why
+            self.apply()
+
     def on_time(self) -> None:
         """Hand the rules over again if this machine's clock has moved against the hub's."""
         if abs(self._clock_shift() - self._shift_s) > CLOCK_MOVED_S:
@@ -69,6 +76,7 @@ class GuardRulesPart:
         self._hand_over(
             replace(
                 rules,
+                held=self._held or rules.held,
                 windows=tuple(replace(each, until=each.until + shift_s) for each in rules.windows),
                 bans=tuple(replace(each, until=each.until + shift_s) for each in rules.bans),
                 lifted=tuple(replace(each, until=each.until + shift_s) for each in rules.lifted),
@@ -90,8 +98,8 @@ class GuardRulesPart:
         text = f"The guard's rules, version {self.newest.version}, require: {asked}."
         if refused:
             text += f" Newer rules are refused: {refused}."
-        if self.newest.held:
-            text += f" Phones' own files are held back: {self.newest.held}."
+        if held := self._held or self.newest.held:
+            text += f" Phones' own files are held back: {held}."
         if why_no_frames is not None:
             text += f" Frames are not watched: {why_no_frames or 'no site requires it'}."
         return text

@@ -27,6 +27,7 @@ from ringfence.identity.certificates import validity
 from ringfence.wire import codec, paths
 from ringfence.wire.errors import BadMessage
 from ringfence.wire.messages import (
+    EdgeStanding,
     EnrolRequest,
     EnrolResponse,
     Event,
@@ -39,6 +40,7 @@ from ringfence.wire.messages import (
     ReportAcknowledgement,
     ReportBatch,
     SiteState,
+    StandingAnswer,
     StatePart,
 )
 
@@ -148,6 +150,10 @@ class HttpHubClient:
         rules = self._known(GuardRules, paths.GUARD)
         return None if rules is None else SiteState(rules.version, {StatePart.GUARD: Raw(codec.to_json(rules))})
 
+    def tell_standing(self, standing: EdgeStanding) -> StandingAnswer | None:
+        """Send what this edge has."""
+        return self._known(StandingAnswer, paths.STANDING, codec.to_json(standing))
+
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Send a batch of reports."""
         return self._message(ReportAcknowledgement, "POST", paths.REPORTS, codec.to_json(batch))
@@ -196,9 +202,9 @@ class HttpHubClient:
             self._refusal(response)
             return codec.from_json(form, _limited(response, codec.LARGEST_BYTES, path))
 
-    def _known(self, form: type[T], path: str) -> T | None:
-        """Return what is at a path, None if the hub has no such path."""
-        with self._response("GET", path) as response:
+    def _known(self, form: type[T], path: str, body: bytes | None = None) -> T | None:
+        """Return what is at a path, or what it answers to a message; None if the hub has no such path."""
+        with self._response("GET" if body is None else "POST", path, body) as response:
             if response.status == _NOT_FOUND:
                 return None
             self._refusal(response)

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ringfence.content.digests import Digest
 from ringfence.wire.messages import (
+    EdgeStanding,
     Event,
     Greeting,
     Progress,
@@ -14,6 +15,7 @@ from ringfence.wire.messages import (
     ReportAcknowledgement,
     ReportBatch,
     SiteState,
+    StandingAnswer,
 )
 
 
@@ -46,6 +48,9 @@ class HubClient(Protocol):
 
     def state(self) -> SiteState | None:
         """Return everything that the edge gets beside releases, or None if the hub is too old to know it."""
+
+    def tell_standing(self, standing: EdgeStanding) -> StandingAnswer | None:
+        """Tell what this edge has; return None if the hub is too old to want to know."""
 
     def report(self, batch: ReportBatch) -> ReportAcknowledgement:
         """Hand over reports."""

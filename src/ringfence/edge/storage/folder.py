@@ -23,6 +23,8 @@ from ringfence.identity.certificates import (
 from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
 
+_KEEPS_SERVING = b"keeps serving"
+
 
 @dataclass(frozen=True, slots=True)
 class Enrolment:
@@ -70,6 +72,7 @@ class EdgeFolder:
         self.enrolment_file = path / "identity" / "enrolment.json"
         self.state_file = path / "state.json"
         self.first_rules_file = path / "guard.json"  # where the first edges kept the guard's rules
+        self.revoked_file = path / "revoked"
         self._wiping_file = path / "wiping"
 
     def enrolment(self) -> Enrolment:
@@ -143,6 +146,21 @@ class EdgeFolder:
         """Put a renewed certificate in the place of the old one."""
         self.disk.replace(self.certificate_file, certificate_pem.encode())
 
+    @property
+    def is_revoked(self) -> bool:
+        """Whether the hub has told this edge that it is revoked."""
+        return self.disk.read(self.revoked_file) is not None
+
+    def note_revoked(self, *, keeps_serving: bool) -> None:
+        """Store that the hub has told this edge that it is revoked, and whether it goes on with what it has."""
+        self.disk.replace(self.revoked_file, _KEEPS_SERVING if keeps_serving else b"")
+
+    @property
+    def gives_no_secrets(self) -> bool:
+        """Whether this edge was revoked and was not told to go on with the secrets that it has."""
+        noted = self.disk.read(self.revoked_file)
+        return noted is not None and noted != _KEEPS_SERVING
+
     def wipe(self) -> None:
         """Delete everything that the edge has: content first, then its identity. Only the lock file stays.
 
@@ -160,7 +178,9 @@ class EdgeFolder:
                 self.disk.remove_tree(folder)
             except EnvironmentFault as fault:
                 refused = fault
-        for path in (self.phones_file, self.status_file, self.state_file, self.first_rules_file):
+        for path in (
+            self.phones_file, self.status_file, self.state_file, self.first_rules_file, self.revoked_file,
+        ):  # fmt: skip
             try:
                 self.disk.remove(path.with_name(path.name + TEMPORARY))
                 self.disk.remove(path)

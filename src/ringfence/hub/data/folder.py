@@ -140,8 +140,24 @@ class DataFolder:
 def create(path: Path, config: HubConfig, now: float, fill: Callable[[DataFolder], None]) -> DataFolder:
     """Create a hub's data folder at ``path``; ``fill`` may add to it before it appears.
 
-    Everything is created next to its place and moved there at the end, so that a failure leaves nothing.
     DataFolderTaken if anything but an empty folder is at ``path``; DataFolderUnusable if it can't be created.
+    """
+    with appearing(path) as making:
+        (making / "keys").mkdir(mode=0o700)
+        (making / "blobs").mkdir(mode=0o700)
+        _write_keys(making, config, now)
+        replace_file(making / "hub.toml", to_toml(config).encode())
+        fill(DataFolder(making))
+    return DataFolder(path.absolute())
+
+
+@contextmanager
+def appearing(path: Path) -> Iterator[Path]:
+    """Make a folder that appears at ``path`` at the end of the block, so that a failure leaves nothing.
+
+    Raises:
+        DataFolderTaken: Something other than an empty folder is at ``path``.
+        DataFolderUnusable: The folder can't be made.
     """
     path = path.absolute()
     if path.exists() and (not path.is_dir() or any(path.iterdir())):
@@ -154,11 +170,7 @@ def create(path: Path, config: HubConfig, now: float, fill: Callable[[DataFolder
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         making.mkdir(mode=0o700)
-        (making / "keys").mkdir(mode=0o700)
-        (making / "blobs").mkdir(mode=0o700)
-        _write_keys(making, config, now)
-        replace_file(making / "hub.toml", to_toml(config).encode())
-        fill(DataFolder(making))
+        yield making
         for file in making.rglob("*"):
             file.chmod(0o700 if file.is_dir() else 0o600)
         os.rename(making, path)  # noqa: PTH104 - takes an empty folder's place, which is what is wanted
@@ -166,7 +178,6 @@ def create(path: Path, config: HubConfig, now: float, fill: Callable[[DataFolder
         raise _unusable(path, fault) from None
     finally:
         shutil.rmtree(making, ignore_errors=True)
-    return DataFolder(path)
 
 
 def replace_file(path: Path, data: bytes) -> None:

@@ -13,6 +13,7 @@ from ringfence.hub.device import (
     identity,
     reports,
     site_state,
+    standing,
 )
 from ringfence.hub.device.callers import anybody, edge_to_renew, enrolled_edge_or_one_to_wipe
 from ringfence.hub.device.exchange import DeviceRoute
@@ -21,6 +22,8 @@ from ringfence.wire import codec, paths
 _KEYS_BYTES = 64 * 1024
 """A certificate request with what is said beside it."""
 _PROGRESS_BYTES = 4 * 1024
+_STANDING_BYTES = 1536 * 1024
+"""Signed metadata, and what the edge keeps for the hub (recovery/hub_memory.py)."""
 
 ROUTES = (
     DeviceRoute(paths.AUTHORITY, "GET", identity.authority, caller=anybody),
@@ -33,6 +36,7 @@ ROUTES = (
     DeviceRoute(paths.REPORTS, "POST", reports.reports, codec.LARGEST_BYTES, is_paced=True),
     DeviceRoute(paths.STATE, "GET", site_state.state),
     DeviceRoute(paths.GUARD, "GET", site_state.guard),
+    DeviceRoute(paths.STANDING, "POST", standing.tell, _STANDING_BYTES, is_paced=True),
     DeviceRoute(paths.PROGRESS, "POST", reports.progress, _PROGRESS_BYTES, is_paced=True),
 )
 

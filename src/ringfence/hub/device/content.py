@@ -11,6 +11,7 @@ from starlette.responses import Response, StreamingResponse
 from ringfence.content.digests import Digest, is_digest
 from ringfence.hub.device.callers import DeviceCaller, check_not_held, hub_of
 from ringfence.hub.errors import NothingHere
+from ringfence.hub.fleet import doubts
 from ringfence.hub.store.release_models import ReleaseTargetRow, RoleMetadataRow
 
 _VERSIONED = re.compile(r"([1-9][0-9]{0,8})\.(root|targets|snapshot)\.json")
@@ -23,10 +24,13 @@ def metadata(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
 
     Raises:
         EdgeRefused: The edge is held back; metadata names phones.
+        SiteInDoubt: The hub may have less than the edge.
     """
     check_not_held(caller)
     name = request.path_params["name"]
-    with hub_of(request).database.reading() as session:
+    hub = hub_of(request)
+    with hub.database.reading() as session:
+        doubts.check_none(session, caller.site_id, hub.clock())
         found = _metadata(session, caller.site_id, name)
     if found is None:
         raise NothingHere(f"site {caller.site_id} has no {name[:80]}")

@@ -35,6 +35,7 @@ class _Standing:
     guard: int
     revoked: bool
     wipe: bool
+    keeps_serving: bool
 
 
 def greeting(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
@@ -54,7 +55,7 @@ def events(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
 
 async def _stream(hub: Hub, standing: _Standing) -> AsyncIterator[bytes]:
     if standing.revoked:
-        yield _line(Event("revoked", hub.clock(), wipe=standing.wipe))
+        yield _line(Event("revoked", hub.clock(), wipe=standing.wipe, keeps_serving=standing.keeps_serving))
         return
     stream = hub.wakeups.open(standing.edge_id, standing.site_id)
     _log.info("edge connected", edge=standing.edge_id, site=standing.site_id)
@@ -71,7 +72,7 @@ async def _stream(hub: Hub, standing: _Standing) -> AsyncIterator[bytes]:
             stream.woken.clear()
             standing = await run_in_threadpool(_standing, hub, standing.edge_id)
             if standing.revoked:
-                yield _line(Event("revoked", hub.clock(), wipe=standing.wipe))
+                yield _line(Event("revoked", hub.clock(), wipe=standing.wipe, keeps_serving=standing.keeps_serving))
                 return
             if standing.release > stream.told:
                 stream.told = standing.release
@@ -100,7 +101,15 @@ def _standing(hub: Hub, edge_id: str) -> _Standing:
         edge = edges.get(session, edge_id)
         site = session.get_one(SiteRow, edge.site_id)
         is_revoked = edge.revoked_at is not None
-        return _Standing(edge.id, site.id, site.newest_release, site.guard_version, is_revoked, edge.wipe)
+        return _Standing(
+            edge.id,
+            site.id,
+            site.newest_release,
+            site.guard_version,
+            is_revoked,
+            edge.wipe,
+            edge.keeps_serving,
+        )
 
 
 def _note_connected(hub: Hub, edge_id: str) -> None:

@@ -20,7 +20,7 @@ from ringfence.errors import (
 )
 from ringfence.hub import logs
 from ringfence.hub.device.callers import DeviceCaller, Recognition, enrolled_edge, peer_of, presented_fingerprint
-from ringfence.hub.errors import EdgeBusy, EdgeRefused, OutOfOrder
+from ringfence.hub.errors import EdgeBusy, EdgeRefused, OutOfOrder, SiteInDoubt
 from ringfence.wire import codec
 from ringfence.wire.messages import Problem
 
@@ -108,7 +108,7 @@ def refusal(request: Request, fault: RingfenceError, *, most_body_bytes: int) ->
     edge's other bodies are taken to their end and dropped, so that it is not cut off before it reads the answer.
     """
     status, kind = _status_and_kind(fault)
-    if status >= 500:  # noqa: PLR2004 - HTTP's server errors
+    if status >= 500 and not isinstance(fault, SiteInDoubt | EdgeBusy):  # noqa: PLR2004 - HTTP's server errors
         _log.error("request failed", path=request.url.path, problem=fault.what)
     elif isinstance(fault, NotPermitted):
         _log.warning("request refused", path=request.url.path, peer=peer_of(request), kind=kind)

@@ -5,7 +5,7 @@ from starlette.responses import Response
 
 from ringfence.hub.device.callers import DeviceCaller, hub_of
 from ringfence.hub.device.exchange import message
-from ringfence.hub.fleet import edges, site_state
+from ringfence.hub.fleet import doubts, edges, site_state
 from ringfence.hub.fleet.guard import rules_for_edges
 
 
@@ -14,6 +14,7 @@ def state(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
     hub = hub_of(request)
     with hub.database.reading() as session:
         edge = edges.let_in(session, caller.edge_id)
+        doubts.check_none(session, edge.site_id, hub.clock())
         return message(site_state.compile_state(session, edge, hub.clock(), caller.held))
 
 
@@ -22,4 +23,5 @@ def guard(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
     hub = hub_of(request)
     with hub.database.reading() as session:
         edge = edges.let_in(session, caller.edge_id)
+        doubts.check_none(session, edge.site_id, hub.clock())
         return message(rules_for_edges.compile_rules(session, edge, hub.clock(), caller.held))

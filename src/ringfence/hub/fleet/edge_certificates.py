@@ -9,11 +9,13 @@ the new certificate alone; an older one that is still used then is another machi
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import EdgeRefused
+from ringfence.hub.errors import EdgeRefused, UnknownEdge
+from ringfence.hub.fleet import edges
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeCertificateRow, EdgeRow, RetiredSiteRow, SiteRow, UnknownEdgeRow
+from ringfence.identity.certificates import EdgeIdentity
 
 DAY_S = 86_400
 MOST_A_DAY = 24
@@ -151,6 +153,30 @@ def note_unknown(change: Change, shown: Certificate, peer: str) -> None:
     row.last_at, row.peer = change.now, peer[:64]
 
 
+def readmit(change: Change, edge_id: str) -> EdgeRow:
+    """Let in an edge that the hub does not know and that has asked: one enrolled after the copy that the hub has.
+
+    Raises:
+        UnknownEdge: No such edge has asked.
+    """
+    session = change.session
+    asked = session.get(UnknownEdgeRow, edge_id)
+    if asked is None or session.get(EdgeRow, edge_id) is not None:
+        raise UnknownEdge(
+            f"no edge {edge_id[:40]!r} that the hub does not know has asked", to_do="ringfence hub doubts shows all."
+        )
+    shown = Certificate(
+        asked.certificate_serial, asked.certificate_fingerprint, asked.key_fingerprint, asked.first_at,
+        asked.certificate_ends_at, EdgeIdentity(asked.id, asked.site_id),
+    )  # fmt: skip
+    edge = edges.new(asked.id, asked.site_id, shown, change.now)
+    session.add(edge)
+    add(change, edge, shown)
+    session.delete(asked)
+    change.note("edge.readmit", edge.id, f"site {edge.site_id}, asked from {asked.peer}")
+    return edge
+
+
 def _used_child(session: Session, parent: str) -> EdgeCertificateRow | None:
     """Return a certificate that was asked for with ``parent`` and is in use."""
     used = EdgeCertificateRow.used_at.is_not(None)
@@ -163,7 +189,7 @@ def _tell_of_two(change: Change, edge: EdgeRow, one: str, other: str) -> None:
     sentence = (
         f"Two machines have the identity of edge {edge.hostname or edge.id}: they call from {places}, and one of them "
         f"is a copy. Both are still let in. Revoke it (ringfence edge revoke {edge.id}), enrol the right machine "
-        f"with a new token, and change the secrets of its phones: ringfence line rotate."
+        f"with a new token, and change the secrets of its phones: ringfence sip rotate {edge.site_id}."
     )
     if alerts.open_one(change.session, edge.site_id, alerts.TWO_HOLDERS, edge.id) is None:
         change.note("edge.two-holders", edge.id, places)

@@ -7,7 +7,7 @@ from cryptography import x509
 from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import EdgeRefused, UnknownEdge
+from ringfence.hub.errors import CertificateProblem, EdgeRefused, UnknownEdge
 from ringfence.hub.fleet import sites
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, EnrolmentTokenRow
@@ -79,7 +79,8 @@ def let_in(session: Session, edge_id: str) -> EdgeRow:
 def check_let_in(edge: EdgeRow) -> None:
     """Raise EdgeRefused for a revoked edge."""
     if edge.revoked_at is not None:
-        raise EdgeRefused("edge-revoked", "this edge was revoked", to_do="Enrol it again with a new token.")
+        kind: CertificateProblem = "edge-revoked-serves" if edge.keeps_serving else "edge-revoked"
+        raise EdgeRefused(kind, "this edge was revoked", to_do="Enrol it again with a new token.")
 
 
 def get(session: Session, edge_id: str) -> EdgeRow:
@@ -103,13 +104,18 @@ def choose(session: Session, site_id: str | None) -> Select[EdgeRow]:
     return chosen
 
 
-def revoke(change: Change, edge_id: str, *, wipe: bool) -> EdgeRow:
-    """Revoke an edge; with ``wipe`` it is asked to delete what it holds, now or when it comes back."""
+def revoke(change: Change, edge_id: str, *, wipe: bool, keeps_serving: bool = False) -> EdgeRow:
+    """Revoke an edge, which then gives out no more secrets, unless it ``keeps_serving``.
+
+    With ``wipe`` it is asked to delete what it holds, now or when it comes back.
+    """
     edge = get(change.session, edge_id)
-    if edge.revoked_at is None or (wipe and not edge.wipe):
+    if edge.revoked_at is None or (wipe and not edge.wipe) or (edge.keeps_serving and not keeps_serving):
+        edge.keeps_serving = keeps_serving and not wipe
         edge.revoked_at = edge.revoked_at or change.now
         edge.wipe = edge.wipe or wipe
-        change.note("edge.revoke", edge_id, "with wipe" if wipe else "")
+        how = "with wipe" if wipe else "it keeps serving" if keeps_serving else ""
+        change.note("edge.revoke", edge_id, how)
     return edge
 
 

@@ -12,6 +12,7 @@ from ringfence.hub.people import (
     assets,
     audit,
     bulk,
+    doubts,
     edges,
     enrolment_tokens,
     families,
@@ -56,7 +57,7 @@ same shape (`Problem`): what is wrong, where, what to do, and a fixed word for p
 _PARTS = (
     sites, enrolment_tokens, edges, bulk, phones, lines, families, groups, templates, settings, uploads, firmware,
     assets, accounts, rotations, pbxes, publish, releases, policy, decision_log, alerts, first_contact, blocks, windows,
-    bans, edge_networks, whoami, api_tokens, audit, reports,
+    bans, edge_networks, whoami, api_tokens, audit, reports, doubts,
 )  # fmt: skip
 """The modules with the API's routes, one for each noun; the first match takes a path."""
 

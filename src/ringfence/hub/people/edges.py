@@ -3,11 +3,12 @@
 from fastapi import APIRouter
 
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import edges
+from ringfence.hub.fleet import edge_certificates, edges
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.edges import EdgeRevocation, EdgeView
+from ringfence.hub.recovery import hub_memory
 from ringfence.hub.store import models, pages
 
 router = APIRouter()
@@ -31,11 +32,19 @@ def show_edge(edge: str, hub: TheHub, _caller: TheCaller) -> EdgeView:
 
 @router.post("/edges/{edge}/revoke", tags=["edges"])
 def revoke_edge(edge: str, body: EdgeRevocation, hub: TheHub, caller: TheCaller) -> EdgeView:
-    """Revoke an edge: its connection ends and its requests are refused."""
+    """Revoke an edge: its connection ends, its requests are refused, and it gives out no more secrets."""
     with hub.change(caller.name) as change:
-        row = edges.revoke(change, edge, wipe=body.wipe)
+        row = edges.revoke(change, edge, wipe=body.wipe, keeps_serving=body.keeps_serving)
+        hub_memory.note(change, hub.sealer)
     hub.wakeups.wake_edges({edge})
     return _edge(hub, row)
+
+
+@router.post("/edges/{edge}/readmit", tags=["edges"])
+def readmit_edge(edge: str, hub: TheHub, caller: TheCaller) -> EdgeView:
+    """Let in an edge that was enrolled after the copy from which the hub was restored."""
+    with hub.change(caller.name) as change:
+        return _edge(hub, edge_certificates.readmit(change, edge))
 
 
 def _edge(hub: Hub, row: models.EdgeRow) -> EdgeView:
@@ -44,4 +53,5 @@ def _edge(hub: Hub, row: models.EdgeRow) -> EdgeView:
         last_seen=row.last_seen_at, connected=edges.is_connected(row, hub.clock()), release=row.release,
         fetched_bytes=row.fetched_bytes, fetching_bytes=row.fetching_bytes,
         certificate_ends_at=row.certificate_ends_at, revoked_at=row.revoked_at, wipe=row.wipe,
+        keeps_serving=row.keeps_serving, told_at=row.standing_at,
     )  # fmt: skip

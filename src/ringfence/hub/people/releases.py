@@ -16,6 +16,7 @@ from ringfence.hub.people.schemas.releases import (
     ReleaseDifferenceView,
     ReleaseFileView,
     ReleaseView,
+    ResumedView,
 )
 from ringfence.hub.publishing import diffs, holds, publish, releases
 from ringfence.hub.store import models, release_models
@@ -76,11 +77,14 @@ def hold(site: str, body: HoldOrder, hub: TheHub, caller: TheCaller) -> HoldView
         return hold_view(holds.put(change, site, body.reason))
 
 
-@router.delete("/sites/{site}/releases/hold", status_code=204, tags=["releases"])
-def resume(site: str, hub: TheHub, caller: TheCaller) -> None:
-    """End a site's hold: the next publish brings what was edited meanwhile."""
-    with hub.change(caller.name) as change:
-        holds.end(change, site)
+@router.delete("/sites/{site}/releases/hold", tags=["releases"])
+def resume(site: str, hub: TheHub, caller: TheCaller) -> ResumedView:
+    """End a site's hold: the next publish brings what was edited meanwhile.
+
+    Where the hub was in doubt of the site, because it was restored from a copy, it goes on with what it has: a new
+    release repeats that, with a number above all that the site's edges have.
+    """
+    return ResumedView(site=site, release=publish.resume(hub, caller.name, site))
 
 
 def hold_view(site: models.SiteRow) -> HoldView:

@@ -18,6 +18,7 @@ from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.process import background_jobs, renewal, tls
 from ringfence.hub.process.listeners import DEVICES, LISTENERS, Bound, Listener, bind_all, port_of
 from ringfence.hub.publishing import publication_lock
+from ringfence.hub.recovery import restore
 
 GRACE_S = 2
 """How long running requests have to finish when the hub stops."""
@@ -134,6 +135,7 @@ def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
     hub.blobs.sweep()
     if not hub.config.database_url:
         publication_lock.clear(hub)  # the database is this process's alone: whoever held the lease is gone
+    restore.begin_listening(hub)
     renewal.renew_metadata(hub)
     renewal.renew_server_certificate(hub, folder)
 

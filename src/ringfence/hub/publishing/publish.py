@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadSelection
-from ringfence.hub.fleet import edges, sites, templates
+from ringfence.hub.fleet import doubts, edges, sites, templates
 from ringfence.hub.publishing import editors, firmware_rollout, holds, left_out, publication_lock, releases
 from ringfence.hub.publishing.diffs import (
     MOST_DIFFS,
@@ -130,8 +130,9 @@ def rollback(hub: Hub, who: str, site_id: str, number: int) -> int:
     with publication_lock.held(hub, who) as held, hub.change(who) as change:
         held.confirm(change.session)
         site = sites.get(change.session, site_id)
+        doubts.end(change, site_id)  # who rolls back has decided
         targets = releases.targets(change.session, site_id, number)
-        new = NewRelease(site_id, site.newest_release + 1, targets, f"Back to release {number}", number)
+        new = NewRelease(site_id, site.next_release, targets, f"Back to release {number}", number)
         site.edits += 1  # settings differ from what is published now: a publish brings them again
         holds.put(change, site_id, f"rolled back to release {number}")
         releases.put(change, hub.signers, [new])
@@ -139,6 +140,34 @@ def rollback(hub: Hub, who: str, site_id: str, number: int) -> int:
         change.note("release.rollback", site_id, f"release {new.number} has the content of release {number}")
     hub.wakeups.wake_sites({site_id})
     _log.info("rolled back", by=who, site=site_id, release=new.number, to=number)
+    return new.number
+
+
+def resume(hub: Hub, who: str, site_id: str) -> int | None:
+    """End a site's hold; where the hub was in doubt of the site, go on with what the hub has.
+
+    Returns:
+        The number of the release that then repeats what the hub has, above all that an edge has; None without doubt.
+
+    Raises:
+        UnknownSite, NothingToEnd: There is no such site, or no hold.
+        PublishRunning: Somebody publishes just now.
+    """
+    with publication_lock.held(hub, who) as held, hub.change(who) as change:
+        held.confirm(change.session)
+        site = sites.get(change.session, site_id)
+        was_in_doubt = doubts.of(change.session, site.id) != ""
+        doubts.end(change, site.id)
+        if not was_in_doubt or site.held_at is not None:
+            holds.end(change, site.id)
+        if not was_in_doubt:
+            return None
+        targets = releases.newest_targets(change.session, [site.id]).get(site.id, ())
+        new = NewRelease(site.id, site.next_release, targets, "The hub goes on from a copy of its data")
+        site.edits += 1
+        releases.put(change, hub.signers, [new])
+        change.note("release.resume", site.id, f"the hub goes on with what it has, as release {new.number}")
+    hub.wakeups.wake_sites({site.id})
     return new.number
 
 
@@ -194,7 +223,7 @@ def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: P
         held.confirm(change.session)
         there = sites.existing(change.session, [files.site.site_id for files in batch])
         news = [
-            NewRelease(files.site.site_id, files.site.newest_release + 1, files.targets, comment)
+            NewRelease(files.site.site_id, files.site.next_release, files.targets, comment)
             for files in changed
             if files.site.site_id in there  # one that was removed meanwhile needs no release
         ]
@@ -229,7 +258,7 @@ def _site_change(hub: Hub, files: SiteFiles, edited_by: list[str], *, dry_run: b
         pairs, read_from(files.blobs, hub.blobs.get), files.secrets, most_diffs=MOST_DIFFS if with_diffs else 0
     )
     owners = {target.owner for pair in pairs for target in pair if target is not None and target.owner}
-    new = None if dry_run else site.newest_release + 1
+    new = None if dry_run else site.next_release
     return PublishedSite(site.site_id, new, site.newest_release, described, len(owners), edited_by)
 
 

@@ -29,7 +29,8 @@ from ringfence.content.signing import (
     sign_release,
 )
 from ringfence.hub.errors import UnknownRelease
-from ringfence.hub.fleet import sites
+from ringfence.hub.fleet import doubts, sites
+from ringfence.hub.fleet.doubts import Proven
 from ringfence.hub.store import pages
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import SiteRow
@@ -97,7 +98,14 @@ def put_metadata(session: Session, signed: Mapping[str, SignedRelease], now: flo
 
 
 def newest_versions(session: Session, site_ids: Sequence[str]) -> dict[str, Versions]:
-    """Return the newest version of each role that each site has."""
+    """Return the newest version of each role that each site has, or that an edge has proven to have."""
+    floors = doubts.proven(session, site_ids)
+    stored = stored_versions(session, site_ids)
+    return {site_id: (floors[site_id] | Proven(versions=stored[site_id])).versions for site_id in site_ids}
+
+
+def stored_versions(session: Session, site_ids: Sequence[str]) -> dict[str, Versions]:
+    """Return the newest version of each role that the hub has of each site."""
     found: dict[str, dict[str, int]] = {site_id: {} for site_id in site_ids}
     chosen = (
         select(RoleMetadataRow.site_id, RoleMetadataRow.role, func.max(RoleMetadataRow.version))

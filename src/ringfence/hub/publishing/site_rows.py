@@ -46,6 +46,7 @@ class SiteInput:
 
     site_id: str
     newest_release: int
+    next_release: int
     edits: int
     published: tuple[Target, ...]
     phones: tuple[PhoneToRender, ...]
@@ -193,8 +194,9 @@ def _site_input(
     }
     assets, lists = shelf.for_site(models.values(), locales)
     return SiteInput(
-        site.id, site.newest_release, site.edits, published, tuple(now), upgrades, files, tuple(assets), lists, named
-    )
+        site.id, site.newest_release, site.next_release, site.edits, published, tuple(now), upgrades, files,
+        tuple(assets), lists, named,
+    )  # fmt: skip
 
 
 def _phone(

@@ -41,6 +41,8 @@ class SiteRow(Base):
     """What its name has in common with those that differ in case only (``name_key``)."""
     created_at: Mapped[float]
     newest_release: Mapped[int] = mapped_column(Integer, default=0)
+    release_floor: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """The highest release that an edge has proven to have; more than the newest only after data were lost."""
     edits: Mapped[int] = mapped_column(BigInteger, default=0)
     rendered_edits: Mapped[int] = mapped_column(BigInteger, default=0)
     rendered_by: Mapped[str] = mapped_column(String(64), default="")
@@ -57,6 +59,11 @@ class SiteRow(Base):
     def _name_changes(self, _attribute: str, name: str) -> str:
         self.name_key = name_key(name)
         return name
+
+    @property
+    def next_release(self) -> int:
+        """The number of the next release."""
+        return max(self.newest_release, self.release_floor) + 1
 
 
 class RetiredSiteRow(Base):

@@ -157,6 +157,16 @@ class SiteStandingRow(Base):
     targets: Mapped[int] = mapped_column(Integer, default=0)
     snapshot: Mapped[int] = mapped_column(Integer, default=0)
     timestamp: Mapped[int] = mapped_column(Integer, default=0)
+    state: Mapped[int] = mapped_column(BigInteger, default=0)
+
+
+class HubMemoryRow(Base):
+    """What edges keep for the hub, sealed: which edges it has revoked. One row at most."""
+
+    __tablename__ = "hub_memory"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    sealed: Mapped[bytes]
 
 
 class RestorationRow(Base):

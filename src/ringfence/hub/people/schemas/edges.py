@@ -21,9 +21,16 @@ class EdgeView(BaseModel):
     certificate_ends_at: UnixSeconds
     revoked_at: UnixSeconds | None
     wipe: bool = Field(description="Whether it must delete what it holds")
+    keeps_serving: bool = Field(description="Whether it goes on giving secrets to its phones though it is revoked")
+    told_at: UnixSeconds | None = Field(
+        description="When it last told which versions it has; null before it did, and since the hub was restored"
+    )
 
 
 class EdgeRevocation(Input):
     """How to revoke an edge."""
 
     wipe: bool = Field(default=False, description="Ask it to delete what it holds, now or when it comes back")
+    keeps_serving: bool = Field(
+        default=False, description="Let it go on giving the secrets that it has to its phones; not with wipe"
+    )

@@ -66,3 +66,10 @@ class ReleaseDifferenceView(BaseModel):
     number: int
     against: int = Field(description="The release compared with; 0 if there was none before")
     files: list[FileChangeView]
+
+
+class ResumedView(BaseModel):
+    """A site that takes part in publishing again."""
+
+    site: SiteId
+    release: int | None = Field(description="The release that goes on with what the hub has, where it was in doubt")

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010"
-down_revision = "0009"
+revision = "0012"
+down_revision = "0011"
 branch_labels = None
 depends_on = None
 
@@ -58,6 +58,7 @@ def _add_columns() -> None:
     op.add_column("edge", sa.Column("reports_left_at", sa.Double(), nullable=True))
     op.add_column("edge", sa.Column("reports_not_kept", sa.BigInteger(), server_default="0", nullable=False))
     op.add_column("report", sa.Column("foreign_owner", sa.String(length=12), server_default="", nullable=False))
+    op.add_column("site", sa.Column("release_floor", sa.Integer(), server_default="0", nullable=False))
     op.add_column("rotation", sa.Column("marks", sa.Text(), server_default="", nullable=False))
     op.create_index(op.f("ix_report_foreign_owner"), "report", ["foreign_owner"])
 
@@ -86,10 +87,17 @@ def _make_tables_of_standing() -> None:
         sa.Column("targets", sa.Integer(), nullable=False),
         sa.Column("snapshot", sa.Integer(), nullable=False),
         sa.Column("timestamp", sa.Integer(), nullable=False),
+        sa.Column("state", sa.BigInteger(), nullable=False),
         sa.ForeignKeyConstraint(
             ["site_id"], ["site.id"], name=op.f("fk_site_standing_site_id_site"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("site_id", name=op.f("pk_site_standing")),
+    )
+    op.create_table(
+        "hub_memory",
+        sa.Column("id", sa.Integer(), autoincrement=False, nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_hub_memory")),
     )
     op.create_table(
         "restoration",

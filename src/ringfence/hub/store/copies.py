@@ -1,0 +1,71 @@
+"""A copy of the whole database as one SQLite file, as it was at one moment, while the hub goes on."""
+
+import sqlite3
+from pathlib import Path
+
+from sqlalchemy import create_engine, insert, make_url, select
+from sqlalchemy.exc import SQLAlchemyError
+
+from ringfence.hub.errors import DatabaseUnavailable
+from ringfence.hub.store import dialect
+from ringfence.hub.store.base import Base
+from ringfence.hub.store.database import Database
+
+_ROWS_AT_ONCE = 1000
+
+
+def copy_database(url: str, to: Path) -> None:
+    """Write what the database at ``url`` holds now into a new SQLite file.
+
+    Raises:
+        DatabaseUnavailable: It can't be read, or the file can't be written.
+    """
+    try:
+        if make_url(url).get_backend_name() == "sqlite":
+            _copy_sqlite(Path(make_url(url).database or ""), to)
+        else:
+            _copy_rows(url, to)
+    except (sqlite3.Error, SQLAlchemyError) as fault:
+        raise DatabaseUnavailable(
+            f"the database can't be copied: {fault}", to_do="Check its disk, and try again."
+        ) from None
+
+
+def check_database(file: Path) -> None:
+    """Raise DatabaseUnavailable if a SQLite file is damaged."""
+    try:
+        connection = sqlite3.connect(f"file:{file}?mode=ro", uri=True)
+        try:
+            (found,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+            broken = connection.execute("PRAGMA foreign_key_check").fetchone()
+        finally:
+            connection.close()
+    except sqlite3.Error as fault:
+        raise DatabaseUnavailable(f"the copy of the database can't be read: {fault}") from None
+    if found != "ok" or broken is not None:
+        raise DatabaseUnavailable(f"the copy of the database is damaged: {found}")
+
+
+def _copy_sqlite(source: Path, to: Path) -> None:
+    connection = sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=dialect.BUSY_TIMEOUT_MS / 1000)
+    try:
+        connection.execute("VACUUM INTO ?", (str(to),))
+    finally:
+        connection.close()
+
+
+def _copy_rows(url: str, to: Path) -> None:
+    target = Database(f"sqlite:///{to}")
+    target.close()
+    source = create_engine(dialect.driver_url(url), hide_parameters=True)
+    dialect.prepare(source)
+    into = create_engine(f"sqlite:///{to}", hide_parameters=True)
+    try:
+        with source.connect() as reading, into.begin() as writing:
+            for table in Base.metadata.sorted_tables:
+                rows = reading.execution_options(yield_per=_ROWS_AT_ONCE).execute(select(table)).mappings()
+                for part in rows.partitions():
+                    writing.execute(insert(table), [dict(row) for row in part])
+    finally:
+        source.dispose()
+        into.dispose()
