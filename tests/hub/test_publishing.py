@@ -12,7 +12,7 @@ from ringfence.content.trust import TrustedMetadata
 from ringfence.errors import EnvironmentFault, NotFound
 from ringfence.hub.core import Hub
 from ringfence.hub.data.directory_blobs import DirectoryBlobs
-from ringfence.hub.errors import FilesDisagree, NothingToEnd, PublishRunning
+from ringfence.hub.errors import FilesDisagree, NothingToEnd, PublishRunning, SiteHeld
 from ringfence.hub.fleet import (
     lines,
     phones,
@@ -27,6 +27,7 @@ from ringfence.hub.publishing.publish import Publication, publish, rollback
 from ringfence.hub.store.models import LineRow, SiteRow
 from ringfence.hub.store.pages import Page
 from ringfence.hub.store.release_models import RoleMetadataRow
+from ringfence.hub.telephony import rotations
 from ringfence.phones.errors import IncompletePhone, RenderFault
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.own_templates import OwnTemplates
@@ -502,3 +503,14 @@ def test_a_site_that_is_removed_during_a_publish_gets_no_release(fleet: Hub, mon
     assert whole_release(fleet, "anna")[0] == 1
     with fleet.database.reading() as session:
         assert session.get(SiteRow, "ben") is None
+
+
+def test_a_held_sites_secrets_are_not_changed_as_the_phone_would_never_get_the_new_one(fleet: Hub) -> None:
+    publish(fleet, "test")
+    with fleet.change("test") as change:
+        holds.put(change, "anna", "not now")
+        before = lines.reveal(change, fleet.sealer, ANNA, 1)
+    with pytest.raises(SiteHeld, match=r"ringfence release resume anna"):
+        rotations.begin(fleet, "test", [ANNA])
+    with fleet.change("test") as change:
+        assert lines.reveal(change, fleet.sealer, ANNA, 1) == before
