@@ -13,7 +13,6 @@ sys.modules["_hashlib"] = None  # type: ignore[assignment]
 import os
 
 from ringfence.errors import RingfenceError
-from ringfence.server.standalone.dry_run import show
 from ringfence.server.standalone.options import read_options
 from ringfence.server.standalone.run import Standalone
 
@@ -23,6 +22,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         options = read_options(arguments)
         if options.dry_run:
+            # Serving is small without what this needs, which is loaded before the right to read it is given up.
+            from ringfence.server.standalone.dry_run import show  # noqa: PLC0415
+
             return show(options, os.environ, print)
         return Standalone(options, os.environ).run()
     except RingfenceError as fault:

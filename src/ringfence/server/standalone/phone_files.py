@@ -3,6 +3,7 @@
 Phones say nothing about either: they go on with what they have, or start again and again (PHONES.md sections 1 and 7).
 """
 
+import pyexpat
 import re
 from collections.abc import Callable
 
@@ -48,8 +49,6 @@ def _trouble_with_load_name(content: bytes) -> str | None:
 
 def _trouble_with_xml(content: bytes) -> str | None:
     """Return where a configuration is no XML; phones take Latin-1 that is not announced, and -- in comments."""
-    import pyexpat  # noqa: PLC0415 - the dry run alone needs it, and serving stays small without it
-
     try:
         content.decode()
         parser = pyexpat.ParserCreate()
