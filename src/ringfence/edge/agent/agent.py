@@ -201,7 +201,8 @@ class Agent:
                 self._status.note_success()
             except RingfenceError as fault:
                 self._on_fault(fault)
-                if self._stopping.wait(pause.next()):
+                self._wake.wait(pause.next())  # news from the hub may be that it goes on
+                if self._stopping.is_set():
                     return
                 self._wake.set()
 
