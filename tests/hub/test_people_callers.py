@@ -70,11 +70,6 @@ def test_what_is_no_good_token_is_refused_before_the_body_is_sent(running: Runni
         assert status_of(answer_to_head(line, "POST", "/api/v1/sites", f"{header}\r\n{ONE_MIB}")) == 401
 
 
-def test_the_description_of_the_api_is_open_to_all(running: RunningHub) -> None:
-    with urllib3.PoolManager(ca_certs=str(running.folder.authority_certificate)) as pool:
-        assert pool.request("GET", running.people_url + "/openapi.json").status == 200
-
-
 def test_another_way_to_be_known_is_one_more_in_the_list(made_hub: tuple[Path, Secret], tmp_path: Path) -> None:
     shutil.copytree(made_hub[0], tmp_path / "hub")
     folder = DataFolder(tmp_path / "hub")

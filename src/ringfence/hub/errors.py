@@ -213,6 +213,10 @@ class DatabaseUnavailable(EnvironmentFault):
     """The database does not answer just now."""
 
 
+class BodyRefused(BadInput):
+    """A request's body is too long, or holds what is no JSON or can't be held."""
+
+
 class NotStorable(BadInput):
     """A value that the database can't hold."""
 

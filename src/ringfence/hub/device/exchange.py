@@ -129,9 +129,11 @@ async def not_found(request: Request, _fault: Exception) -> Response:
     return message(Problem("there is nothing at this path", where=request.url.path[:200], kind="not-found"), 404)
 
 
-async def wrong_method(request: Request, _fault: Exception) -> Response:
-    """Answer for a method that the path does not allow."""
-    return message(Problem("this path does not allow this method", where=request.method, kind="bad-request"), 405)
+async def wrong_method(request: Request, fault: Exception) -> Response:
+    """Answer for a method that the path does not allow, with those that it does (RFC 9110, section 15.5.6)."""
+    answer = message(Problem("this path does not allow this method", where=request.method, kind="bad-request"), 405)
+    answer.headers.update(getattr(fault, "headers", None) or {})
+    return answer
 
 
 def _status_and_kind(fault: RingfenceError) -> tuple[int, str]:

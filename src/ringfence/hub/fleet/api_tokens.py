@@ -51,7 +51,7 @@ def authenticate(session: Session, text: str) -> ApiTokenRow:
             "this hub does not know this API token", to_do="Log in with a token of this hub: ringfence login."
         )
     if token.revoked_at is not None:
-        raise NotSignedIn(f"the API token {token.name} was revoked", to_do="Ask an administrator for a new token.")
+        raise NotSignedIn("this API token was revoked", to_do="Ask an administrator for a new token.")
     return token
 
 

@@ -33,6 +33,7 @@ from ringfence.hub.people import (
     uploads,
     whoami,
 )
+from ringfence.hub.people.bodies import BodiesChecked
 from ringfence.hub.people.callers import AUTHENTICATIONS, Authentication, CallersFirst
 from ringfence.hub.people.guard import (
     alerts,
@@ -68,6 +69,7 @@ def people_app(hub: Hub, authentications: Sequence[Authentication] = AUTHENTICAT
     app = FastAPI(title="Ringfence hub", version=__version__, description=_DESCRIPTION, docs_url=None, redoc_url=None)
     app.state.hub = hub
     problems.install(app)
+    app.add_middleware(BodiesChecked)
     app.add_middleware(CallersFirst, authentications=authentications)
     for part in _PARTS:
         app.include_router(part.router, prefix=V1, responses=problems.RESPONSES)

@@ -11,16 +11,18 @@ from fastapi import Depends, Path, Request
 from fastapi.security import HTTPBearer
 from fastapi.security.utils import get_authorization_scheme_param
 from starlette.concurrency import run_in_threadpool
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import NotSignedIn
 from ringfence.hub.fleet import api_tokens
 from ringfence.hub.people import problems
+from ringfence.hub.people.refused_sign_ins import RefusedSignIns
 from ringfence.phones.mac import Mac
 
-OPEN_PATHS = frozenset({"/openapi.json"})
+OPEN_PATHS: frozenset[str] = frozenset()
 """Paths that anybody may read."""
 
 _CALLER = "caller"
@@ -74,6 +76,7 @@ class CallersFirst:
     def __init__(self, app: ASGIApp, authentications: Sequence[Authentication]) -> None:
         self._app = app
         self._authentications = authentications
+        self._refused = RefusedSignIns()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Identify the caller and pass the request on, or answer 401."""
@@ -82,18 +85,30 @@ class CallersFirst:
             try:
                 scope.setdefault("state", {})[_CALLER] = await run_in_threadpool(self._recognise, request)
             except RingfenceError as fault:
+                await self._refused.note(request)
                 answer = problems.answer_to(request, fault)
                 if {"transfer-encoding", "content-length"} & set(request.headers):
                     answer.headers["Connection"] = "close"  # the body is a stranger's; it is not worth taking
                 await answer(scope, receive, send)
                 return
-        await self._app(scope, receive, send)
+        await self._app(scope, receive, _never_stored(send))
 
     def _recognise(self, request: Request) -> Caller:
         for authentication in self._authentications:
             if (caller := authentication(request)) is not None:
                 return caller
         raise NotSignedIn("this request needs an API token", to_do="Send it as `Authorization: Bearer rft_…`.")
+
+
+def _never_stored(send: Send) -> Send:
+    """Return a ``send`` that tells browsers and proxies to keep no answer: many hold secrets."""
+
+    async def sending(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            MutableHeaders(scope=message).setdefault("Cache-Control", "no-store")
+        await send(message)
+
+    return sending
 
 
 def _hub(request: Request) -> Hub:

@@ -7,6 +7,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
+from starlette.routing import compile_path
 
 from ringfence.errors import (
     BadInput,
@@ -26,13 +27,16 @@ _log = logs.get("people")
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 _OLDER_WORDS: dict[type[RingfenceError], str] = {NameRefused: "bad-name", PhoneNotRegistered: "not-registered"}
 _SERVER_ERROR = 500
+_WRONG_METHOD = 405
 
 # Any: FastAPI's own form of its `responses` argument.
 RESPONSES: dict[int | str, dict[str, Any]] = {
     401: {"model": ProblemView, "description": "No API token that this hub knows"},
+    403: {"model": ProblemView, "description": "This token may not do that"},
     404: {"model": ProblemView, "description": "There is nothing with this name"},
     409: {"model": ProblemView, "description": "It already exists, or somebody else is changing it"},
     422: {"model": ProblemView, "description": "What was sent can't be used"},
+    500: {"model": ProblemView, "description": "A stored value can't be opened, or the hub had an internal error"},
     503: {"model": ProblemView, "description": "The machine can't do it at the moment"},
 }
 
@@ -42,6 +46,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RingfenceError, _on_fault)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(OverflowError, _on_overflow)
     app.add_exception_handler(Exception, _on_bug)
 
 
@@ -81,7 +86,25 @@ def _on_http(request: Request, fault: Exception) -> JSONResponse:
     problem = ProblemView(
         what=what, where=f"{request.method} {request.url.path[:200]}", to_do="See /openapi.json.", kind=kind
     )
-    return _answer(fault.status_code, problem)
+    headers = dict(fault.headers or {})
+    if fault.status_code == _WRONG_METHOD:
+        headers["Allow"] = ", ".join(sorted(_methods(request)))
+    return _answer(fault.status_code, problem, headers)
+
+
+def _methods(request: Request) -> set[str]:
+    """Return the methods that a path has; each may be a route of its own (RFC 9110, section 15.5.6)."""
+    found: set[str] = set()
+    for path, methods in request.app.openapi()["paths"].items():
+        if compile_path(path)[0].fullmatch(request.url.path):
+            found |= {method.upper() for method in methods}
+    return found
+
+
+def _on_overflow(_request: Request, _fault: Exception) -> JSONResponse:
+    """Answer for a number or a time that nothing here can hold."""
+    problem = ProblemView(what="a number is too large", where="", to_do="Give a smaller one.", kind="bad-field")
+    return _answer(422, problem)
 
 
 async def _on_bug(request: Request, fault: Exception) -> JSONResponse:
@@ -98,7 +121,7 @@ def _kind(fault: type[RingfenceError]) -> str:
 
 
 def _answer(status: int, problem: ProblemView, headers: dict[str, str] | None = None) -> JSONResponse:
-    return JSONResponse(problem.model_dump(), status, headers)
+    return JSONResponse(problem.model_dump(), status, {**(headers or {}), "Cache-Control": "no-store"})
 
 
 def _status(fault: RingfenceError) -> int:

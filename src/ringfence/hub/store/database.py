@@ -11,6 +11,8 @@ from ringfence.hub.errors import DatabaseUnavailable, NotStorable
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.edits import EditCountingSession
 
+_NOT_STORABLE = (DataError, OverflowError, UnicodeEncodeError)
+"""What drivers raise for values that their database has no form for."""
 POOL_SIZE = 40
 """As many connections as the thread pool has threads, so that none waits for another's."""
 
@@ -52,6 +54,8 @@ class Database:
                 yield session
             except OperationalError as fault:
                 raise _unavailable(fault) from fault
+            except _NOT_STORABLE as fault:
+                raise _not_storable() from fault
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
@@ -62,12 +66,16 @@ class Database:
                     yield session
             except OperationalError as fault:
                 raise _unavailable(fault) from fault
-            except DataError as fault:
-                raise NotStorable("a value is too long or too large for the database, or holds a NUL") from fault
+            except _NOT_STORABLE as fault:
+                raise _not_storable() from fault
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def _not_storable() -> NotStorable:
+    return NotStorable("a value is too long or too large for the database, or holds a NUL or half a character")
 
 
 def _unavailable(fault: OperationalError) -> DatabaseUnavailable:

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, Strict
 
 from ringfence.hub.store.pages import Paged
 
@@ -13,10 +13,14 @@ SiteId = Annotated[str, Field(description="The site's id, derived from its name"
 MacText = Annotated[str, Field(description="A MAC address", examples=["00:1B:54:C2:9A:10"])]
 
 
+Flag = Annotated[bool, Strict()]
+"""true or false in a request; texts and numbers that may mean one of them are refused."""
+
+
 class Input(BaseModel):
     """The body of a request; unknown fields are refused, as they are typing errors."""
 
-    model_config = ConfigDict(extra="forbid", str_max_length=4000)
+    model_config = ConfigDict(extra="forbid", str_max_length=4000, allow_inf_nan=False)
 
 
 class Items(BaseModel, Generic[T]):

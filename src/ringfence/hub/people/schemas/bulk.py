@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import Input, MacText
+from ringfence.hub.people.schemas import Flag, Input, MacText
 
 
 class BulkLineChanges(Input):
@@ -36,8 +36,8 @@ class BulkOrder(Input):
 
     phones: list[BulkPhoneChanges] = Field(max_length=20_000)
     site_settings: dict[str, dict[str, str]] = Field(default={}, description="Site's id or name → settings")
-    dry_run: bool = False
-    make_sites: bool = Field(default=False, description="Create the sites and groups that do not exist")
+    dry_run: Flag = False
+    make_sites: Flag = Field(default=False, description="Create the sites and groups that do not exist")
 
 
 class BulkRefusalView(BaseModel):

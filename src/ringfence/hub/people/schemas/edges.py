@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import Input, SiteId, UnixSeconds
+from ringfence.hub.people.schemas import Flag, Input, SiteId, UnixSeconds
 
 
 class EdgeView(BaseModel):
@@ -30,7 +30,7 @@ class EdgeView(BaseModel):
 class EdgeRevocation(Input):
     """How to revoke an edge."""
 
-    wipe: bool = Field(default=False, description="Ask it to delete what it holds, now or when it comes back")
-    keeps_serving: bool = Field(
+    wipe: Flag = Field(default=False, description="Ask it to delete what it holds, now or when it comes back")
+    keeps_serving: Flag = Field(
         default=False, description="Let it go on giving the secrets that it has to its phones; not with wipe"
     )

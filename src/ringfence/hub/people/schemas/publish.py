@@ -2,17 +2,17 @@
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import Input, MacText, SiteId, UnixSeconds
+from ringfence.hub.people.schemas import Flag, Input, MacText, SiteId, UnixSeconds
 from ringfence.hub.people.schemas.releases import FileChangeView, HoldView
 
 
 class PublishOrder(Input):
     """What to publish."""
 
-    dry_run: bool = Field(default=False, description="Only show what would change")
+    dry_run: Flag = Field(default=False, description="Only show what would change")
     sites: list[str] | None = Field(default=None, description="Only these sites; null for all")
     comment: str = ""
-    diffs: bool = Field(default=True, description="Also answer with how each file changes")
+    diffs: Flag = Field(default=True, description="Also answer with how each file changes")
 
 
 class PublishedSiteView(BaseModel):

@@ -1,0 +1,119 @@
+"""Bodies of the people's API: bounded, and of JSON that every part behind can hold, before any handler sees them.
+
+A body is read only once its caller is known (``callers``). JSON has no NaN and no infinity (RFC 8259, section 6); a
+whole number that no database holds, half of a surrogate pair, and nesting without end are refused here, for all routes.
+"""
+
+import json
+from collections.abc import Iterator
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ringfence.errors import RingfenceError
+from ringfence.hub.errors import BodyRefused
+from ringfence.hub.people import problems
+
+LARGEST_BYTES = 32 << 20
+DEEPEST = 50
+UPLOADS = "/uploads/"
+"""Part of the paths whose bodies are no JSON, and go to the disk as they come."""
+_WITH_BODIES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_TO_DO = "Correct it, and send it again."
+
+
+class BodiesChecked:
+    """Reads each JSON body, checks it, and hands it on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Hand the request on with its body checked, or answer what is wrong with it."""
+        if scope["type"] != "http" or scope["method"] not in _WITH_BODIES or UPLOADS in scope["path"]:
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            body = await _read(request)
+            if body:
+                await run_in_threadpool(check, body)
+        except ClientDisconnect:
+            return
+        except RingfenceError as fault:
+            answer = problems.answer_to(request, fault)
+            answer.headers["Connection"] = "close"
+            await answer(scope, receive, send)
+            return
+        await self._app(scope, _replayed(body, receive), send)
+
+
+def check(body: bytes) -> None:
+    """Check that a body is JSON that can be held.
+
+    Raises:
+        BodyRefused: It is not; where and why is said.
+    """
+    try:
+        value = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as fault:
+        raise BodyRefused(f"the body is not JSON: {str(fault)[:120] or type(fault).__name__}", to_do=_TO_DO) from None
+    for each in _walk(value):
+        if isinstance(each, str):
+            try:
+                each.encode()
+            except UnicodeEncodeError:
+                raise BodyRefused(
+                    "a text holds half of a surrogate pair, which is no character", to_do=_TO_DO
+                ) from None
+        elif isinstance(each, int) and not _LEAST <= each <= _MOST:
+            raise BodyRefused("a whole number has more than 63 bits", to_do=_TO_DO)
+        elif isinstance(each, float) and (each != each or each in {float("inf"), float("-inf")}):  # noqa: PLR0124 - NaN
+            raise BodyRefused("a number is too large", to_do=_TO_DO)
+
+
+def _walk(value: object) -> Iterator[object]:
+    """Yield every value in a body, keys too."""
+    waiting: list[tuple[object, int]] = [(value, 1)]
+    while waiting:
+        each, depth = waiting.pop()
+        if depth > DEEPEST:
+            raise BodyRefused(f"the body is nested more than {DEEPEST} deep", to_do=_TO_DO)
+        match each:
+            case dict():
+                yield from each
+                waiting += [(inner, depth + 1) for inner in each.values()]
+            case list():
+                waiting += [(inner, depth + 1) for inner in each]
+            case _:
+                yield each
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+async def _read(request: Request) -> bytes:
+    too_long = BodyRefused(f"the body has more than {LARGEST_BYTES} bytes", to_do="Send it in parts.")
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > LARGEST_BYTES:
+        raise too_long
+    parts, size = [], 0
+    async for part in request.stream():
+        size += len(part)
+        if size > LARGEST_BYTES:
+            raise too_long
+        parts.append(part)
+    return b"".join(parts)
+
+
+def _replayed(body: bytes, receive: Receive) -> Receive:
+    """Return a ``receive`` that gives the body that was read, and then what the server says."""
+    waiting: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return waiting.pop() if waiting else await receive()
+
+    return replay
