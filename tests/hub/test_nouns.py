@@ -56,6 +56,8 @@ NOUNS = {
     "reports": "reports",
     "doubts": "doubts",
     "metrics": "metrics",
+    "healthz": "metrics",
+    "readyz": "metrics",
 }
 """Path below /api/v1, a star for each parameter → noun; the longest that a path begins with counts."""
 INFRASTRUCTURE = {"app", "bodies", "callers", "pages", "problems", "refused_sign_ins"}

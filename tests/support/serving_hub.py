@@ -12,7 +12,7 @@ import uvloop
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.process import run
+from ringfence.hub.process import background_jobs, run
 from ringfence.hub.process.init import init
 from ringfence.hub.process.listeners import LISTENERS, Listener, bind_all
 from ringfence.secret import Secret
@@ -43,6 +43,7 @@ def served_hub(path: Path) -> Iterator[RunningHub]:
 def serving(hub: Hub, folder: DataFolder, listeners: Sequence[Listener] = LISTENERS) -> Iterator[None]:
     """Serve ``hub`` for the length of the block, and close it."""
     stop = list[Callable[[], object]]()
+    background_jobs.EDGES_EVERY_S = 1e6  # a test that puts the clock forward looks after edges itself
     thread = threading.Thread(target=_serve, args=(hub, folder, listeners, stop), name="hub")
     thread.start()
     try:

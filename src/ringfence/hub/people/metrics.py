@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import select
 
 from ringfence.hub.core import Hub
+from ringfence.hub.fleet import fleet_counts
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.store.guard_models import GuardCountRow
@@ -35,13 +36,33 @@ class FleetMetrics(Collector):
                 decisions.add_metric((row.site_id, row.verdict, row.level), row.count)
             for site, kind, count in alerts.count_open(session):
                 open_alerts.add_metric((site, kind), count)
+            fleet = fleet_counts.count(session, self._hub.clock())
         yield decisions
         yield open_alerts
+        for name, (meaning, values) in fleet.items():
+            family = GaugeMetricFamily(f"ringfence_{name}", meaning, labels=("state",))
+            for state, value in values.items():
+                family.add_metric((state,), value)
+            yield family
+
+
+@router.get("/healthz", include_in_schema=False)
+def healthz() -> Response:
+    """Answer that the process runs; open to all, and says nothing else."""
+    return Response("ok\n", media_type="text/plain")
+
+
+@router.get("/readyz", include_in_schema=False)
+def readyz(hub: TheHub) -> Response:
+    """Answer whether the hub can work: its database answers. Open to all."""
+    with hub.database.reading() as session:
+        session.execute(select(1))
+    return Response("ok\n", media_type="text/plain")
 
 
 @router.get("/metrics", include_in_schema=False)
 def metrics(hub: TheHub, _caller: TheCaller) -> Response:
-    """Return the metrics: the guards' decisions and the open alerts."""
+    """Return the metrics: the guards' decisions, the open alerts, and what there is of the fleet."""
     registry = CollectorRegistry()
     registry.register(FleetMetrics(hub))
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_PLAIN_0_0_4)

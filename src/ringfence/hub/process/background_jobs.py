@@ -12,7 +12,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.event_streams import LOOK_EVERY_S, ToldVersions
 from ringfence.hub.fleet import edges, report_budget
-from ringfence.hub.fleet.guard import elsewhere
+from ringfence.hub.fleet.guard import edge_alerts, elsewhere
 from ringfence.hub.process import renewal
 from ringfence.hub.publishing import firmware_rollout
 from ringfence.hub.store.models import EdgeRow, SiteRow
@@ -20,6 +20,7 @@ from ringfence.hub.telephony import reload_by_pbx, rotations
 
 CONFIRM_EVERY_S = 15.0
 RENEW_EVERY_S = 3600.0
+EDGES_EVERY_S = 60.0
 _AT_ONCE = 500
 """How many ids a query names at most."""
 
@@ -53,6 +54,15 @@ async def keep_guards(hub: Hub) -> None:
         await run_in_threadpool(_end_elsewhere, hub)
 
     await _repeat(look, LOOK_EVERY_S)
+
+
+async def look_after_edges(hub: Hub) -> None:
+    """Tell people of edges that are away, behind, or late with their certificate."""
+
+    async def look() -> None:
+        await run_in_threadpool(_look_after_edges, hub)
+
+    await _repeat(look, EDGES_EVERY_S)
 
 
 async def rotate(hub: Hub) -> None:
@@ -147,6 +157,13 @@ def _end_elsewhere(hub: Hub) -> None:
     if has_ended:
         with hub.change("hub") as change:
             elsewhere.end(change)
+
+
+def _look_after_edges(hub: Hub) -> None:
+    with hub.change("the hub") as change:
+        opened, closed = edge_alerts.look(change)
+    if opened or closed:
+        _log.info("alerts of edges", opened=opened, closed=closed)
 
 
 def _note_connected(hub: Hub, edge_ids: set[str]) -> None:

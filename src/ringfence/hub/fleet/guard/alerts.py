@@ -20,6 +20,9 @@ TWO_SITES = "two-sites"
 TWO_HOLDERS = "two-holders"
 FOREIGN_REPORTS = "foreign-reports"
 REPORT_FLOOD = "report-flood"
+EDGE_AWAY = "edge-away"
+EDGE_BEHIND = "edge-behind"
+CERTIFICATE_ENDS = "certificate-ends"
 WAITING = (NEW_PHONE, UNKNOWN_PHONE)
 """Kinds that end with a person's approval, or with a block."""
 KEPT_FOR_S = 365 * 86_400

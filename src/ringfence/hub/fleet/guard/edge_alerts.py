@@ -1,0 +1,70 @@
+"""Alerts about edges themselves: one that is away, one that stays behind, one whose certificate ends.
+
+They are looked for from time to time, and end by themselves with what they are about.
+"""
+
+import time
+from collections.abc import Iterator
+
+from sqlalchemy import select
+
+from ringfence.hub.fleet.guard import alerts
+from ringfence.hub.store.change import Change
+from ringfence.hub.store.guard_models import GuardAlertRow
+from ringfence.hub.store.models import EdgeRow, SiteRow
+from ringfence.hub.store.release_models import ReleaseRow
+
+AWAY_AFTER_S = 15 * 60.0
+BEHIND_AFTER_S = 3600.0
+CERTIFICATE_ENDS_WITHIN_S = 7 * 86_400.0
+"""An edge renews ten days before the end, so that it is late by then."""
+KINDS = (alerts.EDGE_AWAY, alerts.EDGE_BEHIND, alerts.CERTIFICATE_ENDS)
+
+
+def look(change: Change) -> tuple[int, int]:
+    """Open and close alerts as edges are now; return how many were opened and closed."""
+    session, due = change.session, {}
+    newest = (ReleaseRow.site_id == SiteRow.id) & (ReleaseRow.number == SiteRow.newest_release)
+    chosen = (
+        select(EdgeRow, SiteRow, ReleaseRow.made_at)
+        .join(SiteRow, SiteRow.id == EdgeRow.site_id)
+        .outerjoin(ReleaseRow, newest)
+        .where(EdgeRow.revoked_at.is_(None))
+    )
+    for edge, site, made_at in session.execute(chosen):
+        for kind, sentence in _about(edge, site, made_at, change.now):
+            due[kind, edge.id] = (site.id, sentence)
+    of_kinds = select(GuardAlertRow).where(GuardAlertRow.kind.in_(KINDS), GuardAlertRow.closed_at.is_(None))
+    there = {(row.kind, row.subject): row for row in session.scalars(of_kinds)}
+    over = [row for key, row in there.items() if key not in due]
+    for row in over:
+        row.closed_at, row.closed_by = change.now, change.who
+    news = [key for key in due if key not in there]
+    for kind, edge_id in news:
+        site_id, sentence = due[kind, edge_id]
+        alerts.raise_alert(change, site_id, kind, edge_id, sentence)
+    return len(news), len(over)
+
+
+def _about(edge: EdgeRow, site: SiteRow, made_at: float | None, now: float) -> Iterator[tuple[str, str]]:
+    who = f"Edge {edge.hostname or edge.id} of {site.name}"
+    seen = edge.last_seen_at or edge.enrolled_at
+    is_away = now - seen > AWAY_AFTER_S
+    if is_away:
+        yield alerts.EDGE_AWAY, f"{who} has not been seen since {_day(seen)}. It serves what it has, if it is running."
+    elif edge.release < site.newest_release and made_at is not None and now - made_at > BEHIND_AFTER_S:
+        yield (
+            alerts.EDGE_BEHIND,
+            f"{who} is connected and serves release {edge.release}, while {site.newest_release} has been there since "
+            f"{_day(made_at)}. On it, see: ringfence edge status.",
+        )
+    if edge.certificate_ends_at - now < CERTIFICATE_ENDS_WITHIN_S:
+        yield (
+            alerts.CERTIFICATE_ENDS,
+            f"{who} has a certificate that ends on {_day(edge.certificate_ends_at)}. The edge renews it by itself when it "
+            "connects.",
+        )
+
+
+def _day(at: float) -> str:
+    return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))
