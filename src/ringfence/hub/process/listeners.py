@@ -17,6 +17,7 @@ from ringfence.hub.device.app import device_app
 from ringfence.hub.errors import ListenerPortTaken
 from ringfence.hub.people.app import people_app
 from ringfence.hub.process import tls
+from ringfence.hub.process.connections import BoundedProtocol
 
 BACKLOG = 1024
 
@@ -31,7 +32,7 @@ class Listener:
         port: Returns the port that the configuration gives it; 0 takes a free one.
         app: Makes the application that it serves.
         tls: Makes its TLS context; the folder's server certificate is loaded again when it is renewed.
-        protocol: What speaks HTTP on its connections; None for uvicorn's own.
+        protocol: What speaks HTTP on its connections.
     """
 
     name: str
@@ -39,7 +40,7 @@ class Listener:
     port: Callable[[HubConfig], int]
     app: Callable[[Hub], ASGIApp]
     tls: Callable[[DataFolder], ssl.SSLContext]
-    protocol: type[asyncio.Protocol] | None = None
+    protocol: type[asyncio.Protocol] = BoundedProtocol
 
 
 PEOPLE = Listener("people", "people", lambda config: config.people_port, people_app, tls.people_context)

@@ -16,6 +16,7 @@ from ringfence.hub.core import Hub, open_hub, url
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.process import background_jobs, renewal, tls
+from ringfence.hub.process.connections import raise_descriptor_limit
 from ringfence.hub.process.listeners import DEVICES, LISTENERS, Bound, Listener, bind_all, port_of
 from ringfence.hub.publishing import publication_lock
 from ringfence.hub.recovery import restore
@@ -72,6 +73,7 @@ def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS) -> None:
         DataFolderNewer: A newer version has written the folder.
     """
     logs.configure()
+    raise_descriptor_limit()
     config = folder.config()
     with folder.locked(), bind_all(listeners, config) as bound, contextlib.closing(open_hub(folder, config)) as hub:
         prepare(hub, folder, bound)
@@ -144,12 +146,13 @@ def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
 def _server(listener: Listener, hub: Hub, context: ssl.SSLContext) -> _Server:
     config = uvicorn.Config(
         listener.app(hub),
-        http=listener.protocol or "httptools",
+        http=listener.protocol,
         ws="none",
         lifespan="off",
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # who calls is who is connected, whatever a header says
         timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=GRACE_S,
         ssl_context_factory=lambda _config, _default: context,

@@ -3,10 +3,9 @@
 import asyncio
 import ssl
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.device.callers import CLIENT_CERTIFICATE, TLS_EXTENSION
+from ringfence.hub.process.connections import BoundedProtocol, Connections
 from ringfence.identity.certificates import NO_CHECK_TIME
 
 
@@ -41,12 +40,13 @@ def load_certificate(context: ssl.SSLContext, folder: DataFolder) -> None:
     context.load_cert_chain(folder.server_certificate, folder.server_key)
 
 
-class ClientCertificateProtocol(HttpToolsProtocol):
+class ClientCertificateProtocol(BoundedProtocol):
     """HTTP that hands each request the client certificate of its connection, as the ASGI TLS extension names it.
 
     The certificate is read once, after the handshake has verified it; no header can forge it.
     """
 
+    bounds = Connections()
     _certificate: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn

@@ -53,17 +53,14 @@ def _about(edge: EdgeRow, site: SiteRow, made_at: float | None, now: float) -> I
     if is_away:
         yield alerts.EDGE_AWAY, f"{who} has not been seen since {_day(seen)}. It serves what it has, if it is running."
     elif edge.release < site.newest_release and made_at is not None and now - made_at > BEHIND_AFTER_S:
-        yield (
-            alerts.EDGE_BEHIND,
-            f"{who} is connected and serves release {edge.release}, while {site.newest_release} has been there since "
-            f"{_day(made_at)}. On it, see: ringfence edge status.",
+        newest = f"{site.newest_release} has been there since {_day(made_at)}"
+        sentence = (
+            f"{who} is connected and serves release {edge.release}, while {newest}. On it: ringfence edge status."
         )
+        yield alerts.EDGE_BEHIND, sentence
     if edge.certificate_ends_at - now < CERTIFICATE_ENDS_WITHIN_S:
-        yield (
-            alerts.CERTIFICATE_ENDS,
-            f"{who} has a certificate that ends on {_day(edge.certificate_ends_at)}. The edge renews it by itself when it "
-            "connects.",
-        )
+        ends = _day(edge.certificate_ends_at)
+        yield alerts.CERTIFICATE_ENDS, f"{who} has a certificate that ends on {ends}, and renews it when it connects."
 
 
 def _day(at: float) -> str:

@@ -1,0 +1,155 @@
+"""The listeners' connections, bounded: how many, how long a request's head may take, and how long nothing may move.
+
+Uvicorn bounds none of that by itself. An answer may take as long as it likes, as an event stream does, while its reader
+reads.
+"""
+
+import asyncio
+import resource
+from collections import Counter
+
+from cachetools import TTLCache
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from ringfence.hub import logs
+
+LARGEST_HEAD_BYTES = 32 * 1024
+HEAD_S = 10.0
+"""How long a head may take, from its first byte; for a connection's first, from the connection's beginning."""
+BODY_STANDS_S = 30.0
+"""How long a body may bring nothing."""
+READER_STANDS_S = 60.0
+"""How long a reader may take nothing of what waits for it."""
+MOST_OF_ADDRESS = 256
+"""How many connections one address may have to a listener: many edges may share one."""
+LOOK_EVERY_S = 2.0
+_SHARE_OF_DESCRIPTORS = 3
+"""Each of two listeners has a third of the descriptors; the rest is for files and the database."""
+_LOGGED_EVERY_S = 60.0
+
+_log = logs.get("connections")
+
+
+def raise_descriptor_limit() -> None:
+    """Let this process have as many descriptors as it may."""
+    _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class Connections:
+    """The open connections of one listener; used by the event loop's thread alone."""
+
+    def __init__(self) -> None:
+        self.by_address: Counter[str] = Counter()
+        self.total = 0
+        self._logged: TTLCache[str, bool] = TTLCache(100, _LOGGED_EVERY_S)
+
+    def admit(self, address: str) -> bool:
+        """Count a new connection; return False, and count nothing, if it is one too many."""
+        most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // _SHARE_OF_DESCRIPTORS
+        if self.by_address[address] >= MOST_OF_ADDRESS:
+            self.say("too many connections of one address", address)
+        elif self.total >= most:
+            self.say("too many connections", address)
+        else:
+            self.by_address[address] += 1
+            self.total += 1
+            return True
+        return False
+
+    def release(self, address: str) -> None:
+        """Count a connection no more."""
+        self.total -= 1
+        self.by_address[address] -= 1
+        if not self.by_address[address]:
+            del self.by_address[address]
+
+    def say(self, why: str, address: str) -> None:
+        """Log why connections are ended: a line a minute for each kind."""
+        if why not in self._logged:
+            self._logged[why] = True
+            _log.warning("connection ended", why=why, peer=address)
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """HTTP whose connections are bounded; a subclass for each listener has its ``bounds``."""
+
+    bounds = Connections()
+    _address: str | None = None
+    _looking: asyncio.TimerHandle | None = None
+    _head_bytes = 0
+    _is_in_head = True
+    _is_in_body = False
+    _moved_at = 0.0
+    _left = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Take a connection, unless there are too many."""
+        address = str((transport.get_extra_info("peername") or ("",))[0])
+        super().connection_made(transport)
+        if not self.bounds.admit(address):
+            transport.abort()
+            return
+        self._address, self._moved_at = address, self.loop.time()
+        self._looking = self.loop.call_later(LOOK_EVERY_S, self._look)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the connection's place to others."""
+        super().connection_lost(exc)
+        if self._looking is not None:
+            self._looking.cancel()
+        if self._address is not None:
+            self.bounds.release(self._address)
+            self._address = None
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, and end a head that is too long."""
+        if self._is_in_head:
+            if not self._head_bytes:
+                self._moved_at = self.loop.time()
+            self._head_bytes += len(data)
+        else:
+            self._moved_at = self.loop.time()
+        super().data_received(data)
+        if self._is_in_head and self._head_bytes > LARGEST_HEAD_BYTES:
+            self._end("a request's head is too long")
+
+    def on_headers_complete(self) -> None:
+        """Begin with the body."""
+        is_too_long = self._head_bytes > LARGEST_HEAD_BYTES and sum(len(k) + len(v) for k, v in self.headers) > (
+            LARGEST_HEAD_BYTES
+        )
+        if is_too_long:
+            self._end("a request's head is too long")
+            return
+        self._is_in_head, self._is_in_body, self._head_bytes = False, True, 0
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is whole."""
+        self._is_in_body = False
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next head; uvicorn ends a connection that stays idle."""
+        self._is_in_head, self._head_bytes, self._moved_at = True, 0, float("inf")
+        super().on_response_complete()
+
+    def _look(self) -> None:
+        self._looking = self.loop.call_later(LOOK_EVERY_S, self._look)
+        stands_s = self.loop.time() - self._moved_at
+        left = self.transport.get_write_buffer_size()
+        if self._is_in_head and stands_s > HEAD_S:
+            self._end("a request's head takes too long")
+        elif self._is_in_body and stands_s > BODY_STANDS_S:
+            self._end("a request's body stands still")
+        elif left and left == self._left:
+            if stands_s > READER_STANDS_S:
+                self._end("an answer is not read")
+        elif not self._is_in_head and not self._is_in_body:
+            self._moved_at = self.loop.time()
+        self._left = left
+
+    def _end(self, why: str) -> None:
+        self.bounds.say(why, self._address or "")
+        self.transport.abort()
