@@ -87,3 +87,11 @@ def test_a_copy_is_encrypted_with_a_passphrase(
 def test_a_hub_that_was_never_restored_is_in_doubt_of_nothing(ringfence: CommandLine) -> None:
     assert "in doubt of nothing" in ringfence("hub", "doubts")
     assert ringfence.ask("hub", "doubts") == []
+
+
+def test_whoever_owns_the_folder_makes_a_token(stranger: CommandLine, hub: RunningHub) -> None:
+    said = stranger("hub", "token", str(hub.folder.path), "--name", "the night shift")
+    token = next(word for word in said.split() if word.startswith("rft_"))
+    assert hub.ask("GET", "/sites", token=token).status == 200
+    assert hub.newest_action()[0] == "api-token.create"
+    assert stranger.ask("hub", "token", str(hub.folder.path))["token"].startswith("rft_")

@@ -3,6 +3,11 @@
 import stat
 from pathlib import Path
 
+import pytest
+
+from ringfence.cli.support.errors import BadArgument
+from ringfence.cli.support.hub_address import read_address
+from ringfence.identity.certificates import fingerprint, read_certificate
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
 
@@ -35,3 +40,38 @@ def test_a_kept_login_that_is_broken_is_told(stranger: CommandLine) -> None:
     kept.parent.mkdir(parents=True)
     kept.write_text("{")
     assert str(kept) in stranger.refused(3, "site", "list")
+
+
+def test_a_fingerprint_stands_for_the_file(stranger: CommandLine, hub: RunningHub) -> None:
+    pin = fingerprint(read_certificate(hub.folder.authority_certificate.read_text()))
+    refused = stranger.refused(3, "login", hub.people_url, "--fingerprint", "0" * 64, stdin=hub.token.reveal() + "\n")
+    assert "your token was not sent" in refused
+    stranger.refused(3, "login", hub.people_url, "--fingerprint", "12", stdin="x\n")
+    stranger("login", hub.people_url, "--fingerprint", pin.upper(), stdin=hub.token.reveal() + "\n")
+    assert isinstance(stranger.ask("site", "list"), list)
+
+
+@pytest.mark.parametrize(
+    ("text", "url"),
+    [
+        ("hub.example.org", "https://hub.example.org:8443"),
+        ("hub.example.org:9000", "https://hub.example.org:9000"),
+        ("https://hub.example.org/", "https://hub.example.org"),
+        ("https://hub.example.org:8443", "https://hub.example.org:8443"),
+        ("[2001:db8::1]", "https://[2001:db8::1]:8443"),
+        ("http://127.0.0.1:80", "http://127.0.0.1:80"),
+        ("http://localhost", "http://localhost"),
+    ],
+)
+def test_an_address_is_read_as_it_is_meant(text: str, url: str) -> None:
+    assert read_address(text) == url
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["http://hub.example.org", "ftp://x", "", "https://", "http://10.0.0.1", "https://me@hub", "https://h:x", "a/b"],
+)
+def test_an_address_that_would_send_a_token_in_clear_or_is_none_is_refused(stranger: CommandLine, text: str) -> None:
+    with pytest.raises(BadArgument):
+        read_address(text)
+    stranger.refused(3, "login", text, stdin="rft_secret\n")

@@ -56,6 +56,7 @@ NOUNS = {
     "reports": "reports",
     "doubts": "doubts",
     "metrics": "metrics",
+    "authority.pem": "metrics",
     "healthz": "metrics",
     "readyz": "metrics",
 }

@@ -35,6 +35,7 @@ def init(
     """
     from ringfence.hub.data.config import default_listen, make_config
     from ringfence.hub.process.init import init as init_hub
+    from ringfence.identity.certificates import fingerprint, read_certificate
 
     config = make_config(
         name=name,
@@ -47,7 +48,12 @@ def init(
     output.say(f"Hub created in {folder}. Its first API token, shown only once:\n\n  {token.reveal()}\n")
     output.say(f"Start it:  ringfence hub run {folder}")
     port = people_port or "PORT"  # a free port is known only when the hub runs; its first line shows it
-    output.say(f"Log in:    ringfence login https://{address}:{port} --ca {folder / 'authority.pem'}")
+    pin = fingerprint(read_certificate((folder / "authority.pem").read_text()))
+    output.say(
+        f"Log in:    ringfence login https://{f'[{address}]' if ':' in address else address}:{port} --fingerprint {pin}"
+    )
+    everywhere = " (all addresses of this machine; `listen` in hub.toml names one)"
+    output.say(f"It listens on {config.listen}{everywhere if config.listen in {'0.0.0.0', '::'} else ''}.")  # noqa: S104
 
 
 @app.command()
@@ -66,6 +72,33 @@ def run(folder: Folder) -> None:
 
 _PASSPHRASE = "RINGFENCE_BACKUP_PASSPHRASE"  # noqa: S105 - the variable's name
 _LEAST_PASSPHRASE = 12
+
+
+@app.command()
+def token(
+    folder: Folder,
+    name: Annotated[str, typer.Option(help="Whom the token is for.")] = "administrator",
+    as_json: AsJson = False,
+) -> None:
+    """Make a new API token, for whoever owns the data folder; also while the hub runs.
+
+    The token is shown only once, and the audit log tells that it was made here.
+
+    Example: ringfence hub token /var/lib/ringfence/hub
+    """
+    from contextlib import closing
+
+    from ringfence.hub.core import open_hub
+    from ringfence.hub.data.folder import DataFolder
+    from ringfence.hub.fleet import api_tokens
+
+    with closing(open_hub(DataFolder(folder))) as opened, opened.change("hub token") as change:
+        row, made = api_tokens.create(change, name)
+    if as_json:
+        output.show_json({"id": row.id, "name": row.name, "token": made.reveal()})
+        return
+    output.say(f"A new API token for {name}, shown only once:\n\n  {made.reveal()}\n")
+    output.say("Those that are lost stay valid until they are revoked: ringfence access list")
 
 
 @app.command()

@@ -13,21 +13,31 @@ from ringfence.cli.support.api import (
     read_authority,
     save_login,
 )
+from ringfence.cli.support.hub_address import fetch_authority, read_address
 from ringfence.secret import Secret
 
 
 def login(
-    url: Annotated[str, typer.Argument(help="The hub's address for people, such as https://hub.example.org:8443.")],
+    url: Annotated[str, typer.Argument(metavar="HUB", help="The hub's address for people, such as hub.example.org.")],
     ca: Annotated[Path | None, typer.Option(help="The hub's CA certificate, authority.pem in its data folder.")] = None,
+    fingerprint: Annotated[
+        str,
+        typer.Option(help="The SHA-256 of that certificate, as `ringfence hub init` prints it.", show_default=False),
+    ] = "",
 ) -> None:
     """Log in to a hub with an API token.
 
-    The token is read from the terminal or from standard input, never from an argument.
+    The token is read from the terminal or from standard input, never from an argument. Without --ca or --fingerprint
+    the hub's certificate must be one that this machine trusts.
 
-    Example: ringfence login https://hub.example.org:8443 --ca authority.pem
+    Example: ringfence login hub.example.org --ca authority.pem
     """
+    address = read_address(url)
+    if ca is not None and fingerprint:
+        raise typer.BadParameter("give the certificate or its fingerprint, not both", param_hint="--fingerprint")
+    authority = read_authority(ca) if ca else fetch_authority(address, fingerprint) if fingerprint else ""
     text = typer.prompt("API token", hide_input=True) if sys.stdin.isatty() else sys.stdin.readline()
-    entry = Login(url, Secret(text.strip()), read_authority(ca) if ca else "")
+    entry = Login(address, Secret(text.strip()), authority)
     who = PeoplesApi(entry).get("/whoami")
     path = save_login(entry)
-    output.say(f"Logged in to {url} as {who['name']}. Login saved in {path}.")
+    output.say(f"Logged in to {address} as {who['name']}. Login saved in {path}.")

@@ -18,6 +18,7 @@ from ringfence.cli.support.errors import (
     Interrupted,
     NotLoggedIn,
 )
+from ringfence.cli.support.hub_address import read_address
 from ringfence.errors import RingfenceError
 from ringfence.secret import Secret
 
@@ -77,7 +78,9 @@ def load_login() -> Login:
             to_do="Log in with an API token: ringfence login https://HUB:8443 --ca authority.pem.",
         )
     authority = os.environ.get("RINGFENCE_CA")
-    return Login(url, Secret(token), read_authority(Path(authority)) if authority else kept.get("authority", ""))
+    return Login(
+        read_address(url), Secret(token), read_authority(Path(authority)) if authority else kept.get("authority", "")
+    )
 
 
 def read_authority(path: Path) -> str:

@@ -22,7 +22,7 @@ from ringfence.hub.people import problems
 from ringfence.hub.people.refused_sign_ins import RefusedSignIns
 from ringfence.phones.mac import Mac
 
-OPEN_PATHS = frozenset({"/healthz", "/readyz"})
+OPEN_PATHS = frozenset({"/authority.pem", "/healthz", "/readyz"})
 """Paths that anybody may read."""
 
 _CALLER = "caller"

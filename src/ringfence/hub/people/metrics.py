@@ -60,6 +60,12 @@ def readyz(hub: TheHub) -> Response:
     return Response("ok\n", media_type="text/plain")
 
 
+@router.get("/authority.pem", include_in_schema=False)
+def authority(hub: TheHub) -> Response:
+    """Return the hub's CA certificate to anybody: it is trusted only by its fingerprint."""
+    return Response(hub.authority.pem, media_type="application/x-pem-file")
+
+
 @router.get("/metrics", include_in_schema=False)
 def metrics(hub: TheHub, _caller: TheCaller) -> Response:
     """Return the metrics: the guards' decisions, the open alerts, and what there is of the fleet."""
