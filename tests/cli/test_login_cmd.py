@@ -1,13 +1,16 @@
 """``ringfence login``."""
 
+import ssl
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.hub_address import read_address
-from ringfence.identity.certificates import fingerprint, read_certificate
+from ringfence.hub.data.authority import Authority, new_authority
+from ringfence.identity.certificates import fingerprint, read_certificate, to_pem
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
 
@@ -49,6 +52,19 @@ def test_a_fingerprint_stands_for_the_file(stranger: CommandLine, hub: RunningHu
     stranger.refused(3, "login", hub.people_url, "--fingerprint", "12", stdin="x\n")
     stranger("login", hub.people_url, "--fingerprint", pin.upper(), stdin=hub.token.reveal() + "\n")
     assert isinstance(stranger.ask("site", "list"), list)
+
+
+@pytest.mark.parametrize("left_over_bytes", [0, 1, 2])  # of the certificate, in base64's groups of three: its padding
+def test_a_fingerprint_stands_for_one_certificate_and_nothing_beside_it(
+    stranger: CommandLine, hub: RunningHub, monkeypatch: pytest.MonkeyPatch, left_over_bytes: int
+) -> None:
+    """The server that answers shows the true hub's CA, which anybody may read, and its own behind it."""
+    hubs = iter(lambda: new_authority("True hub", time.time()), None)
+    true = next(each for each in hubs if len(ssl.PEM_cert_to_DER_cert(each.pem)) % 3 == left_over_bytes)
+    monkeypatch.setattr(Authority, "pem", property(lambda own: to_pem(true.certificate) + to_pem(own.certificate)))
+    ended = stranger.run("login", hub.people_url, "--fingerprint", true.fingerprint, stdin=hub.token.reveal() + "\n")
+    assert ended.status in {3, 7}, ended
+    assert not Path(stranger.variables["XDG_CONFIG_HOME"]).exists()
 
 
 @pytest.mark.parametrize(

@@ -44,6 +44,7 @@ class Server:
     cut_after: int | None = None
     ranges: bool = True
     refuse: tuple[int, bytes] | None = None
+    shown_first: str = ""
     asked: list[str] = field(default_factory=list)
     events: tuple[bytes, ...] = ()
     hold_events: threading.Event = field(default_factory=threading.Event)
@@ -90,7 +91,7 @@ def _handler(server: Server) -> type[BaseHTTPRequestHandler]:  # noqa: C901 - a 
             if server.refuse is not None:
                 self._answer(*server.refuse)
             elif self.path == paths.AUTHORITY:
-                self._answer(200, to_pem(server.authority).encode())
+                self._answer(200, (server.shown_first + to_pem(server.authority)).encode())
             elif self.path == paths.GREETING:
                 greeting = {"edge_id": "e", "site_id": "s", "site_name": "S", "hub_version": "0", "release": 1}
                 self._answer(200, json.dumps({**greeting, "hub_time": server.hub_time}).encode())
@@ -194,6 +195,17 @@ def test_a_hub_that_is_not_the_pinned_one_is_told_from_the_token_alone(server: S
     assert fetch_authority(server.url, fingerprint(server.authority)) == to_pem(server.authority)
     with pytest.raises(WrongAuthority, match="not the hub that created this token"):
         fetch_authority(server.url, "ab" * 32)
+
+
+def test_a_fingerprint_stands_for_one_certificate_and_nothing_beside_it(server: Server) -> None:
+    true = make_authority(ec.generate_private_key(ec.SECP256R1()), "CA", serial=1, now=LONG_AGO)
+    server.shown_first = to_pem(true)
+    authority = fetch_authority(server.url, fingerprint(true))
+    assert authority == to_pem(true)
+    client = HttpHubClient(server.url, verified_context(authority), HubClock())
+    with pytest.raises(HubUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
+        client.greeting()
+    client.close()
 
 
 def test_nobody_there_is_said_as_such() -> None:

@@ -45,7 +45,8 @@ def read_address(text: str) -> str:
 def fetch_authority(url: str, fingerprint: str) -> str:
     """Return a hub's CA certificate in PEM if it is the one with this SHA-256.
 
-    Nothing secret is sent, and the answer counts only by its fingerprint.
+    Nothing secret is sent, and the answer counts only by its fingerprint: what else the server sends is discarded, as
+    every certificate in the returned text will be trusted.
 
     Raises:
         BadArgument: The fingerprint is none, or the server that answers has another CA.
@@ -65,16 +66,17 @@ def fetch_authority(url: str, fingerprint: str) -> str:
         except urllib3.exceptions.HTTPError as fault:
             raise HubAway(f"the hub can't be reached: {fault}", where=url, to_do="Is it running there?") from None
     try:
-        found = hashlib.sha256(ssl.PEM_cert_to_DER_cert(pem)).hexdigest()
+        der = ssl.PEM_cert_to_DER_cert(pem)
     except ValueError:
-        found = ""
+        der = b""
+    found = hashlib.sha256(der).hexdigest() if der else ""
     if not hmac.compare_digest(found, wanted):
         raise BadArgument(
             f"the server at {url} has another CA than this fingerprint names", where=found[:16] + "…" if found else "",
             to_do="Check the address and the fingerprint. If both are right, somebody intercepts the connection; your "
             "token was not sent.",
         )  # fmt: skip
-    return pem
+    return ssl.DER_cert_to_PEM_cert(der)
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,7 +8,7 @@ import urllib3
 
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.https_hub_client import HttpHubClient
-from ringfence.identity.certificates import NO_CHECK_TIME, fingerprint, read_certificate
+from ringfence.identity.certificates import NO_CHECK_TIME, fingerprint, read_certificate, to_pem
 from ringfence.identity.errors import BadCertificate, WrongAuthority
 
 
@@ -40,6 +40,7 @@ def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
     """Return the hub's CA certificate in PEM if it is the one that a token names.
 
     This connection is trusted with nothing: no secret is sent on it, and its answer counts only by its fingerprint.
+    What else the server sends is discarded, as every certificate in the returned text will be trusted.
 
     Args:
         hub_url: The device listener's ``https://host:port``.
@@ -59,7 +60,8 @@ def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
             pem = client.authority()
     finally:
         client.close()
-    found = fingerprint(read_certificate(pem))
+    certificate = read_certificate(pem)
+    found = fingerprint(certificate)
     if found != expected_fingerprint:
         raise WrongAuthority(
             f"the server at {hub_url} is not the hub that created this token: its CA is {found[:16]}…, "
@@ -67,4 +69,4 @@ def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
             to_do="Check the hub's address; if it is right, somebody intercepts the connection. Nothing secret was "
             "sent.",
         )
-    return pem
+    return to_pem(certificate)
