@@ -1,11 +1,13 @@
 """``ringfence hub``."""
 
 import json
+import re
 from pathlib import Path
 
 import pyrage
 import pytest
 
+from ringfence.identity.certificates import fingerprint, read_certificate
 from stack import wait_for
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
@@ -20,7 +22,8 @@ def test_a_hub_is_made_run_and_logged_in_to(stranger: CommandLine, tmp_path: Pat
     with stranger.started("hub", "run", str(folder)):
         wait_for("the hub", (folder / "run.json").exists, 60)
         url = json.loads((folder / "run.json").read_text())["people"]
-        stranger("login", url, "--ca", str(folder / "authority.pem"), stdin=token + "\n")
+        (login,) = re.findall(r"Log in: +ringfence (.*)", said)
+        stranger(*login.replace("https://127.0.0.1:PORT", url).split(), stdin=token + "\n")
         assert stranger.ask("site", "list") == []
     stranger.refused(7, "site", "list")
 
@@ -29,6 +32,28 @@ def test_a_hub_is_made_once(stranger: CommandLine, hub: RunningHub, tmp_path: Pa
     stranger.refused(5, "hub", "init", str(hub.folder.path), "--address", "127.0.0.1")
     stranger.refused(3, "hub", "init", str(tmp_path / "new"), "--address", "not an address")
     assert stranger.run("hub", "init", str(tmp_path / "new")).status == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "where"),
+    [
+        (("--address", "hub.example.org"), "all addresses of this machine"),
+        (("--address", "hub.example.org", "--listen", "::"), "all addresses of this machine"),
+        (("--address", "hub.example.org", "--listen", "192.0.2.7"), "192.0.2.7"),
+        (("--address", "localhost"), "127.0.0.1"),
+        (("--address", "::1"), "::1"),
+    ],
+)
+def test_a_new_hub_says_where_it_listens_and_how_to_log_in(
+    stranger: CommandLine, tmp_path: Path, options: tuple[str, ...], where: str
+) -> None:
+    folder = tmp_path / "hub"
+    said = stranger("hub", "init", str(folder), *options)
+    assert f"It listens on {where}.\n" in said
+    assert f"set `listen` in {folder / 'hub.toml'}" in said
+    pin = fingerprint(read_certificate((folder / "authority.pem").read_text()))
+    host = f"[{options[1]}]" if ":" in options[1] else options[1]
+    assert f"ringfence login https://{host}:8443 --fingerprint {pin}\n" in said
 
 
 def test_what_is_no_hub_does_not_run(stranger: CommandLine, tmp_path: Path) -> None:
@@ -93,5 +118,6 @@ def test_whoever_owns_the_folder_makes_a_token(stranger: CommandLine, hub: Runni
     said = stranger("hub", "token", str(hub.folder.path), "--name", "the night shift")
     token = next(word for word in said.split() if word.startswith("rft_"))
     assert hub.ask("GET", "/sites", token=token).status == 200
-    assert hub.newest_action()[0] == "api-token.create"
+    (newest,) = hub.do("GET", "/audit?limit=1")["items"]
+    assert (newest["action"], newest["who"]) == ("api-token.create", "hub token")
     assert stranger.ask("hub", "token", str(hub.folder.path))["token"].startswith("rft_")

@@ -1,5 +1,6 @@
 """``ringfence hub``: create a hub here, and run it."""
 
+import ipaddress
 import os
 from pathlib import Path
 from typing import Annotated
@@ -52,8 +53,9 @@ def init(
     output.say(
         f"Log in:    ringfence login https://{f'[{address}]' if ':' in address else address}:{port} --fingerprint {pin}"
     )
-    everywhere = " (all addresses of this machine; `listen` in hub.toml names one)"
-    output.say(f"It listens on {config.listen}{everywhere if config.listen in {'0.0.0.0', '::'} else ''}.")  # noqa: S104
+    is_everywhere = ipaddress.ip_address(config.listen).is_unspecified
+    output.say(f"It listens on {'all addresses of this machine' if is_everywhere else config.listen}.")
+    output.say(f"To change that, set `listen` in {folder / 'hub.toml'} before you start it.")
 
 
 @app.command()

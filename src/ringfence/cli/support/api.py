@@ -68,14 +68,14 @@ def load_login() -> Login:
         pass
     except ValueError:
         raise BadArgument(
-            "the saved login can't be read", where=str(login_file()), to_do="Log in again: ringfence login URL."
+            "the saved login can't be read", where=str(login_file()), to_do="Log in again: ringfence login HUB."
         ) from None
     url = os.environ.get("RINGFENCE_HUB", kept.get("url", ""))
     token = os.environ.get("RINGFENCE_TOKEN", kept.get("token", ""))
     if not url or not token:
         raise NotLoggedIn(
             "you are not logged in to a hub",
-            to_do="Log in with an API token: ringfence login https://HUB:8443 --ca authority.pem.",
+            to_do="`ringfence hub init` printed how: ringfence login HUB --fingerprint SHA256.",
         )
     authority = os.environ.get("RINGFENCE_CA")
     return Login(
