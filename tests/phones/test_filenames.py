@@ -8,6 +8,7 @@ from ringfence.phones.filenames import (
     is_optional,
     is_signed_configuration,
     owner_of,
+    says_nothing_of_phones,
 )
 from ringfence.phones.mac import Mac
 
@@ -56,6 +57,18 @@ def test_a_shared_name_names_nobody(name: str) -> None:
 def boot_order() -> tuple[str, ...]:
     family, kind = model("9971")
     return tuple(ask.name_for(ANNA, kind) for ask in family.boot.value)
+
+
+@pytest.mark.parametrize("spelling", ["./{}", "{}/", "{}/.", ".\\{}//./", "a//{}"])
+def test_no_spelling_hides_whose_name_it_is(spelling: str) -> None:
+    name = spelling.format("SEP001122334455.cnf.xml")
+    assert owner_of(name) == Mac.parse("001122334455")
+    assert not says_nothing_of_phones(name)
+
+
+@pytest.mark.parametrize("name", ["g3-tones.xml", "CTLSEP001122334455.tlv", "/ITLSEP001122334455.tlv", "ITLFile.tlv"])
+def test_that_there_is_no_such_file_says_nothing_of_phones(name: str) -> None:
+    assert says_nothing_of_phones(name)
 
 
 def test_a_phone_asks_for_its_trust_lists_first_and_then_for_its_configuration() -> None:

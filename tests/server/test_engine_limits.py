@@ -26,6 +26,21 @@ def test_one_source_has_a_bounded_number_of_transfers_and_others_are_served() ->
         bench.close()
 
 
+def test_one_source_that_answers_may_have_half_of_the_places_and_the_rest_is_shared() -> None:
+    bench = Bench(limits=Limits(sessions_per_source=2, sessions=10))
+    try:
+        for number in range(7):
+            phone = bench.phone("127.0.0.5")
+            first = bench.say(phone, rrq("big"))
+            assert (first is not None) == (number < 5)
+            if first is not None:
+                bench.say(phone, b"\0\4\0\1", first[1])
+        answers = [bench.say(bench.phone("127.0.0.6"), rrq("big")) for _ in range(3)]
+        assert [answer is not None for answer in answers] == [True, True, False]
+    finally:
+        bench.close()
+
+
 def test_when_all_places_are_taken_the_oldest_that_never_answered_gives_way() -> None:
     bench = Bench(limits=Limits(sessions_per_source=3, sessions=3))
     try:
@@ -92,8 +107,49 @@ def test_a_phone_that_answers_gives_its_network_the_budget_back() -> None:
 def test_requests_of_one_source_beyond_its_budget_are_left_lying() -> None:
     bench = Bench(limits=Limits(request_burst=3, requests_per_s=0.001))
     try:
-        answers = [bench.say(bench.phone("127.0.0.5"), rrq("nothing")) for _ in range(6)]
+        answers = [bench.say(bench.phone("127.0.0.5"), rrq("SEP001122334466.cnf.xml")) for _ in range(6)]
         assert [answer is not None for answer in answers] == [True] * 3 + [False] * 3
+    finally:
+        bench.close()
+
+
+def test_a_building_behind_one_address_boots_as_fast_as_one_phone() -> None:
+    """Hundreds of phones at one address ask for optional files that nobody has, then for one that they may have."""
+    bench = Bench()
+    try:
+        phones = [bench.phone("127.0.0.5") for _ in range(200)]
+        for name in ("CTLSEP001122334455.tlv", "ITLSEP001122334455.tlv", "ITLFile.tlv", "Germany/g3-tones.xml"):
+            assert all(bench.say(phone, rrq(name)) is not None for phone in phones)
+        for phone in phones:
+            first = bench.say(phone, rrq("big"))
+            assert first is not None
+            assert bench.say(phone, b"\0\4\0\1", first[1]) is not None
+        assert bench.engine.session_count == len(phones)
+    finally:
+        bench.close()
+
+
+def test_what_is_spare_is_used_up_by_who_floods_and_others_keep_their_share() -> None:
+    bench = Bench(limits=Limits(spare_burst=2, spare_per_s=0.001, request_burst=3, requests_per_s=0.001))
+    try:
+        answers = [bench.say(bench.phone("127.0.0.5"), rrq("nothing")) for _ in range(8)]
+        assert [answer is not None for answer in answers] == [True] * 5 + [False] * 3
+        assert bench.say(bench.phone("127.0.0.6"), rrq("nothing")) is not None
+    finally:
+        bench.close()
+
+
+def test_files_of_no_phone_buy_no_further_guess() -> None:
+    bench = Bench(limits=Limits(request_burst=2, requests_per_s=0.001))
+    try:
+        for _ in range(5):
+            phone = bench.phone("127.0.0.5")
+            first = bench.say(phone, rrq("big"))
+            assert first is not None
+            bench.say(phone, b"\0\4\0\1", first[1])
+            bench.say(phone, b"\0\5\0\0enough\0", first[1])
+        guesses = [bench.say(bench.phone("127.0.0.5"), rrq(f"SEP00112233{n:04X}.cnf.xml")) for n in range(4)]
+        assert [answer is not None for answer in guesses] == [True] * 2 + [False] * 2
     finally:
         bench.close()
 

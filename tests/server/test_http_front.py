@@ -255,7 +255,7 @@ def test_who_says_nothing_and_who_creeps_is_cut_off() -> None:
 
 
 def test_one_source_has_so_many_connections_and_no_more() -> None:
-    front = Front(HttpLimits(connections_per_source=2))
+    front = Front(HttpLimits(connections_per_source=2, connections=4))
     held = [socket.create_connection(front.address, timeout=10) for _ in range(2)]
     front.wait_until(lambda: front.front.connection_count == 2)
     with socket.create_connection(front.address, timeout=10) as third:

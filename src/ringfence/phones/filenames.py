@@ -15,6 +15,8 @@ _OWNED = re.compile(
     r"(?:(?:(?:CTL|ITL)?SEP|ATA|SIP)([0-9A-F]{12})(?![0-9A-F])|(?:SPA|ATA|CISCO)?([0-9A-F]{12})\.(?:CFG|XML)$)"
 )
 
+_TRUST_LIST = re.compile(r"(?:CTL|ITL)SEP[0-9A-F]{12}\.tlv", re.IGNORECASE)
+
 _OPTIONAL = re.compile(
     r"""
       (?:CTL|ITL)SEP[0-9A-F]{12}\.tlv | (?:CTL|ITL)File\.tlv          # trust lists
@@ -38,14 +40,26 @@ _SIGNED_SUFFIXES = (".enc.sgn", ".sgn")
 
 
 def owner_of(name: str) -> Mac | None:
-    """Return the phone that ``name`` names, or None for a name that no single phone owns."""
-    found = _OWNED.match(name.replace("\\", "/").rpartition("/")[2].upper())
+    """Return the phone that ``name`` names, or None for a name that no single phone owns.
+
+    The name may be as a phone or a stranger writes it: parts that ``content.names`` drops hide nobody.
+    """
+    parts = [part for part in name.replace("\\", "/").split("/") if part not in {"", "."}]
+    found = _OWNED.match(parts[-1].upper()) if parts else None
     if found is None:
         return None
     try:
         return Mac.parse(found[1] or found[2])
     except BadMac:
         return None  # SEP000000000000 and the like: a form without a phone
+
+
+def says_nothing_of_phones(name: str) -> bool:
+    """Return whether "there is no such file" tells a stranger nothing about which phones there are.
+
+    So it is for files that no single phone owns, and for trust lists, which phones ask for and nobody has.
+    """
+    return owner_of(name) is None or _TRUST_LIST.fullmatch(name.lstrip("/")) is not None
 
 
 def configuration_name(mac: Mac) -> str:

@@ -296,7 +296,7 @@ class Admission:
         is_over_tcp = asking.protocol == HTTP
         if profile.counts_strikes and is_over_tcp and not self._evaluation.is_known(site, host, moment):
             telling.on_strike(name, host)
-        if asking.is_beyond_budget or telling.spend(host) is Refusal.SILENCE:
+        if asking.is_beyond_budget or telling.spend(host, "" if profile.may_be_forged_to else name) is Refusal.SILENCE:
             answer(Refusal.SILENCE, moment.mono)
         elif self._evaluation.is_discreet and moment.mono < came_at + REFUSED_AFTER_S:
             self._timing.call_at(came_at + REFUSED_AFTER_S, lambda now: answer(Refusal.ANSWER, now))

@@ -9,7 +9,7 @@ from ringfence.guard.asking import Asking
 from ringfence.guard.decision import Decision
 from ringfence.guard.evaluation import Evaluation
 from ringfence.guard.moment import Moment
-from ringfence.phones.filenames import owner_of
+from ringfence.phones.filenames import owner_of, says_nothing_of_phones
 from ringfence.server.access.refusal_log import RefusalLog
 from ringfence.server.access.served_site import ServedSite
 from ringfence.server.events import (
@@ -66,18 +66,22 @@ class RefusalTelling:
         self._moment = moment
         self._log = RefusalLog()
         self._budgets = Budgets(limits.refusal_burst, limits.refusals_per_s)
+        self._spare = Budgets(limits.spare_burst, limits.spare_per_s)
         self._counts: dict[tuple[str, str, str], int] = {}
         self._counted_at = 0.0
         self.by_finding: dict[str, int] = {}
         """How many requests were not granted, by finding."""
 
-    def spend(self, host: str) -> Refusal:
-        """Take an answer from a source's budget.
+    def spend(self, host: str, name: str = "") -> Refusal:
+        """Take an answer from a source's budget, or from what all have to spare for names that say nothing of phones.
 
-        There is one budget for all names: if existing phones had their own, silence would reveal which phones do not
-        exist.
+        There is one budget for all names of phones: if existing phones had their own, silence would reveal which phones
+        do not exist.
         """
-        return Refusal.ANSWER if self._budgets.take(host, self._moment().mono) else Refusal.SILENCE
+        mono = self._moment().mono
+        if name and says_nothing_of_phones(name) and self._spare.take("", mono):
+            return Refusal.ANSWER
+        return Refusal.ANSWER if self._budgets.take(host, mono) else Refusal.SILENCE
 
     def note(
         self,

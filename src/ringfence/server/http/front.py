@@ -14,7 +14,7 @@ from ringfence.server.access.admission import Admission
 from ringfence.server.http.connection import Connection, State
 from ringfence.server.io.loop import Loop
 from ringfence.server.io.sockets import accept
-from ringfence.server.limits.settings import DEFAULT_HTTP_LIMITS, HttpLimits
+from ringfence.server.limits.settings import DEFAULT_HTTP_LIMITS, HttpLimits, is_scarce
 
 ACCEPTED_PER_TURN = 64
 PAUSE_S = 0.1
@@ -84,8 +84,9 @@ class HttpFront:
         host, port = peer
         open_of_source = self._per_source.get(host, 0)
         why = ""
-        if open_of_source >= self._limits.connections_per_source:
-            why = f"it already has {open_of_source} connections open"
+        is_beyond_share = open_of_source >= self._limits.connections_per_source
+        if is_beyond_share and is_scarce(len(self._connections), self._limits.connections):
+            why = f"it already has {open_of_source} connections open, and others need the rest"
         elif len(self._connections) >= self._limits.connections:
             why = f"{len(self._connections)} connections are open"
         if why:

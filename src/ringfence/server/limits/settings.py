@@ -7,11 +7,12 @@ from dataclasses import dataclass
 class Limits:
     """Counts are of what is in progress at a time; a budget has a burst, and a number that refills per second.
 
-    A source is one address, a network its /24 (IPv4) or /64 (IPv6).
+    A source is one address, a network its /24 (IPv4) or /64 (IPv6). A source may be a whole building behind a router,
+    so what is one source's share counts only when something is scarce.
     """
 
     sessions_per_source: int = 32
-    """TFTP transfers of one source."""
+    """TFTP transfers that one source is sure of; beyond them it has to leave room for others."""
     sessions: int = 10_000
     """TFTP transfers in all."""
     request_burst: int = 256
@@ -20,6 +21,9 @@ class Limits:
     refusal_burst: int = 64
     refusals_per_s: float = 2
     """Refusals that one source is told. Beyond them it hears nothing: 2^24 guessed names would take 97 days."""
+    spare_burst: int = 4000
+    spare_per_s: float = 500
+    """Requests for files that are no phone's own, of all sources together, besides what each of them may."""
     unproven_burst: int = 512
     unproven_per_s: float = 16
     """Datagrams to a network where nobody has answered yet; given back as soon as somebody does."""
@@ -35,11 +39,17 @@ class Limits:
 DEFAULT_LIMITS = Limits()
 
 
+def is_scarce(taken: int, most: int) -> bool:
+    """Return whether so many of ``most`` are taken that each source has to be content with its share."""
+    return 2 * taken >= most
+
+
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
     """How much a worker takes on over HTTP; counts and sources as above. Beyond each the connection is closed."""
 
     connections_per_source: int = 32
+    """Of which one source is sure; beyond them it has to leave room for others."""
     connections: int = 1024
     longest_head_bytes: int = 8192
     """A request's line and headers."""

@@ -14,6 +14,7 @@ from functools import partial
 
 from ringfence.guard.asking import Asking
 from ringfence.guard.serving_profile import ServingProfile
+from ringfence.phones.filenames import says_nothing_of_phones
 from ringfence.server.access.admission import Admission
 from ringfence.server.access.refusal_telling import Refusal
 from ringfence.server.events import TFTP, Cause, printable
@@ -29,7 +30,7 @@ from ringfence.server.io.sockets import (
     receive,
 )
 from ringfence.server.limits.budgets import Budgets, network_of
-from ringfence.server.limits.settings import DEFAULT_LIMITS, Limits, PortRange
+from ringfence.server.limits.settings import DEFAULT_LIMITS, Limits, PortRange, is_scarce
 from ringfence.server.tftp.flood_filter import SHUT_OUT_S, ShuttingOut
 from ringfence.server.tftp.transfers import Path, Transfer
 from ringfence.tftp.errors import MalformedPacket, MalformedRequest
@@ -59,7 +60,8 @@ BLOCKS_BURST, BLOCKS_PER_S = 512, 256.0
 TO_THE_INTERNET = ServerLimits(largest_block_size=1428, largest_window=1)
 """Blocks that no router on the way cuts up, one for each acknowledgement."""
 ACROSS_THE_INTERNET = RetransmissionPolicy(first_timeout_s=2.0, longest_timeout_s=16.0, retries=8)
-_REQUESTS = (b"\0\1", b"\0\2")
+_READ_REQUEST = b"\0\1"
+_REQUESTS = (_READ_REQUEST, b"\0\2")
 
 _NOT_FOUND = to_bytes(NOT_FOUND)
 _NO_WRITING = to_bytes(NO_WRITING)
@@ -105,6 +107,7 @@ class Engine:
         self._unproven: OrderedDict[Transfer, str] = OrderedDict()
         self._per_source: dict[str, int] = {}
         self._requests = Budgets(limits.request_burst, limits.requests_per_s)
+        self._spare = Budgets(limits.spare_burst, limits.spare_per_s)
         self._phones_requests = Budgets(PHONES_BURST, PHONES_PER_S)
         self._datagrams = Budgets(limits.unproven_burst, limits.unproven_per_s)
         self._blocks = Budgets(BLOCKS_BURST, BLOCKS_PER_S)
@@ -163,7 +166,7 @@ class Engine:
                 self._on_other(datagram, now)
             elif self._is_draining:
                 continue
-            elif not self._requests.take(datagram.peer[0], now):
+            elif not self._may_ask(datagram, now):
                 self._on_beyond_budget(listener, datagram, now)
             else:
                 self._on_request(listener, datagram, now)
@@ -171,6 +174,17 @@ class Engine:
                 if taken == REQUESTS_PER_TURN:
                     self._go_on_soon(listener, now)
                     return
+
+    def _may_ask(self, datagram: Datagram, now: float) -> bool:
+        """Take a request from what all have to spare, if it is no guess at a phone's file, or from its source's budget.
+
+        A source may be a whole building behind a router, so its own budget is for what strangers could guess.
+        """
+        if datagram.data.startswith(_READ_REQUEST) and not self._profile.may_be_forged_to:
+            name = datagram.data[2:].partition(b"\0")[0].decode("latin-1")
+            if says_nothing_of_phones(name) and self._spare.take("", now):
+                return True
+        return self._requests.take(datagram.peer[0], now)
 
     def _on_beyond_budget(self, listener: socket.socket, datagram: Datagram, now: float) -> None:
         """On the internet anybody can ask in a phone's name, and must not use up what the phone itself may ask.
@@ -311,8 +325,8 @@ class Engine:
     def _has_room_for(self, datagram: Datagram, request: ReadRequest, now: float) -> bool:
         host, port, *_ = datagram.peer
         limits = self._limits
-        if self._per_source.get(host, 0) >= limits.sessions_per_source:
-            why = f"it already has {limits.sessions_per_source} transfers in progress"
+        if self._has_its_share(host):
+            why = f"it already has {self._per_source[host]} transfers in progress, and others need the rest"
         elif not self._may_send_unproven(host, now):
             why = "nobody in its network acknowledged what was sent there earlier"
         elif len(self._by_peer) < limits.sessions or self._evict_unproven():
@@ -324,15 +338,28 @@ class Engine:
         self._admission.note(request.filename, host, port, f"Did not answer {host}'s request for {name}: {why}.")
         return False
 
+    def _has_its_share(self, host: str) -> bool:
+        """Return whether a source has its share of places that others would miss, or of what may go out unproven."""
+        share = self._limits.sessions_per_source
+        if self._per_source.get(host, 0) < share:
+            return False
+        if is_scarce(len(self._by_peer), self._limits.sessions):
+            return True
+        self._see_who_is_proven()
+        return sum(each == host for each in self._unproven.values()) >= share
+
     def _may_send_unproven(self, host: str, now: float) -> bool:
         """Take a datagram of what a network may get unproven; before that runs out, see who is proven meanwhile."""
         network = network_of(host)
         if self._datagrams.take(network, now):
             return True
+        self._see_who_is_proven()
+        return self._datagrams.take(network, now)
+
+    def _see_who_is_proven(self) -> None:
         for transfer in [each for each in self._unproven if each.sender.is_proven]:
             del self._unproven[transfer]
             self._on_proven(transfer)
-        return self._datagrams.take(network, now)
 
     def _evict_unproven(self) -> bool:
         """End the oldest transfer whose peer never answered, if there is one."""
@@ -426,7 +453,10 @@ class Engine:
     def _on_proven(self, transfer: Transfer) -> None:
         """Its peer exists: give back what was taken in case that it does not."""
         host = transfer.peer[0]
-        self._requests.give_back(host)
+        if transfer.file.owner is None and not self._profile.may_be_forged_to:
+            self._spare.give_back("")
+        else:
+            self._requests.give_back(host)
         self._datagrams.give_back(network_of(host), 1 + transfer.sender.retransmissions)
 
     def _on_over(self, transfer: Transfer) -> None:
