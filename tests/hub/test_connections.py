@@ -59,6 +59,40 @@ def test_a_head_without_end_is_not_kept(running: RunningHub, port: str) -> None:
         assert is_ended(line)
 
 
+@pytest.mark.parametrize("long", ["GET /{x} HTTP/1.1", "GET / HTTP/1.1\r\nX: {x}"])
+def test_a_head_that_comes_at_once_and_is_too_long_is_refused(running: RunningHub, long: str) -> None:
+    with opened(running, running.people_url) as line:
+        line.sendall(long.format(x="x" * 50_000).encode() + b"\r\nHost: x\r\n\r\n")
+        assert is_ended(line)
+
+
+def test_a_head_behind_an_open_stream_has_the_same_bounds(running: RunningHub, tmp_path: Path) -> None:
+    edge = running.enrol(running.site("Behind a stream"), tmp_path / "edge")
+    address = urlsplit(running.device_url)
+    context = running.device_context()
+    context.load_cert_chain(edge.folder / "certificate.pem", edge.folder / "key.pem")
+    raw = socket.create_connection((str(address.hostname), address.port or 0), 20)
+    with context.wrap_socket(raw, server_hostname=str(address.hostname)) as line:
+        line.settimeout(20)
+        line.sendall(f"GET {paths.EVENTS} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+        assert line.recv(100).startswith(b"HTTP/1.1 200")
+        with contextlib.suppress(OSError):
+            line.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n")
+            for number in range(1000):
+                line.sendall(b"X-%d: " % number + b"y" * 1000 + b"\r\n")
+        with contextlib.suppress(OSError):
+            while line.recv(65_536):
+                pass
+
+
+@pytest.mark.slow
+def test_a_handshake_that_does_not_come_ends_its_connection(running: RunningHub) -> None:
+    address = urlsplit(running.people_url)
+    with socket.create_connection((str(address.hostname), address.port or 0), 20) as line:
+        line.settimeout(connections.HEAD_S + 20)
+        assert line.recv(1) == b""
+
+
 def test_a_body_that_stands_still_ends_its_connection(running: RunningHub, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(connections, "BODY_STANDS_S", 0.2)
     with opened(running, running.people_url) as line:

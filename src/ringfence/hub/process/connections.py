@@ -7,7 +7,9 @@ reads.
 import asyncio
 import resource
 from collections import Counter
+from typing import Any
 
+import uvloop
 from cachetools import TTLCache
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -34,6 +36,18 @@ def raise_descriptor_limit() -> None:
     """Let this process have as many descriptors as it may."""
     _soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+class BoundedLoop(uvloop.Loop):
+    """An event loop whose listeners give a TLS handshake as long as a head, and not a minute."""
+
+    # Any: as asyncio's own signature has it.
+    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.AbstractServer:  # noqa: ANN401
+        """Create a server, with a shorter patience for handshakes."""
+        if options.get("ssl") is not None:
+            options.setdefault("ssl_handshake_timeout", HEAD_S)
+        server: asyncio.AbstractServer = await super().create_server(*arguments, **options)
+        return server
 
 
 class Connections:
@@ -77,8 +91,9 @@ class BoundedProtocol(HttpToolsProtocol):
     bounds = Connections()
     _address: str | None = None
     _looking: asyncio.TimerHandle | None = None
-    _head_bytes = 0
     _is_in_head = True
+    _head_bytes = 0
+    _head_began_at = 0.0
     _is_in_body = False
     _moved_at = 0.0
     _left = 0
@@ -91,6 +106,7 @@ class BoundedProtocol(HttpToolsProtocol):
             transport.abort()
             return
         self._address, self._moved_at = address, self.loop.time()
+        self._head_began_at = self._moved_at
         self._looking = self.loop.call_later(LOOK_EVERY_S, self._look)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -103,26 +119,26 @@ class BoundedProtocol(HttpToolsProtocol):
             self._address = None
 
     def data_received(self, data: bytes) -> None:
-        """Take bytes, and end a head that is too long."""
-        if self._is_in_head:
-            if not self._head_bytes:
-                self._moved_at = self.loop.time()
-            self._head_bytes += len(data)
-        else:
-            self._moved_at = self.loop.time()
+        """Take bytes, and end a head that is too long, also one that comes before the last answer has ended."""
+        self._moved_at = self.loop.time()
         super().data_received(data)
-        if self._is_in_head and self._head_bytes > LARGEST_HEAD_BYTES:
-            self._end("a request's head is too long")
+        if self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_bytes > LARGEST_HEAD_BYTES:
+                self._end("a request's head is too long")
+
+    def on_message_begin(self) -> None:
+        """Begin with a head."""
+        if not self._is_in_head:
+            self._is_in_head, self._head_bytes, self._head_began_at = True, 0, self.loop.time()
+        super().on_message_begin()
 
     def on_headers_complete(self) -> None:
         """Begin with the body."""
-        is_too_long = self._head_bytes > LARGEST_HEAD_BYTES and sum(len(k) + len(v) for k, v in self.headers) > (
-            LARGEST_HEAD_BYTES
-        )
-        if is_too_long:
+        self._is_in_head, self._is_in_body = False, True
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD_BYTES:
             self._end("a request's head is too long")
             return
-        self._is_in_head, self._is_in_body, self._head_bytes = False, True, 0
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
@@ -130,24 +146,19 @@ class BoundedProtocol(HttpToolsProtocol):
         self._is_in_body = False
         super().on_message_complete()
 
-    def on_response_complete(self) -> None:
-        """Wait for the next head; uvicorn ends a connection that stays idle."""
-        self._is_in_head, self._head_bytes, self._moved_at = True, 0, float("inf")
-        super().on_response_complete()
-
     def _look(self) -> None:
+        now = self.loop.time()
         self._looking = self.loop.call_later(LOOK_EVERY_S, self._look)
-        stands_s = self.loop.time() - self._moved_at
         left = self.transport.get_write_buffer_size()
-        if self._is_in_head and stands_s > HEAD_S:
+        if self._is_in_head and now - self._head_began_at > HEAD_S:
             self._end("a request's head takes too long")
-        elif self._is_in_body and stands_s > BODY_STANDS_S:
+        elif self._is_in_body and now - self._moved_at > BODY_STANDS_S:
             self._end("a request's body stands still")
-        elif left and left == self._left:
-            if stands_s > READER_STANDS_S:
-                self._end("an answer is not read")
-        elif not self._is_in_head and not self._is_in_body:
-            self._moved_at = self.loop.time()
+        elif not left or left != self._left:
+            if not self._is_in_body:
+                self._moved_at = now
+        elif now - self._moved_at > READER_STANDS_S:
+            self._end("an answer is not read")
         self._left = left
 
     def _end(self, why: str) -> None:

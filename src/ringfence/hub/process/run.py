@@ -9,14 +9,13 @@ import ssl
 from collections.abc import Iterator, Sequence
 
 import uvicorn
-import uvloop
 
 from ringfence.hub import logs
 from ringfence.hub.core import Hub, open_hub, url
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.process import background_jobs, renewal, tls
-from ringfence.hub.process.connections import raise_descriptor_limit
+from ringfence.hub.process.connections import BoundedLoop, raise_descriptor_limit
 from ringfence.hub.process.listeners import DEVICES, LISTENERS, Bound, Listener, bind_all, port_of
 from ringfence.hub.publishing import publication_lock
 from ringfence.hub.recovery import restore
@@ -77,7 +76,7 @@ def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS) -> None:
     config = folder.config()
     with folder.locked(), bind_all(listeners, config) as bound, contextlib.closing(open_hub(folder, config)) as hub:
         prepare(hub, folder, bound)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        with asyncio.Runner(loop_factory=BoundedLoop) as runner:
             runner.run(_serve_until_signalled(hub, folder, bound))
 
 
