@@ -71,6 +71,7 @@ def release_of(operator: Operator) -> int:
     return int(operator.stack.edge_status()["release"])
 
 
+@pytest.mark.timeout(400)  # a restored hub listens for a minute, and an edge may pause as long
 def test_a_lost_hub_goes_on_from_its_copy(operator: Operator) -> None:
     said = operator.do("Copies")
     assert "Restored on trial: it is whole." in said[0]

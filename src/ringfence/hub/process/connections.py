@@ -41,13 +41,12 @@ def raise_descriptor_limit() -> None:
 class BoundedLoop(uvloop.Loop):
     """An event loop whose listeners give a TLS handshake as long as a head, and not a minute."""
 
-    # Any: as asyncio's own signature has it.
-    async def create_server(self, *arguments: Any, **options: Any) -> asyncio.AbstractServer:  # noqa: ANN401
+    # Any: whatever asyncio and uvloop take, who disagree about what is returned.
+    async def create_server(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401
         """Create a server, with a shorter patience for handshakes."""
         if options.get("ssl") is not None:
             options.setdefault("ssl_handshake_timeout", HEAD_S)
-        server: asyncio.AbstractServer = await super().create_server(*arguments, **options)
-        return server
+        return await super().create_server(*arguments, **options)
 
 
 class Connections:
