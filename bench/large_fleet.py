@@ -10,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -110,6 +111,9 @@ def measure(served: RunningHub, sites: int) -> Figures:
         size = work()
         found[what] = (time.perf_counter() - began, size)
 
+    def one_answer(method: str, path: str, body: object = None) -> int:
+        return len(served.ask(method, path, body).data)
+
     def whole(path: str) -> int:
         size, cursor = 0, ""
         while True:
@@ -120,8 +124,8 @@ def measure(served: RunningHub, sites: int) -> Figures:
                 return size
 
     for path in ("/sites", "/phones", "/edges", "/phones/status"):
-        note(f"first 100 of {path}", lambda path=path: len(served.ask("GET", f"{path}?limit=100").data))  # type: ignore[misc]
-        note(f"all of {path}", lambda path=path: whole(path))  # type: ignore[misc]
+        note(f"first 100 of {path}", partial(one_answer, "GET", f"{path}?limit=100"))
+        note(f"all of {path}", partial(whole, path))
     one = bare(sites // 2)
     singles = {
         "one site": ("GET", f"/sites/site-{sites // 2}", None),
@@ -131,7 +135,7 @@ def measure(served: RunningHub, sites: int) -> Figures:
         "setting a line": ("PUT", f"/phones/{one}/lines/1", {"label": "Changed"}),
     }
     for what, request in singles.items():
-        note(what, lambda request=request: len(served.ask(*request).data))  # type: ignore[misc]
+        note(what, partial(one_answer, *request))
     return found
 
 

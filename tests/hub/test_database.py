@@ -33,6 +33,7 @@ from ringfence.hub.publishing.publish import differences, publish, rollback
 from ringfence.hub.publishing.releases import newest_targets
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.base import MOST_COUNTED, Base
+from ringfence.hub.store.copies import check_database, copy_database
 from ringfence.hub.store.database import Database
 from ringfence.hub.store.guard_models import GuardCountRow
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow, PhoneSettingRow, SiteRow
@@ -407,3 +408,17 @@ def test_a_reading_session_can_not_write_in_postgresql(server: PostgresqlServer)
     with closing(Database(server.url(server.new_database()))) as database, database.reading() as session:
         assert session.execute(text("SHOW transaction_read_only")).scalar() == "on"
         assert session.execute(text("SHOW transaction_isolation")).scalar() == "repeatable read"
+
+
+def test_a_copy_of_a_database_holds_every_row_of_it(hub: Hub, url: str, tmp_path: Path) -> None:
+    edge_of(hub)
+    report(hub, *(Report(number, 1.0, "worker-died", f"Report {number}.") for number in range(1, 31)))
+    copy_database(url, tmp_path / "copy.sqlite")
+    check_database(tmp_path / "copy.sqlite")
+    with closing(Database(f"sqlite:///{tmp_path / 'copy.sqlite'}")) as copied:
+        for table in Base.metadata.sorted_tables:
+            with hub.database.reading() as ours, copied.reading() as theirs:
+                found, rows = (
+                    sorted(repr(tuple(row)) for row in each.execute(select(table))) for each in (theirs, ours)
+                )
+                assert found == rows, table.name

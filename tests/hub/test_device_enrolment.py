@@ -226,6 +226,22 @@ def test_an_ended_certificate_can_be_renewed_for_a_year_and_does_nothing_else(
         assert "Two machines" in refused.problem.to_do
 
 
+def test_an_old_disk_renews_nothing_once_its_edge_has_gone_on(running: RunningHub, tmp_path: Path) -> None:
+    edge = running.enrol(running.site("Old disk"), tmp_path / "edge")
+    on_the_disk = edge.response.certificate_pem
+    for _ in range(4):  # months pass: what came between is forgotten
+        running.clock.ahead_s += EDGE_LIFETIME_S * 0.9
+        edge.use(edge.renewed())
+        assert edge.get(paths.GREETING).status == 200
+    try:
+        edge.use(on_the_disk)
+        refused = edge.post(paths.RENEW, RenewRequest(make_request(edge.key, "edge")))
+        assert (refused.status, refused.problem.kind) == (403, "certificate-expired")
+        assert "Two machines" in refused.problem.to_do
+    finally:
+        running.clock.ahead_s = 0.0
+
+
 def test_renewing_without_end_is_refused(running: RunningHub, tmp_path: Path) -> None:
     edge = running.enrol(running.site("Endless"), tmp_path / "edge")
     for _ in range(MOST_A_DAY - 1):

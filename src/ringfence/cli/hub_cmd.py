@@ -91,10 +91,10 @@ def token(
     from contextlib import closing
 
     from ringfence.hub.core import open_hub
-    from ringfence.hub.data.folder import DataFolder
+    from ringfence.hub.data.folder import DataFolder, acting_as_owner
     from ringfence.hub.fleet import api_tokens
 
-    with closing(open_hub(DataFolder(folder))) as opened, opened.change("hub token") as change:
+    with acting_as_owner(folder), closing(open_hub(DataFolder(folder))) as opened, opened.change("hub token") as change:
         row, made = api_tokens.create(change, name)
     if as_json:
         output.show_json({"id": row.id, "name": row.name, "token": made.reveal()})

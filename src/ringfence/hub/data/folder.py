@@ -180,6 +180,25 @@ def appearing(path: Path) -> Iterator[Path]:
         shutil.rmtree(making, ignore_errors=True)
 
 
+@contextmanager
+def acting_as_owner(path: Path) -> Iterator[None]:
+    """Let root be the owner of a folder for the length of the block, so that the hub can use what is made there.
+
+    For commands, which have one thread: the whole process changes its user.
+    """
+    if os.geteuid() != 0:
+        yield
+        return
+    owner = path.stat()
+    os.setegid(owner.st_gid)
+    os.seteuid(owner.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
 def replace_file(path: Path, data: bytes) -> None:
     """Write ``data`` to a file that only its owner can read; after a crash it is the old or the new, never a part."""
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")

@@ -120,17 +120,20 @@ def _must_be_let_in(_session: Session, edge: EdgeRow, shown: Certificate, now: f
 def _recognise(request: Request, check: _Check) -> DeviceCaller:
     hub, shown, peer = hub_of(request), _shown(request), peer_of(request)
     now = hub.clock()
+    if shown is None:
+        raise EdgeRefused(
+            "certificate-missing", "this request needs an edge's certificate", to_do="Enrol the edge first."
+        )
     try:
         with hub.database.reading() as session:
             edge = edge_certificates.holder(session, shown)
-            assert shown is not None  # noqa: S101 - holder has refused it
             check(session, edge, shown, now)
             is_news = edge_certificates.is_use_news(session, shown, peer, now) or edge_networks.is_news(
                 session, edge, peer, now
             )
             held = edge_networks.why_held(session, edge, peer)
     except EdgeRefused as refused:
-        if refused.kind == "certificate-unknown" and shown is not None:
+        if refused.kind == "certificate-unknown":
             _note_unknown(hub, shown, peer)
         raise
     if is_news and edge.revoked_at is None:

@@ -26,16 +26,12 @@ CHANGES_OVER_S = 300.0
 """How long a machine that has renewed may still use the older certificate on connections that it has open."""
 
 
-def holder(session: Session, shown: Certificate | None) -> EdgeRow:
+def holder(session: Session, shown: Certificate) -> EdgeRow:
     """Return the edge that a certificate is for, revoked or not, and whether or not the certificate has ended.
 
     Raises:
-        EdgeRefused: None was shown, or this hub has no such edge with this key.
+        EdgeRefused: This hub has no such edge with this key.
     """
-    if shown is None:
-        raise EdgeRefused(
-            "certificate-missing", "this request needs an edge's certificate", to_do="Enrol the edge first."
-        )
     edge = session.get(EdgeRow, shown.identity.edge_id)
     if edge is None or edge.key_fingerprint != shown.key_fingerprint or edge.site_id != shown.identity.site_id:
         raise EdgeRefused(
@@ -65,7 +61,7 @@ def check_renewable(session: Session, edge: EdgeRow, shown: Certificate, now: fl
                 "certificate-expired", "this edge's certificate ended too long ago to be renewed",
                 to_do="Enrol it again with a new token.",
             )  # fmt: skip
-        if _used_child(session, shown.fingerprint) is not None:
+        if _later_in_use(session, edge, shown) is not None:
             raise EdgeRefused(
                 "certificate-expired", "this certificate has expired, and was renewed before",
                 to_do="Two machines have this edge's identity: revoke it, and enrol the right one with a new token.",
@@ -117,18 +113,9 @@ def note_use(change: Change, edge: EdgeRow, shown: Certificate, peer: str) -> No
     row.used_at = row.used_at or change.now
     row.seen_at, row.peer = change.now, peer[:64]
     session.flush()
-    child = _used_child(session, shown.fingerprint)
-    if child is not None and child.used_at is not None and child.used_at < change.now - CHANGES_OVER_S:
-        _tell_of_two(change, edge, child.peer, peer)
-    elif row.parent:
-        twin = session.scalar(
-            select(EdgeCertificateRow).where(
-                EdgeCertificateRow.parent == row.parent, EdgeCertificateRow.used_at.is_not(None),
-                EdgeCertificateRow.fingerprint != row.fingerprint,
-            ).limit(1)
-        )  # fmt: skip
-        if twin is not None:
-            _tell_of_two(change, edge, twin.peer, peer)
+    later = _later_in_use(session, edge, shown)
+    if later is not None and later.used_at is not None and later.used_at < change.now - CHANGES_OVER_S:
+        _tell_of_two(change, edge, later.peer, peer)
 
 
 def is_unknown_news(session: Session, shown: Certificate, now: float) -> bool:
@@ -177,11 +164,18 @@ def readmit(change: Change, edge_id: str) -> EdgeRow:
     return edge
 
 
-def _used_child(session: Session, parent: str) -> EdgeCertificateRow | None:
-    """Return a certificate that was asked for with ``parent`` and is in use."""
-    used = EdgeCertificateRow.used_at.is_not(None)
-    chosen = select(EdgeCertificateRow).where(EdgeCertificateRow.parent == parent, used)
-    return session.scalar(chosen.order_by(EdgeCertificateRow.used_at).limit(1))
+def _later_in_use(session: Session, edge: EdgeRow, shown: Certificate) -> EdgeCertificateRow | None:
+    """Return the first certificate of an edge that was issued after ``shown`` and is in use.
+
+    Whoever holds that one has renewed, whether from ``shown`` or from one in between, which may be forgotten by now.
+    """
+    row = session.get(EdgeCertificateRow, shown.fingerprint)
+    later = select(EdgeCertificateRow).where(
+        EdgeCertificateRow.edge_id == edge.id, EdgeCertificateRow.used_at.is_not(None),
+        EdgeCertificateRow.fingerprint != shown.fingerprint,
+        EdgeCertificateRow.issued_at >= (row.issued_at if row is not None else shown.issued_at),
+    )  # fmt: skip
+    return session.scalar(later.order_by(EdgeCertificateRow.used_at).limit(1))
 
 
 def _tell_of_two(change: Change, edge: EdgeRow, one: str, other: str) -> None:

@@ -11,7 +11,14 @@ from ringfence.hub.errors import CertificateProblem, EdgeRefused, UnknownEdge
 from ringfence.hub.fleet import sites
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, EnrolmentTokenRow
-from ringfence.identity.certificates import EdgeIdentity, fingerprint, key_fingerprint, read_identity, validity
+from ringfence.identity.certificates import (
+    CLOCK_SLACK_S,
+    EdgeIdentity,
+    fingerprint,
+    key_fingerprint,
+    read_identity,
+    validity,
+)
 from ringfence.wire.messages import Progress
 
 _MOST_BYTES = 1 << 50
@@ -41,7 +48,7 @@ class Certificate:
         begins, ends = validity(certificate)
         return cls(
             f"{certificate.serial_number:x}", fingerprint(certificate), key_fingerprint(certificate.public_key()),
-            begins, ends, read_identity(certificate),
+            begins + CLOCK_SLACK_S, ends, read_identity(certificate),
         )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ whole number that no database holds, half of a surrogate pair, and nesting witho
 """
 
 import json
+import math
 from collections.abc import Iterator
 
 from starlette.concurrency import run_in_threadpool
@@ -15,7 +16,9 @@ from ringfence.errors import RingfenceError
 from ringfence.hub.errors import BodyRefused
 from ringfence.hub.people import problems
 
-LARGEST_BYTES = 32 << 20
+LARGEST_BYTES = 256 << 10
+LARGEST_OF = {"/templates": 2 << 20, "/phones/bulk": 8 << 20}
+"""What paths with these parts take instead: an operator's template, and a table of a whole fleet."""
 DEEPEST = 50
 UPLOADS = "/uploads/"
 """Part of the paths whose bodies are no JSON, and go to the disk as they come."""
@@ -37,7 +40,7 @@ class BodiesChecked:
             return
         request = Request(scope, receive)
         try:
-            body = await _read(request)
+            body = await _read(request, most_bytes(scope["path"]))
             if body:
                 await run_in_threadpool(check, body)
         except ClientDisconnect:
@@ -48,6 +51,11 @@ class BodiesChecked:
             await answer(scope, receive, send)
             return
         await self._app(scope, _replayed(body, receive), send)
+
+
+def most_bytes(path: str) -> int:
+    """Return how long a body a path takes."""
+    return next((most for part, most in LARGEST_OF.items() if part in path), LARGEST_BYTES)
 
 
 def check(body: bytes) -> None:
@@ -70,7 +78,7 @@ def check(body: bytes) -> None:
                 ) from None
         elif isinstance(each, int) and not _LEAST <= each <= _MOST:
             raise BodyRefused("a whole number has more than 63 bits", to_do=_TO_DO)
-        elif isinstance(each, float) and (each != each or each in {float("inf"), float("-inf")}):  # noqa: PLR0124 - NaN
+        elif isinstance(each, float) and not math.isfinite(each):  # 1e999
             raise BodyRefused("a number is too large", to_do=_TO_DO)
 
 
@@ -95,15 +103,15 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no number of JSON")
 
 
-async def _read(request: Request) -> bytes:
-    too_long = BodyRefused(f"the body has more than {LARGEST_BYTES} bytes", to_do="Send it in parts.")
+async def _read(request: Request, most: int) -> bytes:
+    too_long = BodyRefused(f"the body has more than {most} bytes", to_do="Send it in parts.")
     length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > LARGEST_BYTES:
+    if length.isdecimal() and int(length) > most:
         raise too_long
     parts, size = [], 0
     async for part in request.stream():
         size += len(part)
-        if size > LARGEST_BYTES:
+        if size > most:
             raise too_long
         parts.append(part)
     return b"".join(parts)

@@ -94,11 +94,10 @@ def _on_http(request: Request, fault: Exception) -> JSONResponse:
 
 def _methods(request: Request) -> set[str]:
     """Return the methods that a path has; each may be a route of its own (RFC 9110, section 15.5.6)."""
-    found: set[str] = set()
     for path, methods in request.app.openapi()["paths"].items():
         if compile_path(path)[0].fullmatch(request.url.path):
-            found |= {method.upper() for method in methods}
-    return found
+            return {method.upper() for method in methods}
+    return {"GET"}  # all that is in no description, such as /healthz
 
 
 def _on_overflow(_request: Request, _fault: Exception) -> JSONResponse:

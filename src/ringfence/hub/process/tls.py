@@ -53,6 +53,7 @@ class ClientCertificateProtocol(BoundedProtocol):
         """Keep what the handshake verified."""
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         self._certificate = tls.getpeercert(binary_form=True) if tls is not None else None
+        self.is_known = self._certificate is not None
         super().connection_made(transport)
 
     def on_message_begin(self) -> None:

@@ -14,6 +14,7 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from sqlalchemy.orm import Session
 from ringfence import __version__
 from ringfence.content.digests import Digest, is_digest
 from ringfence.hub.core import blobs_in
-from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.data.folder import DataFolder, acting_as_owner
 from ringfence.hub.errors import BackupUnwritable
 from ringfence.hub.recovery import sealed_file
 from ringfence.hub.recovery.sealed_file import Lock
@@ -115,9 +116,11 @@ def digests_in(database: Path) -> list[Digest]:
 
 def _write(folder: DataFolder, out: io.BufferedWriter, lock: Lock, now: float, progress: Progress) -> Manifest:
     config = folder.config()
-    with tempfile.TemporaryDirectory(prefix=".backup-", dir=folder.path) as space:
-        database = Path(space) / DATABASE
-        copy_database(folder.database_url(config), database)
+    with ExitStack() as until:
+        with acting_as_owner(folder.path):
+            space = until.enter_context(tempfile.TemporaryDirectory(prefix=".backup-", dir=folder.path))
+            database = Path(space) / DATABASE
+            copy_database(folder.database_url(config), database)
         store = blobs_in(folder.blobs)
         wanted = digests_in(database)
         there = [digest for digest in wanted if store.has(digest)]

@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 import pyrage
 
+from ringfence.errors import RingfenceError
 from ringfence.hub.errors import BadBackup, BadPassphrase
 from ringfence.secret import Secret
 
@@ -145,18 +146,23 @@ def _piped(work: Callable[[BinaryIO], None], *, writes: bool) -> Iterator[Binary
 
     thread = threading.Thread(target=run, name="age")
     thread.start()
+    is_refused = False
     try:
         yield ours
         if not writes:
             while ours.read(_BLOCK):
                 pass  # to the end, so that all of it was verified
+    except RingfenceError:
+        is_refused = True  # what the block says is the reason, and not that the other end then finds nobody
+        raise
     except BrokenPipeError:
         pass  # the other end has failed, and says why
     finally:
         with contextlib.suppress(BrokenPipeError):
             ours.close()
         thread.join()
-        _raise_first(faults)
+        if not is_refused:
+            _raise_first(faults)
 
 
 def _raise_first(faults: list[BaseException]) -> None:

@@ -63,7 +63,7 @@ def _copy_rows(url: str, to: Path) -> None:
     try:
         with source.connect() as reading, into.begin() as writing:
             for table in Base.metadata.sorted_tables:
-                rows = reading.execution_options(yield_per=_ROWS_AT_ONCE).execute(select(table)).mappings()
+                rows = reading.execute(select(table).execution_options(yield_per=_ROWS_AT_ONCE)).mappings()
                 for part in rows.partitions():
                     writing.execute(insert(table), [dict(row) for row in part])
     finally:

@@ -53,6 +53,7 @@ def read(session: Session, chosen: Select[T], page: Page, *keys: Key, newest_fir
     found = session.execute(chosen.add_columns(*keys).order_by(None).order_by(*order).limit(page.limit + 1)).all()
     rows = found[: page.limit]
     more = _cursor(rows[-1][-len(keys) :]) if len(found) > page.limit else None
+    # The query's own columns without the keys: mypy can't know that these are a T, as the query says.
     return Paged([row[0] if len(row) == 1 + len(keys) else tuple(row[: -len(keys)]) for row in rows], more)  # type: ignore[misc]
 
 
