@@ -1,32 +1,25 @@
 import re
-import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import pytest
-from sqlalchemy import event, select
 
 from ringfence.content.digests import Digest
 from ringfence.content.release import Target, TargetKind
-from ringfence.content.trust import TrustedMetadata
-from ringfence.errors import EnvironmentFault, NotFound
+from ringfence.errors import NotFound
 from ringfence.hub.core import Hub
-from ringfence.hub.data.directory_blobs import DirectoryBlobs
-from ringfence.hub.errors import FilesDisagree, NothingToEnd, PublishRunning, SiteHeld
+from ringfence.hub.errors import FilesDisagree, NothingToEnd, SiteHeld
 from ringfence.hub.fleet import (
     lines,
     phones,
     settings,
-    sites,
 )
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
-from ringfence.hub.publishing import diffs, holds, publication_lock, releases, site_files
+from ringfence.hub.publishing import diffs, holds, releases, site_files
 from ringfence.hub.publishing import publish as publishing
-from ringfence.hub.publishing.publish import Publication, publish, rollback
-from ringfence.hub.store.models import LineRow, SiteRow
+from ringfence.hub.publishing.publish import publish, rollback
+from ringfence.hub.store.models import LineRow
 from ringfence.hub.store.pages import Page
-from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.hub.telephony import rotations
 from ringfence.phones.errors import IncompletePhone, RenderFault
 from ringfence.phones.mac import Mac
@@ -34,54 +27,13 @@ from ringfence.phones.rendering.own_templates import OwnTemplates
 from ringfence.phones.rendering.render_input import PhoneToRender
 from ringfence.phones.rendering.renderer import RenderedFile, Renderer
 from ringfence.phones.rendering.resolve_settings import Scope
-
-ANNA, BEN = Mac("001B54C2D001"), Mac("001B54C2D002")
-
-
-class PowerCutError(Exception):
-    """The power went."""
+from support.two_sites import ANNA, BEN, add_two_sites, numbers, relabel, whole_release
 
 
 @pytest.fixture
 def fleet(idle: Hub) -> Hub:
-    """Two sites with a phone each, a SIP server for both, nothing published."""
-    with idle.change("test") as change:
-        settings.put(change, idle.sealer, ORGANISATION, "sip_server", "sip.example.org")
-        for name, mac in (("Anna", ANNA), ("Ben", BEN)):
-            site = sites.create(change, idle.signers, name)
-            phones.add(change, mac, site.id, "9971", "")
-            change.session.flush()
-            lines.put(change, idle.sealer, mac, 1, LineParts(name="201", label=name))
-    return idle
-
-
-def relabel(hub: Hub, mac: Mac, label: str) -> None:
-    with hub.change("test") as change:
-        lines.put(change, hub.sealer, mac, 1, LineParts(label=label))
-
-
-def numbers(publication: Publication) -> dict[str, int | None]:
-    return {site.site_id: site.release for site in publication.sites}
-
-
-def whole_release(hub: Hub, site_id: str) -> tuple[int, list[bytes]]:
-    """The site's newest release as an edge would take it: every signature, link and blob verified."""
-    with hub.database.reading() as session:
-        site = sites.get(session, site_id)
-        rows = session.scalars(select(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id)).all()
-    bodies = {(row.role, row.version): row.body for row in rows}
-    trusted = TrustedMetadata(site_id, bodies["root", 1])
-    stamps = [body for (role, _version), body in bodies.items() if role == "timestamp"]
-    if not stamps:
-        assert site.newest_release == 0
-        return 0, []
-    (stamp,) = stamps
-    now = hub.clock()
-    trusted.update_timestamp(stamp, now)
-    trusted.update_snapshot(bodies["snapshot", trusted.snapshot_meta.version], now)
-    release = trusted.update_targets(bodies["targets", trusted.targets_meta.version], now)
-    assert release.number == site.newest_release
-    return release.number, [hub.blobs.get(target.digest) for target in release.targets]
+    """Two sites with a phone each, nothing published."""
+    return add_two_sites(idle)
 
 
 def test_the_first_publish_makes_release_1_and_the_second_nothing(fleet: Hub) -> None:
@@ -345,164 +297,6 @@ def test_a_rollback_is_a_new_release_with_the_old_content(fleet: Hub) -> None:
         holds.end(change, "anna")
     with pytest.raises(NotFound, match=r"no release 9.*Its newest release is 4"):
         rollback(fleet, "test", "anna", 9)
-
-
-def test_the_second_of_two_publishes_is_told_who_publishes_since_when(fleet: Hub) -> None:
-    told = r"another publish by Zoë has been running since \d\d:\d\d:\d\d UTC"
-    with (
-        publication_lock.held(fleet, "Zoë"),
-        pytest.raises(PublishRunning, match=told),
-    ):
-        publish(fleet, "test")
-    assert numbers(publish(fleet, "test")) == {"anna": 1, "ben": 1}
-
-
-def test_of_publishes_at_the_same_time_one_goes_on_and_the_others_are_refused(fleet: Hub) -> None:
-    start, outcomes = threading.Barrier(4), list[str]()
-    inside = threading.Event()
-    render = fleet.renderer.render
-
-    class Slow(Renderer):
-        def render(self, phone: object) -> object:  # type: ignore[override]
-            inside.set()
-            time.sleep(0.2)
-            return render(phone)  # type: ignore[arg-type]
-
-    fleet.renderer = Slow()
-
-    def work() -> None:
-        start.wait()
-        try:
-            outcomes.append(f"made {len(publish(fleet, 'test').sites)}")
-        except PublishRunning:
-            outcomes.append("refused")
-
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert sorted(outcomes) == ["made 2", "refused", "refused", "refused"]
-    assert whole_release(fleet, "anna")[0] == 1
-
-
-def test_a_lease_that_a_crash_left_ends_by_itself(fleet: Hub) -> None:
-    now = fleet.clock()
-    crashed = publication_lock.held(fleet, "a process that died")
-    crashed.__enter__()
-    with pytest.raises(PublishRunning):
-        publish(fleet, "test")
-    fleet.clock = lambda: now + publication_lock.LENGTH_S + 1
-    assert numbers(publish(fleet, "test")) == {"anna": 1, "ben": 1}
-
-
-def test_a_publish_that_lost_its_lease_writes_no_more(fleet: Hub) -> None:
-    with publication_lock.held(fleet, "slow") as held:
-        now = fleet.clock()
-        fleet.clock = lambda: now + publication_lock.LENGTH_S + 1
-        publish(fleet, "quick")
-        with pytest.raises(PublishRunning, match="took so long"), fleet.database.writing() as session:
-            held.confirm(session)
-
-
-class CutOff(DirectoryBlobs):
-    """Cuts the power at the n-th step: a blob written, a statement executed, a commit begun. Nothing works after it."""
-
-    def __init__(self, hub: Hub, at: int) -> None:
-        self.steps, self.at, self.hub = 0, at, hub
-        self.blobs = hub.blobs
-        assert isinstance(self.blobs, DirectoryBlobs)
-        super().__init__(self.blobs._folder)
-        event.listen(hub.database._engine, "before_cursor_execute", self.step)
-        event.listen(hub.database._engine, "commit", self.step)
-        hub.blobs = self
-
-    def step(self, *_arguments: object) -> None:
-        self.steps += 1
-        if self.steps >= self.at:
-            raise PowerCutError
-
-    def restore(self) -> None:
-        event.remove(self.hub.database._engine, "before_cursor_execute", self.step)
-        event.remove(self.hub.database._engine, "commit", self.step)
-        self.hub.blobs = self.blobs
-
-    def put(self, blobs: Mapping[Digest, bytes]) -> None:
-        for digest, data in blobs.items():
-            self.step()
-            super().put({digest: data})
-        self.step()
-
-
-@pytest.mark.slow
-def test_power_cut_at_every_step_of_a_publish_leaves_the_old_release_or_the_new(fleet: Hub) -> None:
-    publish(fleet, "test")
-    made, at = {"anna": 1, "ben": 1}, 0
-    finished = False
-    while not finished:
-        at += 1
-        assert at < 200
-        for mac in (ANNA, BEN):
-            relabel(fleet, mac, f"Edit {at}")
-        cut = CutOff(fleet, at)
-        try:
-            publish(fleet, "test")
-            finished = True
-        except PowerCutError:
-            pass
-        finally:
-            cut.restore()
-        publication_lock.clear(fleet)  # the restart
-        for site_id, before in made.items():
-            number, blobs = whole_release(fleet, site_id)
-            assert number in {before, before + 1}
-            assert (f"Edit {at}".encode() in blobs[0]) == (number == before + 1)
-        publish(fleet, "test")
-        for site_id in made:
-            number, blobs = whole_release(fleet, site_id)
-            assert f"Edit {at}".encode() in blobs[0], "publishing again goes on from there"
-            made[site_id] = number
-    assert at > 10, "the steps were really counted"
-
-
-def test_a_full_disk_publishes_nothing_and_says_so(fleet: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_arguments: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    with monkeypatch.context() as patch:
-        patch.setattr("os.fsync", full)
-        with pytest.raises(EnvironmentFault, match="No space left on device"):
-            publish(fleet, "test")
-    assert whole_release(fleet, "anna")[0] == 0
-    assert isinstance(fleet.blobs, DirectoryBlobs)
-    assert fleet.blobs.sweep() == 0, "nothing half-written stays"
-    assert numbers(publish(fleet, "test")) == {"anna": 1, "ben": 1}
-
-
-def test_half_written_blobs_of_a_crash_are_swept(fleet: Hub) -> None:
-    assert isinstance(fleet.blobs, DirectoryBlobs)
-    publish(fleet, "test")
-    folder = next(fleet.blobs._folder.iterdir())
-    (folder / "half.1234.part").write_bytes(b"ha")
-    assert fleet.blobs.sweep() == 1
-    assert len(whole_release(fleet, "anna")[1]) == 1
-
-
-def test_a_site_that_is_removed_during_a_publish_gets_no_release(fleet: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
-    def render_while_somebody_removes(*arguments: object) -> object:
-        with fleet.change("test") as change:
-            if change.session.get(SiteRow, "ben"):
-                phones.remove(change, BEN)
-                change.session.flush()
-                sites.remove(change, "ben")
-        return site_files.render(*arguments)  # type: ignore[arg-type]
-
-    with monkeypatch.context() as patch:
-        patch.setattr(publishing, "render", render_while_somebody_removes)
-        publish(fleet, "test")
-    assert whole_release(fleet, "anna")[0] == 1
-    with fleet.database.reading() as session:
-        assert session.get(SiteRow, "ben") is None
 
 
 def test_a_held_sites_secrets_are_not_changed_as_the_phone_would_never_get_the_new_one(fleet: Hub) -> None:
