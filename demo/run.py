@@ -4,7 +4,6 @@ Every step is a real command or a real packet. If a result is not what its step 
 """
 
 import shutil
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -64,7 +63,7 @@ def set_up(story: Story, stack: Stack) -> None:
             stack.run("phone", "add", mac, "--site", site, "--model", family, "--description", label)
             user = str(200 + int(mac[-2:], 16))
             stack.run("line", "set", mac, "1", "--name", user, "--label", label, "--display-name", label)
-            stack.run("set", "phone", mac, f"sip_listen_port={free_port(socket.SOCK_DGRAM)}")
+            stack.run("set", "phone", mac, f"sip_listen_port={free_port()}")
     with story.step(
         "The site lowers its levels to secret=L1,configuration=L1, because loopback can't prove a phone's MAC address."
     ):

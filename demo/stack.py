@@ -3,6 +3,8 @@
 The demo tells its story with it, the end-to-end tests and the benchmarks measure with it.
 """
 
+import contextlib
+import itertools
 import json
 import os
 import queue
@@ -13,7 +15,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,6 +26,9 @@ Json = dict[str, Any]
 """Any: what the commands print with --json."""
 
 PATIENCE_S = 20.0
+_PORTS = range(21_000, 32_000)
+_next_ports = itertools.count(os.getpid() * 97)
+
 RINGFENCE = [sys.executable, "-m", "ringfence.cli.main"]
 
 
@@ -32,12 +36,19 @@ class StoryBroken(Exception):  # noqa: N818 - it reads as what happened
     """A step's result is not what it says."""
 
 
-def free_port(kind: socket.SocketKind = socket.SOCK_STREAM, host: str = "127.0.0.1") -> int:
-    """Return a port that was free a moment ago."""
-    with socket.socket(socket.AF_INET, kind) as probe:
-        probe.bind((host, 0))
-        port: int = probe.getsockname()[1]
-        return port
+def free_port(host: str = "127.0.0.1") -> int:
+    """Return a port that neither TCP nor UDP uses there, and that no other process was given this way.
+
+    It lies below the ports that the kernel gives out by itself, and each process begins at a place of its own: so what
+    runs side by side doesn't take it before it is used.
+    """
+    for number in _next_ports:
+        port = _PORTS[number % len(_PORTS)]
+        with socket.socket() as tcp, socket.socket(type=socket.SOCK_DGRAM) as udp, contextlib.suppress(OSError):
+            tcp.bind((host, port))
+            udp.bind((host, port))
+            return port
+    raise AssertionError("the numbers end")
 
 
 def wait_for(what: str, look: Callable[[], T | None], patience_s: float = PATIENCE_S, pause_s: float = 0.02) -> T:
@@ -88,7 +99,7 @@ class Stack:
         self.hub_folder = folder / "hub"
         self.edge_folder = folder / "edge"
         self.people_port, self.device_port = free_port(), free_port()
-        self.tftp_port = free_port(socket.SOCK_DGRAM)
+        self.tftp_port = free_port()
         self.http_port = free_port()
         self.token = ""
         self.environment = {**os.environ, "XDG_CONFIG_HOME": str(folder / "config"), "NO_COLOR": "1", "COLUMNS": "120"}
@@ -170,7 +181,7 @@ class Stack:
         self.run("set", "organisation", "sip_server=sip.example.org")
         self.run("phone", "add", mac, "--site", site, "--model", family)
         self.run("line", "set", mac, "1", "--name", "201", "--label", name)
-        self.run("set", "phone", mac, f"sip_listen_port={free_port(socket.SOCK_DGRAM)}")
+        self.run("set", "phone", mac, f"sip_listen_port={free_port()}")
         self.ask("publish")
         self.enrol_edge(site)
         self.start_edge()
@@ -244,7 +255,7 @@ class Stack:
         return True
 
 
-@contextmanager
+@contextlib.contextmanager
 def running_stack(folder: Path) -> Iterator[Stack]:
     """Give a stack whose processes end with the block."""
     folder.mkdir(parents=True, exist_ok=True)

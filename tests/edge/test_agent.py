@@ -50,7 +50,7 @@ from ringfence.server.tftp.client import fetch
 from ringfence.wire.messages import Event, GuardNeed, GuardRules
 from stack import free_port, wait_for
 from support.memory_hub import MemoryHub
-from support.signed_repository import NOW, Repository
+from support.signed_repository import NOW, PHONES_OWN, Repository
 
 NAME = "SEP001122334455.cnf.xml"
 OTHER = "001122334466"
@@ -115,8 +115,8 @@ class Running:
 
         return look
 
-    def publish(self, number: int, contents: dict[str, bytes]) -> None:
-        self.hub.repository.publish(number, contents)
+    def publish(self, number: int, contents: dict[str, bytes], way: Reload = PHONES_OWN) -> None:
+        self.hub.repository.publish(number, contents, way=way)
         self.hub.hints.put(Event("release", NOW, number))
 
     def reported(self, kind: str) -> list[str]:
@@ -229,17 +229,18 @@ def answer_more(phone: socket.socket) -> bool:
 
 
 def test_a_changed_phone_is_told_at_its_address_and_the_port_of_the_file_that_it_holds(running: Running) -> None:
-    running.hub.repository.publish(1, {NAME: b"one"})
+    way = Reload("sip-notify", free_port())
+    running.hub.repository.publish(1, {NAME: b"one"}, way=way)
     running.start()
     wait_for("release 1", running.serves(b"one"))  # the phone is seen at 127.0.0.1 by this fetch
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
-        phone.bind(("127.0.0.1", 5060))  # the port that the signed repository names
+        phone.bind(("127.0.0.1", way.port))
         phone.settimeout(10)
-        running.publish(2, {NAME: b"two"})
+        running.publish(2, {NAME: b"two"}, way=way)
         data, source = phone.recvfrom(4096)
         request = parse_message(data)
         assert isinstance(request, SipRequest)
-        assert request.uri == "sip:SEP001122334455@127.0.0.1:5060"
+        assert request.uri == f"sip:SEP001122334455@127.0.0.1:{way.port}"
         assert parse_service_control(request).action == "restart"
         phone.sendto(response(request, 200, to_tag="t"), source)
         phone.settimeout(0.2)
@@ -248,7 +249,7 @@ def test_a_changed_phone_is_told_at_its_address_and_the_port_of_the_file_that_it
 
 
 def test_a_phone_of_the_night_is_told_at_its_minute_and_only_while_it_holds_another_file(running: Running) -> None:
-    port = free_port(socket.SOCK_DGRAM)
+    port = free_port()
     way = Reload("check-sync", port, 120)
     own_minute = (120 + int("001122334455", 16) % 60) % 1440
     running.hub.repository.publish(1, {NAME: b"one"}, way=way)

@@ -2,7 +2,6 @@
 
 import os
 import queue
-import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -25,17 +24,12 @@ from ringfence.sim.errors import ConfigurationMissing
 from ringfence.sim.phone import VirtualPhone
 from ringfence.sim.steps import Fetched, Step
 from ringfence.tftp.options import RequestedOptions
+from stack import free_port
 
 pytestmark = pytest.mark.slow
 ANNA = Mac("001122334455")
 SITE = "Home office Anna"
 SOON_S = 10.0
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def rendered(label: str, port: int) -> RenderedFile:

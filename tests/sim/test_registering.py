@@ -16,7 +16,8 @@ from ringfence.phones.sip.pbx_accounts import PbxKind, SipAccount, export
 from ringfence.secret import Secret
 from ringfence.sim.sip_side import SipHabits, SipSide
 from ringfence.sim.steps import Registered, RegisterFailed, Step
-from support.kamailio_server import REALM, Kamailio, free_port, running_kamailio
+from stack import free_port
+from support.kamailio_server import REALM, Kamailio, running_kamailio
 from support.phone_reading import read_configuration
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("kamailio")]

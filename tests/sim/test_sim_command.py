@@ -19,6 +19,7 @@ from ringfence.secret import Secret
 from ringfence.server.errors import FetchFailed
 from ringfence.sim.errors import ConfigurationMissing
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
+from stack import free_port
 from support.small_tftp import SmallTftp
 
 
@@ -68,7 +69,7 @@ def ringfence(*arguments: str) -> list[str]:
 @pytest.mark.parametrize(
     ("files", "status", "says"),
     [
-        ({NAME: configuration("Anna", 5060)}, 0, ""),
+        ({NAME: configuration("Anna", free_port())}, 0, ""),
         ({NAME: b"<device>"}, 8, "a phone would discard this configuration"),
         ({}, 4, f"the server does not serve {NAME} to this phone"),
     ],

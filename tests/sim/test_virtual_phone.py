@@ -37,17 +37,12 @@ from ringfence.sim.steps import (
     in_words,
 )
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
+from stack import free_port
 
 MAC = Mac("001122334455")
 SERVER = ("127.0.0.1", 6969)
 NAME = "SEP001122334455.cnf.xml"
 SOON_S = 5.0
-
-
-def free_port() -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def configuration(label: str, port: int, **settings: Value) -> bytes:

@@ -2,7 +2,6 @@
 
 import http.client
 import os
-import socket
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -25,18 +24,13 @@ from ringfence.server.processes.supervisor import WorkerSupervisor
 from ringfence.sim.errors import WebPortInUse
 from ringfence.sim.phone import VirtualPhone
 from ringfence.sim.steps import Notified, Step
+from stack import free_port
 
 pytestmark = pytest.mark.slow
 
 ANNA = Mac("001122334455")
 HOST = "127.0.8.55"
 SOON_S = 10.0
-
-
-def free_port(host: str) -> int:
-    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
 
 
 class Place:
@@ -58,7 +52,7 @@ class Place:
     def rendered(self, label: str, **settings: Value) -> RenderedFile:
         line = LineAccount(1, label, "anna", "Anna Berg", "anna", Secret("s3cr3tOfAnna"))
         given: dict[str, Value] = {
-            "sip_server": "192.0.2.10", "sip_listen_port": 5071, "reload_by": "web", "web_access": "on",
+            "sip_server": "192.0.2.10", "sip_listen_port": free_port(HOST), "reload_by": "web", "web_access": "on",
             "edge_url": self.edge_url,
         }  # fmt: skip
         return Renderer().render(PhoneToRender(ANNA, "7975", "", given | settings, (line,)))[0]

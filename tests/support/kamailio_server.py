@@ -4,7 +4,6 @@ import contextlib
 import json
 import os
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import urllib3
+
+from stack import free_port
 
 REALM = "sip.example.org"
 
@@ -55,13 +56,6 @@ class Kamailio:
     def contacts(self, user: str) -> list[dict[str, Any]]:
         found = self.call("ul.lookup", "location", user)
         return [row["Contact"] for row in found.get("result", {}).get("Contacts", [])]
-
-
-def free_port() -> int:
-    with socket.socket() as tcp, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as udp:
-        tcp.bind(("127.0.0.1", 0))
-        udp.bind(("127.0.0.1", tcp.getsockname()[1]))
-        return int(tcp.getsockname()[1])
 
 
 @contextlib.contextmanager
