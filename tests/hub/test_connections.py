@@ -4,21 +4,22 @@ import contextlib
 import json
 import socket
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from ringfence.hub.process import connections
+from ringfence.hub.process import bounded_http, connections, run, server
 from ringfence.wire import paths
-from stack import wait_for
 from support.running_hub import RunningHub
+from support.serving_hub import served_hub
 
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "LOOK_EVERY_S", 0.05)
+    monkeypatch.setattr(server, "LOOK_EVERY_S", 0.05)
 
 
 @contextlib.contextmanager
@@ -45,7 +46,7 @@ def is_ended(line: ssl.SSLSocket) -> bool:
 def test_a_head_that_does_not_come_ends_its_connection(
     running: RunningHub, monkeypatch: pytest.MonkeyPatch, port: str, sent: bytes
 ) -> None:
-    monkeypatch.setattr(connections, "HEAD_S", 0.2)
+    monkeypatch.setattr(bounded_http, "HEAD_S", 0.2)
     with opened(running, getattr(running, port)) as line:
         line.sendall(sent)
         assert is_ended(line)
@@ -91,7 +92,7 @@ def test_a_head_behind_an_open_stream_has_the_same_bounds(running: RunningHub, t
 def test_a_handshake_that_does_not_come_ends_its_connection(running: RunningHub) -> None:
     address = urlsplit(running.people_url)
     with socket.create_connection((str(address.hostname), address.port or 0), 20) as line:
-        line.settimeout(connections.HEAD_S + 20)
+        line.settimeout(bounded_http.HEAD_S + 20)
         assert line.recv(1) == b""
 
 
@@ -99,7 +100,7 @@ def test_a_handshake_that_does_not_come_ends_its_connection(running: RunningHub)
 def test_a_body_that_does_not_come_or_trickles_ends_its_connection(
     running: RunningHub, monkeypatch: pytest.MonkeyPatch, is_moving: bool
 ) -> None:
-    monkeypatch.setattr(connections, "BODY_S", 0.3)
+    monkeypatch.setattr(bounded_http, "BODY_S", 0.3)
     with opened(running, running.people_url) as line:
         head = f"POST /api/v1/sites HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {running.token.reveal()}\r\n"
         line.sendall(head.encode() + b"Content-Length: 100000\r\n\r\n{")
@@ -114,33 +115,120 @@ def test_a_body_that_does_not_come_or_trickles_ends_its_connection(
         pytest.fail("it is still open")
 
 
-def test_strangers_leave_most_places_to_edges(
-    running: RunningHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    edge = running.enrol(running.site("Places"), tmp_path / "edge")
-    monkeypatch.setattr(connections, "most_connections", lambda: 40)
+@pytest.fixture
+def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningHub]:
+    """A hub whose listeners have ten places for strangers, three of them for one address, and five for others."""
+    monkeypatch.setattr(run, "places", lambda _listeners, _most: connections.ListenerPlaces(10, 3, 5))
+    with served_hub(tmp_path / "small") as served:
+        yield served
+
+
+def silent(url: str, source: str) -> socket.socket:
+    """A connection on which TLS never begins."""
+    address = urlsplit(url)
+    line = socket.create_connection((str(address.hostname), address.port or 0), 20, source_address=(source, 0))
+    line.settimeout(20)
+    return line
+
+
+@pytest.mark.parametrize("port", ["people_url", "device_url"])
+def test_a_connection_counts_before_its_handshake(small: RunningHub, port: str) -> None:
     with contextlib.ExitStack() as kept:
-        lines = [kept.enter_context(opened(running, running.device_url, "127.0.0.9")) for _ in range(15)]
-        assert is_ended(lines[-1]), "a quarter is for those who show no certificate"
+        first, *others = [kept.enter_context(silent(getattr(small, port), "127.0.0.9")) for _ in range(4)]
+        assert first.recv(1) == b"", "an address has three"
+        for line in others:
+            line.settimeout(0.1)
+            with pytest.raises(TimeoutError):
+                line.recv(1)
+
+
+def test_a_crowd_takes_no_others_place(small: RunningHub, tmp_path: Path) -> None:
+    edge = small.enrol(small.site("Places"), tmp_path / "edge")
+    with contextlib.ExitStack() as kept:
+        for url in (small.people_url, small.device_url):
+            for number in range(20):
+                kept.enter_context(silent(url, f"127.0.0.{100 + number // 2}"))
         assert edge.get(paths.GREETING).status == 200
-
-
-def test_one_address_takes_no_others_place(running: RunningHub, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(connections, "MOST_OF_ADDRESS", 5)
-    with contextlib.ExitStack() as kept:
-        for _ in range(5):
-            kept.enter_context(opened(running, running.people_url, "127.0.0.9"))
-        with opened(running, running.people_url, "127.0.0.9") as line:
-            assert is_ended(line)
-        with opened(running, running.people_url, "127.0.0.10") as line:
+        with opened(small, small.people_url, "127.0.0.9") as line:
             line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
             assert line.recv(100).startswith(b"HTTP/1.1 200")
-    wait_for("the places", lambda: not connections.BoundedProtocol.bounds.by_address["127.0.0.9"] or None)
+
+
+def test_who_is_known_is_no_stranger_any_more(small: RunningHub, tmp_path: Path) -> None:
+    site = small.site("Known")
+    small.phone(site, "00:1B:54:C2:7F:78")
+    edge = small.enrol(site, tmp_path / "edge")
+    with edge.events() as events, contextlib.ExitStack() as kept:
+        assert next(events).kind == "greeting"
+        person = kept.enter_context(opened(small, small.people_url))
+        request = f"GET /api/v1/whoami HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {small.token.reveal()}\r\n\r\n"
+        for _ in range(2):
+            person.sendall(request.encode())
+            answer = b""
+            while b'"administrator"' not in answer:
+                answer += person.recv(4096) or pytest.fail(f"ended after {answer!r}")
+            for number in range(20):  # from the very address, and from others
+                for url in (small.people_url, small.device_url):
+                    kept.enter_context(silent(url, f"127.0.0.{1 + number % 10}"))
+        assert edge.get(paths.GREETING).status == 200
+        small.publish()
+        assert next(events).kind in {"release", "state"}
+
+
+def test_one_edge_takes_no_others_place(small: RunningHub, tmp_path: Path) -> None:
+    site = small.site("Two")
+    small.phone(site, "00:1B:54:C2:7F:79")
+    greedy, modest = small.enrol(site, tmp_path / "greedy"), small.enrol(site, tmp_path / "modest")
+    with contextlib.ExitStack() as kept, modest.events() as events:
+        assert next(events).kind == "greeting"
+        for _ in range(10):
+            kept.enter_context(greedy.events())
+        small.publish()
+        assert next(events).kind in {"release", "state"}
+
+
+@contextlib.contextmanager
+def unread(running: RunningHub, answers: int) -> Iterator[ssl.SSLSocket]:
+    """A connection with many long answers to come, and little room for them here."""
+    address = urlsplit(running.people_url)
+    context = ssl.create_default_context(cafile=str(running.folder.authority_certificate))
+    with socket.socket() as raw:
+        raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
+        raw.settimeout(20)
+        raw.connect((str(address.hostname), address.port or 0))
+        with context.wrap_socket(raw, server_hostname=str(address.hostname)) as line:
+            head = f"GET /openapi.json HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {running.token.reveal()}\r\n\r\n"
+            for _ in range(answers):
+                line.sendall(head.encode())
+            yield line
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_read_steadily_but_too_slowly_ends(
+    running: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_http, "READER_S", 0.3)
+    monkeypatch.setattr(bounded_http, "SLOWEST_BYTES_S", 10_000_000)
+    taken = 0
+    with unread(running, 12) as line, contextlib.suppress(OSError):
+        while part := line.recv(4096):
+            taken += len(part)
+            time.sleep(0.01)
+    assert taken < 12 * len(running.raw("GET", "/openapi.json").data), "it was ended before"
+
+
+@pytest.mark.slow
+def test_an_answer_over_a_thin_line_goes_on(running: RunningHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_http, "READER_S", 0.3)
+    with unread(running, 12) as line:
+        for _ in range(100):
+            assert line.recv(4096)
+            time.sleep(0.01)
 
 
 def test_a_stream_outlives_every_limit(running: RunningHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("HEAD_S", "BODY_S", "READER_STANDS_S"):
-        monkeypatch.setattr(connections, name, 0.1)
+    for name in ("HEAD_S", "BODY_S", "READER_S"):
+        monkeypatch.setattr(bounded_http, name, 0.1)
     site = running.site("Stream")
     running.phone(site, "00:1B:54:C2:7F:77")
     edge = running.enrol(site, tmp_path / "edge")

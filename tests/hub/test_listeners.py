@@ -1,5 +1,6 @@
 """A listener more is an entry more: bound, served, announced, and given each new certificate."""
 
+import errno
 import json
 import shutil
 import socket
@@ -16,8 +17,10 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from ringfence.hub.core import Hub, open_hub
+from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.process import background_jobs, tls
+from ringfence.hub.errors import ListenerPortTaken
+from ringfence.hub.process import background_jobs, listeners, tls
 from ringfence.hub.process.listeners import LISTENERS, Listener
 from ringfence.secret import Secret
 from support.running_hub import Clock
@@ -74,3 +77,16 @@ def test_a_third_listener_is_served_announced_and_given_new_certificates(
             while before["doors"] in {_certificate(facts[name]) for name in before}:
                 assert time.monotonic() < deadline
                 time.sleep(0.02)
+
+
+def test_a_kernel_without_ipv6_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_ipv6(family: int, _kind: int) -> socket.socket:
+        assert family == socket.AF_INET6
+        raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+
+    monkeypatch.setattr(socket, "socket", no_ipv6)
+    config = make_config(address="hub.example.org", listen="::")
+    with pytest.raises(ListenerPortTaken) as refused, listeners.bind_all(LISTENERS, config):
+        pass
+    assert refused.value.what == "this machine has no IPv6, and :: is an IPv6 address"
+    assert refused.value.to_do.startswith("Set `listen` in hub.toml")

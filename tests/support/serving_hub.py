@@ -7,11 +7,12 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import uvloop
+
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.process import background_jobs, run
-from ringfence.hub.process.connections import BoundedLoop
 from ringfence.hub.process.init import init
 from ringfence.hub.process.listeners import LISTENERS, Listener, bind_all
 from ringfence.secret import Secret
@@ -69,5 +70,5 @@ def _serve(hub: Hub, folder: DataFolder, listeners: Sequence[Listener], stop: li
             run.prepare(hub, folder, bound)
             await run.serve(hub, folder, bound, stopping)
 
-    with asyncio.Runner(loop_factory=BoundedLoop) as runner:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(work())

@@ -5,7 +5,9 @@ from collections.abc import Sequence
 from starlette.applications import Starlette
 from starlette.routing import Route
 
+from ringfence.hub import logs
 from ringfence.hub.core import Hub
+from ringfence.hub.counted_refusals import CountedRefusals
 from ringfence.hub.device import (
     content,
     events,
@@ -48,4 +50,5 @@ def device_app(hub: Hub, routes: Sequence[DeviceRoute] = ROUTES) -> Starlette:
         exception_handlers={404: exchange.not_found, 405: exchange.wrong_method, Exception: exchange.on_internal_error},
     )
     app.state.hub = hub
+    app.state.refusals = CountedRefusals(logs.get("device"), "request refused")
     return app

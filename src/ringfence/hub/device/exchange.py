@@ -19,6 +19,7 @@ from ringfence.errors import (
     RingfenceError,
 )
 from ringfence.hub import logs
+from ringfence.hub.counted_refusals import CountedRefusals
 from ringfence.hub.device.callers import DeviceCaller, Recognition, enrolled_edge, peer_of, presented_fingerprint
 from ringfence.hub.errors import EdgeBusy, EdgeRefused, OutOfOrder, SiteInDoubt
 from ringfence.wire import codec
@@ -111,7 +112,8 @@ def refusal(request: Request, fault: RingfenceError, *, most_body_bytes: int) ->
     if status >= 500 and not isinstance(fault, SiteInDoubt | EdgeBusy):  # noqa: PLR2004 - HTTP's server errors
         _log.error("request failed", path=request.url.path, problem=fault.what)
     elif isinstance(fault, NotPermitted):
-        _log.warning("request refused", path=request.url.path, peer=peer_of(request), kind=kind)
+        refusals: CountedRefusals = request.app.state.refusals
+        refusals.note(kind, path=request.url.path[:200], peer=peer_of(request))
     answer = message(Problem(fault.what, fault.where, fault.to_do, kind), status)
     if presented_fingerprint(request) is None or _announced_bytes(request) > most_body_bytes:
         answer.headers["Connection"] = "close"

@@ -25,6 +25,9 @@ from ringfence.phones.mac import Mac
 OPEN_PATHS = frozenset({"/authority.pem", "/healthz", "/readyz"})
 """Paths that anybody may read."""
 
+ON_CALLER = "on_caller"
+"""The key in ``scope["state"]`` of what is told a caller's id as soon as it is known; absent without a listener."""
+
 _CALLER = "caller"
 _bearer = HTTPBearer(auto_error=False, description="An API token, `rft_…`")
 
@@ -83,7 +86,10 @@ class CallersFirst:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             request = Request(scope)
             try:
-                scope.setdefault("state", {})[_CALLER] = await run_in_threadpool(self._recognise, request)
+                state = scope.setdefault("state", {})
+                state[_CALLER] = caller = await run_in_threadpool(self._recognise, request)
+                if ON_CALLER in state:
+                    state[ON_CALLER](caller.id)
             except RingfenceError as fault:
                 await self._refused.note(request)
                 answer = problems.answer_to(request, fault)

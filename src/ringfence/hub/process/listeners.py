@@ -1,6 +1,5 @@
 """The hub's listeners, one for each kind of caller. The process binds, serves and announces them alike."""
 
-import asyncio
 import contextlib
 import errno
 import socket
@@ -17,9 +16,11 @@ from ringfence.hub.device.app import device_app
 from ringfence.hub.errors import ListenerPortTaken
 from ringfence.hub.people.app import people_app
 from ringfence.hub.process import tls
-from ringfence.hub.process.connections import BoundedProtocol
+from ringfence.hub.process.bounded_http import BoundedProtocol
 
 BACKLOG = 1024
+_MOST_UNSENT_BYTES = 128 * 1024
+"""How much of an answer the kernel keeps beyond what it has sent: each connection's memory is bounded there, too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +34,7 @@ class Listener:
         app: Makes the application that it serves.
         tls: Makes its TLS context; the folder's server certificate is loaded again when it is renewed.
         protocol: What speaks HTTP on its connections.
+        most_of_address: How many connections of callers who are not known one address may have.
     """
 
     name: str
@@ -40,10 +42,13 @@ class Listener:
     port: Callable[[HubConfig], int]
     app: Callable[[Hub], ASGIApp]
     tls: Callable[[DataFolder], ssl.SSLContext]
-    protocol: type[asyncio.Protocol] = BoundedProtocol
+    protocol: type[BoundedProtocol] = BoundedProtocol
+    most_of_address: int = 64
 
 
-PEOPLE = Listener("people", "people", lambda config: config.people_port, people_app, tls.people_context)
+PEOPLE = Listener(
+    "people", "people", lambda config: config.people_port, people_app, tls.people_context, tls.TokenProtocol
+)
 DEVICES = Listener(
     "device",
     "devices",
@@ -51,6 +56,7 @@ DEVICES = Listener(
     device_app,
     tls.device_context,
     tls.ClientCertificateProtocol,
+    256,  # many edges behind one address may come at once
 )
 LISTENERS = (PEOPLE, DEVICES)
 
@@ -78,8 +84,13 @@ def port_of(bound: socket.socket) -> int:
 @contextlib.contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as bound:
+    try:
+        made = socket.socket(family, socket.SOCK_STREAM)
+    except OSError as fault:
+        raise _not_bound(host, port, fault) from None
+    with made as bound:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, _MOST_UNSENT_BYTES)  # connections inherit it
         try:
             bound.bind((host, port))
             bound.listen(BACKLOG)
@@ -94,6 +105,9 @@ def _not_bound(host: str, port: int, fault: OSError) -> ListenerPortTaken:
             what, to_do = f"port {port} on {host} is in use", "Stop what uses it, or set another port in hub.toml."
         case errno.EADDRNOTAVAIL:
             what, to_do = f"{host} is not an address of this machine", "Set `listen` in hub.toml; 0.0.0.0 takes all."
+        case errno.EAFNOSUPPORT:
+            what = f"this machine has no IPv6, and {host} is an IPv6 address"
+            to_do = "Set `listen` in hub.toml; 0.0.0.0 takes all of its addresses."
         case errno.EACCES:
             what, to_do = f"port {port} on {host} is reserved for root", "Set a port of 1024 or higher in hub.toml."
         case _:

@@ -4,63 +4,22 @@ import asyncio
 import contextlib
 import os
 import signal
-import socket
-import ssl
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
-import uvicorn
+import uvloop
 
 from ringfence.hub import logs
 from ringfence.hub.core import Hub, open_hub, url
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.process import background_jobs, renewal, tls
-from ringfence.hub.process.connections import BoundedLoop, raise_descriptor_limit
+from ringfence.hub.process.connections import places, raise_descriptor_limit
 from ringfence.hub.process.listeners import DEVICES, LISTENERS, Bound, Listener, bind_all, port_of
+from ringfence.hub.process.server import ListeningServer
 from ringfence.hub.publishing import publication_lock
 from ringfence.hub.recovery import restore
 
-GRACE_S = 2
-"""How long running requests have to finish when the hub stops."""
-KEEP_ALIVE_S = 75
-_IDLE_ENDS_AFTER_S = 0.1
-
 _log = logs.get("run")
-
-
-class _Server(uvicorn.Server):
-    """A listener whose process handles signals by itself: there are several of them."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.listening = asyncio.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.listening.set()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        ending = asyncio.create_task(self._end_idle())
-        try:
-            await super().shutdown(sockets)
-        finally:
-            ending.cancel()
-            for connection in list(self.server_state.connections):
-                connection.transport.abort()
-            await asyncio.sleep(0)
-
-    async def _end_idle(self) -> None:
-        """End connections without a request: closing them waits for the peer's TLS goodbye, which may not come."""
-        while True:
-            await asyncio.sleep(_IDLE_ENDS_AFTER_S)
-            for connection in list(self.server_state.connections):
-                cycle = getattr(connection, "cycle", None)
-                if (cycle is None or cycle.response_complete) and not connection.transport.get_write_buffer_size():
-                    connection.transport.abort()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
 
 
 def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS) -> None:
@@ -76,7 +35,7 @@ def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS) -> None:
     config = folder.config()
     with folder.locked(), bind_all(listeners, config) as bound, contextlib.closing(open_hub(folder, config)) as hub:
         prepare(hub, folder, bound)
-        with asyncio.Runner(loop_factory=BoundedLoop) as runner:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve_until_signalled(hub, folder, bound))
 
 
@@ -90,7 +49,12 @@ async def _serve_until_signalled(hub: Hub, folder: DataFolder, bound: Bound) -> 
 async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Event) -> None:
     """Serve on bound sockets until ``stopping`` is set; then let streams end and requests finish."""
     contexts = {listener: listener.tls(folder) for listener in bound}
-    servers = [_server(listener, hub, contexts[listener]) for listener in bound]
+    servers = [
+        ListeningServer(
+            each.name, each.app(hub), each.protocol, contexts[each], places(len(bound), each.most_of_address)
+        )
+        for each in bound
+    ]
     hub.wakeups.attach(asyncio.get_running_loop())
 
     def reload() -> None:
@@ -140,23 +104,6 @@ def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
     restore.begin_listening(hub)
     renewal.renew_metadata(hub)
     renewal.renew_server_certificate(hub, folder)
-
-
-def _server(listener: Listener, hub: Hub, context: ssl.SSLContext) -> _Server:
-    config = uvicorn.Config(
-        listener.app(hub),
-        http=listener.protocol,
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,  # who calls is who is connected, whatever a header says
-        timeout_keep_alive=KEEP_ALIVE_S,
-        timeout_graceful_shutdown=GRACE_S,
-        ssl_context_factory=lambda _config, _default: context,
-    )
-    return _Server(config)
 
 
 async def _first_of(event: asyncio.Event, *tasks: asyncio.Task[None]) -> None:

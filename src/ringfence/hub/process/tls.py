@@ -1,12 +1,17 @@
-"""TLS of the listeners, and how a verified client certificate reaches the handlers."""
+"""TLS of the listeners, and how it is known whose a connection is."""
 
 import asyncio
+import contextlib
 import ssl
+
+from cryptography import x509
 
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.device.callers import CLIENT_CERTIFICATE, TLS_EXTENSION
-from ringfence.hub.process.connections import BoundedProtocol, Connections
-from ringfence.identity.certificates import NO_CHECK_TIME
+from ringfence.hub.people.callers import ON_CALLER
+from ringfence.hub.process.bounded_http import BoundedProtocol
+from ringfence.identity.certificates import NO_CHECK_TIME, read_identity
+from ringfence.identity.errors import BadCertificate
 
 
 def people_context(folder: DataFolder) -> ssl.SSLContext:
@@ -43,21 +48,37 @@ def load_certificate(context: ssl.SSLContext, folder: DataFolder) -> None:
 class ClientCertificateProtocol(BoundedProtocol):
     """HTTP that hands each request the client certificate of its connection, as the ASGI TLS extension names it.
 
-    The certificate is read once, after the handshake has verified it; no header can forge it.
+    The certificate is read once, after the handshake has verified it; no header can forge it. An edge is one caller,
+    whichever of its certificates it shows.
     """
 
-    bounds = Connections()
     _certificate: bytes | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Keep what the handshake verified."""
         tls: ssl.SSLObject | None = transport.get_extra_info("ssl_object")
         self._certificate = tls.getpeercert(binary_form=True) if tls is not None else None
-        self.is_known = self._certificate is not None
         super().connection_made(transport)
+        if self._certificate is not None:
+            with contextlib.suppress(ValueError, BadCertificate):  # as a stranger it gets its answer
+                self.counted.recognise(
+                    self.connection, read_identity(x509.load_der_x509_certificate(self._certificate)).edge_id
+                )
 
     def on_message_begin(self) -> None:
         """Put the certificate into the new request's scope."""
         super().on_message_begin()
         tls: dict[object, object] = {} if self._certificate is None else {CLIENT_CERTIFICATE: self._certificate}
         self.scope["extensions"] = {TLS_EXTENSION: tls}
+
+
+class TokenProtocol(BoundedProtocol):
+    """HTTP whose connections are those of whoever a request's token names, from then on."""
+
+    def on_message_begin(self) -> None:
+        """Let the application say who calls."""
+        super().on_message_begin()
+        self.scope["state"][ON_CALLER] = self._on_caller
+
+    def _on_caller(self, caller_id: str) -> None:
+        self.counted.recognise(self.connection, caller_id)

@@ -1,0 +1,154 @@
+"""HTTP of the listeners: uvicorn's protocol, with bounds for heads, bodies and answers that are slow or too long.
+
+What a connection waits for decides what ends it. An answer may last as long as it likes, as an event stream does, while
+its reader takes what there is of it.
+"""
+
+import asyncio
+import logging
+import socket
+import struct
+from typing import Any
+
+import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from ringfence.hub.process.connections import Connections, CountedConnection
+
+LARGEST_HEAD_BYTES = 32 * 1024
+HEAD_S = 10.0
+"""How long a head may take, from its first byte; for a connection's first, from the connection's beginning."""
+BODY_S = 30.0
+"""How long a body may bring nothing; and in all, beside a second for each ``SLOWEST_BYTES_S`` of it."""
+SLOWEST_BYTES_S = 1024
+"""What a body brings, and a reader takes, on the thinnest line that an edge can live on: 8 kbit/s. A release of 20 MiB
+takes six hours there."""
+READER_S = 60.0
+"""In each such while in which something waits for it all along, a reader takes ``SLOWEST_BYTES_S``, or it is ended."""
+_SENT_AND_UNSENT = struct.Struct("=120xQ16xI")
+"""Where Linux's ``struct tcp_info`` has ``tcpi_bytes_acked`` and ``tcpi_notsent_bytes``: much that waits for its reader
+waits in the kernel, and what the reader has taken shows only there."""
+
+_faults = logging.getLogger("ringfence.hub.http")
+_faults.setLevel(logging.ERROR)  # what callers do wrong is counted, and not logged one by one
+
+
+class BoundedProtocol(HttpToolsProtocol):
+    """HTTP on one counted connection; ``end_if_overdue`` ends it where its caller owes something."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],  # Any: as in uvicorn
+        *,
+        connection: CountedConnection,
+        counted: Connections,
+    ) -> None:
+        super().__init__(config, server_state, app_state)
+        self.logger = _faults
+        self.connection = connection
+        self.counted = counted
+        self._is_in_head = True
+        self._head_bytes = 0
+        self._head_began_at: float | None = None
+        self._is_in_body = False
+        self._body_bytes = 0
+        self._body_began_at = self._body_moved_at = 0.0
+        self._reader_watched_at: float | None = None
+        self._taken_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        """Begin to wait for the first head."""
+        super().connection_made(transport)
+        self.connection.transport = transport
+        self._head_began_at = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Give the connection's place to others."""
+        super().connection_lost(exc)
+        self.counted.remove(self.connection)
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes, and end a head that is too long, also one that comes before the last answer has ended."""
+        if self.connection.is_ending:
+            return
+        if self._is_in_head:
+            self._head_bytes += len(data)
+            if self._head_began_at is None:
+                self._head_began_at = self.loop.time()
+        super().data_received(data)
+        if self._is_in_head and self._head_bytes > LARGEST_HEAD_BYTES:
+            self._end("a request's head is too long")
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP; in the log it is one of many."""
+        self.counted.note("what came is no HTTP", self.connection.address)
+        super().send_400_response(msg)
+
+    def on_headers_complete(self) -> None:
+        """Begin with the body."""
+        self._is_in_head, self._head_began_at, self._head_bytes = False, None, 0
+        self._is_in_body, self._body_bytes = True, 0
+        self._body_began_at = self._body_moved_at = self.loop.time()
+        if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD_BYTES:
+            self._end("a request's head is too long")
+        else:
+            super().on_headers_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body."""
+        self._body_bytes += len(body)
+        self._body_moved_at = self.loop.time()
+        if not self.connection.is_ending:
+            super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """The body is whole; the next head may wait, but what begins has to end."""
+        self._is_in_head, self._is_in_body = True, False
+        if not self.connection.is_ending:
+            super().on_message_complete()
+
+    def end_if_overdue(self, now: float) -> None:
+        """End the connection if it has waited in vain for what its caller owes."""
+        if self.connection.is_ending:
+            return
+        if self.flow.read_paused:  # it is us who do not read on
+            if self._head_began_at is not None:
+                self._head_began_at = now
+            self._body_began_at, self._body_bytes, self._body_moved_at = now, 0, now
+        if self._head_began_at is not None and now - self._head_began_at > HEAD_S:
+            self._end("a request's head takes too long")
+        elif self._is_in_body and (now - self._body_moved_at > BODY_S or self._is_slow(now)):
+            self._end("a request's body takes too long")
+        elif self._is_unread(now):
+            self._end("an answer is not read, or too slowly")
+
+    def _is_slow(self, now: float) -> bool:
+        return now - self._body_began_at > BODY_S + self._body_bytes / SLOWEST_BYTES_S
+
+    def _is_unread(self, now: float) -> bool:
+        """Return whether the reader took too little in a while in which something waited for it all along."""
+        taken, unsent = taken_and_unsent(self.connection.line)
+        if not (unsent or self.transport.get_write_buffer_size()):
+            self._reader_watched_at = None
+            return False
+        watched_s = None if self._reader_watched_at is None else now - self._reader_watched_at
+        if watched_s is not None and watched_s < READER_S:
+            return False
+        before, self._taken_bytes, self._reader_watched_at = self._taken_bytes, taken, now
+        return watched_s is not None and taken - before < SLOWEST_BYTES_S * watched_s
+
+    def _unsupported_upgrade_warning(self) -> None:
+        self.counted.note("another protocol is asked for", self.connection.address)
+
+    def _end(self, kind: str) -> None:
+        self.counted.end(self.connection, kind)
+
+
+def taken_and_unsent(line: socket.socket) -> tuple[int, int]:
+    """Return how many bytes the peer has taken since the connection began, and how many wait in the kernel."""
+    information = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _SENT_AND_UNSENT.size)
+    taken, unsent = _SENT_AND_UNSENT.unpack(information)
+    return taken, unsent

@@ -1,0 +1,146 @@
+"""One listener at work: it accepts connections, counts them before TLS begins, and ends those that are overdue."""
+
+import asyncio
+import contextlib
+import errno
+import socket
+import ssl
+from collections.abc import Coroutine, Iterator
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from ringfence.hub.process.bounded_http import HEAD_S, BoundedProtocol
+from ringfence.hub.process.connections import Connections, CountedConnection, ListenerPlaces
+
+GRACE_S = 2
+"""How long running requests have to finish when the hub stops."""
+KEEP_ALIVE_S = 75
+LOOK_EVERY_S = 2.0
+GOODBYE_S = 5.0
+"""How long a caller has to say that it has seen the end (TLS's close_notify)."""
+_IDLE_ENDS_AFTER_S = 0.1
+_REST_S = 0.1
+"""How long accepting rests where the machine has no room for a connection."""
+
+
+class ListeningServer(uvicorn.Server):
+    """A listener whose process handles signals by itself: there are several of them.
+
+    Args:
+        name: What the log calls it.
+        app: What answers.
+        protocol: What speaks HTTP on its connections.
+        context: Its TLS.
+        places: How many connections it may have.
+    """
+
+    def __init__(
+        self, name: str, app: ASGIApp, protocol: type[BoundedProtocol], context: ssl.SSLContext, places: ListenerPlaces
+    ) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                http=protocol,
+                ws="none",
+                lifespan="off",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,  # who calls is who is connected, whatever a header says
+                timeout_keep_alive=KEEP_ALIVE_S,
+                timeout_graceful_shutdown=GRACE_S,
+                ssl_context_factory=lambda _config, _default: context,
+            )
+        )
+        self.listening = asyncio.Event()
+        self.counted = Connections(name, places)
+        self._protocol = protocol
+        self._context = context
+        self._work: set[asyncio.Task[None]] = set()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to accept connections."""
+        await self.lifespan.startup()
+        self.servers = []
+        for bound in sockets or []:
+            bound.setblocking(False)
+            self._begin(self._accept(bound))
+        self._begin(self._end_overdue())
+        self.started = True
+        self.listening.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accept nothing any more, let requests finish, then end what is left."""
+        for task in self._work:
+            task.cancel()
+        await asyncio.gather(*self._work, return_exceptions=True)
+        ending = asyncio.create_task(self._end_idle())
+        try:
+            await super().shutdown(sockets)
+        finally:
+            ending.cancel()
+            for connection in self.counted:
+                connection.end()
+            await asyncio.sleep(0)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to the process."""
+        yield
+
+    def _begin(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(work)
+        self._work.add(task)
+        task.add_done_callback(self._work.discard)
+
+    async def _accept(self, bound: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                line, peer = await loop.sock_accept(bound)
+            except OSError as fault:
+                if fault.errno != errno.ECONNABORTED:
+                    self.counted.note("this machine has no room for a connection", "")
+                    await asyncio.sleep(_REST_S)
+                continue
+            self._begin(self._open(self.counted.accept(line, peer[0])))
+
+    async def _open(self, connection: CountedConnection) -> None:
+        """Do the handshake of a connection; from then on its protocol has it."""
+        try:
+            await asyncio.get_running_loop().connect_accepted_socket(
+                lambda: self._protocol(
+                    self.config, self.server_state, self.lifespan.state, connection=connection, counted=self.counted
+                ),
+                connection.line,
+                ssl=self._context,
+                ssl_handshake_timeout=HEAD_S,
+                ssl_shutdown_timeout=GOODBYE_S,
+            )
+        except OSError as fault:  # TLS's errors are among them
+            if isinstance(fault, ssl.SSLError):
+                self.counted.note("a handshake fails", connection.address)
+            elif isinstance(fault, ConnectionAbortedError):
+                self.counted.note("a handshake takes too long", connection.address)
+        finally:
+            if connection.transport is None:
+                connection.line.close()
+                self.counted.remove(connection)
+
+    async def _end_overdue(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            for protocol in list(self.server_state.connections):
+                if isinstance(protocol, BoundedProtocol):
+                    protocol.end_if_overdue(loop.time())
+
+    async def _end_idle(self) -> None:
+        """End connections without a request: closing them waits for the peer's TLS goodbye, which may not come."""
+        while True:
+            await asyncio.sleep(_IDLE_ENDS_AFTER_S)
+            for connection in list(self.server_state.connections):
+                cycle = getattr(connection, "cycle", None)
+                if (cycle is None or cycle.response_complete) and not connection.transport.get_write_buffer_size():
+                    connection.transport.abort()
