@@ -84,7 +84,7 @@ class MovedHome(HomeLan):
                 folder,
                 OwnWorker([(EDGE, 69)], [(EDGE, 6970)], hearing),
                 lambda _level, text: self._note(text),
-                lambda _folder, clock: _with_clock(self._hub, clock),
+                lambda _folder, clock, _hub: _with_clock(self._hub, clock),
             )
             ready = threading.Event()
             self._thread = threading.Thread(target=self._agent.run, args=(ready.set,), name="agent")

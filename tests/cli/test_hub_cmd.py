@@ -121,3 +121,31 @@ def test_whoever_owns_the_folder_makes_a_token(stranger: CommandLine, hub: Runni
     (newest,) = hub.do("GET", "/audit?limit=1")["items"]
     assert (newest["action"], newest["who"]) == ("api-token.create", "hub token")
     assert stranger.ask("hub", "token", str(hub.folder.path))["token"].startswith("rft_")
+
+
+def test_a_hub_moves_and_whoever_would_not_find_it_is_named(stranger: CommandLine, tmp_path: Path) -> None:
+    folder = str(tmp_path / "hub")
+    stranger("hub", "init", folder, "--address", "127.0.0.1", "--device-port", "0")
+    assert "--device-url" in stranger.refused(3, "hub", "move", folder, "--to", "hub.example.net")
+    told = stranger.ask(
+        "hub", "move", folder, "--to", "hub.example.net", "--device-url", "https://hub.example.net:9444"
+    )
+    assert told == {
+        "urls": ["https://hub.example.net:9444"], "changes_authority": False, "followers": 0, "stragglers": [],
+    }  # fmt: skip
+    stranger("hub", "move", folder, "--also", "https://inside.example.net:8444")
+    stranger("hub", "move", folder, "--to", "2001:db8::1")
+    told = stranger.ask("hub", "move", folder)
+    assert told["urls"] == [
+        "https://[2001:db8::1]:9444", "https://hub.example.net:9444", "https://inside.example.net:8444",
+    ]  # fmt: skip
+    said = stranger("hub", "move", folder, "--end", "--keep", "https://inside.example.net:8444")
+    assert "at https://[2001:db8::1]:9444, then at https://inside.example.net:8444." in said
+    for wrong in (
+        ("--to", "not a host"),
+        ("--also", "http://plain.example.net:1"),
+        ("--end", "--keep", "https://no:1"),
+    ):
+        stranger.refused(3, "hub", "move", folder, *wrong)
+    for mixed in (("--end", "--to", "a"), ("--keep", "https://a:1"), ("--device-url", "https://a:1")):
+        assert stranger.run("hub", "move", folder, *mixed).status == 2

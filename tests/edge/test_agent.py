@@ -13,6 +13,7 @@ from typing import NoReturn
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.release import Reload
 from ringfence.edge.agent import backoff
 from ringfence.edge.agent.agent import Agent
@@ -97,7 +98,7 @@ class Running:
             self._thread.join(10)
             assert not self._thread.is_alive()
 
-    def _connect(self, _folder: EdgeFolder, clock: HubClock) -> MemoryHub:
+    def _connect(self, _folder: EdgeFolder, clock: HubClock, _hub: HubEndpoints) -> MemoryHub:
         self.hub.clock = clock
         return self.hub
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.edge.agent import backoff
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.errors import NeverBanned, NotEnrolled
@@ -104,7 +105,7 @@ class Internet:
     def reported(self, site: str, kind: str) -> list[str]:
         return [report.sentence for report in self.hubs[site].stored.values() if report.kind == kind]
 
-    def _connect(self, folder: EdgeFolder, clock: HubClock) -> MemoryHub:
+    def _connect(self, folder: EdgeFolder, clock: HubClock, _hub: HubEndpoints) -> MemoryHub:
         hub = self.hubs[folder.path.name]
         hub.clock = clock
         return hub

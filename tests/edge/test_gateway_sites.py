@@ -10,6 +10,7 @@ from typing import NoReturn
 
 import pytest
 
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.edge.agent import backoff
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.errors import AlreadyEnrolled, FolderNotOwned
@@ -105,7 +106,7 @@ class Sites:
         if folder.name in self.not_owned:
             raise FolderNotOwned("this does not belong to the agent's user", where=str(folder))
 
-    def _connect(self, folder: EdgeFolder, clock: HubClock) -> MemoryHub:
+    def _connect(self, folder: EdgeFolder, clock: HubClock, _hub: HubEndpoints) -> MemoryHub:
         if folder.path.name in self.bugs:
             raise AttributeError("a name that is not there")
         hub = self.hubs[folder.path.name]

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ringfence.content.digests import sha256_hex
 from ringfence.content.errors import EndlessData
+from ringfence.edge.agent import https_hub_client
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.https_hub_client import HttpHubClient
 from ringfence.edge.agent.hub_trust import fetch_authority, verified_context
@@ -28,6 +29,7 @@ from ringfence.identity.certificates import (
 from ringfence.identity.errors import WrongAuthority
 from ringfence.wire import paths
 from ringfence.wire.messages import Report, ReportBatch
+from stack import free_port
 
 BLOB = bytes(range(256)) * 1000
 LONG_AGO = 1_000_000_000.0  # September 2001
@@ -70,7 +72,7 @@ class Server:
         return f"https://127.0.0.1:{self.listener.server_address[1]}"
 
     def client(self, clock: HubClock | None = None) -> HttpHubClient:
-        return HttpHubClient(self.url, verified_context(to_pem(self.authority)), clock or HubClock())
+        return HttpHubClient([self.url], verified_context(to_pem(self.authority)), clock or HubClock())
 
     def close(self) -> None:
         self.hold_events.set()
@@ -184,7 +186,7 @@ def test_time_goes_on_from_what_the_hub_said_and_never_below_the_floor() -> None
 
 def test_a_hub_of_another_authority_is_not_talked_to(server: Server) -> None:
     stranger = make_authority(ec.generate_private_key(ec.SECP256R1()), "CA", serial=1, now=LONG_AGO)
-    client = HttpHubClient(server.url, verified_context(to_pem(stranger)), HubClock())
+    client = HttpHubClient([server.url], verified_context(to_pem(stranger)), HubClock())
     with pytest.raises(HubUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
         client.greeting()
     client.close()
@@ -202,14 +204,14 @@ def test_a_fingerprint_stands_for_one_certificate_and_nothing_beside_it(server: 
     server.shown_first = to_pem(true)
     authority = fetch_authority(server.url, fingerprint(true))
     assert authority == to_pem(true)
-    client = HttpHubClient(server.url, verified_context(authority), HubClock())
+    client = HttpHubClient([server.url], verified_context(authority), HubClock())
     with pytest.raises(HubUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
         client.greeting()
     client.close()
 
 
 def test_nobody_there_is_said_as_such() -> None:
-    client = HttpHubClient("https://127.0.0.1:9", ssl.create_default_context(), HubClock())
+    client = HttpHubClient(["https://127.0.0.1:9"], ssl.create_default_context(), HubClock())
     with pytest.raises(HubUnreachable, match="can't be reached"):
         client.greeting()
     client.close()
@@ -289,7 +291,7 @@ def test_a_fault_of_our_own_is_not_the_hubs_absence(server: Server, monkeypatch:
     def broken(*_: object, **__: object) -> None:
         raise AttributeError("a name that is not there")
 
-    monkeypatch.setattr(client._pool, "urlopen", broken)
+    monkeypatch.setattr(client._way.pool, "urlopen", broken)
     with pytest.raises(AttributeError, match="a name that is not there"):
         client.greeting()
     client.close()
@@ -302,3 +304,52 @@ def test_a_connection_that_comes_about_after_the_end_is_not_used(server: Server)
         next(client.events())
     assert server.asked == []
     client.close()
+
+
+def test_the_stream_begins_at_the_first_address_that_answers_and_requests_follow_it(
+    server: Server, tmp_path: Path
+) -> None:
+    (tmp_path / "stranger").mkdir()
+    stranger = Server(tmp_path / "stranger", server.made_at, server.hub_time)
+    server.events = stranger.events = (b'data: {"kind":"greeting","hub_time":1}\n\n',)
+    nobody = "https://127.0.0.1:9"
+    client = HttpHubClient([nobody, stranger.url, server.url], verified_context(to_pem(server.authority)), HubClock())
+    try:
+        assert client.url == nobody
+        assert next(client.events()).kind == "greeting"
+        assert client.url == server.url, "a server with another CA is not the hub, whatever its address"
+        assert client.greeting().site_id == "s"
+        assert stranger.asked == []
+    finally:
+        client.close()
+        stranger.close()
+
+
+def test_a_hub_that_is_nowhere_is_told_of_with_every_address(server: Server) -> None:
+    context = verified_context(to_pem(server.authority))
+    client = HttpHubClient(["https://127.0.0.1:9", "https://127.0.0.2:9"], context, HubClock())
+    with pytest.raises(HubUnreachable) as told:
+        next(client.events())
+    assert "at any of its addresses: https://127.0.0.1:9: " in told.value.what
+    assert "; https://127.0.0.2:9: " in told.value.what
+    assert client.url == "https://127.0.0.1:9"
+
+
+def test_an_edge_goes_back_to_the_first_address_once_that_answers(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(https_hub_client, "TRY_FIRST_EVERY_S", 0.0)
+    greeting = b'data: {"kind":"greeting","hub_time":1}\n\n'
+    server.events = (greeting, b":\n\n", b":\n\n")
+    port = free_port()
+    client = HttpHubClient(
+        [f"https://127.0.0.1:{port}", server.url], verified_context(to_pem(server.authority)), HubClock()
+    )
+    try:
+        stream = client.events()
+        assert next(stream).kind == "greeting"
+        assert client.url == server.url
+        monkeypatch.setattr(client, "_answers", lambda way: way.url.endswith(str(port)))
+        assert list(stream) == []
+    finally:
+        client.close()

@@ -9,7 +9,9 @@ from pathlib import Path
 import pyrage
 import pytest
 
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.release import Release
+from ringfence.content.signing import first_root, next_root
 from ringfence.content.trust import TrustedMetadata
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import make_config
@@ -31,7 +33,7 @@ from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.settings import ORGANISATION
 from ringfence.hub.process.init import init
 from ringfence.hub.process.renewal import renew_metadata
-from ringfence.hub.publishing import publish, releases
+from ringfence.hub.publishing import publish, releases, roots
 from ringfence.hub.recovery import backup, hub_memory, restore, standing
 from ringfence.hub.recovery.sealed_file import Lock, Opener
 from ringfence.hub.store.models import EdgeRow, SiteRow
@@ -41,6 +43,7 @@ from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
 from ringfence.wire import codec
 from ringfence.wire.messages import EdgeStanding, HubMemory
+from support.signed_repository import signers
 
 IDENTITY = pyrage.x25519.Identity.generate()
 LOCK, KEY = Lock(recipient=str(IDENTITY.to_public())), Opener(identity=Secret(str(IDENTITY)))
@@ -69,7 +72,7 @@ class ModelEdge:
         told = EdgeStanding(
             self.trusted.release.number if self.trusted.release is not None else 0,
             proof.get("timestamp", b"").decode(), proof.get("snapshot", b"").decode(), self.state_version, self.memory,
-            self.is_revoked,
+            self.is_revoked, self.trusted.root_bytes.decode(), next(iter(self.trusted.hub.urls), ""),
         )  # fmt: skip
         try:
             standing.take(hub, self.edge_id, told)
@@ -93,6 +96,10 @@ class ModelEdge:
             with hub.database.reading() as session:
                 return content._metadata(session, self.site_id, name)
 
+        while (root := metadata(f"{self.trusted.root_version + 1}.root.json")) is not None:
+            candidate = self.trusted.candidate()
+            candidate.update_root(root)
+            self.trusted = candidate
         timestamp = metadata("timestamp.json")
         if timestamp is None:
             assert self.trusted.release is None
@@ -113,6 +120,7 @@ class World:
         init(folder / "hub-0", make_config(address="127.0.0.1", listen="127.0.0.1", people_port=0, device_port=0))
         self.data = DataFolder(folder / "hub-0")
         self.hub = open_hub(self.data)
+        self.hub.device_url = "https://hub-0.example.org"
         with self.hub.change("test") as change:
             settings.put(change, self.hub.sealer, ORGANISATION, "sip_server", "sip.example.org")
         self.count = 0
@@ -165,6 +173,7 @@ class World:
         self.data = DataFolder(self.folder / f"hub-{self.count}")
         self.hub = open_hub(self.data)
         self.hub.clock = lambda: self.now
+        self.hub.device_url = f"https://hub-{self.count}.example.org"
         restore.begin_listening(self.hub)
 
     def revoke(self, chance: random.Random) -> None:
@@ -212,8 +221,10 @@ def everybody_agrees(world: World) -> None:
             world.sync(edge)
         world.decide()
     world.publish()
-    for edge in world.edges:
-        world.sync(edge)
+    renew_metadata(world.hub)  # as at each start
+    for _ in range(2):
+        for edge in world.edges:
+            world.sync(edge)
     with world.hub.database.reading() as session:
         for edge in world.edges:
             row = edges.get(session, edge.edge_id)
@@ -224,7 +235,14 @@ def everybody_agrees(world: World) -> None:
             site = session.get_one(SiteRow, edge.site_id)
             assert edge.trusted.release is not None
             assert edge.trusted.release.number == site.newest_release
+            assert edge.trusted.hub == world.hub.endpoints
+            assert row.endpoints_digest == world.hub.endpoints.digest
             assert edge.trusted.release.targets == releases.newest_targets(session, [site.id])[site.id]
+
+
+def move(world: World, chance: random.Random) -> None:
+    world.hub.device_url = f"https://place-{chance.randrange(100)}.example.org"
+    renew_metadata(world.hub)
 
 
 def let_time_pass(world: World, chance: random.Random) -> None:
@@ -237,6 +255,7 @@ ACTS: Sequence[Callable[[World, random.Random], None]] = (
     World.lose,
     World.revoke,
     let_time_pass,
+    move,
     lambda world, _chance: world.publish(),
     lambda world, _chance: world.copy(),
     lambda world, _chance: world.decide(),
@@ -304,6 +323,38 @@ def test_a_loss_without_edits_since_the_copy_needs_nobody(world: World) -> None:
         assert edge.sync(world.hub)
     with world.hub.database.reading() as session:
         assert doubts.find(session) == []
+
+
+def test_a_move_that_the_copy_lacks_does_not_keep_edges_from_the_next_one(world: World) -> None:
+    world.make_site("Anna", edges_there=2)
+    (ahead, behind) = world.edges
+    world.publish()
+    world.copy()
+    for place in ("one", "two", "three"):
+        world.hub.device_url = f"https://{place}.example.org"
+        renew_metadata(world.hub)
+    ahead.sync(world.hub)
+    assert ahead.trusted.hub.urls == ("https://three.example.org",)
+    world.lose(_chance(1))
+    world.now += restore.LISTENS_S + 1
+    for _ in range(2):
+        ahead.sync(world.hub)
+        behind.sync(world.hub)
+    assert ahead.trusted.hub.urls == behind.trusted.hub.urls == ("https://hub-1.example.org",)
+    assert behind.trusted.root_version == ahead.trusted.root_version == 5
+
+
+def test_a_root_of_another_key_raises_nothing(world: World) -> None:
+    world.make_site("Anna", edges_there=1)
+    (edge,) = world.edges
+    keys = signers()
+    first = first_root("anna", keys, world.now, HubEndpoints(("https://evil.example.org",), (world.hub.authority.pem,)))
+    told = EdgeStanding(root=next_root(first, "anna", keys, keys.root, world.now).decode(), hub_url="\x1b[31mhere")
+    standing.take(world.hub, edge.edge_id, told)
+    with world.hub.database.reading() as session:
+        row = edges.get(session, edge.edge_id)
+        assert (row.endpoints_digest, roots.newest(session, "anna").version) == ("", 1)
+        assert "\x1b" not in row.hub_url
 
 
 def test_a_revocation_after_the_copy_comes_back_with_any_edge_that_knows_of_it(world: World) -> None:

@@ -53,6 +53,7 @@ class MemoryHub:
     clock: HubClock | None = None
     rules: GuardRules | None = None
     other_parts: dict[str, Raw] = field(default_factory=dict)
+    url: str = "https://hub.example.org:8444"
 
     def greeting(self) -> Greeting:
         self._answer("greeting")

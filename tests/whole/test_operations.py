@@ -42,6 +42,7 @@ class Operator:
             "/var/lib/ringfence-hub-new": str(self.stack.folder / "new"),
             "/var/lib/ringfence-hub": str(self.stack.hub_folder),
             "/mnt/copies": str(self.copies),
+            "hub.example.net": "localhost",
             "https://hub.example.org:8443": self.stack.people_url,
             "COPY": str(max(self.copies.iterdir(), default="")),
             "edge-1a2b3c4d5e6f": self.edge_id,
@@ -102,6 +103,17 @@ def test_a_hub_moves_to_another_machine_with_its_keys(operator: Operator) -> Non
     new = operator.stack.folder / "new"
     for name in ("authority.pem", "keys/authority.key", "keys/server.key"):
         assert (new / name).read_bytes() == (operator.stack.hub_folder / name).read_bytes()
+
+
+def test_a_hub_gets_another_name(operator: Operator) -> None:
+    stack = operator.stack
+    begin, look, end = commands_of("Another name, or another CA")
+    said = operator._run(begin)
+    assert f"Edges find the hub at https://localhost:{stack.device_port}, then at https://127.0.0.1:" in said
+    stack.stop(stack.hub)
+    stack.start_hub()
+    wait_for("the edge", lambda: "1 edge followed, 0 not yet" in operator._run(look))
+    assert "then at" not in operator._run(end)
 
 
 def test_a_stolen_edge_is_shut_out_and_wipes_itself(operator: Operator) -> None:

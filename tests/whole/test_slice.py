@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.edge.agent.agent import https_client
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.enrolment import renew_when_due
@@ -204,14 +205,14 @@ def test_the_hub_renews_a_certificate_for_the_key_that_enrolled(stack: Stack) ->
     folder = EdgeFolder(stack.edge_folder, Disk())
     before = folder.credentials().certificate
     clock = HubClock()
-    client = https_client(folder, clock)
+    client = https_client(folder, clock, HubEndpoints())
     assert not renew_when_due(folder, client.renew, clock.now())
     assert renew_when_due(folder, client.renew, clock.now() + EDGE_LIFETIME_S * 0.9)
     client.close()
     after = folder.credentials().certificate
     assert after.serial_number != before.serial_number
     assert after.public_key() == before.public_key()
-    client = https_client(folder, clock)
+    client = https_client(folder, clock, HubEndpoints())
     assert client.greeting().site_id == "anna"
     client.close()
 

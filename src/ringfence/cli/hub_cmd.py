@@ -2,14 +2,18 @@
 
 import ipaddress
 import os
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.output import AsJson
 from ringfence.secret import Secret
+
+if TYPE_CHECKING:
+    from ringfence.hub.process.moving import HubMove
 
 app = typer.Typer(help="The hub: the central server for sites, phones and settings.", no_args_is_help=True)
 
@@ -221,6 +225,69 @@ def restore(
 
 
 @app.command()
+def move(
+    folder: Folder,
+    to: Annotated[
+        str, typer.Option(metavar="HOST", help="The host name or address that edges and people use from now on.")
+    ] = "",
+    device_url: Annotated[
+        str, typer.Option(metavar="URL", help="What edges use at the new place, if it isn't HOST with the same port.")
+    ] = "",
+    also: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="A further address for edges: https://HOST:PORT.")
+    ] = None,
+    new_authority: Annotated[
+        bool, typer.Option("--new-authority", help="Make a new CA; edges change to it by themselves.")
+    ] = False,
+    end: Annotated[
+        bool, typer.Option("--end", help="Drop the old addresses and the old CA, once every edge has followed.")
+    ] = False,
+    keep: Annotated[
+        list[str] | None, typer.Option(metavar="URL", help="With --end: a further address that stays.")
+    ] = None,
+    leave_behind: Annotated[
+        bool, typer.Option("--leave-behind", help="With --end: leave edges behind that have not followed.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Move the hub to another address, or another CA; without options, show who has followed.
+
+    Edges are told of it in signed form, and keep the old address until the end of the move. It takes effect when the
+    hub starts again. The data go to another machine with `ringfence hub backup` and `ringfence hub restore`.
+
+    Example: ringfence hub move /var/lib/ringfence/hub --to hub.example.net
+    """
+    import time
+
+    from ringfence.hub.data.folder import DataFolder, acting_as_owner
+    from ringfence.hub.process import moving
+
+    if device_url and not to:
+        raise typer.BadParameter("give the new host too", param_hint="--to")
+    if (keep or leave_behind) and not end:
+        raise typer.BadParameter("it says how a move ends", param_hint="--end")
+    if end and (to or also or new_authority):
+        raise typer.BadParameter("end one move before another begins", param_hint="--end")
+    with acting_as_owner(folder):
+        hub_folder = DataFolder(folder)
+        if to:
+            moving.move_to(hub_folder, to, device_url)
+        for each in also or []:
+            moving.add_address(hub_folder, each)
+        if new_authority:
+            moving.change_authority(hub_folder, time.time())
+        if end:
+            moving.end(hub_folder, keep or [], leaves_behind=leave_behind)
+        now = moving.status(hub_folder)
+    if as_json:
+        output.show_json({**asdict(now), "urls": list(now.urls)})
+        return
+    if to or also or new_authority or end:
+        output.say("It takes effect when the hub starts again: systemctl restart ringfence-hub")
+    _show_move(now, folder)
+
+
+@app.command()
 def doubts(as_json: AsJson = False) -> None:
     """List the sites and edges of which a restored hub is in doubt.
 
@@ -254,3 +321,24 @@ def _identity_in(text: str) -> str:
     """Return the identity in a file as `age-keygen` writes it, among lines that begin with #."""
     lines = [line.strip() for line in text.splitlines()]
     return next((line for line in lines if line and not line.startswith("#")), "")
+
+
+def _show_move(now: "HubMove", folder: Path) -> None:
+    from ringfence.counted import counted
+
+    others = f", then at {', '.join(now.urls[1:])}" if now.urls[1:] else ""
+    output.say(f"Edges find the hub at {now.urls[0]}{others}.")
+    if now.changes_authority:
+        output.say("The hub has a new CA, and the old one until the end of the move.")
+    if now.is_over:
+        return
+    output.say(f"{counted(now.followers, 'edge')} followed, {len(now.stragglers)} not yet.")
+    columns = [
+        ("EDGE", output.field("hostname")),
+        ("ID", output.field("edge_id")),
+        ("SITE", output.field("site_id")),
+        ("LAST SEEN", output.moment("last_seen_at")),
+        ("WHY", output.field("why")),
+    ]
+    rows = [asdict(each) for each in now.stragglers]
+    output.show_table(rows, columns, empty=f"The old place may go: ringfence hub move {folder} --end")

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from ringfence.content.digests import Digest
 from ringfence.content.errors import BadSignature
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.signing import Versions
 from ringfence.content.trust import TrustedMetadata
 
@@ -43,3 +44,26 @@ def prove(site: str, roots: Sequence[bytes], timestamp: bytes, snapshot: bytes) 
             continue
         return ProvenMetadata(trusted.versions, Digest((trusted.targets_meta.hashes or {}).get("sha256", "")))
     raise refused
+
+
+@dataclass(frozen=True, slots=True)
+class ProvenRoot:
+    """The version of a root, and where it says that the hub is."""
+
+    version: int
+    hub: HubEndpoints
+
+
+def prove_root(site: str, ours: bytes, told: bytes) -> ProvenRoot:
+    """Verify a root that one of a site's edges trusts, by the root key that the hub has now.
+
+    Args:
+        site: The site's id, which both must name.
+        ours: The hub's newest root.
+        told: What the edge trusts, which may be older or newer.
+
+    Raises:
+        MetadataRefused: The hub's root key didn't sign it, or it is not a root of this site.
+    """
+    proven = TrustedMetadata(site, ours).verify_root(told)
+    return ProvenRoot(proven.root_version, proven.hub)

@@ -13,9 +13,12 @@ from securesystemslib.signer import Signer
 from tuf.api.metadata import Metadata, MetaFile, Root, Snapshot, TargetFile, Targets, Timestamp
 from tuf.api.serialization.json import JSONSerializer
 
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.release import Release, Target
 
 SITE_FIELD = "x-ringfence"
+HUB_FIELD = "hub"
+"""Where a root's site field has the hub's endpoints."""
 DAY_S = 86_400
 ROOT_LIFETIME_S = 10 * 365 * DAY_S
 TARGETS_LIFETIME_S = 365 * DAY_S
@@ -55,15 +58,22 @@ class SignedRelease:
     versions: Versions
 
 
-def first_root(site: str, signers: SiteSigners, now: float) -> bytes:
-    """Return version 1 of a site's root metadata, naming the public key of every role."""
-    return _signed(_root(site, signers, version=1, now=now), signers.root)
+def first_root(site: str, signers: SiteSigners, now: float, hub: HubEndpoints | None = None) -> bytes:
+    """Return version 1 of a site's root metadata, naming the public key of every role, and where the hub is."""
+    return _signed(_root(site, signers, version=1, now=now, hub=hub), signers.root)
 
 
-def next_root(previous: bytes, site: str, signers: SiteSigners, old_root_signer: Signer, now: float) -> bytes:
+def next_root(
+    previous: bytes,
+    site: str,
+    signers: SiteSigners,
+    old_root_signer: Signer,
+    now: float,
+    hub: HubEndpoints | None = None,
+) -> bytes:
     """Return the root that follows ``previous``, naming the keys of ``signers``, signed by the old and new root key."""
     version = Metadata[Root].from_bytes(previous).signed.version + 1
-    metadata = Metadata(_root(site, signers, version=version, now=now))
+    metadata = Metadata(_root(site, signers, version=version, now=now, hub=hub))
     metadata.sign(old_root_signer)
     metadata.sign(signers.root, append=True)
     return metadata.to_bytes(_SERIALIZER)
@@ -111,10 +121,11 @@ def renew_timestamp(previous: bytes, timestamp_signer: Signer, now: float) -> by
     return _signed(timestamp, timestamp_signer)
 
 
-def _root(site: str, signers: SiteSigners, *, version: int, now: float) -> Root:
-    root = Root(
-        version=version, expires=_moment(now + ROOT_LIFETIME_S), unrecognized_fields=dict(_site_field(site, release=0))
-    )
+def _root(site: str, signers: SiteSigners, *, version: int, now: float, hub: HubEndpoints | None) -> Root:
+    site_field = _site_field(site, release=0)
+    if hub is not None:
+        site_field[SITE_FIELD][HUB_FIELD] = hub.to_field()
+    root = Root(version=version, expires=_moment(now + ROOT_LIFETIME_S), unrecognized_fields=site_field)
     for role in ("root", "targets", "snapshot", "timestamp"):
         root.add_key(getattr(signers, role).public_key, role)
     return root

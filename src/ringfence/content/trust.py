@@ -27,6 +27,7 @@ from ringfence.content.errors import (
     Rollback,
     WrongSite,
 )
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.names import normalise
 from ringfence.content.release import (
     MINUTES_A_DAY,
@@ -36,7 +37,7 @@ from ringfence.content.release import (
     Target,
     TargetKind,
 )
-from ringfence.content.signing import SITE_FIELD, Versions
+from ringfence.content.signing import HUB_FIELD, SITE_FIELD, Versions
 
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
 
@@ -62,7 +63,7 @@ class TrustedMetadata:
         parsed, payload, metadata = self._parse(Root, root, LARGEST_ROOT_BYTES)
         if not parsed.get_root_verification_result(None, payload, metadata.signatures):
             raise BadSignature("the root metadata isn't signed by the key that it names", to_do="Enrol again.")
-        self._root, self._root_bytes = parsed, root
+        self._root, self._root_bytes, self._hub = parsed, root, _hub_endpoints(parsed)
         self._timestamp: Timestamp | None = None
         self._snapshot: Snapshot | None = None
         self._release: Release | None = None
@@ -73,6 +74,11 @@ class TrustedMetadata:
     def root_version(self) -> int:
         """The version of the trusted root; the next one to ask for is one more."""
         return self._root.version
+
+    @property
+    def hub(self) -> HubEndpoints:
+        """Where the trusted root says that the hub is; empty if it says nothing."""
+        return self._hub
 
     @property
     def snapshot_meta(self) -> MetaFile:
@@ -136,6 +142,15 @@ class TrustedMetadata:
         if kept.root_version > self.root_version:
             self._take_root(kept._root, data)
 
+    def verify_root(self, data: bytes) -> "TrustedMetadata":
+        """Return trust in a root of any version that this set's root key has signed.
+
+        Raises:
+            MetadataRefused: Another key signed it, or it is not a root of this site.
+        """
+        self._verified(Root, data, LARGEST_ROOT_BYTES)
+        return TrustedMetadata(self._site, data)
+
     def update_root(self, data: bytes) -> None:
         """Take over the next root (5.3.4 to 5.3.7): signed by the old and by its own root key, one version on.
 
@@ -156,6 +171,7 @@ class TrustedMetadata:
             new.roles[role].keyids != self._root.roles[role].keyids
             for role in (Timestamp.type, Snapshot.type, Targets.type)
         )
+        self._hub = _hub_endpoints(new)
         self._root, self._root_bytes = new, data
         if rotated:  # 5.3.11: whoever had the old keys may have signed versions that no honest one ever reaches
             self._timestamp = self._snapshot = self._floor = None
@@ -283,6 +299,13 @@ def _present(part: P | None, role: str) -> P:
 
 def _moment(unix_s: float) -> dt.datetime:
     return dt.datetime.fromtimestamp(unix_s, dt.UTC)
+
+
+def _hub_endpoints(root: Root) -> HubEndpoints:
+    try:
+        return HubEndpoints.from_field(root.unrecognized_fields[SITE_FIELD].get(HUB_FIELD))
+    except ValueError as fault:
+        raise Malformed(f"root metadata can't be read: {fault}", to_do=_KEPT) from None
 
 
 def _release(site: str, targets: Targets) -> Release:

@@ -9,6 +9,7 @@ from importlib import import_module
 from pathlib import Path
 
 from ringfence import phones
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.signing import SiteSigners
 from ringfence.hub.data.authority import Authority
 from ringfence.hub.data.blob_store import BlobStore
@@ -26,7 +27,11 @@ from ringfence.phones.rendering.renderer import Renderer
 
 @dataclass(slots=True)
 class Hub:
-    """Everything that handling a request needs; ``device_url`` is what enrolment tokens name."""
+    """Everything that handling a request needs.
+
+    ``device_url`` is what enrolment tokens name. ``authority`` is the CA of the hub's own certificate, which tokens
+    name too; ``next_authority`` is the one that takes its place, while the hub changes its CA.
+    """
 
     config: HubConfig
     database: Database
@@ -35,10 +40,23 @@ class Hub:
     authority: Authority
     signers: SiteSigners = field(repr=False)
     device_url: str
+    next_authority: Authority | None = None
     renderer: Renderer = field(default_factory=Renderer)
     renderer_fingerprint: str = ""
     wakeups: Wakeups = field(default_factory=Wakeups)
     clock: Callable[[], float] = time.time
+
+    @property
+    def issuer(self) -> Authority:
+        """The CA that issues edges' certificates."""
+        return self.next_authority or self.authority
+
+    @property
+    def endpoints(self) -> HubEndpoints:
+        """Where edges find this hub, and by what they know it, as their roots name it."""
+        others = (url for url in self.config.other_device_urls if url != self.device_url)
+        authorities = dict.fromkeys((self.issuer.pem, self.authority.pem))
+        return HubEndpoints((self.device_url, *others), tuple(authorities))
 
     @contextmanager
     def change(self, who: str) -> Iterator[Change]:
@@ -65,7 +83,8 @@ def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobSto
             sealer=folder.sealer(),
             authority=folder.authority(),
             signers=folder.signers(),
-            device_url=config.device_url or url(config.address, config.device_port),
+            device_url=config.told_device_url,
+            next_authority=folder.next_authority(),
             renderer_fingerprint=_renderer_fingerprint(),
         )
         on_fault.pop_all()
@@ -90,8 +109,3 @@ def _renderer_fingerprint() -> str:
 
 def _within(package: str, names: Collection[str]) -> set[str]:
     return {name for name in names if name.startswith(package + ".")}
-
-
-def url(host: str, port: int) -> str:
-    """Return the HTTPS address of a host name or IP address."""
-    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"

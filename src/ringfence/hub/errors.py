@@ -173,6 +173,10 @@ class DataFolderTaken(Conflict):
     """The folder is not empty."""
 
 
+class EdgesLeftBehind(Conflict):
+    """Edges would not find the hub any more."""
+
+
 class DataFolderBusy(Conflict):
     """Another hub runs on this folder."""
 

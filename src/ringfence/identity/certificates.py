@@ -156,6 +156,20 @@ def key_fingerprint(key: CertificatePublicKeyTypes) -> str:
     return hashlib.sha256(der).hexdigest()
 
 
+def issuer_id(certificate: x509.Certificate) -> str:
+    """Return the key identifier of the CA that issued a certificate, in hexadecimal; empty if it names none."""
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    except (x509.ExtensionNotFound, ValueError):
+        return ""
+    return (named or b"").hex()
+
+
+def authority_id(authority: x509.Certificate) -> str:
+    """Return a CA's own key identifier, which ``issuer_id`` of what it issued is."""
+    return authority.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest.hex()
+
+
 def to_pem(certificate: x509.Certificate) -> str:
     """Return a certificate in PEM."""
     return certificate.public_bytes(serialization.Encoding.PEM).decode()

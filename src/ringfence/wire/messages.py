@@ -28,7 +28,7 @@ class EnrolRequest:
 
 @dataclass(frozen=True, slots=True)
 class EnrolResponse:
-    """What an edge is from now on; ``root_metadata`` is its site's first trusted root, as signed."""
+    """What an edge is from now on; ``root_metadata`` is the first of its site's roots that it trusts, as signed."""
 
     edge_id: str
     site_id: str
@@ -271,7 +271,8 @@ class EdgeStanding:
     """What an edge has, told whenever it connects, so that a hub that lost its newest data does not fall behind it.
 
     ``timestamp`` and ``snapshot`` are the newest that it trusts, as the hub signed them, and prove the numbers in them;
-    both are empty before the first release. ``revoked``: it was told that it is revoked.
+    both are empty before the first release. ``revoked``: it was told that it is revoked. ``root`` is the root that it
+    trusts, as signed, and ``hub_url`` the address at which it reaches the hub.
     """
 
     release: Whole = 0
@@ -280,6 +281,8 @@ class EdgeStanding:
     state_version: Whole = 0
     memory: str = ""
     revoked: bool = False
+    root: str = ""
+    hub_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.release import MINUTES_A_DAY
 from ringfence.counted import counted
 from ringfence.edge.agent.backoff import Backoff
@@ -32,19 +33,23 @@ from ringfence.edge.reporting.log import Log
 from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import ContentRefused, RingfenceError
+from ringfence.identity.certificates import authority_id, issuer_id, read_certificate
 from ringfence.wire.messages import EdgeStanding, ReportKind
 
 LOOK_ANYWAY_S = 900.0
 """How often the hub is asked without a hint; a hint may be lost, a timestamp is renewed."""
 
-ClientFactory = Callable[[EdgeFolder, HubClock], HubClient]
+ClientFactory = Callable[[EdgeFolder, HubClock, HubEndpoints], HubClient]
 
 
-def https_client(folder: EdgeFolder, clock: HubClock) -> HttpHubClient:
-    """Return the hub over HTTPS, with the folder's certificate as it is now."""
-    credentials = folder.credentials()
-    context = verified_context(credentials.authority_pem, folder.key_file, folder.certificate_file)
-    return HttpHubClient(folder.enrolment().hub_url, context, clock)
+def https_client(folder: EdgeFolder, clock: HubClock, hub: HubEndpoints) -> HttpHubClient:
+    """Return the hub over HTTPS, with the folder's certificate as it is now.
+
+    ``hub`` is where the trusted root says that the hub is; if it says nothing, what the edge got at enrolment counts.
+    """
+    authorities = hub.authorities or (folder.credentials().authority_pem,)
+    context = verified_context("".join(authorities), folder.key_file, folder.certificate_file)
+    return HttpHubClient(hub.urls or (folder.enrolment().hub_url,), context, clock)
 
 
 class Agent:
@@ -72,6 +77,7 @@ class Agent:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._wipe = False
+        self._revoking = threading.Lock()
         self._bug: Exception | None = None
         enrolment = folder.enrolment()
         self._journal = Journal(folder.reports, folder.disk)
@@ -82,7 +88,8 @@ class Agent:
         self._damaged = kept.damaged
         self._status = StatusKeeper(folder, log, kept.refreshed_at)
         self._clock = HubClock(floor=self._status.state.confirmed_at)
-        self._client = connect(folder, self._clock)
+        self._client = connect(folder, self._clock, self._trusted.hub)
+        self._asked_for_issuer = HubEndpoints()
         self._serving = Serving(
             enrolment.site_name, workers, cache=self._cache, journal=self._journal, phones=SeenPhones(folder), log=log
         )
@@ -179,7 +186,7 @@ class Agent:
                     if event.kind == "greeting":
                         pause.reset()
                         self._has_told_standing.clear()  # it may be another process, with other data
-                        self._status.note_connected()
+                        self._status.note_connected(self._client.url)
                     self._status.note_contact()
                     self._wake.set()
             except RingfenceError as fault:
@@ -209,14 +216,20 @@ class Agent:
     def _refresh(self) -> None:
         if not self._clock.is_known:
             self._greet()
-        if renew_when_due(self._folder, self._client.renew, self._clock.now()):
+        is_wanted = self._wants_another_issuer()
+        if renew_when_due(self._folder, self._client.renew, self._clock.now(), is_wanted=is_wanted):
+            self._asked_for_issuer = self._trusted.hub
             self._take_renewed()
         self._tell_standing()
         if news := self._state.refresh(self._client):
             self._log(
                 "info", f"Received version {self._state.version} of the site's state; changed: {', '.join(news)}."
             )
+        before = self._trusted.hub
         self._trusted = update_roots(self._client, self._cache, self._trusted)
+        if self._trusted.hub != before:
+            self._follow_hub()
+            return
         result = refresh(self._client, self._cache, self._trusted, self._clock.now())
         self._trusted = result.trusted
         self._status.note_contact()
@@ -227,6 +240,20 @@ class Agent:
         self._cache.discard_unused(result.release)
         fetched = f"{counted(result.fetched_files, 'file')}, {result.fetched_bytes} B"
         self._log("info", f"Received release {result.release.number}: fetched {fetched}.")
+
+    def _follow_hub(self) -> None:
+        """Go on where the hub says that it is from now on, also after a loss of the cache."""
+        self._folder.disk.replace(self._folder.root_file, self._trusted.root_bytes)
+        self._log("info", f"The hub is at {', '.join(self._trusted.hub.urls)} from now on.")
+        self._reconnect()
+        self._wake.set()
+
+    def _wants_another_issuer(self) -> bool:
+        """Return whether the hub has another CA for edges' certificates by now, and was not asked for one yet."""
+        hub = self._trusted.hub
+        if not hub.authorities or self._asked_for_issuer == hub:
+            return False
+        return issuer_id(self._folder.credentials().certificate) != authority_id(read_certificate(hub.authorities[0]))
 
     def _greet(self) -> None:
         """Learn the hub's time; an edge that was away past its certificate's end renews it first."""
@@ -254,6 +281,8 @@ class Agent:
                     state_version=self._state.version,
                     memory=self._memory.newest.sealed,
                     revoked=self._folder.is_revoked,
+                    root=self._trusted.root_bytes.decode(),
+                    hub_url=self._client.url,
                 )
             )
         except RingfenceError:
@@ -267,7 +296,7 @@ class Agent:
     def _reconnect(self) -> None:
         """Go on with the new certificate; the stream ends, and its own thread opens another."""
         self._status.take_certificate()
-        old, self._client = self._client, self._connect(self._folder, self._clock)
+        old, self._client = self._client, self._connect(self._folder, self._clock, self._trusted.hub)
         old.close()
 
     def _hand_over_reports(self) -> None:
@@ -304,8 +333,9 @@ class Agent:
         if not keeps_serving:
             problem += ". Phones' own files are held back"
         self._status.note_problem(problem)
-        self._folder.note_revoked(keeps_serving=keeps_serving)
-        self._hold_if_revoked()
+        with self._revoking:  # every thread that asks the hub may hear of it
+            self._folder.note_revoked(keeps_serving=keeps_serving)
+            self._hold_if_revoked()
         if wipe:
             self._log("warning", "The hub asked to wipe this edge: everything that it holds is deleted.")
             self._wipe = True

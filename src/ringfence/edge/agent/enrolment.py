@@ -46,7 +46,7 @@ def enrol(folder: EdgeFolder, token_text: str) -> Enrolment:
         key = ec.generate_private_key(ec.SECP256R1())
         hostname = socket.gethostname()
         clock = HubClock()
-        client = HttpHubClient(token.hub_url, verified_context(authority_pem), clock)
+        client = HttpHubClient([token.hub_url], verified_context(authority_pem), clock)
         try:
             answer = client.enrol(EnrolRequest(token.secret, make_request(key, hostname), __version__, hostname))
         except HubRefused as refused:
@@ -71,13 +71,16 @@ def enrol(folder: EdgeFolder, token_text: str) -> Enrolment:
         return enrolment
 
 
-def renew_when_due(folder: EdgeFolder, ask: Callable[[RenewRequest], RenewResponse], now: float) -> bool:
-    """Renew the certificate once two thirds of its life are over.
+def renew_when_due(
+    folder: EdgeFolder, ask: Callable[[RenewRequest], RenewResponse], now: float, *, is_wanted: bool = False
+) -> bool:
+    """Renew the certificate once two thirds of its life are over, or if it ``is_wanted`` anyway.
 
     Args:
         folder: Where key and certificate are.
         ask: Asks the hub for the next certificate.
         now: The hub's time, in Unix seconds.
+        is_wanted: Whether to renew it although it is not due.
 
     Returns:
         Whether there is a new certificate.
@@ -86,7 +89,7 @@ def renew_when_due(folder: EdgeFolder, ask: Callable[[RenewRequest], RenewRespon
         BadCertificate: The hub's answer holds another edge's certificate; the old one stays in use.
         HubUnreachable, HubRefused: As ``ask``.
     """
-    if not renewal_due(folder.credentials().certificate, now):
+    if not is_wanted and not renewal_due(folder.credentials().certificate, now):
         return False
     renew(folder, ask)
     return True

@@ -8,9 +8,11 @@ vouch for the connection on which the time comes.
 import socket
 import ssl
 import threading
+import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -49,6 +51,8 @@ T = TypeVar("T")
 CONNECT_TIMEOUT_S = 10
 READ_TIMEOUT_S = 30
 CHUNK_BYTES = 65_536
+TRY_FIRST_EVERY_S = 900.0
+"""How often an edge that reaches the hub at another address looks whether the first one answers by now."""
 _LARGEST_EVENT_BYTES = 65_536
 _OK, _PARTIAL, _NOT_FOUND, _RANGE_REFUSED = 200, 206, 404, 416
 
@@ -65,27 +69,37 @@ class _HubConnection(urllib3.connection.HTTPSConnection):
             self.owner.connected(transport)
 
 
-class HttpHubClient:
-    """The hub over HTTPS; one connection for requests, one for the event stream, both kept."""
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """One of the hub's addresses, with its connections."""
 
-    def __init__(self, hub_url: str, context: ssl.SSLContext, clock: HubClock) -> None:
-        self._url = hub_url.rstrip("/")
+    url: str
+    pool: urllib3.HTTPSConnectionPool
+
+
+class HttpHubClient:
+    """The hub over HTTPS; one connection for requests, one for the event stream, both kept.
+
+    Args:
+        hub_urls: The hub's addresses. Each event stream begins with the first one that answers, in this order; the
+            other requests go where the last stream does.
+        context: By what the hub is known, and the edge's certificate.
+        clock: The hub's time.
+    """
+
+    def __init__(self, hub_urls: Sequence[str], context: ssl.SSLContext, clock: HubClock) -> None:
         self._clock = clock
         self._live: weakref.WeakSet[ssl.SSLSocket] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._certificate: x509.Certificate | None = None
         self._is_closed = False
-        address = urlsplit(hub_url)
-        pool = urllib3.HTTPSConnectionPool(
-            address.hostname or "",
-            address.port or 443,
-            ssl_context=context,
-            maxsize=3,
-            retries=False,
-            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
-        )
-        pool.ConnectionCls = type("_OwnedConnection", (_HubConnection,), {"owner": self})
-        self._pool = pool
+        self._ways = [_Way(url.rstrip("/"), self._pool(url, context)) for url in hub_urls]
+        self._way = self._ways[0]
+
+    @property
+    def url(self) -> str:
+        """The address at which the hub was reached last, or is tried first."""
+        return self._way.url
 
     def connected(self, transport: ssl.SSLSocket) -> None:
         """Note a new connection and judge the hub's certificate by the hub's time, if known.
@@ -97,7 +111,7 @@ class HttpHubClient:
         certificate = x509.load_der_x509_certificate(der)
         with self._lock:
             if self._is_closed:
-                raise HubUnreachable("the connection to the hub was closed", where=self._url)
+                raise HubUnreachable("the connection to the hub was closed", where=self.url)
             self._live.add(transport)
             self._certificate = certificate
         if self._clock.is_known:
@@ -134,12 +148,19 @@ class HttpHubClient:
         return BlobPart(offset if response.status == _PARTIAL else 0, self._chunks(response))
 
     def events(self) -> Iterator[Event]:
-        """Open the event stream; silence of three keep-alive times ends it."""
-        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=3 * paths.KEEP_ALIVE_S)
-        response = self._open("GET", paths.EVENTS, timeout=timeout)
+        """Open the event stream; silence of three keep-alive times ends it.
+
+        It also ends when the hub, reached at another address, can be reached at its first one again.
+        """
+        response = self._open_stream()
+        way, look_at = self._way, time.monotonic() + TRY_FIRST_EVERY_S
         try:
-            self._refusal(response)
-            yield from _events(self._chunks(response))
+            for lines in _whole_lines(self._chunks(response)):
+                yield from _events(lines)
+                if way is not self._ways[0] and time.monotonic() >= look_at:
+                    if self._answers(self._ways[0]):
+                        return
+                    look_at = time.monotonic() + TRY_FIRST_EVERY_S
         finally:
             response.close()
 
@@ -186,14 +207,62 @@ class HttpHubClient:
                 socket.socket.shutdown(transport, socket.SHUT_RDWR)
             except OSError:
                 continue  # it has ended by itself
-        self._pool.close()
+        for way in self._ways:
+            way.pool.close()
+
+    def _pool(self, url: str, context: ssl.SSLContext) -> urllib3.HTTPSConnectionPool:
+        address = urlsplit(url)
+        pool = urllib3.HTTPSConnectionPool(
+            address.hostname or "",
+            address.port or 443,
+            ssl_context=context,
+            maxsize=3,
+            retries=False,
+            timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
+        )
+        pool.ConnectionCls = type("_OwnedConnection", (_HubConnection,), {"owner": self})
+        return pool
+
+    def _open_stream(self) -> urllib3.BaseHTTPResponse:
+        """Open the event stream at the first address that answers, where other requests go from now on."""
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=3 * paths.KEEP_ALIVE_S)
+        faults: list[HubUnreachable] = []
+        for way in self._ways:
+            try:
+                response = self._open("GET", paths.EVENTS, timeout=timeout, way=way)
+                try:
+                    self._refusal(response, way)
+                except BaseException:
+                    response.close()
+                    raise
+            except HubUnreachable as fault:
+                faults.append(fault)
+                continue
+            self._way = way
+            return response
+        self._way = self._ways[0]
+        if len(faults) == 1:
+            raise faults[0]
+        raise HubUnreachable(
+            "the hub can't be reached at any of its addresses: "
+            + "; ".join(f"{fault.where}: {fault.what}" for fault in faults),
+            to_do="The edge will try again by itself.",
+        )
+
+    def _answers(self, way: _Way) -> bool:
+        try:
+            with self._response("GET", paths.GREETING, way=way) as response:
+                self._refusal(response, way)
+        except (HubUnreachable, HubRefused):
+            return False
+        return True
 
     def _check_validity(self, certificate: x509.Certificate, now: float) -> None:
         begins, ends = validity(certificate)
         if not begins <= now <= ends:
             raise HubUnreachable(
                 f"the hub's certificate expired on {certificate.not_valid_after_utc:%Y-%m-%d}",
-                where=self._url,
+                where=self.url,
                 to_do="Restart the hub: it renews its certificate when it starts.",
             )
 
@@ -211,10 +280,13 @@ class HttpHubClient:
             return codec.from_json(form, _limited(response, codec.LARGEST_BYTES, path))
 
     @contextmanager
-    def _response(self, method: str, path: str, body: bytes | None = None) -> Iterator[urllib3.BaseHTTPResponse]:
-        response = self._open(method, path, body=body)
+    def _response(
+        self, method: str, path: str, body: bytes | None = None, way: _Way | None = None
+    ) -> Iterator[urllib3.BaseHTTPResponse]:
+        way = way or self._way
+        response = self._open(method, path, body=body, way=way)
         try:
-            with _network_faults(self._url):
+            with _network_faults(way.url):
                 yield response
                 response.drain_conn()
             response.release_conn()
@@ -230,34 +302,37 @@ class HttpHubClient:
         body: bytes | None = None,
         headers: dict[str, str] | None = None,
         timeout: urllib3.Timeout | None = None,
+        way: _Way | None = None,
     ) -> urllib3.BaseHTTPResponse:
         sent = {"Accept-Encoding": "identity", **(headers or {})}
         if body is not None:
             sent["Content-Type"] = "application/json"
-        with _network_faults(self._url):
-            return self._pool.urlopen(
-                method, path, body=body, headers=sent, preload_content=False, timeout=timeout or self._pool.timeout
+        way = way or self._way
+        with _network_faults(way.url):
+            return way.pool.urlopen(
+                method, path, body=body, headers=sent, preload_content=False, timeout=timeout or way.pool.timeout
             )
 
     def _chunks(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         try:
-            with _network_faults(self._url):
+            with _network_faults(self.url):
                 yield from response.stream(CHUNK_BYTES)
             response.release_conn()
         finally:
             response.close()
 
-    def _refusal(self, response: urllib3.BaseHTTPResponse) -> None:
+    def _refusal(self, response: urllib3.BaseHTTPResponse, way: _Way | None = None) -> None:
         if response.status in {_OK, _PARTIAL}:
             return
+        url = (way or self._way).url
         body = _limited(response, codec.LARGEST_BYTES, "an answer")
         try:
             problem = codec.from_json(Problem, body)
         except BadMessage:
             problem = Problem(f"the hub answered with status {response.status}", kind=f"status-{response.status}")
         if response.status >= 500:  # noqa: PLR2004 - HTTP's first server error: it may pass
-            raise HubUnreachable(problem.what, where=self._url, to_do="The edge will try again; see the hub's log.")
-        raise HubRefused(problem.what, kind=problem.kind, where=problem.where or self._url, to_do=problem.to_do)
+            raise HubUnreachable(problem.what, where=url, to_do="The edge will try again; see the hub's log.")
+        raise HubRefused(problem.what, kind=problem.kind, where=problem.where or url, to_do=problem.to_do)
 
 
 @contextmanager
@@ -278,12 +353,17 @@ def _limited(response: urllib3.BaseHTTPResponse, largest: int, what: str) -> byt
     return data
 
 
-def _events(chunks: Iterator[bytes]) -> Iterator[Event]:
+def _whole_lines(chunks: Iterator[bytes]) -> Iterator[list[bytes]]:
+    """Return the lines that end with each chunk."""
     rest = b""
     for chunk in chunks:
         *lines, rest = (rest + chunk).split(b"\n")
         if len(rest) > _LARGEST_EVENT_BYTES:
             raise EndlessData("an event does not end", to_do="The edge connects again.")
-        for line in lines:
-            if line.startswith(b"data:"):
-                yield codec.from_json(Event, line.removeprefix(b"data:").strip())
+        yield lines
+
+
+def _events(lines: Sequence[bytes]) -> Iterator[Event]:
+    for line in lines:
+        if line.startswith(b"data:"):
+            yield codec.from_json(Event, line.removeprefix(b"data:").strip())

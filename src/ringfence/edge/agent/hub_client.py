@@ -30,6 +30,10 @@ class BlobPart:
 class HubClient(Protocol):
     """What an enrolled edge asks of its hub. Every method raises HubUnreachable or HubRefused."""
 
+    @property
+    def url(self) -> str:
+        """At which of its addresses the hub was reached last, or is tried first."""
+
     def greeting(self) -> Greeting:
         """Ask the hub which edge this is and what time it is, and set the clock by the answer."""
 

@@ -53,7 +53,7 @@ def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    client = HttpHubClient(hub_url, context, HubClock())
+    client = HttpHubClient([hub_url], context, HubClock())
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)  # the fingerprint is the check

@@ -40,8 +40,9 @@ class StatusKeeper:
         """Note until when the folder's certificate is valid. BadCertificate."""
         self.state.certificate_ends_at = validity(self._folder.credentials().certificate)[1]
 
-    def note_connected(self) -> None:
-        """Note that the hub's event stream is open."""
+    def note_connected(self, hub_url: str) -> None:
+        """Note that the hub's event stream is open, at one of its addresses."""
+        self.state.hub_url = hub_url
         self.state.connected_since = time.time()
         self._log("info", f"Connected to the hub at {self.state.hub_url}.")
 

@@ -3,12 +3,14 @@
 import ipaddress
 import tomllib
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
+from ringfence.content.hub_endpoints import MOST_URLS, check_url
 from ringfence.errors import RingfenceError
 from ringfence.hub.data.authority import check_host
 from ringfence.hub.errors import BadConfiguration
@@ -24,9 +26,10 @@ class HubConfig(BaseSettings):
     """One hub's configuration.
 
     ``address`` is the host name or address that edges and people reach it by; ``device_url`` overrides what tokens
-    name where a router or proxy gives it another port; ``database_url`` is SQLAlchemy's, and empty for the
-    folder's own SQLite. ``certificate_grace_days`` is for how long after its end an edge's certificate can still be
-    renewed, for edges behind a long outage.
+    name where a router or proxy gives it another port; ``other_device_urls`` are further addresses at which edges find
+    it, such as those that it had before it moved (``ringfence hub move``); ``database_url`` is SQLAlchemy's, and empty
+    for the folder's own SQLite. ``certificate_grace_days`` is for how long after its end an edge's certificate can
+    still be renewed, for edges behind a long outage.
     """
 
     model_config = SettingsConfigDict(env_prefix="RINGFENCE_HUB_", extra="forbid")
@@ -37,6 +40,7 @@ class HubConfig(BaseSettings):
     people_port: int = Field(default=PEOPLE_PORT, ge=0, le=65535)
     device_port: int = Field(default=DEVICE_PORT, ge=0, le=65535)
     device_url: str = ""
+    other_device_urls: tuple[str, ...] = ()
     database_url: str = ""
     certificate_grace_days: int = Field(default=365, ge=0, le=3650)
 
@@ -47,6 +51,18 @@ class HubConfig(BaseSettings):
             return check_host(value)
         except RingfenceError as fault:
             raise ValueError(fault.what) from None
+
+    @field_validator("device_url")
+    @classmethod
+    def _device_url(cls, value: str) -> str:
+        return value and check_url(value)
+
+    @field_validator("other_device_urls")
+    @classmethod
+    def _other_device_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if len(value) >= MOST_URLS:
+            raise ValueError(f"there are more than {MOST_URLS - 1} further addresses")
+        return tuple(check_url(each) for each in value)
 
     @field_validator("listen")
     @classmethod
@@ -71,10 +87,45 @@ class HubConfig(BaseSettings):
     @property
     def hosts(self) -> tuple[str, ...]:
         """Every name and address that the server certificate is for."""
-        hosts = {self.address: None, "localhost": None, "127.0.0.1": None, "::1": None}
+        urls = (self.device_url, *self.other_device_urls)
+        others = dict.fromkeys(host for url in urls if (host := urlsplit(url).hostname))
+        hosts = {self.address: None, **others, "localhost": None, "127.0.0.1": None, "::1": None}
         if not ipaddress.ip_address(self.listen).is_unspecified:
             hosts[self.listen] = None
         return tuple(hosts)
+
+    @property
+    def told_device_url(self) -> str:
+        """The device listener's address that edges are told first; with port 0 it is known only when the hub runs."""
+        return self.device_url or url(self.address, self.device_port)
+
+    def relocated(self, host: str, device_url: str = "") -> "HubConfig":
+        """Return this configuration for a hub that is at ``host`` from now on, and can be found at its old place too.
+
+        Args:
+            host: The new host name or IP address.
+            device_url: What edges are told where it differs from the host and ``device_port``; a port that the old one
+                names stays.
+
+        Raises:
+            BadConfiguration: One of them can't be used.
+        """
+        if not device_url and self.device_url:
+            device_url = url(check_host(host), urlsplit(self.device_url).port or 443)
+        moved = self.changed(address=check_host(host), device_url=device_url)
+        before = (self.told_device_url,) if self.device_url or self.device_port else ()  # port 0: any, so none to tell
+        others = dict.fromkeys((*before, *self.other_device_urls))
+        others.pop(moved.told_device_url, None)
+        return moved.changed(other_device_urls=tuple(others))
+
+    def changed(self, **values: str | int | tuple[str, ...]) -> "HubConfig":
+        """Return it with other values; BadConfiguration says what is wrong with them."""
+        return make_config(**{**self.model_dump(), **values})
+
+
+def url(host: str, port: int) -> str:
+    """Return the HTTPS address of a host name or IP address."""
+    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
 
 
 def default_listen(address: str) -> str:
@@ -110,7 +161,7 @@ def read_config(file: Path) -> HubConfig:
         raise BadConfiguration(f"the file is not TOML: {fault}", where=str(file), to_do="Correct that line.") from None
 
 
-def make_config(**values: str | int) -> HubConfig:
+def make_config(**values: str | int | tuple[str, ...]) -> HubConfig:
     """Check the values that a command was given; BadConfiguration says what is wrong."""
     try:
         return HubConfig.model_validate(values)
@@ -122,7 +173,13 @@ def to_toml(config: HubConfig) -> str:
     """Return hub.toml's text."""
     lines = ["# A Ringfence hub. Environment variables RINGFENCE_HUB_… override these values."]
     for name, value in config.model_dump().items():
-        text = str(value) if isinstance(value, int) else _quoted(str(value))
+        match value:
+            case int():
+                text = str(value)
+            case tuple():
+                text = "[" + ", ".join(_quoted(str(each)) for each in value) + "]"
+            case _:
+                text = _quoted(str(value))
         lines.append(f"{name} = {text}")
     return "\n".join(lines) + "\n"
 

@@ -82,8 +82,52 @@ class DataFolder:
         return config.database_url or f"sqlite:///{(self.path / 'hub.sqlite').absolute()}"
 
     def authority(self) -> Authority:
-        """Read the CA."""
-        return read_authority(_read(self.authority_certificate), _read(self.path / "keys" / "authority.key"))
+        """Read the CA; complete a change of it that a crash cut short."""
+        authority = self._stored_authority()
+        if authority.certificate.public_key() != authority.key.public_key():
+            self.promote_next_authority()
+            return self._stored_authority()
+        return authority
+
+    def _stored_authority(self) -> Authority:
+        return read_authority(_read(self.authority_certificate), _read(self.authority_key))
+
+    def next_authority(self) -> Authority | None:
+        """Read the CA that is to take the place of the one that there is; None while there is none."""
+        if not self._next_certificate.exists():
+            return None
+        return read_authority(_read(self._next_certificate), _read(self._next_key))
+
+    def write_next_authority(self, authority: Authority) -> None:
+        """Store the CA that is to take the place of the one that there is; its certificate last."""
+        replace_file(self._next_key, key_to_pem(authority.key))
+        replace_file(self._next_certificate, authority.pem.encode())
+
+    def promote_next_authority(self) -> None:
+        """Put the next CA in the place of the one that there is, whose key is deleted."""
+        authority = self.next_authority()
+        if authority is not None:
+            replace_file(self.authority_key, key_to_pem(authority.key))
+            replace_file(self.authority_certificate, authority.pem.encode())
+            self._next_certificate.unlink()
+            self._next_key.unlink(missing_ok=True)
+
+    def write_config(self, config: HubConfig) -> None:
+        """Put another configuration in the place of hub.toml's."""
+        replace_file(self.path / "hub.toml", to_toml(config).encode())
+
+    @property
+    def authority_key(self) -> Path:
+        """The CA's private key."""
+        return self.path / "keys" / "authority.key"
+
+    @property
+    def _next_certificate(self) -> Path:
+        return self.path / "keys" / "next-authority.pem"
+
+    @property
+    def _next_key(self) -> Path:
+        return self.path / "keys" / "next-authority.key"
 
     def signers(self) -> SiteSigners:
         """Read the metadata keys."""

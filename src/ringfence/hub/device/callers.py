@@ -34,6 +34,8 @@ class DeviceCaller:
     """SHA-256 of the certificate that it showed."""
     peer: str = ""
     """The address that it calls from."""
+    issuer: str = ""
+    """The key identifier of the CA that issued that certificate."""
     held: str = ""
     """Why it gets nothing that is secret, in words; empty if it may have everything."""
 
@@ -142,7 +144,7 @@ def _recognise(request: Request, check: _Check) -> DeviceCaller:
             edge_certificates.note_use(change, edge, shown, peer)
             edge_networks.note(change, edge, peer)
             held = edge_networks.why_held(change.session, edge, peer)
-    return DeviceCaller(edge.id, edge.site_id, shown.fingerprint, peer, held)
+    return DeviceCaller(edge.id, edge.site_id, shown.fingerprint, peer, shown.issuer, held)
 
 
 def _note_unknown(hub: Hub, shown: Certificate, peer: str) -> None:

@@ -6,12 +6,12 @@ from starlette.responses import Response
 from ringfence.hub import logs
 from ringfence.hub.device.callers import DeviceCaller, check_not_held, hub_of
 from ringfence.hub.device.exchange import message
-from ringfence.hub.errors import EdgeRefused, NothingHere
+from ringfence.hub.errors import EdgeRefused
 from ringfence.hub.fleet import edge_certificates, edges, enrolment_tokens
 from ringfence.hub.fleet.edges import Certificate
+from ringfence.hub.publishing import roots
 from ringfence.hub.store.change import new_id
 from ringfence.hub.store.models import SiteRow
-from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.identity.certificates import (
     EdgeIdentity,
     key_fingerprint,
@@ -43,13 +43,11 @@ def enrol(request: Request, _caller: DeviceCaller, body: bytes) -> Response:
     with hub.change(edge_id) as change:
         token = enrolment_tokens.redeem(change, asked.token_secret)
         site = change.session.get_one(SiteRow, token.site_id)
-        issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge_id, site.id), change.now)
+        issued = hub.issuer.issue_edge(certificate_request, EdgeIdentity(edge_id, site.id), change.now)
         host = (printable(asked.hostname, 255), printable(asked.edge_version, 40))
         edge = edges.admit(change, token, edge_id, Certificate.of(issued), host)
         edge_certificates.add(change, edge, Certificate.of(issued))
-        root = change.session.get(RoleMetadataRow, (site.id, "root", 1))
-        if root is None:
-            raise NothingHere("the site has no root metadata", where=site.id)
+        root = roots.newest(change.session, site.id)
         response = EnrolResponse(edge_id, site.id, site.name, to_pem(issued), root.body.decode(), hub_time=change.now)
     _log.info("edge enrolled", edge=edge_id, site=response.site_id, hostname=host[0])
     return message(response)
@@ -68,7 +66,7 @@ def renew(request: Request, caller: DeviceCaller, body: bytes) -> Response:
                 "a certificate can be renewed only for the key that enrolled, but this request has another",
                 to_do="To use a new key, enrol again with a new token.",
             )
-        issued = hub.authority.issue_edge(certificate_request, EdgeIdentity(edge.id, edge.site_id), change.now)
+        issued = hub.issuer.issue_edge(certificate_request, EdgeIdentity(edge.id, edge.site_id), change.now)
         edge_certificates.add(change, edge, Certificate.of(issued), caller.fingerprint)
         edge_id = edge.id
     _log.info("certificate renewed", edge=edge_id)

@@ -19,7 +19,7 @@ def tell(request: Request, caller: DeviceCaller, body: bytes) -> Response:
         EdgeRefused: It turns out that the edge was revoked.
     """
     hub = hub_of(request)
-    standing.take(hub, caller.edge_id, codec.from_json(EdgeStanding, body))
+    standing.take(hub, caller.edge_id, codec.from_json(EdgeStanding, body), caller.issuer)
     with hub.database.reading() as session:
         edges.let_in(session, caller.edge_id)
         try:

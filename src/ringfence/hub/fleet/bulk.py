@@ -124,7 +124,7 @@ class _Places:
             if found is None:
                 if not self._make:
                     raise sites.unknown(self._change.session, text, to_do=_OR_MAKE)
-                found = sites.create(self._change, self._hub.signers, text)
+                found = sites.create(self._change, self._hub.signers, text, endpoints=self._hub.endpoints)
                 self._change.session.flush()
                 self._outcome.sites_made.append(found.id)
             self._sites[text] = found.id

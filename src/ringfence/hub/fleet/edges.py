@@ -15,6 +15,7 @@ from ringfence.identity.certificates import (
     CLOCK_SLACK_S,
     EdgeIdentity,
     fingerprint,
+    issuer_id,
     key_fingerprint,
     read_identity,
     validity,
@@ -37,6 +38,8 @@ class Certificate:
     issued_at: float
     ends_at: float
     identity: EdgeIdentity
+    issuer: str = ""
+    """The key identifier of the CA that issued it."""
 
     @classmethod
     def of(cls, certificate: x509.Certificate) -> "Certificate":
@@ -48,7 +51,7 @@ class Certificate:
         begins, ends = validity(certificate)
         return cls(
             f"{certificate.serial_number:x}", fingerprint(certificate), key_fingerprint(certificate.public_key()),
-            begins + CLOCK_SLACK_S, ends, read_identity(certificate),
+            begins + CLOCK_SLACK_S, ends, read_identity(certificate), issuer_id(certificate),
         )  # fmt: skip
 
 

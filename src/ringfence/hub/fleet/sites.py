@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.signing import ROOT_LIFETIME_S, SiteSigners, first_root
 from ringfence.counted import counted
 from ringfence.hub.errors import (
@@ -41,8 +42,13 @@ class SiteCounts:
     edges: int
 
 
-def create(change: Change, signers: SiteSigners, name: str, site_id: str = "") -> SiteRow:
-    """Create a site with its own metadata repository; without an id, one is derived from its name."""
+def create(
+    change: Change, signers: SiteSigners, name: str, site_id: str = "", endpoints: HubEndpoints | None = None
+) -> SiteRow:
+    """Create a site with its own metadata repository; without an id, one is derived from its name.
+
+    ``endpoints`` is where the site's edges are to find the hub; None: where they enrolled.
+    """
     name = _checked_name(change.session, name)
     if site_id:
         if _ID.fullmatch(site_id) is None:
@@ -57,7 +63,7 @@ def create(change: Change, signers: SiteSigners, name: str, site_id: str = "") -
     site = SiteRow(
         id=site_id, name=name, created_at=change.now, newest_release=0,
         firmware_waits_s=FIRMWARE_WAITS_S, held_at=None,
-        held_by="", held_why="",
+        held_by="", held_why="", endpoints_digest=endpoints.digest if endpoints is not None else "",
     )  # fmt: skip
     change.session.add(site)
     change.session.flush()
@@ -66,7 +72,7 @@ def create(change: Change, signers: SiteSigners, name: str, site_id: str = "") -
             site_id=site_id,
             role="root",
             version=1,
-            body=first_root(site_id, signers, change.now),
+            body=first_root(site_id, signers, change.now, endpoints),
             made_at=change.now,
             expires_at=change.now + ROOT_LIFETIME_S,
         )

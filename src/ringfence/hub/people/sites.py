@@ -18,7 +18,7 @@ router = APIRouter()
 def create_site(body: NewSite, hub: TheHub, caller: TheCaller) -> SiteView:
     """Create a site, with its own signed metadata repository."""
     with hub.change(caller.name) as change:
-        site = sites.create(change, hub.signers, body.name, body.id)
+        site = sites.create(change, hub.signers, body.name, body.id, hub.endpoints)
         return _site(sites.SiteCounts(site, 0, 0))
 
 

@@ -1,25 +1,23 @@
 """Renewal of what expires: signed metadata, and the listeners' certificate."""
 
-from collections.abc import Sequence
-
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from ringfence.content.release import Release
-from ringfence.content.signing import (
-    ROOT_LIFETIME_S,
-    TIMESTAMP_LIFETIME_S,
-    next_root,
-    renew_timestamp,
-    sign_release,
-)
+from ringfence.content.signing import TIMESTAMP_LIFETIME_S, renew_timestamp, sign_release
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder, server_pair
-from ringfence.hub.publishing import releases
+from ringfence.hub.publishing import releases, roots
 from ringfence.hub.store.models import SiteRow
 from ringfence.hub.store.release_models import RoleMetadataRow
-from ringfence.identity.certificates import fingerprint, read_certificate, renewal_due
+from ringfence.identity.certificates import (
+    authority_id,
+    fingerprint,
+    issuer_id,
+    read_certificate,
+    renewal_due,
+)
 
 SITES_AT_ONCE = 100
 
@@ -27,10 +25,13 @@ _log = logs.get("renewal")
 
 
 def renew_metadata(hub: Hub) -> int:
-    """Sign metadata again that has used half of its lifetime; return for how many sites."""
+    """Sign metadata again that has used half of its lifetime, or says that the hub is elsewhere.
+
+    Return for how many sites.
+    """
     now = hub.clock()
     with hub.database.reading() as session:
-        due = _due(session, now)
+        due = _due(session, hub.endpoints.digest, now)
     for start in range(0, len(due), SITES_AT_ONCE):
         with hub.database.writing() as session:
             for site_id, roles in due[start : start + SITES_AT_ONCE]:
@@ -42,18 +43,19 @@ def renew_metadata(hub: Hub) -> int:
 
 
 def renew_server_certificate(hub: Hub, folder: DataFolder) -> bool:
-    """Issue the listeners' certificate again if two thirds of its lifetime are over, or it lacks a host."""
+    """Issue the listeners' certificate again if two thirds of its life are over, or a host or the CA has changed."""
     now = hub.clock()
     current = read_certificate(folder.server_certificate.read_text("ascii"))
-    if not renewal_due(current, now) and folder.server_hosts() == hub.config.hosts:
+    is_of_ours = issuer_id(current) == authority_id(hub.authority.certificate)
+    if not renewal_due(current, now) and folder.server_hosts() == hub.config.hosts and is_of_ours:
         return False
     folder.write_server(*server_pair(hub.authority, hub.config, now))
     _log.info("server certificate renewed", before=fingerprint(current)[:16])
     return True
 
 
-def _due(session: Session, now: float) -> list[tuple[str, set[str]]]:
-    """Return the sites with metadata past half of its time, and which roles those are."""
+def _due(session: Session, endpoints: str, now: float) -> list[tuple[str, set[str]]]:
+    """Return the sites with metadata past half of its time, or with other endpoints of the hub; and which roles."""
     newest = (
         select(RoleMetadataRow.site_id, RoleMetadataRow.role, func.max(RoleMetadataRow.version).label("version"))
         .group_by(RoleMetadataRow.site_id, RoleMetadataRow.role)
@@ -73,6 +75,8 @@ def _due(session: Session, now: float) -> list[tuple[str, set[str]]]:
     found: dict[str, set[str]] = {}
     for site_id, role in session.execute(chosen):
         found.setdefault(site_id, set()).add(role)
+    for site_id in session.scalars(select(SiteRow.id).where(SiteRow.endpoints_digest != endpoints)):
+        found.setdefault(site_id, set()).add("root")
     return list(found.items())
 
 
@@ -81,7 +85,7 @@ def _renew_site(hub: Hub, session: Session, site_id: str, roles: set[str], now: 
     if site is None:
         return
     if "root" in roles:
-        _renew_root(hub, session, site_id, now)
+        roots.sign_next(hub, session, site_id, now)
     if site.newest_release and roles & {"targets", "snapshot"}:
         targets = releases.targets(session, site_id, site.newest_release)
         versions = releases.newest_versions(session, [site_id])[site_id]
@@ -91,29 +95,17 @@ def _renew_site(hub: Hub, session: Session, site_id: str, roles: set[str], now: 
         _renew_timestamp(hub, session, site_id, now)
 
 
-def _renew_root(hub: Hub, session: Session, site_id: str, now: float) -> None:
-    (previous,) = _newest(session, site_id, "root")
-    body = next_root(previous.body, site_id, hub.signers, hub.signers.root, now)
-    session.add(_row(previous, body, now, ROOT_LIFETIME_S))
-
-
 def _renew_timestamp(hub: Hub, session: Session, site_id: str, now: float) -> None:
-    for previous in _newest(session, site_id, "timestamp"):
-        body = renew_timestamp(previous.body, hub.signers.timestamp, now)
-        row = _row(previous, body, now, TIMESTAMP_LIFETIME_S)
-        session.execute(
-            delete(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id, RoleMetadataRow.role == "timestamp")
-        )
-        session.add(row)
-
-
-def _newest(session: Session, site_id: str, role: str) -> Sequence[RoleMetadataRow]:
-    chosen = select(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id, RoleMetadataRow.role == role)
-    return session.scalars(chosen.order_by(RoleMetadataRow.version.desc()).limit(1)).all()
-
-
-def _row(previous: RoleMetadataRow, body: bytes, now: float, lifetime_s: float) -> RoleMetadataRow:
-    return RoleMetadataRow(
-        site_id=previous.site_id, role=previous.role, version=previous.version + 1, body=body, made_at=now,
-        expires_at=now + lifetime_s,
+    chosen = select(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id, RoleMetadataRow.role == "timestamp")
+    previous = session.scalar(chosen.order_by(RoleMetadataRow.version.desc()).limit(1))
+    if previous is None:
+        return
+    body = renew_timestamp(previous.body, hub.signers.timestamp, now)
+    row = RoleMetadataRow(
+        site_id=site_id, role="timestamp", version=previous.version + 1, body=body, made_at=now,
+        expires_at=now + TIMESTAMP_LIFETIME_S,
     )  # fmt: skip
+    session.execute(
+        delete(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id, RoleMetadataRow.role == "timestamp")
+    )
+    session.add(row)

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 import uvloop
 
 from ringfence.hub import logs
-from ringfence.hub.core import Hub, open_hub, url
-from ringfence.hub.data.config import HubConfig
+from ringfence.hub.core import Hub, open_hub
+from ringfence.hub.data.config import HubConfig, url
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.process import background_jobs, renewal, tls
 from ringfence.hub.process.connections import places, raise_descriptor_limit

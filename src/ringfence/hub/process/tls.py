@@ -34,7 +34,9 @@ def device_context(folder: DataFolder) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_3
     context.set_alpn_protocols(["http/1.1"])
     context.verify_mode = ssl.CERT_OPTIONAL
-    context.load_verify_locations(folder.authority_certificate)
+    for authority in (folder.authority(), folder.next_authority()):
+        if authority is not None:
+            context.load_verify_locations(cadata=authority.pem)
     context.verify_flags |= ssl.VerifyFlags(NO_CHECK_TIME)
     load_certificate(context, folder)
     return context

@@ -80,8 +80,9 @@ def restore(file: Path, to: Path, opener: Opener, *, address: str = "", keep_tok
     with data_folder.appearing(to) as making:
         manifest = _extract(file, opener, making, keeps_blobs=True)
         folder = DataFolder(making)
-        changed = {"address": address} if address else {}
-        config = folder.config().model_copy(update={"database_url": "", **changed})
+        config = folder.config().changed(database_url="")
+        if address:
+            config = config.relocated(address)
         replace_file(making / "hub.toml", to_toml(config).encode())
         with closing(open_hub(folder, config)) as hub:  # the copy's database, whatever the environment names
             return _go_on(hub, manifest, keep_tokens=keep_tokens)

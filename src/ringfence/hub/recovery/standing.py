@@ -12,20 +12,23 @@ from sqlalchemy.orm import Session
 
 from ringfence.content.digests import sha256_hex
 from ringfence.content.errors import MetadataRefused
-from ringfence.content.proof import ProvenMetadata, prove
+from ringfence.content.proof import ProvenMetadata, prove, prove_root
 from ringfence.content.release import Release
 from ringfence.content.signing import Versions, sign_release
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import doubts, edges
 from ringfence.hub.fleet.doubts import Proven
-from ringfence.hub.publishing import releases
+from ringfence.hub.publishing import releases, roots
 from ringfence.hub.recovery import hub_memory
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, SiteRow
 from ringfence.hub.store.release_models import RoleMetadataRow
+from ringfence.printable import printable
 from ringfence.wire.messages import EdgeStanding
 
+MOST_ROOTS_LOST = 60
+"""How many roots a hub signs anew at once; edges take no longer chain in one refresh."""
 MOST_STATES_AHEAD = 1_000_000
 """How far ahead of the hub's an edge's version of the state may be to be believed."""
 
@@ -39,8 +42,8 @@ class StandingTaken:
     revoked: list[str]
 
 
-def take(hub: Hub, edge_id: str, told: EdgeStanding) -> StandingTaken:
-    """Compare what an edge has with what the hub has.
+def take(hub: Hub, edge_id: str, told: EdgeStanding, issuer: str = "") -> StandingTaken:
+    """Compare what an edge has with what the hub has; ``issuer`` is the CA of the certificate that it shows.
 
     Raises:
         EdgeRefused: The edge was revoked meanwhile.
@@ -53,12 +56,33 @@ def take(hub: Hub, edge_id: str, told: EdgeStanding) -> StandingTaken:
             hub_memory.note(change, hub.sealer)
             revoked.append(edge.id)
         edge.standing_at = change.now
+        edge.hub_url, edge.issuer = printable(told.hub_url, 300), issuer
+        _compare_roots(hub, change, edge, told.root)
         if edge.revoked_at is None:
             _compare(hub, change, edge, told)
     if revoked:
         _log.warning("revoked again, as edges remember", edges=revoked)
         hub.wakeups.wake_edges(set(revoked))
     return StandingTaken(revoked)
+
+
+def _compare_roots(hub: Hub, change: Change, edge: EdgeRow, told: str) -> None:
+    """Note where an edge looks for the hub; sign roots above one that the hub has signed and lost."""
+    if not told:
+        return
+    session, newest = change.session, roots.newest(change.session, edge.site_id)
+    try:
+        proven = prove_root(edge.site_id, newest.body, told.encode())
+    except MetadataRefused as refused:
+        _log.warning("an edge tells of a root that this hub did not sign", edge=edge.id, problem=str(refused))
+        return
+    edge.endpoints_digest = proven.hub.digest if proven.hub.urls else ""
+    lost = proven.version - newest.version
+    if lost < 0 or lost > MOST_ROOTS_LOST or told.encode() == newest.body:
+        return
+    for _version in range(lost + 1):  # one more, so that this edge takes it too
+        roots.sign_next(hub, session, edge.site_id, change.now)
+    _log.warning("signed roots anew above those that an edge has", edge=edge.id, site=edge.site_id, lost=lost)
 
 
 def _compare(hub: Hub, change: Change, edge: EdgeRow, told: EdgeStanding) -> None:

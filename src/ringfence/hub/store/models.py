@@ -54,6 +54,8 @@ class SiteRow(Base):
     """Since when publishing leaves the site out, until somebody decides; None if it does not."""
     held_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
     held_why: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    endpoints_digest: Mapped[str] = mapped_column(String(64), default="", server_default="", index=True)
+    """Which endpoints of the hub (content/hub_endpoints.py) its newest root names; empty if none."""
 
     @validates("name")
     def _name_changes(self, _attribute: str, name: str) -> str:
@@ -253,6 +255,12 @@ class EdgeRow(Base):
     fetching_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     network: Mapped[str] = mapped_column(String(50), default="", server_default="")
     """From which network it connected last; empty before it did."""
+    hub_url: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    """At which of the hub's addresses it last was, as it says."""
+    endpoints_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """Which endpoints of the hub the newest root names that it has proven to trust."""
+    issuer: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """The key identifier of the CA that issued the certificate with which it last connected."""
     standing_at: Mapped[float | None]
     """When it last told which versions it trusts; None before it did, and after the hub was restored from a copy."""
     reports_left: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
