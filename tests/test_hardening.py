@@ -134,10 +134,8 @@ def test_the_gateways_unit_is_the_edges_without_what_a_wire_needs() -> None:
     edge, gateway = service("edge"), service("gateway")
     on_a_wire = {"CAP_NET_RAW", "AF_PACKET"}
     for key, lines in edge.items():
-        if key not in {*HOW_IT_RUNS, "RuntimeDirectoryMode"}:
+        if key not in HOW_IT_RUNS:
             assert gateway[key] == [" ".join(word for word in line.split() if word not in on_a_wire) for line in lines]
-    # Each of its sites has a status of its own, in its own folder, and not one for all in a runtime directory.
-    assert "RuntimeDirectory" not in gateway
 
 
 @pytest.mark.parametrize(("name", "module"), [("edge", "ringfence.edge"), ("gateway", "ringfence.edge.gateway.main")])

@@ -1,6 +1,8 @@
 """``ringfence edge``."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -23,9 +25,11 @@ def enrolled(ringfence: CommandLine, phone: PhoneThere, tmp_path: Path) -> str:
 
 
 def test_an_edge_is_enrolled_listed_and_revoked(ringfence: CommandLine, phone: PhoneThere, enrolled: str) -> None:
-    told = ringfence.ask("edge", "status", "--folder", enrolled)
+    ended = ringfence.run("edge", "status", "--folder", enrolled, "--json")
+    assert (ended.status, ended.err) == (1, "")
+    told = json.loads(ended.out)
     assert (told["running"], told["enrolment"]["site_id"]) == (False, phone.site)
-    assert ringfence("edge", "status", "--folder", enrolled)
+    assert "Not running." in ringfence.run("edge", "status", "--folder", enrolled).out
     (row,) = ringfence.ask("edge", "list", "--site", phone.site)
     assert row["id"] == told["enrolment"]["edge_id"]
     assert row["id"] in ringfence("edge", "list")
@@ -84,8 +88,12 @@ def test_an_edge_serves_what_was_published(ringfence: CommandLine, phone: PhoneT
     ringfence("publish", phone.site)
     port = free_port()
     with ringfence.started("edge", "run", "--folder", enrolled, "--listen", f"127.0.0.1:{port}"):
-        wait_for(
-            "release 1", lambda: (ringfence.ask("edge", "status", "--folder", enrolled)["status"] or {}).get("release")
-        )
+
+        def status() -> dict[str, Any]:
+            said: dict[str, Any] = json.loads(ringfence.run("edge", "status", "--folder", enrolled, "--json").out)
+            return said["status"] or {}
+
+        wait_for("release 1", lambda: status().get("release"))
+        wait_for("no problem", lambda: not status()["problem"])
         assert b"Anna" in fetch(("127.0.0.1", port), phone.file)
         assert ringfence.ask("edge", "status", "--folder", enrolled)["running"]

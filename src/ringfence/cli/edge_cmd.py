@@ -81,6 +81,9 @@ def run(
 def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
     """Show this machine's edge: identity, connection, release, phones seen.
 
+    It finds a running edge however it was started. The exit code is 0 if the edge runs and has no problem, and 1 if it
+    does not run or says a problem.
+
     Example: ringfence edge status --folder /var/lib/ringfence-edge
     """
     from ringfence.edge.reporting import status as edge_status
@@ -92,9 +95,11 @@ def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
     found, running = edge_status.read(place)
     if as_json:
         output.show_json({"running": running, "enrolment": asdict(who), "status": asdict(found) if found else None})
-        return
-    for line in edge_status.in_words(found, running=running, folder=place):
-        output.say(line)
+    else:
+        for line in edge_status.in_words(found, running=running, folder=place):
+            output.say(line)
+    if found is None or found.problem:
+        raise typer.Exit(1)
 
 
 def _state(row: Row) -> str:

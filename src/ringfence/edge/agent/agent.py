@@ -28,14 +28,17 @@ from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.edge.phones.seen_phones import SeenPhones
 from ringfence.edge.phones.serving import Serving
 from ringfence.edge.phones.site_worker import WorkerSource
+from ringfence.edge.reporting import status
 from ringfence.edge.reporting.journal import Journal
 from ringfence.edge.reporting.log import Log
+from ringfence.edge.reporting.status_socket import StatusSocket
 from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import ContentRefused, RingfenceError
 from ringfence.identity.certificates import authority_id, issuer_id, read_certificate
 from ringfence.wire.messages import EdgeStanding, ReportKind
 
+LOOK_AROUND_S = 2.0
 LOOK_ANYWAY_S = 900.0
 """How often the hub is asked without a hint; a hint may be lost, a timestamp is renewed."""
 
@@ -119,7 +122,9 @@ class Agent:
             Exception: A bug of ours ended one of the threads, and with it the agent.
         """
         self._serving.start()
+        telling = StatusSocket(self._folder.status_socket, self._status_now)
         try:
+            telling.start()
             self._show_kept()
             on_ready()
             threads = [
@@ -129,8 +134,8 @@ class Agent:
             for thread in threads:
                 thread.start()
             told_at = -1
-            while not self._stopping.wait(0.5):
-                self._write_status()
+            while not self._stopping.wait(LOOK_AROUND_S):
+                self._serving.phones.save_when_due(time.monotonic())
                 minute = int(self._clock.now() // 60) % MINUTES_A_DAY
                 if minute != told_at and self._clock.is_known:
                     self._serving.tell_at_night(minute)
@@ -143,7 +148,7 @@ class Agent:
         finally:
             self._client.close()
             self._serving.stop()
-            self._write_status()
+            telling.close()
             if self._wipe:
                 self._folder.wipe()
         if self._bug is not None:
@@ -353,6 +358,6 @@ class Agent:
         refused = self._state.refused.get(self._rules.name, "")
         return self._rules.in_words(refused=refused, why_no_frames=why_no_frames)
 
-    def _write_status(self) -> None:
-        self._status.write(self._serving, reports_waiting=self._journal.waiting, guard=self._guard_in_words())
-        self._serving.phones.save()
+    def _status_now(self) -> bytes:
+        waiting, guard = self._journal.waiting, self._guard_in_words()
+        return status.to_json(self._status.now(self._serving, reports_waiting=waiting, guard=guard))

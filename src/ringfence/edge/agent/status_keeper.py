@@ -1,14 +1,13 @@
-"""What the agent says of itself: noted as it happens, and written for ``ringfence edge status``."""
+"""What the agent says of itself: noted as it happens, and told to ``ringfence edge status``."""
 
 import os
 import time
+from dataclasses import replace
 
 from ringfence.edge.phones.serving import Serving
-from ringfence.edge.reporting import status as status_file
 from ringfence.edge.reporting.log import Log
 from ringfence.edge.reporting.status import Status
 from ringfence.edge.storage.folder import EdgeFolder
-from ringfence.errors import EnvironmentFault
 from ringfence.identity.certificates import validity
 
 CONFIRM_S = 3600.0
@@ -74,9 +73,9 @@ class StatusKeeper:
         """Note that the problem is over."""
         self.state.problem = ""
 
-    def write(self, serving: Serving, *, reports_waiting: int, guard: str) -> None:
-        """Write how things are now; ``guard`` is what the guard asks for, in words."""
-        state, release = self.state, serving.release
+    def now(self, serving: Serving, *, reports_waiting: int, guard: str) -> Status:
+        """Return how things are now; ``guard`` is what the guard asks for, in words."""
+        state, release = replace(self.state), serving.release
         state.addresses = serving.addresses
         state.http_addresses = serving.http_addresses
         state.worker_pid = serving.worker_pid
@@ -87,10 +86,7 @@ class StatusKeeper:
         state.reports_waiting = reports_waiting
         state.phones = serving.phones.all()
         state.told = serving.notices(time.time())
-        try:
-            status_file.write(self._folder, state)
-        except EnvironmentFault as fault:
-            self.note_problem(str(fault))
+        return state
 
 
 def _last_confirmation(folder: EdgeFolder) -> float:

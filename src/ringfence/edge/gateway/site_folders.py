@@ -27,7 +27,7 @@ def site_names(root: Path) -> list[str]:
 def site_folder(root: Path, name: str) -> EdgeFolder:
     """Return one site's folder."""
     path = root / SITES / name
-    return EdgeFolder(path, Disk(), runtime=path)
+    return EdgeFolder(path, Disk())
 
 
 def require_sites(root: Path) -> None:
@@ -100,7 +100,7 @@ def join(root: Path, token_text: str) -> Enrolment:
     _remove_leftovers(sites)
     place = sites / f"{_ENROLLING}{secrets.token_hex(4)}"
     try:
-        found = enrol(EdgeFolder(place, Disk(), runtime=place), token_text)
+        found = enrol(EdgeFolder(place, Disk()), token_text)
         _put_in_place(place, site_folder(root, found.site_id), found)
     except BaseException:
         shutil.rmtree(place, ignore_errors=True)
@@ -136,5 +136,5 @@ def _remove_leftovers(sites: Path) -> None:
     for path in sites.iterdir():
         if not path.name.startswith((_ENROLLING, _REPLACED)):
             continue
-        with contextlib.suppress(FolderInUse), EdgeFolder(path, Disk(), runtime=path).lock():
+        with contextlib.suppress(FolderInUse), EdgeFolder(path, Disk()).lock():
             shutil.rmtree(path, ignore_errors=True)

@@ -9,6 +9,9 @@ from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import EnvironmentFault
 from ringfence.phones.mac import Mac
 
+SAVE_EVERY_S = 300.0
+"""A cut of the power loses this much of a hint; an SD card lasts longer."""
+
 
 class SeenPhones:
     """The phones that this edge has served; kept over restarts so that they can be told to reload.
@@ -20,6 +23,7 @@ class SeenPhones:
         self._folder = folder
         self._lock = threading.Lock()
         self._changed = False
+        self._save_at = 0.0
         try:
             kept = [SeenPhone(**phone) for phone in json.loads(folder.disk.read(folder.phones_file) or b"[]")]
         except (ValueError, TypeError):
@@ -60,6 +64,12 @@ class SeenPhones:
         """Return every phone seen, newest first."""
         with self._lock:
             return sorted(self._phones.values(), key=lambda phone: -phone.last_seen)
+
+    def save_when_due(self, now: float) -> None:
+        """Save, but no more often than each SAVE_EVERY_S, however many phones ask; ``now`` is monotonic."""
+        if now >= self._save_at:
+            self._save_at = now + SAVE_EVERY_S
+            self.save()
 
     def save(self) -> None:
         """Write what changed; without room on the disk it stays in memory."""

@@ -1,4 +1,4 @@
-"""What an edge says about itself: a small file that the agent keeps, and the words for it."""
+"""What an edge says about itself when it is asked, and the words for it."""
 
 import json
 import time
@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from ringfence.counted import counted
-from ringfence.edge.storage.disk import TEMPORARY
+from ringfence.edge.reporting import status_socket
 from ringfence.edge.storage.folder import EdgeFolder
 
 
@@ -34,7 +34,7 @@ class PhoneNotice:
 
 @dataclass(slots=True)
 class Status:
-    """The agent's state, as its status file holds it; times are Unix seconds, 0 or empty for never and none."""
+    """The agent's state; times are Unix seconds, 0 or empty for never and none."""
 
     pid: int
     edge_id: str
@@ -61,20 +61,22 @@ class Status:
     """What phones do, by MAC address, as far as they have asked since the start; the most urgent first."""
 
 
-def write(folder: EdgeFolder, status: Status) -> None:
-    """Put the status where ``read`` finds it; not durable on purpose: it is worth nothing after a restart."""
-    temporary = folder.status_file.with_name(folder.status_file.name + TEMPORARY)
-    folder.disk.write(temporary, json.dumps(asdict(status)).encode())
-    folder.disk.rename(temporary, folder.status_file)
+def to_json(status: Status) -> bytes:
+    """Return what ``read`` reads at the other end."""
+    return json.dumps(asdict(status)).encode()
 
 
 def read(folder: EdgeFolder) -> tuple[Status | None, bool]:
-    """Return the newest status of this folder's agent, if there is one, and whether the agent runs now."""
-    raw = folder.disk.read(folder.status_file)
+    """Ask this folder's agent for its status; return it, if there is one, and whether the agent runs now.
+
+    Raises:
+        DiskFault: The folder is another user's.
+    """
+    raw = status_socket.ask(folder.status_socket)
     if raw is None:
         return None, folder.is_locked()
     try:
-        kept: dict[str, Any] = json.loads(raw)  # Any: the JSON of the file that `write` made
+        kept: dict[str, Any] = json.loads(raw)  # Any: the JSON that `to_json` made
         phones = [SeenPhone(**phone) for phone in kept.pop("phones", [])]
         told = {mac: [PhoneNotice(**each) for each in said] for mac, said in kept.pop("told", {}).items()}
         known = {part.name for part in fields(Status)}
@@ -89,8 +91,10 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
     who = folder.enrolment()
     now = time.time()
     lines = [f"Enrolled as edge {who.edge_id} of site {who.site_name}, at the hub {who.hub_url}."]
-    if not running or status is None:
-        return [*lines, "Not running. Start it: ringfence edge run --folder " + str(folder.path)]
+    if status is None:
+        not_running = f"Not running. Start it: ringfence edge run --folder {folder.path}"
+        busy = "Running, but it does not say how it is: it starts or stops just now, or is overloaded."
+        return [*lines, busy if running else not_running]
     if status.connected_since:
         lines.append(f"Connected to the hub for {_ago(now - status.connected_since)}.")
     elif status.last_contact:

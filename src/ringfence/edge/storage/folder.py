@@ -54,17 +54,17 @@ class Credentials:
 class EdgeFolder:
     """The folder of one edge; every file in it is readable by its owner only.
 
-    ``runtime`` is where the status file is, which is meaningless after a restart: by default systemd's
-    RUNTIME_DIRECTORY if it is set, and otherwise the folder itself.
+    ``status_socket`` is where its agent tells how it is, while it runs.
     """
 
-    def __init__(self, path: Path, disk: Disk, *, runtime: Path | None = None) -> None:
+    def __init__(self, path: Path, disk: Disk) -> None:
         self.path = path
         self.disk = disk
         self.cache = path / "cache"
         self.reports = path / "reports"
         self.phones_file = path / "phones.json"
-        self.status_file = (runtime or Path(os.environ.get("RUNTIME_DIRECTORY", path))) / "status.json"
+        self.status_socket = path / "status.sock"
+        self.first_status_file = path / "status.json"  # where the first edges wrote their status
         self.key_file = path / "identity" / "key.pem"
         self.certificate_file = path / "identity" / "certificate.pem"
         self.authority_file = path / "identity" / "authority.pem"
@@ -179,7 +179,7 @@ class EdgeFolder:
             except EnvironmentFault as fault:
                 refused = fault
         for path in (
-            self.phones_file, self.status_file, self.state_file, self.first_rules_file, self.revoked_file,
+            self.phones_file, self.state_file, self.first_rules_file, self.first_status_file, self.revoked_file,
         ):  # fmt: skip
             try:
                 self.disk.remove(path.with_name(path.name + TEMPORARY))
