@@ -127,6 +127,14 @@ def test_a_phone_whose_frames_and_lease_agree_is_let_in_and_the_record_says_all_
     assert decision.evidence.behaviour.score >= 80
 
 
+def test_a_phone_that_still_knows_a_restarted_edge_is_let_in_when_it_asks_again(edge: Edge) -> None:
+    edge.asks()
+    server = edge.wire.server
+    subprocess.run(["ip", "-n", server, "neigh", "flush", "dev", "wire"], check=True)
+    with entered(edge.wire.client):
+        assert fetch((EDGE, 69), OWN, timeout_s=0.5, retries=6) == b"s3cret"
+
+
 def test_a_frame_of_another_machine_counts_more_than_the_neighbour_table(edge: Edge) -> None:
     edge.believe(ANNA)
     edge.be(STRANGER)

@@ -91,6 +91,9 @@ class OneNeighbour:
     def has(self, _host: str, _now: float) -> bool:
         return True
 
+    def resolve(self, _host: str) -> None:
+        raise AssertionError("it is known")
+
     def shown_for(self, _host: str) -> Sequence[Shown]:
         return (Shown(self.mac, "lan"),)
 

@@ -42,6 +42,10 @@ class Table(Links):
 
     def __init__(self, mac: str) -> None:
         self.mac = mac
+        self.looked_for: list[str] = []
+
+    def resolve(self, host: str) -> None:
+        self.looked_for.append(host)
 
     def neighbours(self, _now: float) -> Neighbours:
         return _Shows(self.mac)
@@ -55,7 +59,7 @@ class _Shows(Neighbours):
         self.mac = mac
 
     def shown_for(self, _host: str) -> tuple[Shown, ...]:
-        return (Shown(self.mac, "lan"),)
+        return (Shown(self.mac, "lan"),) if self.mac else ()
 
     def is_proven_at(self, mac: str, _host: str) -> bool:
         return mac == self.mac
@@ -217,6 +221,21 @@ def test_without_its_frame_it_is_refused_but_not_where_frames_were_lost(hearing_
     assert isinstance(refused, RequestRefused)
     assert refused.finding == "no-frame"
     assert replay(refused.decision).finding.value == "no-frame"
+
+
+def test_a_phone_that_no_link_knows_yet_is_looked_for_and_asks_again(hearing_home: Home) -> None:
+    home = hearing_home
+    home.table.mac = ""
+    home.ask(OWN)
+    home.hear(SEEN)
+    assert home.answer()[0] is Refusal.SILENCE
+    assert home.table.looked_for == [HOST]
+    for frames in ((), (Sighting(STRANGER, "lan", 64),), (SEEN, Sighting(STRANGER, "lan", 64))):
+        home.ask(OWN, now=home.clock.now)
+        home.hear(*frames)
+        home.clock.go_to(home.clock.now + REFUSED_AFTER_S)
+        assert home.answer()[0] is Refusal.ANSWER, "somebody else is not looked for"
+    assert home.table.looked_for == [HOST]
 
 
 def test_a_lost_frame_excuses_nothing_else(hearing_home: Home) -> None:

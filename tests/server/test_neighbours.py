@@ -181,3 +181,7 @@ def test_the_real_kernel_answers() -> None:
         links = Links(asked_on)
         assert [links.neighbours(0.0).shown_for("192.0.2.253") for _ in range(3)] == [()] * 3
         assert links.has("127.0.0.1", 0.0)
+        assert links.most_neighbours() >= 128
+        links.resolve("127.0.0.1")
+        links.resolve("fe80::1%1")
+        links.resolve("no address")

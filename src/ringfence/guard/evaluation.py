@@ -17,6 +17,7 @@ from ringfence.guard.bans import Bans
 from ringfence.guard.behaviour import Asked, Watch, judge
 from ringfence.guard.decision import Decision, FileRequest, HeldFile, Operation, decide
 from ringfence.guard.evidence import AskedDhcp, Contradiction, Evidence, OnTheWire, PlaceConflict, Shown
+from ringfence.guard.findings import Finding
 from ringfence.guard.guarded_site import GuardedSite
 from ringfence.guard.levels import Level
 from ringfence.guard.moment import Moment
@@ -49,6 +50,9 @@ class LinkKnowledge(Protocol):
 
     def has(self, host: str, now: float) -> bool:
         """Return whether an address is one of a network of this machine's own links."""
+
+    def resolve(self, host: str) -> None:
+        """Have the machine find out who has an address; ``neighbours`` tells, some moments later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,6 +154,20 @@ class Evaluation(Generic[Site]):
         else:
             known = self._evidence(asking, site, held, moment, heard, watches_frames=watches_frames)
         return decide(request, held, known, site.policy, site.name)
+
+    def look_for(self, decision: Decision, held: HeldFile | None) -> bool:
+        """Have the machine find out who has the address that was refused because no link knows it.
+
+        This is so after the machine's restart: phones know its address still, and ask without being asked who they are.
+        Return whether it is worth while: the request's own frame came from the phone, so that only the table's word is
+        missing, which is there when the phone asks again.
+        """
+        known, owner = decision.evidence, held.owner if held is not None else None
+        is_phone = known.on_link and bool(known.frames) and all(seen.mac == owner for seen in known.frames)
+        if self._links is None or decision.finding is not Finding.NOT_ON_LINK or not is_phone:
+            return False
+        self._links.resolve(decision.request.source_host)
+        return True
 
     def is_still_there(self, site: Site, held: HeldFile, host: str, moment: Moment) -> bool:
         """Return whether ``host`` may have a file's next bytes: its address may be another machine's meanwhile."""

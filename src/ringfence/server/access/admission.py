@@ -249,6 +249,8 @@ class Admission:
         )
         if decision.finding is Finding.NO_FRAME and heard.may_have_missed:
             self._leave_unanswered(asking, answer, "some frames were lost just now, maybe this request's too")
+        elif self._evaluation.look_for(decision, held):
+            self._leave_unanswered(asking, answer, "no link shows yet whose address that is, and it is being found out")
         else:
             self._on_decision(decision, site, offered, asking, answer, came_at)
 

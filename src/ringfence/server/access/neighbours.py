@@ -11,6 +11,7 @@ many neighbours there are; a kernel that can't (before Linux 5.0) tells the whol
 change rarely, and are cached for some seconds.
 """
 
+import contextlib
 import errno
 import socket
 import struct
@@ -38,6 +39,8 @@ _ERROR = struct.Struct("=i")
 _NEW_LINK, _GET_LINK = 16, 18
 _NEW_ADDRESS, _GET_ADDRESS = 20, 22
 _NEW_NEIGHBOUR, _GET_NEIGHBOUR = 28, 30
+_NEW_TABLES, _GET_TABLES = 64, 66  # linux/neighbour.h: NDTA_NAME, NDTA_THRESH3
+_TABLE_NAME, _MOST_ENTRIES, _NUMBER = 1, 4, struct.Struct("=I")
 _DONE, _FAILED = 3, 2
 _REQUEST, _REQUEST_DUMP = 0x001, 0x001 | 0x300
 _LOOPBACK = 0x8
@@ -49,6 +52,8 @@ _UNPROVEN = _INCOMPLETE | _FAILED_STATE | _NO_ARP
 _PROVEN_NOW = _REACHABLE | _PERMANENT
 _CANT_ANSWER_ONE = frozenset({errno.EOPNOTSUPP, errno.EINVAL})
 _MAC_BYTES = 6
+_DISCARD = 9
+"""The port that throws everything away (RFC 863)."""
 _LEAST_BODY_BYTES = 16
 """The longest of the heads that rows begin with; each row of ours has attributes behind it."""
 
@@ -128,10 +133,30 @@ class Links:
                 if fault.errno in _CANT_ANSWER_ONE:
                     self._answers_one = asks_each = False
                     break
+            except struct.error:
+                continue
         if not asks_each:
             bodies = list(self._dump(_GET_NEIGHBOUR, _NEW_NEIGHBOUR, _NEIGHBOUR.pack(socket.AF_UNSPEC, 0, 0, 0, 0)))
         found = (_neighbour(body) for body in bodies)
         return [each for each in found if each is not None and each.host == plain]
+
+    def resolve(self, host: str) -> None:
+        """Have the kernel ask an address for its MAC address: it does, before it can send there anything at all."""
+        plain = _plain(host)
+        family = socket.AF_INET6 if ":" in plain else socket.AF_INET
+        zone = host.partition("%")[2]
+        to = (plain, _DISCARD) if family == socket.AF_INET else (plain, _DISCARD, 0, int(zone) if zone.isdigit() else 0)
+        with contextlib.suppress(OSError), socket.socket(family, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK) as probe:
+            probe.sendto(b"", to)
+
+    def most_neighbours(self) -> int:
+        """Return how many IPv4 neighbours the kernel has room for (gc_thresh3), 0 if it does not say."""
+        for body in self._dump(_GET_TABLES, _NEW_TABLES, struct.pack("=Bxxx", socket.AF_INET)):
+            attributes = _attributes(body, 4)
+            most = attributes.get(_MOST_ENTRIES, b"")
+            if attributes.get(_TABLE_NAME, b"").rstrip(b"\0") == b"arp_cache" and len(most) == _NUMBER.size:
+                return int(_NUMBER.unpack(most)[0])
+        return 0
 
     def has(self, host: str, now: float) -> bool:
         """Return whether an address is one of a network of this machine's own links."""
