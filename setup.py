@@ -14,6 +14,7 @@ RELAY = Extension(
 BESIDE = {
     "share/man/man1": "docs/man/*.1",
     "share/ringfence/systemd": "packaging/systemd/*",
+    "share/ringfence/sysctl.d": "packaging/sysctl.d/*",
     "share/ringfence/sysusers.d": "packaging/sysusers.d/*",
     "share/doc/ringfence": "docs/*.md",
 }

@@ -13,6 +13,7 @@ ROOT = Path(__file__).parents[1]
 UV = shutil.which("uv") or Path(sys.executable).with_name("uv")
 BESIDE = (
     "share/man/man1/ringfence-serve.1",
+    "share/ringfence/sysctl.d/ringfence-edge.conf",
     "share/ringfence/sysusers.d/ringfence.conf",
     "share/doc/ringfence/exit-codes.md",
     *(f"share/ringfence/systemd/{path.name}" for path in (ROOT / "packaging/systemd").iterdir()),

@@ -80,6 +80,7 @@ class StatusKeeper:
         state.http_addresses = serving.http_addresses
         state.worker_pid = serving.worker_pid
         state.guard = guard
+        state.advice = serving.advice
         state.release = release.number if release else 0
         state.files = len(release.targets) if release else 0
         state.release_since = serving.release_since

@@ -4,6 +4,7 @@ import os
 import time
 
 from ringfence.content.release import Release
+from ringfence.edge.lan.neighbour_room import advice, room
 from ringfence.edge.phones.activity import WatchedPhones
 from ringfence.edge.phones.event_reports import EventReports
 from ringfence.edge.phones.reload_orders import due_at_night, due_at_once
@@ -40,6 +41,9 @@ class Serving:
         self.watched = WatchedPhones()
         self.release: Release | None = None
         self.release_since = 0.0
+        self.advice = ""
+        """What this machine needs for so many phones, in words."""
+        self._log = log
         self._hearing = workers.hearing
         self._reports = EventReports(log, journal, lambda: self.addresses)
         self._worker = workers.make(site, self._on_event)
@@ -94,7 +98,9 @@ class Serving:
             DiskFault: A blob can't be read.
             WorkerFault: The worker did not take over the release.
         """
-        self.watched.expect({target.owner for target in release.targets if target.owner is not None})
+        owners = {target.owner for target in release.targets if target.owner is not None}
+        self.watched.expect(owners)
+        self._look_at_room(len(owners))
         offers: list[Offer] = []
         try:
             for target in release.targets:
@@ -116,6 +122,13 @@ class Serving:
             self._journal.add(time.time(), ReportKind.RELEASE_SERVED, sentence, release=release.number)
         if previous is not None and self._reloader is not None:
             self._reloader.tell(due_at_once(previous, release, self.phones), release.number)
+
+    def _look_at_room(self, phones: int) -> None:
+        if self._hearing is None:
+            return  # it does not serve phones on a wire of its own
+        before, self.advice = self.advice, advice(phones, room())
+        if self.advice and self.advice != before:
+            self._log("warning", self.advice)
 
     def hide_all(self) -> None:
         """Serve nothing any more.

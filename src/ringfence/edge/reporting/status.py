@@ -56,6 +56,8 @@ class Status:
     problem: str = ""
     guard: str = ""
     """What the guard asks for, in words."""
+    advice: str = ""
+    """What the machine needs, in words."""
     phones: list[SeenPhone] = field(default_factory=list)
     told: dict[str, list[PhoneNotice]] = field(default_factory=dict)
     """What phones do, by MAC address, as far as they have asked since the start; the most urgent first."""
@@ -111,8 +113,7 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
         )
     else:
         lines.append(f"No release yet, so nothing to serve, on {_where(status)}. Publish one at the hub.")
-    if status.guard:
-        lines.append(status.guard)
+    lines.extend(text for text in (status.guard, status.advice) if text)
     at = {phone.mac: f"Phone {phone.mac} at {phone.host}" for phone in status.phones}
     for mac, said in status.told.items():
         lines.append(f"{at.get(mac, f'Phone {mac}')}:")
