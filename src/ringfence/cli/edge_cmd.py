@@ -68,12 +68,24 @@ def run(
             show_default="none",
         ),
     ] = None,
+    metrics: Annotated[
+        str | None,
+        typer.Option(
+            help="Offer /metrics for Prometheus, /healthz and /readyz at a loopback HOST:PORT or at unix:PATH.",
+            show_default="none",
+        ),
+    ] = None,
 ) -> None:
     """Serve this site's phones and keep their files current, until stopped.
 
     Example: ringfence edge run --listen 192.168.1.2:69
     """
+    from ringfence.server.standalone.options import read_metrics_address
+
     more = ["--leases", str(leases.resolve())] if leases else []
+    if metrics is not None:
+        read_metrics_address(metrics)  # a bad one is refused here
+        more += ["--metrics", metrics]
     become("ringfence.edge", folder, listen, http, user, *more, freebind=freebind)
 
 

@@ -20,6 +20,8 @@ from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import RingfenceError
 from ringfence.server.processes.handles import LauncherProcess
+from ringfence.server.standalone.metrics_page import listen_for_metrics
+from ringfence.server.standalone.options import read_metrics_address
 
 
 def hear(listen: list[tuple[str, int]], http: list[tuple[str, int]], leases: Path | None) -> Hearing:
@@ -38,6 +40,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--freebind", action="store_true")
     parser.add_argument("--user", metavar="NAME")
     parser.add_argument("--leases", metavar="FILE", type=Path)
+    parser.add_argument("--metrics", metavar="ADDRESS")
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     log = logging.getLogger("ringfence.edge")
@@ -56,10 +59,12 @@ def main(arguments: list[str] | None = None) -> int:
                 hearing = hear(listen, http, options.leases)
                 if hearing.why_no_frames:
                     log.info("Frames are not watched: %s.", hearing.why_no_frames)
+                watched = [] if options.metrics is None else [listen_for_metrics(read_metrics_address(options.metrics))]
                 agent = Agent(
                     folder,
                     OwnWorker(listen, http, hearing if hearing.is_any else None, launcher, options.freebind),
                     lambda level, text: log.log(logging.getLevelName(level.upper()), text),
+                    metrics=watched,
                 )
                 privileges.let_go()
                 for number in (signal.SIGTERM, signal.SIGINT):

@@ -6,9 +6,10 @@ it does depends on metadata alone, so an edge that missed ten hints ends in the 
 """
 
 import random
+import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.release import MINUTES_A_DAY
@@ -31,10 +32,11 @@ from ringfence.edge.phones.site_worker import WorkerSource
 from ringfence.edge.reporting import status
 from ringfence.edge.reporting.journal import Journal
 from ringfence.edge.reporting.log import Log
+from ringfence.edge.reporting.metrics import LocalPagesThread, pages
 from ringfence.edge.reporting.status_socket import StatusSocket
 from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.folder import EdgeFolder
-from ringfence.errors import ContentRefused, RingfenceError
+from ringfence.errors import ContentRefused, EnvironmentFault, RingfenceError
 from ringfence.identity.certificates import authority_id, issuer_id, read_certificate
 from ringfence.wire.messages import EdgeStanding, ReportKind
 
@@ -63,6 +65,7 @@ class Agent:
         workers: Provides the worker that serves its phones.
         log: Receives its log lines.
         connect: Creates its connection to the hub.
+        metrics: Listening sockets on which it tells how it is; they are taken over.
 
     Raises:
         NotEnrolled, FolderBroken, BadCertificate, ContentRefused: The folder does not contain what an edge needs.
@@ -71,7 +74,13 @@ class Agent:
     """
 
     def __init__(
-        self, folder: EdgeFolder, workers: WorkerSource, log: Log, connect: ClientFactory = https_client
+        self,
+        folder: EdgeFolder,
+        workers: WorkerSource,
+        log: Log,
+        connect: ClientFactory = https_client,
+        *,
+        metrics: Sequence[socket.socket] = (),
     ) -> None:
         self._folder = folder
         self._log = log
@@ -99,7 +108,7 @@ class Agent:
         self._rules = GuardRulesPart(self._clock, self._serving.rule)
         self._memory = HubMemoryPart()
         self._state = StateKeeper(folder, (self._rules, self._memory))
-        self._has_told_standing = threading.Event()
+        self._pages = LocalPagesThread(metrics, pages(self._status_now, folder.path))
 
     @property
     def addresses(self) -> list[str]:
@@ -122,9 +131,13 @@ class Agent:
             Exception: A bug of ours ended one of the threads, and with it the agent.
         """
         self._serving.start()
-        telling = StatusSocket(self._folder.status_socket, self._status_now)
+        telling = StatusSocket(self._folder.status_socket, lambda: status.to_json(self._status_now()))
         try:
-            telling.start()
+            try:
+                telling.start()
+            except EnvironmentFault as fault:  # a full disk: phones are served all the same
+                self._log("warning", f"The status can't be told: {fault}")
+            self._pages.start()
             self._show_kept()
             on_ready()
             threads = [
@@ -149,6 +162,7 @@ class Agent:
             self._client.close()
             self._serving.stop()
             telling.close()
+            self._pages.close()
             if self._wipe:
                 self._folder.wipe()
         if self._bug is not None:
@@ -358,6 +372,5 @@ class Agent:
         refused = self._state.refused.get(self._rules.name, "")
         return self._rules.in_words(refused=refused, why_no_frames=why_no_frames)
 
-    def _status_now(self) -> bytes:
-        waiting, guard = self._journal.waiting, self._guard_in_words()
-        return status.to_json(self._status.now(self._serving, reports_waiting=waiting, guard=guard))
+    def _status_now(self) -> status.Status:
+        return self._status.now(self._serving, reports_waiting=self._journal.waiting, guard=self._guard_in_words())

@@ -1,4 +1,4 @@
-"""The metrics page over HTTP on the server's own loop: ``GET /metrics`` and nothing else, for this machine alone."""
+"""Some pages over HTTP on a loop, such as ``GET /metrics``, and nothing else, for this machine alone."""
 
 import contextlib
 import errno
@@ -6,13 +6,13 @@ import os
 import select
 import socket
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from ipaddress import ip_address
 
 from ringfence.server.errors import BadServeOption, ListenRefused, PortInUse
 from ringfence.server.io.loop import Loop
 from ringfence.server.io.sockets import listen_tcp
-from ringfence.server.standalone.metrics import CONTENT_TYPE
 
 MOST_CONNECTIONS = 16
 DEADLINE_S = 5.0
@@ -21,12 +21,25 @@ _LONGEST_HEAD_BYTES = 4096
 _ANY_HOST = 0o666
 
 
-class MetricsPage:
-    """Answers on ``listen``'s sockets with what ``page`` returns. It does not own the sockets."""
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What is answered: the status line's end, the body and its type."""
 
-    def __init__(self, loop: Loop, page: Callable[[], bytes]) -> None:
+    status: str
+    body: bytes
+    kind: str = "text/plain; charset=utf-8"
+
+
+Pages = Mapping[bytes, Callable[[], Page]]
+"""What is answered under which path."""
+
+
+class LocalPages:
+    """Answers on ``listen``'s sockets with what the path's function returns. It does not own the sockets."""
+
+    def __init__(self, loop: Loop, pages: Pages) -> None:
         self._loop = loop
-        self._page = page
+        self._pages = pages
         self._connections: set[_Connection] = set()
 
     def listen(self, listener: socket.socket) -> None:
@@ -57,7 +70,7 @@ class MetricsPage:
             if connection.answer is None:
                 if not connection.has_whole_head():
                     return
-                connection.answer = answer_to(connection.head, self._page)
+                connection.answer = answer_to(connection.head, self._pages)
                 self._loop.change(connection.endpoint.fileno(), select.EPOLLOUT)
             connection.answer = connection.answer[connection.endpoint.send(connection.answer) :]
         except BlockingIOError:
@@ -89,7 +102,7 @@ class _Connection:
         return b"\r\n\r\n" in self.head or b"\n\n" in self.head or len(self.head) > _LONGEST_HEAD_BYTES
 
 
-def answer_to(head: bytes, page: Callable[[], bytes]) -> bytes:
+def answer_to(head: bytes, pages: Pages) -> bytes:
     """Return the answer to a request with this head."""
     method, _, rest = head.partition(b"\n")[0].strip().partition(b" ")
     target, _, version = rest.partition(b" ")
@@ -97,21 +110,23 @@ def answer_to(head: bytes, page: Callable[[], bytes]) -> bytes:
         return _answer("431 Request Header Fields Too Large")
     if not version.startswith(b"HTTP/1."):
         return _answer("400 Bad Request")
-    if target.partition(b"?")[0] != b"/metrics":
+    page = pages.get(target.partition(b"?")[0])
+    if page is None:
         return _answer("404 Not Found")
     if method not in {b"GET", b"HEAD"}:
         return _answer("405 Method Not Allowed", allow=True)
-    return _answer("200 OK", page(), is_head=method == b"HEAD")
+    return _written(page(), is_head=method == b"HEAD")
 
 
-def _answer(status: str, body: bytes | None = None, *, allow: bool = False, is_head: bool = False) -> bytes:
-    content = f"{status[4:]}\n".encode() if body is None else body
-    kind = "text/plain; charset=utf-8" if body is None else CONTENT_TYPE
-    lines = [f"HTTP/1.1 {status}", f"Content-Type: {kind}", f"Content-Length: {len(content)}", "Connection: close"]
-    if allow:
-        lines.append("Allow: GET, HEAD")
+def _answer(status: str, *, allow: bool = False) -> bytes:
+    return _written(Page(status, f"{status[4:]}\n".encode()), *(["Allow: GET, HEAD"] if allow else []))
+
+
+def _written(page: Page, *more: str, is_head: bool = False) -> bytes:
+    length = f"Content-Length: {len(page.body)}"
+    lines = [f"HTTP/1.1 {page.status}", f"Content-Type: {page.kind}", length, "Connection: close", *more]
     head = "\r\n".join([*lines, "", ""]).encode()
-    return head if is_head else head + content
+    return head if is_head else head + page.body
 
 
 def listen_for_metrics(address: tuple[str, int] | str) -> socket.socket:
