@@ -330,6 +330,14 @@ def test_a_folder_is_held_by_one_agent(running: Running) -> None:
     assert not running.folder.is_locked()
 
 
+def test_where_the_status_can_not_be_told_phones_are_served_all_the_same(running: Running) -> None:
+    (running.folder.status_socket / "in its place").mkdir(parents=True)
+    running.start()
+    running.publish(1, {NAME: b"one"})
+    wait_for("release 1", running.serves(b"one"))
+    assert any("The status can't be told" in line for line in running.log)
+
+
 def test_status_in_words_of_an_edge_that_does_not_run(running: Running) -> None:
     words = status_file.in_words(None, running=False, folder=running.folder)
     assert words[0] == "Enrolled as edge e1 of site Anna, at the hub https://hub:8444."

@@ -108,6 +108,7 @@ class Agent:
         self._rules = GuardRulesPart(self._clock, self._serving.rule)
         self._memory = HubMemoryPart()
         self._state = StateKeeper(folder, (self._rules, self._memory))
+        self._has_told_standing = threading.Event()
         self._pages = LocalPagesThread(metrics, pages(self._status_now, folder.path))
 
     @property
