@@ -48,6 +48,7 @@ bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/figures.py $(BENCH)
 	@$(BIN)/python bench/tftp_peers.py
 	@$(BIN)/python bench/power_cut.py $(POWER_CUT)
+	@$(BIN)/python bench/idle_edge.py $(IDLE_EDGE)
 	@$(BIN)/python bench/large_fleet.py
 
 format: env     ## format the code and mend what ruff can mend

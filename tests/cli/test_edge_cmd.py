@@ -38,10 +38,10 @@ def test_an_edge_is_enrolled_listed_and_revoked(ringfence: CommandLine, phone: P
     ringfence.refused(4, "edge", "revoke", "nobodys")
 
 
-def test_a_revoked_edge_may_keep_serving_if_somebody_says_so(
-    ringfence: CommandLine, phone: PhoneThere, enrolled: str
-) -> None:
-    edge = ringfence.ask("edge", "status", "--folder", enrolled)["enrolment"]["edge_id"]
+@pytest.mark.usefixtures("enrolled")
+def test_a_revoked_edge_may_keep_serving_if_somebody_says_so(ringfence: CommandLine, phone: PhoneThere) -> None:
+    (row,) = ringfence.ask("edge", "list", "--site", phone.site)
+    edge = row["id"]
     assert ringfence.run("edge", "revoke", edge, "--wipe", "--keep-serving").status == 2
     assert "goes on with what it has" in ringfence("edge", "revoke", edge, "--keep-serving")
     assert ringfence.ask("edge", "list", "--site", phone.site)[0]["keeps_serving"]

@@ -13,7 +13,7 @@ from ringfence import __version__
 from ringfence.edge.reporting.status import Status
 from ringfence.server.io.loop import Loop
 from ringfence.server.standalone.metrics import CONTENT_TYPE
-from ringfence.server.standalone.metrics_page import LocalPages, Page
+from ringfence.server.standalone.metrics_page import LocalPage, LocalPages
 
 FAMILIES: Mapping[str, str] = {
     "ringfence_edge_info": "Always 1; the labels show the running version, the edge and its site.",
@@ -32,10 +32,10 @@ FAMILIES: Mapping[str, str] = {
 """Each metric, all of them gauges, with what it says."""
 
 
-def pages(status: Callable[[], Status], folder: Path) -> Mapping[bytes, Callable[[], Page]]:
+def pages(status: Callable[[], Status], folder: Path) -> Mapping[bytes, Callable[[], LocalPage]]:
     """Return what is told under which path."""
     return {
-        b"/metrics": lambda: Page("200 OK", metrics(status(), shutil.disk_usage(folder).free), CONTENT_TYPE),
+        b"/metrics": lambda: LocalPage("200 OK", metrics(status(), shutil.disk_usage(folder).free), CONTENT_TYPE),
         b"/healthz": lambda: _says(bool(status().worker_pid), "The worker runs.", "No worker runs."),
         b"/readyz": lambda: _says(bool(status().release), "A release is served.", "No release is served yet."),
     }
@@ -68,7 +68,7 @@ def metrics(status: Status, disk_free_bytes: int) -> bytes:
 class LocalPagesThread:
     """Answers on ``listeners``, which it takes over, from ``start`` to ``close``; without any it does nothing."""
 
-    def __init__(self, listeners: Sequence[socket.socket], told: Mapping[bytes, Callable[[], Page]]) -> None:
+    def __init__(self, listeners: Sequence[socket.socket], told: Mapping[bytes, Callable[[], LocalPage]]) -> None:
         self._listeners = listeners
         self._told = told
         self._is_over = threading.Event()
@@ -98,5 +98,6 @@ class LocalPagesThread:
         loop.close()
 
 
-def _says(is_so: bool, yes: str, no: str) -> Page:
-    return Page("200 OK", f"{yes}\n".encode()) if is_so else Page("503 Service Unavailable", f"{no}\n".encode())
+def _says(is_so: bool, yes: str, no: str) -> LocalPage:
+    status, sentence = ("200 OK", yes) if is_so else ("503 Service Unavailable", no)
+    return LocalPage(status, f"{sentence}\n".encode())

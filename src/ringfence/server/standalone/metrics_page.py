@@ -22,7 +22,7 @@ _ANY_HOST = 0o666
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class LocalPage:
     """What is answered: the status line's end, the body and its type."""
 
     status: str
@@ -30,7 +30,7 @@ class Page:
     kind: str = "text/plain; charset=utf-8"
 
 
-Pages = Mapping[bytes, Callable[[], Page]]
+Pages = Mapping[bytes, Callable[[], LocalPage]]
 """What is answered under which path."""
 
 
@@ -119,10 +119,10 @@ def answer_to(head: bytes, pages: Pages) -> bytes:
 
 
 def _answer(status: str, *, allow: bool = False) -> bytes:
-    return _written(Page(status, f"{status[4:]}\n".encode()), *(["Allow: GET, HEAD"] if allow else []))
+    return _written(LocalPage(status, f"{status[4:]}\n".encode()), *(["Allow: GET, HEAD"] if allow else []))
 
 
-def _written(page: Page, *more: str, is_head: bool = False) -> bytes:
+def _written(page: LocalPage, *more: str, is_head: bool = False) -> bytes:
     length = f"Content-Length: {len(page.body)}"
     lines = [f"HTTP/1.1 {page.status}", f"Content-Type: {page.kind}", length, "Connection: close", *more]
     head = "\r\n".join([*lines, "", ""]).encode()

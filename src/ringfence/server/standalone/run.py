@@ -32,7 +32,7 @@ from ringfence.server.io.loop import Loop
 from ringfence.server.io.memory import AfterRush, quieten_collector
 from ringfence.server.io.sockets import listen, listen_tcp
 from ringfence.server.standalone.metrics import CONTENT_TYPE, Metrics, Now
-from ringfence.server.standalone.metrics_page import LocalPages, Page, listen_for_metrics
+from ringfence.server.standalone.metrics_page import LocalPage, LocalPages, listen_for_metrics
 from ringfence.server.standalone.options import (
     EVERYWHERE_V4,
     EVERYWHERE_V6,
@@ -126,7 +126,7 @@ class Standalone:
         )
         self._engine = Engine(self._loop, self._admission, ports=options.ports, single_port=options.single_port)
         self._http = HttpFront(self._loop, self._admission)
-        pages = {b"/metrics": lambda: Page("200 OK", self._write_page(), CONTENT_TYPE)}
+        pages = {b"/metrics": lambda: LocalPage("200 OK", self._write_page(), CONTENT_TYPE)}
         self._page = LocalPages(self._loop, pages)
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._stop_by: float | None = None
