@@ -27,7 +27,14 @@ TOLD_WITHIN_S = 3.0
 _DATA = b"\0\3"
 
 
-class Place(Protocol):
+class Talkative(Protocol):
+    """What has a log."""
+
+    def said(self) -> list[str]:
+        """Return what the log said since the last time."""
+
+
+class Place(Talkative, Protocol):
     """Where an attack takes place."""
 
     secret: bytes
@@ -37,9 +44,6 @@ class Place(Protocol):
 
     def boot_s(self) -> float:
         """Boot the real phone and return how long it took. RingfenceError where it does not get its own file."""
-
-    def said(self) -> list[str]:
-        """Return what the log said since the last time."""
 
     def settle(self) -> None:
         """Undo what the attacker has done to the network."""
@@ -132,7 +136,7 @@ def carry_out(entry: Entry[P]) -> Outcome:
         place.settle()
         if attacker.fault is not None:
             raise attacker.fault
-        said = _heard_of(entry.says, place)
+        said = heard_of(entry.says, place)
         fair = fairness(before or boots_s(place), during, lambda: boots_s(place))
         leaked = sum(_secret_bytes(data, place.secret) for data in attacker.got)
         return Outcome(entry.name, leaked, fair, said, place.did, cut_off_s)
@@ -144,7 +148,7 @@ def _with_the_phone_refused(entry: Entry[P], place: P) -> Outcome:
     with suppress(ConfigurationMissing):
         place.boot_s()
         raise AssertionError("the phone was not refused")
-    said = _heard_of(entry.says, place)
+    said = heard_of(entry.says, place)
     return Outcome(entry.name, sum(_secret_bytes(data, place.secret) for data in got), None, said, place.did)
 
 
@@ -174,7 +178,7 @@ def _secret_bytes(data: bytes, secret: bytes) -> int:
     return len(body) if body and body in secret else 0
 
 
-def _heard_of(says: str, place: Place) -> str:
+def heard_of(says: str, place: Talkative) -> str:
     """Return the first sentence of the log with these words in it; empty where they are not said in time."""
     until = time.monotonic() + TOLD_WITHIN_S
     while says:

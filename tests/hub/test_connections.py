@@ -118,7 +118,7 @@ def test_a_body_that_does_not_come_or_trickles_ends_its_connection(
 @pytest.fixture
 def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunningHub]:
     """A hub whose listeners have ten places for strangers, three of them for one address, and five for others."""
-    monkeypatch.setattr(run, "places", lambda _listeners, _most: connections.ListenerPlaces(10, 3, 5))
+    monkeypatch.setattr(run, "places", lambda _listeners, _most: connections.ListenerPlaces(10, 3, 5, 5))
     with served_hub(tmp_path / "small") as served:
         yield served
 

@@ -1,8 +1,10 @@
 """The people's API as one application."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
+from functools import cache
 
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 
 from ringfence import __version__
 from ringfence.hub.core import Hub
@@ -66,7 +68,14 @@ _PARTS = (
 def people_app(hub: Hub, authentications: Sequence[Authentication] = AUTHENTICATIONS) -> FastAPI:
     """Return the people's API of ``hub``; its description is at /openapi.json."""
     # No pages of documentation here: they would fetch scripts from elsewhere.
-    app = FastAPI(title="Ringfence hub", version=__version__, description=_DESCRIPTION, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="Ringfence hub",
+        version=__version__,
+        description=_DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+    )
     app.state.hub = hub
     problems.install(app)
     app.add_middleware(BodiesChecked)
@@ -74,4 +83,18 @@ def people_app(hub: Hub, authentications: Sequence[Authentication] = AUTHENTICAT
     for part in _PARTS:
         app.include_router(part.router, prefix=V1, responses=problems.RESPONSES)
     app.include_router(metrics.router)
+    app.add_api_route("/openapi.json", _described(app), include_in_schema=False)
     return app
+
+
+def _described(app: FastAPI) -> Callable[[], Response]:
+    """Return what answers with the API's description, which is written out once: it is long."""
+
+    @cache
+    def description() -> bytes:
+        return json.dumps(app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+
+    def describe() -> Response:
+        return Response(description(), media_type="application/json")
+
+    return describe

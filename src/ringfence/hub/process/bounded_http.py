@@ -26,6 +26,8 @@ SLOWEST_BYTES_S = 1024
 takes six hours there."""
 READER_S = 60.0
 """In each such while in which something waits for it all along, a reader takes ``SLOWEST_BYTES_S``, or it is ended."""
+MOST_WAITING_BYTES = 64 * 1024
+"""How much of an answer may wait for its reader before what makes it waits, too."""
 _SENT_AND_UNSENT = struct.Struct("=120xQ16xI")
 """Where Linux's ``struct tcp_info`` has ``tcpi_bytes_acked`` and ``tcpi_notsent_bytes``: much that waits for its reader
 waits in the kernel, and what the reader has taken shows only there."""
@@ -63,6 +65,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to wait for the first head."""
         super().connection_made(transport)
         self.connection.transport = transport
+        transport.set_write_buffer_limits(MOST_WAITING_BYTES)
         self._head_began_at = self.loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:

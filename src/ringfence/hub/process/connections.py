@@ -21,6 +21,7 @@ KEPT_FOR_ITSELF = 256
 MOST_DESCRIPTORS = 65_536
 MOST_STRANGERS = 1024
 """However many descriptors there are: each costs memory, too."""
+MOST_OF_CALLER = 64
 _STRANGERS_SHARE = 4
 
 
@@ -32,11 +33,13 @@ class ListenerPlaces:
         strangers: Of callers who are not known, or not yet.
         of_address: Of these, from one address (an IPv6 network of 64 bits counts as one).
         known: Of callers who are known.
+        of_caller: Of these, of one caller.
     """
 
     strangers: int
     of_address: int
     known: int
+    of_caller: int
 
 
 def raise_descriptor_limit() -> None:
@@ -51,7 +54,7 @@ def places(listeners: int, most_of_address: int) -> ListenerPlaces:
     descriptors = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], MOST_DESCRIPTORS)
     each = max(descriptors - KEPT_FOR_ITSELF, descriptors // 2) // listeners
     strangers = min(max(each // _STRANGERS_SHARE, 1), MOST_STRANGERS)
-    return ListenerPlaces(strangers, min(max(strangers // 2, 1), most_of_address), each - strangers)
+    return ListenerPlaces(strangers, min(max(strangers // 2, 1), most_of_address), each - strangers, MOST_OF_CALLER)
 
 
 @dataclass(slots=True, eq=False)
@@ -123,7 +126,7 @@ class Connections:
 
     def __init__(self, listener: str, allowed: ListenerPlaces) -> None:
         self.strangers = Crowd(allowed.strangers, allowed.of_address)
-        self.known = Crowd(allowed.known, allowed.known)
+        self.known = Crowd(allowed.known, allowed.of_caller)
         self._listener = listener
         self._refusals = CountedRefusals(logs.get("connections"), "connection ended")
 
