@@ -37,6 +37,19 @@ def test_a_template_that_can_not_be_is_refused(running: RunningHub, path: str, s
     assert running.ask("PUT", path, {"source": source}).json["kind"] == kind
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("source", ["{{ 7 ** 12000000 }}", "{{ 'x' * 700000000 }}", "{{ " + "(" * 30000 + ")" * 30000])
+def test_checking_a_template_takes_nothing_of_the_hub(running: RunningHub, source: str) -> None:
+    answer = running.ask("PUT", "/templates/generic/{mac}.cfg", {"source": source})
+    assert answer.status in {200, 422, 400}, answer.json
+    if answer.status != 200:
+        assert answer.json["kind"] == "bad-name"
+        assert answer.json["what"]
+        assert running.ask("GET", "/templates/generic/{mac}.cfg").status == 404
+    else:
+        running.do("DELETE", "/templates/generic/{mac}.cfg")
+
+
 def test_the_built_in_templates_are_shown_to_begin_with(running: RunningHub) -> None:
     files = {row["key"]: row for row in running.do("GET", "/families/cisco-99xx/files")["items"]}
     assert files["device"]["name"] == "SEP{MAC}.cnf.xml"

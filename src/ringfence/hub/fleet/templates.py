@@ -10,25 +10,27 @@ from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import OwnTemplateRow
 from ringfence.phones.families import family as family_of
 from ringfence.phones.rendering.own_templates import OwnTemplates, check_name
-from ringfence.phones.rendering.sandbox import PhoneTemplate, TemplateFault
 
 LARGEST_CHARACTERS = 256 * 1024
 
 
-def put(change: Change, family_id: str, name: str, source: str) -> OwnTemplateRow:
-    """Store a template for a file of a family; NameRefused says in which line it is not a template."""
-    family = family_of(family_id)
-    check_name(family, name)
+def require_fit(family_id: str, name: str, source: str) -> None:
+    """Check all that is known of a template without reading it: its text is read in a process of its own alone.
+
+    Raises:
+        UnknownFamily: There is no such family.
+        BadTemplateName: Its phones can't ask for such a file.
+        NameRefused: It is too long.
+    """
+    check_name(family_of(family_id), name)
     if len(source) > LARGEST_CHARACTERS:
         raise NameRefused(f"the template has {len(source)} characters; at most {LARGEST_CHARACTERS} are allowed")
-    try:
-        PhoneTemplate(name, source)
-    except TemplateFault as fault:
-        raise NameRefused(
-            f"this is not a template: {fault.reason}",
-            where=f"line {fault.line}",
-            to_do="Correct it; nothing was stored.",
-        ) from None
+
+
+def put(change: Change, family_id: str, name: str, source: str) -> OwnTemplateRow:
+    """Store a template for a file of a family, which somebody has tried to compile; as ``require_fit``."""
+    require_fit(family_id, name, source)
+    family = family_of(family_id)
     row = change.session.get(OwnTemplateRow, (family.id, name))
     if row is None:
         row = OwnTemplateRow(family=family.id, name=name)

@@ -7,6 +7,7 @@ from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.templates import NewTemplate, TemplateView
+from ringfence.hub.publishing import sandboxed_templates
 from ringfence.hub.store import models, pages
 
 router = APIRouter()
@@ -29,6 +30,8 @@ def show_template(family: str, name: str, hub: TheHub, _caller: TheCaller) -> Te
 @router.put("/templates/{family}/{name:path}", tags=["templates"])
 def put_template(family: str, name: str, body: NewTemplate, hub: TheHub, caller: TheCaller) -> TemplateView:
     """Store a template: for a file of the family, by its key, or for an additional file, by its name."""
+    templates.require_fit(family, name, body.source)
+    sandboxed_templates.check(family, name, body.source)
     with hub.change(caller.name) as change:
         return _template(templates.put(change, family, name, body.source))
 

@@ -9,7 +9,7 @@ Invariants:
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,6 +28,7 @@ from ringfence.phones.errors import (
     RenderFault,
     ValueOutOfRange,
 )
+from ringfence.phones.families import family as family_of
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import (
     Family,
@@ -44,6 +45,7 @@ from ringfence.phones.rendering.template_values import STAMP_UNSET, template_val
 from ringfence.phones.settings.time_zones import offset_minutes
 from ringfence.phones.settings.types import Value
 
+OnTemplate = Callable[[str, bool], None]
 _STAMP_NODE = "<versionStamp>{}</versionStamp>"
 
 
@@ -58,12 +60,27 @@ class RenderedFile:
     reload: Reload | None
 
 
-class Renderer:
-    """Renders phones; compiles each template once. ``own`` are the operator's templates."""
+def _tell_nobody(_template: str, _is_compiling: bool) -> None:
+    pass
 
-    def __init__(self, own: OwnTemplates | None = None) -> None:
+
+class Renderer:
+    """Renders phones; compiles each template once. ``own`` are the operator's templates.
+
+    ``on_template`` is called with the name of each template that is about to be compiled (True) or run (False).
+    """
+
+    def __init__(self, own: OwnTemplates | None = None, on_template: OnTemplate = _tell_nobody) -> None:
         self._own = own or OwnTemplates()
+        self._on_template = on_template
         self._compiled: dict[tuple[str, str], PhoneTemplate] = {}
+
+    def read_built_in(self) -> None:
+        """Compile the built-in templates of all families with own ones: no file is read after that."""
+        for family_id in self._own.sources:
+            for file in self._own.files_of(family_of(family_id)):
+                if self._own.source(file) is None:
+                    self._template(file)
 
     def render(self, phone: PhoneToRender) -> tuple[RenderedFile, ...]:
         """Return the files of ``phone``, its own configuration last.
@@ -111,11 +128,13 @@ class Renderer:
         return tuple(found)
 
     def _make(self, file: FileTemplate, phone: PhoneToRender, model: Model, values: dict[str, Any]) -> bytes:
-        template = self._template(file, phone)
+        name = self._name(file)
         try:
+            template = self._template(file)
+            self._on_template(name, False)
             text = template.render(values)
         except TemplateFault as fault:
-            raise _fault(phone, template.name, fault.line, _redact(fault.reason, phone)) from None
+            raise _fault(phone, name, fault.line, _redact(fault.reason, phone)) from None
         if file.stamped:
             _check_stamp(text, phone, template.name)
         data = text.encode("utf-8", "surrogatepass")  # the check below refuses those
@@ -131,17 +150,18 @@ class Renderer:
         check(data, is_patched=bool(patches))
         return data
 
-    def _template(self, file: FileTemplate, phone: PhoneToRender) -> PhoneTemplate:
+    def _name(self, file: FileTemplate) -> str:
+        return file.template if self._own.source(file) is None else f"own template {file.template}"
+
+    def _template(self, file: FileTemplate) -> PhoneTemplate:
         compiled = self._compiled.get((file.package, file.template))
         if compiled is None:
-            own = self._own.source(file)
-            name = file.template if own is None else f"own template {file.template}"
-            try:
-                source = built_in_template(file.package, file.template) if own is None else own
-                compiled = PhoneTemplate(name, source, escapes=file.format.is_xml)
-            except TemplateFault as fault:
-                raise _fault(phone, name, fault.line, fault.reason) from None
-            self._compiled[file.package, file.template] = compiled
+            own, name = self._own.source(file), self._name(file)
+            self._on_template(name, True)
+            source = built_in_template(file.package, file.template) if own is None else own
+            compiled = self._compiled[file.package, file.template] = PhoneTemplate(
+                name, source, escapes=file.format.is_xml
+            )
         return compiled
 
 

@@ -4,12 +4,15 @@ The sandbox gives a template access to its values only. It limits neither time n
 must be rendered in a process that may be killed.
 """
 
+import html  # noqa: F401 - Jinja2 would import this and the next when they are first needed
+import pprint  # noqa: F401
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from types import TracebackType
 from typing import Any
 
+import jinja2.debug  # noqa: F401 - as pprint: where templates of others are run, no file can be read any more
 from jinja2 import StrictUndefined, Template, TemplateError, TemplateSyntaxError
 from jinja2.ext import Extension
 from jinja2.lexer import Token, TokenStream
@@ -136,6 +139,10 @@ def _compile(environment: ImmutableSandboxedEnvironment, source: str) -> Templat
         return environment.from_string(source)
     except TemplateSyntaxError as fault:
         raise TemplateFault(fault.message or "not a template", fault.lineno) from None
+    except RecursionError:
+        raise TemplateFault("it is nested too deeply", 0) from None
+    except Exception as fault:  # noqa: BLE001 - constants are calculated, and what they make is written as Python
+        raise TemplateFault(f"it can't be compiled: {type(fault).__name__}", 0) from None
 
 
 def _render(template: Template, values: Mapping[str, object]) -> str:

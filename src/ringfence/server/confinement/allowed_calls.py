@@ -2,6 +2,7 @@
 
 ``WORKER`` has no call that opens, creates, names or runs anything except a UDP socket over IPv4 or IPv6. ``FOLDER`` is
 for ``ringfence serve``, which opens files: the root directory and Landlock say which ones, these calls can't.
+``CALCULATION`` is for a process that only computes, and answers over a socket that it was given.
 """
 
 import fcntl
@@ -143,3 +144,15 @@ FOLDER: Calls = MappingProxyType(
         "faccessat2": IN_ANY_WAY,
     }
 )
+
+CALCULATION: Calls = MappingProxyType(
+    {
+        call: WORKER[call]
+        for call in (
+            "recvfrom", "recv", "sendto", "send", "read", "write", "poll", "ppoll", "ppoll_time64", "close", "shutdown",
+            "mmap", "mmap2", "mprotect", "munmap", "mremap", "brk", "madvise", "futex", "futex_time64", "getrandom",
+            "clock_gettime", "clock_gettime64", "gettimeofday", "getpid", "gettid", "rt_sigaction", "rt_sigprocmask",
+            "rt_sigreturn", "sigreturn", "sigaltstack", "restart_syscall", "sched_yield", "exit", "exit_group",
+        )
+    }
+)  # fmt: skip
