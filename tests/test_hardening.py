@@ -152,6 +152,15 @@ def test_the_unit_starts_what_reads_its_command_line(name: str, module: str) -> 
     assert (ended.returncode, "there is no such user" in ended.stderr) == (3, True)
 
 
+@pytest.mark.parametrize("unit", sorted(path.name for path in UNITS.glob("*.service")))
+def test_every_unit_bounds_memory_processes_and_descriptors_and_leaves_no_core(unit: str) -> None:
+    settings = service(unit.removeprefix("ringfence-").removesuffix(".service"))
+    assert settings["LimitCORE"] == ["0"]
+    assert re.fullmatch(r"\d+[MG]", settings["MemoryMax"][0])
+    assert int(settings["TasksMax"][0]) <= 256
+    assert int(settings["LimitNOFILE"][0]) <= 65536
+
+
 @pytest.mark.needs("systemd")
 def test_the_users_of_the_units_can_be_made(tmp_path: Path) -> None:
     (tmp_path / "etc").mkdir()

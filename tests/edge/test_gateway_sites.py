@@ -13,7 +13,7 @@ import pytest
 from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.edge.agent import backoff
 from ringfence.edge.agent.clock import HubClock
-from ringfence.edge.errors import AlreadyEnrolled, FolderNotOwned
+from ringfence.edge.errors import AlreadyEnrolled
 from ringfence.edge.gateway import gateway as gateway_module
 from ringfence.edge.gateway import site_folders
 from ringfence.edge.gateway.gateway import Gateway, GatewayPorts
@@ -21,7 +21,7 @@ from ringfence.edge.gateway.site_folders import SITES, join, site_folder
 from ringfence.edge.gateway.site_states import HostedSiteState, site_states
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import EdgeFolder, Enrolment
-from ringfence.server.errors import FileRefused
+from ringfence.server.errors import FileRefused, FolderNotOwned
 from ringfence.server.tftp.client import fetch
 from ringfence.wire.messages import Event, GuardNetwork, GuardRules
 from stack import wait_for

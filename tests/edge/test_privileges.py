@@ -8,16 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.edge.errors import BadUser, FolderNotOwned
-from ringfence.edge.process import privileges
+from ringfence.server.confinement import accounts
 from ringfence.server.confinement.capabilities import Capability
 from ringfence.server.confinement.steps import Account
+from ringfence.server.errors import BadUser, FolderNotOwned
 from support.readable_by_all import readable_by_all
 
 USER = "daemon"  # of every Debian; nobody is the workers'
 STEPS = """
 import json, os, sys
 from ringfence.edge.process import privileges
+from ringfence.server.confinement import accounts
 from ringfence.server.processes.handles import LauncherProcess
 from ringfence.server.io.sockets import listen
 
@@ -26,7 +27,7 @@ def seen():
     return {key: value.split() for key, _, value in (line.partition(":") for line in lines)}
 
 user = sys.argv[1] or None
-account = privileges.account_for(user)
+account = accounts.account_for(user)
 launcher = LauncherProcess()
 shown = {"before": seen()}
 privileges.become(account)
@@ -52,7 +53,7 @@ FOR_SOCKETS = {Capability.NET_BIND_SERVICE, Capability.NET_RAW, Capability.NET_A
 
 
 def account() -> Account:
-    found = privileges.account_for(USER)
+    found = accounts.account_for(USER)
     assert found is not None
     return found
 
@@ -131,7 +132,8 @@ def test_workers_are_nobody_in_an_empty_root_also_where_a_service_manager_gave_o
 FOR_BANS_ONLY = """
 import subprocess, sys
 from ringfence.edge.process import privileges
-account = privileges.account_for(sys.argv[1])
+from ringfence.server.confinement import accounts
+account = accounts.account_for(sys.argv[1])
 privileges.become(account, bans=True)
 privileges.let_go(bans=True)
 print(open("/proc/self/status").read())
@@ -161,18 +163,18 @@ def test_a_folder_is_handed_over_whole_and_what_is_anothers_is_named(tmp_path: P
     (folder / "identity" / "key.pem").write_text("")
     (folder / "dangling").symlink_to("/nowhere")
     with pytest.raises(FolderNotOwned) as refused:
-        privileges.require_owner(folder, account())
+        accounts.require_owner(folder, account())
     assert f"chown -R {USER}: {folder}" in str(refused.value)
-    privileges.hand_over(folder, account())
-    privileges.require_owner(folder, account())
+    accounts.hand_over(folder, account())
+    accounts.require_owner(folder, account())
     (folder / "identity" / "key.pem.new").write_text("")
     with pytest.raises(FolderNotOwned) as refused:
-        privileges.require_owner(folder, account())
+        accounts.require_owner(folder, account())
     assert refused.value.where == str(folder / "identity" / "key.pem.new")
 
 
 def test_a_folder_that_is_not_there_yet_is_nobodys_fault(tmp_path: Path) -> None:
-    privileges.require_owner(tmp_path / "nowhere", Account("somebody", 12345, 12345))
+    accounts.require_owner(tmp_path / "nowhere", Account("somebody", 12345, 12345))
 
 
 @pytest.mark.parametrize(
@@ -181,8 +183,8 @@ def test_a_folder_that_is_not_there_yet_is_nobodys_fault(tmp_path: Path) -> None
 )
 def test_the_agents_user_is_one_of_its_own(user: str, why: str) -> None:
     with pytest.raises(BadUser, match=why):
-        privileges.account_for(user)
+        accounts.account_for(user)
 
 
 def test_without_a_name_everybody_stays_who_they_are() -> None:
-    assert privileges.account_for(None) is None
+    assert accounts.account_for(None) is None

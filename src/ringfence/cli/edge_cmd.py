@@ -41,9 +41,9 @@ def enrol(
     Example: ringfence edge enrol RFE1… --folder /var/lib/ringfence-edge
     """
     from ringfence.edge.agent.enrolment import enrol as enrol_edge
-    from ringfence.edge.process.privileges import account_for, hand_over
     from ringfence.edge.storage.disk import Disk
     from ringfence.edge.storage.folder import EdgeFolder
+    from ringfence.server.confinement.accounts import account_for, hand_over
 
     account = account_for(user)
     text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input

@@ -39,13 +39,13 @@ def enrol(
     Example: ringfence site token branch-9 | ringfence gateway enrol - --folder /var/lib/ringfence-gateway
     """
     from ringfence.edge.gateway.site_folders import join
-    from ringfence.edge.process import privileges
+    from ringfence.server.confinement import accounts
 
-    account = privileges.account_for(user)
+    account = accounts.account_for(user)
     text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
     who = join(folder, text)
     if account is not None:
-        privileges.hand_over(folder, account)
+        accounts.hand_over(folder, account)
     output.say(f"Enrolled as edge {who.edge_id} of site {who.site_name}. Next: ringfence gateway run --folder {folder}")
 
 

@@ -31,6 +31,7 @@ def init(
     ] = None,
     people_port: Annotated[int, typer.Option(help="Port for people and the command line; 0 takes a free one.")] = 8443,
     device_port: Annotated[int, typer.Option(help="Port for edges; 0 takes a free one.")] = 8444,
+    user: Annotated[str | None, typer.Option(help="Owner of the folder: the user that the hub will run as.")] = None,
 ) -> None:
     """Create a new hub: keys, certificates, database and first API token.
 
@@ -41,7 +42,9 @@ def init(
     from ringfence.hub.data.config import default_listen, make_config
     from ringfence.hub.process.init import init as init_hub
     from ringfence.identity.certificates import fingerprint, read_certificate
+    from ringfence.server.confinement.accounts import account_for, hand_over
 
+    account = account_for(user)
     config = make_config(
         name=name,
         address=address,
@@ -50,8 +53,10 @@ def init(
         device_port=device_port,
     )
     token = init_hub(folder, config)
+    if account is not None:
+        hand_over(folder, account)
     output.say(f"Hub created in {folder}. Its first API token, shown only once:\n\n  {token.reveal()}\n")
-    output.say(f"Start it:  ringfence hub run {folder}")
+    output.say(f"Start it:  ringfence hub run {folder}" + (f" --user {user}" if user else ""))
     port = people_port or "PORT"  # a free port is known only when the hub runs; its first line shows it
     pin = fingerprint(read_certificate((folder / "authority.pem").read_text()))
     output.say(
@@ -63,17 +68,22 @@ def init(
 
 
 @app.command()
-def run(folder: Folder) -> None:
+def run(
+    folder: Folder,
+    user: Annotated[
+        str | None, typer.Option(help="The user to become once the ports are bound, if root starts it.")
+    ] = None,
+) -> None:
     """Run the hub in the foreground, until stopped.
 
     It logs JSON lines to standard error.
 
-    Example: ringfence hub run /var/lib/ringfence/hub
+    Example: ringfence hub run /var/lib/ringfence/hub --user ringfence-hub
     """
     from ringfence.hub.data.folder import DataFolder
     from ringfence.hub.process.run import run as run_hub
 
-    run_hub(DataFolder(folder))
+    run_hub(DataFolder(folder), user=user)
 
 
 _PASSPHRASE = "RINGFENCE_BACKUP_PASSPHRASE"  # noqa: S105 - the variable's name

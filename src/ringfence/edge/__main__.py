@@ -19,6 +19,7 @@ from ringfence.edge.process.addresses import http_addresses, read_address
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import RingfenceError
+from ringfence.server.confinement import accounts
 from ringfence.server.processes.handles import LauncherProcess
 from ringfence.server.standalone.metrics_page import listen_for_metrics
 from ringfence.server.standalone.options import read_metrics_address
@@ -46,9 +47,9 @@ def main(arguments: list[str] | None = None) -> int:
     log = logging.getLogger("ringfence.edge")
     folder = EdgeFolder(options.folder, Disk())
     try:
-        account = privileges.account_for(options.user)
+        account = accounts.account_for(options.user)
         if account is not None:
-            privileges.require_owner(folder.path, account)
+            accounts.require_owner(folder.path, account)
         with contextlib.closing(LauncherProcess()) as launcher:
             privileges.become(account)
             folder.finish_wipe()

@@ -12,18 +12,6 @@ class BadAddress(BadInput):
     """A text that is not an address to serve on."""
 
 
-class BadUser(BadInput):
-    """A user that the agent can't be."""
-
-
-class UserRefused(EnvironmentFault):
-    """The machine does not let the agent be that user."""
-
-
-class FolderNotOwned(BadInput):
-    """Something in the folder belongs to another user than the agent's."""
-
-
 class NotEnrolled(BadInput):
     """The folder holds no enrolled edge."""
 

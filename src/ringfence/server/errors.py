@@ -24,6 +24,18 @@ class ConfinementFailed(EnvironmentFault):
     """The worker could not give up what it must not keep; it serves nothing then."""
 
 
+class BadUser(BadInput):
+    """A user that the process can't be."""
+
+
+class UserRefused(EnvironmentFault):
+    """The machine does not let the process be that user."""
+
+
+class FolderNotOwned(BadInput):
+    """Something in the folder belongs to another user than the process's."""
+
+
 class ControlBroken(PeerFault):
     """A message over the control socket that is not valid."""
 

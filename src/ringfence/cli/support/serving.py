@@ -46,7 +46,7 @@ def become(
     """
     # Libraries are loaded only where they are needed: start-up time delays the first file after power-on.
     from ringfence.edge.process.addresses import http_addresses, read_address
-    from ringfence.edge.process.privileges import account_for
+    from ringfence.server.confinement.accounts import account_for
 
     account_for(user)
     addresses = listen or [EVERYWHERE]

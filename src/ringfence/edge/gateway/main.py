@@ -17,6 +17,7 @@ from ringfence.edge.gateway.site_folders import require_sites
 from ringfence.edge.process import privileges
 from ringfence.edge.process.addresses import http_addresses, read_address
 from ringfence.errors import RingfenceError
+from ringfence.server.confinement import accounts
 from ringfence.server.processes.handles import LauncherProcess
 
 
@@ -35,9 +36,9 @@ def main(arguments: list[str] | None = None) -> int:
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     log = logging.getLogger("ringfence.gateway")
     try:
-        account = privileges.account_for(options.user)
+        account = accounts.account_for(options.user)
         if account is not None:
-            privileges.require_owner(options.folder, account, deep=False)
+            accounts.require_owner(options.folder, account, deep=False)
         require_sites(options.folder)
         with contextlib.ExitStack() as undo:
             launcher = undo.enter_context(contextlib.closing(LauncherProcess()))
@@ -51,7 +52,7 @@ def main(arguments: list[str] | None = None) -> int:
                 options.folder,
                 GatewayPorts(listen, http, launcher, firewall, options.freebind),
                 lambda level, text: log.log(logging.getLevelName(level.upper()), text),
-                check=lambda folder: privileges.require_owner(folder, account) if account is not None else None,
+                check=lambda folder: accounts.require_owner(folder, account) if account is not None else None,
             )
             privileges.let_go(bans=options.firewall)
             for number in (signal.SIGTERM, signal.SIGINT):

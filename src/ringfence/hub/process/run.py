@@ -11,29 +11,43 @@ import uvloop
 from ringfence.hub import logs
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import HubConfig, url
-from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.data.folder import DataFolder, acting_as_owner
 from ringfence.hub.process import background_jobs, renewal, tls
 from ringfence.hub.process.connections import places, raise_descriptor_limit
 from ringfence.hub.process.listeners import DEVICES, LISTENERS, Bound, Listener, bind_all, port_of
 from ringfence.hub.process.server import ListeningServer
 from ringfence.hub.publishing import publication_lock
 from ringfence.hub.recovery import restore
+from ringfence.server.confinement import accounts
 
 _log = logs.get("run")
 
 
-def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS) -> None:
-    """Serve the hub in ``folder`` until SIGTERM or SIGINT.
+def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS, user: str | None = None) -> None:
+    """Serve the hub in ``folder`` until SIGTERM or SIGINT, as ``user`` once the ports are bound.
 
     Raises:
+        BadUser: There is no such user, or this process can't become that user.
+        FolderNotOwned: Something in the folder is not the user's.
+        UserRefused: The machine does not permit it.
         DataFolderBusy: Another hub runs on the folder.
         ListenerPortTaken: An address is taken.
         DataFolderNewer: A newer version has written the folder.
     """
     logs.configure()
+    account = accounts.account_for(user)
+    if account is not None:
+        accounts.require_owner(folder.path, account)
     raise_descriptor_limit()
     config = folder.config()
-    with folder.locked(), bind_all(listeners, config) as bound, contextlib.closing(open_hub(folder, config)) as hub:
+    with contextlib.ExitStack() as stack:
+        with acting_as_owner(folder.path):
+            stack.enter_context(folder.locked())
+        bound = stack.enter_context(bind_all(listeners, config))
+        accounts.become(account, program=__file__)
+        if os.geteuid() == 0:
+            _log.warning("the hub runs as root", to_do="Start it with --user, or as the folder's owner.")
+        hub = stack.enter_context(contextlib.closing(open_hub(folder, config)))
         prepare(hub, folder, bound)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve_until_signalled(hub, folder, bound))

@@ -21,10 +21,10 @@ from ringfence.errors import BadInput
 from ringfence.hub.publishing.template_messages import (
     ORDERS,
     Answer,
-    Begin,
     ChildReady,
     ChildUnfit,
     CompileTemplate,
+    ConfineNow,
     FileOfPhone,
     InputRefused,
     PhoneRendered,
@@ -72,7 +72,7 @@ class _Child:
                     answer = self._rendered(order)
                 case CompileTemplate(name, source):
                     answer = self._compiled(name, source)
-                case UseTemplate() | Begin():
+                case UseTemplate() | ConfineNow():
                     return
                 case _ as never:
                     assert_never(never)

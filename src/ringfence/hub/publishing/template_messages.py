@@ -1,9 +1,9 @@
 """The messages between the hub and the process that runs operators' templates: JSON over a socket pair.
 
-The hub sends ``UseTemplate`` for each template and ``Begin``, and gets ``ChildReady``, or ``ChildUnfit`` if the child
-can't give up what it must not keep. Then each ``RenderPhone`` gets ``PhoneRendered`` or ``InputRefused``, and each
-``CompileTemplate`` gets ``TemplateCompiled`` or ``InputRefused``. Before any of these, ``WorksOn`` tells what the child
-is about to do, so that its death has a name.
+The hub sends ``UseTemplate`` for each template and ``ConfineNow``, and gets ``ChildReady``, or ``ChildUnfit`` if the
+child can't give up what it must not keep. Then each ``RenderPhone`` gets ``PhoneRendered`` or ``InputRefused``, and
+each ``CompileTemplate`` gets ``TemplateCompiled`` or ``InputRefused``. Before any of these, ``WorksOn`` tells what the
+child is about to do, so that its death has a name.
 """
 
 import socket
@@ -33,7 +33,7 @@ class UseTemplate(Struct, frozen=True, tag=True):
     source: str
 
 
-class Begin(Struct, frozen=True, tag=True):
+class ConfineNow(Struct, frozen=True, tag=True):
     """There are no more templates: give up all rights."""
 
 
@@ -146,7 +146,7 @@ class InputRefused(Struct, frozen=True, tag=True):
     to_do: str
 
 
-Order = UseTemplate | Begin | CompileTemplate | RenderPhone
+Order = UseTemplate | ConfineNow | CompileTemplate | RenderPhone
 Answer = ChildReady | ChildUnfit | WorksOn | PhoneRendered | TemplateCompiled | InputRefused
 
 # Any: a union is no type to a type checker.

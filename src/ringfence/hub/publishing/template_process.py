@@ -14,10 +14,10 @@ from ringfence.hub import logs
 from ringfence.hub.publishing.template_messages import (
     ANSWERS,
     Answer,
-    Begin,
     ChildReady,
     ChildUnfit,
     CompileTemplate,
+    ConfineNow,
     InputRefused,
     Order,
     PhoneRendered,
@@ -114,7 +114,7 @@ class TemplateProcess:
         for family, files in self._own.sources.items():
             for name, source in files.items():
                 send(ours, UseTemplate(family, name, source), _left(deadline))
-        answer = self._answer_to(Begin(), ours, deadline)
+        answer = self._answer_to(ConfineNow(), ours, deadline)
         match answer:
             case ChildReady(held_by):
                 _log.debug("templates run in a process of their own", held_by=held_by)
