@@ -169,3 +169,8 @@ def test_a_hub_runs_on_a_store_without_a_folder(made_hub: tuple[Path, Secret], t
         assert all(edge.get(paths.BLOBS + each["digest"]).data == store.get(each["digest"]) for each in files)
         assert "diff" in running.do("GET", f"/sites/{site}/releases/1/diff")["files"][0]
     assert not folder.blobs.exists()
+
+
+def test_the_room_that_is_left_is_known_or_said_not_to_be(store: BlobStore) -> None:
+    free = store.free_bytes()
+    assert free is None or free > 0

@@ -74,7 +74,8 @@ def test_the_metrics_count_the_fleet(running: RunningHub, tmp_path: Path) -> Non
     site = running.site("Counted")
     running.enrol(site, tmp_path / "edge")
     text = running.raw("GET", "/metrics").data.decode()
-    for name in ("edges", "edges_behind", "edge_certificates", "sites", "phones", "reports_not_kept"):
+    for name in ("edges", "edges_behind", "edge_certificates", "sites", "phones", "reports_not_kept", "edges_fetching",
+                 "alert_notices_waiting", "alert_channels", "disk_free_bytes"):  # fmt: skip
         assert f"# TYPE ringfence_{name} gauge" in text
     assert 'ringfence_edges{state="away"}' in text
 

@@ -52,6 +52,9 @@ class MemoryBlobs(BlobStore):
         data = self.get(digest)[start : start + length]
         return (data[at : at + _PART_BYTES] for at in range(0, len(data), _PART_BYTES))
 
+    def free_bytes(self) -> None:
+        return None
+
     def sweep(self) -> int:
         return 0
 

@@ -127,4 +127,5 @@ def test_a_stolen_edge_is_shut_out_and_wipes_itself(operator: Operator) -> None:
 def test_the_other_sections_commands_work(operator: Operator) -> None:
     assert operator.edge_id in operator.do("A long outage")[0]
     assert "Logged in" in operator.do("A lost token")[1]
+    assert "whsec_" in operator.do("Alerts where you look anyway")[1]
     assert "Restored on trial" in operator.do("An upgrade")[0]

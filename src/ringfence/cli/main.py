@@ -22,6 +22,7 @@ GROUPS = (
     "firmware",
     "asset",
     "sip",
+    "alert-channel",
     "pbx",
     "import",
     "export",
@@ -35,9 +36,14 @@ GROUPS = (
     "sim",
     "tftp",
 )
-"""Each is a Typer app in its own file, ``GROUP_cmd.py``."""
+"""Each is a Typer app in its own file (``file_of``)."""
 COMMANDS = {"login": "login_cmd", "publish": "publish_cmd", "serve": "serve_cmd"}
 """Commands outside any group, and the file of each."""
+
+
+def file_of(group: str) -> str:
+    """Return the name of the file that has a group of commands."""
+    return f"{group.replace('-', '_')}_cmd"
 
 
 def make_app(wanted: str = "") -> typer.Typer:
@@ -59,7 +65,7 @@ def make_app(wanted: str = "") -> typer.Typer:
             app.command(name)(getattr(import_module(f"ringfence.cli.{file}"), name))
     for name in GROUPS:
         if name == wanted or not is_known:
-            app.add_typer(import_module(f"ringfence.cli.{name}_cmd").app, name=name)
+            app.add_typer(import_module(f"ringfence.cli.{file_of(name)}").app, name=name)
     return app
 
 

@@ -73,6 +73,18 @@ class PhoneNotRegistered(NotFound):
     """A phone has no registration at its PBX."""
 
 
+class AlertChannelUnavailable(EnvironmentFault):
+    """An alert channel can't be reached, or doesn't take what it is told."""
+
+
+class AlertChannelTaken(Conflict):
+    """An alert channel with this id exists, or there are too many."""
+
+
+class UnknownAlertChannel(NotFound):
+    """No alert channel has this id."""
+
+
 class UnknownPbx(NotFound):
     """No PBX has this id, or none serves this phone."""
 

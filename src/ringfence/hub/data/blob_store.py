@@ -38,5 +38,8 @@ class BlobStore(Protocol):
     def open_range(self, digest: Digest, start: int, length: int) -> Iterator[bytes]:
         """Return ``length`` bytes of a blob from ``start`` on, in parts; the blob is there when this returns."""
 
+    def free_bytes(self) -> int | None:
+        """Return how much room is left for blobs; None for a store that knows no end."""
+
     def sweep(self) -> int:
         """Remove what a crash left half-written, and return how many pieces; for the start, while nobody writes."""

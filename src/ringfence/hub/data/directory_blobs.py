@@ -3,6 +3,7 @@
 import hashlib
 import os
 import secrets
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -93,6 +94,11 @@ class DirectoryBlobs(BlobStore):
             file = self._place(digest).open("rb")
             file.seek(start)
         return _parts(file, length)
+
+    def free_bytes(self) -> int:
+        """Return how much room the disk has left."""
+        with _faults("looked at"):
+            return shutil.disk_usage(self._folder).free
 
     def sweep(self) -> int:
         """Remove what a crash left half-written; return how many files. For the start, while nobody writes."""

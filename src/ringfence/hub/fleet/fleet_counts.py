@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import case, func, select
 from sqlalchemy.orm import Session
 
+from ringfence.hub.store.guard_models import AlertChannelRow, AlertNoticeRow
 from ringfence.hub.store.models import EdgeRow, PhoneRow, SiteRow
 from ringfence.hub.store.release_models import SiteStandingRow
 
@@ -35,7 +36,14 @@ def count(session: Session, now: float) -> Counts:
     phones = session.execute(select(func.count(), func.count().filter(PhoneRow.blocked)).select_from(PhoneRow)).one()
     in_doubt = select(func.count()).select_from(SiteStandingRow).where(SiteStandingRow.doubt != "")
     not_kept = session.scalar(select(func.sum(EdgeRow.reports_not_kept))) or 0
+    notices = session.scalar(select(func.count()).select_from(AlertNoticeRow)) or 0
+    failing = func.count().filter(AlertChannelRow.failing_since.is_not(None))
+    channels = session.execute(select(func.count(), failing).select_from(AlertChannelRow)).one()
+    untold = select(func.count()).select_from(EdgeRow).where(let_in, EdgeRow.fetching_bytes > EdgeRow.fetched_bytes)
     return {
+        "edges_fetching": ("Edges that are fetching a release.", {"": session.scalar(untold) or 0}),
+        "alert_notices_waiting": ("Notices of alerts that wait to be sent.", {"": notices}),
+        "alert_channels": ("Alert channels.", {"all": channels[0], "failing": channels[1]}),
         "edges": ("Edges, by state.", edges),
         "edges_behind": ("Edges that serve an older release than the newest.", {"": session.scalar(behind) or 0}),
         "edge_certificates": ("Certificates of edges.", {"ended": certificates[0], "ending": certificates[1]}),

@@ -10,6 +10,7 @@ from ringfence import __version__
 from ringfence.hub.core import Hub
 from ringfence.hub.people import (
     accounts,
+    alert_channels,
     api_tokens,
     assets,
     audit,
@@ -59,8 +60,8 @@ same shape (`Problem`): what is wrong, where, what to do, and a fixed word for p
 
 _PARTS = (
     sites, enrolment_tokens, edges, bulk, phones, lines, families, groups, templates, settings, uploads, firmware,
-    assets, accounts, rotations, pbxes, publish, releases, policy, decision_log, alerts, first_contact, blocks, windows,
-    bans, edge_networks, whoami, api_tokens, audit, reports, doubts,
+    assets, accounts, rotations, pbxes, alert_channels, publish, releases, policy, decision_log, alerts, first_contact,
+    blocks, windows, bans, edge_networks, whoami, api_tokens, audit, reports, doubts,
 )  # fmt: skip
 """The modules with the API's routes, one for each noun; the first match takes a path."""
 

@@ -37,6 +37,8 @@ class FleetMetrics(Collector):
             for site, kind, count in alerts.count_open(session):
                 open_alerts.add_metric((site, kind), count)
             fleet = fleet_counts.count(session, self._hub.clock())
+        if (free := self._hub.blobs.free_bytes()) is not None:
+            yield GaugeMetricFamily("ringfence_disk_free_bytes", "Room for files of releases.", value=free)
         yield decisions
         yield open_alerts
         for name, (meaning, values) in fleet.items():

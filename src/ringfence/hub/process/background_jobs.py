@@ -13,6 +13,7 @@ from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.event_streams import LOOK_EVERY_S, ToldVersions
 from ringfence.hub.fleet import edges, report_budget
 from ringfence.hub.fleet.guard import edge_alerts, elsewhere
+from ringfence.hub.notifying import delivery
 from ringfence.hub.process import renewal
 from ringfence.hub.publishing import firmware_rollout
 from ringfence.hub.store.models import EdgeRow, SiteRow
@@ -63,6 +64,15 @@ async def look_after_edges(hub: Hub) -> None:
         await run_in_threadpool(_look_after_edges, hub)
 
     await _repeat(look, EDGES_EVERY_S)
+
+
+async def notify(hub: Hub) -> None:
+    """Tell alert channels of alerts."""
+
+    async def look() -> None:
+        await run_in_threadpool(delivery.go_on, hub)
+
+    await _repeat(look, LOOK_EVERY_S)
 
 
 async def rotate(hub: Hub) -> None:

@@ -126,3 +126,45 @@ class EdgeNetworkRow(Base):
     first_at: Mapped[float]
     last_at: Mapped[float]
     accepted: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class AlertChannelRow(Base):
+    """Where somebody wants to be told of alerts; ``alert_kinds`` and ``recipients`` are separated by commas.
+
+    ``failing_since`` is when it stopped taking notices, ``problem`` why; ``dropped`` counts what it was never told.
+    """
+
+    __tablename__ = "alert_channel"
+
+    LONGEST_URL = 500
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    kind: Mapped[str] = mapped_column(String(20))
+    url: Mapped[str] = mapped_column(String(500))
+    recipients: Mapped[str] = mapped_column(Text)
+    sender: Mapped[str] = mapped_column(String(254))
+    user: Mapped[str] = mapped_column(String(254))
+    sealed_secret: Mapped[bytes]
+    alert_kinds: Mapped[str] = mapped_column(Text)
+    site_id: Mapped[str | None] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"))
+    created_at: Mapped[float]
+    sent: Mapped[int] = mapped_column(BigInteger)
+    sent_at: Mapped[float | None]
+    failing_since: Mapped[float | None]
+    problem: Mapped[str] = mapped_column(String(300))
+    dropped: Mapped[int] = mapped_column(BigInteger)
+
+
+class AlertNoticeRow(Base):
+    """Something that a channel is still to be told: ``body`` is the alert as it was then, in JSON."""
+
+    __tablename__ = "alert_notice"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True)
+    channel_id: Mapped[str] = mapped_column(ForeignKey("alert_channel.id", ondelete="CASCADE"), index=True)
+    alert_id: Mapped[int] = mapped_column(Integer, index=True)
+    event: Mapped[str] = mapped_column(String(20))
+    body: Mapped[str] = mapped_column(Text)
+    made_at: Mapped[float]
+    due_at: Mapped[float] = mapped_column(index=True)
+    tries: Mapped[int]

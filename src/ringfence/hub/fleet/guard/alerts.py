@@ -5,8 +5,9 @@ from collections.abc import Collection
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ringfence.guard.findings import Finding
 from ringfence.hub.errors import UnknownAlert
-from ringfence.hub.fleet import sites
+from ringfence.hub.fleet import alert_notices, sites
 from ringfence.hub.store import pages
 from ringfence.hub.store.base import MOST_COUNTED
 from ringfence.hub.store.change import Change
@@ -23,6 +24,19 @@ REPORT_FLOOD = "report-flood"
 EDGE_AWAY = "edge-away"
 EDGE_BEHIND = "edge-behind"
 CERTIFICATE_ENDS = "certificate-ends"
+ENUMERATES = "enumerates"
+BANNED = "banned"
+SOMEBODY_ELSE = frozenset({
+    Finding.OTHER_MAC, Finding.TWO_MACS, Finding.OTHER_FRAME, Finding.TWO_ADDRESSES, Finding.OTHER_LINK,
+    Finding.TWO_SITES, Finding.OTHER_LEASE, Finding.WINDOW_TAKEN, Finding.BEHAVIOUR,
+})  # fmt: skip
+"""Findings which mean that somebody else asks for a phone's file."""
+OF_SOURCES = frozenset({ENUMERATES, BANNED})
+"""Findings about an address rather than a phone."""
+KINDS = SOMEBODY_ELSE | OF_SOURCES | frozenset({
+    EDGE_MOVED, NEW_PHONE, UNKNOWN_PHONE, TWO_SITES, TWO_HOLDERS, FOREIGN_REPORTS, REPORT_FLOOD, EDGE_AWAY, EDGE_BEHIND,
+    CERTIFICATE_ENDS,
+})  # fmt: skip
 WAITING = (NEW_PHONE, UNKNOWN_PHONE)
 """Kinds that end with a person's approval, or with a block."""
 KEPT_FOR_S = 365 * 86_400
@@ -34,6 +48,7 @@ def raise_alert(
 ) -> GuardAlertRow:  # fmt: skip
     """Open an alert, or count it on the open one; the newest sentence is kept."""
     alert = open_one(change.session, site_id, kind, subject)
+    is_new = alert is None
     if alert is None:
         alert = GuardAlertRow(
             site_id=site_id, kind=kind, subject=subject, first_at=change.now, count=0, model="", peer="",
@@ -44,6 +59,8 @@ def raise_alert(
     alert.count = min(alert.count + max(count, 1), MOST_COUNTED)
     alert.peer, alert.model = peer[:64] or alert.peer, model[:40] or alert.model
     change.session.flush()
+    if is_new:
+        alert_notices.add_opened(change, alert)
     return alert
 
 
@@ -90,7 +107,7 @@ def close(change: Change, alert_id: int) -> GuardAlertRow:
     if alert is None:
         raise UnknownAlert(f"there is no alert {alert_id}", to_do="`ringfence guard alerts --all` shows all.")
     if alert.closed_at is None:
-        _close(change, alert)
+        end(change, alert)
         change.note("guard.close-alert", str(alert.id), f"{alert.kind} {alert.subject} at {alert.site_id}")
     return alert
 
@@ -101,8 +118,10 @@ def close_about(change: Change, subject: str, kinds: Collection[str]) -> None:
         GuardAlertRow.subject == subject, GuardAlertRow.kind.in_(sorted(kinds)), GuardAlertRow.closed_at.is_(None)
     )
     for alert in change.session.scalars(chosen):
-        _close(change, alert)
+        end(change, alert)
 
 
-def _close(change: Change, alert: GuardAlertRow) -> None:
+def end(change: Change, alert: GuardAlertRow) -> None:
+    """End an alert that is open."""
     alert.closed_at, alert.closed_by = change.now, change.who
+    alert_notices.add_closed(change, alert)

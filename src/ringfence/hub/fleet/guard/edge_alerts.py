@@ -38,7 +38,7 @@ def look(change: Change) -> tuple[int, int]:
     there = {(row.kind, row.subject): row for row in session.scalars(of_kinds)}
     over = [row for key, row in there.items() if key not in due]
     for row in over:
-        row.closed_at, row.closed_by = change.now, change.who
+        alerts.end(change, row)
     news = [key for key in due if key not in there]
     for kind, edge_id in news:
         site_id, sentence = due[kind, edge_id]

@@ -33,16 +33,6 @@ from ringfence.phones.filenames import is_configuration
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import Report, ReportBatch, ReportKind
 
-SOMEBODY_ELSE = frozenset(
-    {
-        Finding.OTHER_MAC, Finding.TWO_MACS, Finding.OTHER_FRAME, Finding.TWO_ADDRESSES, Finding.OTHER_LINK,
-        Finding.TWO_SITES, Finding.OTHER_LEASE, Finding.WINDOW_TAKEN, Finding.BEHAVIOUR,
-    }
-)  # fmt: skip
-"""Findings which mean that somebody else asks for a phone's file."""
-_BANNED = "banned"
-OF_SOURCES = frozenset({"enumerates", _BANNED})
-"""Findings about an address rather than a phone."""
 ELSEWHERE_S = 600.0
 """How long a phone that one site has served is refused at other sites."""
 MOST_UNKNOWN_OPEN = 40
@@ -188,10 +178,10 @@ def _admit(change: Change, site_id: str, mac: Mac) -> None:
 
 def _alert(told: _Told, gated: GatedReport) -> None:
     report = gated.report
-    finding = _BANNED if report.kind == ReportKind.BANNED else report.finding
-    if finding in OF_SOURCES:
+    finding = alerts.BANNED if report.kind == ReportKind.BANNED else report.finding
+    if finding in alerts.OF_SOURCES:
         told.alert(finding, report.peer, report)
-    elif finding in SOMEBODY_ELSE and report.kind != ReportKind.FILE_SERVED:
+    elif finding in alerts.SOMEBODY_ELSE and report.kind != ReportKind.FILE_SERVED:
         told.alert(finding, gated.named_owner or report.peer, report)
     elif finding == Finding.NEW_PHONE and report.owner:
         told.alert(alerts.NEW_PHONE, report.owner, report)

@@ -1,0 +1,109 @@
+"""``ringfence alert-channel``: where people are told of alerts."""
+
+import getpass
+import sys
+from typing import Annotated
+
+import typer
+
+from ringfence.cli.support import output
+from ringfence.cli.support.connection import hub, segment
+from ringfence.cli.support.output import AsJson, Row, field, moment
+
+app = typer.Typer(help="Where the hub tells of alerts: mail, or a webhook.", no_args_is_help=True)
+
+ChannelId = Annotated[str, typer.Argument(metavar="CHANNEL", help="Its id, as ringfence alert-channel list shows it.")]
+
+
+@app.command()
+def add(
+    name: Annotated[str, typer.Argument(help="Its name, such as noc.")],
+    webhook: Annotated[
+        str, typer.Option(metavar="URL", help="Post each alert to this address, signed.", show_default=False)
+    ] = "",
+    mail: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="Send mail to this address; may be repeated.")
+    ] = None,
+    server: Annotated[
+        str, typer.Option(metavar="URL", help="The mail server: smtps://HOST:465, or smtp://HOST:587 with STARTTLS.")
+    ] = "",
+    sender: Annotated[str, typer.Option(metavar="ADDRESS", help="The address that mails come from.")] = "",
+    user: Annotated[
+        str, typer.Option(help="The user at the mail server; the password is asked for, or read from a pipe.")
+    ] = "",
+    kind: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help="Only alerts of this kind; may be repeated.")
+    ] = None,
+    site: Annotated[str | None, typer.Option(metavar="SITE", help="Only alerts of this site.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Add an alert channel: a webhook, or mail.
+
+    A webhook's secret is shown only once; receivers check signatures by it, as Standard Webhooks says.
+
+    Example: ringfence alert-channel add noc --mail noc@example.org --server smtps://mail.example.org --sender a@b.org
+    """
+    if bool(webhook) is bool(mail):
+        raise typer.BadParameter("give one of the two", param_hint="--webhook, --mail")
+    secret = ""
+    if user:
+        secret = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    row = hub().post(
+        "/alert-channels",
+        {"name": name, "kind": "webhook" if webhook else "mail", "url": webhook or server, "recipients": mail or [],
+         "sender": sender, "user": user, "secret": secret, "alert_kinds": kind or [], "site": site},
+    )  # fmt: skip
+    if as_json:
+        output.show_json(row)
+        return
+    output.say(f"Alert channel {row['id']} added. Next: ringfence alert-channel test {row['id']}")
+    if row["secret"]:
+        output.say(f"Its secret, shown only once:\n\n  {row['secret']}\n")
+
+
+@app.command("list")
+def list_channels(as_json: AsJson = False) -> None:
+    """List the alert channels, and whether they take what they are told.
+
+    Example: ringfence alert-channel list
+    """
+    rows = hub().items("/alert-channels")
+    if as_json:
+        output.show_json(rows)
+        return
+    columns = [
+        ("ID", field("id")),
+        ("TO", lambda row: ", ".join(row["recipients"]) or row["url"]),
+        ("ALERTS", _alerts),
+        ("SENT", field("sent")),
+        ("WAITING", field("waiting")),
+        ("GIVEN UP", field("dropped")),
+        ("FAILING SINCE", moment("failing_since")),
+        ("PROBLEM", field("problem")),
+    ]
+    output.show_table(rows, columns, empty="No alert channels yet. Add one: ringfence alert-channel add NAME …")
+
+
+@app.command("test")
+def try_out(channel: ChannelId, as_json: AsJson = False) -> None:
+    """Send a message that is about nothing, and say whether it was taken.
+
+    Example: ringfence alert-channel test noc
+    """
+    hub().post(f"/alert-channels/{segment(channel)}/test")
+    output.tell(f"{channel} has taken the test message.", {"taken": channel}, as_json=as_json)
+
+
+@app.command()
+def remove(channel: ChannelId, as_json: AsJson = False) -> None:
+    """Remove an alert channel, with what waits to be sent there.
+
+    Example: ringfence alert-channel remove noc
+    """
+    hub().delete(f"/alert-channels/{segment(channel)}")
+    output.tell(f"Alert channel {channel} removed.", {"removed": channel}, as_json=as_json)
+
+
+def _alerts(row: Row) -> str:
+    kinds = ", ".join(row["alert_kinds"]) or "all"
+    return f"{kinds} at {row['site']}" if row["site"] else kinds

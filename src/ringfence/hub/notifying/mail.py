@@ -1,0 +1,55 @@
+"""Notices by mail: one message for all that waits, over TLS to a mail server, or as it is to this machine's own."""
+
+import smtplib
+import ssl
+from collections.abc import Sequence
+from email.message import EmailMessage
+from email.utils import format_datetime, localtime, make_msgid
+from urllib.parse import urlsplit
+
+from ringfence.hub.errors import AlertChannelUnavailable
+from ringfence.hub.fleet.alert_channels import is_this_machine
+from ringfence.hub.notifying.deadline import TIMEOUT_S, deadline
+from ringfence.secret import Secret
+
+_PORTS = {"smtps": 465, "smtp": 587}
+
+
+def send(url: str, user: str, password: Secret, message: EmailMessage) -> None:
+    """Send a message to all of its recipients; the mail server has taken it when this returns.
+
+    Raises:
+        AlertChannelUnavailable: The server can't be reached, offers no TLS, or doesn't take it.
+    """
+    parts = urlsplit(url)
+    host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    try:
+        with _connected(parts.scheme, host, port) as server, deadline(lambda: server.sock):
+            server.ehlo()
+            if parts.scheme == "smtp" and not is_this_machine(host):
+                server.starttls(context=ssl.create_default_context())
+                server.ehlo()
+            if user:
+                server.login(user, password.reveal())
+            refused = server.send_message(message)
+    except (smtplib.SMTPException, OSError) as fault:
+        raise AlertChannelUnavailable(f"the mail server doesn't take it: {fault}", where=f"{host}:{port}") from None
+    if refused:
+        raise AlertChannelUnavailable(f"the mail server refuses {', '.join(sorted(refused))}", where=f"{host}:{port}")
+
+
+def compose(sender: str, recipients: Sequence[str], subject: str, text: str) -> EmailMessage:
+    """Return a message of one line as its subject and a text."""
+    message = EmailMessage()
+    message["From"], message["To"] = sender, ", ".join(recipients)
+    message["Subject"] = " ".join(subject.split())[:200]
+    message["Date"], message["Message-ID"] = format_datetime(localtime()), make_msgid(domain=sender.rpartition("@")[2])
+    message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5: nobody's absence answers it
+    message.set_content(text)
+    return message
+
+
+def _connected(scheme: str, host: str, port: int) -> smtplib.SMTP:
+    if scheme == "smtps":
+        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=ssl.create_default_context())
+    return smtplib.SMTP(host, port, timeout=TIMEOUT_S)

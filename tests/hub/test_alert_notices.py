@@ -1,0 +1,427 @@
+"""Telling of alerts: what is sent, signed, gathered, tried again and given up; real receivers of mail and webhooks."""
+
+import json
+import socket
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from email import message_from_bytes, policy
+from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
+from cryptography.hazmat.primitives.asymmetric import ec
+from sqlalchemy import select
+from standardwebhooks.webhooks import Webhook, WebhookVerificationError
+
+from ringfence.errors import RingfenceError
+from ringfence.hub.core import Hub
+from ringfence.hub.errors import AlertChannelTaken, AlertChannelUnavailable, NameRefused, UnknownSite
+from ringfence.hub.fleet import alert_channels, alert_notices, sites
+from ringfence.hub.fleet.alert_channels import MAIL, WEBHOOK, ChannelParts
+from ringfence.hub.fleet.guard import alerts
+from ringfence.hub.notifying import deadline, delivery, mail
+from ringfence.hub.store.guard_models import AlertChannelRow, AlertNoticeRow
+from ringfence.identity.certificates import issue_server_certificate, key_to_pem, make_authority, to_pem
+from ringfence.secret import Secret
+from stack import free_port
+
+
+@dataclass
+class Receiver:
+    """A webhook's receiver; it answers with ``status``."""
+
+    status: int = 204
+    posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
+    url: str = ""
+
+    def messages(self) -> list[dict[str, Any]]:
+        return [json.loads(body) for _headers, body in self.posts]
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    receiver = Receiver()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            receiver.posts.append((dict(self.headers.items()), body))
+            self.send_response(receiver.status)
+            self.send_header("Location", "/elsewhere")
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:  # noqa: ANN401 - the base class's signature
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    receiver.url = f"http://127.0.0.1:{server.server_address[1]}/hook?team=voice"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield receiver
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with receiving() as there:
+        yield there
+
+
+@pytest.fixture
+def hub(idle: Hub) -> Hub:
+    with idle.change("test") as change:
+        sites.create(change, idle.signers, "Anna")
+        sites.create(change, idle.signers, "Berta")
+    now = time.time()  # receivers refuse what is older than five minutes
+    idle.clock = lambda: now
+    return idle
+
+
+def add(hub: Hub, name: str, parts: ChannelParts) -> Secret:
+    with hub.change("test") as change:
+        return alert_channels.add(change, hub.sealer, name, parts)[1]
+
+
+def raise_one(hub: Hub, subject: str = "edge-1", site: str = "anna", kind: str = alerts.EDGE_AWAY) -> int:
+    with hub.change("test") as change:
+        return alerts.raise_alert(change, site, kind, subject, f"Edge {subject} has not been seen.").id
+
+
+def end(hub: Hub, alert: int) -> None:
+    with hub.change("Anna") as change:
+        alerts.close(change, alert)
+
+
+def channel(hub: Hub, name: str) -> AlertChannelRow:
+    with hub.database.reading() as session:
+        return alert_channels.get(session, name)
+
+
+def waiting(hub: Hub) -> int:
+    with hub.database.reading() as session:
+        return len(session.scalars(select(AlertNoticeRow)).all())
+
+
+def pass_time(hub: Hub, seconds: float) -> None:
+    now = hub.clock() + seconds
+    hub.clock = lambda: now
+
+
+def test_a_webhook_hears_of_an_alert_and_of_its_end_signed_as_the_specification_says(
+    hub: Hub, receiver: Receiver
+) -> None:
+    secret = add(hub, "noc", ChannelParts(WEBHOOK, receiver.url)).reveal()
+    alert = raise_one(hub)
+    assert delivery.go_on(hub) == 1
+    raise_one(hub)
+    assert delivery.go_on(hub) == 0, "the same alert is told of once"
+    end(hub, alert)
+    assert delivery.go_on(hub) == 1
+    opened, closed = receiver.messages()
+    assert (opened["type"], closed["type"]) == ("alert.opened", "alert.closed")
+    told = opened["data"]
+    assert (told["hub"], told["site"], told["kind"], told["subject"]) == (
+        "Ringfence hub",
+        "anna",
+        "edge-away",
+        "edge-1",
+    )
+    assert (closed["data"]["count"], closed["data"]["closed_by"]) == (2, "Anna")
+    ids = set()
+    for headers, body in receiver.posts:
+        ids.add(headers["webhook-id"])
+        Webhook(secret).verify(body, headers)
+        with pytest.raises(WebhookVerificationError):
+            Webhook(secret).verify(body + b" ", headers)
+        with pytest.raises(WebhookVerificationError):
+            Webhook("whsec_" + "A" * 44).verify(body, headers)
+    assert len(ids) == 2
+    row = channel(hub, "noc")
+    assert (row.sent, row.problem, row.failing_since) == (2, "", None)
+    assert secret.encode() not in row.sealed_secret
+
+
+def test_each_channel_hears_of_its_site_and_kinds_only(hub: Hub, receiver: Receiver) -> None:
+    add(hub, "away", ChannelParts(WEBHOOK, receiver.url, alert_kinds=[alerts.EDGE_AWAY], site_id="berta"))
+    raise_one(hub, "edge-1", "anna")
+    raise_one(hub, "edge-2", "berta", alerts.EDGE_BEHIND)
+    raise_one(hub, "edge-3", "berta")
+    assert delivery.go_on(hub) == 1
+    assert receiver.messages()[0]["data"]["subject"] == "edge-3"
+
+
+def test_an_alert_that_ends_before_anybody_heard_of_it_is_not_spoken_of(hub: Hub, receiver: Receiver) -> None:
+    add(hub, "noc", ChannelParts(WEBHOOK, receiver.url))
+    end(hub, raise_one(hub))
+    assert (delivery.go_on(hub), waiting(hub), receiver.posts) == (0, 0, [])
+
+
+def test_what_is_undone_with_its_change_is_not_told(hub: Hub, receiver: Receiver) -> None:
+    add(hub, "noc", ChannelParts(WEBHOOK, receiver.url))
+
+    def raise_and_fail() -> None:
+        with hub.change("test") as change:
+            alerts.raise_alert(change, "anna", alerts.EDGE_AWAY, "edge-1", "…")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        raise_and_fail()
+    assert waiting(hub) == 0
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 400, 404, 410, 500, 503])
+def test_a_channel_that_takes_nothing_is_asked_ever_more_seldom_and_keeps_no_other_from_hearing(
+    hub: Hub, receiver: Receiver, status: int
+) -> None:
+    with receiving() as broken:
+        broken.status = status
+        add(hub, "a-broken-one", ChannelParts(WEBHOOK, broken.url))
+        add(hub, "noc", ChannelParts(WEBHOOK, receiver.url))
+        for number in range(3):
+            raise_one(hub, f"edge-{number}")
+        assert delivery.go_on(hub) == 3
+        assert len(broken.posts) == 1, "after a failure the others wait, and no redirection is followed"
+        row = channel(hub, "a-broken-one")
+        assert f"answered with status {status}" in row.problem
+        assert row.failing_since == hub.clock()
+        assert delivery.go_on(hub) == 0
+        pass_time(hub, delivery.FIRST_PAUSE_S + 1)
+        delivery.go_on(hub)
+        assert len(broken.posts) == 2
+        pass_time(hub, delivery.FIRST_PAUSE_S + 1)
+        delivery.go_on(hub)
+        assert len(broken.posts) == 2, "the pauses grow"
+        broken.status = 200
+        pass_time(hub, delivery.FIRST_PAUSE_S)
+        assert delivery.go_on(hub) == 3
+        assert channel(hub, "a-broken-one").problem == ""
+
+
+def test_what_nobody_took_for_three_days_is_given_up_and_counted(hub: Hub) -> None:
+    add(hub, "noc", ChannelParts(WEBHOOK, f"http://127.0.0.1:{free_port()}"))
+    raise_one(hub)
+    delivery.go_on(hub)
+    assert "can't be reached" in channel(hub, "noc").problem
+    pass_time(hub, delivery.GIVEN_UP_AFTER_S + 1)
+    delivery.go_on(hub)
+    assert (waiting(hub), channel(hub, "noc").dropped) == (0, 1)
+
+
+def test_more_than_a_channel_can_be_told_is_counted(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(alert_notices, "MOST_WAITING", 3)
+    add(hub, "noc", ChannelParts(WEBHOOK, "https://alerts.example.org"))
+    for number in range(5):
+        raise_one(hub, f"edge-{number}")
+    assert (waiting(hub), channel(hub, "noc").dropped) == (3, 2)
+
+
+def test_what_a_dying_hub_sent_is_sent_again_later_and_not_at_once(
+    hub: Hub, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    add(hub, "noc", ChannelParts(WEBHOOK, receiver.url))
+    raise_one(hub)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as dying:
+        dying.setattr(delivery, "_strike_off", die)
+        with pytest.raises(KeyboardInterrupt):
+            delivery.go_on(hub)
+    assert delivery.go_on(hub) == 0, "another process may be at it"
+    pass_time(hub, delivery.CLAIMED_FOR_S + 1)
+    assert delivery.go_on(hub) == 1
+    first, second = (headers["webhook-id"] for headers, _body in receiver.posts)
+    assert first == second, "so that a receiver knows it again"
+
+
+def test_an_answer_that_is_drawn_out_ends(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deadline, "LONGEST_S", 0.5)
+    over = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def trickle() -> None:
+            line, _peer = listener.accept()
+            with line:
+                while not over.wait(0.05):
+                    try:
+                        line.sendall(b"H")
+                    except OSError:
+                        return
+
+        thread = threading.Thread(target=trickle)
+        thread.start()
+        add(hub, "slow", ChannelParts(WEBHOOK, f"http://127.0.0.1:{listener.getsockname()[1]}/"))
+        with pytest.raises(AlertChannelUnavailable, match="can't be reached"):
+            delivery.send_test(hub, "slow")
+        over.set()
+        thread.join()
+
+
+@dataclass
+class MailServer:
+    """A mail server that keeps what it takes."""
+
+    mails: list[tuple[Envelope, EmailMessage]] = field(default_factory=list)
+    logins: list[tuple[bytes, bytes]] = field(default_factory=list)
+
+    async def handle_DATA(self, _server: object, _session: object, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
+        assert isinstance(envelope.content, bytes)
+        self.mails.append((envelope, message_from_bytes(envelope.content, policy=policy.default)))
+        return "250 OK"
+
+    def authenticate(
+        self, _server: object, _session: Session, _envelope: Envelope, mechanism: str, data: LoginPassword
+    ) -> AuthResult:
+        del mechanism
+        self.logins.append((data.login, data.password))
+        return AuthResult(success=data.password == b"p4ss", handled=True)
+
+
+@pytest.fixture
+def server_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A mail server's certificate of a CA that this machine trusts."""
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    now = time.time()
+    authority = make_authority(authority_key, "CA", serial=1, now=now)
+    certificate = issue_server_certificate(authority, authority_key, key.public_key(), ["127.0.0.1"], serial=2, now=now)
+    (tmp_path / "server.pem").write_bytes(key_to_pem(key) + to_pem(certificate).encode())
+    (tmp_path / "ca.pem").write_text(to_pem(authority))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    return context
+
+
+@contextmanager
+def mail_server(**how: Any) -> Iterator[tuple[MailServer, int]]:  # noqa: ANN401 - aiosmtpd's own options
+    kept = MailServer()
+    port = free_port()
+    controller = Controller(kept, hostname="127.0.0.1", port=port, authenticator=kept.authenticate, **how)
+    controller.start()
+    try:
+        yield kept, port
+    finally:
+        controller.stop()
+
+
+def mail_by(url: str, user: str = "", secret: str = "") -> ChannelParts:
+    return ChannelParts(MAIL, url, ["noc@example.org", "boss@example.org"], "hub@example.org", user, Secret(secret))
+
+
+def test_one_mail_tells_of_everything_that_happened_within_a_minute(hub: Hub) -> None:
+    with mail_server() as (server, port):
+        add(hub, "noc", mail_by(f"smtp://127.0.0.1:{port}"))
+        for number in range(delivery.MOST_NAMED + 7):
+            raise_one(hub, f"edge-{number}", "anna" if number % 2 else "berta")
+        assert delivery.go_on(hub) == 0, "more may be coming"
+        pass_time(hub, 61)
+        assert delivery.go_on(hub) == delivery.MOST_NAMED + 7
+        ((envelope, message),) = server.mails
+    assert envelope.rcpt_tos == ["noc@example.org", "boss@example.org"]
+    assert message["Subject"] == "[Ringfence hub] 57 alerts at 2 sites"
+    assert (message["From"], message["Auto-Submitted"]) == ("hub@example.org", "auto-generated")
+    text = message.get_content()
+    assert "Edge edge-49 has not been seen." in text
+    assert "… and 7 more." in text
+    assert "ringfence guard alerts" in text
+
+
+def test_a_sentence_of_a_stranger_makes_no_header(hub: Hub) -> None:
+    with mail_server() as (server, port):
+        add(hub, "noc", mail_by(f"smtp://127.0.0.1:{port}"))
+        with hub.change("test") as change:
+            alerts.raise_alert(change, "anna", alerts.UNKNOWN_PHONE, "a\r\nBcc: x@y", "b\r\n.\r\nBcc: all@example.org")
+        pass_time(hub, 61)
+        assert delivery.go_on(hub) == 1
+        ((envelope, message),) = server.mails
+    assert message["Bcc"] is None
+    assert len(envelope.rcpt_tos) == 2
+    assert message["Subject"] == "[Ringfence hub] unknown-phone anna"
+
+
+def test_mail_goes_over_tls_with_a_verified_server_and_a_login(hub: Hub, server_tls: ssl.SSLContext) -> None:
+    with mail_server(ssl_context=server_tls, auth_require_tls=False) as (server, port):
+        add(hub, "good", mail_by(f"smtps://127.0.0.1:{port}", "hub", "p4ss"))
+        delivery.send_test(hub, "good")
+        assert server.logins == [(b"hub", b"p4ss")]
+        assert "a test of the alert channel good" in server.mails[0][1].get_content()
+        add(hub, "wrong", mail_by(f"smtps://127.0.0.1:{port}", "hub", "other"))
+        with pytest.raises(AlertChannelUnavailable, match="mail server doesn't take it") as refused:
+            delivery.send_test(hub, "wrong")
+        assert "other" not in str(refused.value)
+        add(hub, "another", mail_by(f"smtps://localhost:{port}", "hub", "p4ss"))
+        with pytest.raises(AlertChannelUnavailable, match="certificate"):
+            delivery.send_test(hub, "another")
+    assert len(server.mails) == 1
+
+
+def test_no_mail_leaves_this_machine_unencrypted(
+    hub: Hub, server_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mail, "is_this_machine", lambda _host: False)
+    with mail_server(tls_context=server_tls) as (server, port):
+        add(hub, "starttls", mail_by(f"smtp://127.0.0.1:{port}"))
+        delivery.send_test(hub, "starttls")
+        assert len(server.mails) == 1
+    with mail_server() as (server, port):
+        add(hub, "plain", mail_by(f"smtp://127.0.0.1:{port}"))
+        with pytest.raises(AlertChannelUnavailable, match="STARTTLS"):
+            delivery.send_test(hub, "plain")
+        assert server.mails == []
+
+
+BAD: Sequence[tuple[Callable[[], ChannelParts], type[RingfenceError], str]] = [
+    (lambda: ChannelParts("pigeon", "https://a"), NameRefused, "not an address for 'pigeon'"),
+    (lambda: ChannelParts(WEBHOOK, "ftp://a"), NameRefused, "not an address"),
+    (lambda: ChannelParts(WEBHOOK, "https://a:99999"), NameRefused, "not an address"),
+    (lambda: ChannelParts(WEBHOOK, "https://a/" + "b" * 500), NameRefused, "not an address"),
+    (lambda: ChannelParts(WEBHOOK, "https://a/\r\nX: y"), NameRefused, "not an address"),
+    (lambda: ChannelParts(WEBHOOK, "http://alerts.example.org"), NameRefused, "not encrypted"),
+    (lambda: ChannelParts(WEBHOOK, "https://me:secret@a"), NameRefused, "must not hold a password"),
+    (lambda: ChannelParts(WEBHOOK, "https://a", ["a@b.org"]), NameRefused, "an address only"),
+    (lambda: ChannelParts(WEBHOOK, "https://a", site_id="nowhere"), UnknownSite, "no site"),
+    (lambda: ChannelParts(MAIL, "smtps://a", [], "a@b.org"), NameRefused, "recipients"),
+    (lambda: ChannelParts(MAIL, "smtps://a", ["a@b.org"] * 21, "a@b.org"), NameRefused, "recipients"),
+    (lambda: ChannelParts(MAIL, "smtps://a", ["a@b.org\r\nBcc: c@d"], "a@b.org"), NameRefused, "not a mail address"),
+    (lambda: ChannelParts(MAIL, "smtps://a", ["a@b.org"], ""), NameRefused, "not a mail address"),
+    (lambda: ChannelParts(MAIL, "smtps://a", ["nobody"], "a@b.org"), NameRefused, "not a mail address"),
+    (lambda: ChannelParts(MAIL, "smtps://a", ["a@b.org"], "a@b.org", "user"), NameRefused, "needs a password"),
+]
+
+
+@pytest.mark.parametrize(("parts", "error", "says"), BAD)
+def test_what_is_no_channel_is_refused(
+    hub: Hub, parts: Callable[[], ChannelParts], error: type[RingfenceError], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        add(hub, "x", parts())
+
+
+def test_there_is_an_end_to_channels(hub: Hub) -> None:
+    for number in range(alert_channels.MOST_CHANNELS):
+        add(hub, f"c{number}", ChannelParts(WEBHOOK, "https://a"))
+    with pytest.raises(AlertChannelTaken, match="32 channels"):
+        add(hub, "one-more", ChannelParts(WEBHOOK, "https://a"))
+    with hub.change("test") as change:
+        alert_channels.remove(change, "c0")
+    with pytest.raises(AlertChannelTaken, match="already is a channel c1"):
+        add(hub, "c1", ChannelParts(WEBHOOK, "https://a"))
+
+
+def test_every_kind_of_alert_can_be_asked_for() -> None:
+    there = {value for name, value in vars(alerts).items() if name.isupper() and isinstance(value, str)}
+    assert there | alerts.SOMEBODY_ELSE == alerts.KINDS
