@@ -7,10 +7,14 @@ from pathlib import Path
 import pyrage
 import pytest
 
+from ringfence.hub.data.folder import DataFolder
 from ringfence.identity.certificates import fingerprint, read_certificate
 from stack import wait_for
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
+
+EVERY = "0.0.0.0"  # noqa: S104 - what is meant
+ALL = "all addresses of this machine"
 
 
 @pytest.mark.slow
@@ -35,25 +39,29 @@ def test_a_hub_is_made_once(stranger: CommandLine, hub: RunningHub, tmp_path: Pa
 
 
 @pytest.mark.parametrize(
-    ("options", "where"),
+    ("options", "edges", "people", "login"),
     [
-        (("--address", "hub.example.org"), "all addresses of this machine"),
-        (("--address", "hub.example.org", "--listen", "::"), "all addresses of this machine"),
-        (("--address", "hub.example.org", "--listen", "192.0.2.7"), "192.0.2.7"),
-        (("--address", "localhost"), "127.0.0.1"),
-        (("--address", "::1"), "::1"),
+        (("--address", "hub.example.org"), ALL, "127.0.0.1", "127.0.0.1"),
+        (("--address", "192.0.2.7"), ALL, "127.0.0.1", "127.0.0.1"),  # no address of this machine
+        (("--address", "127.0.0.2"), "127.0.0.2", "127.0.0.2", "127.0.0.2"),
+        (("--address", "hub.example.org", "--people-listen", EVERY), ALL, ALL, "hub.example.org"),
+        (("--address", "hub.example.org", "--people-listen", "192.0.2.7"), ALL, "192.0.2.7", "hub.example.org"),
+        (("--address", "hub.example.org", "--listen", "::"), ALL, ALL, "hub.example.org"),
+        (("--address", "hub.example.org", "--listen", "192.0.2.7"), "192.0.2.7", "192.0.2.7", "hub.example.org"),
+        (("--address", "localhost"), "127.0.0.1", "127.0.0.1", "127.0.0.1"),
+        (("--address", "::1"), "::1", "::1", "[::1]"),
     ],
 )
 def test_a_new_hub_says_where_it_listens_and_how_to_log_in(
-    stranger: CommandLine, tmp_path: Path, options: tuple[str, ...], where: str
+    stranger: CommandLine, tmp_path: Path, options: tuple[str, ...], edges: str, people: str, login: str
 ) -> None:
     folder = tmp_path / "hub"
     said = stranger("hub", "init", str(folder), *options)
-    assert f"It listens on {where}.\n" in said
-    assert f"set `listen` in {folder / 'hub.toml'}" in said
+    assert f"It listens for edges on {edges}, for people on {people}.\n" in said
+    assert f"set `listen` and `people_listen` in {folder / 'hub.toml'}" in said
     pin = fingerprint(read_certificate((folder / "authority.pem").read_text()))
-    host = f"[{options[1]}]" if ":" in options[1] else options[1]
-    assert f"ringfence login https://{host}:8443 --fingerprint {pin}\n" in said
+    assert f"ringfence login https://{login}:8443 --fingerprint {pin}\n" in said
+    assert DataFolder(folder).config().people_address in ({EVERY, "::"} if people == ALL else {people})
 
 
 def test_what_is_no_hub_does_not_run(stranger: CommandLine, tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def test_a_fingerprint_stands_for_one_certificate_and_nothing_beside_it(
         ("https://hub.example.org/", "https://hub.example.org"),
         ("https://hub.example.org:8443", "https://hub.example.org:8443"),
         ("[2001:db8::1]", "https://[2001:db8::1]:8443"),
+        ("hub.example.org:", "https://hub.example.org:8443"),
         ("http://127.0.0.1:80", "http://127.0.0.1:80"),
         ("http://localhost", "http://localhost"),
     ],
@@ -85,9 +86,36 @@ def test_an_address_is_read_as_it_is_meant(text: str, url: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["http://hub.example.org", "ftp://x", "", "https://", "http://10.0.0.1", "https://me@hub", "https://h:x", "a/b"],
+    [
+        "http://hub.example.org",
+        "ftp://x",
+        "",
+        "https://",
+        "http://10.0.0.1",
+        "https://me@hub",
+        "https://h:x",
+        "a/b",
+        "hub:0",
+        "https://hub:0",
+    ],
 )
 def test_an_address_that_would_send_a_token_in_clear_or_is_none_is_refused(stranger: CommandLine, text: str) -> None:
     with pytest.raises(BadArgument):
         read_address(text)
     stranger.refused(3, "login", text, stdin="rft_secret\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("2001:db8::1", "[2001:db8::1]"),
+        ("::1", "[::1]"),
+        ("https://2001:db8::1", "brackets"),
+        ("2001:db8::1:8443", "brackets"),
+        ("hub:0", "port 0"),
+    ],
+)
+def test_what_is_nearly_an_address_is_told(text: str, told: str) -> None:
+    with pytest.raises(BadArgument) as refused:
+        read_address(text)
+    assert told in str(refused.value)

@@ -8,7 +8,7 @@ import pytest
 from ringfence.errors import BadInput, EnvironmentFault, NotFound
 from ringfence.hub.core import open_hub
 from ringfence.hub.data import folder
-from ringfence.hub.data.config import default_listen, make_config
+from ringfence.hub.data.config import default_listen, default_people_listen, make_config
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import (
@@ -156,6 +156,20 @@ def test_a_hub_for_loopback_listens_there_only() -> None:
     assert default_listen("127.0.0.1") == "127.0.0.1"
     assert default_listen("localhost") == "127.0.0.1"
     assert default_listen("hub.example.org") == "0.0.0.0"  # noqa: S104 - the point
+
+
+def test_a_hub_without_a_word_about_people_listens_to_them_where_it_listens_to_edges() -> None:
+    config = make_config(address="hub.example.org", listen="192.0.2.7")
+    assert config.people_address == "192.0.2.7"
+    assert config.changed(people_listen="192.0.2.8").hosts[-2:] == ("192.0.2.7", "192.0.2.8")
+    with pytest.raises(BadConfiguration, match="people_listen can't be used"):
+        make_config(address="hub.example.org", people_listen="eth0")
+
+
+def test_people_are_not_let_in_from_elsewhere_unless_the_hubs_address_is_this_machines() -> None:
+    assert default_people_listen("127.0.0.2") == "127.0.0.2"
+    for address in ("localhost", "hub.example.org", "192.0.2.7", "2001:db8::7"):
+        assert default_people_listen(address) == "127.0.0.1"
 
 
 def test_the_server_certificate_is_renewed_late_in_its_life_or_for_a_new_host(

@@ -89,4 +89,4 @@ def test_a_kernel_without_ipv6_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ListenerPortTaken) as refused, listeners.bind_all(LISTENERS, config):
         pass
     assert refused.value.what == "this machine has no IPv6, and :: is an IPv6 address"
-    assert refused.value.to_do.startswith("Set `listen` in hub.toml")
+    assert refused.value.to_do.startswith("Set `listen` or `people_listen` in hub.toml")

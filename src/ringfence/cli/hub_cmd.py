@@ -27,7 +27,17 @@ def init(
     name: Annotated[str, typer.Option(help="Its name for people.")] = "Ringfence hub",
     listen: Annotated[
         str | None,
-        typer.Option(help="The address to listen on; by default all, but only loopback for a loopback address."),
+        typer.Option(
+            help="The address to listen on for edges; by default all, but only loopback for a loopback address. "
+            "Given, it is people's too."
+        ),
+    ] = None,
+    people_listen: Annotated[
+        str | None,
+        typer.Option(
+            help="The address to listen on for people; by default --address if it is one of this machine's, otherwise "
+            "only loopback."
+        ),
     ] = None,
     people_port: Annotated[int, typer.Option(help="Port for people and the command line; 0 takes a free one.")] = 8443,
     device_port: Annotated[int, typer.Option(help="Port for edges; 0 takes a free one.")] = 8444,
@@ -39,7 +49,7 @@ def init(
 
     Example: ringfence hub init /var/lib/ringfence/hub --address hub.example.org
     """
-    from ringfence.hub.data.config import default_listen, make_config
+    from ringfence.hub.data.config import default_listen, default_people_listen, make_config
     from ringfence.hub.process.init import init as init_hub
     from ringfence.identity.certificates import fingerprint, read_certificate
     from ringfence.server.confinement.accounts import account_for, hand_over
@@ -49,6 +59,7 @@ def init(
         name=name,
         address=address,
         listen=listen or default_listen(address),
+        people_listen=people_listen or listen or default_people_listen(address),
         people_port=people_port,
         device_port=device_port,
     )
@@ -57,14 +68,20 @@ def init(
         hand_over(folder, account)
     output.say(f"Hub created in {folder}. Its first API token, shown only once:\n\n  {token.reveal()}\n")
     output.say(f"Start it:  ringfence hub run {folder}" + (f" --user {user}" if user else ""))
-    port = people_port or "PORT"  # a free port is known only when the hub runs; its first line shows it
     pin = fingerprint(read_certificate((folder / "authority.pem").read_text()))
-    output.say(
-        f"Log in:    ringfence login https://{f'[{address}]' if ':' in address else address}:{port} --fingerprint {pin}"
-    )
-    is_everywhere = ipaddress.ip_address(config.listen).is_unspecified
-    output.say(f"It listens on {'all addresses of this machine' if is_everywhere else config.listen}.")
-    output.say(f"To change that, set `listen` in {folder / 'hub.toml'} before you start it.")
+    is_here_only = ipaddress.ip_address(config.people_address).is_loopback
+    host = config.people_address if is_here_only else address
+    shown = f"[{host}]" if ":" in host else host
+    port = people_port or "PORT"  # a free port is known only when the hub runs; its first line shows it
+    output.say(f"Log in:    ringfence login https://{shown}:{port} --fingerprint {pin}")
+    output.say(f"It listens for edges on {_in_words(config.listen)}, for people on {_in_words(config.people_address)}.")
+    if is_here_only and host != config.listen:
+        output.say(f"People log in on this machine, or through it: ssh -L {port}:{shown}:{port} {address}")
+    output.say(f"To change that, set `listen` and `people_listen` in {folder / 'hub.toml'} before you start it.")
+
+
+def _in_words(listen: str) -> str:
+    return "all addresses of this machine" if ipaddress.ip_address(listen).is_unspecified else listen
 
 
 @app.command()

@@ -178,14 +178,22 @@ class PeoplesApi:
             ) from None
         except urllib3.exceptions.HTTPError as fault:
             cause = getattr(fault, "reason", None) or fault
+            is_trust = "CERTIFICATE_VERIFY_FAILED" in str(cause)
             raise HubAway(
                 f"the hub can't be reached: {cause}",
                 where=self._login.url,
-                to_do="Check that it is running (ringfence hub run), and its address and CA.",
+                to_do=_OTHER_CERTIFICATE
+                if is_trust
+                else "Check that it is running (ringfence hub run), and its address.",
             ) from None
         return _answer(response)
 
 
+_OTHER_CERTIFICATE = (
+    "Its certificate is none that this login trusts. `ringfence hub init` printed the fingerprint of the hub's CA: "
+    "ringfence login HUB --fingerprint SHA256. If people see a certificate of another CA there, log in without it, or "
+    "with --ca."
+)
 _GOES_ON = "It may still be at work, and finishes what it has begun; ringfence access audit shows what it did."
 
 

@@ -15,6 +15,7 @@ from ringfence.cli.support.errors import BadArgument, HubAway
 PEOPLE_PORT = 8443
 CA_PATH = "/authority.pem"
 _LARGEST_PEM = 64 * 1024
+_IPV6 = 6
 _TIMEOUT_S = 20.0
 
 
@@ -31,13 +32,19 @@ def read_address(text: str) -> str:
         host, port = parts.hostname or "", parts.port
     except ValueError:
         host, port, parts = "", None, urlsplit("")
+    if "[" not in text and ("::" in text or text.count(":") > 2):  # noqa: PLR2004 - a scheme's colon, and a port's
+        shown = f"[{text}]" if _is_ipv6(text) else "[2001:db8::1]:8443"
+        raise BadArgument(f"{text[:80]!r} is not a hub's address", to_do=f"Write IPv6 in brackets, as in {shown}.")
+    if port == 0:
+        raise BadArgument(f"{text[:80]!r} names port 0, which is none", to_do=f"The hub's own is {PEOPLE_PORT}.")
     if not host or parts.scheme not in {"https", "http"} or parts.username is not None or parts.path.strip("/"):
         raise BadArgument(f"{text[:80]!r} is not a hub's address", to_do="Give one such as hub.example.org.")
     if parts.scheme == "http" and not _is_loopback(host):
         raise BadArgument(
             f"{text[:80]!r} would send your token in clear text", to_do="Use https, or leave the scheme out."
         )
-    port = port or (None if has_scheme else PEOPLE_PORT)
+    if port is None and not has_scheme:
+        port = PEOPLE_PORT
     shown = f"[{host}]" if ":" in host else host
     return f"{parts.scheme}://{shown}" + (f":{port}" if port else "")
 
@@ -77,6 +84,13 @@ def fetch_authority(url: str, fingerprint: str) -> str:
             "token was not sent.",
         )  # fmt: skip
     return ssl.DER_cert_to_PEM_cert(der)
+
+
+def _is_ipv6(text: str) -> bool:
+    try:
+        return ipaddress.ip_address(text).version == _IPV6
+    except ValueError:
+        return False
 
 
 def _is_loopback(host: str) -> bool:

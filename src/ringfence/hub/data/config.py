@@ -1,11 +1,13 @@
 """A hub's configuration: hub.toml in its data folder, overridden by RINGFENCE_HUB_… in the environment."""
 
 import ipaddress
+import socket
 import tomllib
 from pathlib import Path
+from typing import Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
@@ -19,6 +21,7 @@ PEOPLE_PORT = 8443
 DEVICE_PORT = 8444
 ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - edges come over the internet; both listeners authenticate
 
+_IPV6 = 6
 _DATABASES = ("sqlite", "postgresql")
 
 
@@ -30,6 +33,10 @@ class HubConfig(BaseSettings):
     it, such as those that it had before it moved (``ringfence hub move``); ``database_url`` is SQLAlchemy's, and empty
     for the folder's own SQLite. ``certificate_grace_days`` is for how long after its end an edge's certificate can
     still be renewed, for edges behind a long outage.
+
+    People are listened to at ``people_listen``; where it is empty, at ``listen``, as edges are. They see
+    ``people_certificate`` with ``people_key``, files in PEM whose paths may be relative to the data folder; where these
+    are empty, a certificate of the hub's own CA.
     """
 
     model_config = SettingsConfigDict(env_prefix="RINGFENCE_HUB_", extra="forbid")
@@ -37,8 +44,11 @@ class HubConfig(BaseSettings):
     name: str = Field(default="Ringfence hub", min_length=1, max_length=64)
     address: str
     listen: str = ALL_INTERFACES
+    people_listen: str = ""
     people_port: int = Field(default=PEOPLE_PORT, ge=0, le=65535)
     device_port: int = Field(default=DEVICE_PORT, ge=0, le=65535)
+    people_certificate: str = ""
+    people_key: str = ""
     device_url: str = ""
     other_device_urls: tuple[str, ...] = ()
     database_url: str = ""
@@ -63,6 +73,17 @@ class HubConfig(BaseSettings):
         if len(value) >= MOST_URLS:
             raise ValueError(f"there are more than {MOST_URLS - 1} further addresses")
         return tuple(check_url(each) for each in value)
+
+    @model_validator(mode="after")
+    def _people_have_both(self) -> Self:
+        if bool(self.people_certificate) is not bool(self.people_key):
+            raise ValueError("people_certificate and people_key go together; one of them is missing")
+        return self
+
+    @field_validator("people_listen")
+    @classmethod
+    def _people_listen(cls, value: str) -> str:
+        return value and cls._listen(value)
 
     @field_validator("listen")
     @classmethod
@@ -90,9 +111,15 @@ class HubConfig(BaseSettings):
         urls = (self.device_url, *self.other_device_urls)
         others = dict.fromkeys(host for url in urls if (host := urlsplit(url).hostname))
         hosts = {self.address: None, **others, "localhost": None, "127.0.0.1": None, "::1": None}
-        if not ipaddress.ip_address(self.listen).is_unspecified:
-            hosts[self.listen] = None
+        for listen in (self.listen, self.people_address):
+            if not ipaddress.ip_address(listen).is_unspecified:
+                hosts[listen] = None
         return tuple(hosts)
+
+    @property
+    def people_address(self) -> str:
+        """Where the people's listener listens."""
+        return self.people_listen or self.listen
 
     @property
     def told_device_url(self) -> str:
@@ -135,6 +162,21 @@ def default_listen(address: str) -> str:
     except ValueError:
         loopback = address == "localhost"
     return ("127.0.0.1" if address == "localhost" else address) if loopback else ALL_INTERFACES
+
+
+def default_people_listen(address: str) -> str:
+    """Return where people are listened to if nothing is said: at the hub's address if it is one of this machine's.
+
+    Otherwise, for a name or an address that a router translates, on loopback: who may come from elsewhere is for the
+    hub's owner to say.
+    """
+    try:
+        family = socket.AF_INET6 if ipaddress.ip_address(address).version == _IPV6 else socket.AF_INET
+        with socket.socket(family) as probe:
+            probe.bind((address, 0))
+    except (ValueError, OSError):
+        return "127.0.0.1"
+    return address
 
 
 def read_config(file: Path) -> HubConfig:

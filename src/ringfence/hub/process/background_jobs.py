@@ -15,11 +15,13 @@ from ringfence.hub.fleet import edges, report_budget
 from ringfence.hub.fleet.guard import edge_alerts, elsewhere
 from ringfence.hub.notifying import delivery
 from ringfence.hub.process import renewal
+from ringfence.hub.process.people_certificate import PeopleCertificate
 from ringfence.hub.publishing import firmware_rollout
 from ringfence.hub.store.models import EdgeRow, SiteRow
 from ringfence.hub.telephony import reload_by_pbx, rotations
 
 CONFIRM_EVERY_S = 15.0
+CERTIFICATE_EVERY_S = 30.0
 RENEW_EVERY_S = 3600.0
 EDGES_EVERY_S = 60.0
 _AT_ONCE = 500
@@ -114,6 +116,15 @@ async def renew(hub: Hub, folder: DataFolder, reload: Callable[[], None]) -> Non
 
     await asyncio.sleep(RENEW_EVERY_S)  # the start has just done it
     await _repeat(look, RENEW_EVERY_S)
+
+
+async def look_at_people_certificate(hub: Hub, shown: PeopleCertificate) -> None:
+    """Take a renewed certificate for people over; here, on the loop, as its connections use the same TLS context."""
+
+    async def look() -> None:
+        shown.look(hub.clock())
+
+    await _repeat(look, CERTIFICATE_EVERY_S)
 
 
 def say_goodbye(hub: Hub) -> None:

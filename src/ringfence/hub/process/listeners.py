@@ -35,6 +35,7 @@ class Listener:
         tls: Makes its TLS context; the folder's server certificate is loaded again when it is renewed.
         protocol: What speaks HTTP on its connections.
         most_of_address: How many connections of callers who are not known one address may have.
+        host: Returns the address that the configuration lets it listen on.
     """
 
     name: str
@@ -44,10 +45,17 @@ class Listener:
     tls: Callable[[DataFolder], ssl.SSLContext]
     protocol: type[BoundedProtocol] = BoundedProtocol
     most_of_address: int = 64
+    host: Callable[[HubConfig], str] = lambda config: config.listen
 
 
 PEOPLE = Listener(
-    "people", "people", lambda config: config.people_port, people_app, tls.people_context, tls.TokenProtocol
+    "people",
+    "people",
+    lambda config: config.people_port,
+    people_app,
+    tls.people_context,
+    tls.TokenProtocol,
+    host=lambda config: config.people_address,
 )
 DEVICES = Listener(
     "device",
@@ -72,7 +80,7 @@ def bind_all(listeners: Sequence[Listener], config: HubConfig) -> Iterator[Bound
         ListenerPortTaken: An address can't be listened on; it names address, port and what to do.
     """
     with contextlib.ExitStack() as stack:
-        yield {each: stack.enter_context(_listening(config.listen, each.port(config))) for each in listeners}
+        yield {each: stack.enter_context(_listening(each.host(config), each.port(config))) for each in listeners}
 
 
 def port_of(bound: socket.socket) -> int:
@@ -104,10 +112,13 @@ def _not_bound(host: str, port: int, fault: OSError) -> ListenerPortTaken:
         case errno.EADDRINUSE:
             what, to_do = f"port {port} on {host} is in use", "Stop what uses it, or set another port in hub.toml."
         case errno.EADDRNOTAVAIL:
-            what, to_do = f"{host} is not an address of this machine", "Set `listen` in hub.toml; 0.0.0.0 takes all."
+            what, to_do = (
+                f"{host} is not an address of this machine",
+                "Set `listen` or `people_listen` in hub.toml; 0.0.0.0 takes all.",
+            )
         case errno.EAFNOSUPPORT:
             what = f"this machine has no IPv6, and {host} is an IPv6 address"
-            to_do = "Set `listen` in hub.toml; 0.0.0.0 takes all of its addresses."
+            to_do = "Set `listen` or `people_listen` in hub.toml; 0.0.0.0 takes all."
         case errno.EACCES:
             what, to_do = f"port {port} on {host} is reserved for root", "Set a port of 1024 or higher in hub.toml."
         case _:

@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import os
 import signal
-from collections.abc import Sequence
+import ssl
+from collections.abc import Mapping, Sequence
 
 import uvloop
 
@@ -12,9 +13,10 @@ from ringfence.hub import logs
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import HubConfig, url
 from ringfence.hub.data.folder import DataFolder, acting_as_owner
-from ringfence.hub.process import background_jobs, renewal, tls
+from ringfence.hub.process import background_jobs, people_certificate, renewal, tls
 from ringfence.hub.process.connections import places, raise_descriptor_limit
-from ringfence.hub.process.listeners import DEVICES, LISTENERS, Bound, Listener, bind_all, port_of
+from ringfence.hub.process.listeners import DEVICES, LISTENERS, PEOPLE, Bound, Listener, bind_all, port_of
+from ringfence.hub.process.people_certificate import PeopleCertificate
 from ringfence.hub.process.server import ListeningServer
 from ringfence.hub.publishing import publication_lock
 from ringfence.hub.recovery import restore
@@ -32,6 +34,7 @@ def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS, user: str
         UserRefused: The machine does not permit it.
         DataFolderBusy: Another hub runs on the folder.
         ListenerPortTaken: An address is taken.
+        BadConfiguration: hub.toml can't be used, or the certificate for people that it names.
         DataFolderNewer: A newer version has written the folder.
     """
     logs.configure()
@@ -71,9 +74,12 @@ async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Ev
     ]
     hub.wakeups.attach(asyncio.get_running_loop())
 
+    shown = _people_certificate(hub, folder, contexts)
+
     def reload() -> None:
-        for context in contexts.values():
-            tls.load_certificate(context, folder)
+        for listener, context in contexts.items():
+            if listener is not PEOPLE or shown is None:
+                tls.load_certificate(context, folder)
 
     serving = [asyncio.create_task(server.serve([each])) for server, each in zip(servers, bound.values(), strict=True)]
     tasks = [
@@ -88,6 +94,7 @@ async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Ev
             background_jobs.look_after_edges(hub),
             background_jobs.notify(hub),
             background_jobs.renew(hub, folder, reload),
+            *((background_jobs.look_at_people_certificate(hub, shown),) if shown else ()),
         )
     ]
     try:
@@ -121,6 +128,16 @@ def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
     renewal.renew_server_certificate(hub, folder)
 
 
+def _people_certificate(
+    hub: Hub, folder: DataFolder, contexts: Mapping[Listener, ssl.SSLContext]
+) -> PeopleCertificate | None:
+    """Let people see the certificate that hub.toml names; None if it names none."""
+    files = people_certificate.files_of(folder)
+    if files is None or PEOPLE not in contexts:
+        return None
+    return PeopleCertificate(contexts[PEOPLE], files, hub.clock())
+
+
 async def _first_of(event: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
     """Wait for ``event``, or for a listener that ends by itself; what it raised is raised."""
     waiting = asyncio.create_task(event.wait())
@@ -132,7 +149,7 @@ async def _first_of(event: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
 
 def _announce(config: HubConfig, folder: DataFolder, bound: Bound) -> None:
     """Print on one line, and store in run.json, where the hub listens."""
-    addresses = {listener: url(_reachable(config.listen), port_of(each)) for listener, each in bound.items()}
+    addresses = {listener: url(_reachable(listener.host(config)), port_of(each)) for listener, each in bound.items()}
     named = {listener.name: address for listener, address in addresses.items()}
     folder.write_run({**named, "pid": os.getpid()})
     told = ", ".join(f"{listener.callers} {address}" for listener, address in addresses.items())
