@@ -49,7 +49,7 @@ class AttackedHub:
     """The hub, its users, and what there is for attackers.
 
     Besides the methods there are ``hub`` (as its administrator), ``edge`` (Anna's), ``rogue`` (the edge of another
-    site), and ``token`` (of a person who is no friend).
+    site), ``token`` (of a person who is no friend), and ``blob`` (the digest of a file of Anna's site).
     """
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class AttackedHub:
         self.hub.publish()
         revealed = self.hub.do("POST", f"/phones/{ANNA}/lines/1/password/reveal")
         self.secret = str(revealed["password"]).encode()
-        self._blob = self._blob_of(self.edge)
+        self.blob = self._blob_of(self.edge)
         self._news: Iterator[Event] = self._stack.enter_context(self.edge.events())
         assert next(self._news).kind == "greeting"
         self._authority = ssl.create_default_context(cafile=str(data.authority_certificate))
@@ -103,11 +103,15 @@ class AttackedHub:
         metadata = json.loads(edge.get(paths.METADATA + "1.targets.json").data)
         return str(next(iter(metadata["signed"]["targets"].values()))["hashes"]["sha256"])
 
+    def administrator(self) -> RunningHub:
+        """Return the administrator with connections of her own: those that are open are one process's."""
+        return RunningHub(self.hub.folder, self.hub.hub, self.hub.token, self.hub.clock)
+
     # -- those who use it ------------------------------------------------------------------------------------------
 
     def person_s(self) -> float:
         """Let the administrator look at her sites and write something; return how long that took."""
-        hub = RunningHub(self.hub.folder, self.hub.hub, self.hub.token, self.hub.clock)
+        hub = self.administrator()
         began = time.monotonic()
         assert hub.do("GET", "/sites")["items"]
         self._label += 1
@@ -118,7 +122,7 @@ class AttackedHub:
         """Let Anna's edge fetch what it fetches for a release; return how long that took."""
         self.edge.use(self.edge.response.certificate_pem)
         began = time.monotonic()
-        for path in (paths.GREETING, paths.METADATA + "timestamp.json", paths.STATE, paths.BLOBS + self._blob):
+        for path in (paths.GREETING, paths.METADATA + "timestamp.json", paths.STATE, paths.BLOBS + self.blob):
             answer = self.edge.get(path)
             assert answer.status == 200, answer.data
         return time.monotonic() - began

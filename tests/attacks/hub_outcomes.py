@@ -45,6 +45,8 @@ class HubEntry:
     """How long it goes on at least."""
     slows: str = ""
     """Why others may wait longer than twice as long: it is stated. Empty: they may not."""
+    then: Callable[[AttackedHub], str] | None = None
+    """Looks afterwards that the hub is as it must be; returns what people see of the attack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ def carry_out_on_hub(entry: HubEntry) -> HubOutcome:
             came_of_it = attacker.end()
         grown_mib = place.peak_mib - calm_mib
         said = heard_of(entry.says, place)
+        seen = entry.then(place) if entry.then is not None else ""
         wait_for("the connections' end", lambda: place.connections <= sockets + _SOCKETS_LEFT, PATIENCE_S)
         after: list[Rounds] = []
 
@@ -153,7 +156,7 @@ def carry_out_on_hub(entry: HubEntry) -> HubOutcome:
 
         people, edges, news = (fairness(before[who], during[who], partial(calm, who)) for who in range(3))
         leaked = sum(place.secret in data for data in came_of_it.got) * len(place.secret)
-        return HubOutcome(entry.name, leaked, people, edges, news, grown_mib, _kind(said), came_of_it.did)
+        return HubOutcome(entry.name, leaked, people, edges, news, grown_mib, seen or _kind(said), came_of_it.did)
 
 
 def _kind(line: str) -> str:

@@ -23,6 +23,7 @@ from attacks.home_attacks import HOME
 from attacks.hub_attacks import HUB
 from attacks.hub_outcomes import HubEntry, HubOutcome, carry_out_on_hub
 from attacks.internet_attacks import INTERNET
+from attacks.rogue_edges import ROGUES
 from conftest import missing_parts
 from ringfence.errors import EnvironmentFault
 from ringfence.sim.attacks.target import Fairness
@@ -114,7 +115,13 @@ _AT_HUB = ("ATTACK", "SECRET BYTES", "PEOPLE", "EDGES FETCH", "EDGES HEAR", "MEM
 SCENES = (
     Scene("At home: edge, phone, neighbour and router on one switch", _AT_EDGES, HOME, carry_out, _row),
     Scene("On the internet: gateway, phone behind a NAT, attacker and victim", _AT_EDGES, INTERNET, carry_out, _row),
-    Scene("At the hub: people and edges, strangers, an edge gone bad", _AT_HUB, HUB, carry_out_on_hub, _hub_row),
+    Scene(
+        "At the hub: people and edges, strangers, an edge gone bad",
+        _AT_HUB,
+        (*HUB, *ROGUES),
+        carry_out_on_hub,
+        _hub_row,
+    ),
 )
 
 
