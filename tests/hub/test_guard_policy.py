@@ -25,6 +25,7 @@ from ringfence.hub.fleet.guard.rules_for_edges import habits_of
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION
 from ringfence.hub.publishing import releases
+from ringfence.hub.publishing.known_secrets import KnownSecrets
 from ringfence.hub.publishing.releases import NewRelease
 from ringfence.hub.publishing.site_files import render
 from ringfence.hub.publishing.site_rows import SiteInput, read_sites
@@ -229,12 +230,14 @@ def test_a_file_without_any_secret_is_published_as_such(idle: Hub) -> None:
             )
 
     def secret_files(site: SiteInput) -> set[str]:
-        return {target.name for target in render(site, TwoFiles()).targets if target.secret}
+        return {
+            target.name for target in render(site, TwoFiles(), KnownSecrets(), idle.blobs.get).targets if target.secret
+        }
 
     assert secret_files(read) == {"escaped", "raw"}
     assert secret_files(replace(read, own_templates=frozenset({"cisco-99xx"}))) == {"stub", "escaped", "raw"}
     with idle.change("test") as change:
-        targets = render(read, TwoFiles()).targets
+        targets = render(read, TwoFiles(), KnownSecrets(), idle.blobs.get).targets
         releases.put(change, idle.signers, [NewRelease(site, 1, targets)])
     with idle.database.reading() as session:
         assert releases.targets(session, site, 1) == targets

@@ -27,7 +27,7 @@ def publish(
     """Publish changes: a new release for each site whose files changed.
 
     A phone whose files can't be made is left out and named: it keeps the files that it has, and the others are
-    published. Sites that are held get no release.
+    published. A file for all phones that holds a secret is not published. Sites that are held get no release.
 
     Example: ringfence publish --dry-run --diff
     """
@@ -38,6 +38,9 @@ def publish(
     else:
         _show(result, diff=diff)
     _raise_left_out(result["left_out"])
+    if result["refused_files"]:
+        first = result["refused_files"][0]
+        raise PhonesLeftOut(f"a file was not published: {first['what']}", where=first["where"], to_do=first["to_do"])
 
 
 def _show(result: Row, *, diff: bool) -> None:
@@ -61,6 +64,9 @@ def _show(result: Row, *, diff: bool) -> None:
             f"--diff. Then decide: ringfence release resume {site['site']}"
         )
     _show_left_out(result["left_out"])
+    for file in result["refused_files"]:
+        output.say(f"Not published: {file['what']} ({file['where']}).")
+        output.say(f"  {file['to_do']}")
     verb = "would change" if dry_run else "changed"
     files, phones = sum(len(site["files"]) for site in changed), sum(site["phones"] for site in changed)
     count = counted(len(changed), "site")

@@ -21,6 +21,10 @@ class BadSelection(BadInput):
     """A request that makes no sense as it is."""
 
 
+class SecretWouldBeShared(BadInput):
+    """A file that every phone of a site may fetch holds a secret."""
+
+
 class FilesDisagree(BadInput):
     """Two phones of a site would need different files under one name."""
 

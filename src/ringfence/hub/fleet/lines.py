@@ -5,9 +5,10 @@ phone's first line, and its other lines share it unless they are given their own
 its own password.
 """
 
+import contextlib
 import secrets
 import string
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from sqlalchemy import select
@@ -146,6 +147,14 @@ def open_password(sealer: Sealer, line: LineRow) -> Secret:
     if not _has_password(line):
         return Secret("")
     return sealer.open(line.sealed_password, _record(line))
+
+
+def passwords(session: Session, sealer: Sealer) -> Iterator[tuple[str, int, Secret]]:
+    """Yield every line's own password, with the phone's bare address and the line; none that can't be opened."""
+    for row in session.scalars(select(LineRow).order_by(LineRow.mac, LineRow.index)):
+        with contextlib.suppress(SealBroken):
+            if password := open_password(sealer, row):
+                yield row.mac, row.index, password
 
 
 def moved(sealer: Sealer, line: LineRow, mac: Mac, password: Secret) -> LineRow:

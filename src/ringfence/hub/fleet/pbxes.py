@@ -1,6 +1,7 @@
 """PBXes: their addresses, and which phones register with which."""
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.counted import counted
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import NameRefused, PbxTaken, UnknownPbx
+from ringfence.hub.errors import NameRefused, PbxTaken, SealBroken, UnknownPbx
 from ringfence.hub.fleet import settings
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.fleet.sites import slug
@@ -89,6 +90,14 @@ def remove(change: Change, pbx_id: str) -> None:
 def secret_of(sealer: Sealer, row: PbxRow) -> Secret:
     """Return the secret that a PBX asks for; empty if it asks for none."""
     return sealer.open(row.sealed_secret, _record(row.id)) if row.sealed_secret else Secret("")
+
+
+def secrets(session: Session, sealer: Sealer) -> Iterator[tuple[str, Secret]]:
+    """Yield every PBX's secret with its id; none that can't be opened."""
+    for row in find(session):
+        with contextlib.suppress(SealBroken):
+            if secret := secret_of(sealer, row):
+                yield row.id, secret
 
 
 def serving(session: Session, sip_server: str) -> PbxRow | None:

@@ -1,6 +1,7 @@
 """Settings of the organisation, a site, group, phone or line; the nearest wins."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import select
@@ -206,6 +207,21 @@ def catalogue(family: str | None) -> list[tuple[Setting, list[str]]]:
     return [(settings[name], owners[name]) for name in sorted(settings)]
 
 
+def secrets(session: Session, sealer: Sealer) -> Iterator[tuple[SettingPlace, str, Secret]]:
+    """Yield every value that is a secret, with its place and its name; none that can't be opened."""
+    rows: list[Row] = [
+        *session.scalars(select(OrganisationSettingRow).where(OrganisationSettingRow.sealed.is_not(None))),
+        *session.scalars(select(SiteSettingRow).where(SiteSettingRow.sealed.is_not(None))),
+        *session.scalars(select(GroupSettingRow).where(GroupSettingRow.sealed.is_not(None))),
+        *session.scalars(select(PhoneSettingRow).where(PhoneSettingRow.sealed.is_not(None))),
+        *session.scalars(select(LineSettingRow).where(LineSettingRow.sealed.is_not(None))),
+    ]
+    for row in rows:
+        place = _place_of(row)
+        with contextlib.suppress(SealBroken):
+            yield place, row.name, sealer.open(row.sealed or b"", _record(place, row.name))
+
+
 class ValuesForRendering:
     """The values of each subject and line, with secrets opened; a secret that can't be opened harms who needs it."""
 
@@ -245,6 +261,20 @@ def _rows(session: Session, place: SettingPlace) -> Sequence[Row]:
                 LineSettingRow.mac == place.subject, LineSettingRow.index == place.line
             )
             return session.scalars(chosen).all()
+
+
+def _place_of(row: Row) -> SettingPlace:
+    match row:
+        case SiteSettingRow():
+            return SettingPlace(Scope.SITE, row.site_id)
+        case GroupSettingRow():
+            return SettingPlace(Scope.GROUP, row.group_id)
+        case PhoneSettingRow():
+            return SettingPlace(Scope.PHONE, row.mac)
+        case LineSettingRow():
+            return SettingPlace(Scope.LINE, row.mac, row.index)
+        case _:
+            return ORGANISATION
 
 
 def _row(session: Session, place: SettingPlace, name: str) -> Row | None:

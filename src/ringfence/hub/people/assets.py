@@ -10,6 +10,7 @@ from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.assets import AssetView, NewAsset
+from ringfence.hub.publishing.shared_files import require_no_secret
 from ringfence.hub.store import pages, release_models
 from ringfence.phones.assets.kinds import AssetKind
 
@@ -22,6 +23,8 @@ def add_asset(body: NewAsset, hub: TheHub, caller: TheCaller) -> AssetView:
     files = [assets.UploadedAsset(file.name, Digest(file.digest), file.length, file.variant) for file in body.files]
     with hub.change(caller.name) as change:
         row = assets.add(change, hub.blobs, AssetKind(body.kind), body.name, body.source, files)
+        found = ((file.name, file.digest) for file in files)
+        require_no_secret(change.session, hub.sealer, hub.blobs, found)
         change.session.flush()
         return _asset(row, assets.files(change.session))
 

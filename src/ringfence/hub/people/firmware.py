@@ -21,6 +21,7 @@ from ringfence.hub.people.schemas.firmware import (
     RolloutView,
 )
 from ringfence.hub.publishing import firmware_rollout
+from ringfence.hub.publishing.shared_files import require_no_secret
 from ringfence.hub.store import models, pages, release_models
 from ringfence.phones.firmware.bundles import models_of
 
@@ -33,6 +34,8 @@ def add_firmware(body: NewFirmware, hub: TheHub, caller: TheCaller) -> Items[Fir
     files = [firmware.UploadedFile(file.name, Digest(file.digest), file.length) for file in body.files]
     with hub.change(caller.name) as change:
         rows = firmware.add(change, hub.blobs, body.source, files)
+        found = ((file.name, file.digest) for file in files)
+        require_no_secret(change.session, hub.sealer, hub.blobs, found)
         change.session.flush()
         listed = firmware.files(change.session, [row.name for row in rows])
         return Items(items=[_firmware(row, listed) for row in rows])

@@ -10,6 +10,7 @@ from ringfence.hub.people.schemas.publish import (
     PublicationView,
     PublishedSiteView,
     PublishOrder,
+    RefusedFileView,
 )
 from ringfence.hub.publishing import publish as publishing
 from ringfence.phones.mac import Mac
@@ -52,6 +53,7 @@ def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> PublicationVi
             )
             for phone in done.left_out
         ],
+        refused_files=[RefusedFileView(what=each.what, where=each.where, to_do=each.to_do) for each in done.refused],
         held=[hold_view(site) for site in done.held],
         seconds=done.seconds,
     )  # fmt: skip

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BadSelection
+from ringfence.hub.errors import BadSelection, SecretWouldBeShared
 from ringfence.hub.fleet import doubts, edges, sites, templates
 from ringfence.hub.publishing import editors, firmware_rollout, holds, left_out, publication_lock, releases
 from ringfence.hub.publishing.diffs import (
@@ -25,6 +25,7 @@ from ringfence.hub.publishing.diffs import (
     read_from,
 )
 from ringfence.hub.publishing.firmware_rollout import EdgeOfRollout
+from ringfence.hub.publishing.known_secrets import KnownSecrets
 from ringfence.hub.publishing.left_out import LeftOutPhone
 from ringfence.hub.publishing.publication_lock import PublicationLock
 from ringfence.hub.publishing.releases import NewRelease
@@ -71,6 +72,8 @@ class Publication:
     """The edges that firmware waits for and that are away."""
     left_out: list[LeftOutPhone]
     """Phones whose files can't be made; each keeps the files that it has."""
+    refused: list[SecretWouldBeShared]
+    """Files that would show a secret to all phones of their site; they are not published."""
     held: list[SiteRow]
     """Sites that a publish leaves out until somebody decides (``holds``)."""
 
@@ -118,6 +121,7 @@ def publish(
         waiting={str(target.owner): load for files in rendered.sites for target, load in files.prepared},
         waiting_for=_edges_away(hub, [files.site.site_id for files in rendered.sites if files.prepared]),
         left_out=left,
+        refused=[fault for files in rendered.sites for fault in files.refused],
         held=rendered.held,
     )
 
@@ -205,10 +209,11 @@ def _render(
         inputs = list(read_sites(session, hub.sealer, due, hub.clock()))
         own = templates.all_of(session)
         edited_by = editors.find(session, inputs)
+        known = KnownSecrets.of_fleet(session, hub.sealer) if inputs else KnownSecrets()
     rendered = []
     with LimitedRenderer(own, hub.renderer) as renderer:
         for site in inputs:
-            rendered.append(render(site, renderer))
+            rendered.append(render(site, renderer, known, hub.blobs.get))
             if held is not None:
                 held.keep()
     return _Rendered(rendered, asked, without_line, sites_held, edited_by)

@@ -1,16 +1,19 @@
 """A site's files, rendered in memory from what was read."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from html import escape
 from typing import Protocol
 
 from ringfence.content.digests import Digest, sha256_hex
-from ringfence.content.release import STUBS, Target
+from ringfence.content.release import STUBS, Target, TargetKind
 from ringfence.errors import BadInput
-from ringfence.hub.errors import FilesDisagree
+from ringfence.hub.errors import BlobUnavailable, FilesDisagree, SecretWouldBeShared
+from ringfence.hub.publishing.known_secrets import KnownSecrets
 from ringfence.hub.publishing.left_out import FAULTS_OF_ONE_PHONE, LeftOutPhone
 from ringfence.hub.publishing.releases import in_order
+from ringfence.hub.publishing.shared_files import SharedFiles, refusal
 from ringfence.hub.publishing.site_rows import SiteInput
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
@@ -28,13 +31,14 @@ class SiteFiles:
     """One site's files as they are to be published; ``secrets`` are those that they hold.
 
     ``prepared`` are the files of phones that wait for firmware, each with its load. Phones in ``left_out`` keep the
-    files that they have.
+    files that they have. ``refused`` says which files for all phones hold a secret, and are not there.
     """
 
     site: SiteInput
     targets: tuple[Target, ...]
     prepared: tuple[tuple[Target, str], ...]
     left_out: tuple[LeftOutPhone, ...]
+    refused: tuple[SecretWouldBeShared, ...]
     blobs: dict[Digest, bytes] = field(repr=False)
     secrets: frozenset[str] = field(repr=False)
 
@@ -58,12 +62,14 @@ class Renders(Protocol):
         ...
 
 
-def render(site: SiteInput, renderer: Renders) -> SiteFiles:
+def render(site: SiteInput, renderer: Renders, known: KnownSecrets, read: Callable[[Digest], bytes]) -> SiteFiles:
     """Render a site's phones; one that can't be rendered is left out and keeps the files that it has.
 
     Phones may share a file under one name where it is the same for all of them; a phone that needs another under that
-    name is left out.
+    name is left out, and so is one whose shared file would hold a secret of those that are ``known``. ``read`` returns
+    a blob that is published or uploaded: if it is for all phones and holds a secret, it is refused.
     """
+    shared = SharedFiles(known, renderer.render, site.own_templates)
     targets: dict[str, Target] = {}
     makers: dict[str, Mac] = {}
     blobs: dict[Digest, bytes] = {}
@@ -72,8 +78,8 @@ def render(site: SiteInput, renderer: Renders) -> SiteFiles:
     left = list(site.left_out)
     for phone in site.phones:
         try:
-            made = _files_of(phone, site, renderer)
-            later = _upgrade_of(phone, site, renderer)
+            made = _files_of(phone, site, renderer, shared)
+            later = _upgrade_of(phone, site, renderer, shared)
             _check_shared(phone, site, made, targets, makers)
         except FAULTS_OF_ONE_PHONE as fault:
             left.append(LeftOutPhone(site.site_id, phone.mac, fault))
@@ -91,7 +97,28 @@ def render(site: SiteInput, renderer: Renders) -> SiteFiles:
     for target in (*site.firmware, *site.assets, *_kept(site, left)):
         targets.setdefault(target.name, target)
     left.sort(key=lambda phone: phone.mac.bare)
-    return SiteFiles(site, in_order(targets.values()), tuple(prepared), tuple(left), blobs, frozenset(secrets))
+    refused = _take_out(site, targets, shared, lambda digest: blobs[digest] if digest in blobs else read(digest))
+    published = in_order(targets.values())
+    return SiteFiles(site, published, tuple(prepared), tuple(left), refused, blobs, frozenset(secrets))
+
+
+def _take_out(
+    site: SiteInput, targets: dict[str, Target], shared: SharedFiles, read: Callable[[Digest], bytes]
+) -> tuple[SecretWouldBeShared, ...]:
+    """Remove files that are for all phones and hold a secret; return why for those that no phone was left out for."""
+    refused = []
+    for target in list(targets.values()):
+        if target.owner is not None:
+            continue
+        try:
+            owner = shared.owner_in(target, partial(read, target.digest))
+        except BlobUnavailable:
+            owner = None  # what can't be read can't be given out either
+        if target.name in shared.refused or owner is not None:
+            del targets[target.name]
+        if owner is not None:
+            refused.append(refusal(site.site_id, target, owner))
+    return tuple(refused)
 
 
 def _kept(site: SiteInput, left: Collection[LeftOutPhone]) -> list[Target]:
@@ -100,18 +127,26 @@ def _kept(site: SiteInput, left: Collection[LeftOutPhone]) -> list[Target]:
     return [target for target in site.published if target.owner in owners] if left else []
 
 
-def _files_of(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> list[tuple[Target, bytes]]:
-    made = [(_target(file, phone, site), file.data) for file in _render_phone(phone, site, renderer)]
+def _files_of(
+    phone: PhoneToRender, site: SiteInput, renderer: Renders, shared: SharedFiles
+) -> list[tuple[Target, bytes]]:
+    files = _render_phone(phone, site, renderer)
+    shared.check(phone, files)
+    made = [(_target(file, phone, site), file.data) for file in files]
     return [*made, *_stubs(phone, site, renderer)] if site.stubs else made
 
 
-def _upgrade_of(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> list[tuple[Target, bytes, str]]:
+def _upgrade_of(
+    phone: PhoneToRender, site: SiteInput, renderer: Renders, shared: SharedFiles
+) -> list[tuple[Target, bytes, str]]:
     """Return the files that a phone gets once its firmware is at the site's edges, each with the load."""
     then = site.upgrades.get(phone.mac.bare)
     if then is None:
         return []
     load = str(then.settings[LOAD_SETTING])
-    return [(_target(file, then, site), file.data, load) for file in _render_phone(then, site, renderer)]
+    files = _render_phone(then, site, renderer)
+    shared.check(then, files)
+    return [(_target(file, then, site), file.data, load) for file in files]
 
 
 def _check_shared(
@@ -143,7 +178,9 @@ def _render_phone(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> t
 def _target(file: RenderedFile, phone: PhoneToRender, site: SiteInput) -> Target:
     owner = file.owner.bare if file.owner else None
     secret = file.owner is None or _may_hold_secret(file.data, phone, site)
-    return Target(file.name, sha256_hex(file.data), len(file.data), file.kind, owner, file.reload, secret)
+    # What holds a secret is guarded as such, whatever its template says that it is.
+    kind = TargetKind.CONFIGURATION if owner and secret else file.kind
+    return Target(file.name, sha256_hex(file.data), len(file.data), kind, owner, file.reload, secret)
 
 
 def _stubs(phone: PhoneToRender, site: SiteInput, renderer: Renders) -> Iterator[tuple[Target, bytes]]:

@@ -116,15 +116,18 @@ class FileOfPhone(Struct, frozen=True):
     owner: str | None
     kind: TargetKind
     reload: Reload | None
+    template: str
 
     @classmethod
     def of(cls, file: RenderedFile) -> Self:
         """Return the form of ``file`` that can be sent."""
-        return cls(file.name, file.data, file.owner.bare if file.owner else None, file.kind, file.reload)
+        return cls(file.name, file.data, file.owner.bare if file.owner else None, file.kind, file.reload, file.template)
 
     def file(self) -> RenderedFile:
         """Return the file; BadMac."""
-        return RenderedFile(self.name, self.data, Mac(self.owner) if self.owner else None, self.kind, self.reload)
+        return RenderedFile(
+            self.name, self.data, Mac(self.owner) if self.owner else None, self.kind, self.reload, self.template
+        )
 
 
 class PhoneRendered(Struct, frozen=True, tag=True):

@@ -1,5 +1,6 @@
 """One phone with all that its files are made from."""
 
+import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
@@ -8,6 +9,11 @@ from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Value
 from ringfence.secret import Secret
+
+_NEXT = str.maketrans(
+    string.ascii_letters + string.digits,
+    string.ascii_lowercase[1:] + "a" + string.ascii_uppercase[1:] + "A" + string.digits[1:] + "0",
+)
 
 Patches = Mapping[str, Mapping[str, str]]
 """File's key → element → text."""
@@ -55,6 +61,42 @@ def stub_of(phone: PhoneToRender) -> PhoneToRender:
     }
     lines = tuple(replace(line, password=Secret("")) for line in phone.lines)
     return replace(phone, settings=settings, lines=lines, patches=MappingProxyType({}), is_stub=True)
+
+
+def decoys_of(phone: PhoneToRender) -> dict[str, PhoneToRender]:
+    """Return the phone with other secrets of the same lengths: by what is changed, and with all of them as ``secrets``.
+
+    Empty if the phone has no secret.
+    """
+    _family, model = model_of(phone.model)
+    found: dict[str, PhoneToRender] = {}
+    whole = phone
+    for at, line in enumerate(phone.lines):
+        if line.password:
+            other = replace(line, password=Secret(_another(line.password.reveal())))
+            found[f"the password of line {line.index}"] = replace(phone, lines=_with(phone.lines, at, other))
+            whole = replace(whole, lines=_with(whole.lines, at, other))
+        for name, value in line.settings.items():
+            if name in model.settings and model.settings[name].secret and value:
+                other = replace(line, settings={**line.settings, name: _another(str(value))})
+                found[f"{name} of line {line.index}"] = replace(phone, lines=_with(phone.lines, at, other))
+                merged = replace(whole.lines[at], settings={**whole.lines[at].settings, name: _another(str(value))})
+                whole = replace(whole, lines=_with(whole.lines, at, merged))
+    for name, value in phone.settings.items():
+        if name in model.settings and model.settings[name].secret and value:
+            changed = {name: _another(str(value))}
+            found[name] = replace(phone, settings={**phone.settings, **changed})
+            whole = replace(whole, settings={**whole.settings, **changed})
+    return {**found, "secrets": whole} if found else {}
+
+
+def _with(lines: tuple[LineAccount, ...], at: int, line: LineAccount) -> tuple[LineAccount, ...]:
+    return (*lines[:at], line, *lines[at + 1 :])
+
+
+def _another(text: str) -> str:
+    """Return another text of the same length and kinds of characters."""
+    return text.translate(_NEXT) if text.translate(_NEXT) != text else "x" * len(text)
 
 
 def secrets_of(phone: PhoneToRender) -> set[str]:

@@ -58,6 +58,8 @@ class RenderedFile:
     owner: Mac | None
     kind: TargetKind
     reload: Reload | None
+    template: str = ""
+    """The name of the template that it was made by."""
 
 
 def _tell_nobody(_template: str, _is_compiling: bool) -> None:
@@ -124,7 +126,9 @@ class Renderer:
             name = file.name_for(phone.mac, model, hashlib.sha256(data).hexdigest())
             names[file.key] = name
             reload = _reload(family, values["settings"]) if file.reloads else None
-            found.append(RenderedFile(name, data, phone.mac if file.is_own else None, file.kind, reload))
+            found.append(
+                RenderedFile(name, data, phone.mac if file.is_own else None, file.kind, reload, self._name(file))
+            )
         return tuple(found)
 
     def _make(self, file: FileTemplate, phone: PhoneToRender, model: Model, values: dict[str, Any]) -> bytes:

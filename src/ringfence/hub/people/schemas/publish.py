@@ -46,6 +46,14 @@ class LeftOutPhoneView(BaseModel):
     to_do: str
 
 
+class RefusedFileView(BaseModel):
+    """A file that would show a secret to all phones of its site, and was not published."""
+
+    what: str
+    where: str
+    to_do: str
+
+
 class PublicationView(BaseModel):
     """What a publish did, or would do."""
 
@@ -56,5 +64,6 @@ class PublicationView(BaseModel):
     waiting: dict[str, str] = Field(description="Phones whose new firmware has to reach their site's edges first")
     waiting_for: list[EdgeAwayView] = Field(description="Edges that are away and that new firmware waits for")
     left_out: list[LeftOutPhoneView] = Field(description="Phones whose files can't be made as they are")
+    refused_files: list[RefusedFileView] = Field(description="Files for all phones of a site that hold a secret")
     held: list[HoldView] = Field(description="Sites that get no release until somebody decides")
     seconds: float
