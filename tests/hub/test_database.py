@@ -22,7 +22,18 @@ from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import DatabaseUnavailable, EdgeRefused, NotStorable, OutOfOrder, PublishRunning
-from ringfence.hub.fleet import bulk, edges, enrolment_tokens, lines, phones, report_budget, reports, settings, sites
+from ringfence.hub.fleet import (
+    api_tokens,
+    bulk,
+    edges,
+    enrolment_tokens,
+    lines,
+    phones,
+    report_budget,
+    reports,
+    settings,
+    sites,
+)
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import alerts, report_intake
 from ringfence.hub.fleet.lines import LineParts
@@ -31,15 +42,18 @@ from ringfence.hub.process.init import init
 from ringfence.hub.publishing import publication_lock
 from ringfence.hub.publishing.publish import differences, publish, rollback
 from ringfence.hub.publishing.releases import newest_targets
+from ringfence.hub.recovery import backup, restore
+from ringfence.hub.recovery.sealed_file import Lock, Opener
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.base import MOST_COUNTED, Base
-from ringfence.hub.store.copies import check_database, copy_database
+from ringfence.hub.store.copies import check_database, copy_database, fill_database
 from ringfence.hub.store.database import Database
 from ringfence.hub.store.guard_models import GuardCountRow
-from ringfence.hub.store.models import EdgeReportRow, EdgeRow, PhoneRow, PhoneSettingRow, SiteRow
+from ringfence.hub.store.models import AuditEntryRow, EdgeReportRow, EdgeRow, PhoneRow, PhoneSettingRow, SiteRow
 from ringfence.hub.store.pages import Page
 from ringfence.identity.certificates import EdgeIdentity
 from ringfence.phones.mac import Mac
+from ringfence.secret import Secret
 from ringfence.wire.messages import Report, ReportBatch
 from support.postgresql_server import PostgresqlServer, postgresql
 
@@ -65,6 +79,19 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'new.sqlite'}"
     server: PostgresqlServer = request.getfixturevalue("server")
     return server.url(server.new_database())
+
+
+@pytest.fixture
+def new_url(url: str, request: pytest.FixtureRequest, tmp_path: Path) -> NewUrl:
+    """Makes another new, empty database of the same kind."""
+
+    def make() -> str:
+        if url.startswith("sqlite"):
+            return f"sqlite:///{tmp_path / 'another.sqlite'}"
+        server: PostgresqlServer = request.getfixturevalue("server")
+        return server.url(server.new_database())
+
+    return make
 
 
 @pytest.fixture
@@ -422,3 +449,44 @@ def test_a_copy_of_a_database_holds_every_row_of_it(hub: Hub, url: str, tmp_path
                     sorted(repr(tuple(row)) for row in each.execute(select(table))) for each in (theirs, ours)
                 )
                 assert found == rows, table.name
+
+
+def test_a_copy_fills_an_empty_database_and_new_rows_come_after_the_copied_ones(
+    hub: Hub, url: str, new_url: NewUrl, tmp_path: Path
+) -> None:
+    edge_of(hub)
+    report(hub, *(Report(number, 1.0, "worker-died", f"Report {number}.") for number in range(1, 31)))
+    copy_database(url, tmp_path / "copy.sqlite")
+    other = new_url()
+    fill_database(tmp_path / "copy.sqlite", other)
+    with closing(Database(other)) as filled:
+        for table in Base.metadata.sorted_tables:
+            with hub.database.reading() as ours, filled.reading() as theirs:
+                found, rows = (
+                    sorted(repr(tuple(row)) for row in each.execute(select(table))) for each in (theirs, ours)
+                )
+                assert found == rows, table.name
+        with filled.writing() as session:
+            newest = session.scalar(select(func.max(AuditEntryRow.id))) or 0
+            entry = AuditEntryRow(at=1.0, actor="test", action="a", subject="s", detail="")
+            session.add(entry)
+            session.flush()
+            assert entry.id == newest + 1
+    with pytest.raises(DatabaseUnavailable, match="is not empty"):
+        fill_database(tmp_path / "copy.sqlite", other)
+    with pytest.raises(DatabaseUnavailable, match="does not answer"):
+        fill_database(tmp_path / "copy.sqlite", f"postgresql://nobody@/none?host={tmp_path}")
+
+
+@pytest.mark.usefixtures("hub")
+def test_a_hub_is_restored_into_another_database(new_url: NewUrl, tmp_path: Path) -> None:
+    lock, opener = Lock(Secret("correct horse battery")), Opener(Secret("correct horse battery"))
+    made = backup.make(DataFolder(tmp_path / "hub"), tmp_path / "copy", lock)
+    other = new_url()
+    done = restore.restore(made.file, tmp_path / "new", opener, database_url=other)
+    assert not (tmp_path / "new" / "hub.sqlite").exists()
+    with closing(open_hub(DataFolder(tmp_path / "new"))) as restored, restored.change("test") as change:
+        assert restored.config.database_url == other
+        assert phones.get(change.session, ANNA).site_id
+        assert api_tokens.authenticate(change.session, done.token.reveal()).name == restore.TOKEN_NAME
+        sites.create(change, restored.signers, "A new one")

@@ -199,6 +199,14 @@ def restore(
     address: Annotated[
         str, typer.Option(help="The hub's new host name or address, if it changes.", show_default=False)
     ] = "",
+    database_url: Annotated[
+        str,
+        typer.Option(
+            envvar="RINGFENCE_HUB_DATABASE_URL",
+            help="An empty PostgreSQL database; SQLite otherwise.",
+            show_default=False,
+        ),
+    ] = "",
     keep_tokens: Annotated[
         bool, typer.Option("--keep-tokens", help="Keep the copy's API tokens, also those that were revoked since.")
     ] = False,
@@ -230,7 +238,7 @@ def restore(
             return
         output.say(f"{file} is whole: a copy of {manifest.name} ({manifest.address}), {output.when(manifest.made_at)}.")
         return
-    done = restoring.restore(file, folder, opener, address=address, keep_tokens=keep_tokens)
+    done = restoring.restore(file, folder, opener, address=address, database_url=database_url, keep_tokens=keep_tokens)
     if as_json:
         output.show_json(
             {"folder": str(folder), "made_at": done.manifest.made_at, "token": done.token.reveal(),

@@ -19,7 +19,6 @@ from ringfence.content.digests import Digest, is_digest
 from ringfence.hub.core import Hub, blobs_in, open_hub
 from ringfence.hub.data import folder as data_folder
 from ringfence.hub.data.blob_store import BlobStore
-from ringfence.hub.data.config import to_toml
 from ringfence.hub.data.folder import DataFolder, replace_file
 from ringfence.hub.errors import BadBackup, BlobDiffers
 from ringfence.hub.fleet import api_tokens, doubts
@@ -27,7 +26,7 @@ from ringfence.hub.recovery import sealed_file
 from ringfence.hub.recovery.backup import BLOBS, DATABASE, FORM, MANIFEST, Manifest, digests_in
 from ringfence.hub.recovery.sealed_file import Opener
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.copies import check_database
+from ringfence.hub.store.copies import check_database, fill_database
 from ringfence.hub.store.guard_models import GuardWindowRow
 from ringfence.hub.store.models import ApiTokenRow, EnrolmentTokenRow
 from ringfence.hub.store.release_models import RestorationRow
@@ -62,7 +61,9 @@ def check(file: Path, opener: Opener) -> Manifest:
         return _extract(file, opener, Path(space), keeps_blobs=False)
 
 
-def restore(file: Path, to: Path, opener: Opener, *, address: str = "", keep_tokens: bool = False) -> Restored:
+def restore(
+    file: Path, to: Path, opener: Opener, *, address: str = "", database_url: str = "", keep_tokens: bool = False
+) -> Restored:
     """Make a new data folder from a copy.
 
     Args:
@@ -70,6 +71,7 @@ def restore(file: Path, to: Path, opener: Opener, *, address: str = "", keep_tok
         to: Where the folder is to be; nothing may be there yet.
         opener: What opens the copy.
         address: Another host name or address for the hub; empty for the one that it had.
+        database_url: The database to fill, which must be empty; none: SQLite in the folder.
         keep_tokens: Whether the API tokens of the copy stay valid. Those that were revoked since are, too.
 
     Raises:
@@ -80,10 +82,13 @@ def restore(file: Path, to: Path, opener: Opener, *, address: str = "", keep_tok
     with data_folder.appearing(to) as making:
         manifest = _extract(file, opener, making, keeps_blobs=True)
         folder = DataFolder(making)
-        config = folder.config().changed(database_url="")
+        config = folder.config().changed(database_url=database_url)
         if address:
             config = config.relocated(address)
-        replace_file(making / "hub.toml", to_toml(config).encode())
+        folder.write_config(config)
+        if database_url:
+            fill_database(making / DATABASE, database_url)
+            (making / DATABASE).unlink()
         with closing(open_hub(folder, config)) as hub:  # the copy's database, whatever the environment names
             return _go_on(hub, manifest, keep_tokens=keep_tokens)
 

@@ -1,4 +1,4 @@
-"""A copy of the whole database as one SQLite file, as it was at one moment, while the hub goes on."""
+"""A copy of the whole database as one SQLite file, as it was at one moment, while the hub goes on; and back."""
 
 import sqlite3
 from pathlib import Path
@@ -24,10 +24,32 @@ def copy_database(url: str, to: Path) -> None:
         if make_url(url).get_backend_name() == "sqlite":
             _copy_sqlite(Path(make_url(url).database or ""), to)
         else:
-            _copy_rows(url, to)
+            Database(f"sqlite:///{to}").close()
+            _copy_rows(url, f"sqlite:///{to}")
     except (sqlite3.Error, SQLAlchemyError) as fault:
         raise DatabaseUnavailable(
             f"the database can't be copied: {fault}", to_do="Check its disk, and try again."
+        ) from None
+
+
+def fill_database(file: Path, url: str) -> None:
+    """Put everything that a copy holds into a database that holds nothing, all of it or none.
+
+    Args:
+        file: The copy, which is brought to this version's tables.
+        url: The database, SQLAlchemy's URL.
+
+    Raises:
+        DatabaseUnavailable: It can't be reached or written, or has something in it.
+        DataFolderNewer: The copy is of a newer version.
+    """
+    Database(f"sqlite:///{file}").close()
+    Database(url).close()
+    try:
+        _copy_rows(f"sqlite:///{file}", url)
+    except SQLAlchemyError as fault:
+        raise DatabaseUnavailable(
+            f"the copy can't be put into the database: {fault}", to_do="It holds nothing of it; try again."
         ) from None
 
 
@@ -54,18 +76,22 @@ def _copy_sqlite(source: Path, to: Path) -> None:
         connection.close()
 
 
-def _copy_rows(url: str, to: Path) -> None:
-    target = Database(f"sqlite:///{to}")
-    target.close()
-    source = create_engine(dialect.driver_url(url), hide_parameters=True)
+def _copy_rows(url: str, to_url: str) -> None:
+    """Copy all rows into a database with this version's tables and nothing in them, in one transaction."""
+    source, target = (create_engine(dialect.driver_url(each), hide_parameters=True) for each in (url, to_url))
     dialect.prepare(source)
-    into = create_engine(f"sqlite:///{to}", hide_parameters=True)
     try:
-        with source.connect() as reading, into.begin() as writing:
+        with source.connect() as reading, target.begin() as writing:
             for table in Base.metadata.sorted_tables:
+                if writing.execute(select(table).limit(1)).first() is not None:
+                    raise DatabaseUnavailable(
+                        f"the database is not empty: there is something in {table.name}",
+                        to_do="Give one that was just created.",
+                    )
                 rows = reading.execute(select(table).execution_options(yield_per=_ROWS_AT_ONCE)).mappings()
                 for part in rows.partitions():
                     writing.execute(insert(table), [dict(row) for row in part])
+                dialect.continue_numbers(writing, table)
     finally:
         source.dispose()
-        into.dispose()
+        target.dispose()
