@@ -31,7 +31,8 @@ from ringfence.hub.notifying import deadline, delivery, mail
 from ringfence.hub.store.guard_models import AlertChannelRow, AlertNoticeRow
 from ringfence.identity.certificates import issue_server_certificate, key_to_pem, make_authority, to_pem
 from ringfence.secret import Secret
-from stack import free_port
+from stack import free_port, wait_for
+from support.running_hub import RunningHub
 
 
 @dataclass
@@ -425,3 +426,14 @@ def test_there_is_an_end_to_channels(hub: Hub) -> None:
 def test_every_kind_of_alert_can_be_asked_for() -> None:
     there = {value for name, value in vars(alerts).items() if name.isupper() and isinstance(value, str)}
     assert there | alerts.SOMEBODY_ELSE == alerts.KINDS
+
+
+def test_a_running_hub_tells_by_itself(running: RunningHub, receiver: Receiver) -> None:
+    site = running.site("Told of")
+    running.do("POST", "/alert-channels", {"name": "by itself", "kind": "webhook", "url": receiver.url, "site": site})
+    with running.hub.change("test") as change:
+        alerts.raise_alert(change, site, alerts.EDGE_AWAY, "edge-1", "It is away.")
+    wait_for("the webhook", lambda: receiver.posts)
+    (row,) = [each for each in running.do("GET", "/alert-channels")["items"] if each["id"] == "by-itself"]
+    assert (row["site"], row["problem"]) == (site, "")
+    running.do("DELETE", "/alert-channels/by-itself")
