@@ -135,6 +135,9 @@ def test_a_hub_moves_and_whoever_would_not_find_it_is_named(stranger: CommandLin
     folder = str(tmp_path / "hub")
     stranger("hub", "init", folder, "--address", "127.0.0.1", "--device-port", "0")
     assert "--device-url" in stranger.refused(3, "hub", "move", folder, "--to", "hub.example.net")
+    file = tmp_path / "hub" / "hub.toml"
+    note = "# The port that our firewall lets in\n"
+    file.write_text(note + file.read_text())
     told = stranger.ask(
         "hub", "move", folder, "--to", "hub.example.net", "--device-url", "https://hub.example.net:9444"
     )

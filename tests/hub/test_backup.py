@@ -7,15 +7,22 @@ import sqlite3
 import tarfile
 import tempfile
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 import pyrage
 import pytest
+from sqlalchemy import select
 
+from ringfence.hub.core import open_hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import BackupUnwritable, BadBackup, BadPassphrase, DataFolderTaken
+from ringfence.hub.fleet import alert_channels, sites
+from ringfence.hub.fleet.alert_channels import ChannelParts
+from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.recovery import backup, restore, sealed_file
 from ringfence.hub.recovery.sealed_file import Lock, Opener
+from ringfence.hub.store.guard_models import AlertNoticeRow
 from ringfence.secret import Secret
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
@@ -170,3 +177,17 @@ def test_what_root_does_in_a_hubs_folder_stays_its_owners(made_hub: tuple[Path, 
         assert "rft_" in said
         assert {path.stat().st_uid for path in (folder, *folder.rglob("*"))} == {NOBODY}
     assert os.geteuid() == 0
+
+
+def test_what_waited_to_be_told_in_the_copy_is_not_told_again(tmp_path: Path, made_hub: tuple[Path, Secret]) -> None:
+    shutil.copytree(made_hub[0], tmp_path / "hub")
+    folder = DataFolder(tmp_path / "hub")
+    with closing(open_hub(folder)) as hub, hub.change("test") as change:
+        site = sites.create(change, hub.signers, "Anna").id
+        alert_channels.add(change, hub.sealer, "noc", ChannelParts(alert_channels.WEBHOOK, "https://a.example.org"))
+        alerts.raise_alert(change, site, alerts.EDGE_AWAY, "edge-1", "It is away.")
+    made = backup.make(folder, tmp_path / "copy", LOCK)
+    restore.restore(made.file, tmp_path / "restored", KEY)
+    with closing(open_hub(DataFolder(tmp_path / "restored"))) as hub, hub.database.reading() as session:
+        assert session.scalars(select(AlertNoticeRow)).all() == []
+        assert [row.id for row in alert_channels.find(session)] == ["noc"]

@@ -89,7 +89,7 @@ def folder(made_hub: tuple[Path, Secret], tmp_path: Path, other: OtherAuthority)
     """A hub's folder whose hub.toml names a certificate for people, which lies there."""
     shutil.copytree(made_hub[0], tmp_path / "hub")
     made = DataFolder(tmp_path / "hub")
-    made.write_config(made.config().changed(people_certificate="people.pem", people_key="people.key"))
+    made.edit_config(people_certificate="people.pem", people_key="people.key")
     other.issue(made.path)
     return made
 

@@ -3,14 +3,17 @@
 import ipaddress
 import socket
 import tomllib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
+import tomlkit
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, TomlConfigSettingsSource
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
+from tomlkit.exceptions import TOMLKitError
 
 from ringfence.content.hub_endpoints import MOST_URLS, check_url
 from ringfence.errors import RingfenceError
@@ -145,6 +148,13 @@ class HubConfig(BaseSettings):
         others.pop(moved.told_device_url, None)
         return moved.changed(other_device_urls=tuple(others))
 
+    @property
+    def place(self) -> dict[str, str | tuple[str, ...]]:
+        """The values that say where the hub is."""
+        return {
+            "address": self.address, "device_url": self.device_url, "other_device_urls": self.other_device_urls,
+        }  # fmt: skip
+
     def changed(self, **values: str | int | tuple[str, ...]) -> "HubConfig":
         """Return it with other values; BadConfiguration says what is wrong with them."""
         return make_config(**{**self.model_dump(), **values})
@@ -209,6 +219,21 @@ def make_config(**values: str | int | tuple[str, ...]) -> HubConfig:
         return HubConfig.model_validate(values)
     except ValidationError as fault:
         raise _bad(fault, "hub init") from None
+
+
+def edited(text: str, values: Mapping[str, str | int | Sequence[str]]) -> str:
+    """Return hub.toml's text with other values; comments, order and all other values stay.
+
+    Raises:
+        BadConfiguration: The text is not TOML.
+    """
+    try:
+        document = tomlkit.parse(text)
+    except TOMLKitError as fault:
+        raise BadConfiguration(f"the file is not TOML: {fault}", where="hub.toml", to_do="Correct that line.") from None
+    for name, value in values.items():
+        document[name] = value if isinstance(value, str | int) else list(value)
+    return tomlkit.dumps(document)
 
 
 def to_toml(config: HubConfig) -> str:

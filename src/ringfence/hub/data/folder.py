@@ -14,7 +14,7 @@ import json
 import os
 import secrets
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,9 +30,10 @@ from ringfence.hub.data.authority import (
     read_authority,
 )
 from ringfence.hub.data.authority import read_signers as signers_from
-from ringfence.hub.data.config import HubConfig, read_config, to_toml
+from ringfence.hub.data.config import HubConfig, edited, read_config, to_toml
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import (
+    BadConfiguration,
     DataFolderBusy,
     DataFolderTaken,
     DataFolderUnusable,
@@ -112,9 +113,20 @@ class DataFolder:
             self._next_certificate.unlink()
             self._next_key.unlink(missing_ok=True)
 
-    def write_config(self, config: HubConfig) -> None:
-        """Put another configuration in the place of hub.toml's."""
-        replace_file(self.path / "hub.toml", to_toml(config).encode())
+    def edit_config(self, **values: str | int | Sequence[str]) -> None:
+        """Change values in hub.toml; everything else there stays as people wrote it.
+
+        Raises:
+            BadConfiguration: A value can't be used; the file stays as it was.
+        """
+        file = self.path / "hub.toml"
+        before = _read(file)
+        replace_file(file, edited(before.decode("utf-8", "replace"), values).encode())
+        try:
+            self.config()
+        except BadConfiguration:
+            replace_file(file, before)
+            raise
 
     @property
     def authority_key(self) -> Path:

@@ -154,7 +154,7 @@ def _why_late(hub: Hub, edge: EdgeRow, staying: set[str]) -> str:
 
 
 def _write(folder: DataFolder, config: HubConfig, what: str) -> HubConfig:
-    folder.write_config(config)
+    folder.edit_config(**config.place)
     _note(folder, what)
     return config
 

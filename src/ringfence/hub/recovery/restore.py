@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
 from ringfence.content.digests import Digest, is_digest
 from ringfence.hub.core import Hub, blobs_in, open_hub
@@ -27,7 +27,7 @@ from ringfence.hub.recovery.backup import BLOBS, DATABASE, FORM, MANIFEST, Manif
 from ringfence.hub.recovery.sealed_file import Opener
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.copies import check_database, fill_database
-from ringfence.hub.store.guard_models import GuardWindowRow
+from ringfence.hub.store.guard_models import AlertNoticeRow, GuardWindowRow
 from ringfence.hub.store.models import ApiTokenRow, EnrolmentTokenRow
 from ringfence.hub.store.release_models import RestorationRow
 from ringfence.secret import Secret
@@ -85,7 +85,7 @@ def restore(
         config = folder.config().changed(database_url=database_url)
         if address:
             config = config.relocated(address)
-        folder.write_config(config)
+        folder.edit_config(database_url=database_url, **(config.place if address else {}))
         if database_url:
             fill_database(making / DATABASE, database_url)
             (making / DATABASE).unlink()
@@ -119,8 +119,9 @@ def _go_on(hub: Hub, manifest: Manifest, *, keep_tokens: bool) -> Restored:
 
 
 def _end_what_may_be_used_up(change: Change) -> None:
-    """End enrolment tokens and windows that are open in the copy: they may have been used, or ended, since."""
+    """End what is open in the copy and may have been used or ended since: enrolment tokens, windows, notices."""
     session = change.session
+    session.execute(delete(AlertNoticeRow))  # people were told of those; what still goes on is in the list of alerts
     unused = (EnrolmentTokenRow.used_at.is_(None), EnrolmentTokenRow.revoked_at.is_(None))
     session.execute(update(EnrolmentTokenRow).where(*unused).values(revoked_at=change.now))
     session.execute(update(GuardWindowRow).where(GuardWindowRow.closed_at.is_(None)).values(closed_at=change.now))
