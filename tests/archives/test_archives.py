@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from ringfence import archives
 from ringfence.archives import members
 from ringfence.archives.errors import BadArchive
+from ringfence.archives.litter import is_litter
 from ringfence.archives.signed_header import body_of, header_length, parse_header
 from support.firmware_files import (
     cop,
@@ -68,6 +69,55 @@ def test_a_file_that_is_no_archive_is_itself(tmp_path: Path) -> None:
     assert held(put(tmp_path, "x.loads", b"list")) == {"x.loads": b"list"}
     image = signed("rootfs.sbn", gzip.compress(b"an image, not an archive"))
     assert held(put(tmp_path, "rootfs.sbn", image)) == {"rootfs.sbn": image}
+
+
+LITTER = (
+    "__MACOSX/._x.loads", "__MACOSX/a/b", "._x.loads", "a/.DS_Store", "a/.localized", "Icon\r", "Thumbs.db",
+    "a/ehthumbs.db", "desktop.ini", "A/Desktop.INI", "$RECYCLE.BIN/x", "@eaDir/x@SynoEAStream", ".Trashes/1",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["x.zip", "x.tar", "x.tar.gz", "nested.zip", "folder"])
+def test_what_a_system_put_there_for_itself_is_passed_over_and_named(tmp_path: Path, name: str) -> None:
+    files = {**FILES, **dict.fromkeys(LITTER, b"\0\5\x16\7")}
+    path = tmp_path / name
+    if name == "folder":
+        for each, data in files.items():
+            (path / each).parent.mkdir(parents=True, exist_ok=True)
+            (path / each).write_bytes(data)
+    else:
+        tar = tarred(files)
+        packed = {"x.zip": zipped(files), "x.tar": tar, "x.tar.gz": gzip.compress(tar)}
+        path.write_bytes(packed.get(name) or zipped({"in.zip": zipped(files)}))
+    skipped: list[str] = []
+    assert {member.path: member.read() for member in members(path, skipped)} == FILES
+    assert sorted(skipped) == sorted(LITTER)
+
+
+@pytest.mark.parametrize("name", ["__MACOSX/../../x", "/__MACOSX/x", "..\\._x"])
+def test_litter_that_leads_out_is_refused_like_all_else(tmp_path: Path, name: str) -> None:
+    with pytest.raises(BadArchive, match="leads out"):
+        held(put(tmp_path, "x.zip", zipped({name: b"x"})))
+
+
+def test_names_that_only_look_like_litter_stay() -> None:
+    names = ("macosx/x", "._", "a._b", "DS_Store", "my-thumbs.db", "desktop.ini.xml", "._x/y")
+    assert [name for name in names if is_litter(name)] == ["._"]
+
+
+def test_a_zip_made_on_windows_has_folders_and_names_like_any_other(tmp_path: Path) -> None:
+    data = zipped({"set\\": b"", "set\\in\\": b"", "set\\in\\x.loads": b"list", "set/": b""})
+    assert held(put(tmp_path, "x.zip", data)) == {"set/in/x.loads": b"list"}
+
+
+def test_an_accented_letter_of_a_mac_is_one_letter(tmp_path: Path) -> None:
+    assert held(put(tmp_path, "x.zip", zipped({"Gru\u0308n.png": b"x"}))) == {"Gr\u00fcn.png": b"x"}
+
+
+def test_litter_counts_like_other_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 5)
+    with pytest.raises(BadArchive, match="more than 5 files"):
+        held(put(tmp_path, "x.zip", zipped({f"._{number}": b"" for number in range(6)})))
 
 
 def tar_with(info: tarfile.TarInfo) -> bytes:

@@ -41,3 +41,17 @@ def test_what_no_phone_plays_is_refused(ringfence: CommandLine, tmp_path: Path) 
     ringfence.refused(3, "asset", "import", str(tmp_path / "nothing.wav"))
     (tmp_path / "cut.wav").write_bytes(b"RIFF\x10\0\0\0WAVEfmt ")
     ringfence.refused(3, "asset", "import", str(tmp_path / "cut.wav"))
+
+
+def test_a_folder_from_a_mac_is_imported_and_what_is_skipped_is_said(
+    ringfence: CommandLine, tone: str, tmp_path: Path
+) -> None:
+    folder = tmp_path / "from a mac"
+    folder.mkdir()
+    (folder / "Bell.wav").write_bytes(Path(tone).read_bytes())
+    (folder / "Old.raw").write_bytes(bytes(4000))
+    for name in (".DS_Store", "._Bell.wav", "Thumbs.db"):
+        (folder / name).write_bytes(b"RIFF1234WAVE")
+    said = ringfence("asset", "import", str(folder))
+    assert "Skipped 3 files that a Mac, Windows or a network drive added: .DS_Store, ._Bell.wav, Thumbs.db." in said
+    assert sorted(row["name"] for row in ringfence.ask("asset", "list")) == ["Bell", "Old"]

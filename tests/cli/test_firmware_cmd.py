@@ -53,3 +53,19 @@ def test_a_bundle_that_is_not_whole_is_refused(ringfence: CommandLine, tmp_path:
         ended = ringfence.run("firmware", command, str(tmp_path / "cut.zip"))
         assert (ended.status, "dsp42.9-4-2SR3-1.sbn" in ended.err) == (3, True)
         ringfence.refused(3, "firmware", command, str(tmp_path / "nothing.zip"))
+
+
+def test_a_bundle_zipped_on_a_mac_is_taken_and_what_is_skipped_is_said(
+    ringfence: CommandLine, stranger: CommandLine, tmp_path: Path
+) -> None:
+    files = {f"bundle/{name}": data for name, data in bundle_42("9-4-2SR1-1").items()}
+    litter = {f"__MACOSX/bundle/._{name.rpartition('/')[2]}": b"\0\5\x16\7" for name in files} | {
+        "bundle/.DS_Store": b"x"
+    }
+    path = tmp_path / "from a mac.zip"
+    path.write_bytes(zipped({"bundle/": b"", **files, **litter}))
+    assert sorted(stranger.ask("firmware", "inspect", str(path))["skipped"]) == sorted(litter)
+    assert "Skipped " in stranger("firmware", "inspect", str(path))
+    said = ringfence("firmware", "import", str(path))
+    assert "__MACOSX/bundle/._" in said
+    ringfence("firmware", "remove", "SIP42.9-4-2SR1-1S")

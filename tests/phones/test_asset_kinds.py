@@ -3,7 +3,6 @@
 import io
 import math
 import struct
-import wave
 import zlib
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ringfence.cli.main import make_app
+from ringfence.phones.assets import g711
 from ringfence.phones.assets.kinds import (
     AssetKind,
     models_for,
@@ -22,34 +22,17 @@ from ringfence.phones.assets.kinds import (
     wants,
 )
 from ringfence.phones.assets.pictures import convert as convert_picture
-from ringfence.phones.assets.ring_tones import convert, mulaw
+from ringfence.phones.assets.ring_tones import RingTone, convert
+from ringfence.phones.assets.wave_files import read_wave
 from ringfence.phones.errors import BadAsset
 from ringfence.phones.families import model
 from ringfence.phones.family import Picture, RingFormat
 from support.firmware_files import zipped
+from support.sounds import wav
 
 
-def wav(tone_hz: float, seconds: float, rate: int = 44_100, channels: int = 1, width: int = 2) -> bytes:
-    out = io.BytesIO()
-    with wave.open(out, "wb") as sound:
-        sound.setnchannels(channels)
-        sound.setsampwidth(width)
-        sound.setframerate(rate)
-        top = 2 ** (8 * width - 1) - 1
-        frames = bytearray()
-        for at in range(int(seconds * rate)):
-            value = round(0.5 * top * math.sin(2 * math.pi * tone_hz * at / rate))
-            one = bytes([value + 128]) if width == 1 else value.to_bytes(width, "little", signed=True)
-            frames += one * channels
-        sound.writeframes(bytes(frames))
-    return out.getvalue()
-
-
-def linear(code: int) -> int:
-    """µ-law back to 16 bits, by the formula of G.711 read the other way round."""
-    code = ~code & 0xFF
-    magnitude = (((code & 0x0F) << 3) + 0x84) << ((code >> 4) & 7)
-    return (0x84 - magnitude) if code & 0x80 else (magnitude - 0x84)
+def convert_wave(data: bytes, wanted: RingFormat) -> RingTone:
+    return convert(read_wave(data), wanted)
 
 
 def level(samples: list[int], rate: int, tone_hz: float) -> float:
@@ -61,52 +44,56 @@ def level(samples: list[int], rate: int, tone_hz: float) -> float:
 
 def test_mulaw_has_the_codes_of_g_711() -> None:
     for sample, code in ((0, 0xFF), (-1, 0x7F), (8316, 0x9F), (-32_124, 0x00), (32_124, 0x80), (32_767, 0x80)):
-        assert mulaw(sample) == code, sample
+        assert g711.to_mulaw(sample) == code, sample
     for code in range(256):
-        assert mulaw(linear(code)) in {code, 0xFF} if linear(code) == 0 else mulaw(linear(code)) == code
+        assert (
+            g711.to_mulaw(g711.from_mulaw(code)) in {code, 0xFF}
+            if g711.from_mulaw(code) == 0
+            else g711.to_mulaw(g711.from_mulaw(code)) == code
+        )
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4])
 @pytest.mark.parametrize("channels", [1, 2])
 def test_a_tone_keeps_its_pitch_and_loudness(width: int, channels: int) -> None:
-    made = convert(wav(1000, 0.5, channels=channels, width=width), RingFormat.MULAW_8K)
-    samples = [linear(code) for code in made.data][400:3600]
+    made = convert_wave(wav(1000, 0.5, channels=channels, width=width), RingFormat.MULAW_8K)
+    samples = [g711.from_mulaw(code) for code in made.data][400:3600]
     assert level(samples, 8000, 1000) == pytest.approx(16_384, rel=0.03)
     assert (len(made.data), made.was_cut) == (4000, False)
 
 
 def test_what_the_new_rate_can_not_carry_is_gone_and_does_not_come_back_as_another_tone() -> None:
-    made = convert(wav(6000, 0.5), RingFormat.MULAW_8K)
-    samples = [linear(code) for code in made.data][400:3600]
+    made = convert_wave(wav(6000, 0.5), RingFormat.MULAW_8K)
+    samples = [g711.from_mulaw(code) for code in made.data][400:3600]
     assert level(samples, 8000, 2000) < 16_384 / 100  # 6 kHz would fold to 2 kHz
 
 
 def test_wideband_phones_get_16_bits_at_16_khz() -> None:
-    made = convert(wav(5000, 0.25, rate=16_000), RingFormat.LINEAR_16K)
+    made = convert_wave(wav(5000, 0.25, rate=16_000), RingFormat.LINEAR_16K)
     samples = list(struct.unpack(f"<{len(made.data) // 2}h", made.data))
     assert len(samples) == 4000
     assert level(samples[200:3800], 16_000, 5000) == pytest.approx(16_384, rel=0.02)
 
 
 def test_a_long_tone_is_cut_with_its_end_faded() -> None:
-    made = convert(wav(440, 3.0, rate=8000), RingFormat.MULAW_8K)
+    made = convert_wave(wav(440, 3.0, rate=8000), RingFormat.MULAW_8K)
     assert (len(made.data), made.was_cut) == (16_080, True)
-    assert abs(linear(made.data[-1])) < 600
-    assert not convert(wav(440, 3.0, rate=16_000), RingFormat.LINEAR_16K).was_cut
+    assert abs(g711.from_mulaw(made.data[-1])) < 600
+    assert not convert_wave(wav(440, 3.0, rate=16_000), RingFormat.LINEAR_16K).was_cut
 
 
 @pytest.mark.parametrize(
     ("data", "says"),
     [
-        (b"RIFF\x00\x00\x00\x00WAVE", "not a WAV file with plain samples"),
-        (wav(440, 0.5)[:40], "not a WAV file with plain samples"),
+        (b"RIFF\x00\x00\x00\x00WAVE", "not a WAV file that can be read"),
+        (wav(440, 0.5)[:40], "not a WAV file that can be read"),
         (wav(440, 0.01), "at least 240"),
         (wav(440, 0.5, rate=500), "at 500 Hz"),
     ],
 )
 def test_a_sound_that_can_not_be_used_is_refused(data: bytes, says: str) -> None:
     with pytest.raises(BadAsset, match=says):
-        convert(data, RingFormat.MULAW_8K)
+        convert_wave(data, RingFormat.MULAW_8K)
 
 
 def picture(width: int, height: int, form: str = "PNG", mode: str = "RGB") -> bytes:

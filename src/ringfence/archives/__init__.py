@@ -2,7 +2,7 @@
 
 Reads zip, tar, gzip, and these behind a manufacturer's signed header (``.cop.sgn``, ``.cop.sha512``), nested up to
 three deep. The content comes out as members with a plain path. A member that leads out of the archive, is not a file,
-or is far larger than it claims, is refused by name.
+or is far larger than it claims, is refused by name. What a system put there for itself (``litter``) is passed over.
 """
 
 import gzip
@@ -12,6 +12,7 @@ import re
 import stat
 import tarfile
 import tempfile
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
@@ -20,6 +21,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
 from ringfence.archives.errors import BadArchive
+from ringfence.archives.litter import is_litter
 from ringfence.archives.signed_header import header_length
 
 DEEPEST = 3
@@ -71,11 +73,21 @@ class _Budget:
 
     bytes_left: int = field(default_factory=lambda: LARGEST_TOTAL_BYTES)
     members_left: int = field(default_factory=lambda: MOST_MEMBERS)
+    skipped: list[str] = field(default_factory=list)
+    """The litter that was passed over."""
 
     def member(self, where: str) -> None:
         self.members_left -= 1
         if self.members_left < 0:
             raise BadArchive(f"it contains more than {MOST_MEMBERS} files", where=where)
+
+    def skips(self, path: str, where: str) -> bool:
+        """Return whether a path is litter, and note it."""
+        if not is_litter(path):
+            return False
+        self.member(where)
+        self.skipped.append(path)
+        return True
 
     def take(self, count: int, of_member: int, where: str) -> None:
         if of_member > LARGEST_MEMBER_BYTES:
@@ -89,15 +101,19 @@ class _Budget:
             )
 
 
-def members(path: Path) -> Iterator[Member]:
+def members(path: Path, skipped: list[str] | None = None) -> Iterator[Member]:
     """Yield the files of a folder, of an archive, or a single file as itself; nested archives are opened.
 
     A member can be opened while the iteration goes on, and not after it.
 
+    Args:
+        path: The folder or file.
+        skipped: Gets the paths that were passed over, because a system put them there for itself.
+
     Raises:
         BadArchive: Something is wrong; the error says what and where.
     """
-    budget = _Budget()
+    budget = _Budget(skipped=[] if skipped is None else skipped)
     if path.is_dir():
         yield from _of_folder(path, budget)
         return
@@ -114,6 +130,8 @@ def _of_folder(folder: Path, budget: _Budget) -> Iterator[Member]:
         if path.is_symlink() or not path.is_file():
             continue
         relative = path.relative_to(folder).as_posix()
+        if budget.skips(relative, str(folder)):
+            continue
         budget.member(str(folder))
         size = path.stat().st_size
         if _NESTED.fullmatch(path.name) is None:
@@ -156,7 +174,9 @@ def _of_zip(file: BinaryIO, budget: _Budget, where: str, depth: int) -> Iterator
     try:
         with zipfile.ZipFile(file) as archive:
             for info in archive.infolist():
-                if info.is_dir():
+                if info.is_dir() or (info.filename.endswith("\\") and not info.file_size):
+                    continue
+                if budget.skips(_with_slashes(info.filename, where), where):
                     continue
                 path = _plain_path(info.filename, where)
                 if stat.S_ISLNK(info.external_attr >> 16):
@@ -174,7 +194,7 @@ def _of_tar(file: BinaryIO, budget: _Budget, where: str, depth: int) -> Iterator
     try:
         with tarfile.open(fileobj=file, mode="r:") as archive:
             for info in archive:
-                if info.isdir():
+                if info.isdir() or budget.skips(_with_slashes(info.name, where), where):
                     continue
                 path = _plain_path(info.name, where)
                 if not info.isreg():
@@ -202,15 +222,23 @@ def _member(body: BinaryIO, path: str, budget: _Budget, where: str, depth: int) 
         yield Member(path, size, lambda: _unclosed(body))
 
 
-def _plain_path(raw: str, where: str) -> str:
-    """Return a member's path in plain form; BadArchive where it would leave the archive or can't be a name."""
+def _with_slashes(raw: str, where: str) -> str:
+    """Return a member's path with ``/`` between its parts; BadArchive where it would leave the archive."""
     path = raw.replace("\\", "/").removeprefix("./")
-    parts = path.split("/")
-    if path.startswith("/") or re.match(r"[A-Za-z]:", path) or ".." in parts:
+    if path.startswith("/") or re.match(r"[A-Za-z]:", path) or ".." in path.split("/"):
         raise BadArchive(f"it contains the path {raw[:120]!r}, which leads out of the archive", where=where)
+    return path
+
+
+def _plain_path(raw: str, where: str) -> str:
+    """Return a member's path in plain form; BadArchive where it would leave the archive or can't be a name.
+
+    Letters with accents are one character each, as on other systems than a Mac.
+    """
+    path = unicodedata.normalize("NFC", _with_slashes(raw, where))
     if _CONTROL.search(path) or not path or len(path.encode("utf-8", "surrogateescape")) > 1024:  # noqa: PLR2004
         raise BadArchive(f"it contains a file with an impossible name: {raw[:60]!r}", where=where)
-    return "/".join(part for part in parts if part not in {"", "."})
+    return "/".join(part for part in path.split("/") if part not in {"", "."})
 
 
 class _Unclosed(io.RawIOBase):

@@ -13,6 +13,7 @@ from ringfence.cli.support.api import Json, PeoplesApi
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.cli.support.uploads import say_skipped
 from ringfence.errors import BadInput, EnvironmentFault
 
 if TYPE_CHECKING:  # it loads the picture library
@@ -25,7 +26,9 @@ LARGEST_BYTES = 64 << 20
 
 @app.command("import")
 def import_assets(
-    file: Annotated[Path, typer.Argument(metavar="FILE|FOLDER", help="A WAV, PNG or JPEG, a folder, or an archive.")],
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE|FOLDER", help="A WAV, .raw, .rwb, PNG or JPEG, a folder, or an archive.")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show what would be imported, and upload nothing.")
     ] = False,
@@ -33,14 +36,16 @@ def import_assets(
 ) -> None:
     """Import ring tones, wallpapers, languages and tones into the hub.
 
-    Files are recognised by their content and converted to what phones take. Languages and tones are recognised by
-    their folder, such as German_Germany/mk-sip.jar in the manufacturer's packages.
+    Files are recognised by their content and converted to what phones take. Rings that are ready for phones are
+    recognised by .raw (µ-law, 8 kHz) or .rwb (16 bits, 16 kHz). Languages and tones are recognised by their folder,
+    such as German_Germany/mk-sip.jar in the manufacturer's packages.
 
     Example: ringfence asset import doorbell.wav
     """
     client = None if dry_run else hub()
     told: list[Json] = []
-    for asset, models in _recognised(file):
+    skipped: list[str] = []
+    for asset, models in _recognised(file, skipped):
         if client is not None:
             _bring(client, asset, file.name)
         told.append({"kind": str(asset.kind), "name": asset.name, "notes": list(asset.notes), "models": models})
@@ -55,27 +60,34 @@ def import_assets(
         )  # fmt: skip
     if as_json:
         output.show_json(told)
-    elif not dry_run:
+        return
+    say_skipped(skipped)
+    if not dry_run:
         output.say("Next: ringfence publish. Phones get languages only where user_locale or network_locale names them.")
 
 
-def _recognised(file: Path) -> Iterator[tuple["Asset", list[str]]]:
-    """Yield the assets of a file, folder or archive, each with the models that can have it."""
+def _recognised(file: Path, skipped: list[str]) -> Iterator[tuple["Asset", list[str]]]:
+    """Yield the assets of a file, folder or archive, each with the models that can have it; note what is skipped."""
     try:
-        from ringfence.phones.assets.kinds import models_for, recognise
+        from ringfence.phones.assets.kinds import models_for, recognise, together
     except ModuleNotFoundError as missing:
         raise EnvironmentFault(
             f"this needs {missing.name}, which is not installed", to_do="Run pip install 'ringfence[hub]'."
         ) from None
-    for member in members(file):
-        if member.size_bytes > LARGEST_BYTES:
-            continue
-        try:
-            asset = recognise(member.path, member.read())
-        except BadInput as fault:
-            raise BadArgument(fault.what, where=f"{file}: {member.path}", to_do=fault.to_do) from None
-        if asset is not None:
-            yield asset, models_for(asset)
+
+    def found() -> Iterator["Asset"]:
+        for member in members(file, skipped):
+            if member.size_bytes > LARGEST_BYTES:
+                continue
+            try:
+                asset = recognise(member.path, member.read())
+            except BadInput as fault:
+                raise BadArgument(fault.what, where=f"{file}: {member.path}", to_do=fault.to_do) from None
+            if asset is not None:
+                yield asset
+
+    for asset in together(found()):
+        yield asset, models_for(asset)
 
 
 @app.command("list")

@@ -11,7 +11,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, Row, field, moment
-from ringfence.cli.support.uploads import progress, upload_members
+from ringfence.cli.support.uploads import progress, say_skipped, upload_members
 from ringfence.counted import counted
 from ringfence.phones.filenames import is_loads
 from ringfence.phones.firmware.bundles import Bundle, examine
@@ -34,15 +34,17 @@ def inspect(file: BundleFile, as_json: AsJson = False) -> None:
 
     Example: ringfence firmware inspect cmterm-7945_7965-sip.9-4-2SR3-1.zip
     """
-    sizes, lists = collect(file)
+    skipped: list[str] = []
+    sizes, lists = collect(file, skipped)
     if file.is_file() and is_loads(file.name):
         _show_list(file.name, parse_loads(lists[file.name], file.name), as_json=as_json)
         return
     bundle = examine(sizes, lists.__getitem__)
     if as_json:
-        output.show_json(_as_json(bundle, sizes))
+        output.show_json({**_as_json(bundle, sizes), "skipped": skipped})
     else:
         _show_bundle(bundle, sizes)
+        say_skipped(skipped)
     check_whole(bundle, file)
 
 
@@ -54,7 +56,8 @@ def import_bundle(file: BundleFile, as_json: AsJson = False) -> None:
 
     Example: ringfence firmware import cmterm-9971.9-4-2SR4-1.cop.sgn
     """
-    sizes, lists = collect(file)
+    skipped: list[str] = []
+    sizes, lists = collect(file, skipped)
     bundle = examine(sizes, lists.__getitem__)
     check_whole(bundle, file)
     wanted = {each.found for load in bundle.loads for each in load.wanted if each.found} | set(lists)
@@ -64,6 +67,7 @@ def import_bundle(file: BundleFile, as_json: AsJson = False) -> None:
     if as_json:
         output.show_json(rows)
         return
+    say_skipped(skipped)
     for row in rows:
         models = ", ".join(row["models"]) or "no known model"
         files_and_size = f"{counted(len(row['files']), 'file')}, {row['size']:,} B"
@@ -242,11 +246,14 @@ def _facts(loads: Loads) -> dict[str, object]:
     }
 
 
-def collect(file: Path) -> tuple[dict[str, int], dict[str, bytes]]:
-    """Return the sizes of a bundle's files, and the bytes of its .loads files, both by name."""
+def collect(file: Path, skipped: list[str]) -> tuple[dict[str, int], dict[str, bytes]]:
+    """Return the sizes of a bundle's files, and the bytes of its .loads files, both by name.
+
+    ``skipped`` gets what is passed over because a system had put it there for itself.
+    """
     sizes: dict[str, int] = {}
     lists: dict[str, bytes] = {}
-    for member in members(file):
+    for member in members(file, skipped):
         _check_twice(member, sizes, file)
         sizes[member.name] = member.size_bytes
         if is_loads(member.name):

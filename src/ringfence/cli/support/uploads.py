@@ -2,12 +2,14 @@
 
 import hashlib
 import sys
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from ringfence.archives import Member, members
+from ringfence.cli.support import output
 from ringfence.cli.support.api import Json, PeoplesApi
+from ringfence.counted import counted
 
 _CHUNK_BYTES = 1 << 20
 
@@ -31,6 +33,13 @@ def progress(what: str) -> Iterator[tuple[Show, Advance]]:
             bar.advance(task, count)
 
         yield show, advance
+
+
+def say_skipped(skipped: Sequence[str]) -> None:
+    """Say what was passed over because a system had put it there for itself, if there is anything."""
+    if skipped:
+        files = counted(len(skipped), "file")
+        output.say(f"Skipped {files} that a Mac, Windows or a network drive added: {output.some(skipped)}.")
 
 
 def upload_members(client: PeoplesApi, file: Path, wanted: Collection[str], total_bytes: int) -> list[Json]:

@@ -1,13 +1,15 @@
 """Assets: ring tones, wallpapers, languages and tones, recognised by their content and made into phones' files."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from pathlib import PurePosixPath
 from types import MappingProxyType
 from xml.sax.saxutils import escape, quoteattr
 
 from ringfence.phones.assets import ring_tones
+from ringfence.phones.assets.wave_files import Sound, read_wave
 from ringfence.phones.document import NotWellFormed, parse_leniently
 from ringfence.phones.errors import BadAsset
 from ringfence.phones.families import families
@@ -19,6 +21,7 @@ LONGEST_NAME = 25
 RING_LISTS: Mapping[RingFormat, str] = MappingProxyType(
     {RingFormat.MULAW_8K: "Ringlist.xml", RingFormat.LINEAR_16K: "Ringlist-wb.xml"}
 )
+_READY = {suffix: form for form, suffix in ring_tones.SUFFIXES.items()}
 _LOCALE = re.compile(r"(?:.*/)?([A-Z][A-Za-z_]{2,40})/([a-z-]+\.jar)")
 _TONES = re.compile(r"(?:.*/)?([A-Z][A-Za-z_]{2,40})/(g[34]-tones\.xml)")
 
@@ -42,6 +45,8 @@ class AssetFile:
     name: str
     data: bytes
     variant: str
+    is_ready: bool = False
+    """Whether it is as it came, not made from another form."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,9 @@ def recognise(path: str, data: bytes) -> Asset | None:
         return _ring(path, data)
     if data.startswith((b"\x89PNG\r\n", b"\xff\xd8\xff", b"BM", b"GIF8")) or data[8:12] == b"WEBP":
         return _wallpaper(path, data)
+    ready = _READY.get(PurePosixPath(path).suffix.lower())
+    if ready is not None:
+        return _ready_ring(path, data, ready)
     locale, tones = _LOCALE.fullmatch(path), _TONES.fullmatch(path)
     if locale is not None and data.startswith(b"PK"):
         file = AssetFile(f"{locale[1]}/{locale[2]}", data, locale[2])
@@ -75,6 +83,20 @@ def recognise(path: str, data: bytes) -> Asset | None:
             raise BadAsset(f"its tones are not well-formed XML: {fault.reason}", where=path) from None
         return Asset(AssetKind.TONES, tones[1], (AssetFile(f"{tones[1]}/{tones[2]}", data, tones[2]),))
     return None
+
+
+def together(assets: Iterable[Asset]) -> Iterator[Asset]:
+    """Yield the assets, with a ring that came ready in both forms as the one ring that it is."""
+    rings: dict[str, Asset] = {}
+    for asset in assets:
+        if not any(file.is_ready for file in asset.files):
+            yield asset
+        elif (other := rings.get(asset.name)) is None:
+            rings[asset.name] = asset
+        else:
+            ready = {file.variant: file for file in asset.files if file.is_ready}
+            rings[asset.name] = replace(other, files=tuple(ready.get(file.variant, file) for file in other.files))
+    yield from rings.values()
 
 
 def models_for(asset: Asset) -> list[str]:
@@ -125,15 +147,30 @@ def _variants(kind: AssetKind, model: Model) -> tuple[str, ...]:
 
 
 def _ring(path: str, data: bytes) -> Asset:
-    name = _shown(path)
+    return _ring_of(path, read_wave(data))
+
+
+def _ready_ring(path: str, data: bytes, form: RingFormat) -> Asset:
+    """Return a ring that is in one form already, as it is if phones take it so, and made into the other form."""
+    sound = ring_tones.read_ready(data, form)
+    asset = _ring_of(path, sound)
+    if len(sound.samples) > ring_tones.MOST_SAMPLES[form]:
+        return asset  # it was cut
+    files = tuple(
+        replace(file, data=data, is_ready=True) if file.variant == form.name else file for file in asset.files
+    )
+    return replace(asset, files=files)
+
+
+def _ring_of(path: str, sound: Sound) -> Asset:
     stem = _stem(path, LONGEST_NAME - len(".raw"))
     files, notes = [], []
     for wanted in RingFormat:
-        tone = ring_tones.convert(data, wanted)
+        tone = ring_tones.convert(sound, wanted)
         files.append(AssetFile(stem + ring_tones.SUFFIXES[wanted], tone.data, wanted.name))
         if tone.was_cut:
             notes.append(f"cut to {tone.seconds:.1f} s for phones that play {wanted.value}")
-    return Asset(AssetKind.RING, name, tuple(files), tuple(notes))
+    return Asset(AssetKind.RING, _shown(path), tuple(files), tuple(notes))
 
 
 def _wallpaper(path: str, data: bytes) -> Asset:

@@ -1,16 +1,16 @@
-"""Ring tones: an ordinary WAV becomes the raw samples that a phone plays (PHONES.md, "Locale, tones, wallpapers").
+"""Ring tones: a WAV or a ready ring becomes the samples that a phone plays (PHONES.md, "Locale, tones, wallpapers").
 
 79xx, 89xx and 99xx play µ-law at 8 kHz, 240 to 16,080 samples; 78xx and 88xx 16-bit little-endian at 16 kHz, 240 to
 160,800 samples. A longer tone is cut, with its last hundredth of a second faded out.
 """
 
-import io
 import math
 import struct
-import wave
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ringfence.phones.assets import g711
+from ringfence.phones.assets.wave_files import LONGEST_READ_S, Sound
 from ringfence.phones.errors import BadAsset
 from ringfence.phones.family import RingFormat
 
@@ -18,10 +18,9 @@ LEAST_SAMPLES = 240
 _RATES = {RingFormat.MULAW_8K: 8000, RingFormat.LINEAR_16K: 16_000}
 MOST_SAMPLES = {RingFormat.MULAW_8K: 16_080, RingFormat.LINEAR_16K: 160_800}
 SUFFIXES = {RingFormat.MULAW_8K: ".raw", RingFormat.LINEAR_16K: ".rwb"}
-_LONGEST_READ_S = 60
 _TAPS = 16
 """Zero crossings of the sinc on each side: aliases stay some 60 dB below."""
-_BIAS, _CLIP = 0x84, 32_635
+_SAMPLE_BYTES = {RingFormat.MULAW_8K: 1, RingFormat.LINEAR_16K: 2}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,56 +32,46 @@ class RingTone:
     was_cut: bool
 
 
-def convert(data: bytes, wanted: RingFormat) -> RingTone:
-    """Return a WAV's sound in the form that phones of one kind play.
+def convert(sound: Sound, wanted: RingFormat) -> RingTone:
+    """Return a sound in the form that phones of one kind play.
 
     Raises:
-        BadAsset: It is not a WAV file that can be read.
+        BadAsset: It is too short.
     """
-    samples, rate = _read(data)
     target = _RATES[wanted]
-    needed = int((MOST_SAMPLES[wanted] + 1) * rate / target) + 4 * _TAPS
-    made = _resampled(samples[:needed], rate, target)
+    needed = int((MOST_SAMPLES[wanted] + 1) * sound.rate / target) + 4 * _TAPS
+    made = _resampled(sound.samples[:needed], sound.rate, target)
     was_cut = len(made) > MOST_SAMPLES[wanted]
     made = made[: MOST_SAMPLES[wanted]]
-    if len(made) < LEAST_SAMPLES:
-        raise BadAsset(f"the tone has {len(made)} samples at {target} Hz, but needs at least {LEAST_SAMPLES}")
+    _require_length(len(made), target)
     if was_cut:
         _fade_out(made, target // 100)
     numbers = [max(-32_768, min(32_767, round(sample))) for sample in made]
     if wanted is RingFormat.MULAW_8K:
-        return RingTone(bytes(map(mulaw, numbers)), len(made) / target, was_cut)
+        return RingTone(bytes(map(g711.to_mulaw, numbers)), len(made) / target, was_cut)
     return RingTone(struct.pack(f"<{len(numbers)}h", *numbers), len(made) / target, was_cut)
 
 
-def mulaw(sample: int) -> int:
-    """Return a 16-bit sample as G.711 µ-law (ITU-T G.711, table 2a)."""
-    sign = 0x80 if sample < 0 else 0
-    magnitude = min(abs(sample), _CLIP) + _BIAS
-    exponent = magnitude.bit_length() - 8
-    mantissa = (magnitude >> (exponent + 3)) & 0x0F
-    return ~(sign | (exponent << 4) | mantissa) & 0xFF
+def read_ready(data: bytes, form: RingFormat) -> Sound:
+    """Return what a ready ring of a form sounds like. It has no mark of its own: only its length can be checked.
+
+    Raises:
+        BadAsset: No ring of this form has such a length.
+    """
+    count, rest = divmod(len(data), _SAMPLE_BYTES[form])
+    rate = _RATES[form]
+    if rest:
+        raise BadAsset(f"its {len(data)} bytes are no whole number of samples, of which each has two")
+    if count > LONGEST_READ_S * rate:
+        raise BadAsset(f"it would ring for {count // rate} s as {form.value}, so it is something else")
+    _require_length(count, rate)
+    numbers = (g711.MULAW[code] for code in data) if form is RingFormat.MULAW_8K else struct.unpack(f"<{count}h", data)
+    return Sound([float(number) for number in numbers], rate)
 
 
-def _read(data: bytes) -> tuple[list[float], int]:
-    """Return a WAV's samples as one channel in the range of 16 bits, and its rate."""
-    try:
-        with wave.open(io.BytesIO(data)) as sound:
-            channels, width, rate = sound.getnchannels(), sound.getsampwidth(), sound.getframerate()
-            frames = sound.readframes(rate * _LONGEST_READ_S)
-    except (wave.Error, EOFError, struct.error, ValueError) as fault:
-        raise BadAsset(f"it is not a WAV file with plain samples: {fault}", to_do="Save it as 16-bit PCM.") from None
-    if not (1 <= channels <= 8 and 1 <= width <= 4 and 1000 <= rate <= 384_000):  # noqa: PLR2004 - what WAVs are
-        raise BadAsset(f"it has {channels} channels of {width} bytes at {rate} Hz", to_do="Save it as 16-bit PCM.")
-    frames = frames[: len(frames) - len(frames) % (width * channels)]
-    scale = 2.0 ** (16 - 8 * width)
-    values = [
-        (frames[at] - 128) * scale
-        if width == 1
-        else int.from_bytes(frames[at : at + width], "little", signed=True) * scale
-        for at in range(0, len(frames), width)
-    ]
-    return [sum(values[at : at + channels]) / channels for at in range(0, len(values), channels)], rate
+def _require_length(count: int, rate: int) -> None:
+    if count < LEAST_SAMPLES:
+        raise BadAsset(f"the tone has {count} samples at {rate} Hz, but needs at least {LEAST_SAMPLES}")
 
 
 def _resampled(samples: Sequence[float], rate: int, target: int) -> list[float]:
