@@ -15,6 +15,7 @@ from ringfence.server.errors import NotNow
 from ringfence.server.files import case_folding
 from ringfence.server.files.folder import Folder, FolderFile
 from ringfence.tftp.errors import ReadFailed
+from support.descriptors import open_descriptors
 
 MAC = "001122334455"
 OWN = f"SEP{MAC}.cnf.xml"
@@ -402,13 +403,13 @@ def test_misses_and_hits_leave_no_descriptor_behind(root: Path, folder: Folder) 
     (root / "inner" / "a.sbn").write_bytes(b"x")
     os.mkfifo(root / "fifo")
     (root / "link").symlink_to("/etc/passwd")
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_descriptors()
     for _ in range(50):
         for name in ("inner/a.sbn", "inner/A.sbn", "fifo", "link", "inner", "x/y/z.sbn", "../x", OWN):
             folder.find(name)
             folder.why_not(name)
     folder.tidy()
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert not open_descriptors() - before
 
 
 def test_a_transfer_outlives_the_folder(root: Path) -> None:

@@ -7,7 +7,6 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +26,7 @@ from ringfence.server.io import sockets
 from ringfence.server.io.loop import Loop
 from ringfence.server.limits.settings import HttpLimits, Limits
 from ringfence.server.processes.supervisor import WorkerSupervisor
+from support.descriptors import open_descriptors
 
 OWN = "SEP001122334455.cnf.xml"
 BIG = bytes(range(256)) * 20_000
@@ -232,7 +232,7 @@ def test_a_swap_in_the_midst_keeps_the_bytes_that_were_begun_with(front: Front) 
 
 
 def test_who_goes_away_in_the_midst_is_told_and_leaves_nothing(front: Front) -> None:
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = open_descriptors()
     with socket.socket() as peer:
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         peer.connect(front.address)
@@ -240,7 +240,7 @@ def test_who_goes_away_in_the_midst_is_told_and_leaves_nothing(front: Front) -> 
         assert peer.recv(100)
     front.wait_until(lambda: any(isinstance(event, TransferFailed) for event in front.events))
     front.wait_until(lambda: front.front.connection_count == 0)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert not open_descriptors() - before
 
 
 def test_who_says_nothing_and_who_creeps_is_cut_off() -> None:
