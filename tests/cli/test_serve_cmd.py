@@ -31,7 +31,17 @@ def test_a_folder_is_served(stranger: CommandLine, folder: Path) -> None:
 
 @pytest.mark.parametrize(
     ("words", "status"),
-    [(("--listen", "nowhere:x"), 3), (("--log-format", "xml"), 3), (("--user", "no-such-user"), 3), ((), 0)],
+    [
+        (("--listen", "nowhere:x"), 3),
+        (("--log-format", "xml"), 3),
+        (("--user", "no-such-user"), 3),
+        (("--refusals-per-address", "0"), 3),
+        (("--transfers-per-address", "all"), 3),
+        (("--requests-per-address", "10001"), 3),
+        (("--connections-per-address", "9" * 5000), 3),
+        (("--transfers-per-address", "300", "--refusals-per-address", "20"), 0),
+        ((), 0),
+    ],
 )
 def test_what_can_not_be_served_is_said(
     stranger: CommandLine, folder: Path, words: tuple[str, ...], status: int

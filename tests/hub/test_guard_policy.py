@@ -76,6 +76,7 @@ def test_what_is_set_reaches_the_edge_with_a_new_version(running: RunningHub, tm
         "networks": ["192.168.7.9/24", "2001:db8::/56"],
         "first_contact": "hold",
         "gateway": "stubs",
+        "per_address": {"transfers": 300, "refusals": 20},
     }
     shown = running.do("PATCH", f"/sites/{site}/guard", order)
     assert levels(shown)["secret"] == "L1"

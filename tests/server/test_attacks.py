@@ -107,7 +107,8 @@ def test_a_reflected_flood_is_hardly_larger_than_what_was_sent(worker: Supervise
 def test_transfers_that_nobody_acknowledges_take_nothing_from_others(worker: SupervisedWorker) -> None:
     verdict = holding.half_open(AttackTarget(worker.address, "f"))
     served_the_others(verdict)
-    assert verdict.figures["begun"] == Limits().sessions_per_source
+    limits = Limits()  # half of what a network may get unproven, and then its share
+    assert int(verdict.figures["begun"]) < limits.unproven_burst * 3 // 4
 
 
 @pytest.mark.slow

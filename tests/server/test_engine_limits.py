@@ -5,20 +5,22 @@ import time
 
 import pytest
 
+from ringfence.content.release import TargetKind
 from ringfence.server.events import (
     RequestRefused,
     TransferFailed,
 )
+from ringfence.server.files.catalogue import Catalogue
 from ringfence.server.limits.settings import Limits
 from support.descriptors import open_descriptors
-from support.engine_bench import NAME, Bench, rrq
+from support.engine_bench import NAME, Bench, offer, rrq
 
 
 def test_one_source_has_a_bounded_number_of_transfers_and_others_are_served() -> None:
     bench = Bench(limits=Limits(sessions_per_source=3, sessions=10))
     try:
         answers = [bench.say(bench.phone("127.0.0.5"), rrq()) for _ in range(8)]
-        assert [answer is not None for answer in answers] == [True] * 3 + [False] * 5
+        assert [answer is not None for answer in answers] == [True] * 5 + [False] * 3
         assert bench.say(bench.phone("127.0.0.6"), rrq()) is not None
         refusals = [event for event in bench.events if isinstance(event, RequestRefused)]
         assert len(refusals) == 1
@@ -125,6 +127,56 @@ def test_a_building_behind_one_address_boots_as_fast_as_one_phone() -> None:
             assert first is not None
             assert bench.say(phone, b"\0\4\0\1", first[1]) is not None
         assert bench.engine.session_count == len(phones)
+    finally:
+        bench.close()
+
+
+def test_hundreds_of_phones_behind_one_address_get_their_own_files_at_once_before_one_of_them_answers() -> None:
+    macs = [f"0011223400{number:02X}" for number in range(256)] + [f"0011223401{number:02X}" for number in range(44)]
+    bench = Bench()
+    try:
+        names = [f"SEP{mac}.cnf.xml" for mac in macs]
+        offers = [offer(name, b"c" * 600, TargetKind.CONFIGURATION, mac) for name, mac in zip(names, macs, strict=True)]
+        bench.admission.adopt(Catalogue(2, offers))
+        assert all(bench.say(bench.phone("127.0.0.5"), rrq(name)) is not None for name in names)
+        assert bench.engine.session_count == len(names)
+    finally:
+        bench.close()
+
+
+def test_of_what_may_go_to_a_network_where_nobody_answers_one_source_gets_half_and_its_share() -> None:
+    bench = Bench(limits=Limits(sessions_per_source=3, unproven_burst=21, unproven_per_s=0.001))
+    try:
+        answers = [bench.say(bench.phone("127.0.0.5"), rrq("big")) for _ in range(14)]
+        assert [answer is not None for answer in answers] == [True] * 11 + [False] * 3
+        assert bench.say(bench.phone("127.0.0.6"), rrq("big")) is not None
+    finally:
+        bench.close()
+
+
+def test_who_asks_again_and_again_for_a_file_that_is_there_and_never_answers_is_left_lying() -> None:
+    bench = Bench(limits=Limits(unproven_burst=4, unproven_per_s=0.001, request_burst=6, requests_per_s=0.001))
+    try:
+        for _ in range(20):
+            bench.say(bench.phone("127.0.0.5"), rrq())
+        judged = bench.admission.requests
+        bench.say(bench.phone("127.0.0.5"), rrq())
+        assert bench.admission.requests == judged < 20
+    finally:
+        bench.close()
+
+
+def test_other_limits_hold_from_the_next_request_on() -> None:
+    bench = Bench(limits=Limits(request_burst=3, requests_per_s=0.001))
+    guess = rrq("SEP001122334466.cnf.xml")
+    try:
+        assert sum(bench.say(bench.phone("127.0.0.5"), guess) is not None for _ in range(5)) == 3
+        bench.engine.set_limits(Limits(request_burst=5, requests_per_s=0.001))
+        assert sum(bench.say(bench.phone("127.0.0.5"), guess) is not None for _ in range(5)) == 2
+        bench.engine.set_limits(Limits(request_burst=1, requests_per_s=0.001))
+        assert bench.say(bench.phone("127.0.0.5"), guess) is None
+        assert bench.say(bench.phone("127.0.0.6"), guess) is not None
+        assert bench.say(bench.phone("127.0.0.6"), guess) is None
     finally:
         bench.close()
 

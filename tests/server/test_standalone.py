@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from ringfence.server.errors import FileRefused
+from ringfence.server.limits.settings import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS
+from ringfence.server.standalone.options import read_options
 from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import RequestedOptions
 from support.standalone_server import MAC, OWN, SOON_S, StandaloneServer, phones_folder
@@ -290,3 +292,14 @@ def test_a_log_that_nobody_reads_stops_nothing(folder: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_the_limits_of_one_address_are_options() -> None:
+    flags = ("transfers=300", "connections=301", "requests=64", "refusals=20")
+    given = [f"--{flag.replace('=', '-per-address=')}" for flag in flags]
+    shares = read_options([*given, "/srv/tftp"]).shares
+    limits, http_limits = shares.in_limits(DEFAULT_LIMITS), shares.in_http_limits(DEFAULT_HTTP_LIMITS)
+    assert (limits.sessions_per_source, http_limits.connections_per_source) == (300, 301)
+    assert (limits.requests_per_s, limits.request_burst) == (64, 512)
+    assert (limits.refusals_per_s, limits.refusal_burst) == (20, 640)
+    assert read_options(["/srv/tftp"]).shares.in_limits(DEFAULT_LIMITS) == DEFAULT_LIMITS

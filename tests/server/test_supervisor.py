@@ -1,6 +1,8 @@
 """The supervised worker: a real child process, killed, restarted, swapped and stopped."""
 
+import contextlib
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -33,6 +35,7 @@ from ringfence.server.limits.settings import Limits
 from ringfence.server.processes.supervisor import WorkerSupervisor
 from ringfence.server.tftp.client import fetch
 from ringfence.tftp.options import RequestedOptions
+from ringfence.wire.messages import GuardRules, GuardShares
 from support.descriptors import open_descriptors
 
 MAC = "001122334455"
@@ -341,10 +344,30 @@ def test_what_the_worker_imports_knows_no_network_library_beyond_sockets() -> No
     assert modules & (heavy | {"http", "email", "threading", "pathlib", "lxml", "jinja2"}) == set()
 
 
+def refusals_told(site: Site, phones: int) -> int:
+    """How many of so many guesses from one address are answered."""
+    with contextlib.ExitStack() as undo:
+        guessing = [undo.enter_context(socket.socket(type=socket.SOCK_DGRAM)) for _ in range(phones)]
+        for number, each in enumerate(guessing):
+            each.sendto(b"\0\1SEP00112234%04X.cnf.xml\0octet\0" % number, site.address)
+            if number % 20 == 19:  # the worker's socket holds no more at a time
+                assert fetch(site.address, "shared") == b"shared"
+        with pytest.raises(FileRefused):  # refusals come late, but in order
+            fetch(site.address, "nothing")
+        return len(select.select(guessing, [], [], 0)[0])
+
+
+def test_what_one_address_may_cost_is_set_with_a_sites_rules_while_it_serves(site: Site) -> None:
+    site.supervisor.offer(1, [site.file(b"shared", "shared", TargetKind.SHARED)])
+    site.supervisor.rule(GuardRules(1, shares=GuardShares(refusals=1)))
+    assert 0 < refusals_told(site, 110) < 110
+    site.supervisor.rule(GuardRules(2, shares=GuardShares(refusals=1000)))
+    assert refusals_told(site, 110) == 110
+
+
 PARENT = """
 import os, sys, time
 from ringfence.server.processes.supervisor import WorkerSupervisor
-from support.descriptors import open_descriptors
 s = WorkerSupervisor(listen=[("127.0.0.1", 0)], site="s", on_event=lambda e: None)
 s.start()
 print(s.worker_pid, flush=True)

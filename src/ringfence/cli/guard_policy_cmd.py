@@ -38,6 +38,7 @@ _EDGE_MOVES = {
     "hold": "an edge on a new network holds phones' own files back: ringfence guard accept-edge",
 }
 
+_LONGEST_NUMBER = 10
 _OUT_OF_REACH = ("L4", "L5")
 
 
@@ -57,9 +58,20 @@ def policy(
     learned_days: Annotated[
         int | None, typer.Option(help="How many days an address that used a window stays known.")
     ] = None,
+    per_address: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="WHAT=N",
+            help="What one address may cost an edge: transfers or connections at a time, requests or refusals each "
+            "second; a number, or default.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Show or change what a site requires before it gives a file out.
+
+    What one address may cost counts when something is scarce, so many phones behind one address need no other number,
+    but for refusals: more of them let a stranger guess faster which phones there are.
 
     Example: ringfence guard policy home-office-anna --need secret=L3 --first-contact hold --edge-moves hold
     """
@@ -70,6 +82,7 @@ def policy(
         "gateway": gateway,
         "edge_moves": edge_moves,
         "learned_days": learned_days,
+        "per_address": _per_address(per_address) if per_address is not None else None,
     }
     said = {name: value for name, value in parts.items() if value is not None}
     path = f"{site_path(site)}/guard"
@@ -90,6 +103,16 @@ def _needs(said: list[str]) -> dict[str, str]:
     return needs
 
 
+def _per_address(said: list[str]) -> dict[str, int]:
+    shares: dict[str, int] = {}
+    for text in (part for argument in said for part in argument.split(",")):
+        what, _, most = text.strip().partition("=")
+        if not (what and ((most.isascii() and most.isdecimal() and len(most) < _LONGEST_NUMBER) or most == "default")):
+            raise BadArgument(f"{text[:40]!r} is not WHAT=N", to_do="Write it like refusals=20 or refusals=default.")
+        shares[what] = 0 if most == "default" else int(most)
+    return shares
+
+
 def _show_policy(found: Row) -> None:
     columns = [
         ("KIND OF FILE", field("kind")),
@@ -107,6 +130,8 @@ def _show_policy(found: Row) -> None:
     ):
         output.say(f"{title:<14} {found[name]}: {meanings.get(found[name], '')}")
     output.say(f"Learned        an address that used a window stays known for {counted(found['learned_days'], 'day')}")
+    shares = ", ".join(f"{what} {most}" for what, most in found["per_address"].items())
+    output.say(f"One address    {shares or 'may cost an edge what is the default'}")
     for row in found["needs"]:
         if row["level"] in _OUT_OF_REACH:
             output.say(f"Nobody can reach {row['level']} yet: no file of the kind “{row['kind']}” leaves an edge here.")

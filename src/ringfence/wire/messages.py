@@ -223,6 +223,16 @@ class GuardElsewhere:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardShares:
+    """What one address may cost a site's edge; 0 is the default (``server.limits.settings.SourceShares``)."""
+
+    transfers: Whole = 0
+    connections: Whole = 0
+    requests: Whole = 0
+    refusals: Whole = 0
+
+
+@dataclass(frozen=True, slots=True)
 class GuardRules:
     """What a site requires before it gives out a file, always complete. ``version`` grows with every change.
 
@@ -246,6 +256,7 @@ class GuardRules:
     bans: tuple[GuardBan, ...] = field(default=())
     lifted: tuple[GuardBan, ...] = field(default=())
     """Addresses that a person has unbanned; ``until`` is when: bans from before that time are over."""
+    shares: GuardShares = GuardShares()
 
 
 class StatePart(StrEnum):

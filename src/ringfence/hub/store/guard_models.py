@@ -12,7 +12,8 @@ from ringfence.hub.store.base import Base
 class GuardPolicyRow(Base):
     """What one site asks, where it differs from the defaults; a site without a row has them all.
 
-    ``needs`` is kind of file → level. A phone's window at a gateway makes the address that used it known for
+    ``needs`` is kind of file → level; ``per_address`` what one address may cost the site's edges, where that is set
+    (``policy.PER_ADDRESS``). A phone's window at a gateway makes the address that used it known for
     ``learned_days``.
     """
 
@@ -25,6 +26,7 @@ class GuardPolicyRow(Base):
     gateway: Mapped[str] = mapped_column(String(20))
     edge_moves: Mapped[str] = mapped_column(String(20))
     learned_days: Mapped[int]
+    per_address: Mapped[dict[str, int]] = mapped_column(JSON, server_default="{}")
 
 
 class GuardWindowRow(Base):

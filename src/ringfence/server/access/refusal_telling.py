@@ -72,6 +72,10 @@ class RefusalTelling:
         self.by_finding: dict[str, int] = {}
         """How many requests were not granted, by finding."""
 
+    def set_limits(self, limits: Limits) -> None:
+        """Go by other limits from the next refusal on."""
+        self._budgets.set(limits.refusal_burst, limits.refusals_per_s)
+
     def spend(self, host: str, name: str = "") -> Refusal:
         """Take an answer from a source's budget, or from what all have to spare for names that say nothing of phones.
 

@@ -59,6 +59,10 @@ class HttpFront:
         for connection in list(self._connections):
             connection.stop()
 
+    def set_limits(self, limits: HttpLimits) -> None:
+        """Go by other limits from the next connection on."""
+        self._limits = limits
+
     def _on_connections(self, listener: socket.socket, now: float) -> None:
         for _ in range(ACCEPTED_PER_TURN):
             try:

@@ -30,6 +30,17 @@ class Budgets:
         self._left[key] = (left - 1, now)
         return True
 
+    def set(self, burst: float, per_s: float) -> None:
+        """Go by another burst and rate from now on; what was taken stays taken."""
+        more = burst - self._burst
+        self._burst, self._per_s = burst, per_s
+        self._left = {key: (left + more, at) for key, (left, at) in self._left.items()}
+
+    def is_scarce(self, key: str, now: float) -> bool:
+        """Return whether half of ``key``'s burst is taken."""
+        found = self._left.get(key)
+        return found is not None and 2 * (found[0] + (now - found[1]) * self._per_s) <= self._burst
+
     def give_back(self, key: str, count: int = 1) -> None:
         """Put ``count`` back that were taken and cost nothing after all."""
         found = self._left.get(key)

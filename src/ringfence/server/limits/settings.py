@@ -1,6 +1,6 @@
 """How much a worker handles at a time; separate from the engine, so that the parent need not load that."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +17,17 @@ class Limits:
     """TFTP transfers in all."""
     request_burst: int = 256
     requests_per_s: float = 32
-    """Requests of one source; one that becomes a transfer which the source acknowledges is given back."""
+    """Requests of one source; one that becomes a transfer is given back."""
     refusal_burst: int = 64
     refusals_per_s: float = 2
     """Refusals that one source is told. Beyond them it hears nothing: 2^24 guessed names would take 97 days."""
     spare_burst: int = 4000
     spare_per_s: float = 500
     """Requests for files that are no phone's own, of all sources together, besides what each of them may."""
-    unproven_burst: int = 512
+    unproven_burst: int = 1024
     unproven_per_s: float = 16
-    """Datagrams to a network where nobody has answered yet; given back as soon as somebody does."""
+    """Datagrams to a network where nobody has answered yet; given back as soon as somebody does. One source may have
+    half of them; beyond that its transfers that nobody has answered are counted by ``sessions_per_source``."""
     slowest_bytes_per_s: float = 1000
     """A transfer that takes longer than its size at this rate, and ``grace_s``, is ended."""
     grace_s: float = 120
@@ -65,6 +66,45 @@ class HttpLimits:
 
 
 DEFAULT_HTTP_LIMITS = HttpLimits()
+
+
+@dataclass(frozen=True, slots=True)
+class SourceShares:
+    """What people may set of what one address costs; 0 is the default.
+
+    They count when something is scarce, but for refusals: how many of these an address is told bounds how fast it can
+    guess which phones there are.
+    """
+
+    transfers: int = 0
+    """TFTP transfers at a time, of which it is sure."""
+    connections: int = 0
+    """HTTP connections at a time, of which it is sure."""
+    requests: int = 0
+    """Requests for phones' own files each second, and REQUESTS_AT_ONCE times as many at once."""
+    refusals: int = 0
+    """Refusals each second, and REFUSALS_AT_ONCE times as many at once."""
+
+    def in_limits(self, limits: Limits) -> Limits:
+        """Return a worker's limits with these."""
+        return replace(
+            limits,
+            sessions_per_source=self.transfers or limits.sessions_per_source,
+            requests_per_s=self.requests or limits.requests_per_s,
+            request_burst=self.requests * REQUESTS_AT_ONCE or limits.request_burst,
+            refusals_per_s=self.refusals or limits.refusals_per_s,
+            refusal_burst=self.refusals * REFUSALS_AT_ONCE or limits.refusal_burst,
+        )
+
+    def in_http_limits(self, limits: HttpLimits) -> HttpLimits:
+        """Return a worker's limits over HTTP with these."""
+        return replace(limits, connections_per_source=self.connections or limits.connections_per_source)
+
+
+REQUESTS_AT_ONCE = DEFAULT_LIMITS.request_burst // int(DEFAULT_LIMITS.requests_per_s)
+REFUSALS_AT_ONCE = DEFAULT_LIMITS.refusal_burst // int(DEFAULT_LIMITS.refusals_per_s)
+MOST_OF_A_SHARE = 10_000
+DEFAULT_SHARES = SourceShares()
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ from ringfence.server.files.catalogue import Catalogue, Offer
 from ringfence.server.http.front import HttpFront
 from ringfence.server.io.loop import Loop
 from ringfence.server.io.memory import AfterRush, quieten_collector
+from ringfence.server.limits.settings import MOST_OF_A_SHARE, SourceShares
 from ringfence.server.processes.messages import (
     LONGEST_MESSAGE_BYTES,
     MOST_QUESTIONS,
@@ -56,7 +57,7 @@ from ringfence.server.processes.messages import (
 )
 from ringfence.server.tftp.engine import Engine
 from ringfence.wire import codec
-from ringfence.wire.messages import GuardRules
+from ringfence.wire.messages import GuardRules, GuardShares
 
 MOST_EVENTS_WAITING = 10_000
 MESSAGES_PER_TURN = 64
@@ -127,7 +128,7 @@ class Worker:
         self._admission: Admission | None = None
         self._engine: Engine | None = None
         self._http: HttpFront | None = None
-        self._profile = ServingProfile.LAN
+        self._settings = WorkerSettings("")
         self._release: int | None = None
         self._site = ""
         self._offers: list[Offer] = []
@@ -241,7 +242,7 @@ class Worker:
 
     def _make_ready(self, settings: WorkerSettings, sockets: list[socket.socket]) -> None:
         asked_on = next((one for one in sockets if one.family == socket.AF_NETLINK), None)
-        self._profile = settings.profile
+        self._settings = settings
         self._admission = Admission(
             self._loop,
             site=settings.site,
@@ -272,14 +273,27 @@ class Worker:
         try:
             if len(descriptors) != 1 or self._admission is None:
                 raise ControlBroken("rules arrived without their file")
-            data = os.pread(descriptors[0], MOST_RULES_BYTES, 0)
-            rules = read_rules(codec.from_json(GuardRules, data), self._profile)
+            told = codec.from_json(GuardRules, os.pread(descriptors[0], MOST_RULES_BYTES, 0))
+            rules = read_rules(told, self._settings.profile)
         except RingfenceError as fault:
             raise ControlBroken(f"the worker refuses a site's rules: {fault}") from fault
         finally:
             for descriptor in descriptors:
                 os.close(descriptor)
         self._admission.take_rules(site, name, rules)
+        if (
+            self._settings.profile is ServingProfile.LAN
+        ):  # what faces the internet serves many sites, and no site loosens it
+            self._set_shares(told.shares)
+
+    def _set_shares(self, told: GuardShares) -> None:
+        asked = (told.transfers, told.connections, told.requests, told.refusals)
+        shares = SourceShares(*(min(each, MOST_OF_A_SHARE) for each in asked))
+        if self._engine is not None and self._http is not None and self._admission is not None:
+            limits = shares.in_limits(self._settings.limits)
+            self._engine.set_limits(limits)
+            self._admission.telling.set_limits(limits)
+            self._http.set_limits(shares.in_http_limits(self._settings.http_limits))
 
     def _listen(self) -> None:
         """Take requests, if that is not done yet.

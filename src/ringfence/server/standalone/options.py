@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from ringfence.guard.policy import Network
 from ringfence.server.confinement.steps import Account, account_of, nobody
 from ringfence.server.errors import BadServeOption, FolderMissing, FolderUnusable
-from ringfence.server.limits.settings import PortRange
+from ringfence.server.limits.settings import DEFAULT_SHARES, MOST_OF_A_SHARE, PortRange, SourceShares
 from ringfence.server.standalone.metrics_page import require_loopback
 from ringfence.server.standalone.transfer_log import FORMATS
 
@@ -30,6 +30,7 @@ class ServeOptions:
     freebind: bool = False
     single_port: bool = False
     ports: PortRange | None = None
+    shares: SourceShares = DEFAULT_SHARES
     allowed: tuple[Network, ...] = ()
     user: str | None = None
     chroot: bool = True
@@ -72,6 +73,24 @@ SERVE_OPTIONS = (
     ServeOption(("--freebind",), "", "Listen also on addresses that this machine does not have yet."),
     ServeOption(("--single-port",), "", "Send everything from the request port, for NAT and containers."),
     ServeOption(("--port-range", "-R"), "A-B", "Use only these ports for transfers, for firewalls."),
+    ServeOption(
+        ("--transfers-per-address",), "N", "TFTP transfers that one address is sure of; more while there is room.",
+        without="32",
+    ),
+    ServeOption(
+        ("--connections-per-address",), "N", "HTTP connections that one address is sure of; more while there is room.",
+        without="32",
+    ),
+    ServeOption(
+        ("--requests-per-address",), "N",
+        "Requests each second for phones' own files that one address may make; eight times as many at once.",
+        without="32",
+    ),
+    ServeOption(
+        ("--refusals-per-address",), "N",
+        "Refusals each second that one address is told, of files named after phones; 32 times as many at once.",
+        without="2",
+    ),
     ServeOption(("--allow",), "NET", "Serve only this network or address; may be repeated.", repeats=True),
     ServeOption(("--user", "-u"), "NAME", "Serve with this user's rights.", without="tftp or nobody"),
     ServeOption(("--no-chroot",), "", "Do not make DIR the root directory."),
@@ -114,6 +133,12 @@ def read_options(arguments: Sequence[str] | None = None) -> ServeOptions:
         freebind=given.freebind,
         single_port=given.single_port,
         ports=None if given.port_range is None else read_port_range(given.port_range),
+        shares=SourceShares(
+            transfers=read_share(given.transfers_per_address),
+            connections=read_share(given.connections_per_address),
+            requests=read_share(given.requests_per_address),
+            refusals=read_share(given.refusals_per_address),
+        ),
         allowed=tuple(read_network(text) for text in given.allow),
         user=given.user,
         chroot=not given.no_chroot,
@@ -148,6 +173,18 @@ def read_port_range(text: str) -> PortRange:
             to_do=f"Write two ports from {_FIRST_FREE_PORT} to {_LARGEST_PORT}, the lower one first.",
         )
     return PortRange(int(first), int(last))
+
+
+def read_share(text: str | None) -> int:
+    """Return how much one address may cost, from 1 to MOST_OF_A_SHARE; 0 if nothing is said."""
+    if text is None:
+        return 0
+    is_number = text.isascii() and text.isdecimal() and len(text) <= len(str(MOST_OF_A_SHARE))
+    if not is_number or not 1 <= int(text) <= MOST_OF_A_SHARE:
+        raise BadServeOption(
+            "this is not a limit for one address", where=text[:40], to_do=f"Write a number from 1 to {MOST_OF_A_SHARE}."
+        )
+    return int(text)
 
 
 def read_network(text: str) -> Network:

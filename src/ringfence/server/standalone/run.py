@@ -31,6 +31,7 @@ from ringfence.server.http.front import HttpFront
 from ringfence.server.io.loop import Loop
 from ringfence.server.io.memory import AfterRush, quieten_collector
 from ringfence.server.io.sockets import listen, listen_tcp
+from ringfence.server.limits.settings import DEFAULT_HTTP_LIMITS, DEFAULT_LIMITS
 from ringfence.server.standalone.metrics import CONTENT_TYPE, Metrics, Now
 from ringfence.server.standalone.metrics_page import LocalPage, LocalPages, listen_for_metrics
 from ringfence.server.standalone.options import (
@@ -121,11 +122,14 @@ class Standalone:
         self._writer = LineWriter(_STDERR)
         self._metrics = Metrics()
         self._loop = Loop()
+        limits = options.shares.in_limits(DEFAULT_LIMITS)
         self._admission = Admission(
-            self._loop, site="here", on_event=self._on_event, policy=Policy(networks=options.allowed)
+            self._loop, site="here", on_event=self._on_event, policy=Policy(networks=options.allowed), limits=limits
         )
-        self._engine = Engine(self._loop, self._admission, ports=options.ports, single_port=options.single_port)
-        self._http = HttpFront(self._loop, self._admission)
+        self._engine = Engine(
+            self._loop, self._admission, limits=limits, ports=options.ports, single_port=options.single_port
+        )
+        self._http = HttpFront(self._loop, self._admission, limits=options.shares.in_http_limits(DEFAULT_HTTP_LIMITS))
         pages = {b"/metrics": lambda: LocalPage("200 OK", self._write_page(), CONTENT_TYPE)}
         self._page = LocalPages(self._loop, pages)
         self._wake_reader, self._wake_writer = socket.socketpair()

@@ -118,6 +118,11 @@ class Engine:
         self._shutting_out.guard(listener)
         self._loop.attach(listener.fileno(), select.EPOLLIN, lambda _, now: self._on_requests(listener, now))
 
+    def set_limits(self, limits: Limits) -> None:
+        """Go by other limits from the next request on."""
+        self._limits = limits
+        self._requests.set(limits.request_burst, limits.requests_per_s)
+
     @property
     def session_count(self) -> int:
         """How many transfers are in progress."""
@@ -325,7 +330,7 @@ class Engine:
     def _has_room_for(self, datagram: Datagram, request: ReadRequest, now: float) -> bool:
         host, port, *_ = datagram.peer
         limits = self._limits
-        if self._has_its_share(host):
+        if self._has_its_share(host, now):
             why = f"it already has {self._per_source[host]} transfers in progress, and others need the rest"
         elif not self._may_send_unproven(host, now):
             why = "nobody in its network acknowledged what was sent there earlier"
@@ -338,13 +343,15 @@ class Engine:
         self._admission.note(request.filename, host, port, f"Did not answer {host}'s request for {name}: {why}.")
         return False
 
-    def _has_its_share(self, host: str) -> bool:
-        """Return whether a source has its share of places that others would miss, or of what may go out unproven."""
+    def _has_its_share(self, host: str, now: float) -> bool:
+        """Return whether a source has its share of what is scarce: of places, or of what may go out unproven."""
         share = self._limits.sessions_per_source
         if self._per_source.get(host, 0) < share:
             return False
         if is_scarce(len(self._by_peer), self._limits.sessions):
             return True
+        if not self._datagrams.is_scarce(network_of(host), now):
+            return False
         self._see_who_is_proven()
         return sum(each == host for each in self._unproven.values()) >= share
 
@@ -421,6 +428,11 @@ class Engine:
         self._by_peer[transfer.key] = transfer
         self._unproven[transfer] = host
         self._per_source[host] = self._per_source.get(host, 0) + 1
+        if not self._profile.may_be_forged_to:  # it was no guess: what it may cost counts among transfers now
+            if offered.owner is None:
+                self._spare.give_back("")
+            else:
+                self._requests.give_back(host)
         self._wait_for(transfer)
         transfer.begin(now)
         if not transfer.is_over:
@@ -453,9 +465,7 @@ class Engine:
     def _on_proven(self, transfer: Transfer) -> None:
         """Its peer exists: give back what was taken in case that it does not."""
         host = transfer.peer[0]
-        if transfer.file.owner is None and not self._profile.may_be_forged_to:
-            self._spare.give_back("")
-        else:
+        if self._profile.may_be_forged_to:
             self._requests.give_back(host)
         self._datagrams.give_back(network_of(host), 1 + transfer.sender.retransmissions)
 

@@ -20,6 +20,9 @@ DEFAULT = "default"
 """Used instead of a level: back to the default."""
 MOST_NETWORKS = 64
 LONGEST_LEARNED_DAYS = 365
+PER_ADDRESS = ("transfers", "connections", "requests", "refusals")
+"""What one address may cost an edge, as it can be set (``wire.messages.GuardShares``)."""
+MOST_PER_ADDRESS = 10_000
 
 
 class GatewayUse(StrEnum):
@@ -43,11 +46,12 @@ class EdgeMoves(StrEnum):
 
 
 _NO_NEEDS: Mapping[FileKind, Level] = MappingProxyType({})
+_NO_SHARES: Mapping[str, int] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
 class SitePolicy:
-    """What one site requires; ``needs`` are the levels that were set."""
+    """What one site requires; ``needs`` are the levels that were set, ``per_address`` the limits of PER_ADDRESS."""
 
     needs: Mapping[FileKind, Level] = field(default_factory=lambda: _NO_NEEDS)
     networks: tuple[str, ...] = ()
@@ -55,6 +59,7 @@ class SitePolicy:
     gateway: GatewayUse = GatewayUse.OFF
     edge_moves: EdgeMoves = EdgeMoves.ALERT
     learned_days: int = 30
+    per_address: Mapping[str, int] = field(default_factory=lambda: _NO_SHARES)
 
     def level(self, kind: FileKind) -> Level:
         """Return the level that an edge requires for files of a kind."""
@@ -71,6 +76,8 @@ class PolicyParts:
     gateway: str | None = None
     edge_moves: str | None = None
     learned_days: int | None = None
+    per_address: Mapping[str, int] | None = None
+    """0 is back to the default."""
 
 
 def get(session: Session, site_id: str) -> SitePolicy:
@@ -85,6 +92,7 @@ def get(session: Session, site_id: str) -> SitePolicy:
         GatewayUse(row.gateway),
         EdgeMoves(row.edge_moves),
         row.learned_days,
+        dict(row.per_address),
     )
 
 
@@ -116,6 +124,7 @@ def change(change: Change, site_id: str, parts: PolicyParts) -> SitePolicy:
                 f"learned networks can be kept for 0 to {LONGEST_LEARNED_DAYS} days, not {parts.learned_days}"
             )
         after = replace(after, learned_days=parts.learned_days)
+    after = replace(after, per_address=_per_address(before.per_address, parts.per_address or {}))
     if after != before:
         _keep(change, site_id, after)
         if GatewayUse.STUBS in {before.gateway, after.gateway} and before.gateway is not after.gateway:
@@ -133,6 +142,7 @@ def _keep(change: Change, site_id: str, policy: SitePolicy) -> None:
     row.networks = list(policy.networks)
     row.first_contact, row.gateway = policy.first_contact.value, policy.gateway.value
     row.edge_moves, row.learned_days = policy.edge_moves.value, policy.learned_days
+    row.per_address = dict(policy.per_address)
 
 
 def _needs(before: Mapping[FileKind, Level], said: Mapping[str, str]) -> Mapping[FileKind, Level]:
@@ -166,6 +176,20 @@ def _networks(said: Iterable[str]) -> tuple[str, ...]:
     return tuple(networks)
 
 
+def _per_address(before: Mapping[str, int], said: Mapping[str, int]) -> Mapping[str, int]:
+    shares = dict(before)
+    for what, most in said.items():
+        if what not in PER_ADDRESS:
+            raise BadPolicy(
+                f"{what[:40]!r} is nothing that can be limited for an address",
+                to_do=f"Use one of: {', '.join(PER_ADDRESS)}.",
+            )
+        if not 0 <= most <= MOST_PER_ADDRESS:
+            raise BadPolicy(f"an address can have 1 to {MOST_PER_ADDRESS} {what}, not {most}", to_do="0: the default.")
+        shares[what] = most
+    return {what: most for what, most in shares.items() if most}
+
+
 W = TypeVar("W", bound=StrEnum)
 
 
@@ -185,6 +209,11 @@ def _told(before: SitePolicy, after: SitePolicy) -> str:
     ]
     if before.networks != after.networks:
         told.append(f"networks {', '.join(after.networks) or 'any'}")
+    told += [
+        f"{what} of one address {before.per_address.get(what) or DEFAULT} → {after.per_address.get(what) or DEFAULT}"
+        for what in PER_ADDRESS
+        if before.per_address.get(what) != after.per_address.get(what)
+    ]
     told += [
         f"{name.replace('_', ' ')} {getattr(before, name)} → {getattr(after, name)}"
         for name in ("first_contact", "gateway", "edge_moves", "learned_days")

@@ -30,6 +30,7 @@ from ringfence.wire.messages import (
     GuardNeed,
     GuardNetwork,
     GuardRules,
+    GuardShares,
     GuardWindow,
 )
 
@@ -65,6 +66,7 @@ def compile_site(session: Session, site_id: str, now: float) -> GuardRules:
         windows=_windows(session, site_id, now),
         bans=_bans(session, site_id, now),
         lifted=_lifted(session, now),
+        shares=GuardShares(**asked.per_address),
     )
 
 

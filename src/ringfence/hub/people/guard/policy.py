@@ -26,7 +26,7 @@ def change_guard_policy(site: str, body: GuardPolicyChanges, hub: TheHub, caller
     with hub.change(caller.name) as change:
         parts = policy.PolicyParts(
             body.needs, None if body.networks is None else tuple(body.networks), body.first_contact, body.gateway,
-            body.edge_moves, body.learned_days,
+            body.edge_moves, body.learned_days, body.per_address,
         )  # fmt: skip
         policy.change(change, site, parts)
     with hub.database.reading() as session:
@@ -52,4 +52,5 @@ def _policy(session: Session, site_id: str) -> GuardPolicyView:
         gateway=asked.gateway,
         edge_moves=asked.edge_moves,
         learned_days=asked.learned_days,
+        per_address=dict(asked.per_address),
     )

@@ -4,6 +4,7 @@ from pydantic import BaseModel, Field
 
 from ringfence.hub.people.schemas import Input, SiteId
 
+_PER_ADDRESS = "transfers and connections at a time, requests and refusals each second"
 _KINDS = "firmware, shared, configuration or secret"
 
 
@@ -27,6 +28,9 @@ class GuardPolicyView(BaseModel):
     gateway: str = Field(description="Whether a gateway may serve the site to the internet: off, windows or stubs")
     edge_moves: str = Field(description="When an edge connects from a new network: ignore, alert or hold")
     learned_days: int = Field(description="How long an address that used a window stays known")
+    per_address: dict[str, int] = Field(
+        description=f"What one address may cost an edge, where it is not the default: {_PER_ADDRESS}"
+    )
 
 
 class GuardPolicyChanges(Input):
@@ -40,3 +44,6 @@ class GuardPolicyChanges(Input):
     gateway: str | None = None
     edge_moves: str | None = None
     learned_days: int | None = None
+    per_address: dict[str, int] | None = Field(
+        default=None, description=f"{_PER_ADDRESS}; 0 is the default again", examples=[{"refusals": 20}]
+    )
