@@ -54,4 +54,7 @@ def test_a_folder_from_a_mac_is_imported_and_what_is_skipped_is_said(
         (folder / name).write_bytes(b"RIFF1234WAVE")
     said = ringfence("asset", "import", str(folder))
     assert "Skipped 3 files that a Mac, Windows or a network drive added: .DS_Store, ._Bell.wav, Thumbs.db." in said
-    assert sorted(row["name"] for row in ringfence.ask("asset", "list")) == ["Bell", "Old"]
+    rows = ringfence.ask("asset", "list")
+    assert sorted(row["name"] for row in rows) == ["Bell", "Old"]
+    for row in rows:
+        ringfence("asset", "remove", row["id"])
