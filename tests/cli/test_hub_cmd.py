@@ -160,3 +160,17 @@ def test_a_hub_moves_and_whoever_would_not_find_it_is_named(stranger: CommandLin
         stranger.refused(3, "hub", "move", folder, *wrong)
     for mixed in (("--end", "--to", "a"), ("--keep", "https://a:1"), ("--device-url", "https://a:1")):
         assert stranger.run("hub", "move", folder, *mixed).status == 2
+
+
+def test_a_restored_hub_says_which_certificate_it_lacks(
+    stranger: CommandLine, tmp_path: Path, for_recipient: tuple[str, str]
+) -> None:
+    recipient, identity = for_recipient
+    stranger("hub", "init", str(tmp_path / "hub"), "--address", "127.0.0.1")
+    DataFolder(tmp_path / "hub").edit_config(people_certificate="/etc/gone.pem", people_key="keys/there.key")
+    (tmp_path / "hub" / "keys" / "there.key").write_text("a key")
+    copy = str(tmp_path / "copy")
+    stranger("hub", "backup", str(tmp_path / "hub"), copy, "--recipient", recipient)
+    said = stranger("hub", "restore", copy, str(tmp_path / "new"), "--identity", identity)
+    assert "names /etc/gone.pem, which is not on this machine" in said
+    assert "there.key" not in said, "what is in the folder's keys comes along"

@@ -242,7 +242,7 @@ def restore(
     if as_json:
         output.show_json(
             {"folder": str(folder), "made_at": done.manifest.made_at, "token": done.token.reveal(),
-             "sites_in_doubt": done.sites_in_doubt, "ended_tokens": done.ended_tokens}
+             "sites_in_doubt": done.sites_in_doubt, "ended_tokens": done.ended_tokens, "missing": list(done.missing)}
         )  # fmt: skip
         return
     output.say(f"Restored into {folder}: {done.manifest.name} as of {output.when(done.manifest.made_at)}.")
@@ -254,6 +254,11 @@ def restore(
             f"In doubt until an edge has told what it has: {counted(done.sites_in_doubt, 'site')}. Edges go on serving "
             "meanwhile. Who was revoked after the copy is let in until an edge that knows tells: if you know of any, "
             "revoke it again."
+        )
+    for path in done.missing:
+        output.say(
+            f"{folder / 'hub.toml'} names {path}, which is not on this machine: bring it here, or empty "
+            "people_certificate and people_key there, before you start the hub."
         )
     output.say(f"Start it:  ringfence hub run {folder}")
     output.say("Then see:  ringfence hub doubts")

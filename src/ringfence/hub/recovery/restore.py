@@ -48,6 +48,8 @@ class Restored:
     token: Secret
     sites_in_doubt: int
     ended_tokens: int
+    missing: tuple[str, ...] = ()
+    """Files that hub.toml names and that are not on this machine: people's own certificate and its key."""
 
 
 def check(file: Path, opener: Opener) -> Manifest:
@@ -90,7 +92,9 @@ def restore(
             fill_database(making / DATABASE, database_url)
             (making / DATABASE).unlink()
         with closing(open_hub(folder, config)) as hub:  # the copy's database, whatever the environment names
-            return _go_on(hub, manifest, keep_tokens=keep_tokens)
+            done = _go_on(hub, manifest, keep_tokens=keep_tokens)
+    named = (config.people_certificate, config.people_key)
+    return replace(done, missing=tuple(each for each in named if each and not (to / each).exists()))
 
 
 def begin_listening(hub: Hub) -> None:
