@@ -88,12 +88,38 @@ def test_a_head_behind_an_open_stream_has_the_same_bounds(running: RunningHub, t
                 pass
 
 
-@pytest.mark.slow
-def test_a_handshake_that_does_not_come_ends_its_connection(running: RunningHub) -> None:
-    address = urlsplit(running.people_url)
-    with socket.create_connection((str(address.hostname), address.port or 0), 20) as line:
-        line.settimeout(bounded_http.HEAD_S + 20)
+def test_a_handshake_that_does_not_come_ends_its_connection(
+    running: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(server, "HEAD_S", 0.2)
+    with silent(running.people_url, "127.0.0.1") as line:
         assert line.recv(1) == b""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sent", ["nothing", "hello", "half a head"])
+def test_nobody_pays_for_a_hub_that_stood_still(
+    running: RunningHub, monkeypatch: pytest.MonkeyPatch, sent: str
+) -> None:
+    for module in (bounded_http, server):
+        monkeypatch.setattr(module, "HEAD_S", 1.0)
+    loop = running.hub.wakeups._loop
+    assert loop is not None
+    context = ssl.create_default_context(cafile=str(running.folder.authority_certificate))
+    with contextlib.ExitStack() as kept:
+        if sent == "half a head":
+            line = kept.enter_context(opened(running, running.people_url))
+            line.sendall(b"GET /healthz HT")
+            loop.call_soon_threadsafe(time.sleep, 3)
+        else:
+            raw = kept.enter_context(silent(running.people_url, "127.0.0.1"))
+            if sent == "hello":
+                time.sleep(0.1)  # it is accepted meanwhile, most probably
+            loop.call_soon_threadsafe(time.sleep, 3)
+            line = kept.enter_context(context.wrap_socket(raw, server_hostname="127.0.0.1"))
+            line.sendall(b"GET /healthz HT")
+        line.sendall(b"TP/1.1\r\nHost: x\r\n\r\n")
+        assert line.recv(100).startswith(b"HTTP/1.1 200")
 
 
 @pytest.mark.parametrize("is_moving", [False, True])

@@ -66,7 +66,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().connection_made(transport)
         self.connection.transport = transport
         transport.set_write_buffer_limits(MOST_WAITING_BYTES)
-        self._head_began_at = self.loop.time()
+        self._head_began_at = self.counted.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the connection's place to others."""
@@ -80,7 +80,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._is_in_head:
             self._head_bytes += len(data)
             if self._head_began_at is None:
-                self._head_began_at = self.loop.time()
+                self._head_began_at = self.counted.time()
         super().data_received(data)
         if self._is_in_head and self._head_bytes > LARGEST_HEAD_BYTES:
             self._end("a request's head is too long")
@@ -94,7 +94,7 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin with the body."""
         self._is_in_head, self._head_began_at, self._head_bytes = False, None, 0
         self._is_in_body, self._body_bytes = True, 0
-        self._body_began_at = self._body_moved_at = self.loop.time()
+        self._body_began_at = self._body_moved_at = self.counted.time()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD_BYTES:
             self._end("a request's head is too long")
         else:
@@ -103,7 +103,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """Take a part of the body."""
         self._body_bytes += len(body)
-        self._body_moved_at = self.loop.time()
+        self._body_moved_at = self.counted.time()
         if not self.connection.is_ending:
             super().on_body(body)
 
@@ -113,10 +113,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if not self.connection.is_ending:
             super().on_message_complete()
 
-    def end_if_overdue(self, now: float) -> None:
+    def end_if_overdue(self) -> None:
         """End the connection if it has waited in vain for what its caller owes."""
         if self.connection.is_ending:
             return
+        now = self.counted.time()
         if self.flow.read_paused:  # it is us who do not read on
             if self._head_began_at is not None:
                 self._head_began_at = now

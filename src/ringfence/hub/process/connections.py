@@ -64,6 +64,7 @@ class CountedConnection:
     Args:
         line: Its socket; shutting it down ends the connection in any state.
         address: What stands for its peer's addresses.
+        began_at: When it was accepted, by ``Connections.time``.
         caller: Who is known to call; empty for a stranger.
         transport: Set once there is one.
         is_ending: Whether it has been ended from here.
@@ -71,6 +72,7 @@ class CountedConnection:
 
     line: socket.socket
     address: str
+    began_at: float
     caller: str = ""
     transport: asyncio.Transport | None = None
     is_ending: bool = False
@@ -127,6 +129,8 @@ class Connections:
     def __init__(self, listener: str, allowed: ListenerPlaces) -> None:
         self.strangers = Crowd(allowed.strangers, allowed.of_address)
         self.known = Crowd(allowed.known, allowed.of_caller)
+        self.stood_s = 0.0
+        """How long the process has stood still so far, as one does whose machine is halted or starved."""
         self._listener = listener
         self._refusals = CountedRefusals(logs.get("connections"), "connection ended")
 
@@ -135,9 +139,13 @@ class Connections:
             for connections in list(crowd.held.values()):
                 yield from list(connections)
 
+    def time(self) -> float:
+        """Return the time by which callers are judged: nobody could do anything while this process stood still."""
+        return asyncio.get_running_loop().time() - self.stood_s
+
     def accept(self, line: socket.socket, address: str) -> CountedConnection:
         """Take in a stranger's connection; another makes room for it where that is needed."""
-        connection = CountedConnection(line, one_caller(address))
+        connection = CountedConnection(line, one_caller(address), self.time())
         self._make_room(self.strangers.add(connection.address, connection))
         return connection
 

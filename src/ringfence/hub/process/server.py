@@ -20,6 +20,10 @@ LOOK_EVERY_S = 2.0
 GOODBYE_S = 5.0
 """How long a caller has to say that it has seen the end (TLS's close_notify)."""
 _IDLE_ENDS_AFTER_S = 0.1
+_LATE_S = 0.5
+"""From when on the process is taken to have stood still."""
+_LOOP_GIVES_UP_S = 600.0
+"""When the event loop itself ends a handshake; it does not know how long this process has stood still."""
 _REST_S = 0.1
 """How long accepting rests where the machine has no room for a connection."""
 
@@ -115,14 +119,13 @@ class ListeningServer(uvicorn.Server):
                 ),
                 connection.line,
                 ssl=self._context,
-                ssl_handshake_timeout=HEAD_S,
+                ssl_handshake_timeout=_LOOP_GIVES_UP_S,
                 ssl_shutdown_timeout=GOODBYE_S,
             )
-        except OSError as fault:  # TLS's errors are among them
-            if isinstance(fault, ssl.SSLError):
-                self.counted.note("a handshake fails", connection.address)
-            elif isinstance(fault, ConnectionAbortedError):
-                self.counted.note("a handshake takes too long", connection.address)
+        except ssl.SSLError:
+            self.counted.note("a handshake fails", connection.address)
+        except OSError:
+            pass  # its caller, or the listener, has ended it
         finally:
             if connection.transport is None:
                 connection.line.close()
@@ -131,10 +134,17 @@ class ListeningServer(uvicorn.Server):
     async def _end_overdue(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
+            began_at = loop.time()
             await asyncio.sleep(LOOK_EVERY_S)
+            if (late_s := loop.time() - began_at - LOOK_EVERY_S) > _LATE_S:
+                self.counted.stood_s += late_s
+                await asyncio.sleep(LOOK_EVERY_S)  # what has come meanwhile is read first
+            for connection in self.counted:
+                if connection.transport is None and self.counted.time() - connection.began_at > HEAD_S:
+                    self.counted.end(connection, "a handshake takes too long")
             for protocol in list(self.server_state.connections):
                 if isinstance(protocol, BoundedProtocol):
-                    protocol.end_if_overdue(loop.time())
+                    protocol.end_if_overdue()
 
     async def _end_idle(self) -> None:
         """End connections without a request: closing them waits for the peer's TLS goodbye, which may not come."""
