@@ -164,6 +164,33 @@ def test_a_phone_renders_as_the_golden_says(golden: str, phone: PhoneToRender) -
     assert not any(b"<!--" in data for data in files.values())
 
 
+@pytest.mark.parametrize(
+    ("settings", "element", "text"),
+    [
+        ({"g722": True}, "g722CodecSupport", "2"),  # 1 would switch it off
+        ({"g722": False}, "g722CodecSupport", "1"),
+        ({"g722": True}, "advertiseG722Codec", "1"),
+        ({"dot1x": True}, "eapAuthentication", "2"),  # 1 would switch it off
+        ({"dot1x": False}, "eapAuthentication", "0"),
+        ({"do_not_disturb_alert": "nothing"}, "dndCallAlert", "0"),
+        ({"do_not_disturb_alert": "flash"}, "dndCallAlert", "1"),
+        ({"do_not_disturb_alert": "beep"}, "dndCallAlert", "5"),
+        ({}, "backgroundImageAccess", "true"),
+        ({"wallpaper": "sea.png"}, "backgroundImageAccess", "false"),  # else the phone doesn't show it
+    ],
+)
+def test_values_mean_what_they_do_to_a_phone(settings: dict[str, Value], element: str, text: str) -> None:
+    assert f"<{element}>{text}</{element}>" in render(a_phone("8851", settings=settings)).data.decode()
+
+
+def test_an_spa_has_no_parameter_for_a_pc_port_and_a_multiplatform_phone_has() -> None:
+    spa, mpp = (render(a_phone(kind)).data.decode() for kind in ("SPA504G", "8851-3PCC"))
+    assert "PC_Port" not in spa
+    assert "PC_PORT" not in spa
+    assert '<PC_PORT_Enable ua="na">Yes</PC_PORT_Enable>' in mpp
+    assert '<CW_Setting ua="rw">Yes</CW_Setting>' in spa
+
+
 def test_the_file_is_named_for_its_phone_and_knows_how_to_reload_it() -> None:
     file = render(a_phone(settings={"sip_listen_port": 5071}))
     assert file.name == "SEP001122334455.cnf.xml"

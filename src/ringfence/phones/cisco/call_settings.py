@@ -296,8 +296,9 @@ CALLS = (
         "do_not_disturb_alert",
         "What happens to a call while do-not-disturb is on.",
         "dndCallAlert",
-        {"nothing": "0", "beep": "1", "flash": "5"},
-        "beep",
+        {"nothing": "0", "flash": "1", "beep": "5"},
+        "flash",
+        mark=Mark.LIKELY,
     ),
     number_setting(
         "do_not_disturb_reminder_min",

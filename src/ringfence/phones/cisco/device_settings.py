@@ -5,6 +5,7 @@ from dataclasses import replace
 from ringfence.phones.settings.builders import (
     ON_IS_0,
     ON_IS_1,
+    ON_IS_2,
     TRUE_FALSE,
     choice_setting,
     number_setting,
@@ -178,11 +179,10 @@ ACCESS = (
 NETWORK = (
     yes_no_setting(
         "dot1x",
-        "Whether the phone answers 802.1X on its network socket.",
+        "Whether the phone answers 802.1X on its network socket; no: as people set it on the phone.",
         "eapAuthentication",
-        ON_IS_1,
+        ON_IS_2,  # 0 leaves it to people, 1 switches it off, 2 switches it on (PHONES.md section 13)
         on=False,
-        mark=Mark.LIKELY,
     ),
     text_setting(
         "log_server",
@@ -265,8 +265,8 @@ FIRMWARE = (
 WALLPAPER = replace(
     text_setting(
         "wallpaper",
-        "The picture that a phone shows until somebody chooses another, by its file's name, such as sea.png; the file "
-        "comes by ringfence asset import. Empty: the phone's own.",
+        "The picture that a phone shows, by its file's name, such as sea.png; the file comes by ringfence asset "
+        "import. People can't choose another then. Empty: the phone's own.",
         "defaultWallpaperFile",
         64,
         Form.FILE_NAME,

@@ -75,6 +75,8 @@ _NODES: Mapping[str, _Check] = MappingProxyType(
         "webAccess": _one_of("0", "1", "2"),
         "settingsAccess": _one_of("0", "1", "2"),
         "advertiseG722Codec": _one_of("0", "1", "2"),
+        "g722CodecSupport": _one_of("0", "1", "2"),
+        "eapAuthentication": _one_of("0", "1", "2"),
         "dndCallAlert": _one_of("0", "1", "5"),
         "messageWaitingLampPolicy": _number(0, 6),
         "ringSettingIdle": _number(0, 5),

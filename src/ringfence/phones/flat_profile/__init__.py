@@ -88,13 +88,12 @@ _COMMON = (
     "outbound_proxy", "register_expires_s", "nat_enabled", "nat_address", "media_port_first", "media_port_last",
     "preferred_codec", "silence_suppression", "dtmf_mode", "dtmf_payload", "call_waiting", "anonymous_call_block",
     "caller_id_blocking", "voicemail_number", "phone_label", "admin_password",
-    "web_access", "cdp", "lldp", "pc_port", "firmware_load",
+    "web_access", "cdp", "lldp", "firmware_load",
 )  # fmt: skip
 _PER_LINE = frozenset({"voicemail_number"})
 
 _SWITCHES = (
     "nat_enabled", "silence_suppression", "call_waiting", "anonymous_call_block", "caller_id_blocking", "cdp", "lldp",
-    "pc_port",
 )  # fmt: skip
 _CHANGES: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
@@ -140,6 +139,9 @@ _FUNCTIONS: Mapping[str, str] = MappingProxyType(
     }
 )
 """What a key does → its Extended_Function."""
+
+PC_PORT = yes_no_setting("pc_port", "The phone's socket for a computer.", "PC_PORT_Enable", _YES_NO, on=True)
+"""For multiplatform phones; the SPA series has no such parameter (PHONES.md section 13)."""
 
 KEYS = table_setting(
     "keys",

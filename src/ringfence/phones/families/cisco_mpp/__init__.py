@@ -13,6 +13,7 @@ from ringfence.phones.family import (
 from ringfence.phones.flat_profile import (
     KEYS,
     LIMITS,
+    PC_PORT,
     SOURCE,
     boot_of,
     files_of,
@@ -23,7 +24,7 @@ from ringfence.phones.flat_profile import (
 from ringfence.phones.settings.types import Mark
 
 _FIRST, _OWN = "{psn}.xml", "{mac}.xml"
-_SETTINGS = settings_of((KEYS,))
+_SETTINGS = settings_of((KEYS, PC_PORT))
 # Name, line keys (the manufacturer's data sheets), and the load's stem.
 _MODELS = (
     ("8851-3PCC", 10, "sip88xx"), ("8811-3PCC", 10, "sip88xx"), ("8841-3PCC", 10, "sip88xx"),
