@@ -10,6 +10,7 @@ from cli.conftest import PhoneThere
 from ringfence.hub.store.models import EdgeRow
 from ringfence.server.tftp.client import fetch
 from ringfence.wire import paths
+from ringfence.wire.messages import EdgeHealth
 from stack import free_port, wait_for
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
@@ -61,6 +62,23 @@ def test_an_edge_that_the_hub_does_not_know_is_let_in_again(
     ringfence("edge", "readmit", edge_id)
     assert edge.get(paths.GREETING).status == 200
     ringfence.refused(4, "edge", "readmit", edge_id)
+
+
+def test_what_an_edge_says_of_itself_is_shown(
+    ringfence: CommandLine, hub: RunningHub, site: str, tmp_path: Path
+) -> None:
+    edge = hub.enrol(site, tmp_path / "edge")
+    edge_id = edge.response.edge_id
+    assert "Disk           not known" in ringfence("edge", "show", edge_id)
+    told = EdgeHealth(hub.hub.clock() + 3600, "disk-full", "the disk is full: 0.1 MB are free.", 100_000)
+    assert edge.post(paths.HEALTH, told).status == 200
+    said = ringfence("edge", "show", edge_id)
+    assert "Problem        the disk is full: 0.1 MB are free. Since " in said
+    assert "3,600 s fast" in said
+    assert "0.1 MB free" in said
+    assert ringfence.ask("edge", "show", edge_id)["problem"] == "disk-full"
+    assert "the disk is full" in ringfence("edge", "list", "--site", site)
+    ringfence.refused(4, "edge", "show", "edge-nobody")
 
 
 def test_what_enrols_no_edge_is_refused(

@@ -48,6 +48,7 @@ def test_each_route_reads_no_longer_a_body_than_it_has_use_for() -> None:
         paths.ENROL: 64 * 1024,
         paths.RENEW: 64 * 1024,
         paths.REPORTS: codec.LARGEST_BYTES,
+        paths.HEALTH: 4096,
         paths.PROGRESS: 4 * 1024,
         paths.STANDING: 1536 * 1024,
     }

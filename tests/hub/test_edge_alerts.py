@@ -2,8 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from ringfence.hub.fleet.guard import edge_alerts
 from ringfence.identity.certificates import DAY_S, EDGE_LIFETIME_S
+from ringfence.wire import paths
+from ringfence.wire.messages import EdgeHealth
 from support.reporting_edge import ReportingEdge, alerts
 from support.running_hub import RunningHub
 
@@ -47,6 +51,39 @@ def test_an_edge_that_is_connected_and_stays_behind_is_told_of(running: RunningH
         edge.report("release-served", release=1)
         look(running)
         assert kinds(running, site) == []
+
+
+def test_what_an_edge_says_of_itself_is_shown_and_told_of_until_it_is_over(running: RunningHub, tmp_path: Path) -> None:
+    site = running.site("Unwell")
+    edge = ReportingEdge(running, site, tmp_path / "edge")
+    hand, edge_id = edge.hand, edge.hand.response.edge_id
+    now = hand.hub.clock()
+    assert hand.post(paths.HEALTH, EdgeHealth(now, "disk-full", "the disk is full\x1b[2J", 5)).status == 200
+    look(running)
+    assert kinds(running, site) == ["edge-problem"]
+    shown = running.do("GET", f"/edges/{edge_id}")
+    assert (shown["problem"], shown["problem_text"]) == ("disk-full", "the disk is full\ufffd[2J")
+    assert shown["problem_since"] >= now
+    assert (shown["clock_off_s"], shown["disk_free_bytes"]) == (0.0, 5)
+    assert hand.post(paths.HEALTH, EdgeHealth(now - 7200, "new-word", "?")).status == 200
+    look(running)
+    assert kinds(running, site) == ["edge-clock", "edge-problem"]
+    sentences = [each["sentence"] for each in running.do("GET", f"/guard/alerts?site={site}")["items"]]
+    assert any("2 hours slow. Set up NTP" in sentence for sentence in sentences)
+    assert running.do("GET", f"/edges/{edge_id}")["problem"] == "other"
+    assert hand.post(paths.HEALTH, EdgeHealth(now)).status == 200
+    look(running)
+    assert kinds(running, site) == []
+    assert running.do("GET", f"/edges/{edge_id}")["problem_since"] is None
+
+
+@pytest.mark.parametrize("at", [1e308, -1e308, 1e18])
+def test_no_clock_is_so_wrong_that_it_stops_anything(running: RunningHub, tmp_path: Path, at: float) -> None:
+    site = running.site(f"Clock {at:g}".replace("+", " "))
+    edge = ReportingEdge(running, site, tmp_path / "edge")
+    assert edge.hand.post(paths.HEALTH, EdgeHealth(at)).status == 200
+    look(running)
+    assert kinds(running, site) == ["edge-clock"]
 
 
 def test_a_certificate_that_ends_is_told_of_until_it_is_renewed(running: RunningHub, tmp_path: Path) -> None:

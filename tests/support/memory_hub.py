@@ -12,6 +12,7 @@ from ringfence.edge.agent.hub_client import BlobPart
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.wire import codec
 from ringfence.wire.messages import (
+    EdgeHealth,
     EdgeStanding,
     Event,
     Greeting,
@@ -49,6 +50,7 @@ class MemoryHub:
     renewed: str = ""
     progress: list[Progress] = field(default_factory=list)
     standings: list[EdgeStanding] = field(default_factory=list)
+    healths: list[EdgeHealth] = field(default_factory=list)
     knows_no_progress: bool = False
     clock: HubClock | None = None
     rules: GuardRules | None = None
@@ -102,6 +104,10 @@ class MemoryHub:
         if self.knows_no_progress:
             raise HubRefused("there is nothing at this path", kind="not-found")
         self.progress.append(progress)
+
+    def tell_health(self, health: EdgeHealth) -> None:
+        self._answer("health")
+        self.healths.append(health)
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         self.expired = False

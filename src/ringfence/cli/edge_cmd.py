@@ -26,6 +26,7 @@ from ringfence.cli.support.serving import (
 app = typer.Typer(help="Edges: the boxes next to the phones.", no_args_is_help=True)
 
 Folder = Annotated[Path, typer.Option(envvar="RINGFENCE_EDGE_FOLDER", help="Where the edge keeps its key and files.")]
+_FAST_OR_SLOW = {True: "fast", False: "slow"}
 DEFAULT_FOLDER = Path("/var/lib/ringfence-edge")
 EdgeId = Annotated[str, typer.Argument(metavar="EDGE", help="The edge's id, as `ringfence edge list` shows it.")]
 
@@ -117,7 +118,8 @@ def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
 def _state(row: Row) -> str:
     if row["revoked_at"]:
         return "revoked"
-    return "connected" if row["connected"] else "away"
+    state = "connected" if row["connected"] else "away"
+    return f"{state}, {row['problem']}" if row["problem"] else state
 
 
 @app.command("list")
@@ -145,6 +147,34 @@ def list_edges(
         ("CERTIFICATE ENDS", moment("certificate_ends_at")),
     ]
     output.show_table(rows, columns, empty="No edges yet. Create a token to enrol one: ringfence site token SITE.")
+    for row in rows:
+        if row["problem"] and not row["revoked_at"]:
+            output.say(f"Edge {row['id']} of {row['site']}: {row['problem_text']}")
+
+
+@app.command()
+def show(edge: EdgeId, as_json: AsJson = False) -> None:
+    """Show what the hub knows of an edge: its state, its problem, its clock, its disk.
+
+    Example: ringfence edge show edge-1a2b3c4d5e6f
+    """
+    from ringfence.cli.support.connection import hub, segment
+
+    row = hub().get(f"/edges/{segment(edge)}")
+    if as_json:
+        output.show_json(row)
+        return
+    who = f"Edge {row['id']}" + (f" ({row['hostname']})" if row["hostname"] else "")
+    output.say(f"{who} of site {row['site']}, version {row['version'] or 'unknown'}: {_state(row)}.")
+    output.say(f"Last seen      {output.when(row['last_seen'])}")
+    output.say(f"Release        {row['release'] or 'none yet'}")
+    output.say(f"Certificate    ends {output.when(row['certificate_ends_at'])}")
+    free = row["disk_free_bytes"]
+    output.say(f"Disk           {'not known' if free is None else f'{free / 1e6:,.1f} MB free'}")
+    off_s = row["clock_off_s"]
+    output.say(f"Clock          {f'{abs(off_s):,.0f} s {_FAST_OR_SLOW[off_s > 0]}' if off_s else 'right'}")
+    if row["problem"]:
+        output.say(f"Problem        {row['problem_text']} Since {output.when(row['problem_since'])}.")
 
 
 @app.command()

@@ -165,6 +165,29 @@ class Progress:
     total_bytes: Whole
 
 
+class EdgeProblem(StrEnum):
+    """What keeps an edge from doing its work, for programs."""
+
+    DISK_FULL = "disk-full"
+    DISK_FAULT = "disk-fault"
+    CONTENT_REFUSED = "content-refused"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class EdgeHealth:
+    """How an edge is, told when it connects, when that changes, and now and then.
+
+    ``problem`` is an ``EdgeProblem``, empty for none, and ``sentence`` says it for people. ``at`` is the edge's own
+    clock, which may be wrong.
+    """
+
+    at: float
+    problem: str = ""
+    sentence: str = ""
+    disk_free_bytes: Whole = 0
+
+
 @dataclass(frozen=True, slots=True)
 class GuardNeed:
     """The level (``L0`` … ``L5``) that a kind of file needs (``guard.levels``)."""

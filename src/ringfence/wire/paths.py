@@ -25,6 +25,9 @@ STANDING = V1 + "/standing"
 PROGRESS = V1 + "/progress"
 """POST Progress → Progress: how far an edge is with a release; a hub that does not know it answers 404."""
 
+HEALTH = V1 + "/health"
+"""POST EdgeHealth → EdgeHealth: how the caller is; an older hub answers 404."""
+
 STATE = V1 + "/state"
 """GET → SiteState: everything that the caller gets beside releases; an older hub answers 404."""
 

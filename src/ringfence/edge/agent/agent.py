@@ -18,6 +18,7 @@ from ringfence.edge.agent.backoff import Backoff
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.enrolment import renew, renew_when_due
 from ringfence.edge.agent.guard_rules import GuardRulesPart
+from ringfence.edge.agent.health import HealthTeller
 from ringfence.edge.agent.https_hub_client import HttpHubClient
 from ringfence.edge.agent.hub_client import HubClient
 from ringfence.edge.agent.hub_memory import HubMemoryPart
@@ -25,7 +26,7 @@ from ringfence.edge.agent.hub_trust import verified_context
 from ringfence.edge.agent.site_state import StateKeeper
 from ringfence.edge.agent.status_keeper import StatusKeeper
 from ringfence.edge.agent.sync import refresh, update_roots
-from ringfence.edge.errors import HubRefused, HubUnreachable
+from ringfence.edge.errors import DiskFault, DiskFull, HubRefused, HubUnreachable
 from ringfence.edge.phones.seen_phones import SeenPhones
 from ringfence.edge.phones.serving import Serving
 from ringfence.edge.phones.site_worker import WorkerSource
@@ -38,7 +39,7 @@ from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import ContentRefused, EnvironmentFault, RingfenceError
 from ringfence.identity.certificates import authority_id, issuer_id, read_certificate
-from ringfence.wire.messages import EdgeStanding, ReportKind
+from ringfence.wire.messages import EdgeProblem, EdgeStanding, ReportKind
 
 LOOK_AROUND_S = 2.0
 LOOK_ANYWAY_S = 900.0
@@ -99,6 +100,8 @@ class Agent:
         self._kept_refusal = kept.refusal
         self._damaged = kept.damaged
         self._status = StatusKeeper(folder, log, kept.refreshed_at)
+        folder.disk.reserve = folder.reserve
+        self._health = HealthTeller(folder, self._status)
         self._clock = HubClock(floor=self._status.state.confirmed_at)
         self._client = connect(folder, self._clock, self._trusted.hub)
         self._asked_for_issuer = HubEndpoints()
@@ -205,6 +208,7 @@ class Agent:
                         break
                     if event.kind == "greeting":
                         pause.reset()
+                        self._health.on_connected()
                         self._has_told_standing.clear()  # it may be another process, with other data
                         self._status.note_connected(self._client.url)
                     self._status.note_contact()
@@ -323,6 +327,8 @@ class Agent:
         pause = Backoff()
         while not self._stopping.is_set():
             try:
+                if self._status.state.connected_since:
+                    self._health.tell(self._client)
                 batch = self._journal.next_batch(timeout_s=5.0)
                 if batch.reports and not self._stopping.is_set():
                     stored = self._client.report(batch)
@@ -342,8 +348,12 @@ class Agent:
                 self._on_revoked(wipe=False, keeps_serving=fault.kind == "edge-revoked-serves")
             case ContentRefused():
                 name = type(fault).__name__
-                if self._status.note_problem(f"{name}: {fault}"):
+                if self._status.note_problem(f"{name}: {fault}", EdgeProblem.CONTENT_REFUSED):
                     self._journal.add(time.time(), ReportKind.CONTENT_REFUSED, f"{name}: {fault}")
+            case DiskFull():
+                self._status.note_problem(str(fault), EdgeProblem.DISK_FULL)
+            case DiskFault():
+                self._status.note_problem(str(fault), EdgeProblem.DISK_FAULT)
             case _:
                 self._status.note_problem(str(fault))
 
@@ -374,4 +384,6 @@ class Agent:
         return self._rules.in_words(refused=refused, why_no_frames=why_no_frames)
 
     def _status_now(self) -> status.Status:
-        return self._status.now(self._serving, reports_waiting=self._journal.waiting, guard=self._guard_in_words())
+        found = self._status.now(self._serving, reports_waiting=self._journal.waiting, guard=self._guard_in_words())
+        found.problem = found.problem or self._health.look().sentence
+        return found

@@ -29,6 +29,7 @@ from ringfence.identity.certificates import validity
 from ringfence.wire import codec, paths
 from ringfence.wire.errors import BadMessage
 from ringfence.wire.messages import (
+    EdgeHealth,
     EdgeStanding,
     EnrolRequest,
     EnrolResponse,
@@ -182,6 +183,10 @@ class HttpHubClient:
     def tell_progress(self, progress: Progress) -> None:
         """Send how far the fetching of a release is."""
         self._message(Progress, "POST", paths.PROGRESS, codec.to_json(progress))
+
+    def tell_health(self, health: EdgeHealth) -> None:
+        """Send how this edge is."""
+        self._known(EdgeHealth, paths.HEALTH, codec.to_json(health))
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Send a request for the next certificate."""

@@ -6,6 +6,7 @@ from typing import Protocol
 
 from ringfence.content.digests import Digest
 from ringfence.wire.messages import (
+    EdgeHealth,
     EdgeStanding,
     Event,
     Greeting,
@@ -61,6 +62,9 @@ class HubClient(Protocol):
 
     def tell_progress(self, progress: Progress) -> None:
         """Report how much of a release has been fetched."""
+
+    def tell_health(self, health: EdgeHealth) -> None:
+        """Tell how this edge is; a hub that is too old to know it is told nothing."""
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Ask for the next certificate."""

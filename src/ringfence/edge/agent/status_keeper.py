@@ -9,6 +9,7 @@ from ringfence.edge.reporting.log import Log
 from ringfence.edge.reporting.status import Status
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.identity.certificates import validity
+from ringfence.wire.messages import EdgeProblem
 
 CONFIRM_S = 3600.0
 """How often the moment of the last confirmation is written: tells an age, and spares an SD card."""
@@ -33,6 +34,7 @@ class StatusKeeper:
             started_at=time.time(),
             confirmed_at=max(refreshed_at, _last_confirmation(folder)),
         )
+        self.problem_kind: EdgeProblem | None = None
         self.take_certificate()
 
     def take_certificate(self) -> None:
@@ -61,17 +63,17 @@ class StatusKeeper:
             self._folder.disk.replace(self._folder.cache / "confirmed", str(now).encode())
         self.state.confirmed_at = now
 
-    def note_problem(self, sentence: str) -> bool:
+    def note_problem(self, sentence: str, kind: EdgeProblem = EdgeProblem.OTHER) -> bool:
         """Report a problem once; return whether it is new."""
         if sentence == self.state.problem:
             return False
-        self.state.problem = sentence
+        self.state.problem, self.problem_kind = sentence, kind
         self._log("warning", sentence)
         return True
 
     def note_success(self) -> None:
         """Note that the problem is over."""
-        self.state.problem = ""
+        self.state.problem, self.problem_kind = "", None
 
     def now(self, serving: Serving, *, reports_waiting: int, guard: str) -> Status:
         """Return how things are now; ``guard`` is what the guard asks for, in words."""

@@ -135,6 +135,7 @@ class _Teller:
 
 
 def _fetch_missing(client: HubClient, cache: Cache, release: Release) -> tuple[int, int]:
+    cache.make_room_for(release)
     missing = cache.missing(release)
     teller = _Teller(client, release.number, sum(target.length for target in missing))
     return len(missing), sum(_fetch(client, cache, target, teller) for target in missing)

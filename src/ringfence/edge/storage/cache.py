@@ -15,10 +15,13 @@ from ringfence.content.digests import Digest, check_blob, is_digest
 from ringfence.content.errors import WrongDigest
 from ringfence.content.release import Release, Target
 from ringfence.content.trust import TrustedMetadata
+from ringfence.edge.errors import DiskFull
 from ringfence.edge.storage.disk import Disk
 from ringfence.errors import ContentRefused
 
 FORM = 1
+SPARE_BYTES = 2 << 20
+"""What a download leaves free: for the reserve, for reports, for who else uses the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,31 @@ class Cache:
         wanted = {target.digest: target for target in release.targets}
         here = set(self._disk.names(self._blobs))
         return [target for digest, target in wanted.items() if digest not in here]
+
+    def make_room_for(self, release: Release) -> None:
+        """See that the blobs which a release lacks fit on the disk, before the first of them is fetched.
+
+        Cut downloads that it does not name are removed, if that is what it takes.
+
+        Raises:
+            DiskFull: They do not fit.
+        """
+        missing = self.missing(release)
+        needed = sum(target.length - self.resume_at(target) for target in missing) + SPARE_BYTES
+        if not missing or self._disk.free_bytes(self._blobs) >= needed:
+            return
+        wanted = {target.digest for target in missing}
+        for name in self._disk.names(self._partial):
+            if Digest(name) not in wanted:
+                self._disk.remove(self._partial / name)
+        free = self._disk.free_bytes(self._blobs)
+        if free < needed:
+            raise DiskFull(
+                f"the disk is full: release {release.number} needs {needed / 1e6:.1f} MB, and {free / 1e6:.1f} MB are "
+                "free",
+                where=str(self._blobs),
+                to_do="Free some space; the edge then goes on by itself.",
+            )
 
     def resume_at(self, target: Target) -> int:
         """Return how many bytes of a blob's cut download are here; more than it may have counts as none."""

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ringfence.edge.errors import DiskFault, DiskFull
+from ringfence.edge.storage import reserve
+from ringfence.edge.storage.reserve import Reserve
 
 TEMPORARY = ".new"
 """Ends the name of a file that is being written; ``replace`` gives it its own."""
@@ -22,6 +24,14 @@ class Disk:
     Every operation raises DiskFull if there is no space, and DiskFault if the machine refuses it for another reason;
     earlier data stays readable.
     """
+
+    reserve: Reserve | None = None
+    """Room that ``replace`` may use when there is no other."""
+
+    def free_bytes(self, folder: Path) -> int:
+        """Return how much can still be written where a folder is."""
+        with disk_faults(folder):
+            return reserve.free_bytes(folder)
 
     def read(self, path: Path) -> bytes | None:
         """Return a file's bytes, or None if there is no such file."""
@@ -53,7 +63,15 @@ class Disk:
             return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
     def replace(self, path: Path, data: bytes) -> None:
-        """Put ``data`` in the place of a file, durably and in one step."""
+        """Put ``data`` in the place of a file, durably and in one step; if the disk is full, out of the reserve."""
+        try:
+            self._replace(path, data)
+        except DiskFull:
+            if self.reserve is None or not self.reserve.give_up():
+                raise
+            self._replace(path, data)
+
+    def _replace(self, path: Path, data: bytes) -> None:
         temporary = path.with_name(path.name + TEMPORARY)
         try:
             self.write(temporary, data)

@@ -11,6 +11,7 @@ from cryptography import x509
 
 from ringfence.edge.errors import AlreadyEnrolled, FolderBroken, FolderInUse, NotEnrolled
 from ringfence.edge.storage.disk import TEMPORARY, Disk, disk_faults
+from ringfence.edge.storage.reserve import Reserve
 from ringfence.errors import EnvironmentFault
 from ringfence.identity.certificates import (
     EdgeIdentity,
@@ -74,6 +75,8 @@ class EdgeFolder:
         self.first_rules_file = path / "guard.json"  # where the first edges kept the guard's rules
         self.revoked_file = path / "revoked"
         self._wiping_file = path / "wiping"
+        self.reserve_file = path / "reserve"
+        self.reserve = Reserve(self.reserve_file)
 
     def enrolment(self) -> Enrolment:
         """Return the identity of the edge.
@@ -179,7 +182,8 @@ class EdgeFolder:
             except EnvironmentFault as fault:
                 refused = fault
         for path in (
-            self.phones_file, self.state_file, self.first_rules_file, self.first_status_file, self.revoked_file,
+            self.phones_file, self.reserve_file, self.state_file, self.first_rules_file, self.first_status_file,
+            self.revoked_file,
         ):  # fmt: skip
             try:
                 self.disk.remove(path.with_name(path.name + TEMPORARY))

@@ -39,6 +39,7 @@ ROUTES = (
     DeviceRoute(paths.STATE, "GET", site_state.state),
     DeviceRoute(paths.GUARD, "GET", site_state.guard),
     DeviceRoute(paths.STANDING, "POST", standing.tell, _STANDING_BYTES, is_paced=True),
+    DeviceRoute(paths.HEALTH, "POST", reports.health, _PROGRESS_BYTES, is_paced=True),
     DeviceRoute(paths.PROGRESS, "POST", reports.progress, _PROGRESS_BYTES, is_paced=True),
 )
 

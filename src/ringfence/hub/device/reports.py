@@ -1,4 +1,4 @@
-"""Reports, stored once and in order, and acknowledged when durable; and edges' progress with a release."""
+"""Reports, stored once and in order, acknowledged when durable; how edges are, and how far they are with a release."""
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -8,7 +8,7 @@ from ringfence.hub.device.exchange import message
 from ringfence.hub.fleet import edges
 from ringfence.hub.fleet.guard import report_intake
 from ringfence.wire import codec
-from ringfence.wire.messages import Progress, ReportAcknowledgement, ReportBatch
+from ringfence.wire.messages import EdgeHealth, Progress, ReportAcknowledgement, ReportBatch
 
 
 def reports(request: Request, caller: DeviceCaller, body: bytes) -> Response:
@@ -17,6 +17,14 @@ def reports(request: Request, caller: DeviceCaller, body: bytes) -> Response:
     with hub.change(caller.edge_id) as change:
         through = report_intake.take(change, edges.let_in(change.session, caller.edge_id), batch)
     return message(ReportAcknowledgement(through))
+
+
+def health(request: Request, caller: DeviceCaller, body: bytes) -> Response:
+    """Store how an edge says that it is; alerts follow at the next look (fleet/guard/edge_alerts.py)."""
+    hub, told = hub_of(request), codec.from_json(EdgeHealth, body)
+    with hub.database.writing() as session:
+        edges.note_health(edges.let_in(session, caller.edge_id), told, hub.clock())
+        return message(told)
 
 
 def progress(request: Request, caller: DeviceCaller, body: bytes) -> Response:

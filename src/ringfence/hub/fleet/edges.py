@@ -20,9 +20,13 @@ from ringfence.identity.certificates import (
     read_identity,
     validity,
 )
-from ringfence.wire.messages import Progress
+from ringfence.printable import printable
+from ringfence.wire.messages import EdgeHealth, EdgeProblem, Progress
 
 _MOST_BYTES = 1 << 50
+_LONGEST_PROBLEM = 300
+_MOST_OFF_S = 100 * 365 * 86_400.0
+_SLOW_MESSAGE_S = 30.0
 
 CONNECTED_FOR_S = 45.0
 """How long an open stream counts without being confirmed: a hub that crashed confirms nothing."""
@@ -145,6 +149,17 @@ def note_progress(edge: EdgeRow, told: Progress) -> None:
     """Store how much of its next release an edge has fetched, as it reports it."""
     edge.fetching_bytes = min(max(told.total_bytes, 0), _MOST_BYTES)
     edge.fetched_bytes = min(max(told.done_bytes, 0), edge.fetching_bytes)
+
+
+def note_health(edge: EdgeRow, told: EdgeHealth, now: float) -> None:
+    """Store how an edge says that it is. Its clock counts as right as far as a message may take."""
+    problem = told.problem if told.problem in set(EdgeProblem) else EdgeProblem.OTHER if told.problem else ""
+    if problem != edge.problem:
+        edge.problem_since = now if problem else None
+    edge.problem, edge.problem_text = problem, printable(told.sentence, _LONGEST_PROBLEM) if problem else ""
+    off_s = max(-_MOST_OFF_S, min(_MOST_OFF_S, told.at - now))
+    edge.clock_off_s = round(off_s) if abs(off_s) > _SLOW_MESSAGE_S else 0.0
+    edge.disk_free_bytes = min(told.disk_free_bytes, _MOST_BYTES)
 
 
 def note_disconnected(session: Session, edge_ids: Collection[str], now: float) -> None:

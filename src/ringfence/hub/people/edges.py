@@ -53,5 +53,6 @@ def _edge(hub: Hub, row: models.EdgeRow) -> EdgeView:
         last_seen=row.last_seen_at, connected=edges.is_connected(row, hub.clock()), release=row.release,
         fetched_bytes=row.fetched_bytes, fetching_bytes=row.fetching_bytes,
         certificate_ends_at=row.certificate_ends_at, revoked_at=row.revoked_at, wipe=row.wipe,
-        keeps_serving=row.keeps_serving, told_at=row.standing_at,
+        keeps_serving=row.keeps_serving, told_at=row.standing_at, problem=row.problem, problem_text=row.problem_text,
+        problem_since=row.problem_since, clock_off_s=row.clock_off_s, disk_free_bytes=row.disk_free_bytes,
     )  # fmt: skip

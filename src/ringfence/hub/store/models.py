@@ -263,6 +263,13 @@ class EdgeRow(Base):
     """The key identifier of the CA that issued the certificate with which it last connected."""
     standing_at: Mapped[float | None]
     """When it last told which versions it trusts; None before it did, and after the hub was restored from a copy."""
+    problem: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    """What keeps it from its work (``wire.messages.EdgeProblem``), empty for nothing; ``problem_text`` in words."""
+    problem_text: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    problem_since: Mapped[float | None]
+    clock_off_s: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
+    """By how much its clock is ahead of the hub's, as it was when it last told."""
+    disk_free_bytes: Mapped[int | None] = mapped_column(BigInteger)
     reports_left: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
     """Its budget for reports (fleet/report_budget.py) as it was at ``reports_left_at``."""
     reports_left_at: Mapped[float | None]

@@ -24,6 +24,8 @@ REPORT_FLOOD = "report-flood"
 EDGE_AWAY = "edge-away"
 EDGE_BEHIND = "edge-behind"
 CERTIFICATE_ENDS = "certificate-ends"
+EDGE_PROBLEM = "edge-problem"
+EDGE_CLOCK = "edge-clock"
 ENUMERATES = "enumerates"
 BANNED = "banned"
 SOMEBODY_ELSE = frozenset({
@@ -35,7 +37,7 @@ OF_SOURCES = frozenset({ENUMERATES, BANNED})
 """Findings about an address rather than a phone."""
 KINDS = SOMEBODY_ELSE | OF_SOURCES | frozenset({
     EDGE_MOVED, NEW_PHONE, UNKNOWN_PHONE, TWO_SITES, TWO_HOLDERS, FOREIGN_REPORTS, REPORT_FLOOD, EDGE_AWAY, EDGE_BEHIND,
-    CERTIFICATE_ENDS,
+    CERTIFICATE_ENDS, EDGE_PROBLEM, EDGE_CLOCK,
 })  # fmt: skip
 WAITING = (NEW_PHONE, UNKNOWN_PHONE)
 """Kinds that end with a person's approval, or with a block."""

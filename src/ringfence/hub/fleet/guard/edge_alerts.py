@@ -1,4 +1,4 @@
-"""Alerts about edges themselves: one that is away, one that stays behind, one whose certificate ends.
+"""Alerts about edges: one that is away, stays behind, says a problem, has a wrong clock, or whose certificate ends.
 
 They are looked for from time to time, and end by themselves with what they are about.
 """
@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from sqlalchemy import select
 
+from ringfence.counted import counted
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import GuardAlertRow
@@ -18,7 +19,9 @@ AWAY_AFTER_S = 15 * 60.0
 BEHIND_AFTER_S = 3600.0
 CERTIFICATE_ENDS_WITHIN_S = 7 * 86_400.0
 """An edge renews ten days before the end, so that it is late by then."""
-KINDS = (alerts.EDGE_AWAY, alerts.EDGE_BEHIND, alerts.CERTIFICATE_ENDS)
+CLOCK_OFF_S = 120.0
+"""An edge goes by the hub's time, so that this harms only its logs, and who reads them."""
+KINDS = (alerts.EDGE_AWAY, alerts.EDGE_BEHIND, alerts.EDGE_PROBLEM, alerts.EDGE_CLOCK, alerts.CERTIFICATE_ENDS)
 
 
 def look(change: Change) -> tuple[int, int]:
@@ -58,9 +61,22 @@ def _about(edge: EdgeRow, site: SiteRow, made_at: float | None, now: float) -> I
             f"{who} is connected and serves release {edge.release}, while {newest}. On it: ringfence edge status."
         )
         yield alerts.EDGE_BEHIND, sentence
+    if edge.problem and not is_away:
+        yield alerts.EDGE_PROBLEM, f"{who} says: {edge.problem_text}"
+    if abs(edge.clock_off_s) > CLOCK_OFF_S and not is_away:
+        yield alerts.EDGE_CLOCK, f"{who} has a clock that is {clock_in_words(edge.clock_off_s)}. Set up NTP on it."
     if edge.certificate_ends_at - now < CERTIFICATE_ENDS_WITHIN_S:
         ends = _day(edge.certificate_ends_at)
         yield alerts.CERTIFICATE_ENDS, f"{who} has a certificate that ends on {ends}, and renews it when it connects."
+
+
+def clock_in_words(off_s: float) -> str:
+    """Return by how much a clock is wrong."""
+    size = abs(off_s)
+    for unit_s, unit in ((86_400, "day"), (3600, "hour"), (60, "minute")):
+        if size >= 2 * unit_s:
+            return f"{counted(int(size // unit_s), unit)} {'fast' if off_s > 0 else 'slow'}"
+    return f"{counted(int(size), 'second')} {'fast' if off_s > 0 else 'slow'}"
 
 
 def _day(at: float) -> str:

@@ -22,6 +22,13 @@ class EdgeView(BaseModel):
     revoked_at: UnixSeconds | None
     wipe: bool = Field(description="Whether it must delete what it holds")
     keeps_serving: bool = Field(description="Whether it goes on giving secrets to its phones though it is revoked")
+    problem: str = Field(
+        description="What keeps it from its work, as it says: disk-full, disk-fault, content-refused, other, or empty"
+    )
+    problem_text: str = Field(description="The same in words")
+    problem_since: UnixSeconds | None
+    clock_off_s: float = Field(description="By how many seconds its clock was ahead of the hub's")
+    disk_free_bytes: int | None = Field(description="Room on its disk; null if it has not said")
     told_at: UnixSeconds | None = Field(
         description="When it last told which versions it has; null before it did, and since the hub was restored"
     )
