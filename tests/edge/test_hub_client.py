@@ -187,7 +187,7 @@ def test_time_goes_on_from_what_the_hub_said_and_never_below_the_floor() -> None
 def test_a_hub_of_another_authority_is_not_talked_to(server: Server) -> None:
     stranger = make_authority(ec.generate_private_key(ec.SECP256R1()), "CA", serial=1, now=LONG_AGO)
     client = HttpHubClient([server.url], verified_context(to_pem(stranger)), HubClock())
-    with pytest.raises(HubUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(HubUnreachable, match="its certificate is another's"):
         client.greeting()
     client.close()
     assert server.asked == []
@@ -205,7 +205,7 @@ def test_a_fingerprint_stands_for_one_certificate_and_nothing_beside_it(server: 
     authority = fetch_authority(server.url, fingerprint(true))
     assert authority == to_pem(true)
     client = HttpHubClient([server.url], verified_context(authority), HubClock())
-    with pytest.raises(HubUnreachable, match="CERTIFICATE_VERIFY_FAILED"):
+    with pytest.raises(HubUnreachable, match="its certificate is another's"):
         client.greeting()
     client.close()
 

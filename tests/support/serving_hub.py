@@ -21,16 +21,16 @@ from support.running_hub import Clock, RunningHub
 STARTS_WITHIN_S = 60.0
 
 
-def new_hub(path: Path) -> tuple[DataFolder, Secret]:
+def new_hub(path: Path, address: str = "127.0.0.1") -> tuple[DataFolder, Secret]:
     """Make a hub's data folder; return it and the first API token."""
-    token = init(path, make_config(address="127.0.0.1", listen="127.0.0.1", people_port=0, device_port=0))
+    token = init(path, make_config(address=address, listen=address, people_port=0, device_port=0))
     return DataFolder(path), token
 
 
 @contextlib.contextmanager
-def served_hub(path: Path) -> Iterator[RunningHub]:
+def served_hub(path: Path, address: str = "127.0.0.1") -> Iterator[RunningHub]:
     """Make a hub in this folder and serve it, with its clock in hand."""
-    folder, token = new_hub(path)
+    folder, token = new_hub(path, address)
     hub, clock = open_hub(folder), Clock()
     hub.clock = clock
     with serving(hub, folder):

@@ -36,19 +36,28 @@ def enrol(
     token: Annotated[str, typer.Argument(help="From `ringfence site token SITE`; - reads it from standard input.")],
     folder: Folder = DEFAULT_FOLDER,
     user: Annotated[str | None, typer.Option(help="Owner of the folder: the user that the agent will run as.")] = None,
+    proxy: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Reach the hub through this HTTP proxy, such as http://proxy.example.org:3128; none for no proxy.",
+            show_default="what HTTPS_PROXY and NO_PROXY say",
+        ),
+    ] = "",
 ) -> None:
     """Make this machine the edge of a site.
 
     Example: ringfence edge enrol RFE1… --folder /var/lib/ringfence-edge
     """
     from ringfence.edge.agent.enrolment import enrol as enrol_edge
+    from ringfence.edge.agent.proxy import check_proxy
     from ringfence.edge.storage.disk import Disk
     from ringfence.edge.storage.folder import EdgeFolder
     from ringfence.server.confinement.accounts import account_for, hand_over
 
     account = account_for(user)
     text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
-    who = enrol_edge(EdgeFolder(folder, Disk()), text)
+    who = enrol_edge(EdgeFolder(folder, Disk()), text, check_proxy(proxy) if proxy else "")
     if account is not None:
         hand_over(folder, account)
     start = f"ringfence edge run --folder {folder}" + (f" --user {user}" if user else "")
@@ -99,6 +108,7 @@ def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
 
     Example: ringfence edge status --folder /var/lib/ringfence-edge
     """
+    from ringfence.edge.agent.proxy import without_password
     from ringfence.edge.reporting import status as edge_status
     from ringfence.edge.storage.disk import Disk
     from ringfence.edge.storage.folder import EdgeFolder
@@ -107,7 +117,8 @@ def status(folder: Folder = DEFAULT_FOLDER, as_json: AsJson = False) -> None:
     who = place.enrolment()
     found, running = edge_status.read(place)
     if as_json:
-        output.show_json({"running": running, "enrolment": asdict(who), "status": asdict(found) if found else None})
+        shown = {**asdict(who), "proxy": without_password(who.proxy) if "://" in who.proxy else who.proxy}
+        output.show_json({"running": running, "enrolment": shown, "status": asdict(found) if found else None})
     else:
         for line in edge_status.in_words(found, running=running, folder=place):
             output.say(line)

@@ -12,6 +12,10 @@ class BadAddress(BadInput):
     """A text that is not an address to serve on."""
 
 
+class BadProxy(BadInput):
+    """A text that is not a proxy's address."""
+
+
 class NotEnrolled(BadInput):
     """The folder holds no enrolled edge."""
 

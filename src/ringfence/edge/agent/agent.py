@@ -55,7 +55,8 @@ def https_client(folder: EdgeFolder, clock: HubClock, hub: HubEndpoints) -> Http
     """
     authorities = hub.authorities or (folder.credentials().authority_pem,)
     context = verified_context("".join(authorities), folder.key_file, folder.certificate_file)
-    return HttpHubClient(hub.urls or (folder.enrolment().hub_url,), context, clock)
+    enrolled = folder.enrolment()
+    return HttpHubClient(hub.urls or (enrolled.hub_url,), context, clock, enrolled.proxy)
 
 
 class Agent:

@@ -24,11 +24,12 @@ from ringfence.identity.tokens import EnrolmentToken
 from ringfence.wire.messages import EnrolRequest, RenewRequest, RenewResponse
 
 
-def enrol(folder: EdgeFolder, token_text: str) -> Enrolment:
+def enrol(folder: EdgeFolder, token_text: str, proxy: str = "") -> Enrolment:
     """Enrol this folder as an edge of the token's site.
 
     The key is created here; the certificate and the first trusted root come from the hub. Anything that an earlier edge
-    left here, after a complete or partial wipe, is removed. No error leaves a half-enrolled folder.
+    left here, after a complete or partial wipe, is removed. No error leaves a half-enrolled folder. ``proxy`` is how
+    this edge reaches the hub from now on; empty for what the environment says.
 
     Raises:
         BadToken: The text is not a token.
@@ -42,11 +43,11 @@ def enrol(folder: EdgeFolder, token_text: str) -> Enrolment:
     token = EnrolmentToken.from_text(token_text)
     with folder.lock():
         folder.refuse_if_enrolled()
-        authority_pem = fetch_authority(token.hub_url, token.authority_fingerprint)
+        authority_pem = fetch_authority(token.hub_url, token.authority_fingerprint, proxy)
         key = ec.generate_private_key(ec.SECP256R1())
         hostname = socket.gethostname()
         clock = HubClock()
-        client = HttpHubClient([token.hub_url], verified_context(authority_pem), clock)
+        client = HttpHubClient([token.hub_url], verified_context(authority_pem), clock, proxy)
         try:
             answer = client.enrol(EnrolRequest(token.secret, make_request(key, hostname), __version__, hostname))
         except HubRefused as refused:
@@ -65,7 +66,7 @@ def enrol(folder: EdgeFolder, token_text: str) -> Enrolment:
             raise BadCertificate("the hub's answer contains another edge's certificate", to_do="Enrol again.")
         root = answer.root_metadata.encode()
         TrustedMetadata(answer.site_id, root)
-        enrolment = Enrolment(token.hub_url, answer.edge_id, answer.site_id, answer.site_name, answer.hub_time)
+        enrolment = Enrolment(token.hub_url, answer.edge_id, answer.site_id, answer.site_name, answer.hub_time, proxy)
         folder.wipe()
         folder.save_enrolment(enrolment, Credentials(key, certificate, authority_pem), answer.certificate_pem, root)
         return enrolment

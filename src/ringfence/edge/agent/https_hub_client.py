@@ -24,6 +24,8 @@ from ringfence.content.digests import Digest
 from ringfence.content.errors import EndlessData
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.hub_client import BlobPart
+from ringfence.edge.agent.network_faults import network_faults, no_hub
+from ringfence.edge.agent.proxy import manager_for, proxy_for
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.identity.certificates import validity
 from ringfence.wire import codec, paths
@@ -56,6 +58,7 @@ TRY_FIRST_EVERY_S = 900.0
 """How often an edge that reaches the hub at another address looks whether the first one answers by now."""
 _LARGEST_EVENT_BYTES = 65_536
 _OK, _PARTIAL, _NOT_FOUND, _RANGE_REFUSED = 200, 206, 404, 416
+_REDIRECTS = range(300, 400)
 
 
 class _HubConnection(urllib3.connection.HTTPSConnection):
@@ -75,7 +78,9 @@ class _Way:
     """One of the hub's addresses, with its connections."""
 
     url: str
-    pool: urllib3.HTTPSConnectionPool
+    proxy: str
+    """By which it is reached, empty for none."""
+    pool: urllib3.HTTPConnectionPool
 
 
 class HttpHubClient:
@@ -86,15 +91,19 @@ class HttpHubClient:
             other requests go where the last stream does.
         context: By what the hub is known, and the edge's certificate.
         clock: The hub's time.
+        proxy: What was set for this edge (``proxy.proxy_for``); empty for what the environment says.
+
+    Raises:
+        BadProxy: The environment names a proxy that can't be used.
     """
 
-    def __init__(self, hub_urls: Sequence[str], context: ssl.SSLContext, clock: HubClock) -> None:
+    def __init__(self, hub_urls: Sequence[str], context: ssl.SSLContext, clock: HubClock, proxy: str = "") -> None:
         self._clock = clock
         self._live: weakref.WeakSet[ssl.SSLSocket] = weakref.WeakSet()
         self._lock = threading.Lock()
         self._certificate: x509.Certificate | None = None
         self._is_closed = False
-        self._ways = [_Way(url.rstrip("/"), self._pool(url, context)) for url in hub_urls]
+        self._ways = [self._way_to(url.rstrip("/"), proxy_for(url, proxy), context) for url in hub_urls]
         self._way = self._ways[0]
 
     @property
@@ -215,18 +224,18 @@ class HttpHubClient:
         for way in self._ways:
             way.pool.close()
 
-    def _pool(self, url: str, context: ssl.SSLContext) -> urllib3.HTTPSConnectionPool:
+    def _way_to(self, url: str, proxy: str, context: ssl.SSLContext) -> _Way:
         address = urlsplit(url)
-        pool = urllib3.HTTPSConnectionPool(
-            address.hostname or "",
-            address.port or 443,
+        manager = manager_for(
+            proxy,
             ssl_context=context,
             maxsize=3,
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
         )
+        pool = manager.connection_from_host(address.hostname, address.port or 443, "https")
         pool.ConnectionCls = type("_OwnedConnection", (_HubConnection,), {"owner": self})
-        return pool
+        return _Way(url, proxy, pool)
 
     def _open_stream(self) -> urllib3.BaseHTTPResponse:
         """Open the event stream at the first address that answers, where other requests go from now on."""
@@ -291,7 +300,7 @@ class HttpHubClient:
         way = way or self._way
         response = self._open(method, path, body=body, way=way)
         try:
-            with _network_faults(way.url):
+            with network_faults(way.url, way.proxy):
                 yield response
                 response.drain_conn()
             response.release_conn()
@@ -313,24 +322,26 @@ class HttpHubClient:
         if body is not None:
             sent["Content-Type"] = "application/json"
         way = way or self._way
-        with _network_faults(way.url):
+        with network_faults(way.url, way.proxy):
             return way.pool.urlopen(
                 method, path, body=body, headers=sent, preload_content=False, timeout=timeout or way.pool.timeout
             )
 
     def _chunks(self, response: urllib3.BaseHTTPResponse) -> Iterator[bytes]:
         try:
-            with _network_faults(self.url):
+            with network_faults(self.url, self._way.proxy):
                 yield from response.stream(CHUNK_BYTES)
             response.release_conn()
         finally:
             response.close()
 
     def _refusal(self, response: urllib3.BaseHTTPResponse, way: _Way | None = None) -> None:
-        if response.status in {_OK, _PARTIAL}:
+        if response.status in {_OK, _PARTIAL} and not _is_page(response):
             return
         url = (way or self._way).url
         body = _limited(response, codec.LARGEST_BYTES, "an answer")
+        if response.status in _REDIRECTS or _is_page(response):
+            raise no_hub(url, f"it answers with status {response.status} and a page")
         try:
             problem = codec.from_json(Problem, body)
         except BadMessage:
@@ -340,15 +351,9 @@ class HttpHubClient:
         raise HubRefused(problem.what, kind=problem.kind, where=problem.where or url, to_do=problem.to_do)
 
 
-@contextmanager
-def _network_faults(hub_url: str) -> Iterator[None]:
-    try:
-        yield
-    except (urllib3.exceptions.HTTPError, OSError) as fault:
-        cause = fault.reason if isinstance(fault, urllib3.exceptions.MaxRetryError) else fault
-        raise HubUnreachable(
-            f"the hub can't be reached: {cause}", where=hub_url, to_do="The edge will try again by itself."
-        ) from None
+def _is_page(response: urllib3.BaseHTTPResponse) -> bool:
+    """Return whether an answer is a page for people, which no hub gives to an edge."""
+    return response.headers.get("Content-Type", "").lower().startswith("text/html")
 
 
 def _limited(response: urllib3.BaseHTTPResponse, largest: int, what: str) -> bytes:

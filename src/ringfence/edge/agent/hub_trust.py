@@ -36,7 +36,7 @@ def verified_context(
     return context
 
 
-def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
+def fetch_authority(hub_url: str, expected_fingerprint: str, proxy: str = "") -> str:
     """Return the hub's CA certificate in PEM if it is the one that a token names.
 
     This connection is trusted with nothing: no secret is sent on it, and its answer counts only by its fingerprint.
@@ -45,6 +45,7 @@ def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
     Args:
         hub_url: The device listener's ``https://host:port``.
         expected_fingerprint: The SHA-256 of the CA certificate, in hexadecimal.
+        proxy: What was set for this edge; empty for what the environment says.
 
     Raises:
         WrongAuthority: What answers there shows another CA.
@@ -53,7 +54,7 @@ def fetch_authority(hub_url: str, expected_fingerprint: str) -> str:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    client = HttpHubClient([hub_url], context, HubClock())
+    client = HttpHubClient([hub_url], context, HubClock(), proxy)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", urllib3.exceptions.InsecureRequestWarning)  # the fingerprint is the check

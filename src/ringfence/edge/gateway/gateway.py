@@ -12,6 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from ringfence.addresses import host_port
 from ringfence.edge.agent.agent import Agent, ClientFactory, https_client
 from ringfence.edge.gateway.hosted_sites import HostedSites
 from ringfence.edge.gateway.nftables_bans import BanSet
@@ -97,7 +98,7 @@ class Gateway:
     @property
     def addresses(self) -> list[str]:
         """Where phones are served, as ``host:port``."""
-        return [f"{host}:{port}" for host, port in self._supervisor.addresses]
+        return [host_port(host, port) for host, port in self._supervisor.addresses]
 
     @property
     def http_addresses(self) -> list[tuple[str, int]]:

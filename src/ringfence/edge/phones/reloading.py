@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from typing import assert_never
 
+from ringfence.addresses import host_port
 from ringfence.edge.phones.reload_by_sip import notify_phones
 from ringfence.edge.phones.reload_by_web import WEB_METHODS, press_restart
 from ringfence.edge.phones.reload_orders import DueReload, ReloadAnswer
@@ -49,6 +50,9 @@ def _in_words(order: DueReload, answer: ReloadAnswer, release: int) -> tuple[Rep
         case ReloadAnswer.REFUSED:
             return ReportKind.PHONE_NOT_RELOADED, f"{phone} at {order.host} refused to reload; {later}."
         case ReloadAnswer.SILENT:
-            return ReportKind.PHONE_NOT_RELOADED, f"{phone} did not answer at {order.host}:{order.port}; {later}."
+            return (
+                ReportKind.PHONE_NOT_RELOADED,
+                f"{phone} did not answer at {host_port(order.host, order.port)}; {later}.",
+            )
         case _ as never:
             assert_never(never)

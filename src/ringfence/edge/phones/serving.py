@@ -3,6 +3,7 @@
 import os
 import time
 
+from ringfence.addresses import host_port
 from ringfence.content.release import Release
 from ringfence.edge.lan.neighbour_room import advice, room
 from ringfence.edge.phones.activity import WatchedPhones
@@ -52,12 +53,12 @@ class Serving:
     @property
     def addresses(self) -> list[str]:
         """Where phones are served, as ``host:port``."""
-        return [f"{host}:{port}" for host, port in self._worker.addresses]
+        return [host_port(host, port) for host, port in self._worker.addresses]
 
     @property
     def http_addresses(self) -> list[str]:
         """Where phones are served over HTTP, as ``host:port``."""
-        return [f"{host}:{port}" for host, port in self._worker.http_addresses]
+        return [host_port(host, port) for host, port in self._worker.http_addresses]
 
     @property
     def worker_pid(self) -> int:

@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from cryptography import x509
@@ -36,6 +36,8 @@ class Enrolment:
     site_id: str
     site_name: str
     enrolled_at: float
+    proxy: str = field(default="", repr=False)
+    """How the hub is reached (``agent.proxy.proxy_for``); it may contain a password."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 from tomlkit.exceptions import TOMLKitError
 
+from ringfence.addresses import host_port
 from ringfence.content.hub_endpoints import MOST_URLS, check_url
 from ringfence.errors import RingfenceError
 from ringfence.hub.data.authority import check_host
@@ -23,6 +24,7 @@ from ringfence.hub.errors import BadConfiguration
 PEOPLE_PORT = 8443
 DEVICE_PORT = 8444
 ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - edges come over the internet; both listeners authenticate
+ALL_INTERFACES_V6 = "::"
 
 _IPV6 = 6
 _DATABASES = ("sqlite", "postgresql")
@@ -162,16 +164,19 @@ class HubConfig(BaseSettings):
 
 def url(host: str, port: int) -> str:
     """Return the HTTPS address of a host name or IP address."""
-    return f"https://[{host}]:{port}" if ":" in host else f"https://{host}:{port}"
+    return f"https://{host_port(host, port)}"
 
 
 def default_listen(address: str) -> str:
     """Return where a hub at ``address`` listens if nothing is said: on loopback only for one that is only there."""
+    everywhere = ALL_INTERFACES
     try:
-        loopback = ipaddress.ip_address(address).is_loopback
+        found = ipaddress.ip_address(address)
+        loopback = found.is_loopback
+        everywhere = ALL_INTERFACES_V6 if found.version == _IPV6 else ALL_INTERFACES
     except ValueError:
         loopback = address == "localhost"
-    return ("127.0.0.1" if address == "localhost" else address) if loopback else ALL_INTERFACES
+    return ("127.0.0.1" if address == "localhost" else address) if loopback else everywhere
 
 
 def default_people_listen(address: str) -> str:

@@ -7,6 +7,7 @@ from email.message import EmailMessage
 from email.utils import format_datetime, localtime, make_msgid
 from urllib.parse import urlsplit
 
+from ringfence.addresses import host_port
 from ringfence.hub.errors import AlertChannelUnavailable
 from ringfence.hub.fleet.alert_channels import is_this_machine
 from ringfence.hub.notifying.deadline import TIMEOUT_S, deadline
@@ -23,6 +24,7 @@ def send(url: str, user: str, password: Secret, message: EmailMessage) -> None:
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
+    where = host_port(host, port)
     try:
         with _connected(parts.scheme, host, port) as server, deadline(lambda: server.sock):
             server.ehlo()
@@ -33,9 +35,9 @@ def send(url: str, user: str, password: Secret, message: EmailMessage) -> None:
                 server.login(user, password.reveal())
             refused = server.send_message(message)
     except (smtplib.SMTPException, OSError) as fault:
-        raise AlertChannelUnavailable(f"the mail server doesn't take it: {fault}", where=f"{host}:{port}") from None
+        raise AlertChannelUnavailable(f"the mail server doesn't take it: {fault}", where=where) from None
     if refused:
-        raise AlertChannelUnavailable(f"the mail server refuses {', '.join(sorted(refused))}", where=f"{host}:{port}")
+        raise AlertChannelUnavailable(f"the mail server refuses {', '.join(sorted(refused))}", where=where)
 
 
 def compose(sender: str, recipients: Sequence[str], subject: str, text: str) -> EmailMessage:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from starlette.types import ASGIApp
 
+from ringfence.addresses import host_port
 from ringfence.hub.core import Hub
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder
@@ -123,4 +124,4 @@ def _not_bound(host: str, port: int, fault: OSError) -> ListenerPortTaken:
             what, to_do = f"port {port} on {host} is reserved for root", "Set a port of 1024 or higher in hub.toml."
         case _:
             what, to_do = f"the hub can't listen on port {port} of {host}: {fault.strerror}", "Change it in hub.toml."
-    return ListenerPortTaken(what, where=f"{host}:{port}", to_do=to_do)
+    return ListenerPortTaken(what, where=host_port(host, port), to_do=to_do)

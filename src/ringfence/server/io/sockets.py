@@ -11,6 +11,7 @@ import sys
 from socket import SocketType
 from typing import NamedTuple
 
+from ringfence.addresses import host_port
 from ringfence.server.errors import ListenRefused, PortInUse
 from ringfence.server.limits.settings import PortRange
 from ringfence.tftp.options import PLAIN_BLOCK_SIZE
@@ -75,7 +76,7 @@ def listen_tcp(host: str, port: int, *, freebind: bool = False) -> socket.socket
 
 def _bound(host: str, port: int, kind: socket.SocketKind, *, freebind: bool) -> socket.socket:
     protocol, option = ("udp", "u") if kind == socket.SOCK_DGRAM else ("tcp", "t")
-    where = f"{host}:{port}/{protocol}"
+    where = f"{host_port(host, port)}/{protocol}"
     try:
         family = socket.getaddrinfo(host, port, type=kind, flags=socket.AI_NUMERICHOST)[0][0]
     except socket.gaierror as fault:

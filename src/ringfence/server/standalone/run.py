@@ -15,6 +15,7 @@ import time
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass
 
+from ringfence.addresses import host_port
 from ringfence.guard.policy import Policy
 from ringfence.server.access.admission import Admission
 from ringfence.server.confinement.allowed_calls import FOLDER
@@ -106,7 +107,7 @@ def _name_of(listener: socket.socket) -> str:
     name = listener.getsockname()
     if isinstance(name, str):
         return f"unix:{name}"
-    return f"[{name[0]}]:{name[1]}" if listener.family == socket.AF_INET6 else f"{name[0]}:{name[1]}"
+    return host_port(name[0], name[1])
 
 
 class Standalone:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from ringfence.addresses import host_port
 from ringfence.server.errors import FetchFailed, FileRefused
 from ringfence.tftp.blocks import NetasciiDecoder
 from ringfence.tftp.effects import (
@@ -118,7 +119,7 @@ def retrieve(
         if source_host is not None:
             endpoint.bind((source_host, 0))
         decoder = NetasciiDecoder() if mode.lower() == "netascii" else None
-        return _Transfer(endpoint, receiver, take, decoder, f"{name} from {server[0]}:{server[1]}").run()
+        return _Transfer(endpoint, receiver, take, decoder, f"{name} from {host_port(server[0], server[1])}").run()
 
 
 class _Transfer:

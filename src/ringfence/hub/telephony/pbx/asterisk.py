@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
+from ringfence.addresses import host_port
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
 from ringfence.hub.telephony.pbx.port import Contact
 from ringfence.phones.family import ReloadEvent
@@ -33,7 +34,7 @@ class Asterisk:
     def __init__(self, url: str, user: str, secret: Secret) -> None:
         address = urlsplit(url)
         self._address = (address.hostname or "", address.port or DEFAULT_PORT)
-        self._where = f"{self._address[0]}:{self._address[1]}"
+        self._where = host_port(self._address[0], self._address[1])
         self._user, self._secret = user, secret
 
     def check(self) -> str:
