@@ -175,7 +175,7 @@ def unread_answers(place: AttackedHub, over: Event) -> Got:
 
     def ask(_url: str, address: str) -> socket.socket:
         line = place.tls(place.hub.people_url, address, room_bytes=4096)
-        line.sendall(request * 50)
+        line.sendall(request * 12)
         return line
 
     held = _Held(ask)
@@ -186,6 +186,19 @@ def unread_answers(place: AttackedHub, over: Event) -> Got:
         line.close()
     place.did = f"made {held.made} connections"
     return []
+
+
+def asks_without_end(place: AttackedHub, over: Event) -> Got:
+    """Send request after request, and wait for no answer."""
+    many = _head("GET", "/healthz") * 2000
+    return _again(place, over, lambda line: _often(line, many, 20), begin=b"")
+
+
+def trails_without_end(place: AttackedHub, over: Event) -> Got:
+    """Put lines without end behind a body that has begun in chunks."""
+    begin = _head("POST", "/api/v1/sites", f"Authorization: Bearer {place.token}", "Transfer-Encoding: chunked")
+    lines = b"".join(b"X-%d: y\r\n" % number for number in range(6000))
+    return _again(place, over, lambda line: _often(line, lines, 200), begin=begin + b"0\r\n", ports=place.ports[:1])
 
 
 def guesses_tokens(place: AttackedHub, over: Event) -> Got:
@@ -229,6 +242,8 @@ HUB = (
     HubEntry("long bodies with a token", big_bodies_of_a_person),
     HubEntry("long bodies of another site's edge", big_bodies_of_an_edge),
     HubEntry("answers that nobody reads", unread_answers),
+    HubEntry("requests without end", asks_without_end, "too many requests"),
+    HubEntry("lines without end behind a body", trails_without_end, "around a request's body"),
     HubEntry("guessed tokens", guesses_tokens, "sign-in refused"),
 )
 """What strangers try, and people with a token, and edges."""

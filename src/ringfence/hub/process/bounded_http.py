@@ -24,6 +24,10 @@ BODY_S = 30.0
 SLOWEST_BYTES_S = 1024
 """What a body brings, and a reader takes, on the thinnest line that an edge can live on: 8 kbit/s. A release of 20 MiB
 takes six hours there."""
+MOST_AROUND_BODY = 8
+"""How many bytes may come for each of a body: a chunk of one byte has five around it."""
+MOST_REQUESTS = 16
+"""How many requests may wait on a connection for the answer to the one before."""
 READER_S = 60.0
 """In each such while in which something waits for it all along, a reader takes ``SLOWEST_BYTES_S``, or it is ended."""
 MOST_WAITING_BYTES = 64 * 1024
@@ -56,7 +60,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._head_began_at: float | None = None
         self._is_in_body = False
-        self._body_bytes = 0
+        self._body_bytes = self._received_bytes = 0
         self._body_began_at = self._body_moved_at = 0.0
         self._reader_watched_at: float | None = None
         self._taken_bytes = 0
@@ -81,22 +85,34 @@ class BoundedProtocol(HttpToolsProtocol):
             self._head_bytes += len(data)
             if self._head_began_at is None:
                 self._head_began_at = self.counted.time()
+        self._received_bytes += len(data)
         super().data_received(data)
         if self._is_in_head and self._head_bytes > LARGEST_HEAD_BYTES:
             self._end("a request's head is too long")
+        elif self._is_in_body and self._received_bytes > LARGEST_HEAD_BYTES + MOST_AROUND_BODY * self._body_bytes:
+            self._end("too much comes around a request's body")
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP; in the log it is one of many."""
         self.counted.note("what came is no HTTP", self.connection.address)
         super().send_400_response(msg)
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take one header of a head; those that come behind a body are nobody's."""
+        if self._is_in_head:
+            super().on_header(name, value)
+
     def on_headers_complete(self) -> None:
         """Begin with the body."""
+        if self.connection.is_ending:
+            return
         self._is_in_head, self._head_began_at, self._head_bytes = False, None, 0
-        self._is_in_body, self._body_bytes = True, 0
+        self._is_in_body, self._body_bytes, self._received_bytes = True, 0, 0
         self._body_began_at = self._body_moved_at = self.counted.time()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD_BYTES:
             self._end("a request's head is too long")
+        elif len(self.pipeline) >= MOST_REQUESTS:
+            self._end("too many requests before an answer")
         else:
             super().on_headers_complete()
 

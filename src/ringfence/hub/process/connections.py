@@ -23,6 +23,7 @@ MOST_STRANGERS = 1024
 """However many descriptors there are: each costs memory, too."""
 MOST_OF_CALLER = 64
 _STRANGERS_SHARE = 4
+_FULL = "more edges or people than this process may have open files for (LimitNOFILE)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,7 +147,8 @@ class Connections:
     def accept(self, line: socket.socket, address: str) -> CountedConnection:
         """Take in a stranger's connection; another makes room for it where that is needed."""
         connection = CountedConnection(line, one_caller(address), self.time())
-        self._make_room(self.strangers.add(connection.address, connection))
+        if (crowded := self.strangers.add(connection.address, connection)) is not None:
+            self.end(crowded, "too many connections")
         return connection
 
     def recognise(self, connection: CountedConnection, caller: str) -> None:
@@ -155,7 +157,9 @@ class Connections:
             return
         self.remove(connection)
         connection.caller = caller
-        self._make_room(self.known.add(caller, connection))
+        if (crowded := self.known.add(caller, connection)) is not None:
+            is_full = self.known.count > self.known.places
+            self.end(crowded, _FULL if is_full else "too many connections of one caller")
 
     def remove(self, connection: CountedConnection) -> None:
         """Forget a connection that has ended."""
@@ -173,7 +177,3 @@ class Connections:
     def note(self, kind: str, address: str) -> None:
         """Count something that callers are refused, for the log."""
         self._refusals.note(kind, listener=self._listener, peer=address)
-
-    def _make_room(self, crowded: CountedConnection | None) -> None:
-        if crowded is not None:
-            self.end(crowded, "too many connections of one caller" if crowded.caller else "too many connections")
