@@ -183,6 +183,11 @@ def test_values_mean_what_they_do_to_a_phone(settings: dict[str, Value], element
     assert f"<{element}>{text}</{element}>" in render(a_phone("8851", settings=settings)).data.decode()
 
 
+@pytest.mark.parametrize(("model", "shows"), [("8865", True), ("9971", True), ("8851", False), ("7975", False)])
+def test_a_phone_without_video_is_told_nothing_of_it(model: str, shows: bool) -> None:
+    assert ("<videoCapability>" in render(a_phone(model)).data.decode()) is shows
+
+
 def test_an_spa_has_no_parameter_for_a_pc_port_and_a_multiplatform_phone_has() -> None:
     spa, mpp = (render(a_phone(kind)).data.decode() for kind in ("SPA504G", "8851-3PCC"))
     assert "PC_Port" not in spa

@@ -166,7 +166,6 @@ ACCESS = (
     ),
     yes_no_setting("cdp", "Whether the phone speaks CDP to its switch.", "enableCdpSwPort", ON_IS_1, on=True),
     yes_no_setting("lldp", "Whether the phone speaks LLDP-MED to its switch.", "enableLldpSwPort", ON_IS_1, on=True),
-    yes_no_setting("video", "Whether the phone offers video.", "videoCapability", ON_IS_1, on=True),
     yes_no_setting(
         "peer_firmware_sharing",
         "Whether phones in one network fetch firmware from each other.",
@@ -273,6 +272,8 @@ WALLPAPER = replace(
     ),
     mark=Mark.LIKELY,
 )
+VIDEO = yes_no_setting("video", "Whether the phone offers video.", "videoCapability", ON_IS_1, on=True)
+"""For phones that show video; others fail now and then where their file speaks of it (PHONES.md section 13)."""
 BLUETOOTH = yes_no_setting("bluetooth", "Whether Bluetooth headsets may be used.", "bluetooth", ON_IS_1, on=True)
 WIFI = yes_no_setting("wifi", "Whether the phone may use Wi-Fi.", "wifi", ON_IS_1, on=False)
 USB = yes_no_setting("usb", "Whether the phone's USB sockets work.", "usb1", ON_IS_1, on=True)

@@ -19,6 +19,7 @@ from ringfence.phones.cisco.device_settings import (
     FIRMWARE,
     NETWORK,
     URLS,
+    VIDEO,
     VPN,
     WALLPAPER,
 )
@@ -101,10 +102,11 @@ def settings_of(
     *,
     vpn: bool = False,
     wallpaper: bool = False,
+    video: bool = False,
     calls: int = 50,
 ) -> Mapping[str, Setting]:
     """Return the enterprise settings and ``more``, with what ``changes`` says of some, for ``calls`` a line."""
-    some = (*(VPN if vpn else ()), *((WALLPAPER,) if wallpaper else ()))
+    some = (*(VPN if vpn else ()), *((WALLPAPER,) if wallpaper else ()), *((VIDEO,) if video else ()))
     table = {setting.name: setting for setting in (*_ALL, *some, *more)}
     table["max_calls"] = replace(table["max_calls"], maximum=calls)
     table["busy_trigger"] = replace(table["busy_trigger"], maximum=calls)

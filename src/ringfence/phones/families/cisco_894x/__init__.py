@@ -33,6 +33,7 @@ _SETTINGS = settings_of(
     },
     vpn=True,
     wallpaper=True,
+    video=True,
     calls=24,
 )
 
