@@ -107,6 +107,7 @@ class Stack:
         self.http_port = free_port()
         self.token = ""
         self.environment = {**os.environ, "XDG_CONFIG_HOME": str(folder / "config"), "NO_COLOR": "1", "COLUMNS": "120"}
+        self.environment["RINGFENCE_HUB_PBX_NETWORKS"] = '["127.0.0.0/8"]'
         for name in ("RINGFENCE_HUB", "RINGFENCE_TOKEN", "RINGFENCE_CA"):
             self.environment.pop(name, None)
         self._processes: list[subprocess.Popen[str]] = []

@@ -13,10 +13,10 @@ def test_a_channel_is_added_listed_tried_and_removed(ringfence: CommandLine) -> 
         assert "can't be reached" in ringfence.refused(7, "alert-channel", "test", "noc")
         ringfence.refused(5, "alert-channel", "add", "noc", "--webhook", "https://a.example.org")
     finally:
-        ringfence("alert-channel", "remove", "noc")
+        ringfence("alert-channel", "remove", "--yes", "noc")
     assert ringfence.ask("alert-channel", "list") == []
-    for command in ("test", "remove"):
-        ringfence.refused(4, "alert-channel", command, "noc")
+    for command in (("test",), ("remove", "--yes")):
+        ringfence.refused(4, "alert-channel", *command, "noc")
 
 
 def test_mail_takes_its_password_from_a_pipe(ringfence: CommandLine) -> None:
@@ -24,7 +24,7 @@ def test_mail_takes_its_password_from_a_pipe(ringfence: CommandLine) -> None:
     made = ringfence.ask("alert-channel", "add", "mail", *how, "--user", "hub", stdin="m4il\n")
     assert (made["recipients"], made["secret"]) == (["noc@example.org"], "")
     assert "m4il" not in str(ringfence.ask("alert-channel", "list"))
-    ringfence("alert-channel", "remove", "mail")
+    ringfence("alert-channel", "remove", "--yes", "mail")
 
 
 def test_what_is_no_channel_is_refused(ringfence: CommandLine) -> None:

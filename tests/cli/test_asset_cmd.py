@@ -30,9 +30,9 @@ def test_a_ring_tone_is_imported_listed_and_removed(ringfence: CommandLine, tone
     (row,) = ringfence.ask("asset", "list")
     assert row["name"] == told["name"]
     assert row["id"] in ringfence("asset", "list")
-    ringfence("asset", "remove", row["id"])
+    ringfence("asset", "remove", "--yes", row["id"])
     assert ringfence.ask("asset", "list") == []
-    ringfence.refused(4, "asset", "remove", row["id"])
+    ringfence.refused(4, "asset", "remove", "--yes", row["id"])
 
 
 def test_what_no_phone_plays_is_refused(ringfence: CommandLine, tmp_path: Path) -> None:
@@ -57,4 +57,4 @@ def test_a_folder_from_a_mac_is_imported_and_what_is_skipped_is_said(
     rows = ringfence.ask("asset", "list")
     assert sorted(row["name"] for row in rows) == ["Bell", "Old"]
     for row in rows:
-        ringfence("asset", "remove", row["id"])
+        ringfence("asset", "remove", "--yes", row["id"])

@@ -34,19 +34,19 @@ def test_an_edge_is_enrolled_listed_and_revoked(ringfence: CommandLine, phone: P
     (row,) = ringfence.ask("edge", "list", "--site", phone.site)
     assert row["id"] == told["enrolment"]["edge_id"]
     assert row["id"] in ringfence("edge", "list")
-    ringfence("edge", "revoke", row["id"], "--wipe")
+    ringfence("edge", "revoke", "--yes", row["id"], "--wipe")
     assert ringfence.ask("edge", "list", "--site", phone.site)[0]["revoked_at"]
-    ringfence.refused(4, "edge", "revoke", "nobodys")
+    ringfence.refused(4, "edge", "revoke", "--yes", "nobodys")
 
 
 @pytest.mark.usefixtures("enrolled")
 def test_a_revoked_edge_may_keep_serving_if_somebody_says_so(ringfence: CommandLine, phone: PhoneThere) -> None:
     (row,) = ringfence.ask("edge", "list", "--site", phone.site)
     edge = row["id"]
-    assert ringfence.run("edge", "revoke", edge, "--wipe", "--keep-serving").status == 2
-    assert "goes on with what it has" in ringfence("edge", "revoke", edge, "--keep-serving")
+    assert ringfence.run("edge", "revoke", "--yes", edge, "--wipe", "--keep-serving").status == 2
+    assert "goes on with what it has" in ringfence("edge", "revoke", "--yes", edge, "--keep-serving")
     assert ringfence.ask("edge", "list", "--site", phone.site)[0]["keeps_serving"]
-    assert f"ringfence sip rotate {phone.site}" in ringfence("edge", "revoke", edge)
+    assert f"ringfence sip rotate {phone.site}" in ringfence("edge", "revoke", "--yes", edge)
     assert not ringfence.ask("edge", "list", "--site", phone.site)[0]["keeps_serving"]
 
 

@@ -11,7 +11,7 @@ def test_a_token_enrols_one_edge(ringfence: CommandLine, hub: RunningHub, site: 
     (row,) = ringfence.ask("site", "tokens", site)
     assert row["used_at"]
     assert len(ringfence.ask("site", "show", site)["edge_list"]) == 1
-    ringfence.refused(5, "site", "remove", site)
+    ringfence.refused(5, "site", "remove", "--yes", site)
 
 
 def test_a_token_that_was_revoked_enrols_nobody(ringfence: CommandLine, hub: RunningHub, site: str) -> None:
@@ -19,6 +19,6 @@ def test_a_token_that_was_revoked_enrols_nobody(ringfence: CommandLine, hub: Run
     token = EnrolmentToken.from_text(next(word for word in said.split() if word.startswith("RFE1")))
     (row,) = ringfence.ask("site", "tokens", site)
     assert row["id"] in ringfence("site", "tokens", site)
-    ringfence("site", "revoke-token", row["id"])
+    ringfence("site", "revoke-token", "--yes", row["id"])
     assert hub.ask_to_enrol(token.secret).status >= 400
     assert ringfence.ask("site", "tokens", site)[0]["revoked_at"]

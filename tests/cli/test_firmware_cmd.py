@@ -37,11 +37,11 @@ def test_a_load_is_imported_followed_and_removed(
     (row,) = ringfence.ask("firmware", "status", LOAD)
     assert (row["site"], row["waiting"] + row["named"]) == (site, 1)
     assert site in ringfence("firmware", "status", LOAD)
-    ringfence.refused(5, "firmware", "remove", LOAD)
+    ringfence.refused(5, "firmware", "remove", "--yes", LOAD)
     ringfence("set", "phone", new_mac, "--unset", "firmware_load")
     ringfence("publish", site)
-    ringfence("firmware", "remove", LOAD)
-    ringfence.refused(4, "firmware", "remove", LOAD)
+    ringfence("firmware", "remove", "--yes", LOAD)
+    ringfence.refused(4, "firmware", "remove", "--yes", LOAD)
     ringfence.refused(4, "firmware", "status", LOAD)
 
 
@@ -68,4 +68,4 @@ def test_a_bundle_zipped_on_a_mac_is_taken_and_what_is_skipped_is_said(
     assert "Skipped " in stranger("firmware", "inspect", str(path))
     said = ringfence("firmware", "import", str(path))
     assert "__MACOSX/bundle/._" in said
-    ringfence("firmware", "remove", "SIP42.9-4-2SR1-1S")
+    ringfence("firmware", "remove", "--yes", "SIP42.9-4-2SR1-1S")

@@ -11,10 +11,10 @@ def test_a_group_holds_phones_and_goes_when_it_holds_none(ringfence: CommandLine
     assert row["phones"] == 1
     assert group in ringfence("group", "list")
     assert [row["mac"] for row in ringfence.ask("phone", "list", "--group", group)] == [phone.mac]
-    ringfence.refused(5, "group", "remove", group)
+    ringfence.refused(5, "group", "remove", "--yes", group)
     ringfence("phone", "change", phone.mac, "--group", "")
-    ringfence("group", "remove", group)
-    ringfence.refused(4, "group", "remove", group)
+    ringfence("group", "remove", "--yes", group)
+    ringfence.refused(4, "group", "remove", "--yes", group)
 
 
 def test_a_group_is_added_for_people_too(ringfence: CommandLine) -> None:

@@ -11,7 +11,7 @@ def test_a_line_is_made_changed_and_removed(ringfence: CommandLine, phone: Phone
     row = ringfence.ask("line", "list", phone.mac)[1]
     assert (row["name"], row["label"], row["display_name"]) == ("202", "Ben B.", "Ben Berg")
     assert "Ben Berg" in ringfence("line", "list", phone.mac)
-    ringfence("line", "remove", phone.mac, "2")
+    ringfence("line", "remove", "--yes", phone.mac, "2")
     assert [row["index"] for row in ringfence.ask("line", "list", phone.mac)] == [1]
 
 
@@ -28,6 +28,6 @@ def test_what_no_line_can_be_is_refused(ringfence: CommandLine, phone: PhoneTher
     assert ringfence.run("line", "set", phone.mac, "0").status == 2
     ringfence.refused(3, "line", "set", phone.mac, "3")  # a new line needs its user
     ringfence.refused(3, "line", "set", phone.mac, "99", "--name", "299")  # a 9971 has fewer keys
-    for command in ("remove", "password", "rotate"):
-        ringfence.refused(4, "line", command, phone.mac, "5")
+    for command in (("remove", "--yes"), ("password",), ("rotate",)):
+        ringfence.refused(4, "line", *command, phone.mac, "5")
     ringfence.refused(4, "line", "list", "00:1B:54:FF:00:02")

@@ -17,7 +17,7 @@ def test_a_phone_is_added_shown_changed_and_removed(
     shown = ringfence.ask("phone", "show", new_mac)
     assert (shown["site"], shown["description"], shown["model"]) == (elsewhere, "Ben's", "8941")
     assert "sip.example.org" in ringfence("phone", "show", new_mac)
-    ringfence("phone", "remove", new_mac)
+    ringfence("phone", "remove", "--yes", new_mac)
     ringfence.refused(4, "phone", "show", new_mac)
     assert new_mac in ringfence("phone", "add", new_mac, "--site", site, "--model", "9971")
 
@@ -28,9 +28,9 @@ def test_what_a_phone_can_not_be_is_refused(ringfence: CommandLine, phone: Phone
     ringfence.refused(4, "phone", "add", "00:1B:54:FF:00:01", "--site", "nowhere", "--model", "9971")
     ringfence.refused(4, "phone", "add", "00:1B:54:FF:00:01", "--site", site, "--model", "1234")
     assert ringfence.run("phone", "add", "00:1B:54:FF:00:01", "--site", site).status == 2
-    for words in (("show",), ("change",), ("status",), ("reload",), ("explain",), ("remove",)):
-        ringfence.refused(4, "phone", words[0], "00:1B:54:FF:00:01")
-        ringfence.refused(3, "phone", words[0], "no-address")
+    for words in (("show",), ("change",), ("status",), ("reload",), ("explain",), ("remove", "--yes")):
+        ringfence.refused(4, "phone", *words, "00:1B:54:FF:00:01")
+        ringfence.refused(3, "phone", *words, "no-address")
     ringfence.refused(4, "phone", "change", phone.mac, "--group", "no-group")
 
 

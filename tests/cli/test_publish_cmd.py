@@ -60,7 +60,7 @@ def test_a_rolled_back_site_is_held_until_somebody_decides(ringfence: CommandLin
     ringfence("publish", phone.site)
     ringfence("line", "set", phone.mac, "1", "--label", "Carla")
     ringfence("publish", phone.site)
-    ringfence("release", "rollback", phone.site, "1")
+    ringfence("release", "rollback", "--yes", phone.site, "1")
     assert f"Site {phone.site} is held at release 3 by administrator" in ringfence("publish", phone.site)
     assert "Held by administrator since" in ringfence("site", "show", phone.site)
     assert "Carla" in ringfence("publish", phone.site, "--dry-run", "--diff")

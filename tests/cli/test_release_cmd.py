@@ -29,10 +29,10 @@ def test_releases_are_listed_shown_and_compared(ringfence: CommandLine, released
 
 def test_a_rollback_is_a_release_with_the_old_content(ringfence: CommandLine, released: PhoneThere) -> None:
     first = ringfence.ask("release", "show", released.site, "1")
-    assert ringfence.ask("release", "rollback", released.site, "1")["number"] == 3
+    assert ringfence.ask("release", "rollback", "--yes", released.site, "1")["number"] == 3
     third = ringfence.ask("release", "show", released.site)
     assert [file["digest"] for file in third["files"]] == [file["digest"] for file in first["files"]]
-    said = ringfence("release", "rollback", released.site, "2")
+    said = ringfence("release", "rollback", "--yes", released.site, "2")
     assert "Release 4" in said
     assert f"ringfence release resume {released.site}" in said
 
@@ -52,5 +52,5 @@ def test_what_was_not_released_is_not_found(ringfence: CommandLine, site: str) -
     ringfence.refused(4, "release", "show", site)
     ringfence.refused(4, "release", "diff", site)
     ringfence.refused(4, "release", "show", site, "7")
-    ringfence.refused(4, "release", "rollback", site, "7")
+    ringfence.refused(4, "release", "rollback", "--yes", site, "7")
     assert ringfence.run("release", "show", site, "0").status == 2

@@ -13,7 +13,7 @@ def test_a_site_is_added_shown_renamed_and_removed(ringfence: CommandLine, hub: 
     assert "Bert at home" in ringfence("site", "rename", made["id"], "Bert at home")
     shown = ringfence.ask("site", "show", made["id"])
     assert (shown["name"], shown["phone_list"], shown["edge_list"]) == ("Bert at home", [], [])
-    ringfence("site", "remove", made["id"])
+    ringfence("site", "remove", "--yes", made["id"])
     assert hub.ask("GET", f"/sites/{made['id']}").status == 404
     assert "Annex" in ringfence("site", "add", "Annex")
 
@@ -37,12 +37,12 @@ def test_a_terminal_whose_encoding_lacks_a_letter_ends_no_command(ringfence: Com
 
 
 def test_a_site_with_a_phone_stays(ringfence: CommandLine, phone: PhoneThere) -> None:
-    assert "phone" in ringfence.refused(5, "site", "remove", phone.site)
+    assert "phone" in ringfence.refused(5, "site", "remove", "--yes", phone.site)
     assert ringfence.ask("site", "show", phone.site)["phones"] == 1
 
 
 def test_what_is_no_site_is_not_found(ringfence: CommandLine) -> None:
-    for words in (("show",), ("rename", "x"), ("remove",), ("token",), ("tokens",)):
+    for words in (("show",), ("rename", "x"), ("remove", "--yes"), ("token",), ("tokens",)):
         assert "nowhere" in ringfence.refused(4, "site", words[0], "nowhere", *words[1:])
-    ringfence.refused(4, "site", "revoke-token", "nowhere")
+    ringfence.refused(4, "site", "revoke-token", "--yes", "nowhere")
     ringfence.refused(3, "site", "add", "")

@@ -14,16 +14,16 @@ def template(ringfence: CommandLine, tmp_path: Path) -> Iterator[str]:
     (tmp_path / "own.j2").write_text("name={{ phone.mac }}\n")
     ringfence("template", "put", "generic", "{mac}.cfg", str(tmp_path / "own.j2"))
     yield "{mac}.cfg"
-    ringfence.run("template", "remove", "generic", "{mac}.cfg")
+    ringfence.run("template", "remove", "--yes", "generic", "{mac}.cfg")
 
 
 def test_a_template_of_ones_own_is_kept_shown_and_removed(ringfence: CommandLine, template: str) -> None:
     assert [(row["family"], row["name"]) for row in ringfence.ask("template", "list")] == [("generic", template)]
     assert template in ringfence("template", "list")
     assert ringfence("template", "show", "generic", template) == "name={{ phone.mac }}\n"
-    ringfence("template", "remove", "generic", template)
+    ringfence("template", "remove", "--yes", "generic", template)
     assert ringfence.ask("template", "list") == []
-    ringfence.refused(4, "template", "remove", "generic", template)
+    ringfence.refused(4, "template", "remove", "--yes", "generic", template)
     ringfence.refused(4, "template", "show", "generic", template)
 
 
@@ -51,4 +51,4 @@ def test_a_name_that_leads_elsewhere_is_one_name_and_refused_as_such(
     assert "Traceback" not in ended.err
     assert ringfence.ask("template", "list") == []
     assert ringfence.run("site", "show", name).status == 4
-    assert ringfence.run("group", "remove", name).status == 4
+    assert ringfence.run("group", "remove", "--yes", name).status == 4

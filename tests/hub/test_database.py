@@ -488,5 +488,5 @@ def test_a_hub_is_restored_into_another_database(new_url: NewUrl, tmp_path: Path
     with closing(open_hub(DataFolder(tmp_path / "new"))) as restored, restored.change("test") as change:
         assert restored.config.database_url == other
         assert phones.get(change.session, ANNA).site_id
-        assert api_tokens.authenticate(change.session, done.token.reveal()).name == restore.TOKEN_NAME
+        assert api_tokens.authenticate(change.session, done.token.reveal(), change.now).name == restore.TOKEN_NAME
         sites.create(change, restored.signers, "A new one")

@@ -53,7 +53,7 @@ def test_the_first_token_lets_in_and_is_stored_as_a_hash_only(made_hub: tuple[Pa
     folder, token = made_hub
     hub = open_hub(DataFolder(folder))
     with hub.database.reading() as session:
-        assert api_tokens.authenticate(session, token.reveal()).name == "administrator"
+        assert api_tokens.authenticate(session, token.reveal(), 0.0).name == "administrator"
     hub.close()
     assert token.reveal().startswith("rft_")
     for path in folder.rglob("*"):

@@ -62,7 +62,7 @@ NOUNS = {
     "readyz": "metrics",
 }
 """Path below /api/v1, a star for each parameter → noun; the longest that a path begins with counts."""
-INFRASTRUCTURE = {"app", "bodies", "callers", "pages", "problems", "refused_sign_ins"}
+INFRASTRUCTURE = {"app", "bodies", "callers", "pages", "problems", "refused_sign_ins", "scopes"}
 """Modules of ``people`` that are about every noun."""
 NOT_IN_THE_FLEET = {"whoami", "uploads", "families", "audit", "metrics"}
 """Nouns without a domain: they are the blob store's, the phones', the store's or the process's."""

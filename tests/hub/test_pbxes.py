@@ -11,6 +11,7 @@ from ringfence.hub.errors import PbxRefused, PbxUnavailable
 from ringfence.hub.fleet import pbxes
 from ringfence.hub.telephony import links
 from ringfence.hub.telephony.pbx.asterisk import Asterisk
+from ringfence.hub.telephony.pbx.connection import PbxAccess
 from ringfence.hub.telephony.pbx.kamailio import Kamailio
 from ringfence.hub.telephony.pbx.port import Contact
 from ringfence.phones.family import ReloadEvent
@@ -18,6 +19,8 @@ from ringfence.secret import Secret
 from support.json_rpc import answering
 
 Action = dict[str, list[str]]
+
+HERE = PbxAccess(("127.0.0.0/8",))
 
 
 class Manager:
@@ -84,7 +87,7 @@ def manager() -> Iterator[Manager]:
 
 
 def asterisk(manager: Manager, secret: str = "m4nager") -> Asterisk:
-    return Asterisk(f"ami://127.0.0.1:{manager.port}", "ringfence", Secret(secret))
+    return Asterisk(f"ami://127.0.0.1:{manager.port}", "ringfence", Secret(secret), HERE)
 
 
 def test_asterisk_says_its_version_and_its_contacts(manager: Manager) -> None:
@@ -140,13 +143,13 @@ def test_what_asterisk_refuses_or_is_not_is_said(manager: Manager) -> None:
         probe.bind(("127.0.0.1", 0))
         nobody = f"ami://127.0.0.1:{probe.getsockname()[1]}"
         with pytest.raises(PbxUnavailable, match="can't be reached"):
-            Asterisk(nobody, "ringfence", Secret("x")).check()
+            Asterisk(nobody, "ringfence", Secret("x"), HERE).check()
 
 
 @contextmanager
 def kamailio_that(answer: bytes) -> Iterator[Kamailio]:
     with answering(lambda _order: answer) as url:
-        yield Kamailio(url, Secret(""))
+        yield Kamailio(url, Secret(""), HERE)
 
 
 @pytest.mark.parametrize(

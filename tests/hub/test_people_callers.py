@@ -15,7 +15,8 @@ from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import NotSignedIn
 from ringfence.hub.people.app import people_app
-from ringfence.hub.people.callers import AUTHENTICATIONS, OPEN_PATHS, Caller
+from ringfence.hub.people.callers import AUTHENTICATIONS, Caller
+from ringfence.hub.people.scopes import OPEN_PATHS, TokenScope
 from ringfence.hub.process import tls
 from ringfence.hub.process.listeners import LISTENERS, Listener
 from ringfence.secret import Secret
@@ -43,7 +44,7 @@ def _cookie(request: Request) -> Caller | None:
         case None:
             return None
         case "anna":
-            return Caller("session-1", "Anna")
+            return Caller("session-1", "Anna", TokenScope.ADMIN)
         case _:
             raise NotSignedIn("this session has ended", to_do="Sign in again.")
 

@@ -139,4 +139,4 @@ def test_a_pbx_that_is_away_changes_nothing(stack: Stack) -> None:
     assert secret(stack) == before
     stack.run("pbx", "check", "other", status=7)
     wait_for("the rotation has ended", lambda: stack.ask("sip", "rotations")[0]["stage"] == "rolled-back")
-    stack.run("pbx", "remove", "other")
+    stack.run("pbx", "remove", "--yes", "other")

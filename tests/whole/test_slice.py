@@ -83,7 +83,7 @@ def test_a_rollback_is_a_new_release_with_the_old_content(stack: Stack) -> None:
     old = label_served(stack)
     publish_label(stack, "Mistake")
     wait_for("the mistake", lambda: label_served(stack) == "Mistake")
-    made = stack.ask("release", "rollback", "anna", str(before))
+    made = stack.ask("release", "rollback", "--yes", "anna", str(before))
     assert made["number"] == before + 2
     wait_for("the old label", lambda: label_served(stack) == old)
     assert "-" in stack.run("release", "diff", "anna", str(made["number"]))
@@ -111,7 +111,7 @@ def test_firmware_goes_out_before_any_phone_is_told_of_it(stack: Stack, tmp_path
     (site,) = stack.ask("firmware", "status", load)
     assert (site["edges"], site["with_load"], site["waiting"], site["named"]) == (1, 1, 0, 1)
     assert stack.run("firmware", "status", load, "--watch")
-    assert "1 phone names it" in stack.run("firmware", "remove", load, status=5)
+    assert "1 phone names it" in stack.run("firmware", "remove", "--yes", load, status=5)
     stack.run("set", "phone", MAC, "--unset", "firmware_load")
     stack.run("publish")
 
@@ -242,7 +242,7 @@ def test_a_revoked_edge_is_wiped_when_asked(stack: Stack, tmp_path: Path) -> Non
         try:
             wait_for("its release", lambda: any((folder / "cache" / "blobs").glob("*")))
             (row,) = (row for row in stack.ask("edge", "list") if row["site"] == site)
-            stack.run("edge", "revoke", row["id"], "--wipe")
+            stack.run("edge", "revoke", "--yes", row["id"], "--wipe")
             edge.wait(60)
         finally:
             edge.kill()

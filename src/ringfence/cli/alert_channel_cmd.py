@@ -9,6 +9,7 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.output import AsJson, Row, field, moment
+from ringfence.cli.support.questions import Yes, confirm
 
 app = typer.Typer(help="Where the hub tells of alerts: mail, or a webhook.", no_args_is_help=True)
 
@@ -95,11 +96,12 @@ def try_out(channel: ChannelId, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def remove(channel: ChannelId, as_json: AsJson = False) -> None:
+def remove(channel: ChannelId, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove an alert channel, with what waits to be sent there.
 
     Example: ringfence alert-channel remove noc
     """
+    confirm(f"Remove alert channel {channel}", yes=yes)
     hub().delete(f"/alert-channels/{segment(channel)}")
     output.tell(f"Alert channel {channel} removed.", {"removed": channel}, as_json=as_json)
 

@@ -13,6 +13,7 @@ from ringfence.cli.support.api import Json, PeoplesApi
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.cli.support.questions import Yes, confirm
 from ringfence.cli.support.uploads import say_skipped
 from ringfence.errors import BadInput, EnvironmentFault
 
@@ -113,12 +114,15 @@ def list_assets(as_json: AsJson = False) -> None:
 
 @app.command()
 def remove(
-    asset: Annotated[str, typer.Argument(help="Its id, as ringfence asset list shows it.")], as_json: AsJson = False
+    asset: Annotated[str, typer.Argument(help="Its id, as ringfence asset list shows it.")],
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Delete an asset; publish to take it off the phones' lists.
 
     Example: ringfence asset remove ring-tone-doorbell
     """
+    confirm(f"Delete asset {asset}", yes=yes)
     hub().delete(f"/assets/{segment(asset)}")
     said = f"Asset {asset} deleted. Publish to take it off the phones' lists."
     output.tell(said, {"removed": asset}, as_json=as_json)

@@ -26,6 +26,8 @@ def audit(
     columns = [
         ("WHEN", moment("at")),
         ("WHO", field("who")),
+        ("TOKEN", field("token")),
+        ("FROM", field("address")),
         ("ACTION", field("action")),
         ("WHAT", field("object")),
         ("DETAIL", field("detail")),

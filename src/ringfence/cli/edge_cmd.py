@@ -14,6 +14,7 @@ from ringfence.cli.support.output import (
     field,
     moment,
 )
+from ringfence.cli.support.questions import Yes, confirm
 from ringfence.cli.support.serving import (
     Freebind,
     Http,
@@ -197,6 +198,7 @@ def revoke(
     keep_serving: Annotated[
         bool, typer.Option("--keep-serving", help="Let it go on giving the secrets that it has to its phones.")
     ] = False,
+    yes: Yes = False,
 ) -> None:
     """Revoke an edge: its connection ends, its requests are refused, and it gives out no more secrets.
 
@@ -208,6 +210,7 @@ def revoke(
 
     if wipe and keep_serving:
         raise typer.BadParameter("an edge that is wiped has nothing to serve", param_hint="--keep-serving")
+    confirm(f"Revoke edge {edge}" + (", and wipe it" if wipe else ""), yes=yes)
     row = hub().post(f"/edges/{edge}/revoke", {"wipe": wipe, "keeps_serving": keep_serving})
     told = "It is asked to wipe itself." if wipe else "It gives out no more secrets, once it hears of it."
     output.say(f"Edge {edge} revoked. " + ("It goes on with what it has." if keep_serving else told))

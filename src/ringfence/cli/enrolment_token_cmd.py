@@ -7,6 +7,7 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, site_path
 from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.cli.support.questions import Yes, confirm
 
 app = typer.Typer()
 
@@ -53,11 +54,14 @@ def tokens(site: Site, as_json: AsJson = False) -> None:
 
 @app.command("revoke-token")
 def revoke_token(
-    token_id: Annotated[str, typer.Argument(metavar="ID", help="From: ringfence site tokens.")], as_json: AsJson = False
+    token_id: Annotated[str, typer.Argument(metavar="ID", help="From: ringfence site tokens.")],
+    yes: Yes = False,
+    as_json: AsJson = False,
 ) -> None:
     """Revoke an enrolment token that has not been used.
 
     Example: ringfence site revoke-token token-4f1c2a9b07d3
     """
+    confirm(f"Revoke enrolment token {token_id}", yes=yes)
     hub().delete(f"/tokens/{token_id}")
     output.tell(f"Enrolment token {token_id} revoked.", {"revoked": token_id}, as_json=as_json)

@@ -11,6 +11,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, Row, field, moment
+from ringfence.cli.support.questions import Yes, confirm
 from ringfence.cli.support.uploads import progress, say_skipped, upload_members
 from ringfence.counted import counted
 from ringfence.phones.filenames import is_loads
@@ -162,11 +163,12 @@ def _part(row: dict[str, int]) -> float:
 
 
 @app.command()
-def remove(load: LoadName, as_json: AsJson = False) -> None:
+def remove(load: LoadName, yes: Yes = False, as_json: AsJson = False) -> None:
     """Delete a load that no phone uses.
 
     Example: ringfence firmware remove sip9971.9-4-2SR4-1
     """
+    confirm(f"Remove load {load}", yes=yes)
     hub().delete(f"/firmware/{segment(load)}")
     output.tell(f"Load {load} deleted.", {"removed": load}, as_json=as_json)
 

@@ -7,6 +7,7 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.cli.support.questions import Yes, confirm
 
 app = typer.Typer(help="Groups: phones that share settings, whatever their site.", no_args_is_help=True)
 
@@ -47,10 +48,11 @@ def list_groups(as_json: AsJson = False) -> None:
 
 
 @app.command()
-def remove(group: GroupId, as_json: AsJson = False) -> None:
+def remove(group: GroupId, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove a group that has no phones, and its settings.
 
     Example: ringfence group remove reception
     """
+    confirm(f"Remove group {group}, with its settings", yes=yes)
     hub().delete(f"/groups/{segment(group)}")
     output.tell(f"Group {group} removed.", {"removed": group}, as_json=as_json)

@@ -8,6 +8,7 @@ from ringfence.cli.phone_cmd import MacAddress
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, phone_path
 from ringfence.cli.support.output import AsJson, field
+from ringfence.cli.support.questions import Yes, confirm
 
 app = typer.Typer(help="Lines: a phone's SIP accounts.", no_args_is_help=True)
 
@@ -65,11 +66,12 @@ def list_lines(mac: MacAddress, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def remove(mac: MacAddress, index: LineKey, as_json: AsJson = False) -> None:
+def remove(mac: MacAddress, index: LineKey, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove a line from a phone.
 
     Example: ringfence line remove 00:1B:54:C2:9A:10 2
     """
+    confirm(f"Remove line {index} of phone {mac}, with its password", yes=yes)
     hub().delete(_path(mac, index))
     said = f"Line {index} removed. Next, to take it off the phone: ringfence publish"
     output.tell(said, {"removed": {"mac": mac, "line": index}}, as_json=as_json)

@@ -10,6 +10,7 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, phone_path
 from ringfence.cli.support.output import AsJson, Limit, Row, field
+from ringfence.cli.support.questions import Yes, confirm
 from ringfence.counted import counted
 
 app = typer.Typer(help="Phones: where they are, what they are doing, and reloading them.", no_args_is_help=True)
@@ -312,11 +313,12 @@ def _said(row: Row, given: Row) -> str:
 
 
 @app.command()
-def remove(mac: MacAddress, as_json: AsJson = False) -> None:
+def remove(mac: MacAddress, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove a phone; the next publish removes its files.
 
     Example: ringfence phone remove 00:1B:54:C2:9A:10
     """
+    confirm(f"Remove phone {mac}, with its lines and settings", yes=yes)
     hub().delete(phone_path(mac))
     said = f"Phone {mac} removed. Next, to remove its files from the site: ringfence publish"
     output.tell(said, {"removed": mac}, as_json=as_json)

@@ -15,6 +15,7 @@ from ringfence.cli.support.output import (
     field,
     moment,
 )
+from ringfence.cli.support.questions import Yes, confirm
 
 app = typer.Typer(help="Releases: what was published for a site, and rollback.", no_args_is_help=True)
 
@@ -101,7 +102,7 @@ def diff(
 
 
 @app.command()
-def rollback(site: Site, number: Number, as_json: AsJson = False) -> None:
+def rollback(site: Site, number: Number, yes: Yes = False, as_json: AsJson = False) -> None:
     """Create a new release with the content of an old one, and hold the site.
 
     The settings stay as they are, so a publish would bring their content back. That is why the site is held: it gets
@@ -109,6 +110,7 @@ def rollback(site: Site, number: Number, as_json: AsJson = False) -> None:
 
     Example: ringfence release rollback home-office-anna 2
     """
+    confirm(f"Bring release {number} back to site {site}, and hold the site", yes=yes)
     made = hub().post(f"{site_path(site)}/releases/{number}/rollback")
     if as_json:
         output.show_json(made)

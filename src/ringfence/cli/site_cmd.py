@@ -9,6 +9,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, site_path
 from ringfence.cli.support.durations import seconds
 from ringfence.cli.support.output import AsJson, Limit, field
+from ringfence.cli.support.questions import Yes, confirm
 
 app = typer.Typer(help="Sites: places with phones and one edge.", no_args_is_help=True)
 
@@ -118,11 +119,12 @@ def change(
 
 
 @app.command()
-def remove(site: Site, as_json: AsJson = False) -> None:
+def remove(site: Site, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove a site that has no phones and no edges left.
 
     Example: ringfence site remove home-office-anna
     """
+    confirm(f"Remove site {site}", yes=yes)
     hub().delete(site_path(site))
     output.tell(f"Site {site} removed.", {"removed": site}, as_json=as_json)
 

@@ -9,6 +9,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.files import read_text
 from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.cli.support.questions import Yes, confirm
 
 app = typer.Typer(help="Your own templates, for a family's files or for additional ones.", no_args_is_help=True)
 
@@ -92,11 +93,12 @@ def put(
 
 
 @app.command()
-def remove(family: FamilyId, name: FileName, as_json: AsJson = False) -> None:
+def remove(family: FamilyId, name: FileName, yes: Yes = False, as_json: AsJson = False) -> None:
     """Remove a template of your own; the built-in one, if any, is used again.
 
     Example: ringfence template remove generic '{mac}.cfg'
     """
+    confirm(f"Remove your template for {name} of {family}", yes=yes)
     hub().delete(_path(family, name))
     said = f"Template for {family} {name} removed. Next, see what that changes: ringfence publish --dry-run"
     output.tell(said, {"removed": {"family": family, "name": name}}, as_json=as_json)

@@ -69,6 +69,10 @@ class PbxUnavailable(EnvironmentFault):
     """A PBX can't be reached."""
 
 
+class PbxAddressRefused(BadInput):
+    """The hub may not reach a PBX at its address."""
+
+
 class PbxRefused(BadInput):
     """A PBX refuses a request."""
 
@@ -251,6 +255,10 @@ class SealBroken(ContentRefused):
 
 class NotSignedIn(NotPermitted):
     """The request carries no API token that this hub knows."""
+
+
+class ScopeExceeded(NotPermitted):
+    """The API token is for less than the request asks for."""
 
 
 TokenProblem = Literal["token-wrong", "token-used", "token-expired", "token-revoked"]

@@ -19,6 +19,10 @@ class BadArgument(BadInput):
     """An argument that can't be used as it is."""
 
 
+class NotConfirmed(BadInput):
+    """A command that can't be undone was not confirmed."""
+
+
 class NoRelease(NotFound):
     """Nothing has been published for a site yet."""
 

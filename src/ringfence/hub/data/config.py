@@ -39,6 +39,9 @@ class HubConfig(BaseSettings):
     for the folder's own SQLite. ``certificate_grace_days`` is for how long after its end an edge's certificate can
     still be renewed, for edges behind a long outage.
 
+    ``pbx_networks`` are the only networks in which PBXes may be reached, such as 10.0.0.0/24; empty for any but the
+    hub's own machine and link-local addresses.
+
     People are listened to at ``people_listen``; where it is empty, at ``listen``, as edges are. They see
     ``people_certificate`` with ``people_key``, files in PEM whose paths may be relative to the data folder; where these
     are empty, a certificate of the hub's own CA.
@@ -57,6 +60,7 @@ class HubConfig(BaseSettings):
     device_url: str = ""
     other_device_urls: tuple[str, ...] = ()
     database_url: str = ""
+    pbx_networks: tuple[str, ...] = ()
     certificate_grace_days: int = Field(default=365, ge=0, le=3650)
 
     @field_validator("address")
@@ -71,6 +75,14 @@ class HubConfig(BaseSettings):
     @classmethod
     def _device_url(cls, value: str) -> str:
         return value and check_url(value)
+
+    @field_validator("pbx_networks")
+    @classmethod
+    def _pbx_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        try:
+            return tuple(str(ipaddress.ip_network(each)) for each in value)
+        except ValueError:
+            raise ValueError("it holds what is no network, such as 10.0.0.0/24") from None
 
     @field_validator("other_device_urls")
     @classmethod

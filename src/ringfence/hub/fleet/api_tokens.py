@@ -3,8 +3,9 @@
 import hashlib
 import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import (
@@ -20,33 +21,48 @@ from ringfence.secret import Secret
 PREFIX = "rft_"
 USE_NOTED_EVERY_S = 60
 LONGEST_NAME = 80
+ADMIN = "admin"
 _SECRET_BYTES = 32
+_LONGEST_S = 10 * 366 * 86_400
 
 
-def create(change: Change, name: str) -> tuple[ApiTokenRow, Secret]:
-    """Create a token; its text is returned only here."""
+def create(change: Change, name: str, scope: str = ADMIN, ends_at: float | None = None) -> tuple[ApiTokenRow, Secret]:
+    """Create a token; its text is returned only here.
+
+    Args:
+        change: The change that it is part of.
+        name: Who or what it is for.
+        scope: What it is for, as ``hub/people/scopes.py`` names it.
+        ends_at: Until when it is accepted, in Unix seconds; None: without an end.
+
+    Raises:
+        NameRefused: The name can't be one, or the end is in the past.
+    """
     name = name.strip()
     if not name or len(name) > LONGEST_NAME or not name.isprintable():
         raise NameRefused(
             "a token's name must have 1 to 80 printable characters", to_do="Name the person or program that it is for."
         )
+    if ends_at is not None and not change.now < ends_at <= change.now + _LONGEST_S:
+        raise NameRefused("a token's end must be in the future, and within ten years", to_do="Give a later day.")
     text = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     token = ApiTokenRow(
         id=new_id("key"), name=name, token_hash=_hash(text), created_at=change.now, created_by=change.who,
-        last_used_at=None, revoked_at=None,
+        scope=scope, ends_at=ends_at, last_used_at=None, revoked_at=None,
     )  # fmt: skip
     change.session.add(token)
-    change.note("api-token.create", token.id, name)
+    until = "" if ends_at is None else f", until {datetime.fromtimestamp(ends_at, UTC):%Y-%m-%d %H:%M} UTC"
+    change.note("api-token.create", token.id, f"{name} ({scope}{until})")
     return token, Secret(text)
 
 
-def authenticate(session: Session, text: str) -> ApiTokenRow:
+def authenticate(session: Session, text: str, now: float) -> ApiTokenRow:
     """Return the token that ``text`` is; NotSignedIn says why it lets nobody in.
 
     Tokens are found by their hash, so comparing takes no time that depends on a stored secret.
     """
     token = session.scalar(select(ApiTokenRow).where(ApiTokenRow.token_hash == _hash(text)))
-    if token is None:
+    if token is None or (token.ends_at is not None and token.ends_at <= now):
         raise NotSignedIn(
             "this hub does not know this API token", to_do="Log in with a token of this hub: ringfence login."
         )
@@ -68,18 +84,26 @@ def find(session: Session) -> Sequence[ApiTokenRow]:
 
 
 def revoke(change: Change, token_id: str) -> None:
-    """Revoke a token; the last valid one stays, or nobody could get in again."""
+    """Revoke a token; the last valid one of an administrator stays, or nobody could get in again."""
     token = change.session.get(ApiTokenRow, token_id)
     if token is None:
         raise UnknownToken(f"there is no API token {token_id[:40]!r}", to_do="`ringfence access list` shows all.")
     if token.revoked_at is not None:
         return
     others = change.session.scalars(
-        select(ApiTokenRow.id).where(ApiTokenRow.revoked_at.is_(None), ApiTokenRow.id != token_id).limit(1)
+        select(ApiTokenRow.id)
+        .where(
+            ApiTokenRow.revoked_at.is_(None),
+            ApiTokenRow.id != token_id,
+            ApiTokenRow.scope == ADMIN,
+            or_(ApiTokenRow.ends_at.is_(None), ApiTokenRow.ends_at > change.now),
+        )
+        .limit(1)
     ).all()
-    if not others:
+    if token.scope == ADMIN and not others:
         raise BadSelection(
-            "this is the last valid token", to_do="Create another one first: ringfence access create NAME."
+            "this is the last valid token of an administrator",
+            to_do="Create another one first: ringfence access create NAME.",
         )
     token.revoked_at = change.now
     change.note("api-token.revoke", token_id, token.name)

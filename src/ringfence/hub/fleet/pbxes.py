@@ -8,27 +8,34 @@ from urllib.parse import urlsplit
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
+from ringfence.content.digests import is_digest
 from ringfence.counted import counted
+from ringfence.errors import RingfenceError
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import NameRefused, PbxTaken, SealBroken, UnknownPbx
-from ringfence.hub.fleet import settings
+from ringfence.hub.errors import NameRefused, PbxAddressRefused, PbxTaken, SealBroken, UnknownPbx
+from ringfence.hub.fleet import pbx_addresses, settings
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import PbxRow, RotationRow
+from ringfence.identity.certificates import read_certificate, to_pem
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope, is_host
 from ringfence.secret import Secret
 
-SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"kamailio": ("http", "https"), "asterisk": ("ami",)})
+SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType({"kamailio": ("http", "https"), "asterisk": ("ami", "amis")})
 """Kind of PBX → how its addresses may begin; telephony/links.py has the adapter for each."""
+_TLS = ("https", "amis")
 
 
 def add(
     change: Change, sealer: Sealer, name: str, kind: str, url: str, user: str, secret: Secret, realm: str,
-    sip_servers: Sequence[str],
+    sip_servers: Sequence[str], *, trust: str = "", networks: Sequence[str] = (),
 ) -> PbxRow:  # fmt: skip
-    """Add a PBX; NameRefused says what is wrong with its parts."""
+    """Add a PBX; NameRefused says what is wrong with its parts, PbxAddressRefused that it may not be reached there.
+
+    ``trust`` is for TLS: a CA's certificate in PEM, or a certificate's SHA-256; ``networks`` are ``pbx_networks``.
+    """
     pbx_id = slug(name)
     if not pbx_id:
         raise NameRefused(f"{name[:60]!r} can't be a PBX's name", to_do="Use letters and digits.")
@@ -40,6 +47,13 @@ def add(
         raise NameRefused(f"{url[:80]!r} is not an address for {kind[:20]!r}", to_do=f"Write {wanted}.")
     if address.password or address.username:
         raise NameRefused("an address must not hold a password", to_do="Give user and secret with their own options.")
+    literal = pbx_addresses.literal(address.hostname)
+    if literal is not None and (why := pbx_addresses.why_not(literal, networks)):
+        raise PbxAddressRefused(
+            f"a link to a PBX may not go to {literal}: {why}",
+            to_do="If a PBX is there, add its network to `pbx_networks` in hub.toml, and restart the hub.",
+        )
+    trust = _trust(trust, address.scheme)
     for host in (realm, *sip_servers):
         if not is_host(host):
             raise NameRefused(
@@ -47,11 +61,41 @@ def add(
             )
     row = PbxRow(
         id=pbx_id, kind=kind, url=url, user=user, sealed_secret=sealer.seal(secret, _record(pbx_id)) if secret else b"",
-        realm=realm, sip_servers=",".join(sip_servers), created_at=change.now,
+        realm=realm, sip_servers=",".join(sip_servers), trust=trust, created_at=change.now,
     )  # fmt: skip
     change.session.add(row)
     change.note("pbx.add", pbx_id, f"{kind} at {url}")
     return row
+
+
+def warning(row: PbxRow) -> str:
+    """Return what is unsafe about a link, for people; empty if nothing is."""
+    address = urlsplit(row.url)
+    if address.scheme in _TLS or pbx_addresses.is_loopback(address.hostname or ""):
+        return ""
+    return (
+        f"Secrets go to {address.hostname} in clear text: anybody between here and there can read them. "
+        f"Use {SCHEMES[row.kind][1]}://, or a network that is yours alone."
+    )
+
+
+def _trust(text: str, scheme: str) -> str:
+    """Return what is trusted in its stored form; NameRefused if it is neither a certificate nor a fingerprint."""
+    if not text.strip():
+        return ""
+    if scheme not in _TLS:
+        raise NameRefused(
+            "a certificate is trusted over TLS alone", to_do=f"Write an address with {' or '.join(_TLS)}."
+        )
+    digits = text.replace(":", "").strip().lower()
+    if is_digest(digits):
+        return digits
+    try:
+        return to_pem(read_certificate(text))
+    except RingfenceError:
+        raise NameRefused(
+            "this is neither a certificate in PEM nor a fingerprint", to_do="Give a CA's file, or SHA-256 in 64 digits."
+        ) from None
 
 
 def get(session: Session, pbx_id: str) -> PbxRow:

@@ -6,6 +6,7 @@ from ringfence.hub.fleet import api_tokens
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.api_tokens import ApiTokenView, NewApiToken, NewApiTokenView
+from ringfence.hub.people.scopes import TokenScope
 from ringfence.hub.store import models
 
 router = APIRouter()
@@ -22,7 +23,7 @@ def list_api_tokens(hub: TheHub, _caller: TheCaller) -> Items[ApiTokenView]:
 def create_api_token(body: NewApiToken, hub: TheHub, caller: TheCaller) -> NewApiTokenView:
     """Create an API token. It is shown only once."""
     with hub.change(caller.name) as change:
-        row, secret = api_tokens.create(change, body.name)
+        row, secret = api_tokens.create(change, body.name, body.scope, body.ends_at)
     return NewApiTokenView(**_token(row).model_dump(), token=secret.reveal())
 
 
@@ -35,6 +36,7 @@ def revoke_api_token(token: str, hub: TheHub, caller: TheCaller) -> None:
 
 def _token(row: models.ApiTokenRow) -> ApiTokenView:
     return ApiTokenView(
-        id=row.id, name=row.name, created_at=row.created_at, created_by=row.created_by, last_used_at=row.last_used_at,
+        id=row.id, name=row.name, created_at=row.created_at, created_by=row.created_by,
+        scope=TokenScope(row.scope), ends_at=row.ends_at, last_used_at=row.last_used_at,
         revoked_at=row.revoked_at,
     )  # fmt: skip

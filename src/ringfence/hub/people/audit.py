@@ -21,5 +21,6 @@ def list_audit(hub: TheHub, _caller: TheCaller, page: TheNewest) -> Items[AuditE
 
 def _entry(row: models.AuditEntryRow) -> AuditEntryView:
     return AuditEntryView(
-        id=row.id, at=row.at, who=row.actor, action=row.action, object=row.subject, detail=row.detail
+        id=row.id, at=row.at, who=row.actor, token=row.actor_id, address=row.address, action=row.action,
+        object=row.subject, detail=row.detail,
     )  # fmt: skip

@@ -16,14 +16,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import NotSignedIn
+from ringfence.hub.errors import NotSignedIn, ScopeExceeded
 from ringfence.hub.fleet import api_tokens
-from ringfence.hub.people import problems
+from ringfence.hub.people import problems, scopes
 from ringfence.hub.people.refused_sign_ins import RefusedSignIns
+from ringfence.hub.people.scopes import OPEN_PATHS, TokenScope
+from ringfence.hub.store.change import called_by
 from ringfence.phones.mac import Mac
-
-OPEN_PATHS = frozenset({"/authority.pem", "/healthz", "/readyz"})
-"""Paths that anybody may read."""
+from ringfence.printable import printable
 
 ON_CALLER = "on_caller"
 """The key in ``scope["state"]`` of what is told a caller's id as soon as it is known; absent without a listener."""
@@ -38,6 +38,7 @@ class Caller:
 
     id: str
     name: str
+    scope: TokenScope
 
 
 class Authentication(Protocol):
@@ -62,11 +63,11 @@ def bearer_token(request: Request) -> Caller | None:
     hub = _hub(request)
     now = hub.clock()
     with hub.database.reading() as session:
-        token = api_tokens.authenticate(session, text)
+        token = api_tokens.authenticate(session, text, now)
     if token.last_used_at is None or now - token.last_used_at > api_tokens.USE_NOTED_EVERY_S:
         with hub.database.writing() as session:
             api_tokens.note_use(session, token.id, now)
-    return Caller(token.id, token.name)
+    return Caller(token.id, token.name, TokenScope(token.scope))
 
 
 AUTHENTICATIONS: tuple[Authentication, ...] = (bearer_token,)
@@ -74,7 +75,10 @@ AUTHENTICATIONS: tuple[Authentication, ...] = (bearer_token,)
 
 
 class CallersFirst:
-    """Lets a request in once its caller is known; otherwise answers before its body is read."""
+    """Lets a request in once its caller is known; otherwise answers before its body is read.
+
+    What the caller's scope does not cover is refused here too, for every route.
+    """
 
     def __init__(self, app: ASGIApp, authentications: Sequence[Authentication]) -> None:
         self._app = app
@@ -90,13 +94,23 @@ class CallersFirst:
                 state[_CALLER] = caller = await run_in_threadpool(self._recognise, request)
                 if ON_CALLER in state:
                     state[ON_CALLER](caller.id)
+                if not scopes.may(caller.scope, request.method, request.url.path):
+                    raise ScopeExceeded(
+                        f"this API token is for {caller.scope} only",
+                        where=f"{request.method} {printable(request.url.path, 200)}",
+                        to_do="Use an administrator's token.",
+                    )
             except RingfenceError as fault:
-                await self._refused.note(request)
+                if isinstance(fault, NotSignedIn):
+                    await self._refused.note(request)
                 answer = problems.answer_to(request, fault)
                 if {"transfer-encoding", "content-length"} & set(request.headers):
                     answer.headers["Connection"] = "close"  # the body is a stranger's; it is not worth taking
                 await answer(scope, receive, send)
                 return
+            with called_by(caller.id, request.client.host if request.client else ""):
+                await self._app(scope, receive, _never_stored(send))
+            return
         await self._app(scope, receive, _never_stored(send))
 
     def _recognise(self, request: Request) -> Caller:

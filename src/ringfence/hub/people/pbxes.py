@@ -20,7 +20,7 @@ def add_pbx(body: NewPbx, hub: TheHub, caller: TheCaller) -> PbxView:
     with hub.change(caller.name) as change:
         row = pbxes.add(
             change, hub.sealer, body.name, body.kind, body.url, body.user, Secret(body.secret), body.realm,
-            body.sip_servers,
+            body.sip_servers, trust=body.trust, networks=hub.config.pbx_networks,
         )  # fmt: skip
         return _pbx(row)
 
@@ -37,7 +37,7 @@ def check_pbx(pbx: str, hub: TheHub, _caller: TheCaller) -> PbxCheckView:
     """Check whether a PBX answers, and return its version."""
     with hub.database.reading() as session:
         row = pbxes.get(session, pbx)
-    return PbxCheckView(version=links.link(hub.sealer, row).check())
+    return PbxCheckView(version=links.link(hub, row).check())
 
 
 @router.delete("/pbxes/{pbx}", status_code=204)
@@ -51,4 +51,5 @@ def _pbx(row: models.PbxRow) -> PbxView:
     return PbxView(
         id=row.id, kind=row.kind, url=row.url, user=row.user, realm=row.realm,
         sip_servers=[host for host in row.sip_servers.split(",") if host], created_at=row.created_at,
+        is_pinned=bool(row.trust), warning=pbxes.warning(row),
     )  # fmt: skip

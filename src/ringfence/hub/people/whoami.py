@@ -12,4 +12,4 @@ router = APIRouter()
 @router.get("/whoami", tags=["access"])
 def who_am_i(hub: TheHub, caller: TheCaller) -> CallerView:
     """Return who the caller is."""
-    return CallerView(id=caller.id, name=caller.name, hub=hub.config.name, version=__version__)
+    return CallerView(id=caller.id, name=caller.name, scope=caller.scope, hub=hub.config.name, version=__version__)

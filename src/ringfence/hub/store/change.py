@@ -1,6 +1,9 @@
 """A change: who makes it, when, in which transaction; and the audit log that keeps it."""
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from sqlalchemy import select
@@ -11,6 +14,28 @@ from ringfence.hub.store.models import AuditEntryRow
 from ringfence.hub.store.pages import Page, Paged
 
 _ID_BYTES = 6
+
+
+@dataclass(frozen=True, slots=True)
+class CalledBy:
+    """Whose request a change is part of: the id of an API token, and the address that it came from."""
+
+    caller_id: str = ""
+    address: str = ""
+
+
+_NOBODY = CalledBy()
+_CALLED_BY: ContextVar[CalledBy] = ContextVar("called_by", default=_NOBODY)
+
+
+@contextmanager
+def called_by(caller_id: str, address: str) -> Iterator[None]:
+    """Write down whose request it is with every change in the block, also in threads that are started from it."""
+    token = _CALLED_BY.set(CalledBy(caller_id, address))
+    try:
+        yield
+    finally:
+        _CALLED_BY.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,9 +51,13 @@ class Change:
     def note(self, action: str, subject: str, detail: str = "") -> None:
         """Write one line of the audit log; it must hold no secret."""
         self.noted.append(action)
+        by = _CALLED_BY.get()
         self.session.add(
-            AuditEntryRow(at=self.now, actor=self.who, action=action, subject=subject[:120], detail=detail[:500])
-        )
+            AuditEntryRow(
+                at=self.now, actor=self.who, actor_id=by.caller_id[:40], address=by.address[:64], action=action,
+                subject=subject[:120], detail=detail[:500],
+            )
+        )  # fmt: skip
 
 
 def audit_log(session: Session, page: Page) -> Paged[AuditEntryRow]:

@@ -203,6 +203,9 @@ class ApiTokenRow(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[float]
     created_by: Mapped[str] = mapped_column(String(80))
+    scope: Mapped[str] = mapped_column(String(10), default="admin")
+    """``hub/people/scopes.py`` says what each may do."""
+    ends_at: Mapped[float | None] = mapped_column(Double, default=None)
     last_used_at: Mapped[float | None]
     revoked_at: Mapped[float | None]
 
@@ -325,6 +328,8 @@ class PbxRow(Base):
     sealed_secret: Mapped[bytes]
     realm: Mapped[str] = mapped_column(String(80))
     sip_servers: Mapped[str] = mapped_column(String(500), default="")
+    trust: Mapped[str] = mapped_column(Text, default="")
+    """For TLS: a CA's certificate in PEM, or a certificate's SHA-256; empty for the machine's CAs."""
     created_at: Mapped[float]
 
 
@@ -377,6 +382,10 @@ class AuditEntryRow(Base):
     id: Mapped[int] = mapped_column(Integer, primary_key=True)
     at: Mapped[float] = mapped_column(Double, index=True)
     actor: Mapped[str] = mapped_column(String(80))
+    actor_id: Mapped[str] = mapped_column(String(40), default="")
+    """The API token's id: names can be given twice. Empty where no request of a person's was the cause."""
+    address: Mapped[str] = mapped_column(String(64), default="")
+    """Where the request came from."""
     action: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str] = mapped_column(String(120))
     detail: Mapped[str] = mapped_column(String(500), default="")

@@ -5,26 +5,27 @@ from types import MappingProxyType
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.fleet import pbxes, phones
 from ringfence.hub.store.models import PbxRow
 from ringfence.hub.telephony.pbx.asterisk import Asterisk
+from ringfence.hub.telephony.pbx.connection import PbxAccess
 from ringfence.hub.telephony.pbx.kamailio import Kamailio
 from ringfence.hub.telephony.pbx.port import PbxLink
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
 
-ADAPTERS: Mapping[str, Callable[[str, str, Secret], PbxLink]] = MappingProxyType(
+ADAPTERS: Mapping[str, Callable[[str, str, Secret, PbxAccess], PbxLink]] = MappingProxyType(
     {
-        "kamailio": lambda url, _user, secret: Kamailio(url, secret),
+        "kamailio": lambda url, _user, secret, access: Kamailio(url, secret, access),
         "asterisk": Asterisk,
     }
 )
 
 
-def link(sealer: Sealer, row: PbxRow) -> PbxLink:
+def link(hub: Hub, row: PbxRow) -> PbxLink:
     """Return the adapter for a PBX."""
-    return ADAPTERS[row.kind](row.url, row.user, pbxes.secret_of(sealer, row))
+    access = PbxAccess(hub.config.pbx_networks, row.trust)
+    return ADAPTERS[row.kind](row.url, row.user, pbxes.secret_of(hub.sealer, row), access)
 
 
 def is_registered(hub: Hub, mac: Mac) -> bool | None:
@@ -38,7 +39,7 @@ def is_registered(hub: Hub, mac: Mac) -> bool | None:
         pbx, _sip_server = pbxes.of_phone(session, mac)
     if pbx is None:
         return None
-    connected = link(hub.sealer, pbx)
+    connected = link(hub, pbx)
     try:
         return any(connected.contacts(user) for user in users)
     except RingfenceError:

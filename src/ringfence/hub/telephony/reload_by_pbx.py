@@ -54,7 +54,7 @@ def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> PhoneReload:
             f"there is no PBX for {sip_server or 'the SIP server'}, which phone {mac} registers with",
             to_do="Add it: ringfence pbx add.",
         )
-    link = links.link(hub.sealer, pbx)
+    link = links.link(hub, pbx)
     for user in users:
         if contacts := link.contacts(user):
             for contact in contacts:

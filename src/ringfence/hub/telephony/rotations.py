@@ -202,7 +202,7 @@ def _go_on_with(hub: Hub, mac: Mac) -> None:
         pbx = session.get_one(PbxRow, row.pbx_id)
         users = _users(hub, session, mac)
         has_fetched = _has_fetched(session, row)
-    link = links.link(hub.sealer, pbx)
+    link = links.link(hub, pbx)
     now = hub.clock()
     if not has_fetched:
         if now >= row.until:
@@ -279,7 +279,7 @@ def _users(hub: Hub, session: Session, mac: Mac) -> list[_User]:
 
 
 def _accept(hub: Hub, pbx: PbxRow, users: Sequence[_User], *, new_first: bool, ends_old: bool = False) -> None:
-    link = links.link(hub.sealer, pbx)
+    link = links.link(hub, pbx)
     for user in users:
         both = (user.new, user.old) if new_first else (user.old, user.new)
         link.accept(user.auth_name, pbx.realm, both[:1] if ends_old else both)

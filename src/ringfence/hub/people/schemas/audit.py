@@ -1,6 +1,6 @@
 """Schemas of the people's API: the audit log."""
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 from ringfence.hub.people.schemas import UnixSeconds
 
@@ -11,6 +11,8 @@ class AuditEntryView(BaseModel):
     id: int
     at: UnixSeconds
     who: str
+    token: str = Field(description="The id of the API token that it was done with; empty if with none")
+    address: str = Field(description="Where the request came from; empty if it was none")
     action: str
     object: str
     detail: str

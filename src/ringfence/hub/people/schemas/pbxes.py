@@ -15,6 +15,12 @@ class NewPbx(Input):
     url: str = Field(examples=["http://192.0.2.10:5060/RPC", "ami://192.0.2.10:5038"])
     user: str = Field(default="", description="The manager's user, for Asterisk")
     secret: str = Field(default="", description="The manager's secret, or a bearer token for Kamailio's /RPC")
+    trust: str = Field(
+        default="",
+        max_length=64 * 1024,
+        description="For TLS: a CA's certificate in PEM, or the SHA-256 of the PBX's certificate in hexadecimal "
+        "digits; empty for the CAs that the hub's machine trusts",
+    )
     realm: str = Field(description="The digest realm")
     sip_servers: list[str] = Field(
         default=[], description="The SIP servers that this PBX is, as phones name them; empty for any"
@@ -31,6 +37,8 @@ class PbxView(BaseModel):
     realm: str
     sip_servers: list[str]
     created_at: UnixSeconds
+    is_pinned: bool = Field(description="Whether a CA or a certificate of its own is trusted for TLS")
+    warning: str = Field(description="What is unsafe about the link, such as secrets in clear text; empty if nothing")
 
 
 class PbxCheckView(BaseModel):

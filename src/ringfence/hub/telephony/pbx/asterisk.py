@@ -6,22 +6,23 @@ documentation of the actions PJSIPShowContacts, PJSIPNotify and UpdateConfig.
 
 import contextlib
 import re
-import socket
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from urllib.parse import urlsplit
 
 from ringfence.addresses import host_port
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
-from ringfence.hub.telephony.pbx.port import Contact
+from ringfence.hub.telephony.pbx.connection import PbxAccess, PbxConnection, connected
+from ringfence.hub.telephony.pbx.port import LONGEST_TEXT, MOST_CONTACTS, Contact
 from ringfence.phones.family import ReloadEvent
 from ringfence.phones.sip.notify import ServiceAction, service_control_body
+from ringfence.printable import printable
 from ringfence.secret import Secret
 
 FILE = "pjsip_ringfence.conf"
-DEFAULT_PORT = 5038
-_TIMEOUT_S = 10.0
-_LARGEST = 4 << 20
+DEFAULT_PORT, DEFAULT_TLS_PORT = 5038, 5039
+_LARGEST_MESSAGE = 1 << 20
+_MOST_MESSAGES = 100_000
 _END = b"\r\n\r\n"
 _SAFE = re.compile(r"[ -~]{0,500}")
 
@@ -29,26 +30,33 @@ Message = Mapping[str, str]
 
 
 class Asterisk:
-    """One Asterisk; ``url`` is ``ami://HOST:PORT``."""
+    """One Asterisk; ``url`` is ``ami://HOST:PORT``, or ``amis://HOST:PORT`` over TLS."""
 
-    def __init__(self, url: str, user: str, secret: Secret) -> None:
+    def __init__(self, url: str, user: str, secret: Secret, access: PbxAccess) -> None:
         address = urlsplit(url)
-        self._address = (address.hostname or "", address.port or DEFAULT_PORT)
-        self._where = host_port(self._address[0], self._address[1])
+        self._is_tls, self._access = address.scheme == "amis", access
+        self._address = (address.hostname or "", address.port or (DEFAULT_TLS_PORT if self._is_tls else DEFAULT_PORT))
+        self._where = host_port(*self._address)
         self._user, self._secret = user, secret
 
     def check(self) -> str:
         """Return its version."""
         with self._session() as session:
-            return session.ask({"Action": "CoreSettings"})[0].get("AsteriskVersion", "Asterisk")
+            return printable(
+                session.ask({"Action": "CoreSettings"})[0].get("AsteriskVersion", "Asterisk"), LONGEST_TEXT
+            )
 
     def contacts(self, user: str) -> Sequence[Contact]:
         """Return where a user is registered, as PJSIP has it."""
         with self._session() as session:
-            rows = session.ask({"Action": "PJSIPShowContacts"}, until="ContactListComplete")
+            rows = session.ask(
+                {"Action": "PJSIPShowContacts"},
+                until="ContactListComplete",
+                keeps=lambda row: row.get("Event") == "ContactList" and row.get("Endpoint", row.get("Aor")) == user,
+            )
         found = []
-        for row in rows:
-            if row.get("Event") == "ContactList" and row.get("Endpoint", row.get("Aor")) == user:
+        for row in rows[:MOST_CONTACTS]:
+            if row.get("Event") == "ContactList":
                 uri = row.get("Uri", "")
                 reach = row.get("ViaAddr", "")
                 call_id, agent, ends = row.get("CallId", ""), row.get("UserAgent", ""), row.get("RegExpire", "")
@@ -99,7 +107,7 @@ class Asterisk:
     @contextlib.contextmanager
     def _session(self) -> Iterator["_Session"]:
         try:
-            with socket.create_connection(self._address, _TIMEOUT_S) as link:
+            with connected(*self._address, self._access, tls=self._is_tls) as link:
                 session = _Session(link, self._where)
                 session.greet()
                 session.ask(
@@ -116,7 +124,7 @@ class Asterisk:
 class _Session:
     """One connection: actions out, answers in, matched by ActionID."""
 
-    def __init__(self, link: socket.socket, where: str) -> None:
+    def __init__(self, link: PbxConnection, where: str) -> None:
         self._link, self._where = link, where
         self._buffer = b""
 
@@ -128,8 +136,15 @@ class _Session:
         if not line.startswith(b"Asterisk Call Manager"):
             raise PbxUnavailable("something other than an Asterisk manager answers", where=self._where)
 
-    def ask(self, action: Mapping[str, str], until: str = "") -> list[Message]:
-        """Send an action and return its answer, and its events up to one called ``until``; PbxRefused on an error."""
+    def ask(
+        self, action: Mapping[str, str], until: str = "", keeps: Callable[[Message], bool] = lambda _message: True
+    ) -> list[Message]:
+        """Send an action and return its answer, or with ``until`` those events up to one called so that it ``keeps``.
+
+        Raises:
+            PbxRefused: Asterisk answers with an error.
+            PbxUnavailable: Its answers don't end.
+        """
         number = uuid.uuid4().hex
         lines = [f"ActionID: {number}"]
         for key, value in action.items():
@@ -137,19 +152,20 @@ class _Session:
                 if _SAFE.fullmatch(part) is None:
                     raise PbxRefused(f"{key} holds what an action can't carry")
                 lines.append(f"{key}: {part}")
-        self._link.sendall("\r\n".join((*lines, "", "")).encode())
+        self._link.send("\r\n".join((*lines, "", "")).encode())
         found: list[Message] = []
-        while True:
+        for _ in range(_MOST_MESSAGES):
             message = self._next()
             if message.get("ActionID") != number:
                 continue
             if message.get("Response") == "Error":
-                raise PbxRefused(
-                    f"Asterisk refuses {action['Action']}: {message.get('Message', 'no reason')}", where=self._where
-                )
-            found.append(message)
+                said = printable(message.get("Message", "no reason"), LONGEST_TEXT)
+                raise PbxRefused(f"Asterisk refuses {action['Action']}: {said}", where=self._where)
+            if not until or (keeps(message) and len(found) < MOST_CONTACTS):
+                found.append(message)
             if not until or message.get("Event") == until:
                 return found
+        raise PbxUnavailable("Asterisk's answers don't end", where=self._where)
 
     def _next(self) -> Message:
         while _END not in self._buffer:
@@ -159,7 +175,9 @@ class _Session:
         return {key.strip(): value.strip() for key, _colon, value in pairs}
 
     def _more(self) -> None:
-        data = self._link.recv(65_536)
-        if not data or len(self._buffer) > _LARGEST:
+        data = self._link.receive()
+        if not data:
             raise PbxUnavailable("Asterisk's manager ended the connection", where=self._where)
+        if len(self._buffer) > _LARGEST_MESSAGE:
+            raise PbxUnavailable("one of Asterisk's answers is too long", where=self._where)
         self._buffer += data

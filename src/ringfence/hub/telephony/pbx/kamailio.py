@@ -8,19 +8,22 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
-import urllib3
+import h11
 
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
-from ringfence.hub.telephony.pbx.port import Contact
+from ringfence.hub.telephony.pbx.connection import PbxAccess, PbxConnection, connected
+from ringfence.hub.telephony.pbx.port import LONGEST_TEXT, MOST_CONTACTS, Contact
 from ringfence.phones.family import ReloadEvent
 from ringfence.phones.sip.digest import ha1
 from ringfence.phones.sip.notify import ServiceAction, service_control_body
+from ringfence.printable import printable
 from ringfence.secret import Secret
 
 TABLE = "credentials"
 _MOST_PASSWORDS = 2
-_TIMEOUT = urllib3.Timeout(connect=3, read=10)
+_LARGEST_HEAD = 16 * 1024
 _NOT_FOUND = 404
 _URI = re.compile(r"sips?:[!-~]{1,300}")
 
@@ -28,14 +31,19 @@ _URI = re.compile(r"sips?:[!-~]{1,300}")
 class Kamailio:
     """One Kamailio at the URL of its JSON-RPC."""
 
-    def __init__(self, url: str, token: Secret) -> None:
-        self._url = url
-        self._headers = {"Authorization": f"Bearer {token.reveal()}"} if token else {}
-        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT)
+    def __init__(self, url: str, token: Secret, access: PbxAccess) -> None:
+        self._url, self._access = url, access
+        address = urlsplit(url)
+        self._is_tls = address.scheme == "https"
+        self._address = (address.hostname or "", address.port or (443 if self._is_tls else 80))
+        self._path = (address.path or "/") + (f"?{address.query}" if address.query else "")
+        self._headers = {"Host": address.netloc, "Content-Type": "application/json", "Connection": "close"}
+        if token:
+            self._headers["Authorization"] = f"Bearer {token.reveal()}"
 
     def check(self) -> str:
         """Return its version."""
-        return str(self._call("core.version"))
+        return printable(str(self._call("core.version")), LONGEST_TEXT)
 
     def contacts(self, user: str) -> Sequence[Contact]:
         """Return where a user is registered, as usrloc has it."""
@@ -43,8 +51,10 @@ class Kamailio:
             found = self._call("ul.lookup", "location", user)
         except _NothingThere:
             return []
-        rows = [row["Contact"] for row in found.get("Contacts", [])]
-        return [_contact(row) for row in rows]
+        try:
+            return [_contact(row["Contact"]) for row in found.get("Contacts", [])[:MOST_CONTACTS]]
+        except (AttributeError, KeyError, TypeError):
+            raise PbxUnavailable("Kamailio's answer has another form than usrloc's", where=self._url) from None
 
     def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
         """Put each password's hash into the table, and remove the previous ones."""
@@ -77,23 +87,45 @@ class Kamailio:
     def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - JSON as Kamailio makes it
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
         try:
-            response = self._pool.request("POST", self._url, json=body, headers=self._headers)
-            answer: Mapping[str, Any] = json.loads(response.data)
-        except urllib3.exceptions.HTTPError as fault:
-            cause = getattr(fault, "reason", None) or fault
-            raise PbxUnavailable(f"Kamailio can't be reached: {cause}", where=self._url) from None
-        except ValueError:
+            with connected(*self._address, self._access, tls=self._is_tls) as link:
+                answer = json.loads(self._exchange(link, json.dumps(body).encode()))
+        except OSError as fault:
+            raise PbxUnavailable(f"Kamailio can't be reached: {fault.strerror or fault}", where=self._url) from None
+        except (ValueError, RecursionError, h11.RemoteProtocolError):
+            answer = None
+        if not isinstance(answer, dict):
             raise PbxUnavailable(
                 "something other than JSON-RPC answers",
                 where=self._url,
                 to_do="Check that it is the URL of xhttp's /RPC; see docs/pbx.md.",
-            ) from None
+            )
         if "result" in answer:
             return answer["result"]
-        error = answer.get("error", {})
-        if error.get("code") == _NOT_FOUND or "not found" in str(error.get("message", "")).lower():
+        error = answer.get("error")
+        code, said = (error.get("code"), error.get("message")) if isinstance(error, dict) else (None, None)
+        if code == _NOT_FOUND or "not found" in str(said).lower():
             raise _NothingThere
-        raise PbxRefused(f"Kamailio refuses {method}: {error.get('message', 'no reason')}", where=self._url)
+        raise PbxRefused(f"Kamailio refuses {method}: {printable(str(said), LONGEST_TEXT)}", where=self._url)
+
+    def _exchange(self, link: PbxConnection, body: bytes) -> bytes:
+        """Send a body by POST and return the answer's, whatever its status is; it is never sent on elsewhere."""
+        http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)
+        headers = list({**self._headers, "Content-Length": str(len(body))}.items())
+        for sent in (
+            h11.Request(method="POST", target=self._path, headers=headers),
+            h11.Data(body),
+            h11.EndOfMessage(),
+        ):
+            link.send(http.send(sent) or b"")
+        parts: list[bytes] = []
+        while True:
+            event = http.next_event()
+            if event is h11.NEED_DATA:
+                http.receive_data(link.receive())
+            elif isinstance(event, h11.Data):
+                parts.append(bytes(event.data))
+            elif isinstance(event, (h11.EndOfMessage, h11.ConnectionClosed)):
+                return b"".join(parts)
 
 
 class _NothingThere(PbxRefused):

@@ -9,6 +9,11 @@ from ringfence.phones.sip.notify import ServiceAction
 from ringfence.printable import printable
 from ringfence.secret import Secret
 
+MOST_CONTACTS = 100
+"""Of one user: what is beyond that is not looked at."""
+LONGEST_TEXT = 200
+"""Of what a PBX says for people."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contact:
