@@ -166,7 +166,7 @@ def test_an_edit_still_reaches_the_edge(edge: Edge) -> None:
 
 
 def test_a_folder_of_another_user_is_refused_with_what_to_do(edge: Edge, tmp_path: Path) -> None:
-    shutil.copytree(edge.edge_folder, tmp_path / "edge")
+    shutil.copytree(edge.edge_folder, tmp_path / "edge", ignore=shutil.ignore_patterns("*.sock"))
     said = edge.run(
         "edge", "run", "--folder", str(tmp_path / "edge"), "--listen", "127.0.0.1:0", "--user", USER, status=3
     )
