@@ -11,7 +11,7 @@ from ringfence.edge.agent.backoff import LONGEST_PAUSE_S
 from ringfence.hub.recovery import restore
 from stack import PATIENCE_S, Stack, running_stack, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # dozens of commands, each a process of its own
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 MAC = "00:1B:54:C2:9B:77"
 SITE = "home-office-anna"
@@ -73,7 +73,6 @@ def release_of(operator: Operator) -> int:
     return int(operator.stack.edge_status()["release"])
 
 
-@pytest.mark.timeout(400)  # a restored hub listens for a minute, and an edge may pause as long
 def test_a_lost_hub_goes_on_from_its_copy(operator: Operator) -> None:
     said = operator.do("Copies")
     assert "Restored on trial: it is whole." in said[0]
