@@ -36,7 +36,7 @@ def malformed(target: AttackTarget, *, count: int = MALFORMED, seed: int = MALFO
     answers = 0
     with target.socket() as phone, target.socket() as attacker:
         phone.sendto(target.request(), target.server)
-        first = heard(phone, 1.0)
+        first = heard(phone, 5.0)
         transfer = None if first is None else first[1]
         for number in range(count):
             packet = maker.packet()
