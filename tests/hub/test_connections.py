@@ -1,6 +1,7 @@
 """Connections that want more than their share: slow heads, long heads, idle ones, too many, and forged addresses."""
 
 import contextlib
+import errno
 import json
 import socket
 import ssl
@@ -241,6 +242,52 @@ def test_an_answer_that_is_read_steadily_but_too_slowly_ends(
             taken += len(part)
             time.sleep(0.01)
     assert taken < 12 * len(running.raw("GET", "/openapi.json").data), "it was ended before"
+
+
+def test_an_answer_that_closes_its_connection_takes_as_long_as_it_takes(
+    running: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bounded_http, "GOODBYE_S", 0.1)
+    head = f"GET /openapi.json HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {running.token.reveal()}\r\n"
+    with unread(running, 0) as line:
+        line.sendall(head.encode() + b"Connection: close\r\n\r\n")
+        answer = b""
+        while part := line.recv(16_384):
+            answer += part
+            time.sleep(0.05)
+        assert len(answer) > len(running.raw("GET", "/openapi.json").data)
+
+
+def test_who_says_no_goodbye_is_not_waited_for(running: RunningHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded_http, "GOODBYE_S", 0.1)
+    with silent(running.people_url, "127.0.0.1") as raw:
+        tls = ssl.create_default_context(cafile=str(running.folder.authority_certificate))
+        incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+        line = tls.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+        with contextlib.suppress(ssl.SSLWantReadError):
+            line.do_handshake()
+        raw.sendall(outgoing.read())
+        incoming.write(raw.recv(65_536))
+        line.do_handshake()
+        line.write(b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        raw.sendall(outgoing.read())
+        while raw.recv(65_536):  # and never a word back
+            pass
+
+
+def test_a_connection_that_is_gone_stops_no_look_at_the_others(
+    running: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_line: socket.socket) -> tuple[int, int]:
+        raise OSError(errno.EBADF, "Bad file descriptor")
+
+    monkeypatch.setattr(bounded_http, "taken_and_unsent", gone)
+    with opened(running, running.people_url) as line:
+        line.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert line.recv(100).startswith(b"HTTP/1.1 200")
+        monkeypatch.setattr(bounded_http, "HEAD_S", 0.2)
+        with opened(running, running.people_url) as other:
+            assert is_ended(other)
 
 
 @pytest.mark.slow

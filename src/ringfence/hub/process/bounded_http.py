@@ -30,6 +30,8 @@ MOST_REQUESTS = 16
 """How many requests may wait on a connection for the answer to the one before."""
 READER_S = 60.0
 """In each such while in which something waits for it all along, a reader takes ``SLOWEST_BYTES_S``, or it is ended."""
+GOODBYE_S = 5.0
+"""How long a caller has to say that it has seen the end (TLS's close_notify), once all is sent."""
 MOST_WAITING_BYTES = 64 * 1024
 """How much of an answer may wait for its reader before what makes it waits, too."""
 _SENT_AND_UNSENT = struct.Struct("=120xQ16xI")
@@ -64,6 +66,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._body_began_at = self._body_moved_at = 0.0
         self._reader_watched_at: float | None = None
         self._taken_bytes = 0
+        self._sent_all_at: float | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         """Begin to wait for the first head."""
@@ -142,18 +145,34 @@ class BoundedProtocol(HttpToolsProtocol):
             self._end("a request's head takes too long")
         elif self._is_in_body and (now - self._body_moved_at > BODY_S or self._is_slow(now)):
             self._end("a request's body takes too long")
-        elif self._is_unread(now):
-            self._end("an answer is not read, or too slowly")
+        else:
+            self._look_at_reader(now)
 
     def _is_slow(self, now: float) -> bool:
         return now - self._body_began_at > BODY_S + self._body_bytes / SLOWEST_BYTES_S
 
-    def _is_unread(self, now: float) -> bool:
+    def _look_at_reader(self, now: float) -> None:
+        """End the connection if its reader takes too little, or says no goodbye once all is sent."""
+        try:
+            taken, unsent = taken_and_unsent(self.connection.line)
+        except OSError:
+            return  # it has ended by itself, and will be told so
+        if unsent or self.transport.get_write_buffer_size():
+            self._sent_all_at = None
+            if self._is_unread(taken, now):
+                self._end("an answer is not read, or too slowly")
+            return
+        self._reader_watched_at = None
+        if not self.transport.is_closing():
+            return
+        if self._sent_all_at is None:
+            self._sent_all_at = now
+        elif now - self._sent_all_at > GOODBYE_S:
+            self.counted.remove(self.connection)
+            self.connection.end()
+
+    def _is_unread(self, taken: int, now: float) -> bool:
         """Return whether the reader took too little in a while in which something waited for it all along."""
-        taken, unsent = taken_and_unsent(self.connection.line)
-        if not (unsent or self.transport.get_write_buffer_size()):
-            self._reader_watched_at = None
-            return False
         watched_s = None if self._reader_watched_at is None else now - self._reader_watched_at
         if watched_s is not None and watched_s < READER_S:
             return False

@@ -17,13 +17,12 @@ GRACE_S = 2
 """How long running requests have to finish when the hub stops."""
 KEEP_ALIVE_S = 75
 LOOK_EVERY_S = 2.0
-GOODBYE_S = 5.0
-"""How long a caller has to say that it has seen the end (TLS's close_notify)."""
 _IDLE_ENDS_AFTER_S = 0.1
 _LATE_S = 0.5
 """From when on the process is taken to have stood still."""
-_LOOP_GIVES_UP_S = 600.0
-"""When the event loop itself ends a handshake; it does not know how long this process has stood still."""
+_LOOP_GIVES_UP_S = 86_400.0
+"""When the event loop itself ends a handshake or a goodbye: it knows neither how long this process has stood still nor
+whether an answer is still being read."""
 _REST_S = 0.1
 """How long accepting rests where the machine has no room for a connection."""
 
@@ -120,7 +119,7 @@ class ListeningServer(uvicorn.Server):
                 connection.line,
                 ssl=self._context,
                 ssl_handshake_timeout=_LOOP_GIVES_UP_S,
-                ssl_shutdown_timeout=GOODBYE_S,
+                ssl_shutdown_timeout=_LOOP_GIVES_UP_S,
             )
         except ssl.SSLError:
             self.counted.note("a handshake fails", connection.address)
@@ -134,9 +133,9 @@ class ListeningServer(uvicorn.Server):
     async def _end_overdue(self) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            began_at = loop.time()
+            due_at = loop.time() + LOOK_EVERY_S
             await asyncio.sleep(LOOK_EVERY_S)
-            if (late_s := loop.time() - began_at - LOOK_EVERY_S) > _LATE_S:
+            if (late_s := loop.time() - due_at) > _LATE_S:
                 self.counted.stood_s += late_s
                 await asyncio.sleep(LOOK_EVERY_S)  # what has come meanwhile is read first
             for connection in self.counted:
