@@ -47,6 +47,10 @@ class _Ended(Exception):  # noqa: N818 - what happened
     """The phone was stopped in the middle of a boot."""
 
 
+_LONGEST_WAIT_S = 0.5
+"""How long it waits at a time: a signal that comes just before a wait is handled only after it."""
+
+
 class VirtualPhone:
     """One phone. ``boot`` boots it once; ``run`` boots it and listens until ``stop``; ``start`` runs it in a thread."""
 
@@ -267,7 +271,7 @@ class VirtualPhone:
     def _wait_for_order(self, wake_reader: socket.socket, retry_at: float) -> str | None:
         """Wait for an order, the time to ask or register again, or the end; return why to boot, None for no reason."""
         times = [at for at in (retry_at, self._sip.renew_at) if at]
-        timeout_s = max(0.0, min(times) - time.monotonic()) if times else None
+        timeout_s = min(_LONGEST_WAIT_S, max(0.0, min(times) - time.monotonic())) if times else _LONGEST_WAIT_S
         transport = self._sip.transport
         waited_for: list[socket.socket | Transport] = [wake_reader]
         if transport is not None and not (isinstance(transport, TcpTransport) and not transport.is_open):
