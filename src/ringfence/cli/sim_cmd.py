@@ -3,7 +3,6 @@
 import ipaddress
 import itertools
 import json
-import signal
 import time
 from dataclasses import asdict
 from pathlib import Path
@@ -23,6 +22,7 @@ from ringfence.sim.attacks.every import run as run_attack
 from ringfence.sim.attacks.target import AttackTarget
 from ringfence.sim.attacks.verdict import AttackOutcome, AttackVerdict
 from ringfence.sim.errors import GaveWay
+from ringfence.stop_signals import call_on_stop
 
 if TYPE_CHECKING:
     from ringfence.sim.steps import Step
@@ -105,8 +105,7 @@ def phone(
     if once:
         virtual.boot()
         return
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: virtual.stop())
+    call_on_stop(virtual.stop)
     virtual.run()
 
 

@@ -7,7 +7,6 @@ defines the order in which it gives up root's rights.
 import argparse
 import contextlib
 import logging
-import signal
 import sys
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from ringfence.server.confinement import accounts
 from ringfence.server.processes.handles import LauncherProcess
 from ringfence.server.standalone.metrics_page import listen_for_metrics
 from ringfence.server.standalone.options import read_metrics_address
+from ringfence.stop_signals import call_on_stop
 
 
 def hear(listen: list[tuple[str, int]], http: list[tuple[str, int]], leases: Path | None) -> Hearing:
@@ -68,8 +68,7 @@ def main(arguments: list[str] | None = None) -> int:
                     metrics=watched,
                 )
                 privileges.let_go()
-                for number in (signal.SIGTERM, signal.SIGINT):
-                    signal.signal(number, lambda _number, _frame: agent.stop())
+                call_on_stop(agent.stop)
                 agent.run(lambda: print(f"serving phones on {', '.join(agent.addresses)}", flush=True))  # noqa: T201 - people wait for it
     except RingfenceError as fault:
         print(f"ringfence-edge: {fault}", file=sys.stderr)  # noqa: T201 - the one line that says why

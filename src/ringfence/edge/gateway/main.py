@@ -6,7 +6,6 @@
 import argparse
 import contextlib
 import logging
-import signal
 import sys
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from ringfence.edge.process.addresses import http_addresses, read_address
 from ringfence.errors import RingfenceError
 from ringfence.server.confinement import accounts
 from ringfence.server.processes.handles import LauncherProcess
+from ringfence.stop_signals import call_on_stop
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,8 +55,7 @@ def main(arguments: list[str] | None = None) -> int:
                 check=lambda folder: accounts.require_owner(folder, account) if account is not None else None,
             )
             privileges.let_go(bans=options.firewall)
-            for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda _number, _frame: gateway.stop())
+            call_on_stop(gateway.stop)
             gateway.run(lambda: print(f"serving phones on {', '.join(gateway.addresses)}", flush=True))  # noqa: T201 - people wait for it
     except RingfenceError as fault:
         print(f"ringfence-gateway: {fault}", file=sys.stderr)  # noqa: T201 - the one line that says why
