@@ -32,7 +32,7 @@ def test_a_phone_fetches_its_file_and_that_is_told(bench: Bench) -> None:
     (event,) = bench.events
     assert isinstance(event, TransferFinished)
     assert (event.name, event.owner, event.size_bytes, event.release) == (NAME, MAC, 600, 1)
-    assert (event.peer_host, event.peer_port) == ("127.0.0.1", phone.getsockname()[1])
+    assert (event.peer_host, event.peer_port) == phone.getsockname()
     assert bench.engine.session_count == 0
 
 
