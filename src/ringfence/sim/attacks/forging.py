@@ -28,6 +28,12 @@ _BURST = 50
 _NO_RAW_SOCKET = "it forges source addresses: needs root, and a raw socket."
 
 
+_VICTIMS = "127.66.250."
+_IP_PKTINFO = 8
+"""Linux's IP_PKTINFO (ip(7)), which Python's socket has no name for: to which address a datagram came."""
+_PKTINFO = struct.Struct("=i4s4s")
+
+
 @contextmanager
 def _victims() -> Iterator[tuple[list[socket.socket], list[str]]]:
     """Give sockets that hear all that comes to a network's hosts, each at a port of its own, and those hosts."""
@@ -36,9 +42,10 @@ def _victims() -> Iterator[tuple[list[socket.socket], list[str]]]:
         for _ in range(REFLECTION_PORTS):
             ear = stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
             ear.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1024 * 1024)
+            ear.setsockopt(socket.IPPROTO_IP, _IP_PKTINFO, 1)
             ear.bind(("0.0.0.0", 0))  # noqa: S104 - which is 127.66.250.1 and those beside it
             ears.append(ear)
-        yield ears, [f"127.66.250.{number + 1}" for number in range(REFLECTION_HOSTS)]
+        yield ears, [f"{_VICTIMS}{number + 1}" for number in range(REFLECTION_HOSTS)]
 
 
 def forged(source: tuple[str, int], to: tuple[str, int], data: bytes, *, ttl: int = 64) -> bytes:
@@ -106,10 +113,22 @@ def _weighed(ears: list[socket.socket], wait_s: float) -> tuple[int, int]:
         if not ready:
             break
         for ear in ready:
-            while (one := heard(ear)) is not None:
-                datagrams += 1
-                octets += len(one[0]) + UDP_AND_IP_BYTES
+            while (size := _heard_by_a_victim(ear)) is not None:
+                datagrams += size > 0
+                octets += size and size + UDP_AND_IP_BYTES
     return datagrams, octets
+
+
+def _heard_by_a_victim(ear: socket.socket) -> int | None:
+    """Return the size of the next datagram, 0 if it was for another host of this machine; None where none is there."""
+    try:
+        data, told, _flags, _peer = ear.recvmsg(65_536, socket.CMSG_SPACE(_PKTINFO.size))
+    except BlockingIOError:
+        return None
+    hosts = [
+        _PKTINFO.unpack(value)[2] for level, kind, value in told if (level, kind) == (socket.IPPROTO_IP, _IP_PKTINFO)
+    ]
+    return len(data) if any(socket.inet_ntoa(host).startswith(_VICTIMS) for host in hosts) else 0
 
 
 def blind_injection(target: AttackTarget) -> AttackVerdict:
