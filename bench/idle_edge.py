@@ -34,10 +34,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, running_stack(Path(folder)) as stack:
         stack.make_site("Bench", MAC, "8851")
         _have_seen(stack, options.phones)
-        time.sleep(_SETTLE_S)
+        time.sleep(_SETTLE_S)  # what a start writes is no idling
         processes = _family(int(stack.edge_status()["pid"]))
         began, cpu_s, written = time.monotonic(), _cpu_s(processes), _written_bytes(processes)
-        time.sleep(options.seconds)
+        time.sleep(options.seconds)  # the time that is measured
         took_s = time.monotonic() - began
         cpu_s, written = _cpu_s(processes) - cpu_s, _written_bytes(processes) - written
         told_bytes = len(stack.run("edge", "status", "--folder", str(stack.edge_folder), "--json"))

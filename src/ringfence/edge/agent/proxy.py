@@ -70,4 +70,5 @@ def manager_for(proxy: str, **how: object) -> urllib3.PoolManager:
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         headers = dict(urllib3.make_headers(proxy_basic_auth=pair))
-    return urllib3.ProxyManager(without_password(proxy), proxy_headers=headers, **how)  # type: ignore[arg-type]
+    address = without_password(proxy)
+    return urllib3.ProxyManager(address, proxy_headers=headers, **how)  # type: ignore[arg-type]  # as above
