@@ -1,4 +1,4 @@
-"""What an import makes of each entry of a folder: a phone, a phone with remarks, or nothing, and what becomes of each thing.
+"""What an import makes of each entry of a folder: a phone, one with remarks, or nothing; and what became of its parts.
 
 Nothing is lost without a remark that says what, where and why.
 """

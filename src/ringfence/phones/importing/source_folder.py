@@ -27,9 +27,9 @@ class SourceFolder:
         return cls(files, lambda path: files[path])
 
     def find(self, name: str) -> str | None:
-        """Return the path of the file that a phone gets for ``name``, exactly so or in another case; None if none.
+        r"""Return the path of the file that a phone gets for ``name``, exactly so or in another case; None if none.
 
-        Phones write a ``/`` before some names, and ``\\`` between parts (PHONES.md section 1b).
+        Phones write a ``/`` before some names, and ``\`` between parts (PHONES.md section 1b).
         """
         plain = name.strip().replace("\\", "/").lstrip("/")
         if plain in self.paths:
