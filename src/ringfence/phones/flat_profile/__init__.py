@@ -46,6 +46,7 @@ from ringfence.phones.family import (
     ToPrepare,
     check_order,
 )
+from ringfence.phones.flat_profile.daylight_rule import daylight_rule
 from ringfence.phones.formats.xml_file import patched
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.settings.builders import (
@@ -56,7 +57,7 @@ from ringfence.phones.settings.builders import (
     url_setting,
     yes_no_setting,
 )
-from ringfence.phones.settings.time_zones import gmt_name, summer_rule
+from ringfence.phones.settings.time_zones import gmt_name
 from ringfence.phones.settings.types import (
     EVERYWHERE_AND_LINE,
     HOST_CHARACTERS,
@@ -234,7 +235,7 @@ def prepare(phone: ToPrepare) -> Mapping[str, object]:
     zone = str(settings["time_zone"])
     return {
         "gmt": gmt_name(zone),
-        "summer": summer_rule(zone),
+        "summer": daylight_rule(zone),
         "ntp_servers": [host for host in str(settings["ntp_servers"]).split(",") if host],
         "proxy": f"{settings['sip_server']}:{settings['sip_port']}",
         "other_keys": _keys(phone),

@@ -22,6 +22,7 @@ from ringfence.phones.cisco.enterprise import line_keys
 from ringfence.phones.cisco.key_settings import DIAL_PLAN, DIAL_PLAN_BYTES
 from ringfence.phones.document import NotWellFormed
 from ringfence.phones.errors import ConfigurationRejected, ValueOutOfRange
+from ringfence.phones.families.cisco_7940_7960.summer_time import values_of
 from ringfence.phones.family import (
     BootRequest,
     Fact,
@@ -36,13 +37,13 @@ from ringfence.phones.formats.text_file import NamedValues, named_values
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.settings.builders import ON_IS_1, text_setting
-from ringfence.phones.settings.time_zones import CISCO_ZONE, offset_minutes
+from ringfence.phones.settings.time_zones import CISCO_ZONE, gmt_name, offset_minutes
 from ringfence.phones.settings.types import Form, Mark, Setting
 from ringfence.secret import Secret
 
 _GUIDE = "PHONES.md section 1b; the maker's administration guide of SIP 7940/7960 [likely]"
 
-# What the phone calls the zones, by hours east of UTC; half hours it does not know [likely].
+# What the phone calls the zones, by hours east of UTC; none of the known names stands for a half hour [likely].
 _ZONE_NAMES = {
     -12: "IDLW", -11: "NT", -10: "AHST", -9: "YST", -8: "PST", -7: "MST", -6: "CST", -5: "EST", -4: "AST", -3: "BST",
     -1: "WAT", 0: "GMT", 1: "CET", 2: "EET", 3: "BT", 4: "ZP4", 5: "ZP5", 6: "ZP6", 7: "WAST", 8: "CCT", 9: "JST",
@@ -51,7 +52,9 @@ _ZONE_NAMES = {
 
 
 def _zone_name(zone: str) -> str:
-    return _ZONE_NAMES[round(offset_minutes(zone) / 60)]
+    """Return the phone's name of a zone, empty if it has none."""
+    hours, minutes = divmod(offset_minutes(zone), 60)
+    return "" if minutes else _ZONE_NAMES.get(hours, "")
 
 
 _NAMES = (
@@ -124,8 +127,14 @@ def _prepare(phone: ToPrepare) -> Mapping[str, object]:
     for name, value in settings.items():
         if '"' in str(value) and not phone.model.settings[name].columns:
             raise ValueOutOfRange(f"{name} holds a \", which the phone's file can't contain", to_do="Write it without.")
+    zone = str(settings["time_zone"])
+    if not settings["zone_name"] and not _zone_name(zone):
+        raise ValueOutOfRange(
+            f"a {phone.model.name} has no known name for {zone} ({gmt_name(zone)})",
+            to_do="Set zone_name for this phone to the phone's own name of its zone.",
+        )
     hosts = [host for host in str(settings["ntp_servers"]).split(",") if host]
-    return {"ntp_server": hosts[0] if hosts else ""}
+    return {"ntp_server": hosts[0] if hosts else "", "summer_time": values_of(zone)}
 
 
 def _read(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
@@ -175,8 +184,8 @@ FAMILY = Family(
     models=MappingProxyType({"7960": _model("7960", 7, 6), "7940": _model("7940", 8, 2)}),
     files=(
         FileTemplate(
-            "dial_plan", "dialplan-{digest}.xml", "ringfence.phones.cisco", "dialplan.xml.j2",
-            XmlFile("dialTemplate", most_bytes=DIAL_PLAN_BYTES), TargetKind.SHARED, when=("dial_plan",), stamped=True,
+            "dial_plan", "dialplan-{digest}.xml", __name__, "dialplan.xml.j2",
+            XmlFile("DIALTEMPLATE", most_bytes=DIAL_PLAN_BYTES), TargetKind.SHARED, when=("dial_plan",),
         ),
         FileTemplate("site", "SIPDefault.cnf", __name__, "SIPDefault.cnf.j2", NamedValues(), TargetKind.SHARED),
         FileTemplate("phone", "SIP{MAC}.cnf", __name__, "SIP.cnf.j2", NamedValues(), reloads=True),
