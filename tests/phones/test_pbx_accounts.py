@@ -36,15 +36,22 @@ def md5(data: bytes) -> "hashlib._Hash":
 
 
 def sections(text: str) -> dict[str, list[dict[str, str]]]:
-    """pjsip's sections by name; Asterisk allows one name for several."""
+    """pjsip's sections by name, as Asterisk's main/config.c reads them; it allows one name for several."""
     found: dict[str, list[dict[str, str]]] = {}
+    last: dict[str, str] = {}
     for line in text.splitlines():
-        plain = line.replace("\\;", "\0").partition(";")[0].replace("\0", ";").strip()
+        plain = line
+        at = plain.find(";")
+        while at > 0 and plain[at - 1] == "\\":  # an escaped semicolon: the backslash goes
+            plain = plain[: at - 1] + plain[at:]
+            at = plain.find(";", at)
+        plain = (plain if at < 0 else plain[:at]).strip()
         if plain.startswith("["):
-            found.setdefault(plain.strip("[]"), []).append({})
+            last = {}
+            found.setdefault(plain.strip("[]"), []).append(last)
         elif "=" in plain:
             key, _equals, value = plain.partition("=")
-            list(found.values())[-1][-1][key] = value
+            last[key.strip()] = value.removeprefix(">").strip()
     return found
 
 
@@ -58,6 +65,42 @@ def test_asterisk_gets_a_section_for_each_line_and_one_credential_for_each_devic
     assert auths["auth-anna-old"]["password"] == "0ldSecret"
     assert all(any(part["type"] == "aor" for part in found[name]) for name in endpoints)
     assert endpoints["201"]["callerid"] == "\"Anna 'A' & Söhne\" <201>"
+
+
+@pytest.mark.parametrize("password", ["a\\b", "a\\\\b", "a\\;b", ">a", ">>a", "=a", "a;--b--;c", "#a", "[a]", "\\"])
+def test_asterisk_reads_the_password_that_the_phone_has(password: str) -> None:
+    account = SipAccount(BEN, 1, "301", "Ben", "301", Secret(password))
+    found = sections(export([account], PbxKind.ASTERISK)["pjsip_ringfence.conf"])
+    assert found["auth-301"][0]["password"] == password
+
+
+@pytest.mark.parametrize(
+    ("pbx", "password"), [(PbxKind.ASTERISK, "a "), (PbxKind.ASTERISK, "a\nb"), (PbxKind.FREESWITCH, "a$${b}")]
+)
+def test_a_password_that_a_pbx_reads_otherwise_is_named(pbx: PbxKind, password: str) -> None:
+    with pytest.raises(UnfitAccount, match="can't read this password"):
+        export([SipAccount(BEN, 1, "301", "Ben", "301", Secret(password))], pbx)
+
+
+def test_each_phone_gets_what_it_needs_of_pjsip() -> None:
+    enterprise = SipAccount(ANNA, 1, "201", "Anna", "201", NEW, has_voicemail=True, codecs=("alaw", "g722", "ulaw"))
+    over_tcp = replace(enterprise, line=2, name="202", transport="tcp")
+    spa = SipAccount(BEN, 1, "301", "Ben", "301", NEW, listens_where_it_sends=True, codecs=("ulaw", "alaw"))
+    shared = replace(spa, mac=ANNA, line=3)
+    text = export([enterprise, over_tcp, spa, shared], PbxKind.ASTERISK, context="from-internal")[
+        "pjsip_ringfence.conf"
+    ]
+    found = sections(text)
+    ways = {name: (found[name][0]["force_rport"], found[name][0]["rewrite_contact"]) for name in ("201", "202", "301")}
+    assert ways == {"201": ("no", "no"), "202": ("no", "yes"), "301": ("yes", "yes")}
+    assert [found[name][1]["max_contacts"] for name in ("201", "301")] == ["1", "2"], "301 is on two phones"
+    assert (found["201"][0]["mailboxes"], found["301"][0].get("mailboxes")) == ("201@default", None)
+    assert (found["201"][0]["allow"], found["301"][0]["allow"]) == ("alaw,g722,ulaw", "ulaw,alaw")
+    assert {found[name][0]["context"] for name in ways} == {"from-internal"}
+    assert {found[name][0]["send_rpid"] for name in ways} == {"yes"}
+    assert [part["type"] for part in found["201"]] == ["endpoint", "aor"], "UpdateConfig finds the first one"
+    with pytest.raises(UnfitAccount, match="can't be a context"):
+        export([spa], PbxKind.ASTERISK, context="a]\n[b")
 
 
 def test_kamailio_gets_hashes_and_no_password() -> None:

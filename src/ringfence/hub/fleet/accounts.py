@@ -1,6 +1,7 @@
 """SIP accounts: the lines of phones as their PBX is to know them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from sqlalchemy import select
 
@@ -12,13 +13,16 @@ from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import OldSecretRow, PhoneRow
 from ringfence.phones.families import model as model_of
+from ringfence.phones.family import ReloadEvent
 from ringfence.phones.mac import Mac
-from ringfence.phones.settings.types import Scope
-from ringfence.phones.sip.pbx_accounts import PbxKind, SipAccount, export, without_unfit
+from ringfence.phones.settings.types import Scope, Setting, Value
+from ringfence.phones.sip.pbx_accounts import DEFAULT_CONTEXT, PbxKind, SipAccount, export, without_unfit
+
+_ASTERISK_CODECS = MappingProxyType({"g711ulaw": "ulaw", "g711alaw": "alaw", "g722": "g722", "g729a": "g729"})
 
 
 def export_to(
-    change: Change, sealer: Sealer, pbx: PbxKind, *, site_id: str | None, realm: str
+    change: Change, sealer: Sealer, pbx: PbxKind, *, site_id: str | None, realm: str, context: str = DEFAULT_CONTEXT
 ) -> tuple[dict[str, str], list[RingfenceError]]:
     """Return the files for a PBX, with every line of a site or of all sites; the audit log records this.
 
@@ -33,7 +37,7 @@ def export_to(
             left.append(fault)
     fit, unfit = without_unfit(accounts, pbx)
     change.note("sip.export", pbx, f"{len(fit)} lines of {site_id or 'all sites'}")
-    return export(fit, pbx, realm), [*left, *unfit]
+    return export(fit, pbx, realm, context), [*left, *unfit]
 
 
 def old_record(mac: str, index: int) -> str:
@@ -48,8 +52,11 @@ def of_phone(change: Change, sealer: Sealer, phone: PhoneRow) -> Sequence[SipAcc
     if not with_password:
         return ()
     place = SettingPlace(Scope.PHONE, phone.mac)
-    said = {item.setting.name: item.value for item in settings.effective(change.session, place)}
+    found_settings = {item.setting.name: item for item in settings.effective(change.session, place)}
+    said = {name: item.value for name, item in found_settings.items()}
     transport = str(said.get("sip_transport", "udp"))
+    codecs = _codecs(said, {name: item.setting for name, item in found_settings.items()})
+    follows_packets = family.reload_event.value is ReloadEvent.CHECK_SYNC
     kept = change.session.scalars(select(OldSecretRow).where(OldSecretRow.mac == phone.mac))
     old = {row.index: sealer.open(row.sealed_password, old_record(phone.mac, row.index)) for row in kept}
     found = []
@@ -65,6 +72,18 @@ def of_phone(change: Change, sealer: Sealer, phone: PhoneRow) -> Sequence[SipAcc
                 password=lines.open_password(sealer, carrier),
                 old_password=old.get(carrier.index),
                 transport=transport,
+                listens_where_it_sends=follows_packets,
+                codecs=codecs,
+                has_voicemail=bool(said.get("voicemail_number")),
             )
         )
     return found
+
+
+def _codecs(said: Mapping[str, Value | None], known: Mapping[str, Setting]) -> tuple[str, ...]:
+    """Return what a phone speaks by Asterisk's names, in the order that its settings say."""
+    preferred = known.get("preferred_codec")
+    is_wide = bool(said["g722"]) if "g722" in known else preferred is not None and "g722" in preferred.choices
+    order = [*(["g722"] if is_wide else []), "ulaw", "alaw"]
+    first = _ASTERISK_CODECS.get(str(said.get("preferred_codec", "")))
+    return tuple(order if first is None else dict.fromkeys([first, *order]))

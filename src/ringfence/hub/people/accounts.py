@@ -14,5 +14,7 @@ router = APIRouter(tags=["sip"])
 def export(body: SipExportOrder, hub: TheHub, caller: TheCaller) -> SipFilesView:
     """Return the lines as configuration files for a PBX; the audit log records this."""
     with hub.change(caller.name) as change:
-        files, left = accounts.export_to(change, hub.sealer, PbxKind(body.pbx), site_id=body.site, realm=body.realm)
+        files, left = accounts.export_to(
+            change, hub.sealer, PbxKind(body.pbx), site_id=body.site, realm=body.realm, context=body.context
+        )
     return SipFilesView(files=files, left_out=[str(fault) for fault in left])

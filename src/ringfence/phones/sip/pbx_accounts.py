@@ -4,6 +4,7 @@ During a rotation an account has two passwords. Asterisk and Kamailio accept bot
 """
 
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +18,8 @@ from ringfence.secret import Secret
 
 _HEAD = "written by ringfence; the next export overwrites changes made here"
 _SECTION = re.compile(r"[A-Za-z0-9_.+*#-]{1,80}")
+_CONTEXT = re.compile(r"[A-Za-z0-9_-]{1,79}")
+DEFAULT_CONTEXT = "default"
 
 
 USERS = "Use up to 80 letters, digits, '.', '_', '-', '+', '*' and '#'."
@@ -48,6 +51,11 @@ class SipAccount:
     password: Secret
     old_password: Secret | None = None
     transport: str = "udp"
+    listens_where_it_sends: bool = False
+    """Whether answers and calls may go to the port that its packets come from; enterprise phones close that of UDP."""
+    codecs: tuple[str, ...] = ("g722", "ulaw", "alaw")
+    """By Asterisk's names, the preferred one first."""
+    has_voicemail: bool = False
 
     @property
     def passwords(self) -> tuple[Secret, ...]:
@@ -64,6 +72,7 @@ def without_unfit(accounts: Sequence[SipAccount], pbx: PbxKind) -> tuple[list[Si
     for account in accounts:
         try:
             _check(account, names)
+            _check_passwords(account, pbx)
             if pbx is PbxKind.KAMAILIO:
                 _check_user(account, users)
         except UnfitAccount as fault:
@@ -75,13 +84,16 @@ def without_unfit(accounts: Sequence[SipAccount], pbx: PbxKind) -> tuple[list[Si
     return fit, unfit
 
 
-def export(accounts: Sequence[SipAccount], pbx: PbxKind, realm: str = "") -> dict[str, str]:
+def export(
+    accounts: Sequence[SipAccount], pbx: PbxKind, realm: str = "", context: str = DEFAULT_CONTEXT
+) -> dict[str, str]:
     """Return the files for ``pbx`` by their names. They contain secrets.
 
     Args:
         accounts: The lines of the phones.
         pbx: The PBX to write files for.
         realm: The digest realm, which Kamailio's hashes need.
+        context: Where the dial plan of Asterisk or FreeSWITCH begins for calls of these phones.
 
     Raises:
         UnfitAccount: The PBX can't have such an account; the error names it.
@@ -89,9 +101,11 @@ def export(accounts: Sequence[SipAccount], pbx: PbxKind, realm: str = "") -> dic
     _fit, unfit = without_unfit(accounts, pbx)
     if unfit:
         raise unfit[0]
+    if _CONTEXT.fullmatch(context) is None:
+        raise UnfitAccount(f"{context[:60]!r} can't be a context", to_do="Use letters, digits, '-' and '_'.")
     match pbx:
         case PbxKind.ASTERISK:
-            return {"pjsip_ringfence.conf": _pjsip(accounts)}
+            return {"pjsip_ringfence.conf": _pjsip(accounts, context)}
         case PbxKind.KAMAILIO:
             if not is_host(realm):
                 raise UnfitAccount(
@@ -99,7 +113,7 @@ def export(accounts: Sequence[SipAccount], pbx: PbxKind, realm: str = "") -> dic
                 )
             return _kamailio(accounts, realm)
         case PbxKind.FREESWITCH:
-            return {f"directory/ringfence/{account.name}.xml": _freeswitch(account) for account in accounts}
+            return {f"directory/ringfence/{account.name}.xml": _freeswitch(account, context) for account in accounts}
 
 
 def _check(account: SipAccount, names: Mapping[str, SipAccount]) -> None:
@@ -117,6 +131,22 @@ def _check(account: SipAccount, names: Mapping[str, SipAccount]) -> None:
             raise UnfitAccount(f"{text[:60]!r} is not a valid user at every PBX", where=where, to_do=USERS)
 
 
+def _check_passwords(account: SipAccount, pbx: PbxKind) -> None:
+    """Raise UnfitAccount unless the PBX reads each password as it is, whatever is written before or behind it."""
+    for password in account.passwords:
+        text = password.reveal()
+        lost = {
+            PbxKind.ASTERISK: text != text.strip() or not text.isprintable(),
+            PbxKind.FREESWITCH: "$${" in text,
+        }
+        if lost.get(pbx, False):
+            raise UnfitAccount(
+                f"{pbx.title()} can't read this password from a file",
+                where=f"phone {account.mac} line {account.line}",
+                to_do="Give the line another one: ringfence line rotate.",
+            )
+
+
 def _check_user(account: SipAccount, users: Mapping[str, SipAccount]) -> None:
     """Raise UnfitAccount if another account has the same digest user with another password."""
     other = users.get(account.auth_name)
@@ -128,49 +158,57 @@ def _check_user(account: SipAccount, users: Mapping[str, SipAccount]) -> None:
         )
 
 
-def _pjsip(accounts: Sequence[SipAccount]) -> str:
-    """Return pjsip sections: a device's lines share its authentication sections (PHONES.md section 4d)."""
+def _pjsip(accounts: Sequence[SipAccount], context: str) -> str:
+    """Return pjsip sections: a device's lines share its authentication sections (PHONES.md section 4d).
+
+    A line's endpoint stands before its AOR, which has the same name: the manager's UpdateConfig finds the first one.
+    """
     lines = [f"; {_HEAD}", ""]
     written: dict[str, list[tuple[tuple[Secret, ...], list[str]]]] = {}
     sections: set[str] = set()
+    phones = Counter(name for name, _mac in {(account.name, account.mac) for account in accounts})
     for account in _once(accounts):
         known = written.setdefault(account.auth_name, [])
         names = next((names for passwords, names in known if passwords == account.passwords), [])
         if not names:
             names = [_free(f"auth-{account.auth_name}", sections)]
             if account.old_password is not None:
-                names.append(_free(f"auth-{account.auth_name}-old", sections))
+                names.append(_free(f"{names[0]}-old", sections))
             known.append((account.passwords, names))
             for name, password in zip(names, account.passwords, strict=True):
-                lines += [
-                    f"[{name}]",
-                    "type=auth",
-                    "auth_type=userpass",
-                    f"username={account.auth_name}",
-                    f"password={_conf(password.reveal())}",
-                    "",
-                ]
-        lines += [
-            f"[{account.name}]",
-            "type=aor",
-            "max_contacts=1",
-            "remove_existing=yes",
-            "qualify_frequency=60",
-            "",
-            f"[{account.name}]",
-            "type=endpoint",
-            f"aors={account.name}",
-            f"auth={','.join(names)}",
-            f"callerid={_conf(_caller_id(account))}",
-            "identify_by=username,auth_username",
-            "disallow=all",
-            "allow=ulaw,alaw,g722",
-            "direct_media=no",
-            "force_rport=no",
-            "rewrite_contact=yes",
-            "",
-        ]
+                lines += _section(
+                    name, type="auth", auth_type="userpass", username=account.auth_name, password=password.reveal()
+                )
+        lines += _section(account.name, **_endpoint(account, names, context))
+        lines += _section(
+            account.name, type="aor", max_contacts=str(phones[account.name]), remove_existing="yes",
+            qualify_frequency="60",
+        )  # fmt: skip
     return "\n".join(lines)
+
+
+def _endpoint(account: SipAccount, auths: Sequence[str], context: str) -> dict[str, str]:
+    """Return what a phone of Cisco's needs of PJSIP; docs/pbx.md has the reasons."""
+    follows_packets = account.listens_where_it_sends
+    return {
+        "type": "endpoint",
+        "aors": account.name,
+        "auth": ",".join(auths),
+        "context": context,
+        "callerid": _caller_id(account),
+        **({"mailboxes": f"{account.name}@default"} if account.has_voicemail else {}),
+        "send_rpid": "yes",
+        "identify_by": "username,auth_username",
+        "disallow": "all",
+        "allow": ",".join(account.codecs),
+        "direct_media": "no",
+        "force_rport": "yes" if follows_packets else "no",
+        "rewrite_contact": "yes" if follows_packets or account.transport != "udp" else "no",
+    }
+
+
+def _section(section: str, /, **options: str) -> list[str]:
+    return [f"[{section}]", *(f"{key} = {_conf(value)}" for key, value in options.items()), ""]
 
 
 def _caller_id(account: SipAccount) -> str:
@@ -187,7 +225,11 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _conf(text: str) -> str:
-    return text.replace("\\", "\\\\").replace(";", "\\;")
+    """Return a value as Asterisk's files have it: a backslash is one, except before a semicolon.
+
+    The space that stands before it keeps a leading ``>`` from being read as the end of ``=>``.
+    """
+    return text.replace(";", "\\;")
 
 
 def _kamailio(accounts: Sequence[SipAccount], realm: str) -> dict[str, str]:
@@ -232,10 +274,10 @@ def _sql(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
-def _freeswitch(account: SipAccount) -> str:
+def _freeswitch(account: SipAccount, context: str) -> str:
     alias = "" if account.auth_name == account.name else f" number-alias={quoteattr(account.name)}"
     variables: Mapping[str, str] = {
-        "user_context": "default",
+        "user_context": context,
         "effective_caller_id_name": account.display_name or account.name,
         "effective_caller_id_number": account.name,
     }

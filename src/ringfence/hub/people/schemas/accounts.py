@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, Field
 
 from ringfence.hub.people.schemas import Input
+from ringfence.phones.sip.pbx_accounts import DEFAULT_CONTEXT
 
 
 class SipExportOrder(Input):
@@ -13,6 +14,9 @@ class SipExportOrder(Input):
     pbx: Literal["asterisk", "kamailio", "freeswitch"]
     site: str | None = Field(default=None, description="Only this site's accounts; null for all")
     realm: str = Field(default="", description="The digest realm; needed for Kamailio")
+    context: str = Field(
+        default=DEFAULT_CONTEXT, description="Where the dial plan begins for these phones, at Asterisk and FreeSWITCH"
+    )
 
 
 class SipFilesView(BaseModel):
