@@ -276,7 +276,7 @@ class VirtualPhone:
         waited_for: list[socket.socket | Transport] = [wake_reader]
         if transport is not None and not (isinstance(transport, TcpTransport) and not transport.is_open):
             waited_for.append(transport)
-        ready, _, _ = select.select(waited_for, [], [], timeout_s)
+        ready, _, _ = select.select(waited_for, [], [], 0.0 if self._sip.has_unread else timeout_s)
         if self._stopping.is_set():
             return None
         if wake_reader in ready:
@@ -284,7 +284,7 @@ class VirtualPhone:
         if self._web_order_waits:
             self._web_order_waits = False
             return "restart"
-        if transport is not None and transport in ready:
+        if self._sip.has_unread or (transport is not None and transport in ready):
             order = self._sip.next_order()
             if order is not None:
                 return order.action

@@ -194,10 +194,13 @@ class SipAgent:
             return granted_s(answer) if line.expires_s else 0
         raise RegistrationFailed(f"line {line.user} is challenged again and again", where=self._place)
 
-    def unregister(self, line: Registering, user: str, password: Secret) -> None:
-        """Remove a line's registration; silence is not an error here."""
-        with contextlib.suppress(RegistrationFailed, BadSipMessage):
+    def unregister(self, line: Registering, user: str, password: Secret) -> bool:
+        """Remove a line's registration; return whether the server did, silence is not an error here."""
+        try:
             self.register(replace(line, expires_s=0), user, password)
+        except (RegistrationFailed, BadSipMessage):
+            return False
+        return True
 
     def take_orders(self) -> list[Received]:
         """Return the requests that arrived while something else was awaited."""
@@ -221,12 +224,15 @@ class SipAgent:
                 next_send, interval = now + interval, min(2 * interval, T2_S)
             if not select.select([self.transport], [], [], max(0.0, min(next_send, begun + GIVE_UP_S) - now))[0]:
                 continue
-            for received in self.transport.receive():
+            final: SipResponse | None = None
+            for received in self.transport.receive():  # all of it: one segment may carry an answer and a request
                 answer = _answer_to(sent, received)
-                if answer is not None and answer.status >= _FINAL:
-                    return answer
                 if answer is None:
                     self._orders.append(received)
+                elif answer.status >= _FINAL:
+                    final = final or answer
+            if final is not None:
+                return final
             if isinstance(self.transport, TcpTransport) and not self.transport.is_open:
                 raise RegistrationFailed("the SIP server ended the connection", where=self._place)
         raise RegistrationFailed(

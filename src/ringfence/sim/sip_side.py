@@ -5,9 +5,10 @@ Where facts are unknown it can play both ways:
 - ``register_call_id``: None for a phone that never registered, which accepts a NOTIFY whatever RegisterCallId says
   (observed with an empty one); otherwise the Call-ID that a NOTIFY must name. A phone that registers uses its own.
 - ``checks_uri``: whether it refuses a Request-URI that is not its own address (firmware since 9.4 does).
+- ``sends_rport``: whether it asks for answers at the port that it sends from. Cisco's phones don't by themselves.
 """
 
-import contextlib
+import select
 import socket
 import time
 import uuid
@@ -59,6 +60,7 @@ class SipHabits:
     registers: bool = False
     register_call_id: str | None = None
     checks_uri: bool = True
+    sends_rport: bool = False
 
 
 class SipSide:
@@ -133,12 +135,18 @@ class SipSide:
             self._fail(fault)
 
     def next_order(self) -> ServiceControl | None:
-        """Read, judge and answer what has come; return the first order in it."""
+        """Judge and answer what has come; return the first order in it. Reads only what is ready."""
         transport = self._transport
         if transport is None:
             return None
-        self._pending += transport.receive()
+        if select.select([transport], [], [], 0)[0]:
+            self._pending += transport.receive()
         return self._judge_pending()
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether something came while a registration was under way, so that there is nothing to wait for."""
+        return bool(self._pending)
 
     def close(self) -> None:
         """Take the registrations away and stop listening."""
@@ -150,15 +158,17 @@ class SipSide:
         granted = []
         self._registered = []
         first = self._held.lines[0]
-        for line in self._held.lines:
-            user, password = _credential(line, first, one=self._family.one_credential.value)
-            expires = self._agent.register(self._registering(line, last), user, password)
-            granted.append(expires)
-            self._registered.append(line)
-            host, port = self._agent.server
-            self._on_step(Registered(line.button, line.name, f"{host}:{port}", self._transport.name, expires))
+        try:
+            for line in self._held.lines:
+                user, password = _credential(line, first, one=self._family.one_credential.value)
+                expires = self._agent.register(self._registering(line, last), user, password)
+                granted.append(expires)
+                self._registered.append(line)
+                host, port = self._agent.server
+                self._on_step(Registered(line.button, line.name, f"{host}:{port}", self._transport.name, expires))
+        finally:
+            self._pending += self._agent.take_orders()
         self.renew_at = time.monotonic() + max(_SOONEST_AGAIN_S, _RENEW_AT * min(granted))
-        self._pending += self._agent.take_orders()
 
     def _registering(self, line: HeldLine, last: str) -> Registering:
         held, transport = self._held, self._transport
@@ -177,6 +187,7 @@ class SipSide:
             expires_s=held.register_expires_s,
             load=self._load,
             last=last,
+            sends_rport=self._habits.sends_rport,
         )
 
     def _fail(self, fault: RingfenceError) -> None:
@@ -192,14 +203,15 @@ class SipSide:
 
     def _leave(self) -> None:
         agent, transport, held = self._agent, self._transport, self._held
-        if agent is not None and held is not None and self._registered:
-            line = self._registered[0]
-            user, password = _credential(line, held.lines[0], one=self._family.one_credential.value)
-            with contextlib.suppress(RingfenceError):
-                agent.unregister(self._registering(line, "unregister"), user, password)
+        if agent is not None and held is not None:
+            for line in self._registered:
+                user, password = _credential(line, held.lines[0], one=self._family.one_credential.value)
+                if not agent.unregister(self._registering(line, "unregister"), user, password):
+                    break  # a server that is silent for one line is silent for all
         if transport is not None:
             transport.close()
         self._agent, self._transport, self._registered, self.renew_at = None, None, [], 0.0
+        self._pending = []
 
     def _judge_pending(self) -> ServiceControl | None:
         found: ServiceControl | None = None

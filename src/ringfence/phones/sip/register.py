@@ -35,6 +35,7 @@ class Registering:
     expires_s: int
     load: str = ""
     last: str = "initialized"
+    sends_rport: bool = False
 
 
 def register_request(
@@ -55,7 +56,8 @@ def register_request(
     alarm = f"cisco-alarm:23 Name=SEP{line.mac.bare} ActiveLoad={line.load or 'unknown'} InactiveLoad= Last={line.last}"
     lines = [
         f"REGISTER {registrar} SIP/2.0",
-        f"Via: SIP/2.0/{line.transport.upper()} {here};branch={_MAGIC}{token(branch)};rport",
+        f"Via: SIP/2.0/{line.transport.upper()} {here};branch={_MAGIC}{token(branch)}"
+        + (";rport" if line.sends_rport else ""),
         "Max-Forwards: 70",
         f'From: "{name}" <sip:{line.user}@{host_in_uri(line.server)}>;tag={line.mac.bare.lower()}{token(tag)}',
         f"To: <sip:{line.user}@{host_in_uri(line.server)}>",
