@@ -13,7 +13,7 @@ from ringfence.hub.telephony import links
 from ringfence.hub.telephony.pbx.asterisk import Asterisk
 from ringfence.hub.telephony.pbx.connection import PbxAccess
 from ringfence.hub.telephony.pbx.kamailio import Kamailio
-from ringfence.hub.telephony.pbx.port import Contact
+from ringfence.hub.telephony.pbx.port import Contact, Credential
 from ringfence.phones.family import ReloadEvent
 from ringfence.secret import Secret
 from support.json_rpc import answering
@@ -28,7 +28,6 @@ class Manager:
 
     def __init__(self) -> None:
         self.actions: list[Action] = []
-        self.categories = ["auth-anna"]
         self.greeting = b"Asterisk Call Manager/7.0.3\r\n"
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port = int(self._listener.getsockname()[1])
@@ -66,7 +65,7 @@ class Manager:
             case "CoreSettings":
                 return f"Response: Success\nActionID: {number}\nAsteriskVersion: 20.5.0\n\n"
             case "GetConfig":
-                rows = "".join(f"Category-{at:06}: {name}\n" for at, name in enumerate(self.categories))
+                rows = "Category-000000: 201\nLine-000000-000000: type=endpoint\n"
                 return f"Response: Success\nActionID: {number}\n{rows}\n"
             case "PJSIPShowContacts":
                 contact = "Uri: sip:201@192.168.1.7:5060;transport=tcp\nEndpoint: 201\nViaAddr: 203.0.113.7:49152\n"
@@ -114,28 +113,11 @@ def test_asterisk_is_asked_to_notify_with_the_registers_call_id(manager: Manager
     assert manager.actions[-1]["Variable"] == ["Event=check-sync", "Subscription-State=active"]
 
 
-def test_asterisk_takes_two_passwords_and_then_one(manager: Manager) -> None:
-    new, old = Secret("new"), Secret("old")
-    asterisk(manager).accept("anna", "", [new, old])
-    order = {key: values[0] for key, values in manager.actions[-1].items()}
-    assert (order["Action"], order["SrcFilename"], order["Reload"]) == ("UpdateConfig", "pjsip_ringfence.conf", "yes")
-    assert [order[f"{part}-000000"] for part in ("Action", "Cat", "Var", "Value")] == [
-        "Update", "auth-anna", "password", "new",
-    ]  # fmt: skip
-    steps = [order[f"Action-{at:06}"] for at in range(6)]
-    assert steps == ["Update", "NewCat", "Append", "Append", "Append", "Append"]
-    assert order["Value-000005"] == "old"
-    manager.categories.append("auth-anna-old")
-    asterisk(manager).accept("anna", "", [new])
-    order = {key: values[0] for key, values in manager.actions[-1].items()}
-    assert (order["Action-000001"], order["Cat-000001"]) == ("DelCat", "auth-anna-old")
-
-
 def test_what_asterisk_refuses_or_is_not_is_said(manager: Manager) -> None:
     with pytest.raises(PbxRefused, match="Asterisk refuses Login: Authentication failed"):
         asterisk(manager, "wrong").check()
     with pytest.raises(PbxRefused, match="can't carry"):
-        asterisk(manager).accept("anna", "", [Secret("a\r\nAction: Command")])
+        asterisk(manager).accept("", [Credential("anna", ("201",), (Secret("a\r\nAction: Command"),))])
     manager.greeting = b"SSH-2.0-OpenSSH\r\n"
     with pytest.raises(PbxUnavailable, match="other than an Asterisk manager"):
         asterisk(manager).check()

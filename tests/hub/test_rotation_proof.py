@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.hub.errors import PbxUnavailable
 from ringfence.hub.store.models import RotationRow
 from ringfence.hub.telephony import links, rotations
-from ringfence.hub.telephony.pbx.port import Contact
+from ringfence.hub.telephony.pbx.port import Contact, Credential
 from ringfence.phones.family import ReloadEvent
 from ringfence.phones.mac import Mac
 from ringfence.phones.sip.notify import ServiceAction
@@ -25,19 +26,35 @@ class FakePbx:
         self.taken: Sequence[Secret] = ()
         self.registrations = 1
         self.told = 0
+        self.is_away = False
+        self.at_once = 2
 
     def check(self) -> str:
+        self._answer()
         return "fake"
 
+    def _answer(self) -> None:
+        if self.is_away:
+            raise PbxUnavailable("it is away")
+
+    def passwords_at_once(self) -> int:
+        self._answer()
+        return self.at_once
+
     def contacts(self, user: str) -> Sequence[Contact]:
+        self._answer()
         return [Contact(f"sip:{user}@192.0.2.7", "", "call-1", moment=str(self.registrations))]
 
-    def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
-        del user, realm
-        self.taken = tuple(passwords)
+    def accept(self, realm: str, credentials: Sequence[Credential]) -> None:
+        del realm
+        self._answer()
+        (credential,) = credentials
+        assert len(credential.passwords) <= self.at_once
+        self.taken = credential.passwords
 
     def reload(self, user: str, contact: Contact, event: ReloadEvent, action: ServiceAction = "restart") -> None:
         del user, contact, event, action
+        self._answer()
         self.told += 1
 
     def register(self, password: Secret) -> bool:
@@ -93,8 +110,11 @@ def test_a_phone_that_goes_on_with_the_old_secret_proves_nothing(
     assert not pbx.register(old)
     assert stage(running, mac) == "registering"
     with running.clock.forward(rotations.TRIAL_S + 1):
+        assert stage(running, mac) == "refetching", "it may have the new secret: both are accepted until it has the old"
+        assert pbx.register(old), "nobody is locked out"
+        edge.asks("file-served", mac.bare, release=3)
         assert stage(running, mac) == "rolled-back"
-    assert pbx.register(old), "nobody is locked out"
+    assert [each.reveal() for each in pbx.taken] == [old.reveal()]
 
 
 def test_a_registration_with_the_new_secret_ends_the_old_one(running: RunningHub, tmp_path: Path, pbx: FakePbx) -> None:

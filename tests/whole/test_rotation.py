@@ -134,9 +134,8 @@ def test_unpublished_edits_do_not_go_out_with_a_new_secret(stack: Stack) -> None
 def test_a_pbx_that_is_away_changes_nothing(stack: Stack) -> None:
     stack.run("pbx", "add", "other", "--kind", "kamailio", "--url", f"http://127.0.0.1:{free_port()}/RPC",
               "--realm", REALM, "--sip-server", "127.0.0.1")  # fmt: skip
-    before = secret(stack)
+    before, rows = secret(stack), stack.ask("sip", "rotations")
     assert "Kamailio can't be reached" in stack.run("sip", "rotate", MAC, status=7)
-    assert secret(stack) == before
+    assert (secret(stack), stack.ask("sip", "rotations")) == (before, rows)
     stack.run("pbx", "check", "other", status=7)
-    wait_for("the rotation has ended", lambda: stack.ask("sip", "rotations")[0]["stage"] == "rolled-back")
     stack.run("pbx", "remove", "--yes", "other")

@@ -8,13 +8,14 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import SecretsPutBack
-from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 
 app = typer.Typer()
 
-_UNDER_WAY = {"accepting", "publishing", "fetching", "registering"}
+_FORWARD = {"accepting", "publishing", "fetching", "registering"}
+_BACK = {"restoring", "republishing", "refetching", "ending"}
 
 _LOOK_EVERY_S = 0.5
 
@@ -49,17 +50,22 @@ def rotate(
     stages: dict[str, str] = {}
     while True:
         for row in rows:
-            if not as_json and stages.get(row["mac"]) != row["stage"]:
-                output.say(
-                    f"Phone {row['mac']}: {_STAGES[row['stage']]}{': ' + row['detail'] if row['detail'] else ''}"
-                )
-            stages[row["mac"]] = row["stage"]
-        if not wait or not any(row["stage"] in _UNDER_WAY for row in rows):
+            told = f"Phone {row['mac']}: {_STAGES[row['stage']]}{': ' + _note(row) if _note(row) else ''}"
+            if not as_json and stages.get(row["mac"]) != told:
+                output.say(told)
+            stages[row["mac"]] = told
+        if not wait or not any(_is_worth_waiting_for(row) for row in rows):
             break
         time.sleep(_LOOK_EVERY_S)
         rows = [row for row in client.items("/sip/rotations") if row["mac"] in macs]
     if as_json:
         output.show_json(rows)
+    unfinished = sorted(row["mac"] for row in rows if row["stage"] in _BACK)
+    if wait and unfinished:
+        raise SecretsPutBack(
+            f"{len(unfinished)} of {len(rows)} phones are to get their old secret back: {', '.join(unfinished)}",
+            to_do="The hub goes on by itself as soon as the PBX answers. See ringfence sip rotations.",
+        )
     back = sorted(row["mac"] for row in rows if row["stage"] == "rolled-back")
     if back:
         raise SecretsPutBack(
@@ -83,9 +89,19 @@ def rotations(as_json: AsJson = False) -> None:
         ("STAGE", lambda row: _STAGES[row["stage"]]),
         ("PBX", field("pbx")),
         ("SINCE", moment("changed_at")),
-        ("NOTE", field("detail")),
+        ("NOTE", _note),
     ]
     output.show_table(rows, columns, empty="No secrets have been changed yet. Change some: ringfence sip rotate PHONE.")
+
+
+def _is_worth_waiting_for(row: Row) -> bool:
+    """Return whether a change goes on; on its way back it may wait for its PBX for days."""
+    return row["stage"] in _FORWARD or (row["stage"] in _BACK and not row["problem"])
+
+
+def _note(row: Row) -> str:
+    problem = f"not done yet: {row['problem']}" if row["problem"] else ""
+    return "; ".join(text for text in (row["detail"], problem) if text)
 
 
 _STAGES = {
@@ -93,6 +109,10 @@ _STAGES = {
     "publishing": "the PBX accepts both secrets; publishing the new file",
     "fetching": "waiting for the phone to fetch its new file",
     "registering": "it has its new file; waiting for it to register",
+    "restoring": "the old secret is put back; waiting for the PBX to accept it again",
+    "republishing": "the PBX accepts both secrets; publishing the file with the old one",
+    "refetching": "waiting for the phone to fetch its file with the old secret",
+    "ending": "the phone has its old secret; waiting for the PBX to end the new one",
     "done": "registered with the new secret; the old one no longer works",
     "rolled-back": "old secret restored",
 }

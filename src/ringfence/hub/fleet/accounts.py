@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.data.sealing import Sealer
@@ -32,7 +33,7 @@ def export_to(
     left: list[RingfenceError] = []
     for row in phones.find(change.session, site_id):
         try:
-            accounts += of_phone(change, sealer, row)
+            accounts += of_phone(change.session, sealer, row)
         except SealBroken as fault:
             left.append(fault)
     fit, unfit = without_unfit(accounts, pbx)
@@ -45,19 +46,19 @@ def old_record(mac: str, index: int) -> str:
     return f"rotation:{mac}:{index}"
 
 
-def of_phone(change: Change, sealer: Sealer, phone: PhoneRow) -> Sequence[SipAccount]:
+def of_phone(session: Session, sealer: Sealer, phone: PhoneRow) -> Sequence[SipAccount]:
     """Return the accounts of a phone's lines; all have the device's credential where the device has one."""
     family, _model = model_of(phone.model)
     with_password = [line for line in phone.lines if line.sealed_password]
     if not with_password:
         return ()
     place = SettingPlace(Scope.PHONE, phone.mac)
-    found_settings = {item.setting.name: item for item in settings.effective(change.session, place)}
+    found_settings = {item.setting.name: item for item in settings.effective(session, place)}
     said = {name: item.value for name, item in found_settings.items()}
     transport = str(said.get("sip_transport", "udp"))
     codecs = _codecs(said, {name: item.setting for name, item in found_settings.items()})
     follows_packets = family.reload_event.value is ReloadEvent.CHECK_SYNC
-    kept = change.session.scalars(select(OldSecretRow).where(OldSecretRow.mac == phone.mac))
+    kept = session.scalars(select(OldSecretRow).where(OldSecretRow.mac == phone.mac))
     old = {row.index: sealer.open(row.sealed_password, old_record(phone.mac, row.index)) for row in kept}
     found = []
     for line in phone.lines:

@@ -142,6 +142,13 @@ def rotate(change: Change, sealer: Sealer, mac: Mac, index: int) -> LineRow:
     return get(phone, index)
 
 
+def restore(change: Change, sealer: Sealer, mac: Mac, index: int, password: Secret) -> None:
+    """Give a line the password back that it had, whatever that looks like."""
+    line = get(phones.get(change.session, mac), index)
+    line.sealed_password = _seal(sealer, line, password)
+    change.note("line.password", _subject(line), "put back")
+
+
 def open_password(sealer: Sealer, line: LineRow) -> Secret:
     """Return a line's own password; empty if it shares another line's."""
     if not _has_password(line):

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from urllib.parse import urlsplit
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from ringfence.content.digests import is_digest
@@ -14,10 +14,11 @@ from ringfence.errors import RingfenceError
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import NameRefused, PbxAddressRefused, PbxTaken, SealBroken, UnknownPbx
 from ringfence.hub.fleet import pbx_addresses, settings
+from ringfence.hub.fleet.rotation_stages import GOING_FORWARD
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import PbxRow, RotationRow
+from ringfence.hub.store.models import OldSecretRow, PbxRow, RotationRow
 from ringfence.identity.certificates import read_certificate, to_pem
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope, is_host
@@ -112,12 +113,13 @@ def find(session: Session) -> Sequence[PbxRow]:
 
 
 def remove(change: Change, pbx_id: str) -> None:
-    """Remove a PBX; PbxTaken while secrets are being changed there."""
+    """Remove a PBX; PbxTaken while secrets are being changed there.
+
+    What is still to be put back at a PBX does not keep it: it may be gone for good.
+    """
     row = get(change.session, pbx_id)
     busy = change.session.scalar(
-        select(func.count()).where(
-            RotationRow.pbx_id == pbx_id, RotationRow.stage.in_(("publishing", "fetching", "registering"))
-        )
+        select(func.count()).where(RotationRow.pbx_id == pbx_id, RotationRow.stage.in_(GOING_FORWARD))
     )
     if busy:
         raise PbxTaken(
@@ -125,6 +127,7 @@ def remove(change: Change, pbx_id: str) -> None:
             to_do="Wait until that has ended: ringfence sip rotations.",
         )
     for rotation in change.session.scalars(select(RotationRow).where(RotationRow.pbx_id == pbx_id)):
+        change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == rotation.mac))
         change.session.delete(rotation)
     change.session.flush()
     change.session.delete(row)

@@ -39,4 +39,5 @@ def _rotation(row: models.RotationRow) -> RotationView:
     return RotationView(
         mac=str(Mac(row.mac)), pbx=row.pbx_id, stage=row.stage, release=row.release, began_at=row.began_at,
         changed_at=row.changed_at, until=row.until, detail=row.detail, who=row.who,
+        problem=row.problem, failing_since=row.failing_since,
     )  # fmt: skip

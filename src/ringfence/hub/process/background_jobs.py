@@ -11,7 +11,7 @@ from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.event_streams import LOOK_EVERY_S, ToldVersions
-from ringfence.hub.fleet import edges, report_budget
+from ringfence.hub.fleet import edges, report_budget, rotation_alerts
 from ringfence.hub.fleet.guard import edge_alerts, elsewhere
 from ringfence.hub.notifying import delivery
 from ringfence.hub.process import renewal
@@ -84,6 +84,15 @@ async def rotate(hub: Hub) -> None:
         await run_in_threadpool(rotations.go_on, hub)
 
     await _repeat(look, LOOK_EVERY_S)
+
+
+async def look_after_rotations(hub: Hub) -> None:
+    """Tell people of changes of secrets that can't go on."""
+
+    async def look() -> None:
+        await run_in_threadpool(_look_after_rotations, hub)
+
+    await _repeat(look, EDGES_EVERY_S)
 
 
 async def tell_phones(hub: Hub) -> None:
@@ -185,6 +194,11 @@ def _look_after_edges(hub: Hub) -> None:
         opened, closed = edge_alerts.look(change)
     if opened or closed:
         _log.info("alerts of edges", opened=opened, closed=closed)
+
+
+def _look_after_rotations(hub: Hub) -> None:
+    with hub.change("the hub") as change:
+        rotation_alerts.look(change)
 
 
 def _note_connected(hub: Hub, edge_ids: set[str]) -> None:

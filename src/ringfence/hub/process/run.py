@@ -92,6 +92,7 @@ async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Ev
             background_jobs.tell_phones(hub),
             background_jobs.keep_guards(hub),
             background_jobs.look_after_edges(hub),
+            background_jobs.look_after_rotations(hub),
             background_jobs.notify(hub),
             background_jobs.renew(hub, folder, reload),
             *((background_jobs.look_at_people_certificate(hub, shown),) if shown else ()),

@@ -349,6 +349,14 @@ class RotationRow(Base):
     who: Mapped[str] = mapped_column(String(80))
     marks: Mapped[str] = mapped_column(Text, default="", server_default="")
     """The registrations that were there when the PBX began to accept the new secret alone, one a line."""
+    restored: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """The release with the old secret, once it is published again; ``release`` is the one with the new secret."""
+    told: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether the PBX has sent the phone an order in this stage."""
+    problem: Mapped[str] = mapped_column(String(500), default="", server_default="")
+    """Why the newest try of this stage's step failed; empty if it did not."""
+    failing_since: Mapped[float | None]
+    next_try_at: Mapped[float] = mapped_column(default=0.0, server_default="0")
 
 
 class PhoneOrderRow(Base):

@@ -17,9 +17,9 @@ from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import PhoneNotRegistered, UnknownPbx
 from ringfence.hub.fleet import pbxes, phones
+from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.store.models import EdgeReportRow, PbxRow, PhoneOrderRow, PhoneRow, RotationRow
 from ringfence.hub.telephony import links
-from ringfence.hub.telephony.rotations import UNDER_WAY
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.sip.notify import ServiceAction

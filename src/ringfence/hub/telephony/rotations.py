@@ -1,17 +1,29 @@
 """Changing SIP secrets on both sides, in an order that locks nobody out.
 
-1. The PBX accepts the new secret beside the old one.
-2. The phone's file with the new one is published; the phone is told to fetch it.
-3. The phone fetches it, which its edge reports.
-4. The PBX accepts the new secret alone, for a trial. A registration that it accepts from then on proves that the phone
-   has the new secret, whatever anybody reports; a phone that had registered just before is told to do so again.
+| stage | what the PBX accepts | what is awaited |
+|---|---|---|
+| accepting | the old secret, then both | that the PBX accepts both |
+| publishing | both | that the file with the new secret is published |
+| fetching | both | that the phone fetches it, which its edge reports |
+| registering | the new one alone, for a trial | a registration since, which only the new secret can make |
+| done | the new one alone | |
+| restoring | what it did, then both | that the PBX accepts both again |
+| republishing | both | that the file with the old secret is published |
+| refetching | both | that the phone, which may have the new one, fetches it |
+| ending | both, then the old one alone | that the PBX accepts the old one alone |
+| rolled-back | the old one alone, or both if the phone may have the new one still | |
 
-If step 3 does not happen in time, or nothing proves the new secret during the trial, the old secret is restored in the
-phone's file, and is valid at the PBX. Every stage is in the database: a hub that stops half-way continues where it was.
+The way back is taken if the phone does not fetch its file in time, or if nothing proves the new secret during the
+trial. Before the trial nothing that a phone registers with is taken from it, and on the way back neither. A PBX that
+takes one password of a user at a time (``PbxLink.passwords_at_once``) has, instead of both, the one that the phone has.
+
+Every stage is in the database, and each of its steps can be repeated: a hub that stops half-way, or a PBX that is away,
+delays a change but never leaves it half done. What fails is tried again, less and less often, and is told
+(``RotationRow.problem``). All phones whose stage is the same are dealt with in one step at their PBX.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -20,92 +32,80 @@ from ringfence.counted import counted
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import (
-    BadSelection,
-    PublishRunning,
-    RotationRunning,
-    UnknownPbx,
-    Unpublished,
-)
-from ringfence.hub.fleet import (
-    lines,
-    pbxes,
-    phones,
-    sites,
-)
+from ringfence.hub.errors import BadSelection, PublishRunning, RotationRunning, UnknownPbx, Unpublished
+from ringfence.hub.fleet import lines, pbxes, phones, sites
 from ringfence.hub.fleet.accounts import old_record
+from ringfence.hub.fleet.rotation_stages import GOING_BACK, GOING_FORWARD, UNDER_WAY, RotationStage
 from ringfence.hub.publishing import holds
 from ringfence.hub.publishing.publish import Publication, publish
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeReportRow, OldSecretRow, PbxRow, PhoneRow, RotationRow, SiteRow
 from ringfence.hub.store.release_models import ReleaseTargetRow
-from ringfence.hub.telephony import links
-from ringfence.hub.telephony.pbx.port import PbxLink
+from ringfence.hub.telephony import changing_secrets, links
+from ringfence.hub.telephony.pbx.port import Credential, PbxLink
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
-from ringfence.secret import Secret
 from ringfence.wire.messages import ReportKind
 
 PATIENCE_S = 15 * 60
-UNDER_WAY = ("publishing", "fetching", "registering")
+TRIAL_S = 180.0
+"""How long the PBX accepts the new secret alone before the old one is restored, if no registration proves it."""
+LONGEST_PAUSE_S = 30.0
+"""How long after a failure the same step is tried again at most."""
 _AUTHOR = "secret rotation"
 _TELL_AFTER_S = 3.0
 """How long a phone has to obey its edge before it is told through the PBX too."""
 _TELL_AGAIN_AFTER_S = 15.0
 """How long a phone that has fetched its file has to register by itself."""
-TRIAL_S = 180.0
-"""How long the PBX accepts the new secret alone before the old one is restored, if no registration proves it."""
+_BEGINNER_TAKES_S = 60.0
+"""How long whoever began a change may take for its first step before somebody else takes it over."""
+_SHORTEST_PAUSE_S = 1.0
+_TURN = threading.Lock()
+"""Held by whoever advances changes of this process: two would take each step twice."""
 
 _log = logs.get("rotating")
 
 
-@dataclass(frozen=True, slots=True)
-class _User:
-    """One digest user of a phone, with what it registers as and its valid passwords."""
-
-    index: int
-    name: str
-    auth_name: str
-    new: Secret
-    old: Secret
-
-
 def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_S) -> None:
-    """Start changing the secrets of these phones: all of them, or none if one can't; each then continues by itself."""
+    """Start changing the secrets of these phones: all of them, or none if one can't; each then continues by itself.
+
+    PbxUnavailable or PbxRefused if a PBX does not answer or accept: then the phones keep their old secrets.
+    """
     if not macs:
         raise BadSelection("there is no phone whose secrets could be changed", to_do="Add phones to the site first.")
-    with hub.change(who) as change:
-        users = {mac: _prepare(hub, change, mac, patience_s) for mac in macs}
     with hub.database.reading() as session:
-        rows = {mac: session.get_one(RotationRow, mac.bare) for mac in macs}
-        serving = {mac: session.get_one(PbxRow, row.pbx_id) for mac, row in rows.items()}
-    for mac, pbx in serving.items():
-        try:
-            _accept(hub, pbx, users[mac], new_first=True)
-        except RingfenceError as fault:
-            for each in macs:
-                _put_back(hub, each, f"the PBX did not accept the new secret: {fault}", reached=False)
-            raise
+        _check_phones(session, macs)
+        serving = {mac: _pbx_of(session, mac) for mac in macs}
+        _check_lines(session, serving)
+    for pbx in {pbx.id: pbx for pbx in serving.values()}.values():
+        links.link(hub, pbx).check()  # while a PBX does not answer, nothing is changed
     with hub.change(who) as change:
-        for mac in macs:
-            row = change.session.get_one(RotationRow, mac.bare)
-            row.stage, row.changed_at = "publishing", change.now
+        _check_phones(change.session, macs)
+        for mac, pbx in serving.items():
+            _prepare(hub, change, mac, pbx, patience_s)
+    with _TURN:
+        faults = _accept(hub, RotationStage.ACCEPTING, macs)
+        if faults:
+            for mac in macs:
+                _go_back(hub, mac, f"the PBX did not accept the new secret: {next(iter(faults.values()))}")
+        else:
+            _enter(hub, macs, RotationStage.PUBLISHING)
     go_on(hub)
+    if faults:
+        raise next(iter(faults.values()))
 
 
 def go_on(hub: Hub) -> int:
     """Take every running rotation as far as possible now; return how many are still running."""
-    with hub.database.reading() as session:
-        rows = session.scalars(select(RotationRow).where(RotationRow.stage.in_(UNDER_WAY))).all()
-        sites_of = {row.mac: session.get_one(PhoneRow, row.mac).site_id for row in rows}
-    due = sorted({sites_of[row.mac] for row in rows if row.stage == "publishing"})
-    if due and not _publish(hub, due):
-        return len(rows)
-    for row in rows:
-        try:
-            _go_on_with(hub, Mac(row.mac))
-        except RingfenceError as fault:
-            _note(hub, Mac(row.mac), str(fault))
+    with _TURN:
+        _accept_both(hub)
+        _publish_new(hub)
+        _look_for_fetches(hub)
+        _look_for_registrations(hub)
+        _accept_both_again(hub)
+        _publish_old(hub)
+        _look_for_fetches_of_old(hub)
+        _end(hub)
     with hub.database.reading() as session:
         return session.scalar(select(func.count()).where(RotationRow.stage.in_(UNDER_WAY))) or 0
 
@@ -115,210 +115,409 @@ def find(session: Session) -> Sequence[RotationRow]:
     return session.scalars(select(RotationRow).order_by(RotationRow.began_at.desc(), RotationRow.mac)).all()
 
 
-def _prepare(hub: Hub, change: Change, mac: Mac, patience_s: float) -> list[_User]:
-    """Create the new secrets and store the old ones, in one transaction with the rotation's row."""
-    phone = phones.get(change.session, mac)
-    running = change.session.get(RotationRow, mac.bare)
-    if running is not None and running.stage in UNDER_WAY:
-        raise RotationRunning(f"the secrets of phone {mac} are already being changed", to_do="ringfence sip rotations")
-    site = sites.get(change.session, phone.site_id)
-    holds.check_not_held(site)
-    if site.edits != site.rendered_edits:
-        raise Unpublished(
-            f"site {site.id} has unpublished edits, which would go out with the new secret",
-            to_do=f"Publish them first: ringfence publish {site.id}.",
-        )
-    pbx, sip_server = pbxes.of_phone(change.session, mac)
+def _pbx_of(session: Session, mac: Mac) -> PbxRow:
+    phones.get(session, mac)
+    pbx, sip_server = pbxes.of_phone(session, mac)
     if pbx is None:
         raise UnknownPbx(
             f"there is no PBX for {sip_server}, which phone {mac} registers with",
             to_do="Add it: ringfence pbx add. Or change it by hand: ringfence line rotate, sip export, publish.",
         )
-    users = []
-    change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
-    for line in list(phone.lines):
-        if not line.sealed_password:
-            continue
-        old = lines.open_password(hub.sealer, line)
-        change.session.add(
-            OldSecretRow(
-                mac=mac.bare, index=line.index, sealed_password=hub.sealer.seal(old, old_record(mac.bare, line.index))
+    return pbx
+
+
+def _check_phones(session: Session, macs: Sequence[Mac]) -> None:
+    """Refuse what is under way already, or would publish what nobody wants to have published."""
+    for mac in macs:
+        running = session.get(RotationRow, mac.bare)
+        if running is not None and running.stage in UNDER_WAY:
+            raise RotationRunning(
+                f"the secrets of phone {mac} are already being changed", to_do="ringfence sip rotations"
             )
-        )
+    for site_id in sorted({phones.get(session, mac).site_id for mac in macs}):
+        site = sites.get(session, site_id)
+        holds.check_not_held(site)
+        if site.edits != site.rendered_edits:
+            raise Unpublished(
+                f"site {site.id} has unpublished edits, which would go out with the new secret",
+                to_do=f"Publish them first: ringfence publish {site.id}.",
+            )
+
+
+def _check_lines(session: Session, serving: Mapping[Mac, PbxRow]) -> None:
+    """Refuse to change a line on one phone that another phone has at the same PBX: it would be locked out."""
+    names = {line.name for mac in serving for line in phones.get(session, mac).lines}
+    for name, macs in lines.phones_with_user(session, names).items():
+        there = {mac: pbx.id for mac in macs if (pbx := pbxes.of_phone(session, mac)[0]) is not None}
+        for mac in set(macs) & set(serving):
+            shares = [str(other) for other in macs if other != mac and there.get(other) == serving[mac].id]
+            if shares:
+                raise BadSelection(
+                    f"{name} is also a line of phone {shares[0]}, which would be locked out with the old secret",
+                    where=f"phone {mac}",
+                    to_do="Change a shared line by hand: one password for all of its phones, an export, a publish.",
+                )
+
+
+def _prepare(hub: Hub, change: Change, mac: Mac, pbx: PbxRow, patience_s: float) -> None:
+    """Create the new secrets and store the old ones, in one transaction with the rotation's row."""
+    phone = phones.get(change.session, mac)
+    change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
+    count = 0
+    for line in [line for line in phone.lines if line.sealed_password]:
+        old = lines.open_password(hub.sealer, line)
+        sealed = hub.sealer.seal(old, old_record(mac.bare, line.index))
+        change.session.add(OldSecretRow(mac=mac.bare, index=line.index, sealed_password=sealed))
         lines.rotate(change, hub.sealer, mac, line.index)
-        users.append(
-            _User(line.index, line.name, line.auth_name or line.name, lines.open_password(hub.sealer, line), old)
-        )
-    row = running or RotationRow(mac=mac.bare)
-    row.pbx_id, row.stage, row.release, row.detail, row.who = pbx.id, "accepting", site.newest_release, "", change.who
+        count += 1
+    row = change.session.get(RotationRow, mac.bare) or RotationRow(mac=mac.bare)
+    row.pbx_id, row.stage, row.detail, row.who = pbx.id, RotationStage.ACCEPTING, "", change.who
+    row.release = row.restored = 0
     row.began_at = row.changed_at = change.now
-    row.until = change.now + patience_s
+    row.until, row.marks = change.now + patience_s, ""
+    _clear(row)
     change.session.add(row)
-    change.note("sip.rotate", str(mac), f"{counted(len(users), 'secret')} at {pbx.id}")
-    return users
+    change.note("sip.rotate", str(mac), f"{counted(count, 'secret')} at {pbx.id}")
 
 
-def _publish(hub: Hub, site_ids: Sequence[str]) -> bool:
-    """Publish the sites of new rotations; return whether that is done."""
+def _accept_both(hub: Hub) -> None:
+    """Take over what somebody began and did not go on with: a hub that was stopped."""
+    macs = [Mac(row.mac) for row in _due(hub, RotationStage.ACCEPTING)
+            if hub.clock() >= row.changed_at + _BEGINNER_TAKES_S]  # fmt: skip
+    faults = _accept(hub, RotationStage.ACCEPTING, macs)
+    _enter(hub, [mac for mac in macs if mac not in faults], RotationStage.PUBLISHING)
+    for mac, fault in faults.items():
+        _go_back(hub, mac, f"the PBX did not accept the new secret: {fault}")
+
+
+def _publish_new(hub: Hub) -> None:
+    rows = _due(hub, RotationStage.PUBLISHING)
+    if not rows:
+        return
     try:
-        done = publish(hub, _AUTHOR, site_ids=site_ids, comment="New SIP secrets", with_diffs=False)
+        done = publish(hub, _AUTHOR, site_ids=_sites(hub, rows), comment="New SIP secrets", with_diffs=False)
     except PublishRunning:
-        return False
+        return
     except RingfenceError as fault:
+        for row in rows:
+            _go_back(hub, Mac(row.mac), f"the new secret could not be published: {fault}")
+        return
+    unpublished = _unpublished(hub, rows, done)
+    for mac, why in unpublished.items():
+        _go_back(hub, mac, f"the new secret could not be published: {why}")
+    with hub.change(_AUTHOR) as change:
+        for row in rows:
+            if Mac(row.mac) not in unpublished:
+                found = change.session.get_one(RotationRow, row.mac)
+                found.release = _newest_release(change.session, row.mac)
+                _set_stage(change, found, RotationStage.FETCHING)
+
+
+def _look_for_fetches(hub: Hub) -> None:
+    """Begin the trial of phones that have their new file, all in one step; give up those that are late."""
+    fetched: list[Mac] = []
+    late: list[Mac] = []
+    for row in _due(hub, RotationStage.FETCHING):
         with hub.database.reading() as session:
-            chosen = select(RotationRow.mac).where(RotationRow.stage == "publishing")
-            macs = [Mac(mac) for mac in session.scalars(chosen)]
-        for mac in macs:
-            _put_back(hub, mac, f"the new secret could not be published: {fault}", reached=False)
-        return True
-    _put_back_unpublished(hub, done)
-    with hub.change(_AUTHOR) as change:
-        for row in change.session.scalars(select(RotationRow).where(RotationRow.stage == "publishing")):
-            phone = change.session.get_one(PhoneRow, row.mac)
-            row.release = change.session.get_one(SiteRow, phone.site_id).newest_release
-            row.stage, row.changed_at = "fetching", change.now
-    return True
-
-
-def _put_back_unpublished(hub: Hub, done: Publication) -> None:
-    """Put back the secrets of phones that the publish left out, or whose site is held."""
-    why = {phone.mac: str(phone.fault) for phone in done.left_out}
-    with hub.database.reading() as session:
-        chosen = select(RotationRow.mac, PhoneRow.site_id).join(PhoneRow, PhoneRow.mac == RotationRow.mac)
-        held = {site.id for site in done.held}
-        for mac, site_id in session.execute(chosen.where(RotationRow.stage == "publishing")):
-            if site_id in held:
-                why.setdefault(Mac(mac), f"site {site_id} is held")
-        macs = {Mac(mac) for mac in session.scalars(select(RotationRow.mac).where(RotationRow.stage == "publishing"))}
-    for phone in sorted(macs & set(why), key=str):
-        _put_back(hub, phone, f"the new secret could not be published: {why[phone]}", reached=False)
-
-
-def _go_on_with(hub: Hub, mac: Mac) -> None:
-    with hub.database.reading() as session:
-        row = session.get(RotationRow, mac.bare)
-        if row is None or row.stage not in {"fetching", "registering"}:
-            return
-        pbx = session.get_one(PbxRow, row.pbx_id)
-        users = _users(hub, session, mac)
-        has_fetched = _has_fetched(session, row)
-    link = links.link(hub, pbx)
-    now = hub.clock()
-    if not has_fetched:
-        if now >= row.until:
-            _put_back(hub, mac, "the phone did not fetch its new file in time", reached=False)
+            has_fetched = _has_fetched(session, row, row.release)
+        if has_fetched:
+            fetched.append(Mac(row.mac))
+        elif hub.clock() >= row.until:
+            late.append(Mac(row.mac))
         else:
-            _tell(hub, mac, link, users, row)
-        return
-    if row.stage == "fetching":
-        _begin_trial(hub, mac, pbx, users, link)
-    elif _marks(users, link) - set(row.marks.split("\n")):
-        _finish(hub, mac, "done", "")
-    elif now >= row.changed_at + TRIAL_S:
-        _put_back(hub, mac, "the phone has its new file but did not register with it in time", reached=True)
+            _tell(hub, row)
+    for mac in late:
+        _go_back(hub, mac, "the phone did not fetch its new file in time")
+    faults = _accept(hub, RotationStage.REGISTERING, fetched)
+    for mac in fetched:
+        if mac in faults:
+            _note_problem(hub, mac, faults[mac])
+            continue
+        try:
+            marks = _marks(hub, mac)  # read afterwards: what is not among them was accepted with the new secret
+        except RingfenceError as fault:
+            _note_problem(hub, mac, fault)
+            continue
+        with hub.change(_AUTHOR) as change:
+            row = change.session.get_one(RotationRow, mac.bare)
+            if row.stage == RotationStage.FETCHING:
+                _set_stage(change, row, RotationStage.REGISTERING, "it has its new file")
+                row.marks = "\n".join(sorted(marks))
+
+
+def _look_for_registrations(hub: Hub) -> None:
+    for row in _due(hub, RotationStage.REGISTERING):
+        mac, is_late = Mac(row.mac), hub.clock() >= row.changed_at + TRIAL_S
+        try:
+            is_proven = bool(_marks(hub, mac) - set(row.marks.split("\n")))
+        except RingfenceError as fault:
+            if not is_late:
+                _note_problem(hub, mac, fault)
+                continue
+            is_proven = False
+        else:
+            _forget_problem(hub, row)
+        if is_proven:
+            _finish(hub, mac, RotationStage.DONE, "")
+        elif is_late:
+            _go_back(hub, mac, "the phone has its new file but did not register with it in time")
+        else:
+            _tell(hub, row)
+
+
+def _go_back(hub: Hub, mac: Mac, why: str) -> None:
+    """Restore a phone's old secrets here; the PBX and the phone's file follow, however long that takes."""
+    try:
+        with hub.change(_AUTHOR) as change:
+            row = change.session.get(RotationRow, mac.bare)
+            if row is None or row.stage not in GOING_FORWARD:
+                return
+            _swap_secrets(hub, change, mac)
+            _set_stage(change, row, RotationStage.RESTORING, why)
+    except RingfenceError as fault:
+        _note_problem(hub, mac, fault)
     else:
-        _tell(hub, mac, link, users, row)
+        _log.info("secrets are put back", phone=str(mac), detail=why)
 
 
-def _begin_trial(hub: Hub, mac: Mac, pbx: PbxRow, users: Sequence[_User], link: PbxLink) -> None:
-    _accept(hub, pbx, users, new_first=True, ends_old=True)
-    marks = _marks(users, link)  # read afterwards: what is not among them was accepted with the new secret
-    with hub.change(_AUTHOR) as change:
-        row = change.session.get_one(RotationRow, mac.bare)
-        row.stage, row.changed_at, row.detail = "registering", change.now, "it has its new file"
-        row.marks = "\n".join(sorted(marks))
+def _swap_secrets(hub: Hub, change: Change, mac: Mac) -> None:
+    """Give a phone's lines their old secrets, and keep the new ones, which the PBX is to accept until the end."""
+    kept = change.session.scalars(select(OldSecretRow).where(OldSecretRow.mac == mac.bare))
+    others = {each.index: each for each in kept}
+    for line in phones.get(change.session, mac).lines:
+        if line.index in others:
+            new, other = lines.open_password(hub.sealer, line), others[line.index]
+            old = hub.sealer.open(other.sealed_password, old_record(mac.bare, line.index))
+            lines.restore(change, hub.sealer, mac, line.index, old)
+            other.sealed_password = hub.sealer.seal(new, old_record(mac.bare, line.index))
 
 
-def _marks(users: Sequence[_User], link: PbxLink) -> set[str]:
-    """Return what tells each registration of a phone from the one before and the one after it."""
-    return {contact.mark for user in users for contact in link.contacts(user.name)}
+def _accept_both_again(hub: Hub) -> None:
+    macs = [Mac(row.mac) for row in _due(hub, RotationStage.RESTORING)]
+    faults = _accept(hub, RotationStage.RESTORING, macs)
+    _enter(hub, [mac for mac in macs if mac not in faults], RotationStage.REPUBLISHING)
+    for mac, fault in faults.items():
+        _note_problem(hub, mac, fault)
 
 
-def _tell(hub: Hub, mac: Mac, link: PbxLink, users: Sequence[_User], row: RotationRow) -> None:
-    """Tell the phone through the PBX too, in case it refused the edge's order for lack of the REGISTER's Call-ID."""
-    waits_s = _TELL_AFTER_S if row.stage == "fetching" else _TELL_AGAIN_AFTER_S
-    if hub.clock() - row.changed_at < waits_s or row.detail.startswith("told"):
+def _publish_old(hub: Hub) -> None:
+    rows = _due(hub, RotationStage.REPUBLISHING)
+    if not rows:
         return
+    try:
+        done = publish(hub, _AUTHOR, site_ids=_sites(hub, rows), comment="Old SIP secrets restored", with_diffs=False)
+    except PublishRunning:
+        return
+    except RingfenceError as fault:
+        for row in rows:
+            _note_problem(hub, Mac(row.mac), fault)
+        return
+    unpublished = _unpublished(hub, rows, done)
+    for mac, why in unpublished.items():
+        _note_problem(hub, mac, f"the old secret could not be published: {why}")
+    with hub.change(_AUTHOR) as change:
+        for row in rows:
+            if Mac(row.mac) in unpublished:
+                continue
+            found = change.session.get_one(RotationRow, row.mac)
+            found.restored = _newest_release(change.session, row.mac)
+            found.until = change.now + PATIENCE_S
+            stage = RotationStage.REFETCHING if _may_have_new(change.session, found) else RotationStage.ENDING
+            _set_stage(change, found, stage)
+
+
+def _look_for_fetches_of_old(hub: Hub) -> None:
+    for row in _due(hub, RotationStage.REFETCHING):
+        with hub.database.reading() as session:
+            has_fetched = _has_fetched(session, row, row.restored)
+        if has_fetched:
+            _enter(hub, [Mac(row.mac)], RotationStage.ENDING)
+        elif hub.clock() < row.until:
+            _tell(hub, row)
+        else:
+            words = "; the PBX still accepts the new secret too, as the phone may have it"
+            _finish(hub, Mac(row.mac), RotationStage.ROLLED_BACK, row.detail + words)
+
+
+def _end(hub: Hub) -> None:
+    rows = {Mac(row.mac): row for row in _due(hub, RotationStage.ENDING)}
+    with hub.database.reading() as session:  # an edge may report late that the phone took the new secret
+        late = [mac for mac, row in rows.items()
+                if _may_have_new(session, row) and not _has_fetched(session, row, row.restored)]  # fmt: skip
+    _enter(hub, late, RotationStage.REFETCHING)
+    ending = [mac for mac in rows if mac not in late]
+    faults = _accept(hub, RotationStage.ENDING, ending)
+    for mac in ending:
+        if mac in faults:
+            _note_problem(hub, mac, faults[mac])
+        else:
+            _finish(hub, mac, RotationStage.ROLLED_BACK, rows[mac].detail)
+
+
+def _due(hub: Hub, stage: RotationStage) -> Sequence[RotationRow]:
+    """Return the phones in a stage whose next step is due."""
+    chosen = select(RotationRow).where(RotationRow.stage == stage, RotationRow.next_try_at <= hub.clock())
     with hub.database.reading() as session:
-        family, _model = model_of(session.get_one(PhoneRow, mac.bare).model)
-    for user in users[:1]:
-        for contact in link.contacts(user.name):
-            link.reload(user.name, contact, family.reload_event.value)
-            _note(hub, mac, "told through the PBX to fetch its new file")
+        return session.scalars(chosen.order_by(RotationRow.mac)).all()
 
 
-def _has_fetched(session: Session, row: RotationRow) -> bool:
-    """Return whether the phone took its file of the release with its new secret, as its edge reports."""
-    owned = select(ReleaseTargetRow.name).where(
-        ReleaseTargetRow.owner == row.mac, ReleaseTargetRow.number == row.release
-    )
+def _accept(hub: Hub, stage: RotationStage, macs: Sequence[Mac]) -> dict[Mac, RingfenceError]:
+    """Make each PBX accept what belongs to a stage, for all of its phones at once; return what failed."""
+    faults: dict[Mac, RingfenceError] = {}
+    for pbx, of_pbx in _by_pbx(hub, macs):
+        try:
+            link = links.link(hub, pbx)
+            at_once = link.passwords_at_once()
+        except RingfenceError as fault:
+            faults |= dict.fromkeys(of_pbx, fault)
+            continue
+        wanted: dict[Mac, Sequence[Credential]] = {}
+        for mac in of_pbx:
+            try:
+                with hub.database.reading() as session:
+                    has_other = _phone_has_other(session, mac, stage)
+                    wanted[mac] = changing_secrets.wanted(
+                        hub, session, mac, stage, at_once=at_once, phone_has_other=has_other
+                    )
+            except RingfenceError as fault:
+                faults[mac] = fault
+        if wanted:
+            faults |= changing_secrets.accept(link, pbx.realm, wanted)
+    return faults
+
+
+def _by_pbx(hub: Hub, macs: Sequence[Mac]) -> Iterator[tuple[PbxRow, list[Mac]]]:
+    with hub.database.reading() as session:
+        found: dict[str, list[Mac]] = {}
+        for mac in macs:
+            found.setdefault(session.get_one(RotationRow, mac.bare).pbx_id, []).append(mac)
+        rows = {pbx_id: session.get_one(PbxRow, pbx_id) for pbx_id in found}
+    yield from ((rows[pbx_id], of_pbx) for pbx_id, of_pbx in found.items())
+
+
+def _phone_has_other(session: Session, mac: Mac, stage: RotationStage) -> bool:
+    """Return whether a phone rather has the secret that its published file is not to have."""
+    row = session.get_one(RotationRow, mac.bare)
+    return _may_have_new(session, row) if stage in GOING_BACK else not _has_fetched(session, row, row.release)
+
+
+def _marks(hub: Hub, mac: Mac) -> set[str]:
+    """Return what tells each registration of a phone from the one before and the one after it."""
+    link, names = _link(hub, mac)
+    return {contact.mark for name in names for contact in link.contacts(name)}
+
+
+def _link(hub: Hub, mac: Mac) -> tuple[PbxLink, list[str]]:
+    """Return a phone's PBX, and the names of its lines there."""
+    with hub.database.reading() as session:
+        pbx = session.get_one(PbxRow, session.get_one(RotationRow, mac.bare).pbx_id)
+        names = [line.name for line in phones.get(session, mac).lines]
+    return links.link(hub, pbx), names
+
+
+def _tell(hub: Hub, row: RotationRow) -> None:
+    """Tell the phone through the PBX too, in case it refused the edge's order for lack of the REGISTER's Call-ID."""
+    waits_s = _TELL_AGAIN_AFTER_S if row.stage == RotationStage.REGISTERING else _TELL_AFTER_S
+    if hub.clock() - row.changed_at < waits_s or row.told:
+        return
+    mac = Mac(row.mac)
+    with hub.database.reading() as session:
+        family, _model = model_of(session.get_one(PhoneRow, row.mac).model)
+    try:
+        link, names = _link(hub, mac)
+        name, contacts = next(((name, found) for name in names if (found := link.contacts(name))), ("", ()))
+        for contact in contacts:
+            link.reload(name, contact, family.reload_event.value)
+    except RingfenceError as fault:
+        _note_problem(hub, mac, fault)
+        return
+    _forget_problem(hub, row)
+    if contacts:
+        with hub.change(_AUTHOR) as change:
+            told = change.session.get_one(RotationRow, row.mac)
+            told.told = True
+            if told.stage in GOING_FORWARD:
+                told.detail = "the PBX has sent it an order to fetch its new file"
+
+
+def _has_fetched(session: Session, row: RotationRow, release: int) -> bool:
+    """Return whether the phone took its file of a release or a later one, as its edge reports."""
+    owned = select(ReleaseTargetRow.name).where(ReleaseTargetRow.owner == row.mac, ReleaseTargetRow.number == release)
     chosen = select(func.count()).where(
         EdgeReportRow.owner == row.mac,
         EdgeReportRow.kind == ReportKind.FILE_SERVED,
-        EdgeReportRow.release >= row.release,
+        EdgeReportRow.release >= release,
         EdgeReportRow.name.in_(owned),
         EdgeReportRow.received_at >= row.began_at,
     )
     return bool(session.scalar(chosen))
 
 
-def _users(hub: Hub, session: Session, mac: Mac) -> list[_User]:
-    phone = phones.get(session, mac)
-    old = {row.index: row for row in session.scalars(select(OldSecretRow).where(OldSecretRow.mac == mac.bare))}
-    return [
-        _User(
-            line.index,
-            line.name,
-            line.auth_name or line.name,
-            lines.open_password(hub.sealer, line),
-            hub.sealer.open(old[line.index].sealed_password, old_record(mac.bare, line.index)),
-        )
-        for line in phone.lines
-        if line.index in old
-    ]
+def _may_have_new(session: Session, row: RotationRow) -> bool:
+    """Return whether the phone may hold the new secret: it was published, and the phone fetched it."""
+    return row.release > 0 and _has_fetched(session, row, row.release)
 
 
-def _accept(hub: Hub, pbx: PbxRow, users: Sequence[_User], *, new_first: bool, ends_old: bool = False) -> None:
-    link = links.link(hub, pbx)
-    for user in users:
-        both = (user.new, user.old) if new_first else (user.old, user.new)
-        link.accept(user.auth_name, pbx.realm, both[:1] if ends_old else both)
+def _sites(hub: Hub, rows: Sequence[RotationRow]) -> list[str]:
+    with hub.database.reading() as session:
+        return sorted({session.get_one(PhoneRow, row.mac).site_id for row in rows})
 
 
-def _put_back(hub: Hub, mac: Mac, why: str, *, reached: bool) -> None:
-    """Restore the phone's old secrets; the PBX accepts the new ones too if the phone may have them."""
-    with hub.change(_AUTHOR) as change:
-        users = _users(hub, change.session, mac)
-        phone = phones.get(change.session, mac)
-        for user in users:
-            lines.put(change, hub.sealer, mac, user.index, lines.LineParts(password=user.old))
-        pbx = change.session.get_one(PbxRow, change.session.get_one(RotationRow, mac.bare).pbx_id)
-        site_id = phone.site_id
-    problems = []
-    # The phone may fetch between our look and this publish: the PBX takes both until the old file is out.
-    for work in (
-        lambda: _accept(hub, pbx, users, new_first=False),
-        lambda: publish(hub, _AUTHOR, site_ids=[site_id], comment="Old SIP secrets restored", with_diffs=False),
-        lambda: None if reached else _accept(hub, pbx, users, new_first=False, ends_old=True),
-    ):
-        try:
-            work()
-        except RingfenceError as fault:
-            problems.append(str(fault))
-    _finish(hub, mac, "rolled-back", " ".join((why, *problems)))
+def _newest_release(session: Session, mac: str) -> int:
+    return session.get_one(SiteRow, session.get_one(PhoneRow, mac).site_id).newest_release
 
 
-def _finish(hub: Hub, mac: Mac, stage: str, detail: str) -> None:
+def _unpublished(hub: Hub, rows: Sequence[RotationRow], done: Publication) -> dict[Mac, str]:
+    """Return the phones that a publish left out, or whose site is held, and why."""
+    why = {phone.mac: str(phone.fault) for phone in done.left_out}
+    held = {site.id for site in done.held}
+    with hub.database.reading() as session:
+        for row in rows:
+            site_id = session.get_one(PhoneRow, row.mac).site_id
+            if site_id in held:
+                why.setdefault(Mac(row.mac), f"site {site_id} is held")
+    macs = {Mac(row.mac) for row in rows}
+    return {mac: text for mac, text in why.items() if mac in macs}
+
+
+def _enter(hub: Hub, macs: Sequence[Mac], stage: RotationStage) -> None:
+    if macs:
+        with hub.change(_AUTHOR) as change:
+            for mac in macs:
+                _set_stage(change, change.session.get_one(RotationRow, mac.bare), stage)
+
+
+def _set_stage(change: Change, row: RotationRow, stage: RotationStage, detail: str | None = None) -> None:
+    row.stage, row.changed_at = stage, change.now
+    row.detail = row.detail if detail is None else detail[:500]
+    _clear(row)
+
+
+def _clear(row: RotationRow) -> None:
+    row.problem, row.failing_since, row.next_try_at, row.told = "", None, 0.0, False
+
+
+def _note_problem(hub: Hub, mac: Mac, fault: RingfenceError | str) -> None:
+    """Keep why a step failed, and when it is tried again."""
     with hub.change(_AUTHOR) as change:
         row = change.session.get_one(RotationRow, mac.bare)
-        row.stage, row.changed_at, row.detail = stage, change.now, detail[:500]
+        row.failing_since = change.now if row.failing_since is None else row.failing_since
+        lasts_s = change.now - row.failing_since
+        row.next_try_at = change.now + min(LONGEST_PAUSE_S, max(_SHORTEST_PAUSE_S, lasts_s))
+        row.problem = str(fault)[:500]
+
+
+def _forget_problem(hub: Hub, row: RotationRow) -> None:
+    if row.failing_since is not None:
+        with hub.change(_AUTHOR) as change:
+            found = change.session.get_one(RotationRow, row.mac)
+            found.problem, found.failing_since, found.next_try_at = "", None, 0.0
+
+
+def _finish(hub: Hub, mac: Mac, stage: RotationStage, detail: str) -> None:
+    with hub.change(_AUTHOR) as change:
+        row = change.session.get_one(RotationRow, mac.bare)
+        _set_stage(change, row, stage, detail)
         change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
         change.note(f"sip.rotate.{stage}", str(mac), detail)
-    _log.info("secrets changed" if stage == "done" else "secrets put back", phone=str(mac), detail=detail)
-
-
-def _note(hub: Hub, mac: Mac, detail: str) -> None:
-    with hub.change(_AUTHOR) as change:
-        row = change.session.get(RotationRow, mac.bare)
-        if row is not None:
-            row.detail = detail[:500]
+    _log.info("secrets changed" if stage == RotationStage.DONE else "secrets put back", phone=str(mac), detail=detail)

@@ -26,6 +26,7 @@ EDGE_BEHIND = "edge-behind"
 CERTIFICATE_ENDS = "certificate-ends"
 EDGE_PROBLEM = "edge-problem"
 EDGE_CLOCK = "edge-clock"
+ROTATION_STUCK = "rotation-stuck"
 ENUMERATES = "enumerates"
 BANNED = "banned"
 SOMEBODY_ELSE = frozenset({
@@ -37,7 +38,7 @@ OF_SOURCES = frozenset({ENUMERATES, BANNED})
 """Findings about an address rather than a phone."""
 KINDS = SOMEBODY_ELSE | OF_SOURCES | frozenset({
     EDGE_MOVED, NEW_PHONE, UNKNOWN_PHONE, TWO_SITES, TWO_HOLDERS, FOREIGN_REPORTS, REPORT_FLOOD, EDGE_AWAY, EDGE_BEHIND,
-    CERTIFICATE_ENDS, EDGE_PROBLEM, EDGE_CLOCK,
+    CERTIFICATE_ENDS, EDGE_PROBLEM, EDGE_CLOCK, ROTATION_STUCK,
 })  # fmt: skip
 WAITING = (NEW_PHONE, UNKNOWN_PHONE)
 """Kinds that end with a person's approval, or with a block."""

@@ -12,14 +12,13 @@ from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import BadSelection, RotationRunning
 from ringfence.hub.fleet import lines, phones
 from ringfence.hub.fleet.guard import alerts, elsewhere
+from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.fleet.settings import Row, SettingPlace, sealed_again
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import LineSettingRow, PhoneRow, PhoneSettingRow, RotationRow
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
-
-_UNDER_WAY = ("publishing", "fetching", "registering")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +81,7 @@ def _replace(change: Change, sealer: Sealer, mac: Mac, acceptance: Acceptance) -
     old = _find_replaced(session, acceptance.instead_of)
     old_mac = Mac(old.mac)
     running = session.get(RotationRow, old.mac)
-    if running is not None and running.stage in _UNDER_WAY:
+    if running is not None and running.stage in UNDER_WAY:
         raise RotationRunning(f"the secrets of phone {old_mac} are being changed", to_do="ringfence sip rotations")
     if acceptance.site_id and acceptance.site_id != old.site_id:
         raise BadSelection(

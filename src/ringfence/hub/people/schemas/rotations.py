@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, Field
 
+from ringfence.hub.fleet.rotation_stages import RotationStage
 from ringfence.hub.people.schemas import Input, MacText, UnixSeconds
 
 
@@ -20,10 +21,12 @@ class RotationView(BaseModel):
 
     mac: MacText
     pbx: str
-    stage: str = Field(description="accepting, publishing, fetching, registering, done or rolled-back")
+    stage: str = Field(description=", ".join(RotationStage))
     release: int
     began_at: UnixSeconds
     changed_at: UnixSeconds
     until: UnixSeconds
     detail: str
+    problem: str = Field(description="Why the stage's step can't be done for now; it is tried again")
+    failing_since: UnixSeconds | None
     who: str

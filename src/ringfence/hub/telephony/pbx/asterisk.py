@@ -1,30 +1,50 @@
-"""Asterisk by AMI over TCP: PJSIP's contacts, NOTIFY through PJSIP, and passwords in pjsip_ringfence.conf.
+"""Asterisk by AMI: PJSIP's contacts, NOTIFY through PJSIP, and passwords in pjsip_ringfence.conf.
 
-The manager's user needs read and write for ``system``, ``config``, ``reporting`` and ``call``. Sources: Asterisk's
-documentation of the actions PJSIPShowContacts, PJSIPNotify and UpdateConfig.
+The manager's user needs to write ``system`` and ``config``, and to read nothing: what it asks for is answered to it
+alone. Sources: Asterisk's documentation of the actions, and its main/manager.c and main/config.c. What those make
+necessary here:
+
+- A list without entries is answered as an error (``No Contacts found``).
+- ``Reload`` is acknowledged before the module has read anything, and refused while another reload runs; one that
+  UpdateConfig asks for is dropped then without a word. So the module is told by ``Reload``, and what it has loaded is
+  looked at until it is what was written.
+- An action has at most 128 headers; more are dropped without a word.
+- UpdateConfig takes one ``>`` from the front of a value, as the end of ``=>``.
 """
 
 import contextlib
 import re
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from urllib.parse import urlsplit
 
 from ringfence.addresses import host_port
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
 from ringfence.hub.telephony.pbx.connection import PbxAccess, PbxConnection, connected
-from ringfence.hub.telephony.pbx.port import LONGEST_TEXT, MOST_CONTACTS, Contact
+from ringfence.hub.telephony.pbx.pjsip_file import FILE, PjsipFile, Step
+from ringfence.hub.telephony.pbx.port import LONGEST_TEXT, MOST_CONTACTS, Contact, Credential
 from ringfence.phones.family import ReloadEvent
 from ringfence.phones.sip.notify import ServiceAction, service_control_body
 from ringfence.printable import printable
 from ringfence.secret import Secret
 
-FILE = "pjsip_ringfence.conf"
 DEFAULT_PORT, DEFAULT_TLS_PORT = 5038, 5039
 _LARGEST_MESSAGE = 1 << 20
 _MOST_MESSAGES = 100_000
 _END = b"\r\n\r\n"
 _SAFE = re.compile(r"[ -~]{0,500}")
+_MODULE = "res_pjsip.so"
+_MOST_HEADERS = 120
+"""Of an action: eight fewer than Asterisk reads."""
+_MOST_ROWS = 50_000
+_LOADED_WITHIN_S = 10.0
+_RELOAD_AGAIN_S = 1.5
+_LOOK_AGAIN_S = 0.1
+_VERSION = re.compile(r"(\d+)\.(\d+)")
+_TWO_SINCE = MappingProxyType({20: 12, 21: 7, 22: 2})
+"""Major version → the first minor one that challenges once for several auth sections of an endpoint."""
 
 Message = Mapping[str, str]
 
@@ -46,53 +66,59 @@ class Asterisk:
                 session.ask({"Action": "CoreSettings"})[0].get("AsteriskVersion", "Asterisk"), LONGEST_TEXT
             )
 
+    def passwords_at_once(self) -> int:
+        """Return 2 from 20.12, 21.7 and 22.2 on: before, two auth sections are two challenges of one realm."""
+        found = _VERSION.search(self.check())
+        major, minor = (int(found[1]), int(found[2])) if found is not None else (0, 0)
+        return 2 if major > max(_TWO_SINCE) or minor >= _TWO_SINCE.get(major, minor + 1) else 1
+
     def contacts(self, user: str) -> Sequence[Contact]:
         """Return where a user is registered, as PJSIP has it."""
         with self._session() as session:
-            rows = session.ask(
-                {"Action": "PJSIPShowContacts"},
-                until="ContactListComplete",
-                keeps=lambda row: row.get("Event") == "ContactList" and row.get("Endpoint", row.get("Aor")) == user,
+            rows = session.list_of(
+                "PJSIPShowContacts", "ContactList", lambda row: row.get("Endpoint", row.get("Aor")) == user
             )
         found = []
         for row in rows[:MOST_CONTACTS]:
-            if row.get("Event") == "ContactList":
-                uri = row.get("Uri", "")
-                reach = row.get("ViaAddr", "")
-                call_id, agent, ends = row.get("CallId", ""), row.get("UserAgent", ""), row.get("RegExpire", "")
-                found.append(Contact(uri, f"sip:{reach}" if reach else "", call_id, agent, ends))
+            reach = row.get("ViaAddr", "")
+            # There is no time of registration: the time of its end is the newest registration's.
+            ends = row.get("ExpirationTime", row.get("RegExpire", ""))
+            call_id, agent = row.get("CallId", row.get("CallID", "")), row.get("UserAgent", "")
+            found.append(Contact(row.get("Uri", ""), f"sip:{reach}" if reach else "", call_id, agent, ends))
         return found
 
-    def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
-        """Change the authentication sections of ``user`` in pjsip_ringfence.conf, and make PJSIP read it again."""
+    def accept(self, realm: str, credentials: Sequence[Credential]) -> None:
+        """Change the authentication sections in pjsip_ringfence.conf, and see to it that PJSIP goes by them."""
         del realm  # Asterisk holds passwords, whatever the realm
-        names = [f"auth-{user}", f"auth-{user}-old"]
-        order: dict[str, str] = {"Action": "UpdateConfig", "SrcFilename": FILE, "DstFilename": FILE, "Reload": "yes"}
-        steps: list[tuple[str, str, str, str]] = []
         with self._session() as session:
-            there = {
-                value
-                for key, value in session.ask({"Action": "GetConfig", "Filename": FILE})[0].items()
-                if key.startswith("Category-")
-            }
-            for name, password in zip(names, [*passwords, None], strict=False):
-                if password is None:
-                    steps += [("DelCat", name, "", "")] if name in there else []
-                    continue
-                if name not in there:
-                    steps += [("NewCat", name, "", "")]
-                    steps += [
-                        ("Append", name, key, value)
-                        for key, value in (("type", "auth"), ("auth_type", "userpass"), ("username", user))
-                    ]
-                    steps.append(("Append", name, "password", password.reveal()))
-                else:
-                    steps.append(("Update", name, "password", password.reveal()))
-            for at, (action, category, variable, value) in enumerate(steps):
-                order |= {f"Action-{at:06}": action, f"Cat-{at:06}": category}
-                if variable:
-                    order |= {f"Var-{at:06}": variable, f"Value-{at:06}": value}
-            session.ask(order)
+            file = PjsipFile.parse(session.ask({"Action": "GetConfig", "Filename": FILE})[0], self._where)
+            for steps in _batches(file.steps(credentials)):
+                session.ask(_update(steps))
+            self._load(session, file, credentials)
+
+    def _load(self, session: "_Session", file: PjsipFile, credentials: Sequence[Credential]) -> None:
+        """Reload PJSIP until it has loaded what the file says."""
+        lines = {line for credential in credentials for line in credential.lines}
+
+        def ours(row: Message) -> bool:
+            return row.get("ObjectName") in lines
+
+        gives_up = time.monotonic() + _LOADED_WITHIN_S
+        while time.monotonic() < gives_up:
+            session.reload()
+            again = time.monotonic() + _RELOAD_AGAIN_S
+            while time.monotonic() < again:
+                endpoints = session.list_of(
+                    "PJSIPShowEndpoints", "EndpointList", lambda row: row.get("ObjectName") in lines
+                )
+                auths = session.list_of("PJSIPShowAuths", "AuthList", lambda _row: True)
+                if file.is_loaded(credentials, endpoints, auths):
+                    return
+                time.sleep(_LOOK_AGAIN_S)
+        raise PbxUnavailable(
+            "Asterisk has not loaded the changed secrets in time", where=self._where,
+            to_do=f"Check that pjsip.conf includes {FILE}, and that Asterisk can read it.",
+        )  # fmt: skip
 
     def reload(self, user: str, contact: Contact, event: ReloadEvent, action: ServiceAction = "restart") -> None:
         """Send a NOTIFY by PJSIP to the phone's contact."""
@@ -121,6 +147,36 @@ class Asterisk:
             ) from None  # fmt: skip
 
 
+_NOTHING_FOUND = re.compile(r"No [\w ]+ found\.?", re.IGNORECASE)
+
+
+class _AmiError(PbxRefused):
+    """Asterisk answers an action with an error; ``said`` is its message."""
+
+    def __init__(self, what: str, said: str, where: str) -> None:
+        super().__init__(what, where=where)
+        self.said = said
+
+
+def _batches(steps: Sequence[Sequence[Step]]) -> Iterator[list[Step]]:
+    """Yield what fits into one action; what belongs together stays together."""
+    batch: list[Step] = []
+    for together in steps:
+        if batch and sum(len(step.headers) for step in (*batch, *together)) > _MOST_HEADERS:
+            yield batch
+            batch = []
+        batch += together
+    if batch:
+        yield batch
+
+
+def _update(steps: Sequence[Step]) -> Message:
+    order = {"Action": "UpdateConfig", "SrcFilename": FILE, "DstFilename": FILE}
+    for at, step in enumerate(steps):
+        order |= {f"{part}-{at:06}": text for part, text in step.headers.items()}
+    return order
+
+
 class _Session:
     """One connection: actions out, answers in, matched by ActionID."""
 
@@ -135,6 +191,28 @@ class _Session:
         line, _end, self._buffer = self._buffer.partition(b"\r\n")
         if not line.startswith(b"Asterisk Call Manager"):
             raise PbxUnavailable("something other than an Asterisk manager answers", where=self._where)
+
+    def list_of(self, action: str, event: str, keeps: Callable[[Message], bool]) -> list[Message]:
+        """Return the events of a list; Asterisk calls an empty one an error."""
+        try:
+            rows = self.ask(
+                {"Action": action},
+                until=f"{event}Complete",
+                keeps=lambda row: row.get("Event") == event and keeps(row),
+            )
+        except _AmiError as fault:
+            if _NOTHING_FOUND.fullmatch(fault.said):
+                return []
+            raise
+        return [row for row in rows if row.get("Event") == event]
+
+    def reload(self) -> None:
+        """Ask for PJSIP's reload; that another one is running is no fault, as it is asked for again."""
+        try:
+            self.ask({"Action": "Reload", "Module": _MODULE})
+        except _AmiError as fault:
+            if "in progress" not in fault.said.lower():
+                raise
 
     def ask(
         self, action: Mapping[str, str], until: str = "", keeps: Callable[[Message], bool] = lambda _message: True
@@ -160,8 +238,8 @@ class _Session:
                 continue
             if message.get("Response") == "Error":
                 said = printable(message.get("Message", "no reason"), LONGEST_TEXT)
-                raise PbxRefused(f"Asterisk refuses {action['Action']}: {said}", where=self._where)
-            if not until or (keeps(message) and len(found) < MOST_CONTACTS):
+                raise _AmiError(f"Asterisk refuses {action['Action']}: {said}", said, self._where)
+            if not until or (keeps(message) and len(found) < _MOST_ROWS):
                 found.append(message)
             if not until or message.get("Event") == until:
                 return found

@@ -14,7 +14,7 @@ import h11
 
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
 from ringfence.hub.telephony.pbx.connection import PbxAccess, PbxConnection, connected
-from ringfence.hub.telephony.pbx.port import LONGEST_TEXT, MOST_CONTACTS, Contact
+from ringfence.hub.telephony.pbx.port import LONGEST_TEXT, MOST_CONTACTS, Contact, Credential
 from ringfence.phones.family import ReloadEvent
 from ringfence.phones.sip.digest import ha1
 from ringfence.phones.sip.notify import ServiceAction, service_control_body
@@ -56,8 +56,17 @@ class Kamailio:
         except (AttributeError, KeyError, TypeError):
             raise PbxUnavailable("Kamailio's answer has another form than usrloc's", where=self._url) from None
 
-    def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
+    def passwords_at_once(self) -> int:
+        """Return how many passwords of a user the table holds."""
+        return _MOST_PASSWORDS
+
+    def accept(self, realm: str, credentials: Sequence[Credential]) -> None:
         """Put each password's hash into the table, and remove the previous ones."""
+        for credential in credentials:
+            self._accept(realm, credential)
+
+    def _accept(self, realm: str, credential: Credential) -> None:
+        user, passwords = credential.user, credential.passwords
         if len(passwords) > _MOST_PASSWORDS:
             raise ValueError("Kamailio's table holds at most two passwords for a user")
         for rank in range(_MOST_PASSWORDS):
@@ -111,12 +120,8 @@ class Kamailio:
         """Send a body by POST and return the answer's, whatever its status is; it is never sent on elsewhere."""
         http = h11.Connection(h11.CLIENT, max_incomplete_event_size=_LARGEST_HEAD)
         headers = list({**self._headers, "Content-Length": str(len(body))}.items())
-        for sent in (
-            h11.Request(method="POST", target=self._path, headers=headers),
-            h11.Data(body),
-            h11.EndOfMessage(),
-        ):
-            link.send(http.send(sent) or b"")
+        request = (h11.Request(method="POST", target=self._path, headers=headers), h11.Data(body), h11.EndOfMessage())
+        link.send(b"".join(http.send(event) or b"" for event in request))
         parts: list[bytes] = []
         while True:
             event = http.next_event()

@@ -36,6 +36,15 @@ class Contact:
         return printable(f"{self.uri} {self.call_id} {self.moment}", 500)
 
 
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A digest user at a PBX: the lines that go by it, and its passwords, the preferred one first."""
+
+    user: str
+    lines: tuple[str, ...]
+    passwords: tuple[Secret, ...]
+
+
 class PbxLink(Protocol):
     """One PBX. Every method raises PbxUnavailable if it can't be reached, and PbxRefused if it refuses."""
 
@@ -45,8 +54,11 @@ class PbxLink(Protocol):
     def contacts(self, user: str) -> Sequence[Contact]:
         """Return where a user is registered."""
 
-    def accept(self, user: str, realm: str, passwords: Sequence[Secret]) -> None:
-        """Accept any of these passwords for ``user``, and no other, from now on."""
+    def passwords_at_once(self) -> int:
+        """Return how many passwords of one user it accepts at the same time."""
+
+    def accept(self, realm: str, credentials: Sequence[Credential]) -> None:
+        """Accept these passwords of these users, and none of their others; they are in force when this returns."""
 
     def reload(self, user: str, contact: Contact, event: ReloadEvent, action: ServiceAction = "restart") -> None:
         """Tell the phone at ``contact`` to fetch its configuration again; ``action`` is service-control's."""
