@@ -44,6 +44,7 @@ from ringfence.phones.family import (
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.orders.web_interface import ORDER_CHECK
 from ringfence.phones.settings.builders import ON_IS_1
+from ringfence.phones.settings.time_zones import CISCO_ZONE, difference
 from ringfence.phones.settings.types import (
     EVERYWHERE_AND_LINE,
     Mark,
@@ -200,6 +201,7 @@ def prepare(phone: ToPrepare) -> Mapping[str, object]:
             f"device_security is {settings['device_security']}, but sip_transport is {settings['sip_transport']}",
             to_do="Set sip_transport to tls, or device_security to none.",
         )
+    _check_zone(settings)
     _check_reload(settings)
     return {
         "keys": _keys(phone),
@@ -211,6 +213,16 @@ def prepare(phone: ToPrepare) -> Mapping[str, object]:
             str(settings[name]) for name in ("sip_server", "sip_server_2", "sip_server_3") if settings[name]
         ],
     }
+
+
+def _check_zone(settings: Mapping[str, Value]) -> None:
+    zone = str(settings["time_zone"])
+    if not settings["cisco_time_zone"] and (wrong := difference(zone)):
+        nearest = CISCO_ZONE[zone]
+        raise ValueOutOfRange(
+            f"these phones know no zone that keeps the time of {zone}; by the nearest, {nearest}, the clock is {wrong}",
+            to_do=f"Set cisco_time_zone to '{nearest}' to take it, or to another of Cisco's zones.",
+        )
 
 
 def _keys(phone: ToPrepare) -> list[dict[str, object]]:

@@ -11,6 +11,7 @@ from ringfence.phones.errors import NotImportable
 from ringfence.phones.family import LOAD_SETTING, Model
 from ringfence.phones.importing.element_paths import text_of
 from ringfence.phones.rendering.render_input import LineAccount
+from ringfence.phones.settings.time_zones import zone_of_file
 from ringfence.phones.settings.types import Setting, SettingType, Value
 from ringfence.secret import Secret
 
@@ -96,10 +97,8 @@ def _has_parent(node: etree._Element, at: int, tag: str) -> bool:
 def _value(setting: Setting, text: str) -> Value | None:
     """Return the value that the phone's own ``text`` stands for, None if the setting has none for it."""
     if setting.name == "time_zone":
-        zones = [zone for zone, cisco in setting.wire.items() if cisco == text]
-        return next(
-            (zone for zone in ("Europe/Berlin", "America/New_York") if zone in zones), zones[0] if zones else None
-        )
+        zone = zone_of_file(text)
+        return zone if zone is not None and setting.on_wire(zone) == text else None
     if setting.name == LOAD_SETTING and not text:
         return None
     for value, written in setting.wire.items():

@@ -1,13 +1,21 @@
-"""Time zones: maps IANA names, which people use, to the names that Cisco's phones know.
+"""Time zones: maps IANA names, which people use, to the names that Cisco's phones know, and back.
 
-The phones only know the names in ``CISCO_ZONES`` (PHONES.md section 4; the list is Cisco's own). Where Cisco's
-documents give an offset that contradicts the name (E. Europe, GTB, Romance, Central Europe), the name's usual meaning
-is taken for the eastern zones [likely] and "W. Europe", on which all sources agree, for the whole of UTC+1 [certain].
+The phones only know the names in ``CISCO_ZONES`` (PHONES.md section 4; the list is Cisco's own, and the same in
+usecallmanagernz's page on SEPMAC.cnf.xml). An IANA name goes to the name that keeps the same time all year; where
+none does, to the one that differs least, and ``difference`` says by how much.
+
+What a name does is assumed where Cisco's documents give an offset that contradicts it (E. Europe, GTB, Romance,
+Central Europe): its usual meaning for the eastern zones [likely] and "W. Europe", on which all sources agree, for the
+whole of UTC+1 [certain]. What the phones take for the summer time of Egypt, Iran and the Mid-Atlantic is [unknown].
 The setting cisco_time_zone overrides the choice for a phone that shows the wrong hour.
 """
 
+import re
 from collections.abc import Mapping
+from functools import cache
 from types import MappingProxyType
+
+from ringfence.phones.settings.clock_rules import ClockRule, rule_of, zone_names
 
 _CISCO_NAMES: tuple[str, ...] = (
     "Dateline Standard Time",
@@ -69,131 +77,117 @@ _CISCO_NAMES: tuple[str, ...] = (
 CISCO_ZONES: frozenset[str] = frozenset(_CISCO_NAMES)
 CISCO_ZONE_CHOICES: tuple[str, ...] = ("", *_CISCO_NAMES)
 
-_BY_CISCO_NAME: Mapping[str, str] = MappingProxyType(
+# How clocks go by each name that an IANA name may be mapped to, as POSIX writes it. Where several behave alike, the
+# first is taken, but for the places in ``_PREFERRED``.
+_RULES: Mapping[str, ClockRule] = MappingProxyType(
     {
-        "Dateline Standard Time": "Etc/GMT+12",
-        "Samoa Standard Time": "Pacific/Pago_Pago Pacific/Midway",
-        "Hawaiian Standard Time": "Pacific/Honolulu Pacific/Tahiti",
-        "Alaskan Standard/Daylight Time": "America/Anchorage America/Juneau",
-        "Pacific Standard/Daylight Time": "America/Los_Angeles America/Vancouver America/Tijuana",
-        "Mountain Standard/Daylight Time": "America/Denver America/Edmonton America/Boise",
-        "US Mountain Standard Time": "America/Phoenix America/Hermosillo",
-        "Central Standard/Daylight Time": "America/Chicago America/Winnipeg America/Matamoros",
-        "Canada Central Standard Time": "America/Regina America/Mexico_City America/Costa_Rica America/Guatemala",
-        "SA Pacific Standard Time": "America/Bogota America/Lima America/Panama America/Jamaica",
-        "Eastern Standard/Daylight Time": "America/New_York America/Toronto America/Detroit "
-        "America/Indiana/Indianapolis",
-        "Atlantic Standard/Daylight Time": "America/Halifax Atlantic/Bermuda",
-        "SA Western Standard Time": "America/Caracas America/La_Paz America/Puerto_Rico America/Manaus",
-        "Newfoundland Standard/Daylight Time": "America/St_Johns",
-        "SA Eastern Standard Time": "America/Argentina/Buenos_Aires America/Sao_Paulo America/Montevideo",
-        "Azores Standard/Daylight Time": "Atlantic/Azores",
-        "GMT Standard/Daylight Time": "Europe/London Europe/Dublin Europe/Lisbon Atlantic/Canary",
-        "Greenwich Standard Time": "Etc/UTC UTC Atlantic/Reykjavik Africa/Accra Africa/Dakar",
-        "W. Europe Standard/Daylight Time": "Europe/Berlin Europe/Vienna Europe/Zurich Europe/Amsterdam "
-        "Europe/Brussels Europe/Luxembourg Europe/Paris Europe/Madrid Europe/Rome Europe/Malta Europe/Monaco "
-        "Europe/Copenhagen Europe/Oslo Europe/Stockholm Europe/Prague Europe/Bratislava Europe/Budapest "
-        "Europe/Warsaw Europe/Ljubljana Europe/Zagreb Europe/Sarajevo Europe/Belgrade Europe/Skopje Europe/Tirane",
-        "GTB Standard/Daylight Time": "Europe/Athens Europe/Bucharest Europe/Sofia Europe/Helsinki Europe/Tallinn "
-        "Europe/Riga Europe/Vilnius Europe/Kyiv Europe/Chisinau Asia/Nicosia",
-        "Egypt Standard/Daylight Time": "Africa/Cairo",
-        "South Africa Standard Time": "Africa/Johannesburg Africa/Harare Africa/Maputo Africa/Lusaka",
-        "Jerusalem Standard/Daylight Time": "Asia/Jerusalem",
-        "Saudi Arabia Standard Time": "Asia/Riyadh Asia/Kuwait Asia/Qatar Asia/Baghdad Africa/Nairobi "
-        "Europe/Istanbul Europe/Moscow Europe/Minsk",
-        "Arabian Standard Time": "Asia/Dubai Asia/Muscat Asia/Baku Asia/Yerevan Asia/Tbilisi Indian/Mauritius",
-        "Afghanistan Standard Time": "Asia/Kabul",
-        "West Asia Standard Time": "Asia/Karachi Asia/Tashkent Asia/Almaty",
-        "Ekaterinburg Standard Time": "Asia/Yekaterinburg",
-        "India Standard Time": "Asia/Kolkata Asia/Colombo",
-        "Central Asia Standard Time": "Asia/Dhaka Asia/Omsk Asia/Bishkek",
-        "SE Asia Standard Time": "Asia/Bangkok Asia/Jakarta Asia/Ho_Chi_Minh Asia/Novosibirsk",
-        "Taipei Standard Time": "Asia/Taipei Asia/Shanghai Asia/Hong_Kong Asia/Singapore Asia/Kuala_Lumpur "
-        "Asia/Manila Australia/Perth",
-        "Tokyo Standard Time": "Asia/Tokyo Asia/Seoul",
-        "Cen. Australia Standard/Daylight Time": "Australia/Adelaide",
-        "AUS Central Standard Time": "Australia/Darwin",
-        "E. Australia Standard Time": "Australia/Brisbane",
-        "AUS Eastern Standard/Daylight Time": "Australia/Sydney Australia/Melbourne Australia/Canberra",
-        "West Pacific Standard Time": "Pacific/Guam Pacific/Port_Moresby Asia/Vladivostok",
-        "Tasmania Standard/Daylight Time": "Australia/Hobart",
-        "Central Pacific Standard Time": "Pacific/Guadalcanal Pacific/Noumea",
-        "Fiji Standard Time": "Pacific/Fiji",
-        "New Zealand Standard/Daylight Time": "Pacific/Auckland",
+        name: ClockRule.from_posix(rule)
+        for name, rule in {
+            "W. Europe Standard/Daylight Time": "CET-1CEST,M3.5.0,M10.5.0/3",
+            "GMT Standard/Daylight Time": "GMT0BST,M3.5.0/1,M10.5.0",
+            "Greenwich Standard Time": "GMT0",
+            "GTB Standard/Daylight Time": "EET-2EEST,M3.5.0/3,M10.5.0/4",
+            "South Africa Standard Time": "SAST-2",
+            "Egypt Standard/Daylight Time": "EET-2EEST,M4.5.5/0,M10.5.4/24",
+            "Jerusalem Standard/Daylight Time": "IST-2IDT,M3.4.4/26,M10.5.0",
+            "Saudi Arabia Standard Time": "AST-3",
+            "Iran Standard/Daylight Time": "IRST-3:30IRDT,M3.4.0/0,M9.4.0/0",
+            "Arabian Standard Time": "GST-4",
+            "Afghanistan Standard Time": "AFT-4:30",
+            "West Asia Standard Time": "PKT-5",
+            "Ekaterinburg Standard Time": "YEKT-5",
+            "India Standard Time": "IST-5:30",
+            "Central Asia Standard Time": "BDT-6",
+            "SE Asia Standard Time": "ICT-7",
+            "Taipei Standard Time": "CST-8",
+            "Tokyo Standard Time": "JST-9",
+            "AUS Central Standard Time": "ACST-9:30",
+            "Cen. Australia Standard/Daylight Time": "ACST-9:30ACDT,M10.1.0,M4.1.0/3",
+            "E. Australia Standard Time": "AEST-10",
+            "West Pacific Standard Time": "ChST-10",
+            "AUS Eastern Standard/Daylight Time": "AEST-10AEDT,M10.1.0,M4.1.0/3",
+            "Tasmania Standard/Daylight Time": "AEST-10AEDT,M10.1.0,M4.1.0/3",
+            "Central Pacific Standard Time": "SBT-11",
+            "Fiji Standard Time": "FJT-12",
+            "New Zealand Standard/Daylight Time": "NZST-12NZDT,M9.5.0,M4.1.0/3",
+            "Mid-Atlantic Standard/Daylight Time": "<-02>2<-01>,M3.5.0,M9.5.0",
+            "Azores Standard/Daylight Time": "<-01>1<+00>,M3.5.0/0,M10.5.0/1",
+            "SA Eastern Standard Time": "<-03>3",
+            "Newfoundland Standard/Daylight Time": "NST3:30NDT,M3.2.0,M11.1.0",
+            "SA Western Standard Time": "<-04>4",
+            "Atlantic Standard/Daylight Time": "AST4ADT,M3.2.0,M11.1.0",
+            "SA Pacific Standard Time": "<-05>5",
+            "Eastern Standard/Daylight Time": "EST5EDT,M3.2.0,M11.1.0",
+            "Canada Central Standard Time": "CST6",
+            "Central Standard/Daylight Time": "CST6CDT,M3.2.0,M11.1.0",
+            "US Mountain Standard Time": "MST7",
+            "Mountain Standard/Daylight Time": "MST7MDT,M3.2.0,M11.1.0",
+            "Pacific Standard/Daylight Time": "PST8PDT,M3.2.0,M11.1.0",
+            "Alaskan Standard/Daylight Time": "AKST9AKDT,M3.2.0,M11.1.0",
+            "Hawaiian Standard Time": "HST10",
+            "Samoa Standard Time": "SST11",
+            "Dateline Standard Time": "<-12>12",
+        }.items()
     }
 )
+_PREFERRED: Mapping[str, str] = MappingProxyType(
+    {
+        zone: name
+        for name, zones in {
+            "Tasmania Standard/Daylight Time": "Australia/Hobart Australia/Tasmania Australia/Currie "
+            "Antarctica/Macquarie",
+            "West Pacific Standard Time": "Pacific/Guam Pacific/Saipan Pacific/Port_Moresby Pacific/Chuuk Pacific/Truk "
+            "Pacific/Yap Asia/Vladivostok Asia/Ust-Nera Antarctica/DumontDUrville",
+            "Ekaterinburg Standard Time": "Asia/Yekaterinburg",
+            "Egypt Standard/Daylight Time": "Africa/Cairo Egypt",
+            "Iran Standard/Daylight Time": "Asia/Tehran Iran",
+        }.items()
+        for zone in zones.split()
+    }
+)
+_MONTHS = range(1, 13)
+
+
+def _minutes_apart(rule: ClockRule, other: ClockRule) -> tuple[int, ...]:
+    """Return by how many minutes ``other`` is ahead of ``rule`` in the middle of each month."""
+    return tuple(other.in_month(month) - rule.in_month(month) for month in _MONTHS)
+
+
+@cache
+def _nearest(rule: ClockRule) -> str:
+    """Return the Cisco name that keeps the same time, or differs least over the year."""
+
+    def distance(name: str) -> tuple[bool, int]:
+        other = _RULES[name]
+        return other != rule, sum(map(abs, _minutes_apart(rule, other)))
+
+    return min(_RULES, key=distance)
+
 
 CISCO_ZONE: Mapping[str, str] = MappingProxyType(
-    dict(sorted((iana, cisco) for cisco, names in _BY_CISCO_NAME.items() for iana in names.split()))
+    {zone: _PREFERRED.get(zone) or _nearest(rule_of(zone)) for zone in zone_names()}
 )
-"""IANA name → Cisco name."""
+"""IANA name → Cisco name, for every IANA name."""
 
-# Cisco name → minutes east of UTC in winter, and which rule moves the clock in summer (as in force in 2026).
-_OFFSETS: Mapping[str, tuple[int, str]] = MappingProxyType(
-    {
-        "Dateline Standard Time": (-720, ""),
-        "Samoa Standard Time": (-660, ""),
-        "Hawaiian Standard Time": (-600, ""),
-        "Alaskan Standard/Daylight Time": (-540, "us"),
-        "Pacific Standard/Daylight Time": (-480, "us"),
-        "Mountain Standard/Daylight Time": (-420, "us"),
-        "US Mountain Standard Time": (-420, ""),
-        "Central Standard/Daylight Time": (-360, "us"),
-        "Canada Central Standard Time": (-360, ""),
-        "SA Pacific Standard Time": (-300, ""),
-        "Eastern Standard/Daylight Time": (-300, "us"),
-        "Atlantic Standard/Daylight Time": (-240, "us"),
-        "SA Western Standard Time": (-240, ""),
-        "Newfoundland Standard/Daylight Time": (-210, "us"),
-        "SA Eastern Standard Time": (-180, ""),
-        "Azores Standard/Daylight Time": (-60, "eu"),
-        "GMT Standard/Daylight Time": (0, "eu"),
-        "Greenwich Standard Time": (0, ""),
-        "W. Europe Standard/Daylight Time": (60, "eu"),
-        "GTB Standard/Daylight Time": (120, "eu"),
-        "Egypt Standard/Daylight Time": (120, "eg"),
-        "South Africa Standard Time": (120, ""),
-        "Jerusalem Standard/Daylight Time": (120, "il"),
-        "Saudi Arabia Standard Time": (180, ""),
-        "Iran Standard/Daylight Time": (210, ""),
-        "Arabian Standard Time": (240, ""),
-        "Afghanistan Standard Time": (270, ""),
-        "West Asia Standard Time": (300, ""),
-        "Ekaterinburg Standard Time": (300, ""),
-        "India Standard Time": (330, ""),
-        "Central Asia Standard Time": (360, ""),
-        "SE Asia Standard Time": (420, ""),
-        "Taipei Standard Time": (480, ""),
-        "Tokyo Standard Time": (540, ""),
-        "Cen. Australia Standard/Daylight Time": (570, "au"),
-        "AUS Central Standard Time": (570, ""),
-        "E. Australia Standard Time": (600, ""),
-        "AUS Eastern Standard/Daylight Time": (600, "au"),
-        "West Pacific Standard Time": (600, ""),
-        "Tasmania Standard/Daylight Time": (600, "au"),
-        "Central Pacific Standard Time": (660, ""),
-        "Fiji Standard Time": (720, ""),
-        "New Zealand Standard/Daylight Time": (720, "nz"),
-    }
-)
-# Month, day, weekday (7 is Sunday), hour: the weekday on or after the day; day -1 is the month's last such weekday.
-_SUMMER_RULES: Mapping[str, tuple[str, str]] = MappingProxyType(
-    {
-        "us": ("3/8/7/2", "11/1/7/2"),
-        "il": ("3/23/5/2", "10/-1/7/2"),
-        "eg": ("4/-1/5/0", "10/-1/4/24"),
-        "au": ("10/1/7/2", "4/1/7/3"),
-        "nz": ("9/-1/7/2", "4/1/7/3"),
-    }
-)
+
+def difference(zone: str) -> str:
+    """Return by how much a Cisco phone's clock is wrong in ``zone``, in words; empty if it is right all year.
+
+    A clock that only changes on other days, or at another hour of the same day, counts as right.
+    """
+    apart = _minutes_apart(rule_of(zone), _RULES[CISCO_ZONE[zone]])
+    wrong = sorted({minutes for minutes in apart if minutes}, key=abs)
+    if not wrong:
+        return ""
+    most = wrong[-1]
+    months = sum(map(bool, apart))
+    span = "all year" if months == len(_MONTHS) else f"for {months} months of the year"
+    return f"{'up to ' if len(wrong) > 1 else ''}{abs(most)} minutes {'ahead' if most > 0 else 'behind'} {span}"
 
 
 def offset_minutes(zone: str) -> int:
-    """Return how far a zone of ``CISCO_ZONE`` is east of UTC in winter, in minutes.
-
-    Where places of one Cisco name differ in time (Sri Lanka, Almaty, Perth), the name's own offset is taken.
-    """
-    return _OFFSETS[CISCO_ZONE[zone]][0]
+    """Return how far an IANA zone is east of UTC in winter, in minutes."""
+    return rule_of(zone).offset
 
 
 def gmt_name(zone: str) -> str:
@@ -205,11 +199,56 @@ def gmt_name(zone: str) -> str:
 
 def summer_rule(zone: str) -> str:
     """Return when a zone has summer time, as SPA and MPP phones write it; empty if it has none."""
-    minutes, rule = _OFFSETS[CISCO_ZONE[zone]]
-    if not rule:
-        return ""
-    if rule == "eu":  # at 01:00 UTC everywhere
-        start, end = f"3/-1/7/{1 + minutes // 60}", f"10/-1/7/{2 + minutes // 60}"
-    else:
-        start, end = _SUMMER_RULES[rule]
-    return f"start={start};end={end};save=1"
+    return rule_of(zone).summer()
+
+
+# The place that a zone's name in a file is read as: Cisco's names and those of Windows, without their last words.
+_PLACES: Mapping[str, str] = MappingProxyType(
+    {
+        "Dateline": "Etc/GMT+12", "Samoa": "Pacific/Pago_Pago", "Hawaiian": "Pacific/Honolulu",
+        "Alaskan": "America/Anchorage", "Pacific": "America/Los_Angeles", "Mountain": "America/Denver",
+        "US Mountain": "America/Phoenix", "Central": "America/Chicago", "Mexico": "America/Mexico_City",
+        "Canada Central": "America/Regina", "SA Pacific": "America/Bogota", "Eastern": "America/New_York",
+        "US Eastern": "America/Indiana/Indianapolis", "Atlantic": "America/Halifax", "SA Western": "America/La_Paz",
+        "Pacific SA": "America/Santiago", "Newfoundland": "America/St_Johns", "E. South America": "America/Sao_Paulo",
+        "SA Eastern": "America/Argentina/Buenos_Aires", "Mid-Atlantic": "Atlantic/South_Georgia",
+        "Azores": "Atlantic/Azores", "GMT": "Europe/London", "Greenwich": "Etc/GMT", "UTC": "Etc/UTC",
+        "W. Europe": "Europe/Berlin", "GTB": "Europe/Athens", "Egypt": "Africa/Cairo", "E. Europe": "Europe/Bucharest",
+        "Romance": "Europe/Paris", "Central Europe": "Europe/Budapest", "Central European": "Europe/Warsaw",
+        "FLE": "Europe/Helsinki", "South Africa": "Africa/Johannesburg", "Jerusalem": "Asia/Jerusalem",
+        "Israel": "Asia/Jerusalem", "Saudi Arabia": "Asia/Riyadh", "Arab": "Asia/Riyadh", "Arabic": "Asia/Baghdad",
+        "E. Africa": "Africa/Nairobi", "W. Central Africa": "Africa/Lagos", "Russian": "Europe/Moscow",
+        "Turkey": "Europe/Istanbul", "Iran": "Asia/Tehran", "Caucasus": "Asia/Yerevan", "Arabian": "Asia/Dubai",
+        "Afghanistan": "Asia/Kabul", "West Asia": "Asia/Tashkent", "Pakistan": "Asia/Karachi",
+        "Ekaterinburg": "Asia/Yekaterinburg", "India": "Asia/Kolkata", "Sri Lanka": "Asia/Colombo",
+        "Nepal": "Asia/Kathmandu", "Myanmar": "Asia/Yangon", "Central Asia": "Asia/Dhaka", "SE Asia": "Asia/Bangkok",
+        "China": "Asia/Shanghai", "Singapore": "Asia/Singapore", "Taipei": "Asia/Taipei",
+        "W. Australia": "Australia/Perth", "Tokyo": "Asia/Tokyo", "Korea": "Asia/Seoul",
+        "Cen. Australia": "Australia/Adelaide", "AUS Central": "Australia/Darwin", "E. Australia": "Australia/Brisbane",
+        "AUS Eastern": "Australia/Sydney", "West Pacific": "Pacific/Port_Moresby", "Tasmania": "Australia/Hobart",
+        "Central Pacific": "Pacific/Guadalcanal", "Fiji": "Pacific/Fiji", "New Zealand": "Pacific/Auckland",
+        "Tonga": "Pacific/Tongatapu", "Argentina": "America/Argentina/Buenos_Aires", "Venezuela": "America/Caracas",
+    }
+)  # fmt: skip
+_SUFFIX = re.compile(r"\s+(?:standard/daylight|standard|daylight|summer)\s+time$")
+
+
+@cache
+def _by_lower_name() -> Mapping[str, str]:
+    return MappingProxyType(
+        {zone.lower(): zone for zone in zone_names()} | {name.lower(): zone for name, zone in _PLACES.items()}
+    )
+
+
+def zone_of_file(text: str) -> str | None:
+    """Return the IANA name for a zone as a phone's file names it, None if nobody knows the name.
+
+    Taken are Cisco's names, those of Windows that files use in their place, either of them with or without
+    ``Standard``, ``Daylight`` or both (``SE Asia Standard/Daylight Time``), and IANA names; in any case of letters. A
+    name without its summer time reads as the place: ``GMT Standard Time`` is London.
+    """
+    lower = " ".join(text.lower().split())
+    place = _SUFFIX.sub("", lower)
+    if lower == "pacific sa daylight time":  # Cisco's own entry: the summer time, all year
+        return "America/Argentina/Buenos_Aires"
+    return _by_lower_name().get(place if place != lower else lower)

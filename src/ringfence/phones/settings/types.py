@@ -7,7 +7,7 @@ every setting, so that no value can make a file ill-formed.
 
 import difflib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -145,6 +145,8 @@ class Setting:
             case SettingType.NUMBER:
                 return f"a whole number from {self.minimum} to {self.maximum}{unit}"
             case SettingType.CHOICE:
+                if len(self.choices) > _MOST_CHOICES_SHOWN:
+                    return self._some_of(self.choices)
                 return "one of: " + ", ".join(choice or "'' (empty)" for choice in self.choices)
             case SettingType.TEXT:
                 return f"{_FORMS[self.form][1]}, at most {self.maximum} characters"
@@ -263,6 +265,11 @@ class Setting:
         """Return rows in the one form that is stored and shown."""
         return "\n".join(" | ".join(_cell(value) for value in row.values()).rstrip(" |") for row in rows)
 
+    def _some_of(self, choices: Sequence[str]) -> str:
+        """Return in words what a setting of too many choices takes, with the first of ``choices`` as examples."""
+        shown = [choice for choice in choices if choice][:_CHOICES_AS_EXAMPLES]
+        return f"one of {len(self.choices)} values, such as {', '.join(shown)}"
+
     def _refused(self, text: str, why: str = "") -> ValueOutOfRange:
         shown = (
             "this value" if self.secret else repr(text if len(text) <= _LONGEST_SHOWN else text[:_LONGEST_SHOWN] + "…")
@@ -270,8 +277,8 @@ class Setting:
         reason = f": {why}" if why else ""
         takes = self.takes
         if len(self.choices) > _MOST_CHOICES_SHOWN:
-            near = difflib.get_close_matches(text, self.choices, n=3, cutoff=0.4) or self.choices[:3]
-            takes = f"one of {len(self.choices)} values, such as {', '.join(near)}; ringfence setting list lists all"
+            near = difflib.get_close_matches(text, self.choices, n=3, cutoff=0.4) or self.choices
+            takes = f"{self._some_of(near)}; ringfence setting list --json lists all"
         return ValueOutOfRange(
             f"{self.name} does not accept {shown}{reason}", where="settings", to_do=f"It accepts {takes}."
         )
@@ -283,6 +290,7 @@ def _cell(value: Value) -> str:
 
 _LONGEST_SHOWN = 60
 _MOST_CHOICES_SHOWN = 20
+_CHOICES_AS_EXAMPLES = 3
 
 
 def is_host(text: str) -> bool:
