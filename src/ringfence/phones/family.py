@@ -4,7 +4,7 @@ A family is a folder with a module-level ``FAMILY``; ``docs/families.md`` shows 
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
@@ -106,6 +106,8 @@ class Model:
     call_manager_number: int | None = None
     """The maker's number of the model, as in ``loadInformation<N>`` and in REGISTER's Contact."""
     most_calls: int = 0
+    modules: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """The expansion modules that fit it: type → how many keys each adds."""
     locale_file: str = ""
     """The language archive that it fetches from the user locale's folder."""
     tones_file: str = ""
@@ -116,6 +118,10 @@ class Model:
     asks_last: tuple[str, ...] = ()
     """The files that it asks for at the end of its boot, besides those that its configuration names."""
     features: frozenset[Feature] = frozenset()
+
+    def keys_with(self, modules: Iterable[str]) -> int:
+        """Return how many keys it has with these expansion modules."""
+        return self.line_keys.value + sum(self.modules.get(module, 0) for module in modules)
 
     def runs(self, load: str) -> bool:
         """Return whether a firmware load of that name is for this model."""
@@ -155,6 +161,14 @@ class FileFormat(Protocol):
 
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
         """Return ``data`` with named elements set.
+
+        Raises:
+            BadPatch: A name can't be one here.
+        """
+        ...
+
+    def leave_out(self, data: bytes, elements: Collection[str]) -> bytes:
+        """Return ``data`` without the named elements; those that it has not are passed over.
 
         Raises:
             BadPatch: A name can't be one here.
@@ -220,6 +234,15 @@ class ToPrepare:
     line_indexes: tuple[int, ...]
     line_settings: tuple[Mapping[str, Value], ...]
     """What holds for each line, in their order."""
+    given: frozenset[str]
+    """The settings that somebody has set; the others have their defaults."""
+    line_given: tuple[frozenset[str], ...]
+    """The same for each line."""
+
+    @property
+    def keys(self) -> int:
+        """How many keys the phone has with its expansion modules."""
+        return self.model.keys_with(str(row["model"]) for row in self.rows.get("modules", []))
 
 
 def check_order(settings: Mapping[str, Value], low: str, high: str) -> None:

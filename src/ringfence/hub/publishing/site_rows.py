@@ -35,7 +35,7 @@ from ringfence.phones.rendering.render_input import (
     LineAccount,
     PhoneToRender,
 )
-from ringfence.phones.rendering.resolve_settings import Scope, Value, resolve
+from ringfence.phones.rendering.resolve_settings import BUILT_IN, Scope, Value, resolve
 
 _READ_AT_ONCE = 200
 
@@ -219,7 +219,7 @@ def _phone(
         )
         for line in phone.lines
     )
-    values = {name: found.value for name, found in resolved.items()}
+    values = {name: found.value for name, found in resolved.items() if found.scope != BUILT_IN}
     if LOAD_SETTING in values:
         values[LOAD_SETTING] = model.load_of(str(values[LOAD_SETTING]))
     patches = patches_of(layers, family)

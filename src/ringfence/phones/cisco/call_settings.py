@@ -63,6 +63,18 @@ RELOAD = (
     ),
 )
 
+LEAVE_OUT = Setting(
+    "leave_out",
+    SettingType.TEXT,
+    "",
+    "What the phone's own file is not to state although it would: names of elements or parameters, with commas "
+    "between them, such as callStats or vendorConfig/webAccess. The phone's own defaults hold for them then.",
+    maximum=4000,
+    form=Form.ELEMENTS,
+    element="what it names",
+    source="Ringfence itself",
+)
+
 RELOAD_BY = Setting(
     "reload_by",
     SettingType.CHOICE,

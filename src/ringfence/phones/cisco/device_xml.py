@@ -6,7 +6,7 @@ returns what the phone would hold, or raises with the node that it stumbled over
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from types import MappingProxyType
 
 from lxml import etree
@@ -22,7 +22,7 @@ from ringfence.phones.document import (
 )
 from ringfence.phones.errors import ConfigurationRejected
 from ringfence.phones.family import Model
-from ringfence.phones.formats.xml_file import check_path, patched
+from ringfence.phones.formats.xml_file import check_path, patched, without
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.settings.time_zones import CISCO_ZONES
 from ringfence.secret import Secret
@@ -132,6 +132,10 @@ class DeviceXml:
             BadPatch: A name can't be an element's.
         """
         return patched(data, patches)
+
+    def leave_out(self, data: bytes, elements: Collection[str]) -> bytes:
+        """Return ``data`` without the named elements."""
+        return without(data, elements)
 
 
 def read_device(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:

@@ -1,7 +1,7 @@
 """Text files: the ``name: value`` files of the 7940 and 7960, and files of any form."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from ringfence.phones.document import NotWellFormed, OverLimit, TooLong
@@ -69,6 +69,12 @@ class NamedValues:
             lines.append(f'{name}: "{patches[name]}"')
         return ("\n".join(lines) + "\n").encode("utf-8")
 
+    def leave_out(self, data: bytes, elements: Collection[str]) -> bytes:
+        """Return ``data`` without the named values."""
+        lines = data.decode("utf-8").splitlines()
+        kept = [line for line in lines if line.partition(":")[0].strip() not in elements]
+        return ("\n".join(kept) + "\n").encode("utf-8")
+
 
 @dataclass(frozen=True, slots=True)
 class AnyText:
@@ -98,4 +104,8 @@ class AnyText:
         """
         for name in patches:
             self.check_patch(name)
+        return data
+
+    def leave_out(self, data: bytes, elements: Collection[str]) -> bytes:  # noqa: ARG002 - the port has it
+        """Return ``data``: a file of any form has no elements."""
         return data

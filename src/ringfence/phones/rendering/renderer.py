@@ -143,15 +143,16 @@ class Renderer:
             _check_stamp(text, phone, template.name)
         data = text.encode("utf-8", "surrogatepass")  # the check below refuses those
         patches = phone.patches.get(file.key, {})
+        left_out = [name for name in str(values["settings"].get("leave_out", "")).split(",") if name and file.reloads]
         check = _Check(file, phone, model, template, values)
-        if patches:
+        if patches or left_out:
             check(data)
-            data = file.format.patch(data, patches)
+            data = file.format.patch(file.format.leave_out(data, [name.strip() for name in left_out]), patches)
             if file.stamped:
                 _check_stamp(data.decode(), phone, template.name)
         if file.stamped:
             data = _stamped(data)
-        check(data, is_patched=bool(patches))
+        check(data, is_patched=bool(patches or left_out))
         return data
 
     def _name(self, file: FileTemplate) -> str:

@@ -45,6 +45,7 @@ class _LineInTemplate:
     auth_password: str = field(default="", repr=False)
     settings: Mapping[str, Value] = field(default_factory=dict)
     wire: Mapping[str, str] = field(default_factory=dict)
+    given: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,9 +92,19 @@ def template_values(phone: PhoneToRender, family: Family, model: Model) -> dict[
     if LOAD_SETTING in settings:
         settings[LOAD_SETTING] = wire[LOAD_SETTING] = model.load_of(str(settings[LOAD_SETTING]))
     rows = {name: model.settings[name].rows(settings[name]) if settings[name] else [] for name in defaults.tables}
-    lines = _lines_in_template(phone, family, model, settings, wire)
+    keys = model.keys_with(str(row["model"]) for row in rows.get("modules", []))
+    lines = _lines_in_template(phone, family, model, settings, wire, keys)
+    given = frozenset(phone.settings)
     prepared = family.prepare(
-        ToPrepare(model, settings, rows, tuple(line.index for line in lines), tuple(line.settings for line in lines))
+        ToPrepare(
+            model,
+            settings,
+            rows,
+            tuple(line.index for line in lines),
+            tuple(line.settings for line in lines),
+            given,
+            tuple(line.given for line in lines),
+        )
     )
     return {
         "phone": {
@@ -105,6 +116,7 @@ def template_values(phone: PhoneToRender, family: Family, model: Model) -> dict[
         },
         "settings": settings,
         "wire": wire,
+        "given": given,
         "rows": rows,
         "lines": lines,
         "version_stamp": STAMP_UNSET,
@@ -118,6 +130,7 @@ def _lines_in_template(
     model: Model,
     settings: Mapping[str, Value],
     wire: Mapping[str, str],
+    keys: int,
 ) -> tuple[_LineInTemplate, ...]:
     if not is_printable(phone.description):
         raise ValueOutOfRange("the description contains a control character", where=f"phone {phone.mac}")
@@ -129,7 +142,6 @@ def _lines_in_template(
     indexes = [line.index for line in lines]
     if len(set(indexes)) != len(indexes):
         raise ValueOutOfRange("two lines have the same key", to_do="Give each line its own key.")
-    keys = model.line_keys.value
     outside = [index for index in indexes if not 1 <= index <= keys]
     if outside:
         raise LimitExceeded(
@@ -154,6 +166,7 @@ def _lines_in_template(
                 auth_password=password,
                 settings=own,
                 wire=own_wire,
+                given=frozenset({*phone.settings, *line.settings}),
             )
         )
     return tuple(found)

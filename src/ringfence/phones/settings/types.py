@@ -29,6 +29,8 @@ _PASSWORD = re.compile(r"[!-~]+")
 _PATTERN = re.compile(r"[0-9A-Za-z*#+.,>\\%@:_-]+")
 _WORDS = re.compile(r"[A-Za-z0-9_.<-]+(?:\s*,\s*[A-Za-z0-9_.<-]+)*")
 _SHA1 = re.compile(r"[A-Za-z0-9+/]{27}=(?:\s*,\s*[A-Za-z0-9+/]{27}=)*")
+_ELEMENT = r"[A-Za-z_][\w.-]*(?:\[@\w+='[\w .-]*'\])?(?:\[\d{1,3}\])?"
+_ELEMENTS = re.compile(rf"{_ELEMENT}(?:/{_ELEMENT})*(?:\s*,\s*{_ELEMENT}(?:/{_ELEMENT})*)*")
 _INTEGER = re.compile(r"[+-]?[0-9]{1,10}")
 
 YES = frozenset({"yes", "true", "on", "1"})
@@ -60,6 +62,7 @@ class Form(StrEnum):
     PATTERN = "pattern"
     WORDS = "words"
     SHA1 = "sha1"
+    ELEMENTS = "elements"
 
 
 _FORMS: Mapping[Form, tuple[re.Pattern[str] | None, str]] = MappingProxyType(
@@ -75,6 +78,7 @@ _FORMS: Mapping[Form, tuple[re.Pattern[str] | None, str]] = MappingProxyType(
         Form.PATTERN: (_PATTERN, "a dialling pattern: digits, '*', '#', '+', '.', ',', '>', '\\\\' and 'x'"),
         Form.WORDS: (_WORDS, "words of letters, digits, '.', '_' and '-', with commas between them"),
         Form.SHA1: (_SHA1, "SHA-1 of the certificate in base64, 28 characters, with commas between several"),
+        Form.ELEMENTS: (_ELEMENTS, "names of elements with commas between them, such as callStats,vendorConfig/garp"),
         Form.PASSWORD: (_PASSWORD, "printable ASCII without spaces"),
     }
 )
