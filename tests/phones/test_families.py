@@ -73,7 +73,7 @@ def test_every_setting_is_used_by_a_template_or_by_what_prepares_it(of: Family) 
     sources = "".join(built_in_template(file.package, file.template) for file in of.files)
     read_in_prepare = {
         "ntp_servers", "sip_server", "sip_server_2", "sip_server_3", "keys", "soft_keys", "services_url",
-        "directory_url", "edge_url", "authentication_url",
+        "directory_url", "edge_url", "authentication_url", "modules", "leave_out",
         "time_zone", "sip_port", "reload", "reload_by", "reload_hour",
     }  # fmt: skip
     for name in of.settings.keys() - read_in_prepare:

@@ -191,3 +191,34 @@ def test_inspect_reads_a_single_list(tmp_path: Path) -> None:
     assert f"{SIP42}.loads names 5 files, signed as {SIP42}.loads:" in printed
     assert "Hardware: HARDWARE_COMP_1 15." in printed
     assert f'"load": "{SIP42}"' in inspect(path, "--json")[0]
+
+
+def test_one_file_is_the_firmware_of_small_business_phones_and_adapters() -> None:
+    sizes = {"spa50x-30x-7-6-2e.bin": 10, "spa50x-30x-7-6-2e.exe": 10, "ATA19x.11-1-0MPP-23.img": 5, "notes.pdf": 1}
+    bundle = examine(sizes, dict[str, bytes]().__getitem__)
+    adapter, spa = bundle.loads
+    assert (adapter.name, adapter.models) == ("ATA19x.11-1-0MPP-23", ("ATA192", "ATA191"))
+    assert spa.name == "spa50x-30x-7-6-2e"
+    assert {"SPA504G", "SPA301"} <= set(spa.models)
+    assert not set(spa.models) & {"SPA525G", "SPA514G", "SPA112"}
+    assert spa.missing == ()
+    assert serving_names(spa, ()) == {"spa50x-30x-7-6-2e.bin": "spa50x-30x-7-6-2e.bin"}
+    assert set(bundle.other) == {"spa50x-30x-7-6-2e.exe", "notes.pdf"}
+    (empty,) = examine({"spa525g-7-6-2e.bin": 0}, dict[str, bytes]().__getitem__).loads
+    assert empty.missing == ("spa525g-7-6-2e.bin",)
+
+
+def test_the_loader_that_turns_an_old_phone_into_a_sip_phone_is_served_with_its_load() -> None:
+    lists = {"P0S3-8-12-00.loads": b"LA_VERSION=P0S3-8-12-00\nP003-8-12-00.sbn\nP0S3-8-12-00.sb2\n"}
+    sizes = {
+        "P003-8-12-00.bin": 9,
+        "P003-8-12-00.sbn": 9,
+        "P0S3-8-12-00.sb2": 9,
+        "P0S3-8-12-00.loads": 60,
+        "OS79XX.TXT": 12,
+    }
+    bundle = examine(sizes, lists.__getitem__)
+    (load,) = bundle.loads
+    assert load.models == ("7960", "7940")
+    assert set(serving_names(load, ())) == set(sizes) - {"OS79XX.TXT"}
+    assert bundle.unnamed == ()

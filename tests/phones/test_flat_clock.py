@@ -86,3 +86,10 @@ def test_the_old_phone_s_dial_plan_has_the_old_root_and_no_stamp() -> None:
         "</DIALTEMPLATE>",
     ]
     assert named_values(found["SIP001122334455.cnf"].data)["dial_template"] == plan.name.removesuffix(".xml")
+
+
+def test_the_file_that_turns_a_phone_into_a_sip_phone_holds_the_loader_s_name_and_nothing_else() -> None:
+    assert "OS79XX.TXT" not in files("7960")
+    made = files("7960", universal_loader="P003-08-12-00")["OS79XX.TXT"]
+    assert made.data == b"P003-08-12-00"
+    assert made.kind is TargetKind.SHARED

@@ -199,7 +199,7 @@ def test_a_patched_file_is_checked_like_any_other() -> None:
         ("patch:cisco-99xx.none:a", "has no file 'none'"),
         ("patch:generic:a", "does not have a file to patch"),
         ("patch:cisco-spa:Dial Plan", "does not name a parameter"),
-        ("patch:cisco-7940-7960:Telnet", "does not name a value"),
+        ("patch:cisco-7940-7960:telnet level", "does not name a value"),
         ("patch:cisco-99xx:" + "a" * 200, "is not a patch"),
     ],
 )

@@ -23,7 +23,10 @@ app = typer.Typer(help="Firmware: inspect bundles, import loads, and follow thei
 _LOOK_EVERY_S = 1.0
 
 BundleFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="A folder, .zip, .cop.sgn, .cop.sha512, .tar.gz or single .loads.")
+    Path,
+    typer.Argument(
+        metavar="FILE", help="A folder, .zip, .cop.sgn, .cop.sha512, .tar.gz, or a single .loads, .bin or .img."
+    ),
 ]
 
 
@@ -62,6 +65,7 @@ def import_bundle(file: BundleFile, as_json: AsJson = False) -> None:
     bundle = examine(sizes, lists.__getitem__)
     check_whole(bundle, file)
     wanted = {each.found for load in bundle.loads for each in load.wanted if each.found} | set(lists)
+    wanted |= {name for load in bundle.loads for name in load.companions}
     client = hub()
     files = upload_members(client, file, wanted, sum(sizes[name] for name in wanted))
     rows = client.post("/firmware", {"source": file.name, "files": files})["items"]
@@ -176,7 +180,11 @@ def remove(load: LoadName, yes: Yes = False, as_json: AsJson = False) -> None:
 def check_whole(bundle: Bundle, file: Path) -> None:
     """Raise BadArgument unless a bundle has a load and every file that its loads name."""
     if not bundle.loads:
-        raise BadArgument("it holds no .loads file", where=str(file), to_do="Check that it is a firmware bundle.")
+        raise BadArgument(
+            "it holds no .loads file and no other firmware that is known",
+            where=str(file),
+            to_do="Check that it is a firmware bundle.",
+        )
     missing = sorted({name for load in bundle.loads for name in load.missing})
     if missing:
         raise BadArgument(

@@ -101,6 +101,10 @@ class Model:
     http_provisioning: Fact[bool | None]
     """Whether it tries HTTP on port 6970 before TFTP; None if unknown."""
     load_pattern: Fact[str]
+    load_suffix: str = ".loads"
+    """What its firmware's name ends in: a list of files (``.loads``), or the one file that it is."""
+    load_companions: tuple[str, ...] = ()
+    """Files that are served with a load if they came with it; ``{version}`` is what follows its name's first ``-``."""
     psn: str = ""
     """What it puts for ``$PSN`` into the names that it asks for."""
     call_manager_number: int | None = None
@@ -122,6 +126,11 @@ class Model:
     def keys_with(self, modules: Iterable[str]) -> int:
         """Return how many keys it has with these expansion modules."""
         return self.line_keys.value + sum(self.modules.get(module, 0) for module in modules)
+
+    def companions_of(self, load: str) -> tuple[str, ...]:
+        """Return the names of the files that are served beside a load's own."""
+        version = load.partition("-")[2]
+        return tuple(name.format(version=version) for name in self.load_companions)
 
     def runs(self, load: str) -> bool:
         """Return whether a firmware load of that name is for this model."""

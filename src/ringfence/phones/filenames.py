@@ -31,7 +31,7 @@ _OPTIONAL = re.compile(
 )
 
 # Loads, the images that they list, and packed images, each maybe in a signed envelope (PHONES.md sections 7 and 7.1).
-_FIRMWARE = re.compile(r".*\.(?:loads|sbn|sb2|sebn|bin[0-9]*|zz)(?:\.sgn)?", re.IGNORECASE | re.DOTALL)
+_FIRMWARE = re.compile(r".*\.(?:loads|sbn|sb2|sebn|bin[0-9]*|img|zz)(?:\.sgn)?", re.IGNORECASE | re.DOTALL)
 
 LOADS_SUFFIX = ".loads"
 _RECOVERY = re.compile(r"term\d\d\.default\.loads", re.IGNORECASE)

@@ -48,7 +48,11 @@ def add(change: Change, blobs: BlobStore, source: str, files: Sequence[UploadedF
     loads = [load for load in bundle.loads if not load.is_recovery]
     missing = sorted({name for load in loads for name in load.missing})
     if not loads or missing:
-        what = f"files that it names are missing: {', '.join(missing)}" if missing else "it holds no .loads file"
+        what = (
+            f"files that it names are missing: {', '.join(missing)}"
+            if missing
+            else "it holds no .loads file and no other firmware"
+        )
         raise BrokenBundle(what, where=source, to_do="Import the complete bundle.")
     made = []
     for load in loads:

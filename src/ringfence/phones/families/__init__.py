@@ -24,6 +24,7 @@ _OWN = (
     "cisco_7940_7960",
     "cisco_spa",
     "cisco_mpp",
+    "cisco_ata",
     "generic",
 )
 # How people and the phones themselves write a model's name: CP-9971, CISCO 9971, Cisco Unified IP Phone 7942G.

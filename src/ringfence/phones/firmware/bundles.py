@@ -1,9 +1,13 @@
-"""Bundles: which loads are among some files, and whether every file that they name is there."""
+"""Bundles: which loads are among some files, and whether every file that they name is there.
+
+A load is a list of files (``.loads``), or one file that is the firmware of some models (``.bin``, ``.img``).
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from ringfence.phones.families import families
+from ringfence.phones.families import model as model_of
 from ringfence.phones.filenames import (
     LOADS_SUFFIX,
     is_firmware,
@@ -29,12 +33,15 @@ class Load:
     """One load of a bundle."""
 
     name: str
-    """As ``loadInformation`` writes it: the list's name without ``.loads``."""
+    """As ``loadInformation`` writes it: the list's name without ``.loads``, or the one file's without its end."""
     list_name: str
+    """The name of the list, or of the one file."""
     loads: Loads
     wanted: tuple[Wanted, ...]
     models: tuple[str, ...]
     """The models that run it, as far as its name tells."""
+    companions: tuple[str, ...] = ()
+    """Files of the bundle that it does not name and that are served with it."""
 
     @property
     def missing(self) -> tuple[str, ...]:
@@ -80,12 +87,28 @@ def examine(sizes: Mapping[str, int], read: ReadFile) -> Bundle:
     lists = [name for name in sizes if is_loads(name)]
     found = [_load(name, parse_loads(read(name), name), sizes, by_folded) for name in sorted(lists)]
     named = {each.found for load in found for each in load.wanted} | set(lists)
+    named |= {companion for load in found for companion in load.companions}
+    singles = [load for name in sorted(sizes) if name not in named and (load := _single(name, sizes[name]))]
+    found += singles
+    named |= {load.list_name for load in singles}
     rest = [name for name in sorted(sizes) if name not in named]
     return Bundle(
         tuple(found),
         tuple(name for name in rest if is_firmware(name)),
         tuple(name for name in rest if not is_firmware(name)),
     )
+
+
+def _single(name: str, size: int) -> Load | None:
+    """Return the load that one file is, None if it is none that a model runs."""
+    for family in families().values():
+        for model in family.models.values():
+            load = name[: -len(model.load_suffix)]
+            if model.load_suffix == LOADS_SUFFIX or load + model.load_suffix != name or not model.runs(load):
+                continue
+            problem = "" if size else "it is empty"
+            return Load(load, name, Loads((), (), None), (Wanted(name, name, problem),), models_of(load))
+    return None
 
 
 def models_of(load: str) -> tuple[str, ...]:
@@ -110,7 +133,9 @@ def _load(list_name: str, loads: Loads, sizes: Mapping[str, int], by_folded: Map
             problem = "it is empty"
         wanted.append(Wanted(file.name, found, problem))
     models = _recovered(list_name) if is_recovery(list_name) else models_of(name)
-    return Load(name, list_name, loads, tuple(wanted), models)
+    beside = {each for model in models for each in model_of(model)[1].companions_of(name) if each in sizes}
+    named = {each.found for each in wanted}
+    return Load(name, list_name, loads, tuple(wanted), models, tuple(sorted(beside - named)))
 
 
 def _recovered(list_name: str) -> tuple[str, ...]:
@@ -127,4 +152,5 @@ def serving_names(load: Load, recovery: Sequence[Load]) -> dict[str, str]:
     names = {load.list_name: load.list_name}
     names |= {each.name: each.found for each in load.wanted if each.found is not None and not each.problem}
     names |= {each.list_name: each.list_name for each in recovery}
+    names |= {name: name for name in load.companions}
     return names

@@ -10,8 +10,8 @@ from ringfence.phones.family import Model
 
 LARGEST_BYTES = 256 * 1024
 
-_NAMED = re.compile(r'(?P<name>[a-z][a-z0-9_]*)\s*:\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"#;]*))\s*(?:[;#].*)?')
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
+_NAMED = re.compile(r'(?P<name>[A-Za-z][A-Za-z0-9_]*)\s*:\s*(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"#;]*))\s*(?:[;#].*)?')
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
 def named_values(data: bytes) -> dict[str, str]:

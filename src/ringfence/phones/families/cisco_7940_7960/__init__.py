@@ -7,6 +7,7 @@ from types import MappingProxyType
 from ringfence.content.release import TargetKind
 from ringfence.phones.cisco.call_settings import (
     CALLS,
+    LEAVE_OUT,
     RELOAD,
     SIP,
     SOUND,
@@ -33,12 +34,12 @@ from ringfence.phones.family import (
     ToPrepare,
     check_order,
 )
-from ringfence.phones.formats.text_file import NamedValues, named_values
+from ringfence.phones.formats.text_file import AnyText, NamedValues, named_values
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.settings.builders import ON_IS_1, text_setting
 from ringfence.phones.settings.time_zones import CISCO_ZONE, gmt_name, offset_minutes
-from ringfence.phones.settings.types import Form, Mark, Setting
+from ringfence.phones.settings.types import WHOLE_SITES, Form, Mark, Setting
 from ringfence.secret import Secret
 
 _GUIDE = "PHONES.md section 1b; the maker's administration guide of SIP 7940/7960 [likely]"
@@ -66,6 +67,20 @@ _NAMES = (
 )  # fmt: skip
 
 
+_LOADER = replace(
+    text_setting(
+        "universal_loader",
+        "What turns phones with SCCP firmware into SIP phones: the name of the loader that came with firmware_load, "
+        "such as P003-08-12-00. It is what OS79XX.TXT says.",
+        "OS79XX.TXT",
+        30,
+        Form.WORD,
+    ),
+    scopes=WHOLE_SITES,
+    source="PHONES.md sections 7 and 13; the manufacturer's document 5455",
+)
+
+
 def _settings() -> Mapping[str, Setting]:
     known = {each.name: each for each in (*TIME, *SIP, *SOUND, *CALLS, *DISPLAY, *URLS, *ACCESS, *FIRMWARE, DIAL_PLAN)}
     table = {name: known[name] for name in (*_NAMES, "time_zone", "preferred_codec", "dial_plan")}
@@ -88,7 +103,8 @@ def _settings() -> Mapping[str, Setting]:
     )
     return MappingProxyType(
         {name: replace(setting, source=_GUIDE, mark=Mark.LIKELY) for name, setting in table.items()}
-        | {setting.name: setting for setting in RELOAD}
+        | {setting.name: setting for setting in (*RELOAD, LEAVE_OUT)}
+        | {_LOADER.name: _LOADER}
         | {own_name.name: replace(own_name, source=_GUIDE, mark=Mark.LIKELY)}
     )
 
@@ -116,6 +132,7 @@ def _model(name: str, number: int, keys: int) -> Model:
         tls_ceiling=Fact("", Mark.LIKELY, _GUIDE),
         http_provisioning=Fact(False, Mark.LIKELY, "PHONES.md section 1b"),
         load_pattern=Fact(r"P0S3-.+|P0030.+", Mark.CERTAIN, "PHONES.md section 7"),
+        load_companions=("P003-{version}.bin", "P003-{version}.sbn"),
         call_manager_number=number,
         most_calls=2,
     )
@@ -186,6 +203,9 @@ FAMILY = Family(
         FileTemplate(
             "dial_plan", "dialplan-{digest}.xml", __name__, "dialplan.xml.j2",
             XmlFile("DIALTEMPLATE", most_bytes=DIAL_PLAN_BYTES), TargetKind.SHARED, when=("dial_plan",),
+        ),
+        FileTemplate(
+            "loader", "OS79XX.TXT", __name__, "OS79XX.TXT.j2", AnyText(), TargetKind.SHARED, when=("universal_loader",)
         ),
         FileTemplate("site", "SIPDefault.cnf", __name__, "SIPDefault.cnf.j2", NamedValues(), TargetKind.SHARED),
         FileTemplate("phone", "SIP{MAC}.cnf", __name__, "SIP.cnf.j2", NamedValues(), reloads=True),

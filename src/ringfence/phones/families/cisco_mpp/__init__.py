@@ -1,30 +1,18 @@
 """Cisco 6800, 7800 and 8800 series with multiplatform firmware (3PCC)."""
 
-from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 
-from ringfence.phones.family import (
-    Fact,
-    Family,
-    Feature,
-    Model,
-    ToPrepare,
-)
-from ringfence.phones.flat_profile import (
-    KEYS,
-    LIMITS,
-    PC_PORT,
-    SOURCE,
-    boot_of,
-    files_of,
-    prepare,
-    read_profiles,
-    settings_of,
-)
+from ringfence.phones.family import Fact, Family, Feature, Model
+from ringfence.phones.flat_profile.files import boot_of, files_of, prepare
+from ringfence.phones.flat_profile.profile_file import LIMITS, read_profiles
+from ringfence.phones.flat_profile.series import Series
+from ringfence.phones.flat_profile.settings import SOURCE, settings_of
 from ringfence.phones.settings.types import Mark
 
-_FIRST, _OWN = "{psn}.xml", "{mac}.xml"
-_SETTINGS = settings_of((KEYS, PC_PORT))
+_END = ".xml"
+_FIRST, _OWN = f"{{psn}}{_END}", f"{{mac}}{_END}"
+_SETTINGS = settings_of(Series.MPP)
 # Name, line keys (the manufacturer's data sheets), and the load's stem.
 _MODELS = (
     ("8851-3PCC", 10, "sip88xx"), ("8811-3PCC", 10, "sip88xx"), ("8841-3PCC", 10, "sip88xx"),
@@ -51,17 +39,13 @@ def _model(name: str, keys: int, load: str) -> Model:
     )
 
 
-def _prepare(phone: ToPrepare) -> Mapping[str, object]:
-    return {**prepare(phone), "is_mpp": True, "own_rule": "/$MA.xml"}
-
-
 FAMILY = Family(
     id="cisco-mpp",
     title="Cisco 6800, 7800, 8800 series (multiplatform firmware)",
     models=MappingProxyType({row[0]: _model(*row) for row in _MODELS}),
-    files=files_of(_FIRST, _OWN, "profile.xml.j2"),
+    files=files_of(_FIRST, _OWN),
     boot=boot_of(_FIRST, _OWN),
-    prepare=_prepare,
+    prepare=partial(prepare, own=_END),
     read=read_profiles,
     one_credential=Fact(False, Mark.LIKELY, SOURCE),
     retry_s=Fact(3600.0, Mark.LIKELY, "PHONES.md section 8b (Resync_Error_Retry_Delay)"),

@@ -1,31 +1,20 @@
-"""Cisco SPA300, SPA500 and SPA100 series."""
+"""Cisco SPA 300 and 500 phones, and the SPA112 and SPA122 analogue adapters."""
 
-from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 
-from ringfence.phones.family import (
-    Fact,
-    Family,
-    Feature,
-    Model,
-    ToPrepare,
-)
-from ringfence.phones.flat_profile import (
-    KEYS,
-    LIMITS,
-    SOURCE,
-    boot_of,
-    files_of,
-    prepare,
-    read_profiles,
-    settings_of,
-)
+from ringfence.phones.family import Fact, Family, Feature, Model
+from ringfence.phones.flat_profile.files import boot_of, files_of, prepare
+from ringfence.phones.flat_profile.keys import MODULE_KEYS
+from ringfence.phones.flat_profile.profile_file import LIMITS, read_profiles
+from ringfence.phones.flat_profile.series import ADAPTERS, Series
+from ringfence.phones.flat_profile.settings import SOURCE, settings_of
 from ringfence.phones.settings.types import Mark
 
-_FIRST, _OWN = "spa{psn}.cfg", "{mac}.cfg"
-_SETTINGS = settings_of((KEYS,))
-_ADAPTER_SETTINGS = settings_of()
-_ADAPTERS = frozenset({"SPA112", "SPA122"})
+_END = ".cfg"
+_FIRST, _OWN = f"spa{{psn}}{_END}", f"{{mac}}{_END}"
+_SETTINGS = settings_of(Series.SPA)
+_ADAPTER_SETTINGS = settings_of(Series.ADAPTER)
 # Name and line keys (the manufacturer's data sheets).
 _MODELS = (
     ("SPA504G", 4), ("SPA301", 1), ("SPA303", 3), ("SPA501G", 8), ("SPA502G", 1), ("SPA508G", 8), ("SPA509G", 12),
@@ -35,8 +24,12 @@ _WIFI = frozenset({"SPA525G", "SPA525G2"})
 _NO_PC_PORT = frozenset({"SPA301", "SPA303", "SPA112", "SPA122"})
 
 
+# The firmware's file is one for a group of models (wazo-provd-plugins, wazo_cisco_spa; published firmware).
+_FIRMWARE = (("SPA525", "spa525g"), ("SPA51", "spa51x"), ("SPA1", "Payton"), ("SPA", "spa50x-30x"))
+
+
 def _model(name: str, keys: int) -> Model:
-    load = "spa525g" if name in _WIFI else name[:4].lower()
+    load = next(stem for group, stem in _FIRMWARE if name.startswith(group))
     features = ({Feature.WIFI, Feature.BLUETOOTH} if name in _WIFI else set()) | (
         set() if name in _NO_PC_PORT else {Feature.PC_PORT}
     )
@@ -44,28 +37,26 @@ def _model(name: str, keys: int) -> Model:
         name=name,
         title=f"Cisco {name}",
         line_keys=Fact(keys, Mark.LIKELY, "the manufacturer's data sheet"),
-        settings=_ADAPTER_SETTINGS if name in _ADAPTERS else _SETTINGS,
+        settings=_ADAPTER_SETTINGS if name in ADAPTERS else _SETTINGS,
         limits=LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.LIKELY, SOURCE),
         tls_ceiling=Fact("1.0", Mark.CERTAIN, "PHONES.md section 8 (firmware 2.0.6)"),
         http_provisioning=Fact(False, Mark.CERTAIN, "PHONES.md section 8: its rule names the protocol"),
-        load_pattern=Fact(rf"(?i:{load}[0-9x]*.*)", Mark.LIKELY, SOURCE),
+        load_pattern=Fact(rf"(?i:{load}[-_].+)", Mark.CERTAIN, "wazo-provd-plugins (wazo_cisco_spa)"),
+        load_suffix=".bin",
         psn=name.removeprefix("SPA"),
+        modules=MappingProxyType({}) if name in ADAPTERS or name == "SPA301" else MODULE_KEYS,
         features=frozenset(features),
     )
-
-
-def _prepare(phone: ToPrepare) -> Mapping[str, object]:
-    return {**prepare(phone), "is_mpp": False, "own_rule": "/$MA.cfg"}
 
 
 FAMILY = Family(
     id="cisco-spa",
     title="Cisco SPA300, SPA500, SPA100 series",
     models=MappingProxyType({row[0]: _model(*row) for row in _MODELS}),
-    files=files_of(_FIRST, _OWN, "profile.xml.j2"),
+    files=files_of(_FIRST, _OWN),
     boot=boot_of(_FIRST, _OWN),
-    prepare=_prepare,
+    prepare=partial(prepare, own=_END),
     read=read_profiles,
     one_credential=Fact(False, Mark.LIKELY, SOURCE),
     asks_also=(r"spa[\w-]+\.cfg", r"init\.cfg"),
