@@ -69,3 +69,23 @@ def test_a_bundle_zipped_on_a_mac_is_taken_and_what_is_skipped_is_said(
     said = ringfence("firmware", "import", str(path))
     assert "__MACOSX/bundle/._" in said
     ringfence("firmware", "remove", "--yes", "SIP42.9-4-2SR1-1S")
+
+
+def test_one_file_is_the_firmware_of_a_small_business_phone(
+    ringfence: CommandLine, hub: RunningHub, site: str, new_mac: str, tmp_path: Path
+) -> None:
+    hub.phone(site, new_mac, "SPA504G")
+    load = "spa50x-30x-7-6-2e"
+    (tmp_path / f"{load}.bin").write_bytes(b"SkOs" * 8)
+    (tmp_path / "fw.zip").write_bytes(zipped({f"fw/{load}.bin": b"SkOs" * 8, "fw/notes.pdf": b"x"}))
+    for name in ("fw.zip", f"{load}.bin"):
+        (row,) = ringfence.ask("firmware", "import", str(tmp_path / name))
+        assert (row["name"], [file["name"] for file in row["files"]]) == (load, [f"{load}.bin"])
+    ringfence.refused(3, "set", "phone", new_mac, "firmware_load=not a word")
+    ringfence("set", "phone", new_mac, f"firmware_load={load}")
+    ringfence("publish", site)
+    (row,) = ringfence.ask("firmware", "status", load)
+    assert (row["site"], row["waiting"] + row["named"]) == (site, 1)
+    ringfence("set", "phone", new_mac, "--unset", "firmware_load")
+    ringfence("publish", site)
+    ringfence("firmware", "remove", "--yes", load)
