@@ -15,7 +15,7 @@ from ringfence.phones.importing.outcome import Confidence, Fate, ImportedPhone
 from ringfence.phones.importing.profile_files import ProfileReader, comparison, read_parameters
 from ringfence.phones.importing.reader import SaidModels
 from ringfence.phones.importing.source_folder import SourceFolder
-from ringfence.phones.rendering.patches import parse_name
+from ringfence.phones.rendering.patches import parse_name, patch_setting
 from ringfence.phones.rendering.render_input import PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
 
@@ -146,6 +146,28 @@ def test_a_profile_makes_a_phone_with_its_lines_and_settings() -> None:
     assert phone.patches["patch:cisco-spa:Proxy_2_"] == "pbx2.example.com:5080"
     assert phone.patches["patch:cisco-spa:Unit_1_Key_1"] == "fnc=blf+sd;sub=300@$PROXY"
     assert "patch:cisco-spa:Password_2_" not in phone.patches
+
+
+def test_an_account_that_is_switched_off_is_kept_as_it_is() -> None:
+    text = SPA.replace("</flat-profile>", "<User_ID_3_>203</User_ID_3_><Password_3_>z</Password_3_></flat-profile>")
+    phone = imported("001122334455.xml", text)
+    assert [line.index for line in phone.lines] == [1, 2]
+    assert phone.patches["patch:cisco-spa:User_ID_3_"] == "203"
+    assert phone.patches["patch:cisco-spa:Password_3_"] == "z"
+    assert patch_setting("patch:cisco-spa:Password_3_").secret
+    assert left_over(text, phone) == []
+
+
+def test_a_clock_becomes_a_zone_where_there_is_one_with_it() -> None:
+    assert imported("001122334455.xml", SPA).settings["time_zone"] == "America/Denver"
+    assert "patch:cisco-spa:Time_Zone" not in imported("001122334455.xml", SPA).patches
+    text = MPP.replace(
+        "</flat-profile>", "<Daylight_Saving_Time_Enable>Yes</Daylight_Saving_Time_Enable></flat-profile>"
+    )
+    assert imported("001122334455.xml", text).settings["time_zone"] == "Europe/Berlin"
+    odd = imported("001122334455.xml", SPA.replace("11/1/7/2", "11/9/7/2"))
+    assert "time_zone" not in odd.settings
+    assert odd.patches["patch:cisco-spa:Time_Zone"] == "GMT-07:00"
 
 
 def test_a_phone_that_is_imported_gains_nothing_but_what_it_needs_to_be_told() -> None:

@@ -111,10 +111,22 @@ def test_nothing_is_lost_without_a_line() -> None:
 def test_the_new_files_say_what_the_old_ones_said() -> None:
     phone = imported(FOLDER)
     made = {name: file.data for name, file in published(phone).items()}
-    assert differences(held(FOLDER), held(made), comparison(model("7940")[1])) == []
+    assert differences(held(FOLDER), held(made), comparison(model("7940")[1], held(FOLDER))) == []
     plan = next(data for name, data in made.items() if name.startswith("dialplan"))
     assert b'MATCH="9,........" Timeout="2"' in plan
     assert "s3cr3t; really" in made[NAME].decode()
+
+
+def test_a_line_that_is_switched_off_keeps_what_its_file_says_and_a_call_manager_is_the_server() -> None:
+    phone = imported(FOLDER)
+    assert phone.patches["patch:cisco-7940-7960:line2_authname"] == "UNPROVISIONED"
+    managed = (
+        OWN + b'proxy1_address: "USECALLMANAGER"\ncall_manager1_addr: "192.0.2.30";\ncall_manager1_sip_port: 5062\n'
+    )
+    phone = imported({**FOLDER, NAME: managed})
+    assert (phone.settings["sip_server"], phone.settings["sip_port"]) == ("192.0.2.30", 5062)
+    assert phone.patches["patch:cisco-7940-7960:proxy1_address"] == "USECALLMANAGER"
+    assert phone.patches["patch:cisco-7940-7960:call_manager1_addr"] == "192.0.2.30"
 
 
 def test_more_than_two_lines_are_a_7960_s() -> None:
@@ -186,5 +198,5 @@ def test_any_files_are_said_again_or_the_report_names_what_is_not(site: dict[str
         return  # the reason is in the error
     made = {name: file.data for name, file in published(phone).items()}
     named = {remark.element for remark in phone.remarks if remark.fate in {Fate.LOST, Fate.MENDED}}
-    found = differences(held(files), held(made), comparison(model(phone.model)[1]))
+    found = differences(held(files), held(made), comparison(model(phone.model)[1], held(files)))
     assert set(found) <= named

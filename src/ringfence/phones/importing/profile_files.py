@@ -17,6 +17,7 @@ from ringfence.phones.errors import BadMac, BadPatch, NotImportable
 from ringfence.phones.families import families
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING, Family, Model
+from ringfence.phones.flat_profile.daylight_rule import daylight_rule
 from ringfence.phones.flat_profile.parameters import ROUTER, parameter
 from ringfence.phones.flat_profile.profile_file import (
     LIMITS,
@@ -35,6 +36,7 @@ from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.patches import LONGEST_NAME, PREFIX
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.settings.time_zones import gmt_name
 from ringfence.phones.settings.types import Setting, SettingType, Value
 from ringfence.secret import Secret
 
@@ -42,7 +44,7 @@ _NAME = re.compile(r"(?:spa|ata|cisco|linksys)?[-_]?(?P<mac>[0-9a-f]{12})\.(?:cf
 _DECLARATION = re.compile(rb"""\s*<\?xml\b(?:[^?]*?encoding=["'](?P<encoding>[\w-]+)["'])?[^?]*\?>""")
 _ENCRYPTED = b"Salted__"
 _COMPRESSED = b"\x1f\x8b"
-_CREDENTIALS = re.compile(r"(?:User_ID|Password|Use_Auth_ID|Auth_ID)_\d{1,2}_")
+_CREDENTIALS = re.compile(r"(?:User_ID|Password|Use_Auth_ID|Auth_ID)_(?P<line>\d{1,2})_")
 _OF_LINE = re.compile(r"(?P<name>.+)_(?P<line>\d{1,2})_")
 _HOST = re.compile(r"(?:.*SRV=)?(?P<host>[A-Za-z0-9_](?:[\w.-]*\w)?|\[[0-9A-Fa-f:.]+\])")
 _RULES = ("Profile_Rule_B", "Profile_Rule_C", "Profile_Rule_D")
@@ -54,6 +56,11 @@ _MPP_ONLY = frozenset({"PC_PORT_Enable", "Admin_Password", "Enable_802.1X_Authen
 _CLOCK = frozenset({"Time_Zone", "Daylight_Saving_Time_Enable", "Daylight_Saving_Time_Rule"})
 # The setting's element is one of several that it writes, or stands for more than its text.
 _BY_HAND = frozenset({"sip_server", "sip_port", "ntp_servers", "time_zone", "web_access", "profile_url", LOAD_SETTING})
+_USUAL_ZONES = (
+    "Europe/Berlin", "Europe/London", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles",
+    "Etc/UTC", "Australia/Sydney", "Asia/Tokyo", "Asia/Singapore",
+)  # fmt: skip
+"""Which of several zones with one clock a profile is taken to mean."""
 _ESSENTIAL = frozenset({"sip_server", "sip_port"})
 _SHOWN = ("Short_Name", "Display_Name")
 _RENDERER = Renderer()
@@ -148,6 +155,11 @@ def _is_latin(data: bytes) -> bool:
 def comparison(kind: Model, said: Mapping[str, Said]) -> Comparison:
     """Return how an old profile, which says ``said``, is compared with the new one of a model."""
     series, format_ = series_of(kind), FlatProfile()
+    own = {str(line.index) for line in _accounts(said, kind)}
+
+    def is_derived(name: str) -> bool:
+        credential = _CREDENTIALS.fullmatch(name)
+        return name in _OWN or (credential is not None and credential["line"] in own)
 
     def is_same(name: str, old: str, new: str) -> bool:
         if old == new or old.lower() == new.lower() in {"yes", "no"}:
@@ -174,9 +186,7 @@ def comparison(kind: Model, said: Mapping[str, Said]) -> Comparison:
             return False
         return len(name) + len(PREFIX) + 20 <= LONGEST_NAME
 
-    return Comparison(
-        lambda name: name in _OWN or _CREDENTIALS.fullmatch(name) is not None, _NEEDED, is_same, refuses, can_patch
-    )
+    return Comparison(is_derived, _NEEDED, is_same, refuses, can_patch)
 
 
 def _plain_rule(text: str) -> str:
@@ -354,6 +364,7 @@ def _settings(said: Mapping[str, Said], kind: Model, line: int) -> dict[str, Val
         clocks = [router]
     if any(clocks):
         _put(found, kind, "ntp_servers", ",".join(filter(None, clocks)))
+    _put(found, kind, "time_zone", _zone(said, kind))
     load = load_of(said.get("Upgrade_Rule", Said("")).text)
     if load and said["Upgrade_Rule"].text == f"/{load}{kind.load_suffix}" and kind.runs(load):
         _put(found, kind, LOAD_SETTING, load)
@@ -364,6 +375,21 @@ def _settings(said: Mapping[str, Said], kind: Model, line: int) -> dict[str, Val
         if text is not None and (value := _value(setting, text)) is not None:
             found[name] = value
     return found
+
+
+def _zone(said: Mapping[str, Said], kind: Model) -> str:
+    """Return a zone whose clock is the one that a profile describes; empty if there is none."""
+    if series_of(kind) is Series.ADAPTER:
+        return ""
+    text = {name: said[name].text if name in said else "" for name in _CLOCK}
+    rule = (
+        _plain_rule(text["Daylight_Saving_Time_Rule"]) if text["Daylight_Saving_Time_Enable"].lower() == "yes" else ""
+    )
+    zones = kind.settings["time_zone"].choices
+    fitting = [
+        zone for zone in zones if gmt_name(zone) == text["Time_Zone"] and _plain_rule(daylight_rule(zone)) == rule
+    ]
+    return next((zone for zone in _USUAL_ZONES if zone in fitting), fitting[0] if fitting else "")
 
 
 def _text_of(said: Mapping[str, Said], setting: Setting, line: int) -> str | None:

@@ -8,6 +8,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from ringfence.counted import counted
 from ringfence.errors import BadInput
 from ringfence.phones.errors import BadMac, BadPatch, NotImportable
 from ringfence.phones.families import model as model_of
@@ -31,10 +32,11 @@ _FAMILY_MODELS = ("7940", "7960")
 _LINE = re.compile(r'\s*(?P<name>[A-Za-z][A-Za-z0-9_]*)\s*:\s*(?:"(?P<quoted>[^"]*)".*|(?P<plain>.*))')
 # What follows a ; or a # behind a space is a comment, unless quotes are around it.
 _COMMENT = re.compile(r"\s*;.*|\s+#.*")
-_ACCOUNT = re.compile(r"line\d_(?:name|authname|password)")
+_ACCOUNT = re.compile(r"line(?P<line>\d)_(?:name|authname|password)")
 _OF_LINE = re.compile(r"line(?P<line>\d)_(?P<what>name|shortname|displayname|authname|password)")
 _UNPROVISIONED = "UNPROVISIONED"
 """What the phone itself shows for a line without an account, and what files therefore hold."""
+_CALL_MANAGER = "USECALLMANAGER"
 _PLAN, _PLAN_SUFFIX = "dialplan", ".xml"
 """The dial plan that the phone asks for if its file names none."""
 _SHOWN = ("label", "shortname", "displayname")
@@ -136,9 +138,14 @@ def _is_utf8(data: bytes) -> bool:
     return True
 
 
-def comparison(kind: Model) -> Comparison:
-    """Return how an old phone's values are compared with the new ones."""
+def comparison(kind: Model, held: Mapping[str, Said]) -> Comparison:
+    """Return how what an old phone held is compared with what it will hold."""
     format_ = NamedValues()
+    own = {str(line.index) for line in _accounts(held, kind)}
+
+    def is_derived(name: str) -> bool:
+        account = _ACCOUNT.fullmatch(name)
+        return name == "dial_template" or (account is not None and account["line"] in own)
 
     def refuses(name: str, text: str) -> str:
         if '"' in text:
@@ -155,13 +162,7 @@ def comparison(kind: Model) -> Comparison:
             return False
         return True
 
-    return Comparison(
-        lambda name: _ACCOUNT.fullmatch(name) is not None or name == "dial_template",
-        frozenset({"proxy_register"}),
-        lambda _name, old, new: old == new,
-        refuses,
-        can_patch,
-    )
+    return Comparison(is_derived, frozenset({"proxy_register"}), lambda _name, old, new: old == new, refuses, can_patch)
 
 
 def _guess(held: Mapping[str, Said], named: str) -> ModelGuess:
@@ -172,8 +173,8 @@ def _guess(held: Mapping[str, Said], named: str) -> ModelGuess:
     )
     small, large = _FAMILY_MODELS
     if last > model_of(small)[1].line_keys.value:
-        return ModelGuess(large, Confidence.CERTAIN, because=f"it has {last} lines")
-    return ModelGuess(small, Confidence.LIKELY, (large,), f"its {last} lines, which both have room for")
+        return ModelGuess(large, Confidence.CERTAIN, because=counted(last, "line"))
+    return ModelGuess(small, Confidence.LIKELY, (large,), f"{counted(last, 'line')}, for which both have room")
 
 
 def _imported(
@@ -185,10 +186,16 @@ def _imported(
     if not any(line.password for line in lines):
         raise NotImportable("it has no line with a password", where=path, to_do="Phones register with one.")
     settings = _settings(held, kind)
+    if str(settings.get("sip_server", "")).upper() == _CALL_MANAGER and "call_manager1_addr" in held:
+        # The phone registers with its call manager; what it is told as its proxy stays as it is.
+        settings |= _settings(
+            {"proxy1_address": held["call_manager1_addr"], "proxy1_port": held.get("call_manager1_sip_port", Said(""))},
+            kind,
+        )
     if not settings.get("sip_server"):
         raise NotImportable("it names no SIP server", where=path, to_do=f"Is {_DEFAULT} missing in the folder?")
     remarks += _dial_plan(held, folder, kind, settings, uses)
-    how = comparison(kind)
+    how = comparison(kind, held)
     essential = {name: value for name, value in settings.items() if name in _ESSENTIAL}
     try:
         settings, settled, new = _settled(PhoneToRender(mac, kind.name, "", settings, lines), of, held, how)
