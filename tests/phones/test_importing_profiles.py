@@ -91,7 +91,7 @@ ADAPTER = """\
 def imported(name: str, text: str | bytes, named: str = "", **others: str) -> ImportedPhone:
     data = text if isinstance(text, bytes) else text.encode()
     files = {name: data} | {other.replace("__", "."): content.encode() for other, content in others.items()}
-    return ProfileReader().read(name, SourceFolder.of(files), SaidModels(for_others=named))
+    return ProfileReader().read(name, SourceFolder.of(files), SaidModels({"001122334455": named} if named else {}))
 
 
 def published(phone: ImportedPhone) -> bytes:
@@ -293,3 +293,9 @@ def test_values_that_contradict_each_other_are_kept_as_the_phone_has_them() -> N
     phone = imported("001122334455.cfg", text)
     assert phone.patches["patch:cisco-spa:RTP_Port_Min"] == "30000"
     assert left_over(text, phone) == []
+
+
+def test_what_is_said_of_all_other_phones_holds_for_those_that_it_can_mean() -> None:
+    folder = SourceFolder.of({"001122334455.xml": SPA.encode()})
+    for named, kind in (("9971", "SPA504G"), ("SPA509G", "SPA509G")):
+        assert ProfileReader().read("001122334455.xml", folder, SaidModels(for_others=named)).model == kind

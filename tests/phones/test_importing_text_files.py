@@ -57,7 +57,7 @@ RENDERER = Renderer()
 
 
 def imported(files: dict[str, bytes], named: str = "") -> ImportedPhone:
-    return TextFileReader().read(NAME, SourceFolder.of(files), SaidModels(for_others=named))
+    return TextFileReader().read(NAME, SourceFolder.of(files), SaidModels({"001122334455": named} if named else {}))
 
 
 def published(phone: ImportedPhone) -> dict[str, RenderedFile]:

@@ -96,7 +96,8 @@ class ProfileReader:
         if mac is None:
             raise NotImportable("its name is not that of a phone's profile", where=path)
         own = read_parameters(folder.read(path), path)
-        named = said.of(mac) or said.for_others
+        # What is said of all others may be about phones of another kind.
+        named = said.of(mac) or (said.for_others if _is_of_profiles(said.for_others) else "")
         guess = _guess(own, folder, named)
         of, kind = model_of(guess.model)
         if not _reads_profiles(of):
@@ -193,6 +194,10 @@ def _plain_rule(text: str) -> str:
     """Return a rule for summer time without what may be left out of it."""
     rule = text.replace(" ", "").lower().strip(";")
     return re.sub(r"(?<=[/=]\d)(?::0{1,2}){1,2}(?=;|$)|(?<=/\d\d)(?::0{1,2}){1,2}(?=;|$)", "", rule)
+
+
+def _is_of_profiles(named: str) -> bool:
+    return bool(named) and _reads_profiles(model_of(named)[0])
 
 
 def _reads_profiles(of: Family) -> bool:

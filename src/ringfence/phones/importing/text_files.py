@@ -90,9 +90,11 @@ class TextFileReader:
             held = {name: replace(each, line=0) for name, each in held.items()}
             uses.append(default)
         held |= own
-        guess = _guess(held, said.of(mac) or said.for_others)
+        # What is said of all others may be about phones of another kind.
+        named = said.of(mac) or (said.for_others if _is_of_text_files(said.for_others) else "")
+        guess = _guess(held, named)
         of, kind = model_of(guess.model)
-        if of.id != model_of(_FAMILY_MODELS[0])[0].id:
+        if not _is_of_text_files(kind.name):
             raise NotImportable(
                 f"it is a text file of a 7940 or 7960, which a {kind.name} does not read",
                 where=path,
@@ -163,6 +165,10 @@ def comparison(kind: Model, held: Mapping[str, Said]) -> Comparison:
         return True
 
     return Comparison(is_derived, frozenset({"proxy_register"}), lambda _name, old, new: old == new, refuses, can_patch)
+
+
+def _is_of_text_files(named: str) -> bool:
+    return bool(named) and model_of(named)[0] is model_of(_FAMILY_MODELS[0])[0]
 
 
 def _guess(held: Mapping[str, Said], named: str) -> ModelGuess:
