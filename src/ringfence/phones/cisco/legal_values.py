@@ -71,7 +71,7 @@ class Shaped:
 
 
 @dataclass(frozen=True, slots=True)
-class AnyText:
+class FreeText:
     """Any text within its limit of characters (``limits.py``)."""
 
     says: str = field(default="any text")
@@ -85,4 +85,4 @@ class AnyText:
         return True
 
 
-LegalValues = OneOf | Whole | Shaped | AnyText
+LegalValues = OneOf | Whole | Shaped | FreeText

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from ringfence.phones.cisco.legal_values import AnyText, LegalValues, OneOf, Shaped, Whole
+from ringfence.phones.cisco.legal_values import FreeText, LegalValues, OneOf, Shaped, Whole
 from ringfence.phones.flat_profile.series import Series
 from ringfence.phones.settings.types import Mark
 
@@ -28,7 +28,7 @@ ADAPTER_GUIDE = "the manufacturer's administration guide of ATA 191 and ATA 192"
 
 _YES_NO = OneOf(("Yes", "No"), also=("1", "0"), folds=True)
 _SWITCH = OneOf(("1", "0"))
-_TEXT = AnyText()
+_TEXT = FreeText()
 _PORT = Whole(1, 65535, also=("0",))  # 0: as the phone chooses, in profiles that multiplatform phones export
 _SECONDS = Whole(0, 1 << 20)
 _TIME = r"(?:/(?:[01]?\d|2[0-3])(?::[0-5]?\d(?::[0-5]?\d)?)?)?"

@@ -8,6 +8,7 @@ ones said.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import cache
 
 from lxml import etree
 
@@ -36,6 +37,7 @@ from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.patches import LONGEST_NAME, PREFIX
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.settings.clock_rules import zone_names
 from ringfence.phones.settings.time_zones import gmt_name
 from ringfence.phones.settings.types import Setting, SettingType, Value
 from ringfence.secret import Secret
@@ -390,10 +392,12 @@ def _zone(said: Mapping[str, Said], kind: Model) -> str:
     rule = (
         _plain_rule(text["Daylight_Saving_Time_Rule"]) if text["Daylight_Saving_Time_Enable"].lower() == "yes" else ""
     )
-    zones = kind.settings["time_zone"].choices
-    fitting = [
-        zone for zone in zones if gmt_name(zone) == text["Time_Zone"] and _plain_rule(daylight_rule(zone)) == rule
-    ]
+    return _zone_with(text["Time_Zone"], rule)
+
+
+@cache
+def _zone_with(offset: str, rule: str) -> str:
+    fitting = [zone for zone in zone_names() if gmt_name(zone) == offset and _plain_rule(daylight_rule(zone)) == rule]
     return next((zone for zone in _USUAL_ZONES if zone in fitting), fitting[0] if fitting else "")
 
 

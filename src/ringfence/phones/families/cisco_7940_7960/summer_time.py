@@ -8,38 +8,40 @@ a switch that it shares with the files that Cisco's call manager for routers wri
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from ringfence.phones.settings.time_zones import summer_rule
+from ringfence.phones.settings.clock_rules import MINUTES_A_DAY, ClockChange, rule_of
 
 NONE: Mapping[str, str] = MappingProxyType({"dst_auto_adjust": "0"})
-_DAYS = ("", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-_LAST = "8"
-_DAYS_A_WEEK = 7
-_END_OF_DAY = 24
+_DAYS = ("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat")
+_LAST_OF_RULES, _LAST = 5, 8
+_LAST_MINUTE = MINUTES_A_DAY - 1
 
 
 def values_of(zone: str) -> Mapping[str, str]:
     """Return the values of the phone's file, by their names, that move the clock as in ``zone``."""
-    rule = dict(part.split("=") for part in summer_rule(zone).split(";") if part)
-    if not rule:
+    rule = rule_of(zone)
+    if rule.start is None or rule.end is None:
         return NONE
     return {
         "dst_auto_adjust": "1",
-        "dst_offset": rule["save"],
-        **_change("start", rule["start"]),
-        **_change("stop", rule["end"]),
+        "dst_offset": str(rule.save // 60),
+        **_change("start", rule.start),
+        **_change("stop", rule.end),
     }
 
 
-def _change(which: str, rule: str) -> dict[str, str]:
-    """Return when the clock is moved; ``rule`` is month, day, weekday and hour."""
-    month, day, weekday, time = rule.split("/")
-    hour = int(time.partition(":")[0])
-    # The phone counts weeks: a weekday on or after the 8th is the second one in its month.
-    week = _LAST if day.startswith("-") else str((int(day) - 1) // _DAYS_A_WEEK + 1)
+def _change(which: str, change: ClockChange) -> dict[str, str]:
+    """Return when the clock is moved.
+
+    The phone has no form for a time outside the day: the next day's weekday is taken, which is a week early in the
+    years in which it falls into the week after; the end of a month's last such day is its last minute.
+    """
+    days, minute = divmod(change.minute, MINUTES_A_DAY)
+    if days and change.week == _LAST_OF_RULES:
+        days, minute = 0, _LAST_MINUTE if days > 0 else 0
     return {
-        f"dst_{which}_month": month,
+        f"dst_{which}_month": str(change.month),
         f"dst_{which}_day": "0",
-        f"dst_{which}_day_of_week": _DAYS[int(weekday)],
-        f"dst_{which}_week_of_month": week,
-        f"dst_{which}_time": "23:59" if hour == _END_OF_DAY else f"{hour:02}:00",
+        f"dst_{which}_day_of_week": _DAYS[(change.weekday + days) % len(_DAYS)],
+        f"dst_{which}_week_of_month": str(_LAST if change.week == _LAST_OF_RULES else change.week),
+        f"dst_{which}_time": f"{minute // 60:02}:{minute % 60:02}",
     }
