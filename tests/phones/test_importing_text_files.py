@@ -200,3 +200,12 @@ def test_any_files_are_said_again_or_the_report_names_what_is_not(site: dict[str
     named = {remark.element for remark in phone.remarks if remark.fate in {Fate.LOST, Fate.MENDED}}
     found = differences(held(files), held(made), comparison(model(phone.model)[1], held(files)))
     assert set(found) <= named
+
+
+def test_the_site_s_file_is_the_one_beside_the_phone_s() -> None:
+    files = {f"site-b/{NAME}": OWN, "site-b/SIPDefault.cnf": DEFAULT, "SIPDefault.cnf": b"proxy1_address: 192.0.2.99\n"}
+    phone = TextFileReader().read(f"site-b/{NAME}", SourceFolder.of(files), SaidModels())
+    assert phone.settings["sip_server"] == "192.0.2.10"
+    assert phone.uses == ("site-b/SIPDefault.cnf",)
+    alone = TextFileReader().read(f"site-c/{NAME}", SourceFolder.of({f"site-c/{NAME}": OWN, **FOLDER}), SaidModels())
+    assert alone.uses == ("SIPDefault.cnf", "dialplan.xml")

@@ -211,6 +211,9 @@ def test_what_is_no_patch_is_refused(name: str, says: str) -> None:
 def test_a_patch_of_a_password_is_a_secret() -> None:
     assert patch_setting("patch:cisco-99xx:sshPassword").secret
     assert not patch_setting("patch:cisco-99xx:vendorConfig/webAccess").secret
+    for name in ("Profile_Rule_B", "IKM_HTTP_Encrypt_Content", "Password_2_"):
+        assert patch_setting(f"patch:cisco-mpp:{name}").secret
+    assert not patch_setting("patch:cisco-mpp:Station_Name").secret
 
 
 def test_patches_suit_text_files_and_flat_profiles_too() -> None:

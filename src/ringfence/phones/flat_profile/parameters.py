@@ -84,6 +84,7 @@ def _router(path: str, values: LegalValues, mark: Mark = Mark.CERTAIN) -> Parame
 PARAMETERS: tuple[Parameter, ...] = (
     *_rows("Provision_Enable Resync_On_Reset Resync_From_SIP Upgrade_Enable", _YES_NO, _ALL, FPBX),
     *_rows("Profile_Rule Profile_Rule_B Profile_Rule_C Profile_Rule_D Upgrade_Rule", _TEXT, _ALL, _RULES),
+    *_rows("IKM_HTTP_Encrypt_Content", _TEXT, _MPP, "the manufacturer's guides of multiplatform phones (RFC 8188 key)"),
     *_rows("Resync_Periodic Resync_Error_Retry_Delay Forced_Resync_Delay", _SECONDS, _ALL, _RULES),
     *_rows("Enable_Web_Server", _YES_NO, _PHONES, FPBX),
     *_rows("Enable_Web_Admin_Access", _YES_NO, _PHONES, FPBX),

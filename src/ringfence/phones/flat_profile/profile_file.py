@@ -69,15 +69,19 @@ class FlatProfile:
 
     def patch(self, data: bytes, patches: Mapping[str, str]) -> bytes:
         """Return ``data`` with named parameters set."""
-        return patched(data, {self._path(data, name): text for name, text in patches.items()})
+        where = self._where(data, patches)
+        return patched(data, {where + name: text for name, text in patches.items()})
 
     def leave_out(self, data: bytes, elements: Collection[str]) -> bytes:
         """Return ``data`` without the named parameters."""
-        return without(data, [self._path(data, name) for name in elements])
+        where = self._where(data, elements)
+        return without(data, [where + name for name in elements])
 
-    def _path(self, data: bytes, name: str) -> str:
-        self.check_patch(name)
-        return name if parse(data).root.tag == PROFILE else f"{PROFILE}/{name}"
+    def _where(self, data: bytes, names: Collection[str]) -> str:
+        """Return the path to the parameters' element; raise BadPatch for what names none."""
+        for name in names:
+            self.check_patch(name)
+        return "" if not names or parse(data).root.tag == PROFILE else f"{PROFILE}/"
 
 
 def profile_of(root: etree._Element) -> etree._Element | None:

@@ -100,7 +100,7 @@ class ProfileReader:
         own = read_parameters(folder.read(path), path)
         # What is said of all others may be about phones of another kind.
         named = said.of(mac) or (said.for_others if _is_of_profiles(said.for_others) else "")
-        guess = _guess(own, folder, named)
+        guess = _guess(own, folder, named, path)
         of, kind = model_of(guess.model)
         if not _reads_profiles(of):
             raise NotImportable(
@@ -206,7 +206,7 @@ def _reads_profiles(of: Family) -> bool:
     return any(isinstance(file.format, FlatProfile) for file in of.files)
 
 
-def _guess(own: Mapping[str, Said], folder: SourceFolder, named: str) -> ModelGuess:
+def _guess(own: Mapping[str, Said], folder: SourceFolder, named: str, path: str) -> ModelGuess:
     """Return which model a profile is for, by all that tells."""
     if named:
         return ModelGuess(model_of(named)[1].name, Confidence.CERTAIN, because="it was named")
@@ -220,7 +220,7 @@ def _guess(own: Mapping[str, Said], folder: SourceFolder, named: str) -> ModelGu
     load = load_of(own.get("Upgrade_Rule", Said("")).text)
     for what, fitting in (
         (f"its firmware {load}", [kind for kind in models if load and kind.runs(load)]),
-        ("the model's profile in the folder", [kind for kind in models if _first_file(kind, folder) is not None]),
+        ("the model's profile in the folder", [kind for kind in models if _first_file(kind, folder, path) is not None]),
         (f"its {last} lines or keys", [kind for kind in models if kind.line_keys.value >= last]),
     ):
         if fitting and len(fitting) < len(models):
@@ -240,10 +240,10 @@ def _series(own: Mapping[str, Said]) -> tuple[Series, str]:
     return Series.SPA, ""
 
 
-def _first_file(kind: Model, folder: SourceFolder) -> str | None:
-    """Return the path of the model's own profile in the folder, None if there is none."""
+def _first_file(kind: Model, folder: SourceFolder, path: str) -> str | None:
+    """Return the path of the model's profile for the phone whose own is at ``path``, None if there is none."""
     of, _kind = model_of(kind.name)
-    return folder.find(of.files[0].name.format(psn=kind.psn, model=kind.name))
+    return folder.find_beside(path, of.files[0].name.format(psn=kind.psn, model=kind.name))
 
 
 def _all_of(own: Mapping[str, Said], mac: Mac, kind: Model, folder: SourceFolder, path: str) -> _Sources:
@@ -251,7 +251,7 @@ def _all_of(own: Mapping[str, Said], mac: Mac, kind: Model, folder: SourceFolder
     said: dict[str, Said] = {}
     uses: list[str] = []
     remarks: list[Remark] = []
-    first = _first_file(kind, folder)
+    first = _first_file(kind, folder, path)
     if first is not None and first != path:
         said |= read_parameters(folder.read(first), first)
         uses.append(first)
@@ -259,7 +259,7 @@ def _all_of(own: Mapping[str, Said], mac: Mac, kind: Model, folder: SourceFolder
     for rule in _RULES:
         text = said[rule].text if rule in said else ""
         name = text.rpartition("/")[2].replace("$MAU", mac.bare).replace("$MA", mac.bare.lower())
-        further = folder.find(name.replace("$PSN", kind.psn)) if name else None
+        further = folder.find_beside(path, name.replace("$PSN", kind.psn)) if name else None
         if further is None or further == path:
             continue
         said |= read_parameters(folder.read(further), further)

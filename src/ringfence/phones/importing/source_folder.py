@@ -36,6 +36,12 @@ class SourceFolder:
             return plain
         return self._by_folded.get(plain.lower())
 
+    def find_beside(self, path: str, name: str) -> str | None:
+        """Return the path of the file ``name`` in the folder of the file at ``path``, else at the top; None if none."""
+        parent = path.rpartition("/")[0]
+        beside = self.find(f"{parent}/{name}") if parent else None
+        return self.find(name) if beside is None else beside
+
     def read(self, path: str) -> bytes:
         """Return the bytes of a file by its path in the folder."""
         return self._read(path)

@@ -83,7 +83,7 @@ class TextFileReader:
             remarks.append(Remark(Fate.MENDED, "", "its letters are Latin-1; the new file has them in UTF-8"))
         uses: list[str] = []
         held: dict[str, Said] = {}
-        default = folder.find(_DEFAULT)
+        default = folder.find_beside(path, _DEFAULT)
         if default is not None:
             held, _unread = read_values(folder.read(default), default)
             # A line of the site's file would be named with the phone's: the remark is about the phone's own file.
@@ -200,7 +200,7 @@ def _imported(
         )
     if not settings.get("sip_server"):
         raise NotImportable("it names no SIP server", where=path, to_do=f"Is {_DEFAULT} missing in the folder?")
-    remarks += _dial_plan(held, folder, kind, settings, uses)
+    remarks += _dial_plan(held, folder, kind, settings, uses, path)
     how = comparison(kind, held)
     essential = {name: value for name, value in settings.items() if name in _ESSENTIAL}
     try:
@@ -301,16 +301,16 @@ def _value(setting: Setting, text: str) -> Value | None:
 
 
 def _dial_plan(
-    held: Mapping[str, Said], folder: SourceFolder, kind: Model, settings: dict[str, Value], uses: list[str]
+    held: Mapping[str, Said], folder: SourceFolder, kind: Model, settings: dict[str, Value], uses: list[str], own: str
 ) -> list[Remark]:
-    """Add the dial plan that the old file names to the settings."""
+    """Add the dial plan that the old file, whose path is ``own``, names to the settings."""
     said = held.get("dial_template")
-    if said is None and folder.find(f"{_PLAN}{_PLAN_SUFFIX}") is not None:
+    if said is None and folder.find_beside(own, f"{_PLAN}{_PLAN_SUFFIX}") is not None:
         said = Said(_PLAN)
     if said is None or not said.text:
         return []
     name = said.text if said.text.lower().endswith(_PLAN_SUFFIX) else f"{said.text}{_PLAN_SUFFIX}"
-    path = folder.find(name)
+    path = folder.find_beside(own, name)
     plan = read_dial_plan(folder.read(path)) if path is not None else None
     if path is not None and plan is not None:
         settings["dial_plan"] = plan

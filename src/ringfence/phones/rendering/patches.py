@@ -17,7 +17,10 @@ from ringfence.phones.settings.types import Setting, SettingType, Value
 PREFIX = "patch:"
 LONGEST_NAME = 200
 _LONGEST_TEXT = 4000
-_SECRET = re.compile(r"(?:password|passwd|passphrase|secret|psk|pin|key)[^/]*$", re.IGNORECASE)
+# The rules of profiles may hold a user's password and the key of an encrypted file (PHONES.md section 8).
+_SECRET = re.compile(
+    r"(?:password|passwd|passphrase|secret|psk|pin|key|ikm_|(?:profile|upgrade|report)_rule)[^/]*$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
