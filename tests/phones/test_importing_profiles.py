@@ -299,3 +299,27 @@ def test_what_is_said_of_all_other_phones_holds_for_those_that_it_can_mean() -> 
     folder = SourceFolder.of({"001122334455.xml": SPA.encode()})
     for named, kind in (("9971", "SPA504G"), ("SPA509G", "SPA509G")):
         assert ProfileReader().read("001122334455.xml", folder, SaidModels(for_others=named)).model == kind
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
+)
+def test_any_bytes_are_a_phone_or_refused(data: bytes) -> None:
+    start = SPA.encode()[:-16] + b"<a>"
+    for whole in (data, start + data + b"</a></flat-profile>"):
+        try:
+            phone = ProfileReader().read("001122334455.cfg", SourceFolder.of({"001122334455.cfg": whole}), SaidModels())
+        except NotImportable:
+            continue
+        for name, text in phone.patches.items():
+            patch_setting(name).check(text)
+
+
+def test_a_text_on_several_lines_is_written_in_one() -> None:
+    text = SPA.replace("<GPP_A/>", "<GPP_A>one\n\t two</GPP_A>")
+    phone = imported("001122334455.xml", text)
+    assert phone.patches["patch:cisco-spa:GPP_A"] == "one two"
+    assert ("GPP_A", "GPP_A is written in one line") in [
+        (each.element, each.text) for each in phone.with_fate(Fate.MENDED)
+    ]

@@ -14,7 +14,7 @@ from ringfence.phones.importing.outcome import Entry as EntryOfFolder
 from ringfence.phones.importing.reader import SaidModels
 from ringfence.phones.importing.source_folder import SourceFolder
 from ringfence.phones.importing.text_files import TextFileReader, comparison, read_values
-from ringfence.phones.rendering.patches import parse_name
+from ringfence.phones.rendering.patches import parse_name, patch_setting
 from ringfence.phones.rendering.render_input import PhoneToRender
 from ringfence.phones.rendering.renderer import RenderedFile, Renderer
 
@@ -209,3 +209,18 @@ def test_the_site_s_file_is_the_one_beside_the_phone_s() -> None:
     assert phone.uses == ("site-b/SIPDefault.cnf",)
     alone = TextFileReader().read(f"site-c/{NAME}", SourceFolder.of({f"site-c/{NAME}": OWN, **FOLDER}), SaidModels())
     assert alone.uses == ("SIPDefault.cnf", "dialplan.xml")
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.one_of(st.binary(max_size=200), st.text(max_size=200).map(lambda text: text.encode("utf-8", "surrogatepass")))
+)
+def test_any_bytes_are_a_phone_or_refused(data: bytes) -> None:
+    start = DEFAULT + OWN
+    for whole in (data, start + data):
+        try:
+            phone = TextFileReader().read(NAME, SourceFolder.of({NAME: whole}), SaidModels())
+        except NotImportable:
+            continue
+        for name, text in phone.patches.items():
+            patch_setting(name).check(text)

@@ -94,7 +94,8 @@ def keys_of(phone: ToPrepare) -> tuple[Sequence[Key], Sequence[ModuleKey]]:
         if key > most:
             raise LimitExceeded(
                 f"key {key} is set to {does}, but a {phone.model.name} only has keys 1 to {most}",
-                to_do="Set keys for this phone, or for a group of phones with as many keys.",
+                to_do="Set keys for this phone, or for a group of phones with as many keys; modules says which "
+                "expansion modules it has.",
             )
         if key in beyond or (key <= last and (key not in own or own[key].function)):
             raise ValueOutOfRange(f"key {key} is used twice, the second time for {does}", to_do="Move one of them.")

@@ -4,12 +4,15 @@ For files that are lists of names and texts. A phone keeps what its file does no
 has would change it; and a name that only the old one has would be lost.
 """
 
+import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 from ringfence.counted import counted
 from ringfence.phones.importing.outcome import Fate, Remark
+from ringfence.phones.settings.types import is_printable
 
+_SPACES = re.compile(r" *\t[ \t]*")
 _LONGEST_LIST = 4000
 """What ``leave_out`` takes, in characters."""
 
@@ -46,6 +49,13 @@ class Settled:
     patches: Mapping[str, str] = field(repr=False)
     left_out: tuple[str, ...]
     remarks: tuple[Remark, ...]
+
+
+def in_one_line(text: str) -> str:
+    """Return a text with a space for each run of line ends, tabs, and what else no phone shows."""
+    if is_printable(text):
+        return text
+    return _SPACES.sub(" ", "".join(letter if is_printable(letter) else "\t" for letter in text)).strip()
 
 
 def settle(old: Mapping[str, Said], new: Mapping[str, Said], how: Comparison) -> Settled:

@@ -29,12 +29,12 @@ from ringfence.phones.flat_profile.profile_file import (
     split_proxy,
 )
 from ringfence.phones.flat_profile.series import Series, series_of
-from ringfence.phones.importing.compared import Comparison, Said, Settled, differences, settle
+from ringfence.phones.importing.compared import Comparison, Said, Settled, differences, in_one_line, settle
 from ringfence.phones.importing.outcome import Confidence, Fate, ImportedPhone, ModelGuess, Remark
 from ringfence.phones.importing.reader import SaidModels
 from ringfence.phones.importing.source_folder import SourceFolder
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering.patches import LONGEST_NAME, PREFIX
+from ringfence.phones.rendering.patches import LONGEST_NAME, LONGEST_TEXT, PREFIX
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
 from ringfence.phones.settings.clock_rules import zone_names
@@ -180,7 +180,7 @@ def comparison(kind: Model, said: Mapping[str, Said]) -> Comparison:
         known = parameter(name, series)
         if text and known is not None and not known.values.taken(text):
             return f"{name} is {text[:40]!r}, which a {kind.name} does not take: it takes {known.values.says}"
-        return ""
+        return f"{name} has {len(text)} characters" if len(text) > LONGEST_TEXT else ""
 
     def can_patch(name: str) -> bool:
         try:
@@ -270,12 +270,8 @@ def _all_of(own: Mapping[str, Said], mac: Mac, kind: Model, folder: SourceFolder
 
 
 def _imported(mac: Mac, guess: ModelGuess, of: Family, kind: Model, sources: _Sources, path: str) -> ImportedPhone:
-    said, remarks = _cut(sources.said), list(sources.remarks)
-    remarks += [
-        Remark(Fate.MENDED, name, f"{name} is cut to {len(said[name].text)} characters", each.line)
-        for name, each in sources.said.items()
-        if said[name] != each
-    ]
+    remarks = list(sources.remarks)
+    said = _mended(sources.said, remarks)
     lines = _accounts(said, kind)
     if not lines:
         raise NotImportable("it has no line with a user", where=path, to_do="Phones register with one.")
@@ -327,13 +323,18 @@ def _rendered(phone: PhoneToRender) -> dict[str, Said]:
     return read_parameters(_RENDERER.render(phone)[-1].data, "the new file")
 
 
-def _cut(said: Mapping[str, Said]) -> dict[str, Said]:
-    """Return what is said with names to show as long as is known to be safe."""
-    found = dict(said)
+def _mended(said: Mapping[str, Said], remarks: list[Remark]) -> dict[str, Said]:
+    """Return what is said in one line each, with names to show as long as is known to be safe."""
+    found: dict[str, Said] = {}
     for name, each in said.items():
+        text = each.text if _CREDENTIALS.fullmatch(name) else in_one_line(each.text)
+        if text != each.text:
+            remarks.append(Remark(Fate.MENDED, name, f"{name} is written in one line", each.line))
         parts = _OF_LINE.fullmatch(name)
-        if parts and parts["name"] in _SHOWN:
-            found[name] = replace(each, text=each.text[: LIMITS[parts["name"]].we_write].rstrip())
+        if parts and parts["name"] in _SHOWN and len(text) > (most := LIMITS[parts["name"]].we_write):
+            text = text[:most].rstrip()
+            remarks.append(Remark(Fate.MENDED, name, f"{name} is cut to {most} characters", each.line))
+        found[name] = replace(each, text=text)
     return found
 
 

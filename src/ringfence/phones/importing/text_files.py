@@ -14,13 +14,13 @@ from ringfence.phones.errors import BadMac, BadPatch, NotImportable
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING, Family, Model
 from ringfence.phones.formats.text_file import LARGEST_BYTES, NamedValues
-from ringfence.phones.importing.compared import Comparison, Said, Settled, differences, not_read, settle
+from ringfence.phones.importing.compared import Comparison, Said, Settled, differences, in_one_line, not_read, settle
 from ringfence.phones.importing.device_file import read_dial_plan
 from ringfence.phones.importing.outcome import Confidence, Fate, ImportedPhone, ModelGuess, Remark
 from ringfence.phones.importing.reader import SaidModels
 from ringfence.phones.importing.source_folder import SourceFolder
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering.patches import PREFIX
+from ringfence.phones.rendering.patches import LONGEST_TEXT, PREFIX
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
 from ringfence.phones.settings.types import Setting, Value
@@ -150,6 +150,8 @@ def comparison(kind: Model, held: Mapping[str, Said]) -> Comparison:
         return name == "dial_template" or (account is not None and account["line"] in own)
 
     def refuses(name: str, text: str) -> str:
+        if len(text) > LONGEST_TEXT:
+            return f"{name} has {len(text)} characters"
         if '"' in text:
             return f"{name} holds a \", which the phone's file can't contain"
         limit = kind.limits.get(re.sub(r"^line\d+_", "line_", name))
@@ -244,9 +246,17 @@ def _rendered(phone: PhoneToRender) -> dict[str, Said]:
 
 
 def _cut(held: Mapping[str, Said], kind: Model, remarks: list[Remark]) -> dict[str, Said]:
-    """Return what the files say with what is shown as short as the phone shows it."""
-    found = dict(held)
-    for name, said in held.items():
+    """Return what the files say in one line each, with what is shown as short as the phone shows it."""
+    found = {
+        name: replace(said, text=in_one_line(said.text)) for name, said in held.items() if not _ACCOUNT.fullmatch(name)
+    }
+    remarks += [
+        Remark(Fate.MENDED, name, f"{name} is written in one line", held[name].line)
+        for name, said in found.items()
+        if said != held[name]
+    ]
+    found = {**held, **found}
+    for name, said in found.items():
         limit = kind.limits.get(re.sub(r"^line\d+_", "line_", name))
         if limit is not None and len(said.text) > limit.we_write and name.endswith(_SHOWN):
             text = said.text[: limit.we_write].rstrip()

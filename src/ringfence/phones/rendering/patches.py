@@ -16,7 +16,7 @@ from ringfence.phones.settings.types import Setting, SettingType, Value
 
 PREFIX = "patch:"
 LONGEST_NAME = 200
-_LONGEST_TEXT = 4000
+LONGEST_TEXT = 4000
 # The rules of profiles may hold a user's password and the key of an encrypted file (PHONES.md section 8).
 _SECRET = re.compile(
     r"(?:password|passwd|passphrase|secret|psk|pin|key|ikm_|(?:profile|upgrade|report)_rule)[^/]*$", re.IGNORECASE
@@ -70,7 +70,7 @@ def patch_setting(name: str) -> Setting:
         type=SettingType.TEXT,
         default="",
         help=f"The text of {patch.element} in {patch.file.name} of a {patch.family.id}.",
-        maximum=_LONGEST_TEXT,
+        maximum=LONGEST_TEXT,
         element=patch.element,
         secret=_SECRET.search(patch.element) is not None,
         source="set by hand",
