@@ -127,12 +127,14 @@ def test_a_phone_that_did_not_obey_its_edge_is_told_through_its_pbx_once(running
         running.publish(sites=[site])
         assert edge.post(paths.REPORTS, reports(1, ("file-served", 1), ("phone-not-reloaded", 2))).status == 200
         sentence = until(running, "stale", "The hub could not")
-        assert "The hub could not tell it either: phone 00:1B:54:D1:00:21 is not registered at told" in sentence
+        assert (
+            "The hub could not send it an order either: phone 00:1B:54:D1:00:21 is not registered at told" in sentence
+        )
 
         exchange.contacts = {"201": "sip:201@192.0.2.9:5060"}
         assert reload_by_pbx.go_on(running.hub) == 0  # one report, one order
         assert edge.post(paths.REPORTS, reports(3, ("phone-not-reloaded", 2))).status == 200
-        assert "The hub told it through told." in until(running, "stale", "The hub told it")
+        assert "The hub sent it an order through told." in until(running, "stale", "The hub sent it an order")
         ((method, uri, _route, _socket, headers, body),) = exchange.sent
         assert (method, uri) == ("NOTIFY", "sip:201@192.0.2.9:5060")
         assert "Event: service-control" in headers

@@ -40,6 +40,7 @@ class Registration:
     ends_at: int
     via: str = "203.0.113.7"
     agent: str = "Cisco-CP9971/9.4.2"
+    status: str = "Reachable"
 
 
 @dataclass
@@ -175,7 +176,7 @@ class AsteriskManager:
                 {
                     "ObjectType": "contact", "ObjectName": f"{each.user};@x", "Uri": each.uri, "Endpoint": each.user,
                     "ViaAddr": each.via, "CallId": each.call_id, "UserAgent": each.agent,
-                    "ExpirationTime": str(each.ends_at), "Status": "Reachable",
+                    "ExpirationTime": str(each.ends_at), "Status": each.status,
                 }
                 for each in self.contacts
             ]  # fmt: skip

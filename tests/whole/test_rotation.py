@@ -99,7 +99,7 @@ def test_an_edit_reaches_a_registered_phone_through_its_pbx(stack: Stack, phone:
 
 def test_a_registered_phone_is_told_what_the_operator_says(stack: Stack, phone: Phone) -> None:
     for action in ("restart", "reset", "check-version"):
-        assert "told through main at sip:" in stack.run("phone", "reload", MAC, "--action", action)
+        assert "sent through main to sip:" in stack.run("phone", "reload", MAC, "--action", action)
         assert phone.wait_for("notified")["action"] == action
         phone.wait_for("registered")
     stack.stop(phone.process)

@@ -232,10 +232,11 @@ def reload_phone(
     ] = Action.RESTART,
     as_json: AsJson = False,
 ) -> None:
-    """Tell a phone, through its PBX, to fetch its configuration now.
+    """Send a phone an order, through its PBX, to fetch its configuration now.
 
-    This ignores the phone's setting reload. After a publish it happens automatically: the edge tells the phone, and if
-    the phone does not obey, the hub does.
+    A phone that is behind NAT there gets it from its edge. Whether it obeys is seen by what it fetches. This ignores
+    the phone's setting reload. After a publish it happens automatically: the edge tells the phone, and if the phone
+    does not obey, the hub sends it an order.
 
     Example: ringfence phone reload 00:1B:54:C2:9A:10 --action reset
     """
@@ -244,8 +245,9 @@ def reload_phone(
         output.show_json(told)
     else:
         where = ", ".join(told["contacts"])
+        way = f"its edge, as {told['pbx']} sees it behind NAT," if told["in_room"] else told["pbx"]
         output.say(
-            f"Phone {mac} told through {told['pbx']} at {where}. Next, see its status: ringfence phone status {mac}"
+            f"Order for phone {mac} sent through {way} to {where}. Whether it obeys: ringfence phone status {mac}"
         )
 
 

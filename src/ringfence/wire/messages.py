@@ -289,6 +289,31 @@ class StatePart(StrEnum):
     """GuardRules."""
     MEMORY = "memory"
     """HubMemory."""
+    ROOM_ORDERS = "room-orders"
+    """RoomOrders."""
+
+
+@dataclass(frozen=True, slots=True)
+class RoomOrder:
+    """An order for a phone that its PBX can't bring it, so that its edge sends it: once, and not after ``until``.
+
+    ``host`` and ``port`` are the phone's own, as its PBX has learnt them from its REGISTER, and ``register_call_id`` is
+    that REGISTER's Call-ID. ``owner`` is the phone's bare MAC address, ``action`` one of service-control's.
+    """
+
+    number: str
+    owner: str
+    host: str
+    port: Whole
+    action: str
+    register_call_id: str
+    until: float
+
+
+class RoomOrders(Struct, frozen=True):
+    """The orders of a site that are not too old; an edge knows by their numbers which ones it has carried out."""
+
+    orders: tuple[RoomOrder, ...] = ()
 
 
 class HubMemory(Struct, frozen=True):

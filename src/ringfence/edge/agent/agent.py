@@ -23,6 +23,7 @@ from ringfence.edge.agent.https_hub_client import HttpHubClient
 from ringfence.edge.agent.hub_client import HubClient
 from ringfence.edge.agent.hub_memory import HubMemoryPart
 from ringfence.edge.agent.hub_trust import verified_context
+from ringfence.edge.agent.room_orders import RoomOrdersPart
 from ringfence.edge.agent.site_state import StateKeeper
 from ringfence.edge.agent.status_keeper import StatusKeeper
 from ringfence.edge.agent.sync import refresh, update_roots
@@ -111,7 +112,8 @@ class Agent:
         )
         self._rules = GuardRulesPart(self._clock, self._serving.rule)
         self._memory = HubMemoryPart()
-        self._state = StateKeeper(folder, (self._rules, self._memory))
+        orders = RoomOrdersPart(self._clock, self._serving.send)
+        self._state = StateKeeper(folder, (self._rules, self._memory, orders))
         self._has_told_standing = threading.Event()
         self._pages = LocalPagesThread(metrics, pages(self._status_now, folder.path))
 

@@ -104,7 +104,8 @@ def _request(transport: socket.socket, order: DueReload, call_id: str) -> bytes:
             call_id=call_id,
         )
     return service_control_request(
-        action="restart",
+        action=order.action,
+        register_call_id=order.register_call_id,
         target_host=order.host,
         target_port=order.port,
         local_host=local_host,

@@ -11,6 +11,7 @@ from ringfence.content.release import (
     TargetKind,
 )
 from ringfence.edge.phones.seen_phones import SeenPhones
+from ringfence.phones.sip.notify import ServiceAction
 
 NIGHT_MINUTES = 60
 """Over how long a site's phones are told at night."""
@@ -18,12 +19,17 @@ NIGHT_MINUTES = 60
 
 @dataclass(frozen=True, slots=True)
 class DueReload:
-    """One phone to be told: its bare MAC address, the host and port on which it listens, and how it is told."""
+    """One phone to be told: its bare MAC address, the host and port on which it listens, and how it is told.
+
+    A phone that has registered takes an order with its REGISTER's Call-ID alone.
+    """
 
     owner: str
     host: str
     port: int
     method: ReloadMethod = "sip-notify"
+    action: ServiceAction = "restart"
+    register_call_id: str = ""
 
 
 class ReloadAnswer(Enum):

@@ -28,7 +28,7 @@ class PhoneReloader:
         self._journal = journal
 
     def tell(self, due: Iterable[DueReload], release: int) -> None:
-        """Tell these phones to load that release; returns at once."""
+        """Tell these phones to load that release, 0 for whatever there is; returns at once."""
         orders = list(due)
         if orders:
             threading.Thread(target=self._tell, args=(orders, release), daemon=True, name="reload").start()
@@ -44,6 +44,8 @@ class PhoneReloader:
 
 def _in_words(order: DueReload, answer: ReloadAnswer, release: int) -> tuple[ReportKind, str]:
     phone, later = f"Phone {Mac.parse(order.owner)}", f"it will load release {release} at its next boot"
+    if not release:
+        return _order_in_words(order, answer, phone)
     match answer:
         case ReloadAnswer.ACCEPTED:
             return ReportKind.PHONE_RELOADED, f"{phone} at {order.host} agreed to load release {release}."
@@ -54,5 +56,18 @@ def _in_words(order: DueReload, answer: ReloadAnswer, release: int) -> tuple[Rep
                 ReportKind.PHONE_NOT_RELOADED,
                 f"{phone} did not answer at {host_port(order.host, order.port)}; {later}.",
             )
+        case _ as never:
+            assert_never(never)
+
+
+def _order_in_words(order: DueReload, answer: ReloadAnswer, phone: str) -> tuple[ReportKind, str]:
+    match answer:
+        case ReloadAnswer.ACCEPTED:
+            return ReportKind.PHONE_RELOADED, f"{phone} at {order.host} agreed to the hub's order ({order.action})."
+        case ReloadAnswer.REFUSED:
+            return ReportKind.PHONE_NOT_RELOADED, f"{phone} at {order.host} refused the hub's order ({order.action})."
+        case ReloadAnswer.SILENT:
+            place = host_port(order.host, order.port)
+            return ReportKind.PHONE_NOT_RELOADED, f"{phone} did not answer the hub's order at {place}."
         case _ as never:
             assert_never(never)

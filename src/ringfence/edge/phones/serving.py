@@ -2,13 +2,14 @@
 
 import os
 import time
+from collections.abc import Sequence
 
 from ringfence.addresses import host_port
 from ringfence.content.release import Release
 from ringfence.edge.lan.neighbour_room import advice, room
 from ringfence.edge.phones.activity import WatchedPhones
 from ringfence.edge.phones.event_reports import EventReports
-from ringfence.edge.phones.reload_orders import due_at_night, due_at_once
+from ringfence.edge.phones.reload_orders import DueReload, due_at_night, due_at_once
 from ringfence.edge.phones.reloading import PhoneReloader
 from ringfence.edge.phones.seen_phones import SeenPhones
 from ringfence.edge.phones.site_worker import WorkerSource
@@ -17,6 +18,7 @@ from ringfence.edge.reporting.log import Log
 from ringfence.edge.reporting.status import PhoneNotice
 from ringfence.edge.storage.cache import Cache
 from ringfence.phones.mac import Mac
+from ringfence.phones.sip.notify import is_call_id, is_service_action
 from ringfence.server.events import (
     RequestRefused,
     TransferFailed,
@@ -24,7 +26,7 @@ from ringfence.server.events import (
     WorkerEvent,
 )
 from ringfence.server.files.catalogue import Offer
-from ringfence.wire.messages import GuardRules, ReportKind
+from ringfence.wire.messages import GuardRules, ReportKind, RoomOrder
 
 
 class Serving:
@@ -145,6 +147,22 @@ class Serving:
         release = self.release
         if release is not None and self._reloader is not None:
             self._reloader.tell(due_at_night(release, self.phones, minute), release.number)
+
+    def send(self, orders: Sequence[RoomOrder]) -> None:
+        """Send the hub's orders to phones, each only where its phone has taken its file."""
+        due: list[DueReload] = []
+        for order in orders:
+            host, action, call_id = self.phones.host_of(order.owner), order.action, order.register_call_id
+            if not is_service_action(action) or not is_call_id(call_id):
+                self._log("warning", f"An order of the hub for {order.owner[:12]} is none that a phone could take.")
+            elif host == order.host:
+                due.append(DueReload(order.owner, host, order.port, action=action, register_call_id=call_id))
+            elif host is not None:  # a spare edge that has never served it has nothing to say
+                phone = f"Phone {Mac.parse(order.owner)}"
+                sentence = f"{phone} gets no order at {order.host}: it took its file from {host}."
+                self._journal.add(time.time(), ReportKind.PHONE_NOT_RELOADED, sentence, owner=order.owner, peer=host)
+        if self._reloader is not None:
+            self._reloader.tell(due, 0)
 
     def notices(self, now: float) -> dict[str, list[PhoneNotice]]:
         """Return the sentences about each phone that has asked since the start, the most urgent first."""

@@ -87,11 +87,11 @@ def observe_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> PhoneStatus
 
 @router.post("/phones/{mac}/reload", tags=["phones"])
 def reload_phone(mac: ThePhone, body: PhoneReloadOrder, hub: TheHub, caller: TheCaller) -> PhoneReloadView:
-    """Tell a phone, through its PBX, to fetch its configuration now."""
+    """Send a phone an order to fetch its configuration now: through its PBX, or its edge if it is behind NAT there."""
     told = reload_by_pbx.tell(hub, mac, body.action)
     with hub.change(caller.name) as change:
         change.note("phone.reload", str(mac), f"{body.action} through {told.pbx}")
-    return PhoneReloadView(pbx=told.pbx, contacts=list(told.contacts))
+    return PhoneReloadView(pbx=told.pbx, contacts=list(told.contacts), in_room=told.in_room)
 
 
 @router.get("/phones/{mac}", tags=["phones"])

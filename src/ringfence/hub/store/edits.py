@@ -26,6 +26,7 @@ from ringfence.hub.store.models import (
     OwnTemplateRow,
     PhoneRow,
     PhoneSettingRow,
+    RoomOrderRow,
     SiteRow,
     SiteSettingRow,
 )
@@ -82,6 +83,9 @@ def _count_for_guards(session: Session) -> None:
                 touched.update([row.site_id] if row.site_id else session.scalars(select(SiteRow.id)))
             case PhoneRow() if is_whole or _has_changed(row, *_FOR_GUARDS):
                 touched.update(_sites_of(row))
+            case RoomOrderRow():
+                phone = session.get(PhoneRow, row.mac)
+                touched.update(() if phone is None else (phone.site_id,))
             case SiteRow() if not is_whole and _has_changed(row, "name"):
                 touched.add(row.id)  # sentences name it
             case EdgeRow() if not is_whole and _has_changed(row, "network"):

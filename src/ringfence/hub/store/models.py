@@ -371,6 +371,20 @@ class PhoneOrderRow(Base):
     detail: Mapped[str] = mapped_column(String(300))
 
 
+class RoomOrderRow(Base):
+    """The last order for a phone that its edge is to send, as its PBX can't bring it to the phone."""
+
+    __tablename__ = "room_order"
+
+    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
+    number: Mapped[str] = mapped_column(String(32))
+    host: Mapped[str] = mapped_column(String(64))
+    port: Mapped[int] = mapped_column(Integer)
+    action: Mapped[str] = mapped_column(String(20))
+    register_call_id: Mapped[str] = mapped_column(String(255))
+    until: Mapped[float]
+
+
 class OldSecretRow(Base):
     """A line's password from before a rotation that is under way."""
 

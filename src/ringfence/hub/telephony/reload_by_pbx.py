@@ -2,9 +2,11 @@
 
 After a release the edge tells its phones, when their policy says so (``edge/phones/reload_by_sip.py``). But a phone
 that has registered takes no order without its REGISTER's Call-ID, and one that registered over TCP listens nowhere
-else. Those refuse the edge's order or are silent, which the edge reports; the hub then tells them over the connection
-by which they registered. Each report is acted on once, whichever replica comes to it first, and what came of it is
-kept for ``ringfence phone status``.
+else. Those refuse the edge's order or are silent, which the edge reports; the hub then has an order sent over the
+connection by which they registered. If the PBX sees a phone behind NAT, and so would name another address than the
+phone's own, which its firmware refuses, the edge gets the order again: with that Call-ID, to the phone's own contact,
+both learnt from the PBX. What is told to people is what is known: that an order was sent. Each report is acted on
+once, whichever replica comes to it first, and what came of it is kept for ``ringfence phone status``.
 """
 
 from collections.abc import Sequence
@@ -12,15 +14,18 @@ from dataclasses import dataclass
 
 from sqlalchemy import func, select
 
+from ringfence.addresses import host_port
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import PhoneNotRegistered, UnknownPbx
-from ringfence.hub.fleet import pbxes, phones
+from ringfence.hub.fleet import pbxes, phones, room_orders
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.store.models import EdgeReportRow, PbxRow, PhoneOrderRow, PhoneRow, RotationRow
 from ringfence.hub.telephony import links
+from ringfence.hub.telephony.pbx.port import PbxLink
 from ringfence.phones.families import model as model_of
+from ringfence.phones.family import ReloadEvent
 from ringfence.phones.mac import Mac
 from ringfence.phones.sip.notify import ServiceAction
 from ringfence.wire.messages import ReportKind
@@ -28,42 +33,64 @@ from ringfence.wire.messages import ReportKind
 LATEST_S = 1800.0
 """How old a report may be to be acted on: a hub that was down must not reload phones in the middle of the next day."""
 
+_AUTHOR = "reloading"
+
 _log = logs.get("reloading")
 
 
 @dataclass(frozen=True, slots=True)
 class PhoneReload:
-    """Where a phone was told, and by which PBX."""
+    """Where an order was sent to, and by which PBX; with ``in_room`` its edge is to send it in the phone's room."""
 
     pbx: str
     contacts: Sequence[str]
+    in_room: bool = False
 
 
 def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> PhoneReload:
-    """Tell a phone through its PBX, and return where. UnknownPbx, PhoneNotRegistered, PbxUnavailable or PbxRefused.
+    """Have a phone sent an order, and return where. UnknownPbx, PhoneNotRegistered, PbxUnavailable or PbxRefused.
 
     Phones that don't support service-control are told to look for a newer profile, whatever ``action`` says.
     """
     with hub.database.reading() as session:
         phone = phones.get(session, mac)
         pbx, sip_server = pbxes.of_phone(session, mac)
-        family, _model = model_of(phone.model)
         users = [line.name for line in phone.lines]
     if pbx is None:
         raise UnknownPbx(
             f"there is no PBX for {sip_server or 'the SIP server'}, which phone {mac} registers with",
             to_do="Add it: ringfence pbx add.",
         )
-    link = links.link(hub, pbx)
-    for user in users:
-        if contacts := link.contacts(user):
-            for contact in contacts:
-                link.reload(user, contact, family.reload_event.value, action)
-            return PhoneReload(pbx.id, [contact.uri for contact in contacts])
+    sent = send(hub, mac, links.link(hub, pbx), pbx.id, users, action)
+    if sent is not None:
+        return sent
     raise PhoneNotRegistered(
         f"phone {mac} is not registered at {pbx.id}, so it can't be told anything over SIP",
         to_do="It takes its newest file at its next boot. See ringfence phone status.",
     )
+
+
+def send(
+    hub: Hub, mac: Mac, link: PbxLink, pbx_id: str, users: Sequence[str], action: ServiceAction = "restart"
+) -> PhoneReload | None:
+    """Send an order to each registration of a phone's first registered line; None if none is. As ``tell``."""
+    with hub.database.reading() as session:
+        family, _model = model_of(phones.get(session, mac).model)
+    event = family.reload_event.value
+    for user in users:
+        contacts = link.contacts(user)
+        if not contacts:
+            continue
+        behind = next((each for each in contacts if each.own is not None), None)
+        if event is ReloadEvent.SERVICE_CONTROL and behind is not None and behind.own is not None:
+            host, port = behind.own
+            with hub.change(_AUTHOR) as change:
+                room_orders.put(change, mac, host, port, action, behind.call_id)
+            return PhoneReload(pbx_id, [host_port(host, port)], in_room=True)
+        for contact in contacts:
+            link.reload(user, contact, event, action)
+        return PhoneReload(pbx_id, [contact.uri for contact in contacts])
+    return None
 
 
 def go_on(hub: Hub) -> int:
@@ -75,12 +102,15 @@ def go_on(hub: Hub) -> int:
         try:
             done = tell(hub, mac)
         except RingfenceError as fault:
-            _note(hub, mac, f"The hub could not tell it either: {fault.what}.")
+            _note(hub, mac, f"The hub could not send it an order either: {fault.what}.")
             _log.info("phone not told", phone=str(mac), problem=str(fault))
         else:
             told += 1
-            _note(hub, mac, f"The hub told it through {done.pbx}.")
-            _log.info("phone told", phone=str(mac), pbx=done.pbx)
+            sentence = f"The hub sent it an order through {done.pbx}."
+            if done.in_room:
+                sentence = f"The hub gave its edge an order for it, as it is behind NAT at {done.pbx}."
+            _note(hub, mac, sentence)
+            _log.info("order sent", phone=str(mac), pbx=done.pbx, in_room=done.in_room)
     return told
 
 
@@ -95,7 +125,11 @@ def _due(hub: Hub) -> dict[Mac, int]:
             func.max(EdgeReportRow.id).label("report_id"),
             func.max(EdgeReportRow.release).label("release"),
         )
-        .where(EdgeReportRow.received_at >= hub.clock() - LATEST_S, EdgeReportRow.kind == ReportKind.PHONE_NOT_RELOADED)
+        .where(
+            EdgeReportRow.received_at >= hub.clock() - LATEST_S,
+            EdgeReportRow.kind == ReportKind.PHONE_NOT_RELOADED,
+            EdgeReportRow.release > 0,
+        )
         .group_by(EdgeReportRow.owner)
         .subquery()
     )

@@ -41,9 +41,8 @@ from ringfence.hub.publishing.publish import Publication, publish
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeReportRow, OldSecretRow, PbxRow, PhoneRow, RotationRow, SiteRow
 from ringfence.hub.store.release_models import ReleaseTargetRow
-from ringfence.hub.telephony import changing_secrets, links
+from ringfence.hub.telephony import changing_secrets, links, reload_by_pbx
 from ringfence.hub.telephony.pbx.port import Credential, PbxLink
-from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import ReportKind
 
@@ -421,23 +420,19 @@ def _tell(hub: Hub, row: RotationRow) -> None:
     if hub.clock() - row.changed_at < waits_s or row.told:
         return
     mac = Mac(row.mac)
-    with hub.database.reading() as session:
-        family, _model = model_of(session.get_one(PhoneRow, row.mac).model)
     try:
         link, names = _link(hub, mac)
-        name, contacts = next(((name, found) for name in names if (found := link.contacts(name))), ("", ()))
-        for contact in contacts:
-            link.reload(name, contact, family.reload_event.value)
+        sent = reload_by_pbx.send(hub, mac, link, row.pbx_id, names)
     except RingfenceError as fault:
         _note_problem(hub, mac, fault)
         return
     _forget_problem(hub, row)
-    if contacts:
+    if sent is not None:
         with hub.change(_AUTHOR) as change:
             told = change.session.get_one(RotationRow, row.mac)
             told.told = True
             if told.stage in GOING_FORWARD:
-                told.detail = "the PBX has sent it an order to fetch its new file"
+                told.detail = "it was sent an order to fetch its new file"
 
 
 def _has_fetched(session: Session, row: RotationRow, release: int) -> bool:

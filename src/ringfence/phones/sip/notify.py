@@ -7,7 +7,7 @@ Version stamps of zeros mean "everything that you have is stale".
 
 import re
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Literal, TypeGuard, get_args
 
 from ringfence.phones.errors import BadSipMessage
 from ringfence.phones.sip.messages import (
@@ -160,6 +160,16 @@ def service_control_body(action: ServiceAction, register_call_id: str) -> bytes:
         raise ValueError("the REGISTER's Call-ID can't be put into a header")
     stamps = (f"{name}={{{zeros}}}" for name, zeros in _STAMPS)
     return "\r\n".join((f"action={action}", f"RegisterCallId={{{register_call_id}}}", *stamps, "")).encode()
+
+
+def is_call_id(text: str) -> bool:
+    """Return whether a Call-ID can be put into an order."""
+    return _CALL_ID.fullmatch(text) is not None
+
+
+def is_service_action(text: str) -> TypeGuard[ServiceAction]:
+    """Return whether ``text`` is something that service-control orders."""
+    return text in _ACTIONS
 
 
 def is_service_control(request: SipRequest) -> bool:

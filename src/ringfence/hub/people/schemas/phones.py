@@ -67,7 +67,8 @@ class PhoneReloadOrder(Input):
 
 
 class PhoneReloadView(BaseModel):
-    """The PBX through which a phone was told, and which of its registrations were used."""
+    """The PBX through which a phone was sent an order, and where to. Whether it obeys is seen by what it fetches."""
 
     pbx: str
     contacts: list[str]
+    in_room: bool = Field(description="It is behind NAT there: its edge is to send the order in its room")

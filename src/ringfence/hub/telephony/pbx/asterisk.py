@@ -26,6 +26,7 @@ from ringfence.hub.telephony.pbx.connection import PbxAccess, PbxConnection, con
 from ringfence.hub.telephony.pbx.pjsip_file import FILE, PjsipFile, Step
 from ringfence.hub.telephony.pbx.port import LONGEST_TEXT, MOST_CONTACTS, Contact, Credential
 from ringfence.phones.family import ReloadEvent
+from ringfence.phones.sip.messages import DEFAULT_PORT as DEFAULT_SIP_PORT
 from ringfence.phones.sip.notify import ServiceAction, service_control_body
 from ringfence.printable import printable
 from ringfence.secret import Secret
@@ -84,7 +85,8 @@ class Asterisk:
             # There is no time of registration: the time of its end is the newest registration's.
             ends = row.get("ExpirationTime", row.get("RegExpire", ""))
             call_id, agent = row.get("CallId", row.get("CallID", "")), row.get("UserAgent", "")
-            found.append(Contact(row.get("Uri", ""), f"sip:{reach}" if reach else "", call_id, agent, ends))
+            uri, own = row.get("Uri", ""), _own_place(row)
+            found.append(Contact(uri, f"sip:{reach}" if reach else "", call_id, agent, ends, own))
         return found
 
     def accept(self, realm: str, credentials: Sequence[Credential]) -> None:
@@ -147,6 +149,9 @@ class Asterisk:
             ) from None  # fmt: skip
 
 
+_PLACE = r"(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,64})(?::([0-9]{1,5}))?"
+_ORIGINAL = re.compile(rf";x-ast-orig-host={_PLACE}(?=[;>]|$)")
+_IN_URI = re.compile(rf"sips?:(?:[^@\s<>]{{1,200}}@)?{_PLACE}(?=[;>]|$)")
 _NOTHING_FOUND = re.compile(r"No [\w ]+ found\.?", re.IGNORECASE)
 
 
@@ -156,6 +161,15 @@ class _AmiError(PbxRefused):
     def __init__(self, what: str, said: str, where: str) -> None:
         super().__init__(what, where=where)
         self.said = said
+
+
+def _own_place(row: Message) -> tuple[str, int] | None:
+    """Return a phone's own host and port where Asterisk has put public ones in their place or reaches neither."""
+    uri = row.get("Uri", "")
+    found = _ORIGINAL.search(uri)
+    if found is None and row.get("Status", "").startswith("Un"):
+        found = _IN_URI.match(uri)
+    return (found[1].strip("[]").lower(), int(found[2] or DEFAULT_SIP_PORT)) if found is not None else None
 
 
 def _batches(steps: Sequence[Sequence[Step]]) -> Iterator[list[Step]]:

@@ -29,6 +29,8 @@ class Contact:
     call_id: str
     user_agent: str = ""
     moment: str = ""
+    own: tuple[str, int] | None = None
+    """The phone's own host and port if the PBX's requests, because of NAT, don't bear or don't reach them."""
 
     @property
     def mark(self) -> str:
