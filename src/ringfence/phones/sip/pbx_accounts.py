@@ -238,7 +238,7 @@ def _kamailio(accounts: Sequence[SipAccount], realm: str) -> dict[str, str]:
     The htable ``credentials`` holds ``USER::0`` and, during a rotation, ``USER::1``: each an HA1.
     """
     subscribers = ["id(int,auto) username(string) domain(string) password(string) ha1(string) ha1b(string)"]
-    table = ["id(int,auto) key_name(string) key_type(int) value_type(int) key_value(string) expires(int)"]
+    table = ["id(int,auto) key_name(string) key_type(int) value_type(int) key_value(string) expires(int,null)"]
     sql = [f"-- {_HEAD}", "BEGIN;"]
     number = 0
     for at, account in enumerate(_once_by_user(accounts), 1):
