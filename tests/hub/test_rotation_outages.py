@@ -220,6 +220,7 @@ def test_a_phone_that_asterisk_does_not_have_keeps_its_secret_and_the_other_is_t
         rotations.begin(room.running.hub, "test", room.macs)
     assert [room.secret(mac) for mac in room.macs] == before
     assert room.pbx.accepts(room.names[2]) == [before[1]]
+    assert room.stages() == {"rolled-back"}, "nothing is left to be done at a PBX that never took it"
 
 
 def test_a_line_on_two_phones_is_not_changed_on_one_alone(room: Room) -> None:

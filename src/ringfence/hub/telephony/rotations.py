@@ -32,7 +32,7 @@ from ringfence.counted import counted
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BadSelection, PublishRunning, RotationRunning, UnknownPbx, Unpublished
+from ringfence.hub.errors import BadSelection, PbxRefused, PublishRunning, RotationRunning, UnknownPbx, Unpublished
 from ringfence.hub.fleet import lines, pbxes, phones, sites
 from ringfence.hub.fleet.accounts import old_record
 from ringfence.hub.fleet.rotation_stages import GOING_BACK, GOING_FORWARD, UNDER_WAY, RotationStage
@@ -96,6 +96,8 @@ def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_
 
 def go_on(hub: Hub) -> int:
     """Take every running rotation as far as possible now; return how many are still running."""
+    if not _count(hub):
+        return 0
     with _TURN:
         _accept_both(hub)
         _publish_new(hub)
@@ -105,13 +107,17 @@ def go_on(hub: Hub) -> int:
         _publish_old(hub)
         _look_for_fetches_of_old(hub)
         _end(hub)
-    with hub.database.reading() as session:
-        return session.scalar(select(func.count()).where(RotationRow.stage.in_(UNDER_WAY))) or 0
+    return _count(hub)
 
 
 def find(session: Session) -> Sequence[RotationRow]:
     """Return all rotations, newest first."""
     return session.scalars(select(RotationRow).order_by(RotationRow.began_at.desc(), RotationRow.mac)).all()
+
+
+def _count(hub: Hub) -> int:
+    with hub.database.reading() as session:
+        return session.scalar(select(func.count()).where(RotationRow.stage.in_(UNDER_WAY))) or 0
 
 
 def _pbx_of(session: Session, mac: Mac) -> PbxRow:
@@ -292,9 +298,10 @@ def _swap_secrets(hub: Hub, change: Change, mac: Mac) -> None:
 
 
 def _accept_both_again(hub: Hub) -> None:
-    macs = [Mac(row.mac) for row in _due(hub, RotationStage.RESTORING)]
+    rows = _due(hub, RotationStage.RESTORING)
+    macs = [Mac(row.mac) for row in rows if row.release]  # a secret that was never published is nobody's
     faults = _accept(hub, RotationStage.RESTORING, macs)
-    _enter(hub, [mac for mac in macs if mac not in faults], RotationStage.REPUBLISHING)
+    _enter(hub, [mac for row in rows if (mac := Mac(row.mac)) not in faults], RotationStage.REPUBLISHING)
     for mac, fault in faults.items():
         _note_problem(hub, mac, fault)
 
@@ -347,10 +354,11 @@ def _end(hub: Hub) -> None:
     ending = [mac for mac in rows if mac not in late]
     faults = _accept(hub, RotationStage.ENDING, ending)
     for mac in ending:
-        if mac in faults:
-            _note_problem(hub, mac, faults[mac])
-        else:
+        fault = faults.get(mac)
+        if fault is None or (isinstance(fault, PbxRefused) and not rows[mac].release):
             _finish(hub, mac, RotationStage.ROLLED_BACK, rows[mac].detail)
+        else:
+            _note_problem(hub, mac, fault)
 
 
 def _due(hub: Hub, stage: RotationStage) -> Sequence[RotationRow]:
