@@ -23,42 +23,35 @@ delays a change but never leaves it half done. What fails is tried again, less a
 """
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ringfence.counted import counted
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BadSelection, PbxRefused, PublishRunning, RotationRunning, UnknownPbx, Unpublished
-from ringfence.hub.fleet import lines, pbxes, phones, sites
+from ringfence.hub.errors import BadSelection, PbxRefused, PublishRunning
+from ringfence.hub.fleet import lines, phones
 from ringfence.hub.fleet.accounts import old_record
-from ringfence.hub.fleet.rotation_stages import GOING_BACK, GOING_FORWARD, UNDER_WAY, RotationStage
-from ringfence.hub.publishing import holds
+from ringfence.hub.fleet.rotation_stages import GOING_BACK, GOING_FORWARD, RotationStage
 from ringfence.hub.publishing.publish import Publication, publish
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import EdgeReportRow, OldSecretRow, PbxRow, PhoneRow, RotationRow, SiteRow
-from ringfence.hub.store.release_models import ReleaseTargetRow
-from ringfence.hub.telephony import changing_secrets, links, reload_by_pbx
+from ringfence.hub.store.models import OldSecretRow, PbxRow, PhoneRow, RotationRow
+from ringfence.hub.telephony import changing_secrets, links, new_rotations, reload_by_pbx
+from ringfence.hub.telephony import stored_rotations as stored
 from ringfence.hub.telephony.pbx.port import Credential, PbxLink
 from ringfence.phones.mac import Mac
-from ringfence.wire.messages import ReportKind
 
 PATIENCE_S = 15 * 60
 TRIAL_S = 180.0
 """How long the PBX accepts the new secret alone before the old one is restored, if no registration proves it."""
-LONGEST_PAUSE_S = 30.0
-"""How long after a failure the same step is tried again at most."""
-_AUTHOR = "secret rotation"
 _TELL_AFTER_S = 3.0
 """How long a phone has to obey its edge before it is told through the PBX too."""
 _TELL_AGAIN_AFTER_S = 15.0
 """How long a phone that has fetched its file has to register by itself."""
 _BEGINNER_TAKES_S = 60.0
 """How long whoever began a change may take for its first step before somebody else takes it over."""
-_SHORTEST_PAUSE_S = 1.0
 _TURN = threading.Lock()
 """Held by whoever advances changes of this process: two would take each step twice."""
 
@@ -73,22 +66,22 @@ def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_
     if not macs:
         raise BadSelection("there is no phone whose secrets could be changed", to_do="Add phones to the site first.")
     with hub.database.reading() as session:
-        _check_phones(session, macs)
-        serving = {mac: _pbx_of(session, mac) for mac in macs}
-        _check_lines(session, serving)
+        new_rotations.check_phones(session, macs)
+        serving = {mac: new_rotations.pbx_of(session, mac) for mac in macs}
+        new_rotations.check_lines(session, serving)
     for pbx in {pbx.id: pbx for pbx in serving.values()}.values():
         links.link(hub, pbx).check()  # while a PBX does not answer, nothing is changed
     with hub.change(who) as change:
-        _check_phones(change.session, macs)
+        new_rotations.check_phones(change.session, macs)
         for mac, pbx in serving.items():
-            _prepare(hub, change, mac, pbx, patience_s)
+            new_rotations.prepare(hub, change, mac, pbx, patience_s)
     with _TURN:
         faults = _accept(hub, RotationStage.ACCEPTING, macs)
         if faults:
             for mac in macs:
                 _go_back(hub, mac, f"the PBX did not accept the new secret: {next(iter(faults.values()))}")
         else:
-            _enter(hub, macs, RotationStage.PUBLISHING)
+            stored.enter(hub, macs, RotationStage.PUBLISHING)
     go_on(hub)
     if faults:
         raise next(iter(faults.values()))
@@ -96,7 +89,7 @@ def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_
 
 def go_on(hub: Hub) -> int:
     """Take every running rotation as far as possible now; return how many are still running."""
-    if not _count(hub):
+    if not stored.count(hub):
         return 0
     with _TURN:
         _accept_both(hub)
@@ -107,7 +100,7 @@ def go_on(hub: Hub) -> int:
         _publish_old(hub)
         _look_for_fetches_of_old(hub)
         _end(hub)
-    return _count(hub)
+    return stored.count(hub)
 
 
 def find(session: Session) -> Sequence[RotationRow]:
@@ -115,92 +108,24 @@ def find(session: Session) -> Sequence[RotationRow]:
     return session.scalars(select(RotationRow).order_by(RotationRow.began_at.desc(), RotationRow.mac)).all()
 
 
-def _count(hub: Hub) -> int:
-    with hub.database.reading() as session:
-        return session.scalar(select(func.count()).where(RotationRow.stage.in_(UNDER_WAY))) or 0
-
-
-def _pbx_of(session: Session, mac: Mac) -> PbxRow:
-    phones.get(session, mac)
-    pbx, sip_server = pbxes.of_phone(session, mac)
-    if pbx is None:
-        raise UnknownPbx(
-            f"there is no PBX for {sip_server}, which phone {mac} registers with",
-            to_do="Add it: ringfence pbx add. Or change it by hand: ringfence line rotate, sip export, publish.",
-        )
-    return pbx
-
-
-def _check_phones(session: Session, macs: Sequence[Mac]) -> None:
-    """Refuse what is under way already, or would publish what nobody wants to have published."""
-    for mac in macs:
-        running = session.get(RotationRow, mac.bare)
-        if running is not None and running.stage in UNDER_WAY:
-            raise RotationRunning(
-                f"the secrets of phone {mac} are already being changed", to_do="ringfence sip rotations"
-            )
-    for site_id in sorted({phones.get(session, mac).site_id for mac in macs}):
-        site = sites.get(session, site_id)
-        holds.check_not_held(site)
-        if site.edits != site.rendered_edits:
-            raise Unpublished(
-                f"site {site.id} has unpublished edits, which would go out with the new secret",
-                to_do=f"Publish them first: ringfence publish {site.id}.",
-            )
-
-
-def _check_lines(session: Session, serving: Mapping[Mac, PbxRow]) -> None:
-    """Refuse to change a line on one phone that another phone has at the same PBX: it would be locked out."""
-    names = {line.name for mac in serving for line in phones.get(session, mac).lines}
-    for name, macs in lines.phones_with_user(session, names).items():
-        there = {mac: pbx.id for mac in macs if (pbx := pbxes.of_phone(session, mac)[0]) is not None}
-        for mac in set(macs) & set(serving):
-            shares = [str(other) for other in macs if other != mac and there.get(other) == serving[mac].id]
-            if shares:
-                raise BadSelection(
-                    f"{name} is also a line of phone {shares[0]}, which would be locked out with the old secret",
-                    where=f"phone {mac}",
-                    to_do="Change a shared line by hand: one password for all of its phones, an export, a publish.",
-                )
-
-
-def _prepare(hub: Hub, change: Change, mac: Mac, pbx: PbxRow, patience_s: float) -> None:
-    """Create the new secrets and store the old ones, in one transaction with the rotation's row."""
-    phone = phones.get(change.session, mac)
-    change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
-    count = 0
-    for line in [line for line in phone.lines if line.sealed_password]:
-        old = lines.open_password(hub.sealer, line)
-        sealed = hub.sealer.seal(old, old_record(mac.bare, line.index))
-        change.session.add(OldSecretRow(mac=mac.bare, index=line.index, sealed_password=sealed))
-        lines.rotate(change, hub.sealer, mac, line.index)
-        count += 1
-    row = change.session.get(RotationRow, mac.bare) or RotationRow(mac=mac.bare)
-    row.pbx_id, row.stage, row.detail, row.who = pbx.id, RotationStage.ACCEPTING, "", change.who
-    row.release = row.restored = 0
-    row.began_at = row.changed_at = change.now
-    row.until, row.marks = change.now + patience_s, ""
-    _clear(row)
-    change.session.add(row)
-    change.note("sip.rotate", str(mac), f"{counted(count, 'secret')} at {pbx.id}")
-
-
 def _accept_both(hub: Hub) -> None:
     """Take over what somebody began and did not go on with: a hub that was stopped."""
-    macs = [Mac(row.mac) for row in _due(hub, RotationStage.ACCEPTING)
+    macs = [Mac(row.mac) for row in stored.due(hub, RotationStage.ACCEPTING)
             if hub.clock() >= row.changed_at + _BEGINNER_TAKES_S]  # fmt: skip
     faults = _accept(hub, RotationStage.ACCEPTING, macs)
-    _enter(hub, [mac for mac in macs if mac not in faults], RotationStage.PUBLISHING)
+    stored.enter(hub, [mac for mac in macs if mac not in faults], RotationStage.PUBLISHING)
     for mac, fault in faults.items():
         _go_back(hub, mac, f"the PBX did not accept the new secret: {fault}")
 
 
 def _publish_new(hub: Hub) -> None:
-    rows = _due(hub, RotationStage.PUBLISHING)
+    rows = stored.due(hub, RotationStage.PUBLISHING)
     if not rows:
         return
     try:
-        done = publish(hub, _AUTHOR, site_ids=_sites(hub, rows), comment="New SIP secrets", with_diffs=False)
+        done = publish(
+            hub, stored.AUTHOR, site_ids=stored.sites(hub, rows), comment="New SIP secrets", with_diffs=False
+        )
     except PublishRunning:
         return
     except RingfenceError as fault:
@@ -210,21 +135,21 @@ def _publish_new(hub: Hub) -> None:
     unpublished = _unpublished(hub, rows, done)
     for mac, why in unpublished.items():
         _go_back(hub, mac, f"the new secret could not be published: {why}")
-    with hub.change(_AUTHOR) as change:
+    with hub.change(stored.AUTHOR) as change:
         for row in rows:
             if Mac(row.mac) not in unpublished:
                 found = change.session.get_one(RotationRow, row.mac)
-                found.release = _newest_release(change.session, row.mac)
-                _set_stage(change, found, RotationStage.FETCHING)
+                found.release = stored.newest_release(change.session, row.mac)
+                stored.set_stage(change, found, RotationStage.FETCHING)
 
 
 def _look_for_fetches(hub: Hub) -> None:
     """Begin the trial of phones that have their new file, all in one step; give up those that are late."""
     fetched: list[Mac] = []
     late: list[Mac] = []
-    for row in _due(hub, RotationStage.FETCHING):
+    for row in stored.due(hub, RotationStage.FETCHING):
         with hub.database.reading() as session:
-            has_fetched = _has_fetched(session, row, row.release)
+            has_fetched = stored.has_fetched(session, row, row.release)
         if has_fetched:
             fetched.append(Mac(row.mac))
         elif hub.clock() >= row.until:
@@ -236,34 +161,34 @@ def _look_for_fetches(hub: Hub) -> None:
     faults = _accept(hub, RotationStage.REGISTERING, fetched)
     for mac in fetched:
         if mac in faults:
-            _note_problem(hub, mac, faults[mac])
+            stored.note_problem(hub, mac, faults[mac])
             continue
         try:
             marks = _marks(hub, mac)  # read afterwards: what is not among them was accepted with the new secret
         except RingfenceError as fault:
-            _note_problem(hub, mac, fault)
+            stored.note_problem(hub, mac, fault)
             continue
-        with hub.change(_AUTHOR) as change:
+        with hub.change(stored.AUTHOR) as change:
             row = change.session.get_one(RotationRow, mac.bare)
             if row.stage == RotationStage.FETCHING:
-                _set_stage(change, row, RotationStage.REGISTERING, "it has its new file")
+                stored.set_stage(change, row, RotationStage.REGISTERING, "it has its new file")
                 row.marks = "\n".join(sorted(marks))
 
 
 def _look_for_registrations(hub: Hub) -> None:
-    for row in _due(hub, RotationStage.REGISTERING):
+    for row in stored.due(hub, RotationStage.REGISTERING):
         mac, is_late = Mac(row.mac), hub.clock() >= row.changed_at + TRIAL_S
         try:
             is_proven = bool(_marks(hub, mac) - set(row.marks.split("\n")))
         except RingfenceError as fault:
             if not is_late:
-                _note_problem(hub, mac, fault)
+                stored.note_problem(hub, mac, fault)
                 continue
             is_proven = False
         else:
-            _forget_problem(hub, row)
+            stored.forget_problem(hub, row)
         if is_proven:
-            _finish(hub, mac, RotationStage.DONE, "")
+            stored.finish(hub, mac, RotationStage.DONE, "")
         elif is_late:
             _go_back(hub, mac, "the phone has its new file but did not register with it in time")
         else:
@@ -273,14 +198,14 @@ def _look_for_registrations(hub: Hub) -> None:
 def _go_back(hub: Hub, mac: Mac, why: str) -> None:
     """Restore a phone's old secrets here; the PBX and the phone's file follow, however long that takes."""
     try:
-        with hub.change(_AUTHOR) as change:
-            row = change.session.get(RotationRow, mac.bare)
+        with hub.change(stored.AUTHOR) as change:
+            row = change.session.get(RotationRow, mac.bare, with_for_update=True)  # another hub would swap them back
             if row is None or row.stage not in GOING_FORWARD:
                 return
             _swap_secrets(hub, change, mac)
-            _set_stage(change, row, RotationStage.RESTORING, why)
+            stored.set_stage(change, row, RotationStage.RESTORING, why)
     except RingfenceError as fault:
-        _note_problem(hub, mac, fault)
+        stored.note_problem(hub, mac, fault)
     else:
         _log.info("secrets are put back", phone=str(mac), detail=why)
 
@@ -298,74 +223,69 @@ def _swap_secrets(hub: Hub, change: Change, mac: Mac) -> None:
 
 
 def _accept_both_again(hub: Hub) -> None:
-    rows = _due(hub, RotationStage.RESTORING)
+    rows = stored.due(hub, RotationStage.RESTORING)
     macs = [Mac(row.mac) for row in rows if row.release]  # a secret that was never published is nobody's
     faults = _accept(hub, RotationStage.RESTORING, macs)
-    _enter(hub, [mac for row in rows if (mac := Mac(row.mac)) not in faults], RotationStage.REPUBLISHING)
+    stored.enter(hub, [mac for row in rows if (mac := Mac(row.mac)) not in faults], RotationStage.REPUBLISHING)
     for mac, fault in faults.items():
-        _note_problem(hub, mac, fault)
+        stored.note_problem(hub, mac, fault)
 
 
 def _publish_old(hub: Hub) -> None:
-    rows = _due(hub, RotationStage.REPUBLISHING)
+    rows = stored.due(hub, RotationStage.REPUBLISHING)
     if not rows:
         return
     try:
-        done = publish(hub, _AUTHOR, site_ids=_sites(hub, rows), comment="Old SIP secrets restored", with_diffs=False)
+        done = publish(
+            hub, stored.AUTHOR, site_ids=stored.sites(hub, rows), comment="Old SIP secrets restored", with_diffs=False
+        )
     except PublishRunning:
         return
     except RingfenceError as fault:
         for row in rows:
-            _note_problem(hub, Mac(row.mac), fault)
+            stored.note_problem(hub, Mac(row.mac), fault)
         return
     unpublished = _unpublished(hub, rows, done)
     for mac, why in unpublished.items():
-        _note_problem(hub, mac, f"the old secret could not be published: {why}")
-    with hub.change(_AUTHOR) as change:
+        stored.note_problem(hub, mac, f"the old secret could not be published: {why}")
+    with hub.change(stored.AUTHOR) as change:
         for row in rows:
             if Mac(row.mac) in unpublished:
                 continue
             found = change.session.get_one(RotationRow, row.mac)
-            found.restored = _newest_release(change.session, row.mac)
+            found.restored = stored.newest_release(change.session, row.mac)
             found.until = change.now + PATIENCE_S
-            stage = RotationStage.REFETCHING if _may_have_new(change.session, found) else RotationStage.ENDING
-            _set_stage(change, found, stage)
+            stage = RotationStage.REFETCHING if stored.may_have_new(change.session, found) else RotationStage.ENDING
+            stored.set_stage(change, found, stage)
 
 
 def _look_for_fetches_of_old(hub: Hub) -> None:
-    for row in _due(hub, RotationStage.REFETCHING):
+    for row in stored.due(hub, RotationStage.REFETCHING):
         with hub.database.reading() as session:
-            has_fetched = _has_fetched(session, row, row.restored)
+            has_fetched = stored.has_fetched(session, row, row.restored)
         if has_fetched:
-            _enter(hub, [Mac(row.mac)], RotationStage.ENDING)
+            stored.enter(hub, [Mac(row.mac)], RotationStage.ENDING)
         elif hub.clock() < row.until:
             _tell(hub, row)
         else:
             words = "; the PBX still accepts the new secret too, as the phone may have it"
-            _finish(hub, Mac(row.mac), RotationStage.ROLLED_BACK, row.detail + words)
+            stored.finish(hub, Mac(row.mac), RotationStage.ROLLED_BACK, row.detail + words)
 
 
 def _end(hub: Hub) -> None:
-    rows = {Mac(row.mac): row for row in _due(hub, RotationStage.ENDING)}
+    rows = {Mac(row.mac): row for row in stored.due(hub, RotationStage.ENDING)}
     with hub.database.reading() as session:  # an edge may report late that the phone took the new secret
-        late = [mac for mac, row in rows.items()
-                if _may_have_new(session, row) and not _has_fetched(session, row, row.restored)]  # fmt: skip
-    _enter(hub, late, RotationStage.REFETCHING)
+        may_have_new = [mac for mac, row in rows.items() if stored.may_have_new(session, row)]
+        late = [mac for mac in may_have_new if not stored.has_fetched(session, rows[mac], rows[mac].restored)]
+    stored.enter(hub, late, RotationStage.REFETCHING)
     ending = [mac for mac in rows if mac not in late]
     faults = _accept(hub, RotationStage.ENDING, ending)
     for mac in ending:
         fault = faults.get(mac)
         if fault is None or (isinstance(fault, PbxRefused) and not rows[mac].release):
-            _finish(hub, mac, RotationStage.ROLLED_BACK, rows[mac].detail)
+            stored.finish(hub, mac, RotationStage.ROLLED_BACK, rows[mac].detail)
         else:
-            _note_problem(hub, mac, fault)
-
-
-def _due(hub: Hub, stage: RotationStage) -> Sequence[RotationRow]:
-    """Return the phones in a stage whose next step is due."""
-    chosen = select(RotationRow).where(RotationRow.stage == stage, RotationRow.next_try_at <= hub.clock())
-    with hub.database.reading() as session:
-        return session.scalars(chosen.order_by(RotationRow.mac)).all()
+            stored.note_problem(hub, mac, fault)
 
 
 def _accept(hub: Hub, stage: RotationStage, macs: Sequence[Mac]) -> dict[Mac, RingfenceError]:
@@ -405,7 +325,9 @@ def _by_pbx(hub: Hub, macs: Sequence[Mac]) -> Iterator[tuple[PbxRow, list[Mac]]]
 def _phone_has_other(session: Session, mac: Mac, stage: RotationStage) -> bool:
     """Return whether a phone rather has the secret that its published file is not to have."""
     row = session.get_one(RotationRow, mac.bare)
-    return _may_have_new(session, row) if stage in GOING_BACK else not _has_fetched(session, row, row.release)
+    return (
+        stored.may_have_new(session, row) if stage in GOING_BACK else not stored.has_fetched(session, row, row.release)
+    )
 
 
 def _marks(hub: Hub, mac: Mac) -> set[str]:
@@ -432,42 +354,19 @@ def _tell(hub: Hub, row: RotationRow) -> None:
         link, names = _link(hub, mac)
         sent = reload_by_pbx.send(hub, mac, link, row.pbx_id, names)
     except RingfenceError as fault:
-        _note_problem(hub, mac, fault)
+        stored.note_problem(hub, mac, fault)
         return
-    _forget_problem(hub, row)
+    stored.forget_problem(hub, row)
     if sent is not None:
-        with hub.change(_AUTHOR) as change:
+        with hub.change(stored.AUTHOR) as change:
             told = change.session.get_one(RotationRow, row.mac)
             told.told = True
             if told.stage in GOING_FORWARD:
                 told.detail = "it was sent an order to fetch its new file"
 
 
-def _has_fetched(session: Session, row: RotationRow, release: int) -> bool:
-    """Return whether the phone took its file of a release or a later one, as its edge reports."""
-    owned = select(ReleaseTargetRow.name).where(ReleaseTargetRow.owner == row.mac, ReleaseTargetRow.number == release)
-    chosen = select(func.count()).where(
-        EdgeReportRow.owner == row.mac,
-        EdgeReportRow.kind == ReportKind.FILE_SERVED,
-        EdgeReportRow.release >= release,
-        EdgeReportRow.name.in_(owned),
-        EdgeReportRow.received_at >= row.began_at,
-    )
-    return bool(session.scalar(chosen))
-
-
-def _may_have_new(session: Session, row: RotationRow) -> bool:
-    """Return whether the phone may hold the new secret: it was published, and the phone fetched it."""
-    return row.release > 0 and _has_fetched(session, row, row.release)
-
-
-def _sites(hub: Hub, rows: Sequence[RotationRow]) -> list[str]:
-    with hub.database.reading() as session:
-        return sorted({session.get_one(PhoneRow, row.mac).site_id for row in rows})
-
-
-def _newest_release(session: Session, mac: str) -> int:
-    return session.get_one(SiteRow, session.get_one(PhoneRow, mac).site_id).newest_release
+def _publish(hub: Hub, rows: Sequence[RotationRow], comment: str) -> Publication:
+    return publish(hub, stored.AUTHOR, site_ids=stored.sites(hub, rows), comment=comment, with_diffs=False)
 
 
 def _unpublished(hub: Hub, rows: Sequence[RotationRow], done: Publication) -> dict[Mac, str]:
@@ -481,46 +380,3 @@ def _unpublished(hub: Hub, rows: Sequence[RotationRow], done: Publication) -> di
                 why.setdefault(Mac(row.mac), f"site {site_id} is held")
     macs = {Mac(row.mac) for row in rows}
     return {mac: text for mac, text in why.items() if mac in macs}
-
-
-def _enter(hub: Hub, macs: Sequence[Mac], stage: RotationStage) -> None:
-    if macs:
-        with hub.change(_AUTHOR) as change:
-            for mac in macs:
-                _set_stage(change, change.session.get_one(RotationRow, mac.bare), stage)
-
-
-def _set_stage(change: Change, row: RotationRow, stage: RotationStage, detail: str | None = None) -> None:
-    row.stage, row.changed_at = stage, change.now
-    row.detail = row.detail if detail is None else detail[:500]
-    _clear(row)
-
-
-def _clear(row: RotationRow) -> None:
-    row.problem, row.failing_since, row.next_try_at, row.told = "", None, 0.0, False
-
-
-def _note_problem(hub: Hub, mac: Mac, fault: RingfenceError | str) -> None:
-    """Keep why a step failed, and when it is tried again."""
-    with hub.change(_AUTHOR) as change:
-        row = change.session.get_one(RotationRow, mac.bare)
-        row.failing_since = change.now if row.failing_since is None else row.failing_since
-        lasts_s = change.now - row.failing_since
-        row.next_try_at = change.now + min(LONGEST_PAUSE_S, max(_SHORTEST_PAUSE_S, lasts_s))
-        row.problem = str(fault)[:500]
-
-
-def _forget_problem(hub: Hub, row: RotationRow) -> None:
-    if row.failing_since is not None:
-        with hub.change(_AUTHOR) as change:
-            found = change.session.get_one(RotationRow, row.mac)
-            found.problem, found.failing_since, found.next_try_at = "", None, 0.0
-
-
-def _finish(hub: Hub, mac: Mac, stage: RotationStage, detail: str) -> None:
-    with hub.change(_AUTHOR) as change:
-        row = change.session.get_one(RotationRow, mac.bare)
-        _set_stage(change, row, stage, detail)
-        change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
-        change.note(f"sip.rotate.{stage}", str(mac), detail)
-    _log.info("secrets changed" if stage == RotationStage.DONE else "secrets put back", phone=str(mac), detail=detail)

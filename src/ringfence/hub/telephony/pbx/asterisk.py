@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from ringfence.addresses import host_port
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
 from ringfence.hub.telephony.pbx.connection import PbxAccess, PbxConnection, connected
-from ringfence.hub.telephony.pbx.pjsip_file import FILE, PjsipFile, Step
+from ringfence.hub.telephony.pbx.pjsip_file import FILE, PjsipFile, ConfigStep
 from ringfence.hub.telephony.pbx.port import LONGEST_TEXT, MOST_CONTACTS, Contact, Credential
 from ringfence.phones.family import ReloadEvent
 from ringfence.phones.sip.messages import DEFAULT_PORT as DEFAULT_SIP_PORT
@@ -172,9 +172,9 @@ def _own_place(row: Message) -> tuple[str, int] | None:
     return (found[1].strip("[]").lower(), int(found[2] or DEFAULT_SIP_PORT)) if found is not None else None
 
 
-def _batches(steps: Sequence[Sequence[Step]]) -> Iterator[list[Step]]:
+def _batches(steps: Sequence[Sequence[ConfigStep]]) -> Iterator[list[ConfigStep]]:
     """Yield what fits into one action; what belongs together stays together."""
-    batch: list[Step] = []
+    batch: list[ConfigStep] = []
     for together in steps:
         if batch and sum(len(step.headers) for step in (*batch, *together)) > _MOST_HEADERS:
             yield batch
@@ -184,7 +184,7 @@ def _batches(steps: Sequence[Sequence[Step]]) -> Iterator[list[Step]]:
         yield batch
 
 
-def _update(steps: Sequence[Step]) -> Message:
+def _update(steps: Sequence[ConfigStep]) -> Message:
     order = {"Action": "UpdateConfig", "SrcFilename": FILE, "DstFilename": FILE}
     for at, step in enumerate(steps):
         order |= {f"{part}-{at:06}": text for part, text in step.headers.items()}

@@ -17,7 +17,7 @@ _LINE = re.compile(r"Line-(\d+)-\d+")
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class ConfigStep:
     """One action of UpdateConfig."""
 
     action: str
@@ -67,13 +67,13 @@ class PjsipFile:
             first.add(name)
         return cls(auths, names, where)
 
-    def steps(self, credentials: Sequence[Credential]) -> list[list[Step]]:
+    def steps(self, credentials: Sequence[Credential]) -> list[list[ConfigStep]]:
         """Return the steps, those in one list that must not be separated, and go by the result from now on.
 
         Raises:
             PbxRefused: The file has no endpoint for a line.
         """
-        found: list[list[Step]] = []
+        found: list[list[ConfigStep]] = []
         for credential in credentials:
             found += self._steps(credential)
         return found
@@ -96,7 +96,7 @@ class PjsipFile:
                         return False
         return not self._removed & loaded.keys()
 
-    def _steps(self, credential: Credential) -> Iterator[list[Step]]:
+    def _steps(self, credential: Credential) -> Iterator[list[ConfigStep]]:
         lost = [line for line in credential.lines if line not in self.names]
         if lost:
             raise PbxRefused(
@@ -113,12 +113,12 @@ class PjsipFile:
         for line in credential.lines:
             if self.names[line] != wanted:
                 self.names[line] = wanted
-                yield [Step("Update", line, "auth", ",".join(wanted))]
+                yield [ConfigStep("Update", line, "auth", ",".join(wanted))]
         needed = {name for names in self.names.values() for name in names}
         for section in sorted((before & self.auths.keys()) - needed):
             del self.auths[section]
             self._removed.add(section)
-            yield [Step("DelCat", section)]
+            yield [ConfigStep("DelCat", section)]
 
     def _main(self, credential: Credential) -> str:
         """Return the section for the preferred password: the lines' own, or a new one if others go by theirs too."""
@@ -135,12 +135,12 @@ class PjsipFile:
             found = f"{name}-{number}"
         return found
 
-    def _give(self, section: str, user: str, password: str) -> Iterator[list[Step]]:
+    def _give(self, section: str, user: str, password: str) -> Iterator[list[ConfigStep]]:
         options = {"type": "auth", "auth_type": "userpass", "username": user, "password": password}
         self._removed.discard(section)
         if section not in self.auths:
             self.auths[section] = options
-            yield [Step("NewCat", section), *(Step("Append", section, *each) for each in options.items())]
+            yield [ConfigStep("NewCat", section), *(ConfigStep("Append", section, *each) for each in options.items())]
         elif self.auths[section].get("password") != password:
             self.auths[section]["password"] = password
-            yield [Step("Update", section, "password", password)]
+            yield [ConfigStep("Update", section, "password", password)]
