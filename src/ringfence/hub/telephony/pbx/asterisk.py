@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from ringfence.addresses import host_port
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
 from ringfence.hub.telephony.pbx.connection import PbxAccess, PbxConnection, connected
-from ringfence.hub.telephony.pbx.pjsip_file import FILE, PjsipFile, ConfigStep
+from ringfence.hub.telephony.pbx.pjsip_file import FILE, ConfigStep, PjsipFile
 from ringfence.hub.telephony.pbx.port import LONGEST_TEXT, MOST_CONTACTS, Contact, Credential
 from ringfence.phones.family import ReloadEvent
 from ringfence.phones.sip.messages import DEFAULT_PORT as DEFAULT_SIP_PORT
