@@ -21,6 +21,9 @@ _NAME = re.compile(rf"(?:[A-Za-z_][\w.-]*|{ROUTER}(?:/[A-Za-z_][\w.-]*){{1,4}})(
 _LINE = re.compile(r"_\d{1,2}_$")
 _FIRMWARE_ENDS = (".loads", ".bin", ".img")
 
+_TRANSPORTS: Mapping[str, str] = MappingProxyType({"TCP": "tcp", "TLS": "tls"})
+"""Others, such as AUTO where DNS names none, are UDP."""
+
 LIMITS: Mapping[str, Limit] = MappingProxyType(
     {
         name: Limit(most, most, f"{FPBX} [likely]")
@@ -114,18 +117,18 @@ def read_profiles(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
         if profile is None:
             raise ConfigurationRejected("a phone would discard this profile: it has no flat-profile element")
         held.update({child.tag: text_of(profile, child.tag) for child in profile.iterchildren("*")})
-    host, port = split_proxy(held.get("Proxy_1_", ""))
+    lines = tuple(_line(held, index) for index in range(1, model.line_keys.value + 1) if held.get(f"User_ID_{index}_"))
+    first = lines[0].button if lines else 1
+    host, port = split_proxy(held.get(f"Proxy_{first}_", ""))
     return HeldConfiguration(
         phone_label=held.get("Station_Name", ""),
-        lines=tuple(
-            _line(held, index) for index in range(1, model.line_keys.value + 1) if held.get(f"User_ID_{index}_")
-        ),
+        lines=lines,
         sip_servers=((host, port),) if host else (),
-        sip_transport=held.get("SIP_Transport_1_", "UDP").lower(),
-        sip_listen_port=int(held.get("SIP_Port_1_") or "5060"),
+        sip_transport=_TRANSPORTS.get(held.get(f"SIP_Transport_{first}_", "").upper(), "udp"),
+        sip_listen_port=int(held.get(f"SIP_Port_{first}_") or "5060"),
         version_stamp="",
         load=load_of(held.get("Upgrade_Rule", "")),
-        register_expires_s=int(held.get("Register_Expires_1_") or "3600"),
+        register_expires_s=int(held.get(f"Register_Expires_{first}_") or "3600"),
     )
 
 
