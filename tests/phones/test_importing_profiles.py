@@ -186,6 +186,7 @@ def test_a_phone_that_is_imported_gains_nothing_but_what_it_needs_to_be_told() -
         (SPA, {"spa514G__cfg": "<flat-profile/>"}, "SPA514G"),
         (SPA.replace("spa50x-30x", "spa525g"), {}, "SPA525G"),
         (MPP, {}, "7841-3PCC"),
+        (MPP.replace("sip78xx", "sip88xx"), {}, "8851-3PCC"),
         (ADAPTER, {"ata192__cfg": "<flat-profile/>"}, "ATA192"),
     ],
 )
@@ -210,6 +211,14 @@ def test_what_further_rules_name_counts_where_the_folder_has_it() -> None:
     assert phone.patches["patch:cisco-spa:Debug_Level"] == "2"
     assert "patch:cisco-spa:Profile_Rule_B" not in phone.patches
     assert [remark.element for remark in phone.with_fate(Fate.MENDED)] == ["Profile_Rule_B", "Profile_Rule"]
+
+
+def test_a_rule_that_leads_to_the_own_profile_is_dropped_and_one_that_leads_away_is_told() -> None:
+    rules = "<Profile_Rule_C>http://192.0.2.9/$MA.xml</Profile_Rule_C><Profile_Rule_D>/b.xml</Profile_Rule_D>"
+    phone = imported("001122334455.xml", SPA.replace("</flat-profile>", f"{rules}</flat-profile>"))
+    assert "patch:cisco-spa:Profile_Rule_C" not in phone.patches
+    assert phone.patches["patch:cisco-spa:Profile_Rule_D"] == "/b.xml"
+    assert [each.element for each in phone.with_fate(Fate.NOTE)] == ["Profile_Rule_D"]
 
 
 def test_what_no_device_takes_is_lost_with_its_line_and_the_rest_comes_in() -> None:

@@ -260,10 +260,15 @@ def _all_of(own: Mapping[str, Said], mac: Mac, kind: Model, folder: SourceFolder
         text = said[rule].text if rule in said else ""
         name = text.rpartition("/")[2].replace("$MAU", mac.bare).replace("$MA", mac.bare.lower())
         further = folder.find_beside(path, name.replace("$PSN", kind.psn)) if name else None
-        if further is None or further == path:
+        if further is None:
+            if text:
+                remarks.append(Remark(Fate.NOTE, rule, f"the phone goes on to fetch by {rule}", said[rule].line))
+            continue
+        line = said.pop(rule).line
+        if further == path:
+            remarks.append(Remark(Fate.MENDED, rule, f"{rule} leads to the phone's own profile and is dropped", line))
             continue
         said |= read_parameters(folder.read(further), further)
-        line = said.pop(rule).line
         uses.append(further)
         remarks.append(Remark(Fate.MENDED, rule, f"what {further} says is in the phone's own file now", line))
     return _Sources(said, tuple(uses), tuple(remarks))

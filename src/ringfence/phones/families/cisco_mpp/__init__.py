@@ -33,7 +33,7 @@ def _model(name: str, keys: int, load: str) -> Model:
         transports=Fact(("udp", "tcp", "tls"), Mark.LIKELY, SOURCE),
         tls_ceiling=Fact("1.2", Mark.LIKELY, SOURCE),
         http_provisioning=Fact(False, Mark.CERTAIN, "PHONES.md section 8b: its rule names the protocol"),
-        load_pattern=Fact(rf"{load}\..*MPP.*", Mark.CERTAIN, "PHONES.md section 7"),
+        load_pattern=Fact(rf"{load}\..*M(?:PP|SR).*", Mark.CERTAIN, "PHONES.md section 7"),
         psn=name,
         features=frozenset({Feature.PC_PORT}),
     )
