@@ -79,7 +79,7 @@ def test_every_parameter_has_its_source() -> None:
         ("SPA504G", "SIP_Transport_1_", "SCTP"),
         ("SPA504G", "Register_1_", "maybe"),
         ("SPA504G", "Daylight_Saving_Time_Rule", "start=3/-1/7/24;end=10/-1/7/3;save=1"),
-        ("8851-3PCC", "Preferred_Codec_1_", "G726-32"),
+        ("8851-3PCC", "Preferred_Codec_1_", "MP3"),
         ("SPA112", "router-configuration/Time_Setup/Time_Zone", "GMT+01:00"),
         ("ATA192", "router-configuration/WAN_VLAN_Setting/WAN_VLAN_ID", "5000"),
     ],

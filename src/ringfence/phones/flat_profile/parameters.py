@@ -38,21 +38,32 @@ _DAYLIGHT = Shaped(
     "a rule such as start=3/-1/7/2:0:0;end=10/-1/7/3:0:0;save=1",
     also=re.compile(rf"\s*start={_DATE};\s*end={_DATE};\s*save=[-+\d:]*\s*;?\s*"),
 )
-_ZONE = Shaped(re.compile(r"GMT(?:[+-](?:0\d|1[0-4]):(?:00|15|30|45))?"), "GMT, or such as GMT+01:00")
+_ZONE = Shaped(
+    re.compile(r"GMT(?:[+-](?:0\d|1[0-4]):(?:00|15|30|45))?"),
+    "GMT, or such as GMT+01:00",
+    also=re.compile(r"GMT\s*[+-]\d{1,2}(?::?\d{2})?"),
+)
 _ADAPTER_ZONE = Shaped(
-    re.compile(r"[+-](?:0\d|1[0-3])(?:\.5)? \d{1,2} \d{1,2}"), "the adapter's number of a zone, such as +01 2 2",
-)  # fmt: skip
+    re.compile(r"[+-](?:0\d|1[0-3])(?:\.5)? \d{1,2} \d{1,2}"),
+    "the adapter's number of a zone, such as +01 2 2",
+    also=re.compile(r"[+-]?\d{1,2}(?:\.\d{1,2})? \d{1,2} \d{1,2}"),
+)
 _DTMF = OneOf(("Auto", "AVT", "InBand", "INFO"), also=("InBand+INFO", "AVT+INFO"), folds=True)
 _SPA_CODECS = ("G711u", "G711a", "G729a", "G722", "G726-16", "G726-24", "G726-32", "G726-40")
 _MPP_CODECS = ("G711u", "G711a", "G729a", "G722", "G722.2", "iLBC", "iSAC", "OPUS")
 _ADAPTER_CODECS = ("G711u", "G711a", "G729a", "G726-32")
-_SERVER = OneOf(("Asterisk", "Broadsoft", "SPA9000", "RFC3265_4235", "Sylantro"))
+_OLDER_CODECS = ("G723", "L16", "AMR-WB", "G729ab", "G726-16", "G726-24", "G726-40")
+"""What profiles in use name, on some models or firmware."""
 _TRANSPORTS = ("UDP", "TCP", "TLS")
 _EXTENSION = OneOf((*(str(number) for number in range(1, 17)), "Disabled"), folds=True)
 
 _PHONES = frozenset({Series.SPA, Series.MPP})
 _ALL = frozenset(Series)
 _SPA, _MPP, _ADAPTER = (frozenset({series}) for series in (Series.SPA, Series.MPP, Series.ADAPTER))
+
+
+def _codecs(names: tuple[str, ...]) -> OneOf:
+    return OneOf(names, also=_OLDER_CODECS, folds=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +122,7 @@ PARAMETERS: tuple[Parameter, ...] = (
     *_rows("XML_Directory_Service_Name XML_Directory_Service_URL", _TEXT, _PHONES, f"{WP}; {FPBX}"),
     *_rows("XML_Application_Service_URL", _TEXT, _PHONES, FPBX),
     *_rows("XML_Application_Service_Name", _TEXT, _PHONES, FPBX, mark=Mark.LIKELY),
-    *_rows("Server_Type", _SERVER, _SPA, FPBX, mark=Mark.LIKELY),
+    *_rows("Server_Type", _TEXT, _SPA, FPBX),
     *_rows("Unit_1_Enable Unit_2_Enable", _YES_NO, _SPA, FPBX),
     *_rows("Line_Enable Register NAT_Mapping_Enable NAT_Keep_Alive_Enable", _YES_NO, _ALL, FPBX, of_line=True),
     *_rows("Auth_Resync-Reboot Silence_Supp_Enable", _YES_NO, _ALL, FPBX, of_line=True),
@@ -125,9 +136,9 @@ PARAMETERS: tuple[Parameter, ...] = (
     *_rows("SIP_Transport", OneOf(_TRANSPORTS, also=("AUTO",), folds=True), _MPP, FPBX, of_line=True),
     *_rows("SIP_Transport", OneOf(_TRANSPORTS, folds=True), _SPA | _ADAPTER, FPBX, of_line=True),
     *_rows("DTMF_Tx_Method", _DTMF, _ALL, f"{FPBX}; {WP}", of_line=True),
-    *_rows("Preferred_Codec", OneOf(_SPA_CODECS, folds=True), _SPA, FPBX, of_line=True),
-    *_rows("Preferred_Codec", OneOf(_MPP_CODECS, folds=True), _MPP, FPBX, of_line=True),
-    *_rows("Preferred_Codec", OneOf(_ADAPTER_CODECS, folds=True), _ADAPTER, FPBX, of_line=True),
+    *_rows("Preferred_Codec", _codecs(_SPA_CODECS), _SPA, FPBX, of_line=True),
+    *_rows("Preferred_Codec", _codecs(_MPP_CODECS), _MPP, FPBX, of_line=True),
+    *_rows("Preferred_Codec", _codecs(_ADAPTER_CODECS), _ADAPTER, FPBX, of_line=True),
     *_rows("Extension", _EXTENSION, _PHONES, FPBX, of_line=True),
     *_rows("Share_Call_Appearance Share_Ext", OneOf(("private", "shared"), folds=True), _PHONES, FPBX, of_line=True),
     *_rows("Short_Name Extended_Function", _TEXT, _PHONES, f"{FPBX}; {WP}", of_line=True),
