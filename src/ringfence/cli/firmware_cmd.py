@@ -25,7 +25,7 @@ _LOOK_EVERY_S = 1.0
 BundleFile = Annotated[
     Path,
     typer.Argument(
-        metavar="FILE", help="A folder, .zip, .cop.sgn, .cop.sha512, .tar.gz, or a single .loads, .bin or .img."
+        metavar="FILE", help="A folder, .zip, .cop.sgn, .cop.sha512, .tar.gz, or a single .loads, .bin, .img or .rom."
     ),
 ]
 

@@ -26,12 +26,13 @@ _OPTIONAL = re.compile(
     | (?:Distinctive)?Ringlist(?:-wb)?\.xml | Desktops/.* | .*\.(?:raw|rwb|pcm)
     | SoftKeys?\.xml | FeaturePolicy\.xml | defaultheadsetconfig\.json | XMLDefault\.cnf\.xml
     | authorized_keys
+    | (?:[0-9a-f]{12}|y[0-9]{12})\.boot | y[0-9]{12}\.cfg               # Yealink: what leads to other files
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 
 # Loads, the images that they list, and packed images, each maybe in a signed envelope (PHONES.md sections 7 and 7.1).
-_FIRMWARE = re.compile(r".*\.(?:loads|sbn|sb2|sebn|bin[0-9]*|img|zz)(?:\.sgn)?", re.IGNORECASE | re.DOTALL)
+_FIRMWARE = re.compile(r".*\.(?:loads|sbn|sb2|sebn|bin[0-9]*|img|rom|zz)(?:\.sgn)?", re.IGNORECASE | re.DOTALL)
 
 LOADS_SUFFIX = ".loads"
 _RECOVERY = re.compile(r"term\d\d\.default\.loads", re.IGNORECASE)

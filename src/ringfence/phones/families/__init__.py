@@ -25,10 +25,11 @@ _OWN = (
     "cisco_spa",
     "cisco_mpp",
     "cisco_ata",
+    "yealink",
     "generic",
 )
-# How people and the phones themselves write a model's name: CP-9971, CISCO 9971, Cisco Unified IP Phone 7942G.
-_BEFORE_NAME = re.compile(r"^(?:cisco|linksys|systems|unified|ip|phone|cp|[\s_-])+", re.IGNORECASE)
+# How people and the phones themselves write a model's name: CP-9971, Cisco Unified IP Phone 7942G, Yealink SIP-T46S.
+_BEFORE_NAME = re.compile(r"^(?:cisco|linksys|yealink|systems|unified|ip|sip|phone|cp|[\s_-])+", re.IGNORECASE)
 
 
 @cache
