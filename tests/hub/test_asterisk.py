@@ -140,6 +140,10 @@ def test_two_secrets_at_once_need_an_asterisk_that_challenges_once(
 
 
 def test_an_account_without_the_rights_is_told_so(manager: AsteriskManager) -> None:
-    manager.rights = frozenset({"call", "reporting"})
+    assert link(manager).check() == "22.2.0"
+    for rights, missing in (({"system"}, "UpdateConfig"), ({"config"}, "PJSIPShowContacts"), ({"call"}, "Reload")):
+        manager.rights = frozenset(rights)
+        with pytest.raises(PbxRefused, match=missing):
+            link(manager).check()
     with pytest.raises(PbxRefused, match="GetConfig: Permission denied"):
         link(manager).accept("", [ALONE])

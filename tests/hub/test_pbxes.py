@@ -10,7 +10,7 @@ import pytest
 from ringfence.hub.errors import PbxRefused, PbxUnavailable
 from ringfence.hub.fleet import pbxes
 from ringfence.hub.telephony import links
-from ringfence.hub.telephony.pbx.asterisk import Asterisk
+from ringfence.hub.telephony.pbx.asterisk import _NEEDED, Asterisk
 from ringfence.hub.telephony.pbx.connection import PbxAccess
 from ringfence.hub.telephony.pbx.kamailio import Kamailio
 from ringfence.hub.telephony.pbx.port import Contact, Credential
@@ -64,6 +64,8 @@ class Manager:
                 return f"Response: Error\nActionID: {number}\nMessage: Authentication failed\n\n"
             case "CoreSettings":
                 return f"Response: Success\nActionID: {number}\nAsteriskVersion: 20.5.0\n\n"
+            case "ListCommands":
+                return f"Response: Success\nActionID: {number}\n" + "".join(f"{each}: x\n" for each in _NEEDED) + "\n"
             case "GetConfig":
                 rows = "Category-000000: 201\nLine-000000-000000: type=endpoint\n"
                 return f"Response: Success\nActionID: {number}\n{rows}\n"

@@ -138,8 +138,8 @@ class AsteriskManager:
         number, name = action["ActionID"][0], action["Action"][0]
         head = f"Response: Success\nActionID: {number}\n"
         error = f"Response: Error\nActionID: {number}\nMessage: "
-        if name == "Login":
-            return f"{head}Message: Authentication accepted\n\n"
+        if name in {"Login", "ListCommands"}:
+            return head + self._for_anybody(name) + "\n"
         if name not in _NEEDS:
             return f"{error}Invalid/unknown command: {name}. Use Action: ListCommands to show available commands.\n\n"
         if not _NEEDS[name] & self.rights:
@@ -169,6 +169,12 @@ class AsteriskManager:
             f"{head}EventList: start\nMessage: A listing follows\n\n{events}"
             f"Event: {event}Complete\nActionID: {number}\nEventList: Complete\nListItems: {len(rows)}\n\n"
         )
+
+    def _for_anybody(self, name: str) -> str:
+        if name == "Login":
+            return "Message: Authentication accepted\n"
+        allowed = (each for each, needs in _NEEDS.items() if needs & self.rights)
+        return "".join(f"{each}: What it does.  (Priv: some)\n" for each in allowed)
 
     def _listed(self, name: str) -> tuple[list[dict[str, str]], str, str]:
         if name == "PJSIPShowContacts":

@@ -37,6 +37,10 @@ _MOST_MESSAGES = 100_000
 _END = b"\r\n\r\n"
 _SAFE = re.compile(r"[ -~]{0,500}")
 _MODULE = "res_pjsip.so"
+_NEEDED = (
+    "CoreSettings", "GetConfig", "UpdateConfig", "Reload", "PJSIPShowContacts", "PJSIPShowEndpoints", "PJSIPShowAuths",
+    "PJSIPNotify",
+)  # fmt: skip
 _MOST_HEADERS = 120
 """Of an action: eight fewer than Asterisk reads."""
 _MOST_ROWS = 50_000
@@ -61,15 +65,22 @@ class Asterisk:
         self._user, self._secret = user, secret
 
     def check(self) -> str:
-        """Return its version."""
+        """Return its version, if the manager's account may do what is needed; PbxRefused says what it may not."""
         with self._session() as session:
-            return printable(
-                session.ask({"Action": "CoreSettings"})[0].get("AsteriskVersion", "Asterisk"), LONGEST_TEXT
-            )
+            may_do = session.ask({"Action": "ListCommands"})[0]  # those alone that this account may do
+            missing = [action for action in _NEEDED if action not in may_do]
+            if missing:
+                raise PbxRefused(
+                    f"the manager's account may not do, or Asterisk does not know: {', '.join(missing)}",
+                    where=self._where,
+                    to_do="Give it `write = system,config` in manager.conf, and load res_pjsip.",
+                )
+            return _version(session)
 
     def passwords_at_once(self) -> int:
         """Return 2 from 20.12, 21.7 and 22.2 on: before, two auth sections are two challenges of one realm."""
-        found = _VERSION.search(self.check())
+        with self._session() as session:
+            found = _VERSION.search(_version(session))
         major, minor = (int(found[1]), int(found[2])) if found is not None else (0, 0)
         return 2 if major > max(_TWO_SINCE) or minor >= _TWO_SINCE.get(major, minor + 1) else 1
 
@@ -161,6 +172,11 @@ class _AmiError(PbxRefused):
     def __init__(self, what: str, said: str, where: str) -> None:
         super().__init__(what, where=where)
         self.said = said
+
+
+def _version(session: "_Session") -> str:
+    (answer,) = session.ask({"Action": "CoreSettings"})
+    return printable(answer.get("AsteriskVersion", "Asterisk"), LONGEST_TEXT)
 
 
 def _own_place(row: Message) -> tuple[str, int] | None:
