@@ -4,9 +4,18 @@ import typer
 
 from ringfence.cli import (
     import_csv_cmd,
+    import_cucm_cmd,
+    import_fusionpbx_cmd,
     import_tftp_cmd,
+    import_wazo_cmd,
 )
 
-app = typer.Typer(help="Import what you have: a TFTP folder, or a table of phones and lines.", no_args_is_help=True)
+app = typer.Typer(
+    help="Import what you have: a TFTP folder, a table of phones and lines, or another system's export.",
+    no_args_is_help=True,
+)
 app.add_typer(import_tftp_cmd.app)
 app.add_typer(import_csv_cmd.app)
+app.add_typer(import_cucm_cmd.app)
+app.add_typer(import_fusionpbx_cmd.app)
+app.add_typer(import_wazo_cmd.app)
