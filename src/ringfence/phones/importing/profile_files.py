@@ -253,7 +253,7 @@ def _all_of(own: Mapping[str, Said], mac: Mac, kind: Model, folder: SourceFolder
     remarks: list[Remark] = []
     first = _first_file(kind, folder, path)
     if first is not None and first != path:
-        said |= read_parameters(folder.read(first), first)
+        said |= _of_another(folder, first)
         uses.append(first)
     said |= own
     for rule in _RULES:
@@ -268,10 +268,15 @@ def _all_of(own: Mapping[str, Said], mac: Mac, kind: Model, folder: SourceFolder
         if further == path:
             remarks.append(Remark(Fate.MENDED, rule, f"{rule} leads to the phone's own profile and is dropped", line))
             continue
-        said |= read_parameters(folder.read(further), further)
+        said |= _of_another(folder, further)
         uses.append(further)
         remarks.append(Remark(Fate.MENDED, rule, f"what {further} says is in the phone's own file now", line))
     return _Sources(said, tuple(uses), tuple(remarks))
+
+
+def _of_another(folder: SourceFolder, path: str) -> dict[str, Said]:
+    """Return what another file says, without its lines: remarks are about the phone's own."""
+    return {name: replace(said, line=0) for name, said in read_parameters(folder.read(path), path).items()}
 
 
 def _imported(mac: Mac, guess: ModelGuess, of: Family, kind: Model, sources: _Sources, path: str) -> ImportedPhone:
