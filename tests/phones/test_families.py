@@ -38,7 +38,7 @@ def one_line(kind: str, **settings: Value) -> PhoneToRender:
 def test_there_are_the_families_that_people_ask_for() -> None:
     assert {family.id for family in FAMILIES} >= {
         "cisco-894x", "cisco-99xx", "cisco-79xx", "cisco-78xx-88xx", "cisco-7940-7960", "cisco-spa", "cisco-mpp",
-        "yealink",
+        "yealink", "snom",
         "generic",
     }  # fmt: skip
     for name in ("8941", "8945", "8961", "9951", "9971", "7906", "7911", "7931", "7941", "7942", "7945", "7961", "7962",

@@ -127,7 +127,7 @@ LISTS: Mapping[str, Value] = {
     "edge_url": "http://192.0.2.2:6970",
     "phone_services": "services | Menu | http://192.0.2.1/menu",
 }
-YEALINK: Mapping[str, Value] = {**PLAIN, "keys": "2 | blf | Door | 100", "voicemail_number": "*97"}
+OTHER_MAKER: Mapping[str, Value] = {**PLAIN, "keys": "2 | blf | Door | 100", "voicemail_number": "*97"}
 VPN: Mapping[str, Value] = {
     "vpn_url": "https://vpn.example.com/svc",
     "vpn_certificates": "AAAAAAAAAAAAAAAAAAAAAAAAAAA=",
@@ -148,7 +148,8 @@ VPN: Mapping[str, Value] = {
         ("8851-vpn", a_phone("8851", settings={**PLAIN, **VPN})),
         ("7960", a_phone("7960", line(), line(2, name="stock", password=Secret("0ther")), settings=PLAIN)),
         ("SPA504G", a_phone("SPA504G", line(), line(2, name="stock", password=Secret("0ther")), settings=PLAIN)),
-        ("T46S", a_phone("T46S", line(), line(3, name="stock", password=Secret("0ther")), settings=YEALINK)),
+        ("T46S", a_phone("T46S", line(), line(3, name="stock", password=Secret("0ther")), settings=OTHER_MAKER)),
+        ("D785", a_phone("D785", line(), line(3, name="stock", password=Secret("0ther")), settings=OTHER_MAKER)),
         ("8851-3PCC", a_phone("8851-3PCC", settings={**PLAIN, "firmware_load": "sip88xx.11-3-4MPP0001-374"})),
     ],
 )

@@ -9,10 +9,12 @@ import re
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 
-# One phone's own names: SEP….cnf.xml(.sgn|.enc.sgn), CTLSEP….tlv, ITLSEP….tlv, ATA….cnf.xml, SIP….cnf, and the SPA's
-# and MPP's spa….cfg, ….xml. Matched in any case: a name that differs by case only is still that phone's name.
+# One phone's own names: SEP….cnf.xml(.sgn|.enc.sgn), CTLSEP….tlv, ITLSEP….tlv, ATA….cnf.xml, SIP….cnf, the SPA's
+# and MPP's spa….cfg, ….xml, Yealink's ….cfg, and Snom's snomD785-….htm. Matched in any case: a name that differs by
+# case only is still that phone's name.
 _OWNED = re.compile(
-    r"(?:(?:(?:CTL|ITL)?SEP|ATA|SIP)([0-9A-F]{12})(?![0-9A-F])|(?:SPA|ATA|CISCO)?([0-9A-F]{12})\.(?:CFG|XML)$)"
+    r"(?:(?:(?:CTL|ITL)?SEP|ATA|SIP)([0-9A-F]{12})(?![0-9A-F])|(?:SPA|ATA|CISCO)?([0-9A-F]{12})\.(?:CFG|XML)$"
+    r"|SNOM[A-Z0-9]+-([0-9A-F]{12})\.(?:HTM|XML)$)"
 )
 
 _TRUST_LIST = re.compile(r"(?:CTL|ITL)SEP[0-9A-F]{12}\.tlv", re.IGNORECASE)
@@ -27,6 +29,7 @@ _OPTIONAL = re.compile(
     | SoftKeys?\.xml | FeaturePolicy\.xml | defaultheadsetconfig\.json | XMLDefault\.cnf\.xml
     | authorized_keys
     | (?:[0-9a-f]{12}|y[0-9]{12})\.boot | y[0-9]{12}\.cfg               # Yealink: what leads to other files
+    | snom[a-z0-9]+\.(?:htm|xml)                                       # Snom: for all phones of a model
     """,
     re.VERBOSE | re.IGNORECASE,
 )
@@ -50,7 +53,7 @@ def owner_of(name: str) -> Mac | None:
     if found is None:
         return None
     try:
-        return Mac.parse(found[1] or found[2])
+        return Mac.parse(found[1] or found[2] or found[3])
     except BadMac:
         return None  # SEP000000000000 and the like: a form without a phone
 

@@ -26,10 +26,11 @@ _OWN = (
     "cisco_mpp",
     "cisco_ata",
     "yealink",
+    "snom",
     "generic",
 )
 # How people and the phones themselves write a model's name: CP-9971, Cisco Unified IP Phone 7942G, Yealink SIP-T46S.
-_BEFORE_NAME = re.compile(r"^(?:cisco|linksys|yealink|systems|unified|ip|sip|phone|cp|[\s_-])+", re.IGNORECASE)
+_BEFORE_NAME = re.compile(r"^(?:cisco|linksys|yealink|snom|systems|unified|ip|sip|phone|cp|[\s_-])+", re.IGNORECASE)
 
 
 @cache
