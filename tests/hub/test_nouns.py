@@ -139,7 +139,7 @@ def test_a_commands_file_is_called_after_its_noun() -> None:
     files = {path.stem.removesuffix("_cmd") for path in folder(import_module("ringfence.cli")).glob("*_cmd.py")}
     groups = {group.replace("-", "_") for group in GROUPS} | set(COMMANDS)
     singular = {_singular(noun.replace(".", "_")) for noun in PARTS}
-    imports = {"import_tftp", "import_csv"}
+    imports = {"import_tftp", "import_csv", "import_cucm", "import_fusionpbx", "import_wazo"}
     assert files - groups - singular - imports == set()
     assert {group.replace("-", "_") for group in GROUPS} - singular - OF_NO_NOUN == {
         "access",
