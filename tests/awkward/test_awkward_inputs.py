@@ -20,7 +20,7 @@ import ringfence.cli.asset_cmd
 import ringfence.cli.firmware_cmd
 import ringfence.cli.import_tftp_cmd
 import ringfence.phones.assets.kinds
-import ringfence.phones.importing.device_file  # noqa: F401 - all of it here, so that each forked command starts at once
+import ringfence.phones.importing.folder  # noqa: F401 - all of it here, so that each forked command starts at once
 from ringfence.cli.main import main
 from stack import Stack, running_stack
 from support.awkward_inputs import MADE

@@ -42,18 +42,19 @@ def test_what_can_not_be_rendered_is_left_out_and_named_and_the_rest_is_publishe
     hub.phone(phone.site, other)
     with hub.hub.change("test") as change:  # by hand it would be refused
         place = SettingPlace(Scope.PHONE, phone.bare)
-        settings.put(change, hub.hub.sealer, place, "firmware_load", "sip9971.9-9-9")
+        settings.put(change, hub.hub.sealer, place, "media_port_first", "40000")
     ended = ringfence.run("publish", phone.site)
     assert ended.status == 3
-    assert f"phone {phone.mac} was left out and keeps the files that it has: phone {phone.mac} should run" in ended.err
-    assert f"Left out: phone {phone.mac} of site {phone.site}: phone {phone.mac} should run sip9971.9-9-9" in ended.out
+    what = "media_port_first 40000 is above media_port_last 32766"
+    assert f"phone {phone.mac} was left out and keeps the files that it has: {what}" in ended.err
+    assert f"Left out: phone {phone.mac} of site {phone.site}: {what}" in ended.out
     (made,) = ringfence.ask("release", "list", phone.site)
     assert made["file_count"] == 1
     (left,) = json.loads(ringfence.run("publish", phone.site, "--json").out)["left_out"]
     assert (left["mac"], left["site"]) == (phone.mac, phone.site)
     refused = ringfence.refused(3, "set", "phone", phone.mac, "firmware_load=sip9971.9-9-8")
     assert "sip9971.9-9-8, which has not been imported" in refused
-    ringfence("set", "phone", phone.mac, "--unset", "firmware_load")
+    ringfence("set", "phone", phone.mac, "--unset", "media_port_first")
 
 
 def test_a_rolled_back_site_is_held_until_somebody_decides(ringfence: CommandLine, phone: PhoneThere) -> None:

@@ -229,7 +229,7 @@ def test_a_tftp_folder_is_taken_over(running: RunningHub, run: Run) -> None:
 
 
 def test_a_folder_without_phones_is_refused(run: Run, tmp_path: Path) -> None:
-    assert "it holds no SEP" in str(run("import", "tftp", str(tmp_path)).exception)
+    assert "it holds no phone's configuration" in str(run("import", "tftp", str(tmp_path)).exception)
     assert "no such folder" in str(run("import", "tftp", str(tmp_path / "none")).exception)
     (tmp_path / "SEP001B54E0FF02.cnf.xml").write_text("<device>")
-    assert "none of its SEP….cnf.xml files can be imported" in str(run("import", "tftp", str(tmp_path)).exception)
+    assert "none of its phones' files can be imported" in str(run("import", "tftp", str(tmp_path)).exception)

@@ -249,10 +249,18 @@ def test_an_edge_that_comes_later_turns_nothing_back(fleet: Hub) -> None:
     assert named(fleet, ANNA) == OLD
 
 
-def test_a_load_that_was_not_imported_is_refused_unless_another_server_has_it(fleet: Hub) -> None:
+def test_a_load_that_was_not_imported_is_asked_for_and_phones_keep_theirs_meanwhile(fleet: Hub) -> None:
     want(fleet, "SIP42.9-9-9S")
-    left = publish(fleet, "test").left_out
-    assert [(phone.mac, type(phone.fault)) for phone in left] == [(ANNA, FirmwareMissing), (BEN, FirmwareMissing)]
+    done = publish(fleet, "test")
+    assert [(phone.mac, type(phone.fault)) for phone in done.asked_for] == [
+        (ANNA, FirmwareMissing),
+        (BEN, FirmwareMissing),
+    ]
+    assert done.left_out == []
+    assert {file.name for site in done.sites for file in site.files} >= {
+        f"SEP{mac.bare}.cnf.xml" for mac in (ANNA, BEN)
+    }
+    assert publish(fleet, "test").asked_for, "the site stays due until it is here"
     with fleet.change("test") as change:
         settings.put(change, fleet.sealer, ORGANISATION, "load_server", "192.0.2.9")
     publish(fleet, "test")

@@ -205,7 +205,7 @@ def test_one_phones_bad_value_leaves_it_out_until_it_is_corrected_and_stops_nobo
     relabel(fleet, ANNA, "Anna, new")
     relabel(fleet, carl, "Carl, new")
     with fleet.change("test") as change:
-        settings.put(change, fleet.sealer, SettingPlace(Scope.PHONE, carl.bare), "firmware_load", "sip9971.9-9-9")
+        settings.put(change, fleet.sealer, SettingPlace(Scope.PHONE, carl.bare), "media_port_first", "40000")
     for _time in range(2):
         (left,) = publish(fleet, "test").left_out
         assert left.mac == carl, "it is named each time"
@@ -213,7 +213,7 @@ def test_one_phones_bad_value_leaves_it_out_until_it_is_corrected_and_stops_nobo
     assert b"Anna, new" in texts
     assert b"<featureLabel>Carl</featureLabel>" in texts, "the phone that is left out keeps its file"
     with fleet.change("test") as change:
-        settings.unset(change, SettingPlace(Scope.PHONE, carl.bare), "firmware_load")
+        settings.unset(change, SettingPlace(Scope.PHONE, carl.bare), "media_port_first")
     assert publish(fleet, "test").left_out == []
     assert b"Carl, new" in b"".join(whole_release(fleet, "anna")[1])
     assert publish(fleet, "test").unchanged == 2

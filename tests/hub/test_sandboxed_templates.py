@@ -56,7 +56,7 @@ def test_the_files_are_those_that_would_be_rendered_here() -> None:
 def test_faults_keep_their_kind_and_their_words() -> None:
     other = LineAccount(2, "Ben", "202", "Ben", "ben", Secret("0ther"))
     with limited(BUILT_IN) as renderer, pytest.raises(CredentialsDisagree, match="lines 1 and 2"):
-        renderer.render(phone("9971", ANNA, other))
+        renderer.render(phone("8851", ANNA, other))
     with (
         limited("<device>{{ nothing }}</device>") as renderer,
         pytest.raises(RenderFault, match="line 1; phone 00:11:22"),

@@ -78,7 +78,6 @@ def test_without_a_locale_its_files_are_asked_for_with_a_leading_slash() -> None
         ('button="1"', 'button="one"', "no button number"),
         ("<maxNumCalls>200", "<maxNumCalls>201", "maxNumCalls is '201'"),
         ("<transportLayerProtocol>1", "<transportLayerProtocol>9", "transportLayerProtocol is '9'"),
-        ("<transportLayerProtocol>1</transportLayerProtocol>", "", "transportLayerProtocol is missing"),
         ("<deviceSecurityMode>1", "<deviceSecurityMode>0", "deviceSecurityMode is '0'"),
         ("<idleURL>http:", "<idleURL>http:" + "y" * 255, "idleURL has"),
     ],

@@ -38,8 +38,7 @@ def one_line(kind: str, **settings: Value) -> PhoneToRender:
 def test_there_are_the_families_that_people_ask_for() -> None:
     assert {family.id for family in FAMILIES} >= {
         "cisco-894x", "cisco-99xx", "cisco-79xx", "cisco-78xx-88xx", "cisco-7940-7960", "cisco-spa", "cisco-mpp",
-        "yealink", "snom",
-        "generic",
+        "yealink", "snom", "cisco-69xx", "cisco-any", "generic",
     }  # fmt: skip
     for name in ("8941", "8945", "8961", "9951", "9971", "7906", "7911", "7931", "7941", "7942", "7945", "7961", "7962",
                  "7965", "7970", "7975", "7821", "7841", "7861", "8841", "8851", "8861", "7940", "7960", "SPA504G",
@@ -74,11 +73,12 @@ def test_every_setting_is_used_by_a_template_or_by_what_prepares_it(of: Family) 
     sources = "".join(built_in_template(file.package, file.template) for file in of.files)
     read_in_prepare = {
         "ntp_servers", "sip_server", "sip_server_2", "sip_server_3", "keys", "soft_keys", "services_url",
-        "directory_url", "edge_url", "authentication_url", "modules", "leave_out",
-        "time_zone", "sip_port", "reload", "reload_by", "reload_hour",
+        "directory_url", "edge_url", "authentication_url",
+        "time_zone", "sip_port", "leave_out", "sip_needs_password", "modules", "line_mode",
+        "reload", "reload_by", "reload_hour",
     }  # fmt: skip
     for name in of.settings.keys() - read_in_prepare:
-        assert f".{name}" in sources, name
+        assert f".{name}" in sources or f"{{{{ {name} }}}}" in sources, name
 
 
 @pytest.mark.parametrize("kind", MODELS, ids=lambda kind: kind.name)

@@ -90,7 +90,7 @@ def test_both_files_make_one_phone() -> None:
     assert phone.settings["phone_label"] == "Büro Süd"
     assert phone.settings["zone_name"] == "GMT"
     assert phone.settings["firmware_load"] == "P0S3-8-12-00"
-    assert phone.settings["dial_plan"] == "9,........ | 2"
+    assert phone.settings["dial_plan"] == "9,........ | 2 |  |  | phone"
     assert phone.patches["patch:cisco-7940-7960:telnet_level"] == "2"
     assert phone.patches["patch:cisco-7940-7960:logo_url"] == "http://192.0.2.1/logo.bmp"
     assert phone.settings["services_url"] == "http://192.0.2.1/s?a=1;b=2"

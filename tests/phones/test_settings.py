@@ -91,7 +91,7 @@ def test_an_unknown_setting_names_the_nearest_ones() -> None:
 
 def test_a_setting_of_another_family_says_which_one_has_it() -> None:
     assert parse_value(("9971",), "wifi", "on") is True
-    with pytest.raises(UnknownSetting, match="cisco-99xx, cisco-78xx-88xx has it"):
+    with pytest.raises(UnknownSetting, match="cisco-99xx, cisco-78xx-88xx, cisco-any has it"):
         parse_value(("8941",), "wifi", "on")
 
 
@@ -155,7 +155,7 @@ def test_families_differ_where_the_phones_do() -> None:
     older, newer = model("8941")[1].settings, model("9971")[1].settings
     assert (older["sip_transport"].default, newer["sip_transport"].default) == ("udp", "tcp")
     assert (older["max_calls"].maximum, newer["max_calls"].maximum) == (24, 200)
-    assert {"bluetooth", "wifi", "usb", "feature_policy_file", "feature_policy"} == set(newer) - set(older)
+    assert {"bluetooth", "wifi", "usb", "feature_policy_file", "feature_policy", "modules"} == set(newer) - set(older)
 
 
 def test_every_time_zone_has_a_name_that_the_phones_know() -> None:

@@ -1,6 +1,5 @@
 """``ringfence asset``: ring tones, wallpapers, languages and tones."""
 
-import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +8,8 @@ import typer
 
 from ringfence.archives import members
 from ringfence.cli.support import output
-from ringfence.cli.support.api import Json, PeoplesApi
+from ringfence.cli.support.api import Json
+from ringfence.cli.support.asset_uploads import bring
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, field, moment
@@ -48,7 +48,7 @@ def import_assets(
     skipped: list[str] = []
     for asset, models in _recognised(file, skipped):
         if client is not None:
-            _bring(client, asset, file.name)
+            bring(client, asset, file.name)
         told.append({"kind": str(asset.kind), "name": asset.name, "notes": list(asset.notes), "models": models})
         if not as_json:
             notes = f" ({'; '.join(asset.notes)})" if asset.notes else ""
@@ -126,13 +126,3 @@ def remove(
     hub().delete(f"/assets/{segment(asset)}")
     said = f"Asset {asset} deleted. Publish to take it off the phones' lists."
     output.tell(said, {"removed": asset}, as_json=as_json)
-
-
-def _bring(client: PeoplesApi, asset: "Asset", source: str) -> None:
-    files = []
-    for file in asset.files:
-        digest = hashlib.sha256(file.data).hexdigest()
-        if not client.get(f"/uploads/{digest}")["here"]:
-            client.upload(f"/uploads/{digest}", iter([file.data]))
-        files.append({"name": file.name, "digest": digest, "length": len(file.data), "variant": file.variant})
-    client.post("/assets", {"kind": str(asset.kind), "name": asset.name, "source": source, "files": files})

@@ -63,6 +63,7 @@ def _show(result: Row, *, diff: bool) -> None:
             f"{output.when(site['since'])}{why}. It gets no release. Look: ringfence publish {site['site']} --dry-run "
             f"--diff. Then decide: ringfence release resume {site['site']}"
         )
+    _show_asked_for(result["asked_for"])
     _show_left_out(result["left_out"])
     for file in result["refused_files"]:
         output.say(f"Not published: {file['what']} ({file['where']}).")
@@ -103,6 +104,18 @@ def _show_waiting(result: Row) -> None:
             f"{output.away_edge(edge)} Revoke it (ringfence edge revoke {edge['edge']}), or let site {edge['site']} "
             f"wait for less time: ringfence site change {edge['site']} --firmware-waits 1h"
         )
+
+
+def _show_asked_for(asked: Sequence[Row]) -> None:
+    """Print which firmware is missing, and which phones keep what they run until it is imported."""
+    by_fault: dict[str, list[Row]] = {}
+    for phone in asked:
+        by_fault.setdefault(phone["what"].replace(phone["mac"], "MAC"), []).append(phone)
+    for what, phones in by_fault.items():
+        names = output.some([phone["mac"] for phone in phones])
+        said = phones[0]["what"] if len(phones) == 1 else what.replace("phone MAC", "each")
+        keep = "It keeps" if len(phones) == 1 else f"{counted(len(phones), 'phone')} ({names}) keep"
+        output.say(f"Firmware is missing: {said}. {keep} the present firmware until then. {phones[0]['to_do']}")
 
 
 def _show_left_out(left: Sequence[Row]) -> None:

@@ -110,6 +110,8 @@ class Model:
     call_manager_number: int | None = None
     """The maker's number of the model, as in ``loadInformation<N>`` and in REGISTER's Contact."""
     most_calls: int = 0
+    session_keys: int = 0
+    """How many of its line keys, the last ones, hold calls unless it is in line mode (PHONES.md section 13)."""
     modules: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
     """The expansion modules that fit it: type → how many keys each adds."""
     locale_file: str = ""
@@ -295,6 +297,8 @@ class Family:
     """Turns the files into what a phone of this family then holds, for the virtual phone and for checking."""
     one_credential: Fact[bool]
     """Whether the device has one credential that all its lines share."""
+    first_credential_serves_all: bool = False
+    """Whether lines without a credential use the first line's."""
     reload_event: Fact[ReloadEvent] = field(
         default_factory=lambda: Fact(ReloadEvent.CHECK_SYNC, Mark.LIKELY, "PHONES.md sections 6b and 6c")
     )

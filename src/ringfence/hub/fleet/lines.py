@@ -232,7 +232,7 @@ def _check(phone: PhoneRow, index: int, parts: LineParts) -> None:
 
 def _has_one_credential(phone: PhoneRow) -> bool:
     family, _model = model_of(phone.model)
-    return family.one_credential.value
+    return family.one_credential.value or family.first_credential_serves_all
 
 
 def _has_password(line: LineRow) -> bool:

@@ -13,6 +13,7 @@ from ringfence.hub.people.schemas.publish import (
     RefusedFileView,
 )
 from ringfence.hub.publishing import publish as publishing
+from ringfence.hub.publishing.left_out import LeftOutPhone
 from ringfence.phones.mac import Mac
 
 router = APIRouter()
@@ -46,14 +47,16 @@ def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> PublicationVi
             )
             for each in done.waiting_for
         ],
-        left_out=[
-            LeftOutPhoneView(
-                mac=str(phone.mac), site=phone.site_id, what=phone.fault.what, where=phone.fault.where,
-                to_do=phone.fault.to_do,
-            )
-            for phone in done.left_out
-        ],
+        left_out=[_left_out_view(phone) for phone in done.left_out],
+        asked_for=[_left_out_view(phone) for phone in done.asked_for],
         refused_files=[RefusedFileView(what=each.what, where=each.where, to_do=each.to_do) for each in done.refused],
         held=[hold_view(site) for site in done.held],
         seconds=done.seconds,
     )  # fmt: skip
+
+
+def _left_out_view(phone: LeftOutPhone) -> LeftOutPhoneView:
+    fault = phone.fault
+    return LeftOutPhoneView(
+        mac=str(phone.mac), site=phone.site_id, what=fault.what, where=fault.where, to_do=fault.to_do
+    )

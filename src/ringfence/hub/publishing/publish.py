@@ -72,6 +72,8 @@ class Publication:
     """The edges that firmware waits for and that are away."""
     left_out: list[LeftOutPhone]
     """Phones whose files can't be made; each keeps the files that it has."""
+    asked_for: list[LeftOutPhone]
+    """Phones whose firmware has not been imported; each keeps the firmware that it has."""
     refused: list[SecretWouldBeShared]
     """Files that would show a secret to all phones of their site; they are not published."""
     held: list[SiteRow]
@@ -121,6 +123,7 @@ def publish(
         waiting={str(target.owner): load for files in rendered.sites for target, load in files.prepared},
         waiting_for=_edges_away(hub, [files.site.site_id for files in rendered.sites if files.prepared]),
         left_out=left,
+        asked_for=[phone for files in rendered.sites for phone in files.site.asked_for],
         refused=[fault for files in rendered.sites for fault in files.refused],
         held=rendered.held,
     )
@@ -238,7 +241,7 @@ def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: P
             if files.site.site_id in there:
                 firmware_rollout.put_prepared(change.session, files.site.site_id, files.prepared)
                 firmware_rollout.note_named(change.session, files.named)
-                left_out.put(change.session, files.site.site_id, files.left_out, change.now)
+                left_out.put(change.session, files.site.site_id, (*files.left_out, *files.site.asked_for), change.now)
         left = {files.site.site_id: files.left_out for files in batch if files.left_out}
         for new in news:
             said = f"release {new.number}" + (f": {comment}" if comment else "")

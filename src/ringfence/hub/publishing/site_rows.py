@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session, selectinload
 from ringfence.content.digests import Digest
 from ringfence.content.release import Target
 from ringfence.hub.data.sealing import Sealer
+from ringfence.hub.errors import FirmwareMissing
 from ringfence.hub.fleet import lines, sites
 from ringfence.hub.fleet.assets import Shelf
 from ringfence.hub.fleet.guard import policy
@@ -60,6 +61,8 @@ class SiteInput:
     """Bare address → the load that the phone's file names now, where it named another before."""
     left_out: tuple[LeftOutPhone, ...] = ()
     """Phones that can't be rendered as they are."""
+    asked_for: tuple[LeftOutPhone, ...] = ()
+    """Phones whose firmware has not been imported: meanwhile their files name what they named before."""
     own_templates: frozenset[str] = frozenset()
     """The families whose files an operator's own templates make, which may write anything into them."""
     stubs: bool = False
@@ -102,7 +105,7 @@ def read_phones(
 ) -> list[PhoneToRender | LeftOutPhone]:
     """Return a few phones as they are to be rendered; those without a line are left out of the list."""
     wide, chosen = _Wide(session, sealer, now), PhoneRow.mac.in_(macs)
-    return [found for _row, found in _read_phones(session, sealer, wide, chosen)]
+    return [fault or found for _row, found, fault in _read_phones(session, sealer, wide, chosen)]
 
 
 class _Wide:
@@ -121,7 +124,9 @@ class _Wide:
 def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]) -> list[SiteInput]:
     phones: dict[str, list[tuple[PhoneRow, PhoneToRender]]] = {site_id: [] for site_id in site_ids}
     left: dict[str, list[LeftOutPhone]] = {site_id: [] for site_id in site_ids}
-    for row, phone in _read_phones(session, sealer, wide, PhoneRow.site_id.in_(site_ids)):
+    asked: dict[str, list[LeftOutPhone]] = {site_id: [] for site_id in site_ids}
+    for row, phone, missing in _read_phones(session, sealer, wide, PhoneRow.site_id.in_(site_ids)):
+        asked[row.site_id] += [missing] if missing else []
         if isinstance(phone, LeftOutPhone):
             left[row.site_id].append(phone)
         else:
@@ -133,6 +138,7 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
         replace(
             _site_input(site, published.get(site.id, ()), phones[site.id], wide.held, wide.shelf),
             left_out=tuple(left[site.id]),
+            asked_for=tuple(asked[site.id]),
             own_templates=wide.own_templates,
             stubs=site.id in with_stubs,
         )
@@ -142,8 +148,11 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
 
 def _read_phones(
     session: Session, sealer: Sealer, wide: _Wide, condition: ColumnElement[bool]
-) -> Iterator[tuple[PhoneRow, PhoneToRender | LeftOutPhone]]:
-    """Yield the phones that have a line, in the order of their addresses; one that can't be rendered harms no other."""
+) -> Iterator[tuple[PhoneRow, PhoneToRender | LeftOutPhone, LeftOutPhone | None]]:
+    """Yield the phones that have a line, in the order of their addresses; one that can't be rendered harms no other.
+
+    A phone whose firmware has not been imported comes as it is meanwhile, with what is missing.
+    """
     chosen = select(PhoneRow).where(condition).options(selectinload(PhoneRow.lines)).order_by(PhoneRow.mac)
     rows = [row for row in session.scalars(chosen) if row.lines]
     by_site = ValuesForRendering(_site_rows(session, {row.site_id for row in rows}), sealer)
@@ -158,11 +167,16 @@ def _read_phones(
                 (str(Scope.PHONE), by_phone.of(row.mac)),
             )
             phone = _phone(row, layers, by_line, sealer)
+            missing = None
             if load := str(phone.settings.get(LOAD_SETTING, "")):
-                check_load(row, load, wide.held, str(phone.settings.get("load_server", "")))
-            yield row, phone
+                try:
+                    check_load(row, load, wide.held, str(phone.settings.get("load_server", "")))
+                except FirmwareMissing as fault:
+                    missing = LeftOutPhone(row.site_id, Mac(row.mac), fault)
+                    phone = replace(phone, settings={**phone.settings, LOAD_SETTING: row.named_load})
+            yield row, phone, missing
         except FAULTS_OF_ONE_PHONE as fault:
-            yield row, LeftOutPhone(row.site_id, Mac(row.mac), fault)
+            yield row, LeftOutPhone(row.site_id, Mac(row.mac), fault), None
 
 
 def _site_input(

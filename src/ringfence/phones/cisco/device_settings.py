@@ -92,6 +92,17 @@ URLS = (
     url_setting("messages_url", "What the messages key shows instead of dialling voicemail_number.", "messagesURL"),
     url_setting("information_url", "What the help key shows.", "informationURL"),
     url_setting("idle_url", "What an idle phone shows.", "idleURL"),
+    *(
+        url_setting(
+            f"secure_{name}_url", f"What {name}_url is for phones that use HTTPS.", f"secure{name.capitalize()}URL"
+        )
+        for name in ("services", "directory", "messages", "information", "idle", "authentication")
+    ),
+    url_setting(
+        "problem_report_url",
+        "Where the phone sends a problem report that somebody makes on it.",
+        "problemReportUploadURL",
+    ),
     url_setting(
         "authentication_url",
         "The URL that is asked whether a command to the phone's web interface is allowed.",
@@ -259,6 +270,13 @@ FIRMWARE = (
         form=Form.WORDS,
         element="loadInformation",
     ),
+    text_setting(
+        "inactive_load",
+        "Firmware that the phone keeps beside the one that it runs, by its load's name (8800, 8900, 9900 series).",
+        "inactiveLoadInformation",
+        64,
+        Form.WORD,
+    ),
 )
 
 WALLPAPER = replace(
@@ -274,6 +292,15 @@ WALLPAPER = replace(
 )
 VIDEO = yes_no_setting("video", "Whether the phone offers video.", "videoCapability", ON_IS_1, on=True)
 """For phones that show video; others fail now and then where their file speaks of it (PHONES.md section 13)."""
+LINE_MODE = yes_no_setting(
+    "line_mode",
+    "Whether the keys beside the screen that hold calls are line keys too; as it is needed if nobody sets it.",
+    "lineMode",
+    ON_IS_1,
+    on=False,
+    mark=Mark.LIKELY,
+)
+"""For phones whose session keys can be line keys (PHONES.md section 13)."""
 BLUETOOTH = yes_no_setting("bluetooth", "Whether Bluetooth headsets may be used.", "bluetooth", ON_IS_1, on=True)
 WIFI = yes_no_setting("wifi", "Whether the phone may use Wi-Fi.", "wifi", ON_IS_1, on=False)
 USB = yes_no_setting("usb", "Whether the phone's USB sockets work.", "usb1", ON_IS_1, on=True)

@@ -5,12 +5,13 @@ returns what the phone would hold, or raises with the node that it stumbled over
 4f; an element that is not in the tables is ignored, as phones ignore what they do not know.
 """
 
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from types import MappingProxyType
 
 from lxml import etree
 
+from ringfence.phones.cisco.elements import ELEMENTS, Element
+from ringfence.phones.cisco.legal_values import LegalValues, Whole
 from ringfence.phones.document import (
     Document,
     NotWellFormed,
@@ -24,82 +25,18 @@ from ringfence.phones.errors import ConfigurationRejected
 from ringfence.phones.family import Model
 from ringfence.phones.formats.xml_file import check_path, patched, without
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
-from ringfence.phones.settings.time_zones import CISCO_ZONES
 from ringfence.secret import Secret
 
 LINE_FEATURE = "9"
 """The featureID of a SIP line (PHONES.md section 4)."""
 
-_HIGHEST_PORT = 65535
-_DATE_TEMPLATE = re.compile(r"(?:D([./-])M|M([./-])D)[./-]YY?A?|YY?([./-])M[./-]DA?")
 _TRANSPORTS: Mapping[str, str] = MappingProxyType({"1": "tcp", "2": "udp", "3": "tls", "4": "tcp"})
 
-
-_Check = Callable[[str], bool]
-
-
-def _one_of(*words: str) -> _Check:
-    allowed = frozenset(words)
-    return lambda text: text in allowed
-
-
-def _number(least: int, most: int) -> _Check:
-    return lambda text: (
-        text.isascii() and text.isdigit() and len(text) < len("1234567890") and least <= int(text) <= most
-    )
-
-
-_TRUE_FALSE = _one_of("true", "false")
-_SWITCH = _one_of("0", "1")
-_FOUR_WAY = _one_of("0", "1", "2", "3")
-_PORT = _number(1, _HIGHEST_PORT)
-_SECONDS = _number(0, 1 << 20)
-
-# Element → what it may hold. Empty is "not set" and passes, except where _REQUIRED says otherwise.
-_NODES: Mapping[str, _Check] = MappingProxyType(
-    {
-        "fullConfig": _TRUE_FALSE,
-        "deviceProtocol": _one_of("SIP"),
-        "ipAddressMode": _one_of("0", "1", "2"),
-        "dateTemplate": lambda text: _DATE_TEMPLATE.fullmatch(text) is not None,
-        "timeZone": lambda text: text in CISCO_ZONES,
-        "ntpMode": _one_of("unicast", "Unicast", "directedbroadcast"),
-        "transportLayerProtocol": lambda text: text in _TRANSPORTS,
-        "deviceSecurityMode": _one_of("1", "2", "3"),
-        "capfAuthMode": _number(0, 4),
-        "preferredCodec": _one_of("none", "g711ulaw", "g711alaw", "g729a", "L16", "g722", "iLBC", "iSAC"),
-        "dtmfOutofBand": _one_of("none", "avt", "avt_always"),
-        "dtmfAvtPayload": _number(96, 127),
-        "userInfo": lambda text: text.lower() in {"none", "phone", "ip"},
-        "kpml": _FOUR_WAY,
-        "webAccess": _one_of("0", "1", "2"),
-        "settingsAccess": _one_of("0", "1", "2"),
-        "advertiseG722Codec": _one_of("0", "1", "2"),
-        "g722CodecSupport": _one_of("0", "1", "2"),
-        "eapAuthentication": _one_of("0", "1", "2"),
-        "dndCallAlert": _one_of("0", "1", "5"),
-        "messageWaitingLampPolicy": _number(0, 6),
-        "ringSettingIdle": _number(0, 5),
-        "ringSettingActive": _number(0, 5),
-        "featureID": _number(1, 255),
-        "MissedCallLoggingOption": lambda text: set(text) <= {"0", "1"},
-        "winCharSet": _one_of("utf-8", "iso-8859-1"),
-        "versionStamp": lambda text: len(text) <= 64,  # noqa: PLR2004 - any text of a stamp's size
-    }
-    | dict.fromkeys(("ethernetPhonePort", "sipPort", "securedSipPort", "voipControlPort"), _PORT)
-    | dict.fromkeys(("startMediaPort", "stopMediaPort", "outboundProxyPort", "port"), _PORT)
-    | dict.fromkeys(("dscpForAudio", "dscpVideo"), _number(0, 255))
-    | dict.fromkeys(("callWaiting", "anonymousCallBlock", "callerIdBlocking", "callLogBlfEnabled"), _FOUR_WAY)
-    | dict.fromkeys(("sshAccess", "pcPort", "spanToPCPort", "videoCapability", "bluetooth", "wifi"), _SWITCH)
-    | dict.fromkeys(("usb1", "usb2", "peerFirmwareSharing", "enableCdpSwPort", "enableLldpSwPort"), _SWITCH)
-    | dict.fromkeys(("timerRegisterExpires", "timerKeepAliveExpires", "timerInviteExpires", "idleTimeout"), _SECONDS)
-    | dict.fromkeys(("registerWithProxy", "natEnabled", "natReceivedProcessing", "rfc2543Hold"), _TRUE_FALSE)
-    | dict.fromkeys(("enableVad", "transferOnhookEnabled", "backgroundImageAccess", "sharedLine"), _TRUE_FALSE)
-    | dict.fromkeys(("encrConfig", "callStats", "remotePartyID", "autoAnswerOverride"), _TRUE_FALSE)
-)
-
 _CALL_COUNTS = frozenset({"maxNumCalls", "busyTrigger"})
-_REQUIRED = frozenset({"deviceProtocol", "transportLayerProtocol", "featureID", "processNodeName", "versionStamp"})
+_REQUIRED = frozenset({"deviceProtocol", "featureID", "processNodeName", "versionStamp"})
+_BY_TAG: Mapping[str, tuple[Element, ...]] = MappingProxyType(
+    {tag: tuple(each for each in ELEMENTS if each.tag == tag) for tag in {each.tag for each in ELEMENTS}}
+)
 
 
 class DeviceXml:
@@ -157,7 +94,7 @@ def read_device(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
         phone_label=text_of(root, "sipProfile/phoneLabel"),
         lines=_lines(root),
         sip_servers=_servers(root),
-        sip_transport=_TRANSPORTS[_needed(root, "transportLayerProtocol")],
+        sip_transport=_TRANSPORTS.get(text_of(root, "transportLayerProtocol"), "tcp"),
         sip_listen_port=int(text_of(root, "sipProfile/voipControlPort") or "5060"),
         version_stamp=_needed(root, "versionStamp"),
         load=text_of(root, "loadInformation"),
@@ -173,18 +110,30 @@ def check_document(document: Document, model: Model) -> None:
     root = document.root
     if root.tag != "device":
         raise _rejected(f"its root is {root.tag!r}, not 'device'", line_of(root))
-    calls = _number(1, model.most_calls)
     for tag, text, node in document.nodes:
         if text:
-            check = calls if tag in _CALL_COUNTS else _NODES.get(tag)
-            if check is not None and not check(text):
-                raise _rejected(f"{tag} is {text[:40]!r}, which the phone does not know", line_of(node))
-        elif tag in _REQUIRED:
+            values = legal_values(tag, node, model)
+            if values is not None and not values.taken(text):
+                raise _rejected(f"{tag} is {text[:40]!r}, but phones take {values.says}", line_of(node))
+        elif tag in _REQUIRED and not len(node):
             raise _rejected(f"{tag} is empty", line_of(node))
-    for path in ("transportLayerProtocol", "versionStamp"):
-        _needed(root, path)
+    _needed(root, "versionStamp")
     _servers(root)
     _line_nodes(root)
+
+
+def legal_values(tag: str, node: etree._Element, model: Model) -> LegalValues | None:
+    """Return what a model takes in an element, None if nothing is known of it."""
+    candidates = _BY_TAG.get(tag, ())
+    if not candidates or len(node):
+        return None
+    if tag in _CALL_COUNTS:
+        return Whole(1, model.most_calls)
+    if len(candidates) == 1:
+        return candidates[0].values
+    parents = [str(ancestor.tag) for ancestor in node.iterancestors()][:-1]
+    section = "/".join(reversed(parents))
+    return next((each.values for each in candidates if each.section == section), None)
 
 
 def _needed(root: etree._Element, path: str) -> str:

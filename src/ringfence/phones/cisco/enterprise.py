@@ -7,6 +7,7 @@ from types import MappingProxyType
 from ringfence.content.release import TargetKind
 from ringfence.phones.cisco.call_settings import (
     CALLS,
+    LEAVE_OUT,
     RELOAD,
     RELOAD_BY,
     SIP,
@@ -17,6 +18,7 @@ from ringfence.phones.cisco.device_settings import (
     ACCESS,
     DISPLAY,
     FIRMWARE,
+    LINE_MODE,
     NETWORK,
     URLS,
     VIDEO,
@@ -28,6 +30,7 @@ from ringfence.phones.cisco.key_settings import (
     DIAL_PLAN_BYTES,
     KEY_FEATURES,
     KEYS_AND_LISTS,
+    MODULES,
     MOST_SOFT_KEYS,
     NEEDS_NUMBER,
     SOFT_KEYS,
@@ -65,6 +68,9 @@ _PER_LINE = frozenset(
         "ring_busy",
         "ring_idle",
         "voicemail_number",
+        "line_proxy",
+        "line_proxy_port",
+        "sip_contact",
     }
 )
 
@@ -81,6 +87,7 @@ _ALL: tuple[Setting, ...] = (
     *FIRMWARE,
     *RELOAD,
     RELOAD_BY,
+    LEAVE_OUT,
 )
 
 Changes = Mapping[str, Mapping[str, object]]
@@ -104,10 +111,18 @@ def settings_of(
     vpn: bool = False,
     wallpaper: bool = False,
     video: bool = False,
+    line_mode: bool = False,
+    modules: bool = False,
     calls: int = 50,
 ) -> Mapping[str, Setting]:
     """Return the enterprise settings and ``more``, with what ``changes`` says of some, for ``calls`` a line."""
-    some = (*(VPN if vpn else ()), *((WALLPAPER,) if wallpaper else ()), *((VIDEO,) if video else ()))
+    some = (
+        *(VPN if vpn else ()),
+        *((WALLPAPER,) if wallpaper else ()),
+        *((VIDEO,) if video else ()),
+        *((LINE_MODE,) if line_mode else ()),
+        *((MODULES,) if modules else ()),
+    )
     table = {setting.name: setting for setting in (*_ALL, *some, *more)}
     table["max_calls"] = replace(table["max_calls"], maximum=calls)
     table["busy_trigger"] = replace(table["busy_trigger"], maximum=calls)
@@ -131,7 +146,7 @@ def files_of(*, feature_policy: bool = False) -> tuple[FileTemplate, ...]:
     return (
         FileTemplate(
             "dial_plan", "dialplan-{digest}.xml", PACKAGE, "dialplan.xml.j2",
-            XmlFile("dialTemplate", most_bytes=DIAL_PLAN_BYTES), shared, when=("dial_plan",), stamped=True,
+            XmlFile("dialTemplate", most_bytes=DIAL_PLAN_BYTES), shared, when=("dial_plan", "hotline"), stamped=True,
         ),
         FileTemplate(
             "soft_keys", "softkeys-{digest}.xml", PACKAGE, "softkeys.xml.j2", XmlFile("softKeyCfg"), shared,
@@ -182,15 +197,18 @@ ASKS_ALSO = (
 
 RETRY: Fact[float | None] = Fact(45.0, Mark.LIKELY, "PHONES.md section 1 (8851; another report says 15 s)")
 RELOAD_EVENT = Fact(ReloadEvent.SERVICE_CONTROL, Mark.CERTAIN, "PHONES.md section 6")
-ONE_CREDENTIAL = Fact(True, Mark.CERTAIN, "PHONES.md section 4d")
+ONE_CREDENTIAL = Fact(True, Mark.CERTAIN, "PHONES.md sections 4d and 13 (8851)")
+OWN_CREDENTIALS = Fact(False, Mark.LIKELY, "PHONES.md section 13 (files in use; an 8945 with two)")
+"""Of the older families: files in use have lines with different credentials, and some are known to register."""
 
 
 def prepare(phone: ToPrepare) -> Mapping[str, object]:
     """Return the extra values that templates need besides the settings; reject settings that contradict each other."""
     settings = phone.settings
     check_order(settings, "media_port_first", "media_port_last")
-    for line in phone.line_settings:
-        check_order(line, "busy_trigger", "max_calls")
+    for line, given in zip(phone.line_settings, phone.line_given, strict=True):
+        if {"busy_trigger", "max_calls"} <= given:
+            check_order(line, "busy_trigger", "max_calls")
     if settings["ssh_access"] and not (settings["ssh_user"] and settings["ssh_password"]):
         raise IncompletePhone(
             "ssh_access is on without a user and a password",
@@ -204,6 +222,10 @@ def prepare(phone: ToPrepare) -> Mapping[str, object]:
     _check_zone(settings)
     _check_reload(settings)
     return {
+        "line_mode": _line_mode(phone),
+        "phone_label": _phone_label(phone),
+        "says_missed_calls": any("missed_calls" in given for given in phone.line_given),
+        "modules": _modules(phone),
         "keys": _keys(phone),
         "soft_keys": _soft_keys(phone.rows["soft_keys"]),
         "urls": {name: _list_url(phone, name) for name in ("services", "directory")}
@@ -234,17 +256,60 @@ def _keys(phone: ToPrepare) -> list[dict[str, object]]:
             raise ValueOutOfRange(
                 f"key {key} is used twice: for {taken[key]} and for {does}", to_do="Move one of them."
             )
-        if key > phone.model.line_keys.value:
+        if key > phone.keys:
             raise LimitExceeded(
-                f"key {key} is set to {does}, but a {phone.model.name} only has keys 1 to "
-                f"{phone.model.line_keys.value}",
-                to_do="Set keys for this phone, or for a group of phones with as many keys.",
+                f"key {key} is set to {does}, but a {phone.model.name} only has keys 1 to {phone.keys}",
+                to_do="Set keys for this phone, or for a group of phones with as many keys"
+                + (", or its expansion modules (modules)." if phone.model.modules else "."),
             )
         if does in NEEDS_NUMBER and not number:
             raise IncompletePhone(f"key {key} is a {does} without a number", to_do="Give its number.")
         taken[key] = does
-        found.append({**row, "label": row["label"] or number, "feature_id": KEY_FEATURES[does]})
+        intercom = 1 + sum(other["does"] == "intercom" for other in found)
+        found.append({**row, "label": row["label"] or number, "feature_id": KEY_FEATURES[does], "intercom": intercom})
     return found
+
+
+def _line_mode(phone: ToPrepare) -> str:
+    """Return what the file says of session keys: they are line keys where a line or a key is on one of them."""
+    if not phone.model.session_keys:
+        return ""
+    own = phone.model.line_keys.value
+    first_session_key = own - phone.model.session_keys + 1
+    used = {*phone.line_indexes, *(int(row["key"]) for row in phone.rows["keys"])}
+    on_session_keys = sorted(key for key in used if first_session_key <= key <= own)
+    if "line_mode" in phone.given:
+        if on_session_keys and not phone.settings["line_mode"]:
+            raise ValueOutOfRange(
+                f"key {on_session_keys[0]} is used, but a {phone.model.name} needs keys {first_session_key} to {own} "
+                "for calls while line_mode is no",
+                to_do="Set line_mode to yes, or move it to a lower key.",
+            )
+        return "1" if phone.settings["line_mode"] else "0"
+    return "1" if on_session_keys else ""
+
+
+def _phone_label(phone: ToPrepare) -> str:
+    """Return the phone's label; 7900 series take no space in it (PHONES.md section 13)."""
+    label = str(phone.settings["phone_label"])
+    return label.replace(" ", "_") if phone.model.name.startswith("79") else label
+
+
+def _modules(phone: ToPrepare) -> list[dict[str, object]]:
+    """Return the expansion modules, in their order."""
+    rows = phone.rows.get("modules", [])
+    for row in rows:
+        if row["model"] not in phone.model.modules:
+            raise ValueOutOfRange(
+                f"a {phone.model.name} does not take the expansion module {row['model']}",
+                to_do=f"It takes: {', '.join(phone.model.modules)}.",
+            )
+    positions = [int(row["position"]) for row in rows]
+    if len(set(positions)) != len(positions):
+        raise ValueOutOfRange(
+            "two expansion modules have the same position", to_do="Count them from the phone: 1, 2, 3."
+        )
+    return [{**row, "keys": phone.model.modules[str(row["model"])]} for row in rows]
 
 
 def _soft_keys(rows: list[dict[str, Value]]) -> dict[str, object]:

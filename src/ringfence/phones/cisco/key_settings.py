@@ -21,12 +21,14 @@ KEY_FEATURES: Mapping[str, int] = MappingProxyType(
         "blf": 21,
         "blf-pickup": 21,
         "service": 20,
+        "secure-service": 20,
         "redial": 1,
         "hold": 3,
         "transfer": 4,
         "forward-all": 5,
         "settings": 18,
         "directed-park": 22,
+        "intercom": 23,
         "malicious-call": 27,
         "conference": 102,
         "meet-me": 123,
@@ -40,7 +42,9 @@ KEY_FEATURES: Mapping[str, int] = MappingProxyType(
         "other-pickup": 135,
         "new-call": 137,
         "hunt-login": 139,
+        "all-calls": 140,
         "answer": 141,
+        "alerting-calls": 142,
         "record": 159,
         "services": 192,
         "messages": 194,
@@ -49,9 +53,14 @@ KEY_FEATURES: Mapping[str, int] = MappingProxyType(
         "headset": 198,
     }
 )
-"""What a key does → its featureID (PHONES.md section 10, for the 7975; likely the same elsewhere)."""
+"""What a key does → its featureID (PHONES.md section 10, for the 7975; UCM's line-keys page, which has more)."""
 
-NEEDS_NUMBER = frozenset({"speed-dial", "blf", "blf-pickup", "directed-park", "service"})
+NEEDS_NUMBER = frozenset({"speed-dial", "blf", "blf-pickup", "directed-park", "service", "secure-service", "intercom"})
+
+EXPANSION_MODULES: Mapping[str, int] = MappingProxyType(
+    {"7914": 14, "7915": 24, "7916": 24, "CKEM": 36, "BEKEM": 36, "CP-8800-Audio": 28, "CP-8800-Video": 28}
+)
+"""An expansion module's deviceType → how many keys it has (PHONES.md section 13; UCM's sepmac-cnf-xml page)."""
 
 SOFT_KEYS: Mapping[str, tuple[int, int, int]] = MappingProxyType(
     {
@@ -137,23 +146,41 @@ KEYS = table_setting(
         number_setting("key", "The key, counted from the top.", "button", 1, (1, 200)),
         _choice("does", "What it does.", tuple(KEY_FEATURES), "speed-dial"),
         column("label", "The text beside it.", 30),
-        column("number", "The number to dial or watch, or a service's URL.", 127),
+        column("number", "The number to dial or watch, a service's URL, or an intercom line's SIP name.", 127),
     ),
     scopes=(Scope.ORGANISATION, Scope.SITE, Scope.GROUP, Scope.PHONE),
     mark=Mark.LIKELY,
 )
 
+MODULES = table_setting(
+    "modules",
+    "The key expansion modules: position (1 is beside the phone) | model | firmware (7914 to 7916 only). Their keys "
+    "are counted on from the phone's own. For example: 1 | 7916 | B016-1-0-4-2.",
+    "addOnModules",
+    3,
+    (
+        number_setting("position", "Where it is, counted from the phone.", "addOnModule/@idx", 1, (1, 3)),
+        _choice("model", "What it is.", tuple(EXPANSION_MODULES), "7916"),
+        column("load", "Its firmware by its load's name; empty: as it is.", 64, Form.WORD),
+    ),
+    scopes=(Scope.ORGANISATION, Scope.SITE, Scope.GROUP, Scope.PHONE),
+)
+
 DIAL_PLAN = table_setting(
     "dial_plan",
-    "When a number is complete: pattern | seconds to wait | rewrite | tone. For example: 0,........ | 3. "
+    "When a number is complete: pattern | seconds to wait | rewrite | tone | user | line | route. "
+    "For example: 0,........ | 3. "
     "'.' is any digit, '*' any digits, ',' a second dial tone. The longest match wins, then the first.",
     "dialTemplate",
     200,
     (
-        column("match", "The pattern.", 64, Form.PATTERN, needed=True),
+        column("match", "The pattern; empty: as soon as the handset is lifted.", 64, Form.PATTERN),
         number_setting("timeout_s", "How long to wait for more digits.", "timeout", 5, (0, 60), "seconds"),
         column("rewrite", "The number that is dialled instead.", 64, Form.PATTERN),
         _choice("tone", "The tone that is heard at a ','.", _TONES),
+        _choice("user", "What SIP says of it: user=phone, user=ip, or nothing.", ("", "phone", "ip")),
+        column("line", "The only line that this is for; empty: all.", 3, Form.KEYPAD),
+        _choice("route", "The proxy that the call goes to.", ("", "default", "emergency")),
     ),
 )
 

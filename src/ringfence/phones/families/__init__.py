@@ -27,6 +27,8 @@ _OWN = (
     "cisco_ata",
     "yealink",
     "snom",
+    "cisco_69xx",
+    "cisco_any",
     "generic",
 )
 # How people and the phones themselves write a model's name: CP-9971, Cisco Unified IP Phone 7942G, Yealink SIP-T46S.

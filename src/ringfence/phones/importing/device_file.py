@@ -1,204 +1,282 @@
 """Configurations that were written for Call Manager phones, read back into models, lines, settings and patches.
 
-An element that no setting covers is kept as a patch; elements that the renderer writes itself are listed. So an
-imported phone gets a file that is equivalent to its old one, except for what the report names.
+What a setting expresses exactly becomes that setting; the rest is kept as patches, element by element, and what the
+new file would state besides is left out of it. So an imported phone gets a file that says what its old one said, and
+every exception is a remark.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import replace
 
 from lxml import etree
 
 from ringfence.errors import BadInput
-from ringfence.phones.cisco.key_settings import DIAL_PLAN
-from ringfence.phones.document import NotWellFormed, parse_leniently
-from ringfence.phones.errors import BadMac, BadPatch, NotImportable
+from ringfence.phones.document import NotWellFormed, line_of
+from ringfence.phones.errors import BadMac, NotImportable
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import Model
-from ringfence.phones.firmware.bundles import models_of
-from ringfence.phones.formats.xml_file import check_path
-from ringfence.phones.importing.element_paths import is_credential, is_derived, text_of, texts_by_path
-from ringfence.phones.importing.settings_of_file import line_settings_of, lines_and_keys, servers_of, settings_of
+from ringfence.phones.importing.comparison import limit_of, match
+from ringfence.phones.importing.device_lines import LINES, LineKeys, read_line_keys, with_own_settings
+from ringfence.phones.importing.device_settings import settings_of
+from ringfence.phones.importing.element_paths import TextAt, places, tag_of, text_of
+from ringfence.phones.importing.lenient_xml import LenientXml, read_lenient_xml
+from ringfence.phones.importing.model_guess import guess_model
+from ringfence.phones.importing.outcome import Confidence, Fate, ImportedPhone, Remark
+from ringfence.phones.importing.placeholders import is_placeholder
+from ringfence.phones.importing.reader import SaidModels
+from ringfence.phones.importing.side_files import SideFile, read_dial_plan, read_feature_policy, read_soft_keys
+from ringfence.phones.importing.source_folder import SourceFolder
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering.patches import LONGEST_NAME, PREFIX
+from ringfence.phones.rendering.patches import PREFIX
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
-from ringfence.phones.rendering.renderer import Renderer
 from ringfence.phones.settings.types import Value
+from ringfence.secret import Secret
 
-_NAME = re.compile(r"SEP([0-9A-Fa-f]{12})\.cnf\.xml")
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """One phone as it was read; ``patches`` are by element of its main file."""
-
-    mac: Mac
-    model: str
-    model_is_certain: bool
-    lines: tuple[LineAccount, ...]
-    settings: Mapping[str, Value]
-    patches: Mapping[str, str] = field(repr=False)
-    not_kept: tuple[str, ...]
-    """What of the old file has no place: attributes, and elements that can't be named."""
-    added: tuple[str, ...]
-    """Elements that the new file has and the old one had not."""
-
-    @property
-    def named_patches(self) -> dict[str, str]:
-        """The patches by their names as settings."""
-        family, _model = model_of(self.model)
-        return {f"{PREFIX}{family.id}:{element}": text for element, text in self.patches.items()}
+_NAME = re.compile(r"(?:.*/)?SEP([0-9A-F]{12})\.cnf\.xml", re.IGNORECASE)
+_CREDENTIAL = frozenset({"authName", "authPassword"})
+_SIDE_FILES = (
+    ("sipProfile/dialTemplate", "dial_plan", "dial_plan_file", read_dial_plan),
+    ("sipProfile/softKeyFile", "soft_keys", "soft_key_file", read_soft_keys),
+    ("featurePolicyFile", "feature_policy", "feature_policy_file", read_feature_policy),
+)
+_SETTLED = ("loadInformation", "timeZone")
+"""What is mended or lost as a whole where it is read."""
+_SHOWN = {"label": "featureLabel", "display_name": "displayName"}
 
 
-def is_importable(name: str) -> bool:
-    """Return whether a file's name is a phone's configuration that can be read."""
-    return _NAME.fullmatch(name) is not None
+class DeviceFiles:
+    """Reads ``SEP<MAC>.cnf.xml``."""
+
+    def mac_of(self, path: str) -> Mac | None:
+        """Return whose configuration a file is, by its path in the folder; None if it is no phone's of this format."""
+        found = _NAME.fullmatch(path)
+        try:
+            return Mac.parse(found[1]) if found else None
+        except BadMac:
+            return None
+
+    def read(self, path: str, folder: SourceFolder, said: SaidModels) -> ImportedPhone:
+        """Return the phone that a file configures.
+
+        Raises:
+            NotImportable: It does not configure a phone; the error says why, with its line.
+        """
+        mac = self.mac_of(path)
+        if mac is None:
+            raise NotImportable("its name is not that of a phone", where=path)
+        try:
+            source = read_lenient_xml(folder.read(path))
+        except NotWellFormed as fault:
+            line = f", line {fault.line}" if fault.line else ""
+            raise NotImportable(f"it is not XML that a phone could read: {fault.reason}", where=path + line) from None
+        _check_root(source.root, path)
+        _check_filled_in(source.root, path)
+        try:
+            return _Reading(mac, path, source, folder, said).phone()
+        except BadInput as fault:
+            if fault.where:
+                raise
+            raise NotImportable(fault.what, where=path, to_do=fault.to_do) from None
 
 
-def read_phone(name: str, data: bytes, model: str | None = None) -> Imported:
-    """Return the phone that a ``SEP….cnf.xml`` configures.
-
-    Args:
-        name: The file's name.
-        data: Its bytes.
-        model: The phone's model; None: guessed from the firmware that the file names.
-
-    Raises:
-        NotImportable: It does not configure a phone; the error says why.
-    """
-    found = _NAME.fullmatch(name)
-    try:
-        mac = Mac.parse(found[1] if found else "")
-    except BadMac as fault:
-        raise NotImportable(f"its name is not that of a phone: {fault.what}", where=name) from None
-    try:
-        root = parse_leniently(data)
-    except NotWellFormed as fault:
-        line = f", line {fault.line}" if fault.line else ""
-        raise NotImportable(f"it is not XML that a phone could read: {fault.reason}", where=name + line) from None
+def _check_root(root: etree._Element, path: str) -> None:
     if root.tag != "device":
-        raise NotImportable(f"its root is {root.tag!r}, not 'device'", where=name)
+        raise NotImportable(f"its root is {root.tag!r}, not 'device'", where=path)
     protocol = text_of(root, "deviceProtocol")
-    if protocol and protocol != "SIP":
-        raise NotImportable(f"it is for a phone that speaks {protocol}, not SIP", where=name)
-    kind, is_certain = _model(root, model, name)
-    accounts, keys, used_keys = lines_and_keys(root, kind, name)
-    settings = settings_of(root, kind)
-    settings |= servers_of(root)
-    if keys:
-        settings["keys"] = kind.settings["keys"].check(keys)
-    settings, lines = line_settings_of(root, kind, settings, accounts)
-    phone = PhoneToRender(mac, kind.name, "", settings, tuple(lines))
-    try:
-        rendered = parse_leniently(Renderer().render(phone)[-1].data)
-    except BadInput as fault:
-        raise NotImportable(f"no phone could use it: {fault.what}", where=name, to_do=fault.to_do) from None
-    return _compare(root, rendered, phone, kind, is_certain=is_certain, used_keys=used_keys)
+    if protocol and protocol.upper() != "SIP":
+        raise NotImportable(f"it is for a phone that speaks {protocol}, not SIP", where=path)
+    if root.find("sipProfile") is None:
+        raise NotImportable("it has no sipProfile: it is for a phone that speaks SCCP, or for none", where=path)
 
 
-def equivalent(old: bytes, new: bytes, imported: Imported) -> list[str]:
-    """Return the elements in which two files differ, except those that ``imported`` lists; empty if none do."""
-    before, after = texts_by_path(parse_leniently(old)), texts_by_path(parse_leniently(new))
-    expected = {*imported.added, *imported.not_kept}
-    return sorted(
-        path
-        for path in before | after
-        if before.get(path, "") != after.get(path, "")
-        and path not in expected
-        and not is_derived(path)
-        and not is_credential(path)
-    )
+def _check_filled_in(root: etree._Element, path: str) -> None:
+    """Raise NotImportable for a template: what a phone needs is still to be filled in."""
+    needed = [
+        (node, False)
+        for node in root.iterfind("devicePool/callManagerGroup/members/member/callManager/processNodeName")
+    ]
+    for line in root.iterfind(LINES):
+        needed += [(node, False) for node in line.iterfind("name")]
+        needed += [(node, True) for node in line.iterfind("authPassword")]
+    for node, may_be_word in needed:
+        if is_placeholder((node.text or "").strip(), may_be_word=may_be_word):
+            raise NotImportable(
+                f"it is a template: {node.tag} is still to be filled in", where=f"{path}, line {line_of(node)}"
+            )
 
 
-def common_settings(phones: Sequence[Imported]) -> tuple[dict[str, Value], dict[str, str]]:
-    """Return the settings and patches that all of ``phones`` have with one value: they can be the site's."""
-    if len(phones) < 2:  # noqa: PLR2004 - one phone has nothing in common
-        return {}, {}
-    first = phones[0]
-    settings = {
-        name: value
-        for name, value in first.settings.items()
-        if all(phone.settings.get(name) == value for phone in phones)
-    }
-    patches = {
-        name: text
-        for name, text in first.named_patches.items()
-        if all(phone.named_patches.get(name) == text for phone in phones)
-    }
-    return settings, patches
+class _Reading:
+    """One file on its way to a phone."""
+
+    def __init__(self, mac: Mac, path: str, source: LenientXml, folder: SourceFolder, said: SaidModels) -> None:
+        self._mac, self._path, self._folder = mac, path, folder
+        self._root = source.root
+        self._remarks = list(source.remarks)
+        _number_buttons(self._root, self._remarks)
+        self._found = places(self._root)
+        self._guess = guess_model(self._root, said.of(mac), said.for_others, folder.screens())
+        self._model: Model = model_of(self._guess.model)[1]
+        self._uses: list[str] = []
+        self._tables: set[str] = set()
+        self._settled: set[str] = set()
+        self._accounts: set[int] = set()
+        self._dead: tuple[str, ...] = ()
+
+    def phone(self) -> ImportedPhone:
+        if self._guess.confidence is Confidence.LIKELY:
+            others = ", ".join(self._guess.others)
+            what = f"its model is likely {self._model.name} ({self._guess.because}), or else {others}"
+            self._remarks.append(Remark(Fate.NOTE, "", what))
+        elif self._guess.confidence is Confidence.UNKNOWN:
+            self._remarks.append(
+                Remark(Fate.NOTE, "", "nothing in its file tells the model: it stays unknown until you name it")
+            )
+        settings, remarks = settings_of(self._found, self._model)
+        self._remarks += remarks
+        self._settled = {remark.element for remark in remarks if remark.element.endswith(_SETTLED)}
+        settings |= self._modules()
+        keys = self._model.keys_with(row.split("|")[1].strip() for row in str(settings.get("modules", "")).splitlines())
+        line_keys = read_line_keys(self._root, self._model, keys)
+        lines, settings = self._lines(line_keys, settings)
+        settings |= self._side_files(settings) | self._phone_services()
+        draft = PhoneToRender(self._mac, self._model.name, "", settings, lines)
+        matched = match(draft, self._found, self._is_dealt_with)
+        family = model_of(self._model.name)[0].id
+        return ImportedPhone(
+            self._mac,
+            self._guess,
+            matched.phone.lines,
+            matched.phone.settings,
+            {f"{PREFIX}{family}:{path}": text for path, text in matched.patches.items()},
+            (*self._remarks, *matched.remarks),
+            tuple(self._uses),
+        )
+
+    def _lines(self, keys: LineKeys, settings: dict[str, Value]) -> tuple[tuple[LineAccount, ...], dict[str, Value]]:
+        if not keys.accounts and keys.remarks:
+            raise NotImportable(f"it has no line that can be used: {keys.remarks[0].text.rpartition(':')[0]}")
+        if not keys.accounts:
+            raise NotImportable("no line has a name: it has nothing to register", to_do="Give it one, or leave it out.")
+        self._remarks += keys.remarks
+        self._dead = keys.dead
+        self._accounts = {account.index for account in keys.accounts}
+        if keys.rows:
+            settings = {**settings, "keys": self._model.settings["keys"].check("\n".join(keys.rows))}
+        if any("| blf" in row for row in keys.rows):
+            what = (
+                "its keys that show who is on the phone (blf) stay speed dials on a PBX that sends no presence unasked"
+            )
+            self._remarks.append(Remark(Fate.NOTE, LINES, what))
+        missed = self._found.get("MissedCallLoggingOption", TextAt("", 0)).text
+        shared, lines = with_own_settings(self._found, self._model, keys.accounts, missed)
+        lines = self._with_credentials(lines)
+        if not any(line.password for line in lines):
+            settings = {**settings, "sip_needs_password": False}
+            self._remarks.append(Remark(Fate.NOTE, LINES, "no line has a password: it registers without one"))
+        return tuple(self._cut(line) for line in lines), {**settings, **shared}
+
+    def _with_credentials(self, lines: list[LineAccount]) -> list[LineAccount]:
+        """Return the lines with the credentials that the phone uses: on some phones the first ones serve all."""
+        said = {line.index: (line.auth_name or line.name, line.password.reveal()) for line in lines if line.password}
+        if len(set(said.values())) < 2:  # noqa: PLR2004 - they agree
+            return lines
+        if not model_of(self._model.name)[0].one_credential.value:
+            what = "its lines have different credentials, which not every phone of its family can use"
+            self._remarks.append(Remark(Fate.NOTE, LINES, what))
+            return lines
+        first = min(said)
+        for index in sorted(said):
+            if said[index] != said[first]:
+                what = f"line {index} has its own credentials, but a {self._model.name} uses line {first}'s for all"
+                self._remarks.append(Remark(Fate.LOST, f"{LINES}[@button='{index}']/authPassword", what))
+        return [
+            replace(line, auth_name="", password=Secret(""))
+            if said.get(line.index, said[first]) != said[first]
+            else line
+            for line in lines
+        ]
+
+    def _cut(self, line: LineAccount) -> LineAccount:
+        """Return a line whose label and name that people see are as long as phones show them."""
+        for part, tag in _SHOWN.items():
+            path = f"{LINES}[@button='{line.index}']/{tag}"
+            limit, text = limit_of(path, self._model.limits), getattr(line, part)
+            if limit is not None and len(text) > limit.we_write:
+                what = f"{tag} has {len(text)} characters, of which {limit.we_write} are kept"
+                self._remarks.append(Remark(Fate.MENDED, path, what, self._found[path].line))
+                line = replace(line, **{part: text[: limit.we_write]})
+                self._found[path] = TextAt(text[: limit.we_write], self._found[path].line)
+        return line
+
+    def _modules(self) -> dict[str, Value]:
+        rows = []
+        for node in self._root.iterfind("addOnModules/addOnModule"):
+            kind = text_of(node, "deviceType")
+            if kind not in self._model.modules:
+                return {}
+            rows.append(f"{node.get('idx', '1')} | {kind} | {text_of(node, 'loadInformation')}")
+        try:
+            return {"modules": self._model.settings["modules"].check("\n".join(rows))} if rows else {}
+        except BadInput:
+            return {}
+
+    def _side_files(self, settings: dict[str, Value]) -> dict[str, Value]:
+        """Return the tables that the files named by this one become; files that aren't there stay named."""
+        tables: dict[str, Value] = {}
+        for path, table, by_name, read in _SIDE_FILES:
+            name = self._found.get(path, TextAt("", 0)).text
+            source = self._folder.find_beside(self._path, name) if name else None
+            if source is None or table not in self._model.settings:
+                continue
+            self._uses.append(source)
+            try:
+                side = read(self._folder.read(source))
+            except BadInput as fault:
+                side = SideFile("", fault.what)
+            if side.rows:
+                tables[table] = side.rows
+                settings.pop(by_name, None)
+                self._tables.add(path)
+                continue
+            family = model_of(self._model.name)[0].id
+            what = (
+                f"{source} does not fit the table {table}: {side.why}. Its name is kept, its content is not; "
+                f"add it: ringfence template put {family} {name} FILE"
+            )
+            self._remarks.append(Remark(Fate.LOST, path, what, self._found[path].line))
+        return tables
+
+    def _phone_services(self) -> dict[str, Value]:
+        menus = {"0": "services", "1": "directories", "2": "messages"}
+        rows = []
+        for node in self._root.iterfind("phoneServices/phoneService"):
+            menu = menus.get(node.get("type", ""), "")
+            cells = (menu, text_of(node, "name"), text_of(node, "url"))
+            if not all(cells) or any(set("|;\n") & set(cell) for cell in cells):
+                return {}
+            rows.append(" | ".join(cells))
+        try:
+            return {"phone_services": self._model.settings["phone_services"].check("\n".join(rows))} if rows else {}
+        except BadInput:
+            return {}
+
+    def _is_dealt_with(self, path: str) -> bool:
+        if path in self._tables or path in self._settled or any(path.startswith(dead + "/") for dead in self._dead):
+            return True
+        if path.startswith(LINES) and tag_of(path) in _CREDENTIAL:
+            button = re.match(r"\[@button='(\d{1,3})'\]/", path[len(LINES) :])
+            return button is not None and int(button[1]) in self._accounts
+        return path == "MissedCallLoggingOption" and self._says_missed_calls()
+
+    def _says_missed_calls(self) -> bool:
+        said = self._found.get("MissedCallLoggingOption", TextAt("", 0)).text
+        return len(said) == len(self._accounts) and set(said) <= {"0", "1"}
 
 
-def read_dial_plan(data: bytes) -> str | None:
-    """Return a dial plan's file as the table ``dial_plan`` has it, None if the table can't say all of it."""
-    try:
-        root = parse_leniently(data)
-    except NotWellFormed:
-        return None
-    rows = []
-    for node in root.iter("TEMPLATE", "template"):
-        said = {str(name).lower(): str(value) for name, value in node.attrib.items()}
-        if said.keys() - {"match", "timeout", "rewrite", "tone", "user"} or "|" in "".join(said.values()):
-            return None
-        if said.get("user", "").lower() not in {"", "phone"}:
-            return None
-        cells = (said.get("match", ""), said.get("timeout", "0"), said.get("rewrite", ""), said.get("tone", ""))
-        rows.append(" | ".join(cells).rstrip(" |"))
-    try:
-        return str(DIAL_PLAN.check("\n".join(rows))) if rows else None
-    except BadInput:
-        return None
-
-
-def _model(root: etree._Element, said: str | None, name: str) -> tuple[Model, bool]:
-    if said:
-        return model_of(said)[1], True
-    load = text_of(root, "loadInformation")
-    fitting = [model_of(each)[1] for each in models_of(load)] if load else []
-    fitting = [each for each in fitting if "device" in {file.key for file in model_of(each.name)[0].files}]
-    if not fitting:
-        raise NotImportable(
-            f"it does not show the phone's model: its loadInformation is {load!r}" if load else
-            "it does not show the phone's model: it does not name firmware",
-            where=name,
-            to_do="Give it: --model 9971 for all such phones, or --model MAC=9971.",
-        )  # fmt: skip
-    buttons = [int(node.get("button", "0") or "0") for node in root.iterfind("sipProfile/sipLines/line")]
-    wide_enough = [each for each in fitting if each.line_keys.value >= max(buttons, default=1)]
-    return min(wide_enough or fitting, key=lambda each: each.line_keys.value), len(fitting) == 1
-
-
-def _compare(
-    old: etree._Element,
-    new: etree._Element,
-    phone: PhoneToRender,
-    kind: Model,
-    *,
-    is_certain: bool,
-    used_keys: set[str],
-) -> Imported:
-    before, after = texts_by_path(old), texts_by_path(new)
-    patches: dict[str, str] = {}
-    not_kept: list[str] = []
-    for path, text in before.items():
-        if after.get(path, "") == text or is_derived(path) or is_credential(path):
-            continue
-        if any(path.startswith(f"sipProfile/sipLines/line[@button='{button}']/") for button in used_keys):
-            continue
-        if not _fits(path, text, kind):
-            not_kept.append(path)
-        else:
-            patches[path] = text
-    added = [path for path, text in after.items() if path not in before and text and not is_derived(path)]
-    return Imported(
-        phone.mac, kind.name, is_certain, phone.lines, phone.settings, patches, tuple(not_kept), tuple(added)
-    )
-
-
-def _fits(path: str, text: str, kind: Model) -> bool:
-    family, _model = model_of(kind.name)
-    try:
-        check_path(path)
-    except BadPatch:
-        return False
-    return len(f"{PREFIX}{family.id}:{path}") <= LONGEST_NAME and "\n" not in text
+def _number_buttons(root: etree._Element, remarks: list[Remark]) -> None:
+    """Give lines without a button the one of their place."""
+    for at, node in enumerate(root.iterfind(LINES), 1):
+        if not node.get("button", "").strip():
+            node.set("button", node.get("lineIndex", "") or str(at))
+            what = f"a line has no button: it is taken for button {node.get('button')}"
+            remarks.append(Remark(Fate.MENDED, LINES, what, line_of(node)))

@@ -22,7 +22,7 @@ class SaidModels:
         return self.by_mac.get(mac.bare, "")
 
 
-class Reader(Protocol):
+class FileReader(Protocol):
     """Reads the phones of one format."""
 
     def mac_of(self, path: str) -> Mac | None:

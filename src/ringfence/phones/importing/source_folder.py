@@ -1,5 +1,6 @@
 """A folder as somebody's TFTP server serves it: names, as phones ask for them, and bytes when they are needed."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 
@@ -45,3 +46,8 @@ class SourceFolder:
     def read(self, path: str) -> bytes:
         """Return the bytes of a file by its path in the folder."""
         return self._read(path)
+
+    def screens(self) -> frozenset[str]:
+        """Return the wallpaper folders that there are, such as ``Desktops/320x212x16``."""
+        found = (re.match(r"(?:.*/)?(Desktops/\d{2,4}x\d{2,4}x\d{1,2})/", path, re.IGNORECASE) for path in self.paths)
+        return frozenset(match[1] for match in found if match is not None)

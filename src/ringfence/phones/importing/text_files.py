@@ -15,9 +15,9 @@ from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING, Family, Model
 from ringfence.phones.formats.text_file import LARGEST_BYTES, NamedValues
 from ringfence.phones.importing.compared import Comparison, Said, Settled, differences, in_one_line, not_read, settle
-from ringfence.phones.importing.device_file import read_dial_plan
 from ringfence.phones.importing.outcome import Confidence, Fate, ImportedPhone, ModelGuess, Remark
 from ringfence.phones.importing.reader import SaidModels
+from ringfence.phones.importing.side_files import SideFile, read_dial_plan
 from ringfence.phones.importing.source_folder import SourceFolder
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.patches import LONGEST_TEXT, PREFIX
@@ -321,14 +321,14 @@ def _dial_plan(
         return []
     name = said.text if said.text.lower().endswith(_PLAN_SUFFIX) else f"{said.text}{_PLAN_SUFFIX}"
     path = folder.find_beside(own, name)
-    plan = read_dial_plan(folder.read(path)) if path is not None else None
-    if path is not None and plan is not None:
-        settings["dial_plan"] = plan
+    plan = read_dial_plan(folder.read(path)) if path is not None else SideFile("", "it is not in the folder")
+    if path is not None and plan.rows:
+        settings["dial_plan"] = plan.rows
         uses.append(path)
         return []
     try:
         settings["dial_plan_file"] = kind.settings["dial_plan_file"].check(name)
     except BadInput:
         return [Remark(Fate.LOST, "dial_template", f"its dial plan {name[:40]!r} is not a file's name", said.line)]
-    where = "can't be kept as a table" if path is not None else "is not in the folder"
-    return [Remark(Fate.NOTE, "dial_template", f"its dial plan {name} {where}: the phone still asks for it", said.line)]
+    what = f"its dial plan {name} is not kept: {plan.why}; the phone still asks for it"
+    return [Remark(Fate.NOTE if path is None else Fate.LOST, "dial_template", what, said.line)]

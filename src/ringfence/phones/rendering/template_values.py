@@ -150,7 +150,7 @@ def _lines_in_template(
         )
     for line in lines:
         _check_line(line)
-    credentials = {} if phone.is_stub else _credentials(lines, family)
+    credentials = {} if phone.is_stub else _credentials(lines, family, settings)
     found = []
     for line in lines:
         own, own_wire = _of_line(line, model, settings, wire)
@@ -205,12 +205,20 @@ def _check_line(line: LineAccount) -> None:
         raise IncompletePhone(f"line {line.index} has no SIP name", to_do="Give it one.")
 
 
-def _credentials(lines: list[LineAccount], family: Family) -> dict[int, tuple[str, str]]:
+def _credentials(lines: list[LineAccount], family: Family, settings: Mapping[str, Value]) -> dict[int, tuple[str, str]]:
     """Return each credential by the line that carries it; lines that say nothing of theirs share the first one."""
     with_credentials = [line for line in lines if line.password]
+    if not with_credentials and not settings.get("sip_needs_password", True):
+        return {}
     if not with_credentials:
-        raise IncompletePhone("no line has a password", to_do="Give the first line one.")
+        raise IncompletePhone(
+            "no line has a password",
+            to_do="Give the first line one, or set sip_needs_password to no if the SIP server asks for none.",
+        )
     first = with_credentials[0]
+    is_one = all(_credential(line) == _credential(first) for line in with_credentials)
+    if is_one and family.first_credential_serves_all:
+        return {lines[0].index: _credential(first)}
     if not family.one_credential.value:
         return {line.index: _credential(line if line.password else first) for line in lines}
     for line in with_credentials[1:]:

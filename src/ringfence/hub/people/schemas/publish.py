@@ -37,7 +37,7 @@ class EdgeAwayView(BaseModel):
 
 
 class LeftOutPhoneView(BaseModel):
-    """A phone whose files can't be made; it keeps those that it has."""
+    """A phone that can't get what it should, and keeps what it has."""
 
     mac: MacText
     site: SiteId
@@ -64,6 +64,9 @@ class PublicationView(BaseModel):
     waiting: dict[str, str] = Field(description="Phones whose new firmware has to reach their site's edges first")
     waiting_for: list[EdgeAwayView] = Field(description="Edges that are away and that new firmware waits for")
     left_out: list[LeftOutPhoneView] = Field(description="Phones whose files can't be made as they are")
+    asked_for: list[LeftOutPhoneView] = Field(
+        description="Phones whose firmware has not been imported; they keep the firmware that they have"
+    )
     refused_files: list[RefusedFileView] = Field(description="Files for all phones of a site that hold a secret")
     held: list[HoldView] = Field(description="Sites that get no release until somebody decides")
     seconds: float

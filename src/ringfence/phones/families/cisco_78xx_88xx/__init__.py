@@ -1,5 +1,6 @@
 """Cisco 7800 and 8800 series with enterprise firmware."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
@@ -17,6 +18,7 @@ from ringfence.phones.cisco.enterprise import (
     prepare,
     settings_of,
 )
+from ringfence.phones.cisco.key_settings import EXPANSION_MODULES
 from ringfence.phones.cisco.limits import LIMITS
 from ringfence.phones.family import (
     Fact,
@@ -32,6 +34,11 @@ _WIDE = Picture(800, 480, 24, (139, 109))
 _HANDSET = Picture(240, 320, 24, (117, 117))
 _VIDEO = frozenset({"8845", "8865"})
 _EXPANDED = frozenset({"8851", "8861", "8865"})
+_MODULES: Mapping[str, tuple[str, ...]] = {
+    "8851": ("BEKEM", "CP-8800-Audio"), "8861": ("BEKEM", "CP-8800-Audio"), "8865": ("BEKEM", "CP-8800-Video"),
+}  # fmt: skip
+_SESSION_KEYS = frozenset({"8811", "8841", "8845", "8851", "8861", "8865"})
+"""Models with five line keys and five session keys (PHONES.md section 13)."""
 _WIRELESS = frozenset({"8821", "8861", "8865"})
 _BLUETOOTH = frozenset({"8821", "8845", "8851", "8861", "8865"})
 
@@ -42,6 +49,7 @@ _MODELS: tuple[tuple[str, int | None, int, int, str, str, Picture | None], ...] 
     ("8811", None, 10, 200, "sip88xx", "sl-be-sip.jar", _WIDE),
     ("8821", None, 6, 24, "sip8821", "", _HANDSET),
     ("8831", 659, 1, 6, "sip8831", "", None),
+    ("8832", None, 1, 12, "sip8832", "", None),
     ("8841", 683, 10, 200, "sip88xx", "sl-be-sip.jar", _WIDE),
     ("8845", None, 10, 200, "sip8845_65", "sl-bev-sip.jar", _WIDE),
     ("8861", 685, 10, 200, "sip88xx", "sl-be-sip.jar", _WIDE),
@@ -58,7 +66,7 @@ def _model(
     name: str, number: int | None, keys: int, calls: int, load: str, locale_file: str, picture: Picture | None
 ) -> Model:
     parts: dict[Feature, Setting | None] = {Feature.VPN: None}
-    if name not in {"7811", "8821", "8831", "7832"}:
+    if name not in {"7811", "8821", "8831", "8832", "7832"}:
         parts[Feature.PC_PORT] = None
     if name in _VIDEO:
         parts[Feature.VIDEO] = None
@@ -79,6 +87,8 @@ def _model(
             vpn=name.startswith("88"),
             wallpaper=picture is not None,
             video=name in _VIDEO,
+            line_mode=name in _SESSION_KEYS,
+            modules=name in _MODULES,
             calls=calls,
         ),
         limits=LIMITS,
@@ -88,6 +98,8 @@ def _model(
         load_pattern=Fact(rf"{load}\..+", Mark.CERTAIN, "PHONES.md sections 1, 10 and 12"),
         call_manager_number=number,
         most_calls=calls,
+        session_keys=5 if name in _SESSION_KEYS else 0,
+        modules={each: EXPANSION_MODULES[each] for each in _MODULES.get(name, ())},
         locale_file=locale_file,
         tones_file="g3-tones.xml",
         wallpaper=picture,
@@ -106,6 +118,7 @@ FAMILY = Family(
     prepare=prepare,
     read=read_device,
     one_credential=ONE_CREDENTIAL,
+    first_credential_serves_all=True,
     reload_event=RELOAD_EVENT,
     asks_also=ASKS_ALSO,
     retry_s=replace(RETRY, mark=Mark.CERTAIN),

@@ -6,7 +6,7 @@ from ringfence.phones.cisco.device_xml import read_device
 from ringfence.phones.cisco.enterprise import (
     ASKS_ALSO,
     BOOT,
-    ONE_CREDENTIAL,
+    OWN_CREDENTIALS,
     RELOAD_EVENT,
     RETRY,
     SEVEN_THOUSAND,
@@ -15,6 +15,7 @@ from ringfence.phones.cisco.enterprise import (
     prepare,
     settings_of,
 )
+from ringfence.phones.cisco.key_settings import EXPANSION_MODULES
 from ringfence.phones.cisco.limits import LIMITS, SHORT_PASSWORD
 from ringfence.phones.family import (
     Fact,
@@ -28,7 +29,8 @@ from ringfence.phones.settings.types import Mark
 from ringfence.tftp.options import NO_OPTIONS
 
 _SETTINGS = settings_of(changes=SEVEN_THOUSAND, calls=50)
-_SMALL = Picture(320, 196, 4, (80, 49))
+_EXPANDED_SETTINGS = settings_of(changes=SEVEN_THOUSAND, modules=True, calls=50)
+_SMALL = Picture(320, 196, 4, (80, 53))
 _MIDDLE = Picture(320, 212, 16, (80, 53))
 _OLD_COLOUR = Picture(320, 212, 12, (80, 53))
 _COLOUR = Picture(320, 216, 16, (80, 53))
@@ -61,7 +63,7 @@ def _model(name: str, number: int, keys: int, load: str, locale_file: str, pictu
         name=name,
         title=f"Cisco Unified IP Phone {name}",
         line_keys=line_keys(keys),
-        settings=_SETTINGS,
+        settings=_EXPANDED_SETTINGS if name in _EXPANDED else _SETTINGS,
         limits=SHORT_PASSWORD if name in {"7942", "7962"} else LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.CERTAIN, "PHONES.md sections 4 and 4b (with UDP calls in fail)"),
         tls_ceiling=Fact("1.0", Mark.CERTAIN, "PHONES.md sections 4e and 5.4"),
@@ -69,6 +71,7 @@ def _model(name: str, number: int, keys: int, load: str, locale_file: str, pictu
         load_pattern=Fact(rf"SIP{load}\..+S", Mark.CERTAIN, "PHONES.md sections 7.1 and 12"),
         call_manager_number=number,
         most_calls=50,
+        modules={each: EXPANSION_MODULES[each] for each in ("7914", "7915", "7916")} if name in _EXPANDED else {},
         locale_file=locale_file,
         tones_file="g3-tones.xml",
         wallpaper=picture,
@@ -86,7 +89,8 @@ FAMILY = Family(
     boot=BOOT,
     prepare=prepare,
     read=read_device,
-    one_credential=ONE_CREDENTIAL,
+    one_credential=OWN_CREDENTIALS,
+    first_credential_serves_all=True,
     reload_event=RELOAD_EVENT,
     asks_also=(*ASKS_ALSO, r"term\d\d\.default\.loads"),
     retry_s=RETRY,

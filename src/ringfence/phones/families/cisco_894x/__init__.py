@@ -6,7 +6,7 @@ from ringfence.phones.cisco.device_xml import read_device
 from ringfence.phones.cisco.enterprise import (
     ASKS_ALSO,
     EXPECTED_BOOT,
-    ONE_CREDENTIAL,
+    OWN_CREDENTIALS,
     RELOAD_EVENT,
     RETRY,
     files_of,
@@ -67,7 +67,8 @@ FAMILY = Family(
     boot=EXPECTED_BOOT,
     prepare=prepare,
     read=read_device,
-    one_credential=ONE_CREDENTIAL,
+    one_credential=OWN_CREDENTIALS,
+    first_credential_serves_all=True,
     reload_event=RELOAD_EVENT,
     asks_also=ASKS_ALSO,
     retry_s=RETRY,

@@ -12,7 +12,7 @@ from ringfence.phones.cisco.device_xml import read_device
 from ringfence.phones.cisco.enterprise import (
     ASKS_ALSO,
     EXPECTED_BOOT,
-    ONE_CREDENTIAL,
+    OWN_CREDENTIALS,
     RELOAD_EVENT,
     RETRY,
     files_of,
@@ -20,7 +20,7 @@ from ringfence.phones.cisco.enterprise import (
     prepare,
     settings_of,
 )
-from ringfence.phones.cisco.key_settings import FEATURE_POLICY
+from ringfence.phones.cisco.key_settings import EXPANSION_MODULES, FEATURE_POLICY
 from ringfence.phones.cisco.limits import LIMITS
 from ringfence.phones.family import (
     Fact,
@@ -45,6 +45,7 @@ def _model(
             vpn=True,
             wallpaper=True,
             video=Feature.VIDEO in also,
+            modules=True,
             calls=200,
         ),
         limits=LIMITS,
@@ -54,6 +55,7 @@ def _model(
         load_pattern=Fact(rf"sip{name}\..+", Mark.CERTAIN, "PHONES.md sections 7 and 12"),
         call_manager_number=number,
         most_calls=200,
+        modules={"CKEM": EXPANSION_MODULES["CKEM"]},
         locale_file=locale_file,
         tones_file=tones_file,
         wallpaper=Picture(640, 480, 24, (123, 111)),
@@ -78,7 +80,8 @@ FAMILY = Family(
     boot=EXPECTED_BOOT,
     prepare=prepare,
     read=read_device,
-    one_credential=ONE_CREDENTIAL,
+    one_credential=OWN_CREDENTIALS,
+    first_credential_serves_all=True,
     reload_event=RELOAD_EVENT,
     asks_also=ASKS_ALSO,
     retry_s=RETRY,
