@@ -244,6 +244,8 @@ def test_what_no_device_takes_is_lost_with_its_line_and_the_rest_comes_in() -> N
 def test_what_configures_no_phone_is_left_out_with_the_reason(data: bytes, says: str) -> None:
     with pytest.raises(NotImportable, match=says):
         imported("001122334455.cfg", data)
+    with pytest.raises(NotImportable, match="the account of line 1 is still to be filled in"):
+        imported("001122334455.cfg", SPA.replace(">201<", ">{$user_id_1}<"))
     with pytest.raises(NotImportable, match="which a 9971 does not read"):
         imported("001122334455.cfg", SPA, "9971")
 

@@ -113,7 +113,7 @@ def test_the_new_files_say_what_the_old_ones_said() -> None:
     made = {name: file.data for name, file in published(phone).items()}
     assert differences(held(FOLDER), held(made), comparison(model("7940")[1], held(FOLDER))) == []
     plan = next(data for name, data in made.items() if name.startswith("dialplan"))
-    assert b'MATCH="9,........" Timeout="2"' in plan
+    assert b'<TEMPLATE MATCH="9,........" Timeout="2" User="Phone"/>' in plan
     assert "s3cr3t; really" in made[NAME].decode()
 
 
@@ -141,6 +141,7 @@ def test_more_than_two_lines_are_a_7960_s() -> None:
         ({NAME: b"line1_name: 201\nline1_password: x\n"}, "", "it names no SIP server"),
         ({NAME: b"proxy1_address: 192.0.2.10\nline1_name: 201\n"}, "", "it has no line with a password"),
         ({NAME: b"\0\1\2"}, "", "it is not a text file of a phone"),
+        ({**FOLDER, NAME: OWN + b'line1_name: "{$user_id}"'}, "", "the account of line 1 is still to be filled in"),
         ({**FOLDER, NAME: OWN}, "9971", "which a 9971 does not read"),
     ],
 )
@@ -156,7 +157,7 @@ def test_what_is_shown_is_cut_as_the_phone_cuts_it_and_a_name_is_not() -> None:
     assert phone.settings["phone_label"] == "Reception d"
     assert {remark.element for remark in phone.with_fate(Fate.MENDED)} >= {"line1_displayname", "phone_label"}
     with pytest.raises(NotImportable, match="line1_name has 40 characters"):
-        imported({**FOLDER, NAME: OWN + b"line1_name: " + b"x" * 40 + b"\n"})
+        imported({**FOLDER, NAME: OWN + b"line1_name: " + b"anna" * 10 + b"\n"})
 
 
 def test_a_plan_that_is_not_in_the_folder_is_asked_for_as_before() -> None:

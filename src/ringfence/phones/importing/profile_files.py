@@ -10,10 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from lxml import etree
-
 from ringfence.errors import BadInput
-from ringfence.phones.document import NotWellFormed, line_of, parse_leniently
+from ringfence.phones.document import NotWellFormed, line_of
 from ringfence.phones.errors import BadMac, BadPatch, NotImportable
 from ringfence.phones.families import families
 from ringfence.phones.families import model as model_of
@@ -30,7 +28,9 @@ from ringfence.phones.flat_profile.profile_file import (
 )
 from ringfence.phones.flat_profile.series import Series, series_of
 from ringfence.phones.importing.compared import Comparison, Said, Settled, differences, in_one_line, settle
+from ringfence.phones.importing.lenient_xml import read_lenient_xml
 from ringfence.phones.importing.outcome import Confidence, Fate, ImportedPhone, ModelGuess, Remark
+from ringfence.phones.importing.placeholders import is_placeholder
 from ringfence.phones.importing.reader import SaidModels
 from ringfence.phones.importing.source_folder import SourceFolder
 from ringfence.phones.mac import Mac
@@ -43,7 +43,6 @@ from ringfence.phones.settings.types import Setting, SettingType, Value
 from ringfence.secret import Secret
 
 _NAME = re.compile(r"(?:spa|ata|cisco|linksys)?[-_]?(?P<mac>[0-9a-f]{12})\.(?:cfg|xml)", re.IGNORECASE)
-_DECLARATION = re.compile(rb"""\s*<\?xml\b(?:[^?]*?encoding=["'](?P<encoding>[\w-]+)["'])?[^?]*\?>""")
 _ENCRYPTED = b"Salted__"
 _COMPRESSED = b"\x1f\x8b"
 _CREDENTIALS = re.compile(r"(?:User_ID|Password|Use_Auth_ID|Auth_ID)_(?P<line>\d{1,2})_")
@@ -127,32 +126,16 @@ def read_parameters(data: bytes, path: str) -> dict[str, Said]:
     if data.startswith(_COMPRESSED):
         raise NotImportable("it is compressed", where=path, to_do="Unpack it with gunzip first.")
     try:
-        root = parse_leniently(as_utf8(data))
+        root = read_lenient_xml(data).root
     except NotWellFormed as fault:
         line = f", line {fault.line}" if fault.line else ""
         raise NotImportable(f"it is not XML that a phone could read: {fault.reason}", where=path + line) from None
-    for node in root.iter(etree.Element):
-        node.tag = etree.QName(node).localname
     profile = profile_of(root)
     if profile is None:
         raise NotImportable(f"it has no flat-profile element; its root is {root.tag!r}", where=path)
     return {
         name: Said((node.text or "").strip(), line_of(node), node.get("ua")) for name, node in parameters_of(profile)
     }
-
-
-def as_utf8(data: bytes) -> bytes:
-    """Return a file in UTF-8 if it is Latin-1 that says nothing or something else of its encoding."""
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError:
-        return _DECLARATION.sub(b"", data).decode("latin-1").encode() if _is_latin(data) else data
-    return data
-
-
-def _is_latin(data: bytes) -> bool:
-    declared = _DECLARATION.match(data)
-    return declared is None or declared["encoding"] is None or declared["encoding"].lower() == b"utf-8"
 
 
 def comparison(kind: Model, said: Mapping[str, Said]) -> Comparison:
@@ -285,6 +268,13 @@ def _imported(mac: Mac, guess: ModelGuess, of: Family, kind: Model, sources: _So
     lines = _accounts(said, kind)
     if not lines:
         raise NotImportable("it has no line with a user", where=path, to_do="Phones register with one.")
+    unfilled = [
+        line.index
+        for line in lines
+        if is_placeholder(line.name) or is_placeholder(line.password.reveal(), may_be_word=True)
+    ]
+    if unfilled:
+        raise NotImportable(f"it is a template: the account of line {unfilled[0]} is still to be filled in", where=path)
     if not any(line.password for line in lines):
         raise NotImportable("it has no line with a password", where=path, to_do="Phones register with one.")
     settings = _settings(said, kind, lines[0].index)

@@ -16,14 +16,16 @@ from ringfence.phones.family import LOAD_SETTING, Family, Model
 from ringfence.phones.formats.text_file import LARGEST_BYTES, NamedValues
 from ringfence.phones.importing.compared import Comparison, Said, Settled, differences, in_one_line, not_read, settle
 from ringfence.phones.importing.outcome import Confidence, Fate, ImportedPhone, ModelGuess, Remark
+from ringfence.phones.importing.placeholders import is_placeholder
 from ringfence.phones.importing.reader import SaidModels
+from ringfence.phones.importing.setting_values import value_of
 from ringfence.phones.importing.side_files import SideFile, read_dial_plan
 from ringfence.phones.importing.source_folder import SourceFolder
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.patches import LONGEST_TEXT, PREFIX
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
-from ringfence.phones.settings.types import Setting, Value
+from ringfence.phones.settings.types import Value
 from ringfence.secret import Secret
 
 _NAME = re.compile(r"SIP(?P<mac>[0-9A-F]{12})\.cnf", re.IGNORECASE)
@@ -191,6 +193,13 @@ def _imported(
 ) -> ImportedPhone:  # fmt: skip
     held = _cut(held, kind, remarks)
     lines = _accounts(held, kind)
+    unfilled = [
+        line.index
+        for line in lines
+        if is_placeholder(line.name) or is_placeholder(line.password.reveal(), may_be_word=True)
+    ]
+    if unfilled:
+        raise NotImportable(f"it is a template: the account of line {unfilled[0]} is still to be filled in", where=path)
     if not any(line.password for line in lines):
         raise NotImportable("it has no line with a password", where=path, to_do="Phones register with one.")
     settings = _settings(held, kind)
@@ -289,25 +298,9 @@ def _settings(held: Mapping[str, Said], kind: Model) -> dict[str, Value]:
     found: dict[str, Value] = {}
     for name, setting_name in _SETTINGS.items():
         setting = kind.settings.get(setting_name)
-        if setting is not None and name in held and (value := _value(setting, held[name].text)) is not None:
+        if setting is not None and name in held and (value := value_of(setting, held[name].text)) is not None:
             found[setting_name] = value
     return found
-
-
-def _value(setting: Setting, text: str) -> Value | None:
-    """Return the value that a text stands for, None if the setting has none for it."""
-    if not text:
-        return None
-    for value, written in setting.wire.items():
-        if written == text:
-            return value
-    if setting.wire:
-        return None
-    try:
-        value = setting.parse(text)
-    except BadInput:
-        return None
-    return value if setting.on_wire(value) == text else None
 
 
 def _dial_plan(
