@@ -197,18 +197,18 @@ def test_what_is_exported_is_imported_again(running: RunningHub, run: Run, tmp_p
 @pytest.mark.slow
 def test_a_tftp_folder_is_taken_over(running: RunningHub, run: Run) -> None:
     dry = run("import", "tftp", str(FOLDER), "--site", "Old office", "--dry-run")
-    assert "as the table dial_plan of" in dry.output
+    assert "Read with the phones: dialplan-gate.xml, dialplan.xml." in dry.output
     assert "dialplan-gate.xml does not fit the table dial_plan" in dry.output
-    assert "Import their firmware before you publish (ringfence firmware import): SIP" in dry.output
+    assert "Phones keep their firmware until it is imported (ringfence firmware import): SIP" in dry.output
     assert dry.exception is None, dry.output
     assert "40 phones would be added" in dry.output
-    assert "Skipped SEP001B54E0FF01.cnf.xml: it is for a phone that speaks SCCP" in dry.output
-    assert "Ignored, as they are not phone configurations: " in dry.output
+    assert "SEP001B54E0FF01.cnf.xml: left out: it is for a phone that speaks SCCP" in dry.output
+    assert "No phone's configuration: " in dry.output
     assert "OS79XX.TXT" in dry.output
     assert running.ask("GET", "/sites/old-office").status == 404
     done = json.loads(run("import", "tftp", str(FOLDER), "--site", "Old office", "--json").output)
     assert (done["kept"], done["added"], done["sites_made"]) == (True, 40, ["old-office"])
-    assert len(done["not_read"]) == 2
+    assert sum(row["outcome"] == "left out" for row in done["entries"]) == 2
     phones = running.do("GET", "/phones?site=old-office")["items"]
     assert len(phones) == 40
     said = {row["name"]: row for row in running.do("GET", "/settings/sites/old-office")["items"]}
@@ -219,10 +219,9 @@ def test_a_tftp_folder_is_taken_over(running: RunningHub, run: Run) -> None:
     found = re.search("<authPassword>(.*)</authPassword>", old)
     assert found is not None
     assert shown == found[1]
-    for phone in phones:  # firmware is imported by its own command
-        running.ask("DELETE", f"/settings/phones/{phone['mac']}/firmware_load")
     published = running.publish(sites=["old-office"])
     assert published["sites"][0]["release"] == 1
+    assert len(published["asked_for"]) == 40, "phones keep their firmware until it is imported"
     names = {file["name"] for file in published["sites"][0]["files"]}
     assert f"SEP{one.replace(':', '')}.cnf.xml" in names
     assert any(name.startswith("dialplan-") for name in names)

@@ -60,6 +60,8 @@ def say(entries: Sequence[Json], report: "FolderReport", passed_over: Sequence[t
     kept = sorted({each["element"] for row in entries for each in row.get("remarks", []) if each["fate"] == _KEPT})
     if kept:
         output.say(f"Kept as patches, as no setting expresses them: {output.some(kept)}.")
+    if report.used:
+        output.say(f"Read with the phones: {output.some(sorted(report.used))}.")
     for path, why in passed_over:
         output.say(f"{path}: passed over: {why}.")
     counts = {name: sum(row["outcome"] == name for row in entries) for name in _OUTCOMES}
