@@ -55,3 +55,11 @@ def test_no_setting_can_write_what_its_element_does_not_take(model: Model) -> No
         for written in setting.wire.values() if element is not None else ():
             assert element is not None
             assert element.values.documented(written) or element.values.taken(written), (setting.name, written)
+
+
+def test_what_is_recommended_is_what_a_new_phones_file_states() -> None:
+    texts = texts_by_path(parse((GOLDENS[0].parents[1] / "9971" / "SEP001122334455.cnf.xml").read_bytes()).root)
+    said = {element_at(path): text for path, text in texts.items()}
+    for element in ELEMENTS:
+        if element.recommended:
+            assert said.get(element) == element.recommended, element.path

@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
 from ringfence.errors import BadInput, ContentRefused
+from ringfence.phones.cisco.elements import element_at
 from ringfence.phones.cisco.limits import LIMITS
 from ringfence.phones.document import parse_leniently
 from ringfence.phones.errors import BadPatch, NotImportable
@@ -25,7 +26,6 @@ from ringfence.phones.settings.types import is_printable
 
 _MOST_ROUNDS = 40
 _LONGEST_TEXT = 4000
-_CREDENTIAL = frozenset({"authName", "authPassword"})
 LINES = "sipProfile/sipLines/line"
 _LINE = re.compile(re.escape(LINES) + r"\[@button='\d{1,3}'\]")
 _STAMP = "versionStamp"
@@ -185,7 +185,10 @@ def _settled(
             rendered = _render(made(patches, left_out), renderer)
             break
         except _FAULTS as fault:
-            path = next((each for each in patches if _renders(made(_less(patches, each), left_out), renderer)), None)
+            known_first = sorted(patches, key=lambda each: element_at(each) is None)
+            path = next(
+                (each for each in known_first if _renders(made(_less(patches, each), left_out), renderer)), None
+            )
             if path is not None:
                 del patches[path]
                 remarks[:] = [each for each in remarks if each.element != path or each.fate is not Fate.PATCH]

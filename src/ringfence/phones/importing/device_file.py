@@ -98,8 +98,8 @@ def _check_filled_in(root: etree._Element, path: str) -> None:
     for line in root.iterfind(LINES):
         needed += [(node, False) for node in line.iterfind("name")]
         needed += [(node, True) for node in line.iterfind("authPassword")]
-    for node, may_be_word in needed:
-        if is_placeholder((node.text or "").strip(), may_be_word=may_be_word):
+    for node, is_secret in needed:
+        if is_placeholder((node.text or "").strip(), is_secret=is_secret):
             raise NotImportable(
                 f"it is a template: {node.tag} is still to be filled in", where=f"{path}, line {line_of(node)}"
             )

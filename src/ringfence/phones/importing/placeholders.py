@@ -3,8 +3,12 @@
 import re
 
 _MARKED = re.compile(
-    r"\{\{.*\}\}|\{\$.*\}|\$\{.*\}|\{[A-Za-z_]\w*\}|%%?[A-Za-z_]\w*%%?|\[\[?[A-Za-z_ ]+\]?\]|"
-    r"__[A-Za-z_]+__|@@?[A-Za-z_]+@@?|<[A-Za-z_ ]+>|\$[A-Za-z_]\w*|#[A-Za-z_]+#|<\?.*\?>"
+    r"\{\{.*\}\}|\{\$.*\}|\$\{.*\}|%%[A-Za-z_]\w*%%|\[\[[A-Za-z_ ]+\]\]|__[A-Z_]+__|@@[A-Za-z_]+@@|"
+    r"<[A-Za-z_ ]+>|<\?.*\?>"
+)
+# What may just as well be a password.
+_LIGHTLY_MARKED = re.compile(
+    r"\{[A-Za-z_]\w*\}|%[A-Za-z_]\w*%|\[[A-Za-z_ ]+\]|@[A-Za-z_]+@|\$[A-Za-z_]\w*|#[A-Za-z_]+#"
 )
 _WORDS = re.compile(
     r"(?:(?:your|my|the|sip|asterisk|pbx|server|phone|auth|user|line|peer|enter|insert|here)[ _.-]*)*"
@@ -12,21 +16,19 @@ _WORDS = re.compile(
     r"extension|exten|ext|number|peername|name|here|changeme|change[ _-]me|todo|fixme)(?:[ _-]*(?:here|\d?))?",
     re.IGNORECASE,
 )
-_CROSSES = re.compile(r"[xX]{3,}|[xX](?:[.][xX]){3}|[xX]{1,3}(?:\.[xX]{1,3}){3}|\.{3,}|\?{2,}|-{3,}")
+_ASKED_FOR = re.compile(r"your|enter|insert|here|\s", re.IGNORECASE)
 _SHOUTED = re.compile(r"[A-Z][A-Z _-]+\d?")
+_CROSSES = re.compile(r"[xX]{3,}|[xX]{1,3}(?:\.[xX]{1,3}){3}|\.{3,}|\?{2,}|-{3,}")
 
 
-def is_placeholder(text: str, *, may_be_word: bool = False) -> bool:
-    """Return whether a value is to be filled in by somebody.
+def is_placeholder(text: str, *, is_secret: bool = False) -> bool:
+    """Return whether a value is to be filled in by somebody; words that may be a value are none.
 
     Args:
         text: The value.
-        may_be_word: Whether a plain lower-case word such as ``password`` is likelier a value than a placeholder.
+        is_secret: Whether it is a password, which may hold any characters.
     """
-    if not text:
-        return False
-    if _MARKED.fullmatch(text) or _CROSSES.fullmatch(text):
+    if _MARKED.fullmatch(text) or _CROSSES.fullmatch(text) or (not is_secret and _LIGHTLY_MARKED.fullmatch(text)):
         return True
-    if _WORDS.fullmatch(text) is None:
-        return False
-    return not may_be_word or _SHOUTED.fullmatch(text) is not None
+    is_asked_for = _SHOUTED.fullmatch(text) is not None or _ASKED_FOR.search(text) is not None
+    return is_asked_for and _WORDS.fullmatch(text) is not None

@@ -196,7 +196,7 @@ def _imported(
     unfilled = [
         line.index
         for line in lines
-        if is_placeholder(line.name) or is_placeholder(line.password.reveal(), may_be_word=True)
+        if is_placeholder(line.name) or is_placeholder(line.password.reveal(), is_secret=True)
     ]
     if unfilled:
         raise NotImportable(f"it is a template: the account of line {unfilled[0]} is still to be filled in", where=path)
