@@ -26,6 +26,7 @@ from ringfence.phones.families import model as phone_model
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import RenderedFile, Renderer
+from ringfence.phones.settings.time_zones import CISCO_ZONE, difference
 from ringfence.phones.settings.types import Setting, SettingType, Value
 from ringfence.secret import Secret
 from support.phone_reading import read_configuration
@@ -404,6 +405,9 @@ def phones(draw: st.DrawFn) -> PhoneToRender:
     for name in ("ssh_access", "device_security", "reload", "reload_by", "line_mode"):
         values.pop(name, None)
     values["busy_trigger"] = 1
+    zone = str(values.get("time_zone", "Etc/UTC"))
+    if difference(zone) and not values.get("cisco_time_zone"):
+        values["cisco_time_zone"] = CISCO_ZONE[zone]  # it is for people to take the nearest one
     if int(values.get("media_port_first", 1024)) > int(values.get("media_port_last", 32766)):
         values.pop("media_port_first")
     keys = draw(st.lists(st.integers(1, kind.line_keys.value), unique=True, min_size=1))
@@ -447,7 +451,7 @@ def other_phones(draw: st.DrawFn) -> PhoneToRender:
     # Text files carry no quotation mark; it is refused by name (test_tables.py).
     values = {name: value for name, value in values.items() if kind.name != "7960" or '"' not in str(value)}
     if kind.name == "7960":
-        values.setdefault("zone_name", "CET")  # it has no name of its own for half hours
+        values["zone_name"] = values.get("zone_name") or "CET"  # it has no name of its own for some zones
     values["sip_server"] = "pbx.example.com"
     for name in ("modules", "leave_out"):
         values.pop(name, None)
@@ -472,5 +476,4 @@ def test_any_settings_of_text_files_and_flat_profiles_come_back_too(phone: Phone
     assert (line.label, line.name, line.auth_name) == (phone.lines[0].label, "anna", "anna-auth")
     assert line.password == phone.lines[0].password
     assert held.sip_servers == (("pbx.example.com", int(phone.settings.get("sip_port", 5060))),)
-    label = str(phone.settings.get("phone_label", ""))
-    assert held.phone_label == (label.replace(" ", "_") if phone.model.startswith("79") else label).strip()
+    assert held.phone_label == str(phone.settings.get("phone_label", "")).strip()

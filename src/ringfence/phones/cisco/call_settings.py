@@ -69,7 +69,7 @@ LEAVE_OUT = Setting(
     "",
     "What the phone's own file is not to state although it would: names of elements or parameters, with commas "
     "between them, such as callStats or vendorConfig/webAccess. The phone's own defaults hold for them then.",
-    maximum=4000,
+    maximum=20_000,
     form=Form.ELEMENTS,
     element="what it names",
     source="Ringfence itself",

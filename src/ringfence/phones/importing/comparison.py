@@ -7,6 +7,7 @@ lost, with a remark. The check is the one that a publish makes, patches included
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from ringfence.errors import BadInput, ContentRefused
 from ringfence.phones.cisco.elements import element_at
@@ -24,7 +25,9 @@ from ringfence.phones.rendering.render_input import PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
 from ringfence.phones.settings.types import is_printable
 
-_MOST_ROUNDS = 40
+_MOST_ROUNDS = 20
+_MOST_TRIALS = 120
+"""How many parts are tried one by one for the one that is at fault."""
 _LONGEST_TEXT = 4000
 LINES = "sipProfile/sipLines/line"
 _LINE = re.compile(re.escape(LINES) + r"\[@button='\d{1,3}'\]")
@@ -94,7 +97,8 @@ def _renderable(phone: PhoneToRender, renderer: Renderer) -> tuple[PhoneToRender
         try:
             return phone, _render(phone, renderer)
         except _FAULTS as fault:
-            better = next((less for less in _without_one(phone) if _is_better(less, fault, renderer)), None)
+            tried = islice(_without_one(phone), _MOST_TRIALS)
+            better = next((less for less in tried if _is_better(less, fault, renderer)), None)
             if better is None:
                 raise NotImportable(f"no phone could use it: {fault.what}", to_do=fault.to_do) from None
             phone = better
@@ -185,7 +189,7 @@ def _settled(
             rendered = _render(made(patches, left_out), renderer)
             break
         except _FAULTS as fault:
-            known_first = sorted(patches, key=lambda each: element_at(each) is None)
+            known_first = sorted(patches, key=lambda each: element_at(each) is None)[:_MOST_TRIALS]
             path = next(
                 (each for each in known_first if _renders(made(_less(patches, each), left_out), renderer)), None
             )
@@ -207,8 +211,8 @@ def _settled(
         raise NotImportable("too much of it would make phones discard it")
     remarks += [
         Remark(Fate.ADDED, path, f"{path} is now {rendered[path][:40]!r}: phones need it")
-        for path in [*needed, *([] if found.get(_STAMP, TextAt("", 0)).text else [_STAMP])]
-        if path != _STAMP and path in rendered
+        for path in needed
+        if path in rendered
     ]
     return Matched(made(patches, left_out), tuple(remarks), patches)
 

@@ -39,6 +39,7 @@ _SIDE_FILES = (
     ("sipProfile/softKeyFile", "soft_keys", "soft_key_file", read_soft_keys),
     ("featurePolicyFile", "feature_policy", "feature_policy_file", read_feature_policy),
 )
+_MOST_LINES = 250
 _SETTLED = ("loadInformation", "timeZone")
 """What is mended or lost as a whole where it is read."""
 _SHOWN = {"label": "featureLabel", "display_name": "displayName"}
@@ -153,6 +154,8 @@ class _Reading:
         )
 
     def _lines(self, keys: LineKeys, settings: dict[str, Value]) -> tuple[tuple[LineAccount, ...], dict[str, Value]]:
+        if len(self._root.findall(LINES)) > _MOST_LINES:
+            raise NotImportable(f"it has more than {_MOST_LINES} line keys, which is more than any phone has")
         if not keys.accounts and keys.remarks:
             raise NotImportable(f"it has no line that can be used: {keys.remarks[0].text.rpartition(':')[0]}")
         if not keys.accounts:

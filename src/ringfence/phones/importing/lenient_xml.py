@@ -16,7 +16,6 @@ LARGEST_BYTES = 256 * 1024
 _MOST_PREFIXES = 20
 _DECLARATION = re.compile(r"^\s*<\?xml[^>]{0,200}\?>")
 _DECLARED = re.compile(rb"^\s*<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
-_COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 _DOCTYPE = re.compile(r"<!DOCTYPE\s+[\w:.-]+\s*(?:(?:SYSTEM|PUBLIC)[^\[>]{0,300})?>")
 _PREFIX = re.compile(r"[Pp]refix ([\w.-]{1,60}) ")
 _ROOT = re.compile(r"<[A-Za-z_][\w.:-]*")
@@ -45,7 +44,7 @@ def read_lenient_xml(data: bytes) -> LenientXml:
     remarks: list[Remark] = []
     text = _decoded(data, remarks).rstrip("\x00\x1a \t\r\n")
     text = _DECLARATION.sub(lambda found: "\n" * found[0].count("\n"), text, count=1)
-    text, comments = _COMMENT.subn(_blank, text)
+    text, comments = _without_comments(text)
     if comments:
         remarks.append(Remark(Fate.NOTE, "", f"{comments} comment{'s' if comments > 1 else ''} left out"))
     text, doctypes = _DOCTYPE.subn(_blank, text, count=1)
@@ -75,6 +74,16 @@ def _decoded(data: bytes, remarks: list[Remark]) -> str:
         text = data.decode("cp1252", "replace")
     remarks.append(Remark(Fate.MENDED, "", f"it is not {said.upper()}, so it is read as Windows-1252 (Latin-1)"))
     return text
+
+
+def _without_comments(text: str) -> tuple[str, int]:
+    """Return a text without its comments, and how many there were; one that does not end stays."""
+    parts: list[str] = []
+    at, count = 0, 0
+    while (start := text.find("<!--", at)) >= 0 and (end := text.find("-->", start + 4)) >= 0:
+        parts += [text[at:start], "\n" * text.count("\n", start, end)]
+        at, count = end + 3, count + 1
+    return "".join([*parts, text[at:]]), count
 
 
 def _blank(found: re.Match[str]) -> str:
