@@ -20,6 +20,8 @@ LOOK_EVERY_S = 2.0
 _IDLE_ENDS_AFTER_S = 0.1
 _LATE_S = 0.5
 """From when on the process is taken to have stood still."""
+_MOST_STANDS = 10
+"""How often in a row it may stand still before connections are judged all the same."""
 _LOOP_GIVES_UP_S = 86_400.0
 """When the event loop itself ends a handshake or a goodbye: it knows neither how long this process has stood still nor
 whether an answer is still being read."""
@@ -131,13 +133,12 @@ class ListeningServer(uvicorn.Server):
                 self.counted.remove(connection)
 
     async def _end_overdue(self) -> None:
-        loop = asyncio.get_running_loop()
         while True:
-            due_at = loop.time() + LOOK_EVERY_S
-            await asyncio.sleep(LOOK_EVERY_S)
-            if (late_s := loop.time() - due_at) > _LATE_S:
+            for _time in range(_MOST_STANDS):  # after each, what has come meanwhile is read first
+                late_s = await _late_after(LOOK_EVERY_S)
+                if late_s <= _LATE_S:
+                    break
                 self.counted.stood_s += late_s
-                await asyncio.sleep(LOOK_EVERY_S)  # what has come meanwhile is read first
             for connection in self.counted:
                 if connection.transport is None and self.counted.time() - connection.began_at > HEAD_S:
                     self.counted.end(connection, "a handshake takes too long")
@@ -153,3 +154,11 @@ class ListeningServer(uvicorn.Server):
                 cycle = getattr(connection, "cycle", None)
                 if (cycle is None or cycle.response_complete) and not connection.transport.get_write_buffer_size():
                     connection.transport.abort()
+
+
+async def _late_after(sleep_s: float) -> float:
+    """Sleep, and return how much longer that took than it should have."""
+    loop = asyncio.get_running_loop()
+    due_at = loop.time() + sleep_s
+    await asyncio.sleep(sleep_s)
+    return loop.time() - due_at
