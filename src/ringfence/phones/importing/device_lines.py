@@ -11,7 +11,7 @@ from ringfence.phones.document import line_of
 from ringfence.phones.family import Model
 from ringfence.phones.importing.element_paths import TextAt, text_of
 from ringfence.phones.importing.outcome import Fate, Remark
-from ringfence.phones.importing.setting_values import value_of
+from ringfence.phones.importing.setting_values import number_of, value_of
 from ringfence.phones.rendering.render_input import LineAccount
 from ringfence.phones.settings.types import Scope, Setting, Value
 from ringfence.secret import Secret
@@ -56,7 +56,7 @@ def read_line_keys(root: etree._Element, model: Model, keys: int) -> LineKeys:
             text = f"button {button} is given twice: both are kept, the second as patches"
             remarks.append(Remark(Fate.NOTE, path, text, line_of(node)))
             continue
-        number = int(button) if button.isascii() and button.isdecimal() and len(button) < 4 else 0  # noqa: PLR2004
+        number = number_of(button)
         if not 1 <= number <= keys:
             text = f"button {button!r} is beyond the {keys} keys of a {model.name}: kept as patches"
             remarks.append(Remark(Fate.NOTE, path, text, line_of(node)))
@@ -81,7 +81,7 @@ def _account(node: etree._Element, number: int) -> LineAccount:
 def _row(node: etree._Element, button: str, table: Setting) -> str:
     """Return a key as a row of the table; empty if the table can't hold it."""
     feature = text_of(node, "featureID")
-    does = _FEATURE_KEYS.get(int(feature)) if feature.isascii() and feature.isdecimal() and len(feature) < 5 else None  # noqa: PLR2004
+    does = _FEATURE_KEYS.get(number_of(feature))
     if does is None:
         return ""
     number = text_of(node, "speedDialNumber")

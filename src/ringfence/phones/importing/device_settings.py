@@ -8,7 +8,7 @@ from ringfence.phones.cisco.elements import BY_PATH, element_at
 from ringfence.phones.family import LOAD_SETTING, Model
 from ringfence.phones.importing.element_paths import TextAt
 from ringfence.phones.importing.outcome import Fate, Remark
-from ringfence.phones.importing.setting_values import value_of
+from ringfence.phones.importing.setting_values import number_of, value_of
 from ringfence.phones.settings.time_zones import difference, zone_of_file
 from ringfence.phones.settings.types import Setting, SettingType, Value
 
@@ -185,6 +185,5 @@ def legal_text(path: str, text: str, model: Model) -> str | None:
     if element is None:
         return None
     if element.tag in {"maxNumCalls", "busyTrigger"}:
-        plain = text.isascii() and text.isdigit() and len(text) < 5 and 1 <= int(text) <= model.most_calls  # noqa: PLR2004
-        return None if plain else f"a whole number from 1 to {model.most_calls}"
+        return None if 1 <= number_of(text) <= model.most_calls else f"a whole number from 1 to {model.most_calls}"
     return None if element.values.taken(text) else element.values.says

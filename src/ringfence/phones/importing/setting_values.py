@@ -3,6 +3,14 @@
 from ringfence.errors import BadInput
 from ringfence.phones.settings.types import Setting, Value
 
+_MOST_DIGITS = 4
+"""Of a number in a file: a button, a feature or a count of calls."""
+
+
+def number_of(text: str) -> int:
+    """Return the whole number that a file writes, 0 if it is none or longer than phones have them."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS else 0
+
 
 def value_of(setting: Setting, text: str) -> Value | None:
     """Return the value that the phone's own ``text`` stands for, None if the setting has none for exactly that."""

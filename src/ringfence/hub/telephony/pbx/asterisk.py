@@ -127,7 +127,7 @@ class Asterisk:
                 auths = session.list_of("PJSIPShowAuths", "AuthList", lambda _row: True)
                 if file.is_loaded(credentials, endpoints, auths):
                     return
-                time.sleep(_LOOK_AGAIN_S)
+                time.sleep(_LOOK_AGAIN_S)  # Asterisk tells nobody that it has loaded: it has to be asked again
         raise PbxUnavailable(
             "Asterisk has not loaded the changed secrets in time", where=self._where,
             to_do=f"Check that pjsip.conf includes {FILE}, and that Asterisk can read it.",
