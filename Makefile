@@ -50,6 +50,7 @@ bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/power_cut.py $(POWER_CUT)
 	@$(BIN)/python bench/idle_edge.py $(IDLE_EDGE)
 	@$(BIN)/python bench/large_fleet.py
+	@$(BIN)/python bench/pages.py $(PAGES)
 
 format: env     ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -19,87 +19,14 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 
-from sqlalchemy import insert
+from fleet import Fleet, bare
 
-from ringfence.hub.core import Hub, open_hub
-from ringfence.hub.store.models import EdgeReportRow, EdgeRow, LineRow, PhoneRow, SiteRow
-from ringfence.hub.store.release_models import ReleaseRow, ReleaseTargetRow
+from ringfence.hub.core import open_hub
 from support.running_hub import Clock, RunningHub
 from support.serving_hub import new_hub, serving
 
 Figures = dict[str, tuple[float, int]]
 """What was asked → seconds, bytes of the answers."""
-_REPORTS = 20
-_AT_ONCE = 500
-
-
-def bare(number: int) -> str:
-    """Return the address of a site's phone."""
-    return f"001B54{number:06X}"
-
-
-def fill(hub: Hub, sites: int) -> None:
-    """Make the sites with what belongs to them."""
-    now = time.time()
-    for start in range(0, sites, _AT_ONCE):
-        numbers = range(start, min(start + _AT_ONCE, sites))
-        with hub.database.writing() as session:
-            session.add_all(
-                SiteRow(id=f"site-{number}", name=f"Site {number}", created_at=now, newest_release=1)
-                for number in numbers
-            )
-            session.flush()
-            session.execute(insert(PhoneRow), [_phone(number, now) for number in numbers])
-            session.execute(insert(LineRow), [_line(number) for number in numbers])
-            session.execute(insert(EdgeRow), [_edge(number, now) for number in numbers])
-            session.execute(
-                insert(ReleaseRow),
-                [{"site_id": f"site-{number}", "number": 1, "made_at": now, "made_by": "bench"} for number in numbers],
-            )
-            session.execute(insert(ReleaseTargetRow), [_target(number) for number in numbers])
-            session.execute(
-                insert(EdgeReportRow), [_report(number, seq, now) for number in numbers for seq in range(1, _REPORTS)]
-            )
-
-
-def _phone(number: int, now: float) -> dict[str, object]:
-    return {
-        "mac": bare(number), "site_id": f"site-{number}", "model": "9971", "description": f"Phone {number}",
-        "created_at": now, "named_load": "", "running_load": "", "blocked": False,
-    }  # fmt: skip
-
-
-def _line(number: int) -> dict[str, object]:
-    return {
-        "mac": bare(number), "index": 1, "label": f"Person {number}", "name": str(100_000 + number),
-        "display_name": "", "auth_name": "", "sealed_password": b"",
-    }  # fmt: skip
-
-
-def _edge(number: int, now: float) -> dict[str, object]:
-    name = f"edge-{number}"
-    return {
-        "id": name, "site_id": f"site-{number}", "hostname": name, "version": "", "enrolled_at": now,
-        "key_fingerprint": name, "certificate_serial": name, "certificate_fingerprint": name,
-        "certificate_ends_at": now + 1e6, "wipe": False, "release": 1,
-    }  # fmt: skip
-
-
-def _target(number: int) -> dict[str, object]:
-    return {
-        "site_id": f"site-{number}", "number": 1, "name": f"SEP{bare(number)}.cnf.xml", "digest": f"{number:064x}",
-        "length": 8000, "kind": "configuration", "owner": bare(number), "reload_port": 5060, "secret": True,
-    }  # fmt: skip
-
-
-def _report(number: int, seq: int, now: float) -> dict[str, object]:
-    at = now - 60.0 * (_REPORTS - seq)
-    own = seq % 2
-    return {
-        "edge_id": f"edge-{number}", "site_id": f"site-{number}", "seq": seq, "at": at, "received_at": at,
-        "kind": "file-served" if own else "file-refused", "sentence": "It asked.", "peer": "192.0.2.7", "release": 1,
-        "name": f"SEP{bare(number)}.cnf.xml" if own else "dialplan.xml", "owner": bare(number) if own else "",
-    }  # fmt: skip
 
 
 def measure(served: RunningHub, sites: int) -> Figures:
@@ -163,7 +90,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         data, token = new_hub(Path(folder) / "data")
         hub, clock = open_hub(data), Clock()
-        fill(hub, chosen.sites)
+        Fleet(chosen.sites).fill(hub)
         with serving(hub, data):
             figures = measure(RunningHub(data, hub, token, clock), chosen.sites)
     if chosen.save:

@@ -148,6 +148,9 @@ def main() -> int:
         if keep:
             stack.start_hub()
             print("\nStill running, until Ctrl-C:")
+            link = stack.ask("hub", "sign-in-link", str(stack.hub_folder))["link"]
+            print(f"  hub's pages       {link}")
+            print("                    (good once, for ten minutes; another: ringfence hub sign-in-link)")
             print(f"  hub's API         {stack.people_url}/openapi.json")
             print(f"  API token         {stack.token}")
             print(f"  edge, TFTP        {stack.tftp[0]}:{stack.tftp[1]}")

@@ -37,6 +37,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "tftp": (lambda: shutil.which("tftp") is not None, "apt install tftp-hpa"),
     "atftp": (lambda: shutil.which("atftp") is not None, "apt install atftp"),
     "compiler": (is_accelerated, "apt install gcc python3-dev, remove .venv and run 'make env'"),
+    "chromium": (lambda: shutil.which("chromium") is not None, "apt install chromium"),
     "curl": (lambda: shutil.which("curl") is not None, "apt install curl"),
     "dnsmasq": (lambda: shutil.which("dnsmasq") is not None, "apt install dnsmasq-base"),
     "kamailio": (lambda: shutil.which("kamailio") is not None, "apt install kamailio"),

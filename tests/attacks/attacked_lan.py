@@ -16,6 +16,10 @@ from ringfence.edge.reporting.journal import Journal
 from ringfence.edge.storage.disk import Disk
 from ringfence.server.events import Banned, RequestRefused, WindowChanged, WorkerEvent
 
+FORGED_PORT = 20_000
+"""From here on attackers forge ports: below those that Linux gives to programs, or by chance one would be the phone's,
+and the guard would hear two machines ask from it."""
+
 _serial = itertools.count(1)
 
 

@@ -8,6 +8,7 @@ import threading
 import time
 
 from attacks.attack_outcomes import Entry, Got
+from attacks.attacked_lan import FORGED_PORT
 from attacks.home_dhcp import relays_what_its_dhcp_sends_there
 from attacks.home_guessing import (
     enumerates,
@@ -130,7 +131,7 @@ def _asks_by_forged_packets(over: threading.Event, link: str, *, ttl: int) -> Go
         ear.bind((link, 0x0800))
         ear.settimeout(0.2)
         for number in range(20):
-            raw.sendto(forged((PHONE, 40_000 + number), (EDGE, 69), _REQUEST, ttl=ttl), (EDGE, 0))
+            raw.sendto(forged((PHONE, FORGED_PORT + number), (EDGE, 69), _REQUEST, ttl=ttl), (EDGE, 0))
             with contextlib.suppress(TimeoutError):
                 packet, address = ear.recvfrom(2048)
                 if address[2] != socket.PACKET_OUTGOING:

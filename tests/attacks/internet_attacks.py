@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from attacks.attack_outcomes import Entry, Got
+from attacks.attacked_lan import FORGED_PORT
 from attacks.home_guessing import name_of
 from attacks.home_lan import OWN
 from attacks.internet_lan import (
@@ -34,7 +35,7 @@ from support.namespaces import entered
 _PREFIX = 0x001B54C20000
 _OWN_REQUEST = to_bytes(ReadRequest(OWN, "octet"))
 _TO = (GATEWAY, 69)
-_PORT = 40_000
+_PORT = FORGED_PORT
 _SO_RCVBUFFORCE = 33  # <asm/socket.h>
 MOST_ACKNOWLEDGEMENTS = 2500
 

@@ -48,6 +48,15 @@ def hub(tmp_path_factory: pytest.TempPathFactory) -> RunningHub:
     return _Shared.hub
 
 
+@pytest.fixture
+def own_hub(tmp_path: Path) -> Iterator[RunningHub]:
+    """A hub for one test, which changes what all sites have: the shared one ends first, for its log's sake."""
+    _Shared.hub = None
+    _Shared.until.close()
+    with _log_of_no_command(), served_hub(tmp_path / "own-hub") as hub:
+        yield hub
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     if nextitem is None or nextitem.path.parent != item.path.parent:

@@ -1,6 +1,15 @@
 """``ringfence alert-channel``."""
 
+import pytest
+
 from support.command_line import CommandLine
+from support.running_hub import RunningHub
+
+
+@pytest.fixture(autouse=True)
+def reaches_itself(hub: RunningHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What alerts go to is on this machine."""
+    monkeypatch.setattr(hub.hub, "config", hub.hub.config.model_copy(update={"alert_networks": ("127.0.0.1/32",)}))
 
 
 def test_a_channel_is_added_listed_tried_and_removed(ringfence: CommandLine) -> None:
@@ -25,6 +34,20 @@ def test_mail_takes_its_password_from_a_pipe(ringfence: CommandLine) -> None:
     assert (made["recipients"], made["secret"]) == (["noc@example.org"], "")
     assert "m4il" not in str(ringfence.ask("alert-channel", "list"))
     ringfence("alert-channel", "remove", "--yes", "mail")
+
+
+def test_a_push_takes_its_token_from_a_pipe(ringfence: CommandLine) -> None:
+    how = ["--ntfy", "https://ntfy.example.org/on-call", "--token", "--quiet", "22:00-07:00"]
+    made = ringfence.ask("alert-channel", "add", "telephone", *how, stdin="tk_s3cret\n")
+    assert (made["kind"], made["secret"], made["quiet_hours"]) == ("ntfy", "", "22:00-07:00")
+    assert "https://ntfy.example.org/on-call" in ringfence("alert-channel", "list")
+    assert "s3cret" not in str(ringfence.ask("alert-channel", "list"))
+    ringfence("alert-channel", "remove", "--yes", "telephone")
+
+
+def test_what_is_inside_is_refused(ringfence: CommandLine) -> None:
+    said = ringfence.refused(3, "alert-channel", "add", "x", "--webhook", "https://192.168.1.1/hook")
+    assert "alert_networks" in said
 
 
 def test_what_is_no_channel_is_refused(ringfence: CommandLine) -> None:

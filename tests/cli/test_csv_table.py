@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ringfence.cli.support.csv_table import CsvTable, from_text, to_text
-from ringfence.cli.support.errors import BadArgument
+from ringfence.csv_table import BadTable, CsvTable, from_text
+from ringfence.csv_text import to_text
 
 HEADING = ("mac", "label", "password")
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
@@ -59,5 +59,5 @@ def test_rows_are_numbered_as_in_a_spreadsheet_and_those_that_are_too_long_are_n
 
 
 def test_a_quotation_mark_that_never_ends_is_named_with_its_line() -> None:
-    with pytest.raises(BadArgument, match=r"table, line 3"):
+    with pytest.raises(BadTable, match=r"table, line 3"):
         from_text('mac,label\na,"b\nc,d\n', "table")

@@ -7,11 +7,15 @@ from pathlib import Path
 import pyrage
 import pytest
 
+from ringfence.hub.data import backup_note
 from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.fleet import passwords
 from ringfence.identity.certificates import fingerprint, read_certificate
 from stack import wait_for
+from support.browsing import PlainBrowser
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
+from support.signing_in import CHEAP
 
 EVERY = "0.0.0.0"  # noqa: S104 - what is meant
 ALL = "all addresses of this machine"
@@ -91,6 +95,7 @@ def test_a_hub_is_copied_checked_and_restored(
     assert len(told["removed"]) == 1
     (file,) = copies.iterdir()
     assert told["file"] == str(file)
+    assert backup_note.read(hub.folder) == pytest.approx(file.stat().st_mtime, abs=600)
     assert "is whole" in stranger("hub", "restore", str(file), "--check", "--identity", identity)
     new = tmp_path / "new"
     said = stranger("hub", "restore", str(file), str(new), "--identity", identity, "--address", "hub2.example.org")
@@ -174,3 +179,37 @@ def test_a_restored_hub_says_which_certificate_it_lacks(
     said = stranger("hub", "restore", copy, str(tmp_path / "new"), "--identity", identity)
     assert "names /etc/gone.pem, which is not on this machine" in said
     assert "there.key" not in said, "what is in the folder's keys comes along"
+
+
+@pytest.mark.slow
+def test_a_hub_gets_its_first_person_and_a_lost_one_back(
+    stranger: CommandLine, own_hub: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "HASHER", CHEAP)
+    folder, words = str(own_hub.folder.path), "four words of hers"
+
+    def path_of(said: str) -> str:
+        link = next(word for word in said.split() if word.startswith("https://"))
+        assert link.startswith(own_hub.people_url)
+        return link.removeprefix(own_hub.people_url)
+
+    stranger.refused(4, "hub", "recover", folder, "--yes")
+    first = PlainBrowser(own_hub)
+    shown = first.get(path_of(stranger("hub", "sign-in-link", folder)))
+    came = first.submit(shown, name="anna", display_name="Anna", password=words, again=words)
+    assert first.follow(came).status == 200
+    assert own_hub.do("GET", "/people/anna")["is_hubwide"] is True
+    assert "Name one" in stranger.refused(3, "hub", "sign-in-link", folder)
+    again = PlainBrowser(own_hub)
+    assert again.follow(again.submit(path_of(stranger("hub", "sign-in-link", folder, "anna")))).status == 200
+    assert again.get("/account").status == 200
+    stranger.refused(4, "hub", "sign-in-link", folder, "nobody")
+    stranger.refused(4, "hub", "sign-in-link", folder, "anna", "--of", "nowhere")
+    lost = stranger.ask("hub", "recover", folder, "--yes")
+    assert lost["person"] == "anna"
+    assert again.get("/account").status == 303
+    back = PlainBrowser(own_hub)
+    words = "four other words"
+    assert back.follow(back.submit(path_of(lost["link"]), password=words, again=words)).status == 200
+    rows = own_hub.do("GET", "/audit?limit=20")["items"]
+    assert ("person.recover", "whoever owns the hub's folder") in {(row["action"], row["who"]) for row in rows}

@@ -6,7 +6,7 @@ import pytest
 
 from support.command_line import CommandLine
 
-REAL = Path(__file__).parents[1] / "real_world" / "files"
+REAL = Path(__file__).parents[2] / "examples" / "tftp-folder" / "kinds"
 
 
 @pytest.mark.parametrize(

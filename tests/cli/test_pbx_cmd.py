@@ -44,3 +44,10 @@ def test_where_a_link_may_not_go_is_said(ringfence: CommandLine) -> None:
         3, "pbx", "add", "x", "--kind", "asterisk", "--url", "ami://169.254.169.254", "--realm", "r"
     )
     assert "pbx_networks" in said
+
+
+def test_clear_text_to_another_machine_must_be_allowed(ringfence: CommandLine) -> None:
+    how = ["pbx", "add", "in the clear", "--kind", "asterisk", "--url", "ami://pbx.example.org", "--realm", "r"]
+    assert "--allow-clear-text" in ringfence.refused(3, *how)
+    assert "in clear text" in ringfence.ask(*how, "--allow-clear-text")["warning"]
+    ringfence("pbx", "remove", "in-the-clear", "--yes")

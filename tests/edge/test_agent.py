@@ -27,6 +27,7 @@ from ringfence.identity.certificates import (
     EDGE_LIFETIME_S,
     read_request,
 )
+from ringfence.phones.sip.messages import header
 from ringfence.phones.sip.notify import (
     SipRequest,
     is_check_sync,
@@ -164,7 +165,7 @@ def test_a_changed_phone_is_told_at_its_address_and_the_port_of_the_file_that_it
 
 def test_a_phone_of_the_night_is_told_at_its_minute_and_only_while_it_holds_another_file(running: Running) -> None:
     port = free_port()
-    way = Reload("check-sync", port, 120)
+    way = Reload("check-sync;reboot=false", port, 120)
     own_minute = (120 + int("001122334455", 16) % 60) % 1440
     running.hub.repository.publish(1, {NAME: b"one"}, way=way)
     running.start()
@@ -187,6 +188,7 @@ def test_a_phone_of_the_night_is_told_at_its_minute_and_only_while_it_holds_anot
         request = parse_message(data)
         assert isinstance(request, SipRequest)
         assert is_check_sync(request)
+        assert header(request, "event") == "check-sync;reboot=false"
         phone.sendto(response(request, 200, to_tag="t"), source)
     wait_for("the report", lambda: running.reported("phone-reloaded"))
 

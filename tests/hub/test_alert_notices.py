@@ -1,16 +1,21 @@
 """Telling of alerts: what is sent, signed, gathered, tried again and given up; real receivers of mail and webhooks."""
 
+import contextlib
+import datetime as dt
+import itertools
 import json
+import re
 import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +29,10 @@ from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import AlertChannelTaken, AlertChannelUnavailable, NameRefused, UnknownSite
-from ringfence.hub.fleet import alert_channels, alert_notices, sites
-from ringfence.hub.fleet.alert_channels import MAIL, WEBHOOK, ChannelParts
+from ringfence.hub.fleet import alert_addresses, alert_channels, alert_notices, quiet_hours, sites
+from ringfence.hub.fleet.alert_channels import MAIL, NTFY, WEBHOOK, ChannelParts
 from ringfence.hub.fleet.guard import alerts
-from ringfence.hub.notifying import deadline, delivery, mail
+from ringfence.hub.notifying import deadline, delivery, mail, push
 from ringfence.hub.store.guard_models import AlertChannelRow, AlertNoticeRow
 from ringfence.identity.certificates import issue_server_certificate, key_to_pem, make_authority, to_pem
 from ringfence.secret import Secret
@@ -88,12 +93,14 @@ def hub(idle: Hub) -> Hub:
         sites.create(change, idle.signers, "Berta")
     now = time.time()  # receivers refuse what is older than five minutes
     idle.clock = lambda: now
+    idle.config = idle.config.model_copy(update={"alert_networks": ("127.0.0.0/8",)})
     return idle
 
 
 def add(hub: Hub, name: str, parts: ChannelParts) -> Secret:
     with hub.change("test") as change:
-        return alert_channels.add(change, hub.sealer, name, parts)[1]
+        there = replace(parts, networks=hub.config.alert_networks)
+        return alert_channels.add(change, hub.sealer, name, there)[1]
 
 
 def raise_one(hub: Hub, subject: str = "edge-1", site: str = "anna", kind: str = alerts.EDGE_AWAY) -> int:
@@ -393,7 +400,26 @@ BAD: Sequence[tuple[Callable[[], ChannelParts], type[RingfenceError], str]] = [
     (lambda: ChannelParts(WEBHOOK, "https://a/\r\nX: y"), NameRefused, "not an address"),
     (lambda: ChannelParts(WEBHOOK, "http://alerts.example.org"), NameRefused, "not encrypted"),
     (lambda: ChannelParts(WEBHOOK, "https://me:secret@a"), NameRefused, "must not hold a password"),
-    (lambda: ChannelParts(WEBHOOK, "https://a", ["a@b.org"]), NameRefused, "an address only"),
+    (lambda: ChannelParts(WEBHOOK, "https://a", ["a@b.org"]), NameRefused, "no mail addresses"),
+    (lambda: ChannelParts(WEBHOOK, "https://a", secret=Secret("x")), NameRefused, "made by the hub"),
+    (lambda: ChannelParts(WEBHOOK, "https://a", quiet_hours="22-7"), NameRefused, "no quiet hours"),
+    (lambda: ChannelParts(WEBHOOK, "https://a", quiet_hours="24:00-07:00"), NameRefused, "no quiet hours"),
+    (lambda: ChannelParts(WEBHOOK, "https://a", quiet_hours="07:00-07:00"), NameRefused, "the whole day"),
+    (lambda: ChannelParts(WEBHOOK, "https://a", time_zone="Europe/Berlin"), NameRefused, "quiet hours only"),
+    *[
+        (
+            lambda zone=zone: ChannelParts(WEBHOOK, "https://a", quiet_hours="22:00-07:00", time_zone=zone),
+            NameRefused,
+            "no time zone",
+        )
+        for zone in ("Europe/Berlim", "Europe", "../../etc/passwd", "/etc/localtime", "A" * 300, "\0")
+    ],
+    (lambda: ChannelParts(NTFY, "https://a"), NameRefused, "names no topic"),
+    (lambda: ChannelParts(NTFY, "https://a/b/c"), NameRefused, "names no topic"),
+    (lambda: ChannelParts(NTFY, "https://a/b?auth=c"), NameRefused, "names no topic"),
+    (lambda: ChannelParts(NTFY, "http://ntfy.example.org/b"), NameRefused, "not encrypted"),
+    (lambda: ChannelParts(NTFY, "https://a/b", secret=Secret("x\r\ny: z")), NameRefused, "access token"),
+    (lambda: ChannelParts(NTFY, "https://a/b", user="c"), NameRefused, "no mail addresses"),
     (lambda: ChannelParts(WEBHOOK, "https://a", site_id="nowhere"), UnknownSite, "no site"),
     (lambda: ChannelParts(MAIL, "smtps://a", [], "a@b.org"), NameRefused, "recipients"),
     (lambda: ChannelParts(MAIL, "smtps://a", ["a@b.org"] * 21, "a@b.org"), NameRefused, "recipients"),
@@ -428,7 +454,132 @@ def test_every_kind_of_alert_can_be_asked_for() -> None:
     assert there | alerts.SOMEBODY_ELSE == alerts.KINDS
 
 
-def test_a_running_hub_tells_by_itself(running: RunningHub, receiver: Receiver) -> None:
+def test_a_push_tells_of_all_that_happened_within_seconds_and_fits(hub: Hub, receiver: Receiver) -> None:
+    add(hub, "telephone", ChannelParts(NTFY, receiver.url.partition("/hook")[0] + "/on-call", secret=Secret("tk_1")))
+    numbers = [raise_one(hub, f"edge-{number}" + "ä" * 40) for number in range(60)]
+    assert delivery.go_on(hub) == 0, "more may be coming"
+    pass_time(hub, 11)
+    assert delivery.go_on(hub) == 60
+    for number in numbers:
+        end(hub, number)
+    pass_time(hub, 11)
+    assert delivery.go_on(hub) == 60
+    (headers, body), (_headers, end_of_all) = receiver.posts
+    told, over = json.loads(body), json.loads(end_of_all)
+    assert headers["Authorization"] == "Bearer tk_1"
+    assert (told["topic"], told["title"]) == ("on-call", "[Ringfence hub] 60 alerts at 1 site")
+    assert "Edge edge-0" in told["message"]
+    assert "more." in told["message"]
+    assert len(told["message"].encode()) < 4096
+    assert (told["priority"], over["priority"]) == (push.HIGH, push.LOW)
+
+
+def moment(text: str) -> float:
+    return dt.datetime.fromisoformat(text).timestamp()
+
+
+@pytest.mark.parametrize(("hours", "zone", "at", "over"), [
+    ("22:00-07:00", "Europe/Berlin", "2026-11-29T23:30+01:00", "2026-11-30T07:00+01:00"),
+    ("22:00-07:00", "Europe/Berlin", "2026-11-29T22:00+01:00", "2026-11-30T07:00+01:00"),
+    ("22:00-07:00", "Europe/Berlin", "2026-11-30T06:59+01:00", "2026-11-30T07:00+01:00"),
+    ("22:00-07:00", "Europe/Berlin", "2026-11-30T07:00+01:00", "2026-11-30T07:00+01:00"),
+    ("22:00-07:00", "Europe/Berlin", "2026-11-30T12:00+01:00", "2026-11-30T12:00+01:00"),
+    ("22:00-07:00", "Europe/Berlin", "2026-03-28T23:00+01:00", "2026-03-29T07:00+02:00"),  # summer time begins
+    ("12:00-13:30", "", "2026-11-30T12:15+00:00", "2026-11-30T13:30+00:00"),
+    ("12:00-13:30", "", "2026-11-30T11:59+00:00", "2026-11-30T11:59+00:00"),
+    ("00:00-02:30", "Europe/Berlin", "2026-03-29T01:30+01:00", "2026-03-29T03:30+02:00"),  # 02:30 does not exist
+])  # fmt: skip
+def test_quiet_hours_end_when_the_clock_on_the_wall_says_so(hours: str, zone: str, at: str, over: str) -> None:
+    quiet = quiet_hours.parse(hours, zone)
+    assert quiet is not None
+    assert quiet.over(moment(at)) == moment(over)
+
+
+def test_what_happens_in_quiet_hours_is_told_at_their_end(hub: Hub, receiver: Receiver) -> None:
+    add(hub, "noc", ChannelParts(WEBHOOK, receiver.url, quiet_hours="22:00-07:00", time_zone="Asia/Tokyo"))
+    hub.clock = lambda: moment("2026-11-29T23:00+09:00")
+    raise_one(hub, "edge-1")
+    end(hub, raise_one(hub, "edge-2"))
+    pass_time(hub, 7 * 3600)
+    assert (delivery.go_on(hub), waiting(hub)) == (0, 1)
+    receiver.status = 503
+    pass_time(hub, 3600)
+    assert (delivery.go_on(hub), len(receiver.posts)) == (0, 1)
+    receiver.status = 200
+    pass_time(hub, 60)
+    assert delivery.go_on(hub) == 1
+    assert receiver.messages()[-1]["data"]["subject"] == "edge-1"
+
+
+INSIDE = [
+    "10.1.2.3", "192.168.1.1", "172.16.0.9", "100.64.0.1", "169.254.169.254", "127.0.0.1", "::1", "fe80::1", "fd00::1",
+    "::ffff:10.1.2.3", "64:ff9b::a01:203", "2002:a01:203::1", "0.0.0.0", "224.0.0.1", "255.255.255.255",  # noqa: S104 - nothing is bound
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("address", INSIDE)
+@pytest.mark.parametrize("kind", [WEBHOOK, NTFY, MAIL])
+def test_no_alert_goes_to_an_address_inside(hub: Hub, monkeypatch: pytest.MonkeyPatch, kind: str, address: str) -> None:
+    """Neither as it is written nor as what a name stands for, and nothing is connected to."""
+    hub.config = hub.config.model_copy(update={"alert_networks": ()})
+    url = {WEBHOOK: "https://{}/", NTFY: "https://{}/topic", MAIL: "smtps://{}:4650"}[kind]
+    to, sender = (["noc@example.org"], "hub@example.org") if kind == MAIL else ([], "")
+    with pytest.raises(NameRefused, match="alert_networks"):
+        add(hub, "literal", ChannelParts(kind, url.format(f"[{address}]" if ":" in address else address), to, sender))
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    found = [(family, socket.SOCK_STREAM, 6, "", (address, 443))]
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_how: found)
+    monkeypatch.setattr(socket, "create_connection", lambda *_args, **_how: pytest.fail("it connects"))
+    add(hub, "name", ChannelParts(kind, url.format("alerts.example.org"), to, sender))
+    with pytest.raises(AlertChannelUnavailable, match="no alert may go to") as refused:
+        delivery.send_test(hub, "name")
+    assert "alert_networks" in str(refused.value)
+
+
+def test_networks_of_the_configuration_and_this_machines_mail_server_may_be_reached() -> None:
+    why_not, here = alert_addresses.why_not, ip_address("127.0.0.1")
+    assert why_not(ip_address("10.1.2.3"), 443, ["10.0.0.0/8"], is_mail=False) == ""
+    assert why_not(ip_address("10.1.2.3"), 443, ["10.2.0.0/16"], is_mail=False)
+    assert [why_not(here, port, (), is_mail=True) for port in (25, 465, 587)] == ["", "", ""]
+    assert why_not(here, 5432, (), is_mail=True)
+    assert why_not(here, 25, (), is_mail=False)
+    assert why_not(ip_address("169.254.169.254"), 80, ["169.254.0.0/16"], is_mail=False), "secrets are told there"
+    assert why_not(ip_address("9.9.9.9"), 443, (), is_mail=False) == ""
+    assert why_not(ip_address("2620:fe::9"), 443, (), is_mail=False) == ""
+
+
+def test_a_webhook_over_tls_needs_a_certificate_of_its_name(hub: Hub, server_tls: ssl.SSLContext) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener, server_tls.wrap_socket(listener, server_side=True) as tls:
+        asked = list[bytes]()
+
+        def answer() -> None:
+            for _ in range(2):
+                with contextlib.suppress(OSError), tls.accept()[0] as line, line.makefile("rb") as asking:
+                    head = b"".join(itertools.takewhile(lambda part: part != b"\r\n", asking))
+                    if (length := re.search(rb"Content-Length: (\d+)", head)) is None:
+                        continue  # it went away without a question
+                    asking.read(int(length[1]))
+                    asked.append(head)
+                    line.sendall(b"HTTP/1.1 204 No Content\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        port = tls.getsockname()[1]
+        add(hub, "good", ChannelParts(WEBHOOK, f"https://127.0.0.1:{port}/hook"))
+        delivery.send_test(hub, "good")
+        add(hub, "another", ChannelParts(WEBHOOK, f"https://localhost:{port}/hook"))
+        with pytest.raises(AlertChannelUnavailable, match="certificate"):
+            delivery.send_test(hub, "another")
+        thread.join()
+    assert len(asked) == 1
+    assert f"Host: 127.0.0.1:{port}\r\n".encode() in asked[0]
+
+
+def test_a_running_hub_tells_by_itself(
+    running: RunningHub, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    allowed = running.hub.config.model_copy(update={"alert_networks": ("127.0.0.1/32",)})
+    monkeypatch.setattr(running.hub, "config", allowed)
     site = running.site("Told of")
     running.do("POST", "/alert-channels", {"name": "by itself", "kind": "webhook", "url": receiver.url, "site": site})
     with running.hub.change("test") as change:

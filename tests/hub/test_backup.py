@@ -17,7 +17,7 @@ from sqlalchemy import select
 from ringfence.hub.core import open_hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import BackupUnwritable, BadBackup, BadPassphrase, DataFolderTaken
-from ringfence.hub.fleet import alert_channels, sites
+from ringfence.hub.fleet import alert_channels, sessions, sites
 from ringfence.hub.fleet.alert_channels import ChannelParts
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.recovery import backup, restore, sealed_file
@@ -26,6 +26,7 @@ from ringfence.hub.store.guard_models import AlertNoticeRow
 from ringfence.secret import Secret
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
+from support.signing_in import link, person
 
 NOBODY = 65_534
 
@@ -41,6 +42,10 @@ def copied(running: RunningHub, tmp_path: Path) -> Path:
     site = running.site(f"Copied {tmp_path.name}"[:80])
     running.phone(site, next(MACS))
     running.publish(sites=[site])
+    row = person(running.hub, tmp_path.name[:80], "read")
+    link(running.hub, row)
+    with running.hub.change("test") as change:
+        sessions.start(change, row, address="192.0.2.1", agent="Test")
     return backup.make(running.folder, tmp_path / "hub.backup", LOCK).file
 
 
@@ -138,6 +143,8 @@ def test_what_may_have_been_used_or_revoked_since_the_copy_ends(
         assert valid == [(restore.TOKEN_NAME,)]
         open_ones = "SELECT count(*) FROM enrolment_token WHERE used_at IS NULL AND revoked_at IS NULL"
         assert database.execute(open_ones).fetchone() == (0,)
+        for table, left in (("person_session", False), ("sign_in_link", False), ("person", True)):
+            assert (database.execute(f"SELECT count(*) FROM {table}").fetchone() != (0,)) is left  # noqa: S608 - the test's names
         (action,) = database.execute("SELECT action FROM audit ORDER BY id DESC LIMIT 1").fetchone()
     assert action == "hub.restore"
     assert running.ask("GET", "/sites").status == 200

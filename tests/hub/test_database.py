@@ -6,7 +6,9 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
+from threading import Barrier
 from types import SimpleNamespace
 
 import pytest
@@ -18,26 +20,38 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError
 
+from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import DatabaseUnavailable, EdgeRefused, NotStorable, OutOfOrder, PublishRunning
 from ringfence.hub.fleet import (
+    activation_use,
+    activations,
     api_tokens,
+    audit,
     bulk,
     edges,
     enrolment_tokens,
     lines,
+    passwords,
+    people,
     phones,
     report_budget,
     reports,
+    second_steps,
     settings,
     sites,
 )
+from ringfence.hub.fleet.activation_use import CodeUser, PhoneAtHand
+from ringfence.hub.fleet.activations import PreparedPhone
+from ringfence.hub.fleet.audit import AuditFilter
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import alerts, report_intake
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import ORGANISATION
+from ringfence.hub.fleet.sign_in_throttle import SignInThrottle
+from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.process.init import init
 from ringfence.hub.publishing import publication_lock
 from ringfence.hub.publishing.publish import differences, publish, rollback
@@ -46,15 +60,29 @@ from ringfence.hub.recovery import backup, restore
 from ringfence.hub.recovery.sealed_file import Lock, Opener
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.base import MOST_COUNTED, Base
+from ringfence.hub.store.binding import EVERYWHERE
 from ringfence.hub.store.copies import check_database, copy_database, fill_database
-from ringfence.hub.store.database import Database
+from ringfence.hub.store.database import BoundDatabase, Database
 from ringfence.hub.store.guard_models import GuardCountRow
-from ringfence.hub.store.models import AuditEntryRow, EdgeReportRow, EdgeRow, PhoneRow, PhoneSettingRow, SiteRow
+from ringfence.hub.store.models import (
+    ApiTokenRow,
+    AuditEntryRow,
+    EdgeReportRow,
+    EdgeRow,
+    LineSettingRow,
+    PhoneRow,
+    PhoneSettingRow,
+    SiteRow,
+)
+from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.pages import Page
+from ringfence.hub.store.people_models import PersonRow
+from ringfence.hub.store.release_models import FirmwareFileRow, ReleaseRow, UploadRow
 from ringfence.identity.certificates import EdgeIdentity
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
 from ringfence.wire.messages import Report, ReportBatch
+from support import signing_in
 from support.postgresql_server import PostgresqlServer, postgresql
 
 ANNA, BEN = Mac("001B54C2D001"), Mac("001B54C2D002")
@@ -95,9 +123,10 @@ def new_url(url: str, request: pytest.FixtureRequest, tmp_path: Path) -> NewUrl:
 
 
 @pytest.fixture
-def database(url: str) -> Iterator[Database]:
+def database(url: str) -> Iterator[BoundDatabase]:
+    """The database as the first organisation has it."""
     with closing(Database(url)) as opened:
-        yield opened
+        yield opened.of(FIRST)
 
 
 @pytest.fixture
@@ -173,19 +202,107 @@ def test_each_step_of_the_migrations_keeps_what_was_there(url: str) -> None:
             with engine.connect() as connection:
                 assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar() == revision
                 assert connection.execute(text("SELECT count(*) FROM line")).scalar() == 1
-    with closing(Database(url)) as database, database.reading() as session:
+    with closing(Database(url)) as database, database.of(FIRST).reading() as session:
         phone = session.get_one(PhoneRow, "001B54C29A10")
         assert (phone.model, phone.group_id, phone.description) == ("9971", None, "Desk")
         assert (phone.admitted_at, phone.blocked, phone.running_load) == (7, False, "")
         assert [line.name for line in phone.lines] == ["201"]
         assert session.get_one(PhoneSettingRow, ("001B54C29A10", "wifi")).value is True
+    with closing(Database(url)) as database, database.everywhere.reading() as session:
         if session.get_bind().dialect.name == "sqlite":
             assert session.execute(text("PRAGMA foreign_key_check")).all() == []
 
 
+def test_what_there_was_before_organisations_is_the_first_ones(url: str) -> None:
+    with engine_at(url) as engine:
+        upgrade(engine, "0022")
+        with engine.begin() as connection:
+            for statement in (
+                (
+                    "INSERT INTO site (id, name, name_key, created_at, newest_release, edits, rendered_edits, "
+                    "rendered_by) VALUES ('anna', 'Anna', 'anna', 0, 1, 0, 0, '')"
+                ),
+                "INSERT INTO release VALUES ('anna', 1, 0, '', '', NULL)",
+                "INSERT INTO phone (mac, site_id, model, description, created_at) VALUES ('A', 'anna', '9971', '', 7)",
+                "INSERT INTO line VALUES ('A', 1, 'Anna', '201', 'Anna', '', '')",
+                "INSERT INTO line_setting VALUES ('A', 1, 'x', 'true', NULL)",
+                "INSERT INTO firmware_load VALUES ('load', '', 0, '')",
+                "INSERT INTO firmware_file VALUES ('load', 'file', 'digest', 1)",
+                (
+                    "INSERT INTO audit (id, at, actor, actor_id, address, action, subject, detail) "
+                    "VALUES (41, 0, '', '', '', '', '', '')"
+                ),
+                (
+                    "INSERT INTO api_token (id, name, token_hash, created_at, created_by, scope) "
+                    "VALUES ('key-1', 'old', 'hash', 0, '', 'admin')"
+                ),
+            ):
+                connection.execute(text(statement))
+    with closing(Database(url)) as opened, opened.of(FIRST).writing() as session:
+        assert [line.name for line in session.get_one(PhoneRow, "A").lines] == ["201"]
+        assert session.get_one(LineSettingRow, ("A", 1, "x")).value is True
+        assert session.get_one(ReleaseRow, ("anna", 1)).site_id == "anna"
+        assert session.get_one(FirmwareFileRow, ("load", "file")).digest == "digest"
+        assert session.get_one(UploadRow, "digest")
+        assert session.get_one(ApiTokenRow, "key-1").is_hubwide
+        entry = AuditEntryRow(at=1.0, actor="", action="", subject="")
+        session.add(entry)
+        session.flush()
+        assert entry.id == 42
+        session.delete(session.get_one(PhoneRow, "A"))
+        session.flush()
+        assert session.scalar(select(func.count()).select_from(LineSettingRow)) == 0
+        with pytest.raises(IntegrityError):
+            session.execute(insert(PhoneRow), [{"mac": "B", "site_id": "none", "model": "x", "created_at": 0.0}])
+        session.rollback()
+
+
+def test_the_entries_of_before_the_chain_are_chained(url: str) -> None:
+    """More than are read at once, of two organisations, with gaps in their numbers."""
+    with engine_at(url) as engine:
+        upgrade(engine, "0036")
+        with engine.begin() as connection:
+            connection.execute(text("INSERT INTO organisation (id, name, created_at) VALUES ('other', 'Other', 0)"))
+            statement = text(
+                "INSERT INTO audit (organisation_id, id, at, actor, actor_id, address, action, subject, detail) "
+                "VALUES (:owner, :id, :at, 'Ännchen', 'key-1', '192.0.2.1', 'phone.add', 'a → b', '')"
+            )
+            for owner, count in (("main", 1500), ("other", 3)):
+                rows = [{"owner": owner, "id": 2 * number, "at": number / 7} for number in range(1, count + 1)]
+                connection.execute(statement, rows)
+                counted = "INSERT INTO last_number (organisation_id, counted, number) VALUES (:owner, 'audit', :number)"
+                connection.execute(text(counted), {"owner": owner, "number": 2 * count})
+    with closing(Database(url)) as opened:
+        for owner, count in (("main", 1500), ("other", 3)):
+            with opened.of(owner).writing() as session:
+                session.add(UploadRow(digest="d", at=1.0))
+            with opened.of(owner).reading() as session:
+                found = audit.verify(session)
+                assert (found.entries, found.broken) == (count + 1, None)
+                assert found.head.startswith(f"{2 * count + 1}:")
+
+
+def test_two_writers_at_once_go_on_from_one_chain(hub: Hub) -> None:
+    def write(number: int) -> None:
+        for turn in range(5):
+            with hub.change(f"writer {number}") as change:
+                change.note("test", f"{number}.{turn}")
+
+    before = verified(hub).entries
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(write, range(4)))
+    found = verified(hub)
+    assert (found.entries, found.broken) == (before + 20, None)
+
+
+def verified(hub: Hub) -> audit.AuditCheck:
+    with hub.database.reading() as session:
+        return audit.verify(session)
+
+
 def test_opening_twice_migrates_once(url: str) -> None:
     for _ in range(2):
-        with closing(Database(url)) as database, database.reading() as session:
+        with closing(Database(url)) as database, database.everywhere.reading() as session:
             assert session.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
 
 
@@ -193,7 +310,7 @@ def test_two_processes_that_open_a_new_database_at_once_migrate_it_once(url: str
     with ThreadPoolExecutor(4) as pool:
         opened = list(pool.map(lambda _: Database(url), range(4)))
     for database in opened:
-        with database.reading() as session:
+        with database.everywhere.reading() as session:
             assert session.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
         database.close()
 
@@ -212,17 +329,17 @@ def test_a_new_file_that_another_process_writes_to_just_now_is_waited_for(
                 other.execute("COMMIT")
 
         monkeypatch.setattr(dialect, "time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
-        with closing(Database(f"sqlite:///{file}")) as database, database.reading() as session:
+        with closing(Database(f"sqlite:///{file}")) as database, database.everywhere.reading() as session:
             assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
     assert len(pauses) == 3
 
 
-def test_foreign_keys_hold(database: Database) -> None:
+def test_foreign_keys_hold(database: BoundDatabase) -> None:
     with pytest.raises(IntegrityError), database.writing() as session:
         session.execute(insert(PhoneRow), [{"mac": "1" * 12, "site_id": "none", "model": "x", "created_at": 0.0}])
 
 
-def test_a_block_that_raises_leaves_nothing(database: Database) -> None:
+def test_a_block_that_raises_leaves_nothing(database: BoundDatabase) -> None:
     def fail() -> None:
         with database.writing() as session:
             session.add(SiteRow(id="half", name="Half", created_at=0.0))
@@ -235,7 +352,7 @@ def test_a_block_that_raises_leaves_nothing(database: Database) -> None:
         assert session.get(SiteRow, "half") is None
 
 
-def test_a_reader_sees_one_moment_and_waits_for_no_writer(database: Database) -> None:
+def test_a_reader_sees_one_moment_and_waits_for_no_writer(database: BoundDatabase) -> None:
     with database.reading() as reading:
         assert reading.scalar(select(func.count()).select_from(SiteRow)) == 0
         with database.writing() as writing:
@@ -248,7 +365,7 @@ def test_a_reader_sees_one_moment_and_waits_for_no_writer(database: Database) ->
         assert reading.scalar(select(func.count()).select_from(SiteRow)) == 1
 
 
-def test_writers_queue_so_that_what_one_checks_still_holds_when_it_writes(database: Database) -> None:
+def test_writers_queue_so_that_what_one_checks_still_holds_when_it_writes(database: BoundDatabase) -> None:
     with database.writing() as session:
         session.add(SiteRow(id="anna", name="Anna", created_at=0.0))
 
@@ -267,14 +384,14 @@ def test_writers_queue_so_that_what_one_checks_still_holds_when_it_writes(databa
 
 def test_a_writer_that_waits_too_long_is_told(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dialect, "BUSY_TIMEOUT_MS", 50)
-    with closing(Database(url)) as database, database.writing() as first:
+    with closing(Database(url)) as database, database.of(FIRST).writing() as first:
         first.add(SiteRow(id="slow", name="Slow", created_at=0.0))
         first.flush()
-        with pytest.raises(DatabaseUnavailable, match="does not answer"), database.writing() as second:
+        with pytest.raises(DatabaseUnavailable, match="does not answer"), database.of(FIRST).writing() as second:
             second.get(SiteRow, "slow")
 
 
-def test_no_parameter_of_a_statement_is_in_a_databases_error(database: Database) -> None:
+def test_no_parameter_of_a_statement_is_in_a_databases_error(database: BoundDatabase) -> None:
     with pytest.raises(IntegrityError) as raised, database.writing() as session:
         session.execute(insert(PhoneRow), [{"mac": "s3cret", "site_id": "none", "model": "x", "created_at": 0.0}])
     assert "s3cret" not in str(raised.value).partition("DETAIL")[0]
@@ -334,6 +451,21 @@ def test_a_token_lets_one_of_two_in(hub: Hub) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(done.result() for done in [pool.submit(redeem), pool.submit(redeem)]) == ["let in", "token-used"]
+
+
+def test_of_two_phones_at_once_an_activation_code_adopts_one(hub: Hub) -> None:
+    macs = ["001B54C2D0A1", "001B54C2D0A2"]
+    with hub.change("test") as change:
+        prepared = PreparedPhone(lines={1: LineParts(name="201")})
+        _row, code = activations.create(change, hub.sealer, prepared)
+        for mac in macs:
+            alerts.raise_alert(change, "anna", alerts.UNKNOWN_PHONE, mac, "It asked.", model="9971")
+    text, throttle = code.to_text(), SignInThrottle()
+    user = CodeUser("key-1", "Ben", may_know_why=True)
+    works = (partial(activation_use.use, hub, throttle, user, text, PhoneAtHand(mac)) for mac in macs)
+    assert sorted(at_once(*works)) == [False, True]
+    with hub.database.reading() as session:
+        assert len([row for row in phones.find(session) if row.mac in macs]) == 1
 
 
 def test_reports_are_stored_once_in_order_even_when_sent_twice_at_once(hub: Hub) -> None:
@@ -411,7 +543,7 @@ def test_what_postgresql_has_no_place_for_is_a_bad_input(server: PostgresqlServe
     with (
         closing(Database(server.url(server.new_database()))) as database,
         pytest.raises(NotStorable) as refused,
-        database.writing() as session,
+        database.of(FIRST).writing() as session,
     ):
         session.add(SiteRow(id="anna", name=name, created_at=0.0))
     assert name not in str(refused.value)
@@ -425,14 +557,17 @@ def test_a_database_that_is_not_there_is_told(tmp_path: Path) -> None:
 
 
 def test_sqlite_writes_ahead(tmp_path: Path) -> None:
-    with closing(Database(f"sqlite:///{tmp_path / 'new.sqlite'}")) as database, database.reading() as session:
+    with (
+        closing(Database(f"sqlite:///{tmp_path / 'new.sqlite'}")) as database,
+        database.everywhere.reading() as session,
+    ):
         assert session.execute(text("PRAGMA journal_mode")).scalar() == "wal"
 
 
 @pytest.mark.slow
 @pytest.mark.needs("postgresql")
 def test_a_reading_session_can_not_write_in_postgresql(server: PostgresqlServer) -> None:
-    with closing(Database(server.url(server.new_database()))) as database, database.reading() as session:
+    with closing(Database(server.url(server.new_database()))) as database, database.everywhere.reading() as session:
         assert session.execute(text("SHOW transaction_read_only")).scalar() == "on"
         assert session.execute(text("SHOW transaction_isolation")).scalar() == "repeatable read"
 
@@ -444,7 +579,7 @@ def test_a_copy_of_a_database_holds_every_row_of_it(hub: Hub, url: str, tmp_path
     check_database(tmp_path / "copy.sqlite")
     with closing(Database(f"sqlite:///{tmp_path / 'copy.sqlite'}")) as copied:
         for table in Base.metadata.sorted_tables:
-            with hub.database.reading() as ours, copied.reading() as theirs:
+            with hub.database.of(EVERYWHERE).reading() as ours, copied.everywhere.reading() as theirs:
                 found, rows = (
                     sorted(repr(tuple(row)) for row in each.execute(select(table))) for each in (theirs, ours)
                 )
@@ -461,12 +596,12 @@ def test_a_copy_fills_an_empty_database_and_new_rows_come_after_the_copied_ones(
     fill_database(tmp_path / "copy.sqlite", other)
     with closing(Database(other)) as filled:
         for table in Base.metadata.sorted_tables:
-            with hub.database.reading() as ours, filled.reading() as theirs:
+            with hub.database.of(EVERYWHERE).reading() as ours, filled.everywhere.reading() as theirs:
                 found, rows = (
                     sorted(repr(tuple(row)) for row in each.execute(select(table))) for each in (theirs, ours)
                 )
                 assert found == rows, table.name
-        with filled.writing() as session:
+        with filled.of(FIRST).writing() as session:
             newest = session.scalar(select(func.max(AuditEntryRow.id))) or 0
             entry = AuditEntryRow(at=1.0, actor="test", action="a", subject="s", detail="")
             session.add(entry)
@@ -478,8 +613,8 @@ def test_a_copy_fills_an_empty_database_and_new_rows_come_after_the_copied_ones(
         fill_database(tmp_path / "copy.sqlite", f"postgresql://nobody@/none?host={tmp_path}")
 
 
-@pytest.mark.usefixtures("hub")
-def test_a_hub_is_restored_into_another_database(new_url: NewUrl, tmp_path: Path) -> None:
+def test_a_hub_is_restored_into_another_database(hub: Hub, new_url: NewUrl, tmp_path: Path) -> None:
+    head = verified(hub).head
     lock, opener = Lock(Secret("correct horse battery")), Opener(Secret("correct horse battery"))
     made = backup.make(DataFolder(tmp_path / "hub"), tmp_path / "copy", lock)
     other = new_url()
@@ -490,3 +625,48 @@ def test_a_hub_is_restored_into_another_database(new_url: NewUrl, tmp_path: Path
         assert phones.get(change.session, ANNA).site_id
         assert api_tokens.authenticate(change.session, done.token.reveal(), change.now).name == restore.TOKEN_NAME
         sites.create(change, restored.signers, "A new one")
+    with closing(open_hub(DataFolder(tmp_path / "new"))) as restored, restored.database.reading() as session:
+        assert audit.verify(session, head).broken is None
+        (entry,) = audit.find(session, AuditFilter(action="hub.restore"), Page(2)).rows
+        assert entry.id > int(head.partition(":")[0])
+
+
+def test_what_people_do_at_once_happens_once(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two owners remove each other; two use one code, one recovery code, one link: one of the two each time."""
+    monkeypatch.setattr(passwords, "HASHER", signing_in.CHEAP)
+    ways_in = SignIns(hub)
+    anna, ben = (signing_in.person(hub, name) for name in ("anna", "ben"))
+    key = second_steps.new_key()
+    with hub.change("test") as change:
+        row = change.session.get_one(PersonRow, anna.id)
+        shown = signing_in.code_at(key, hub.clock() - 30)
+        recovery = second_steps.set_up(change, hub.sealer, row, key, shown)
+    for code in (signing_in.code_at(key, hub.clock()), recovery[0]):
+        pending = [signing_in.sign_in(ways_in, "anna").session.reveal() for _ in range(2)]
+        finish = [partial(ways_in.with_second_step, each, code, signing_in.visitor()) for each in pending]
+        assert sorted(at_once(*finish)) == [False, True]
+    link = signing_in.link(hub, ben)
+    use = partial(ways_in.with_link, link, signing_in.visitor(), password=signing_in.PASSWORD)
+    assert sorted(at_once(use, use)) == [False, True]
+
+    def remove(person_id: str) -> None:
+        with hub.change("test") as change:
+            people.remove(change, change.session.get_one(PersonRow, person_id))
+
+    assert sorted(at_once(partial(remove, anna.id), partial(remove, ben.id))) == [False, True]
+
+
+def at_once(*works: Callable[[], object]) -> list[bool]:
+    """Start all at the same moment; return which were not refused."""
+    together = Barrier(len(works))
+
+    def run(work: Callable[[], object]) -> bool:
+        together.wait(60)
+        try:
+            work()
+        except RingfenceError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))

@@ -35,6 +35,7 @@ from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.resolve_settings import Scope
 from support.firmware_files import bundle_42
 from support.running_hub import RunningHub
+from support.uploading import upload
 
 ANNA, BEN = Mac("001B54C2E001"), Mac("001B54C2E002")
 OLD, NEW = "SIP42.9-3-1SR4-1S", "SIP42.9-4-2SR3-1S"
@@ -42,13 +43,14 @@ OLD, NEW = "SIP42.9-3-1SR4-1S", "SIP42.9-4-2SR3-1S"
 
 def uploaded(hub: Hub, files: Mapping[str, bytes]) -> list[UploadedFile]:
     blobs = {sha256_hex(data): data for data in files.values()}
-    hub.blobs.put(blobs)
+    upload(hub, blobs)
     return [UploadedFile(name, sha256_hex(data), len(data)) for name, data in files.items()]
 
 
 def take(hub: Hub, files: Mapping[str, bytes]) -> list[str]:
+    brought = uploaded(hub, files)
     with hub.change("test") as change:
-        return [row.name for row in firmware.add(change, hub.blobs, "bundle.zip", uploaded(hub, files))]
+        return [row.name for row in firmware.add(change, hub.blobs, "bundle.zip", brought)]
 
 
 @pytest.fixture
@@ -115,12 +117,13 @@ def test_a_bundle_that_is_not_whole_leaves_nothing(idle: Hub) -> None:
     del files["dsp42.9-4-2SR3-1.sbn"]
     with pytest.raises(BrokenBundle, match=r"dsp42\.9-4-2SR3-1\.sbn"):
         take(idle, files)
+    brought = uploaded(idle, {"a.sbn": b"a"})
     with pytest.raises(BrokenBundle, match=r"no \.loads file"), idle.change("test") as change:
-        firmware.add(change, idle.blobs, "x.zip", uploaded(idle, {"a.sbn": b"a"}))
+        firmware.add(change, idle.blobs, "x.zip", brought)
     with pytest.raises(BrokenBundle, match="has not been uploaded"), idle.change("test") as change:
         firmware.add(change, idle.blobs, "x.zip", [UploadedFile("a.sbn", sha256_hex(b"never sent"), 10)])
     with pytest.raises(BrokenBundle, match="has 1 byte, not 2"), idle.change("test") as change:
-        firmware.add(change, idle.blobs, "x.zip", [UploadedFile("a.sbn", uploaded(idle, {"a": b"a"})[0].digest, 2)])
+        firmware.add(change, idle.blobs, "x.zip", [UploadedFile("a.sbn", brought[0].digest, 2)])
     with idle.database.reading() as session:
         assert firmware.find(session) == []
 

@@ -79,7 +79,7 @@ class ModelEdge:
             with hub.database.reading() as session:
                 edge = edges.let_in(session, self.edge_id)
                 doubts.check_none(session, self.site_id, hub.clock())
-                state = site_state.compile_state(session, edge, hub.clock())
+                state = site_state.compile_state(session, hub.sealer, edge, hub.clock())
         except EdgeRefused:
             self.is_revoked = True
             return False

@@ -32,6 +32,7 @@ from ringfence.hub.publishing.site_rows import SiteInput, read_sites
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.database import Database
 from ringfence.hub.store.models import PhoneRow
+from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import PhoneToRender
@@ -271,7 +272,7 @@ def test_phones_of_before_the_guard_count_as_let_in(tmp_path: Path) -> None:
                                 "VALUES ('001B54C29A10', 'anna', '9971', '', 7)"))  # fmt: skip
     engine.dispose()
     database = Database(url)
-    with database.reading() as session:
+    with database.of(FIRST).reading() as session:
         phone = session.get_one(PhoneRow, "001B54C29A10")
         assert (phone.admitted_at, phone.blocked) == (7.0, False)
     database.close()

@@ -31,6 +31,9 @@ NOUNS = {
     "phones/*/accept": "guard.first_contact",
     "phones/*/block": "guard.blocks",
     "phones/*/window": "guard.windows",
+    "phones/*/credential": "guard.credentials",
+    "activations": "activations",
+    "phone-books": "phone_books",
     "models": "families",
     "families": "families",
     "groups": "groups",
@@ -44,6 +47,8 @@ NOUNS = {
     "pbxes": "pbxes",
     "alert-channels": "alert_channels",
     "publish": "publish",
+    "drafts": "drafts",
+    "rollouts": "rollouts",
     "sites/*/releases": "releases",
     "sites/*/guard": "guard.policy",
     "guard/log": "guard.decision_log",
@@ -51,8 +56,12 @@ NOUNS = {
     "guard/waiting": "guard.first_contact",
     "guard/windows": "guard.windows",
     "guard/bans": "guard.bans",
+    "organisations": "organisations",
     "whoami": "whoami",
     "api-tokens": "api_tokens",
+    "people": "people",
+    "people/*/sessions": "sessions",
+    "sessions": "sessions",
     "audit": "audit",
     "reports": "reports",
     "doubts": "doubts",
@@ -62,10 +71,22 @@ NOUNS = {
     "readyz": "metrics",
 }
 """Path below /api/v1, a star for each parameter → noun; the longest that a path begins with counts."""
-INFRASTRUCTURE = {"app", "bodies", "callers", "pages", "problems", "refused_sign_ins", "scopes"}
+INFRASTRUCTURE = {
+    "app",
+    "bodies",
+    "callers",
+    "draft_requests",
+    "forgery",
+    "forms",
+    "pages",
+    "problems",
+    "refused_sign_ins",
+    "rights",
+    "sign_ins",
+}
 """Modules of ``people`` that are about every noun."""
-NOT_IN_THE_FLEET = {"whoami", "uploads", "families", "audit", "metrics"}
-"""Nouns without a domain: they are the blob store's, the phones', the store's or the process's."""
+NOT_IN_THE_FLEET = {"whoami", "families", "metrics"}
+"""Nouns without a domain: they are the caller's own, the phones' or the process's."""
 OF_NO_NOUN = {"set", "export", "login", "hub", "edge", "gateway", "serve", "sim", "tftp"}
 """Commands that are named for what they do, or for the program that they start."""
 
@@ -139,7 +160,7 @@ def test_a_commands_file_is_called_after_its_noun() -> None:
     files = {path.stem.removesuffix("_cmd") for path in folder(import_module("ringfence.cli")).glob("*_cmd.py")}
     groups = {group.replace("-", "_") for group in GROUPS} | set(COMMANDS)
     singular = {_singular(noun.replace(".", "_")) for noun in PARTS}
-    imports = {"import_tftp", "import_csv", "import_cucm", "import_fusionpbx", "import_wazo"}
+    imports = {"import_tftp", "import_csv", "import_cucm", "import_freepbx", "import_fusionpbx", "import_wazo"}
     assert files - groups - singular - imports == set()
     assert {group.replace("-", "_") for group in GROUPS} - singular - OF_NO_NOUN == {
         "access",
@@ -177,6 +198,8 @@ def _models(route: APIRoute) -> Iterator[type[BaseModel]]:
 
 
 def _singular(noun: str) -> str:
+    if noun == "people":
+        return "person"
     if noun.endswith("ies"):
         return noun.removesuffix("ies") + "y"
     return noun.removesuffix("es") if noun.endswith("xes") else noun.removesuffix("s")

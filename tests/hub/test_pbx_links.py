@@ -231,12 +231,17 @@ def test_a_refused_address_says_what_to_do_when_it_is_added_and_when_it_is_used(
         ("https://pbx.example.org/RPC", False),
     ],
 )
-def test_clear_text_beyond_loopback_is_warned_of(
+def test_clear_text_beyond_loopback_is_refused_and_where_it_is_allowed_warned_of(
     running: RunningHub, monkeypatch: pytest.MonkeyPatch, url: str, warned: bool
 ) -> None:
     monkeypatch.setattr(running.hub.config, "pbx_networks", ("127.0.0.0/8", "192.0.2.0/24"))
     parts = {"name": "Warned", "kind": "asterisk" if "ami" in url else "kamailio", "realm": "r", "url": url}
-    made = running.do("POST", "/pbxes", parts)
+    if warned:
+        refused = running.ask("POST", "/pbxes", parts)
+        assert refused.json["kind"] == "pbx-address-refused"
+        assert "in clear text" in refused.json["what"]
+        assert "--allow-clear-text" in refused.json["to_do"]
+    made = running.do("POST", "/pbxes", {**parts, "allow_clear_text": warned})
     try:
         assert ("in clear text" in made["warning"]) is warned
     finally:

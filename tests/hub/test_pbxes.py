@@ -113,6 +113,8 @@ def test_asterisk_is_asked_to_notify_with_the_registers_call_id(manager: Manager
     assert "Content=action=check-version" in manager.actions[-1]["Variable"]
     asterisk(manager).reload("201", contact, ReloadEvent.CHECK_SYNC)
     assert manager.actions[-1]["Variable"] == ["Event=check-sync", "Subscription-State=active"]
+    asterisk(manager).reload("201", contact, ReloadEvent.CHECK_SYNC_IN_USE)
+    assert manager.actions[-1]["Variable"] == ["Event=check-sync;reboot=false", "Subscription-State=active"]
 
 
 def test_what_asterisk_refuses_or_is_not_is_said(manager: Manager) -> None:

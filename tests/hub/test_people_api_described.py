@@ -20,11 +20,13 @@ from schemathesis.specs.openapi.checks import (
 
 from ringfence.hub.core import Hub
 from ringfence.hub.people.app import people_app
+from ringfence.hub.people.rights import Role
 from support.running_hub import RunningHub
 
 Operation = APIOperation[Any, Any, Any, Any]  # Any: parts of descriptions in other formats
 EXAMPLES = 12
 """For each operation; more were tried while this was written."""
+EXAMPLES_OF_A_ROLE = 2
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -47,24 +49,43 @@ def operations(running: RunningHub) -> dict[str, Operation]:
     return {operation.label: operation for operation in described}
 
 
+@pytest.fixture(scope="module")
+def tokens(running: RunningHub) -> dict[Role, str]:
+    """Somebody of each role, and nobody of the whole hub."""
+    return {role: running.do("POST", "/api-tokens", {"name": role, "role": role})["token"] for role in Role}
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("label", OPERATIONS)
 def test_every_answer_is_described(running: RunningHub, operations: dict[str, Operation], label: str) -> None:
-    operation = operations[label]
+    ask_in_many_ways(running, operations[label], running.token.reveal(), EXAMPLES)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("label", OPERATIONS)
+def test_every_answer_to_every_role_is_described(
+    running: RunningHub, operations: dict[str, Operation], tokens: dict[Role, str], label: str
+) -> None:
+    for token in tokens.values():
+        ask_in_many_ways(running, operations[label], token, EXAMPLES_OF_A_ROLE)
+
+
+def ask_in_many_ways(running: RunningHub, operation: Operation, token: str, examples: int) -> None:
+    """Ask for what is there and what isn't, as described and otherwise, and hold the answers against the document."""
     meant, not_meant = (operation.as_strategy(generation_mode=mode) for mode in GenerationMode)
     running.ask("POST", "/sites", {"name": SITE})
     running.ask("POST", "/phones", {"mac": MAC, "site": SITE, "model": "9971"})
     running.ask("PUT", f"/phones/{MAC}/lines/1", {"name": "201", "label": "Anna"})
 
     @settings(
-        max_examples=EXAMPLES, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
+        max_examples=examples, derandomize=True, database=None, deadline=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=meant | not_meant, is_there=st.booleans())
     def ask(case: Case[Any], is_there: bool) -> None:
         if is_there:
             case.path_parameters.update({name: THERE[name] for name in case.path_parameters if name in THERE})
-        case.headers["Authorization"] = f"Bearer {running.token.reveal()}"
+        case.headers["Authorization"] = f"Bearer {token}"
         answer = case.call(verify=str(running.folder.authority_certificate), timeout=30)
         case.validate_response(answer, checks=CHECKS)
 

@@ -14,11 +14,12 @@ from fastapi.routing import iter_route_contexts
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import NotSignedIn
-from ringfence.hub.people.app import people_app
 from ringfence.hub.people.callers import AUTHENTICATIONS, Caller
-from ringfence.hub.people.scopes import OPEN_PATHS, TokenScope
+from ringfence.hub.people.rights import OPEN_PATHS, Role, is_open
 from ringfence.hub.process import tls
 from ringfence.hub.process.listeners import LISTENERS, Listener
+from ringfence.hub.store.organisation_models import FIRST
+from ringfence.hub.web.app import web_app
 from ringfence.secret import Secret
 from support.raw_requests import answer_to_head, connected, status_of
 from support.running_hub import RunningHub
@@ -31,7 +32,7 @@ def _routes(hub: Hub) -> list[tuple[str, str]]:
     """Every route, as method and path."""
     found = [
         (method, re.sub(r"\{[^}]*\}", "1", context.path or ""))
-        for context in iter_route_contexts(people_app(hub).routes)
+        for context in iter_route_contexts(web_app(hub).routes)
         for method in sorted(context.methods or ())
     ]
     assert all(path for _method, path in found)
@@ -44,7 +45,7 @@ def _cookie(request: Request) -> Caller | None:
         case None:
             return None
         case "anna":
-            return Caller("session-1", "Anna", TokenScope.ADMIN)
+            return Caller("session-1", "Anna", Role.OWNER, FIRST)
         case _:
             raise NotSignedIn("this session has ended", to_do="Sign in again.")
 
@@ -55,7 +56,7 @@ def test_a_stranger_is_refused_before_the_body_is_sent_on_every_route(running: R
     assert {path for _method, path in routes} > OPEN_PATHS
     context = ssl.create_default_context(cafile=str(running.folder.authority_certificate))
     for method, path in routes:
-        if path not in OPEN_PATHS:
+        if not is_open(path):
             with connected(running.people_url, context) as line:
                 answer = answer_to_head(line, method, path, ONE_MIB)
             assert status_of(answer) == 401, (method, path, answer)
@@ -76,7 +77,7 @@ def test_another_way_to_be_known_is_one_more_in_the_list(made_hub: tuple[Path, S
     folder = DataFolder(tmp_path / "hub")
     hub = open_hub(folder)
     pages = Listener(
-        "pages", "pages", lambda _: 0, lambda hub: people_app(hub, (*AUTHENTICATIONS, _cookie)), tls.people_context
+        "pages", "pages", lambda _: 0, lambda hub: web_app(hub, (*AUTHENTICATIONS, _cookie)), tls.people_context
     )
     with (
         serving(hub, folder, (*LISTENERS, pages)),

@@ -27,6 +27,7 @@ from ringfence.phones.rendering.renderer import Renderer
 from ringfence.phones.settings.types import Scope
 from ringfence.secret import Secret
 from support.running_hub import RunningHub
+from support.uploading import upload
 
 SECRET = 'Xk9<m&2"Qv'
 OWNED = "the password of line 1 of phone"
@@ -159,7 +160,7 @@ def test_an_upload_that_holds_a_secret_is_not_published_and_goes_where_it_was(id
     mac, secret = Mac("001B54C2B0F3"), "Uploaded-1-Secret"
     data = b"<tones>" + secret.encode("utf-16") + b"</tones>"
     digest = sha256_hex(data)
-    idle.blobs.put({digest: data})
+    upload(idle, {digest: data})
     with idle.change("test") as change:
         settings.put(change, idle.sealer, ORGANISATION, "sip_server", "sip.example.org")
         site = sites.create(change, idle.signers, "Uploads").id
@@ -190,7 +191,7 @@ def test_an_upload_that_holds_a_secret_already_is_refused(running: RunningHub) -
     running.do("PUT", f"/phones/{mac}/lines/1", {"name": "201", "password": "Already-1-Secret"})
     data = b"<tones>Already-1-Secret</tones>"
     digest = sha256_hex(data)
-    running.hub.blobs.put({digest: data})
+    upload(running.hub, {digest: data})
     file = {"name": "Ruritania/g4-tones.xml", "digest": digest, "length": len(data), "variant": "g4-tones.xml"}
     answer = running.ask("POST", "/assets", {"kind": "tones", "name": "Ruritania", "source": "x", "files": [file]})
     assert answer.json["kind"] == "secret-would-be-shared"

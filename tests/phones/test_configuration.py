@@ -78,7 +78,7 @@ def test_without_a_locale_its_files_are_asked_for_with_a_leading_slash() -> None
         ('button="1"', 'button="one"', "no button number"),
         ("<maxNumCalls>200", "<maxNumCalls>201", "maxNumCalls is '201'"),
         ("<transportLayerProtocol>1", "<transportLayerProtocol>9", "transportLayerProtocol is '9'"),
-        ("<deviceSecurityMode>1", "<deviceSecurityMode>0", "deviceSecurityMode is '0'"),
+        ("<deviceSecurityMode>1", "<deviceSecurityMode>4", "deviceSecurityMode is '4'"),
         ("<idleURL>http:", "<idleURL>http:" + "y" * 255, "idleURL has"),
     ],
 )

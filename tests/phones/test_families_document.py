@@ -25,4 +25,4 @@ def test_the_document_names_the_fields_that_there_are(heading: str, form: type) 
 
 def test_the_document_names_the_reload_events_that_there_are() -> None:
     (row,) = [line for line in DOCUMENT.read_text().splitlines() if line.startswith("| `reload_event`")]
-    assert set(re.findall(r"`([\w-]+)`", row)) == {"reload_event", *ReloadEvent}
+    assert set(re.findall(r"`([\w;=-]+)`", row)) == {"reload_event", *ReloadEvent}

@@ -26,6 +26,7 @@ ANNA = Mac("001EF7ABCD0F")
         "ATA001EF7ABCD0F.cnf.xml",
         "SIP001EF7ABCD0F.cnf",
         "spa001ef7abcd0f.cfg",
+        "8821-WLAN001EF7ABCD0F.xml",
         "001ef7abcd0f.xml",
         "sep001ef7abcd0f.CNF.XML",
         "phones/SEP001EF7ABCD0F.cnf.xml",
@@ -83,7 +84,11 @@ def test_a_phone_asks_for_its_trust_lists_first_and_then_for_its_configuration()
 def test_only_the_configuration_is_mandatory_of_what_a_phone_asks_for_first() -> None:
     assert [is_optional(name) for name in boot_order()] == [True, True, True, False]
     assert is_optional("ITLFile.tlv.sgn")
+    assert is_optional("8821-WLANDefault.xml")
     assert is_optional("/German_Germany/g4-tones.xml")
+    assert is_optional("y000000000108.cfg")
+    assert is_optional("y000000000000.boot")
+    assert is_optional("snomD785.htm")
     assert not is_optional("sip9971.9-4-2SR4-1.loads")
 
 

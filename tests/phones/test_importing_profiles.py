@@ -12,7 +12,8 @@ from ringfence.phones.families import model
 from ringfence.phones.flat_profile.parameters import PARAMETERS
 from ringfence.phones.importing.compared import differences
 from ringfence.phones.importing.outcome import Confidence, Fate, ImportedPhone
-from ringfence.phones.importing.profile_files import ProfileReader, comparison, read_parameters
+from ringfence.phones.importing.profile_comparison import comparison
+from ringfence.phones.importing.profile_files import ProfileReader, read_parameters
 from ringfence.phones.importing.reader import SaidModels
 from ringfence.phones.importing.source_folder import SourceFolder
 from ringfence.phones.rendering.patches import parse_name, patch_setting
@@ -218,7 +219,7 @@ def test_a_rule_that_leads_to_the_own_profile_is_dropped_and_one_that_leads_away
     phone = imported("001122334455.xml", SPA.replace("</flat-profile>", f"{rules}</flat-profile>"))
     assert "patch:cisco-spa:Profile_Rule_C" not in phone.patches
     assert phone.patches["patch:cisco-spa:Profile_Rule_D"] == "/b.xml"
-    assert [each.element for each in phone.with_fate(Fate.NOTE)] == ["Profile_Rule_D"]
+    assert [each.element for each in phone.with_fate(Fate.NOTE)] == ["Profile_Rule_D", "Upgrade_Rule"]
 
 
 def test_what_no_device_takes_is_lost_with_its_line_and_the_rest_comes_in() -> None:
@@ -260,9 +261,9 @@ def test_letters_of_an_undeclared_encoding_are_read() -> None:
 def test_names_of_profiles_are_by_mac_address() -> None:
     reader = ProfileReader()
     for name in ("001122334455.cfg", "spa001122334455.xml", "SPA/001122334455.CFG", "ata001122334455.cfg"):
-        assert str(reader.mac_of(name)) == "00:11:22:33:44:55"
+        assert str(reader.mac_of(name, SourceFolder.of({}))) == "00:11:22:33:44:55"
     for name in ("spa504G.cfg", "SEP001122334455.cnf.xml", "0011223344556.cfg"):
-        assert reader.mac_of(name) is None
+        assert reader.mac_of(name, SourceFolder.of({})) is None
 
 
 TEXTS = st.text(string.ascii_letters + string.digits + " .:/_*&<>;=", max_size=10).map(str.strip)

@@ -169,9 +169,9 @@ def test_a_plan_that_is_not_in_the_folder_is_asked_for_as_before() -> None:
 
 def test_only_names_of_these_files_are_these_phones() -> None:
     reader = TextFileReader()
-    assert str(reader.mac_of("sub/sip001122334455.cnf")) == "00:11:22:33:44:55"
+    assert str(reader.mac_of("sub/sip001122334455.cnf", SourceFolder.of({}))) == "00:11:22:33:44:55"
     for name in ("SIPDefault.cnf", "SEP001122334455.cnf.xml", "SIP00112233445.cnf", "SIP000000000000.cnf"):
-        assert reader.mac_of(name) is None
+        assert reader.mac_of(name, SourceFolder.of({})) is None
 
 
 VALUES = st.text(string.ascii_letters + string.digits + " .:/_*", max_size=12).map(str.strip)

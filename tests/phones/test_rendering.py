@@ -318,7 +318,7 @@ def test_what_is_just_short_enough_is_taken() -> None:
 
 
 def test_a_key_that_the_phone_lacks_is_refused() -> None:
-    with pytest.raises(LimitExceeded, match="a 8941 only has keys 1 to 4"):
+    with pytest.raises(LimitExceeded, match="an 8941 only has keys 1 to 4"):
         render(a_phone("8941", line(5)))
     with pytest.raises(LimitExceeded, match="key 0"):
         render(a_phone("8941", line(0)))

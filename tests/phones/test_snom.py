@@ -3,12 +3,13 @@
 import pytest
 from lxml import etree
 
-from ringfence.phones.errors import ConfigurationRejected, LimitExceeded, ValueOutOfRange
+from ringfence.phones.errors import ConfigurationRejected, IncompletePhone, LimitExceeded, ValueOutOfRange
 from ringfence.phones.families import family, model
 from ringfence.phones.families.snom.local_time import summer_time, utc_offset
-from ringfence.phones.filenames import owner_of
+from ringfence.phones.filenames import is_firmware, owner_of
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
+from ringfence.phones.rendering.patches import patch_setting
+from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender, decoys_of, secrets_of, stub_of
 from ringfence.phones.rendering.renderer import RenderedFile, Renderer
 from ringfence.phones.settings.time_zones import CISCO_ZONE
 from ringfence.phones.settings.types import Value
@@ -24,7 +25,7 @@ def account(index: int = 1) -> LineAccount:
 
 def rendered(kind: str = "D785", *lines: LineAccount, **settings: Value) -> RenderedFile:
     whole = {"sip_server": "192.0.2.10", **settings}
-    (file,) = Renderer().render(PhoneToRender(ANNA, kind, "", whole, lines or (account(),)))
+    *_others, file = Renderer().render(PhoneToRender(ANNA, kind, "", whole, lines or (account(),)))
     return file
 
 
@@ -139,6 +140,52 @@ def test_what_a_phone_would_not_take_is_named() -> None:
         FAMILY.read((b"<settings/>",), FAMILY.models["D785"])
 
 
+@pytest.mark.parametrize(("kind", "end"), [("D785", ".bin"), ("715", ".bin"), ("D865", ".swu")])
+def test_firmware_is_named_in_a_file_that_the_settings_name(kind: str, end: str) -> None:
+    load = f"snom{kind}-10.1.198.19-SIP-r"
+    whole = {"sip_server": "192.0.2.10", "firmware_load": load, "edge_url": "http://192.0.2.2:8080/"}
+    firmware, phone = Renderer().render(PhoneToRender(ANNA, kind, "", whole, (account(),)))
+    assert (firmware.name, owner_of(firmware.name)) == (f"snom{kind}-000413123456-firmware.xml", ANNA)
+    assert etree.fromstring(firmware.data).findtext("firmware") == f"http://192.0.2.2:8080/{load}{end}"
+    said = etree.fromstring(phone.data).find("phone-settings")
+    assert said is not None
+    assert said.findtext("firmware_status") == f"http://192.0.2.2:8080/{firmware.name}"
+    assert said.findtext("update_policy") == "auto_update"
+    assert FAMILY.read((firmware.data, phone.data), FAMILY.models[kind]).load == load
+    assert is_firmware(load + end)
+    assert FAMILY.models[kind].runs(load)
+    with pytest.raises(IncompletePhone, match="without edge_url"):
+        rendered(kind, firmware_load=load)
+
+
+def test_a_credential_is_what_the_phone_fetches_with() -> None:
+    phone = PhoneToRender(ANNA, "D785", "", {"sip_server": "192.0.2.10"}, (account(),), credential=Secret("p4ss"))
+    (file,) = Renderer().render(phone)
+    assert FAMILY.read((file.data,), FAMILY.models["D785"]).credential == ("000413123456", Secret("p4ss"))
+    assert not {"http_client_user", "http_client_pass"} & values().keys()
+    assert secrets_of(phone) == {"s3<cr3t", "p4ss"}
+    (stub,) = Renderer().render(stub_of(phone))
+    assert b"p4ss" not in stub.data
+    assert b"p4ss" not in Renderer().render(decoys_of(phone)["the provisioning credential"])[0].data
+
+
+def test_a_phone_that_keeps_its_firmware_is_told_nothing_of_it() -> None:
+    assert not {"firmware_status", "update_policy"} & values().keys()
+
+
+def test_a_change_restarts_no_phone_that_need_not_restart() -> None:
+    reload = rendered().reload
+    assert reload is not None
+    assert reload.method == "check-sync;reboot=false"
+
+
 @pytest.mark.parametrize("text", ["D785", "d785", "Snom D785", "snomD785"])
 def test_a_model_is_known_by_what_people_and_phones_call_it(text: str) -> None:
     assert model(text)[1].name == "D785"
+
+
+@pytest.mark.parametrize(
+    ("element", "is_secret"), [("phone-settings/user_pass", True), ("phone-settings/ntp_server", False)]
+)
+def test_a_patch_of_a_pass_is_kept_sealed(element: str, is_secret: bool) -> None:
+    assert patch_setting(f"patch:snom:{element}").secret is is_secret

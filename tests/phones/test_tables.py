@@ -257,7 +257,7 @@ def test_keys_of_small_business_and_multiplatform_phones_dial_and_watch(kind: st
 @pytest.mark.parametrize(
     ("keys", "fault", "says"),
     [
-        ("5 | blf | a | 1", LimitExceeded, "a SPA504G only has keys 1 to 4"),
+        ("5 | blf | a | 1", LimitExceeded, "an SPA504G only has keys 1 to 4"),
         ("1 | blf | a | 1", ValueOutOfRange, "key 1 is used twice"),
         ("2 | blf | a | 1; 2 | blf | b | 2", ValueOutOfRange, "key 2 is used twice"),
         ('"2" | blf | a | 1', ValueOutOfRange, "key does not accept"),

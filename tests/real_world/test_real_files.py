@@ -1,5 +1,7 @@
 """Small folders, one for each kind of file that phones take, and what an import makes of each.
 
+They are a part of the example, which ``tests/cli/test_import_report.py`` imports as a whole.
+
 ``expected.toml`` says for each folder and file what becomes of it: written anew with ``UPDATE_GOLDENS=1``, and read by
 people before it is kept.
 """
@@ -13,6 +15,8 @@ from typing import Any
 import pytest
 import tomlkit
 
+from ringfence.cli.support.import_order import as_text
+from ringfence.phones.importing.default_file import site_defaults
 from ringfence.phones.importing.folder import read_folder
 from ringfence.phones.importing.outcome import Fate
 from ringfence.phones.importing.reader import SaidModels
@@ -20,12 +24,13 @@ from ringfence.phones.importing.source_folder import SourceFolder
 from support.imported import differences
 
 HERE = Path(__file__).parent
-KINDS = sorted(folder.name for folder in (HERE / "files").iterdir())
+FOLDERS = HERE.parents[1] / "examples" / "tftp-folder" / "kinds"
+KINDS = sorted(folder.name for folder in FOLDERS.iterdir())
 UPDATES = os.environ.get("UPDATE_GOLDENS") == "1"
 
 
 def files_of(kind: str) -> dict[str, bytes]:
-    folder = HERE / "files" / kind
+    folder = FOLDERS / kind
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
@@ -43,6 +48,16 @@ def outcomes(kind: str) -> dict[str, Any]:
             row["patches"] = sorted(name.split(":", 2)[2] for name in entry.phone.patches)
             row["remarks"] = [f"{each.fate}: {each}" for each in entry.phone.remarks if each.fate is not Fate.PATCH]
         found[entry.path] = row
+    if report.default is not None:
+        said = site_defaults(report.default, [each.phone for each in report.imported if each.phone is not None], {})
+        row = {"settings": {name: as_text(value) for name, value in said.settings.items()}}
+        found[said.path] = {**row, "remarks": [f"{each.fate}: {each}" for each in said.remarks]}
+    if report.dial_rules is not None:
+        row = {"settings": {name: as_text(value) for name, value in report.dial_rules.settings.items()}}
+        found[report.dial_rules.path] = {
+            **row,
+            "remarks": [f"{each.fate}: {each}" for each in report.dial_rules.remarks],
+        }
     return found
 
 

@@ -1,12 +1,9 @@
 """HTTP on the loop, with real sockets; and over the worker's process."""
 
-import http.client
 import os
 import socket
 import subprocess
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
@@ -20,13 +17,11 @@ from ringfence.server.events import (
     TransferFinished,
     WorkerEvent,
 )
-from ringfence.server.files.catalogue import NOTHING_OFFERED, Catalogue, Offer
-from ringfence.server.http.front import HttpFront
-from ringfence.server.io import sockets
-from ringfence.server.io.loop import Loop
-from ringfence.server.limits.settings import HttpLimits, Limits
+from ringfence.server.files.catalogue import Catalogue, Offer
+from ringfence.server.limits.settings import HttpLimits
 from ringfence.server.processes.supervisor import WorkerSupervisor
 from support.descriptors import open_descriptors
+from support.http_front import Front, wait_until
 
 OWN = "SEP001122334455.cnf.xml"
 BIG = bytes(range(256)) * 20_000
@@ -44,67 +39,13 @@ def offers() -> list[Offer]:
     return made
 
 
-def wait_until(is_so: Callable[[], object]) -> None:
-    until = time.monotonic() + 10
-    while not is_so():
-        assert time.monotonic() < until
-        time.sleep(0.01)
-
-
-class Front:
-    """The front on a loop of its own thread."""
-
-    def __init__(self, limits: HttpLimits | None = None) -> None:
-        self.events: list[WorkerEvent] = []
-        self.loop = Loop()
-        self.admission = Admission(
-            self.loop, site="Home", on_event=self.events.append, limits=Limits(refusal_burst=10_000)
-        )
-        self.front = HttpFront(self.loop, self.admission, limits=limits or HttpLimits())
-        self.admission.adopt(Catalogue(1, offers()))
-        self.listener = sockets.listen_tcp("127.0.0.1", 0)
-        self.address = self.listener.getsockname()
-        self.front.listen(self.listener)
-        self._stopping = threading.Event()
-        self._thread = threading.Thread(target=self._run)
-        self._thread.start()
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            self.loop.turn(0.01)
-
-    def connect(self) -> http.client.HTTPConnection:
-        host, port = self.address
-        return http.client.HTTPConnection(host, port, timeout=10)
-
-    def say(self, data: bytes) -> bytes:
-        """Send bytes and return all that comes until the end."""
-        with socket.create_connection(self.address, timeout=10) as peer:
-            peer.sendall(data)
-            peer.shutdown(socket.SHUT_WR)
-            heard = b""
-            try:
-                while more := peer.recv(65536):
-                    heard += more
-            except ConnectionResetError:
-                pass
-            return heard
-
-    def wait_until(self, is_so: Callable[[], object]) -> None:
-        wait_until(is_so)
-
-    def close(self) -> None:
-        self._stopping.set()
-        self._thread.join()
-        self.front.close()
-        self.admission.adopt(NOTHING_OFFERED)
-        self.loop.close()
-        self.listener.close()
+def serve(admission: Admission) -> None:
+    admission.adopt(Catalogue(1, offers()))
 
 
 @pytest.fixture
 def front() -> Iterator[Front]:
-    front = Front()
+    front = Front(serve)
     yield front
     front.close()
 
@@ -244,7 +185,7 @@ def test_who_goes_away_in_the_midst_is_told_and_leaves_nothing(front: Front) -> 
 
 
 def test_who_says_nothing_and_who_creeps_is_cut_off() -> None:
-    front = Front(HttpLimits(head_s=0.3, idle_s=0.3))
+    front = Front(serve, HttpLimits(head_s=0.3, idle_s=0.3))
     with socket.create_connection(front.address, timeout=10) as silent:
         with socket.create_connection(front.address, timeout=10) as creeping:
             creeping.sendall(b"GET /")
@@ -255,7 +196,7 @@ def test_who_says_nothing_and_who_creeps_is_cut_off() -> None:
 
 
 def test_one_source_has_so_many_connections_and_no_more() -> None:
-    front = Front(HttpLimits(connections_per_source=2, connections=4))
+    front = Front(serve, HttpLimits(connections_per_source=2, connections=4))
     held = [socket.create_connection(front.address, timeout=10) for _ in range(2)]
     front.wait_until(lambda: front.front.connection_count == 2)
     with socket.create_connection(front.address, timeout=10) as third:
@@ -308,7 +249,7 @@ _SHARED: list[Front] = []
 
 def shared_front() -> Front:
     if not _SHARED:
-        _SHARED.append(Front(HttpLimits(connections_per_source=10_000)))
+        _SHARED.append(Front(serve, HttpLimits(connections_per_source=10_000)))
     return _SHARED[0]
 
 

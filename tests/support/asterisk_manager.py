@@ -86,13 +86,16 @@ class AsteriskManager:
         auths = {name: options for name, options in self.loaded if options["type"] == "auth"}
         return [auths[name]["password"] for name in endpoint["auth"].split(",")]
 
-    def register(self, line: str, password: str, call_id: str = "c1", ends_at: int | None = None) -> bool:
-        """Register a phone; return whether its password is taken."""
+    def register(
+        self, line: str, password: str, call_id: str = "c1", ends_at: int | None = None, host: str = "192.168.1.7"
+    ) -> bool:
+        """Register the phone at an address; return whether its password is taken."""
         if password not in self.accepts(line):
             return False
-        self.contacts = [each for each in self.contacts if each.user != line]
+        uri = f"sip:{line}@{host}:5060;transport=udp"
+        self.contacts = [each for each in self.contacts if each.uri != uri]
         ends = int(time.time()) + 3600 if ends_at is None else ends_at
-        self.contacts.append(Registration(line, f"sip:{line}@192.168.1.7:5060;transport=udp", call_id, ends))
+        self.contacts.append(Registration(line, uri, call_id, ends))
         return True
 
     def names(self, name: str) -> list[str]:

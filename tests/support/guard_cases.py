@@ -15,6 +15,8 @@ from ringfence.guard.evidence import (
     Behaviour,
     BehaviourPart,
     Contradiction,
+    CredentialShown,
+    CredentialState,
     Evidence,
     Grant,
     Leased,
@@ -65,6 +67,7 @@ EVIDENCE_PARTS: dict[str, st.SearchStrategy[object]] = {
     "conflict": st.none() | st.builds(PlaceConflict, st.sampled_from(Contradiction), st.just("192.0.2.1")),
     "grant": st.none() | st.builds(Grant, st.just("carla"), st.just(9.0), st.sampled_from(["", HOST, "192.0.2.7"])),
     "holds_key": st.booleans(),
+    "credential": st.none() | st.builds(CredentialShown, st.sampled_from(CredentialState), st.integers(0, 9)),
 }
 """By the evidence's field; each of them has one."""
 EVIDENCES = st.builds(Evidence, **EVIDENCE_PARTS)

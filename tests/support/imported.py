@@ -1,5 +1,7 @@
 """What an imported phone's new file says, and in what it differs from the old one without a remark."""
 
+import re
+
 from ringfence.phones.families import model as model_of
 from ringfence.phones.importing.element_paths import texts_by_path
 from ringfence.phones.importing.lenient_xml import read_lenient_xml
@@ -10,6 +12,8 @@ from ringfence.phones.rendering.renderer import Renderer
 
 _RENDERER = Renderer()
 _CREDENTIAL = ("/authName", "/authPassword")
+_UNNUMBERED = re.compile(r"/(?:line|member)(?:\[\d+\])?/|/line\[@button='(?!\d+'\])")
+"""A line whose button is no number, a line or a server that has none: it has one in the new file."""
 _BY_TABLE = {
     "dial_plan": "sipProfile/dialTemplate",
     "soft_keys": "sipProfile/softKeyFile",
@@ -30,6 +34,8 @@ def differences(old: bytes, phone: ImportedPhone) -> list[str]:
     after = texts_by_path(read_lenient_xml(rendered(phone)).root)
     told = [remark.element for remark in phone.remarks if remark.element and str(remark.fate) in _EXCUSES]
     tables = {path for table, path in _BY_TABLE.items() if table in phone.settings}
+    kept = {asset.name for asset in phone.assets}
+    tables |= {path for path in _BY_TABLE.values() if after.get(path) in kept}
     return sorted(
         path
         for path in before | after
@@ -37,7 +43,8 @@ def differences(old: bytes, phone: ImportedPhone) -> list[str]:
         and path != "versionStamp"
         and path not in tables
         and not path.endswith(_CREDENTIAL)
-        and not any(path == element or path.startswith(element + "/") for element in told)
+        and not _UNNUMBERED.search(path)
+        and not any(path == element or path.startswith((element + "/", element + "[")) for element in told)
     )
 
 

@@ -4,7 +4,7 @@ import contextlib
 import json
 import ssl
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,28 @@ from ringfence.wire.messages import (
 
 Json = dict[str, Any]  # Any: JSON
 
-TIMEOUT = urllib3.Timeout(total=15)
+TIMEOUT = urllib3.Timeout(total=60)
+"""A bound for what hangs; a machine that is busy with other tests is none."""
 
 
 class Clock:
-    """The hub's clock, which a test may put forward."""
+    """The hub's clock, which a test may put forward or stop."""
 
     def __init__(self) -> None:
         self.ahead_s = 0.0
+        self._stopped_at: float | None = None
 
     def __call__(self) -> float:
-        return time.time() + self.ahead_s
+        return (time.time() if self._stopped_at is None else self._stopped_at) + self.ahead_s
+
+    @contextlib.contextmanager
+    def stopped(self) -> Iterator[None]:
+        """Whatever happens in here happens at one moment, so that two answers can't differ by their times."""
+        self._stopped_at = time.time()
+        try:
+            yield
+        finally:
+            self._stopped_at = None
 
     @contextlib.contextmanager
     def forward(self, seconds: float) -> Iterator[None]:
@@ -56,6 +67,10 @@ class Answer:
     status: int
     data: bytes
     headers: Any
+
+    @property
+    def is_json(self) -> bool:
+        return str(self.headers.get("content-type", "")).startswith("application/json")
 
     @property
     def json(self) -> Json:
@@ -134,17 +149,35 @@ class RunningHub:
         context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
         return self._pool(self.device_url, context)
 
-    def ask(self, method: str, path: str, body: object = None, *, token: str | None = None) -> Answer:
+    def ask(
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        token: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
         """A request of the people's API below /api/v1, as the administrator or with another token ("" for none)."""
         text = self.token.reveal() if token is None else token
-        headers = {"Authorization": f"Bearer {text}"} if text else {}
-        return answer_of(self._people.request(method, "/api/v1" + path, json=body, headers=headers))
+        of_caller = {"Authorization": f"Bearer {text}"} if text else {}
+        sent = {**of_caller, **(headers or {})}
+        return answer_of(self._people.request(method, "/api/v1" + path, json=body, headers=sent, redirect=False))
+
+    def ask_at(self, method: str, url: str, body: object, token: str) -> Answer:
+        """A request of any path, with a token."""
+        headers = {"Authorization": f"Bearer {token}"}
+        return answer_of(self._people.request(method, url, json=body, headers=headers, redirect=False))
 
     def do(self, method: str, path: str, body: object = None) -> Json:
         """A request that must succeed."""
         answer = self.ask(method, path, body)
         assert answer.status < 300, answer.json
         return answer.json
+
+    def at(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None = None) -> Answer:
+        """A request of any path, with nothing but these headers; it follows no redirect."""
+        return answer_of(self._people.request(method, url, body=body, headers=headers, redirect=False))
 
     def raw(self, method: str, url: str, body: bytes = b"") -> Answer:
         """A request as it stands."""

@@ -1,4 +1,4 @@
-"""``ringfence access``: API tokens and the audit log."""
+"""``ringfence access``: API tokens."""
 
 import typer
 
@@ -7,6 +7,6 @@ from ringfence.cli import (
     audit_cmd,
 )
 
-app = typer.Typer(help="Access to the hub: API tokens and the audit log.", no_args_is_help=True)
+app = typer.Typer(help="Access to the hub: API tokens.", no_args_is_help=True)
 app.add_typer(api_token_cmd.app)
-app.add_typer(audit_cmd.app)
+app.command("audit", hidden=True)(audit_cmd.audit)

@@ -8,10 +8,11 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 
-app = typer.Typer(help="Where the hub tells of alerts: mail, or a webhook.", no_args_is_help=True)
+app = typer.Typer(help="Where the hub tells of alerts: mail, a push to telephones, or a webhook.", no_args_is_help=True)
 
 ChannelId = Annotated[str, typer.Argument(metavar="CHANNEL", help="Its id, as ringfence alert-channel list shows it.")]
 
@@ -22,6 +23,12 @@ def add(
     webhook: Annotated[
         str, typer.Option(metavar="URL", help="Post each alert to this address, signed.", show_default=False)
     ] = "",
+    ntfy: Annotated[
+        str, typer.Option(metavar="URL", help="Push to this topic of an ntfy server.", show_default=False)
+    ] = "",
+    token: Annotated[
+        bool, typer.Option("--token", help="Ask for an access token of that server, or read it from a pipe.")
+    ] = False,
     mail: Annotated[
         list[str] | None, typer.Option(metavar="ADDRESS", help="Send mail to this address; may be repeated.")
     ] = None,
@@ -36,23 +43,30 @@ def add(
         list[str] | None, typer.Option(metavar="KIND", help="Only alerts of this kind; may be repeated.")
     ] = None,
     site: Annotated[str | None, typer.Option(metavar="SITE", help="Only alerts of this site.")] = None,
+    quiet: Annotated[
+        str, typer.Option(metavar="HOURS", help="Tell it nothing within these, as in 22:00-07:00, but at their end.")
+    ] = "",
+    time_zone: Annotated[
+        str, typer.Option(metavar="ZONE", help="Where these hours are meant, as in Europe/Berlin; UTC without it.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
-    """Add an alert channel: a webhook, or mail.
+    """Add an alert channel: a webhook, mail, or a push to telephones.
 
+    None may be within the hub's own networks, unless `alert_networks` in hub.toml names them; its own mail server may.
     A webhook's secret is shown only once; receivers check signatures by it, as Standard Webhooks says.
 
     Example: ringfence alert-channel add noc --mail noc@example.org --server smtps://mail.example.org --sender a@b.org
     """
-    if bool(webhook) is bool(mail):
-        raise typer.BadParameter("give one of the two", param_hint="--webhook, --mail")
-    secret = ""
-    if user:
-        secret = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    kinds = [name for name, given in (("webhook", webhook), ("mail", mail), ("ntfy", ntfy)) if given]
+    if len(kinds) != 1:
+        raise typer.BadParameter("give one of the three", param_hint="--webhook, --mail, --ntfy")
+    secret = _asked_for("Token" if token else "Password") if user or token else ""
     row = hub().post(
         "/alert-channels",
-        {"name": name, "kind": "webhook" if webhook else "mail", "url": webhook or server, "recipients": mail or [],
-         "sender": sender, "user": user, "secret": secret, "alert_kinds": kind or [], "site": site},
+        {"name": name, "kind": kinds[0], "url": webhook or ntfy or server, "recipients": mail or [],
+         "sender": sender, "user": user, "secret": secret, "alert_kinds": kind or [], "site": site,
+         "quiet_hours": quiet, "time_zone": time_zone},
     )  # fmt: skip
     if as_json:
         output.show_json(row)
@@ -63,15 +77,12 @@ def add(
 
 
 @app.command("list")
-def list_channels(as_json: AsJson = False) -> None:
+@lists
+def list_channels() -> Listing:
     """List the alert channels, and whether they take what they are told.
 
     Example: ringfence alert-channel list
     """
-    rows = hub().items("/alert-channels")
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("ID", field("id")),
         ("TO", lambda row: ", ".join(row["recipients"]) or row["url"]),
@@ -82,7 +93,9 @@ def list_channels(as_json: AsJson = False) -> None:
         ("FAILING SINCE", moment("failing_since")),
         ("PROBLEM", field("problem")),
     ]
-    output.show_table(rows, columns, empty="No alert channels yet. Add one: ringfence alert-channel add NAME …")
+    return Listing(
+        "/alert-channels", columns, empty="No alert channels yet. Add one: ringfence alert-channel add NAME …"
+    )
 
 
 @app.command("test")
@@ -106,6 +119,11 @@ def remove(channel: ChannelId, yes: Yes = False, as_json: AsJson = False) -> Non
     output.tell(f"Alert channel {channel} removed.", {"removed": channel}, as_json=as_json)
 
 
+def _asked_for(what: str) -> str:
+    return getpass.getpass(f"{what}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+
+
 def _alerts(row: Row) -> str:
     kinds = ", ".join(row["alert_kinds"]) or "all"
-    return f"{kinds} at {row['site']}" if row["site"] else kinds
+    there = f"{kinds} at {row['site']}" if row["site"] else kinds
+    return f"{there}, not {row['quiet_hours']} {row['time_zone']}".rstrip() if row["quiet_hours"] else there

@@ -1,4 +1,4 @@
-"""``ringfence asset``: ring tones, wallpapers, languages and tones."""
+"""``ringfence asset``: ring tones, wallpapers, languages, tones, and files that phones name."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +12,7 @@ from ringfence.cli.support.api import Json
 from ringfence.cli.support.asset_uploads import bring
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.errors import BadArgument
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 from ringfence.cli.support.uploads import say_skipped
@@ -20,7 +21,9 @@ from ringfence.errors import BadInput, EnvironmentFault
 if TYPE_CHECKING:  # it loads the picture library
     from ringfence.phones.assets.kinds import Asset
 
-app = typer.Typer(help="Ring tones, wallpapers, languages and tones for phones.", no_args_is_help=True)
+app = typer.Typer(
+    help="Ring tones, wallpapers, languages, dial plans and other files for phones.", no_args_is_help=True
+)
 
 LARGEST_BYTES = 64 << 20
 
@@ -35,11 +38,13 @@ def import_assets(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Import ring tones, wallpapers, languages and tones into the hub.
+    """Import ring tones, wallpapers, languages, tones, dial plans, soft keys and feature policies into the hub.
 
     Files are recognised by their content and converted to what phones take. Rings that are ready for phones are
     recognised by .raw (µ-law, 8 kHz) or .rwb (16 bits, 16 kHz). Languages and tones are recognised by their folder,
-    such as German_Germany/mk-sip.jar in the manufacturer's packages.
+    such as German_Germany/mk-sip.jar in the manufacturer's packages. XML files of dial plans, soft keys and feature
+    policies are published as they are, for the phones whose dial_plan_file, soft_key_file or feature_policy_file names
+    them.
 
     Example: ringfence asset import doorbell.wav
     """
@@ -56,7 +61,7 @@ def import_assets(
             output.say(f"{asset.kind.capitalize()} “{asset.name}”{notes}, for {whom}.")
     if not told:
         raise BadArgument(
-            "it holds no ring tone, picture, language or tones", where=str(file),
+            "it holds no ring tone, picture, language, tones or dial plan", where=str(file),
             to_do="Use a WAV, PNG or JPEG, or the manufacturer's locale package.",
         )  # fmt: skip
     if as_json:
@@ -64,7 +69,8 @@ def import_assets(
         return
     say_skipped(skipped)
     if not dry_run:
-        output.say("Next: ringfence publish. Phones get languages only where user_locale or network_locale names them.")
+        output.say("Next: ringfence publish. Phones get languages only where user_locale or network_locale names them,")
+        output.say("and dial plans, soft keys and feature policies where their settings do, such as dial_plan_file.")
 
 
 def _recognised(file: Path, skipped: list[str]) -> Iterator[tuple["Asset", list[str]]]:
@@ -92,15 +98,12 @@ def _recognised(file: Path, skipped: list[str]) -> Iterator[tuple["Asset", list[
 
 
 @app.command("list")
-def list_assets(as_json: AsJson = False) -> None:
+@lists
+def list_assets() -> Listing:
     """List the assets at the hub.
 
     Example: ringfence asset list
     """
-    rows = hub().items("/assets")
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("ID", field("id")),
         ("KIND", field("kind")),
@@ -109,7 +112,7 @@ def list_assets(as_json: AsJson = False) -> None:
         ("BYTES", lambda row: f"{row['size']:,}"),
         ("IMPORTED", moment("added_at")),
     ]
-    output.show_table(rows, columns, empty="No assets yet. Import one: ringfence asset import FILE.")
+    return Listing("/assets", columns, empty="No assets yet. Import one: ringfence asset import FILE.")
 
 
 @app.command()

@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import OnlySite
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import (
     AsJson,
     Row,
@@ -135,19 +137,14 @@ def _state(row: Row) -> str:
 
 
 @app.command("list")
+@lists
 def list_edges(
-    site: Annotated[str | None, typer.Option(help="Only this site.")] = None, as_json: AsJson = False
-) -> None:
+    site: OnlySite = None,
+) -> Listing:
     """List the edges that the hub knows.
 
     Example: ringfence edge list --site home-office-anna
     """
-    from ringfence.cli.support.connection import hub
-
-    rows = hub().items("/edges", site=site)
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("EDGE", field("id")),
         ("SITE", field("site")),
@@ -158,10 +155,13 @@ def list_edges(
         ("LAST SEEN", moment("last_seen")),
         ("CERTIFICATE ENDS", moment("certificate_ends_at")),
     ]
-    output.show_table(rows, columns, empty="No edges yet. Create a token to enrol one: ringfence site token SITE.")
-    for row in rows:
-        if row["problem"] and not row["revoked_at"]:
-            output.say(f"Edge {row['id']} of {row['site']}: {row['problem_text']}")
+    none = "No edges yet. Create a token to enrol one: ringfence site token SITE."
+    return Listing("/edges", columns, empty=none, query={"site": site}, note=_problem)
+
+
+def _problem(row: Row) -> str:
+    is_told = row["problem"] and not row["revoked_at"]
+    return f"Edge {row['id']} of {row['site']}: {row['problem_text']}" if is_told else ""
 
 
 @app.command()

@@ -5,13 +5,13 @@ from typing import Annotated
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import Site
 from ringfence.cli.support.connection import hub, site_path
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 
 app = typer.Typer()
-
-Site = Annotated[str, typer.Argument(help="The site's id, as `ringfence site list` shows it.")]
 
 
 @app.command()
@@ -33,15 +33,12 @@ def token(site: Site, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def tokens(site: Site, as_json: AsJson = False) -> None:
+@lists
+def tokens(site: Site) -> Listing:
     """List a site's enrolment tokens and whether they were used.
 
     Example: ringfence site tokens home-office-anna
     """
-    rows = hub().items(f"{site_path(site)}/tokens")
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("ID", field("id")),
         ("MADE", moment("created_at")),
@@ -49,7 +46,9 @@ def tokens(site: Site, as_json: AsJson = False) -> None:
         ("USED", moment("used_at")),
         ("REVOKED", moment("revoked_at")),
     ]
-    output.show_table(rows, columns, empty="No enrolment tokens. Create one: ringfence site token SITE.")
+    return Listing(
+        f"{site_path(site)}/tokens", columns, empty="No enrolment tokens. Create one: ringfence site token SITE."
+    )
 
 
 @app.command("revoke-token")

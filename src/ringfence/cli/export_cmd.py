@@ -5,10 +5,12 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli.import_csv_cmd import COLUMNS
-from ringfence.cli.support import csv_table, output
+from ringfence import csv_text
+from ringfence.cli.support import output
+from ringfence.cli.support.arguments import OnlySite
 from ringfence.cli.support.connection import hub
-from ringfence.cli.support.errors import CanNotWrite, FileExists
+from ringfence.cli.support.files import new_file
+from ringfence.phones.importing.phone_table import COLUMNS
 
 app = typer.Typer(help="Export phones and lines as a table.", no_args_is_help=True)
 
@@ -21,7 +23,7 @@ def _group() -> None:
 @app.command("csv")
 def export_csv(
     file: Annotated[Path | None, typer.Argument(help="The file to write; standard output by default.")] = None,
-    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    site: OnlySite = None,
 ) -> None:
     """Export phones and lines as a CSV table, without passwords.
 
@@ -36,15 +38,10 @@ def export_csv(
         for line in phone["lines"] or [{}]:
             parts = [line.get(name, "") for name in ("index", "label", "name", "display_name", "auth_name")]
             rows.append([*own, *parts, ""])
-    text = csv_table.to_text(rows)
+    text = csv_text.to_text(rows)
     if file is None:
         output.show_text(text)
         return
-    try:
-        with file.open("x", encoding="utf-8", newline="") as opened:
-            opened.write(text)
-    except FileExistsError:
-        raise FileExists("this file exists", where=str(file), to_do="Name another one.") from None
-    except OSError as fault:
-        raise CanNotWrite(f"the file can't be written: {fault.strerror}", where=str(file)) from None
+    with new_file(file) as opened:
+        opened.write(text.encode())
     output.say(f"{file} written.")

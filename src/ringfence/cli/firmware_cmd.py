@@ -10,6 +10,7 @@ from ringfence.archives import Member, members
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.errors import BadArgument
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 from ringfence.cli.support.uploads import progress, say_skipped, upload_members
@@ -25,7 +26,8 @@ _LOOK_EVERY_S = 1.0
 BundleFile = Annotated[
     Path,
     typer.Argument(
-        metavar="FILE", help="A folder, .zip, .cop.sgn, .cop.sha512, .tar.gz, or a single .loads, .bin, .img or .rom."
+        metavar="FILE",
+        help="A folder, .zip, .cop.sgn, .cop.sha512, .tar.gz, or a single .loads, .bin, .img, .rom or .swu.",
     ),
 ]
 
@@ -81,15 +83,12 @@ def import_bundle(file: BundleFile, as_json: AsJson = False) -> None:
 
 
 @app.command("list")
-def list_loads(as_json: AsJson = False) -> None:
+@lists
+def list_loads() -> Listing:
     """List the loads that the hub has.
 
     Example: ringfence firmware list
     """
-    rows = hub().items("/firmware")
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("LOAD", field("name")),
         ("MODELS", lambda row: ", ".join(row["models"])),
@@ -98,7 +97,7 @@ def list_loads(as_json: AsJson = False) -> None:
         ("FROM", field("source")),
         ("IMPORTED", moment("added_at")),
     ]
-    output.show_table(rows, columns, empty="No firmware yet. Import a bundle: ringfence firmware import FILE.")
+    return Listing("/firmware", columns, empty="No firmware yet. Import a bundle: ringfence firmware import FILE.")
 
 
 LoadName = Annotated[str, typer.Argument(metavar="LOAD", help="Its name, as ringfence firmware list shows it.")]

@@ -6,6 +6,7 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 
@@ -35,16 +36,13 @@ def add(name: Annotated[str, typer.Argument(help="Its name, such as Reception.")
 
 
 @app.command("list")
-def list_groups(as_json: AsJson = False) -> None:
+@lists
+def list_groups() -> Listing:
     """List the groups.
 
     Example: ringfence group list
     """
-    rows = hub().items("/groups")
-    if as_json:
-        output.show_json(rows)
-    else:
-        output.show_table(rows, _COLUMNS, empty="No groups yet. Create one: ringfence group add NAME.")
+    return Listing("/groups", _COLUMNS, empty="No groups yet. Create one: ringfence group add NAME.")
 
 
 @app.command()

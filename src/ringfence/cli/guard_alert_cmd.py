@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import OnlySite
 from ringfence.cli.support.connection import hub
+from ringfence.cli.support.listing import Choice, Filters, Limit, Listing, Sort, show
 from ringfence.cli.support.output import (
     AsJson,
     field,
@@ -17,11 +19,14 @@ app = typer.Typer()
 
 @app.command()
 def alerts(
-    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    site: OnlySite = None,
     with_closed: Annotated[bool, typer.Option("--all", help="Show closed ones too.")] = False,
     close: Annotated[
         int | None, typer.Option(metavar="ID", help="Close this alert; somebody has looked at it.")
     ] = None,
+    filters: Filters = None,
+    sort: Sort = None,
+    limit: Limit = None,
     as_json: AsJson = False,
 ) -> None:
     """List the alerts, newest first, or close one.
@@ -35,10 +40,6 @@ def alerts(
         else:
             output.say(f"Alert {row['id']} closed. A new alert opens if the same happens again.")
         return
-    rows = hub().items("/guard/alerts", site=site, closed_too=str(with_closed).lower())
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("ID", field("id")),
         ("SITE", field("site")),
@@ -49,4 +50,8 @@ def alerts(
         ("CLOSED", moment("closed_at")),
         ("IN WORDS", field("sentence")),
     ]
-    output.show_table(rows, columns, empty="No open alerts." if not with_closed else "No alerts.")
+    none = "No open alerts." if not with_closed else "No alerts."
+    query = {"site": site, "closed_too": str(with_closed).lower()}
+    show(
+        Listing("/guard/alerts", columns, empty=none, query=query), Choice(filters or (), sort, limit), as_json=as_json
+    )

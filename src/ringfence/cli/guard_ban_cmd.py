@@ -7,6 +7,7 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.durations import seconds
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
@@ -53,15 +54,12 @@ def unban(
 
 
 @app.command()
-def bans(as_json: AsJson = False) -> None:
+@lists
+def bans() -> Listing:
     """List the IP addresses that people have banned.
 
     Example: ringfence guard bans
     """
-    rows = hub().items("/guard/bans")
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("ADDRESS", field("address")),
         ("SITE", lambda row: row["site"] or "everywhere"),
@@ -69,4 +67,4 @@ def bans(as_json: AsJson = False) -> None:
         ("WHO", field("who")),
         ("WHY", field("why")),
     ]
-    output.show_table(rows, columns, empty="No addresses are banned.")
+    return Listing("/guard/bans", columns, empty="No addresses are banned.")

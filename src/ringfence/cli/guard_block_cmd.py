@@ -1,16 +1,13 @@
 """``ringfence guard block``: shut a phone out."""
 
-from typing import Annotated
-
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import MacAddress
 from ringfence.cli.support.connection import hub, phone_path
 from ringfence.cli.support.output import AsJson
 
 app = typer.Typer()
-
-MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address in any usual notation, or as SEP….")]
 
 
 @app.command()

@@ -6,6 +6,7 @@ from ringfence.cli import (
     guard_alert_cmd,
     guard_ban_cmd,
     guard_block_cmd,
+    guard_credential_cmd,
     guard_decision_log_cmd,
     guard_edge_network_cmd,
     guard_first_contact_cmd,
@@ -23,5 +24,6 @@ for part in (
     guard_window_cmd,
     guard_ban_cmd,
     guard_edge_network_cmd,
+    guard_credential_cmd,
 ):
     app.add_typer(part.app)

@@ -5,7 +5,9 @@ from typing import Annotated
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import MacAddress, OnlyPhone, OnlySite
 from ringfence.cli.support.connection import hub, phone_path
+from ringfence.cli.support.listing import Listing, lists_newest
 from ringfence.cli.support.output import (
     AsJson,
     field,
@@ -16,26 +18,18 @@ from ringfence.phones.mac import Mac
 app = typer.Typer()
 
 
-MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address in any usual notation, or as SEP….")]
-
-
 @app.command()
+@lists_newest
 def log(
-    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
-    phone: Annotated[str | None, typer.Option(metavar="MAC", help="Only this phone.")] = None,
+    site: OnlySite = None,
+    phone: OnlyPhone = None,
     refused: Annotated[bool, typer.Option("--refused", help="Only requests that were not allowed.")] = False,
-    limit: Annotated[int, typer.Option(help="How many to show, newest first.")] = 50,
-    as_json: AsJson = False,
-) -> None:
+) -> Listing:
     """List the guard's decisions and their reasons, newest first.
 
     Example: ringfence guard log --site home-office-anna --refused
     """
     owner = Mac.parse(phone).bare if phone else None
-    rows = hub().items("/guard/log", site=site, phone=owner, refused=str(refused).lower(), limit=limit)
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("WHEN", moment("at")),
         ("WHO", field("peer")),
@@ -44,7 +38,12 @@ def log(
         ("TIMES", field("count")),
         ("IN WORDS", field("sentence")),
     ]
-    output.show_table(rows, columns, empty="No decisions yet: they appear once phones ask for files.")
+    return Listing(
+        "/guard/log",
+        columns,
+        empty="No decisions yet: they appear once phones ask for files.",
+        query={"site": site, "phone": owner, "refused": str(refused).lower()},
+    )
 
 
 @app.command()

@@ -5,25 +5,22 @@ from typing import Annotated
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import MacAddress, OnlySite
 from ringfence.cli.support.connection import hub, phone_path
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.phones.mac import Mac
 
 app = typer.Typer()
 
-MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address in any usual notation, or as SEP….")]
-
 
 @app.command()
-def waiting(site: Annotated[str | None, typer.Option(help="Only this site.")] = None, as_json: AsJson = False) -> None:
+@lists
+def waiting(site: OnlySite = None) -> Listing:
     """List the phones that wait for approval.
 
     Example: ringfence guard waiting --site home-office-anna
     """
-    rows = hub().items("/guard/waiting", site=site)
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("MAC", lambda row: Mac(row["subject"])),
         ("MODEL", field("model")),
@@ -33,7 +30,7 @@ def waiting(site: Annotated[str | None, typer.Option(help="Only this site.")] = 
         ("TIMES", field("count")),
         ("IN WORDS", field("sentence")),
     ]
-    output.show_table(rows, columns, empty="No phones are waiting for approval.")
+    return Listing("/guard/waiting", columns, empty="No phones are waiting for approval.", query={"site": site})
 
 
 @app.command()

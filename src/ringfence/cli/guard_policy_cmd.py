@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import Site
 from ringfence.cli.support.connection import hub, site_path
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import (
@@ -16,8 +17,6 @@ from ringfence.counted import counted
 
 app = typer.Typer()
 
-
-Site = Annotated[str, typer.Argument(help="The site's id, as `ringfence site list` shows it.")]
 
 _FIRST_CONTACT = {
     "allow": "a new phone gets its file at once if it reaches the level",

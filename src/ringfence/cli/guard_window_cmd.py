@@ -5,14 +5,13 @@ from typing import Annotated
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import MacAddress
 from ringfence.cli.support.connection import hub, phone_path
 from ringfence.cli.support.durations import seconds
 from ringfence.cli.support.output import AsJson
 from ringfence.phones.mac import Mac
 
 app = typer.Typer()
-
-MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address in any usual notation, or as SEP….")]
 
 
 @app.command("open")

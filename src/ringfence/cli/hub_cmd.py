@@ -10,10 +10,12 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.output import AsJson
+from ringfence.cli.support.questions import Yes, confirm
 from ringfence.secret import Secret
 
 if TYPE_CHECKING:
     from ringfence.hub.process.moving import HubMove
+    from ringfence.hub.process.way_back import WayBack
 
 app = typer.Typer(help="The hub: the central server for sites, phones and settings.", no_args_is_help=True)
 
@@ -69,10 +71,11 @@ def init(
     output.say(f"Hub created in {folder}. Its first API token, shown only once:\n\n  {token.reveal()}\n")
     output.say(f"Start it:  ringfence hub run {folder}" + (f" --user {user}" if user else ""))
     pin = fingerprint(read_certificate((folder / "authority.pem").read_text()))
+    host = config.host_for_people
     is_here_only = ipaddress.ip_address(config.people_address).is_loopback
-    host = config.people_address if is_here_only else address
     shown = f"[{host}]" if ":" in host else host
     port = people_port or "PORT"  # a free port is known only when the hub runs; its first line shows it
+    output.say(f"In a browser, once it runs:  ringfence hub sign-in-link {folder}")
     output.say(f"Log in:    ringfence login https://{shown}:{port} --fingerprint {pin}")
     output.say(f"It listens for edges on {_in_words(config.listen)}, for people on {_in_words(config.people_address)}.")
     if is_here_only and host != config.listen:
@@ -134,6 +137,51 @@ def token(
     output.say("Those that are lost stay valid until they are revoked: ringfence access list")
 
 
+Person = Annotated[str, typer.Argument(metavar="[NAME]", help="Whom it is for.", show_default=False)]
+Whose = Annotated[str, typer.Option("--of", metavar="ORGANISATION", help="Whose person it is.")]
+
+
+@app.command("sign-in-link")
+def sign_in_link(folder: Folder, name: Person = "", of: Whose = "main", as_json: AsJson = False) -> None:
+    """Print a link that signs somebody in to the pages, once, within ten minutes; for whoever owns the data folder.
+
+    A hub that has no people yet needs no name: the link makes the first person, who owns the hub.
+
+    Example: ringfence hub sign-in-link /var/lib/ringfence/hub
+    """
+    from ringfence.hub.data.folder import DataFolder, acting_as_owner
+    from ringfence.hub.process import way_back
+
+    with acting_as_owner(folder):
+        made = way_back.sign_in_link(DataFolder(folder), name, of)
+    _show_link(made, "makes the hub's first account" if made.person is None else "signs them in", as_json=as_json)
+
+
+@app.command()
+def recover(folder: Folder, name: Person = "", of: Whose = "main", yes: Yes = False, as_json: AsJson = False) -> None:
+    """Let a lost administrator in again: password and second step are taken away, all sessions end, and a link is made.
+
+    It needs no name where one person alone owns the hub. The audit log tells that it was done here.
+
+    Example: ringfence hub recover /var/lib/ringfence/hub anna@example.org
+    """
+    from ringfence.hub.data.folder import DataFolder, acting_as_owner
+    from ringfence.hub.process import way_back
+
+    confirm(f"Take password and second step of {name or 'the owner'} away", yes=yes)
+    with acting_as_owner(folder):
+        made = way_back.recover(DataFolder(folder), name, of)
+    _show_link(made, "lets them choose a new password", as_json=as_json)
+
+
+def _show_link(made: "WayBack", does: str, *, as_json: bool) -> None:
+    if as_json:
+        output.show_json({"link": made.link, "person": None if made.person is None else made.person.name})
+        return
+    whose = "" if made.person is None else f" for {made.person.name}"
+    output.say(f"A link{whose} that {does}, once, within ten minutes:\n\n  {made.link}\n")
+
+
 @app.command()
 def backup(
     folder: Folder,
@@ -155,6 +203,7 @@ def backup(
     """
     from ringfence.cli.support import uploads
     from ringfence.counted import counted
+    from ringfence.hub.data import backup_note
     from ringfence.hub.data.folder import DataFolder
     from ringfence.hub.recovery import backup as backups
     from ringfence.hub.recovery import restore as restoring
@@ -166,6 +215,7 @@ def backup(
         made = backups.make(hub_folder, file, Lock(passphrase, recipient), show)
     if passphrase is not None and verify:
         restoring.check(made.file, Opener(passphrase))
+    backup_note.write(hub_folder, made.manifest.made_at)
     gone = backups.thin_out(made.file.parent, keep) if keep else []
     if as_json:
         output.show_json(

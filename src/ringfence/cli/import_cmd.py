@@ -5,6 +5,7 @@ import typer
 from ringfence.cli import (
     import_csv_cmd,
     import_cucm_cmd,
+    import_freepbx_cmd,
     import_fusionpbx_cmd,
     import_tftp_cmd,
     import_wazo_cmd,
@@ -17,5 +18,6 @@ app = typer.Typer(
 app.add_typer(import_tftp_cmd.app)
 app.add_typer(import_csv_cmd.app)
 app.add_typer(import_cucm_cmd.app)
+app.add_typer(import_freepbx_cmd.app)
 app.add_typer(import_fusionpbx_cmd.app)
 app.add_typer(import_wazo_cmd.app)

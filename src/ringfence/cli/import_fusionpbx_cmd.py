@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli.support import csv_table
+from ringfence import csv_table
 from ringfence.cli.support.bulk import DryRun
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.files import read_text

@@ -7,12 +7,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ringfence.cli.support import import_report, output
+from ringfence.cli.support import output
+from ringfence.cli.support.api import PeoplesApi
 from ringfence.cli.support.asset_uploads import bring
 from ringfence.cli.support.bulk import DryRun, say_outcome
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import BadArgument
-from ringfence.cli.support.import_order import ImportOrder, send
+from ringfence.cli.support.import_order import ImportOrder, check, send
+from ringfence.cli.support.import_report import ImportReport
+from ringfence.cli.support.inherited_settings import inherited
+from ringfence.cli.support.model_questions import ask_for_models
 from ringfence.cli.support.output import AsJson
 from ringfence.cli.support.source_folders import FilesOnDisk
 from ringfence.cli.support.uploads import progress
@@ -22,7 +26,6 @@ from ringfence.phones.mac import Mac
 if TYPE_CHECKING:  # only the commands that need it load it: it loads the XML library and the templates
     from ringfence.phones.assets.kinds import Asset
     from ringfence.phones.importing.folder import FolderReport
-    from ringfence.phones.importing.outcome import Entry
     from ringfence.phones.importing.reader import SaidModels
 
 app = typer.Typer()
@@ -53,7 +56,8 @@ def tftp(
     files = FilesOnDisk(folder)
     report = _read(files, _said(model or []))
     if ask and sys.stdin.isatty() and not as_json:
-        report = _ask_for_models(files, report, model or [])
+        answers = ask_for_models(report.imported)
+        report = _read(files, _said([*(model or []), *answers])) if answers else report
     if not report.entries:
         raise BadArgument("it holds no phone's configuration", where=str(folder), to_do=_IS_IT)
     if not report.imported:
@@ -61,22 +65,24 @@ def tftp(
         raise BadArgument(
             "none of its phones' files can be imported", where=str(folder), to_do=f"{first.path}: {first.why}."
         )
-    order = ImportOrder.of(report, site, files.read)
-    done, refused = send(hub(), order, dry_run=dry_run)
-    assets = list(_assets(files, report))
-    if not dry_run and done["kept"]:
-        for asset in assets:
-            bring(hub(), asset, folder.name)
-    entries = import_report.rows(report, refused)
+    client = hub()
+    order = ImportOrder.of(report, site)
+    sent = check(client, order)
+    assets = [*report.kept_files, *_assets(files, report)]
+    if not dry_run:
+        # What phones name comes before them, so that an end in between leaves no phone without it.
+        assets = list(_brought(client, assets, folder.name, files))
+        sent = send(client, sent)
+    taken = [(row.path, row.phone) for row in report.imported if row.phone is not None and row.path not in sent.refused]
+    said = ImportReport.of(
+        report, order, sent, inherited(client, site, taken, sent.of_site), files.passed_over,
+        [{"kind": str(each.kind), "name": each.name} for each in assets],
+    )  # fmt: skip
     if as_json:
-        shown = {"entries": entries, "left_alone": list(report.left_alone), "passed_over": dict(files.passed_over)}
-        output.show_json({**done, **shown, "assets": [{"kind": str(each.kind), "name": each.name} for each in assets]})
+        output.show_json({**sent.done, **said.as_json()})
         return
-    import_report.say(entries, report, files.passed_over)
-    if assets:
-        names = output.some([f"{asset.kind} {asset.name}" for asset in assets])
-        output.say(f"Rings, wallpapers and languages {'that would be ' if dry_run else ''}imported: {names}.")
-    say_outcome(done, dry_run=dry_run)
+    said.say(dry_run=dry_run)
+    say_outcome(sent.done, dry_run=dry_run, names_phones=False)
 
 
 _IS_IT = "Check that it is the TFTP server's folder."
@@ -112,28 +118,15 @@ def _said(texts: Sequence[str]) -> "SaidModels":
     return SaidModels(by_mac, for_others)
 
 
-def _ask_for_models(files: FilesOnDisk, report: "FolderReport", texts: Sequence[str]) -> "FolderReport":
-    """Ask for models that are not certain: once for all phones that fit the same, or one by one; read them again."""
-    from ringfence.phones.importing.outcome import Confidence
-
-    groups: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in report.imported:
-        if entry.phone is not None and entry.phone.guess.confidence is not Confidence.CERTAIN:
-            groups.setdefault((entry.phone.model, *entry.phone.guess.others), []).append(entry)
-    said = list(texts)
-    for fitting, entries in groups.items():
-        names = " or ".join(fitting) if len(fitting) > 1 else "of a model that nothing tells"
-        output.say(f"{len(entries)} of the phones are {names}: {output.some([entry.path for entry in entries], 5)}.")
-        answer = typer.prompt(
-            "Their model (Enter: as guessed; each: one by one)", default="", show_default=False, err=True
-        )
-        for entry in entries:
-            name = answer
-            if answer == "each":
-                name = typer.prompt(f"{entry.path} (Enter: as guessed)", default="", show_default=False, err=True)
-            if name and entry.phone is not None:
-                said.append(f"{entry.phone.mac.bare}={name}")
-    return report if len(said) == len(texts) else _read(files, _said(said))
+def _brought(client: PeoplesApi, assets: "Sequence[Asset]", source: str, files: FilesOnDisk) -> Iterator["Asset"]:
+    """Bring assets to the hub; yield those that it takes, and note the others."""
+    for asset in assets:
+        try:
+            bring(client, asset, source)
+        except BadInput as fault:
+            files.passed_over.append((asset.name, f"the hub does not take it: {fault.what}"))
+            continue
+        yield asset
 
 
 def _assets(files: FilesOnDisk, report: "FolderReport") -> Iterator["Asset"]:
@@ -144,7 +137,7 @@ def _assets(files: FilesOnDisk, report: "FolderReport") -> Iterator["Asset"]:
         for path in report.left_alone:
             if path.lower().endswith(_ASSETS) and not path.lower().endswith("-tn.png"):
                 try:
-                    asset = recognise(path, files.whole(path).read_bytes()[:_LARGEST_ASSET])
+                    asset = recognise(path, files.whole(path, _LARGEST_ASSET))
                 except (BadInput, OSError) as fault:
                     files.passed_over.append((path, fault.what if isinstance(fault, BadInput) else str(fault)))
                     continue

@@ -4,9 +4,10 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli.phone_cmd import MacAddress
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import MacAddress
 from ringfence.cli.support.connection import hub, phone_path
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, field
 from ringfence.cli.support.questions import Yes, confirm
 
@@ -46,15 +47,12 @@ def set_line(
 
 
 @app.command("list")
-def list_lines(mac: MacAddress, as_json: AsJson = False) -> None:
+@lists
+def list_lines(mac: MacAddress) -> Listing:
     """List a phone's lines, without passwords.
 
     Example: ringfence line list 00:1B:54:C2:9A:10
     """
-    rows = hub().items(f"{phone_path(mac)}/lines")
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("LINE", field("index")),
         ("NAME", field("name")),
@@ -62,7 +60,9 @@ def list_lines(mac: MacAddress, as_json: AsJson = False) -> None:
         ("DISPLAY NAME", field("display_name")),
         ("AUTH NAME", field("auth_name")),
     ]
-    output.show_table(rows, columns, empty="No lines yet. Add one: ringfence line set MAC 1 --name USER.")
+    return Listing(
+        f"{phone_path(mac)}/lines", columns, empty="No lines yet. Add one: ringfence line set MAC 1 --name USER."
+    )
 
 
 @app.command()

@@ -21,17 +21,25 @@ GROUPS = (
     "template",
     "firmware",
     "asset",
+    "phone-book",
     "sip",
+    "activation",
     "alert-channel",
     "pbx",
     "import",
     "export",
+    "draft",
+    "rollout",
     "release",
     "edge",
     "gateway",
     "report",
     "guard",
     "access",
+    "audit",
+    "person",
+    "session",
+    "organisation",
     "hub",
     "sim",
     "tftp",
@@ -39,6 +47,9 @@ GROUPS = (
 """Each is a Typer app in its own file (``file_of``)."""
 COMMANDS = {"login": "login_cmd", "publish": "publish_cmd", "serve": "serve_cmd"}
 """Commands outside any group, and the file of each."""
+
+
+_ORGANISATION, _DRAFT = "RINGFENCE_ORGANISATION", "RINGFENCE_DRAFT"
 
 
 def file_of(group: str) -> str:
@@ -77,8 +88,16 @@ def _version(asked: bool) -> None:
 
 def _root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    organisation: str = typer.Option(
+        "", envvar=_ORGANISATION, help="The organisation that it is about, where a token is for several."
+    ),
+    draft: str = typer.Option("", envvar=_DRAFT, help="The draft to look into, and to edit in."),
 ) -> None:
-    pass
+    del version  # its callback has answered
+    if draft:
+        os.environ[_DRAFT] = draft
+    if organisation:
+        os.environ[_ORGANISATION] = organisation
 
 
 def main() -> None:
@@ -87,7 +106,7 @@ def main() -> None:
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # what a terminal's encoding lacks ends no command
     try:
-        make_app(next(iter(sys.argv[1:]), ""))()
+        make_app(_wanted())()
     except RingfenceError as fault:
         sys.stderr.write(f"ringfence: {clean_line(str(fault))}\n")
         sys.exit(fault.exit_code)
@@ -105,6 +124,12 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # our reader has gone; nothing is wrong
     except KeyboardInterrupt:
         sys.exit(130)
+
+
+def _wanted() -> str:
+    """Return the group or command that is run, or that a shell completes."""
+    words = os.environ.get("_TYPER_COMPLETE_ARGS", "").split()
+    return words[1] if len(words) > 2 else next(iter(sys.argv[1:]), "")  # noqa: PLR2004 - the program, its group, more
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, field
 from ringfence.cli.support.questions import Yes, confirm
 
@@ -38,6 +39,10 @@ def add(
         str,
         typer.Option(help="For amis:// and https://: the SHA-256 of the PBX's own certificate.", show_default=False),
     ] = "",
+    allow_clear_text: Annotated[
+        bool,
+        typer.Option("--allow-clear-text", help="For http:// and ami:// to another machine: the way is yours alone."),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Add a PBX.
@@ -45,7 +50,7 @@ def add(
     The hub does not connect to its own machine or to link-local addresses, unless `pbx_networks` in hub.toml names
     them.
 
-    Example: ringfence pbx add main --kind kamailio --url http://10.0.0.5:5060/RPC --realm sip.example.org
+    Example: ringfence pbx add main --kind kamailio --url https://10.0.0.5:5061/RPC --realm sip.example.org
     """
     if ca is not None and fingerprint:
         raise typer.BadParameter("give the CA or a fingerprint, not both", param_hint="--fingerprint")
@@ -59,7 +64,7 @@ def add(
     row = hub().post(
         "/pbxes",
         {"name": name, "kind": kind, "url": url, "user": user, "secret": said, "realm": realm,
-         "sip_servers": sip_server or [], "trust": trust},
+         "sip_servers": sip_server or [], "trust": trust, "allow_clear_text": allow_clear_text},
     )  # fmt: skip
     if as_json:
         output.show_json(row)
@@ -70,15 +75,12 @@ def add(
 
 
 @app.command("list")
-def list_pbxes(as_json: AsJson = False) -> None:
+@lists
+def list_pbxes() -> Listing:
     """List the PBXes.
 
     Example: ringfence pbx list
     """
-    rows = hub().items("/pbxes")
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("ID", field("id")),
         ("KIND", field("kind")),
@@ -87,7 +89,7 @@ def list_pbxes(as_json: AsJson = False) -> None:
         ("SIP SERVERS", lambda row: ", ".join(row["sip_servers"]) or "any"),
         ("WARNING", field("warning")),
     ]
-    output.show_table(rows, columns, empty="No PBXes yet. Add one: ringfence pbx add NAME --kind … --url … --realm ….")
+    return Listing("/pbxes", columns, empty="No PBXes yet. Add one: ringfence pbx add NAME --kind … --url … --realm ….")
 
 
 @app.command()

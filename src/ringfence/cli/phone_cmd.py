@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import MacAddress, OnlySite
 from ringfence.cli.support.connection import hub, phone_path
-from ringfence.cli.support.output import AsJson, Limit, Row, field
+from ringfence.cli.support.listing import Limit, Listing, lists
+from ringfence.cli.support.output import AsJson, Row, field
 from ringfence.cli.support.questions import Yes, confirm
 from ringfence.counted import counted
 
 app = typer.Typer(help="Phones: where they are, what they are doing, and reloading them.", no_args_is_help=True)
-
-MacAddress = Annotated[str, typer.Argument(metavar="MAC", help="The MAC address in any usual notation, or as SEP….")]
 
 
 Search = Annotated[
@@ -63,22 +63,22 @@ def add(
 
 
 @app.command("list")
+@lists
 def list_phones(
-    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    site: OnlySite = None,
     group: Annotated[str | None, typer.Option(help="Only this group.")] = None,
     search: Search = None,
-    limit: Limit = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Listing:
     """List the phones.
 
     Example: ringfence phone list --search anna
     """
-    rows = hub().items("/phones", limit=limit, site=site, group=group, search=search)
-    if as_json:
-        output.show_json(rows)
-    else:
-        output.show_table(rows, _COLUMNS, empty=_none(search or site or group))
+    return Listing(
+        "/phones",
+        _COLUMNS,
+        empty=_none(search or site or group),
+        query={"site": site, "group": group, "search": search},
+    )
 
 
 def _none(asked: str | None) -> str:
@@ -129,18 +129,12 @@ def change(
 
 
 @app.command()
-def models(
-    family: Annotated[str | None, typer.Option(help="Only this family, such as cisco-79xx.")] = None,
-    as_json: AsJson = False,
-) -> None:
+@lists
+def models(family: Annotated[str | None, typer.Option(help="Only this family, such as cisco-79xx.")] = None) -> Listing:
     """List the known models: family, line keys, transports, features.
 
     Example: ringfence phone models --family cisco-79xx
     """
-    rows = hub().items("/models", family=family)
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("MODEL", field("name")),
         ("FAMILY", field("family")),
@@ -150,13 +144,13 @@ def models(
         ("HTTP FIRST", lambda row: "not known" if row["http_first"] is None else row["http_first"]),
         ("HAS", lambda row: ", ".join(row["features"])),
     ]
-    output.show_table(rows, columns, empty="No models.")
+    return Listing("/models", columns, empty="No models.", query={"family": family})
 
 
 @app.command()
 def status(
     mac: Annotated[str | None, typer.Argument(metavar="MAC", help="One phone; all by default.")] = None,
-    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
+    site: OnlySite = None,
     search: Search = None,
     problems: Annotated[bool, typer.Option("--problems", help="Only phones that something is wrong with.")] = False,
     summary: Annotated[bool, typer.Option("--summary", help="Only how many phones are in which state.")] = False,
@@ -181,11 +175,12 @@ def status(
     if as_json:
         output.show_json(rows)
         return
-    for row in rows:
-        described = f" ({row['description']})" if row["description"] else ""
-        output.say(f"{row['mac']}{described}, model {row['model']} at {row['site']}:")
-        for sentence in row["sentences"]:
-            output.say(f"  {_MARKS[sentence['urgency']]} {sentence['text']}")
+    with output.paged():
+        for row in rows:
+            described = f" ({row['description']})" if row["description"] else ""
+            output.say(f"{row['mac']}{described}, model {row['model']} at {row['site']}:")
+            for sentence in row["sentences"]:
+                output.say(f"  {_MARKS[sentence['urgency']]} {sentence['text']}")
     if not rows:
         output.say("Nothing is wrong with any phone." if problems else _none(search or site))
 

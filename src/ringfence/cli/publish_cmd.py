@@ -36,15 +36,23 @@ def publish(
     if as_json:
         output.show_json(result)
     else:
-        _show(result, diff=diff)
+        with output.paged():
+            show_publication(result, diff=diff)
     _raise_left_out(result["left_out"])
     if result["refused_files"]:
         first = result["refused_files"][0]
         raise PhonesLeftOut(f"a file was not published: {first['what']}", where=first["where"], to_do=first["to_do"])
 
 
-def _show(result: Row, *, diff: bool) -> None:
+def show_publication(result: Row, *, diff: bool) -> None:
+    """Print what a publish did, or would do."""
     changed, dry_run = result["sites"], result["dry_run"]
+    verb = "would change" if dry_run else "changed"
+    files, phones = sum(len(site["files"]) for site in changed), sum(site["phones"] for site in changed)
+    of_all = f" ({counted(files, 'file')}, {counted(phones, 'phone')})" if changed else ""
+    summary = f"{counted(len(changed), 'site')} {verb}{of_all}, {result['unchanged']} unchanged"
+    if diff:
+        output.say(f"{summary}.")
     for site in changed if diff else changed[:_MOST_SITES]:
         outcome = "would get a new release" if dry_run else f"now has release {site['release']}"
         by = f"; edited by {output.some(site['edited_by'], 5)}" if site["edited_by"] else ""
@@ -68,12 +76,8 @@ def _show(result: Row, *, diff: bool) -> None:
     for file in result["refused_files"]:
         output.say(f"Not published: {file['what']} ({file['where']}).")
         output.say(f"  {file['to_do']}")
-    verb = "would change" if dry_run else "changed"
-    files, phones = sum(len(site["files"]) for site in changed), sum(site["phones"] for site in changed)
-    count = counted(len(changed), "site")
-    of = f" ({counted(files, 'file')}, {counted(phones, 'phone')})" if changed else ""
-    more = "" if diff or not changed else " --diff shows how." if dry_run else ""
-    output.say(f"{count} {verb}{of}, {result['unchanged']} unchanged, in {result['seconds']:.2f} s.{more}")
+    more = " --diff shows how." if dry_run and changed and not diff else ""
+    output.say(f"{summary}, in {result['seconds']:.2f} s.{more}")
 
 
 def _what_changed(files: Sequence[Row]) -> str:

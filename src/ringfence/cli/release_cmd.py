@@ -4,11 +4,12 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli.site_cmd import Site
 from ringfence.cli.support import output
 from ringfence.cli.support.api import PeoplesApi
+from ringfence.cli.support.arguments import Site
 from ringfence.cli.support.connection import hub, site_path
 from ringfence.cli.support.errors import NoRelease
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import (
     AsJson,
     Row,
@@ -24,15 +25,12 @@ NumberOrNewest = Annotated[int | None, typer.Argument(help="The release's number
 
 
 @app.command("list")
-def list_releases(site: Site, as_json: AsJson = False) -> None:
+@lists
+def list_releases(site: Site) -> Listing:
     """List a site's releases, newest first.
 
     Example: ringfence release list home-office-anna
     """
-    rows = hub().items(f"{site_path(site)}/releases")
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("RELEASE", field("number")),
         ("MADE", moment("created_at")),
@@ -40,7 +38,7 @@ def list_releases(site: Site, as_json: AsJson = False) -> None:
         ("FILES", lambda row: row.get("file_count", len(row.get("files", [])))),
         ("COMMENT", field("comment")),
     ]
-    output.show_table(rows, columns, empty="No releases yet. Publish one: ringfence publish.")
+    return Listing(f"{site_path(site)}/releases", columns, empty="No releases yet. Publish one: ringfence publish.")
 
 
 @app.command()
@@ -94,9 +92,10 @@ def diff(
     if as_json:
         output.show_json(result)
         return
-    for file in result["files"]:
-        output.say(f"{file['change']}: {file['name']}")
-        output.show_diff(file["diff"])
+    with output.paged():
+        for file in result["files"]:
+            output.say(f"{file['change']}: {file['name']}")
+            output.show_diff(file["diff"])
     if not result["files"]:
         output.say("The two releases hold the same files.")
 

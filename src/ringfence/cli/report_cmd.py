@@ -1,24 +1,21 @@
 """``ringfence report``: events that edges reported."""
 
-from typing import Annotated
-
 import typer
 
-from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
-from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.cli.support.arguments import OnlyPhone, OnlySite
+from ringfence.cli.support.listing import Listing, lists_newest
+from ringfence.cli.support.output import field, moment
 from ringfence.phones.mac import Mac
 
 app = typer.Typer(help="Reports: what phones and edges did.", no_args_is_help=True)
 
 
 @app.command("list")
+@lists_newest
 def list_reports(
-    site: Annotated[str | None, typer.Option(help="Only this site.")] = None,
-    phone: Annotated[str | None, typer.Option(metavar="MAC", help="Only this phone.")] = None,
-    limit: Annotated[int, typer.Option(help="How many to show, newest first.")] = 50,
-    as_json: AsJson = False,
-) -> None:
+    site: OnlySite = None,
+    phone: OnlyPhone = None,
+) -> Listing:
     """List what happened at edges, newest first.
 
     Among the events are files taken and refused, releases served, and phones reloaded.
@@ -26,14 +23,15 @@ def list_reports(
     Example: ringfence report list --site home-office-anna --limit 20
     """
     owner = Mac.parse(phone).bare if phone else None
-    rows = hub().items("/reports", site=site, phone=owner, limit=limit)
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("WHEN", moment("at")),
         ("EDGE", field("edge")),
         ("WHAT", field("kind")),
         ("IN WORDS", field("sentence")),
     ]
-    output.show_table(rows, columns, empty="No reports yet. Is an edge running? ringfence edge list")
+    return Listing(
+        "/reports",
+        columns,
+        empty="No reports yet. Is an edge running? ringfence edge list",
+        query={"site": site, "phone": owner},
+    )

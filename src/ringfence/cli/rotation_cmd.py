@@ -8,6 +8,7 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import SecretsPutBack
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
@@ -75,15 +76,12 @@ def rotate(
 
 
 @app.command()
-def rotations(as_json: AsJson = False) -> None:
+@lists
+def rotations() -> Listing:
     """List the last change of secrets of each phone.
 
     Example: ringfence sip rotations
     """
-    rows = hub().items("/sip/rotations")
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("PHONE", field("mac")),
         ("STAGE", lambda row: _STAGES[row["stage"]]),
@@ -91,7 +89,9 @@ def rotations(as_json: AsJson = False) -> None:
         ("SINCE", moment("changed_at")),
         ("NOTE", _note),
     ]
-    output.show_table(rows, columns, empty="No secrets have been changed yet. Change some: ringfence sip rotate PHONE.")
+    return Listing(
+        "/sip/rotations", columns, empty="No secrets have been changed yet. Change some: ringfence sip rotate PHONE."
+    )
 
 
 def _is_worth_waiting_for(row: Row) -> bool:

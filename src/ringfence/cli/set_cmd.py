@@ -8,9 +8,8 @@ import typer
 
 from ringfence.cli.group_cmd import GroupId
 from ringfence.cli.line_cmd import LineKey
-from ringfence.cli.phone_cmd import MacAddress
-from ringfence.cli.site_cmd import Site
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import MacAddress, Site
 from ringfence.cli.support.connection import hub, phone_path, segment, site_path
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.files import read_text

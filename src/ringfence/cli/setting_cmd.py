@@ -4,9 +4,8 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli.support import output
-from ringfence.cli.support.connection import hub
-from ringfence.cli.support.output import AsJson, Row, field
+from ringfence.cli.support.listing import Listing, lists
+from ringfence.cli.support.output import Row, field
 
 app = typer.Typer(help="The catalogue of settings: what can be set, and what it means.", no_args_is_help=True)
 
@@ -19,20 +18,16 @@ def _group() -> None:
 
 
 @app.command("list")
+@lists
 def list_settings(
     family: Annotated[
         str | None, typer.Option(help="Only what this family or model supports, such as cisco-79xx or 9971.")
     ] = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Listing:
     """List all settings: type, values, default, scopes, meaning, source.
 
     Example: ringfence setting list --family 9971
     """
-    rows = hub().items("/settings/catalogue", family=family)
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("SETTING", field("name")),
         ("TYPE", field("type")),
@@ -42,7 +37,7 @@ def list_settings(
         ("MEANING", field("help")),
         ("SOURCE", lambda row: f"{row['source']} ({row['mark']})"),
     ]
-    output.show_table(rows, columns, empty="No settings.")
+    return Listing("/settings/catalogue", columns, empty="No settings.", query={"family": family})
 
 
 def _values(row: Row) -> str:

@@ -6,14 +6,14 @@ import typer
 
 from ringfence.cli import enrolment_token_cmd
 from ringfence.cli.support import output
+from ringfence.cli.support.arguments import Site
 from ringfence.cli.support.connection import hub, site_path
 from ringfence.cli.support.durations import seconds
-from ringfence.cli.support.output import AsJson, Limit, field
+from ringfence.cli.support.listing import Listing, lists
+from ringfence.cli.support.output import AsJson, field
 from ringfence.cli.support.questions import Yes, confirm
 
 app = typer.Typer(help="Sites: places with phones and one edge.", no_args_is_help=True)
-
-Site = Annotated[str, typer.Argument(help="The site's id, as `ringfence site list` shows it.")]
 
 _COLUMNS = [
     ("SITE", field("id")),
@@ -43,21 +43,16 @@ def add(
 
 
 @app.command("list")
+@lists
 def list_sites(
     search: Annotated[str | None, typer.Option(help="Only sites with this in their id or name.")] = None,
-    limit: Limit = None,
-    as_json: AsJson = False,
-) -> None:
+) -> Listing:
     """List the sites.
 
     Example: ringfence site list --search anna
     """
-    rows = hub().items("/sites", limit=limit, search=search)
-    if as_json:
-        output.show_json(rows)
-    else:
-        none = "No site fits." if search else 'No sites yet. Add one: ringfence site add "Home office Anna".'
-        output.show_table(rows, _COLUMNS, empty=none)
+    none = "No site fits." if search else 'No sites yet. Add one: ringfence site add "Home office Anna".'
+    return Listing("/sites", _COLUMNS, empty=none, query={"search": search})
 
 
 @app.command()

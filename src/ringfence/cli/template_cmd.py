@@ -8,6 +8,7 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.files import read_text
+from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 
@@ -20,40 +21,32 @@ FileName = Annotated[
 
 
 @app.command()
-def files(family: FamilyId, as_json: AsJson = False) -> None:
+@lists
+def files(family: FamilyId) -> Listing:
     """List the files that a family's phones get, with their keys.
 
     Example: ringfence template files cisco-79xx
     """
-    rows = hub().items(f"/families/{segment(family)}/files")
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [("KEY", field("key")), ("FILE", field("name")), ("KIND", field("kind"))]
-    output.show_table(
-        rows, columns, empty="This family has no built-in files. Add one: ringfence template put FAMILY NAME FILE."
-    )
+    none = "This family has no built-in files. Add one: ringfence template put FAMILY NAME FILE."
+    return Listing(f"/families/{segment(family)}/files", columns, empty=none)
 
 
 @app.command("list")
-def list_templates(as_json: AsJson = False) -> None:
+@lists
+def list_templates() -> Listing:
     """List your own templates.
 
     Example: ringfence template list
     """
-    rows = hub().items("/templates")
-    if as_json:
-        output.show_json(rows)
-        return
     columns = [
         ("FAMILY", field("family")),
         ("FILE", field("name")),
         ("CHANGED", moment("changed_at")),
         ("BY", field("changed_by")),
     ]
-    output.show_table(
-        rows, columns, empty="No templates yet. Start from a built-in one: ringfence template show FAMILY FILE."
-    )
+    none = "No templates yet. Start from a built-in one: ringfence template show FAMILY FILE."
+    return Listing("/templates", columns, empty=none)
 
 
 @app.command()

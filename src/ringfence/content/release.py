@@ -18,11 +18,11 @@ class TargetKind(StrEnum):
     """The maker's own files, the same for everybody."""
 
 
-ReloadMethod = Literal["sip-notify", "check-sync", "web", "web-when-idle"]
+ReloadMethod = Literal["sip-notify", "check-sync", "check-sync;reboot=false", "web", "web-when-idle"]
 """How a phone is told.
 
 By a SIP NOTIFY, whose event is ``service-control`` for enterprise phones (``sip-notify``) and ``check-sync`` for the
-others; or by keys pressed through its web interface, at once or when nobody uses it.
+others, with the parameter that some need; or by keys pressed through its web interface, at once or when nobody uses it.
 """
 MINUTES_A_DAY = 1440
 STUBS = "stub/"

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from ringfence.phones.sip.digest import DigestAnswer
+
 Protocol = Literal["tftp", "http"]
 TFTP: Final = "tftp"
 HTTP: Final = "http"
@@ -22,5 +24,7 @@ class Asking:
     user_agent: str = ""
     holds_key: bool = False
     """Whether its sender has proved that it holds the key of the phone whose file it is (level L4)."""
+    credential: DigestAnswer | None = None
+    """What it answers to a challenge; its nonce is ours, young, and used for the first time."""
     is_beyond_budget: bool = False
     """Whether it may only be answered with its file: a refusal would reveal that the phone exists."""

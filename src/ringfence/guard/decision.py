@@ -27,6 +27,7 @@ from ringfence.guard.evidence import (
     FIRST_HOPS,
     NOTHING_KNOWN,
     Contradiction,
+    CredentialState,
     Evidence,
 )
 from ringfence.guard.evidence_in_words import EVIDENCE_IN_WORDS, shown
@@ -45,7 +46,7 @@ from ringfence.guard.policy import (
     Policy,
     is_inside,
 )
-from ringfence.phones.filenames import is_optional, is_signed_configuration, owner_of
+from ringfence.phones.filenames import device_of_second_port, is_optional, is_signed_configuration, owner_of
 from ringfence.phones.mac import Mac
 
 
@@ -189,8 +190,14 @@ class _Case:
 
     @property
     def is_short(self) -> bool:
-        """Whether less is known than the file needs."""
-        return self.reached < self.needed
+        """Whether less is known than the file needs, and no credential stands in for it."""
+        return self.reached < self.needed and not self.has_shown(CredentialState.RIGHT)
+
+    def has_shown(self, state: CredentialState) -> bool:
+        """Return whether that came of a credential that can stand in for a place on this edge's wire."""
+        shown_one = self.evidence.credential
+        stands_in = self.is_owned and self.needed <= Level.L3 and not self.policy.windows
+        return stands_in and shown_one is not None and shown_one.state is state
 
     @property
     def lacks_place(self) -> bool:
@@ -234,7 +241,8 @@ TABLE: tuple[_Row, ...] = (
     # What is not there.
     (
         Finding.UNKNOWN_PHONE,
-        lambda case: not case.is_held and case.owner is not None and case.owner not in case.evidence.known_owners,
+        lambda case: not case.is_held and case.owner is not None and case.owner not in case.evidence.known_owners
+        and device_of_second_port(case.name, case.evidence.known_owners) is None,
     ),
     (Finding.OPTIONAL_FILE, lambda case: not case.is_held and is_optional(case.name)),
     (
@@ -247,6 +255,8 @@ TABLE: tuple[_Row, ...] = (
     # One phone's own file, and any other with a secret in it.
     (Finding.SITE_HELD, lambda case: (case.is_owned or case.is_secret) and bool(case.policy.held)),
     (Finding.IN_WINDOW, lambda case: case.is_owned and case.is_short and case.is_in_window),
+    (Finding.WRONG_CREDENTIAL, lambda case: case.is_short and case.has_shown(CredentialState.WRONG)),
+    (Finding.NO_CREDENTIAL, lambda case: case.is_short and case.has_shown(CredentialState.MISSING)),
     # What a place on the wire lacks, the plainest first.
     (Finding.TWO_MACS, lambda case: case.lacks_place and len(case.evidence.macs) > 1),
     (
@@ -291,6 +301,7 @@ TABLE: tuple[_Row, ...] = (
     (Finding.TWO_ADDRESSES, lambda case: case.contradicts(Contradiction.TWO_ADDRESSES)),
     (Finding.OTHER_LINK, lambda case: case.contradicts(Contradiction.OTHER_LINK)),
     (Finding.NEW_PHONE, lambda case: case.is_owned and case.is_new),
+    (Finding.BY_CREDENTIAL, lambda case: case.reached < case.needed),
     (Finding.ALLOWED, lambda _case: True),
 )  # fmt: skip
 """Every finding with its condition: the first row that applies is the answer."""

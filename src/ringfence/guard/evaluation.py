@@ -16,7 +16,16 @@ from ringfence.guard.asking import HTTP, TFTP, Asking
 from ringfence.guard.bans import Bans
 from ringfence.guard.behaviour import Asked, Watch, judge
 from ringfence.guard.decision import Decision, FileRequest, HeldFile, Operation, decide
-from ringfence.guard.evidence import AskedDhcp, Contradiction, Evidence, OnTheWire, PlaceConflict, Shown
+from ringfence.guard.evidence import (
+    AskedDhcp,
+    Contradiction,
+    CredentialShown,
+    CredentialState,
+    Evidence,
+    OnTheWire,
+    PlaceConflict,
+    Shown,
+)
 from ringfence.guard.findings import Finding
 from ringfence.guard.guarded_site import GuardedSite
 from ringfence.guard.levels import Level
@@ -24,6 +33,7 @@ from ringfence.guard.moment import Moment
 from ringfence.guard.places import Places
 from ringfence.guard.policy import is_inside
 from ringfence.guard.windows import Window
+from ringfence.phones.credentials import credential_user
 from ringfence.phones.filenames import owner_of
 
 MOST_REMEMBERED = 4096
@@ -76,11 +86,14 @@ class Evaluation(Generic[Site]):
         self._taken_at: FIFOCache[str, float] = FIFOCache(MOST_REMEMBERED)
         self._fingerprints: FIFOCache[str, AskedDhcp] = FIFOCache(MOST_REMEMBERED)
         self._taken_from: FIFOCache[str, _Taken] = FIFOCache(MOST_REMEMBERED)
+        self.asks_for_credentials = False
+        """Whether some site's phones have credentials."""
         self.is_discreet = False
         """Whether some site needs evidence: then nothing about a refusal may tell what it was for."""
 
     def on_rules(self) -> None:
         """Read the sites' rules again."""
+        self.asks_for_credentials = any(site.rules.credentials for site in self.sites.values())
         self.is_discreet = any(site.policy.asks_for_evidence for site in self.sites.values())
         self.bans.replace_peoples(ban for site in self.sites.values() for ban in site.rules.bans)
         for lifted in (each for site in self.sites.values() for each in site.rules.lifted):
@@ -222,6 +235,7 @@ class Evaluation(Generic[Site]):
             dhcp=wire.dhcp,
             grant=site.windows.grant_for(owner, moment.wall) if owner is not None else None,
             holds_key=asking.holds_key,
+            credential=_credential_shown(asking, site, owner),
         )
         if owner is None:
             return so_far  # every phone's of the site: no place and no habits of one
@@ -286,3 +300,17 @@ class Evaluation(Generic[Site]):
         if evidence.dhcp is not None:
             self._fingerprints[owner] = evidence.dhcp
         self._taken_from[host] = _Taken(site.id, moment.mono)
+
+
+def _credential_shown(asking: Asking, site: GuardedSite, owner: str | None) -> CredentialShown | None:
+    """Return what came of the credential of the phone that owns the file; every key is tried, right or not."""
+    keys = site.rules.credentials.get(owner or "", ())
+    if not keys or owner is None or asking.protocol != HTTP:
+        return None
+    given = asking.credential
+    if given is None:
+        return CredentialShown(CredentialState.MISSING)
+    right = [key.serial for key in keys if given.is_made_with(key.ha1)]
+    if not right or given.user != credential_user(owner):
+        return CredentialShown(CredentialState.WRONG)
+    return CredentialShown(CredentialState.RIGHT, max(right))

@@ -108,13 +108,29 @@ class Grant(Struct, frozen=True, array_like=True):
     bound_to: str = ""
 
 
+class CredentialState(StrEnum):
+    """What came of a phone's provisioning credential in a request for the phone's own file."""
+
+    MISSING = "missing"
+    """The request bore none; the sender is asked for it."""
+    WRONG = "wrong"
+    RIGHT = "right"
+
+
+class CredentialShown(Struct, frozen=True, array_like=True):
+    """The state of the credential, and the serial number of the right one."""
+
+    state: CredentialState
+    serial: int = 0
+
+
 class Evidence(Struct, frozen=True, omit_defaults=True):
     """What is known. ``known_owners`` are the MAC addresses of the site's phones: they only change a refusal's words.
 
     ``on_link``: the address is in the network of one of this machine's own links. ``learned``: why its network is known
     to belong to the site, in words. ``ttl``: that of the request. ``asked_frames`` says whether frames are watched at
     all: if they are, one must have been seen. ``holds_key``: for level L4, the phone's own key, proved by 802.1X or
-    TLS.
+    TLS. ``credential``: None if the phone has none, or over a protocol that can't bear it.
     """
 
     known_owners: Collection[str] = frozenset()
@@ -131,6 +147,7 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
     conflict: PlaceConflict | None = None
     grant: Grant | None = None
     holds_key: bool = False
+    credential: CredentialShown | None = None
 
     @property
     def macs(self) -> frozenset[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 
-from ringfence.guard.evidence import Evidence
+from ringfence.guard.evidence import CredentialState, Evidence
 from ringfence.phones.mac import Mac
 
 LONGEST_SHOWN = 80
@@ -70,6 +70,18 @@ def _key_in_words(evidence: Evidence) -> Iterator[str]:
         yield "It has proved that it holds the phone's own key."
 
 
+def _credential_in_words(evidence: Evidence) -> Iterator[str]:
+    if (shown_one := evidence.credential) is None:
+        return
+    match shown_one.state:
+        case CredentialState.RIGHT:
+            yield f"It has proved that it knows the phone's credential, number {shown_one.serial}."
+        case CredentialState.WRONG:
+            yield "It gave a credential that is not the phone's."
+        case CredentialState.MISSING:
+            yield "It gave no credential, and was asked for it."
+
+
 def _behaviour_in_words(evidence: Evidence) -> Iterator[str]:
     if evidence.behaviour.parts:
         parts = "; ".join(f"{part.name} {part.points} of {part.of}: {part.why}" for part in evidence.behaviour.parts)
@@ -88,6 +100,7 @@ EVIDENCE_IN_WORDS: Mapping[str, Callable[[Evidence], Iterator[str]]] = MappingPr
         "conflict": _conflict_in_words,
         "grant": _grant_in_words,
         "holds_key": _key_in_words,
+        "credential": _credential_in_words,
         "behaviour": _behaviour_in_words,
     }
 )

@@ -36,10 +36,13 @@ class Finding(StrEnum):
     BEHAVIOUR = "behaviour"
     LEVEL_TOO_LOW = "level-too-low"
     NEW_PHONE = "new-phone"
+    BY_CREDENTIAL = "by-credential"
+    NO_CREDENTIAL = "no-credential"
+    WRONG_CREDENTIAL = "wrong-credential"
 
 
 DELAYED = frozenset({Finding.SITE_HELD, Finding.NEW_PHONE})
-GIVEN = frozenset({Finding.ALLOWED, Finding.IN_WINDOW})
+GIVEN = frozenset({Finding.ALLOWED, Finding.IN_WINDOW, Finding.BY_CREDENTIAL})
 
 BECAUSE: Mapping[Finding, str] = MappingProxyType(
     {
@@ -75,6 +78,10 @@ BECAUSE: Mapping[Finding, str] = MappingProxyType(
         "are enough; {worst})",
         Finding.LEVEL_TOO_LOW: "site {site} needs level {needed} for {what} ({needed_meaning}), and the request "
         "reached {reached} ({reached_meaning})",
+        Finding.BY_CREDENTIAL: "it is {what} of site {site}, and the sender knows that phone's credential",
+        Finding.NO_CREDENTIAL: "its place does not prove that it is that phone, and it gave no credential yet; it was "
+        "asked for it",
+        Finding.WRONG_CREDENTIAL: "the credential that it gave is not that phone's",
         Finding.NEW_PHONE: "it is that phone's first contact at site {site}, which waits for {waits_for}",
     }
 )

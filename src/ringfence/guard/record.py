@@ -16,7 +16,7 @@ from ringfence.guard.errors import BadRecord
 from ringfence.guard.evidence import NOTHING_KNOWN, Evidence
 from ringfence.guard.levels import FileKind, Level
 from ringfence.guard.policy import FirstContact, Policy, read_network
-from ringfence.phones.filenames import owner_of
+from ringfence.phones.filenames import device_of_second_port, owner_of
 from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
 
@@ -70,7 +70,7 @@ def to_text(decision: Decision, holding: Holding) -> str:
             reached=decision.reached.name,
             needed=decision.needed.name,
             holding=holding,
-            evidence=replace(evidence, known_owners=_owners_that_matter(evidence, mac)),
+            evidence=replace(evidence, known_owners=_owners_that_matter(evidence, mac, request.name)),
             policy=RecordedPolicy(
                 levels={kind: level.name for kind, level in policy.levels.items()},
                 networks=tuple(str(network) for network in policy.networks),
@@ -120,9 +120,13 @@ def _phone_of(holding: Holding, name: str) -> str | None:
     return named.bare if named is not None else None
 
 
-def _owners_that_matter(evidence: Evidence, mac: str | None) -> tuple[str, ...]:
+def _owners_that_matter(evidence: Evidence, mac: str | None, name: str) -> tuple[str, ...]:
     """Return which of the site's phones a decision can rest on: the one that is asked for, and those seen there."""
-    seen = {mac} | evidence.macs | {frame.mac for frame in evidence.frames}
+    seen = (
+        {mac, device_of_second_port(name, evidence.known_owners)}
+        | evidence.macs
+        | {frame.mac for frame in evidence.frames}
+    )
     return tuple(sorted(each for each in seen if each is not None and each in evidence.known_owners))
 
 

@@ -18,8 +18,9 @@ from ringfence.guard.policy import (
 )
 from ringfence.guard.serving_profile import ServingProfile
 from ringfence.guard.windows import Window
-from ringfence.wire.messages import GuardRules
+from ringfence.wire.messages import GuardCredentialKey, GuardRules
 
+NO_CREDENTIALS: Mapping[str, tuple[GuardCredentialKey, ...]] = MappingProxyType({})
 NO_HABITS: Mapping[str, Habits] = MappingProxyType({})
 
 
@@ -44,6 +45,8 @@ class Rules:
     windows: tuple[Window, ...] = ()
     bans: tuple[Ban, ...] = ()
     lifted: tuple[Ban, ...] = ()
+    credentials: Mapping[str, tuple[GuardCredentialKey, ...]] = field(default_factory=lambda: NO_CREDENTIALS)
+    """Bare MAC address → what proves that phone's credentials."""
 
     def why_known(self, host: str, at: float) -> str:
         """Return why an address is known to belong to the site; empty if it is not."""
@@ -95,4 +98,5 @@ def read_rules(told: GuardRules, profile: ServingProfile = ServingProfile.LAN) -
         windows=tuple(Window(w.id, w.mac, w.who, w.until, w.bound_to, used=w.used) for w in told.windows),
         bans=tuple(Ban(each.host, each.until, each.why) for each in told.bans),
         lifted=tuple(Ban(each.host, each.until, each.why) for each in told.lifted),
+        credentials={each.mac: each.keys for each in told.credentials} if profile.takes_credentials else NO_CREDENTIALS,
     )

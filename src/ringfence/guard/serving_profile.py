@@ -39,6 +39,11 @@ class ServingProfile(StrEnum):
         return self is ServingProfile.INTERNET
 
     @property
+    def takes_credentials(self) -> bool:
+        """Whether a phone's credential stands in for its place: not where everybody on the way reads what it gets."""
+        return self is ServingProfile.LAN
+
+    @property
     def counts_strikes(self) -> bool:
         """Whether asking for phones that one is not counts as guessing, and over TCP toward a ban."""
         return self is ServingProfile.INTERNET

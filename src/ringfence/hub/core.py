@@ -19,22 +19,24 @@ from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.event_streams import Wakeups
 from ringfence.hub.store import edits
+from ringfence.hub.store.binding import Everywhere
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.database import Database
+from ringfence.hub.store.database import BoundDatabase, Database
+from ringfence.hub.store.organisation_models import FIRST
 from ringfence.phones.families import families
 from ringfence.phones.rendering.renderer import Renderer
 
 
 @dataclass(slots=True)
 class Hub:
-    """Everything that handling a request needs.
+    """Everything that handling a request needs, as one organisation has it (``hub/organisations.py`` gives others).
 
     ``device_url`` is what enrolment tokens name. ``authority`` is the CA of the hub's own certificate, which tokens
     name too; ``next_authority`` is the one that takes its place, while the hub changes its CA.
     """
 
     config: HubConfig
-    database: Database
+    database: BoundDatabase
     blobs: BlobStore
     sealer: Sealer = field(repr=False)
     authority: Authority
@@ -45,6 +47,15 @@ class Hub:
     renderer_fingerprint: str = ""
     wakeups: Wakeups = field(default_factory=Wakeups)
     clock: Callable[[], float] = time.time
+    folder: DataFolder | None = None
+    """Where it is from, for what is looked at there while it runs; None for a hub that is in no folder."""
+
+    @property
+    def organisation_id(self) -> str:
+        """Whose it is; ``EVERYWHERE`` is nobody's."""
+        if isinstance(self.database.whose, Everywhere):
+            raise TypeError("the hub of all organisations is none's")
+        return self.database.whose
 
     @property
     def issuer(self) -> Authority:
@@ -71,14 +82,17 @@ class Hub:
 
 
 def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobStore | None = None) -> Hub:
-    """Open the hub in ``folder`` and migrate its tables; blobs are in the folder too, unless another store is given."""
+    """Open the hub in ``folder`` as the organisation has it that every hub has, and migrate its tables.
+
+    Blobs are in the folder too, unless another store is given.
+    """
     config = config or folder.config()
     with ExitStack() as on_fault:
         database = Database(folder.database_url(config))
         on_fault.callback(database.close)
         hub = Hub(
             config=config,
-            database=database,
+            database=database.of(FIRST),
             blobs=blobs or blobs_in(folder.blobs),
             sealer=folder.sealer(),
             authority=folder.authority(),
@@ -86,6 +100,7 @@ def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobSto
             device_url=config.told_device_url,
             next_authority=folder.next_authority(),
             renderer_fingerprint=_renderer_fingerprint(),
+            folder=folder,
         )
         on_fault.pop_all()
     return hub

@@ -29,6 +29,10 @@ class FilesDisagree(BadInput):
     """Two phones of a site would need different files under one name."""
 
 
+class UnknownOrganisation(NotFound):
+    """No organisation has this id, or it is not the caller's to know."""
+
+
 class UnknownSite(NotFound):
     """No site has this id."""
 
@@ -81,6 +85,18 @@ class PhoneNotRegistered(NotFound):
     """A phone has no registration at its PBX."""
 
 
+class ChangedMeanwhile(Conflict):
+    """Somebody else has changed what a form is about since it was shown."""
+
+
+class OtherOrganisation(Conflict):
+    """A form is about another organisation than the one that its sender looks at now."""
+
+
+class TooManyStreams(EnvironmentFault):
+    """Somebody has as many live pages open as one may have."""
+
+
 class AlertChannelUnavailable(EnvironmentFault):
     """An alert channel can't be reached, or doesn't take what it is told."""
 
@@ -91,6 +107,22 @@ class AlertChannelTaken(Conflict):
 
 class UnknownAlertChannel(NotFound):
     """No alert channel has this id."""
+
+
+class UnknownActivation(NotFound):
+    """No activation code has this id."""
+
+
+class ActivationRefused(BadInput):
+    """An activation code opens nothing, or does not fit the phone."""
+
+
+class UnknownPhoneBook(NotFound):
+    """No phone book has this id."""
+
+
+class PhoneBookTaken(Conflict):
+    """A phone book with this id exists."""
 
 
 class UnknownPbx(NotFound):
@@ -157,6 +189,42 @@ class NothingHere(NotFound):
     """There is no such path, metadata or blob."""
 
 
+class UnknownPerson(NotFound):
+    """Nobody has this id or name."""
+
+
+class UnknownSession(NotFound):
+    """No session has this id, or it has ended."""
+
+
+class PersonTaken(Conflict):
+    """Somebody signs in with this name already."""
+
+
+class LastOwner(Conflict):
+    """Without this owner nobody could manage the organisation, or the hub."""
+
+
+class PasswordRefused(BadInput):
+    """A password that is too short, too long, or easily guessed."""
+
+
+class SecondStepRefused(BadInput):
+    """A second step that can't be set up as it was asked."""
+
+
+class PasswordsBusy(EnvironmentFault):
+    """As many passwords as the machine has memory for are being checked."""
+
+
+class OrganisationTaken(Conflict):
+    """The id is or was an organisation's."""
+
+
+class OrganisationNotEmpty(Conflict):
+    """The organisation still has something."""
+
+
 class SiteTaken(Conflict):
     """A site with this name or id exists."""
 
@@ -183,6 +251,42 @@ class DuplicateMac(Conflict):
 
 class SiteInDoubt(EnvironmentFault):
     """Edges of the site have, or may have, what the hub does not; a person decides."""
+
+
+class UnknownDraft(NotFound):
+    """No draft has this id, or it is not the caller's to see."""
+
+
+class LimitReached(Conflict):
+    """There is no room for one more."""
+
+
+class UnknownRollout(NotFound):
+    """No rollout has this id."""
+
+
+class DraftChanged(Conflict):
+    """Somebody else changed a draft at the same moment."""
+
+
+class DraftConflicts(Conflict):
+    """Somebody else has written what a draft edits."""
+
+
+class DraftBroken(Conflict):
+    """An edit of a draft can't be made any more."""
+
+
+class EditsNotPublished(Conflict):
+    """A draft's edits are made, and what they change is not published yet."""
+
+
+class NotInDraft(BadInput):
+    """A request that drafts can't hold."""
+
+
+class ApprovalMissing(NotPermitted):
+    """A second person has to approve it first."""
 
 
 class PublishRunning(Conflict):
@@ -254,7 +358,35 @@ class SealBroken(ContentRefused):
 
 
 class NotSignedIn(NotPermitted):
-    """The request carries no API token that this hub knows."""
+    """The request carries no API token and no session that this hub knows."""
+
+
+class SignInRefused(NotSignedIn):
+    """Name, password, code or link let nobody in."""
+
+
+class TooManyTries(NotPermitted):
+    """Too many tries were refused; ``wait_s`` is how long none is looked at."""
+
+    def __init__(self, what: str, *, wait_s: int, to_do: str) -> None:
+        super().__init__(what, to_do=to_do)
+        self.wait_s = wait_s
+
+
+class TooManySignIns(TooManyTries):
+    """Too many sign-ins were refused."""
+
+
+class TooManyCodes(TooManyTries):
+    """Too many activation codes were wrong."""
+
+
+class ConfirmationNeeded(NotPermitted):
+    """Who is signed in must prove again who they are."""
+
+
+class ForgedRequest(NotPermitted):
+    """Another site may have made the browser send this request."""
 
 
 class ScopeExceeded(NotPermitted):

@@ -7,6 +7,10 @@ class BadToken(BadInput):
     """A text that is not an enrolment token: incomplete, mistyped, or something else."""
 
 
+class BadActivationCode(BadInput):
+    """A text that is not an activation code, or is mistyped."""
+
+
 class ExpiredToken(NotPermitted):
     """An expired enrolment token."""
 

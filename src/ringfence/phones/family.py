@@ -125,6 +125,11 @@ class Model:
     """The files that it asks for at the end of its boot, besides those that its configuration names."""
     features: frozenset[Feature] = frozenset()
 
+    @property
+    def with_article(self) -> str:
+        """Its name in a sentence: a 7945, an 8841, an SPA504G."""
+        return f"an {self.name}" if self.name.startswith(("8", "ATA", "SPA")) else f"a {self.name}"
+
     def keys_with(self, modules: Iterable[str]) -> int:
         """Return how many keys it has with these expansion modules."""
         return self.line_keys.value + sum(self.modules.get(module, 0) for module in modules)
@@ -134,9 +139,10 @@ class Model:
         version = load.partition("-")[2]
         return tuple(name.format(version=version) for name in self.load_companions)
 
-    def runs(self, load: str) -> bool:
-        """Return whether a firmware load of that name is for this model."""
-        return re.fullmatch(self.load_pattern.value, load) is not None
+    def runs(self, load: str, *, in_any_case: bool = False) -> bool:
+        """Return whether a firmware load of that name is for this model; phones ask for it in exactly its case."""
+        case = re.IGNORECASE if in_any_case else re.NOFLAG
+        return re.fullmatch(self.load_pattern.value, load, case) is not None
 
     def load_of(self, loads: str) -> str:
         """Return which of several loads, separated by commas, is for this model; empty if none is.
@@ -191,9 +197,10 @@ class FileFormat(Protocol):
 class FileTemplate:
     """One file that a phone fetches: its name, its template and its checks.
 
-    ``name`` may hold ``{MAC}`` and ``{mac}`` (the phone's own), ``{model}``, ``{psn}``, and ``{digest}`` (of the
-    content: phones that get the same bytes share one file). ``key`` is its name in other templates of the family. A
-    file with ``when`` is only rendered if that setting, or one of those settings, has a value.
+    ``name`` may hold ``{MAC}`` and ``{mac}`` (the phone's own), ``{PORT2}`` (what an ATA 190 calls its second port),
+    ``{model}``, ``{psn}``, and ``{digest}`` (of the content: phones that get the same bytes share one file). ``key`` is
+    its name in other templates of the family. A file with ``when`` is only rendered if that setting, or one of those
+    settings, has a value.
     """
 
     key: str
@@ -207,6 +214,8 @@ class FileTemplate:
     """Whether it must hold ``version_stamp`` once, which changes with the content."""
     reloads: bool = False
     """Whether the phone is told to fetch again when this file changes."""
+    line: int = 0
+    """The key of the one line that the file is about; without that line there is no such file. 0: all lines."""
 
     @property
     def is_own(self) -> bool:
@@ -268,8 +277,15 @@ Prepare = Callable[[ToPrepare], Mapping[str, object]]
 """Turns settings into the extra values that templates need; rejects contradictory settings with a BadInput."""
 
 
+def second_port(mac: Mac) -> str:
+    """Return what an ATA 190 calls its second port: its address without the first octet, and 01."""
+    return f"{mac.bare[2:]}01"
+
+
 def _filled(pattern: str, mac: Mac, model: Model, digest: str = "") -> str:
-    return pattern.format(MAC=mac.bare, mac=mac.bare.lower(), model=model.name, psn=model.psn, digest=digest[:12])
+    return pattern.format(
+        MAC=mac.bare, mac=mac.bare.lower(), PORT2=second_port(mac), model=model.name, psn=model.psn, digest=digest[:12]
+    )
 
 
 ReadConfiguration = Callable[[tuple[bytes, ...], Model], HeldConfiguration]
@@ -281,6 +297,13 @@ class ReloadEvent(StrEnum):
 
     SERVICE_CONTROL = "service-control"
     CHECK_SYNC = "check-sync"
+    CHECK_SYNC_IN_USE = "check-sync;reboot=false"
+    """For phones that would otherwise restart, whatever has changed."""
+
+    @property
+    def is_check_sync(self) -> bool:
+        """Whether it is check-sync, with or without a parameter."""
+        return self is not ReloadEvent.SERVICE_CONTROL
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,6 +325,8 @@ class Family:
     reload_event: Fact[ReloadEvent] = field(
         default_factory=lambda: Fact(ReloadEvent.CHECK_SYNC, Mark.LIKELY, "PHONES.md sections 6b and 6c")
     )
+    takes_credential: bool = False
+    """Whether its phones give a user and a password, which their files bring them, when they fetch over HTTP."""
     asks_also: tuple[str, ...] = ()
     """Regular expressions for other files that it may ask for, so that such requests can be explained."""
     retry_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has documented it"))

@@ -5,18 +5,21 @@ Sources: PHONES.md sections 1, 1b, 3, 4e and 7.
 """
 
 import re
+from collections.abc import Collection
 
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 
 # One phone's own names: SEP….cnf.xml(.sgn|.enc.sgn), CTLSEP….tlv, ITLSEP….tlv, ATA….cnf.xml, SIP….cnf, the SPA's
-# and MPP's spa….cfg, ….xml, Yealink's ….cfg, and Snom's snomD785-….htm. Matched in any case: a name that differs by
-# case only is still that phone's name.
+# and MPP's spa….cfg, ….xml, Yealink's ….cfg, and Snom's snomD785-….htm and snomD785-…-firmware.xml. Matched in any
+# case: a name that differs by case only is still that phone's name.
 _OWNED = re.compile(
-    r"(?:(?:(?:CTL|ITL)?SEP|ATA|SIP)([0-9A-F]{12})(?![0-9A-F])|(?:SPA|ATA|CISCO)?([0-9A-F]{12})\.(?:CFG|XML)$"
-    r"|SNOM[A-Z0-9]+-([0-9A-F]{12})\.(?:HTM|XML)$)"
+    r"(?:(?:(?:CTL|ITL)?SEP|ATA|SIP)([0-9A-F]{12})(?![0-9A-F])|(?:SPA|ATA|CISCO|8821-WLAN)?([0-9A-F]{12})\.(?:CFG|XML)$"
+    r"|SNOM[A-Z0-9]+-([0-9A-F]{12})(?:-FIRMWARE)?\.(?:HTM|XML)$)"
 )
 
+_SECOND_PORT = re.compile(r"ATA([0-9A-F]{10})01\.CNF\.XML")
+_WITH_CREDENTIAL = re.compile(r"[0-9A-F]{12}\.cfg|snom[A-Z0-9]+-[0-9A-F]{12}(?:-firmware)?\.(?:htm|xml)", re.IGNORECASE)
 _TRUST_LIST = re.compile(r"(?:CTL|ITL)SEP[0-9A-F]{12}\.tlv", re.IGNORECASE)
 
 _OPTIONAL = re.compile(
@@ -27,15 +30,16 @@ _OPTIONAL = re.compile(
     | (?:.*/)?[a-z0-9-]+\.jar | (?:.*/)?[a-z0-9-]+-(?:dictionary(?:-ext)?|font|kate)\.xml   # user locale
     | (?:Distinctive)?Ringlist(?:-wb)?\.xml | Desktops/.* | .*\.(?:raw|rwb|pcm)
     | SoftKeys?\.xml | FeaturePolicy\.xml | defaultheadsetconfig\.json | XMLDefault\.cnf\.xml
-    | authorized_keys
+    | authorized_keys | 8821-WLAN(?:Default|[0-9A-F]{12})\.xml          # Cisco's caveat CSCvf87854 has these two
     | (?:[0-9a-f]{12}|y[0-9]{12})\.boot | y[0-9]{12}\.cfg               # Yealink: what leads to other files
+    | ATA[0-9A-F]{10}01\.cnf\.xml                                      # an ATA 190's second port
     | snom[a-z0-9]+\.(?:htm|xml)                                       # Snom: for all phones of a model
     """,
     re.VERBOSE | re.IGNORECASE,
 )
 
 # Loads, the images that they list, and packed images, each maybe in a signed envelope (PHONES.md sections 7 and 7.1).
-_FIRMWARE = re.compile(r".*\.(?:loads|sbn|sb2|sebn|bin[0-9]*|img|rom|zz)(?:\.sgn)?", re.IGNORECASE | re.DOTALL)
+_FIRMWARE = re.compile(r".*\.(?:loads|sbn|sb2|sebn|bin[0-9]*|img|rom|zz|swu)(?:\.sgn)?", re.IGNORECASE | re.DOTALL)
 
 LOADS_SUFFIX = ".loads"
 _RECOVERY = re.compile(r"term\d\d\.default\.loads", re.IGNORECASE)
@@ -56,6 +60,20 @@ def owner_of(name: str) -> Mac | None:
         return Mac.parse(found[1] or found[2] or found[3])
     except BadMac:
         return None  # SEP000000000000 and the like: a form without a phone
+
+
+def device_of_second_port(name: str, owners: Collection[str]) -> str | None:
+    """Return which of these phones (bare addresses) asks for ``name`` as an ATA 190 does for its second port's file.
+
+    The name holds the address without its first octet, and 01: what looks like an address there is none.
+    """
+    found = _SECOND_PORT.fullmatch(name.rpartition("/")[2].upper())
+    return next((bare for bare in owners if bare[2:] == found[1]), None) if found is not None else None
+
+
+def is_credential_asked_for(name: str) -> bool:
+    """Return whether a name is of a form by which phones with a provisioning credential ask for their own files."""
+    return owner_of(name) is not None and _WITH_CREDENTIAL.fullmatch(name.rpartition("/")[2]) is not None
 
 
 def says_nothing_of_phones(name: str) -> bool:

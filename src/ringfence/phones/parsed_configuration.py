@@ -38,6 +38,9 @@ class HeldConfiguration:
     authentication_url: str = ""
     """The URL that is asked whether an order to the web interface is allowed; empty if all are."""
 
+    credential: tuple[str, Secret] | None = None
+    """User and password that it fetches its files over HTTP with from now on; None leaves them as they were."""
+
     @property
     def label(self) -> str:
         """What the phone shows for its first line; empty if it has none."""

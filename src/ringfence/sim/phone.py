@@ -21,7 +21,7 @@ from ringfence.phones.parsed_configuration import HeldConfiguration
 from ringfence.server.errors import FileRefused
 from ringfence.server.tftp.client import fetch as fetch_over_tftp
 from ringfence.sim.errors import ConfigurationMissing
-from ringfence.sim.provisioning import Fetch, upgrade
+from ringfence.sim.provisioning import Fetch, HttpFirst, upgrade
 from ringfence.sim.sip_agent import TcpTransport, Transport
 from ringfence.sim.sip_side import SipHabits, SipSide, host_facing
 from ringfence.sim.steps import (
@@ -143,6 +143,8 @@ class VirtualPhone:
         with self._changed:
             self._held = held
             self._changed.notify_all()
+        if isinstance(self._fetch, HttpFirst) and held.credential is not None:
+            self._fetch.credential = held.credential
         self._on_step(Holds(held))
         if self._takes_firmware(held.load):
             return self.boot("new firmware")
@@ -156,7 +158,7 @@ class VirtualPhone:
         if not load or load == self.running_load:
             return False
         if not self.model.runs(load):
-            self._on_step(UpgradeFailed(load, f"it is not for a {self.model.name}"))
+            self._on_step(UpgradeFailed(load, f"it is not for {self.model.with_article}"))
             return False
         done = upgrade(load, self._ask)
         if done.missing:

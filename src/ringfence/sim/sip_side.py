@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from ringfence.errors import RingfenceError
 from ringfence.phones.errors import BadSipMessage
-from ringfence.phones.family import Family, Model, ReloadEvent
+from ringfence.phones.family import Family, Model
 from ringfence.phones.mac import Mac
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.sip.messages import SipRequest, parse_message, response
@@ -258,7 +258,7 @@ class SipSide:
             return 200, "", None
         if request.method != "NOTIFY":
             return 405, f"a phone accepts no {request.method} from this sender", None
-        wants_sync = self._family.reload_event.value is ReloadEvent.CHECK_SYNC
+        wants_sync = self._family.reload_event.value.is_check_sync
         if wants_sync and is_check_sync(request):
             return 200, "", ServiceControl("check-sync")
         if wants_sync or not is_service_control(request):

@@ -246,6 +246,22 @@ class GuardElsewhere:
 
 
 @dataclass(frozen=True, slots=True)
+class GuardCredentialKey:
+    """What proves one of a phone's credentials (``phones.credentials``): as secret as the phone's own file."""
+
+    serial: Whole
+    ha1: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class GuardCredential:
+    """The credentials that a phone may have its own file with, by its bare MAC address; the newest comes first."""
+
+    mac: str
+    keys: tuple[GuardCredentialKey, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class GuardShares:
     """What one address may cost a site's edge; 0 is the default (``server.limits.settings.SourceShares``)."""
 
@@ -280,6 +296,7 @@ class GuardRules:
     lifted: tuple[GuardBan, ...] = field(default=())
     """Addresses that a person has unbanned; ``until`` is when: bans from before that time are over."""
     shares: GuardShares = GuardShares()
+    credentials: tuple[GuardCredential, ...] = field(default=())
 
 
 class StatePart(StrEnum):

@@ -3,8 +3,9 @@
 import json
 import os
 import ssl
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
@@ -38,6 +39,10 @@ class Login:
     url: str
     token: Secret
     authority_pem: str
+    organisation: str = ""
+    """The organisation that requests are about; empty for the token's own."""
+    draft: str = ""
+    """The draft that requests are about; empty for none."""
 
 
 def login_file() -> Path:
@@ -60,7 +65,10 @@ def save_login(login: Login) -> Path:
 
 
 def load_login() -> Login:
-    """Return the login from RINGFENCE_HUB, RINGFENCE_TOKEN and RINGFENCE_CA where set, otherwise the saved one."""
+    """Return the login from RINGFENCE_HUB, RINGFENCE_TOKEN and RINGFENCE_CA where set, otherwise the saved one.
+
+    RINGFENCE_ORGANISATION says which organisation it is for, RINGFENCE_DRAFT in which draft.
+    """
     kept: dict[str, str] = {}
     try:
         kept = json.loads(login_file().read_text())
@@ -79,8 +87,9 @@ def load_login() -> Login:
         )
     authority = os.environ.get("RINGFENCE_CA")
     return Login(
-        read_address(url), Secret(token), read_authority(Path(authority)) if authority else kept.get("authority", "")
-    )
+        read_address(url), Secret(token), read_authority(Path(authority)) if authority else kept.get("authority", ""),
+        os.environ.get("RINGFENCE_ORGANISATION", ""), os.environ.get("RINGFENCE_DRAFT", ""),
+    )  # fmt: skip
 
 
 def read_authority(path: Path) -> str:
@@ -98,7 +107,7 @@ def read_authority(path: Path) -> str:
 class PeoplesApi:
     """One hub, called with one login."""
 
-    def __init__(self, login: Login) -> None:
+    def __init__(self, login: Login, *, timeout_s: float = TIMEOUT_S) -> None:
         self._login = login
         context = ssl.create_default_context()
         if login.authority_pem:
@@ -110,7 +119,7 @@ class PeoplesApi:
                     "this is not a CA certificate", to_do="Use authority.pem from the hub's data folder."
                 ) from None
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        self._pool = urllib3.PoolManager(ssl_context=context, retries=False, timeout=urllib3.Timeout(total=TIMEOUT_S))
+        self._pool = urllib3.PoolManager(ssl_context=context, retries=False, timeout=urllib3.Timeout(total=timeout_s))
 
     def get(self, path: str, **query: str | int | None) -> Json:
         """Get the resource at a path below ``/api/v1``."""
@@ -136,17 +145,32 @@ class PeoplesApi:
         """Upload bytes, part by part."""
         return self._ask("PUT", path, parts=parts)
 
+    def download(self, path: str, **query: str | int | None) -> Iterator[bytes]:
+        """Get what is no JSON, part by part; HubAway where it ends before its end."""
+        try:
+            response = self._pool.request(
+                "GET", self._address(path, query), headers=self._headers(), preload_content=False
+            )
+            if response.status >= _FIRST_ERROR:
+                _answer(response)
+            yield from response.stream()
+        except urllib3.exceptions.HTTPError as fault:
+            raise self._away(fault) from None
+
     def items(self, path: str, *, limit: int | None = None, **query: str | int | None) -> list[Json]:
         """Get a list, page by page: all of it, or its first ``limit`` rows."""
-        found: list[Json] = []
+        rows = self.rows(path, query, at_once=limit)
+        return list(rows if limit is None else islice(rows, max(limit, 1)))
+
+    def rows(self, path: str, query: Mapping[str, str | int | None], *, at_once: int | None = None) -> Iterator[Json]:
+        """Get a list row by row; a page of it, of ``at_once`` rows at most, is fetched when the last one is used up."""
         cursor: str | None = None
         while True:
-            wanted = _PAGE if limit is None else min(limit - len(found), _PAGE)
-            page = self.get(path, limit=wanted, cursor=cursor, **query)
-            found += page["items"]
+            page = self.get(path, limit=_PAGE if at_once is None else min(at_once, _PAGE), cursor=cursor, **query)
+            yield from page["items"]
             cursor = page.get("next")
-            if cursor is None or (limit is not None and len(found) >= limit):
-                return found
+            if cursor is None:
+                return
 
     def _ask(
         self,
@@ -157,11 +181,7 @@ class PeoplesApi:
         query: dict[str, str | int | None] | None = None,
         parts: Iterator[bytes] | None = None,
     ) -> Json:
-        fields = {name: str(value) for name, value in (query or {}).items() if value is not None}
-        address = self._login.url.rstrip("/") + "/api/v1" + path
-        if fields:
-            address += "?" + urlencode(fields)
-        headers = {"Authorization": f"Bearer {self._login.token.reveal()}", "Accept": "application/json"}
+        address, headers = self._address(path, query or {}), self._headers()
         try:
             if parts is not None:
                 headers["Content-Type"] = "application/octet-stream"
@@ -177,16 +197,29 @@ class PeoplesApi:
                 to_do="" if method == "GET" else f"{_GOES_ON} Wait until it is done before you try again.",
             ) from None
         except urllib3.exceptions.HTTPError as fault:
-            cause = getattr(fault, "reason", None) or fault
-            is_trust = "CERTIFICATE_VERIFY_FAILED" in str(cause)
-            raise HubAway(
-                f"the hub can't be reached: {cause}",
-                where=self._login.url,
-                to_do=_OTHER_CERTIFICATE
-                if is_trust
-                else "Check that it is running (ringfence hub run), and its address.",
-            ) from None
+            raise self._away(fault) from None
         return _answer(response)
+
+    def _address(self, path: str, query: Mapping[str, str | int | None]) -> str:
+        fields = {name: str(value) for name, value in query.items() if value is not None}
+        return self._login.url.rstrip("/") + "/api/v1" + path + ("?" + urlencode(fields) if fields else "")
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Authorization": f"Bearer {self._login.token.reveal()}", "Accept": "application/json"}
+        if self._login.organisation:
+            headers["Ringfence-Organisation"] = self._login.organisation
+        if self._login.draft:
+            headers["Ringfence-Draft"] = self._login.draft
+        return headers
+
+    def _away(self, fault: urllib3.exceptions.HTTPError) -> HubAway:
+        cause = getattr(fault, "reason", None) or fault
+        is_trust = "CERTIFICATE_VERIFY_FAILED" in str(cause)
+        return HubAway(
+            f"the hub can't be reached: {cause}",
+            where=self._login.url,
+            to_do=_OTHER_CERTIFICATE if is_trust else "Check that it is running (ringfence hub run), and its address.",
+        )
 
 
 _OTHER_CERTIFICATE = (
@@ -194,7 +227,7 @@ _OTHER_CERTIFICATE = (
     "ringfence login HUB --fingerprint SHA256. If people see a certificate of another CA there, log in without it, or "
     "with --ca."
 )
-_GOES_ON = "It may still be at work, and finishes what it has begun; ringfence access audit shows what it did."
+_GOES_ON = "It may still be at work, and finishes what it has begun; ringfence audit list shows what it did."
 
 
 def _interrupted(method: str, *, is_upload: bool) -> Interrupted:

@@ -19,8 +19,11 @@ def refusal(row: int, column: str, what: str) -> Json:
     return {"row": row, "column": column, "what": what, "where": "", "to_do": ""}
 
 
-def say_outcome(done: Json, *, dry_run: bool) -> None:
-    """Print what was refused, row by row, or what was made and how much was added, changed and left as it was."""
+def say_outcome(done: Json, *, dry_run: bool, names_phones: bool = True) -> None:
+    """Print what was refused, row by row, or what was made and how much was added, changed and left as it was.
+
+    ``names_phones``: whether a dry run names the phones that would be new.
+    """
     for each in done["refusals"]:
         place = ", ".join(
             part
@@ -38,11 +41,11 @@ def say_outcome(done: Json, *, dry_run: bool) -> None:
     for kind, names in (("site", done["sites_made"]), ("group", done["groups_made"])):
         if names:
             output.say(f"{counted(len(names), kind)} {would}created: {', '.join(names)}.")
-    if dry_run and done["phones_added"]:
-        output.say(f"New: {output.some(done['phones_added'], _MOST_NAMED)}.")
+    if dry_run and names_phones and done["phones_added"]:
+        output.show_paragraph(f"New: {output.some(done['phones_added'], _MOST_NAMED)}.", "")
     for shared in done["shared_users"]:
-        on = ", ".join(shared["phones"])
-        output.say(f"The SIP user {shared['name']} is on {counted(len(shared['phones']), 'phone')}: {on}.")
+        phones = f"{counted(len(shared['phones']), 'phone')}: {output.some(shared['phones'])}"
+        output.show_paragraph(f"The SIP user {shared['name']} is on {phones}.", "")
     unchanged = f"{done['changed']} changed, {done['unchanged']} unchanged"
     taken = f"{counted(done['added'], 'phone')} {would}added, {unchanged}"
     output.say(f"Dry run: {taken}." if dry_run else f"{taken}. Next, see their files: ringfence publish --dry-run")

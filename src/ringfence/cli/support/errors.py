@@ -3,6 +3,7 @@
 from ringfence.errors import (
     BadInput,
     Conflict,
+    ContentRefused,
     EnvironmentFault,
     NotFound,
     NotPermitted,
@@ -29,6 +30,10 @@ class NoRelease(NotFound):
 
 class HubAway(EnvironmentFault):
     """The hub does not answer."""
+
+
+class AuditLogBroken(ContentRefused):
+    """An entry of the audit log is not as it was written."""
 
 
 class FileExists(Conflict):

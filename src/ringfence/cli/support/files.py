@@ -1,8 +1,11 @@
-"""Files that commands read for the user."""
+"""Files that commands read and write for the user."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
-from ringfence.cli.support.errors import BadArgument
+from ringfence.cli.support.errors import BadArgument, CanNotWrite, FileExists
 
 LARGEST_TEXT_BYTES = 1 << 20
 
@@ -20,3 +23,32 @@ def read_text(path: Path, largest_bytes: int = LARGEST_TEXT_BYTES) -> str:
         raise BadArgument("the file is not UTF-8", where=f"{path}, line {line}", to_do="Save it as UTF-8.") from None
     except OSError as fault:
         raise BadArgument(f"the file can't be read: {fault.strerror}", where=str(path)) from None
+
+
+@contextmanager
+def new_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a new file to be written by the block; where that fails, nothing is left of it.
+
+    Raises:
+        FileExists: There is one.
+        CanNotWrite: It can't be written.
+    """
+    try:
+        file = path.open("xb")
+    except FileExistsError:
+        raise FileExists("this file exists", where=str(path), to_do="Name another one.") from None
+    except OSError as fault:
+        raise _not_written(path, fault) from None
+    try:
+        with file:
+            yield file
+    except OSError as fault:
+        path.unlink(missing_ok=True)
+        raise _not_written(path, fault) from None
+    except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+def _not_written(path: Path, fault: OSError) -> CanNotWrite:
+    return CanNotWrite(f"the file can't be written: {fault.strerror}", where=str(path))

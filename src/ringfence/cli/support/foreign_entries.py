@@ -9,9 +9,9 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.bulk import Json, say_outcome
 from ringfence.cli.support.connection import hub
-from ringfence.cli.support.csv_table import CsvTable
 from ringfence.cli.support.errors import BadArgument
 from ringfence.counted import counted
+from ringfence.csv_table import CsvTable
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 

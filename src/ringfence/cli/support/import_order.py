@@ -1,7 +1,7 @@
 """From what an import has read to the hub's bulk request; an entry that the hub refuses does not stop the others."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from ringfence.cli.support.api import PeoplesApi
@@ -10,8 +10,9 @@ from ringfence.cli.support.errors import BadArgument
 
 if TYPE_CHECKING:
     from ringfence.phones.importing.folder import FolderReport
-    from ringfence.phones.importing.outcome import ImportedPhone
+    from ringfence.phones.importing.outcome import ImportedPhone, SiteFile
     from ringfence.phones.rendering.render_input import LineAccount
+    from ringfence.phones.settings.types import Value
 
 _MOST_ROUNDS = 5
 _OF_ONE_LINE = "sipProfile/sipLines/"
@@ -26,50 +27,71 @@ class ImportOrder:
     paths: Mapping[int, str]
     common: Mapping[str, str]
     """What all phones have; it becomes the site's if the site has no other phones."""
-    of_site: Mapping[str, str]
-    """What can only be a site's, such as dial rules."""
+    site_files: Sequence["SiteFile"]
+    """What is about no phone alone, such as dial rules; it becomes the site's likewise."""
 
     @classmethod
-    def of(cls, report: "FolderReport", site: str, read: Callable[[str], bytes]) -> "ImportOrder":
+    def of(cls, report: "FolderReport", site: str) -> "ImportOrder":
         """Return the order for what a folder holds."""
+        from ringfence.phones.importing.default_file import site_defaults
         from ringfence.phones.importing.outcome import common_settings
 
         phones = [entry.phone for entry in report.imported if entry.phone is not None]
         common = {
-            name: as_text(value)
+            name: value
             for name, value in common_settings(phones).items()
             if _OF_ONE_LINE not in str(name) and name not in _PHONES_OWN
         }
+        default = None if report.default is None else site_defaults(report.default, phones, common)
+        site_files = [each for each in (default, report.dial_rules) if each is not None]
         bodies, paths = [], {}
         for row, entry in enumerate(report.imported, 1):
             if entry.phone is not None:
                 bodies.append(_body(entry.phone, site, row))
                 paths[row] = entry.path
-        return cls(site, tuple(bodies), paths, common, _dial_rules(report, read))
+        return cls(site, tuple(bodies), paths, _texts(common), site_files)
+
+    @property
+    def of_site(self) -> dict[str, str]:
+        """All that becomes the site's."""
+        found: dict[str, str] = {}
+        for file in self.site_files:
+            found |= _texts(file.settings)
+        return found | dict(self.common)
 
 
 _PHONES_OWN = frozenset({"keys", "phone_label", "modules"})
 
 
-def send(client: PeoplesApi, order: ImportOrder, *, dry_run: bool) -> tuple[Json, dict[str, str]]:
-    """Send an order; what the hub refuses is left out. Return the outcome, and why each refused path was.
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the hub takes of an order, and would make of it; why each refused path was; and what the site has of it."""
+
+    done: Json
+    refused: Mapping[str, str]
+    of_site: Mapping[str, str]
+    has_other_phones: bool
+    request: Json = field(repr=False)
+
+
+def check(client: PeoplesApi, order: ImportOrder) -> Checked:
+    """Return what the hub takes of an order; nothing is changed. What it refuses is left out.
 
     Raises:
         BadArgument: The hub takes none of it.
     """
     phones, refused = list(order.phones), dict[str, str]()
-    common = {} if _has_other_phones(client, order) else dict(order.common)
-    of_site = dict(order.of_site)
+    has_others = _has_other_phones(client, order)
+    of_site = {} if has_others else order.of_site
     for _round in range(_MOST_ROUNDS):
-        body = _request(order.site, phones, common, of_site)
+        body = _request(order.site, phones, of_site)
         done = client.post("/phones/bulk", {**body, "dry_run": True})
         if not done["refusals"]:
-            return (done if dry_run else client.post("/phones/bulk", {**body, "dry_run": False})), refused
+            return Checked(done, refused, of_site, has_others, body)
         for each in done["refusals"]:
             if each["row"]:
                 refused.setdefault(order.paths[each["row"]], f"{each['what']}. {each['to_do']}".strip())
             else:
-                common.pop(each["column"], None)
                 of_site.pop(each["column"], None)
         phones = [phone for phone in phones if order.paths[phone["row"]] not in refused]
         if not phones:
@@ -78,13 +100,17 @@ def send(client: PeoplesApi, order: ImportOrder, *, dry_run: bool) -> tuple[Json
     raise BadArgument("the hub takes none of its phones", where=first[0], to_do=first[1])
 
 
-def _request(site: str, phones: Sequence[Json], common: Mapping[str, str], of_site: Mapping[str, str]) -> Json:
+def send(client: PeoplesApi, checked: Checked) -> Checked:
+    """Have the hub do what it takes of an order, all in one step; return what it made of it."""
+    return replace(checked, done=client.post("/phones/bulk", {**checked.request, "dry_run": False}))
+
+
+def _request(site: str, phones: Sequence[Json], of_site: Mapping[str, str]) -> Json:
     own = [
-        {**phone, "settings": {name: text for name, text in phone["settings"].items() if common.get(name) != text}}
+        {**phone, "settings": {name: text for name, text in phone["settings"].items() if of_site.get(name) != text}}
         for phone in phones
     ]
-    settings = {**common, **of_site}
-    return {"phones": own, "site_settings": {site: settings} if settings else {}, "make_sites": True}
+    return {"phones": own, "site_settings": {site: of_site} if of_site else {}, "make_sites": True}
 
 
 def _has_other_phones(client: PeoplesApi, order: ImportOrder) -> bool:
@@ -102,7 +128,7 @@ def _body(phone: "ImportedPhone", site: str, row: int) -> Json:
         "site": site,
         "model": phone.model,
         "description": phone.lines[0].label or phone.lines[0].name,
-        "settings": {name: as_text(value) for name, value in phone.settings.items()} | dict(phone.patches),
+        "settings": _texts(phone.settings) | dict(phone.patches),
         "lines": [_line(line, row) for line in phone.lines],
         "row": row,
     }
@@ -116,18 +142,14 @@ def _line(line: "LineAccount", row: int) -> Json:
         "name": line.name,
         "display_name": line.display_name,
         "auth_name": line.auth_name,
-        "settings": {name: as_text(value) for name, value in line.settings.items()},
+        "settings": _texts(line.settings),
         "row": row,
         **({"password": password} if password else {}),
     }
 
 
-def _dial_rules(report: "FolderReport", read: Callable[[str], bytes]) -> dict[str, str]:
-    from ringfence.phones.importing.side_files import read_dial_rules
-
-    path = next((path for path in report.left_alone if path.lower() == "appdialrules.xml"), None)
-    rows = read_dial_rules(read(path)).rows if path is not None else ""
-    return {"application_dial_rules": rows} if rows else {}
+def _texts(settings: Mapping[str, "Value"]) -> dict[str, str]:
+    return {name: as_text(value) for name, value in settings.items()}
 
 
 def as_text(value: object) -> str:

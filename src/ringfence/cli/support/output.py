@@ -2,10 +2,15 @@
 
 import datetime as dt
 import json
+import os
 import re
+import shlex
 import shutil
+import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from io import StringIO
 from typing import Annotated, Any
 
 import typer
@@ -13,8 +18,6 @@ import typer
 from ringfence.counted import counted
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
-
-Limit = Annotated[int | None, typer.Option(min=1, help="How many to show at most; all by default.")]
 
 Row = Mapping[str, Any]
 """Any: a JSON object of the API."""
@@ -86,8 +89,13 @@ def show_table(rows: Sequence[Row], columns: Sequence[Column], *, empty: str) ->
     if not rows:
         say(empty)
         return
+    with paged():
+        _show_table(rows, columns)
+
+
+def _show_table(rows: Sequence[Row], columns: Sequence[Column]) -> None:
     headings = [heading for heading, _cell in columns]
-    cells = [[clean_line(_shown(cell(row))) for _heading, cell in columns] for row in rows]
+    cells = [[clean_line(shown(cell(row))) for _heading, cell in columns] for row in rows]
     if not sys.stdout.isatty():
         _show_grid(headings, cells, under=(), width=0)
         return
@@ -99,15 +107,53 @@ def show_table(rows: Sequence[Row], columns: Sequence[Column], *, empty: str) ->
         _show_grid(headings, cells, under=under, width=width)
 
 
-def show_paragraph(text: str, indent: str) -> None:
-    """Print a text with its lines indented: folded between words on a terminal, elsewhere on one line."""
+@contextmanager
+def paged() -> Iterator[None]:
+    """Show what the block prints in the pager that PAGER names, or ``less``, where it is longer than the terminal.
+
+    Where it fits, where PAGER is empty, and where people do not sit in front of it, it is printed as ever.
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()) or os.environ.get("PAGER") == "" or _is_collecting():
+        yield
+        return
+    with redirect_stdout(_Collected()) as collected:
+        yield
+    text = collected.getvalue()
+    if text.count("\n") < shutil.get_terminal_size().lines:
+        sys.stdout.write(text)
+        return
+    pager = os.environ.get("PAGER", "less")
+    environment = {"LESS": "FRX", **os.environ}  # leave at once if it fits after all, colours, and keep it on screen
+    try:
+        subprocess.run(shlex.split(pager), input=text, text=True, env=environment, check=False)  # noqa: S603 - the user's
+    except (OSError, ValueError):
+        sys.stdout.write(text)
+
+
+class _Collected(StringIO):
+    """What is printed for a terminal, until it is known how long it is."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def _is_collecting() -> bool:
+    return isinstance(sys.stdout, _Collected)
+
+
+def show_paragraph(text: str, indent: str, hanging: str = "") -> None:
+    """Print a text with its lines indented: folded between words on a terminal, elsewhere on one line.
+
+    All lines after the first begin with ``hanging`` besides.
+    """
     words = clean_line(text).split()
-    room = shutil.get_terminal_size().columns - len(indent) if sys.stdout.isatty() else 0
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else 0
     line = ""
     for word in words:
-        if room and line and _width(line) + 1 + _width(word) > room:
+        if columns and line and _width(indent) + _width(line) + 1 + _width(word) > columns:
             say(indent + line)
-            line = word
+            indent += hanging
+            hanging, line = "", word
         else:
             line = f"{line} {word}" if line else word
     if line:
@@ -179,6 +225,11 @@ def say_styled(text: str, style: str) -> None:
 
 def show_diff(text: str) -> None:
     """Print a unified diff, coloured on a terminal."""
+    with paged():
+        _show_diff(text)
+
+
+def _show_diff(text: str) -> None:
     styles = {"+": "32", "-": "31", "@": "36"}
     for line in text.splitlines():
         style = "1" if line.startswith(("+++", "---")) else styles.get(line[:1], "")
@@ -212,7 +263,8 @@ def when(value: object) -> str:
         return f"no date ({str(value)[:24]})"
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """Return the text that a cell shows."""
     if value is None:
         return ""
     if isinstance(value, bool):

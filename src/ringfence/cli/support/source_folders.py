@@ -22,7 +22,11 @@ class FilesOnDisk:
         self.paths: list[str] = []
         for where, folders, names in os.walk(self._root, onerror=self._unreadable):
             here = Path(where).relative_to(self._root)
-            folders[:] = sorted(folders) if len(here.parts) < DEEPEST else []
+            folders.sort()
+            for name in folders:
+                self._look_at_folder(here / name)
+            if len(here.parts) >= DEEPEST:
+                folders.clear()
             for name in sorted(names):
                 self._add(here / name)
 
@@ -38,9 +42,18 @@ class FilesOnDisk:
         except OSError as fault:
             raise BadArgument(f"the file can't be read: {fault.strerror}", where=path) from None
 
-    def whole(self, path: str) -> Path:
-        """Return where a file is on this machine."""
-        return self._root / path
+    def whole(self, path: str, most_bytes: int) -> bytes:
+        """Return the bytes of a file that may be larger than phones' own, such as a picture; OSError."""
+        with (self._root / path).open("rb") as file:
+            return file.read(most_bytes)
+
+    def _look_at_folder(self, path: Path) -> None:
+        """Say which folders are not looked into; what a link inside leads to is found where it is."""
+        name, real = path.as_posix(), (self._root / path).resolve()
+        if not real.is_relative_to(self._root):
+            self.passed_over.append((name, "it is a link that leads out of the folder"))
+        elif len(path.parts) > DEEPEST:
+            self.passed_over.append((name, f"it is more than {DEEPEST} folders deep"))
 
     def _add(self, path: Path) -> None:
         name = path.as_posix()

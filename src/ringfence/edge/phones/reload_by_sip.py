@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from ringfence.edge.phones.reload_orders import DueReload, ReloadAnswer
 from ringfence.errors import PeerFault
 from ringfence.phones.sip.notify import (
+    CHECK_SYNC,
     SipResponse,
     check_sync_request,
     parse_message,
@@ -92,8 +93,9 @@ def _request(transport: socket.socket, order: DueReload, call_id: str) -> bytes:
     with socket.socket(transport.family, socket.SOCK_DGRAM) as probe:
         probe.connect((order.host, order.port))
         local_host = probe.getsockname()[0]
-    if order.method == "check-sync":
+    if order.method.startswith(CHECK_SYNC):
         return check_sync_request(
+            event=order.method,
             target_host=order.host,
             target_port=order.port,
             local_host=local_host,

@@ -37,10 +37,11 @@ class HubConfig(BaseSettings):
     name where a router or proxy gives it another port; ``other_device_urls`` are further addresses at which edges find
     it, such as those that it had before it moved (``ringfence hub move``); ``database_url`` is SQLAlchemy's, and empty
     for the folder's own SQLite. ``certificate_grace_days`` is for how long after its end an edge's certificate can
-    still be renewed, for edges behind a long outage.
+    still be renewed, for edges behind a long outage. ``backup_alert_days`` is after how long without a new copy people
+    are told; 0 for never.
 
     ``pbx_networks`` are the only networks in which PBXes may be reached, such as 10.0.0.0/24; empty for any but the
-    hub's own machine and link-local addresses.
+    hub's own machine and link-local addresses. ``alert_networks`` are those beside the internet to which alerts may go.
 
     People are listened to at ``people_listen``; where it is empty, at ``listen``, as edges are. They see
     ``people_certificate`` with ``people_key``, files in PEM whose paths may be relative to the data folder; where these
@@ -61,7 +62,9 @@ class HubConfig(BaseSettings):
     other_device_urls: tuple[str, ...] = ()
     database_url: str = ""
     pbx_networks: tuple[str, ...] = ()
+    alert_networks: tuple[str, ...] = ()
     certificate_grace_days: int = Field(default=365, ge=0, le=3650)
+    backup_alert_days: int = Field(default=7, ge=0, le=3650)
 
     @field_validator("address")
     @classmethod
@@ -76,9 +79,9 @@ class HubConfig(BaseSettings):
     def _device_url(cls, value: str) -> str:
         return value and check_url(value)
 
-    @field_validator("pbx_networks")
+    @field_validator("pbx_networks", "alert_networks")
     @classmethod
-    def _pbx_networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+    def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         try:
             return tuple(str(ipaddress.ip_network(each)) for each in value)
         except ValueError:
@@ -137,6 +140,12 @@ class HubConfig(BaseSettings):
     def people_address(self) -> str:
         """Where the people's listener listens."""
         return self.people_listen or self.listen
+
+    @property
+    def host_for_people(self) -> str:
+        """Where people find the hub: at its address, or on loopback if they are listened to there alone."""
+        is_here_only = ipaddress.ip_address(self.people_address).is_loopback
+        return self.people_address if is_here_only else self.address
 
     @property
     def told_device_url(self) -> str:

@@ -5,6 +5,7 @@
     keys/            every private key, each in its own file
     run.json         where the running hub listens
     lock             held by the running hub
+    backup.json      of when the last copy is that is known
 
 The folder is for its owner alone (0700), and so is every file (0600).
 """

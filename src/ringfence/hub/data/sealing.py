@@ -4,14 +4,18 @@ A sealed value is: one byte of version, four bytes that name the key, twelve of 
 record's identity is authenticated with it, so that a sealed password copied to another row does not open.
 """
 
+import copy
 import hashlib
+import hmac
 import os
 import secrets
+from collections.abc import Sequence
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from ringfence.hub.errors import SealBroken
+from ringfence.hub.store.organisation_models import FIRST
 from ringfence.secret import Secret
 
 KEY_BYTES = 32
@@ -22,7 +26,10 @@ _HEAD_BYTES = 1 + _KEY_ID_BYTES + _NONCE_BYTES
 
 
 class Sealer:
-    """Seals with the newest key and opens with any; ``keys`` are 32 bytes each, the newest first."""
+    """Seals with the newest key and opens with any; ``keys`` are 32 bytes each, the newest first.
+
+    What is sealed is bound to its record, and to the organisation whose the sealer is (``of``).
+    """
 
     def __init__(self, *keys: bytes) -> None:
         if not keys or any(len(key) != KEY_BYTES for key in keys):
@@ -30,7 +37,15 @@ class Sealer:
                 "the sealing key is not valid", where="keys/sealing.key", to_do="Restore the file from your backup."
             )
         self._keys = {_key_id(key): AESGCM(key) for key in keys}
+        self._fingerprint_keys = [hashlib.sha256(b"ringfence fingerprint key" + key).digest() for key in keys]
         self._newest = _key_id(keys[0])
+        self._place = ""
+
+    def of(self, organisation_id: str) -> "Sealer":
+        """Return the sealer of another organisation; what it seals opens in no other."""
+        other = copy.copy(self)
+        other._place = "" if organisation_id == FIRST else f"{organisation_id}/"  # noqa: SLF001 - its own class's
+        return other
 
     @staticmethod
     def new_key() -> bytes:
@@ -40,7 +55,7 @@ class Sealer:
     def seal(self, secret: Secret, record: str) -> bytes:
         """Return ``secret`` sealed for ``record``, for example ``line:001122334455:1``."""
         nonce = os.urandom(_NONCE_BYTES)
-        sealed = self._keys[self._newest].encrypt(nonce, secret.reveal().encode(), _bound(record))
+        sealed = self._keys[self._newest].encrypt(nonce, secret.reveal().encode(), self._bound(record))
         return _VERSION + self._newest + nonce + sealed
 
     def open(self, sealed: bytes, record: str) -> Secret:
@@ -54,7 +69,7 @@ class Sealer:
                 to_do="Restore keys/sealing.key from the backup that belongs to this database.",
             )
         try:
-            return Secret(key.decrypt(nonce, sealed[_HEAD_BYTES:], _bound(record)).decode())
+            return Secret(key.decrypt(nonce, sealed[_HEAD_BYTES:], self._bound(record)).decode())
         except InvalidTag:
             raise SealBroken(
                 "a sealed secret was altered, or belongs to another record",
@@ -62,10 +77,14 @@ class Sealer:
                 to_do="Restore the database from a backup, or set the secret again.",
             ) from None
 
+    def fingerprints(self, secret: Secret, record: str) -> Sequence[str]:
+        """Return what a short secret is looked up by, with each key, the newest first: nobody guesses without one."""
+        text = self._bound(record) + b"\0" + secret.reveal().encode()
+        return [hmac.digest(key, text, "sha256").hex() for key in self._fingerprint_keys]
+
+    def _bound(self, record: str) -> bytes:
+        return f"ringfence:{self._place}{record}".encode()
+
 
 def _key_id(key: bytes) -> bytes:
     return hashlib.sha256(b"ringfence sealing key id" + key).digest()[:_KEY_ID_BYTES]
-
-
-def _bound(record: str) -> bytes:
-    return b"ringfence:" + record.encode()

@@ -11,9 +11,10 @@ from cryptography import x509
 from sqlalchemy.orm import Session
 from starlette.requests import Request
 
+from ringfence.hub import within
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import EdgeRefused
-from ringfence.hub.fleet import edge_certificates, edges
+from ringfence.hub.fleet import edge_certificates, edges, organisations
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import edge_networks
 from ringfence.hub.store.models import EdgeRow
@@ -22,6 +23,9 @@ from ringfence.identity.errors import BadCertificate
 TLS_EXTENSION = "tls"
 CLIENT_CERTIFICATE = "client_certificate_der"
 """The key in ``scope["extensions"]["tls"]`` of the verified client certificate, in DER; absent if none was shown."""
+
+_HUB = "hub"
+"""The key in ``scope["state"]`` of the hub as the caller's organisation has it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,8 +110,15 @@ def peer_of(request: Request) -> str:
 
 
 def hub_of(request: Request) -> Hub:
-    """Return the hub that serves this request."""
-    hub: Hub = request.app.state.hub
+    """Return the hub that serves this request, as the organisation of its caller has it once that is known."""
+    hub: Hub = request.scope.get("state", {}).get(_HUB) or request.app.state.hub
+    return hub
+
+
+def enter(request: Request, organisation_id: str) -> Hub:
+    """Return the hub as an organisation has it; from now on the request has this one."""
+    hub = within.organisation(hub_of(request), organisation_id)
+    request.scope.setdefault("state", {})[_HUB] = hub
     return hub
 
 
@@ -126,6 +137,8 @@ def _recognise(request: Request, check: _Check) -> DeviceCaller:
         raise EdgeRefused(
             "certificate-missing", "this request needs an edge's certificate", to_do="Enrol the edge first."
         )
+    with within.everywhere(hub).database.reading() as session:
+        hub = enter(request, organisations.of_edge(session, shown.identity.edge_id, shown.identity.site_id))
     try:
         with hub.database.reading() as session:
             edge = edge_certificates.holder(session, shown)

@@ -3,8 +3,8 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ringfence.hub import logs
-from ringfence.hub.device.callers import DeviceCaller, check_not_held, hub_of
+from ringfence.hub import logs, within
+from ringfence.hub.device.callers import DeviceCaller, check_not_held, enter, hub_of
 from ringfence.hub.device.exchange import message
 from ringfence.hub.errors import EdgeRefused
 from ringfence.hub.fleet import edge_certificates, edges, enrolment_tokens
@@ -39,6 +39,8 @@ def enrol(request: Request, _caller: DeviceCaller, body: bytes) -> Response:
     """Exchange a one-time token for an edge's identity."""
     hub, asked = hub_of(request), codec.from_json(EnrolRequest, body)
     certificate_request = read_request(asked.csr_pem)  # before the token, so that a broken request does not use it up
+    with within.everywhere(hub).database.reading() as session:
+        hub = enter(request, enrolment_tokens.organisation_of(session, asked.token_secret))
     edge_id = new_id("edge")
     with hub.change(edge_id) as change:
         token = enrolment_tokens.redeem(change, asked.token_secret)

@@ -15,7 +15,7 @@ def state(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
     with hub.database.reading() as session:
         edge = edges.let_in(session, caller.edge_id)
         doubts.check_none(session, edge.site_id, hub.clock())
-        return message(site_state.compile_state(session, edge, hub.clock(), caller.held))
+        return message(site_state.compile_state(session, hub.sealer, edge, hub.clock(), caller.held))
 
 
 def guard(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
@@ -24,4 +24,4 @@ def guard(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
     with hub.database.reading() as session:
         edge = edges.let_in(session, caller.edge_id)
         doubts.check_none(session, edge.site_id, hub.clock())
-        return message(rules_for_edges.compile_rules(session, edge, hub.clock(), caller.held))
+        return message(rules_for_edges.compile_rules(session, hub.sealer, edge, hub.clock(), caller.held))

@@ -14,7 +14,6 @@ from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import OldSecretRow, PhoneRow
 from ringfence.phones.families import model as model_of
-from ringfence.phones.family import ReloadEvent
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope, Setting, Value
 from ringfence.phones.sip.pbx_accounts import DEFAULT_CONTEXT, PbxKind, SipAccount, export, without_unfit
@@ -57,7 +56,7 @@ def of_phone(session: Session, sealer: Sealer, phone: PhoneRow) -> Sequence[SipA
     said = {name: item.value for name, item in found_settings.items()}
     transport = str(said.get("sip_transport", "udp"))
     codecs = _codecs(said, {name: item.setting for name, item in found_settings.items()})
-    follows_packets = family.reload_event.value is ReloadEvent.CHECK_SYNC
+    follows_packets = family.reload_event.value.is_check_sync
     kept = session.scalars(select(OldSecretRow).where(OldSecretRow.mac == phone.mac))
     old = {row.index: sealer.open(row.sealed_password, old_record(phone.mac, row.index)) for row in kept}
     found = []

@@ -2,6 +2,7 @@
 
 import base64
 import ipaddress
+import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,15 +15,20 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import AlertChannelTaken, NameRefused, UnknownAlertChannel
-from ringfence.hub.fleet import sites
+from ringfence.hub.fleet import alert_addresses, pbx_addresses, quiet_hours, sites
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import AlertChannelRow
 from ringfence.secret import Secret
 
-WEBHOOK, MAIL = "webhook", "mail"
-SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType({WEBHOOK: ("https", "http"), MAIL: ("smtps", "smtp")})
+WEBHOOK, MAIL, NTFY = "webhook", "mail", "ntfy"
+SCHEMES: Mapping[str, tuple[str, ...]] = MappingProxyType({
+    WEBHOOK: ("https", "http"), MAIL: ("smtps", "smtp"), NTFY: ("https", "http"),
+})  # fmt: skip
 """Kind of channel → how its address may begin. Unencrypted ones are for this machine alone (smtp: without STARTTLS)."""
+PORTS: Mapping[str, int] = MappingProxyType({"https": 443, "http": 80, "smtps": 465, "smtp": 587})
+_TOPIC = re.compile(r"/[-_A-Za-z0-9]{1,64}/?")
+"""An ntfy server's names of topics. Source: heckel.io/ntfy, server/server.go, topicRegex."""
 MOST_CHANNELS = 32
 MOST_RECIPIENTS = 20
 SECRET_PREFIX = "whsec_"  # noqa: S105 - of the Standard Webhooks specification, 1.0: "Symmetric" signatures
@@ -34,14 +40,19 @@ class ChannelParts:
     """What a channel is made of.
 
     Args:
-        kind: WEBHOOK or MAIL.
-        url: ``https://…`` for a webhook; ``smtps://HOST:465`` or ``smtp://HOST:587`` (with STARTTLS) for mail.
+        kind: WEBHOOK, MAIL or NTFY.
+        url: ``https://…`` for a webhook; ``smtps://HOST:465`` or ``smtp://HOST:587`` (with STARTTLS) for mail;
+            ``https://HOST/TOPIC`` for ntfy.
         recipients: Mail addresses.
         sender: The mail address that mails come from.
         user: The user at the mail server; empty without one.
-        secret: The mail server's password; a webhook's signing key is made by the hub.
+        secret: The mail server's password, or an access token of an ntfy server; a webhook's signing key is made by the
+            hub.
         alert_kinds: Which kinds of alerts it is told of; empty for all.
         site_id: The site whose alerts it is told of; None for all sites.
+        networks: hub.toml's ``alert_networks``.
+        quiet_hours: When it is told of nothing, such as 22:00-07:00; empty for never.
+        time_zone: The IANA name of the zone of these hours; empty for UTC.
     """
 
     kind: str
@@ -52,6 +63,9 @@ class ChannelParts:
     secret: Secret = Secret("")  # noqa: RUF009 - it never changes
     alert_kinds: Sequence[str] = ()
     site_id: str | None = None
+    networks: Sequence[str] = ()
+    quiet_hours: str = ""
+    time_zone: str = ""
 
 
 def add(change: Change, sealer: Sealer, name: str, parts: ChannelParts) -> tuple[AlertChannelRow, Secret]:
@@ -72,6 +86,7 @@ def add(change: Change, sealer: Sealer, name: str, parts: ChannelParts) -> tuple
     if (session.scalar(select(func.count()).select_from(AlertChannelRow)) or 0) >= MOST_CHANNELS:
         raise AlertChannelTaken(f"there are {MOST_CHANNELS} channels already", to_do="Remove one that is not needed.")
     _check(parts)
+    quiet_hours.parse(parts.quiet_hours, parts.time_zone)
     if parts.site_id is not None:
         sites.get(session, parts.site_id)
     secret = _new_secret() if parts.kind == WEBHOOK else parts.secret
@@ -79,10 +94,11 @@ def add(change: Change, sealer: Sealer, name: str, parts: ChannelParts) -> tuple
         id=channel_id, kind=parts.kind, url=parts.url, recipients=",".join(parts.recipients), sender=parts.sender,
         user=parts.user, sealed_secret=sealer.seal(secret, _record(channel_id)) if secret else b"",
         alert_kinds=",".join(sorted(set(parts.alert_kinds))), site_id=parts.site_id, created_at=change.now,
-        sent=0, sent_at=None, failing_since=None, problem="", dropped=0,
+        sent=0, sent_at=None, failing_since=None, problem="", dropped=0, quiet_hours=parts.quiet_hours,
+        time_zone=parts.time_zone,
     )  # fmt: skip
     session.add(row)
-    change.note("alert-channel.add", channel_id, f"{parts.kind} by {parts.url}")
+    change.note("alert-channel.add", channel_id, f"{parts.kind} by {urlsplit(parts.url).hostname or 'none'}")
     session.flush()
     return row, secret
 
@@ -113,10 +129,16 @@ def secret_of(sealer: Sealer, row: AlertChannelRow) -> Secret:
     return sealer.open(row.sealed_secret, _record(row.id)) if row.sealed_secret else Secret("")
 
 
-def is_for(row: AlertChannelRow, site_id: str, alert_kind: str) -> bool:
+def is_for(row: AlertChannelRow, site_id: str | None, alert_kind: str) -> bool:
     """Return whether a channel is told of such an alert."""
     kinds: Collection[str] = row.alert_kinds.split(",") if row.alert_kinds else ()
     return row.site_id in {None, site_id} and (not kinds or alert_kind in kinds)
+
+
+def due(row: AlertChannelRow, at: float) -> float:
+    """Return when a channel can be told of what it would be told of at a moment: not in its quiet hours."""
+    quiet = quiet_hours.parse(row.quiet_hours, row.time_zone)
+    return at if quiet is None else quiet.over(at)
 
 
 def is_this_machine(host: str) -> bool:
@@ -133,9 +155,9 @@ def _check(parts: ChannelParts) -> None:
         raise NameRefused("an address must not hold a password", to_do="Give user and secret with their own options.")
     if address.scheme == "http" and not is_this_machine(address.hostname or ""):
         raise NameRefused(f"{parts.url[:80]!r} is not encrypted", to_do="Use https://, which alerts need.")
-    if parts.kind == WEBHOOK:
-        if parts.recipients or parts.sender or parts.user or parts.secret:
-            raise NameRefused("a webhook has an address only", to_do="Leave recipients, sender, user and secret out.")
+    _check_reachable(parts, address)
+    if parts.kind != MAIL:
+        _check_of_http(parts, address)
         return
     if not 1 <= len(parts.recipients) <= MOST_RECIPIENTS:
         raise NameRefused(f"mail needs 1 to {MOST_RECIPIENTS} recipients", to_do="Give mail addresses.")
@@ -143,6 +165,29 @@ def _check(parts: ChannelParts) -> None:
         _check_mail_address(text)
     if bool(parts.user) != bool(parts.secret):
         raise NameRefused("a mail server's user needs a password, and the other way round", to_do="Give both or none.")
+
+
+def _check_of_http(parts: ChannelParts, address: SplitResult) -> None:
+    if parts.recipients or parts.sender or parts.user:
+        raise NameRefused(f"{parts.kind} needs no mail addresses", to_do="Leave recipients, sender and user out.")
+    if parts.kind == WEBHOOK and parts.secret:
+        raise NameRefused("a webhook's secret is made by the hub", to_do="Leave the secret out.")
+    if parts.kind == NTFY and (not _TOPIC.fullmatch(address.path) or address.query or address.fragment):
+        raise NameRefused(
+            f"{parts.url[:80]!r} names no topic",
+            to_do="Write https://HOST/TOPIC; topics have letters, digits, - and _.",
+        )
+    if not (parts.secret.reveal().isascii() and parts.secret.reveal().isprintable()):
+        raise NameRefused("the access token has characters that no token has", to_do="Copy it from the ntfy server.")
+
+
+def _check_reachable(parts: ChannelParts, address: SplitResult) -> None:
+    literal = pbx_addresses.literal(address.hostname or "")
+    port = address.port or PORTS[address.scheme]
+    if literal is None:
+        return  # what a name stands for is checked each time
+    if why := alert_addresses.why_not(literal, port, parts.networks, is_mail=parts.kind == MAIL):
+        raise NameRefused(f"no alert may go to {literal}: {why}", to_do=alert_addresses.TO_ALLOW)
 
 
 def _address(parts: ChannelParts) -> SplitResult:
@@ -153,7 +198,9 @@ def _address(parts: ChannelParts) -> SplitResult:
     except ValueError:
         fits = False
     if not fits or len(parts.url) > AlertChannelRow.LONGEST_URL:
-        wanted = {WEBHOOK: "https://HOST/PATH", MAIL: "smtps://HOST:465 or smtp://HOST:587"}
+        wanted = {
+            WEBHOOK: "https://HOST/PATH", MAIL: "smtps://HOST:465 or smtp://HOST:587", NTFY: "https://HOST/TOPIC",
+        }  # fmt: skip
         raise NameRefused(
             f"{parts.url[:80]!r} is not an address for {parts.kind[:20]!r}",
             to_do="Write " + "; ".join(f"{kind}: {form}" for kind, form in wanted.items()) + ".",

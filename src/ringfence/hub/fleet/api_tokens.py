@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from sqlalchemy import or_, select
+from sqlalchemy import or_, select, true
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import (
@@ -14,6 +14,7 @@ from ringfence.hub.errors import (
     NotSignedIn,
     UnknownToken,
 )
+from ringfence.hub.fleet import access_scopes
 from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.models import ApiTokenRow
 from ringfence.secret import Secret
@@ -21,21 +22,32 @@ from ringfence.secret import Secret
 PREFIX = "rft_"
 USE_NOTED_EVERY_S = 60
 LONGEST_NAME = 80
-ADMIN = "admin"
+OWNER = "owner"
 _SECRET_BYTES = 32
 _LONGEST_S = 10 * 366 * 86_400
 
 
-def create(change: Change, name: str, scope: str = ADMIN, ends_at: float | None = None) -> tuple[ApiTokenRow, Secret]:
+def create(
+    change: Change,
+    name: str,
+    role: str = OWNER,
+    ends_at: float | None = None,
+    *,
+    is_hubwide: bool = False,
+    limited_to: access_scopes.Stored | None = None,
+) -> tuple[ApiTokenRow, Secret]:
     """Create a token; its text is returned only here.
 
     Args:
         change: The change that it is part of.
         name: Who or what it is for.
-        scope: What it is for, as ``hub/people/scopes.py`` names it.
+        role: What it is for, as ``hub/people/rights.py`` names it.
         ends_at: Until when it is accepted, in Unix seconds; None: without an end.
+        is_hubwide: Whether it is for every organisation of the hub.
+        limited_to: The part of its organisation that it is for (``access_scopes.checked``); None: all of it.
 
     Raises:
+        BadSelection: What it is limited to does not go with its role, or with the whole hub.
         NameRefused: The name can't be one, or the end is in the past.
     """
     name = name.strip()
@@ -45,19 +57,21 @@ def create(change: Change, name: str, scope: str = ADMIN, ends_at: float | None 
         )
     if ends_at is not None and not change.now < ends_at <= change.now + _LONGEST_S:
         raise NameRefused("a token's end must be in the future, and within ten years", to_do="Give a later day.")
+    access_scopes.check_fits(role, is_hubwide=is_hubwide, limited_to=limited_to)
     text = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     token = ApiTokenRow(
         id=new_id("key"), name=name, token_hash=_hash(text), created_at=change.now, created_by=change.who,
-        scope=scope, ends_at=ends_at, last_used_at=None, revoked_at=None,
+        role=role, ends_at=ends_at, is_hubwide=is_hubwide, limited_to=limited_to, last_used_at=None, revoked_at=None,
     )  # fmt: skip
     change.session.add(token)
     until = "" if ends_at is None else f", until {datetime.fromtimestamp(ends_at, UTC):%Y-%m-%d %H:%M} UTC"
-    change.note("api-token.create", token.id, f"{name} ({scope}{until})")
+    of_what = "" if limited_to is None else f", {access_scopes.in_words(limited_to)}"
+    change.note("api-token.create", token.id, f"{name} ({role}{until}{of_what})")
     return token, Secret(text)
 
 
 def authenticate(session: Session, text: str, now: float) -> ApiTokenRow:
-    """Return the token that ``text`` is; NotSignedIn says why it lets nobody in.
+    """Return the token that ``text`` is, in a session for all organisations; NotSignedIn says why it lets nobody in.
 
     Tokens are found by their hash, so comparing takes no time that depends on a stored secret.
     """
@@ -78,35 +92,42 @@ def note_use(session: Session, token_id: str, now: float) -> None:
         token.last_used_at = now
 
 
-def find(session: Session) -> Sequence[ApiTokenRow]:
-    """Return all tokens, the oldest first."""
-    return session.scalars(select(ApiTokenRow).order_by(ApiTokenRow.created_at, ApiTokenRow.id)).all()
+def find(session: Session, *, hubwide_too: bool) -> Sequence[ApiTokenRow]:
+    """Return an organisation's tokens, the oldest first; with ``hubwide_too`` also those for the whole hub."""
+    chosen = select(ApiTokenRow).where(true() if hubwide_too else ApiTokenRow.is_hubwide.is_(False))
+    return session.scalars(chosen.order_by(ApiTokenRow.created_at, ApiTokenRow.id)).all()
 
 
-def revoke(change: Change, token_id: str) -> None:
-    """Revoke a token; the last valid one of an administrator stays, or nobody could get in again."""
-    token = change.session.get(ApiTokenRow, token_id)
-    if token is None:
+def get(session: Session, token_id: str, *, hubwide_too: bool) -> ApiTokenRow:
+    """Return a token; UnknownToken if there is none, or it is for the whole hub and those are not asked for."""
+    token = session.get(ApiTokenRow, token_id)
+    if token is None or (token.is_hubwide and not hubwide_too):
         raise UnknownToken(f"there is no API token {token_id[:40]!r}", to_do="`ringfence access list` shows all.")
+    return token
+
+
+def revoke(change: Change, token: ApiTokenRow) -> None:
+    """Revoke a token; the last valid one of an owner stays, or nobody could get in again."""
     if token.revoked_at is not None:
         return
     others = change.session.scalars(
         select(ApiTokenRow.id)
         .where(
             ApiTokenRow.revoked_at.is_(None),
-            ApiTokenRow.id != token_id,
-            ApiTokenRow.scope == ADMIN,
+            ApiTokenRow.id != token.id,
+            ApiTokenRow.role == OWNER,
+            ApiTokenRow.is_hubwide.is_(token.is_hubwide),
             or_(ApiTokenRow.ends_at.is_(None), ApiTokenRow.ends_at > change.now),
         )
         .limit(1)
     ).all()
-    if token.scope == ADMIN and not others:
+    if token.role == OWNER and not others:
         raise BadSelection(
-            "this is the last valid token of an administrator",
+            "this is the last valid token of an owner",
             to_do="Create another one first: ringfence access create NAME.",
         )
     token.revoked_at = change.now
-    change.note("api-token.revoke", token_id, token.name)
+    change.note("api-token.revoke", token.id, token.name)
 
 
 def _hash(text: str) -> str:

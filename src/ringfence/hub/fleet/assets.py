@@ -1,4 +1,4 @@
-"""Assets: ring tones, wallpapers, languages and tones, and which of them a site's phones get."""
+"""Assets: ring tones, wallpapers, languages, files that phones name, and which of them a site's phones get."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from ringfence.content.digests import Digest, is_digest, sha256_hex
+from ringfence.content.digests import Digest, sha256_hex
 from ringfence.content.errors import BadName as BadFileName
 from ringfence.content.names import normalise
 from ringfence.content.release import Target, TargetKind
 from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.errors import BrokenBundle, NameRefused, UnknownAsset
+from ringfence.hub.fleet import uploads
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.release_models import AssetFileRow, AssetRow
 from ringfence.phones.assets.kinds import (
     MOST_PICTURES,
     MOST_RINGS,
+    NAMED,
     RING_LISTS,
     AssetKind,
     picture_list,
@@ -47,8 +49,9 @@ def add(
     asset_id = f"{slug(kind)[:12]}-{slug(name)}"
     if not slug(name) or not 1 <= len(files) <= _MOST_FILES:
         raise NameRefused(f"{name[:60]!r} can't be an asset's name, or it has no file", to_do="Use letters and digits.")
+    there = uploads.there(change.session, blobs, {file.digest for file in files})
     for file in files:
-        _check(blobs, file)
+        _check(blobs, file, there)
     row = change.session.get(AssetRow, asset_id)
     if row is None:
         _check_room(change.session, kind)
@@ -101,8 +104,16 @@ class Shelf:
         listed = files(session)
         self._assets = [(row, listed.get(row.id, ())) for row in find(session)]
 
-    def for_site(self, models: Collection[Model], locales: Collection[str]) -> tuple[list[Target], dict[Digest, bytes]]:
-        """Return the files for these models and languages, and the bytes of the lists that name them."""
+    def for_site(
+        self, models: Collection[Model], locales: Collection[str], named: Collection[str]
+    ) -> tuple[list[Target], dict[Digest, bytes]]:
+        """Return a site's files, and the bytes of the lists that name them.
+
+        Args:
+            models: The models of its phones.
+            locales: The languages that its phones speak.
+            named: The files that its phones name, such as dial plans.
+        """
         targets: dict[str, Target] = {}
         rings: dict[str, list[tuple[str, str]]] = {}
         pictures: dict[str, list[str]] = {}
@@ -112,6 +123,8 @@ class Shelf:
                 continue
             for file in listed:
                 if not any(wants(kind, file.variant, model) for model in models):
+                    continue
+                if kind in NAMED and file.name not in named:
                     continue
                 targets[file.name] = Target(file.name, Digest(file.digest), file.length, TargetKind.SHARED)
                 if kind is AssetKind.RING:
@@ -128,14 +141,14 @@ class Shelf:
         return list(targets.values()), blobs
 
 
-def _check(blobs: BlobStore, file: UploadedAsset) -> None:
+def _check(blobs: BlobStore, file: UploadedAsset, there: Collection[str]) -> None:
     try:
         plain = normalise(file.name)
     except BadFileName as fault:
         raise NameRefused(fault.what, where=fault.where, to_do=fault.to_do) from None
     if plain != file.name:
         raise NameRefused(f"{file.name[:80]!r} is not a name that phones ask for")
-    if not is_digest(file.digest) or not blobs.has(file.digest) or blobs.size_bytes(file.digest) != file.length:
+    if file.digest not in there or blobs.size_bytes(file.digest) != file.length:
         raise BrokenBundle(f"{file.name} has not been uploaded", to_do="Run the import again.")
 
 

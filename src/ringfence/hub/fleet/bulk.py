@@ -185,7 +185,8 @@ class _Worker:
                 self._refuse(line.row, _column_of(fault), fault)
                 continue
             self.settings(SettingPlace(Scope.LINE, mac.bare, line.index), line.settings, line.row)
-        self.settings(SettingPlace(Scope.PHONE, mac.bare), item.settings, item.row)
+        row = phones.get(self._change.session, mac)  # as long as it is held, no setting makes the session read it anew
+        self.settings(SettingPlace(Scope.PHONE, row.mac), item.settings, item.row)
         if is_new:
             self._outcome.added.append(mac)
         elif len(self._change.noted) > before:

@@ -12,6 +12,7 @@ from ringfence.hub.errors import EdgeRefused, UnknownToken
 from ringfence.hub.fleet import sites
 from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.models import EnrolmentTokenRow
+from ringfence.hub.store.organisation_models import FIRST
 from ringfence.secret import Secret
 
 TOKEN_LIFETIME_S = 24 * 3600
@@ -40,14 +41,31 @@ def find(session: Session, site_id: str) -> Sequence[EnrolmentTokenRow]:
     return session.scalars(chosen.order_by(EnrolmentTokenRow.created_at.desc(), EnrolmentTokenRow.id)).all()
 
 
+def get(session: Session, token_id: str) -> EnrolmentTokenRow:
+    """Return a token; UnknownToken where there is none."""
+    token = session.get(EnrolmentTokenRow, token_id)
+    if token is None:
+        raise unknown(token_id)
+    return token
+
+
+def unknown(token_id: str) -> UnknownToken:
+    """Return the error that there is no such token."""
+    return UnknownToken(f"there is no token {token_id[:40]!r}", to_do="`ringfence site tokens SITE` shows them.")
+
+
 def revoke(change: Change, token_id: str) -> None:
     """Revoke a token; once it has been used this has no effect, and its edge is revoked separately."""
-    token = change.session.get(EnrolmentTokenRow, token_id)
-    if token is None:
-        raise UnknownToken(f"there is no token {token_id[:40]!r}", to_do="`ringfence site tokens SITE` shows them.")
+    token = get(change.session, token_id)
     if token.revoked_at is None:
         token.revoked_at = change.now
         change.note("token.revoke", token_id, f"of site {token.site_id}")
+
+
+def organisation_of(session: Session, secret: Secret) -> str:
+    """Return whose token this is, in a session for all organisations; the first one's where it is no token."""
+    chosen = select(EnrolmentTokenRow.organisation_id).where(EnrolmentTokenRow.secret_hash == _hash(secret))
+    return session.scalar(chosen) or FIRST
 
 
 def redeem(change: Change, secret: Secret) -> EnrolmentTokenRow:

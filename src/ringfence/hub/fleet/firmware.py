@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import delete, func, or_, select
 from sqlalchemy.orm import Session
 
-from ringfence.content.digests import Digest, is_digest
+from ringfence.content.digests import Digest
 from ringfence.counted import counted
 from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.errors import BrokenBundle, LoadInUse, UnknownLoad
+from ringfence.hub.fleet import uploads
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import (
     GroupSettingRow,
@@ -43,7 +44,7 @@ def add(change: Change, blobs: BlobStore, source: str, files: Sequence[UploadedF
     A load that exists already is replaced if its files differ and no phone names it.
     """
     by_name = {file.name: file for file in files}
-    _check(blobs, files, by_name)
+    _check(change.session, blobs, files, by_name)
     bundle = examine({file.name: file.length for file in files}, lambda name: blobs.get(by_name[name].digest))
     loads = [load for load in bundle.loads if not load.is_recovery]
     missing = sorted({name for load in loads for name in load.missing})
@@ -104,11 +105,14 @@ def remove(change: Change, name: str) -> None:
     change.note("firmware.remove", name)
 
 
-def _check(blobs: BlobStore, files: Sequence[UploadedFile], by_name: Mapping[str, UploadedFile]) -> None:
+def _check(
+    session: Session, blobs: BlobStore, files: Sequence[UploadedFile], by_name: Mapping[str, UploadedFile]
+) -> None:
     if len(by_name) != len(files) or not 1 <= len(files) <= MOST_FILES:
         raise BrokenBundle(f"a bundle must have 1 to {MOST_FILES} files, with each name once")
+    there = uploads.there(session, blobs, {file.digest for file in files})
     for file in files:
-        if not is_digest(file.digest) or not blobs.has(file.digest):
+        if file.digest not in there:
             raise BrokenBundle(f"{file.name} has not been uploaded", to_do="Run the import again.")
         if blobs.size_bytes(file.digest) != file.length:
             raise BrokenBundle(f"{file.name} has {counted(blobs.size_bytes(file.digest), 'byte')}, not {file.length}")

@@ -15,7 +15,8 @@ from ringfence.hub.errors import (
 )
 from ringfence.hub.fleet.sites import LONGEST_NAME, slug
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import PhoneGroupRow, PhoneRow
+from ringfence.hub.store.models import ApiTokenRow, PhoneGroupRow, PhoneRow
+from ringfence.hub.store.people_models import PersonRow
 from ringfence.phones.settings.types import is_printable
 
 
@@ -73,5 +74,16 @@ def remove(change: Change, group_id: str) -> None:
             f"group {group.id} has {counted(members, 'phone')}",
             to_do=f"Take them out first: ringfence phone list --group {group.id}.",
         )
+    _forget_in_scopes(change, group.id)
     change.session.delete(group)
     change.note("group.remove", group_id)
+
+
+def _forget_in_scopes(change: Change, group_id: str) -> None:
+    """Take a group that is removed out of everybody's scope, so that a later one with its id is not in them."""
+    limited_people = select(PersonRow).where(PersonRow.limited_to.is_not(None))
+    limited_tokens = select(ApiTokenRow).where(ApiTokenRow.limited_to.is_not(None))
+    for row in (*change.session.scalars(limited_people), *change.session.scalars(limited_tokens)):
+        held = row.limited_to or {}
+        if group_id in held.get("groups", ()):
+            row.limited_to = {**held, "groups": [each for each in held["groups"] if each != group_id]}

@@ -11,16 +11,18 @@ import string
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import NameRefused, SealBroken, UnknownLine
 from ringfence.hub.fleet import phones
+from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import LineRow, PhoneRow
 from ringfence.phones.errors import LimitExceeded
 from ringfence.phones.families import model as model_of
+from ringfence.phones.family import Model
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import is_printable
 from ringfence.phones.sip.pbx_accounts import USERS, is_sip_user
@@ -79,7 +81,7 @@ def put(change: Change, sealer: Sealer, mac: Mac, index: int, parts: LineParts) 
     """Add a line, or change the given ``parts`` of it. The phone's first line gets a generated password."""
     phone = phones.get(change.session, mac)
     parts = parts.without_blanks()
-    _check(phone, index, parts)
+    check(index, parts, model_of(phone.model)[1], f"phone {Mac(phone.mac)}")
     before = len(change.noted)
     line = next((line for line in phone.lines if line.index == index), None)
     is_new = line is None
@@ -114,6 +116,12 @@ def phones_with_user(session: Session, names: Collection[str]) -> Mapping[str, S
     return {name: macs for name, macs in found.items() if len(macs) > 1}
 
 
+def are_elsewhere(session: Session, names: Collection[str]) -> bool:
+    """Return whether a phone has one of these SIP users that is not of the part that the session is limited to."""
+    on = select(func.count()).select_from(LineRow).where(LineRow.name.in_(sorted(names)))
+    return session.scalar(on) != session.scalar(beyond_scope(on))
+
+
 def remove(change: Change, sealer: Sealer, mac: Mac, index: int) -> None:
     """Remove a line. Where it held the phone's only password, the next line gets a new one."""
     phone = phones.get(change.session, mac)
@@ -133,11 +141,11 @@ def reveal(change: Change, sealer: Sealer, mac: Mac, index: int) -> Secret:
     return open_password(sealer, line)
 
 
-def rotate(change: Change, sealer: Sealer, mac: Mac, index: int) -> LineRow:
-    """Give a line a new generated password, for every line of the phone that shares it."""
+def rotate(change: Change, sealer: Sealer, mac: Mac, index: int, password: Secret | None = None) -> LineRow:
+    """Give a line a new password, a generated one if none is given, for every line of the phone that shares it."""
     phone = phones.get(change.session, mac)
     carrier = _carrier(phone, index)
-    carrier.sealed_password = _seal(sealer, carrier, generate_password(phone))
+    carrier.sealed_password = _seal(sealer, carrier, password or generate_password(phone))
     change.note("line.rotate", _subject(carrier))
     return get(phone, index)
 
@@ -195,14 +203,15 @@ def _new_line(phone: PhoneRow, index: int, parts: LineParts) -> LineRow:
     )  # fmt: skip
 
 
-def _check(phone: PhoneRow, index: int, parts: LineParts) -> None:
-    """Refuse now what the phone would refuse after a publish."""
-    _family, model = model_of(phone.model)
-    keys = model.line_keys.value
-    if not 1 <= index <= keys:
-        raise LimitExceeded(
-            f"line {index} has no key: model {model.name} has keys 1 to {keys}", where=f"phone {Mac(phone.mac)}"
-        )
+def check(index: int, parts: LineParts, model: Model | None, where: str) -> None:
+    """Refuse now what a phone of this model would refuse after a publish; None: what every phone would.
+
+    Raises:
+        LimitExceeded: The model has no such key, or a part is too long for it.
+        NameRefused: A part is empty, or holds what it can't.
+    """
+    if model is not None and not 1 <= index <= (keys := model.line_keys.value):
+        raise LimitExceeded(f"line {index} has no key: model {model.name} has keys 1 to {keys}", where=where)
     for part, elements in _ELEMENTS.items():
         value = getattr(parts, part)
         text = value.reveal() if isinstance(value, Secret) else value
@@ -211,12 +220,12 @@ def _check(phone: PhoneRow, index: int, parts: LineParts) -> None:
         what = part.replace("_", " ")
         if not is_printable(text):
             raise NameRefused(f"the {what} of line {index} holds a control character", to_do="Remove it.")
-        element = next((element for element in elements if element in model.limits), "")
-        if element and len(text) > model.limits[element].we_write:
+        element = next((each for each in elements if model is not None and each in model.limits), "")
+        if model is not None and element and len(text) > model.limits[element].we_write:
             most = model.limits[element].we_write
             raise LimitExceeded(
                 f"the {what} of line {index} has {len(text)} characters, but model {model.name} takes {most}",
-                where=f"phone {Mac(phone.mac)}, element {element}",
+                where=f"{where}, element {element}",
                 to_do="Make it shorter.",
             )
     if parts.name is not None and not parts.name:

@@ -78,7 +78,7 @@ class _Facts:
             mac: seen for site_id, there in by_site.items() for mac, seen in _seen_at(session, site_id, there, now)
         }
         macs = [phone.mac for phone in found]
-        self._current = _current_releases(session, macs)
+        self._current = current_releases(session, macs)
         self._told = _told(session, macs)
         left = select(LeftOutPhoneRow).where(LeftOutPhoneRow.mac.in_(macs))
         self._left_out = {row.mac: row for row in session.scalars(left)}
@@ -118,7 +118,7 @@ def _seen_at(session: Session, site_id: str, there: Sequence[PhoneRow], now: flo
         .where(
             EdgeReportRow.site_id == site_id,
             EdgeReportRow.kind.in_(sorted(_KINDS)),
-            EdgeReportRow.received_at >= now - LOOKED_BACK_S,
+            _is_late(now),
         )
         .order_by(EdgeReportRow.id.desc())
     )
@@ -154,6 +154,15 @@ def _about(session: Session, phone: PhoneRow) -> ColumnElement[bool]:
     return or_(*about)
 
 
+def _is_late(now: float) -> ColumnElement[bool]:
+    """Return the condition for reports that are looked at.
+
+    It is none that an index could serve: by the index of times SQLite would read all that any site reported lately,
+    and not the few of one site or phone.
+    """
+    return EdgeReportRow.received_at + 0.0 >= now - LOOKED_BACK_S
+
+
 def _by_hubs_clock(rows: Sequence[EdgeReportRow]) -> list[Seen]:
     # Edges' clocks may be wrong: the last thing that was seen is as old as its report's way here says.
     skew = max((row.received_at - row.at for row in rows[-1:]), default=0.0)
@@ -175,7 +184,7 @@ def _orders(session: Session, macs: Sequence[str], now: float) -> list[tuple[flo
     by_edge = select(EdgeReportRow.received_at, EdgeReportRow.owner).where(
         EdgeReportRow.owner.in_(macs),
         EdgeReportRow.kind == ReportKind.PHONE_RELOADED,
-        EdgeReportRow.received_at >= now - LOOKED_BACK_S,
+        _is_late(now),
     )
     by_pbx = select(PhoneOrderRow.at, PhoneOrderRow.mac).where(PhoneOrderRow.mac.in_(macs))
     names = {str(Mac(mac)): mac for mac in macs}
@@ -188,7 +197,7 @@ def _orders(session: Session, macs: Sequence[str], now: float) -> list[tuple[flo
     return orders + [(at, names[subject]) for at, subject in session.execute(by_hand)]
 
 
-def _current_releases(session: Session, macs: Sequence[str]) -> dict[str, int]:
+def current_releases(session: Session, macs: Sequence[str]) -> dict[str, int]:
     """Return for each phone with a file the release since which its own file has not changed."""
     newest = (
         select(ReleaseTargetRow)

@@ -18,18 +18,18 @@ _THIS_NETWORK = ipaddress.ip_network("0.0.0.0/8")
 
 def why_not(address: Address, networks: Sequence[str]) -> str:
     """Return why a link may not reach an address, empty if it may."""
-    plain = _plain(address)
-    if plain in _METADATA:
+    there = plain(address)
+    if there in _METADATA:
         return "clouds tell their machines' credentials there"
-    is_of_none = plain.is_multicast or plain.is_unspecified or plain in _THIS_NETWORK
-    if is_of_none or (isinstance(plain, ipaddress.IPv4Address) and plain.is_reserved):
+    is_of_none = there.is_multicast or there.is_unspecified or there in _THIS_NETWORK
+    if is_of_none or (isinstance(there, ipaddress.IPv4Address) and there.is_reserved):
         return "it is no machine's address"
-    allowed = [network for network in map(ipaddress.ip_network, networks) if plain in network]
-    if any(plain in each for each in _LINK_LOCAL):
+    allowed = [network for network in map(ipaddress.ip_network, networks) if there in network]
+    if any(there in each for each in _LINK_LOCAL):
         return "" if any(_is_within(network) for network in allowed) else "it is a link-local address"
     if networks:
         return "" if allowed else "it is in none of the networks of pbx_networks"
-    return "it is the hub's own machine" if plain.is_loopback else ""
+    return "it is the hub's own machine" if there.is_loopback else ""
 
 
 def literal(host: str) -> Address | None:
@@ -43,10 +43,10 @@ def literal(host: str) -> Address | None:
 def is_loopback(host: str) -> bool:
     """Return whether what is sent to a host stays on the hub's own machine."""
     address = literal(host)
-    return host == "localhost" if address is None else _plain(address).is_loopback
+    return host == "localhost" if address is None else plain(address).is_loopback
 
 
-def _plain(address: Address) -> Address:
+def plain(address: Address) -> Address:
     """Return the IPv4 address that an IPv6 address stands for, if it does."""
     if isinstance(address, ipaddress.IPv6Address):
         inner = address.ipv4_mapped or address.sixtofour

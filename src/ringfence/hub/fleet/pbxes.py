@@ -31,11 +31,12 @@ _TLS = ("https", "amis")
 
 def add(
     change: Change, sealer: Sealer, name: str, kind: str, url: str, user: str, secret: Secret, realm: str,
-    sip_servers: Sequence[str], *, trust: str = "", networks: Sequence[str] = (),
+    sip_servers: Sequence[str], *, trust: str = "", networks: Sequence[str] = (), allows_clear_text: bool = False,
 ) -> PbxRow:  # fmt: skip
-    """Add a PBX; NameRefused says what is wrong with its parts, PbxAddressRefused that it may not be reached there.
+    """Add a PBX; NameRefused says what is wrong with its parts, PbxAddressRefused that it may not be reached so.
 
     ``trust`` is for TLS: a CA's certificate in PEM, or a certificate's SHA-256; ``networks`` are ``pbx_networks``.
+    ``allows_clear_text``: secrets may go to another machine without TLS.
     """
     pbx_id = slug(name)
     if not pbx_id:
@@ -54,6 +55,11 @@ def add(
             f"a link to a PBX may not go to {literal}: {why}",
             to_do="If a PBX is there, add its network to `pbx_networks` in hub.toml, and restart the hub.",
         )
+    if is_in_clear(url) and not allows_clear_text:
+        raise PbxAddressRefused(
+            f"the manager's secret and phones' passwords would go to {address.hostname} in clear text",
+            to_do=f"Use {SCHEMES[kind][1]}://, or say that the way there is yours alone: --allow-clear-text.",
+        )
     trust = _trust(trust, address.scheme)
     for host in (realm, *sip_servers):
         if not is_host(host):
@@ -69,13 +75,18 @@ def add(
     return row
 
 
+def is_in_clear(url: str) -> bool:
+    """Return whether secrets go to another machine in clear text."""
+    address = urlsplit(url)
+    return address.scheme not in _TLS and not pbx_addresses.is_loopback(address.hostname or "")
+
+
 def warning(row: PbxRow) -> str:
     """Return what is unsafe about a link, for people; empty if nothing is."""
-    address = urlsplit(row.url)
-    if address.scheme in _TLS or pbx_addresses.is_loopback(address.hostname or ""):
+    if not is_in_clear(row.url):
         return ""
     return (
-        f"Secrets go to {address.hostname} in clear text: anybody between here and there can read them. "
+        f"Secrets go to {urlsplit(row.url).hostname} in clear text: anybody between here and there can read them. "
         f"Use {SCHEMES[row.kind][1]}://, or a network that is yours alone."
     )
 

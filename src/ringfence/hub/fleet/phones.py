@@ -14,6 +14,7 @@ from ringfence.hub.errors import (
     UnknownPhone,
 )
 from ringfence.hub.fleet import groups, sites
+from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import LineRow, PhoneRow, PhoneSettingRow, SiteRow
 from ringfence.phones.families import model as model_of
@@ -31,16 +32,7 @@ def add(change: Change, mac: Mac, site_id: str, model: str, description: str) ->
     """Add a phone to a site; DuplicateMac says where a phone with this address is already."""
     site = sites.get(change.session, site_id)
     _family, kind = model_of(model)
-    existing = change.session.get(PhoneRow, mac.bare)
-    if existing is not None:
-        where = sites.get(change.session, existing.site_id)
-        raise DuplicateMac(
-            f"phone {mac} already exists",
-            where=f"site {where.name}",
-            to_do=f"Move it: ringfence phone change {mac} --site {site_id}."
-            if where.id != site_id
-            else "It is already at this site. Did you mean another address? Check its label.",
-        )
+    _check_free(change.session, mac, site_id)
     phone = PhoneRow(
         mac=mac.bare,
         site_id=site.id,
@@ -50,13 +42,34 @@ def add(change: Change, mac: Mac, site_id: str, model: str, description: str) ->
         named_load="",
         admitted_at=None,
         blocked=False,
-        description=_described(description),
+        description=described(description),
         created_at=change.now,
         lines=[],
     )
     change.session.add(phone)
     change.note("phone.add", str(mac), f"{kind.name} at {site.id}")
     return phone
+
+
+def _check_free(session: Session, mac: Mac, site_id: str) -> None:
+    """Raise DuplicateMac where a phone has this address; one elsewhere than the session is limited to counts too."""
+    there = session.scalar(beyond_scope(select(PhoneRow.site_id).where(PhoneRow.mac == mac.bare)))
+    if there is None:
+        return
+    existing = session.get(PhoneRow, mac.bare)
+    if existing is None:
+        raise DuplicateMac(
+            f"phone {mac} already exists",
+            to_do="It is at none of your sites. Ask somebody whose access is for the whole organisation.",
+        )
+    where = sites.get(session, existing.site_id)
+    raise DuplicateMac(
+        f"phone {mac} already exists",
+        where=f"site {where.name}",
+        to_do=f"Move it: ringfence phone change {mac} --site {site_id}."
+        if where.id != site_id
+        else "It is already at this site. Did you mean another address? Check its label.",
+    )
 
 
 def get(session: Session, mac: Mac) -> PhoneRow:
@@ -112,23 +125,23 @@ def change(change: Change, mac: Mac, parts: PhoneParts) -> PhoneRow:
     phone = get(change.session, mac)
     if parts.site_id is not None and parts.site_id != phone.site_id:
         target: SiteRow = sites.get(change.session, parts.site_id)
-        change.note("phone.move", str(mac), f"{phone.site_id} → {target.id}")
-        phone.site_id = target.id
+        old, phone.site_id = phone.site_id, target.id
+        change.note("phone.move", str(mac), f"{old} → {target.id}")
     if parts.model is not None:
         _family, model = model_of(parts.model)
         if model.name != phone.model:
             _check_fits(change.session, phone, model)
-            change.note("phone.model", str(mac), f"{phone.model} → {model.name}")
-            phone.model = model.name
+            old, phone.model = phone.model, model.name
+            change.note("phone.model", str(mac), f"{old} → {model.name}")
     if parts.group_id is not None and parts.group_id != (phone.group_id or ""):
         group = groups.get(change.session, parts.group_id).id if parts.group_id else None
-        change.note("phone.group", str(mac), f"{phone.group_id or 'none'} → {group or 'none'}")
-        phone.group_id = group
+        before, phone.group_id = phone.group_id, group
+        change.note("phone.group", str(mac), f"{before or 'none'} → {group or 'none'}")
     if parts.running_load is not None and parts.running_load != phone.running_load:
-        phone.running_load = _described(parts.running_load)[:64]
+        phone.running_load = described(parts.running_load)[:64]
         change.note("phone.running", str(mac), phone.running_load)
     if parts.description is not None and parts.description != phone.description:
-        phone.description = _described(parts.description)
+        phone.description = described(parts.description)
         change.note("phone.describe", str(mac), phone.description)
     return phone
 
@@ -157,7 +170,8 @@ def _check_fits(session: Session, phone: PhoneRow, model: Model) -> None:
         )
 
 
-def _described(description: str) -> str:
+def described(description: str) -> str:
+    """Return a description without blanks around it; NameRefused if it is too long or holds what can't be shown."""
     description = description.strip()
     if len(description) > LONGEST_DESCRIPTION or not is_printable(description):
         raise NameRefused(

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass
 
-from sqlalchemy import insert, or_, select
+from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub import logs
@@ -86,5 +86,8 @@ def find(
     if site_id is not None:
         chosen = chosen.where(EdgeReportRow.site_id == sites.get(session, site_id).id)
     if phone is not None:
-        chosen = chosen.where(or_(EdgeReportRow.owner == phone.bare, EdgeReportRow.foreign_owner == phone.bare))
+        # Each is looked up in its own index: with an "or", SQLite would read all reports in the order of their numbers.
+        by_owner = select(EdgeReportRow.id).where(EdgeReportRow.owner == phone.bare)
+        by_foreign_owner = select(EdgeReportRow.id).where(EdgeReportRow.foreign_owner == phone.bare)
+        chosen = chosen.where(EdgeReportRow.id.in_(by_owner.union_all(by_foreign_owner)))
     return pages.read(session, chosen, page, EdgeReportRow.id, newest_first=True)

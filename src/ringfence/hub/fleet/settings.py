@@ -344,7 +344,7 @@ def _kinds(session: Session, place: SettingPlace) -> tuple[str, ...]:
         case Scope.GROUP:
             chosen = chosen.where(PhoneRow.group_id == groups.get(session, place.subject).id)
         case Scope.PHONE:
-            chosen = chosen.where(PhoneRow.mac == phones.get(session, Mac(place.subject)).mac)
+            return (phones.get(session, Mac(place.subject)).model,)
         case Scope.LINE:
             chosen = chosen.where(PhoneRow.mac == lines.get(phones.get(session, Mac(place.subject)), place.line).mac)
     return tuple(session.scalars(chosen))

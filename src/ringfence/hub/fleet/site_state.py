@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from msgspec import Raw
 from sqlalchemy.orm import Session
 
+from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.fleet import memory_for_edges, room_orders
 from ringfence.hub.fleet.guard import rules_for_edges
 from ringfence.hub.store.models import EdgeRow, SiteRow
@@ -12,16 +13,18 @@ from ringfence.wire import codec
 from ringfence.wire.messages import SiteState, StatePart
 
 PARTS: Mapping[StatePart, Callable[[Session, EdgeRow, float, str], object]] = {
-    StatePart.GUARD: rules_for_edges.compile_rules,
     StatePart.MEMORY: memory_for_edges.compile_memory,
     StatePart.ROOM_ORDERS: room_orders.compile_orders,
 }
-"""By name, the function that makes a part's message for an edge at a time, with why it is held back, if it is."""
+"""By name, the function that makes a part's message for an edge at a time, with why it is held back, if it is.
+
+The guard's part is not among them: what it holds of phones' credentials must be opened.
+"""
 
 
-def compile_state(session: Session, edge: EdgeRow, now: float, held: str = "") -> SiteState:
+def compile_state(session: Session, sealer: Sealer, edge: EdgeRow, now: float, held: str = "") -> SiteState:
     """Return everything apart from releases that ``edge`` goes by; ``held`` is why it gets nothing secret."""
     site = session.get_one(SiteRow, edge.site_id)
-    return SiteState(
-        site.guard_version, {part: Raw(codec.to_json(made(session, edge, now, held))) for part, made in PARTS.items()}
-    )
+    parts: dict[StatePart, object] = {part: made(session, edge, now, held) for part, made in PARTS.items()}
+    parts[StatePart.GUARD] = rules_for_edges.compile_rules(session, sealer, edge, now, held)
+    return SiteState(site.guard_version, {part: Raw(codec.to_json(message)) for part, message in parts.items()})

@@ -19,6 +19,8 @@ from ringfence.hub.errors import (
     SiteTaken,
     UnknownSite,
 )
+from ringfence.hub.fleet import organisations
+from ringfence.hub.store.binding import whose
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, PhoneRow, RetiredSiteRow, SiteRow, name_key
 from ringfence.hub.store.release_models import RoleMetadataRow
@@ -51,7 +53,8 @@ def create(
     """
     name = _checked_name(change.session, name)
     if site_id:
-        if _ID.fullmatch(site_id) is None:
+        site_id = _full_id(change.session, site_id)
+        if _ID.fullmatch(_short_id(change.session, site_id)) is None or len(site_id) > LONGEST_ID:
             raise NameRefused(
                 f"{site_id[:60]!r} is not a site id",
                 to_do="Use up to 40 characters from a to z, 0 to 9 and '-', as in home-office-anna.",
@@ -82,8 +85,8 @@ def create(
 
 
 def get(session: Session, site_id: str) -> SiteRow:
-    """Return a site; UnknownSite names the nearest ids."""
-    site = session.get(SiteRow, site_id)
+    """Return a site by its id, whole or as it is short within its organisation; UnknownSite names the nearest ids."""
+    site = session.get(SiteRow, _full_id(session, site_id))
     if site is None:
         raise unknown(session, site_id)
     return site
@@ -92,12 +95,18 @@ def get(session: Session, site_id: str) -> SiteRow:
 def find(session: Session, text: str) -> SiteRow | None:
     """Return the site with this id or name, or with the id that the name gives; None if there is none."""
     by_name = select(SiteRow).where(SiteRow.name == text)
-    return session.get(SiteRow, text) or session.scalar(by_name) or session.get(SiteRow, slug(text))
+    return (
+        session.get(SiteRow, _full_id(session, text))
+        or session.scalar(by_name)
+        or session.get(SiteRow, _full_id(session, slug(text)))
+    )
 
 
 def unknown(session: Session, text: str, *, to_do: str = "") -> UnknownSite:
     """Return the error that there is no such site, with the nearest ids."""
-    near = difflib.get_close_matches(slug(text), session.scalars(select(SiteRow.id)).all(), n=3, cutoff=0.5)
+    near = difflib.get_close_matches(
+        _full_id(session, slug(text)), session.scalars(select(SiteRow.id)).all(), n=3, cutoff=0.5
+    )
     advice = f"Similar: {', '.join(near)}." if near else "`ringfence site list` shows all."
     return UnknownSite(f"there is no site {text[:60]!r}", to_do=f"{advice} {to_do}".rstrip())
 
@@ -179,13 +188,23 @@ def slug(name: str) -> str:
 
 
 def _free_id(session: Session, name: str) -> str:
-    base = slug(name) or "site"
+    base = _full_id(session, slug(name) or "site")[:LONGEST_ID].rstrip("-")
     site_id, number = base, 1
     while _id_is_taken(session, site_id):
         number += 1
         suffix = f"-{number}" if number <= _MOST_NUMBERED else f"-{secrets.token_hex(4)}"
         site_id = base[: LONGEST_ID - len(suffix)].rstrip("-") + suffix
     return site_id
+
+
+def _full_id(session: Session, site_id: str) -> str:
+    """Return the id that the whole hub knows a site of the session's organisation by."""
+    before = organisations.prefix(whose(session))
+    return site_id if site_id.startswith(before) else before + site_id
+
+
+def _short_id(session: Session, site_id: str) -> str:
+    return site_id.removeprefix(organisations.prefix(whose(session)))
 
 
 def _id_is_taken(session: Session, site_id: str) -> bool:

@@ -17,7 +17,7 @@ from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import AlertChannelUnavailable
 from ringfence.hub.fleet import alert_channels, alert_notices
-from ringfence.hub.notifying import mail, webhook
+from ringfence.hub.notifying import mail, push, webhook
 from ringfence.hub.store.guard_models import AlertChannelRow, AlertNoticeRow
 from ringfence.printable import printable
 
@@ -25,10 +25,11 @@ CLAIMED_FOR_S = 300.0
 """How long what one process sends is not sent by another; longer than a round can take."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 30.0, 3600.0
 GIVEN_UP_AFTER_S = 3 * 86_400.0
-MOST_AT_ONCE = {alert_channels.WEBHOOK: 20, alert_channels.MAIL: 500}
-"""How many notices of a channel a round takes; a mail tells of all of them."""
+MOST_AT_ONCE = {alert_channels.WEBHOOK: 20, alert_channels.MAIL: 500, alert_channels.NTFY: 500}
+"""How many notices of a channel a round takes; a mail or a push tells of all of them."""
 MOST_NAMED = 50
 """How many alerts a mail names one by one."""
+_MAIL_BYTES = 1 << 20
 
 _log = logs.get("notifying")
 
@@ -116,11 +117,17 @@ def _deliver(hub: Hub, each: _Round) -> tuple[list[int], str]:
 
 
 def _send(hub: Hub, channel: AlertChannelRow, notices: Sequence[_Notice]) -> None:
-    secret, now = alert_channels.secret_of(hub.sealer, channel), hub.clock()
+    secret, now, networks = alert_channels.secret_of(hub.sealer, channel), hub.clock(), hub.config.alert_networks
+    told_of = [(notice.event, notice.body) for notice in notices]
     if channel.kind == alert_channels.MAIL:
-        subject, text = in_words(hub.config.name, [(notice.event, notice.body) for notice in notices])
+        subject, text = in_words(hub.config.name, told_of)
         message = mail.compose(channel.sender, channel.recipients.split(","), subject, text)
-        mail.send(channel.url, channel.user, secret, message)
+        mail.send(channel.url, channel.user, secret, message, networks)
+        return
+    if channel.kind == alert_channels.NTFY:
+        title, text = in_words(hub.config.name, told_of, push.MOST_BYTES)
+        are_all_over = all(event == alert_notices.CLOSED for event, _body in told_of)
+        push.publish(channel.url, secret, title, text, push.LOW if are_all_over else push.HIGH, networks)
         return
     for notice in notices:
         told = {
@@ -128,7 +135,7 @@ def _send(hub: Hub, channel: AlertChannelRow, notices: Sequence[_Notice]) -> Non
             "timestamp": _moment(notice.made_at),
             "data": {"hub": hub.config.name, **notice.body},
         }
-        webhook.post(channel.url, secret, notice.key, now, told)
+        webhook.post(channel.url, secret, notice.key, now, told, networks)
 
 
 def _strike_off(hub: Hub, each: _Round, done: list[int], problem: str) -> None:
@@ -146,18 +153,27 @@ def _strike_off(hub: Hub, each: _Round, done: list[int], problem: str) -> None:
         left = [notice.id for notice in each.notices if notice.id not in set(done)]
         for row in session.scalars(select(AlertNoticeRow).where(AlertNoticeRow.id.in_(left))):
             row.tries += 1
-            row.due_at = now + min(FIRST_PAUSE_S * 2 ** min(row.tries - 1, 16), LONGEST_PAUSE_S)
+            pause = min(FIRST_PAUSE_S * 2 ** min(row.tries - 1, 16), LONGEST_PAUSE_S)
+            row.due_at = alert_channels.due(channel, now + pause)
         if channel.failing_since is None:
             channel.failing_since = now
             _log.warning("an alert channel takes nothing", channel=channel.id, problem=problem)
         channel.problem = printable(problem, 300)
 
 
-def in_words(hub_name: str, told: Sequence[tuple[str, dict[str, Any]]]) -> tuple[str, str]:
-    """Return a mail's subject and text about alerts: for each its event and its parts."""
-    lines = [f"{_WORDS[event]} {_moment(body['first_at'])}: {body['sentence']}" for event, body in told[:MOST_NAMED]]
-    if len(told) > MOST_NAMED:
-        lines.append(f"… and {len(told) - MOST_NAMED} more.")
+def in_words(
+    hub_name: str, told: Sequence[tuple[str, dict[str, Any]]], most_bytes: int = _MAIL_BYTES
+) -> tuple[str, str]:
+    """Return the subject and text of a mail or push about alerts: for each its event and its parts."""
+    lines, left = [], most_bytes
+    for event, body in told[:MOST_NAMED]:
+        line = f"{_WORDS[event]} {_moment(body['first_at'])}: {body['sentence']}"
+        left -= len(line.encode()) + 2
+        if left < 0:
+            break
+        lines.append(line)
+    if len(told) > len(lines):
+        lines.append(f"… and {len(told) - len(lines)} more.")
     sites = {body["site"] for _event, body in told}
     if len(told) == 1:
         event, body = told[0]

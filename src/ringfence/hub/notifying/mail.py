@@ -1,32 +1,53 @@
 """Notices by mail: one message for all that waits, over TLS to a mail server, or as it is to this machine's own."""
 
 import smtplib
+import socket
 import ssl
 from collections.abc import Sequence
 from email.message import EmailMessage
 from email.utils import format_datetime, localtime, make_msgid
 from urllib.parse import urlsplit
 
-from ringfence.addresses import host_port
 from ringfence.hub.errors import AlertChannelUnavailable
 from ringfence.hub.fleet.alert_channels import is_this_machine
 from ringfence.hub.notifying.deadline import TIMEOUT_S, deadline
+from ringfence.hub.notifying.dialling import AlertDestination, dial, encrypted
 from ringfence.secret import Secret
 
 _PORTS = {"smtps": 465, "smtp": 587}
 
 
-def send(url: str, user: str, password: Secret, message: EmailMessage) -> None:
+class _Mail(smtplib.SMTP):
+    """A connection to a mail server, at an address that was checked."""
+
+    def __init__(self, place: AlertDestination) -> None:
+        self._place = place
+        super().__init__(place.host, place.port, timeout=TIMEOUT_S)
+
+    def _get_socket(self, _host: str, _port: int, _timeout: float) -> socket.socket:
+        return dial(self._place)
+
+
+class _TlsMail(_Mail):
+    """The same, with TLS from the start."""
+
+    def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
+        return encrypted(super()._get_socket(host, port, timeout), host)
+
+
+def send(url: str, user: str, password: Secret, message: EmailMessage, networks: Sequence[str]) -> None:
     """Send a message to all of its recipients; the mail server has taken it when this returns.
 
+    ``networks`` are hub.toml's ``alert_networks``.
+
     Raises:
-        AlertChannelUnavailable: The server can't be reached, offers no TLS, or doesn't take it.
+        AlertChannelUnavailable: The server may not or can't be reached, offers no TLS, or doesn't take it.
     """
     parts = urlsplit(url)
     host, port = parts.hostname or "", parts.port or _PORTS[parts.scheme]
-    where = host_port(host, port)
+    place = AlertDestination(host, port, networks, is_mail=True)
     try:
-        with _connected(parts.scheme, host, port) as server, deadline(lambda: server.sock):
+        with (_TlsMail if parts.scheme == "smtps" else _Mail)(place) as server, deadline(lambda: server.sock):
             server.ehlo()
             if parts.scheme == "smtp" and not is_this_machine(host):
                 server.starttls(context=ssl.create_default_context())
@@ -35,9 +56,9 @@ def send(url: str, user: str, password: Secret, message: EmailMessage) -> None:
                 server.login(user, password.reveal())
             refused = server.send_message(message)
     except (smtplib.SMTPException, OSError) as fault:
-        raise AlertChannelUnavailable(f"the mail server doesn't take it: {fault}", where=where) from None
+        raise AlertChannelUnavailable(f"the mail server doesn't take it: {fault}", where=place.where) from None
     if refused:
-        raise AlertChannelUnavailable(f"the mail server refuses {', '.join(sorted(refused))}", where=where)
+        raise AlertChannelUnavailable(f"the mail server refuses {', '.join(sorted(refused))}", where=place.where)
 
 
 def compose(sender: str, recipients: Sequence[str], subject: str, text: str) -> EmailMessage:
@@ -49,9 +70,3 @@ def compose(sender: str, recipients: Sequence[str], subject: str, text: str) -> 
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834, section 5: nobody's absence answers it
     message.set_content(text)
     return message
-
-
-def _connected(scheme: str, host: str, port: int) -> smtplib.SMTP:
-    if scheme == "smtps":
-        return smtplib.SMTP_SSL(host, port, timeout=TIMEOUT_S, context=ssl.create_default_context())
-    return smtplib.SMTP(host, port, timeout=TIMEOUT_S)

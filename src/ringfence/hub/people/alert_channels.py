@@ -1,12 +1,9 @@
 """Alert channels: where people are told of alerts."""
 
-import difflib
-
 from fastapi import APIRouter
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import NameRefused
 from ringfence.hub.fleet import alert_channels
 from ringfence.hub.fleet.alert_channels import ChannelParts
 from ringfence.hub.fleet.guard import alerts
@@ -26,15 +23,11 @@ router = APIRouter(tags=["alerts"])
 def add_alert_channel(body: NewAlertChannel, hub: TheHub, caller: TheCaller) -> AlertChannelMade:
     """Add an alert channel."""
     for kind in body.alert_kinds:
-        if kind not in alerts.KINDS:
-            near = difflib.get_close_matches(kind, alerts.KINDS, n=1)
-            raise NameRefused(
-                f"there is no kind of alert {kind[:40]!r}",
-                to_do=f"Similar: {near[0]}." if near else f"There are: {', '.join(sorted(alerts.KINDS))}.",
-            )
+        alerts.check_kind(kind)
     parts = ChannelParts(
-        body.kind, body.url, body.recipients, body.sender, body.user, Secret(body.secret), body.alert_kinds, body.site
-    )
+        body.kind, body.url, body.recipients, body.sender, body.user, Secret(body.secret), body.alert_kinds, body.site,
+        hub.config.alert_networks, body.quiet_hours, body.time_zone,
+    )  # fmt: skip
     with hub.change(caller.name) as change:
         row, secret = alert_channels.add(change, hub.sealer, body.name, parts)
         shown = secret.reveal() if body.kind == alert_channels.WEBHOOK else ""
@@ -69,4 +62,5 @@ def _view(session: Session, row: AlertChannelRow) -> AlertChannelView:
         sender=row.sender, user=row.user, alert_kinds=[each for each in row.alert_kinds.split(",") if each],
         site=row.site_id, created_at=row.created_at, waiting=session.scalar(waiting) or 0, sent=row.sent,
         sent_at=row.sent_at, failing_since=row.failing_since, problem=row.problem, dropped=row.dropped,
+        quiet_hours=row.quiet_hours, time_zone=row.time_zone,
     )  # fmt: skip

@@ -5,17 +5,21 @@ from collections.abc import Callable, Sequence
 from functools import cache
 
 from fastapi import FastAPI, Response
+from fastapi.routing import iter_route_contexts
 
 from ringfence import __version__
 from ringfence.hub.core import Hub
+from ringfence.hub.fleet.sign_in_throttle import SignInThrottle
 from ringfence.hub.people import (
     accounts,
+    activations,
     alert_channels,
     api_tokens,
     assets,
     audit,
     bulk,
     doubts,
+    drafts,
     edges,
     enrolment_tokens,
     families,
@@ -23,13 +27,18 @@ from ringfence.hub.people import (
     groups,
     lines,
     metrics,
+    organisations,
     pbxes,
+    people,
+    phone_books,
     phones,
     problems,
     publish,
     releases,
     reports,
+    rollouts,
     rotations,
+    sessions,
     settings,
     sites,
     templates,
@@ -37,37 +46,48 @@ from ringfence.hub.people import (
     whoami,
 )
 from ringfence.hub.people.bodies import BodiesChecked
-from ringfence.hub.people.callers import AUTHENTICATIONS, Authentication, CallersFirst
+from ringfence.hub.people.callers import AUTHENTICATIONS, Authentication, CallersFirst, WayIn
+from ringfence.hub.people.draft_requests import DraftRequests
+from ringfence.hub.people.forgery import ForgedRefused
 from ringfence.hub.people.guard import (
     alerts,
     bans,
     blocks,
+    credentials,
     decision_log,
     edge_networks,
     first_contact,
     policy,
     windows,
 )
+from ringfence.hub.people.sign_ins import SignIns
 
 V1 = "/api/v1"
 
 _DESCRIPTION = """The fleet of one Ringfence hub: sites, phones, lines, settings, enrolment, publishing, releases.
 
-Every request needs an API token: `Authorization: Bearer rft_…`. All times are Unix seconds. Every refusal has the
-same shape (`Problem`): what is wrong, where, what to do, and a fixed word for programs.
+Every request needs an API token, `Authorization: Bearer rft_…`, or the cookie of somebody who signed in; with a cookie,
+what changes something also needs the page's token, `Ringfence-Form-Token: …`. All times are Unix seconds. Every refusal
+has the same shape (`Problem`): what is wrong, where, what to do, and a fixed word for programs.
 """
 
 
 _PARTS = (
     sites, enrolment_tokens, edges, bulk, phones, lines, families, groups, templates, settings, uploads, firmware,
-    assets, accounts, rotations, pbxes, alert_channels, publish, releases, policy, decision_log, alerts, first_contact,
-    blocks, windows, bans, edge_networks, whoami, api_tokens, audit, reports, doubts,
+    assets, accounts, activations, rotations, pbxes, alert_channels, drafts, rollouts, publish, releases, policy,
+    decision_log, alerts, first_contact, blocks, credentials, windows, bans, edge_networks, whoami, api_tokens,
+    people, sessions, audit, reports, doubts, organisations, phone_books,
 )  # fmt: skip
 """The modules with the API's routes, one for each noun; the first match takes a path."""
 
 
-def people_app(hub: Hub, authentications: Sequence[Authentication] = AUTHENTICATIONS) -> FastAPI:
-    """Return the people's API of ``hub``; its description is at /openapi.json."""
+def people_app(
+    hub: Hub,
+    authentications: Sequence[Authentication] = AUTHENTICATIONS,
+    problem_page: problems.ProblemPage | None = None,
+    way_in: WayIn | None = None,
+) -> FastAPI:
+    """Return the people's API of ``hub``; its description is at /openapi.json. Pages are beside it (``hub/web``)."""
     # No pages of documentation here: they would fetch scripts from elsewhere.
     app = FastAPI(
         title="Ringfence hub",
@@ -78,7 +98,11 @@ def people_app(hub: Hub, authentications: Sequence[Authentication] = AUTHENTICAT
         openapi_url=None,
     )
     app.state.hub = hub
-    problems.install(app)
+    app.state.sign_ins, app.state.way_in = SignIns(hub), way_in
+    app.state.code_throttle = SignInThrottle()
+    problems.install(app, problem_page)
+    app.add_middleware(DraftRequests)
+    app.add_middleware(ForgedRefused)
     app.add_middleware(BodiesChecked)
     app.add_middleware(CallersFirst, authentications=authentications)
     for part in _PARTS:
@@ -86,6 +110,12 @@ def people_app(hub: Hub, authentications: Sequence[Authentication] = AUTHENTICAT
     app.include_router(metrics.router)
     app.add_api_route("/openapi.json", _described(app), include_in_schema=False)
     return app
+
+
+def build_routes(app: FastAPI) -> None:
+    """Build every route now: otherwise the first request does, on the loop, while everybody else waits."""
+    for _route in iter_route_contexts(app.routes):
+        pass
 
 
 def _described(app: FastAPI) -> Callable[[], Response]:

@@ -1,4 +1,4 @@
-"""Ring tones, wallpapers, languages and tones."""
+"""Ring tones, wallpapers, languages, tones, and files that phones name."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,7 +19,7 @@ router = APIRouter(tags=["firmware"])
 
 @router.post("/assets", status_code=201)
 def add_asset(body: NewAsset, hub: TheHub, caller: TheCaller) -> AssetView:
-    """Create a ring tone, wallpaper, language or tones from uploaded files."""
+    """Create an asset, such as a ring tone or a dial plan, from uploaded files."""
     files = [assets.UploadedAsset(file.name, Digest(file.digest), file.length, file.variant) for file in body.files]
     with hub.change(caller.name) as change:
         row = assets.add(change, hub.blobs, AssetKind(body.kind), body.name, body.source, files)

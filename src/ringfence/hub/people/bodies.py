@@ -2,6 +2,7 @@
 
 A body is read only once its caller is known (``callers``). JSON has no NaN and no infinity (RFC 8259, section 6); a
 whole number that no database holds, half of a surrogate pair, and nesting without end are refused here, for all routes.
+What pages send are forms, which are read here too (``forms``).
 """
 
 import json
@@ -14,11 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.errors import BodyRefused
-from ringfence.hub.people import problems
+from ringfence.hub.people import forms, problems
+from ringfence.hub.people.rights import V1, is_open
 
 LARGEST_BYTES = 256 << 10
-LARGEST_OF = {"/templates": 2 << 20, "/phones/bulk": 8 << 20}
+LARGEST_OF = {"/templates": 2 << 20, "/phones/bulk": 8 << 20, "/phones/-/import": 8 << 20}
 """What paths with these parts take instead: an operator's template, and a table of a whole fleet."""
+LARGEST_OF_STRANGERS = 64 << 10
+"""What paths take that anybody may use."""
 DEEPEST = 50
 UPLOADS = "/uploads/"
 """Part of the paths whose bodies are no JSON, and go to the disk as they come."""
@@ -28,7 +32,7 @@ _TO_DO = "Correct it, and send it again."
 
 
 class BodiesChecked:
-    """Reads each JSON body, checks it, and hands it on."""
+    """Reads each body, JSON or a page's form, checks it, and hands it on."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -40,8 +44,10 @@ class BodiesChecked:
             return
         request = Request(scope, receive)
         try:
-            body = await _read(request, most_bytes(scope["path"]))
-            if body:
+            body = await read(request, most_bytes(scope["path"]))
+            if not scope["path"].startswith(V1):
+                await run_in_threadpool(forms.keep, request, body)
+            elif body:
                 await run_in_threadpool(check, body)
         except ClientDisconnect:
             return
@@ -55,6 +61,8 @@ class BodiesChecked:
 
 def most_bytes(path: str) -> int:
     """Return how long a body a path takes."""
+    if is_open(path):
+        return LARGEST_OF_STRANGERS
     return next((most for part, most in LARGEST_OF.items() if part in path), LARGEST_BYTES)
 
 
@@ -103,7 +111,8 @@ def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is no number of JSON")
 
 
-async def _read(request: Request, most: int) -> bytes:
+async def read(request: Request, most: int) -> bytes:
+    """Return a request's body; BodyRefused if it is longer than ``most`` bytes."""
     too_long = BodyRefused(f"the body has more than {most} bytes", to_do="Send it in parts.")
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > most:

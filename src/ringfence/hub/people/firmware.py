@@ -16,9 +16,9 @@ from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.firmware import (
     EdgeLackingView,
     FirmwareFileView,
+    FirmwareRolloutView,
     FirmwareView,
     NewFirmware,
-    RolloutView,
 )
 from ringfence.hub.publishing import firmware_rollout
 from ringfence.hub.publishing.shared_files import require_no_secret
@@ -57,18 +57,19 @@ def remove_firmware(load: str, hub: TheHub, caller: TheCaller) -> None:
 
 
 @router.get("/firmware/{load}/sites")
-def show_rollout(load: str, hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[RolloutView]:
+def show_rollout(load: str, hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[FirmwareRolloutView]:
     """Show a load's rollout at each site whose phones name it or wait for it."""
     with hub.database.reading() as session:
         firmware.get(session, load)
         return Items.of(
             pages.cut(firmware.sites_with(session, load), page).each(
-                lambda site_id: _rollout(hub, session, site_id, load)
+                lambda site_id: rollout_view(hub, session, site_id, load)
             )
         )
 
 
-def _rollout(hub: Hub, session: Session, site_id: str, load: str) -> RolloutView:
+def rollout_view(hub: Hub, session: Session, site_id: str, load: str) -> FirmwareRolloutView:
+    """Return how far a load is at a site, in the API's form."""
     now = hub.clock()
     edges = firmware_rollout.edges_with(session, site_id, load)
     waiting = select(func.count()).where(
@@ -79,7 +80,7 @@ def _rollout(hub: Hub, session: Session, site_id: str, load: str) -> RolloutView
     fetched, fetching = session.execute(
         parts.where(models.EdgeRow.site_id == site_id, models.EdgeRow.revoked_at.is_(None))
     ).one()
-    return RolloutView(
+    return FirmwareRolloutView(
         site=site_id, edges=len(edges), with_load=sum(has_it for _each, has_it in edges),
         fetched_bytes=fetched or 0, fetching_bytes=fetching or 0,
         waiting=session.scalar(waiting) or 0,

@@ -10,9 +10,11 @@ from prometheus_client.registry import Collector
 from sqlalchemy import select
 
 from ringfence.hub.core import Hub
+from ringfence.hub.data import backup_note
 from ringfence.hub.fleet import fleet_counts
 from ringfence.hub.fleet.guard import alerts
-from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.people.callers import TheCaller, TheHub, TheWholeHub
+from ringfence.hub.store.binding import EVERYWHERE
 from ringfence.hub.store.guard_models import GuardCountRow
 
 router = APIRouter()
@@ -39,6 +41,10 @@ class FleetMetrics(Collector):
             fleet = fleet_counts.count(session, self._hub.clock())
         if (free := self._hub.blobs.free_bytes()) is not None:
             yield GaugeMetricFamily("ringfence_disk_free_bytes", "Room for files of releases.", value=free)
+        folder = self._hub.folder if self._hub.database.whose is EVERYWHERE else None
+        if folder is not None and (copied_at := backup_note.read(folder)) is not None:
+            meaning = "Of when the last copy of the hub is, in Unix seconds."
+            yield GaugeMetricFamily("ringfence_backup_timestamp_seconds", meaning, value=copied_at)
         yield decisions
         yield open_alerts
         for name, (meaning, values) in fleet.items():
@@ -69,7 +75,7 @@ def authority(hub: TheHub) -> Response:
 
 
 @router.get("/metrics", include_in_schema=False)
-def metrics(hub: TheHub, _caller: TheCaller) -> Response:
+def metrics(hub: TheWholeHub, _caller: TheCaller) -> Response:
     """Return the metrics: the guards' decisions, the open alerts, and what there is of the fleet."""
     registry = CollectorRegistry()
     registry.register(FleetMetrics(hub))

@@ -21,6 +21,7 @@ def add_pbx(body: NewPbx, hub: TheHub, caller: TheCaller) -> PbxView:
         row = pbxes.add(
             change, hub.sealer, body.name, body.kind, body.url, body.user, Secret(body.secret), body.realm,
             body.sip_servers, trust=body.trust, networks=hub.config.pbx_networks,
+            allows_clear_text=body.allow_clear_text,
         )  # fmt: skip
         return _pbx(row)
 

@@ -2,8 +2,11 @@
 
 from fastapi import APIRouter
 
-from ringfence.hub.people.callers import TheCaller, TheHub
+from ringfence.hub.core import Hub
+from ringfence.hub.fleet import drafts
+from ringfence.hub.people.callers import Caller, TheCaller, TheHub
 from ringfence.hub.people.releases import file_change_views, hold_view
+from ringfence.hub.people.rights import RIGHTS, Right
 from ringfence.hub.people.schemas.publish import (
     EdgeAwayView,
     LeftOutPhoneView,
@@ -14,6 +17,7 @@ from ringfence.hub.people.schemas.publish import (
 )
 from ringfence.hub.publishing import publish as publishing
 from ringfence.hub.publishing.left_out import LeftOutPhone
+from ringfence.hub.publishing.publish import Publication
 from ringfence.phones.mac import Mac
 
 router = APIRouter()
@@ -25,9 +29,23 @@ def publish(body: PublishOrder, hub: TheHub, caller: TheCaller) -> PublicationVi
 
     A phone whose files can't be made is left out and named: it keeps those that it has.
     """
+    if not body.dry_run:
+        check_may_publish(hub, caller)
     done = publishing.publish(
         hub, caller.name, site_ids=body.sites, comment=body.comment, dry_run=body.dry_run, with_diffs=body.diffs
     )
+    return publication_view(done)
+
+
+def check_may_publish(hub: Hub, caller: Caller) -> None:
+    """Raise ApprovalMissing where a caller may publish nothing that a second person has not approved."""
+    if Right.OWN not in RIGHTS[caller.role]:
+        with hub.database.reading() as session:
+            drafts.check_may_go_without(session)
+
+
+def publication_view(done: Publication) -> PublicationView:
+    """Return what a publish did, or would do, in the API's form."""
     return PublicationView(
         dry_run=done.dry_run,
         sites=[

@@ -16,14 +16,16 @@ router = APIRouter(tags=["sip"])
 
 @router.post("/sip/rotations", status_code=201)
 def begin_rotation(body: RotationOrder, hub: TheHub, caller: TheCaller) -> Items[RotationView]:
-    """Start changing phones' SIP secrets at the PBX and on the phones; if a phone fails, its old one is restored."""
+    """Start changing phones' SIP secrets at the PBX and on the phones; if a phone fails, its old one is restored.
+
+    Phones that share a line with one of them change theirs with it.
+    """
     macs = [Mac.parse(text) for text in body.phones]
     if body.site is not None:
         with hub.database.reading() as session:
             macs += [Mac(row.mac) for row in phones.find(session, body.site) if row.lines]
     macs = list(dict.fromkeys(macs))
-    rotations.begin(hub, caller.name, macs, body.patience_s)
-    wanted = {mac.bare for mac in macs}
+    wanted = {mac.bare for mac in rotations.begin(hub, caller.name, macs, body.patience_s)}
     with hub.database.reading() as session:
         return Items(items=[_rotation(row) for row in rotations.find(session) if row.mac in wanted])
 

@@ -6,6 +6,8 @@ from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 
 from ringfence.content.digests import Digest
+from ringfence.hub.core import Hub
+from ringfence.hub.fleet import uploads
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas.uploads import UploadView
 
@@ -16,14 +18,21 @@ _Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256")]
 
 @router.get("/uploads/{digest}")
 def show_upload(digest: _Digest, hub: TheHub, _caller: TheCaller) -> UploadView:
-    """Return whether the hub has a file's bytes already."""
-    return UploadView(here=hub.blobs.has(Digest(digest)))
+    """Return whether the organisation has uploaded a file's bytes already."""
+    with hub.database.reading() as session:
+        return UploadView(here=digest in uploads.there(session, hub.blobs, [digest]))
 
 
 @router.put("/uploads/{digest}", status_code=201)
-async def upload(digest: _Digest, request: Request, hub: TheHub, _caller: TheCaller) -> UploadView:
+async def upload(digest: _Digest, request: Request, hub: TheHub, caller: TheCaller) -> UploadView:
     """Upload a file's bytes as the body of the request; they must have this digest."""
     with hub.blobs.receive(Digest(digest)) as write:
         async for part in request.stream():
             await run_in_threadpool(write, part)
+    await run_in_threadpool(_note, hub, caller.name, Digest(digest))
     return UploadView(here=True)
+
+
+def _note(hub: Hub, who: str, digest: Digest) -> None:
+    with hub.change(who) as change:
+        uploads.note(change, digest)

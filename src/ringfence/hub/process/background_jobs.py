@@ -3,22 +3,29 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from starlette.concurrency import run_in_threadpool
 
 from ringfence.errors import RingfenceError
-from ringfence.hub import logs
+from ringfence.hub import logs, within
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.event_streams import LOOK_EVERY_S, ToldVersions
-from ringfence.hub.fleet import edges, report_budget, rotation_alerts
+from ringfence.hub.fleet import backup_alerts, edges, phone_alerts, report_budget, rotation_alerts
 from ringfence.hub.fleet.guard import edge_alerts, elsewhere
+from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.notifying import delivery
 from ringfence.hub.process import renewal
 from ringfence.hub.process.people_certificate import PeopleCertificate
-from ringfence.hub.publishing import firmware_rollout
-from ringfence.hub.store.models import EdgeRow, SiteRow
-from ringfence.hub.telephony import reload_by_pbx, rotations
+from ringfence.hub.process.scheduled_drafts import ScheduledDrafts
+from ringfence.hub.publishing import firmware_rollout, rollout_gate
+from ringfence.hub.publishing.rollouts import RUNNING
+from ringfence.hub.store.guard_models import AlertNoticeRow, GuardElsewhereRow
+from ringfence.hub.store.models import EdgeRow, PbxRow, RotationRow, SiteRow
+from ringfence.hub.store.organisation_owned import OrganisationOwned
+from ringfence.hub.store.release_models import PreparedTargetRow
+from ringfence.hub.store.rollout_models import RolloutRow
+from ringfence.hub.telephony import links, reload_by_pbx, rotations
 
 CONFIRM_EVERY_S = 15.0
 CERTIFICATE_EVERY_S = 30.0
@@ -45,7 +52,7 @@ async def roll_out(hub: Hub) -> None:
     """Tell phones of firmware as soon as their site's edges have it."""
 
     async def look() -> None:
-        await run_in_threadpool(firmware_rollout.go_on, hub)
+        await run_in_threadpool(_in_turn, hub, firmware_rollout.go_on, PreparedTargetRow)
 
     await _repeat(look, LOOK_EVERY_S)
 
@@ -54,7 +61,9 @@ async def keep_guards(hub: Hub) -> None:
     """Tell guards when a phone's stay at another site is over."""
 
     async def look() -> None:
-        await run_in_threadpool(_end_elsewhere, hub)
+        await run_in_threadpool(
+            _in_turn, hub, _end_elsewhere, GuardElsewhereRow, GuardElsewhereRow.until <= hub.clock()
+        )
 
     await _repeat(look, LOOK_EVERY_S)
 
@@ -63,7 +72,7 @@ async def look_after_edges(hub: Hub) -> None:
     """Tell people of edges that are away, behind, or late with their certificate."""
 
     async def look() -> None:
-        await run_in_threadpool(_look_after_edges, hub)
+        await run_in_threadpool(_in_turn, hub, _look_after_edges)
 
     await _repeat(look, EDGES_EVERY_S)
 
@@ -72,7 +81,7 @@ async def notify(hub: Hub) -> None:
     """Tell alert channels of alerts."""
 
     async def look() -> None:
-        await run_in_threadpool(delivery.go_on, hub)
+        await run_in_threadpool(_in_turn, hub, delivery.go_on, AlertNoticeRow, AlertNoticeRow.due_at <= hub.clock())
 
     await _repeat(look, LOOK_EVERY_S)
 
@@ -81,7 +90,7 @@ async def rotate(hub: Hub) -> None:
     """Advance changes of secrets as phones fetch and register."""
 
     async def look() -> None:
-        await run_in_threadpool(rotations.go_on, hub)
+        await run_in_threadpool(_in_turn, hub, rotations.go_on, RotationRow, RotationRow.stage.in_(UNDER_WAY))
 
     await _repeat(look, LOOK_EVERY_S)
 
@@ -90,7 +99,35 @@ async def look_after_rotations(hub: Hub) -> None:
     """Tell people of changes of secrets that can't go on."""
 
     async def look() -> None:
-        await run_in_threadpool(_look_after_rotations, hub)
+        await run_in_threadpool(_in_turn, hub, _look_after_rotations)
+
+    await _repeat(look, EDGES_EVERY_S)
+
+
+async def go_on_with_rollouts(hub: Hub) -> None:
+    """Publish the next sites of rollouts, and look after those that are published."""
+
+    async def look() -> None:
+        await run_in_threadpool(_in_turn, hub, _go_on_with_rollouts, RolloutRow, RolloutRow.state == RUNNING)
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def publish_drafts(hub: Hub) -> None:
+    """Publish drafts whose time has come."""
+    scheduled = ScheduledDrafts(hub)
+
+    async def look() -> None:
+        await scheduled.publish_due()
+
+    await _repeat(look, LOOK_EVERY_S)
+
+
+async def look_after_phones(hub: Hub) -> None:
+    """Tell people of phones that reject their configuration or boot again and again."""
+
+    async def look() -> None:
+        await run_in_threadpool(_in_turn, hub, _look_after_phones)
 
     await _repeat(look, EDGES_EVERY_S)
 
@@ -99,9 +136,18 @@ async def tell_phones(hub: Hub) -> None:
     """Tell phones through their PBX what their edges could not tell them."""
 
     async def look() -> None:
-        await run_in_threadpool(reload_by_pbx.go_on, hub)
+        await run_in_threadpool(_in_turn, hub, reload_by_pbx.go_on, PbxRow)
 
     await _repeat(look, LOOK_EVERY_S)
+
+
+async def look_after_backups(hub: Hub) -> None:
+    """Tell those who run the hub that nobody has copied it for long."""
+
+    async def look() -> None:
+        await run_in_threadpool(backup_alerts.look, hub)
+
+    await _repeat(look, RENEW_EVERY_S)
 
 
 async def confirm(hub: Hub) -> None:
@@ -118,10 +164,10 @@ async def renew(hub: Hub, folder: DataFolder, reload: Callable[[], None]) -> Non
     """Renew metadata and the listeners' certificate in time; ``reload`` makes the listeners use the new one."""
 
     async def look() -> None:
-        await run_in_threadpool(renewal.renew_metadata, hub)
+        await run_in_threadpool(_in_turn, hub, renewal.renew_metadata)
         if await run_in_threadpool(renewal.renew_server_certificate, hub, folder):
             reload()
-        await run_in_threadpool(_forget_old, hub)
+        await run_in_threadpool(_in_turn, hub, _forget_old)
 
     await asyncio.sleep(RENEW_EVERY_S)  # the start has just done it
     await _repeat(look, RENEW_EVERY_S)
@@ -140,7 +186,7 @@ def say_goodbye(hub: Hub) -> None:
     """Store that no edge is connected here any more."""
     gone = hub.wakeups.edge_ids() | hub.wakeups.take_departed()
     if gone:
-        with hub.database.writing() as session:
+        with within.everywhere(hub).database.writing() as session:
             edges.note_disconnected(session, gone, hub.clock())
 
 
@@ -155,8 +201,19 @@ async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:
         await asyncio.sleep(every_s)
 
 
+def _in_turn(
+    hub: Hub,
+    work: Callable[[Hub], object],
+    table: type[OrganisationOwned] | None = None,
+    *conditions: ColumnElement[bool],
+) -> None:
+    """Do something for each organisation, or for each that has such rows."""
+    within.in_turn(within.each(hub) if table is None else within.having(hub, table, *conditions), work)
+
+
 def _look(hub: Hub, told: dict[str, ToldVersions], departed: set[str]) -> set[str]:
     """Return the edges that have news waiting."""
+    hub = within.everywhere(hub)
     edge_ids = sorted(told)
     if departed:
         with hub.database.writing() as session:
@@ -182,11 +239,8 @@ def _has_news(told: ToldVersions, release: int, guard: int) -> bool:
 
 
 def _end_elsewhere(hub: Hub) -> None:
-    with hub.database.reading() as session:
-        has_ended = elsewhere.has_ended(session, hub.clock())
-    if has_ended:
-        with hub.change("hub") as change:
-            elsewhere.end(change)
+    with hub.change("hub") as change:
+        elsewhere.end(change)
 
 
 def _look_after_edges(hub: Hub) -> None:
@@ -201,8 +255,18 @@ def _look_after_rotations(hub: Hub) -> None:
         rotation_alerts.look(change)
 
 
+def _go_on_with_rollouts(hub: Hub) -> None:
+    rollout_gate.go_on(hub, lambda mac: links.is_registered(hub, mac))
+
+
+def _look_after_phones(hub: Hub) -> None:
+    opened, closed = phone_alerts.look(hub)
+    if opened or closed:
+        _log.info("alerts of phones", opened=opened, closed=closed)
+
+
 def _note_connected(hub: Hub, edge_ids: set[str]) -> None:
-    with hub.database.writing() as session:
+    with within.everywhere(hub).database.writing() as session:
         edges.note_connected(session, edge_ids, hub.clock())
 
 

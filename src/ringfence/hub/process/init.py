@@ -24,7 +24,7 @@ def init(path: Path, config: HubConfig) -> Secret:
         hub = open_hub(folder, config)
         try:
             with hub.change("hub init") as change:
-                tokens.append(api_tokens.create(change, FIRST_TOKEN)[1])
+                tokens.append(api_tokens.create(change, FIRST_TOKEN, is_hubwide=True)[1])
         finally:
             hub.close()
 

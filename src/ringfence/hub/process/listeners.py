@@ -15,9 +15,9 @@ from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.device.app import device_app
 from ringfence.hub.errors import ListenerPortTaken
-from ringfence.hub.people.app import people_app
 from ringfence.hub.process import tls
 from ringfence.hub.process.bounded_http import BoundedProtocol
+from ringfence.hub.web.app import web_app
 
 BACKLOG = 1024
 _MOST_UNSENT_BYTES = 128 * 1024
@@ -53,7 +53,7 @@ PEOPLE = Listener(
     "people",
     "people",
     lambda config: config.people_port,
-    people_app,
+    web_app,
     tls.people_context,
     tls.TokenProtocol,
     host=lambda config: config.people_address,

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from ringfence.counted import counted
+from ringfence.hub import within
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.authority import new_authority
 from ringfence.hub.data.config import HubConfig
@@ -132,7 +133,7 @@ def status(folder: DataFolder, keep: Sequence[str] | None = None) -> HubMove:
 
     ``keep``: the further addresses that are to stay; None: as if all of them went.
     """
-    with closing(open_hub(folder)) as hub, hub.database.reading() as session:
+    with closing(open_hub(folder)) as hub, within.everywhere(hub).database.reading() as session:
         urls = hub.endpoints.urls
         staying = {urls[0], *(keep or ())}
         edges = session.scalars(select(EdgeRow).where(EdgeRow.revoked_at.is_(None)).order_by(EdgeRow.site_id)).all()

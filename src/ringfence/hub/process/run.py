@@ -5,15 +5,17 @@ import contextlib
 import os
 import signal
 import ssl
+import sys
 from collections.abc import Mapping, Sequence
 
 import uvloop
 
-from ringfence.hub import logs
+from ringfence.hub import logs, within
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import HubConfig, url
 from ringfence.hub.data.folder import DataFolder, acting_as_owner
-from ringfence.hub.process import background_jobs, people_certificate, renewal, tls
+from ringfence.hub.fleet import people
+from ringfence.hub.process import background_jobs, people_certificate, renewal, tls, way_back
 from ringfence.hub.process.connections import places, raise_descriptor_limit
 from ringfence.hub.process.listeners import DEVICES, LISTENERS, PEOPLE, Bound, Listener, bind_all, port_of
 from ringfence.hub.process.people_certificate import PeopleCertificate
@@ -93,7 +95,11 @@ async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Ev
             background_jobs.keep_guards(hub),
             background_jobs.look_after_edges(hub),
             background_jobs.look_after_rotations(hub),
+            background_jobs.look_after_phones(hub),
+            background_jobs.look_after_backups(hub),
             background_jobs.notify(hub),
+            background_jobs.publish_drafts(hub),
+            background_jobs.go_on_with_rollouts(hub),
             background_jobs.renew(hub, folder, reload),
             *((background_jobs.look_at_people_certificate(hub, shown),) if shown else ()),
         )
@@ -102,6 +108,7 @@ async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Ev
         for server, task in zip(servers, serving, strict=True):
             await _first_of(server.listening, task)
         _announce(hub.config, folder, bound)
+        _show_first_link(hub, folder)
         await _first_of(stopping, *serving)
         _log.info("stopping")
     finally:
@@ -123,9 +130,11 @@ def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
         hub.device_url = url(hub.config.address, port_of(bound[DEVICES]))
     hub.blobs.sweep()
     if not hub.config.database_url:
-        publication_lock.clear(hub)  # the database is this process's alone: whoever held the lease is gone
+        publication_lock.clear(
+            within.everywhere(hub)
+        )  # the database is this process's alone: whoever held the lease is gone
     restore.begin_listening(hub)
-    renewal.renew_metadata(hub)
+    within.in_turn(within.each(hub), renewal.renew_metadata)
     renewal.renew_server_certificate(hub, folder)
 
 
@@ -156,6 +165,18 @@ def _announce(config: HubConfig, folder: DataFolder, bound: Bound) -> None:
     told = ", ".join(f"{listener.callers} {address}" for listener, address in addresses.items())
     print(f"ringfence hub ready: {told}", flush=True)  # noqa: T201 - the line that who started us waits for
     _log.info("ready", **named)
+
+
+def _show_first_link(hub: Hub, folder: DataFolder) -> None:
+    """Show whoever starts a hub without people how the first one comes in; a link for a terminal, but for no log."""
+    with hub.database.reading() as session:
+        if people.someone_runs_the_hub(session):
+            return
+    if sys.stdout.isatty():
+        link = way_back.first_link(hub, way_back.url_for_people(folder, hub.config))
+        print(f"Make the first account in a browser, within ten minutes: {link}", flush=True)  # noqa: T201 - as above
+    else:
+        _log.info("nobody signs in yet", to_do=f"ringfence hub sign-in-link {folder.path}")
 
 
 def _reachable(listen: str) -> str:

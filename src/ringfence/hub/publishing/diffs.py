@@ -22,12 +22,17 @@ ReadBlob = Callable[[Digest], bytes]
 MOST_DIFFS = 200
 """How many files an answer shows with a diff; the others are only named."""
 
-# Elements whose text is a secret in any file that a phone fetches, whatever its value is. A PIN is a word by itself:
-# sipInviteRetx and NAT_Mapping_Enable have none.
+# Elements and parameters whose text is a secret in any file that a phone fetches, whatever its value is. A PIN is a
+# word by itself: sipInviteRetx and NAT_Mapping_Enable have none. So is a pass, as in Snom's user_pass.
 _PIN = r"(?:pin|Pin|(?<!SI)PIN)(?![a-z])|(?i:pin(?:code|number|hash))"
-_SECRET_WORD = rf"(?:(?i:password|passwd|passphrase|secret(?!ar)|psk|privatekey)|{_PIN})"
+_SHORT_WORD = r"(?<![A-Za-z])pass(?![A-Za-z])"
+_SECRET_WORD = rf"(?:(?i:password|passwd|passphrase|secret(?!ar)|psk|privatekey)|{_PIN}|{_SHORT_WORD})"
 _SECRET_TAG = rf"(?P<tag>[A-Za-z0-9_.-]*{_SECRET_WORD}[A-Za-z0-9_.-]*)"
 _SECRET_ELEMENT = re.compile(rf"(<{_SECRET_TAG}(?:\s[^<>]*)?>)(?P<value>[^<]+)(?=</(?P=tag)\s*>)")
+# account.1.password = …, and line1_password: "…"
+_SECRET_PARAMETER = re.compile(
+    rf"^([ \t]*[A-Za-z0-9_.-]*{_SECRET_WORD}[A-Za-z0-9_.-]*[ \t]*[:=][ \t]*)(?P<value>\S[^\r\n]*)", re.MULTILINE
+)
 _SHORTEST_KNOWN = 4
 """Known secrets shorter than this are masked in their elements only: a digit would be masked everywhere."""
 
@@ -96,7 +101,8 @@ class _Mask:
 
     def __init__(self, known_secrets: Collection[str]) -> None:
         self._numbers: dict[str, int] = {}
-        long_enough = [escape(secret) for secret in known_secrets if len(secret) >= _SHORTEST_KNOWN]
+        known = [secret for secret in known_secrets if len(secret) >= _SHORTEST_KNOWN]
+        long_enough = [*known, *(escape(secret) for secret in known)]
         # The longest first: one secret may begin with another.
         alternatives = "|".join(re.escape(secret) for secret in sorted(set(long_enough), key=len, reverse=True))
         self._known = re.compile(alternatives) if alternatives else None
@@ -106,7 +112,8 @@ class _Mask:
         self._numbers.clear()
 
     def hide(self, text: str) -> str:
-        text = _SECRET_ELEMENT.sub(lambda found: found[1] + self._hidden(found["value"]), text)
+        for pattern in (_SECRET_ELEMENT, _SECRET_PARAMETER):
+            text = pattern.sub(lambda found: found[1] + self._hidden(found["value"]), text)
         return self._known.sub(lambda found: self._hidden(found[0]), text) if self._known else text
 
     def _hidden(self, secret: str) -> str:

@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session
 from ringfence.content.digests import Digest
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.fleet import lines, pbxes, settings
+from ringfence.hub.fleet.guard import credentials
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
 
@@ -86,6 +87,8 @@ class KnownSecrets:
 def _all(session: Session, sealer: Sealer) -> Iterator[tuple[str, Secret]]:
     for mac, index, secret in lines.passwords(session, sealer):
         yield f"the password of line {index} of phone {Mac(mac)}", secret
+    for mac, secret in credentials.passwords(session, sealer):
+        yield f"the credential of phone {Mac(mac)}", secret
     for place, name, secret in settings.secrets(session, sealer):
         yield f"{name} of {place}", secret
     for pbx_id, secret in pbxes.secrets(session, sealer):

@@ -31,9 +31,10 @@ from ringfence.hub.publishing.publication_lock import PublicationLock
 from ringfence.hub.publishing.releases import NewRelease
 from ringfence.hub.publishing.sandboxed_templates import LimitedRenderer
 from ringfence.hub.publishing.site_files import SiteFiles, render
-from ringfence.hub.publishing.site_rows import due_sites, phones_without_line, read_sites
+from ringfence.hub.publishing.site_rows import SiteInput, due_sites, phones_without_line, read_sites
 from ringfence.hub.store.models import SiteRow
 from ringfence.phones.mac import Mac
+from ringfence.phones.rendering.own_templates import OwnTemplates
 from ringfence.phones.rendering.render_input import secrets_of
 
 SITES_AT_ONCE = 100
@@ -98,34 +99,42 @@ def publish(
     began = time.monotonic()
     _check_comment(comment)
     if dry_run:
-        rendered = _render(hub, site_ids, None, with_held=site_ids is not None)
-    else:
-        with publication_lock.held(hub, who) as held:
-            rendered = _render(hub, site_ids, held)
-            for start in range(0, len(rendered.sites), SITES_AT_ONCE):
-                _write(hub, who, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
+        return preview(hub, read_due(hub, site_ids, with_held=site_ids is not None), with_diffs=with_diffs)
+    with publication_lock.held(hub, who) as held:
+        rendered = _render(hub, read_due(hub, site_ids), held)
+        for start in range(0, len(rendered.sites), SITES_AT_ONCE):
+            _write(hub, who, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
+    done = _publication(hub, rendered, began, dry_run=False, with_diffs=with_diffs)
+    counts = {"sites": len(done.sites), "of": rendered.due.asked, "left_out": len(done.left_out)}
+    _log.info("published", by=who, **counts, seconds=round(done.seconds, 3))
+    return done
+
+
+def preview(hub: Hub, due: "DueSites", *, with_diffs: bool = True) -> Publication:
+    """Render what was read, and return what a publish would make of it."""
+    began = time.monotonic()
+    return _publication(hub, _render(hub, due, None), began, dry_run=True, with_diffs=with_diffs)
+
+
+def _publication(hub: Hub, rendered: "_Rendered", began: float, *, dry_run: bool, with_diffs: bool) -> Publication:
+    due = rendered.due
     changes = [
-        _site_change(hub, files, rendered.edited_by[files.site.site_id], dry_run=dry_run, with_diffs=with_diffs)
+        _site_change(hub, files, due.edited_by[files.site.site_id], dry_run=dry_run, with_diffs=with_diffs)
         for files in rendered.sites
         if files.changed
     ]
-    seconds = time.monotonic() - began
-    left = [phone for files in rendered.sites for phone in files.left_out]
-    if not dry_run:
-        counts = {"sites": len(changes), "of": rendered.asked, "left_out": len(left)}
-        _log.info("published", by=who, **counts, seconds=round(seconds, 3))
     return Publication(
         dry_run=dry_run,
         sites=changes,
-        unchanged=rendered.asked - len({*(each.site_id for each in changes), *(site.id for site in rendered.held)}),
-        seconds=seconds,
-        without_line=rendered.without_line,
+        unchanged=due.asked - len({*(each.site_id for each in changes), *(site.id for site in due.held)}),
+        seconds=time.monotonic() - began,
+        without_line=due.without_line,
         waiting={str(target.owner): load for files in rendered.sites for target, load in files.prepared},
         waiting_for=_edges_away(hub, [files.site.site_id for files in rendered.sites if files.prepared]),
-        left_out=left,
+        left_out=[phone for files in rendered.sites for phone in files.left_out],
         asked_for=[phone for files in rendered.sites for phone in files.site.asked_for],
         refused=[fault for files in rendered.sites for fault in files.refused],
-        held=rendered.held,
+        held=due.held,
     )
 
 
@@ -189,37 +198,55 @@ def differences(hub: Hub, site_id: str, number: int, against: int) -> list[FileC
 
 
 @dataclass(frozen=True, slots=True)
-class _Rendered:
-    """The sites that were due, rendered; ``asked`` counts all that the publish is about."""
+class DueSites:
+    """The sites that are due, as they are to be rendered, and all else that rendering goes by."""
 
-    sites: list[SiteFiles]
+    sites: list[SiteInput]
     asked: int
+    """How many the publish is about, whether they are due or not."""
     without_line: list[Mac]
     held: list[SiteRow]
     edited_by: Mapping[str, list[str]]
+    templates: OwnTemplates
+    known: KnownSecrets
 
 
-def _render(
-    hub: Hub, site_ids: Sequence[str] | None, held: PublicationLock | None, *, with_held: bool = False
-) -> _Rendered:
+def read_due(hub: Hub, site_ids: Sequence[str] | None, *, with_held: bool = False) -> DueSites:
+    """Read what a publish of these sites, or of all, would render; sites that are held only ``with_held``."""
     with hub.database.reading() as session:
         due, asked = due_sites(session, hub.renderer_fingerprint, site_ids)
         sites_held = holds.find(session, due)
         if not with_held:
             there = {site.id for site in sites_held}
             due = [site_id for site_id in due if site_id not in there]
-        without_line = phones_without_line(session, site_ids)
         inputs = list(read_sites(session, hub.sealer, due, hub.clock()))
-        own = templates.all_of(session)
-        edited_by = editors.find(session, inputs)
-        known = KnownSecrets.of_fleet(session, hub.sealer) if inputs else KnownSecrets()
+        return DueSites(
+            sites=inputs,
+            asked=asked,
+            without_line=phones_without_line(session, site_ids),
+            held=sites_held,
+            edited_by=editors.find(session, inputs),
+            templates=templates.all_of(session),
+            known=KnownSecrets.of_fleet(session, hub.sealer) if inputs else KnownSecrets(),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Rendered:
+    """The sites that were due, rendered."""
+
+    due: DueSites
+    sites: list[SiteFiles]
+
+
+def _render(hub: Hub, due: DueSites, held: PublicationLock | None) -> _Rendered:
     rendered = []
-    with LimitedRenderer(own, hub.renderer) as renderer:
-        for site in inputs:
-            rendered.append(render(site, renderer, known, hub.blobs.get))
+    with LimitedRenderer(due.templates, hub.renderer) as renderer:
+        for site in due.sites:
+            rendered.append(render(site, renderer, due.known, hub.blobs.get))
             if held is not None:
                 held.keep()
-    return _Rendered(rendered, asked, without_line, sites_held, edited_by)
+    return _Rendered(due, rendered)
 
 
 def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: PublicationLock) -> None:

@@ -36,6 +36,7 @@ from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import SiteRow
 from ringfence.hub.store.pages import Page, Paged
 from ringfence.hub.store.release_models import PreparedTargetRow, ReleaseRow, ReleaseTargetRow, RoleMetadataRow
+from ringfence.phones.mac import Mac
 
 LIFETIMES_S = {
     "targets": TARGETS_LIFETIME_S,
@@ -136,6 +137,13 @@ def targets(session: Session, site_id: str, number: int) -> tuple[Target, ...]:
     """Return the files of a release; UnknownRelease where the site has none of this number."""
     get(session, site_id, number)
     chosen = select(ReleaseTargetRow).where(ReleaseTargetRow.site_id == site_id, ReleaseTargetRow.number == number)
+    return in_order(target_of(row) for row in session.scalars(chosen))
+
+
+def targets_of(session: Session, site_id: str, number: int, owner: Mac) -> tuple[Target, ...]:
+    """Return the files of a release that one phone alone may have."""
+    of = ReleaseTargetRow
+    chosen = select(of).where(of.site_id == site_id, of.number == number, of.owner == owner.bare)
     return in_order(target_of(row) for row in session.scalars(chosen))
 
 

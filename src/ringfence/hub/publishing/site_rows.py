@@ -9,15 +9,17 @@ from sqlalchemy.orm import Session, selectinload
 from ringfence.content.digests import Digest
 from ringfence.content.release import Target
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import FirmwareMissing
+from ringfence.hub.errors import FirmwareMissing, ScopeExceeded
 from ringfence.hub.fleet import lines, sites
 from ringfence.hub.fleet.assets import Shelf
-from ringfence.hub.fleet.guard import policy
+from ringfence.hub.fleet.guard import credentials, policy
+from ringfence.hub.fleet.phone_books import BookCase
 from ringfence.hub.fleet.settings import ORGANISATION, Row, SettingPlace, ValuesForRendering
 from ringfence.hub.publishing import left_out
 from ringfence.hub.publishing.firmware_rollout import Stock, check_load, files_for
 from ringfence.hub.publishing.left_out import FAULTS_OF_ONE_PHONE, LeftOutPhone
 from ringfence.hub.publishing.releases import newest_targets
+from ringfence.hub.store.binding import limited_sites
 from ringfence.hub.store.models import (
     GroupSettingRow,
     LineSettingRow,
@@ -28,17 +30,22 @@ from ringfence.hub.store.models import (
     SiteRow,
     SiteSettingRow,
 )
+from ringfence.phones.assets.kinds import NAMED
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.patches import patches_of
 from ringfence.phones.rendering.render_input import (
+    NO_CREDENTIAL,
     LineAccount,
     PhoneToRender,
 )
 from ringfence.phones.rendering.resolve_settings import BUILT_IN, Scope, Value, resolve
 
 _READ_AT_ONCE = 200
+DIRECTORY_URL = "directory_url"
+_DIRECTORIES = (DIRECTORY_URL, "directory")
+"""Settings that give a phone a directory of its own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,15 @@ def due_sites(session: Session, renderer_fingerprint: str, site_ids: Sequence[st
     have a phone that was left out: what it lacked may be there now. UnknownSite for an id that is none.
     """
     asked = None if site_ids is None else {sites.get(session, site_id).id for site_id in site_ids}
+    limits = limited_sites(session)
+    if limits is not None and asked is not None and not asked <= limits:
+        raise ScopeExceeded(
+            "a site is published as a whole, and this access is for some of its phones",
+            where=", ".join(sorted(asked - limits)),
+            to_do="Ask somebody whose access is for the whole site.",
+        )
+    if limits is not None and asked is None:
+        asked = set(limits & set(session.scalars(select(SiteRow.id))))
     due = select(SiteRow.id).where(
         or_(SiteRow.edits != SiteRow.rendered_edits, SiteRow.rendered_by != renderer_fingerprint)
     )
@@ -118,7 +134,7 @@ class _Wide:
         self.groups = ValuesForRendering(groups, sealer)
         self.own_templates = frozenset(session.scalars(select(OwnTemplateRow.family).distinct()))
         """The families that have some."""
-        self.held, self.shelf = Stock(session, now), Shelf(session)
+        self.held, self.shelf, self.books = Stock(session, now), Shelf(session), BookCase(session)
 
 
 def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]) -> list[SiteInput]:
@@ -134,15 +150,21 @@ def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]
     published = newest_targets(session, site_ids)
     with_stubs = policy.sites_with_stubs(session, site_ids)
     rows = session.scalars(select(SiteRow).where(SiteRow.id.in_(site_ids)).order_by(SiteRow.id))
+    made = (
+        (site, _site_input(site, published.get(site.id, ()), phones[site.id], wide.held, wide.shelf)) for site in rows
+    )
+    books = {site_id: wide.books.for_site(site_id) for site_id in site_ids}
     return [
         replace(
-            _site_input(site, published.get(site.id, ()), phones[site.id], wide.held, wide.shelf),
+            found,
+            assets=(*found.assets, *books[site.id][0]),
+            lists={**found.lists, **books[site.id][1]},
             left_out=tuple(left[site.id]),
             asked_for=tuple(asked[site.id]),
             own_templates=wide.own_templates,
             stubs=site.id in with_stubs,
         )
-        for site in rows
+        for site, found in made
     ]
 
 
@@ -158,6 +180,7 @@ def _read_phones(
     by_site = ValuesForRendering(_site_rows(session, {row.site_id for row in rows}), sealer)
     by_phone = ValuesForRendering(_phone_rows(session, condition), sealer)
     by_line = ValuesForRendering(_line_rows(session, condition), sealer)
+    passwords = credentials.newest(session, sealer, [row.mac for row in rows])
     for row in rows:
         try:
             layers = (
@@ -166,7 +189,8 @@ def _read_phones(
                 (str(Scope.GROUP), wide.groups.of(row.group_id or "")),
                 (str(Scope.PHONE), by_phone.of(row.mac)),
             )
-            phone = _phone(row, layers, by_line, sealer)
+            phone = replace(_phone(row, layers, by_line, sealer), credential=passwords.get(row.mac, NO_CREDENTIAL))
+            phone = _with_books(phone, layers, wide.books, row.site_id)
             missing = None
             if load := str(phone.settings.get(LOAD_SETTING, "")):
                 try:
@@ -206,7 +230,8 @@ def _site_input(
     locales = {
         str(phone.settings.get(name, "")) for _row, phone in phones for name in ("user_locale", "network_locale")
     }
-    assets, lists = shelf.for_site(models.values(), locales)
+    named_files = {str(phone.settings.get(name, "")) for _row, phone in phones for name in NAMED.values()}
+    assets, lists = shelf.for_site(models.values(), locales, named_files)
     return SiteInput(
         site.id, site.newest_release, site.next_release, site.edits, published, tuple(now), upgrades, files,
         tuple(assets), lists, named,
@@ -238,6 +263,18 @@ def _phone(
         values[LOAD_SETTING] = model.load_of(str(values[LOAD_SETTING]))
     patches = patches_of(layers, family)
     return PhoneToRender(Mac(phone.mac), model.name, phone.description, values, accounts, patches)
+
+
+def _with_books(
+    phone: PhoneToRender, layers: Sequence[tuple[str, Mapping[str, Value]]], books: BookCase, site_id: str
+) -> PhoneToRender:
+    """Return the phone with the address of its site's phone books, unless it has a directory of its own."""
+    _family, model = model_of(phone.model)
+    edge_url = next((str(layer["edge_url"]) for _scope, layer in reversed(layers) if layer.get("edge_url")), "")
+    if not edge_url or DIRECTORY_URL not in model.settings or any(phone.settings.get(name) for name in _DIRECTORIES):
+        return phone
+    url = books.url_for(site_id, edge_url)
+    return replace(phone, settings={**phone.settings, DIRECTORY_URL: url}) if url else phone
 
 
 def _site_rows(session: Session, site_ids: Collection[str]) -> Iterator[tuple[SettingPlace, Row]]:

@@ -65,6 +65,7 @@ class RenderPhone(Struct, frozen=True, tag=True):
     settings: dict[str, Value]
     patches: dict[str, dict[str, str]]
     lines: tuple[LineToRender, ...]
+    credential: Secret
 
     @classmethod
     def of(cls, phone: PhoneToRender) -> Self:
@@ -76,7 +77,7 @@ class RenderPhone(Struct, frozen=True, tag=True):
             for each in phone.lines
         )
         patches = {key: {**patch} for key, patch in phone.patches.items()}
-        return cls(phone.mac.bare, phone.model, phone.description, {**phone.settings}, patches, lines)
+        return cls(phone.mac.bare, phone.model, phone.description, {**phone.settings}, patches, lines, phone.credential)
 
     def phone(self) -> PhoneToRender:
         """Return the phone."""
@@ -86,7 +87,9 @@ class RenderPhone(Struct, frozen=True, tag=True):
             )
             for each in self.lines
         )
-        return PhoneToRender(Mac(self.mac), self.model, self.description, self.settings, lines, self.patches)
+        return PhoneToRender(
+            Mac(self.mac), self.model, self.description, self.settings, lines, self.patches, credential=self.credential
+        )
 
 
 class ChildReady(Struct, frozen=True, tag=True):

@@ -16,7 +16,9 @@ from typing import BinaryIO
 from sqlalchemy import delete, select, update
 
 from ringfence.content.digests import Digest, is_digest
+from ringfence.hub import within
 from ringfence.hub.core import Hub, blobs_in, open_hub
+from ringfence.hub.data import backup_note
 from ringfence.hub.data import folder as data_folder
 from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.data.folder import DataFolder, replace_file
@@ -29,6 +31,8 @@ from ringfence.hub.store.change import Change
 from ringfence.hub.store.copies import check_database, fill_database
 from ringfence.hub.store.guard_models import AlertNoticeRow, GuardWindowRow
 from ringfence.hub.store.models import ApiTokenRow, EnrolmentTokenRow
+from ringfence.hub.store.organisation_models import FIRST
+from ringfence.hub.store.people_models import SessionRow, SignInLinkRow
 from ringfence.hub.store.release_models import RestorationRow
 from ringfence.secret import Secret
 
@@ -91,6 +95,7 @@ def restore(
         if database_url:
             fill_database(making / DATABASE, database_url)
             (making / DATABASE).unlink()
+        backup_note.write(folder, manifest.made_at)
         with closing(open_hub(folder, config)) as hub:  # the copy's database, whatever the environment names
             done = _go_on(hub, manifest, keep_tokens=keep_tokens)
     named = (config.people_certificate, config.people_key)
@@ -106,26 +111,31 @@ def begin_listening(hub: Hub) -> None:
 
 
 def _go_on(hub: Hub, manifest: Manifest, *, keep_tokens: bool) -> Restored:
+    copied_on = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(manifest.made_at))
+    in_doubt, ended = 0, 0
+    for of_one in within.each(hub):
+        with of_one.change(WHO) as change:
+            in_doubt += doubts.begin(change, copied_on)
+            _end_what_may_be_used_up(change)
+            ended += 0 if keep_tokens else _end_api_tokens(change)
     with hub.change(WHO) as change:
         session = change.session
-        copied_on = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(manifest.made_at))
         row = session.get(RestorationRow, 1)
         if row is None:
             row = RestorationRow(id=1)
             session.add(row)
         row.copied_at, row.restored_at, row.listens_until = manifest.made_at, change.now, 0.0
-        in_doubt = doubts.begin(change, copied_on)
-        _end_what_may_be_used_up(change)
-        ended = 0 if keep_tokens else _end_api_tokens(change)
-        _row, token = api_tokens.create(change, TOKEN_NAME)
+        _row, token = api_tokens.create(change, TOKEN_NAME, is_hubwide=True)
         change.note("hub.restore", manifest.name, f"from a copy of {copied_on}; in doubt of {in_doubt} sites")
     return Restored(manifest, token, in_doubt, ended)
 
 
 def _end_what_may_be_used_up(change: Change) -> None:
-    """End what is open in the copy and may have been used or ended since: enrolment tokens, windows, notices."""
+    """End what is open in the copy and may have been used or ended since: tokens, sessions, links, windows, notices."""
     session = change.session
     session.execute(delete(AlertNoticeRow))  # people were told of those; what still goes on is in the list of alerts
+    session.execute(delete(SessionRow))
+    session.execute(delete(SignInLinkRow))
     unused = (EnrolmentTokenRow.used_at.is_(None), EnrolmentTokenRow.revoked_at.is_(None))
     session.execute(update(EnrolmentTokenRow).where(*unused).values(revoked_at=change.now))
     session.execute(update(GuardWindowRow).where(GuardWindowRow.closed_at.is_(None)).values(closed_at=change.now))
@@ -240,10 +250,9 @@ def _check(to: Path, manifest: Manifest, digests: set[Digest], file: Path) -> No
 
 
 def _open_one_secret(folder: DataFolder, database: Path) -> None:
-    sealer = folder.sealer()
     with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as connection:
-        found = connection.execute(
-            'SELECT mac, "index", sealed_password FROM line WHERE length(sealed_password) > 0 LIMIT 1'
-        ).fetchone()
+        connection.row_factory = sqlite3.Row
+        found = connection.execute("SELECT * FROM line WHERE length(sealed_password) > 0 LIMIT 1").fetchone()
     if found is not None:
-        sealer.open(found[2], f"line:{found[0]}:{found[1]}")
+        owner = found["organisation_id"] if "organisation_id" in found.keys() else FIRST  # noqa: SIM118 - a Row is no mapping
+        folder.sealer().of(owner).open(found["sealed_password"], f"line:{found['mac']}:{found['index']}")

@@ -3,13 +3,14 @@
 import sqlite3
 from pathlib import Path
 
-from sqlalchemy import create_engine, insert, make_url, select
+from sqlalchemy import create_engine, delete, insert, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from ringfence.hub.errors import DatabaseUnavailable
 from ringfence.hub.store import dialect
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.database import Database
+from ringfence.hub.store.organisation_models import OrganisationRow
 
 _ROWS_AT_ONCE = 1000
 
@@ -80,18 +81,20 @@ def _copy_rows(url: str, to_url: str) -> None:
     """Copy all rows into a database with this version's tables and nothing in them, in one transaction."""
     source, target = (create_engine(dialect.driver_url(each), hide_parameters=True) for each in (url, to_url))
     dialect.prepare(source)
+    tables, own = Base.metadata.sorted_tables, Base.metadata.tables[OrganisationRow.__tablename__]
     try:
         with source.connect() as reading, target.begin() as writing:
-            for table in Base.metadata.sorted_tables:
-                if writing.execute(select(table).limit(1)).first() is not None:
+            for table in tables:
+                if table != own and writing.execute(select(table).limit(1)).first() is not None:
                     raise DatabaseUnavailable(
                         f"the database is not empty: there is something in {table.name}",
                         to_do="Give one that was just created.",
                     )
+            writing.execute(delete(own))  # the organisation that the migrations have made; the copy brings it
+            for table in tables:
                 rows = reading.execute(select(table).execution_options(yield_per=_ROWS_AT_ONCE)).mappings()
                 for part in rows.partitions():
                     writing.execute(insert(table), [dict(row) for row in part])
-                dialect.continue_numbers(writing, table)
     finally:
         source.dispose()
         target.dispose()

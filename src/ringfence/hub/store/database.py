@@ -3,15 +3,20 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import create_engine
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import DatabaseUnavailable, NotStorable
-from ringfence.hub.store import dialect, migrations
-from ringfence.hub.store.edits import EditCountingSession
+from ringfence.hub.store import activation_models as _activation_models  # noqa: F401 - its tables are watched, too
+from ringfence.hub.store import bound_sql, dialect, migrations
+from ringfence.hub.store import people_models as _people_models  # noqa: F401 - its tables are watched like the others
+from ringfence.hub.store import phone_book_models as _phone_book_models  # noqa: F401 - as well
+from ringfence.hub.store.access_scope import AccessScope
+from ringfence.hub.store.binding import EVERYWHERE, SCOPE, WHOSE, BoundSession, Whose
+from ringfence.hub.store.change import AuditedSession
 
-_NOT_STORABLE = (DataError, OverflowError, UnicodeEncodeError)
+NOT_STORABLE = (DataError, OverflowError, UnicodeEncodeError)
 """What drivers raise for values that their database has no form for."""
 POOL_SIZE = 40
 """As many connections as the thread pool has threads, so that none waits for another's."""
@@ -36,49 +41,87 @@ class Database:
             pool_pre_ping=dialect.is_a_server(address),  # it may have been started again since
         )
         dialect.prepare(self._engine)
-        self._writing = self._engine.execution_options(**{dialect.WRITING: True})
+        bound_sql.watch(self._engine)
         try:
-            migrations.upgrade(self._writing)
+            migrations.upgrade(self._engine.execution_options(**{dialect.WRITING: True}))
         except OperationalError as fault:
             self.close()
-            raise _unavailable(fault) from None
+            raise unavailable(fault) from None
         except BaseException:
             self.close()
             raise
 
-    @contextmanager
-    def reading(self) -> Iterator[Session]:
-        """A session that sees one moment of the database and changes nothing."""
-        with Session(self._engine, expire_on_commit=False) as session:
-            try:
-                yield session
-            except OperationalError as fault:
-                raise _unavailable(fault) from fault
-            except _NOT_STORABLE as fault:
-                raise _not_storable() from fault
+    def of(self, whose: Whose) -> "BoundDatabase":
+        """Return the database as one organisation has it, or with all of them (``store/binding.py``)."""
+        return BoundDatabase(self._engine, whose)
 
-    @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """A session that is committed at the end of the block, or leaves nothing where the block raises."""
-        with EditCountingSession(self._writing, expire_on_commit=False) as session:
-            try:
-                with session.begin():
-                    yield session
-            except OperationalError as fault:
-                raise _unavailable(fault) from fault
-            except _NOT_STORABLE as fault:
-                raise _not_storable() from fault
+    @property
+    def everywhere(self) -> "BoundDatabase":
+        """The database with the rows of all organisations."""
+        return self.of(EVERYWHERE)
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
 
 
-def _not_storable() -> NotStorable:
+class BoundDatabase:
+    """The database's sessions for the rows of one organisation, or of all."""
+
+    def __init__(self, engine: Engine, whose: Whose, scope: AccessScope | None = None) -> None:
+        self.whose = whose
+        self.scope = scope
+        self._reading = engine.execution_options(**self._meant)
+        self._writing = engine.execution_options(**self._meant, **{dialect.WRITING: True})
+        self._engine = engine
+
+    @property
+    def _meant(self) -> dict[str, object]:
+        return {WHOSE: self.whose, SCOPE: self.scope}
+
+    def of(self, whose: Whose, scope: AccessScope | None = None) -> "BoundDatabase":
+        """Return the same database as another has it, or as somebody has it who is limited to a scope."""
+        return BoundDatabase(self._engine, whose, scope)
+
+    def close(self) -> None:
+        """Close every connection, those of other organisations too."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """A session that sees one moment of the database and changes nothing."""
+        with BoundSession(self._reading, expire_on_commit=False, info=self._meant) as session:
+            try:
+                yield session
+            except OperationalError as fault:
+                raise unavailable(fault) from fault
+            except NOT_STORABLE as fault:
+                raise not_storable() from fault
+
+    def session_for_writing(self) -> AuditedSession:
+        """Return a session that whoever takes it must end (``JoinedDatabase``)."""
+        return AuditedSession(self._writing, expire_on_commit=False, info=self._meant)
+
+    @contextmanager
+    def writing(self) -> Iterator[Session]:
+        """A session that is committed at the end of the block, or leaves nothing where the block raises."""
+        with self.session_for_writing() as session:
+            try:
+                with session.begin():
+                    yield session
+            except OperationalError as fault:
+                raise unavailable(fault) from fault
+            except NOT_STORABLE as fault:
+                raise not_storable() from fault
+
+
+def not_storable() -> NotStorable:
+    """Return the error for a value that the database has no form for."""
     return NotStorable("a value is too long or too large for the database, or holds a NUL or half a character")
 
 
-def _unavailable(fault: OperationalError) -> DatabaseUnavailable:
+def unavailable(fault: OperationalError) -> DatabaseUnavailable:
+    """Return the error for a database that does not answer."""
     return DatabaseUnavailable(
         f"the database does not answer: {fault.orig}",
         to_do="Check that its disk is not full and that no other program holds it, then try again.",

@@ -15,7 +15,7 @@ import sqlite3
 import time
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, event, func, make_url, select
+from sqlalchemy import URL, Connection, Engine, event, make_url
 
 BUSY_TIMEOUT_MS = 10_000
 WRITING = "ringfence_writing"
@@ -52,20 +52,6 @@ def prepare(engine: Engine) -> None:
         event.listen(engine, "begin", _on_sqlite_begin)
     elif engine.dialect.name == "postgresql":
         event.listen(engine, "begin", _on_postgresql_begin)
-
-
-def continue_numbers(connection: Connection, table: Table) -> None:
-    """Let a table whose rows were copied, with their numbers, give new rows the numbers after those.
-
-    SQLite goes on after the highest by itself; a sequence of PostgreSQL knows only what it gave out.
-    """
-    numbered = table.autoincrement_column
-    if connection.dialect.name != "postgresql" or numbered is None:
-        return
-    sequence = connection.scalar(select(func.pg_get_serial_sequence(table.name, numbered.name)))
-    highest = connection.scalar(select(func.max(numbered)))
-    if sequence is not None and highest is not None:
-        connection.execute(select(func.setval(sequence, highest)))
 
 
 def _on_sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401 - the pool's own record

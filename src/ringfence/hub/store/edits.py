@@ -8,7 +8,9 @@ come while a publish is at work: it must be due again afterwards. Whatever chang
 from sqlalchemy import event, inspect, select, update
 from sqlalchemy.orm import Session
 
+from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.base import Base
+from ringfence.hub.store.binding import BoundSession
 from ringfence.hub.store.guard_models import (
     EdgeNetworkRow,
     GuardBanRow,
@@ -16,6 +18,7 @@ from ringfence.hub.store.guard_models import (
     GuardNetworkRow,
     GuardPolicyRow,
     GuardWindowRow,
+    ProvisioningCredentialRow,
 )
 from ringfence.hub.store.models import (
     EdgeRow,
@@ -30,6 +33,7 @@ from ringfence.hub.store.models import (
     SiteRow,
     SiteSettingRow,
 )
+from ringfence.hub.store.phone_book_models import LINES, PhoneBookRow, PhoneBookSiteRow
 from ringfence.hub.store.release_models import AssetRow
 
 TOLD = "guarded sites"
@@ -39,7 +43,7 @@ _FOR_GUARDS_ALONE = ("admitted_at", "blocked")
 _FOR_GUARDS = ("mac", "site_id", "model", *_FOR_GUARDS_ALONE)
 
 
-class EditCountingSession(Session):
+class EditCountingSession(BoundSession):
     """A session that counts a site's edits with the rows that make them."""
 
 
@@ -53,23 +57,27 @@ def _count_edits(session: Session) -> None:
     touched: set[str] = set()
     for row in (*session.new, *session.dirty, *session.deleted):
         match row:
-            case OrganisationSettingRow() | OwnTemplateRow() | AssetRow():
-                session.execute(update(SiteRow).values(edits=SiteRow.edits + 1))
+            case OrganisationSettingRow() | OwnTemplateRow() | AssetRow() | PhoneBookRow() | PhoneBookSiteRow():
+                session.execute(beyond_scope(update(SiteRow).values(edits=SiteRow.edits + 1)))
+                return
+            case LineRow() | PhoneRow() if _is_in_books(session, row):
+                session.execute(beyond_scope(update(SiteRow).values(edits=SiteRow.edits + 1)))
                 return
             case SiteSettingRow():
                 touched.add(row.site_id)
             case PhoneRow() if not (row in session.dirty and _is_for_guards_alone(row)):
                 touched.update(_sites_of(row))
             case GroupSettingRow():
-                members = select(PhoneRow.site_id).where(PhoneRow.group_id == row.group_id)
+                members = beyond_scope(select(PhoneRow.site_id).where(PhoneRow.group_id == row.group_id))
                 touched.update(session.execute(members).scalars())
-            case LineRow() | PhoneSettingRow() | LineSettingRow():
+            case LineRow() | PhoneSettingRow() | LineSettingRow() | ProvisioningCredentialRow():
                 phone = session.get(PhoneRow, row.mac)
                 touched.update(() if phone is None else (phone.site_id,))
             case _:
                 continue
     if touched:
-        session.execute(update(SiteRow).where(SiteRow.id.in_(sorted(touched))).values(edits=SiteRow.edits + 1))
+        counted = update(SiteRow).where(SiteRow.id.in_(sorted(touched))).values(edits=SiteRow.edits + 1)
+        session.execute(beyond_scope(counted))
 
 
 def _count_for_guards(session: Session) -> None:
@@ -83,7 +91,7 @@ def _count_for_guards(session: Session) -> None:
                 touched.update([row.site_id] if row.site_id else session.scalars(select(SiteRow.id)))
             case PhoneRow() if is_whole or _has_changed(row, *_FOR_GUARDS):
                 touched.update(_sites_of(row))
-            case RoomOrderRow():
+            case RoomOrderRow() | ProvisioningCredentialRow():
                 phone = session.get(PhoneRow, row.mac)
                 touched.update(() if phone is None else (phone.site_id,))
             case SiteRow() if not is_whole and _has_changed(row, "name"):
@@ -95,10 +103,19 @@ def _count_for_guards(session: Session) -> None:
             case _:
                 continue
     if touched:
-        session.execute(
-            update(SiteRow).where(SiteRow.id.in_(sorted(touched))).values(guard_version=SiteRow.guard_version + 1)
-        )
+        counted = update(SiteRow).where(SiteRow.id.in_(sorted(touched))).values(guard_version=SiteRow.guard_version + 1)
+        session.execute(beyond_scope(counted))
         session.info.setdefault(TOLD, set()).update(touched)
+
+
+def _is_in_books(session: Session, row: LineRow | PhoneRow) -> bool:
+    """Return whether a change of a phone or line is one of a book that lists the organisation's lines."""
+    if isinstance(row, PhoneRow):
+        is_listed = row in session.deleted
+    else:
+        is_listed = row not in session.dirty or _has_changed(row, "name", "label", "display_name")
+    chosen = select(PhoneBookRow.id).where(PhoneBookRow.source == LINES).limit(1)
+    return is_listed and session.scalar(chosen) is not None
 
 
 def _sites_of(phone: PhoneRow) -> set[str]:

@@ -7,18 +7,15 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Double,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
     Integer,
     String,
     Text,
-    UniqueConstraint,
     false,
 )
 from sqlalchemy.orm import Mapped, mapped_column, relationship, validates
 
 from ringfence.hub.store.base import Base
+from ringfence.hub.store.organisation_owned import Numbered, OrganisationOwned, indexed, link, unique
 
 
 def name_key(name: str) -> str:
@@ -26,7 +23,7 @@ def name_key(name: str) -> str:
     return unicodedata.normalize("NFC", name).strip().casefold()
 
 
-class SiteRow(Base):
+class SiteRow(OrganisationOwned, Base):
     """One place with one edge or a spare pair. ``newest_release`` is 0 before the first.
 
     ``edits`` counts what was edited of its phones and settings (store/edits.py); ``rendered_edits`` is that count as it
@@ -34,10 +31,15 @@ class SiteRow(Base):
     """
 
     __tablename__ = "site"
+    __table_args__ = (
+        unique("name"),
+        unique("name_key"),
+        indexed("endpoints_digest"),
+    )
 
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    name: Mapped[str] = mapped_column(String(80), unique=True)
-    name_key: Mapped[str] = mapped_column(String(240), index=True, unique=True, server_default="")
+    id: Mapped[str] = mapped_column(String(40), primary_key=True, unique=True)
+    name: Mapped[str] = mapped_column(String(80))
+    name_key: Mapped[str] = mapped_column(String(240), server_default="")
     """What its name has in common with those that differ in case only (``name_key``)."""
     created_at: Mapped[float]
     newest_release: Mapped[int] = mapped_column(Integer, default=0)
@@ -54,7 +56,7 @@ class SiteRow(Base):
     """Since when publishing leaves the site out, until somebody decides; None if it does not."""
     held_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
     held_why: Mapped[str] = mapped_column(String(200), default="", server_default="")
-    endpoints_digest: Mapped[str] = mapped_column(String(64), default="", server_default="", index=True)
+    endpoints_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
     """Which endpoints of the hub (content/hub_endpoints.py) its newest root names; empty if none."""
 
     @validates("name")
@@ -77,15 +79,21 @@ class RetiredSiteRow(Base):
     retired_at: Mapped[float]
 
 
-class PhoneRow(Base):
+class PhoneRow(OrganisationOwned, Base):
     """One phone of one site."""
 
     __tablename__ = "phone"
+    __table_args__ = (
+        link("site_id", to="site.id", cascade=False),
+        indexed("site_id", "mac"),
+        link("group_id", to="phone_group.id", cascade=False),
+        indexed("group_id", "mac"),
+    )
 
     mac: Mapped[str] = mapped_column(String(12), primary_key=True)
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id"), index=True)
+    site_id: Mapped[str] = mapped_column(String(40))
     model: Mapped[str] = mapped_column(String(40))
-    group_id: Mapped[str | None] = mapped_column(ForeignKey("phone_group.id"), index=True)
+    group_id: Mapped[str | None] = mapped_column(String(40))
     description: Mapped[str] = mapped_column(String(200), default="")
     created_at: Mapped[float]
     running_load: Mapped[str] = mapped_column(String(64), default="", server_default="")
@@ -101,32 +109,37 @@ class PhoneRow(Base):
     )
 
 
-class LineRow(Base):
+class LineRow(OrganisationOwned, Base):
     """One SIP account on one button; the password is sealed for exactly this row."""
 
     __tablename__ = "line"
+    __table_args__ = (
+        link("mac", to="phone.mac"),
+        indexed("name"),
+    )
 
-    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
+    mac: Mapped[str] = mapped_column(String(12), primary_key=True)
     index: Mapped[int] = mapped_column(Integer, primary_key=True)
     label: Mapped[str] = mapped_column(String(200))
-    name: Mapped[str] = mapped_column(String(200), index=True)
+    name: Mapped[str] = mapped_column(String(200))
     display_name: Mapped[str] = mapped_column(String(200))
     auth_name: Mapped[str] = mapped_column(String(200))
     sealed_password: Mapped[bytes]
 
 
-class PhoneGroupRow(Base):
+class PhoneGroupRow(OrganisationOwned, Base):
     """Phones that share settings wherever they stand, such as “reception”; a phone is in one group at most."""
 
     __tablename__ = "phone_group"
+    __table_args__ = (unique("name"),)
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    name: Mapped[str] = mapped_column(String(80), unique=True)
+    name: Mapped[str] = mapped_column(String(80))
     created_at: Mapped[float]
 
 
-class OrganisationSettingRow(Base):
-    """A setting's value for every phone of the hub: plain in ``value``, or ``sealed`` where the setting is a secret."""
+class OrganisationSettingRow(OrganisationOwned, Base):
+    """A setting's value for all phones of an organisation: plain in ``value``, or ``sealed`` where it is a secret."""
 
     __tablename__ = "organisation_setting"
 
@@ -135,44 +148,47 @@ class OrganisationSettingRow(Base):
     sealed: Mapped[bytes | None]
 
 
-class SiteSettingRow(Base):
+class SiteSettingRow(OrganisationOwned, Base):
     """A setting's value for every phone of a site."""
 
     __tablename__ = "site_setting"
+    __table_args__ = (link("site_id", to="site.id"),)
 
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     value: Mapped[bool | int | str | None] = mapped_column(JSON)
     sealed: Mapped[bytes | None]
 
 
-class GroupSettingRow(Base):
+class GroupSettingRow(OrganisationOwned, Base):
     """A setting's value for every phone of a group."""
 
     __tablename__ = "group_setting"
+    __table_args__ = (link("group_id", to="phone_group.id"),)
 
-    group_id: Mapped[str] = mapped_column(ForeignKey("phone_group.id", ondelete="CASCADE"), primary_key=True)
+    group_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     value: Mapped[bool | int | str | None] = mapped_column(JSON)
     sealed: Mapped[bytes | None]
 
 
-class PhoneSettingRow(Base):
+class PhoneSettingRow(OrganisationOwned, Base):
     """A setting's value for one phone."""
 
     __tablename__ = "phone_setting"
+    __table_args__ = (link("mac", to="phone.mac"),)
 
-    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
+    mac: Mapped[str] = mapped_column(String(12), primary_key=True)
     name: Mapped[str] = mapped_column(String(200), primary_key=True)
     value: Mapped[bool | int | str | None] = mapped_column(JSON)
     sealed: Mapped[bytes | None]
 
 
-class LineSettingRow(Base):
+class LineSettingRow(OrganisationOwned, Base):
     """A setting's value for one line of a phone."""
 
     __tablename__ = "line_setting"
-    __table_args__ = (ForeignKeyConstraint(["mac", "index"], ["line.mac", "line.index"], ondelete="CASCADE"),)
+    __table_args__ = (link("mac", "index", to="line.mac,index"),)
 
     mac: Mapped[str] = mapped_column(String(12), primary_key=True)
     index: Mapped[int] = mapped_column(Integer, primary_key=True)
@@ -181,7 +197,7 @@ class LineSettingRow(Base):
     sealed: Mapped[bytes | None]
 
 
-class OwnTemplateRow(Base):
+class OwnTemplateRow(OrganisationOwned, Base):
     """An operator's template for one file of a family: ``name`` is the file's key, or a further file's name."""
 
     __tablename__ = "own_template"
@@ -193,7 +209,7 @@ class OwnTemplateRow(Base):
     changed_by: Mapped[str] = mapped_column(String(80))
 
 
-class ApiTokenRow(Base):
+class ApiTokenRow(OrganisationOwned, Base):
     """A person's or script's way into the people's API; only the token's SHA-256 is kept."""
 
     __tablename__ = "api_token"
@@ -203,20 +219,28 @@ class ApiTokenRow(Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[float]
     created_by: Mapped[str] = mapped_column(String(80))
-    scope: Mapped[str] = mapped_column(String(10), default="admin")
-    """``hub/people/scopes.py`` says what each may do."""
+    role: Mapped[str] = mapped_column(String(20))
+    """``hub/people/rights.py`` says what each may do."""
+    is_hubwide: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether it is the provider's own: for every organisation, and this one where a request names none."""
+    limited_to: Mapped[dict[str, list[str]] | None] = mapped_column(JSON(none_as_null=True), default=None)
+    """The sites and groups that it may see; None for the whole organisation (``store/access_scope.py``)."""
     ends_at: Mapped[float | None] = mapped_column(Double, default=None)
     last_used_at: Mapped[float | None]
     revoked_at: Mapped[float | None]
 
 
-class EnrolmentTokenRow(Base):
+class EnrolmentTokenRow(OrganisationOwned, Base):
     """A one-time way into the device API for one edge of one site; only the secret's SHA-256 is kept."""
 
     __tablename__ = "enrolment_token"
+    __table_args__ = (
+        link("site_id", to="site.id"),
+        indexed("site_id"),
+    )
 
     id: Mapped[str] = mapped_column(String(20), primary_key=True)
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
+    site_id: Mapped[str] = mapped_column(String(40))
     secret_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[float]
     created_by: Mapped[str] = mapped_column(String(80))
@@ -226,7 +250,7 @@ class EnrolmentTokenRow(Base):
     revoked_at: Mapped[float | None]
 
 
-class EdgeRow(Base):
+class EdgeRow(OrganisationOwned, Base):
     """One enrolled box.
 
     Every certificate that it was issued (EdgeCertificateRow) is let in until it ends, so that a renewal, or its
@@ -236,9 +260,13 @@ class EdgeRow(Base):
     """
 
     __tablename__ = "edge"
+    __table_args__ = (
+        link("site_id", to="site.id"),
+        indexed("site_id"),
+    )
 
-    id: Mapped[str] = mapped_column(String(20), primary_key=True)
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), index=True)
+    id: Mapped[str] = mapped_column(String(20), primary_key=True, unique=True)
+    site_id: Mapped[str] = mapped_column(String(40))
     hostname: Mapped[str] = mapped_column(String(255), default="")
     version: Mapped[str] = mapped_column(String(40), default="")
     enrolled_at: Mapped[float]
@@ -280,17 +308,22 @@ class EdgeRow(Base):
     """How many of its reports were acknowledged and not stored, because they were too many."""
 
 
-class EdgeCertificateRow(Base):
+class EdgeCertificateRow(OrganisationOwned, Base):
     """One certificate of an edge. ``parent`` is the fingerprint of the one that asked for it; empty for the first.
 
     ``used_at`` is when it was first seen in use, ``seen_at`` and ``peer`` when and from where it was last.
     """
 
     __tablename__ = "edge_certificate"
+    __table_args__ = (
+        link("edge_id", to="edge.id"),
+        indexed("edge_id"),
+        indexed("parent"),
+    )
 
     fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
-    edge_id: Mapped[str] = mapped_column(ForeignKey("edge.id", ondelete="CASCADE"), index=True)
-    parent: Mapped[str] = mapped_column(String(64), default="", index=True)
+    edge_id: Mapped[str] = mapped_column(String(20))
+    parent: Mapped[str] = mapped_column(String(64), default="")
     generation: Mapped[int]
     serial: Mapped[str] = mapped_column(String(40))
     issued_at: Mapped[float]
@@ -300,7 +333,7 @@ class EdgeCertificateRow(Base):
     peer: Mapped[str] = mapped_column(String(64), default="")
 
 
-class UnknownEdgeRow(Base):
+class UnknownEdgeRow(OrganisationOwned, Base):
     """An edge that this hub's CA vouches for and the hub does not know: one enrolled after the copy that it has."""
 
     __tablename__ = "unknown_edge"
@@ -316,7 +349,7 @@ class UnknownEdgeRow(Base):
     peer: Mapped[str] = mapped_column(String(64))
 
 
-class PbxRow(Base):
+class PbxRow(OrganisationOwned, Base):
     """A PBX that the hub speaks to. ``sip_servers`` are those that phones register with; empty stands for any."""
 
     __tablename__ = "pbx"
@@ -333,14 +366,19 @@ class PbxRow(Base):
     created_at: Mapped[float]
 
 
-class RotationRow(Base):
+class RotationRow(OrganisationOwned, Base):
     """One phone's change of secrets under way, or the last one: its stage, and what it waits for."""
 
     __tablename__ = "rotation"
+    __table_args__ = (
+        link("mac", to="phone.mac"),
+        link("pbx_id", to="pbx.id", cascade=False),
+        indexed("stage"),
+    )
 
-    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
-    pbx_id: Mapped[str] = mapped_column(ForeignKey("pbx.id"))
-    stage: Mapped[str] = mapped_column(String(20), index=True)
+    mac: Mapped[str] = mapped_column(String(12), primary_key=True)
+    pbx_id: Mapped[str] = mapped_column(String(40))
+    stage: Mapped[str] = mapped_column(String(20))
     release: Mapped[int] = mapped_column(Integer, default=0)
     began_at: Mapped[float]
     changed_at: Mapped[float]
@@ -357,26 +395,32 @@ class RotationRow(Base):
     """Why the newest try of this stage's step failed; empty if it did not."""
     failing_since: Mapped[float | None]
     next_try_at: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    together: Mapped[str] = mapped_column(String(20), default="", server_default="")
+    """The same for all phones that share a line, and so change it together; empty for a phone that shares none."""
+    keeps_new: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether the PBX goes on accepting the new secret beside the old one, as the phone may have it."""
 
 
-class PhoneOrderRow(Base):
+class PhoneOrderRow(OrganisationOwned, Base):
     """What came of the last order that the hub gave a phone through its PBX, after its edge's was refused."""
 
     __tablename__ = "phone_order"
+    __table_args__ = (link("mac", to="phone.mac"),)
 
-    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
+    mac: Mapped[str] = mapped_column(String(12), primary_key=True)
     report_id: Mapped[int] = mapped_column(Integer)
     """The edge's report of the refusal."""
     at: Mapped[float]
     detail: Mapped[str] = mapped_column(String(300))
 
 
-class RoomOrderRow(Base):
+class RoomOrderRow(OrganisationOwned, Base):
     """The last order for a phone that its edge is to send, as its PBX can't bring it to the phone."""
 
     __tablename__ = "room_order"
+    __table_args__ = (link("mac", to="phone.mac"),)
 
-    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
+    mac: Mapped[str] = mapped_column(String(12), primary_key=True)
     number: Mapped[str] = mapped_column(String(32))
     host: Mapped[str] = mapped_column(String(64))
     port: Mapped[int] = mapped_column(Integer)
@@ -385,24 +429,30 @@ class RoomOrderRow(Base):
     until: Mapped[float]
 
 
-class OldSecretRow(Base):
+class OldSecretRow(OrganisationOwned, Base):
     """A line's password from before a rotation that is under way."""
 
     __tablename__ = "old_secret"
-    __table_args__ = (ForeignKeyConstraint(["mac", "index"], ["line.mac", "line.index"], ondelete="CASCADE"),)
+    __table_args__ = (link("mac", "index", to="line.mac,index"),)
 
     mac: Mapped[str] = mapped_column(String(12), primary_key=True)
     index: Mapped[int] = mapped_column(Integer, primary_key=True)
     sealed_password: Mapped[bytes]
 
 
-class AuditEntryRow(Base):
-    """Who did what to what."""
+class AuditEntryRow(Numbered, Base):
+    """Who did what to what, chained to the entry before (store/audit_chain.py)."""
 
     __tablename__ = "audit"
+    __table_args__ = (
+        indexed("at", "id"),
+        indexed("actor", "id"),
+        indexed("actor_id", "id"),
+        indexed("action", "id"),
+        indexed("address", "id"),
+    )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    at: Mapped[float] = mapped_column(Double, index=True)
+    at: Mapped[float] = mapped_column(Double)
     actor: Mapped[str] = mapped_column(String(80))
     actor_id: Mapped[str] = mapped_column(String(40), default="")
     """The API token's id: names can be given twice. Empty where no request of a person's was the cause."""
@@ -411,31 +461,42 @@ class AuditEntryRow(Base):
     action: Mapped[str] = mapped_column(String(40))
     subject: Mapped[str] = mapped_column(String(120))
     detail: Mapped[str] = mapped_column(String(500), default="")
+    changes: Mapped[str] = mapped_column(Text, default="", server_default="")
+    """The rows before and after, in JSON (store/row_changes.py); empty where none was changed."""
+    chain: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """The SHA-256 of the entry and of the one before."""
 
 
-class EdgeReportRow(Base):
+class EdgeReportRow(Numbered, Base):
     """One thing that happened at an edge, as wire.messages.Report."""
 
     __tablename__ = "report"
-    __table_args__ = (UniqueConstraint("edge_id", "seq"), Index("ix_report_site_newest", "site_id", "id"))
+    __table_args__ = (
+        unique("edge_id", "seq"),
+        indexed("site_id", "id", name="ix_report_site_newest"),
+        link("edge_id", to="edge.id"),
+        indexed("received_at"),
+        indexed("owner", "id"),
+        indexed("foreign_owner", "id"),
+        indexed("finding", "id"),
+    )
 
-    id: Mapped[int] = mapped_column(Integer, primary_key=True)
-    edge_id: Mapped[str] = mapped_column(ForeignKey("edge.id", ondelete="CASCADE"))
-    site_id: Mapped[str] = mapped_column(String(40), index=True)
+    edge_id: Mapped[str] = mapped_column(String(20))
+    site_id: Mapped[str] = mapped_column(String(40))
     seq: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[float]
-    received_at: Mapped[float] = mapped_column(Double, index=True)
+    received_at: Mapped[float] = mapped_column(Double)
     kind: Mapped[str] = mapped_column(String(40))
     sentence: Mapped[str] = mapped_column(Text)
     name: Mapped[str] = mapped_column(String(255), default="")
-    owner: Mapped[str] = mapped_column(String(12), default="", index=True)
-    foreign_owner: Mapped[str] = mapped_column(String(12), default="", server_default="", index=True)
+    owner: Mapped[str] = mapped_column(String(12), default="")
+    foreign_owner: Mapped[str] = mapped_column(String(12), default="", server_default="")
     """The phone that it names but does not count for (fleet/report_gate.py); ``owner`` is empty then."""
     peer: Mapped[str] = mapped_column(String(64), default="")
     release: Mapped[int] = mapped_column(Integer, default=0)
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0)
     duration_s: Mapped[float] = mapped_column(Double, default=0.0)
-    finding: Mapped[str] = mapped_column(String(40), default="", server_default="", index=True)
+    finding: Mapped[str] = mapped_column(String(40), default="", server_default="")
     level: Mapped[str] = mapped_column(String(8), default="", server_default="")
     decision: Mapped[str] = mapped_column(Text, default="", server_default="")
     count: Mapped[int] = mapped_column(Integer, default=1, server_default="1")

@@ -85,6 +85,15 @@ def _checked(cursor: str, types: Sequence[type]) -> list[Any]:
     return values
 
 
+def _is_text(value: str) -> bool:
+    """Return whether a database can be asked for a text: every character is one, and none ends it."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return "\0" not in value
+
+
 def _fits(value: object, kind: type) -> bool:
     match value:
         case bool():
@@ -94,6 +103,6 @@ def _fits(value: object, kind: type) -> bool:
         case float():
             return issubclass(kind, float) and math.isfinite(value)
         case str():
-            return issubclass(kind, str) and "\0" not in value and value.isprintable()
+            return issubclass(kind, str) and _is_text(value)
         case _:
             return False

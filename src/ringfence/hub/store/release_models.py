@@ -3,9 +3,6 @@
 from sqlalchemy import (
     BigInteger,
     Boolean,
-    ForeignKey,
-    ForeignKeyConstraint,
-    Index,
     Integer,
     String,
     true,
@@ -13,14 +10,16 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ringfence.hub.store.base import Base
+from ringfence.hub.store.organisation_owned import OrganisationOwned, indexed, link
 
 
-class ReleaseRow(Base):
+class ReleaseRow(OrganisationOwned, Base):
     """One release of one site: immutable. ``rolled_back_to`` names the release whose content it repeats."""
 
     __tablename__ = "release"
+    __table_args__ = (link("site_id", to="site.id"),)
 
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     number: Mapped[int] = mapped_column(Integer, primary_key=True)
     made_at: Mapped[float]
     made_by: Mapped[str] = mapped_column(String(80))
@@ -28,14 +27,14 @@ class ReleaseRow(Base):
     rolled_back_to: Mapped[int | None]
 
 
-class ReleaseTargetRow(Base):
+class ReleaseTargetRow(OrganisationOwned, Base):
     """One file of a release."""
 
     __tablename__ = "release_target"
     __table_args__ = (
-        ForeignKeyConstraint(["site_id", "number"], ["release.site_id", "release.number"], ondelete="CASCADE"),
-        Index("ix_release_target_digest_site", "digest", "site_id"),
-        Index("ix_release_target_owner", "owner", "site_id", "number"),
+        link("site_id", "number", to="release.site_id,number"),
+        indexed("digest", "site_id", name="ix_release_target_digest_site"),
+        indexed("owner", "site_id", "number", name="ix_release_target_owner"),
     )
 
     site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -51,7 +50,7 @@ class ReleaseTargetRow(Base):
     secret: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
 
 
-class FirmwareLoadRow(Base):
+class FirmwareLoadRow(OrganisationOwned, Base):
     """One load of firmware that was imported whole."""
 
     __tablename__ = "firmware_load"
@@ -62,18 +61,19 @@ class FirmwareLoadRow(Base):
     added_by: Mapped[str] = mapped_column(String(80))
 
 
-class FirmwareFileRow(Base):
+class FirmwareFileRow(OrganisationOwned, Base):
     """One file of a load, under the name that phones ask for."""
 
     __tablename__ = "firmware_file"
+    __table_args__ = (link("load", to="firmware_load.name"),)
 
-    load: Mapped[str] = mapped_column(ForeignKey("firmware_load.name", ondelete="CASCADE"), primary_key=True)
+    load: Mapped[str] = mapped_column(String(64), primary_key=True)
     name: Mapped[str] = mapped_column(String(128), primary_key=True)
     digest: Mapped[str] = mapped_column(String(64))
     length: Mapped[int] = mapped_column(BigInteger)
 
 
-class AssetRow(Base):
+class AssetRow(OrganisationOwned, Base):
     """A ring tone, a wallpaper, a language or a country's tones, for every phone that can have it."""
 
     __tablename__ = "asset"
@@ -86,24 +86,35 @@ class AssetRow(Base):
     added_by: Mapped[str] = mapped_column(String(80))
 
 
-class AssetFileRow(Base):
+class AssetFileRow(OrganisationOwned, Base):
     """One file of an asset, under the name that phones ask for; ``variant`` says which phones."""
 
     __tablename__ = "asset_file"
+    __table_args__ = (link("asset_id", to="asset.id"),)
 
-    asset_id: Mapped[str] = mapped_column(ForeignKey("asset.id", ondelete="CASCADE"), primary_key=True)
+    asset_id: Mapped[str] = mapped_column(String(60), primary_key=True)
     name: Mapped[str] = mapped_column(String(255), primary_key=True)
     digest: Mapped[str] = mapped_column(String(64))
     length: Mapped[int] = mapped_column(BigInteger)
     variant: Mapped[str] = mapped_column(String(60))
 
 
-class PreparedTargetRow(Base):
+class UploadRow(OrganisationOwned, Base):
+    """Bytes that an organisation has uploaded; others that have uploaded the same share the blob, and don't know."""
+
+    __tablename__ = "upload"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    at: Mapped[float]
+
+
+class PreparedTargetRow(OrganisationOwned, Base):
     """A file that goes into a site's next release by itself, once the firmware that it names is at the site's edges."""
 
     __tablename__ = "prepared_target"
+    __table_args__ = (link("site_id", to="site.id"),)
 
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(255), primary_key=True)
     digest: Mapped[str] = mapped_column(String(64))
     length: Mapped[int] = mapped_column(BigInteger)
@@ -115,23 +126,25 @@ class PreparedTargetRow(Base):
     load: Mapped[str] = mapped_column(String(64))
 
 
-class LeftOutPhoneRow(Base):
+class LeftOutPhoneRow(OrganisationOwned, Base):
     """A phone that the last publish of its site left out, because its files can't be made, and why."""
 
     __tablename__ = "left_out_phone"
+    __table_args__ = (link("mac", to="phone.mac"),)
 
-    mac: Mapped[str] = mapped_column(ForeignKey("phone.mac", ondelete="CASCADE"), primary_key=True)
+    mac: Mapped[str] = mapped_column(String(12), primary_key=True)
     at: Mapped[float]
     what: Mapped[str] = mapped_column(String(1000))
     to_do: Mapped[str] = mapped_column(String(1000))
 
 
-class RoleMetadataRow(Base):
+class RoleMetadataRow(OrganisationOwned, Base):
     """One signed role of a site's repository, as it is served; of timestamps only the newest is kept."""
 
     __tablename__ = "role_metadata"
+    __table_args__ = (link("site_id", to="site.id"),)
 
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     role: Mapped[str] = mapped_column(String(20), primary_key=True)
     version: Mapped[int] = mapped_column(Integer, primary_key=True)
     body: Mapped[bytes]
@@ -139,7 +152,7 @@ class RoleMetadataRow(Base):
     expires_at: Mapped[float]
 
 
-class SiteStandingRow(Base):
+class SiteStandingRow(OrganisationOwned, Base):
     """What a site's edges are known to have had where that is beyond what the hub has, or not known yet.
 
     ``doubt``: ``unheard`` until one of its edges has told since the hub was restored, ``behind`` while edges have what
@@ -148,8 +161,9 @@ class SiteStandingRow(Base):
     """
 
     __tablename__ = "site_standing"
+    __table_args__ = (link("site_id", to="site.id"),)
 
-    site_id: Mapped[str] = mapped_column(ForeignKey("site.id", ondelete="CASCADE"), primary_key=True)
+    site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     doubt: Mapped[str] = mapped_column(String(20))
     why: Mapped[str] = mapped_column(String(500), default="")
     since: Mapped[float]
@@ -160,8 +174,8 @@ class SiteStandingRow(Base):
     state: Mapped[int] = mapped_column(BigInteger, default=0)
 
 
-class HubMemoryRow(Base):
-    """What edges keep for the hub, sealed: which edges it has revoked. One row at most."""
+class HubMemoryRow(OrganisationOwned, Base):
+    """What an organisation's edges keep for the hub, sealed: which of them it has revoked. One row at most."""
 
     __tablename__ = "hub_memory"
 
@@ -180,8 +194,8 @@ class RestorationRow(Base):
     listens_until: Mapped[float]
 
 
-class PublicationLeaseRow(Base):
-    """Who publishes just now: one row at most, and it counts only until ``ends_at``."""
+class PublicationLeaseRow(OrganisationOwned, Base):
+    """Who publishes in an organisation just now: one row at most, and it counts only until ``ends_at``."""
 
     __tablename__ = "publication_lease"
 

@@ -7,15 +7,17 @@ from sqlalchemy.orm import Session
 
 from ringfence.counted import counted
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BadSelection, RotationRunning, UnknownPbx, Unpublished
+from ringfence.hub.errors import RotationRunning, UnknownPbx, Unpublished
 from ringfence.hub.fleet import lines, pbxes, phones, sites
 from ringfence.hub.fleet.accounts import old_record
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY, RotationStage
 from ringfence.hub.publishing import holds
-from ringfence.hub.store.change import Change
+from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.models import OldSecretRow, PbxRow, RotationRow
+from ringfence.hub.telephony import shared_lines
 from ringfence.hub.telephony import stored_rotations as stored
 from ringfence.phones.mac import Mac
+from ringfence.secret import Secret
 
 
 def pbx_of(session: Session, mac: Mac) -> PbxRow:
@@ -48,23 +50,18 @@ def check_phones(session: Session, macs: Sequence[Mac]) -> None:
             )
 
 
-def check_lines(session: Session, serving: Mapping[Mac, PbxRow]) -> None:
-    """Refuse to change a line on one phone that another phone has at the same PBX: it would be locked out."""
-    names = {line.name for mac in serving for line in phones.get(session, mac).lines}
-    for name, macs in lines.phones_with_user(session, names).items():
-        there = {mac: pbx.id for mac in macs if (pbx := pbxes.of_phone(session, mac)[0]) is not None}
-        for mac in set(macs) & set(serving):
-            shares = [str(other) for other in macs if other != mac and there.get(other) == serving[mac].id]
-            if shares:
-                raise BadSelection(
-                    f"{name} is also a line of phone {shares[0]}, which would be locked out with the old secret",
-                    where=f"phone {mac}",
-                    to_do="Change a shared line by hand: one password for all of its phones, an export, a publish.",
-                )
+def prepare(hub: Hub, change: Change, group: Mapping[Mac, PbxRow], patience_s: float) -> None:
+    """Create the new secrets of phones that share lines, or of one, and store the old ones with the rotations' rows."""
+    made = shared_lines.new_secrets(hub, change.session, group)
+    together = new_id("group") if len(group) > 1 else ""
+    for mac, pbx in group.items():
+        _prepare(hub, change, mac, pbx, patience_s, made, together)
 
 
-def prepare(hub: Hub, change: Change, mac: Mac, pbx: PbxRow, patience_s: float) -> None:
-    """Create the new secrets and store the old ones, in one transaction with the rotation's row."""
+def _prepare(
+    hub: Hub, change: Change, mac: Mac, pbx: PbxRow, patience_s: float, made: Mapping[tuple[str, str], Secret],
+    together: str,
+) -> None:  # fmt: skip
     phone = phones.get(change.session, mac)
     change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
     count = 0
@@ -72,13 +69,14 @@ def prepare(hub: Hub, change: Change, mac: Mac, pbx: PbxRow, patience_s: float) 
         old = lines.open_password(hub.sealer, line)
         sealed = hub.sealer.seal(old, old_record(mac.bare, line.index))
         change.session.add(OldSecretRow(mac=mac.bare, index=line.index, sealed_password=sealed))
-        lines.rotate(change, hub.sealer, mac, line.index)
+        lines.rotate(change, hub.sealer, mac, line.index, made[line.auth_name or line.name, old.reveal()])
         count += 1
     row = change.session.get(RotationRow, mac.bare) or RotationRow(mac=mac.bare)
     row.pbx_id, row.stage, row.detail, row.who = pbx.id, RotationStage.ACCEPTING, "", change.who
     row.release = row.restored = 0
     row.began_at = row.changed_at = change.now
     row.until, row.marks = change.now + patience_s, ""
+    row.together, row.keeps_new = together, False
     stored.clear(row)
     change.session.add(row)
     change.note("sip.rotate", str(mac), f"{counted(count, 'secret')} at {pbx.id}")

@@ -19,7 +19,8 @@ takes one password of a user at a time (``PbxLink.passwords_at_once``) has, inst
 
 Every stage is in the database, and each of its steps can be repeated: a hub that stops half-way, or a PBX that is away,
 delays a change but never leaves it half done. What fails is tried again, less and less often, and is told
-(``RotationRow.problem``). All phones whose stage is the same are dealt with in one step at their PBX.
+(``RotationRow.problem``). All phones whose stage is the same are dealt with in one step at their PBX. Phones that share
+a line go from stage to stage together (``shared_lines``).
 """
 
 import threading
@@ -38,7 +39,7 @@ from ringfence.hub.fleet.rotation_stages import GOING_BACK, GOING_FORWARD, Rotat
 from ringfence.hub.publishing.publish import Publication, publish
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import OldSecretRow, PbxRow, PhoneRow, RotationRow
-from ringfence.hub.telephony import changing_secrets, links, new_rotations, reload_by_pbx
+from ringfence.hub.telephony import changing_secrets, links, new_rotations, reload_by_pbx, shared_lines
 from ringfence.hub.telephony import stored_rotations as stored
 from ringfence.hub.telephony.pbx.port import Credential, PbxLink
 from ringfence.phones.mac import Mac
@@ -52,14 +53,17 @@ _TELL_AGAIN_AFTER_S = 15.0
 """How long a phone that has fetched its file has to register by itself."""
 _BEGINNER_TAKES_S = 60.0
 """How long whoever began a change may take for its first step before somebody else takes it over."""
+_KEPT = "; the PBX still accepts the new secret too, as the phone may have it"
 _TURN = threading.Lock()
 """Held by whoever advances changes of this process: two would take each step twice."""
 
 _log = logs.get("rotating")
 
 
-def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_S) -> None:
+def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_S) -> Sequence[Mac]:
     """Start changing the secrets of these phones: all of them, or none if one can't; each then continues by itself.
+
+    Return the phones: those that share a line with one of them are among them.
 
     PbxUnavailable or PbxRefused if a PBX does not answer or accept: then the phones keep their old secrets.
     """
@@ -68,13 +72,26 @@ def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_
     with hub.database.reading() as session:
         new_rotations.check_phones(session, macs)
         serving = {mac: new_rotations.pbx_of(session, mac) for mac in macs}
-        new_rotations.check_lines(session, serving)
+        groups = shared_lines.groups(session, serving)
+        macs = [mac for group in groups for mac in group]
+        for group in groups:
+            shared_lines.check(hub, session, group)
     for pbx in {pbx.id: pbx for pbx in serving.values()}.values():
-        links.link(hub, pbx).check()  # while a PBX does not answer, nothing is changed
+        link = links.link(hub, pbx)
+        link.check()  # while a PBX does not answer, nothing is changed
+        shared = next(
+            (group for group in groups if len(group) > 1 and pbx.id in {row.id for row in group.values()}), {}
+        )
+        if shared and link.passwords_at_once() == 1:
+            raise BadSelection(
+                f"phones {' and '.join(str(mac) for mac in list(shared)[:2])} share a line, and PBX {pbx.id} takes one "
+                "password of a line at a time: one of them would be locked out meanwhile",
+                to_do="Update the PBX, or change it by hand: one password for all of its phones, an export, a publish.",
+            )
     with hub.change(who) as change:
         new_rotations.check_phones(change.session, macs)
-        for mac, pbx in serving.items():
-            new_rotations.prepare(hub, change, mac, pbx, patience_s)
+        for group in groups:
+            new_rotations.prepare(hub, change, group, patience_s)
     with _TURN:
         faults = _accept(hub, RotationStage.ACCEPTING, macs)
         if faults:
@@ -85,6 +102,7 @@ def begin(hub: Hub, who: str, macs: Sequence[Mac], patience_s: float = PATIENCE_
     go_on(hub)
     if faults:
         raise next(iter(faults.values()))
+    return macs
 
 
 def go_on(hub: Hub) -> int:
@@ -113,7 +131,8 @@ def _accept_both(hub: Hub) -> None:
     macs = [Mac(row.mac) for row in stored.due(hub, RotationStage.ACCEPTING)
             if hub.clock() >= row.changed_at + _BEGINNER_TAKES_S]  # fmt: skip
     faults = _accept(hub, RotationStage.ACCEPTING, macs)
-    stored.enter(hub, [mac for mac in macs if mac not in faults], RotationStage.PUBLISHING)
+    accepted = [mac for mac in macs if mac not in faults]
+    stored.enter(hub, shared_lines.whole(hub, accepted, RotationStage.PUBLISHING), RotationStage.PUBLISHING)
     for mac, fault in faults.items():
         _go_back(hub, mac, f"the PBX did not accept the new secret: {fault}")
 
@@ -123,9 +142,7 @@ def _publish_new(hub: Hub) -> None:
     if not rows:
         return
     try:
-        done = publish(
-            hub, stored.AUTHOR, site_ids=stored.sites(hub, rows), comment="New SIP secrets", with_diffs=False
-        )
+        done = _publish(hub, rows, "New SIP secrets")
     except PublishRunning:
         return
     except RingfenceError as fault:
@@ -140,7 +157,8 @@ def _publish_new(hub: Hub) -> None:
             if Mac(row.mac) not in unpublished:
                 found = change.session.get_one(RotationRow, row.mac)
                 found.release = stored.newest_release(change.session, row.mac)
-                stored.set_stage(change, found, RotationStage.FETCHING)
+                if found.stage == RotationStage.PUBLISHING:  # another phone of its group may have taken it back
+                    stored.set_stage(change, found, RotationStage.FETCHING)
 
 
 def _look_for_fetches(hub: Hub) -> None:
@@ -158,6 +176,7 @@ def _look_for_fetches(hub: Hub) -> None:
             _tell(hub, row)
     for mac in late:
         _go_back(hub, mac, "the phone did not fetch its new file in time")
+    fetched = shared_lines.whole(hub, fetched, RotationStage.REGISTERING)
     faults = _accept(hub, RotationStage.REGISTERING, fetched)
     for mac in fetched:
         if mac in faults:
@@ -176,10 +195,11 @@ def _look_for_fetches(hub: Hub) -> None:
 
 
 def _look_for_registrations(hub: Hub) -> None:
+    proven: list[Mac] = []
     for row in stored.due(hub, RotationStage.REGISTERING):
         mac, is_late = Mac(row.mac), hub.clock() >= row.changed_at + TRIAL_S
         try:
-            is_proven = bool(_marks(hub, mac) - set(row.marks.split("\n")))
+            is_proven = _has_registered(hub, row)
         except RingfenceError as fault:
             if not is_late:
                 stored.note_problem(hub, mac, fault)
@@ -188,22 +208,35 @@ def _look_for_registrations(hub: Hub) -> None:
         else:
             stored.forget_problem(hub, row)
         if is_proven:
-            stored.finish(hub, mac, RotationStage.DONE, "")
+            proven.append(mac)
         elif is_late:
             _go_back(hub, mac, "the phone has its new file but did not register with it in time")
         else:
             _tell(hub, row)
+    stored.finish(hub, dict.fromkeys(shared_lines.whole(hub, proven, RotationStage.DONE), ""), RotationStage.DONE)
+
+
+def _has_registered(hub: Hub, row: RotationRow) -> bool:
+    """Return whether a registration is new; of a shared line one for each phone that has it."""
+    link, names = _link(hub, Mac(row.mac))
+    before, having = set(row.marks.split("\n")), shared_lines.phones_by_name(hub, row)
+    return any(len({each.mark for each in link.contacts(name)} - before) >= having[name] for name in names)
 
 
 def _go_back(hub: Hub, mac: Mac, why: str) -> None:
-    """Restore a phone's old secrets here; the PBX and the phone's file follow, however long that takes."""
+    """Restore a phone's old secrets here, and those of all phones that share a line with it.
+
+    The PBX and the phones' files follow, however long that takes.
+    """
     try:
         with hub.change(stored.AUTHOR) as change:
             row = change.session.get(RotationRow, mac.bare, with_for_update=True)  # another hub would swap them back
             if row is None or row.stage not in GOING_FORWARD:
                 return
-            _swap_secrets(hub, change, mac)
-            stored.set_stage(change, row, RotationStage.RESTORING, why)
+            for each in shared_lines.mates(change.session, row):
+                _swap_secrets(hub, change, Mac(each.mac))
+                told = why if each is row else f"phone {mac}, which has a line of its, goes back: {why}"
+                stored.set_stage(change, each, RotationStage.RESTORING, told)
     except RingfenceError as fault:
         stored.note_problem(hub, mac, fault)
     else:
@@ -236,9 +269,7 @@ def _publish_old(hub: Hub) -> None:
     if not rows:
         return
     try:
-        done = publish(
-            hub, stored.AUTHOR, site_ids=stored.sites(hub, rows), comment="Old SIP secrets restored", with_diffs=False
-        )
+        done = _publish(hub, rows, "Old SIP secrets restored")
     except PublishRunning:
         return
     except RingfenceError as fault:
@@ -268,8 +299,7 @@ def _look_for_fetches_of_old(hub: Hub) -> None:
         elif hub.clock() < row.until:
             _tell(hub, row)
         else:
-            words = "; the PBX still accepts the new secret too, as the phone may have it"
-            stored.finish(hub, Mac(row.mac), RotationStage.ROLLED_BACK, row.detail + words)
+            stored.finish(hub, {Mac(row.mac): row.detail + _KEPT}, RotationStage.ROLLED_BACK, keeps_new=True)
 
 
 def _end(hub: Hub) -> None:
@@ -277,13 +307,20 @@ def _end(hub: Hub) -> None:
     with hub.database.reading() as session:  # an edge may report late that the phone took the new secret
         may_have_new = [mac for mac, row in rows.items() if stored.may_have_new(session, row)]
         late = [mac for mac in may_have_new if not stored.has_fetched(session, rows[mac], rows[mac].restored)]
+        waiting = [mac for mac, row in rows.items() if mac in late or shared_lines.waits_for_others(session, row)]
+        kept = {
+            mac: row.detail + _KEPT
+            for mac, row in rows.items()
+            if mac not in waiting and shared_lines.keeps_new(session, row)
+        }
     stored.enter(hub, late, RotationStage.REFETCHING)
-    ending = [mac for mac in rows if mac not in late]
+    stored.finish(hub, kept, RotationStage.ROLLED_BACK, keeps_new=True)
+    ending = [mac for mac in rows if mac not in waiting and mac not in kept]
     faults = _accept(hub, RotationStage.ENDING, ending)
     for mac in ending:
         fault = faults.get(mac)
         if fault is None or (isinstance(fault, PbxRefused) and not rows[mac].release):
-            stored.finish(hub, mac, RotationStage.ROLLED_BACK, rows[mac].detail)
+            stored.finish(hub, {mac: rows[mac].detail}, RotationStage.ROLLED_BACK)
         else:
             stored.note_problem(hub, mac, fault)
 

@@ -3,7 +3,7 @@
 A step that failed is tried again after a pause that is as long as it has been failing, within limits.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -105,11 +105,20 @@ def forget_problem(hub: Hub, row: RotationRow) -> None:
             found.problem, found.failing_since, found.next_try_at = "", None, 0.0
 
 
-def finish(hub: Hub, mac: Mac, stage: RotationStage, detail: str) -> None:
-    """End one, with the only secret that its phone is to have."""
+def finish(hub: Hub, details: Mapping[Mac, str], stage: RotationStage, *, keeps_new: bool = False) -> None:
+    """End some at once, each with the only secret that its phone is to have and a detail for people.
+
+    ``keeps_new``: the PBX goes on accepting the other secret.
+    """
+    if not details:
+        return
     with hub.change(AUTHOR) as change:
-        row = change.session.get_one(RotationRow, mac.bare)
-        set_stage(change, row, stage, detail)
-        change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
-        change.note(f"sip.rotate.{stage}", str(mac), detail)
-    _log.info("secrets changed" if stage == RotationStage.DONE else "secrets put back", phone=str(mac), detail=detail)
+        for mac, detail in details.items():
+            row = change.session.get_one(RotationRow, mac.bare)
+            set_stage(change, row, stage, detail)
+            row.keeps_new = keeps_new
+            change.session.execute(delete(OldSecretRow).where(OldSecretRow.mac == mac.bare))
+            change.note(f"sip.rotate.{stage}", str(mac), detail)
+    for mac, detail in details.items():
+        said = "secrets changed" if stage == RotationStage.DONE else "secrets put back"
+        _log.info(said, phone=str(mac), detail=detail)

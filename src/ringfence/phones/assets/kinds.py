@@ -1,4 +1,4 @@
-"""Assets: ring tones, wallpapers, languages and tones, recognised by their content and made into phones' files."""
+"""Assets: ring tones, wallpapers, languages and files that phones name, recognised and made into phones' files."""
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -8,7 +8,9 @@ from pathlib import PurePosixPath
 from types import MappingProxyType
 from xml.sax.saxutils import escape, quoteattr
 
-from ringfence.phones.assets import ring_tones
+from lxml import etree
+
+from ringfence.phones.assets import named_files, ring_tones
 from ringfence.phones.assets.wave_files import Sound, read_wave
 from ringfence.phones.document import NotWellFormed, parse_leniently
 from ringfence.phones.errors import BadAsset
@@ -33,13 +35,26 @@ class AssetKind(StrEnum):
     WALLPAPER = "wallpaper"
     LOCALE = "language"
     TONES = "tones"
+    DIAL_PLAN = "dial plan"
+    SOFT_KEYS = "soft keys"
+    FEATURE_POLICY = "feature policy"
+
+
+NAMED: Mapping[AssetKind, str] = MappingProxyType(
+    {
+        AssetKind.DIAL_PLAN: named_files.DIAL_PLAN,
+        AssetKind.SOFT_KEYS: named_files.SOFT_KEYS,
+        AssetKind.FEATURE_POLICY: named_files.FEATURE_POLICY,
+    }
+)
+"""Kinds of which a phone gets what a setting of it names, and that setting."""
 
 
 @dataclass(frozen=True, slots=True)
 class AssetFile:
     """One file of an asset: the name that phones ask for, its bytes, and for whom it is.
 
-    ``variant`` is a ring format, a picture's folder, or the file's name in its locale.
+    ``variant`` is a ring format, a picture's folder, the file's name in its locale, or the setting that names it.
     """
 
     name: str
@@ -82,7 +97,18 @@ def recognise(path: str, data: bytes) -> Asset | None:
         except NotWellFormed as fault:
             raise BadAsset(f"its tones are not well-formed XML: {fault.reason}", where=path) from None
         return Asset(AssetKind.TONES, tones[1], (AssetFile(f"{tones[1]}/{tones[2]}", data, tones[2]),))
-    return None
+    return _named_file(path, data) if path.lower().endswith(".xml") else None
+
+
+def named_asset(name: str, root: etree._Element) -> Asset | None:
+    """Return a dial plan, soft keys or a feature policy under the name that phones ask for; None if it is none of them.
+
+    Raises:
+        BadAsset: No phone would take it.
+    """
+    setting = named_files.naming_setting(root)
+    kind = next((kind for kind, by in NAMED.items() if by == setting), None)
+    return None if kind is None else Asset(kind, name, (AssetFile(name, named_files.written(root), NAMED[kind]),))
 
 
 def together(assets: Iterable[Asset]) -> Iterator[Asset]:
@@ -144,6 +170,15 @@ def _variants(kind: AssetKind, model: Model) -> tuple[str, ...]:
             return (model.locale_file,) if model.locale_file else ()
         case AssetKind.TONES:
             return (model.tones_file,) if model.tones_file else ()
+        case AssetKind.DIAL_PLAN | AssetKind.SOFT_KEYS | AssetKind.FEATURE_POLICY:
+            return (NAMED[kind],) if NAMED[kind] in model.settings else ()
+
+
+def _named_file(path: str, data: bytes) -> Asset | None:
+    try:
+        return named_asset(path.rpartition("/")[2], parse_leniently(data))
+    except NotWellFormed:
+        return None  # it may be anything
 
 
 def _ring(path: str, data: bytes) -> Asset:

@@ -88,7 +88,11 @@ URLS = (
         "servicesURL",
     ),
     url_setting("services_url", "What the services key shows.", "servicesURL"),
-    url_setting("directory_url", "What the directory key shows.", "directoryURL"),
+    url_setting(
+        "directory_url",
+        "What the directory key shows; empty: the site's phone books, if edge_url is set.",
+        "directoryURL",
+    ),
     url_setting("messages_url", "What the messages key shows instead of dialling voicemail_number.", "messagesURL"),
     url_setting("information_url", "What the help key shows.", "informationURL"),
     url_setting("idle_url", "What an idle phone shows.", "idleURL"),

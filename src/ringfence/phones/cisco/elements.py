@@ -10,7 +10,7 @@ chan-sccp; WP is wazo-provd-plugins; SIPCC is Cisco's own SIP stack (PHONES.md s
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from ringfence.phones.cisco.legal_values import FreeText, LegalValues, OneOf, Shaped, Whole
@@ -32,7 +32,9 @@ _FILES = "PHONES.md section 13 (files in use)"
 class Element:
     """One element: its section (the path of what it is in), its tag, its legal values, and what is known of them.
 
-    ``recommended`` is what the file of a new phone states though no setting says it; empty: nothing.
+    ``recommended`` is what the file of a new phone states though no setting says it; empty: nothing. ``in_family`` are
+    the values that a family gives a meaning of its own, by the family's id: no setting writes another there, though
+    files in use hold what is right elsewhere, and phones take it.
     """
 
     section: str
@@ -41,6 +43,11 @@ class Element:
     recommended: str = ""
     mark: Mark = Mark.CERTAIN
     source: str = UCM
+    in_family: Mapping[str, LegalValues] = field(default_factory=lambda: MappingProxyType({}), hash=False)
+
+    def values_of(self, family: str) -> LegalValues:
+        """Return what settings may write for phones of a family."""
+        return self.in_family.get(family, self.values)
 
     @property
     def path(self) -> str:
@@ -52,6 +59,8 @@ _HIGHEST_PORT = 65535
 _TRUE_FALSE = OneOf(("true", "false"), also=("0", "1"), folds=True)
 _SWITCH = OneOf(("0", "1"))
 _FOUR_WAY = OneOf(("0", "1", "2", "3"))
+_OFF_IS_0 = MappingProxyType({"cisco-78xx-88xx": OneOf(("0", "1"))})
+"""Where 0 to 3 are off and on, and whether people may change it, the later series know only 0 and 1 (section 4)."""
 _PORT = Whole(1, _HIGHEST_PORT)
 _SECONDS = Whole(0, 1 << 20)
 _TEXT = FreeText()
@@ -122,8 +131,8 @@ _CALL_FEATURES = (
     Element(_FEATURES, "callHoldRingback", OneOf(("0", "1"), also=("2",)), "1", source=f"{UCM}; {_FILES}: 2"),
     Element(_FEATURES, "localCfwdEnable", _TRUE_FALSE, "true"),
     Element(_FEATURES, "semiAttendedTransfer", _TRUE_FALSE, "true"),
-    Element(_FEATURES, "anonymousCallBlock", _FOUR_WAY),
-    Element(_FEATURES, "callerIdBlocking", _FOUR_WAY),
+    Element(_FEATURES, "anonymousCallBlock", _FOUR_WAY, in_family=_OFF_IS_0),
+    Element(_FEATURES, "callerIdBlocking", _FOUR_WAY, in_family=_OFF_IS_0),
     Element(_FEATURES, "dndControl", Whole(0, 2)),
     Element(_FEATURES, "remoteCcEnable", _TRUE_FALSE, "true"),
     Element(_FEATURES, "retainForwardInformation", _TRUE_FALSE, "false"),
@@ -192,7 +201,7 @@ _LINE = (
         f"{LINE}/autoAnswer", "autoAnswerEnabled", OneOf(("0", "1"), also=("2", "3")), source=f"{UCM}; {_FILES}: 2"
     ),
     Element(f"{LINE}/autoAnswer", "autoAnswerMode", _TEXT),
-    Element(LINE, "callWaiting", _FOUR_WAY),
+    Element(LINE, "callWaiting", _FOUR_WAY, in_family=_OFF_IS_0),
     Element(LINE, "sharedLine", _TRUE_FALSE, "false"),
     Element(LINE, "messageWaitingLampPolicy", Whole(0, 6)),
     Element(LINE, "messageWaitingAMWI", _SWITCH, "0"),
@@ -234,7 +243,7 @@ _MIDDLE = (
     Element("", "featurePolicyFile", _TEXT),
     Element("commonProfile", "phonePassword", _TEXT),
     Element("commonProfile", "backgroundImageAccess", _TRUE_FALSE, source=_CORRECTED),
-    Element("commonProfile", "callLogBlfEnabled", _FOUR_WAY),
+    Element("commonProfile", "callLogBlfEnabled", _FOUR_WAY, in_family=_OFF_IS_0),
 )
 _VENDOR_SWITCHES_LIKELY = (
     "garp", "rtcp", "videoRtcp", "ciscoCamera", "separateMute", "hideVideoByDefault", "webProtocol", "webAdmin",
@@ -304,7 +313,7 @@ _TAIL = (
     Element("", "networkLocale", _TEXT),
     Element("networkLocaleInfo", "name", _TEXT),
     Element("networkLocaleInfo", "version", _TEXT),
-    Element("", "deviceSecurityMode", OneOf(("1", "2", "3")), "1"),
+    Element("", "deviceSecurityMode", OneOf(("1", "2", "3"), also=("0",)), "1"),
     *_all("", _URLS, _TEXT),
     Element("", "idleTimeout", _SECONDS),
     Element("phoneServices", "provisioning", OneOf(("0", "1", "2"))),

@@ -219,7 +219,7 @@ def prepare(phone: ToPrepare) -> Mapping[str, object]:
             f"device_security is {settings['device_security']}, but sip_transport is {settings['sip_transport']}",
             to_do="Set sip_transport to tls, or device_security to none.",
         )
-    _check_zone(settings)
+    check_zone(settings)
     _check_reload(settings)
     return {
         "line_mode": _line_mode(phone),
@@ -237,7 +237,8 @@ def prepare(phone: ToPrepare) -> Mapping[str, object]:
     }
 
 
-def _check_zone(settings: Mapping[str, Value]) -> None:
+def check_zone(settings: Mapping[str, Value]) -> None:
+    """Raise ValueOutOfRange if the phone has no zone that keeps the time of the one that is set."""
     zone = str(settings["time_zone"])
     if not settings["cisco_time_zone"] and (wrong := difference(zone)):
         nearest = CISCO_ZONE[zone]
@@ -258,7 +259,7 @@ def _keys(phone: ToPrepare) -> list[dict[str, object]]:
             )
         if key > phone.keys:
             raise LimitExceeded(
-                f"key {key} is set to {does}, but a {phone.model.name} only has keys 1 to {phone.keys}",
+                f"key {key} is set to {does}, but {phone.model.with_article} only has keys 1 to {phone.keys}",
                 to_do="Set keys for this phone, or for a group of phones with as many keys"
                 + (", or its expansion modules (modules)." if phone.model.modules else "."),
             )
@@ -281,7 +282,8 @@ def _line_mode(phone: ToPrepare) -> str:
     if "line_mode" in phone.given:
         if on_session_keys and not phone.settings["line_mode"]:
             raise ValueOutOfRange(
-                f"key {on_session_keys[0]} is used, but a {phone.model.name} needs keys {first_session_key} to {own} "
+                f"key {on_session_keys[0]} is used, "
+                f"but {phone.model.with_article} needs keys {first_session_key} to {own} "
                 "for calls while line_mode is no",
                 to_do="Set line_mode to yes, or move it to a lower key.",
             )
@@ -301,7 +303,7 @@ def _modules(phone: ToPrepare) -> list[dict[str, object]]:
     for row in rows:
         if row["model"] not in phone.model.modules:
             raise ValueOutOfRange(
-                f"a {phone.model.name} does not take the expansion module {row['model']}",
+                f"{phone.model.with_article} does not take the expansion module {row['model']}",
                 to_do=f"It takes: {', '.join(phone.model.modules)}.",
             )
     positions = [int(row["position"]) for row in rows]

@@ -25,6 +25,7 @@ _OWN = (
     "cisco_spa",
     "cisco_mpp",
     "cisco_ata",
+    "cisco_ata190",
     "yealink",
     "snom",
     "cisco_69xx",

@@ -42,7 +42,7 @@ def prepare(phone: ToPrepare, own: str) -> Mapping[str, object]:
     beyond = [index for index in phone.line_indexes if index > phone.model.line_keys.value]
     if beyond:
         raise LimitExceeded(
-            f"a line is on key {beyond[0]}, but a {phone.model.name} has lines on keys 1 to "
+            f"a line is on key {beyond[0]}, but {phone.model.with_article} has lines on keys 1 to "
             f"{phone.model.line_keys.value} only",
             to_do="Move the line to a free key of the phone itself.",
         )
@@ -63,7 +63,7 @@ def prepare(phone: ToPrepare, own: str) -> Mapping[str, object]:
         values["zone_number"] = zone_number(zone)
         if not values["zone_number"]:
             raise ValueOutOfRange(
-                f"a {phone.model.name} has no number for {zone} ({gmt_name(zone)})",
+                f"{phone.model.with_article} has no number for {zone} ({gmt_name(zone)})",
                 to_do="Set time_zone for it to a zone of whole hours that is nearest.",
             )
     else:

@@ -93,7 +93,7 @@ def keys_of(phone: ToPrepare) -> tuple[Sequence[Key], Sequence[ModuleKey]]:
         key, does, label = int(row["key"]), str(row["does"]), str(row["label"] or row["number"])
         if key > most:
             raise LimitExceeded(
-                f"key {key} is set to {does}, but a {phone.model.name} only has keys 1 to {most}",
+                f"key {key} is set to {does}, but {phone.model.with_article} only has keys 1 to {most}",
                 to_do="Set keys for this phone, or for a group of phones with as many keys; modules says which "
                 "expansion modules it has.",
             )

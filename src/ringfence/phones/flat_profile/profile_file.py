@@ -60,7 +60,7 @@ class FlatProfile:
             known = parameter(name, series)
             if text and known is not None and not known.values.taken(text):
                 raise ConfigurationRejected(
-                    f"{name} is {text[:40]!r}, but a {model.name} takes {known.values.says}",
+                    f"{name} is {text[:40]!r}, but {model.with_article} takes {known.values.says}",
                     where=f"line {line_of(node)}",
                     to_do="Correct the setting, the patch or the template that made it.",
                 )

@@ -105,7 +105,10 @@ _MORE_OF_PHONES = (
     text_setting("log_server", "Where the phone sends its log (syslog).", "Syslog_Server", HOST_CHARACTERS, Form.HOST),
     url_setting("services_url", "What the services entry of the menu shows.", "XML_Application_Service_URL"),
     text_setting("services_name", "How the menu calls the services.", "XML_Application_Service_Name", 32),
-    url_setting("directory_url", "What the directory entry of the menu shows.", "XML_Directory_Service_URL"),
+    url_setting(
+        "directory_url", "What the directory entry of the menu shows; empty: the phone books, if edge_url is set.",
+        "XML_Directory_Service_URL",
+    ),
     text_setting("directory_name", "How the menu calls the directory.", "XML_Directory_Service_Name", 32),
     text_setting(
         "language", "The language, by its name in dictionaries, such as German; empty: as it is.", "Language_Selection",

@@ -1,11 +1,11 @@
 """Text files: the ``name: value`` files of the 7940 and 7960, and files of any form."""
 
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from ringfence.phones.document import NotWellFormed, OverLimit, TooLong
-from ringfence.phones.errors import BadPatch
+from ringfence.phones.errors import BadPatch, ConfigurationRejected
 from ringfence.phones.family import Model
 
 LARGEST_BYTES = 256 * 1024
@@ -36,9 +36,18 @@ def named_values(data: bytes) -> dict[str, str]:
     return found
 
 
+def _anything(_name: str, _text: str) -> str:
+    return ""
+
+
 @dataclass(frozen=True, slots=True)
 class NamedValues:
-    """The format of ``SIP<MAC>.cnf`` and ``SIPDefault.cnf``."""
+    """The format of ``SIP<MAC>.cnf`` and ``SIPDefault.cnf``.
+
+    ``refusal`` says of a name and its value why a phone would not take it, and nothing if it would.
+    """
+
+    refusal: Callable[[str, str], str] = _anything
 
     @property
     def is_xml(self) -> bool:
@@ -46,12 +55,21 @@ class NamedValues:
         return False
 
     def check(self, data: bytes, model: Model) -> None:
-        """Raise NotWellFormed or TooLong for what the phone would not take."""
+        """Check that the phone would take a file.
+
+        Raises:
+            NotWellFormed, TooLong, ConfigurationRejected: It would not.
+        """
         for name, value in named_values(data).items():
             limit = model.limits.get(re.sub(r"^line\d+_", "line_", name))
             if limit is not None and len(value) > limit.we_write:
-                line = data[: data.index(name.encode())].count(b"\n") + 1
-                raise TooLong(OverLimit(name, line, len(value), limit.we_write))
+                raise TooLong(OverLimit(name, _line_of(data, name), len(value), limit.we_write))
+            if why := self.refusal(name, value):
+                raise ConfigurationRejected(
+                    why,
+                    where=f"line {_line_of(data, name)}",
+                    to_do="Correct the setting, the patch or the template that made it.",
+                )
 
     def check_patch(self, element: str) -> None:
         """Raise BadPatch if ``element`` is not the name of a value."""
@@ -76,6 +94,12 @@ class NamedValues:
         return ("\n".join(kept) + "\n").encode("utf-8")
 
 
+def _line_of(data: bytes, name: str) -> int:
+    """Return the last line that states a value, which is the one that counts."""
+    lines = data.decode("utf-8").splitlines()
+    return max(number for number, line in enumerate(lines, 1) if line.partition(":")[0].strip() == name)
+
+
 @dataclass(frozen=True, slots=True)
 class AnyText:
     """A file in any form; only its template decides."""
@@ -90,7 +114,9 @@ class AnyText:
         if not data.strip():
             raise NotWellFormed("the file is empty")
         if len(data) > LARGEST_BYTES:
-            raise NotWellFormed(f"the file has {len(data)} bytes, but a {model.name} takes at most {LARGEST_BYTES}")
+            raise NotWellFormed(
+                f"the file has {len(data)} bytes, but {model.with_article} takes at most {LARGEST_BYTES}"
+            )
 
     def check_patch(self, element: str) -> None:
         """Raise BadPatch: a file of any form has no elements."""

@@ -44,7 +44,7 @@ class XmlFile:
             raise NotWellFormed(f"its root is {document.root.tag!r}, not {self.root!r}", 1)
         if self.most_bytes and len(data) > self.most_bytes:
             raise ConfigurationRejected(
-                f"the file has {len(data)} bytes, but a {model.name} drops files of more than {self.most_bytes}",
+                f"the file has {len(data)} bytes, but {model.with_article} drops files of more than {self.most_bytes}",
                 to_do="Shorten the list that it is made of.",
             )
 

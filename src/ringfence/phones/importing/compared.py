@@ -32,7 +32,8 @@ class Comparison:
 
     ``derived`` names are the product's own: the new file's text holds. ``needed`` names stay though only the new file
     has them. ``is_same`` tells whether two texts mean the same under a name, ``refuses`` why a phone doesn't take a
-    text, empty if it does, and ``can_patch`` whether a patch can name it.
+    text, empty if it does, ``can_patch`` whether a patch can name it, and ``unsaid`` what a phone goes by where a file
+    does not say something; None where it keeps what it has.
     """
 
     derived: Callable[[str], bool]
@@ -40,6 +41,7 @@ class Comparison:
     is_same: Callable[[str, str, str], bool]
     refuses: Callable[[str, str], str]
     can_patch: Callable[[str], bool]
+    unsaid: Callable[[str], str | None] = lambda _name: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +62,35 @@ def in_one_line(text: str) -> str:
 
 def settle(old: Mapping[str, Said], new: Mapping[str, Said], how: Comparison) -> Settled:
     """Return what makes ``new`` say what ``old`` said."""
-    patches: dict[str, str] = {}
     remarks: list[Remark] = []
+    patches = _patches(old, new, how, remarks)
+    left_out: list[str] = []
+    characters = 0
+    for name in new:
+        if name in old or how.derived(name):
+            continue
+        if (meant := how.unsaid(name)) is not None:
+            if not how.is_same(name, meant, new[name].text):
+                patches[name] = meant
+        elif name in how.needed or characters + len(name) > _LONGEST_LIST:
+            remarks.append(Remark(Fate.ADDED, name, f"{name} is new in the file"))
+        else:
+            left_out.append(name)
+            characters += len(name) + 1
+    return Settled(patches, tuple(left_out), tuple(remarks))
+
+
+def _patches(
+    old: Mapping[str, Said], new: Mapping[str, Said], how: Comparison, remarks: list[Remark]
+) -> dict[str, str]:
+    """Return patches for all that ``new`` says otherwise, or not at all."""
+    patches: dict[str, str] = {}
     for name, said in old.items():
         if how.derived(name):
             continue
         there = new.get(name)
-        if there is None or not how.is_same(name, said.text, there.text):
+        means = there.text if there is not None else how.unsaid(name)
+        if means is None or not how.is_same(name, said.text, means):
             why = how.refuses(name, said.text)
             if not how.can_patch(name):
                 remarks.append(Remark(Fate.LOST, name, f"{name} can't be set by its name", said.line))
@@ -80,17 +104,7 @@ def settle(old: Mapping[str, Said], new: Mapping[str, Said], how: Comparison) ->
         access = there.access if there is not None else None
         if said.access is not None and said.access != access:
             patches[f"{name}/@ua"] = said.access
-    left_out: list[str] = []
-    characters = 0
-    for name in new:
-        if name in old or how.derived(name):
-            continue
-        if name in how.needed or characters + len(name) > _LONGEST_LIST:
-            remarks.append(Remark(Fate.ADDED, name, f"{name} is new in the file"))
-        else:
-            left_out.append(name)
-            characters += len(name) + 1
-    return Settled(patches, tuple(left_out), tuple(remarks))
+    return patches
 
 
 def differences(old: Mapping[str, Said], new: Mapping[str, Said], how: Comparison) -> list[str]:
@@ -100,9 +114,10 @@ def differences(old: Mapping[str, Said], new: Mapping[str, Said], how: Compariso
         if how.derived(name) or (name not in old and name in how.needed):
             continue
         before, after = old.get(name), new.get(name)
-        if before is None or after is None or not how.is_same(name, before.text, after.text):
+        texts = [how.unsaid(name) if each is None else each.text for each in (before, after)]
+        if None in texts or not how.is_same(name, str(texts[0]), str(texts[1])):
             found.append(name)
-        elif before.access is not None and before.access != after.access:
+        elif before is not None and before.access is not None and (after is None or before.access != after.access):
             found.append(f"{name}/@ua")
     return found
 

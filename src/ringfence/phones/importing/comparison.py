@@ -35,6 +35,8 @@ _STAMP = "versionStamp"
 _SHOWN = frozenset({"phoneLabel", "featureLabel", "displayName"})
 """What phones only show, and cut where it is too long (PHONES.md section 13)."""
 _FAULTS = (BadInput, ContentRefused)
+_RENDERER = Renderer()
+"""Made once: it compiles each template once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,7 @@ def match(draft: PhoneToRender, found: Mapping[str, TextAt], is_dealt_with: Call
     Raises:
         NotImportable: No phone could take it; the error says why.
     """
-    renderer = Renderer()
-    phone, rendered = _renderable(draft, renderer)
+    phone, rendered = _renderable(draft)
     remarks: list[Remark] = []
     patches: dict[str, str] = {}
     left_out = [
@@ -72,7 +73,7 @@ def match(draft: PhoneToRender, found: Mapping[str, TextAt], is_dealt_with: Call
             kept = _kept(path, at, phone.model, remarks)
             if kept is not None:
                 patches[path] = kept
-    return _settled(phone, patches, left_out, found, remarks, renderer)
+    return _settled(phone, patches, left_out, found, remarks)
 
 
 def _of_all_lines(paths: list[str], buttons: set[int], said: Mapping[str, TextAt]) -> list[str]:
@@ -87,18 +88,18 @@ def _of_all_lines(paths: list[str], buttons: set[int], said: Mapping[str, TextAt
     return list(found)
 
 
-def _render(phone: PhoneToRender, renderer: Renderer) -> dict[str, str]:
-    return texts_by_path(parse_leniently(renderer.render(phone)[-1].data))
+def _render(phone: PhoneToRender) -> dict[str, str]:
+    return texts_by_path(parse_leniently(_RENDERER.render(phone)[-1].data))
 
 
-def _renderable(phone: PhoneToRender, renderer: Renderer) -> tuple[PhoneToRender, dict[str, str]]:
+def _renderable(phone: PhoneToRender) -> tuple[PhoneToRender, dict[str, str]]:
     """Return the phone, and what its file says; settings that make it impossible are taken back, and stay patches."""
     for _round in range(_MOST_ROUNDS):
         try:
-            return phone, _render(phone, renderer)
+            return phone, _render(phone)
         except _FAULTS as fault:
             tried = islice(_without_one(phone), _MOST_TRIALS)
-            better = next((less for less in tried if _is_better(less, fault, renderer)), None)
+            better = next((less for less in tried if _is_better(less, fault)), None)
             if better is None:
                 raise NotImportable(f"no phone could use it: {fault.what}", to_do=fault.to_do) from None
             phone = better
@@ -115,10 +116,10 @@ def _without_one(phone: PhoneToRender) -> Iterator[PhoneToRender]:
             yield replace(phone, lines=lines)
 
 
-def _is_better(phone: PhoneToRender, fault: BadInput | ContentRefused, renderer: Renderer) -> bool:
+def _is_better(phone: PhoneToRender, fault: BadInput | ContentRefused) -> bool:
     """Return whether a phone can be rendered, or at least has another fault than before."""
     try:
-        renderer.render(phone)
+        _RENDERER.render(phone)
     except _FAULTS as other:
         return other.what != fault.what and "sip_server" not in other.to_do
     return True
@@ -174,7 +175,6 @@ def _settled(
     left_out: list[str],
     found: Mapping[str, TextAt],
     remarks: list[Remark],
-    renderer: Renderer,
 ) -> Matched:
     """Return the phone as a publish takes it: what a phone would discard the file for is lost, with a remark."""
     key = model_of(phone.model)[0].files[-1].key
@@ -186,13 +186,11 @@ def _settled(
     needed: list[str] = []
     for _round in range(_MOST_ROUNDS):
         try:
-            rendered = _render(made(patches, left_out), renderer)
+            rendered = _render(made(patches, left_out))
             break
         except _FAULTS as fault:
             known_first = sorted(patches, key=lambda each: element_at(each) is None)[:_MOST_TRIALS]
-            path = next(
-                (each for each in known_first if _renders(made(_less(patches, each), left_out), renderer)), None
-            )
+            path = next((each for each in known_first if _renders(made(_less(patches, each), left_out))), None)
             if path is not None:
                 del patches[path]
                 remarks[:] = [each for each in remarks if each.element != path or each.fate is not Fate.PATCH]
@@ -200,7 +198,7 @@ def _settled(
                 remarks.append(Remark(Fate.LOST, path, f"{tag_of(path)} is left out: {fault.what}", at.line))
                 continue
             path = next(
-                (each for each in left_out if _renders(made(patches, [x for x in left_out if x != each]), renderer)),
+                (each for each in left_out if _renders(made(patches, [x for x in left_out if x != each]))),
                 None,
             )
             if path is None:
@@ -221,9 +219,9 @@ def _less(patches: Mapping[str, str], path: str) -> dict[str, str]:
     return {key: text for key, text in patches.items() if key != path}
 
 
-def _renders(phone: PhoneToRender, renderer: Renderer) -> bool:
+def _renders(phone: PhoneToRender) -> bool:
     try:
-        renderer.render(phone)
+        _RENDERER.render(phone)
     except _FAULTS:
         return False
     return True

@@ -11,20 +11,29 @@ from dataclasses import replace
 from lxml import etree
 
 from ringfence.errors import BadInput
+from ringfence.phones.assets.kinds import Asset
 from ringfence.phones.document import NotWellFormed, line_of
-from ringfence.phones.errors import BadMac, NotImportable
+from ringfence.phones.errors import NotImportable
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import Model
 from ringfence.phones.importing.comparison import limit_of, match
+from ringfence.phones.importing.default_file import DEFAULT_FILE
 from ringfence.phones.importing.device_lines import LINES, LineKeys, read_line_keys, with_own_settings
+from ringfence.phones.importing.device_mending import mend
 from ringfence.phones.importing.device_settings import settings_of
 from ringfence.phones.importing.element_paths import TextAt, places, tag_of, text_of
 from ringfence.phones.importing.lenient_xml import LenientXml, read_lenient_xml
 from ringfence.phones.importing.model_guess import guess_model
 from ringfence.phones.importing.outcome import Confidence, Fate, ImportedPhone, Remark
 from ringfence.phones.importing.placeholders import is_placeholder
-from ringfence.phones.importing.reader import SaidModels
-from ringfence.phones.importing.side_files import SideFile, read_dial_plan, read_feature_policy, read_soft_keys
+from ringfence.phones.importing.reader import SaidModels, mac_in
+from ringfence.phones.importing.side_files import (
+    DIAL_PLAN_FILE,
+    FEATURE_POLICY_FILE,
+    SOFT_KEY_FILE,
+    not_there,
+    take_side_file,
+)
 from ringfence.phones.importing.source_folder import SourceFolder
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.patches import PREFIX
@@ -32,13 +41,16 @@ from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.settings.types import Value
 from ringfence.secret import Secret
 
-_NAME = re.compile(r"(?:.*/)?SEP([0-9A-F]{12})\.cnf\.xml", re.IGNORECASE)
+_NAME = re.compile(r"(?:.*/)?SEP(?P<mac>[0-9A-F]{12})\.cnf\.xml", re.IGNORECASE)
 _CREDENTIAL = frozenset({"authName", "authPassword"})
+_LOAD_OF_TEXT_FILES = re.compile(r"P0[0S]3", re.IGNORECASE)
+"""Firmware of the 7940 and 7960, whose settings are not in XML."""
 _SIDE_FILES = (
-    ("sipProfile/dialTemplate", "dial_plan", "dial_plan_file", read_dial_plan),
-    ("sipProfile/softKeyFile", "soft_keys", "soft_key_file", read_soft_keys),
-    ("featurePolicyFile", "feature_policy", "feature_policy_file", read_feature_policy),
+    ("sipProfile/dialTemplate", DIAL_PLAN_FILE),
+    ("sipProfile/softKeyFile", SOFT_KEY_FILE),
+    ("featurePolicyFile", FEATURE_POLICY_FILE),
 )
+_LOAD_SERVER = "vendorConfig/loadServer"
 _MOST_LINES = 250
 _SETTLED = ("loadInformation", "timeZone")
 """What is mended or lost as a whole where it is read."""
@@ -48,13 +60,10 @@ _SHOWN = {"label": "featureLabel", "display_name": "displayName"}
 class DeviceFiles:
     """Reads ``SEP<MAC>.cnf.xml``."""
 
-    def mac_of(self, path: str) -> Mac | None:
-        """Return whose configuration a file is, by its path in the folder; None if it is no phone's of this format."""
-        found = _NAME.fullmatch(path)
-        try:
-            return Mac.parse(found[1]) if found else None
-        except BadMac:
-            return None
+    def mac_of(self, path: str, folder: SourceFolder) -> Mac | None:
+        """Return whose file it is, by its name; None if it is no phone's of this format."""
+        del folder
+        return mac_in(path, _NAME)
 
     def read(self, path: str, folder: SourceFolder, said: SaidModels) -> ImportedPhone:
         """Return the phone that a file configures.
@@ -62,7 +71,7 @@ class DeviceFiles:
         Raises:
             NotImportable: It does not configure a phone; the error says why, with its line.
         """
-        mac = self.mac_of(path)
+        mac = self.mac_of(path, folder)
         if mac is None:
             raise NotImportable("its name is not that of a phone", where=path)
         try:
@@ -86,6 +95,13 @@ def _check_root(root: etree._Element, path: str) -> None:
     protocol = text_of(root, "deviceProtocol")
     if protocol and protocol.upper() != "SIP":
         raise NotImportable(f"it is for a phone that speaks {protocol}, not SIP", where=path)
+    load = text_of(root, "loadInformation")
+    if root.find("sipProfile") is None and _LOAD_OF_TEXT_FILES.match(load):
+        raise NotImportable(
+            f"it only names firmware of a 7940 or 7960 ({load[:40]})",
+            where=path,
+            to_do="The phone's settings are in its SIP….cnf, which is imported if it is here.",
+        )
     if root.find("sipProfile") is None:
         raise NotImportable("it has no sipProfile: it is for a phone that speaks SCCP, or for none", where=path)
 
@@ -113,11 +129,12 @@ class _Reading:
         self._mac, self._path, self._folder = mac, path, folder
         self._root = source.root
         self._remarks = list(source.remarks)
-        _number_buttons(self._root, self._remarks)
+        mend(self._root, self._remarks)
         self._found = places(self._root)
-        self._guess = guess_model(self._root, said.of(mac), said.for_others, folder.screens())
+        self._guess = guess_model(self._root, said.of(mac), said.for_others, folder.screens(), said.listed)
         self._model: Model = model_of(self._guess.model)[1]
         self._uses: list[str] = []
+        self._assets: list[Asset] = []
         self._tables: set[str] = set()
         self._settled: set[str] = set()
         self._accounts: set[int] = set()
@@ -129,12 +146,16 @@ class _Reading:
             what = f"its model is likely {self._model.name} ({self._guess.because}), or else {others}"
             self._remarks.append(Remark(Fate.NOTE, "", what))
         elif self._guess.confidence is Confidence.UNKNOWN:
-            self._remarks.append(
-                Remark(Fate.NOTE, "", "nothing in its file tells the model: it stays unknown until you name it")
-            )
+            what = "nothing in its file tells the model: it stays unknown until you name it"
+            if self._guess.others:
+                what += f"; {DEFAULT_FILE} has firmware for {', '.join(self._guess.others)}"
+            self._remarks.append(Remark(Fate.NOTE, "", what))
         settings, remarks = settings_of(self._found, self._model)
         self._remarks += remarks
         self._settled = {remark.element for remark in remarks if remark.element.endswith(_SETTLED)}
+        if server := settings.get("load_server"):
+            what = f"it fetches firmware from {server}, not from the edge, until load_server is unset"
+            self._remarks.append(Remark(Fate.NOTE, _LOAD_SERVER, what, self._found[_LOAD_SERVER].line))
         settings |= self._modules()
         keys = self._model.keys_with(row.split("|")[1].strip() for row in str(settings.get("modules", "")).splitlines())
         line_keys = read_line_keys(self._root, self._model, keys)
@@ -151,6 +172,7 @@ class _Reading:
             {f"{PREFIX}{family}:{path}": text for path, text in matched.patches.items()},
             (*self._remarks, *matched.remarks),
             tuple(self._uses),
+            tuple(self._assets),
         )
 
     def _lines(self, keys: LineKeys, settings: dict[str, Value]) -> tuple[tuple[LineAccount, ...], dict[str, Value]]:
@@ -158,6 +180,11 @@ class _Reading:
             raise NotImportable(f"it has more than {_MOST_LINES} line keys, which is more than any phone has")
         if not keys.accounts and keys.remarks:
             raise NotImportable(f"it has no line that can be used: {keys.remarks[0].text.rpartition(':')[0]}")
+        if not keys.accounts and self._root.find(LINES) is None and self._root.find(".//sipLines/line") is not None:
+            raise NotImportable(
+                "its lines are outside sipProfile, where no phone looks for them",
+                to_do="Move sipLines into sipProfile.",
+            )
         if not keys.accounts:
             raise NotImportable("no line has a name: it has nothing to register", to_do="Give it one, or leave it out.")
         self._remarks += keys.remarks
@@ -190,7 +217,9 @@ class _Reading:
         first = min(said)
         for index in sorted(said):
             if said[index] != said[first]:
-                what = f"line {index} has its own credentials, but a {self._model.name} uses line {first}'s for all"
+                what = (
+                    f"line {index} has its own credentials, but {self._model.with_article} uses line {first}'s for all"
+                )
                 self._remarks.append(Remark(Fate.LOST, f"{LINES}[@button='{index}']/authPassword", what))
         return [
             replace(line, auth_name="", password=Secret(""))
@@ -224,30 +253,24 @@ class _Reading:
             return {}
 
     def _side_files(self, settings: dict[str, Value]) -> dict[str, Value]:
-        """Return the tables that the files named by this one become; files that aren't there stay named."""
-        tables: dict[str, Value] = {}
-        for path, table, by_name, read in _SIDE_FILES:
-            name = self._found.get(path, TextAt("", 0)).text
-            source = self._folder.find_beside(self._path, name) if name else None
-            if source is None or table not in self._model.settings:
+        """Return what the files named by this one become; files that aren't there stay named."""
+        found: dict[str, Value] = {}
+        for path, kind in _SIDE_FILES:
+            at = self._found.get(path, TextAt("", 0))
+            source = self._folder.find_beside(self._path, at.text) if at.text else None
+            if source is None:
+                if at.text:
+                    self._remarks.append(not_there(path, at.text, at.line))
                 continue
             self._uses.append(source)
-            try:
-                side = read(self._folder.read(source))
-            except BadInput as fault:
-                side = SideFile("", fault.what)
-            if side.rows:
-                tables[table] = side.rows
-                settings.pop(by_name, None)
+            taken = take_side_file(kind, self._folder, source, self._model, path, at.line)
+            self._remarks += taken.remarks
+            self._assets += taken.assets
+            if taken.settings:
+                found |= taken.settings
+                settings.pop(kind.by_name, None)
                 self._tables.add(path)
-                continue
-            family = model_of(self._model.name)[0].id
-            what = (
-                f"{source} does not fit the table {table}: {side.why}. Its name is kept, its content is not; "
-                f"add it: ringfence template put {family} {name} FILE"
-            )
-            self._remarks.append(Remark(Fate.LOST, path, what, self._found[path].line))
-        return tables
+        return found
 
     def _phone_services(self) -> dict[str, Value]:
         menus = {"0": "services", "1": "directories", "2": "messages"}
@@ -274,12 +297,3 @@ class _Reading:
     def _says_missed_calls(self) -> bool:
         said = self._found.get("MissedCallLoggingOption", TextAt("", 0)).text
         return len(said) == len(self._accounts) and set(said) <= {"0", "1"}
-
-
-def _number_buttons(root: etree._Element, remarks: list[Remark]) -> None:
-    """Give lines without a button the one of their place."""
-    for at, node in enumerate(root.iterfind(LINES), 1):
-        if not node.get("button", "").strip():
-            node.set("button", node.get("lineIndex", "") or str(at))
-            what = f"a line has no button: it is taken for button {node.get('button')}"
-            remarks.append(Remark(Fate.MENDED, LINES, what, line_of(node)))

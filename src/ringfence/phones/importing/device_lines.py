@@ -58,7 +58,7 @@ def read_line_keys(root: etree._Element, model: Model, keys: int) -> LineKeys:
             continue
         number = number_of(button)
         if not 1 <= number <= keys:
-            text = f"button {button!r} is beyond the {keys} keys of a {model.name}: kept as patches"
+            text = f"button {button!r} is beyond the {keys} keys of {model.with_article}: kept as patches"
             remarks.append(Remark(Fate.NOTE, path, text, line_of(node)))
         elif text_of(node, "featureID") == _LINE_FEATURE:
             accounts.append(_account(node, number))

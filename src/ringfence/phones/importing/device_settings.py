@@ -74,10 +74,15 @@ def settings_of(found: Mapping[str, TextAt], model: Model) -> tuple[dict[str, Va
     return settings, remarks
 
 
+def is_sip_load(text: str) -> bool:
+    """Return whether a text can be the name of firmware that speaks SIP."""
+    return _LOAD.fullmatch(text) is not None
+
+
 def _load(text: str, line: int, model: Model, remarks: list[Remark]) -> dict[str, Value]:
-    if _LOAD.fullmatch(text) and (model.runs(text) or model.load_of(text) == text):
+    if is_sip_load(text) and (model.runs(text) or model.load_of(text) == text):
         return {LOAD_SETTING: text}
-    what = f"loadInformation {text!r} is not for a {model.name}: left out, so the phone keeps what it runs"
+    what = f"loadInformation {text!r} is not for {model.with_article}: left out, so the phone keeps what it runs"
     remarks.append(Remark(Fate.LOST, "loadInformation", what, line))
     return {}
 

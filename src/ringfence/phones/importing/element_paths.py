@@ -39,13 +39,23 @@ def tag_of(path: str) -> str:
     return path.rpartition("/")[2].partition("[")[0]
 
 
+def path_of(node: etree._Element) -> str:
+    """Return an element's path as patches write it, as if none of its name came before it."""
+    steps = [_step(each) for each in (node, *node.iterancestors())]
+    return "/".join(reversed(steps[:-1]))
+
+
+def _step(node: etree._Element) -> str:
+    key = _BY_ATTRIBUTE.get(node.tag)
+    value = node.get(key) if key else None
+    return str(node.tag) if value is None else f"{node.tag}[@{key}='{value}']"
+
+
 def _leaves(node: etree._Element, path: str) -> Iterator[tuple[str, TextAt]]:
     children = [child for child in node.iterchildren() if isinstance(child.tag, str)]
     counts: dict[str, int] = {}
     for child in children:
-        key = _BY_ATTRIBUTE.get(child.tag)
-        value = child.get(key) if key else None
-        step = child.tag if value is None else f"{child.tag}[@{key}='{value}']"
+        step = _step(child)
         counts[step] = counts.get(step, 0) + 1
         if counts[step] > 1:
             step = f"{step}[{counts[step]}]"

@@ -2,18 +2,31 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ringfence.errors import BadInput
+from ringfence.phones.assets.kinds import Asset
+from ringfence.phones.importing.assigned_files import AssignedFiles
+from ringfence.phones.importing.ata190_files import PortFiles, second_ports
+from ringfence.phones.importing.default_file import DefaultFile, default_file_of, read_default_file
 from ringfence.phones.importing.device_file import DeviceFiles
-from ringfence.phones.importing.outcome import Entry
+from ringfence.phones.importing.outcome import Entry, SiteFile
 from ringfence.phones.importing.profile_files import ProfileReader
 from ringfence.phones.importing.reader import FileReader, SaidModels
+from ringfence.phones.importing.side_files import read_site_dial_rules
+from ringfence.phones.importing.snom_files import SnomFiles
 from ringfence.phones.importing.source_folder import SourceFolder
 from ringfence.phones.importing.text_files import TextFileReader
 from ringfence.phones.mac import Mac
 
-READERS: Sequence[FileReader] = (DeviceFiles(), TextFileReader(), ProfileReader())
+READERS: Sequence[FileReader] = (
+    DeviceFiles(),
+    TextFileReader(),
+    AssignedFiles(),
+    SnomFiles(),
+    ProfileReader(),
+    PortFiles(),
+)
 _LIKE_A_PHONES = re.compile(r"(?:.*/)?(?:SEP|SIP|ATA)[^/]*\.cnf(?:\.xml)?(?:\.sgn|\.enc|\.enc\.sgn)?", re.IGNORECASE)
 _NO_PHONES = re.compile(r"(?:.*/)?(?:SIPDefault\.cnf|XMLDefault\.cnf\.xml)", re.IGNORECASE)
 
@@ -26,6 +39,16 @@ class FolderReport:
     used: frozenset[str]
     """The files that were read for a phone."""
     left_alone: tuple[str, ...]
+    default: DefaultFile | None = None
+    """What it has for phones without a file of their own."""
+    dial_rules: SiteFile | None = None
+    """What it has for numbers from directories."""
+
+    @property
+    def kept_files(self) -> list[Asset]:
+        """The files that phones name and that are kept as they are, each once."""
+        assets = (asset for entry in self.entries if entry.phone is not None for asset in entry.phone.assets)
+        return list({asset.name: asset for asset in assets}.values())
 
     @property
     def imported(self) -> list[Entry]:
@@ -43,10 +66,17 @@ def read_folder(
         said: The models that a person has named.
         on_entry: Called with each entry when it has been read.
     """
+    at = default_file_of(folder)
+    default = None if at is None else read_default_file(folder, at)
+    if default is not None:
+        said = replace(said, listed=frozenset(default.loads) - {""})
     entries: list[Entry] = []
+    with_others = second_ports(folder.paths)
     first: dict[Mac, str] = {}
     for path in folder.paths:
-        found = next(((reader, mac) for reader in READERS if (mac := reader.mac_of(path)) is not None), None)
+        if path in with_others:
+            continue
+        found = next(((reader, mac) for reader in READERS if (mac := reader.mac_of(path, folder)) is not None), None)
         if found is not None:
             entry = _entry(*found, path, folder, said, first)
         elif _LIKE_A_PHONES.fullmatch(path) and not _NO_PHONES.fullmatch(path):
@@ -56,8 +86,10 @@ def read_folder(
         entries.append(entry)
         on_entry(entry)
     used = frozenset(name for entry in entries if entry.phone is not None for name in entry.phone.uses)
-    seen = {entry.path for entry in entries} | used
-    return FolderReport(tuple(entries), used, tuple(path for path in folder.paths if path not in seen))
+    dial_rules = read_site_dial_rules(folder)
+    seen = {entry.path for entry in entries} | used | {at} | ({dial_rules.path} if dial_rules else set())
+    left_alone = tuple(path for path in folder.paths if path not in seen)
+    return FolderReport(tuple(entries), used, left_alone, default, dial_rules)
 
 
 def _entry(

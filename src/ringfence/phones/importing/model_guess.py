@@ -14,7 +14,6 @@ from ringfence.errors import BadInput
 from ringfence.phones.families import families
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import Model
-from ringfence.phones.firmware.bundles import models_of
 from ringfence.phones.importing.element_paths import text_of
 from ringfence.phones.importing.outcome import Confidence, ModelGuess
 
@@ -24,11 +23,21 @@ UNKNOWN_MODEL = "SEP"
 _RECOVERY = re.compile(r"(term\d\d)\.default(?:\.loads)?", re.IGNORECASE)
 _NUMBER = re.compile(r"(?<!\d)(\d{4}(?:G-GE)?)(?!\d)")
 _FOLDER = re.compile(r"Desktops/\d+x\d+x\d+")
-_ONLY_ON = {"featurePolicyFile": ("8961", "9951", "9971"), "separateMute": ("9951", "9971")}
-"""Elements that some models alone have (PHONES.md section 4)."""
+_FEATURE_POLICY_MODELS = ("8961", "9951", "9971")
+"""The only models that take a feature policy.
+
+That an element is there tells nothing by itself: the sample that most files begin from holds the elements of all models
+(https://github.com/usecallmanagernz/tftpboot, SEPMAC.cnf.xml). Only what somebody has filled in tells.
+"""
 
 
-def guess_model(root: etree._Element, said: str, for_others: str, screens: frozenset[str] = frozenset()) -> ModelGuess:
+def guess_model(
+    root: etree._Element,
+    said: str,
+    for_others: str,
+    screens: frozenset[str] = frozenset(),
+    listed: frozenset[str] = frozenset(),
+) -> ModelGuess:
     """Return the model of the phone that a ``<device>`` configures.
 
     Args:
@@ -36,6 +45,7 @@ def guess_model(root: etree._Element, said: str, for_others: str, screens: froze
         said: The model that a person has named for this phone; empty if none.
         for_others: The model that a person has named for files that do not tell theirs; empty if none.
         screens: The folders of wallpapers beside the file, such as ``Desktops/320x212x16``.
+        listed: The models that the folder names firmware for, whichever phone it is.
 
     Raises:
         UnknownModel: A person named a model that there isn't.
@@ -48,7 +58,9 @@ def guess_model(root: etree._Element, said: str, for_others: str, screens: froze
     named = _named(load)
     if named is not None:
         return ModelGuess(named.name, Confidence.CERTAIN, because="its file names the model")
-    fitting = [each for each in map(_enterprise, models_of(name)) if each is not None] if name else []
+    fitting = [model for model in _enterprise_models() if model.runs(name)] or [
+        model for model in _enterprise_models() if model.runs(name, in_any_case=True)
+    ]
     if recovery := _RECOVERY.fullmatch(name):
         list_name = f"{recovery[1].lower()}.default.loads"
         fitting = [model for model in _enterprise_models() if list_name in model.recovery_loads]
@@ -62,7 +74,7 @@ def guess_model(root: etree._Element, said: str, for_others: str, screens: froze
         if not fitting or chosen in {model.name for model in fitting}:
             return ModelGuess(chosen, Confidence.CERTAIN, because="you named it")
     if not fitting:
-        return ModelGuess(UNKNOWN_MODEL, Confidence.UNKNOWN, because="nothing in its file tells")
+        return ModelGuess(UNKNOWN_MODEL, Confidence.UNKNOWN, tuple(sorted(listed)), "nothing in its file tells")
     lines = _highest(root, lines_only=True)
     wide_enough = (
         [model for model in fitting if model.line_keys.value >= keys]
@@ -71,16 +83,25 @@ def guess_model(root: etree._Element, said: str, for_others: str, screens: froze
     )
     shown = [model for model in wide_enough if model.wallpaper and model.wallpaper.folder in screens]
     wide_enough = shown or wide_enough
+    wide_enough = [model for model in wide_enough if model.name in listed] or wide_enough
     best = min(wide_enough, key=lambda model: model.line_keys.value)
     others = tuple(model.name for model in fitting if model is not best)
     return ModelGuess(best.name, Confidence.LIKELY, others, because)
 
 
+def model_named_in(text: str) -> str | None:
+    """Return the name of the model that a text such as ``Cisco 7945`` names, None if it names none."""
+    number = _NUMBER.search(text)
+    try:
+        return model_of(number[1])[1].name if number else None
+    except BadInput:
+        return None
+
+
 def _named(load: etree._Element | None) -> Model | None:
     """Return the model that an attribute of loadInformation names, as in ``model="Cisco 7945"``."""
-    said = load.get("model", "") if load is not None else ""
-    number = _NUMBER.search(said)
-    return _enterprise(number[1]) if number else None
+    name = model_named_in(load.get("model", "")) if load is not None else None
+    return _enterprise(name) if name else None
 
 
 def _enterprise(name: str) -> Model | None:
@@ -112,18 +133,19 @@ def _by_elements(root: etree._Element, found: list[Model], because: list[str]) -
             found = left
             because.append(why)
 
-    for tag, names in _ONLY_ON.items():
-        if root.find(f".//{tag}") is not None and text_of(root, f".//{tag}"):
-            keep((model for model in found if model.name in names), f"it has {tag}")
+    if text_of(root, "featurePolicyFile"):
+        keep((model for model in found if model.name in _FEATURE_POLICY_MODELS), "it has featurePolicyFile")
+    if text_of(root, "vendorConfig/lineMode") == "1":
+        keep((model for model in found if model.session_keys), "its lineMode is 1")
     for node in root.iterfind("addOnModules/addOnModule/deviceType"):
         kind = (node.text or "").strip()
         keep((model for model in found if kind in model.modules), f"it has a {kind}")
-    folder = _FOLDER.search(text_of(root, "vendorConfig/defaultWallpaperFile"))
-    if folder:
-        keep(
-            (m for m in found if m.wallpaper and folder[0] in {m.wallpaper.folder, *m.wallpaper.also_in}),
-            f"its wallpaper is in {folder[0]}",
-        )
+    for node in root.iterfind("vendorConfig/*"):
+        if folder := _FOLDER.search(node.text or ""):
+            keep(
+                (m for m in found if m.wallpaper and folder[0] in {m.wallpaper.folder, *m.wallpaper.also_in}),
+                f"its wallpaper is in {folder[0]}",
+            )
     jar = text_of(root, "userLocale/name")
     if jar.endswith(".jar"):
         keep(

@@ -6,7 +6,9 @@ Nothing is lost without a remark that says what, where and why.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
 
+from ringfence.phones.assets.kinds import Asset
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import LineAccount
 from ringfence.phones.settings.types import Value
@@ -78,6 +80,8 @@ class ImportedPhone:
     remarks: tuple[Remark, ...] = ()
     uses: tuple[str, ...] = ()
     """The other files of the folder that were read for it, such as its dial plan."""
+    assets: tuple[Asset, ...] = ()
+    """Those of them that are kept as they are, under the names that its settings have."""
 
     @property
     def model(self) -> str:
@@ -113,6 +117,17 @@ class Entry:
             return Outcome.LEFT_OUT
         changed = {Fate.MENDED, Fate.LOST, Fate.NOTE}
         return Outcome.WITH_REMARKS if any(each.fate in changed for each in self.phone.remarks) else Outcome.IMPORTED
+
+
+@dataclass(frozen=True, slots=True)
+class SiteFile:
+    """A file that is about no phone alone: what of it becomes the site's settings, and what became of the rest."""
+
+    path: str
+    settings: Mapping[str, Value]
+    remarks: tuple[Remark, ...] = ()
+    where: Mapping[str, int] = field(default_factory=lambda: MappingProxyType({}))
+    """The line that says a setting, where it is known."""
 
 
 def common_settings(phones: Sequence[ImportedPhone]) -> dict[str, Value]:

@@ -3,17 +3,20 @@
 import re
 
 _MARKED = re.compile(
-    r"\{\{.*\}\}|\{\$.*\}|\$\{.*\}|%%[A-Za-z_]\w*%%|\[\[[A-Za-z_ ]+\]\]|__[A-Z_]+__|@@[A-Za-z_]+@@|"
-    r"<[A-Za-z_ ]+>|<\?.*\?>"
+    r"\{\{.*\}\}|\{\$.*\}|\$\{.*\}|%%[A-Za-z_]\w*%%|\[\[[A-Za-z_ ]+\]\]|\[=+ ?[^=\]]+=+\]|"
+    r"_{1,2}[A-Z][A-Z_]+_{1,2}|@@[A-Za-z_]+@@|<[A-Za-z_ ]+>|<\?.*\?>|"
+    r"([!#*@=~])\1+[A-Za-z_ ]+\1{2,}|#[A-Z0-9]+(?: [A-Z0-9]+)+#"
 )
 # What may just as well be a password.
 _LIGHTLY_MARKED = re.compile(
-    r"\{[A-Za-z_]\w*\}|%[A-Za-z_]\w*%|\[[A-Za-z_ ]+\]|@[A-Za-z_]+@|\$[A-Za-z_]\w*|#[A-Za-z_]+#"
+    r"\{[A-Za-z_]\w*\}|%[A-Za-z_]\w*%|\[[A-Za-z_ ]+\]|@[A-Za-z_]+@|\$[A-Za-z_]\w*|#[A-Za-z_ ]+#"
+)
+_WHAT = (
+    r"ip(?:[ _-]?address)?|host(?:name)?|server|asterisk|secret|password|passwd|pass|user(?:name)?|"
+    r"extension|exten|ext|number|peername|name|here|changeme|change[ _-]me|todo|fixme"
 )
 _WORDS = re.compile(
-    r"(?:(?:your|my|the|sip|asterisk|pbx|server|phone|auth|user|line|peer|enter|insert|here)[ _.-]*)*"
-    r"(?:ip(?:[ _-]?address)?|host(?:name)?|server|asterisk|secret|password|passwd|pass|user(?:name)?|"
-    r"extension|exten|ext|number|peername|name|here|changeme|change[ _-]me|todo|fixme)(?:[ _-]*(?:here|\d?))?",
+    rf"(?:(?:your|my|the|sip|pbx|phone|auth|line|peer|enter|insert|{_WHAT})[ _.-]*)*(?:{_WHAT})(?:[ _-]*(?:here|\d?))?",
     re.IGNORECASE,
 )
 _ASKED_FOR = re.compile(r"your|enter|insert|here|\s", re.IGNORECASE)

@@ -19,8 +19,11 @@ def value_of(setting: Setting, text: str) -> Value | None:
     for value, written in setting.wire.items():
         if written == text:
             return value
-    if setting.wire:
-        return None
+    return None if setting.wire else parsed_exactly(setting, text)
+
+
+def parsed_exactly(setting: Setting, text: str) -> Value | None:
+    """Return a text as a setting's value, None if it is none or would be written otherwise."""
     try:
         value = setting.parse(text)
     except BadInput:

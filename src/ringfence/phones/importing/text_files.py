@@ -10,19 +10,20 @@ from dataclasses import replace
 
 from ringfence.counted import counted
 from ringfence.errors import BadInput
-from ringfence.phones.errors import BadMac, BadPatch, NotImportable
+from ringfence.phones.cisco.text_parameters import refusal
+from ringfence.phones.errors import BadPatch, NotImportable
 from ringfence.phones.families import model as model_of
-from ringfence.phones.family import LOAD_SETTING, Family, Model
+from ringfence.phones.family import LOAD_SETTING, Model
 from ringfence.phones.formats.text_file import LARGEST_BYTES, NamedValues
-from ringfence.phones.importing.compared import Comparison, Said, Settled, differences, in_one_line, not_read, settle
+from ringfence.phones.importing.compared import Comparison, Said, in_one_line, not_read
+from ringfence.phones.importing.draft_phone import DraftPhone, imported, require_accounts
 from ringfence.phones.importing.outcome import Confidence, Fate, ImportedPhone, ModelGuess, Remark
-from ringfence.phones.importing.placeholders import is_placeholder
-from ringfence.phones.importing.reader import SaidModels
+from ringfence.phones.importing.reader import SaidModels, mac_in
 from ringfence.phones.importing.setting_values import value_of
-from ringfence.phones.importing.side_files import SideFile, read_dial_plan
+from ringfence.phones.importing.side_files import DIAL_PLAN_FILE, TakenSideFile, not_there, take_side_file
 from ringfence.phones.importing.source_folder import SourceFolder
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering.patches import LONGEST_TEXT, PREFIX
+from ringfence.phones.rendering.patches import LONGEST_TEXT
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.renderer import Renderer
 from ringfence.phones.settings.types import Value
@@ -54,6 +55,8 @@ _SETTINGS: Mapping[str, str] = {
     "sntp_server": "ntp_servers", "time_zone": "zone_name", "phone_label": "phone_label",
     "phone_password": "phone_password", "image_version": LOAD_SETTING,
 }  # fmt: skip
+_LEADS_AWAY = ("tftp_cfg_dir", "dyn_tftp_addr")
+"""Where a phone looks for its own file: another folder, another server."""
 _ESSENTIAL = frozenset({"sip_server", "sip_port", "zone_name", "dial_plan", "dial_plan_file"})
 _RENDERER = Renderer()
 
@@ -61,13 +64,10 @@ _RENDERER = Renderer()
 class TextFileReader:
     """Reads ``SIP<MAC>.cnf`` with its ``SIPDefault.cnf``."""
 
-    def mac_of(self, path: str) -> Mac | None:
-        """Return whose file it is, by its path in the folder; None if it is no phone's of this format."""
-        found = _NAME.fullmatch(path.rpartition("/")[2])
-        try:
-            return Mac.parse(found["mac"]) if found else None
-        except BadMac:
-            return None
+    def mac_of(self, path: str, folder: SourceFolder) -> Mac | None:
+        """Return whose file it is, by its name; None if it is no phone's of this format."""
+        del folder
+        return mac_in(path.rpartition("/")[2], _NAME)
 
     def read(self, path: str, folder: SourceFolder, said: SaidModels) -> ImportedPhone:
         """Return the phone that a file configures, together with the site's.
@@ -75,7 +75,7 @@ class TextFileReader:
         Raises:
             NotImportable: It does not configure a phone; the error says why, with its line.
         """
-        mac = self.mac_of(path)
+        mac = self.mac_of(path, folder)
         if mac is None:
             raise NotImportable("its name is not that of a phone's text file", where=path)
         data = folder.read(path)
@@ -92,17 +92,15 @@ class TextFileReader:
             held = {name: replace(each, line=0) for name, each in held.items()}
             uses.append(default)
         held |= own
-        # What is said of all others may be about phones of another kind.
-        named = said.of(mac) or (said.for_others if _is_of_text_files(said.for_others) else "")
-        guess = _guess(held, named)
-        of, kind = model_of(guess.model)
+        guess = _guess(held, said.of_kind(mac, _is_of_text_files), said.listed)
+        kind = model_of(guess.model)[1]
         if not _is_of_text_files(kind.name):
             raise NotImportable(
-                f"it is a text file of a 7940 or 7960, which a {kind.name} does not read",
+                f"it is a text file of a 7940 or 7960, which {kind.with_article} does not read",
                 where=path,
                 to_do="Name one of these models for it.",
             )
-        return _imported(mac, guess, of, kind, held, folder, path, uses, remarks)
+        return _imported(mac, guess, kind, held, folder, path, uses, remarks)
 
 
 def read_values(data: bytes, path: str) -> tuple[dict[str, Said], list[int]]:
@@ -158,8 +156,8 @@ def comparison(kind: Model, held: Mapping[str, Said]) -> Comparison:
             return f"{name} holds a \", which the phone's file can't contain"
         limit = kind.limits.get(re.sub(r"^line\d+_", "line_", name))
         if limit is not None and len(text) > limit.we_write:
-            return f"{name} has {len(text)} characters, but a {kind.name} takes at most {limit.we_write}"
-        return ""
+            return f"{name} has {len(text)} characters, but {kind.with_article} takes at most {limit.we_write}"
+        return refusal(name, text)
 
     def can_patch(name: str) -> bool:
         try:
@@ -172,10 +170,10 @@ def comparison(kind: Model, held: Mapping[str, Said]) -> Comparison:
 
 
 def _is_of_text_files(named: str) -> bool:
-    return bool(named) and model_of(named)[0] is model_of(_FAMILY_MODELS[0])[0]
+    return model_of(named)[0] is model_of(_FAMILY_MODELS[0])[0]
 
 
-def _guess(held: Mapping[str, Said], named: str) -> ModelGuess:
+def _guess(held: Mapping[str, Said], named: str, listed: frozenset[str]) -> ModelGuess:
     if named:
         return ModelGuess(model_of(named)[1].name, Confidence.CERTAIN, because="it was named")
     last = max(
@@ -184,24 +182,17 @@ def _guess(held: Mapping[str, Said], named: str) -> ModelGuess:
     small, large = _FAMILY_MODELS
     if last > model_of(small)[1].line_keys.value:
         return ModelGuess(large, Confidence.CERTAIN, because=counted(last, "line"))
-    return ModelGuess(small, Confidence.LIKELY, (large,), f"{counted(last, 'line')}, for which both have room")
+    best, other = (large, small) if large in listed and small not in listed else (small, large)
+    return ModelGuess(best, Confidence.LIKELY, (other,), f"{counted(last, 'line')}, for which both have room")
 
 
 def _imported(
-    mac: Mac, guess: ModelGuess, of: Family, kind: Model, held: Mapping[str, Said], folder: SourceFolder, path: str,
+    mac: Mac, guess: ModelGuess, kind: Model, held: Mapping[str, Said], folder: SourceFolder, path: str,
     uses: list[str], remarks: list[Remark],
 ) -> ImportedPhone:  # fmt: skip
-    held = _cut(held, kind, remarks)
+    held = _cut(_served_here(held, remarks), kind, remarks)
     lines = _accounts(held, kind)
-    unfilled = [
-        line.index
-        for line in lines
-        if is_placeholder(line.name) or is_placeholder(line.password.reveal(), is_secret=True)
-    ]
-    if unfilled:
-        raise NotImportable(f"it is a template: the account of line {unfilled[0]} is still to be filled in", where=path)
-    if not any(line.password for line in lines):
-        raise NotImportable("it has no line with a password", where=path, to_do="Phones register with one.")
+    require_accounts(lines, path)
     settings = _settings(held, kind)
     if str(settings.get("sip_server", "")).upper() == _CALL_MANAGER and "call_manager1_addr" in held:
         # The phone registers with its call manager; what it is told as its proxy stays as it is.
@@ -211,38 +202,12 @@ def _imported(
         )
     if not settings.get("sip_server"):
         raise NotImportable("it names no SIP server", where=path, to_do=f"Is {_DEFAULT} missing in the folder?")
-    remarks += _dial_plan(held, folder, kind, settings, uses, path)
+    plan = _dial_plan(held, folder, kind, uses, path)
+    settings |= plan.settings
+    remarks += plan.remarks
     how = comparison(kind, held)
-    essential = {name: value for name, value in settings.items() if name in _ESSENTIAL}
-    try:
-        settings, settled, new = _settled(PhoneToRender(mac, kind.name, "", settings, lines), of, held, how)
-    except BadInput:
-        # Values that contradict each other are kept one by one, as the phone has them.
-        try:
-            settings, settled, new = _settled(PhoneToRender(mac, kind.name, "", essential, lines), of, held, how)
-        except BadInput as fault:
-            raise NotImportable(f"no phone could use it: {fault.what}", where=path, to_do=fault.to_do) from None
-    known = {remark.element for remark in settled.remarks if remark.fate in {Fate.LOST, Fate.ADDED}}
-    remarks += settled.remarks
-    remarks += [
-        Remark(Fate.LOST, name, f"{name} is not in the new file as it was in the old one")
-        for name in differences(held, new, how)
-        if name not in known
-    ]
-    patches = {f"{PREFIX}{of.id}:{name}": text for name, text in settled.patches.items()}
-    return ImportedPhone(mac, guess, lines, settings, patches, tuple(remarks), tuple(uses))
-
-
-def _settled(
-    phone: PhoneToRender, of: Family, held: Mapping[str, Said], how: Comparison
-) -> tuple[dict[str, Value], Settled, dict[str, Said]]:
-    """Return the settings with what is left out, what makes the new files like the old ones, and what they say."""
-    settled = settle(held, _rendered(phone), how)
-    settings = dict(phone.settings)
-    if settled.left_out:
-        settings["leave_out"] = ",".join(settled.left_out)
-    whole = replace(phone, settings=settings, patches={of.files[-1].key: dict(settled.patches)})
-    return settings, settled, _rendered(whole)
+    draft = DraftPhone(mac, guess, path, held, lines, settings, _ESSENTIAL, how, _rendered)
+    return imported(draft, remarks, uses, plan.assets)
 
 
 def _rendered(phone: PhoneToRender) -> dict[str, Said]:
@@ -252,6 +217,16 @@ def _rendered(phone: PhoneToRender) -> dict[str, Said]:
         if file.name == _DEFAULT or file.owner is not None:
             held |= read_values(file.data, file.name)[0]
     return held
+
+
+def _served_here(held: Mapping[str, Said], remarks: list[Remark]) -> dict[str, Said]:
+    """Return what the files say without what would lead the phone to another server or folder for its own file."""
+    leading = {name: held[name] for name in _LEADS_AWAY if name in held and held[name].text.strip("./")}
+    remarks += [
+        Remark(Fate.MENDED, name, f"{name} {said.text!r} is left out: the edge has its files, in one folder", said.line)
+        for name, said in leading.items()
+    ]
+    return {name: said for name, said in held.items() if name not in leading}
 
 
 def _cut(held: Mapping[str, Said], kind: Model, remarks: list[Remark]) -> dict[str, Said]:
@@ -303,25 +278,25 @@ def _settings(held: Mapping[str, Said], kind: Model) -> dict[str, Value]:
     return found
 
 
-def _dial_plan(
-    held: Mapping[str, Said], folder: SourceFolder, kind: Model, settings: dict[str, Value], uses: list[str], own: str
-) -> list[Remark]:
-    """Add the dial plan that the old file, whose path is ``own``, names to the settings."""
+def _dial_plan(held: Mapping[str, Said], folder: SourceFolder, kind: Model, uses: list[str], own: str) -> TakenSideFile:
+    """Return what becomes of the dial plan that the old file, whose path is ``own``, names."""
     said = held.get("dial_template")
     if said is None and folder.find_beside(own, f"{_PLAN}{_PLAN_SUFFIX}") is not None:
         said = Said(_PLAN)
     if said is None or not said.text:
-        return []
+        return TakenSideFile({})
     name = said.text if said.text.lower().endswith(_PLAN_SUFFIX) else f"{said.text}{_PLAN_SUFFIX}"
     path = folder.find_beside(own, name)
-    plan = read_dial_plan(folder.read(path)) if path is not None else SideFile("", "it is not in the folder")
-    if path is not None and plan.rows:
-        settings["dial_plan"] = plan.rows
+    if path is not None:
         uses.append(path)
-        return []
+        taken = take_side_file(DIAL_PLAN_FILE, folder, path, kind, "dial_template", said.line)
+        if taken.settings:
+            return taken
     try:
-        settings["dial_plan_file"] = kind.settings["dial_plan_file"].check(name)
+        by_name = {DIAL_PLAN_FILE.by_name: kind.settings[DIAL_PLAN_FILE.by_name].check(name)}
     except BadInput:
-        return [Remark(Fate.LOST, "dial_template", f"its dial plan {name[:40]!r} is not a file's name", said.line)]
-    what = f"its dial plan {name} is not kept: {plan.why}; the phone still asks for it"
-    return [Remark(Fate.NOTE if path is None else Fate.LOST, "dial_template", what, said.line)]
+        what = f"its dial plan {name[:40]!r} is not a file's name"
+        return TakenSideFile({}, (), (Remark(Fate.LOST, "dial_template", what, said.line),))
+    if path is not None:
+        return replace(taken, settings=by_name)
+    return TakenSideFile(by_name, (), (not_there("dial_template", name, said.line),))

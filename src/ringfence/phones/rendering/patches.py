@@ -19,7 +19,8 @@ LONGEST_NAME = 200
 LONGEST_TEXT = 4000
 # The rules of profiles may hold a user's password and the key of an encrypted file (PHONES.md section 8).
 _SECRET = re.compile(
-    r"(?:password|passwd|passphrase|secret|psk|pin|key|ikm_|(?:profile|upgrade|report)_rule)[^/]*$", re.IGNORECASE
+    r"(?:password|passwd|passphrase|(?<![a-z])pass(?![a-z])|secret|psk|pin|key|ikm_|(?:profile|upgrade|report)_rule)[^/]*$",
+    re.IGNORECASE,
 )
 
 

@@ -15,6 +15,7 @@ _NEXT = str.maketrans(
     string.ascii_lowercase[1:] + "a" + string.ascii_uppercase[1:] + "A" + string.digits[1:] + "0",
 )
 
+NO_CREDENTIAL = Secret("")
 Patches = Mapping[str, Mapping[str, str]]
 """File's key → element → text."""
 
@@ -46,6 +47,8 @@ class PhoneToRender:
     lines: tuple[LineAccount, ...]
     patches: Patches = field(default_factory=lambda: MappingProxyType({}), repr=False)
     is_stub: bool = False
+    credential: Secret = NO_CREDENTIAL
+    """What it is to fetch its file with; empty for none."""
 
 
 def stub_of(phone: PhoneToRender) -> PhoneToRender:
@@ -60,7 +63,9 @@ def stub_of(phone: PhoneToRender) -> PhoneToRender:
         if name in model.settings and not model.settings[name].secret
     }
     lines = tuple(replace(line, password=Secret("")) for line in phone.lines)
-    return replace(phone, settings=settings, lines=lines, patches=MappingProxyType({}), is_stub=True)
+    return replace(
+        phone, settings=settings, lines=lines, patches=MappingProxyType({}), is_stub=True, credential=NO_CREDENTIAL
+    )
 
 
 def decoys_of(phone: PhoneToRender) -> dict[str, PhoneToRender]:
@@ -87,6 +92,10 @@ def decoys_of(phone: PhoneToRender) -> dict[str, PhoneToRender]:
             changed = {name: _another(str(value))}
             found[name] = replace(phone, settings={**phone.settings, **changed})
             whole = replace(whole, settings={**whole.settings, **changed})
+    if phone.credential:
+        other_credential = Secret(_another(phone.credential.reveal()))
+        found["the provisioning credential"] = replace(phone, credential=other_credential)
+        whole = replace(whole, credential=other_credential)
     return {**found, "secrets": whole} if found else {}
 
 
@@ -102,7 +111,7 @@ def _another(text: str) -> str:
 def secrets_of(phone: PhoneToRender) -> set[str]:
     """Return the secrets that a phone's files hold."""
     _family, model = model_of(phone.model)
-    found = {line.password.reveal() for line in phone.lines}
+    found = {phone.credential.reveal(), *(line.password.reveal() for line in phone.lines)}
     for name, value in phone.settings.items():
         if name in model.settings and model.settings[name].secret:
             found.add(str(value))

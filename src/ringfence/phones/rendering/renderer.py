@@ -11,6 +11,7 @@ Invariants:
 import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 from ringfence.content.release import (
@@ -115,13 +116,18 @@ class Renderer:
         unknown = [key for key in phone.patches if key not in {file.key for file in files}]
         if unknown:
             raise ValueOutOfRange(
-                f"a patch is for the file {unknown[0]!r}, but a {model.name} has no file of that name",
+                f"a patch is for the file {unknown[0]!r}, but {model.with_article} has no file of that name",
                 to_do=f"It has: {', '.join(file.key for file in files)}.",
             )
         for file in files:
             names[file.key] = ""
             if file.when and not any(values["settings"].get(name) for name in file.when):
                 continue
+            if file.line:
+                of_line = [line for line in values["lines"] if line.index == file.line]
+                if not of_line:
+                    continue
+                (values["line"],) = of_line
             data = self._make(file, phone, model, values)
             name = file.name_for(phone.mac, model, hashlib.sha256(data).hexdigest())
             names[file.key] = name
@@ -170,6 +176,15 @@ class Renderer:
         return compiled
 
 
+_METHODS: Mapping[ReloadEvent, ReloadMethod] = MappingProxyType(
+    {
+        ReloadEvent.SERVICE_CONTROL: "sip-notify",
+        ReloadEvent.CHECK_SYNC: "check-sync",
+        ReloadEvent.CHECK_SYNC_IN_USE: "check-sync;reboot=false",
+    }
+)
+
+
 def _reload(family: Family, settings: Mapping[str, Value]) -> Reload | None:
     """Return how and when the phone is told of a new configuration, None if it is not."""
     when = settings.get("reload", "now")
@@ -182,8 +197,7 @@ def _reload(family: Family, settings: Mapping[str, Value]) -> Reload | None:
     if settings.get("reload_by") == "web":
         return Reload("web-when-idle" if when == "idle" else "web", WEB_PORT, minute)
     # Those that know check-sync wait by themselves until nobody uses them (PHONES.md section 8b).
-    method: ReloadMethod = "check-sync" if family.reload_event.value is ReloadEvent.CHECK_SYNC else "sip-notify"
-    return Reload(method, int(settings["sip_listen_port"]), minute)
+    return Reload(_METHODS[family.reload_event.value], int(settings["sip_listen_port"]), minute)
 
 
 def _check_stamp(text: str, phone: PhoneToRender, template: str) -> None:
@@ -225,7 +239,8 @@ class _Check:
             over = fault.over
             line = 0 if is_patched else self._line(over.line)
             raise LimitExceeded(
-                f"{over.element} has {over.length} characters, but a {self.model.name} takes at most {over.limit}",
+                f"{over.element} has {over.length} characters, "
+                f"but {self.model.with_article} takes at most {over.limit}",
                 where=f"{_place(self.phone)}; template {self.template.name}" + (f", line {line}" if line else ""),
                 to_do="Make it shorter.",
             ) from None

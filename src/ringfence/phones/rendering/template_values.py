@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
+from ringfence.phones.credentials import credential_user
 from ringfence.phones.errors import (
     CredentialsDisagree,
     IncompletePhone,
@@ -78,7 +79,7 @@ def template_values(phone: PhoneToRender, family: Family, model: Model) -> dict[
     for name, value in phone.settings.items():
         if name not in settings:
             settings_named((family.id,), name)  # raises UnknownSetting with the nearest names
-            raise UnknownSetting(f"a {model.name} has no setting {name}", to_do="Unset it, or check the model.")
+            raise UnknownSetting(f"{model.with_article} has no setting {name}", to_do="Unset it, or check the model.")
         settings[name] = model.settings[name].check(value)
         wire[name] = model.settings[name].on_wire(value)
     if not settings["sip_server"]:
@@ -86,7 +87,7 @@ def template_values(phone: PhoneToRender, family: Family, model: Model) -> dict[
     transports = model.transports.value
     if settings.get("sip_transport", transports[0]) not in transports:
         raise ValueOutOfRange(
-            f"a {model.name} does not speak SIP over {settings['sip_transport']}",
+            f"{model.with_article} does not speak SIP over {settings['sip_transport']}",
             to_do=f"Set sip_transport to {' or '.join(transports)} for this phone or its group.",
         )
     if LOAD_SETTING in settings:
@@ -113,6 +114,8 @@ def template_values(phone: PhoneToRender, family: Family, model: Model) -> dict[
             "family": family.id,
             "model": model.name,
             "psn": model.psn,
+            "provisioning_user": credential_user(phone.mac.bare) if phone.credential else "",
+            "provisioning_password": phone.credential.reveal(),
         },
         "settings": settings,
         "wire": wire,
@@ -145,7 +148,7 @@ def _lines_in_template(
     outside = [index for index in indexes if not 1 <= index <= keys]
     if outside:
         raise LimitExceeded(
-            f"a line is on key {outside[0]}, but a {model.name} only has keys 1 to {keys}",
+            f"a line is on key {outside[0]}, but {model.with_article} only has keys 1 to {keys}",
             to_do="Move the line to a free key.",
         )
     for line in lines:
@@ -182,7 +185,7 @@ def _of_line(
     for name, value in line.settings.items():
         setting = model.settings.get(name)
         if setting is None or Scope.LINE not in setting.scopes:
-            raise UnknownSetting(f"a line of a {model.name} has no setting {name}", to_do="Set it for the phone.")
+            raise UnknownSetting(f"a line of {model.with_article} has no setting {name}", to_do="Set it for the phone.")
         own[name], own_wire[name] = setting.check(value), setting.on_wire(value)
     return own, own_wire
 

@@ -1,9 +1,10 @@
-"""HTTP digest as SIP uses it: challenges read, answers made, HA1 for PBXes (RFC 7616, RFC 3261 section 22, RFC 8760).
+"""HTTP digest as SIP and HTTP use it: challenges and answers, read and made, and HA1 (RFC 7616, 3261 section 22, 8760).
 
 Randomness is an argument. MD5 is what the phones speak; SHA-256 is preferred where a challenge offers it.
 """
 
 import hashlib
+import hmac
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,17 +42,7 @@ def parse_challenge(value: str) -> Challenge:
     Raises:
         BadSipMessage: It is not a digest challenge.
     """
-    scheme, _space, rest = value.partition(" ")
-    if scheme.lower() != "digest":
-        raise BadSipMessage("the challenge is not a digest challenge", where=repr(value[:40]))
-    found: dict[str, str] = {}
-    at = 0
-    while at < len(rest):
-        part = _PARAMETER.match(rest, at)
-        if part is None:
-            raise BadSipMessage("the challenge can't be read", where=repr(rest[at : at + 40]))
-        found[part[1].lower()] = re.sub(r"\\(.)", r"\1", part[2]) if part[2] is not None else part[3]
-        at = part.end()
+    found = _parameters(value)
     algorithm = found.get("algorithm", "MD5").upper()
     if algorithm not in _HASHES or "realm" not in found or "nonce" not in found:
         raise BadSipMessage("the challenge lacks realm or nonce, or has an unknown algorithm")
@@ -61,6 +52,60 @@ def parse_challenge(value: str) -> Challenge:
     qop = "auth" if "auth" in qops else ""
     stale = found.get("stale", "").lower() == "true"
     return Challenge(found["realm"], found["nonce"], algorithm, found.get("opaque", ""), qop, stale)
+
+
+def _parameters(value: str) -> dict[str, str]:
+    scheme, _space, rest = value.partition(" ")
+    if scheme.lower() != "digest":
+        raise BadSipMessage("the scheme is not digest", where=repr(scheme[:40]))
+    found: dict[str, str] = {}
+    at = 0
+    while at < len(rest):
+        part = _PARAMETER.match(rest, at)
+        if part is None:
+            raise BadSipMessage("the header's parameters can't be read", where=repr(rest[at : at + 40]))
+        found[part[1].lower()] = re.sub(r"\\(.)", r"\1", part[2]) if part[2] is not None else part[3]
+        at = part.end()
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class DigestAnswer:
+    """What a client answers to a challenge that asks for MD5 and ``qop=auth``, with the request's method."""
+
+    method: str
+    user: str
+    realm: str
+    nonce: str
+    uri: str
+    count: int
+    cnonce: str
+    response: str
+
+    def is_made_with(self, first: Secret) -> bool:
+        """Return, in constant time, whether it was made with the password behind an HA1."""
+        counted = f"{self.nonce}:{self.count:08x}:{self.cnonce}:auth"
+        second = _hashed("MD5", f"{self.method}:{self.uri}")
+        right = _hashed("MD5", f"{first.reveal()}:{counted}:{second}")
+        return hmac.compare_digest(right.encode(), self.response.encode())
+
+
+def parse_answer(value: str, method: str) -> DigestAnswer:
+    """Return what an Authorization header says.
+
+    Raises:
+        BadSipMessage: It is not an answer to a digest challenge with ``qop=auth``.
+    """
+    found = _parameters(value)
+    if found.get("qop", "").lower() != "auth" or found.get("algorithm", "MD5").upper() != "MD5":
+        raise BadSipMessage("the answer is not one to qop=auth with MD5")
+    try:
+        return DigestAnswer(
+            method, found["username"], found["realm"], found["nonce"], found["uri"], int(found["nc"], 16),
+            found["cnonce"], found["response"],
+        )  # fmt: skip
+    except (KeyError, ValueError):
+        raise BadSipMessage("the answer lacks a part, or its count is not a number") from None
 
 
 def best_challenge(values: Sequence[str]) -> Challenge:

@@ -23,6 +23,7 @@ from ringfence.phones.sip.messages import (
 )
 
 __all__ = [
+    "CHECK_SYNC",
     "Action",
     "ServiceAction",
     "ServiceControl",
@@ -126,8 +127,9 @@ def check_sync_request(
     tag: str,
     call_id: str,
     cseq: int = 1,
+    event: str = CHECK_SYNC,
 ) -> bytes:
-    """Return the NOTIFY ``check-sync`` for an SPA, an MPP or a 7940 over UDP (PHONES.md sections 6b and 6c)."""
+    """Return the NOTIFY ``check-sync`` over UDP (PHONES.md sections 6b and 6c); ``event`` has its parameter, if any."""
     for host in (target_host, local_host):
         if _HOST.fullmatch(host) is None:
             raise ValueError(f"{host!r} is not a host")
@@ -142,7 +144,7 @@ def check_sync_request(
         f"Contact: <sip:ringfence@{local}>",
         f"Call-ID: {token(call_id)}",
         f"CSeq: {cseq} {METHOD}",
-        f"Event: {CHECK_SYNC}",
+        f"Event: {event}",
         "Subscription-State: active",
     )
     return to_bytes(lines, b"")

@@ -22,7 +22,7 @@ from ringfence.guard.record import to_text
 from ringfence.guard.rules import Rules
 from ringfence.guard.serving_profile import ServingProfile
 from ringfence.guard.windows import Window
-from ringfence.phones.filenames import owner_of
+from ringfence.phones.filenames import is_credential_asked_for, owner_of
 from ringfence.server.access.evidence_wait import AskTheParent, EvidenceWait, Heard, Timing
 from ringfence.server.access.refusal_telling import BANNED, MALFORMED, NOT_NOW, Refusal, RefusalTelling
 from ringfence.server.access.reload_tokens import ReloadTokens
@@ -147,9 +147,19 @@ class Admission:
         owner = owner_of(name)
         return owner is not None and self._evaluation.has_phone(owner.bare)
 
-    def keeps_watch(self, offered: OfferedFile) -> bool:
+    def asks_for_credential(self, name: str) -> bool:
+        """Return whether a refused request over HTTP is asked for a credential.
+
+        It depends on the name's form alone, or the answer would tell which phones there are.
+        """
+        return self._evaluation.asks_for_credentials and is_credential_asked_for(name)
+
+    def keeps_watch(self, offered: OfferedFile, host: str, port: int) -> bool:
         """Return whether a file is for one place or one address only, so that ``is_still_there`` must be asked."""
         if offered.owner is None:
+            return False
+        granted = self._granted.get((host, port, offered.name))
+        if granted is not None and granted.finding is Finding.BY_CREDENTIAL:
             return False
         site = self._site_for(offered.name)
         return site.needed(offered.held) >= Level.L3 or site.policy.windows
@@ -298,7 +308,12 @@ class Admission:
         is_over_tcp = asking.protocol == HTTP
         if profile.counts_strikes and is_over_tcp and not self._evaluation.is_known(site, host, moment):
             telling.on_strike(name, host)
-        if asking.is_beyond_budget or telling.spend(host, "" if profile.may_be_forged_to else name) is Refusal.SILENCE:
+        is_first_try = is_over_tcp and asking.credential is None and self.asks_for_credential(name)
+        if is_first_try:  # of which each fetch has one, and which says nothing of phones
+            self._timing.call_at(came_at + REFUSED_AFTER_S, lambda now: answer(Refusal.ANSWER, now))
+        elif (
+            asking.is_beyond_budget or telling.spend(host, "" if profile.may_be_forged_to else name) is Refusal.SILENCE
+        ):
             answer(Refusal.SILENCE, moment.mono)
         elif self._evaluation.is_discreet and moment.mono < came_at + REFUSED_AFTER_S:
             self._timing.call_at(came_at + REFUSED_AFTER_S, lambda now: answer(Refusal.ANSWER, now))

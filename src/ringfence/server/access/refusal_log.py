@@ -27,7 +27,7 @@ class RefusalLog:
     """What was refused recently. Memory is bounded by SOURCES times NAMES_PER_SOURCE."""
 
     def __init__(self) -> None:
-        self._by_source: dict[str, dict[str, _Counted]] = {}
+        self._by_source: dict[str, dict[tuple[str, str], _Counted]] = {}
         self._window_ends_at: float | None = None
 
     def note(self, refused: RequestRefused) -> RequestRefused | None:
@@ -38,17 +38,17 @@ class RefusalLog:
         if host not in self._by_source and len(self._by_source) >= SOURCES:
             host = OTHER_SOURCES
         names = self._by_source.setdefault(host, {})
-        name = refused.name
-        if name not in names and (len(names) >= NAMES_PER_SOURCE or host == OTHER_SOURCES):
-            name = OTHER_NAMES
-        if (counted := names.get(name)) is not None:
+        key = (refused.name, refused.finding)
+        if key not in names and (len(names) >= NAMES_PER_SOURCE or host == OTHER_SOURCES):
+            key = (OTHER_NAMES, "")
+        if (counted := names.get(key)) is not None:
             counted.since += 1
             return None
-        if name == OTHER_NAMES:
+        if (name := key[0]) == OTHER_NAMES:
             refused = replace(
                 refused, peer_host=host, name=name, reason=f"Refused more names to {host}; latest: {refused.reason}"
             )
-        names[name] = _Counted(refused)
+        names[key] = _Counted(refused)
         return refused
 
     def flush(self, at: float) -> list[RequestRefused]:

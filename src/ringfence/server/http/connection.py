@@ -29,6 +29,7 @@ from ringfence.server.access.admission import Admission
 from ringfence.server.access.refusal_telling import Refusal
 from ringfence.server.events import HTTP, Cause, printable
 from ringfence.server.files.catalogue import OfferedFile
+from ringfence.server.http.challenges import Challenges
 from ringfence.server.http.delivery import (
     Delivery,
     drop_unsent,
@@ -88,6 +89,7 @@ class Connection:
     __slots__ = (
         "_admission",
         "_buffered_bytes",
+        "_challenges",
         "_delivery",
         "_discarded_bytes",
         "_endpoint",
@@ -113,6 +115,7 @@ class Connection:
         *,
         loop: Loop,
         admission: Admission,
+        challenges: Challenges,
         limits: HttpLimits,
         on_over: Callable[["Connection"], None],
         now: float,
@@ -123,6 +126,7 @@ class Connection:
         self._endpoint = endpoint
         self._loop = loop
         self._admission = admission
+        self._challenges = challenges
         self._limits = limits
         self._on_over = on_over
         self._http = h11.Connection(h11.SERVER, limits.longest_head_bytes)
@@ -258,24 +262,37 @@ class Connection:
             self._answer(ORDER_ALLOWED, now)
             return
         agents = [value.decode("ascii", "replace") for header, value in request.headers if header == b"user-agent"]
-        asking = Asking(name, self.host, self.port, HTTP, user_agent=printable(agents[0]) if agents else "")
+        given = [value for header, value in request.headers if header == b"authorization"]
+        credential = None
+        if len(given) == 1:
+            credential = self._challenges.read(given[0], request.method, request.target, self.host, now)
+        asking = Asking(
+            name, self.host, self.port, HTTP, user_agent=printable(agents[0]) if agents else "", credential=credential
+        )
+        is_stale = credential is None and any(value[:6].lower() == b"digest" for value in given)
         self.state = State.DECIDING
         self._wait_for(0)  # for errors alone: what comes next is read when this is answered
-        self._admission.ask(asking, lambda file, now: self._on_decided(file, request, now))
+        self._admission.ask(asking, lambda file, now: self._on_decided(file, asking, request, is_stale, now))
 
-    def _on_decided(self, file: OfferedFile | Refusal, request: h11.Request, now: float) -> None:
+    def _on_decided(
+        self, file: OfferedFile | Refusal, asking: Asking, request: h11.Request, is_stale: bool, now: float
+    ) -> None:
         """Answer with what admission gives, at once or some milliseconds after it was asked."""
         if self.state is not State.DECIDING:
             return  # it has ended meanwhile
         try:
-            self._answer_decided(file, request, now)
+            if isinstance(file, Refusal):
+                asks = self._admission.asks_for_credential(asking.name)
+                refusal = self._challenges.make(self.host, now, is_stale=is_stale) if asks else NOT_FOUND
+                self._answer_refusal(file, refusal, now)
+                return
+            if asking.credential is not None:
+                self._challenges.use_up(asking.credential)
+            self._answer_file(file, request, now)
         except OSError as fault:
             self._on_fault(fault)
 
-    def _answer_decided(self, file: OfferedFile | Refusal, request: h11.Request, now: float) -> None:
-        if isinstance(file, Refusal):
-            self._answer_refusal(file, NOT_FOUND, now)
-            return
+    def _answer_file(self, file: OfferedFile, request: h11.Request, now: float) -> None:
         if self._is_head:  # a range is for GET alone (RFC 9110 section 14.2)
             self._answer(file_answer(file.name, file.length, Slice(0, file.length)), now)
             return
@@ -343,7 +360,8 @@ class Connection:
 
     def _send_file(self, delivery: Delivery, now: float) -> bool:
         """Send the file's bytes as far as this turn goes; return whether all are sent."""
-        if self._admission.keeps_watch(delivery.file) and not self._admission.is_still_there(delivery.file, self.host):
+        watched = self._admission.keeps_watch(delivery.file, self.host, self.port)
+        if watched and not self._admission.is_still_there(delivery.file, self.host):
             self._abort("another machine took over the phone's address", Cause.MOVED)
             return False
         if not delivery.send(self._endpoint):

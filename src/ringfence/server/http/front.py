@@ -7,10 +7,12 @@ Limits (``HttpLimits``): connections in total and per source, the size of a requ
 take, the time without a request, and the time of a transfer. Beyond each limit the connection is closed.
 """
 
+import os
 import select
 import socket
 
 from ringfence.server.access.admission import Admission
+from ringfence.server.http.challenges import Challenges
 from ringfence.server.http.connection import Connection, State
 from ringfence.server.io.loop import Loop
 from ringfence.server.io.sockets import accept
@@ -34,6 +36,7 @@ class HttpFront:
         self._connections: set[Connection] = set()
         self._per_source: dict[str, int] = {}
         self._looks = False
+        self._challenges = Challenges(os.urandom(32))
 
     def listen(self, listener: socket.socket) -> None:
         """Take connections from ``listener`` (``sockets.listen_tcp``)."""
@@ -103,6 +106,7 @@ class HttpFront:
             peer,
             loop=self._loop,
             admission=self._admission,
+            challenges=self._challenges,
             limits=self._limits,
             on_over=self._on_over,
             now=now,

@@ -52,6 +52,13 @@ BAD_REQUEST = _text(400, b"Bad Request")
 NOT_FOUND = _text(404, b"Not Found", closes=False)
 """The one answer to everything that is refused, whatever the reason was."""
 METHOD_NOT_ALLOWED = _text(405, b"Method Not Allowed", (b"Allow", b"GET, HEAD"))
+
+
+def unauthorized(challenge: str) -> Answer:
+    """Return the answer that asks for a credential."""
+    return _text(401, b"Unauthorized", (b"WWW-Authenticate", challenge.encode("ascii")), closes=False)
+
+
 BODY_REFUSED = _text(413, b"Content Too Large")
 HEAD_TOO_LONG = _text(431, b"Request Header Fields Too Large")
 NOT_IMPLEMENTED = _text(501, b"Not Implemented")

@@ -422,7 +422,7 @@ class Engine:
             began_at=now,
             deadline=deadline,
             still_there=partial(self._admission.is_still_there, offered, host)
-            if self._admission.keeps_watch(offered)
+            if self._admission.keeps_watch(offered, host, port)
             else None,
         )
         self._by_peer[transfer.key] = transfer

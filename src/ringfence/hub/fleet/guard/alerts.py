@@ -1,12 +1,13 @@
 """Alerts: things that need a person's attention. At most one is open for a site, kind and subject; it has a count."""
 
-from collections.abc import Collection
+import difflib
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ringfence.guard.findings import Finding
-from ringfence.hub.errors import UnknownAlert
+from ringfence.hub.errors import NameRefused, UnknownAlert
 from ringfence.hub.fleet import alert_notices, sites
 from ringfence.hub.store import pages
 from ringfence.hub.store.base import MOST_COUNTED
@@ -27,29 +28,45 @@ CERTIFICATE_ENDS = "certificate-ends"
 EDGE_PROBLEM = "edge-problem"
 EDGE_CLOCK = "edge-clock"
 ROTATION_STUCK = "rotation-stuck"
+PHONE_REJECTS = "phone-rejects"
+PHONE_LOOPS = "phone-loops"
+ROLLOUT_PAUSED = "rollout-paused"
+BACKUP_OLD = "backup-old"
 ENUMERATES = "enumerates"
 BANNED = "banned"
 SOMEBODY_ELSE = frozenset({
     Finding.OTHER_MAC, Finding.TWO_MACS, Finding.OTHER_FRAME, Finding.TWO_ADDRESSES, Finding.OTHER_LINK,
     Finding.TWO_SITES, Finding.OTHER_LEASE, Finding.WINDOW_TAKEN, Finding.BEHAVIOUR,
+    Finding.WRONG_CREDENTIAL,
 })  # fmt: skip
 """Findings which mean that somebody else asks for a phone's file."""
 OF_SOURCES = frozenset({ENUMERATES, BANNED})
 """Findings about an address rather than a phone."""
 KINDS = SOMEBODY_ELSE | OF_SOURCES | frozenset({
     EDGE_MOVED, NEW_PHONE, UNKNOWN_PHONE, TWO_SITES, TWO_HOLDERS, FOREIGN_REPORTS, REPORT_FLOOD, EDGE_AWAY, EDGE_BEHIND,
-    CERTIFICATE_ENDS, EDGE_PROBLEM, EDGE_CLOCK, ROTATION_STUCK,
+    CERTIFICATE_ENDS, EDGE_PROBLEM, EDGE_CLOCK, ROTATION_STUCK, PHONE_REJECTS, PHONE_LOOPS,
+    ROLLOUT_PAUSED, BACKUP_OLD,
 })  # fmt: skip
 WAITING = (NEW_PHONE, UNKNOWN_PHONE)
 """Kinds that end with a person's approval, or with a block."""
 KEPT_FOR_S = 365 * 86_400
 
 
+def check_kind(word: str) -> None:
+    """Raise NameRefused where a word is no kind of alert."""
+    if word not in KINDS:
+        near = difflib.get_close_matches(word, KINDS, n=1)
+        raise NameRefused(
+            f"there is no kind of alert {word[:40]!r}",
+            to_do=f"Similar: {near[0]}." if near else f"There are: {', '.join(sorted(KINDS))}.",
+        )
+
+
 def raise_alert(
-    change: Change, site_id: str, kind: str, subject: str, sentence: str, *, peer: str = "", model: str = "",
+    change: Change, site_id: str | None, kind: str, subject: str, sentence: str, *, peer: str = "", model: str = "",
     count: int = 1,
 ) -> GuardAlertRow:  # fmt: skip
-    """Open an alert, or count it on the open one; the newest sentence is kept."""
+    """Open an alert of a site, or of the hub, or count it on the open one; the newest sentence is kept."""
     alert = open_one(change.session, site_id, kind, subject)
     is_new = alert is None
     if alert is None:
@@ -67,8 +84,8 @@ def raise_alert(
     return alert
 
 
-def open_one(session: Session, site_id: str, kind: str, subject: str) -> GuardAlertRow | None:
-    """Return the open alert of a site about a subject, if there is one."""
+def open_one(session: Session, site_id: str | None, kind: str, subject: str) -> GuardAlertRow | None:
+    """Return the open alert of a site, or of the hub, about a subject, if there is one."""
     return session.scalar(
         select(GuardAlertRow).where(
             GuardAlertRow.site_id == site_id,
@@ -94,25 +111,30 @@ def find(
 
 
 def count_open(session: Session) -> list[tuple[str, str, int]]:
-    """Return how many alerts are open, by site and kind."""
+    """Return how many alerts are open, by site and kind; those of the hub have an empty site."""
     chosen = (
         select(GuardAlertRow.site_id, GuardAlertRow.kind, func.count())
         .where(GuardAlertRow.closed_at.is_(None))
         .group_by(GuardAlertRow.site_id, GuardAlertRow.kind)
         .order_by(GuardAlertRow.site_id, GuardAlertRow.kind)
     )
-    return [(site, kind, count) for site, kind, count in session.execute(chosen)]
+    return [(site or "", kind, count) for site, kind, count in session.execute(chosen)]
 
 
 def close(change: Change, alert_id: int) -> GuardAlertRow:
     """Close an alert, as somebody has looked at it. A new one opens if the same happens again."""
     alert = change.session.get(GuardAlertRow, alert_id)
     if alert is None:
-        raise UnknownAlert(f"there is no alert {alert_id}", to_do="`ringfence guard alerts --all` shows all.")
+        raise unknown(alert_id)
     if alert.closed_at is None:
         end(change, alert)
-        change.note("guard.close-alert", str(alert.id), f"{alert.kind} {alert.subject} at {alert.site_id}")
+        change.note("guard.close-alert", str(alert.id), f"{alert.kind} {alert.subject} at {alert.site_id or 'the hub'}")
     return alert
+
+
+def unknown(alert_id: int) -> UnknownAlert:
+    """Return the error that there is no such alert."""
+    return UnknownAlert(f"there is no alert {alert_id}", to_do="`ringfence guard alerts --all` shows all.")
 
 
 def close_about(change: Change, subject: str, kinds: Collection[str]) -> None:
@@ -122,6 +144,14 @@ def close_about(change: Change, subject: str, kinds: Collection[str]) -> None:
     )
     for alert in change.session.scalars(chosen):
         end(change, alert)
+
+
+def open_of_kind(session: Session, kind: str, subject: str) -> Sequence[GuardAlertRow]:
+    """Return the open alerts of a kind about a subject, at whichever site."""
+    chosen = select(GuardAlertRow).where(
+        GuardAlertRow.kind == kind, GuardAlertRow.subject == subject, GuardAlertRow.closed_at.is_(None)
+    )
+    return session.scalars(chosen).all()
 
 
 def end(change: Change, alert: GuardAlertRow) -> None:

@@ -13,10 +13,13 @@ from typing import assert_never
 
 from sqlalchemy import func, select
 
+from ringfence.guard import record
+from ringfence.guard.errors import BadRecord
+from ringfence.guard.evidence import CredentialState
 from ringfence.guard.findings import Finding
 from ringfence.guard.policy import plain_address
 from ringfence.hub.fleet import reports
-from ringfence.hub.fleet.guard import alerts, model_guess, policy
+from ringfence.hub.fleet.guard import alerts, credentials, model_guess, policy
 from ringfence.hub.fleet.report_gate import GatedReport
 from ringfence.hub.fleet.reports import StoredReports
 from ringfence.hub.store.change import Change
@@ -42,6 +45,8 @@ MOST_SUBJECTS = 100
 MOST_UNKNOWN_OF_ONE = 4
 """How many unknown phones one address may ask for before it counts as guessing."""
 _ASKS: Collection[str] = frozenset({ReportKind.FILE_SERVED, ReportKind.FILE_REFUSED, ReportKind.FILE_HELD_BACK})
+_HAS_CREDENTIAL = '"credential"'
+"""What a record of a decision holds if a credential was asked for."""
 _DAY_S = 86_400
 _MOST_COUNTED = 2**62
 
@@ -84,7 +89,7 @@ def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
         if mac is not None:
             told.asked_for[mac] = report
             if report.kind == ReportKind.FILE_SERVED:
-                told.served.add(mac)
+                told.served[mac] = report
     _tell(told)
     _alert_edge(change, edge, stored)
     return stored.through
@@ -97,7 +102,7 @@ class _Told:
         self.change, self.site_id = change, site_id
         self.counts: Counter[tuple[str, str]] = Counter()
         self.asked_for: dict[Mac, Report] = {}
-        self.served: set[Mac] = set()
+        self.served: dict[Mac, Report] = {}
         self.unknown: dict[Mac, Report] = {}
         self.alerts: dict[tuple[str, str], Report] = {}
         self._subjects: set[str] = set()
@@ -132,8 +137,9 @@ def _tell(told: _Told) -> None:
     for mac, report in told.asked_for.items():
         if told.has_room_for(mac.bare):
             _note_place(change, site_id, mac, report)
-    for mac in told.served:
+    for mac, report in told.served.items():
         _admit(change, site_id, mac)
+        _note_credential(change, site_id, mac, report)
 
 
 def _alert_edge(change: Change, edge: EdgeRow, stored: StoredReports) -> None:
@@ -174,6 +180,19 @@ def _admit(change: Change, site_id: str, mac: Mac) -> None:
         phone.admitted_at = change.now
         change.note("guard.admitted", str(mac), "it took its file")
         alerts.close_about(change, mac.bare, alerts.WAITING)
+
+
+def _note_credential(change: Change, site_id: str, mac: Mac, report: Report) -> None:
+    """Note that a phone has used a credential."""
+    if _HAS_CREDENTIAL not in report.decision:
+        return
+    phone = change.session.get(PhoneRow, mac.bare)
+    try:
+        shown = record.read(report.decision).evidence.credential
+    except BadRecord:
+        return
+    if phone is not None and phone.site_id == site_id and shown and shown.state is CredentialState.RIGHT:
+        credentials.on_used(change, mac, shown.serial)
 
 
 def _alert(told: _Told, gated: GatedReport) -> None:

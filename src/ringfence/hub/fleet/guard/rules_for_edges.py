@@ -5,13 +5,15 @@ the files anyway.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.guard.bans import LONGEST_BAN_S
 from ringfence.guard.policy import FirstContact
-from ringfence.hub.fleet.guard import policy
+from ringfence.hub.data.sealing import Sealer
+from ringfence.hub.fleet.guard import credentials, policy
 from ringfence.hub.fleet.guard.policy import GatewayUse
 from ringfence.hub.store.guard_models import (
     GuardBanRow,
@@ -38,16 +40,18 @@ _ELSEWHERE = "another site"
 """How an edge's rules call another site: people are told which, but an edge need not know which sites there are."""
 
 
-def compile_rules(session: Session, edge: EdgeRow, now: float, held: str) -> GuardRules:
+def compile_rules(session: Session, sealer: Sealer, edge: EdgeRow, now: float, held: str) -> GuardRules:
     """Return the rules for the guard of ``edge``; if it is held back, those say why and name no phone."""
     if held:
         site, asked = session.get_one(SiteRow, edge.site_id), policy.get(session, edge.site_id)
         return GuardRules(site.guard_version, _needs(asked), first_contact=asked.first_contact.value, held=held)
-    return compile_site(session, edge.site_id, now)
+    rules = compile_site(session, edge.site_id, now)
+    of_site = session.scalars(select(PhoneRow.mac).where(PhoneRow.site_id == edge.site_id)).all()
+    return replace(rules, credentials=credentials.for_edges(session, sealer, of_site))
 
 
 def compile_site(session: Session, site_id: str, now: float) -> GuardRules:
-    """Return the rules of a site's guard, at an edge or a gateway."""
+    """Return the rules of a site's guard, at an edge or a gateway, without what proves its phones' credentials."""
     site, asked = session.get_one(SiteRow, site_id), policy.get(session, site_id)
     phones = session.scalars(select(PhoneRow).where(PhoneRow.site_id == site_id).order_by(PhoneRow.mac)).all()
     is_new = asked.first_contact is not FirstContact.ALLOW
@@ -92,7 +96,9 @@ def _habits(family: Family, model: Model) -> GuardHabits:
         if ask.configures and is_own:
             break
         # As guard.behaviour compares names: the phone's own address left open, and no slash before it.
-        before.append(ask.name.format(MAC="{MAC}", mac="{mac}", model=model.name, psn=model.psn, digest="").lstrip("/"))
+        before.append(
+            ask.name.format(MAC="{MAC}", mac="{mac}", PORT2="", model=model.name, psn=model.psn, digest="").lstrip("/")
+        )
     options, agent = family.tftp_options, family.user_agent
     return GuardHabits(
         family.id,

@@ -1,5 +1,6 @@
 """Schemas of the people's API: requests and answers. All times are Unix seconds."""
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Strict
@@ -42,3 +43,22 @@ class ProblemView(BaseModel):
     where: str = Field(description="Where it was seen; may be empty")
     to_do: str = Field(description="What to do about it; may be empty")
     kind: str = Field(description="A fixed word for programs", examples=["unknown-site", "duplicate-mac"])
+
+
+class NewAccessScope(Input):
+    """Sites and groups, of which at least one is named."""
+
+    sites: list[str] = Field(default=[], description="Sites, by id: all that is theirs", examples=[["office"]])
+    groups: list[str] = Field(default=[], description="Groups, by id: their phones, wherever they stand")
+
+
+class AccessScopeView(BaseModel):
+    """Sites and groups; with neither, it holds nothing: those that were in it are removed."""
+
+    sites: list[str]
+    groups: list[str]
+
+    @classmethod
+    def of(cls, limited_to: Mapping[str, Sequence[str]] | None) -> "AccessScopeView | None":
+        """Return what a row is limited to; None for the whole organisation."""
+        return None if limited_to is None else cls(sites=[*limited_to["sites"]], groups=[*limited_to["groups"]])

@@ -11,17 +11,24 @@ class NewAlertChannel(Input):
     """An alert channel to add."""
 
     name: str
-    kind: Literal["webhook", "mail"]
+    kind: Literal["webhook", "mail", "ntfy"]
     url: str = Field(
-        examples=["https://alerts.example.org/hook", "smtps://mail.example.org:465", "smtp://mail.example.org:587"],
-        description="Where a webhook posts to, or the mail server: smtps, or smtp with STARTTLS",
+        examples=["https://alerts.example.org/hook", "smtps://mail.example.org:465", "https://ntfy.example.org/topic"],
+        description="Where a webhook posts to; the mail server: smtps, or smtp with STARTTLS; or ntfy's topic",
     )
     recipients: list[str] = Field(default=[], description="Mail addresses")
     sender: str = Field(default="", description="The mail address that mails come from")
     user: str = Field(default="", description="The user at the mail server")
-    secret: str = Field(default="", description="That user's password")
+    secret: str = Field(default="", description="That user's password, or an access token of the ntfy server")
     alert_kinds: list[str] = Field(default=[], description="Which kinds of alerts it is told of; empty for all")
     site: SiteId | None = Field(default=None, description="The site whose alerts it is told of; null for all sites")
+    quiet_hours: str = Field(
+        default="", examples=["22:00-07:00"],
+        description="When it is told of nothing; what happens then is told at their end",
+    )  # fmt: skip
+    time_zone: str = Field(
+        default="", examples=["Europe/Berlin"], description="The IANA name of these hours' zone; empty for UTC"
+    )
 
 
 class AlertChannelView(BaseModel):
@@ -42,9 +49,11 @@ class AlertChannelView(BaseModel):
     failing_since: UnixSeconds | None
     problem: str = Field(description="Why it took nothing at the last try; empty if it did")
     dropped: int = Field(description="How many notices were given up: after three days, or because too many waited")
+    quiet_hours: str
+    time_zone: str
 
 
 class AlertChannelMade(AlertChannelView):
     """A new alert channel."""
 
-    secret: str = Field(description="What a webhook's receiver checks signatures by, shown only once; empty for mail")
+    secret: str = Field(description="What a webhook's receiver checks signatures by, shown only once; empty for others")

@@ -12,20 +12,20 @@ class NewAssetFile(UploadReference):
     """An uploaded file of an asset."""
 
     name: str = Field(max_length=255)
-    variant: str = Field(description="The ring format, the picture's folder, or the locale's file")
+    variant: str = Field(description="The ring format, the picture's folder, the locale's file, or what names it")
 
 
 class NewAsset(Input):
     """An asset to create from uploaded files."""
 
-    kind: Literal["ring tone", "wallpaper", "language", "tones"]
+    kind: Literal["ring tone", "wallpaper", "language", "tones", "dial plan", "soft keys", "feature policy"]
     name: str
     source: str
     files: list[NewAssetFile]
 
 
 class AssetView(BaseModel):
-    """A ring tone, a wallpaper, a language or a country's tones."""
+    """A ring tone, a wallpaper, a language, a country's tones, or a file that phones name."""
 
     id: str
     kind: str

@@ -32,7 +32,7 @@ class EdgeLackingView(BaseModel):
     counts_until: UnixSeconds
 
 
-class RolloutView(BaseModel):
+class FirmwareRolloutView(BaseModel):
     """A load's rollout at one site."""
 
     site: SiteId

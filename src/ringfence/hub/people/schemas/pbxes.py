@@ -12,7 +12,7 @@ class NewPbx(Input):
 
     name: str
     kind: Literal["kamailio", "asterisk"]
-    url: str = Field(examples=["http://192.0.2.10:5060/RPC", "ami://192.0.2.10:5038"])
+    url: str = Field(examples=["https://192.0.2.10:5061/RPC", "amis://192.0.2.10:5039"])
     user: str = Field(default="", description="The manager's user, for Asterisk")
     secret: str = Field(default="", description="The manager's secret, or a bearer token for Kamailio's /RPC")
     trust: str = Field(
@@ -20,6 +20,9 @@ class NewPbx(Input):
         max_length=64 * 1024,
         description="For TLS: a CA's certificate in PEM, or the SHA-256 of the PBX's certificate in hexadecimal "
         "digits; empty for the CAs that the hub's machine trusts",
+    )
+    allow_clear_text: bool = Field(
+        default=False, description="Whether secrets may go to another machine without TLS; refused otherwise"
     )
     realm: str = Field(description="The digest realm")
     sip_servers: list[str] = Field(

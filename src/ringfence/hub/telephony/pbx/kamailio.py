@@ -89,7 +89,7 @@ class Kamailio:
             headers += "Event: service-control\r\nContent-Type: text/plain\r\n"
             body = service_control_body(action, contact.call_id).decode()
         else:
-            headers += "Event: check-sync\r\n"
+            headers += f"Event: {event.value}\r\n"
         # Kamailio's answer comes before the phone's: whether the phone obeyed is seen by what it fetches.
         self._call("tm.t_uac_start", "NOTIFY", contact.uri, contact.reach or ".", ".", headers, body)
 

@@ -21,6 +21,7 @@ from ringfence.phones.cisco.device_settings import (
 )
 from ringfence.phones.cisco.enterprise import line_keys
 from ringfence.phones.cisco.key_settings import DIAL_PLAN, DIAL_PLAN_BYTES
+from ringfence.phones.cisco.text_parameters import refusal
 from ringfence.phones.document import NotWellFormed
 from ringfence.phones.errors import ConfigurationRejected, ValueOutOfRange
 from ringfence.phones.families.cisco_7940_7960.summer_time import values_of
@@ -147,7 +148,7 @@ def _prepare(phone: ToPrepare) -> Mapping[str, object]:
     zone = str(settings["time_zone"])
     if not settings["zone_name"] and not _zone_name(zone):
         raise ValueOutOfRange(
-            f"a {phone.model.name} has no known name for {zone} ({gmt_name(zone)})",
+            f"{phone.model.with_article} has no known name for {zone} ({gmt_name(zone)})",
             to_do="Set zone_name for this phone to the phone's own name of its zone.",
         )
     hosts = [host for host in str(settings["ntp_servers"]).split(",") if host]
@@ -207,8 +208,8 @@ FAMILY = Family(
         FileTemplate(
             "loader", "OS79XX.TXT", __name__, "OS79XX.TXT.j2", AnyText(), TargetKind.SHARED, when=("universal_loader",)
         ),
-        FileTemplate("site", "SIPDefault.cnf", __name__, "SIPDefault.cnf.j2", NamedValues(), TargetKind.SHARED),
-        FileTemplate("phone", "SIP{MAC}.cnf", __name__, "SIP.cnf.j2", NamedValues(), reloads=True),
+        FileTemplate("site", "SIPDefault.cnf", __name__, "SIPDefault.cnf.j2", NamedValues(refusal), TargetKind.SHARED),
+        FileTemplate("phone", "SIP{MAC}.cnf", __name__, "SIP.cnf.j2", NamedValues(refusal), reloads=True),
     ),
     boot=Fact(
         (

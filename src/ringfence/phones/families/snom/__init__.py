@@ -1,7 +1,8 @@
 """Snom D3xx, D7xx and D8xx series: an XML file by model and MAC address.
 
-Source: WS is wazo-platform/wazo-provd-plugins, ``plugins/wazo_snom`` (common: names of settings and files, User-Agents;
-``plugin-info`` of 10.1.39.11 and 10.1.198.19: lines and keys). A plain check-sync may restart the phone [unknown].
+Sources: WS is wazo-platform/wazo-provd-plugins, ``plugins/wazo_snom`` (common: names of settings and files,
+User-Agents; ``plugin-info`` of 10.1.39.11 and 10.1.198.19: lines and keys; ``pkgs.db`` of 10.1.198.19: firmware); FS
+is fusionpbx/fusionpbx, ``resources/templates/provision/snom/D785``; SW is Snom's service hub.
 """
 
 from collections.abc import Mapping
@@ -10,12 +11,12 @@ from types import MappingProxyType
 
 from lxml import etree
 
-from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, TIME
-from ringfence.phones.cisco.device_settings import ACCESS
+from ringfence.phones.cisco.call_settings import CALLS, LEAVE_OUT, RELOAD, SIP, TIME
+from ringfence.phones.cisco.device_settings import ACCESS, FIRMWARE, URLS
 from ringfence.phones.document import NotWellFormed, parse
-from ringfence.phones.errors import ConfigurationRejected, LimitExceeded, ValueOutOfRange
+from ringfence.phones.errors import ConfigurationRejected, IncompletePhone, LimitExceeded, ValueOutOfRange
 from ringfence.phones.families.snom.local_time import summer_time, utc_offset
-from ringfence.phones.family import BootRequest, Fact, Family, FileTemplate, Model, ToPrepare
+from ringfence.phones.family import LOAD_SETTING, BootRequest, Fact, Family, FileTemplate, Model, ReloadEvent, ToPrepare
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.settings.builders import column, number_setting, table_setting
@@ -46,14 +47,16 @@ _SETTINGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "sip_listen_port": {
             "element": "network_id_port",
             "mark": Mark.LIKELY,
-            "source": "the maker's list of settings",
+            "source": "SW Settings, network_id_port",
         },
         "outbound_proxy": {"element": "user_outbound"},
         "outbound_proxy_port": {"element": "user_outbound"},
-        "register_expires_s": {"element": "user_expiry", "mark": Mark.LIKELY, "source": "the maker's list of settings"},
+        "register_expires_s": {"element": "user_expiry", "source": "FS"},
         "call_waiting": {"element": "call_waiting", "wire": _ON_OFF},
         "voicemail_number": {"element": "user_mailbox", "scopes": EVERYWHERE_AND_LINE},
         "admin_password": {"element": "admin_mode_password"},
+        "edge_url": {"element": "firmware_status"},
+        "firmware_load": {"element": "firmware", "source": "SW Firmware Configuration File (firmware-settings)"},
     }
 )
 _KEYS = table_setting(
@@ -72,14 +75,14 @@ _KEYS = table_setting(
 
 
 def _settings() -> Mapping[str, Setting]:
-    known = {setting.name: setting for setting in (*TIME, *SIP, *CALLS, *ACCESS)}
+    known = {setting.name: setting for setting in (*TIME, *SIP, *CALLS, *URLS, *ACCESS, *FIRMWARE)}
     table: dict[str, Setting] = {}
     for name, change in _SETTINGS.items():
         whole = {"source": _SOURCE, "mark": Mark.CERTAIN, **change}
         # replace() can't be typed by name; the test that reads every family's table would find a wrong one.
         table[name] = replace(known[name], **whole)  # type: ignore[arg-type]
     table["keys"] = replace(_KEYS, source="WS common/common.py (_add_fkeys)", mark=Mark.LIKELY)
-    return MappingProxyType(table | {setting.name: setting for setting in RELOAD})
+    return MappingProxyType(table | {setting.name: setting for setting in (*RELOAD, LEAVE_OUT)})
 
 
 # Name as the phone says it → lines and function keys (WS plugin-info).
@@ -101,16 +104,23 @@ def _model(name: str, lines: int) -> Model:
         settings=_ALL_SETTINGS,
         limits=MappingProxyType({}),
         transports=Fact(("udp", "tcp", "tls"), Mark.CERTAIN, "WS common/common.py (_SIP_TRANSPORT)"),
-        tls_ceiling=Fact("1.2", Mark.LIKELY, "the maker's release notes of firmware 10"),
+        tls_ceiling=Fact("1.2", Mark.UNKNOWN, "no document at hand says"),
         http_provisioning=Fact(False, Mark.CERTAIN, "the address of its setting server names the protocol"),
-        load_pattern=Fact(rf"snom{name}-.+", Mark.LIKELY, "WS pkgs.db"),
+        load_pattern=Fact(rf"snom{name}-.+-SIP-r", Mark.CERTAIN, "WS pkgs.db"),
+        load_suffix=".swu" if name.startswith("D8") else ".bin",
     )
 
 
 def _prepare(phone: ToPrepare) -> Mapping[str, object]:
     settings = phone.settings
     zone = str(settings["time_zone"])
+    if settings[LOAD_SETTING] and not settings["edge_url"]:
+        raise IncompletePhone(
+            "firmware_load is set without edge_url, and the phone fetches firmware by a whole URL",
+            to_do="Set edge_url to where the site's phones reach the edge's HTTP.",
+        )
     return {
+        "firmware_end": phone.model.load_suffix,
         "utc_offset": utc_offset(zone),
         "summer_time": summer_time(zone),
         "ntp_server": str(settings["ntp_servers"]).partition(",")[0],
@@ -132,7 +142,7 @@ def _function_keys(phone: ToPrepare) -> list[dict[str, object]]:
         key, does = int(row["key"]), str(row["does"])
         if key > last:
             raise LimitExceeded(
-                f"key {key} is set to {does}, but a {phone.model.name} only has keys 1 to {last}",
+                f"key {key} is set to {does}, but {phone.model.with_article} only has keys 1 to {last}",
                 to_do="Set keys for this phone, or for a group of phones with as many keys.",
             )
         if found[key]["taken"]:
@@ -147,6 +157,7 @@ def _key(number: int, does: str, label: Value, taken: bool) -> dict[str, object]
 
 def _read(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
     held: dict[tuple[str, int], str] = {}
+    load = ""
     for data in files:
         try:
             root = parse(data).root
@@ -157,6 +168,7 @@ def _read(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
                 to_do="Mend the setting or the template that made it.",
             ) from None
         held |= {_place(node): node.text or "" for node in root.iterfind("phone-settings/*")}
+        load = load or (root.findtext("firmware") or "").rpartition("/")[2].removesuffix(model.load_suffix)
     lines = tuple(
         HeldLine(
             button=index,
@@ -174,6 +186,7 @@ def _read(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
     first = lines[0].button
     way, _, transport = held.get(("user_outbound", first), "").partition(";transport=")
     port = way.rpartition(":")[2]
+    user = held.get(("http_client_user", 0), "")
     return HeldConfiguration(
         phone_label="",
         lines=lines,
@@ -181,7 +194,8 @@ def _read(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
         sip_transport=transport if transport in _TRANSPORTS else "udp",
         sip_listen_port=int(held.get(("network_id_port", 0)) or "5060"),
         version_stamp="",
-        load="",
+        load=load,
+        credential=(user, Secret(held.get(("http_client_pass", 0), ""))) if user else None,
         register_expires_s=int(held.get(("user_expiry", first)) or "3600"),
     )
 
@@ -196,6 +210,14 @@ FAMILY = Family(
     title="Snom D3xx, D7xx, D8xx series",
     models=MappingProxyType({name: _model(name, lines) for name, (lines, _keys) in _MODELS.items()}),
     files=(
+        FileTemplate(
+            "firmware",
+            "snom{model}-{MAC}-firmware.xml",
+            __name__,
+            "firmware.xml.j2",
+            XmlFile("firmware-settings"),
+            when=(LOAD_SETTING,),
+        ),
         FileTemplate("phone", "snom{model}-{MAC}.htm", __name__, "phone.htm.j2", XmlFile("settings"), reloads=True),
     ),
     boot=Fact(
@@ -206,6 +228,12 @@ FAMILY = Family(
     prepare=_prepare,
     read=_read,
     one_credential=Fact(False, Mark.CERTAIN, _SOURCE),
+    reload_event=Fact(
+        ReloadEvent.CHECK_SYNC_IN_USE,
+        Mark.CERTAIN,
+        "wazo-provd-plugins, pull request 146: check-sync alone restarts it, and this does only if a setting needs it",
+    ),
+    takes_credential=True,  # FS (http_client_user, http_client_pass)
     asks_also=(r"snom[\w-]+\.(?:htm|xml)", r"(?:gui|web)_lang\.xml"),
     user_agent=Fact("Mozilla/4.0 (compatible; snom{model}-SIP", Mark.CERTAIN, "WS common/common.py (_extract_from_ua)"),
 )

@@ -1,20 +1,22 @@
 """Yealink T2, T3, T4 and T5 series: a text file by MAC address.
 
 Sources: WY is wazo-platform/wazo-provd-plugins, ``plugins/wazo_yealink`` (v83 and v86: parameters, numbers of accounts
-and keys, User-Agents); FY is fusionpbx/fusionpbx, ``resources/templates/provision/yealink`` (t31g). Both give the same
-names, so those are certain; what only the maker's guide has is likely.
+and keys, User-Agents); FY is fusionpbx/fusionpbx, ``resources/templates/provision/yealink`` (t31g, t46u).
+
+A phone asks for files of all phones and of its model (``y000000000108.cfg``) before its own, and goes on without them.
+They are not served: its own file says everything.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-from ringfence.phones.cisco.call_settings import CALLS, RELOAD, SIP, SOUND, TIME
+from ringfence.phones.cisco.call_settings import CALLS, LEAVE_OUT, RELOAD, SIP, SOUND, TIME
 from ringfence.phones.cisco.device_settings import ACCESS, FIRMWARE, URLS
 from ringfence.phones.document import NotWellFormed
 from ringfence.phones.errors import ConfigurationRejected, IncompletePhone, LimitExceeded, ValueOutOfRange
 from ringfence.phones.families.yealink.local_time import values_of
-from ringfence.phones.family import BootRequest, Fact, Family, FileTemplate, Limit, Model, ToPrepare
+from ringfence.phones.family import BootRequest, Fact, Family, FileTemplate, Limit, Model, ReloadEvent, ToPrepare
 from ringfence.phones.formats.assigned_values import AssignedValues, assigned_values
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.settings.builders import ON_IS_1, column, number_setting, table_setting
@@ -30,7 +32,7 @@ from ringfence.phones.settings.types import (
 from ringfence.secret import Secret
 
 _PARAMETERS = "WY v86 templates/base.tpl; FY t31g"
-_GUIDE = "the maker's administrator's guide"
+_FIRST_FILES = "Yealink SIP-T4X IP Phones Auto Provisioning Guide, Downloading Configuration Files"
 _TRANSPORTS: Mapping[Value, str] = MappingProxyType({"udp": "0", "tcp": "1", "tls": "2"})
 _SUFFIX = ".rom"
 _NO_KEY, _LINE_KEY = "0", "15"
@@ -46,9 +48,9 @@ _SETTINGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "sip_port": {"element": "account.1.sip_server.1.port"},
         "sip_transport": {"element": "account.1.sip_server.1.transport_type", "wire": _TRANSPORTS, "default": "udp"},
         "sip_listen_port": {"element": "account.1.sip_listen_port", "mark": Mark.LIKELY, "source": "FY t31g"},
-        "outbound_proxy": {"element": "account.1.outbound_proxy.1.address", "mark": Mark.LIKELY, "source": _GUIDE},
-        "outbound_proxy_port": {"element": "account.1.outbound_proxy.1.port", "mark": Mark.LIKELY, "source": _GUIDE},
-        "register_expires_s": {"element": "account.1.sip_server.1.expires", "mark": Mark.LIKELY, "source": _GUIDE},
+        "outbound_proxy": {"element": "account.1.outbound_proxy.1.address", "source": "FY t46u"},
+        "outbound_proxy_port": {"element": "account.1.outbound_proxy.1.port", "source": "FY t46u"},
+        "register_expires_s": {"element": "account.1.sip_server.1.expires", "source": "FY t46u"},
         "dtmf_mode": {
             "element": "account.1.dtmf.type",
             "wire": MappingProxyType({"avt": "1", "none": "0"}),
@@ -58,7 +60,7 @@ _SETTINGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "voicemail_number": {"element": "voice_mail.number.1", "scopes": EVERYWHERE_AND_LINE},
         "admin_password": {"element": "static.security.user_password"},
         "edge_url": {"element": "static.firmware.url"},
-        "firmware_load": {"element": "static.firmware.url", "source": f"FY t31g; {_GUIDE}", "mark": Mark.LIKELY},
+        "firmware_load": {"element": "static.firmware.url", "source": "FY t46u (static.firmware.url)"},
     }
 )
 
@@ -85,12 +87,12 @@ def _settings() -> Mapping[str, Setting]:
         # replace() can't be typed by name; the test that reads every family's table would find a wrong one.
         table[name] = replace(known[name], **whole)  # type: ignore[arg-type]
     table["keys"] = replace(_KEYS, source="WY v86 common.py (_format_funckey)", mark=Mark.CERTAIN)
-    return MappingProxyType(table | {setting.name: setting for setting in RELOAD})
+    return MappingProxyType(table | {setting.name: setting for setting in (*RELOAD, LEAVE_OUT)})
 
 
 _LIMITS: Mapping[str, Limit] = MappingProxyType(
     {
-        f"account.{name}": Limit(99, 99, f"{_GUIDE} [likely]")
+        f"account.{name}": Limit(99, 99, "a cautious limit, as no document at hand gives one [unknown]")
         for name in ("label", "display_name", "auth_name", "user_name", "password")
     }
 )
@@ -120,11 +122,16 @@ def _model(name: str, keys: int, firmware: str) -> Model:
         settings=_ALL_SETTINGS,
         limits=_LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.CERTAIN, "WY v86 common.py (_SIP_TRANSPORT)"),
-        tls_ceiling=Fact("1.2", Mark.LIKELY, _GUIDE),
+        tls_ceiling=Fact("1.2", Mark.UNKNOWN, "no document at hand says"),
         http_provisioning=Fact(False, Mark.CERTAIN, "the address of its provisioning server names the protocol"),
         load_pattern=Fact(rf"[\w.-]+-{firmware}\.\d+\.\d+\.\d+", Mark.CERTAIN, "WY v83, v86 entry.py"),
         load_suffix=_SUFFIX,
     )
+
+
+def common_file(model: str) -> str:
+    """Return the name of the file for all phones of a model, which such a phone asks for before its own."""
+    return f"y{int(_MODELS[model][2]):012}.cfg"
 
 
 def _prepare(phone: ToPrepare) -> Mapping[str, object]:
@@ -132,7 +139,7 @@ def _prepare(phone: ToPrepare) -> Mapping[str, object]:
     accounts = _MODELS[phone.model.name][0]
     if phone.line_indexes and max(phone.line_indexes) > accounts:
         raise LimitExceeded(
-            f"line {max(phone.line_indexes)} is set, but a {phone.model.name} only has lines 1 to {accounts}",
+            f"line {max(phone.line_indexes)} is set, but {phone.model.with_article} only has lines 1 to {accounts}",
             to_do="Remove the line, or move it to a phone with more.",
         )
     if settings["firmware_load"] and not settings["edge_url"]:
@@ -161,7 +168,7 @@ def _line_keys(phone: ToPrepare) -> list[dict[str, object]]:
         key, does = int(row["key"]), str(row["does"])
         if key > last:
             raise LimitExceeded(
-                f"key {key} is set to {does}, but a {phone.model.name} only has keys 1 to {last}",
+                f"key {key} is set to {does}, but {phone.model.with_article} only has keys 1 to {last}",
                 to_do="Set keys for this phone, or for a group of phones with as many keys.",
             )
         if found[key]["type"] != _NO_KEY:
@@ -206,8 +213,14 @@ def _read(files: tuple[bytes, ...], model: Model) -> HeldConfiguration:
         sip_listen_port=int(held.get(f"{first}.sip_listen_port") or "5060"),
         version_stamp="",
         load=held.get("static.firmware.url", "").rpartition("/")[2].removesuffix(_SUFFIX),
+        credential=_credential(held),
         register_expires_s=int(held.get(f"{first}.sip_server.1.expires") or "3600"),
     )
+
+
+def _credential(held: Mapping[str, str]) -> tuple[str, Secret] | None:
+    user, password = (held.get(f"static.auto_provision.server.{name}") for name in ("username", "password"))
+    return (user, Secret(password)) if user and password else None
 
 
 def _held_line(held: Mapping[str, str], index: int) -> HeldLine:
@@ -236,11 +249,17 @@ FAMILY = Family(
             BootRequest("{mac}.cfg", configures=True, needed=True),
         ),
         Mark.LIKELY,
-        "the maker's auto provisioning guide for V81: boot files first, then common and own file",
+        f"FY t46u (y000000000000.boot); {_FIRST_FILES}: then the model's file, then its own",
     ),
     prepare=_prepare,
     read=_read,
     one_credential=Fact(False, Mark.CERTAIN, _PARAMETERS),
+    reload_event=Fact(
+        ReloadEvent.CHECK_SYNC_IN_USE,
+        Mark.CERTAIN,
+        "fusionpbx event_notify.lua; wazo-provd-plugins, pull request 146: as for Snom",
+    ),
+    takes_credential=True,  # FY t46u (static.auto_provision.server.username, .password)
     asks_also=(r"y\d{12}\.(?:cfg|boot)", r"[0-9a-f]{12}(?:-[a-z]+)?\.(?:cfg|boot|xml)"),
     user_agent=Fact("Yealink SIP-{model}", Mark.CERTAIN, "WY v86 common.py (_extract_from_ua)"),
 )

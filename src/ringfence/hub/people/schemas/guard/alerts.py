@@ -9,9 +9,9 @@ class GuardAlertView(BaseModel):
     """Something that needs a person's attention."""
 
     id: int
-    site: SiteId
+    site: SiteId | None = Field(description="null where it is about the hub itself")
     kind: str
-    subject: str = Field(description="A bare MAC address, an IP address, or an edge's id")
+    subject: str = Field(description="A bare MAC address, an IP address, an edge's id, or hub")
     first_at: UnixSeconds
     last_at: UnixSeconds
     count: int

@@ -1,0 +1,226 @@
+"""Who may do what: rights by noun, the roles that have them, and the right that each route asks for.
+
+It is decided here alone, before a handler or a byte of the body, by method and path. What is not said here is refused
+to all but owners: a new route is theirs until somebody says whose else it is. A page is for those whom the same path of
+the API is for: ``/sites/x`` is as ``/api/v1/sites/x``, and the first page as ``/api/v1/overview``.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from ringfence.hub.errors import ScopeExceeded
+from ringfence.printable import printable
+
+
+class Right(StrEnum):
+    """Something that a role may be allowed."""
+
+    KNOW = "see who it is"
+    SEE = "see the fleet"
+    SEE_TEXTS = "see templates and alert channels, in which somebody may have written a secret"
+    SEE_AUDIT = "see the audit log, and who has access"
+    MEASURE = "see the metrics"
+    EDIT = "edit sites, phones, lines, settings, groups, templates, assets and firmware"
+    PUBLISH = "publish, roll back, hold"
+    DIAGNOSE = "reload phones, check PBXes"
+    GUARD = "open windows, ban, block, close alerts"
+    ADOPT = "let phones in that ask for the first time"
+    JOIN = "create tokens for edges, accept where edges stand"
+    REVOKE = "revoke edges, let unknown ones in"
+    ROTATE = "change SIP secrets at PBX and phone"
+    CONNECT = "add and remove PBXes and alert channels"
+    REVEAL = "show secrets"
+    GIVE_ACCESS = "let in and shut out people and programs with no more rights than one's own"
+    OWN = "do what is for owners alone"
+
+
+class Role(StrEnum):
+    """What somebody is to an organisation."""
+
+    OWNER = "owner"
+    ADMINISTRATOR = "administrator"
+    OPERATOR = "operator"
+    SUPPORT = "support"
+    INSTALLER = "installer"
+    AUDITOR = "auditor"
+    READ = "read"
+    METRICS = "metrics"
+
+
+OF_THE_ORGANISATION = frozenset({
+    Right.OWN, Right.GIVE_ACCESS, Right.CONNECT, Right.SEE_TEXTS, Right.SEE_AUDIT,
+})  # fmt: skip
+"""Rights about an organisation as a whole: whoever is limited to a part of it has none of them, whatever the role."""
+
+_OLDER_WORDS = {"admin": Role.OWNER}
+"""What roles were called when a token had a scope; the others keep their names."""
+
+_OPERATOR = frozenset({
+    Right.KNOW, Right.SEE, Right.SEE_TEXTS, Right.MEASURE, Right.EDIT, Right.PUBLISH, Right.DIAGNOSE, Right.GUARD,
+    Right.ADOPT, Right.JOIN, Right.ROTATE,
+})  # fmt: skip
+RIGHTS: Mapping[Role, frozenset[Right]] = {
+    Role.OWNER: frozenset(Right),
+    Role.ADMINISTRATOR: frozenset(Right) - {Right.OWN},
+    Role.OPERATOR: _OPERATOR,
+    Role.SUPPORT: frozenset({Right.KNOW, Right.SEE, Right.MEASURE, Right.DIAGNOSE}),
+    Role.INSTALLER: frozenset({Right.KNOW, Right.SEE, Right.JOIN, Right.ADOPT}),
+    Role.AUDITOR: frozenset({Right.KNOW, Right.SEE, Right.SEE_AUDIT, Right.MEASURE}),
+    Role.READ: frozenset({Right.KNOW, Right.SEE, Right.SEE_AUDIT, Right.MEASURE}),
+    Role.METRICS: frozenset({Right.KNOW, Right.MEASURE}),
+}
+
+OPEN_PATHS = frozenset({
+    "/authority.pem", "/healthz", "/readyz", "/sign-in", "/sign-in/second-step", "/sign-in/link",
+})  # fmt: skip
+"""Paths that anybody may use."""
+OPEN_BELOW = "/static/"
+"""What pages look like: anybody may read all that is there."""
+METRICS = "/metrics"
+V1 = "/api/v1"
+
+_PLACES: Mapping[str, tuple[Right, Right]] = {
+    "/authority.pem": (Right.KNOW, Right.OWN),
+    "/healthz": (Right.KNOW, Right.OWN),
+    "/readyz": (Right.KNOW, Right.OWN),
+    METRICS: (Right.MEASURE, Right.OWN),
+    "/openapi.json": (Right.SEE, Right.OWN),
+    OPEN_BELOW.rstrip("/"): (Right.KNOW, Right.OWN),
+    f"{V1}/overview": (Right.SEE, Right.OWN),
+    f"{V1}/whoami": (Right.KNOW, Right.OWN),
+    f"{V1}/sign-in": (Right.KNOW, Right.KNOW),
+    f"{V1}/account": (Right.KNOW, Right.KNOW),
+    f"{V1}/sites": (Right.SEE, Right.EDIT),
+    f"{V1}/sites/*/tokens": (Right.SEE, Right.JOIN),
+    f"{V1}/sites/*/releases": (Right.SEE, Right.PUBLISH),
+    f"{V1}/sites/*/guard": (Right.SEE, Right.GUARD),
+    f"{V1}/tokens": (Right.SEE, Right.JOIN),
+    f"{V1}/edges": (Right.SEE, Right.REVOKE),
+    f"{V1}/edges/*/accept": (Right.SEE, Right.JOIN),
+    f"{V1}/doubts": (Right.SEE, Right.OWN),
+    f"{V1}/phones": (Right.SEE, Right.EDIT),
+    f"{V1}/phones/*/lines/*/password/reveal": (Right.REVEAL, Right.REVEAL),
+    f"{V1}/phones/*/credential": (Right.SEE, Right.GUARD),
+    f"{V1}/phones/*/credential/reveal": (Right.REVEAL, Right.REVEAL),
+    f"{V1}/phones/*/reload": (Right.SEE, Right.DIAGNOSE),
+    f"{V1}/phones/*/accept": (Right.SEE, Right.ADOPT),
+    f"{V1}/phones/*/block": (Right.SEE, Right.GUARD),
+    f"{V1}/phones/*/window": (Right.SEE, Right.GUARD),
+    f"{V1}/phones/*/guard": (Right.SEE, Right.GUARD),
+    f"{V1}/activations": (Right.SEE, Right.EDIT),
+    f"{V1}/activations/use": (Right.SEE, Right.ADOPT),
+    f"{V1}/phone-books": (Right.SEE, Right.EDIT),
+    f"{V1}/models": (Right.SEE, Right.OWN),
+    f"{V1}/families": (Right.SEE, Right.OWN),
+    f"{V1}/groups": (Right.SEE, Right.EDIT),
+    f"{V1}/templates": (Right.SEE_TEXTS, Right.EDIT),
+    f"{V1}/settings": (Right.SEE, Right.EDIT),
+    f"{V1}/uploads": (Right.SEE, Right.EDIT),
+    f"{V1}/firmware": (Right.SEE, Right.EDIT),
+    f"{V1}/assets": (Right.SEE, Right.EDIT),
+    f"{V1}/publish": (Right.SEE, Right.PUBLISH),
+    f"{V1}/drafts": (Right.SEE, Right.EDIT),
+    f"{V1}/drafts/*/approve": (Right.SEE, Right.PUBLISH),
+    f"{V1}/drafts/*/publish": (Right.SEE, Right.PUBLISH),
+    f"{V1}/drafts/approval": (Right.SEE, Right.OWN),
+    f"{V1}/rollouts": (Right.SEE, Right.PUBLISH),
+    f"{V1}/reports": (Right.SEE, Right.OWN),
+    f"{V1}/guard": (Right.SEE, Right.GUARD),
+    f"{V1}/sip/export": (Right.REVEAL, Right.REVEAL),
+    f"{V1}/sip/rotations": (Right.SEE, Right.ROTATE),
+    f"{V1}/pbxes": (Right.SEE, Right.CONNECT),
+    f"{V1}/pbxes/*/check": (Right.SEE, Right.DIAGNOSE),
+    f"{V1}/alert-channels": (Right.SEE_TEXTS, Right.CONNECT),
+    f"{V1}/api-tokens": (Right.SEE_AUDIT, Right.GIVE_ACCESS),
+    f"{V1}/people": (Right.SEE_AUDIT, Right.GIVE_ACCESS),
+    f"{V1}/sessions": (Right.SEE_AUDIT, Right.GIVE_ACCESS),
+    f"{V1}/audit": (Right.SEE_AUDIT, Right.OWN),
+}
+"""Path, a star for each parameter → the right to see what is there and below, and the right to change it.
+
+The longest beginning of a path counts.
+"""
+_CHANGED_AS_A_WHOLE = frozenset(
+    f"{V1}/{place}"
+    for place in ("groups", "templates", "settings/organisation", "uploads", "firmware", "assets", "phone-books")
+)
+"""What all of an organisation's phones are made from: it is not changed by whoever is limited to a part."""
+_READING = frozenset({"GET", "HEAD"})
+_CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+
+
+_PATTERNS = sorted((tuple(place.split("/")) for place in _PLACES), key=len, reverse=True)
+
+
+def is_open(path: str) -> bool:
+    """Return whether anybody may read a path."""
+    return path in OPEN_PATHS or path.startswith(OPEN_BELOW)
+
+
+def role_of(word: str) -> Role:
+    """Return the role that a word means, today's or an older one; ValueError if it means none."""
+    return _OLDER_WORDS.get(word) or Role(word)
+
+
+def older_word(role: Role) -> str:
+    """Return what programs of before know a role by."""
+    return next((word for word, meant in _OLDER_WORDS.items() if meant is role), str(role))
+
+
+def asked_for(method: str, path: str) -> Right:
+    """Return the right that a request asks for."""
+    of_api = V1 + ("/overview" if path == "/" else path)
+    to_see, to_change = _of_place(path) or _of_place(of_api) or (Right.OWN, Right.OWN)
+    return to_see if method in _READING else to_change if method in _CHANGING else Right.OWN
+
+
+def may(role: Role, method: str, path: str, *, is_limited: bool = False) -> bool:
+    """Return whether callers of a role may use a path by a method; ``is_limited``: to a part of the organisation."""
+    if is_limited and _is_of_the_organisation(method, path):
+        return False
+    return asked_for(method, path) in RIGHTS[role]
+
+
+def check(role: Role, method: str, path: str, *, is_limited: bool = False) -> None:
+    """Raise ScopeExceeded where ``may`` is false."""
+    right = asked_for(method, path)
+    if is_limited and _is_of_the_organisation(method, path):
+        raise ScopeExceeded(
+            "this is about the whole organisation, and this access is for a part of it",
+            where=f"{method} {printable(path, 200)}",
+            to_do="Ask somebody whose access is for the whole organisation.",
+        )
+    if right not in RIGHTS[role]:
+        raise ScopeExceeded(
+            f"the role {role} may not {right}",
+            where=f"{method} {printable(path, 200)}",
+            to_do="Ask somebody who may, such as an administrator.",
+        )
+
+
+def _is_of_the_organisation(method: str, path: str) -> bool:
+    of_api = path if path.startswith(V1) else V1 + path
+    is_changed = method in _CHANGING and any(
+        of_api == place or of_api.startswith(f"{place}/") for place in _CHANGED_AS_A_WHOLE
+    )
+    return is_changed or asked_for(method, path) in OF_THE_ORGANISATION
+
+
+def check_no_more(giver: Role, given: Role) -> None:
+    """Raise ScopeExceeded where a role has rights that whoever gives or takes it has not."""
+    if not RIGHTS[given] <= RIGHTS[giver]:
+        raise ScopeExceeded(
+            f"the role {given} has rights that {giver} has not", to_do="Ask somebody who has them, such as an owner."
+        )
+
+
+def _of_place(path: str) -> tuple[Right, Right] | None:
+    segments = path.split("/")
+    for pattern in _PATTERNS:
+        if len(pattern) <= len(segments) and all(map(_fits, pattern, segments)):
+            return _PLACES["/".join(pattern)]
+    return None
+
+
+def _fits(pattern: str, segment: str) -> bool:
+    return pattern in {"*", segment}

@@ -1,0 +1,54 @@
+"""The tables of phone books."""
+
+from sqlalchemy import Boolean, Double, Integer, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from ringfence.hub.store.base import Base
+from ringfence.hub.store.organisation_owned import OrganisationOwned, link, unique
+
+TABLE, LINES = "table", "lines"
+"""Where a book's entries come from: a table of its own, or the lines of the organisation's phones."""
+
+
+class PhoneBookRow(OrganisationOwned, Base):
+    """A phone book. Where ``is_everywhere`` is false, only sites in ``PhoneBookSiteRow`` have it, be there none."""
+
+    __tablename__ = "phone_book"
+    __table_args__ = (unique("name"),)
+
+    id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    name: Mapped[str] = mapped_column(String(32))
+    """What phones show as its title."""
+    source: Mapped[str] = mapped_column(String(10))
+    """``TABLE`` or ``LINES``."""
+    is_everywhere: Mapped[bool] = mapped_column(Boolean)
+    edition: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How often its entries were replaced."""
+    created_at: Mapped[float] = mapped_column(Double)
+    changed_at: Mapped[float] = mapped_column(Double)
+    changed_by: Mapped[str] = mapped_column(String(80))
+
+
+class PhoneBookSiteRow(OrganisationOwned, Base):
+    """A site whose phones have a book."""
+
+    __tablename__ = "phone_book_site"
+    __table_args__ = (
+        link("book_id", to="phone_book.id"),
+        link("site_id", to="site.id"),
+    )
+
+    book_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+
+
+class PhoneBookEntryRow(OrganisationOwned, Base):
+    """One entry of a book, in the order in which they were imported."""
+
+    __tablename__ = "phone_book_entry"
+    __table_args__ = (link("book_id", to="phone_book.id"),)
+
+    book_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    position: Mapped[int] = mapped_column(Integer, primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    number: Mapped[str] = mapped_column(String(64))

@@ -1,0 +1,130 @@
+"""What the audit log does not tell of, and why: all other columns of all other tables are told."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from ringfence.hub.store.base import Base
+from ringfence.hub.store.draft_models import DraftEditRow, DraftRow
+from ringfence.hub.store.guard_models import (
+    AlertChannelRow,
+    AlertNoticeRow,
+    EdgeNetworkRow,
+    GuardAlertRow,
+    GuardCountRow,
+    GuardElsewhereRow,
+    GuardNetworkRow,
+    GuardWindowRow,
+    ProvisioningCredentialRow,
+)
+from ringfence.hub.store.models import (
+    ApiTokenRow,
+    AuditEntryRow,
+    EdgeCertificateRow,
+    EdgeReportRow,
+    EdgeRow,
+    OldSecretRow,
+    PhoneOrderRow,
+    PhoneRow,
+    RoomOrderRow,
+    RotationRow,
+    SiteRow,
+    UnknownEdgeRow,
+)
+from ringfence.hub.store.organisation_models import LastNumberRow
+from ringfence.hub.store.people_models import PersonRow, RecoveryCodeRow, SessionRow
+from ringfence.hub.store.release_models import (
+    HubMemoryRow,
+    LeftOutPhoneRow,
+    PreparedTargetRow,
+    PublicationLeaseRow,
+    ReleaseTargetRow,
+    RestorationRow,
+    RoleMetadataRow,
+    SiteStandingRow,
+)
+from ringfence.hub.store.rollout_models import RolloutPhoneRow, RolloutRow, RolloutSiteRow
+
+
+@dataclass(frozen=True, slots=True)
+class Untold:
+    """What of a table is not told.
+
+    ``columns`` are those whose changes are not; without any, nothing of the table is. Where ``rows_come_and_go``, new
+    and deleted rows are not told either.
+    """
+
+    why: str
+    columns: frozenset[str] = frozenset()
+    rows_come_and_go: bool = False
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing of the table is told."""
+        return not self.columns
+
+
+def _columns(why: str, names: str, *, rows_come_and_go: bool = False) -> Untold:
+    return Untold(why, frozenset(names.split()), rows_come_and_go)
+
+
+UNTOLD: Final[Mapping[type[Base], Untold]] = {
+    AuditEntryRow: Untold("it is the log"),
+    LastNumberRow: Untold("it counts rows"),
+    EdgeReportRow: Untold("what edges tell is a log of its own"),
+    GuardCountRow: Untold("edges count"),
+    AlertNoticeRow: Untold("what is still to be sent"),
+    PublicationLeaseRow: Untold("a lock"),
+    ReleaseTargetRow: Untold("what a publish makes of rows that are told; its release is"),
+    RoleMetadataRow: Untold("signatures under what is told"),
+    PreparedTargetRow: Untold("what a publish makes of rows that are told"),
+    LeftOutPhoneRow: Untold("what a publish finds; its entry names them"),
+    HubMemoryRow: Untold("a copy of which edges are revoked, which is told"),
+    SiteStandingRow: Untold("what edges prove; what people decide of it is told as a release"),
+    UnknownEdgeRow: Untold("who knocks"),
+    EdgeCertificateRow: Untold("edges renew theirs by themselves; that one is enrolled or revoked is told"),
+    GuardNetworkRow: Untold("learnt from what phones do"),
+    GuardElsewhereRow: Untold("learnt from what phones do"),
+    PhoneOrderRow: Untold("what came of an order, which is told"),
+    RoomOrderRow: Untold("what is still to be sent"),
+    OldSecretRow: Untold("a copy while a rotation is under way, whose stages are told"),
+    SessionRow: Untold("browsers come and go; who signs in, confirms, and whose session is ended has an entry"),
+    RecoveryCodeRow: Untold("hashes alone; that there are new ones, and that one was used, has an entry"),
+    DraftRow: _columns("follows from its edits, or what publishing came to", "changed_at version last_edit problem"),
+    DraftEditRow: _columns("digests of what was there, of secrets too", "found"),
+    RolloutRow: _columns("its work under way", "changed_at why wave"),
+    RolloutSiteRow: _columns("its work under way", "state release published_at problem"),
+    RolloutPhoneRow: Untold("what becomes of a publish; that has an entry"),
+    RestorationRow: _columns("set by the first start", "listens_until"),
+    GuardAlertRow: _columns(
+        "edges cause them", "first_at last_at count sentence peer model", rows_come_and_go=True
+    ),
+    EdgeNetworkRow: _columns("edges cause them", "first_at last_at", rows_come_and_go=True),
+    GuardWindowRow: _columns("a phone has used it", "bound_to used_at"),
+    ProvisioningCredentialRow: _columns("a phone has used it", "proved_at"),
+    AlertChannelRow: _columns("what sending came to", "sent sent_at failing_since problem dropped"),
+    ApiTokenRow: _columns("its use", "last_used_at"),
+    RotationRow: _columns(
+        "its work under way",
+        "release changed_at until detail marks restored told problem failing_since next_try_at keeps_new",
+    ),
+    PersonRow: _columns("their use, and what follows from others", "name_key totp_step last_signed_in_at"),
+    PhoneRow: _columns("what a publish has named", "named_load"),
+    SiteRow: _columns(
+        "counters, and what follows from others",
+        "name_key newest_release release_floor edits rendered_edits rendered_by guard_version endpoints_digest",
+    ),
+    EdgeRow: _columns(
+        "what it tells",
+        "hostname version certificate_serial certificate_fingerprint certificate_ends_at last_seen_at connected_until "
+        "release reports_through fetched_bytes fetching_bytes network hub_url endpoints_digest issuer standing_at "
+        "problem problem_text problem_since clock_off_s disk_free_bytes reports_left reports_left_at reports_not_kept",
+    ),
+}  # fmt: skip
+
+_ALL_TOLD: Final = _columns("", "-")
+
+
+def of(table: type[Base]) -> Untold:
+    """Return what of a table is not told."""
+    return UNTOLD.get(table, _ALL_TOLD)

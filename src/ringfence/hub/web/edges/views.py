@@ -1,0 +1,78 @@
+"""An edge: what the hub knows of it, and ending its trust."""
+
+from fastapi import APIRouter, Response
+from sqlalchemy import Double, func
+
+from ringfence.errors import BadInput
+from ringfence.hub.fleet import edges
+from ringfence.hub.fleet.guard import edge_networks
+from ringfence.hub.people.forms import TheForm
+from ringfence.hub.recovery import hub_memory
+from ringfence.hub.store.models import EdgeRow
+from ringfence.hub.web import lists
+from ringfence.hub.web.answers import PageAnswer
+from ringfence.hub.web.page import TheFormPage, TheWebPage
+
+router = APIRouter(prefix="/edges")
+
+_COLUMNS: lists.Columns = {
+    "site": (EdgeRow.site_id, EdgeRow.enrolled_at, EdgeRow.id),
+    "name": (EdgeRow.hostname, EdgeRow.id),
+    "release": (EdgeRow.release, EdgeRow.id),
+    "seen": (func.coalesce(EdgeRow.last_seen_at, 0.0, type_=Double()), EdgeRow.id),
+}
+
+
+@router.get("")
+def list_edges(page: TheWebPage) -> PageAnswer:
+    """Show the edges, revoked ones too."""
+    with page.hub.database.reading() as session:
+        chosen = edges.choose(session, page.query.get("site") or None)
+        found = lists.read(page, session, chosen, _COLUMNS)
+    return page.show("edges/list.html", rows=found.rows, next=found.next, is_connected=edges.is_connected)
+
+
+@router.get("/{edge}")
+def show_edge(edge: str, page: TheWebPage) -> PageAnswer:
+    """Show an edge."""
+    with page.hub.database.reading() as session:
+        row = edges.get(session, edge)
+        return page.show("edges/edge.html", edge=row, is_connected=edges.is_connected(row, page.now))
+
+
+@router.get("/{edge}/revoke")
+def ask_to_revoke(edge: str, page: TheFormPage) -> PageAnswer:
+    """Ask how an edge is to be revoked."""
+    with page.hub.database.reading() as session:
+        return page.show("edges/revoke.html", edge=edges.get(session, edge), form={})
+
+
+@router.post("/{edge}/revoke")
+def revoke_edge(edge: str, page: TheFormPage, form: TheForm) -> Response:
+    """Revoke an edge: its connection ends, and its requests are refused."""
+    how = form.get("how", "")
+    with page.hub.change(page.caller.name) as change:
+        edges.revoke(change, edge, wipe=how == "wipe", keeps_serving=how == "keep-serving")
+        hub_memory.note(change, page.hub.sealer)
+    page.hub.wakeups.wake_edges({edge})
+    return page.go("edges", edge, done="revoked")
+
+
+@router.get("/{edge}/accept")
+def ask_to_accept(edge: str, page: TheFormPage) -> PageAnswer:
+    """Ask whether an edge may stand where it now is."""
+    with page.hub.database.reading() as session:
+        return page.show("edges/accept.html", edge=edges.get(session, edge), fault=None)
+
+
+@router.post("/{edge}/accept")
+def accept_edge(edge: str, page: TheFormPage) -> Response:
+    """Accept the network that an edge connects from."""
+    with page.hub.database.reading() as session:
+        row = edges.get(session, edge)
+    try:
+        with page.hub.change(page.caller.name) as change:
+            edge_networks.accept(change, edge)
+    except BadInput as fault:
+        return page.refused("edges/accept.html", fault, edge=row)
+    return page.go("edges", edge, done="saved")

@@ -1,0 +1,1 @@
+"""Pages on which an edge joins a site."""

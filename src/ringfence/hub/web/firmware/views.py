@@ -1,0 +1,61 @@
+"""Firmware: the imported loads, and how far each is."""
+
+from fastapi import APIRouter, Response
+
+from ringfence.errors import BadInput
+from ringfence.hub.fleet import firmware
+from ringfence.hub.people.firmware import rollout_view
+from ringfence.hub.store.release_models import FirmwareLoadRow
+from ringfence.hub.web import lists
+from ringfence.hub.web.answers import PageAnswer
+from ringfence.hub.web.page import TheFormPage, TheWebPage
+from ringfence.phones.firmware.bundles import models_of
+
+router = APIRouter(prefix="/firmware")
+
+_CELLS: lists.Cells[FirmwareLoadRow] = {
+    "load": lambda row: row.name,
+    "source": lambda row: row.source,
+    "imported": lambda row: row.added_at,
+}
+
+
+@router.get("")
+def list_firmware(page: TheWebPage) -> PageAnswer:
+    """Show the imported loads."""
+    with page.hub.database.reading() as session:
+        found = lists.cut(page, firmware.find(session), _CELLS)
+        files = firmware.files(session, [row.name for row in found.rows])
+    loads = [(row, models_of(row.name), sum(file.length for file in files.get(row.name, ()))) for row in found.rows]
+    return page.show("firmware/list.html", rows=loads, next=found.next)
+
+
+@router.get("/{load}")
+def show_rollout(load: str, page: TheWebPage) -> PageAnswer:
+    """Show how far a load is at each site whose phones name it or wait for it."""
+    with page.hub.database.reading() as session:
+        row = firmware.get(session, load)
+        found = lists.cut(page, firmware.sites_with(session, row.name))
+        sites = [rollout_view(page.hub, session, site_id, row.name) for site_id in found.rows]
+        files = firmware.files(session, [row.name]).get(row.name, ())
+    return page.show("firmware/load.html", load=row, sites=sites, next=found.next, files=files)
+
+
+@router.get("/{load}/remove")
+def ask_to_remove(load: str, page: TheFormPage) -> PageAnswer:
+    """Ask whether a load is to be deleted."""
+    with page.hub.database.reading() as session:
+        return page.show("firmware/remove.html", load=firmware.get(session, load), fault=None)
+
+
+@router.post("/{load}/remove")
+def remove_firmware(load: str, page: TheFormPage) -> Response:
+    """Delete a load that no phone uses."""
+    with page.hub.database.reading() as session:
+        row = firmware.get(session, load)
+    try:
+        with page.hub.change(page.caller.name) as change:
+            firmware.remove(change, row.name)
+    except BadInput as fault:
+        return page.refused("firmware/remove.html", fault, load=row)
+    return page.go("firmware", done="removed")

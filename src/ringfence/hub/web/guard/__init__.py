@@ -1,0 +1,1 @@
+"""Pages of the guard: who waits, what it decided, alerts."""

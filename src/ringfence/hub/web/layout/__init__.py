@@ -1,0 +1,1 @@
+"""What all pages share: the frame, macros, and how problems are shown."""

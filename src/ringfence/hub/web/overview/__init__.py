@@ -1,0 +1,1 @@
+"""The first page: how the fleet is, and what to do next."""

@@ -1,0 +1,1 @@
+"""People: list, invite, change, remove."""

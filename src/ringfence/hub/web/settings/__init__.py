@@ -1,0 +1,1 @@
+"""Pages of settings: what each means, and what is set where."""

@@ -1,0 +1,1 @@
+"""How people come in: by password, second step, or a link."""

@@ -1,0 +1,37 @@
+"""``ringfence phone-book``."""
+
+from pathlib import Path
+
+from support.command_line import CommandLine
+
+
+def test_a_book_is_created_filled_shown_and_removed(ringfence: CommandLine, site: str, tmp_path: Path) -> None:
+    made = ringfence.ask("phone-book", "create", "Company of the test", "--site", site)
+    table = tmp_path / "company.csv"
+    table.write_text("name;number\nAnna Schmidt;+49 30 123\nBen;202\n")
+    assert "2 entries would be taken" in ringfence("phone-book", "import", made["id"], str(table), "--dry-run")
+    assert ringfence.ask("phone-book", "show", made["id"]) == []
+    assert "2 entries taken" in ringfence("phone-book", "import", made["id"], str(table))
+    assert "+4930123" in ringfence("phone-book", "show", made["id"], "--search", "schmidt")
+    assert site in ringfence("phone-book", "list", "--filter", f"id={made['id']}")
+    ringfence("phone-book", "remove", "--yes", made["id"])
+    ringfence.refused(4, "phone-book", "show", made["id"])
+
+
+def test_errors_of_a_table_are_told_by_row_and_column(ringfence: CommandLine, tmp_path: Path) -> None:
+    made = ringfence.ask("phone-book", "create", "Wrong")
+    table = tmp_path / "wrong.csv"
+    table.write_text("name,number\nAnna,201\nBen,x;y\nCora,1,2\n")
+    ended = ringfence.run("phone-book", "import", made["id"], str(table))
+    assert ended.status == 3
+    assert "row 3, column number" in ended.out
+    assert "row 4: it has 3 cells" in ended.out
+    assert ringfence.ask("phone-book", "show", made["id"]) == []
+    table.write_text("who,number\nAnna,201\n")
+    assert "Columns: name, number" in ringfence.refused(3, "phone-book", "import", made["id"], str(table))
+    ringfence("phone-book", "remove", "--yes", made["id"])
+
+
+def test_the_lines_are_a_book(ringfence: CommandLine) -> None:
+    assert "ringfence publish" in ringfence("phone-book", "create", "Colleagues", "--lines")
+    ringfence("phone-book", "remove", "--yes", "colleagues")

@@ -1,0 +1,633 @@
+"""Signing in: who gets a session, who gets none, and what guessers learn and cost."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from threading import Barrier, Event, Lock, Semaphore
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import select
+
+from ringfence.errors import RingfenceError
+from ringfence.hub import within
+from ringfence.hub.core import Hub
+from ringfence.hub.errors import (
+    LastOwner,
+    NameRefused,
+    NotSignedIn,
+    PasswordRefused,
+    PasswordsBusy,
+    PersonTaken,
+    SecondStepRefused,
+    SignInRefused,
+    TooManySignIns,
+)
+from ringfence.hub.fleet import browser_names, organisations, passwords, people, second_steps, sessions
+from ringfence.hub.fleet.sign_in_throttle import Counted, SignInThrottle, network_key
+from ringfence.hub.people.sign_ins import MOST_SECOND_STEPS, SignedIn, SignIns
+from ringfence.hub.store.change import Change
+from ringfence.hub.store.models import AuditEntryRow
+from ringfence.hub.store.people_models import PersonRow, SessionRow
+from ringfence.secret import Secret
+from support.running_hub import Clock
+from support.signing_in import CHEAP, PASSWORD, code_at, link, person, sign_in, visitor
+
+WRONG = Secret("not the password")
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(passwords, "HASHER", CHEAP)
+    passwords._nobodys.cache_clear()
+    yield
+    passwords._nobodys.cache_clear()
+
+
+@pytest.fixture
+def sign_ins(idle: Hub) -> SignIns:
+    return SignIns(idle)
+
+
+def who(hub: Hub, cookie: Secret) -> str:
+    with within.everywhere(hub).database.reading() as session:
+        return sessions.authenticate(session, cookie.reveal(), hub.clock())[1].name
+
+
+def is_over(hub: Hub, cookie: Secret) -> bool:
+    try:
+        who(hub, cookie)
+    except NotSignedIn:
+        return True
+    return False
+
+
+def clock_of(hub: Hub) -> Clock:
+    assert isinstance(hub.clock, Clock)
+    return hub.clock
+
+
+def problem(sign_ins: SignIns, name: str, password: Secret, organisation: str = "") -> str:
+    with pytest.raises(SignInRefused) as refused:
+        sign_ins.with_password(organisation, name, password, visitor())
+    return str(refused.value)
+
+
+def with_app(hub: Hub, row: PersonRow) -> tuple[Secret, list[str]]:
+    """Set up somebody's second step."""
+    key = second_steps.new_key()
+    with hub.change("test") as change:
+        found = change.session.get_one(PersonRow, row.id)
+        codes = second_steps.set_up(change, hub.sealer, found, key, code_at(key, hub.clock() - 30))
+    return key, codes
+
+
+def test_somebody_signs_in_and_out(idle: Hub, sign_ins: SignIns) -> None:
+    anna = person(idle, "anna@example.org", "operator")
+    signed_in = sign_in(sign_ins, " ANNA@example.org")
+    assert who(idle, signed_in.session) == "anna@example.org"
+    assert signed_in.browser.people == (anna.id,)
+    with idle.change("test") as change:
+        (row,) = sessions.of_person(change.session, anna.id, change.now)
+        assert (row.address, row.agent) == ("192.0.2.10", "Test/1.0")
+        sessions.end(change, row)
+    assert is_over(idle, signed_in.session)
+
+
+@pytest.mark.parametrize(
+    ("agent", "name"),
+    [
+        ("Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0", "Firefox 140 on Linux"),
+        (
+            (
+                "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 "
+                "Safari/537.36 Edg/142.0.0.0"
+            ),
+            "Edge 142 on Windows",
+        ),
+        (
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) "
+                "Version/18.5 Mobile/15E148 Safari/604.1"
+            ),
+            "Safari 18 on iPhone",
+        ),
+        ("Mozilla/5.0 (Linux; Android 15) AppleWebKit/537.36 Chrome/142.0 Safari/537.36", "Chrome 142 on Android"),
+        ("Lynx/2.9\x1b[31m", "Lynx/2.9\N{REPLACEMENT CHARACTER}[31m"),
+        ("", ""),
+        ("x" * 5000, "x" * 120),
+    ],
+)
+def test_a_browser_is_called_what_people_call_it(agent: str, name: str) -> None:
+    assert browser_names.in_short(agent) == name
+
+
+def test_nobody_learns_whether_a_name_exists(idle: Hub, sign_ins: SignIns) -> None:
+    person(idle, "anna")
+    person(idle, "invited", password=None)
+    with idle.change("test") as change:
+        people.disable(change, people.add(change, "gone", "", "operator", is_hubwide=False))
+    told = {problem(sign_ins, name, WRONG) for name in ("anna", "nobody", "invited", "gone", "", "x" * 3000)}
+    told |= {problem(sign_ins, "anna", PASSWORD, "nowhere"), problem(sign_ins, "invited", Secret(""))}
+    assert len(told) == 1
+
+
+def test_as_much_is_hashed_for_a_name_that_nobody_has(
+    idle: Hub, sign_ins: SignIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    person(idle, "anna")
+    checked: list[str] = []
+
+    class Watched:
+        def verify(self, kept: str, text: str) -> bool:
+            checked.append(kept.rpartition("$")[0].rpartition("$")[0])  # the algorithm and its cost
+            return CHEAP.verify(kept, text)
+
+        def hash(self, text: str) -> str:
+            return CHEAP.hash(text)
+
+    monkeypatch.setattr(passwords, "HASHER", Watched())
+    for name in ("anna", "nobody"):
+        problem(sign_ins, name, WRONG)
+    assert len(checked) == 2
+    assert len(set(checked)) == 1
+
+
+def test_the_cost_is_what_it_is_meant_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.undo()
+    assert (passwords.HASHER.memory_cost, passwords.HASHER.time_cost, passwords.HASHER.parallelism) == (65536, 3, 1)
+    made = passwords.hashed(PASSWORD)
+    assert made.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
+    assert not passwords.is_outdated(made)
+
+
+def test_a_hash_of_another_cost_is_renewed_at_sign_in(
+    idle: Hub, sign_ins: SignIns, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    anna = person(idle, "anna")
+    monkeypatch.setattr(passwords, "HASHER", PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
+    first = sign_in(sign_ins, "anna")
+    assert who(idle, first.session) == "anna"
+    with idle.database.reading() as session:
+        assert "m=16,t=2" in session.get_one(PersonRow, anna.id).password_hash
+    assert who(idle, sign_in(sign_ins, "anna").session) == "anna"
+
+
+@pytest.mark.parametrize(
+    "text", ["", "eleven char", "anna@example.org!", "ANNA and her dog", "a" * 40, "ü" * 8 + "abc", "x1y2" * 257]
+)
+def test_a_password_that_will_not_do_is_refused(text: str) -> None:
+    with pytest.raises(PasswordRefused):
+        passwords.check(Secret(text), "anna@example.org", "Anna")
+
+
+@pytest.mark.parametrize("text", ["twelve chars", " spaces count ", "ein längeres Wort", "x1y2" * 256])
+def test_any_characters_make_a_password(text: str) -> None:
+    passwords.check(Secret(text), "bo@example.org", "B O")
+
+
+def test_a_password_is_the_same_from_every_keyboard() -> None:
+    made = passwords.hashed(Secret("u\u0308ber den Wolken"))
+    assert passwords.is_right(made, Secret("über den Wolken"), passwords.STRANGERS)
+
+
+def test_two_hashes_are_made_at_once_and_a_queue_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers fill their own queue; who is known still comes in."""
+    go, lock, entered = Event(), Lock(), Semaphore(0)
+    at_work: list[int] = []
+    running = 0
+
+    class Slow:
+        def verify(self, _kept: str, _text: str) -> bool:
+            nonlocal running
+            with lock:
+                running += 1
+                at_work.append(running)
+            entered.release()
+            assert go.wait(60)
+            with lock:
+                running -= 1
+            return True
+
+    monkeypatch.setattr(passwords, "HASHER", Slow())
+    monkeypatch.setattr(passwords, "STRANGERS", passwords.Lane())
+    most = 1 + passwords.MOST_WAITING
+    with ThreadPoolExecutor(3 * most) as pool:
+        asked = [pool.submit(passwords.is_right, "x", PASSWORD, passwords.STRANGERS) for _ in range(2 * most)]
+        assert entered.acquire(timeout=60)
+        known = pool.submit(passwords.is_right, "x", PASSWORD, passwords.KNOWN)
+        assert entered.acquire(timeout=60)
+        busy = [next(done) for done in [as_completed(asked, timeout=60)] for _ in range(most)]
+        assert all(isinstance(each.exception(), PasswordsBusy) for each in busy)
+        go.set()
+        assert known.result(60)
+    assert sum(each.exception() is None for each in asked) == most
+    assert max(at_work) == 2
+
+
+def test_many_wrong_passwords_from_many_networks_cost_the_owner_nothing_in_a_known_browser(
+    idle: Hub, sign_ins: SignIns
+) -> None:
+    person(idle, "anna")
+    known = sign_in(sign_ins, "anna").browser
+    looked_at = 0
+    for number in range(1000):
+        try:
+            sign_ins.with_password("", "anna", WRONG, visitor(f"203.0.{number % 250}.{number // 250}"))
+        except TooManySignIns:
+            pass
+        except SignInRefused:
+            looked_at += 1
+    assert looked_at <= 20
+    with pytest.raises(TooManySignIns):
+        sign_in(sign_ins, "anna", visitor("198.51.100.1"))
+    own = visitor("203.0.1.1", sign_ins.browser(sign_ins.browser_cookie(known)))
+    assert who(idle, sign_in(sign_ins, "anna", own).session) == "anna"
+
+
+def test_a_stolen_cookie_of_a_known_browser_allows_few_guesses(idle: Hub, sign_ins: SignIns) -> None:
+    person(idle, "anna")
+    known = sign_in(sign_ins, "anna").browser
+    looked_at = 0
+    for _ in range(100):
+        try:
+            sign_in(sign_ins, "anna", visitor("203.0.113.1", known), WRONG)
+        except TooManySignIns:
+            pass
+        except SignInRefused:
+            looked_at += 1
+    assert looked_at <= 20
+
+
+def test_a_browser_is_known_for_those_who_signed_in_there_alone(idle: Hub, sign_ins: SignIns) -> None:
+    for name in ("anna", "ben"):
+        person(idle, name)
+    known = sign_in(sign_ins, "anna").browser
+    for _ in range(5):
+        with pytest.raises(SignInRefused):
+            sign_in(sign_ins, "ben", visitor("203.0.113.1", known), WRONG)
+    with pytest.raises(TooManySignIns):
+        sign_in(sign_ins, "ben", visitor("203.0.113.2", known))
+
+
+@pytest.mark.parametrize("cookie", ["", "x", "AAAA" * 30, "ä", "\0" * 40, "A" * 100_000])
+def test_a_cookie_that_this_hub_did_not_make_is_a_new_browsers(sign_ins: SignIns, cookie: str) -> None:
+    assert sign_ins.browser(cookie).people == ()
+
+
+def test_many_tries_at_once_are_counted_before_they_are_looked_at() -> None:
+    throttle = SignInThrottle()
+    key = (Counted.NAME, "anna")
+
+    def attempt(_number: int) -> bool:
+        try:
+            throttle.begin([key], 1000.0)
+        except TooManySignIns:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(attempt, range(200))) == Counted.NAME.free
+
+
+def test_waits_grow_and_have_an_end() -> None:
+    throttle, now = SignInThrottle(), 1000.0
+    waits = []
+    for _ in range(40):
+        try:
+            throttle.begin([(Counted.NAME, "anna")], now)
+        except TooManySignIns as refused:
+            waits.append(refused.wait_s)
+            now += refused.wait_s
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (1, 900)
+    throttle.begin([(Counted.NAME, "anna")], now + 3601)
+    throttle.begin([(Counted.NAME, "anna")], now + 3601)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("192.0.2.1", "192.0.2.200", True),
+        ("192.0.2.1", "192.0.3.1", False),
+        ("2001:db8::1", "2001:db8::ffff:1", True),
+        ("2001:db8::1", "2001:db8:0:1::1", False),
+        ("::ffff:192.0.2.1", "192.0.2.9", True),
+        ("", "", True),
+    ],
+)
+def test_a_network_counts_as_one(one: str, other: str, same: bool) -> None:
+    assert (network_key(one) == network_key(other)) is same
+
+
+def test_refused_sign_ins_are_written_down_once_a_burst_without_what_was_typed(idle: Hub, sign_ins: SignIns) -> None:
+    anna = person(idle, "anna")
+    for _ in range(4):
+        problem(sign_ins, "anna", WRONG)
+        with pytest.raises(SignInRefused):
+            sign_in(sign_ins, "my password by mistake", visitor("198.51.100.1"), WRONG)
+    with idle.database.reading() as session:
+        rows = session.scalars(select(AuditEntryRow).where(AuditEntryRow.action == "sign-in.refused")).all()
+    assert [(row.subject, row.address) for row in rows] == [(anna.id, "192.0.2.10"), ("198.51.100.1", "198.51.100.1")]
+    assert not any("mistake" in row.detail for row in rows)
+
+
+def test_guessed_names_fill_no_audit_log(idle: Hub, sign_ins: SignIns) -> None:
+    for number in range(200):
+        with pytest.raises((SignInRefused, TooManySignIns)):
+            sign_in(sign_ins, f"guessed-{number}", password=WRONG)
+    with idle.database.reading() as session:
+        rows = session.scalars(select(AuditEntryRow).where(AuditEntryRow.action == "sign-in.refused")).all()
+    assert len(rows) == 1
+
+
+def test_a_session_ends_by_itself_unused_or_old(idle: Hub, sign_ins: SignIns) -> None:
+    anna, clock = person(idle, "anna"), clock_of(idle)
+    unused, used = sign_in(sign_ins, "anna").session, sign_in(sign_ins, "anna").session
+    for _ in range(20):
+        clock.ahead_s += sessions.IDLE_S - 60
+        if is_over(idle, used):
+            break
+        with idle.database.writing() as session:
+            row = sessions.authenticate(session, used.reveal(), idle.clock())[0]
+            sessions.note_use(session, row.id, idle.clock())
+    assert sessions.LONGEST_S - sessions.IDLE_S < clock.ahead_s < sessions.LONGEST_S + sessions.IDLE_S
+    assert is_over(idle, unused)
+    sign_in(sign_ins, "anna")
+    with idle.database.reading() as session:
+        assert len(session.scalars(select(SessionRow).where(SessionRow.person_id == anna.id)).all()) == 1
+
+
+def test_one_person_has_a_bounded_number_of_sessions(idle: Hub, sign_ins: SignIns) -> None:
+    anna = person(idle, "anna")
+    made = []
+    for _ in range(sessions.MOST_OF_ONE + 3):
+        clock_of(idle).ahead_s += 1
+        made.append(sign_in(sign_ins, "anna").session)
+    assert [is_over(idle, each) for each in made] == [True] * 3 + [False] * sessions.MOST_OF_ONE
+    with idle.database.reading() as session:
+        assert len(sessions.of_person(session, anna.id, idle.clock())) == sessions.MOST_OF_ONE
+
+
+@pytest.mark.parametrize("what", ["disable", "remove", "role", "password", "organisation"])
+def test_what_takes_rights_away_ends_sessions_at_the_next_request(idle: Hub, sign_ins: SignIns, what: str) -> None:
+    with within.everywhere(idle).change("test") as change:
+        organisations.create(change, "acme", "ACME")
+    acme = within.organisation(idle, "acme")
+    person(acme, "owner")
+    anna = person(acme, "anna", "operator")
+    cookie = sign_ins.with_password("acme", "anna", PASSWORD, visitor()).session
+    assert who(idle, cookie) == "anna"
+    if what == "organisation":
+        with within.everywhere(idle).change("test") as change:
+            organisations.remove(change, "acme", with_all=True)
+    else:
+        with acme.change("test") as change:
+            row = people.get(change.session, anna.id, hubwide_too=False)
+            match what:
+                case "disable":
+                    people.disable(change, row)
+                case "remove":
+                    people.remove(change, row)
+                case "role":
+                    people.change_role(change, row, "auditor")
+                case "password":
+                    people.keep_hash(change, row, passwords.hashed(WRONG))
+    assert is_over(idle, cookie)
+
+
+def test_names_are_an_organisations_own(idle: Hub, sign_ins: SignIns) -> None:
+    with within.everywhere(idle).change("test") as change:
+        organisations.create(change, "acme", "ACME")
+    person(idle, "anna")
+    person(within.organisation(idle, "acme"), "Anna", password=WRONG)
+    assert who(idle, sign_in(sign_ins, "anna").session) == "anna"
+    assert who(idle, sign_ins.with_password("acme", "anna", WRONG, visitor()).session) == "Anna"
+    with pytest.raises(PersonTaken):
+        person(idle, "ANNA")
+
+
+@pytest.mark.parametrize("name", ["", " ", "two words", "x" * 81, "tab\there", "bidi\u202e"])
+def test_a_name_that_can_be_none_is_refused(idle: Hub, name: str) -> None:
+    with pytest.raises(NameRefused):
+        person(idle, name)
+
+
+def _make_operator(change: Change, row: PersonRow) -> None:
+    people.change_role(change, row, "operator")
+
+
+def test_the_last_owner_stays(idle: Hub) -> None:
+    anna, ben = person(idle, "anna"), person(idle, "ben", "administrator")
+    person(idle, "invited", password=None)
+    for take in (people.disable, people.remove, _make_operator):
+        with pytest.raises(LastOwner), idle.change("test") as change:
+            take(change, change.session.get_one(PersonRow, anna.id))
+    with idle.change("test") as change:
+        people.change_role(change, change.session.get_one(PersonRow, ben.id), "owner")
+        people.disable(change, change.session.get_one(PersonRow, anna.id))
+    with pytest.raises(LastOwner), idle.change("test") as change:
+        people.remove(change, change.session.get_one(PersonRow, ben.id))
+
+
+def test_the_hub_keeps_an_owner_of_its_own(idle: Hub) -> None:
+    anna = person(idle, "anna", is_hubwide=True)
+    person(idle, "ben")
+    with pytest.raises(LastOwner, match="last owner of the hub"), idle.change("test") as change:
+        people.remove(change, change.session.get_one(PersonRow, anna.id))
+
+
+def test_two_owners_who_remove_each_other_at_once_leave_one(idle: Hub) -> None:
+    rows = [person(idle, "anna"), person(idle, "ben")]
+    together = Barrier(2)
+
+    def remove(row: PersonRow) -> bool:
+        together.wait(60)
+        try:
+            with idle.change("test") as change:
+                people.remove(change, change.session.get_one(PersonRow, row.id))
+        except LastOwner:
+            return False
+        return True
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(remove, rows)) == [False, True]
+
+
+def test_a_second_step_follows_the_password(idle: Hub, sign_ins: SignIns) -> None:
+    anna = person(idle, "anna")
+    key, _codes = with_app(idle, anna)
+    first = sign_in(sign_ins, "anna")
+    assert first.awaits_second_step
+    assert is_over(idle, first.session)
+    assert first.browser.people == ()
+    second = sign_ins.with_second_step(first.session.reveal(), code_at(key, idle.clock()), visitor())
+    assert who(idle, second.session) == "anna"
+    assert is_over(idle, first.session), "a sign-in gets a secret of its own"
+    with pytest.raises(NotSignedIn):
+        sign_ins.with_second_step(first.session.reveal(), code_at(key, idle.clock() + 30), visitor())
+
+
+def test_a_code_is_right_once_and_near_its_time(idle: Hub, sign_ins: SignIns) -> None:
+    anna, clock = person(idle, "anna"), clock_of(idle)
+    key, _codes = with_app(idle, anna)
+
+    def is_taken(ahead_s: float) -> bool:
+        pending = sign_in(sign_ins, "anna").session.reveal()
+        try:
+            sign_ins.with_second_step(pending, code_at(key, clock() + ahead_s), visitor())
+        except SignInRefused:
+            return False
+        return True
+
+    assert not is_taken(90)
+    assert is_taken(30)
+    assert not is_taken(30), "it was used"
+    assert not is_taken(0), "it is from before one that was used"
+    clock.ahead_s += 600
+    assert not is_taken(-90)
+    assert is_taken(-30)
+    clock.ahead_s += 600
+    assert is_taken(0)
+
+
+def test_two_sign_ins_with_one_code_at_once_are_one(idle: Hub, sign_ins: SignIns) -> None:
+    key, codes = with_app(idle, person(idle, "anna"))
+    for code in (code_at(key, idle.clock()), codes[0]):
+        pending = [sign_in(sign_ins, "anna").session.reveal() for _ in range(2)]
+        together = Barrier(2)
+
+        def finish(cookie: str, code: str = code, together: Barrier = together) -> bool:
+            together.wait(60)
+            try:
+                sign_ins.with_second_step(cookie, code, visitor())
+            except SignInRefused:
+                return False
+            return True
+
+        with ThreadPoolExecutor(2) as pool:
+            assert sorted(pool.map(finish, pending)) == [False, True]
+
+
+def test_recovery_codes_stand_in_for_the_app_once_each(idle: Hub, sign_ins: SignIns) -> None:
+    anna = person(idle, "anna")
+    _key, codes = with_app(idle, anna)
+    assert len(set(codes)) == second_steps.RECOVERY_CODES
+    pending = sign_in(sign_ins, "anna").session.reveal()
+    sign_ins.with_second_step(pending, codes[3].upper().replace("-", " "), visitor())
+    with idle.database.reading() as session:
+        assert second_steps.recovery_codes_left(session, anna) == second_steps.RECOVERY_CODES - 1
+    with pytest.raises(SignInRefused, match=r"The hub's clock says \d\d:\d\d:\d\d UTC"):
+        sign_ins.with_second_step(sign_in(sign_ins, "anna").session.reveal(), codes[3], visitor())
+
+
+def test_a_right_password_is_good_for_few_codes(idle: Hub, sign_ins: SignIns) -> None:
+    key, _codes = with_app(idle, person(idle, "anna"))
+    pending = sign_in(sign_ins, "anna").session.reveal()
+    for number in range(MOST_SECOND_STEPS):
+        with pytest.raises(NotSignedIn):
+            sign_ins.with_second_step(pending, f"{number:06}x", visitor())
+    with pytest.raises(NotSignedIn):
+        sign_ins.with_second_step(pending, code_at(key, idle.clock()), visitor())
+
+
+def test_an_offered_key_is_for_whom_it_was_offered(idle: Hub) -> None:
+    anna, ben = person(idle, "anna"), person(idle, "ben")
+    key = second_steps.new_key()
+    offer = second_steps.seal_offer(idle.sealer, anna, key)
+    assert second_steps.open_offer(idle.sealer, anna, offer) == key
+    for row, text in ((ben, offer), (anna, offer[:-8]), (anna, "ä"), (anna, "")):
+        with pytest.raises(SecondStepRefused):
+            second_steps.open_offer(idle.sealer, row, text)
+    with pytest.raises(SecondStepRefused, match="UTC"), idle.change("test") as change:
+        second_steps.set_up(change, idle.sealer, anna, key, code_at(key, idle.clock() + 300))
+    assert "issuer=The%20hub" in second_steps.address(key, "anna@x", "The hub").reveal()
+
+
+def test_who_is_signed_in_proves_again_who_they_are(idle: Hub, sign_ins: SignIns) -> None:
+    anna, clock = person(idle, "anna"), clock_of(idle)
+    key, _codes = with_app(idle, anna)
+    pending = sign_in(sign_ins, "anna").session.reveal()
+    cookie = sign_ins.with_second_step(pending, code_at(key, clock()), visitor()).session
+    clock.ahead_s += 3600
+    with within.everywhere(idle).database.reading() as session:
+        row = sessions.authenticate(session, cookie.reveal(), clock())[0]
+    for password, code in ((WRONG, code_at(key, clock())), (PASSWORD, ""), (PASSWORD, "000000x")):
+        with pytest.raises(SignInRefused):
+            sign_ins.confirm(idle, row.id, password, code)
+    sign_ins.confirm(idle, row.id, PASSWORD, code_at(key, clock()))
+    with within.everywhere(idle).database.reading() as session:
+        assert sessions.authenticate(session, cookie.reveal(), clock())[0].confirmed_at == pytest.approx(
+            clock(), abs=60
+        )
+    for _ in range(Counted.BROWSER.free):
+        with pytest.raises(SignInRefused):
+            sign_ins.confirm(idle, row.id, WRONG, "")
+    with pytest.raises(TooManySignIns):
+        sign_ins.confirm(idle, row.id, PASSWORD, "")
+
+
+def test_another_password_ends_the_other_sessions(idle: Hub, sign_ins: SignIns) -> None:
+    anna = person(idle, "anna")
+    here, there = sign_in(sign_ins, "anna").session, sign_in(sign_ins, "anna").session
+    with within.everywhere(idle).database.reading() as session:
+        row = sessions.authenticate(session, here.reveal(), idle.clock())[0]
+    with pytest.raises(SignInRefused):
+        sign_ins.change_password(idle, row.id, WRONG, Secret("another four words"))
+    with pytest.raises(PasswordRefused):
+        sign_ins.change_password(idle, row.id, PASSWORD, Secret("short"))
+    sign_ins.change_password(idle, row.id, PASSWORD, Secret("another four words"))
+    assert (is_over(idle, here), is_over(idle, there)) == (False, True)
+    assert who(idle, sign_in(sign_ins, "anna", password=Secret("another four words")).session) == anna.name
+
+
+def test_an_invitation_is_good_once(idle: Hub, sign_ins: SignIns) -> None:
+    anna = person(idle, "anna", password=None)
+    older, code = link(idle, anna), link(idle, anna)
+    with pytest.raises(SignInRefused):
+        sign_ins.link(older)
+    with pytest.raises(PasswordRefused):
+        sign_ins.with_link(code, visitor(), password=Secret("short"))
+    signed_in = sign_ins.with_link(code, visitor(), display_name="Anna A.", password=PASSWORD)
+    assert who(idle, signed_in.session) == "anna"
+    with pytest.raises(SignInRefused):
+        sign_ins.with_link(code, visitor(), password=PASSWORD)
+    with idle.database.reading() as session:
+        assert session.get_one(PersonRow, anna.id).display_name == "Anna A."
+
+
+def test_a_link_to_sign_in_at_once_asks_for_the_second_step_all_the_same(idle: Hub, sign_ins: SignIns) -> None:
+    anna = person(idle, "anna")
+    assert who(idle, sign_ins.with_link(link(idle, anna, asks_password=False), visitor()).session) == "anna"
+    with_app(idle, anna)
+    assert sign_ins.with_link(link(idle, anna, asks_password=False), visitor()).awaits_second_step
+
+
+def test_a_link_ends(idle: Hub, sign_ins: SignIns) -> None:
+    code = link(idle, person(idle, "anna", password=None))
+    with clock_of(idle).forward(601), pytest.raises(SignInRefused):
+        sign_ins.with_link(code, visitor(), password=PASSWORD)
+    with idle.change("test") as change:
+        people.disable(change, people.get(change.session, "anna", hubwide_too=False))
+    with pytest.raises(SignInRefused):
+        sign_ins.with_link(code, visitor(), password=PASSWORD)
+
+
+def test_the_first_persons_link_makes_one_owner_of_the_hub(idle: Hub, sign_ins: SignIns) -> None:
+    code = link(idle, None)
+    together = Barrier(2)
+
+    def come(name: str) -> SignedIn | RingfenceError:
+        together.wait(60)
+        try:
+            return sign_ins.with_link(code, visitor(), name=name, display_name=name, password=PASSWORD)
+        except SignInRefused as refused:
+            return refused
+
+    with ThreadPoolExecutor(2) as pool:
+        came = [each for each in pool.map(come, ("anna", "mallory")) if isinstance(each, SignedIn)]
+    assert len(came) == 1
+    with idle.database.reading() as session:
+        (row,) = session.scalars(select(PersonRow)).all()
+        assert (row.role, row.is_hubwide) == ("owner", True)
+    with pytest.raises(SignInRefused, match="first person"):
+        sign_ins.link(link(idle, None))

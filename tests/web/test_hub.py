@@ -1,0 +1,65 @@
+"""The page of the hub itself, and those of SIP secrets."""
+
+from pathlib import Path
+
+import pytest
+
+from support.paper import read, send
+from support.running_hub import RunningHub
+
+
+def test_the_hub_says_what_ends_when_and_what_comes_first(running: RunningHub) -> None:
+    running.phone(running.site("Signed for"), "00:1B:54:C2:5E:02")
+    running.publish()
+    shown = read(running, "/hub")
+    assert "Nothing of what is looked at here waits for you." in shown
+    assert running.hub.authority.fingerprint in shown
+    for what in ("The CA that edges pin", "What edges and browsers see", "SQLite", "Room for files"):
+        assert what in shown
+    with running.clock.forward(400 * 86_400):
+        later = read(running, "/hub")
+    assert "Metadata of role timestamp has ended" in later
+    assert "the certificate has ended" in later
+
+
+def test_a_certificate_that_cant_be_read_stops_nothing(
+    running: RunningHub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nonsense = tmp_path / "people.pem"
+    nonsense.write_text("-----BEGIN CERTIFICATE-----\nnonsense\n")
+    monkeypatch.setattr(running.hub.config, "people_certificate", str(nonsense))
+    shown = read(running, "/hub")
+    assert "What browsers see: the certificate can&#39;t be read." in shown
+    assert "Metadata keys" in shown
+
+
+def test_what_was_typed_stays_where_secrets_are_not_changed(running: RunningHub) -> None:
+    site = running.site("Rotated")
+    running.phone(site, "00:1B:54:C2:5E:01")
+    for typed, said in (
+        ({"site": "nowhere"}, "there is no site"),
+        ({"phones": "not a phone"}, "mac"),
+        ({"minutes": "0"}, "takes a number from 1 to 1440"),
+        ({"site": site}, "pbx"),
+    ):
+        form = {"site": "", "phones": "", "minutes": "15", **typed}
+        answer = send(running, "/sip/rotations/-/new", form)
+        assert 400 <= answer.status < 504, typed
+        text = answer.data.decode()
+        assert said in text.casefold()
+        assert all(value in text for value in form.values())
+    assert "No secret was changed yet." in read(running, "/sip/rotations")
+
+
+def test_a_first_run_goes_from_nothing_to_the_join_page(running: RunningHub) -> None:
+    shown = read(running, "/hub/first-run")
+    assert running.hub.authority.fingerprint in shown
+    assert running.hub.device_url in shown
+    refused = send(running, "/hub/first-run", {"organisation": "Anna & Co", "site": ""})
+    assert (refused.status, b"Anna &amp; Co" in refused.data) == (422, True)
+    joins = send(running, "/hub/first-run", {"organisation": "Anna & Co", "site": "The <first>"})
+    text = joins.data.decode()
+    assert (joins.status, "An edge joins" in text, "edge enrol" in text) == (200, True, True)
+    assert "The &lt;first&gt;" in text
+    assert [each["name"] for each in running.do("GET", "/organisations")["items"]] == ["Anna & Co"]
+    running.do("PATCH", "/organisations/main", {"name": "Main"})

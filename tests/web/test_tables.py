@@ -1,0 +1,92 @@
+"""Tables as files, and live streams, as programs see them."""
+
+import csv
+import html
+import io
+import re
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import urllib3
+
+from ringfence.hub.errors import TooManyStreams
+from ringfence.hub.web import page
+from ringfence.hub.web.live_streams import MOST_OF_CALLER, LiveStreams
+from support.running_hub import RunningHub
+
+
+def test_sites_as_a_table_hold_no_formula(running: RunningHub) -> None:
+    running.do("POST", "/sites", {"name": "=1+1", "id": "formula"})
+    answer = running.raw("GET", "/sites/-/csv?search=formula")
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="sites.csv"'
+    assert list(csv.reader(io.StringIO(answer.data.decode()))) == [
+        ["site", "name", "state", "phones", "edges", "release"],
+        ["formula", "'=1+1", "without-edge", "0", "0", "0"],
+    ]
+    assert running.raw("GET", "/sites/-/csv?state=sideways").status == 422
+
+
+def test_nobody_has_more_streams_than_one_may_have() -> None:
+    streams = LiveStreams()
+    with ExitStack() as stack:
+        for _ in range(MOST_OF_CALLER):
+            streams.check_room("anna")
+            stack.enter_context(streams.counted("anna"))
+        with pytest.raises(TooManyStreams):
+            streams.check_room("anna")
+        streams.check_room("ben")
+    streams.check_room("anna")
+
+
+def test_a_stream_ends_once_nothing_changes_any_more(running: RunningHub) -> None:
+    site = running.site("Streamed")
+    token = running.do("POST", f"/sites/{site}/tokens")["id"]
+    url = f"{running.people_url}/sites/{site}/tokens/{token}/live"
+    headers = {"Authorization": f"Bearer {running.token.reveal()}"}
+    with urllib3.PoolManager(ca_certs=str(running.folder.authority_certificate), retries=False) as pool:
+        answer = pool.request("GET", url, headers=headers, preload_content=False, timeout=30)
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        running.do("DELETE", f"/tokens/{token}")
+        told = b"".join(answer.stream(1))  # it would never end, or be cut by the time-out
+    assert b"Waiting for the edge" in told
+    assert told.endswith(b"event: end\ndata:\n\n")
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/sites", ["name", "id", "release", "created"]),
+        ("/phones", ["phone", "description", "model", "site", "firmware"]),
+        ("/edges", ["site", "name", "release", "seen"]),
+        ("/groups", ["name", "phones", "created"]),
+    ],
+)
+def test_parts_of_a_sorted_list_are_the_whole_list(
+    running: RunningHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str, words: list[str]
+) -> None:
+    made = [running.site(f"Sorted {path} {name}") for name in ("\N{WOMAN}\N{ZERO WIDTH JOINER}", "b", "a", "C", "ä")]
+    for number, site in enumerate(made):
+        mac = f"00:1B:54:C2:{ord(path[1]):02X}:{number:02X}"
+        running.do("POST", "/phones", {"mac": mac, "site": site, "model": "9971", "description": "\u200d" * number})
+        running.do("POST", "/groups", {"name": f"Sorted {path} {number}"})
+    running.enrol(made[0], tmp_path).pool.close()
+    monkeypatch.setattr(page, "ROWS", 2)
+    for word in words:
+        up, down = (_rows(running, path, f"?sort={sign}{word}") for sign in ("", "-"))
+        assert len(up) == len(set(up)) > 0
+        assert up == down[::-1] or path == "/groups", "groups of one size stay by name"
+        assert set(up) == set(down)
+    refused = running.raw("GET", f"{path}?sort=sideways")
+    assert (refused.status, refused.json["kind"]) == (422, "bad-selection")
+
+
+def _rows(running: RunningHub, path: str, query: str) -> list[str]:
+    """The links of a list's rows, part after part."""
+    found: list[str] = []
+    while query:
+        text = running.raw("GET", path + query).data.decode()
+        found += re.findall(r'<th scope="row"><a [^>]*href="([^"]+)"', text)
+        onward = re.search(r'rel="next" href="[^?"]*([^"]+)"', text)
+        query = html.unescape(onward[1]) if onward else ""
+    return found
