@@ -13,18 +13,19 @@ import time
 
 from ringfence.sim.attacks.target import (
     AttackTarget,
-    answer,
     fairness,
     heard,
 )
 from ringfence.sim.attacks.verdict import AttackVerdict, judged
 from ringfence.sim.malformed import PacketMaker
+from ringfence.tftp.options import PLAIN_BLOCK_SIZE
 
 MALFORMED = 20_000
 MALFORMED_SEED = 1350
 FLOOD_S = 4.0
 FLOOD_PORTS = 64
 _BURST = 64
+_NEXT_BLOCK_S = 10.0
 _BEFORE_MEASURING_S = 0.5
 
 
@@ -35,22 +36,21 @@ def malformed(target: AttackTarget, *, count: int = MALFORMED, seed: int = MALFO
     during: list[float] = []
     answers = 0
     with target.socket() as phone, target.socket() as attacker:
-        phone.sendto(target.request(), target.server)
-        first = heard(phone, 5.0)
-        transfer = None if first is None else first[1]
+        transfer = _SlowTransfer(phone, target)
         for number in range(count):
             packet = maker.packet()
             attacker.sendto(packet, target.server)
             # What really says ERROR from a transfer's own peer ends it, as it should.
-            if transfer is not None and number % 4 == 0 and not packet.startswith((b"\0\5", b"\0\4")):
-                phone.sendto(packet, transfer)
+            if number % 4 == 0 and not packet.startswith((b"\0\5", b"\0\4")):
+                transfer.disturb(packet)
             if number % _BURST == 0:
                 answers += _drained(attacker)
             if number % (count // 20 or 1) == 0:
                 during.append(target.boot_s())
+                transfer.go_on()
         answers += _drained(attacker)
-        _drained(phone)
-        is_alive = len(target.content) < 512 or _goes_on(phone, transfer)  # noqa: PLR2004 - one block
+        transfer.go_on()
+        is_alive = transfer.is_alive
     found = fairness(before, during, target.boots_s)
     return judged(
         "malformed",
@@ -62,11 +62,38 @@ def malformed(target: AttackTarget, *, count: int = MALFORMED, seed: int = MALFO
     )
 
 
-def _goes_on(phone: socket.socket, transfer: tuple[str, int] | None) -> bool:
-    if transfer is None:
-        return False
-    packet = answer(phone, b"\0\4\0\1", transfer, 3.0)
-    return packet is not None and packet[:4] in {b"\0\3\0\1", b"\0\3\0\2"}
+class _SlowTransfer:
+    """A phone's transfer that goes on by a block now and then, so that no server gives it up meanwhile."""
+
+    def __init__(self, phone: socket.socket, target: AttackTarget) -> None:
+        self._phone = phone
+        self._blocks = len(target.content) // PLAIN_BLOCK_SIZE
+        """How many may be acknowledged before the last one is sent."""
+        self._block = 0
+        phone.sendto(target.request(), target.server)
+        first = heard(phone, 5.0)
+        self._server = None if first is None else first[1]
+        self.is_alive = self._server is not None
+
+    def disturb(self, packet: bytes) -> None:
+        """Send something from the phone's own port into the transfer."""
+        if self._server is not None:
+            self._phone.sendto(packet, self._server)
+
+    def go_on(self) -> None:
+        """Acknowledge a block, and note whether the next one comes."""
+        if not self.is_alive or self._server is None or self._block + 1 > self._blocks:
+            return
+        self._block += 1
+        _drained(self._phone)
+        wanted = b"\0\3" + (self._block + 1).to_bytes(2)
+        until = time.monotonic() + _NEXT_BLOCK_S
+        while time.monotonic() < until:
+            self._phone.sendto(b"\0\4" + self._block.to_bytes(2), self._server)
+            while time.monotonic() < until and (packet := heard(self._phone, 1.0)) is not None:
+                if packet[0][:4] == wanted:
+                    return
+        self.is_alive = False
 
 
 def _drained(endpoint: socket.socket) -> int:
