@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from functools import partial
@@ -18,7 +18,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, func, insert, select, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub, open_hub
@@ -313,6 +313,32 @@ def test_two_processes_that_open_a_new_database_at_once_migrate_it_once(url: str
         with database.everywhere.reading() as session:
             assert session.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
         database.close()
+
+
+def test_a_hub_that_starts_waits_longer_for_one_that_migrates_than_others_wait(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dialect, "BUSY_TIMEOUT_MS", 50)
+    begins, upgrade = threading.Event(), migrations.upgrade
+
+    def seen(engine: Engine, options: Mapping[str, object]) -> None:
+        begins.set()
+        upgrade(engine, options)
+
+    monkeypatch.setattr(migrations, "upgrade", seen)
+    engine = create_engine(dialect.driver_url(url))
+    dialect.prepare(engine)
+    writing = engine.execution_options(**{dialect.WRITING: True})
+    with ThreadPoolExecutor(1) as pool:
+        with writing.begin():
+            opening = pool.submit(Database, url)
+            assert begins.wait(60)
+            for _ in range(3):
+                with pytest.raises(OperationalError), writing.begin():
+                    pass
+        engine.dispose()
+        with closing(opening.result()) as database, database.everywhere.writing() as session:
+            assert session.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
 
 
 def test_a_new_file_that_another_process_writes_to_just_now_is_waited_for(

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.hub.errors import DatabaseUnavailable
+from ringfence.hub.process import background_jobs
 from support.paper import read, send
 from support.running_hub import RunningHub
 
@@ -20,6 +22,35 @@ def test_the_hub_says_what_ends_when_and_what_comes_first(running: RunningHub) -
         later = read(running, "/hub")
     assert "Metadata of role timestamp has ended" in later
     assert "the certificate has ended" in later
+
+
+def test_the_hub_says_how_its_jobs_go(running: RunningHub) -> None:
+    jobs = running.hub.jobs
+    assert {"Send alerts", "Publish drafts whose time has come"} <= {job.does for job in jobs.all()}
+    jobs.begin("Count <sheep>", 3600)
+    assert "not since the hub started" in read(running, "/hub")
+    metric = 'ringfence_hub_job_failing{job="Count <sheep>"}'
+    jobs.ended("Count <sheep>", running.clock(), ["main: one <is> lame", "other: gone"])
+    shown = read(running, "/hub")
+    assert "Count &lt;sheep&gt;&#34; fails: main: one &lt;is&gt; lame (1 more)" in shown
+    assert f"{metric} 1.0" in running.raw("GET", "/metrics").data.decode()
+    jobs.ended("Count <sheep>", running.clock())
+    assert "fails" not in read(running, "/hub")
+    assert f"{metric} 0.0" in running.raw("GET", "/metrics").data.decode()
+    (sheep,) = (job for job in jobs.all() if job.does == "Count <sheep>")
+    sheep.due_from -= 3600 + 121
+    assert "should have come to an end by now" in read(running, "/hub")
+    assert f"{metric} 1.0" in running.raw("GET", "/metrics").data.decode()
+
+
+def test_a_job_that_fails_for_one_organisation_is_named(running: RunningHub, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_hub: object) -> None:
+        raise DatabaseUnavailable("the flock is away")
+
+    monkeypatch.setattr(background_jobs, "_look_after_edges", fail)
+    assert background_jobs._in_turn(running.hub, background_jobs._look_after_edges) == [
+        f"{running.hub.organisation_id}: the flock is away."
+    ]
 
 
 def test_a_certificate_that_cant_be_read_stops_nothing(

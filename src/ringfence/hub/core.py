@@ -18,6 +18,7 @@ from ringfence.hub.data.directory_blobs import DirectoryBlobs
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.event_streams import Wakeups
+from ringfence.hub.job_states import JobStates
 from ringfence.hub.store import edits
 from ringfence.hub.store.binding import Everywhere
 from ringfence.hub.store.change import Change
@@ -46,6 +47,7 @@ class Hub:
     renderer: Renderer = field(default_factory=Renderer)
     renderer_fingerprint: str = ""
     wakeups: Wakeups = field(default_factory=Wakeups)
+    jobs: JobStates = field(default_factory=JobStates)
     clock: Callable[[], float] = time.time
     folder: DataFolder | None = None
     """Where it is from, for what is looked at there while it runs; None for a hub that is in no folder."""

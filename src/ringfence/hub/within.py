@@ -4,7 +4,7 @@ This is the only way from one organisation's hub to another's. Who finds out who
 APIs), and who works for no request (background jobs, restoring, moving); handlers may not import this (import-linter).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from sqlalchemy import ColumnElement, exists, select
@@ -18,6 +18,8 @@ from ringfence.hub.store.organisation_models import OrganisationRow
 from ringfence.hub.store.organisation_owned import OrganisationOwned
 
 _log = logs.get("organisations")
+
+INTERNAL = "an internal error; the hub's log says more"
 
 
 def organisation(hub: Hub, organisation_id: str, scope: AccessScope | None = None) -> Hub:
@@ -40,15 +42,19 @@ def having(hub: Hub, table: type[OrganisationOwned], *conditions: ColumnElement[
     yield from _chosen(hub, exists().where(table.organisation_id == OrganisationRow.id, *conditions))
 
 
-def in_turn(hubs: Iterator[Hub], work: Callable[[Hub], object]) -> None:
-    """Do something for each; what fails for one is logged and stops no other."""
+def in_turn(hubs: Iterator[Hub], work: Callable[[Hub], object]) -> Sequence[str]:
+    """Do something for each; what fails for one is logged and stops no other. Return what failed for whom."""
+    problems = []
     for hub in hubs:
         try:
             work(hub)
         except RingfenceError as fault:
             _log.error("failed and will be tried again", organisation=hub.organisation_id, problem=str(fault))
+            problems.append(f"{hub.organisation_id}: {fault}")
         except Exception:  # noqa: BLE001 - the others go on; the log has the trace
             _log.exception("internal error, will be tried again", organisation=hub.organisation_id)
+            problems.append(f"{hub.organisation_id}: {INTERNAL}")
+    return problems
 
 
 def _chosen(hub: Hub, *conditions: ColumnElement[bool]) -> Iterator[Hub]:

@@ -45,6 +45,12 @@ class FleetMetrics(Collector):
         if folder is not None and (copied_at := backup_note.read(folder)) is not None:
             meaning = "Of when the last copy of the hub is, in Unix seconds."
             yield GaugeMetricFamily("ringfence_backup_timestamp_seconds", meaning, value=copied_at)
+        if self._hub.database.whose is EVERYWHERE:
+            meaning = "Whether a background job of this process failed in its last turn, or is late (1)."
+            jobs = GaugeMetricFamily("ringfence_hub_job_failing", meaning, labels=("job",))
+            for job in self._hub.jobs.all():
+                jobs.add_metric((job.does,), job.failing_since is not None or job.is_late)
+            yield jobs
         yield decisions
         yield open_alerts
         for name, (meaning, values) in fleet.items():

@@ -1,7 +1,7 @@
 """What the running hub does by itself: find other processes' news, confirm streams, renew what expires."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy import ColumnElement, select
 from starlette.concurrency import run_in_threadpool
@@ -40,146 +40,153 @@ _log = logs.get("maintenance")
 async def watch(hub: Hub) -> None:
     """Wake the streams with news from another process, and store which edges have gone."""
 
-    async def look() -> None:
+    async def look() -> Sequence[str]:
         told, departed = hub.wakeups.told(), hub.wakeups.take_departed()
         if told or departed:
             hub.wakeups.wake_edges(await run_in_threadpool(_look, hub, told, departed))
+        return ()
 
-    await _repeat(look, LOOK_EVERY_S)
+    await _repeat(hub, "Tell edges what another process has changed", look, LOOK_EVERY_S)
 
 
 async def roll_out(hub: Hub) -> None:
     """Tell phones of firmware as soon as their site's edges have it."""
 
-    async def look() -> None:
-        await run_in_threadpool(_in_turn, hub, firmware_rollout.go_on, PreparedTargetRow)
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(_in_turn, hub, firmware_rollout.go_on, PreparedTargetRow)
 
-    await _repeat(look, LOOK_EVERY_S)
+    await _repeat(hub, "Tell phones of firmware that their edges have", look, LOOK_EVERY_S)
 
 
 async def keep_guards(hub: Hub) -> None:
     """Tell guards when a phone's stay at another site is over."""
 
-    async def look() -> None:
-        await run_in_threadpool(
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(
             _in_turn, hub, _end_elsewhere, GuardElsewhereRow, GuardElsewhereRow.until <= hub.clock()
         )
 
-    await _repeat(look, LOOK_EVERY_S)
+    await _repeat(hub, "End phones' stays at other sites", look, LOOK_EVERY_S)
 
 
 async def look_after_edges(hub: Hub) -> None:
     """Tell people of edges that are away, behind, or late with their certificate."""
 
-    async def look() -> None:
-        await run_in_threadpool(_in_turn, hub, _look_after_edges)
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(_in_turn, hub, _look_after_edges)
 
-    await _repeat(look, EDGES_EVERY_S)
+    await _repeat(hub, "Look after edges", look, EDGES_EVERY_S)
 
 
 async def notify(hub: Hub) -> None:
     """Tell alert channels of alerts."""
 
-    async def look() -> None:
-        await run_in_threadpool(_in_turn, hub, delivery.go_on, AlertNoticeRow, AlertNoticeRow.due_at <= hub.clock())
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(
+            _in_turn, hub, delivery.go_on, AlertNoticeRow, AlertNoticeRow.due_at <= hub.clock()
+        )
 
-    await _repeat(look, LOOK_EVERY_S)
+    await _repeat(hub, "Send alerts", look, LOOK_EVERY_S)
 
 
 async def rotate(hub: Hub) -> None:
     """Advance changes of secrets as phones fetch and register."""
 
-    async def look() -> None:
-        await run_in_threadpool(_in_turn, hub, rotations.go_on, RotationRow, RotationRow.stage.in_(UNDER_WAY))
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(_in_turn, hub, rotations.go_on, RotationRow, RotationRow.stage.in_(UNDER_WAY))
 
-    await _repeat(look, LOOK_EVERY_S)
+    await _repeat(hub, "Go on with changes of secrets", look, LOOK_EVERY_S)
 
 
 async def look_after_rotations(hub: Hub) -> None:
     """Tell people of changes of secrets that can't go on."""
 
-    async def look() -> None:
-        await run_in_threadpool(_in_turn, hub, _look_after_rotations)
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(_in_turn, hub, _look_after_rotations)
 
-    await _repeat(look, EDGES_EVERY_S)
+    await _repeat(hub, "Look after changes of secrets", look, EDGES_EVERY_S)
 
 
 async def go_on_with_rollouts(hub: Hub) -> None:
     """Publish the next sites of rollouts, and look after those that are published."""
 
-    async def look() -> None:
-        await run_in_threadpool(_in_turn, hub, _go_on_with_rollouts, RolloutRow, RolloutRow.state == RUNNING)
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(_in_turn, hub, _go_on_with_rollouts, RolloutRow, RolloutRow.state == RUNNING)
 
-    await _repeat(look, LOOK_EVERY_S)
+    await _repeat(hub, "Go on with rollouts", look, LOOK_EVERY_S)
 
 
 async def publish_drafts(hub: Hub) -> None:
     """Publish drafts whose time has come."""
     scheduled = ScheduledDrafts(hub)
 
-    async def look() -> None:
+    async def look() -> Sequence[str]:
         await scheduled.publish_due()
+        return ()
 
-    await _repeat(look, LOOK_EVERY_S)
+    await _repeat(hub, "Publish drafts whose time has come", look, LOOK_EVERY_S)
 
 
 async def look_after_phones(hub: Hub) -> None:
     """Tell people of phones that reject their configuration or boot again and again."""
 
-    async def look() -> None:
-        await run_in_threadpool(_in_turn, hub, _look_after_phones)
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(_in_turn, hub, _look_after_phones)
 
-    await _repeat(look, EDGES_EVERY_S)
+    await _repeat(hub, "Look after phones", look, EDGES_EVERY_S)
 
 
 async def tell_phones(hub: Hub) -> None:
     """Tell phones through their PBX what their edges could not tell them."""
 
-    async def look() -> None:
-        await run_in_threadpool(_in_turn, hub, reload_by_pbx.go_on, PbxRow)
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(_in_turn, hub, reload_by_pbx.go_on, PbxRow)
 
-    await _repeat(look, LOOK_EVERY_S)
+    await _repeat(hub, "Tell phones through their PBX", look, LOOK_EVERY_S)
 
 
 async def look_after_backups(hub: Hub) -> None:
     """Tell those who run the hub that nobody has copied it for long."""
 
-    async def look() -> None:
+    async def look() -> Sequence[str]:
         await run_in_threadpool(backup_alerts.look, hub)
+        return ()
 
-    await _repeat(look, RENEW_EVERY_S)
+    await _repeat(hub, "Look for copies of the hub", look, RENEW_EVERY_S)
 
 
 async def confirm(hub: Hub) -> None:
     """Store which edges are connected."""
 
-    async def note() -> None:
+    async def note() -> Sequence[str]:
         if connected := hub.wakeups.edge_ids():
             await run_in_threadpool(_note_connected, hub, connected)
+        return ()
 
-    await _repeat(note, CONFIRM_EVERY_S)
+    await _repeat(hub, "Store which edges are connected", note, CONFIRM_EVERY_S)
 
 
 async def renew(hub: Hub, folder: DataFolder, reload: Callable[[], None]) -> None:
     """Renew metadata and the listeners' certificate in time; ``reload`` makes the listeners use the new one."""
 
-    async def look() -> None:
-        await run_in_threadpool(_in_turn, hub, renewal.renew_metadata)
+    async def look() -> Sequence[str]:
+        problems = await run_in_threadpool(_in_turn, hub, renewal.renew_metadata)
         if await run_in_threadpool(renewal.renew_server_certificate, hub, folder):
             reload()
-        await run_in_threadpool(_in_turn, hub, _forget_old)
+        return [*problems, *await run_in_threadpool(_in_turn, hub, _forget_old)]
 
-    await asyncio.sleep(RENEW_EVERY_S)  # the start has just done it
-    await _repeat(look, RENEW_EVERY_S)
+    does = "Renew metadata and the hub's certificate"
+    await _repeat(hub, does, look, RENEW_EVERY_S, after_s=RENEW_EVERY_S)  # the start has just done it
 
 
 async def look_at_people_certificate(hub: Hub, shown: PeopleCertificate) -> None:
     """Take a renewed certificate for people over; here, on the loop, as its connections use the same TLS context."""
 
-    async def look() -> None:
+    async def look() -> Sequence[str]:
         shown.look(hub.clock())
+        return ()
 
-    await _repeat(look, CERTIFICATE_EVERY_S)
+    await _repeat(hub, "Look for a new certificate for people", look, CERTIFICATE_EVERY_S)
 
 
 def say_goodbye(hub: Hub) -> None:
@@ -190,14 +197,23 @@ def say_goodbye(hub: Hub) -> None:
             edges.note_disconnected(session, gone, hub.clock())
 
 
-async def _repeat(work: Callable[[], Awaitable[None]], every_s: float) -> None:
+async def _repeat(
+    hub: Hub, does: str, work: Callable[[], Awaitable[Sequence[str]]], every_s: float, *, after_s: float = 0.0
+) -> None:
+    """Do something again and again, and note how it goes; ``work`` returns what failed in it."""
+    hub.jobs.begin(does, every_s)
+    await asyncio.sleep(after_s)
     while True:
+        problems: Sequence[str]
         try:
-            await work()
+            problems = await work()
         except RingfenceError as fault:
             _log.error("maintenance failed and will be tried again", problem=str(fault))
+            problems = (str(fault),)
         except Exception:  # noqa: BLE001 - the hub serves on; the log has the trace
             _log.exception("maintenance had an internal error and will be tried again")
+            problems = (within.INTERNAL,)
+        hub.jobs.ended(does, hub.clock(), problems)
         await asyncio.sleep(every_s)
 
 
@@ -206,9 +222,9 @@ def _in_turn(
     work: Callable[[Hub], object],
     table: type[OrganisationOwned] | None = None,
     *conditions: ColumnElement[bool],
-) -> None:
-    """Do something for each organisation, or for each that has such rows."""
-    within.in_turn(within.each(hub) if table is None else within.having(hub, table, *conditions), work)
+) -> Sequence[str]:
+    """Do something for each organisation, or for each that has such rows; return what failed."""
+    return within.in_turn(within.each(hub) if table is None else within.having(hub, table, *conditions), work)
 
 
 def _look(hub: Hub, told: dict[str, ToldVersions], departed: set[str]) -> set[str]:

@@ -18,6 +18,8 @@ from ringfence.hub.store.change import AuditedSession
 
 NOT_STORABLE = (DataError, OverflowError, UnicodeEncodeError)
 """What drivers raise for values that their database has no form for."""
+MIGRATION_PATIENCE_MS = 600_000
+"""How long a hub that starts waits for another one that migrates the tables, which takes long in a large fleet."""
 POOL_SIZE = 40
 """As many connections as the thread pool has threads, so that none waits for another's."""
 
@@ -43,7 +45,8 @@ class Database:
         dialect.prepare(self._engine)
         bound_sql.watch(self._engine)
         try:
-            migrations.upgrade(self._engine.execution_options(**{dialect.WRITING: True}))
+            patient = {dialect.WRITING: True, dialect.PATIENCE_MS: MIGRATION_PATIENCE_MS}
+            migrations.upgrade(self._engine, patient)
         except OperationalError as fault:
             self.close()
             raise unavailable(fault) from None

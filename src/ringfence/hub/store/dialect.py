@@ -1,7 +1,8 @@
 """What each database needs said, so that both behave alike: the one module with SQL of a single database.
 
 Whatever the database, a transaction that reads sees one moment and never waits for a writer, and those that write queue
-up: a check that one makes still holds when it writes. None waits longer than ``BUSY_TIMEOUT_MS``.
+up: a check that one makes still holds when it writes. None waits longer than ``BUSY_TIMEOUT_MS``, but for a process
+that starts while another one migrates the tables (``PATIENCE_MS``).
 
 SQLite: every connection gets write-ahead logging, foreign keys, and patience. The driver's own way of opening
 transactions is turned off: a transaction that will write says so at its beginning, so that two of them queue up instead
@@ -20,6 +21,8 @@ from sqlalchemy import URL, Connection, Engine, event, make_url
 BUSY_TIMEOUT_MS = 10_000
 WRITING = "ringfence_writing"
 """The execution option of connections whose transactions will write."""
+PATIENCE_MS = "ringfence_patience_ms"
+"""The execution option of those that wait for other writers for another time than ``BUSY_TIMEOUT_MS``."""
 
 _SQLITE_PRAGMAS = (
     f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
@@ -80,12 +83,21 @@ def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
 
 
 def _on_sqlite_begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if _will_write(connection) else "BEGIN")
+    if not _will_write(connection):
+        connection.exec_driver_sql("BEGIN")
+    elif (patience_ms := _patience_ms(connection)) == BUSY_TIMEOUT_MS:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql(f"PRAGMA busy_timeout = {patience_ms}")
+        try:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+        finally:
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
 
 
 def _on_postgresql_begin(connection: Connection) -> None:
     if _will_write(connection):
-        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {BUSY_TIMEOUT_MS}")
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {_patience_ms(connection)}")
         connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_POSTGRESQL_WRITERS})")
     else:
         connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
@@ -93,3 +105,7 @@ def _on_postgresql_begin(connection: Connection) -> None:
 
 def _will_write(connection: Connection) -> bool:
     return bool(connection.get_execution_options().get(WRITING, False))
+
+
+def _patience_ms(connection: Connection) -> int:
+    return int(connection.get_execution_options().get(PATIENCE_MS, BUSY_TIMEOUT_MS))

@@ -1,5 +1,6 @@
 """From any older version's tables to this one's: the revisions, and what runs them."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from alembic import command
@@ -11,8 +12,16 @@ from sqlalchemy import Engine
 from ringfence.hub.errors import DataFolderNewer
 
 
-def upgrade(engine: Engine) -> None:
-    """Bring the database to this version's tables, in one transaction; DataFolderNewer where it is beyond them."""
+def upgrade(engine: Engine, options: Mapping[str, object]) -> None:
+    """Bring the database to this version's tables, in one transaction.
+
+    Args:
+        engine: The database's, which reads; nothing waits for other writers where there is nothing to do.
+        options: The execution options of the connection that migrates.
+
+    Raises:
+        DataFolderNewer: The database is beyond this version's tables.
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent).replace("%", "%%"))
     config.set_main_option("path_separator", "os")
@@ -27,6 +36,6 @@ def upgrade(engine: Engine) -> None:
         )
     if heads == set(ScriptDirectory.from_config(config).get_heads()):
         return
-    with engine.begin() as connection:
+    with engine.execution_options(**options).begin() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "head")

@@ -14,5 +14,9 @@ router = APIRouter(prefix="/hub")
 def show_hub(page: TheWebPage, hub: TheProvidersHub) -> PageAnswer:
     """Show how the hub is."""
     return page.show(
-        "hub/hub.html", health=hub_health.look(hub, page.now), config=hub.config, device_url=hub.device_url
+        "hub/hub.html",
+        health=hub_health.look(hub, page.now),
+        config=hub.config,
+        device_url=hub.device_url,
+        jobs=hub.jobs.all(),
     )
