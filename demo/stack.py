@@ -29,7 +29,7 @@ T = TypeVar("T")
 Json = dict[str, Any]
 """Any: what the commands print with --json."""
 
-PATIENCE_S = 20.0
+PATIENCE_S = 120.0
 _PORTS = range(21_000, 32_000)
 _next_ports = itertools.count(os.getpid() * 97)
 

@@ -23,7 +23,7 @@ BOOTS = 3
 """Of which a median is taken: a phone that boots more often in so short a time uses up what it may be refused."""
 PAUSE_S = 2.5
 RECOVERED_S = 60.0
-TOLD_WITHIN_S = 30.0
+TOLD_WITHIN_S = 60.0
 _DATA = b"\0\3"
 
 

@@ -28,7 +28,6 @@ def test_what_is_no_folder_of_phones_is_refused(ringfence: CommandLine, tmp_path
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)  # two imports and a publish of some eighty files
 def test_every_kind_of_file_is_published_after_its_import(ringfence: CommandLine) -> None:
     told = ringfence.ask("import", "tftp", str(FOLDER), "--site", "Kinds", "--no-ask")
     outcomes = {row["path"]: row["outcome"] for row in told["entries"]}

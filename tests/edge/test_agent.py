@@ -72,7 +72,7 @@ def test_phones_get_the_same_over_http_and_the_status_says_where(running: Runnin
     status, _ = read(running.folder)
     assert status is not None
     host, _, port = status.http_addresses[0].rpartition(":")
-    connection = HTTPConnection(host, int(port), timeout=5)
+    connection = HTTPConnection(host, int(port), timeout=60)
     connection.request("GET", f"/{NAME}")
     assert connection.getresponse().read() == b"one"
     connection.close()

@@ -18,7 +18,7 @@ ANNAS = b"1700000600 00:11:22:33:44:55 192.0.2.9 SEP001122334455 *\n"
 BERTS = b"1700000600 00:11:22:33:44:66 192.0.2.9 SEP001122334466 *\n"
 OTHERS = b"".join(b"1700000600 00:11:22:33:55:%02x 192.0.2.%d * *\n" % (number, number) for number in range(20, 60))
 LONG_AGO_NS = 1_600_000_000 * 10**9
-SOON_S = 5.0
+SOON_S = 60.0
 
 
 @pytest.fixture

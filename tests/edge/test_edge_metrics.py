@@ -33,7 +33,7 @@ def edge(tmp_path: Path) -> Iterator[tuple[str, list[Status]]]:
 
 def told(url: str) -> tuple[int, str]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own address
+        with urllib.request.urlopen(url, timeout=60) as answer:  # noqa: S310 - our own address
             return answer.status, answer.read().decode()
     except urllib.error.HTTPError as refused:
         return refused.code, refused.read().decode()

@@ -63,7 +63,7 @@ class Guarded:
 
     def gets(self, name: str) -> tuple[int, bytes]:
         with entered(self.wire.client):
-            connection = http.client.HTTPConnection(EDGE, 6970, timeout=5)
+            connection = http.client.HTTPConnection(EDGE, 6970, timeout=60)
             connection.request("GET", "/" + name)
             answer = connection.getresponse()
             found = answer.status, answer.read()
@@ -72,7 +72,7 @@ class Guarded:
 
     def refusal(self) -> RequestRefused:
         while True:
-            event = self._events.get(timeout=5)
+            event = self._events.get(timeout=60)
             if isinstance(event, RequestRefused):
                 return event
 

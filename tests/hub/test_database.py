@@ -440,7 +440,7 @@ def test_a_publish_a_rollback_and_what_they_changed(hub: Hub) -> None:
 def test_one_publish_at_a_time_and_none_that_a_crash_leaves(hub: Hub) -> None:
     with publication_lock.held(hub, "first"), pytest.raises(PublishRunning, match="first"):
         publish(hub, "second")
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=60)
 
     refused = threading.Event()
 
@@ -464,7 +464,7 @@ def test_one_publish_at_a_time_and_none_that_a_crash_leaves(hub: Hub) -> None:
 def test_a_token_lets_one_of_two_in(hub: Hub) -> None:
     with hub.change("test") as change:
         _row, secret = enrolment_tokens.create(change, "anna")
-    both = threading.Barrier(2, timeout=20)
+    both = threading.Barrier(2, timeout=60)
 
     def redeem() -> str:
         both.wait()

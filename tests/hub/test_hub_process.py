@@ -125,7 +125,7 @@ def run_until_it_fails(folder: DataFolder, **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=False,
     )
     assert done.returncode != 0

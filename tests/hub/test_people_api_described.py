@@ -86,7 +86,7 @@ def ask_in_many_ways(running: RunningHub, operation: Operation, token: str, exam
         if is_there:
             case.path_parameters.update({name: THERE[name] for name in case.path_parameters if name in THERE})
         case.headers["Authorization"] = f"Bearer {token}"
-        answer = case.call(verify=str(running.folder.authority_certificate), timeout=30)
+        answer = case.call(verify=str(running.folder.authority_certificate), timeout=60)
         case.validate_response(answer, checks=CHECKS)
 
     ask()

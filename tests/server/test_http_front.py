@@ -162,7 +162,7 @@ def test_old_clients_get_the_file_and_the_end(front: Front) -> None:
 
 
 def test_a_swap_in_the_midst_keeps_the_bytes_that_were_begun_with(front: Front) -> None:
-    with socket.create_connection(front.address, timeout=10) as peer:
+    with socket.create_connection(front.address, timeout=60) as peer:
         peer.sendall(b"GET /big HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
         heard = peer.recv(1000)
         front.admission.adopt(Catalogue(2, []))
@@ -186,8 +186,8 @@ def test_who_goes_away_in_the_midst_is_told_and_leaves_nothing(front: Front) -> 
 
 def test_who_says_nothing_and_who_creeps_is_cut_off() -> None:
     front = Front(serve, HttpLimits(head_s=0.3, idle_s=0.3))
-    with socket.create_connection(front.address, timeout=10) as silent:
-        with socket.create_connection(front.address, timeout=10) as creeping:
+    with socket.create_connection(front.address, timeout=60) as silent:
+        with socket.create_connection(front.address, timeout=60) as creeping:
             creeping.sendall(b"GET /")
             assert creeping.recv(10) == b""
         assert silent.recv(10) == b""
@@ -197,9 +197,9 @@ def test_who_says_nothing_and_who_creeps_is_cut_off() -> None:
 
 def test_one_source_has_so_many_connections_and_no_more() -> None:
     front = Front(serve, HttpLimits(connections_per_source=2, connections=4))
-    held = [socket.create_connection(front.address, timeout=10) for _ in range(2)]
+    held = [socket.create_connection(front.address, timeout=60) for _ in range(2)]
     front.wait_until(lambda: front.front.connection_count == 2)
-    with socket.create_connection(front.address, timeout=10) as third:
+    with socket.create_connection(front.address, timeout=60) as third:
         assert third.recv(10) == b""
     for one in held:
         one.close()

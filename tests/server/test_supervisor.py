@@ -128,7 +128,7 @@ def test_a_refusal_is_an_error_1_and_tells_the_guards_sentence(site: Site) -> No
 
 def test_nothing_is_answered_before_there_is_a_catalogue_and_the_request_is_not_lost(site: Site) -> None:
     fetched: list[bytes] = []
-    phone = threading.Thread(target=lambda: fetched.append(fetch(site.address, NAME, timeout_s=5)))
+    phone = threading.Thread(target=lambda: fetched.append(fetch(site.address, NAME, timeout_s=10)))
     phone.start()
     time.sleep(0.2)
     assert site.told(RequestRefused) == []
@@ -156,7 +156,7 @@ def test_no_phone_ever_gets_a_mix_of_two_releases(site: Site) -> None:
 
     def phone() -> None:
         while not is_over.is_set():
-            fetched.append(fetch(site.address, f"f{len(fetched) % 3}", timeout_s=5.0))
+            fetched.append(fetch(site.address, f"f{len(fetched) % 3}", timeout_s=10.0))
             offered.release()
 
     with ThreadPoolExecutor() as threads:
@@ -199,7 +199,7 @@ def test_offers_go_on_after_a_restart(site: Site) -> None:
     assert site.supervisor.worker_pid is not None
     os.kill(site.supervisor.worker_pid, signal.SIGKILL)
     site.supervisor.offer(2, [site.file(b"two")])
-    assert fetch(site.address, NAME, timeout_s=2.0) == b"two"
+    assert fetch(site.address, NAME, timeout_s=10.0) == b"two"
 
 
 @pytest.mark.needs("root")  # the launcher may be nobody's
@@ -210,7 +210,7 @@ def test_without_the_process_that_starts_workers_there_is_soon_another_and_that_
     launcher = int((Path(f"/proc/{worker}/stat").read_text().rpartition(")")[2]).split()[1])
     os.kill(launcher, signal.SIGKILL)
     site.wait_for(lambda: site.told(WorkerDied))
-    assert fetch(site.address, NAME, timeout_s=2.0) == b"kept"
+    assert fetch(site.address, NAME, timeout_s=10.0) == b"kept"
     (died,) = site.told(WorkerDied)
     assert isinstance(died, WorkerDied)
     assert (died.pid, died.how) == (worker, "it ended together with the launcher, which starts workers")

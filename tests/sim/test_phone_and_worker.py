@@ -29,7 +29,7 @@ from stack import free_port
 pytestmark = pytest.mark.slow
 ANNA = Mac("001122334455")
 SITE = "Home office Anna"
-SOON_S = 10.0
+SOON_S = 60.0
 
 
 def rendered(label: str, port: int) -> RenderedFile:

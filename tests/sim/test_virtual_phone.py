@@ -42,7 +42,7 @@ from stack import free_port
 MAC = Mac("001122334455")
 SERVER = ("127.0.0.1", 6969)
 NAME = "SEP001122334455.cnf.xml"
-SOON_S = 5.0
+SOON_S = 60.0
 
 
 def configuration(label: str, port: int, **settings: Value) -> bytes:

@@ -49,11 +49,11 @@ class Front:
 
     def connect(self) -> http.client.HTTPConnection:
         host, port = self.address
-        return http.client.HTTPConnection(host, port, timeout=10)
+        return http.client.HTTPConnection(host, port, timeout=60)
 
     def say(self, data: bytes) -> bytes:
         """Send bytes and return all that comes until the end."""
-        with socket.create_connection(self.address, timeout=10) as peer:
+        with socket.create_connection(self.address, timeout=60) as peer:
             peer.sendall(data)
             peer.shutdown(socket.SHUT_WR)
             heard = b""

@@ -50,7 +50,7 @@ class Kamailio:
 
     def call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401 - JSON
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(parameters)}
-        answer = urllib3.request("POST", self.rpc_url, json=body, timeout=5, retries=False)
+        answer = urllib3.request("POST", self.rpc_url, json=body, timeout=60, retries=False)
         return json.loads(answer.data)
 
     def contacts(self, user: str) -> list[dict[str, Any]]:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Self
 
 _CLONE_NEWNET = 0x40000000
-_SOON_S = 5.0
+_SOON_S = 60.0
 _serial = itertools.count(1)
 
 

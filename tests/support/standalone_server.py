@@ -12,7 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-SOON_S = 15.0
+SOON_S = 60.0
 
 # Takes descriptors over as a service manager does: numbered from 3, and meant for this very process.
 _ACTIVATE = """

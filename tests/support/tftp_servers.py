@@ -25,7 +25,7 @@ from ringfence.server.processes.supervisor import WorkerSupervisor
 from ringfence.server.tftp.client import fetch
 from ringfence.server.tftp.engine import Engine
 
-SOON_S = 10.0
+SOON_S = 60.0
 FENCE = "fence"
 _FENCE_CONTENT = b"." * 600
 NOT_FOUND = b"\0\5\0\1File not found\0"
@@ -157,7 +157,7 @@ class ServerUnderTest:
         """
         # From an address of its own: a wildcard socket would also hear what is still sent to a closed phone's port.
         host = None if ":" in self.address[0] else self.address[0]
-        assert fetch(self.address, FENCE, timeout_s=SOON_S, source_host=host) == _FENCE_CONTENT
+        assert fetch(self.address, FENCE, timeout_s=10.0, source_host=host) == _FENCE_CONTENT
 
     def hears_nothing(self, phone: Phone, data: bytes, to: tuple[str, int] | None = None) -> bool:
         """Whether ``data`` brings ``phone`` no answer."""

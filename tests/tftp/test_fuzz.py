@@ -173,7 +173,6 @@ class Range:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["fixed seed", "random seed"])
 def test_generated_packets_break_neither_parser_nor_machines(kind: str, capsys: pytest.CaptureFixture[str]) -> None:
     seed = FIXED_SEED if kind == "fixed seed" else RANDOM_SEED
@@ -203,7 +202,6 @@ def test_the_same_seed_makes_the_same_packets_and_many_are_flawless() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_hundred_thousand_packets_leave_nothing_in_memory() -> None:
     target = Range()
 
@@ -282,7 +280,6 @@ def test_generated_requests_break_no_engine_and_stay_within_its_bounds(limits: L
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_requests_from_ever_new_sources_leave_nothing_in_memory_beyond_the_bounds() -> None:
     target = FiredAt(Limits(), single_port=True)
     hosts = [f"127.{index % 200 + 1}.{index // 200 % 250}.{index // 50_000 + 1}" for index in range(100_000)]

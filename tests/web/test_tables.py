@@ -45,7 +45,7 @@ def test_a_stream_ends_once_nothing_changes_any_more(running: RunningHub) -> Non
     url = f"{running.people_url}/sites/{site}/tokens/{token}/live"
     headers = {"Authorization": f"Bearer {running.token.reveal()}"}
     with urllib3.PoolManager(ca_certs=str(running.folder.authority_certificate), retries=False) as pool:
-        answer = pool.request("GET", url, headers=headers, preload_content=False, timeout=30)
+        answer = pool.request("GET", url, headers=headers, preload_content=False, timeout=60)
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         running.do("DELETE", f"/tokens/{token}")
         told = b"".join(answer.stream(1))  # it would never end, or be cut by the time-out

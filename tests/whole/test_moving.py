@@ -9,7 +9,7 @@ import pytest
 from ringfence.identity.certificates import authority_id, issuer_id, read_certificate
 from stack import Stack, free_port, running_stack, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # dozens of commands, and an edge pauses between tries
+pytestmark = pytest.mark.slow  # dozens of commands, and an edge pauses between tries
 MAC = "00:1B:54:C2:9B:78"
 
 

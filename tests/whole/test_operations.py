@@ -11,7 +11,7 @@ from ringfence.edge.agent.backoff import LONGEST_PAUSE_S
 from ringfence.hub.recovery import restore
 from stack import PATIENCE_S, Stack, running_stack, wait_for
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(400)]  # dozens of commands, each a process of its own
+pytestmark = pytest.mark.slow  # dozens of commands, each a process of its own
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
 MAC = "00:1B:54:C2:9B:77"
 SITE = "home-office-anna"
