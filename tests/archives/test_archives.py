@@ -1,9 +1,11 @@
 """Archives as people get them, and as nobody should: each bad one has its own sentence."""
 
+import errno
 import gzip
 import io
 import stat
 import tarfile
+import tempfile
 import zipfile
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from ringfence import archives
 from ringfence.archives import members
-from ringfence.archives.errors import BadArchive
+from ringfence.archives.errors import BadArchive, NoRoomToUnpack
 from ringfence.archives.litter import is_litter
 from ringfence.archives.signed_header import body_of, header_length, parse_header
 from support.firmware_files import (
@@ -207,3 +209,60 @@ def test_a_signed_header_is_read_and_stripped() -> None:
 def test_any_bytes_are_a_header_or_none(data: bytes) -> None:
     header = parse_header(data)
     assert header is None or header.length == header_length(data) <= len(data)
+
+
+def test_a_list_of_files_that_is_far_too_long_is_never_in_memory(tmp_path: Path) -> None:
+    many = put(tmp_path, "many.zip", zipped({f"{number:0200}": b"" for number in range(40_000)}))
+    with pytest.raises(BadArchive, match="list of files is far too long"):
+        held(many)
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.PAX_FORMAT) as archive:
+        info = tarfile.TarInfo("x")
+        info.pax_headers = {"comment": "x" * (9 << 20)}
+        archive.addfile(info)
+    with pytest.raises(BadArchive, match="list of files is far too long"):
+        held(put(tmp_path, "long.tar", out.getvalue()))
+
+
+@pytest.mark.parametrize("is_tar", [True, False])
+def test_folders_count_as_members(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_tar: bool) -> None:
+    monkeypatch.setattr(archives, "MOST_MEMBERS", 3)
+    out = io.BytesIO()
+    if is_tar:
+        with tarfile.open(fileobj=out, mode="w") as archive:
+            for number in range(4):
+                info = tarfile.TarInfo(f"d{number}")
+                info.type = tarfile.DIRTYPE
+                archive.addfile(info)
+    else:
+        with zipfile.ZipFile(out, "w") as packed:
+            for number in range(4):
+                packed.mkdir(f"d{number}")
+    with pytest.raises(BadArchive, match="more than 3 files"):
+        held(put(tmp_path, "x.tar" if is_tar else "x.zip", out.getvalue()))
+
+
+def test_links_are_named_where_somebody_asks_for_them() -> None:
+    out = io.BytesIO()
+    targets = {"a/1": "b", "a/2": "../b", "a/3": "../../b", "4": "/etc/passwd", "5": "..", "6": "./a/b"}
+    with tarfile.open(fileobj=out, mode="w") as archive:
+        for name, target in targets.items():
+            info = tarfile.TarInfo(name)
+            info.type, info.linkname = tarfile.SYMTYPE, target
+            archive.addfile(info)
+        info = tarfile.TarInfo("a/hard")
+        info.type, info.linkname = tarfile.LNKTYPE, "a/b"
+        archive.addfile(info)
+    links: list[archives.Link] = []
+    assert list(archives.members_of(out, "x.tar", [], links)) == []
+    found = {link.path: link.target for link in links}
+    assert found == {"a/1": "a/b", "a/2": "b", "a/3": "", "4": "", "5": "", "6": "a/b", "a/hard": "a/b"}
+
+
+def test_a_disk_without_room_is_not_the_archives_fault(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_self: object, _data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(tempfile.SpooledTemporaryFile, "write", full)
+    with pytest.raises(NoRoomToUnpack, match="no room to unpack it"):
+        held(put(tmp_path, "x.zip", zipped(FILES)))

@@ -83,6 +83,7 @@ INFRASTRUCTURE = {
     "refused_sign_ins",
     "rights",
     "sign_ins",
+    "uploaded_files",
 }
 """Modules of ``people`` that are about every noun."""
 NOT_IN_THE_FLEET = {"whoami", "families", "metrics"}

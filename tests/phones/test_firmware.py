@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from ringfence.cli.main import make_app
-from ringfence.cli.support.errors import BadArgument
+from ringfence.errors import BadInput
 from ringfence.phones.errors import BadLoads
 from ringfence.phones.firmware.bundles import examine, models_of, serving_names
 from ringfence.phones.firmware.loads import ListedFile, parse_loads
@@ -152,10 +152,10 @@ def test_a_step_that_would_be_skipped_is_known(family: str, running: str, wanted
     assert (step_between(family, running, wanted) is not None) is skips
 
 
-def inspect(path: Path, *options: str) -> tuple[str, BadArgument | None]:
+def inspect(path: Path, *options: str) -> tuple[str, BadInput | None]:
     result = CliRunner().invoke(make_app("firmware"), ["firmware", "inspect", str(path), *options])
     fault = result.exception
-    assert fault is None or isinstance(fault, BadArgument), result.output
+    assert fault is None or isinstance(fault, BadInput), result.output
     return result.output, fault
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import tomlkit
 
-from ringfence.cli.support.import_order import as_text
+from ringfence.imports.folder_order import as_text
 from ringfence.phones.importing.default_file import site_defaults
 from ringfence.phones.importing.folder import read_folder
 from ringfence.phones.importing.outcome import Fate

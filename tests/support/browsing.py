@@ -57,7 +57,7 @@ class PlainBrowser:
 
 def form_of(shown: Answer, action: str = "") -> tuple[str, dict[str, str]]:
     """Where the form of a page that has this action, or its first one, is sent, and its fields as they are there."""
-    forms = re.findall(r'<form method="post"(?: action="([^"]*)")?>(.*?)</form>', shown.data.decode(), re.DOTALL)
+    forms = re.findall(r'<form method="post"(?: action="([^"]*)")?[^>]*>(.*?)</form>', shown.data.decode(), re.DOTALL)
     target, inside = next(each for each in forms if not action or unescape(each[0]) == action)
     inputs = re.findall(r"<input [^>]*>", inside)
     return unescape(target), {unescape(_of(each, "name")): unescape(_of(each, "value")) for each in inputs}

@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect, sync_playwright
 
 from ringfence.hub.people.rights import Role
-from ringfence.hub.store.release_models import FirmwareLoadRow
+from ringfence.hub.store.release_models import AssetRow, FirmwareLoadRow
 from ringfence.wire import paths
 from ringfence.wire.messages import Report, ReportBatch
 from support import signing_in
@@ -138,6 +138,9 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
     do("POST", "/alert-channels", {"name": "bell", "kind": "webhook", "url": "https://alerts.example.org/x"})
     with running.hub.change("test") as change:
         change.session.add(FirmwareLoadRow(name=LOAD, source=AWKWARD, added_at=1.0, added_by="test"))
+        ring = AssetRow(id="ring-tone-awkward", kind="ring tone", name=AWKWARD[:60], source=AWKWARD)
+        ring.added_at, ring.added_by = 1.0, "test"
+        change.session.add(ring)
     draft = do("POST", "/drafts", {"name": AWKWARD[:60], "shared": True})["id"]
     headers = {"Ringfence-Draft": draft}
     assert running.ask("PUT", f"/phones/{MAC}/lines/1", {"label": "In a draft"}, headers=headers).status < 300
@@ -151,7 +154,7 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
     yield {
         "site": site, "mac": MAC, "draft": draft, "rollout": rollout, "organisation": "main", "key": key,
         "group": group, "pbx": "gold", "channel": "bell", "load": LOAD, "edge": edge.response.edge_id,
-        "activation": activation, "book": book,
+        "activation": activation, "book": book, "asset": "ring-tone-awkward",
         "token": token, "number": "1", "alert": str(alert), "index": "1", "family": "generic", "name": "time_zone",
         "person": signing_in.person(running.hub, "anna@example.org", password=None).id,
     }  # fmt: skip

@@ -3,11 +3,14 @@
 Reads zip, tar, gzip, and these behind a manufacturer's signed header (``.cop.sgn``, ``.cop.sha512``), nested up to
 three deep. The content comes out as members with a plain path. A member that leads out of the archive, is not a file,
 or is far larger than it claims, is refused by name. What a system put there for itself (``litter``) is passed over.
+What says how much there is, is no more believed than the rest: a list of members has a bound of its own.
 """
 
+import errno
 import gzip
 import io
 import lzma
+import posixpath
 import re
 import stat
 import tarfile
@@ -20,9 +23,10 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import IO, BinaryIO
 
-from ringfence.archives.errors import BadArchive
+from ringfence.archives.errors import BadArchive, NoRoomToUnpack
 from ringfence.archives.litter import is_litter
 from ringfence.archives.signed_header import header_length
+from ringfence.errors import RingfenceError
 
 DEEPEST = 3
 MOST_MEMBERS = 5_000
@@ -32,8 +36,11 @@ LARGEST_TOTAL_BYTES = 2 << 30
 _ENCRYPTED = 0x1  # of a zip member's flags (APPNOTE.TXT section 4.4.4)
 _IN_MEMORY_BYTES = 8 << 20
 _CHUNK_BYTES = 1 << 20
+_LONGEST_READ_BYTES = 8 << 20
+"""More than the list of as many members as are taken, and than the longest name; the libraries read each at once."""
 _HEAD_BYTES = 64 << 10
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_LONGEST_PATH_BYTES = 1024
 _TAR_MAGIC = slice(257, 262)
 _NESTED = re.compile(r".*\.(?:zip|tar|tgz|tar\.gz|cop(?:\.sgn|\.sha512)?|gz)", re.IGNORECASE)
 
@@ -67,19 +74,41 @@ class Member:
             return file.read()
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A link in an archive: its path, and the path in the archive that it leads to; empty where it leads out."""
+
+    path: str
+    target: str
+
+
 @dataclass(slots=True)
 class _Budget:
     """What one opening may still unpack."""
 
     bytes_left: int = field(default_factory=lambda: LARGEST_TOTAL_BYTES)
-    members_left: int = field(default_factory=lambda: MOST_MEMBERS)
+    most_members: int = field(default_factory=lambda: MOST_MEMBERS)
     skipped: list[str] = field(default_factory=list)
     """The litter that was passed over."""
+    links: list[Link] | None = None
+    """Gets the links; None where there may be none."""
+    opens_nested: bool = True
+    beside: Path | None = None
+    """Where large members find room; without it where the system has it."""
+    seen: int = 0
 
     def member(self, where: str) -> None:
-        self.members_left -= 1
-        if self.members_left < 0:
-            raise BadArchive(f"it contains more than {MOST_MEMBERS} files", where=where)
+        """Count a file, or anything else that an archive lists."""
+        self.seen += 1
+        if self.seen > self.most_members:
+            raise BadArchive(f"it contains more than {self.most_members} files", where=where)
+
+    def link(self, path: str, target: str, where: str) -> None:
+        """Note a link, or refuse it."""
+        if self.links is None:
+            raise BadArchive(f"{path} is a link, but only plain files are accepted", where=where)
+        plain = posixpath.normpath(target.replace("\\", "/"))
+        self.links.append(Link(path, "" if plain.startswith(("/", "../")) or plain in {"..", "."} else plain))
 
     def skips(self, path: str, where: str) -> bool:
         """Return whether a path is litter, and note it."""
@@ -123,6 +152,34 @@ def members(path: Path, skipped: list[str] | None = None) -> Iterator[Member]:
         raise BadArchive(f"it can't be read: {fault.strerror}", where=str(path)) from None
     with file:
         yield from _of_file(file, path.name, path.stat().st_size, budget, str(path), depth=0)
+
+
+def members_of(
+    file: BinaryIO, name: str, skipped: list[str], links: list[Link] | None = None,
+    *, most_members: int | None = None, opens_nested: bool = True, beside: Path | None = None,
+) -> Iterator[Member]:  # fmt: skip
+    """Yield the members of an open file as ``members`` does.
+
+    Args:
+        file: The file; it can be read from anywhere.
+        name: What it is called, which tells what kind of archive it may be.
+        skipped: Gets the paths that were passed over, because a system put them there for itself.
+        links: Gets the links; without it they are refused.
+        most_members: How many members are taken, if not as many as of a bundle.
+        opens_nested: Whether archives in it are opened too.
+        beside: The folder in which large members find room; they have no name there.
+
+    Raises:
+        BadArchive: Something is wrong; the error says what and where.
+    """
+    budget = _Budget(
+        skipped=skipped,
+        links=links,
+        most_members=most_members or MOST_MEMBERS,
+        opens_nested=opens_nested,
+        beside=beside,
+    )
+    yield from _of_file(file, name, _size(file), budget, name, depth=0)
 
 
 def _of_folder(folder: Path, budget: _Budget) -> Iterator[Member]:
@@ -172,18 +229,22 @@ def _of_file(
 
 def _of_zip(file: BinaryIO, budget: _Budget, where: str, depth: int) -> Iterator[Member]:
     try:
-        with zipfile.ZipFile(file) as archive:
+        with zipfile.ZipFile(_ReadInParts(file, where)) as archive:
             for info in archive.infolist():
                 if info.is_dir() or (info.filename.endswith("\\") and not info.file_size):
+                    budget.member(where)
                     continue
                 if budget.skips(_with_slashes(info.filename, where), where):
                     continue
                 path = _plain_path(info.filename, where)
-                if stat.S_ISLNK(info.external_attr >> 16):
-                    raise BadArchive(f"{path} is a link, but only plain files are accepted", where=where)
+                budget.member(where)
                 if info.flag_bits & _ENCRYPTED:
                     raise BadArchive(f"{path} is encrypted", where=where, to_do="Unpack it with its password first.")
-                budget.member(where)
+                if stat.S_ISLNK(info.external_attr >> 16):
+                    with archive.open(info) as packed:
+                        target = packed.read(_LONGEST_PATH_BYTES).decode("utf-8", "replace")
+                    budget.link(path, posixpath.join(posixpath.dirname(path), target), where)
+                    continue
                 with archive.open(info) as packed, _spool(packed, budget, f"{where}: {path}") as body:
                     yield from _member(body, path, budget, where, depth)
     except _BROKEN as fault:
@@ -192,14 +253,21 @@ def _of_zip(file: BinaryIO, budget: _Budget, where: str, depth: int) -> Iterator
 
 def _of_tar(file: BinaryIO, budget: _Budget, where: str, depth: int) -> Iterator[Member]:
     try:
-        with tarfile.open(fileobj=file, mode="r:") as archive:
+        with tarfile.open(fileobj=_ReadInParts(file, where), mode="r:") as archive:
             for info in archive:
-                if info.isdir() or budget.skips(_with_slashes(info.name, where), where):
+                if info.isdir():
+                    budget.member(where)
+                    continue
+                if budget.skips(_with_slashes(info.name, where), where):
                     continue
                 path = _plain_path(info.name, where)
+                budget.member(where)
+                if budget.links is not None and (info.issym() or info.islnk()):
+                    beside = posixpath.dirname(path) if info.issym() else ""
+                    budget.link(path, posixpath.join(beside, info.linkname), where)
+                    continue
                 if not info.isreg():
                     raise BadArchive(f"{path} is not a plain file, but only plain files are accepted", where=where)
-                budget.member(where)
                 packed = archive.extractfile(info)
                 if packed is None:
                     raise BadArchive(f"{path} can't be read", where=where)
@@ -216,7 +284,7 @@ def _of_tar(file: BinaryIO, budget: _Budget, where: str, depth: int) -> Iterator
 
 def _member(body: BinaryIO, path: str, budget: _Budget, where: str, depth: int) -> Iterator[Member]:
     size = _size(body)
-    if _NESTED.fullmatch(path) is not None:
+    if budget.opens_nested and _NESTED.fullmatch(path) is not None:
         yield from _of_file(body, path, size, budget, f"{where}: {path}", depth=depth + 1)
     else:
         yield Member(path, size, lambda: _unclosed(body))
@@ -236,9 +304,33 @@ def _plain_path(raw: str, where: str) -> str:
     Letters with accents are one character each, as on other systems than a Mac.
     """
     path = unicodedata.normalize("NFC", _with_slashes(raw, where))
-    if _CONTROL.search(path) or not path or len(path.encode("utf-8", "surrogateescape")) > 1024:  # noqa: PLR2004
+    if _CONTROL.search(path) or not path or len(path.encode("utf-8", "surrogateescape")) > _LONGEST_PATH_BYTES:
         raise BadArchive(f"it contains a file with an impossible name: {raw[:60]!r}", where=where)
     return "/".join(part for part in path.split("/") if part not in {"", "."})
+
+
+class _ReadInParts(io.RawIOBase):
+    """A view of a file of which nothing reads much at once: the libraries believe what an archive says of itself."""
+
+    def __init__(self, file: BinaryIO, where: str) -> None:
+        self._file, self._where = file, where
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def read(self, size: int = -1) -> bytes:
+        if size > _LONGEST_READ_BYTES:
+            raise BadArchive("its list of files is far too long", where=self._where, to_do="Pack fewer files.")
+        return self._file.read(_LONGEST_READ_BYTES if size < 0 else size)
 
 
 class _Unclosed(io.RawIOBase):
@@ -267,7 +359,8 @@ def _gunzip(file: BinaryIO) -> BinaryIO:
 
 def _spool(packed: IO[bytes], budget: _Budget, where: str, skip: int = 0) -> BinaryIO:
     """Return a file with what ``packed`` holds from ``skip`` on, in memory where it is small."""
-    spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES)  # noqa: SIM115 - the caller closes it
+    folder = None if budget.beside is None else str(budget.beside)
+    spool = tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY_BYTES, dir=folder)  # noqa: SIM115 - the caller closes it
     try:
         if skip:
             packed.seek(skip)
@@ -289,7 +382,11 @@ def _size(file: BinaryIO) -> int:
     return size
 
 
-def _broken(fault: BaseException, where: str) -> BadArchive:
-    if isinstance(fault, BadArchive):
+def _broken(fault: BaseException, where: str) -> RingfenceError:
+    if isinstance(fault, RingfenceError):
         return fault
+    if isinstance(fault, OSError) and fault.errno in {errno.ENOSPC, errno.EDQUOT, errno.EROFS}:
+        return NoRoomToUnpack(
+            f"there is no room to unpack it: {fault.strerror}", where=where, to_do="Make room on the disk."
+        )
     return BadArchive(f"it is damaged or cut off: {fault}", where=where, to_do="Download it again.")

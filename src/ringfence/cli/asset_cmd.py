@@ -1,31 +1,23 @@
 """``ringfence asset``: ring tones, wallpapers, languages, tones, and files that phones name."""
 
-from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from ringfence.archives import members
 from ringfence.cli.support import output
 from ringfence.cli.support.api import Json
-from ringfence.cli.support.asset_uploads import bring
 from ringfence.cli.support.connection import hub, segment
-from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 from ringfence.cli.support.uploads import say_skipped
-from ringfence.errors import BadInput, EnvironmentFault
-
-if TYPE_CHECKING:  # it loads the picture library
-    from ringfence.phones.assets.kinds import Asset
+from ringfence.errors import EnvironmentFault
 
 app = typer.Typer(
     help="Ring tones, wallpapers, languages, dial plans and other files for phones.", no_args_is_help=True
 )
-
-LARGEST_BYTES = 64 << 20
 
 
 @app.command("import")
@@ -48,10 +40,19 @@ def import_assets(
 
     Example: ringfence asset import doorbell.wav
     """
+    try:
+        from ringfence.imports.asset_import import nothing_found, recognised
+        from ringfence.imports.asset_uploads import bring
+        from ringfence.phones.assets.kinds import models_for
+    except ModuleNotFoundError as missing:
+        raise EnvironmentFault(
+            f"this needs {missing.name}, which is not installed", to_do="Run pip install 'ringfence[hub]'."
+        ) from None
     client = None if dry_run else hub()
     told: list[Json] = []
     skipped: list[str] = []
-    for asset, models in _recognised(file, skipped):
+    for asset in recognised(members(file, skipped), str(file)):
+        models = models_for(asset)
         if client is not None:
             bring(client, asset, file.name)
         told.append({"kind": str(asset.kind), "name": asset.name, "notes": list(asset.notes), "models": models})
@@ -60,10 +61,7 @@ def import_assets(
             whom = ", ".join(models) or "no known model"
             output.say(f"{asset.kind.capitalize()} “{asset.name}”{notes}, for {whom}.")
     if not told:
-        raise BadArgument(
-            "it holds no ring tone, picture, language, tones or dial plan", where=str(file),
-            to_do="Use a WAV, PNG or JPEG, or the manufacturer's locale package.",
-        )  # fmt: skip
+        raise nothing_found(str(file))
     if as_json:
         output.show_json(told)
         return
@@ -71,30 +69,6 @@ def import_assets(
     if not dry_run:
         output.say("Next: ringfence publish. Phones get languages only where user_locale or network_locale names them,")
         output.say("and dial plans, soft keys and feature policies where their settings do, such as dial_plan_file.")
-
-
-def _recognised(file: Path, skipped: list[str]) -> Iterator[tuple["Asset", list[str]]]:
-    """Yield the assets of a file, folder or archive, each with the models that can have it; note what is skipped."""
-    try:
-        from ringfence.phones.assets.kinds import models_for, recognise, together
-    except ModuleNotFoundError as missing:
-        raise EnvironmentFault(
-            f"this needs {missing.name}, which is not installed", to_do="Run pip install 'ringfence[hub]'."
-        ) from None
-
-    def found() -> Iterator["Asset"]:
-        for member in members(file, skipped):
-            if member.size_bytes > LARGEST_BYTES:
-                continue
-            try:
-                asset = recognise(member.path, member.read())
-            except BadInput as fault:
-                raise BadArgument(fault.what, where=f"{file}: {member.path}", to_do=fault.to_do) from None
-            if asset is not None:
-                yield asset
-
-    for asset in together(found()):
-        yield asset, models_for(asset)
 
 
 @app.command("list")

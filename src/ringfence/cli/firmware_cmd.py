@@ -6,18 +6,18 @@ from typing import Annotated
 
 import typer
 
-from ringfence.archives import Member, members
+from ringfence.archives import members
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
-from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 from ringfence.cli.support.uploads import progress, say_skipped, upload_members
 from ringfence.counted import counted
+from ringfence.imports.bundle_import import check_whole, collect, wanted_of
 from ringfence.phones.filenames import is_loads
 from ringfence.phones.firmware.bundles import Bundle, examine
-from ringfence.phones.firmware.loads import LARGEST_BYTES, Loads, parse_loads
+from ringfence.phones.firmware.loads import Loads, parse_loads
 
 app = typer.Typer(help="Firmware: inspect bundles, import loads, and follow their rollout.", no_args_is_help=True)
 
@@ -41,7 +41,7 @@ def inspect(file: BundleFile, as_json: AsJson = False) -> None:
     Example: ringfence firmware inspect cmterm-7945_7965-sip.9-4-2SR3-1.zip
     """
     skipped: list[str] = []
-    sizes, lists = collect(file, skipped)
+    sizes, lists = _collect(file, skipped)
     if file.is_file() and is_loads(file.name):
         _show_list(file.name, parse_loads(lists[file.name], file.name), as_json=as_json)
         return
@@ -51,7 +51,7 @@ def inspect(file: BundleFile, as_json: AsJson = False) -> None:
     else:
         _show_bundle(bundle, sizes)
         say_skipped(skipped)
-    check_whole(bundle, file)
+    check_whole(bundle, str(file))
 
 
 @app.command("import")
@@ -63,11 +63,10 @@ def import_bundle(file: BundleFile, as_json: AsJson = False) -> None:
     Example: ringfence firmware import cmterm-9971.9-4-2SR4-1.cop.sgn
     """
     skipped: list[str] = []
-    sizes, lists = collect(file, skipped)
+    sizes, lists = _collect(file, skipped)
     bundle = examine(sizes, lists.__getitem__)
-    check_whole(bundle, file)
-    wanted = {each.found for load in bundle.loads for each in load.wanted if each.found} | set(lists)
-    wanted |= {name for load in bundle.loads for name in load.companions}
+    check_whole(bundle, str(file))
+    wanted = wanted_of(bundle, lists)
     client = hub()
     files = upload_members(client, file, wanted, sum(sizes[name] for name in wanted))
     rows = client.post("/firmware", {"source": file.name, "files": files})["items"]
@@ -176,23 +175,6 @@ def remove(load: LoadName, yes: Yes = False, as_json: AsJson = False) -> None:
     output.tell(f"Load {load} deleted.", {"removed": load}, as_json=as_json)
 
 
-def check_whole(bundle: Bundle, file: Path) -> None:
-    """Raise BadArgument unless a bundle has a load and every file that its loads name."""
-    if not bundle.loads:
-        raise BadArgument(
-            "it holds no .loads file and no other firmware that is known",
-            where=str(file),
-            to_do="Check that it is a firmware bundle.",
-        )
-    missing = sorted({name for load in bundle.loads for name in load.missing})
-    if missing:
-        raise BadArgument(
-            f"missing or wrong, of the files that its loads name: {', '.join(missing)}",
-            where=str(file),
-            to_do="Get the complete bundle; phones would stop half-way.",
-        )
-
-
 def _show_list(name: str, loads: Loads, *, as_json: bool) -> None:
     if as_json:
         files = [
@@ -255,26 +237,5 @@ def _facts(loads: Loads) -> dict[str, object]:
     }
 
 
-def collect(file: Path, skipped: list[str]) -> tuple[dict[str, int], dict[str, bytes]]:
-    """Return the sizes of a bundle's files, and the bytes of its .loads files, both by name.
-
-    ``skipped`` gets what is passed over because a system had put it there for itself.
-    """
-    sizes: dict[str, int] = {}
-    lists: dict[str, bytes] = {}
-    for member in members(file, skipped):
-        _check_twice(member, sizes, file)
-        sizes[member.name] = member.size_bytes
-        if is_loads(member.name):
-            with member.open() as opened:
-                lists[member.name] = opened.read(LARGEST_BYTES + 1)
-    return sizes, lists
-
-
-def _check_twice(member: Member, sizes: dict[str, int], file: Path) -> None:
-    if member.name in sizes and sizes[member.name] != member.size_bytes:
-        raise BadArgument(
-            f"it holds two different files called {member.name}",
-            where=str(file),
-            to_do="Import the folder of one model at a time.",
-        )
+def _collect(file: Path, skipped: list[str]) -> tuple[dict[str, int], dict[str, bytes]]:
+    return collect(members(file, skipped), str(file))

@@ -9,7 +9,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import PhonesLeftOut
 from ringfence.cli.support.output import AsJson, Row
-from ringfence.counted import counted
+from ringfence.counted import counted, some
 
 _MOST_SITES = 20
 """How many sites are listed one by one."""
@@ -55,7 +55,7 @@ def show_publication(result: Row, *, diff: bool) -> None:
         output.say(f"{summary}.")
     for site in changed if diff else changed[:_MOST_SITES]:
         outcome = "would get a new release" if dry_run else f"now has release {site['release']}"
-        by = f"; edited by {output.some(site['edited_by'], 5)}" if site["edited_by"] else ""
+        by = f"; edited by {some(site['edited_by'], 5)}" if site["edited_by"] else ""
         of = f"{_what_changed(site['files'])}, {counted(site['phones'], 'phone')}{by}"
         output.say(f"Site {site['site']} {outcome} (before: {site['previous'] or 'none'}): {of}.")
         for file in site["files"] if diff else ():
@@ -91,7 +91,7 @@ _CHANGES = ("added", "changed", "removed")
 def _show_waiting(result: Row) -> None:
     if result["without_line"]:
         output.say(
-            f"Phones without a line get no file: {output.some(result['without_line'])}. "
+            f"Phones without a line get no file: {some(result['without_line'])}. "
             "Next: ringfence line set MAC 1 --name USER"
         )
     by_load: dict[str, list[str]] = {}
@@ -100,7 +100,7 @@ def _show_waiting(result: Row) -> None:
     for load, macs in by_load.items():
         gets = "Phone" if len(macs) == 1 else "Phones"
         output.say(
-            f"{gets} {output.some(macs)} {'gets' if len(macs) == 1 else 'get'} {load} once "
+            f"{gets} {some(macs)} {'gets' if len(macs) == 1 else 'get'} {load} once "
             f"{'its' if len(macs) == 1 else 'their'} site's edges have it: ringfence firmware status {load}"
         )
     for edge in result["waiting_for"]:
@@ -116,7 +116,7 @@ def _show_asked_for(asked: Sequence[Row]) -> None:
     for phone in asked:
         by_fault.setdefault(phone["what"].replace(phone["mac"], "MAC"), []).append(phone)
     for what, phones in by_fault.items():
-        names = output.some([phone["mac"] for phone in phones])
+        names = some([phone["mac"] for phone in phones])
         said = phones[0]["what"] if len(phones) == 1 else what.replace("phone MAC", "each")
         keep = "It keeps" if len(phones) == 1 else f"{counted(len(phones), 'phone')} ({names}) keep"
         output.say(f"Firmware is missing: {said}. {keep} the present firmware until then. {phones[0]['to_do']}")
@@ -132,7 +132,7 @@ def _show_left_out(left: Sequence[Row]) -> None:
             where = f" ({phones[0]['where']})" if phones[0]["where"] else ""
             output.say(f"Left out: phone {phones[0]['mac']} of site {phones[0]['site']}: {phones[0]['what']}{where}.")
         else:
-            names = output.some([phone["mac"] for phone in phones])
+            names = some([phone["mac"] for phone in phones])
             output.say(f"Left out: {counted(len(phones), 'phone')} ({names}): {what}.")
         if to_do:
             output.say(f"  {to_do}")
@@ -147,6 +147,6 @@ def _raise_left_out(left: Sequence[Row]) -> None:
         raise PhonesLeftOut(what, where=first["where"], to_do=first["to_do"])
     raise PhonesLeftOut(
         f"{counted(len(left), 'phone')} were left out and keep the files that they have",
-        where=output.some([phone["mac"] for phone in left], 5),
+        where=some([phone["mac"] for phone in left], 5),
         to_do="Correct what is said above and publish again.",
     )

@@ -349,6 +349,14 @@ class NotStorable(BadInput):
     """A value that the database can't hold."""
 
 
+class TooManyUploads(EnvironmentFault):
+    """As many files are being imported as the hub has room for."""
+
+
+class UploadUnwritable(EnvironmentFault):
+    """A file that somebody sends can't be kept while it is looked at."""
+
+
 class BlobUnavailable(EnvironmentFault):
     """A blob that a release names can't be read or written."""
 

@@ -13,14 +13,13 @@ from urllib.parse import urlencode
 import urllib3
 
 from ringfence.cli.support.errors import (
-    FAMILY_OF_STATUS,
     BadArgument,
     HubAway,
     Interrupted,
     NotLoggedIn,
 )
 from ringfence.cli.support.hub_address import read_address
-from ringfence.errors import RingfenceError
+from ringfence.imports.hub_requests import require_success
 from ringfence.secret import Secret
 
 Json = dict[str, Any]
@@ -248,11 +247,4 @@ def _answer(response: urllib3.BaseHTTPResponse) -> Json:
             where=response.url or "",
             to_do="Check the address: ringfence login.",
         ) from None
-    if response.status < _FIRST_ERROR:
-        return dict(answer)
-    family = FAMILY_OF_STATUS.get(response.status, RingfenceError)
-    raise family(
-        answer.get("what", f"the hub answered with status {response.status}"),
-        where=answer.get("where", ""),
-        to_do=answer.get("to_do", ""),
-    )
+    return require_success(response.status, dict(answer))

@@ -6,7 +6,7 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.errors import BadArgument
-from ringfence.counted import counted
+from ringfence.counted import counted, some
 
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Show what would happen, and change nothing.")]
 
@@ -42,9 +42,9 @@ def say_outcome(done: Json, *, dry_run: bool, names_phones: bool = True) -> None
         if names:
             output.say(f"{counted(len(names), kind)} {would}created: {', '.join(names)}.")
     if dry_run and names_phones and done["phones_added"]:
-        output.show_paragraph(f"New: {output.some(done['phones_added'], _MOST_NAMED)}.", "")
+        output.show_paragraph(f"New: {some(done['phones_added'], _MOST_NAMED)}.", "")
     for shared in done["shared_users"]:
-        phones = f"{counted(len(shared['phones']), 'phone')}: {output.some(shared['phones'])}"
+        phones = f"{counted(len(shared['phones']), 'phone')}: {some(shared['phones'])}"
         output.show_paragraph(f"The SIP user {shared['name']} is on {phones}.", "")
     unchanged = f"{done['changed']} changed, {done['unchanged']} unchanged"
     taken = f"{counted(done['added'], 'phone')} {would}added, {unchanged}"

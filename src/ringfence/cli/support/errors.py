@@ -64,14 +64,3 @@ class NotServed(NotFound):
 
 class NotAllowed(NotPermitted):
     """The server does not give us the file."""
-
-
-FAMILY_OF_STATUS: dict[int, type[RingfenceError]] = {
-    401: NotPermitted,
-    403: NotPermitted,
-    404: NotFound,
-    409: Conflict,
-    422: BadInput,
-    503: EnvironmentFault,
-}
-"""The error family, and so the exit code, of each status that the people's API answers with."""

@@ -7,11 +7,11 @@ import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.errors import NotConfirmed
-from ringfence.counted import counted
+from ringfence.counted import counted, some
 from ringfence.errors import BadInput
 
 if TYPE_CHECKING:  # only the commands that need it load it: it loads the XML library and the templates
-    from ringfence.phones.importing.outcome import Entry, ModelGuess
+    from ringfence.phones.importing.outcome import Entry
 
 _ONE_BY_ONE = "each"
 _MOST_NAMED = 5
@@ -34,32 +34,19 @@ def ask_for_models(entries: "Sequence[Entry]") -> list[str]:
 
 
 def _answers(entries: "Sequence[Entry]") -> Iterator[str]:
-    from ringfence.phones.importing.outcome import Confidence
+    from ringfence.imports.folder_import import guess_in_words, uncertain
 
-    groups: dict[tuple[str, ...], list[Entry]] = {}
-    for entry in entries:
-        if entry.phone is not None and entry.phone.guess.confidence is not Confidence.CERTAIN:
-            groups.setdefault((entry.phone.model, *entry.phone.guess.others), []).append(entry)
-    for group in groups.values():
+    for group in uncertain(entries):
         phones = [entry.phone for entry in group if entry.phone is not None]
-        paths = output.some([entry.path for entry in group], _MOST_NAMED)
-        output.show_paragraph(f"{counted(len(group), 'phone')} {_in_words(phones[0].guess, len(group))}: {paths}.", "")
+        paths = some([entry.path for entry in group], _MOST_NAMED)
+        said = f"{counted(len(group), 'phone')} {guess_in_words(phones[0].guess, len(group))}: {paths}."
+        output.show_paragraph(said, "")
         one_by_one = f"; {_ONE_BY_ONE}: one by one" if len(group) > 1 else ""
         answer = _ask(f"Model (Enter: as guessed{one_by_one})", may_be_each=len(group) > 1)
         for entry, phone in zip(group, phones, strict=True):
             name = _ask(f"{entry.path} (Enter: as guessed)") if answer == _ONE_BY_ONE else answer
             if name:
                 yield f"{phone.mac.bare}={name}"
-
-
-def _in_words(guess: "ModelGuess", count: int) -> str:
-    from ringfence.phones.importing.outcome import Confidence
-
-    others = " or ".join(guess.others)
-    if guess.confidence is Confidence.UNKNOWN:
-        hint = f", perhaps {others}" if others else ""
-        return f"{'is' if count == 1 else 'are'} of a model that nothing tells{hint}"
-    return f"{'is' if count == 1 else 'are'} likely {guess.model}, or else {others}"
 
 
 def _ask(question: str, *, may_be_each: bool = False) -> str:

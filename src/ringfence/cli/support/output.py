@@ -15,8 +15,6 @@ from typing import Annotated, Any
 
 import typer
 
-from ringfence.counted import counted
-
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
 
 Row = Mapping[str, Any]
@@ -287,9 +285,3 @@ def away_edge(edge: Row) -> str:
     """Return in words since when an edge is away, and until when firmware waits for it."""
     since = f"since {when(edge['last_seen'])}" if edge["last_seen"] else "since it was enrolled"
     return f"Edge {edge_name(edge)} is away {since} and holds firmware back until {when(edge['counts_until'])}."
-
-
-def some(names: Sequence[str], most: int = 12) -> str:
-    """Return names as a list, and how many more there are."""
-    more = len(names) - most
-    return ", ".join(names[:most]) + (f" and {counted(more, 'more', 'more')}" if more > 0 else "")

@@ -1,17 +1,15 @@
 """Uploading files to the hub: only those that it lacks, with a progress bar."""
 
-import hashlib
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from ringfence.archives import Member, members
+from ringfence.archives import members
 from ringfence.cli.support import output
 from ringfence.cli.support.api import Json, PeoplesApi
-from ringfence.counted import counted
-
-_CHUNK_BYTES = 1 << 20
+from ringfence.counted import counted, some
+from ringfence.imports.bundle_import import bring_members
 
 Show = Callable[[float, float], None]
 Advance = Callable[[float], None]
@@ -39,35 +37,11 @@ def say_skipped(skipped: Sequence[str]) -> None:
     """Say what was passed over because a system had put it there for itself, if there is anything."""
     if skipped:
         files = counted(len(skipped), "file")
-        output.say(f"Skipped {files} that a Mac, Windows or a network drive added: {output.some(skipped)}.")
+        output.say(f"Skipped {files} that a Mac, Windows or a network drive added: {some(skipped)}.")
 
 
 def upload_members(client: PeoplesApi, file: Path, wanted: Collection[str], total_bytes: int) -> list[Json]:
     """Upload the members of a folder or archive with these names; return their names, digests and lengths."""
-    files: dict[str, Json] = {}
     with progress("uploading") as (show, advance):
         show(0, total_bytes)
-        for member in members(file):
-            if member.name in wanted and member.name not in files:
-                digest = _digest(member)
-                if client.get(f"/uploads/{digest}")["here"]:
-                    advance(member.size_bytes)
-                else:
-                    client.upload(f"/uploads/{digest}", _parts(member, advance))
-                files[member.name] = {"name": member.name, "digest": digest, "length": member.size_bytes}
-    return list(files.values())
-
-
-def _digest(member: Member) -> str:
-    hashed = hashlib.sha256()
-    with member.open() as opened:
-        while part := opened.read(_CHUNK_BYTES):
-            hashed.update(part)
-    return hashed.hexdigest()
-
-
-def _parts(member: Member, advance: Advance) -> Iterator[bytes]:
-    with member.open() as opened:
-        while part := opened.read(_CHUNK_BYTES):
-            yield part
-            advance(len(part))
+        return bring_members(client, members(file), wanted, advance)

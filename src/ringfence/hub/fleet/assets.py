@@ -88,11 +88,17 @@ def files(session: Session) -> Mapping[str, Sequence[AssetFileRow]]:
     return found
 
 
-def remove(change: Change, asset_id: str) -> None:
-    """Delete an asset; phones keep what they have until they look again."""
-    row = change.session.get(AssetRow, asset_id)
+def get(session: Session, asset_id: str) -> AssetRow:
+    """Return an asset; UnknownAsset if there is none."""
+    row = session.get(AssetRow, asset_id)
     if row is None:
         raise UnknownAsset(f"there is no asset {asset_id[:60]!r}", to_do="`ringfence asset list` shows all.")
+    return row
+
+
+def remove(change: Change, asset_id: str) -> None:
+    """Delete an asset; phones keep what they have until they look again."""
+    row = get(change.session, asset_id)
     change.session.delete(row)
     change.note("asset.remove", asset_id)
 

@@ -2,7 +2,7 @@
 
 A body is read only once its caller is known (``callers``). JSON has no NaN and no infinity (RFC 8259, section 6); a
 whole number that no database holds, half of a surrogate pair, and nesting without end are refused here, for all routes.
-What pages send are forms, which are read here too (``forms``).
+What pages send are forms, which are read here too (``forms``), some with large files (``uploaded_files``).
 """
 
 import json
@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.errors import BodyRefused
-from ringfence.hub.people import forms, problems
+from ringfence.hub.people import forms, problems, uploaded_files
 from ringfence.hub.people.rights import V1, is_open
 
 LARGEST_BYTES = 256 << 10
@@ -43,6 +43,9 @@ class BodiesChecked:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)
+        if scope["path"] in uploaded_files.LARGEST_OF:
+            await self._with_file(request, send)
+            return
         try:
             body = await read(request, most_bytes(scope["path"]))
             if not scope["path"].startswith(V1):
@@ -52,11 +55,29 @@ class BodiesChecked:
         except ClientDisconnect:
             return
         except RingfenceError as fault:
-            answer = problems.answer_to(request, fault)
-            answer.headers["Connection"] = "close"
-            await answer(scope, receive, send)
+            await _refuse(request, send, fault)
             return
         await self._app(scope, _replayed(body, receive), send)
+
+    async def _with_file(self, request: Request, send: Send) -> None:
+        """Hand a page's form with a large file on once that is on the disk, or with what is wrong with it."""
+        is_taken = False
+        try:
+            async with uploaded_files.taken(request):
+                is_taken = True
+                await self._app(request.scope, _replayed(b"", request.receive), send)
+        except ClientDisconnect:
+            return
+        except RingfenceError as fault:
+            if is_taken:
+                raise
+            await _refuse(request, send, fault)
+
+
+async def _refuse(request: Request, send: Send, fault: RingfenceError) -> None:
+    answer = problems.answer_to(request, fault)
+    answer.headers["Connection"] = "close"
+    await answer(request.scope, request.receive, send)
 
 
 def most_bytes(path: str) -> int:

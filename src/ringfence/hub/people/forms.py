@@ -37,7 +37,12 @@ def keep(request: Request, body: bytes) -> None:
     Raises:
         BodyRefused: It is none.
     """
-    request.scope.setdefault("state", {})[_FORM] = parse(request.headers.get("content-type", ""), body)
+    keep_fields(request, parse(request.headers.get("content-type", ""), body))
+
+
+def keep_fields(request: Request, fields: Form) -> None:
+    """Keep a form that was read already with its request."""
+    request.scope.setdefault("state", {})[_FORM] = fields
 
 
 def parse(content_type: str, body: bytes) -> dict[str, str]:

@@ -7,10 +7,12 @@ from fastapi import FastAPI
 from ringfence.hub.core import Hub
 from ringfence.hub.people.app import build_routes, people_app
 from ringfence.hub.people.callers import AUTHENTICATIONS, Authentication
+from ringfence.hub.people.uploaded_files import UploadPlaces
 from ringfence.hub.web.account import views as account
 from ringfence.hub.web.activations import views as activations
 from ringfence.hub.web.alert_channels import views as alert_channels
 from ringfence.hub.web.api_tokens import views as api_tokens
+from ringfence.hub.web.assets import views as assets
 from ringfence.hub.web.audit import views as audit
 from ringfence.hub.web.compressed import PagesCompressed
 from ringfence.hub.web.drafts import views as drafts
@@ -21,7 +23,9 @@ from ringfence.hub.web.groups import views as groups
 from ringfence.hub.web.guard import alerts, bans, first_contact, policy
 from ringfence.hub.web.hub import first_run
 from ringfence.hub.web.hub import views as hub_itself
+from ringfence.hub.web.imports import folder_views as folder_imports
 from ringfence.hub.web.imports import views as imports
+from ringfence.hub.web.imports.kept_folders import KeptFolders
 from ringfence.hub.web.imports.kept_tables import KeptTables
 from ringfence.hub.web.layout.problem import problem_page
 from ringfence.hub.web.lines import views as lines
@@ -46,10 +50,10 @@ from ringfence.hub.web.sites import views as sites
 from ringfence.hub.web.static import files
 
 _PARTS = (
-    files, sign_in, choice, account, people, overview, enrolment_tokens, sites, imports, phone_changes, first_contact,
-    settings, lines, phones, alerts, drafts, publish, releases, groups, api_tokens, edges, bans, policy,
+    files, sign_in, choice, account, people, overview, enrolment_tokens, sites, folder_imports, imports, phone_changes,
+    first_contact, settings, lines, phones, alerts, drafts, publish, releases, groups, api_tokens, edges, bans, policy,
     own_templates, firmware, pbxes, alert_channels, audit, rollouts, organisations, hub_itself, rotations, first_run,
-    activations, phone_books,
+    activations, phone_books, assets,
 )  # fmt: skip
 """The modules with pages, one for each noun."""
 
@@ -58,6 +62,7 @@ def web_app(hub: Hub, authentications: Sequence[Authentication] = AUTHENTICATION
     """Return the people's API of ``hub`` with the pages beside it."""
     app = people_app(hub, authentications, problem_page, way_in)
     app.state.live_streams, app.state.kept_tables = LiveStreams(), KeptTables()
+    app.state.upload_places, app.state.kept_folders = UploadPlaces(), KeptFolders()
     app.add_middleware(PagesCompressed)
     for part in _PARTS:
         app.include_router(part.router, include_in_schema=False)

@@ -41,6 +41,7 @@ ENTRIES = (
     NavigationEntry("Phone books", "/phone-books"),
     NavigationEntry("Templates", "/templates"),
     NavigationEntry("Firmware", "/firmware"),
+    NavigationEntry("Rings and wallpapers", "/assets"),
     NavigationEntry("PBXes", "/pbxes"),
     NavigationEntry("SIP secrets", "/sip/rotations"),
     NavigationEntry("Alert channels", "/alert-channels"),

@@ -2,17 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from ringfence.cli.support.api import PeoplesApi
-from ringfence.cli.support.bulk import Json
-from ringfence.cli.support.errors import BadArgument
-
-if TYPE_CHECKING:
-    from ringfence.phones.importing.folder import FolderReport
-    from ringfence.phones.importing.outcome import ImportedPhone, SiteFile
-    from ringfence.phones.rendering.render_input import LineAccount
-    from ringfence.phones.settings.types import Value
+from ringfence.imports.errors import NothingToImport
+from ringfence.imports.hub_requests import HubRequests, Json
+from ringfence.phones.importing.default_file import site_defaults
+from ringfence.phones.importing.folder import FolderReport
+from ringfence.phones.importing.outcome import ImportedPhone, SiteFile, common_settings
+from ringfence.phones.rendering.render_input import LineAccount
+from ringfence.phones.settings.types import Value
 
 _MOST_ROUNDS = 5
 _OF_ONE_LINE = "sipProfile/sipLines/"
@@ -27,15 +24,12 @@ class ImportOrder:
     paths: Mapping[int, str]
     common: Mapping[str, str]
     """What all phones have; it becomes the site's if the site has no other phones."""
-    site_files: Sequence["SiteFile"]
+    site_files: Sequence[SiteFile]
     """What is about no phone alone, such as dial rules; it becomes the site's likewise."""
 
     @classmethod
-    def of(cls, report: "FolderReport", site: str) -> "ImportOrder":
+    def of(cls, report: FolderReport, site: str) -> "ImportOrder":
         """Return the order for what a folder holds."""
-        from ringfence.phones.importing.default_file import site_defaults
-        from ringfence.phones.importing.outcome import common_settings
-
         phones = [entry.phone for entry in report.imported if entry.phone is not None]
         common = {
             name: value
@@ -74,11 +68,11 @@ class Checked:
     request: Json = field(repr=False)
 
 
-def check(client: PeoplesApi, order: ImportOrder) -> Checked:
+def check(client: HubRequests, order: ImportOrder) -> Checked:
     """Return what the hub takes of an order; nothing is changed. What it refuses is left out.
 
     Raises:
-        BadArgument: The hub takes none of it.
+        NothingToImport: The hub takes none of it.
     """
     phones, refused = list(order.phones), dict[str, str]()
     has_others = _has_other_phones(client, order)
@@ -97,10 +91,10 @@ def check(client: PeoplesApi, order: ImportOrder) -> Checked:
         if not phones:
             break
     first = next(iter(refused.items()), (order.site, "the hub takes none of it"))
-    raise BadArgument("the hub takes none of its phones", where=first[0], to_do=first[1])
+    raise NothingToImport("the hub takes none of its phones", where=first[0], to_do=first[1])
 
 
-def send(client: PeoplesApi, checked: Checked) -> Checked:
+def send(client: HubRequests, checked: Checked) -> Checked:
     """Have the hub do what it takes of an order, all in one step; return what it made of it."""
     return replace(checked, done=client.post("/phones/bulk", {**checked.request, "dry_run": False}))
 
@@ -113,7 +107,7 @@ def _request(site: str, phones: Sequence[Json], of_site: Mapping[str, str]) -> J
     return {"phones": own, "site_settings": {site: of_site} if of_site else {}, "make_sites": True}
 
 
-def _has_other_phones(client: PeoplesApi, order: ImportOrder) -> bool:
+def _has_other_phones(client: HubRequests, order: ImportOrder) -> bool:
     """Return whether a site has phones that the order does not name: the order must not change those."""
     sites = [site for site in client.items("/sites") if order.site in {site["id"], site["name"]}]
     if not sites or not sites[0]["phones"]:
@@ -122,7 +116,7 @@ def _has_other_phones(client: PeoplesApi, order: ImportOrder) -> bool:
     return any(phone["mac"] not in ours for phone in client.items("/phones", site=sites[0]["id"]))
 
 
-def _body(phone: "ImportedPhone", site: str, row: int) -> Json:
+def _body(phone: ImportedPhone, site: str, row: int) -> Json:
     return {
         "mac": str(phone.mac),
         "site": site,
@@ -134,7 +128,7 @@ def _body(phone: "ImportedPhone", site: str, row: int) -> Json:
     }
 
 
-def _line(line: "LineAccount", row: int) -> Json:
+def _line(line: LineAccount, row: int) -> Json:
     password = line.password.reveal()
     return {
         "index": line.index,
@@ -148,7 +142,7 @@ def _line(line: "LineAccount", row: int) -> Json:
     }
 
 
-def _texts(settings: Mapping[str, "Value"]) -> dict[str, str]:
+def _texts(settings: Mapping[str, Value]) -> dict[str, str]:
     return {name: as_text(value) for name, value in settings.items()}
 
 

@@ -2,20 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
 
-from ringfence.cli.support import output
-from ringfence.cli.support.api import PeoplesApi
-from ringfence.cli.support.bulk import Json
-from ringfence.counted import counted
+from ringfence.counted import counted, some
 from ringfence.errors import BadInput, ContentRefused
+from ringfence.imports.hub_requests import HubRequests, Json
+from ringfence.phones.families import model as model_of
+from ringfence.phones.importing.outcome import ImportedPhone
 from ringfence.phones.mac import Mac
-
-if TYPE_CHECKING:  # only the commands that need it load it: it loads the XML library and the templates
-    from ringfence.phones.importing.outcome import ImportedPhone
-    from ringfence.phones.rendering.render_input import PhoneToRender
-    from ringfence.phones.rendering.renderer import Renderer
-    from ringfence.phones.settings.types import Value
+from ringfence.phones.rendering.patches import patches_of
+from ringfence.phones.rendering.render_input import PhoneToRender
+from ringfence.phones.rendering.renderer import Renderer
+from ringfence.phones.settings.types import Value
 
 _FAULTS = (BadInput, ContentRefused)
 _MOST_NAMED = 5
@@ -37,19 +34,19 @@ class InheritedSetting:
     def __str__(self) -> str:
         value = "" if self.value is None else f"={self.value}"
         phones = f"{counted(len(self.paths), 'phone')} {'takes' if len(self.paths) == 1 else 'take'}"
-        named = output.some(self.paths, _MOST_NAMED)
+        named = some(self.paths, _MOST_NAMED)
         return f"{phones} {self.name}{value} from the {self.scope}, which their files don't set: {named}."
 
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    value: "Value | None" = field(repr=False)
+    value: Value | None = field(repr=False)
     scope: str
     is_secret: bool
 
 
 def inherited(
-    client: PeoplesApi, site: str, phones: Iterable[tuple[str, "ImportedPhone"]], of_import: Mapping[str, str]
+    client: HubRequests, site: str, phones: Iterable[tuple[str, ImportedPhone]], of_import: Mapping[str, str]
 ) -> list[InheritedSetting]:
     """Return what of the organisation, of an existing site and of groups changes the files of imported phones.
 
@@ -61,9 +58,6 @@ def inherited(
         phones: Each phone with the path of its file.
         of_import: What the import itself sets for the site.
     """
-    from ringfence.phones.families import model as model_of
-    from ringfence.phones.rendering.renderer import Renderer
-
     wide, by_mac = _given(client, site, of_import)
     renderer = Renderer()
     templates = [(row["family"], f"template:{row['family']}:{row['name']}") for row in client.items("/templates")]
@@ -83,7 +77,7 @@ def inherited(
 
 
 def _given(
-    client: PeoplesApi, site: str, of_import: Mapping[str, str]
+    client: HubRequests, site: str, of_import: Mapping[str, str]
 ) -> tuple[dict[str, _Given], dict[str, dict[str, _Given]]]:
     """Return what is given without what the import sets itself, the nearer before the wider.
 
@@ -104,7 +98,7 @@ def _given(
     return {name: given for name, given in found.items() if name not in of_import}, by_mac
 
 
-def _settings(client: PeoplesApi, path: str, scope: str = "") -> dict[str, _Given]:
+def _settings(client: HubRequests, path: str, scope: str = "") -> dict[str, _Given]:
     return {row["name"]: _as_given(row, scope) for row in client.items(path)}
 
 
@@ -112,12 +106,8 @@ def _as_given(row: Json, scope: str) -> _Given:
     return _Given(row["value"], scope or str(row["scope"]), bool(row["secret"]))
 
 
-def _reaching(phone: "ImportedPhone", given: Mapping[str, _Given], renderer: "Renderer") -> Iterator[str]:
+def _reaching(phone: ImportedPhone, given: Mapping[str, _Given], renderer: Renderer) -> Iterator[str]:
     """Yield the settings that make a phone's files others than they are by its own settings."""
-    from ringfence.phones.families import model as model_of
-    from ringfence.phones.rendering.patches import patches_of
-    from ringfence.phones.rendering.render_input import PhoneToRender
-
     family, model = model_of(phone.model)
     own = PhoneToRender(
         phone.mac, phone.model, "", phone.settings, phone.lines, patches_of([("phone", phone.patches)], family)
@@ -140,7 +130,7 @@ def _reaching(phone: "ImportedPhone", given: Mapping[str, _Given], renderer: "Re
             yield name
 
 
-def _files(phone: "PhoneToRender", renderer: "Renderer") -> tuple[bytes, ...]:
+def _files(phone: PhoneToRender, renderer: Renderer) -> tuple[bytes, ...]:
     """Return a phone's files; none if it can't be had so, which a publish would leave out."""
     try:
         return tuple(file.data for file in renderer.render(phone))

@@ -1,15 +1,12 @@
 """Bringing an asset to the hub: the files that it lacks, then what they are."""
 
 import hashlib
-from typing import TYPE_CHECKING
 
-from ringfence.cli.support.api import PeoplesApi
-
-if TYPE_CHECKING:  # it loads the picture library
-    from ringfence.phones.assets.kinds import Asset
+from ringfence.imports.hub_requests import HubRequests
+from ringfence.phones.assets.kinds import Asset
 
 
-def bring(client: PeoplesApi, asset: "Asset", source: str) -> None:
+def bring(client: HubRequests, asset: Asset, source: str) -> None:
     """Upload the files of an asset that the hub lacks, and store it as ``source``'s."""
     files = []
     for file in asset.files:

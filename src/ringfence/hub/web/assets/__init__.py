@@ -1,0 +1,1 @@
+"""Pages about ring tones, wallpapers, languages and other assets."""
