@@ -19,6 +19,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.orm import Session
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub, open_hub
@@ -313,6 +314,22 @@ def test_two_processes_that_open_a_new_database_at_once_migrate_it_once(url: str
         with database.everywhere.reading() as session:
             assert session.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
         database.close()
+
+
+def test_what_is_noted_by_the_way_neither_waits_for_a_writer_nor_fails(database: BoundDatabase) -> None:
+    def note(session: Session) -> None:
+        session.add(SiteRow(id="noted", name="Noted", created_at=0.0))
+
+    def is_there() -> bool:
+        with database.reading() as session:
+            return session.get(SiteRow, "noted") is not None
+
+    with database.writing() as session:
+        session.execute(text("SELECT 1"))
+        assert not database.write_if_free(note)
+    assert not is_there()
+    assert database.write_if_free(note)
+    assert is_there()
 
 
 def test_a_hub_that_starts_waits_longer_for_one_that_migrates_than_others_wait(

@@ -105,8 +105,8 @@ def bearer_token(request: Request) -> Caller | None:
         token = api_tokens.authenticate(session, text, now)
         _check_organisation(session, asked, token.organisation_id, is_hubwide=token.is_hubwide)
     if token.last_used_at is None or now - token.last_used_at > api_tokens.USE_NOTED_EVERY_S:
-        with within.organisation(hub, token.organisation_id).database.writing() as session:
-            api_tokens.note_use(session, token.id, now)
+        own = within.organisation(hub, token.organisation_id).database
+        own.write_if_free(lambda session: api_tokens.note_use(session, token.id, now))
     return Caller(
         token.id, token.name, Role(token.role), asked or token.organisation_id, token.is_hubwide, bool(asked),
         scope=AccessScope.of(token.id, token.limited_to),
@@ -127,8 +127,8 @@ def session_cookie(request: Request) -> Caller | None:
             asked = _chosen(request, session)
         _check_organisation(session, asked, person.organisation_id, is_hubwide=person.is_hubwide)
     if now - row.last_used_at > sessions.USE_NOTED_EVERY_S:
-        with within.organisation(hub, row.organisation_id).database.writing() as session:
-            sessions.note_use(session, row.id, now)
+        own = within.organisation(hub, row.organisation_id).database
+        own.write_if_free(lambda session: sessions.note_use(session, row.id, now))
     return Caller(
         person.id, person.name, Role(person.role), asked or person.organisation_id, person.is_hubwide, bool(asked),
         form_token=sessions.form_token(text), session_id=row.id, display_name=person.display_name,

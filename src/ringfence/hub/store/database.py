@@ -1,6 +1,6 @@
 """Sessions: short, synchronous, in the thread pool's threads."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy import Engine, create_engine
@@ -20,6 +20,7 @@ NOT_STORABLE = (DataError, OverflowError, UnicodeEncodeError)
 """What drivers raise for values that their database has no form for."""
 MIGRATION_PATIENCE_MS = 600_000
 """How long a hub that starts waits for another one that migrates the tables, which takes long in a large fleet."""
+_BRIEFLY_MS = 250
 POOL_SIZE = 40
 """As many connections as the thread pool has threads, so that none waits for another's."""
 
@@ -116,6 +117,22 @@ class BoundDatabase:
                 raise unavailable(fault) from fault
             except NOT_STORABLE as fault:
                 raise not_storable() from fault
+
+    def write_if_free(self, work: Callable[[Session], object]) -> bool:
+        """Do something small in a transaction of its own, or leave it where another one writes for long.
+
+        For what a request that reads notes by the way: it must not wait long for a writer, nor fail because of one.
+
+        Returns:
+            Whether it was done.
+        """
+        hurried = self._writing.execution_options(**{dialect.PATIENCE_MS: _BRIEFLY_MS})
+        try:
+            with AuditedSession(hurried, expire_on_commit=False, info=self._meant) as session, session.begin():
+                work(session)
+        except OperationalError:
+            return False
+        return True
 
 
 def not_storable() -> NotStorable:

@@ -1,6 +1,6 @@
 """One transaction that everybody who reads or writes joins: what edits would do, seen from inside, before they are."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from sqlalchemy.exc import OperationalError
@@ -36,6 +36,12 @@ class JoinedDatabase(BoundDatabase):
     def reading(self) -> Iterator[Session]:
         """The session, with all that was written."""
         yield self.session
+
+    def write_if_free(self, work: Callable[[Session], object]) -> bool:
+        """Do something in the session, which is free."""
+        with self.writing() as session:
+            work(session)
+        return True
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
