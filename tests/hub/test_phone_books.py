@@ -1,5 +1,6 @@
 """Phone books: what is in them reaches the phones of their sites, and no others."""
 
+import re
 from collections.abc import Mapping
 from itertools import count
 
@@ -7,7 +8,8 @@ import pytest
 
 from ringfence.hub.fleet import phone_books
 from ringfence.hub.publishing.releases import newest_targets
-from ringfence.phones.assets.phone_books import FOLDER, menu_name
+from ringfence.phones.assets.phone_books import FOLDER, Shelfmark, menu_name
+from ringfence.phones.families import model as model_of
 from support.running_hub import Json, RunningHub
 
 EDGE = "http://192.0.2.1:6970"
@@ -178,3 +180,54 @@ def test_names_are_taken_once_and_books_have_a_limit(running: RunningHub, monkey
     monkeypatch.setattr(phone_books, "MOST_BOOKS", 1)
     assert running.ask("POST", "/phone-books", {"name": "More"}).json["kind"] == "limit-reached"
     running.do("DELETE", f"/phone-books/{made}")
+
+
+@pytest.mark.parametrize(
+    ("model", "mac", "said", "element"),
+    [
+        ("T46U", "80:5E:C0:C2:B7:01", "remote_phonebook.data.1.url = {url}\n", "YealinkIPPhoneDirectory"),
+        ("D785", "00:04:13:C2:B7:01", '<dkey_directory perm="R">url {url}</dkey_directory>', "SnomIPPhoneMenu"),
+    ],
+)
+def test_phones_of_other_makers_get_books_in_their_own_form(
+    running: RunningHub, site: str, model: str, mac: str, said: str, element: str
+) -> None:
+    running.phone(site, mac, model)
+    put(running, book(running, site), ("Anna & Söhne", "201"))
+    published = files(running, site)
+    form = model_of(model)[0].book_form
+    menu = Shelfmark(EDGE, form).menu_name
+    assert f"<{element}>".encode() in published[menu]
+    bare = mac.replace(":", "").lower()
+    (own,) = [data.decode() for name, data in published.items() if bare in name.lower() and "phonebook" not in name]
+    assert said.format(url=f"{EDGE}/{menu}") in own
+    assert any(b"<Name>Anna &amp; S\xc3\xb6hne</Name>" in data for data in of_books(published).values())
+    assert menu_name(EDGE) in published, "the Cisco phone beside it has its own"
+
+
+def test_a_book_of_a_group_is_for_its_phones_alone(running: RunningHub, site: str) -> None:
+    group = running.do("POST", "/groups", {"name": f"Board {next(_numbers)}"})["id"]
+    put(running, book(running, site), ("Everybody", "200"))
+    of_group = book(running, site, groups=[group])
+    put(running, of_group, ("Chair", "100"))
+    shown = running.do("GET", f"/phone-books/{of_group}")
+    assert (shown["for_groups"], shown["groups"]) == (True, [group])
+    mac = new_mac()
+    running.phone(site, mac)
+    running.do("PATCH", f"/phones/{mac}", {"group": group})
+    published = files(running, site)
+    own = {name: data.decode() for name, data in published.items() if name.startswith("SEP")}
+    of_member = own.pop(f"SEP{mac.replace(':', '')}.cnf.xml")
+    (of_other,) = own.values()
+    assert f"<directoryURL>{EDGE}/{menu_name(EDGE)}</directoryURL>" in of_other
+    (opened,) = re.findall(rf"<directoryURL>{EDGE}/([^<]+)</directoryURL>", of_member)
+    assert opened != menu_name(EDGE)
+    titles = {
+        name: re.findall("<Name>(Book [^<]+)</Name>", published[name].decode()) for name in (opened, menu_name(EDGE))
+    }
+    assert (len(titles[opened]), len(titles[menu_name(EDGE)])) == (2, 1)
+    running.do("PATCH", f"/phones/{mac}", {"group": ""})
+    running.do("DELETE", f"/groups/{group}")
+    assert running.do("GET", f"/phone-books/{of_group}")["for_groups"], "a book of a group that is gone is nobody's"
+    assert not any(b"Chair" in data for data in of_books(files(running, site)).values())
+    assert running.ask("POST", "/phone-books", {"name": "None", "groups": ["nowhere"]}).json["kind"] == "unknown-group"

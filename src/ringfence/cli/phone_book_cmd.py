@@ -37,13 +37,18 @@ def create(
         list[str] | None,
         typer.Option(help="Only for this site's phones; may be repeated.", autocompletion=complete_site),
     ] = None,
+    group: Annotated[
+        list[str] | None, typer.Option(help="Only for phones of this group, at these sites; may be repeated.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Create a phone book. What it holds goes to every phone of its sites, of all sites without --site.
 
+    With --group only phones of those groups list it.
+
     Example: ringfence phone-book create Colleagues --lines
     """
-    body = {"name": name, "source": "lines" if lines else "table", "sites": site or []}
+    body = {"name": name, "source": "lines" if lines else "table", "sites": site or [], "groups": group or []}
     book = hub().post("/phone-books", body)
     if as_json:
         output.show_json(book)
@@ -65,6 +70,7 @@ def list_books() -> Listing:
         ("NAME", field("name")),
         ("SOURCE", field("source")),
         ("SITES", _sites),
+        ("GROUPS", _groups),
         ("ENTRIES", field("entries")),
         ("LEFT OUT", field("left_out")),
         ("CHANGED", moment("changed_at")),
@@ -141,3 +147,7 @@ def _entries(table: csv_table.CsvTable, file: Path) -> tuple[list[Json], list[Js
 
 def _sites(row: Row) -> str:
     return "all" if row["everywhere"] else ", ".join(row["sites"]) or "none"
+
+
+def _groups(row: Row) -> str:
+    return (", ".join(row["groups"]) or "none") if row["for_groups"] else "all"

@@ -306,6 +306,14 @@ class ReloadEvent(StrEnum):
         return self is not ReloadEvent.SERVICE_CONTROL
 
 
+class BookForm(StrEnum):
+    """How phones read phone books (``phones/assets/phone_books.py`` writes them)."""
+
+    CISCO = "cisco"
+    YEALINK = "yealink"
+    SNOM = "snom"
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
     """One family of phones."""
@@ -327,6 +335,8 @@ class Family:
     )
     takes_credential: bool = False
     """Whether its phones give a user and a password, which their files bring them, when they fetch over HTTP."""
+    book_form: BookForm = BookForm.CISCO
+    """In which form its phones read phone books, where they have ``directory_url``."""
     asks_also: tuple[str, ...] = ()
     """Regular expressions for other files that it may ask for, so that such requests can be explained."""
     retry_s: Fact[float | None] = field(default_factory=lambda: Fact(None, Mark.UNKNOWN, "nobody has documented it"))

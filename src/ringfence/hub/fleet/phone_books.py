@@ -13,14 +13,22 @@ from ringfence.content.digests import Digest, sha256_hex
 from ringfence.content.release import Target, TargetKind
 from ringfence.errors import BadInput
 from ringfence.hub.errors import LimitReached, NameRefused, PhoneBookTaken, UnknownPhoneBook
-from ringfence.hub.fleet import sites
+from ringfence.hub.fleet import groups, sites
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import LineRow
-from ringfence.hub.store.phone_book_models import LINES, TABLE, PhoneBookEntryRow, PhoneBookRow, PhoneBookSiteRow
+from ringfence.hub.store.phone_book_models import (
+    LINES,
+    TABLE,
+    PhoneBookEntryRow,
+    PhoneBookGroupRow,
+    PhoneBookRow,
+    PhoneBookSiteRow,
+)
 from ringfence.phones.assets import phone_books as files
-from ringfence.phones.assets.phone_books import BookEntry, PhoneBook
+from ringfence.phones.assets.phone_books import BookEntry, PhoneBook, Shelfmark
+from ringfence.phones.family import BookForm
 from ringfence.phones.settings.types import is_printable
 
 SOURCES = (TABLE, LINES)
@@ -58,14 +66,18 @@ class NewEntry:
     row: int = 0
 
 
-def create(change: Change, name: str, source: str, site_ids: Sequence[str]) -> PhoneBookRow:
+def create(
+    change: Change, name: str, source: str, site_ids: Sequence[str], group_ids: Sequence[str] = ()
+) -> PhoneBookRow:
     """Create a book for some sites, or without any for all of them, those that come later too.
+
+    With groups, only phones of those have it, at these sites.
 
     Raises:
         NameRefused: The name or the source can't be one.
         PhoneBookTaken: There is such a book.
         LimitReached: There are as many as there may be.
-        UnknownSite: One of the sites is none.
+        UnknownSite, UnknownGroup: One of them is none.
     """
     session, name = change.session, name.strip()
     if not 1 <= len(name) <= LONGEST_NAME or not is_printable(name) or not slug(name):
@@ -80,14 +92,17 @@ def create(change: Change, name: str, source: str, site_ids: Sequence[str]) -> P
     if (session.scalar(select(func.count()).select_from(PhoneBookRow)) or 0) >= MOST_BOOKS:
         raise LimitReached(f"there are {MOST_BOOKS} phone books, the most that there may be", to_do="Remove one.")
     row = PhoneBookRow(
-        id=slug(name), name=name, source=source, is_everywhere=not site_ids, created_at=change.now,
-        changed_at=change.now, changed_by=change.who,
+        id=slug(name), name=name, source=source, is_everywhere=not site_ids, is_for_groups=bool(group_ids),
+        created_at=change.now, changed_at=change.now, changed_by=change.who,
     )  # fmt: skip
     session.add(row)
     session.flush()
     found = dict.fromkeys(sites.get(session, site_id).id for site_id in site_ids)
     session.add_all(PhoneBookSiteRow(book_id=row.id, site_id=site_id) for site_id in found)
-    change.note("phone-book.create", row.id, f"of {source}, for {', '.join(found) or 'all sites'}"[:500])
+    of_groups = dict.fromkeys(groups.get(session, group_id).id for group_id in group_ids)
+    session.add_all(PhoneBookGroupRow(book_id=row.id, group_id=group_id) for group_id in of_groups)
+    whom = f"{', '.join(found) or 'all sites'}{', groups ' * bool(of_groups)}{', '.join(of_groups)}"
+    change.note("phone-book.create", row.id, f"of {source}, for {whom}"[:500])
     return row
 
 
@@ -110,6 +125,12 @@ def sites_of(session: Session, row: PhoneBookRow) -> Sequence[str]:
     """Return the sites that a book is for; without any where it is for all, see ``is_everywhere``."""
     chosen = select(PhoneBookSiteRow.site_id).where(PhoneBookSiteRow.book_id == row.id)
     return session.scalars(chosen.order_by(PhoneBookSiteRow.site_id)).all()
+
+
+def groups_of(session: Session, row: PhoneBookRow) -> Sequence[str]:
+    """Return the groups that a book is for; see ``is_for_groups``."""
+    chosen = select(PhoneBookGroupRow.group_id).where(PhoneBookGroupRow.book_id == row.id)
+    return session.scalars(chosen.order_by(PhoneBookGroupRow.group_id)).all()
 
 
 def entries(book_id: str, search: str = "") -> Select[PhoneBookEntryRow]:
@@ -189,40 +210,53 @@ class BookCase:
         self._rows = find(session)
         places = session.execute(select(PhoneBookSiteRow.book_id, PhoneBookSiteRow.site_id)) if self._rows else ()
         self._places = {(book_id, site_id) for book_id, site_id in places}
-        self._asked: dict[str, set[str]] = {}
+        members = session.execute(select(PhoneBookGroupRow.book_id, PhoneBookGroupRow.group_id)) if self._rows else ()
+        self._members = {(book_id, group_id) for book_id, group_id in members}
+        self._asked: dict[str, dict[Shelfmark, tuple[PhoneBookRow, ...]]] = {}
         self._books: dict[str, PhoneBook] = {}
-        self._made: dict[tuple[tuple[str, ...], str], Mapping[str, bytes]] = {}
+        self._made: dict[tuple[tuple[str, ...], Shelfmark], Mapping[str, bytes]] = {}
 
-    def url_for(self, site_id: str, edge_url: str) -> str:
-        """Return what the directory key of a site's phones opens; empty if the site has no book.
+    def url_for(self, site_id: str, group_id: str | None, edge_url: str, form: BookForm) -> str:
+        """Return what the directory key of a site's phone opens; empty if it has no book.
 
         Args:
             site_id: The site.
-            edge_url: The address by which they reach their edge; the site gets files for it.
+            group_id: The phone's group.
+            edge_url: The address by which it reaches its edge; the site gets files for it.
+            form: The form that it reads.
         """
-        if not self._of(site_id):
+        rows = self._of(site_id, group_id)
+        if not rows:
             return ""
         plain = edge_url.rstrip("/")
-        self._asked.setdefault(site_id, set()).add(plain)
-        return f"{plain}/{files.menu_name(plain)}"
+        chosen = ",".join(row.id for row in rows) if any(row.is_for_groups for row in rows) else ""
+        mark = Shelfmark(plain, form, chosen)
+        self._asked.setdefault(site_id, {})[mark] = tuple(rows)
+        return f"{plain}/{mark.menu_name}"
 
     def for_site(self, site_id: str) -> tuple[list[Target], dict[Digest, bytes]]:
         """Return the files of a site's books, and their bytes, for all addresses that its phones were given."""
-        rows = self._of(site_id)
         targets: dict[str, Target] = {}
         blobs: dict[Digest, bytes] = {}
-        for edge_url in sorted(self._asked.get(site_id, ())):
-            key = (tuple(row.id for row in rows), edge_url)
+        asked = self._asked.get(site_id, {})
+        for mark in sorted(asked, key=lambda each: each.menu_name):
+            rows = asked[mark]
+            key = (tuple(row.id for row in rows), mark)
             if key not in self._made:
-                self._made[key] = files.files_of([self._book(row) for row in rows], edge_url)
+                self._made[key] = files.files_of([self._book(row) for row in rows], mark)
             for name, data in self._made[key].items():
                 digest = sha256_hex(data)
                 blobs[digest] = data
                 targets[name] = Target(name, digest, len(data), TargetKind.SHARED)
         return list(targets.values()), blobs
 
-    def _of(self, site_id: str) -> list[PhoneBookRow]:
-        return [row for row in self._rows if row.is_everywhere or (row.id, site_id) in self._places]
+    def _of(self, site_id: str, group_id: str | None) -> list[PhoneBookRow]:
+        return [
+            row
+            for row in self._rows
+            if (row.is_everywhere or (row.id, site_id) in self._places)
+            and (not row.is_for_groups or (row.id, group_id) in self._members)
+        ]
 
     def _book(self, row: PhoneBookRow) -> PhoneBook:
         if row.id not in self._books:

@@ -26,9 +26,9 @@ router = APIRouter(tags=["phone books"])
 
 @router.post("/phone-books", status_code=201)
 def create_phone_book(body: NewPhoneBook, hub: TheHub, caller: TheCaller) -> PhoneBookView:
-    """Create a phone book. What it holds goes to every phone of its sites."""
+    """Create a phone book. What it holds goes to every phone of its sites, or of its groups there."""
     with hub.change(caller.name) as change:
-        return _view(change.session, phone_books.create(change, body.name, body.source, body.sites))
+        return _view(change.session, phone_books.create(change, body.name, body.source, body.sites, body.groups))
 
 
 @router.get("/phone-books")
@@ -86,6 +86,7 @@ def _view(session: Session, row: PhoneBookRow) -> PhoneBookView:
     size = phone_books.size_of(session, row)
     return PhoneBookView(
         id=row.id, name=row.name, source=row.source, everywhere=row.is_everywhere,
-        sites=list(phone_books.sites_of(session, row)), entries=size.entries, left_out=size.left_out,
+        sites=list(phone_books.sites_of(session, row)), for_groups=row.is_for_groups,
+        groups=list(phone_books.groups_of(session, row)), entries=size.entries, left_out=size.left_out,
         created_at=row.created_at, changed_at=row.changed_at, changed_by=row.changed_by,
     )  # fmt: skip

@@ -190,7 +190,7 @@ def _read_phones(
                 (str(Scope.PHONE), by_phone.of(row.mac)),
             )
             phone = replace(_phone(row, layers, by_line, sealer), credential=passwords.get(row.mac, NO_CREDENTIAL))
-            phone = _with_books(phone, layers, wide.books, row.site_id)
+            phone = _with_books(phone, layers, wide.books, row)
             missing = None
             if load := str(phone.settings.get(LOAD_SETTING, "")):
                 try:
@@ -266,14 +266,14 @@ def _phone(
 
 
 def _with_books(
-    phone: PhoneToRender, layers: Sequence[tuple[str, Mapping[str, Value]]], books: BookCase, site_id: str
+    phone: PhoneToRender, layers: Sequence[tuple[str, Mapping[str, Value]]], books: BookCase, row: PhoneRow
 ) -> PhoneToRender:
     """Return the phone with the address of its site's phone books, unless it has a directory of its own."""
-    _family, model = model_of(phone.model)
+    family, model = model_of(phone.model)
     edge_url = next((str(layer["edge_url"]) for _scope, layer in reversed(layers) if layer.get("edge_url")), "")
     if not edge_url or DIRECTORY_URL not in model.settings or any(phone.settings.get(name) for name in _DIRECTORIES):
         return phone
-    url = books.url_for(site_id, edge_url)
+    url = books.url_for(row.site_id, row.group_id, edge_url, family.book_form)
     return replace(phone, settings={**phone.settings, DIRECTORY_URL: url}) if url else phone
 
 

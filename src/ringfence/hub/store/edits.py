@@ -33,7 +33,7 @@ from ringfence.hub.store.models import (
     SiteRow,
     SiteSettingRow,
 )
-from ringfence.hub.store.phone_book_models import LINES, PhoneBookRow, PhoneBookSiteRow
+from ringfence.hub.store.phone_book_models import LINES, PhoneBookGroupRow, PhoneBookRow, PhoneBookSiteRow
 from ringfence.hub.store.release_models import AssetRow
 
 TOLD = "guarded sites"
@@ -57,7 +57,10 @@ def _count_edits(session: Session) -> None:
     touched: set[str] = set()
     for row in (*session.new, *session.dirty, *session.deleted):
         match row:
-            case OrganisationSettingRow() | OwnTemplateRow() | AssetRow() | PhoneBookRow() | PhoneBookSiteRow():
+            case (
+                OrganisationSettingRow() | OwnTemplateRow() | AssetRow()
+                | PhoneBookRow() | PhoneBookSiteRow() | PhoneBookGroupRow()
+            ):  # fmt: skip
                 session.execute(beyond_scope(update(SiteRow).values(edits=SiteRow.edits + 1)))
                 return
             case LineRow() | PhoneRow() if _is_in_books(session, row):

@@ -1,6 +1,6 @@
 """The tables of phone books."""
 
-from sqlalchemy import Boolean, Double, Integer, String
+from sqlalchemy import Boolean, Double, Integer, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ringfence.hub.store.base import Base
@@ -22,6 +22,8 @@ class PhoneBookRow(OrganisationOwned, Base):
     source: Mapped[str] = mapped_column(String(10))
     """``TABLE`` or ``LINES``."""
     is_everywhere: Mapped[bool] = mapped_column(Boolean)
+    is_for_groups: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether only phones of the groups in ``PhoneBookGroupRow`` have it, be there none."""
     edition: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """How often its entries were replaced."""
     created_at: Mapped[float] = mapped_column(Double)
@@ -40,6 +42,19 @@ class PhoneBookSiteRow(OrganisationOwned, Base):
 
     book_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+
+
+class PhoneBookGroupRow(OrganisationOwned, Base):
+    """A group whose phones have a book that is for groups."""
+
+    __tablename__ = "phone_book_group"
+    __table_args__ = (
+        link("book_id", to="phone_book.id"),
+        link("group_id", to="phone_group.id"),
+    )
+
+    book_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    group_id: Mapped[str] = mapped_column(String(40), primary_key=True)
 
 
 class PhoneBookEntryRow(OrganisationOwned, Base):

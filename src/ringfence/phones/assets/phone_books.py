@@ -1,9 +1,17 @@
-"""Phone books as files that Cisco phones read, so that an edge serves them while the hub is away.
+"""Phone books as files that phones read, so that an edge serves them while the hub is away.
 
-A phone shows at most 32 entries of a directory and 100 items of a menu (Cisco's notes on XML services). So a book is a
-tree: a menu of first letters, where needed menus of ranges, and pages of entries. Pages hold no address and are named
-by their content: they are the same at every site. Menus hold whole addresses, as phones take no others, so there is a
-set of them for each address by which phones reach their edge.
+A Cisco phone shows at most 32 entries of a directory and 100 items of a menu (Cisco's notes on XML services). So a book
+is a tree: a menu of first letters, where needed menus of ranges, and pages of entries. Pages hold no address and are
+named by their content: they are the same at every site. Menus hold whole addresses, as phones take no others, so there
+is a set of them for each address by which phones reach their edge.
+
+Snom's minibrowser and Yealink's remote phone book read the same with elements of their own names. A Yealink searches in
+what it has fetched, so its lists are long, and a single book is one.
+
+Sources: WP is wazo-platform/wazo-phoned, ``plugins/snom/templates/snom_results.jinja`` (SnomIPPhoneDirectory); XO is
+wiki.snom.com/Xmlobjects (SnomIPPhoneMenu; at most 100 lines are selected by number); YX is Yealink's "Using XML
+Phonebook on Yealink IP Phones", as amooma/gemeinschaft (``prov/yealink/pb.php``) and many others write it
+(YealinkIPPhoneMenu, YealinkIPPhoneDirectory).
 """
 
 import hashlib
@@ -12,7 +20,10 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from xml.sax.saxutils import escape
+
+from ringfence.phones.family import BookForm
 
 MOST_ON_A_PAGE = 32
 """Source: Cisco Unified IP Phone Services Application Development Notes, CiscoIPPhoneDirectory; hbonath/ciscospaxml
@@ -22,7 +33,14 @@ MOST_IN_A_MENU = 100
 LONGEST_NAME = 64
 """Characters of an entry or item that phones are given; source: the same notes, MenuItem [certain]."""
 LONGEST_NUMBER = 64
+MOST_ON_A_LIST = 500
+"""Of a Yealink: a cautious limit, as no document at hand gives one [unknown]."""
 FOLDER = "phonebook"
+_PAGES = f"{FOLDER}/pages/"
+_ELEMENTS: Mapping[BookForm, str] = MappingProxyType(
+    {BookForm.CISCO: "CiscoIPPhone", BookForm.YEALINK: "YealinkIPPhone", BookForm.SNOM: "SnomIPPhone"}
+)
+"""How the names of elements begin."""
 _END_OF_RANGE = 14
 _DIGEST_LETTERS = 16
 _ADDRESS_LETTERS = 8
@@ -62,35 +80,70 @@ def shown(text: str) -> str:
     return " ".join("".join(kept).split())[:LONGEST_NAME].rstrip()
 
 
+@dataclass(frozen=True, slots=True)
+class Shelfmark:
+    """For which phones some books' files are: the address of their edge, their form, and which books they may have.
+
+    ``chosen`` is empty for the books that all phones of a site have, and else tells apart who has which.
+    """
+
+    edge_url: str
+    form: BookForm = BookForm.CISCO
+    chosen: str = ""
+
+    @property
+    def menu_name(self) -> str:
+        """The name of the file that the directory key opens."""
+        return f"{self.folder}/menu.xml"
+
+    @property
+    def folder(self) -> str:
+        """Where menus are."""
+        parts = [self.edge_url.rstrip("/")]
+        if self.form is not BookForm.CISCO or self.chosen:
+            parts += [self.form, self.chosen]
+        return f"{FOLDER}/{hashlib.sha256(chr(0).join(parts).encode()).hexdigest()[:_ADDRESS_LETTERS]}"
+
+
 def menu_name(edge_url: str) -> str:
-    """Return the name of the file that the directory key opens, for phones that reach their edge at an address."""
-    return f"{_folder(edge_url)}/menu.xml"
+    """Return the name of the file that the directory key of a Cisco phone opens, which has all of its site's books."""
+    return Shelfmark(edge_url).menu_name
 
 
-def files_of(books: Iterable[PhoneBook], edge_url: str) -> Mapping[str, bytes]:
-    """Return the files of some books, by name; the first thing that a phone opens is always a menu (79xx need one)."""
-    tree = _Tree(edge_url)
+def files_of(books: Iterable[PhoneBook], mark: Shelfmark) -> Mapping[str, bytes]:
+    """Return the files of some books, by name.
+
+    The first thing that a phone opens is a menu (79xx need one), for a Yealink with a single book that is short enough
+    its entries.
+    """
+    tree = _Tree(mark)
     items = [(shown(book.title), tree.add(shown(book.title), _in_order(book.entries))) for book in books]
-    tree.keep_menu(menu_name(edge_url), "Phone books", items)
+    single = items[0][1] if mark.form is BookForm.YEALINK and len(items) == 1 else ""
+    if single.startswith(_PAGES):
+        tree.files[mark.menu_name] = tree.files.pop(single)
+    else:
+        tree.keep_menu(mark.menu_name, "Phone books", items)
     return tree.files
 
 
 class _Tree:
     """The files of a tree as they are made."""
 
-    def __init__(self, edge_url: str) -> None:
-        self._edge_url = edge_url.rstrip("/")
-        self._folder = _folder(edge_url)
+    def __init__(self, mark: Shelfmark) -> None:
+        self._edge_url = mark.edge_url.rstrip("/")
+        self._folder = mark.folder
+        self._elements = _ELEMENTS[mark.form]
+        self._most = MOST_ON_A_LIST if mark.form is BookForm.YEALINK else MOST_ON_A_PAGE
         self.files: dict[str, bytes] = {}
 
     def add(self, title: str, entries: Sequence[BookEntry]) -> str:
         """Make the files of entries, which are in order; return the name of the one that leads to all of them."""
-        if len(entries) <= MOST_ON_A_PAGE:
-            data = _page(title, entries)
-            name = f"{FOLDER}/pages/{_digest(data)}.xml"
+        if len(entries) <= self._most:
+            data = _document(f"{self._elements}Directory", title, _rows(entries))
+            name = f"{_PAGES}{_digest(data)}.xml"
             self.files[name] = data
             return name
-        items = [(label, self.add(label, part)) for label, part in _parts(entries)]
+        items = [(label, self.add(label, part)) for label, part in _parts(entries, self._most)]
         name = f"{self._folder}/{_digest(repr((title, items)).encode())}.xml"
         self.keep_menu(name, title, items)
         return name
@@ -102,30 +155,29 @@ class _Tree:
             "  </MenuItem>\n"
             for label, target in items
         )
-        self.files[name] = _document("CiscoIPPhoneMenu", title, rows)
+        self.files[name] = _document(f"{self._elements}Menu", title, rows)
 
 
-def _parts(entries: Sequence[BookEntry]) -> list[tuple[str, Sequence[BookEntry]]]:
+def _parts(entries: Sequence[BookEntry], most: int) -> list[tuple[str, Sequence[BookEntry]]]:
     """Divide entries by their first letters, or where that does not help into ranges, in at most a menu's items."""
     letters: dict[str, list[BookEntry]] = {}
     for entry in entries:
         letters.setdefault(_first_letter(entry), []).append(entry)
     if 1 < len(letters) <= MOST_IN_A_MENU:
         return list(letters.items())
-    length = MOST_ON_A_PAGE * math.ceil(len(entries) / (MOST_ON_A_PAGE * MOST_IN_A_MENU))
+    length = most * math.ceil(len(entries) / (most * MOST_IN_A_MENU))
     ranges = [entries[start : start + length] for start in range(0, len(entries), length)]
     return [
         (f"{shown(each[0].name)[:_END_OF_RANGE]} - {shown(each[-1].name)[:_END_OF_RANGE]}", each) for each in ranges
     ]
 
 
-def _page(title: str, entries: Sequence[BookEntry]) -> bytes:
-    rows = "".join(
+def _rows(entries: Sequence[BookEntry]) -> str:
+    return "".join(
         f"  <DirectoryEntry>\n    <Name>{escape(shown(entry.name))}</Name>\n"
         f"    <Telephone>{escape(entry.number)}</Telephone>\n  </DirectoryEntry>\n"
         for entry in entries
     )
-    return _document("CiscoIPPhoneDirectory", title, rows)
 
 
 def _document(root: str, title: str, rows: str) -> bytes:
@@ -150,10 +202,6 @@ def _first_letter(entry: BookEntry) -> str:
 
 def _is_seen(letter: str) -> bool:
     return unicodedata.category(letter) not in {"Cc", "Cf", "Cs", "Co", "Cn"}
-
-
-def _folder(edge_url: str) -> str:
-    return f"{FOLDER}/{hashlib.sha256(edge_url.rstrip('/').encode()).hexdigest()[:_ADDRESS_LETTERS]}"
 
 
 def _digest(data: bytes) -> str:

@@ -15,6 +15,9 @@ class NewPhoneBook(Input):
         default="table", description="table: entries of its own. lines: the lines of the organisation's phones"
     )
     sites: list[str] = Field(default=[], max_length=1000, description="The sites whose phones get it; empty for all")
+    groups: list[str] = Field(
+        default=[], max_length=1000, description="The groups whose phones alone get it, at these sites; empty for all"
+    )
 
 
 class PhoneBookView(BaseModel):
@@ -25,6 +28,8 @@ class PhoneBookView(BaseModel):
     source: str
     everywhere: bool = Field(description="Whether all sites have it, those that come later too")
     sites: list[str]
+    for_groups: bool = Field(default=False, description="Whether only phones of these groups have it")
+    groups: list[str] = []
     entries: int = Field(description="How many phones list")
     left_out: int = Field(description="How many more there are, for which a book has no room")
     created_at: UnixSeconds

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.errors import BadSelection
-from ringfence.hub.fleet import phone_books
+from ringfence.hub.fleet import groups, phone_books
 from ringfence.hub.fleet.phone_books import EntryRefusal, NewEntry
 from ringfence.hub.people.forms import NO_FORM, Form, TheForm
 from ringfence.hub.store import pages
@@ -28,7 +28,11 @@ def list_phone_books(page: TheWebPage) -> PageAnswer:
     """Show the phone books."""
     with page.hub.database.reading() as session:
         found = pages.cut(phone_books.find(session), page.rows)
-        rows = [(row, phone_books.size_of(session, row), phone_books.sites_of(session, row)) for row in found.rows]
+        rows = [
+            (row, phone_books.size_of(session, row), phone_books.sites_of(session, row),
+             phone_books.groups_of(session, row))
+            for row in found.rows
+        ]  # fmt: skip
     return page.show("phone_books/list.html", rows=rows, next=found.next)
 
 
@@ -45,7 +49,11 @@ def create_phone_book(page: TheFormPage, form: TheForm) -> Response:
         with page.hub.change(page.caller.name) as change:
             texts = filter(None, map(str.strip, form.get("sites", "").splitlines()))
             site_ids = [find_site(change.session, text) for text in texts]
-            row = phone_books.create(change, form.get("name", ""), form.get("source", ""), site_ids)
+            group_ids = [
+                (groups.find_one(change.session, text) or groups.get(change.session, text)).id
+                for text in filter(None, map(str.strip, form.get("groups", "").splitlines()))
+            ]
+            row = phone_books.create(change, form.get("name", ""), form.get("source", ""), site_ids, group_ids)
     except RingfenceError as fault:
         return page.refused("phone_books/new.html", fault, form)
     return page.go("phone-books", row.id, done="created")
@@ -98,8 +106,17 @@ def _show(
     with page.hub.database.reading() as session:
         row = phone_books.get(session, book)
         at, size = phone_books.sites_of(session, row), phone_books.size_of(session, row)
+        of_groups = phone_books.groups_of(session, row)
         found = pages.read(session, phone_books.entries(row.id), page.rows, PhoneBookEntryRow.position)
-    values = {"row": row, "at": at, "size": size, "rows": found.rows, "next": found.next, "refusals": refusals}
+    values = {
+        "row": row,
+        "at": at,
+        "groups": of_groups,
+        "size": size,
+        "rows": found.rows,
+        "next": found.next,
+        "refusals": refusals,
+    }
     if fault is None:
         return page.show("phone_books/book.html", fault=None, form=form, **values)
     return page.refused("phone_books/book.html", fault, form, **values)

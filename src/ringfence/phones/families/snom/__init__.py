@@ -16,7 +16,17 @@ from ringfence.phones.cisco.device_settings import ACCESS, FIRMWARE, URLS
 from ringfence.phones.document import NotWellFormed, parse
 from ringfence.phones.errors import ConfigurationRejected, IncompletePhone, LimitExceeded, ValueOutOfRange
 from ringfence.phones.families.snom.local_time import summer_time, utc_offset
-from ringfence.phones.family import LOAD_SETTING, BootRequest, Fact, Family, FileTemplate, Model, ReloadEvent, ToPrepare
+from ringfence.phones.family import (
+    LOAD_SETTING,
+    BookForm,
+    BootRequest,
+    Fact,
+    Family,
+    FileTemplate,
+    Model,
+    ReloadEvent,
+    ToPrepare,
+)
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.settings.builders import column, number_setting, table_setting
@@ -56,6 +66,7 @@ _SETTINGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "voicemail_number": {"element": "user_mailbox", "scopes": EVERYWHERE_AND_LINE},
         "admin_password": {"element": "admin_mode_password"},
         "edge_url": {"element": "firmware_status"},
+        "directory_url": {"element": "dkey_directory"},
         "firmware_load": {"element": "firmware", "source": "SW Firmware Configuration File (firmware-settings)"},
     }
 )
@@ -233,6 +244,7 @@ FAMILY = Family(
         Mark.CERTAIN,
         "wazo-provd-plugins, pull request 146: check-sync alone restarts it, and this does only if a setting needs it",
     ),
+    book_form=BookForm.SNOM,
     takes_credential=True,  # FS (http_client_user, http_client_pass)
     asks_also=(r"snom[\w-]+\.(?:htm|xml)", r"(?:gui|web)_lang\.xml"),
     user_agent=Fact("Mozilla/4.0 (compatible; snom{model}-SIP", Mark.CERTAIN, "WS common/common.py (_extract_from_ua)"),

@@ -16,7 +16,17 @@ from ringfence.phones.cisco.device_settings import ACCESS, FIRMWARE, URLS
 from ringfence.phones.document import NotWellFormed
 from ringfence.phones.errors import ConfigurationRejected, IncompletePhone, LimitExceeded, ValueOutOfRange
 from ringfence.phones.families.yealink.local_time import values_of
-from ringfence.phones.family import BootRequest, Fact, Family, FileTemplate, Limit, Model, ReloadEvent, ToPrepare
+from ringfence.phones.family import (
+    BookForm,
+    BootRequest,
+    Fact,
+    Family,
+    FileTemplate,
+    Limit,
+    Model,
+    ReloadEvent,
+    ToPrepare,
+)
 from ringfence.phones.formats.assigned_values import AssignedValues, assigned_values
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.settings.builders import ON_IS_1, column, number_setting, table_setting
@@ -60,6 +70,7 @@ _SETTINGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "voicemail_number": {"element": "voice_mail.number.1", "scopes": EVERYWHERE_AND_LINE},
         "admin_password": {"element": "static.security.user_password"},
         "edge_url": {"element": "static.firmware.url"},
+        "directory_url": {"element": "remote_phonebook.data.1.url", "source": "WY v86 templates/base.tpl"},
         "firmware_load": {"element": "static.firmware.url", "source": "FY t46u (static.firmware.url)"},
     }
 )
@@ -259,6 +270,7 @@ FAMILY = Family(
         Mark.CERTAIN,
         "fusionpbx event_notify.lua; wazo-provd-plugins, pull request 146: as for Snom",
     ),
+    book_form=BookForm.YEALINK,
     takes_credential=True,  # FY t46u (static.auto_provision.server.username, .password)
     asks_also=(r"y\d{12}\.(?:cfg|boot)", r"[0-9a-f]{12}(?:-[a-z]+)?\.(?:cfg|boot|xml)"),
     user_agent=Fact("Yealink SIP-{model}", Mark.CERTAIN, "WY v86 common.py (_extract_from_ua)"),
