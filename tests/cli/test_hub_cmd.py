@@ -2,14 +2,17 @@
 
 import json
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pyrage
 import pytest
 
+from ringfence.hub.core import open_hub
 from ringfence.hub.data import backup_note
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.fleet import passwords
+from ringfence.hub.fleet import passkeys, passwords, people
+from ringfence.hub.fleet.relying_party import NewPasskey
 from ringfence.identity.certificates import fingerprint, read_certificate
 from stack import wait_for
 from support.browsing import PlainBrowser
@@ -148,6 +151,7 @@ def test_a_hub_moves_and_whoever_would_not_find_it_is_named(stranger: CommandLin
     )
     assert told == {
         "urls": ["https://hub.example.net:9444"], "changes_authority": False, "followers": 0, "stragglers": [],
+        "lost_passkeys": 0,
     }  # fmt: skip
     stranger("hub", "move", folder, "--also", "https://inside.example.net:8444")
     stranger("hub", "move", folder, "--to", "2001:db8::1")
@@ -181,6 +185,19 @@ def test_a_restored_hub_says_which_certificate_it_lacks(
     assert "there.key" not in said, "what is in the folder's keys comes along"
 
 
+def test_a_move_says_that_passkeys_stay_behind(stranger: CommandLine, tmp_path: Path) -> None:
+    folder = str(tmp_path / "hub")
+    stranger("hub", "init", folder, "--address", "hub.example.org", "--people-listen", EVERY)
+    with closing(open_hub(DataFolder(Path(folder)))) as opened, opened.change("test") as change:
+        row = people.add(change, "anna", "", "owner", is_hubwide=True)
+        passkeys.add(change, row, "hub.example.org", NewPasskey(b"id", b"key", 0, is_synced=False), "Laptop")
+    assert "passkey" not in stranger("hub", "move", folder)
+    said = stranger("hub", "move", folder, "--to", "hub.example.net")
+    assert "1 passkey was made at another address for people: there alone it works." in said
+    DataFolder(Path(folder)).edit_config(people_url="https://hub.example.org")
+    assert stranger.ask("hub", "move", folder)["lost_passkeys"] == 0, "people's address may stay"
+
+
 @pytest.mark.slow
 def test_a_hub_gets_its_first_person_and_a_lost_one_back(
     stranger: CommandLine, own_hub: RunningHub, monkeypatch: pytest.MonkeyPatch
@@ -205,7 +222,12 @@ def test_a_hub_gets_its_first_person_and_a_lost_one_back(
     assert again.get("/account").status == 200
     stranger.refused(4, "hub", "sign-in-link", folder, "nobody")
     stranger.refused(4, "hub", "sign-in-link", folder, "anna", "--of", "nowhere")
+    with own_hub.hub.change("test") as change:
+        owner = people.get(change.session, "anna", hubwide_too=True)
+        made = NewPasskey(b"id of a stolen one", b"key", 0, is_synced=False)
+        passkeys.add(change, owner, "old.example.org", made, "Stolen")
     lost = stranger.ask("hub", "recover", folder, "--yes")
+    assert own_hub.do("GET", "/people/anna/passkeys")["items"] == []
     assert lost["person"] == "anna"
     assert again.get("/account").status == 303
     back = PlainBrowser(own_hub)

@@ -16,10 +16,11 @@ from sqlalchemy import select
 
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.fleet import audit, edges, enrolment_tokens, sessions
+from ringfence.hub.fleet import audit, edges, enrolment_tokens, passkeys, sessions
 from ringfence.hub.fleet.audit import AuditFilter
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import alerts
+from ringfence.hub.fleet.relying_party import NewPasskey
 from ringfence.hub.store import untold
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.binding import EVERYWHERE
@@ -115,10 +116,13 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
     do("PUT", f"/settings/phones/{MAC}/lines/1/{LINE_SETTING}", {"value": "true"})
     for place in ("organisation", "sites/rich", "groups/reception", f"phones/{MAC}"):
         do("PUT", f"/settings/{place}/ssh_password", {"value": SECRET})
-    for path, body in (("/pbxes", {"name": "gold", **PBX}), ("/phone-books", {"name": "Company"})):
+    for path, body in (
+        ("/pbxes", {"name": "gold", **PBX}),
+        ("/phone-books", {"name": "Company"}),
+        ("/guard/bans", {"address": "203.0.113.7", "why": "test"}),
+    ):
         do("POST", path, body)
     do("PUT", "/templates/generic/{mac}.cfg", {"source": f"x={SECRET}\n"})
-    do("POST", "/guard/bans", {"address": "203.0.113.7", "why": "test"})
     do("PUT", f"/phones/{MAC}/window", {})
     do("POST", "/phones", {"mac": YEALINK, "site": "rich", "model": "T46U"})
     do("POST", f"/phones/{YEALINK}/credential", {})
@@ -150,6 +154,9 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
     anna = person(hub, "anna@example.org", "operator")
     with hub.change("test") as change:
         row, _secret = sessions.start(change, anna, address="192.0.2.1", agent="x", awaits_second_step=False)
+        passkey = passkeys.add(
+            change, anna, "hub.example.org", NewPasskey(b"id of a passkey", b"key", 0, is_synced=True), "Laptop"
+        )
     with hub.database.reading() as session:
         alert = session.scalars(select(GuardAlertRow.id)).first()
     do("POST", "/alert-channels", {"name": "bell", **CHANNEL})  # after the alert, so that nothing is ever sent
@@ -158,6 +165,7 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         "token": key, "enrolment token": token, "alert": str(alert), "address": "203.0.113.7", "digest": BAR,
         "name": "ssh_password", "template": "{mac}.cfg", "load": LOAD, "asset": "ring-bell", "family": "generic",
         "index": "1", "number": "1", "organisation": "other", "person": anna.id, "session": row.id, "draft": draft,
+        "passkey": passkey.id,
         "activation": activation["id"], "code": activation["code"], "phone": "AE04", "book": "company",
     }  # fmt: skip
 

@@ -61,6 +61,7 @@ NOUNS = {
     "api-tokens": "api_tokens",
     "people": "people",
     "people/*/sessions": "sessions",
+    "people/*/passkeys": "passkeys",
     "sessions": "sessions",
     "audit": "audit",
     "reports": "reports",
@@ -79,11 +80,14 @@ INFRASTRUCTURE = {
     "forgery",
     "forms",
     "pages",
+    "passkey_sign_ins",
     "problems",
     "refused_sign_ins",
     "rights",
+    "sign_in_tries",
     "sign_ins",
     "uploaded_files",
+    "visitors",
 }
 """Modules of ``people`` that are about every noun."""
 NOT_IN_THE_FLEET = {"whoami", "families", "metrics"}

@@ -24,7 +24,8 @@ from ringfence.hub.errors import (
 )
 from ringfence.hub.fleet import browser_names, organisations, passwords, people, second_steps, sessions
 from ringfence.hub.fleet.sign_in_throttle import Counted, SignInThrottle, network_key
-from ringfence.hub.people.sign_ins import MOST_SECOND_STEPS, SignedIn, SignIns
+from ringfence.hub.people.sign_ins import MOST_SECOND_STEPS, SignIns
+from ringfence.hub.people.visitors import SignedIn
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import AuditEntryRow
 from ringfence.hub.store.people_models import PersonRow, SessionRow

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import passwords, people, sign_in_links
 from ringfence.hub.fleet.known_browsers import KnownBrowser
-from ringfence.hub.people.sign_ins import SignedIn, SignIns, Visitor
+from ringfence.hub.people.sign_ins import SignIns
+from ringfence.hub.people.visitors import SignedIn, Visitor
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.secret import Secret
 

@@ -23,7 +23,7 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> None:
 def sign_in(page: Page, name: str) -> None:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD.reveal())
-    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Sign in", exact=True).click()
 
 
 def look(page: Page, name: str) -> None:

@@ -159,7 +159,9 @@ def sign_in_link(folder: Folder, name: Person = "", of: Whose = "main", as_json:
 
 @app.command()
 def recover(folder: Folder, name: Person = "", of: Whose = "main", yes: Yes = False, as_json: AsJson = False) -> None:
-    """Let a lost administrator in again: password and second step are taken away, all sessions end, and a link is made.
+    """Let a lost administrator in again: all ways in and all sessions end, and a link for a new password is made.
+
+    Password, second step and passkeys are taken away.
 
     It needs no name where one person alone owns the hub. The audit log tells that it was done here.
 
@@ -168,7 +170,7 @@ def recover(folder: Folder, name: Person = "", of: Whose = "main", yes: Yes = Fa
     from ringfence.hub.data.folder import DataFolder, acting_as_owner
     from ringfence.hub.process import way_back
 
-    confirm(f"Take password and second step of {name or 'the owner'} away", yes=yes)
+    confirm(f"Take password, second step and passkeys of {name or 'the owner'} away", yes=yes)
     with acting_as_owner(folder):
         made = way_back.recover(DataFolder(folder), name, of)
     _show_link(made, "lets them choose a new password", as_json=as_json)
@@ -345,6 +347,9 @@ def move(
     Edges are told of it in signed form, and keep the old address until the end of the move. It takes effect when the
     hub starts again. The data go to another machine with `ringfence hub backup` and `ringfence hub restore`.
 
+    People's passkeys work at the host name that they were made at. At another one people sign in by password and add
+    new ones.
+
     Example: ringfence hub move /var/lib/ringfence/hub --to hub.example.net
     """
     import time
@@ -420,6 +425,12 @@ def _show_move(now: "HubMove", folder: Path) -> None:
     output.say(f"Edges find the hub at {now.urls[0]}{others}.")
     if now.changes_authority:
         output.say("The hub has a new CA, and the old one until the end of the move.")
+    if now.lost_passkeys:
+        was, works = ("was", "it works") if now.lost_passkeys == 1 else ("were", "they work")
+        output.say(
+            f"{counted(now.lost_passkeys, 'passkey')} {was} made at another address for people: there alone {works}. "
+            "Their owners sign in by password, and add new ones."
+        )
     if now.is_over:
         return
     output.say(f"{counted(now.followers, 'edge')} followed, {len(now.stragglers)} not yet.")

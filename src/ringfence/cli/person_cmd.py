@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ringfence.cli import passkey_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.listing import Listing, lists
@@ -13,6 +14,7 @@ from ringfence.cli.support.questions import Yes, confirm
 from ringfence.cli.support.scope_options import ToGroups, ToSites, scope_in_json, scope_in_words
 
 app = typer.Typer(help="People who sign in to the hub's pages.", no_args_is_help=True)
+app.add_typer(passkey_cmd.app, name="passkeys")
 
 Name = Annotated[str, typer.Argument(help="What they sign in with, or their id.")]
 RoleName = Annotated[

@@ -32,8 +32,9 @@ from ringfence.phones.rendering.renderer import Renderer
 class Hub:
     """Everything that handling a request needs, as one organisation has it (``hub/organisations.py`` gives others).
 
-    ``device_url`` is what enrolment tokens name. ``authority`` is the CA of the hub's own certificate, which tokens
-    name too; ``next_authority`` is the one that takes its place, while the hub changes its CA.
+    ``device_url`` is what enrolment tokens name, ``people_url`` where people find the pages. ``authority`` is the CA of
+    the hub's own certificate, which tokens name too; ``next_authority`` is the one that takes its place, while the hub
+    changes its CA.
     """
 
     config: HubConfig
@@ -43,6 +44,7 @@ class Hub:
     authority: Authority
     signers: SiteSigners = field(repr=False)
     device_url: str
+    people_url: str
     next_authority: Authority | None = None
     renderer: Renderer = field(default_factory=Renderer)
     renderer_fingerprint: str = ""
@@ -100,6 +102,7 @@ def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobSto
             authority=folder.authority(),
             signers=folder.signers(),
             device_url=config.told_device_url,
+            people_url=config.told_people_url,
             next_authority=folder.next_authority(),
             renderer_fingerprint=_renderer_fingerprint(),
             folder=folder,

@@ -197,6 +197,10 @@ class UnknownSession(NotFound):
     """No session has this id, or it has ended."""
 
 
+class UnknownPasskey(NotFound):
+    """Somebody has no passkey with this id."""
+
+
 class PersonTaken(Conflict):
     """Somebody signs in with this name already."""
 
@@ -211,6 +215,14 @@ class PasswordRefused(BadInput):
 
 class SecondStepRefused(BadInput):
     """A second step that can't be set up as it was asked."""
+
+
+class PasskeyRefused(BadInput):
+    """A passkey that can't be added, or an answer of one that proves nothing."""
+
+
+class PasskeysUnavailable(BadInput):
+    """Browsers use no passkey at a hub that is reached by an address alone."""
 
 
 class PasswordsBusy(EnvironmentFault):

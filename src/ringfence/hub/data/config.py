@@ -43,6 +43,9 @@ class HubConfig(BaseSettings):
     ``pbx_networks`` are the only networks in which PBXes may be reached, such as 10.0.0.0/24; empty for any but the
     hub's own machine and link-local addresses. ``alert_networks`` are those beside the internet to which alerts may go.
 
+    ``people_url`` is where people find the pages, such as https://hub.example.org, where that is not its address with
+    ``people_port``; their passkeys are bound to its host.
+
     People are listened to at ``people_listen``; where it is empty, at ``listen``, as edges are. They see
     ``people_certificate`` with ``people_key``, files in PEM whose paths may be relative to the data folder; where these
     are empty, a certificate of the hub's own CA.
@@ -56,6 +59,7 @@ class HubConfig(BaseSettings):
     people_listen: str = ""
     people_port: int = Field(default=PEOPLE_PORT, ge=0, le=65535)
     device_port: int = Field(default=DEVICE_PORT, ge=0, le=65535)
+    people_url: str = ""
     people_certificate: str = ""
     people_key: str = ""
     device_url: str = ""
@@ -74,7 +78,7 @@ class HubConfig(BaseSettings):
         except RingfenceError as fault:
             raise ValueError(fault.what) from None
 
-    @field_validator("device_url")
+    @field_validator("device_url", "people_url")
     @classmethod
     def _device_url(cls, value: str) -> str:
         return value and check_url(value)
@@ -128,7 +132,7 @@ class HubConfig(BaseSettings):
     @property
     def hosts(self) -> tuple[str, ...]:
         """Every name and address that the server certificate is for."""
-        urls = (self.device_url, *self.other_device_urls)
+        urls = (self.device_url, *self.other_device_urls, self.people_url)
         others = dict.fromkeys(host for url in urls if (host := urlsplit(url).hostname))
         hosts = {self.address: None, **others, "localhost": None, "127.0.0.1": None, "::1": None}
         for listen in (self.listen, self.people_address):
@@ -148,6 +152,11 @@ class HubConfig(BaseSettings):
         return self.people_address if is_here_only else self.address
 
     @property
+    def told_people_url(self) -> str:
+        """Where people find its pages; with port 0 the port is known only when the hub runs."""
+        return self.people_url.rstrip("/") or url(self.host_for_people, self.people_port)
+
+    @property
     def told_device_url(self) -> str:
         """The device listener's address that edges are told first; with port 0 it is known only when the hub runs."""
         return self.device_url or url(self.address, self.device_port)
@@ -165,17 +174,25 @@ class HubConfig(BaseSettings):
         """
         if not device_url and self.device_url:
             device_url = url(check_host(host), urlsplit(self.device_url).port or 443)
-        moved = self.changed(address=check_host(host), device_url=device_url)
+        moved = self.changed(address=check_host(host), device_url=device_url, people_url=self._people_url_at(host))
         before = (self.told_device_url,) if self.device_url or self.device_port else ()  # port 0: any, so none to tell
         others = dict.fromkeys((*before, *self.other_device_urls))
         others.pop(moved.told_device_url, None)
         return moved.changed(other_device_urls=tuple(others))
+
+    def _people_url_at(self, host: str) -> str:
+        """Return ``people_url`` for a hub that moves to a host: where it names the old one, it names the new one."""
+        parts = urlsplit(self.people_url)
+        if parts.hostname != self.address:
+            return self.people_url
+        return url(check_host(host), parts.port or 443)
 
     @property
     def place(self) -> dict[str, str | tuple[str, ...]]:
         """The values that say where the hub is."""
         return {
             "address": self.address, "device_url": self.device_url, "other_device_urls": self.other_device_urls,
+            "people_url": self.people_url,
         }  # fmt: skip
 
     def changed(self, **values: str | int | tuple[str, ...]) -> "HubConfig":

@@ -28,6 +28,7 @@ class Counted(Enum):
     NETWORK = (20, 300)
     BROWSER = (10, 3600)
     ACTIVATION = (10, 900)
+    CHALLENGE = (30, 300)
 
     @property
     def free(self) -> int:
@@ -40,6 +41,8 @@ class Counted(Enum):
         return self.value[1]
 
 
+_SHARED = frozenset({Counted.NETWORK, Counted.CHALLENGE})
+"""What several people may be behind."""
 Key = tuple[Counted, str]
 
 
@@ -76,7 +79,7 @@ class SignInThrottle:
         """Forget what was counted by a name or browser, as its owner came in; a network may hold others."""
         with self._lock:
             for key in keys:
-                if key[0] is Counted.NETWORK:
+                if key[0] in _SHARED:
                     if (found := self._refusals.get(key)) is not None:
                         found.count -= 1
                 else:
@@ -104,12 +107,12 @@ def name_key(organisation_id: str, name_key: str) -> Key:
     return Counted.NAME, hashlib.sha256(f"{organisation_id}\0{name_key}".encode()).hexdigest()
 
 
-def network_key(address: str) -> Key:
+def network_key(address: str, counted: Counted = Counted.NETWORK) -> Key:
     """Return what refusals from an address are counted by: its /24 or /64, as one caller may have all of either."""
     try:
         parsed = ipaddress.ip_address(address)
     except ValueError:
-        return Counted.NETWORK, address
+        return counted, address
     mapped = getattr(parsed, "ipv4_mapped", None) or parsed
     bits = 24 if isinstance(mapped, ipaddress.IPv4Address) else 64
-    return Counted.NETWORK, str(ipaddress.ip_network((mapped, bits), strict=False))
+    return counted, str(ipaddress.ip_network((mapped, bits), strict=False))

@@ -28,6 +28,7 @@ from ringfence.hub.people import (
     lines,
     metrics,
     organisations,
+    passkeys,
     pbxes,
     people,
     phone_books,
@@ -60,6 +61,8 @@ from ringfence.hub.people.guard import (
     policy,
     windows,
 )
+from ringfence.hub.people.passkey_sign_ins import PasskeySignIns
+from ringfence.hub.people.sign_in_tries import SignInTries
 from ringfence.hub.people.sign_ins import SignIns
 
 V1 = "/api/v1"
@@ -76,7 +79,7 @@ _PARTS = (
     sites, enrolment_tokens, edges, bulk, phones, lines, families, groups, templates, settings, uploads, firmware,
     assets, accounts, activations, rotations, pbxes, alert_channels, drafts, rollouts, publish, releases, policy,
     decision_log, alerts, first_contact, blocks, credentials, windows, bans, edge_networks, whoami, api_tokens,
-    people, sessions, audit, reports, doubts, organisations, phone_books,
+    people, passkeys, sessions, audit, reports, doubts, organisations, phone_books,
 )  # fmt: skip
 """The modules with the API's routes, one for each noun; the first match takes a path."""
 
@@ -98,7 +101,9 @@ def people_app(
         openapi_url=None,
     )
     app.state.hub = hub
-    app.state.sign_ins, app.state.way_in = SignIns(hub), way_in
+    tries = SignInTries(hub)
+    app.state.sign_ins, app.state.passkey_sign_ins = SignIns(hub, tries), PasskeySignIns(hub, tries)
+    app.state.way_in = way_in
     app.state.code_throttle = SignInThrottle()
     problems.install(app, problem_page)
     app.add_middleware(DraftRequests)

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from ringfence.hub.errors import SecondStepRefused
-from ringfence.hub.fleet import access_scopes, people, second_steps, sign_in_links
+from ringfence.hub.fleet import access_scopes, passkeys, people, second_steps, sign_in_links
 from ringfence.hub.people.callers import Caller, TheCaller, TheHub, ThePeoplesUrl
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.rights import Role, check_no_more
@@ -19,7 +19,9 @@ router = APIRouter(tags=["access"])
 def list_people(hub: TheHub, caller: TheCaller, page: ThePage) -> Items[PersonView]:
     """List the people who sign in."""
     with hub.database.reading() as session:
-        return Items.of(people.find(session, page, hubwide_too=caller.is_hubwide).each(_person))
+        found = people.find(session, page, hubwide_too=caller.is_hubwide)
+        counts = passkeys.counts(session, [row.id for row in found.rows])
+        return Items.of(found.each(lambda row: _person(row, counts.get(row.id, 0))))
 
 
 @router.post("/people", status_code=201)
@@ -39,7 +41,8 @@ def invite_person(body: NewPerson, hub: TheHub, caller: TheCaller, url: ThePeopl
 def show_person(person: str, hub: TheHub, caller: TheCaller) -> PersonView:
     """Show somebody, by id or name."""
     with hub.database.reading() as session:
-        return _person(people.get(session, person, hubwide_too=caller.is_hubwide))
+        row = people.get(session, person, hubwide_too=caller.is_hubwide)
+        return _person(row, passkeys.count(session, row))
 
 
 @router.patch("/people/{person}")
@@ -63,7 +66,7 @@ def change_person(person: str, body: PersonChanges, hub: TheHub, caller: TheCall
             (people.disable if body.disabled else people.enable)(change, row)
         if body.second_step is not None:
             second_steps.remove(change, row)
-        return _person(row)
+        return _person(row, passkeys.count(change.session, row))
 
 
 @router.post("/people/{person}/invitation", status_code=201)
@@ -90,15 +93,16 @@ def _changeable(change: Change, person: str, caller: Caller) -> PersonRow:
 def _invited(change: Change, person: PersonRow, url: str) -> InvitationView:
     valid_s = sign_in_links.INVITATION_S
     code = sign_in_links.create(change, person, asks_password=True, valid_s=valid_s)
-    told = _person(person).model_dump()
+    told = _person(person, passkeys.count(change.session, person)).model_dump()
     return InvitationView(**told, link=sign_in_links.at(url, code), link_ends_at=change.now + valid_s)
 
 
-def _person(row: PersonRow) -> PersonView:
+def _person(row: PersonRow, passkeys_of_them: int) -> PersonView:
     return PersonView(
         id=row.id, name=row.name, display_name=row.display_name, role=Role(row.role), is_hubwide=row.is_hubwide,
         limited_to=AccessScopeView.of(row.limited_to),
         has_password=bool(row.password_hash), has_second_step=row.sealed_totp_key is not None,
+        passkeys=passkeys_of_them,
         created_at=row.created_at, created_by=row.created_by, last_signed_in_at=row.last_signed_in_at,
         disabled_at=row.disabled_at,
     )  # fmt: skip

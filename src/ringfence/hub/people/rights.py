@@ -71,7 +71,8 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
 }
 
 OPEN_PATHS = frozenset({
-    "/authority.pem", "/healthz", "/readyz", "/sign-in", "/sign-in/second-step", "/sign-in/link",
+    "/authority.pem", "/healthz", "/readyz", "/sign-in", "/sign-in/second-step", "/sign-in/link", "/sign-in/passkey",
+    "/sign-in/passkey/challenge",
 })  # fmt: skip
 """Paths that anybody may use."""
 OPEN_BELOW = "/static/"

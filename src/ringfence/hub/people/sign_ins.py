@@ -4,19 +4,15 @@ Whoever is refused learns nothing: a name that nobody has costs the same time an
 password. Passwords are hashed outside of transactions, as hashing takes long; what was read before is looked at again.
 """
 
-from dataclasses import dataclass
-from threading import Lock
-
-from cachetools import TTLCache
 from sqlalchemy.orm import Session
 
-from ringfence.hub import logs, within
+from ringfence.hub import within
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import NotSignedIn, SignInRefused, TooManySignIns
+from ringfence.hub.errors import NotSignedIn, SignInRefused
 from ringfence.hub.fleet import known_browsers, organisations, passwords, people, second_steps, sessions, sign_in_links
 from ringfence.hub.fleet.known_browsers import KnownBrowser
-from ringfence.hub.fleet.sign_in_throttle import Counted, Key, SignInThrottle, name_key, network_key
-from ringfence.hub.store import models
+from ringfence.hub.people.sign_in_tries import SignInTries
+from ringfence.hub.people.visitors import SignedIn, Visitor, start
 from ringfence.hub.store.change import Change, called_by
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.people_models import PersonRow, SessionRow, SignInLinkRow
@@ -24,39 +20,16 @@ from ringfence.secret import Secret
 
 MOST_SECOND_STEPS = 5
 """How many second steps a right password is good for."""
-BURST_S = 300.0
-_MOST_BURSTS = 10_000
 _WRONG = "name or password is wrong"
 _WRONG_TO_DO = "Check both, and whether the keyboard writes capital letters."
-_log = logs.get("people")
-
-
-@dataclass(frozen=True, slots=True)
-class Visitor:
-    """The browser that signs in: its address, what it says that it is, and who signed in there before."""
-
-    address: str
-    agent: str
-    browser: KnownBrowser
-
-
-@dataclass(frozen=True, slots=True)
-class SignedIn:
-    """What a browser gets: the session's secret, and the browser as it is known from now on."""
-
-    session: Secret
-    browser: KnownBrowser
-    awaits_second_step: bool = False
 
 
 class SignIns:
     """All ways to sign in to a hub; each method blocks, and several threads may use it at once."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, tries: SignInTries | None = None) -> None:
         self._hub = hub
-        self._throttle = SignInThrottle()
-        self._bursts: TTLCache[Key, bool] = TTLCache(_MOST_BURSTS, BURST_S)
-        self._lock = Lock()
+        self._tries = tries or SignInTries(hub)
 
     @property
     def _everywhere(self) -> Hub:
@@ -88,20 +61,20 @@ class SignIns:
         with hub.database.reading() as session:
             person = people.by_name(session, name) if organisation_id in {"", hub.organisation_id} else None
         kept = person.password_hash if person is not None and person.can_sign_in else ""
-        keys, is_known = self._keys(organisation_id, name, person, visitor)
-        self._begin(hub, keys, person, visitor)
+        keys, is_known = self._tries.keys(organisation_id, name, person, visitor)
+        self._tries.begin(hub, keys, person, visitor)
         right = passwords.is_right(kept, password, passwords.KNOWN if is_known else passwords.STRANGERS)
         if person is None or not right:
-            self._refused(hub, keys, person, visitor)
+            self._tries.refused(hub, keys, person, visitor)
             raise SignInRefused(_WRONG, to_do=_WRONG_TO_DO)
         renewed = passwords.hashed(password) if passwords.is_outdated(kept) else kept
         with called_by(person.id, visitor.address), hub.change(person.name) as change:
             found = _unchanged(change, person)
             found.password_hash = renewed
             awaits = found.sealed_totp_key is not None
-            signed_in = _start(change, found, visitor, awaits_second_step=awaits)
+            signed_in = start(change, found, visitor, awaits_second_step=awaits)
         if not awaits:
-            self._throttle.succeeded(keys)
+            self._tries.succeeded(keys)
         return signed_in
 
     def with_second_step(self, cookie: str, code: str, visitor: Visitor) -> SignedIn:
@@ -124,17 +97,17 @@ class SignIns:
             row.tries += 1
             if second_steps.is_right(change, hub.sealer, found, code):
                 change.session.delete(row)
-                signed_in = _start(change, found, visitor)
+                signed_in = start(change, found, visitor)
             elif row.tries >= MOST_SECOND_STEPS:
                 change.session.delete(row)
             tries = row.tries
-        keys, _is_known = self._keys("", person.name, person, visitor)
+        keys, _is_known = self._tries.keys("", person.name, person, visitor)
         if signed_in is None:
-            self._refused(hub, keys, person, visitor)
+            self._tries.refused(hub, keys, person, visitor)
             if tries >= MOST_SECOND_STEPS:
                 raise NotSignedIn("too many codes were wrong", to_do="Sign in again.")
             raise SignInRefused("this code is wrong, or was used before", to_do=second_steps.clock_hint(now))
-        self._throttle.succeeded(keys)
+        self._tries.succeeded(keys)
         return signed_in
 
     def confirm(self, hub: Hub, session_id: str, password: Secret, code: str) -> None:
@@ -161,7 +134,7 @@ class SignIns:
                 change.note("session.confirm", row.id, person.name)
         if not right:
             raise SignInRefused("this code is wrong, or was used before", to_do=second_steps.clock_hint(hub.clock()))
-        self._throttle.succeeded([(Counted.BROWSER, session_id)])
+        self._tries.right_again(session_id)
 
     def change_password(self, hub: Hub, session_id: str, old: Secret, new: Secret) -> None:
         """Give somebody who is signed in another password, and end their other sessions.
@@ -177,7 +150,7 @@ class SignIns:
         made = passwords.hashed(new)
         with hub.change(person.name) as change:
             people.keep_hash(change, _unchanged(change, person), made, keeps_session=session_id)
-        self._throttle.succeeded([(Counted.BROWSER, session_id)])
+        self._tries.right_again(session_id)
 
     def link(self, code: Secret) -> tuple[SignInLinkRow, PersonRow | None]:
         """Return a link that is still good, and whom it lets in; nobody for the first person's.
@@ -232,14 +205,14 @@ class SignIns:
             if display_name and person is not None:
                 people.change_names(change, found, found.name, display_name)
             awaits = found.sealed_totp_key is not None
-            return _start(change, found, visitor, awaits_second_step=awaits)
+            return start(change, found, visitor, awaits_second_step=awaits)
 
     def _check_again(self, hub: Hub, session_id: str, password: Secret) -> PersonRow:
         """Return whose session it is, if the password is theirs."""
         with hub.database.reading() as session:
             row = sessions.get(session, session_id, hubwide_too=True)
             person: PersonRow = session.get_one(PersonRow, row.person_id)
-        self._throttle.begin([(Counted.BROWSER, session_id)], hub.clock())
+        self._tries.again(session_id)
         if not passwords.is_right(person.password_hash, password, passwords.KNOWN):
             raise SignInRefused("the password is wrong", to_do="Check whether the keyboard writes capital letters.")
         return person
@@ -248,60 +221,10 @@ class SignIns:
         with self._everywhere.database.reading() as session:
             return organisation_id if organisations.is_there(session, organisation_id) else FIRST
 
-    def _keys(
-        self, organisation_id: str, name: str, person: PersonRow | None, visitor: Visitor
-    ) -> tuple[list[Key], bool]:
-        """Return what a try is counted by, and whether it comes from a browser that the person is known in."""
-        browser: Key = (Counted.BROWSER, visitor.browser.id)
-        if (
-            person is not None
-            and person.id in visitor.browser.people
-            and not self._throttle.has_too_many(browser, self._hub.clock())
-        ):
-            return [browser], True
-        owner = person.organisation_id if person is not None else organisation_id or FIRST
-        return [name_key(owner, models.name_key(name)), network_key(visitor.address)], False
-
-    def _begin(self, hub: Hub, keys: list[Key], person: PersonRow | None, visitor: Visitor) -> None:
-        try:
-            self._throttle.begin(keys, hub.clock())
-        except TooManySignIns:
-            self._refused(hub, keys, person, visitor)
-            raise
-
-    def _refused(self, hub: Hub, keys: list[Key], person: PersonRow | None, visitor: Visitor) -> None:
-        """Write a burst's first refusal down, for the person and for the network; what was typed as a name is not.
-
-        Names that nobody has open no burst: there is no end of them.
-        """
-        of_burst = [key for key in keys if person is not None or key[0] is not Counted.NAME]
-        with self._lock:
-            is_first = any(key not in self._bursts for key in of_burst)
-            self._bursts.update(dict.fromkeys(of_burst, True))
-        if not is_first:
-            return
-        _log.warning("sign-in refused", peer=visitor.address, person=person.id if person is not None else "")
-        with called_by("", visitor.address), hub.change("nobody") as change:
-            told = "further ones in the next minutes are not written down"
-            subject = person.id if person is not None else visitor.address
-            change.note("sign-in.refused", subject, f"{person.name if person else 'an unknown name'}; {told}")
-
 
 def _check_first(session: Session) -> None:
     if people.someone_runs_the_hub(session):
         raise SignInRefused("this hub has its first person already", to_do="Ask them for an invitation.")
-
-
-def _start(change: Change, person: PersonRow, visitor: Visitor, *, awaits_second_step: bool = False) -> SignedIn:
-    """Start a session, which is a person's own only once there is no second step to come."""
-    row, secret = sessions.start(
-        change, person, address=visitor.address, agent=visitor.agent, awaits_second_step=awaits_second_step
-    )
-    if awaits_second_step:
-        return SignedIn(secret, visitor.browser, awaits_second_step=True)
-    person.last_signed_in_at = change.now
-    change.note("sign-in", person.id, f"{person.name}, {row.id}, {row.agent}")
-    return SignedIn(secret, visitor.browser.with_person(person.id))
 
 
 def _unchanged(change: Change, person: PersonRow) -> PersonRow:

@@ -1,4 +1,4 @@
-"""Moving the hub: other addresses, another CA, and which edges have followed.
+"""Moving the hub: other addresses, another CA, and which edges have followed; people's passkeys can't.
 
 Edges are told by their site's root metadata (``content.hub_endpoints``), which the hub signs anew when it starts with
 other endpoints. An edge tells on each connection which root it trusts and at which address it is; so the old ones can
@@ -18,6 +18,8 @@ from ringfence.hub.data.authority import new_authority
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import BadConfiguration, EdgesLeftBehind
+from ringfence.hub.fleet import passkeys
+from ringfence.hub.fleet.relying_party import host_of
 from ringfence.hub.store.models import EdgeRow
 from ringfence.identity.certificates import authority_id
 
@@ -44,6 +46,8 @@ class HubMove:
     changes_authority: bool
     followers: int
     stragglers: tuple[Straggler, ...]
+    lost_passkeys: int
+    """How many passkeys people made when they found the hub at another host; browsers use them there alone."""
 
     @property
     def is_over(self) -> bool:
@@ -139,7 +143,8 @@ def status(folder: DataFolder, keep: Sequence[str] | None = None) -> HubMove:
         edges = session.scalars(select(EdgeRow).where(EdgeRow.revoked_at.is_(None)).order_by(EdgeRow.site_id)).all()
         late = [(edge, why) for edge in edges if (why := _why_late(hub, edge, staying))]
         stragglers = tuple(Straggler(e.id, e.site_id, e.hostname, e.last_seen_at, why) for e, why in late)
-        return HubMove(urls, hub.next_authority is not None, len(edges) - len(stragglers), stragglers)
+        lost = passkeys.count_elsewhere(session, host_of(hub.config.told_people_url))
+        return HubMove(urls, hub.next_authority is not None, len(edges) - len(stragglers), stragglers, lost)
 
 
 def _why_late(hub: Hub, edge: EdgeRow, staying: set[str]) -> str:

@@ -128,6 +128,8 @@ def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
     """Do what a crash or a long downtime has left to do."""
     if not hub.config.device_url:
         hub.device_url = url(hub.config.address, port_of(bound[DEVICES]))
+    if not hub.config.people_url and PEOPLE in bound:
+        hub.people_url = url(hub.config.host_for_people, port_of(bound[PEOPLE]))
     hub.blobs.sweep()
     if not hub.config.database_url:
         publication_lock.clear(

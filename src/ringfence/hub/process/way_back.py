@@ -12,7 +12,7 @@ from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import HubConfig, url
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import BadSelection, UnknownPerson
-from ringfence.hub.fleet import organisations, people, second_steps, sessions, sign_in_links
+from ringfence.hub.fleet import organisations, passkeys, people, second_steps, sessions, sign_in_links
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.people_models import PersonRow
 
@@ -65,7 +65,7 @@ def first_link(hub: Hub, at: str) -> str:
 
 
 def recover(folder: DataFolder, name: str, organisation_id: str = FIRST) -> WayBack:
-    """Take somebody's password and second step away, end their sessions, and make a link for a new password.
+    """Take somebody's password, second step and passkeys away, end their sessions, and make a link for a new password.
 
     Args:
         folder: The hub's.
@@ -94,6 +94,7 @@ def recover(folder: DataFolder, name: str, organisation_id: str = FIRST) -> WayB
             change.note("person.recover", person.id, person.name)
             person.password_hash, person.disabled_at = "", None
             second_steps.remove(change, person)
+            passkeys.remove_all(change, person)
             sessions.end_all(change, person)
             code = sign_in_links.create(change, person, asks_password=True, valid_s=sign_in_links.AT_ONCE_S)
         return WayBack(sign_in_links.at(url_for_people(folder, opened.config), code), person)
@@ -101,6 +102,8 @@ def recover(folder: DataFolder, name: str, organisation_id: str = FIRST) -> WayB
 
 def url_for_people(folder: DataFolder, config: HubConfig) -> str:
     """Return where people find the hub: at its address, or at its loopback address if it listens there alone."""
+    if config.people_url:
+        return config.told_people_url
     try:
         port = urlsplit(json.loads((folder.path / "run.json").read_text())["people"]).port
     except (OSError, ValueError, KeyError, TypeError):

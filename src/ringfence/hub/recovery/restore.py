@@ -32,7 +32,7 @@ from ringfence.hub.store.copies import check_database, fill_database
 from ringfence.hub.store.guard_models import AlertNoticeRow, GuardWindowRow
 from ringfence.hub.store.models import ApiTokenRow, EnrolmentTokenRow
 from ringfence.hub.store.organisation_models import FIRST
-from ringfence.hub.store.people_models import SessionRow, SignInLinkRow
+from ringfence.hub.store.people_models import PasskeyChallengeRow, SessionRow, SignInLinkRow
 from ringfence.hub.store.release_models import RestorationRow
 from ringfence.secret import Secret
 
@@ -136,6 +136,7 @@ def _end_what_may_be_used_up(change: Change) -> None:
     session.execute(delete(AlertNoticeRow))  # people were told of those; what still goes on is in the list of alerts
     session.execute(delete(SessionRow))
     session.execute(delete(SignInLinkRow))
+    session.execute(delete(PasskeyChallengeRow))
     unused = (EnrolmentTokenRow.used_at.is_(None), EnrolmentTokenRow.revoked_at.is_(None))
     session.execute(update(EnrolmentTokenRow).where(*unused).values(revoked_at=change.now))
     session.execute(update(GuardWindowRow).where(GuardWindowRow.closed_at.is_(None)).values(closed_at=change.now))

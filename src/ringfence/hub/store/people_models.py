@@ -102,3 +102,47 @@ class SignInLinkRow(OrganisationOwned, Base):
     created_at: Mapped[float]
     created_by: Mapped[str] = mapped_column(String(80))
     ends_at: Mapped[float]
+
+
+class PasskeyRow(OrganisationOwned, Base):
+    """A passkey: a key pair of which somebody's device, or their password manager, keeps the private half."""
+
+    __tablename__ = "passkey"
+    __table_args__ = (
+        link("person_id", to="person.id"),
+        indexed("person_id"),
+        indexed("rp_id"),
+    )
+
+    id: Mapped[str] = mapped_column(String(24), primary_key=True)
+    person_id: Mapped[str] = mapped_column(String(20))
+    name: Mapped[str] = mapped_column(String(60))
+    """What its owner calls it."""
+    rp_id: Mapped[str] = mapped_column(String(253))
+    """The hub's host name for people when it was made; browsers use it at no other."""
+    credential_digest: Mapped[str] = mapped_column(String(64), unique=True)
+    """The SHA-256 of ``credential_id``, by which it is found."""
+    credential_id: Mapped[bytes]
+    public_key: Mapped[bytes]
+    """As the authenticator gave it (COSE)."""
+    sign_count: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
+    """The authenticator's counter when it was last used; 0 from one that does not count."""
+    is_synced: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether a password manager keeps copies of it elsewhere."""
+    created_at: Mapped[float]
+    last_used_at: Mapped[float | None] = mapped_column(Double, default=None)
+
+
+class PasskeyChallengeRow(OrganisationOwned, Base):
+    """What a passkey has to sign next, for one browser or session: a newer one takes its place, and use ends it."""
+
+    __tablename__ = "passkey_challenge"
+    __table_args__ = (link("person_id", to="person.id"), indexed("person_id"), indexed("ends_at"))
+
+    asker: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """The session that asked, or the browser of somebody who signs in."""
+    purpose: Mapped[str] = mapped_column(String(12))
+    person_id: Mapped[str | None] = mapped_column(String(20), default=None)
+    """Whose session it is; None for somebody who signs in."""
+    challenge: Mapped[bytes]
+    ends_at: Mapped[float]

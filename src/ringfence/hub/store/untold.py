@@ -32,7 +32,13 @@ from ringfence.hub.store.models import (
     UnknownEdgeRow,
 )
 from ringfence.hub.store.organisation_models import LastNumberRow
-from ringfence.hub.store.people_models import PersonRow, RecoveryCodeRow, SessionRow
+from ringfence.hub.store.people_models import (
+    PasskeyChallengeRow,
+    PasskeyRow,
+    PersonRow,
+    RecoveryCodeRow,
+    SessionRow,
+)
 from ringfence.hub.store.release_models import (
     HubMemoryRow,
     LeftOutPhoneRow,
@@ -90,6 +96,8 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     OldSecretRow: Untold("a copy while a rotation is under way, whose stages are told"),
     SessionRow: Untold("browsers come and go; who signs in, confirms, and whose session is ended has an entry"),
     RecoveryCodeRow: Untold("hashes alone; that there are new ones, and that one was used, has an entry"),
+    PasskeyChallengeRow: Untold("what a browser was asked to sign; what came of it has an entry"),
+    PasskeyRow: _columns("their use, and what follows from others", "credential_digest sign_count last_used_at"),
     DraftRow: _columns("follows from its edits, or what publishing came to", "changed_at version last_edit problem"),
     DraftEditRow: _columns("digests of what was there, of secrets too", "found"),
     RolloutRow: _columns("its work under way", "changed_at why wave"),

@@ -8,6 +8,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.people.app import build_routes, people_app
 from ringfence.hub.people.callers import AUTHENTICATIONS, Authentication
 from ringfence.hub.people.uploaded_files import UploadPlaces
+from ringfence.hub.web.account import passkeys
 from ringfence.hub.web.account import views as account
 from ringfence.hub.web.activations import views as activations
 from ringfence.hub.web.alert_channels import views as alert_channels
@@ -44,16 +45,17 @@ from ringfence.hub.web.releases import views as releases
 from ringfence.hub.web.rollouts import views as rollouts
 from ringfence.hub.web.rotations import views as rotations
 from ringfence.hub.web.settings import views as settings
+from ringfence.hub.web.sign_in import passkeys as passkey_sign_in
 from ringfence.hub.web.sign_in import views as sign_in
 from ringfence.hub.web.sign_in.way_in import way_in
 from ringfence.hub.web.sites import views as sites
 from ringfence.hub.web.static import files
 
 _PARTS = (
-    files, sign_in, choice, account, people, overview, enrolment_tokens, sites, folder_imports, imports, phone_changes,
-    first_contact, settings, lines, phones, alerts, drafts, publish, releases, groups, api_tokens, edges, bans, policy,
-    own_templates, firmware, pbxes, alert_channels, audit, rollouts, organisations, hub_itself, rotations, first_run,
-    activations, phone_books, assets,
+    files, sign_in, passkey_sign_in, choice, account, passkeys, people, overview, enrolment_tokens, sites,
+    folder_imports, imports, phone_changes, first_contact, settings, lines, phones, alerts, drafts, publish, releases,
+    groups, api_tokens, edges, bans, policy, own_templates, firmware, pbxes, alert_channels, audit, rollouts,
+    organisations, hub_itself, rotations, first_run, activations, phone_books, assets,
 )  # fmt: skip
 """The modules with pages, one for each noun."""
 

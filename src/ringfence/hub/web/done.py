@@ -28,5 +28,8 @@ DONE: Mapping[str, str] = {
     "revoked": "Revoked.",
     "password": "Your password is changed. Your other sessions have ended.",
     "second-step-removed": "You sign in by your password alone now.",
+    "passkey-added": "The passkey is added: you can sign in with it alone.",
+    "passkey-removed": "The passkey is removed, and your other sessions have ended.",
+    "person-passkey-removed": "The passkey is removed, and their sessions have ended.",
     "session-ended": "Ended: the next request from there needs a sign-in.",
 }

@@ -44,7 +44,8 @@ class PersonView(BaseModel):
         description="The part of the organisation that they are for; null for all"
     )
     has_password: bool = Field(description="Whether they have used their invitation")
-    has_second_step: bool
+    has_second_step: bool = Field(description="Whether their password needs an authenticator app's code beside it")
+    passkeys: int = Field(description="How many passkeys they have, each of which lets them in alone")
     created_at: UnixSeconds
     created_by: str
     last_signed_in_at: UnixSeconds | None

@@ -6,16 +6,17 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from ringfence.errors import BadInput
+from ringfence.errors import BadInput, RingfenceError
 from ringfence.hub.errors import ConfirmationNeeded, PasswordsBusy, ScopeExceeded, SignInRefused, TooManySignIns
-from ringfence.hub.fleet import second_steps, sessions
+from ringfence.hub.fleet import passkeys, second_steps, sessions
 from ringfence.hub.people.callers import CONFIRM_PATH
-from ringfence.hub.people.forms import TheForm
+from ringfence.hub.people.forms import Form, TheForm
 from ringfence.hub.people.problems import status_of
 from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.page import TheWebPage, WebPage
+from ringfence.hub.web.passkeys import PasskeyPlace
 from ringfence.hub.web.qr import qr_code
 from ringfence.hub.web.sign_in import typed
 from ringfence.hub.web.sign_in.visit import leave, new_password
@@ -55,6 +56,7 @@ def show_account(page: TheWebPage) -> PageAnswer:
             "account/account.html",
             person=person,
             sessions=sessions.of_person(session, person.id, page.now) if person is not None else (),
+            passkeys=passkeys.count(session, person) if person is not None else 0,
             codes_left=second_steps.recovery_codes_left(session, person) if person is not None else 0,
         )
 
@@ -118,21 +120,19 @@ def make_recovery_codes(page: TheOwnPage) -> PageAnswer:
 
 
 @router.get(CONFIRM_PATH)
-def show_confirm(page: TheWebPage) -> PageAnswer:
+def show_confirm(page: TheWebPage, request: Request) -> PageAnswer:
     """Ask somebody who is signed in to prove once more who they are."""
-    form = {"next": page.query.get("next", "/")}
-    return page.show("account/confirm.html", person=_who(page), fault=None, form=form)
+    return confirming(page, request, {"next": page.query.get("next", "/")}, None)
 
 
 @router.post(CONFIRM_PATH)
-def confirm(page: TheOwnPage, form: TheForm, sign_ins: TheSignIns) -> Response:
+def confirm(page: TheOwnPage, request: Request, form: TheForm, sign_ins: TheSignIns) -> Response:
     """Note that somebody has proved who they are."""
     try:
         password = Secret(form.get("password", ""))
         sign_ins.confirm(page.hub, page.caller.session_id, password, form.get("code", ""))
     except _REFUSED as fault:
-        kept = {"next": form.get("next", "/")}
-        return page.show("account/confirm.html", status_of(fault), person=_who(page), fault=fault, form=kept)
+        return confirming(page, request, {"next": form.get("next", "/")}, fault)
     return RedirectResponse(typed.own_path(form.get("next", "/")), 303)
 
 
@@ -159,6 +159,17 @@ def sign_out(page: TheOwnPage) -> Response:
     with page.hub.change(page.caller.name) as change:
         sessions.end(change, sessions.get(change.session, page.caller.session_id, hubwide_too=True))
     return leave(RedirectResponse("/sign-in?done=signed-out", 303))
+
+
+def confirming(page: WebPage, request: Request, form: Form, fault: RingfenceError | None) -> PageAnswer:
+    """Return the page on which somebody proves once more who they are."""
+    person = _who(page)
+    with page.hub.database.reading() as session:
+        has_passkey = person is not None and bool(passkeys.count(session, person))
+    return page.show(
+        "account/confirm.html", 200 if fault is None else status_of(fault), person=person, fault=fault, form=form,
+        has_passkey=has_passkey and PasskeyPlace.of(request, page.hub).is_here,
+    )  # fmt: skip
 
 
 def _person(session: Session, page: WebPage) -> PersonRow | None:

@@ -5,7 +5,9 @@ from pydantic import ValidationError
 
 from ringfence.errors import BadInput
 from ringfence.hub.errors import BadSelection
-from ringfence.hub.fleet import people, sessions
+from ringfence.hub.fleet import passkeys, people, sessions
+from ringfence.hub.fleet.relying_party import host_of
+from ringfence.hub.people import passkeys as passkeys_api
 from ringfence.hub.people import people as api
 from ringfence.hub.people import sessions as sessions_api
 from ringfence.hub.people.callers import ThePeoplesUrl
@@ -117,6 +119,13 @@ def end_sessions(person: str, page: TheFormPage) -> Response:
     return page.go("people", person, done="session-ended")
 
 
+@router.post("/people/{person}/passkeys/{passkey}/remove")
+def remove_passkey(person: str, passkey: str, page: TheFormPage) -> Response:
+    """Remove a passkey of somebody, and end their sessions."""
+    passkeys_api.remove_passkey(person, passkey, page.hub, page.caller)
+    return page.go("people", person, done="person-passkey-removed")
+
+
 @router.get("/people/{person}/remove")
 def ask_to_remove(person: str, page: TheFormPage) -> PageAnswer:
     """Ask whether somebody is to be removed."""
@@ -146,8 +155,12 @@ def _changed(page: WebPage, person: str, changes: PersonChanges) -> Response:
 def _shown(page: WebPage, row: PersonRow, fault: BadInput | None = None) -> PageAnswer:
     with page.hub.database.reading() as session:
         found = sessions.of_person(session, row.id, page.now)
+        keys = passkeys.of_person(session, row)
     status = 200 if fault is None else status_of(fault)
-    return page.show("people/person.html", status, person=row, sessions=found, fault=fault)
+    return page.show(
+        "people/person.html", status, person=row, sessions=found, passkeys=keys, host=host_of(page.hub.people_url),
+        fault=fault,
+    )  # fmt: skip
 
 
 def _get(page: WebPage, person: str) -> PersonRow:

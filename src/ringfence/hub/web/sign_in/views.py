@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from ringfence.errors import BadInput, RingfenceError
-from ringfence.hub.errors import BadSelection, NotSignedIn, PasswordsBusy, SignInRefused, TooManySignIns
+from ringfence.hub.errors import NotSignedIn, PasswordsBusy, SignInRefused, TooManySignIns
 from ringfence.hub.fleet import sign_in_links
 from ringfence.hub.people.forms import TheForm
-from ringfence.hub.people.sign_ins import SignedIn
+from ringfence.hub.people.visitors import SignedIn
 from ringfence.hub.web.answers import PageAnswer
-from ringfence.hub.web.sign_in.visit import TheVisit, new_password
+from ringfence.hub.web.sign_in.visit import TheVisit, check_cookies, new_password
 from ringfence.secret import Secret
 
 router = APIRouter()
@@ -30,7 +30,7 @@ def show_sign_in(request: Request, visit: TheVisit) -> PageAnswer:
 def sign_in(visit: TheVisit, form: TheForm) -> Response:
     """Sign somebody in by name and password."""
     try:
-        _check_cookies(visit)
+        check_cookies(visit)
         password = Secret(form.get("password", ""))
         signed_in = visit.sign_ins.with_password(
             form.get("organisation", "").strip(), form.get("name", ""), password, visit.visitor
@@ -75,20 +75,11 @@ def use_link(visit: TheVisit, form: TheForm) -> Response:
     """Sign somebody in by a link."""
     code = Secret(form.get("link", "")[:200])
     try:
-        _check_cookies(visit)
+        check_cookies(visit)
         signed_in = _used(visit, code, form)
     except _REFUSED as fault:
         return _shown(visit, code, form, fault)
     return visit.come_in(signed_in, form)
-
-
-def _check_cookies(visit: TheVisit) -> None:
-    """Raise BadSelection where a browser keeps no cookies: it would not be signed in, and its link would be used up."""
-    if not visit.keeps_cookies:
-        raise BadSelection(
-            "this browser does not send our cookie back",
-            to_do="Allow cookies for this address: without one, no page can know who you are. Then try again.",
-        )
 
 
 def _used(visit: TheVisit, code: Secret, form: TheForm) -> SignedIn:

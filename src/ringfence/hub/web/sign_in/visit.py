@@ -7,14 +7,16 @@ from fastapi.responses import RedirectResponse
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import PasswordRefused
+from ringfence.hub.errors import BadSelection, PasswordRefused
 from ringfence.hub.fleet import known_browsers, sessions
 from ringfence.hub.people import problems
 from ringfence.hub.people.callers import CHOICE_COOKIE, COOKIE
 from ringfence.hub.people.forms import Form
-from ringfence.hub.people.sign_ins import SignedIn, SignIns, Visitor
+from ringfence.hub.people.sign_ins import SignIns
+from ringfence.hub.people.visitors import SignedIn, Visitor
 from ringfence.hub.web import templates
 from ringfence.hub.web.answers import PageAnswer
+from ringfence.hub.web.passkeys import PasskeyPlace
 from ringfence.hub.web.sign_in import typed
 from ringfence.secret import Secret
 
@@ -36,12 +38,13 @@ class Visit:
             self.sign_ins.browser(request.cookies.get(known_browsers.COOKIE, "")),
         )
         self.path = request.url.path
+        self.passkey_place = PasskeyPlace.of(request, self.hub)
 
     def show(self, template: str, form: Form, fault: RingfenceError | None = None, **values: object) -> PageAnswer:
         """Return a page for strangers, with what was typed but secrets; the browser gets a cookie to bring back."""
         shown = templates.render(
             template, path=self.path, entries=[], form={name: form[name] for name in FIELDS if name in form},
-            fault=fault, hub_name=self.hub.config.name, **values,
+            fault=fault, hub_name=self.hub.config.name, place=self.passkey_place, **values,
         )  # fmt: skip
         answer = PageAnswer(shown, 200 if fault is None else problems.status_of(fault))
         if not self.keeps_cookies:
@@ -71,6 +74,15 @@ class Visit:
         told = self.sign_ins.browser_cookie(self.visitor.browser)
         answer.set_cookie(
             known_browsers.COOKIE, told, known_browsers.KEPT_S, secure=True, httponly=True, samesite="lax"
+        )
+
+
+def check_cookies(visit: Visit) -> None:
+    """Raise BadSelection where a browser keeps no cookies: it would not be signed in, and its link would be used up."""
+    if not visit.keeps_cookies:
+        raise BadSelection(
+            "this browser does not send our cookie back",
+            to_do="Allow cookies for this address: without one, no page can know who you are. Then try again.",
         )
 
 

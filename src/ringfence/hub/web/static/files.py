@@ -12,7 +12,8 @@ from ringfence.hub.people.rights import OPEN_BELOW
 
 router = APIRouter()
 
-_TYPES = {"ringfence.css": "text/css", "ringfence.js": "text/javascript", "icon.svg": "image/svg+xml"}
+_TYPES = {"ringfence.css": "text/css", "ringfence.js": "text/javascript", "passkeys.js": "text/javascript",
+          "icon.svg": "image/svg+xml"}  # fmt: skip
 _KEPT = "public, max-age=31536000, immutable"
 
 
