@@ -53,6 +53,10 @@ PREPARED = {"site": "rich", "group": "reception", "lines": [{"index": 1, "name":
 RING = {"name": "Chime.raw", "digest": FOO, "length": 3, "variant": "MULAW_8K"}
 LINE_SETTING = "auto_answer"
 
+PROVIDER = {
+    "id": "company", "name": "Company", "issuer": "https://login.example.org", "client_id": "hub",
+    "client_secret": SECRET, "groups": [{"group": "Phones", "role": "operator"}],
+}  # fmt: skip
 BODIES: dict[tuple[str, str], object] = {
     ("POST", "/alert-channels"): {"name": "other", **CHANNEL},
     ("POST", "/assets"): {"kind": "ring tone", "name": "Chime", "source": "test", "files": [RING]},
@@ -65,6 +69,8 @@ BODIES: dict[tuple[str, str], object] = {
     ("PATCH", "/sites/{site}/guard"): {"gateway": "windows"},
     ("PATCH", "/drafts/{draft}"): {"name": "Another plan"},
     ("POST", "/drafts/{draft}/publish"): {},
+    ("POST", "/sign-in-providers"): {**PROVIDER, "id": "other"},
+    ("PATCH", "/sign-in-providers/{provider}"): {"name": "Another name", "client_secret": SECRET + "-new"},
     ("POST", "/people"): {"name": "cora@example.org", "role": "operator"},
     ("PATCH", "/people/{person}"): {"display_name": "Anna B.", "role": "auditor", "disabled": True},
     ("PUT", "/phone-books/{book}/entries"): {"entries": [{"name": "Ben", "number": "202"}]},
@@ -79,6 +85,7 @@ BODIES: dict[tuple[str, str], object] = {
 NOT_ALONE: dict[tuple[str, str], str] = {
     ("POST", "/alert-channels/{channel}/test"): "somebody must listen",
     ("POST", "/pbxes/{pbx}/check"): "a PBX must be there",
+    ("POST", "/sign-in-providers/{provider}/check"): "a provider must be there",
     ("POST", "/phones/{mac}/reload"): "a PBX must be there",
     ("POST", "/sip/rotations"): "a PBX must be there",
     ("POST", "/drafts/{draft}/approve"): "somebody else must",
@@ -117,6 +124,7 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
     for place in ("organisation", "sites/rich", "groups/reception", f"phones/{MAC}"):
         do("PUT", f"/settings/{place}/ssh_password", {"value": SECRET})
     for path, body in (
+        ("/sign-in-providers", PROVIDER),
         ("/pbxes", {"name": "gold", **PBX}),
         ("/phone-books", {"name": "Company"}),
         ("/guard/bans", {"address": "203.0.113.7", "why": "test"}),
@@ -165,7 +173,7 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         "token": key, "enrolment token": token, "alert": str(alert), "address": "203.0.113.7", "digest": BAR,
         "name": "ssh_password", "template": "{mac}.cfg", "load": LOAD, "asset": "ring-bell", "family": "generic",
         "index": "1", "number": "1", "organisation": "other", "person": anna.id, "session": row.id, "draft": draft,
-        "passkey": passkey.id,
+        "passkey": passkey.id, "provider": "company",
         "activation": activation["id"], "code": activation["code"], "phone": "AE04", "book": "company",
     }  # fmt: skip
 

@@ -23,7 +23,10 @@ STARTS_WITHIN_S = 60.0
 
 def new_hub(path: Path, address: str = "127.0.0.1") -> tuple[DataFolder, Secret]:
     """Make a hub's data folder; return it and the first API token."""
-    config = make_config(address=address, listen=address, people_port=0, device_port=0, pbx_networks=("127.0.0.0/8",))
+    here = ("127.0.0.0/8",)
+    config = make_config(
+        address=address, listen=address, people_port=0, device_port=0, pbx_networks=here, sign_in_networks=here
+    )
     token = init(path, config)
     return DataFolder(path), token
 

@@ -130,6 +130,9 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
     ]
     assert edge.post(paths.REPORTS, ReportBatch(tuple(told), 0)).status == 200
     token = do("POST", f"/sites/{site}/tokens")["id"]
+    groups = [{"group": AWKWARD, "role": "operator", "limited_to": {"sites": [site]}}]
+    provider = {"name": AWKWARD[:60], "issuer": "https://login.example.org", "client_id": "hub", "client_secret": "x"}
+    do("POST", "/sign-in-providers", {"id": "company", "groups": groups, **provider})
     alert = do("GET", "/guard/alerts")["items"][0]["id"]
     do("PUT", "/templates/generic/{mac}.cfg", {"source": "x=1\n"})
     pbx = {"name": "Gold", "kind": "asterisk", "realm": "r", "url": "amis://127.0.0.1:1", "secret": "Secret-of-a-pbx-1"}
@@ -155,6 +158,7 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "site": site, "mac": MAC, "draft": draft, "rollout": rollout, "organisation": "main", "key": key,
         "group": group, "pbx": "gold", "channel": "bell", "load": LOAD, "edge": edge.response.edge_id,
         "activation": activation, "book": book, "asset": "ring-tone-awkward",
+        "provider": "company",
         "token": token, "number": "1", "alert": str(alert), "index": "1", "family": "generic", "name": "time_zone",
         "person": signing_in.person(running.hub, "anna@example.org", password=None).id,
     }  # fmt: skip

@@ -26,7 +26,9 @@ from support.running_hub import TIMEOUT, RunningHub
 from web import by_keyboard
 from web.conftest import Person, shot
 
-NO_PAGES = ("/api/", "/static/", "/openapi.json", "/metrics", "/healthz", "/readyz", "/authority.pem")
+NO_PAGES = (
+    "/api/", "/static/", "/openapi.json", "/metrics", "/healthz", "/readyz", "/authority.pem", "/sign-in/provider",
+)  # fmt: skip
 PAGES = sorted(
     context.path or ""
     for context in iter_route_contexts(web_app(cast("Hub", None)).routes)

@@ -39,6 +39,7 @@ GROUPS = (
     "audit",
     "person",
     "session",
+    "sign-in-provider",
     "organisation",
     "hub",
     "sim",

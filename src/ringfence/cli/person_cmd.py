@@ -149,6 +149,8 @@ def _change(name: str, changes: Mapping[str, Any], told: str, *, as_json: bool) 
 def _state(row: Row) -> str:
     if row["disabled_at"] is not None:
         return "disabled"
+    if row["is_of_provider"]:
+        return "by provider"
     if not row["has_password"]:
         return "invited"
     return "two steps" if row["has_second_step"] else "password alone"

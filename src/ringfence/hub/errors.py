@@ -197,6 +197,14 @@ class UnknownSession(NotFound):
     """No session has this id, or it has ended."""
 
 
+class UnknownSignInProvider(NotFound):
+    """No sign-in provider of the organisation has this id."""
+
+
+class SignInProviderTaken(Conflict):
+    """A sign-in provider has this id already."""
+
+
 class UnknownPasskey(NotFound):
     """Somebody has no passkey with this id."""
 
@@ -217,12 +225,24 @@ class SecondStepRefused(BadInput):
     """A second step that can't be set up as it was asked."""
 
 
+class SignInProviderRefused(BadInput):
+    """A sign-in provider that can't be set up as it was asked."""
+
+
 class PasskeyRefused(BadInput):
     """A passkey that can't be added, or an answer of one that proves nothing."""
 
 
 class PasskeysUnavailable(BadInput):
     """Browsers use no passkey at a hub that is reached by an address alone."""
+
+
+class SignInProviderUnavailable(EnvironmentFault):
+    """A sign-in provider can't be reached, may not be, or does not answer as the standard has it."""
+
+
+class AddressRefused(EnvironmentFault):
+    """An address to which the hub may not connect."""
 
 
 class PasswordsBusy(EnvironmentFault):

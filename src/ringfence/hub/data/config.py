@@ -41,7 +41,8 @@ class HubConfig(BaseSettings):
     are told; 0 for never.
 
     ``pbx_networks`` are the only networks in which PBXes may be reached, such as 10.0.0.0/24; empty for any but the
-    hub's own machine and link-local addresses. ``alert_networks`` are those beside the internet to which alerts may go.
+    hub's own machine and link-local addresses. ``alert_networks`` are those beside the internet to which alerts may go,
+    ``sign_in_networks`` those in which sign-in providers may be.
 
     ``people_url`` is where people find the pages, such as https://hub.example.org, where that is not its address with
     ``people_port``; their passkeys are bound to its host.
@@ -67,6 +68,7 @@ class HubConfig(BaseSettings):
     database_url: str = ""
     pbx_networks: tuple[str, ...] = ()
     alert_networks: tuple[str, ...] = ()
+    sign_in_networks: tuple[str, ...] = ()
     certificate_grace_days: int = Field(default=365, ge=0, le=3650)
     backup_alert_days: int = Field(default=7, ge=0, le=3650)
 
@@ -83,7 +85,7 @@ class HubConfig(BaseSettings):
     def _device_url(cls, value: str) -> str:
         return value and check_url(value)
 
-    @field_validator("pbx_networks", "alert_networks")
+    @field_validator("pbx_networks", "alert_networks", "sign_in_networks")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         try:

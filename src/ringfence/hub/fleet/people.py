@@ -162,9 +162,10 @@ def _shut_out(change: Change, person: PersonRow) -> None:
 def _leaving_an_owner(change: Change, person: PersonRow) -> Iterator[None]:
     """Refuse what would take the last owner's place away; transactions that write queue up, so no other comes between.
 
-    An organisation needs an owner who can sign in, and the hub one of those who run it.
+    An organisation needs an owner who can sign in, and the hub one of those who run it; one of a provider does not do,
+    as that may be down, or let nobody in any more.
     """
-    was_one = person.role == OWNER and person.can_sign_in
+    was_one = person.role == OWNER and person.can_sign_in and not person.is_of_provider
     yield
     others = select(PersonRow.id).where(
         PersonRow.id != person.id,

@@ -32,7 +32,13 @@ _SECRET_BYTES = 32
 
 
 def start(
-    change: Change, person: PersonRow, *, address: str, agent: str, awaits_second_step: bool = False
+    change: Change,
+    person: PersonRow,
+    *,
+    address: str,
+    agent: str,
+    awaits_second_step: bool = False,
+    longest_s: float = LONGEST_S,
 ) -> tuple[SessionRow, Secret]:
     """Start a session; its secret is returned only here.
 
@@ -42,13 +48,14 @@ def start(
         address: Where the browser is.
         agent: What the browser says that it is; kept in short.
         awaits_second_step: Whether only the password is known to be right.
+        longest_s: After how long it ends in any case.
     """
     _tidy_up(change, person)
     text = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     row = SessionRow(
         id=new_id("session"), person_id=person.id, secret_hash=_hash(text), created_at=change.now,
         last_used_at=change.now, confirmed_at=change.now,
-        ends_at=change.now + (SECOND_STEP_WITHIN_S if awaits_second_step else LONGEST_S),
+        ends_at=change.now + (SECOND_STEP_WITHIN_S if awaits_second_step else longest_s),
         address=address[:64], agent=browser_names.in_short(agent), awaits_second_step=awaits_second_step, tries=0,
     )  # fmt: skip
     change.session.add(row)

@@ -6,7 +6,7 @@ import secrets
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import SignInRefused
+from ringfence.hub.errors import BadSelection, SignInRefused
 from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.people_models import PersonRow, SignInLinkRow
 from ringfence.secret import Secret
@@ -27,7 +27,15 @@ def create(change: Change, person: PersonRow | None, *, asks_password: bool, val
         person: Whom it lets in; None for the first person, whom it makes.
         asks_password: Whether it lets them choose a password; otherwise it signs them in at once.
         valid_s: For how long.
+
+    Raises:
+        BadSelection: They sign in at a provider.
     """
+    if person is not None and person.is_of_provider:
+        raise BadSelection(
+            f"{person.name} signs in at a provider, and has no password here",
+            to_do="Invite somebody by another name, who has one.",
+        )
     person_id = None if person is None else person.id
     session = change.session
     same = SignInLinkRow.person_id.is_(None) if person is None else SignInLinkRow.person_id == person_id

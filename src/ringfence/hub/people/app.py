@@ -41,6 +41,7 @@ from ringfence.hub.people import (
     rotations,
     sessions,
     settings,
+    sign_in_providers,
     sites,
     templates,
     uploads,
@@ -62,6 +63,7 @@ from ringfence.hub.people.guard import (
     windows,
 )
 from ringfence.hub.people.passkey_sign_ins import PasskeySignIns
+from ringfence.hub.people.provider_sign_ins import ProviderSignIns
 from ringfence.hub.people.sign_in_tries import SignInTries
 from ringfence.hub.people.sign_ins import SignIns
 
@@ -79,7 +81,7 @@ _PARTS = (
     sites, enrolment_tokens, edges, bulk, phones, lines, families, groups, templates, settings, uploads, firmware,
     assets, accounts, activations, rotations, pbxes, alert_channels, drafts, rollouts, publish, releases, policy,
     decision_log, alerts, first_contact, blocks, credentials, windows, bans, edge_networks, whoami, api_tokens,
-    people, passkeys, sessions, audit, reports, doubts, organisations, phone_books,
+    people, passkeys, sign_in_providers, sessions, audit, reports, doubts, organisations, phone_books,
 )  # fmt: skip
 """The modules with the API's routes, one for each noun; the first match takes a path."""
 
@@ -103,6 +105,7 @@ def people_app(
     app.state.hub = hub
     tries = SignInTries(hub)
     app.state.sign_ins, app.state.passkey_sign_ins = SignIns(hub, tries), PasskeySignIns(hub, tries)
+    app.state.provider_sign_ins = ProviderSignIns(hub, tries)
     app.state.way_in = way_in
     app.state.code_throttle = SignInThrottle()
     problems.install(app, problem_page)

@@ -158,11 +158,14 @@ class PasskeySignIns:
         """Return what the browser of somebody who is signed in asks for a new passkey.
 
         Raises:
+            PasskeyRefused: They sign in at a provider, and would come in when that lets them in no more.
             PasskeysUnavailable: The hub is reached by an address alone.
         """
         party = self.party()
         with hub.database.writing() as session:
             person: PersonRow = session.get_one(PersonRow, person_id)
+            if person.is_of_provider:
+                raise PasskeyRefused("you sign in at a provider", to_do="Add a passkey there, if it takes any.")
             ids = [row.credential_id for row in passkeys.of_person(session, person) if row.rp_id == party.id]
             found = passkey_challenges.create(session, session_id, Purpose.ADD, hub.clock(), person.id)
             return party.to_create(found, passkeys.user_handle(person), person.name, person.display_name, ids)

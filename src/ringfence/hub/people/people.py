@@ -102,7 +102,7 @@ def _person(row: PersonRow, passkeys_of_them: int) -> PersonView:
         id=row.id, name=row.name, display_name=row.display_name, role=Role(row.role), is_hubwide=row.is_hubwide,
         limited_to=AccessScopeView.of(row.limited_to),
         has_password=bool(row.password_hash), has_second_step=row.sealed_totp_key is not None,
-        passkeys=passkeys_of_them,
+        passkeys=passkeys_of_them, is_of_provider=row.is_of_provider,
         created_at=row.created_at, created_by=row.created_by, last_signed_in_at=row.last_signed_in_at,
         disabled_at=row.disabled_at,
     )  # fmt: skip

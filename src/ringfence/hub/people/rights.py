@@ -72,7 +72,7 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
 
 OPEN_PATHS = frozenset({
     "/authority.pem", "/healthz", "/readyz", "/sign-in", "/sign-in/second-step", "/sign-in/link", "/sign-in/passkey",
-    "/sign-in/passkey/challenge",
+    "/sign-in/passkey/challenge", "/sign-in/provider", "/sign-in/provider/callback",
 })  # fmt: skip
 """Paths that anybody may use."""
 OPEN_BELOW = "/static/"
@@ -134,6 +134,7 @@ _PLACES: Mapping[str, tuple[Right, Right]] = {
     f"{V1}/alert-channels": (Right.SEE_TEXTS, Right.CONNECT),
     f"{V1}/api-tokens": (Right.SEE_AUDIT, Right.GIVE_ACCESS),
     f"{V1}/people": (Right.SEE_AUDIT, Right.GIVE_ACCESS),
+    f"{V1}/sign-in-providers": (Right.SEE_AUDIT, Right.OWN),
     f"{V1}/sessions": (Right.SEE_AUDIT, Right.GIVE_ACCESS),
     f"{V1}/audit": (Right.SEE_AUDIT, Right.OWN),
 }

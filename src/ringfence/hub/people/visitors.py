@@ -28,7 +28,13 @@ class SignedIn:
 
 
 def start(
-    change: Change, person: PersonRow, visitor: Visitor, *, awaits_second_step: bool = False, by: str = ""
+    change: Change,
+    person: PersonRow,
+    visitor: Visitor,
+    *,
+    awaits_second_step: bool = False,
+    by: str = "",
+    longest_s: float = sessions.LONGEST_S,
 ) -> SignedIn:
     """Start a session, which is a person's own only once there is no second step to come.
 
@@ -38,9 +44,15 @@ def start(
         visitor: Where.
         awaits_second_step: Whether there is one to come.
         by: What they came by, for the audit log, if it is no password.
+        longest_s: After how long the session ends in any case.
     """
     row, secret = sessions.start(
-        change, person, address=visitor.address, agent=visitor.agent, awaits_second_step=awaits_second_step
+        change,
+        person,
+        address=visitor.address,
+        agent=visitor.agent,
+        awaits_second_step=awaits_second_step,
+        longest_s=longest_s,
     )
     if awaits_second_step:
         return SignedIn(secret, visitor.browser, awaits_second_step=True)

@@ -34,6 +34,7 @@ from ringfence.hub.store.models import ApiTokenRow, EnrolmentTokenRow
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.people_models import PasskeyChallengeRow, SessionRow, SignInLinkRow
 from ringfence.hub.store.release_models import RestorationRow
+from ringfence.hub.store.sign_in_provider_models import ProviderVisitRow
 from ringfence.secret import Secret
 
 LISTENS_S = 60.0
@@ -137,6 +138,7 @@ def _end_what_may_be_used_up(change: Change) -> None:
     session.execute(delete(SessionRow))
     session.execute(delete(SignInLinkRow))
     session.execute(delete(PasskeyChallengeRow))
+    session.execute(delete(ProviderVisitRow))
     unused = (EnrolmentTokenRow.used_at.is_(None), EnrolmentTokenRow.revoked_at.is_(None))
     session.execute(update(EnrolmentTokenRow).where(*unused).values(revoked_at=change.now))
     session.execute(update(GuardWindowRow).where(GuardWindowRow.closed_at.is_(None)).values(closed_at=change.now))

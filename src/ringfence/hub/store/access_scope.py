@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final, TypeVar, cast
 
-from sqlalchemy import ColumnElement, Executable, Select, Table, inspect, select
+from sqlalchemy import ColumnElement, Executable, Select, Table, false, inspect, select
 from sqlalchemy.orm import with_loader_criteria
 from sqlalchemy.orm.util import LoaderCriteriaOption
 
@@ -48,6 +48,7 @@ from ringfence.hub.store.release_models import (
     UploadRow,
 )
 from ringfence.hub.store.rollout_models import RolloutRow, RolloutSiteRow
+from ringfence.hub.store.sign_in_provider_models import SignInProviderRow
 
 _Statement = TypeVar("_Statement", bound=Executable)
 
@@ -216,5 +217,6 @@ _BY_ITSELF: Mapping[type[Base], Callable[[_Rows], ColumnElement[bool]]] = {
     PersonRow: lambda rows: PersonRow.id == rows.scope.holder_id,
     ApiTokenRow: lambda rows: ApiTokenRow.id == rows.scope.holder_id,
     DraftRow: lambda rows: DraftRow.author_id == rows.scope.holder_id,
+    SignInProviderRow: lambda _rows: false(),
 }
 """The tables whose columns do not say it: a rollout is a scope's if all of its sites are."""

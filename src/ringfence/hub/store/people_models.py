@@ -1,6 +1,6 @@
 """The tables of people and of how they come in. Times are Unix seconds; of secrets only hashes are kept."""
 
-from sqlalchemy import JSON, BigInteger, Boolean, Double, String, false, text
+from sqlalchemy import JSON, BigInteger, Boolean, Double, Index, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column, validates
 
 from ringfence.hub.store.base import Base
@@ -9,10 +9,13 @@ from ringfence.hub.store.organisation_owned import OrganisationOwned, indexed, l
 
 
 class PersonRow(OrganisationOwned, Base):
-    """Somebody who signs in. Where ``password_hash`` is empty, they never have: a link is on its way to them."""
+    """Somebody who signs in, by a password or at a provider.
+
+    Where there is neither, they never have: a link is on its way to them.
+    """
 
     __tablename__ = "person"
-    __table_args__ = (unique("name_key"),)
+    __table_args__ = (unique("name_key"), Index(None, "organisation_id", "issuer", "subject", unique=True))
 
     id: Mapped[str] = mapped_column(String(20), primary_key=True)
     name: Mapped[str] = mapped_column(String(80))
@@ -31,6 +34,10 @@ class PersonRow(OrganisationOwned, Base):
     """The key of their second step, sealed; None without one."""
     totp_step: Mapped[int] = mapped_column(BigInteger, default=0, server_default=text("0"))
     """The last time step whose code was used; it and those before are not accepted again."""
+    issuer: Mapped[str | None] = mapped_column(String(300), default=None)
+    """The provider that says who they are; they come in by it alone, and have no password here."""
+    subject: Mapped[str | None] = mapped_column(String(255), default=None)
+    """By what that provider knows them, for good; names and mail addresses change."""
     created_at: Mapped[float]
     created_by: Mapped[str] = mapped_column(String(80))
     last_signed_in_at: Mapped[float | None] = mapped_column(Double, default=None)
@@ -44,7 +51,12 @@ class PersonRow(OrganisationOwned, Base):
     @property
     def can_sign_in(self) -> bool:
         """Whether they could sign in now."""
-        return self.disabled_at is None and bool(self.password_hash)
+        return self.disabled_at is None and (bool(self.password_hash) or self.is_of_provider)
+
+    @property
+    def is_of_provider(self) -> bool:
+        """Whether a provider says who they are."""
+        return self.subject is not None
 
 
 class SessionRow(OrganisationOwned, Base):

@@ -50,6 +50,7 @@ from ringfence.hub.store.release_models import (
     SiteStandingRow,
 )
 from ringfence.hub.store.rollout_models import RolloutPhoneRow, RolloutRow, RolloutSiteRow
+from ringfence.hub.store.sign_in_provider_models import ProviderVisitRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +97,7 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     OldSecretRow: Untold("a copy while a rotation is under way, whose stages are told"),
     SessionRow: Untold("browsers come and go; who signs in, confirms, and whose session is ended has an entry"),
     RecoveryCodeRow: Untold("hashes alone; that there are new ones, and that one was used, has an entry"),
+    ProviderVisitRow: Untold("who was sent to a provider; what came of it has an entry"),
     PasskeyChallengeRow: Untold("what a browser was asked to sign; what came of it has an entry"),
     PasskeyRow: _columns("their use, and what follows from others", "credential_digest sign_count last_used_at"),
     DraftRow: _columns("follows from its edits, or what publishing came to", "changed_at version last_edit problem"),

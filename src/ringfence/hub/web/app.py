@@ -46,16 +46,19 @@ from ringfence.hub.web.rollouts import views as rollouts
 from ringfence.hub.web.rotations import views as rotations
 from ringfence.hub.web.settings import views as settings
 from ringfence.hub.web.sign_in import passkeys as passkey_sign_in
+from ringfence.hub.web.sign_in import providers as provider_sign_in
 from ringfence.hub.web.sign_in import views as sign_in
 from ringfence.hub.web.sign_in.way_in import way_in
+from ringfence.hub.web.sign_in_providers import views as sign_in_providers
 from ringfence.hub.web.sites import views as sites
 from ringfence.hub.web.static import files
 
 _PARTS = (
-    files, sign_in, passkey_sign_in, choice, account, passkeys, people, overview, enrolment_tokens, sites,
-    folder_imports, imports, phone_changes, first_contact, settings, lines, phones, alerts, drafts, publish, releases,
-    groups, api_tokens, edges, bans, policy, own_templates, firmware, pbxes, alert_channels, audit, rollouts,
-    organisations, hub_itself, rotations, first_run, activations, phone_books, assets,
+    files, sign_in, passkey_sign_in, provider_sign_in, choice, account, passkeys, people, sign_in_providers, overview,
+    enrolment_tokens, sites, folder_imports, imports, phone_changes, first_contact, settings, lines, phones, alerts,
+    drafts, publish, releases, groups, api_tokens, edges, bans, policy, own_templates, firmware, pbxes,
+    alert_channels, audit, rollouts, organisations, hub_itself, rotations, first_run, activations, phone_books,
+    assets,
 )  # fmt: skip
 """The modules with pages, one for each noun."""
 

@@ -46,6 +46,7 @@ ENTRIES = (
     NavigationEntry("SIP secrets", "/sip/rotations"),
     NavigationEntry("Alert channels", "/alert-channels"),
     NavigationEntry("People", "/people"),
+    NavigationEntry("Sign-in providers", "/sign-in-providers"),
     NavigationEntry("API tokens", "/api-tokens"),
     NavigationEntry("Audit log", "/audit"),
     NavigationEntry("Organisations", "/organisations", is_of_hub=True),

@@ -46,6 +46,7 @@ class PersonView(BaseModel):
     has_password: bool = Field(description="Whether they have used their invitation")
     has_second_step: bool = Field(description="Whether their password needs an authenticator app's code beside it")
     passkeys: int = Field(description="How many passkeys they have, each of which lets them in alone")
+    is_of_provider: bool = Field(description="Whether they come in by a sign-in provider, and have no password here")
     created_at: UnixSeconds
     created_by: str
     last_signed_in_at: UnixSeconds | None

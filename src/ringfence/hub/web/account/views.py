@@ -6,12 +6,20 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
-from ringfence.errors import BadInput, RingfenceError
-from ringfence.hub.errors import ConfirmationNeeded, PasswordsBusy, ScopeExceeded, SignInRefused, TooManySignIns
+from ringfence.errors import BadInput, EnvironmentFault, RingfenceError
+from ringfence.hub.errors import (
+    ConfirmationNeeded,
+    PasswordsBusy,
+    ScopeExceeded,
+    SignInRefused,
+    TooManySignIns,
+    UnknownSignInProvider,
+)
 from ringfence.hub.fleet import passkeys, second_steps, sessions
 from ringfence.hub.people.callers import CONFIRM_PATH
 from ringfence.hub.people.forms import Form, TheForm
 from ringfence.hub.people.problems import status_of
+from ringfence.hub.people.sign_in_providers import TheProviderSignIns
 from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.hub.web.answers import PageAnswer
@@ -19,7 +27,7 @@ from ringfence.hub.web.page import TheWebPage, WebPage
 from ringfence.hub.web.passkeys import PasskeyPlace
 from ringfence.hub.web.qr import qr_code
 from ringfence.hub.web.sign_in import typed
-from ringfence.hub.web.sign_in.visit import leave, new_password
+from ringfence.hub.web.sign_in.visit import TheVisit, leave, new_password
 from ringfence.secret import Secret
 
 router = APIRouter()
@@ -136,6 +144,19 @@ def confirm(page: TheOwnPage, request: Request, form: TheForm, sign_ins: TheSign
     return RedirectResponse(typed.own_path(form.get("next", "/")), 303)
 
 
+@router.get(CONFIRM_PATH + "/provider")
+def confirm_at_provider(page: TheWebPage, request: Request, visit: TheVisit, sign_ins: TheProviderSignIns) -> Response:
+    """Send somebody to their provider to prove once more who they are."""
+    onward = typed.own_path(page.query.get("next", "/"))
+    if not page.caller.session_id:
+        return confirming(page, request, {"next": onward}, None)
+    try:
+        there = sign_ins.begin_again(page.hub, page.caller.id, page.caller.session_id, visit.visitor, onward)
+    except (EnvironmentFault, UnknownSignInProvider) as fault:
+        return confirming(page, request, {"next": onward}, fault)
+    return RedirectResponse(there, 303)
+
+
 @router.post("/account/sessions/{session}/end")
 def end_own_session(session: str, page: TheOwnPage) -> Response:
     """End one of somebody's own sessions."""
@@ -154,10 +175,13 @@ def end_other_sessions(page: TheOwnPage) -> Response:
 
 
 @router.post("/account/sign-out")
-def sign_out(page: TheOwnPage) -> Response:
-    """End the session that this request is from."""
+def sign_out(page: TheOwnPage, sign_ins: TheProviderSignIns) -> Response:
+    """End the session that this request is from; whoever signed in at a provider is told how to leave that, too."""
+    there = sign_ins.leave(page.hub, page.caller.id)
     with page.hub.change(page.caller.name) as change:
         sessions.end(change, sessions.get(change.session, page.caller.session_id, hubwide_too=True))
+    if there:
+        return leave(page.show("account/signed_out.html", there=there))
     return leave(RedirectResponse("/sign-in?done=signed-out", 303))
 
 

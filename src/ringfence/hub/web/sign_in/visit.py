@@ -12,8 +12,10 @@ from ringfence.hub.fleet import known_browsers, sessions
 from ringfence.hub.people import problems
 from ringfence.hub.people.callers import CHOICE_COOKIE, COOKIE
 from ringfence.hub.people.forms import Form
+from ringfence.hub.people.provider_sign_ins import ProviderSignIns
 from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.people.visitors import SignedIn, Visitor
+from ringfence.hub.store.organisation_owned import LONGEST_ORGANISATION_ID
 from ringfence.hub.web import templates
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.passkeys import PasskeyPlace
@@ -30,6 +32,7 @@ class Visit:
     def __init__(self, request: Request) -> None:
         self.sign_ins: SignIns = request.app.state.sign_ins
         self.hub: Hub = request.app.state.hub
+        self._state = request.app.state
         self.cookie = request.cookies.get(COOKIE, "")
         self.keeps_cookies = known_browsers.COOKIE in request.cookies
         self.visitor = Visitor(
@@ -44,12 +47,18 @@ class Visit:
         """Return a page for strangers, with what was typed but secrets; the browser gets a cookie to bring back."""
         shown = templates.render(
             template, path=self.path, entries=[], form={name: form[name] for name in FIELDS if name in form},
-            fault=fault, hub_name=self.hub.config.name, place=self.passkey_place, **values,
+            fault=fault, hub_name=self.hub.config.name, providers=self._providers(form), place=self.passkey_place,
+            **values,
         )  # fmt: skip
         answer = PageAnswer(shown, 200 if fault is None else problems.status_of(fault))
         if not self.keeps_cookies:
             self._tell_browser(answer)
         return answer
+
+    def _providers(self, form: Form) -> list[tuple[str, str]]:
+        """Return the providers that a page offers: those of the organisation that its address, or the form, names."""
+        sign_ins: ProviderSignIns = self._state.provider_sign_ins
+        return sign_ins.offered(form.get("organisation", "").strip()[:LONGEST_ORGANISATION_ID])
 
     def come_in(self, signed_in: SignedIn, form: Form) -> Response:
         """Return the answer that has somebody signed in, or asks for the second step."""

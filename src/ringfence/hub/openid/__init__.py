@@ -1,0 +1,1 @@
+"""OpenID Connect, as the hub asks a provider who somebody is."""

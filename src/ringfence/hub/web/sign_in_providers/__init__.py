@@ -1,0 +1,1 @@
+"""Sign-in providers of an organisation."""
