@@ -37,6 +37,25 @@ def test_a_rollback_is_a_release_with_the_old_content(ringfence: CommandLine, re
     assert f"ringfence release resume {released.site}" in said
 
 
+def test_a_rollback_says_what_it_takes_away_and_what_comes_back(ringfence: CommandLine, released: PhoneThere) -> None:
+    site = released.site
+    ringfence("line", "set", released.mac, "1", "--label", "Not published")
+    found = ringfence.ask("release", "edits", site, "1")
+    assert (found["count"], found["published"], found["kinds"]) == (2, 1, {"line": 2})
+    assert "line.change" in ringfence("release", "edits", site, "1")
+    assert "knows of no edit since release" not in ringfence("release", "edits", site)
+    refused = ringfence.run("release", "rollback", site, "1")
+    assert "2 edits since release 1, by administrator (2): 2 lines." in refused.out
+    assert "Phones lose 1 edit that they have now. All 2 come back with the next publish" in refused.out
+    assert "--yes" in refused.err, "nobody can be asked here"
+    assert ringfence.ask("release", "show", site)["number"] == 2
+    ringfence("release", "rollback", "--yes", site, "1")
+    resumed = ringfence("release", "resume", site)
+    assert "changes 1 file of 1 phone there, edited by administrator" in resumed
+    ringfence("publish", site)
+    assert "knows of no edit since release 4" in ringfence("release", "edits", site)
+
+
 def test_a_site_is_held_and_resumed(ringfence: CommandLine, released: PhoneThere) -> None:
     assert ringfence.ask("release", "hold", released.site, "--reason", "Concert")["reason"] == "Concert"
     ringfence("line", "set", released.mac, "1", "--label", "Dora")

@@ -32,10 +32,16 @@ def test_an_edit_is_looked_at_published_and_taken_back(people: People, running: 
     expect(page.get_by_text("She <i>married</i>")).to_be_visible()
     page.goto(f"/sites/{site}/releases/1")
     page.get_by_role("link", name="Go back to this release").click()
+    expect(
+        page.get_by_text("Phones lose 1 edit that they have now; with the next publish it comes back")
+    ).to_be_visible()
+    page.get_by_text("The edits", exact=True).click()
+    expect(page.get_by_text("201 “Anna <b>B.</b>”")).to_be_visible()
     shot(page, "rollback")
     page.get_by_role("button", name="Go back to release 1").click()
     expect(page.get_by_role("status")).to_have_text("The site has a new release with the old content, and is held.")
     page.get_by_role("link", name="End the hold").click()
+    expect(page.get_by_text("1 file of 1 phone would change.")).to_be_visible()
     page.get_by_role("button", name="End the hold").click()
     assert running.do("GET", f"/sites/{site}")["held_since"] is None
     page.get_by_role("link", name="Hold").click()

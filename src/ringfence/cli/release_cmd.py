@@ -17,10 +17,12 @@ from ringfence.cli.support.output import (
     moment,
 )
 from ringfence.cli.support.questions import Yes, confirm
+from ringfence.counted import counted
 
 app = typer.Typer(help="Releases: what was published for a site, and rollback.", no_args_is_help=True)
 
 Number = Annotated[int, typer.Argument(help="The release's number.", min=1)]
+_MOST_EDITORS = 5
 NumberOrNewest = Annotated[int | None, typer.Argument(help="The release's number; the newest by default.", min=1)]
 
 
@@ -101,16 +103,78 @@ def diff(
 
 
 @app.command()
+def edits(site: Site, number: NumberOrNewest = None, as_json: AsJson = False) -> None:
+    """Show what was edited since a release: what a roll-back to it takes away, and what the next publish brings.
+
+    Example: ringfence release edits home-office-anna 2
+    """
+    client = hub()
+    found = _edits_since(client, site, number or _newest(client, site))
+    if as_json:
+        output.show_json(found)
+        return
+    columns = [
+        ("WHEN", moment("at")),
+        ("BY", field("who")),
+        ("EDIT", field("action")),
+        ("OF", field("subject")),
+        ("DETAIL", field("detail")),
+        ("PUBLISHED", field("is_published")),
+    ]
+    output.say(_in_numbers(found))
+    if found["edits"]:
+        output.show_table(found["edits"], columns, empty="")
+    if found["count"] > len(found["edits"]):
+        output.say(f"These are the newest {len(found['edits'])} of {found['count']:,}.")
+
+
+def _edits_since(client: PeoplesApi, site: str, number: int) -> Row:
+    return client.get(f"{site_path(site)}/releases/{number}/edits")
+
+
+def _in_numbers(found: Row) -> str:
+    """Return in a sentence how much was edited since a release, and by whom."""
+    if not found["count"]:
+        return f"The audit log knows of no edit since release {found['number']}."
+    kinds = ", ".join(counted(number, kind) for kind, number in found["kinds"].items())
+    by = output.some([f"{each['who']} ({each['edits']})" for each in found["editors"]], _MOST_EDITORS)
+    older = "" if found["is_all"] else ", and older ones that the audit log has"
+    return f"{counted(found['count'], 'edit')} since release {found['number']}{older}, by {by}: {kinds}."
+
+
+def _say_what_goes(client: PeoplesApi, site: str, number: int) -> None:
+    """Say what a roll-back takes from phones, and what comes back with the next publish."""
+    found = _edits_since(client, site, number)
+    files = client.get(f"{site_path(site)}/releases/{number}/diff", against=found["newest"])["files"]
+    output.say(_in_numbers(found))
+    command = f"ringfence release diff {site} {number} --against {found['newest']}"
+    output.say(f"{counted(len(files), 'file')} would change: {command}")
+    if found["count"]:
+        output.say(
+            f"Phones lose {counted(found['published'], 'edit')} that they have now. All {found['count']:,} come back "
+            f"with the next publish, unless undone: ringfence release edits {site} {number}"
+        )
+    if found["kinds"].get("password"):
+        output.say(
+            "SIP passwords were changed since. A phone that goes back to an old one registers only if its PBX still "
+            "accepts that."
+        )
+
+
+@app.command()
 def rollback(site: Site, number: Number, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Create a new release with the content of an old one, and hold the site.
+    """Create a new release with the content of an old one, and hold the site; first say what that takes away.
 
     The settings stay as they are, so a publish would bring their content back. That is why the site is held: it gets
     no release until somebody ends the hold with ringfence release resume.
 
     Example: ringfence release rollback home-office-anna 2
     """
+    client = hub()
+    if not as_json:
+        _say_what_goes(client, site, number)
     confirm(f"Bring release {number} back to site {site}, and hold the site", yes=yes)
-    made = hub().post(f"{site_path(site)}/releases/{number}/rollback")
+    made = client.post(f"{site_path(site)}/releases/{number}/rollback")
     if as_json:
         output.show_json(made)
         return
@@ -146,10 +210,25 @@ def resume(site: Site, as_json: AsJson = False) -> None:
 
     Example: ringfence release resume home-office-anna
     """
-    done = hub().delete(f"{site_path(site)}/releases/hold")
+    client = hub()
+    done = client.delete(f"{site_path(site)}/releases/hold")
     if as_json:
         output.show_json(done)
         return
     if done["release"] is not None:
         output.say(f"Release {done['release']} goes on with what the hub has, above all that the site's edges have.")
-    output.say(f"Site {site} takes part in publishing again. Next: ringfence publish {site} --dry-run")
+    output.say(f"Site {site} takes part in publishing again. {_what_comes(client, site)}")
+
+
+def _what_comes(client: PeoplesApi, site: str) -> str:
+    """Return in a sentence what the next publish brings."""
+    would = client.post("/publish", {"dry_run": True, "sites": [site], "diffs": False})["sites"]
+    if not would:
+        return "The next publish changes nothing there."
+    files, phones = sum(len(each["files"]) for each in would), sum(each["phones"] for each in would)
+    by = sorted({who for each in would for who in each["edited_by"]})
+    edited = f", edited by {output.some(by, _MOST_EDITORS)}" if by else ""
+    return (
+        f"The next publish, whoever orders it, changes {counted(files, 'file')} of {counted(phones, 'phone')} "
+        f"there{edited}. To see how: ringfence publish {site} --dry-run --diff"
+    )

@@ -1,6 +1,7 @@
 """A site's releases: list, show, compare, roll back."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
@@ -9,6 +10,9 @@ from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.releases import (
+    EditorView,
+    EditSinceView,
+    EditsSinceView,
     FileChangeView,
     HoldOrder,
     HoldView,
@@ -18,7 +22,7 @@ from ringfence.hub.people.schemas.releases import (
     ReleaseView,
     ResumedView,
 )
-from ringfence.hub.publishing import diffs, holds, publish, releases
+from ringfence.hub.publishing import diffs, edits_since, holds, publish, releases
 from ringfence.hub.store import models, release_models
 
 router = APIRouter()
@@ -61,6 +65,19 @@ def show_difference(
     other = number - 1 if against is None else against
     files = publish.differences(hub, site, number, other)
     return ReleaseDifferenceView(site=site, number=number, against=other, files=file_change_views(files))
+
+
+@router.get("/sites/{site}/releases/{number}/edits", tags=["releases"])
+def show_edits_since(site: str, number: Number, hub: TheHub, _caller: TheCaller) -> EditsSinceView:
+    """Show what was edited since a release: what a roll-back takes away, and what comes back with the next publish."""
+    with hub.database.reading() as session:
+        found = edits_since.find(session, site, number)
+    return EditsSinceView(
+        site=found.site_id, number=found.number, newest=found.newest, since=found.since, count=found.count,
+        published=found.published, kinds=dict(found.kinds), is_all=found.is_all,
+        editors=[EditorView(**asdict(each)) for each in found.editors],
+        edits=[EditSinceView(**asdict(each)) for each in found.edits],
+    )  # fmt: skip
 
 
 @router.post("/sites/{site}/releases/{number}/rollback", status_code=201, tags=["releases"])

@@ -205,7 +205,9 @@ def _next_release(session: Session, site_id: str, rows: Sequence[PreparedTargetR
         digest = Digest(row.digest)
         files[row.name] = Target(row.name, digest, row.length, kind, row.owner, reload, row.secret)
     loads = ", ".join(sorted({row.load for row in rows}))
-    return NewRelease(site_id, site.next_release, releases.in_order(files.values()), f"Firmware {loads}")
+    through = releases.entries_through(session, site_id, site.newest_release)
+    ordered = releases.in_order(files.values())
+    return NewRelease(site_id, site.next_release, ordered, f"Firmware {loads}", entries_through=through)
 
 
 def _target_of(row: FirmwareFileRow) -> Target:

@@ -32,6 +32,8 @@ from ringfence.hub.publishing.releases import NewRelease
 from ringfence.hub.publishing.sandboxed_templates import LimitedRenderer
 from ringfence.hub.publishing.site_files import SiteFiles, render
 from ringfence.hub.publishing.site_rows import SiteInput, due_sites, phones_without_line, read_sites
+from ringfence.hub.store import audit_chain
+from ringfence.hub.store.binding import whose
 from ringfence.hub.store.models import SiteRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.own_templates import OwnTemplates
@@ -103,7 +105,7 @@ def publish(
     with publication_lock.held(hub, who) as held:
         rendered = _render(hub, read_due(hub, site_ids), held)
         for start in range(0, len(rendered.sites), SITES_AT_ONCE):
-            _write(hub, who, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
+            _write(hub, who, rendered.due, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
     done = _publication(hub, rendered, began, dry_run=False, with_diffs=with_diffs)
     counts = {"sites": len(done.sites), "of": rendered.due.asked, "left_out": len(done.left_out)}
     _log.info("published", by=who, **counts, seconds=round(done.seconds, 3))
@@ -148,7 +150,8 @@ def rollback(hub: Hub, who: str, site_id: str, number: int) -> int:
         site = sites.get(change.session, site_id)
         doubts.end(change, site_id)  # who rolls back has decided
         targets = releases.targets(change.session, site_id, number)
-        new = NewRelease(site_id, site.next_release, targets, f"Back to release {number}", number)
+        through = releases.entries_through(change.session, site_id, number)
+        new = NewRelease(site_id, site.next_release, targets, f"Back to release {number}", number, through)
         site.edits += 1  # settings differ from what is published now: a publish brings them again
         holds.put(change, site_id, f"rolled back to release {number}")
         releases.put(change, hub.signers, [new])
@@ -179,7 +182,9 @@ def resume(hub: Hub, who: str, site_id: str) -> int | None:
         if not was_in_doubt:
             return None
         targets = releases.newest_targets(change.session, [site.id]).get(site.id, ())
-        new = NewRelease(site.id, site.next_release, targets, "The hub goes on from a copy of its data")
+        through = releases.entries_through(change.session, site.id, site.newest_release)
+        comment = "The hub goes on from a copy of its data"
+        new = NewRelease(site.id, site.next_release, targets, comment, entries_through=through)
         site.edits += 1
         releases.put(change, hub.signers, [new])
         change.note("release.resume", site.id, f"the hub goes on with what it has, as release {new.number}")
@@ -209,6 +214,8 @@ class DueSites:
     edited_by: Mapping[str, list[str]]
     templates: OwnTemplates
     known: KnownSecrets
+    entries_through: int
+    """The newest entry of the audit log when they were read."""
 
 
 def read_due(hub: Hub, site_ids: Sequence[str] | None, *, with_held: bool = False) -> DueSites:
@@ -228,6 +235,7 @@ def read_due(hub: Hub, site_ids: Sequence[str] | None, *, with_held: bool = Fals
             edited_by=editors.find(session, inputs),
             templates=templates.all_of(session),
             known=KnownSecrets.of_fleet(session, hub.sealer) if inputs else KnownSecrets(),
+            entries_through=audit_chain.head(session, whose(session))[0],
         )
 
 
@@ -249,7 +257,7 @@ def _render(hub: Hub, due: DueSites, held: PublicationLock | None) -> _Rendered:
     return _Rendered(due, rendered)
 
 
-def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: PublicationLock) -> None:
+def _write(hub: Hub, who: str, due: DueSites, batch: Sequence[SiteFiles], comment: str, held: PublicationLock) -> None:
     changed = [files for files in batch if files.changed]
     hub.blobs.put(
         {digest: data for files in batch if files.changed or files.prepared for digest, data in files.blobs.items()}
@@ -258,7 +266,9 @@ def _write(hub: Hub, who: str, batch: Sequence[SiteFiles], comment: str, held: P
         held.confirm(change.session)
         there = sites.existing(change.session, [files.site.site_id for files in batch])
         news = [
-            NewRelease(files.site.site_id, files.site.next_release, files.targets, comment)
+            NewRelease(
+                files.site.site_id, files.site.next_release, files.targets, comment, entries_through=due.entries_through
+            )
             for files in changed
             if files.site.site_id in there  # one that was removed meanwhile needs no release
         ]

@@ -54,6 +54,8 @@ class NewRelease:
     targets: tuple[Target, ...]
     comment: str = ""
     rolled_back_to: int | None = None
+    entries_through: int | None = None
+    """The newest entry of the audit log that it has (``ReleaseRow.entries_through``)."""
 
 
 def put(change: Change, signers: SiteSigners, releases: Sequence[NewRelease]) -> None:
@@ -161,6 +163,19 @@ def get(session: Session, site_id: str, number: int) -> ReleaseRow:
     return row
 
 
+def entries_through(session: Session, site_id: str, number: int) -> int | None:
+    """Return the newest entry of the audit log that a release has; None where it is not known."""
+    row = session.get(ReleaseRow, (site_id, number))
+    return None if row is None else row.entries_through
+
+
+def is_without(release: ReleaseRow | None, entry: int, at: float) -> bool:
+    """Return whether a release is from before an entry of the audit log; None stands for before there was one."""
+    if release is None:
+        return True
+    return at >= release.made_at if release.entries_through is None else entry > release.entries_through
+
+
 def find(session: Session, site_id: str, page: Page) -> Paged[tuple[ReleaseRow, int]]:
     """Return a page of a site's releases, the newest first, each with how many files it has."""
     site = sites.get(session, site_id)
@@ -212,6 +227,7 @@ def _release_row(release: NewRelease, change: Change) -> Columns:
         "made_by": change.who,
         "comment": release.comment,
         "rolled_back_to": release.rolled_back_to,
+        "entries_through": release.entries_through,
     }
 
 

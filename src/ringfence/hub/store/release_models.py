@@ -25,6 +25,8 @@ class ReleaseRow(OrganisationOwned, Base):
     made_by: Mapped[str] = mapped_column(String(80))
     comment: Mapped[str] = mapped_column(String(500), default="")
     rolled_back_to: Mapped[int | None]
+    entries_through: Mapped[int | None] = mapped_column(BigInteger)
+    """The newest entry of the audit log when its content was read; None in releases of earlier versions of the hub."""
 
 
 class ReleaseTargetRow(OrganisationOwned, Base):

@@ -73,3 +73,38 @@ class ResumedView(BaseModel):
 
     site: SiteId
     release: int | None = Field(description="The release that goes on with what the hub has, where it was in doubt")
+
+
+class EditSinceView(BaseModel):
+    """One edit since a release."""
+
+    at: UnixSeconds
+    who: str
+    kind: str = Field(description="setting, password, line, phone, template, asset, firmware load, phone book …")
+    action: str = Field(description="As the audit log names it")
+    subject: str
+    detail: str = Field(description="What it was set to, where that is no secret; empty otherwise")
+    is_published: bool = Field(description="Whether the newest release has it, so that phones lose it by a roll-back")
+
+
+class EditorView(BaseModel):
+    """Somebody who edited since a release."""
+
+    who: str
+    edits: int
+    last_at: UnixSeconds
+
+
+class EditsSinceView(BaseModel):
+    """What a roll-back to a release takes away, and what comes back with the next publish after it."""
+
+    site: SiteId
+    number: int
+    newest: int = Field(description="The site's newest release")
+    since: UnixSeconds = Field(description="When the release was made")
+    count: int = Field(description="All edits since it")
+    published: int = Field(description="Those that phones have now, and lose")
+    kinds: dict[str, int] = Field(description="How many there are of each kind")
+    editors: list[EditorView] = Field(description="Who edited, the latest first")
+    edits: list[EditSinceView] = Field(description="The newest 200, the newest first")
+    is_all: bool = Field(description="False where the audit log was too long to be looked at back to the release")
