@@ -27,3 +27,24 @@ def test_a_command_is_about_the_organisation_that_it_names(ringfence: CommandLin
     ringfence.refused(4, "--organisation", "nobody", "site", "list")
     assert "Add --yes" in ringfence.refused(3, "organisation", "remove", "two")
     ringfence("organisation", "remove", "--yes", "two")
+
+
+def test_an_organisation_is_limited(ringfence: CommandLine) -> None:
+    ringfence("organisation", "create", "small", "Small")
+    set_to = ringfence.ask("organisation", "limit", "small", "--sites", "1", "--phones", "5", "--storage", "20")
+    assert {each["limit"]: each["most"] for each in set_to["limits"]} == {
+        "sites": 1, "phones": 5, "people": None, "tokens": None, "storage_bytes": 20_000_000,
+    }  # fmt: skip
+    ringfence("--organisation", "small", "site", "add", "One")
+    said = ringfence.refused(5, "--organisation", "small", "site", "add", "Two")
+    assert "may have 1 site, and would have 2: it has reached its limit of sites" in said
+    assert "ask whoever runs the hub for more: ringfence organisation limit small --sites N" in said
+    shown = ringfence("--organisation", "small", "organisation", "limit")
+    assert "0.0 MB" in shown
+    assert "no limit" in shown
+    ringfence("organisation", "limit", "small", "--sites", "none")
+    ringfence("--organisation", "small", "site", "add", "Two")
+    assert ringfence.run("organisation", "limit", "small", "--sites", "many").status == 2
+    assert ringfence.run("organisation", "limit", "--sites", "3").status == 2
+    ringfence.refused(4, "organisation", "limit", "nobody")
+    ringfence("organisation", "remove", "--yes", "small")

@@ -22,6 +22,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from ringfence.errors import RingfenceError
+from ringfence.hub import within
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
@@ -35,6 +36,7 @@ from ringfence.hub.fleet import (
     edges,
     enrolment_tokens,
     lines,
+    organisation_use,
     passwords,
     people,
     phones,
@@ -494,6 +496,25 @@ def test_a_token_lets_one_of_two_in(hub: Hub) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(done.result() for done in [pool.submit(redeem), pool.submit(redeem)]) == ["let in", "token-used"]
+
+
+def test_two_who_add_at_once_do_not_pass_an_organisations_limit(hub: Hub) -> None:
+    with within.everywhere(hub).change("test") as change:
+        organisation_use.limit(change, "main", {"phones": 2, "sites": 2, "tokens": 2})
+
+    def add(number: int) -> None:
+        with hub.change(f"writer {number}") as change:
+            phones.add(change, Mac(f"001B54C2DF{number:02X}"), "anna", "9971", "")
+
+    def make_site(number: int) -> None:
+        with hub.change(f"writer {number}") as change:
+            sites.create(change, hub.signers, f"Site {number}")
+
+    assert sorted(at_once(*(partial(add, number) for number in range(4)))) == [False, False, False, True]
+    assert sorted(at_once(*(partial(make_site, number) for number in range(4)))) == [False, False, False, True]
+    with hub.database.reading() as session:
+        used = {each.limit.word: each.used for each in organisation_use.find(session, "main", hub.clock())}
+    assert (used["phones"], used["sites"]) == (2, 2)
 
 
 def test_of_two_phones_at_once_an_activation_code_adopts_one(hub: Hub) -> None:

@@ -11,5 +11,5 @@ def upload(hub: Hub, blobs: Mapping[Digest, bytes]) -> None:
     """Bring blobs to a hub, outside of any change."""
     hub.blobs.put(blobs)
     with hub.change("test") as change:
-        for digest in blobs:
-            uploads.note(change, digest)
+        for digest, data in blobs.items():
+            uploads.note(change, digest, len(data))

@@ -19,7 +19,7 @@ from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.event_streams import Wakeups
 from ringfence.hub.job_states import JobStates
-from ringfence.hub.store import edits
+from ringfence.hub.store import edits, organisation_limits
 from ringfence.hub.store.binding import Everywhere
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.database import BoundDatabase, Database
@@ -77,7 +77,8 @@ class Hub:
     def change(self, who: str) -> Iterator[Change]:
         """Make a change in its own transaction; once it is committed, edges whose guards are affected are told."""
         with self.database.writing() as session:
-            yield Change(session, who, self.clock())
+            now = session.info[organisation_limits.NOW] = self.clock()
+            yield Change(session, who, now)
         self.wakeups.wake_sites(session.info.get(edits.TOLD, set()))
 
     def close(self) -> None:

@@ -253,6 +253,10 @@ class OrganisationTaken(Conflict):
     """The id is or was an organisation's."""
 
 
+class OrganisationFull(Conflict):
+    """The organisation has as many of something as whoever runs the hub allows it."""
+
+
 class OrganisationNotEmpty(Conflict):
     """The organisation still has something."""
 

@@ -15,6 +15,7 @@ from ringfence.hub.fleet import (
 )
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import SettingPlace
+from ringfence.hub.store import organisation_limits
 from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.models import PhoneRow
 from ringfence.phones.mac import Mac
@@ -96,6 +97,8 @@ def take(
                 worker.settings(SettingPlace(Scope.SITE, worker.places.site(site_id)), values, 0)
             users = {line.parts.name.strip() for item in items for line in item.lines if line.parts.name}
             outcome.shared_users = lines.phones_with_user(change.session, users)
+            if not outcome.refusals:
+                organisation_limits.check(change.session)
             _end_where(bool(outcome.refusals) or dry_run)
             change.note("bulk.import", "phones", f"{len(outcome.added)} added, {outcome.changed} changed")
     except _NotKeptError:

@@ -137,6 +137,7 @@ _PLACES: Mapping[str, tuple[Right, Right]] = {
     f"{V1}/sign-in-providers": (Right.SEE_AUDIT, Right.OWN),
     f"{V1}/sessions": (Right.SEE_AUDIT, Right.GIVE_ACCESS),
     f"{V1}/audit": (Right.SEE_AUDIT, Right.OWN),
+    f"{V1}/organisations/-/limits": (Right.SEE_AUDIT, Right.OWN),
 }
 """Path, a star for each parameter → the right to see what is there and below, and the right to change it.
 

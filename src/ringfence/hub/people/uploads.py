@@ -9,6 +9,7 @@ from starlette.concurrency import run_in_threadpool
 from ringfence.content.digests import Digest
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import uploads
+from ringfence.hub.fleet.uploads import UploadRoom
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas.uploads import UploadView
 
@@ -27,8 +28,14 @@ def show_upload(digest: _Digest, hub: TheHub, _caller: TheCaller) -> UploadView:
 @router.put("/uploads/{digest}", status_code=201)
 async def upload(digest: _Digest, request: Request, hub: TheHub, caller: TheCaller) -> UploadView:
     """Upload a file's bytes as the body of the request; they must have this digest."""
+    room = await run_in_threadpool(_room, hub)
+    told = request.headers.get("content-length", "")
+    received = 0
+    room.check(int(told) if told.isascii() and told.isdecimal() else received)
     with hub.blobs.receive(Digest(digest)) as write:
         async for part in request.stream():
+            received += len(part)
+            room.check(received)
             await run_in_threadpool(write, part)
     await run_in_threadpool(_note, hub, caller.name, Digest(digest))
     return UploadView(here=True)
@@ -44,4 +51,9 @@ def take(hub: Hub, who: str, digest: Digest, parts: Iterable[bytes]) -> None:
 
 def _note(hub: Hub, who: str, digest: Digest) -> None:
     with hub.change(who) as change:
-        uploads.note(change, digest)
+        uploads.note(change, digest, hub.blobs.size_bytes(digest))
+
+
+def _room(hub: Hub) -> UploadRoom:
+    with hub.database.reading() as session:
+        return uploads.room(session, hub.clock())

@@ -1,6 +1,6 @@
 """The organisations, and what is counted for each. Times are Unix seconds."""
 
-from sqlalchemy import BigInteger, Boolean, String, false
+from sqlalchemy import BigInteger, Boolean, Integer, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ringfence.hub.store.base import Base
@@ -20,6 +20,12 @@ class OrganisationRow(Base):
     created_at: Mapped[float]
     drafts_need_approval: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     """Whether a second person has to approve what is published."""
+    most_sites: Mapped[int | None] = mapped_column(Integer)
+    most_phones: Mapped[int | None] = mapped_column(Integer)
+    most_people: Mapped[int | None] = mapped_column(Integer)
+    most_api_tokens: Mapped[int | None] = mapped_column(Integer)
+    most_stored_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    """What it may have at most (``store/organisation_limits.py``); None without a limit."""
     removed_at: Mapped[float | None]
     """Since when nothing of it is left but its id; None while it is there."""
 

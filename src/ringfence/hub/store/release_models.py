@@ -108,6 +108,8 @@ class UploadRow(OrganisationOwned, Base):
 
     digest: Mapped[str] = mapped_column(String(64), primary_key=True)
     at: Mapped[float]
+    length: Mapped[int | None] = mapped_column(BigInteger)
+    """None of uploads of earlier versions of the hub."""
 
 
 class PreparedTargetRow(OrganisationOwned, Base):

@@ -1,5 +1,7 @@
 """Schemas of the people's API: organisations."""
 
+from typing import Literal
+
 from pydantic import BaseModel, Field
 
 from ringfence.hub.people.schemas import Input, UnixSeconds
@@ -27,3 +29,28 @@ class OrganisationView(BaseModel):
     sites: int = Field(description="Number of sites")
     phones: int = Field(description="Number of phones")
     edges: int = Field(description="Number of edges that are not revoked")
+
+
+class LimitChanges(Input):
+    """What an organisation may have at most; null ends a limit, and what is left out stays."""
+
+    sites: int | None = None
+    phones: int | None = None
+    people: int | None = None
+    tokens: int | None = Field(default=None, description="API tokens that are not revoked")
+    storage_bytes: int | None = Field(default=None, description="Firmware and assets, each file once")
+
+
+class LimitView(BaseModel):
+    """What an organisation has and may have of something."""
+
+    limit: Literal["sites", "phones", "people", "tokens", "storage_bytes"]
+    used: int
+    most: int | None = Field(description="Null without a limit")
+
+
+class LimitsView(BaseModel):
+    """What an organisation has and may have; whoever runs the hub sets it."""
+
+    organisation: str
+    limits: list[LimitView]

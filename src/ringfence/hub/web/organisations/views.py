@@ -1,20 +1,27 @@
-"""Organisations: the list, a new one, its name, and its end."""
+"""Organisations: the list, a new one, its name, its limits, and its end."""
+
+from collections.abc import Sequence
 
 from fastapi import APIRouter, Response
 
 from ringfence.errors import BadInput
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import organisations
+from ringfence.hub.fleet import organisation_use, organisations
+from ringfence.hub.fleet.organisation_use import LimitUse
 from ringfence.hub.fleet.organisations import OrganisationCounts
 from ringfence.hub.people.callers import TheProvidersHub
 from ringfence.hub.people.forms import NO_FORM, Form, TheForm
+from ringfence.hub.store import organisation_limits
 from ringfence.hub.store.models import name_key
+from ringfence.hub.store.organisation_limits import OrganisationLimit
 from ringfence.hub.web import lists
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.marks import check_unchanged, mark
 from ringfence.hub.web.page import TheFormPage, TheWebPage, WebPage
 
 router = APIRouter(prefix="/organisations")
+
+MB = 1_000_000
 
 _CELLS: lists.Cells[OrganisationCounts] = {
     "id": lambda each: each.organisation.id,
@@ -72,6 +79,52 @@ def change_organisation(organisation: str, page: TheFormPage, hub: TheProvidersH
         now = mark({"name": found.organisation.name})
         return page.refused("organisations/change.html", fault, form, found=found, mark=now)
     return page.go("organisations", done="saved")
+
+
+@router.get("/{organisation}/limits")
+def show_limits(organisation: str, page: TheFormPage, hub: TheProvidersHub) -> PageAnswer:
+    """Show what an organisation has and may have, and the form that limits it."""
+    return _about_limits(page, hub, organisation)
+
+
+@router.post("/{organisation}/limits")
+def limit_organisation(organisation: str, page: TheFormPage, hub: TheProvidersHub, form: TheForm) -> Response:
+    """Limit what an organisation may have; an empty field is no limit."""
+    try:
+        new = {limit.word: _most(form, limit) for limit in organisation_limits.ALL}
+        with hub.change(page.caller.name) as change:
+            check_unchanged(form, _typed_limits(organisation_use.find(change.session, organisation, page.now)))
+            organisation_use.limit(change, organisation, new)
+    except BadInput as fault:
+        return _about_limits(page, hub, organisation, fault, form)
+    return page.go("organisations", done="saved")
+
+
+def _most(form: Form, limit: OrganisationLimit) -> int | None:
+    text = form.get(limit.word, "").strip()
+    if not text:
+        return None
+    unit = MB if limit is organisation_limits.STORAGE else 1
+    return round(WebPage.number(form, limit.word, least=0, most=organisation_use.LARGEST_COUNT) * unit)
+
+
+def _typed_limits(found: Sequence[LimitUse]) -> Form:
+    """Return limits as somebody would type them."""
+    unit = {organisation_limits.STORAGE: MB}
+    return {
+        each.limit.word: "" if each.most is None else f"{each.most / unit.get(each.limit, 1):.15g}" for each in found
+    }
+
+
+def _about_limits(
+    page: WebPage, hub: Hub, organisation: str, fault: BadInput | None = None, form: Form | None = None
+) -> PageAnswer:
+    with hub.database.reading() as session:
+        row = organisations.get(session, organisation).organisation
+        found = organisation_use.find(session, row.id, page.now)
+    now = _typed_limits(found)
+    values = {"row": row, "found": found, "mark": mark(now), "storage": organisation_limits.STORAGE}
+    return page.form("organisations/limits.html", fault, now if form is None else form, **values)
 
 
 @router.get("/{organisation}/remove")

@@ -1,0 +1,17 @@
+"""Organisations may have limits, and uploads keep their length; what there is has no limit."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0054"
+down_revision = "0053"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    """Add the columns."""
+    for name in ("most_sites", "most_phones", "most_people", "most_api_tokens"):
+        op.add_column("organisation", sa.Column(name, sa.Integer(), nullable=True))
+    op.add_column("organisation", sa.Column("most_stored_bytes", sa.BigInteger(), nullable=True))
+    op.add_column("upload", sa.Column("length", sa.BigInteger(), nullable=True))
