@@ -147,3 +147,13 @@ def test_an_account_without_the_rights_is_told_so(manager: AsteriskManager) -> N
             link(manager).check()
     with pytest.raises(PbxRefused, match="GetConfig: Permission denied"):
         link(manager).accept("", [ALONE])
+
+
+def test_who_is_in_a_call_is_told(manager: AsteriskManager) -> None:
+    first, second = sorted({name for name, options in manager.loaded if options["type"] == "endpoint"})[:2]
+    assert link(manager).in_calls() == frozenset()
+    manager.calls = {first: "In use", second: "Unavailable"}
+    assert link(manager).in_calls() == frozenset({first})
+    for state in ("Ringing", "Ring+Inuse", "On Hold", "Busy"):
+        manager.calls[second] = state
+        assert link(manager).in_calls() == frozenset({first, second})

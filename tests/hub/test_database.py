@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Barrier
@@ -17,7 +18,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, func, insert, select, text
+from sqlalchemy import Engine, create_engine, event, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -49,6 +50,7 @@ from ringfence.hub.fleet import (
 from ringfence.hub.fleet.activation_use import CodeUser, PhoneAtHand
 from ringfence.hub.fleet.activations import PreparedPhone
 from ringfence.hub.fleet.audit import AuditFilter
+from ringfence.hub.fleet.bulk import BulkLine, BulkPhone
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import alerts, report_intake
 from ringfence.hub.fleet.lines import LineParts
@@ -56,9 +58,10 @@ from ringfence.hub.fleet.settings import ORGANISATION
 from ringfence.hub.fleet.sign_in_throttle import SignInThrottle
 from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.process.init import init
-from ringfence.hub.publishing import publication_lock
+from ringfence.hub.publishing import publication_lock, rollout_gate, rollout_orders, rollouts
 from ringfence.hub.publishing.publish import differences, publish, rollback
 from ringfence.hub.publishing.releases import newest_targets
+from ringfence.hub.publishing.rollouts import NewRollout
 from ringfence.hub.recovery import backup, restore
 from ringfence.hub.recovery.sealed_file import Lock, Opener
 from ringfence.hub.store import dialect, migrations
@@ -81,11 +84,13 @@ from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.pages import Page
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.hub.store.release_models import FirmwareFileRow, ReleaseRow, UploadRow
+from ringfence.hub.store.rollout_models import RolloutPhoneRow
 from ringfence.identity.certificates import EdgeIdentity
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
 from ringfence.wire.messages import Report, ReportBatch
 from support import signing_in
+from support.phones_at_pbx import PhonesInHand
 from support.postgresql_server import PostgresqlServer, postgresql
 
 ANNA, BEN = Mac("001B54C2D001"), Mac("001B54C2D002")
@@ -517,6 +522,40 @@ def test_two_who_add_at_once_do_not_pass_an_organisations_limit(hub: Hub) -> Non
     assert (used["phones"], used["sites"]) == (2, 2)
 
 
+def test_two_hubs_at_one_rollout_begin_each_wave_once(hub: Hub) -> None:
+    publish(hub, "test")
+    with hub.change("test") as change:
+        for number in range(4):
+            site = sites.create(change, hub.signers, f"Site {number}")
+            phones.add(change, Mac(f"001B54C2DE{number:02X}"), site.id, "9971", "")
+            change.session.flush()
+            lines.put(change, hub.sealer, Mac(f"001B54C2DE{number:02X}"), 1, LineParts(name=f"30{number}"))
+    begun = rollouts.create(hub, "test", NewRollout("Two at once", waves=("2", "rest")))
+    phones_in_hand = PhonesInHand()
+    assert hub.folder is not None
+    with closing(open_hub(DataFolder(hub.folder.path))) as other:
+        for _ in range(3):
+            each = [partial(rollout_gate.go_on, at_work, phones_in_hand) for at_work in (hub, other, hub, other)]
+            assert all(at_once(*each))
+        with hub.database.reading() as session:
+            found = rollouts.progress(session, begun.rollout.id)
+            made = session.execute(select(ReleaseRow.site_id, func.count()).group_by(ReleaseRow.site_id)).all()
+        states = [(site.wave, site.state, site.release) for site in found.sites]
+        first = [state for state in states if state[0] == 1]
+        assert (found.rollout.wave, [state for state in states if state[0] == 2]) == (1, [(2, "waiting", 0)] * 2)
+        # Who loses the publish's lock leaves the site to be begun again, at once and by anybody.
+        assert all(state in {"published", "publishing"} for _wave, state, _release in first)
+        assert {count for _site, count in made} == {1}, "no site got two releases"
+        with hub.change("test") as change:
+            for row in change.session.scalars(select(RolloutPhoneRow)):
+                row.tell_at = 0.0
+        waiting = found.phones["waiting"]
+        tells = [partial(rollout_orders.tell_waiting, at_work, begun.rollout.id, phones_in_hand)
+                 for at_work in (hub, other, hub, other)]  # fmt: skip
+        assert all(at_once(*tells))
+    assert len(phones_in_hand.told) == len(set(phones_in_hand.told)) == waiting, "each was told once"
+
+
 def test_of_two_phones_at_once_an_activation_code_adopts_one(hub: Hub) -> None:
     macs = ["001B54C2D0A1", "001B54C2D0A2"]
     with hub.change("test") as change:
@@ -583,6 +622,50 @@ def test_guards_counts_of_many_edges_add_up(hub: Hub) -> None:
         list(pool.map(count, range(4)))
     with hub.database.reading() as session:
         assert session.get_one(GuardCountRow, ("anna", "allow", "L3")).count == 120
+
+
+def an_import(count: int) -> list[BulkPhone]:
+    return [
+        BulkPhone(
+            f"001B54C2{number:04X}", "anna", "9971", f"Phone {number}", "", {"time_zone": "Europe/Berlin"},
+            [BulkLine(1, LineParts(name=str(400 + number)), {}, number + 2)], number + 2,
+        )
+        for number in range(count)
+    ]  # fmt: skip
+
+
+def test_a_dry_run_waits_for_no_writer_and_finds_what_an_import_does(hub: Hub) -> None:
+    items = [*an_import(3), replace(an_import(1)[0], mac=str(ANNA), site="", model="", description="Hall")]
+    items[2].lines[0] = replace(items[2].lines[0], parts=LineParts(name="400"))
+    with hub.change("somebody else") as change:
+        change.session.connection()  # all who write wait until this ends
+        tried = bulk.take(hub, "test", items, site_settings={"anna": {"sip_server": "b.example.org"}}, dry_run=True)
+    with hub.database.reading() as session:
+        assert len(phones.find(session)) == 1
+    made = bulk.take(hub, "test", items, site_settings={"anna": {"sip_server": "b.example.org"}}, dry_run=False)
+    assert tried == made
+    assert (len(made.added), made.changed, list(made.shared_users)) == (3, 1, ["400"])
+    assert (made.refusals, tried.refusals) == ([], [])
+
+
+def test_what_an_import_asks_of_the_database_is_bounded_for_each_phone(hub: Hub) -> None:
+    asked: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_how: object) -> None:
+        asked.append(statement)
+
+    def statements(count: int, first: int) -> int:
+        asked.clear()
+        items = [replace(item, mac=f"001B54C3{first + at:04X}") for at, item in enumerate(an_import(count))]
+        assert not bulk.take(hub, "test", items, site_settings={}, dry_run=False).refusals
+        return len(asked)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        few, many = statements(10, 0), statements(60, 100)
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert (many - few) / 50 <= 5, "a row for the phone, its line and its setting, and next to nothing besides"
 
 
 def test_a_bulk_that_is_refused_leaves_nothing(hub: Hub) -> None:

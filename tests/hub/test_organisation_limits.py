@@ -28,7 +28,7 @@ def ask(running: RunningHub, method: str, path: str, body: object = None) -> Ans
 def refused(answer: Answer, word: str) -> None:
     assert answer.status == 409, answer.data
     assert f"it has reached its limit of {word}" in answer.json["what"]
-    assert f"ringfence organisation limit acme --{word}" in answer.json["to_do"]
+    assert "ask whoever runs the hub for more: ringfence organisation limit acme" in answer.json["to_do"]
 
 
 def test_every_door_is_shut_by_the_same_words(running: RunningHub) -> None:

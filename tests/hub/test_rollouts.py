@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.hub.core import Hub
 from ringfence.hub.process import background_jobs
-from ringfence.hub.publishing import rollout_gate
+from ringfence.hub.publishing import publish as publishing
+from ringfence.hub.publishing import releases, rollout_gate, rollout_orders, rollouts
 from ringfence.hub.publishing.rollout_gate import SETTLES_S
+from ringfence.hub.store.rollout_models import RolloutPhoneRow
 from ringfence.phones.mac import Mac
+from support.phones_at_pbx import PhonesInHand
 from support.reporting_edge import ReportingEdge, alerts
 from support.running_hub import Json, RunningHub
 
@@ -29,7 +33,7 @@ class Fleet:
         for number, (site, mac) in enumerate(zip(self.sites, self.macs, strict=True)):
             running.phone(site, str(Mac(mac)))
             self.edges.append(ReportingEdge(running, site, folder / f"edge-{number}"))
-        self.registered: dict[str, bool] = {}
+        self.pbx = PhonesInHand()
         running.publish()
         for site in self.sites:
             running.do("PUT", f"/settings/sites/{site}/sip_server", {"value": "192.0.2.20"})
@@ -39,7 +43,7 @@ class Fleet:
         return str(self.running.do("POST", "/rollouts", order)["id"])
 
     def look(self) -> None:
-        rollout_gate.go_on(self.running.hub, lambda mac: self.registered.get(mac.bare))
+        rollout_gate.go_on(self.running.hub, self.pbx)
 
     def take(self, *numbers: int) -> None:
         """Have phones take their newest file."""
@@ -127,7 +131,9 @@ def test_phones_that_do_not_take_their_files_in_time_pause_it_and_raise_an_alert
     fleet.look()
     assert fleet.releases() == [2, 1, 1, 1]
     again = fleet.running.do("POST", f"/rollouts/{rollout}/retry")
-    assert list(again["not_told"]) == [str(Mac(fleet.macs[0]))]
+    assert again["phones"] == 1
+    fleet.look()
+    assert fleet.pbx.told == [fleet.macs[0]]
     assert alerts(fleet.running, fleet.sites[0]) == []
     fleet.settle(0)
     fleet.look()
@@ -146,7 +152,7 @@ def test_a_wave_that_went_wrong_can_be_accepted(fleet: Fleet) -> None:
 
 def test_a_phone_that_is_not_registered_with_its_new_file_has_failed(fleet: Fleet) -> None:
     rollout = fleet.begin()
-    fleet.registered[fleet.macs[0]] = False
+    fleet.pbx.registered[fleet.macs[0]] = False
     fleet.look()
     fleet.settle(0)
     assert fleet.states(rollout)[0] == "published"
@@ -246,3 +252,137 @@ def test_sites_are_published_in_their_hours_alone(fleet: Fleet) -> None:
     fleet.running.clock.ahead_s += 2 * 3600 + 60
     fleet.look()
     assert fleet.states(rollout)[0] == "published"
+
+
+def order_of(hub: Hub, site: str, mac: str) -> object:
+    """How a phone's edge is to tell it of its newest file."""
+    with hub.database.reading() as session:
+        files = releases.newest_targets(session, [site])[site]
+    return next(file.reload for file in files if file.owner == mac and file.kind == "configuration")
+
+
+def waiting_problem(hub: Hub, rollout: str, mac: str) -> str:
+    with hub.database.reading() as session:
+        return session.get_one(RolloutPhoneRow, (rollout, mac)).problem
+
+
+def test_a_phone_in_a_call_gets_its_file_without_an_order_and_is_told_when_the_call_has_ended(fleet: Fleet) -> None:
+    hub, clock, mac = fleet.running.hub, fleet.running.clock, fleet.macs[0]
+    fleet.pbx.calls |= {mac: True, fleet.macs[1]: False}
+    rollout = fleet.begin(waves=["4"])
+    fleet.look()
+    assert order_of(hub, fleet.sites[0], mac) is None
+    for number in (1, 2):  # of one nothing tells
+        assert order_of(hub, fleet.sites[number], fleet.macs[number]) is not None
+    assert "in a call" in waiting_problem(hub, rollout, mac)
+    clock.ahead_s += rollout_orders.ASKS_AGAIN_S + 1
+    fleet.look()
+    assert fleet.pbx.told == [], "it still is"
+    fleet.pbx.calls[mac] = False
+    clock.ahead_s += rollout_orders.ASKS_AGAIN_S + 1
+    fleet.look()
+    fleet.look()
+    assert fleet.pbx.told == [mac], "once, and nobody whom an edge tells"
+    fleet.settle(0)
+    assert fleet.states(rollout)[0] == "passed"
+
+
+def test_a_phone_that_can_not_be_told_is_tried_again_until_its_time_is_over(fleet: Fleet) -> None:
+    hub, clock, mac = fleet.running.hub, fleet.running.clock, fleet.macs[0]
+    fleet.pbx.calls[mac] = True
+    rollout = fleet.begin()
+    fleet.look()
+    fleet.pbx.calls[mac] = False
+    fleet.pbx.not_reached.add(mac)
+    clock.ahead_s += rollout_orders.ASKS_AGAIN_S + 1
+    fleet.look()
+    assert "it can't be told: phone" in waiting_problem(hub, rollout, mac)
+    fleet.pbx.not_reached.clear()
+    fleet.look()
+    assert fleet.pbx.told == []
+    clock.ahead_s += rollout_orders.TRIES_AGAIN_S + 1
+    fleet.look()
+    assert fleet.pbx.told == [mac]
+
+
+def test_all_that_failed_are_told_again_in_portions_and_each_once(fleet: Fleet) -> None:
+    hub = fleet.running.hub
+    rollout = fleet.begin(most_failed_percent=0)
+    fleet.look()
+    many = [f"001B54C2ED{number:02X}" for number in range(2 * rollout_orders.TOLD_AT_ONCE + 5)]
+    for mac in many:
+        fleet.running.phone(fleet.sites[0], str(Mac(mac)))
+    with hub.change("test") as change:
+        for mac in many:
+            change.session.add(
+                RolloutPhoneRow(rollout_id=rollout, mac=mac, site_id=fleet.sites[0], state="failed", problem="late")
+            )
+    fleet.running.clock.ahead_s += LATE_S
+    fleet.look()
+    assert fleet.running.do("POST", f"/rollouts/{rollout}/retry")["phones"] == len(many) + 1
+    in_a_call = many[3]
+    fleet.pbx.calls[in_a_call] = True
+    portions = []
+    for _ in range(4):
+        before = len(fleet.pbx.told)
+        fleet.look()
+        portions.append(len(fleet.pbx.told) - before)
+    assert sum(portions) == len(many), portions
+    assert max(portions) <= rollout_orders.TOLD_AT_ONCE
+    assert sorted(fleet.pbx.told) == sorted({*many, fleet.macs[0]} - {in_a_call})
+    for mac in many:
+        fleet.running.do("DELETE", f"/phones/{Mac(mac)}")
+
+
+def test_who_dies_between_two_steps_of_a_wave_is_followed_by_another(
+    fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class PowerCut(BaseException):
+        """The process ends here."""
+
+    def die(*_what: object, **_how: object) -> None:
+        raise PowerCut
+
+    rollout = fleet.begin(waves=["2", "rest"])
+    with monkeypatch.context() as patched:
+        patched.setattr(publishing, "publish", die)  # it has said that it publishes the first site, and has not
+        with pytest.raises(PowerCut):
+            fleet.look()
+    assert fleet.releases() == [1, 1, 1, 1]
+    with monkeypatch.context() as patched:
+        patched.setattr(rollout_gate, "_changed_phones", die)  # it has published the second one, and not noted it
+        with pytest.raises(PowerCut):
+            fleet.look()
+    assert fleet.releases() == [1, 2, 1, 1]
+    fleet.look()
+    assert fleet.states(rollout) == ["publishing", "publishing", "waiting", "waiting"], "nobody does it at once"
+    fleet.running.clock.ahead_s += rollout_gate._LONGEST_PUBLISH_S + 1
+    fleet.look()
+    assert fleet.states(rollout) == ["published", "published", "waiting", "waiting"]
+    assert fleet.releases() == [2, 2, 1, 1], "what was published is not published once more"
+    fleet.settle(0, 1)
+    fleet.look()
+    assert fleet.states(rollout) == ["passed", "passed", "published", "published"]
+
+
+def test_a_rollout_whose_sites_all_vanish_ends(fleet: Fleet) -> None:
+    rollout = fleet.begin(waves=["2", "rest"])
+    fleet.look()
+    for number in range(len(SITES)):
+        fleet.remove(number)
+    for _ in range(3):
+        fleet.look()
+    assert fleet.show(rollout)["state"] == "done"
+    assert set(fleet.states(rollout)) <= {"gone", "passed"}
+
+
+def test_when_phones_are_idle_is_kept_for_those_that_are_told_by_keys(fleet: Fleet) -> None:
+    for site in fleet.sites:
+        fleet.running.do("PUT", f"/settings/sites/{site}/reload_by", {"value": "web"})
+        fleet.running.do("PUT", f"/settings/sites/{site}/web_access", {"value": "on"})
+    fleet.begin(waves=["rest"], when_idle=True)
+    fleet.look()
+    order = order_of(fleet.running.hub, fleet.sites[0], fleet.macs[0])
+    assert order is not None
+    assert getattr(order, "method") == "web-when-idle"  # noqa: B009 - of whatever order there is
+    assert rollouts.PUBLISHED in fleet.states(fleet.running.do("GET", "/rollouts")["items"][0]["id"])

@@ -53,6 +53,8 @@ class AsteriskManager:
     loaded: list[Section] = field(default_factory=list)
     contacts: list[Registration] = field(default_factory=list)
     actions: list[Action] = field(default_factory=list)
+    calls: dict[str, str] = field(default_factory=dict)
+    """By endpoint, the device state of those that are in use."""
     reload_takes_s: float = 0.0
     drops_reloads: int = 0
     """How many of the next reloads are acknowledged and never run."""
@@ -200,9 +202,10 @@ class AsteriskManager:
             ]  # fmt: skip
             return rows, "AuthList", "No Auths found"
         rows = [
-            {"ObjectType": "endpoint", "ObjectName": section, "Aor": options["aors"], "Auths": options["auth"]}
+            {"ObjectType": "endpoint", "ObjectName": section, "Aor": options["aors"], "Auths": options["auth"],
+             "DeviceState": self.calls.get(section, "Not in use"), "ActiveChannels": ""}
             for section, options in found
-        ]
+        ]  # fmt: skip
         return rows, "EndpointList", "No endpoints found"
 
     def _config(self) -> str:

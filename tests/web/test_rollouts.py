@@ -7,6 +7,7 @@ import pytest
 from ringfence.hub.process import background_jobs
 from ringfence.hub.publishing import rollout_gate
 from support.paper import read, send
+from support.phones_at_pbx import PhonesInHand
 from support.running_hub import RunningHub
 
 
@@ -39,7 +40,7 @@ def test_a_rollout_is_begun_followed_paused_tried_again_and_ended(running: Runni
     begun = read(running, here)
     assert "A &lt;b&gt;new&lt;/b&gt; server" in begun
     assert "Wave 1 of 2." in begun
-    rollout_gate.go_on(running.hub, lambda _mac: None)
+    rollout_gate.go_on(running.hub, PhonesInHand())
     assert f"{due[0]}</a> has release 1; its phones have until" in read(running, here)
     assert send(running, f"{here}/pause").status == 303
     assert "has paused it" in read(running, here)
@@ -47,7 +48,7 @@ def test_a_rollout_is_begun_followed_paused_tried_again_and_ended(running: Runni
     assert (refused.status, b"is paused" in refused.data) == (404, True)
     assert send(running, f"{here}/resume").status == 303
     running.clock.ahead_s += 31 * 60
-    rollout_gate.go_on(running.hub, lambda _mac: None)
+    rollout_gate.go_on(running.hub, PhonesInHand())
     failed = read(running, here)
     assert "00:1B:54:C2:0F:00" in failed
     assert "In wave 1 1 of 1 phone failed" in failed
@@ -61,7 +62,7 @@ def test_a_rollout_is_begun_followed_paused_tried_again_and_ended(running: Runni
 def test_what_keeps_a_rollout_is_said(running: RunningHub, due: list[str]) -> None:
     hour = int(running.clock() // 3600)
     here = _begin(running, sites=due[0], hours=f"{(hour + 12) % 24:02}:00-{(hour + 13) % 24:02}:00")
-    rollout_gate.go_on(running.hub, lambda _mac: None)
+    rollout_gate.go_on(running.hub, PhonesInHand())
     assert "It waits for its hours" in read(running, here)
     assert read(running, "/rollouts").count("A &lt;b&gt;new&lt;/b&gt; server") >= 1
 

@@ -134,18 +134,28 @@ def publish(
     despite_conflicts: Annotated[
         bool, typer.Option("--despite-conflicts", help="Write over what others have changed meanwhile.")
     ] = False,
+    when_idle: Annotated[
+        bool, typer.Option("--when-idle", help="Now, but tell no phone in a call, as far as that is known.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Make a draft's edits, and publish the sites that they change.
 
     Example: ringfence draft publish draft-3f9c2a7b10de --at 2027-01-31T22:00
     """
-    order = {"at": _moment(at), "comment": comment, "despite_conflicts": despite_conflicts}
+    order = {
+        "at": _moment(at), "comment": comment, "despite_conflicts": despite_conflicts, "when_idle": when_idle,
+    }  # fmt: skip
     done = hub().post(f"/drafts/{segment(draft)}/publish", order)
     if as_json:
         output.show_json(done)
     elif done["draft"] is not None:
         output.say(f"Draft {draft} will be published at {output.when(done['draft']['publish_at'])}.")
+    elif done["rollout"] is not None:
+        output.say(
+            f"The draft's edits are made. Phones are told when they are in no call, as far as their PBX tells: "
+            f"ringfence rollout show {done['rollout']}"
+        )
     elif done["publication"] is None:
         output.say("The draft's edits are made; they change no file.")
     else:

@@ -114,22 +114,22 @@ _LEAST_PASSPHRASE = 12
 def token(
     folder: Folder,
     name: Annotated[str, typer.Option(help="Whom the token is for.")] = "administrator",
+    organisation: Annotated[
+        str, typer.Option(metavar="ORGANISATION", envvar="RINGFENCE_ORGANISATION", help="Whose token it is.")
+    ] = "main",
     as_json: AsJson = False,
 ) -> None:
-    """Make a new API token, for whoever owns the data folder; also while the hub runs.
+    """Make a new API token of an organisation's owner, for whoever owns the data folder; also while the hub runs.
 
-    The token is shown only once, and the audit log tells that it was made here.
+    The token is shown only once, and the organisation's audit log tells that it was made here.
 
-    Example: ringfence hub token /var/lib/ringfence/hub
+    Example: ringfence hub token /var/lib/ringfence/hub --organisation acme
     """
-    from contextlib import closing
-
-    from ringfence.hub.core import open_hub
     from ringfence.hub.data.folder import DataFolder, acting_as_owner
-    from ringfence.hub.fleet import api_tokens
+    from ringfence.hub.process import way_back
 
-    with acting_as_owner(folder), closing(open_hub(DataFolder(folder))) as opened, opened.change("hub token") as change:
-        row, made = api_tokens.create(change, name)
+    with acting_as_owner(folder):
+        row, made = way_back.token(DataFolder(folder), name, organisation)
     if as_json:
         output.show_json({"id": row.id, "name": row.name, "token": made.reveal()})
         return

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from ringfence.cli.support import output
+from ringfence.cli.support.api import PeoplesApi
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import PhonesLeftOut
 from ringfence.cli.support.output import AsJson, Row
@@ -149,4 +150,18 @@ def _raise_left_out(left: Sequence[Row]) -> None:
         f"{counted(len(left), 'phone')} were left out and keep the files that they have",
         where=some([phone["mac"] for phone in left], 5),
         to_do="Correct what is said above and publish again.",
+    )
+
+
+def what_comes(client: PeoplesApi, site: str) -> str:
+    """Return in a sentence what the next publish brings to a site."""
+    would = client.post("/publish", {"dry_run": True, "sites": [site], "diffs": False})["sites"]
+    if not would:
+        return "The next publish changes nothing there."
+    files, phones = sum(len(each["files"]) for each in would), sum(each["phones"] for each in would)
+    by = sorted({who for each in would for who in each["edited_by"]})
+    edited = f", edited by {output.some(by, 5)}" if by else ""
+    return (
+        f"The next publish, whoever orders it, changes {counted(files, 'file')} of {counted(phones, 'phone')} "
+        f"there{edited}. To see how: ringfence publish {site} --dry-run --diff"
     )

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ringfence.cli import publish_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.api import PeoplesApi
 from ringfence.cli.support.arguments import Site
@@ -217,18 +218,4 @@ def resume(site: Site, as_json: AsJson = False) -> None:
         return
     if done["release"] is not None:
         output.say(f"Release {done['release']} goes on with what the hub has, above all that the site's edges have.")
-    output.say(f"Site {site} takes part in publishing again. {_what_comes(client, site)}")
-
-
-def _what_comes(client: PeoplesApi, site: str) -> str:
-    """Return in a sentence what the next publish brings."""
-    would = client.post("/publish", {"dry_run": True, "sites": [site], "diffs": False})["sites"]
-    if not would:
-        return "The next publish changes nothing there."
-    files, phones = sum(len(each["files"]) for each in would), sum(each["phones"] for each in would)
-    by = sorted({who for each in would for who in each["edited_by"]})
-    edited = f", edited by {output.some(by, _MOST_EDITORS)}" if by else ""
-    return (
-        f"The next publish, whoever orders it, changes {counted(files, 'file')} of {counted(phones, 'phone')} "
-        f"there{edited}. To see how: ringfence publish {site} --dry-run --diff"
-    )
+    output.say(f"Site {site} takes part in publishing again. {publish_cmd.what_comes(client, site)}")

@@ -58,15 +58,21 @@ def begin(
         str, typer.Option(help="When sites are published, such as 22:00-05:00; at any time by default.")
     ] = "",
     zone: Annotated[str, typer.Option(help="The time zone of the hours, such as Europe/Berlin.")] = "",
+    when_idle: Annotated[
+        bool, typer.Option("--when-idle", help="Let phones that are told by keys wait until nobody uses them.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Begin to publish what is due, wave after wave; sites of later waves are held until then.
+
+    No phone is told in a call, where its PBX tells of calls: it is told when the call has ended.
 
     Example: ringfence rollout begin "New firmware" --wave site:home-office-anna --wave 10% --wave rest
     """
     order: Json = {
         "name": name, "sites": sites or None, "gate_minutes": durations.seconds(gate) // _MINUTE_S,
         "most_failed_percent": most_failed, "hours": hours, "time_zone": zone,
+        "when_idle": when_idle,
     }  # fmt: skip
     if wave:
         order["waves"] = wave
@@ -163,17 +169,16 @@ def resume(rollout: Rollout, as_json: AsJson = False) -> None:
 
 @app.command()
 def retry(rollout: Rollout, as_json: AsJson = False) -> None:
-    """Wait once more for the phones that failed, tell them to load their files, and go on.
+    """Wait once more for the phones that failed, and go on; the hub tells them in portions, and none in a call.
 
     Example: ringfence rollout retry rollout-3f9c2a7b10de
     """
     found = hub().post(f"/rollouts/{segment(rollout)}/retry")
-    if as_json:
-        output.show_json(found)
-        return
-    output.say(f"Rollout {rollout} goes on; {counted(len(found['told']), 'phone')} told to load again.")
-    for mac, why in found["not_told"].items():
-        output.say(f"Phone {mac} was not told: {why}. It is waited for too.")
+    sentence = (
+        f"Rollout {rollout} goes on, and waits for {counted(found['phones'], 'phone')} again. The hub tells them in "
+        f"portions: ringfence rollout show {rollout}"
+    )
+    output.tell(sentence, found, as_json=as_json)
 
 
 @app.command()

@@ -24,6 +24,7 @@ from ringfence.hub.store.binding import Everywhere
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.database import BoundDatabase, Database
 from ringfence.hub.store.organisation_models import FIRST
+from ringfence.hub.store.rehearsal import RehearsingSession
 from ringfence.phones.families import families
 from ringfence.phones.rendering.renderer import Renderer
 
@@ -80,6 +81,17 @@ class Hub:
             now = session.info[organisation_limits.NOW] = self.clock()
             yield Change(session, who, now)
         self.wakeups.wake_sites(session.info.get(edits.TOLD, set()))
+
+    @contextmanager
+    def rehearsal(self, who: str) -> Iterator[Change]:
+        """Try a change out: it is checked as if it were made, nothing of it is kept, and nobody waits for it."""
+        with self.database.rehearsing() as session:
+            now = session.info[organisation_limits.NOW] = self.clock()
+            change = Change(session, who, now)
+            yield change
+            organisation_limits.check(session)
+            if isinstance(session, RehearsingSession):
+                session.check()
 
     def close(self) -> None:
         """Close the database."""

@@ -7,12 +7,14 @@ from enum import Enum, auto
 from ringfence.content.release import (
     MINUTES_A_DAY,
     Release,
+    Reload,
     ReloadMethod,
     TargetKind,
 )
 from ringfence.edge.phones.seen_phones import SeenPhones
 from ringfence.phones.sip.notify import ServiceAction
 
+_BY_KEYS = frozenset({"web", "web-when-idle"})
 NIGHT_MINUTES = 60
 """Over how long a site's phones are told at night."""
 
@@ -51,7 +53,13 @@ def due_at_once(previous: Release, release: Release, phones: SeenPhones) -> Iter
         if old.digest == target.digest or target.reload is None or target.reload.minute is not None:
             continue
         if way is not None and host is not None:
-            yield DueReload(target.owner, host, way.port, way.method)
+            yield DueReload(target.owner, host, way.port, _method_of(way, target.reload))
+
+
+def _method_of(before: Reload, now: Reload) -> ReloadMethod:
+    """Return how a phone is told: by its file of before, as it listens by that; keys may wait as the new one says."""
+    both = {before.method, now.method}
+    return now.method if both <= _BY_KEYS else before.method
 
 
 def due_at_night(release: Release, phones: SeenPhones, minute: int) -> Iterable[DueReload]:

@@ -1,7 +1,11 @@
 """Many phones at once: all of them, or none and a list of everything that is wrong."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+
+from sqlalchemy import select
+from sqlalchemy.orm import selectinload
 
 from ringfence.errors import BadInput
 from ringfence.hub.core import Hub
@@ -15,9 +19,8 @@ from ringfence.hub.fleet import (
 )
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import SettingPlace
-from ringfence.hub.store import organisation_limits
 from ringfence.hub.store.change import Change, new_id
-from ringfence.hub.store.models import PhoneRow
+from ringfence.hub.store.models import LineSettingRow, PhoneGroupRow, PhoneRow, PhoneSettingRow, SiteRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
 
@@ -69,6 +72,10 @@ class BulkOutcome:
     """SIP users of the request that are on several phones, and which."""
 
 
+_READ_AT_ONCE = 500
+"""How many phones are read together, before their entries are applied one by one."""
+
+
 class _NotKeptError(Exception):
     """Rolls the transaction back."""
 
@@ -85,29 +92,42 @@ def take(
     """Add or change phones with lines and settings, and the settings of their sites.
 
     Sites and groups that do not exist are refused, or created with ``make_sites``. With ``dry_run``, or if anything is
-    refused, nothing is changed.
+    refused, nothing is changed; a dry run takes no lock, so nobody who writes waits for it.
     """
+    asked = _Request(items, site_settings, make_sites)
     outcome = BulkOutcome()
-    try:
-        with hub.change(who) as change:
-            worker = _Worker(hub, change, outcome, make_sites=make_sites)
-            for item in items:
-                worker.phone(item)
-            for site_id, values in site_settings.items():
-                worker.settings(SettingPlace(Scope.SITE, worker.places.site(site_id)), values, 0)
-            users = {line.parts.name.strip() for item in items for line in item.lines if line.parts.name}
-            outcome.shared_users = lines.phones_with_user(change.session, users)
-            if not outcome.refusals:
-                organisation_limits.check(change.session)
-            _end_where(bool(outcome.refusals) or dry_run)
-            change.note("bulk.import", "phones", f"{len(outcome.added)} added, {outcome.changed} changed")
-    except _NotKeptError:
-        pass
+    if dry_run:
+        with suppress(_NotKeptError), hub.rehearsal(who) as change:
+            _apply(hub, change, asked, outcome)
+        return outcome
+    with suppress(_NotKeptError), hub.change(who) as change:
+        _apply(hub, change, asked, outcome)
+        change.note("bulk.import", "phones", f"{len(outcome.added)} added, {outcome.changed} changed")
     return outcome
 
 
-def _end_where(not_kept: bool) -> None:
-    if not_kept:
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """What is asked for."""
+
+    items: Sequence[BulkPhone]
+    site_settings: Mapping[str, Mapping[str, str]]
+    make_sites: bool
+
+
+def _apply(hub: Hub, change: Change, asked: _Request, outcome: BulkOutcome) -> None:
+    """Apply all entries; raise _NotKeptError where one is refused."""
+    worker = _Worker(hub, change, outcome, make_sites=asked.make_sites)
+    for start in range(0, len(asked.items), _READ_AT_ONCE):
+        part = asked.items[start : start + _READ_AT_ONCE]
+        worker.read(part)
+        for item in part:
+            worker.phone(item)
+    for site_id, values in asked.site_settings.items():
+        worker.settings(SettingPlace(Scope.SITE, worker.places.site(site_id)), values, 0)
+    users = {line.parts.name.strip() for item in asked.items for line in item.lines if line.parts.name}
+    outcome.shared_users = lines.phones_with_user(change.session, users)
+    if outcome.refusals:
         raise _NotKeptError
 
 
@@ -116,8 +136,8 @@ class _Places:
 
     def __init__(self, hub: Hub, change: Change, outcome: BulkOutcome, *, make: bool) -> None:
         self._hub, self._change, self._outcome, self._make = hub, change, outcome, make
-        self._sites: dict[str, str] = {}
-        self._groups: dict[str, str] = {}
+        self._sites: dict[str, SiteRow] = {}
+        self._groups: dict[str, PhoneGroupRow] = {}
         self._scratch = ""
 
     def site(self, text: str) -> str:
@@ -130,8 +150,8 @@ class _Places:
                 found = sites.create(self._change, self._hub.signers, text, endpoints=self._hub.endpoints)
                 self._change.session.flush()
                 self._outcome.sites_made.append(found.id)
-            self._sites[text] = found.id
-        return self._sites[text]
+            self._sites[text] = found
+        return self._sites[text].id
 
     def group(self, text: str) -> str:
         """Return the id of a group; UnknownGroup names the nearest ones."""
@@ -143,8 +163,8 @@ class _Places:
                 found = groups.create(self._change, text)
                 self._change.session.flush()
                 self._outcome.groups_made.append(found.id)
-            self._groups[text] = found.id
-        return self._groups[text]
+            self._groups[text] = found
+        return self._groups[text].id
 
     def scratch(self) -> str:
         """Return a site for phones whose own can't be used, so that the rest of them is checked; nothing is kept."""
@@ -163,7 +183,26 @@ class _Worker:
     def __init__(self, hub: Hub, change: Change, outcome: BulkOutcome, *, make_sites: bool) -> None:
         self._hub, self._change, self._outcome = hub, change, outcome
         self._seen: dict[str, int] = {}
+        self._there: dict[str, PhoneRow] = {}
+        """The phones that are read; as long as they are held, nothing makes the session read them anew."""
+        self._held: list[object] = []
+        self._taken: set[str] = set()
         self.places = _Places(hub, change, outcome, make=make_sites)
+
+    def read(self, items: Sequence[BulkPhone]) -> None:
+        """Read the phones of entries that are applied next, with their lines and settings."""
+        session = self._change.session
+        session.flush()
+        macs = []
+        for item in items:
+            with suppress(BadInput):  # told where the entry is applied
+                macs.append(Mac.parse(item.mac).bare)
+        chosen = select(PhoneRow).options(selectinload(PhoneRow.lines)).where(PhoneRow.mac.in_(macs))
+        self._there = {row.mac: row for row in session.scalars(chosen)}
+        self._taken = phones.taken(session, macs)
+        of_phones = session.scalars(select(PhoneSettingRow).where(PhoneSettingRow.mac.in_(macs)))
+        of_lines = session.scalars(select(LineSettingRow).where(LineSettingRow.mac.in_(macs)))
+        self._held = [*of_phones, *of_lines]
 
     def phone(self, item: BulkPhone) -> None:
         try:
@@ -176,20 +215,20 @@ class _Worker:
             self._refuse(item.row, "mac", twice)
             return
         self._seen[mac.bare] = item.row
-        is_new = self._change.session.get(PhoneRow, mac.bare) is None
+        is_new = mac.bare not in self._there
         before = len(self._change.noted)
         if not self._put_phone(item, mac, is_new=is_new):
             return
+        numbers = [line.index for line in item.lines]
         for line in item.lines:
             try:
                 lines.put(self._change, self._hub.sealer, mac, line.index, line.parts)
-                self._change.session.flush()
             except BadInput as fault:
                 self._refuse(line.row, _column_of(fault), fault)
                 continue
-            self.settings(SettingPlace(Scope.LINE, mac.bare, line.index), line.settings, line.row)
-        row = phones.get(self._change.session, mac)  # as long as it is held, no setting makes the session read it anew
-        self.settings(SettingPlace(Scope.PHONE, row.mac), item.settings, item.row)
+            place = SettingPlace(Scope.LINE, mac.bare, line.index)
+            self.settings(place, line.settings, line.row, is_new=is_new and numbers.count(line.index) == 1)
+        self.settings(SettingPlace(Scope.PHONE, mac.bare), item.settings, item.row, is_new=is_new)
         if is_new:
             self._outcome.added.append(mac)
         elif len(self._change.noted) > before:
@@ -197,10 +236,10 @@ class _Worker:
         else:
             self._outcome.unchanged += 1
 
-    def settings(self, place: SettingPlace, values: Mapping[str, str], row: int) -> None:
+    def settings(self, place: SettingPlace, values: Mapping[str, str], row: int, *, is_new: bool = False) -> None:
         for name, text in values.items():
             try:
-                settings.put(self._change, self._hub.sealer, place, name, text)
+                settings.put(self._change, self._hub.sealer, place, name, text, is_new=is_new)
             except BadInput as fault:
                 self._refuse(row, name, fault)
 
@@ -212,13 +251,14 @@ class _Worker:
             self._refuse(item.row, "site", UnknownSite("a new phone needs a site", to_do="Name one."))
         try:
             if is_new:
-                phones.add(self._change, mac, site_id or self.places.scratch(), item.model, item.description)
-                self._change.session.flush()
+                at = site_id or self.places.scratch()
+                self._there[mac.bare] = phones.add(
+                    self._change, mac, at, item.model, item.description, is_free=mac.bare not in self._taken
+                )
                 parts = phones.PhoneParts(group_id=group_id)
             else:
                 parts = phones.PhoneParts(site_id, item.model or None, item.description or None, group_id)
             phones.change(self._change, mac, parts)
-            self._change.session.flush()
         except BadInput as fault:
             self._refuse(item.row, "description" if "description" in fault.what else "model", fault)
             return False

@@ -11,7 +11,7 @@ import string
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import func, select
+from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
@@ -105,15 +105,22 @@ def put(change: Change, sealer: Sealer, mac: Mac, index: int, parts: LineParts) 
 
 def phones_with_user(session: Session, names: Collection[str]) -> Mapping[str, Sequence[Mac]]:
     """Return for each SIP user that is on several phones which ones these are."""
-    found: dict[str, list[Mac]] = {}
+    found: dict[str, set[str]] = {}
     wanted = sorted(names)
     for start in range(0, len(wanted), _AT_ONCE):
         part = LineRow.name.in_(wanted[start : start + _AT_ONCE])
         for name, mac in session.execute(
             select(LineRow.name, LineRow.mac).where(part).distinct().order_by(LineRow.mac)
         ):
-            found.setdefault(name, []).append(Mac(mac))
-    return {name: macs for name, macs in found.items() if len(macs) > 1}
+            found.setdefault(name, set()).add(mac)
+    for line in (*session.new, *session.dirty):  # of a rehearsal, which writes none
+        if isinstance(line, LineRow):
+            before = inspect(line).attrs.name.history.deleted
+            for name in before or ():
+                found.get(name, set()).discard(line.mac)
+            if line.name in names:
+                found.setdefault(line.name, set()).add(line.mac)
+    return {name: [Mac(mac) for mac in sorted(macs)] for name, macs in found.items() if len(macs) > 1}
 
 
 def are_elsewhere(session: Session, names: Collection[str]) -> bool:

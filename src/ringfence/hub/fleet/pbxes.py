@@ -118,6 +118,10 @@ def get(session: Session, pbx_id: str) -> PbxRow:
     return row
 
 
+TELL_CALLS = frozenset({"asterisk"})
+"""The kinds of PBX that tell who is in a call."""
+
+
 def find(session: Session) -> Sequence[PbxRow]:
     """Return all PBXes, by id."""
     return session.scalars(select(PbxRow).order_by(PbxRow.id)).all()

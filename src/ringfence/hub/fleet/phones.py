@@ -28,11 +28,15 @@ _ADDRESS = re.compile(r"(?:SEP)?[0-9A-F:.-]+", re.IGNORECASE)
 """A part of a MAC address, in any usual notation."""
 
 
-def add(change: Change, mac: Mac, site_id: str, model: str, description: str) -> PhoneRow:
-    """Add a phone to a site; DuplicateMac says where a phone with this address is already."""
+def add(change: Change, mac: Mac, site_id: str, model: str, description: str, *, is_free: bool = False) -> PhoneRow:
+    """Add a phone to a site; DuplicateMac says where a phone with this address is already.
+
+    ``is_free``: who calls it has seen in the same transaction that none has.
+    """
     site = sites.get(change.session, site_id)
     _family, kind = model_of(model)
-    _check_free(change.session, mac, site_id)
+    if not is_free:
+        _check_free(change.session, mac, site_id)
     phone = PhoneRow(
         mac=mac.bare,
         site_id=site.id,
@@ -49,6 +53,11 @@ def add(change: Change, mac: Mac, site_id: str, model: str, description: str) ->
     change.session.add(phone)
     change.note("phone.add", str(mac), f"{kind.name} at {site.id}")
     return phone
+
+
+def taken(session: Session, macs: Sequence[str]) -> set[str]:
+    """Return those of the bare addresses that phones have, elsewhere than the session is limited to too."""
+    return set(session.scalars(beyond_scope(select(PhoneRow.mac).where(PhoneRow.mac.in_(macs)))))
 
 
 def _check_free(session: Session, mac: Mac, site_id: str) -> None:

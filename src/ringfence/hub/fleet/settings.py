@@ -83,8 +83,11 @@ class Given:
     scope: str
 
 
-def put(change: Change, sealer: Sealer, place: SettingPlace, name: str, text: str) -> Given:
-    """Set ``name`` to the value in ``text``; UnknownSetting and ValueOutOfRange say what is wrong."""
+def put(change: Change, sealer: Sealer, place: SettingPlace, name: str, text: str, *, is_new: bool = False) -> Given:
+    """Set ``name`` to the value in ``text``; UnknownSetting and ValueOutOfRange say what is wrong.
+
+    ``is_new``: the place is new in this transaction, and ``name`` is not set there.
+    """
     kinds = _kinds(change.session, place)
     if place.scope in WIDE and not is_patch(name):
         kinds = tuple(kind for kind in kinds if name in model_of(kind)[1].settings)
@@ -98,7 +101,7 @@ def put(change: Change, sealer: Sealer, place: SettingPlace, name: str, text: st
             raise BadSelection(
                 f"{value} is not for model {model.name}", to_do=f"Its loads match {model.load_pattern.value}."
             )
-    row = _row(change.session, place, name)
+    row = None if is_new else _row(change.session, place, name)
     if row is not None and _holds(row, sealer, place, value, is_secret=setting.secret):
         return Given(setting, None if setting.secret else value, str(place.scope))
     sealed = sealer.seal(Secret(str(value)), _record(place, name)) if setting.secret else None

@@ -5,7 +5,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import EditsNotPublished
+from ringfence.hub.errors import BadSelection, EditsNotPublished
 from ringfence.hub.fleet import drafts
 from ringfence.hub.people.callers import Caller, TheCaller, TheHub
 from ringfence.hub.people.draft_requests import PLAYER, DraftPlayer, reader_of
@@ -24,11 +24,16 @@ from ringfence.hub.people.schemas.drafts import (
     NewDraft,
 )
 from ringfence.hub.publishing import publish as publishing
+from ringfence.hub.publishing import rollouts
 from ringfence.hub.publishing.publish import Publication
+from ringfence.hub.publishing.rollouts import NewRollout
 from ringfence.hub.store import pages
 from ringfence.hub.store.draft_models import DraftRow
 
 router = APIRouter(tags=["drafts"])
+
+_IDLE_WITHIN_S = 86_400.0
+"""How long phones that are told when they are idle have to take their files."""
 
 
 @router.get("/drafts")
@@ -129,9 +134,14 @@ async def publish_draft(
     draft: str, body: DraftOrder, request: Request, hub: TheHub, caller: TheCaller
 ) -> DraftPublishedView:
     """Make a draft's edits and publish the sites that they change, now or at a time."""
+    if body.at is not None and body.when_idle:
+        raise BadSelection("a draft is published at a time or when phones are idle", to_do="Choose one of them.")
     if body.at is not None:
         view = await run_in_threadpool(_schedule, hub, caller, draft, body)
         return DraftPublishedView(draft=view, publication=None)
+    if body.when_idle:
+        begun = await publish_when_idle(request, hub, caller, draft, despite_conflicts=body.despite_conflicts)
+        return DraftPublishedView(draft=None, publication=None, rollout=begun)
     done = await publish(request, hub, caller, draft, body.comment, despite_conflicts=body.despite_conflicts)
     return DraftPublishedView(draft=None, publication=None if done is None else publication_view(done))
 
@@ -159,17 +169,53 @@ async def publish(
     return await run_in_threadpool(_publish, hub, caller.name, affected, comment)
 
 
+async def publish_when_idle(
+    request: Request, hub: Hub, caller: Caller, draft_id: str, *, despite_conflicts: bool
+) -> str | None:
+    """Make a draft's edits and begin a rollout that tells no phone in a call; None where they change no site.
+
+    Returns:
+        The rollout's id.
+
+    Raises:
+        EditsNotPublished: The edits are made, and no rollout could begin.
+    """
+
+    def name() -> str:
+        with hub.database.reading() as session:
+            return drafts.get(session, draft_id, reader_of(caller)).name
+
+    draft_name = await run_in_threadpool(name)
+    player = _player(request)
+    affected = await player.publish(request.scope, hub, caller, draft_id, despite_conflicts=despite_conflicts)
+    return await run_in_threadpool(_begin_rollout, hub, caller.name, affected, draft_name)
+
+
+def _begin_rollout(hub: Hub, who: str, site_ids: list[str], name: str) -> str | None:
+    if not site_ids:
+        return None
+    new = NewRollout(name, site_ids, ("rest",), _IDLE_WITHIN_S, when_idle=True)
+    try:
+        return rollouts.create(hub, who, new).rollout.id
+    except RingfenceError as fault:
+        raise _not_published(fault) from fault
+
+
+def _not_published(fault: RingfenceError) -> EditsNotPublished:
+    return EditsNotPublished(
+        f"the draft's edits are made, but not published: {fault.what}",
+        where=fault.where,
+        to_do="Publish again: ringfence publish",
+    )
+
+
 def _publish(hub: Hub, who: str, site_ids: list[str], comment: str) -> Publication | None:
     if not site_ids:
         return None
     try:
         return publishing.publish(hub, who, site_ids=site_ids, comment=comment)
     except RingfenceError as fault:
-        raise EditsNotPublished(
-            f"the draft's edits are made, but not published: {fault.what}",
-            where=fault.where,
-            to_do="Publish again: ringfence publish",
-        ) from fault
+        raise _not_published(fault) from fault
 
 
 def _schedule(hub: Hub, caller: Caller, draft_id: str, body: DraftOrder) -> DraftView:

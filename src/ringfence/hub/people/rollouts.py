@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from fastapi import APIRouter
 
-from ringfence.errors import RingfenceError
 from ringfence.hub.fleet import drafts
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
@@ -21,13 +20,10 @@ from ringfence.hub.people.schemas.rollouts import (
 from ringfence.hub.publishing import rollouts
 from ringfence.hub.publishing.rollouts import NewRollout, RolloutProgress
 from ringfence.hub.store.rollout_models import RolloutPhoneRow, RolloutRow
-from ringfence.hub.telephony import reload_by_pbx
 from ringfence.phones.mac import Mac
 
 router = APIRouter(tags=["rollouts"])
 _MINUTE_S = 60.0
-_MOST_TOLD = 50
-"""How many phones are told within one request; the others load their files when they next ask."""
 
 
 @router.get("/rollouts")
@@ -45,7 +41,7 @@ def begin_rollout(body: NewRolloutOrder, hub: TheHub, caller: TheCaller) -> Roll
             drafts.check_may_go_without(session)
     new = NewRollout(
         body.name, body.sites, tuple(body.waves), body.gate_minutes * _MINUTE_S, body.most_failed_percent, body.hours,
-        body.time_zone,
+        body.time_zone, body.when_idle,
     )  # fmt: skip
     return _details(rollouts.create(hub, caller.name, new), ())
 
@@ -73,19 +69,11 @@ def resume_rollout(rollout: str, hub: TheHub, caller: TheCaller) -> RolloutView:
 
 @router.post("/rollouts/{rollout}/retry")
 def retry_rollout(rollout: str, hub: TheHub, caller: TheCaller) -> RolloutRetriedView:
-    """Wait once more for the phones that failed, tell them to load their files, and go on."""
+    """Wait once more for the phones that failed, and go on; the hub tells them in portions, and none in a call."""
     with hub.change(caller.name) as change:
         again = rollouts.retry(change, rollout)
         view = _view(rollouts.get(change.session, rollout))
-    told, not_told = [], {}
-    for mac in again[:_MOST_TOLD]:
-        try:
-            reload_by_pbx.tell(hub, mac)
-        except RingfenceError as fault:
-            not_told[str(mac)] = fault.what
-        else:
-            told.append(str(mac))
-    return RolloutRetriedView(rollout=view, told=told, not_told=not_told)
+    return RolloutRetriedView(rollout=view, phones=len(again))
 
 
 @router.post("/rollouts/{rollout}/cancel")
@@ -110,6 +98,7 @@ def _details(found: RolloutProgress, failed: Sequence[RolloutPhoneRow]) -> Rollo
         most_failed_percent=row.most_failed_percent,
         hours=row.hours,
         time_zone=row.time_zone,
+        when_idle=row.when_idle,
         phones=found.phones,
         sites=[
             RolloutSiteView(

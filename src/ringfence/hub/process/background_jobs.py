@@ -25,7 +25,8 @@ from ringfence.hub.store.models import EdgeRow, PbxRow, RotationRow, SiteRow
 from ringfence.hub.store.organisation_owned import OrganisationOwned
 from ringfence.hub.store.release_models import PreparedTargetRow
 from ringfence.hub.store.rollout_models import RolloutRow
-from ringfence.hub.telephony import links, reload_by_pbx, rotations
+from ringfence.hub.telephony import reload_by_pbx, rotations
+from ringfence.hub.telephony.phones_at_pbx import PhonesAtPbxes
 
 CONFIRM_EVERY_S = 15.0
 CERTIFICATE_EVERY_S = 30.0
@@ -272,7 +273,7 @@ def _look_after_rotations(hub: Hub) -> None:
 
 
 def _go_on_with_rollouts(hub: Hub) -> None:
-    rollout_gate.go_on(hub, lambda mac: links.is_registered(hub, mac))
+    rollout_gate.go_on(hub, PhonesAtPbxes(hub))
 
 
 def _look_after_phones(hub: Hub) -> None:

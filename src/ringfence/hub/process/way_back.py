@@ -12,9 +12,11 @@ from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import HubConfig, url
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.errors import BadSelection, UnknownPerson
-from ringfence.hub.fleet import organisations, passkeys, people, second_steps, sessions, sign_in_links
+from ringfence.hub.fleet import api_tokens, organisations, passkeys, people, second_steps, sessions, sign_in_links
+from ringfence.hub.store.models import ApiTokenRow
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.people_models import PersonRow
+from ringfence.secret import Secret
 
 _WHO = "whoever owns the hub's folder"
 
@@ -98,6 +100,18 @@ def recover(folder: DataFolder, name: str, organisation_id: str = FIRST) -> WayB
             sessions.end_all(change, person)
             code = sign_in_links.create(change, person, asks_password=True, valid_s=sign_in_links.AT_ONCE_S)
         return WayBack(sign_in_links.at(url_for_people(folder, opened.config), code), person)
+
+
+def token(folder: DataFolder, name: str, organisation_id: str = FIRST) -> tuple[ApiTokenRow, Secret]:
+    """Make an owner's API token of an organisation; also while the hub runs.
+
+    Raises:
+        NameRefused: The name can't be one.
+        UnknownOrganisation: There is no such organisation.
+        OrganisationFull: It has as many tokens as it may have.
+    """
+    with closing(open_hub(folder)) as opened, _hub_of(opened, organisation_id).change("hub token") as change:
+        return api_tokens.create(change, name)
 
 
 def url_for_people(folder: DataFolder, config: HubConfig) -> str:

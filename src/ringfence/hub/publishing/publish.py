@@ -7,7 +7,7 @@ stops a publish, each site has its old release or its new one, and publishing ag
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -29,6 +29,7 @@ from ringfence.hub.publishing.known_secrets import KnownSecrets
 from ringfence.hub.publishing.left_out import LeftOutPhone
 from ringfence.hub.publishing.publication_lock import PublicationLock
 from ringfence.hub.publishing.releases import NewRelease
+from ringfence.hub.publishing.reload_orders import AS_SET, ReloadOrders
 from ringfence.hub.publishing.sandboxed_templates import LimitedRenderer
 from ringfence.hub.publishing.site_files import SiteFiles, render
 from ringfence.hub.publishing.site_rows import SiteInput, due_sites, phones_without_line, read_sites
@@ -91,6 +92,7 @@ def publish(
     comment: str = "",
     dry_run: bool = False,
     with_diffs: bool = True,
+    orders: ReloadOrders = AS_SET,
 ) -> Publication:
     """Render these sites, or all, and create a release for each that changed; with ``dry_run`` only return which.
 
@@ -103,7 +105,7 @@ def publish(
     if dry_run:
         return preview(hub, read_due(hub, site_ids, with_held=site_ids is not None), with_diffs=with_diffs)
     with publication_lock.held(hub, who) as held:
-        rendered = _render(hub, read_due(hub, site_ids), held)
+        rendered = _render(hub, read_due(hub, site_ids), held, orders)
         for start in range(0, len(rendered.sites), SITES_AT_ONCE):
             _write(hub, who, rendered.due, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
     done = _publication(hub, rendered, began, dry_run=False, with_diffs=with_diffs)
@@ -247,11 +249,12 @@ class _Rendered:
     sites: list[SiteFiles]
 
 
-def _render(hub: Hub, due: DueSites, held: PublicationLock | None) -> _Rendered:
+def _render(hub: Hub, due: DueSites, held: PublicationLock | None, orders: ReloadOrders = AS_SET) -> _Rendered:
     rendered = []
     with LimitedRenderer(due.templates, hub.renderer) as renderer:
         for site in due.sites:
-            rendered.append(render(site, renderer, due.known, hub.blobs.get))
+            made = render(site, renderer, due.known, hub.blobs.get)
+            rendered.append(replace(made, targets=orders.applied(made.targets)))
             if held is not None:
                 held.keep()
     return _Rendered(due, rendered)

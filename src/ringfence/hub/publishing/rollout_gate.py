@@ -5,7 +5,7 @@ where its PBX tells. What somebody asks for in a phone's name proves nothing and
 not done in time counts against it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
@@ -19,6 +19,8 @@ from ringfence.hub.fleet import edges, observations, quiet_hours
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.publishing import publish as publishing
 from ringfence.hub.publishing.releases import targets
+from ringfence.hub.publishing.reload_orders import ReloadOrders
+from ringfence.hub.publishing.rollout_orders import PhonesAtPbx, in_calls_at, note_busy, tell_waiting
 from ringfence.hub.publishing.rollouts import (
     DECIDED,
     FAILED,
@@ -53,22 +55,20 @@ _LONGEST_PUBLISH_S = 600.0
 
 _log = logs.get("rollouts")
 
-IsRegistered = Callable[[Mac], bool | None]
-"""Asks a phone's PBX; None where it can't say."""
 
-
-def go_on(hub: Hub, is_registered: IsRegistered) -> None:
-    """Advance every rollout that runs: publish what is due, look after phones, and end waves."""
+def go_on(hub: Hub, pbx: PhonesAtPbx) -> None:
+    """Advance every rollout that runs: publish what is due, tell and look after phones, and end waves."""
     with hub.database.reading() as session:
         running = session.scalars(select(RolloutRow.id).where(RolloutRow.state == RUNNING)).all()
     for rollout_id in running:
-        _publish_waiting(hub, rollout_id)
-        _look_after(hub, rollout_id, is_registered)
+        _publish_waiting(hub, rollout_id, pbx)
+        tell_waiting(hub, rollout_id, pbx)
+        _look_after(hub, rollout_id, pbx)
         with hub.change("the hub") as change:
             _end_wave(change, rollout_id)
 
 
-def _publish_waiting(hub: Hub, rollout_id: str) -> None:
+def _publish_waiting(hub: Hub, rollout_id: str, pbx: PhonesAtPbx) -> None:
     now = hub.clock()
     with hub.database.reading() as session:
         rollout = get(session, rollout_id)
@@ -78,7 +78,7 @@ def _publish_waiting(hub: Hub, rollout_id: str) -> None:
     if due and (hours is None or hours.over(now) > now):
         for site_id in due:
             if _claim(hub, rollout, site_id):
-                _publish(hub, rollout, site_id)
+                _publish(hub, rollout, site_id, pbx)
 
 
 def _is_due(site: RolloutSiteRow, now: float) -> bool:
@@ -104,9 +104,10 @@ def _claim(hub: Hub, rollout: RolloutRow, site_id: str) -> bool:
         return True
 
 
-def _publish(hub: Hub, rollout: RolloutRow, site_id: str) -> None:
+def _publish(hub: Hub, rollout: RolloutRow, site_id: str, pbx: PhonesAtPbx) -> None:
     """Publish one site; whatever stops that is its own problem, and stops no other site."""
     problem, left = "", {}
+    busy = in_calls_at(hub, site_id, pbx)
     try:
         done = publishing.publish(
             hub,
@@ -114,6 +115,7 @@ def _publish(hub: Hub, rollout: RolloutRow, site_id: str) -> None:
             site_ids=[site_id],
             comment=f"Rollout: {rollout.name}"[:_LONGEST_COMMENT],
             with_diffs=False,
+            orders=ReloadOrders(not_now=busy, when_idle=rollout.when_idle),
         )
         left = {phone.mac.bare: phone.fault.what for phone in done.left_out}
         waits = set(done.waiting)
@@ -137,6 +139,7 @@ def _publish(hub: Hub, rollout: RolloutRow, site_id: str) -> None:
         row.published_at = change.now
         row.state = PUBLISHED if changed or left else PASSED
         _note_phones(change.session, row, changed, left)
+        note_busy(change, rollout.id, changed & busy)
 
 
 def _note_phones(session: Session, site: RolloutSiteRow, changed: set[str], left: Mapping[str, str]) -> None:
@@ -167,7 +170,7 @@ def _changed_phones(session: Session, site_id: str, previous: int, release: int)
     }
 
 
-def _look_after(hub: Hub, rollout_id: str, is_registered: IsRegistered) -> None:
+def _look_after(hub: Hub, rollout_id: str, pbx: PhonesAtPbx) -> None:
     """Decide about the phones that are waited for, and then about their sites."""
     asked = 0
     with hub.database.reading() as session:
@@ -193,7 +196,7 @@ def _look_after(hub: Hub, rollout_id: str, is_registered: IsRegistered) -> None:
                 outcome[mac] = (FAILED, signs[0].text)
             elif mac in taken and hub.clock() >= taken[mac] + SETTLES_S and asked < _ASKED_AT_ONCE:
                 asked += 1
-                if is_registered(Mac(mac)) is not False:
+                if pbx.is_registered(Mac(mac)) is not False:
                     outcome[mac] = (PASSED, "")
                 elif is_late:
                     outcome[mac] = (FAILED, "it has taken its file, but is not registered at its PBX")

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.fleet import quiet_hours
+from ringfence.hub.fleet import pbxes, quiet_hours
 from ringfence.hub.publishing import rollouts
 from ringfence.hub.publishing.rollouts import DECIDED, FAILED, PUBLISHED, PUBLISHING, RUNNING, WAITING
+from ringfence.hub.store.models import PbxRow
 from ringfence.hub.store.rollout_models import RolloutPhoneRow, RolloutRow, RolloutSiteRow
 
 MOST_NAMED = 50
@@ -52,6 +53,10 @@ class RolloutSummary:
     failed_phones: Sequence[RolloutPhoneRow]
     waits_for_hours: bool
     """Whether sites wait for its hours alone."""
+    to_tell: int
+    """How many phones the hub has still to tell."""
+    calls_are_told: bool
+    """Whether there is a PBX that tells who is in a call."""
 
     @property
     def decided(self) -> int:
@@ -80,7 +85,15 @@ def summary(session: Session, rollout_id: str, now: float) -> RolloutSummary:
         _sites(session, rollout_id, RolloutSiteRow.state == FAILED),
         rollouts.phones_that_failed(session, rollout_id, MOST_NAMED),
         rollout.state == RUNNING and is_due and is_outside,
+        _to_tell(session, rollout_id),
+        session.scalar(select(PbxRow.id).where(PbxRow.kind.in_(pbxes.TELL_CALLS)).limit(1)) is not None,
     )
+
+
+def _to_tell(session: Session, rollout_id: str) -> int:
+    of = RolloutPhoneRow
+    chosen = select(func.count()).where(of.rollout_id == rollout_id, of.state == WAITING, of.tell_at.is_not(None))
+    return session.scalar(chosen) or 0
 
 
 def _waves(session: Session, rollout_id: str) -> Sequence[RolloutWave]:

@@ -53,6 +53,8 @@ class NewRollout:
     most_failed_percent: int = 0
     hours: str = ""
     time_zone: str = ""
+    when_idle: bool = False
+    """Whether phones that are told by keys wait until nobody uses them; those in a call are never told in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +86,7 @@ def create(hub: Hub, who: str, new: NewRollout) -> RolloutProgress:
             id=new_id("rollout"), name=new.name.strip(), who=who, created_at=change.now, changed_at=change.now,
             state=RUNNING, why="", wave=1, waves=len(waves), gate_s=new.gate_s,
             most_failed_percent=new.most_failed_percent, hours=new.hours, time_zone=new.time_zone,
+            when_idle=new.when_idle,
         )  # fmt: skip
         session.add(rollout)
         session.flush()
@@ -161,7 +164,7 @@ def resume(change: Change, rollout_id: str) -> RolloutRow:
 
 
 def retry(change: Change, rollout_id: str) -> list[Mac]:
-    """Wait once more for the phones that failed, and go on; return them: they have to be told to load their files."""
+    """Wait once more for the phones that failed, and go on; return them: the hub tells them in portions."""
     session = change.session
     rollout = get(session, rollout_id)
     failed = phones_that_failed(session, rollout_id, most=1_000_000)
@@ -169,7 +172,7 @@ def retry(change: Change, rollout_id: str) -> list[Mac]:
     if rollout.state == CANCELLED or not again:
         raise NothingToEnd(f"nothing has failed in rollout {rollout.name!r} that could be tried again")
     for phone in failed:
-        phone.state, phone.problem = WAITING, ""
+        phone.state, phone.problem, phone.tell_at = WAITING, "", change.now
     for site in again:
         # A site that could not be published is published again; one that was is waited for again.
         site.state = PUBLISHED if site.release else WAITING

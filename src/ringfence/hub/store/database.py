@@ -15,6 +15,7 @@ from ringfence.hub.store import phone_book_models as _phone_book_models  # noqa:
 from ringfence.hub.store.access_scope import AccessScope
 from ringfence.hub.store.binding import EVERYWHERE, SCOPE, WHOSE, BoundSession, Whose
 from ringfence.hub.store.change import AuditedSession
+from ringfence.hub.store.rehearsal import RehearsingSession
 
 NOT_STORABLE = (DataError, OverflowError, UnicodeEncodeError)
 """What drivers raise for values that their database has no form for."""
@@ -95,6 +96,17 @@ class BoundDatabase:
     def reading(self) -> Iterator[Session]:
         """A session that sees one moment of the database and changes nothing."""
         with BoundSession(self._reading, expire_on_commit=False, info=self._meant) as session:
+            try:
+                yield session
+            except OperationalError as fault:
+                raise unavailable(fault) from fault
+            except NOT_STORABLE as fault:
+                raise not_storable() from fault
+
+    @contextmanager
+    def rehearsing(self) -> Iterator[Session]:
+        """A session in which a change is tried out; it holds no lock, and nothing of it is kept."""
+        with RehearsingSession(self._reading, autoflush=False, info=self._meant) as session:
             try:
                 yield session
             except OperationalError as fault:

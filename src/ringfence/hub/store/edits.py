@@ -2,7 +2,8 @@
 
 Each site counts its edits; publishing remembers how many it has rendered. A count, and not a mark, because an edit may
 come while a publish is at work: it must be due again afterwards. Whatever changes what a site's guard goes by makes its
-``guard_version`` grow in the same way, so that no change forgets it.
+``guard_version`` grow in the same way, so that no change forgets it. Rows are looked at as they are flushed, and each
+site is counted once, at the end of the transaction or savepoint: an import of ten thousand phones costs one statement.
 """
 
 from sqlalchemy import event, inspect, select, update
@@ -38,6 +39,10 @@ from ringfence.hub.store.release_models import AssetRow
 
 TOLD = "guarded sites"
 """Where ``session.info`` keeps the sites whose guards must know of what the session has changed."""
+_EDITED, _GUARDED = "sites edited", "sites whose guards are to know"
+"""Where ``session.info`` keeps them until they are counted."""
+_ALL, _IN_BOOKS = "*", "*books"
+"""Stand for every site, and for every one if a book lists the organisation's lines; no id is either."""
 _FOR_GUARDS_ALONE = ("admitted_at", "blocked")
 """What of a phone is in no file."""
 _FOR_GUARDS = ("mac", "site_id", "model", *_FOR_GUARDS_ALONE)
@@ -49,23 +54,47 @@ class EditCountingSession(BoundSession):
 
 @event.listens_for(EditCountingSession, "before_flush")
 def _before_flush(session: Session, _context: object, _instances: object) -> None:
-    _count_edits(session)
-    _count_for_guards(session)
+    _note_edits(session)
+    _note_for_guards(session)
 
 
-def _count_edits(session: Session) -> None:
-    touched: set[str] = set()
+@event.listens_for(EditCountingSession, "before_commit")
+def _before_commit(session: Session) -> None:
+    """Count what was noted.
+
+    What is counted in a savepoint is counted again at the end, as the savepoint may be undone and what came before it
+    not. A site that is counted once too often is rendered once too often.
+    """
+    session.flush()
+    edited: set[str] = session.info.get(_EDITED, set())
+    guarded: set[str] = session.info.get(_GUARDED, set())
+    if edited:
+        counted = update(SiteRow).values(edits=SiteRow.edits + 1)
+        everywhere = _ALL in edited or (_IN_BOOKS in edited and _has_books_of_lines(session))
+        session.execute(beyond_scope(counted if everywhere else counted.where(SiteRow.id.in_(sorted(edited)))))
+    if guarded:
+        counted = update(SiteRow).where(SiteRow.id.in_(sorted(guarded))).values(guard_version=SiteRow.guard_version + 1)
+        session.execute(beyond_scope(counted))
+        session.info.setdefault(TOLD, set()).update(guarded)
+    if not session.in_nested_transaction():
+        session.info |= {_EDITED: set(), _GUARDED: set()}
+
+
+def _has_books_of_lines(session: Session) -> bool:
+    return session.scalar(select(PhoneBookRow.id).where(PhoneBookRow.source == LINES).limit(1)) is not None
+
+
+def _note_edits(session: Session) -> None:
+    touched: set[str] = session.info.setdefault(_EDITED, set())
     for row in (*session.new, *session.dirty, *session.deleted):
+        if isinstance(row, LineRow | PhoneRow) and _is_listed(session, row):
+            touched.add(_IN_BOOKS)
         match row:
             case (
                 OrganisationSettingRow() | OwnTemplateRow() | AssetRow()
                 | PhoneBookRow() | PhoneBookSiteRow() | PhoneBookGroupRow()
             ):  # fmt: skip
-                session.execute(beyond_scope(update(SiteRow).values(edits=SiteRow.edits + 1)))
-                return
-            case LineRow() | PhoneRow() if _is_in_books(session, row):
-                session.execute(beyond_scope(update(SiteRow).values(edits=SiteRow.edits + 1)))
-                return
+                touched.add(_ALL)
             case SiteSettingRow():
                 touched.add(row.site_id)
             case PhoneRow() if not (row in session.dirty and _is_for_guards_alone(row)):
@@ -78,13 +107,10 @@ def _count_edits(session: Session) -> None:
                 touched.update(() if phone is None else (phone.site_id,))
             case _:
                 continue
-    if touched:
-        counted = update(SiteRow).where(SiteRow.id.in_(sorted(touched))).values(edits=SiteRow.edits + 1)
-        session.execute(beyond_scope(counted))
 
 
-def _count_for_guards(session: Session) -> None:
-    touched: set[str] = set()
+def _note_for_guards(session: Session) -> None:
+    touched: set[str] = session.info.setdefault(_GUARDED, set())
     for row in (*session.new, *session.dirty, *session.deleted):
         is_whole = row not in session.dirty
         match row:
@@ -105,20 +131,13 @@ def _count_for_guards(session: Session) -> None:
                 touched.add(session.get_one(EdgeRow, row.edge_id).site_id)
             case _:
                 continue
-    if touched:
-        counted = update(SiteRow).where(SiteRow.id.in_(sorted(touched))).values(guard_version=SiteRow.guard_version + 1)
-        session.execute(beyond_scope(counted))
-        session.info.setdefault(TOLD, set()).update(touched)
 
 
-def _is_in_books(session: Session, row: LineRow | PhoneRow) -> bool:
-    """Return whether a change of a phone or line is one of a book that lists the organisation's lines."""
+def _is_listed(session: Session, row: LineRow | PhoneRow) -> bool:
+    """Return whether a change of a phone or line is one of what books list that list the organisation's lines."""
     if isinstance(row, PhoneRow):
-        is_listed = row in session.deleted
-    else:
-        is_listed = row not in session.dirty or _has_changed(row, "name", "label", "display_name")
-    chosen = select(PhoneBookRow.id).where(PhoneBookRow.source == LINES).limit(1)
-    return is_listed and session.scalar(chosen) is not None
+        return row in session.deleted
+    return row not in session.dirty or _has_changed(row, "name", "label", "display_name")
 
 
 def _sites_of(phone: PhoneRow) -> set[str]:

@@ -54,6 +54,13 @@ class JoinedDatabase(BoundDatabase):
         except NOT_STORABLE as fault:
             raise not_storable() from fault
 
+    @contextmanager
+    def rehearsing(self) -> Iterator[Session]:
+        """The session; what the block wrote is undone."""
+        with self.session.begin_nested() as savepoint:
+            yield self.session
+            savepoint.rollback()
+
     def keep(self) -> None:
         """Commit all of it."""
         self.session.commit()

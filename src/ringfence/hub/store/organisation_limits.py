@@ -22,6 +22,7 @@ from ringfence.hub.store.change import AuditedSession
 from ringfence.hub.store.models import ApiTokenRow, PhoneRow, SiteRow
 from ringfence.hub.store.organisation_models import OrganisationRow
 from ringfence.hub.store.people_models import PersonRow
+from ringfence.hub.store.rehearsal import RehearsingSession
 from ringfence.hub.store.release_models import AssetFileRow, FirmwareFileRow, UploadRow
 
 NOW: Final = "now"
@@ -70,9 +71,15 @@ def _stored_bytes(session: Session, organisation_id: str, now: float) -> int:
 
 SITES = OrganisationLimit("sites", "site", "most_sites", _rows(SiteRow), (SiteRow,))
 PHONES = OrganisationLimit("phones", "phone", "most_phones", _rows(PhoneRow), (PhoneRow,))
-PEOPLE = OrganisationLimit("people", "person", "most_people", _rows(PersonRow), (PersonRow,))
+PEOPLE = OrganisationLimit(
+    "people", "person", "most_people", _rows(PersonRow, PersonRow.is_hubwide.is_(False)), (PersonRow,)
+)
 TOKENS = OrganisationLimit(
-    "tokens", "API token", "most_api_tokens", _rows(ApiTokenRow, ApiTokenRow.revoked_at.is_(None)), (ApiTokenRow,)
+    "tokens",
+    "API token",
+    "most_api_tokens",
+    _rows(ApiTokenRow, ApiTokenRow.revoked_at.is_(None), ApiTokenRow.is_hubwide.is_(False)),
+    (ApiTokenRow,),
 )
 STORAGE = OrganisationLimit(
     "storage_bytes", "byte", "most_stored_bytes", _stored_bytes, (UploadRow, FirmwareFileRow, AssetFileRow)
@@ -88,15 +95,29 @@ def check(session: Session) -> None:
         OrganisationFull: There is more of something than its organisation may have.
     """
     session.flush()
-    for (organisation_id, limit), added in _grown(session).items():
+    rehearsed = _rehearsed(session)
+    for (organisation_id, limit), added in (rehearsed or _grown(session)).items():
         organisation = session.get(OrganisationRow, organisation_id)
         most = None if organisation is None or added <= 0 else limit.most(organisation)
         if most is None:
             continue
         used = limit.used(session, organisation_id, session.info.get(NOW, time.time()))
+        if rehearsed:  # what would be added is not counted by the database
+            used += added
         if used > most:
             is_limited = cast("BoundSession", session).scope is not None
             raise full(limit, organisation_id, most, None if is_limited else used)
+
+
+def _rehearsed(session: Session) -> dict[tuple[str, OrganisationLimit], int]:
+    """Return how many rows a rehearsal would add."""
+    found: dict[tuple[str, OrganisationLimit], int] = {}
+    if isinstance(session, RehearsingSession):
+        for row in session.new:
+            limit = _OF_TABLE.get(type(row))
+            if limit is not None and limit is not STORAGE and isinstance(session.whose, str):
+                found[session.whose, limit] = found.get((session.whose, limit), 0) + 1
+    return found
 
 
 def full(limit: OrganisationLimit, organisation_id: str, most: int, used: int | None) -> OrganisationFull:
@@ -105,12 +126,12 @@ def full(limit: OrganisationLimit, organisation_id: str, most: int, used: int | 
     ``used`` is what it would have; None where the caller may not know.
     """
     word = limit.word.removesuffix("_bytes")
-    command = f"ringfence organisation limit {organisation_id} --{word} {'MB' if limit is STORAGE else 'N'}"
     would = "" if used is None else f", and would have {used:,}"
     return OrganisationFull(
         f"organisation {organisation_id} may have {counted(most, limit.noun, _PLURALS.get(limit.noun, ''))}"
         f"{_OF_STORAGE if limit is STORAGE else ''}{would}: it has reached its limit of {word}",
-        to_do=f"Remove some first, or ask whoever runs the hub for more: {command}.",
+        to_do="Remove some first, or ask whoever runs the hub for more: "
+        f"ringfence organisation limit {organisation_id}.",
     )
 
 
@@ -133,7 +154,7 @@ def _count(session: AuditedSession, organisation_id: str, table: type[Base], num
 def _count_flushed(session: AuditedSession, _context: UOWTransaction) -> None:
     for rows, number in ((session.new, 1), (session.deleted, -1)):
         for row in rows:
-            if type(row) in _OF_TABLE:
+            if type(row) in _OF_TABLE and not getattr(row, "is_hubwide", False):  # those who run the hub are nobody's
                 _count(session, inspect(row).dict["organisation_id"], type(row), number)
 
 

@@ -1,6 +1,6 @@
 """Publishing in waves. Times are Unix seconds."""
 
-from sqlalchemy import Double, Integer, String
+from sqlalchemy import Boolean, Double, Integer, String, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ringfence.hub.store.base import Base
@@ -31,6 +31,8 @@ class RolloutRow(OrganisationOwned, Base):
     hours: Mapped[str] = mapped_column(String(11), default="")
     """When sites are published, such as 22:00-05:00; empty: at any time."""
     time_zone: Mapped[str] = mapped_column(String(64), default="")
+    when_idle: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    """Whether phones that are told by keys wait until nobody uses them."""
 
 
 class RolloutSiteRow(OrganisationOwned, Base):
@@ -61,3 +63,5 @@ class RolloutPhoneRow(OrganisationOwned, Base):
     site_id: Mapped[str] = mapped_column(String(40))
     state: Mapped[str] = mapped_column(String(12))
     problem: Mapped[str] = mapped_column(String(500), default="")
+    tell_at: Mapped[float | None] = mapped_column(Double)
+    """When the hub is to tell it; None where its edge does, or it was told."""

@@ -24,6 +24,7 @@ class DraftOrder(Input):
     """How a draft is to be published."""
 
     at: UnixSeconds | None = Field(default=None, description="When; null for now")
+    when_idle: Flag = Field(default=False, description="Now, but no phone is told in a call, as far as that is known")
     comment: str = ""
     despite_conflicts: Flag = Field(default=False, description="Write over what others have changed meanwhile")
 
@@ -79,3 +80,4 @@ class DraftPublishedView(BaseModel):
 
     draft: DraftView | None = Field(description="The draft, where it is to be published later; null if it is done")
     publication: PublicationView | None = Field(description="What was published; null where nothing was yet")
+    rollout: str | None = Field(default=None, description="The rollout that publishes it when phones are idle")

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import Input, MacText, SiteId, UnixSeconds
+from ringfence.hub.people.schemas import Flag, Input, MacText, SiteId, UnixSeconds
 
 
 class NewRolloutOrder(Input):
@@ -23,6 +23,9 @@ class NewRolloutOrder(Input):
     most_failed_percent: int = Field(default=0, ge=0, le=100, description="Above it the rollout pauses by itself")
     hours: str = Field(default="", description="When sites are published; empty for any time", examples=["22:00-05:00"])
     time_zone: str = Field(default="", description="Of the hours; an IANA name")
+    when_idle: Flag = Field(
+        default=False, description="Whether phones that are told by keys wait until nobody uses them"
+    )
 
 
 class RolloutView(BaseModel):
@@ -64,6 +67,7 @@ class RolloutDetailsView(RolloutView):
     most_failed_percent: int
     hours: str
     time_zone: str
+    when_idle: bool
     phones: dict[str, int] = Field(description="Number of phones by state: waiting, passed, failed, gone")
     sites: list[RolloutSiteView]
     failed: list[RolloutPhoneView] = Field(description="The first phones that it went wrong for")
@@ -73,5 +77,4 @@ class RolloutRetriedView(BaseModel):
     """What is tried again."""
 
     rollout: RolloutView
-    told: list[MacText] = Field(description="Phones that were told to load their files again")
-    not_told: dict[str, str] = Field(description="Phones that could not be told, with why; they are waited for too")
+    phones: int = Field(description="How many phones are waited for again; the hub tells them in portions")

@@ -41,6 +41,8 @@ _NEEDED = (
     "CoreSettings", "GetConfig", "UpdateConfig", "Reload", "PJSIPShowContacts", "PJSIPShowEndpoints", "PJSIPShowAuths",
     "PJSIPNotify",
 )  # fmt: skip
+_IN_CALL = frozenset({"in use", "busy", "ringing", "ring+inuse", "ringinuse", "on hold", "onhold"})
+"""Device states (main/devicestate.c) of somebody who talks, is called or waits."""
 _MOST_HEADERS = 120
 """Of an action: eight fewer than Asterisk reads."""
 _MOST_ROWS = 50_000
@@ -99,6 +101,14 @@ class Asterisk:
             uri, own = row.get("Uri", ""), _own_place(row)
             found.append(Contact(uri, f"sip:{reach}" if reach else "", call_id, agent, ends, own))
         return found
+
+    def in_calls(self) -> frozenset[str] | None:
+        """Return the endpoints whose device state is one of a call."""
+        with self._session() as session:
+            rows = session.list_of(
+                "PJSIPShowEndpoints", "EndpointList", lambda row: row.get("DeviceState", "").lower() in _IN_CALL
+            )
+        return frozenset(row.get("ObjectName", "") for row in rows)
 
     def accept(self, realm: str, credentials: Sequence[Credential]) -> None:
         """Change the authentication sections in pjsip_ringfence.conf, and see to it that PJSIP goes by them."""

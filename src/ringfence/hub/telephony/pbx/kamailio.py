@@ -56,6 +56,10 @@ class Kamailio:
         except (AttributeError, KeyError, TypeError):
             raise PbxUnavailable("Kamailio's answer has another form than usrloc's", where=self._url) from None
 
+    def in_calls(self) -> frozenset[str] | None:
+        """Return None: a registrar knows no calls."""
+        return None
+
     def passwords_at_once(self) -> int:
         """Return how many passwords of a user the table holds."""
         return _MOST_PASSWORDS

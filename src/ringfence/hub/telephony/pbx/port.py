@@ -56,6 +56,9 @@ class PbxLink(Protocol):
     def contacts(self, user: str) -> Sequence[Contact]:
         """Return where a user is registered."""
 
+    def in_calls(self) -> frozenset[str] | None:
+        """Return the users that are in a call, or ring; None where this kind of PBX does not tell."""
+
     def passwords_at_once(self) -> int:
         """Return how many passwords of one user it accepts at the same time."""
 

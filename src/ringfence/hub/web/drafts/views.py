@@ -97,14 +97,22 @@ def approve_draft(draft: str, page: TheFormPage) -> Response:
 
 @router.post("/{draft}/publish")
 async def publish_draft(draft: str, request: Request, page: TheFormPage, form: TheForm) -> Response:
-    """Make a draft's edits and publish the sites that they change, now or at a time."""
+    """Make a draft's edits and publish the sites that they change: now, when phones are idle, or at a time."""
     try:
         if form.get("do", "") in {"at", "not-at"}:
             await run_in_threadpool(_schedule, page, draft, form)
             return page.go("drafts", draft, done="saved")
+        despite_conflicts = form.get("despite_conflicts", "") == "yes"
+        if form.get("do", "") == "idle":
+            rollout = await drafts_of_api.publish_when_idle(
+                request, page.hub, page.caller, draft, despite_conflicts=despite_conflicts
+            )
+            return (
+                page.go("rollouts", rollout, done="rollout-begun") if rollout else page.go("drafts", done="published")
+            )
         await drafts_of_api.publish(
             request, page.hub, page.caller, draft, form.get("comment", ""),
-            despite_conflicts=form.get("despite_conflicts", "") == "yes",
+            despite_conflicts=despite_conflicts,
         )  # fmt: skip
     except RingfenceError as fault:
         return await run_in_threadpool(_show, page, draft, fault, form)

@@ -19,6 +19,7 @@ router = APIRouter(prefix="/rollouts")
 
 _LEAST_MINUTES, _MOST_MINUTES = 2, 10_080
 _USUAL: Form = {"waves": "\n".join(rollouts.DEFAULT_WAVES), "gate_minutes": "30", "most_failed": "0"}
+_WHEN_IDLE: Form = {"waves": "rest", "gate_minutes": "1440", "when_idle": "yes"}
 
 
 @router.get("")
@@ -31,8 +32,9 @@ def list_rollouts(page: TheWebPage) -> PageAnswer:
 
 @router.get("/-/new")
 def show_new_rollout(page: TheFormPage) -> PageAnswer:
-    """Show the form that begins a rollout."""
-    return page.form("rollouts/new.html", None, _USUAL)
+    """Show the form that begins a rollout; the address may ask for one wave, when phones are idle."""
+    idle = page.query.get("when_idle") == "yes"
+    return page.form("rollouts/new.html", None, {**_USUAL, **_WHEN_IDLE} if idle else _USUAL)
 
 
 @router.post("/-/new")
@@ -48,6 +50,7 @@ def begin_rollout(page: TheFormPage, form: TheForm) -> Response:
             int(page.number(form, "most_failed", least=0, most=100)),
             form.get("hours", "").strip(),
             form.get("time_zone", "").strip(),
+            form.get("when_idle", "") == "yes",
         )
         begun = rollouts.create(page.hub, page.caller.name, new)
     except RingfenceError as fault:

@@ -1,4 +1,4 @@
-"""Organisations may have limits, and uploads keep their length; what there is has no limit."""
+"""Limits of organisations, lengths of uploads, and when the hub tells phones of rollouts; what there is has none."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -15,3 +15,5 @@ def upgrade() -> None:
         op.add_column("organisation", sa.Column(name, sa.Integer(), nullable=True))
     op.add_column("organisation", sa.Column("most_stored_bytes", sa.BigInteger(), nullable=True))
     op.add_column("upload", sa.Column("length", sa.BigInteger(), nullable=True))
+    op.add_column("rollout", sa.Column("when_idle", sa.Boolean(), nullable=False, server_default=sa.false()))
+    op.add_column("rollout_phone", sa.Column("tell_at", sa.Double(), nullable=True))
