@@ -139,6 +139,17 @@ def test_whoever_owns_the_folder_makes_a_token(stranger: CommandLine, hub: Runni
     assert stranger.ask("hub", "token", str(hub.folder.path))["token"].startswith("rft_")
 
 
+def test_a_token_of_another_organisation_is_for_that_one_alone(stranger: CommandLine, hub: RunningHub) -> None:
+    hub.do("POST", "/organisations", {"id": "night", "name": "Night"})
+    folder = str(hub.folder.path)
+    token = stranger.ask("hub", "token", folder, "--organisation", "night")["token"]
+    assert hub.ask("GET", "/whoami", token=token).json["organisation"] == "night"
+    assert hub.ask("POST", "/sites", {"name": "Shift"}, token=token).json["id"] == "night.shift"
+    (newest,) = hub.ask("GET", "/audit?limit=1&action=api-token.create", token=token).json["items"]
+    assert newest["who"] == "hub token"
+    stranger.refused(4, "hub", "token", folder, "--organisation", "nobody")
+
+
 def test_a_hub_moves_and_whoever_would_not_find_it_is_named(stranger: CommandLine, tmp_path: Path) -> None:
     folder = str(tmp_path / "hub")
     stranger("hub", "init", folder, "--address", "127.0.0.1", "--device-port", "0")

@@ -67,6 +67,7 @@ BODIES: dict[tuple[str, str], object] = {
     ("PUT", "/templates/{family}/{name:path}"): {"source": f"y={SECRET}\n"},
     ("PATCH", "/sites/{site}"): {"name": "Richer"},
     ("PATCH", "/sites/{site}/guard"): {"gateway": "windows"},
+    ("PATCH", "/organisations/{organisation}/limits"): {"sites": 5},
     ("PATCH", "/drafts/{draft}"): {"name": "Another plan"},
     ("POST", "/drafts/{draft}/publish"): {},
     ("POST", "/sign-in-providers"): {**PROVIDER, "id": "other"},

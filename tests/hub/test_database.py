@@ -636,7 +636,7 @@ def an_import(count: int) -> list[BulkPhone]:
 
 def test_a_dry_run_waits_for_no_writer_and_finds_what_an_import_does(hub: Hub) -> None:
     items = [*an_import(3), replace(an_import(1)[0], mac=str(ANNA), site="", model="", description="Hall")]
-    items[2].lines[0] = replace(items[2].lines[0], parts=LineParts(name="400"))
+    items[2] = replace(items[2], lines=[replace(items[2].lines[0], parts=LineParts(name="400"))])
     with hub.change("somebody else") as change:
         change.session.connection()  # all who write wait until this ends
         tried = bulk.take(hub, "test", items, site_settings={"anna": {"sip_server": "b.example.org"}}, dry_run=True)

@@ -6,10 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.content.digests import Digest
+from ringfence.content.release import Reload, ReloadMethod, Target, TargetKind
 from ringfence.hub.core import Hub
 from ringfence.hub.process import background_jobs
 from ringfence.hub.publishing import publish as publishing
-from ringfence.hub.publishing import releases, rollout_gate, rollout_orders, rollouts
+from ringfence.hub.publishing import releases, rollout_gate, rollout_orders
+from ringfence.hub.publishing.reload_orders import AS_SET, ReloadOrders
 from ringfence.hub.publishing.rollout_gate import SETTLES_S
 from ringfence.hub.store.rollout_models import RolloutPhoneRow
 from ringfence.phones.mac import Mac
@@ -376,13 +379,27 @@ def test_a_rollout_whose_sites_all_vanish_ends(fleet: Fleet) -> None:
     assert set(fleet.states(rollout)) <= {"gone", "passed"}
 
 
-def test_when_phones_are_idle_is_kept_for_those_that_are_told_by_keys(fleet: Fleet) -> None:
-    for site in fleet.sites:
-        fleet.running.do("PUT", f"/settings/sites/{site}/reload_by", {"value": "web"})
-        fleet.running.do("PUT", f"/settings/sites/{site}/web_access", {"value": "on"})
-    fleet.begin(waves=["rest"], when_idle=True)
-    fleet.look()
-    order = order_of(fleet.running.hub, fleet.sites[0], fleet.macs[0])
-    assert order is not None
-    assert getattr(order, "method") == "web-when-idle"  # noqa: B009 - of whatever order there is
-    assert rollouts.PUBLISHED in fleet.states(fleet.running.do("GET", "/rollouts")["items"][0]["id"])
+def test_when_phones_are_idle_is_for_those_that_are_told_by_keys_and_calls_for_all() -> None:
+    def file(owner: str, method: ReloadMethod, minute: int | None = None) -> Target:
+        return Target(owner, Digest("0" * 64), 1, TargetKind.CONFIGURATION, owner, Reload(method, 80, minute))
+
+    files = (file("A", "web"), file("B", "sip-notify"), file("C", "web", 90), file("D", "web"))
+    orders = ReloadOrders(not_now=frozenset({"D"}), when_idle=True)
+    told = {target.name: target.reload for target in orders.applied(files)}
+    assert told == {
+        "A": Reload("web-when-idle", 80), "B": Reload("sip-notify", 80), "C": Reload("web-when-idle", 80, 90), "D": None,
+    }  # fmt: skip
+    assert AS_SET.applied(files) == files
+
+
+def test_a_draft_is_published_when_phones_are_idle_by_a_rollout_of_one_wave(fleet: Fleet) -> None:
+    running, mac = fleet.running, str(Mac(fleet.macs[0]))
+    draft = running.do("POST", "/drafts", {"name": "Later"})["id"]
+    edit = running.ask("PUT", f"/phones/{mac}/lines/1", {"label": "Idle"}, headers={"Ringfence-Draft": draft})
+    assert edit.status < 300, edit.data
+    both = running.ask("POST", f"/drafts/{draft}/publish", {"when_idle": True, "at": 4e9})
+    assert "Choose one of them" in both.json["to_do"]
+    rollout = running.do("POST", f"/drafts/{draft}/publish", {"when_idle": True})["rollout"]
+    shown = fleet.show(rollout)
+    assert (shown["when_idle"], shown["waves"], [each["site"] for each in shown["sites"]]) == (True, 1, fleet.sites[:1])
+    assert running.do("GET", f"/phones/{mac}")["lines"][0]["label"] == "Idle"

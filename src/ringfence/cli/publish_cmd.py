@@ -160,7 +160,7 @@ def what_comes(client: PeoplesApi, site: str) -> str:
         return "The next publish changes nothing there."
     files, phones = sum(len(each["files"]) for each in would), sum(each["phones"] for each in would)
     by = sorted({who for each in would for who in each["edited_by"]})
-    edited = f", edited by {output.some(by, 5)}" if by else ""
+    edited = f", edited by {some(by, 5)}" if by else ""
     return (
         f"The next publish, whoever orders it, changes {counted(files, 'file')} of {counted(phones, 'phone')} "
         f"there{edited}. To see how: ringfence publish {site} --dry-run --diff"

@@ -18,7 +18,7 @@ from ringfence.cli.support.output import (
     moment,
 )
 from ringfence.cli.support.questions import Yes, confirm
-from ringfence.counted import counted
+from ringfence.counted import counted, some
 
 app = typer.Typer(help="Releases: what was published for a site, and rollback.", no_args_is_help=True)
 
@@ -138,7 +138,7 @@ def _in_numbers(found: Row) -> str:
     if not found["count"]:
         return f"The audit log knows of no edit since release {found['number']}."
     kinds = ", ".join(counted(number, kind) for kind, number in found["kinds"].items())
-    by = output.some([f"{each['who']} ({each['edits']})" for each in found["editors"]], _MOST_EDITORS)
+    by = some([f"{each['who']} ({each['edits']})" for each in found["editors"]], _MOST_EDITORS)
     older = "" if found["is_all"] else ", and older ones that the audit log has"
     return f"{counted(found['count'], 'edit')} since release {found['number']}{older}, by {by}: {kinds}."
 
