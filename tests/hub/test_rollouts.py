@@ -387,8 +387,11 @@ def test_when_phones_are_idle_is_for_those_that_are_told_by_keys_and_calls_for_a
     orders = ReloadOrders(not_now=frozenset({"D"}), when_idle=True)
     told = {target.name: target.reload for target in orders.applied(files)}
     assert told == {
-        "A": Reload("web-when-idle", 80), "B": Reload("sip-notify", 80), "C": Reload("web-when-idle", 80, 90), "D": None,
-    }  # fmt: skip
+        "A": Reload("web-when-idle", 80),
+        "B": Reload("sip-notify", 80),
+        "C": Reload("web-when-idle", 80, 90),
+        "D": None,
+    }
     assert AS_SET.applied(files) == files
 
 
