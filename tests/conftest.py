@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 
 from ringfence.server.io.relay import is_accelerated
-from support import postgresql_server
+from support import postgresql_server, slapd_server
 
 pytest_plugins = ["support.side_by_side"]
 # No example has a deadline: others use the machine, too.
@@ -41,6 +41,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "curl": (lambda: shutil.which("curl") is not None, "apt install curl"),
     "dnsmasq": (lambda: shutil.which("dnsmasq") is not None, "apt install dnsmasq-base"),
     "kamailio": (lambda: shutil.which("kamailio") is not None, "apt install kamailio"),
+    "slapd": (slapd_server.is_there, "apt install slapd"),
     "sipp": (lambda: shutil.which("sipp") is not None, "apt install sip-tester"),
     "groff": (lambda: shutil.which("groff") is not None, "apt install groff-base"),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "apt install systemd"),

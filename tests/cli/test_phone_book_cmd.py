@@ -35,3 +35,16 @@ def test_errors_of_a_table_are_told_by_row_and_column(ringfence: CommandLine, tm
 def test_the_lines_are_a_book(ringfence: CommandLine) -> None:
     assert "ringfence publish" in ringfence("phone-book", "create", "Colleagues", "--lines")
     ringfence("phone-book", "remove", "--yes", "colleagues")
+
+
+def test_a_book_is_read_from_a_directory(ringfence: CommandLine) -> None:
+    assert "phone-book ldap people" in ringfence("phone-book", "create", "People", "--ldap")
+    where = ("--url", "ldaps://directory.invalid", "--base", "ou=people,dc=example")
+    kept = ringfence.ask("phone-book", "ldap", "people", *where, "--user", "cn=reader", "--number", "mobile")
+    assert (kept["directory"]["number_attributes"], kept["directory"]["answered_at"]) == (["mobile"], None)
+    assert "password" not in kept["directory"]
+    assert "can't be reached" in ringfence.refused(7, "phone-book", "refresh", "people")
+    assert "can't be reached" in ringfence("phone-book", "list", "--filter", "id=people")
+    wrong = ringfence.refused(3, "phone-book", "ldap", "people", "--url", "http://x", "--base", "")
+    assert "Write ldaps://HOST" in wrong
+    ringfence("phone-book", "remove", "--yes", "people")

@@ -87,6 +87,8 @@ NOT_ALONE: dict[tuple[str, str], str] = {
     ("POST", "/alert-channels/{channel}/test"): "somebody must listen",
     ("POST", "/pbxes/{pbx}/check"): "a PBX must be there",
     ("POST", "/sign-in-providers/{provider}/check"): "a provider must be there",
+    ("POST", "/phone-books/{book}/refresh"): "a directory must be there",
+    ("PUT", "/phone-books/{book}/directory"): "a book has one source, and the one that there is has entries of its own",
     ("POST", "/phones/{mac}/reload"): "a PBX must be there",
     ("POST", "/sip/rotations"): "a PBX must be there",
     ("POST", "/drafts/{draft}/approve"): "somebody else must",

@@ -1,5 +1,7 @@
 """``ringfence phone-book``: names and numbers that phones list."""
 
+import getpass
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -24,6 +26,7 @@ app = typer.Typer(
 
 COLUMNS = ("name", "number")
 LARGEST_TABLE_BYTES = 4 << 20
+_LARGEST_CERTIFICATE_BYTES = 20_000
 BookId = Annotated[str, typer.Argument(metavar="BOOK", help="Its id, as ringfence phone-book list shows it.")]
 
 
@@ -32,6 +35,9 @@ def create(
     name: Annotated[str, typer.Argument(help="What phones show as its title, such as Company.")],
     lines: Annotated[
         bool, typer.Option("--lines", help="List the lines of the organisation's phones, without entries of its own.")
+    ] = False,
+    ldap: Annotated[
+        bool, typer.Option("--ldap", help="Read it from a directory, which ringfence phone-book ldap names.")
     ] = False,
     site: Annotated[
         list[str] | None,
@@ -48,12 +54,17 @@ def create(
 
     Example: ringfence phone-book create Colleagues --lines
     """
-    body = {"name": name, "source": "lines" if lines else "table", "sites": site or [], "groups": group or []}
+    if lines and ldap:
+        raise typer.BadParameter("a book has one source", param_hint="--ldap")
+    source = "lines" if lines else "ldap" if ldap else "table"
+    body = {"name": name, "source": source, "sites": site or [], "groups": group or []}
     book = hub().post("/phone-books", body)
     if as_json:
         output.show_json(book)
     elif lines:
         output.say(f"Phone book {book['id']} created. Next: ringfence publish.")
+    elif ldap:
+        output.say(f"Phone book {book['id']} created. Next: ringfence phone-book ldap {book['id']} --url … --base …")
     else:
         output.say(f"Phone book {book['id']} created. Next: ringfence phone-book import {book['id']} FILE.")
 
@@ -74,6 +85,7 @@ def list_books() -> Listing:
         ("ENTRIES", field("entries")),
         ("LEFT OUT", field("left_out")),
         ("CHANGED", moment("changed_at")),
+        ("PROBLEM", lambda row: (row["directory"] or {}).get("problem", "")),
     ]
     return Listing("/phone-books", columns, empty="No phone books yet. Create one: ringfence phone-book create NAME.")
 
@@ -120,6 +132,64 @@ def import_entries(
             taken = counted(done["entries"], "entry", "entries")
             output.say(f"Dry run: {taken} would be taken." if dry_run else f"{taken} taken. Next: ringfence publish.")
     raise_refusals(done, str(file))
+
+
+@app.command("ldap")
+def put_directory(
+    book: BookId,
+    url: Annotated[str, typer.Option(help="ldaps://HOST, or ldap://HOST, which goes on with StartTLS.")],
+    base: Annotated[str, typer.Option(metavar="DN", help="Below which its entries are, such as ou=people,dc=example.")],
+    user: Annotated[str, typer.Option(metavar="DN", help="Who asks; without it, nobody in particular.")] = "",
+    password: Annotated[
+        bool, typer.Option("--password", help="Prompt for the user's password, or read it from a pipe.")
+    ] = False,
+    wanted: Annotated[
+        str, typer.Option("--filter", help="Which entries are wanted (RFC 4515).")
+    ] = "(telephoneNumber=*)",
+    name: Annotated[str, typer.Option(metavar="ATTRIBUTE", help="What an entry is called by.")] = "cn",
+    number: Annotated[
+        list[str] | None,
+        typer.Option(metavar="ATTRIBUTE", help="What is dialled; of several, the first that somebody has."),
+    ] = None,
+    ca: Annotated[Path | None, typer.Option(help="The file with the CA's certificate.")] = None,
+    fingerprint: Annotated[
+        str, typer.Option(help="The SHA-256 of the directory's own certificate.", show_default=False)
+    ] = "",
+    allow_clear_text: Annotated[
+        bool, typer.Option("--allow-clear-text", help="For ldap:// without TLS: the way there is yours alone.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Name the directory that a phone book is read from, every hour; while it is away, its last entries stay.
+
+    Without --password the one that there is stays, unless URL or user change.
+
+    Example: ringfence phone-book ldap people --url ldaps://directory.example.org --base ou=people,dc=example,dc=org
+    """
+    if ca is not None and fingerprint:
+        raise typer.BadParameter("give the CA or a fingerprint, not both", param_hint="--fingerprint")
+    body: Json = {
+        "url": url, "base": base, "user": user, "filter": wanted, "name_attribute": name,
+        "number_attributes": number or ["telephoneNumber", "mobile"],
+        "trust": fingerprint if ca is None else read_text(ca, _LARGEST_CERTIFICATE_BYTES),
+        "allow_clear_text": allow_clear_text,
+    }  # fmt: skip
+    if password:
+        body["password"] = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    found = hub().put(f"/phone-books/{segment(book)}/directory", body)
+    output.tell(f"The directory is kept. Next: ringfence phone-book refresh {book}", found, as_json=as_json)
+
+
+@app.command()
+def refresh(book: BookId, as_json: AsJson = False) -> None:
+    """Read a phone book from its directory now.
+
+    Example: ringfence phone-book refresh people
+    """
+    found = hub().post(f"/phone-books/{segment(book)}/refresh")
+    taken = counted(found["entries"], "entry", "entries")
+    more = f", and {found['left_out']} more that have no room" if found["left_out"] else ""
+    output.tell(f"Phone book {book} has {taken}{more}. Next: ringfence publish.", found, as_json=as_json)
 
 
 @app.command()

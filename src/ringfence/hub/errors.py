@@ -73,6 +73,10 @@ class PbxUnavailable(EnvironmentFault):
     """A PBX can't be reached."""
 
 
+class DirectoryUnavailable(EnvironmentFault):
+    """A directory that a phone book is read from can't be reached, refuses, or answers what is no answer."""
+
+
 class PbxAddressRefused(BadInput):
     """The hub may not reach a PBX at its address."""
 

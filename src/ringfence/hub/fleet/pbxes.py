@@ -99,6 +99,11 @@ def _trust(text: str, scheme: str) -> str:
         raise NameRefused(
             "a certificate is trusted over TLS alone", to_do=f"Write an address with {' or '.join(_TLS)}."
         )
+    return read_trust(text)
+
+
+def read_trust(text: str) -> str:
+    """Return what is trusted over TLS in its stored form; NameRefused if it is no certificate and no fingerprint."""
     digits = text.replace(":", "").strip().lower()
     if is_digest(digits):
         return digits

@@ -19,8 +19,10 @@ from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import LineRow
 from ringfence.hub.store.phone_book_models import (
+    LDAP,
     LINES,
     TABLE,
+    PhoneBookDirectoryRow,
     PhoneBookEntryRow,
     PhoneBookGroupRow,
     PhoneBookRow,
@@ -31,13 +33,14 @@ from ringfence.phones.assets.phone_books import BookEntry, PhoneBook, Shelfmark
 from ringfence.phones.family import BookForm
 from ringfence.phones.settings.types import is_printable
 
-SOURCES = (TABLE, LINES)
+SOURCES = (TABLE, LINES, LDAP)
 LONGEST_NAME = 32
 LONGEST_ENTRY = 200
 MOST_BOOKS = 20
 MOST_ENTRIES = 5000
 """Of one book: about 190 files, each of which an edge holds open."""
 _AT_ONCE = 1000
+_OF_OTHERS = {LINES: "the organisation's lines", LDAP: "what its directory has"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +151,9 @@ def size_of(session: Session, row: PhoneBookRow) -> BookSize:
     if row.source == LINES:
         counted = select(func.count(LineRow.name.distinct()))
     there = session.scalar(counted) or 0
+    if row.source == LDAP:
+        directory = session.get(PhoneBookDirectoryRow, row.id)
+        return BookSize(there, 0 if directory is None else directory.left_out)
     return BookSize(min(there, MOST_ENTRIES), max(0, there - MOST_ENTRIES))
 
 
@@ -171,12 +177,12 @@ def replace_entries(
     """
     if row.source != TABLE:
         raise NameRefused(
-            f"phone book {row.id} lists the organisation's lines, and has no entries of its own",
+            f"phone book {row.id} lists {_OF_OTHERS[row.source]}, and has no entries of its own",
             to_do="Create one of its own: ringfence phone-book create NAME.",
         )
     if len(given) > MOST_ENTRIES:
         raise LimitReached(f"a phone book has at most {MOST_ENTRIES:,} entries, and these are {len(given):,}")
-    session, refusals, rows = change.session, list[EntryRefusal](), list[dict[str, object]]()
+    refusals, rows = list[EntryRefusal](), list[dict[str, object]]()
     for position, entry in enumerate(given):
         name, number = entry.name.strip(), files.as_dialled(entry.number)
         if not 1 <= len(name) <= LONGEST_ENTRY or not is_printable(name) or not files.shown(name):
@@ -188,12 +194,19 @@ def replace_entries(
         rows.append({"book_id": row.id, "position": position, "name": name, "number": number})
     if refusals or dry_run:
         return refusals
-    session.execute(delete(PhoneBookEntryRow).where(PhoneBookEntryRow.book_id == row.id))
-    for start in range(0, len(rows), _AT_ONCE):
-        session.execute(insert(PhoneBookEntryRow), rows[start : start + _AT_ONCE])
-    row.edition, row.changed_at, row.changed_by = row.edition + 1, change.now, change.who
-    change.note("phone-book.import", row.id, f"{len(rows):,} entries")
+    _put(change, row, rows, "phone-book.import")
     return []
+
+
+def keep_read(change: Change, row: PhoneBookRow, found: Sequence[BookEntry]) -> None:
+    """Give a book what its directory has; where that is what it has, nothing changes."""
+    if list(content_of(change.session, row)) == list(found):
+        return
+    rows: list[dict[str, object]] = [
+        {"book_id": row.id, "position": position, "name": entry.name, "number": entry.number}
+        for position, entry in enumerate(found)
+    ]
+    _put(change, row, rows, "phone-book.refresh")
 
 
 def remove(change: Change, book_id: str) -> None:
@@ -262,6 +275,16 @@ class BookCase:
         if row.id not in self._books:
             self._books[row.id] = PhoneBook(row.name, content_of(self._session, row))
         return self._books[row.id]
+
+
+def _put(change: Change, row: PhoneBookRow, rows: Sequence[dict[str, object]], action: str) -> None:
+    """Replace a book's entries."""
+    session = change.session
+    session.execute(delete(PhoneBookEntryRow).where(PhoneBookEntryRow.book_id == row.id))
+    for start in range(0, len(rows), _AT_ONCE):
+        session.execute(insert(PhoneBookEntryRow), rows[start : start + _AT_ONCE])
+    row.edition, row.changed_at, row.changed_by = row.edition + 1, change.now, change.who
+    change.note(action, row.id, f"{len(rows):,} entries")
 
 
 def _of_lines(session: Session) -> Sequence[BookEntry]:

@@ -5,12 +5,15 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
-from ringfence.hub.fleet import phone_books
+from ringfence.hub.fleet import book_directories, phone_books
+from ringfence.hub.fleet.book_directories import DirectorySource
 from ringfence.hub.fleet.phone_books import NewEntry
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.phone_books import (
+    BookDirectoryView,
+    NewBookDirectory,
     NewPhoneBook,
     PhoneBookEntries,
     PhoneBookEntryView,
@@ -19,7 +22,9 @@ from ringfence.hub.people.schemas.phone_books import (
     PhoneBookView,
 )
 from ringfence.hub.store import pages
-from ringfence.hub.store.phone_book_models import PhoneBookEntryRow, PhoneBookRow
+from ringfence.hub.store.phone_book_models import PhoneBookDirectoryRow, PhoneBookEntryRow, PhoneBookRow
+from ringfence.hub.telephony import directory_refresh
+from ringfence.secret import Secret
 
 router = APIRouter(tags=["phone books"])
 
@@ -50,6 +55,29 @@ def remove_phone_book(book: str, hub: TheHub, caller: TheCaller) -> None:
     """Remove a phone book; the next publish takes it from the phones."""
     with hub.change(caller.name) as change:
         phone_books.remove(change, book)
+
+
+@router.put("/phone-books/{book}/directory")
+def put_directory(book: str, body: NewBookDirectory, hub: TheHub, caller: TheCaller) -> PhoneBookView:
+    """Say which directory a book is read from; it is read soon, and then every hour."""
+    source = DirectorySource(
+        body.url, body.base, body.user, body.filter, body.name_attribute, tuple(body.number_attributes), body.trust,
+        body.allow_clear_text,
+    )  # fmt: skip
+    password = None if body.password is None else Secret(body.password)
+    with hub.change(caller.name) as change:
+        row = phone_books.get(change.session, book)
+        book_directories.put(change, hub.sealer, row, source, password, hub.config.pbx_networks)
+        change.session.flush()
+        return _view(change.session, row)
+
+
+@router.post("/phone-books/{book}/refresh")
+def refresh_phone_book(book: str, hub: TheHub, caller: TheCaller) -> PhoneBookView:
+    """Read a book from its directory now."""
+    directory_refresh.refresh(hub, book, caller.name)
+    with hub.database.reading() as session:
+        return _view(session, phone_books.get(session, book))
 
 
 @router.get("/phone-books/{book}/entries")
@@ -89,4 +117,15 @@ def _view(session: Session, row: PhoneBookRow) -> PhoneBookView:
         sites=list(phone_books.sites_of(session, row)), for_groups=row.is_for_groups,
         groups=list(phone_books.groups_of(session, row)), entries=size.entries, left_out=size.left_out,
         created_at=row.created_at, changed_at=row.changed_at, changed_by=row.changed_by,
+        directory=_directory(book_directories.get(session, row)),
+    )  # fmt: skip
+
+
+def _directory(row: PhoneBookDirectoryRow | None) -> BookDirectoryView | None:
+    if row is None:
+        return None
+    return BookDirectoryView(
+        url=row.url, base=row.base, user=row.user, filter=row.filter, name_attribute=row.name_attribute,
+        number_attributes=row.number_attributes.split(","), allow_clear_text=row.allows_clear_text,
+        asked_at=row.asked_at, answered_at=row.answered_at, problem=row.problem,
     )  # fmt: skip

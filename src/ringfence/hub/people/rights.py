@@ -28,7 +28,7 @@ class Right(StrEnum):
     JOIN = "create tokens for edges, accept where edges stand"
     REVOKE = "revoke edges, let unknown ones in"
     ROTATE = "change SIP secrets at PBX and phone"
-    CONNECT = "add and remove PBXes and alert channels"
+    CONNECT = "add and remove PBXes, directories and alert channels"
     REVEAL = "show secrets"
     GIVE_ACCESS = "let in and shut out people and programs with no more rights than one's own"
     OWN = "do what is for owners alone"
@@ -111,6 +111,7 @@ _PLACES: Mapping[str, tuple[Right, Right]] = {
     f"{V1}/activations": (Right.SEE, Right.EDIT),
     f"{V1}/activations/use": (Right.SEE, Right.ADOPT),
     f"{V1}/phone-books": (Right.SEE, Right.EDIT),
+    f"{V1}/phone-books/*/directory": (Right.SEE, Right.CONNECT),
     f"{V1}/models": (Right.SEE, Right.OWN),
     f"{V1}/families": (Right.SEE, Right.OWN),
     f"{V1}/groups": (Right.SEE, Right.EDIT),

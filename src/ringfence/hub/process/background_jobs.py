@@ -11,7 +11,7 @@ from ringfence.hub import logs, within
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.event_streams import LOOK_EVERY_S, ToldVersions
-from ringfence.hub.fleet import backup_alerts, edges, phone_alerts, report_budget, rotation_alerts
+from ringfence.hub.fleet import backup_alerts, book_directories, edges, phone_alerts, report_budget, rotation_alerts
 from ringfence.hub.fleet.guard import edge_alerts, elsewhere
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.notifying import delivery
@@ -23,9 +23,10 @@ from ringfence.hub.publishing.rollouts import RUNNING
 from ringfence.hub.store.guard_models import AlertNoticeRow, GuardElsewhereRow
 from ringfence.hub.store.models import EdgeRow, PbxRow, RotationRow, SiteRow
 from ringfence.hub.store.organisation_owned import OrganisationOwned
+from ringfence.hub.store.phone_book_models import PhoneBookDirectoryRow
 from ringfence.hub.store.release_models import PreparedTargetRow
 from ringfence.hub.store.rollout_models import RolloutRow
-from ringfence.hub.telephony import reload_by_pbx, rotations
+from ringfence.hub.telephony import directory_refresh, reload_by_pbx, rotations
 from ringfence.hub.telephony.phones_at_pbx import PhonesAtPbxes
 
 CONFIRM_EVERY_S = 15.0
@@ -144,6 +145,16 @@ async def tell_phones(hub: Hub) -> None:
         return await run_in_threadpool(_in_turn, hub, reload_by_pbx.go_on, PbxRow)
 
     await _repeat(hub, "Tell phones through their PBX", look, LOOK_EVERY_S)
+
+
+async def read_directories(hub: Hub) -> None:
+    """Read phone books from their directories."""
+
+    async def look() -> Sequence[str]:
+        is_due = book_directories.is_due(hub.clock())
+        return await run_in_threadpool(_in_turn, hub, directory_refresh.go_on, PhoneBookDirectoryRow, is_due)
+
+    await _repeat(hub, "Read phone books from directories", look, LOOK_EVERY_S)
 
 
 async def look_after_backups(hub: Hub) -> None:

@@ -92,6 +92,7 @@ async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Ev
             background_jobs.roll_out(hub),
             background_jobs.rotate(hub),
             background_jobs.tell_phones(hub),
+            background_jobs.read_directories(hub),
             background_jobs.keep_guards(hub),
             background_jobs.look_after_edges(hub),
             background_jobs.look_after_rotations(hub),

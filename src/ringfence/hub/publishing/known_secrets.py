@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.fleet import lines, pbxes, settings
+from ringfence.hub.fleet import book_directories, lines, pbxes, settings
 from ringfence.hub.fleet.guard import credentials
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
@@ -93,6 +93,8 @@ def _all(session: Session, sealer: Sealer) -> Iterator[tuple[str, Secret]]:
         yield f"{name} of {place}", secret
     for pbx_id, secret in pbxes.secrets(session, sealer):
         yield f"the secret of PBX {pbx_id}", secret
+    for book_id, secret in book_directories.passwords(session, sealer):
+        yield f"the password of phone book {book_id}'s directory", secret
 
 
 def _is_mixed(text: str) -> bool:

@@ -35,7 +35,13 @@ from ringfence.hub.store.models import (
 from ringfence.hub.store.organisation_models import LastNumberRow
 from ringfence.hub.store.organisation_owned import OrganisationOwned
 from ringfence.hub.store.people_models import PersonRow
-from ringfence.hub.store.phone_book_models import PhoneBookEntryRow, PhoneBookGroupRow, PhoneBookRow, PhoneBookSiteRow
+from ringfence.hub.store.phone_book_models import (
+    PhoneBookDirectoryRow,
+    PhoneBookEntryRow,
+    PhoneBookGroupRow,
+    PhoneBookRow,
+    PhoneBookSiteRow,
+)
 from ringfence.hub.store.release_models import (
     AssetFileRow,
     AssetRow,
@@ -63,7 +69,7 @@ OF_SCOPE: Final = "_of_scope"
 READ_ALONE: Final = frozenset({
     OrganisationSettingRow, OwnTemplateRow, PhoneGroupRow, PbxRow, FirmwareLoadRow, FirmwareFileRow, AssetRow,
     AssetFileRow, UploadRow, PhoneBookRow, PhoneBookEntryRow,
-    PhoneBookGroupRow,
+    PhoneBookGroupRow, PhoneBookDirectoryRow,
 })  # fmt: skip
 """What an organisation's phones are made from: read, as files need it, and never written."""
 NEVER_WRITTEN: Final = READ_ALONE | {PhoneBookSiteRow}

@@ -1,13 +1,13 @@
 """The tables of phone books."""
 
-from sqlalchemy import Boolean, Double, Integer, String, false
+from sqlalchemy import Boolean, Double, Integer, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.organisation_owned import OrganisationOwned, link, unique
 
-TABLE, LINES = "table", "lines"
-"""Where a book's entries come from: a table of its own, or the lines of the organisation's phones."""
+TABLE, LINES, LDAP = "table", "lines", "ldap"
+"""Where a book's entries come from: a table of its own, the lines of the organisation's phones, or a directory."""
 
 
 class PhoneBookRow(OrganisationOwned, Base):
@@ -20,7 +20,7 @@ class PhoneBookRow(OrganisationOwned, Base):
     name: Mapped[str] = mapped_column(String(32))
     """What phones show as its title."""
     source: Mapped[str] = mapped_column(String(10))
-    """``TABLE`` or ``LINES``."""
+    """``TABLE``, ``LINES`` or ``LDAP``."""
     is_everywhere: Mapped[bool] = mapped_column(Boolean)
     is_for_groups: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     """Whether only phones of the groups in ``PhoneBookGroupRow`` have it, be there none."""
@@ -67,3 +67,28 @@ class PhoneBookEntryRow(OrganisationOwned, Base):
     position: Mapped[int] = mapped_column(Integer, primary_key=True)
     name: Mapped[str] = mapped_column(String(200))
     number: Mapped[str] = mapped_column(String(64))
+
+
+class PhoneBookDirectoryRow(OrganisationOwned, Base):
+    """The directory that a book is read from; ``problem`` is why it was not the last time, empty where it was."""
+
+    __tablename__ = "phone_book_directory"
+    __table_args__ = (link("book_id", to="phone_book.id"),)
+
+    book_id: Mapped[str] = mapped_column(String(40), primary_key=True)
+    url: Mapped[str] = mapped_column(String(300))
+    user: Mapped[str] = mapped_column(String(500))
+    sealed_password: Mapped[bytes]
+    base: Mapped[str] = mapped_column(String(500))
+    filter: Mapped[str] = mapped_column(String(1000))
+    name_attribute: Mapped[str] = mapped_column(String(140))
+    number_attributes: Mapped[str] = mapped_column(String(700))
+    """With commas between."""
+    trust: Mapped[str] = mapped_column(Text)
+    allows_clear_text: Mapped[bool] = mapped_column(Boolean)
+    asked_at: Mapped[float | None] = mapped_column(Double)
+    """When it was asked last; None while it is to be asked at once."""
+    answered_at: Mapped[float | None] = mapped_column(Double)
+    problem: Mapped[str] = mapped_column(String(300))
+    left_out: Mapped[int] = mapped_column(Integer)
+    """How many of its entries the book has no room for."""

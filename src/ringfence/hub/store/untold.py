@@ -39,6 +39,7 @@ from ringfence.hub.store.people_models import (
     RecoveryCodeRow,
     SessionRow,
 )
+from ringfence.hub.store.phone_book_models import PhoneBookDirectoryRow
 from ringfence.hub.store.release_models import (
     HubMemoryRow,
     LeftOutPhoneRow,
@@ -118,6 +119,7 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
         "its work under way",
         "release changed_at until detail marks restored told problem failing_since next_try_at keeps_new",
     ),
+    PhoneBookDirectoryRow: _columns("what asking came to", "asked_at answered_at problem left_out"),
     PersonRow: _columns("their use, and what follows from others", "name_key totp_step last_signed_in_at"),
     PhoneRow: _columns("what a publish has named", "named_load"),
     SiteRow: _columns(

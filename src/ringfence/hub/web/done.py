@@ -7,6 +7,7 @@ DONE: Mapping[str, str] = {
     "site-created": "The site is created. Now its edge can join.",
     "created": "Created.",
     "removed": "Removed.",
+    "read": "The directory was read.",
     "chosen": "Every page is about this organisation now.",
     "phone-added": "The phone is added. Give it its first line.",
     "told": "The order is sent. Whether the phone obeys is seen by what it fetches.",

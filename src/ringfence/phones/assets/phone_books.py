@@ -8,9 +8,9 @@ is a set of them for each address by which phones reach their edge.
 Snom's minibrowser and Yealink's remote phone book read the same with elements of their own names. A Yealink searches in
 what it has fetched, so its lists are long, and a single book is one.
 
-Sources: WP is wazo-platform/wazo-phoned, ``plugins/snom/templates/snom_results.jinja`` (SnomIPPhoneDirectory); XO is
-wiki.snom.com/Xmlobjects (SnomIPPhoneMenu; at most 100 lines are selected by number); YX is Yealink's "Using XML
-Phonebook on Yealink IP Phones", as amooma/gemeinschaft (``prov/yealink/pb.php``) and many others write it
+Sources: for Snom wazo-platform/wazo-phoned, ``plugins/snom/templates/snom_results.jinja`` (SnomIPPhoneDirectory), and
+wiki.snom.com/Xmlobjects (SnomIPPhoneMenu; at most 100 lines are selected by number); for Yealink the manufacturer's
+"Using XML Phonebook on Yealink IP Phones", as amooma/gemeinschaft (``prov/yealink/pb.php``) and many others write it
 (YealinkIPPhoneMenu, YealinkIPPhoneDirectory).
 """
 

@@ -40,13 +40,17 @@ class PbxAccess:
     trust: str = ""
     longest_s: float = LONGEST_S
     most_bytes: int = MOST_BYTES
+    noun: str = "PBX"
+    nouns: str = "PBXes"
+    """What is reached, for errors: directories are reached so, too."""
 
 
 class PbxConnection:
     """A connection that ends in time and takes a bounded number of bytes."""
 
-    def __init__(self, link: socket.socket, deadline: float, most_bytes: int, where: str) -> None:
-        self._link, self._deadline, self._left, self._where = link, deadline, most_bytes, where
+    def __init__(self, link: socket.socket, deadline: float, access: PbxAccess, where: str) -> None:
+        self._link, self._deadline, self._left, self._where = link, deadline, access.most_bytes, where
+        self._noun = access.noun
 
     def send(self, data: bytes) -> None:
         """Send all of it; PbxUnavailable if there is no time left, OSError."""
@@ -59,8 +63,17 @@ class PbxConnection:
         data = self._link.recv(65_536)
         self._left -= len(data)
         if self._left < 0:
-            raise PbxUnavailable("the PBX's answer is too long", where=self._where)
+            raise PbxUnavailable(f"the {self._noun}'s answer is too long", where=self._where)
         return data
+
+    def start_tls(self, host: str, trust: str) -> None:
+        """Go on with TLS; OSError, PbxUnavailable."""
+        self._link.settimeout(self._time_left())
+        self._link = _wrapped(self._link, host, trust, self._where, self._noun)
+
+    def close(self) -> None:
+        """End the connection."""
+        self._link.close()
 
     def _time_left(self) -> float:
         left = self._deadline - time.monotonic()
@@ -81,12 +94,15 @@ def connected(host: str, port: int, access: PbxAccess, *, tls: bool) -> Iterator
     where = host_port(host, port)
     deadline = time.monotonic() + access.longest_s
     if not _AT_ONCE.acquire(timeout=access.longest_s):
-        raise PbxUnavailable("too many questions to PBXes wait for answers", where=where, to_do="Try again later.")
+        raise PbxUnavailable(
+            f"too many questions to {access.nouns} wait for answers", where=where, to_do="Try again later."
+        )
     try:
         with _dial(host, port, access) as plain:
             plain.settimeout(max(deadline - time.monotonic(), 0.1))
-            with _wrapped(plain, host, access.trust, where) if tls else contextlib.nullcontext(plain) as link:
-                yield PbxConnection(link, deadline, access.most_bytes, where)
+            secured = _wrapped(plain, host, access.trust, where, access.noun) if tls else contextlib.nullcontext(plain)
+            with secured as link, contextlib.closing(PbxConnection(link, deadline, access, where)) as connection:
+                yield connection
     finally:
         _AT_ONCE.release()
 
@@ -105,13 +121,13 @@ def _dial(host: str, port: int, access: PbxAccess) -> socket.socket:
             fault = failed
     if refused:
         raise PbxAddressRefused(
-            f"a link to a PBX may not go to {refused}", where=host_port(host, port),
-            to_do="If a PBX is there, add its network to `pbx_networks` in hub.toml, and restart the hub.",
+            f"a link to a {access.noun} may not go to {refused}", where=host_port(host, port),
+            to_do=f"If a {access.noun} is there, add its network to `pbx_networks` in hub.toml, and restart the hub.",
         )  # fmt: skip
     raise fault
 
 
-def _wrapped(plain: socket.socket, host: str, trust: str, where: str) -> ssl.SSLSocket:
+def _wrapped(plain: socket.socket, host: str, trust: str, where: str, noun: str) -> ssl.SSLSocket:
     is_pinned = bool(trust) and "-----BEGIN" not in trust
     context = ssl.create_default_context(cadata=trust if trust and not is_pinned else None)
     if is_pinned:
@@ -121,5 +137,7 @@ def _wrapped(plain: socket.socket, host: str, trust: str, where: str) -> ssl.SSL
         there = hashlib.sha256(link.getpeercert(binary_form=True) or b"").hexdigest()
         if not hmac.compare_digest(there, trust):
             link.close()
-            raise PbxUnavailable("the PBX shows another certificate than the one whose fingerprint is set", where=where)
+            raise PbxUnavailable(
+                f"the {noun} shows another certificate than the one whose fingerprint is set", where=where
+            )
     return link

@@ -8,18 +8,22 @@ from fastapi import APIRouter, Response
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.errors import BadSelection
-from ringfence.hub.fleet import groups, phone_books
+from ringfence.hub.fleet import book_directories, groups, phone_books
+from ringfence.hub.fleet.book_directories import DirectorySource
 from ringfence.hub.fleet.phone_books import EntryRefusal, NewEntry
 from ringfence.hub.people.forms import NO_FORM, Form, TheForm
 from ringfence.hub.store import pages
-from ringfence.hub.store.phone_book_models import PhoneBookEntryRow
+from ringfence.hub.store.phone_book_models import LDAP, LINES, TABLE, PhoneBookDirectoryRow, PhoneBookEntryRow
+from ringfence.hub.telephony import directory_refresh
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.page import TheFormPage, TheWebPage, WebPage
 from ringfence.hub.web.phones.changes import find_site
+from ringfence.secret import Secret
 
 router = APIRouter(prefix="/phone-books")
 
 _CELLS = 2
+_SOURCES = {TABLE: "its own table", LINES: "lines of the organisation's phones", LDAP: "a directory"}
 _MOST_TOLD = 50
 
 
@@ -33,7 +37,7 @@ def list_phone_books(page: TheWebPage) -> PageAnswer:
              phone_books.groups_of(session, row))
             for row in found.rows
         ]  # fmt: skip
-    return page.show("phone_books/list.html", rows=rows, next=found.next)
+    return page.show("phone_books/list.html", rows=rows, next=found.next, sources=_SOURCES)
 
 
 @router.get("/-/new")
@@ -81,6 +85,36 @@ def replace_entries(book: str, page: TheFormPage, form: TheForm) -> Response:
     return page.go("phone-books", book, done="saved")
 
 
+@router.post("/{book}/directory")
+def put_directory(book: str, page: TheFormPage, form: TheForm) -> Response:
+    """Say which directory a book is read from."""
+    numbers = tuple(filter(None, (text.strip() for text in form.get("number_attributes", "").split(","))))
+    usual = DirectorySource("", "")
+    source = DirectorySource(
+        form.get("url", "").strip(), form.get("base", "").strip(), form.get("user", "").strip(),
+        form.get("filter", "").strip() or usual.filter, form.get("name_attribute", "").strip() or usual.name_attribute,
+        numbers or usual.number_attributes, form.get("trust", ""), form.get("allow_clear_text", "") == "yes",
+    )  # fmt: skip
+    password = Secret(form["password"]) if form.get("password") else None
+    try:
+        with page.hub.change(page.caller.name) as change:
+            row = phone_books.get(change.session, book)
+            book_directories.put(change, page.hub.sealer, row, source, password, page.hub.config.pbx_networks)
+    except RingfenceError as fault:
+        return _show(page, book, fault, form)
+    return page.go("phone-books", book, done="saved")
+
+
+@router.post("/{book}/refresh")
+def refresh_phone_book(book: str, page: TheFormPage) -> Response:
+    """Read a book from its directory now."""
+    try:
+        directory_refresh.refresh(page.hub, book, page.caller.name)
+    except RingfenceError as fault:
+        return _show(page, book, fault)
+    return page.go("phone-books", book, done="read")
+
+
 @router.get("/{book}/remove")
 def ask_to_remove(book: str, page: TheFormPage) -> PageAnswer:
     """Ask whether a book is to be removed."""
@@ -106,7 +140,7 @@ def _show(
     with page.hub.database.reading() as session:
         row = phone_books.get(session, book)
         at, size = phone_books.sites_of(session, row), phone_books.size_of(session, row)
-        of_groups = phone_books.groups_of(session, row)
+        of_groups, directory = phone_books.groups_of(session, row), book_directories.get(session, row)
         found = pages.read(session, phone_books.entries(row.id), page.rows, PhoneBookEntryRow.position)
     values = {
         "row": row,
@@ -116,10 +150,24 @@ def _show(
         "rows": found.rows,
         "next": found.next,
         "refusals": refusals,
+        "directory": directory,
+        "sources": _SOURCES,
+        "of_directory": "url" in form,
+        "typed": form if "url" in form else _typed(directory),
     }
     if fault is None:
         return page.show("phone_books/book.html", fault=None, form=form, **values)
     return page.refused("phone_books/book.html", fault, form, **values)
+
+
+def _typed(directory: PhoneBookDirectoryRow | None) -> Form:
+    """Return what the form of a directory shows; never its password."""
+    source = DirectorySource("", "") if directory is None else book_directories.source_of(directory)
+    return {
+        "url": source.url, "base": source.base, "user": source.user, "filter": source.filter,
+        "name_attribute": source.name_attribute, "number_attributes": ", ".join(source.number_attributes),
+        "trust": source.trust, **({"allow_clear_text": "yes"} if source.allows_clear_text else {}),
+    }  # fmt: skip
 
 
 def _entries(form: Form) -> list[NewEntry]:
