@@ -47,6 +47,23 @@ def test_a_token_that_is_over_says_why(people: People, running: RunningHub) -> N
     expect(page.get_by_text("The token was revoked")).to_be_visible()
 
 
+def test_a_live_page_says_that_its_connection_is_lost_and_is_right_once_it_is_back(
+    people: People, running: RunningHub
+) -> None:
+    site = running.site("Far away")
+    token = running.do("POST", f"/sites/{site}/tokens")
+    page = people.person(Role.INSTALLER).page
+    page.route("**/live", lambda route: route.abort("connectionfailed"))
+    page.goto(f"/sites/{site}/tokens/{token['id']}")
+    lost = page.get_by_text("The connection to the hub is lost.")
+    expect(lost).to_be_visible()
+    secret = EnrolmentToken.from_text(token["token"]).secret
+    assert running.ask_to_enrol(secret).status == 200
+    page.unroute("**/live")
+    expect(page.get_by_text("has joined")).to_be_visible()
+    expect(lost).to_be_hidden()
+
+
 def test_what_was_typed_stays_where_a_form_is_refused(people: People, running: RunningHub) -> None:
     running.site("Taken already")
     page = people.person(java_script_enabled=False).page
