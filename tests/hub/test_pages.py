@@ -2,18 +2,16 @@
 
 import base64
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from urllib.parse import quote
 
 import pytest
 from fastapi.routing import APIRoute
-from sqlalchemy import event
 
 from ringfence.hub.fleet import phones, sites
 from ringfence.hub.people import app
 from ringfence.hub.people.schemas import Items
 from ringfence.phones.mac import Mac
+from support.asked_statements import asked_statements
 from support.running_hub import RunningHub
 
 FIXED = {
@@ -113,25 +111,10 @@ def test_a_cursor_that_is_none_is_refused(running: RunningHub, path: str, values
         assert running.ask("GET", f"{path}?cursor={nonsense}").status == 422
 
 
-@contextmanager
-def counted_statements(running: RunningHub) -> Iterator[list[str]]:
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        statements.append(statement)
-
-    engine = running.hub.database._engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-
-
 def test_a_site_is_made_without_reading_the_others(running: RunningHub, fleet: str) -> None:
-    with counted_statements(running) as statements:
+    with asked_statements() as statements:
         running.do("POST", "/sites", {"name": "One more"})
-    of_sites = [text for text in statements if text.startswith("SELECT") and "FROM site" in text]
+    of_sites = [text for text, _parameters in statements if text.startswith("SELECT") and "FROM site" in text]
     assert of_sites
     assert all("WHERE" in text for text in of_sites)
     assert running.ask("POST", "/sites", {"name": "ONE MORE"}).json["kind"] == "site-taken"
@@ -149,8 +132,8 @@ def test_a_pages_cost_grows_with_its_sites_and_not_with_its_phones(running: Runn
     with running.hub.change("test") as change:
         for number in range(20):
             phones.add(change, Mac(f"001B54C2BB{number:02X}"), fleet, "9971", "")
-    with counted_statements(running) as for_one:
+    with asked_statements() as for_one:
         running.do("GET", f"/phones/status?site={fleet}&limit=2")
-    with counted_statements(running) as for_many:
+    with asked_statements() as for_many:
         running.do("GET", f"/phones/status?site={fleet}&limit=1000")
     assert len(for_many) <= len(for_one)

@@ -2,12 +2,11 @@
 
 import pytest
 from playwright.sync_api import expect
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from ringfence.hub.people.rights import Role
 from ringfence.wire import paths
 from ringfence.wire.messages import Report, ReportBatch
+from support.asked_statements import asked_by
 from support.reporting_edge import ReportingEdge
 from support.running_hub import RunningHub
 from web.conftest import AWKWARD, MAC, People, shot
@@ -132,30 +131,10 @@ def test_no_page_asks_more_of_the_database_in_a_larger_fleet(running: RunningHub
     shown = ["/", "/sites", f"/sites/{known['site']}", "/phones", f"/phones/{MAC}", f"/phones/{MAC}/settings",
              "/guard/alerts", "/guard/log", "/guard/waiting", "/settings/organisation"]  # fmt: skip
     fill(10, 0)
-    few = {path: statements(running, path) for path in shown}
+    few = {path: len(asked_by(running, path)) for path in shown}
     fill(190, 10)
-    assert {path: statements(running, path) for path in shown} == few
+    assert {path: len(asked_by(running, path)) for path in shown} == few
     assert max(few.values()) < 40
-
-
-def statements(running: RunningHub, path: str) -> int:
-    """How many statements a page needs; what the hub does beside it may come in between."""
-    return min(_statements_once(running, path) for _ in range(3))
-
-
-def _statements_once(running: RunningHub, path: str) -> int:
-    asked: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_others: object) -> None:
-        asked.append(statement)
-
-    event.listen(Engine, "before_cursor_execute", note)
-    try:
-        answer = running.raw("GET", path)
-    finally:
-        event.remove(Engine, "before_cursor_execute", note)
-    assert answer.status == 200, (path, answer.data)
-    return len(asked)
 
 
 @pytest.mark.slow

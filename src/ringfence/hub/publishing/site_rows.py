@@ -283,10 +283,10 @@ def _site_rows(session: Session, site_ids: Collection[str]) -> Iterator[tuple[Se
 
 
 def _phone_rows(session: Session, condition: ColumnElement[bool]) -> Iterator[tuple[SettingPlace, Row]]:
-    chosen = select(PhoneSettingRow).join(PhoneRow, PhoneRow.mac == PhoneSettingRow.mac).where(condition)
+    chosen = select(PhoneSettingRow).where(PhoneSettingRow.mac.in_(select(PhoneRow.mac).where(condition)))
     return ((SettingPlace(Scope.PHONE, row.mac), row) for row in session.scalars(chosen))
 
 
 def _line_rows(session: Session, condition: ColumnElement[bool]) -> Iterator[tuple[SettingPlace, Row]]:
-    chosen = select(LineSettingRow).join(PhoneRow, PhoneRow.mac == LineSettingRow.mac).where(condition)
+    chosen = select(LineSettingRow).where(LineSettingRow.mac.in_(select(PhoneRow.mac).where(condition)))
     return ((SettingPlace(Scope.LINE, row.mac, row.index), row) for row in session.scalars(chosen))
