@@ -14,13 +14,15 @@ def test_a_provider_is_added_changed_and_removed(ringfence: CommandLine, hub: Ru
     said = ringfence("sign-in-provider", "add", "company", *NEW, stdin="Secret-of-the-client\n")
     assert f"{hub.hub.people_url}/sign-in/provider/callback" in said
     ringfence.refused(5, "sign-in-provider", "add", "company", *NEW, stdin="x\n")
-    site = hub.site("Only here")
+    site, group = hub.site("Only here"), hub.do("POST", "/groups", {"name": "Only these"})["id"]
     secret = tmp_path / "secret"
     secret.write_text("Another-secret\n")
     changed = ringfence.ask(
-        "sign-in-provider", "set", "company", "--group", f"Help=support@{site}", "--client-secret-file", str(secret)
-    )
-    assert changed["groups"] == [{"group": "Help", "role": "support", "limited_to": {"sites": [site], "groups": []}}]
+        "sign-in-provider", "set", "company", "--group", f"Help=support@{site},group:{group}", "--client-secret-file",
+        str(secret),
+    )  # fmt: skip
+    limits = {"sites": [site], "groups": [group]}
+    assert changed["groups"] == [{"group": "Help", "role": "support", "limited_to": limits}]
     assert not [name for name in changed if "secret" in name]
     assert ringfence("sign-in-provider", "set", "company", "--no-groups") == "Sign-in provider company changed.\n"
     assert "nobody comes in" in ringfence("sign-in-provider", "list")

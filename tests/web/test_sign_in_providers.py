@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ringfence.hub.fleet import passwords
-from stack import wait_for
+from stack import free_port, wait_for
 from support.openid_provider import certificate
 from support.running_hub import RunningHub
 from support.serving_hub import served_hub
@@ -38,8 +38,7 @@ USERS = {
 def provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the provider is."""
     file = certificate(tmp_path_factory.mktemp("provider"))
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     words = [sys.executable, "-c", _SERVE, str(port), str(file), json.dumps(USERS)]
     with (
         subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process,

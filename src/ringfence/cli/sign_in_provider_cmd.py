@@ -15,14 +15,16 @@ from ringfence.cli.support.questions import Yes, confirm
 
 app = typer.Typer(help="OpenID Connect providers by which people sign in.", no_args_is_help=True)
 
+_OF_GROUP = "group:"
 ProviderId = Annotated[str, typer.Argument(metavar="ID", help="Its id, as ringfence sign-in-provider list shows it.")]
 Groups = Annotated[
     list[str] | None,
     typer.Option(
         "--group",
         metavar="GROUP=ROLE",
-        help="What a group may do, such as Phones=operator, or only at sites: Phones=operator@office,shop. Repeat it; "
-        "of several groups that somebody is in, the first counts.",
+        help="What a group may do, such as Phones=operator, or only for some sites and groups of phones: "
+        "Phones=operator@office,shop,group:reception. "
+        "Repeat it; of several groups that somebody is in, the first counts.",
         show_default=False,
     ),
 ]
@@ -156,11 +158,13 @@ def _given(
 
 def _mapping(text: str) -> dict[str, Any]:  # Any: JSON
     group, equals, told = text.rpartition("=")
-    role, at, sites = told.partition("@")
+    role, at, places = told.partition("@")
     if not equals or not group or not role:
         raise typer.BadParameter(f"{text!r} is not GROUP=ROLE", param_hint="--group")
-    limited_to = {"sites": [site for site in sites.split(",") if site]} if at else None
-    return {"group": group, "role": role, "limited_to": limited_to}
+    named = [place for place in places.split(",") if place]
+    sites = [place for place in named if not place.startswith(_OF_GROUP)]
+    groups = [place.removeprefix(_OF_GROUP) for place in named if place.startswith(_OF_GROUP)]
+    return {"group": group, "role": role, "limited_to": {"sites": sites, "groups": groups} if at else None}
 
 
 def _secret(file: Path | None) -> str:

@@ -25,6 +25,9 @@ from ringfence.hub.web.page import TheFormPage, TheWebPage, WebPage
 
 router = APIRouter(prefix="/sign-in-providers")
 
+_OF_GROUP = "group:"
+"""Before the id of a group of phones, where sites are named too."""
+
 
 @router.get("")
 def list_providers(page: TheWebPage, sign_ins: TheProviderSignIns) -> PageAnswer:
@@ -116,11 +119,14 @@ def _typed(page: WebPage, form: Form) -> dict[str, Any]:  # Any: fields of two m
 
 
 def _mapping(line: str) -> NewGroupMapping:
-    """Return what a line says, such as ``Phones = operator @ office shop``."""
+    """Return what a line says, such as ``Phones = operator @ office group:reception``."""
     group, equals, told = line.rpartition("=")
-    role, at, sites = told.partition("@")
+    role, at, places = told.partition("@")
+    named = places.replace(",", " ").split()
+    sites = [place for place in named if not place.startswith(_OF_GROUP)]
+    groups = [place.removeprefix(_OF_GROUP) for place in named if place.startswith(_OF_GROUP)]
     try:
-        limited_to = NewAccessScope(sites=sites.replace(",", " ").split()) if at else None
+        limited_to = NewAccessScope(sites=sites, groups=groups) if at else None
         return NewGroupMapping(group=group.strip(), role=Role(role.strip() if equals else ""), limited_to=limited_to)
     except ValueError:
         raise BadSelection(
@@ -129,10 +135,12 @@ def _mapping(line: str) -> NewGroupMapping:
 
 
 def _in_form(row: SignInProviderView) -> Form:
-    lines = [
-        f"{each.group} = {each.role}" + (f" @ {' '.join(each.limited_to.sites)}" if each.limited_to else "")
-        for each in row.groups
-    ]
+    lines = []
+    for each in row.groups:
+        lines.append(f"{each.group} = {each.role}")
+        if each.limited_to is not None:
+            places = [*each.limited_to.sites, *(f"{_OF_GROUP}{group}" for group in each.limited_to.groups)]
+            lines[-1] += f" @ {' '.join(places)}"
     return {
         "name": row.name, "issuer": row.issuer, "client_id": row.client_id, "groups": "\n".join(lines),
         "group_claim": row.group_claim, "scopes": row.scopes, "session_hours": str(row.session_hours),
