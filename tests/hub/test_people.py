@@ -149,6 +149,16 @@ def test_secrets_are_shown_for_some_minutes_after_a_sign_in(running: RunningHub,
         assert running.ask("POST", path).status == 200, "a program proves with each request who it is"
 
 
+def test_a_link_leads_to_where_people_find_the_hub_whatever_it_was_called(
+    running: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running.hub.config, "people_url", "https://hub.example.org/")
+    headers = {"Host": "evil.example.net", "Authorization": f"Bearer {running.token.reveal()}"}
+    headers["Content-Type"] = "application/json"
+    made = running.at("POST", "/api/v1/people", headers, b'{"name": "linked@example.org", "role": "read"}')
+    assert made.json["link"].startswith("https://hub.example.org/sign-in/link?code=")
+
+
 def test_somebody_is_invited_changed_and_removed(running: RunningHub, anna: Browser) -> None:
     made = anna.do("POST", "/people", {"name": "carla@example.org", "display_name": "Carla", "role": "operator"}).json
     assert re.fullmatch(re.escape(running.people_url) + r"/sign-in/link\?code=[\w-]{32}", made["link"])

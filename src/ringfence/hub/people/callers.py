@@ -284,8 +284,9 @@ def _providers_hub(request: Request) -> Hub:
 
 
 def _peoples_url(request: Request) -> str:
-    """Return where the caller finds the hub, for links that are given to people."""
-    return f"https://{request.headers.get('host', '')}"
+    """Return where people find the hub, for links that are given to them; if hub.toml does not say, as the caller."""
+    hub: Hub = request.app.state.hub
+    return hub.config.people_url.rstrip("/") or f"https://{request.headers.get('host', '')}"
 
 
 ThePeoplesUrl = Annotated[str, Depends(_peoples_url)]
