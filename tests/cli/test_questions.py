@@ -10,7 +10,11 @@ from ringfence.cli.support.questions import confirm
 from support.command_line import CommandLine, command_tree, every_command
 
 DESTRUCTIVE = {"remove", "revoke", "rollback", "revoke-token"}
-COMMANDS = [words for words, _command in every_command(command_tree()) if words[-1] in DESTRUCTIVE]
+TELLS_FIRST = {("release", "rollback")}
+"""Commands that read from the hub what they would take away; tests/cli/test_release_cmd.py asks this one."""
+COMMANDS = [
+    words for words, _command in every_command(command_tree()) if words[-1] in DESTRUCTIVE and words not in TELLS_FIRST
+]
 
 
 @pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
