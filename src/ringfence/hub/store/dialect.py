@@ -25,7 +25,6 @@ PATIENCE_MS = "ringfence_patience_ms"
 """The execution option of those that wait for other writers for another time than ``BUSY_TIMEOUT_MS``."""
 
 _SQLITE_PRAGMAS = (
-    f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}",
     "PRAGMA synchronous = FULL",  # what was acknowledged to an edge or a person outlives a power cut
     "PRAGMA foreign_keys = ON",
 )
@@ -59,6 +58,7 @@ def prepare(engine: Engine) -> None:
 
 def _on_sqlite_connect(connection: sqlite3.Connection, _record: Any) -> None:  # noqa: ANN401 - the pool's own record
     connection.isolation_level = None
+    connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
     for pragma in _SQLITE_PRAGMAS:
         connection.execute(pragma)
     _use_write_ahead_log(connection)
