@@ -166,7 +166,7 @@ def test_a_book_whose_last_site_is_gone_is_for_none(running: RunningHub) -> None
     ("body", "kind"),
     [
         ({"name": ""}, "bad-name"), ({"name": "x" * 33}, "bad-name"), ({"name": "!"}, "bad-name"),
-        ({"name": "x", "source": "ldap"}, "bad-field"), ({"name": "x", "sites": ["nowhere"]}, "unknown-site"),
+        ({"name": "x", "source": "nis"}, "bad-field"), ({"name": "x", "sites": ["nowhere"]}, "unknown-site"),
     ],
 )  # fmt: skip
 def test_what_can_be_no_book_is_refused(running: RunningHub, body: Json, kind: str) -> None:

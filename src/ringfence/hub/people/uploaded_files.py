@@ -145,6 +145,7 @@ class _FormReader:
     def __init__(self, request: Request, most: int, fields: dict[str, str], file: BinaryIO) -> None:
         kind, options = parse_options_header(request.headers.get("content-type", ""))
         if kind.strip().lower() != "multipart/form-data" or not options.get("boundary"):
+            forgery.check(request)  # whoever forges is told that first, as everywhere
             raise BodyRefused("this page takes a form with a file", to_do="Send the form as the page has it.")
         self._parser = PushMultipartParser(
             options["boundary"], max_header_size=4096, max_segment_count=_MOST_PARTS, strict=True

@@ -10,6 +10,7 @@ from collections.abc import Coroutine, Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from ringfence.hub.process.answers_in_parts import AnswersInParts
 from ringfence.hub.process.bounded_http import HEAD_S, BoundedProtocol
 from ringfence.hub.process.connections import Connections, CountedConnection, ListenerPlaces
 
@@ -45,7 +46,7 @@ class ListeningServer(uvicorn.Server):
     ) -> None:
         super().__init__(
             uvicorn.Config(
-                app,
+                AnswersInParts(app),
                 http=protocol,
                 ws="none",
                 lifespan="off",
