@@ -41,6 +41,7 @@ def test_the_hub_says_how_its_jobs_go(running: RunningHub) -> None:
     sheep.due_from -= 3600 + 121
     assert "should have come to an end by now" in read(running, "/hub")
     assert f"{metric} 1.0" in running.raw("GET", "/metrics").data.decode()
+    jobs.ended("Count <sheep>", running.clock())
 
 
 def test_a_job_that_fails_for_one_organisation_is_named(running: RunningHub, monkeypatch: pytest.MonkeyPatch) -> None:
