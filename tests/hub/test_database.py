@@ -14,9 +14,7 @@ from types import SimpleNamespace
 
 import pytest
 from alembic import command
-from alembic.autogenerate import compare_metadata
 from alembic.config import Config
-from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -185,12 +183,6 @@ def edge_of(hub: Hub, edge_id: str = "edge-1") -> None:
 def report(hub: Hub, *batch: Report, acknowledged: int = 0, edge_id: str = "edge-1") -> int:
     with hub.change(edge_id) as change:
         return report_intake.take(change, edges.let_in(change.session, edge_id), ReportBatch(batch, acknowledged))
-
-
-def test_the_migrations_make_exactly_the_tables_of_the_models(url: str) -> None:
-    Database(url).close()
-    with engine_at(url) as engine, engine.connect() as connection:
-        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
 def test_each_step_of_the_migrations_keeps_what_was_there(url: str) -> None:

@@ -135,7 +135,11 @@ def test_launcher_and_worker_are_nobody_and_the_worker_makes_few_calls(edge: Edg
         assert {which: int(status[which][0], 16) for which in SETS} == dict.fromkeys(SETS, 0)
         assert os.listdir(f"/proc/{pid}/root") == []  # noqa: PTH208 - names are wanted, not paths
     assert status_of(edge.worker)["Seccomp"] == ["2"]
-    line = next(line for line in edge.edge_log().splitlines() if f"Worker {edge.worker} serves" in line)
+
+    def told() -> str | None:
+        return next((line for line in edge.edge_log().splitlines() if f"Worker {edge.worker} serves" in line), None)
+
+    line = wait_for("what its log says of it", told)
     assert "confined by an empty root directory as nobody" in line
     assert "a list of system calls" in line
 
@@ -162,7 +166,7 @@ def test_an_edit_still_reaches_the_edge(edge: Edge) -> None:
     edge.run("line", "set", MAC, "1", "--label", "Bert")
     (site,) = edge.ask("publish")["sites"]
     wait_for("the new release", lambda: edge.edge_status().get("release") == site["release"])
-    assert f"Release {site['release']} is served: 1 file." in edge.edge_log()
+    wait_for("its line in the log", lambda: f"Release {site['release']} is served: 1 file." in edge.edge_log())
 
 
 def test_a_folder_of_another_user_is_refused_with_what_to_do(edge: Edge, tmp_path: Path) -> None:

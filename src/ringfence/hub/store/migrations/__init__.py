@@ -1,5 +1,9 @@
-"""From any older version's tables to this one's: the revisions, and what runs them."""
+"""From any older version's tables to this one's: the revisions, and what runs them.
 
+A new database gets this version's tables at once, as the models have them; nothing but the first organisation is in it.
+"""
+
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,9 +11,13 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, insert, inspect
 
 from ringfence.hub.errors import DataFolderNewer
+from ringfence.hub.store.base import Base
+from ringfence.hub.store.organisation_models import FIRST, OrganisationRow
+
+_FIRST_NAME = "Main"
 
 
 def upgrade(engine: Engine, options: Mapping[str, object]) -> None:
@@ -38,4 +46,13 @@ def upgrade(engine: Engine, options: Mapping[str, object]) -> None:
         return
     with engine.execution_options(**options).begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, "head")
+        if inspect(connection).get_table_names():
+            command.upgrade(config, "head")
+        else:
+            _make_tables(connection)
+            command.stamp(config, "head")
+
+
+def _make_tables(connection: Connection) -> None:
+    Base.metadata.create_all(connection)
+    connection.execute(insert(OrganisationRow).values(id=FIRST, name=_FIRST_NAME, created_at=time.time()))

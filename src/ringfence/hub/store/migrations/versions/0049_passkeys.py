@@ -61,6 +61,6 @@ def _of_person(table: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(
         ["organisation_id", "person_id"],
         ["person.organisation_id", "person.id"],
-        name=op.f(f"fk_{table}_organisation_id_person"),
+        name=op.f(f"fk_{table}_organisation_id_person_id_person"),
         ondelete="CASCADE",
     )

@@ -65,6 +65,6 @@ def _link(table: str, column: str, to: str) -> sa.ForeignKeyConstraint:
     return sa.ForeignKeyConstraint(
         ["organisation_id", column],
         [f"{to}.organisation_id", f"{to}.id"],
-        name=op.f(f"fk_{table}_organisation_id_{to}"),
+        name=op.f(f"fk_{table}_organisation_id_{column}_{to}"),
         ondelete="CASCADE",
     )
