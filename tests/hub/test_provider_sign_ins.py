@@ -463,7 +463,11 @@ def test_who_somebody_is_is_proved_anew_at_the_provider(
         provider.proves_anew = False
         with pytest.raises(SignInRefused, match="anew"):
             ways.come_back(query_of(provider.authorise(there)), visitor(), cookie)
-        provider.proves_anew, provider.subject = True, "subject-2"
+        provider.wrong = {"auth_time": None}
+        there = ways.begin_again(hub, came.id, row.id, visitor(), "/account")
+        with pytest.raises(SignInRefused, match="does not say when"):
+            ways.come_back(query_of(provider.authorise(there)), visitor(), cookie)
+        provider.wrong, provider.proves_anew, provider.subject = {}, True, "subject-2"
         there = ways.begin_again(hub, came.id, row.id, visitor(), "/account")
         with pytest.raises(SignInRefused, match="somebody else"):
             ways.come_back(query_of(provider.authorise(there)), visitor(), cookie)

@@ -98,7 +98,7 @@ def _claims(
         "aud": {"essential": True, "value": client_id},
         "nonce": {"essential": True, "value": nonce},
     }  # fmt: skip
-    params = {"nonce": nonce, "client_id": client_id, "access_token": access, "max_age": FRESH_S if is_anew else None}
+    params = {"nonce": nonce, "client_id": client_id, "access_token": access}
     claims = CodeIDToken(decoded.claims, decoded.header, options, params)
     try:
         claims.validate(int(now), LEEWAY_S)
@@ -110,10 +110,19 @@ def _claims(
         raise refused(f"its token is not right: {word(fault.claim)}") from None
     except (JoseError, ValueError, TypeError) as fault:
         raise refused(f"its token is not right: {type(fault).__name__}") from None
-    proved_at = claims.get("auth_time")
-    if is_anew and not (isinstance(proved_at, int | float) and abs(now - proved_at) <= FRESH_S + LEEWAY_S):
-        raise refused("it did not ask you anew who you are")
+    if is_anew:
+        _must_be_anew(claims.get("auth_time"), now)
     return dict(claims)
+
+
+def _must_be_anew(proved_at: object, now: float) -> None:
+    if not isinstance(proved_at, int | float):
+        raise SignInRefused(
+            "the sign-in provider does not say when you proved who you are",
+            to_do="Whoever runs that provider can have it add the claim `auth_time` to its ID tokens.",
+        )
+    if abs(now - proved_at) > FRESH_S + LEEWAY_S:
+        raise refused("it did not ask you anew who you are")
 
 
 def _decoded(providers: Providers, metadata: ProviderMetadata, token: str) -> jwt.Token:
