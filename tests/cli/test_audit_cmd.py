@@ -46,6 +46,19 @@ def test_it_is_searched_by_who_what_when_and_from_where(edited: CommandLine) -> 
     assert "no such entry" in edited("audit", "list", "--who", "nobody")
 
 
+def test_it_is_sorted_by_time_alone_and_the_hub_sorts_it(edited: CommandLine, tmp_path: Path) -> None:
+    newest = edited.ask("audit", "list", "--object", MAC)
+    assert edited.ask("audit", "list", "--object", MAC, "--sort", "-When") == newest
+    oldest = edited.ask("audit", "list", "--object", MAC, "--sort", "when")
+    assert oldest == newest[::-1]
+    assert edited.ask("audit", "list", "--object", MAC, "--sort", "when", "--limit", "1") == oldest[:1]
+    edited("audit", "export", str(tmp_path / "oldest.jsonl"), "--object", MAC, "--sort", "when")
+    assert [json.loads(line) for line in (tmp_path / "oldest.jsonl").read_text().splitlines()] == oldest
+    for words in (["list"], ["export", str(tmp_path / "refused")]):
+        assert "not sorted by 'who'" in edited.refused(3, "audit", *words, "--sort", "who")
+    assert not (tmp_path / "refused").exists()
+
+
 def test_it_is_exported_with_the_same_filters_and_runs_nothing_in_a_spreadsheet(
     edited: CommandLine, tmp_path: Path
 ) -> None:

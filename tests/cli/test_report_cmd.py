@@ -17,6 +17,8 @@ def test_what_edges_report_is_listed(
     assert [row["kind"] for row in ringfence.ask("report", "list", "--site", phone.site)] == [
         "file-served", "release-served",
     ]  # fmt: skip
+    (oldest,) = ringfence.ask("report", "list", "--site", phone.site, "--sort", "when", "--limit", "1")
+    assert oldest["kind"] == "release-served"
     assert "Release 1 is served." in ringfence("report", "list", "--site", phone.site)
     (row,) = ringfence.ask("report", "list", "--phone", phone.mac, "--limit", "1")
     assert row["kind"] == "file-served"

@@ -47,6 +47,9 @@ def test_what_is_shown_is_handed_out_whole(running: RunningHub) -> None:
     assert [row["object"] for row in rows] == [json.loads(line)["object"] for line in lines]
     assert [row["object"] for row in rows] == ["handed-out-2", "handed-out-1", "handed-out-0"]
     assert all(row["detail"].startswith("'=") for row in rows if row["detail"])
+    oldest_first = _text(running, "/audit/-/jsonl?action=group.create&object=handed-out&sort=when").splitlines()
+    assert oldest_first == lines[::-1]
+    assert running.raw("GET", "/audit/-/csv?sort=who").status == 422
 
 
 def test_the_log_is_checked_against_a_head_that_was_written_down(running: RunningHub) -> None:

@@ -13,6 +13,7 @@ import urllib3
 from ringfence.hub.errors import TooManyStreams
 from ringfence.hub.web import page
 from ringfence.hub.web.live_streams import MOST_OF_CALLER, LiveStreams
+from support.reporting_edge import ReportingEdge
 from support.running_hub import RunningHub
 
 
@@ -59,7 +60,7 @@ def test_a_stream_ends_once_nothing_changes_any_more(running: RunningHub) -> Non
         ("/sites", ["name", "id", "release", "created"]),
         ("/phones", ["phone", "description", "model", "site", "firmware"]),
         ("/edges", ["site", "name", "release", "seen"]),
-        ("/groups", ["name", "phones", "created"]),
+        ("/people", ["name", "role", "signed-in"]),
     ],
 )
 def test_parts_of_a_sorted_list_are_the_whole_list(
@@ -67,26 +68,82 @@ def test_parts_of_a_sorted_list_are_the_whole_list(
 ) -> None:
     made = [running.site(f"Sorted {path} {name}") for name in ("\N{WOMAN}\N{ZERO WIDTH JOINER}", "b", "a", "C", "ä")]
     for number, site in enumerate(made):
-        mac = f"00:1B:54:C2:{ord(path[1]):02X}:{number:02X}"
+        mac = f"00:1B:54:C2:{ord(path[2]):02X}:{number:02X}"
         running.do("POST", "/phones", {"mac": mac, "site": site, "model": "9971", "description": "\u200d" * number})
-        running.do("POST", "/groups", {"name": f"Sorted {path} {number}"})
+        running.do(
+            "POST", "/people", {"name": f"sorted-{path[2]}-{number}", "role": ("operator", "support")[number % 2]}
+        )
     running.enrol(made[0], tmp_path).pool.close()
     monkeypatch.setattr(page, "ROWS", 2)
     for word in words:
         up, down = (_rows(running, path, f"?sort={sign}{word}") for sign in ("", "-"))
         assert len(up) == len(set(up)) > 0
-        assert up == down[::-1] or path == "/groups", "groups of one size stay by name"
-        assert set(up) == set(down)
+        assert up == down[::-1]
     refused = running.raw("GET", f"{path}?sort=sideways")
     assert (refused.status, refused.json["kind"]) == (422, "bad-selection")
 
 
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        ("/groups", ["name", "phones", "created"]),
+        ("/api-tokens", ["name", "role", "used", "ends"]),
+        ("/sign-in-providers", ["name", "issuer"]),
+    ],
+)
+def test_parts_of_a_short_list_are_the_whole_list_and_rows_that_are_alike_stay_in_order(
+    running: RunningHub, monkeypatch: pytest.MonkeyPatch, path: str, words: list[str]
+) -> None:
+    for number, name in enumerate(("Ö", "b", "C", "a")):
+        body: dict[str, object] = {"name": f"{name} short"}
+        if path == "/api-tokens":
+            ends_at = running.clock() + 86_400 * number if number else None
+            body |= {"role": "read", "ends_at": ends_at}
+        if path == "/sign-in-providers":
+            body |= {"id": f"short-{number}", "issuer": f"https://{'dcba'[number]}.example", "client_id": "x"}
+            body |= {"client_secret": "x", "groups": []}
+        running.do("POST", path, body)
+    monkeypatch.setattr(page, "ROWS", 3)
+    whole = _rows(running, path, "?")
+    for word in words:
+        up, down = (_rows(running, path, f"?sort={sign}{word}") for sign in ("", "-"))
+        assert len(up) == len(set(up)) >= 4
+        assert set(up) == set(down) == set(whole)
+        own = [row for row in up if " short " in row]
+        assert word not in {"name", "issuer"} or own == [row for row in down if " short " in row][::-1]
+    refused = running.raw("GET", f"{path}?sort=sideways")
+    assert (refused.status, refused.json["kind"]) == (422, "bad-selection")
+
+
+@pytest.mark.parametrize("path", ["/audit", "/guard/log", "/guard/alerts"])
+def test_a_log_begins_with_the_newest_or_with_the_oldest(
+    running: RunningHub, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, path: str
+) -> None:
+    site = running.site(f"Logged {path}")
+    edge = ReportingEdge(running, site, tmp_path / "edge")
+    for number in range(5):
+        edge.asks("file-refused", f"001B54FE0{ord(path[-1]):02X}{number}", "unknown-phone")
+    monkeypatch.setattr(page, "ROWS", 2)
+    narrowed = "?action=site.&object=logged" if path == "/audit" else f"?site={site}"
+    newest, oldest = (_rows(running, path, f"{narrowed}&sort={word}") for word in ("-when", "when"))
+    assert oldest == newest[::-1]
+    assert newest == _rows(running, path, narrowed), "the newest are first where nobody asks"
+    assert len(newest) >= (1 if path == "/audit" else 3)
+    first = running.raw("GET", f"{path}{narrowed}&sort=when").data.decode()
+    assert "<caption>The oldest first</caption>" in first
+    assert 'aria-sort="ascending"' in first
+    refused = running.raw("GET", f"{path}?sort=who")
+    assert (refused.status, refused.json["to_do"]) == (422, "By: when.")
+
+
 def _rows(running: RunningHub, path: str, query: str) -> list[str]:
-    """The links of a list's rows, part after part."""
+    """The heads of a list's rows, part after part."""
     found: list[str] = []
     while query:
-        text = running.raw("GET", path + query).data.decode()
-        found += re.findall(r'<th scope="row"><a [^>]*href="([^"]+)"', text)
+        answer = running.raw("GET", path + query)
+        assert answer.status == 200, answer.data
+        text = answer.data.decode()
+        found += re.findall(r'<th scope="row">(.*?)</th>', text, re.DOTALL)
         onward = re.search(r'rel="next" href="[^?"]*([^"]+)"', text)
         query = html.unescape(onward[1]) if onward else ""
     return found

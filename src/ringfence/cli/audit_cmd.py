@@ -10,7 +10,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import AuditLogBroken
 from ringfence.cli.support.files import new_file
-from ringfence.cli.support.listing import Listing, lists_newest
+from ringfence.cli.support.listing import Listing, SortOfLog, lists_newest, order_of_log
 from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.counted import counted
 
@@ -77,13 +77,15 @@ def export(
     address: Address = None,
     since: Since = None,
     until: Until = None,
+    sort: SortOfLog = None,
 ) -> None:
-    """Write the audit log into a file, newest first: an entry a line.
+    """Write the audit log into a file, newest first by default: an entry a line.
 
     Example: ringfence audit export january.csv --csv --since 2026-01-01 --until 2026-02-01
     """
     query = _query(who, action, what, address, since, until)
-    parts = hub().download("/audit/export", format="csv" if as_csv else "jsonl", **query)
+    order = order_of_log(sort)
+    parts = hub().download("/audit/export", format="csv" if as_csv else "jsonl", sort=order, **query)
     if str(file) == "-":
         for part in parts:
             output.show_text(part.decode())

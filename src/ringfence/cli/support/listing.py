@@ -4,7 +4,7 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Annotated, Any
 
@@ -27,7 +27,11 @@ Sort = Annotated[
     str | None, typer.Option("--sort", metavar="FIELD", help="Sort by a heading; -FIELD: from the end of it.")
 ]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="How many to show at most; all by default.")]
-LimitOfNewest = Annotated[int, typer.Option("--limit", min=1, help="How many to show, newest first.")]
+LimitOfNewest = Annotated[int, typer.Option("--limit", min=1, help="How many to show.")]
+SortOfLog = Annotated[
+    str | None,
+    typer.Option("--sort", metavar="WHEN", help="when: the oldest first; -when: the newest first, as usual."),
+]
 
 _FILTER = re.compile(r"(?P<field>[^=~!]+)(?P<how>!=|=|~)(?P<text>.*)", re.DOTALL)
 _SHOWN_BY_DEFAULT = 50
@@ -106,15 +110,37 @@ def lists(what: Callable[..., Listing]) -> Callable[..., None]:
 
 
 def lists_newest(what: Callable[..., Listing]) -> Callable[..., None]:
-    """Make a command of a function that says which log it lists, newest first: with --filter, --limit and --json."""
+    """Make a command of a function that says which log it lists: with --filter, --sort, --limit and --json.
+
+    The newest is first, or the oldest. The hub puts them in that order, so that no log is read as a whole for it.
+    """
 
     def run(
-        *, filters: Filters = None, limit: LimitOfNewest = _SHOWN_BY_DEFAULT, as_json: AsJson = False,
+        *, filters: Filters = None, sort: SortOfLog = None, limit: LimitOfNewest = _SHOWN_BY_DEFAULT,
+        as_json: AsJson = False,
         **given: Any,  # noqa: ANN401 - the command's own parameters
     ) -> None:  # fmt: skip
-        show(what(**given), Choice(filters or (), None, limit), as_json=as_json)
+        log = what(**given)
+        ordered = replace(log, query={**log.query, "sort": order_of_log(sort)})
+        show(ordered, Choice(filters or (), None, limit), as_json=as_json)
 
     return _described(run, what)
+
+
+def order_of_log(sort: str | None) -> str | None:
+    """Return in which order the hub is asked for a log; None where nobody said.
+
+    Raises:
+        BadArgument: It is none that a log has.
+    """
+    if sort is None:
+        return None
+    name = sort.removeprefix("-")
+    if _folded(name) != "when":
+        raise BadArgument(
+            f"a log is not sorted by {name.strip()[:40]!r}", to_do="By when: the oldest first; by -when: the newest."
+        )
+    return "when" if name == sort else "-when"
 
 
 def _described(run: Callable[..., None], what: Callable[..., Listing]) -> Callable[..., None]:

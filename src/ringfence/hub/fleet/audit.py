@@ -74,13 +74,14 @@ class AuditCheck:
 
 
 def find(session: Session, wanted: AuditFilter, page: Page) -> Paged[AuditEntryRow]:
-    """Return a page of the entries that fit, newest first."""
+    """Return a page of the entries that fit, the newest or the oldest first as the page says."""
     keys = (AuditEntryRow.at, AuditEntryRow.id) if wanted.is_in_time else (AuditEntryRow.id,)
-    return pages.read(session, select(AuditEntryRow).where(*wanted.criteria()), page, *keys, newest_first=True)
+    chosen = select(AuditEntryRow).where(*wanted.criteria())
+    return pages.read(session, chosen, page, *keys, newest_first=not page.is_oldest_first)
 
 
-def export(hub: Hub, wanted: AuditFilter, *, as_csv: bool) -> Iterator[str]:
-    """Yield the entries that fit, newest first, as CSV with a heading or as JSON, an object a line.
+def export(hub: Hub, wanted: AuditFilter, *, as_csv: bool, is_oldest_first: bool = False) -> Iterator[str]:
+    """Yield the entries that fit, the newest first by default, as CSV with a heading or as JSON, an object a line.
 
     It is read page by page, so that no transaction lasts as long as somebody takes to fetch it.
     """
@@ -90,7 +91,7 @@ def export(hub: Hub, wanted: AuditFilter, *, as_csv: bool) -> Iterator[str]:
     left = MOST_EXPORTED
     while cursor is not None and left > 0:
         with hub.database.reading() as session:
-            part = find(session, wanted, Page(min(left, _EXPORTED_AT_ONCE), cursor))
+            part = find(session, wanted, Page(min(left, _EXPORTED_AT_ONCE), cursor, is_oldest_first))
         left, cursor = left - len(part.rows), part.next
         yield "".join(_line(row, as_csv=as_csv) for row in part.rows)
 

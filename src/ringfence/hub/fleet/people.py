@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import delete, select, true
+from sqlalchemy import Select, delete, select, true
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import LastOwner, NameRefused, PersonTaken, UnknownPerson
@@ -53,8 +53,12 @@ def add(
 
 def find(session: Session, page: Page, *, hubwide_too: bool) -> Paged[PersonRow]:
     """Return a page of an organisation's people, by name; with ``hubwide_too`` also those who run the hub."""
-    chosen = select(PersonRow).where(true() if hubwide_too else PersonRow.is_hubwide.is_(False))
-    return pages.read(session, chosen, page, PersonRow.name_key)
+    return pages.read(session, choose(hubwide_too=hubwide_too), page, PersonRow.name_key)
+
+
+def choose(*, hubwide_too: bool) -> Select[PersonRow]:
+    """Return the query for an organisation's people; with ``hubwide_too`` also those who run the hub."""
+    return select(PersonRow).where(true() if hubwide_too else PersonRow.is_hubwide.is_(False))
 
 
 def get(session: Session, wanted: str, *, hubwide_too: bool) -> PersonRow:

@@ -79,7 +79,7 @@ def _next_of(edge: EdgeRow, batch: ReportBatch) -> Sequence[Report]:
 def find(
     session: Session, *, site_id: str | None, phone: Mac | None, page: Page, kinds: Collection[str] = ()
 ) -> Paged[EdgeReportRow]:
-    """Return a page of the reports, newest first; of these kinds, or of all."""
+    """Return a page of the reports, of these kinds or of all, the newest or the oldest first as the page says."""
     chosen = select(EdgeReportRow)
     if kinds:
         chosen = chosen.where(EdgeReportRow.kind.in_(sorted(kinds)))
@@ -90,4 +90,4 @@ def find(
         by_owner = select(EdgeReportRow.id).where(EdgeReportRow.owner == phone.bare)
         by_foreign_owner = select(EdgeReportRow.id).where(EdgeReportRow.foreign_owner == phone.bare)
         chosen = chosen.where(EdgeReportRow.id.in_(by_owner.union_all(by_foreign_owner)))
-    return pages.read(session, chosen, page, EdgeReportRow.id, newest_first=True)
+    return pages.read(session, chosen, page, EdgeReportRow.id, newest_first=not page.is_oldest_first)

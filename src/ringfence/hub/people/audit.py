@@ -8,7 +8,7 @@ from fastapi.responses import StreamingResponse
 from ringfence.hub.fleet import audit
 from ringfence.hub.fleet.audit import AuditFilter
 from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.people.pages import TheNewest
+from ringfence.hub.people.pages import LogSort, TheNewest
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.audit import AuditCheckView, AuditEntryView
 from ringfence.hub.store import models
@@ -38,17 +38,19 @@ TheFilter = Annotated[AuditFilter, Depends(_filter)]
 
 @router.get("/audit")
 def list_audit(hub: TheHub, _caller: TheCaller, page: TheNewest, wanted: TheFilter) -> Items[AuditEntryView]:
-    """List the audit log, newest first: every change, by whom, and what was before and after."""
+    """List the audit log, by time: every change, by whom, and what was before and after."""
     with hub.database.reading() as session:
         return Items.of(audit.find(session, wanted, page).each(_entry))
 
 
 @router.get("/audit/export", response_class=StreamingResponse, responses={200: _EXPORTED})
 def export_audit(
-    hub: TheHub, _caller: TheCaller, wanted: TheFilter, form: Annotated[Literal["csv", "jsonl"], Query(alias="format")]
-) -> StreamingResponse:
-    """Hand the audit log out, newest first, as CSV or as JSON lines; a million entries at most."""
-    return StreamingResponse(audit.export(hub, wanted, as_csv=form == "csv"), media_type=_TYPES[form])
+    hub: TheHub, _caller: TheCaller, wanted: TheFilter,
+    form: Annotated[Literal["csv", "jsonl"], Query(alias="format")], sort: LogSort = "-when",
+) -> StreamingResponse:  # fmt: skip
+    """Hand the audit log out, newest or oldest first, as CSV or as JSON lines; a million entries at most."""
+    entries = audit.export(hub, wanted, as_csv=form == "csv", is_oldest_first=sort == "when")
+    return StreamingResponse(entries, media_type=_TYPES[form])
 
 
 @router.get("/audit/verify")

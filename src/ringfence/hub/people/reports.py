@@ -17,7 +17,7 @@ router = APIRouter()
 def list_reports(
     hub: TheHub, _caller: TheCaller, page: TheNewest, site: str | None = None, phone: str | None = None
 ) -> Items[ReportView]:
-    """List what happened at edges, newest first: files taken and refused, releases served, phones reloaded."""
+    """List what happened at edges, by time: files taken and refused, releases served, phones reloaded."""
     mac = Mac.parse(phone) if phone else None
     with hub.database.reading() as session:
         return Items.of(reports.find(session, site_id=site, phone=mac, page=page).each(_report))

@@ -26,6 +26,8 @@ class Page:
 
     limit: int
     cursor: str = ""
+    is_oldest_first: bool = False
+    """For a log, which otherwise begins with what happened last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Lists on pages: in the order that a heading asks for, a part at a time; and whole, as tables for spreadsheets."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, TypeVar
 
 from sqlalchemy import Select
@@ -58,14 +59,23 @@ def cut(page: WebPage, rows: Sequence[T], cells: "Cells[T] | None" = None) -> Pa
     return pages.cut(rows, page.rows)
 
 
-def order(page: WebPage, columns: Mapping[str, object]) -> tuple[str, bool]:
-    """Return the column that the address asks for, and whether from its end.
+def log_part(page: WebPage) -> Page:
+    """Return the part of a log that a page shows: of the newest first, or of the oldest where a heading asks for them.
+
+    Raises:
+        BadSelection: The address asks for another order.
+    """
+    _when, is_newest_first = order(page, {"when": None}, usual="-when")
+    return replace(page.rows, is_oldest_first=not is_newest_first)
+
+
+def order(page: WebPage, columns: Mapping[str, object], usual: str = "") -> tuple[str, bool]:
+    """Return the column that the address asks for, and whether from its end; otherwise the usual one, or the first.
 
     Raises:
         BadSelection: There is no such column.
     """
-    usual = next(iter(columns))
-    asked = page.query.get("sort") or usual
+    asked = page.query.get("sort") or usual or next(iter(columns))
     word = asked.removeprefix("-")
     if word not in columns:
         raise BadSelection(f"this list is not sorted by {word[:40]!r}", to_do=f"By: {', '.join(columns)}.")

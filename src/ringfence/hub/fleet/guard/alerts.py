@@ -99,7 +99,7 @@ def open_one(session: Session, site_id: str | None, kind: str, subject: str) -> 
 def find(
     session: Session, page: Page, *, site_id: str | None, closed_too: bool = False, kinds: Collection[str] = ()
 ) -> Paged[GuardAlertRow]:
-    """Return a page of alerts, the newest first."""
+    """Return a page of alerts by when they last happened, the newest or the oldest first as the page says."""
     chosen = select(GuardAlertRow)
     if site_id is not None:
         chosen = chosen.where(GuardAlertRow.site_id == sites.get(session, site_id).id)
@@ -107,7 +107,9 @@ def find(
         chosen = chosen.where(GuardAlertRow.kind.in_(sorted(kinds)))
     if not closed_too:
         chosen = chosen.where(GuardAlertRow.closed_at.is_(None))
-    return pages.read(session, chosen, page, GuardAlertRow.last_at, GuardAlertRow.id, newest_first=True)
+    return pages.read(
+        session, chosen, page, GuardAlertRow.last_at, GuardAlertRow.id, newest_first=not page.is_oldest_first
+    )
 
 
 def count_open(session: Session) -> list[tuple[str, str, int]]:

@@ -38,7 +38,7 @@ class DecisionExplanation:
 def find(
     session: Session, *, site_id: str | None, phone: Mac | None, refused: bool, page: Page
 ) -> Paged[EdgeReportRow]:
-    """Return a page of decisions, the newest first; those about files for every phone only if they were refused."""
+    """Return a page of decisions in the order that the page says; about files for every phone only those refused."""
     kinds = REFUSED if refused else KINDS
     return reports.find(session, site_id=site_id, phone=phone, page=page, kinds=kinds)
 

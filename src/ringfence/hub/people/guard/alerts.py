@@ -1,10 +1,12 @@
 """Alerts: things that need a person's attention."""
 
+from dataclasses import replace
+
 from fastapi import APIRouter
 
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.people.callers import TheCaller, TheHub
-from ringfence.hub.people.pages import ThePage
+from ringfence.hub.people.pages import LogSort, ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.guard.alerts import GuardAlertView
 from ringfence.hub.store import guard_models
@@ -14,9 +16,11 @@ router = APIRouter()
 
 @router.get("/guard/alerts", tags=["guard"])
 def list_alerts(
-    hub: TheHub, _caller: TheCaller, page: ThePage, site: str | None = None, closed_too: bool = False
-) -> Items[GuardAlertView]:
-    """List the alerts, newest first."""
+    hub: TheHub, _caller: TheCaller, page: ThePage, site: str | None = None, closed_too: bool = False,
+    sort: LogSort = "-when",
+) -> Items[GuardAlertView]:  # fmt: skip
+    """List the alerts by when they last happened, newest or oldest first."""
+    page = replace(page, is_oldest_first=sort == "when")
     with hub.database.reading() as session:
         return Items.of(alerts.find(session, page, site_id=site, closed_too=closed_too).each(alert_view))
 

@@ -29,7 +29,7 @@ def list_guard_decisions(
     hub: TheHub, _caller: TheCaller, page: TheNewest, site: str | None = None, phone: str | None = None,
     refused: bool = False,
 ) -> Items[GuardDecisionView]:  # fmt: skip
-    """List the guards' decisions: who asked for what, the verdict, and why; newest first."""
+    """List the guards' decisions: who asked for what, the verdict, and why; by time."""
     mac = Mac.parse(phone) if phone else None
     with hub.database.reading() as session:
         found = decision_log.find(session, site_id=site, phone=mac, refused=refused, page=page)

@@ -6,7 +6,8 @@ from ringfence.errors import RingfenceError
 from ringfence.hub.fleet import access_scopes, api_tokens
 from ringfence.hub.people.forms import NO_FORM, Form, TheForm
 from ringfence.hub.people.rights import RIGHTS, Role, check_no_more
-from ringfence.hub.store import pages
+from ringfence.hub.store.models import ApiTokenRow, name_key
+from ringfence.hub.web import lists
 from ringfence.hub.web.access_scopes import typed_scope
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.page import FieldRefused, TheFormPage, TheWebPage, WebPage
@@ -14,6 +15,12 @@ from ringfence.hub.web.page import FieldRefused, TheFormPage, TheWebPage, WebPag
 router = APIRouter(prefix="/api-tokens")
 
 _LONGEST_DAYS = 3650
+_CELLS: lists.Cells[ApiTokenRow] = {
+    "name": lambda row: name_key(row.name),
+    "role": lambda row: row.role,
+    "used": lambda row: row.last_used_at,
+    "ends": lambda row: row.ends_at,
+}
 
 
 @router.get("")
@@ -76,7 +83,7 @@ def _role(word: str) -> Role:
 
 def _list(page: WebPage, fault: RingfenceError | None = None, form: Form = NO_FORM) -> PageAnswer:
     with page.hub.database.reading() as session:
-        found = pages.cut(api_tokens.find(session, hubwide_too=page.caller.is_hubwide), page.rows)
+        found = lists.cut(page, api_tokens.find(session, hubwide_too=page.caller.is_hubwide), _CELLS)
     roles = [(str(role), str(role)) for role in Role if RIGHTS[role] <= RIGHTS[page.caller.role]]
     values = {"rows": found.rows, "next": found.next, "roles": roles}
     if fault is None:

@@ -8,6 +8,7 @@ from ringfence.errors import BadInput
 from ringfence.hub.fleet import audit
 from ringfence.hub.fleet.audit import AuditFilter
 from ringfence.hub.store import audit_chain
+from ringfence.hub.web import lists
 from ringfence.hub.web.answers import PageAnswer, file_answer
 from ringfence.hub.web.page import TheWebPage, WebPage
 
@@ -19,9 +20,9 @@ _FORMS: Mapping[str, str] = {"csv": "text/csv; charset=utf-8", "jsonl": "applica
 
 @router.get("")
 def list_audit(page: TheWebPage) -> PageAnswer:
-    """Show the audit log, newest first, and its head, which is to be written down elsewhere."""
+    """Show the audit log, newest or oldest first, and its head, which is to be written down elsewhere."""
     with page.hub.database.reading() as session:
-        found = audit.find(session, _wanted(page), page.rows)
+        found = audit.find(session, _wanted(page), lists.log_part(page))
         number, digest = audit_chain.head(session, page.hub.organisation_id)
     rows = [audit.shown(row) for row in found.rows]
     return page.show("audit/list.html", rows=rows, next=found.next, head=f"{number}:{digest}" if number else "")
@@ -52,7 +53,8 @@ def verify_audit(page: TheWebPage) -> PageAnswer:
 
 
 def _exported(page: WebPage, form: str) -> Response:
-    entries = audit.export(page.hub, _wanted(page), as_csv=form == "csv")
+    is_oldest_first = lists.log_part(page).is_oldest_first
+    entries = audit.export(page.hub, _wanted(page), as_csv=form == "csv", is_oldest_first=is_oldest_first)
     return file_answer(f"audit.{form}", _FORMS[form], entries)
 
 

@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from ringfence.hub.fleet.guard import alerts, decision_log
 from ringfence.hub.store.guard_models import GuardAlertRow
+from ringfence.hub.web import lists
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.page import TheFormPage, TheWebPage
 from ringfence.phones.mac import Mac
@@ -13,11 +14,10 @@ router = APIRouter(prefix="/guard")
 
 @router.get("/alerts")
 def list_alerts(page: TheWebPage) -> PageAnswer:
-    """Show the alerts, newest first."""
+    """Show the alerts by when they last happened, newest or oldest first."""
+    site_id, closed_too = page.query.get("site") or None, page.query.get("all", "") == "yes"
     with page.hub.database.reading() as session:
-        found = alerts.find(
-            session, page.rows, site_id=page.query.get("site") or None, closed_too=page.query.get("all", "") == "yes"
-        )
+        found = alerts.find(session, lists.log_part(page), site_id=site_id, closed_too=closed_too)
         return page.show("guard/alerts.html", rows=found.rows, next=found.next, waiting=alerts.WAITING)
 
 
@@ -41,7 +41,7 @@ def close_alert(alert: int, page: TheFormPage) -> Response:
 
 @router.get("/log")
 def list_decisions(page: TheWebPage) -> PageAnswer:
-    """Show the guards' decisions: who asked for what, and why it was given or not; newest first."""
+    """Show the guards' decisions: who asked for what, and why it was given or not; newest or oldest first."""
     text = page.query.get("phone", "").strip()
     with page.hub.database.reading() as session:
         found = decision_log.find(
@@ -49,6 +49,6 @@ def list_decisions(page: TheWebPage) -> PageAnswer:
             site_id=page.query.get("site") or None,
             phone=Mac.parse(text) if text else None,
             refused=page.query.get("refused", "") == "yes",
-            page=page.rows,
+            page=lists.log_part(page),
         )
         return page.show("guard/log.html", rows=found.rows, next=found.next)

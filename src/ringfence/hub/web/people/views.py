@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Response
 from pydantic import ValidationError
+from sqlalchemy import Double, func
 
 from ringfence.errors import BadInput
 from ringfence.hub.errors import BadSelection
@@ -16,18 +17,25 @@ from ringfence.hub.people.problems import status_of
 from ringfence.hub.people.rights import RIGHTS, Role
 from ringfence.hub.people.schemas.people import NewPerson, PersonChanges
 from ringfence.hub.store.people_models import PersonRow
+from ringfence.hub.web import lists
 from ringfence.hub.web.access_scopes import scope_in_form, typed_scope
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.page import TheFormPage, TheWebPage, WebPage
 
 router = APIRouter()
 
+_COLUMNS: lists.Columns = {
+    "name": (PersonRow.name_key,),
+    "role": (PersonRow.role, PersonRow.name_key),
+    "signed-in": (func.coalesce(PersonRow.last_signed_in_at, 0.0, type_=Double()), PersonRow.name_key),
+}
+
 
 @router.get("/people")
 def list_people(page: TheWebPage) -> PageAnswer:
-    """Show the people by name."""
+    """Show the people."""
     with page.hub.database.reading() as session:
-        found = people.find(session, page.rows, hubwide_too=page.caller.is_hubwide)
+        found = lists.read(page, session, people.choose(hubwide_too=page.caller.is_hubwide), _COLUMNS)
     return page.show("people/list.html", rows=found.rows, next=found.next)
 
 

@@ -19,12 +19,18 @@ from ringfence.hub.people.schemas.sign_in_providers import (
     SignInProviderView,
 )
 from ringfence.hub.people.sign_in_providers import TheProviderSignIns
+from ringfence.hub.store.models import name_key
 from ringfence.hub.store.pages import Page
+from ringfence.hub.web import lists
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.page import TheFormPage, TheWebPage, WebPage
 
 router = APIRouter(prefix="/sign-in-providers")
 
+_CELLS: lists.Cells[SignInProviderView] = {
+    "name": lambda row: name_key(row.name),
+    "issuer": lambda row: row.issuer,
+}
 _OF_GROUP = "group:"
 """Before the id of a group of phones, where sites are named too."""
 
@@ -32,8 +38,9 @@ _OF_GROUP = "group:"
 @router.get("")
 def list_providers(page: TheWebPage, sign_ins: TheProviderSignIns) -> PageAnswer:
     """Show the organisation's providers."""
-    found = api.list_sign_in_providers(page.hub, page.caller, Page(LARGEST, ""), sign_ins)
-    return page.show("sign_in_providers/list.html", rows=found.items)
+    known = api.list_sign_in_providers(page.hub, page.caller, Page(LARGEST, ""), sign_ins)
+    found = lists.cut(page, known.items, _CELLS)
+    return page.show("sign_in_providers/list.html", rows=found.rows, next=found.next)
 
 
 @router.get("/-/new")
