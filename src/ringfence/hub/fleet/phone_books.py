@@ -29,6 +29,7 @@ from ringfence.hub.store.phone_book_models import (
     PhoneBookSiteRow,
 )
 from ringfence.phones.assets import phone_books as files
+from ringfence.phones.assets.book_names import shown
 from ringfence.phones.assets.phone_books import BookEntry, PhoneBook, Shelfmark
 from ringfence.phones.family import BookForm
 from ringfence.phones.settings.types import is_printable
@@ -38,7 +39,7 @@ LONGEST_NAME = 32
 LONGEST_ENTRY = 200
 MOST_BOOKS = 20
 MOST_ENTRIES = 5000
-"""Of one book: about 190 files, each of which an edge holds open."""
+"""Of one book: about 300 files, each of which an edge holds open."""
 _AT_ONCE = 1000
 _OF_OTHERS = {LINES: "the organisation's lines", LDAP: "what its directory has"}
 
@@ -185,7 +186,7 @@ def replace_entries(
     refusals, rows = list[EntryRefusal](), list[dict[str, object]]()
     for position, entry in enumerate(given):
         name, number = entry.name.strip(), files.as_dialled(entry.number)
-        if not 1 <= len(name) <= LONGEST_ENTRY or not is_printable(name) or not files.shown(name):
+        if not 1 <= len(name) <= LONGEST_ENTRY or not is_printable(name) or not shown(name):
             wrong = NameRefused(f"a name has 1 to {LONGEST_ENTRY} characters that a phone can show")
             refusals.append(EntryRefusal(entry.row, "name", wrong))
         if not number:
@@ -294,7 +295,7 @@ def _of_lines(session: Session) -> Sequence[BookEntry]:
     found: dict[str, BookEntry] = {}
     for user, display_name, label in session.execute(chosen):
         if user not in found and files.as_dialled(user) == user:
-            found[user] = BookEntry(files.shown(display_name) or files.shown(label) or user, user)
+            found[user] = BookEntry(shown(display_name) or shown(label) or user, user)
             if len(found) == MOST_ENTRIES:
                 break
     return list(found.values())

@@ -26,7 +26,8 @@ from ringfence.hub.errors import DirectoryUnavailable, PbxUnavailable
 from ringfence.hub.fleet.book_directories import DirectorySource
 from ringfence.hub.fleet.phone_books import MOST_ENTRIES
 from ringfence.hub.telephony.pbx.connection import PbxAccess, PbxConnection, connected
-from ringfence.phones.assets.phone_books import BookEntry, as_dialled, shown
+from ringfence.phones.assets.book_names import shown
+from ringfence.phones.assets.phone_books import BookEntry, as_dialled
 from ringfence.printable import printable
 from ringfence.secret import Secret
 

@@ -138,6 +138,14 @@ class Admission:
             decision, offered = self._stub_or(decision, offered, site, asking)
         self._on_decision(decision, site, offered, asking, answer, moment.mono)
 
+    def opened_by(self, name: str, query: bytes, host: str) -> str:
+        """Return the name of the file that a request with a query opens, which is then asked for like any other."""
+        try:
+            normal = normalise(name)
+        except BadName:
+            return name
+        return self._site_for(normal, host).holdings.opened_by(normal, query)
+
     def on_heard(self, heard: Heard) -> None:
         """Go on with the request that waits for the parent's observations; a late answer is ignored."""
         self._wait.on_heard(heard)

@@ -18,6 +18,9 @@ class Holdings(Protocol):
     def find(self, name: str) -> OfferedFile | None:
         """Return the file that a phone means by ``name`` (normalised), or None. NotNow: it may be there in a moment."""
 
+    def opened_by(self, name: str, query: bytes) -> str:
+        """Return the name of the file that a request for ``name`` (normalised) with a query opens."""
+
     def retire(self) -> None:
         """Let go of what no transfer reads any more. Once."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from ringfence.content.release import TargetKind
 from ringfence.guard.decision import HeldFile
+from ringfence.phones.assets.book_names import FOLDER, opened_by
 from ringfence.tftp.errors import ReadFailed
 from ringfence.tftp.frames import Frames
 
@@ -92,7 +93,7 @@ class OfferedFile:
 class Catalogue:
     """The files of one release. Takes the descriptors of ``offers`` over, and closes them in the end."""
 
-    __slots__ = ("_by_folded_name", "_files", "known_owners", "release")
+    __slots__ = ("_by_folded_name", "_files", "_in_books", "known_owners", "release")
 
     def __init__(self, release: int, offers: Iterable[Offer]) -> None:
         self.release = release
@@ -106,6 +107,7 @@ class Catalogue:
         for offered in self._files.values():
             if offered.kind is TargetKind.FIRMWARE and offered.owner is None:
                 self._by_folded_name.setdefault(offered.name.casefold(), offered)
+        self._in_books = sorted(name for name in self._files if name.startswith(f"{FOLDER}/"))
         self.known_owners = frozenset(f.owner for f in self._files.values() if f.owner is not None)
         """The bare MAC addresses of the phones that own a file here."""
 
@@ -116,12 +118,17 @@ class Catalogue:
         """Return the file that a phone means by ``name`` (normalised), or None."""
         return self._files.get(name) or self._by_folded_name.get(name.casefold())
 
+    def opened_by(self, name: str, query: bytes) -> str:
+        """Return the name of the file that a request with a query opens: ``name`` (normalised), or a page of a book."""
+        return opened_by(name, query, self._in_books)
+
     def retire(self) -> None:
         """Let go of every file: what no transfer reads is closed now, the rest with its last transfer. Once."""
         for offered in self._files.values():
             offered.let_go()
         self._files = {}
         self._by_folded_name = {}
+        self._in_books = []
 
 
 NOTHING_OFFERED = Catalogue(0, ())

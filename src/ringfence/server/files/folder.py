@@ -111,6 +111,10 @@ class Folder:
         except OSError as fault:
             raise NotNow(_TEMPORARY.get(fault.errno or 0, fault.strerror or "the machine reports an error")) from fault
 
+    def opened_by(self, name: str, _query: bytes) -> str:
+        """Return ``name``: a plain folder has no phone books."""
+        return name
+
     def why_not(self, name: str) -> str | None:
         """Return why ``name`` is not served, for people; None if it is served."""
         try:

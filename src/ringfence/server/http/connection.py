@@ -258,9 +258,12 @@ class Connection:
             self._on_file_request(name, request, now)
 
     def _on_file_request(self, name: str, request: h11.Request, now: float) -> None:
-        if name == ORDER_CHECK and self._admission.reload_tokens.confirms(self.host, query_of(request.target), now):
+        query = query_of(request.target)
+        if name == ORDER_CHECK and self._admission.reload_tokens.confirms(self.host, query, now):
             self._answer(ORDER_ALLOWED, now)
             return
+        if query:
+            name = self._admission.opened_by(name, query, self.host)
         agents = [value.decode("ascii", "replace") for header, value in request.headers if header == b"user-agent"]
         given = [value for header, value in request.headers if header == b"authorization"]
         credential = None

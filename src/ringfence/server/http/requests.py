@@ -97,7 +97,7 @@ def name_of(target: bytes) -> str | None:
     """Return the file name that a request's target has, decoded once; None for a target that no file can have.
 
     The name is as a TFTP request would have it: without the path's first slash, octets that are not UTF-8 as
-    surrogates. A query is left out. RFC 9112 section 3.2: origin form and absolute form.
+    surrogates. A query is left out (``query_of``). RFC 9112 section 3.2: origin form and absolute form.
     """
     found = _ABSOLUTE_FORM.match(target)
     if found is not None:
