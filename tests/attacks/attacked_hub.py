@@ -32,7 +32,7 @@ ANNA, ROGUES_PHONE = "00:1B:54:C2:9A:10", "00:1B:54:C2:9A:66"
 ADDRESSES = tuple(f"127.66.0.{number}" for number in range(1, 11))
 """Attackers' addresses."""
 PATIENCE_S = 120.0
-_STARTS_WITHIN_S = 60.0
+_STARTS_WITHIN_S = 180.0
 _PROGRAM = f"""
 import resource
 import sys

@@ -81,7 +81,7 @@ def _told_by_dhcp(home: HomeLan, folder: Path) -> str:
                 [*inside, home.phone, "busybox", "udhcpc", "-f", "-n", "-q", "-i", "lan", "-O", "tftp", "-s", script],
                 check=True,
                 capture_output=True,
-                timeout=20,
+                timeout=120,
                 env=os.environ,
             )
         finally:

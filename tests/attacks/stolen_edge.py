@@ -89,7 +89,7 @@ class MovedHome(HomeLan):
             ready = threading.Event()
             self._thread = threading.Thread(target=self._agent.run, args=(ready.set,), name="agent")
             self._thread.start()
-        if not ready.wait(20):
+        if not ready.wait(120):
             raise AssertionError("the agent does not serve")
         self._wait_until_said(until)
 

@@ -125,7 +125,8 @@ def test_a_shell_is_told_of_commands_and_of_sites(ringfence: CommandLine, site: 
         asked = {"_RINGFENCE_COMPLETE": "complete_zsh", "_TYPER_COMPLETE_ARGS": words}
         done = subprocess.run(
             [sys.executable, "-c", "import sys; sys.argv = ['ringfence']; from ringfence.cli.main import main; main()"],
-            env={**os.environ, **ringfence.variables, **asked}, capture_output=True, text=True, timeout=60, check=False,
+            env={**os.environ, **ringfence.variables, **asked},
+            capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
         return done.stdout
 

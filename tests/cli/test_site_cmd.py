@@ -32,7 +32,7 @@ def test_a_terminal_whose_encoding_lacks_a_letter_ends_no_command(ringfence: Com
     ringfence("site", "add", "Café")
     ringfence.variables["PYTHONIOENCODING"] = "ascii"
     with ringfence.started("site", "list", "--search", "café") as listing:
-        assert "Caf\\xe9" in listing.communicate(timeout=60)[0]
+        assert "Caf\\xe9" in listing.communicate(timeout=120)[0]
     assert listing.returncode == 0
 
 

@@ -110,7 +110,7 @@ def test_a_doubled_ack_brings_each_block_once(server: SupervisedWorker) -> None:
 def test_who_never_answers_is_given_up_after_three_datagrams_and_that_is_told(server: SupervisedWorker) -> None:
     phone = server.phone()
     phone.say(rrq("f2000"))
-    server.wait_for(lambda: server.told(TransferFailed, phone), 15)
+    server.wait_for(lambda: server.told(TransferFailed, phone), 120)
     assert len(phone.hear_all()) == 3
     (failed,) = server.told(TransferFailed, phone)
     assert (failed.name, failed.reason) == ("f2000", "the phone never acknowledged anything")

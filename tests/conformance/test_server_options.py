@@ -87,7 +87,7 @@ def test_ack_0_brings_data_1_and_a_doubled_one_brings_nothing(server: Supervised
 def test_an_oack_that_nobody_acknowledges_comes_three_times_in_all(server: SupervisedWorker) -> None:
     phone = server.phone()
     phone.say(rrq("f600", tsize=0))
-    server.wait_for(lambda: server.told(TransferFailed, phone), 15)
+    server.wait_for(lambda: server.told(TransferFailed, phone), 120)
     assert phone.hear_all() == [b"\0\6tsize\x00600\0"] * 3
 
 

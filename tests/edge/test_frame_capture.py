@@ -469,7 +469,7 @@ def test_a_real_client_that_asks_for_an_address_is_heard_with_its_class_and_its_
     home.watch()
     client = ["busybox", "udhcpc", "-i", "wire", "-n", "-q", "-f", "-s", "/bin/true", "-t", "1", "-T", "1"]
     with entered(home.wire.client):
-        subprocess.run([*client, "-V", "Cisco Systems, Inc. IP Phone CP-9951", "-O", "150"], check=False, timeout=20)
+        subprocess.run([*client, "-V", "Cisco Systems, Inc. IP Phone CP-9951", "-O", "150"], check=False, timeout=120)
     asked = home.asked.get(timeout=SOON_S)
     assert asked.vendor_class == "Cisco Systems, Inc. IP Phone CP-9951"
     assert 150 in asked.options

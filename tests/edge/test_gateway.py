@@ -65,11 +65,11 @@ class Internet:
         ready = threading.Event()
         self._thread = threading.Thread(target=self.gateway.run, args=(ready.set,))
         self._thread.start()
-        assert ready.wait(10)
+        assert ready.wait(120)
 
     def stop(self) -> None:
         self.gateway.stop()
-        self._thread.join(20)
+        self._thread.join(120)
         assert not self._thread.is_alive()
 
     def rule(self, site: str, rules: GuardRules) -> None:

@@ -75,12 +75,12 @@ class Sites:
         ready = threading.Event()
         self._thread = threading.Thread(target=self.gateway.run, args=(ready.set,))
         self._thread.start()
-        assert ready.wait(30)
+        assert ready.wait(120)
 
     def stop(self) -> None:
         if self.gateway is not None and self._thread is not None:
             self.gateway.stop()
-            self._thread.join(30)
+            self._thread.join(120)
             assert not self._thread.is_alive()
 
     def plan(self, site: str) -> bytes:

@@ -29,7 +29,7 @@ def opened(running: RunningHub, url: str, source: str = "127.0.0.1") -> Iterator
     context = ssl.create_default_context(cafile=str(running.folder.authority_certificate))
     raw = socket.create_connection((str(address.hostname), address.port or 0), 20, source_address=(source, 0))
     with context.wrap_socket(raw, server_hostname=str(address.hostname)) as line:
-        line.settimeout(20)
+        line.settimeout(60)
         yield line
 
 
@@ -77,7 +77,7 @@ def test_a_head_behind_an_open_stream_has_the_same_bounds(running: RunningHub, t
     context.load_cert_chain(edge.folder / "certificate.pem", edge.folder / "key.pem")
     raw = socket.create_connection((str(address.hostname), address.port or 0), 20)
     with context.wrap_socket(raw, server_hostname=str(address.hostname)) as line:
-        line.settimeout(20)
+        line.settimeout(60)
         line.sendall(f"GET {paths.EVENTS} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
         assert line.recv(100).startswith(b"HTTP/1.1 200")
         with contextlib.suppress(ConnectionError, ssl.SSLError):  # not a time-out: it must be ended
@@ -157,7 +157,7 @@ def silent(url: str, source: str) -> socket.socket:
     """A connection on which TLS never begins."""
     address = urlsplit(url)
     line = socket.create_connection((str(address.hostname), address.port or 0), 20, source_address=(source, 0))
-    line.settimeout(20)
+    line.settimeout(60)
     return line
 
 
@@ -224,7 +224,7 @@ def unread(running: RunningHub, answers: int) -> Iterator[ssl.SSLSocket]:
     context = ssl.create_default_context(cafile=str(running.folder.authority_certificate))
     with socket.socket() as raw:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16_384)
-        raw.settimeout(20)
+        raw.settimeout(60)
         raw.connect((str(address.hostname), address.port or 0))
         with context.wrap_socket(raw, server_hostname=str(address.hostname)) as line:
             head = f"GET /openapi.json HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {running.token.reveal()}\r\n\r\n"

@@ -27,7 +27,7 @@ class AtWork:
 
     def stop(self) -> None:
         self.agent.stop()
-        self.thread.join(20)
+        self.thread.join(120)
         assert not self.thread.is_alive()
 
 
@@ -47,7 +47,7 @@ def test_an_edge_that_wiped_itself_is_enrolled_again(running: RunningHub, tmp_pa
     work = AtWork(folder)
     wait_for("its first report", lambda: started(running, old.edge_id))
     running.do("POST", f"/edges/{old.edge_id}/revoke", {"wipe": True})
-    work.thread.join(20)
+    work.thread.join(120)
     assert not work.thread.is_alive()
     assert {path.name for path in folder.path.rglob("*")} == {"lock"}
     (folder.reports).mkdir()

@@ -111,7 +111,7 @@ def test_no_secret_is_in_the_log(folder: DataFolder, made_hub: tuple[Path, Secre
         served.publish(dry_run=True)
         audit = json.dumps(served.do("GET", "/audit?limit=5000"))
         running.terminate()
-        running.wait(10)
+        running.wait(120)
     text = log.read_text()
     assert "edge enrolled" in text
     for secret in [*secrets, "rft_wrong-but-secret"]:
@@ -125,7 +125,7 @@ def run_until_it_fails(folder: DataFolder, **environment: str) -> str:
         env={**os.environ, **environment},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert done.returncode != 0

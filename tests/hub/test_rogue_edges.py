@@ -136,13 +136,13 @@ def test_an_edge_has_one_batch_under_way_and_the_others_wait_for_nobody(
     def take_slowly(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
         if edge.id == rogue.response.edge_id:
             is_begun.set()
-            may_end.wait(30)
+            may_end.wait(120)
         return take(change, edge, batch)
 
     monkeypatch.setattr(report_intake, "take", take_slowly)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(rogue.post, paths.REPORTS, batch)
-        assert is_begun.wait(30)
+        assert is_begun.wait(120)
         assert rogue.post(paths.REPORTS, batch).problem.kind == "unavailable"
         may_end.set()
         assert first.result().status == 200

@@ -43,7 +43,7 @@ def install(folder: Path, entry: str = "", body: str = "") -> None:
 
 def run(folder: Path, code: str = USE) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(folder)!r})\n{code}"]
-    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
 
 
 def test_the_example_family_is_found_rendered_and_read_back(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ STANDS_STILL = {"open /", "open .", "open ..", "look at /", "look at .", "look a
 
 def inside(who: str, what: str) -> Outcomes:
     shown = subprocess.run(
-        [sys.executable, str(SCRIPT), who, what], capture_output=True, text=True, check=False, timeout=60
+        [sys.executable, str(SCRIPT), who, what], capture_output=True, text=True, check=False, timeout=120
     )
     assert shown.returncode == 0, (shown.returncode, shown.stderr)
     answers: Outcomes = json.loads(shown.stdout)

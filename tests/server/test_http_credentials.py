@@ -81,7 +81,7 @@ def curl(front: Front, name: str, *options: str) -> tuple[int, bytes]:
     url = f"http://{host}:{port}/{name}"
     done = subprocess.run(
         ["curl", "-q", "-s", "-m", "20", "-w", "\\n%{http_code}", *options, url],
-        capture_output=True, timeout=30, check=False, env={"no_proxy": "*", "PATH": os.environ["PATH"]},
+        capture_output=True, timeout=120, check=False, env={"no_proxy": "*", "PATH": os.environ["PATH"]},
     )  # fmt: skip
     body, _line, status = done.stdout.rpartition(b"\n")
     return int(status), body

@@ -33,7 +33,7 @@ def port(server: ServerUnderTest) -> int:
 
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+    return subprocess.run(words, capture_output=True, text=True, check=False, timeout=120)
 
 
 def has_busybox_tftp() -> bool:
@@ -91,7 +91,7 @@ def test_curl_fetches(port: int, size: int, options: tuple[str, ...]) -> None:
         ["curl", "-sS", "--max-time", "20", *options, f"tftp://127.0.0.1:{port}/f{size}"],
         capture_output=True,
         check=False,
-        timeout=30,
+        timeout=120,
     )
     assert shown.stderr == b""
     assert shown.stdout == content_of(size)

@@ -58,7 +58,7 @@ def test_on_port_69_as_root_the_worker_serves_with_nothing_left_to_it(namespace:
         check=True,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
     )
     seen = json.loads(shown.stdout)
     status = seen["status"]

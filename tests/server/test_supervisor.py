@@ -133,7 +133,7 @@ def test_nothing_is_answered_before_there_is_a_catalogue_and_the_request_is_not_
     time.sleep(0.2)
     assert site.told(RequestRefused) == []
     site.supervisor.offer(1, [site.file(b"at last")])
-    phone.join(3)
+    phone.join(120)
     assert fetched == [b"at last"]
 
 

@@ -23,7 +23,7 @@ def server() -> Iterator[str]:
 
 def sim(*arguments: str) -> "subprocess.CompletedProcess[bytes]":
     command = [sys.executable, "-m", "ringfence.cli.main", "sim", *arguments]
-    return subprocess.run(command, capture_output=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, timeout=120, check=False)
 
 
 def test_an_attack_says_what_it_did_and_that_the_server_holds(server: str) -> None:

@@ -150,5 +150,5 @@ def sipp(folder: Path, kamailio: Kamailio, password: str) -> int:
     scenario.write_text(SCENARIO.replace("PASSWORD", password))
     command = ["sipp", f"127.0.0.1:{kamailio.port}", "-sf", str(scenario), "-m", "1", "-i", "127.0.0.1"]
     command += ["-p", str(free_port()), "-timeout", "8", "-timeout_error", "-nostdin"]
-    done = subprocess.run(command, capture_output=True, check=False, timeout=30, cwd=folder, stdin=subprocess.DEVNULL)
+    done = subprocess.run(command, capture_output=True, check=False, timeout=120, cwd=folder, stdin=subprocess.DEVNULL)
     return done.returncode

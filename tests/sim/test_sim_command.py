@@ -77,7 +77,7 @@ def ringfence(*arguments: str) -> list[str]:
 def test_booting_once_ends_with_what_came_of_it(files: dict[str, bytes], status: int, says: str) -> None:
     with SmallTftp(files) as server:
         command = ringfence("--family", "9971", "--server", f"127.0.0.1:{server.port}", "--once", "--json")
-        ended = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
     assert ended.returncode == status
     assert says in ended.stderr
     assert ended.stderr.count("\n") == (1 if status else 0)
@@ -105,7 +105,7 @@ def test_a_phone_that_runs_prints_each_step_as_it_comes_and_ends_with_a_signal(n
                 rows.append(phone.stdout.readline())
                 assert rows[-1]
             phone.send_signal(number)
-            assert phone.wait(10) == 0
+            assert phone.wait(120) == 0
     assert any("holds   lines 1: Anna (anna)" in row for row in rows)
 
 

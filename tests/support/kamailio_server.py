@@ -85,7 +85,7 @@ def running_kamailio(folder: Path, files: dict[str, str]) -> Iterator[Kamailio]:
     finally:
         process.terminate()
         try:
-            process.wait(10)
+            process.wait(120)
         except subprocess.TimeoutExpired:
             os.killpg(process.pid, 9)
-            process.wait(5)
+            process.wait(120)

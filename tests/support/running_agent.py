@@ -66,12 +66,12 @@ class Running:
         ready = threading.Event()
         self._thread = threading.Thread(target=self.agent.run, args=(ready.set,))
         self._thread.start()
-        assert ready.wait(10)
+        assert ready.wait(120)
 
     def stop(self) -> None:
         if self.agent and self._thread:
             self.agent.stop()
-            self._thread.join(10)
+            self._thread.join(120)
             assert not self._thread.is_alive()
 
     def _connect(self, _folder: EdgeFolder, clock: HubClock, _hub: HubEndpoints) -> MemoryHub:

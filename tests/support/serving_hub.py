@@ -18,7 +18,7 @@ from ringfence.hub.process.listeners import LISTENERS, Listener, bind_all
 from ringfence.secret import Secret
 from support.running_hub import Clock, RunningHub
 
-STARTS_WITHIN_S = 60.0
+STARTS_WITHIN_S = 180.0
 
 
 def new_hub(path: Path, address: str = "127.0.0.1") -> tuple[DataFolder, Secret]:
@@ -60,7 +60,7 @@ def serving(hub: Hub, folder: DataFolder, listeners: Sequence[Listener] = LISTEN
     finally:
         if thread.is_alive():
             stop[0]()
-        thread.join(20)
+        thread.join(120)
         hub.close()
         assert not thread.is_alive()
 

@@ -15,7 +15,7 @@ def fetched(stack: Stack, user: str, password: str) -> tuple[int, str]:
     done = subprocess.run(
         ["curl", "-q", "-s", "-m", "20", "-w", "\n%{http_code}", "--noproxy", "*", "--digest", "-u",
          f"{user}:{password}", f"http://127.0.0.1:{stack.http_port}/{NAME}"],
-        capture_output=True, text=True, timeout=30, check=False,
+        capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     body, _line, status = done.stdout.rpartition("\n")
     return int(status), body

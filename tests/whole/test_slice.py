@@ -224,7 +224,7 @@ def test_a_hub_that_is_killed_leaves_the_old_release_served_and_publishes_when_i
     assert stack.hub is not None
     stack.run("line", "set", MAC, "1", "--label", "After the kill")
     stack.hub.kill()
-    stack.hub.wait(10)
+    stack.hub.wait(120)
     assert label_served(stack) == label
     stack.start_hub()
     stack.ask("publish")
