@@ -13,18 +13,10 @@ from ringfence.hub.store.base import Base
 from ringfence.hub.store.binding import UnboundStatementError
 from ringfence.hub.store.database import BoundDatabase, Database
 from ringfence.hub.store.draft_models import DraftRow
-from ringfence.hub.store.models import (
-    GroupSettingRow,
-    LineRow,
-    OrganisationSettingRow,
-    PhoneGroupRow,
-    PhoneRow,
-    PhoneSettingRow,
-    SiteRow,
-    SiteSettingRow,
-)
+from ringfence.hub.store.models import LineRow, PhoneGroupRow, PhoneRow, SiteRow
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.organisation_owned import OrganisationOwned
+from ringfence.hub.store.setting_models import GroupSettingRow, OrganisationSettingRow, PhoneSettingRow, SiteSettingRow
 
 IN_A, IN_B, GROUPED = "001B54C2A001", "001B54C2B001", "001B54C2B002"
 """Phones: at site a, at site b, and at site b in a group."""

@@ -14,9 +14,10 @@ from ringfence.hub.store.binding import UnboundStatementError, whose
 from ringfence.hub.store.bound_sql import owned_tables, unbound_table
 from ringfence.hub.store.database import Database
 from ringfence.hub.store.guard_models import GuardBanRow
-from ringfence.hub.store.models import AuditEntryRow, LineRow, PhoneRow, PhoneSettingRow, SiteRow
+from ringfence.hub.store.models import AuditEntryRow, LineRow, PhoneRow, SiteRow
 from ringfence.hub.store.organisation_models import FIRST, OrganisationRow
 from ringfence.hub.store.organisation_owned import OrganisationOwned
+from ringfence.hub.store.setting_models import PhoneSettingRow
 
 OF_THE_HUB = {"organisation", "retired_site", "restoration"}
 """Tables that are no organisation's: who they are, ids that are never given again, when the hub was restored."""

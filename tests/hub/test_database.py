@@ -68,21 +68,13 @@ from ringfence.hub.store.binding import EVERYWHERE
 from ringfence.hub.store.copies import check_database, copy_database, fill_database
 from ringfence.hub.store.database import BoundDatabase, Database
 from ringfence.hub.store.guard_models import GuardCountRow
-from ringfence.hub.store.models import (
-    ApiTokenRow,
-    AuditEntryRow,
-    EdgeReportRow,
-    EdgeRow,
-    LineSettingRow,
-    PhoneRow,
-    PhoneSettingRow,
-    SiteRow,
-)
+from ringfence.hub.store.models import ApiTokenRow, AuditEntryRow, EdgeReportRow, EdgeRow, PhoneRow, SiteRow
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.pages import Page
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.hub.store.release_models import FirmwareFileRow, ReleaseRow, UploadRow
 from ringfence.hub.store.rollout_models import RolloutPhoneRow
+from ringfence.hub.store.setting_models import LineSettingRow, PhoneSettingRow
 from ringfence.identity.certificates import EdgeIdentity
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 import pytest
 
 from ringfence.hub.fleet import sessions
-from ringfence.hub.store.models import RotationRow
 from ringfence.hub.store.organisation_models import LastNumberRow
+from ringfence.hub.store.pbx_models import RotationRow
 from ringfence.hub.store.release_models import AssetRow, FirmwareLoadRow
 from ringfence.identity.tokens import EnrolmentToken
 from ringfence.phones.mac import Mac

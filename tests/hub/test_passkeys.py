@@ -11,15 +11,7 @@ from sqlalchemy import func, select
 from ringfence.errors import RingfenceError
 from ringfence.hub import within
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import (
-    NameRefused,
-    NotSignedIn,
-    PasskeyRefused,
-    PasskeysUnavailable,
-    SignInRefused,
-    TooManySignIns,
-    UnknownPasskey,
-)
+from ringfence.hub.errors import NameRefused
 from ringfence.hub.fleet import organisations, passkey_challenges, passkeys, passwords, people, sessions
 from ringfence.hub.fleet.known_browsers import KnownBrowser
 from ringfence.hub.fleet.relying_party import RelyingParty
@@ -27,6 +19,14 @@ from ringfence.hub.people.passkey_sign_ins import PasskeySignIns
 from ringfence.hub.people.sign_in_tries import SignInTries
 from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.people.visitors import SignedIn, Visitor
+from ringfence.hub.sign_in_errors import (
+    NotSignedIn,
+    PasskeyRefused,
+    PasskeysUnavailable,
+    SignInRefused,
+    TooManySignIns,
+    UnknownPasskey,
+)
 from ringfence.hub.store.models import AuditEntryRow
 from ringfence.hub.store.pages import Page
 from ringfence.hub.store.people_models import PasskeyChallengeRow, PasskeyRow, PersonRow

@@ -13,11 +13,11 @@ from fastapi.routing import iter_route_contexts
 
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.errors import NotSignedIn
 from ringfence.hub.people.callers import AUTHENTICATIONS, Caller
 from ringfence.hub.people.rights import OPEN_PATHS, Role, is_open
 from ringfence.hub.process import tls
 from ringfence.hub.process.listeners import LISTENERS, Listener
+from ringfence.hub.sign_in_errors import NotSignedIn
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.web.app import web_app
 from ringfence.secret import Secret

@@ -11,9 +11,13 @@ from sqlalchemy import select
 from ringfence.errors import RingfenceError
 from ringfence.hub import within
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import (
+from ringfence.hub.errors import NameRefused
+from ringfence.hub.fleet import browser_names, organisations, passwords, people, second_steps, sessions
+from ringfence.hub.fleet.sign_in_throttle import Counted, SignInThrottle, network_key
+from ringfence.hub.people.sign_ins import MOST_SECOND_STEPS, SignIns
+from ringfence.hub.people.visitors import SignedIn
+from ringfence.hub.sign_in_errors import (
     LastOwner,
-    NameRefused,
     NotSignedIn,
     PasswordRefused,
     PasswordsBusy,
@@ -22,10 +26,6 @@ from ringfence.hub.errors import (
     SignInRefused,
     TooManySignIns,
 )
-from ringfence.hub.fleet import browser_names, organisations, passwords, people, second_steps, sessions
-from ringfence.hub.fleet.sign_in_throttle import Counted, SignInThrottle, network_key
-from ringfence.hub.people.sign_ins import MOST_SECOND_STEPS, SignIns
-from ringfence.hub.people.visitors import SignedIn
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import AuditEntryRow
 from ringfence.hub.store.people_models import PersonRow, SessionRow

@@ -10,18 +10,7 @@ from sqlalchemy import select
 
 from ringfence.hub import within
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import (
-    BadSelection,
-    LastOwner,
-    NotSignedIn,
-    PasskeyRefused,
-    SignInProviderRefused,
-    SignInProviderTaken,
-    SignInProviderUnavailable,
-    SignInRefused,
-    TooManySignIns,
-    UnknownSignInProvider,
-)
+from ringfence.hub.errors import BadSelection
 from ringfence.hub.fleet import organisations, passwords, people, provider_visits, sessions, sign_in_links
 from ringfence.hub.fleet import sign_in_providers as providers
 from ringfence.hub.fleet.known_browsers import KnownBrowser
@@ -32,6 +21,17 @@ from ringfence.hub.people.provider_sign_ins import ProviderSignIns
 from ringfence.hub.people.sign_in_tries import SignInTries
 from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.people.visitors import Visitor
+from ringfence.hub.sign_in_errors import (
+    LastOwner,
+    NotSignedIn,
+    PasskeyRefused,
+    SignInProviderRefused,
+    SignInProviderTaken,
+    SignInProviderUnavailable,
+    SignInRefused,
+    TooManySignIns,
+    UnknownSignInProvider,
+)
 from ringfence.hub.store.models import AuditEntryRow
 from ringfence.hub.store.people_models import PersonRow, SessionRow
 from ringfence.hub.store.sign_in_provider_models import ProviderVisitRow

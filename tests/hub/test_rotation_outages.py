@@ -11,7 +11,7 @@ from ringfence.errors import RingfenceError
 from ringfence.hub.errors import BadSelection, PbxUnavailable
 from ringfence.hub.fleet import accounts, lines, phones, rotation_alerts
 from ringfence.hub.process import background_jobs
-from ringfence.hub.store.models import RotationRow
+from ringfence.hub.store.pbx_models import RotationRow
 from ringfence.hub.telephony import rotations
 from ringfence.phones.mac import Mac
 from support.asterisk_manager import AsteriskManager, running_manager

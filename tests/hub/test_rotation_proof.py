@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from ringfence.hub.errors import PbxUnavailable
-from ringfence.hub.store.models import RotationRow
+from ringfence.hub.store.pbx_models import RotationRow
 from ringfence.hub.telephony import links, rotations
 from ringfence.hub.telephony.pbx.port import Contact, Credential
 from ringfence.phones.family import ReloadEvent

@@ -10,7 +10,7 @@ import pytest
 from ringfence.hub.errors import BadSelection
 from ringfence.hub.fleet import accounts, lines, phones
 from ringfence.hub.process import background_jobs
-from ringfence.hub.store.models import RotationRow
+from ringfence.hub.store.pbx_models import RotationRow
 from ringfence.hub.telephony import rotations
 from ringfence.hub.telephony.pbx.asterisk import Asterisk
 from ringfence.phones.mac import Mac

@@ -128,10 +128,11 @@ def use(
     """
     code = input("Code: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
     adopted = hub().post("/activations/use", {"code": code, "phone": phone, "site": site, "model": model})
-    if as_json:
-        output.show_json(adopted)
-        return
-    output.say(f"Phone {adopted['mac']} ({adopted['model']}) adopted at {adopted['site']}. Next: ringfence publish.")
+    output.tell(
+        f"Phone {adopted['mac']} ({adopted['model']}) adopted at {adopted['site']}. Next: ringfence publish.",
+        adopted,
+        as_json=as_json,
+    )
 
 
 def _line(index: int, text: str) -> dict[str, object]:

@@ -1,7 +1,5 @@
 """``ringfence alert-channel``: where people are told of alerts."""
 
-import getpass
-import sys
 from typing import Annotated
 
 import typer
@@ -10,7 +8,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, Row, field, moment
-from ringfence.cli.support.questions import Yes, confirm
+from ringfence.cli.support.questions import Yes, confirm, typed_secret
 
 app = typer.Typer(help="Where the hub tells of alerts: mail, a push to telephones, or a webhook.", no_args_is_help=True)
 
@@ -61,7 +59,7 @@ def add(
     kinds = [name for name, given in (("webhook", webhook), ("mail", mail), ("ntfy", ntfy)) if given]
     if len(kinds) != 1:
         raise typer.BadParameter("give one of the three", param_hint="--webhook, --mail, --ntfy")
-    secret = _asked_for("Token" if token else "Password") if user or token else ""
+    secret = typed_secret("Token" if token else "Password") if user or token else ""
     row = hub().post(
         "/alert-channels",
         {"name": name, "kind": kinds[0], "url": webhook or ntfy or server, "recipients": mail or [],
@@ -117,10 +115,6 @@ def remove(channel: ChannelId, yes: Yes = False, as_json: AsJson = False) -> Non
     confirm(f"Remove alert channel {channel}", yes=yes)
     hub().delete(f"/alert-channels/{segment(channel)}")
     output.tell(f"Alert channel {channel} removed.", {"removed": channel}, as_json=as_json)
-
-
-def _asked_for(what: str) -> str:
-    return getpass.getpass(f"{what}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
 
 
 def _alerts(row: Row) -> str:

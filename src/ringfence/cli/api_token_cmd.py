@@ -70,10 +70,7 @@ def create(
     ends_at = time.time() + days * 86_400 if days is not None else until.timestamp() if until is not None else None
     given = {"scope": scope} if scope else {"role": role}
     made = hub().post("/api-tokens", {"name": name, "ends_at": ends_at, **given, **scope_in_json(site, group)})
-    if as_json:
-        output.show_json(made)
-    else:
-        output.say(f"API token for {made['name']}, shown only once:\n{made['token']}")
+    output.tell(f"API token for {made['name']}, shown only once:\n{made['token']}", made, as_json=as_json)
 
 
 @app.command()

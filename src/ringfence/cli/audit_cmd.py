@@ -1,8 +1,9 @@
 """``ringfence audit``: the audit log."""
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -10,7 +11,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub
 from ringfence.cli.support.errors import AuditLogBroken
 from ringfence.cli.support.files import new_file
-from ringfence.cli.support.listing import Listing, SortOfLog, lists_newest, order_of_log
+from ringfence.cli.support.listing import Listing, SortOfLog, described, lists_newest, order_of_log
 from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.counted import counted
 
@@ -25,25 +26,38 @@ Since = Annotated[datetime | None, typer.Option(formats=_MOMENTS, help="Not befo
 Until = Annotated[datetime | None, typer.Option(formats=_MOMENTS, help="Before this day or time, here.")]
 
 
+Query = Mapping[str, str | int | None]
+T = TypeVar("T")
+
+
+def _narrowed(command: Callable[..., T]) -> Callable[..., T]:
+    """Let a command narrow the log: it is given what its options say as ``query``, as the API has it."""
+
+    def run(
+        *, who: Who = None, action: Action = None, what: What = None, address: Address = None, since: Since = None,
+        until: Until = None,
+        **given: Any,  # noqa: ANN401 - the command's own parameters
+    ) -> T:  # fmt: skip
+        times = {"since": since, "until": until}
+        moments = {name: None if at is None else str(at.timestamp()) for name, at in times.items()}
+        query = {"who": who, "action": action, "object": what, "address": address, **moments}
+        return command(query=query, **given)
+
+    return described(run, command, "query")
+
+
 @app.command("list")
 @lists_newest
-def list_entries(
-    *,
-    who: Who = None,
-    action: Action = None,
-    what: What = None,
-    address: Address = None,
-    since: Since = None,
-    until: Until = None,
-) -> Listing:
+@_narrowed
+def list_entries(query: Query) -> Listing:
     """Show the audit log, newest first: every change at the hub, who made it, and what was before and after.
 
     Example: ringfence audit list --action phone. --since 2026-01-31
     """
-    return _listing(_query(who, action, what, address, since, until))
+    return _listing(query)
 
 
-def _listing(query: dict[str, str | int | None]) -> Listing:
+def _listing(query: Query) -> Listing:
     columns = [
         ("WHEN", moment("at")),
         ("WHO", field("who")),
@@ -67,23 +81,18 @@ def audit() -> Listing:
 
 
 @app.command()
+@_narrowed
 def export(
+    query: Query,
     file: Annotated[Path, typer.Argument(help="Where to write it; - prints it.", metavar="FILE")],
     *,
     as_csv: Annotated[bool, typer.Option("--csv", help="Write CSV; JSON lines by default.")] = False,
-    who: Who = None,
-    action: Action = None,
-    what: What = None,
-    address: Address = None,
-    since: Since = None,
-    until: Until = None,
     sort: SortOfLog = None,
 ) -> None:
     """Write the audit log into a file, newest first by default: an entry a line.
 
     Example: ringfence audit export january.csv --csv --since 2026-01-01 --until 2026-02-01
     """
-    query = _query(who, action, what, address, since, until)
     order = order_of_log(sort)
     parts = hub().download("/audit/export", format="csv" if as_csv else "jsonl", sort=order, **query)
     if str(file) == "-":
@@ -122,16 +131,6 @@ def verify(
             where=found["why"],
             to_do="Compare with exports or a copy of the hub of before.",
         )
-
-
-def _query(
-    who: str | None, action: str | None, what: str | None, address: str | None, since: datetime | None,
-    until: datetime | None,
-) -> dict[str, str | int | None]:  # fmt: skip
-    """Return what narrows the log, as the API has it."""
-    times = {"since": since, "until": until}
-    moments = {name: None if at is None else str(at.timestamp()) for name, at in times.items()}
-    return {"who": who, "action": action, "object": what, "address": address, **moments}
 
 
 def _changed(row: Row) -> str:

@@ -65,7 +65,7 @@ def show(draft: Draft, as_json: AsJson = False) -> None:
 
     Example: ringfence draft show draft-3f9c2a7b10de
     """
-    found = hub().get(f"/drafts/{segment(draft)}")
+    found = hub().get(_path(draft))
     if as_json:
         output.show_json(found)
         return
@@ -95,7 +95,7 @@ def share(
 
     Example: ringfence draft share draft-3f9c2a7b10de
     """
-    changed = hub().patch(f"/drafts/{segment(draft)}", {"shared": shared})
+    changed = hub().patch(_path(draft), {"shared": shared})
     output.tell(f"Draft {draft} is {'shared' if shared else 'your own'} now.", changed, as_json=as_json)
 
 
@@ -109,7 +109,7 @@ def preview(
 
     Example: ringfence draft preview draft-3f9c2a7b10de --diff
     """
-    found = hub().get(f"/drafts/{segment(draft)}/preview", diffs="true" if diff or as_json else "false")
+    found = hub().get(f"{_path(draft)}/preview", diffs="true" if diff or as_json else "false")
     if as_json:
         output.show_json(found)
     else:
@@ -122,7 +122,7 @@ def approve(draft: Draft, as_json: AsJson = False) -> None:
 
     Example: ringfence draft approve draft-3f9c2a7b10de
     """
-    found = hub().post(f"/drafts/{segment(draft)}/approve")
+    found = hub().post(f"{_path(draft)}/approve")
     output.tell(f"Draft {draft} approved. Next: ringfence draft publish {draft}", found, as_json=as_json)
 
 
@@ -146,7 +146,7 @@ def publish(
     order = {
         "at": _moment(at), "comment": comment, "despite_conflicts": despite_conflicts, "when_idle": when_idle,
     }  # fmt: skip
-    done = hub().post(f"/drafts/{segment(draft)}/publish", order)
+    done = hub().post(f"{_path(draft)}/publish", order)
     if as_json:
         output.show_json(done)
     elif done["draft"] is not None:
@@ -179,7 +179,7 @@ def drop(
 
     Example: ringfence draft drop draft-3f9c2a7b10de 3
     """
-    hub().delete(f"/drafts/{segment(draft)}/edits/{number}")
+    hub().delete(f"{_path(draft)}/edits/{number}")
     output.tell(f"Edit {number} dropped.", {"dropped": number}, as_json=as_json)
 
 
@@ -189,7 +189,7 @@ def discard(draft: Draft, yes: Yes = False, as_json: AsJson = False) -> None:
 
     Example: ringfence draft discard draft-3f9c2a7b10de
     """
-    client, path = hub(), f"/drafts/{segment(draft)}"
+    client, path = hub(), _path(draft)
     found = client.get(path)
     confirm(f"Discard draft {found['name']} with {counted(found['edits'], 'edit')}", yes=yes)
     client.delete(path)
@@ -215,3 +215,7 @@ def approval(
         else "Drafts are published without approval."
     )
     output.tell(sentence, rule, as_json=as_json)
+
+
+def _path(draft: str) -> str:
+    return f"/drafts/{segment(draft)}"

@@ -29,10 +29,9 @@ def add(name: Annotated[str, typer.Argument(help="Its name, such as Reception.")
     Example: ringfence group add Reception
     """
     group = hub().post("/groups", {"name": name})
-    if as_json:
-        output.show_json(group)
-    else:
-        output.say(f"Group {group['id']} created. Next: ringfence phone change MAC --group {group['id']}")
+    output.tell(
+        f"Group {group['id']} created. Next: ringfence phone change MAC --group {group['id']}", group, as_json=as_json
+    )
 
 
 @app.command("list")

@@ -66,10 +66,7 @@ def password(mac: MacAddress, as_json: AsJson = False) -> None:
     Example: ringfence guard credential password 80:5E:C0:12:34:56
     """
     shown = hub().post(f"{phone_path(mac)}/credential/reveal")
-    if as_json:
-        output.show_json(shown)
-    else:
-        output.say(f"{shown['user']} {shown['password']}")
+    output.tell(f"{shown['user']} {shown['password']}", shown, as_json=as_json)
 
 
 @credential.command()

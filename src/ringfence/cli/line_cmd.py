@@ -84,10 +84,7 @@ def password(mac: MacAddress, index: LineKey, as_json: AsJson = False) -> None:
     Example: ringfence line password 00:1B:54:C2:9A:10 1
     """
     shown = hub().post(f"{_path(mac, index)}/password/reveal")
-    if as_json:
-        output.show_json(shown)
-    else:
-        output.say(shown["password"])
+    output.tell(shown["password"], shown, as_json=as_json)
 
 
 @app.command()

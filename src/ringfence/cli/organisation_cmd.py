@@ -41,10 +41,11 @@ def create(
     Example: ringfence organisation create acme "ACME Ltd"
     """
     made = hub().post("/organisations", {"id": organisation, "name": name})
-    if as_json:
-        output.show_json(made)
-    else:
-        output.say(f"Organisation {made['id']} created. Next: ringfence --organisation {made['id']} access create NAME")
+    output.tell(
+        f"Organisation {made['id']} created. Next: ringfence --organisation {made['id']} access create NAME",
+        made,
+        as_json=as_json,
+    )
 
 
 @app.command("list")

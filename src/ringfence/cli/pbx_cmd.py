@@ -1,7 +1,5 @@
 """``ringfence pbx``: the PBXes that the hub talks to."""
 
-import getpass
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +9,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, field
-from ringfence.cli.support.questions import Yes, confirm
+from ringfence.cli.support.questions import Yes, confirm, typed_secret
 
 app = typer.Typer(help="PBXes that the hub talks to, to change secrets and reload phones.", no_args_is_help=True)
 
@@ -60,7 +58,7 @@ def add(
         raise typer.BadParameter(f"{fault.filename}: {fault.strerror}", param_hint="--ca") from None
     said = ""
     if secret:
-        said = getpass.getpass("Secret: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        said = typed_secret("Secret")
     row = hub().post(
         "/pbxes",
         {"name": name, "kind": kind, "url": url, "user": user, "secret": said, "realm": realm,

@@ -1,7 +1,5 @@
 """``ringfence phone-book``: names and numbers that phones list."""
 
-import getpass
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -16,7 +14,7 @@ from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.files import read_text
 from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, Row, field, moment
-from ringfence.cli.support.questions import Yes, confirm
+from ringfence.cli.support.questions import Yes, confirm, typed_secret
 from ringfence.counted import counted
 
 app = typer.Typer(
@@ -175,7 +173,7 @@ def put_directory(
         "allow_clear_text": allow_clear_text,
     }  # fmt: skip
     if password:
-        body["password"] = getpass.getpass("Password: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        body["password"] = typed_secret("Password")
     found = hub().put(f"/phone-books/{segment(book)}/directory", body)
     output.tell(f"The directory is kept. Next: ringfence phone-book refresh {book}", found, as_json=as_json)
 

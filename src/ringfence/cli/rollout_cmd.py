@@ -108,7 +108,7 @@ def show(
 
     Example: ringfence rollout show rollout-3f9c2a7b10de --watch
     """
-    client, path = hub(), f"/rollouts/{segment(rollout)}"
+    client, path = hub(), _path(rollout)
     found = client.get(path)
     with progress("sites") as (total, advance):
         total(0, len(found["sites"]))
@@ -153,7 +153,7 @@ def pause(rollout: Rollout, as_json: AsJson = False) -> None:
 
     Example: ringfence rollout pause rollout-3f9c2a7b10de
     """
-    found = hub().post(f"/rollouts/{segment(rollout)}/pause")
+    found = _order(rollout, "pause")
     output.tell(f"Rollout {rollout} is paused.", found, as_json=as_json)
 
 
@@ -163,7 +163,7 @@ def resume(rollout: Rollout, as_json: AsJson = False) -> None:
 
     Example: ringfence rollout resume rollout-3f9c2a7b10de
     """
-    found = hub().post(f"/rollouts/{segment(rollout)}/resume")
+    found = _order(rollout, "resume")
     output.tell(f"Rollout {rollout} is {found['state']}.", found, as_json=as_json)
 
 
@@ -173,7 +173,7 @@ def retry(rollout: Rollout, as_json: AsJson = False) -> None:
 
     Example: ringfence rollout retry rollout-3f9c2a7b10de
     """
-    found = hub().post(f"/rollouts/{segment(rollout)}/retry")
+    found = _order(rollout, "retry")
     sentence = (
         f"Rollout {rollout} goes on, and waits for {counted(found['phones'], 'phone')} again. The hub tells them in "
         f"portions: ringfence rollout show {rollout}"
@@ -188,5 +188,13 @@ def cancel(rollout: Rollout, yes: Yes = False, as_json: AsJson = False) -> None:
     Example: ringfence rollout cancel rollout-3f9c2a7b10de
     """
     confirm(f"Cancel rollout {rollout}", yes=yes)
-    found = hub().post(f"/rollouts/{segment(rollout)}/cancel")
+    found = _order(rollout, "cancel")
     output.tell(f"Rollout {rollout} is cancelled.", found, as_json=as_json)
+
+
+def _order(rollout: str, what: str) -> Json:
+    return hub().post(f"{_path(rollout)}/{what}")
+
+
+def _path(rollout: str) -> str:
+    return f"/rollouts/{segment(rollout)}"

@@ -1,7 +1,5 @@
 """``ringfence sign-in-provider``: OpenID Connect providers by which people come in."""
 
-import getpass
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +9,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, Row, field
-from ringfence.cli.support.questions import Yes, confirm
+from ringfence.cli.support.questions import Yes, confirm, typed_secret
 
 app = typer.Typer(help="OpenID Connect providers by which people sign in.", no_args_is_help=True)
 
@@ -169,7 +167,7 @@ def _mapping(text: str) -> dict[str, Any]:  # Any: JSON
 
 def _secret(file: Path | None) -> str:
     if file is None:
-        return getpass.getpass("Client secret: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+        return typed_secret("Client secret")
     try:
         return file.read_text("utf-8", "replace").strip()
     except OSError as fault:

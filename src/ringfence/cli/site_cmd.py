@@ -107,10 +107,9 @@ def change(
     Example: ringfence site change home-office-anna --firmware-waits 12h
     """
     found = hub().patch(site_path(site), {"firmware_waits_s": seconds(firmware_waits)})
-    if as_json:
-        output.show_json(found)
-    else:
-        output.say(f"At site {found['id']}, firmware waits {firmware_waits} for an edge that is away.")
+    output.tell(
+        f"At site {found['id']}, firmware waits {firmware_waits} for an edge that is away.", found, as_json=as_json
+    )
 
 
 @app.command()

@@ -6,13 +6,15 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 
 from ringfence.cli.support import output
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.output import AsJson, Column, Row
+
+T = TypeVar("T")
 
 Filters = Annotated[
     list[str] | None,
@@ -106,7 +108,7 @@ def lists(what: Callable[..., Listing]) -> Callable[..., None]:
     ) -> None:  # fmt: skip
         show(what(**given), Choice(filters or (), sort, limit), as_json=as_json)
 
-    return _described(run, what)
+    return described(run, what)
 
 
 def lists_newest(what: Callable[..., Listing]) -> Callable[..., None]:
@@ -124,7 +126,7 @@ def lists_newest(what: Callable[..., Listing]) -> Callable[..., None]:
         ordered = replace(log, query={**log.query, "sort": order_of_log(sort)})
         show(ordered, Choice(filters or (), None, limit), as_json=as_json)
 
-    return _described(run, what)
+    return described(run, what)
 
 
 def order_of_log(sort: str | None) -> str | None:
@@ -143,9 +145,16 @@ def order_of_log(sort: str | None) -> str | None:
     return "when" if name == sort else "-when"
 
 
-def _described(run: Callable[..., None], what: Callable[..., Listing]) -> Callable[..., None]:
-    """Return ``run`` under the name, help and place of ``what``, with the parameters of both."""
-    own = inspect.signature(what, eval_str=True).parameters.values()
+def described(run: Callable[..., T], what: Callable[..., object], *given_by_run: str) -> Callable[..., T]:
+    """Return ``run`` under the name, help and place of ``what``, with the parameters of both.
+
+    Args:
+        run: What is called; it takes those of ``what`` as ``given``.
+        what: A command, or what says what one lists.
+        given_by_run: Parameters of ``what`` that are no options, as ``run`` gives them itself.
+    """
+    parameters_of_what = inspect.signature(what, eval_str=True).parameters.values()
+    own = [each for each in parameters_of_what if each.name not in given_by_run]
     added = [each for each in inspect.signature(run, eval_str=True).parameters.values() if each.name != "given"]
     functools.update_wrapper(run, what)
     parameters = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in (*own, *added)]

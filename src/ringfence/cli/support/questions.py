@@ -1,5 +1,6 @@
-"""Questions before what can't be undone: asked on a terminal, answered by ``--yes`` in scripts."""
+"""Questions: before what can't be undone, which ``--yes`` answers in scripts; and for secrets, which pipes answer."""
 
+import getpass
 import sys
 from typing import Annotated
 
@@ -25,3 +26,8 @@ def confirm(what: str, *, yes: bool) -> None:
         )
     if not typer.confirm(f"{clean_line(what)}?", err=True):
         raise NotConfirmed("nothing was done", to_do="The answer was no.")
+
+
+def typed_secret(what: str) -> str:
+    """Ask for a secret, such as a "Password", which is not shown; or read it from a pipe, as a line."""
+    return getpass.getpass(f"{what}: ") if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")

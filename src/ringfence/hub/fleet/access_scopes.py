@@ -6,8 +6,9 @@ from typing import Protocol
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import BadSelection, NotSignedIn
+from ringfence.hub.errors import BadSelection
 from ringfence.hub.fleet import groups, sites
+from ringfence.hub.sign_in_errors import NotSignedIn
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import ApiTokenRow
 from ringfence.hub.store.people_models import PersonRow

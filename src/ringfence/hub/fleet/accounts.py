@@ -12,7 +12,8 @@ from ringfence.hub.errors import SealBroken
 from ringfence.hub.fleet import lines, phones, settings
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import OldSecretRow, PhoneRow
+from ringfence.hub.store.models import PhoneRow
+from ringfence.hub.store.pbx_models import OldSecretRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope, Setting, Value

@@ -11,11 +11,12 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import ActivationRefused, BadSelection, TooManyCodes, TooManySignIns, UnknownPhone
+from ringfence.hub.errors import ActivationRefused, BadSelection, TooManyCodes, UnknownPhone
 from ringfence.hub.fleet import activations, lines, phones, sites
 from ringfence.hub.fleet.activations import ActivationState
 from ringfence.hub.fleet.guard import alerts, first_contact
 from ringfence.hub.fleet.sign_in_throttle import Counted, SignInThrottle
+from ringfence.hub.sign_in_errors import TooManySignIns
 from ringfence.hub.store.activation_models import ActivationRow
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import GuardAlertRow

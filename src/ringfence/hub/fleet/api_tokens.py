@@ -8,13 +8,9 @@ from datetime import UTC, datetime
 from sqlalchemy import or_, select, true
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import (
-    BadSelection,
-    NameRefused,
-    NotSignedIn,
-    UnknownToken,
-)
+from ringfence.hub.errors import BadSelection, NameRefused, UnknownToken
 from ringfence.hub.fleet import access_scopes
+from ringfence.hub.sign_in_errors import NotSignedIn
 from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.models import ApiTokenRow
 from ringfence.secret import Secret

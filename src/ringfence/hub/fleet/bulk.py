@@ -20,7 +20,8 @@ from ringfence.hub.fleet import (
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.store.change import Change, new_id
-from ringfence.hub.store.models import LineSettingRow, PhoneGroupRow, PhoneRow, PhoneSettingRow, SiteRow
+from ringfence.hub.store.models import PhoneGroupRow, PhoneRow, SiteRow
+from ringfence.hub.store.setting_models import LineSettingRow, PhoneSettingRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
 

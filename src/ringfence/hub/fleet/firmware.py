@@ -13,14 +13,9 @@ from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.errors import BrokenBundle, LoadInUse, UnknownLoad
 from ringfence.hub.fleet import uploads
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import (
-    GroupSettingRow,
-    OrganisationSettingRow,
-    PhoneRow,
-    PhoneSettingRow,
-    SiteSettingRow,
-)
+from ringfence.hub.store.models import PhoneRow
 from ringfence.hub.store.release_models import FirmwareFileRow, FirmwareLoadRow, PreparedTargetRow
+from ringfence.hub.store.setting_models import GroupSettingRow, OrganisationSettingRow, PhoneSettingRow, SiteSettingRow
 from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.filenames import is_loads
 from ringfence.phones.firmware.bundles import examine, serving_names

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import phones
-from ringfence.hub.store.models import AuditEntryRow, EdgeReportRow, PhoneOrderRow, PhoneRow, SiteRow
+from ringfence.hub.store.models import AuditEntryRow, EdgeReportRow, PhoneRow, SiteRow
+from ringfence.hub.store.pbx_models import PhoneOrderRow
 from ringfence.hub.store.release_models import LeftOutPhoneRow, ReleaseTargetRow
 from ringfence.phones.diagnosis.activity import (
     ActivitySentence,

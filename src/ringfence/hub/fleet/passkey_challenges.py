@@ -6,8 +6,8 @@ from enum import StrEnum
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import PasskeyRefused
 from ringfence.hub.fleet.relying_party import WITHIN_S
+from ringfence.hub.sign_in_errors import PasskeyRefused
 from ringfence.hub.store.people_models import PasskeyChallengeRow
 
 MOST = 10_000

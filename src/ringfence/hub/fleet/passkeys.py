@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import NameRefused, PasskeyRefused, PasskeysUnavailable, UnknownPasskey
+from ringfence.hub.errors import NameRefused
 from ringfence.hub.fleet.relying_party import NewPasskey, RelyingParty
+from ringfence.hub.sign_in_errors import PasskeyRefused, PasskeysUnavailable, UnknownPasskey
 from ringfence.hub.store import pages
 from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.pages import Page, Paged

@@ -12,7 +12,7 @@ from threading import BoundedSemaphore, Lock
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from ringfence.hub.errors import PasswordRefused, PasswordsBusy
+from ringfence.hub.sign_in_errors import PasswordRefused, PasswordsBusy
 from ringfence.secret import Secret
 
 LEAST_CHARACTERS = 12

@@ -18,7 +18,7 @@ from ringfence.hub.fleet.rotation_stages import GOING_FORWARD
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import OldSecretRow, PbxRow, RotationRow
+from ringfence.hub.store.pbx_models import OldSecretRow, PbxRow, RotationRow
 from ringfence.identity.certificates import read_certificate, to_pem
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope, is_host

@@ -6,8 +6,9 @@ from contextlib import contextmanager
 from sqlalchemy import Select, delete, select, true
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import LastOwner, NameRefused, PersonTaken, UnknownPerson
+from ringfence.hub.errors import NameRefused
 from ringfence.hub.fleet import access_scopes, sessions
+from ringfence.hub.sign_in_errors import LastOwner, PersonTaken, UnknownPerson
 from ringfence.hub.store import pages
 from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.models import name_key

@@ -16,7 +16,8 @@ from ringfence.hub.errors import (
 from ringfence.hub.fleet import groups, sites
 from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import LineRow, PhoneRow, PhoneSettingRow, SiteRow
+from ringfence.hub.store.models import LineRow, PhoneRow, SiteRow
+from ringfence.hub.store.setting_models import PhoneSettingRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import Model
 from ringfence.phones.mac import Mac

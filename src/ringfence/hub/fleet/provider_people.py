@@ -8,9 +8,9 @@ import hashlib
 
 from sqlalchemy import select
 
-from ringfence.hub.errors import SignInRefused
 from ringfence.hub.fleet import access_scopes, people, sessions
 from ringfence.hub.fleet.sign_in_providers import GroupMapping
+from ringfence.hub.sign_in_errors import SignInRefused
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.hub.store.sign_in_provider_models import SignInProviderRow

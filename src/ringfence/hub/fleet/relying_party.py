@@ -22,7 +22,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from ringfence.hub.errors import PasskeyRefused
+from ringfence.hub.sign_in_errors import PasskeyRefused
 
 LONGEST_ANSWER = 16 << 10
 """How many characters an answer of a browser has at most."""

@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from ringfence.hub.errors import PbxRefused
 from ringfence.hub.fleet import phones
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import EdgeRow, PhoneRow, RoomOrderRow
+from ringfence.hub.store.models import EdgeRow, PhoneRow
+from ringfence.hub.store.pbx_models import RoomOrderRow
 from ringfence.phones.mac import Mac
 from ringfence.phones.sip.notify import ServiceAction
 from ringfence.wire.messages import RoomOrder, RoomOrders

@@ -8,7 +8,8 @@ from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import GuardAlertRow
-from ringfence.hub.store.models import PhoneRow, RotationRow
+from ringfence.hub.store.models import PhoneRow
+from ringfence.hub.store.pbx_models import RotationRow
 from ringfence.phones.mac import Mac
 
 LASTS_S = 10 * 60.0

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, delete, select, true
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import NotSignedIn, UnknownSession
 from ringfence.hub.fleet import browser_names
+from ringfence.hub.sign_in_errors import NotSignedIn, UnknownSession
 from ringfence.hub.store import pages
 from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.pages import Page, Paged

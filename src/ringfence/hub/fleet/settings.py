@@ -16,11 +16,11 @@ from ringfence.hub.fleet import (
     sites,
 )
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import (
+from ringfence.hub.store.models import PhoneRow
+from ringfence.hub.store.setting_models import (
     GroupSettingRow,
     LineSettingRow,
     OrganisationSettingRow,
-    PhoneRow,
     PhoneSettingRow,
     SiteSettingRow,
 )

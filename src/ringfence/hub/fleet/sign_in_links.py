@@ -6,7 +6,8 @@ import secrets
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import BadSelection, SignInRefused
+from ringfence.hub.errors import BadSelection
+from ringfence.hub.sign_in_errors import SignInRefused
 from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.people_models import PersonRow, SignInLinkRow
 from ringfence.secret import Secret

@@ -13,8 +13,8 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import SignInProviderRefused, SignInProviderTaken, UnknownSignInProvider
 from ringfence.hub.fleet import access_scopes, sessions
+from ringfence.hub.sign_in_errors import SignInProviderRefused, SignInProviderTaken, UnknownSignInProvider
 from ringfence.hub.store import pages
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.pages import Page, Paged

@@ -15,7 +15,7 @@ from threading import Lock
 
 from cachetools import LRUCache
 
-from ringfence.hub.errors import TooManySignIns
+from ringfence.hub.sign_in_errors import TooManySignIns
 
 FORGOTTEN_AFTER_S = 3600.0
 _MOST_COUNTED = 100_000

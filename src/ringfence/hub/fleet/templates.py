@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import NameRefused, UnknownTemplate
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import OwnTemplateRow
+from ringfence.hub.store.setting_models import OwnTemplateRow
 from ringfence.phones.families import family as family_of
 from ringfence.phones.rendering.own_templates import OwnTemplates, check_name
 

@@ -10,9 +10,9 @@ from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.errors import ClaimError, ExpiredTokenError, JoseError, MissingClaimError
 
-from ringfence.hub.errors import SignInRefused
 from ringfence.hub.openid.fetching import JsonObject, fetch
 from ringfence.hub.openid.providers import ProviderMetadata, Providers
+from ringfence.hub.sign_in_errors import SignInRefused
 from ringfence.printable import printable
 from ringfence.secret import Secret
 

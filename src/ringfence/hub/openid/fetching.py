@@ -10,10 +10,11 @@ from urllib.parse import urlencode, urlsplit
 
 import urllib3
 
-from ringfence.hub.errors import AddressRefused, SignInProviderUnavailable
+from ringfence.hub.errors import AddressRefused
 from ringfence.hub.fleet import alert_addresses
 from ringfence.hub.notifying.deadline import TIMEOUT_S, deadline
 from ringfence.hub.notifying.dialling import dial_allowed, encrypted
+from ringfence.hub.sign_in_errors import SignInProviderUnavailable
 
 LARGEST_BYTES = 256 << 10
 _AT_ONCE = BoundedSemaphore(4)

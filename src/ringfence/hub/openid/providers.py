@@ -15,8 +15,8 @@ from cachetools import TTLCache
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
-from ringfence.hub.errors import SignInProviderUnavailable
 from ringfence.hub.openid.fetching import JsonObject, fetch
+from ringfence.hub.sign_in_errors import SignInProviderUnavailable
 
 KEPT_S = 3600.0
 FAILURE_KEPT_S = 10.0

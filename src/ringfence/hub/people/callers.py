@@ -18,11 +18,12 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ringfence.errors import RingfenceError
 from ringfence.hub import within
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import ConfirmationNeeded, NotSignedIn, ScopeExceeded
+from ringfence.hub.errors import ScopeExceeded
 from ringfence.hub.fleet import api_tokens, organisations, sessions
 from ringfence.hub.people import problems, rights
 from ringfence.hub.people.refused_sign_ins import RefusedSignIns
 from ringfence.hub.people.rights import Right, Role, is_open
+from ringfence.hub.sign_in_errors import ConfirmationNeeded, NotSignedIn
 from ringfence.hub.store.access_scope import AccessScope
 from ringfence.hub.store.change import called_by
 from ringfence.phones.mac import Mac

@@ -15,13 +15,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import DraftBroken, NotInDraft, NotSignedIn
+from ringfence.hub.errors import DraftBroken, NotInDraft
 from ringfence.hub.event_streams import Wakeups
 from ringfence.hub.fleet import drafts
 from ringfence.hub.people import problems
 from ringfence.hub.people.callers import Caller, caller_of, hub_of, keep_hub
 from ringfence.hub.people.rights import RIGHTS, V1, Right, Role, asked_for
 from ringfence.hub.people.schemas import ProblemView
+from ringfence.hub.sign_in_errors import NotSignedIn
 from ringfence.hub.store import edits as counted_edits
 from ringfence.hub.store import touched
 from ringfence.hub.store.change import Change, called_by

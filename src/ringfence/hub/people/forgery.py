@@ -12,10 +12,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ringfence.errors import RingfenceError
-from ringfence.hub.errors import ForgedRequest, OtherOrganisation
+from ringfence.hub.errors import OtherOrganisation
 from ringfence.hub.people import problems
 from ringfence.hub.people.callers import caller_of
 from ringfence.hub.people.forms import ORGANISATION, TOKEN, form_of
+from ringfence.hub.sign_in_errors import ForgedRequest
 
 FORM_TOKEN_HEADER = "ringfence-form-token"  # noqa: S105 - its name
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS"})

@@ -6,13 +6,13 @@ browser or session alone, and once. Whose the passkey is, it says itself; nobody
 
 from ringfence.hub import within
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import PasskeyRefused, SignInRefused
 from ringfence.hub.fleet import passkey_challenges, passkeys, sessions
 from ringfence.hub.fleet.passkey_challenges import Purpose
 from ringfence.hub.fleet.relying_party import JsonObject, PasskeyAnswer, RelyingParty
 from ringfence.hub.fleet.sign_in_throttle import Counted, network_key
 from ringfence.hub.people.sign_in_tries import SignInTries
 from ringfence.hub.people.visitors import SignedIn, Visitor, start
+from ringfence.hub.sign_in_errors import PasskeyRefused, SignInRefused
 from ringfence.hub.store.change import Change, called_by
 from ringfence.hub.store.people_models import PasskeyRow, PersonRow
 

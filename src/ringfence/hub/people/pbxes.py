@@ -7,7 +7,7 @@ from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.pbxes import NewPbx, PbxCheckView, PbxView
-from ringfence.hub.store import models, pages
+from ringfence.hub.store import pages, pbx_models
 from ringfence.hub.telephony import links
 from ringfence.secret import Secret
 
@@ -48,7 +48,7 @@ def remove_pbx(pbx: str, hub: TheHub, caller: TheCaller) -> None:
         pbxes.remove(change, pbx)
 
 
-def _pbx(row: models.PbxRow) -> PbxView:
+def _pbx(row: pbx_models.PbxRow) -> PbxView:
     return PbxView(
         id=row.id, kind=row.kind, url=row.url, user=row.user, realm=row.realm,
         sip_servers=[host for host in row.sip_servers.split(",") if host], created_at=row.created_at,

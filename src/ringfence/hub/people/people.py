@@ -2,13 +2,13 @@
 
 from fastapi import APIRouter
 
-from ringfence.hub.errors import SecondStepRefused
 from ringfence.hub.fleet import access_scopes, passkeys, people, second_steps, sign_in_links
 from ringfence.hub.people.callers import Caller, TheCaller, TheHub, ThePeoplesUrl
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.rights import Role, check_no_more
 from ringfence.hub.people.schemas import AccessScopeView, Items
 from ringfence.hub.people.schemas.people import InvitationView, NewPerson, PersonChanges, PersonView
+from ringfence.hub.sign_in_errors import SecondStepRefused
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.people_models import PersonRow
 

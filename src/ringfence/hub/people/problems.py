@@ -24,8 +24,9 @@ from ringfence.errors import (
     RingfenceError,
 )
 from ringfence.hub import logs
-from ringfence.hub.errors import NameRefused, NotSignedIn, PhoneNotRegistered, TooManyTries
+from ringfence.hub.errors import NameRefused, PhoneNotRegistered, TooManyTries
 from ringfence.hub.people.schemas import ProblemView
+from ringfence.hub.sign_in_errors import NotSignedIn
 
 _log = logs.get("people")
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")

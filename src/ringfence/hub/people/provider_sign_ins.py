@@ -10,7 +10,6 @@ from urllib.parse import urlencode
 
 from ringfence.hub import within
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import SignInRefused, UnknownSignInProvider
 from ringfence.hub.fleet import provider_people, provider_visits, sessions, sign_in_providers
 from ringfence.hub.fleet.sign_in_throttle import Counted, network_key
 from ringfence.hub.openid import answers
@@ -18,6 +17,7 @@ from ringfence.hub.openid.answers import Answered, Client
 from ringfence.hub.openid.providers import ProviderMetadata, Providers
 from ringfence.hub.people.sign_in_tries import SignInTries
 from ringfence.hub.people.visitors import SignedIn, Visitor, start
+from ringfence.hub.sign_in_errors import SignInRefused, UnknownSignInProvider
 from ringfence.hub.store.change import called_by
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.people_models import PersonRow

@@ -7,7 +7,7 @@ from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.rotations import RotationOrder, RotationView
-from ringfence.hub.store import models, pages
+from ringfence.hub.store import pages, pbx_models
 from ringfence.hub.telephony import rotations
 from ringfence.phones.mac import Mac
 
@@ -37,7 +37,7 @@ def list_rotations(hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[Rota
         return Items.of(pages.cut(rotations.find(session), page).each(_rotation))
 
 
-def _rotation(row: models.RotationRow) -> RotationView:
+def _rotation(row: pbx_models.RotationRow) -> RotationView:
     return RotationView(
         mac=str(Mac(row.mac)), pbx=row.pbx_id, stage=row.stage, release=row.release, began_at=row.began_at,
         changed_at=row.changed_at, until=row.until, detail=row.detail, who=row.who,

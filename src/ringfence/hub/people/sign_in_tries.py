@@ -7,9 +7,9 @@ from cachetools import TTLCache
 
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import TooManySignIns
 from ringfence.hub.fleet.sign_in_throttle import Counted, Key, SignInThrottle, name_key, network_key
 from ringfence.hub.people.visitors import Visitor
+from ringfence.hub.sign_in_errors import TooManySignIns
 from ringfence.hub.store import models
 from ringfence.hub.store.change import called_by
 from ringfence.hub.store.organisation_models import FIRST

@@ -8,11 +8,11 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub import within
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import NotSignedIn, SignInRefused
 from ringfence.hub.fleet import known_browsers, organisations, passwords, people, second_steps, sessions, sign_in_links
 from ringfence.hub.fleet.known_browsers import KnownBrowser
 from ringfence.hub.people.sign_in_tries import SignInTries
 from ringfence.hub.people.visitors import SignedIn, Visitor, start
+from ringfence.hub.sign_in_errors import NotSignedIn, SignInRefused
 from ringfence.hub.store.change import Change, called_by
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.people_models import PersonRow, SessionRow, SignInLinkRow

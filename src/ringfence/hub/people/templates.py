@@ -8,7 +8,7 @@ from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.templates import NewTemplate, TemplateView
 from ringfence.hub.publishing import sandboxed_templates
-from ringfence.hub.store import models, pages
+from ringfence.hub.store import pages, setting_models
 
 router = APIRouter()
 
@@ -43,7 +43,7 @@ def remove_template(family: str, name: str, hub: TheHub, caller: TheCaller) -> N
         templates.remove(change, family, name)
 
 
-def _template(row: models.OwnTemplateRow) -> TemplateView:
+def _template(row: setting_models.OwnTemplateRow) -> TemplateView:
     return TemplateView(
         family=row.family, name=row.name, source=row.source, changed_at=row.changed_at, changed_by=row.changed_by
     )

@@ -19,9 +19,10 @@ from starlette.concurrency import run_in_threadpool
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BodyRefused, ForgedRequest, OtherOrganisation, TooManyUploads, UploadUnwritable
+from ringfence.hub.errors import BodyRefused, OtherOrganisation, TooManyUploads, UploadUnwritable
 from ringfence.hub.people import forgery, forms
 from ringfence.hub.people.callers import caller_of
+from ringfence.hub.sign_in_errors import ForgedRequest
 
 LARGEST_OF: Mapping[str, int] = {
     "/firmware/-/import": 500_000_000,

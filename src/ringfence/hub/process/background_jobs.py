@@ -21,8 +21,9 @@ from ringfence.hub.process.scheduled_drafts import ScheduledDrafts
 from ringfence.hub.publishing import firmware_rollout, rollout_gate
 from ringfence.hub.publishing.rollouts import RUNNING
 from ringfence.hub.store.guard_models import AlertNoticeRow, GuardElsewhereRow
-from ringfence.hub.store.models import EdgeRow, PbxRow, RotationRow, SiteRow
+from ringfence.hub.store.models import EdgeRow, SiteRow
 from ringfence.hub.store.organisation_owned import OrganisationOwned
+from ringfence.hub.store.pbx_models import PbxRow, RotationRow
 from ringfence.hub.store.phone_book_models import PhoneBookDirectoryRow
 from ringfence.hub.store.release_models import PreparedTargetRow
 from ringfence.hub.store.rollout_models import RolloutRow

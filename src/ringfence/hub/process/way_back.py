@@ -11,8 +11,9 @@ from ringfence.hub import within
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import HubConfig, url
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.errors import BadSelection, UnknownPerson
+from ringfence.hub.errors import BadSelection
 from ringfence.hub.fleet import api_tokens, organisations, passkeys, people, second_steps, sessions, sign_in_links
+from ringfence.hub.sign_in_errors import UnknownPerson
 from ringfence.hub.store.models import ApiTokenRow
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.people_models import PersonRow

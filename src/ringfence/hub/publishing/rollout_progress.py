@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from ringfence.hub.fleet import pbxes, quiet_hours
 from ringfence.hub.publishing import rollouts
 from ringfence.hub.publishing.rollouts import DECIDED, FAILED, PUBLISHED, PUBLISHING, RUNNING, WAITING
-from ringfence.hub.store.models import PbxRow
+from ringfence.hub.store.pbx_models import PbxRow
 from ringfence.hub.store.rollout_models import RolloutPhoneRow, RolloutRow, RolloutSiteRow
 
 MOST_NAMED = 50

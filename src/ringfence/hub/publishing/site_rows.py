@@ -20,14 +20,13 @@ from ringfence.hub.publishing.firmware_rollout import Stock, check_load, files_f
 from ringfence.hub.publishing.left_out import FAULTS_OF_ONE_PHONE, LeftOutPhone
 from ringfence.hub.publishing.releases import newest_targets
 from ringfence.hub.store.binding import limited_sites
-from ringfence.hub.store.models import (
+from ringfence.hub.store.models import PhoneRow, SiteRow
+from ringfence.hub.store.setting_models import (
     GroupSettingRow,
     LineSettingRow,
     OrganisationSettingRow,
     OwnTemplateRow,
-    PhoneRow,
     PhoneSettingRow,
-    SiteRow,
     SiteSettingRow,
 )
 from ringfence.phones.assets.kinds import NAMED

@@ -16,7 +16,8 @@ from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.publishing.left_out import FAULTS_OF_ONE_PHONE, LeftOutPhone
 from ringfence.hub.publishing.site_rows import read_phones
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import OwnTemplateRow, PhoneRow
+from ringfence.hub.store.models import PhoneRow
+from ringfence.hub.store.setting_models import OwnTemplateRow
 from ringfence.phones.errors import CredentialsDisagree, IncompletePhone
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac

@@ -19,21 +19,10 @@ from ringfence.hub.store.activation_models import ActivationRow
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.draft_models import DraftRow
 from ringfence.hub.store.guard_models import AlertChannelRow, AlertNoticeRow, GuardPolicyRow
-from ringfence.hub.store.models import (
-    ApiTokenRow,
-    AuditEntryRow,
-    EdgeRow,
-    GroupSettingRow,
-    OrganisationSettingRow,
-    OwnTemplateRow,
-    PbxRow,
-    PhoneGroupRow,
-    PhoneRow,
-    SiteRow,
-    SiteSettingRow,
-)
+from ringfence.hub.store.models import ApiTokenRow, AuditEntryRow, EdgeRow, PhoneGroupRow, PhoneRow, SiteRow
 from ringfence.hub.store.organisation_models import LastNumberRow
 from ringfence.hub.store.organisation_owned import OrganisationOwned
+from ringfence.hub.store.pbx_models import PbxRow
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.hub.store.phone_book_models import (
     PhoneBookDirectoryRow,
@@ -54,6 +43,7 @@ from ringfence.hub.store.release_models import (
     UploadRow,
 )
 from ringfence.hub.store.rollout_models import RolloutRow, RolloutSiteRow
+from ringfence.hub.store.setting_models import GroupSettingRow, OrganisationSettingRow, OwnTemplateRow, SiteSettingRow
 from ringfence.hub.store.sign_in_provider_models import SignInProviderRow
 
 _Statement = TypeVar("_Statement", bound=Executable)

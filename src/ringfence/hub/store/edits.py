@@ -21,21 +21,18 @@ from ringfence.hub.store.guard_models import (
     GuardWindowRow,
     ProvisioningCredentialRow,
 )
-from ringfence.hub.store.models import (
-    EdgeRow,
+from ringfence.hub.store.models import EdgeRow, LineRow, PhoneRow, SiteRow
+from ringfence.hub.store.pbx_models import RoomOrderRow
+from ringfence.hub.store.phone_book_models import LINES, PhoneBookGroupRow, PhoneBookRow, PhoneBookSiteRow
+from ringfence.hub.store.release_models import AssetRow
+from ringfence.hub.store.setting_models import (
     GroupSettingRow,
-    LineRow,
     LineSettingRow,
     OrganisationSettingRow,
     OwnTemplateRow,
-    PhoneRow,
     PhoneSettingRow,
-    RoomOrderRow,
-    SiteRow,
     SiteSettingRow,
 )
-from ringfence.hub.store.phone_book_models import LINES, PhoneBookGroupRow, PhoneBookRow, PhoneBookSiteRow
-from ringfence.hub.store.release_models import AssetRow
 
 TOLD = "guarded sites"
 """Where ``session.info`` keeps the sites whose guards must know of what the session has changed."""

@@ -15,9 +15,10 @@ from ringfence.hub.store.activation_models import ActivationLineRow
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.draft_models import DraftEditRow, DraftRow
 from ringfence.hub.store.guard_models import EdgeNetworkRow
-from ringfence.hub.store.models import EdgeCertificateRow, GroupSettingRow, PhoneRow, SiteRow
+from ringfence.hub.store.models import EdgeCertificateRow, PhoneRow, SiteRow
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.hub.store.rollout_models import RolloutRow
+from ringfence.hub.store.setting_models import GroupSettingRow
 
 _WITH_WHAT_WAS_READ = (DraftEditRow, ActivationLineRow, EdgeCertificateRow, EdgeNetworkRow, RolloutRow)
 """What hangs on a row that was read in the scope, or whose own rows are looked at."""

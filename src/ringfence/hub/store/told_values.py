@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Column, LargeBinary
 
 from ringfence.hub.store.guard_models import AlertChannelRow
-from ringfence.hub.store.models import OwnTemplateRow
+from ringfence.hub.store.setting_models import OwnTemplateRow
 
 LONGEST = 200
 """Characters of a text that is told as it is."""

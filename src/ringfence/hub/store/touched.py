@@ -12,14 +12,12 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.edits import EditCountingSession
-from ringfence.hub.store.models import (
+from ringfence.hub.store.models import LineRow, PhoneGroupRow, PhoneRow
+from ringfence.hub.store.setting_models import (
     GroupSettingRow,
-    LineRow,
     LineSettingRow,
     OrganisationSettingRow,
     OwnTemplateRow,
-    PhoneGroupRow,
-    PhoneRow,
     PhoneSettingRow,
     SiteSettingRow,
 )

@@ -23,15 +23,12 @@ from ringfence.hub.store.models import (
     EdgeCertificateRow,
     EdgeReportRow,
     EdgeRow,
-    OldSecretRow,
-    PhoneOrderRow,
     PhoneRow,
-    RoomOrderRow,
-    RotationRow,
     SiteRow,
     UnknownEdgeRow,
 )
 from ringfence.hub.store.organisation_models import LastNumberRow
+from ringfence.hub.store.pbx_models import OldSecretRow, PhoneOrderRow, RoomOrderRow, RotationRow
 from ringfence.hub.store.people_models import (
     PasskeyChallengeRow,
     PasskeyRow,

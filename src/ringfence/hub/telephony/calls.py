@@ -10,7 +10,7 @@ from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import UnknownPhone
 from ringfence.hub.fleet import pbxes, phones
-from ringfence.hub.store.models import PbxRow
+from ringfence.hub.store.pbx_models import PbxRow
 from ringfence.hub.telephony import links
 from ringfence.phones.mac import Mac
 

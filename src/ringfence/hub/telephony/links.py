@@ -6,7 +6,7 @@ from types import MappingProxyType
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import pbxes, phones
-from ringfence.hub.store.models import PbxRow
+from ringfence.hub.store.pbx_models import PbxRow
 from ringfence.hub.telephony.pbx.asterisk import Asterisk
 from ringfence.hub.telephony.pbx.connection import PbxAccess
 from ringfence.hub.telephony.pbx.kamailio import Kamailio

@@ -13,7 +13,7 @@ from ringfence.hub.fleet.accounts import old_record
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY, RotationStage
 from ringfence.hub.publishing import holds
 from ringfence.hub.store.change import Change, new_id
-from ringfence.hub.store.models import OldSecretRow, PbxRow, RotationRow
+from ringfence.hub.store.pbx_models import OldSecretRow, PbxRow, RotationRow
 from ringfence.hub.telephony import shared_lines
 from ringfence.hub.telephony import stored_rotations as stored
 from ringfence.phones.mac import Mac

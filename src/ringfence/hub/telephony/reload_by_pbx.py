@@ -21,7 +21,8 @@ from ringfence.hub.core import Hub
 from ringfence.hub.errors import PhoneNotRegistered, UnknownPbx
 from ringfence.hub.fleet import pbxes, phones, room_orders
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY
-from ringfence.hub.store.models import EdgeReportRow, PbxRow, PhoneOrderRow, PhoneRow, RotationRow
+from ringfence.hub.store.models import EdgeReportRow, PhoneRow
+from ringfence.hub.store.pbx_models import PbxRow, PhoneOrderRow, RotationRow
 from ringfence.hub.telephony import links
 from ringfence.hub.telephony.pbx.port import PbxLink
 from ringfence.phones.families import model as model_of

@@ -38,7 +38,8 @@ from ringfence.hub.fleet.accounts import old_record
 from ringfence.hub.fleet.rotation_stages import GOING_BACK, GOING_FORWARD, RotationStage
 from ringfence.hub.publishing.publish import Publication, publish
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import OldSecretRow, PbxRow, PhoneRow, RotationRow
+from ringfence.hub.store.models import PhoneRow
+from ringfence.hub.store.pbx_models import OldSecretRow, PbxRow, RotationRow
 from ringfence.hub.telephony import changing_secrets, links, new_rotations, reload_by_pbx, shared_lines
 from ringfence.hub.telephony import stored_rotations as stored
 from ringfence.hub.telephony.pbx.port import Credential, PbxLink

@@ -14,7 +14,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadSelection, ScopeExceeded
 from ringfence.hub.fleet import accounts, lines, pbxes, phones
 from ringfence.hub.fleet.rotation_stages import GOING_BACK, RotationStage
-from ringfence.hub.store.models import PbxRow, RotationRow
+from ringfence.hub.store.pbx_models import PbxRow, RotationRow
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
 

@@ -13,7 +13,8 @@ from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY, RotationStage
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import EdgeReportRow, OldSecretRow, PhoneRow, RotationRow, SiteRow
+from ringfence.hub.store.models import EdgeReportRow, PhoneRow, SiteRow
+from ringfence.hub.store.pbx_models import OldSecretRow, RotationRow
 from ringfence.hub.store.release_models import ReleaseTargetRow
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import ReportKind

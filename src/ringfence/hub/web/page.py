@@ -1,7 +1,7 @@
 """What every view needs: who asks, of which hub, and how a page is shown to them."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated
 from urllib.parse import quote, urlencode
@@ -14,6 +14,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.people import problems, rights
 from ringfence.hub.people.callers import Caller, TheCaller, TheHub
 from ringfence.hub.people.forms import NO_FORM, Form
+from ringfence.hub.store.change import Change
 from ringfence.hub.store.organisation_models import OrganisationRow
 from ringfence.hub.store.pages import Page
 from ringfence.hub.web import navigation, templates
@@ -80,6 +81,17 @@ class WebPage:
         """Return a form again, with all that was typed, and what is wrong with it."""
         status = problems.status_of(fault)
         return self.show(template, status, fault=fault, form=form, **values)
+
+    def change(
+        self, do: Callable[[Change], object], refused: Callable[[RingfenceError], Response], *segments: str, done: str
+    ) -> Response:
+        """Make a change and lead on to the page of these segments; what is refused is shown, and nothing is changed."""
+        try:
+            with self.hub.change(self.caller.name) as change:
+                do(change)
+        except RingfenceError as fault:
+            return refused(fault)
+        return self.go(*segments, done=done)
 
     def link(self, **changes: str) -> str:
         """Return this page's address with other filters; an empty one is left out."""

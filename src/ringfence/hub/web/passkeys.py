@@ -6,9 +6,9 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import PasskeysUnavailable
 from ringfence.hub.fleet import passkeys
 from ringfence.hub.people.passkey_sign_ins import PasskeySignIns
+from ringfence.hub.sign_in_errors import PasskeysUnavailable
 
 CREDENTIAL = "credential"
 """The field in which a browser sends what its passkey answers."""

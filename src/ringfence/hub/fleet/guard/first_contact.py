@@ -15,7 +15,9 @@ from ringfence.hub.fleet.guard import alerts, elsewhere
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.fleet.settings import Row, SettingPlace, sealed_again
 from ringfence.hub.store.change import Change
-from ringfence.hub.store.models import LineSettingRow, PhoneRow, PhoneSettingRow, RotationRow
+from ringfence.hub.store.models import PhoneRow
+from ringfence.hub.store.pbx_models import RotationRow
+from ringfence.hub.store.setting_models import LineSettingRow, PhoneSettingRow
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope

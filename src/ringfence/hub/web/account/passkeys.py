@@ -4,12 +4,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import JSONResponse, RedirectResponse
 
 from ringfence.errors import BadInput, RingfenceError
-from ringfence.hub.errors import ConfirmationNeeded, SignInRefused, TooManySignIns
 from ringfence.hub.fleet import browser_names, passkeys, sessions
 from ringfence.hub.fleet.relying_party import host_of
 from ringfence.hub.people.callers import CONFIRM_PATH
 from ringfence.hub.people.forms import NO_FORM, Form, TheForm
 from ringfence.hub.people.problems import status_of
+from ringfence.hub.sign_in_errors import ConfirmationNeeded, SignInRefused, TooManySignIns
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.hub.web.account.views import TheOwnPage, confirming
 from ringfence.hub.web.answers import PageAnswer

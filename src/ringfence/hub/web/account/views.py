@@ -7,20 +7,20 @@ from fastapi.responses import RedirectResponse
 from sqlalchemy.orm import Session
 
 from ringfence.errors import BadInput, EnvironmentFault, RingfenceError
-from ringfence.hub.errors import (
-    ConfirmationNeeded,
-    PasswordsBusy,
-    ScopeExceeded,
-    SignInRefused,
-    TooManySignIns,
-    UnknownSignInProvider,
-)
+from ringfence.hub.errors import ScopeExceeded
 from ringfence.hub.fleet import passkeys, second_steps, sessions
 from ringfence.hub.people.callers import CONFIRM_PATH
 from ringfence.hub.people.forms import Form, TheForm
 from ringfence.hub.people.problems import status_of
 from ringfence.hub.people.sign_in_providers import TheProviderSignIns
 from ringfence.hub.people.sign_ins import SignIns
+from ringfence.hub.sign_in_errors import (
+    ConfirmationNeeded,
+    PasswordsBusy,
+    SignInRefused,
+    TooManySignIns,
+    UnknownSignInProvider,
+)
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.page import TheWebPage, WebPage

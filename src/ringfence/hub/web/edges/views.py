@@ -3,7 +3,6 @@
 from fastapi import APIRouter, Response
 from sqlalchemy import Double, func
 
-from ringfence.errors import BadInput
 from ringfence.hub.fleet import edges
 from ringfence.hub.fleet.guard import edge_networks
 from ringfence.hub.people.forms import TheForm
@@ -70,9 +69,8 @@ def accept_edge(edge: str, page: TheFormPage) -> Response:
     """Accept the network that an edge connects from."""
     with page.hub.database.reading() as session:
         row = edges.get(session, edge)
-    try:
-        with page.hub.change(page.caller.name) as change:
-            edge_networks.accept(change, edge)
-    except BadInput as fault:
-        return page.refused("edges/accept.html", fault, edge=row)
-    return page.go("edges", edge, done="saved")
+    return page.change(
+        lambda change: edge_networks.accept(change, edge),
+        lambda fault: page.refused("edges/accept.html", fault, edge=row),
+        "edges", edge, done="saved",
+    )  # fmt: skip

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Request, Response
 
 from ringfence.archives import members_of
-from ringfence.errors import BadInput, RingfenceError
+from ringfence.errors import RingfenceError
 from ringfence.hub.fleet import firmware
 from ringfence.hub.people import uploaded_files
 from ringfence.hub.people.firmware import rollout_view
@@ -86,9 +86,8 @@ def remove_firmware(load: str, page: TheFormPage) -> Response:
     """Delete a load that no phone uses."""
     with page.hub.database.reading() as session:
         row = firmware.get(session, load)
-    try:
-        with page.hub.change(page.caller.name) as change:
-            firmware.remove(change, row.name)
-    except BadInput as fault:
-        return page.refused("firmware/remove.html", fault, load=row)
-    return page.go("firmware", done="removed")
+    return page.change(
+        lambda change: firmware.remove(change, row.name),
+        lambda fault: page.refused("firmware/remove.html", fault, load=row),
+        "firmware", done="removed",
+    )  # fmt: skip

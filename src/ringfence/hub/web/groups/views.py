@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter, Response
 
-from ringfence.errors import BadInput
+from ringfence.errors import RingfenceError
 from ringfence.hub.fleet import groups
 from ringfence.hub.people.forms import NO_FORM, Form, TheForm
 from ringfence.hub.store.models import PhoneGroupRow, name_key
@@ -28,12 +28,11 @@ def list_groups(page: TheWebPage) -> PageAnswer:
 @router.post("")
 def create_group(page: TheWebPage, form: TheForm) -> Response:
     """Create a group."""
-    try:
-        with page.hub.change(page.caller.name) as change:
-            groups.create(change, form.get("name", ""))
-    except BadInput as fault:
-        return _list(page, fault, form)
-    return page.go("groups", done="created")
+    return page.change(
+        lambda change: groups.create(change, form.get("name", "")),
+        lambda fault: _list(page, fault, form),
+        "groups", done="created",
+    )  # fmt: skip
 
 
 @router.get("/{group}/remove")
@@ -48,15 +47,14 @@ def remove_group(group: str, page: TheFormPage) -> Response:
     """Remove a group that has no phones, and its settings."""
     with page.hub.database.reading() as session:
         row = groups.get(session, group)
-    try:
-        with page.hub.change(page.caller.name) as change:
-            groups.remove(change, group)
-    except BadInput as fault:
-        return page.refused("groups/remove.html", fault, group=row)
-    return page.go("groups", done="removed")
+    return page.change(
+        lambda change: groups.remove(change, group),
+        lambda fault: page.refused("groups/remove.html", fault, group=row),
+        "groups", done="removed",
+    )  # fmt: skip
 
 
-def _list(page: WebPage, fault: BadInput | None = None, form: Form = NO_FORM) -> PageAnswer:
+def _list(page: WebPage, fault: RingfenceError | None = None, form: Form = NO_FORM) -> PageAnswer:
     with page.hub.database.reading() as session:
         found = lists.cut(page, groups.find(session), _CELLS)
     return page.form("groups/list.html", fault, form, rows=found.rows, next=found.next)

@@ -10,7 +10,7 @@ from ringfence.hub.fleet import templates
 from ringfence.hub.people.forms import Form, TheForm
 from ringfence.hub.publishing import sandboxed_templates
 from ringfence.hub.publishing.template_preview import preview
-from ringfence.hub.store.models import OwnTemplateRow
+from ringfence.hub.store.setting_models import OwnTemplateRow
 from ringfence.hub.web import lists
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.marks import check_unchanged, mark

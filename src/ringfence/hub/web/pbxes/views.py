@@ -5,7 +5,7 @@ from fastapi import APIRouter, Response
 from ringfence.errors import BadInput, RingfenceError
 from ringfence.hub.fleet import pbxes
 from ringfence.hub.people.forms import TheForm
-from ringfence.hub.store.models import PbxRow
+from ringfence.hub.store.pbx_models import PbxRow
 from ringfence.hub.telephony import links
 from ringfence.hub.web import lists
 from ringfence.hub.web.answers import PageAnswer
@@ -87,9 +87,8 @@ def remove_pbx(pbx: str, page: TheFormPage) -> Response:
     """Remove a PBX."""
     with page.hub.database.reading() as session:
         row = pbxes.get(session, pbx)
-    try:
-        with page.hub.change(page.caller.name) as change:
-            pbxes.remove(change, pbx)
-    except BadInput as fault:
-        return page.refused("pbxes/remove.html", fault, pbx=row)
-    return page.go("pbxes", done="removed")
+    return page.change(
+        lambda change: pbxes.remove(change, pbx),
+        lambda fault: page.refused("pbxes/remove.html", fault, pbx=row),
+        "pbxes", done="removed",
+    )  # fmt: skip

@@ -78,23 +78,21 @@ async def watch_rollout(rollout: str, page: TheWebPage) -> StreamingResponse:
 @router.post("/{rollout}/pause")
 def pause_rollout(rollout: str, page: TheFormPage) -> Response:
     """Pause a rollout: no further site is published."""
-    try:
-        with page.hub.change(page.caller.name) as change:
-            rollouts.pause(change, rollout)
-    except RingfenceError as fault:
-        return _refused(page, rollout, fault)
-    return page.go("rollouts", rollout, done="rollout-paused")
+    return page.change(
+        lambda change: rollouts.pause(change, rollout),
+        lambda fault: _refused(page, rollout, fault),
+        "rollouts", rollout, done="rollout-paused",
+    )  # fmt: skip
 
 
 @router.post("/{rollout}/resume")
 def resume_rollout(rollout: str, page: TheFormPage) -> Response:
     """Go on with a rollout; a wave that went wrong counts as accepted."""
-    try:
-        with page.hub.change(page.caller.name) as change:
-            rollouts.resume(change, rollout)
-    except RingfenceError as fault:
-        return _refused(page, rollout, fault)
-    return page.go("rollouts", rollout, done="rollout-resumed")
+    return page.change(
+        lambda change: rollouts.resume(change, rollout),
+        lambda fault: _refused(page, rollout, fault),
+        "rollouts", rollout, done="rollout-resumed",
+    )  # fmt: skip
 
 
 @router.post("/{rollout}/retry")
@@ -116,12 +114,11 @@ def ask_to_cancel(rollout: str, page: TheFormPage) -> PageAnswer:
 @router.post("/{rollout}/cancel")
 def cancel_rollout(rollout: str, page: TheFormPage) -> Response:
     """End a rollout: what is published stays, and sites of later waves are held no more."""
-    try:
-        with page.hub.change(page.caller.name) as change:
-            rollouts.cancel(change, rollout)
-    except RingfenceError as fault:
-        return _refused(page, rollout, fault)
-    return page.go("rollouts", rollout, done="rollout-cancelled")
+    return page.change(
+        lambda change: rollouts.cancel(change, rollout),
+        lambda fault: _refused(page, rollout, fault),
+        "rollouts", rollout, done="rollout-cancelled",
+    )  # fmt: skip
 
 
 def _progress(hub: Hub, rollout: str) -> dict[str, object]:

@@ -8,7 +8,7 @@ from ringfence.hub.fleet.rotation_stages import GOING_BACK, UNDER_WAY
 from ringfence.hub.people import rotations as rotations_of_api
 from ringfence.hub.people.forms import Form, TheForm
 from ringfence.hub.people.schemas.rotations import RotationOrder
-from ringfence.hub.store.models import RotationRow
+from ringfence.hub.store.pbx_models import RotationRow
 from ringfence.hub.telephony import rotations
 from ringfence.hub.web import lists
 from ringfence.hub.web.answers import PageAnswer

@@ -4,8 +4,8 @@ from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
 from ringfence.errors import BadInput
-from ringfence.hub.errors import SignInRefused, TooManySignIns
 from ringfence.hub.people.forms import TheForm
+from ringfence.hub.sign_in_errors import SignInRefused, TooManySignIns
 from ringfence.hub.web.passkeys import CREDENTIAL, ThePasskeySignIns
 from ringfence.hub.web.sign_in.visit import TheVisit, check_cookies
 

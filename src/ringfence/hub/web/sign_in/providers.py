@@ -4,9 +4,9 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
 from ringfence.errors import BadInput, EnvironmentFault
-from ringfence.hub.errors import LastOwner, NotSignedIn, TooManySignIns, UnknownSignInProvider
 from ringfence.hub.people.provider_sign_ins import CALLBACK
 from ringfence.hub.people.sign_in_providers import TheProviderSignIns
+from ringfence.hub.sign_in_errors import LastOwner, NotSignedIn, TooManySignIns, UnknownSignInProvider
 from ringfence.hub.web.sign_in import typed
 from ringfence.hub.web.sign_in.visit import TheVisit, check_cookies
 

@@ -5,10 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request, Response
 
 from ringfence.errors import BadInput, RingfenceError
-from ringfence.hub.errors import NotSignedIn, PasswordsBusy, SignInRefused, TooManySignIns
 from ringfence.hub.fleet import sign_in_links
 from ringfence.hub.people.forms import TheForm
 from ringfence.hub.people.visitors import SignedIn
+from ringfence.hub.sign_in_errors import NotSignedIn, PasswordsBusy, SignInRefused, TooManySignIns
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.sign_in.visit import TheVisit, check_cookies, new_password
 from ringfence.secret import Secret

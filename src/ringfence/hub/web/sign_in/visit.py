@@ -7,7 +7,7 @@ from fastapi.responses import RedirectResponse
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BadSelection, PasswordRefused
+from ringfence.hub.errors import BadSelection
 from ringfence.hub.fleet import known_browsers, sessions
 from ringfence.hub.people import problems
 from ringfence.hub.people.callers import CHOICE_COOKIE, COOKIE
@@ -15,6 +15,7 @@ from ringfence.hub.people.forms import Form
 from ringfence.hub.people.provider_sign_ins import ProviderSignIns
 from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.people.visitors import SignedIn, Visitor
+from ringfence.hub.sign_in_errors import PasswordRefused
 from ringfence.hub.store.organisation_owned import LONGEST_ORGANISATION_ID
 from ringfence.hub.web import templates
 from ringfence.hub.web.answers import PageAnswer

@@ -7,9 +7,10 @@ from fastapi.responses import RedirectResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect
 
-from ringfence.hub.errors import BodyRefused, NotSignedIn
+from ringfence.hub.errors import BodyRefused
 from ringfence.hub.people import bodies, forgery, forms
 from ringfence.hub.people.callers import COOKIE
+from ringfence.hub.sign_in_errors import NotSignedIn
 from ringfence.hub.web.sign_in import typed
 from ringfence.hub.web.sign_in.visit import Visit
 

@@ -126,12 +126,11 @@ def remove_site(site: str, page: TheFormPage) -> Response:
     """Remove a site that has no phones and no edges."""
     with page.hub.database.reading() as session:
         row = sites.get(session, site)
-    try:
-        with page.hub.change(page.caller.name) as change:
-            sites.remove(change, row.id)
-    except BadInput as fault:
-        return page.refused("sites/remove.html", fault, site=row)
-    return page.go("sites", done="removed")
+    return page.change(
+        lambda change: sites.remove(change, row.id),
+        lambda fault: page.refused("sites/remove.html", fault, site=row),
+        "sites", done="removed",
+    )  # fmt: skip
 
 
 def _values(row: models.SiteRow) -> Form:
