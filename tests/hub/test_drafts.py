@@ -102,6 +102,7 @@ def test_what_can_not_be_done_is_no_edit(anna: Somebody, site: str) -> None:
     assert told.startswith("this can't be a part of a draft")
     anna.refused(422, "POST", f"/phones/{MAC}/reload", {"action": "restart"}, draft=draft)
     anna.refused(404, "GET", "/phones", draft="draft-nothing")
+    anna.refused(422, "PUT", f"/settings/phones/{MAC}/ssh_user%3Fx", {"value": "x"}, draft=draft)
     assert anna.do("GET", f"/drafts/{draft}")["list_of_edits"] == []
 
 

@@ -48,6 +48,16 @@ def test_a_body_that_is_too_long_is_not_read(running: RunningHub, monkeypatch: p
     assert bodies.most_bytes("/api/v1/phones/bulk") == 8 << 20
 
 
+def test_a_name_in_a_path_is_no_way_around_the_bounds_of_bodies(
+    running: RunningHub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only what is below /api/v1/uploads/ goes to the disk as it comes."""
+    monkeypatch.setattr(bodies, "LARGEST_BYTES", 1000)
+    for path in ("/settings/sites/uploads/sip_port", "/phones/uploads/reload", "/settings/uploads/x/y"):
+        answer = running.raw("PUT", "/api/v1" + path, b'{"value": "' + b"x" * 2000 + b'"}')
+        assert (answer.status, answer.json["kind"]) == (422, "body-refused"), path
+
+
 @pytest.mark.parametrize("number", [BIG, 10**30])
 def test_a_number_in_a_path_that_no_database_holds_is_refused(running: RunningHub, site: str, number: int) -> None:
     for method, path in (

@@ -85,6 +85,20 @@ def first_event(answer: urllib3.BaseHTTPResponse) -> bytes:
     return told
 
 
+def test_a_line_break_behind_a_path_is_no_way_around_its_right(
+    running: RunningHub, with_secrets: dict[str, str]
+) -> None:
+    """A router's pattern ends before a last line break, so the handler was reached by another path's right."""
+    text = token(running, Role.OPERATOR)["token"]
+    with_secrets = {**with_secrets, "draft": "approval"}
+    there = [(method, filled(path, with_secrets)) for method, path in routes(running) if path.startswith("/api/")]
+    for method, path in there:
+        for end in ("%0A", "%0D", "%C2%85"):
+            answer = running.ask_at(method, path + end, None, text)
+            assert answer.status == 404, (method, path + end, answer.data)
+    assert running.do("GET", "/drafts/approval") == {"needed": False}
+
+
 def test_a_token_to_read_changes_nothing_and_gets_no_secret_on_any_route(
     running: RunningHub, with_secrets: dict[str, str]
 ) -> None:

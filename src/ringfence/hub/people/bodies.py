@@ -24,8 +24,8 @@ LARGEST_OF = {"/templates": 2 << 20, "/phones/bulk": 8 << 20, "/phones/-/import"
 LARGEST_OF_STRANGERS = 64 << 10
 """What paths take that anybody may use."""
 DEEPEST = 50
-UPLOADS = "/uploads/"
-"""Part of the paths whose bodies are no JSON, and go to the disk as they come."""
+UPLOADS = f"{V1}/uploads/"
+"""What the paths begin with whose bodies are no JSON, and go to the disk as they come."""
 _WITH_BODIES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _LEAST, _MOST = -(2**63), 2**63 - 1
 _TO_DO = "Correct it, and send it again."
@@ -39,7 +39,7 @@ class BodiesChecked:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Hand the request on with its body checked, or answer what is wrong with it."""
-        if scope["type"] != "http" or scope["method"] not in _WITH_BODIES or UPLOADS in scope["path"]:
+        if scope["type"] != "http" or scope["method"] not in _WITH_BODIES or scope["path"].startswith(UPLOADS):
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)

@@ -197,7 +197,7 @@ class DraftRequests:
         path = request.scope["path"] + (f"?{query}" if query else "")
         asked = PlayedRequest(request.method, path, await request.body())
         is_edit = request.method not in _READING
-        if is_edit and not _may_be_kept(asked):
+        if "?" in request.scope["path"] or (is_edit and not _may_be_kept(asked)):
             raise NotInDraft(
                 "this can't be a part of a draft, which holds settings, phones, lines, groups and templates",
                 where=f"{asked.method} {request.scope['path'][:200]}",
