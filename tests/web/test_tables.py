@@ -54,6 +54,28 @@ def test_a_stream_ends_once_nothing_changes_any_more(running: RunningHub) -> Non
     assert told.endswith(b"event: end\ndata:\n\n")
 
 
+@pytest.mark.parametrize("how", ["revoked", "ended"])
+def test_whoever_has_no_access_any_more_gets_no_more_of_a_stream(running: RunningHub, how: str) -> None:
+    site = running.site(f"Watched {how}")
+    token = running.do("POST", f"/sites/{site}/tokens")["id"]
+    order = {"name": "watcher", "role": "support", "ends_at": running.clock() + 1000}
+    reader = running.do("POST", "/api-tokens", order)
+    url = f"{running.people_url}/sites/{site}/tokens/{token}/live"
+    headers = {"Authorization": f"Bearer {reader['token']}"}
+    with urllib3.PoolManager(ca_certs=str(running.folder.authority_certificate), retries=False) as pool:
+        answer = pool.request("GET", url, headers=headers, preload_content=False, timeout=60)
+        parts = answer.stream(1)
+        told = next(parts)
+        if how == "revoked":
+            running.do("DELETE", f"/api-tokens/{reader['id']}")
+            told += b"".join(parts)  # it would not end, or be cut by the time-out
+        else:
+            with running.clock.forward(2000):
+                told += b"".join(parts)
+    assert b"Waiting for the edge" in told
+    assert b"event: end" not in told
+
+
 @pytest.mark.parametrize(
     ("path", "words"),
     [

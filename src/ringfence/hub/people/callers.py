@@ -4,7 +4,8 @@ Each way to identify a caller is an ``Authentication``: a program's bearer token
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Annotated, Protocol
 
 from fastapi import Depends, Path, Request, Response
@@ -46,7 +47,7 @@ COOKIE = "__Host-ringfence"
 CHOICE_COOKIE = "__Host-ringfence-organisation"
 """The cookie with the organisation that somebody of the hub looks at; nobody else's browser is believed about it."""
 
-_CALLER, _HUB = "caller", "hub"
+_CALLER, _HUB, _RECOGNISED = "caller", "hub", "recognised"
 _bearer = HTTPBearer(auto_error=False, description="An API token, `rft_…`")
 
 
@@ -183,7 +184,8 @@ class CallersFirst:
             request = Request(scope, receive)
             try:
                 state = scope.setdefault("state", {})
-                state[_CALLER] = caller = await run_in_threadpool(self._recognise, request)
+                state[_RECOGNISED] = partial(self._recognise, request)
+                state[_CALLER] = caller = await run_in_threadpool(state[_RECOGNISED])
                 if ON_CALLER in state:
                     state[ON_CALLER](caller.id)
                 rights.check(caller.role, request.method, scope["path"], is_limited=caller.is_limited)
@@ -241,6 +243,21 @@ def caller_of(request: Request) -> Caller | None:
     """Return the caller whom ``CallersFirst`` identified; None where it did not, or had not to."""
     caller: Caller | None = request.scope.get("state", {}).get(_CALLER)
     return caller
+
+
+def check_still(request: Request) -> None:
+    """Check, while a long answer is given, that its caller may still have it as they could when they asked.
+
+    It reads the database, and so blocks.
+
+    Raises:
+        NotSignedIn: They are signed out, their token has ended, or they have other rights by now.
+    """
+    state = request.scope["state"]
+    before: Caller = state[_CALLER]
+    now: Caller = state[_RECOGNISED]()
+    if replace(now, is_confirmed=before.is_confirmed) != before:
+        raise NotSignedIn("your rights have changed meanwhile", to_do="Ask again.")
 
 
 def keep_hub(scope: Scope, caller: Caller, hub: Hub) -> None:

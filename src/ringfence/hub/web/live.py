@@ -1,7 +1,8 @@
 """Live parts of pages: one stream of server-sent events, with the part as it is now whenever that changes.
 
-A stream reads the database itself, so that it does not matter which process an edge or a person talks to. It ends after
-some minutes; the browser opens it again, and its caller is recognised anew.
+A stream reads the database itself, so that it does not matter which process an edge or a person talks to. With each look
+its caller is recognised anew: whoever is signed out or has other rights gets no more of it. It ends after some minutes,
+and the browser opens it again.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
 from ringfence.errors import RingfenceError
+from ringfence.hub.sign_in_errors import NotSignedIn
 from ringfence.hub.web.page import WebPage
 
 LOOK_EVERY_S = 1.0
@@ -40,11 +42,17 @@ async def live_answer(page: WebPage, look: Callable[[], LivePart]) -> StreamingR
 
 
 async def _stream(page: WebPage, look: Callable[[], LivePart]) -> AsyncIterator[str]:
+    def look_again() -> LivePart:
+        page.check_still()
+        return look()
+
     with page.streams.counted(page.caller.id):
         shown, silent_s, left_s = "", 0.0, LASTS_S
         while left_s > 0 and not page.hub.wakeups.closing:
             try:
-                part = await run_in_threadpool(look)
+                part = await run_in_threadpool(look_again)
+            except NotSignedIn:  # the browser asks once more, and is told why
+                return
             except RingfenceError:  # what the page is about is gone
                 yield "event: end\ndata:\n\n"
                 return

@@ -11,7 +11,7 @@ from fastapi.responses import RedirectResponse
 
 from ringfence.errors import BadInput, RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.people import problems, rights
+from ringfence.hub.people import callers, problems, rights
 from ringfence.hub.people.callers import Caller, TheCaller, TheHub
 from ringfence.hub.people.forms import NO_FORM, Form
 from ringfence.hub.store.change import Change
@@ -44,6 +44,7 @@ class WebPage:
         self.now = hub.clock()
         self.query: Mapping[str, str] = dict(request.query_params)
         self.streams: LiveStreams = request.app.state.live_streams
+        self._request = request
 
     @property
     def organisation(self) -> str:
@@ -60,6 +61,10 @@ class WebPage:
     def rows(self) -> Page:
         """The part of a list that this page shows."""
         return Page(ROWS, self.query.get("cursor", "")[:1000])
+
+    def check_still(self) -> None:
+        """Raise NotSignedIn where its reader is signed out by now, or has other rights; it blocks."""
+        callers.check_still(self._request)
 
     def may(self, method: str, path: str) -> bool:
         """Return whether this person may use a path."""
