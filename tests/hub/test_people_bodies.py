@@ -130,3 +130,14 @@ def test_a_burst_of_refused_sign_ins_is_one_row_and_becomes_slow(running: Runnin
     assert rows() == before, "one row for a burst"
     assert quick
     assert running.ask("GET", "/sites").status == 200, "who signs in is not slowed"
+
+
+@pytest.mark.parametrize("path", ["/sites", "/nothing", "/phones/none", "/overview%0A", "/sites/-"])
+@pytest.mark.parametrize("token", [None, "", "rft_none"])
+def test_every_answer_tells_browsers_to_run_frame_and_guess_nothing(
+    running: RunningHub, path: str, token: str | None
+) -> None:
+    headers = running.ask("GET", path, token=token).headers
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
+    assert headers["Content-Security-Policy"].startswith("default-src 'none'")

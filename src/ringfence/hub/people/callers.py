@@ -48,6 +48,11 @@ CHOICE_COOKIE = "__Host-ringfence-organisation"
 """The cookie with the organisation that somebody of the hub looks at; nobody else's browser is believed about it."""
 
 _CALLER, _HUB, _RECOGNISED = "caller", "hub", "recognised"
+_TOLD_TO_BROWSERS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
 _bearer = HTTPBearer(auto_error=False, description="An API token, `rft_…`")
 
 
@@ -196,12 +201,12 @@ class CallersFirst:
                 answer = await self._refused_answer(request, fault)
                 if {"transfer-encoding", "content-length"} & set(request.headers):
                     answer.headers["Connection"] = "close"  # the body is a stranger's; it is not worth taking
-                await answer(scope, receive, send)
+                await answer(scope, receive, _guarded(send))
                 return
             with called_by(caller.id, request.client.host if request.client else ""):
-                await self._app(scope, receive, _never_stored(send))
+                await self._app(scope, receive, _guarded(send))
             return
-        await self._app(scope, receive, _never_stored(send))
+        await self._app(scope, receive, _guarded(send))
 
     @staticmethod
     async def _refused_answer(request: Request, fault: RingfenceError) -> Response:
@@ -228,12 +233,17 @@ def _check_confirmed(caller: Caller, request: Request) -> None:
         )
 
 
-def _never_stored(send: Send) -> Send:
-    """Return a ``send`` that tells browsers and proxies to keep no answer: many hold secrets."""
+def _guarded(send: Send) -> Send:
+    """Return a ``send`` that tells browsers what to do with each answer, where the answer itself does not.
+
+    They keep none, as many hold secrets, take none for another kind than it says, and run and frame nothing in it.
+    """
 
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
-            MutableHeaders(scope=message).setdefault("Cache-Control", "no-store")
+            headers = MutableHeaders(scope=message)
+            for name, text in _TOLD_TO_BROWSERS.items():
+                headers.setdefault(name, text)
         await send(message)
 
     return sending

@@ -1,8 +1,8 @@
 """Live parts of pages: one stream of server-sent events, with the part as it is now whenever that changes.
 
-A stream reads the database itself, so that it does not matter which process an edge or a person talks to. With each look
-its caller is recognised anew: whoever is signed out or has other rights gets no more of it. It ends after some minutes,
-and the browser opens it again.
+A stream reads the database itself, so that it does not matter which process an edge or a person talks to. With each
+look its caller is recognised anew: whoever is signed out or has other rights gets no more of it. It ends after some
+minutes, and the browser opens it again.
 """
 
 import asyncio
