@@ -168,6 +168,47 @@ def test_a_second_person_approves_what_is_published(
     anna.do("POST", "/publish", {"dry_run": True})
 
 
+def test_what_is_edited_beside_an_approved_draft_is_not_published_with_it(
+    running: RunningHub, anna: Somebody, bert: Somebody, site: str
+) -> None:
+    running.do("PUT", "/drafts/approval", {"needed": True})
+    draft = draft_of(anna, shared=True)
+    anna.do("PUT", f"/settings/sites/{site}/sip_port", {"value": "5070"}, draft=draft)
+    bert.do("POST", f"/drafts/{draft}/approve")
+    anna.do("PUT", f"/settings/sites/{site}/sip_server", {"value": "192.0.2.66"})
+    for order in ({}, {"when_idle": True}):
+        told = anna.refused(403, "POST", f"/drafts/{draft}/publish", order)
+        assert f"somebody edited outside of it what it publishes: {site}" in told
+    assert "192.0.2.66" in json.dumps(bert.do("GET", f"/drafts/{draft}/preview")), "whoever approves sees all of it"
+    bert.do("POST", f"/drafts/{draft}/approve")
+    assert anna.do("POST", f"/drafts/{draft}/publish", {})["publication"]["sites"][0]["site"] == site
+
+
+def test_an_approval_is_of_what_was_looked_at(running: RunningHub, anna: Somebody, bert: Somebody, site: str) -> None:
+    running.do("PUT", "/drafts/approval", {"needed": True})
+    draft = draft_of(anna, shared=True)
+    anna.do("PUT", f"/settings/sites/{site}/sip_port", {"value": "5070"}, draft=draft)
+    seen = bert.do("GET", f"/drafts/{draft}")["version"]
+    anna.do("PUT", f"/settings/sites/{site}/sip_port", {"value": "5099"}, draft=draft)
+    told = bert.refused(409, "POST", f"/drafts/{draft}/approve", {"version": seen})
+    assert "since you looked" in told
+    assert bert.do("POST", f"/drafts/{draft}/approve", {"version": seen + 1})["approved_by"] == "Bert"
+
+
+@pytest.mark.usefixtures("site")
+def test_a_token_of_ones_own_is_no_second_person(running: RunningHub) -> None:
+    running.do("PUT", "/drafts/approval", {"needed": True})
+    carla = Somebody(running, "Carla", "administrator")
+    draft = draft_of(carla, shared=True)
+    carla.do("PATCH", f"/phones/{MAC}", {"description": "x"}, draft=draft)
+    token = carla.token
+    for name in ("hers", "hers by that one"):
+        order = {"name": name, "role": "administrator"}
+        token = running.ask("POST", "/api-tokens", order, token=token).json["token"]
+        refused = running.ask("POST", f"/drafts/{draft}/approve", token=token)
+        assert (refused.status, refused.json["what"]) == (403, "who edits a draft can't approve it")
+
+
 def test_two_edits_at_the_same_moment_are_both_kept_or_refused(anna: Somebody, site: str) -> None:
     draft = draft_of(anna)
 

@@ -21,7 +21,10 @@ def test_a_draft_is_approved_by_a_second_person_and_published(people: People, ru
     author.get_by_role("button", name="Create it").click()
     expect(author.locator("h1")).to_have_text("New <i>names</i>")
     draft = author.url.partition("?")[0].rpartition("/")[2]
-    edit = running.ask("PUT", f"/phones/{mac}/lines/1", {"label": "Drafted"}, headers={"Ringfence-Draft": draft})
+    edit = running.ask(
+        "PUT", f"/phones/{mac}/lines/1", {"label": "Drafted"}, token=people.token(Role.OPERATOR),
+        headers={"Ringfence-Draft": draft},
+    )  # fmt: skip
     assert edit.status < 300, edit.data
     running.do("PUT", "/drafts/approval", {"needed": True})
     try:

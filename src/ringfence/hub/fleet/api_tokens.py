@@ -31,6 +31,7 @@ def create(
     *,
     is_hubwide: bool = False,
     limited_to: access_scopes.Stored | None = None,
+    created_by_id: str = "",
 ) -> tuple[ApiTokenRow, Secret]:
     """Create a token; its text is returned only here.
 
@@ -41,6 +42,7 @@ def create(
         ends_at: Until when it is accepted, in Unix seconds; None: without an end.
         is_hubwide: Whether it is for every organisation of the hub.
         limited_to: The part of its organisation that it is for (``access_scopes.checked``); None: all of it.
+        created_by_id: The person or token that creates it; empty for the hub's machine.
 
     Raises:
         BadSelection: What it is limited to does not go with its role, or with the whole hub.
@@ -57,7 +59,8 @@ def create(
     text = PREFIX + secrets.token_urlsafe(_SECRET_BYTES)
     token = ApiTokenRow(
         id=new_id("key"), name=name, token_hash=_hash(text), created_at=change.now, created_by=change.who,
-        role=role, ends_at=ends_at, is_hubwide=is_hubwide, limited_to=limited_to, last_used_at=None, revoked_at=None,
+        created_by_id=created_by_id, role=role, ends_at=ends_at, is_hubwide=is_hubwide, limited_to=limited_to,
+        last_used_at=None, revoked_at=None,
     )  # fmt: skip
     change.session.add(token)
     until = "" if ends_at is None else f", until {datetime.fromtimestamp(ends_at, UTC):%Y-%m-%d %H:%M} UTC"
@@ -100,6 +103,14 @@ def get(session: Session, token_id: str, *, hubwide_too: bool) -> ApiTokenRow:
     if token is None or (token.is_hubwide and not hubwide_too):
         raise UnknownToken(f"there is no API token {token_id[:40]!r}", to_do="`ringfence access list` shows all.")
     return token
+
+
+def with_creators(session: Session, holder_id: str) -> list[str]:
+    """Return somebody's id, and if they are a token, the ids of who created it, of who created that, and so on."""
+    found = [holder_id]
+    while (token := session.get(ApiTokenRow, found[-1])) is not None and token.created_by_id:
+        found.append(token.created_by_id)
+    return found
 
 
 def revoke(change: Change, token: ApiTokenRow) -> None:

@@ -21,6 +21,7 @@ from ringfence.hub.errors import (
     NameRefused,
     UnknownDraft,
 )
+from ringfence.hub.fleet import api_tokens
 from ringfence.hub.store import touched
 from ringfence.hub.store.binding import whose
 from ringfence.hub.store.change import Change, new_id
@@ -175,14 +176,30 @@ def check_conflicts(session: Session, draft: DraftRow, edits_: Sequence[DraftEdi
         )
 
 
-def approve(change: Change, draft: DraftRow, caller_id: str) -> None:
-    """Approve a draft's edits as they are; ApprovalMissing for somebody who wrote one of them."""
+def approve(change: Change, draft: DraftRow, caller_id: str, version: int, site_edits: Mapping[str, int]) -> None:
+    """Approve a draft's edits as they are.
+
+    Args:
+        change: The change that it is part of.
+        draft: The draft.
+        caller_id: Who approves.
+        version: The draft's version that they have looked at.
+        site_edits: How often each site that it changes has been edited: what else is due there is approved, too.
+
+    Raises:
+        ApprovalMissing: They wrote one of its edits, or are a token of somebody who did.
+        DraftChanged: It was edited since they looked.
+    """
     authors = {draft.author_id, *(edit.caller_id for edit in edits(change.session, draft.id))}
-    if caller_id in authors:
+    if not authors.isdisjoint(api_tokens.with_creators(change.session, caller_id)):
         raise ApprovalMissing(
             "who edits a draft can't approve it", to_do="Ask somebody else who may publish to look at it."
         )
-    draft.approved_by = change.who
+    if draft.version != version:
+        raise DraftChanged(
+            f"somebody has edited draft {draft.name!r} since you looked", to_do="Look at it again, and approve that."
+        )
+    draft.approved_by, draft.approved_edits = change.who, dict(site_edits)
     change.note("draft.approve", draft.id, draft.name)
 
 
@@ -206,6 +223,27 @@ def check_approved(session: Session, draft: DraftRow) -> None:
         raise ApprovalMissing(
             f"draft {draft.name!r} is not approved",
             to_do=f"Ask somebody else who may publish: ringfence draft approve {draft.id}",
+        )
+
+
+def check_as_approved(session: Session, draft: DraftRow, site_edits: Mapping[str, int]) -> None:
+    """Raise ApprovalMissing where a draft would publish what nobody has approved.
+
+    Args:
+        session: A session for its organisation.
+        draft: The draft.
+        site_edits: How often each site that it changes had been edited before.
+    """
+    check_approved(session, draft)
+    if not needs_approval(session):
+        return
+    approved = draft.approved_edits or {}
+    if other := sorted(site_id for site_id, count in site_edits.items() if approved.get(site_id) != count):
+        more = f", and {len(other) - 5} more" if len(other) > 5 else ""  # noqa: PLR2004 - as many as are named
+        raise ApprovalMissing(
+            f"since draft {draft.name!r} was approved, somebody edited outside of it what it publishes: "
+            f"{', '.join(other[:5])}{more}",
+            to_do=f"Look again at what it changes, and have that approved: ringfence draft approve {draft.id}",
         )
 
 
@@ -249,7 +287,7 @@ def _has_changed(change: Change, draft: DraftRow) -> None:
     """What was approved was what it was before; what was to be published at a time, too."""
     draft.version += 1
     draft.changed_at = change.now
-    draft.approved_by, draft.publish_at = "", None
+    draft.approved_by, draft.approved_edits, draft.publish_at = "", None, None
 
 
 def _may_see(draft: DraftRow, reader: DraftReader) -> bool:

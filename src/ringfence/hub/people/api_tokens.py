@@ -27,7 +27,7 @@ def create_api_token(body: NewApiToken, hub: TheHub, caller: TheCaller) -> NewAp
         row, secret = api_tokens.create(
             change, body.name, body.wanted, body.ends_at,
             is_hubwide=caller.is_hubwide and not caller.names_organisation and body.limited_to is None,
-            limited_to=access_scopes.of_body(change.session, body.limited_to),
+            limited_to=access_scopes.of_body(change.session, body.limited_to), created_by_id=caller.id,
         )  # fmt: skip
     return NewApiTokenView(**_token(row).model_dump(), token=secret.reveal())
 

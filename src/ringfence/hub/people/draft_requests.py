@@ -4,7 +4,7 @@ A request says by the header ``Ringfence-Draft`` which draft it is about. What i
 edits is tried, and if it can be done becomes one more edit of the draft.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 
@@ -79,8 +79,8 @@ class InDraft:
     database: JoinedDatabase
     draft: DraftRow
     edits: Sequence[DraftEditRow]
-    affected: list[str]
-    """The sites whose files the draft may change."""
+    affected: Mapping[str, int]
+    """The sites whose files the draft may change, and how often each had been edited before."""
 
 
 class DraftPlayer:
@@ -121,7 +121,7 @@ class DraftPlayer:
                 if answer.status >= _FIRST_ERROR:
                     raise _broken(draft, row, answer)
             after = await run_in_threadpool(_edited, database)
-            affected = [site_id for site_id, count in after.items() if before.get(site_id) != count]
+            affected = {site_id: before.get(site_id, 0) for site_id in after if before.get(site_id) != after[site_id]}
             yield InDraft(inside, database, draft, rows, affected)
         finally:
             await run_in_threadpool(database.drop)
@@ -152,13 +152,32 @@ class DraftPlayer:
 
         Raises:
             UnknownDraft, DraftConflicts, DraftBroken: As ``playing``.
-            ApprovalMissing: A second person has to approve it first.
+            ApprovalMissing: A second person has to approve it first, or what it publishes has changed since.
         """
         reader = reader_of(caller)
         async with self.playing(scope, hub, draft_id, reader, despite_conflicts=despite_conflicts) as inside:
             await run_in_threadpool(_keep, inside, caller.name)
         hub.wakeups.wake_sites(inside.database.session.info.get(counted_edits.TOLD, set()))
-        return inside.affected
+        return list(inside.affected)
+
+    async def approve(self, scope: Scope, hub: Hub, caller: Caller, draft_id: str, seen: int | None) -> None:
+        """Approve a draft as it is; ``seen``: the version that the caller has looked at, None if they do not say.
+
+        Raises:
+            UnknownDraft, DraftBroken: As ``playing``.
+            ApprovalMissing: It is the caller's own.
+            DraftChanged: It has changed since they looked.
+        """
+        reader = reader_of(caller)
+        async with self.playing(scope, hub, draft_id, reader) as inside:
+            version, affected = inside.draft.version if seen is None else seen, inside.affected
+
+        def approve() -> None:
+            with hub.change(caller.name) as change:
+                draft = drafts.get(change.session, draft_id, reader)
+                drafts.approve(change, draft, caller.id, version, affected)
+
+        await run_in_threadpool(approve)
 
 
 class DraftRequests:
@@ -253,7 +272,7 @@ def _edited(database: BoundDatabase) -> dict[str, int]:
 
 
 def _keep(inside: InDraft, who: str) -> None:
-    drafts.check_approved(inside.database.session, inside.draft)
+    drafts.check_as_approved(inside.database.session, inside.draft, inside.affected)
     with inside.database.writing() as session:
         drafts.end(Change(session, who, inside.hub.clock()), inside.draft, "draft.publish")
     inside.database.keep()

@@ -14,6 +14,7 @@ from ringfence.hub.people.publish import publication_view
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.drafts import (
     ApprovalRule,
+    DraftApproval,
     DraftChanges,
     DraftDetailsView,
     DraftEditView,
@@ -121,12 +122,18 @@ async def preview_draft(
 
 
 @router.post("/drafts/{draft}/approve")
-def approve_draft(draft: str, hub: TheHub, caller: TheCaller) -> DraftView:
-    """Approve a draft's edits as they are; the next edit ends the approval."""
-    with hub.change(caller.name) as change:
-        row = drafts.get(change.session, draft, reader_of(caller))
-        drafts.approve(change, row, caller.id)
-        return _view(row, len(drafts.edits(change.session, row.id)))
+async def approve_draft(
+    draft: str, request: Request, hub: TheHub, caller: TheCaller, body: DraftApproval | None = None
+) -> DraftView:
+    """Approve a draft's edits as they are; the next edit of it, or of the sites that it changes, ends the approval."""
+    await approve(request, hub, caller, draft, None if body is None else body.version)
+
+    def show() -> DraftView:
+        with hub.database.reading() as session:
+            row = drafts.get(session, draft, reader_of(caller))
+            return _view(row, len(drafts.edits(session, row.id)))
+
+    return await run_in_threadpool(show)
 
 
 @router.post("/drafts/{draft}/publish")
@@ -151,9 +158,15 @@ async def preview(
 ) -> tuple[list[str], Publication]:
     """Return the sites that a draft affects, and what a publish of them would do."""
     async with _player(request).playing(request.scope, hub, draft_id, reader_of(caller)) as inside:
-        due = await run_in_threadpool(publishing.read_due, inside.hub, inside.affected, with_held=True)
+        affected = list(inside.affected)
+        due = await run_in_threadpool(publishing.read_due, inside.hub, affected, with_held=True)
     # Rendering is long; nobody waits for it.
-    return inside.affected, await run_in_threadpool(publishing.preview, hub, due, with_diffs=with_diffs)
+    return affected, await run_in_threadpool(publishing.preview, hub, due, with_diffs=with_diffs)
+
+
+async def approve(request: Request, hub: Hub, caller: Caller, draft_id: str, seen: int | None) -> None:
+    """Approve a draft, if it still is the version that was seen; None: as it is."""
+    await _player(request).approve(request.scope, hub, caller, draft_id, seen)
 
 
 async def publish(
@@ -235,5 +248,5 @@ def _view(row: DraftRow, count: int) -> DraftView:
     return DraftView(
         id=row.id, name=row.name, author=row.author, shared=row.is_shared, created_at=row.created_at,
         changed_at=row.changed_at, edits=count, approved_by=row.approved_by, publish_at=row.publish_at,
-        problem=row.problem,
+        problem=row.problem, version=row.version,
     )  # fmt: skip

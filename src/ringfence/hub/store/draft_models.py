@@ -27,6 +27,8 @@ class DraftRow(OrganisationOwned, Base):
     """The highest number that one of its edits ever had."""
     approved_by: Mapped[str] = mapped_column(String(80), default="", server_default="")
     """Who approved its edits as they are; empty again with the next edit."""
+    approved_edits: Mapped[dict[str, int] | None] = mapped_column(JSON(none_as_null=True), default=None)
+    """How often each site that it changes had been edited then; one that was edited since is not what was approved."""
     publish_at: Mapped[float | None] = mapped_column(Double)
     """When it is to be published; None if nobody said so."""
     publish_by: Mapped[str] = mapped_column(String(80), default="", server_default="")

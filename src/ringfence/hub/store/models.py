@@ -148,6 +148,8 @@ class ApiTokenRow(OrganisationOwned, Base):
     token_hash: Mapped[str] = mapped_column(String(64), unique=True)
     created_at: Mapped[float]
     created_by: Mapped[str] = mapped_column(String(80))
+    created_by_id: Mapped[str] = mapped_column(String(40), default="", server_default="")
+    """The person or token that created it; empty for one that the hub's machine did, or an earlier version."""
     role: Mapped[str] = mapped_column(String(20))
     """``hub/people/rights.py`` says what each may do."""
     is_hubwide: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())

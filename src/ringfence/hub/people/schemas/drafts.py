@@ -29,6 +29,14 @@ class DraftOrder(Input):
     despite_conflicts: Flag = Field(default=False, description="Write over what others have changed meanwhile")
 
 
+class DraftApproval(Input):
+    """What is approved."""
+
+    version: int | None = Field(
+        default=None, ge=0, description="The draft's version that was looked at; if it is another by now, 409"
+    )
+
+
 class ApprovalRule(Input):
     """Whether drafts need a second person's approval, and only owners publish without one."""
 
@@ -48,6 +56,7 @@ class DraftView(BaseModel):
     approved_by: str = Field(description="Who approved its edits as they are; may be empty")
     publish_at: float | None = Field(description="When it is to be published, in Unix seconds; null if nobody said so")
     problem: str = Field(description="Why it could not be published when its time had come; may be empty")
+    version: int = Field(description="Grows with every change of its edits")
 
 
 class DraftEditView(BaseModel):

@@ -43,7 +43,7 @@ def create_token(page: TheFormPage, form: TheForm) -> PageAnswer:
             row, secret = api_tokens.create(
                 change, form.get("name", ""), role, ends_at,
                 is_hubwide=caller.is_hubwide and not caller.names_organisation and wanted is None,
-                limited_to=access_scopes.of_body(change.session, wanted),
+                limited_to=access_scopes.of_body(change.session, wanted), created_by_id=caller.id,
             )  # fmt: skip
             name = row.name
     except RingfenceError as fault:

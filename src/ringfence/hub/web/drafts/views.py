@@ -4,6 +4,7 @@ from fastapi import APIRouter, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from ringfence.errors import BadInput, RingfenceError
+from ringfence.hub.errors import DraftBroken, DraftChanged
 from ringfence.hub.fleet import drafts
 from ringfence.hub.people import drafts as drafts_of_api
 from ringfence.hub.people.draft_requests import reader_of
@@ -85,13 +86,14 @@ async def preview_draft(draft: str, request: Request, page: TheWebPage) -> PageA
 
 
 @router.post("/{draft}/approve")
-def approve_draft(draft: str, page: TheFormPage) -> Response:
-    """Approve a draft's edits as they are."""
+async def approve_draft(draft: str, request: Request, page: TheFormPage, form: TheForm) -> Response:
+    """Approve a draft's edits as the page has shown them."""
+    seen = form.get("version", "")
     try:
-        with page.hub.change(page.caller.name) as change:
-            drafts.approve(change, drafts.get(change.session, draft, reader_of(page.caller)), page.caller.id)
-    except BadInput as fault:
-        return _show(page, draft, fault)
+        version = int(seen) if seen.isascii() and seen.isdecimal() else None
+        await drafts_of_api.approve(request, page.hub, page.caller, draft, version)
+    except (DraftBroken, DraftChanged) as fault:
+        return await run_in_threadpool(_show, page, draft, fault)
     return page.go("drafts", draft, done="approved")
 
 
