@@ -51,7 +51,7 @@ def test_each_command_explains_itself_and_refuses_what_it_does_not_know(
 NO_JSON = {
     ("serve",), ("hub", "run"), ("edge", "run"), ("gateway", "run"),  # programs, which log
     ("audit", "export"),
-    ("export", "csv"),  # a table by itself
+    ("export", "csv"), ("activation", "export"),  # a table by itself
     ("login",), ("hub", "init"), ("edge", "enrol"), ("gateway", "enrol"),  # once, by hand
     ("access", "revoke"), ("edge", "revoke"),
 }  # fmt: skip

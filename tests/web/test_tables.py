@@ -83,6 +83,7 @@ def test_whoever_has_no_access_any_more_gets_no_more_of_a_stream(running: Runnin
         ("/phones", ["phone", "description", "model", "site", "firmware"]),
         ("/edges", ["site", "name", "release", "seen"]),
         ("/people", ["name", "role", "signed-in"]),
+        ("/activations", ["phone", "site", "model", "ends"]),
     ],
 )
 def test_parts_of_a_sorted_list_are_the_whole_list(
@@ -95,6 +96,7 @@ def test_parts_of_a_sorted_list_are_the_whole_list(
         running.do(
             "POST", "/people", {"name": f"sorted-{path[2]}-{number}", "role": ("operator", "support")[number % 2]}
         )
+        running.do("POST", "/activations", {"site": site if number else "", "model": "9971" if number % 2 else ""})
     running.enrol(made[0], tmp_path).pool.close()
     monkeypatch.setattr(page, "ROWS", 2)
     for word in words:

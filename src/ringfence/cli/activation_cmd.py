@@ -1,6 +1,8 @@
 """``ringfence activation``: phones that are prepared without their MAC address, and adopted by a code."""
 
 import sys
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -8,6 +10,7 @@ import typer
 from ringfence.cli.support import output
 from ringfence.cli.support.arguments import complete_site
 from ringfence.cli.support.connection import hub, segment
+from ringfence.cli.support.files import write_table
 from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.cli.support.questions import Yes, confirm
@@ -17,6 +20,10 @@ app = typer.Typer(
     no_args_is_help=True,
 )
 
+EndedToo = Annotated[bool, typer.Option("--all", help="Also codes that were used, revoked, or have ended.")]
+AtSite = Annotated[
+    str | None, typer.Option(help="Only phones that may be adopted at this site.", autocompletion=complete_site)
+]
 ActivationId = Annotated[
     str, typer.Argument(metavar="ACTIVATION", help="Its id, as ringfence activation list shows it.")
 ]
@@ -30,6 +37,9 @@ _COLUMNS = [
     ("PHONE", field("mac")),
     ("DESCRIPTION", field("description")),
 ]
+
+_HEADING = ("activation", "state", "site", "model", "description", "group", "lines", "code", "by", "ends", "mac")
+"""The same as of the page's table."""
 
 
 @app.command()
@@ -65,22 +75,27 @@ def create(
 
 @app.command("list")
 @lists
-def list_activations(
-    ended_too: Annotated[
-        bool, typer.Option("--all", help="Also codes that were used, revoked, or have ended.")
-    ] = False,
-    site: Annotated[
-        str | None, typer.Option(help="Only phones that may be adopted at this site.", autocompletion=complete_site)
-    ] = None,
-) -> Listing:
+def list_activations(ended_too: EndedToo = False, site: AtSite = None) -> Listing:
     """List the prepared phones, newest first; of their codes only the last characters are known.
 
     Example: ringfence activation list --all
     """
-    query = {"ended_too": "true" if ended_too else None, "site": site}
-    return Listing(
-        "/activations", _COLUMNS, empty="No phone is prepared. Prepare one: ringfence activation create.", query=query
-    )
+    empty = "No phone is prepared. Prepare one: ringfence activation create."
+    return Listing("/activations", _COLUMNS, empty=empty, query=_query(ended_too, site))
+
+
+@app.command()
+def export(
+    file: Annotated[Path | None, typer.Argument(help="The file to write; standard output by default.")] = None,
+    ended_too: EndedToo = False,
+    site: AtSite = None,
+) -> None:
+    """Export the prepared phones as a CSV table, newest first, without their codes.
+
+    Example: ringfence activation export prepared.csv --site home-office-anna
+    """
+    rows = hub().rows("/activations", _query(ended_too, site))
+    write_table(file, [_HEADING, *map(_cells, rows)])
 
 
 @app.command()
@@ -133,6 +148,19 @@ def use(
         adopted,
         as_json=as_json,
     )
+
+
+def _query(ended_too: bool, site: str | None) -> dict[str, str | int | None]:
+    return {"ended_too": "true" if ended_too else None, "site": site}
+
+
+def _cells(row: Row) -> tuple[object, ...]:
+    lines = ", ".join(f"{line['name']}={line['label']}" if line["label"] else line["name"] for line in row["lines"])
+    ends = datetime.fromtimestamp(row["ends_at"], UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return (
+        row["id"], row["state"], row["site"] or "", row["model"], row["description"], row["group"] or "", lines,
+        f"…{row['ending']}", row["created_by"], ends, row["mac"] or "",
+    )  # fmt: skip
 
 
 def _line(index: int, text: str) -> dict[str, object]:

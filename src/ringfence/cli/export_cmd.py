@@ -5,11 +5,9 @@ from typing import Annotated
 
 import typer
 
-from ringfence import csv_text
-from ringfence.cli.support import output
 from ringfence.cli.support.arguments import OnlySite
 from ringfence.cli.support.connection import hub
-from ringfence.cli.support.files import new_file
+from ringfence.cli.support.files import write_table
 from ringfence.phones.importing.phone_table import COLUMNS
 
 app = typer.Typer(help="Export phones and lines as a table.", no_args_is_help=True)
@@ -38,10 +36,4 @@ def export_csv(
         for line in phone["lines"] or [{}]:
             parts = [line.get(name, "") for name in ("index", "label", "name", "display_name", "auth_name")]
             rows.append([*own, *parts, ""])
-    text = csv_text.to_text(rows)
-    if file is None:
-        output.show_text(text)
-        return
-    with new_file(file) as opened:
-        opened.write(text.encode())
-    output.say(f"{file} written.")
+    write_table(file, rows)

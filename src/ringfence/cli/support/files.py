@@ -1,10 +1,12 @@
 """Files that commands read and write for the user."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from ringfence import csv_text
+from ringfence.cli.support import output
 from ringfence.cli.support.errors import BadArgument, CanNotWrite, FileExists
 
 LARGEST_TEXT_BYTES = 1 << 20
@@ -48,6 +50,20 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def write_table(file: Path | None, rows: Iterable[Sequence[object]]) -> None:
+    """Write rows, the heading first, as CSV into a new file, or print them where none is named.
+
+    A cell that a spreadsheet would run as a formula begins with an apostrophe.
+    """
+    text = csv_text.to_text(rows)
+    if file is None:
+        output.show_text(text)
+        return
+    with new_file(file) as opened:
+        opened.write(text.encode())
+    output.say(f"{file} written.")
 
 
 def _not_written(path: Path, fault: OSError) -> CanNotWrite:

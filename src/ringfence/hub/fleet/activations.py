@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session, selectinload
 
 from ringfence.hub.data.sealing import Sealer
@@ -95,13 +95,17 @@ def get(session: Session, activation_id: str) -> ActivationRow:
 
 def find(session: Session, page: Page, now: float, *, ended_too: bool, site_id: str | None) -> Paged[ActivationRow]:
     """Return a page of prepared phones, the newest first: those whose codes are good, or all."""
-    chosen = select(ActivationRow).options(selectinload(ActivationRow.lines))
-    if not ended_too:
-        chosen = chosen.where(_is_open(now))
+    chosen = choose(now, ended_too=ended_too)
     if site_id is not None:
         of_site = ActivationRow.site_id == sites.get(session, site_id).id
         chosen = chosen.where(or_(of_site, ActivationRow.site_id.is_(None)))
     return pages.read(session, chosen, page, ActivationRow.created_at, ActivationRow.id, newest_first=True)
+
+
+def choose(now: float, *, ended_too: bool) -> Select[ActivationRow]:
+    """Return the query for the prepared phones, with their lines: those whose codes are good, or all."""
+    chosen = select(ActivationRow).options(selectinload(ActivationRow.lines))
+    return chosen if ended_too else chosen.where(_is_open(now))
 
 
 def state_of(row: ActivationRow, now: float) -> ActivationState:

@@ -25,23 +25,23 @@ Cells = Mapping[str, Callable[[T], Any]]
 _AT_ONCE = 1000
 
 
-def read(page: WebPage, session: Session, chosen: Select[T], columns: Columns) -> Paged[T]:
-    """Return the part of a query's rows that a page shows.
+def read(page: WebPage, session: Session, chosen: Select[T], columns: Columns, usual: str = "") -> Paged[T]:
+    """Return the part of a query's rows that a page shows; ``usual`` is how they are sorted where nobody asks.
 
     Raises:
         BadSelection: The address names no column, or a cursor that is none of this list.
     """
-    return _read(page, session, chosen, columns, page.rows)
+    return _read(page, session, chosen, columns, usual, page.rows)
 
 
 def parts(
-    page: WebPage, choose: Callable[[Session], Select[T]], columns: Columns
+    page: WebPage, choose: Callable[[Session], Select[T]], columns: Columns, usual: str = ""
 ) -> Iterator[tuple[Session, Sequence[T]]]:
     """Yield all rows of a query, many at a time, each time in a transaction of its own."""
     cursor: str | None = ""
     while cursor is not None:
         with page.hub.database.reading() as session:
-            found = _read(page, session, choose(session), columns, Page(_AT_ONCE, cursor))
+            found = _read(page, session, choose(session), columns, usual, Page(_AT_ONCE, cursor))
             yield session, found.rows
         cursor = found.next
 
@@ -82,6 +82,8 @@ def order(page: WebPage, columns: Mapping[str, object], usual: str = "") -> tupl
     return word, asked != word
 
 
-def _read(page: WebPage, session: Session, chosen: Select[T], columns: Columns, part: Page) -> Paged[T]:
-    word, is_backwards = order(page, columns)
+def _read(
+    page: WebPage, session: Session, chosen: Select[T], columns: Columns, usual: str, part: Page
+) -> Paged[T]:  # fmt: skip
+    word, is_backwards = order(page, columns, usual)
     return pages.read(session, chosen, part, *columns[word], newest_first=is_backwards)

@@ -1,9 +1,10 @@
 """Activation codes: preparing phones, and adopting them by a code."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 
 from fastapi import APIRouter, Response
+from sqlalchemy import String, func
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.fleet import activation_use, activations, groups
@@ -12,22 +13,41 @@ from ringfence.hub.fleet.activations import PreparedPhone
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.people.activations import TheCodeThrottle, code_user
 from ringfence.hub.people.forms import NO_FORM, Form, TheForm
+from ringfence.hub.store.activation_models import ActivationRow
 from ringfence.hub.store.models import PhoneGroupRow
-from ringfence.hub.web.answers import PageAnswer
+from ringfence.hub.web import lists
+from ringfence.hub.web.answers import PageAnswer, csv_answer
+from ringfence.hub.web.moments import iso
 from ringfence.hub.web.page import TheFormPage, TheWebPage, WebPage
 from ringfence.hub.web.phones.changes import find_site, models_by_family
 from ringfence.phones.mac import Mac
 
 router = APIRouter(prefix="/activations")
 
+_COLUMNS: lists.Columns = {
+    "phone": (ActivationRow.description, ActivationRow.id),
+    "site": (func.coalesce(ActivationRow.site_id, "", type_=String()), ActivationRow.id),
+    "model": (ActivationRow.model, ActivationRow.id),
+    "ends": (ActivationRow.created_at, ActivationRow.id),  # all are good for as long
+}
+_NEWEST = "-ends"
+_HEADING = ("activation", "state", "site", "model", "description", "group", "lines", "code", "by", "ends", "mac")
+
 
 @router.get("")
 def list_activations(page: TheWebPage) -> PageAnswer:
-    """Show the prepared phones, newest first."""
+    """Show the prepared phones, newest first unless a heading asks for another order."""
     ended_too = bool(page.query.get("all"))
     with page.hub.database.reading() as session:
-        found = activations.find(session, page.rows, page.now, ended_too=ended_too, site_id=None)
+        found = lists.read(page, session, activations.choose(page.now, ended_too=ended_too), _COLUMNS, _NEWEST)
     return page.show("activations/list.html", rows=found.rows, next=found.next, ended_too=ended_too, state=_state(page))
+
+
+@router.get("/-/csv")
+def export_activations(page: TheWebPage) -> Response:
+    """Return the prepared phones that the list shows, all of them, as a table for a spreadsheet."""
+    lists.order(page, _COLUMNS, _NEWEST)  # what can't be is refused before the table begins
+    return csv_answer("activations.csv", _HEADING, _table(page))
 
 
 @router.get("/-/new")
@@ -98,6 +118,18 @@ def _show_use(page: WebPage, form: Form = NO_FORM, fault: RingfenceError | None 
     if fault is None:
         return page.show("activations/use.html", form=form, fault=None, models=models_by_family())
     return page.refused("activations/use.html", fault, form, models=models_by_family())
+
+
+def _table(page: WebPage) -> Iterator[tuple[object, ...]]:
+    chosen = activations.choose(page.now, ended_too=bool(page.query.get("all")))
+    for _session, rows in lists.parts(page, lambda _session: chosen, _COLUMNS, _NEWEST):
+        for row in rows:
+            lines = ", ".join(f"{line.name}={line.label}" if line.label else line.name for line in row.lines)
+            yield (
+                row.id, activations.state_of(row, page.now), row.site_id or "", row.model, row.description,
+                row.group_id or "", lines, f"…{row.ending}", row.created_by, iso(row.ends_at),
+                Mac(row.mac) if row.mac else "",
+            )  # fmt: skip
 
 
 def _state(page: WebPage) -> object:
