@@ -1,14 +1,18 @@
 """A running hub for each module, and hubs that nobody serves."""
 
 import shutil
+import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.process import background_jobs
+from ringfence.identity.certificates import issue_server_certificate, key_to_pem, make_authority, to_pem
 from ringfence.secret import Secret
 from support.running_hub import Clock, RunningHub
 from support.serving_hub import new_hub, served_hub
@@ -45,3 +49,18 @@ def idle(made_hub: tuple[Path, Secret], tmp_path: Path) -> Iterator[Hub]:
         yield hub
     finally:
         hub.close()
+
+
+@pytest.fixture
+def server_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
+    """A server's certificate of a CA that this machine trusts."""
+    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    now = time.time()
+    authority = make_authority(authority_key, "CA", serial=1, now=now)
+    certificate = issue_server_certificate(authority, authority_key, key.public_key(), ["127.0.0.1"], serial=2, now=now)
+    (tmp_path / "server.pem").write_bytes(key_to_pem(key) + to_pem(certificate).encode())
+    (tmp_path / "ca.pem").write_text(to_pem(authority))
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "server.pem")
+    return context

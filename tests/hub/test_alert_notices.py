@@ -8,76 +8,33 @@ import re
 import socket
 import ssl
 import threading
-import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
-from email import message_from_bytes, policy
-from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
-from pathlib import Path
-from typing import Any
 
 import pytest
-from aiosmtpd.controller import Controller
-from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
-from cryptography.hazmat.primitives.asymmetric import ec
-from sqlalchemy import select
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import AlertChannelTaken, AlertChannelUnavailable, NameRefused, UnknownSite
-from ringfence.hub.fleet import alert_addresses, alert_channels, alert_notices, quiet_hours, sites
+from ringfence.hub.fleet import alert_addresses, alert_channels, alert_notices, quiet_hours
 from ringfence.hub.fleet.alert_channels import MAIL, NTFY, WEBHOOK, ChannelParts
 from ringfence.hub.fleet.guard import alerts
-from ringfence.hub.notifying import deadline, delivery, mail, push
-from ringfence.hub.store.guard_models import AlertChannelRow, AlertNoticeRow
-from ringfence.identity.certificates import issue_server_certificate, key_to_pem, make_authority, to_pem
+from ringfence.hub.notifying import deadline, delivery, push
 from ringfence.secret import Secret
 from stack import free_port, wait_for
+from support.alert_receivers import (
+    Receiver,
+    add,
+    channel,
+    end,
+    pass_time,
+    prepared,
+    raise_one,
+    receiving,
+    waiting,
+)
 from support.running_hub import RunningHub
-
-
-@dataclass
-class Receiver:
-    """A webhook's receiver; it answers with ``status``."""
-
-    status: int = 204
-    posts: list[tuple[dict[str, str], bytes]] = field(default_factory=list)
-    url: str = ""
-
-    def messages(self) -> list[dict[str, Any]]:
-        return [json.loads(body) for _headers, body in self.posts]
-
-
-@contextmanager
-def receiving() -> Iterator[Receiver]:
-    receiver = Receiver()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            receiver.posts.append((dict(self.headers.items()), body))
-            self.send_response(receiver.status)
-            self.send_header("Location", "/elsewhere")
-            self.send_header("Content-Length", "0")
-            self.end_headers()
-
-        def log_message(self, *_: Any) -> None:  # noqa: ANN401 - the base class's signature
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    receiver.url = f"http://127.0.0.1:{server.server_address[1]}/hook?team=voice"
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    try:
-        yield receiver
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture
@@ -88,44 +45,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def hub(idle: Hub) -> Hub:
-    with idle.change("test") as change:
-        sites.create(change, idle.signers, "Anna")
-        sites.create(change, idle.signers, "Berta")
-    now = time.time()  # receivers refuse what is older than five minutes
-    idle.clock = lambda: now
-    idle.config = idle.config.model_copy(update={"alert_networks": ("127.0.0.0/8",)})
-    return idle
-
-
-def add(hub: Hub, name: str, parts: ChannelParts) -> Secret:
-    with hub.change("test") as change:
-        there = replace(parts, networks=hub.config.alert_networks)
-        return alert_channels.add(change, hub.sealer, name, there)[1]
-
-
-def raise_one(hub: Hub, subject: str = "edge-1", site: str = "anna", kind: str = alerts.EDGE_AWAY) -> int:
-    with hub.change("test") as change:
-        return alerts.raise_alert(change, site, kind, subject, f"Edge {subject} has not been seen.").id
-
-
-def end(hub: Hub, alert: int) -> None:
-    with hub.change("Anna") as change:
-        alerts.close(change, alert)
-
-
-def channel(hub: Hub, name: str) -> AlertChannelRow:
-    with hub.database.reading() as session:
-        return alert_channels.get(session, name)
-
-
-def waiting(hub: Hub) -> int:
-    with hub.database.reading() as session:
-        return len(session.scalars(select(AlertNoticeRow)).all())
-
-
-def pass_time(hub: Hub, seconds: float) -> None:
-    now = hub.clock() + seconds
-    hub.clock = lambda: now
+    return prepared(idle)
 
 
 def test_a_webhook_hears_of_an_alert_and_of_its_end_signed_as_the_specification_says(
@@ -277,119 +197,6 @@ def test_an_answer_that_is_drawn_out_ends(hub: Hub, monkeypatch: pytest.MonkeyPa
             delivery.send_test(hub, "slow")
         over.set()
         thread.join()
-
-
-@dataclass
-class MailServer:
-    """A mail server that keeps what it takes."""
-
-    mails: list[tuple[Envelope, EmailMessage]] = field(default_factory=list)
-    logins: list[tuple[bytes, bytes]] = field(default_factory=list)
-
-    async def handle_DATA(self, _server: object, _session: object, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's
-        assert isinstance(envelope.content, bytes)
-        self.mails.append((envelope, message_from_bytes(envelope.content, policy=policy.default)))
-        return "250 OK"
-
-    def authenticate(
-        self, _server: object, _session: Session, _envelope: Envelope, mechanism: str, data: LoginPassword
-    ) -> AuthResult:
-        del mechanism
-        self.logins.append((data.login, data.password))
-        return AuthResult(success=data.password == b"p4ss", handled=True)
-
-
-@pytest.fixture
-def server_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContext:
-    """A mail server's certificate of a CA that this machine trusts."""
-    authority_key, key = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
-    now = time.time()
-    authority = make_authority(authority_key, "CA", serial=1, now=now)
-    certificate = issue_server_certificate(authority, authority_key, key.public_key(), ["127.0.0.1"], serial=2, now=now)
-    (tmp_path / "server.pem").write_bytes(key_to_pem(key) + to_pem(certificate).encode())
-    (tmp_path / "ca.pem").write_text(to_pem(authority))
-    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "ca.pem"))
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(tmp_path / "server.pem")
-    return context
-
-
-@contextmanager
-def mail_server(**how: Any) -> Iterator[tuple[MailServer, int]]:  # noqa: ANN401 - aiosmtpd's own options
-    kept = MailServer()
-    port = free_port()
-    controller = Controller(kept, hostname="127.0.0.1", port=port, authenticator=kept.authenticate, **how)
-    controller.start()
-    try:
-        yield kept, port
-    finally:
-        controller.stop()
-
-
-def mail_by(url: str, user: str = "", secret: str = "") -> ChannelParts:
-    return ChannelParts(MAIL, url, ["noc@example.org", "boss@example.org"], "hub@example.org", user, Secret(secret))
-
-
-def test_one_mail_tells_of_everything_that_happened_within_a_minute(hub: Hub) -> None:
-    with mail_server() as (server, port):
-        add(hub, "noc", mail_by(f"smtp://127.0.0.1:{port}"))
-        for number in range(delivery.MOST_NAMED + 7):
-            raise_one(hub, f"edge-{number}", "anna" if number % 2 else "berta")
-        assert delivery.go_on(hub) == 0, "more may be coming"
-        pass_time(hub, 61)
-        assert delivery.go_on(hub) == delivery.MOST_NAMED + 7
-        ((envelope, message),) = server.mails
-    assert envelope.rcpt_tos == ["noc@example.org", "boss@example.org"]
-    assert message["Subject"] == "[Ringfence hub] 57 alerts at 2 sites"
-    assert (message["From"], message["Auto-Submitted"]) == ("hub@example.org", "auto-generated")
-    text = message.get_content()
-    assert "Edge edge-49 has not been seen." in text
-    assert "… and 7 more." in text
-    assert "ringfence guard alerts" in text
-
-
-def test_a_sentence_of_a_stranger_makes_no_header(hub: Hub) -> None:
-    with mail_server() as (server, port):
-        add(hub, "noc", mail_by(f"smtp://127.0.0.1:{port}"))
-        with hub.change("test") as change:
-            alerts.raise_alert(change, "anna", alerts.UNKNOWN_PHONE, "a\r\nBcc: x@y", "b\r\n.\r\nBcc: all@example.org")
-        pass_time(hub, 61)
-        assert delivery.go_on(hub) == 1
-        ((envelope, message),) = server.mails
-    assert message["Bcc"] is None
-    assert len(envelope.rcpt_tos) == 2
-    assert message["Subject"] == "[Ringfence hub] unknown-phone anna"
-
-
-def test_mail_goes_over_tls_with_a_verified_server_and_a_login(hub: Hub, server_tls: ssl.SSLContext) -> None:
-    with mail_server(ssl_context=server_tls, auth_require_tls=False) as (server, port):
-        add(hub, "good", mail_by(f"smtps://127.0.0.1:{port}", "hub", "p4ss"))
-        delivery.send_test(hub, "good")
-        assert server.logins == [(b"hub", b"p4ss")]
-        assert "a test of the alert channel good" in server.mails[0][1].get_content()
-        add(hub, "wrong", mail_by(f"smtps://127.0.0.1:{port}", "hub", "other"))
-        with pytest.raises(AlertChannelUnavailable, match="mail server doesn't take it") as refused:
-            delivery.send_test(hub, "wrong")
-        assert "other" not in str(refused.value)
-        add(hub, "another", mail_by(f"smtps://localhost:{port}", "hub", "p4ss"))
-        with pytest.raises(AlertChannelUnavailable, match="certificate"):
-            delivery.send_test(hub, "another")
-    assert len(server.mails) == 1
-
-
-def test_no_mail_leaves_this_machine_unencrypted(
-    hub: Hub, server_tls: ssl.SSLContext, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(mail, "is_this_machine", lambda _host: False)
-    with mail_server(tls_context=server_tls) as (server, port):
-        add(hub, "starttls", mail_by(f"smtp://127.0.0.1:{port}"))
-        delivery.send_test(hub, "starttls")
-        assert len(server.mails) == 1
-    with mail_server() as (server, port):
-        add(hub, "plain", mail_by(f"smtp://127.0.0.1:{port}"))
-        with pytest.raises(AlertChannelUnavailable, match="STARTTLS"):
-            delivery.send_test(hub, "plain")
-        assert server.mails == []
 
 
 BAD: Sequence[tuple[Callable[[], ChannelParts], type[RingfenceError], str]] = [

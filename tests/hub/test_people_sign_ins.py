@@ -1,28 +1,22 @@
 """Signing in: who gets a session, who gets none, and what guessers learn and cost."""
 
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from threading import Barrier, Event, Lock, Semaphore
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
 import pytest
-from argon2 import PasswordHasher
 from sqlalchemy import select
 
-from ringfence.errors import RingfenceError
 from ringfence.hub import within
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import NameRefused
-from ringfence.hub.fleet import browser_names, organisations, passwords, people, second_steps, sessions
+from ringfence.hub.fleet import browser_names, organisations, passwords, people, sessions
 from ringfence.hub.fleet.sign_in_throttle import Counted, SignInThrottle, network_key
-from ringfence.hub.people.sign_ins import MOST_SECOND_STEPS, SignIns
-from ringfence.hub.people.visitors import SignedIn
+from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.sign_in_errors import (
     LastOwner,
-    NotSignedIn,
     PasswordRefused,
-    PasswordsBusy,
     PersonTaken,
-    SecondStepRefused,
     SignInRefused,
     TooManySignIns,
 )
@@ -30,8 +24,19 @@ from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import AuditEntryRow
 from ringfence.hub.store.people_models import PersonRow, SessionRow
 from ringfence.secret import Secret
-from support.running_hub import Clock
-from support.signing_in import CHEAP, PASSWORD, code_at, link, person, sign_in, visitor
+from support.signing_in import (
+    CHEAP,
+    PASSWORD,
+    clock_of,
+    code_at,
+    is_over,
+    person,
+    problem,
+    sign_in,
+    visitor,
+    who,
+    with_app,
+)
 
 WRONG = Secret("not the password")
 
@@ -47,39 +52,6 @@ def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 @pytest.fixture
 def sign_ins(idle: Hub) -> SignIns:
     return SignIns(idle)
-
-
-def who(hub: Hub, cookie: Secret) -> str:
-    with within.everywhere(hub).database.reading() as session:
-        return sessions.authenticate(session, cookie.reveal(), hub.clock())[1].name
-
-
-def is_over(hub: Hub, cookie: Secret) -> bool:
-    try:
-        who(hub, cookie)
-    except NotSignedIn:
-        return True
-    return False
-
-
-def clock_of(hub: Hub) -> Clock:
-    assert isinstance(hub.clock, Clock)
-    return hub.clock
-
-
-def problem(sign_ins: SignIns, name: str, password: Secret, organisation: str = "") -> str:
-    with pytest.raises(SignInRefused) as refused:
-        sign_ins.with_password(organisation, name, password, visitor())
-    return str(refused.value)
-
-
-def with_app(hub: Hub, row: PersonRow) -> tuple[Secret, list[str]]:
-    """Set up somebody's second step."""
-    key = second_steps.new_key()
-    with hub.change("test") as change:
-        found = change.session.get_one(PersonRow, row.id)
-        codes = second_steps.set_up(change, hub.sealer, found, key, code_at(key, hub.clock() - 30))
-    return key, codes
 
 
 def test_somebody_signs_in_and_out(idle: Hub, sign_ins: SignIns) -> None:
@@ -151,78 +123,6 @@ def test_as_much_is_hashed_for_a_name_that_nobody_has(
         problem(sign_ins, name, WRONG)
     assert len(checked) == 2
     assert len(set(checked)) == 1
-
-
-def test_the_cost_is_what_it_is_meant_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.undo()
-    assert (passwords.HASHER.memory_cost, passwords.HASHER.time_cost, passwords.HASHER.parallelism) == (65536, 3, 1)
-    made = passwords.hashed(PASSWORD)
-    assert made.startswith("$argon2id$v=19$m=65536,t=3,p=1$")
-    assert not passwords.is_outdated(made)
-
-
-def test_a_hash_of_another_cost_is_renewed_at_sign_in(
-    idle: Hub, sign_ins: SignIns, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    anna = person(idle, "anna")
-    monkeypatch.setattr(passwords, "HASHER", PasswordHasher(time_cost=2, memory_cost=16, parallelism=1))
-    first = sign_in(sign_ins, "anna")
-    assert who(idle, first.session) == "anna"
-    with idle.database.reading() as session:
-        assert "m=16,t=2" in session.get_one(PersonRow, anna.id).password_hash
-    assert who(idle, sign_in(sign_ins, "anna").session) == "anna"
-
-
-@pytest.mark.parametrize(
-    "text", ["", "eleven char", "anna@example.org!", "ANNA and her dog", "a" * 40, "ü" * 8 + "abc", "x1y2" * 257]
-)
-def test_a_password_that_will_not_do_is_refused(text: str) -> None:
-    with pytest.raises(PasswordRefused):
-        passwords.check(Secret(text), "anna@example.org", "Anna")
-
-
-@pytest.mark.parametrize("text", ["twelve chars", " spaces count ", "ein längeres Wort", "x1y2" * 256])
-def test_any_characters_make_a_password(text: str) -> None:
-    passwords.check(Secret(text), "bo@example.org", "B O")
-
-
-def test_a_password_is_the_same_from_every_keyboard() -> None:
-    made = passwords.hashed(Secret("u\u0308ber den Wolken"))
-    assert passwords.is_right(made, Secret("über den Wolken"), passwords.STRANGERS)
-
-
-def test_two_hashes_are_made_at_once_and_a_queue_has_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Strangers fill their own queue; who is known still comes in."""
-    go, lock, entered = Event(), Lock(), Semaphore(0)
-    at_work: list[int] = []
-    running = 0
-
-    class Slow:
-        def verify(self, _kept: str, _text: str) -> bool:
-            nonlocal running
-            with lock:
-                running += 1
-                at_work.append(running)
-            entered.release()
-            assert go.wait(60)
-            with lock:
-                running -= 1
-            return True
-
-    monkeypatch.setattr(passwords, "HASHER", Slow())
-    monkeypatch.setattr(passwords, "STRANGERS", passwords.Lane())
-    most = 1 + passwords.MOST_WAITING
-    with ThreadPoolExecutor(3 * most) as pool:
-        asked = [pool.submit(passwords.is_right, "x", PASSWORD, passwords.STRANGERS) for _ in range(2 * most)]
-        assert entered.acquire(timeout=60)
-        known = pool.submit(passwords.is_right, "x", PASSWORD, passwords.KNOWN)
-        assert entered.acquire(timeout=60)
-        busy = [next(done) for done in [as_completed(asked, timeout=60)] for _ in range(most)]
-        assert all(isinstance(each.exception(), PasswordsBusy) for each in busy)
-        go.set()
-        assert known.result(60)
-    assert sum(each.exception() is None for each in asked) == most
-    assert max(at_work) == 2
 
 
 def test_many_wrong_passwords_from_many_networks_cost_the_owner_nothing_in_a_known_browser(
@@ -454,96 +354,6 @@ def test_two_owners_who_remove_each_other_at_once_leave_one(idle: Hub) -> None:
         assert sorted(pool.map(remove, rows)) == [False, True]
 
 
-def test_a_second_step_follows_the_password(idle: Hub, sign_ins: SignIns) -> None:
-    anna = person(idle, "anna")
-    key, _codes = with_app(idle, anna)
-    first = sign_in(sign_ins, "anna")
-    assert first.awaits_second_step
-    assert is_over(idle, first.session)
-    assert first.browser.people == ()
-    second = sign_ins.with_second_step(first.session.reveal(), code_at(key, idle.clock()), visitor())
-    assert who(idle, second.session) == "anna"
-    assert is_over(idle, first.session), "a sign-in gets a secret of its own"
-    with pytest.raises(NotSignedIn):
-        sign_ins.with_second_step(first.session.reveal(), code_at(key, idle.clock() + 30), visitor())
-
-
-def test_a_code_is_right_once_and_near_its_time(idle: Hub, sign_ins: SignIns) -> None:
-    anna, clock = person(idle, "anna"), clock_of(idle)
-    key, _codes = with_app(idle, anna)
-
-    def is_taken(ahead_s: float) -> bool:
-        pending = sign_in(sign_ins, "anna").session.reveal()
-        try:
-            sign_ins.with_second_step(pending, code_at(key, clock() + ahead_s), visitor())
-        except SignInRefused:
-            return False
-        return True
-
-    assert not is_taken(90)
-    assert is_taken(30)
-    assert not is_taken(30), "it was used"
-    assert not is_taken(0), "it is from before one that was used"
-    clock.ahead_s += 600
-    assert not is_taken(-90)
-    assert is_taken(-30)
-    clock.ahead_s += 600
-    assert is_taken(0)
-
-
-def test_two_sign_ins_with_one_code_at_once_are_one(idle: Hub, sign_ins: SignIns) -> None:
-    key, codes = with_app(idle, person(idle, "anna"))
-    for code in (code_at(key, idle.clock()), codes[0]):
-        pending = [sign_in(sign_ins, "anna").session.reveal() for _ in range(2)]
-        together = Barrier(2)
-
-        def finish(cookie: str, code: str = code, together: Barrier = together) -> bool:
-            together.wait(60)
-            try:
-                sign_ins.with_second_step(cookie, code, visitor())
-            except SignInRefused:
-                return False
-            return True
-
-        with ThreadPoolExecutor(2) as pool:
-            assert sorted(pool.map(finish, pending)) == [False, True]
-
-
-def test_recovery_codes_stand_in_for_the_app_once_each(idle: Hub, sign_ins: SignIns) -> None:
-    anna = person(idle, "anna")
-    _key, codes = with_app(idle, anna)
-    assert len(set(codes)) == second_steps.RECOVERY_CODES
-    pending = sign_in(sign_ins, "anna").session.reveal()
-    sign_ins.with_second_step(pending, codes[3].upper().replace("-", " "), visitor())
-    with idle.database.reading() as session:
-        assert second_steps.recovery_codes_left(session, anna) == second_steps.RECOVERY_CODES - 1
-    with pytest.raises(SignInRefused, match=r"The hub's clock says \d\d:\d\d:\d\d UTC"):
-        sign_ins.with_second_step(sign_in(sign_ins, "anna").session.reveal(), codes[3], visitor())
-
-
-def test_a_right_password_is_good_for_few_codes(idle: Hub, sign_ins: SignIns) -> None:
-    key, _codes = with_app(idle, person(idle, "anna"))
-    pending = sign_in(sign_ins, "anna").session.reveal()
-    for number in range(MOST_SECOND_STEPS):
-        with pytest.raises(NotSignedIn):
-            sign_ins.with_second_step(pending, f"{number:06}x", visitor())
-    with pytest.raises(NotSignedIn):
-        sign_ins.with_second_step(pending, code_at(key, idle.clock()), visitor())
-
-
-def test_an_offered_key_is_for_whom_it_was_offered(idle: Hub) -> None:
-    anna, ben = person(idle, "anna"), person(idle, "ben")
-    key = second_steps.new_key()
-    offer = second_steps.seal_offer(idle.sealer, anna, key)
-    assert second_steps.open_offer(idle.sealer, anna, offer) == key
-    for row, text in ((ben, offer), (anna, offer[:-8]), (anna, "ä"), (anna, "")):
-        with pytest.raises(SecondStepRefused):
-            second_steps.open_offer(idle.sealer, row, text)
-    with pytest.raises(SecondStepRefused, match="UTC"), idle.change("test") as change:
-        second_steps.set_up(change, idle.sealer, anna, key, code_at(key, idle.clock() + 300))
-    assert "issuer=The%20hub" in second_steps.address(key, "anna@x", "The hub").reveal()
-
-
 def test_who_is_signed_in_proves_again_who_they_are(idle: Hub, sign_ins: SignIns) -> None:
     anna, clock = person(idle, "anna"), clock_of(idle)
     key, _codes = with_app(idle, anna)
@@ -579,56 +389,3 @@ def test_another_password_ends_the_other_sessions(idle: Hub, sign_ins: SignIns) 
     sign_ins.change_password(idle, row.id, PASSWORD, Secret("another four words"))
     assert (is_over(idle, here), is_over(idle, there)) == (False, True)
     assert who(idle, sign_in(sign_ins, "anna", password=Secret("another four words")).session) == anna.name
-
-
-def test_an_invitation_is_good_once(idle: Hub, sign_ins: SignIns) -> None:
-    anna = person(idle, "anna", password=None)
-    older, code = link(idle, anna), link(idle, anna)
-    with pytest.raises(SignInRefused):
-        sign_ins.link(older)
-    with pytest.raises(PasswordRefused):
-        sign_ins.with_link(code, visitor(), password=Secret("short"))
-    signed_in = sign_ins.with_link(code, visitor(), display_name="Anna A.", password=PASSWORD)
-    assert who(idle, signed_in.session) == "anna"
-    with pytest.raises(SignInRefused):
-        sign_ins.with_link(code, visitor(), password=PASSWORD)
-    with idle.database.reading() as session:
-        assert session.get_one(PersonRow, anna.id).display_name == "Anna A."
-
-
-def test_a_link_to_sign_in_at_once_asks_for_the_second_step_all_the_same(idle: Hub, sign_ins: SignIns) -> None:
-    anna = person(idle, "anna")
-    assert who(idle, sign_ins.with_link(link(idle, anna, asks_password=False), visitor()).session) == "anna"
-    with_app(idle, anna)
-    assert sign_ins.with_link(link(idle, anna, asks_password=False), visitor()).awaits_second_step
-
-
-def test_a_link_ends(idle: Hub, sign_ins: SignIns) -> None:
-    code = link(idle, person(idle, "anna", password=None))
-    with clock_of(idle).forward(601), pytest.raises(SignInRefused):
-        sign_ins.with_link(code, visitor(), password=PASSWORD)
-    with idle.change("test") as change:
-        people.disable(change, people.get(change.session, "anna", hubwide_too=False))
-    with pytest.raises(SignInRefused):
-        sign_ins.with_link(code, visitor(), password=PASSWORD)
-
-
-def test_the_first_persons_link_makes_one_owner_of_the_hub(idle: Hub, sign_ins: SignIns) -> None:
-    code = link(idle, None)
-    together = Barrier(2)
-
-    def come(name: str) -> SignedIn | RingfenceError:
-        together.wait(60)
-        try:
-            return sign_ins.with_link(code, visitor(), name=name, display_name=name, password=PASSWORD)
-        except SignInRefused as refused:
-            return refused
-
-    with ThreadPoolExecutor(2) as pool:
-        came = [each for each in pool.map(come, ("anna", "mallory")) if isinstance(each, SignedIn)]
-    assert len(came) == 1
-    with idle.database.reading() as session:
-        (row,) = session.scalars(select(PersonRow)).all()
-        assert (row.role, row.is_hubwide) == ("owner", True)
-    with pytest.raises(SignInRefused, match="first person"):
-        sign_ins.link(link(idle, None))
