@@ -1,6 +1,5 @@
 """``ringfence edge``: enrol and run an edge here and see its status; list and revoke edges at the hub."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -23,6 +22,7 @@ from ringfence.cli.support.serving import (
     Listen,
     User,
     become,
+    joined,
 )
 
 # Each command loads the libraries that it needs: what `run` loads delays the first file after power-on.
@@ -56,13 +56,11 @@ def enrol(
     from ringfence.edge.agent.proxy import check_proxy
     from ringfence.edge.storage.disk import Disk
     from ringfence.edge.storage.folder import EdgeFolder
-    from ringfence.server.confinement.accounts import account_for, hand_over
 
-    account = account_for(user)
-    text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
-    who = enrol_edge(EdgeFolder(folder, Disk()), text, check_proxy(proxy) if proxy else "")
-    if account is not None:
-        hand_over(folder, account)
+    who = joined(
+        lambda text: enrol_edge(EdgeFolder(folder, Disk()), text, check_proxy(proxy) if proxy else ""),
+        token, folder, user,
+    )  # fmt: skip
     start = f"ringfence edge run --folder {folder}" + (f" --user {user}" if user else "")
     output.say(f"Enrolled as edge {who.edge_id} of site {who.site_name}. Next: {start}")
 

@@ -1,6 +1,5 @@
 """``ringfence gateway``: the server that faces the internet, for phones without an edge next to them."""
 
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +14,7 @@ from ringfence.cli.support.serving import (
     Listen,
     User,
     become,
+    joined,
 )
 
 app = typer.Typer(help="The gateway: serves sites without an edge over the internet, if allowed.", no_args_is_help=True)
@@ -39,13 +39,8 @@ def enrol(
     Example: ringfence site token branch-9 | ringfence gateway enrol - --folder /var/lib/ringfence-gateway
     """
     from ringfence.edge.gateway.site_folders import join
-    from ringfence.server.confinement import accounts
 
-    account = accounts.account_for(user)
-    text = sys.stdin.read() if token == "-" else token  # noqa: S105 - the usual name of standard input
-    who = join(folder, text)
-    if account is not None:
-        accounts.hand_over(folder, account)
+    who = joined(lambda text: join(folder, text), token, folder, user)
     output.say(f"Enrolled as edge {who.edge_id} of site {who.site_name}. Next: ringfence gateway run --folder {folder}")
 
 

@@ -1,12 +1,14 @@
-"""What ``ringfence edge run`` and ``ringfence gateway run`` share: addresses, the user, and how the process starts."""
+"""What ``ringfence edge`` and ``ringfence gateway`` share: joining, addresses, the user, how the process starts."""
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, NoReturn, TypeVar
 
 import typer
 
+T = TypeVar("T")
 EVERYWHERE = "0.0.0.0:69"
 
 Listen = Annotated[
@@ -29,6 +31,21 @@ User = Annotated[
         show_default="the user who starts it",
     ),
 ]
+
+
+def joined(join: Callable[[str], T], token: str, folder: Path, user: str | None) -> T:
+    """Join by a token, or one from standard input where it is "-"; the folder is the user's then.
+
+    Raises:
+        BadUser: There is no such user; the token is not used up.
+    """
+    from ringfence.server.confinement.accounts import account_for, hand_over
+
+    account = account_for(user)
+    who = join(sys.stdin.read() if token == "-" else token)  # noqa: S105 - the usual name of standard input
+    if account is not None:
+        hand_over(folder, account)
+    return who
 
 
 def become(
