@@ -7,7 +7,7 @@ import pytest
 from ringfence.content.digests import Digest
 from ringfence.hub import within
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import OrganisationFull
+from ringfence.hub.errors import OrganisationFull, UnknownOrganisation
 from ringfence.hub.fleet import api_tokens, assets, bulk, organisation_use, organisations, phones, sites, uploads
 from ringfence.hub.fleet.assets import UploadedAsset
 from ringfence.hub.fleet.bulk import BulkPhone
@@ -111,6 +111,19 @@ def test_rows_that_are_inserted_at_once_and_replaced_ones_count(acme: Hub) -> No
     with acme.change("test") as change:  # more than it may have since, and no more than before
         phones.remove(change, Mac.parse(MACS[2]))
         phones.add(change, Mac.parse(MACS[0]), "acme.one", "9971", "")
+
+
+def test_whoever_writes_as_an_organisation_is_removed_leaves_nothing_in_it(acme: Hub) -> None:
+    """A request whose token was looked at before, and whose change waited for the removal."""
+    with within.everywhere(acme).change("test") as change:
+        organisations.remove(change, "acme", with_all=True)
+    with pytest.raises(UnknownOrganisation, match="organisation acme is removed"), acme.change("test") as change:
+        sites.create(change, acme.signers, "Late")
+    with pytest.raises(UnknownOrganisation), acme.change("test") as change:
+        api_tokens.create(change, "late", "owner")
+    with acme.database.reading() as session:
+        assert sites.find(session, "Late") is None
+        assert list(api_tokens.find(session, hubwide_too=True)) == []
 
 
 def test_revoked_tokens_are_none(acme: Hub) -> None:

@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import re
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -38,6 +39,28 @@ def test_nobody_has_more_streams_than_one_may_have() -> None:
             streams.check_room("anna")
         streams.check_room("ben")
     streams.check_room("anna")
+
+
+def test_many_streams_at_once_are_no_way_to_have_more(running: RunningHub) -> None:
+    site = running.site("Watched by many")
+    token = running.do("POST", f"/sites/{site}/tokens")["id"]
+    reader = running.do("POST", "/api-tokens", {"name": "many", "role": "support"})["token"]
+    url = f"{running.people_url}/sites/{site}/tokens/{token}/live"
+    headers = {"Authorization": f"Bearer {reader}"}
+    many = 4 * MOST_OF_CALLER
+    with (
+        urllib3.PoolManager(ca_certs=str(running.folder.authority_certificate), retries=False, maxsize=many) as pool,
+        ThreadPoolExecutor(many) as threads,
+    ):
+
+        def open_one(_number: int) -> urllib3.BaseHTTPResponse:
+            return pool.request("GET", url, headers=headers, preload_content=False, timeout=60)
+
+        opened = list(threads.map(open_one, range(many)))  # all are held, as one that is dropped makes room
+        statuses = [each.status for each in opened]
+        for each in opened:
+            each.close()
+    assert sorted(statuses) == [200] * MOST_OF_CALLER + [503] * (many - MOST_OF_CALLER)
 
 
 def test_a_stream_ends_once_nothing_changes_any_more(running: RunningHub) -> None:

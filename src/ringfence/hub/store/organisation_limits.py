@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, event, func, inspect, select
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction
 
 from ringfence.counted import counted
-from ringfence.hub.errors import OrganisationFull
+from ringfence.hub.errors import OrganisationFull, UnknownOrganisation
 from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.binding import BoundSession, Everywhere
@@ -93,12 +93,17 @@ def check(session: Session) -> None:
 
     Raises:
         OrganisationFull: There is more of something than its organisation may have.
+        UnknownOrganisation: It was removed since the request came in.
     """
     session.flush()
     rehearsed = _rehearsed(session)
     for (organisation_id, limit), added in (rehearsed or _grown(session)).items():
         organisation = session.get(OrganisationRow, organisation_id)
-        most = None if organisation is None or added <= 0 else limit.most(organisation)
+        if organisation is None or added <= 0:
+            continue
+        if organisation.removed_at is not None:
+            raise UnknownOrganisation(f"organisation {organisation_id} is removed")
+        most = limit.most(organisation)
         if most is None:
             continue
         used = limit.used(session, organisation_id, session.info.get(NOW, time.time()))
