@@ -149,7 +149,7 @@ def _chosen(request: Request, session: Session) -> str:
 
     Empty without one, and where it is gone: then they see by the page's head that it is another.
     """
-    chosen, path = request.cookies.get(CHOICE_COOKIE, ""), request.url.path
+    chosen, path = request.cookies.get(CHOICE_COOKIE, ""), request.scope["path"]
     if not chosen.isprintable() or path.startswith((f"{rights.V1}/", ACCOUNT_PATH)):
         return ""
     return chosen if organisations.is_there(session, chosen) else ""
@@ -225,7 +225,7 @@ class CallersFirst:
 
 
 def _check_confirmed(caller: Caller, request: Request) -> None:
-    if not caller.is_confirmed and rights.asked_for(request.method, request.url.path) is Right.REVEAL:
+    if not caller.is_confirmed and rights.asked_for(request.method, request.scope["path"]) is Right.REVEAL:
         minutes = int(sessions.CONFIRMED_FOR_S) // 60
         raise ConfirmationNeeded(
             f"secrets are shown for {minutes} minutes after a sign-in",

@@ -158,7 +158,7 @@ def _page(request: Request, hub: TheHub, caller: TheCaller) -> WebPage:
 
 
 def _form_page(request: Request, hub: TheHub, caller: TheCaller) -> WebPage:
-    rights.check(caller.role, "POST", request.url.path, is_limited=caller.is_limited)
+    rights.check(caller.role, "POST", request.scope["path"], is_limited=caller.is_limited)
     return WebPage(request, hub, caller)
 
 
