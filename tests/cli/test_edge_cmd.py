@@ -70,12 +70,15 @@ def test_what_an_edge_says_of_itself_is_shown(
     edge = hub.enrol(site, tmp_path / "edge")
     edge_id = edge.response.edge_id
     assert "Disk           not known" in ringfence("edge", "show", edge_id)
-    told = EdgeHealth(hub.hub.clock() + 3600, "disk-full", "the disk is full: 0.1 MB are free.", 100_000)
+    reached = ("192.168.7.2:6970",)
+    told = EdgeHealth(hub.hub.clock() + 3600, "disk-full", "the disk is full: 0.1 MB are free.", 100_000, reached)
     assert edge.post(paths.HEALTH, told).status == 200
     said = ringfence("edge", "show", edge_id)
     assert "Problem        the disk is full: 0.1 MB are free. Since " in said
     assert "3,600 s fast" in said
     assert "0.1 MB free" in said
+    assert "HTTP           192.168.7.2:6970, as it says" in said
+    assert "HTTP at 192.168.7.2:6970 as it says" in ringfence("site", "show", site)
     assert ringfence.ask("edge", "show", edge_id)["problem"] == "disk-full"
     assert "the disk is full" in ringfence("edge", "list", "--site", site)
     ringfence.refused(4, "edge", "show", "edge-nobody")

@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from ringfence.wire import paths
+from ringfence.wire.messages import EdgeHealth
 from support.command_line import CommandLine
+from support.running_hub import RunningHub
 
 
 def test_a_book_is_created_filled_shown_and_removed(ringfence: CommandLine, site: str, tmp_path: Path) -> None:
@@ -48,3 +51,22 @@ def test_a_book_is_read_from_a_directory(ringfence: CommandLine) -> None:
     wrong = ringfence.refused(3, "phone-book", "ldap", "people", "--url", "http://x", "--base", "")
     assert "Write ldaps://HOST" in wrong
     ringfence("phone-book", "remove", "--yes", "people")
+
+
+def test_where_a_book_is_not_is_told_with_the_command_that_mends_it(
+    ringfence: CommandLine, hub: RunningHub, tmp_path: Path
+) -> None:
+    site = hub.site("Room of books")
+    hub.phone(site, "00:1B:54:C2:E3:01")
+    book = ringfence.ask("phone-book", "create", "Of a room", "--site", site)["id"]
+    chosen = ("phone-book", "list", "--filter", f"id={book}")
+    said = ringfence(*chosen)
+    assert f"Phone book {book} is not at 1 site where edge_url is not set." in said
+    assert f"ringfence set site {site} edge_url=http://ADDRESS:6970   (its edge says no address)" in said
+    edge = hub.enrol(site, tmp_path / "edge")
+    assert edge.post(paths.HEALTH, EdgeHealth(hub.hub.clock(), http_addresses=("10.1.2.3:6970",))).status == 200
+    command = ("set", "site", site, "edge_url=http://10.1.2.3:6970")
+    assert f"  ringfence {' '.join(command)}   (as its edge says)" in ringfence(*chosen)
+    ringfence(*command)
+    assert "edge_url" not in ringfence(*chosen)
+    ringfence("phone-book", "remove", "--yes", book)

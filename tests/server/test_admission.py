@@ -14,9 +14,11 @@ from ringfence.guard.evidence import OnTheWire, Shown, Sighting
 from ringfence.guard.moment import Moment
 from ringfence.guard.policy import GATEWAY_LEVELS, Policy
 from ringfence.guard.record import replay
-from ringfence.guard.rules import Rules
+from ringfence.guard.rules import Rules, read_rules
 from ringfence.guard.serving_profile import ServingProfile
 from ringfence.guard.windows import Window
+from ringfence.phones.assets.book_names import FIND, NOBODY
+from ringfence.phones.assets.phone_books import BookEntry, PhoneBook, Shelfmark, files_of
 from ringfence.server.access.admission import REFUSED_AFTER_S, Admission
 from ringfence.server.access.evidence_wait import LONGEST_WAIT_S, MOST_WAITING, Heard, Question
 from ringfence.server.access.neighbours import Links, Neighbours
@@ -30,6 +32,7 @@ from ringfence.server.events import (
     WorkerEvent,
 )
 from ringfence.server.files.catalogue import Catalogue, Offer, OfferedFile
+from ringfence.wire.messages import GuardNetwork, GuardRules
 
 ANNA, STRANGER = "001122334455", "020000000077"
 OWN, MISSING, SHARED = f"SEP{ANNA}.cnf.xml", "SEP0011223344FF.cnf.xml", "dialplan.xml"
@@ -347,3 +350,36 @@ def test_decisions_are_counted_by_verdict_and_level(home: Home) -> None:
     home.clock.now = 2 * COUNT_EVERY_S
     home.admission.flush()
     assert home.events == []
+
+
+def test_a_gateway_opens_what_was_typed_in_the_book_of_the_site_that_asks() -> None:
+    admission = Admission(Clock(), site="none", on_event=lambda _event: None, profile=ServingProfile.INTERNET)
+    roots, answers = set[str](), list[OfferedFile | Refusal]()
+    for site, network, letter in (("anna", "192.0.2.0/25", "a"), ("ben", "192.0.2.128/25", "b")):
+        told = GuardRules(1, gateway=True, learned=(GuardNetwork(network, "a phone booted there"),))
+        admission.take_rules(site, site, read_rules(told, ServingProfile.INTERNET))
+        entries = [BookEntry(f"{letter}{number:02}", "1") for number in range(40)]
+        offers = []
+        for name, data in files_of([PhoneBook("Company", entries)], Shelfmark("http://gateway")).items():
+            descriptor = os.memfd_create("page")
+            os.write(descriptor, data)
+            offers.append(Offer(name, descriptor, len(data), TargetKind.SHARED))
+            roots.update([name] if name.endswith(FIND) else [])
+        admission.adopt(Catalogue(1, offers), site)
+    (root,) = roots
+    folder = root.removesuffix(FIND)
+
+    def typed(query: bytes, host: str) -> str | None:
+        """The name of the file that somebody gets, None where nothing goes out."""
+        answers.clear()
+        asking = Asking(admission.opened_by(root, query, host), host, 50_000)
+        admission.ask(asking, lambda answer, _at: answers.append(answer))
+        found = [answer.name.removeprefix(folder) for answer in answers if isinstance(answer, OfferedFile)]
+        return found[0] if found else None
+
+    at_anna, at_ben, stranger = "192.0.2.5", "192.0.2.200", "198.51.100.1"
+    assert (typed(b"q=a3", at_anna), typed(b"q=b3", at_anna)) == ("6133.xml", NOBODY)
+    assert (typed(b"q=b", at_ben), typed(b"q=a", at_ben)) == ("62.xml", NOBODY)
+    assert typed(b"q=a", stranger) is typed(b"", stranger) is None, "a query makes nobody known"
+    for site in ("anna", "ben"):
+        admission.adopt(Catalogue(0, ()), site)

@@ -181,6 +181,8 @@ def show(edge: EdgeId, as_json: AsJson = False) -> None:
     output.say(f"Certificate    ends {output.when(row['certificate_ends_at'])}")
     free = row["disk_free_bytes"]
     output.say(f"Disk           {'not known' if free is None else f'{free / 1e6:,.1f} MB free'}")
+    if row["http_addresses"]:
+        output.say(f"HTTP           {', '.join(row['http_addresses'])}, as it says")
     off_s = row["clock_off_s"]
     output.say(f"Clock          {f'{abs(off_s):,.0f} s {_FAST_OR_SLOW[off_s > 0]}' if off_s else 'right'}")
     if row["problem"]:

@@ -25,6 +25,7 @@ app = typer.Typer(
 COLUMNS = ("name", "number")
 LARGEST_TABLE_BYTES = 4 << 20
 _LARGEST_CERTIFICATE_BYTES = 20_000
+_MOST_NAMED = 5
 BookId = Annotated[str, typer.Argument(metavar="BOOK", help="Its id, as ringfence phone-book list shows it.")]
 
 
@@ -85,7 +86,8 @@ def list_books() -> Listing:
         ("CHANGED", moment("changed_at")),
         ("PROBLEM", lambda row: (row["directory"] or {}).get("problem", "")),
     ]
-    return Listing("/phone-books", columns, empty="No phone books yet. Create one: ringfence phone-book create NAME.")
+    none = "No phone books yet. Create one: ringfence phone-book create NAME."
+    return Listing("/phone-books", columns, empty=none, note=_without_address)
 
 
 @app.command()
@@ -211,6 +213,21 @@ def _entries(table: csv_table.CsvTable, file: Path) -> tuple[list[Json], list[Js
     ]
     entries = [{**dict(zip(table.heading, cells, strict=True)), "row": number} for number, cells in table.rows]
     return entries, refused
+
+
+def _without_address(row: Row) -> str:
+    """Say which sites do not have a book, as their phones do not know their edge's address, and what mends that."""
+    count = row["sites_without_address"]
+    if not count:
+        return ""
+    said = [f"Phone book {row['id']} is not at {counted(count, 'site')} where edge_url is not set."]
+    for each in row["without_address"][:_MOST_NAMED]:
+        url = each["suggested"][0] if each["suggested"] else "http://ADDRESS:6970"
+        why = "as its edge says" if each["suggested"] else "its edge says no address"
+        said.append(f"  ringfence set site {each['site']} edge_url={url}   ({why})")
+    if count > _MOST_NAMED:
+        said.append(f"  {count - _MOST_NAMED:,} more: ringfence phone-book list --json")
+    return "\n".join(said)
 
 
 def _sites(row: Row) -> str:

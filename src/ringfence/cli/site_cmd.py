@@ -77,7 +77,8 @@ def show(site: Site, as_json: AsJson = False) -> None:
         output.say(f"  phone {phone['mac']} {phone['family']} {phone['description']} [{labels}]{blocked}")
     for edge in edges:
         state = "revoked" if edge["revoked_at"] else "connected" if edge["connected"] else "away"
-        output.say(f"  edge {edge['id']} {edge['hostname']} {state}, release {edge['release'] or 'none'}")
+        says = f", HTTP at {', '.join(edge['http_addresses'])} as it says" if edge["http_addresses"] else ""
+        output.say(f"  edge {edge['id']} {edge['hostname']} {state}, release {edge['release'] or 'none'}{says}")
 
 
 @app.command()

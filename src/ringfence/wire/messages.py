@@ -179,13 +179,14 @@ class EdgeHealth:
     """How an edge is, told when it connects, when that changes, and now and then.
 
     ``problem`` is an ``EdgeProblem``, empty for none, and ``sentence`` says it for people. ``at`` is the edge's own
-    clock, which may be wrong.
+    clock, which may be wrong. ``http_addresses`` are where phones in its room may reach its HTTP, as ``host:port``.
     """
 
     at: float
     problem: str = ""
     sentence: str = ""
     disk_free_bytes: Whole = 0
+    http_addresses: tuple[str, ...] = field(default=())
 
 
 @dataclass(frozen=True, slots=True)

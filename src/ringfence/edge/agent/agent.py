@@ -103,13 +103,13 @@ class Agent:
         self._damaged = kept.damaged
         self._status = StatusKeeper(folder, log, kept.refreshed_at)
         folder.disk.reserve = folder.reserve
-        self._health = HealthTeller(folder, self._status)
         self._clock = HubClock(floor=self._status.state.confirmed_at)
         self._client = connect(folder, self._clock, self._trusted.hub)
         self._asked_for_issuer = HubEndpoints()
         self._serving = Serving(
             enrolment.site_name, workers, cache=self._cache, journal=self._journal, phones=SeenPhones(folder), log=log
         )
+        self._health = HealthTeller(folder, self._status, self._serving.room_addresses)
         self._rules = GuardRulesPart(self._clock, self._serving.rule)
         self._memory = HubMemoryPart()
         orders = RoomOrdersPart(self._clock, self._serving.send)

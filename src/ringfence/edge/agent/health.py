@@ -1,6 +1,7 @@
 """How an edge is, as the hub is told it: its disk is looked at, and what hinders the rest is noted elsewhere."""
 
 import time
+from collections.abc import Callable, Sequence
 
 from ringfence.edge.agent.hub_client import HubClient
 from ringfence.edge.agent.status_keeper import StatusKeeper
@@ -16,10 +17,12 @@ TELL_ANYWAY_S = 900.0
 class HealthTeller:
     """Looks after the disk's reserve, and tells the hub what changed; used by one thread at a time."""
 
-    def __init__(self, folder: EdgeFolder, status: StatusKeeper) -> None:
+    def __init__(self, folder: EdgeFolder, status: StatusKeeper, addresses: Callable[[], Sequence[str]]) -> None:
+        """Begin; ``addresses`` tells where phones may reach its HTTP, as ``host:port``."""
         self._folder = folder
         self._status = status
-        self._told = ("", "")
+        self._addresses = addresses
+        self._told: tuple[object, ...] = ()
         self._tell_at = 0.0
 
     def on_connected(self) -> None:
@@ -31,12 +34,13 @@ class HealthTeller:
         self._folder.reserve.take()
         free = self._free_bytes()
         state, kind = self._status.state, self._status.problem_kind
+        addresses = tuple(self._addresses())
         if not self._folder.reserve.is_there and free < 2 * RESERVE_BYTES:
             sentence = (
                 f"the disk is full: {free / 1e6:.1f} MB are free. Free some space; the edge then goes on by itself."
             )
-            return EdgeHealth(time.time(), EdgeProblem.DISK_FULL, sentence, free)
-        return EdgeHealth(time.time(), kind or "", state.problem if kind else "", free)
+            return EdgeHealth(time.time(), EdgeProblem.DISK_FULL, sentence, free, addresses)
+        return EdgeHealth(time.time(), kind or "", state.problem if kind else "", free, addresses)
 
     def tell(self, client: HubClient) -> None:
         """Tell the hub how the edge is, if that is news or due.
@@ -45,7 +49,7 @@ class HealthTeller:
             HubUnreachable, HubRefused: It did not take it; it is told again next time.
         """
         health = self.look()
-        news = (health.problem, health.sentence)
+        news = (health.problem, health.sentence, health.http_addresses)
         if news == self._told and time.monotonic() < self._tell_at:
             return
         client.tell_health(health)

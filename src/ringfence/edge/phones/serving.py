@@ -13,6 +13,7 @@ from ringfence.edge.phones.reload_orders import DueReload, due_at_night, due_at_
 from ringfence.edge.phones.reloading import PhoneReloader
 from ringfence.edge.phones.seen_phones import SeenPhones
 from ringfence.edge.phones.site_worker import WorkerSource
+from ringfence.edge.process.room_addresses import in_room
 from ringfence.edge.reporting.journal import Journal
 from ringfence.edge.reporting.log import Log
 from ringfence.edge.reporting.status import PhoneNotice
@@ -61,6 +62,10 @@ class Serving:
     def http_addresses(self) -> list[str]:
         """Where phones are served over HTTP, as ``host:port``."""
         return [host_port(host, port) for host, port in self._worker.http_addresses]
+
+    def room_addresses(self) -> list[str]:
+        """Return where phones in the room may reach HTTP, as ``host:port``; nothing for a gateway, which is in none."""
+        return in_room(self._worker.http_addresses) if self._reloader is not None else []
 
     @property
     def worker_pid(self) -> int:

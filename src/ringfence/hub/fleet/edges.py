@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import CertificateProblem, EdgeRefused, UnknownEdge
-from ringfence.hub.fleet import sites
+from ringfence.hub.fleet import edge_addresses, sites
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, EnrolmentTokenRow
 from ringfence.identity.certificates import (
@@ -160,6 +160,7 @@ def note_health(edge: EdgeRow, told: EdgeHealth, now: float) -> None:
     off_s = max(-_MOST_OFF_S, min(_MOST_OFF_S, told.at - now))
     edge.clock_off_s = round(off_s) if abs(off_s) > _SLOW_MESSAGE_S else 0.0
     edge.disk_free_bytes = min(told.disk_free_bytes, _MOST_BYTES)
+    edge.http_addresses = edge_addresses.kept(told.http_addresses)
 
 
 def note_disconnected(session: Session, edge_ids: Collection[str], now: float) -> None:

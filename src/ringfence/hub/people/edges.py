@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import edge_certificates, edges
+from ringfence.hub.fleet import edge_addresses, edge_certificates, edges
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
@@ -55,4 +55,5 @@ def _edge(hub: Hub, row: models.EdgeRow) -> EdgeView:
         certificate_ends_at=row.certificate_ends_at, revoked_at=row.revoked_at, wipe=row.wipe,
         keeps_serving=row.keeps_serving, told_at=row.standing_at, problem=row.problem, problem_text=row.problem_text,
         problem_since=row.problem_since, clock_off_s=row.clock_off_s, disk_free_bytes=row.disk_free_bytes,
+        http_addresses=edge_addresses.addresses(row),
     )  # fmt: skip

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
-from ringfence.hub.fleet import book_directories, phone_books
+from ringfence.hub.fleet import book_directories, edge_addresses, phone_books
 from ringfence.hub.fleet.book_directories import DirectorySource
 from ringfence.hub.fleet.phone_books import NewEntry
 from ringfence.hub.people.callers import TheCaller, TheHub
@@ -20,6 +20,7 @@ from ringfence.hub.people.schemas.phone_books import (
     PhoneBookImportView,
     PhoneBookRefusalView,
     PhoneBookView,
+    SiteWithoutAddressView,
 )
 from ringfence.hub.store import pages
 from ringfence.hub.store.phone_book_models import PhoneBookDirectoryRow, PhoneBookEntryRow, PhoneBookRow
@@ -111,13 +112,14 @@ def import_entries(book: str, body: PhoneBookEntries, hub: TheHub, caller: TheCa
 
 
 def _view(session: Session, row: PhoneBookRow) -> PhoneBookView:
-    size = phone_books.size_of(session, row)
+    size, without = phone_books.size_of(session, row), edge_addresses.without(session, row)
     return PhoneBookView(
         id=row.id, name=row.name, source=row.source, everywhere=row.is_everywhere,
         sites=list(phone_books.sites_of(session, row)), for_groups=row.is_for_groups,
         groups=list(phone_books.groups_of(session, row)), entries=size.entries, left_out=size.left_out,
         created_at=row.created_at, changed_at=row.changed_at, changed_by=row.changed_by,
-        directory=_directory(book_directories.get(session, row)),
+        directory=_directory(book_directories.get(session, row)), sites_without_address=without.count,
+        without_address=[SiteWithoutAddressView(site=each.id, suggested=[*each.suggested]) for each in without.sites],
     )  # fmt: skip
 
 

@@ -232,6 +232,8 @@ class EdgeRow(OrganisationOwned, Base):
     clock_off_s: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
     """By how much its clock is ahead of the hub's, as it was when it last told."""
     disk_free_bytes: Mapped[int | None] = mapped_column(BigInteger)
+    http_addresses: Mapped[str] = mapped_column(String(600), default="", server_default="")
+    """Where phones reach its HTTP, as it says, with spaces between (``fleet/edge_addresses.py``)."""
     reports_left: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
     """Its budget for reports (fleet/report_budget.py) as it was at ``reports_left_at``."""
     reports_left_at: Mapped[float | None]

@@ -127,7 +127,8 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
         "what it tells",
         "hostname version certificate_serial certificate_fingerprint certificate_ends_at last_seen_at connected_until "
         "release reports_through fetched_bytes fetching_bytes network hub_url endpoints_digest issuer standing_at "
-        "problem problem_text problem_since clock_off_s disk_free_bytes reports_left reports_left_at reports_not_kept",
+        "problem problem_text problem_since clock_off_s disk_free_bytes http_addresses reports_left reports_left_at "
+        "reports_not_kept",
     ),
 }  # fmt: skip
 

@@ -29,6 +29,9 @@ class EdgeView(BaseModel):
     problem_since: UnixSeconds | None
     clock_off_s: float = Field(description="By how many seconds its clock was ahead of the hub's")
     disk_free_bytes: int | None = Field(description="Room on its disk; null if it has not said")
+    http_addresses: list[str] = Field(
+        default=[], description="Where phones in its room reach its HTTP, as it says; private addresses alone"
+    )
     told_at: UnixSeconds | None = Field(
         description="When it last told which versions it has; null before it did, and since the hub was restored"
     )

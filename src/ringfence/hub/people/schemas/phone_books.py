@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import Flag, Input, UnixSeconds
+from ringfence.hub.people.schemas import Flag, Input, SiteId, UnixSeconds
 
 
 class NewPhoneBook(Input):
@@ -57,6 +57,13 @@ class BookDirectoryView(BaseModel):
     problem: str = Field(description="Why it did not the last time; empty where it did")
 
 
+class SiteWithoutAddressView(BaseModel):
+    """A site whose phones do not know where their edge is."""
+
+    site: SiteId
+    suggested: list[str] = Field(description="The values of edge_url that its edges suggest")
+
+
 class PhoneBookView(BaseModel):
     """A phone book."""
 
@@ -73,6 +80,10 @@ class PhoneBookView(BaseModel):
     changed_at: UnixSeconds
     changed_by: str
     directory: BookDirectoryView | None = None
+    sites_without_address: int = Field(
+        default=0, description="How many sites with phones it does not reach, as no edge_url is set there"
+    )
+    without_address: list[SiteWithoutAddressView] = Field(default=[], description="The first 20 of them")
 
 
 class PhoneBookEntry(Input):

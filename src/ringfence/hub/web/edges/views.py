@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from sqlalchemy import Double, func
 
-from ringfence.hub.fleet import edges
+from ringfence.hub.fleet import edge_addresses, edges
 from ringfence.hub.fleet.guard import edge_networks
 from ringfence.hub.people.forms import TheForm
 from ringfence.hub.recovery import hub_memory
@@ -36,7 +36,8 @@ def show_edge(edge: str, page: TheWebPage) -> PageAnswer:
     """Show an edge."""
     with page.hub.database.reading() as session:
         row = edges.get(session, edge)
-        return page.show("edges/edge.html", edge=row, is_connected=edges.is_connected(row, page.now))
+        shown = edge_addresses.addresses(row)
+        return page.show("edges/edge.html", edge=row, is_connected=edges.is_connected(row, page.now), addresses=shown)
 
 
 @router.get("/{edge}/revoke")

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Response
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.errors import BadSelection
-from ringfence.hub.fleet import book_directories, groups, phone_books
+from ringfence.hub.fleet import book_directories, edge_addresses, groups, phone_books
 from ringfence.hub.fleet.book_directories import DirectorySource
 from ringfence.hub.fleet.phone_books import EntryRefusal, NewEntry
 from ringfence.hub.people.forms import NO_FORM, Form, TheForm
@@ -34,7 +34,7 @@ def list_phone_books(page: TheWebPage) -> PageAnswer:
         found = pages.cut(phone_books.find(session), page.rows)
         rows = [
             (row, phone_books.size_of(session, row), phone_books.sites_of(session, row),
-             phone_books.groups_of(session, row))
+             phone_books.groups_of(session, row), edge_addresses.without(session, row).count)
             for row in found.rows
         ]  # fmt: skip
     return page.show("phone_books/list.html", rows=rows, next=found.next, sources=_SOURCES)
@@ -140,6 +140,7 @@ def _show(
     with page.hub.database.reading() as session:
         row = phone_books.get(session, book)
         at, size = phone_books.sites_of(session, row), phone_books.size_of(session, row)
+        without = edge_addresses.without(session, row)
         of_groups, directory = phone_books.groups_of(session, row), book_directories.get(session, row)
         found = pages.read(session, phone_books.entries(row.id), page.rows, PhoneBookEntryRow.position)
     values = {
@@ -152,6 +153,7 @@ def _show(
         "refusals": refusals,
         "directory": directory,
         "sources": _SOURCES,
+        "without": without,
         "of_directory": "url" in form,
         "typed": form if "url" in form else _typed(directory),
     }

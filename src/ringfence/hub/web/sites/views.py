@@ -4,10 +4,11 @@ from collections.abc import Iterator
 
 from fastapi import APIRouter, Response
 from sqlalchemy import Select
+from sqlalchemy.orm import Session
 
 from ringfence.errors import BadInput
 from ringfence.guard.levels import FileKind
-from ringfence.hub.fleet import edges, reports, site_states, sites
+from ringfence.hub.fleet import edge_addresses, edges, reports, site_states, sites
 from ringfence.hub.fleet.guard import alerts, policy
 from ringfence.hub.people.forms import Form, TheForm
 from ringfence.hub.publishing import releases
@@ -78,7 +79,9 @@ def show_site(site: str, page: TheWebPage) -> PageAnswer:
             phones=found.phones,
             state=site_states.of_sites(session, [site_id], page.now)[site_id],
             edges=edges.find(session, site_id),
+            suggested=_suggested(session, site_id),
             is_connected=edges.is_connected,
+            addresses_of=edge_addresses.addresses,
             needs=[(kind.value, asked.level(kind).name) for kind in FileKind],
             alerts=alerts.find(session, _LATEST, site_id=site_id).rows,
             releases=releases.find(session, site_id, Page(5)).rows,
@@ -131,6 +134,13 @@ def remove_site(site: str, page: TheFormPage) -> Response:
         lambda fault: page.refused("sites/remove.html", fault, site=row),
         "sites", done="removed",
     )  # fmt: skip
+
+
+def _suggested(session: Session, site_id: str) -> list[str] | None:
+    """Return which values of edge_url a site's edges suggest, if phone books need one here that is not set."""
+    if not edge_addresses.misses_books(session, site_id):
+        return None
+    return edge_addresses.suggested(session, [site_id])[site_id]
 
 
 def _values(row: models.SiteRow) -> Form:
