@@ -141,3 +141,11 @@ def test_every_answer_tells_browsers_to_run_frame_and_guess_nothing(
     assert headers["X-Content-Type-Options"] == "nosniff"
     assert "frame-ancestors 'none'" in headers["Content-Security-Policy"]
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+def test_no_answer_leads_to_the_host_that_a_request_names(running: RunningHub) -> None:
+    headers = {"Authorization": f"Bearer {running.token.reveal()}", "Host": "evil.example"}
+    for path in ("/api/v1/sites/", "/api/v1/sign-in/", "/authority.pem/", "/metrics/"):
+        answer = running.at("GET", path, headers)
+        assert answer.status == 404, path
+        assert "evil" not in str(answer.headers)

@@ -101,6 +101,7 @@ def people_app(
         docs_url=None,
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # it would lead to whatever host the request names
     )
     app.state.hub = hub
     tries = SignInTries(hub)

@@ -48,11 +48,6 @@ CHOICE_COOKIE = "__Host-ringfence-organisation"
 """The cookie with the organisation that somebody of the hub looks at; nobody else's browser is believed about it."""
 
 _CALLER, _HUB, _RECOGNISED = "caller", "hub", "recognised"
-_TOLD_TO_BROWSERS = {
-    "Cache-Control": "no-store",
-    "X-Content-Type-Options": "nosniff",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
 _bearer = HTTPBearer(auto_error=False, description="An API token, `rft_…`")
 
 
@@ -242,7 +237,7 @@ def _guarded(send: Send) -> Send:
     async def sending(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = MutableHeaders(scope=message)
-            for name, text in _TOLD_TO_BROWSERS.items():
+            for name, text in problems.TOLD_TO_BROWSERS.items():
                 headers.setdefault(name, text)
         await send(message)
 

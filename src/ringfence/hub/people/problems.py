@@ -4,6 +4,7 @@ Whoever reads a page gets the same as a page, from whoever makes pages.
 """
 
 import re
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from fastapi import FastAPI, Request, Response
@@ -29,6 +30,12 @@ from ringfence.hub.people.schemas import ProblemView
 from ringfence.hub.sign_in_errors import NotSignedIn
 
 _log = logs.get("people")
+TOLD_TO_BROWSERS: Mapping[str, str] = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
+"""What every answer tells browsers that says nothing else by itself: keep, guess, run and frame nothing of it."""
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 _OLDER_WORDS: dict[type[RingfenceError], str] = {NameRefused: "bad-name", PhoneNotRegistered: "not-registered"}
 _SERVER_ERROR = 500
@@ -144,7 +151,9 @@ def _answer(request: Request, status: int, problem: ProblemView, headers: dict[s
         answer = page(request, status, problem)
     else:
         answer = JSONResponse(problem.model_dump(), status)
-    answer.headers.update({**(headers or {}), "Cache-Control": "no-store"})
+    answer.headers.update(headers or {})
+    for name, value in TOLD_TO_BROWSERS.items():
+        answer.headers.setdefault(name, value)
     return answer
 
 
