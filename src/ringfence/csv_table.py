@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 from ringfence.errors import BadInput
 
+MOST_COLUMNS = 200
+"""No table that is read here has nearly so many; each row is as wide as the heading."""
 _SEPARATORS = ",;\t"
 _SEPARATOR_ROW = re.compile(r'"?sep=([,;\t|])"?\s*', re.IGNORECASE)
 _KEPT_FROM_FORMULAS = re.compile(r"'+[=+\-@\t\r]")
@@ -39,13 +41,19 @@ def from_text(text: str, where: str) -> CsvTable:
         where: The file's name, for errors.
 
     Raises:
-        BadTable: It can't be read as a table; the error names the line.
+        BadTable: It can't be read as a table, or has too many columns; the error names the line.
     """
     records = _records(text, where)
     number = 1
     if records and _SEPARATOR_ROW.fullmatch(_first_line(text)):
         records, number = records[1:], 2
     heading = _without_empty_end([cell.strip().lower() for cell in records[0]], 0) if records else []
+    if len(heading) > MOST_COLUMNS:
+        raise BadTable(
+            f"the table has {len(heading):,} columns; {MOST_COLUMNS} are the most",
+            where=f"{where}, line {number}",
+            to_do="Check its line ends: the first row may be all of the file.",
+        )
     rows: list[tuple[int, tuple[str, ...]]] = []
     too_long: list[tuple[int, int]] = []
     for at, record in enumerate(records[1:], number + 1):

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ringfence.csv_table import BadTable, CsvTable, from_text
 from ringfence.csv_text import to_text
+from ringfence.phones.importing import phone_table
 
 HEADING = ("mac", "label", "password")
 ANY_TEXT = st.text(st.characters(exclude_categories=["Cs"])) | st.sampled_from(
@@ -61,3 +62,22 @@ def test_rows_are_numbered_as_in_a_spreadsheet_and_those_that_are_too_long_are_n
 def test_a_quotation_mark_that_never_ends_is_named_with_its_line() -> None:
     with pytest.raises(BadTable, match=r"table, line 3"):
         from_text('mac,label\na,"b\nc,d\n', "table")
+
+
+def test_a_table_of_very_many_columns_is_refused_before_its_rows_become_as_wide() -> None:
+    text = "a," * 1_000_000 + "a\n" + "a\n" * 100_000  # 800 GB, were each row padded
+    with pytest.raises(BadTable, match=r"1,000,001 columns"):
+        from_text(text, "table")
+
+
+def test_many_long_unknown_columns_are_named_in_part() -> None:
+    with pytest.raises(BadTable, match=r"and 88 more") as refused:
+        phone_table.read(",".join(f"{number}{'x' * 10_000}" for number in range(100)) + "\n1\n", "table")
+    assert len(str(refused.value)) < 2000
+
+
+def test_a_table_of_phones_has_an_end() -> None:
+    row = "001B54E10001,1\n"
+    assert len(phone_table.read("mac,line\n" + row * phone_table.MOST_ROWS, "table").phones) == 1
+    with pytest.raises(BadTable, match=r"more than 60,000 rows"):
+        phone_table.read("mac,line\n" + row * (phone_table.MOST_ROWS + 1), "table")

@@ -236,3 +236,9 @@ def test_a_folder_without_phones_is_refused(run: Run, tmp_path: Path) -> None:
     assert "no such folder" in str(run("import", "tftp", str(tmp_path / "none")).exception)
     (tmp_path / "SEP001B54E0FF02.cnf.xml").write_text("<device>")
     assert "none of its phones' files can be imported" in str(run("import", "tftp", str(tmp_path)).exception)
+
+
+def test_what_comes_at_once_has_an_end(running: RunningHub) -> None:
+    phone = {"mac": "001B54E1F001", "lines": [{"index": 1, "name": "1"}] * 60_001}
+    answer = running.ask("POST", "/phones/bulk", {"phones": [phone], "dry_run": True})
+    assert (answer.status, "more than 60,000 lines" in answer.problem.what) == (422, True), answer.data

@@ -24,6 +24,7 @@ from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import AuditEntryRow
 from ringfence.hub.store.people_models import PersonRow, SessionRow
 from ringfence.secret import Secret
+from support.running_hub import Clock
 from support.signing_in import (
     CHEAP,
     PASSWORD,
@@ -256,6 +257,31 @@ def test_a_session_ends_by_itself_unused_or_old(idle: Hub, sign_ins: SignIns) ->
     sign_in(sign_ins, "anna")
     with idle.database.reading() as session:
         assert len(session.scalars(select(SessionRow).where(SessionRow.person_id == anna.id)).all()) == 1
+
+
+def test_a_session_of_a_clock_that_was_a_year_ahead_ends_when_the_clock_is_right_again(
+    idle: Hub, sign_ins: SignIns
+) -> None:
+    clock = clock_of(idle)
+    person(idle, "anna")
+    with clock.forward(365 * 86_400):
+        ahead = sign_in(sign_ins, "anna").session
+        assert who(idle, ahead) == "anna"
+    with pytest.raises(NotSignedIn):
+        who(idle, ahead)
+    with clock.forward(3600):
+        later = sign_in(sign_ins, "anna").session
+    assert who(idle, later) == "anna"  # an hour is no reason to sign everybody out
+    with idle.database.reading() as session:
+        assert len(session.scalars(select(SessionRow)).all()) == 1
+
+
+def test_refusals_of_a_clock_that_was_ahead_make_nobody_wait() -> None:
+    throttle, key = SignInThrottle(), (Counted.NAME, "anna")
+    for _ in range(5):
+        throttle.begin([key], 1e9)
+    assert throttle.has_too_many(key, 1e9)
+    assert not throttle.has_too_many(key, 1e9 - 365 * 86_400)
 
 
 def test_one_person_has_a_bounded_number_of_sessions(idle: Hub, sign_ins: SignIns) -> None:

@@ -22,6 +22,8 @@ IDLE_S = 12 * 3600.0
 """After how long without a request a session ends."""
 LONGEST_S = 7 * 86_400.0
 """After how long it ends in any case."""
+MOST_AHEAD_S = 86_400.0
+"""A session that began so much later than now began by a wrong clock, and its end is as wrong."""
 SECOND_STEP_WITHIN_S = 600.0
 CONFIRMED_FOR_S = 600.0
 """How long somebody who proved who they are may see secrets."""
@@ -163,18 +165,20 @@ def _open_at(now: float) -> list[ColumnElement[bool]]:
     return [
         SessionRow.ends_at > now,
         SessionRow.last_used_at > now - IDLE_S,
+        SessionRow.created_at < now + MOST_AHEAD_S,
         SessionRow.awaits_second_step.is_(False),
     ]
 
 
 def _is_open(row: SessionRow, now: float) -> bool:
-    return row.ends_at > now and row.last_used_at > now - IDLE_S
+    return row.ends_at > now and row.last_used_at > now - IDLE_S and row.created_at < now + MOST_AHEAD_S
 
 
 def _tidy_up(change: Change, person: PersonRow) -> None:
     """Delete what has ended, and the oldest sessions of somebody who has too many."""
     session = change.session
-    session.execute(delete(SessionRow).where(SessionRow.ends_at <= change.now))
+    is_over = (SessionRow.ends_at <= change.now) | (SessionRow.created_at >= change.now + MOST_AHEAD_S)
+    session.execute(delete(SessionRow).where(is_over))
     own = select(SessionRow.id).where(SessionRow.person_id == person.id)
     newest = session.scalars(own.order_by(SessionRow.created_at.desc()).limit(MOST_OF_ONE - 1)).all()
     session.execute(delete(SessionRow).where(SessionRow.person_id == person.id, SessionRow.id.not_in(newest)))

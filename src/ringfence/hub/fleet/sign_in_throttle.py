@@ -92,7 +92,7 @@ class SignInThrottle:
 
     def _count(self, key: Key, now: float) -> int:
         found = self._refusals.get(key)
-        return 0 if found is None or now - found.last_at > FORGOTTEN_AFTER_S else found.count
+        return 0 if found is None or abs(now - found.last_at) > FORGOTTEN_AFTER_S else found.count  # clocks jump back
 
     def _wait_s(self, key: Key, now: float) -> int:
         over = self._count(key, now) - key[0].free

@@ -135,7 +135,7 @@ def session_cookie(request: Request) -> Caller | None:
         person.id, person.name, Role(person.role), asked or person.organisation_id, person.is_hubwide, bool(asked),
         form_token=sessions.form_token(text), session_id=row.id, display_name=person.display_name,
         scope=AccessScope.of(person.id, person.limited_to),
-        is_confirmed=now - row.confirmed_at < sessions.CONFIRMED_FOR_S,
+        is_confirmed=abs(now - row.confirmed_at) < sessions.CONFIRMED_FOR_S,
     )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from ringfence.hub.fleet import backup_alerts, book_directories, edges, phone_al
 from ringfence.hub.fleet.guard import edge_alerts, elsewhere
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.notifying import delivery
-from ringfence.hub.process import renewal
+from ringfence.hub.process import renewal, tidying
 from ringfence.hub.process.people_certificate import PeopleCertificate
 from ringfence.hub.process.scheduled_drafts import ScheduledDrafts
 from ringfence.hub.publishing import firmware_rollout, rollout_gate
@@ -300,7 +300,8 @@ def _note_connected(hub: Hub, edge_ids: set[str]) -> None:
 
 
 def _forget_old(hub: Hub) -> None:
-    gone = -1
-    while gone:
-        with hub.database.writing() as session:
-            gone = report_budget.forget(session, hub.clock())
+    for forget in (report_budget.forget, tidying.forget):
+        gone = -1
+        while gone:
+            with hub.database.writing() as session:
+                gone = forget(session, hub.clock())

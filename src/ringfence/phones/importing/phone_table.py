@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ringfence import csv_table
+from ringfence.counted import some
 from ringfence.csv_table import BadTable
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
@@ -25,8 +26,12 @@ COLUMNS = (
 )
 """The columns of a table with a row for each line; a phone's own columns may be empty after its first row."""
 
+MOST_ROWS = 60_000
+"""As many lines as the hub takes at once (``BulkOrder``)."""
 _PHONE_COLUMNS = ("site", "model", "description", "group")
 _LARGEST_LINE = 1000
+_LONGEST_NAMED = 40
+"""How much of an unknown column's name an error repeats."""
 _LINE_PARTS = ("label", "name", "display_name", "auth_name", "password")
 _EXACT = frozenset({"label", "display_name", "description", "password"})
 """Columns whose cells are taken with the blanks around them."""
@@ -60,10 +65,14 @@ def read(text: str, where: str) -> PhoneTable:
         where: What it is called, for errors.
 
     Raises:
-        BadTable: It is no table, or its first row names no columns that phones have.
+        BadTable: It is no table or too long, or its first row names no columns that phones have.
     """
     table = csv_table.from_text(text, where)
     _check_heading(table.heading, where)
+    if len(table.rows) + len(table.too_long) > MOST_ROWS:
+        raise BadTable(
+            f"the table has more than {MOST_ROWS:,} rows, the most at once", where=where, to_do="Import it in parts."
+        )
     refused = [
         TableRefusal(row, "", f"it has {cells} cells, but there are {len(table.heading)} columns")
         for row, cells in table.too_long
@@ -78,8 +87,9 @@ def read(text: str, where: str) -> PhoneTable:
 def _check_heading(heading: tuple[str, ...], where: str) -> None:
     unknown = [name for name in heading if name not in COLUMNS]
     if unknown:
-        near = {name: difflib.get_close_matches(name, COLUMNS, n=1) for name in unknown}
-        said = ", ".join(f"{name!r}" + (f" ({near[name][0]!r}?)" if near[name] else "") for name in unknown)
+        named = [name[:_LONGEST_NAMED] for name in unknown]
+        near = {name: difflib.get_close_matches(name, COLUMNS, n=1) for name in named}
+        said = some([f"{name!r}" + (f" ({near[name][0]!r}?)" if near[name] else "") for name in named])
         what = f"the column {said} is unknown" if len(unknown) == 1 else f"the columns {said} are unknown"
     elif "mac" not in heading or len(set(heading)) != len(heading):
         what = "the first row must name the columns, once each"

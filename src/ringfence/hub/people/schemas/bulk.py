@@ -1,8 +1,14 @@
 """Schemas of the people's API: many phones at once."""
 
-from pydantic import BaseModel, Field
+from typing import Self
+
+from pydantic import BaseModel, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from ringfence.hub.people.schemas import Flag, Input, MacText
+
+MOST_LINES = 60_000
+"""How many lines come at once: whoever else writes waits for them."""
 
 
 class BulkLineChanges(Input):
@@ -38,6 +44,12 @@ class BulkOrder(Input):
     site_settings: dict[str, dict[str, str]] = Field(default={}, description="Site's id or name → settings")
     dry_run: Flag = False
     make_sites: Flag = Field(default=False, description="Create the sites and groups that do not exist")
+
+    @model_validator(mode="after")
+    def _has_not_too_many_lines(self) -> Self:
+        if sum(len(phone.lines) for phone in self.phones) > MOST_LINES:
+            raise PydanticCustomError("too_many_lines", f"there are more than {MOST_LINES:,} lines, the most at once")
+        return self
 
 
 class BulkRefusalView(BaseModel):
