@@ -91,7 +91,7 @@ def test_much_is_removed_in_portions(hub: Hub, monkeypatch: pytest.MonkeyPatch) 
     other = hub.clock() + tidying.KEPT_FOR_S + DAY_S
     with hub.change("test") as change:
         rollouts.cancel(change, rollout)
-    removed = []
+    removed = list[int]()
     while not removed or removed[-1]:
         with hub.database.writing() as session:
             removed.append(tidying.forget(session, other))
