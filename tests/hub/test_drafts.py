@@ -6,7 +6,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ringfence.hub.errors import PublishRunning
 from ringfence.hub.fleet import drafts, people
+from ringfence.hub.publishing import publish
 from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.people_models import PersonRow
 from stack import wait_for
@@ -280,3 +282,22 @@ def test_whoever_may_not_publish_when_the_time_has_come_publishes_nothing(
     with running.clock.forward(3601):
         wait_for("its time", lambda: running.do("GET", f"/drafts/{draft_id}")["publish_at"] is None)
     assert says in running.do("GET", f"/drafts/{draft_id}")["problem"]
+
+
+@pytest.mark.slow
+def test_a_draft_whose_edits_are_made_and_whose_sites_are_not_published_is_told(
+    running: RunningHub, anna: Somebody, site: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_what: object, **_how: object) -> None:
+        raise PublishRunning("another publish has just started")
+
+    monkeypatch.setattr(publish, "publish", busy)
+    draft = draft_of(anna)
+    anna.do("PUT", f"/settings/sites/{site}/sip_port", {"value": "5090"}, draft=draft)
+    anna.do("POST", f"/drafts/{draft}/publish", {"at": running.clock() + 3600})
+    told = f"/audit?action=draft.not-published&object={draft}"
+    with running.clock.forward(3601):
+        wait_for("its time", lambda: running.do("GET", told)["items"])
+    (entry,) = running.do("GET", told)["items"]
+    assert "its sites are not published: another publish has just started" in entry["detail"]
+    assert anna.do("GET", f"/settings/sites/{site}/sip_port")["value"] == 5090

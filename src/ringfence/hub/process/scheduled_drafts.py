@@ -10,6 +10,7 @@ from starlette.types import Scope
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs, within
 from ringfence.hub.core import Hub
+from ringfence.hub.errors import UnknownDraft
 from ringfence.hub.fleet import access_scopes, drafts
 from ringfence.hub.people import rights
 from ringfence.hub.people.app import build_routes, people_app
@@ -45,6 +46,10 @@ class ScheduledDrafts:
         for due in waiting:
             try:
                 await self._publish(due)
+            except UnknownDraft:
+                _log.info(
+                    "a draft was gone before its time: published by another process, or discarded", draft=due.draft.id
+                )
             except RingfenceError as fault:
                 _log.error("a draft was not published at its time", draft=due.draft.id, problem=str(fault))
                 await run_in_threadpool(_note_failure, due, fault.what)
@@ -92,6 +97,12 @@ def _already_known(request: Request) -> Caller | None:
 
 
 def _note_failure(due: _Due, problem: str) -> None:
+    """Keep why a draft was not published; where its edits are made by now, and their files are not, the log tells it."""
     with due.hub.change("the hub") as change:
-        everybody = drafts.DraftReader("", sees_all=True)
-        drafts.note_failure(change, drafts.get(change.session, due.draft.id, everybody), problem)
+        try:
+            draft = drafts.get(change.session, due.draft.id, drafts.DraftReader("", sees_all=True))
+        except UnknownDraft:
+            told = f"{due.draft.name}: its edits are made, but its sites are not published: {problem}"
+            change.note("draft.not-published", due.draft.id, told)
+        else:
+            drafts.note_failure(change, draft, problem)
