@@ -97,7 +97,7 @@ def _already_known(request: Request) -> Caller | None:
 
 
 def _note_failure(due: _Due, problem: str) -> None:
-    """Keep why a draft was not published; where its edits are made by now, and their files are not, the log tells it."""
+    """Keep why a draft was not published; where its edits are made, and only its files are not, the log tells it."""
     with due.hub.change("the hub") as change:
         try:
             draft = drafts.get(change.session, due.draft.id, drafts.DraftReader("", sees_all=True))
