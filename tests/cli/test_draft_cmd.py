@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from support.command_line import CommandLine
+from support.running_hub import RunningHub
 
 
 @pytest.fixture
@@ -48,10 +49,26 @@ def test_a_draft_is_shared_approved_scheduled_and_discarded(ringfence: CommandLi
     assert "is shared now" in ringfence("draft", "share", draft)
     assert ringfence.ask("draft", "share", draft, "--own")["shared"] is False
     assert "can't approve it" in ringfence.refused(6, "draft", "approve", draft)
+    assert ringfence.run("draft", "approve", draft, "--version", "-1").status == 2
     assert "will be published at" in ringfence("draft", "publish", draft, "--at", "2027-01-31T22:00")
     assert "is no time" in ringfence.refused(3, "draft", "publish", draft, "--at", "tomorrow")
     assert "Discard" not in ringfence("draft", "discard", draft, "--yes")
     assert "there is no draft" in ringfence.refused(4, "draft", "show", draft)
+
+
+def test_an_approval_names_the_version_that_was_looked_at(
+    ringfence: CommandLine, hub: RunningHub, site: str
+) -> None:
+    author = hub.do("POST", "/api-tokens", {"name": "author", "role": "operator"})["token"]
+    theirs = hub.ask("POST", "/drafts", {"name": "Theirs", "shared": True}, token=author).json["id"]
+    edit = {"value": "5070"}
+    headers = {"Ringfence-Draft": theirs}
+    assert hub.ask("PUT", f"/settings/sites/{site}/sip_port", edit, token=author, headers=headers).status < 400
+    assert "VERSION" in ringfence("draft", "show", theirs)
+    assert "since you looked" in ringfence.refused(5, "draft", "approve", theirs, "--version", "0")
+    seen = ringfence.ask("draft", "show", theirs)["version"]
+    assert f"Draft {theirs} approved." in ringfence("draft", "approve", theirs, "--version", str(seen))
+    ringfence("draft", "discard", theirs, "--yes")
 
 
 def test_approval_is_shown_and_set(ringfence: CommandLine) -> None:

@@ -21,7 +21,8 @@ from ringfence.hub.fleet.audit import AuditFilter
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.fleet.relying_party import NewPasskey
-from ringfence.hub.store import untold
+from ringfence.hub.people.rights import Right, asked_for
+from ringfence.hub.store import touched, unapproved_edits, untold
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.binding import EVERYWHERE
 from ringfence.hub.store.change import UNNAMED
@@ -292,3 +293,54 @@ def test_nothing_changes_on_any_route_without_an_entry_that_names_it_and_no_entr
             if not entries and place not in NOT_ALONE and route in document["paths"]:
                 without.append(f"{method} {route}: {answers}")
     assert not without, "\n".join(without)
+
+
+GOES_ON: dict[tuple[str, str], str] = {
+    ("POST", "/activations/use"): "it lets a phone in, as somebody prepared it",
+    ("POST", "/phones/{mac}/accept"): "it lets a phone in",
+}
+"""Routes that write what drafts may edit, and go on where approval is asked for: why."""
+HAS_NOTHING_TO_EDIT = {
+    ("POST", "/phones/bulk"): "the body that is made has no phones",
+    ("DELETE", "/phone-books/{book}/directory"): "the book has entries of its own",
+    ("POST", "/phone-books/{book}/refresh"): "a directory must be there",
+}
+"""Routes that edit, and can't here: why."""
+EDITING = ("/settings/", "/phones", "/groups", "/templates/", "/phone-books", "/assets")
+
+
+def edits(hub: Hub) -> Tables:
+    """All that phones' files are made from, by table and key."""
+    watched = {row.__tablename__ for row in touched.DRAFTED | unapproved_edits.OF_OWNERS}
+    found = {name: rows for name, rows in tables(hub).items() if name in watched}
+    for row in found["phone"].values():
+        del row["blocked"]
+    return found
+
+
+@pytest.mark.slow
+def test_no_route_edits_outside_of_a_draft_where_approval_is_asked_for(
+    filled_hub: tuple[Path, Secret, dict[str, str]], tmp_path: Path
+) -> None:
+    path, token, known = filled_hub
+    went_on: list[tuple[str, str]] = []
+    with closing(open_hub(DataFolder(shutil.copytree(path, tmp_path / "hub")))) as hub:
+        owner = CalledApp(hub, token)
+        document = json.loads(owner.ask("GET", "/openapi.json").data)
+        owner.ask("PUT", f"{V1}/drafts/approval", {"needed": True})
+        made = owner.ask("POST", f"{V1}/api-tokens", {"name": "Carla", "role": "administrator"})
+        carla = CalledApp(hub, Secret(made.json["token"]))
+        before = edits(hub)
+        for method, route in routes(hub):
+            place = (method, route.removeprefix(V1))
+            if method == "GET" or place in GOES_ON:
+                continue
+            given = [BODIES[place]] if place in BODIES else bodies(document, method, route, known)
+            if "uploads" in route:
+                given = [b"bar"]
+            answers = [carla.ask(method, leading(method, route, known) + "?with_all=true", body) for body in given]
+            assert changed(before, edits(hub)) == set(), (method, route)
+            is_edit = asked_for(method, route) is Right.EDIT and place[1].startswith(EDITING)
+            if route in document["paths"] and is_edit and place not in HAS_NOTHING_TO_EDIT:
+                went_on += [] if any(b"second person" in answer.data for answer in answers) else [place]
+    assert not went_on

@@ -177,13 +177,44 @@ def test_what_is_edited_beside_an_approved_draft_is_not_published_with_it(
     draft = draft_of(anna, shared=True)
     anna.do("PUT", f"/settings/sites/{site}/sip_port", {"value": "5070"}, draft=draft)
     bert.do("POST", f"/drafts/{draft}/approve")
-    anna.do("PUT", f"/settings/sites/{site}/sip_server", {"value": "192.0.2.66"})
+    running.do("PUT", f"/settings/sites/{site}/sip_server", {"value": "192.0.2.66"})
     for order in ({}, {"when_idle": True}):
         told = anna.refused(403, "POST", f"/drafts/{draft}/publish", order)
         assert f"somebody edited outside of it what it publishes: {site}" in told
     assert "192.0.2.66" in json.dumps(bert.do("GET", f"/drafts/{draft}/preview")), "whoever approves sees all of it"
     bert.do("POST", f"/drafts/{draft}/approve")
     assert anna.do("POST", f"/drafts/{draft}/publish", {})["publication"]["sites"][0]["site"] == site
+
+
+def test_nobody_but_owners_edits_outside_of_a_draft_where_approval_is_asked_for(
+    running: RunningHub, anna: Somebody, bert: Somebody, site: str
+) -> None:
+    edit = ("PUT", f"/settings/sites/{site}/sip_server", {"value": "192.0.2.66"})
+    phone = {"mac": "00:1B:54:C2:DD:02", "site": site, "model": "9971"}
+    anna.do(*edit)
+    running.do("PUT", "/drafts/approval", {"needed": True})
+    for what in (
+        ("PUT", f"/settings/sites/{site}/sip_server", {"value": "192.0.2.67"}),
+        ("POST", "/phones", phone),
+        ("POST", "/phones/bulk", {"phones": [phone]}),
+        ("POST", "/phones/bulk", {"phones": [phone], "dry_run": True}),
+        ("PUT", f"/phones/{MAC}/lines/1", {"label": "Anna"}),
+        ("DELETE", f"/phones/{MAC}", None),
+        ("POST", "/groups", {"name": "New"}),
+    ):
+        assert "ringfence --draft DRAFT" in anna.refused(403, *what)
+    assert "Ask an owner" in anna.refused(403, "POST", "/phone-books", {"name": "Company"})
+    anna.do("PUT", f"/phones/{MAC}/window", {})
+    anna.do("POST", f"/phones/{MAC}/block")
+    anna.do("DELETE", f"/phones/{MAC}/block")
+    running.do(*edit)
+    draft = draft_of(anna, shared=True)
+    anna.do("POST", "/phones/bulk", {"phones": [phone]}, draft=draft)
+    anna.do("DELETE", f"/phones/{phone['mac']}", draft=draft)
+    anna.do("PUT", f"/phones/{MAC}/lines/1", {"label": "Anna"}, draft=draft)
+    bert.do("POST", f"/drafts/{draft}/approve")
+    assert anna.do("POST", f"/drafts/{draft}/publish", {})["publication"]["sites"][0]["site"] == site
+    assert running.do("GET", f"/phones/{MAC}")["lines"][0]["label"] == "Anna"
 
 
 def test_an_approval_is_of_what_was_looked_at(running: RunningHub, anna: Somebody, bert: Somebody, site: str) -> None:

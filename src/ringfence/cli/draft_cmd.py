@@ -27,6 +27,7 @@ _COLUMNS = [
     ("NAME", field("name")),
     ("AUTHOR", field("author")),
     ("EDITS", field("edits")),
+    ("VERSION", field("version")),
     ("APPROVED BY", field("approved_by")),
     ("AT", moment("publish_at")),
 ]
@@ -71,7 +72,7 @@ def show(draft: Draft, as_json: AsJson = False) -> None:
         return
     output.show_table([found], _COLUMNS, empty="")
     if found["needs_approval"] and not found["approved_by"]:
-        output.say(f"A second person has to approve it: ringfence draft approve {draft}")
+        output.say(f"A second person has to approve it: ringfence draft approve {draft} --version {found['version']}")
     if problem := _problem(found):
         output.say(problem)
     columns = [("EDIT", field("number")), ("WHO", field("who")), ("WHAT", _what)]
@@ -117,12 +118,19 @@ def preview(
 
 
 @app.command()
-def approve(draft: Draft, as_json: AsJson = False) -> None:
-    """Approve a draft's edits as they are; who wrote one of them can't.
+def approve(
+    draft: Draft,
+    version: Annotated[
+        int | None,
+        typer.Option(min=0, help="The version that you have looked at, as draft show names it; refused if it changed."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Approve a draft's edits as they are, or as you have looked at them; who wrote one of them can't.
 
-    Example: ringfence draft approve draft-3f9c2a7b10de
+    Example: ringfence draft approve draft-3f9c2a7b10de --version 4
     """
-    found = hub().post(f"{_path(draft)}/approve")
+    found = hub().post(f"{_path(draft)}/approve", {"version": version})
     output.tell(f"Draft {draft} approved. Next: ringfence draft publish {draft}", found, as_json=as_json)
 
 

@@ -19,7 +19,7 @@ from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.event_streams import Wakeups
 from ringfence.hub.job_states import JobStates
-from ringfence.hub.store import edits, organisation_limits
+from ringfence.hub.store import edits, organisation_limits, unapproved_edits
 from ringfence.hub.store.binding import Everywhere
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.database import BoundDatabase, Database
@@ -90,6 +90,7 @@ class Hub:
             change = Change(session, who, now)
             yield change
             organisation_limits.check(session)
+            unapproved_edits.check_rehearsed(session)
             if isinstance(session, RehearsingSession):
                 session.check()
 

@@ -25,6 +25,7 @@ from ringfence.hub.people import problems, rights
 from ringfence.hub.people.refused_sign_ins import RefusedSignIns
 from ringfence.hub.people.rights import Right, Role, is_open
 from ringfence.hub.sign_in_errors import ConfirmationNeeded, NotSignedIn
+from ringfence.hub.store import unapproved_edits
 from ringfence.hub.store.access_scope import AccessScope
 from ringfence.hub.store.change import called_by
 from ringfence.phones.mac import Mac
@@ -198,7 +199,9 @@ class CallersFirst:
                     answer.headers["Connection"] = "close"  # the body is a stranger's; it is not worth taking
                 await answer(scope, receive, _guarded(send))
                 return
-            with called_by(caller.id, request.client.host if request.client else ""):
+            address = request.client.host if request.client else ""
+            in_drafts = rights.edits_in_drafts(caller.role, request.method, scope["path"])
+            with called_by(caller.id, address), unapproved_edits.only_in_drafts(are_edits=in_drafts):
                 await self._app(scope, receive, _guarded(send))
             return
         await self._app(scope, receive, _guarded(send))

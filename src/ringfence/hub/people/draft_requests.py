@@ -24,7 +24,7 @@ from ringfence.hub.people.rights import RIGHTS, V1, Right, Role, asked_for
 from ringfence.hub.people.schemas import ProblemView
 from ringfence.hub.sign_in_errors import NotSignedIn
 from ringfence.hub.store import edits as counted_edits
-from ringfence.hub.store import touched
+from ringfence.hub.store import touched, unapproved_edits
 from ringfence.hub.store.change import Change, called_by
 from ringfence.hub.store.database import BoundDatabase
 from ringfence.hub.store.draft_models import DraftEditRow, DraftRow
@@ -107,6 +107,14 @@ class DraftPlayer:
             DraftConflicts: Somebody else has written what it edits.
             DraftBroken: One of its edits can't be made any more.
         """
+        with unapproved_edits.only_in_drafts(are_edits=False):
+            async with self._playing(scope, hub, draft_id, reader, despite_conflicts=despite_conflicts) as inside:
+                yield inside
+
+    @asynccontextmanager
+    async def _playing(
+        self, scope: Scope, hub: Hub, draft_id: str, reader: drafts.DraftReader, *, despite_conflicts: bool
+    ) -> AsyncIterator[InDraft]:
         database = await run_in_threadpool(JoinedDatabase, hub.database)
         try:
             inside = replace(hub, database=database, wakeups=Wakeups())

@@ -186,6 +186,14 @@ def may(role: Role, method: str, path: str, *, is_limited: bool = False) -> bool
     return asked_for(method, path) in RIGHTS[role]
 
 
+def edits_in_drafts(role: Role, method: str, path: str) -> bool:
+    """Return whether what a request edits belongs in a draft, where the organisation asks for approval.
+
+    Owners may go without. To let a phone in is no edit, nor is the change of a SIP secret at PBX and phone.
+    """
+    return Right.OWN not in RIGHTS[role] and asked_for(method, path) not in {Right.ADOPT, Right.ROTATE}
+
+
 def check(role: Role, method: str, path: str, *, is_limited: bool = False) -> None:
     """Check that callers of a role may use a path by a method.
 

@@ -40,9 +40,9 @@ _EDITED, _GUARDED = "sites edited", "sites whose guards are to know"
 """Where ``session.info`` keeps them until they are counted."""
 _ALL, _IN_BOOKS = "*", "*books"
 """Stand for every site, and for every one if a book lists the organisation's lines; no id is either."""
-_FOR_GUARDS_ALONE = ("admitted_at", "blocked")
+FOR_GUARDS_ALONE = ("admitted_at", "blocked")
 """What of a phone is in no file."""
-_FOR_GUARDS = ("mac", "site_id", "model", *_FOR_GUARDS_ALONE)
+_FOR_GUARDS = ("mac", "site_id", "model", *FOR_GUARDS_ALONE)
 
 
 class EditCountingSession(BoundSession):
@@ -144,7 +144,7 @@ def _sites_of(phone: PhoneRow) -> set[str]:
 
 def _is_for_guards_alone(row: PhoneRow) -> bool:
     changed = {attribute.key for attribute in inspect(row).attrs if attribute.history.has_changes()}
-    return bool(changed) and changed <= set(_FOR_GUARDS_ALONE)
+    return bool(changed) and changed <= set(FOR_GUARDS_ALONE)
 
 
 def _has_changed(row: Base, *names: str) -> bool:

@@ -10,7 +10,7 @@ from typing import Any, Final, cast
 from sqlalchemy import Connection, Delete, Result, Table, Update, event, inspect, select
 from sqlalchemy.orm import Mapper, ORMExecuteState, UOWTransaction, object_session
 
-from ringfence.hub.store import untold
+from ringfence.hub.store import unapproved_edits, untold
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.binding import EVERYWHERE
 from ringfence.hub.store.edits import EditCountingSession
@@ -44,7 +44,11 @@ class ChangeSeeingSession(EditCountingSession):
             row: What is known of it, its key at least.
             before: What was in the columns that were changed; None where there was no row.
             after: What is in them now; None where there is no row any more.
+
+        Raises:
+            ApprovalMissing: It belongs in a draft (``store/unapproved_edits.py``).
         """
+        unapproved_edits.check(self, table, before, after)
         mapper, not_told = inspect(table), untold.of(table)
         if not_told.is_whole or ((before is None or after is None) and not_told.rows_come_and_go):
             return

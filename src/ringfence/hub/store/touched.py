@@ -33,7 +33,7 @@ _TABLES: Mapping[str, type[Base]] = {
     )
 }  # fmt: skip
 """What drafts may edit."""
-_EDITED = frozenset(_TABLES.values())
+DRAFTED = frozenset(_TABLES.values())
 _BY_ITSELF = frozenset({"created_at", "changed_at", "changed_by", "running_load", "named_load", "admitted_at"})
 """What changes with other things, or by what phones do."""
 _DIGEST_LETTERS = 32
@@ -45,7 +45,7 @@ def _note(session: Session, _context: object, _instances: object) -> None:
     if places is None:
         return
     for row in (*session.new, *session.dirty, *session.deleted):
-        if type(row) not in _EDITED:
+        if type(row) not in DRAFTED:
             continue
         if row in session.new:
             places.setdefault(_place(row, ""), ABSENT)
