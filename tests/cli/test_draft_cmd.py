@@ -56,9 +56,7 @@ def test_a_draft_is_shared_approved_scheduled_and_discarded(ringfence: CommandLi
     assert "there is no draft" in ringfence.refused(4, "draft", "show", draft)
 
 
-def test_an_approval_names_the_version_that_was_looked_at(
-    ringfence: CommandLine, hub: RunningHub, site: str
-) -> None:
+def test_an_approval_names_the_version_that_was_looked_at(ringfence: CommandLine, hub: RunningHub, site: str) -> None:
     author = hub.do("POST", "/api-tokens", {"name": "author", "role": "operator"})["token"]
     theirs = hub.ask("POST", "/drafts", {"name": "Theirs", "shared": True}, token=author).json["id"]
     edit = {"value": "5070"}
