@@ -2,11 +2,15 @@
 
 A request says by the header ``Ringfence-Draft`` which draft it is about. What it reads is as the draft has it. What it
 edits is tried, and if it can be done becomes one more edit of the draft.
+
+A page says so by a cookie, and a form by the field that its page gave it, so that one of an older tab goes where it was
+meant to. What a page shows that a draft can't hold is as it is without.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from urllib.parse import urlencode
 
 from sqlalchemy import select
 from starlette.concurrency import run_in_threadpool
@@ -15,10 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import DraftBroken, NotInDraft
+from ringfence.hub.errors import DraftBroken, NotInDraft, UnknownDraft
 from ringfence.hub.event_streams import Wakeups
 from ringfence.hub.fleet import drafts
-from ringfence.hub.people import problems
+from ringfence.hub.people import forms, problems
 from ringfence.hub.people.callers import Caller, caller_of, hub_of, keep_hub
 from ringfence.hub.people.rights import RIGHTS, V1, Right, Role, asked_for
 from ringfence.hub.people.schemas import ProblemView
@@ -32,12 +36,21 @@ from ringfence.hub.store.joined import JoinedDatabase
 from ringfence.hub.store.models import SiteRow
 
 DRAFT_HEADER = "ringfence-draft"
+DRAFT_COOKIE = "__Host-ringfence-draft"
+"""The cookie with the draft that somebody edits in by pages."""
+DRAFT_SHOWN = "draft_shown"
+"""The key in ``scope["state"]`` of the draft that a page is of."""
 PLAYER = "draft_player"
 """The key in ``scope["state"]`` of what plays drafts."""
 _DRAFTS = f"{V1}/drafts"
 _EDITABLE = tuple(f"{V1}/{noun}" for noun in ("settings", "phones", "groups", "templates"))
+_NOT_BY_PAGES = "/phones/-/import"
+"""Pages that take more than one request to change anything."""
 _READING = frozenset({"GET", "HEAD"})
 _FIRST_ERROR = 400
+_DONE_BY_A_PAGE = 303
+_NOT_KEPT = frozenset({forms.TOKEN, forms.ORGANISATION, forms.DRAFT, "shown"})
+"""Fields of a form that are about the page it was sent from."""
 _LARGEST_ANSWER_BYTES = 64 << 20
 
 
@@ -49,6 +62,16 @@ class PlayedRequest:
     path: str
     """With its query."""
     body: bytes = field(default=b"", repr=False)
+
+    @property
+    def is_of_a_page(self) -> bool:
+        """Whether it is what a page sends, and no request of the API."""
+        return not self.path.startswith(f"{V1}/")
+
+    @property
+    def content_type(self) -> str:
+        """What its body is."""
+        return forms.ENCODED if self.is_of_a_page else "application/json"
 
 
 @dataclass(slots=True)
@@ -134,16 +157,24 @@ class DraftPlayer:
         finally:
             await run_in_threadpool(database.drop)
 
-    async def ask(self, scope: Scope, hub: Hub, caller: Caller, asked: PlayedRequest) -> Played:
-        """Return what ``app`` answers to a request about ``hub`` by ``caller``."""
+    async def ask(
+        self, scope: Scope, hub: Hub, caller: Caller, asked: PlayedRequest, *, shown: DraftRow | None = None
+    ) -> Played:
+        """Return what ``app`` answers to a request about ``hub`` by ``caller``; ``shown``: as a page of this draft."""
         path, _mark, query = asked.path.partition("?")
         kept = ("type", "asgi", "http_version", "scheme", "server", "client", "root_path", "app", "extensions")
         inner = {name: scope[name] for name in kept if name in scope}
+        headers = [(b"content-type", asked.content_type.encode()), (b"host", b"hub")]
         inner |= {
             "method": asked.method, "path": path, "raw_path": path.encode(), "query_string": query.encode(),
-            "headers": [(b"content-type", b"application/json"), (b"host", b"hub")], "state": {},
+            "headers": headers, "state": {},
         }  # fmt: skip
         keep_hub(inner, caller, hub)
+        if asked.is_of_a_page:
+            forms.keep(Request(inner), asked.body)
+        if shown is not None:
+            headers.append((b"accept", b"text/html"))
+            inner["state"][DRAFT_SHOWN] = shown
         waiting: list[Message] = [{"type": "http.request", "body": asked.body, "more_body": False}]
 
         async def receive() -> Message:
@@ -202,15 +233,19 @@ class DraftRequests:
             return
         scope.setdefault("state", {})[PLAYER] = self._player
         request = Request(scope, receive)
-        draft_id = request.headers.get(DRAFT_HEADER, "")
-        path: str = scope["path"]
-        if not draft_id or not path.startswith(V1) or path.startswith(_DRAFTS):
-            await self._app(scope, receive, send)
-            return
         try:
-            answer = await self._inside(request, draft_id)
+            draft_id = _draft_of(request)
+            answer = await self._inside(request, draft_id) if draft_id else None
+        except UnknownDraft as fault:
+            if not _is_shown(request):
+                await problems.answer_to(request, fault)(scope, receive, send)
+                return
+            answer = None  # it was published or discarded: the page is as it is without
         except RingfenceError as fault:
             await problems.answer_to(request, fault)(scope, receive, send)
+            return
+        if answer is None:
+            await self._app(scope, receive, send)
             return
         for message in answer.messages:
             await send(message)
@@ -220,9 +255,7 @@ class DraftRequests:
         if caller is None:
             raise NotSignedIn("drafts are for those who are signed in")
         hub = hub_of(request)
-        query = request.scope["query_string"].decode("latin-1")
-        path = request.scope["path"] + (f"?{query}" if query else "")
-        asked = PlayedRequest(request.method, path, await request.body())
+        asked = await _asked(request)
         is_edit = request.method not in _READING
         if "?" in request.scope["path"] or (is_edit and not _may_be_kept(asked)):
             raise NotInDraft(
@@ -236,13 +269,56 @@ class DraftRequests:
             known = {place: held for edit in inside.edits for place, held in edit.found.items()}
             if is_edit:
                 info[touched.TOUCHED] = {}
-            answer = await self._player.ask(request.scope, inside.hub, caller, asked)
+            shown = inside.draft if asked.is_of_a_page else None
+            answer = await self._player.ask(request.scope, inside.hub, caller, asked, shown=shown)
             found = _found_first(info.pop(touched.TOUCHED, {}), known)
-        if is_edit and answer.status < _FIRST_ERROR:
+        if is_edit and _is_done(asked, answer):
             address = request.client.host if request.client else ""
-            edit = drafts.NewEdit(caller.name, caller.id, address, asked.method, path, asked.body, found)
+            kept = _as_kept(asked)
+            edit = drafts.NewEdit(caller.name, caller.id, address, kept.method, kept.path, kept.body, found)
             await run_in_threadpool(_add, hub, draft_id, reader, version, edit)
         return answer
+
+
+def _draft_of(request: Request) -> str:
+    """Return the id of the draft that a request is about; empty where it is about none."""
+    path: str = request.scope["path"]
+    if path.startswith(V1):
+        return "" if path.startswith(_DRAFTS) else request.headers.get(DRAFT_HEADER, "")
+    if not _is_below(V1 + path, _EDITABLE) or path.startswith(_NOT_BY_PAGES):
+        return ""
+    if request.method in _READING:
+        return request.cookies.get(DRAFT_COOKIE, "") if _is_shown(request) else ""
+    if asked_for(request.method, path) is not Right.EDIT:
+        return ""  # such as an order to a phone, which is given at once
+    return (forms.form_of(request) or {}).get(forms.DRAFT, "")
+
+
+def _is_shown(request: Request) -> bool:
+    """Return whether a request asks for a page that somebody reads, and not for a stream or a table."""
+    return request.method in _READING and problems.is_for_a_page(request)
+
+
+async def _asked(request: Request) -> PlayedRequest:
+    query = request.scope["query_string"].decode("latin-1")
+    path = request.scope["path"] + (f"?{query}" if query else "")
+    form = forms.form_of(request)
+    body = await request.body() if form is None else urlencode(form).encode()
+    return PlayedRequest(request.method, path, body)
+
+
+def _is_done(asked: PlayedRequest, answer: Played) -> bool:
+    return answer.status == _DONE_BY_A_PAGE if asked.is_of_a_page else answer.status < _FIRST_ERROR
+
+
+def _as_kept(asked: PlayedRequest) -> PlayedRequest:
+    """Return a request as a draft keeps it: of a form what was typed, without what its page gave it."""
+    if not asked.is_of_a_page:
+        return asked
+    typed = forms.parse(asked.content_type, asked.body)
+    return replace(
+        asked, body=urlencode({name: text for name, text in typed.items() if name not in _NOT_KEPT}).encode()
+    )
 
 
 def reader_of(caller: Caller) -> drafts.DraftReader:
@@ -252,8 +328,12 @@ def reader_of(caller: Caller) -> drafts.DraftReader:
 
 def _may_be_kept(asked: PlayedRequest) -> bool:
     path = asked.path.partition("?")[0]
-    is_there = any(path == place or path.startswith(f"{place}/") for place in _EDITABLE)
-    return is_there and asked_for(asked.method, path) is Right.EDIT
+    of_api = V1 + path if asked.is_of_a_page else path
+    return _is_below(of_api, _EDITABLE) and asked_for(asked.method, path) is Right.EDIT
+
+
+def _is_below(path: str, places: Sequence[str]) -> bool:
+    return any(path == place or path.startswith(f"{place}/") for place in places)
 
 
 def _found_first(found: dict[str, str], known: dict[str, str]) -> dict[str, str]:

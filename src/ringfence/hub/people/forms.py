@@ -20,7 +20,9 @@ TOKEN = "form_token"  # noqa: S105 - a field's name
 """The field that gives back the caller's ``form_token``."""
 ORGANISATION = "form_organisation"
 """The field that says which organisation a form is about."""
-_ENCODED, _IN_PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
+DRAFT = "form_draft"
+"""The field that says in which draft a form edits."""
+ENCODED, _IN_PARTS = "application/x-www-form-urlencoded", "multipart/form-data"
 _LARGEST_HEAD_BYTES = 4096
 _FORM = "form"
 
@@ -54,8 +56,8 @@ def parse(content_type: str, body: bytes) -> dict[str, str]:
     kind, options = parse_options_header(content_type)
     if kind.strip().lower() == _IN_PARTS:
         return _parts(body, options.get("boundary", ""))
-    if body and kind.strip().lower() != _ENCODED:
-        raise BodyRefused(f"a page takes {_ENCODED}", to_do="Send the form as the page has it.")
+    if body and kind.strip().lower() != ENCODED:
+        raise BodyRefused(f"a page takes {ENCODED}", to_do="Send the form as the page has it.")
     try:
         fields = parse_qsl(body.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=MOST_FIELDS)
     except ValueError:

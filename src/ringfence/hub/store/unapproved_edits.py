@@ -65,7 +65,7 @@ def check(session: Session, table: type[Base], before: Values | None, after: Val
         return
     raise ApprovalMissing(
         "this organisation asks for a second person's approval, so its phones are edited in drafts",
-        to_do="Create a draft (ringfence draft create NAME), and edit in it: ringfence --draft DRAFT …"
+        to_do="Create a draft (ringfence draft create NAME), and edit in it: by pages, or ringfence --draft DRAFT …"
         if table in DRAFTED
         else "Ask an owner to do it: a draft can't hold it.",
     )

@@ -17,6 +17,8 @@ DONE: Mapping[str, str] = {
     "taken": "The message was taken.",
     "banned": "The address is banned.",
     "approved": "Approved. The next edit ends the approval.",
+    "in-draft": "The pages of phones, lines, settings, groups and templates are about the draft now.",
+    "out-of-draft": "Every page is about what there is again.",
     "published": "The edits are made and published.",
     "rolled-back": "The site has a new release with the old content, and is held.",
     "rollout-begun": "The rollout has begun. This page follows it.",

@@ -13,8 +13,10 @@ from ringfence.errors import BadInput, RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.people import callers, problems, rights
 from ringfence.hub.people.callers import Caller, TheCaller, TheHub
+from ringfence.hub.people.draft_requests import DRAFT_SHOWN
 from ringfence.hub.people.forms import NO_FORM, Form
 from ringfence.hub.store.change import Change
+from ringfence.hub.store.draft_models import DraftRow
 from ringfence.hub.store.organisation_models import OrganisationRow
 from ringfence.hub.store.pages import Page
 from ringfence.hub.web import navigation, templates
@@ -51,6 +53,12 @@ class WebPage:
         """The name of the organisation that the page is about."""
         with self.hub.database.reading() as session:
             return session.get_one(OrganisationRow, self.caller.organisation_id).name
+
+    @property
+    def draft(self) -> DraftRow | None:
+        """The draft that the page shows and edits; None where it is about what there is."""
+        shown: DraftRow | None = self._request.scope["state"].get(DRAFT_SHOWN)
+        return shown
 
     @property
     def done(self) -> str:

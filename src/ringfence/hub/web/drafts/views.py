@@ -7,7 +7,7 @@ from ringfence.errors import BadInput, RingfenceError
 from ringfence.hub.errors import DraftBroken, DraftChanged
 from ringfence.hub.fleet import drafts
 from ringfence.hub.people import drafts as drafts_of_api
-from ringfence.hub.people.draft_requests import reader_of
+from ringfence.hub.people.draft_requests import DRAFT_COOKIE, reader_of
 from ringfence.hub.people.forms import NO_FORM, Form, TheForm
 from ringfence.hub.store.draft_models import DraftRow
 from ringfence.hub.store.models import name_key
@@ -51,12 +51,14 @@ def _list(page: WebPage, fault: BadInput | None = None, form: Form = NO_FORM) ->
 
 
 @router.get("/{draft}")
-def show_draft(draft: str, page: TheWebPage) -> PageAnswer:
+def show_draft(draft: str, page: TheWebPage, request: Request) -> PageAnswer:
     """Show a draft with its edits, and what others have changed meanwhile."""
-    return _show(page, draft)
+    return _show(page, draft, is_worked_in=request.cookies.get(DRAFT_COOKIE) == draft)
 
 
-def _show(page: WebPage, draft: str, fault: RingfenceError | None = None, form: Form = NO_FORM) -> PageAnswer:
+def _show(
+    page: WebPage, draft: str, fault: RingfenceError | None = None, form: Form = NO_FORM, *, is_worked_in: bool = False
+) -> PageAnswer:
     with page.hub.database.reading() as session:
         row = drafts.get(session, draft, reader_of(page.caller))
         rows = drafts.edits(session, row.id)
@@ -68,8 +70,27 @@ def _show(page: WebPage, draft: str, fault: RingfenceError | None = None, form: 
             "edits": rows,
             "conflicts": conflicts,
             "needs_approval": drafts.needs_approval(session),
+            "is_worked_in": is_worked_in,
         }
     return page.form("drafts/draft.html", fault, form, **values)
+
+
+@router.post("/{draft}/work")
+def work_in_draft(draft: str, page: TheWebPage) -> Response:
+    """Have the pages of phones, lines, settings, groups and templates show and edit a draft, in this browser."""
+    with page.hub.database.reading() as session:
+        found = drafts.get(session, draft, reader_of(page.caller)).id
+    answer = page.go("phones", done="in-draft")
+    answer.set_cookie(DRAFT_COOKIE, found, secure=True, httponly=True, samesite="lax")
+    return answer
+
+
+@router.post("/{draft}/leave")
+def leave_draft(draft: str, page: TheWebPage) -> Response:
+    """Have all pages be about what there is again."""
+    answer = page.go("drafts", draft, done="out-of-draft")
+    answer.delete_cookie(DRAFT_COOKIE, secure=True, httponly=True, samesite="lax")
+    return answer
 
 
 @router.get("/{draft}/preview")

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from ringfence.errors import BadInput
+from ringfence.hub.errors import ApprovalMissing
 from ringfence.hub.fleet import lines, phones
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.people.callers import ThePhone
@@ -45,7 +46,7 @@ def put_line(mac: ThePhone, index: Index, page: TheFormPage, form: TheForm) -> R
         with page.hub.change(page.caller.name) as change, trial.keeps_phones(page.hub, change, place):
             check_unchanged(form, _values(phones.get(change.session, mac), index))
             lines.put(change, page.hub.sealer, mac, index, parts)
-    except BadInput as fault:
+    except (BadInput, ApprovalMissing) as fault:
         kept = {**form, "password": ""}
         with page.hub.database.reading() as session:
             now = _values(phones.get(session, mac), index)

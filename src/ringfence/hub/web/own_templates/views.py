@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from fastapi import APIRouter, Response
 
 from ringfence.errors import BadInput
-from ringfence.hub.errors import UnknownTemplate
+from ringfence.hub.errors import ApprovalMissing, UnknownTemplate
 from ringfence.hub.fleet import templates
 from ringfence.hub.people.forms import Form, TheForm
 from ringfence.hub.publishing import sandboxed_templates
@@ -79,7 +79,7 @@ def put_template(family: str, name: str, page: TheFormPage, form: TheForm) -> Re
         with page.hub.change(page.caller.name) as change:
             check_unchanged(form, _values(templates.find(change.session), family, name))
             templates.put(change, family, name, source)
-    except BadInput as fault:
+    except (BadInput, ApprovalMissing) as fault:
         return page.refused("own_templates/editor.html", fault, form, changes=None, **_about(page, family, name))
     return page.go("templates", done="template-stored")
 

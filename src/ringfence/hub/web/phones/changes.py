@@ -6,6 +6,7 @@ from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from ringfence.errors import BadInput, RingfenceError
+from ringfence.hub.errors import ApprovalMissing
 from ringfence.hub.fleet import groups, phones, sites
 from ringfence.hub.fleet.guard import blocks
 from ringfence.hub.fleet.settings import SettingPlace
@@ -51,7 +52,7 @@ def add_phone(page: TheFormPage, form: TheForm) -> Response:
         with page.hub.change(page.caller.name) as change:
             site_id = find_site(change.session, form.get("site", ""))
             phones.add(change, mac, site_id, form.get("model", ""), form.get("description", ""))
-    except BadInput as fault:
+    except (BadInput, ApprovalMissing) as fault:
         return page.refused("phones/new.html", fault, form, models=models_by_family())
     return page.go("phones", str(mac), "lines", "1", done="phone-added")
 
@@ -80,7 +81,7 @@ def change_phone(mac: ThePhone, page: TheFormPage, form: TheForm) -> Response:
                 form.get("group"), form.get("running_load"),
             )  # fmt: skip
             phones.change(change, mac, parts)
-    except BadInput as fault:
+    except (BadInput, ApprovalMissing) as fault:
         with page.hub.database.reading() as session:
             there, now = groups.find(session), _values(phones.get(session, mac))
         return page.refused(

@@ -7,7 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Path, Response
 from sqlalchemy.orm import Session
 
-from ringfence.errors import BadInput
+from ringfence.errors import BadInput, RingfenceError
+from ringfence.hub.errors import ApprovalMissing
 from ringfence.hub.fleet import groups, phones, settings, sites
 from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
 from ringfence.hub.people.callers import ThePhone
@@ -161,12 +162,12 @@ def _add_form(path: str, place_of: Callable[..., PlacePage]) -> None:
                     settings.unset(change, place.place, name)
                 else:
                     settings.put(change, hub.sealer, place.place, name, form.get("value", ""))
-        except BadInput as fault:
+        except (BadInput, ApprovalMissing) as fault:
             return _form_of(page, place, name, form, fault)
         return page.go(*place.segments, done="saved")
 
 
-def _form_of(page: WebPage, place: PlacePage, name: str, form: Form, fault: BadInput | None) -> PageAnswer:
+def _form_of(page: WebPage, place: PlacePage, name: str, form: Form, fault: RingfenceError | None) -> PageAnswer:
     setting = settings_named((), name)[0]
     with page.hub.database.reading() as session:
         title, said = place.title(session), _said(session, place, name)
