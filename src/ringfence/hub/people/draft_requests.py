@@ -264,6 +264,7 @@ class DraftRequests:
                 to_do="Do it without the draft.",
             )
         reader = reader_of(caller)
+        await run_in_threadpool(_check_there, hub, draft_id, reader)
         async with self._player.playing(request.scope, hub, draft_id, reader) as inside:
             info, version = inside.database.session.info, inside.draft.version
             known = {place: held for edit in inside.edits for place, held in edit.found.items()}
@@ -339,6 +340,12 @@ def _is_below(path: str, places: Sequence[str]) -> bool:
 def _found_first(found: dict[str, str], known: dict[str, str]) -> dict[str, str]:
     """Return what was found where an edit writes; where an earlier edit of the draft wrote before, what that found."""
     return {place: known.get(place, held) for place, held in found.items() if not touched.is_of_new_row(place, known)}
+
+
+def _check_there(hub: Hub, draft_id: str, reader: drafts.DraftReader) -> None:
+    """Raise UnknownDraft where there is none: browsers go on naming drafts that are published, and play would lock."""
+    with hub.database.reading() as session:
+        drafts.get(session, draft_id, reader)
 
 
 def _read(
