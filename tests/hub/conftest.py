@@ -11,11 +11,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.fleet import passwords
+from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.process import background_jobs
 from ringfence.identity.certificates import issue_server_certificate, key_to_pem, make_authority, to_pem
 from ringfence.secret import Secret
 from support.running_hub import Clock, RunningHub
 from support.serving_hub import new_hub, served_hub
+from support.signing_in import CHEAP
 
 
 @pytest.fixture(scope="module")
@@ -64,3 +67,17 @@ def server_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ssl.SSLContex
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(tmp_path / "server.pem")
     return context
+
+
+@pytest.fixture
+def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Passwords' hashes cost nothing."""
+    monkeypatch.setattr(passwords, "HASHER", CHEAP)
+    passwords._nobodys.cache_clear()
+    yield
+    passwords._nobodys.cache_clear()
+
+
+@pytest.fixture
+def sign_ins(idle: Hub) -> SignIns:
+    return SignIns(idle)

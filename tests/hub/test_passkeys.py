@@ -1,7 +1,6 @@
 """Passkeys: who comes in with one, and that whatever is wrong with an answer lets nobody in."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -12,7 +11,7 @@ from ringfence.errors import RingfenceError
 from ringfence.hub import within
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import NameRefused
-from ringfence.hub.fleet import organisations, passkey_challenges, passkeys, passwords, people, sessions
+from ringfence.hub.fleet import organisations, passkey_challenges, passkeys, people, sessions
 from ringfence.hub.fleet.known_browsers import KnownBrowser
 from ringfence.hub.fleet.relying_party import RelyingParty
 from ringfence.hub.people.passkey_sign_ins import PasskeySignIns
@@ -32,19 +31,13 @@ from ringfence.hub.store.pages import Page
 from ringfence.hub.store.people_models import PasskeyChallengeRow, PasskeyRow, PersonRow
 from ringfence.secret import Secret
 from support.running_hub import Clock
-from support.signing_in import CHEAP, person, sign_in, visitor
+from support.signing_in import person, sign_in, visitor
 from support.soft_authenticator import PRESENT, SoftAuthenticator
+
+pytestmark = pytest.mark.usefixtures("cheap")
 
 URL = "https://hub.example.org:8443"
 HOST = "hub.example.org"
-
-
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(passwords, "HASHER", CHEAP)
-    passwords._nobodys.cache_clear()
-    yield
-    passwords._nobodys.cache_clear()
 
 
 @pytest.fixture

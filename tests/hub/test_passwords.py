@@ -1,6 +1,5 @@
 """Passwords: which will do, what their hashes cost, and how many are made at once."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from threading import Event, Lock, Semaphore
 
@@ -17,25 +16,13 @@ from ringfence.hub.sign_in_errors import (
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.secret import Secret
 from support.signing_in import (
-    CHEAP,
     PASSWORD,
     person,
     sign_in,
     who,
 )
 
-
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(passwords, "HASHER", CHEAP)
-    passwords._nobodys.cache_clear()
-    yield
-    passwords._nobodys.cache_clear()
-
-
-@pytest.fixture
-def sign_ins(idle: Hub) -> SignIns:
-    return SignIns(idle)
+pytestmark = pytest.mark.usefixtures("cheap")
 
 
 def test_the_cost_is_what_it_is_meant_to_be(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,5 @@
 """Signing in: who gets a session, who gets none, and what guessers learn and cost."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -38,20 +37,9 @@ from support.signing_in import (
     with_app,
 )
 
+pytestmark = pytest.mark.usefixtures("cheap")
+
 WRONG = Secret("not the password")
-
-
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(passwords, "HASHER", CHEAP)
-    passwords._nobodys.cache_clear()
-    yield
-    passwords._nobodys.cache_clear()
-
-
-@pytest.fixture
-def sign_ins(idle: Hub) -> SignIns:
-    return SignIns(idle)
 
 
 def test_somebody_signs_in_and_out(idle: Hub, sign_ins: SignIns) -> None:

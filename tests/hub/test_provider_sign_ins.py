@@ -11,7 +11,7 @@ from sqlalchemy import select
 from ringfence.hub import within
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadSelection
-from ringfence.hub.fleet import organisations, passwords, people, provider_visits, sessions, sign_in_links
+from ringfence.hub.fleet import organisations, people, provider_visits, sessions, sign_in_links
 from ringfence.hub.fleet import sign_in_providers as providers
 from ringfence.hub.fleet.known_browsers import KnownBrowser
 from ringfence.hub.fleet.sign_in_providers import GroupMapping, ProviderValues
@@ -38,17 +38,11 @@ from ringfence.hub.store.sign_in_provider_models import ProviderVisitRow
 from ringfence.secret import Secret
 from support.openid_provider import CLIENT, SECRET, OpenIdProvider, openid_provider
 from support.running_hub import Clock
-from support.signing_in import CHEAP, person, sign_in, visitor
+from support.signing_in import person, sign_in, visitor
+
+pytestmark = pytest.mark.usefixtures("cheap")
 
 PHONES = GroupMapping("Phones", "operator")
-
-
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(passwords, "HASHER", CHEAP)
-    passwords._nobodys.cache_clear()
-    yield
-    passwords._nobodys.cache_clear()
 
 
 @pytest.fixture

@@ -1,13 +1,12 @@
 """Signing in by an app's codes and recovery codes, after the password."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
 import pytest
 
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import passwords, second_steps
+from ringfence.hub.fleet import second_steps
 from ringfence.hub.people.sign_ins import MOST_SECOND_STEPS, SignIns
 from ringfence.hub.sign_in_errors import (
     NotSignedIn,
@@ -15,7 +14,6 @@ from ringfence.hub.sign_in_errors import (
     SignInRefused,
 )
 from support.signing_in import (
-    CHEAP,
     clock_of,
     code_at,
     is_over,
@@ -26,18 +24,7 @@ from support.signing_in import (
     with_app,
 )
 
-
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(passwords, "HASHER", CHEAP)
-    passwords._nobodys.cache_clear()
-    yield
-    passwords._nobodys.cache_clear()
-
-
-@pytest.fixture
-def sign_ins(idle: Hub) -> SignIns:
-    return SignIns(idle)
+pytestmark = pytest.mark.usefixtures("cheap")
 
 
 def test_a_second_step_follows_the_password(idle: Hub, sign_ins: SignIns) -> None:

@@ -1,6 +1,5 @@
 """Links that let somebody in: invitations, the first person's, and those for an administrator who is lost."""
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -9,7 +8,7 @@ from sqlalchemy import select
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import passwords, people
+from ringfence.hub.fleet import people
 from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.people.visitors import SignedIn
 from ringfence.hub.sign_in_errors import (
@@ -19,7 +18,6 @@ from ringfence.hub.sign_in_errors import (
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.secret import Secret
 from support.signing_in import (
-    CHEAP,
     PASSWORD,
     clock_of,
     link,
@@ -29,18 +27,7 @@ from support.signing_in import (
     with_app,
 )
 
-
-@pytest.fixture(autouse=True)
-def cheap(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setattr(passwords, "HASHER", CHEAP)
-    passwords._nobodys.cache_clear()
-    yield
-    passwords._nobodys.cache_clear()
-
-
-@pytest.fixture
-def sign_ins(idle: Hub) -> SignIns:
-    return SignIns(idle)
+pytestmark = pytest.mark.usefixtures("cheap")
 
 
 def test_an_invitation_is_good_once(idle: Hub, sign_ins: SignIns) -> None:

@@ -1,14 +1,12 @@
 """Migrations: from the first version's tables to today's, with what was in them; by one process at a time."""
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
@@ -22,29 +20,11 @@ from ringfence.hub.store.models import ApiTokenRow, AuditEntryRow, PhoneRow
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.release_models import FirmwareFileRow, ReleaseRow, UploadRow
 from ringfence.hub.store.setting_models import LineSettingRow, PhoneSettingRow
+from support.migrated import engine_at, upgrade
 
 REVISIONS = [
     script.revision for script in reversed(list(ScriptDirectory(Path(migrations.__file__).parent).walk_revisions()))
 ]
-
-
-@contextmanager
-def engine_at(url: str) -> Iterator[Engine]:
-    engine = create_engine(dialect.driver_url(url))
-    dialect.prepare(engine)
-    try:
-        yield engine.execution_options(**{dialect.WRITING: True})
-    finally:
-        engine.dispose()
-
-
-def upgrade(engine: Engine, revision: str) -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, revision)
 
 
 def test_each_step_of_the_migrations_keeps_what_was_there(url: str) -> None:

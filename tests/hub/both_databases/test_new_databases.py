@@ -2,58 +2,21 @@
 
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-from alembic import command
 from alembic.autogenerate import compare_metadata
-from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Engine, MetaData, create_engine, inspect, select
+from sqlalchemy import Engine, MetaData, inspect, select
 from sqlalchemy.engine import Inspector
 
 from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.base import Base
-from support.postgresql_server import postgresql
+from support.migrated import engine_at, upgrade
 
 Described = dict[str, Any]  # Any: what an inspector tells of a table
-NewUrl = Callable[[str], str]
+NewUrl = Callable[[], str]
 MAKE = "import sys; from ringfence.hub.store.database import Database; Database(sys.argv[1]).close()"
-
-
-@pytest.fixture(
-    params=["sqlite", pytest.param("postgresql", marks=[pytest.mark.needs("postgresql"), pytest.mark.slow])]
-)
-def new_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[NewUrl]:
-    """Makes the address of a new, empty database."""
-    with ExitStack() as until_the_end:
-        if request.param == "sqlite":
-            yield lambda name: f"sqlite:///{tmp_path / name}.sqlite"
-        else:
-            server = until_the_end.enter_context(postgresql())
-            yield lambda _name: server.url(server.new_database())
-
-
-@contextmanager
-def engine_at(url: str) -> Iterator[Engine]:
-    engine = create_engine(dialect.driver_url(url))
-    dialect.prepare(engine)
-    try:
-        yield engine.execution_options(**{dialect.WRITING: True})
-    finally:
-        engine.dispose()
-
-
-def make_by_revisions(engine: Engine, last: str = "head") -> None:
-    config = Config()
-    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
-    config.set_main_option("path_separator", "os")
-    with engine.begin() as connection:
-        config.attributes["connection"] = connection
-        command.upgrade(config, last)
 
 
 def tables_of(engine: Engine) -> Described:
@@ -88,12 +51,11 @@ def rows_of(engine: Engine) -> dict[str, list[Described]]:
     return {name: rows for name, rows in found.items() if rows}
 
 
-def test_a_new_database_is_the_one_to_which_all_revisions_lead(new_url: NewUrl) -> None:
-    url = new_url("new")
+def test_a_new_database_is_the_one_to_which_all_revisions_lead(url: str, new_url: NewUrl) -> None:
     # Another process has loaded no model that the database's module doesn't load by itself.
     subprocess.run([sys.executable, "-c", MAKE, url], check=True)
-    with engine_at(url) as new, engine_at(new_url("old")) as old:
-        make_by_revisions(old)
+    with engine_at(url) as new, engine_at(new_url()) as old:
+        upgrade(old, "head")
         assert tables_of(new) == tables_of(old)
         of_new, of_old = rows_of(new), rows_of(old)
         assert set(of_new) == {"alembic_version", "organisation"}
@@ -105,8 +67,8 @@ def test_a_new_database_is_the_one_to_which_all_revisions_lead(new_url: NewUrl) 
             assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
 
 
-def test_a_database_of_an_older_version_is_never_taken_for_a_new_one(new_url: NewUrl) -> None:
-    with engine_at(new_url("older")) as engine:
-        make_by_revisions(engine, "0001")
+def test_a_database_of_an_older_version_is_never_taken_for_a_new_one(url: str) -> None:
+    with engine_at(url) as engine:
+        upgrade(engine, "0001")
         migrations.upgrade(engine, {dialect.WRITING: True})
         assert "organisation" in tables_of(engine)
