@@ -309,6 +309,8 @@ class StatePart(StrEnum):
     """HubMemory."""
     ROOM_ORDERS = "room-orders"
     """RoomOrders."""
+    NETWORK = "network"
+    """NetworkRules (``wire.network_messages``), for boxes alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,9 @@ PROGRESS = V1 + "/progress"
 HEALTH = V1 + "/health"
 """POST EdgeHealth → EdgeHealth: how the caller is; an older hub answers 404."""
 
+BOX = V1 + "/box"
+"""POST BoxStanding → BoxStanding (``wire.network_messages``): how a box's port and tunnel are."""
+
 STATE = V1 + "/state"
 """GET → SiteState: everything that the caller gets beside releases; an older hub answers 404."""
 

@@ -1,0 +1,153 @@
+"""What a box goes by at its phone's port and in its tunnel, and what it tells of both (device API, version 1).
+
+A box is an edge with a port of its own for the phone. Its rules are a part of its state (``StatePart.NETWORK``): always
+complete, and the last ones hold while the hub is away. As in all messages, a new field has a default.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from msgspec import Struct
+
+from ringfence.secret import Secret
+from ringfence.wire.messages import Whole
+
+
+class PortAccess(StrEnum):
+    """Whether the phone's port asks for 802.1X."""
+
+    OFF = "off"
+    TRY = "try"
+    """A phone that can't is let in all the same, at a lower level."""
+    REQUIRE = "require"
+
+
+class Protocol(StrEnum):
+    """What the fence tells apart above IP."""
+
+    UDP = "udp"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkReach:
+    """What phones may reach through the tunnel: an address or network in CIDR form, and a range of ports."""
+
+    network: str
+    protocol: str
+    first_port: Whole
+    last_port: Whole
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkName:
+    """A name that the box answers on the phone's port, and its addresses. The box knows its own names by itself."""
+
+    name: str
+    addresses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConcentrator:
+    """A tunnel's other end: where it is (``host:port``), its public key (base64), and what is routed to it (CIDR).
+
+    ``next_public_key`` is the one that it changes to; it is empty unless a change is under way.
+    """
+
+    id: str
+    endpoint: str
+    public_key: str
+    networks: tuple[str, ...]
+    next_public_key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkWifi:
+    """The Wi-Fi network by which a box reaches the home's router; ``country`` is its two letters."""
+
+    ssid: str
+    passphrase: Secret
+    country: str
+
+
+class NetworkRules(Struct, frozen=True):
+    """What one box does at its phone's port. ``version`` grows with every change.
+
+    ``subnet`` is the box's own, in CIDR form: its first address is the box, the others are for phones. Without one the
+    port stays shut. ``phones`` are the site's, as bare MAC addresses; with ``known_only`` nothing else gets an address.
+    ``guests`` lets other devices out to the internet, and nowhere else, from ``guest_subnet``. ``concentrators`` come
+    in the order in which they are tried. ``authorities`` (PEM) issued the certificates that 802.1X accepts.
+    """
+
+    version: Whole
+    subnet: str = ""
+    mtu: Whole = 1420
+    phones: tuple[str, ...] = ()
+    known_only: bool = True
+    guests: bool = False
+    guest_subnet: str = ""
+    ntp_servers: tuple[str, ...] = ()
+    domain: str = ""
+    names: tuple[NetworkName, ...] = ()
+    reach: tuple[NetworkReach, ...] = ()
+    direct_media: tuple[str, ...] = ()
+    """Subnets of other boxes that this one's phones may exchange media with."""
+    concentrators: tuple[NetworkConcentrator, ...] = ()
+    port_access: str = PortAccess.OFF
+    authorities: tuple[str, ...] = ()
+    wifi: NetworkWifi | None = None
+
+
+class BoxProblem(StrEnum):
+    """What keeps a box from doing its work at the phone's port, for programs."""
+
+    NO_SUBNET = "no-subnet"
+    COLLISION = "collision"
+    PROGRAM_MISSING = "program-missing"
+    FENCE_REFUSED = "fence-refused"
+    OTHER_DHCP_SERVER = "other-dhcp-server"
+    UNKNOWN_DEVICE = "unknown-device"
+    SEVERAL_PHONES = "several-phones"
+    KERNEL_LACKS = "kernel-lacks"
+    NO_CONCENTRATOR = "no-concentrator"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class BoxFinding:
+    """A problem at a box: what kind (``BoxProblem``, or a newer box's word), and a sentence for people."""
+
+    kind: str
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class BoxTunnel:
+    """How a box's tunnel to one concentrator is: its last handshake (0: none yet) and the bytes of both ways."""
+
+    concentrator: str
+    handshake_at: float = 0.0
+    sent_bytes: Whole = 0
+    received_bytes: Whole = 0
+    is_used: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BoxStanding:
+    """What a box tells when it connects, whenever that changes, and now and then; always complete.
+
+    ``public_key`` is its tunnel's, base64, and ``next_public_key`` the one that it changes to. ``uplink_networks`` are
+    those that its other interfaces are in: its subnet must collide with none of them. ``rules_version`` is what it goes
+    by, ``links`` which interfaces have a link, ``devices`` the MAC addresses that were seen at the phone's port.
+    """
+
+    at: float
+    rules_version: Whole = 0
+    subnet: str = ""
+    public_key: str = ""
+    next_public_key: str = ""
+    uplink_networks: tuple[str, ...] = field(default=())
+    links: dict[str, bool] = field(default_factory=dict)
+    devices: tuple[str, ...] = field(default=())
+    findings: tuple[BoxFinding, ...] = field(default=())
+    tunnels: tuple[BoxTunnel, ...] = field(default=())
