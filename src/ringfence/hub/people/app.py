@@ -1,11 +1,12 @@
 """The people's API as one application."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 
-from fastapi import FastAPI, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.routing import iter_route_contexts
+from starlette.routing import BaseRoute
 
 from ringfence import __version__
 from ringfence.hub.core import Hub
@@ -91,8 +92,12 @@ def people_app(
     authentications: Sequence[Authentication] = AUTHENTICATIONS,
     problem_page: problems.ProblemPage | None = None,
     way_in: WayIn | None = None,
+    further_routes: Sequence[BaseRoute] = (),
 ) -> FastAPI:
-    """Return the people's API of ``hub``; its description is at /openapi.json. Pages are beside it (``hub/web``)."""
+    """Return the people's API of ``hub``; its description is at /openapi.json. Pages are beside it (``hub/web``).
+
+    Every route finds its hub by the request, so that all applications of a process have the same ones, built once.
+    """
     # No pages of documentation here: they would fetch scripts from elsewhere.
     app = FastAPI(
         title="Ringfence hub",
@@ -102,8 +107,9 @@ def people_app(
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,  # it would lead to whatever host the request names
+        routes=[*_routes(), *further_routes],
     )
-    app.state.hub = hub
+    app.state.hub, app.state.description = hub, None
     tries = SignInTries(hub)
     app.state.sign_ins, app.state.passkey_sign_ins = SignIns(hub, tries), PasskeySignIns(hub, tries)
     app.state.provider_sign_ins = ProviderSignIns(hub, tries)
@@ -114,27 +120,29 @@ def people_app(
     app.add_middleware(ForgedRefused)
     app.add_middleware(BodiesChecked)
     app.add_middleware(CallersFirst, authentications=authentications)
-    for part in _PARTS:
-        app.include_router(part.router, prefix=V1, responses=problems.RESPONSES)
-    app.include_router(metrics.router)
-    app.add_api_route("/openapi.json", _described(app), include_in_schema=False)
     return app
 
 
-def build_routes(app: FastAPI) -> None:
-    """Build every route now: otherwise the first request does, on the loop, while everybody else waits."""
-    for _route in iter_route_contexts(app.routes):
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    router = APIRouter()
+    for part in _PARTS:
+        router.include_router(part.router, prefix=V1, responses=problems.RESPONSES)
+    router.include_router(metrics.router)
+    router.add_api_route("/openapi.json", _describe, include_in_schema=False)
+    return built(router)
+
+
+def built(router: APIRouter) -> Sequence[BaseRoute]:
+    """Return the routes of a router, built: otherwise the first request does it, on the loop, and everybody waits."""
+    for _route in iter_route_contexts(router.routes):
         pass
+    return router.routes
 
 
-def _described(app: FastAPI) -> Callable[[], Response]:
-    """Return what answers with the API's description, which is written out once: it is long."""
-
-    @cache
-    def description() -> bytes:
-        return json.dumps(app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
-
-    def describe() -> Response:
-        return Response(description(), media_type="application/json")
-
-    return describe
+def _describe(request: Request) -> Response:
+    """Return the API's description, which is written out once: it is long."""
+    state = request.app.state
+    if state.description is None:
+        state.description = json.dumps(request.app.openapi(), ensure_ascii=False, separators=(",", ":")).encode()
+    return Response(state.description, media_type="application/json")

@@ -13,7 +13,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.errors import UnknownDraft
 from ringfence.hub.fleet import access_scopes, drafts
 from ringfence.hub.people import rights
-from ringfence.hub.people.app import build_routes, people_app
+from ringfence.hub.people.app import people_app
 from ringfence.hub.people.callers import Caller, caller_of
 from ringfence.hub.people.draft_requests import DraftPlayer
 from ringfence.hub.people.rights import Role
@@ -41,8 +41,6 @@ class ScheduledDrafts:
     async def publish_due(self) -> None:
         """Publish what is due."""
         waiting = await run_in_threadpool(self._due)
-        if waiting:
-            await run_in_threadpool(build_routes, self._app)
         for due in waiting:
             try:
                 await self._publish(due)

@@ -1,11 +1,13 @@
 """What people's port serves: their API, and the pages beside it."""
 
 from collections.abc import Sequence
+from functools import cache
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute
 
 from ringfence.hub.core import Hub
-from ringfence.hub.people.app import build_routes, people_app
+from ringfence.hub.people.app import built, people_app
 from ringfence.hub.people.callers import AUTHENTICATIONS, Authentication
 from ringfence.hub.people.uploaded_files import UploadPlaces
 from ringfence.hub.web.account import passkeys
@@ -65,11 +67,16 @@ _PARTS = (
 
 def web_app(hub: Hub, authentications: Sequence[Authentication] = AUTHENTICATIONS) -> FastAPI:
     """Return the people's API of ``hub`` with the pages beside it."""
-    app = people_app(hub, authentications, problem_page, way_in)
+    app = people_app(hub, authentications, problem_page, way_in, _routes())
     app.state.live_streams, app.state.kept_tables = LiveStreams(), KeptTables()
     app.state.upload_places, app.state.kept_folders = UploadPlaces(), KeptFolders()
     app.add_middleware(PagesCompressed)
-    for part in _PARTS:
-        app.include_router(part.router, include_in_schema=False)
-    build_routes(app)
     return app
+
+
+@cache
+def _routes() -> Sequence[BaseRoute]:
+    router = APIRouter()
+    for part in _PARTS:
+        router.include_router(part.router, include_in_schema=False)
+    return built(router)
