@@ -13,6 +13,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadSelection
 from ringfence.hub.store import audit_chain, pages
 from ringfence.hub.store.binding import whose
+from ringfence.hub.store.dialect import contains_in_any_case
 from ringfence.hub.store.models import AuditEntryRow
 from ringfence.hub.store.pages import Page, Paged
 
@@ -52,7 +53,7 @@ class AuditFilter:
         elif self.action:
             yield AuditEntryRow.action == self.action
         if self.subject:
-            yield AuditEntryRow.subject.icontains(self.subject, autoescape=True)
+            yield contains_in_any_case(AuditEntryRow.subject, self.subject)
         if self.address:
             yield AuditEntryRow.address == self.address
         if self.since is not None:

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import phones
+from ringfence.hub.store.dialect import contains_in_any_case
 from ringfence.hub.store.models import AuditEntryRow, EdgeReportRow, PhoneRow, SiteRow
 from ringfence.hub.store.pbx_models import PhoneOrderRow
 from ringfence.hub.store.release_models import LeftOutPhoneRow, ReleaseTargetRow
@@ -149,7 +150,7 @@ def _about(session: Session, phone: PhoneRow) -> ColumnElement[bool]:
             EdgeReportRow.site_id == phone.site_id,
         ).order_by(EdgeReportRow.id.desc()).limit(1)
     )  # fmt: skip
-    about = [EdgeReportRow.owner == phone.mac, EdgeReportRow.name.icontains(phone.mac)]
+    about = [EdgeReportRow.owner == phone.mac, contains_in_any_case(EdgeReportRow.name, phone.mac)]
     if peer is not None:
         about.append((EdgeReportRow.peer == peer) & (EdgeReportRow.owner == ""))
     return or_(*about)

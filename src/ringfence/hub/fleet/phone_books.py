@@ -17,6 +17,7 @@ from ringfence.hub.fleet import groups, sites
 from ringfence.hub.fleet.sites import slug
 from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.change import Change
+from ringfence.hub.store.dialect import contains_in_any_case
 from ringfence.hub.store.models import LineRow
 from ringfence.hub.store.phone_book_models import (
     LDAP,
@@ -142,7 +143,7 @@ def entries(book_id: str, search: str = "") -> Select[PhoneBookEntryRow]:
     chosen = select(PhoneBookEntryRow).where(PhoneBookEntryRow.book_id == book_id)
     if search:
         columns = (PhoneBookEntryRow.name, PhoneBookEntryRow.number)
-        chosen = chosen.where(or_(*(column.icontains(search, autoescape=True) for column in columns)))
+        chosen = chosen.where(or_(*(contains_in_any_case(column, search) for column in columns)))
     return chosen
 
 

@@ -16,6 +16,7 @@ from ringfence.hub.errors import (
 from ringfence.hub.fleet import groups, sites
 from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.change import Change
+from ringfence.hub.store.dialect import contains_in_any_case
 from ringfence.hub.store.models import LineRow, PhoneRow, SiteRow
 from ringfence.hub.store.setting_models import PhoneSettingRow
 from ringfence.phones.families import model as model_of
@@ -108,11 +109,12 @@ def choose(
     if group_id is not None:
         chosen = chosen.where(PhoneRow.group_id == groups.get(session, group_id).id)
     if search:
-        in_lines = PhoneRow.lines.any(
-            or_(*(column.icontains(search, autoescape=True) for column in (LineRow.name, LineRow.label)))
-        )
+        in_line = or_(*(contains_in_any_case(column, search) for column in (LineRow.name, LineRow.label)))
+        is_of_few = site_id is not None or group_id is not None
+        # Of all phones: one look through all lines is quicker than one at each phone's.
+        in_lines = PhoneRow.lines.any(in_line) if is_of_few else PhoneRow.mac.in_(select(LineRow.mac).where(in_line))
         texts = (PhoneRow.description, PhoneRow.model, PhoneRow.site_id)
-        in_phone = [column.icontains(search, autoescape=True) for column in texts]
+        in_phone = [contains_in_any_case(column, search) for column in texts]
         if digits := re.sub(r"[^0-9A-F]", "", search.upper().removeprefix("SEP")):
             in_phone.append(PhoneRow.mac.contains(digits) if _ADDRESS.fullmatch(search) else false())
         chosen = chosen.where(or_(in_lines, *in_phone))

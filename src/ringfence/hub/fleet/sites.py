@@ -22,6 +22,7 @@ from ringfence.hub.errors import (
 from ringfence.hub.fleet import organisations
 from ringfence.hub.store.binding import whose
 from ringfence.hub.store.change import Change
+from ringfence.hub.store.dialect import contains_in_any_case
 from ringfence.hub.store.models import EdgeRow, PhoneRow, RetiredSiteRow, SiteRow, name_key
 from ringfence.hub.store.release_models import RoleMetadataRow
 
@@ -116,7 +117,7 @@ def choose(search: str | None = None) -> Select[SiteRow]:
     chosen = select(SiteRow)
     if search:
         name = SiteRow.name_key.contains(name_key(search), autoescape=True)
-        chosen = chosen.where(name | SiteRow.id.icontains(search, autoescape=True))
+        chosen = chosen.where(name | contains_in_any_case(SiteRow.id, search))
     return chosen
 
 

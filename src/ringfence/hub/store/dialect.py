@@ -12,11 +12,16 @@ PostgreSQL: what reads is REPEATABLE READ, which is one moment there, and READ O
 writers' advisory lock (https://www.postgresql.org/docs/current/transaction-iso.html, …/explicit-locking.html).
 """
 
+import re
 import sqlite3
 import time
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, event, make_url
+from sqlalchemy import URL, Boolean, ColumnElement, Connection, Engine, event, make_url
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.orm import InstrumentedAttribute
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 BUSY_TIMEOUT_MS = 10_000
 WRITING = "ringfence_writing"
@@ -109,3 +114,29 @@ def _will_write(connection: Connection) -> bool:
 
 def _patience_ms(connection: Connection) -> int:
     return int(connection.get_execution_options().get(PATIENCE_MS, BUSY_TIMEOUT_MS))
+
+
+class _LikeInAnyCase(FunctionElement[bool]):
+    type = Boolean()
+    inherit_cache = True
+
+
+def contains_in_any_case(column: InstrumentedAttribute[str], text: str) -> ColumnElement[bool]:
+    """Return the condition that a column's value has ``text`` in it, in any case; SQLite knows cases in ASCII alone.
+
+    SQLAlchemy's ``icontains`` says ``lower(column) LIKE lower(text)``, which takes SQLite more than twice as long.
+    """
+    escaped = re.sub(r"[/%_]", r"/\g<0>", text)
+    return _LikeInAnyCase(column, f"%{escaped}%")
+
+
+@compiles(_LikeInAnyCase, "sqlite")
+def _like(element: _LikeInAnyCase, compiler: SQLCompiler, **how: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own
+    column, pattern = element.clauses
+    return f"({compiler.process(column, **how)} LIKE {compiler.process(pattern, **how)} ESCAPE '/')"
+
+
+@compiles(_LikeInAnyCase, "postgresql")
+def _ilike(element: _LikeInAnyCase, compiler: SQLCompiler, **how: Any) -> str:  # noqa: ANN401 - SQLAlchemy's own
+    column, pattern = element.clauses
+    return f"({compiler.process(column, **how)} ILIKE {compiler.process(pattern, **how)} ESCAPE '/')"
