@@ -7,16 +7,19 @@ is refused, it needs one here.
 import json
 import re
 import shutil
+import time
 from contextlib import closing
+from ipaddress import IPv4Network
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from sqlalchemy import select
 
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.fleet import audit, edges, enrolment_tokens, passkeys, sessions
+from ringfence.hub.fleet import audit, box_numbering, edges, enrolment_tokens, passkeys, sessions
 from ringfence.hub.fleet.audit import AuditFilter
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import alerts
@@ -30,7 +33,7 @@ from ringfence.hub.store.guard_models import EdgeNetworkRow, GuardAlertRow
 from ringfence.hub.store.models import AuditEntryRow, UnknownEdgeRow
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.release_models import AssetRow, FirmwareLoadRow
-from ringfence.identity.certificates import EdgeIdentity
+from ringfence.identity.certificates import EdgeIdentity, make_authority, to_pem
 from ringfence.secret import Secret
 from support.called_app import ADDRESS, CalledApp
 from support.every_route import bodies, filled, routes
@@ -58,6 +61,10 @@ PROVIDER = {
     "id": "company", "name": "Company", "issuer": "https://login.example.org", "client_id": "hub",
     "client_secret": SECRET, "groups": [{"group": "Phones", "role": "operator"}],
 }  # fmt: skip
+CA, OTHER_CA = (
+    to_pem(make_authority(ec.generate_private_key(ec.SECP256R1()), name, serial=1, now=time.time()))
+    for name in ("Maker", "Another maker")
+)
 BODIES: dict[tuple[str, str], object] = {
     ("POST", "/alert-channels"): {"name": "other", **CHANNEL},
     ("POST", "/assets"): {"kind": "ring tone", "name": "Chime", "source": "test", "files": [RING]},
@@ -68,6 +75,12 @@ BODIES: dict[tuple[str, str], object] = {
     ("PUT", "/templates/{family}/{name:path}"): {"source": f"y={SECRET}\n"},
     ("PATCH", "/sites/{site}"): {"name": "Richer"},
     ("PATCH", "/sites/{site}/guard"): {"gateway": "windows"},
+    ("PATCH", "/sites/{site}/network"): {
+        "mtu": 1400,
+        "box": True,
+        "wifi": {"ssid": "Home", "country": "DE", "passphrase": SECRET},
+    },
+    ("POST", "/port-authorities"): {"pem": OTHER_CA},
     ("PATCH", "/organisations/{organisation}/limits"): {"sites": 5},
     ("PATCH", "/drafts/{draft}"): {"name": "Another plan"},
     ("POST", "/drafts/{draft}/publish"): {},
@@ -131,6 +144,7 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         ("/sign-in-providers", PROVIDER),
         ("/pbxes", {"name": "gold", **PBX}),
         ("/phone-books", {"name": "Company"}),
+        ("/port-authorities", {"pem": CA}),
         ("/guard/bans", {"address": "203.0.113.7", "why": "test"}),
     ):
         do("POST", path, body)
@@ -149,8 +163,8 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
     with hub.change("test") as change:
         of_edge, _secret = enrolment_tokens.create(change, "rich")
         shown = Certificate("1", "f", "k", 1e9, 2e9, EdgeIdentity("edge-1", "rich"))
-        edges.admit(change, of_edge, "edge-1", shown, ("pi", "0.1.0"))
-        change.session.flush()
+        edge = edges.admit(change, of_edge, "edge-1", shown, ("pi", "0.1.0"))
+        box_numbering.number(change, edge, IPv4Network("10.80.0.0/16"))
         times = {"first_at": 1.0, "last_at": 1.0}
         change.session.add(EdgeNetworkRow(edge_id="edge-1", network="203.0.113.0/24", **times))
         unknown = {"key_fingerprint": "k", "certificate_fingerprint": "u", "certificate_serial": "2", "peer": ""}
@@ -160,7 +174,7 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         change.session.add(AssetRow(id="ring-bell", kind="ring tone", name="bell", **added))
         alerts.raise_alert(change, "rich", alerts.EDGE_MOVED, "edge-1", "It has moved.")
         alerts.raise_alert(change, "rich", alerts.UNKNOWN_PHONE, "001B54C2AE04", "It asked.", model="9971")
-    draft = do("POST", "/drafts", {"name": "Plan"})["id"]
+    draft, authority = do("POST", "/drafts", {"name": "Plan"})["id"], do("GET", "/port-authorities")["items"][0]["id"]
     edit = app.ask("PATCH", f"{V1}/phones/{OTHER}", {"description": "in a draft"}, draft=draft)
     assert edit.status < 300, edit.data
     anna = person(hub, "anna@example.org", "operator")
@@ -177,7 +191,7 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         "token": key, "enrolment token": token, "alert": str(alert), "address": "203.0.113.7", "digest": BAR,
         "name": "ssh_password", "template": "{mac}.cfg", "load": LOAD, "asset": "ring-bell", "family": "generic",
         "index": "1", "number": "1", "organisation": "other", "person": anna.id, "session": row.id, "draft": draft,
-        "passkey": passkey.id, "provider": "company",
+        "passkey": passkey.id, "provider": "company", "authority": authority,
         "activation": activation["id"], "code": activation["code"], "phone": "AE04", "book": "company",
     }  # fmt: skip
 

@@ -6,15 +6,18 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from ringfence.hub.fleet import sessions
 from ringfence.hub.store.organisation_models import LastNumberRow
 from ringfence.hub.store.pbx_models import RotationRow
 from ringfence.hub.store.release_models import AssetRow, FirmwareLoadRow
+from ringfence.identity.certificates import make_authority, to_pem
 from ringfence.identity.tokens import EnrolmentToken
 from ringfence.phones.mac import Mac
 from ringfence.wire import paths
 from ringfence.wire.messages import Report, ReportBatch
+from ringfence.wire.network_messages import BoxStanding
 from support.every_route import bodies, filled, routes
 from support.running_hub import Answer, EdgeInHand, Json, RunningHub
 from support.signing_in import person
@@ -28,7 +31,7 @@ NOWHERE = {
     "alert": "999999", "address": "203.0.113.250", "digest": "0" * 64, "name": "admin_password",
     "template": "{mac}.xyz", "family": "generic", "index": "1", "number": "1", "organisation": "nobody",
     "rotation": UNKNOWN_MAC, "person": "person-000000000000", "session": "session-000000000000",
-    "activation": "activation-000000000000", "book": "no-book",
+    "activation": "activation-000000000000", "book": "no-book", "authority": "ca-000000000000",
 }  # fmt: skip
 """What fills a path's parameters so that it leads to nothing anywhere."""
 
@@ -108,11 +111,14 @@ def two(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     alert = do("GET", "/guard/alerts")["items"][0]["id"]
     activation = do("POST", "/activations", {"site": site})["id"]
     book = do("POST", "/phone-books", {"name": "The rich one's"})["id"]
+    ca = make_authority(ec.generate_private_key(ec.SECP256R1()), "Maker", serial=1, now=running.clock())
+    authority = do("POST", "/port-authorities", {"pem": to_pem(ca)})["id"]
+    assert edge.post(paths.BOX, BoxStanding(running.clock(), devices=("001B54C20A03",))).status == 200
     known = {
         "site": site, "group": group, "pbx": "gold", "channel": "bell", "mac": MAC, "edge": edge.response.edge_id,
         "token": own, "alert": str(alert), "address": "203.0.113.7", "digest": DIGEST, "name": "ssh_password",
         "template": "{mac}.cfg", "load": LOAD, "asset": "ring-chime", "rotation": MAC,
-        "person": anna.id, "session": session.id, "activation": activation, "book": book,
+        "person": anna.id, "session": session.id, "activation": activation, "book": book, "authority": authority,
         "family": "generic", "index": "1", "number": "1", "organisation": "main",
     }  # fmt: skip
     yield TwoOrganisations(running, edge, token["token"], stranger["token"], known)

@@ -12,6 +12,7 @@ from ringfence.cli.support.durations import seconds
 from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, field
 from ringfence.cli.support.questions import Yes, confirm
+from ringfence.counted import counted
 
 app = typer.Typer(help="Sites: places with phones and one edge.", no_args_is_help=True)
 
@@ -64,8 +65,10 @@ def show(site: Site, as_json: AsJson = False) -> None:
     client = hub()
     found = client.get(site_path(site))
     phones, edges = client.items("/phones", site=found["id"]), client.items("/edges", site=found["id"])
+    network, boxes = client.get(f"{site_path(site)}/network"), client.items("/boxes", site=found["id"])
     if as_json:
-        output.show_json({**found, "phone_list": phones, "edge_list": edges})
+        of_site = {"phone_list": phones, "edge_list": edges, "network": network, "box_list": boxes}
+        output.show_json({**found, **of_site})
         return
     output.show_table([found], _COLUMNS, empty="")
     if found["held_since"]:
@@ -79,6 +82,10 @@ def show(site: Site, as_json: AsJson = False) -> None:
         state = "revoked" if edge["revoked_at"] else "connected" if edge["connected"] else "away"
         says = f", HTTP at {', '.join(edge['http_addresses'])} as it says" if edge["http_addresses"] else ""
         output.say(f"  edge {edge['id']} {edge['hostname']} {state}, release {edge['release'] or 'none'}{says}")
+    for box in boxes:
+        output.say(f"  box {box['edge']}, subnet {box['subnet'] or 'none'}, {counted(len(box['devices']), 'device')}")
+    if boxes or network["box"]:
+        output.say(f"Their network: ringfence network show {found['id']}")
 
 
 @app.command()

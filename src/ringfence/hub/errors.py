@@ -153,6 +153,26 @@ class BadPolicy(BadInput):
     """A guard policy with a value that means nothing."""
 
 
+class BadNetwork(BadInput):
+    """Something of a box's network that means nothing."""
+
+
+class SubnetsUsedUp(Conflict):
+    """No subnet is left for a box."""
+
+
+class UnknownBox(NotFound):
+    """No edge that is a box has this id."""
+
+
+class UnknownPortAuthority(NotFound):
+    """No CA for 802.1X has this id."""
+
+
+class PortAuthorityTaken(Conflict):
+    """A CA is there already."""
+
+
 class NothingToEnd(NotFound):
     """There is nothing to end."""
 

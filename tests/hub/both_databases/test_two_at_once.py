@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
+from ipaddress import IPv4Network
 
 import pytest
 from sqlalchemy import func, select
@@ -15,6 +16,8 @@ from ringfence.hub.errors import EdgeRefused, OutOfOrder
 from ringfence.hub.fleet import (
     activation_use,
     activations,
+    boxes,
+    edges,
     enrolment_tokens,
     lines,
     organisation_use,
@@ -35,14 +38,17 @@ from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.publishing import rollout_gate, rollout_orders, rollouts
 from ringfence.hub.publishing.publish import publish
 from ringfence.hub.publishing.rollouts import NewRollout
-from ringfence.hub.store.models import EdgeReportRow
+from ringfence.hub.store.models import EdgeReportRow, EdgeRow
+from ringfence.hub.store.network_models import BoxRow, BoxSubnetRow
 from ringfence.hub.store.pages import Page
 from ringfence.hub.store.people_models import PersonRow
 from ringfence.hub.store.release_models import ReleaseRow
 from ringfence.hub.store.rollout_models import RolloutPhoneRow
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import Report
+from ringfence.wire.network_messages import BoxStanding
 from support import signing_in
+from support.boxes_in_hand import key
 from support.hub_on_database import at_once, edge_of, report, verified
 from support.phones_at_pbx import PhonesInHand
 
@@ -76,6 +82,37 @@ def test_a_token_lets_one_of_two_in(hub: Hub) -> None:
 
     with ThreadPoolExecutor(2) as pool:
         assert sorted(done.result() for done in [pool.submit(redeem), pool.submit(redeem)]) == ["let in", "token-used"]
+
+
+def test_boxes_that_come_at_once_have_subnets_and_keys_of_their_own(hub: Hub) -> None:
+    pool = IPv4Network("10.80.0.0/24")
+    names = [f"edge-{number}" for number in range(6)]
+    for name in names:
+        edge_of(hub, name)
+    assert hub.folder is not None
+
+    def take(at_work: Hub, name: str, told: BoxStanding) -> None:
+        with at_work.change(name) as change:
+            boxes.take(change, edges.let_in(change.session, name), boxes.bounded(told), pool)
+
+    with closing(open_hub(DataFolder(hub.folder.path))) as other:
+        both = [(hub, other)[number % 2] for number in range(6)]
+        told = BoxStanding(1.0)
+        assert all(at_once(*(partial(take, each, name, told) for each, name in zip(both, names, strict=True))))
+        told = BoxStanding(1.0, public_key=key("one"))
+        who = at_once(*(partial(take, each, name, told) for each, name in zip(both, names, strict=True)))
+    assert who.count(True) == 1, "a key is one box's"
+    with hub.database.reading() as session:
+        rows = session.scalars(select(BoxRow).order_by(BoxRow.edge_id)).all()
+        assert {row.subnet for row in rows} == {f"10.80.0.{number * 8}/29" for number in range(6)}
+        assert [bool(row.public_key) for row in rows] == who
+    with hub.change("test") as change:
+        edges.revoke(change, names[2], wipe=False)
+    with hub.change("test") as change:
+        change.session.delete(change.session.get_one(EdgeRow, names[3]))
+    with hub.database.reading() as session:
+        freed = session.scalars(select(BoxSubnetRow.first).where(BoxSubnetRow.edge_id.is_(None))).all()
+        assert len(freed) == 2, "the revoked one's, and the removed one's"
 
 
 def test_two_who_add_at_once_do_not_pass_an_organisations_limit(hub: Hub) -> None:

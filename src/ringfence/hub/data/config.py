@@ -27,6 +27,9 @@ ALL_INTERFACES = "0.0.0.0"  # noqa: S104 - edges come over the internet; both li
 ALL_INTERFACES_V6 = "::"
 
 _IPV6 = 6
+_FOR_BOXES = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
+"""RFC 1918 and RFC 6598."""
+_SMALLEST_POOL = 24
 _DATABASES = ("sqlite", "postgresql")
 
 
@@ -46,6 +49,9 @@ class HubConfig(BaseSettings):
 
     ``people_url`` is where people find the pages, such as https://hub.example.org, where that is not its address with
     ``people_port``; their passkeys are bound to its host.
+
+    ``box_pool`` is the private network of which boxes have their subnets, ``organisation_box_pools`` are those of
+    single organisations, such as acme=10.80.0.0/16 (docs/adr/0043).
 
     People are listened to at ``people_listen``; where it is empty, at ``listen``, as edges are. They see
     ``people_certificate`` with ``people_key``, files in PEM whose paths may be relative to the data folder; where these
@@ -71,6 +77,8 @@ class HubConfig(BaseSettings):
     sign_in_networks: tuple[str, ...] = ()
     certificate_grace_days: int = Field(default=365, ge=0, le=3650)
     backup_alert_days: int = Field(default=7, ge=0, le=3650)
+    box_pool: str = "100.112.0.0/12"
+    organisation_box_pools: tuple[str, ...] = ()
 
     @field_validator("address")
     @classmethod
@@ -99,6 +107,17 @@ class HubConfig(BaseSettings):
         if len(value) >= MOST_URLS:
             raise ValueError(f"there are more than {MOST_URLS - 1} further addresses")
         return tuple(check_url(each) for each in value)
+
+    @field_validator("box_pool")
+    @classmethod
+    def _box_pool(cls, value: str) -> str:
+        return str(_pool(value))
+
+    @field_validator("organisation_box_pools")
+    @classmethod
+    def _box_pools(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        parts = [each.partition("=") for each in value]
+        return tuple(f"{organisation.strip()}={_pool(pool.strip())}" for organisation, _equals, pool in parts)
 
     @model_validator(mode="after")
     def _people_have_both(self) -> Self:
@@ -163,6 +182,11 @@ class HubConfig(BaseSettings):
         """The device listener's address that edges are told first; with port 0 it is known only when the hub runs."""
         return self.device_url or url(self.address, self.device_port)
 
+    def box_pool_of(self, organisation_id: str) -> ipaddress.IPv4Network:
+        """Return the network of which an organisation's boxes have their subnets."""
+        own = dict(each.split("=") for each in self.organisation_box_pools)
+        return ipaddress.IPv4Network(own.get(organisation_id, self.box_pool))
+
     def relocated(self, host: str, device_url: str = "") -> "HubConfig":
         """Return this configuration for a hub that is at ``host`` from now on, and can be found at its old place too.
 
@@ -200,6 +224,19 @@ class HubConfig(BaseSettings):
     def changed(self, **values: str | int | tuple[str, ...]) -> "HubConfig":
         """Return it with other values; BadConfiguration says what is wrong with them."""
         return make_config(**{**self.model_dump(), **values})
+
+
+def _pool(value: str) -> ipaddress.IPv4Network:
+    """Return a network that subnets of boxes may be of."""
+    try:
+        pool = ipaddress.IPv4Network(value)
+    except ValueError:
+        raise ValueError("it is no network in CIDR form, such as 100.112.0.0/12") from None
+    if not any(pool.subnet_of(each) for each in _FOR_BOXES) or pool.prefixlen > _SMALLEST_POOL:
+        raise ValueError(
+            f"it must be private (10/8, 172.16/12, 192.168/16 or 100.64/10), with a prefix of at most {_SMALLEST_POOL}"
+        )
+    return pool
 
 
 def url(host: str, port: int) -> str:

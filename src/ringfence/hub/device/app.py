@@ -9,6 +9,7 @@ from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.counted_refusals import CountedRefusals
 from ringfence.hub.device import (
+    boxes,
     content,
     events,
     exchange,
@@ -24,6 +25,7 @@ from ringfence.wire import codec, paths
 _KEYS_BYTES = 64 * 1024
 """A certificate request with what is said beside it."""
 _PROGRESS_BYTES = 4 * 1024
+_BOX_BYTES = 64 * 1024
 _STANDING_BYTES = 1536 * 1024
 """Signed metadata, and what the edge keeps for the hub (recovery/hub_memory.py)."""
 
@@ -40,6 +42,7 @@ ROUTES = (
     DeviceRoute(paths.GUARD, "GET", site_state.guard),
     DeviceRoute(paths.STANDING, "POST", standing.tell, _STANDING_BYTES, is_paced=True),
     DeviceRoute(paths.HEALTH, "POST", reports.health, _PROGRESS_BYTES, is_paced=True),
+    DeviceRoute(paths.BOX, "POST", boxes.box, _BOX_BYTES, is_paced=True),
     DeviceRoute(paths.PROGRESS, "POST", reports.progress, _PROGRESS_BYTES, is_paced=True),
 )
 

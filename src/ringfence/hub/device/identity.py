@@ -7,7 +7,7 @@ from ringfence.hub import logs, within
 from ringfence.hub.device.callers import DeviceCaller, check_not_held, enter, hub_of
 from ringfence.hub.device.exchange import message
 from ringfence.hub.errors import EdgeRefused
-from ringfence.hub.fleet import edge_certificates, edges, enrolment_tokens
+from ringfence.hub.fleet import box_numbering, edge_certificates, edges, enrolment_tokens
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.publishing import roots
 from ringfence.hub.store.change import new_id
@@ -49,6 +49,7 @@ def enrol(request: Request, _caller: DeviceCaller, body: bytes) -> Response:
         host = (printable(asked.hostname, 255), printable(asked.edge_version, 40))
         edge = edges.admit(change, token, edge_id, Certificate.of(issued), host)
         edge_certificates.add(change, edge, Certificate.of(issued))
+        box_numbering.number_new(change, edge, hub.config.box_pool_of(hub.organisation_id))
         root = roots.newest(change.session, site.id)
         response = EnrolResponse(edge_id, site.id, site.name, to_pem(issued), root.body.decode(), hub_time=change.now)
     _log.info("edge enrolled", edge=edge_id, site=response.site_id, hostname=host[0])

@@ -8,7 +8,7 @@ from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import CertificateProblem, EdgeRefused, UnknownEdge
-from ringfence.hub.fleet import edge_addresses, sites
+from ringfence.hub.fleet import box_numbering, edge_addresses, sites
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, EnrolmentTokenRow
 from ringfence.identity.certificates import (
@@ -128,6 +128,7 @@ def revoke(change: Change, edge_id: str, *, wipe: bool, keeps_serving: bool = Fa
         edge.keeps_serving = keeps_serving and not wipe
         edge.revoked_at = edge.revoked_at or change.now
         edge.wipe = edge.wipe or wipe
+        box_numbering.withdraw(change, edge)
         how = "with wipe" if wipe else "it keeps serving" if keeps_serving else ""
         change.note("edge.revoke", edge_id, how)
     return edge

@@ -18,6 +18,7 @@ from ringfence.hub.people import (
     api_tokens,
     assets,
     audit,
+    boxes,
     bulk,
     doubts,
     drafts,
@@ -28,12 +29,14 @@ from ringfence.hub.people import (
     groups,
     lines,
     metrics,
+    networks,
     organisations,
     passkeys,
     pbxes,
     people,
     phone_books,
     phones,
+    port_authorities,
     problems,
     publish,
     releases,
@@ -82,7 +85,8 @@ _PARTS = (
     sites, enrolment_tokens, edges, bulk, phones, lines, families, groups, templates, settings, uploads, firmware,
     assets, accounts, activations, rotations, pbxes, alert_channels, drafts, rollouts, publish, releases, policy,
     decision_log, alerts, first_contact, blocks, credentials, windows, bans, edge_networks, whoami, api_tokens,
-    people, passkeys, sign_in_providers, sessions, audit, reports, doubts, organisations, phone_books,
+    people, passkeys, sign_in_providers, sessions, audit, reports, doubts, organisations, phone_books, networks, boxes,
+    port_authorities,
 )  # fmt: skip
 """The modules with the API's routes, one for each noun; the first match takes a path."""
 

@@ -11,7 +11,15 @@ from ringfence.hub import logs, within
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.event_streams import LOOK_EVERY_S, ToldVersions
-from ringfence.hub.fleet import backup_alerts, book_directories, edges, phone_alerts, report_budget, rotation_alerts
+from ringfence.hub.fleet import (
+    backup_alerts,
+    book_directories,
+    box_alerts,
+    edges,
+    phone_alerts,
+    report_budget,
+    rotation_alerts,
+)
 from ringfence.hub.fleet.guard import edge_alerts, elsewhere
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.notifying import delivery
@@ -275,6 +283,7 @@ def _end_elsewhere(hub: Hub) -> None:
 def _look_after_edges(hub: Hub) -> None:
     with hub.change("the hub") as change:
         opened, closed = edge_alerts.look(change)
+        closed += box_alerts.look(change)
     if opened or closed:
         _log.info("alerts of edges", opened=opened, closed=closed)
 

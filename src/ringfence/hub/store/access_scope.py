@@ -20,6 +20,14 @@ from ringfence.hub.store.base import Base
 from ringfence.hub.store.draft_models import DraftRow
 from ringfence.hub.store.guard_models import AlertChannelRow, AlertNoticeRow, GuardPolicyRow
 from ringfence.hub.store.models import ApiTokenRow, AuditEntryRow, EdgeRow, PhoneGroupRow, PhoneRow, SiteRow
+from ringfence.hub.store.network_models import (
+    BoxRow,
+    BoxSubnetRow,
+    ConcentratorRow,
+    PortAuthorityRow,
+    SiteNetworkRow,
+    TunnelTokenRow,
+)
 from ringfence.hub.store.organisation_models import LastNumberRow
 from ringfence.hub.store.organisation_owned import OrganisationOwned
 from ringfence.hub.store.pbx_models import PbxRow
@@ -59,18 +67,20 @@ OF_SCOPE: Final = "_of_scope"
 READ_ALONE: Final = frozenset({
     OrganisationSettingRow, OwnTemplateRow, PhoneGroupRow, PbxRow, FirmwareLoadRow, FirmwareFileRow, AssetRow,
     AssetFileRow, UploadRow, PhoneBookRow, PhoneBookEntryRow,
-    PhoneBookGroupRow, PhoneBookDirectoryRow,
+    PhoneBookGroupRow, PhoneBookDirectoryRow, PortAuthorityRow, ConcentratorRow, TunnelTokenRow,
 })  # fmt: skip
 """What an organisation's phones are made from: read, as files need it, and never written."""
 NEVER_WRITTEN: Final = READ_ALONE | {PhoneBookSiteRow}
 OF_THE_HUBS_WORK: Final = frozenset({
-    AuditEntryRow, LastNumberRow, PublicationLeaseRow, HubMemoryRow, AlertChannelRow, AlertNoticeRow,
+    AuditEntryRow, LastNumberRow, PublicationLeaseRow, HubMemoryRow, AlertChannelRow, AlertNoticeRow, BoxSubnetRow,
 })  # fmt: skip
 """What the hub itself writes along with others' changes; no route writes it for somebody with a scope."""
 _NOT_LIMITED = READ_ALONE | frozenset({
     AuditEntryRow, LastNumberRow, PublicationLeaseRow, HubMemoryRow, GroupSettingRow,
 })  # fmt: skip
-SEEN_WITH_PHONES = frozenset({SiteSettingRow, EdgeRow, GuardPolicyRow, ReleaseRow, SiteStandingRow})
+SEEN_WITH_PHONES = frozenset({
+    SiteSettingRow, EdgeRow, GuardPolicyRow, ReleaseRow, SiteStandingRow, SiteNetworkRow, BoxRow,
+})  # fmt: skip
 """What of a site a phone's state and files depend on; read with a phone of it, and written with the site alone."""
 _PHONE_COLUMNS = frozenset({"mac", "owner"})
 

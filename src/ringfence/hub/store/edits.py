@@ -6,6 +6,10 @@ come while a publish is at work: it must be due again afterwards. Whatever chang
 site is counted once, at the end of the transaction or savepoint: an import of ten thousand phones costs one statement.
 """
 
+from collections.abc import Collection, Mapping
+from types import MappingProxyType
+from typing import Final
+
 from sqlalchemy import event, inspect, select, update
 from sqlalchemy.orm import Session
 
@@ -22,6 +26,7 @@ from ringfence.hub.store.guard_models import (
     ProvisioningCredentialRow,
 )
 from ringfence.hub.store.models import EdgeRow, LineRow, PhoneRow, SiteRow
+from ringfence.hub.store.network_models import BoxRow, SiteNetworkRow
 from ringfence.hub.store.pbx_models import RoomOrderRow
 from ringfence.hub.store.phone_book_models import LINES, PhoneBookGroupRow, PhoneBookRow, PhoneBookSiteRow
 from ringfence.hub.store.release_models import AssetRow
@@ -38,15 +43,30 @@ TOLD = "guarded sites"
 """Where ``session.info`` keeps the sites whose guards must know of what the session has changed."""
 _EDITED, _GUARDED = "sites edited", "sites whose guards are to know"
 """Where ``session.info`` keeps them until they are counted."""
+_BOXES = "there are boxes"
 _ALL, _IN_BOOKS = "*", "*books"
 """Stand for every site, and for every one if a book lists the organisation's lines; no id is either."""
 FOR_GUARDS_ALONE = ("admitted_at", "blocked")
 """What of a phone is in no file."""
-_FOR_GUARDS = ("mac", "site_id", "model", *FOR_GUARDS_ALONE)
+_FOR_GUARDS = ("mac", "site_id", "model", "group_id", *FOR_GUARDS_ALONE)
+SIP_SERVERS: Mapping[str, str] = MappingProxyType({
+    "sip_server": "sip_port", "sip_server_2": "sip_port", "sip_server_3": "sip_port",
+    "outbound_proxy": "outbound_proxy_port", "line_proxy": "line_proxy_port",
+})  # fmt: skip
+"""Settings from which follows what phones may reach through a tunnel, each with that of its port."""
+_FOR_TUNNELS = frozenset({*SIP_SERVERS, *SIP_SERVERS.values()})
+_Setting = OrganisationSettingRow | SiteSettingRow | GroupSettingRow | PhoneSettingRow | LineSettingRow
+_PEERS: Final = "peers"
+"""What changes of an organisation's tunnels are counted as."""
 
 
 class EditCountingSession(BoundSession):
     """A session that counts a site's edits with the rows that make them."""
+
+
+def tell_guards(session: Session, site_ids: Collection[str]) -> None:
+    """Have the edges of these sites told of a change that is in no row of their own."""
+    session.info.setdefault(_GUARDED, set()).update(site_ids)
 
 
 @event.listens_for(EditCountingSession, "before_flush")
@@ -111,7 +131,7 @@ def _note_for_guards(session: Session) -> None:
     for row in (*session.new, *session.dirty, *session.deleted):
         is_whole = row not in session.dirty
         match row:
-            case GuardPolicyRow() | GuardWindowRow() | GuardNetworkRow() | GuardElsewhereRow():
+            case GuardPolicyRow() | GuardWindowRow() | GuardNetworkRow() | GuardElsewhereRow() | SiteNetworkRow():
                 touched.add(row.site_id)
             case GuardBanRow():
                 touched.update([row.site_id] if row.site_id else session.scalars(select(SiteRow.id)))
@@ -122,12 +142,40 @@ def _note_for_guards(session: Session) -> None:
                 touched.update(() if phone is None else (phone.site_id,))
             case SiteRow() if not is_whole and _has_changed(row, "name"):
                 touched.add(row.id)  # sentences name it
-            case EdgeRow() if not is_whole and _has_changed(row, "network"):
+            case EdgeRow() if not is_whole and _has_changed(row, "network", "revoked_at"):
                 touched.add(row.site_id)
             case EdgeNetworkRow() if not is_whole and _has_changed(row, "accepted"):
                 touched.add(session.get_one(EdgeRow, row.edge_id).site_id)
             case _:
-                continue
+                touched.update(_with_boxes(session, row, is_whole=is_whole))
+
+
+def _with_boxes(session: Session, row: Base, *, is_whole: bool) -> set[str]:
+    """Return the sites whose boxes' tunnels are others by a box's row, or by that of a setting of SIP servers."""
+    if isinstance(row, BoxRow):
+        is_news = is_whole or _has_changed(row, "subnet", "public_key", "next_public_key")
+        return {row.site_id} if is_news else set()
+    if not isinstance(row, _Setting) or row.name not in _FOR_TUNNELS or not _has_boxes(session):
+        return set()
+    boxes = select(BoxRow.site_id)
+    match row:
+        case SiteSettingRow():
+            boxes = boxes.where(BoxRow.site_id == row.site_id)
+        case GroupSettingRow():
+            boxes = boxes.where(BoxRow.site_id.in_(select(PhoneRow.site_id).where(PhoneRow.group_id == row.group_id)))
+        case PhoneSettingRow() | LineSettingRow():
+            boxes = boxes.where(BoxRow.site_id.in_(select(PhoneRow.site_id).where(PhoneRow.mac == row.mac)))
+    with session.no_autoflush:
+        return set(session.scalars(beyond_scope(boxes.distinct())))
+
+
+def _has_boxes(session: Session) -> bool:
+    """Return whether there was a box when this was first asked: an import of settings asks once."""
+    if _BOXES not in session.info:
+        with session.no_autoflush:
+            found = session.scalar(beyond_scope(select(BoxRow.edge_id).limit(1)))
+        session.info[_BOXES] = found is not None
+    return bool(session.info[_BOXES])
 
 
 def _is_listed(session: Session, row: LineRow | PhoneRow) -> bool:

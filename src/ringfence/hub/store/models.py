@@ -35,6 +35,7 @@ class SiteRow(OrganisationOwned, Base):
         unique("name"),
         unique("name_key"),
         indexed("endpoints_digest"),
+        indexed("peers_number"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True, unique=True)
@@ -50,6 +51,8 @@ class SiteRow(OrganisationOwned, Base):
     rendered_by: Mapped[str] = mapped_column(String(64), default="")
     guard_version: Mapped[int] = mapped_column(BigInteger, default=1, server_default="1")
     """Grows with whatever changes what its edges' guards go by (store/edits.py)."""
+    peers_number: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """Which change of its organisation's tunnels the newest one of what its guards go by is (store/edits.py)."""
     firmware_waits_s: Mapped[float] = mapped_column(Double, default=86_400.0, server_default="86400")
     """How long an edge that is away holds firmware back for the site's phones."""
     held_at: Mapped[float | None]

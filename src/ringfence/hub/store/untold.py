@@ -27,6 +27,7 @@ from ringfence.hub.store.models import (
     SiteRow,
     UnknownEdgeRow,
 )
+from ringfence.hub.store.network_models import BoxRow, BoxSubnetRow, ConcentratorRow, TunnelKeyRow
 from ringfence.hub.store.organisation_models import LastNumberRow
 from ringfence.hub.store.pbx_models import OldSecretRow, PhoneOrderRow, RoomOrderRow, RotationRow
 from ringfence.hub.store.people_models import (
@@ -93,6 +94,9 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     PhoneOrderRow: Untold("what came of an order, which is told"),
     RoomOrderRow: Untold("what is still to be sent"),
     OldSecretRow: Untold("a copy while a rotation is under way, whose stages are told"),
+    BoxRow: Untold("what boxes tell; another subnet or key has an entry"),
+    BoxSubnetRow: Untold("who has which subnet follows from boxes"),
+    TunnelKeyRow: Untold("whose keys are follows from what boxes and concentrators tell"),
     SessionRow: Untold("browsers come and go; who signs in, confirms, and whose session is ended has an entry"),
     RecoveryCodeRow: Untold("hashes alone; that there are new ones, and that one was used, has an entry"),
     ProviderVisitRow: Untold("who was sent to a provider; what came of it has an entry"),
@@ -112,6 +116,10 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     ProvisioningCredentialRow: _columns("a phone has used it", "proved_at"),
     AlertChannelRow: _columns("what sending came to", "sent sent_at failing_since problem dropped"),
     ApiTokenRow: _columns("its use", "last_used_at"),
+    ConcentratorRow: _columns(
+        "what it tells", "certificate_fingerprint certificate_ends_at hostname version endpoint public_key "
+        "next_public_key told_at handshakes connected_until",
+    ),
     RotationRow: _columns(
         "its work under way",
         "release changed_at until detail marks restored told problem failing_since next_try_at keeps_new",
@@ -121,7 +129,8 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     PhoneRow: _columns("what a publish has named", "named_load"),
     SiteRow: _columns(
         "counters, and what follows from others",
-        "name_key newest_release release_floor edits rendered_edits rendered_by guard_version endpoints_digest",
+        "name_key newest_release release_floor edits rendered_edits rendered_by guard_version peers_number "
+        "endpoints_digest",
     ),
     EdgeRow: _columns(
         "what it tells",

@@ -32,6 +32,14 @@ PHONE_REJECTS = "phone-rejects"
 PHONE_LOOPS = "phone-loops"
 ROLLOUT_PAUSED = "rollout-paused"
 BACKUP_OLD = "backup-old"
+BOX_COLLISION = "box-collision"
+BOX_OTHER_DHCP_SERVER = "box-other-dhcp-server"
+BOX_UNKNOWN_DEVICE = "box-unknown-device"
+BOX_SEVERAL_PHONES = "box-several-phones"
+BOX_PROBLEM = "box-problem"
+BOX_WITHOUT_SUBNET = "box-without-subnet"
+BOX_KEY_CHANGED = "box-key-changed"
+TUNNEL_DOWN = "tunnel-down"
 ENUMERATES = "enumerates"
 BANNED = "banned"
 SOMEBODY_ELSE = frozenset({
@@ -45,7 +53,8 @@ OF_SOURCES = frozenset({ENUMERATES, BANNED})
 KINDS = SOMEBODY_ELSE | OF_SOURCES | frozenset({
     EDGE_MOVED, NEW_PHONE, UNKNOWN_PHONE, TWO_SITES, TWO_HOLDERS, FOREIGN_REPORTS, REPORT_FLOOD, EDGE_AWAY, EDGE_BEHIND,
     CERTIFICATE_ENDS, EDGE_PROBLEM, EDGE_CLOCK, ROTATION_STUCK, PHONE_REJECTS, PHONE_LOOPS,
-    ROLLOUT_PAUSED, BACKUP_OLD,
+    ROLLOUT_PAUSED, BACKUP_OLD, BOX_COLLISION, BOX_OTHER_DHCP_SERVER, BOX_UNKNOWN_DEVICE, BOX_SEVERAL_PHONES,
+    BOX_PROBLEM, BOX_WITHOUT_SUBNET, BOX_KEY_CHANGED, TUNNEL_DOWN,
 })  # fmt: skip
 WAITING = (NEW_PHONE, UNKNOWN_PHONE)
 """Kinds that end with a person's approval, or with a block."""

@@ -1,0 +1,44 @@
+"""Schemas of the people's API: boxes, as they tell of themselves."""
+
+from pydantic import BaseModel, Field
+
+from ringfence.hub.people.schemas import SiteId, UnixSeconds
+
+
+class BoxFindingView(BaseModel):
+    """A problem that a box has found."""
+
+    kind: str = Field(description="A word for programs", examples=["other-dhcp-server"])
+    sentence: str
+
+
+class BoxTunnelView(BaseModel):
+    """A box's tunnel to one concentrator."""
+
+    concentrator: str
+    handshake_at: UnixSeconds = Field(description="When they last shook hands, by the box's clock; 0 for never")
+    sent_bytes: int
+    received_bytes: int
+    is_used: bool
+
+
+class BoxView(BaseModel):
+    """One box: an edge with a port of its own for the phone."""
+
+    edge: str
+    site: SiteId
+    hostname: str
+    subnet: str = Field(description="Its own, of which the first address is the box; empty while there is none for it")
+    subnet_since: UnixSeconds | None
+    subnet_problem: str = Field(description="Why it has none, or one that collides; empty if all is well")
+    told_at: UnixSeconds | None = Field(description="When it told last how it is; null before it did")
+    version: int = Field(description="The version of its site's rules")
+    rules_version: int = Field(description="The version that it said it goes by")
+    uplink_networks: list[str] = Field(description="The networks that it is in on its other interfaces")
+    links: dict[str, bool] = Field(description="Its interfaces, and whether each has a link")
+    devices: list[str] = Field(description="MAC addresses seen at the phone's port")
+    findings: list[BoxFindingView]
+    tunnels: list[BoxTunnelView]
+    public_key: str
+    next_public_key: str = Field(description="The key that it changes to; empty if it changes to none")
+    key_since: UnixSeconds | None
