@@ -30,7 +30,7 @@ ANYWHERE = "0.0.0.0"  # noqa: S104 - what a listener says
 def test_a_listener_is_told_by_the_addresses_that_lead_to_it(
     monkeypatch: pytest.MonkeyPatch, listening: list[tuple[str, int]], told: list[str]
 ) -> None:
-    monkeypatch.setattr(room_addresses, "own_addresses", lambda: ["192.168.7.2", "10.1.1.1", "127.0.0.1"])
+    monkeypatch.setattr(room_addresses, "own_addresses", lambda _only: ["192.168.7.2", "10.1.1.1", "127.0.0.1"])
     assert in_room(listening) == told
 
 
@@ -60,7 +60,7 @@ def test_an_edge_tells_the_hub_where_it_listens_and_a_loopback_address_is_told_t
     assert running.hub.healths[-1].http_addresses == ()
     asked: list[list[tuple[str, int]]] = []
 
-    def told(listening: list[tuple[str, int]]) -> list[str]:
+    def told(listening: list[tuple[str, int]], _phone_port: str) -> list[str]:
         asked.append(list(listening))
         return ["192.168.7.2:6970"]
 

@@ -73,6 +73,7 @@ class NoWorkers:
     hearing = None
     addresses: ClassVar[list[tuple[str, int]]] = []
     reaches_phones = True
+    phone_port = ""
 
     def make(self, _site: str, _on_event: object) -> "NoWorkers":
         return self

@@ -38,3 +38,8 @@ def test_installing_an_edge_asks_for_nothing_heavy(extra: str) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     asked = {*project["dependencies"], *project["optional-dependencies"].get(extra, [])}
     assert asked & (HEAVY - {"typer", "rich"}) == set()
+
+
+def test_the_network_helper_which_stays_root_loads_no_key_no_tls_and_no_http() -> None:
+    loaded = loaded_by("ringfence.edge.network.helper")
+    assert loaded & (HEAVY | {"cryptography", "tuf", "securesystemslib", "urllib3", "ssl", "asyncio"}) == set()

@@ -12,10 +12,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from ringfence.content.hub_endpoints import HubEndpoints
-from ringfence.edge.agent.agent import https_client
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.enrolment import enrol
 from ringfence.edge.agent.https_hub_client import HttpHubClient
+from ringfence.edge.agent.hub_connection import https_client
 from ringfence.edge.agent.hub_trust import fetch_authority, verified_context
 from ringfence.edge.agent.proxy import DIRECT, check_proxy, proxy_for
 from ringfence.edge.errors import BadProxy, HubUnreachable

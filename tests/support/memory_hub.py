@@ -27,6 +27,7 @@ from ringfence.wire.messages import (
     StandingAnswer,
     StatePart,
 )
+from ringfence.wire.network_messages import BoxStanding
 from support.signed_repository import NOW, Repository
 
 CHUNK = 7
@@ -51,6 +52,7 @@ class MemoryHub:
     progress: list[Progress] = field(default_factory=list)
     standings: list[EdgeStanding] = field(default_factory=list)
     healths: list[EdgeHealth] = field(default_factory=list)
+    boxes: list[BoxStanding] = field(default_factory=list)
     knows_no_progress: bool = False
     clock: HubClock | None = None
     rules: GuardRules | None = None
@@ -108,6 +110,10 @@ class MemoryHub:
     def tell_health(self, health: EdgeHealth) -> None:
         self._answer("health")
         self.healths.append(health)
+
+    def tell_box(self, standing: BoxStanding) -> None:
+        self._answer("box")
+        self.boxes.append(standing)
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         self.expired = False

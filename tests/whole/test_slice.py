@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from ringfence.content.hub_endpoints import HubEndpoints
-from ringfence.edge.agent.agent import https_client
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.enrolment import renew_when_due
+from ringfence.edge.agent.hub_connection import https_client
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.identity.certificates import EDGE_LIFETIME_S

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from ringfence.cli import edge_network_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.arguments import OnlySite
 from ringfence.cli.support.listing import Listing, lists
@@ -27,6 +28,7 @@ from ringfence.cli.support.serving import (
 
 # Each command loads the libraries that it needs: what `run` loads delays the first file after power-on.
 app = typer.Typer(help="Edges: the boxes next to the phones.", no_args_is_help=True)
+app.add_typer(edge_network_cmd.app, name="network")
 
 Folder = Annotated[Path, typer.Option(envvar="RINGFENCE_EDGE_FOLDER", help="Where the edge keeps its key and files.")]
 _FAST_OR_SLOW = {True: "fast", False: "slow"}
@@ -86,17 +88,50 @@ def run(
             show_default="none",
         ),
     ] = None,
+    phone_port: Annotated[
+        str,
+        typer.Option(
+            metavar="INTERFACE",
+            help="The port where only the phone is: the edge fences it and gives out addresses there. Needs root.",
+            show_default="none",
+        ),
+    ] = "",
+    uplink: Annotated[
+        str,
+        typer.Option(
+            metavar="INTERFACE", help="With --phone-port: where the home's router is.", show_default="any other"
+        ),
+    ] = "",
+    opened: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--open",
+            metavar="PORT/PROTOCOL",
+            help="With --phone-port: let the home network reach this port of the box, such as 22/tcp; may repeat.",
+            show_default="none",
+        ),
+    ] = None,
 ) -> None:
     """Serve this site's phones and keep their files current, until stopped.
 
+    With --phone-port this machine is a phone box (docs/box.md).
+
     Example: ringfence edge run --listen 192.168.1.2:69
     """
+    from ringfence.edge.errors import BadPhonePort
+    from ringfence.edge.network.interfaces import read_interfaces
     from ringfence.server.standalone.options import read_metrics_address
 
     more = ["--leases", str(leases.resolve())] if leases else []
     if metrics is not None:
         read_metrics_address(metrics)  # a bad one is refused here
         more += ["--metrics", metrics]
+    if phone_port:
+        read_interfaces(phone_port, uplink, opened or [])  # as above
+        more += ["--phone-port", phone_port, *(["--uplink", uplink] if uplink else [])]
+        more += [part for text in opened or [] for part in ("--open", text)]
+    elif uplink or opened:
+        raise BadPhonePort("--uplink and --open need --phone-port", to_do="Name the phone's port as well.")
     become("ringfence.edge", folder, listen, http, user, *more, freebind=freebind)
 
 

@@ -11,7 +11,11 @@ import sys
 from pathlib import Path
 
 from ringfence.edge.agent.agent import Agent
+from ringfence.edge.agent.box import Box
+from ringfence.edge.errors import BadPhonePort
 from ringfence.edge.lan.observer import Hearing
+from ringfence.edge.network.handle import FOLDER, NetworkHelper
+from ringfence.edge.network.interfaces import read_interfaces
 from ringfence.edge.phones.site_worker import OwnWorker
 from ringfence.edge.process import privileges
 from ringfence.edge.process.addresses import http_addresses, read_address
@@ -32,6 +36,27 @@ def hear(listen: list[tuple[str, int]], http: list[tuple[str, int]], leases: Pat
     )
 
 
+def add_phone_port(parser: argparse.ArgumentParser) -> None:
+    """Add the options of an edge that has a port for the phone."""
+    parser.add_argument("--phone-port", metavar="INTERFACE", default="")
+    parser.add_argument("--uplink", metavar="INTERFACE", default="")
+    parser.add_argument("--open", metavar="PORT/PROTOCOL", action="append", default=[])
+    parser.add_argument("--run-folder", metavar="DIR", type=Path, default=FOLDER)
+
+
+def network_helper(options: argparse.Namespace) -> NetworkHelper | None:
+    """Start the helper of a box; None where there is no port for the phone.
+
+    Raises:
+        BadPhonePort, NoPhonePort, ProgramMissing, HelperUnfit: As ``NetworkHelper``.
+    """
+    if not options.phone_port:
+        if options.uplink or options.open:
+            raise BadPhonePort("--uplink and --open need --phone-port", to_do="Name the phone's port as well.")
+        return None
+    return NetworkHelper(read_interfaces(options.phone_port, options.uplink, options.open), options.run_folder)
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the agent until SIGTERM or SIGINT; return the process's exit status."""
     parser = argparse.ArgumentParser(prog="ringfence-edge", description="Serve one site's phones.", allow_abbrev=False)
@@ -42,30 +67,48 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--user", metavar="NAME")
     parser.add_argument("--leases", metavar="FILE", type=Path)
     parser.add_argument("--metrics", metavar="ADDRESS")
+    add_phone_port(parser)
     options = parser.parse_args(arguments)
     logging.basicConfig(stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s", level=logging.INFO)
     log = logging.getLogger("ringfence.edge")
+
+    def say(level: str, text: str) -> None:
+        log.log(logging.getLevelName(level.upper()), text)
+
     folder = EdgeFolder(options.folder, Disk())
     try:
         account = accounts.account_for(options.user)
         if account is not None:
             accounts.require_owner(folder.path, account)
-        with contextlib.closing(LauncherProcess()) as launcher:
+        with contextlib.ExitStack() as ending:
+            launcher = ending.enter_context(contextlib.closing(LauncherProcess()))
+            helper = network_helper(options)
+            if helper is not None:
+                ending.enter_context(contextlib.closing(helper))
+                helper.prepare()
             privileges.become(account)
             folder.finish_wipe()
             folder.enrolment()
             with folder.lock():
                 listen = [read_address(text) for text in options.listen]
                 http = http_addresses(options.http, listen)
-                hearing = hear(listen, http, options.leases)
+                hearing = hear(listen, http, options.leases or (helper.leases if helper is not None else None))
                 if hearing.why_no_frames:
                     log.info("Frames are not watched: %s.", hearing.why_no_frames)
                 watched = [] if options.metrics is None else [listen_for_metrics(read_metrics_address(options.metrics))]
                 agent = Agent(
                     folder,
-                    OwnWorker(listen, http, hearing if hearing.is_any else None, launcher, options.freebind),
-                    lambda level, text: log.log(logging.getLevelName(level.upper()), text),
+                    OwnWorker(
+                        listen,
+                        http,
+                        hearing if hearing.is_any else None,
+                        launcher,
+                        options.freebind,
+                        options.phone_port,
+                    ),
+                    say,
                     metrics=watched,
+                    box=Box(helper, say) if helper is not None else None,
                 )
                 privileges.let_go()
                 call_on_stop(agent.stop)

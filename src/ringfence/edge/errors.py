@@ -5,6 +5,7 @@ from ringfence.errors import (
     Conflict,
     EnvironmentFault,
     NotPermitted,
+    PeerFault,
 )
 
 
@@ -62,3 +63,35 @@ class BansUnavailable(EnvironmentFault):
 
 class NeverBanned(Conflict):
     """An address that nobody may ban: this machine's own, or its default gateway."""
+
+
+class BadPhonePort(BadInput):
+    """What was named can't be the interfaces of a box."""
+
+
+class NoPhonePort(EnvironmentFault):
+    """The machine has no such interface now; a USB adapter may come late."""
+
+
+class ProgramMissing(EnvironmentFault):
+    """A program that a box needs is not installed."""
+
+
+class HelperUnfit(EnvironmentFault):
+    """The network helper can't work: it is not root's, or the machine refuses what it needs."""
+
+
+class HelperGone(EnvironmentFault):
+    """The network helper ended; the fence stays as it is, and a new start of the edge makes another helper."""
+
+
+class BadNetworkRules(PeerFault):
+    """A box's rules that ask for more than a box may do, or make no sense; the last good ones stay in force."""
+
+
+class FenceRefused(EnvironmentFault):
+    """nftables did not take a fence; the one before stays."""
+
+
+class PortRefused(EnvironmentFault):
+    """The machine did not do with the phone's port what it was told."""

@@ -15,14 +15,13 @@ from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.release import MINUTES_A_DAY
 from ringfence.counted import counted
 from ringfence.edge.agent.backoff import Backoff
+from ringfence.edge.agent.box import Box
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.enrolment import renew, renew_when_due
 from ringfence.edge.agent.guard_rules import GuardRulesPart
 from ringfence.edge.agent.health import HealthTeller
-from ringfence.edge.agent.https_hub_client import HttpHubClient
-from ringfence.edge.agent.hub_client import HubClient
+from ringfence.edge.agent.hub_connection import ClientFactory, https_client
 from ringfence.edge.agent.hub_memory import HubMemoryPart
-from ringfence.edge.agent.hub_trust import verified_context
 from ringfence.edge.agent.room_orders import RoomOrdersPart
 from ringfence.edge.agent.site_state import StateKeeper
 from ringfence.edge.agent.status_keeper import StatusKeeper
@@ -46,19 +45,6 @@ LOOK_AROUND_S = 2.0
 LOOK_ANYWAY_S = 900.0
 """How often the hub is asked without a hint; a hint may be lost, a timestamp is renewed."""
 
-ClientFactory = Callable[[EdgeFolder, HubClock, HubEndpoints], HubClient]
-
-
-def https_client(folder: EdgeFolder, clock: HubClock, hub: HubEndpoints) -> HttpHubClient:
-    """Return the hub over HTTPS, with the folder's certificate as it is now.
-
-    ``hub`` is where the trusted root says that the hub is; if it says nothing, what the edge got at enrolment counts.
-    """
-    authorities = hub.authorities or (folder.credentials().authority_pem,)
-    context = verified_context("".join(authorities), folder.key_file, folder.certificate_file)
-    enrolled = folder.enrolment()
-    return HttpHubClient(hub.urls or (enrolled.hub_url,), context, clock, enrolled.proxy)
-
 
 class Agent:
     """One enrolled edge at work; ``run`` returns when ``stop`` is called.
@@ -69,6 +55,7 @@ class Agent:
         log: Receives its log lines.
         connect: Creates its connection to the hub.
         metrics: Listening sockets on which it tells how it is; they are taken over.
+        box: The phone's port that it keeps, if it is a box.
 
     Raises:
         NotEnrolled, FolderBroken, BadCertificate, ContentRefused: The folder does not contain what an edge needs.
@@ -84,6 +71,7 @@ class Agent:
         connect: ClientFactory = https_client,
         *,
         metrics: Sequence[socket.socket] = (),
+        box: Box | None = None,
     ) -> None:
         self._folder = folder
         self._log = log
@@ -113,7 +101,9 @@ class Agent:
         self._rules = GuardRulesPart(self._clock, self._serving.rule)
         self._memory = HubMemoryPart()
         orders = RoomOrdersPart(self._clock, self._serving.send)
-        self._state = StateKeeper(folder, (self._rules, self._memory, orders))
+        self._box = box
+        network = (box.part,) if box is not None else ()
+        self._state = StateKeeper(folder, (self._rules, self._memory, orders, *network))
         self._has_told_standing = threading.Event()
         self._pages = LocalPagesThread(metrics, pages(self._status_now, folder.path))
 
@@ -149,7 +139,7 @@ class Agent:
             on_ready()
             threads = [
                 threading.Thread(target=self._work, args=(work,), name=work.__name__.strip("_"))
-                for work in (self._listen_to_hub, self._synchronise, self._hand_over_reports)
+                for work in self._works()
             ]
             for thread in threads:
                 thread.start()
@@ -163,6 +153,8 @@ class Agent:
             self._client.close()
             self._wake.set()
             self._journal.close()
+            if self._box is not None:
+                self._box.stop()
             for thread in threads:
                 thread.join()
         finally:
@@ -178,6 +170,10 @@ class Agent:
     def stop(self) -> None:
         """Let ``run`` return; safe to call from a signal handler."""
         self._stopping.set()
+
+    def _works(self) -> Sequence[Callable[[], None]]:
+        more = (self._box.hear,) if self._box is not None else ()
+        return (self._listen_to_hub, self._synchronise, self._hand_over_reports, *more)
 
     def _work(self, work: Callable[[], None]) -> None:
         """Do a thread's work. A bug ends the whole agent: one that goes on without a part of it would look well."""
@@ -212,6 +208,8 @@ class Agent:
                     if event.kind == "greeting":
                         pause.reset()
                         self._health.on_connected()
+                        if self._box is not None:
+                            self._box.on_connected()
                         self._has_told_standing.clear()  # it may be another process, with other data
                         self._status.note_connected(self._client.url)
                     self._status.note_contact()
@@ -332,6 +330,8 @@ class Agent:
             try:
                 if self._status.state.connected_since:
                     self._health.tell(self._client)
+                    if self._box is not None:
+                        self._box.tell(self._client)
                 batch = self._journal.next_batch(timeout_s=5.0)
                 if batch.reports and not self._stopping.is_set():
                     stored = self._client.report(batch)
@@ -388,5 +388,7 @@ class Agent:
 
     def _status_now(self) -> status.Status:
         found = self._status.now(self._serving, reports_waiting=self._journal.waiting, guard=self._guard_in_words())
+        if self._box is not None:
+            found.network = self._box.in_words(self._state.refused.get(self._box.part.name, ""))
         found.problem = found.problem or self._health.look().sentence
         return found

@@ -48,6 +48,7 @@ from ringfence.wire.messages import (
     StandingAnswer,
     StatePart,
 )
+from ringfence.wire.network_messages import BoxStanding
 
 T = TypeVar("T")
 
@@ -196,6 +197,10 @@ class HttpHubClient:
     def tell_health(self, health: EdgeHealth) -> None:
         """Send how this edge is."""
         self._known(EdgeHealth, paths.HEALTH, codec.to_json(health))
+
+    def tell_box(self, standing: BoxStanding) -> None:
+        """Send how this box's port is."""
+        self._known(BoxStanding, paths.BOX, codec.to_json(standing))
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Send a request for the next certificate."""

@@ -18,6 +18,7 @@ from ringfence.wire.messages import (
     SiteState,
     StandingAnswer,
 )
+from ringfence.wire.network_messages import BoxStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,9 @@ class HubClient(Protocol):
 
     def tell_health(self, health: EdgeHealth) -> None:
         """Tell how this edge is; a hub that is too old to know it is told nothing."""
+
+    def tell_box(self, standing: BoxStanding) -> None:
+        """Tell how this box's port is; a hub that is too old to know it is told nothing."""
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Ask for the next certificate."""

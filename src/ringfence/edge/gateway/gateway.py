@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ringfence.addresses import host_port
-from ringfence.edge.agent.agent import Agent, ClientFactory, https_client
+from ringfence.edge.agent.agent import Agent
+from ringfence.edge.agent.hub_connection import ClientFactory, https_client
 from ringfence.edge.gateway.hosted_sites import HostedSites
 from ringfence.edge.gateway.nftables_bans import BanSet
 from ringfence.edge.gateway.shared_worker import EventRouter, GatewayBans, SharedWorker, SharedWorkers

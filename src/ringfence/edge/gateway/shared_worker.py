@@ -158,6 +158,7 @@ class SharedWorkers:
     bans: GatewayBans
     events: EventRouter
     reaches_phones: ClassVar[bool] = False
+    phone_port: ClassVar[str] = ""
     hearing: ClassVar[None] = None
 
     def make(self, site: str, on_event: OnEvent) -> SharedWorker:

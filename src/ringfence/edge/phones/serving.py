@@ -49,6 +49,7 @@ class Serving:
         """What this machine needs for so many phones, in words."""
         self._log = log
         self._hearing = workers.hearing
+        self._phone_port = workers.phone_port
         self._reports = EventReports(log, journal, lambda: self.addresses)
         self._worker = workers.make(site, self._on_event)
         self._reloader = PhoneReloader(self._worker.admit, log, journal) if workers.reaches_phones else None
@@ -65,7 +66,7 @@ class Serving:
 
     def room_addresses(self) -> list[str]:
         """Return where phones in the room may reach HTTP, as ``host:port``; nothing for a gateway, which is in none."""
-        return in_room(self._worker.http_addresses) if self._reloader is not None else []
+        return in_room(self._worker.http_addresses, self._phone_port) if self._reloader is not None else []
 
     @property
     def worker_pid(self) -> int:

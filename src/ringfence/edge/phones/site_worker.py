@@ -66,6 +66,10 @@ class WorkerSource(Protocol):
         """Whether phones can be told from here to reload: they are on this machine's own network."""
 
     @property
+    def phone_port(self) -> str:
+        """The one interface where phones are; empty where they may be at any."""
+
+    @property
     def hearing(self) -> Hearing | None:
         """What hears on the phones' network, where something does."""
 
@@ -79,7 +83,7 @@ class OwnWorker:
 
     ``listen`` and ``http`` are where TFTP and HTTP are served, as host and port (0: the kernel's choice). ``launcher``
     is the process that workers come from; without one it is made with today's rights. With ``freebind`` the addresses
-    need not be this machine's yet.
+    need not be this machine's yet. ``phone_port`` is the interface where phones are, if there is one for them alone.
     """
 
     listen: Sequence[tuple[str, int]]
@@ -87,6 +91,7 @@ class OwnWorker:
     hearing: Hearing | None = None
     launcher: LauncherProcess | None = None
     freebind: bool = False
+    phone_port: str = ""
     reaches_phones: ClassVar[bool] = True
 
     def make(self, site: str, on_event: OnEvent) -> WorkerSupervisor:

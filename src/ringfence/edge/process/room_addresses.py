@@ -17,17 +17,17 @@ _REQUEST = struct.Struct("16s24s")
 _ANYWHERE = "0.0.0.0"  # noqa: S104 - what a listener says, nothing is bound here
 
 
-def in_room(listening: Iterable[tuple[str, int]]) -> list[str]:
+def in_room(listening: Iterable[tuple[str, int]], phone_port: str = "") -> list[str]:
     """Return where phones may reach listeners, as ``host:port``.
 
-    A listener at an address is reached there, and one on all of them at each that an Ethernet interface has. Loopback
-    and link-local addresses lead no phone here.
+    A listener at an address is reached there, and one on all of them at each that an Ethernet interface has, or at
+    ``phone_port`` alone if there is one. Loopback and link-local addresses lead no phone here.
     """
     found: dict[str, None] = {}
     machine: Sequence[str] | None = None
     for host, port in listening:
         if host == _ANYWHERE and machine is None:
-            machine = own_addresses()
+            machine = own_addresses(phone_port)
         for each in (machine or ()) if host == _ANYWHERE else (host,):
             address = ipaddress.ip_address(each.partition("%")[0])
             if not (address.is_loopback or address.is_link_local or address.is_unspecified):
@@ -35,11 +35,13 @@ def in_room(listening: Iterable[tuple[str, int]]) -> list[str]:
     return list(found)[:MOST_TOLD]
 
 
-def own_addresses() -> list[str]:
-    """Return the first IPv4 address of each Ethernet interface that is up."""
+def own_addresses(only: str = "") -> list[str]:
+    """Return the first IPv4 address of each Ethernet interface that is up, or of one interface."""
     found = []
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
         for _index, name in socket.if_nameindex():
+            if only and name != only:
+                continue
             try:
                 (flags,) = struct.unpack_from("=H", _ask(asking, _GET_FLAGS, name))
                 (kind,) = struct.unpack_from("=H", _ask(asking, _GET_HARDWARE, name))

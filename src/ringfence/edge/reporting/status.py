@@ -58,6 +58,8 @@ class Status:
     """What the guard asks for, in words."""
     advice: str = ""
     """What the machine needs, in words."""
+    network: list[str] = field(default_factory=list)
+    """How the phone's port is, in words; empty without one."""
     phones: list[SeenPhone] = field(default_factory=list)
     told: dict[str, list[PhoneNotice]] = field(default_factory=dict)
     """What phones do, by MAC address, as far as they have asked since the start; the most urgent first."""
@@ -113,6 +115,7 @@ def in_words(status: Status | None, *, running: bool, folder: EdgeFolder) -> lis
         )
     else:
         lines.append(f"No release yet, so nothing to serve, on {_where(status)}. Publish one at the hub.")
+    lines.extend(status.network)
     lines.extend(text for text in (status.guard, status.advice) if text)
     at = {phone.mac: f"Phone {phone.mac} at {phone.host}" for phone in status.phones}
     for mac, said in status.told.items():

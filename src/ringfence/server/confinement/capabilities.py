@@ -26,6 +26,7 @@ _HIGHEST = 63
 class Capability(IntEnum):
     """Those that some process of ours has a use for, by the kernel's numbers."""
 
+    KILL = 5
     SETGID = 6
     SETUID = 7
     SETPCAP = 8
@@ -60,15 +61,16 @@ def keep_only(kept: Collection[int] = (), *, passed_on: Collection[int] = ()) ->
         _prctl(libc, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_RAISE, number)
 
 
-def drop_bounding_set() -> None:
-    """Let no program that this process might become get a capability."""
+def drop_bounding_set(*, kept: Collection[int] = ()) -> None:
+    """Let no program that this process might become get a capability other than ``kept``."""
     libc = _libc()
     for number in range(_HIGHEST + 1):
         try:
             _prctl(libc, _PR_CAPBSET_READ, number)
         except OSError:
             return  # the kernel knows no capability from here on
-        _prctl(libc, _PR_CAPBSET_DROP, number)
+        if number not in kept:
+            _prctl(libc, _PR_CAPBSET_DROP, number)
 
 
 def become(

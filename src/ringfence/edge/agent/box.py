@@ -1,0 +1,154 @@
+"""A box's network in the agent: the hub's rules go to the network helper, and what that tells goes to the hub."""
+
+import threading
+import time
+from dataclasses import replace
+
+from ringfence.counted import counted
+from ringfence.edge.agent.hub_client import HubClient
+from ringfence.edge.errors import HelperGone
+from ringfence.edge.network.handle import NetworkHelper
+from ringfence.edge.network.messages import HelperFailed, HelperReady, PortStanding, RulesRefused, TakePortRules
+from ringfence.edge.network.plan import port_rules, read_plan
+from ringfence.edge.reporting.log import Log
+from ringfence.wire import codec
+from ringfence.wire.messages import StatePart
+from ringfence.wire.network_messages import BoxStanding, NetworkRules
+
+NO_RULES_YET = NetworkRules(0)
+TELL_ANYWAY_S = 900.0
+"""How often the hub is told although nothing changed."""
+
+
+class NetworkPart:
+    """The state's part for a box's network. The helper is told what is kept once more whenever it begins anew."""
+
+    name = StatePart.NETWORK
+
+    def __init__(self, helper: NetworkHelper) -> None:
+        self._helper = helper
+        self._lock = threading.Lock()
+        self.newest = NO_RULES_YET
+
+    def keep(self, told: bytes) -> None:
+        """Take over stored rules.
+
+        Raises:
+            BadMessage, BadNetworkRules: They can't be used; the earlier rules stay in force.
+        """
+        rules = codec.from_json(NetworkRules, told)
+        read_plan(port_rules(rules))
+        self.newest = rules
+
+    def take(self, told: bytes) -> bool:
+        """Apply the rules from the hub; return whether they are new.
+
+        Raises:
+            BadMessage, BadNetworkRules: As ``keep``.
+            HelperGone: There is no helper any more, and a new start of the edge makes one.
+        """
+        before = self.newest
+        self.keep(told)
+        if self.newest == before:
+            return False
+        self.apply()
+        return True
+
+    def apply(self) -> None:
+        """Tell the helper the rules as they are. HelperGone."""
+        with self._lock:  # the newest are told last
+            self._helper.order(TakePortRules(port_rules(self.newest)))
+
+    def on_time(self) -> None:
+        """Do nothing: the helper looks at time by itself."""
+
+
+class Box:
+    """What the agent of a box does beside serving: one thread hears the helper, another tells the hub."""
+
+    def __init__(self, helper: NetworkHelper, log: Log) -> None:
+        self._helper = helper
+        self._log = log
+        self.part = NetworkPart(helper)
+        self._standing = PortStanding()
+        self._told: BoxStanding | None = None
+        self._tell_at = 0.0
+        self._stopping = threading.Event()
+
+    def hear(self) -> None:
+        """Hear the helper until ``stop``.
+
+        Raises:
+            HelperGone: It ended, or can't work any more; the fence stays as it is.
+        """
+        while not self._stopping.is_set():
+            try:
+                heard = self._helper.hear()
+            except HelperGone:
+                if self._stopping.is_set():
+                    return
+                raise
+            match heard:
+                case PortStanding():
+                    self._take_standing(heard)
+                case HelperReady():
+                    self._log("warning", "The network helper was started anew; the fence stood meanwhile.")
+                    self.part.apply()
+                case RulesRefused(version, why):
+                    self._log("warning", f"The network helper refuses version {version} of the rules: {why}")
+                case HelperFailed(why):
+                    raise HelperGone("the network helper can't go on", where=why)
+
+    def stop(self) -> None:
+        """Let ``hear`` return; the helper ends, and the fence stays."""
+        self._stopping.set()
+        self._helper.close()
+
+    def on_connected(self) -> None:
+        """Tell all of it again: the hub may have been restored, or be another process."""
+        self._tell_at = 0.0
+
+    def tell(self, client: HubClient) -> None:
+        """Tell the hub how the box is, if that is news or due.
+
+        Raises:
+            HubUnreachable, HubRefused: It did not take it; it is told again next time.
+        """
+        standing = self.standing()
+        if standing == self._told and time.monotonic() < self._tell_at:
+            return
+        client.tell_box(replace(standing, at=time.time()))
+        self._told, self._tell_at = standing, time.monotonic() + TELL_ANYWAY_S
+
+    def standing(self) -> BoxStanding:
+        """Return what the hub is told, without the time."""
+        now = self._standing
+        return BoxStanding(
+            at=0.0,
+            rules_version=now.in_force,
+            subnet=now.subnet,
+            uplink_networks=now.uplink_networks,
+            links=now.links,
+            devices=now.devices,
+            findings=now.findings,
+        )
+
+    def in_words(self, refused: str) -> list[str]:
+        """Return the port's state in sentences; ``refused``: why the hub's newest rules are not in force."""
+        now, port = self._standing, self._helper.interfaces.phone
+        if now.subnet:
+            link = "has a link" if now.links.get(port) else "has no link"
+            seen = f"; {counted(len(now.devices), 'device')} seen there" if now.devices else ""
+            lines = [f"The phone's port {port} {link} and is fenced, with the subnet {now.subnet}{seen}."]
+        else:
+            lines = [f"The phone's port {port} is shut."]
+        if refused:
+            lines.append(f"Newer rules of the network are refused: {refused}.")
+        return [*lines, *(each.sentence for each in now.findings)]
+
+    def _take_standing(self, standing: PortStanding) -> None:
+        before, self._standing = self._standing, standing
+        known = {each.sentence for each in before.findings}
+        for finding in standing.findings:
+            if finding.sentence not in known:
+                self._log("warning", finding.sentence)

@@ -1,0 +1,192 @@
+"""The network helper, ``python -I -m ringfence.edge.network.helper FD PORT …``: started by the edge while that is root.
+
+It holds no key of the hub and no content. It takes orders of two kinds from the agent, which it believes nothing: each
+is read against the bounds of ``plan``. It names programs, paths and interfaces itself.
+
+Two processes: one waits, and starts the other anew should it end by a fault; both hold the agent's channel. When the
+agent is gone they end, and dnsmasq with them; the fence stays in the kernel, and the next helper takes it over.
+"""
+
+import argparse
+import contextlib
+import os
+import pwd
+import select
+import signal
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from ringfence.edge.errors import BadNetworkRules, HelperGone, HelperUnfit
+from ringfence.edge.network.interfaces import Interfaces, read_interfaces
+from ringfence.edge.network.keeper import PortKeeper
+from ringfence.edge.network.linux_port import LinuxPort
+from ringfence.edge.network.messages import (
+    HelperFailed,
+    HelperReady,
+    PortStanding,
+    RulesRefused,
+    TakePortRules,
+    TellClock,
+    ToHelper,
+    read_order,
+    send,
+)
+from ringfence.edge.network.run_folder import held
+from ringfence.errors import RingfenceError
+from ringfence.server.confinement import capabilities
+from ringfence.server.confinement.capabilities import Capability
+from ringfence.wire.errors import BadMessage
+
+LOOK_AROUND_S = 1.0
+TAKE_OVER_S = 15.0
+"""How long the helper of an edge that ends just now is waited for."""
+KEPT = frozenset({
+    Capability.NET_ADMIN, Capability.NET_RAW, Capability.NET_BIND_SERVICE, Capability.SETUID, Capability.SETGID,
+    Capability.SETPCAP, Capability.KILL,
+})  # fmt: skip
+"""What the helper and its programs need of root's rights; the last one ends a dnsmasq that is another user by then."""
+_USERS = ("dnsmasq", "nobody")
+_FAILED = 3
+
+
+class Helper:
+    """Obeys one agent until it is gone."""
+
+    def __init__(self, channel: socket.socket, keeper: PortKeeper) -> None:
+        self._channel = channel
+        self._keeper = keeper
+        self._told: PortStanding | None = None
+
+    def run(self) -> None:
+        """Take orders, and look after the port every second. HelperGone once nobody listens."""
+        look_at = time.monotonic()
+        while True:
+            ready, _, _ = select.select([self._channel], [], [], max(0.0, look_at - time.monotonic()))
+            if ready and not self._obey():
+                return
+            if (now := time.monotonic()) >= look_at:
+                look_at = now + LOOK_AROUND_S
+                self._keeper.on_time(now)
+            self._tell()
+
+    def _obey(self) -> bool:
+        try:
+            order = read_order(self._channel)
+        except BadMessage as fault:
+            print(f"network helper: {fault}", file=sys.stderr)  # noqa: T201 - for the journal
+            return True
+        if order is None:
+            return False
+        self._carry_out(order)
+        return True
+
+    def _carry_out(self, order: ToHelper) -> None:
+        match order:
+            case TakePortRules(rules):
+                try:
+                    self._keeper.take(rules)
+                except BadNetworkRules as fault:
+                    send(self._channel, RulesRefused(rules.version, str(fault)))
+            case TellClock():
+                pass
+
+    def _tell(self) -> None:
+        if (standing := self._keeper.standing) != self._told:
+            send(self._channel, standing)
+            self._told = standing
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Keep a helper at work until the agent is gone; return the exit status."""
+    parser = argparse.ArgumentParser(prog="ringfence.edge.network.helper", allow_abbrev=False)
+    parser.add_argument("channel", type=int)
+    parser.add_argument("phone")
+    parser.add_argument("--uplink", default="")
+    parser.add_argument("--open", action="append", default=[])
+    parser.add_argument("--folder", type=Path, required=True)
+    options = parser.parse_args(arguments)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # those are for the edge, and when it ends its channel closes
+    os.umask(0o022)  # dnsmasq and the agent are other users, and read what is written here
+    channel = socket.socket(fileno=options.channel)
+    try:
+        interfaces = read_interfaces(options.phone, options.uplink, options.open)
+        _give_up_the_rest()
+        with held(options.folder, wait_s=TAKE_OVER_S):
+            return _supervise(channel, interfaces, options.folder)
+    except (RingfenceError, OSError) as fault:
+        with contextlib.suppress(HelperGone):
+            send(channel, HelperFailed(str(fault)))
+        return _FAILED
+
+
+def _supervise(channel: socket.socket, interfaces: Interfaces, folder: Path) -> int:
+    """Start the one that works, again whenever it is killed or fails; return once it has ended well."""
+    pause_s = LOOK_AROUND_S
+    while True:
+        began = time.monotonic()
+        pid = os.fork()
+        if pid == 0:
+            _be_helper(channel, interfaces, folder)
+        _, status = os.waitpid(pid, 0)
+        if os.waitstatus_to_exitcode(status) in {0, _FAILED}:
+            return os.waitstatus_to_exitcode(status)
+        pause_s = LOOK_AROUND_S if time.monotonic() - began > 60 * LOOK_AROUND_S else min(30.0, 2 * pause_s)
+        select.select([], [], [], pause_s)
+
+
+def _be_helper(channel: socket.socket, interfaces: Interfaces, folder: Path) -> None:
+    """Work as the helper; never come back."""
+    status = 1
+    try:
+        capabilities.end_with_parent(signal.SIGKILL)
+        status = _work(channel, interfaces, folder)
+    except BaseException:  # noqa: BLE001 - as at an interpreter's end: it is told, and the process is over
+        traceback.print_exc()
+    finally:
+        os._exit(status)
+
+
+def _work(channel: socket.socket, interfaces: Interfaces, folder: Path) -> int:
+    try:
+        port = LinuxPort(interfaces, folder)
+        keeper = PortKeeper(port, interfaces, folder, _user())
+        keeper.begin()
+    except RingfenceError as fault:
+        send(channel, HelperFailed(str(fault)))
+        return _FAILED
+    try:
+        with contextlib.suppress(HelperGone):
+            send(channel, HelperReady())
+            Helper(channel, keeper).run()
+    finally:
+        port.serve(None)
+    return 0
+
+
+def _user() -> str:
+    """Return whom programs become: dnsmasq's own user where Debian has made it."""
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in _USERS if name in known), "root")
+
+
+def _give_up_the_rest() -> None:
+    """Keep what KEPT names, also for the programs that are run. HelperUnfit."""
+    try:
+        kept = capabilities.held() & KEPT
+        capabilities.drop_bounding_set(kept=kept)
+        capabilities.keep_only(kept)
+        capabilities.no_new_privileges()
+        capabilities.hide_memory()
+    except OSError as fault:
+        raise HelperUnfit("the network helper can't give up root's other rights", where=str(fault)) from fault
+    if Capability.NET_ADMIN not in kept:
+        raise HelperUnfit("a box's network needs root's rights", to_do="Start the edge as root, with --user NAME.")
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

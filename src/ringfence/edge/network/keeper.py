@@ -1,0 +1,230 @@
+"""What is done at the phone's port, in which order, and what is told of it.
+
+Invariants:
+
+- The fence comes first: an address is given and the interface is brought up only behind the fence that it is for.
+- A fence that nftables refuses changes nothing: fence, addresses and services stay together as they were.
+- A subnet that is also in use elsewhere at this machine opens nothing.
+- What the machine does not do is told as a finding and tried again; it ends nothing.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from ipaddress import IPv4Network
+from pathlib import Path
+
+from ringfence.counted import counted, some
+from ringfence.edge.errors import FenceRefused, PortRefused, ProgramMissing
+from ringfence.edge.network.dnsmasq import address_service
+from ringfence.edge.network.fence import fence_text, header
+from ringfence.edge.network.interfaces import TUNNEL, Interfaces
+from ringfence.edge.network.messages import PortStanding
+from ringfence.edge.network.plan import PortPlan, PortRules, read_plan
+from ringfence.edge.network.port import Port
+from ringfence.errors import EnvironmentFault
+from ringfence.wire.network_messages import BoxFinding, BoxProblem
+
+LOOK_S = 5.0
+"""How often collisions, devices and the fence itself are looked at."""
+ASK_S = 600.0
+"""How often it is asked who else gives out addresses at the port; also whenever the link comes back."""
+MOST_TOLD = 16
+NO_PLAN = read_plan(PortRules(0))
+
+
+class PortKeeper:
+    """Keeps one port as the rules say.
+
+    Args:
+        port: The port.
+        interfaces: The box's interfaces.
+        folder: Where the programs' files are.
+        user: Whom programs become once they have their sockets.
+    """
+
+    def __init__(self, port: Port, interfaces: Interfaces, folder: Path, user: str = "nobody") -> None:
+        self._port = port
+        self._interfaces = interfaces
+        self._folder = folder
+        self._user = user
+        self._plan = NO_PLAN
+        self._in_force = NO_PLAN
+        self._fence = ""
+        self._networks: frozenset[IPv4Network] = frozenset()
+        self._devices: frozenset[str] = frozenset()
+        self._findings: dict[tuple[BoxProblem, str], str] = {}
+        self._had_link = False
+        self._look_at = self._ask_at = float("-inf")
+
+    def begin(self) -> None:
+        """Shut the port, unless a fence stands that was made for the same interfaces: then all stays as it is.
+
+        Raises:
+            EnvironmentFault: Neither is possible; nobody may serve at the port then.
+        """
+        standing = self._port.fence()
+        if standing.startswith(header(self._interfaces) + "\n"):
+            self._fence = standing
+            return
+        self._set_fence(fence_text(self._interfaces, None))
+        if self._port.is_there():
+            self._port.shut()
+
+    def take(self, rules: PortRules) -> None:
+        """Go by these rules from now on, as far as the machine lets us; ``standing`` tells.
+
+        Raises:
+            BadNetworkRules: They are more than a box may do; nothing changes.
+        """
+        self._plan = read_plan(rules)
+        self._networks = self._port.other_networks()
+        self._settle()
+
+    def on_time(self, now: float) -> None:
+        """Look whether all is as it should be; ``now`` is of a clock that never goes back. Call it every second."""
+        has_link = self._port.links().get(self._interfaces.phone, False)
+        if has_link and not self._had_link:
+            self._ask_at = now
+        self._had_link = has_link
+        if now >= self._look_at:
+            self._look_at = now + LOOK_S
+            self._look()
+        if self._in_force.box is not None:
+            self._note(BoxProblem.OTHER, self._port.look_after(), about="programs")
+            if has_link and now >= self._ask_at:
+                self._ask_at = now + ASK_S
+                self._port.ask_who_serves()
+        self._note_others()
+
+    @property
+    def standing(self) -> PortStanding:
+        """How the port is now."""
+        plan = self._in_force
+        return PortStanding(
+            in_force=plan.version,
+            subnet=str(plan.box.network) if plan.box is not None else "",
+            uplink_networks=tuple(map(str, sorted(self._networks)[:MOST_TOLD])),
+            links=dict(self._port.links()),
+            devices=tuple(sorted(self._devices)[:MOST_TOLD]),
+            findings=tuple(BoxFinding(kind, text) for (kind, _), text in self._findings.items()),
+        )
+
+    def _look(self) -> None:
+        self._networks = self._port.other_networks()
+        try:
+            self._devices = self._port.devices()
+        except PortRefused:
+            self._fence = ""  # somebody took the fence down: it is put up again at once
+        self._settle()
+        self._note_devices()
+
+    def _settle(self) -> None:
+        """Have the plan in force, or tell why it is not."""
+        plan = self._without_collisions(self._without_lost_guests(self._plan))
+        if plan.box is None and self._plan.box is None:
+            self._note(BoxProblem.NO_SUBNET, "The hub has assigned no subnet, so the phone's port stays shut.")
+        else:
+            self._note(BoxProblem.NO_SUBNET, "")
+        if not self._port.is_there():
+            sentence = f"This machine has no interface {self._interfaces.phone} now."
+            self._note(BoxProblem.KERNEL_LACKS, sentence)
+            return
+        try:
+            self._put_in_force(plan)
+        except FenceRefused as fault:
+            self._note(BoxProblem.FENCE_REFUSED, f"The fence before stays: {fault}")
+        except ProgramMissing as fault:
+            self._note(BoxProblem.PROGRAM_MISSING, str(fault))
+        except EnvironmentFault as fault:
+            self._note(BoxProblem.KERNEL_LACKS, str(fault))
+        else:
+            for problem in (BoxProblem.FENCE_REFUSED, BoxProblem.PROGRAM_MISSING, BoxProblem.KERNEL_LACKS):
+                self._note(problem, "")
+
+    def _put_in_force(self, plan: PortPlan) -> None:
+        self._set_fence(fence_text(self._interfaces, plan))
+        self._in_force = plan
+        if plan.box is None:
+            self._port.serve(None)
+            self._port.shut()
+            return
+        if self._port.addresses() != plan.boxes:
+            self._port.serve(None)
+            self._port.shut()  # a phone asks for an address again when its link comes back
+            out = [self._interfaces.uplink] if plan.guest_box is not None else []
+            self._port.open(plan.boxes, routed=(self._interfaces.phone, TUNNEL, *out))
+        self._port.serve(address_service(self._interfaces.phone, plan, self._folder, self._user))
+
+    def _set_fence(self, text: str) -> None:
+        if text != self._fence:
+            self._port.set_fence(text)
+            self._fence = text
+
+    def _without_lost_guests(self, plan: PortPlan) -> PortPlan:
+        """Return a plan without guests where nobody has named the interface by which they would go out."""
+        is_lost = plan.guest_box is not None and not self._interfaces.uplink
+        sentence = "Guests get nothing: the edge was started without --uplink, so no way out is known."
+        self._note(BoxProblem.OTHER, sentence if is_lost else "", about="guests")
+        return replace(plan, guest_box=None) if is_lost else plan
+
+    def _without_collisions(self, plan: PortPlan) -> PortPlan:
+        """Return what of a plan does not collide with where this machine is already."""
+        taken = self._networks
+        if plan.box is not None and (found := _overlapping([each.network for each in plan.boxes], taken)):
+            self._note(
+                BoxProblem.COLLISION,
+                f"The phones' subnet {plan.box.network} is also at this machine's other side, as {found}: "
+                "the phone's port stays shut until the hub assigns another.",
+            )
+            return replace(plan, box=None, guest_box=None)
+        found = _overlapping([each.network for each in plan.reach], taken)
+        self._note(
+            BoxProblem.COLLISION,
+            f"The network {found} is the home's, so phones reach nothing of it through the tunnel." if found else "",
+        )
+        return replace(
+            plan,
+            reach=tuple(each for each in plan.reach if not _overlapping([each.network], taken)),
+            direct_media=tuple(each for each in plan.direct_media if not _overlapping([each], taken)),
+        )
+
+    def _note_devices(self) -> None:
+        plan = self._in_force
+        phones, others = sorted(self._devices & plan.phones), sorted(self._devices - plan.phones)
+        has_strangers = others and plan.box is not None and plan.known_only and plan.guest_box is None
+        self._note(
+            BoxProblem.UNKNOWN_DEVICE,
+            f"At the phone's port is {_listed(others, 'device')} that is no phone of this site, and gets nothing."
+            if has_strangers
+            else "",
+        )
+        self._note(
+            BoxProblem.SEVERAL_PHONES,
+            f"At the phone's port are {_listed(phones, 'phone')}; it is meant for one." if len(phones) > 1 else "",
+        )
+
+    def _note_others(self) -> None:
+        others = sorted(self._port.others_serving())
+        told = ", ".join(map(str, others[:MOST_TOLD]))
+        self._note(
+            BoxProblem.OTHER_DHCP_SERVER,
+            f"Another DHCP server answers at the phone's port: {told}. Plug the phone alone into it." if told else "",
+        )
+
+    def _note(self, problem: BoxProblem, sentence: str, *, about: str = "") -> None:
+        """Take up a finding, or that there is none any more."""
+        if sentence:
+            self._findings[problem, about] = sentence
+        else:
+            self._findings.pop((problem, about), None)
+
+
+def _overlapping(networks: Iterable[IPv4Network], taken: Iterable[IPv4Network]) -> str:
+    """Return which taken network is also one of these, empty if none is."""
+    taken = sorted(taken)
+    return next((str(each) for network in networks for each in taken if each.overlaps(network)), "")
+
+
+def _listed(macs: list[str], noun: str) -> str:
+    shown = [":".join(mac[at : at + 2] for at in range(0, 12, 2)) for mac in macs]
+    return f"{counted(len(macs), noun)} ({some(shown, 4)})"

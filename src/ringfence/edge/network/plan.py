@@ -1,0 +1,230 @@
+"""What a box does at its phone's port: the rules, read against the bounds of what any box may ever do.
+
+Invariants, whoever wrote the rules:
+
+- The phone's subnet is private and small. Phones reach private networks, never the internet or this machine, and only
+  through the tunnel; guests reach only the internet.
+- Interfaces, programs and paths are no part of the rules: they are given when the helper starts.
+- Everything has a largest number, and nothing that can be written here ends a line of a configuration.
+
+``read_plan`` runs twice: in the agent, which refuses bad rules of the hub, and in the helper, which believes no agent.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network, ip_address
+from typing import Final, TypeVar
+
+from msgspec import Struct
+
+from ringfence.edge.errors import BadNetworkRules
+from ringfence.wire.messages import Whole
+from ringfence.wire.network_messages import NetworkName, NetworkReach, NetworkRules, Protocol
+
+T = TypeVar("T")
+U = TypeVar("U")
+
+MOST_PHONES = 2048
+MOST_NAMES = 256
+MOST_ADDRESSES_OF_A_NAME = 8
+MOST_REACH = 256
+MOST_NTP_SERVERS = 16
+SMALLEST_MTU, LARGEST_MTU = 576, 1500
+WIDEST_SUBNET, NARROWEST_SUBNET = 20, 30
+WIDEST_REACH = 8
+LARGEST_PORT = 65_535
+PRIVATE: Final = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"))
+"""Where phones' subnets are, and all that they may reach (RFC 1918, RFC 6598)."""
+OWN_NAMES = ("ciscocm1",)
+"""Names that mean the box itself: where a phone looks for its files when no option told it (PHONES.md)."""
+
+_BARE_MAC = re.compile(r"[0-9A-F]{12}")
+_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+
+
+class PortRules(Struct, frozen=True, forbid_unknown_fields=True):
+    """The part of a box's rules that its helper is told; fields as in ``NetworkRules``."""
+
+    version: Whole
+    subnet: str = ""
+    mtu: Whole = 1420
+    phones: tuple[str, ...] = ()
+    known_only: bool = True
+    guest_subnet: str = ""
+    ntp_servers: tuple[str, ...] = ()
+    domain: str = ""
+    names: tuple[NetworkName, ...] = ()
+    reach: tuple[NetworkReach, ...] = ()
+    direct_media: tuple[str, ...] = ()
+
+
+def port_rules(rules: NetworkRules) -> PortRules:
+    """Return what the helper is told of a box's rules; no secret is among it."""
+    return PortRules(
+        rules.version,
+        rules.subnet,
+        rules.mtu,
+        rules.phones,
+        rules.known_only,
+        rules.guest_subnet if rules.guests else "",
+        rules.ntp_servers,
+        rules.domain,
+        rules.names,
+        rules.reach,
+        rules.direct_media,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A network that phones may reach through the tunnel, on these ports."""
+
+    network: IPv4Network
+    protocol: Protocol
+    first_port: int
+    last_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortPlan:
+    """What is done at the phone's port. Without a ``box`` address the port stays shut.
+
+    ``box`` and ``guest_box`` are the box's own addresses with their subnets. ``phones`` are bare MAC addresses.
+    ``names`` are answered besides the box's own.
+    """
+
+    version: int
+    box: IPv4Interface | None
+    guest_box: IPv4Interface | None
+    mtu: int
+    phones: frozenset[str]
+    known_only: bool
+    domain: str
+    own_names: tuple[str, ...]
+    names: tuple[tuple[str, tuple[IPv4Address | IPv6Address, ...]], ...]
+    reach: tuple[Reach, ...]
+    direct_media: tuple[IPv4Network, ...]
+
+    @property
+    def boxes(self) -> tuple[IPv4Interface, ...]:
+        """The box's addresses on the port."""
+        return tuple(each for each in (self.box, self.guest_box) if each is not None)
+
+
+def read_plan(rules: PortRules) -> PortPlan:
+    """Return what the rules ask for.
+
+    Raises:
+        BadNetworkRules: They ask for more than a box may do, or make no sense.
+    """
+    box = _own_address(rules.subnet, "the subnet") if rules.subnet else None
+    guest_box = _own_address(rules.guest_subnet, "the guests' subnet") if rules.guest_subnet else None
+    if guest_box is not None and (box is None or guest_box.network.overlaps(box.network)):
+        raise BadNetworkRules("the guests' subnet needs one for phones beside it", where=rules.guest_subnet[:40])
+    if not SMALLEST_MTU <= rules.mtu <= LARGEST_MTU:
+        raise BadNetworkRules(f"the MTU is not between {SMALLEST_MTU} and {LARGEST_MTU}", where=str(rules.mtu))
+    own_nets = [each.network for each in (box, guest_box) if each is not None]
+    names = _each(rules.names, MOST_NAMES, "names", _addresses_of)
+    ntp = _each(rules.ntp_servers, MOST_NTP_SERVERS, "NTP servers", _ntp_name)
+    reach = _each(rules.reach, MOST_REACH, "networks to reach", _reach)
+    others = _each(rules.direct_media, MOST_REACH, "other boxes", _subnet)
+    own_names = {*OWN_NAMES, *(name for name in ntp if name)} - {name for name, _ in names}
+    return PortPlan(
+        version=rules.version,
+        box=box,
+        guest_box=guest_box,
+        mtu=rules.mtu,
+        phones=frozenset(_each(rules.phones, MOST_PHONES, "phones", _mac)),
+        known_only=rules.known_only,
+        domain=_name(rules.domain) if rules.domain else "",
+        own_names=tuple(sorted(own_names)),
+        names=names,
+        reach=tuple(each for each in reach if each is not None and not _is_own(each.network, own_nets)),
+        direct_media=tuple(each for each in others if not _is_own(each, own_nets)),
+    )
+
+
+def _each(values: tuple[T, ...], most: int, what: str, read: Callable[[T], U]) -> tuple[U, ...]:
+    if len(values) > most:
+        raise BadNetworkRules(f"there are more than {most} {what}", where=str(len(values)))
+    return tuple(read(value) for value in values)
+
+
+def _own_address(text: str, what: str) -> IPv4Interface:
+    """Return the first address of a subnet, which is the box's."""
+    network = _subnet(text)
+    if not WIDEST_SUBNET <= network.prefixlen <= NARROWEST_SUBNET:
+        sizes = f"/{WIDEST_SUBNET} to /{NARROWEST_SUBNET}"
+        raise BadNetworkRules(f"{what} has not one of the sizes {sizes}", where=text[:40])
+    return IPv4Interface((int(network.network_address) + 1, network.prefixlen))
+
+
+def _subnet(text: str) -> IPv4Network:
+    """Return a private network."""
+    try:
+        network = IPv4Network(text)
+    except ValueError:
+        raise BadNetworkRules("this is not an IPv4 network", where=text[:40]) from None
+    if network.prefixlen < WIDEST_REACH or not any(network.subnet_of(each) for each in PRIVATE):
+        raise BadNetworkRules("this is not a private network", where=text[:40])
+    return network
+
+
+def _is_own(network: IPv4Network, own: Iterable[IPv4Network]) -> bool:
+    """Return whether a network is a part of the port's own, which is reached without a tunnel."""
+    return any(network.subnet_of(each) for each in own)
+
+
+def _mac(text: str) -> str:
+    if _BARE_MAC.fullmatch(text) is None or int(text[:2], 16) & 1 or text == "0" * 12:
+        raise BadNetworkRules("this is not a phone's MAC address", where=repr(text[:20]))
+    return text
+
+
+def _name(text: str) -> str:
+    name = text.lower().rstrip(".")
+    if _NAME.fullmatch(name) is None:
+        raise BadNetworkRules("this is not a name that DNS knows", where=repr(text[:60]))
+    return name
+
+
+def _ntp_name(text: str) -> str:
+    """Return the name of an NTP server, or nothing if it is told by its address: the box answers in its place."""
+    try:
+        ip_address(text)
+    except ValueError:
+        return _name(text)
+    return ""
+
+
+def _addresses_of(told: NetworkName) -> tuple[str, tuple[IPv4Address | IPv6Address, ...]]:
+    return _name(told.name), _each(told.addresses, MOST_ADDRESSES_OF_A_NAME, "addresses of a name", _host)
+
+
+def _host(text: str) -> IPv4Address | IPv6Address:
+    try:
+        host = ip_address(text)
+    except ValueError:
+        raise BadNetworkRules("this is not an address", where=repr(text[:60])) from None
+    if isinstance(host, IPv6Address) and host.scope_id is not None:
+        raise BadNetworkRules("an address with a zone is no server's", where=text[:60])
+    if host.is_loopback or host.is_multicast or host.is_unspecified or host.is_link_local:
+        raise BadNetworkRules("this is not a server's address", where=text[:60])
+    return host
+
+
+def _reach(told: NetworkReach) -> Reach | None:
+    """Return what phones may reach; None for what is IPv6, which the phones' subnet has not."""
+    if told.protocol not in {Protocol.UDP, Protocol.TCP}:
+        raise BadNetworkRules("this is neither udp nor tcp", where=repr(told.protocol[:20]))
+    if not 1 <= told.first_port <= told.last_port <= LARGEST_PORT:
+        raise BadNetworkRules("these are not ports from the lower to the higher one",
+                              where=f"{told.first_port} to {told.last_port}")  # fmt: skip
+    if ":" in told.network:
+        try:
+            IPv6Network(told.network)
+        except ValueError:
+            raise BadNetworkRules("this is not a network", where=repr(told.network[:60])) from None
+        return None
+    return Reach(_subnet(told.network), Protocol(told.protocol), told.first_port, told.last_port)

@@ -1,0 +1,67 @@
+"""The phone's port as the keeper uses it; ``linux_port`` is its adapter."""
+
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from typing import Protocol
+
+from ringfence.edge.network.dnsmasq import AddressService
+
+
+class Port(Protocol):
+    """One interface, its fence, and the programs that answer there. Every method may raise PortRefused."""
+
+    def fence(self) -> str:
+        """Return the text of the fence that stands; empty if none does, or nobody knows which."""
+
+    def set_fence(self, text: str) -> None:
+        """Put a fence in place of the one before, at once and whole.
+
+        Raises:
+            FenceRefused: nftables does not take it; the one before stays.
+        """
+
+    def is_there(self) -> bool:
+        """Return whether the machine has the interface now."""
+
+    def addresses(self) -> tuple[IPv4Interface, ...]:
+        """Return the port's own addresses, if it is up; none if it is down."""
+
+    def open(self, addresses: Sequence[IPv4Interface], *, routed: Sequence[str]) -> None:
+        """Give the port exactly these addresses, then bring it up.
+
+        Args:
+            addresses: The box's own, with their subnets.
+            routed: The interfaces of which this machine passes on what comes in there, as far as they exist.
+        """
+
+    def shut(self) -> None:
+        """Take the port down, with its addresses."""
+
+    def serve(self, service: AddressService | None) -> None:
+        """Give out addresses and answer names so from now on; None: not at all.
+
+        Raises:
+            ProgramMissing: There is no such program.
+        """
+
+    def look_after(self) -> str:
+        """Start again what has ended by itself; return a sentence if that does not help, empty if all is well."""
+
+    def other_networks(self) -> frozenset[IPv4Network]:
+        """Return the networks that are reached by other interfaces than the port and the tunnel, without a gateway."""
+
+    def links(self) -> Mapping[str, bool]:
+        """Return the named interfaces and whether each has a link."""
+
+    def devices(self) -> frozenset[str]:
+        """Return the bare MAC addresses that were seen at the port in the last minutes.
+
+        Raises:
+            PortRefused: The fence that would tell is gone.
+        """
+
+    def ask_who_serves(self) -> None:
+        """Ask whether another DHCP server is at the port; what it answers comes later."""
+
+    def others_serving(self) -> frozenset[IPv4Address]:
+        """Return which other servers have answered since the last question."""

@@ -1,0 +1,172 @@
+"""What every adapter of the Port port does: Linux itself in a namespace, and the simulated one."""
+
+from collections.abc import Iterator
+from ipaddress import IPv4Address, IPv4Interface
+from pathlib import Path
+
+import pytest
+
+from ringfence.edge.errors import FenceRefused, PortRefused
+from ringfence.edge.network.dnsmasq import AddressService, address_service
+from ringfence.edge.network.fence import fence_text
+from ringfence.edge.network.linux_port import LinuxPort
+from ringfence.edge.network.plan import read_plan
+from ringfence.edge.network.port import Port
+from ringfence.edge.network.programs import KeptProgram
+from support.box_network import GOOD, HOME_NET, PORT, UPLINK, BoxNetwork, in_namespace, ip, wait_until
+from support.namespaces import entered
+from support.simulated_port import SimulatedPort
+
+PLAN = read_plan(GOOD)
+SHAPE = BoxNetwork().interfaces()
+ON_LINUX = [pytest.mark.needs("netns"), pytest.mark.needs("nft"), pytest.mark.needs("dnsmasq")]
+
+
+@pytest.fixture
+def network() -> Iterator[BoxNetwork]:
+    with BoxNetwork() as made:
+        yield made
+
+
+@pytest.fixture(params=["simulated", pytest.param("linux", marks=ON_LINUX)])
+def port(request: pytest.FixtureRequest, run_folder: Path) -> Iterator[Port]:
+    if request.param == "simulated":
+        simulated = SimulatedPort(PORT, networks=frozenset({IPv4Interface(HOME_NET).network}))
+        simulated.uplink_link = {UPLINK: True}
+        yield simulated
+        return
+    made: BoxNetwork = request.getfixturevalue("network")
+    with entered(made.box):
+        linux = LinuxPort(made.interfaces(), run_folder)
+        yield linux
+        linux.serve(None)
+
+
+def test_a_fence_stands_until_another_takes_its_place(port: Port) -> None:
+    assert port.fence() == ""
+    with pytest.raises(PortRefused):
+        port.devices()
+    for text in (fence_text(SHAPE, None), fence_text(SHAPE, PLAN)):
+        port.set_fence(text)
+        assert port.fence() == text
+        assert port.devices() == frozenset()
+
+
+def test_an_open_port_has_exactly_the_addresses_and_a_shut_one_has_none(port: Port) -> None:
+    assert port.is_there()
+    port.set_fence(fence_text(SHAPE, PLAN))
+    assert port.addresses() == ()
+    assert not port.links()[PORT]
+    for addresses in (PLAN.boxes, (IPv4Interface("10.9.8.17/29"), IPv4Interface("10.9.9.1/24")), PLAN.boxes):
+        port.open(addresses, routed=[PORT, "rf-tunnel"])
+        assert port.addresses() == addresses
+    wait_until(lambda: port.links()[PORT], "no link")
+    port.shut()
+    assert (port.addresses(), port.links()[PORT]) == ((), False)
+    port.shut()
+
+
+def test_the_homes_networks_are_told_and_the_ports_own_are_not(port: Port) -> None:
+    port.set_fence(fence_text(SHAPE, PLAN))
+    port.open(PLAN.boxes, routed=[PORT])
+    assert port.other_networks() == {IPv4Interface(HOME_NET).network}
+    assert port.links()[UPLINK]
+
+
+def test_nobody_else_gives_out_addresses_here(port: Port) -> None:
+    port.set_fence(fence_text(SHAPE, PLAN))
+    port.open(PLAN.boxes, routed=[PORT])
+    assert port.others_serving() == frozenset()
+    port.ask_who_serves()
+    assert port.others_serving() == frozenset()
+
+
+def test_what_serves_goes_on_with_more_phones_and_ends(port: Port, run_folder: Path) -> None:
+    port.set_fence(fence_text(SHAPE, PLAN))
+    port.open(PLAN.boxes, routed=[PORT])
+    first = service(run_folder)
+    port.serve(first)
+    assert port.look_after() == ""
+    port.serve(AddressService(first.configuration, first.hosts + "66:77:88:99:aa:bb\n"))
+    assert port.look_after() == ""
+    port.serve(None)
+    port.serve(None)
+    assert port.look_after() == ""
+
+
+def service(folder: Path) -> AddressService:
+    made = address_service(PORT, PLAN, folder, "nobody")
+    assert made is not None
+    return made
+
+
+# -- Linux alone -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def linux(network: BoxNetwork, run_folder: Path) -> Iterator[LinuxPort]:
+    with entered(network.box):
+        made = LinuxPort(network.interfaces(), run_folder)
+        yield made
+        made.serve(None)
+
+
+@pytest.mark.needs("netns")
+@pytest.mark.needs("nft")
+@pytest.mark.needs("dnsmasq")
+class TestLinux:
+    def test_what_nft_refuses_leaves_the_fence_before(self, linux: LinuxPort) -> None:
+        good = fence_text(SHAPE, PLAN)
+        linux.set_fence(good)
+        with pytest.raises(FenceRefused, match="nftables"):
+            linux.set_fence(good.replace("policy drop", "policy perhaps"))
+        assert linux.fence() == good
+
+    def test_a_fence_that_somebody_took_down_is_known_to_be_gone(self, linux: LinuxPort, network: BoxNetwork) -> None:
+        linux.set_fence(fence_text(SHAPE, PLAN))
+        in_namespace(network.box, "nft", "flush", "ruleset")
+        assert linux.fence() == ""
+        with pytest.raises(PortRefused):
+            linux.devices()
+
+    def test_a_box_passes_on_only_what_comes_in_by_its_own_interfaces(self, linux: LinuxPort) -> None:
+        linux.set_fence(fence_text(SHAPE, PLAN))
+        linux.open(PLAN.boxes, routed=[PORT, "rf-tunnel", "not-there"])
+        conf = Path("/proc/sys/net/ipv4/conf")
+        forwarding = {name: (conf / name / "forwarding").read_text().strip() for name in (PORT, "rf-tunnel", UPLINK)}
+        assert forwarding == {PORT: "1", "rf-tunnel": "1", UPLINK: "0"}
+        linux.shut()
+        assert (conf / PORT / "forwarding").read_text().strip() == "0"
+
+    def test_who_sends_at_the_port_is_seen(self, linux: LinuxPort, network: BoxNetwork) -> None:
+        linux.set_fence(fence_text(SHAPE, PLAN))
+        linux.open(PLAN.boxes, routed=[PORT])
+        wait_until(lambda: linux.links()[PORT], "no link")
+        network.give("10.9.8.2/29")
+        in_namespace(network.phone, "busybox", "ping", "-c", "1", "-W", "1", "10.9.8.1")
+        wait_until(lambda: linux.devices() == {"001122334455"}, "the phone is not seen")
+
+    def test_another_dhcp_server_at_the_port_is_found_by_asking(
+        self, linux: LinuxPort, network: BoxNetwork, run_folder: Path
+    ) -> None:
+        linux.set_fence(fence_text(SHAPE, PLAN))
+        linux.open(PLAN.boxes, routed=[PORT])
+        wait_until(lambda: linux.links()[PORT], "no link")
+        ip("-n", network.phone, "address", "add", "192.168.77.1/24", "dev", "eth0")
+        with entered(network.phone):
+            words = ["-k", "-p0", "--dhcp-range=192.168.77.10,192.168.77.20", "--dhcp-leasefile=/dev/null", "--no-ping"]
+            rogue = KeptProgram("dnsmasq", [*words, "--conf-file=/dev/null", "--pid-file"], run_folder / "rogue.pid")
+            rogue.start()
+        try:
+
+            def is_found() -> bool:
+                linux.ask_who_serves()
+                for _ in range(20):
+                    if IPv4Address("192.168.77.1") in linux.others_serving():
+                        return True
+                    in_namespace(network.box, "sleep", "0.05")
+                return False
+
+            wait_until(is_found, "nobody answers")
+        finally:
+            rogue.end()

@@ -1,0 +1,82 @@
+"""A phone's port in memory, for what depends on no kernel: the Port port, with faults to order."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+
+from ringfence.edge.errors import FenceRefused, PortRefused, ProgramMissing
+from ringfence.edge.network.dnsmasq import AddressService
+
+
+@dataclass
+class SimulatedPort:
+    """Keeps what it is told; ``steps`` are the changes in their order."""
+
+    name: str = "port"
+    standing: str = ""
+    given: tuple[IPv4Interface, ...] = ()
+    routed: tuple[str, ...] = ()
+    service: AddressService | None = None
+    exists: bool = True
+    has_dnsmasq: bool = True
+    refuses: str = ""
+    networks: frozenset[IPv4Network] = frozenset()
+    seen: frozenset[str] = frozenset()
+    others: frozenset[IPv4Address] = frozenset()
+    uplink_link: Mapping[str, bool] = field(default_factory=dict)
+    has_link: bool = True
+    trouble: str = ""
+    asked: int = 0
+    steps: list[str] = field(default_factory=list)
+
+    def fence(self) -> str:
+        return self.standing
+
+    def set_fence(self, text: str) -> None:
+        if self.refuses:
+            raise FenceRefused("nftables refuses the fence", where=self.refuses)
+        self.standing = text
+        self.steps.append("fence")
+
+    def is_there(self) -> bool:
+        return self.exists
+
+    def addresses(self) -> tuple[IPv4Interface, ...]:
+        return self.given
+
+    def open(self, addresses: Sequence[IPv4Interface], *, routed: Sequence[str]) -> None:
+        self.given, self.routed = tuple(addresses), tuple(routed)
+        self.steps.append("open")
+
+    def shut(self) -> None:
+        if self.given:
+            self.steps.append("shut")
+        self.given, self.routed, self.seen = (), (), frozenset()
+
+    def serve(self, service: AddressService | None) -> None:
+        if service is not None and not self.has_dnsmasq:
+            self.service = None
+            raise ProgramMissing("dnsmasq is not installed", to_do="Install it: apt install dnsmasq-base")
+        if service != self.service:
+            self.steps.append("serve" if service is not None else "serve no more")
+        self.service = service
+
+    def look_after(self) -> str:
+        return self.trouble
+
+    def other_networks(self) -> frozenset[IPv4Network]:
+        return self.networks
+
+    def links(self) -> Mapping[str, bool]:
+        return {self.name: self.has_link and bool(self.given), **self.uplink_link}
+
+    def devices(self) -> frozenset[str]:
+        if not self.standing:
+            raise PortRefused("nft says no: No such file or directory")
+        return self.seen
+
+    def ask_who_serves(self) -> None:
+        self.asked += 1
+
+    def others_serving(self) -> frozenset[IPv4Address]:
+        return self.others if self.asked else frozenset()
