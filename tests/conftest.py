@@ -48,6 +48,10 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "nft": (lambda: shutil.which("nft") is not None, "apt install nftables"),
     "tshark": (lambda: shutil.which("tshark") is not None, "apt install tshark"),
     "postgresql": (postgresql_server.is_there, "apt install postgresql"),
+    "wireguard": (
+        lambda: shutil.which("wg") is not None and shutil.which("wireguard-go") is not None,
+        "apt install wireguard-tools wireguard-go",
+    ),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }
 

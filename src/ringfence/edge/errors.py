@@ -95,3 +95,7 @@ class FenceRefused(EnvironmentFault):
 
 class PortRefused(EnvironmentFault):
     """The machine did not do with the phone's port what it was told."""
+
+
+class TunnelRefused(EnvironmentFault):
+    """The machine did not do with the tunnel's interface what it was told, or has no WireGuard."""

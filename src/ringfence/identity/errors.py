@@ -25,3 +25,7 @@ class BadCertificate(NotPermitted):
 
 class WrongAuthority(NotPermitted):
     """The hub shows another CA than the token names."""
+
+
+class BadTunnelKey(BadInput):
+    """A text that is not a tunnel's key."""

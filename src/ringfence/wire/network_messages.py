@@ -51,7 +51,8 @@ class NetworkName:
 class NetworkConcentrator:
     """A tunnel's other end: where it is (``host:port``), its public key (base64), and what is routed to it (CIDR).
 
-    ``next_public_key`` is the one that it changes to; it is empty unless a change is under way.
+    ``address`` is its own inside the tunnel, at which it answers whoever asks whether it is there. While it changes
+    its key, it is at ``next_endpoint`` by ``next_public_key`` too; both are empty otherwise.
     """
 
     id: str
@@ -59,6 +60,8 @@ class NetworkConcentrator:
     public_key: str
     networks: tuple[str, ...]
     next_public_key: str = ""
+    next_endpoint: str = ""
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

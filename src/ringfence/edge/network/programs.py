@@ -13,7 +13,14 @@ from pathlib import Path
 from ringfence.edge.errors import PortRefused, ProgramMissing
 
 FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin"
-PACKAGES = {"nft": "nftables", "ip": "iproute2", "dnsmasq": "dnsmasq-base", "chronyd": "chrony"}
+PACKAGES = {
+    "nft": "nftables",
+    "ip": "iproute2",
+    "dnsmasq": "dnsmasq-base",
+    "chronyd": "chrony",
+    "wg": "wireguard-tools",
+    "wireguard-go": "wireguard-go",
+}
 _TIMEOUT_S = 10.0
 _END_S = 3.0
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.5, 30.0

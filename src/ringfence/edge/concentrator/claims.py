@@ -1,0 +1,40 @@
+"""Which boxes' calls go through this concentrator, as they say themselves: a machine without input and output.
+
+A box keeps in touch with every concentrator and uses one. What is sent to its phones must come by that one: otherwise
+a fail-over would have a way out and no way back.
+"""
+
+from collections.abc import Collection, Mapping
+from ipaddress import IPv4Address, IPv4Network
+
+KEPT_S = 8.0
+"""How long a claim holds that is not repeated; a box repeats it every second."""
+
+
+class Claims:
+    """Remembers who claims to use this concentrator; ``now`` is monotonic, in seconds."""
+
+    def __init__(self) -> None:
+        self._subnets: dict[IPv4Address, IPv4Network] = {}
+        """Each box's own address: the first one of its subnet."""
+        self._claimed_at: dict[IPv4Network, float] = {}
+
+    def take(self, subnets: Collection[IPv4Network]) -> None:
+        """Know exactly these boxes from now on; claims of those that stay still count."""
+        self._subnets = {subnet.network_address + 1: subnet for subnet in subnets}
+        self._claimed_at = {subnet: at for subnet, at in self._claimed_at.items() if subnet in subnets}
+
+    def hear(self, asked: Mapping[str, bool], now: float) -> None:
+        """Note who has asked whether this end is there, and whether their calls go this way."""
+        for address, is_used in asked.items():
+            subnet = self._subnets.get(IPv4Address(address))
+            if subnet is None:
+                continue
+            if is_used:
+                self._claimed_at[subnet] = now
+            else:
+                self._claimed_at.pop(subnet, None)
+
+    def claimed(self, now: float) -> frozenset[IPv4Network]:
+        """Return the subnets whose way back is through here."""
+        return frozenset(subnet for subnet, at in self._claimed_at.items() if now - at < KEPT_S)

@@ -1,0 +1,170 @@
+"""The fence of a concentrator, as text for nftables: what comes out of the tunnel, and what goes in.
+
+- A box's phones reach what their site's rules name, and answer whoever that is. Nothing else: not this machine, not
+  another box, unless both sites allow direct media.
+- Whoever the rules name reaches the phones. Nobody else does, and nobody else may bear a phone's address.
+
+A box is one element of a map, by its subnet: a change of one costs the same with ten boxes and with a thousand. Boxes
+with the same rules share a chain, which is named after what is in it. WireGuard itself sees to it that a box sends from
+its own subnet alone.
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Network, collapse_addresses
+
+from ringfence.edge.network.plan import Reach
+from ringfence.wire.network_messages import Protocol
+
+TABLE = "ringfence_tunnel"
+_MEDIA_PORTS = "1024-65535"
+_NAME_CHARACTERS = 16
+_WAYS = ("from", "to")
+
+
+@dataclass(frozen=True, slots=True)
+class FencedBox:
+    """One box: its subnet, what its phones may reach, and the other boxes that they exchange media with."""
+
+    subnet: IPv4Network
+    reach: tuple[Reach, ...]
+    direct_media: tuple[IPv4Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _Policy:
+    """What boxes with the same rules share."""
+
+    reach: tuple[Reach, ...]
+    direct_media: tuple[IPv4Network, ...]
+
+    @property
+    def name(self) -> str:
+        return hashlib.sha256(repr(self).encode()).hexdigest()[:_NAME_CHARACTERS]
+
+
+def whole_text(interface: str, boxes: Iterable[FencedBox]) -> str:
+    """Return what puts a fence for exactly these boxes in the place of any before, in one transaction."""
+    known = {box.subnet: _policy_of(box) for box in boxes}
+    lines = [f"add table inet {TABLE}", f"delete table inet {TABLE}", f"table inet {TABLE} {{"]
+    lines += _filled("set", "subnets", "ipv4_addr", map(str, known))
+    for policy in dict.fromkeys(known.values()):
+        lines += _chains(policy)
+    for way in _WAYS:
+        elements = (_element(subnet, way, policy) for subnet, policy in known.items())
+        lines += _filled("map", f"{way}_boxes", "ipv4_addr : verdict", elements)
+    return "\n".join([*lines, *_hooks(f'"{interface}"'), "}", ""])
+
+
+def change_text(before: Mapping[IPv4Network, FencedBox], after: Mapping[IPv4Network, FencedBox]) -> str:
+    """Return what makes of a fence for some boxes one for others, in one transaction; empty if nothing changes.
+
+    Args:
+        before: The boxes that the fence is for, by subnet.
+        after: Those that it is to be for.
+    """
+    gone = [box for subnet, box in before.items() if after.get(subnet) != box]
+    come = [box for subnet, box in after.items() if before.get(subnet) != box]
+    had, has = {_policy_of(box) for box in before.values()}, {_policy_of(box) for box in after.values()}
+    lines: list[str] = []
+    for policy in sorted(has - had, key=lambda policy: policy.name):
+        lines += [f"table inet {TABLE} {{", *_chains(policy), "}"]
+    for word, boxes in (("delete", gone), ("add", come)):
+        if boxes:
+            for way in _WAYS:
+                told = ", ".join(_element(box.subnet, way, _policy_of(box)) for box in boxes)
+                lines.append(f"{word} element inet {TABLE} {way}_boxes {{ {told} }}")
+            lines.append(f"{word} element inet {TABLE} subnets {{ {', '.join(str(box.subnet) for box in boxes)} }}")
+    for policy in sorted(had - has, key=lambda policy: policy.name):
+        lines += [f"delete chain inet {TABLE} {way}_{policy.name}" for way in _WAYS]
+    return "\n".join([*lines, ""]) if lines else ""
+
+
+def _policy_of(box: FencedBox) -> _Policy:
+    return _Policy(tuple(sorted(set(box.reach), key=repr)), tuple(sorted(set(box.direct_media))))
+
+
+def _element(subnet: IPv4Network, way: str, policy: _Policy) -> str:
+    return f"{subnet} : jump {way}_{policy.name}"
+
+
+def _filled(kind: str, name: str, of: str, elements: Iterable[str]) -> list[str]:
+    listed = ", ".join(elements)
+    return [f"{kind} {name} {{ type {of}; flags interval;", *([f"elements = {{ {listed} }};"] if listed else []), "}"]
+
+
+def _hooks(interface: str) -> list[str]:
+    return [
+        "chain arriving { type filter hook prerouting priority raw; policy accept;",
+        f"iifname {interface} meta nfproto ipv6 drop",
+        f"iifname {interface} ip saddr != @subnets drop",
+        f'iifname != {{ {interface}, "lo" }} ip saddr @subnets drop',
+        "}",
+        "chain asking { type filter hook input priority filter; policy accept;",
+        f"iifname {interface} icmp type echo-request limit rate over 2000/second drop",
+        f"iifname {interface} icmp type echo-request accept",
+        f"iifname {interface} ip saddr vmap @from_boxes",
+        f"iifname {interface} drop",
+        "}",
+        "chain passing { type filter hook forward priority filter; policy accept;",
+        f"iifname {interface} ip saddr vmap @from_boxes",
+        f"iifname {interface} oifname != {interface} drop",
+        f"oifname {interface} ip daddr vmap @to_boxes",
+        f"oifname {interface} drop",
+        f"iifname {interface} drop",
+        "}",
+        "chain leaving { type filter hook output priority filter; policy accept;",
+        f"oifname {interface} meta nfproto ipv6 drop",
+        f"oifname {interface} icmp type echo-reply accept",
+        f"oifname {interface} ip daddr vmap @to_boxes",
+        f"oifname {interface} drop",
+        "}",
+    ]
+
+
+def _chains(policy: _Policy) -> list[str]:
+    return [*_chain(f"from_{policy.name}", _from_boxes(policy)), *_chain(f"to_{policy.name}", _to_boxes(policy))]
+
+
+def _from_boxes(policy: _Policy) -> list[str]:
+    rules = []
+    if policy.direct_media:
+        rules.append(f"ip daddr {_among(policy.direct_media)} udp dport {_MEDIA_PORTS} accept")
+    rules.append("ip daddr @subnets drop")
+    rules += [f"ip daddr {each.network} {each.protocol} dport {_ports(each)} accept" for each in policy.reach]
+    if policy.reach:
+        reached = _among(each.network for each in policy.reach)
+        rules.append(f"ip daddr {reached} ct direction reply ct state established,related accept")
+    return [*rules, "drop"]
+
+
+def _to_boxes(policy: _Policy) -> list[str]:
+    rules = []
+    if policy.direct_media:
+        rules.append(f"ip saddr {_among(policy.direct_media)} udp dport {_MEDIA_PORTS} accept")
+    rules.append("ip saddr @subnets drop")
+    by_protocol = {each: [of.network for of in policy.reach if of.protocol is each] for each in Protocol}
+    rules += [
+        f"ip saddr {_among(networks)} meta l4proto {protocol} accept"
+        for protocol, networks in by_protocol.items()
+        if networks
+    ]
+    if policy.reach:
+        reached = _among(each.network for each in policy.reach)
+        rules.append(f"ip saddr {reached} icmp type echo-request limit rate 100/second accept")
+        rules.append(f"ip saddr {reached} meta l4proto icmp ct state related accept")
+    return [*rules, "drop"]
+
+
+def _chain(name: str, rules: Sequence[str]) -> list[str]:
+    return [f"chain {name} {{", *rules, "}"]
+
+
+def _ports(reach: Reach) -> str:
+    return f"{reach.first_port}-{reach.last_port}" if reach.first_port != reach.last_port else str(reach.first_port)
+
+
+def _among(networks: Iterable[IPv4Network]) -> str:
+    """Return networks as an anonymous set; a set takes none that is inside another."""
+    return f"{{ {', '.join(map(str, collapse_addresses(networks)))} }}"

@@ -1,0 +1,172 @@
+"""A box's end of the tunnel: every concentrator is a peer, and one of them at a time carries the calls.
+
+Invariants:
+
+- All concentrators are kept in touch with, so that a change from one to another is one change of what is routed where.
+- What a concentrator is asked and answers goes through the tunnel, so that one that is reached but carries nothing is
+  left too.
+- A key that a concentrator changes to is used once a handshake by it has succeeded, and not before.
+- A peer that the rules no longer name is out at once.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ringfence.edge.network.tunnel.failover import Failover
+from ringfence.edge.network.tunnel.wireguard import Peer, PeerTraffic
+from ringfence.wire.network_messages import BoxTunnel
+
+KEEPALIVE_S = 25
+"""What WireGuard's manual page advises behind NAT (wg(8), PersistentKeepalive)."""
+NUDGE_AFTER_S, NUDGE_EVERY_S = 1.5, 5.0
+"""When the interface is told anew where a concentrator is that does not answer, and how often.
+
+wireguard-go goes on sending from the address that this machine had before, for up to 15 s, unless it is told.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelEnd:
+    """One concentrator at one key: where it is, and its place inside."""
+
+    concentrator: str
+    public_key: str
+    endpoint: tuple[str, int]
+    address: str
+    networks: tuple[str, ...]
+    is_next: bool = False
+    """Whether this is the key that it changes to."""
+
+
+class TunnelLink(Protocol):
+    """The interface of the tunnel (``wireguard.WireGuard``)."""
+
+    def put(self, peers: Iterable[Peer]) -> None:
+        """Add or change peers."""
+
+    def remove(self, public_keys: Iterable[str]) -> None:
+        """Take peers out."""
+
+    def route(self, networks: Iterable[str]) -> None:
+        """Lead exactly these networks into it."""
+
+    def traffic(self) -> Mapping[str, PeerTraffic]:
+        """Return every peer's traffic, by its public key."""
+
+
+class AskingEnds(Protocol):
+    """Asks whether addresses answer through the tunnel (``echo.Echo``)."""
+
+    def ask(self, addresses: Iterable[str], used: str = "") -> None:
+        """Ask each, and tell the one that is used so."""
+
+    def answered(self) -> set[str]:
+        """Return which have answered the last question."""
+
+
+class TunnelKeeper:
+    """Keeps one tunnel as the rules say. ``clock`` is monotonic, in seconds; every method may raise TunnelRefused."""
+
+    def __init__(self, link: TunnelLink, asking: AskingEnds, clock: Callable[[], float]) -> None:
+        self._link = link
+        self._asking = asking
+        self._clock = clock
+        self._ends: tuple[TunnelEnd, ...] = ()
+        self._failover = Failover()
+        self._keys: dict[str, str] = {}
+        """Each concentrator's key that is used."""
+        self._peers: dict[str, Peer] = {}
+        """What the link was told, by public key."""
+        self._routed: frozenset[str] | None = None
+        self._traffic: Mapping[str, PeerTraffic] = {}
+        self._nudged_at = float("-inf")
+
+    def take(self, ends: Sequence[TunnelEnd]) -> None:
+        """Go by these ends from now on, the preferred concentrator first."""
+        self._ends = tuple(ends)
+        self._failover.take(tuple(dict.fromkeys(end.concentrator for end in ends)))
+        self._settle()
+
+    def on_time(self) -> None:
+        """Hear who answers, change to another concentrator if it is time, and ask again. Call it every second."""
+        now = self._clock()
+        self._traffic = self._link.traffic()
+        heard = self._asking.answered()
+        for end in self._ends:
+            if end.address in heard:
+                self._failover.hear(end.concentrator, now)
+        self._failover.choose(now)
+        if now - self._nudged_at >= NUDGE_EVERY_S:
+            silent = [end for end in self._ends if not self._failover.answers(end.concentrator, now, NUDGE_AFTER_S)]
+            for end in silent:
+                self._peers.pop(end.public_key, None)
+                self._nudged_at = now
+        self._settle()
+        self._asking.ask({end.address for end in self._ends}, self._address_of(self.used))
+
+    @property
+    def used(self) -> str:
+        """The concentrator that carries the calls; empty without any."""
+        return self._failover.used
+
+    def is_answered(self) -> bool:
+        """Return whether the concentrator in use has answered lately."""
+        return self._failover.answers(self.used, self._clock())
+
+    @property
+    def standing(self) -> tuple[BoxTunnel, ...]:
+        """How the tunnel to each concentrator is."""
+        return tuple(map(self._standing_of, dict.fromkeys(end.concentrator for end in self._ends)))
+
+    def _standing_of(self, concentrator: str) -> BoxTunnel:
+        traffic = [self._traffic[end.public_key] for end in self._of(concentrator) if end.public_key in self._traffic]
+        return BoxTunnel(
+            concentrator,
+            handshake_at=max((each.handshake_at for each in traffic), default=0.0),
+            sent_bytes=sum(each.sent_bytes for each in traffic),
+            received_bytes=sum(each.received_bytes for each in traffic),
+            is_used=concentrator == self.used,
+        )
+
+    def _address_of(self, concentrator: str) -> str:
+        return next((end.address for end in self._of(concentrator)), "")
+
+    def _of(self, concentrator: str) -> list[TunnelEnd]:
+        return [end for end in self._ends if end.concentrator == concentrator]
+
+    def _settle(self) -> None:
+        """Tell the link what differs from what it was told, peers that give something up before those that get it."""
+        wanted = {end.public_key: self._peer(end) for end in self._ends}
+        if gone := [key for key in self._peers if key not in wanted]:
+            self._link.remove(gone)
+            for key in gone:
+                del self._peers[key]
+        changed = [peer for key, peer in wanted.items() if self._peers.get(key) != peer]
+        changed.sort(key=lambda peer: len(peer.networks))
+        if changed:
+            self._link.put(changed)
+            self._peers |= {peer.public_key: peer for peer in changed}
+        routed = frozenset(network for peer in wanted.values() for network in peer.networks)
+        if routed != self._routed:
+            self._link.route(routed)
+            self._routed = routed
+
+    def _peer(self, end: TunnelEnd) -> Peer:
+        networks: tuple[str, ...] = ()
+        if end.public_key == self._key_of(end.concentrator):
+            networks = (f"{end.address}/32", *(end.networks if end.concentrator == self.used else ()))
+        return Peer(end.public_key, tuple(dict.fromkeys(networks)), end.endpoint, KEEPALIVE_S)
+
+    def _key_of(self, concentrator: str) -> str:
+        """Return the key by which a concentrator is used: the next one as soon as a handshake by it has succeeded."""
+        ends = self._of(concentrator)
+        known = {end.public_key for end in ends}
+        shaken = [end.public_key for end in ends if end.is_next and self._has_shaken(end.public_key)]
+        kept = self._keys.get(concentrator, "")
+        chosen = shaken[0] if shaken else kept if kept in known else ends[0].public_key
+        self._keys[concentrator] = chosen
+        return chosen
+
+    def _has_shaken(self, key: str) -> bool:
+        return key in self._traffic and self._traffic[key].handshake_at > 0
