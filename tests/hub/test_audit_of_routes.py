@@ -66,6 +66,10 @@ CA, OTHER_CA = (
     for name in ("Maker", "Another maker")
 )
 BODIES: dict[tuple[str, str], object] = {
+    **{
+        ("POST", f"/edge-jobs/{kind}"): {"edge": "edge-1", "wait_s": 60, "why": "a test"}
+        for kind in ("status", "logs", "diagnose", "capture", "capture-with-secrets", "restart", "reboot")
+    },
     ("POST", "/alert-channels"): {"name": "other", **CHANNEL},
     ("POST", "/assets"): {"kind": "ring tone", "name": "Chime", "source": "test", "files": [RING]},
     ("POST", "/pbxes"): {"name": "silver", **PBX},
@@ -106,6 +110,8 @@ NOT_ALONE: dict[tuple[str, str], str] = {
     ("POST", "/phones/{mac}/reload"): "a PBX must be there",
     ("POST", "/sip/rotations"): "a PBX must be there",
     ("POST", "/drafts/{draft}/approve"): "somebody else must",
+    ("POST", "/edge-jobs/{job}/approve"): "somebody must who is signed in",
+    ("POST", "/edge-jobs/{job}/capture-with-secrets"): "an edge must have sent one",
     **{
         ("POST", f"/rollouts/{{rollout}}/{what}"): "a rollout must be under way"
         for what in ("cancel", "pause", "resume", "retry")
@@ -174,7 +180,12 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         change.session.add(AssetRow(id="ring-bell", kind="ring tone", name="bell", **added))
         alerts.raise_alert(change, "rich", alerts.EDGE_MOVED, "edge-1", "It has moved.")
         alerts.raise_alert(change, "rich", alerts.UNKNOWN_PHONE, "001B54C2AE04", "It asked.", model="9971")
-    draft, authority = do("POST", "/drafts", {"name": "Plan"})["id"], do("GET", "/port-authorities")["items"][0]["id"]
+    job, draft = (
+        do("POST", path, body)["id"]
+        for path, body in (
+            ("/edge-jobs/status", {"edge": "edge-1", "wait_s": 86_400}), ("/drafts", {"name": "Plan"}),
+        )
+    )  # fmt: skip
     edit = app.ask("PATCH", f"{V1}/phones/{OTHER}", {"description": "in a draft"}, draft=draft)
     assert edit.status < 300, edit.data
     anna = person(hub, "anna@example.org", "operator")
@@ -191,7 +202,8 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         "token": key, "enrolment token": token, "alert": str(alert), "address": "203.0.113.7", "digest": BAR,
         "name": "ssh_password", "template": "{mac}.cfg", "load": LOAD, "asset": "ring-bell", "family": "generic",
         "index": "1", "number": "1", "organisation": "other", "person": anna.id, "session": row.id, "draft": draft,
-        "passkey": passkey.id, "provider": "company", "authority": authority,
+        "passkey": passkey.id, "provider": "company", "job": job,
+        "authority": do("GET", "/port-authorities")["items"][0]["id"],
         "activation": activation["id"], "code": activation["code"], "phone": "AE04", "book": "company",
     }  # fmt: skip
 

@@ -21,6 +21,7 @@ NOUNS = {
     "sites/*/tokens": "enrolment_tokens",
     "tokens": "enrolment_tokens",
     "edges": "edges",
+    "edge-jobs": "edge_jobs",
     "edges/*/accept": "guard.edge_networks",
     "phones": "phones",
     "phones/bulk": "bulk",

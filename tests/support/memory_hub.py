@@ -11,6 +11,7 @@ from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.hub_client import BlobPart
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.wire import codec
+from ringfence.wire.job_messages import JobNews, JobNewsAnswer
 from ringfence.wire.messages import (
     EdgeHealth,
     EdgeStanding,
@@ -53,6 +54,8 @@ class MemoryHub:
     standings: list[EdgeStanding] = field(default_factory=list)
     healths: list[EdgeHealth] = field(default_factory=list)
     boxes: list[BoxStanding] = field(default_factory=list)
+    job_news: list[JobNews] = field(default_factory=list)
+    cancelled_jobs: set[str] = field(default_factory=set)
     knows_no_progress: bool = False
     clock: HubClock | None = None
     rules: GuardRules | None = None
@@ -114,6 +117,11 @@ class MemoryHub:
     def tell_box(self, standing: BoxStanding) -> None:
         self._answer("box")
         self.boxes.append(standing)
+
+    def tell_job(self, news: JobNews) -> JobNewsAnswer | None:
+        self._answer("jobs")
+        self.job_news.append(news)
+        return JobNewsAnswer(goes_on=news.number not in self.cancelled_jobs)
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         self.expired = False

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import edge_network_cmd
+from ringfence.cli import edge_job_cmd, edge_network_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.arguments import OnlySite
 from ringfence.cli.support.listing import Listing, lists
@@ -29,6 +29,8 @@ from ringfence.cli.support.serving import (
 # Each command loads the libraries that it needs: what `run` loads delays the first file after power-on.
 app = typer.Typer(help="Edges: the boxes next to the phones.", no_args_is_help=True)
 app.add_typer(edge_network_cmd.app, name="network")
+app.command("job")(edge_job_cmd.job)
+app.add_typer(edge_job_cmd.app, name="jobs")
 
 Folder = Annotated[Path, typer.Option(envvar="RINGFENCE_EDGE_FOLDER", help="Where the edge keeps its key and files.")]
 _FAST_OR_SLOW = {True: "fast", False: "slow"}
@@ -218,6 +220,8 @@ def show(edge: EdgeId, as_json: AsJson = False) -> None:
     output.say(f"Disk           {'not known' if free is None else f'{free / 1e6:,.1f} MB free'}")
     if row["http_addresses"]:
         output.say(f"HTTP           {', '.join(row['http_addresses'])}, as it says")
+    if row["jobs_allowed"] or row["jobs_problem"]:
+        output.say(f"Jobs           {row['jobs_problem'] or ', '.join(row['jobs_allowed'])}")
     off_s = row["clock_off_s"]
     output.say(f"Clock          {f'{abs(off_s):,.0f} s {_FAST_OR_SLOW[off_s > 0]}' if off_s else 'right'}")
     if row["problem"]:

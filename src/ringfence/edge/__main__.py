@@ -11,14 +11,17 @@ import sys
 from pathlib import Path
 
 from ringfence.edge.agent.agent import Agent
+from ringfence.edge.agent.agent_jobs import ProcessRights
 from ringfence.edge.agent.box import Box
 from ringfence.edge.errors import BadPhonePort
+from ringfence.edge.jobs.capture import open_capturing
 from ringfence.edge.lan.observer import Hearing
 from ringfence.edge.network.handle import FOLDER, NetworkHelper
 from ringfence.edge.network.interfaces import read_interfaces
 from ringfence.edge.phones.site_worker import OwnWorker
 from ringfence.edge.process import privileges
 from ringfence.edge.process.addresses import http_addresses, read_address
+from ringfence.edge.process.beginning_again import BeginningAgain
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import RingfenceError
@@ -76,6 +79,7 @@ def main(arguments: list[str] | None = None) -> int:
         log.log(logging.getLevelName(level.upper()), text)
 
     folder = EdgeFolder(options.folder, Disk())
+    again = BeginningAgain()
     try:
         account = accounts.account_for(options.user)
         if account is not None:
@@ -96,6 +100,7 @@ def main(arguments: list[str] | None = None) -> int:
                 if hearing.why_no_frames:
                     log.info("Frames are not watched: %s.", hearing.why_no_frames)
                 watched = [] if options.metrics is None else [listen_for_metrics(read_metrics_address(options.metrics))]
+                capturing = open_capturing(folder.path, [port for _, port in listen])
                 agent = Agent(
                     folder,
                     OwnWorker(
@@ -109,6 +114,7 @@ def main(arguments: list[str] | None = None) -> int:
                     say,
                     metrics=watched,
                     box=Box(helper, say) if helper is not None else None,
+                    rights=ProcessRights(lambda: again.want(agent.stop), capturing),
                 )
                 privileges.let_go()
                 call_on_stop(agent.stop)
@@ -116,6 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     except RingfenceError as fault:
         print(f"ringfence-edge: {fault}", file=sys.stderr)  # noqa: T201 - the one line that says why
         return fault.exit_code
+    again.end()
     return 0
 
 

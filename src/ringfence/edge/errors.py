@@ -99,3 +99,11 @@ class PortRefused(EnvironmentFault):
 
 class TunnelRefused(EnvironmentFault):
     """The machine did not do with the tunnel's interface what it was told, or has no WireGuard."""
+
+
+class JobRefused(NotPermitted):
+    """A job that this machine does not allow, or can't do; the reason is told to the hub."""
+
+
+class JobOver(Conflict):
+    """A job that somebody cancelled, or that is another's: it ends where it is."""

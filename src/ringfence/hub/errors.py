@@ -197,6 +197,18 @@ class UnknownEdge(NotFound):
     """No edge has this id."""
 
 
+class UnknownEdgeJob(NotFound):
+    """No edge was ever asked for a job with this id."""
+
+
+class EdgeAway(Conflict):
+    """An edge is not connected, and is asked for something now."""
+
+
+class JobRefusedByEdge(NotPermitted):
+    """An edge's owner does not allow what it is asked for."""
+
+
 class UnknownToken(NotFound):
     """No token has this id."""
 

@@ -180,6 +180,7 @@ class EdgeHealth:
 
     ``problem`` is an ``EdgeProblem``, empty for none, and ``sentence`` says it for people. ``at`` is the edge's own
     clock, which may be wrong. ``http_addresses`` are where phones in its room may reach its HTTP, as ``host:port``.
+    ``jobs`` are those that its own policy file allows, and ``jobs_problem`` says why that file can't be used.
     """
 
     at: float
@@ -187,6 +188,8 @@ class EdgeHealth:
     sentence: str = ""
     disk_free_bytes: Whole = 0
     http_addresses: tuple[str, ...] = field(default=())
+    jobs: tuple[str, ...] = field(default=())
+    jobs_problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -311,6 +314,8 @@ class StatePart(StrEnum):
     """RoomOrders."""
     NETWORK = "network"
     """NetworkRules (``wire.network_messages``), for boxes alone."""
+    JOBS = "jobs"
+    """JobOrders (``wire.job_messages``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ HEALTH = V1 + "/health"
 BOX = V1 + "/box"
 """POST BoxStanding → BoxStanding (``wire.network_messages``): how a box's port and tunnel are."""
 
+JOBS = V1 + "/jobs"
+"""POST JobNews → JobNewsAnswer (``wire.job_messages``): what becomes of a job that the caller was asked for."""
+
 STATE = V1 + "/state"
 """GET → SiteState: everything that the caller gets beside releases; an older hub answers 404."""
 

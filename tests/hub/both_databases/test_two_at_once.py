@@ -17,6 +17,8 @@ from ringfence.hub.fleet import (
     activation_use,
     activations,
     boxes,
+    edge_job_news,
+    edge_jobs,
     edges,
     enrolment_tokens,
     lines,
@@ -31,6 +33,7 @@ from ringfence.hub.fleet import (
 )
 from ringfence.hub.fleet.activation_use import CodeUser, PhoneAtHand
 from ringfence.hub.fleet.activations import PreparedPhone
+from ringfence.hub.fleet.edge_jobs import AskedJob
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.sign_in_throttle import SignInThrottle
@@ -45,6 +48,7 @@ from ringfence.hub.store.people_models import PersonRow
 from ringfence.hub.store.release_models import ReleaseRow
 from ringfence.hub.store.rollout_models import RolloutPhoneRow
 from ringfence.phones.mac import Mac
+from ringfence.wire.job_messages import JobKind, JobNews
 from ringfence.wire.messages import Report
 from ringfence.wire.network_messages import BoxStanding
 from support import signing_in
@@ -222,3 +226,21 @@ def test_what_people_do_at_once_happens_once(hub: Hub, monkeypatch: pytest.Monke
             people.remove(change, change.session.get_one(PersonRow, person_id))
 
     assert sorted(at_once(partial(remove, anna.id), partial(remove, ben.id))) == [False, True]
+
+
+def test_a_job_goes_to_one_of_two_takers_whichever_hub_they_ask(hub: Hub) -> None:
+    edge = "edge-1"
+    edge_of(hub, edge)
+    with hub.change("test") as change:
+        job = edge_jobs.start(change, AskedJob(JobKind.RESTART, edge, "a test", 3600.0), "token").id
+    both = threading.Barrier(2, timeout=60)
+
+    def take(attempt: str) -> bool:
+        both.wait()
+        with hub.change(edge) as change:
+            return edge_job_news.take(change, hub.sealer, edge, JobNews(job, attempt, 0, "running"))
+
+    with ThreadPoolExecutor(2) as pool:
+        assert sorted(pool.map(take, ("a1", "a2"))) == [False, True]
+    with hub.database.reading() as session:
+        assert edge_jobs.compile_orders(session, edges.get(session, edge), hub.clock()).orders == ()

@@ -1,8 +1,8 @@
 """The agent: one process that keeps the newest release beside the phones.
 
-Threads: the stream hears hints from the hub, the synchroniser acts on them, the reporter hands over what happened; the
-supervisor's own thread watches the worker. The caller's thread keeps the status. Hints only wake the synchroniser: what
-it does depends on metadata alone, so an edge that missed ten hints ends in the same state as one that heard them.
+Threads: the stream hears hints from the hub, the synchroniser acts on them, the reporter hands over what happened, two
+do jobs, and the supervisor's own watches the worker. The caller's keeps the status. Hints only wake the synchroniser:
+what it does depends on metadata alone, so an edge that missed ten hints ends in the same state as one that heard them.
 """
 
 import random
@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.release import MINUTES_A_DAY
 from ringfence.counted import counted
+from ringfence.edge.agent.agent_jobs import NO_RIGHTS, ProcessRights, RunningAgent, agent_jobs
 from ringfence.edge.agent.backoff import Backoff
 from ringfence.edge.agent.box import Box
 from ringfence.edge.agent.clock import HubClock
@@ -34,6 +35,7 @@ from ringfence.edge.reporting import status
 from ringfence.edge.reporting.journal import Journal
 from ringfence.edge.reporting.log import Log
 from ringfence.edge.reporting.metrics import LocalPagesThread, pages
+from ringfence.edge.reporting.recent_log import RecentLog
 from ringfence.edge.reporting.status_socket import StatusSocket
 from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.folder import EdgeFolder
@@ -56,6 +58,7 @@ class Agent:
         connect: Creates its connection to the hub.
         metrics: Listening sockets on which it tells how it is; they are taken over.
         box: The phone's port that it keeps, if it is a box.
+        rights: What this process may do for jobs.
 
     Raises:
         NotEnrolled, FolderBroken, BadCertificate, ContentRefused: The folder does not contain what an edge needs.
@@ -72,11 +75,11 @@ class Agent:
         *,
         metrics: Sequence[socket.socket] = (),
         box: Box | None = None,
+        rights: ProcessRights = NO_RIGHTS,
     ) -> None:
         self._folder = folder
-        self._log = log
-        self._connect = connect
-        self._workers = workers
+        log = self._log = RecentLog(log)
+        self._connect, self._workers = connect, workers
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._wipe = False
@@ -97,13 +100,14 @@ class Agent:
         self._serving = Serving(
             enrolment.site_name, workers, cache=self._cache, journal=self._journal, phones=SeenPhones(folder), log=log
         )
-        self._health = HealthTeller(folder, self._status, self._serving.room_addresses)
+        running = RunningAgent(lambda: self._client, self._status_now, rights)
+        self._jobs = agent_jobs(folder, workers, self._clock, log, running)
+        self._health = HealthTeller(folder, self._status, self._serving.room_addresses, self._jobs.allowed)
         self._rules = GuardRulesPart(self._clock, self._serving.rule)
         self._memory = HubMemoryPart()
-        orders = RoomOrdersPart(self._clock, self._serving.send)
         self._box = box
-        network = (box.part,) if box is not None else ()
-        self._state = StateKeeper(folder, (self._rules, self._memory, orders, *network))
+        orders, network = RoomOrdersPart(self._clock, self._serving.send), (box.part,) if box is not None else ()
+        self._state = StateKeeper(folder, (self._rules, self._memory, orders, self._jobs, *network))
         self._has_told_standing = threading.Event()
         self._pages = LocalPagesThread(metrics, pages(self._status_now, folder.path))
 
@@ -143,6 +147,7 @@ class Agent:
             ]
             for thread in threads:
                 thread.start()
+            self._jobs.start()
             told_at = -1
             while not self._stopping.wait(LOOK_AROUND_S):
                 self._serving.phones.save_when_due(time.monotonic())
@@ -152,6 +157,7 @@ class Agent:
                     told_at = minute
             self._client.close()
             self._wake.set()
+            self._jobs.stop()
             self._journal.close()
             if self._box is not None:
                 self._box.stop()

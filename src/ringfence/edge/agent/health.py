@@ -10,6 +10,8 @@ from ringfence.edge.storage.reserve import RESERVE_BYTES
 from ringfence.errors import EnvironmentFault
 from ringfence.wire.messages import EdgeHealth, EdgeProblem
 
+AllowedJobs = tuple[tuple[str, ...], str]
+"""Which jobs are allowed, and why none are."""
 TELL_ANYWAY_S = 900.0
 """How often it is told although nothing changed: so the hub sees a clock that runs off."""
 
@@ -17,11 +19,18 @@ TELL_ANYWAY_S = 900.0
 class HealthTeller:
     """Looks after the disk's reserve, and tells the hub what changed; used by one thread at a time."""
 
-    def __init__(self, folder: EdgeFolder, status: StatusKeeper, addresses: Callable[[], Sequence[str]]) -> None:
-        """Begin; ``addresses`` tells where phones may reach its HTTP, as ``host:port``."""
+    def __init__(
+        self,
+        folder: EdgeFolder,
+        status: StatusKeeper,
+        addresses: Callable[[], Sequence[str]],
+        jobs: Callable[[], AllowedJobs],
+    ) -> None:
+        """Begin; ``addresses`` tells where phones may reach its HTTP, ``jobs`` which jobs this machine allows."""
         self._folder = folder
         self._status = status
         self._addresses = addresses
+        self._jobs = jobs
         self._told: tuple[object, ...] = ()
         self._tell_at = 0.0
 
@@ -39,8 +48,8 @@ class HealthTeller:
             sentence = (
                 f"the disk is full: {free / 1e6:.1f} MB are free. Free some space; the edge then goes on by itself."
             )
-            return EdgeHealth(time.time(), EdgeProblem.DISK_FULL, sentence, free, addresses)
-        return EdgeHealth(time.time(), kind or "", state.problem if kind else "", free, addresses)
+            return EdgeHealth(time.time(), EdgeProblem.DISK_FULL, sentence, free, addresses, *self._jobs())
+        return EdgeHealth(time.time(), kind or "", state.problem if kind else "", free, addresses, *self._jobs())
 
     def tell(self, client: HubClient) -> None:
         """Tell the hub how the edge is, if that is news or due.
@@ -49,7 +58,7 @@ class HealthTeller:
             HubUnreachable, HubRefused: It did not take it; it is told again next time.
         """
         health = self.look()
-        news = (health.problem, health.sentence, health.http_addresses)
+        news = (health.problem, health.sentence, health.http_addresses, health.jobs, health.jobs_problem)
         if news == self._told and time.monotonic() < self._tell_at:
             return
         client.tell_health(health)

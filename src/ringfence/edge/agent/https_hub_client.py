@@ -30,6 +30,7 @@ from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.identity.certificates import validity
 from ringfence.wire import codec, paths
 from ringfence.wire.errors import BadMessage
+from ringfence.wire.job_messages import JobNews, JobNewsAnswer
 from ringfence.wire.messages import (
     EdgeHealth,
     EdgeStanding,
@@ -85,7 +86,7 @@ class _Way:
 
 
 class HttpHubClient:
-    """The hub over HTTPS; one connection for requests, one for the event stream, both kept.
+    """The hub over HTTPS; one connection for the event stream, and one for each thread that asks, all kept.
 
     Args:
         hub_urls: The hub's addresses. Each event stream begins with the first one that answers, in this order; the
@@ -202,6 +203,10 @@ class HttpHubClient:
         """Send how this box's port is."""
         self._known(BoxStanding, paths.BOX, codec.to_json(standing))
 
+    def tell_job(self, news: JobNews) -> JobNewsAnswer | None:
+        """Send what becomes of a job."""
+        return self._known(JobNewsAnswer, paths.JOBS, codec.to_json(news))
+
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Send a request for the next certificate."""
         return self._message(RenewResponse, "POST", paths.RENEW, codec.to_json(request))
@@ -234,7 +239,7 @@ class HttpHubClient:
         manager = manager_for(
             proxy,
             ssl_context=context,
-            maxsize=3,
+            maxsize=5,
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
         )

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringfence.content.digests import Digest
+from ringfence.wire.job_messages import JobNews, JobNewsAnswer
 from ringfence.wire.messages import (
     EdgeHealth,
     EdgeStanding,
@@ -69,6 +70,9 @@ class HubClient(Protocol):
 
     def tell_box(self, standing: BoxStanding) -> None:
         """Tell how this box's port is; a hub that is too old to know it is told nothing."""
+
+    def tell_job(self, news: JobNews) -> JobNewsAnswer | None:
+        """Tell what becomes of a job; return None if the hub does not know it, or no jobs at all."""
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Ask for the next certificate."""

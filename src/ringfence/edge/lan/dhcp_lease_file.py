@@ -8,6 +8,7 @@ import os
 import stat
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 from ringfence.guard.leases import Lease, LeasesRead, examine_leases
@@ -40,6 +41,12 @@ class LeaseFile:
             self._look()
             lease = self._leases.get(address.removeprefix("::ffff:"))
         return lease if lease is not None and lease.until > now else None
+
+    def current(self, now: float) -> Sequence[Lease]:
+        """Return the leases that are valid at ``now`` (Unix seconds)."""
+        with self._lock:
+            self._look()
+            return [lease for lease in self._leases.values() if lease.until > now]
 
     def mac_of(self, address: str, now: float) -> str | None:
         """Return the bare MAC address that has an IPv4 address at ``now``; None if there is none."""

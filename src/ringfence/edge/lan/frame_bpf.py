@@ -24,30 +24,30 @@ MOST_PORTS = 16
 """Ports of one kind: classic BPF jumps no further than 255 instructions."""
 
 _INSTRUCTION = struct.Struct("=HBBI")
-_LOAD_WORD, _LOAD_HALF, _LOAD_BYTE = 0x20, 0x28, 0x30
-_LOAD_HALF_INDEXED, _LOAD_BYTE_INDEXED = 0x48, 0x50
-_INDEX_BY_IP_HEADER = 0xB1  # X = 4 * (the low half of a byte)
-_AND, _RETURN = 0x54, 0x06
-_IF_EQUAL, _IF_GREATER, _IF_ANY_BIT = 0x15, 0x25, 0x45
+LOAD_WORD, LOAD_HALF, LOAD_BYTE = 0x20, 0x28, 0x30
+LOAD_HALF_INDEXED, LOAD_BYTE_INDEXED = 0x48, 0x50
+INDEX_BY_IP_HEADER = 0xB1  # X = 4 * (the low half of a byte)
+AND, RETURN = 0x54, 0x06
+IF_EQUAL, IF_GREATER, IF_ANY_BIT = 0x15, 0x25, 0x45
 
 # What the kernel knows of a frame besides its bytes (SKF_AD_…), and what of it matters here.
 _ASIDE = -0x1000 & 0xFFFFFFFF
-_PACKET_KIND, _HARDWARE, _VLAN, _HAS_VLAN = _ASIDE + 4, _ASIDE + 28, _ASIDE + 44, _ASIDE + 48
+_PACKET_KIND, HARDWARE, _VLAN, _HAS_VLAN = _ASIDE + 4, _ASIDE + 28, _ASIDE + 44, _ASIDE + 48
 _OTHER_HOST, _OUTGOING = 3, 4
-_ETHERNET = 1
+ETHERNET = 1
 _VLAN_NUMBER = 0xFFF
 
-_KIND_AT, _BODY_AT = 12, 14
+KIND_AT, BODY_AT = 12, 14
 _LONGEST_LENGTH = 1500
-_IPV4, _IPV6, _LLDP = 0x0800, 0x86DD, 0x88CC
-_TCP, _UDP = 6, 17
-_LATER_FRAGMENT = 0x1FFF
+IPV4, IPV6, _LLDP = 0x0800, 0x86DD, 0x88CC
+TCP, UDP = 6, 17
+LATER_FRAGMENT = 0x1FFF
 _SYN_OF_SYN_AND_ACK, _SYN = 0x12, 0x02
-_IPV6_BYTES = 40
+IPV6_BYTES = 40
 
 
 @dataclass(frozen=True, slots=True)
-class _If:
+class BpfIf:
     """A condition on what was loaded; goes to a label or on."""
 
     code: int
@@ -56,7 +56,7 @@ class _If:
     otherwise: str = ""
 
 
-_Step = _If | tuple[int, int] | str
+BpfStep = BpfIf | tuple[int, int] | str
 """A condition, an instruction with its operand, or a label."""
 
 
@@ -64,78 +64,79 @@ def filter_for(tftp_ports: Collection[int], http_ports: Collection[int]) -> byte
     """Return the program. ValueError for more than MOST_PORTS of a kind."""
     if max(len(tftp_ports), len(http_ports)) > MOST_PORTS:
         raise ValueError(f"a frame filter takes up to {MOST_PORTS} ports of a kind")
-    steps: list[_Step] = [
-        (_LOAD_WORD, _HARDWARE),
-        _If(_IF_EQUAL, _ETHERNET, otherwise="drop"),
-        (_LOAD_WORD, _PACKET_KIND),
-        _If(_IF_EQUAL, _OUTGOING, then="drop"),
-        (_LOAD_HALF, _KIND_AT),
-        _If(_IF_EQUAL, _LLDP, then="lldp"),
-        _If(_IF_GREATER, _LONGEST_LENGTH, then="for us"),
-        *_all_equal((_LOAD_WORD, 0, 0x01000CCC), (_LOAD_HALF, 4, 0xCCCC)),
-        *_all_equal((_LOAD_WORD, _BODY_AT, 0xAAAA0300), (_LOAD_WORD, _BODY_AT + 4, 0x000C2000)),
-        (_RETURN, ANNOUNCEMENT_BYTES),
+    steps: list[BpfStep] = [
+        (LOAD_WORD, HARDWARE),
+        BpfIf(IF_EQUAL, ETHERNET, otherwise="drop"),
+        (LOAD_WORD, _PACKET_KIND),
+        BpfIf(IF_EQUAL, _OUTGOING, then="drop"),
+        (LOAD_HALF, KIND_AT),
+        BpfIf(IF_EQUAL, _LLDP, then="lldp"),
+        BpfIf(IF_GREATER, _LONGEST_LENGTH, then="for us"),
+        *_all_equal((LOAD_WORD, 0, 0x01000CCC), (LOAD_HALF, 4, 0xCCCC)),
+        *_all_equal((LOAD_WORD, BODY_AT, 0xAAAA0300), (LOAD_WORD, BODY_AT + 4, 0x000C2000)),
+        (RETURN, ANNOUNCEMENT_BYTES),
         "lldp",
-        *_all_equal((_LOAD_WORD, 0, 0x0180C200)),
-        (_RETURN, ANNOUNCEMENT_BYTES),
+        *_all_equal((LOAD_WORD, 0, 0x0180C200)),
+        (RETURN, ANNOUNCEMENT_BYTES),
         "for us",
-        (_LOAD_WORD, _PACKET_KIND),
-        _If(_IF_EQUAL, _OTHER_HOST, then="drop"),
-        (_LOAD_WORD, _HAS_VLAN),
-        _If(_IF_EQUAL, 0, then="untagged"),
-        (_LOAD_WORD, _VLAN),
-        _If(_IF_ANY_BIT, _VLAN_NUMBER, then="drop"),
+        (LOAD_WORD, _PACKET_KIND),
+        BpfIf(IF_EQUAL, _OTHER_HOST, then="drop"),
+        (LOAD_WORD, _HAS_VLAN),
+        BpfIf(IF_EQUAL, 0, then="untagged"),
+        (LOAD_WORD, _VLAN),
+        BpfIf(IF_ANY_BIT, _VLAN_NUMBER, then="drop"),
         "untagged",
-        (_LOAD_HALF, _KIND_AT),
-        _If(_IF_EQUAL, _IPV6, then="ipv6"),
-        _If(_IF_EQUAL, _IPV4, otherwise="drop"),
-        (_LOAD_HALF, _BODY_AT + 6),
-        _If(_IF_ANY_BIT, _LATER_FRAGMENT, then="drop"),
-        (_INDEX_BY_IP_HEADER, _BODY_AT),
-        (_LOAD_BYTE, _BODY_AT + 9),
-        *_to_ports("ipv4", tftp_ports, http_ports, _BODY_AT, half=_LOAD_HALF_INDEXED, byte=_LOAD_BYTE_INDEXED),
+        (LOAD_HALF, KIND_AT),
+        BpfIf(IF_EQUAL, IPV6, then="ipv6"),
+        BpfIf(IF_EQUAL, IPV4, otherwise="drop"),
+        (LOAD_HALF, BODY_AT + 6),
+        BpfIf(IF_ANY_BIT, LATER_FRAGMENT, then="drop"),
+        (INDEX_BY_IP_HEADER, BODY_AT),
+        (LOAD_BYTE, BODY_AT + 9),
+        *_to_ports("ipv4", tftp_ports, http_ports, BODY_AT, half=LOAD_HALF_INDEXED, byte=LOAD_BYTE_INDEXED),
         "ipv6",
-        (_LOAD_BYTE, _BODY_AT + 6),
-        *_to_ports("ipv6", tftp_ports, http_ports, _BODY_AT + _IPV6_BYTES, half=_LOAD_HALF, byte=_LOAD_BYTE),
+        (LOAD_BYTE, BODY_AT + 6),
+        *_to_ports("ipv6", tftp_ports, http_ports, BODY_AT + IPV6_BYTES, half=LOAD_HALF, byte=LOAD_BYTE),
         "keep whole",
-        (_RETURN, ANNOUNCEMENT_BYTES),
+        (RETURN, ANNOUNCEMENT_BYTES),
         "keep",
-        (_RETURN, SNAP_BYTES),
+        (RETURN, SNAP_BYTES),
         "drop",
-        (_RETURN, 0),
+        (RETURN, 0),
     ]
-    return _assembled(steps)
+    return assembled(steps)
 
 
-def _all_equal(*wanted: tuple[int, int, int]) -> list[_Step]:
-    steps: list[_Step] = []
+def _all_equal(*wanted: tuple[int, int, int]) -> list[BpfStep]:
+    steps: list[BpfStep] = []
     for load, at, value in wanted:
-        steps += [(load, at), _If(_IF_EQUAL, value, otherwise="drop")]
+        steps += [(load, at), BpfIf(IF_EQUAL, value, otherwise="drop")]
     return steps
 
 
 def _to_ports(
     family: str, tftp_ports: Collection[int], http_ports: Collection[int], at: int, *, half: int, byte: int
-) -> list[_Step]:
+) -> list[BpfStep]:
     """Judge by the transport, whose number is loaded; its header begins at ``at``, from X on for the indexed loads."""
     return [
-        _If(_IF_EQUAL, _UDP, then=f"{family} udp"),
-        _If(_IF_EQUAL, _TCP, otherwise="drop"),
+        BpfIf(IF_EQUAL, UDP, then=f"{family} udp"),
+        BpfIf(IF_EQUAL, TCP, otherwise="drop"),
         (byte, at + 13),
-        (_AND, _SYN_OF_SYN_AND_ACK),
-        _If(_IF_EQUAL, _SYN, otherwise="drop"),
+        (AND, _SYN_OF_SYN_AND_ACK),
+        BpfIf(IF_EQUAL, _SYN, otherwise="drop"),
         (half, at + 2),
-        *[_If(_IF_EQUAL, port, then="keep") for port in sorted(http_ports)],
-        (_RETURN, 0),
+        *[BpfIf(IF_EQUAL, port, then="keep") for port in sorted(http_ports)],
+        (RETURN, 0),
         f"{family} udp",
         (half, at + 2),
-        *([_If(_IF_EQUAL, SERVER_PORT, then="keep whole")] if family == "ipv4" else []),
-        *[_If(_IF_EQUAL, port, then="keep") for port in sorted(tftp_ports)],
-        (_RETURN, 0),
+        *([BpfIf(IF_EQUAL, SERVER_PORT, then="keep whole")] if family == "ipv4" else []),
+        *[BpfIf(IF_EQUAL, port, then="keep") for port in sorted(tftp_ports)],
+        (RETURN, 0),
     ]
 
 
-def _assembled(steps: list[_Step]) -> bytes:
+def assembled(steps: list[BpfStep]) -> bytes:
+    """Return a program of steps, whose labels become distances."""
     places: dict[str, int] = {}
     for step in steps:
         if isinstance(step, str):
@@ -145,7 +146,7 @@ def _assembled(steps: list[_Step]) -> bytes:
         if isinstance(step, str):
             continue
         following = len(made) + 1
-        if isinstance(step, _If):
+        if isinstance(step, BpfIf):
             ways = [places[label] - following if label else 0 for label in (step.then, step.otherwise)]
             made.append(_INSTRUCTION.pack(step.code, *ways, step.value))
         else:

@@ -65,6 +65,11 @@ class Hearing:
         return self._frames is not None
 
     @property
+    def leases(self) -> LeaseFile | None:
+        """The DHCP server's file that is watched, if there is one."""
+        return self._leases
+
+    @property
     def is_any(self) -> bool:
         """Whether there is anything to ask."""
         return self._frames is not None or self._leases is not None

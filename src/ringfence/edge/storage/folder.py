@@ -74,6 +74,7 @@ class EdgeFolder:
         self.root_file = path / "identity" / "root.json"
         self.enrolment_file = path / "identity" / "enrolment.json"
         self.state_file = path / "state.json"
+        self.jobs_file = path / "jobs.json"
         self.first_rules_file = path / "guard.json"  # where the first edges kept the guard's rules
         self.revoked_file = path / "revoked"
         self._wiping_file = path / "wiping"
@@ -184,8 +185,8 @@ class EdgeFolder:
             except EnvironmentFault as fault:
                 refused = fault
         for path in (
-            self.phones_file, self.reserve_file, self.state_file, self.first_rules_file, self.first_status_file,
-            self.revoked_file,
+            self.phones_file, self.reserve_file, self.state_file, self.jobs_file, self.first_rules_file,
+            self.first_status_file, self.revoked_file,
         ):  # fmt: skip
             try:
                 self.disk.remove(path.with_name(path.name + TEMPORARY))

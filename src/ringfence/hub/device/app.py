@@ -14,6 +14,7 @@ from ringfence.hub.device import (
     events,
     exchange,
     identity,
+    jobs,
     reports,
     site_state,
     standing,
@@ -21,11 +22,13 @@ from ringfence.hub.device import (
 from ringfence.hub.device.callers import anybody, edge_to_renew, enrolled_edge_or_one_to_wipe
 from ringfence.hub.device.exchange import DeviceRoute
 from ringfence.wire import codec, paths
+from ringfence.wire.job_messages import LARGEST_PART_BYTES
 
 _KEYS_BYTES = 64 * 1024
 """A certificate request with what is said beside it."""
 _PROGRESS_BYTES = 4 * 1024
 _BOX_BYTES = 64 * 1024
+_JOB_NEWS_BYTES = 2 * LARGEST_PART_BYTES
 _STANDING_BYTES = 1536 * 1024
 """Signed metadata, and what the edge keeps for the hub (recovery/hub_memory.py)."""
 
@@ -38,6 +41,7 @@ ROUTES = (
     DeviceRoute(paths.METADATA + "{name}", "GET", content.metadata),
     DeviceRoute(paths.BLOBS + "{digest}", "GET", content.blob),
     DeviceRoute(paths.REPORTS, "POST", reports.reports, codec.LARGEST_BYTES, is_paced=True),
+    DeviceRoute(paths.JOBS, "POST", jobs.tell, _JOB_NEWS_BYTES),
     DeviceRoute(paths.STATE, "GET", site_state.state),
     DeviceRoute(paths.GUARD, "GET", site_state.guard),
     DeviceRoute(paths.STANDING, "POST", standing.tell, _STANDING_BYTES, is_paced=True),

@@ -1,5 +1,6 @@
 """Edges: the enrolled boxes."""
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ from ringfence.wire.messages import EdgeHealth, EdgeProblem, Progress
 
 _MOST_BYTES = 1 << 50
 _LONGEST_PROBLEM = 300
+_MOST_KINDS, _KIND = 10, re.compile("[a-z-]{1,19}")
 _MOST_OFF_S = 100 * 365 * 86_400.0
 _SLOW_MESSAGE_S = 30.0
 
@@ -162,6 +164,8 @@ def note_health(edge: EdgeRow, told: EdgeHealth, now: float) -> None:
     edge.clock_off_s = round(off_s) if abs(off_s) > _SLOW_MESSAGE_S else 0.0
     edge.disk_free_bytes = min(told.disk_free_bytes, _MOST_BYTES)
     edge.http_addresses = edge_addresses.kept(told.http_addresses)
+    edge.jobs_allowed = " ".join(word for word in told.jobs[:_MOST_KINDS] if _KIND.fullmatch(word))
+    edge.jobs_problem = printable(told.jobs_problem, _LONGEST_PROBLEM)
 
 
 def note_disconnected(session: Session, edge_ids: Collection[str], now: float) -> None:

@@ -6,7 +6,7 @@ from msgspec import Raw
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.fleet import memory_for_edges, network_for_edges, room_orders
+from ringfence.hub.fleet import edge_jobs, memory_for_edges, network_for_edges, room_orders
 from ringfence.hub.fleet.guard import rules_for_edges
 from ringfence.hub.store.models import EdgeRow, SiteRow
 from ringfence.wire import codec
@@ -15,6 +15,7 @@ from ringfence.wire.messages import SiteState, StatePart
 PARTS: Mapping[StatePart, Callable[[Session, EdgeRow, float, str], object]] = {
     StatePart.MEMORY: memory_for_edges.compile_memory,
     StatePart.ROOM_ORDERS: room_orders.compile_orders,
+    StatePart.JOBS: edge_jobs.compile_orders,
 }
 """By name, the function that makes a part's message for an edge at a time, with why it is held back, if it is.
 

@@ -23,7 +23,7 @@ from ringfence.hub.errors import ScopeExceeded
 from ringfence.hub.fleet import api_tokens, organisations, sessions
 from ringfence.hub.people import problems, rights
 from ringfence.hub.people.refused_sign_ins import RefusedSignIns
-from ringfence.hub.people.rights import Right, Role, is_open
+from ringfence.hub.people.rights import Role, is_open
 from ringfence.hub.sign_in_errors import ConfirmationNeeded, NotSignedIn
 from ringfence.hub.store import unapproved_edits
 from ringfence.hub.store.access_scope import AccessScope
@@ -223,7 +223,13 @@ class CallersFirst:
 
 
 def _check_confirmed(caller: Caller, request: Request) -> None:
-    if not caller.is_confirmed and rights.asked_for(request.method, request.scope["path"]) is Right.REVEAL:
+    if rights.asks_for_confirmation(request.method, request.scope["path"]):
+        check_confirmed(caller)
+
+
+def check_confirmed(caller: Caller) -> None:
+    """Raise ConfirmationNeeded where somebody has not proved lately who they are."""
+    if not caller.is_confirmed:
         minutes = int(sessions.CONFIRMED_FOR_S) // 60
         raise ConfirmationNeeded(
             f"secrets are shown for {minutes} minutes after a sign-in",

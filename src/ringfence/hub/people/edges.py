@@ -55,5 +55,6 @@ def _edge(hub: Hub, row: models.EdgeRow) -> EdgeView:
         certificate_ends_at=row.certificate_ends_at, revoked_at=row.revoked_at, wipe=row.wipe,
         keeps_serving=row.keeps_serving, told_at=row.standing_at, problem=row.problem, problem_text=row.problem_text,
         problem_since=row.problem_since, clock_off_s=row.clock_off_s, disk_free_bytes=row.disk_free_bytes,
-        http_addresses=edge_addresses.addresses(row),
+        http_addresses=edge_addresses.addresses(row), jobs_allowed=row.jobs_allowed.split(),
+        jobs_problem=row.jobs_problem,
     )  # fmt: skip

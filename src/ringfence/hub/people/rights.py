@@ -24,6 +24,8 @@ class Right(StrEnum):
     EDIT = "edit sites, phones, lines, settings, groups, templates, assets and firmware"
     PUBLISH = "publish, roll back, hold"
     DIAGNOSE = "reload phones, check PBXes"
+    OPERATE = "restart edges, and capture what is said on phones' networks"
+    ENTER = "reboot machines, and capture secrets"
     GUARD = "open windows, ban, block, close alerts"
     ADOPT = "let phones in that ask for the first time"
     JOIN = "create tokens for edges, accept where edges stand"
@@ -58,11 +60,11 @@ _OLDER_WORDS = {"admin": Role.OWNER}
 
 _OPERATOR = frozenset({
     Right.KNOW, Right.SEE, Right.SEE_TEXTS, Right.MEASURE, Right.EDIT, Right.PUBLISH, Right.DIAGNOSE, Right.GUARD,
-    Right.ADOPT, Right.JOIN, Right.ROTATE,
+    Right.ADOPT, Right.JOIN, Right.ROTATE, Right.OPERATE,
 })  # fmt: skip
 RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.OWNER: frozenset(Right),
-    Role.ADMINISTRATOR: frozenset(Right) - {Right.OWN},
+    Role.ADMINISTRATOR: frozenset(Right) - {Right.OWN, Right.ENTER},
     Role.OPERATOR: _OPERATOR,
     Role.SUPPORT: frozenset({Right.KNOW, Right.SEE, Right.MEASURE, Right.DIAGNOSE}),
     Role.INSTALLER: frozenset({Right.KNOW, Right.SEE, Right.JOIN, Right.ADOPT}),
@@ -102,6 +104,15 @@ _PLACES: Mapping[str, tuple[Right, Right]] = {
     f"{V1}/tokens": (Right.SEE, Right.JOIN),
     f"{V1}/edges": (Right.SEE, Right.REVOKE),
     f"{V1}/edges/*/accept": (Right.SEE, Right.JOIN),
+    f"{V1}/edge-jobs": (Right.SEE, Right.DIAGNOSE),
+    f"{V1}/edge-jobs/approval": (Right.SEE, Right.OWN),
+    f"{V1}/edge-jobs/restart": (Right.SEE, Right.OPERATE),
+    f"{V1}/edge-jobs/capture": (Right.SEE, Right.OPERATE),
+    f"{V1}/edge-jobs/capture-with-secrets": (Right.ENTER, Right.ENTER),
+    f"{V1}/edge-jobs/reboot": (Right.SEE, Right.ENTER),
+    f"{V1}/edge-jobs/*/approve": (Right.SEE, Right.OPERATE),
+    f"{V1}/edge-jobs/*/capture": (Right.OPERATE, Right.OPERATE),
+    f"{V1}/edge-jobs/*/capture-with-secrets": (Right.ENTER, Right.ENTER),
     f"{V1}/doubts": (Right.SEE, Right.OWN),
     f"{V1}/phones": (Right.SEE, Right.EDIT),
     f"{V1}/phones/*/lines/*/password/reveal": (Right.REVEAL, Right.REVEAL),
@@ -228,6 +239,11 @@ def _is_of_the_organisation(method: str, path: str) -> bool:
         of_api == place or of_api.startswith(f"{place}/") for place in _CHANGED_AS_A_WHOLE
     )
     return is_changed or asked_for(method, path) in OF_THE_ORGANISATION
+
+
+def asks_for_confirmation(method: str, path: str) -> bool:
+    """Return whether a person has to have proved lately who they are, to use a path by a method."""
+    return asked_for(method, path) in {Right.REVEAL, Right.ENTER}
 
 
 def check_no_more(giver: Role, given: Role) -> None:

@@ -12,12 +12,15 @@ from sqlalchemy.orm import Session
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.publishing.rollouts import CANCELLED, DONE
 from ringfence.hub.store.activation_models import ActivationRow
+from ringfence.hub.store.edge_job_models import EdgeJobRow
 from ringfence.hub.store.guard_models import GuardAlertRow, GuardWindowRow
 from ringfence.hub.store.models import EnrolmentTokenRow
 from ringfence.hub.store.rollout_models import RolloutPhoneRow, RolloutRow
 
 KEPT_FOR_S = 90 * 86_400
 """How long codes, tokens, windows and rollouts are kept after their end; alerts are for ``alerts.KEPT_FOR_S``."""
+JOBS_KEPT_FOR_S = 30 * 86_400
+"""How long jobs are kept with what came of them; their captures go before, where there are too many."""
 _DELETED_AT_ONCE = 2000
 _ROLLOUTS_AT_ONCE = 10
 """The rows of their sites go with them; those of their phones have gone before."""
@@ -42,6 +45,7 @@ def _over(now: float) -> Mapping[Any, ColumnElement[bool]]:  # Any: tables whose
     return {
         GuardAlertRow: GuardAlertRow.closed_at < now - alerts.KEPT_FOR_S,
         ActivationRow: func.coalesce(ActivationRow.used_at, ActivationRow.revoked_at, ActivationRow.ends_at) < before,
+        EdgeJobRow: func.coalesce(EdgeJobRow.ended_at, EdgeJobRow.began_at, EdgeJobRow.until) < now - JOBS_KEPT_FOR_S,
         EnrolmentTokenRow: func.coalesce(EnrolmentTokenRow.used_at, EnrolmentTokenRow.expires_at) < before,
         GuardWindowRow: GuardWindowRow.until < before,
     }

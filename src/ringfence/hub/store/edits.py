@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.binding import BoundSession
+from ringfence.hub.store.edge_job_models import EdgeJobRow
 from ringfence.hub.store.guard_models import (
     EdgeNetworkRow,
     GuardBanRow,
@@ -140,6 +141,8 @@ def _note_for_guards(session: Session) -> None:
             case RoomOrderRow() | ProvisioningCredentialRow():
                 phone = session.get(PhoneRow, row.mac)
                 touched.update(() if phone is None else (phone.site_id,))
+            case EdgeJobRow() if is_whole or _has_changed(row, "state"):
+                touched.add(row.site_id)
             case SiteRow() if not is_whole and _has_changed(row, "name"):
                 touched.add(row.id)  # sentences name it
             case EdgeRow() if not is_whole and _has_changed(row, "network", "revoked_at"):

@@ -237,6 +237,10 @@ class EdgeRow(OrganisationOwned, Base):
     disk_free_bytes: Mapped[int | None] = mapped_column(BigInteger)
     http_addresses: Mapped[str] = mapped_column(String(600), default="", server_default="")
     """Where phones reach its HTTP, as it says, with spaces between (``fleet/edge_addresses.py``)."""
+    jobs_allowed: Mapped[str] = mapped_column(String(200), default="", server_default="")
+    """Which jobs its own policy file allows, with spaces between; empty where it has not told."""
+    jobs_problem: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    """Why that file can't be used, in words."""
     reports_left: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
     """Its budget for reports (fleet/report_budget.py) as it was at ``reports_left_at``."""
     reports_left_at: Mapped[float | None]

@@ -20,6 +20,8 @@ class OrganisationRow(Base):
     created_at: Mapped[float]
     drafts_need_approval: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     """Whether a second person has to approve what is published."""
+    jobs_approval: Mapped[str] = mapped_column(String(20), default="none", server_default="none")
+    """What has to be before edges do some jobs (``fleet/edge_jobs.py``)."""
     most_sites: Mapped[int | None] = mapped_column(Integer)
     most_phones: Mapped[int | None] = mapped_column(Integer)
     most_people: Mapped[int | None] = mapped_column(Integer)

@@ -6,6 +6,7 @@ from typing import Final
 
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.draft_models import DraftEditRow, DraftRow
+from ringfence.hub.store.edge_job_models import EdgeJobPartRow, EdgeJobRow
 from ringfence.hub.store.guard_models import (
     AlertChannelRow,
     AlertNoticeRow,
@@ -108,6 +109,11 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     RolloutSiteRow: _columns("its work under way", "state release published_at problem"),
     RolloutPhoneRow: Untold("what becomes of a publish; that has an entry"),
     RestorationRow: _columns("set by the first start", "listens_until"),
+    EdgeJobRow: _columns(
+        "what its edge tells; its end has an entry",
+        "state attempt began_at ended_at parts sentence result size_bytes",
+    ),
+    EdgeJobPartRow: Untold("what its edge has heard"),
     GuardAlertRow: _columns(
         "edges cause them", "first_at last_at count sentence peer model", rows_come_and_go=True
     ),
@@ -137,7 +143,7 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
         "hostname version certificate_serial certificate_fingerprint certificate_ends_at last_seen_at connected_until "
         "release reports_through fetched_bytes fetching_bytes network hub_url endpoints_digest issuer standing_at "
         "problem problem_text problem_since clock_off_s disk_free_bytes http_addresses reports_left reports_left_at "
-        "reports_not_kept",
+        "reports_not_kept jobs_allowed jobs_problem",
     ),
 }  # fmt: skip
 

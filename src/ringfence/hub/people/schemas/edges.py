@@ -32,6 +32,10 @@ class EdgeView(BaseModel):
     http_addresses: list[str] = Field(
         default=[], description="Where phones in its room reach its HTTP, as it says; private addresses alone"
     )
+    jobs_allowed: list[str] = Field(
+        default=[], description="Which jobs its own policy file allows, as it says; empty if it has not said"
+    )
+    jobs_problem: str = Field(default="", description="Why that file can't be used; then it refuses every job")
     told_at: UnixSeconds | None = Field(
         description="When it last told which versions it has; null before it did, and since the hub was restored"
     )
