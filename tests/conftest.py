@@ -40,6 +40,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "chromium": (lambda: shutil.which("chromium") is not None, "apt install chromium"),
     "curl": (lambda: shutil.which("curl") is not None, "apt install curl"),
     "dnsmasq": (lambda: shutil.which("dnsmasq") is not None, "apt install dnsmasq-base"),
+    "chrony": (lambda: shutil.which("chronyd") is not None, "apt install chrony"),
     "kamailio": (lambda: shutil.which("kamailio") is not None, "apt install kamailio"),
     "slapd": (slapd_server.is_there, "apt install slapd"),
     "sipp": (lambda: shutil.which("sipp") is not None, "apt install sip-tester"),

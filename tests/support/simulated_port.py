@@ -19,6 +19,9 @@ class SimulatedPort:
     service: AddressService | None = None
     exists: bool = True
     has_dnsmasq: bool = True
+    has_chrony: bool = True
+    clock_is_kept: bool = True
+    time_at: IPv4Interface | None = None
     refuses: str = ""
     networks: frozenset[IPv4Network] = frozenset()
     seen: frozenset[str] = frozenset()
@@ -60,6 +63,14 @@ class SimulatedPort:
         if service != self.service:
             self.steps.append("serve" if service is not None else "serve no more")
         self.service = service
+
+    def keep_time(self, box: IPv4Interface | None) -> None:
+        if box is not None and not self.has_chrony:
+            raise ProgramMissing("chronyd is not installed", to_do="Install it: apt install chrony")
+        self.time_at = box
+
+    def knows_time(self) -> bool:
+        return self.clock_is_kept
 
     def look_after(self) -> str:
         return self.trouble

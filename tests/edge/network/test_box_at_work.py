@@ -27,7 +27,7 @@ from ringfence.sim.phone import VirtualPhone
 from ringfence.wire import codec
 from ringfence.wire.messages import Event, GuardRules, StatePart
 from ringfence.wire.network_messages import BoxProblem, NetworkName, NetworkReach, NetworkRules
-from support.box_network import BOX, HOME_BOX, PBX, PHONE_MAC, PORT, SUBNET, BoxNetwork, ip, wait_until
+from support.box_network import BOX, HOME_BOX, PBX, PHONE_MAC, PORT, SUBNET, BoxNetwork, ip, problems, wait_until
 from support.namespaces import entered
 from support.running_agent import Running, enrolled_agent
 from support.signed_repository import NOW
@@ -116,7 +116,7 @@ def test_a_phone_behind_the_port_gets_its_address_its_file_and_nothing_from_else
     box.rule(RULES)
     wait_until(lambda: box.last_told(4), "the hub does not hear of the box")
     told = box.running.hub.boxes[-1]
-    assert (told.subnet, told.uplink_networks, told.findings) == (SUBNET, ("192.168.1.0/24",), ())
+    assert (told.subnet, told.uplink_networks, problems(told.findings)) == (SUBNET, ("192.168.1.0/24",), [])
     options = box.network.ask_for_address(tmp_path, "150", tries=30)
     assert options["tftp"] == BOX
     wait_until(lambda: box.agent._serving.release is not None, "nothing is served")
@@ -146,6 +146,7 @@ def test_bad_rules_of_the_hub_are_told_and_change_nothing(box: RunningBox) -> No
     wait_until(lambda: box.last_told(4), "the hub does not hear of the box")
     box.rule(NetworkRules(5, subnet="8.8.8.0/29"))
     wait_until(lambda: any("refused" in line for line in box.agent._status_now().network), "not told")
+    wait_until(lambda: any("refused" in each.sentence for each in box.running.hub.boxes[-1].findings), "not told")
     assert box.last_told(4)
     box.rule(NetworkRules(6, subnet="10.9.8.16/29"))
     wait_until(lambda: box.last_told(6), "the hub does not hear of the box")
@@ -160,7 +161,7 @@ def test_a_collision_reaches_the_hub_and_the_next_subnet_is_used(box: RunningBox
     assert f"The phone's port {PORT} is shut." in lines
     box.rule(NetworkRules(6, subnet=SUBNET))
     wait_until(lambda: box.last_told(6) and box.running.hub.boxes[-1].subnet == SUBNET, "not renumbered")
-    assert box.running.hub.boxes[-1].findings == ()
+    assert problems(box.running.hub.boxes[-1].findings) == []
 
 
 def test_an_agent_whose_helper_is_gone_ends_so_that_a_new_start_makes_another(box: RunningBox) -> None:

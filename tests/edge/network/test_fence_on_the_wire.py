@@ -31,6 +31,7 @@ from support.box_network import (
     STRANGER_MAC,
     BoxNetwork,
     ip,
+    problems,
     wait_until,
 )
 from support.namespaces import entered
@@ -69,6 +70,7 @@ def home(run_folder: Path) -> Iterator[Home]:
         made.keep(run_folder)
         yield made
         made.linux.serve(None)
+        made.linux.keep_time(None)
 
 
 @contextmanager
@@ -180,7 +182,7 @@ def differing(home: BoxNetwork, matrix: dict[Cell, bool]) -> dict[Cell, bool]:
 
 def open_port(home: Home) -> None:
     home.keeper.take(RULES)
-    assert home.keeper.standing.findings == ()
+    assert problems(home.keeper.standing.findings) == []
     home.give(f"{PHONE}/29")
     wait_until(lambda: home.linux.links()["port"], "no link")
     wait_until(lambda: tried(home, ("phone", BOX, 69, UDP, "box")), "the phone reaches nothing")
@@ -327,6 +329,7 @@ def test_what_the_owner_opened_is_open_to_the_home_and_to_nobody_else(run_folder
         assert not passes(home.phone, PHONE, BOX, 22, TCP, home.box)
         assert not passes(home.far, PBX, "10.1.1.254", 22, TCP, home.box)
         home.linux.serve(None)
+        home.linux.keep_time(None)
 
 
 NOT_FOR_GUESTS = [
@@ -343,7 +346,7 @@ NOT_FOR_GUESTS = [
 
 def test_guests_reach_the_internet_and_nothing_else(home: Home) -> None:
     home.keeper.take(replace(RULES, guest_subnet="10.9.9.0/24"))
-    assert home.keeper.standing.findings == ()
+    assert problems(home.keeper.standing.findings) == []
     wait_until(lambda: home.linux.links()["port"], "no link")
     guest = "10.9.9.7"
     home.give(f"{guest}/24", STRANGER_MAC, router="10.9.9.1")

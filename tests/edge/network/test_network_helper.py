@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -26,6 +27,7 @@ from ringfence.edge.network.messages import (
     PortStanding,
     RulesRefused,
     TakePortRules,
+    TellClock,
     make_pair,
     read_answer,
 )
@@ -36,7 +38,9 @@ from ringfence.wire.network_messages import BoxProblem
 from support.box_network import (
     BOX,
     GOOD,
+    HOME_BOX,
     PBX,
+    PHONE,
     PORT,
     STRANGER_MAC,
     SUBNET,
@@ -44,12 +48,14 @@ from support.box_network import (
     BoxNetwork,
     in_namespace,
     ip,
+    problems,
     wait_until,
 )
 from support.namespaces import entered
 from support.simulated_port import SimulatedPort
 
 T = TypeVar("T")
+SECONDS_1900_TO_1970 = 2_208_988_800
 ON_LINUX = [*(pytest.mark.needs(part) for part in ("netns", "nft", "dnsmasq", "busybox")), pytest.mark.slow]
 
 
@@ -123,7 +129,9 @@ def child_of(helper: NetworkHelper) -> int:
 def test_before_any_rules_the_port_is_fenced_and_down(network: BoxNetwork, helper: NetworkHelper) -> None:
     assert "policy drop" in network.fence()
     assert "state DOWN" in ip("-n", network.box, "link", "show", PORT)
-    assert hear(helper, PortStanding).findings[0].kind == BoxProblem.NO_SUBNET
+    assert hear(helper, PortStanding).findings == ()
+    (finding,) = rule(helper, PortRules(3)).findings
+    assert finding.kind == BoxProblem.NO_SUBNET
 
 
 @marked
@@ -131,7 +139,7 @@ def test_a_phone_gets_an_address_and_all_that_it_looks_for(
     network: BoxNetwork, helper: NetworkHelper, tmp_path: Path
 ) -> None:
     standing = rule(helper, GOOD)
-    assert (standing.subnet, standing.findings) == (SUBNET, ())
+    assert (standing.subnet, problems(standing.findings)) == (SUBNET, [])
     told = network.ask_for_address(tmp_path, "150", "tftp", "ntpsrv", "mtu", tries=30)
     options = {
         name: told.get(name) for name in ("opt150", "tftp", "ntpsrv", "dns", "router", "domain", "mtu", "subnet")
@@ -181,6 +189,40 @@ def test_a_phone_that_is_added_gets_an_address_and_guests_get_theirs(
 
 
 @marked
+@pytest.mark.needs("chrony")
+def test_a_phone_is_told_the_time_while_that_is_known(
+    network: BoxNetwork, helper: NetworkHelper, run_folder: Path
+) -> None:
+    rule(helper, GOOD)
+    network.give(f"{PHONE}/29")
+    helper.order(TellClock(True))
+    wait_until(lambda: is_told_time(network.phone, BOX), "no answer")
+    assert not is_told_time(network.home, HOME_BOX)
+    os.kill(int((run_folder / "chronyd.pid").read_text()), signal.SIGKILL)
+    wait_until(lambda: not is_told_time(network.phone, BOX), "it was not killed")
+    wait_until(lambda: is_told_time(network.phone, BOX), "it does not come back")
+    helper.order(TellClock(False))
+    wait_until(lambda: not (run_folder / "chronyd.pid").exists(), "it goes on")
+    assert not is_told_time(network.phone, BOX)
+
+
+def is_told_time(name: str, server: str) -> bool:
+    """Ask by SNTP (RFC 5905, section 14); return whether the right time was told, by a server that says it knows it."""
+    with entered(name), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
+        asking.settimeout(0.3)
+        asking.connect((server, 123))
+        try:
+            asking.send(b"\x1b" + bytes(39) + b"Ringfenc")
+            answer = asking.recv(100)
+        except OSError:
+            return False
+    leap_and_mode, stratum = answer[0], answer[1]
+    told = int.from_bytes(answer[40:44], "big") - SECONDS_1900_TO_1970
+    is_for_us = answer[24:32] == b"Ringfenc"
+    return is_for_us and leap_and_mode == 0x1C and 0 < stratum < 16 and abs(told - time.time()) < 60
+
+
+@marked
 def test_a_killed_dnsmasq_comes_back(
     network: BoxNetwork, helper: NetworkHelper, run_folder: Path, tmp_path: Path
 ) -> None:
@@ -227,7 +269,7 @@ def test_when_the_agent_is_gone_the_fence_stays_and_the_next_helper_takes_it_ove
         assert not is_running(dnsmasq)
         assert network.fence().partition("chain")[2] == rules_of_fence
         assert BOX in ip("-n", network.box, "address", "show", "dev", PORT), "a call goes on"
-        assert rule(second, GOOD).findings == ()
+        assert problems(rule(second, GOOD).findings) == []
     assert network.fence().partition("chain")[2] == rules_of_fence
 
 

@@ -32,6 +32,12 @@ def test_good_rules_are_read() -> None:
     assert plan.direct_media == (IPv4Network("10.9.8.8/29"),)
 
 
+def test_a_pbx_with_an_address_of_the_internet_is_reached_through_the_tunnel() -> None:
+    rules = changed(GOOD, reach=(NetworkReach("198.51.100.7/32", "udp", 5060, 5060),))
+    text = fence_text(Interfaces("port", "home0"), read_plan(rules))
+    assert "ip daddr 198.51.100.7/32 udp dport 5060 accept" in text.partition("chain to_tunnel {\n")[2]
+
+
 def test_without_a_subnet_nothing_is_asked_for() -> None:
     assert read_plan(PortRules(1)).boxes == ()
 
@@ -55,10 +61,12 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("MAC", {"phones": ("000000000000",)}),
     ("MAC", {"phones": ("00112233445\n",)}),
     ("more than", {"phones": ("001122334455",) * (MOST_PHONES + 1)}),
-    ("private", {"reach": (NetworkReach("0.0.0.0/0", "udp", 1, 2),)}),
-    ("private", {"reach": (NetworkReach("10.0.0.0/7", "udp", 1, 2),)}),
-    ("private", {"reach": (NetworkReach("127.0.0.1", "udp", 1, 2),)}),
-    ("private", {"reach": (NetworkReach("198.51.100.1", "udp", 1, 2),)}),
+    ("too large", {"reach": (NetworkReach("0.0.0.0/0", "udp", 1, 2),)}),
+    ("too large", {"reach": (NetworkReach("10.0.0.0/7", "udp", 1, 2),)}),
+    ("too large", {"reach": (NetworkReach("198.51.100.0/23", "udp", 1, 2),)}),
+    ("leads to", {"reach": (NetworkReach("127.0.0.1", "udp", 1, 2),)}),
+    ("leads to", {"reach": (NetworkReach("169.254.1.1", "udp", 1, 2),)}),
+    ("leads to", {"reach": (NetworkReach("239.1.1.1", "udp", 1, 2),)}),
     ("neither udp nor tcp", {"reach": (NetworkReach("10.1.1.1", "icmp", 1, 2),)}),
     ("ports", {"reach": (NetworkReach("10.1.1.1", "udp", 0, 2),)}),
     ("ports", {"reach": (NetworkReach("10.1.1.1", "udp", 5, 2),)}),
@@ -126,8 +134,10 @@ def test_whatever_the_rules_say_the_fence_opens_no_more_than_a_boxs_may(rules: P
         plan = read_plan(rules)
     except BadNetworkRules:
         return
-    for network in (*(each.network for each in plan.reach), *plan.direct_media, *(box.network for box in plan.boxes)):
+    for network in (*plan.direct_media, *(box.network for box in plan.boxes)):
         assert any(network.subnet_of(private) for private in PRIVATE)
+    for network in (each.network for each in plan.reach):
+        assert network.prefixlen >= 24 or any(network.subnet_of(private) for private in PRIVATE)
     text = fence_text(Interfaces("port", "home0"), plan)
     assert all(_WORD.fullmatch(word) for line in text.splitlines()[1:] for word in line.split())
     for line in text.splitlines():

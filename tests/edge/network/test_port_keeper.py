@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ringfence.edge.errors import BadNetworkRules
 from ringfence.edge.network.fence import fence_text
 from ringfence.edge.network.interfaces import Interfaces
-from ringfence.edge.network.keeper import ASK_S, LOOK_S, PortKeeper
+from ringfence.edge.network.keeper import ASK_S, LOOK_S, TIME_UNKNOWN, PortKeeper
 from ringfence.edge.network.plan import PortRules, read_plan
 from ringfence.wire.network_messages import BoxProblem, NetworkReach
 from support.box_network import GOOD, PHONE_MAC, STRANGER_MAC
@@ -234,4 +234,38 @@ def test_a_program_that_does_not_stay_is_told_until_it_does(port: SimulatedPort,
     assert found(keeper) == {BoxProblem.OTHER: port.trouble}
     port.trouble = ""
     keeper.on_time(101.0)
+    assert found(keeper) == {}
+
+
+def test_phones_are_told_the_time_while_it_is_known_and_somebody_can(port: SimulatedPort, keeper: PortKeeper) -> None:
+    keeper.take(GOOD)
+    assert str(port.time_at) == "10.9.8.1/29", "the kernel says that the clock is kept"
+    port.clock_is_kept = False
+    keeper.on_time(100.0)
+    assert (port.time_at, found(keeper)) == (None, {BoxProblem.OTHER: TIME_UNKNOWN})
+    keeper.hear_of_clock(is_right=True)
+    assert (str(port.time_at), found(keeper)) == ("10.9.8.1/29", {})
+    keeper.take(replace(GOOD, subnet="10.9.8.16/29"))
+    assert str(port.time_at) == "10.9.8.17/29"
+    port.has_chrony = False
+    keeper.on_time(200.0)
+    assert "apt install chrony" in found(keeper)[BoxProblem.PROGRAM_MISSING]
+    port.has_chrony = True
+    keeper.take(PortRules(9))
+    assert port.time_at is None
+
+
+def test_guests_whose_subnet_the_home_has_get_nothing_and_the_phone_goes_on(
+    port: SimulatedPort, keeper: PortKeeper
+) -> None:
+    keeper.take(replace(GOOD, guest_subnet="192.168.0.0/20"))
+    assert "192.168.1.0/24" in found(keeper)[BoxProblem.COLLISION]
+    assert [str(each) for each in port.given] == ["10.9.8.1/29"]
+    assert "192.168.0.0/20" not in port.standing
+    keeper.take(replace(GOOD, guest_subnet="10.9.9.0/24"))
+    assert (len(port.given), found(keeper)) == (2, {})
+
+
+def test_before_the_hub_has_told_anything_there_is_nothing_to_complain_of(keeper: PortKeeper) -> None:
+    keeper.take(PortRules(0))
     assert found(keeper) == {}

@@ -40,6 +40,7 @@ def port(request: pytest.FixtureRequest, run_folder: Path) -> Iterator[Port]:
         linux = LinuxPort(made.interfaces(), run_folder)
         yield linux
         linux.serve(None)
+        linux.keep_time(None)
 
 
 def test_a_fence_stands_until_another_takes_its_place(port: Port) -> None:
@@ -109,6 +110,7 @@ def linux(network: BoxNetwork, run_folder: Path) -> Iterator[LinuxPort]:
         made = LinuxPort(network.interfaces(), run_folder)
         yield made
         made.serve(None)
+        made.keep_time(None)
 
 
 @pytest.mark.needs("netns")

@@ -106,7 +106,8 @@ class Agent:
         self._rules = GuardRulesPart(self._clock, self._serving.rule)
         self._memory = HubMemoryPart()
         self._box = box
-        orders, network = RoomOrdersPart(self._clock, self._serving.send), (box.part,) if box is not None else ()
+        network = (box.part_by(self._clock),) if box is not None else ()
+        orders = RoomOrdersPart(self._clock, self._serving.send)
         self._state = StateKeeper(folder, (self._rules, self._memory, orders, self._jobs, *network))
         self._has_told_standing = threading.Event()
         self._pages = LocalPagesThread(metrics, pages(self._status_now, folder.path))
@@ -178,8 +179,8 @@ class Agent:
         self._stopping.set()
 
     def _works(self) -> Sequence[Callable[[], None]]:
-        more = (self._box.hear,) if self._box is not None else ()
-        return (self._listen_to_hub, self._synchronise, self._hand_over_reports, *more)
+        own = (self._listen_to_hub, self._synchronise, self._hand_over_reports)
+        return own if self._box is None else (*own, self._box.hear)
 
     def _work(self, work: Callable[[], None]) -> None:
         """Do a thread's work. A bug ends the whole agent: one that goes on without a part of it would look well."""
@@ -213,9 +214,8 @@ class Agent:
                         break
                     if event.kind == "greeting":
                         pause.reset()
-                        self._health.on_connected()
-                        if self._box is not None:
-                            self._box.on_connected()
+                        for each in filter(None, (self._health, self._box)):
+                            each.on_connected()
                         self._has_told_standing.clear()  # it may be another process, with other data
                         self._status.note_connected(self._client.url)
                     self._status.note_contact()
@@ -337,7 +337,7 @@ class Agent:
                 if self._status.state.connected_since:
                     self._health.tell(self._client)
                     if self._box is not None:
-                        self._box.tell(self._client)
+                        self._box.tell(self._client, self._state.refused.get(self._box.part.name, ""))
                 batch = self._journal.next_batch(timeout_s=5.0)
                 if batch.reports and not self._stopping.is_set():
                     stored = self._client.report(batch)

@@ -2,20 +2,31 @@
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from ringfence.counted import counted
+from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.hub_client import HubClient
 from ringfence.edge.errors import HelperGone
 from ringfence.edge.network.handle import NetworkHelper
-from ringfence.edge.network.messages import HelperFailed, HelperReady, PortStanding, RulesRefused, TakePortRules
+from ringfence.edge.network.messages import (
+    HelperFailed,
+    HelperReady,
+    PortStanding,
+    RulesRefused,
+    TakePortRules,
+    TellClock,
+)
 from ringfence.edge.network.plan import port_rules, read_plan
 from ringfence.edge.reporting.log import Log
 from ringfence.wire import codec
 from ringfence.wire.messages import StatePart
-from ringfence.wire.network_messages import BoxStanding, NetworkRules
+from ringfence.wire.network_messages import BoxFinding, BoxProblem, BoxStanding, NetworkRules
 
 NO_RULES_YET = NetworkRules(0)
+CLOCK_OFF_S = 2.0
+"""How far this machine's clock may be off for phones to be told the time by it."""
 TELL_ANYWAY_S = 900.0
 """How often the hub is told although nothing changed."""
 
@@ -25,8 +36,10 @@ class NetworkPart:
 
     name = StatePart.NETWORK
 
-    def __init__(self, helper: NetworkHelper) -> None:
+    def __init__(self, helper: NetworkHelper, clock_is_right: Callable[[], bool]) -> None:
         self._helper = helper
+        self._clock_is_right = clock_is_right
+        self._told_clock = False
         self._lock = threading.Lock()
         self.newest = NO_RULES_YET
 
@@ -58,9 +71,13 @@ class NetworkPart:
         """Tell the helper the rules as they are. HelperGone."""
         with self._lock:  # the newest are told last
             self._helper.order(TakePortRules(port_rules(self.newest)))
+            self._helper.order(TellClock(self._told_clock))
 
     def on_time(self) -> None:
-        """Do nothing: the helper looks at time by itself."""
+        """Tell the helper whether this machine's clock agrees with the hub's, if that is news. HelperGone."""
+        if (is_right := self._clock_is_right()) != self._told_clock:
+            self._told_clock = is_right
+            self._helper.order(TellClock(is_right))
 
 
 class Box:
@@ -69,11 +86,21 @@ class Box:
     def __init__(self, helper: NetworkHelper, log: Log) -> None:
         self._helper = helper
         self._log = log
-        self.part = NetworkPart(helper)
+        self.part = NetworkPart(helper, self._clock_is_right)
+        self._clock: HubClock | None = None
         self._standing = PortStanding()
         self._told: BoxStanding | None = None
         self._tell_at = 0.0
         self._stopping = threading.Event()
+
+    def part_by(self, clock: HubClock) -> NetworkPart:
+        """Return the state's part; this machine's clock is compared with the hub's from now on."""
+        self._clock = clock
+        return self.part
+
+    def _clock_is_right(self) -> bool:
+        clock = self._clock
+        return clock is not None and clock.is_known and abs(time.time() - clock.now()) < CLOCK_OFF_S
 
     def hear(self) -> None:
         """Hear the helper until ``stop``.
@@ -108,21 +135,22 @@ class Box:
         """Tell all of it again: the hub may have been restored, or be another process."""
         self._tell_at = 0.0
 
-    def tell(self, client: HubClient) -> None:
-        """Tell the hub how the box is, if that is news or due.
+    def tell(self, client: HubClient, refused: str = "") -> None:
+        """Tell the hub how the box is, if that is news or due; ``refused``: why its newest rules are not in force.
 
         Raises:
             HubUnreachable, HubRefused: It did not take it; it is told again next time.
         """
-        standing = self.standing()
+        standing = self.standing(refused)
         if standing == self._told and time.monotonic() < self._tell_at:
             return
         client.tell_box(replace(standing, at=time.time()))
         self._told, self._tell_at = standing, time.monotonic() + TELL_ANYWAY_S
 
-    def standing(self) -> BoxStanding:
+    def standing(self, refused: str = "") -> BoxStanding:
         """Return what the hub is told, without the time."""
         now = self._standing
+        more = (BoxFinding(BoxProblem.OTHER, f"Newer rules are refused: {refused}."),) if refused else ()
         return BoxStanding(
             at=0.0,
             rules_version=now.in_force,
@@ -130,7 +158,7 @@ class Box:
             uplink_networks=now.uplink_networks,
             links=now.links,
             devices=now.devices,
-            findings=now.findings,
+            findings=(*now.findings, *more),
         )
 
     def in_words(self, refused: str) -> list[str]:

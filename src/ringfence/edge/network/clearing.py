@@ -41,6 +41,7 @@ def clear(folder: Path) -> ClearedPort:
         if port:
             linux = LinuxPort(Interfaces(port), folder)
             linux.serve(None)
+            linux.keep_time(None)
             if linux.is_there():
                 linux.shut()
         programs.run(nft, "delete", "table", FAMILY, TABLE)

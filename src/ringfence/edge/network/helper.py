@@ -10,7 +10,6 @@ agent is gone they end, and dnsmasq with them; the fence stays in the kernel, an
 import argparse
 import contextlib
 import os
-import pwd
 import select
 import signal
 import socket
@@ -21,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ringfence.edge.errors import BadNetworkRules, HelperGone, HelperUnfit
+from ringfence.edge.network import programs
 from ringfence.edge.network.interfaces import Interfaces, read_interfaces
 from ringfence.edge.network.keeper import PortKeeper
 from ringfence.edge.network.linux_port import LinuxPort
@@ -49,7 +49,6 @@ KEPT = frozenset({
     Capability.SETPCAP, Capability.KILL,
 })  # fmt: skip
 """What the helper and its programs need of root's rights; the last one ends a dnsmasq that is another user by then."""
-_USERS = ("dnsmasq", "nobody")
 _FAILED = 3
 
 
@@ -91,8 +90,8 @@ class Helper:
                     self._keeper.take(rules)
                 except BadNetworkRules as fault:
                     send(self._channel, RulesRefused(rules.version, str(fault)))
-            case TellClock():
-                pass
+            case TellClock(is_right):
+                self._keeper.hear_of_clock(is_right=is_right)
 
     def _tell(self) -> None:
         if (standing := self._keeper.standing) != self._told:
@@ -154,7 +153,7 @@ def _be_helper(channel: socket.socket, interfaces: Interfaces, folder: Path) -> 
 def _work(channel: socket.socket, interfaces: Interfaces, folder: Path) -> int:
     try:
         port = LinuxPort(interfaces, folder)
-        keeper = PortKeeper(port, interfaces, folder, _user())
+        keeper = PortKeeper(port, interfaces, folder, programs.user("dnsmasq"))
         keeper.begin()
     except RingfenceError as fault:
         send(channel, HelperFailed(str(fault)))
@@ -165,13 +164,8 @@ def _work(channel: socket.socket, interfaces: Interfaces, folder: Path) -> int:
             Helper(channel, keeper).run()
     finally:
         port.serve(None)
+        port.keep_time(None)
     return 0
-
-
-def _user() -> str:
-    """Return whom programs become: dnsmasq's own user where Debian has made it."""
-    known = {entry.pw_name for entry in pwd.getpwall()}
-    return next((name for name in _USERS if name in known), "root")
 
 
 def _give_up_the_rest() -> None:

@@ -29,6 +29,7 @@ LOOK_S = 5.0
 ASK_S = 600.0
 """How often it is asked who else gives out addresses at the port; also whenever the link comes back."""
 MOST_TOLD = 16
+TIME_UNKNOWN = "Phones are not told the time: this machine's clock is not known to be right."
 NO_PLAN = read_plan(PortRules(0))
 
 
@@ -54,6 +55,7 @@ class PortKeeper:
         self._devices: frozenset[str] = frozenset()
         self._findings: dict[tuple[BoxProblem, str], str] = {}
         self._had_link = False
+        self._agrees_with_hub = False
         self._look_at = self._ask_at = float("-inf")
 
     def begin(self) -> None:
@@ -79,6 +81,11 @@ class PortKeeper:
         self._plan = read_plan(rules)
         self._networks = self._port.other_networks()
         self._settle()
+
+    def hear_of_clock(self, *, is_right: bool) -> None:
+        """Note whether this machine's clock agrees with the hub's."""
+        self._agrees_with_hub = is_right
+        self._settle_time()
 
     def on_time(self, now: float) -> None:
         """Look whether all is as it should be; ``now`` is of a clock that never goes back. Call it every second."""
@@ -121,10 +128,9 @@ class PortKeeper:
     def _settle(self) -> None:
         """Have the plan in force, or tell why it is not."""
         plan = self._without_collisions(self._without_lost_guests(self._plan))
-        if plan.box is None and self._plan.box is None:
-            self._note(BoxProblem.NO_SUBNET, "The hub has assigned no subnet, so the phone's port stays shut.")
-        else:
-            self._note(BoxProblem.NO_SUBNET, "")
+        has_none = self._plan.box is None and self._plan.version > 0
+        sentence = "The hub has assigned no subnet, so the phone's port stays shut."
+        self._note(BoxProblem.NO_SUBNET, sentence if has_none else "")
         if not self._port.is_there():
             sentence = f"This machine has no interface {self._interfaces.phone} now."
             self._note(BoxProblem.KERNEL_LACKS, sentence)
@@ -140,17 +146,30 @@ class PortKeeper:
         else:
             for problem in (BoxProblem.FENCE_REFUSED, BoxProblem.PROGRAM_MISSING, BoxProblem.KERNEL_LACKS):
                 self._note(problem, "")
+        self._settle_time()
+
+    def _settle_time(self) -> None:
+        """Answer phones what time it is while that is known."""
+        is_known = self._agrees_with_hub or self._port.knows_time()
+        box = self._in_force.box
+        try:
+            self._port.keep_time(box if is_known else None)
+        except EnvironmentFault as fault:
+            self._note(BoxProblem.PROGRAM_MISSING, str(fault), about="time")
+        else:
+            self._note(BoxProblem.PROGRAM_MISSING, "", about="time")
+        self._note(BoxProblem.OTHER, "" if is_known or box is None else TIME_UNKNOWN, about="time")
 
     def _put_in_force(self, plan: PortPlan) -> None:
         self._set_fence(fence_text(self._interfaces, plan))
         self._in_force = plan
-        if plan.box is None:
+        if plan.box is None or self._port.addresses() != plan.boxes:
             self._port.serve(None)
-            self._port.shut()
+            self._port.keep_time(None)
+            self._port.shut()  # a phone asks for an address again when its link comes back
+        if plan.box is None:
             return
         if self._port.addresses() != plan.boxes:
-            self._port.serve(None)
-            self._port.shut()  # a phone asks for an address again when its link comes back
             out = [self._interfaces.uplink] if plan.guest_box is not None else []
             self._port.open(plan.boxes, routed=(self._interfaces.phone, TUNNEL, *out))
         self._port.serve(address_service(self._interfaces.phone, plan, self._folder, self._user))
@@ -170,7 +189,13 @@ class PortKeeper:
     def _without_collisions(self, plan: PortPlan) -> PortPlan:
         """Return what of a plan does not collide with where this machine is already."""
         taken = self._networks
-        if plan.box is not None and (found := _overlapping([each.network for each in plan.boxes], taken)):
+        if plan.guest_box is not None and (found := _overlapping([plan.guest_box.network], taken)):
+            plan = replace(plan, guest_box=None)
+            sentence = f"Guests get nothing: their subnet is also at this machine's other side, as {found}."
+            self._note(BoxProblem.COLLISION, sentence, about="guests")
+        else:
+            self._note(BoxProblem.COLLISION, "", about="guests")
+        if plan.box is not None and (found := _overlapping([plan.box.network], taken)):
             self._note(
                 BoxProblem.COLLISION,
                 f"The phones' subnet {plan.box.network} is also at this machine's other side, as {found}: "

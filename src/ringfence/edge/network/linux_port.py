@@ -4,6 +4,7 @@ State is the kernel's and the run folder's, so that a helper that comes after an
 """
 
 import contextlib
+import ctypes
 import fcntl
 import json
 import secrets
@@ -17,6 +18,7 @@ from pathlib import Path
 
 from ringfence.edge.errors import FenceRefused, PortRefused
 from ringfence.edge.network import programs
+from ringfence.edge.network.chrony import time_service
 from ringfence.edge.network.dhcp_probe import discover, offered_by
 from ringfence.edge.network.dnsmasq import AddressService, files
 from ringfence.edge.network.fence import FAMILY, SEEN, TABLE
@@ -29,6 +31,8 @@ _LONGEST_FRAME = 1518
 _MOST_FRAMES = 64
 _ANSWERS_COME_S = 5.0
 _ETHERTYPE_IPV4 = 0x0800
+_TIMEX_BYTES, _TIME_ERROR = 512, 5
+"""More than struct timex has anywhere; TIME_ERROR: nobody keeps the clock."""
 _CONFIGURATION = Path("/proc/sys/net")
 _ROUTES = Path("/proc/thread-self/net/route")
 _SAFE = {"rp_filter": "1", "arp_ignore": "1", "arp_announce": "2", "accept_redirects": "0", "send_redirects": "0"}
@@ -46,6 +50,9 @@ class LinuxPort:
         self._dnsmasq = programs.KeptProgram(
             "dnsmasq", [f"--conf-file={folder / 'dnsmasq.conf'}"], folder / "dnsmasq.pid"
         )
+        self._time_at: IPv4Interface | None = None
+        words = ["-x", "-d", "-f", str(folder / "chronyd.conf"), "-u", programs.user("_chrony")]
+        self._chronyd = programs.KeptProgram("chronyd", words, folder / "chronyd.pid")
         self._asking: socket.socket | None = None
         self._asking_until = 0.0
         self._transaction = 0
@@ -121,9 +128,30 @@ class LinuxPort:
             self._write_files(service)
             self._dnsmasq.tell(signal.SIGHUP)
 
+    def keep_time(self, box: IPv4Interface | None) -> None:
+        """Start chronyd, or end it. ProgramMissing, PortRefused."""
+        if box == self._time_at and box is not None:
+            return
+        self._time_at = None
+        self._chronyd.end()
+        if box is not None:
+            programs.find("chronyd")
+            _write(self._folder / "chronyd.conf", time_service(box, self._folder))
+            self._chronyd.start()
+            self._time_at = box
+
+    def knows_time(self) -> bool:
+        """Ask the kernel (adjtimex(2)), without changing anything."""
+        try:
+            state: int = ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(_TIMEX_BYTES))
+        except (AttributeError, OSError):
+            return False
+        return 0 <= state < _TIME_ERROR
+
     def look_after(self) -> str:
-        """Start dnsmasq again if it has ended."""
-        return self._dnsmasq.look_after() if self._service is not None else ""
+        """Start again what has ended."""
+        said = self._dnsmasq.look_after() if self._service is not None else ""
+        return said or (self._chronyd.look_after() if self._time_at is not None else "")
 
     def other_networks(self) -> frozenset[IPv4Network]:
         """Read the kernel's routes without a gateway."""

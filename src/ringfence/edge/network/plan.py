@@ -2,8 +2,8 @@
 
 Invariants, whoever wrote the rules:
 
-- The phone's subnet is private and small. Phones reach private networks, never the internet or this machine, and only
-  through the tunnel; guests reach only the internet.
+- The phone's subnet is private and small. Phones reach what is named, only through the tunnel and never this machine:
+  private networks, and of public ones no more than small parts. Guests reach only the internet.
 - Interfaces, programs and paths are no part of the rules: they are given when the helper starts.
 - Everything has a largest number, and nothing that can be written here ends a line of a configuration.
 
@@ -32,15 +32,18 @@ MOST_REACH = 256
 MOST_NTP_SERVERS = 16
 SMALLEST_MTU, LARGEST_MTU = 576, 1500
 WIDEST_SUBNET, NARROWEST_SUBNET = 20, 30
-WIDEST_REACH = 8
+WIDEST_REACH, WIDEST_PUBLIC_REACH = 8, 24
 LARGEST_PORT = 65_535
 PRIVATE: Final = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.168.0.0/16"))
-"""Where phones' subnets are, and all that they may reach (RFC 1918, RFC 6598)."""
+"""Where phones' subnets are (RFC 1918, RFC 6598)."""
+NO_HOSTS: Final = tuple(IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"))
+"""Where no server is: this machine, this link, many at once (RFC 6890)."""
 OWN_NAMES = ("ciscocm1",)
 """Names that mean the box itself: where a phone looks for its files when no option told it (PHONES.md)."""
 
 _BARE_MAC = re.compile(r"[0-9A-F]{12}")
-_NAME = re.compile(r"(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*")
+_LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?"
+_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
 
 
 class PortRules(Struct, frozen=True, forbid_unknown_fields=True):
@@ -171,6 +174,20 @@ def _subnet(text: str) -> IPv4Network:
     return network
 
 
+def _reached(text: str) -> IPv4Network:
+    """Return a network behind the tunnel: a private one, or a PBX's own small part of the internet."""
+    try:
+        network = IPv4Network(text)
+    except ValueError:
+        raise BadNetworkRules("this is not an IPv4 network", where=text[:40]) from None
+    is_private = any(network.subnet_of(each) for each in PRIVATE)
+    if network.prefixlen < (WIDEST_REACH if is_private else WIDEST_PUBLIC_REACH):
+        raise BadNetworkRules("this is too large a network to reach", where=text[:40])
+    if any(network.overlaps(each) for each in NO_HOSTS):
+        raise BadNetworkRules("this is not a network that a tunnel leads to", where=text[:40])
+    return network
+
+
 def _is_own(network: IPv4Network, own: Iterable[IPv4Network]) -> bool:
     """Return whether a network is a part of the port's own, which is reached without a tunnel."""
     return any(network.subnet_of(each) for each in own)
@@ -227,4 +244,4 @@ def _reach(told: NetworkReach) -> Reach | None:
         except ValueError:
             raise BadNetworkRules("this is not a network", where=repr(told.network[:60])) from None
         return None
-    return Reach(_subnet(told.network), Protocol(told.protocol), told.first_port, told.last_port)
+    return Reach(_reached(told.network), Protocol(told.protocol), told.first_port, told.last_port)

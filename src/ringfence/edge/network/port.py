@@ -44,6 +44,16 @@ class Port(Protocol):
             ProgramMissing: There is no such program.
         """
 
+    def keep_time(self, box: IPv4Interface | None) -> None:
+        """Answer phones what time it is, at this address; None: not at all.
+
+        Raises:
+            ProgramMissing: There is no such program.
+        """
+
+    def knows_time(self) -> bool:
+        """Return whether the kernel says that somebody keeps this machine's clock right."""
+
     def look_after(self) -> str:
         """Start again what has ended by itself; return a sentence if that does not help, empty if all is well."""
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pwd
 import select
 import shutil
 import signal
@@ -37,6 +38,12 @@ def find(name: str) -> str:
     if path is None:
         raise ProgramMissing(f"{name} is not installed", to_do=f"Install it: apt install {PACKAGES[name]}")
     return path
+
+
+def user(*names: str) -> str:
+    """Return whom a program becomes once it has its sockets: the first of these users that there is, or nobody."""
+    known = {entry.pw_name for entry in pwd.getpwall()}
+    return next((name for name in names if name in known), "nobody")
 
 
 def run(program: str, *arguments: str, text: str = "") -> bytes:
