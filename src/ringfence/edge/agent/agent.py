@@ -214,8 +214,9 @@ class Agent:
                         break
                     if event.kind == "greeting":
                         pause.reset()
-                        for each in filter(None, (self._health, self._box)):
-                            each.on_connected()
+                        self._health.on_connected()
+                        if self._box is not None:
+                            self._box.on_connected()
                         self._has_told_standing.clear()  # it may be another process, with other data
                         self._status.note_connected(self._client.url)
                     self._status.note_contact()
@@ -337,7 +338,7 @@ class Agent:
                 if self._status.state.connected_since:
                     self._health.tell(self._client)
                     if self._box is not None:
-                        self._box.tell(self._client, self._state.refused.get(self._box.part.name, ""))
+                        self._box.tell(self._client)
                 batch = self._journal.next_batch(timeout_s=5.0)
                 if batch.reports and not self._stopping.is_set():
                     stored = self._client.report(batch)
@@ -394,7 +395,6 @@ class Agent:
 
     def _status_now(self) -> status.Status:
         found = self._status.now(self._serving, reports_waiting=self._journal.waiting, guard=self._guard_in_words())
-        if self._box is not None:
-            found.network = self._box.in_words(self._state.refused.get(self._box.part.name, ""))
+        found.network = [] if self._box is None else self._box.in_words()
         found.problem = found.problem or self._health.look().sentence
         return found

@@ -20,6 +20,7 @@ from ringfence.edge.network.messages import (
 )
 from ringfence.edge.network.plan import port_rules, read_plan
 from ringfence.edge.reporting.log import Log
+from ringfence.errors import PeerFault
 from ringfence.wire import codec
 from ringfence.wire.messages import StatePart
 from ringfence.wire.network_messages import BoxFinding, BoxProblem, BoxStanding, NetworkRules
@@ -42,6 +43,8 @@ class NetworkPart:
         self._told_clock = False
         self._lock = threading.Lock()
         self.newest = NO_RULES_YET
+        self.refused = ""
+        """Why the hub's newest rules are not in force; empty if they are."""
 
     def keep(self, told: bytes) -> None:
         """Take over stored rules.
@@ -61,7 +64,12 @@ class NetworkPart:
             HelperGone: There is no helper any more, and a new start of the edge makes one.
         """
         before = self.newest
-        self.keep(told)
+        try:
+            self.keep(told)
+        except PeerFault as fault:
+            self.refused = fault.what + (f" ({fault.where})" if fault.where else "")
+            raise
+        self.refused = ""
         if self.newest == before:
             return False
         self.apply()
@@ -135,21 +143,21 @@ class Box:
         """Tell all of it again: the hub may have been restored, or be another process."""
         self._tell_at = 0.0
 
-    def tell(self, client: HubClient, refused: str = "") -> None:
-        """Tell the hub how the box is, if that is news or due; ``refused``: why its newest rules are not in force.
+    def tell(self, client: HubClient) -> None:
+        """Tell the hub how the box is, if that is news or due.
 
         Raises:
             HubUnreachable, HubRefused: It did not take it; it is told again next time.
         """
-        standing = self.standing(refused)
+        standing = self.standing()
         if standing == self._told and time.monotonic() < self._tell_at:
             return
         client.tell_box(replace(standing, at=time.time()))
         self._told, self._tell_at = standing, time.monotonic() + TELL_ANYWAY_S
 
-    def standing(self, refused: str = "") -> BoxStanding:
+    def standing(self) -> BoxStanding:
         """Return what the hub is told, without the time."""
-        now = self._standing
+        now, refused = self._standing, self.part.refused
         more = (BoxFinding(BoxProblem.OTHER, f"Newer rules are refused: {refused}."),) if refused else ()
         return BoxStanding(
             at=0.0,
@@ -161,8 +169,8 @@ class Box:
             findings=(*now.findings, *more),
         )
 
-    def in_words(self, refused: str) -> list[str]:
-        """Return the port's state in sentences; ``refused``: why the hub's newest rules are not in force."""
+    def in_words(self) -> list[str]:
+        """Return the port's state in sentences."""
         now, port = self._standing, self._helper.interfaces.phone
         if now.subnet:
             link = "has a link" if now.links.get(port) else "has no link"
@@ -170,7 +178,7 @@ class Box:
             lines = [f"The phone's port {port} {link} and is fenced, with the subnet {now.subnet}{seen}."]
         else:
             lines = [f"The phone's port {port} is shut."]
-        if refused:
+        if refused := self.part.refused:
             lines.append(f"Newer rules of the network are refused: {refused}.")
         return [*lines, *(each.sentence for each in now.findings)]
 
