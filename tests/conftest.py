@@ -53,6 +53,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: shutil.which("wg") is not None and shutil.which("wireguard-go") is not None,
         "apt install wireguard-tools wireguard-go",
     ),
+    "cloud-init": (lambda: shutil.which("cloud-init") is not None, "apt install cloud-init"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }
 

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from ringfence.cli import box_seed_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.arguments import OnlySite
 from ringfence.cli.support.connection import hub, segment
@@ -12,6 +13,7 @@ from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 
 app = typer.Typer(help="Boxes: edges with a port of their own for the phone.", no_args_is_help=True)
+app.add_typer(box_seed_cmd.app)
 
 BoxId = Annotated[str, typer.Argument(metavar="EDGE", help="The edge's id, as `ringfence box list` shows it.")]
 

@@ -15,14 +15,16 @@ app = typer.Typer()
 
 
 @app.command()
-def token(site: Site, as_json: AsJson = False) -> None:
+def token(
+    site: Site,
+    days: Annotated[int, typer.Option(min=1, max=30, help="How many days it is valid.")] = 1,
+    as_json: AsJson = False,
+) -> None:
     """Create a one-time token with which one edge joins the site.
-
-    It is valid for 24 hours.
 
     Example: ringfence site token home-office-anna
     """
-    made = hub().post(f"{site_path(site)}/tokens")
+    made = hub().post(f"{site_path(site)}/tokens", {"days": days})
     if as_json:
         output.show_json(made)
         return

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from ringfence.counted import counted
 from ringfence.hub.errors import EdgeRefused, UnknownToken
 from ringfence.hub.fleet import sites
 from ringfence.hub.store.change import Change, new_id
@@ -15,23 +16,25 @@ from ringfence.hub.store.models import EnrolmentTokenRow
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.secret import Secret
 
-TOKEN_LIFETIME_S = 24 * 3600
+DAY_S = 24 * 3600
+LONGEST_DAYS = 30
+"""A box that is sent by post begins with the token that was put on it."""
 
 _SECRET_BYTES = 24
 
 _ASK = "Ask for a new one: ringfence site token SITE."
 
 
-def create(change: Change, site_id: str) -> tuple[EnrolmentTokenRow, Secret]:
-    """Create a token for one edge of a site; its secret is returned only here."""
+def create(change: Change, site_id: str, days: int = 1) -> tuple[EnrolmentTokenRow, Secret]:
+    """Create a token for one edge of a site, valid for 1 to LONGEST_DAYS days; its secret is returned only here."""
     site = sites.get(change.session, site_id)
     secret = Secret(secrets.token_urlsafe(_SECRET_BYTES))
     token = EnrolmentTokenRow(
         id=new_id("token"), site_id=site.id, secret_hash=_hash(secret), created_at=change.now, created_by=change.who,
-        expires_at=float(int(change.now) + TOKEN_LIFETIME_S), used_at=None, edge_id=None, revoked_at=None,
+        expires_at=float(int(change.now) + days * DAY_S), used_at=None, edge_id=None, revoked_at=None,
     )  # fmt: skip
     change.session.add(token)
-    change.note("token.create", token.id, f"for site {site.id}")
+    change.note("token.create", token.id, f"for site {site.id}, for {counted(days, 'day')}")
     return token, secret
 
 
@@ -80,7 +83,7 @@ def redeem(change: Change, secret: Secret) -> EnrolmentTokenRow:
     if token.revoked_at is not None:
         raise EdgeRefused("token-revoked", "this enrolment token was revoked", to_do=_ASK)
     if token.used_at is None and change.now >= token.expires_at:
-        raise EdgeRefused("token-expired", "this enrolment token has expired: it was valid for 24 hours", to_do=_ASK)
+        raise EdgeRefused("token-expired", "this enrolment token has expired", to_do=_ASK)
     used = change.session.execute(
         update(EnrolmentTokenRow)
         .where(

@@ -6,7 +6,7 @@ from ringfence.hub.fleet import enrolment_tokens, sites
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.enrolment_tokens import EnrolmentTokenView, NewEnrolmentTokenView
+from ringfence.hub.people.schemas.enrolment_tokens import EnrolmentTokenView, NewEnrolmentToken, NewEnrolmentTokenView
 from ringfence.hub.store import models, pages
 from ringfence.identity.tokens import EnrolmentToken as TokenText
 
@@ -14,10 +14,12 @@ router = APIRouter()
 
 
 @router.post("/sites/{site}/tokens", status_code=201, tags=["enrolment"])
-def create_token(site: str, hub: TheHub, caller: TheCaller) -> NewEnrolmentTokenView:
-    """Create a one-time token, valid for 24 hours, with which one edge joins the site. It is shown only once."""
+def create_token(
+    site: str, hub: TheHub, caller: TheCaller, wanted: NewEnrolmentToken | None = None
+) -> NewEnrolmentTokenView:
+    """Create a one-time token with which one edge joins the site. It is shown only once."""
     with hub.change(caller.name) as change:
-        row, secret = enrolment_tokens.create(change, site)
+        row, secret = enrolment_tokens.create(change, site, wanted.days if wanted is not None else 1)
         name = sites.get(change.session, site).name
     text = TokenText(hub.device_url, hub.authority.fingerprint, secret, int(row.expires_at), name).to_text()
     return NewEnrolmentTokenView(**_token(row).model_dump(), token=text)

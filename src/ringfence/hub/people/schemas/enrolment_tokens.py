@@ -2,7 +2,14 @@
 
 from pydantic import BaseModel, Field
 
+from ringfence.hub.fleet import enrolment_tokens
 from ringfence.hub.people.schemas import SiteId, UnixSeconds
+
+
+class NewEnrolmentToken(BaseModel):
+    """What is asked of a new token."""
+
+    days: int = Field(default=1, ge=1, le=enrolment_tokens.LONGEST_DAYS, description="How long it is valid")
 
 
 class EnrolmentTokenView(BaseModel):
