@@ -16,7 +16,7 @@ from ringfence.edge.agent.box import Box
 from ringfence.edge.errors import BadPhonePort
 from ringfence.edge.jobs.capture import open_capturing
 from ringfence.edge.lan.observer import Hearing
-from ringfence.edge.network.handle import FOLDER, NetworkHelper
+from ringfence.edge.network.handle import FOLDER, KEYS, NetworkHelper
 from ringfence.edge.network.interfaces import read_interfaces
 from ringfence.edge.phones.site_worker import OwnWorker
 from ringfence.edge.process import privileges
@@ -45,6 +45,7 @@ def add_phone_port(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--uplink", metavar="INTERFACE", default="")
     parser.add_argument("--open", metavar="PORT/PROTOCOL", action="append", default=[])
     parser.add_argument("--run-folder", metavar="DIR", type=Path, default=FOLDER)
+    parser.add_argument("--key-folder", metavar="DIR", type=Path, default=KEYS)
 
 
 def network_helper(options: argparse.Namespace) -> NetworkHelper | None:
@@ -57,7 +58,8 @@ def network_helper(options: argparse.Namespace) -> NetworkHelper | None:
         if options.uplink or options.open:
             raise BadPhonePort("--uplink and --open need --phone-port", to_do="Name the phone's port as well.")
         return None
-    return NetworkHelper(read_interfaces(options.phone_port, options.uplink, options.open), options.run_folder)
+    interfaces = read_interfaces(options.phone_port, options.uplink, options.open)
+    return NetworkHelper(interfaces, options.run_folder, options.key_folder)
 
 
 def main(arguments: list[str] | None = None) -> int:

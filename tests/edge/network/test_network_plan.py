@@ -19,7 +19,14 @@ from ringfence.edge.network.plan import MOST_PHONES, PRIVATE, PortRules, port_ru
 from ringfence.secret import Secret
 from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
-from ringfence.wire.network_messages import NetworkName, NetworkReach, NetworkRules, NetworkWifi, Protocol
+from ringfence.wire.network_messages import (
+    NetworkConcentrator,
+    NetworkName,
+    NetworkReach,
+    NetworkRules,
+    NetworkWifi,
+    Protocol,
+)
 from support.box_network import GOOD
 
 
@@ -40,6 +47,18 @@ def test_a_pbx_with_an_address_of_the_internet_is_reached_through_the_tunnel() -
 
 def test_without_a_subnet_nothing_is_asked_for() -> None:
     assert read_plan(PortRules(1)).boxes == ()
+
+
+def changed_end(**fields: Any) -> NetworkConcentrator:  # noqa: ANN401 - whatever a field takes
+    """Return a good concentrator with other fields."""
+    end = NetworkConcentrator("c1", "192.0.2.7:51820", "A" * 43 + "=", ("10.1.1.0/24",), address="10.1.0.1")
+    return replace(end, **fields)
+
+
+def test_a_concentrator_is_read() -> None:
+    end = changed_end(endpoint="[2001:db8::7]:51820", next_public_key="B" * 43 + "=", next_endpoint="192.0.2.7:51821")
+    (read,) = read_plan(changed(GOOD, concentrators=(end,))).concentrators
+    assert (read.endpoint, read.next_endpoint) == (("2001:db8::7", 51820), ("192.0.2.7", 51821))
 
 
 REFUSED: list[tuple[str, dict[str, Any]]] = [
@@ -74,6 +93,19 @@ REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("network", {"reach": (NetworkReach("fd00::1/8", "udp", 5, 7),)}),
     ("more than", {"reach": (NetworkReach("10.1.1.1", "udp", 5, 7),) * 257}),
     ("private", {"direct_media": ("0.0.0.0/1",)}),
+    ("id", {"concentrators": (changed_end(id="a b"),)}),
+    ("public key", {"concentrators": (changed_end(public_key="x"),)}),
+    ("public key", {"concentrators": (changed_end(next_public_key="x\n"),)}),
+    ("inside the tunnel", {"concentrators": (changed_end(address=""),)}),
+    ("not private", {"concentrators": (changed_end(address="192.0.2.1"),)}),
+    ("an address", {"concentrators": (changed_end(endpoint="east.example.org:51820"),)}),
+    ("where a concentrator is", {"concentrators": (changed_end(endpoint="192.0.2.1:0"),)}),
+    ("where a concentrator is", {"concentrators": (changed_end(endpoint="192.0.2.1"),)}),
+    ("server's", {"concentrators": (changed_end(endpoint="127.0.0.1:51820"),)}),
+    ("too large", {"concentrators": (changed_end(networks=("0.0.0.0/0",)),)}),
+    ("leads to", {"concentrators": (changed_end(networks=("127.0.0.1/32",)),)}),
+    ("more than", {"concentrators": (changed_end(networks=("10.1.1.1/32",) * 65),)}),
+    ("more than", {"concentrators": (changed_end(),) * 9}),
     ("DNS", {"domain": "example.org\naddress=/#/10.0.0.1"}),
     ("DNS", {"domain": "-x"}),
     ("DNS", {"ntp_servers": ("a b",)}),

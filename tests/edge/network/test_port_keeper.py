@@ -11,7 +11,7 @@ from ringfence.edge.network.fence import fence_text
 from ringfence.edge.network.interfaces import Interfaces
 from ringfence.edge.network.keeper import ASK_S, LOOK_S, TIME_UNKNOWN, PortKeeper
 from ringfence.edge.network.plan import PortRules, read_plan
-from ringfence.wire.network_messages import BoxProblem, NetworkReach
+from ringfence.wire.network_messages import BoxProblem, NetworkConcentrator, NetworkReach
 from support.box_network import GOOD, PHONE_MAC, STRANGER_MAC
 from support.simulated_port import SimulatedPort
 
@@ -129,6 +129,17 @@ def test_what_the_home_has_is_not_reached_through_the_tunnel(port: SimulatedPort
     assert "192.168.1.10" not in port.standing
     assert "10.1.1.1" in port.standing
     assert "home's" in found(keeper)[BoxProblem.COLLISION]
+
+
+def test_a_tunnel_that_can_not_be_opened_is_told_and_the_port_is_open_all_the_same(
+    port: SimulatedPort, keeper: PortKeeper
+) -> None:
+    end = NetworkConcentrator("c1", "192.0.2.7:51820", "A" * 43 + "=", ("192.168.1.0/24",), address="10.1.0.1")
+    keeper.take(replace(GOOD, concentrators=(end,)))
+    assert found(keeper) == {BoxProblem.KERNEL_LACKS: "there is no tunnel here."}
+    assert port.given
+    keeper.take(GOOD)
+    assert found(keeper) == {}
 
 
 def test_a_fence_for_the_same_interfaces_stays_when_another_helper_begins(port: SimulatedPort) -> None:

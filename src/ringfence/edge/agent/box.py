@@ -1,5 +1,6 @@
 """A box's network in the agent: the hub's rules go to the network helper, and what that tells goes to the hub."""
 
+import contextlib
 import threading
 import time
 from collections.abc import Callable
@@ -7,6 +8,7 @@ from dataclasses import replace
 
 from ringfence.counted import counted
 from ringfence.edge.agent.clock import HubClock
+from ringfence.edge.agent.concentrator_addresses import ANY_ADDRESS, ConcentratorAddresses, with_addresses
 from ringfence.edge.agent.hub_client import HubClient
 from ringfence.edge.errors import HelperGone
 from ringfence.edge.network.handle import NetworkHelper
@@ -23,11 +25,12 @@ from ringfence.edge.reporting.log import Log
 from ringfence.errors import PeerFault
 from ringfence.wire import codec
 from ringfence.wire.messages import StatePart
-from ringfence.wire.network_messages import BoxFinding, BoxProblem, BoxStanding, NetworkRules
+from ringfence.wire.network_messages import BoxFinding, BoxProblem, BoxStanding, BoxTunnel, NetworkRules
 
 NO_RULES_YET = NetworkRules(0)
 CLOCK_OFF_S = 2.0
 """How far this machine's clock may be off for phones to be told the time by it."""
+LOOK_UP_S = 2.0
 TELL_ANYWAY_S = 900.0
 """How often the hub is told although nothing changed."""
 
@@ -41,6 +44,7 @@ class NetworkPart:
         self._helper = helper
         self._clock_is_right = clock_is_right
         self._told_clock = False
+        self._addresses = ConcentratorAddresses()
         self._lock = threading.Lock()
         self.newest = NO_RULES_YET
         self.refused = ""
@@ -53,7 +57,7 @@ class NetworkPart:
             BadMessage, BadNetworkRules: They can't be used; the earlier rules stay in force.
         """
         rules = codec.from_json(NetworkRules, told)
-        read_plan(port_rules(rules))
+        read_plan(port_rules(with_addresses(rules, lambda _host: ANY_ADDRESS)))
         self.newest = rules
 
     def take(self, told: bytes) -> bool:
@@ -78,8 +82,13 @@ class NetworkPart:
     def apply(self) -> None:
         """Tell the helper the rules as they are. HelperGone."""
         with self._lock:  # the newest are told last
-            self._helper.order(TakePortRules(port_rules(self.newest)))
+            self._helper.order(TakePortRules(port_rules(self._addresses.applied(self.newest))))
             self._helper.order(TellClock(self._told_clock))
+
+    def look_up(self, now: float) -> None:
+        """Ask DNS where concentrators are, which may take long, and tell the helper what is new. HelperGone."""
+        if self._addresses.look_up(self.newest, now):
+            self.apply()
 
     def on_time(self) -> None:
         """Tell the helper whether this machine's clock agrees with the hub's, if that is news. HelperGone."""
@@ -116,6 +125,7 @@ class Box:
         Raises:
             HelperGone: It ended, or can't work any more; the fence stays as it is.
         """
+        threading.Thread(target=self._look_up, name="addresses", daemon=True).start()  # DNS may take its time
         while not self._stopping.is_set():
             try:
                 heard = self._helper.hear()
@@ -134,6 +144,11 @@ class Box:
                 case HelperFailed(why):
                     raise HelperGone("the network helper can't go on", where=why)
 
+    def _look_up(self) -> None:
+        with contextlib.suppress(HelperGone):  # `hear` is told of it
+            while not self._stopping.wait(LOOK_UP_S):
+                self.part.look_up(time.monotonic())
+
     def stop(self) -> None:
         """Let ``hear`` return; the helper ends, and the fence stays."""
         self._stopping.set()
@@ -150,10 +165,10 @@ class Box:
             HubUnreachable, HubRefused: It did not take it; it is told again next time.
         """
         standing = self.standing()
-        if standing == self._told and time.monotonic() < self._tell_at:
+        if without_counters(standing) == self._told and time.monotonic() < self._tell_at:
             return
         client.tell_box(replace(standing, at=time.time()))
-        self._told, self._tell_at = standing, time.monotonic() + TELL_ANYWAY_S
+        self._told, self._tell_at = without_counters(standing), time.monotonic() + TELL_ANYWAY_S
 
     def standing(self) -> BoxStanding:
         """Return what the hub is told, without the time."""
@@ -167,6 +182,8 @@ class Box:
             links=now.links,
             devices=now.devices,
             findings=(*now.findings, *more),
+            public_key=now.public_key,
+            tunnels=now.tunnels,
         )
 
     def in_words(self) -> list[str]:
@@ -188,3 +205,11 @@ class Box:
         for finding in standing.findings:
             if finding.sentence not in known:
                 self._log("warning", finding.sentence)
+
+
+def without_counters(standing: BoxStanding) -> BoxStanding:
+    """Return a standing without what changes all the time, and is told with the rest now and then."""
+    still = (
+        BoxTunnel(each.concentrator, float(each.handshake_at > 0), is_used=each.is_used) for each in standing.tunnels
+    )
+    return replace(standing, tunnels=tuple(still))

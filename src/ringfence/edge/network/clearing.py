@@ -1,5 +1,6 @@
 """Taking a box's fence away, for whoever is root at the machine: never while an edge keeps the port."""
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 from ringfence.edge.errors import HelperUnfit, PortRefused
 from ringfence.edge.network import programs
 from ringfence.edge.network.fence import FAMILY, TABLE, port_of
-from ringfence.edge.network.interfaces import Interfaces
+from ringfence.edge.network.interfaces import TUNNEL, Interfaces
 from ringfence.edge.network.linux_port import LinuxPort
 from ringfence.edge.network.run_folder import held
 
@@ -21,7 +22,7 @@ class ClearedPort:
 
 
 def clear(folder: Path) -> ClearedPort:
-    """Take the phone's port down, then the fence away.
+    """Take the phone's port down, then the tunnel and the fence away.
 
     Raises:
         HelperUnfit: This is not root, or an edge keeps the port.
@@ -44,6 +45,8 @@ def clear(folder: Path) -> ClearedPort:
             linux.keep_time(None)
             if linux.is_there():
                 linux.shut()
+        with contextlib.suppress(PortRefused):  # there is none, or it ended with its wireguard-go
+            programs.run(programs.find("ip"), "link", "delete", "dev", TUNNEL)
         programs.run(nft, "delete", "table", FAMILY, TABLE)
         fence.unlink(missing_ok=True)
     return ClearedPort(True, port)

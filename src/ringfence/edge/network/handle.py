@@ -21,6 +21,8 @@ from ringfence.edge.network.messages import (
 )
 
 FOLDER = Path("/run/ringfence-box")
+KEYS = Path("/var/lib/ringfence-box")
+"""Where the tunnel's private key is; root's alone."""
 START_TIMEOUT_S = 60.0
 _STOP_TIMEOUT_S = 10.0
 _ROUTES = Path("/proc/thread-self/net/route")
@@ -35,7 +37,7 @@ class NetworkHelper:
         HelperUnfit: This is not root, or the machine does not start it.
     """
 
-    def __init__(self, interfaces: Interfaces, folder: Path = FOLDER) -> None:
+    def __init__(self, interfaces: Interfaces, folder: Path = FOLDER, keys: Path = KEYS) -> None:
         self.interfaces = interfaces
         self.folder = folder
         check(interfaces)
@@ -46,7 +48,7 @@ class NetworkHelper:
             try:
                 self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
                     [sys.executable, "-I", "-m", "ringfence.edge.network.helper", number, interfaces.phone,
-                     f"--uplink={interfaces.uplink}", *more, f"--folder={folder}"],
+                     f"--uplink={interfaces.uplink}", *more, f"--folder={folder}", f"--keys={keys}"],
                     pass_fds=[child_end.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

@@ -35,6 +35,7 @@ from ringfence.edge.network.messages import (
     read_order,
     send,
 )
+from ringfence.edge.network.port import Tunnel
 from ringfence.edge.network.run_folder import held
 from ringfence.errors import RingfenceError
 from ringfence.server.confinement import capabilities
@@ -42,6 +43,8 @@ from ringfence.server.confinement.capabilities import Capability
 from ringfence.wire.errors import BadMessage
 
 LOOK_AROUND_S = 1.0
+COUNTERS_S = 30.0
+"""How often it is told how much has passed, where nothing else has changed."""
 TAKE_OVER_S = 15.0
 """How long the helper of an edge that ends just now is waited for."""
 KEPT = frozenset({
@@ -59,6 +62,7 @@ class Helper:
         self._channel = channel
         self._keeper = keeper
         self._told: PortStanding | None = None
+        self._tell_at = 0.0
 
     def run(self) -> None:
         """Take orders, and look after the port every second. HelperGone once nobody listens."""
@@ -94,9 +98,10 @@ class Helper:
                 self._keeper.hear_of_clock(is_right=is_right)
 
     def _tell(self) -> None:
-        if (standing := self._keeper.standing) != self._told:
+        standing, now = self._keeper.standing, time.monotonic()
+        if standing.without_counters() != self._told or (standing.tunnels and now >= self._tell_at):
             send(self._channel, standing)
-            self._told = standing
+            self._told, self._tell_at = standing.without_counters(), now + COUNTERS_S
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -107,6 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--uplink", default="")
     parser.add_argument("--open", action="append", default=[])
     parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--keys", type=Path, required=True)
     options = parser.parse_args(arguments)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # those are for the edge, and when it ends its channel closes
@@ -116,21 +122,21 @@ def main(arguments: Sequence[str]) -> int:
         interfaces = read_interfaces(options.phone, options.uplink, options.open)
         _give_up_the_rest()
         with held(options.folder, wait_s=TAKE_OVER_S):
-            return _supervise(channel, interfaces, options.folder)
+            return _supervise(channel, interfaces, options.folder, options.keys)
     except (RingfenceError, OSError) as fault:
         with contextlib.suppress(HelperGone):
             send(channel, HelperFailed(str(fault)))
         return _FAILED
 
 
-def _supervise(channel: socket.socket, interfaces: Interfaces, folder: Path) -> int:
+def _supervise(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Path) -> int:
     """Start the one that works, again whenever it is killed or fails; return once it has ended well."""
     pause_s = LOOK_AROUND_S
     while True:
         began = time.monotonic()
         pid = os.fork()
         if pid == 0:
-            _be_helper(channel, interfaces, folder)
+            _be_helper(channel, interfaces, folder, keys)
         _, status = os.waitpid(pid, 0)
         if os.waitstatus_to_exitcode(status) in {0, _FAILED}:
             return os.waitstatus_to_exitcode(status)
@@ -138,22 +144,27 @@ def _supervise(channel: socket.socket, interfaces: Interfaces, folder: Path) -> 
         select.select([], [], [], pause_s)
 
 
-def _be_helper(channel: socket.socket, interfaces: Interfaces, folder: Path) -> None:
+def _be_helper(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Path) -> None:
     """Work as the helper; never come back."""
     status = 1
     try:
         capabilities.end_with_parent(signal.SIGKILL)
-        status = _work(channel, interfaces, folder)
+        status = _work(channel, interfaces, folder, keys)
     except BaseException:  # noqa: BLE001 - as at an interpreter's end: it is told, and the process is over
         traceback.print_exc()
     finally:
         os._exit(status)
 
 
-def _work(channel: socket.socket, interfaces: Interfaces, folder: Path) -> int:
+def _work(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Path) -> int:
+    def open_tunnel() -> Tunnel:
+        from ringfence.edge.network.tunnel.service import TunnelService  # noqa: PLC0415 - loads keys' library: 10 MB
+
+        return TunnelService(keys)
+
     try:
         port = LinuxPort(interfaces, folder)
-        keeper = PortKeeper(port, interfaces, folder, programs.user("dnsmasq"))
+        keeper = PortKeeper(port, interfaces, folder, programs.user("dnsmasq"), open_tunnel)
         keeper.begin()
     except RingfenceError as fault:
         send(channel, HelperFailed(str(fault)))

@@ -8,19 +8,20 @@ Invariants:
 - What the machine does not do is told as a finding and tried again; it ends nothing.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
 
 from ringfence.counted import counted, some
-from ringfence.edge.errors import FenceRefused, PortRefused, ProgramMissing
+from ringfence.edge.errors import FenceRefused, PortRefused, ProgramMissing, TunnelRefused
 from ringfence.edge.network.dnsmasq import address_service
 from ringfence.edge.network.fence import fence_text, header
 from ringfence.edge.network.interfaces import TUNNEL, Interfaces
 from ringfence.edge.network.messages import PortStanding
 from ringfence.edge.network.plan import PortPlan, PortRules, read_plan
-from ringfence.edge.network.port import Port
+from ringfence.edge.network.port import Port, Tunnel
+from ringfence.edge.network.tunnel_keeping import TunnelKeeping
 from ringfence.errors import EnvironmentFault
 from ringfence.wire.network_messages import BoxFinding, BoxProblem
 
@@ -33,6 +34,11 @@ TIME_UNKNOWN = "Phones are not told the time: this machine's clock is not known 
 NO_PLAN = read_plan(PortRules(0))
 
 
+def no_tunnel() -> Tunnel:
+    """Refuse to open a tunnel, where nobody has said how."""
+    raise TunnelRefused("there is no tunnel here")
+
+
 class PortKeeper:
     """Keeps one port as the rules say.
 
@@ -41,9 +47,17 @@ class PortKeeper:
         interfaces: The box's interfaces.
         folder: Where the programs' files are.
         user: Whom programs become once they have their sockets.
+        open_tunnel: Makes the box's end of the tunnel, or takes it over.
     """
 
-    def __init__(self, port: Port, interfaces: Interfaces, folder: Path, user: str = "nobody") -> None:
+    def __init__(
+        self,
+        port: Port,
+        interfaces: Interfaces,
+        folder: Path,
+        user: str = "nobody",
+        open_tunnel: Callable[[], Tunnel] = no_tunnel,
+    ) -> None:
         self._port = port
         self._interfaces = interfaces
         self._folder = folder
@@ -56,6 +70,7 @@ class PortKeeper:
         self._findings: dict[tuple[BoxProblem, str], str] = {}
         self._had_link = False
         self._agrees_with_hub = False
+        self._tunnel = TunnelKeeping(open_tunnel)
         self._look_at = self._ask_at = float("-inf")
 
     def begin(self) -> None:
@@ -102,6 +117,7 @@ class PortKeeper:
                 self._ask_at = now + ASK_S
                 self._port.ask_who_serves()
         self._note_others()
+        self._note(BoxProblem.NO_CONCENTRATOR, self._tunnel.on_time(now))
 
     @property
     def standing(self) -> PortStanding:
@@ -114,6 +130,8 @@ class PortKeeper:
             links=dict(self._port.links()),
             devices=tuple(sorted(self._devices)[:MOST_TOLD]),
             findings=tuple(BoxFinding(kind, text) for (kind, _), text in self._findings.items()),
+            public_key=self._tunnel.public_key,
+            tunnels=self._tunnel.standing,
         )
 
     def _look(self) -> None:
@@ -147,6 +165,8 @@ class PortKeeper:
             for problem in (BoxProblem.FENCE_REFUSED, BoxProblem.PROGRAM_MISSING, BoxProblem.KERNEL_LACKS):
                 self._note(problem, "")
         self._settle_time()
+        self._tunnel.settle(self._in_force)
+        self._note(BoxProblem.KERNEL_LACKS, self._tunnel.fault, about="tunnel")
 
     def _settle_time(self) -> None:
         """Answer phones what time it is while that is known."""
@@ -211,6 +231,10 @@ class PortKeeper:
             plan,
             reach=tuple(each for each in plan.reach if not _overlapping([each.network], taken)),
             direct_media=tuple(each for each in plan.direct_media if not _overlapping([each], taken)),
+            concentrators=tuple(
+                replace(each, networks=tuple(net for net in each.networks if not _overlapping([net], taken)))
+                for each in plan.concentrators
+            ),
         )
 
     def _note_devices(self) -> None:

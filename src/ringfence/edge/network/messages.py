@@ -7,13 +7,14 @@ sends its rules. An order names no program, no path and no interface. No descrip
 import socket
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from ringfence.edge.errors import HelperGone
 from ringfence.edge.network.plan import PortRules
 from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
 from ringfence.wire.messages import Whole
-from ringfence.wire.network_messages import BoxFinding
+from ringfence.wire.network_messages import BoxFinding, BoxTunnel
 
 LONGEST_BYTES = 192 * 1024
 
@@ -56,6 +57,15 @@ class PortStanding(Struct, frozen=True, tag=True):
     links: dict[str, bool] = {}
     devices: tuple[str, ...] = ()
     findings: tuple[BoxFinding, ...] = ()
+    public_key: str = ""
+    tunnels: tuple[BoxTunnel, ...] = ()
+
+    def without_counters(self) -> "PortStanding":
+        """Return it without what changes all the time: when hands were shaken, and how much has passed."""
+        still = (
+            BoxTunnel(each.concentrator, float(each.handshake_at > 0), is_used=each.is_used) for each in self.tunnels
+        )
+        return replace(self, tunnels=tuple(still))
 
 
 ToHelper = TakePortRules | TellClock

@@ -20,7 +20,7 @@ from msgspec import Struct
 
 from ringfence.edge.errors import BadNetworkRules
 from ringfence.wire.messages import Whole
-from ringfence.wire.network_messages import NetworkName, NetworkReach, NetworkRules, Protocol
+from ringfence.wire.network_messages import NetworkConcentrator, NetworkName, NetworkReach, NetworkRules, Protocol
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -30,6 +30,9 @@ MOST_NAMES = 256
 MOST_ADDRESSES_OF_A_NAME = 8
 MOST_REACH = 256
 MOST_NTP_SERVERS = 16
+MOST_CONCENTRATORS = 8
+MOST_NETWORKS = 64
+"""Of one concentrator."""
 SMALLEST_MTU, LARGEST_MTU = 576, 1500
 WIDEST_SUBNET, NARROWEST_SUBNET = 20, 30
 WIDEST_REACH, WIDEST_PUBLIC_REACH = 8, 24
@@ -41,6 +44,8 @@ NO_HOSTS: Final = tuple(IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8
 OWN_NAMES = ("ciscocm1",)
 """Names that mean the box itself: where a phone looks for its files when no option told it (PHONES.md)."""
 
+_PUBLIC_KEY = re.compile(r"[A-Za-z0-9+/]{43}=")
+_ID = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _BARE_MAC = re.compile(r"[0-9A-F]{12}")
 _LABEL = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9])?"
 _NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(?:\.{_LABEL})*")
@@ -60,6 +65,7 @@ class PortRules(Struct, frozen=True, forbid_unknown_fields=True):
     names: tuple[NetworkName, ...] = ()
     reach: tuple[NetworkReach, ...] = ()
     direct_media: tuple[str, ...] = ()
+    concentrators: tuple[NetworkConcentrator, ...] = ()
 
 
 def port_rules(rules: NetworkRules) -> PortRules:
@@ -76,6 +82,7 @@ def port_rules(rules: NetworkRules) -> PortRules:
         rules.names,
         rules.reach,
         rules.direct_media,
+        rules.concentrators,
     )
 
 
@@ -87,6 +94,19 @@ class Reach:
     protocol: Protocol
     first_port: int
     last_port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Concentrator:
+    """A tunnel's other end: where it is, its keys, its own address inside, and what is led to it."""
+
+    id: str
+    endpoint: tuple[str, int]
+    public_key: str
+    address: IPv4Address
+    networks: tuple[IPv4Network, ...]
+    next_public_key: str = ""
+    next_endpoint: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +128,7 @@ class PortPlan:
     names: tuple[tuple[str, tuple[IPv4Address | IPv6Address, ...]], ...]
     reach: tuple[Reach, ...]
     direct_media: tuple[IPv4Network, ...]
+    concentrators: tuple[Concentrator, ...]
 
     @property
     def boxes(self) -> tuple[IPv4Interface, ...]:
@@ -145,6 +166,7 @@ def read_plan(rules: PortRules) -> PortPlan:
         names=names,
         reach=tuple(each for each in reach if each is not None and not _is_own(each.network, own_nets)),
         direct_media=tuple(each for each in others if not _is_own(each, own_nets)),
+        concentrators=_each(rules.concentrators, MOST_CONCENTRATORS, "concentrators", _concentrator),
     )
 
 
@@ -245,3 +267,34 @@ def _reach(told: NetworkReach) -> Reach | None:
             raise BadNetworkRules("this is not a network", where=repr(told.network[:60])) from None
         return None
     return Reach(_reached(told.network), Protocol(told.protocol), told.first_port, told.last_port)
+
+
+def _concentrator(told: NetworkConcentrator) -> Concentrator:
+    """Return a concentrator; its endpoint is an address by now, as the helper asks no DNS."""
+    if _ID.fullmatch(told.id) is None:
+        raise BadNetworkRules("this is not a concentrator's id", where=repr(told.id[:40]))
+    for key in (told.public_key, *([told.next_public_key] if told.next_public_key else [])):
+        if _PUBLIC_KEY.fullmatch(key) is None:
+            raise BadNetworkRules("this is not a public key", where=repr(key[:50]))
+    try:
+        address = IPv4Address(told.address)
+    except ValueError:
+        raise BadNetworkRules("a concentrator has no address inside the tunnel", where=told.id) from None
+    if not any(address in each for each in PRIVATE):
+        raise BadNetworkRules("a concentrator's address inside the tunnel is not private", where=str(address))
+    return Concentrator(
+        told.id,
+        _endpoint(told.endpoint),
+        told.public_key,
+        address,
+        _each(told.networks, MOST_NETWORKS, "networks of a concentrator", _reached),
+        told.next_public_key,
+        _endpoint(told.next_endpoint) if told.next_endpoint else None,
+    )
+
+
+def _endpoint(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(":")
+    if not port.isascii() or not port.isdecimal() or not 1 <= int(port[:6]) <= LARGEST_PORT:
+        raise BadNetworkRules("this is not where a concentrator is", where=repr(text[:60]))
+    return str(_host(host.strip("[]"))), int(port)

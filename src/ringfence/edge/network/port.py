@@ -5,6 +5,30 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 from typing import Protocol
 
 from ringfence.edge.network.dnsmasq import AddressService
+from ringfence.edge.network.plan import PortPlan
+from ringfence.wire.network_messages import BoxTunnel
+
+
+class Tunnel(Protocol):
+    """The box's end of the tunnel (``tunnel.service``). Every method may raise TunnelRefused."""
+
+    @property
+    def public_key(self) -> str:
+        """By which concentrators know this box."""
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the concentrator in use has answered lately."""
+
+    @property
+    def standing(self) -> tuple[BoxTunnel, ...]:
+        """How the tunnel to each concentrator is."""
+
+    def take(self, plan: PortPlan) -> None:
+        """Go by a plan."""
+
+    def on_time(self) -> None:
+        """Look who answers; to be called every second."""
 
 
 class Port(Protocol):
