@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 from ringfence.hub.people.rights import Role
 from ringfence.hub.store.release_models import AssetRow, FirmwareLoadRow
 from ringfence.wire import paths
+from ringfence.wire.job_messages import JobNews
 from ringfence.wire.messages import Report, ReportBatch
 from support import signing_in
 from support.running_hub import RunningHub
@@ -154,8 +155,10 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
     book = do("POST", "/phone-books", {"name": "Söhne & Co", "sites": [site]})["id"]
     do("PUT", f"/phone-books/{book}/entries", {"entries": [{"name": AWKWARD, "number": "203"}]})
     key = do("POST", "/api-tokens", {"name": AWKWARD[:60], "role": "read"})["id"]
+    job = do("POST", "/edge-jobs/diagnose", {"edge": edge.response.edge_id, "why": AWKWARD, "wait_s": 3600})["id"]
+    assert edge.post(paths.JOBS, JobNews(job, "a", 0, "running", text=f"Hub\n  ! {AWKWARD}\n")).status == 200
     yield {
-        "site": site, "mac": MAC, "draft": draft, "rollout": rollout, "organisation": "main", "key": key,
+        "job": job, "site": site, "mac": MAC, "draft": draft, "rollout": rollout, "organisation": "main", "key": key,
         "group": group, "pbx": "gold", "channel": "bell", "load": LOAD, "edge": edge.response.edge_id,
         "activation": activation, "book": book, "asset": "ring-tone-awkward",
         "provider": "company",

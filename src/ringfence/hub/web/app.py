@@ -19,6 +19,7 @@ from ringfence.hub.web.assets import views as assets
 from ringfence.hub.web.audit import views as audit
 from ringfence.hub.web.compressed import PagesCompressed
 from ringfence.hub.web.drafts import views as drafts
+from ringfence.hub.web.edge_jobs import views as edge_jobs
 from ringfence.hub.web.edges import views as edges
 from ringfence.hub.web.enrolment_tokens import views as enrolment_tokens
 from ringfence.hub.web.firmware import views as firmware
@@ -58,7 +59,7 @@ from ringfence.hub.web.static import files
 _PARTS = (
     files, sign_in, passkey_sign_in, provider_sign_in, choice, account, passkeys, people, sign_in_providers, overview,
     enrolment_tokens, sites, folder_imports, imports, phone_changes, first_contact, settings, lines, phones, alerts,
-    drafts, publish, releases, groups, api_tokens, edges, bans, policy, own_templates, firmware, pbxes,
+    drafts, publish, releases, groups, api_tokens, edges, edge_jobs, bans, policy, own_templates, firmware, pbxes,
     alert_channels, audit, rollouts, organisations, hub_itself, rotations, first_run, activations, phone_books,
     assets,
 )  # fmt: skip

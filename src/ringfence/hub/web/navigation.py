@@ -25,6 +25,7 @@ ENTRIES = (
     NavigationEntry("Overview", "/"),
     NavigationEntry("Sites", "/sites"),
     NavigationEntry("Edges", "/edges"),
+    NavigationEntry("Jobs of edges", "/edge-jobs"),
     NavigationEntry("Phones", "/phones"),
     NavigationEntry("Discovered phones", "/guard/waiting"),
     NavigationEntry("Activation codes", "/activations"),

@@ -3,17 +3,19 @@
 from fastapi import APIRouter, Response
 from sqlalchemy import Double, func
 
-from ringfence.hub.fleet import edge_addresses, edges
+from ringfence.hub.fleet import edge_addresses, edge_jobs, edges
 from ringfence.hub.fleet.guard import edge_networks
 from ringfence.hub.people.forms import TheForm
 from ringfence.hub.recovery import hub_memory
 from ringfence.hub.store.models import EdgeRow
+from ringfence.hub.store.pages import Page
 from ringfence.hub.web import lists
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.page import TheFormPage, TheWebPage
 
 router = APIRouter(prefix="/edges")
 
+_JOBS_SHOWN = 5
 _COLUMNS: lists.Columns = {
     "site": (EdgeRow.site_id, EdgeRow.enrolled_at, EdgeRow.id),
     "name": (EdgeRow.hostname, EdgeRow.id),
@@ -37,7 +39,14 @@ def show_edge(edge: str, page: TheWebPage) -> PageAnswer:
     with page.hub.database.reading() as session:
         row = edges.get(session, edge)
         shown = edge_addresses.addresses(row)
-        return page.show("edges/edge.html", edge=row, is_connected=edges.is_connected(row, page.now), addresses=shown)
+        return page.show(
+            "edges/edge.html",
+            edge=row,
+            is_connected=edges.is_connected(row, page.now),
+            addresses=shown,
+            jobs=edge_jobs.find(session, Page(_JOBS_SHOWN), edge=edge).rows,
+            state_of=edge_jobs.state_of,
+        )
 
 
 @router.get("/{edge}/revoke")

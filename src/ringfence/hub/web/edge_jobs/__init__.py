@@ -1,0 +1,1 @@
+"""Pages of jobs: what edges were asked to do."""
