@@ -3,6 +3,7 @@
 import pytest
 
 from ringfence.hub.fleet import passwords
+from ringfence.hub.store.models import ApiTokenRow
 from support.browsing import PlainBrowser
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
@@ -32,6 +33,28 @@ def test_somebody_is_invited_comes_in_and_is_removed(
     assert ringfence.ask("person", "invite", name, "--again")["link"] != link
     assert ringfence("person", "remove", name, "--yes") == f"{name} removed.\n"
     ringfence.refused(4, "person", "remove", name, "--yes")
+
+
+def test_tokens_that_outlive_who_made_them_are_named(ringfence: CommandLine, hub: RunningHub) -> None:
+    name = "maker@example.org"
+    made = ringfence.ask("person", "invite", name, "--role", "owner")
+    first = hub.do("POST", "/api-tokens", {"name": "nightly export", "role": "read"})
+    second = hub.do("POST", "/api-tokens", {"name": "of the export", "role": "read"})
+    ended = hub.do("POST", "/api-tokens", {"name": "ended", "role": "read"})
+    hub.do("DELETE", f"/api-tokens/{ended['id']}")
+    with hub.hub.change("test") as change:
+        for row, maker in ((first, made["id"]), (second, first["id"]), (ended, made["id"])):
+            change.session.get_one(ApiTokenRow, row["id"]).created_by_id = maker
+    page = hub.raw("GET", f"/people/{made['id']}/remove").data.decode()
+    assert "nightly export" in page
+    assert f"/api-tokens/{second['id']}/revoke" in page
+    assert "nightly export" in hub.raw("GET", f"/people/{made['id']}").data.decode()
+    said = ringfence("person", "disable", name, "--yes")
+    assert "2 API tokens of theirs, for programs, work on" in said
+    said = ringfence("person", "remove", name, "--yes")
+    assert f"nightly export (read): ringfence access revoke {first['id']}" in said
+    assert f"ringfence access revoke {second['id']}" in said
+    assert ended["id"] not in said
 
 
 def test_somebody_is_limited_to_sites_and_groups(ringfence: CommandLine, hub: RunningHub) -> None:

@@ -1,6 +1,6 @@
 """``ringfence person``: people who sign in to the hub's pages."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 import typer
@@ -12,6 +12,7 @@ from ringfence.cli.support.listing import Listing, lists
 from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 from ringfence.cli.support.scope_options import ToGroups, ToSites, scope_in_json, scope_in_words
+from ringfence.counted import counted
 
 app = typer.Typer(help="People who sign in to the hub's pages.", no_args_is_help=True)
 app.add_typer(passkey_cmd.app, name="passkeys")
@@ -118,7 +119,9 @@ def disable(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
     Example: ringfence person disable anna@example.org
     """
     confirm(f"Let {name} sign in no more", yes=yes)
-    _change(name, {"disabled": True}, "{} can't sign in any more.", as_json=as_json)
+    changed = _change(name, {"disabled": True}, "{} can't sign in any more.", as_json=as_json)
+    if not as_json:
+        _tell_tokens(changed["tokens"])
 
 
 @app.command()
@@ -132,18 +135,30 @@ def enable(name: Name, as_json: AsJson = False) -> None:
 
 @app.command()
 def remove(name: Name, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Remove somebody; what they did stays in the audit log.
+    """Remove somebody; what they did stays in the audit log, and API tokens that they made work on.
 
     Example: ringfence person remove anna@example.org
     """
     confirm(f"Remove {name}", yes=yes)
+    tokens = hub().get(f"/people/{segment(name)}")["tokens"]
     hub().delete(f"/people/{segment(name)}")
-    output.tell(f"{name} removed.", {"removed": name}, as_json=as_json)
+    output.tell(f"{name} removed.", {"removed": name, "tokens": tokens}, as_json=as_json)
+    if not as_json:
+        _tell_tokens(tokens)
 
 
-def _change(name: str, changes: Mapping[str, Any], told: str, *, as_json: bool) -> None:
+def _change(name: str, changes: Mapping[str, Any], told: str, *, as_json: bool) -> Row:
     changed = hub().patch(f"/people/{segment(name)}", dict(changes))
     output.tell(told.format(changed["name"]), changed, as_json=as_json)
+    return changed
+
+
+def _tell_tokens(tokens: Sequence[Row]) -> None:
+    """Name the tokens that go on working without who made them, and how each is ended."""
+    if tokens:
+        output.say(f"{counted(len(tokens), 'API token')} of theirs, for programs, work on. To end one:")
+    for token in tokens:
+        output.say(f"  {token['name']} ({token['role']}): ringfence access revoke {token['id']}")
 
 
 def _state(row: Row) -> str:

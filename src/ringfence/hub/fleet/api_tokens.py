@@ -113,6 +113,27 @@ def with_creators(session: Session, holder_id: str) -> list[str]:
     return found
 
 
+def made_by(session: Session, holder_id: str, now: float, *, hubwide_too: bool) -> Sequence[ApiTokenRow]:
+    """Return the tokens of a session's organisation that somebody made, or a token of theirs, and that work still.
+
+    The oldest come first. They outlive who made them: programs use them.
+    """
+    makers, found = {holder_id}, dict[str, ApiTokenRow]()
+    while makers:
+        made = session.scalars(select(ApiTokenRow).where(ApiTokenRow.created_by_id.in_(makers)))
+        new = {token.id: token for token in made if token.id not in found}
+        found |= new
+        makers = set(new)
+    working = [
+        token
+        for token in found.values()
+        if token.revoked_at is None
+        and (token.ends_at is None or token.ends_at > now)
+        and (hubwide_too or not token.is_hubwide)
+    ]
+    return sorted(working, key=lambda token: (token.created_at, token.id))
+
+
 def revoke(change: Change, token: ApiTokenRow) -> None:
     """Revoke a token; the last valid one of an owner stays, or nobody could get in again."""
     if token.revoked_at is not None:

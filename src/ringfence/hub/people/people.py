@@ -1,13 +1,21 @@
 """People who sign in: invite, list, change, remove."""
 
 from fastapi import APIRouter
+from sqlalchemy.orm import Session
 
-from ringfence.hub.fleet import access_scopes, passkeys, people, second_steps, sign_in_links
+from ringfence.hub.fleet import access_scopes, api_tokens, passkeys, people, second_steps, sign_in_links
 from ringfence.hub.people.callers import Caller, TheCaller, TheHub, ThePeoplesUrl
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.rights import Role, check_no_more
 from ringfence.hub.people.schemas import AccessScopeView, Items
-from ringfence.hub.people.schemas.people import InvitationView, NewPerson, PersonChanges, PersonView
+from ringfence.hub.people.schemas.people import (
+    InvitationView,
+    NewPerson,
+    OnePersonView,
+    PersonChanges,
+    PersonsTokenView,
+    PersonView,
+)
 from ringfence.hub.sign_in_errors import SecondStepRefused
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.people_models import PersonRow
@@ -38,15 +46,14 @@ def invite_person(body: NewPerson, hub: TheHub, caller: TheCaller, url: ThePeopl
 
 
 @router.get("/people/{person}")
-def show_person(person: str, hub: TheHub, caller: TheCaller) -> PersonView:
+def show_person(person: str, hub: TheHub, caller: TheCaller) -> OnePersonView:
     """Show somebody, by id or name."""
     with hub.database.reading() as session:
-        row = people.get(session, person, hubwide_too=caller.is_hubwide)
-        return _person(row, passkeys.count(session, row))
+        return _one(session, people.get(session, person, hubwide_too=caller.is_hubwide), hub.clock(), caller)
 
 
 @router.patch("/people/{person}")
-def change_person(person: str, body: PersonChanges, hub: TheHub, caller: TheCaller) -> PersonView:
+def change_person(person: str, body: PersonChanges, hub: TheHub, caller: TheCaller) -> OnePersonView:
     """Change somebody's names or role, disable or enable them, or take their second step away."""
     if body.role is not None:
         check_no_more(caller.role, body.role)
@@ -66,7 +73,7 @@ def change_person(person: str, body: PersonChanges, hub: TheHub, caller: TheCall
             (people.disable if body.disabled else people.enable)(change, row)
         if body.second_step is not None:
             second_steps.remove(change, row)
-        return _person(row, passkeys.count(change.session, row))
+        return _one(change.session, row, change.now, caller)
 
 
 @router.post("/people/{person}/invitation", status_code=201)
@@ -78,7 +85,7 @@ def invite_person_again(person: str, hub: TheHub, caller: TheCaller, url: ThePeo
 
 @router.delete("/people/{person}", status_code=204)
 def remove_person(person: str, hub: TheHub, caller: TheCaller) -> None:
-    """Remove somebody; their next request is a stranger's."""
+    """Remove somebody; their next request is a stranger's. API tokens that they made go on working."""
     with hub.change(caller.name) as change:
         people.remove(change, _changeable(change, person, caller))
 
@@ -95,6 +102,13 @@ def _invited(change: Change, person: PersonRow, url: str) -> InvitationView:
     code = sign_in_links.create(change, person, asks_password=True, valid_s=valid_s)
     told = _person(person, passkeys.count(change.session, person)).model_dump()
     return InvitationView(**told, link=sign_in_links.at(url, code), link_ends_at=change.now + valid_s)
+
+
+def _one(session: Session, row: PersonRow, now: float, caller: Caller) -> OnePersonView:
+    tokens = api_tokens.made_by(session, row.id, now, hubwide_too=caller.is_hubwide)
+    told = _person(row, passkeys.count(session, row)).model_dump()
+    shown = [PersonsTokenView(id=each.id, name=each.name, role=Role(each.role)) for each in tokens]
+    return OnePersonView(**told, tokens=shown)
 
 
 def _person(row: PersonRow, passkeys_of_them: int) -> PersonView:

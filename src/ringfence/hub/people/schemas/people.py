@@ -53,6 +53,22 @@ class PersonView(BaseModel):
     disabled_at: UnixSeconds | None
 
 
+class PersonsTokenView(BaseModel):
+    """An API token that somebody made."""
+
+    id: str
+    name: str
+    role: Role
+
+
+class OnePersonView(PersonView):
+    """Somebody, and what goes on without them."""
+
+    tokens: list[PersonsTokenView] = Field(
+        description="The API tokens that they made, or a token of theirs, and that work still: also once they are gone"
+    )
+
+
 class InvitationView(PersonView):
     """Somebody, and the link that lets them choose a password."""
 

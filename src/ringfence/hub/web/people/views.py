@@ -6,7 +6,7 @@ from sqlalchemy import Double, func
 
 from ringfence.errors import BadInput
 from ringfence.hub.errors import BadSelection
-from ringfence.hub.fleet import passkeys, people, sessions
+from ringfence.hub.fleet import api_tokens, passkeys, people, sessions
 from ringfence.hub.fleet.relying_party import host_of
 from ringfence.hub.people import passkeys as passkeys_api
 from ringfence.hub.people import people as api
@@ -137,7 +137,7 @@ def remove_passkey(person: str, passkey: str, page: TheFormPage) -> Response:
 @router.get("/people/{person}/remove")
 def ask_to_remove(person: str, page: TheFormPage) -> PageAnswer:
     """Ask whether somebody is to be removed."""
-    return page.show("people/remove.html", person=_get(page, person), fault=None)
+    return _asked_to_remove(page, _get(page, person))
 
 
 @router.post("/people/{person}/remove")
@@ -147,7 +147,7 @@ def remove(person: str, page: TheFormPage) -> Response:
     try:
         api.remove_person(row.id, page.hub, page.caller)
     except BadInput as fault:
-        return page.refused("people/remove.html", fault, {}, person=row)
+        return _asked_to_remove(page, row, fault)
     return page.go("people", done="removed")
 
 
@@ -164,11 +164,19 @@ def _shown(page: WebPage, row: PersonRow, fault: BadInput | None = None) -> Page
     with page.hub.database.reading() as session:
         found = sessions.of_person(session, row.id, page.now)
         keys = passkeys.of_person(session, row)
+        tokens = api_tokens.made_by(session, row.id, page.now, hubwide_too=page.caller.is_hubwide)
     status = 200 if fault is None else status_of(fault)
     return page.show(
         "people/person.html", status, person=row, sessions=found, passkeys=keys, host=host_of(page.hub.people_url),
-        fault=fault,
+        tokens=tokens, fault=fault,
     )  # fmt: skip
+
+
+def _asked_to_remove(page: WebPage, row: PersonRow, fault: BadInput | None = None) -> PageAnswer:
+    with page.hub.database.reading() as session:
+        tokens = api_tokens.made_by(session, row.id, page.now, hubwide_too=page.caller.is_hubwide)
+    status = 200 if fault is None else status_of(fault)
+    return page.show("people/remove.html", status, person=row, tokens=tokens, fault=fault)
 
 
 def _get(page: WebPage, person: str) -> PersonRow:
