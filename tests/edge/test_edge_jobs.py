@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from msgspec import Raw
 
+from ringfence.edge.agent.agent_jobs import box_in_words
 from ringfence.edge.errors import DiskFull, HubUnreachable, JobOver, JobRefused
-from ringfence.edge.jobs import edge_jobs, kinds, telling
+from ringfence.edge.jobs import diagnosis, edge_jobs, kinds, telling
 from ringfence.edge.jobs.capture import Capturing
 from ringfence.edge.jobs.diagnosis import Diagnosis
 from ringfence.edge.jobs.edge_jobs import EdgeJobs
@@ -37,6 +38,7 @@ from ringfence.wire.job_messages import (
     JobOrders,
 )
 from ringfence.wire.messages import Event, StatePart
+from ringfence.wire.network_messages import BoxFinding, BoxStanding, BoxTunnel
 from stack import wait_for
 from support.running_agent import enrolled_agent
 from support.signed_repository import NOW
@@ -148,6 +150,27 @@ def test_a_restart_is_done_once_and_answered_by_the_next_process(machine: Machin
     assert machine.ended("r").attempt == machine.hub.news[0].attempt
 
 
+def test_no_hub_has_an_edge_restart_or_its_machine_reboot_all_the_time(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(edge_jobs, "RESTART_EVERY_S", 1e9)
+    monkeypatch.setattr(edge_jobs, "REBOOT_EVERY_S", 1e9)
+    (machine.folder.path / FILE).write_text("reboot = true\nreboot_command = ['true']\n")
+    machine.take(order("first", "restart"))
+    wait_for("the restart", lambda: machine.restarts == 1, 60)
+    machine.begin_again()
+    machine.take(order("second", "restart"), order("third", "reboot"))
+    for number, said in (("second", "restarts once"), ("third", "reboots once")):
+        assert machine.ended(number).state == EdgeJobState.REFUSED
+        assert said in machine.ended(number).sentence
+    assert machine.restarts == 1
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "2002:7f00:1::", "::", "fe80::1%lo", "ff02::1"])
+def test_no_diagnosis_tries_this_machine_itself_whatever_its_address_is_written_like(address: str) -> None:
+    assert "no address of a PBX" in diagnosis._in_own_network(address)
+
+
 def test_a_restart_that_could_not_be_noted_is_not_done(tmp_path: Path) -> None:
     class Full(Disk):
         def replace(self, _path: Path, _data: bytes) -> None:
@@ -173,6 +196,7 @@ def test_a_reboot_is_answered_by_the_next_boot(machine: Machine, monkeypatch: py
     assert machine.ended("no").state == EdgeJobState.FAILED
     assert machine.ended("cut").sentence.endswith("while it was at it")
     monkeypatch.setattr(kinds, "REBOOT_WITHIN_S", 0.1)
+    monkeypatch.setattr(edge_jobs, "REBOOT_EVERY_S", 0.0)
     ran = machine.folder.path / "ran"
     (machine.folder.path / FILE).write_text(f'reboot = true\nreboot_command = ["touch", "{ran}"]\n')
     machine.take(order("do", "reboot"))
@@ -290,6 +314,26 @@ def test_a_diagnosis_says_what_there_is_and_what_can_not_be_reached(machine: Mac
         machine.take(order("e", "diagnose", reach=(place,)))
         machine.ended("e")
         assert f"127.0.0.1 port {place.rpartition(':')[2]} answers" in machine.hub.text_of("e")
+
+
+def test_a_box_tells_of_its_tunnels_handshakes() -> None:
+    class Box:
+        def in_words(self) -> list[str]:
+            return ["The phone's port is eth0.", "It collides."]
+
+        def standing(self) -> BoxStanding:
+            here = BoxTunnel("here", 1000.0, 5, 7, is_used=True)
+            tunnels = (here, BoxTunnel("there", 100.0, is_used=True), BoxTunnel("new"))
+            return BoxStanding(0.0, findings=(BoxFinding("collision", "It collides."),), tunnels=tunnels)
+
+    assert box_in_words(Box(), 1010.0) == [  # type: ignore[arg-type]  # what is asked of it
+        "The phone's port is eth0.",
+        "! It collides.",
+        "tunnel to here, in use: last handshake 10 s ago, 5 B out, 7 B in",
+        "! tunnel to there, in use: last handshake 910 s ago, 0 B out, 0 B in",
+        "! tunnel to new: no handshake yet",
+    ]
+    assert box_in_words(None, 0.0) == ()
 
 
 def test_an_agent_does_jobs_and_tells_what_its_machine_allows(tmp_path: Path) -> None:

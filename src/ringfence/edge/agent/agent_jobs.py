@@ -1,9 +1,10 @@
 """What an agent's jobs get of it."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from ringfence.edge.agent.box import Box
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.hub_client import HubClient
 from ringfence.edge.jobs.capture import Capturing
@@ -14,6 +15,7 @@ from ringfence.edge.phones.site_worker import WorkerSource
 from ringfence.edge.reporting import status
 from ringfence.edge.reporting.recent_log import RecentLog
 from ringfence.edge.storage.folder import EdgeFolder
+from ringfence.wire.network_messages import BoxTunnel
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +30,18 @@ class ProcessRights:
 
 
 NO_RIGHTS = ProcessRights()
+HANDSHAKE_S = 180.0
+"""A tunnel in use that has shaken hands longer ago is dead: WireGuard does so every two minutes."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunningAgent:
-    """What is asked of an agent at work: how it reaches its hub, how it is, and what its process may do."""
+    """What is asked of an agent at work: how it reaches its hub, how it is, what its process may do, and its box."""
 
     client: Callable[[], HubClient]
     status: Callable[[], status.Status]
     rights: ProcessRights
+    box: Box | None = None
 
 
 def agent_jobs(
@@ -48,9 +53,31 @@ def agent_jobs(
         lambda: agent.client().url,
         lambda: time.time() - clock.now() if clock.is_known else None,
         hearing.leases if hearing is not None else None,
+        lambda: box_in_words(agent.box, time.time()),
     )
     tools = JobTools(
         lambda: status.in_words(agent.status(), running=True, folder=folder), log, diagnosis,
         agent.rights.begin_again, agent.rights.capturing,
     )  # fmt: skip
     return EdgeJobs(folder, job_kinds(tools), lambda news: agent.client().tell_job(news), clock.now, log)
+
+
+def box_in_words(box: Box | None, now: float) -> Sequence[str]:
+    """Return how a box's port and its tunnels are, a line each; “!” before what is wrong. None without a box."""
+    if box is None:
+        return ()
+    standing = box.standing()
+    wrong = {finding.sentence for finding in standing.findings}
+    return [
+        *(f"! {line}" if line in wrong else line for line in box.in_words()),
+        *(_tunnel_in_words(tunnel, now) for tunnel in standing.tunnels),
+    ]
+
+
+def _tunnel_in_words(tunnel: BoxTunnel, now: float) -> str:
+    to = f"tunnel to {tunnel.concentrator}" + (", in use" if tunnel.is_used else "")
+    if not tunnel.handshake_at:
+        return f"! {to}: no handshake yet"
+    ago_s = max(0.0, now - tunnel.handshake_at)
+    mark = "! " if tunnel.is_used and ago_s > HANDSHAKE_S else ""
+    return f"{mark}{to}: last handshake {ago_s:.0f} s ago, {tunnel.sent_bytes} B out, {tunnel.received_bytes} B in"

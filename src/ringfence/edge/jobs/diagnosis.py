@@ -41,7 +41,7 @@ class Diagnosis:
     """Looks at this machine's network.
 
     ``hub_url`` is where the hub is reached, ``off_s`` tells by how much this machine's clock is ahead of the hub's
-    (None: unknown), ``more`` what other parts know, such as a tunnel's handshakes.
+    (None: unknown), ``more`` how a box's port and its tunnels are.
     """
 
     hub_url: Callable[[], str]
@@ -68,7 +68,7 @@ class Diagnosis:
         if work.order.reach:
             yield "PBXes", self._places(work)
         if more := self.more():
-            yield "More", iter(more)
+            yield "Box", iter(more)
 
     def _time(self) -> Iterator[str]:
         yield time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime())
@@ -204,6 +204,8 @@ def _path_mtu(family: int, address: tuple[object, ...]) -> Iterator[str]:
 def _in_own_network(address: str) -> str:
     """Return why an address is not to be tried, empty if it may be."""
     plain = ipaddress.ip_address(address.partition("%")[0])
+    if isinstance(plain, ipaddress.IPv6Address):
+        plain = plain.ipv4_mapped or plain.sixtofour or plain
     if plain.is_loopback or plain.is_link_local or plain.is_multicast or plain.is_unspecified:
         return "it is no address of a PBX"
     with open_socket() as kernel:

@@ -24,6 +24,8 @@ from ringfence.wire import codec
 from ringfence.wire.job_messages import MOST_ORDERS, EdgeJobState, JobKind, JobOrder, JobOrders
 from ringfence.wire.messages import StatePart
 
+RESTART_EVERY_S, REBOOT_EVERY_S = 60.0, 600.0
+"""How often this process or its machine begins again at most, by the machine's own clock."""
 _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 _ENDING = frozenset({JobKind.RESTART, JobKind.REBOOT})
 """Kinds that end this process: how they went is told by the next one."""
@@ -149,6 +151,7 @@ class EdgeJobs:
         try:
             policy = read_policy(self._folder.path)
             policy.check(order)
+            self._check_not_again(order.kind)
             self._note(order, telling.attempt)
             telling.take()
             self._log("info", f"Job {order.number} of the hub begins: {order.kind}.")
@@ -166,6 +169,15 @@ class EdgeJobs:
         else:
             if order.kind not in _ENDING and not self._stopping.is_set():
                 self._end(telling, EdgeJobState.DONE, sentence)
+
+    def _check_not_again(self, kind: str) -> None:
+        """Raise JobRefused for a restart or a reboot soon after the last one: no hub keeps phones from being served."""
+        before = self._record.newest(kind)
+        if kind == JobKind.RESTART and before is not None and before.boot == boot_id():
+            if 0 <= up_s() - before.up_s < RESTART_EVERY_S:
+                raise JobRefused(f"the edge restarts once in {RESTART_EVERY_S:.0f} s", to_do="Ask again later.")
+        elif kind == JobKind.REBOOT and up_s() < REBOOT_EVERY_S:
+            raise JobRefused(f"the machine reboots once in {REBOOT_EVERY_S / 60:.0f} min", to_do="Ask again later.")
 
     def _note(self, order: JobOrder, attempt: str) -> None:
         """Note that a job begins; EnvironmentFault where a restart would forget that it did."""

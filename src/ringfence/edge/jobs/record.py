@@ -57,6 +57,11 @@ class JobRecord:
         with self._lock:
             return [job for job in self._jobs.values() if job.is_open]
 
+    def newest(self, kind: str) -> BegunJob | None:
+        """Return the last job of a kind that was begun."""
+        with self._lock:
+            return next((job for job in reversed(self._jobs.values()) if job.kind == kind), None)
+
     def begin(self, job: BegunJob) -> None:
         """Note that a job begins; it is known in any case.
 
