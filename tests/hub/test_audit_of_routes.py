@@ -85,6 +85,8 @@ BODIES: dict[tuple[str, str], object] = {
         "wifi": {"ssid": "Home", "country": "DE", "passphrase": SECRET},
     },
     ("POST", "/port-authorities"): {"pem": OTHER_CA},
+    ("POST", "/concentrators"): {"name": "Paris", "networks": ["192.0.2.0/24"]},
+    ("PATCH", "/concentrators/{concentrator}"): {"networks": ["192.0.2.0/25"], "position": 7},
     ("PATCH", "/organisations/{organisation}/limits"): {"sites": 5},
     ("PATCH", "/drafts/{draft}"): {"name": "Another plan"},
     ("POST", "/drafts/{draft}/publish"): {},
@@ -151,6 +153,7 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         ("/pbxes", {"name": "gold", **PBX}),
         ("/phone-books", {"name": "Company"}),
         ("/port-authorities", {"pem": CA}),
+        ("/concentrators", {"name": "Berlin"}),
         ("/guard/bans", {"address": "203.0.113.7", "why": "test"}),
     ):
         do("POST", path, body)
@@ -202,7 +205,7 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         "token": key, "enrolment token": token, "alert": str(alert), "address": "203.0.113.7", "digest": BAR,
         "name": "ssh_password", "template": "{mac}.cfg", "load": LOAD, "asset": "ring-bell", "family": "generic",
         "index": "1", "number": "1", "organisation": "other", "person": anna.id, "session": row.id, "draft": draft,
-        "passkey": passkey.id, "provider": "company", "job": job,
+        "passkey": passkey.id, "provider": "company", "job": job, "concentrator": "Berlin",
         "authority": do("GET", "/port-authorities")["items"][0]["id"],
         "activation": activation["id"], "code": activation["code"], "phone": "AE04", "book": "company",
     }  # fmt: skip

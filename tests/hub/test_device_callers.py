@@ -20,12 +20,15 @@ from ringfence.hub.process import tls
 from ringfence.hub.process.listeners import LISTENERS, Listener
 from ringfence.secret import Secret
 from ringfence.wire import codec, paths
+from ringfence.wire.job_messages import LARGEST_PART_BYTES
 from ringfence.wire.messages import Problem, Progress, Report, ReportBatch
 from support.raw_requests import answer_to_head, connected, status_of
 from support.running_hub import Clock, RunningHub
 from support.serving_hub import serving
 
 FOUR_MIB = 4 * 1024 * 1024
+OF_CONCENTRATORS = {paths.TUNNEL_RENEW, paths.TUNNEL_EVENTS, paths.TUNNEL_PEERS, paths.TUNNEL_STANDING}
+"""Routes that no edge may use; what concentrators may is in test_concentrators.py."""
 
 
 @pytest.mark.parametrize("header", [f"Content-Length: {FOUR_MIB}", "Transfer-Encoding: chunked"])
@@ -40,7 +43,9 @@ def test_a_stranger_is_refused_before_the_body_is_sent(running: RunningHub, rout
 
 
 def test_only_the_authority_and_enrolling_are_for_anybody() -> None:
-    assert {route.path for route in ROUTES if route.caller is anybody} == {paths.AUTHORITY, paths.ENROL}
+    assert {route.path for route in ROUTES if route.caller is anybody} == {
+        paths.AUTHORITY, paths.ENROL, paths.TUNNEL_ENROL,
+    }  # fmt: skip
 
 
 def test_each_route_reads_no_longer_a_body_than_it_has_use_for() -> None:
@@ -52,6 +57,10 @@ def test_each_route_reads_no_longer_a_body_than_it_has_use_for() -> None:
         paths.PROGRESS: 4 * 1024,
         paths.STANDING: 1536 * 1024,
         paths.BOX: 64 * 1024,
+        paths.TUNNEL_ENROL: 64 * 1024,
+        paths.TUNNEL_RENEW: 64 * 1024,
+        paths.TUNNEL_STANDING: codec.LARGEST_BYTES,
+        paths.JOBS: 2 * LARGEST_PART_BYTES,
     }
     assert all(route.most_body_bytes == 0 for route in ROUTES if route.method == "GET")
 
@@ -61,6 +70,8 @@ def test_a_body_beyond_the_routes_limit_is_refused_before_it_is_sent(running: Ru
     context = running.device_context()
     context.load_cert_chain(edge.folder / "certificate.pem", edge.folder / "key.pem")
     for route in ROUTES:
+        if route.path in OF_CONCENTRATORS:
+            continue
         path = route.path.replace("{name}", "timestamp.json").replace("{digest}", "0" * 64)
         with connected(running.device_url, context) as line:
             answer = answer_to_head(line, route.method, path, f"Content-Length: {route.most_body_bytes + 1}")

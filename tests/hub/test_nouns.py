@@ -54,6 +54,7 @@ NOUNS = {
     "sites/*/guard": "guard.policy",
     "sites/*/network": "networks",
     "boxes": "boxes",
+    "concentrators": "concentrators",
     "port-authorities": "port_authorities",
     "guard/log": "guard.decision_log",
     "guard/alerts": "guard.alerts",
@@ -98,7 +99,7 @@ INFRASTRUCTURE = {
 """Modules of ``people`` that are about every noun."""
 NOT_IN_THE_FLEET = {"whoami", "families", "metrics"}
 """Nouns without a domain: they are the caller's own, the phones' or the process's."""
-OF_NO_NOUN = {"set", "export", "login", "hub", "edge", "gateway", "serve", "sim", "tftp"}
+OF_NO_NOUN = {"set", "export", "login", "hub", "edge", "gateway", "serve", "sim", "tftp", "tunnel"}
 """Commands that are named for what they do, or for the program that they start."""
 
 

@@ -32,6 +32,7 @@ NOWHERE = {
     "template": "{mac}.xyz", "family": "generic", "index": "1", "number": "1", "organisation": "nobody",
     "rotation": UNKNOWN_MAC, "person": "person-000000000000", "session": "session-000000000000",
     "activation": "activation-000000000000", "book": "no-book", "authority": "ca-000000000000",
+    "concentrator": "nobodys-tunnel",
 }  # fmt: skip
 """What fills a path's parameters so that it leads to nothing anywhere."""
 
@@ -113,12 +114,14 @@ def two(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     book = do("POST", "/phone-books", {"name": "The rich one's"})["id"]
     ca = make_authority(ec.generate_private_key(ec.SECP256R1()), "Maker", serial=1, now=running.clock())
     authority = do("POST", "/port-authorities", {"pem": to_pem(ca)})["id"]
+    do("POST", "/concentrators", {"name": "Of the rich one"})
     assert edge.post(paths.BOX, BoxStanding(running.clock(), devices=("001B54C20A03",))).status == 200
     known = {
         "site": site, "group": group, "pbx": "gold", "channel": "bell", "mac": MAC, "edge": edge.response.edge_id,
         "token": own, "alert": str(alert), "address": "203.0.113.7", "digest": DIGEST, "name": "ssh_password",
         "template": "{mac}.cfg", "load": LOAD, "asset": "ring-chime", "rotation": MAC,
         "person": anna.id, "session": session.id, "activation": activation, "book": book, "authority": authority,
+        "concentrator": "Of the rich one",
         "family": "generic", "index": "1", "number": "1", "organisation": "main",
     }  # fmt: skip
     yield TwoOrganisations(running, edge, token["token"], stranger["token"], known)
@@ -128,7 +131,7 @@ def two(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 def told(answer: Answer, two: TwoOrganisations) -> tuple[int, str, str]:
     """An answer, with the same words for what is known and for what is nowhere."""
     text = re.sub(
-        r"rft_[\w-]+|code=[\w-]+|(key|person|draft|activation)-[0-9a-f]{12}|[2-9A-Z]{3}(-[2-9A-Z]{3}){2}|\"ending\":\"\w+\"|\b\d+(\.\d{4,}|\.\d+e-\d+)",
+        r"rft_[\w-]+|RFT1[\w-]+|code=[\w-]+|(key|person|draft|activation|tunnel)-[0-9a-f]{12}|[2-9A-Z]{3}(-[2-9A-Z]{3}){2}|\"ending\":\"\w+\"|\b\d+(\.\d{4,}|\.\d+e-\d+)",
         "…",
         answer.data.decode(),
     )

@@ -114,7 +114,7 @@ class EdgeInHand:
         response = self.pool.request("GET", paths.EVENTS, preload_content=False)
         assert response.status == 200, response.read()
         try:
-            yield _events(response)
+            yield events_of(response)
         finally:
             response.close()
 
@@ -222,7 +222,7 @@ def answer_of(response: urllib3.BaseHTTPResponse) -> Answer:
     return Answer(response.status, response.data, response.headers)
 
 
-def _events(response: urllib3.BaseHTTPResponse) -> Iterator[Event]:
+def events_of(response: urllib3.BaseHTTPResponse) -> Iterator[Event]:
     rest = b""
     for chunk in response.stream(4096):
         *lines, rest = (rest + chunk).split(b"\n")

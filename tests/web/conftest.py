@@ -14,6 +14,7 @@ from ringfence.hub.store.release_models import AssetRow, FirmwareLoadRow
 from ringfence.wire import paths
 from ringfence.wire.job_messages import JobNews
 from ringfence.wire.messages import Report, ReportBatch
+from ringfence.wire.network_messages import BoxFinding, BoxStanding, BoxTunnel
 from support import signing_in
 from support.running_hub import RunningHub
 from support.serving_hub import served_hub
@@ -130,6 +131,11 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
         Report(3, running.clock(), "banned", "Banned.", peer="203.0.113.9"),
     ]
     assert edge.post(paths.REPORTS, ReportBatch(tuple(told), 0)).status == 200
+    box = BoxStanding(
+        running.clock(), uplink_networks=("192.168.1.0/24",), links={AWKWARD[:15]: True}, devices=("001B54C20C02",),
+        findings=(BoxFinding("unknown-device", AWKWARD),), tunnels=(BoxTunnel("concentrator-1", is_used=True),),
+    )  # fmt: skip
+    assert edge.post(paths.BOX, box).status == 200
     token = do("POST", f"/sites/{site}/tokens")["id"]
     groups = [{"group": AWKWARD, "role": "operator", "limited_to": {"sites": [site]}}]
     provider = {"name": AWKWARD[:60], "issuer": "https://login.example.org", "client_id": "hub", "client_secret": "x"}

@@ -34,6 +34,7 @@ GROUPS = (
     "edge",
     "box",
     "network",
+    "tunnel",
     "port-authority",
     "gateway",
     "report",

@@ -80,7 +80,10 @@ class Hub:
         with self.database.writing() as session:
             now = session.info[organisation_limits.NOW] = self.clock()
             yield Change(session, who, now)
-        self.wakeups.wake_sites(session.info.get(edits.TOLD, set()))
+        if told := session.info.get(edits.TOLD):
+            self.wakeups.wake_sites(told)
+            whose = self.database.whose
+            self.wakeups.wake_tunnels(None if isinstance(whose, Everywhere) else {whose})
 
     @contextmanager
     def rehearsal(self, who: str) -> Iterator[Change]:

@@ -165,6 +165,10 @@ class UnknownBox(NotFound):
     """No edge that is a box has this id."""
 
 
+class UnknownConcentrator(NotFound):
+    """No concentrator has this id or name."""
+
+
 class UnknownPortAuthority(NotFound):
     """No CA for 802.1X has this id."""
 

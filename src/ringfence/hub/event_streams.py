@@ -24,6 +24,17 @@ class Stream:
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+@dataclass(eq=False, slots=True)
+class TunnelStream:
+    """One open event stream of a concentrator."""
+
+    concentrator_id: str
+    organisation_id: str
+    told: int = 0
+    """The newest change of peers that it was told of."""
+    woken: asyncio.Event = field(default_factory=asyncio.Event)
+
+
 @dataclass(frozen=True, slots=True)
 class ToldVersions:
     """What an edge of a site has been told of."""
@@ -38,6 +49,7 @@ class Wakeups:
 
     def __init__(self) -> None:
         self._streams: set[Stream] = set()
+        self._tunnels: set[TunnelStream] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._departed: set[str] = set()
         self.closing = False
@@ -56,6 +68,38 @@ class Wakeups:
         """Remove a stream."""
         self._streams.discard(stream)
         self._departed.add(stream.edge_id)
+
+    def open_tunnel(self, concentrator_id: str, organisation_id: str) -> TunnelStream:
+        """Add a concentrator's stream."""
+        stream = TunnelStream(concentrator_id, organisation_id)
+        self._tunnels.add(stream)
+        return stream
+
+    def close_tunnel(self, stream: TunnelStream) -> None:
+        """Remove a concentrator's stream."""
+        self._tunnels.discard(stream)
+
+    def tunnels_told(self) -> dict[str, int]:
+        """Return, by organisation, the oldest newest change that a concentrator's stream here was told of."""
+        oldest: dict[str, int] = {}
+        for stream in self._tunnels:
+            oldest[stream.organisation_id] = min(stream.told, oldest.get(stream.organisation_id, stream.told))
+        return oldest
+
+    def concentrator_ids(self) -> set[str]:
+        """The concentrators that have a stream open here."""
+        return {stream.concentrator_id for stream in self._tunnels}
+
+    def wake_tunnels(self, organisation_ids: Collection[str] | None) -> None:
+        """Wake the streams of organisations' concentrators, or of all; callable from any thread."""
+
+        def wake() -> None:
+            for stream in self._tunnels:
+                if organisation_ids is None or stream.organisation_id in organisation_ids:
+                    stream.woken.set()
+
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(wake)
 
     def take_departed(self) -> set[str]:
         """Return the edges whose last stream here has ended since this was asked before."""
@@ -87,8 +131,8 @@ class Wakeups:
     def end_all(self) -> None:
         """End every stream, as the process stops."""
         self.closing = True
-        for stream in self._streams:
-            stream.woken.set()
+        for woken in (*(each.woken for each in self._streams), *(each.woken for each in self._tunnels)):
+            woken.set()
 
     def _later(self, chosen: Callable[[Stream], bool]) -> None:
         def wake() -> None:

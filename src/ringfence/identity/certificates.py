@@ -30,6 +30,7 @@ NO_CHECK_TIME = 0x200000
 """OpenSSL's X509_V_FLAG_NO_CHECK_TIME (x509_vfy.h), which Python's ssl takes but has no name for."""
 
 _EDGE_URI = "ringfence:edge:"
+_CONCENTRATOR_URI = "ringfence:concentrator:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ class EdgeIdentity:
 
     edge_id: str
     site_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConcentratorIdentity:
+    """What a concentrator's certificate says of its holder: it is no edge's, nor is an edge's one of these."""
+
+    concentrator_id: str
+    organisation_id: str
 
 
 def make_authority(key: PrivateKey, name: str, *, serial: int, now: float) -> x509.Certificate:
@@ -73,7 +82,7 @@ def issue_edge_certificate(
     authority: x509.Certificate,
     authority_key: PrivateKey,
     request: x509.CertificateSigningRequest,
-    identity: EdgeIdentity,
+    identity: EdgeIdentity | ConcentratorIdentity,
     *,
     serial: int,
     now: float,
@@ -83,10 +92,13 @@ def issue_edge_certificate(
     public_key = request.public_key()
     if not isinstance(public_key, ec.EllipticCurvePublicKey):
         raise BadRequestForCertificate("a certificate request contains a key that is not P-256", to_do="Enrol again.")
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, identity.edge_id)])
-    names = x509.SubjectAlternativeName(
-        [x509.UniformResourceIdentifier(f"{_EDGE_URI}{identity.edge_id}:site:{identity.site_id}")]
-    )
+    if isinstance(identity, EdgeIdentity):
+        name, uri = identity.edge_id, f"{_EDGE_URI}{identity.edge_id}:site:{identity.site_id}"
+    else:
+        name = identity.concentrator_id
+        uri = f"{_CONCENTRATOR_URI}{name}:organisation:{identity.organisation_id}"
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    names = x509.SubjectAlternativeName([x509.UniformResourceIdentifier(uri)])
     builder = _builder(subject, authority.subject, public_key, serial, now, lifetime_s)
     return _leaf(builder, authority, authority_key, names, server=False)
 
@@ -133,16 +145,44 @@ def read_identity(certificate: x509.Certificate) -> EdgeIdentity:
     Raises:
         BadCertificate: It names none.
     """
-    try:
-        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-        uris = names.get_values_for_type(x509.UniformResourceIdentifier)
-    except (x509.ExtensionNotFound, ValueError):
-        uris = []
-    for uri in uris:
+    for uri in _uris(certificate):
         edge_id, separator, site_id = uri.removeprefix(_EDGE_URI).partition(":site:")
         if uri.startswith(_EDGE_URI) and separator and edge_id and site_id:
             return EdgeIdentity(edge_id, site_id)
     raise BadCertificate("this certificate does not name an edge", to_do="Enrol again.")
+
+
+def read_concentrator(certificate: x509.Certificate) -> ConcentratorIdentity:
+    """Return which concentrator a certificate names.
+
+    Raises:
+        BadCertificate: It names none.
+    """
+    for uri in _uris(certificate):
+        name, separator, organisation_id = uri.removeprefix(_CONCENTRATOR_URI).partition(":organisation:")
+        if uri.startswith(_CONCENTRATOR_URI) and separator and name and organisation_id:
+            return ConcentratorIdentity(name, organisation_id)
+    raise BadCertificate("this certificate does not name a concentrator", to_do="Enrol again.")
+
+
+def holder_id(certificate: x509.Certificate) -> str:
+    """Return the id of the edge or concentrator that a certificate names.
+
+    Raises:
+        BadCertificate: It names neither.
+    """
+    try:
+        return read_identity(certificate).edge_id
+    except BadCertificate:
+        return read_concentrator(certificate).concentrator_id
+
+
+def _uris(certificate: x509.Certificate) -> Sequence[str]:
+    try:
+        names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    except (x509.ExtensionNotFound, ValueError):
+        return []
+    return names.get_values_for_type(x509.UniformResourceIdentifier)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

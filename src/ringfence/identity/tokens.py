@@ -10,12 +10,14 @@ import hashlib
 import json
 import re
 from dataclasses import dataclass
+from typing import ClassVar, Self
 from urllib.parse import urlsplit
 
 from ringfence.identity.errors import BadToken, ExpiredToken
 from ringfence.secret import Secret
 
 PREFIX = "RFE1"
+TUNNEL_PREFIX = "RFT1"
 _CHECK_BYTES = 4
 _NEW_ONE = "Ask for a new one: ringfence site token SITE."
 _FINGERPRINT = re.compile(r"[0-9a-f]{64}")
@@ -28,6 +30,10 @@ class EnrolmentToken:
     ``hub_url`` is the device listener's ``https://host:port``; ``authority_fingerprint`` the SHA-256 of the hub's CA
     certificate in hexadecimal; ``expires_at`` in Unix seconds; ``site`` its name, for people.
     """
+
+    PREFIX: ClassVar[str] = PREFIX
+    NEW_ONE: ClassVar[str] = _NEW_ONE
+    CALLED: ClassVar[str] = "site"
 
     hub_url: str
     authority_fingerprint: str
@@ -45,21 +51,23 @@ class EnrolmentToken:
             "n": self.site,
         }
         body = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
-        return PREFIX + base64.urlsafe_b64encode(body + _check(body)).decode().rstrip("=")
+        return self.PREFIX + base64.urlsafe_b64encode(body + _check(body)).decode().rstrip("=")
 
     @classmethod
-    def from_text(cls, text: str) -> "EnrolmentToken":
+    def from_text(cls, text: str) -> Self:
         """Read a token that a person pasted; blanks and line breaks are ignored.
 
         Raises:
             BadToken: It is not a token, is incomplete or mistyped, or has another form.
         """
         packed = "".join(text.split())
-        if not packed.startswith(PREFIX):
-            raise BadToken(f"this is not an enrolment token: enrolment tokens begin with {PREFIX}", to_do=_NEW_ONE)
+        if not packed.startswith(cls.PREFIX):
+            raise BadToken(
+                f"this is not an enrolment token: enrolment tokens begin with {cls.PREFIX}", to_do=cls.NEW_ONE
+            )
         try:
             raw = base64.b64decode(
-                packed[len(PREFIX) :] + "=" * (-len(packed[len(PREFIX) :]) % 4), b"-_", validate=True
+                packed[len(cls.PREFIX) :] + "=" * (-len(packed[len(cls.PREFIX) :]) % 4), b"-_", validate=True
             )
         except (binascii.Error, ValueError):
             raise BadToken(
@@ -84,13 +92,21 @@ class EnrolmentToken:
             or not address.hostname
             or _FINGERPRINT.fullmatch(token.authority_fingerprint) is None
         ):
-            raise BadToken("this token does not name a usable hub", where=token.hub_url[:80], to_do=_NEW_ONE)
+            raise BadToken("this token does not name a usable hub", where=token.hub_url[:80], to_do=cls.NEW_ONE)
         return token
 
     def check_time(self, now: float) -> None:
         """Raise ExpiredToken where ``now`` (Unix seconds) is past the token's end."""
         if now >= self.expires_at:
-            raise ExpiredToken(f"the enrolment token for site {self.site} has expired", to_do=_NEW_ONE)
+            raise ExpiredToken(f"the enrolment token for {self.CALLED} {self.site} has expired", to_do=self.NEW_ONE)
+
+
+class TunnelToken(EnrolmentToken):
+    """The same for one concentrator; ``site`` is its name. Neither of the two commands takes the other's token."""
+
+    PREFIX = TUNNEL_PREFIX
+    NEW_ONE = "Ask for a new one: ringfence tunnel token NAME."
+    CALLED = "concentrator"
 
 
 def _check(body: bytes) -> bytes:

@@ -34,6 +34,17 @@ BOX = V1 + "/box"
 JOBS = V1 + "/jobs"
 """POST JobNews → JobNewsAnswer (``wire.job_messages``): what becomes of a job that the caller was asked for."""
 
+TUNNEL_ENROL = V1 + "/tunnel/enrol"
+"""POST TunnelEnrolRequest → TunnelEnrolResponse (``wire.tunnel_messages``), without a client certificate."""
+TUNNEL_RENEW = V1 + "/tunnel/renew"
+"""POST RenewRequest → RenewResponse, for a concentrator."""
+TUNNEL_EVENTS = V1 + "/tunnel/events"
+"""GET → text/event-stream of Event messages: ``greeting``, ``state`` when peers have changed, ``revoked``."""
+TUNNEL_PEERS = V1 + "/tunnel/peers"
+"""GET …?since=VERSION&epoch=EPOCH&after=EDGE → TunnelPeers; without a version, all of them."""
+TUNNEL_STANDING = V1 + "/tunnel/standing"
+"""POST TunnelStanding → TunnelStanding: how a concentrator is."""
+
 STATE = V1 + "/state"
 """GET → SiteState: everything that the caller gets beside releases; an older hub answers 404."""
 

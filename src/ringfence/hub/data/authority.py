@@ -11,6 +11,7 @@ from securesystemslib.signer import CryptoSigner, SSlibKey
 from ringfence.content.signing import SiteSigners
 from ringfence.hub.errors import BadConfiguration, DataFolderUnusable
 from ringfence.identity.certificates import (
+    ConcentratorIdentity,
     EdgeIdentity,
     PrivateKey,
     fingerprint,
@@ -44,9 +45,9 @@ class Authority:
         return fingerprint(self.certificate)
 
     def issue_edge(
-        self, request: x509.CertificateSigningRequest, identity: EdgeIdentity, now: float
+        self, request: x509.CertificateSigningRequest, identity: EdgeIdentity | ConcentratorIdentity, now: float
     ) -> x509.Certificate:
-        """Issue a client certificate for an edge's key."""
+        """Issue a client certificate for an edge's key, or a concentrator's."""
         serial = x509.random_serial_number()
         return issue_edge_certificate(self.certificate, self.key, request, identity, serial=serial, now=now)
 

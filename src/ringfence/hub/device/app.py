@@ -10,6 +10,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.counted_refusals import CountedRefusals
 from ringfence.hub.device import (
     boxes,
+    concentrators,
     content,
     events,
     exchange,
@@ -19,7 +20,13 @@ from ringfence.hub.device import (
     site_state,
     standing,
 )
-from ringfence.hub.device.callers import anybody, edge_to_renew, enrolled_edge_or_one_to_wipe
+from ringfence.hub.device.callers import (
+    anybody,
+    concentrator_to_renew,
+    edge_to_renew,
+    enrolled_concentrator,
+    enrolled_edge_or_one_to_wipe,
+)
 from ringfence.hub.device.exchange import DeviceRoute
 from ringfence.wire import codec, paths
 from ringfence.wire.job_messages import LARGEST_PART_BYTES
@@ -47,6 +54,20 @@ ROUTES = (
     DeviceRoute(paths.STANDING, "POST", standing.tell, _STANDING_BYTES, is_paced=True),
     DeviceRoute(paths.HEALTH, "POST", reports.health, _PROGRESS_BYTES, is_paced=True),
     DeviceRoute(paths.BOX, "POST", boxes.box, _BOX_BYTES, is_paced=True),
+    DeviceRoute(paths.TUNNEL_ENROL, "POST", concentrators.enrol, _KEYS_BYTES, caller=anybody),
+    DeviceRoute(
+        paths.TUNNEL_RENEW, "POST", concentrators.renew, _KEYS_BYTES, caller=concentrator_to_renew, is_paced=True
+    ),
+    DeviceRoute(paths.TUNNEL_EVENTS, "GET", concentrators.events, caller=enrolled_concentrator),
+    DeviceRoute(paths.TUNNEL_PEERS, "GET", concentrators.peers, caller=enrolled_concentrator),
+    DeviceRoute(
+        paths.TUNNEL_STANDING,
+        "POST",
+        concentrators.standing,
+        codec.LARGEST_BYTES,
+        caller=enrolled_concentrator,
+        is_paced=True,
+    ),
     DeviceRoute(paths.PROGRESS, "POST", reports.progress, _PROGRESS_BYTES, is_paced=True),
 )
 

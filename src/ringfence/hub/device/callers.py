@@ -14,10 +14,11 @@ from starlette.requests import Request
 from ringfence.hub import within
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import EdgeRefused
-from ringfence.hub.fleet import edge_certificates, edges, organisations
+from ringfence.hub.fleet import concentrators, edge_certificates, edges, organisations
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import edge_networks
 from ringfence.hub.store.models import EdgeRow
+from ringfence.identity.certificates import key_fingerprint, read_concentrator, validity
 from ringfence.identity.errors import BadCertificate
 
 TLS_EXTENSION = "tls"
@@ -42,6 +43,13 @@ class DeviceCaller:
     """The key identifier of the CA that issued that certificate."""
     held: str = ""
     """Why it gets nothing that is secret, in words; empty if it may have everything."""
+    concentrator_id: str = ""
+    """The calling concentrator, which is no edge."""
+
+    @property
+    def holder_id(self) -> str:
+        """Whoever it is: the edge or the concentrator."""
+        return self.edge_id or self.concentrator_id
 
 
 Recognition = Callable[[Request], DeviceCaller]
@@ -90,6 +98,21 @@ def enrolled_edge_or_one_to_wipe(request: Request) -> DeviceCaller:
             _must_be_let_in(session, edge, shown, now)
 
     return _recognise(request, check)
+
+
+def enrolled_concentrator(request: Request) -> DeviceCaller:
+    """Accept a concentrator that was not removed, with a certificate that has not ended.
+
+    Raises:
+        EdgeRefused: The caller shows no concentrator's certificate, or that of one that this hub does not know, or one
+            that has ended.
+    """
+    return _recognise_concentrator(request, 0.0)
+
+
+def concentrator_to_renew(request: Request) -> DeviceCaller:
+    """Accept as ``enrolled_concentrator`` does, and within the grace also a certificate that has ended."""
+    return _recognise_concentrator(request, hub_of(request).config.certificate_grace_days * 86_400)
 
 
 def check_not_held(caller: DeviceCaller) -> None:
@@ -158,6 +181,25 @@ def _recognise(request: Request, check: _Check) -> DeviceCaller:
             edge_networks.note(change, edge, peer)
             held = edge_networks.why_held(change.session, edge, peer)
     return DeviceCaller(edge.id, edge.site_id, shown.fingerprint, peer, shown.issuer, held)
+
+
+def _recognise_concentrator(request: Request, grace_s: float) -> DeviceCaller:
+    hub, der = hub_of(request), _shown_der(request)
+    try:
+        certificate = x509.load_der_x509_certificate(der or b"")
+        identity = read_concentrator(certificate)
+    except (ValueError, BadCertificate):
+        raise EdgeRefused(
+            "certificate-missing", "this request needs a concentrator's certificate",
+            to_do="Enrol it: ringfence tunnel token NAME.",
+        ) from None  # fmt: skip
+    if validity(certificate)[1] + grace_s < hub.clock():
+        raise EdgeRefused("certificate-expired", "this concentrator's certificate has expired", to_do="Enrol it again.")
+    key = key_fingerprint(certificate.public_key())
+    hub = enter(request, identity.organisation_id)
+    with hub.database.reading() as session:
+        row = concentrators.let_in(session, identity.concentrator_id, key)
+    return DeviceCaller(fingerprint=key, peer=peer_of(request), concentrator_id=row.id)
 
 
 def _note_unknown(hub: Hub, shown: Certificate, peer: str) -> None:

@@ -22,7 +22,7 @@ from ringfence.wire.paths import KEEP_ALIVE_S
 
 _log = logs.get("device")
 
-_HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+HEADERS = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +50,12 @@ def events(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
     """Open the caller's stream. A revoked edge that must wipe itself gets that one event and no other."""
     hub = hub_of(request)
     stream = _stream(hub, _standing(hub, caller.edge_id))
-    return StreamingResponse(stream, media_type="text/event-stream", headers=_HEADERS)
+    return StreamingResponse(stream, media_type="text/event-stream", headers=HEADERS)
 
 
 async def _stream(hub: Hub, standing: _Standing) -> AsyncIterator[bytes]:
     if standing.revoked:
-        yield _line(Event("revoked", hub.clock(), wipe=standing.wipe, keeps_serving=standing.keeps_serving))
+        yield line(Event("revoked", hub.clock(), wipe=standing.wipe, keeps_serving=standing.keeps_serving))
         return
     stream = hub.wakeups.open(standing.edge_id, standing.site_id)
     _log.info("edge connected", edge=standing.edge_id, site=standing.site_id)
@@ -64,22 +64,22 @@ async def _stream(hub: Hub, standing: _Standing) -> AsyncIterator[bytes]:
         # Looked up again: a release may have come between the request and the stream's opening.
         standing = await run_in_threadpool(_standing, hub, standing.edge_id)
         stream.told, stream.told_guard = standing.release, standing.guard
-        yield _line(Event("greeting", hub.clock(), release=stream.told))
+        yield line(Event("greeting", hub.clock(), release=stream.told))
         while not hub.wakeups.closing:
-            if not await _woken(stream.woken, KEEP_ALIVE_S):
+            if not await woken(stream.woken, KEEP_ALIVE_S):
                 yield b": still here\n\n"
                 continue
             stream.woken.clear()
             standing = await run_in_threadpool(_standing, hub, standing.edge_id)
             if standing.revoked:
-                yield _line(Event("revoked", hub.clock(), wipe=standing.wipe, keeps_serving=standing.keeps_serving))
+                yield line(Event("revoked", hub.clock(), wipe=standing.wipe, keeps_serving=standing.keeps_serving))
                 return
             if standing.release > stream.told:
                 stream.told = standing.release
-                yield _line(Event("release", hub.clock(), release=stream.told))
+                yield line(Event("release", hub.clock(), release=stream.told))
             if standing.guard != stream.told_guard:
                 stream.told_guard = standing.guard
-                yield _line(Event("state", hub.clock(), release=stream.told))
+                yield line(Event("state", hub.clock(), release=stream.told))
     except RingfenceError as fault:
         _log.warning("event stream ended", edge=standing.edge_id, problem=str(fault))
     finally:
@@ -87,7 +87,8 @@ async def _stream(hub: Hub, standing: _Standing) -> AsyncIterator[bytes]:
         _log.info("edge disconnected", edge=standing.edge_id, site=standing.site_id)
 
 
-async def _woken(event: asyncio.Event, longest_s: float) -> bool:
+async def woken(event: asyncio.Event, longest_s: float) -> bool:
+    """Wait for a wake-up, for so long at most; return whether it came."""
     try:
         async with asyncio.timeout(longest_s):
             await event.wait()
@@ -117,5 +118,6 @@ def _note_connected(hub: Hub, edge_id: str) -> None:
         edges.note_connected(session, [edge_id], hub.clock())
 
 
-def _line(event: Event) -> bytes:
+def line(event: Event) -> bytes:
+    """Return an event as a stream has it."""
     return b"data: " + codec.to_json(event) + b"\n\n"

@@ -74,7 +74,7 @@ def endpoint(route: DeviceRoute) -> Endpoint:
             if not route.is_paced:
                 body = await _body(request, route.most_body_bytes)
                 return await run_in_threadpool(route.work, request, caller, body)
-            with _alone(at_work, caller.edge_id):
+            with _alone(at_work, caller.holder_id):
                 body = await _body(request, route.most_body_bytes)
                 answer = await run_in_threadpool(route.work, request, caller, body)
                 await asyncio.sleep(len(body) / PACE_BYTES_S)

@@ -4,21 +4,19 @@ A box is believed of itself alone. What it tells is bounded before it is kept; a
 another subnet, a few times a day; and a public key that somebody else has is not its, in whatever organisation.
 """
 
-import base64
-import binascii
 import json
 from dataclasses import replace
 from ipaddress import IPv4Network, ip_network
 
-from sqlalchemy import Select, delete, select
+from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from ringfence.errors import PeerFault
 from ringfence.hub.errors import UnknownBox
-from ringfence.hub.fleet import box_alerts, box_numbering, sites
+from ringfence.hub.fleet import box_alerts, box_numbering, sites, tunnel_keys
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow
-from ringfence.hub.store.network_models import BoxRow, TunnelKeyRow
+from ringfence.hub.store.network_models import BoxRow
 from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 from ringfence.printable import printable
@@ -32,7 +30,6 @@ MOST_FINDINGS = 32
 MOST_TUNNELS = 16
 MOST_KEY_CHANGES = 8
 """A day."""
-_KEY_BYTES = 32
 _LONGEST_NETWORK = 50
 _LARGEST = 1 << 53
 _LATEST = 1e11
@@ -55,8 +52,8 @@ def bounded(told: BoxStanding) -> BoxStanding:
         at=_moment(told.at),
         rules_version=min(told.rules_version, _LARGEST),
         subnet=_network(told.subnet) if told.subnet else "",
-        public_key=_key(told.public_key),
-        next_public_key=_key(told.next_public_key),
+        public_key=tunnel_keys.read(told.public_key),
+        next_public_key=tunnel_keys.read(told.next_public_key),
         uplink_networks=tuple(dict.fromkeys(map(_network, told.uplink_networks))),
         links={printable(name, 15): is_up for name, is_up in told.links.items()},
         devices=tuple(dict.fromkeys(map(_device, told.devices))),
@@ -102,15 +99,7 @@ def _take_keys(change: Change, box: BoxRow, told: BoxStanding) -> None:
         return
     if not box_numbering.may_today(change, box, "key_changes", MOST_KEY_CHANGES):
         raise PeerFault(f"a box changes its tunnel's key at most {MOST_KEY_CHANGES} times a day")
-    keys = [key for key in dict.fromkeys((told.public_key, told.next_public_key)) if key]
-    for key in keys:
-        there = session.get(TunnelKeyRow, key)
-        if there is None:
-            session.add(TunnelKeyRow(public_key=key, edge_id=box.edge_id, concentrator_id=None))
-        elif there.edge_id != box.edge_id:
-            raise PeerFault("this public key is another's", to_do="Make the box a key of its own.")
-    gone = delete(TunnelKeyRow).where(TunnelKeyRow.edge_id == box.edge_id, TunnelKeyRow.public_key.not_in(keys))
-    session.execute(gone)
+    tunnel_keys.claim(session, told.public_key, told.next_public_key, edge_id=box.edge_id)
     if told.public_key != box.public_key:
         if box.public_key:
             is_announced = told.public_key == box.next_public_key
@@ -133,17 +122,6 @@ def _network(said: str) -> str:
     except ValueError:
         pass
     raise PeerFault(f"a box tells of {printable(said, _LONGEST_NETWORK)!r}, which is no network")
-
-
-def _key(said: str) -> str:
-    if not said:
-        return ""
-    try:
-        if len(base64.b64decode(said, validate=True)) == _KEY_BYTES and len(said) == 44:  # noqa: PLR2004 - with padding
-            return said
-    except (binascii.Error, ValueError):
-        pass
-    raise PeerFault("a box tells a public key that is not 32 bytes in base64")
 
 
 def _device(said: str) -> str:

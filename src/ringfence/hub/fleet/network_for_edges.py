@@ -63,8 +63,13 @@ def compile_network(session: Session, sealer: Sealer, edge: EdgeRow, now: float,
 def reach(session: Session, site_id: str, asked: SiteNetwork) -> list[NetworkReach]:
     """Return what a site's phones may reach through the tunnel."""
     if asked.reach is None:
-        return default_reach.of_site(session, site_id)
+        return reach_by_default(session, [site_id])[site_id]
     return [words.reach(each) for each in asked.reach]
+
+
+def reach_by_default(session: Session, site_ids: Sequence[str]) -> dict[str, list[NetworkReach]]:
+    """Return what sites' phones may reach where nobody has named it."""
+    return default_reach.of_sites(session, site_ids)
 
 
 def direct_media(session: Session, site_id: str, but: str = "") -> Sequence[str]:

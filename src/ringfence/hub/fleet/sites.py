@@ -20,10 +20,12 @@ from ringfence.hub.errors import (
     UnknownSite,
 )
 from ringfence.hub.fleet import organisations
+from ringfence.hub.store import edits
 from ringfence.hub.store.binding import whose
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.dialect import contains_in_any_case
 from ringfence.hub.store.models import EdgeRow, PhoneRow, RetiredSiteRow, SiteRow, name_key
+from ringfence.hub.store.network_models import BoxRow
 from ringfence.hub.store.release_models import RoleMetadataRow
 
 LONGEST_NAME = 80
@@ -166,6 +168,8 @@ def remove(change: Change, site_id: str) -> None:
             to_do="Move or remove its phones and revoke its edges first.",
         )
     change.session.add(RetiredSiteRow(id=site_id, retired_at=change.now))
+    if change.session.scalar(select(BoxRow.edge_id).where(BoxRow.site_id == site.id).limit(1)) is not None:
+        edits.forget_peers(change.session)
     change.session.delete(site)
     change.note("site.remove", site_id, site.name)
 

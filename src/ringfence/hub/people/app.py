@@ -20,6 +20,7 @@ from ringfence.hub.people import (
     audit,
     boxes,
     bulk,
+    concentrators,
     doubts,
     drafts,
     edge_jobs,
@@ -87,7 +88,7 @@ _PARTS = (
     firmware, assets, accounts, activations, rotations, pbxes, alert_channels, drafts, rollouts, publish, releases,
     policy, decision_log, alerts, first_contact, blocks, credentials, windows, bans, edge_networks, whoami, api_tokens,
     people, passkeys, sign_in_providers, sessions, audit, reports, doubts, organisations, phone_books, networks, boxes,
-    port_authorities,
+    port_authorities, concentrators,
 )  # fmt: skip
 """The modules with the API's routes, one for each noun; the first match takes a path."""
 

@@ -100,6 +100,7 @@ _PLACES: Mapping[str, tuple[Right, Right]] = {
     f"{V1}/sites/*/guard": (Right.SEE, Right.GUARD),
     f"{V1}/sites/*/network": (Right.SEE, Right.GUARD),
     f"{V1}/boxes": (Right.SEE, Right.GUARD),
+    f"{V1}/concentrators": (Right.SEE, Right.CONNECT),
     f"{V1}/port-authorities": (Right.SEE, Right.CONNECT),
     f"{V1}/tokens": (Right.SEE, Right.JOIN),
     f"{V1}/edges": (Right.SEE, Right.REVOKE),

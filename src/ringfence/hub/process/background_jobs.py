@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, select, update
 from starlette.concurrency import run_in_threadpool
 
 from ringfence.errors import RingfenceError
@@ -15,6 +15,7 @@ from ringfence.hub.fleet import (
     backup_alerts,
     book_directories,
     box_alerts,
+    concentrators,
     edges,
     phone_alerts,
     report_budget,
@@ -28,8 +29,11 @@ from ringfence.hub.process.people_certificate import PeopleCertificate
 from ringfence.hub.process.scheduled_drafts import ScheduledDrafts
 from ringfence.hub.publishing import firmware_rollout, rollout_gate
 from ringfence.hub.publishing.rollouts import RUNNING
+from ringfence.hub.store.edits import PEERS
 from ringfence.hub.store.guard_models import AlertNoticeRow, GuardElsewhereRow
 from ringfence.hub.store.models import EdgeRow, SiteRow
+from ringfence.hub.store.network_models import ConcentratorRow
+from ringfence.hub.store.organisation_models import LastNumberRow
 from ringfence.hub.store.organisation_owned import OrganisationOwned
 from ringfence.hub.store.pbx_models import PbxRow, RotationRow
 from ringfence.hub.store.phone_book_models import PhoneBookDirectoryRow
@@ -55,6 +59,8 @@ async def watch(hub: Hub) -> None:
         told, departed = hub.wakeups.told(), hub.wakeups.take_departed()
         if told or departed:
             hub.wakeups.wake_edges(await run_in_threadpool(_look, hub, told, departed))
+        if tunnels := hub.wakeups.tunnels_told():
+            hub.wakeups.wake_tunnels(await run_in_threadpool(_look_at_tunnels, hub, tunnels))
         return ()
 
     await _repeat(hub, "Tell edges what another process has changed", look, LOOK_EVERY_S)
@@ -182,6 +188,8 @@ async def confirm(hub: Hub) -> None:
     async def note() -> Sequence[str]:
         if connected := hub.wakeups.edge_ids():
             await run_in_threadpool(_note_connected, hub, connected)
+        if ends := hub.wakeups.concentrator_ids():
+            await run_in_threadpool(_note_concentrators, hub, ends)
         return ()
 
     await _repeat(hub, "Store which edges are connected", note, CONFIRM_EVERY_S)
@@ -269,6 +277,23 @@ def _look(hub: Hub, told: dict[str, ToldVersions], departed: set[str]) -> set[st
         for edge_id, known in told.items()
         if edge_id not in let_in or _has_news(known, *newest.get(known.site_id, (0, 0)))
     }
+
+
+def _look_at_tunnels(hub: Hub, told: dict[str, int]) -> set[str]:
+    """Return the organisations whose concentrators have news waiting."""
+    chosen = select(LastNumberRow.organisation_id, LastNumberRow.number)
+    with within.everywhere(hub).database.reading() as session:
+        newest = session.execute(
+            chosen.where(LastNumberRow.counted == PEERS, LastNumberRow.organisation_id.in_(sorted(told)))
+        ).all()
+    return {organisation for organisation, number in newest if number > told[organisation]}
+
+
+def _note_concentrators(hub: Hub, concentrator_ids: set[str]) -> None:
+    until = hub.clock() + concentrators.CONNECTED_FOR_S
+    its = ConcentratorRow.id.in_(sorted(concentrator_ids))
+    with within.everywhere(hub).database.writing() as session:
+        session.execute(update(ConcentratorRow).where(its).values(connected_until=until))
 
 
 def _has_news(told: ToldVersions, release: int, guard: int) -> bool:

@@ -10,7 +10,7 @@ from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.device.callers import CLIENT_CERTIFICATE, TLS_EXTENSION
 from ringfence.hub.people.callers import ON_CALLER
 from ringfence.hub.process.bounded_http import BoundedProtocol
-from ringfence.identity.certificates import NO_CHECK_TIME, read_identity
+from ringfence.identity.certificates import NO_CHECK_TIME, holder_id
 from ringfence.identity.errors import BadCertificate
 
 
@@ -63,9 +63,8 @@ class ClientCertificateProtocol(BoundedProtocol):
         super().connection_made(transport)
         if self._certificate is not None:
             with contextlib.suppress(ValueError, BadCertificate):  # as a stranger it gets its answer
-                self.counted.recognise(
-                    self.connection, read_identity(x509.load_der_x509_certificate(self._certificate)).edge_id
-                )
+                shown = x509.load_der_x509_certificate(self._certificate)
+                self.counted.recognise(self.connection, holder_id(shown))
 
     def on_message_begin(self) -> None:
         """Put the certificate into the new request's scope."""

@@ -84,7 +84,11 @@ class BoundSession(Session):
 
 def take_numbers(session: Session, table: type[Numbered], organisation_id: str, count: int) -> range:
     """Return the next numbers of an organisation's rows of a table; nobody else gets them."""
-    name = table.__tablename__
+    return take_counted(session, table.__tablename__, organisation_id, count)
+
+
+def take_counted(session: Session, name: str, organisation_id: str, count: int = 1) -> range:
+    """Return the next numbers of what an organisation counts by a name; nobody else gets them."""
     of_table = (LastNumberRow.organisation_id == organisation_id, LastNumberRow.counted == name)
     counted = update(LastNumberRow).where(*of_table).values(number=LastNumberRow.number + count)
     last = session.scalar(counted.returning(LastNumberRow.number))

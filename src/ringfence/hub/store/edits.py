@@ -6,7 +6,7 @@ come while a publish is at work: it must be due again afterwards. Whatever chang
 site is counted once, at the end of the transaction or savepoint: an import of ten thousand phones costs one statement.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
 
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.base import Base
-from ringfence.hub.store.binding import BoundSession
+from ringfence.hub.store.binding import WHOSE, BoundSession, Everywhere, take_counted, whose
 from ringfence.hub.store.edge_job_models import EdgeJobRow
 from ringfence.hub.store.guard_models import (
     EdgeNetworkRow,
@@ -27,7 +27,8 @@ from ringfence.hub.store.guard_models import (
     ProvisioningCredentialRow,
 )
 from ringfence.hub.store.models import EdgeRow, LineRow, PhoneRow, SiteRow
-from ringfence.hub.store.network_models import BoxRow, SiteNetworkRow
+from ringfence.hub.store.network_models import BoxRow, ConcentratorRow, SiteNetworkRow
+from ringfence.hub.store.organisation_models import LastNumberRow
 from ringfence.hub.store.pbx_models import RoomOrderRow
 from ringfence.hub.store.phone_book_models import LINES, PhoneBookGroupRow, PhoneBookRow, PhoneBookSiteRow
 from ringfence.hub.store.release_models import AssetRow
@@ -57,8 +58,10 @@ SIP_SERVERS: Mapping[str, str] = MappingProxyType({
 """Settings from which follows what phones may reach through a tunnel, each with that of its port."""
 _FOR_TUNNELS = frozenset({*SIP_SERVERS, *SIP_SERVERS.values()})
 _Setting = OrganisationSettingRow | SiteSettingRow | GroupSettingRow | PhoneSettingRow | LineSettingRow
-_PEERS: Final = "peers"
-"""What changes of an organisation's tunnels are counted as."""
+PEERS: Final = "peers"
+"""What changes of an organisation's tunnels are counted as (LastNumberRow)."""
+PEERS_FORGOTTEN: Final = "peers forgotten"
+"""Keeps the newest number of PEERS before which a concentrator's peers can't be told by what has changed."""
 
 
 class EditCountingSession(BoundSession):
@@ -91,11 +94,33 @@ def _before_commit(session: Session) -> None:
         everywhere = _ALL in edited or (_IN_BOOKS in edited and _has_books_of_lines(session))
         session.execute(beyond_scope(counted if everywhere else counted.where(SiteRow.id.in_(sorted(edited)))))
     if guarded:
-        counted = update(SiteRow).where(SiteRow.id.in_(sorted(guarded))).values(guard_version=SiteRow.guard_version + 1)
-        session.execute(beyond_scope(counted))
+        _count_for_guards(session, sorted(guarded))
         session.info.setdefault(TOLD, set()).update(guarded)
     if not session.in_nested_transaction():
         session.info |= {_EDITED: set(), _GUARDED: set()}
+
+
+def _count_for_guards(session: Session, site_ids: Sequence[str]) -> None:
+    """Count sites' new rules; their boxes' tunnels may be others too, which concentrators find by the number."""
+    of_sites = SiteRow.id.in_(site_ids)
+    means = session.info[WHOSE]
+    owners = [means]
+    if isinstance(means, Everywhere):
+        owners = list(session.scalars(select(SiteRow.organisation_id).where(of_sites).distinct()))
+    for owner in owners:
+        number = take_counted(session, PEERS, owner)[0]
+        counted = update(SiteRow).where(of_sites, SiteRow.organisation_id == owner)
+        counted = counted.values(guard_version=SiteRow.guard_version + 1, peers_number=number)
+        session.execute(beyond_scope(counted))
+
+
+def forget_peers(session: Session) -> None:
+    """Have concentrators read all their peers again: there are rows no more that would say which are gone."""
+    owner = whose(session)
+    number = take_counted(session, PEERS, owner)[0]
+    row = session.get(LastNumberRow, PEERS_FORGOTTEN) or LastNumberRow(counted=PEERS_FORGOTTEN)
+    row.number = number
+    session.add(row)
 
 
 def _has_books_of_lines(session: Session) -> bool:
@@ -154,11 +179,16 @@ def _note_for_guards(session: Session) -> None:
 
 
 def _with_boxes(session: Session, row: Base, *, is_whole: bool) -> set[str]:
-    """Return the sites whose boxes' tunnels are others by a box's row, or by that of a setting of SIP servers."""
+    """Return the sites whose boxes' tunnels change with a row of a box, a concentrator, or a setting of SIP servers."""
     if isinstance(row, BoxRow):
         is_news = is_whole or _has_changed(row, "subnet", "public_key", "next_public_key")
         return {row.site_id} if is_news else set()
-    if not isinstance(row, _Setting) or row.name not in _FOR_TUNNELS or not _has_boxes(session):
+    is_for_tunnels = (
+        is_whole or _has_changed(row, "endpoint", "public_key", "next_public_key", "networks", "position")
+        if isinstance(row, ConcentratorRow)
+        else isinstance(row, _Setting) and row.name in _FOR_TUNNELS
+    )
+    if not is_for_tunnels or not _has_boxes(session):
         return set()
     boxes = select(BoxRow.site_id)
     match row:

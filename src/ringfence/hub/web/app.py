@@ -17,6 +17,7 @@ from ringfence.hub.web.alert_channels import views as alert_channels
 from ringfence.hub.web.api_tokens import views as api_tokens
 from ringfence.hub.web.assets import views as assets
 from ringfence.hub.web.audit import views as audit
+from ringfence.hub.web.boxes import views as boxes
 from ringfence.hub.web.compressed import PagesCompressed
 from ringfence.hub.web.drafts import views as drafts
 from ringfence.hub.web.edge_jobs import views as edge_jobs
@@ -34,6 +35,7 @@ from ringfence.hub.web.imports.kept_tables import KeptTables
 from ringfence.hub.web.layout.problem import problem_page
 from ringfence.hub.web.lines import views as lines
 from ringfence.hub.web.live_streams import LiveStreams
+from ringfence.hub.web.networks import views as networks
 from ringfence.hub.web.organisations import choice
 from ringfence.hub.web.organisations import views as organisations
 from ringfence.hub.web.overview import views as overview
@@ -61,7 +63,7 @@ _PARTS = (
     enrolment_tokens, sites, folder_imports, imports, phone_changes, first_contact, settings, lines, phones, alerts,
     drafts, publish, releases, groups, api_tokens, edges, edge_jobs, bans, policy, own_templates, firmware, pbxes,
     alert_channels, audit, rollouts, organisations, hub_itself, rotations, first_run, activations, phone_books,
-    assets,
+    assets, networks, boxes,
 )  # fmt: skip
 """The modules with pages, one for each noun."""
 

@@ -1,0 +1,1 @@
+"""Pages about boxes: what each told last."""

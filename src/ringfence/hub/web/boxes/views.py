@@ -1,0 +1,47 @@
+"""A box: its subnet, and what it told last of its port, its networks and its tunnels."""
+
+from fastapi import APIRouter, Response
+
+from ringfence.hub.fleet import box_numbering, boxes, sites
+from ringfence.hub.store.change import Change
+from ringfence.hub.web.answers import PageAnswer
+from ringfence.hub.web.page import TheFormPage, TheWebPage
+from ringfence.phones.mac import Mac
+
+router = APIRouter(prefix="/boxes/{edge}")
+
+
+@router.get("")
+def show_box(edge: str, page: TheWebPage) -> PageAnswer:
+    """Show a box."""
+    with page.hub.database.reading() as session:
+        row, box = boxes.get(session, edge)
+        site = sites.get(session, row.site_id)
+    devices = [str(Mac(each)) for each in box.standing.get("devices", ())]
+    return page.show("boxes/box.html", edge=row, box=box, site=site, told=box.standing, devices=devices)
+
+
+@router.get("/renumber")
+def ask_to_renumber(edge: str, page: TheFormPage) -> PageAnswer:
+    """Ask whether a box is to get another subnet."""
+    with page.hub.database.reading() as session:
+        row, box = boxes.get(session, edge)
+    return page.show("boxes/renumber.html", edge=row, box=box, fault=None)
+
+
+@router.post("/renumber")
+def renumber_box(edge: str, page: TheFormPage) -> Response:
+    """Give a box another subnet."""
+    with page.hub.database.reading() as session:
+        row, box = boxes.get(session, edge)
+
+    def renumber(change: Change) -> None:
+        its_edge, _box = boxes.get(change.session, edge)
+        pool = page.hub.config.box_pool_of(page.hub.organisation_id)
+        box_numbering.number(change, its_edge, pool, is_asked=True)
+
+    return page.change(
+        renumber,
+        lambda fault: page.refused("boxes/renumber.html", fault, edge=row, box=box),
+        "boxes", edge, done="saved",
+    )  # fmt: skip

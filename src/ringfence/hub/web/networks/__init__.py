@@ -1,0 +1,1 @@
+"""Pages about boxes' networks: what a site asks of them."""
