@@ -13,6 +13,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
+from ringfence.edge.jobs.capture import HEAD
 from ringfence.identity.tokens import EnrolmentToken
 from ringfence.server.errors import FileRefused
 from ringfence.server.tftp.client import fetch
@@ -175,3 +176,25 @@ def test_a_folder_of_another_user_is_refused_with_what_to_do(edge: Edge, tmp_pat
         "edge", "run", "--folder", str(tmp_path / "edge"), "--listen", "127.0.0.1:0", "--user", USER, status=3
     )
     assert f"chown -R {USER}: {tmp_path / 'edge'}" in said
+
+
+def test_an_agent_without_rights_captures_by_the_socket_that_it_made_before(edge: Edge) -> None:
+    wait_for("the connection", lambda: edge.ask("edge", "list")[0]["connected"] or None)
+    file = edge.folder / "capture.pcap"
+    said = edge.run("edge", "job", "anna", "capture", "--why", "a test", "--seconds", "1", "--out", str(file))
+    assert "The edge has captured" in said
+    assert file.read_bytes().startswith(HEAD)
+    assert {name: status_of(edge.agent)[name] for name in ("CapPrm", "CapEff")} == {
+        "CapPrm": ["0000000000000000"], "CapEff": ["0000000000000000"],
+    }  # fmt: skip
+
+
+def test_an_agent_that_nothing_would_start_again_refuses_to_restart(edge: Edge) -> None:
+    wait_for("the connection", lambda: edge.ask("edge", "list")[0]["connected"] or None)
+    before = edge.agent
+    edge.run("edge", "job", "anna", "restart", "--why", "a test", "--yes", status=1)
+    (job, *_older) = edge.ask("edge", "jobs", "list")
+    assert (job["kind"], job["state"]) == ("restart", "refused")
+    assert "nothing would start it again" in job["sentence"]
+    assert "Enrolled as edge" in edge.run("edge", "job", "anna", "status")
+    assert (edge.agent, edge.edge_status()["pid"]) == (before, before)
