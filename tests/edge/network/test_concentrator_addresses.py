@@ -22,8 +22,12 @@ def test_a_name_is_left_out_until_it_leads_somewhere_and_followed_when_it_moves(
     addresses = ConcentratorAddresses(ask)
     assert [each.endpoint for each in addresses.applied(rules).concentrators] == ["[2001:db8::1]:51820"]
     assert not addresses.look_up(rules, 0.0)
+    alone = NetworkRules(1, concentrators=(BY_NAME,))
+    assert (addresses.unknown(rules), addresses.unknown(alone)) == ([], ["east.example.org"])
+    assert ConcentratorAddresses(ask).unknown(alone) == [], "it was not asked for yet"
     dns["east.example.org"] = "192.0.2.7"
     assert addresses.look_up(rules, 2.0)
+    assert addresses.unknown(alone) == []
     first, second = addresses.applied(rules).concentrators
     assert (first.endpoint, second.next_endpoint) == ("192.0.2.7:51820", "192.0.2.2:51821")
     dns["east.example.org"] = "192.0.2.8"

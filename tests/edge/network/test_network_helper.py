@@ -157,6 +157,22 @@ def test_a_phone_gets_an_address_and_all_that_it_looks_for(
 
 
 @marked
+def test_a_units_umask_hides_nothing_that_dnsmasq_and_the_agent_read(
+    network: BoxNetwork, run_folder: Path, tmp_path: Path
+) -> None:
+    folder = run_folder / "made by the helper"
+    before = os.umask(0o077)
+    try:
+        helper = started(network, folder)
+    finally:
+        os.umask(before)
+    with contextlib.closing(helper):
+        rule(helper, GOOD)
+        assert network.ask_for_address(tmp_path, tries=30)["router"] == BOX
+        assert (folder.stat().st_mode & 0o777, helper.leases.stat().st_mode & 0o777) == (0o755, 0o644)
+
+
+@marked
 def test_options_150_and_66_come_unasked(network: BoxNetwork, helper: NetworkHelper, tmp_path: Path) -> None:
     rule(helper, GOOD)
     told = network.ask_for_address(tmp_path, tries=30)

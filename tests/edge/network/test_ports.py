@@ -1,12 +1,15 @@
 """What every adapter of the Port port does: Linux itself in a namespace, and the simulated one."""
 
-from collections.abc import Iterator
+import contextlib
+from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
 from ringfence.edge.errors import FenceRefused, PortRefused
+from ringfence.edge.network import linux_port, programs
 from ringfence.edge.network.dnsmasq import AddressService, address_service
 from ringfence.edge.network.fence import fence_text
 from ringfence.edge.network.linux_port import LinuxPort
@@ -18,6 +21,7 @@ from support.namespaces import entered
 from support.simulated_port import SimulatedPort
 
 PLAN = read_plan(GOOD)
+T = TypeVar("T")
 SHAPE = BoxNetwork().interfaces()
 ON_LINUX = [pytest.mark.needs("netns"), pytest.mark.needs("nft"), pytest.mark.needs("dnsmasq")]
 
@@ -172,3 +176,30 @@ class TestLinux:
             wait_until(is_found, "nobody answers")
         finally:
             rogue.end()
+
+    def test_whoever_is_killed_while_fences_are_exchanged_leaves_one_that_is_known(
+        self, linux: LinuxPort, run_folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        first, second = fence_text(SHAPE, None), fence_text(SHAPE, PLAN)
+        steps = 0
+        for last in range(1, 5):
+            linux.set_fence(first)
+            left = [last]
+
+            def killed(real: Callable[..., T], left: list[int] = left) -> Callable[..., T]:
+                def step(*words: str, **more: str) -> T:
+                    left[0] -= 1
+                    if left[0] < 0:
+                        raise KeyboardInterrupt
+                    return real(*words, **more)
+
+                return step
+
+            with monkeypatch.context() as patched, contextlib.suppress(KeyboardInterrupt):
+                patched.setattr(linux_port, "_write", killed(linux_port._write))
+                patched.setattr(programs, "run", killed(programs.run))
+                linux.set_fence(second)
+            steps += left[0] < 0
+            standing = LinuxPort(SHAPE, run_folder).fence()
+            assert standing == (second if last >= 3 else first), last
+        assert steps == 3, "every step but the last was cut off once"

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from ringfence.counted import counted
+from ringfence.counted import counted, some
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.concentrator_addresses import ANY_ADDRESS, ConcentratorAddresses, with_addresses
 from ringfence.edge.agent.hub_client import HubClient
@@ -89,6 +89,11 @@ class NetworkPart:
         """Ask DNS where concentrators are, which may take long, and tell the helper what is new. HelperGone."""
         if self._addresses.look_up(self.newest, now):
             self.apply()
+
+    @property
+    def unknown(self) -> str:
+        """Names of concentrators that DNS does not know, if none has a place; empty otherwise."""
+        return some(self._addresses.unknown(self.newest), 4)
 
     def on_time(self) -> None:
         """Tell the helper whether this machine's clock agrees with the hub's, if that is news. HelperGone."""
@@ -173,7 +178,9 @@ class Box:
     def standing(self) -> BoxStanding:
         """Return what the hub is told, without the time."""
         now, refused = self._standing, self.part.refused
-        more = (BoxFinding(BoxProblem.OTHER, f"Newer rules are refused: {refused}."),) if refused else ()
+        more = [BoxFinding(BoxProblem.OTHER, f"Newer rules are refused: {refused}.")] if refused else []
+        if unknown := self.part.unknown:
+            more.append(BoxFinding(BoxProblem.NO_CONCENTRATOR, f"DNS does not say where a concentrator is: {unknown}."))
         return BoxStanding(
             at=0.0,
             rules_version=now.in_force,
@@ -197,6 +204,8 @@ class Box:
             lines = [f"The phone's port {port} is shut."]
         if refused := self.part.refused:
             lines.append(f"Newer rules of the network are refused: {refused}.")
+        if unknown := self.part.unknown:
+            lines.append(f"DNS does not say where a concentrator is: {unknown}.")
         return [*lines, *(each.sentence for each in now.findings)]
 
     def _take_standing(self, standing: PortStanding) -> None:

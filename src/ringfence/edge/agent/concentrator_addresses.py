@@ -38,6 +38,13 @@ class ConcentratorAddresses:
         self._known = {name: address for name, address in self._known.items() if name in names}
         return self._known != before
 
+    def unknown(self, rules: NetworkRules) -> list[str]:
+        """Return the names of concentrators that were asked for without an answer; empty as long as one has a place."""
+        if self.applied(rules).concentrators:
+            return []
+        asked = {host for each in rules.concentrators for host in _hosts(each) if host in self._asked_at}
+        return sorted(asked - self._known.keys())
+
     def applied(self, rules: NetworkRules) -> NetworkRules:
         """Return rules whose concentrators are at addresses; those that have none yet are left out."""
         return with_addresses(rules, lambda host: self._known.get(host, ""))

@@ -48,5 +48,6 @@ def clear(folder: Path) -> ClearedPort:
         with contextlib.suppress(PortRefused):  # there is none, or it ended with its wireguard-go
             programs.run(programs.find("ip"), "link", "delete", "dev", TUNNEL)
         programs.run(nft, "delete", "table", FAMILY, TABLE)
-        fence.unlink(missing_ok=True)
+        for each in folder.glob("fence*.nft"):
+            each.unlink()
     return ClearedPort(True, port)

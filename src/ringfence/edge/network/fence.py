@@ -12,6 +12,8 @@ connection, and what phones may reach is checked for each packet: so a narrower 
 goes on. The table is ours alone; no other rules are touched, and what another table drops stays dropped.
 """
 
+import hashlib
+import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, collapse_addresses
 
@@ -22,12 +24,15 @@ from ringfence.wire.network_messages import Protocol
 TABLE = "ringfence_box"
 FAMILY = "inet"
 SEEN = "seen"
+MARK = "identity"
+"""The chain, which nothing jumps to, whose one rule says by its comment which fence this is."""
 MOST_SEEN = 64
 SERVED_UDP = (53, 69, 123)
 """DNS, TFTP and NTP."""
 SERVED_TCP = (53, 2445, 3804, 6970, 6971)
 """DNS; of Cisco's phones: trust verification, certificates (CAPF), files over HTTP and HTTPS."""
 _PHONE = "# phone "
+_MARKED = re.compile(r'return comment "([0-9a-f]{32})"')
 _HOOKS = {
     "arriving": "type filter hook prerouting priority raw; policy accept;",
     "asking": "type filter hook input priority filter; policy drop;",
@@ -72,9 +77,12 @@ def fence_text(interfaces: Interfaces, plan: PortPlan | None) -> str:
         "leaving": _leaving(interfaces, shown),
         "as_the_box": _as_the_box(interfaces, shown),
     }
+    macs = sorted(shown.phones) if shown is not None else []
+    digest = hashlib.sha256(repr((header(interfaces), sorted(rules.items()), macs)).encode()).hexdigest()[:32]
+    rules[MARK] = [f'return comment "{digest}"']
     table = f"{FAMILY} {TABLE}"
     empty = [line for name in rules for line in _chain(name, [_HOOKS[name]] if name in _HOOKS else [])]
-    phones = ", ".join(_mac(each) for each in sorted(shown.phones)) if shown is not None else ""
+    phones = ", ".join(map(_mac, macs))
     return "\n".join([
         header(interfaces),
         f"table {table} {{", *_SETS, *empty, "}",
@@ -90,6 +98,12 @@ def header(interfaces: Interfaces) -> str:
     """Return a fence's first line, which says whose interfaces it is for."""
     opened = " ".join(str(port) for port in interfaces.opened)
     return f"{_PHONE}{interfaces.phone}; uplink {interfaces.uplink or 'any'}; opened {opened or 'nothing'}"
+
+
+def mark_of(text: str) -> str:
+    """Return the mark of a fence, as it was written or as nft lists it; empty if it has none."""
+    found = _MARKED.search(text)
+    return found[1] if found is not None else ""
 
 
 def port_of(text: str) -> str:

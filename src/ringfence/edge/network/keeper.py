@@ -8,6 +8,7 @@ Invariants:
 - What the machine does not do is told as a finding and tried again; it ends nothing.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -139,7 +140,8 @@ class PortKeeper:
         try:
             self._devices = self._port.devices()
         except PortRefused:
-            self._fence = ""  # somebody took the fence down: it is put up again at once
+            with contextlib.suppress(PortRefused):
+                self._fence = self._port.fence()  # somebody took the fence down: it is put up again at once
         self._settle()
         self._note_devices()
 

@@ -21,7 +21,7 @@ from ringfence.edge.network import programs
 from ringfence.edge.network.chrony import time_service
 from ringfence.edge.network.dhcp_probe import discover, offered_by
 from ringfence.edge.network.dnsmasq import AddressService, files
-from ringfence.edge.network.fence import FAMILY, SEEN, TABLE
+from ringfence.edge.network.fence import FAMILY, MARK, SEEN, TABLE, mark_of
 from ringfence.edge.network.interfaces import LOOPBACK, TUNNEL, Interfaces
 
 _GET_FLAGS, _GET_HARDWARE, _IS_UP, _HAS_LINK = 0x8913, 0x8927, 0x1, 0x40
@@ -31,6 +31,8 @@ _LONGEST_FRAME = 1518
 _MOST_FRAMES = 64
 _ANSWERS_COME_S = 5.0
 _ETHERTYPE_IPV4 = 0x0800
+_TRIES, _PAUSE_S = 3, 0.1
+"""How often nft is asked which fence stands, if it fails for another reason than that there is none."""
 _TIMEX_BYTES, _TIME_ERROR = 512, 5
 """More than struct timex has anywhere; TIME_ERROR: nobody keeps the clock."""
 _CONFIGURATION = Path("/proc/sys/net")
@@ -59,18 +61,19 @@ class LinuxPort:
         self._others: frozenset[IPv4Address] = frozenset()
 
     def fence(self) -> str:
-        """Return what was put in place last, if the table is there."""
-        try:
-            programs.run(self._nft, "list", "set", FAMILY, TABLE, SEEN)
-            return self._fence_file.read_text()
-        except (PortRefused, OSError):
-            return ""
+        """Return the text of what stands: the kernel says by its mark which one that is."""
+        mark = self._mark()
+        for path in (self._fence_file, self._next_fence_file):
+            with contextlib.suppress(OSError):
+                if mark and mark_of(text := path.read_text()) == mark:
+                    return text
+        return ""
 
     def set_fence(self, text: str) -> None:
-        """Check, then swap as one transaction. FenceRefused, PortRefused."""
+        """Check, then swap as one transaction. Whoever is killed meanwhile has left both texts. FenceRefused."""
         try:
             programs.run(self._nft, "--check", "--file", "-", text=text)
-            self._fence_file.unlink(missing_ok=True)  # which fence stands is not known until it is written again
+            _write(self._next_fence_file, text)
             programs.run(self._nft, "--file", "-", text=text)
             _write(self._fence_file, text)
         except PortRefused as fault:
@@ -214,9 +217,26 @@ class LinuxPort:
                 break
         return self._others
 
+    def _mark(self) -> str:
+        """Return the mark of the fence that stands; empty if none does. PortRefused if nft does not say."""
+        for left in reversed(range(_TRIES)):
+            try:
+                return mark_of(programs.run(self._nft, "list", "chain", FAMILY, TABLE, MARK).decode())
+            except PortRefused as fault:
+                if "No such file" in fault.what:
+                    break
+                if not left:
+                    raise
+                time.sleep(_PAUSE_S)
+        return ""
+
     @property
     def _fence_file(self) -> Path:
         return self._folder / "fence.nft"
+
+    @property
+    def _next_fence_file(self) -> Path:
+        return self._folder / "fence-next.nft"
 
     def _write_files(self, service: AddressService) -> None:
         for name, text in files(service):
