@@ -29,12 +29,13 @@ class TunnelEnrolRequest:
 
 @dataclass(frozen=True, slots=True)
 class TunnelEnrolResponse:
-    """What a concentrator is from now on."""
+    """What a concentrator is from now on; ``address`` is its own inside its tunnel, and no box's."""
 
     concentrator_id: str
     name: str
     certificate_pem: str
     hub_time: float
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)

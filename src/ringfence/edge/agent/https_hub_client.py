@@ -99,6 +99,8 @@ class HttpHubClient:
         BadProxy: The environment names a proxy that can't be used.
     """
 
+    events_path = paths.EVENTS
+
     def __init__(self, hub_urls: Sequence[str], context: ssl.SSLContext, clock: HubClock, proxy: str = "") -> None:
         self._clock = clock
         self._live: weakref.WeakSet[ssl.SSLSocket] = weakref.WeakSet()
@@ -253,7 +255,7 @@ class HttpHubClient:
         faults: list[HubUnreachable] = []
         for way in self._ways:
             try:
-                response = self._open("GET", paths.EVENTS, timeout=timeout, way=way)
+                response = self._open("GET", self.events_path, timeout=timeout, way=way)
                 try:
                     self._refusal(response, way)
                 except BaseException:

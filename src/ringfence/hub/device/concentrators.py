@@ -36,7 +36,7 @@ def enrol(request: Request, _caller: DeviceCaller, body: bytes) -> Response:
         identity = ConcentratorIdentity(row.id, hub.organisation_id)
         issued = hub.issuer.issue_edge(certificate_request, identity, change.now)
         concentrators.admit(change, row, issued, asked.hostname, asked.version)
-        response = TunnelEnrolResponse(row.id, row.name, to_pem(issued), change.now)
+        response = TunnelEnrolResponse(row.id, row.name, to_pem(issued), change.now, row.address)
     hub.wakeups.wake_tunnels({hub.organisation_id})  # who had its place before is let in no more
     _log.info("concentrator enrolled", concentrator=response.concentrator_id, name=response.name)
     return message(response)

@@ -7,6 +7,7 @@ import hashlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
+from ipaddress import IPv4Network
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -32,6 +33,8 @@ MOST_NETWORKS = 64
 MOST_HANDSHAKES = 50_000
 LONGEST_NAME = 80
 CONNECTED_FOR_S = 60.0
+ADDRESSES = IPv4Network("100.111.255.0/24")
+"""Where concentrators' addresses inside tunnels are: beside the usual pool of boxes (ADR 43), in RFC 6598's space."""
 _SECRET_BYTES = 24
 _LONGEST_ENDPOINT = 260
 _CLOCKS_AHEAD_S = 86_400.0
@@ -136,6 +139,7 @@ def admit(change: Change, row: ConcentratorRow, issued: x509.Certificate, hostna
     """Note that a concentrator has enrolled; whoever had its place before is let in no more."""
     row.enrolled_at, row.key_fingerprint = change.now, key_fingerprint(issued.public_key())
     row.hostname, row.version = printable(hostname, 255), printable(version, 40)
+    row.address = row.address or _free_address(change.session)
     note_certificate(row, issued)
     change.note("tunnel.enrol", row.id, f"{row.name}, host {row.hostname}")
 
@@ -199,11 +203,17 @@ def _new(change: Change, name: str) -> ConcentratorRow:
     row = ConcentratorRow(
         id=new_id("tunnel"), name=name, position=(last or 0) + 1, networks=[], created_at=change.now, enrolled_at=None,
         key_fingerprint="", certificate_fingerprint=None, certificate_ends_at=None, hostname="", version="",
-        endpoint="", public_key="", next_public_key="", told_at=None, handshakes={}, connected_until=None,
+        address="", endpoint="", public_key="", next_public_key="", told_at=None, handshakes={}, connected_until=None,
     )  # fmt: skip
     change.session.add(row)
     change.session.flush()
     return row
+
+
+def _free_address(session: Session) -> str:
+    """Return an address that no other concentrator of the organisation has; there are more than concentrators."""
+    taken = set(session.scalars(select(ConcentratorRow.address)))
+    return next(str(each) for each in ADDRESSES.hosts() if str(each) not in taken)
 
 
 def _endpoint(said: str) -> str:

@@ -108,7 +108,9 @@ def held_edges() -> Select[str]:
 def _concentrators(session: Session) -> list[NetworkConcentrator]:
     chosen = select(ConcentratorRow).where(ConcentratorRow.endpoint != "", ConcentratorRow.public_key != "")
     return [
-        NetworkConcentrator(row.id, row.endpoint, row.public_key, tuple(row.networks), row.next_public_key)
+        NetworkConcentrator(
+            row.id, row.endpoint, row.public_key, tuple(row.networks), row.next_public_key, address=row.address
+        )
         for row in session.scalars(chosen.order_by(ConcentratorRow.position, ConcentratorRow.id))
     ]
 

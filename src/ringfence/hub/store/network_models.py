@@ -120,6 +120,8 @@ class ConcentratorRow(OrganisationOwned, Base):
     certificate_ends_at: Mapped[float | None]
     hostname: Mapped[str] = mapped_column(String(255), default="")
     version: Mapped[str] = mapped_column(String(40), default="")
+    address: Mapped[str] = mapped_column(String(15), default="", server_default="")
+    """Its own inside the tunnel, at which boxes ask whether it is there."""
     endpoint: Mapped[str] = mapped_column(String(300), default="")
     """Where boxes find it, as ``host:port``; as it says."""
     public_key: Mapped[str] = mapped_column(String(44), default="")
