@@ -44,7 +44,8 @@ def test_the_description_of_the_api_is_whole(running: RunningHub) -> None:
         good = [status for status in operation["responses"] if status.startswith("2")]
         assert len(good) == 1, where
         if good[0] != "204":
-            assert "$ref" in json.dumps(operation["responses"][good[0]]["content"]), where
+            content = operation["responses"][good[0]]["content"]
+            assert "$ref" in json.dumps(content) or "application/json" not in content, where
         assert {"401", "404", "409", "422", "503"} <= operation["responses"].keys(), where
     names = [operation["operationId"] for _path, _method, operation in operations]
     assert len(set(names)) == len(names)
