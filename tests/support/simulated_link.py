@@ -30,6 +30,9 @@ class SimulatedLink:
     def route(self, networks: Iterable[str]) -> None:
         self.routed = frozenset(networks)
 
+    def routes(self) -> frozenset[str]:
+        return self.routed
+
     def traffic(self) -> Mapping[str, PeerTraffic]:
         return {key: PeerTraffic(self.shaken.get(key, 0.0), 10, 20) for key in self.peers}
 

@@ -79,10 +79,10 @@ class Concentrator(Place):
             stack.callback(neighbours.close)
             stack.callback(echo.close)
         self.keeper = ConcentratorKeeper(
-            self.link.name, self.link, set_fence, echo, neighbours.announce, time.monotonic
+            self.link.name, self.link, set_fence, echo, neighbours.answer_for, time.monotonic
         )
         with entered(self.namespace):
-            self.keeper.begin()
+            self.keeper.begin(())
 
     def close(self) -> None:
         with entered(self.namespace):
@@ -164,6 +164,7 @@ class TunnelNetwork:
             self._cable(concentrator.namespace, "lan", f"172.16.5.{last}/24", self.pbx, "lan")
             with entered(concentrator.namespace):
                 subprocess.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"], check=True)
+            ip("-n", concentrator.namespace, "route", "add", "default", "via", "203.0.113.4")  # as such machines have
             concentrator.begin(self.stack)
         for box in (self.a, self.b):
             box.begin(self.stack)

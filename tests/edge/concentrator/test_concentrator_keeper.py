@@ -1,6 +1,6 @@
 """What a concentrator tells interface, fence and network, over simulated ones: who is let in, in which order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
@@ -25,20 +25,20 @@ A_CHANGING = ConcentratorBox("edge-a", KEYS[0], FencedBox(A_NET, (SIP,)), KEYS[2
 @dataclass
 class Place:
     link: SimulatedLink = field(default_factory=SimulatedLink)
-    announced: list[IPv4Network] = field(default_factory=list)
+    known: tuple[ConcentratorBox, ...] = ()
+    answered_for: list[frozenset[IPv4Network]] = field(default_factory=list)
     questions: dict[str, bool] = field(default_factory=dict)
     now: float = 50.0
 
     def __post_init__(self) -> None:
-        self.keeper = ConcentratorKeeper("rf-tunnel", self.link, self.fence, self, self.announce, lambda: self.now)
-        self.keeper.begin()
+        self.keeper = ConcentratorKeeper(
+            "rf-tunnel", self.link, self.fence, self, self.answered_for.append, lambda: self.now
+        )
+        self.keeper.begin(self.known)
         self.link.told.clear()
 
     def fence(self, _text: str) -> None:
         self.link.told.append("fence")
-
-    def announce(self, subnets: Iterable[IPv4Network]) -> None:
-        self.announced += subnets
 
     def asked(self) -> Mapping[str, bool]:
         return self.questions
@@ -59,33 +59,34 @@ def test_a_box_is_fenced_before_it_is_let_in_and_out_before_its_fence_goes() -> 
     assert place.link.carrier_of(str(B_NET)) == [KEYS[1]]
 
 
-def test_what_an_earlier_process_left_is_out_unless_the_hub_names_it() -> None:
+def test_what_an_earlier_process_left_is_out_unless_the_hub_has_named_it() -> None:
     link = SimulatedLink()
-    place = Place(link)
-    place.keeper.take((A, B))
-    again = Place(link)
-    again.keeper.take((A,))
+    before = Place(link)
+    before.keeper.take((A, B))
+    before.questions = {"10.0.0.1": True}
+    before.live(1)
+    again = Place(link, known=(A,))
     assert set(link.peers) == {KEYS[0]}
+    assert again.answered_for == [frozenset({A_NET})]
+    assert link.routed == {str(A_NET), "10.0.0.1/32"}
+    again.live(KEPT_S + 1)
+    assert link.routed == {"10.0.0.1/32"}
 
 
 def test_the_way_back_leads_here_while_a_boxs_calls_do() -> None:
     place = Place()
     place.keeper.take((A, B))
     place.questions = {"10.0.0.1": True, "10.0.0.9": False, "10.9.9.9": True, "10.0.0.2": True}
-    place.live(2)
-    assert place.link.routed == {str(A_NET), *OWN}
-    assert place.announced == [A_NET]
     place.live(20)
-    assert place.announced == [A_NET]
+    assert place.link.routed == {str(A_NET), *OWN}
+    assert place.answered_for == [{A_NET}]
     place.questions = {"10.0.0.1": False, "10.0.0.9": True}
     place.live(1)
     assert place.link.routed == {str(B_NET), *OWN}
     place.questions = {}
     place.live(KEPT_S + 1)
     assert place.link.routed == OWN
-    place.questions = {"10.0.0.9": True}
-    place.live(1)
-    assert place.announced == [A_NET, B_NET, B_NET]
+    assert place.answered_for == [{A_NET}, {B_NET}, frozenset()]
 
 
 def test_a_next_key_takes_over_with_its_first_handshake() -> None:

@@ -16,7 +16,7 @@ from ringfence.edge.agent.hub_trust import verified_context
 from ringfence.edge.concentrator.enrolment import renew
 from ringfence.edge.concentrator.folder import ConcentratorFolder, KnownPeers
 from ringfence.edge.concentrator.hub_client import TunnelHubClient
-from ringfence.edge.concentrator.keeper import ConcentratorKeeper
+from ringfence.edge.concentrator.keeper import ConcentratorBox, ConcentratorKeeper
 from ringfence.edge.concentrator.known_boxes import merged, read_boxes
 from ringfence.edge.errors import HubRefused
 from ringfence.edge.network.tunnel.wireguard import WireGuard
@@ -84,8 +84,7 @@ class ConcentratorAgent:
             TunnelRefused, FenceRefused: The machine does not do what it is told.
         """
         with self._lock:
-            self._keeper.begin()
-            self._apply(self._known)
+            self._keeper.begin(self._boxes_of(self._known))
         on_ready()
         works = (self._listen, self._follow)
         threads = [threading.Thread(target=self._work, args=(work,), name=work.__name__.strip("_")) for work in works]
@@ -164,7 +163,7 @@ class ConcentratorAgent:
             old.close()
         known = merged(self._known, self._parts())
         with self._lock:
-            self._apply(known)
+            self._keeper.take(self._boxes_of(known))
         if known != self._known:
             self._folder.keep(known)
             self._known = known
@@ -175,13 +174,13 @@ class ConcentratorAgent:
             parts.append(self._client.peers(self._known.version, self._known.epoch, parts[-1].after))
         return parts
 
-    def _apply(self, known: KnownPeers) -> None:
+    def _boxes_of(self, known: KnownPeers) -> Sequence[ConcentratorBox]:
         boxes, why = read_boxes(known.peers)
         for sentence in why:
             if sentence not in self._left_out:
                 self._log("warning", sentence)
         self._left_out = why
-        self._keeper.take(boxes)
+        return boxes
 
     def _tell(self) -> None:
         with self._lock:

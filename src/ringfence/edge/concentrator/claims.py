@@ -24,6 +24,10 @@ class Claims:
         self._subnets = {subnet.network_address + 1: subnet for subnet in subnets}
         self._claimed_at = {subnet: at for subnet, at in self._claimed_at.items() if subnet in subnets}
 
+    def presume(self, networks: Collection[str], now: float) -> None:
+        """Take it that boxes whose subnets are among these (CIDR) use this end, until they say otherwise."""
+        self._claimed_at |= {subnet: now for subnet in self._subnets.values() if str(subnet) in networks}
+
     def hear(self, asked: Mapping[str, bool], now: float) -> None:
         """Note who has asked whether this end is there, and whether their calls go this way."""
         for address, is_used in asked.items():

@@ -9,7 +9,7 @@ Invariants:
 - What changes costs what has changed.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 from typing import Protocol
@@ -64,7 +64,7 @@ class ConcentratorKeeper:
         link: That interface, to be told peers and routes.
         set_fence: Applies a text of nftables as one transaction.
         hearing: Hears the boxes.
-        announce: Tells the network beside the PBX that these subnets are reached by this machine from now on.
+        answer_for: Tells the network beside the PBX that exactly these subnets are reached by this machine.
         clock: Monotonic, in seconds.
     """
 
@@ -74,14 +74,14 @@ class ConcentratorKeeper:
         link: TunnelLink,
         set_fence: Callable[[str], None],
         hearing: HearingBoxes,
-        announce: Callable[[Iterable[IPv4Network]], None],
+        answer_for: Callable[[frozenset[IPv4Network]], None],
         clock: Callable[[], float],
     ) -> None:
         self._interface = interface
         self._link = link
         self._set_fence = set_fence
         self._hearing = hearing
-        self._announce = announce
+        self._answer_for = answer_for
         self._clock = clock
         self._boxes: dict[str, ConcentratorBox] = {}
         self._fenced: dict[IPv4Network, FencedBox] = {}
@@ -92,11 +92,14 @@ class ConcentratorKeeper:
         self._routed: frozenset[str] = frozenset()
         self._traffic: Mapping[str, PeerTraffic] = {}
 
-    def begin(self) -> None:
-        """Let nobody through: what an earlier process left of peers goes on only once the hub has named them."""
+    def begin(self, boxes: Sequence[ConcentratorBox]) -> None:
+        """Take over what an earlier process left: calls of these boxes go on, and nobody else is let through."""
         self._traffic = self._link.traffic()
-        self._set_fence(whole_text(self._interface, ()))
-        self._link.route(())
+        self._fenced = {box.fenced.subnet: box.fenced for box in boxes}
+        self._set_fence(whole_text(self._interface, self._fenced.values()))
+        self._claims.take(self._fenced)
+        self._claims.presume(self._link.routes(), self._clock())
+        self.take(boxes)
 
     def take(self, boxes: Sequence[ConcentratorBox]) -> None:
         """Know exactly these boxes from now on. Each has a subnet of its own, and keys that no other has."""
@@ -154,9 +157,9 @@ class ConcentratorKeeper:
         if routed != self._routed:
             self._link.route(sorted(routed))
             self._routed = routed
-        new, self._claimed = claimed - self._claimed, claimed
-        if new:
-            self._announce(sorted(new))
+        if claimed != self._claimed:
+            self._answer_for(claimed)
+            self._claimed = claimed
 
     def _peers_of(self, box: ConcentratorBox) -> list[Peer]:
         used = self._used_keys[box.edge_id]

@@ -9,7 +9,6 @@ import contextlib
 import logging
 import sys
 import time
-from collections.abc import Iterable
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -69,11 +68,11 @@ def main(arguments: list[str] | None = None) -> int:
                 except PortRefused as fault:
                     raise FenceRefused("the fence of the tunnel can't be set", where=fault.what) from fault
 
-            def announce(subnets: Iterable[IPv4Network]) -> None:
+            def answer_for(subnets: frozenset[IPv4Network]) -> None:
                 if neighbours is not None:
-                    neighbours.announce(subnets)
+                    neighbours.answer_for(subnets)
 
-            keeper = ConcentratorKeeper(options.interface, link, set_fence, echo, announce, time.monotonic)
+            keeper = ConcentratorKeeper(options.interface, link, set_fence, echo, answer_for, time.monotonic)
             place = TunnelPlace(options.endpoint, link, public_key_of(key))
             concentrator = ConcentratorAgent(
                 folder, place, keeper, lambda level, text: log.log(logging.getLevelName(level.upper()), text)

@@ -89,8 +89,10 @@ def get(session: Session, edge_id: str) -> tuple[EdgeRow, BoxRow]:
 def choose(session: Session, site_id: str | None) -> Select[BoxRow]:
     """Return the query for the boxes of a site, or all of them, that are not revoked."""
     is_there = select(EdgeRow.id).where(EdgeRow.revoked_at.is_(None))
-    chosen = select(BoxRow).where(BoxRow.edge_id.in_(is_there))
-    return chosen if site_id is None else chosen.where(BoxRow.site_id == sites.get(session, site_id).id)
+    if site_id is None:
+        return select(BoxRow).where(BoxRow.edge_id.in_(is_there))
+    site = sites.get(session, site_id).id
+    return select(BoxRow).where(BoxRow.site_id == site, BoxRow.edge_id.in_(is_there.where(EdgeRow.site_id == site)))
 
 
 def _take_keys(change: Change, box: BoxRow, told: BoxStanding) -> None:

@@ -51,6 +51,9 @@ class TunnelLink(Protocol):
     def route(self, networks: Iterable[str]) -> None:
         """Lead exactly these networks into it."""
 
+    def routes(self) -> frozenset[str]:
+        """Return the networks that lead into it (CIDR), besides its own addresses'."""
+
     def traffic(self) -> Mapping[str, PeerTraffic]:
         """Return every peer's traffic, by its public key."""
 

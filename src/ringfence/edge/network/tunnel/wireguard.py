@@ -117,13 +117,15 @@ class WireGuard:
 
     def route(self, networks: Iterable[str]) -> None:
         """Lead exactly these networks into the interface, besides its own addresses'."""
-        wanted = {str(ip_network(each)) for each in networks}
-        there = {line.split()[0] for line in self._routes() if "proto kernel" not in line}
-        text = "".join(f"route replace {each} dev {self.name} proto static\n" for each in sorted(wanted))
-        for each in sorted({_full(each) for each in there} - wanted):
-            text += f"route delete {each} dev {self.name}\n"
+        wanted, there = {str(ip_network(each)) for each in networks}, self.routes()
+        text = "".join(f"route replace {each} dev {self.name} proto static\n" for each in sorted(wanted - there))
+        text += "".join(f"route delete {each} dev {self.name}\n" for each in sorted(there - wanted))
         if text:
             self._run(self._ip, "-batch", "-", text=text)
+
+    def routes(self) -> frozenset[str]:
+        """Return the networks that lead into the interface, besides its own addresses'."""
+        return frozenset(_full(line.split()[0]) for line in self._routes() if "proto kernel" not in line)
 
     def put(self, peers: Iterable[Peer]) -> None:
         """Add peers, or change those that are there; others stay as they are."""
