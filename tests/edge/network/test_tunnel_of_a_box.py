@@ -18,13 +18,23 @@ from ringfence.edge.network.plan import PortRules
 from ringfence.edge.network.tunnel.wireguard import Peer, WireGuard
 from ringfence.identity.tunnel_keys import new_private_key, public_key_of
 from ringfence.wire.network_messages import NetworkConcentrator, NetworkReach
-from support.box_network import GOOD, INTERNET, PBX, PHONE, SUBNET, BoxNetwork, in_namespace, ip, wait_until
+from support.box_network import (
+    GOOD,
+    INTERNET,
+    PBX,
+    PHONE,
+    SUBNET,
+    BoxNetwork,
+    in_namespace,
+    ip,
+    only_tunnel,
+    wait_until,
+)
 from support.namespaces import entered
 
 pytestmark = [
     *(pytest.mark.needs(part) for part in ("netns", "nft", "dnsmasq", "wireguard")),
     pytest.mark.slow,
-    pytest.mark.xdist_group("rf-tunnel"),  # wireguard-go knows interfaces by name alone, in all namespaces
 ]
 INSIDE = "10.1.0.1"
 
@@ -106,7 +116,7 @@ class Tunnelled:
 
 @pytest.fixture
 def tunnelled(run_folder: Path, tmp_path: Path) -> Iterator[Tunnelled]:
-    with BoxNetwork() as network:
+    with only_tunnel(), BoxNetwork() as network:
         made = Tunnelled(network, run_folder, tmp_path / "keys")
         made.begin()
         try:
