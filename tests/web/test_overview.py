@@ -34,4 +34,4 @@ def test_the_first_page_says_what_to_do_next(people: People, known: dict[str, st
     owner.go("/")
     steps = owner.page.locator(".steps").inner_text()
     assert "1 site has no edge connected." in steps
-    assert "1 alert is open." in steps
+    assert "2 alerts are open." in steps
