@@ -33,7 +33,8 @@ REACH = (
     Reach(IPv4Network(f"{PBX}/32"), Protocol.UDP, 5060, 5060),
     Reach(IPv4Network(f"{PBX}/32"), Protocol.UDP, 10000, 20000),
 )
-SOON_S = 120.0
+SOON_S, SILENCE_S = 120.0, 0.3
+"""How long what is to come is waited for, and how long nothing has to come: a packet takes less than a hundredth."""
 _serial = itertools.count(1)
 
 
@@ -215,8 +216,11 @@ class TunnelNetwork:
         box.key = following
 
 
-def passes(sender: tuple[str, str], receiver: tuple[str, str], port: int, *, wait_s: float = 0.3) -> bool:
-    """Return whether a UDP packet gets from one namespace and address to another, in this time."""
+def passes(sender: tuple[str, str], receiver: tuple[str, str], port: int, *, wait_s: float = SILENCE_S) -> bool:
+    """Return whether a UDP packet gets from one namespace and address to another, in this time.
+
+    Where it is to get there, a test waits for it (SOON_S), or tries again until it does.
+    """
     with entered(receiver[0]):
         hearing = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     with entered(sender[0]):

@@ -22,13 +22,12 @@ from support.boxes_in_hand import BoxInHand
 from support.namespaces import Wire, entered
 from support.running_hub import RunningHub
 from support.serving_hub import served_hub
-from support.tunnel_network import passes
+from support.tunnel_network import SILENCE_S, SOON_S, passes
 
 pytestmark = [
     *(pytest.mark.needs(part) for part in ("root", "netns", "nft", "wireguard")), pytest.mark.slow,
 ]  # fmt: skip
 PBX, OUTSIDE, PORT = "172.16.5.10", "192.0.2.1", 51820
-SOON_S = 120.0
 _numbers = itertools.count(1)
 
 
@@ -94,12 +93,12 @@ class Site:
             assert each.endpoint == f"{OUTSIDE}:{PORT}"
             self.keeper.take([TunnelEnd(each.id, each.public_key, (OUTSIDE, PORT), each.address, each.networks)])
 
-    def calls(self) -> bool:
+    def calls(self, wait_s: float = SILENCE_S) -> bool:
         """Whether the box's phone reaches the PBX, and the PBX the phone; as a box does, it looks around first."""
         with entered(self.wire.client):
             self.keeper.on_time()
         phone, pbx = (self.wire.client, self.phone), (self.wire.server, PBX)
-        return passes(phone, pbx, 5060) and passes(pbx, phone, 40000)
+        return passes(phone, pbx, 5060, wait_s=wait_s) and passes(pbx, phone, 40000, wait_s=wait_s)
 
     def close(self) -> None:
         if self.process is not None:
@@ -138,7 +137,7 @@ def test_a_box_gets_in_stays_in_while_the_concentrator_dies_and_is_out_when_it_i
     print(f"a call's packets pass {took_s:.1f} s after the box was told of the concentrator")  # noqa: T201
     assert not passes((site.wire.client, site.phone), (site.wire.server, PBX), 22)
     site.end(signal.SIGKILL)
-    assert site.calls()
+    assert site.calls(SOON_S)
     site.start()
     wait_for(site.calls)
     (row,) = site.running.do("GET", "/concentrators")["items"]
