@@ -28,7 +28,7 @@ from ringfence.wire.messages import (
     StandingAnswer,
     StatePart,
 )
-from ringfence.wire.network_messages import BoxStanding
+from ringfence.wire.network_messages import BoxAnswer, BoxStanding
 from support.signed_repository import NOW, Repository
 
 CHUNK = 7
@@ -61,6 +61,7 @@ class MemoryHub:
     rules: GuardRules | None = None
     other_parts: dict[str, Raw] = field(default_factory=dict)
     url: str = "https://hub.example.org:8444"
+    knows_next_key: bool = False
 
     def greeting(self) -> Greeting:
         self._answer("greeting")
@@ -114,9 +115,10 @@ class MemoryHub:
         self._answer("health")
         self.healths.append(health)
 
-    def tell_box(self, standing: BoxStanding) -> None:
+    def tell_box(self, standing: BoxStanding) -> BoxAnswer:
         self._answer("box")
         self.boxes.append(standing)
+        return BoxAnswer(next_key_known=self.knows_next_key)
 
     def tell_job(self, news: JobNews) -> JobNewsAnswer | None:
         self._answer("jobs")

@@ -63,7 +63,8 @@ def show(edge: BoxId, as_json: AsJson = False) -> None:
     links = ", ".join(f"{name} {'up' if is_up else 'down'}" for name, is_up in row["links"].items())
     output.say(f"Links          {links or 'none'}")
     output.say(f"Devices        {', '.join(row['devices']) or 'none'}")
-    output.say(f"Key            {row['public_key'] or 'none'}, since {output.when(row['key_since'])}")
+    changes = "; it is about to change" if row["key_changes"] else ""
+    output.say(f"Key            {row['public_key'] or 'none'}, since {output.when(row['key_since'])}{changes}")
     for tunnel in row["tunnels"]:
         shook = output.when(tunnel["handshake_at"]) if tunnel["handshake_at"] else "never"
         used = ", in use" if tunnel["is_used"] else ""
@@ -84,6 +85,19 @@ def renumber(edge: BoxId, yes: Yes = False, as_json: AsJson = False) -> None:
     row = hub().post(f"/boxes/{segment(edge)}/renumber")
     told = f"Box {edge} has {row['subnet']} now." if not row["subnet_problem"] else row["subnet_problem"]
     output.tell(told, row, as_json=as_json)
+
+
+@app.command("rotate-key")
+def rotate_key(edge: BoxId, as_json: AsJson = False) -> None:
+    """Have a box change its tunnel's key, as after a theft of its copy; calls go on.
+
+    It makes another one, and uses it once every concentrator that is connected knows it. Without being asked it does
+    that every 90 days.
+
+    Example: ringfence box rotate-key edge-1a2b3c4d5e6f
+    """
+    row = hub().post(f"/boxes/{segment(edge)}/rotate-key")
+    output.tell(f"Box {edge} changes its tunnel's key: ringfence box show {edge}.", row, as_json=as_json)
 
 
 def _tunnel(row: Row) -> str:

@@ -52,8 +52,8 @@ def show(concentrator: Concentrator, as_json: AsJson = False) -> None:
     output.say(f"Endpoint       {row['endpoint'] or 'not told'}")
     output.say(f"Networks       {', '.join(row['networks']) or _NONE}")
     output.say(f"Key            {row['public_key'] or 'not told'}")
-    if row["next_public_key"]:
-        output.say(f"Next key       {row['next_public_key']}")
+    if row["key_changes"]:
+        output.say(f"Next key       {row['next_public_key'] or 'is about to be made'}")
     output.say(f"Boxes          {row['boxes']}, last handshake {output.when(row['newest_handshake_at'])}")
     output.say(f"Host           {row['hostname'] or 'not told'}, version {row['version'] or 'unknown'}")
     output.say(f"Certificate    ends {output.when(row['certificate_ends_at'])}")
@@ -100,6 +100,20 @@ def allow(
     row = hub().patch(f"/concentrators/{segment(concentrator)}", {"networks": networks, "position": position})
     told = f"To {row['name']}, place {row['position']}, is routed: {', '.join(row['networks']) or _NONE}."
     output.tell(told, row, as_json=as_json)
+
+
+@app.command("rotate-key")
+def rotate_key(concentrator: Concentrator, as_json: AsJson = False) -> None:
+    """Have a concentrator change its tunnel's key; calls go on.
+
+    It makes another one, and uses it once the boxes that are connected know it; others learn it from the hub when they
+    are back. Without being asked it does that every 90 days.
+
+    Example: ringfence tunnel rotate-key Berlin
+    """
+    row = hub().post(f"/concentrators/{segment(concentrator)}/rotate-key")
+    name = row["name"]
+    output.tell(f"{name} changes its tunnel's key: ringfence tunnel show {name}.", row, as_json=as_json)
 
 
 @app.command()

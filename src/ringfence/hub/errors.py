@@ -165,6 +165,10 @@ class UnknownBox(NotFound):
     """No edge that is a box has this id."""
 
 
+class NoTunnelKey(Conflict):
+    """The end of a tunnel has no key that could be changed."""
+
+
 class UnknownConcentrator(NotFound):
     """No concentrator has this id or name."""
 

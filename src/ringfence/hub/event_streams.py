@@ -31,6 +31,8 @@ class TunnelStream:
     concentrator_id: str
     organisation_id: str
     told: int = 0
+    told_key: str = ""
+    """Of which key it was told that it is to go."""
     """The newest change of peers that it was told of."""
     woken: asyncio.Event = field(default_factory=asyncio.Event)
 

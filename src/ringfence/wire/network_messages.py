@@ -99,6 +99,8 @@ class NetworkRules(Struct, frozen=True):
     port_access: str = PortAccess.OFF
     authorities: tuple[str, ...] = ()
     wifi: NetworkWifi | None = None
+    retired_key: str = ""
+    """The public key of the box's tunnel that is to be changed; empty if none is."""
 
 
 class BoxProblem(StrEnum):
@@ -154,3 +156,13 @@ class BoxStanding:
     devices: tuple[str, ...] = field(default=())
     findings: tuple[BoxFinding, ...] = field(default=())
     tunnels: tuple[BoxTunnel, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class BoxAnswer:
+    """What the hub says to a box's standing.
+
+    ``next_key_known``: every concentrator that is connected knows the next public key, so that the box may use it.
+    """
+
+    next_key_known: bool = False

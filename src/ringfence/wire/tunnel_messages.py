@@ -67,6 +67,8 @@ class TunnelPeers(Struct, frozen=True):
     peers: tuple[TunnelPeer, ...] = ()
     gone: tuple[str, ...] = ()
     after: str = ""
+    retired_key: str = ""
+    """The concentrator's own public key that is to be changed; empty if none is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class TunnelStanding:
 
     ``endpoint`` is where boxes find it (``host:port``), ``public_key`` its tunnel's and ``next_public_key`` the one
     that it changes to (base64), ``handshakes`` when each box, by edge, shook hands with it last, in Unix seconds.
+    ``peers_version`` and ``peers_epoch`` name the peers that it has let in (``TunnelPeers``).
     """
 
     at: float
@@ -82,3 +85,15 @@ class TunnelStanding:
     public_key: str
     next_public_key: str = ""
     handshakes: dict[str, float] = field(default_factory=dict)
+    peers_version: Whole = 0
+    peers_epoch: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TunnelAnswer:
+    """What the hub says to a concentrator's standing.
+
+    ``next_key_known``: every box that is connected knows the next public key.
+    """
+
+    next_key_known: bool = False

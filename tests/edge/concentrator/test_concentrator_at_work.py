@@ -148,6 +148,39 @@ def test_a_box_gets_in_stays_in_while_the_concentrator_dies_and_is_out_when_it_i
     assert site.end() == 0
 
 
+def test_it_changes_its_key_and_calls_go_on(site: Site) -> None:
+    site.enrol()
+    site.start()
+    box = site.box()
+    wait_for(site.calls)
+    public_key = public_key_of(site.key)
+    (before,) = box.told(public_key=public_key).concentrators
+    site.running.do("POST", "/concentrators/Berlin/rotate-key")
+
+    def follows() -> bool:
+        """Whether the key is another one by now; the box goes by what it is told, as its agent does."""
+        rules = box.told(public_key=public_key)
+        box.told(public_key=public_key, rules_version=rules.version)
+        (each,) = rules.concentrators
+        ends = [TunnelEnd(each.id, each.public_key, (OUTSIDE, PORT), each.address, each.networks)]
+        if each.next_public_key:
+            ends.append(
+                TunnelEnd(each.id, each.next_public_key, (OUTSIDE, PORT), each.address, each.networks, is_next=True)
+            )
+        with entered(site.wire.client):
+            site.keeper.take(ends)
+            site.keeper.on_time()
+        return each.public_key != before.public_key and not each.next_public_key
+
+    wait_for(follows)
+    wait_for(site.calls)
+    (row,) = site.running.do("GET", "/concentrators")["items"]
+    assert (row["key_changes"], row["public_key"] != before.public_key) == (False, True)
+    site.end()
+    site.start()
+    wait_for(site.calls)
+
+
 def test_one_that_was_removed_lets_nobody_in_after_a_restart_either(site: Site) -> None:
     site.enrol()
     site.start()

@@ -10,6 +10,7 @@ from ringfence.wire.network_messages import BoxTunnel, NetworkConcentrator
 from support.box_network import GOOD
 
 KEY = "A" * 43 + "="
+NEXT_KEY = "B" * 43 + "="
 CONCENTRATOR = NetworkConcentrator("c1", "192.0.2.7:51820", KEY, ("10.1.1.0/24",), address="10.1.0.1")
 WITH = read_plan(replace(GOOD, concentrators=(CONCENTRATOR,)))
 WITHOUT = read_plan(GOOD)
@@ -20,7 +21,9 @@ class SimulatedTunnel:
 
     def __init__(self) -> None:
         self.public_key = KEY
+        self.next_public_key = ""
         self.is_answered = True
+        self.is_changing = False
         self.plans: list[PortPlan] = []
         self.refuses = ""
         self.opened = 0
@@ -39,6 +42,18 @@ class SimulatedTunnel:
         self.plans.append(plan)
 
     def on_time(self) -> None:
+        self._refuse()
+
+    def prepare_key(self, retired_key: str, *, is_time_known: bool) -> None:
+        if is_time_known and retired_key == self.public_key:
+            self.next_public_key = NEXT_KEY
+
+    def use_key(self, next_public_key: str) -> None:
+        self._refuse()
+        if next_public_key == self.next_public_key:
+            self.public_key, self.next_public_key = next_public_key, ""
+
+    def look_at_keys(self) -> None:
         self._refuse()
 
     def _refuse(self) -> None:
@@ -84,3 +99,18 @@ def test_what_fails_is_told_and_tried_again() -> None:
     tunnel.refuses = ""
     keeping.settle(WITH)
     assert (keeping.fault, tunnel.opened) == ("", 3)
+
+
+def test_the_key_that_is_to_go_is_changed_once_concentrators_know_the_next_one() -> None:
+    tunnel = SimulatedTunnel()
+    keeping = TunnelKeeping(tunnel.open)
+    retired = read_plan(replace(GOOD, concentrators=(CONCENTRATOR,), retired_key=KEY))
+    keeping.use_key(NEXT_KEY)
+    keeping.settle(retired)
+    assert (keeping.next_public_key, keeping.is_changing) == ("", False)
+    keeping.settle(retired, is_time_known=True)
+    assert (keeping.public_key, keeping.next_public_key) == (KEY, NEXT_KEY)
+    keeping.use_key(KEY)
+    assert keeping.public_key == KEY
+    keeping.use_key(NEXT_KEY)
+    assert (keeping.public_key, keeping.next_public_key) == (NEXT_KEY, "")

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from ringfence.edge.network.clearing import clear
 from ringfence.edge.network.handle import NetworkHelper
 from ringfence.edge.network.interfaces import TUNNEL
-from ringfence.edge.network.messages import HelperReady, PortStanding, TakePortRules
+from ringfence.edge.network.messages import HelperReady, PortStanding, TakePortRules, UseTunnelKey
 from ringfence.edge.network.plan import PortRules
 from ringfence.edge.network.tunnel.wireguard import Peer, WireGuard
 from ringfence.identity.tunnel_keys import new_private_key, public_key_of
@@ -165,6 +165,36 @@ def test_a_concentrator_that_does_not_answer_is_told(tunnelled: Tunnelled) -> No
     tunnelled.let_in()
     while any("No concentrator answers" in each.sentence for each in tunnelled.standing.findings):
         tunnelled.hear()
+
+
+def test_a_box_changes_its_key_when_it_is_told_that_concentrators_know_the_next_one(tunnelled: Tunnelled) -> None:
+    tunnelled.rule(tunnelled.rules)
+    tunnelled.network.give(f"{PHONE}/29")
+    tunnelled.let_in()
+    wait_until(lambda: tunnelled.call(5060), "no call")
+    first = tunnelled.standing.public_key
+    tunnelled.helper.order(UseTunnelKey(first))  # which is no next one
+    tunnelled.rule(replace(tunnelled.rules, version=8, retired_key=first))
+    while not tunnelled.standing.next_public_key:
+        tunnelled.hear()
+    following = tunnelled.standing.next_public_key
+    assert (tunnelled.standing.public_key, following != first) == (first, True)
+    with entered(tunnelled.network.home):
+        tunnelled.far.put([Peer(following, ())])
+    assert tunnelled.call(5060, 60.0)
+    tunnelled.helper.order(UseTunnelKey(following))
+
+    def has_shaken() -> bool:
+        with entered(tunnelled.network.home):
+            return tunnelled.far.traffic()[following].handshake_at > 0
+
+    wait_until(has_shaken, "the next key is not used")
+    with entered(tunnelled.network.home):
+        tunnelled.far.put([Peer(following, (SUBNET,))])
+    wait_until(lambda: tunnelled.call(5060), "no call by the next key")
+    while tunnelled.standing.public_key != following:
+        tunnelled.hear()
+    assert tunnelled.standing.next_public_key == ""
 
 
 def test_clearing_takes_the_tunnel_away_too(tunnelled: Tunnelled) -> None:

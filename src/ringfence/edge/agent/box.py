@@ -19,6 +19,7 @@ from ringfence.edge.network.messages import (
     RulesRefused,
     TakePortRules,
     TellClock,
+    UseTunnelKey,
 )
 from ringfence.edge.network.plan import port_rules, read_plan
 from ringfence.edge.reporting.log import Log
@@ -33,6 +34,8 @@ CLOCK_OFF_S = 2.0
 LOOK_UP_S = 2.0
 TELL_ANYWAY_S = 900.0
 """How often the hub is told although nothing changed."""
+ASK_S = 3.0
+"""How often it is asked whether the tunnel's next key is known."""
 
 
 class NetworkPart:
@@ -172,8 +175,13 @@ class Box:
         standing = self.standing()
         if without_counters(standing) == self._told and time.monotonic() < self._tell_at:
             return
-        client.tell_box(replace(standing, at=time.time()))
-        self._told, self._tell_at = without_counters(standing), time.monotonic() + TELL_ANYWAY_S
+        heard = client.tell_box(replace(standing, at=time.time()))
+        waits_s = ASK_S if standing.next_public_key else TELL_ANYWAY_S
+        self._told, self._tell_at = without_counters(standing), time.monotonic() + waits_s
+        if standing.next_public_key and heard is not None and heard.next_key_known:
+            self._log("info", "The tunnel's key changes: every concentrator that is connected knows the next one.")
+            with contextlib.suppress(HelperGone):  # `hear` is told of it
+                self._helper.order(UseTunnelKey(standing.next_public_key))
 
     def standing(self) -> BoxStanding:
         """Return what the hub is told, without the time."""
@@ -190,6 +198,7 @@ class Box:
             devices=now.devices,
             findings=(*now.findings, *more),
             public_key=now.public_key,
+            next_public_key=now.next_public_key,
             tunnels=now.tunnels,
         )
 

@@ -49,7 +49,7 @@ from ringfence.wire.messages import (
     StandingAnswer,
     StatePart,
 )
-from ringfence.wire.network_messages import BoxStanding
+from ringfence.wire.network_messages import BoxAnswer, BoxStanding
 
 T = TypeVar("T")
 
@@ -201,9 +201,9 @@ class HttpHubClient:
         """Send how this edge is."""
         self._known(EdgeHealth, paths.HEALTH, codec.to_json(health))
 
-    def tell_box(self, standing: BoxStanding) -> None:
+    def tell_box(self, standing: BoxStanding) -> BoxAnswer | None:
         """Send how this box's port is."""
-        self._known(BoxStanding, paths.BOX, codec.to_json(standing))
+        return self._known(BoxAnswer, paths.BOX, codec.to_json(standing))
 
     def tell_job(self, news: JobNews) -> JobNewsAnswer | None:
         """Send what becomes of a job."""

@@ -19,7 +19,7 @@ from ringfence.wire.messages import (
     SiteState,
     StandingAnswer,
 )
-from ringfence.wire.network_messages import BoxStanding
+from ringfence.wire.network_messages import BoxAnswer, BoxStanding
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +68,8 @@ class HubClient(Protocol):
     def tell_health(self, health: EdgeHealth) -> None:
         """Tell how this edge is; a hub that is too old to know it is told nothing."""
 
-    def tell_box(self, standing: BoxStanding) -> None:
-        """Tell how this box's port is; a hub that is too old to know it is told nothing."""
+    def tell_box(self, standing: BoxStanding) -> BoxAnswer | None:
+        """Tell how this box's port is; return None if the hub is too old to know boxes."""
 
     def tell_job(self, news: JobNews) -> JobNewsAnswer | None:
         """Tell what becomes of a job; return None if the hub does not know it, or no jobs at all."""

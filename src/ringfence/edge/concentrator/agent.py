@@ -19,6 +19,7 @@ from ringfence.edge.concentrator.hub_client import TunnelHubClient
 from ringfence.edge.concentrator.keeper import ConcentratorBox, ConcentratorKeeper
 from ringfence.edge.concentrator.known_boxes import merged, read_boxes
 from ringfence.edge.errors import HubRefused
+from ringfence.edge.network.tunnel.own_keys import OwnKeys, known_now
 from ringfence.edge.network.tunnel.wireguard import WireGuard
 from ringfence.edge.reporting.log import Log
 from ringfence.errors import RingfenceError
@@ -29,17 +30,20 @@ LOOK_S = 0.25
 ASK_ANYWAY_S = 300.0
 TELL_S, TELL_ANYWAY_S = 20.0, 300.0
 """How soon the hub is told of new handshakes, and how often it is told anyway."""
+KEY_ASK_S, KEY_WAITS_S = 3.0, 600.0
+"""How often it is asked whether boxes know the next key, and how long it is waited for them: one that is connected and
+does not take it all that time has other troubles, and learns the key from the hub without any tunnel."""
 _MOST_PARTS = 200
 _REVOKED = frozenset({"edge-revoked", "certificate-unknown"})
 
 
 @dataclass(frozen=True, slots=True)
 class TunnelPlace:
-    """Where a concentrator is: for boxes (``host:port``), and its own tunnel's interface and public key."""
+    """Where a concentrator is: for boxes (``host:port``), and its own tunnel's interface and keys."""
 
     endpoint: str
     link: WireGuard
-    public_key: str
+    keys: OwnKeys
 
 
 class ConcentratorAgent:
@@ -66,6 +70,8 @@ class ConcentratorAgent:
         """Guards the keeper."""
         self._clock = HubClock()
         self._known = folder.known()
+        self._retired_key = ""
+        self._next_told_at: float | None = None
         self._told: TunnelStanding | None = None
         self._tell_at = 0.0
         self._said = ""
@@ -140,7 +146,7 @@ class ConcentratorAgent:
         self._wake.set()
         ask_at = 0.0
         while not self._stopping.is_set():
-            is_asked = self._wake.wait(TELL_S)
+            is_asked = self._wake.wait(KEY_ASK_S if self._place.keys.next_public_key else TELL_S)
             self._wake.clear()
             if self._stopping.is_set():
                 return
@@ -161,7 +167,9 @@ class ConcentratorAgent:
             self._say("info", "The certificate was renewed.")
             old, self._client = self._client, self._connect()
             old.close()
-        known = merged(self._known, self._parts())
+        parts = self._parts()
+        self._retired_key = parts[0].retired_key
+        known = merged(self._known, parts)
         with self._lock:
             self._keeper.take(self._boxes_of(known))
         if known != self._known:
@@ -183,18 +191,44 @@ class ConcentratorAgent:
         return boxes
 
     def _tell(self) -> None:
+        """Tell the hub how it is, if that is news or due, and change the tunnel's key if it is time."""
+        keys = self._place.keys
+        keys.prepare(self._retired_key, known_now(is_known=self._clock.is_known))
         with self._lock:
             boxes = self._keeper.standing
         standing = TunnelStanding(
             at=0.0,
             endpoint=self._place.endpoint,
-            public_key=self._place.public_key,
+            public_key=keys.public_key,
+            next_public_key=keys.next_public_key,
             handshakes={box.edge_id: box.handshake_at for box in boxes if box.handshake_at},
+            peers_version=self._known.version,
+            peers_epoch=self._known.epoch,
         )
         if standing == self._told and time.monotonic() < self._tell_at:
             return
-        self._client.tell_tunnel(replace(standing, at=time.time()))
-        self._told, self._tell_at = standing, time.monotonic() + TELL_ANYWAY_S
+        heard = self._client.tell_tunnel(replace(standing, at=time.time()))
+        waits_s = KEY_ASK_S if standing.next_public_key else TELL_ANYWAY_S
+        self._told, self._tell_at = standing, time.monotonic() + waits_s
+        self._change_key(standing.next_public_key, are_ready=heard.next_key_known)
+
+    def _change_key(self, next_public_key: str, *, are_ready: bool) -> None:
+        """Be known by the next key, which the hub was told, once the boxes know it. TunnelRefused."""
+        if not next_public_key:
+            self._next_told_at = None
+            return
+        now = time.monotonic()
+        if self._next_told_at is None:
+            self._next_told_at = now
+        if not are_ready and now - self._next_told_at < KEY_WAITS_S:
+            return
+        keys = self._place.keys
+        with self._lock:
+            if keys.change(next_public_key):
+                self._place.link.use_key(keys.private_key)
+        self._log("info", "The tunnel's key has changed.")
+        self._next_told_at = None
+        self._wake.set()  # the hub is told at once
 
     def _on_fault(self, fault: RingfenceError) -> None:
         if self._stopping.is_set():

@@ -1,4 +1,7 @@
-"""A concentrator's folder, root's alone: who it is at the hub, its tunnel's key, and the boxes that it knows."""
+"""A concentrator's folder, root's alone: who it is at the hub, and the boxes that it knows.
+
+Its tunnel's keys are there too (``network/tunnel/own_keys.py``).
+"""
 
 import contextlib
 from collections.abc import Iterator
@@ -12,8 +15,6 @@ from ringfence.edge.errors import AlreadyEnrolled, FolderBroken, NotEnrolled
 from ringfence.edge.network import run_folder
 from ringfence.edge.storage.disk import Disk
 from ringfence.identity.certificates import PrivateKey, key_from_pem, key_to_pem, read_certificate
-from ringfence.identity.tunnel_keys import new_private_key, public_key_of
-from ringfence.secret import Secret
 from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
 from ringfence.wire.tunnel_messages import TunnelPeer
@@ -52,7 +53,6 @@ class ConcentratorFolder:
         self.certificate_file = path / "identity" / "certificate.pem"
         self._authority_file = path / "identity" / "authority.pem"
         self._enrolment_file = path / "identity" / "enrolment.json"
-        self._tunnel_key_file = path / "tunnel.key"
         self._peers_file = path / "peers.json"
 
     @contextlib.contextmanager
@@ -122,17 +122,6 @@ class ConcentratorFolder:
     def authority_pem(self) -> str:
         """Return the CA by which it knows its hub."""
         return (self.disk.read(self._authority_file) or b"").decode("ascii", "replace")
-
-    def tunnel_key(self) -> Secret:
-        """Return the tunnel's private key, which is made the first time. BadTunnelKey where the file is damaged."""
-        kept = self.disk.read(self._tunnel_key_file)
-        if kept is None:
-            made = new_private_key()
-            self.disk.replace(self._tunnel_key_file, made.reveal().encode())
-            return made
-        key = Secret(kept.decode("ascii", "replace").strip())
-        public_key_of(key)
-        return key
 
     def known(self) -> KnownPeers:
         """Return the boxes as they were told last; none where that can't be read, and all are asked for again."""

@@ -5,7 +5,13 @@ from urllib.parse import urlencode
 from ringfence.edge.agent.https_hub_client import HttpHubClient
 from ringfence.wire import codec, paths
 from ringfence.wire.messages import RenewRequest, RenewResponse
-from ringfence.wire.tunnel_messages import TunnelEnrolRequest, TunnelEnrolResponse, TunnelPeers, TunnelStanding
+from ringfence.wire.tunnel_messages import (
+    TunnelAnswer,
+    TunnelEnrolRequest,
+    TunnelEnrolResponse,
+    TunnelPeers,
+    TunnelStanding,
+)
 
 
 class TunnelHubClient(HttpHubClient):
@@ -26,6 +32,6 @@ class TunnelHubClient(HttpHubClient):
         query = urlencode({"since": since, "epoch": epoch, "after": after})
         return self._message(TunnelPeers, "GET", f"{paths.TUNNEL_PEERS}?{query}")
 
-    def tell_tunnel(self, standing: TunnelStanding) -> None:
+    def tell_tunnel(self, standing: TunnelStanding) -> TunnelAnswer:
         """Send how this concentrator is."""
-        self._message(TunnelStanding, "POST", paths.TUNNEL_STANDING, codec.to_json(standing))
+        return self._message(TunnelAnswer, "POST", paths.TUNNEL_STANDING, codec.to_json(standing))

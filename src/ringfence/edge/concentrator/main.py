@@ -20,10 +20,10 @@ from ringfence.edge.errors import FenceRefused, HelperUnfit, PortRefused, Tunnel
 from ringfence.edge.network import programs
 from ringfence.edge.network.interfaces import TUNNEL
 from ringfence.edge.network.tunnel.echo import Echo
+from ringfence.edge.network.tunnel.own_keys import OwnKeys
 from ringfence.edge.network.tunnel.wireguard import WireGuard
 from ringfence.edge.storage.disk import Disk
 from ringfence.errors import RingfenceError
-from ringfence.identity.tunnel_keys import public_key_of
 from ringfence.server.confinement import capabilities
 from ringfence.server.confinement.capabilities import Capability
 from ringfence.stop_signals import call_on_stop
@@ -48,10 +48,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         with folder.held(), contextlib.ExitStack() as undo:
             enrolment = folder.enrolment()
-            key = folder.tunnel_key()
+            keys = OwnKeys(folder.path)
             link = WireGuard(options.interface)
             nft = programs.find("nft")
-            link.open(key, listen_port=options.listen_port)
+            link.open(keys.private_key, listen_port=options.listen_port)
             link.give_addresses([f"{enrolment.address}/32"], mtu=MTU)
             echo = Echo(options.interface)
             undo.callback(echo.close)
@@ -73,7 +73,7 @@ def main(arguments: list[str] | None = None) -> int:
                     neighbours.answer_for(subnets)
 
             keeper = ConcentratorKeeper(options.interface, link, set_fence, echo, answer_for, time.monotonic)
-            place = TunnelPlace(options.endpoint, link, public_key_of(key))
+            place = TunnelPlace(options.endpoint, link, keys)
             concentrator = ConcentratorAgent(
                 folder, place, keeper, lambda level, text: log.log(logging.getLevelName(level.upper()), text)
             )

@@ -32,6 +32,7 @@ from ringfence.edge.network.messages import (
     TakePortRules,
     TellClock,
     ToHelper,
+    UseTunnelKey,
     read_order,
     send,
 )
@@ -43,6 +44,8 @@ from ringfence.server.confinement.capabilities import Capability
 from ringfence.wire.errors import BadMessage
 
 LOOK_AROUND_S = 1.0
+KEYS_S = 0.2
+"""How often it is looked whether a concentrator has changed its key, while one is about to."""
 COUNTERS_S = 30.0
 """How often it is told how much has passed, where nothing else has changed."""
 TAKE_OVER_S = 15.0
@@ -68,12 +71,16 @@ class Helper:
         """Take orders, and look after the port every second. HelperGone once nobody listens."""
         look_at = time.monotonic()
         while True:
-            ready, _, _ = select.select([self._channel], [], [], max(0.0, look_at - time.monotonic()))
+            wait_s = max(0.0, look_at - time.monotonic())
+            is_changing = self._keeper.is_changing
+            ready, _, _ = select.select([self._channel], [], [], min(wait_s, KEYS_S) if is_changing else wait_s)
             if ready and not self._obey():
                 return
             if (now := time.monotonic()) >= look_at:
                 look_at = now + LOOK_AROUND_S
                 self._keeper.on_time(now)
+            elif is_changing:
+                self._keeper.look_at_keys()
             self._tell()
 
     def _obey(self) -> bool:
@@ -96,6 +103,8 @@ class Helper:
                     send(self._channel, RulesRefused(rules.version, str(fault)))
             case TellClock(is_right):
                 self._keeper.hear_of_clock(is_right=is_right)
+            case UseTunnelKey(public_key):
+                self._keeper.use_tunnel_key(public_key)
 
     def _tell(self) -> None:
         standing, now = self._keeper.standing, time.monotonic()

@@ -103,6 +103,19 @@ class PortKeeper:
         self._agrees_with_hub = is_right
         self._settle_time()
 
+    def use_tunnel_key(self, next_public_key: str) -> None:
+        """Have the tunnel known by its next key, if it is this one."""
+        self._tunnel.use_key(next_public_key)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether ``look_at_keys`` is to be called several times a second."""
+        return self._tunnel.is_changing
+
+    def look_at_keys(self) -> None:
+        """Take over the key that a concentrator has changed to."""
+        self._tunnel.look_at_keys()
+
     def on_time(self, now: float) -> None:
         """Look whether all is as it should be; ``now`` is of a clock that never goes back. Call it every second."""
         has_link = self._port.links().get(self._interfaces.phone, False)
@@ -132,6 +145,7 @@ class PortKeeper:
             devices=tuple(sorted(self._devices)[:MOST_TOLD]),
             findings=tuple(BoxFinding(kind, text) for (kind, _), text in self._findings.items()),
             public_key=self._tunnel.public_key,
+            next_public_key=self._tunnel.next_public_key,
             tunnels=self._tunnel.standing,
         )
 
@@ -167,12 +181,12 @@ class PortKeeper:
             for problem in (BoxProblem.FENCE_REFUSED, BoxProblem.PROGRAM_MISSING, BoxProblem.KERNEL_LACKS):
                 self._note(problem, "")
         self._settle_time()
-        self._tunnel.settle(self._in_force)
+        self._tunnel.settle(self._in_force, is_time_known=self._is_time_known())
         self._note(BoxProblem.KERNEL_LACKS, self._tunnel.fault, about="tunnel")
 
     def _settle_time(self) -> None:
         """Answer phones what time it is while that is known."""
-        is_known = self._agrees_with_hub or self._port.knows_time()
+        is_known = self._is_time_known()
         box = self._in_force.box
         try:
             self._port.keep_time(box if is_known else None)
@@ -181,6 +195,9 @@ class PortKeeper:
         else:
             self._note(BoxProblem.PROGRAM_MISSING, "", about="time")
         self._note(BoxProblem.OTHER, "" if is_known or box is None else TIME_UNKNOWN, about="time")
+
+    def _is_time_known(self) -> bool:
+        return self._agrees_with_hub or self._port.knows_time()
 
     def _put_in_force(self, plan: PortPlan) -> None:
         self._set_fence(fence_text(self._interfaces, plan))

@@ -31,6 +31,12 @@ class TellClock(Struct, frozen=True, tag=True, forbid_unknown_fields=True):
     is_right: bool
 
 
+class UseTunnelKey(Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Every concentrator knows this next public key of the tunnel: be known by it from now on."""
+
+    public_key: str
+
+
 class HelperReady(Struct, frozen=True, tag=True):
     """The port is fenced, and orders are taken."""
 
@@ -58,6 +64,7 @@ class PortStanding(Struct, frozen=True, tag=True):
     devices: tuple[str, ...] = ()
     findings: tuple[BoxFinding, ...] = ()
     public_key: str = ""
+    next_public_key: str = ""
     tunnels: tuple[BoxTunnel, ...] = ()
 
     def without_counters(self) -> "PortStanding":
@@ -68,7 +75,7 @@ class PortStanding(Struct, frozen=True, tag=True):
         return replace(self, tunnels=tuple(still))
 
 
-ToHelper = TakePortRules | TellClock
+ToHelper = TakePortRules | TellClock | UseTunnelKey
 FromHelper = HelperReady | HelperFailed | RulesRefused | PortStanding
 _TO_HELPER: codec.Reader[ToHelper] = codec.Reader(ToHelper, "network helper")
 _FROM_HELPER: codec.Reader[FromHelper] = codec.Reader(FromHelper, "network helper")

@@ -66,6 +66,7 @@ class PortRules(Struct, frozen=True, forbid_unknown_fields=True):
     reach: tuple[NetworkReach, ...] = ()
     direct_media: tuple[str, ...] = ()
     concentrators: tuple[NetworkConcentrator, ...] = ()
+    retired_key: str = ""
 
 
 def port_rules(rules: NetworkRules) -> PortRules:
@@ -83,6 +84,7 @@ def port_rules(rules: NetworkRules) -> PortRules:
         rules.reach,
         rules.direct_media,
         rules.concentrators,
+        rules.retired_key,
     )
 
 
@@ -114,7 +116,7 @@ class PortPlan:
     """What is done at the phone's port. Without a ``box`` address the port stays shut.
 
     ``box`` and ``guest_box`` are the box's own addresses with their subnets. ``phones`` are bare MAC addresses.
-    ``names`` are answered besides the box's own.
+    ``names`` are answered besides the box's own. ``retired_key`` is the tunnel's public key that is to be changed.
     """
 
     version: int
@@ -129,6 +131,7 @@ class PortPlan:
     reach: tuple[Reach, ...]
     direct_media: tuple[IPv4Network, ...]
     concentrators: tuple[Concentrator, ...]
+    retired_key: str
 
     @property
     def boxes(self) -> tuple[IPv4Interface, ...]:
@@ -167,6 +170,7 @@ def read_plan(rules: PortRules) -> PortPlan:
         reach=tuple(each for each in reach if each is not None and not _is_own(each.network, own_nets)),
         direct_media=tuple(each for each in others if not _is_own(each, own_nets)),
         concentrators=_each(rules.concentrators, MOST_CONCENTRATORS, "concentrators", _concentrator),
+        retired_key=_key(rules.retired_key),
     )
 
 
@@ -273,9 +277,8 @@ def _concentrator(told: NetworkConcentrator) -> Concentrator:
     """Return a concentrator; its endpoint is an address by now, as the helper asks no DNS."""
     if _ID.fullmatch(told.id) is None:
         raise BadNetworkRules("this is not a concentrator's id", where=repr(told.id[:40]))
-    for key in (told.public_key, *([told.next_public_key] if told.next_public_key else [])):
-        if _PUBLIC_KEY.fullmatch(key) is None:
-            raise BadNetworkRules("this is not a public key", where=repr(key[:50]))
+    if not told.public_key:
+        raise BadNetworkRules("a concentrator has no public key", where=told.id)
     try:
         address = IPv4Address(told.address)
     except ValueError:
@@ -285,12 +288,19 @@ def _concentrator(told: NetworkConcentrator) -> Concentrator:
     return Concentrator(
         told.id,
         _endpoint(told.endpoint),
-        told.public_key,
+        _key(told.public_key),
         address,
         _each(told.networks, MOST_NETWORKS, "networks of a concentrator", _reached),
-        told.next_public_key,
+        _key(told.next_public_key),
         _endpoint(told.next_endpoint) if told.next_endpoint else None,
     )
+
+
+def _key(text: str) -> str:
+    """Return a public key, or nothing where none is told."""
+    if text and _PUBLIC_KEY.fullmatch(text) is None:
+        raise BadNetworkRules("this is not a public key", where=repr(text[:50]))
+    return text
 
 
 def _endpoint(text: str) -> tuple[str, int]:

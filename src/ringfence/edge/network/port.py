@@ -17,6 +17,14 @@ class Tunnel(Protocol):
         """By which concentrators know this box."""
 
     @property
+    def next_public_key(self) -> str:
+        """By which they are to know it; empty while the key does not change."""
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a concentrator is about to change its key."""
+
+    @property
     def is_answered(self) -> bool:
         """Whether the concentrator in use has answered lately."""
 
@@ -29,6 +37,15 @@ class Tunnel(Protocol):
 
     def on_time(self) -> None:
         """Look who answers; to be called every second."""
+
+    def prepare_key(self, retired_key: str, *, is_time_known: bool) -> None:
+        """Make the next key if the hub wants this one changed, or it is old."""
+
+    def use_key(self, next_public_key: str) -> None:
+        """Be known by the next key from now on, if it is this one."""
+
+    def look_at_keys(self) -> None:
+        """Take over the key that a concentrator has changed to; to be called often while ``is_changing``."""
 
 
 class Port(Protocol):

@@ -5,9 +5,9 @@ from starlette.responses import Response
 
 from ringfence.hub.device.callers import DeviceCaller, hub_of
 from ringfence.hub.device.exchange import message
-from ringfence.hub.fleet import boxes, edges
+from ringfence.hub.fleet import boxes, edges, tunnel_peers
 from ringfence.wire import codec
-from ringfence.wire.network_messages import BoxStanding
+from ringfence.wire.network_messages import BoxAnswer, BoxStanding
 
 
 def box(request: Request, caller: DeviceCaller, body: bytes) -> Response:
@@ -15,5 +15,7 @@ def box(request: Request, caller: DeviceCaller, body: bytes) -> Response:
     hub, told = hub_of(request), boxes.bounded(codec.from_json(BoxStanding, body))
     with hub.change(caller.edge_id) as change:
         edge = edges.let_in(change.session, caller.edge_id)
+        is_news = not boxes.has_told_keys(change.session, edge.id, told)
         boxes.take(change, edge, told, hub.config.box_pool_of(hub.organisation_id))
-    return message(told)
+        is_known = not is_news and tunnel_peers.has_next_key(change.session, edge.site_id, change.now)
+    return message(BoxAnswer(next_key_known=bool(told.next_public_key) and is_known))

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 
+from msgspec.structs import replace
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
@@ -18,7 +19,7 @@ from ringfence.identity.certificates import ConcentratorIdentity, key_fingerprin
 from ringfence.wire import codec
 from ringfence.wire.messages import Event, RenewRequest, RenewResponse
 from ringfence.wire.paths import KEEP_ALIVE_S
-from ringfence.wire.tunnel_messages import TunnelEnrolRequest, TunnelEnrolResponse, TunnelStanding
+from ringfence.wire.tunnel_messages import TunnelAnswer, TunnelEnrolRequest, TunnelEnrolResponse, TunnelStanding
 
 _log = logs.get("device")
 _LONGEST_NUMBER = 18
@@ -67,8 +68,9 @@ def peers(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
         raise PeerFault("a version is a number")
     epoch, after = query.get("epoch", "")[:_LONGEST_WORD], query.get("after", "")[:_LONGEST_WORD]
     with hub.database.reading() as session:
-        concentrators.let_in(session, caller.concentrator_id, caller.fingerprint)
-        return message(tunnel_peers.read(session, None if since is None else int(since), epoch, after))
+        row = concentrators.let_in(session, caller.concentrator_id, caller.fingerprint)
+        found = tunnel_peers.read(session, None if since is None else int(since), epoch, after)
+        return message(replace(found, retired_key=row.retired_key))
 
 
 def standing(request: Request, caller: DeviceCaller, body: bytes) -> Response:
@@ -76,8 +78,12 @@ def standing(request: Request, caller: DeviceCaller, body: bytes) -> Response:
     hub, told = hub_of(request), concentrators.bounded(codec.from_json(TunnelStanding, body))
     with hub.change(caller.concentrator_id) as change:
         row = concentrators.let_in(change.session, caller.concentrator_id, caller.fingerprint)
+        is_news = told.next_public_key != row.next_public_key
         concentrators.take(change, row, told)
-    return message(told)
+        is_known = (
+            bool(told.next_public_key) and not is_news and tunnel_peers.boxes_have_rules(change.session, change.now)
+        )
+    return message(TunnelAnswer(next_key_known=is_known))
 
 
 def events(request: Request, caller: DeviceCaller, _body: bytes) -> Response:
@@ -89,15 +95,15 @@ async def _stream(hub: Hub, caller: DeviceCaller) -> AsyncIterator[bytes]:
     stream = hub.wakeups.open_tunnel(caller.concentrator_id, hub.organisation_id)
     _log.info("concentrator connected", concentrator=caller.concentrator_id)
     try:
-        stream.told = await run_in_threadpool(_version, hub, caller)
+        stream.told, stream.told_key = await run_in_threadpool(_newest, hub, caller)
         yield line(Event("greeting", hub.clock()))
         while not hub.wakeups.closing:
             if not await woken(stream.woken, KEEP_ALIVE_S):
                 yield b": still here\n\n"
             stream.woken.clear()
-            newest = await run_in_threadpool(_version, hub, caller)
-            if newest > stream.told:
-                stream.told = newest
+            newest, retired_key = await run_in_threadpool(_newest, hub, caller)
+            if newest > stream.told or retired_key != stream.told_key:
+                stream.told, stream.told_key = newest, retired_key
                 yield line(Event("state", hub.clock()))
     except EdgeRefused:
         yield line(Event("revoked", hub.clock()))
@@ -108,7 +114,8 @@ async def _stream(hub: Hub, caller: DeviceCaller) -> AsyncIterator[bytes]:
         _log.info("concentrator disconnected", concentrator=caller.concentrator_id)
 
 
-def _version(hub: Hub, caller: DeviceCaller) -> int:
+def _newest(hub: Hub, caller: DeviceCaller) -> tuple[int, str]:
+    """Return the version of a concentrator's newest peers, and which of its keys is to go."""
     with hub.database.reading() as session:
-        concentrators.let_in(session, caller.concentrator_id, caller.fingerprint)
-        return tunnel_peers.version(session)
+        row = concentrators.let_in(session, caller.concentrator_id, caller.fingerprint)
+        return tunnel_peers.version(session), row.retired_key

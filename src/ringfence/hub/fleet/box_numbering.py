@@ -101,7 +101,7 @@ def row_of(change: Change, edge: EdgeRow) -> BoxRow:
         box = BoxRow(
             edge_id=edge.id, site_id=edge.site_id, subnet="", subnet_since=None, subnet_problem="",
             subnet_tried_at=None, told_at=None, standing={}, uplink_networks=[], public_key="", next_public_key="",
-            key_since=None, day_began_at=change.now, renumberings=0, key_changes=0,
+            key_since=None, retired_key="", rules_version=0, day_began_at=change.now, renumberings=0, key_changes=0,
         )  # fmt: skip
         change.session.add(box)
         change.session.flush()

@@ -12,7 +12,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from ringfence.errors import PeerFault
-from ringfence.hub.errors import UnknownBox
+from ringfence.hub.errors import NoTunnelKey, UnknownBox
 from ringfence.hub.fleet import box_alerts, box_numbering, sites, tunnel_keys
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow
@@ -72,6 +72,7 @@ def take(change: Change, edge: EdgeRow, told: BoxStanding, pool: IPv4Network) ->
     _take_keys(change, box, told)
     box.told_at = change.now
     box.standing = json.loads(codec.to_json(told))
+    box.rules_version = told.rules_version
     box.uplink_networks = list(told.uplink_networks)
     box_numbering.number(change, edge, pool)
     box_alerts.settle(change, edge, box)
@@ -95,9 +96,32 @@ def choose(session: Session, site_id: str | None) -> Select[BoxRow]:
     return select(BoxRow).where(BoxRow.site_id == site, BoxRow.edge_id.in_(is_there.where(EdgeRow.site_id == site)))
 
 
+def rotate_key(change: Change, edge_id: str) -> BoxRow:
+    """Have a box change its tunnel's key, as soon as it hears of it.
+
+    Raises:
+        UnknownBox: There is none.
+        NoTunnelKey: It has told no key yet, or is revoked.
+    """
+    edge, box = get(change.session, edge_id)
+    if edge.revoked_at is not None or not box.public_key:
+        raise NoTunnelKey(
+            "this box has told no key of a tunnel", to_do="It makes one when it first hears of a concentrator."
+        )
+    box.retired_key = box.public_key
+    change.note("box.rotate-key", edge_id, box.public_key)
+    return box
+
+
+def has_told_keys(session: Session, edge_id: str, told: BoxStanding) -> bool:
+    """Return whether a box has told these keys before."""
+    box = session.get(BoxRow, edge_id)
+    return box is not None and (told.public_key, told.next_public_key) == (box.public_key, box.next_public_key)
+
+
 def _take_keys(change: Change, box: BoxRow, told: BoxStanding) -> None:
     session = change.session
-    if (told.public_key, told.next_public_key) == (box.public_key, box.next_public_key):
+    if has_told_keys(session, box.edge_id, told):
         return
     if not box_numbering.may_today(change, box, "key_changes", MOST_KEY_CHANGES):
         raise PeerFault(f"a box changes its tunnel's key at most {MOST_KEY_CHANGES} times a day")

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.addresses import host_port
 from ringfence.errors import PeerFault
-from ringfence.hub.errors import BadNetwork, EdgeRefused, NameRefused, UnknownConcentrator
+from ringfence.hub.errors import BadNetwork, EdgeRefused, NameRefused, NoTunnelKey, UnknownConcentrator
 from ringfence.hub.fleet import network_words as words
 from ringfence.hub.fleet import tunnel_keys
 from ringfence.hub.store.change import Change, new_id
@@ -38,6 +38,7 @@ ADDRESSES = IPv4Network("100.111.255.0/24")
 _SECRET_BYTES = 24
 _LONGEST_ENDPOINT = 260
 _CLOCKS_AHEAD_S = 86_400.0
+_LARGEST = 1 << 53
 _ASK = "Ask for a new one: ringfence tunnel token NAME."
 
 
@@ -99,6 +100,21 @@ def allow(
         row.position = words.read_number("a concentrator's place", position, (1, 1000))
     if networks is not None or position is not None:
         change.note("tunnel.allow", row.id, f"place {row.position}, {', '.join(row.networks) or 'no network'}")
+    return row
+
+
+def rotate_key(change: Change, name: str) -> ConcentratorRow:
+    """Have a concentrator change its tunnel's key, as soon as it hears of it.
+
+    Raises:
+        UnknownConcentrator: There is none with this id or name.
+        NoTunnelKey: It has told no key yet.
+    """
+    row = get(change.session, name)
+    if not row.public_key:
+        raise NoTunnelKey("this concentrator has told no key of a tunnel", to_do="Start it: ringfence tunnel run.")
+    row.retired_key = row.public_key
+    change.note("tunnel.rotate-key", row.id, row.public_key)
     return row
 
 
@@ -170,7 +186,8 @@ def bounded(told: TunnelStanding) -> TunnelStanding:
         raise PeerFault(f"a concentrator tells of at most {MOST_HANDSHAKES} boxes")
     return replace(
         told, endpoint=_endpoint(told.endpoint), public_key=tunnel_keys.read(told.public_key),
-        next_public_key=tunnel_keys.read(told.next_public_key),
+        next_public_key=tunnel_keys.read(told.next_public_key), peers_version=min(told.peers_version, _LARGEST),
+        peers_epoch=printable(told.peers_epoch, 40),
     )  # fmt: skip
 
 
@@ -185,6 +202,7 @@ def take(change: Change, row: ConcentratorRow, told: TunnelStanding) -> None:
         if row.public_key and told.public_key != row.public_key:
             change.note("tunnel.key", row.id, f"{row.public_key} → {told.public_key or 'none'}")
     row.endpoint, row.public_key, row.next_public_key = told.endpoint, told.public_key, told.next_public_key
+    row.peers_version, row.peers_epoch = told.peers_version, told.peers_epoch
     known = set(change.session.scalars(select(BoxRow.edge_id)))
     latest = change.now + _CLOCKS_AHEAD_S
     row.handshakes = {edge: min(max(at, 0.0), latest) for edge, at in told.handshakes.items() if edge in known}
@@ -203,7 +221,8 @@ def _new(change: Change, name: str) -> ConcentratorRow:
     row = ConcentratorRow(
         id=new_id("tunnel"), name=name, position=(last or 0) + 1, networks=[], created_at=change.now, enrolled_at=None,
         key_fingerprint="", certificate_fingerprint=None, certificate_ends_at=None, hostname="", version="",
-        address="", endpoint="", public_key="", next_public_key="", told_at=None, handshakes={}, connected_until=None,
+        address="", endpoint="", public_key="", next_public_key="", retired_key="", peers_version=0, peers_epoch="",
+        told_at=None, handshakes={}, connected_until=None,
     )  # fmt: skip
     change.session.add(row)
     change.session.flush()

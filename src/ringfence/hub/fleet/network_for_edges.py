@@ -57,6 +57,7 @@ def compile_network(session: Session, sealer: Sealer, edge: EdgeRow, now: float,
         port_access=asked.port_access.value,
         authorities=_authorities(session, now) if asked.port_access is not PortAccess.OFF else (),
         wifi=_wifi(session, sealer, edge, asked, is_held=bool(held)),
+        retired_key=box.retired_key if box is not None and box.retired_key == box.public_key else "",
     )
 
 

@@ -15,7 +15,7 @@ from ringfence.hub.fleet import network_for_edges, networks
 from ringfence.hub.fleet import network_words as words
 from ringfence.hub.store.edits import PEERS, PEERS_FORGOTTEN
 from ringfence.hub.store.models import EdgeRow, SiteRow
-from ringfence.hub.store.network_models import BoxRow, SiteNetworkRow
+from ringfence.hub.store.network_models import BoxRow, ConcentratorRow, SiteNetworkRow
 from ringfence.hub.store.organisation_models import LastNumberRow
 from ringfence.hub.store.release_models import RestorationRow
 from ringfence.wire.network_messages import NetworkReach
@@ -70,6 +70,33 @@ def read(
         () if is_whole else tuple(box.edge_id for box in gone),
         part[-1][0].edge_id if len(rows) > most else "",
     )
+
+
+def has_next_key(session: Session, site_id: str, now: float) -> bool:
+    """Return whether every concentrator that is connected has let in what a site's boxes told before this change.
+
+    Where none is connected, none has: a box that changed its key then would be let in by nobody.
+    """
+    known = select(ConcentratorRow.peers_version, ConcentratorRow.peers_epoch)
+    versions = session.execute(known.where(ConcentratorRow.connected_until > now)).all()
+    number, epoch = session.get_one(SiteRow, site_id).peers_number, _epoch(session)
+    return bool(versions) and all(version >= number and of == epoch for version, of in versions)
+
+
+def boxes_have_rules(session: Session, now: float) -> bool:
+    """Return whether every box that is connected goes by its site's newest rules, a concentrator's next key among them.
+
+    Boxes that are away learn the key from the hub when they are back: that way leads through no tunnel.
+    """
+    behind = (
+        select(BoxRow.edge_id)
+        .join(EdgeRow, EdgeRow.id == BoxRow.edge_id)
+        .join(SiteRow, SiteRow.id == BoxRow.site_id)
+        .where(EdgeRow.revoked_at.is_(None), EdgeRow.connected_until > now)
+        .where(BoxRow.rules_version < SiteRow.guard_version)
+        .limit(1)
+    )
+    return session.scalar(behind) is None
 
 
 def _peers(session: Session, boxes: Sequence[BoxRow]) -> tuple[TunnelPeer, ...]:

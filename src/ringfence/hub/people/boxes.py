@@ -43,6 +43,13 @@ def renumber_box(edge: str, hub: TheHub, caller: TheCaller) -> BoxView:
         return _box(change.session, box)
 
 
+@router.post("/boxes/{edge}/rotate-key", tags=["boxes"])
+def rotate_key_of_box(edge: str, hub: TheHub, caller: TheCaller) -> BoxView:
+    """Have a box change its tunnel's key: it makes another, and uses it once concentrators know it; calls go on."""
+    with hub.change(caller.name) as change:
+        return _box(change.session, boxes.rotate_key(change, edge))
+
+
 def _box(session: Session, box: BoxRow) -> BoxView:
     edge, site = session.get_one(EdgeRow, box.edge_id), session.get_one(SiteRow, box.site_id)
     told: dict[str, Any] = box.standing  # Any: a message in JSON's types, as ``boxes.bounded`` has left it
@@ -54,4 +61,5 @@ def _box(session: Session, box: BoxRow) -> BoxView:
         findings=[BoxFindingView(**each) for each in told.get("findings", ())],
         tunnels=[BoxTunnelView(**each) for each in told.get("tunnels", ())], public_key=box.public_key,
         next_public_key=box.next_public_key, key_since=box.key_since,
+        key_changes=bool(box.next_public_key) or (bool(box.public_key) and box.retired_key == box.public_key),
     )  # fmt: skip

@@ -64,11 +64,21 @@ def remove_concentrator(concentrator: str, hub: TheHub, caller: TheCaller) -> No
     hub.wakeups.wake_tunnels({hub.organisation_id})
 
 
+@router.post("/concentrators/{concentrator}/rotate-key", tags=["concentrators"])
+def rotate_key_of_concentrator(concentrator: str, hub: TheHub, caller: TheCaller) -> ConcentratorView:
+    """Have a concentrator change its tunnel's key: it makes another, and uses it once boxes know it; calls go on."""
+    with hub.change(caller.name) as change:
+        row = concentrators.rotate_key(change, concentrator)
+    hub.wakeups.wake_tunnels({hub.organisation_id})
+    return _concentrator(hub, row)
+
+
 def _concentrator(hub: Hub, row: ConcentratorRow) -> ConcentratorView:
     return ConcentratorView(
         id=row.id, name=row.name, position=row.position, networks=list(row.networks), created_at=row.created_at,
         enrolled_at=row.enrolled_at, connected=concentrators.is_connected(row, hub.clock()), told_at=row.told_at,
         certificate_ends_at=row.certificate_ends_at, hostname=row.hostname, version=row.version,
         endpoint=row.endpoint, public_key=row.public_key, next_public_key=row.next_public_key,
+        key_changes=bool(row.next_public_key) or (bool(row.public_key) and row.retired_key == row.public_key),
         boxes=len(row.handshakes), newest_handshake_at=max(row.handshakes.values(), default=None),
     )  # fmt: skip

@@ -181,7 +181,7 @@ def _note_for_guards(session: Session) -> None:
 def _with_boxes(session: Session, row: Base, *, is_whole: bool) -> set[str]:
     """Return the sites whose boxes' tunnels change with a row of a box, a concentrator, or a setting of SIP servers."""
     if isinstance(row, BoxRow):
-        is_news = is_whole or _has_changed(row, "subnet", "public_key", "next_public_key")
+        is_news = is_whole or _has_changed(row, "subnet", "public_key", "next_public_key", "retired_key")
         return {row.site_id} if is_news else set()
     is_for_tunnels = (
         is_whole or _has_changed(row, "endpoint", "public_key", "next_public_key", "networks", "position")

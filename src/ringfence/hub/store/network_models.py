@@ -80,6 +80,10 @@ class BoxRow(OrganisationOwned, Base):
     public_key: Mapped[str] = mapped_column(String(44), default="")
     next_public_key: Mapped[str] = mapped_column(String(44), default="")
     key_since: Mapped[float | None]
+    retired_key: Mapped[str] = mapped_column(String(44), default="", server_default="")
+    """The public key that a person wants changed."""
+    rules_version: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """The rules that it goes by."""
     day_began_at: Mapped[float] = mapped_column(default=0.0)
     renumberings: Mapped[int] = mapped_column(Integer, default=0)
     key_changes: Mapped[int] = mapped_column(Integer, default=0)
@@ -126,6 +130,11 @@ class ConcentratorRow(OrganisationOwned, Base):
     """Where boxes find it, as ``host:port``; as it says."""
     public_key: Mapped[str] = mapped_column(String(44), default="")
     next_public_key: Mapped[str] = mapped_column(String(44), default="")
+    retired_key: Mapped[str] = mapped_column(String(44), default="", server_default="")
+    """The public key that a person wants changed."""
+    peers_version: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
+    """The peers that it has let in, in their epoch (``fleet/tunnel_peers.py``)."""
+    peers_epoch: Mapped[str] = mapped_column(String(40), default="", server_default="")
     told_at: Mapped[float | None]
     handshakes: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
     """When each box, by id, shook hands with it last."""

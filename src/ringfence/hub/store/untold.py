@@ -124,7 +124,7 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     ApiTokenRow: _columns("its use", "last_used_at"),
     ConcentratorRow: _columns(
         "what it tells", "certificate_fingerprint certificate_ends_at hostname version endpoint public_key "
-        "next_public_key told_at handshakes connected_until",
+        "next_public_key peers_version peers_epoch told_at handshakes connected_until",
     ),
     RotationRow: _columns(
         "its work under way",

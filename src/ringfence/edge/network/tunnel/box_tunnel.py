@@ -109,6 +109,16 @@ class TunnelKeeper:
         self._asking.ask({end.address for end in self._ends}, self._address_of(self.used))
 
     @property
+    def is_changing(self) -> bool:
+        """Whether a concentrator has a next key that has not shaken hands yet."""
+        return any(end.is_next and self._keys.get(end.concentrator) != end.public_key for end in self._ends)
+
+    def look_at_keys(self) -> None:
+        """Use the key that a concentrator has changed to; between two calls of ``on_time``, as calls wait for it."""
+        self._traffic = self._link.traffic()
+        self._settle()
+
+    @property
     def used(self) -> str:
         """The concentrator that carries the calls; empty without any."""
         return self._failover.used

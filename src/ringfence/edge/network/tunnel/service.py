@@ -1,10 +1,9 @@
 """A box's tunnel as the network helper keeps it: its key, its interface, and the concentrators that the rules name.
 
-The private key is made here, in a folder of root's that outlives a restart of the machine, and never leaves it. There
-is neither key nor interface before the first concentrator is named. The interface outlives the helper: calls go on.
+There is neither key nor interface before the first concentrator is named. The interface outlives the helper: calls go
+on.
 """
 
-import os
 import time
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -14,13 +13,10 @@ from ringfence.edge.network.interfaces import TUNNEL
 from ringfence.edge.network.plan import Concentrator, PortPlan
 from ringfence.edge.network.tunnel.box_tunnel import TunnelEnd, TunnelKeeper
 from ringfence.edge.network.tunnel.echo import Echo
+from ringfence.edge.network.tunnel.own_keys import OwnKeys, known_now
 from ringfence.edge.network.tunnel.wireguard import WireGuard
-from ringfence.identity.errors import BadTunnelKey
-from ringfence.identity.tunnel_keys import new_private_key, public_key_of
-from ringfence.secret import Secret
 from ringfence.wire.network_messages import BoxTunnel
 
-_KEY = "tunnel.key"
 _SYSCTLS = Path("/proc/sys/net")
 
 
@@ -38,9 +34,8 @@ class TunnelService:
 
     def __init__(self, folder: Path, name: str = TUNNEL) -> None:
         self._link = WireGuard(name)
-        key = _kept_key(folder)
-        self.public_key = public_key_of(key)
-        self._link.open(key)
+        self._keys = OwnKeys(folder)
+        self._link.open(self._keys.private_key)
         _set(name, "ipv4", {"forwarding": "1", "accept_redirects": "0", "send_redirects": "0"})
         _set(name, "ipv6", {"disable_ipv6": "1"})
         self._address: tuple[IPv4Address, int] | None = None
@@ -63,6 +58,35 @@ class TunnelService:
             self._keeper.on_time()
 
     @property
+    def public_key(self) -> str:
+        """By which concentrators know this box."""
+        return self._keys.public_key
+
+    @property
+    def next_public_key(self) -> str:
+        """By which they are to know it; empty while the key does not change."""
+        return self._keys.next_public_key
+
+    def prepare_key(self, retired_key: str, *, is_time_known: bool) -> None:
+        """Make the next key if it is time. TunnelRefused."""
+        self._keys.prepare(retired_key, known_now(is_known=is_time_known))
+
+    def use_key(self, next_public_key: str) -> None:
+        """Be known by the next key from now on, if it is this one. TunnelRefused."""
+        if self._keys.change(next_public_key):
+            self._link.use_key(self._keys.private_key)
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a concentrator is about to change its key."""
+        return self._keeper is not None and self._keeper.is_changing
+
+    def look_at_keys(self) -> None:
+        """Take over the key that a concentrator has changed to. TunnelRefused."""
+        if self._keeper is not None:
+            self._keeper.look_at_keys()
+
+    @property
     def is_answered(self) -> bool:
         """Whether the concentrator in use has answered lately."""
         return self._keeper is not None and self._keeper.is_answered()
@@ -81,32 +105,6 @@ def _ends(told: Concentrator) -> list[TunnelEnd]:
         following = told.next_endpoint or told.endpoint
         ends.append(TunnelEnd(told.id, told.next_public_key, following, address, networks, is_next=True))
     return ends
-
-
-def _kept_key(folder: Path) -> Secret:
-    """Return the key in the folder, which is made there the first time. TunnelRefused."""
-    path = folder / _KEY
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        if path.exists():
-            key = Secret(path.read_text().strip())
-            public_key_of(key)
-            return key
-        made = new_private_key()
-        new = path.with_name(_KEY + ".new")
-        descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-        try:
-            os.write(descriptor, made.reveal().encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-        new.replace(path)
-    except OSError as fault:
-        raise TunnelRefused("the tunnel's key can't be kept", where=f"{path}: {fault.strerror}") from fault
-    except BadTunnelKey as fault:
-        raise TunnelRefused("the tunnel's key is damaged", where=str(path), to_do="Remove the file.") from fault
-    return made
 
 
 def _set(name: str, family: str, values: dict[str, str]) -> None:

@@ -42,3 +42,4 @@ class BoxView(BaseModel):
     public_key: str
     next_public_key: str = Field(description="The key that it changes to; empty if it changes to none")
     key_since: UnixSeconds | None
+    key_changes: bool = Field(description="Whether the key is to change, or about to")

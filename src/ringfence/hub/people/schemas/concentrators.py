@@ -22,6 +22,7 @@ class ConcentratorView(BaseModel):
     endpoint: str = Field(description="Where boxes find it, as it says", examples=["vpn.example.org:51820"])
     public_key: str
     next_public_key: str = Field(description="The key that it changes to; empty if it changes to none")
+    key_changes: bool = Field(description="Whether the key is to change, or about to")
     boxes: int = Field(description="How many boxes have shaken hands with it, as it says")
     newest_handshake_at: UnixSeconds | None
 

@@ -2,10 +2,11 @@
 
 from fastapi import APIRouter, Response
 
+from ringfence.errors import RingfenceError
 from ringfence.hub.fleet import box_numbering, boxes, sites
 from ringfence.hub.store.change import Change
 from ringfence.hub.web.answers import PageAnswer
-from ringfence.hub.web.page import TheFormPage, TheWebPage
+from ringfence.hub.web.page import TheFormPage, TheWebPage, WebPage
 from ringfence.phones.mac import Mac
 
 router = APIRouter(prefix="/boxes/{edge}")
@@ -14,11 +15,17 @@ router = APIRouter(prefix="/boxes/{edge}")
 @router.get("")
 def show_box(edge: str, page: TheWebPage) -> PageAnswer:
     """Show a box."""
-    with page.hub.database.reading() as session:
-        row, box = boxes.get(session, edge)
-        site = sites.get(session, row.site_id)
-    devices = [str(Mac(each)) for each in box.standing.get("devices", ())]
-    return page.show("boxes/box.html", edge=row, box=box, site=site, told=box.standing, devices=devices)
+    return _show(page, edge)
+
+
+@router.post("/rotate-key")
+def rotate_key_of_box(edge: str, page: TheFormPage) -> Response:
+    """Have a box change its tunnel's key."""
+    return page.change(
+        lambda change: boxes.rotate_key(change, edge),
+        lambda fault: _show(page, edge, fault),
+        "boxes", edge, done="saved",
+    )  # fmt: skip
 
 
 @router.get("/renumber")
@@ -45,3 +52,14 @@ def renumber_box(edge: str, page: TheFormPage) -> Response:
         lambda fault: page.refused("boxes/renumber.html", fault, edge=row, box=box),
         "boxes", edge, done="saved",
     )  # fmt: skip
+
+
+def _show(page: WebPage, edge: str, fault: RingfenceError | None = None) -> PageAnswer:
+    with page.hub.database.reading() as session:
+        row, box = boxes.get(session, edge)
+        site = sites.get(session, row.site_id)
+    devices = [str(Mac(each)) for each in box.standing.get("devices", ())]
+    values = {"edge": row, "box": box, "site": site, "told": box.standing, "devices": devices}
+    if fault is not None:
+        return page.refused("boxes/box.html", fault, **values)
+    return page.show("boxes/box.html", fault=None, **values)
