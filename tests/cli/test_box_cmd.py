@@ -31,6 +31,9 @@ def test_a_box_is_listed_shown_and_renumbered(
         assert text in shown
     assert f"box {box.id}, subnet {subnet}, 1 device\n" in ringfence("site", "show", site)
     assert ringfence.ask("site", "show", site)["box_list"][0]["subnet"] == subnet
+    told = ringfence("box", "rotate-key", box.id)
+    assert told == f"Box {box.id} changes its tunnel's key: ringfence box show {box.id}.\n"
+    assert "; it is about to change\n" in ringfence("box", "show", box.id)
     ringfence.refused(3, "box", "renumber", box.id)
     told = ringfence("box", "renumber", box.id, "--yes")
     assert told.startswith(f"Box {box.id} has ")

@@ -24,6 +24,7 @@ def test_a_concentrator_is_listed_shown_allowed_and_removed(ringfence: CommandLi
     assert told == "To Berlin, cellar, place 7, is routed: 198.51.100.7/32, 192.0.2.0/25.\n"
     assert ringfence.ask("tunnel", "allow", name, "none")["networks"] == []
     assert ringfence("tunnel", "token", name).count("RFT1") == 1
+    assert "has told no key" in ringfence.refused(5, "tunnel", "rotate-key", name)
     ringfence.refused(3, "tunnel", "remove", name)
     assert ringfence("tunnel", "remove", name, "--yes") == "Concentrator Berlin, cellar removed.\n"
     ringfence.refused(4, "tunnel", "show", name)

@@ -19,7 +19,7 @@ from sqlalchemy import select
 
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.fleet import audit, box_numbering, edges, enrolment_tokens, passkeys, sessions
+from ringfence.hub.fleet import audit, box_numbering, concentrators, edges, enrolment_tokens, passkeys, sessions
 from ringfence.hub.fleet.audit import AuditFilter
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import alerts
@@ -173,16 +173,17 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         of_edge, _secret = enrolment_tokens.create(change, "rich")
         shown = Certificate("1", "f", "k", 1e9, 2e9, EdgeIdentity("edge-1", "rich"))
         edge = edges.admit(change, of_edge, "edge-1", shown, ("pi", "0.1.0"))
-        box_numbering.number(change, edge, IPv4Network("10.80.0.0/16"))
+        box_numbering.number(change, edge, IPv4Network("10.80.0.0/16")).public_key = "A" * 43 + "="
+        concentrators.get(change.session, "Berlin").public_key = "B" * 43 + "="
         times = {"first_at": 1.0, "last_at": 1.0}
         change.session.add(EdgeNetworkRow(edge_id="edge-1", network="203.0.113.0/24", **times))
         unknown = {"key_fingerprint": "k", "certificate_fingerprint": "u", "certificate_serial": "2", "peer": ""}
         change.session.add(UnknownEdgeRow(id="edge-2", site_id="rich", certificate_ends_at=2e9, **unknown, **times))
         added = {"source": "test", "added_at": 1.0, "added_by": "test"}
-        change.session.add(FirmwareLoadRow(name=LOAD, **added))
-        change.session.add(AssetRow(id="ring-bell", kind="ring tone", name="bell", **added))
-        alerts.raise_alert(change, "rich", alerts.EDGE_MOVED, "edge-1", "It has moved.")
-        alerts.raise_alert(change, "rich", alerts.UNKNOWN_PHONE, "001B54C2AE04", "It asked.", model="9971")
+        ring = AssetRow(id="ring-bell", kind="ring tone", name="bell", **added)
+        change.session.add_all([FirmwareLoadRow(name=LOAD, **added), ring])
+        for kind, subject in ((alerts.EDGE_MOVED, "edge-1"), (alerts.UNKNOWN_PHONE, "001B54C2AE04")):
+            alerts.raise_alert(change, "rich", kind, subject, "It asked.", model="9971")
     job, draft = (
         do("POST", path, body)["id"]
         for path, body in (

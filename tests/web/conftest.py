@@ -10,6 +10,7 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect, sync_playwright
 
 from ringfence.hub.people.rights import Role
+from ringfence.hub.store.network_models import ConcentratorRow
 from ringfence.hub.store.release_models import AssetRow, FirmwareLoadRow
 from ringfence.wire import paths
 from ringfence.wire.job_messages import JobNews
@@ -160,6 +161,12 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
     activation = do("POST", "/activations", prepared)["id"]
     book = do("POST", "/phone-books", {"name": "Söhne & Co", "sites": [site]})["id"]
     do("PUT", f"/phone-books/{book}/entries", {"entries": [{"name": AWKWARD, "number": "203"}]})
+    concentrator = do("POST", "/concentrators", {"name": AWKWARD[:60], "networks": ["192.0.2.10/32"]})["concentrator"][
+        "id"
+    ]
+    with running.hub.change("test") as change:
+        row = change.session.get_one(ConcentratorRow, concentrator)
+        row.endpoint, row.public_key, row.enrolled_at = "vpn.example.org:51820", "A" * 43 + "=", change.now
     key = do("POST", "/api-tokens", {"name": AWKWARD[:60], "role": "read"})["id"]
     job = do("POST", "/edge-jobs/diagnose", {"edge": edge.response.edge_id, "why": AWKWARD, "wait_s": 3600})["id"]
     assert edge.post(paths.JOBS, JobNews(job, "a", 0, "running", text=f"Hub\n  ! {AWKWARD}\n")).status == 200
@@ -167,7 +174,7 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "job": job, "site": site, "mac": MAC, "draft": draft, "rollout": rollout, "organisation": "main", "key": key,
         "group": group, "pbx": "gold", "channel": "bell", "load": LOAD, "edge": edge.response.edge_id,
         "activation": activation, "book": book, "asset": "ring-tone-awkward",
-        "provider": "company",
+        "provider": "company", "concentrator": concentrator,
         "token": token, "number": "1", "alert": str(alert), "index": "1", "family": "generic", "name": "time_zone",
         "person": signing_in.person(running.hub, "anna@example.org", password=None).id,
     }  # fmt: skip

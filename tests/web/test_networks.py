@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from support.boxes_in_hand import BoxInHand
+from support.boxes_in_hand import BoxInHand, key
 from support.paper import read, send
 from support.running_hub import RunningHub
 
@@ -86,3 +86,14 @@ def test_a_box_is_shown_and_gets_another_subnet(running: RunningHub, box: BoxInH
     assert send(running, f"/boxes/{box.id}/renumber", {}).status == 303
     assert running.do("GET", f"/boxes/{box.id}")["subnet"] != subnet
     assert running.raw("GET", "/boxes/edge-000000000000").status == 404
+
+
+def test_the_key_of_a_boxs_tunnel_is_changed_by_a_button(running: RunningHub, box: BoxInHand) -> None:
+    here = f"/boxes/{box.id}"
+    assert "Change the tunnel's key" not in read(running, here)
+    assert send(running, f"{here}/rotate-key", {}).status == 409
+    box.told(public_key=key("of a page"))
+    assert "Change the tunnel's key" in read(running, here)
+    assert send(running, f"{here}/rotate-key", {}).status == 303
+    assert running.do("GET", here)["key_changes"] is True
+    assert "The key is about to change." in read(running, here)

@@ -15,6 +15,7 @@ from ringfence.hub.fleet import (
     backup_alerts,
     book_directories,
     box_alerts,
+    concentrator_alerts,
     concentrators,
     edges,
     phone_alerts,
@@ -309,8 +310,9 @@ def _look_after_edges(hub: Hub) -> None:
     with hub.change("the hub") as change:
         opened, closed = edge_alerts.look(change)
         closed += box_alerts.look(change)
-    if opened or closed:
-        _log.info("alerts of edges", opened=opened, closed=closed)
+        of_ends = concentrator_alerts.look(change)
+    if opened or closed or any(of_ends):
+        _log.info("alerts of edges", opened=opened + of_ends[0], closed=closed + of_ends[1])
 
 
 def _look_after_rotations(hub: Hub) -> None:

@@ -116,7 +116,7 @@ class GuardElsewhereRow(OrganisationOwned, Base):
 class GuardAlertRow(Numbered, Base):
     """Something that a person should look at; at most one is open for a site, kind and subject.
 
-    Without a site it is about the hub itself.
+    Without a site it is about the hub itself, or about something of the whole organisation's.
     ``peer`` is the address that asked last, ``model`` what the phone is or seems to be; empty where that says nothing.
     """
 

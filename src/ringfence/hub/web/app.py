@@ -19,6 +19,7 @@ from ringfence.hub.web.assets import views as assets
 from ringfence.hub.web.audit import views as audit
 from ringfence.hub.web.boxes import views as boxes
 from ringfence.hub.web.compressed import PagesCompressed
+from ringfence.hub.web.concentrators import views as concentrators
 from ringfence.hub.web.drafts import views as drafts
 from ringfence.hub.web.edge_jobs import views as edge_jobs
 from ringfence.hub.web.edges import views as edges
@@ -63,7 +64,7 @@ _PARTS = (
     enrolment_tokens, sites, folder_imports, imports, phone_changes, first_contact, settings, lines, phones, alerts,
     drafts, publish, releases, groups, api_tokens, edges, edge_jobs, bans, policy, own_templates, firmware, pbxes,
     alert_channels, audit, rollouts, organisations, hub_itself, rotations, first_run, activations, phone_books,
-    assets, networks, boxes,
+    assets, networks, boxes, concentrators,
 )  # fmt: skip
 """The modules with pages, one for each noun."""
 

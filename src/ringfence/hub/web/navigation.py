@@ -44,6 +44,7 @@ ENTRIES = (
     NavigationEntry("Firmware", "/firmware"),
     NavigationEntry("Rings and wallpapers", "/assets"),
     NavigationEntry("PBXes", "/pbxes"),
+    NavigationEntry("Concentrators", "/concentrators"),
     NavigationEntry("SIP secrets", "/sip/rotations"),
     NavigationEntry("Alert channels", "/alert-channels"),
     NavigationEntry("People", "/people"),

@@ -54,9 +54,9 @@ def _about(edge: EdgeRow, site: SiteRow, made_at: float | None, now: float) -> I
     seen = edge.last_seen_at or edge.enrolled_at
     is_away = now - seen > AWAY_AFTER_S
     if is_away:
-        yield alerts.EDGE_AWAY, f"{who} has not been seen since {_day(seen)}. It serves what it has, if it is running."
+        yield alerts.EDGE_AWAY, f"{who} has not been seen since {day(seen)}. It serves what it has, if it is running."
     elif edge.release < site.newest_release and made_at is not None and now - made_at > BEHIND_AFTER_S:
-        newest = f"{site.newest_release} has been there since {_day(made_at)}"
+        newest = f"{site.newest_release} has been there since {day(made_at)}"
         sentence = (
             f"{who} is connected and serves release {edge.release}, while {newest}. On it: ringfence edge status."
         )
@@ -66,7 +66,7 @@ def _about(edge: EdgeRow, site: SiteRow, made_at: float | None, now: float) -> I
     if abs(edge.clock_off_s) > CLOCK_OFF_S and not is_away:
         yield alerts.EDGE_CLOCK, f"{who} has a clock that is {clock_in_words(edge.clock_off_s)}. Set up NTP on it."
     if edge.certificate_ends_at - now < CERTIFICATE_ENDS_WITHIN_S:
-        ends = _day(edge.certificate_ends_at)
+        ends = day(edge.certificate_ends_at)
         yield alerts.CERTIFICATE_ENDS, f"{who} has a certificate that ends on {ends}, and renews it when it connects."
 
 
@@ -79,5 +79,6 @@ def clock_in_words(off_s: float) -> str:
     return f"{counted(int(size), 'second')} {'fast' if off_s > 0 else 'slow'}"
 
 
-def _day(at: float) -> str:
+def day(at: float) -> str:
+    """Return a moment as sentences name it."""
     return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(at))

@@ -1,0 +1,1 @@
+"""Pages about concentrators: the other ends of boxes' tunnels."""
