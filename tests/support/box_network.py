@@ -3,13 +3,10 @@
 The tunnel is a plain wire whose end at the box has the tunnel's name: the fence knows it by that alone.
 """
 
-import fcntl
 import os
 import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -39,14 +36,6 @@ GOOD = PortRules(
     direct_media=("10.9.8.8/29",),
 )
 _serial = count(1)
-
-
-@contextmanager
-def only_tunnel() -> Iterator[None]:
-    """Be the only test with a box's own tunnel: wireguard-go knows interfaces by name alone, in all namespaces."""
-    with (Path(tempfile.gettempdir()) / "ringfence-test-tunnel.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def ip(*words: str) -> str:

@@ -20,11 +20,11 @@ REALM = "sip.example.org"
 DOCUMENT = Path(__file__).parents[2] / "docs" / "pbx.md"
 
 
-def configuration(port: int, folder: Path) -> str:
-    """The configuration of docs/pbx.md, for loopback."""
+def configured(address: str, folder: Path) -> str:
+    """The configuration of docs/pbx.md, for an address (host:port) and a folder with accounts."""
     text = DOCUMENT.read_text().split("```kamailio\n")[1].split("```")[0]
     for theirs, ours in (
-        ("10.0.0.5:5060", f"127.0.0.1:{port}"),
+        ("10.0.0.5:5060", address),
         ("/etc/kamailio/ringfence", str(folder)),
         ("/usr/lib/x86_64-linux-gnu/kamailio/modules", str(modules())),
     ):
@@ -66,7 +66,7 @@ def running_kamailio(folder: Path, files: dict[str, str]) -> Iterator[Kamailio]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     port = free_port()
-    (folder / "kamailio.cfg").write_text(configuration(port, folder))
+    (folder / "kamailio.cfg").write_text(configured(f"127.0.0.1:{port}", folder))
     command = [str(shutil.which("kamailio")), "-f", str(folder / "kamailio.cfg"), "-DD", "-E", "-m", "32", "-M", "4"]
     command += ["-Y", str(folder), "-w", str(folder)]
     with (folder / "log").open("wb") as log:

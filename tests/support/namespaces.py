@@ -7,9 +7,10 @@ import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
-_CLONE_NEWNET = 0x40000000
+_CLONE_NEWNS, _CLONE_NEWNET = 0x00020000, 0x40000000
 _SOON_S = 60.0
 _serial = itertools.count(1)
 
@@ -35,6 +36,38 @@ def entered(name: str) -> Iterator[None]:
     finally:
         os.close(home)
         os.close(there)
+
+
+@contextmanager
+def own_tunnels() -> Iterator[None]:
+    """Let this thread, and what it starts, have a place of its own for the sockets of tunnels.
+
+    ``wg`` and ``wireguard-go`` know an interface by its name alone, whatever network it is in. Networks that are made
+    in here are known by name only in here.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    folder = Path.cwd()
+    home = os.open("/proc/thread-self/ns/mnt", os.O_RDONLY)
+    try:
+        if libc.unshare(_CLONE_NEWNS):
+            raise OSError(ctypes.get_errno(), "unshare")
+        try:
+            _mount("--make-rprivate", "/")
+            # Or each network that there is now would be kept as long as anything that is started here.
+            subprocess.run(["umount", "--lazy", "/run/netns"], check=False, capture_output=True)
+            Path("/run/wireguard").mkdir(parents=True, exist_ok=True)
+            _mount("-t", "tmpfs", "none", "/run/wireguard")
+            yield
+        finally:
+            if libc.setns(home, _CLONE_NEWNS):
+                raise OSError(ctypes.get_errno(), "setns")
+            os.chdir(folder)
+    finally:
+        os.close(home)
+
+
+def _mount(*words: str) -> None:
+    subprocess.run(["mount", *words], check=True, capture_output=True)
 
 
 class Wire:

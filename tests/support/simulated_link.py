@@ -10,6 +10,8 @@ from ringfence.edge.network.tunnel.wireguard import Peer, PeerTraffic
 class SimulatedLink:
     peers: dict[str, Peer] = field(default_factory=dict)
     shaken: dict[str, float] = field(default_factory=dict)
+    received: dict[str, int] = field(default_factory=dict)
+    """Bytes, by public key."""
     routed: frozenset[str] = frozenset()
     told: list[str] = field(default_factory=list)
     """Every change in its order, with the keys that it was about."""
@@ -34,7 +36,7 @@ class SimulatedLink:
         return self.routed
 
     def traffic(self) -> Mapping[str, PeerTraffic]:
-        return {key: PeerTraffic(self.shaken.get(key, 0.0), 10, 20) for key in self.peers}
+        return {key: PeerTraffic(self.shaken.get(key, 0.0), self.received.get(key, 0), 20) for key in self.peers}
 
     def carrier_of(self, network: str) -> list[str]:
         return [key for key, peer in self.peers.items() if network in peer.networks]

@@ -23,10 +23,9 @@ from support.box_network import (
     BoxNetwork,
     in_namespace,
     ip,
-    only_tunnel,
     wait_until,
 )
-from support.namespaces import entered
+from support.namespaces import entered, own_tunnels
 from support.readable_by_all import readable_by_all
 from support.running_hub import RunningHub
 from support.serving_hub import served_hub
@@ -129,7 +128,7 @@ class Home:
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     with ExitStack() as stack:
-        stack.enter_context(only_tunnel())
+        stack.enter_context(own_tunnels())
         network = stack.enter_context(BoxNetwork())
         ip("-n", network.box, "link", "delete", TUNNEL)  # a real one comes in its place
         ip("-n", network.home, "address", "add", f"{PBX}/32", "dev", "lo")

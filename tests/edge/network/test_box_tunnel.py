@@ -3,9 +3,19 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from ringfence.edge.network.tunnel.box_tunnel import TunnelEnd, TunnelKeeper
+from ringfence.edge.network.plan import PortRules, read_plan
+from ringfence.edge.network.tunnel.box_tunnel import (
+    NUDGE_AFTER_S,
+    RARELY_AFTER_S,
+    RENEW_EVERY_S,
+    RENEW_RARELY_S,
+    TunnelEnd,
+    TunnelKeeper,
+)
 from ringfence.edge.network.tunnel.failover import SILENT_S, STEADY_S
+from ringfence.edge.network.tunnel.service import ends_of
 from ringfence.identity.tunnel_keys import new_private_key, public_key_of
+from ringfence.wire.network_messages import NetworkConcentrator
 from support.simulated_link import SimulatedLink
 
 PBX = "172.16.5.10/32"
@@ -75,14 +85,55 @@ def test_without_an_answer_nothing_changes_and_it_is_told() -> None:
     assert not room.keeper.is_answered()
 
 
-def test_one_that_is_silent_is_told_anew_where_it_is() -> None:
-    room = Room(alive={EAST.address})
+def test_with_one_that_is_silent_hands_are_shaken_anew_ever_more_rarely() -> None:
+    room = Room(alive={EAST.address, WEST.address})
     room.keeper.take((EAST, WEST))
     room.live(2)
     room.link.told.clear()
-    room.live(20)
-    assert set(room.link.told) == {f"put {WEST.public_key}"}
-    assert 3 <= len(room.link.told) <= 5
+    room.alive = {EAST.address}
+    room.live(NUDGE_AFTER_S + 1)
+    assert room.link.told == [f"put {WEST.public_key}"]  # where it is
+    room.live(RENEW_EVERY_S)
+    assert room.link.told[1:] == [f"remove {WEST.public_key}", f"put {WEST.public_key}"]
+    room.live(RARELY_AFTER_S)
+    room.link.told.clear()
+    room.live(6 * RENEW_RARELY_S)
+    assert room.link.told == 6 * [f"remove {WEST.public_key}", f"put {WEST.public_key}"]
+    room.alive |= {WEST.address}
+    room.live(2)
+    room.link.told.clear()
+    room.live(60)
+    assert room.link.told == []
+
+
+def test_one_that_answers_no_question_and_still_sends_is_left_as_it_is() -> None:
+    room = Room()
+    room.keeper.take((EAST,))
+    room.live(3)
+    room.link.told.clear()
+    for second in range(30):
+        room.link.received[EAST.public_key] = 100 * second
+        room.live(1)
+    assert set(room.link.told) == {f"put {EAST.public_key}"}
+
+
+def test_other_boxes_for_direct_media_are_behind_each_concentrator() -> None:
+    told = NetworkConcentrator("east", "192.0.2.1:51820", KEYS[0], (PBX,), KEYS[2], address="100.64.0.1")
+    rules = PortRules(1, subnet="10.9.8.0/29", direct_media=("10.9.8.8/29",), concentrators=(told,))
+    plan = read_plan(rules)
+    ends = ends_of(plan.concentrators[0], plan.direct_media)
+    assert [end.networks for end in ends] == [(PBX, "10.9.8.8/29"), (PBX, "10.9.8.8/29")]
+
+
+def test_when_hands_were_shaken_last_is_known_while_it_is_tried_anew() -> None:
+    room = Room(alive={EAST.address})
+    room.keeper.take((EAST,))
+    room.link.shaken[EAST.public_key] = 7.0
+    room.live(2)
+    room.alive = set()
+    room.link.shaken.clear()
+    room.live(10)
+    assert [each.handshake_at for each in room.keeper.standing] == [7.0]
 
 
 def test_nothing_is_told_twice() -> None:

@@ -27,10 +27,9 @@ from support.box_network import (
     BoxNetwork,
     in_namespace,
     ip,
-    only_tunnel,
     wait_until,
 )
-from support.namespaces import entered
+from support.namespaces import entered, own_tunnels
 
 pytestmark = [
     *(pytest.mark.needs(part) for part in ("netns", "nft", "dnsmasq", "wireguard")),
@@ -116,7 +115,7 @@ class Tunnelled:
 
 @pytest.fixture
 def tunnelled(run_folder: Path, tmp_path: Path) -> Iterator[Tunnelled]:
-    with only_tunnel(), BoxNetwork() as network:
+    with own_tunnels(), BoxNetwork() as network:
         made = Tunnelled(network, run_folder, tmp_path / "keys")
         made.begin()
         try:

@@ -7,6 +7,8 @@ Invariants:
   left too.
 - A key that a concentrator changes to is used once a handshake by it has succeeded, and not before.
 - A peer that the rules no longer name is out at once.
+- One that is silent is spoken to anew, as it may have lost what it knew of this end. While anything comes from it, that
+  is left as it is.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,11 +21,26 @@ from ringfence.wire.network_messages import BoxTunnel
 
 KEEPALIVE_S = 25
 """What WireGuard's manual page advises behind NAT (wg(8), PersistentKeepalive)."""
-NUDGE_AFTER_S, NUDGE_EVERY_S = 1.5, 5.0
-"""When the interface is told anew where a concentrator is that does not answer, and how often.
+NUDGE_AFTER_S = 1.5
+"""When the interface is told anew where a concentrator is that does not answer.
 
 wireguard-go goes on sending from the address that this machine had before, for up to 15 s, unless it is told.
 """
+RENEW_EVERY_S, RENEW_RARELY_S, RARELY_AFTER_S = 2.0, 10.0, 60.0
+"""How often hands are shaken anew with one that is silent, and how often once that lasts.
+
+WireGuard does so only after 15 s by itself, and asks one that did not know it yet again only after 5 s (WireGuard's
+paper, section 6.1).
+"""
+
+
+@dataclass(slots=True)
+class _Silence:
+    """Since when nothing has come from a concentrator, how much had come by then, and when it is spoken to anew."""
+
+    since: float
+    received_bytes: int
+    renew_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,11 +100,17 @@ class TunnelKeeper:
         """What the link was told, by public key."""
         self._routed: frozenset[str] | None = None
         self._traffic: Mapping[str, PeerTraffic] = {}
-        self._nudged_at = float("-inf")
+        self._silences: dict[str, _Silence] = {}
+        """Who is silent, by public key."""
+        self._shaken_at: dict[str, float] = {}
+        """When hands were shaken last, by public key; a peer that is made anew forgets it."""
 
     def take(self, ends: Sequence[TunnelEnd]) -> None:
         """Go by these ends from now on, the preferred concentrator first."""
         self._ends = tuple(ends)
+        keys = {end.public_key for end in ends}
+        self._silences = {key: silence for key, silence in self._silences.items() if key in keys}
+        self._shaken_at = {key: at for key, at in self._shaken_at.items() if key in keys}
         self._failover.take(tuple(dict.fromkeys(end.concentrator for end in ends)))
         self._settle()
 
@@ -95,16 +118,14 @@ class TunnelKeeper:
         """Hear who answers, change to another concentrator if it is time, and ask again. Call it every second."""
         now = self._clock()
         self._traffic = self._link.traffic()
+        self._shaken_at |= {key: each.handshake_at for key, each in self._traffic.items() if each.handshake_at > 0}
         heard = self._asking.answered()
         for end in self._ends:
             if end.address in heard:
                 self._failover.hear(end.concentrator, now)
         self._failover.choose(now)
-        if now - self._nudged_at >= NUDGE_EVERY_S:
-            silent = [end for end in self._ends if not self._failover.answers(end.concentrator, now, NUDGE_AFTER_S)]
-            for end in silent:
-                self._peers.pop(end.public_key, None)
-                self._nudged_at = now
+        for end in self._ends:
+            self._look_at_silence(end, now)
         self._settle()
         self._asking.ask({end.address for end in self._ends}, self._address_of(self.used))
 
@@ -132,11 +153,29 @@ class TunnelKeeper:
         """How the tunnel to each concentrator is."""
         return tuple(map(self._standing_of, dict.fromkeys(end.concentrator for end in self._ends)))
 
+    def _look_at_silence(self, end: TunnelEnd, now: float) -> None:
+        """Have the link told anew of a concentrator that is silent: first where it is, then as one that is new."""
+        key = end.public_key
+        if self._failover.answers(end.concentrator, now, NUDGE_AFTER_S):
+            self._silences.pop(key, None)
+            return
+        received = self._traffic[key].received_bytes if key in self._traffic else 0
+        silence = self._silences.get(key)
+        if silence is None or silence.received_bytes != received:
+            self._silences[key] = _Silence(now, received, now + RENEW_EVERY_S)
+            self._peers.pop(key, None)
+        elif now >= silence.renew_at:
+            silence.renew_at = now + (RENEW_EVERY_S if now - silence.since < RARELY_AFTER_S else RENEW_RARELY_S)
+            silence.received_bytes = 0  # a new peer begins to count anew
+            if self._peers.pop(key, None) is not None:
+                self._link.remove([key])
+
     def _standing_of(self, concentrator: str) -> BoxTunnel:
-        traffic = [self._traffic[end.public_key] for end in self._of(concentrator) if end.public_key in self._traffic]
+        keys = [end.public_key for end in self._of(concentrator)]
+        traffic = [self._traffic[key] for key in keys if key in self._traffic]
         return BoxTunnel(
             concentrator,
-            handshake_at=max((each.handshake_at for each in traffic), default=0.0),
+            handshake_at=max((self._shaken_at.get(key, 0.0) for key in keys), default=0.0),
             sent_bytes=sum(each.sent_bytes for each in traffic),
             received_bytes=sum(each.received_bytes for each in traffic),
             is_used=concentrator == self.used,

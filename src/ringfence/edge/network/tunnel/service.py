@@ -5,7 +5,8 @@ on.
 """
 
 import time
-from ipaddress import IPv4Address
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 
 from ringfence.edge.errors import TunnelRefused
@@ -50,7 +51,8 @@ class TunnelService:
             self._address = wanted
         if self._keeper is None:
             self._keeper = TunnelKeeper(self._link, Echo(self._link.name), time.monotonic)
-        self._keeper.take([end for each in plan.concentrators for end in _ends(each)] if box is not None else [])
+        ends = [end for each in plan.concentrators for end in ends_of(each, plan.direct_media)]
+        self._keeper.take(ends if box is not None else [])
 
     def on_time(self) -> None:
         """Look who answers; call it every second. TunnelRefused."""
@@ -97,8 +99,9 @@ class TunnelService:
         return self._keeper.standing if self._keeper is not None else ()
 
 
-def _ends(told: Concentrator) -> list[TunnelEnd]:
-    networks = tuple(map(str, told.networks))
+def ends_of(told: Concentrator, direct_media: Sequence[IPv4Network]) -> list[TunnelEnd]:
+    """Return a concentrator's ends; other boxes, where phones exchange media with them, are behind each too."""
+    networks = tuple(map(str, dict.fromkeys((*told.networks, *direct_media))))
     address = str(told.address)
     ends = [TunnelEnd(told.id, told.public_key, told.endpoint, address, networks)]
     if told.next_public_key:
