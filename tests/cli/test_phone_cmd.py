@@ -92,3 +92,11 @@ def test_what_is_in_the_file_is_told_apart_from_what_would_be(ringfence: Command
     assert "In the phone's published file: voipControlPort is '5070'; the next publish writes '5080'." in said
     (row,) = ringfence.ask("phone", "explain", phone.mac, "sip_listen_port")
     assert (row["in_file"], row["written"]) == ("5070", "5080")
+
+
+def test_what_protects_calls_is_told_in_sentences(ringfence: CommandLine, phone: PhoneThere) -> None:
+    assert "The phone encrypts neither SIP nor voice." in ringfence("phone", "explain", phone.mac)
+    assert "The phone encrypts neither SIP nor voice." in ringfence("phone", "explain", phone.mac, "protect_calls")
+    assert "encrypts" not in ringfence("phone", "explain", phone.mac, "time_zone")
+    said = ringfence.refused(3, "set", "phone", phone.mac, "protect_calls=tls")
+    assert "trust list (CTL)" in said

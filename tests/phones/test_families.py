@@ -50,7 +50,7 @@ def test_there_are_the_families_that_people_ask_for() -> None:
 def test_every_fact_of_a_model_has_its_mark_and_its_source(kind: Model) -> None:
     facts = [getattr(kind, field.name) for field in fields(kind)]
     facts = [fact for fact in facts if isinstance(fact, Fact)]
-    assert len(facts) == 5
+    assert len(facts) == 6
     for fact in facts:
         assert fact.source
         assert fact.value is not None or fact.mark is Mark.UNKNOWN
@@ -76,6 +76,7 @@ def test_every_setting_is_used_by_a_template_or_by_what_prepares_it(of: Family) 
         "directory_url", "edge_url", "authentication_url",
         "time_zone", "sip_port", "leave_out", "sip_needs_password", "modules", "line_mode",
         "reload", "reload_by", "reload_hour",
+        "protect_calls", "tunnel_sip_server", "tunnel_sip_server_2", "tunnel_sip_server_3",
     }  # fmt: skip
     for name in of.settings.keys() - read_in_prepare:
         assert f".{name}" in sources or f"{{{{ {name} }}}}" in sources, name

@@ -402,7 +402,7 @@ def phones(draw: st.DrawFn) -> PhoneToRender:
     chosen = draw(st.lists(st.sampled_from(sorted(kind.settings)), unique=True))
     values = {name: draw(values_of(kind.settings[name])) for name in chosen}
     values["sip_server"] = draw(st.sampled_from(["192.0.2.10", "pbx.example.com", "2001:db8::10"]))
-    for name in ("ssh_access", "device_security", "reload", "reload_by", "line_mode"):
+    for name in ("ssh_access", "device_security", "protect_calls", "reload", "reload_by", "line_mode"):
         values.pop(name, None)
     values["busy_trigger"] = 1
     zone = str(values.get("time_zone", "Etc/UTC"))
@@ -447,7 +447,7 @@ def other_phones(draw: st.DrawFn) -> PhoneToRender:
     """Phones with text files and flat profiles: each with one line, and any settings that its family takes."""
     kind = model(draw(st.sampled_from(["7960", "SPA504G", "8851-3PCC"])))[1]
     chosen = draw(st.lists(st.sampled_from(sorted(kind.settings)), unique=True))
-    values = {name: draw(values_of(kind.settings[name])) for name in chosen if name != "reload"}
+    values = {name: draw(values_of(kind.settings[name])) for name in chosen if name not in {"reload", "protect_calls"}}
     # Text files carry no quotation mark; it is refused by name (test_tables.py).
     values = {name: value for name, value in values.items() if kind.name != "7960" or '"' not in str(value)}
     if kind.name == "7960":

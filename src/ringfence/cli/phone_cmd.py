@@ -274,6 +274,7 @@ def explain(
         output.say(
             f"{counted(defaults, 'other setting')} {'has its default' if defaults == 1 else 'have their defaults'}."
         )
+        output.say(" ".join(note for row in rows for note in row["notes"]))
         return
     for row in rows:
         *others, winner = row["given"]
@@ -282,6 +283,8 @@ def explain(
             output.say(f"  It overrides {_said(row, given)}.")
         output.say(f"{_in_file(row)} {row['help']}")
         output.say(f"Source: {row['source']} ({row['mark']}).")
+        for note in row["notes"]:
+            output.say(note)
 
 
 def _in_file(row: Row) -> str:

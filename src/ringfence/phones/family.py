@@ -101,6 +101,8 @@ class Model:
     http_provisioning: Fact[bool | None]
     """Whether it tries HTTP on port 6970 before TFTP; None if unknown."""
     load_pattern: Fact[str]
+    srtp: Fact[str] = field(default_factory=lambda: Fact("", Mark.UNKNOWN, "no document at hand says"))
+    """How it takes SRTP, where that is not as every PBX does it: it takes SRTP so, in words."""
     load_suffix: str = ".loads"
     """What its firmware's name ends in: a list of files (``.loads``), or the one file that it is."""
     load_companions: tuple[str, ...] = ()

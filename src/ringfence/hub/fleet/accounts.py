@@ -17,9 +17,14 @@ from ringfence.hub.store.pbx_models import OldSecretRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope, Setting, Value
-from ringfence.phones.sip.pbx_accounts import DEFAULT_CONTEXT, PbxKind, SipAccount, export, without_unfit
+from ringfence.phones.sip.pbx_accounts import DEFAULT_CONTEXT, PbxKind, SipAccount, Srtp, export, without_unfit
 
 _ASTERISK_CODECS = MappingProxyType({"g711ulaw": "ulaw", "g711alaw": "alaw", "g722": "g722", "g729a": "g729"})
+
+_SRTP: Mapping[str, Srtp] = MappingProxyType({
+    "required": Srtp.REQUIRED, "optional": Srtp.OFFERED, "outgoing": Srtp.OFFERED,
+})  # fmt: skip
+"""The setting srtp → what a PBX is told."""
 
 
 def export_to(
@@ -48,7 +53,7 @@ def old_record(mac: str, index: int) -> str:
 
 def of_phone(session: Session, sealer: Sealer, phone: PhoneRow) -> Sequence[SipAccount]:
     """Return the accounts of a phone's lines; all have the device's credential where the device has one."""
-    family, _model = model_of(phone.model)
+    family, model = model_of(phone.model)
     with_password = [line for line in phone.lines if line.sealed_password]
     if not with_password:
         return ()
@@ -75,10 +80,21 @@ def of_phone(session: Session, sealer: Sealer, phone: PhoneRow) -> Sequence[SipA
                 transport=transport,
                 listens_where_it_sends=follows_packets,
                 codecs=codecs,
+                srtp=_srtp(said),
+                has_short_srtp_tags="32 bits" in model.srtp.value,
                 has_voicemail=bool(said.get("voicemail_number")),
             )
         )
     return found
+
+
+def _srtp(said: Mapping[str, Value | None]) -> Srtp:
+    """Return whether a phone's calls have SRTP, as its PBX has to know."""
+    if said.get("sip_transport") != "tls":
+        return Srtp.NONE
+    if said.get("device_security") == "encrypted":
+        return Srtp.OFFERED
+    return _SRTP.get(str(said.get("srtp")), Srtp.NONE)
 
 
 def _codecs(said: Mapping[str, Value | None], known: Mapping[str, Setting]) -> tuple[str, ...]:

@@ -1,5 +1,7 @@
 """What a site's phones may reach through a tunnel where nobody has named it: their SIP servers that are addresses.
 
+Where ``protect_calls`` is tunnel, these are the servers' inner addresses (``tunnel_sip_server``).
+
 Signalling goes to the servers' ports, by UDP and TCP; media goes to any high UDP port of the same address, as each PBX
 has its own range. A server that is a name opens nothing: whoever answers for the name would open the tunnel.
 """
@@ -22,9 +24,11 @@ from ringfence.hub.store.setting_models import (
     PhoneSettingRow,
     SiteSettingRow,
 )
+from ringfence.phones.settings.protection import PROTECT_CALLS, ProtectCalls
+from ringfence.phones.settings.protection import SERVERS as TUNNEL_SERVERS
 from ringfence.wire.network_messages import NetworkReach, Protocol
 
-_NAMES = (*SIP_SERVERS, *dict.fromkeys(SIP_SERVERS.values()))
+_NAMES = (*SIP_SERVERS, *dict.fromkeys(SIP_SERVERS.values()), PROTECT_CALLS, *TUNNEL_SERVERS.values())
 _PORT, _TLS_PORT = 5060, 5061
 _MEDIA = (1024, words.LARGEST_PORT)
 
@@ -53,9 +57,11 @@ def _opened(servers: Sequence[tuple[IPv4Address, int]]) -> list[NetworkReach]:
 
 
 def _servers(values: Values) -> Iterator[tuple[IPv4Address, int]]:
+    goes_inside = values.get(PROTECT_CALLS) == ProtectCalls.TUNNEL
     for name, port_name in SIP_SERVERS.items():
+        inner = values.get(TUNNEL_SERVERS.get(name, "")) if goes_inside else None
         try:
-            address = IPv4Address(str(values.get(name) or ""))
+            address = IPv4Address(str(inner or values.get(name) or ""))
             words.read_route(str(address))
         except (AddressValueError, BadNetwork):
             continue

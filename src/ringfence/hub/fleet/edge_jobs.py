@@ -345,7 +345,7 @@ def _check_room(session: Session, edge: EdgeRow, now: float) -> None:
 def _to_reach(session: Session, site_id: str) -> Sequence[str]:
     """Return where a site's phones register, as far as the hub knows it."""
     given = {each.setting.name: each.value for each in settings.effective(session, SettingPlace(Scope.SITE, site_id))}
-    hosts = dict.fromkeys([str(given.get("sip_server") or "")])
+    hosts = dict.fromkeys(str(given.get(name) or "") for name in ("tunnel_sip_server", "sip_server"))
     for row in session.scalars(select(PbxRow).order_by(PbxRow.id).limit(MOST_REACHED)):
         hosts.update(dict.fromkeys(row.sip_servers.split(",")))
     written = (f"[{host}]" if ":" in host else host for host in hosts if host and not any(map(str.isspace, host)))

@@ -21,6 +21,7 @@ from ringfence.hub.store.change import Change
 from ringfence.hub.store.pbx_models import OldSecretRow, PbxRow, RotationRow
 from ringfence.identity.certificates import read_certificate, to_pem
 from ringfence.phones.mac import Mac
+from ringfence.phones.rendering.resolve_settings import FOLLOWS
 from ringfence.phones.settings.types import Scope, is_host
 from ringfence.secret import Secret
 
@@ -176,10 +177,19 @@ def serving(session: Session, sip_server: str) -> PbxRow | None:
 
 
 def of_phone(session: Session, mac: Mac) -> tuple[PbxRow | None, str]:
-    """Return the PBX that a phone registers with, None if none is known, and its SIP server's name."""
-    said = {item.setting.name: item.value for item in settings.effective(session, SettingPlace(Scope.PHONE, mac.bare))}
-    sip_server = str(said.get("sip_server", ""))
-    return serving(session, sip_server), sip_server
+    """Return the PBX that a phone registers with, None if none is known, and its SIP server's name.
+
+    A phone in a tunnel has the PBX of its server's name outside, unless one names the inner address.
+    """
+    said = {item.setting.name: item for item in settings.effective(session, SettingPlace(Scope.PHONE, mac.bare))}
+    server = said.get("sip_server")
+    sip_server = str(server.value) if server is not None else ""
+    if server is None or server.scope != FOLLOWS:
+        return serving(session, sip_server), sip_server
+    outside = str(settings.explain(session, mac, "sip_server")[0].given[-2][2])
+    found = serving(session, sip_server)
+    is_named = found is not None and bool(found.sip_servers)
+    return (found, sip_server) if is_named else (serving(session, outside), outside)
 
 
 def _record(pbx_id: str) -> str:

@@ -13,6 +13,7 @@ from ringfence.hub.fleet import (
     groups,
     lines,
     phones,
+    site_tunnels,
     sites,
 )
 from ringfence.hub.store.change import Change
@@ -29,8 +30,10 @@ from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.patches import is_patch, parse_name, patch_setting
+from ringfence.phones.rendering.protection import told
 from ringfence.phones.rendering.resolve_settings import (
     BUILT_IN,
+    FOLLOWS,
     Scope,
     Setting,
     Value,
@@ -165,6 +168,8 @@ class SettingExplanation:
     setting: Setting
     given: tuple[tuple[str, str, Value | None], ...]
     """Scope, place in words, value; the value is None if it is a secret."""
+    notes: tuple[str, ...] = ()
+    """What else to know, in sentences."""
 
     @property
     def written(self) -> str | None:
@@ -175,14 +180,17 @@ class SettingExplanation:
 
 def explain(session: Session, mac: Mac, name: str | None = None) -> list[SettingExplanation]:
     """Return why each setting of a phone, or one of them, has its value; patches are among them."""
-    place = SettingPlace(Scope.PHONE, mac.bare)
-    family, model = model_of(phones.get(session, mac).model)
+    place, phone = SettingPlace(Scope.PHONE, mac.bare), phones.get(session, mac)
+    family, model = model_of(phone.model)
     known = dict(model.settings)
+    layers: list[tuple[str, dict[str, Value]]] = []
     said: dict[str, list[tuple[str, str, Value | None]]] = {
         setting.name: [(BUILT_IN, f"default of {model.name}", setting.default)] for setting in known.values()
     }
     for at in _chain(session, place):
-        for row in _rows(session, at):
+        rows = _rows(session, at)
+        layers.append((str(at.scope), {row.name: _shown(row) for row in rows}))
+        for row in rows:
             if is_patch(row.name) and parse_name(row.name).family.id == family.id:
                 known[row.name] = patch_setting(row.name)
             if row.name in known:
@@ -191,7 +199,17 @@ def explain(session: Session, mac: Mac, name: str | None = None) -> list[Setting
     if name is not None and name not in known:
         settings_named((model.name,), name)  # names the nearest ones where there is no such setting
         raise NotSet(f"{name} is not set for {place}", to_do="It may be set at a wider scope.")
-    return [SettingExplanation(known[each], tuple(said[each])) for each in sorted(known) if name in {None, each}]
+    resolved = resolve(layers, model)
+    for each, found in resolved.items():
+        if found.scope == FOLLOWS:
+            said[each].append((FOLLOWS, f"{FOLLOWS} is {resolved[FOLLOWS].value}", found.value))
+    tunnel = site_tunnels.of_sites(session, [phone.site_id])[phone.site_id]
+    notes = {FOLLOWS: told({each: found.value for each, found in resolved.items()}, model, tunnel)}
+    return [
+        SettingExplanation(known[each], tuple(said[each]), notes.get(each, ()))
+        for each in sorted(known)
+        if name in {None, each}
+    ]
 
 
 def catalogue(family: str | None) -> list[tuple[Setting, list[str]]]:

@@ -130,7 +130,7 @@ def _explanation(item: settings.SettingExplanation, in_file: str | None) -> Sett
     last = len(item.given) - 1
     return SettingExplanationView(
         name=item.setting.name, secret=item.setting.secret, written=item.written, in_file=in_file,
-        element=item.setting.element,
+        element=item.setting.element, notes=list(item.notes),
         help=item.setting.help, mark=str(item.setting.mark), source=item.setting.source,
         given=[
             SettingAtScopeView(scope=scope, place=place, value=None if item.setting.secret else value, wins=at == last)

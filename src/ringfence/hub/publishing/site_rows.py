@@ -10,7 +10,7 @@ from ringfence.content.digests import Digest
 from ringfence.content.release import Target
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import FirmwareMissing, ScopeExceeded
-from ringfence.hub.fleet import lines, sites
+from ringfence.hub.fleet import lines, site_tunnels, sites
 from ringfence.hub.fleet.assets import Shelf
 from ringfence.hub.fleet.guard import credentials, policy
 from ringfence.hub.fleet.phone_books import BookCase
@@ -34,12 +34,14 @@ from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.patches import patches_of
+from ringfence.phones.rendering.protection import SiteTunnel, check_tunnel
 from ringfence.phones.rendering.render_input import (
     NO_CREDENTIAL,
     LineAccount,
     PhoneToRender,
 )
 from ringfence.phones.rendering.resolve_settings import BUILT_IN, Scope, Value, resolve
+from ringfence.phones.settings.protection import PROTECT_CALLS, ProtectCalls
 
 _READ_AT_ONCE = 200
 DIRECTORY_URL = "directory_url"
@@ -127,6 +129,8 @@ class _Wide:
     """The values of the organisation and of each group, and what else is the same at every site."""
 
     def __init__(self, session: Session, sealer: Sealer, now: float) -> None:
+        self._session = session
+        self._tunnels: dict[str, SiteTunnel] = {}
         rows = session.scalars(select(OrganisationSettingRow)).all()
         groups = ((SettingPlace(Scope.GROUP, row.group_id), row) for row in session.scalars(select(GroupSettingRow)))
         self.organisation = ValuesForRendering([(ORGANISATION, row) for row in rows], sealer)
@@ -134,6 +138,12 @@ class _Wide:
         self.own_templates = frozenset(session.scalars(select(OwnTemplateRow.family).distinct()))
         """The families that have some."""
         self.held, self.shelf, self.books = Stock(session, now), Shelf(session), BookCase(session)
+
+    def tunnel(self, site_id: str) -> SiteTunnel:
+        """Return a site's tunnel, read once for each site with phones whose calls need it."""
+        if site_id not in self._tunnels:
+            self._tunnels |= site_tunnels.of_sites(self._session, [site_id])
+        return self._tunnels[site_id]
 
 
 def _read(session: Session, sealer: Sealer, wide: _Wide, site_ids: Sequence[str]) -> list[SiteInput]:
@@ -190,6 +200,9 @@ def _read_phones(
             )
             phone = replace(_phone(row, layers, by_line, sealer), credential=passwords.get(row.mac, NO_CREDENTIAL))
             phone = _with_books(phone, layers, wide.books, row)
+            if phone.settings.get(PROTECT_CALLS) == ProtectCalls.TUNNEL:
+                for line in phone.lines:
+                    check_tunnel({**phone.settings, **line.settings}, wide.tunnel(row.site_id))
             missing = None
             if load := str(phone.settings.get(LOAD_SETTING, "")):
                 try:

@@ -40,6 +40,8 @@ from ringfence.hub.store.setting_models import (
     PhoneSettingRow,
     SiteSettingRow,
 )
+from ringfence.phones.settings.protection import PROTECT_CALLS
+from ringfence.phones.settings.protection import SERVERS as TUNNEL_SERVERS
 
 TOLD = "guarded sites"
 """Where ``session.info`` keeps the sites whose guards must know of what the session has changed."""
@@ -56,7 +58,7 @@ SIP_SERVERS: Mapping[str, str] = MappingProxyType({
     "outbound_proxy": "outbound_proxy_port", "line_proxy": "line_proxy_port",
 })  # fmt: skip
 """Settings from which follows what phones may reach through a tunnel, each with that of its port."""
-_FOR_TUNNELS = frozenset({*SIP_SERVERS, *SIP_SERVERS.values()})
+_FOR_TUNNELS = frozenset({*SIP_SERVERS, *SIP_SERVERS.values(), PROTECT_CALLS, *TUNNEL_SERVERS.values()})
 _Setting = OrganisationSettingRow | SiteSettingRow | GroupSettingRow | PhoneSettingRow | LineSettingRow
 PEERS: Final = "peers"
 """What changes of an organisation's tunnels are counted as (LastNumberRow)."""

@@ -47,6 +47,7 @@ from ringfence.phones.family import (
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.orders.web_interface import ORDER_CHECK
 from ringfence.phones.settings.builders import ON_IS_1
+from ringfence.phones.settings.protection import with_protection
 from ringfence.phones.settings.time_zones import CISCO_ZONE, difference
 from ringfence.phones.settings.types import (
     EVERYWHERE_AND_LINE,
@@ -131,7 +132,7 @@ def settings_of(
     for name, change in changes.items():
         # replace() can't be typed by name; a wrong name or value fails the test that reads every family's table.
         table[name] = replace(table[name], **change)
-    return MappingProxyType(table)
+    return with_protection(table)
 
 
 def files_of(*, feature_policy: bool = False) -> tuple[FileTemplate, ...]:

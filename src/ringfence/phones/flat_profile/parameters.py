@@ -24,6 +24,7 @@ FPBX = "FusionPBX's provisioning templates"
 _RULES = "PHONES.md sections 8 and 8b; FusionPBX's provisioning templates"
 WP = "wazo-provd-plugins (wazo_cisco_spa)"
 SPA_GUIDE = "the manufacturer's administration guide of the SPA300 and SPA500 series"
+MPP_GUIDE = "the manufacturer's parameter reference of multiplatform phones"
 ADAPTER_GUIDE = "the manufacturer's administration guide of ATA 191 and ATA 192"
 
 _YES_NO = OneOf(("Yes", "No"), also=("1", "0"), folds=True)
@@ -135,6 +136,11 @@ PARAMETERS: tuple[Parameter, ...] = (
     *_rows("SIP_Port", _PORT, _ALL, FPBX, of_line=True),
     *_rows("SIP_Transport", OneOf(_TRANSPORTS, also=("AUTO",), folds=True), _MPP, FPBX, of_line=True),
     *_rows("SIP_Transport", OneOf(_TRANSPORTS, folds=True), _SPA | _ADAPTER, FPBX, of_line=True),
+    *_rows("Secure_Call_Serv", _YES_NO, _PHONES, FPBX),
+    *_rows("Secure_Call_Setting", _YES_NO, _SPA, FPBX),
+    *_rows("SRTP_Method", OneOf(("x-sipura", "s-descriptor")), _SPA, SPA_GUIDE, mark=Mark.LIKELY),
+    *_rows("Secure_Call_Option", OneOf(("Optional", "Required", "Strict"), folds=True), _MPP, MPP_GUIDE, of_line=True),
+    *_rows("Custom_CA_Rule", _TEXT, _MPP, MPP_GUIDE),
     *_rows("DTMF_Tx_Method", _DTMF, _ALL, f"{FPBX}; {WP}", of_line=True),
     *_rows("Preferred_Codec", _codecs(_SPA_CODECS), _SPA, FPBX, of_line=True),
     *_rows("Preferred_Codec", _codecs(_MPP_CODECS), _MPP, FPBX, of_line=True),

@@ -11,10 +11,11 @@ from types import MappingProxyType
 from ringfence.phones.cisco.call_settings import CALLS, LEAVE_OUT, RELOAD, SIP, SOUND, TIME
 from ringfence.phones.cisco.device_settings import ACCESS, DISPLAY, FIRMWARE, URLS
 from ringfence.phones.flat_profile.keys import KEYS, MODULES
-from ringfence.phones.flat_profile.parameters import ADAPTER_GUIDE, FPBX, WP
+from ringfence.phones.flat_profile.parameters import ADAPTER_GUIDE, FPBX, MPP_GUIDE, SPA_GUIDE, WP
 from ringfence.phones.flat_profile.series import Series
 from ringfence.phones.settings.builders import number_setting, text_setting, url_setting, yes_no_setting
-from ringfence.phones.settings.types import EVERYWHERE_AND_LINE, HOST_CHARACTERS, Form, Setting, Value
+from ringfence.phones.settings.protection import ca_setting, srtp_setting, with_protection
+from ringfence.phones.settings.types import EVERYWHERE_AND_LINE, HOST_CHARACTERS, Form, Mark, Setting, Value
 
 SOURCE = "PHONES.md sections 8, 8b and 13"
 
@@ -131,6 +132,15 @@ DOT1X = yes_no_setting(
 )
 """For multiplatform phones; of the SPA series nothing is known."""
 
+_SRTP_OF_SPA = replace(
+    srtp_setting("Secure_Call_Setting", MappingProxyType({"none": "No", "outgoing": "Yes"}), SPA_GUIDE, Mark.LIKELY),
+    help="Whether the phone asks for SRTP in calls that it makes. Its keys are in SIP, so it needs TLS or a tunnel. "
+         "In calls that it takes, the caller decides.",
+)  # fmt: skip
+_SRTP_OF_MPP = srtp_setting(
+    "Secure_Call_Option", MappingProxyType({"optional": "Optional", "required": "Strict"}), MPP_GUIDE
+)
+
 
 def settings_of(series: Series, more: Iterable[Setting] = ()) -> Mapping[str, Setting]:
     """Return the settings of a series' devices."""
@@ -158,4 +168,9 @@ def settings_of(series: Series, more: Iterable[Setting] = ()) -> Mapping[str, Se
         table["voicemail_number"] = replace(table["voicemail_number"], element="Mailbox_ID")
     if series is Series.MPP:
         table["admin_password"] = replace(table["admin_password"], element="Admin_Password")
-    return MappingProxyType(table)
+    protecting = {
+        Series.SPA: (_SRTP_OF_SPA,),
+        Series.MPP: (_SRTP_OF_MPP, ca_setting("Custom_CA_Rule", MPP_GUIDE)),
+        Series.ADAPTER: (),
+    }[series]
+    return with_protection(table, *protecting)

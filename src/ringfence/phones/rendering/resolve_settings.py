@@ -9,6 +9,7 @@ from ringfence.phones.families import families
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import Model
 from ringfence.phones.rendering.patches import is_patch, patch_setting
+from ringfence.phones.rendering.protection import FOLLOWS, following
 from ringfence.phones.settings.types import (
     Mark,
     Scope,
@@ -19,6 +20,7 @@ from ringfence.phones.settings.types import (
 
 __all__ = [
     "BUILT_IN",
+    "FOLLOWS",
     "Mark",
     "Resolved",
     "Scope",
@@ -99,15 +101,17 @@ def resolve(layers: Sequence[tuple[str, Mapping[str, Value]]], model: Model | st
     """Return each setting of ``model`` with its value and scope: later layers win, built-in defaults come first.
 
     ``layers`` are (scope, values) from the widest to the nearest. Values of settings that this model lacks are other
-    models' business and left out.
+    models' business and left out. What follows from ``protect_calls`` has ``FOLLOWS`` as its scope.
     """
-    settings = (model_of(model)[1] if isinstance(model, str) else model).settings
-    resolved = {name: Resolved(setting.default, BUILT_IN) for name, setting in settings.items()}
-    for scope, values in layers:
+    of = model_of(model)[1] if isinstance(model, str) else model
+    resolved = {name: Resolved(setting.default, BUILT_IN) for name, setting in of.settings.items()}
+    nearness: dict[str, int] = {}
+    for at, (scope, values) in enumerate(layers):
         for name, value in values.items():
-            if name in settings:
-                resolved[name] = Resolved(value, scope)
-    return resolved
+            if name in of.settings:
+                resolved[name], nearness[name] = Resolved(value, scope), at
+    follows = following({name: found.value for name, found in resolved.items()}, nearness, of)
+    return resolved | {name: Resolved(value, FOLLOWS) for name, value in follows.items() if name in of.settings}
 
 
 def _chosen(kinds: Collection[str]) -> list[Model]:

@@ -20,6 +20,7 @@ from ringfence.phones.family import (
     Model,
     ToPrepare,
 )
+from ringfence.phones.rendering.protection import check_tls
 from ringfence.phones.rendering.render_input import LineAccount, PhoneToRender
 from ringfence.phones.rendering.resolve_settings import settings_named
 from ringfence.phones.settings.types import (
@@ -84,6 +85,7 @@ def template_values(phone: PhoneToRender, family: Family, model: Model) -> dict[
         wire[name] = model.settings[name].on_wire(value)
     if not settings["sip_server"]:
         raise IncompletePhone("no SIP server is set", to_do="Set sip_server for the phone, its site or all sites.")
+    check_tls(settings, model)
     transports = model.transports.value
     if settings.get("sip_transport", transports[0]) not in transports:
         raise ValueOutOfRange(

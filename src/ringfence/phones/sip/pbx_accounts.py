@@ -39,6 +39,14 @@ class PbxKind(StrEnum):
     FREESWITCH = "freeswitch"
 
 
+class Srtp(StrEnum):
+    """Whether a phone encrypts voice, with keys in SDP."""
+
+    NONE = "none"
+    OFFERED = "offered"
+    REQUIRED = "required"
+
+
 @dataclass(frozen=True, slots=True)
 class SipAccount:
     """One line as its PBX knows it; lines of one device may share credentials."""
@@ -56,6 +64,9 @@ class SipAccount:
     codecs: tuple[str, ...] = ("g722", "ulaw", "alaw")
     """By Asterisk's names, the preferred one first."""
     has_voicemail: bool = False
+    srtp: Srtp = Srtp.NONE
+    has_short_srtp_tags: bool = False
+    """Whether it takes SRTP with tags of 32 bits only."""
 
     @property
     def passwords(self) -> tuple[Secret, ...]:
@@ -202,6 +213,9 @@ def _endpoint(account: SipAccount, auths: Sequence[str], context: str) -> dict[s
         "disallow": "all",
         "allow": ",".join(account.codecs),
         "direct_media": "no",
+        **({"media_encryption": "sdes"} if account.srtp is not Srtp.NONE else {}),
+        **({"media_encryption_optimistic": "yes"} if account.srtp is Srtp.OFFERED else {}),
+        **({"srtp_tag_32": "yes"} if account.srtp is not Srtp.NONE and account.has_short_srtp_tags else {}),
         "force_rport": "yes" if follows_packets else "no",
         "rewrite_contact": "yes" if follows_packets or account.transport != "udp" else "no",
     }

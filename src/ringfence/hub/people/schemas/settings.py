@@ -25,7 +25,7 @@ class SettingView(BaseModel):
 class SettingAtScopeView(BaseModel):
     """What one scope says about a setting."""
 
-    scope: str = Field(description="organisation, site, group, phone, or built-in")
+    scope: str = Field(description="organisation, site, group, phone, or built-in; protect_calls: it follows from that")
     place: str = Field(description="In words, such as site home-office-anna")
     value: bool | int | str | None = Field(description="null for a secret, which is never shown")
     wins: bool
@@ -43,6 +43,7 @@ class SettingExplanationView(BaseModel):
     help: str
     mark: str = Field(description="How well the element's meaning is known: certain, likely, unknown")
     source: str
+    notes: list[str] = Field(description="What else to know; of protect_calls what is protected, and what is not")
 
 
 class CatalogueEntryView(BaseModel):

@@ -39,6 +39,7 @@ from ringfence.phones.formats.text_file import AnyText, NamedValues, named_value
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.settings.builders import ON_IS_1, text_setting
+from ringfence.phones.settings.protection import with_protection
 from ringfence.phones.settings.time_zones import CISCO_ZONE, gmt_name, offset_minutes
 from ringfence.phones.settings.types import WHOLE_SITES, Form, Mark, Setting
 from ringfence.secret import Secret
@@ -102,7 +103,7 @@ def _settings() -> Mapping[str, Setting]:
     own_name = text_setting(
         "zone_name", "The phone's own name of the zone, such as CET; empty: from time_zone.", "time_zone", 10, Form.WORD
     )
-    return MappingProxyType(
+    return with_protection(
         {name: replace(setting, source=_GUIDE, mark=Mark.LIKELY) for name, setting in table.items()}
         | {setting.name: setting for setting in (*RELOAD, LEAVE_OUT)}
         | {_LOADER.name: _LOADER}

@@ -54,6 +54,14 @@ _MODELS: tuple[tuple[str, int, int, str, str, Picture | None], ...] = (
     ("7906", 369, 1, "11", "tc-sip.jar", None),
 )
 _ONE_PORT = frozenset({"7906"})
+_SRTP_OF_OTHERS = Fact("", Mark.UNKNOWN, "no document at hand says")
+_SRTP = {
+    **dict.fromkeys(
+        ("7941", "7941G-GE", "7961", "7961G-GE"),
+        Fact("with tags of 32 bits only (AES_CM_128_HMAC_SHA1_32)", Mark.CERTAIN, "PHONES.md section 4 (UCM)"),
+    ),
+    **dict.fromkeys(("7945", "7965"), Fact("with keys in SDP only (SDES)", Mark.LIKELY, "PHONES.md section 5.7")),
+}
 _EXPANDED = frozenset({"7975", "7971G-GE", "7970", "7965", "7962", "7961", "7961G-GE"})
 
 
@@ -68,6 +76,7 @@ def _model(name: str, number: int, keys: int, load: str, locale_file: str, pictu
         transports=Fact(("udp", "tcp", "tls"), Mark.CERTAIN, "PHONES.md sections 4 and 4b (with UDP calls in fail)"),
         tls_ceiling=Fact("1.0", Mark.CERTAIN, "PHONES.md sections 4e and 5.4"),
         http_provisioning=Fact(None, Mark.UNKNOWN, "PHONES.md section 11"),
+        srtp=_SRTP.get(name, _SRTP_OF_OTHERS),
         load_pattern=Fact(rf"SIP{load}\..+S", Mark.CERTAIN, "PHONES.md sections 7.1 and 12"),
         call_manager_number=number,
         most_calls=50,

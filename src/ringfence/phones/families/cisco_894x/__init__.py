@@ -47,6 +47,7 @@ def _model(name: str, number: int) -> Model:
         limits=LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.CERTAIN, "PHONES.md sections 4 and 4e"),
         tls_ceiling=Fact("1.0", Mark.CERTAIN, "PHONES.md sections 4e and 5.7 (OpenSSL 0.9.8k)"),
+        srtp=Fact("with keys in SDP only (SDES)", Mark.LIKELY, "PHONES.md section 5.7"),
         http_provisioning=Fact(None, Mark.UNKNOWN, "PHONES.md section 11"),
         load_pattern=Fact(r"SIP(?:8941_8945|894x)\..+", Mark.CERTAIN, "PHONES.md section 4e"),
         call_manager_number=number,

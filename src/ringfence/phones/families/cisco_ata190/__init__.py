@@ -21,6 +21,7 @@ from ringfence.phones.errors import ConfigurationRejected, IncompletePhone
 from ringfence.phones.family import BootRequest, Fact, Family, FileTemplate, Model, ReloadEvent, ToPrepare
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
+from ringfence.phones.settings.protection import with_protection
 from ringfence.phones.settings.types import Mark, Setting
 from ringfence.secret import Secret
 
@@ -36,7 +37,7 @@ _UNKNOWN = {"sip_listen_port": "as of Cisco's other phones with files of this fo
 
 def _settings() -> Mapping[str, Setting]:
     known = (setting for setting in (*TIME, *SIP, *DISPLAY, *FIRMWARE, *RELOAD) if setting.name in _NAMES)
-    return MappingProxyType(
+    return with_protection(
         {LEAVE_OUT.name: LEAVE_OUT}
         | {
             setting.name: replace(

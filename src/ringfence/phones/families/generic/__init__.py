@@ -16,7 +16,8 @@ from ringfence.phones.family import (
     ToPrepare,
 )
 from ringfence.phones.parsed_configuration import HeldConfiguration
-from ringfence.phones.settings.types import Mark, Setting
+from ringfence.phones.settings.protection import with_protection
+from ringfence.phones.settings.types import Mark
 
 _NAMES = frozenset(
     {
@@ -26,11 +27,13 @@ _NAMES = frozenset(
     }
 )  # fmt: skip
 _WHY = "your own templates decide"
-_SETTINGS: dict[str, Setting] = {
-    setting.name: setting
-    for setting in (*TIME, *SIP, *CALLS, *DISPLAY, *ACCESS, *FIRMWARE, *RELOAD)
-    if setting.name in _NAMES
-}
+_SETTINGS = with_protection(
+    {
+        setting.name: setting
+        for setting in (*TIME, *SIP, *CALLS, *DISPLAY, *ACCESS, *FIRMWARE, *RELOAD)
+        if setting.name in _NAMES
+    }
+)
 
 
 def _prepare(phone: ToPrepare) -> dict[str, object]:
@@ -51,7 +54,7 @@ FAMILY = Family(
                 name="generic",
                 title="Any phone",
                 line_keys=Fact(48, Mark.UNKNOWN, _WHY),
-                settings=MappingProxyType(_SETTINGS),
+                settings=_SETTINGS,
                 limits=MappingProxyType({}),
                 transports=Fact(("udp", "tcp", "tls"), Mark.UNKNOWN, _WHY),
                 tls_ceiling=Fact("1.2", Mark.UNKNOWN, _WHY),

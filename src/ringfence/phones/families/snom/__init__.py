@@ -30,6 +30,7 @@ from ringfence.phones.family import (
 from ringfence.phones.formats.xml_file import XmlFile
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.settings.builders import column, number_setting, table_setting
+from ringfence.phones.settings.protection import srtp_setting, with_protection
 from ringfence.phones.settings.types import (
     EVERYWHERE,
     EVERYWHERE_AND_LINE,
@@ -70,6 +71,7 @@ _SETTINGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
         "firmware_load": {"element": "firmware", "source": "SW Firmware Configuration File (firmware-settings)"},
     }
 )
+_SRTP = srtp_setting("user_savp", {"none": "off", "optional": "optional", "required": "mandatory"}, _SOURCE)
 _KEYS = table_setting(
     "keys",
     "What the keys do that are not lines: key | what | label | number. For example: 3 | blf | Door | 100.",
@@ -93,7 +95,8 @@ def _settings() -> Mapping[str, Setting]:
         # replace() can't be typed by name; the test that reads every family's table would find a wrong one.
         table[name] = replace(known[name], **whole)  # type: ignore[arg-type]
     table["keys"] = replace(_KEYS, source="WS common/common.py (_add_fkeys)", mark=Mark.LIKELY)
-    return MappingProxyType(table | {setting.name: setting for setting in (*RELOAD, LEAVE_OUT)})
+    table |= {setting.name: setting for setting in (*RELOAD, LEAVE_OUT)}
+    return with_protection(table, _SRTP)
 
 
 # Name as the phone says it → lines and function keys (WS plugin-info).

@@ -30,6 +30,7 @@ from ringfence.phones.family import (
 from ringfence.phones.formats.assigned_values import AssignedValues, assigned_values
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
 from ringfence.phones.settings.builders import ON_IS_1, column, number_setting, table_setting
+from ringfence.phones.settings.protection import ca_setting, srtp_setting, with_protection
 from ringfence.phones.settings.types import (
     EVERYWHERE,
     EVERYWHERE_AND_LINE,
@@ -75,6 +76,10 @@ _SETTINGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     }
 )
 
+_SRTP = srtp_setting(
+    "account.1.srtp_encryption", {"none": "0", "optional": "1", "required": "2"}, "WY v86 templates/base.tpl"
+)
+_CA = ca_setting("static.trusted_certificates.url", "WY v86 templates/base.tpl")
 _KEYS = table_setting(
     "keys",
     "What the keys do that are not lines: key | what | label | number. For example: 3 | blf | Door | 100.",
@@ -98,7 +103,8 @@ def _settings() -> Mapping[str, Setting]:
         # replace() can't be typed by name; the test that reads every family's table would find a wrong one.
         table[name] = replace(known[name], **whole)  # type: ignore[arg-type]
     table["keys"] = replace(_KEYS, source="WY v86 common.py (_format_funckey)", mark=Mark.CERTAIN)
-    return MappingProxyType(table | {setting.name: setting for setting in (*RELOAD, LEAVE_OUT)})
+    table |= {setting.name: setting for setting in (*RELOAD, LEAVE_OUT)}
+    return with_protection(table, _SRTP, _CA)
 
 
 _LIMITS: Mapping[str, Limit] = MappingProxyType(
