@@ -8,9 +8,11 @@ from support.command_line import CommandLine
 def test_a_network_is_shown_and_set_in_parts(ringfence: CommandLine, site: str) -> None:
     assert "Reach          nothing, as follows from the phones' SIP servers" in ringfence("network", "show", site)
     said = ["--mtu", "1400", "--ntp-server", "192.0.2.1", "--ntp-server", "ntp.example.org", "--domain", "example.org"]
+    said += ["--uplink-kbit", "2000"]
     said += ["--name", "pbx.example.org=192.0.2.10,192.0.2.11", "--reach", "udp:5060@192.0.2.10", "--guests"]
     said += ["--any-phone", "--port-access", "try", "--box", "--prefix", "28", "--direct-media", site]
     assert "Time           192.0.2.1, ntp.example.org\n" in ringfence("network", "set", site, *said)
+    assert "Line           2000 kbit/s, calls first\n" in ringfence("network", "show", site)
     found = ringfence.ask("network", "show", site)
     assert (found["mtu"], found["prefix"], found["box"], found["guests"], found["known_only"]) == (
         1400, 28, True, True, False,

@@ -52,7 +52,8 @@ def test_a_site_asks_what_is_safe_by_default(box: BoxInHand) -> None:
 
 def test_what_is_set_reaches_the_box(box: BoxInHand) -> None:
     shown = change(
-        box, mtu=1300, guests=True, known_only=False, domain="Phones.Example.org.", ntp_servers=["192.0.2.1", "NTP.x"],
+        box, mtu=1300, uplink_kbit=2000, guests=True, known_only=False,
+        domain="Phones.Example.org.", ntp_servers=["192.0.2.1", "NTP.x"],
         names={"PBX.example.org": ["192.0.2.10", "2001:db8::a"]}, port_access="Try",
         reach=["UDP:5060@192.0.2.10", "tcp:5060-5061@192.0.2.77/24", "udp:5060-5060@192.0.2.10/32"],
         wifi={"ssid": "Home of Anna", "country": "de", "passphrase": PASSPHRASE},
@@ -60,6 +61,7 @@ def test_what_is_set_reaches_the_box(box: BoxInHand) -> None:
     rules = rules_of(box)
     assert shown["version"] == rules.version
     assert (rules.mtu, rules.guests, rules.known_only, rules.domain) == (1300, True, False, "phones.example.org")
+    assert rules.uplink_kbit == 2000
     assert rules.guest_subnet == str(network_for_edges.GUEST_SUBNETS[0])
     assert rules.ntp_servers == ("192.0.2.1", "ntp.x")
     assert rules.names == (NetworkName("pbx.example.org", ("192.0.2.10", "2001:db8::a")),)
@@ -88,6 +90,7 @@ def test_what_is_set_already_tells_nobody(box: BoxInHand) -> None:
     ("parts", "word"),
     [
         ({"mtu": 1279}, "1280 to 1500"),
+        ({"uplink_kbit": 63}, "64 to 10000000"),
         ({"mtu": 2**70}, "more than 63 bits"),
         ({"prefix": 30}, "24 to 29"),
         ({"domain": "no domain"}, "no domain"),

@@ -29,6 +29,8 @@ class SimulatedPort:
     uplink_link: Mapping[str, bool] = field(default_factory=dict)
     has_link: bool = True
     trouble: str = ""
+    queued_kbit: int = 0
+    refuses_queue: str = ""
     asked: int = 0
     steps: list[str] = field(default_factory=list)
 
@@ -68,6 +70,11 @@ class SimulatedPort:
         if box is not None and not self.has_chrony:
             raise ProgramMissing("chronyd is not installed", to_do="Install it: apt install chrony")
         self.time_at = box
+
+    def put_calls_first(self, kbit: int) -> None:
+        if kbit and self.refuses_queue:
+            raise PortRefused(self.refuses_queue)
+        self.queued_kbit = kbit
 
     def knows_time(self) -> bool:
         return self.clock_is_kept

@@ -40,7 +40,7 @@ def test_what_is_saved_unchanged_changes_nothing_and_what_is_typed_is_set(runnin
     typed = {
         **form, "mtu": "1400", "guests": "yes", "names": "pbx.example.org=192.0.2.10,192.0.2.11\n", "reach_by": "named",
         "reach": "udp:5060@192.0.2.10", "wifi_ssid": "Home", "wifi_country": "DE", "wifi_passphrase": PASSPHRASE,
-        "port_access": "try", "direct_media": box.site,
+        "port_access": "try", "direct_media": box.site, "uplink_kbit": "2000",
     }  # fmt: skip
     del typed["known_only"]
     assert send(running, here, typed).status == 303
@@ -48,6 +48,7 @@ def test_what_is_saved_unchanged_changes_nothing_and_what_is_typed_is_set(runnin
     assert (shown["mtu"], shown["guests"], shown["known_only"], shown["port_access"]) == (1400, True, False, "try")
     assert (shown["reach"], shown["direct_media"]) == (["udp:5060-5060@192.0.2.10/32"], [box.site])
     assert shown["names"] == {"pbx.example.org": ["192.0.2.10", "192.0.2.11"]}
+    assert shown["uplink_kbit"] == 2000
     page = read(running, here)
     assert PASSPHRASE not in page
     assert send(running, here, form_of(page)).status == 303, "the passphrase stays as it is"

@@ -45,6 +45,9 @@ def set_network(
         int | None, typer.Option(help="Length of each box's subnet's prefix, 24 to 29; 29 has room for five phones.")
     ] = None,
     mtu: Annotated[int | None, typer.Option(help="MTU of the tunnel, 1280 to 1500.")] = None,
+    uplink_kbit: Annotated[
+        int | None, typer.Option(help="What the home's line takes in kbit/s, so that calls go first; 0: not known.")
+    ] = None,
     known_only: Annotated[
         bool | None, typer.Option("--known-only/--any-phone", help="Whether only the site's phones get an address.")
     ] = None,
@@ -85,7 +88,8 @@ def set_network(
     if (wifi_passphrase or wifi_country) and wifi is None:
         raise BadArgument("a passphrase or a country is of no Wi-Fi network", to_do="Name it with --wifi SSID.")
     parts: dict[str, object] = {
-        "box": box, "prefix": prefix, "mtu": mtu, "known_only": known_only, "guests": guests,
+        "box": box, "prefix": prefix, "mtu": mtu, "uplink_kbit": uplink_kbit, "known_only": known_only,
+        "guests": guests,
         "domain": "" if domain == NONE else domain, "ntp_servers": _list(ntp_server),
         "names": None if name is None else dict(map(_name, _list(name) or [])),
         "direct_media": _list(direct_media), "port_access": port_access,
@@ -124,6 +128,7 @@ def _show(found: Row) -> None:
         "Boxes": "all of its edges" if found["box"] else "those of its edges that say so",
         "Subnets": f"one /{found['prefix']} for each box: ringfence box list --site {found['site']}",
         "MTU": found["mtu"],
+        "Line": f"{found['uplink_kbit']} kbit/s, calls first" if found["uplink_kbit"] else "as fast as it can",
         "Phones": "only those of the site get an address" if found["known_only"] else "any device gets an address",
         "Guests": "get out to the internet, and nowhere else" if found["guests"] else "get nowhere",
         "Domain": found["domain"] or NONE,

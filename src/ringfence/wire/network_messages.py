@@ -101,6 +101,8 @@ class NetworkRules(Struct, frozen=True):
     wifi: NetworkWifi | None = None
     retired_key: str = ""
     """The public key of the box's tunnel that is to be changed; empty if none is."""
+    uplink_kbit: Whole = 0
+    """What the home's line takes from it, in kbit/s, so that calls go first on it; 0 if nobody has said."""
 
 
 class BoxProblem(StrEnum):

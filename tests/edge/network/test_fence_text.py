@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from ringfence.edge.network.fence import fence_text, header, port_of
+from ringfence.edge.network.fence import fence_text, header, port_of, uplink_of
 from ringfence.edge.network.interfaces import Interfaces, read_interfaces
 from ringfence.edge.network.plan import PortRules, read_plan
 from ringfence.wire.network_messages import NetworkReach
@@ -28,6 +28,7 @@ CASES: dict[str, tuple[Interfaces, PortRules | None]] = {
     "no-subnet": (PLAIN, PortRules(1)),
     "phones": (PLAIN, RICH),
     "anybody": (read_interfaces("eth0"), replace(RICH, known_only=False)),
+    "calls-first": (PLAIN, replace(RICH, uplink_kbit=2000)),
     "guests": (PLAIN, replace(RICH, guest_subnet="10.9.9.0/24")),
     "opened": (read_interfaces("eth0", "wlan0", ["22/tcp", "53/udp"]), PortRules(1, "10.9.8.0/29")),
 }
@@ -42,7 +43,7 @@ def test_the_fence_is_as_it_was_read(name: str) -> None:
         golden.write_text(text)
     assert text == golden.read_text()
     assert text.startswith(header(interfaces) + "\n")
-    assert port_of(text) == "eth0"
+    assert (port_of(text), uplink_of(text)) == ("eth0", interfaces.uplink)
 
 
 @pytest.mark.needs("netns")
@@ -56,4 +57,4 @@ def test_nftables_takes_each_of_them() -> None:
 
 
 def test_a_text_of_somebody_else_names_no_port() -> None:
-    assert port_of("table inet filter {}") == ""
+    assert (port_of("table inet filter {}"), uplink_of("table inet filter {}")) == ("", "")

@@ -280,3 +280,25 @@ def test_guests_whose_subnet_the_home_has_get_nothing_and_the_phone_goes_on(
 def test_before_the_hub_has_told_anything_there_is_nothing_to_complain_of(keeper: PortKeeper) -> None:
     keeper.take(PortRules(0))
     assert found(keeper) == {}
+
+
+def test_calls_go_first_where_the_lines_rate_and_the_uplink_are_known(port: SimulatedPort, keeper: PortKeeper) -> None:
+    keeper.begin()
+    keeper.take(replace(GOOD, uplink_kbit=2000))
+    assert port.queued_kbit == 2000
+    assert keeper.standing.findings == ()
+    port.refuses_queue = "tc says no"
+    keeper.take(replace(GOOD, version=8, uplink_kbit=3000))
+    (found,) = keeper.standing.findings
+    assert (found.kind, "tc says no" in found.sentence) == (BoxProblem.KERNEL_LACKS, True)
+    port.refuses_queue = ""
+    keeper.take(replace(GOOD, version=9))
+    assert (port.queued_kbit, keeper.standing.findings) == (0, ())
+
+
+def test_without_a_named_uplink_it_is_told_that_calls_do_not_go_first(port: SimulatedPort, tmp_path: Path) -> None:
+    nameless = PortKeeper(port, Interfaces("port"), tmp_path)
+    nameless.begin()
+    nameless.take(replace(GOOD, uplink_kbit=2000))
+    (found,) = nameless.standing.findings
+    assert "without --uplink" in found.sentence

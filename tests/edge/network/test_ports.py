@@ -1,22 +1,27 @@
 """What every adapter of the Port port does: Linux itself in a namespace, and the simulated one."""
 
 import contextlib
+import re
+import socket
 from collections.abc import Callable, Iterator
 from ipaddress import IPv4Address, IPv4Interface
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from msgspec.structs import replace
 
 from ringfence.edge.errors import FenceRefused, PortRefused
 from ringfence.edge.network import linux_port, programs
 from ringfence.edge.network.dnsmasq import AddressService, address_service
 from ringfence.edge.network.fence import fence_text
+from ringfence.edge.network.interfaces import TUNNEL_MARK
 from ringfence.edge.network.linux_port import LinuxPort
 from ringfence.edge.network.plan import read_plan
 from ringfence.edge.network.port import Port
 from ringfence.edge.network.programs import KeptProgram
-from support.box_network import GOOD, HOME_NET, PORT, UPLINK, BoxNetwork, in_namespace, ip, wait_until
+from ringfence.edge.network.uplink_queue import VOICE
+from support.box_network import GOOD, HOME_NET, HOME_ROUTER, PORT, UPLINK, BoxNetwork, in_namespace, ip, wait_until
 from support.namespaces import entered
 from support.simulated_port import SimulatedPort
 
@@ -86,6 +91,11 @@ def test_nobody_else_gives_out_addresses_here(port: Port) -> None:
     assert port.others_serving() == frozenset()
 
 
+def test_calls_go_first_by_the_uplink_or_as_the_machine_sends(port: Port) -> None:
+    for kbit in (0, 2000, 2000, 64, 10_000_000, 0, 0):
+        port.put_calls_first(kbit)
+
+
 def test_what_serves_goes_on_with_more_phones_and_ends(port: Port, run_folder: Path) -> None:
     port.set_fence(fence_text(SHAPE, PLAN))
     port.open(PLAN.boxes, routed=[PORT])
@@ -127,6 +137,39 @@ class TestLinux:
         with pytest.raises(FenceRefused, match="nftables"):
             linux.set_fence(good.replace("policy drop", "policy perhaps"))
         assert linux.fence() == good
+
+    def test_on_a_line_of_known_rate_the_tunnel_has_a_class_of_its_own(
+        self, linux: LinuxPort, network: BoxNetwork, run_folder: Path
+    ) -> None:
+        linux.set_fence(fence_text(SHAPE, read_plan(replace(GOOD, uplink_kbit=2000))))
+        linux.put_calls_first(2000)
+
+        def passed(marked: int) -> dict[str, int]:
+            """How many packets each class has sent after one more, with this mark."""
+            with entered(network.box), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sending:
+                sending.setsockopt(socket.SOL_SOCKET, socket.SO_MARK, marked)
+                sending.sendto(b"x", (HOME_ROUTER, 9))
+            shown = in_namespace(network.box, "tc", "-s", "class", "show", "dev", UPLINK).stdout
+            return {name: int(count) for name, count in re.findall(r"class htb (\S+) .*\n.* (\d+) pkt", shown)}
+
+        in_namespace(network.box, "ip", "neigh", "replace", HOME_ROUTER, "lladdr", "02:00:00:00:00:09", "dev", UPLINK)
+        first, second = passed(TUNNEL_MARK), passed(TUNNEL_MARK)
+        assert (second[VOICE] - first[VOICE], second["5246:20"] - first["5246:20"]) == (1, 0)
+        third = passed(0)
+        assert (third[VOICE] - second[VOICE], third["5246:20"] - second["5246:20"]) == (0, 1)
+        later = LinuxPort(network.interfaces(), run_folder)
+        later.put_calls_first(64)
+        assert "64Kbit" in in_namespace(network.box, "tc", "class", "show", "dev", UPLINK).stdout
+        in_namespace(network.box, "tc", "qdisc", "delete", "dev", UPLINK, "root")
+        later.put_calls_first(64)
+        assert "htb 5246:" in in_namespace(network.box, "tc", "qdisc", "show", "dev", UPLINK).stdout, "it comes back"
+        LinuxPort(network.interfaces(), run_folder).put_calls_first(0)
+        assert "htb" not in in_namespace(network.box, "tc", "qdisc", "show", "dev", UPLINK).stdout
+
+    def test_somebody_elses_queue_is_left_alone(self, linux: LinuxPort, network: BoxNetwork) -> None:
+        in_namespace(network.box, "tc", "qdisc", "add", "dev", UPLINK, "root", "handle", "7:", "htb")
+        linux.put_calls_first(0)
+        assert "htb 7:" in in_namespace(network.box, "tc", "qdisc", "show", "dev", UPLINK).stdout
 
     def test_a_fence_that_somebody_took_down_is_known_to_be_gone(self, linux: LinuxPort, network: BoxNetwork) -> None:
         linux.set_fence(fence_text(SHAPE, PLAN))

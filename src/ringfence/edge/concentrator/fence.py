@@ -2,6 +2,7 @@
 
 - A box's phones reach what their site's rules name, and answer whoever that is. Nothing else: not this machine, not
   another box, unless both sites allow direct media.
+- What the tunnel sends to boxes is marked as voice, for whoever orders packets on the way.
 - Whoever the rules name reaches the phones. Nobody else does, and nobody else may bear a phone's address.
 
 A box is one element of a map, by its subnet: a change of one costs the same with ten boxes and with a thousand. Boxes
@@ -14,6 +15,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, collapse_addresses
 
+from ringfence.edge.network.interfaces import TUNNEL_MARK
 from ringfence.edge.network.plan import Reach
 from ringfence.wire.network_messages import Protocol
 
@@ -119,6 +121,10 @@ def _hooks(interface: str) -> list[str]:
         f"oifname {interface} icmp type echo-reply accept",
         f"oifname {interface} ip daddr vmap @to_boxes",
         f"oifname {interface} drop",
+        "}",
+        "chain calls_first { type filter hook postrouting priority mangle; policy accept;",
+        f"meta mark {TUNNEL_MARK:#x} ip dscp set ef",
+        f"meta mark {TUNNEL_MARK:#x} ip6 dscp set ef",
         "}",
     ]
 

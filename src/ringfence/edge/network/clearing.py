@@ -7,7 +7,7 @@ from pathlib import Path
 
 from ringfence.edge.errors import HelperUnfit, PortRefused
 from ringfence.edge.network import programs
-from ringfence.edge.network.fence import FAMILY, TABLE, port_of
+from ringfence.edge.network.fence import FAMILY, TABLE, port_of, uplink_of
 from ringfence.edge.network.interfaces import TUNNEL, Interfaces
 from ringfence.edge.network.linux_port import LinuxPort
 from ringfence.edge.network.run_folder import held
@@ -39,8 +39,10 @@ def clear(folder: Path) -> ClearedPort:
     with held(folder, wait_s=0.0):
         fence = folder / "fence.nft"
         port = port_of(fence.read_text()) if fence.exists() else ""
+        uplink = uplink_of(fence.read_text()) if fence.exists() else ""
         if port:
-            linux = LinuxPort(Interfaces(port), folder)
+            linux = LinuxPort(Interfaces(port, uplink), folder)
+            linux.put_calls_first(0)
             linux.serve(None)
             linux.keep_time(None)
             if linux.is_there():

@@ -5,6 +5,7 @@ In words, which ``tests/edge/network/`` tries with packets:
 - The phone reaches the box's services at its own address, and through the tunnel what the rules name. Nothing else.
 - Guests reach the internet by the uplink, never a private network, and of the box only an address.
 - The home network and the internet reach nothing of the phone, and of the box what its owner opened.
+- What the tunnel sends is marked as voice, and goes first on a line of which the rate is known.
 - IPv6 does not pass at the phone's port. Without a plan nothing passes there at all.
 
 Every packet from the phone's port is checked by its MAC address and its source before anything is known of its
@@ -17,8 +18,9 @@ import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, collapse_addresses
 
-from ringfence.edge.network.interfaces import LOOPBACK, TUNNEL, Interfaces
+from ringfence.edge.network.interfaces import LOOPBACK, TUNNEL, TUNNEL_MARK, Interfaces
 from ringfence.edge.network.plan import PRIVATE, PortPlan
+from ringfence.edge.network.uplink_queue import VOICE
 from ringfence.wire.network_messages import Protocol
 
 TABLE = "ringfence_box"
@@ -32,12 +34,15 @@ SERVED_UDP = (53, 69, 123)
 SERVED_TCP = (53, 2445, 3804, 6970, 6971)
 """DNS; of Cisco's phones: trust verification, certificates (CAPF), files over HTTP and HTTPS."""
 _PHONE = "# phone "
+ANY = "any"
+"""What stands for an uplink that nobody has named."""
 _MARKED = re.compile(r'return comment "([0-9a-f]{32})"')
 _HOOKS = {
     "arriving": "type filter hook prerouting priority raw; policy accept;",
     "asking": "type filter hook input priority filter; policy drop;",
     "passing": "type filter hook forward priority filter; policy drop;",
     "leaving": "type filter hook output priority filter; policy accept;",
+    "calls_first": "type filter hook postrouting priority mangle; policy accept;",
     "as_the_box": "type nat hook postrouting priority srcnat; policy accept;",
 }
 _SETS = (
@@ -75,6 +80,7 @@ def fence_text(interfaces: Interfaces, plan: PortPlan | None) -> str:
         "to_tunnel": _to_tunnel(shown),
         "to_phones": _to_phones(shown),
         "leaving": _leaving(interfaces, shown),
+        "calls_first": _calls_first(interfaces, shown),
         "as_the_box": _as_the_box(interfaces, shown),
     }
     macs = sorted(shown.phones) if shown is not None else []
@@ -97,7 +103,7 @@ def fence_text(interfaces: Interfaces, plan: PortPlan | None) -> str:
 def header(interfaces: Interfaces) -> str:
     """Return a fence's first line, which says whose interfaces it is for."""
     opened = " ".join(str(port) for port in interfaces.opened)
-    return f"{_PHONE}{interfaces.phone}; uplink {interfaces.uplink or 'any'}; opened {opened or 'nothing'}"
+    return f"{_PHONE}{interfaces.phone}; uplink {interfaces.uplink or ANY}; opened {opened or 'nothing'}"
 
 
 def mark_of(text: str) -> str:
@@ -110,6 +116,12 @@ def port_of(text: str) -> str:
     """Return the phone's port that a fence is for; empty if the text does not say it."""
     first = text.partition(";")[0]
     return first.removeprefix(_PHONE) if first.startswith(_PHONE) else ""
+
+
+def uplink_of(text: str) -> str:
+    """Return the uplink that a fence is for; empty if it is for any, or the text does not say it."""
+    found = re.match(r"# phone [^;\n]+; uplink ([^;\n]+);", text)
+    return found[1] if found is not None and found[1] != ANY else ""
 
 
 def _arriving(interfaces: Interfaces, plan: PortPlan | None) -> list[str]:
@@ -224,6 +236,17 @@ def _leaving(interfaces: Interfaces, plan: PortPlan | None) -> list[str]:
     """What the box itself sends to the port."""
     rule = f"oifname {_text(interfaces.phone)}"
     return [f"{rule} meta nfproto ipv6 drop"] if plan is not None else [f"{rule} drop"]
+
+
+def _calls_first(interfaces: Interfaces, plan: PortPlan | None) -> list[str]:
+    """What the tunnel sends: voice, for whoever orders packets on the way (``uplink_queue``)."""
+    if plan is None:
+        return []
+    marked = f"meta mark {TUNNEL_MARK:#x}"
+    rules = [f"{marked} ip dscp set ef", f"{marked} ip6 dscp set ef"]
+    if plan.uplink_kbit and interfaces.uplink:
+        rules.append(f"oifname {_text(interfaces.uplink)} {marked} meta priority set {VOICE}")
+    return rules
 
 
 def _as_the_box(interfaces: Interfaces, plan: PortPlan | None) -> list[str]:

@@ -8,6 +8,8 @@ from ringfence.wire.network_messages import Protocol
 
 TUNNEL = "rf-tunnel"
 """The interface of the box's own tunnel."""
+TUNNEL_MARK = 0x5246
+"""What the kernel marks the tunnel's own packets with, on their way to the other end."""
 LOOPBACK = "lo"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 _OPEN = re.compile(r"([0-9]{1,5})/(udp|tcp)")

@@ -181,6 +181,7 @@ class PortKeeper:
             for problem in (BoxProblem.FENCE_REFUSED, BoxProblem.PROGRAM_MISSING, BoxProblem.KERNEL_LACKS):
                 self._note(problem, "")
         self._settle_time()
+        self._settle_queue()
         self._tunnel.settle(self._in_force, is_time_known=self._is_time_known())
         self._note(BoxProblem.KERNEL_LACKS, self._tunnel.fault, about="tunnel")
 
@@ -195,6 +196,18 @@ class PortKeeper:
         else:
             self._note(BoxProblem.PROGRAM_MISSING, "", about="time")
         self._note(BoxProblem.OTHER, "" if is_known or box is None else TIME_UNKNOWN, about="time")
+
+    def _settle_queue(self) -> None:
+        """Have calls go first on a line of which the rate is known."""
+        kbit = self._in_force.uplink_kbit if self._in_force.box is not None else 0
+        sentence = "The edge was started without --uplink, so calls are not put first on the home's line."
+        self._note(BoxProblem.OTHER, sentence if kbit and not self._interfaces.uplink else "", about="queue")
+        try:
+            self._port.put_calls_first(kbit)
+        except EnvironmentFault as fault:
+            self._note(BoxProblem.KERNEL_LACKS, f"Calls are not put first on the home's line: {fault}", about="queue")
+        else:
+            self._note(BoxProblem.KERNEL_LACKS, "", about="queue")
 
     def _is_time_known(self) -> bool:
         return self._agrees_with_hub or self._port.knows_time()

@@ -23,6 +23,7 @@ from ringfence.edge.network.dhcp_probe import discover, offered_by
 from ringfence.edge.network.dnsmasq import AddressService, files
 from ringfence.edge.network.fence import FAMILY, MARK, SEEN, TABLE, mark_of
 from ringfence.edge.network.interfaces import LOOPBACK, TUNNEL, Interfaces
+from ringfence.edge.network.uplink_queue import HANDLE, no_queue_commands, queue_commands
 
 _GET_FLAGS, _GET_HARDWARE, _IS_UP, _HAS_LINK = 0x8913, 0x8927, 0x1, 0x40
 """SIOCGIFFLAGS, SIOCGIFHWADDR; IFF_UP, IFF_RUNNING (netdevice(7))."""
@@ -55,6 +56,8 @@ class LinuxPort:
         self._time_at: IPv4Interface | None = None
         words = ["-x", "-d", "-f", str(folder / "chronyd.conf"), "-u", programs.user("_chrony")]
         self._chronyd = programs.KeptProgram("chronyd", words, folder / "chronyd.pid")
+        self._queued_kbit: int | None = None
+        """What the uplink's queue was set to; None before anybody looked."""
         self._asking: socket.socket | None = None
         self._asking_until = 0.0
         self._transaction = 0
@@ -142,6 +145,23 @@ class LinuxPort:
             _write(self._folder / "chronyd.conf", time_service(box, self._folder))
             self._chronyd.start()
             self._time_at = box
+
+    def put_calls_first(self, kbit: int) -> None:
+        """Have tc's queue at the uplink, which goes when a USB adapter does. ProgramMissing, PortRefused."""
+        uplink = self._interfaces.uplink
+        if not uplink or self._flags(uplink) is None or (not kbit and self._queued_kbit == 0):
+            return
+        tc = programs.find("tc")
+        is_ours = any(
+            each.get("root") and each["handle"] == f"{HANDLE}:"
+            for each in json.loads(programs.run(tc, "-json", "qdisc", "show", "dev", uplink))
+        )
+        if kbit and not (is_ours and kbit == self._queued_kbit):
+            before = no_queue_commands(uplink) if is_ours else ""  # htb takes no other rate in its place
+            programs.run(tc, "-batch", "-", text=before + queue_commands(uplink, kbit))
+        elif not kbit and is_ours:
+            programs.run(tc, "-batch", "-", text=no_queue_commands(uplink))
+        self._queued_kbit = kbit
 
     def knows_time(self) -> bool:
         """Ask the kernel (adjtimex(2)), without changing anything."""

@@ -33,6 +33,7 @@ MOST_NTP_SERVERS = 16
 MOST_CONCENTRATORS = 8
 MOST_NETWORKS = 64
 """Of one concentrator."""
+SLOWEST_KBIT, FASTEST_KBIT = 64, 10_000_000
 SMALLEST_MTU, LARGEST_MTU = 576, 1500
 WIDEST_SUBNET, NARROWEST_SUBNET = 20, 30
 WIDEST_REACH, WIDEST_PUBLIC_REACH = 8, 24
@@ -67,6 +68,7 @@ class PortRules(Struct, frozen=True, forbid_unknown_fields=True):
     direct_media: tuple[str, ...] = ()
     concentrators: tuple[NetworkConcentrator, ...] = ()
     retired_key: str = ""
+    uplink_kbit: Whole = 0
 
 
 def port_rules(rules: NetworkRules) -> PortRules:
@@ -85,6 +87,7 @@ def port_rules(rules: NetworkRules) -> PortRules:
         rules.direct_media,
         rules.concentrators,
         rules.retired_key,
+        rules.uplink_kbit,
     )
 
 
@@ -117,6 +120,7 @@ class PortPlan:
 
     ``box`` and ``guest_box`` are the box's own addresses with their subnets. ``phones`` are bare MAC addresses.
     ``names`` are answered besides the box's own. ``retired_key`` is the tunnel's public key that is to be changed.
+    ``uplink_kbit`` is what the home's line takes, in kbit/s; 0 if nobody has said.
     """
 
     version: int
@@ -132,6 +136,7 @@ class PortPlan:
     direct_media: tuple[IPv4Network, ...]
     concentrators: tuple[Concentrator, ...]
     retired_key: str
+    uplink_kbit: int
 
     @property
     def boxes(self) -> tuple[IPv4Interface, ...]:
@@ -151,6 +156,8 @@ def read_plan(rules: PortRules) -> PortPlan:
         raise BadNetworkRules("the guests' subnet needs one for phones beside it", where=rules.guest_subnet[:40])
     if not SMALLEST_MTU <= rules.mtu <= LARGEST_MTU:
         raise BadNetworkRules(f"the MTU is not between {SMALLEST_MTU} and {LARGEST_MTU}", where=str(rules.mtu))
+    if rules.uplink_kbit and not SLOWEST_KBIT <= rules.uplink_kbit <= FASTEST_KBIT:
+        raise BadNetworkRules(f"no line takes {rules.uplink_kbit} kbit/s", where=f"{SLOWEST_KBIT} to {FASTEST_KBIT}")
     own_nets = [each.network for each in (box, guest_box) if each is not None]
     names = _each(rules.names, MOST_NAMES, "names", _addresses_of)
     ntp = _each(rules.ntp_servers, MOST_NTP_SERVERS, "NTP servers", _ntp_name)
@@ -171,6 +178,7 @@ def read_plan(rules: PortRules) -> PortPlan:
         direct_media=tuple(each for each in others if not _is_own(each, own_nets)),
         concentrators=_each(rules.concentrators, MOST_CONCENTRATORS, "concentrators", _concentrator),
         retired_key=_key(rules.retired_key),
+        uplink_kbit=rules.uplink_kbit,
     )
 
 

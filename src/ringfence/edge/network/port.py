@@ -95,6 +95,13 @@ class Port(Protocol):
     def knows_time(self) -> bool:
         """Return whether the kernel says that somebody keeps this machine's clock right."""
 
+    def put_calls_first(self, kbit: int) -> None:
+        """Send calls first by the uplink, on a line that takes so many kbit/s; 0: send as the machine does.
+
+        Raises:
+            ProgramMissing: There is no such program.
+        """
+
     def look_after(self) -> str:
         """Start again what has ended by itself; return a sentence if that does not help, empty if all is well."""
 

@@ -17,6 +17,7 @@ FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin:/usr/local/sbin:/usr/local/bin"
 PACKAGES = {
     "nft": "nftables",
     "ip": "iproute2",
+    "tc": "iproute2",
     "dnsmasq": "dnsmasq-base",
     "chronyd": "chrony",
     "wg": "wireguard-tools",

@@ -8,6 +8,7 @@ from ringfence.hub.errors import BadNetwork
 from ringfence.wire.network_messages import NetworkReach, Protocol
 
 MTUS = (1280, 1500)
+UPLINK_KBIT = (64, 10_000_000)
 PREFIXES = (24, 29)
 MOST_NTP_SERVERS = 4
 MOST_NAMES = 32

@@ -19,7 +19,7 @@ from ringfence.wire.network_messages import PortAccess
 
 LEAST_PREFIX = words.PREFIXES[1]
 _NO_NAMES: Mapping[str, Sequence[str]] = MappingProxyType({})
-_PLAIN = ("prefix", "mtu", "known_only", "guests", "domain", "is_box", "wifi_ssid", "wifi_country")
+_PLAIN = ("prefix", "mtu", "known_only", "guests", "domain", "is_box", "wifi_ssid", "wifi_country", "uplink_kbit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,7 @@ class SiteNetwork:
     wifi_ssid: str = ""
     wifi_country: str = ""
     has_wifi_passphrase: bool = False
+    uplink_kbit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +70,7 @@ class NetworkParts:
     direct_media: Sequence[str] | None = None
     port_access: str | None = None
     wifi: WifiPart | None = None
+    uplink_kbit: int | None = None
 
 
 def get(session: Session, site_id: str) -> SiteNetwork:
@@ -83,6 +85,7 @@ def of_row(row: SiteNetworkRow) -> SiteNetwork:
         row.is_box, row.prefix, row.mtu, row.known_only, row.guests, row.domain, tuple(row.ntp_servers),
         dict(row.names), None if row.reach is None else tuple(row.reach), tuple(row.direct_media),
         PortAccess(row.port_access), row.wifi_ssid, row.wifi_country, row.sealed_wifi_passphrase is not None,
+        row.uplink_kbit,
     )  # fmt: skip
 
 
@@ -175,6 +178,7 @@ _READERS: Mapping[str, Callable[[Any], Any]] = MappingProxyType({
     "guests": bool,
     "prefix": lambda said: words.read_number("the length of a subnet's prefix", said, words.PREFIXES),
     "mtu": lambda said: words.read_number("the MTU", said, words.MTUS),
+    "uplink_kbit": lambda said: words.read_number("what a line takes", said, words.UPLINK_KBIT) if said else 0,
     "domain": lambda said: words.read_name(said) if said else "",
     "ntp_servers": lambda said: tuple(words.read_ntp_servers(said)),
     "names": words.read_names,

@@ -40,7 +40,7 @@ def _parts(body: NetworkChanges) -> NetworkParts:
         is_box=body.box, prefix=body.prefix, mtu=body.mtu, known_only=body.known_only, guests=body.guests,
         domain=body.domain, ntp_servers=body.ntp_servers, names=body.names, reach=body.reach,
         reach_by_default=body.reach_by_default, direct_media=body.direct_media, port_access=body.port_access,
-        wifi=wifi,
+        wifi=wifi, uplink_kbit=body.uplink_kbit,
     )  # fmt: skip
 
 
@@ -48,7 +48,8 @@ def _network(session: Session, site_id: str) -> NetworkView:
     site, asked = sites.get(session, site_id), networks.get(session, site_id)
     return NetworkView(
         site=site.id, version=site.guard_version, box=asked.is_box, prefix=asked.prefix, mtu=asked.mtu,
-        known_only=asked.known_only, guests=asked.guests, domain=asked.domain, ntp_servers=list(asked.ntp_servers),
+        uplink_kbit=asked.uplink_kbit, known_only=asked.known_only, guests=asked.guests, domain=asked.domain,
+        ntp_servers=list(asked.ntp_servers),
         names={name: list(addresses) for name, addresses in asked.names.items()},
         reach=[words.reach_in_words(each) for each in network_for_edges.reach(session, site.id, asked)],
         reach_by_default=asked.reach is None, direct_media=list(asked.direct_media),

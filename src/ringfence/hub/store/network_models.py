@@ -24,6 +24,8 @@ class SiteNetworkRow(OrganisationOwned, Base):
     prefix: Mapped[int] = mapped_column(Integer)
     """The length of its boxes' subnets' prefix."""
     mtu: Mapped[int] = mapped_column(Integer)
+    uplink_kbit: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """What the home's line takes, in kbit/s; 0 if nobody has said."""
     known_only: Mapped[bool] = mapped_column(Boolean)
     guests: Mapped[bool] = mapped_column(Boolean)
     domain: Mapped[str] = mapped_column(String(253))

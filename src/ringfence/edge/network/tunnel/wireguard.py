@@ -13,6 +13,7 @@ from ipaddress import IPv4Interface, IPv6Interface, ip_address, ip_interface, ip
 from ringfence.addresses import host_port
 from ringfence.edge.errors import PortRefused, ProgramMissing, TunnelRefused
 from ringfence.edge.network import programs
+from ringfence.edge.network.interfaces import TUNNEL_MARK
 from ringfence.identity import tunnel_keys
 from ringfence.secret import Secret
 
@@ -106,7 +107,7 @@ class WireGuard:
         """Be known by another key from now on; the peers' sessions begin anew, their settings stay."""
         tunnel_keys.public_key_of(private_key)
         port = f"ListenPort = {listen_port}\n" if listen_port else ""
-        self._tell(f"[Interface]\nPrivateKey = {private_key.reveal()}\n{port}")
+        self._tell(f"[Interface]\nPrivateKey = {private_key.reveal()}\nFwMark = {TUNNEL_MARK:#x}\n{port}")
 
     def give_addresses(self, addresses: Sequence[str], *, mtu: int) -> None:
         """Give the interface exactly these addresses (CIDR), and bring it up."""

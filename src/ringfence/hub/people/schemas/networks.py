@@ -23,6 +23,7 @@ class NetworkView(BaseModel):
     box: bool = Field(description="Whether its edges are boxes before they say so")
     prefix: int = Field(description="The length of the prefix of each box's subnet; /29 has room for five phones")
     mtu: int
+    uplink_kbit: int = Field(description="What the home's line takes, in kbit/s; 0 if nobody has said")
     known_only: bool = Field(description="Whether only the site's phones get an address")
     guests: bool = Field(description="Whether other devices get out to the internet, and nowhere else")
     domain: str
@@ -50,6 +51,7 @@ class NetworkChanges(Input):
     box: Flag | None = None
     prefix: int | None = Field(default=None, description="24 to 29; another one gives the site's boxes other subnets")
     mtu: int | None = Field(default=None, description="1280 to 1500")
+    uplink_kbit: int | None = Field(default=None, description="64 to 10000000, so that calls go first; 0: not known")
     known_only: Flag | None = None
     guests: Flag | None = None
     domain: str | None = None

@@ -78,6 +78,7 @@ def _values(asked: SiteNetwork) -> Form:
     return {
         "is_box": _YES if asked.is_box else "", "known_only": _YES if asked.known_only else "",
         "guests": _YES if asked.guests else "", "prefix": str(asked.prefix), "mtu": str(asked.mtu),
+        "uplink_kbit": str(asked.uplink_kbit or ""),
         "domain": asked.domain, "ntp_servers": "\n".join(asked.ntp_servers),
         "names": "\n".join(f"{name}={','.join(addresses)}" for name, addresses in asked.names.items()),
         "reach_by": _BY_DEFAULT if asked.reach is None else _NAMED, "reach": "\n".join(asked.reach or ()),
@@ -93,6 +94,7 @@ def _parts(page: WebPage, form: Form) -> NetworkParts:
         is_box=bool(form.get("is_box")), known_only=bool(form.get("known_only")), guests=bool(form.get("guests")),
         prefix=int(page.number(form, "prefix", least=0, most=32)),
         mtu=int(page.number(form, "mtu", least=0, most=65_535)),
+        uplink_kbit=int(page.number(form, "uplink_kbit", least=0, most=10_000_000)) if form.get("uplink_kbit") else 0,
         domain=form.get("domain", "").strip(), ntp_servers=form.get("ntp_servers", "").split(),
         names=dict(_name(line) for line in form.get("names", "").splitlines() if line.strip()),
         reach=None if by_default else form.get("reach", "").split(), reach_by_default=by_default,
