@@ -1,4 +1,4 @@
-.PHONY: help env demo test check lint slow coverage versions dist conformance attacks bench format constraints clean
+.PHONY: help env demo box test check lint slow coverage versions dist conformance attacks bench format constraints clean
 BIN := .venv/bin
 PARALLEL := -n auto
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
@@ -11,6 +11,9 @@ env:            ## make the virtual environment; PYTHON=… for another interpre
 
 demo: env       ## the main job on loopback, told as a story; KEEP=1 leaves it running
 	@$(BIN)/python demo/run.py $(if $(KEEP),--keep)
+
+box: env        ## a phone behind its box, from power-on to a call and a revoked box, told as a story (root)
+	@$(BIN)/python demo/box.py
 
 test: env       ## every test that this machine can run
 	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)

@@ -6,44 +6,18 @@ Every step is a real command or a real packet. If a result is not what its step 
 import shutil
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from ringfence.server.errors import FileRefused
 from ringfence.server.tftp.client import fetch
 from stack import Stack, StoryBroken, free_port, running_stack, wait_for
+from story import Story, must
 
 FOLDER = Path(__file__).parent / ".run"
 SITE = "home-office-anna"
 ANNAS_9971 = "00:1B:54:C2:9A:10"
 ANNAS_8941 = "00:1B:54:C2:9A:11"
 WAREHOUSE_PHONE = "00:1B:54:C2:9A:20"
-
-
-class Story:
-    """Prints each step and how long it took."""
-
-    def __init__(self) -> None:
-        self._begun = time.monotonic()
-
-    @contextmanager
-    def step(self, text: str) -> Iterator[None]:
-        """Print one step, with the time that its block took."""
-        begun = time.monotonic()
-        yield
-        print(f"{time.monotonic() - self._begun:6.2f} s  {text}  ({time.monotonic() - begun:.2f} s)", flush=True)
-
-    def note(self, text: str) -> None:
-        """Print what a step showed."""
-        for line in text.splitlines():
-            print(f"            {line}", flush=True)
-
-
-def must(holds: bool, what: str) -> None:
-    """End the story if a step's result is not what the step says."""
-    if not holds:
-        raise StoryBroken(what)
 
 
 def set_up(story: Story, stack: Stack) -> None:

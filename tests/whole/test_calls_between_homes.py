@@ -4,6 +4,7 @@ Both homes are behind NAT, and one router breaks SIP. Whatever is lost on the wa
 """
 
 import socket
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -159,6 +160,22 @@ def test_a_call_goes_on_after_the_homes_address_changes(calling: Calling) -> Non
         before = home.address
         goes_on(calling, f"another address of {home.name}'s home", lambda: home.move(address))  # noqa: B023
         home.move(before)
+
+
+def test_an_edit_reaches_a_phone_whose_home_has_just_got_another_address(calling: Calling) -> None:
+    world, home = calling.world, calling.world.anna
+    before = home.address
+    told = calling.anna.be_told()
+    world.ringfence("line", "set", str(home.mac), "1", "--label", "Anna B.")
+    home.move("203.0.113.31")
+    began = time.monotonic()
+    world.ringfence("publish")
+    assert told.wait(120) == 0
+    held = home.boot()
+    assert held is not None
+    assert held.lines[0].label == "Anna B."
+    print(f"an edit after another address: {time.monotonic() - began:.1f} s")  # noqa: T201 - for who looks
+    home.move(before)
 
 
 def test_a_call_goes_on_after_the_concentrator_is_killed(calling: Calling) -> None:

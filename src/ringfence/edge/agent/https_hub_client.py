@@ -58,6 +58,14 @@ READ_TIMEOUT_S = 30
 CHUNK_BYTES = 65_536
 TRY_FIRST_EVERY_S = 900.0
 """How often an edge that reaches the hub at another address looks whether the first one answers by now."""
+_ASKS_IF_QUIET = (
+    (socket.IPPROTO_TCP, socket.TCP_NODELAY, 1),
+    (socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, 10),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPINTVL, 5),
+    (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
+)
+"""TCP asks whether the hub is there, in seconds: after the home got another address, that says no at once."""
 _LARGEST_EVENT_BYTES = 65_536
 _OK, _PARTIAL, _NOT_FOUND, _RANGE_REFUSED = 200, 206, 404, 416
 _REDIRECTS = range(300, 400)
@@ -244,6 +252,7 @@ class HttpHubClient:
             maxsize=5,
             retries=False,
             timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=READ_TIMEOUT_S),
+            socket_options=_ASKS_IF_QUIET,
         )
         pool = manager.connection_from_host(address.hostname, address.port or 443, "https")
         pool.ConnectionCls = type("_OwnedConnection", (_HubConnection,), {"owner": self})
