@@ -289,8 +289,7 @@ def test_calls_go_first_where_the_lines_rate_and_the_uplink_are_known(port: Simu
     assert keeper.standing.findings == ()
     port.refuses_queue = "tc says no"
     keeper.take(replace(GOOD, version=8, uplink_kbit=3000))
-    (found,) = keeper.standing.findings
-    assert (found.kind, "tc says no" in found.sentence) == (BoxProblem.KERNEL_LACKS, True)
+    assert "tc says no" in found(keeper)[BoxProblem.KERNEL_LACKS]
     port.refuses_queue = ""
     keeper.take(replace(GOOD, version=9))
     assert (port.queued_kbit, keeper.standing.findings) == (0, ())
@@ -300,5 +299,4 @@ def test_without_a_named_uplink_it_is_told_that_calls_do_not_go_first(port: Simu
     nameless = PortKeeper(port, Interfaces("port"), tmp_path)
     nameless.begin()
     nameless.take(replace(GOOD, uplink_kbit=2000))
-    (found,) = nameless.standing.findings
-    assert "without --uplink" in found.sentence
+    assert "without --uplink" in found(nameless)[BoxProblem.OTHER]
