@@ -54,6 +54,7 @@ bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/idle_edge.py $(IDLE_EDGE)
 	@$(BIN)/python bench/large_fleet.py
 	@$(BIN)/python bench/pages.py $(PAGES)
+	@$(BIN)/python bench/phone_box.py $(BOX)
 
 format: env     ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

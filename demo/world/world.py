@@ -71,7 +71,8 @@ class World:
         self.pbx = Pbx(pbx, folder / "pbx")
         self.anna = Home("Anna", ANNAS_MAC, "203.0.113.11", folder / "anna")
         self.ben = Home("Ben", BENS_MAC, "203.0.113.12", folder / "ben", breaks_sip=True)
-        self.token = ""
+        self.secret = Secret("")
+        """The hub's first API token."""
         self._environment = {
             **os.environ, "XDG_CONFIG_HOME": str(folder / "config"), "NO_COLOR": "1", "COLUMNS": "120",
         }  # fmt: skip
@@ -122,19 +123,21 @@ class World:
     def people(self) -> Iterator[PeoplesApi]:
         """Give the hub's people's API, for what must not wait for a command to start."""
         with entered(self.hub.namespace):
-            yield PeoplesApi(Login(PEOPLE_URL, Secret(self.token), (self._hub_folder / "authority.pem").read_text()))
+            yield PeoplesApi(Login(PEOPLE_URL, self.secret, (self.hub_folder / "authority.pem").read_text()))
 
     def start_hub(self) -> None:
         """Create the hub, start it, and log the command line in."""
-        printed = self.ringfence("hub", "init", str(self._hub_folder), "--address", HUB)
-        self.token = next(word for word in printed.split() if word.startswith("rft_"))
+        printed = self.ringfence("hub", "init", str(self.hub_folder), "--address", HUB)
+        self.secret = Secret(next(word for word in printed.split() if word.startswith("rft_")))
         with (self.folder / "hub.log").open("w") as log:
-            words = [*RINGFENCE, "hub", "run", str(self._hub_folder)]
+            words = [*RINGFENCE, "hub", "run", str(self.hub_folder)]
             process = self.hub.start(*words, log=log, environment=self._environment)
-        wait_for("the hub", lambda: self._is_up(process, "hub.log") and (self._hub_folder / "run.json").exists())
-        self.ringfence("login", PEOPLE_URL, "--ca", str(self._hub_folder / "authority.pem"), text=self.token + "\n")
+        wait_for("the hub", lambda: self._is_up(process, "hub.log") and (self.hub_folder / "run.json").exists())
+        self.ringfence(
+            "login", PEOPLE_URL, "--ca", str(self.hub_folder / "authority.pem"), text=self.secret.reveal() + "\n"
+        )
 
-    def begin(self) -> None:
+    def begin(self, *, with_pbx: bool = True) -> None:
         """Have all of it run, up to phones without power: audio goes from home to home."""
         self.start_hub()
         self.ringfence("set", "organisation", f"sip_server={PBX}", "time_zone=Europe/Berlin")
@@ -142,7 +145,8 @@ class World:
             self.make_site(home, number)
         self.allow_direct_media()
         self.ringfence("publish")
-        self.start_pbx()
+        if with_pbx:
+            self.start_pbx()
         self.enrol_concentrator()
         self.start_concentrator()
         for home in self.homes:
@@ -225,7 +229,8 @@ class World:
         return str(found)
 
     @property
-    def _hub_folder(self) -> Path:
+    def hub_folder(self) -> Path:
+        """The hub's."""
         return self.folder / "hub"
 
     @property

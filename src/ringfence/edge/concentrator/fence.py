@@ -12,7 +12,7 @@ its own subnet alone.
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Network, collapse_addresses
 
 from ringfence.edge.network.interfaces import TUNNEL_MARK
@@ -32,29 +32,23 @@ class FencedBox:
     subnet: IPv4Network
     reach: tuple[Reach, ...]
     direct_media: tuple[IPv4Network, ...] = ()
+    policy: str = field(init=False, compare=False, repr=False)
+    """The name of what boxes with the same rules share."""
 
-
-@dataclass(frozen=True, slots=True)
-class _Policy:
-    """What boxes with the same rules share."""
-
-    reach: tuple[Reach, ...]
-    direct_media: tuple[IPv4Network, ...]
-
-    @property
-    def name(self) -> str:
-        return hashlib.sha256(repr(self).encode()).hexdigest()[:_NAME_CHARACTERS]
+    def __post_init__(self) -> None:
+        told = repr((sorted(set(self.reach), key=repr), sorted(set(self.direct_media))))
+        object.__setattr__(self, "policy", hashlib.sha256(told.encode()).hexdigest()[:_NAME_CHARACTERS])
 
 
 def whole_text(interface: str, boxes: Iterable[FencedBox]) -> str:
     """Return what puts a fence for exactly these boxes in the place of any before, in one transaction."""
-    known = {box.subnet: _policy_of(box) for box in boxes}
+    known = {box.subnet: box for box in boxes}
     lines = [f"add table inet {TABLE}", f"delete table inet {TABLE}", f"table inet {TABLE} {{"]
     lines += _filled("set", "subnets", "ipv4_addr", map(str, known))
-    for policy in dict.fromkeys(known.values()):
-        lines += _chains(policy)
+    for box in {box.policy: box for box in known.values()}.values():
+        lines += _chains(box)
     for way in _WAYS:
-        elements = (_element(subnet, way, policy) for subnet, policy in known.items())
+        elements = (_element(box, way) for box in known.values())
         lines += _filled("map", f"{way}_boxes", "ipv4_addr : verdict", elements)
     return "\n".join([*lines, *_hooks(f'"{interface}"'), "}", ""])
 
@@ -68,27 +62,23 @@ def change_text(before: Mapping[IPv4Network, FencedBox], after: Mapping[IPv4Netw
     """
     gone = [box for subnet, box in before.items() if after.get(subnet) != box]
     come = [box for subnet, box in after.items() if before.get(subnet) != box]
-    had, has = {_policy_of(box) for box in before.values()}, {_policy_of(box) for box in after.values()}
+    had, has = {box.policy for box in before.values()}, {box.policy for box in after.values()}
     lines: list[str] = []
-    for policy in sorted(has - had, key=lambda policy: policy.name):
-        lines += [f"table inet {TABLE} {{", *_chains(policy), "}"]
+    for _name, box in sorted({box.policy: box for box in come if box.policy not in had}.items()):
+        lines += [f"table inet {TABLE} {{", *_chains(box), "}"]
     for word, boxes in (("delete", gone), ("add", come)):
         if boxes:
             for way in _WAYS:
-                told = ", ".join(_element(box.subnet, way, _policy_of(box)) for box in boxes)
+                told = ", ".join(_element(box, way) for box in boxes)
                 lines.append(f"{word} element inet {TABLE} {way}_boxes {{ {told} }}")
             lines.append(f"{word} element inet {TABLE} subnets {{ {', '.join(str(box.subnet) for box in boxes)} }}")
-    for policy in sorted(had - has, key=lambda policy: policy.name):
-        lines += [f"delete chain inet {TABLE} {way}_{policy.name}" for way in _WAYS]
+    for policy in sorted(had - has):
+        lines += [f"delete chain inet {TABLE} {way}_{policy}" for way in _WAYS]
     return "\n".join([*lines, ""]) if lines else ""
 
 
-def _policy_of(box: FencedBox) -> _Policy:
-    return _Policy(tuple(sorted(set(box.reach), key=repr)), tuple(sorted(set(box.direct_media))))
-
-
-def _element(subnet: IPv4Network, way: str, policy: _Policy) -> str:
-    return f"{subnet} : jump {way}_{policy.name}"
+def _element(box: FencedBox, way: str) -> str:
+    return f"{box.subnet} : jump {way}_{box.policy}"
 
 
 def _filled(kind: str, name: str, of: str, elements: Iterable[str]) -> list[str]:
@@ -129,35 +119,38 @@ def _hooks(interface: str) -> list[str]:
     ]
 
 
-def _chains(policy: _Policy) -> list[str]:
-    return [*_chain(f"from_{policy.name}", _from_boxes(policy)), *_chain(f"to_{policy.name}", _to_boxes(policy))]
+def _chains(box: FencedBox) -> list[str]:
+    return [*_chain(f"from_{box.policy}", _from_boxes(box)), *_chain(f"to_{box.policy}", _to_boxes(box))]
 
 
-def _from_boxes(policy: _Policy) -> list[str]:
+def _from_boxes(box: FencedBox) -> list[str]:
     rules = []
-    if policy.direct_media:
-        rules.append(f"ip daddr {_among(policy.direct_media)} udp dport {_MEDIA_PORTS} accept")
+    if box.direct_media:
+        rules.append(f"ip daddr {_among(box.direct_media)} udp dport {_MEDIA_PORTS} accept")
     rules.append("ip daddr @subnets drop")
-    rules += [f"ip daddr {each.network} {each.protocol} dport {_ports(each)} accept" for each in policy.reach]
-    if policy.reach:
-        reached = _among(each.network for each in policy.reach)
+    rules += [
+        f"ip daddr {each.network} {each.protocol} dport {_ports(each)} accept"
+        for each in sorted(set(box.reach), key=repr)
+    ]
+    if box.reach:
+        reached = _among(each.network for each in box.reach)
         rules.append(f"ip daddr {reached} ct direction reply ct state established,related accept")
     return [*rules, "drop"]
 
 
-def _to_boxes(policy: _Policy) -> list[str]:
+def _to_boxes(box: FencedBox) -> list[str]:
     rules = []
-    if policy.direct_media:
-        rules.append(f"ip saddr {_among(policy.direct_media)} udp dport {_MEDIA_PORTS} accept")
+    if box.direct_media:
+        rules.append(f"ip saddr {_among(box.direct_media)} udp dport {_MEDIA_PORTS} accept")
     rules.append("ip saddr @subnets drop")
-    by_protocol = {each: [of.network for of in policy.reach if of.protocol is each] for each in Protocol}
+    by_protocol = {each: [of.network for of in box.reach if of.protocol is each] for each in Protocol}
     rules += [
         f"ip saddr {_among(networks)} meta l4proto {protocol} accept"
         for protocol, networks in by_protocol.items()
         if networks
     ]
-    if policy.reach:
-        reached = _among(each.network for each in policy.reach)
+    if box.reach:
+        reached = _among(each.network for each in box.reach)
         rules.append(f"ip saddr {reached} icmp type echo-request limit rate 100/second accept")
         rules.append(f"ip saddr {reached} meta l4proto icmp ct state related accept")
     return [*rules, "drop"]

@@ -19,6 +19,9 @@ from ringfence.edge.concentrator.fence import FencedBox, change_text, whole_text
 from ringfence.edge.network.tunnel.box_tunnel import TunnelLink
 from ringfence.edge.network.tunnel.wireguard import Peer, PeerTraffic
 
+READ_EVERY_S = 1.0
+"""How often the interface is asked who has shaken hands, and so whether it is there."""
+
 
 @dataclass(frozen=True, slots=True)
 class ConcentratorBox:
@@ -89,8 +92,13 @@ class ConcentratorKeeper:
         self._used_keys: dict[str, str] = {}
         self._claims = Claims()
         self._claimed: frozenset[IPv4Network] = frozenset()
-        self._routed: frozenset[str] = frozenset()
+        self._own: dict[IPv4Network, str] = {}
+        """Each box's own address (CIDR), by its subnet."""
+        self._settled: dict[str, tuple[ConcentratorBox, str]] = {}
+        """What the link was told of each box: as it was, and the key by which it called."""
+        self._routed: frozenset[str] | None = None
         self._traffic: Mapping[str, PeerTraffic] = {}
+        self._read_at = float("-inf")
 
     def begin(self, boxes: Sequence[ConcentratorBox]) -> None:
         """Take over what an earlier process left: calls of these boxes go on, and nobody else is let through."""
@@ -110,17 +118,21 @@ class ConcentratorKeeper:
             self._link.remove(dict.fromkeys(gone))
             self._peers = {key: peer for key, peer in self._peers.items() if key in known}
             self._traffic = {key: traffic for key, traffic in self._traffic.items() if key in known}
+        self._settled = {edge_id: told for edge_id, told in self._settled.items() if edge_id in self._boxes}
         fenced = {box.fenced.subnet: box.fenced for box in boxes}
         if text := change_text(self._fenced, fenced):
             self._set_fence(text)
             self._fenced = fenced
+            self._routed = None
         self._claims.take(fenced)
         self._settle()
 
     def on_time(self) -> None:
         """Hear which boxes' calls come this way, and who has changed their key. Call it several times a second."""
-        self._traffic = self._link.traffic()
-        self._claims.hear(self._hearing.asked(), self._clock())
+        now = self._clock()
+        if now - self._read_at >= READ_EVERY_S:
+            self._traffic, self._read_at = self._link.traffic(), now
+        self._claims.hear(self._hearing.asked(), now)
         self._settle()
 
     @property
@@ -142,19 +154,19 @@ class ConcentratorKeeper:
     def _settle(self) -> None:
         """Tell the link what differs from what it was told, and the network what comes this way anew."""
         self._used_keys = {box.edge_id: self._key_of(box) for box in self._boxes.values()}
-        changed = [
-            peer
-            for box in self._boxes.values()
-            for peer in self._peers_of(box)
-            if self._peers.get(peer.public_key) != peer
-        ]
+        settled = {edge_id: (box, self._used_keys[edge_id]) for edge_id, box in self._boxes.items()}
+        news = [box for edge_id, box in self._boxes.items() if self._settled.get(edge_id) != settled[edge_id]]
+        changed = [peer for box in news for peer in self._peers_of(box) if self._peers.get(peer.public_key) != peer]
         if changed:
             changed.sort(key=lambda peer: len(peer.networks))  # who gives a subnet up comes before who gets it
             self._link.put(changed)
             self._peers |= {peer.public_key: peer for peer in changed}
+        self._settled = settled
         claimed = self._claims.claimed(self._clock())
-        routed = frozenset(map(str, claimed | {_own_address(subnet) for subnet in self._fenced}))
-        if routed != self._routed:
+        if self._routed is None or claimed != self._claimed:
+            if self._routed is None:
+                self._own = {subnet: self._own.get(subnet) or _own_address(subnet) for subnet in self._fenced}
+            routed = frozenset((*self._own.values(), *map(str, claimed)))
             self._link.route(sorted(routed))
             self._routed = routed
         if claimed != self._claimed:
@@ -174,6 +186,6 @@ class ConcentratorKeeper:
         return before if before in box.keys else box.public_key
 
 
-def _own_address(subnet: IPv4Network) -> IPv4Network:
+def _own_address(subnet: IPv4Network) -> str:
     """Return the address of the box itself, which is its subnet's first."""
-    return IPv4Network(subnet.network_address + 1)
+    return f"{subnet.network_address + 1}/32"

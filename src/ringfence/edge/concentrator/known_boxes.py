@@ -1,6 +1,7 @@
 """Boxes as the hub tells them, made into what a concentrator keeps; what makes no sense is left out and told."""
 
 from collections.abc import Iterable
+from functools import lru_cache
 from ipaddress import IPv4Network
 
 from ringfence.edge.concentrator.fence import FencedBox
@@ -66,6 +67,7 @@ def _by_subnet(peer: TunnelPeer) -> int:
         return 0
 
 
+@lru_cache(maxsize=16_384)
 def _box(peer: TunnelPeer) -> ConcentratorBox:
     reach = (_reach(told) for told in peer.reach if ":" not in told.network)
     direct = tuple(map(_private, peer.direct_media))

@@ -72,6 +72,8 @@ class WireGuard:
     def __init__(self, name: str) -> None:
         self.name = name
         self._ip, self._wg = programs.find("ip"), programs.find("wg")
+        self._routed: frozenset[str] | None = None
+        """What was led into it last; None if only the kernel knows."""
 
     def open(self, private_key: Secret, *, listen_port: int = 0) -> None:
         """Have the interface with this key; peers of an interface that is there already stay.
@@ -84,6 +86,7 @@ class WireGuard:
             TunnelRefused: The machine has neither WireGuard nor wireguard-go, or the port is taken.
         """
         if not self.is_there():
+            self._routed = None
             self._make()
         self.use_key(private_key, listen_port=listen_port)
 
@@ -118,11 +121,14 @@ class WireGuard:
 
     def route(self, networks: Iterable[str]) -> None:
         """Lead exactly these networks into the interface, besides its own addresses'."""
-        wanted, there = {str(ip_network(each)) for each in networks}, self.routes()
-        text = "".join(f"route replace {each} dev {self.name} proto static\n" for each in sorted(wanted - there))
+        wanted, there = frozenset(networks), self.routes() if self._routed is None else self._routed
+        new = [str(ip_network(each)) for each in sorted(wanted - there)]
+        text = "".join(f"route replace {each} dev {self.name} proto static\n" for each in new)
         text += "".join(f"route delete {each} dev {self.name}\n" for each in sorted(there - wanted))
+        self._routed = None  # until all of it has succeeded
         if text:
             self._run(self._ip, "-batch", "-", text=text)
+        self._routed = wanted
 
     def routes(self) -> frozenset[str]:
         """Return the networks that lead into the interface, besides its own addresses'."""
