@@ -47,6 +47,11 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "groff": (lambda: shutil.which("groff") is not None, "apt install groff-base"),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "apt install systemd"),
     "nft": (lambda: shutil.which("nft") is not None, "apt install nftables"),
+    "openssl": (lambda: shutil.which("openssl") is not None, "apt install openssl"),
+    "hostapd": (
+        lambda: all(map(shutil.which, ("hostapd", "wpa_supplicant", "openssl"))),
+        "apt install hostapd wpasupplicant openssl",
+    ),
     "tshark": (lambda: shutil.which("tshark") is not None, "apt install tshark"),
     "postgresql": (postgresql_server.is_there, "apt install postgresql"),
     "wireguard": (

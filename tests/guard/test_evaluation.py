@@ -16,6 +16,7 @@ from ringfence.guard.evidence import (
     Evidence,
     Leased,
     OnTheWire,
+    ProvedKey,
     Shown,
     Sighting,
 )
@@ -115,15 +116,30 @@ EVERYTHING = OnTheWire(
     lease=Leased(ANNA, "SEP", "Cisco"),
     announced=Announced("cdp", ANNA, "SEP", "Cisco IP Phone 9971", "lan"),
     dhcp=AskedDhcp(ANNA, "Cisco", (1, 66)),
+    keys=(ProvedKey(ANNA, ("lan",), f"CP-9971-SEP{ANNA}"),),
 )
 
 
 def test_all_that_was_heard_on_the_wire_is_evidence() -> None:
     assert [name for name in OnTheWire.__struct_fields__ if not getattr(EVERYTHING, name)] == []
     site = ListedSite("anna", "Anna", Rules(), phones=frozenset({ANNA}))
-    evidence = Evaluation(site).decide(Asking(OWN, AWAY, 4711), site, SECRET, NOW, EVERYTHING).evidence
-    for name in OnTheWire.__struct_fields__:
-        assert getattr(evidence, name) == getattr(EVERYTHING, name), name
+    decision = Evaluation(site, OneNeighbour(ANNA)).decide(Asking(OWN, AWAY, 4711), site, SECRET, NOW, EVERYTHING)
+    for name in set(OnTheWire.__struct_fields__) - {"keys"}:
+        assert getattr(decision.evidence, name) == getattr(EVERYTHING, name), name
+    assert (decision.evidence.proved,) == EVERYTHING.keys
+
+
+def test_a_key_that_was_proved_at_the_port_makes_the_phones_requests_l4_and_nobody_elses() -> None:
+    site = ListedSite("anna", "Anna", Rules(), phones=frozenset({ANNA}))
+    own = Evaluation(site, OneNeighbour(ANNA)).decide(Asking(OWN, AWAY, 4711), site, SECRET, NOW, EVERYTHING)
+    assert (own.allow, own.reached) == (True, Level.L4)
+    told = f"MAC 00:11:22:33:44:55 has proved by 802.1X on lan the key of its certificate, CP-9971-SEP{ANNA}."
+    assert told in own.reasons
+    bert = HeldFile(TargetKind.CONFIGURATION, BERT)
+    other = Evaluation(site, OneNeighbour(ANNA)).decide(
+        Asking(f"SEP{BERT}.cnf.xml", AWAY, 4711), site, bert, NOW, EVERYTHING
+    )
+    assert (other.allow, other.evidence.proved) == (False, None)
 
 
 def test_every_kind_of_evidence_is_tried_in_all_its_forms_and_told_in_words() -> None:

@@ -21,6 +21,7 @@ from ringfence.guard.evidence import (
     Grant,
     Leased,
     PlaceConflict,
+    ProvedKey,
     Shown,
     Sighting,
 )
@@ -67,6 +68,7 @@ EVIDENCE_PARTS: dict[str, st.SearchStrategy[object]] = {
     "conflict": st.none() | st.builds(PlaceConflict, st.sampled_from(Contradiction), st.just("192.0.2.1")),
     "grant": st.none() | st.builds(Grant, st.just("carla"), st.just(9.0), st.sampled_from(["", HOST, "192.0.2.7"])),
     "holds_key": st.booleans(),
+    "proved": st.none() | st.builds(ProvedKey, MACS, st.sampled_from([(), ("lan",)]), st.text(max_size=20)),
     "credential": st.none() | st.builds(CredentialShown, st.sampled_from(CredentialState), st.integers(0, 9)),
 }
 """By the evidence's field; each of them has one."""

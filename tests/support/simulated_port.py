@@ -18,6 +18,8 @@ class SimulatedPort:
     routed: tuple[str, ...] = ()
     service: AddressService | None = None
     exists: bool = True
+    can_gate: bool = True
+    gated: bool = False
     has_dnsmasq: bool = True
     has_chrony: bool = True
     clock_is_kept: bool = True
@@ -49,14 +51,19 @@ class SimulatedPort:
     def addresses(self) -> tuple[IPv4Interface, ...]:
         return self.given
 
-    def open(self, addresses: Sequence[IPv4Interface], *, routed: Sequence[str]) -> None:
-        self.given, self.routed = tuple(addresses), tuple(routed)
+    def open(self, addresses: Sequence[IPv4Interface], *, routed: Sequence[str], is_gated: bool = False) -> None:
+        if is_gated and not self.can_gate:
+            raise PortRefused("the port can't be locked by a bridge, as 802.1X needs it: Operation not supported")
+        self.given, self.routed, self.gated = tuple(addresses), tuple(routed), is_gated
         self.steps.append("open")
+
+    def is_gated(self) -> bool:
+        return self.gated
 
     def shut(self) -> None:
         if self.given:
             self.steps.append("shut")
-        self.given, self.routed, self.seen = (), (), frozenset()
+        self.given, self.routed, self.seen, self.gated = (), (), frozenset(), False
 
     def serve(self, service: AddressService | None) -> None:
         if service is not None and not self.has_dnsmasq:

@@ -32,10 +32,15 @@ from ringfence.server.standalone.options import read_metrics_address
 from ringfence.stop_signals import call_on_stop
 
 
-def hear(listen: list[tuple[str, int]], http: list[tuple[str, int]], leases: Path | None) -> Hearing:
+def hear(
+    listen: list[tuple[str, int]], http: list[tuple[str, int]], leases: Path | None, box: Box | None = None
+) -> Hearing:
     """Return what hears on the wire for the ports that are served; on one of the kernel's choice it can't."""
     return Hearing(
-        tftp_ports={port for _, port in listen if port}, http_ports={port for _, port in http if port}, leases=leases
+        tftp_ports={port for _, port in listen if port},
+        http_ports={port for _, port in http if port},
+        leases=leases,
+        keys=box.keys if box is not None else tuple,
     )
 
 
@@ -98,7 +103,8 @@ def main(arguments: list[str] | None = None) -> int:
             with folder.lock():
                 listen = [read_address(text) for text in options.listen]
                 http = http_addresses(options.http, listen)
-                hearing = hear(listen, http, options.leases or (helper.leases if helper is not None else None))
+                box = Box(helper, say) if helper is not None else None
+                hearing = hear(listen, http, options.leases or (helper.leases if helper is not None else None), box)
                 if hearing.why_no_frames:
                     log.info("Frames are not watched: %s.", hearing.why_no_frames)
                 watched = [] if options.metrics is None else [listen_for_metrics(read_metrics_address(options.metrics))]
@@ -115,7 +121,7 @@ def main(arguments: list[str] | None = None) -> int:
                     ),
                     say,
                     metrics=watched,
-                    box=Box(helper, say) if helper is not None else None,
+                    box=box,
                     rights=ProcessRights(lambda: again.want(agent.stop), capturing),
                 )
                 privileges.let_go()

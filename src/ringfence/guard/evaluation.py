@@ -32,6 +32,7 @@ from ringfence.guard.levels import Level
 from ringfence.guard.moment import Moment
 from ringfence.guard.places import Places
 from ringfence.guard.policy import is_inside
+from ringfence.guard.port_keys import proved_key
 from ringfence.guard.windows import Window
 from ringfence.phones.credentials import credential_user
 from ringfence.phones.filenames import owner_of
@@ -221,20 +222,26 @@ class Evaluation(Generic[Site]):
         if needed <= Level.L1 and not is_new:
             return Evidence(known_owners=owners, ttl=asking.ttl, on_link=on_link, learned=learned)
         neighbours = links.neighbours(moment.mono) if links is not None else None
+        shown = tuple(neighbours.shown_for(host)) if neighbours is not None else ()
+        needs_frames = watches_frames and asking.protocol == TFTP
+        proved = proved_key(wire, shown, asking.ttl, needs_frames=needs_frames)
+        if proved is not None and proved.mac not in ((owner,) if owner is not None else owners):
+            proved = None
         so_far = Evidence(
             known_owners=owners,
             on_link=on_link,
             learned=learned,
-            neighbours=tuple(neighbours.shown_for(host)) if neighbours is not None else (),
+            neighbours=shown,
             frames=wire.frames,
             # A connection's first frame may be long ago; each datagram has one of its own.
-            asked_frames=watches_frames and asking.protocol == TFTP,
+            asked_frames=needs_frames,
             ttl=asking.ttl,
             lease=wire.lease,
             announced=wire.announced,
             dhcp=wire.dhcp,
             grant=site.windows.grant_for(owner, moment.wall) if owner is not None else None,
-            holds_key=asking.holds_key,
+            holds_key=asking.holds_key or proved is not None,
+            proved=proved,
             credential=_credential_shown(asking, site, owner),
         )
         if owner is None:

@@ -55,6 +55,17 @@ class AskedDhcp(Struct, frozen=True, array_like=True):
     options: tuple[int, ...] = ()
 
 
+class ProvedKey(Struct, frozen=True, array_like=True):
+    """The phone at a MAC address has proved the key of its certificate, by 802.1X, on these links.
+
+    A port and the bridge that it is behind are two links. ``certificate`` is the name in it.
+    """
+
+    mac: str
+    links: tuple[str, ...]
+    certificate: str
+
+
 class BehaviourPart(Struct, frozen=True, array_like=True):
     """One part of how well a source behaves like a phone: so many points of so many."""
 
@@ -83,6 +94,8 @@ class OnTheWire(Struct, frozen=True, omit_defaults=True):
     lease: Leased | None = None
     announced: Announced | None = None
     dhcp: AskedDhcp | None = None
+    keys: tuple[ProvedKey, ...] = ()
+    """Of all phones that are at this machine's ports, whoever asks."""
 
 
 class Contradiction(StrEnum):
@@ -130,7 +143,7 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
     ``on_link``: the address is in the network of one of this machine's own links. ``learned``: why its network is known
     to belong to the site, in words. ``ttl``: that of the request. ``asked_frames`` says whether frames are watched at
     all: if they are, one must have been seen. ``holds_key``: for level L4, the phone's own key, proved by 802.1X or
-    TLS. ``credential``: None if the phone has none, or over a protocol that can't bear it.
+    TLS; ``proved``: how, by 802.1X. ``credential``: None if the phone has none, or over a protocol that can't bear it.
     """
 
     known_owners: Collection[str] = frozenset()
@@ -147,6 +160,7 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
     conflict: PlaceConflict | None = None
     grant: Grant | None = None
     holds_key: bool = False
+    proved: ProvedKey | None = None
     credential: CredentialShown | None = None
 
     @property

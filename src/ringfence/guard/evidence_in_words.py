@@ -66,8 +66,14 @@ def _grant_in_words(evidence: Evidence) -> Iterator[str]:
 
 
 def _key_in_words(evidence: Evidence) -> Iterator[str]:
-    if evidence.holds_key:
+    if evidence.holds_key and evidence.proved is None:
         yield "It has proved that it holds the phone's own key."
+
+
+def _proved_in_words(evidence: Evidence) -> Iterator[str]:
+    if (proved := evidence.proved) is not None:
+        at = _on(proved.links[0] if proved.links else "")
+        yield f"MAC {Mac(proved.mac)} has proved by 802.1X{at} the key of its certificate, {shown(proved.certificate)}."
 
 
 def _credential_in_words(evidence: Evidence) -> Iterator[str]:
@@ -100,6 +106,7 @@ EVIDENCE_IN_WORDS: Mapping[str, Callable[[Evidence], Iterator[str]]] = MappingPr
         "conflict": _conflict_in_words,
         "grant": _grant_in_words,
         "holds_key": _key_in_words,
+        "proved": _proved_in_words,
         "credential": _credential_in_words,
         "behaviour": _behaviour_in_words,
     }

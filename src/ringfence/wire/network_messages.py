@@ -116,6 +116,8 @@ class BoxProblem(StrEnum):
     UNKNOWN_DEVICE = "unknown-device"
     SEVERAL_PHONES = "several-phones"
     KERNEL_LACKS = "kernel-lacks"
+    KEY_REFUSED = "key-refused"
+    NO_KEY = "no-key"
     NO_CONCENTRATOR = "no-concentrator"
     OTHER = "other"
 
@@ -126,6 +128,39 @@ class BoxFinding:
 
     kind: str
     sentence: str
+
+
+class AdmittedBy(StrEnum):
+    """By what a phone is let in at a port that asks for 802.1X."""
+
+    KEY = "key"
+    FALLBACK = "without-key"
+    """It has shown none, and the site only tries 802.1X."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortEntry:
+    """A phone that is let in at a port that asks for 802.1X: by what (``AdmittedBy``), and since when.
+
+    ``certificate`` is the name in the certificate whose key it has shown.
+    """
+
+    mac: str
+    by: str
+    since: float
+    certificate: str = ""
+
+
+def entry_in_words(entry: PortEntry) -> str:
+    """Return whom a port lets in and why, without a full stop."""
+    who = ":".join(entry.mac[at : at + 2] for at in range(0, 12, 2))
+    match entry.by:
+        case AdmittedBy.KEY:
+            return f"{who} is let in by 802.1X: it has proved the key of its certificate, {entry.certificate}"
+        case AdmittedBy.FALLBACK:
+            return f"{who} is let in without 802.1X: it has shown no key that counts"
+        case _:
+            return f"{who} is let in: {entry.by}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +193,8 @@ class BoxStanding:
     devices: tuple[str, ...] = field(default=())
     findings: tuple[BoxFinding, ...] = field(default=())
     tunnels: tuple[BoxTunnel, ...] = field(default=())
+    entries: tuple[PortEntry, ...] = field(default=())
+    """Who is let in by 802.1X or without; empty where the port does not ask for it."""
 
 
 @dataclass(frozen=True, slots=True)

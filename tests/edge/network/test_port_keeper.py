@@ -8,11 +8,14 @@ from msgspec.structs import replace
 
 from ringfence.edge.errors import BadNetworkRules
 from ringfence.edge.network.fence import fence_text
-from ringfence.edge.network.interfaces import Interfaces
+from ringfence.edge.network.interfaces import BRIDGE, Interfaces
 from ringfence.edge.network.keeper import ASK_S, LOOK_S, TIME_UNKNOWN, PortKeeper
 from ringfence.edge.network.plan import PortRules, read_plan
-from ringfence.wire.network_messages import BoxProblem, NetworkConcentrator, NetworkReach
+from ringfence.edge.network.port_access.gate import GateOrders
+from ringfence.edge.network.port_access.messages import KeyFault, KeyRefused
+from ringfence.wire.network_messages import BoxProblem, NetworkConcentrator, NetworkReach, PortAccess
 from support.box_network import GOOD, PHONE_MAC, STRANGER_MAC
+from support.simulated_gate import SimulatedGate
 from support.simulated_port import SimulatedPort
 
 INTERFACES = Interfaces("port", "home0")
@@ -300,3 +303,95 @@ def test_without_a_named_uplink_it_is_told_that_calls_do_not_go_first(port: Simu
     nameless.begin()
     nameless.take(replace(GOOD, uplink_kbit=2000))
     assert "without --uplink" in found(nameless)[BoxProblem.OTHER]
+
+
+# -- 802.1X ----------------------------------------------------------------------------------------------------------
+
+CA = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
+NAME = f"CP-9971-SEP{PHONE_MAC}"
+
+
+@pytest.fixture
+def gate() -> SimulatedGate:
+    return SimulatedGate()
+
+
+@pytest.fixture
+def gated(port: SimulatedPort, gate: SimulatedGate) -> PortKeeper:
+    made = PortKeeper(port, INTERFACES, Path("/run/box"), gate=gate)
+    made.begin()
+    return made
+
+
+def asking(access: PortAccess) -> PortRules:
+    return replace(GOOD, port_access=access, authorities=(CA,))
+
+
+def test_a_port_that_asks_for_802_1x_stands_behind_its_gate_and_services_are_at_the_bridge(
+    port: SimulatedPort, gate: SimulatedGate, gated: PortKeeper
+) -> None:
+    gated.take(asking(PortAccess.REQUIRE))
+    assert (port.gated, port.routed, gate.orders) == (
+        True, (BRIDGE, "rf-tunnel"), GateOrders((CA,), frozenset({PHONE_MAC}))
+    )  # fmt: skip
+    assert port.service is not None
+    assert f"interface={BRIDGE}\n" in port.service.configuration
+    gate.show(PHONE_MAC, NAME)
+    gated.on_time(1.0)
+    assert [(each.mac, each.certificate) for each in gated.standing.entries] == [(PHONE_MAC, NAME)]
+
+
+def test_the_gate_comes_and_goes_behind_the_same_fence(
+    port: SimulatedPort, gate: SimulatedGate, gated: PortKeeper
+) -> None:
+    gated.take(GOOD)
+    port.steps.clear()
+    gated.take(asking(PortAccess.TRY))
+    assert port.steps == ["serve no more", "shut", "open", "serve"]
+    port.steps.clear()
+    gated.take(asking(PortAccess.REQUIRE))
+    assert port.steps == []
+    gated.take(GOOD)
+    assert port.steps == ["serve no more", "shut", "open", "serve"]
+    assert (port.gated, gate.orders, gated.standing.entries) == (False, None, ())
+
+
+def test_a_kernel_without_a_lock_is_told_and_only_who_requires_it_is_shut(
+    port: SimulatedPort, gate: SimulatedGate, gated: PortKeeper
+) -> None:
+    port.can_gate = False
+    gated.take(asking(PortAccess.TRY))
+    assert "let in without 802.1X" in found(gated)[BoxProblem.KERNEL_LACKS]
+    assert (bool(port.given), port.gated, gate.orders) == (True, False, None)
+    port.steps.clear()
+    gated.on_time(100.0)
+    assert port.steps == [], "a phone's link is not taken down again and again"
+    gated.take(asking(PortAccess.REQUIRE))
+    assert "can't be locked" in found(gated)[BoxProblem.KERNEL_LACKS]
+    gated.on_time(200.0)
+    assert (port.given, gated.standing.entries) == ((), ())
+    port.can_gate = True
+    gated.on_time(300.0)
+    assert (port.gated, found(gated)) == (True, {})
+
+
+def test_without_hostapd_the_package_is_named(port: SimulatedPort, gate: SimulatedGate, gated: PortKeeper) -> None:
+    gate.has_hostapd = False
+    gated.take(asking(PortAccess.REQUIRE))
+    gated.on_time(1.0)
+    assert "apt install hostapd" in found(gated)[BoxProblem.PROGRAM_MISSING]
+    assert (port.gated, gate.let) == (True, set())
+    gate.has_hostapd = True
+    gated.on_time(100.0)
+    assert found(gated) == {}
+
+
+def test_what_failed_at_the_gate_is_told(gate: SimulatedGate, gated: PortKeeper) -> None:
+    gated.take(asking(PortAccess.REQUIRE))
+    gate.said.append(KeyRefused(PHONE_MAC, KeyFault.FOREIGN))
+    gate.trouble = "hostapd ended with status 1 and is started again."
+    gate.at.add(STRANGER_MAC)
+    gated.on_time(1.0)
+    assert "port-authority add" in found(gated)[BoxProblem.KEY_REFUSED]
+    assert found(gated)[BoxProblem.OTHER] == gate.trouble
+    assert "66:77:88:99:AA:BB" in found(gated)[BoxProblem.UNKNOWN_DEVICE]

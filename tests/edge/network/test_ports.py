@@ -15,13 +15,25 @@ from ringfence.edge.errors import FenceRefused, PortRefused
 from ringfence.edge.network import linux_port, programs
 from ringfence.edge.network.dnsmasq import AddressService, address_service
 from ringfence.edge.network.fence import fence_text
-from ringfence.edge.network.interfaces import TUNNEL_MARK
+from ringfence.edge.network.interfaces import BRIDGE, TUNNEL_MARK
 from ringfence.edge.network.linux_port import LinuxPort
 from ringfence.edge.network.plan import read_plan
 from ringfence.edge.network.port import Port
+from ringfence.edge.network.port_access.bridge import LockedBridge
 from ringfence.edge.network.programs import KeptProgram
 from ringfence.edge.network.uplink_queue import VOICE
-from support.box_network import GOOD, HOME_NET, HOME_ROUTER, PORT, UPLINK, BoxNetwork, in_namespace, ip, wait_until
+from support.box_network import (
+    GOOD,
+    HOME_NET,
+    HOME_ROUTER,
+    PHONE_MAC,
+    PORT,
+    UPLINK,
+    BoxNetwork,
+    in_namespace,
+    ip,
+    wait_until,
+)
 from support.namespaces import entered
 from support.simulated_port import SimulatedPort
 
@@ -74,6 +86,16 @@ def test_an_open_port_has_exactly_the_addresses_and_a_shut_one_has_none(port: Po
     port.shut()
     assert (port.addresses(), port.links()[PORT]) == ((), False)
     port.shut()
+
+
+def test_a_port_behind_a_gate_has_its_addresses_there_until_it_is_shut(port: Port) -> None:
+    port.set_fence(fence_text(SHAPE, PLAN))
+    for is_gated in (True, False, True):
+        port.open(PLAN.boxes, routed=[PORT, BRIDGE], is_gated=is_gated)
+        assert (port.addresses(), port.is_gated()) == (PLAN.boxes, is_gated)
+        wait_until(lambda: port.links()[PORT], "no link")
+        port.shut()
+        assert (port.addresses(), port.is_gated(), port.links()[PORT]) == ((), False, False)
 
 
 def test_the_homes_networks_are_told_and_the_ports_own_are_not(port: Port) -> None:
@@ -194,6 +216,38 @@ class TestLinux:
         network.give("10.9.8.2/29")
         in_namespace(network.phone, "busybox", "ping", "-c", "1", "-W", "1", "10.9.8.1")
         wait_until(lambda: linux.devices() == {"001122334455"}, "the phone is not seen")
+
+    def test_behind_a_gate_nothing_passes_but_who_is_let_in_and_all_is_noted(
+        self, linux: LinuxPort, network: BoxNetwork
+    ) -> None:
+        linux.set_fence(fence_text(SHAPE, PLAN))
+        linux.open(PLAN.boxes, routed=[BRIDGE], is_gated=True)
+        bridge = LockedBridge(PORT)
+        bridge.watch([PHONE_MAC])
+        network.give("10.9.8.2/29")
+        wait_until(lambda: linux.links()[PORT], "no link")
+        ping = ("busybox", "ping", "-c", "1", "-W", "1", "10.9.8.1")
+        assert in_namespace(network.phone, *ping).returncode
+        assert not bridge.inside()
+        assert bridge.seen() == {PHONE_MAC}
+        bridge.let_in([PHONE_MAC])
+        bridge.let_in([PHONE_MAC])
+        wait_until(lambda: in_namespace(network.phone, *ping).returncode == 0, "nothing passes")
+        bridge.watch([])
+        assert bridge.seen() == {PHONE_MAC}, "who was seen is known when phones come and go"
+        bridge.let_in([])
+        assert in_namespace(network.phone, *ping).returncode
+        bridge.let_in([PHONE_MAC])
+        ip("-n", network.phone, "link", "set", "eth0", "down")
+        wait_until(lambda: not bridge.inside(), "the kernel lets it in")
+        bridge.watch_no_more()
+        bridge.watch_no_more()
+
+    def test_a_lock_that_somebody_took_off_is_known_to_be_gone(self, linux: LinuxPort, network: BoxNetwork) -> None:
+        linux.set_fence(fence_text(SHAPE, PLAN))
+        linux.open(PLAN.boxes, routed=[BRIDGE], is_gated=True)
+        in_namespace(network.box, "bridge", "link", "set", "dev", PORT, "locked", "off")
+        assert (linux.is_gated(), linux.addresses()) == (False, ())
 
     def test_another_dhcp_server_at_the_port_is_found_by_asking(
         self, linux: LinuxPort, network: BoxNetwork, run_folder: Path

@@ -12,6 +12,7 @@ from ringfence.edge.agent.concentrator_addresses import ANY_ADDRESS, Concentrato
 from ringfence.edge.agent.hub_client import HubClient
 from ringfence.edge.errors import HelperGone
 from ringfence.edge.network.handle import NetworkHelper
+from ringfence.edge.network.interfaces import BRIDGE
 from ringfence.edge.network.messages import (
     HelperFailed,
     HelperReady,
@@ -24,9 +25,18 @@ from ringfence.edge.network.messages import (
 from ringfence.edge.network.plan import port_rules, read_plan
 from ringfence.edge.reporting.log import Log
 from ringfence.errors import PeerFault
+from ringfence.guard.evidence import ProvedKey
 from ringfence.wire import codec
 from ringfence.wire.messages import StatePart
-from ringfence.wire.network_messages import BoxFinding, BoxProblem, BoxStanding, BoxTunnel, NetworkRules
+from ringfence.wire.network_messages import (
+    AdmittedBy,
+    BoxFinding,
+    BoxProblem,
+    BoxStanding,
+    BoxTunnel,
+    NetworkRules,
+    entry_in_words,
+)
 
 NO_RULES_YET = NetworkRules(0)
 CLOCK_OFF_S = 2.0
@@ -200,7 +210,14 @@ class Box:
             public_key=now.public_key,
             next_public_key=now.next_public_key,
             tunnels=now.tunnels,
+            entries=now.entries,
         )
+
+    def keys(self) -> tuple[ProvedKey, ...]:
+        """Return which phones have proved a key at the port, as far as the helper says so now."""
+        links = (self._helper.interfaces.phone, BRIDGE)
+        entries = self._standing.entries
+        return tuple(ProvedKey(each.mac, links, each.certificate) for each in entries if each.by == AdmittedBy.KEY)
 
     def in_words(self) -> list[str]:
         """Return the port's state in sentences."""
@@ -209,6 +226,7 @@ class Box:
             link = "has a link" if now.links.get(port) else "has no link"
             seen = f"; {counted(len(now.devices), 'device')} seen there" if now.devices else ""
             lines = [f"The phone's port {port} {link} and is fenced, with the subnet {now.subnet}{seen}."]
+            lines += [f"{entry_in_words(each)}." for each in now.entries]
         else:
             lines = [f"The phone's port {port} is shut."]
         if refused := self.part.refused:

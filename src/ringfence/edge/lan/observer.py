@@ -5,7 +5,7 @@ The worker asks for it, and the request waits for the answer (``server.access.ev
 
 import threading
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from ringfence.guard.evidence import (
     AskedDhcp,
     Leased,
     OnTheWire,
+    ProvedKey,
     Sighting,
 )
 from ringfence.server.access.evidence_wait import Heard, Question
@@ -36,9 +37,24 @@ class _Kept:
 
 
 class Hearing:
-    """Observes until ``stop``. ``why_no_frames`` says why frames are not watched, and is empty if they are."""
+    """Observes until ``stop``. ``why_no_frames`` says why frames are not watched, and is empty if they are.
 
-    def __init__(self, *, tftp_ports: Collection[int], http_ports: Collection[int], leases: Path | None = None) -> None:
+    Args:
+        tftp_ports: The ports of requests over TFTP.
+        http_ports: Those of requests over HTTP.
+        leases: The DHCP server's file.
+        keys: Returns which phones have proved a key at this machine's ports.
+    """
+
+    def __init__(
+        self,
+        *,
+        tftp_ports: Collection[int],
+        http_ports: Collection[int],
+        leases: Path | None = None,
+        keys: Callable[[], tuple[ProvedKey, ...]] = tuple,
+    ) -> None:
+        self._keys = keys
         self._leases = LeaseFile(leases) if leases is not None else None
         self._announced: FIFOCache[str, _Kept] = FIFOCache(MOST_ANNOUNCED)
         self._dhcp: FIFOCache[str, AskedDhcp] = FIFOCache(MOST_ANNOUNCED)
@@ -97,6 +113,7 @@ class Hearing:
             None if lease is None else Leased(lease.mac, lease.hostname, lease.vendor_class),
             self._said_by(frames[-1].mac) if frames else None,
             self._asked_by(frames[-1].mac) if frames else None,
+            self._keys(),
         )
 
     def _said_by(self, mac: str) -> Announced | None:

@@ -10,6 +10,7 @@ from ringfence.edge.network import programs
 from ringfence.edge.network.fence import FAMILY, TABLE, port_of, uplink_of
 from ringfence.edge.network.interfaces import TUNNEL, Interfaces
 from ringfence.edge.network.linux_port import LinuxPort
+from ringfence.edge.network.port_access.linux_gate import LinuxGate
 from ringfence.edge.network.run_folder import held
 
 
@@ -45,6 +46,8 @@ def clear(folder: Path) -> ClearedPort:
             linux.put_calls_first(0)
             linux.serve(None)
             linux.keep_time(None)
+            with contextlib.suppress(PortRefused):
+                LinuxGate(port, folder).clear()
             if linux.is_there():
                 linux.shut()
         with contextlib.suppress(PortRefused):  # there is none, or it ended with its wireguard-go

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Interface
 from pathlib import Path
 
-from ringfence.edge.network.plan import PortPlan
+from ringfence.edge.network.plan import PortPlan, colons
 
 LEASE = "1h"
 MOST_LEASES = 1024
@@ -54,7 +54,7 @@ def address_service(interface: str, plan: PortPlan, folder: Path, user: str) -> 
         *_options(plan.box, plan),
         *_names(plan.box, plan),
     ]
-    return AddressService("\n".join([*lines, ""]), "".join(f"{_mac(each)}\n" for each in sorted(plan.phones)))
+    return AddressService("\n".join([*lines, ""]), "".join(f"{colons(each)}\n" for each in sorted(plan.phones)))
 
 
 def _ranges(plan: PortPlan) -> list[str]:
@@ -94,10 +94,6 @@ def _names(box: IPv4Interface, plan: PortPlan) -> list[str]:
         forms = [name, f"{name}.{plan.domain}"] if plan.domain and "." not in name else [name]
         lines += [f"host-record={form},{address}" for form in forms for address in addresses]
     return [*lines, "local=/#/"]
-
-
-def _mac(bare: str) -> str:
-    return ":".join(bare[at : at + 2] for at in range(0, 12, 2)).lower()
 
 
 def files(service: AddressService) -> Sequence[tuple[str, str]]:

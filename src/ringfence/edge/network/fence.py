@@ -18,8 +18,8 @@ import re
 from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, collapse_addresses
 
-from ringfence.edge.network.interfaces import LOOPBACK, TUNNEL, TUNNEL_MARK, Interfaces
-from ringfence.edge.network.plan import PRIVATE, PortPlan
+from ringfence.edge.network.interfaces import BRIDGE, LOOPBACK, TUNNEL, TUNNEL_MARK, Interfaces
+from ringfence.edge.network.plan import PRIVATE, PortPlan, colons
 from ringfence.edge.network.uplink_queue import VOICE
 from ringfence.wire.network_messages import Protocol
 
@@ -88,7 +88,7 @@ def fence_text(interfaces: Interfaces, plan: PortPlan | None) -> str:
     rules[MARK] = [f'return comment "{digest}"']
     table = f"{FAMILY} {TABLE}"
     empty = [line for name in rules for line in _chain(name, [_HOOKS[name]] if name in _HOOKS else [])]
-    phones = ", ".join(map(_mac, macs))
+    phones = ", ".join(map(colons, macs))
     return "\n".join([
         header(interfaces),
         f"table {table} {{", *_SETS, *empty, "}",
@@ -126,7 +126,7 @@ def uplink_of(text: str) -> str:
 
 def _arriving(interfaces: Interfaces, plan: PortPlan | None) -> list[str]:
     """What comes in by any interface: the phones' subnets are at the port and nowhere else."""
-    rules = [f"iifname {_text(interfaces.phone)} jump from_port"]
+    rules = [f"iifname {_port(interfaces)} jump from_port"]
     for box in plan.boxes if plan is not None else ():
         rules.append(f"iifname != {_text(LOOPBACK)} ip saddr {box.network} drop")
         # An address of the port is not to be had through another interface, as Linux would otherwise allow.
@@ -154,7 +154,7 @@ def _asking(interfaces: Interfaces) -> list[str]:
     """What is for the box itself."""
     rules = [
         f"iifname {_text(LOOPBACK)} accept",
-        f"iifname {_text(interfaces.phone)} jump asking_from_port",
+        f"iifname {_port(interfaces)} jump asking_from_port",
         "ct state established,related accept",
         f"iifname {_text(TUNNEL)} icmp type echo-request limit rate 10/second accept",
         f"iifname {_text(TUNNEL)} drop",
@@ -185,7 +185,7 @@ def _passing(interfaces: Interfaces, plan: PortPlan | None) -> list[str]:
     """What goes through the box: between the phone and the tunnel, and from guests out."""
     if plan is None or plan.box is None:
         return []
-    port, tunnel, uplink = _text(interfaces.phone), _text(TUNNEL), _text(interfaces.uplink)
+    port, tunnel, uplink = _port(interfaces), _text(TUNNEL), _text(interfaces.uplink)
     rules = [
         f"oifname {tunnel} tcp flags syn / syn,rst tcp option maxseg size set rt mtu",
         f"iifname {tunnel} tcp flags syn / syn,rst tcp option maxseg size set rt mtu",
@@ -234,7 +234,7 @@ def _to_phones(plan: PortPlan | None) -> list[str]:
 
 def _leaving(interfaces: Interfaces, plan: PortPlan | None) -> list[str]:
     """What the box itself sends to the port."""
-    rule = f"oifname {_text(interfaces.phone)}"
+    rule = f"oifname {_port(interfaces)}"
     return [f"{rule} meta nfproto ipv6 drop"] if plan is not None else [f"{rule} drop"]
 
 
@@ -269,9 +269,10 @@ def _among(values: Sequence[object]) -> str:
     return f"{{ {', '.join(str(value) for value in values)} }}"
 
 
+def _port(interfaces: Interfaces) -> str:
+    """Return the phone's port, and the bridge that it is behind while it asks for 802.1X: one fence for both."""
+    return f"{{ {_text(interfaces.phone)}, {_text(BRIDGE)} }}"
+
+
 def _text(name: str) -> str:
     return f'"{name}"'
-
-
-def _mac(bare: str) -> str:
-    return ":".join(bare[at : at + 2] for at in range(0, 12, 2)).lower()

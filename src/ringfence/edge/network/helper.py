@@ -19,7 +19,7 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-from ringfence.edge.errors import BadNetworkRules, HelperGone, HelperUnfit
+from ringfence.edge.errors import BadNetworkRules, HelperGone, HelperUnfit, PortRefused
 from ringfence.edge.network import programs
 from ringfence.edge.network.interfaces import Interfaces, read_interfaces
 from ringfence.edge.network.keeper import PortKeeper
@@ -37,8 +37,10 @@ from ringfence.edge.network.messages import (
     send,
 )
 from ringfence.edge.network.port import Tunnel
+from ringfence.edge.network.port_access.linux_gate import LinuxGate
 from ringfence.edge.network.run_folder import held
 from ringfence.errors import RingfenceError
+from ringfence.secret import Secret
 from ringfence.server.confinement import capabilities
 from ringfence.server.confinement.capabilities import Capability
 from ringfence.wire.errors import BadMessage
@@ -46,6 +48,8 @@ from ringfence.wire.errors import BadMessage
 LOOK_AROUND_S = 1.0
 KEYS_S = 0.2
 """How often it is looked whether a concentrator has changed its key, while one is about to."""
+SOON_S = 0.05
+"""How soon it is looked again when a phone has just shown its key, which hostapd is about to know."""
 COUNTERS_S = 30.0
 """How often it is told how much has passed, where nothing else has changed."""
 TAKE_OVER_S = 15.0
@@ -69,14 +73,18 @@ class Helper:
 
     def run(self) -> None:
         """Take orders, and look after the port every second. HelperGone once nobody listens."""
-        look_at = time.monotonic()
+        look_at, heard_at = time.monotonic(), float("-inf")
         while True:
-            wait_s = max(0.0, look_at - time.monotonic())
-            is_changing = self._keeper.is_changing
-            ready, _, _ = select.select([self._channel], [], [], min(wait_s, KEYS_S) if is_changing else wait_s)
-            if ready and not self._obey():
+            is_changing, is_waiting = self._keeper.is_changing, self._keeper.is_waiting
+            is_early = time.monotonic() < heard_at + SOON_S  # whoever talks without end is heard now and then
+            pause_s = SOON_S if is_waiting or is_early else KEYS_S if is_changing else LOOK_AROUND_S
+            waits_on = [self._channel, *(() if is_early else self._keeper.waits_on)]
+            ready, _, _ = select.select(waits_on, [], [], min(pause_s, max(0.0, look_at - time.monotonic())))
+            if self._channel in ready and not self._obey():
                 return
-            if (now := time.monotonic()) >= look_at:
+            is_told = any(each is not self._channel for each in ready)
+            if (now := time.monotonic()) >= look_at or is_told or is_waiting:
+                heard_at = now
                 look_at = now + LOOK_AROUND_S
                 self._keeper.on_time(now)
             elif is_changing:
@@ -171,9 +179,15 @@ def _work(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Pa
 
         return TunnelService(keys)
 
+    def own_key() -> tuple[str, Secret]:
+        from ringfence.edge.network.port_access.server_key import server_key  # noqa: PLC0415 - as above
+
+        return server_key(keys)
+
     try:
         port = LinuxPort(interfaces, folder)
-        keeper = PortKeeper(port, interfaces, folder, programs.user("dnsmasq"), open_tunnel)
+        gate = LinuxGate(interfaces.phone, folder, own_key)
+        keeper = PortKeeper(port, interfaces, folder, programs.user("dnsmasq"), open_tunnel, gate)
         keeper.begin()
     except RingfenceError as fault:
         send(channel, HelperFailed(str(fault)))
@@ -185,6 +199,8 @@ def _work(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Pa
     finally:
         port.serve(None)
         port.keep_time(None)
+        with contextlib.suppress(PortRefused):
+            gate.ask_for_keys(None)
     return 0
 
 

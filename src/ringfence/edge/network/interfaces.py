@@ -10,6 +10,8 @@ TUNNEL = "rf-tunnel"
 """The interface of the box's own tunnel."""
 TUNNEL_MARK = 0x5246
 """What the kernel marks the tunnel's own packets with, on their way to the other end."""
+BRIDGE = "rf-phone"
+"""The bridge that the phone's port is behind while it asks for 802.1X; addresses are the bridge's then."""
 LOOPBACK = "lo"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,14}")
 _OPEN = re.compile(r"([0-9]{1,5})/(udp|tcp)")
@@ -41,7 +43,7 @@ class Interfaces:
 
     def __post_init__(self) -> None:
         for name in filter(None, (self.phone, self.uplink)):
-            if _NAME.fullmatch(name) is None or name in {LOOPBACK, TUNNEL}:
+            if _NAME.fullmatch(name) is None or name in {LOOPBACK, TUNNEL, BRIDGE}:
                 raise BadPhonePort("this can't be a box's interface", where=repr(name[:40]))
         if not self.phone:
             raise BadPhonePort("the phone's port has no name", to_do="Name it: --phone-port eth0")

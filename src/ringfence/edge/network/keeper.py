@@ -5,11 +5,13 @@ Invariants:
 - The fence comes first: an address is given and the interface is brought up only behind the fence that it is for.
 - A fence that nftables refuses changes nothing: fence, addresses and services stay together as they were.
 - A subnet that is also in use elsewhere at this machine opens nothing.
+- Where 802.1X is required the port is open behind its gate, or not at all.
 - What the machine does not do is told as a finding and tried again; it ends nothing.
 """
 
 import contextlib
-from collections.abc import Callable, Iterable
+import socket
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
@@ -18,13 +20,15 @@ from ringfence.counted import counted, some
 from ringfence.edge.errors import FenceRefused, PortRefused, ProgramMissing, TunnelRefused
 from ringfence.edge.network.dnsmasq import address_service
 from ringfence.edge.network.fence import fence_text, header
-from ringfence.edge.network.interfaces import TUNNEL, Interfaces
+from ringfence.edge.network.interfaces import BRIDGE, TUNNEL, Interfaces
 from ringfence.edge.network.messages import PortStanding
 from ringfence.edge.network.plan import PortPlan, PortRules, read_plan
 from ringfence.edge.network.port import Port, Tunnel
+from ringfence.edge.network.port_access.gate import Gate, GateOrders
+from ringfence.edge.network.port_access.gate_keeping import MOST_REFUSALS_TOLD, GateKeeping
 from ringfence.edge.network.tunnel_keeping import TunnelKeeping
 from ringfence.errors import EnvironmentFault
-from ringfence.wire.network_messages import BoxFinding, BoxProblem
+from ringfence.wire.network_messages import BoxFinding, BoxProblem, PortAccess
 
 LOOK_S = 5.0
 """How often collisions, devices and the fence itself are looked at."""
@@ -49,6 +53,7 @@ class PortKeeper:
         folder: Where the programs' files are.
         user: Whom programs become once they have their sockets.
         open_tunnel: Makes the box's end of the tunnel, or takes it over.
+        gate: Lets in at the port who has shown a key.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class PortKeeper:
         folder: Path,
         user: str = "nobody",
         open_tunnel: Callable[[], Tunnel] = no_tunnel,
+        gate: Gate | None = None,
     ) -> None:
         self._port = port
         self._interfaces = interfaces
@@ -72,6 +78,9 @@ class PortKeeper:
         self._had_link = False
         self._agrees_with_hub = False
         self._tunnel = TunnelKeeping(open_tunnel)
+        self._gate = GateKeeping(gate) if gate is not None else None
+        self._no_gate = ""
+        """Why the machine can't gate the port, which is open without; empty if it is gated or need not be."""
         self._look_at = self._ask_at = float("-inf")
 
     def begin(self) -> None:
@@ -95,6 +104,7 @@ class PortKeeper:
             BadNetworkRules: They are more than a box may do; nothing changes.
         """
         self._plan = read_plan(rules)
+        self._no_gate = ""
         self._networks = self._port.other_networks()
         self._settle()
 
@@ -122,6 +132,7 @@ class PortKeeper:
         if has_link and not self._had_link:
             self._ask_at = now
         self._had_link = has_link
+        self._mind_gate(now, has_link=has_link)
         if now >= self._look_at:
             self._look_at = now + LOOK_S
             self._look()
@@ -147,12 +158,24 @@ class PortKeeper:
             public_key=self._tunnel.public_key,
             next_public_key=self._tunnel.next_public_key,
             tunnels=self._tunnel.standing,
+            entries=self._gate.entries if self._gate is not None else (),
         )
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether ``on_time`` is worth while at once."""
+        return self._gate is not None and self._gate.is_waiting
+
+    @property
+    def waits_on(self) -> Sequence[socket.socket]:
+        """What becomes readable when ``on_time`` is worth while."""
+        return self._gate.waits_on if self._gate is not None else ()
 
     def _look(self) -> None:
         self._networks = self._port.other_networks()
         try:
-            self._devices = self._port.devices()
+            at_gate = self._gate.at_gate() if self._gate is not None else frozenset()
+            self._devices = self._port.devices() | at_gate
         except PortRefused:
             with contextlib.suppress(PortRefused):
                 self._fence = self._port.fence()  # somebody took the fence down: it is put up again at once
@@ -180,6 +203,7 @@ class PortKeeper:
         else:
             for problem in (BoxProblem.FENCE_REFUSED, BoxProblem.PROGRAM_MISSING, BoxProblem.KERNEL_LACKS):
                 self._note(problem, "")
+        self._note(BoxProblem.KERNEL_LACKS, self._no_gate, about="gate")
         self._settle_time()
         self._settle_queue()
         self._tunnel.settle(self._in_force, is_time_known=self._is_time_known())
@@ -215,16 +239,54 @@ class PortKeeper:
     def _put_in_force(self, plan: PortPlan) -> None:
         self._set_fence(fence_text(self._interfaces, plan))
         self._in_force = plan
-        if plan.box is None or self._port.addresses() != plan.boxes:
+        is_gated = plan.access is not PortAccess.OFF and self._gate is not None and not self._no_gate
+        stands = plan.box is not None and self._port.addresses() == plan.boxes and self._port.is_gated() == is_gated
+        if not stands:
+            self._settle_gate(plan, is_gated=False)
             self._port.serve(None)
             self._port.keep_time(None)
             self._port.shut()  # a phone asks for an address again when its link comes back
         if plan.box is None:
             return
-        if self._port.addresses() != plan.boxes:
-            out = [self._interfaces.uplink] if plan.guest_box is not None else []
+        if not stands:
+            is_gated = self._open(plan, is_gated=is_gated)
+        self._settle_gate(plan, is_gated=is_gated)
+        name = BRIDGE if is_gated else self._interfaces.phone
+        self._port.serve(address_service(name, plan, self._folder, self._user))
+
+    def _open(self, plan: PortPlan, *, is_gated: bool) -> bool:
+        """Open the port; return whether it is gated, which a machine that can't do it is not where that is allowed."""
+        out = [self._interfaces.uplink] if plan.guest_box is not None else []
+        try:
+            name = BRIDGE if is_gated else self._interfaces.phone
+            self._port.open(plan.boxes, routed=(name, TUNNEL, *out), is_gated=is_gated)
+        except PortRefused as fault:
+            if not is_gated or plan.access is PortAccess.REQUIRE:
+                raise
+            self._no_gate = f"Phones are let in without 802.1X: {fault}"
             self._port.open(plan.boxes, routed=(self._interfaces.phone, TUNNEL, *out))
-        self._port.serve(address_service(self._interfaces.phone, plan, self._folder, self._user))
+            return False
+        return is_gated
+
+    def _settle_gate(self, plan: PortPlan, *, is_gated: bool) -> None:
+        if self._gate is not None:
+            self._gate.settle(plan.access, GateOrders(plan.authorities, plan.phones) if is_gated else None)
+            self._note_gate()
+
+    def _mind_gate(self, now: float, *, has_link: bool) -> None:
+        if self._gate is not None:
+            self._gate.on_time(now, has_link=has_link)
+            self._note_gate()
+
+    def _note_gate(self) -> None:
+        if self._gate is not None:
+            self._note(BoxProblem.PROGRAM_MISSING, self._gate.missing, about="gate")
+            self._note(BoxProblem.OTHER, self._gate.fault, about="gate")
+            refusals = self._gate.refusals
+            for at in range(MOST_REFUSALS_TOLD):
+                told = refusals[at] if at < len(refusals) else ""
+                self._note(BoxProblem.KEY_REFUSED, told, about=str(at))
+            self._note(BoxProblem.NO_KEY, self._gate.without_key)
 
     def _set_fence(self, text: str) -> None:
         if text != self._fence:

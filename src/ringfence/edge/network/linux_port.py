@@ -22,7 +22,8 @@ from ringfence.edge.network.chrony import time_service
 from ringfence.edge.network.dhcp_probe import discover, offered_by
 from ringfence.edge.network.dnsmasq import AddressService, files
 from ringfence.edge.network.fence import FAMILY, MARK, SEEN, TABLE, mark_of
-from ringfence.edge.network.interfaces import LOOPBACK, TUNNEL, Interfaces
+from ringfence.edge.network.interfaces import BRIDGE, LOOPBACK, TUNNEL, Interfaces
+from ringfence.edge.network.port_access.bridge import LockedBridge
 from ringfence.edge.network.uplink_queue import HANDLE, no_queue_commands, queue_commands
 
 _GET_FLAGS, _GET_HARDWARE, _IS_UP, _HAS_LINK = 0x8913, 0x8927, 0x1, 0x40
@@ -49,6 +50,7 @@ class LinuxPort:
         self._interfaces = interfaces
         self._folder = folder
         self._nft, self._ip = programs.find("nft"), programs.find("ip")
+        self._bridge = LockedBridge(interfaces.phone)
         self._service: AddressService | None = None
         self._dnsmasq = programs.KeptProgram(
             "dnsmasq", [f"--conf-file={folder / 'dnsmasq.conf'}"], folder / "dnsmasq.pid"
@@ -88,9 +90,11 @@ class LinuxPort:
 
     def addresses(self) -> tuple[IPv4Interface, ...]:
         """Ask the kernel."""
-        name = self._interfaces.phone
-        if not (self._flags(name) or 0) & _IS_UP:
+        name = self._stands_at
+        if not all((self._flags(each) or 0) & _IS_UP for each in (name, self._interfaces.phone)):
             return ()
+        if name == BRIDGE and not self._bridge.is_there():
+            return ()  # somebody took the port out of it, or the lock off
         found = json.loads(programs.run(self._ip, "-json", "-4", "address", "show", "dev", name))
         return tuple(
             IPv4Interface(f"{each['local']}/{each['prefixlen']}")
@@ -98,22 +102,33 @@ class LinuxPort:
             for each in told.get("addr_info", ())
         )
 
-    def open(self, addresses: Sequence[IPv4Interface], *, routed: Sequence[str]) -> None:
+    def open(self, addresses: Sequence[IPv4Interface], *, routed: Sequence[str], is_gated: bool = False) -> None:
         """Set what the kernel does there, then the addresses, then the link."""
-        name = self._interfaces.phone
-        self._set("ipv6", name, {"disable_ipv6": "1"})
+        port = name = self._interfaces.phone
+        self._set("ipv6", port, {"disable_ipv6": "1"})
+        if is_gated:
+            self._bridge.make()
+            name = BRIDGE
+            self._set("ipv6", name, {"disable_ipv6": "1"})
         self._set("ipv4", name, _SAFE)
         for each in routed:
             self._set("ipv4", each, {"forwarding": "1"})
         programs.run(self._ip, "address", "flush", "dev", name)
         for address in addresses:
             programs.run(self._ip, "address", "add", str(address), "broadcast", "+", "dev", name)
-        programs.run(self._ip, "link", "set", name, "up")
+        for each in dict.fromkeys((name, port)):
+            programs.run(self._ip, "link", "set", each, "up")
+
+    def is_gated(self) -> bool:
+        """Ask the kernel whether the port is locked behind the bridge."""
+        return self._flags(BRIDGE) is not None and self._bridge.is_there()
 
     def shut(self) -> None:
         """Take the link down first."""
         name = self._interfaces.phone
         programs.run(self._ip, "link", "set", name, "down")
+        if self._flags(BRIDGE) is not None:
+            self._bridge.remove()
         programs.run(self._ip, "address", "flush", "dev", name)
         self._set("ipv4", name, {"forwarding": "0"})
 
@@ -182,7 +197,7 @@ class LinuxPort:
         with contextlib.suppress(FileNotFoundError):  # a kernel without IPv4 routes has none
             for line in _ROUTES.read_text().splitlines()[1:]:
                 name, destination, gateway, _, _, _, _, mask, *_ = line.split()
-                if name in {self._interfaces.phone, TUNNEL, LOOPBACK} or int(gateway, 16) or not int(mask, 16):
+                if name in {self._interfaces.phone, BRIDGE, TUNNEL, LOOPBACK} or int(gateway, 16) or not int(mask, 16):
                     continue
                 network, bits = (struct.pack("=I", int(each, 16)) for each in (destination, mask))
                 found.add(IPv4Network((network, int.from_bytes(bits).bit_count())))
@@ -214,7 +229,7 @@ class LinuxPort:
             asking = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             self._asking = asking
             asking.setblocking(False)
-            asking.bind((self._interfaces.phone, _ETHERTYPE_IPV4))
+            asking.bind((self._stands_at, _ETHERTYPE_IPV4))
             asking.send(discover(self._hardware_address(), self._transaction))
         except OSError:
             self._stop_asking()  # the link has gone meanwhile; it is asked again when it is back
@@ -267,9 +282,14 @@ class LinuxPort:
             self._asking.close()
             self._asking = None
 
+    @property
+    def _stands_at(self) -> str:
+        """The interface where the addresses are: the bridge if there is one."""
+        return BRIDGE if self._flags(BRIDGE) is not None else self._interfaces.phone
+
     def _hardware_address(self) -> bytes:
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asking:
-            told = fcntl.ioctl(asking.fileno(), _GET_HARDWARE, _REQUEST.pack(self._interfaces.phone.encode(), b""))
+            told = fcntl.ioctl(asking.fileno(), _GET_HARDWARE, _REQUEST.pack(self._stands_at.encode(), b""))
         return bytes(told[18:24])
 
     @staticmethod

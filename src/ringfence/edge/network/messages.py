@@ -14,7 +14,7 @@ from ringfence.edge.network.plan import PortRules
 from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
 from ringfence.wire.messages import Whole
-from ringfence.wire.network_messages import BoxFinding, BoxTunnel
+from ringfence.wire.network_messages import BoxFinding, BoxTunnel, PortEntry
 
 LONGEST_BYTES = 192 * 1024
 
@@ -66,6 +66,7 @@ class PortStanding(Struct, frozen=True, tag=True):
     public_key: str = ""
     next_public_key: str = ""
     tunnels: tuple[BoxTunnel, ...] = ()
+    entries: tuple[PortEntry, ...] = ()
 
     def without_counters(self) -> "PortStanding":
         """Return it without what changes all the time: when hands were shaken, and how much has passed."""

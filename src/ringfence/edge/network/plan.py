@@ -20,7 +20,14 @@ from msgspec import Struct
 
 from ringfence.edge.errors import BadNetworkRules
 from ringfence.wire.messages import Whole
-from ringfence.wire.network_messages import NetworkConcentrator, NetworkName, NetworkReach, NetworkRules, Protocol
+from ringfence.wire.network_messages import (
+    NetworkConcentrator,
+    NetworkName,
+    NetworkReach,
+    NetworkRules,
+    PortAccess,
+    Protocol,
+)
 
 T = TypeVar("T")
 U = TypeVar("U")
@@ -34,6 +41,7 @@ MOST_CONCENTRATORS = 8
 MOST_NETWORKS = 64
 """Of one concentrator."""
 SLOWEST_KBIT, FASTEST_KBIT = 64, 10_000_000
+MOST_AUTHORITIES, MOST_AUTHORITIES_BYTES = 32, 64 * 1024
 SMALLEST_MTU, LARGEST_MTU = 576, 1500
 WIDEST_SUBNET, NARROWEST_SUBNET = 20, 30
 WIDEST_REACH, WIDEST_PUBLIC_REACH = 8, 24
@@ -45,6 +53,7 @@ NO_HOSTS: Final = tuple(IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8
 OWN_NAMES = ("ciscocm1",)
 """Names that mean the box itself: where a phone looks for its files when no option told it (PHONES.md)."""
 
+_CERTIFICATE = re.compile(r"-----BEGIN CERTIFICATE-----\n[A-Za-z0-9+/=\n]{1,16384}-----END CERTIFICATE-----\n?")
 _PUBLIC_KEY = re.compile(r"[A-Za-z0-9+/]{43}=")
 _ID = re.compile(r"[A-Za-z0-9_.-]{1,40}")
 _BARE_MAC = re.compile(r"[0-9A-F]{12}")
@@ -69,6 +78,8 @@ class PortRules(Struct, frozen=True, forbid_unknown_fields=True):
     concentrators: tuple[NetworkConcentrator, ...] = ()
     retired_key: str = ""
     uplink_kbit: Whole = 0
+    port_access: str = PortAccess.OFF
+    authorities: tuple[str, ...] = ()
 
 
 def port_rules(rules: NetworkRules) -> PortRules:
@@ -88,6 +99,8 @@ def port_rules(rules: NetworkRules) -> PortRules:
         rules.concentrators,
         rules.retired_key,
         rules.uplink_kbit,
+        rules.port_access,
+        rules.authorities,
     )
 
 
@@ -137,6 +150,8 @@ class PortPlan:
     concentrators: tuple[Concentrator, ...]
     retired_key: str
     uplink_kbit: int
+    access: PortAccess = PortAccess.OFF
+    authorities: tuple[str, ...] = ()
 
     @property
     def boxes(self) -> tuple[IPv4Interface, ...]:
@@ -179,6 +194,8 @@ def read_plan(rules: PortRules) -> PortPlan:
         concentrators=_each(rules.concentrators, MOST_CONCENTRATORS, "concentrators", _concentrator),
         retired_key=_key(rules.retired_key),
         uplink_kbit=rules.uplink_kbit,
+        access=_access(rules.port_access),
+        authorities=_authorities(rules.authorities),
     )
 
 
@@ -186,6 +203,26 @@ def _each(values: tuple[T, ...], most: int, what: str, read: Callable[[T], U]) -
     if len(values) > most:
         raise BadNetworkRules(f"there are more than {most} {what}", where=str(len(values)))
     return tuple(read(value) for value in values)
+
+
+def _access(text: str) -> PortAccess:
+    try:
+        return PortAccess(text)
+    except ValueError:
+        raise BadNetworkRules("802.1X is neither off nor tried nor required", where=repr(text[:20])) from None
+
+
+def _authorities(certificates: tuple[str, ...]) -> tuple[str, ...]:
+    if sum(map(len, certificates)) > MOST_AUTHORITIES_BYTES:
+        most = f"{MOST_AUTHORITIES_BYTES // 1024} KiB"
+        raise BadNetworkRules(f"the certificates of CAs for 802.1X have more than {most} together")
+    return _each(certificates, MOST_AUTHORITIES, "CAs for 802.1X", _authority)
+
+
+def _authority(pem: str) -> str:
+    if _CERTIFICATE.fullmatch(pem) is None:
+        raise BadNetworkRules("this is not a CA's certificate", where=repr(pem[:40]))
+    return pem
 
 
 def _own_address(text: str, what: str) -> IPv4Interface:
@@ -316,3 +353,8 @@ def _endpoint(text: str) -> tuple[str, int]:
     if not port.isascii() or not port.isdecimal() or not 1 <= int(port[:6]) <= LARGEST_PORT:
         raise BadNetworkRules("this is not where a concentrator is", where=repr(text[:60]))
     return str(_host(host.strip("[]"))), int(port)
+
+
+def colons(mac: str) -> str:
+    """Return a bare MAC address as programs write it."""
+    return ":".join(mac[at : at + 2] for at in range(0, 12, 2)).lower()

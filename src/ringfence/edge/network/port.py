@@ -67,13 +67,20 @@ class Port(Protocol):
     def addresses(self) -> tuple[IPv4Interface, ...]:
         """Return the port's own addresses, if it is up; none if it is down."""
 
-    def open(self, addresses: Sequence[IPv4Interface], *, routed: Sequence[str]) -> None:
-        """Give the port exactly these addresses, then bring it up.
+    def open(self, addresses: Sequence[IPv4Interface], *, routed: Sequence[str], is_gated: bool = False) -> None:
+        """Give the port, which is shut, exactly these addresses, then bring it up.
 
         Args:
             addresses: The box's own, with their subnets.
             routed: The interfaces of which this machine passes on what comes in there, as far as they exist.
+            is_gated: Whether nobody is let in whom a gate (``port_access``) does not name.
+
+        Raises:
+            PortRefused: The kernel can't; a gate that can't be had leaves the port shut.
         """
+
+    def is_gated(self) -> bool:
+        """Return whether nobody is let in whom the gate does not name."""
 
     def shut(self) -> None:
         """Take the port down, with its addresses."""

@@ -18,6 +18,9 @@ PACKAGES = {
     "nft": "nftables",
     "ip": "iproute2",
     "tc": "iproute2",
+    "bridge": "iproute2",
+    "hostapd": "hostapd",
+    "setpriv": "util-linux",
     "dnsmasq": "dnsmasq-base",
     "chronyd": "chrony",
     "wg": "wireguard-tools",
@@ -76,11 +79,13 @@ class KeptProgram:
     """A program that is started again when it ends; one that ends at once is started ever more rarely.
 
     It becomes a user of its own, so that its end with us can't be asked of the kernel: what an earlier helper left
-    behind is found by its number in ``pid_file``, and ended before another one starts.
+    behind is found by its number in ``pid_file``, and ended before another one starts. ``before`` is a program, with
+    its arguments, that becomes this one after it has given up rights.
     """
 
-    def __init__(self, name: str, arguments: Sequence[str], pid_file: Path) -> None:
+    def __init__(self, name: str, arguments: Sequence[str], pid_file: Path, before: Sequence[str] = ()) -> None:
         self._name = name
+        self._before = tuple(before)
         self._arguments = tuple(arguments)
         self._pid_file = pid_file
         self._child: subprocess.Popen[bytes] | None = None
@@ -103,10 +108,11 @@ class KeptProgram:
         """
         self.end()
         program = find(self._name)
+        before = [find(self._before[0]), *self._before[1:]] if self._before else []
         self._started_at = time.monotonic()
         try:
             self._child = subprocess.Popen(  # noqa: S603 - as in `run`
-                [program, *self._arguments],
+                [*before, program, *self._arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 cwd="/",
