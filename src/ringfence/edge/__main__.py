@@ -7,6 +7,7 @@ defines the order in which it gives up root's rights.
 import argparse
 import contextlib
 import logging
+import socket
 import sys
 from pathlib import Path
 
@@ -18,10 +19,12 @@ from ringfence.edge.jobs.capture import open_capturing
 from ringfence.edge.lan.observer import Hearing
 from ringfence.edge.network.handle import FOLDER, KEYS, NetworkHelper
 from ringfence.edge.network.interfaces import read_interfaces
+from ringfence.edge.network.plan import PAGE_PORT
 from ringfence.edge.phones.site_worker import OwnWorker
 from ringfence.edge.process import privileges
 from ringfence.edge.process.addresses import http_addresses, read_address
 from ringfence.edge.process.beginning_again import BeginningAgain
+from ringfence.edge.reporting.log import Log
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import RingfenceError
@@ -67,6 +70,17 @@ def network_helper(options: argparse.Namespace) -> NetworkHelper | None:
     return NetworkHelper(interfaces, options.run_folder, options.key_folder)
 
 
+def page_socket(say: Log) -> socket.socket | None:
+    """Return where a box's own page is served; None if another program has the port."""
+    from ringfence.edge.agent.box_page import open_listening  # noqa: PLC0415 - loads a web server: boxes alone
+
+    try:
+        return open_listening()
+    except OSError as fault:
+        say("warning", f"The box's own page is not shown, as port {PAGE_PORT} can't be had: {fault.strerror}.")
+        return None
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the agent until SIGTERM or SIGINT; return the process's exit status."""
     parser = argparse.ArgumentParser(prog="ringfence-edge", description="Serve one site's phones.", allow_abbrev=False)
@@ -103,7 +117,7 @@ def main(arguments: list[str] | None = None) -> int:
             with folder.lock():
                 listen = [read_address(text) for text in options.listen]
                 http = http_addresses(options.http, listen)
-                box = Box(helper, say) if helper is not None else None
+                box = Box(helper, say, page_socket(say)) if helper is not None else None
                 hearing = hear(listen, http, options.leases or (helper.leases if helper is not None else None), box)
                 if hearing.why_no_frames:
                     log.info("Frames are not watched: %s.", hearing.why_no_frames)

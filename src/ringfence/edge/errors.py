@@ -101,6 +101,10 @@ class TunnelRefused(EnvironmentFault):
     """The machine did not do with the tunnel's interface what it was told, or has no WireGuard."""
 
 
+class WifiRefused(EnvironmentFault):
+    """This machine can't be told this Wi-Fi network."""
+
+
 class JobRefused(NotPermitted):
     """A job that this machine does not allow, or can't do; the reason is told to the hub."""
 

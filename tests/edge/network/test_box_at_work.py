@@ -8,13 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import urllib3
 from msgspec import Raw
+from msgspec.structs import replace
 
 from ringfence.edge.agent.agent import Agent
 from ringfence.edge.agent.box import Box
-from ringfence.edge.errors import HelperGone
+from ringfence.edge.agent.box_page import open_listening
+from ringfence.edge.errors import HelperGone, WifiRefused
 from ringfence.edge.lan.observer import Hearing
 from ringfence.edge.network.handle import NetworkHelper
+from ringfence.edge.network.plan import PAGE
 from ringfence.edge.phones.site_worker import OwnWorker
 from ringfence.edge.reporting import status
 from ringfence.phones.mac import Mac
@@ -26,8 +30,20 @@ from ringfence.server.tftp.client import retrieve
 from ringfence.sim.phone import VirtualPhone
 from ringfence.wire import codec
 from ringfence.wire.messages import Event, GuardRules, StatePart
-from ringfence.wire.network_messages import BoxProblem, NetworkName, NetworkReach, NetworkRules
-from support.box_network import BOX, HOME_BOX, PBX, PHONE_MAC, PORT, SUBNET, BoxNetwork, ip, problems, wait_until
+from ringfence.wire.network_messages import BoxProblem, NetworkName, NetworkReach, NetworkRules, NetworkWifi
+from support.box_network import (
+    BOX,
+    HOME_BOX,
+    PBX,
+    PHONE_MAC,
+    PORT,
+    STRANGER_MAC,
+    SUBNET,
+    BoxNetwork,
+    ip,
+    problems,
+    wait_until,
+)
 from support.namespaces import entered
 from support.running_agent import Running, enrolled_agent
 from support.signed_repository import NOW
@@ -75,7 +91,7 @@ class RunningBox:
                 OwnWorker([("0.0.0.0", 69)], [("0.0.0.0", 6970)], hearing, phone_port=PORT),  # noqa: S104 - behind the fence
                 lambda _level, text: log.append(text),
                 self.running._connect,
-                box=Box(self.helper, lambda _level, text: log.append(text)),
+                box=Box(self.helper, lambda _level, text: log.append(text), open_listening()),
             )
             self.thread = threading.Thread(target=work)
             self.thread.start()
@@ -194,3 +210,25 @@ def test_a_helper_that_is_started_anew_is_told_the_rules(box: RunningBox) -> Non
         return False
 
     wait_until(serves, "dnsmasq does not come back")
+
+
+def test_whoever_stands_beside_the_box_reads_how_it_is_and_the_homes_wifi_is_for_a_radio(box: RunningBox) -> None:
+    box.rule(replace(RULES, wifi=NetworkWifi("Home", Secret("Known-Secret-9"), "DE")))
+
+    box.network.give("169.254.3.4/16", STRANGER_MAC)
+
+    def read() -> str:
+        with contextlib.suppress(urllib3.exceptions.HTTPError), entered(box.network.phone):
+            asked = urllib3.PoolManager(retries=False, timeout=5).request("GET", f"http://{PAGE.ip}/")
+            return asked.data.decode()
+        return ""
+
+    wait_until(lambda: f"is fenced, with the subnet {SUBNET}" in read(), "the page does not say so")
+    assert "The hub was last heard: " in read()
+    assert "<form" not in read()
+    wait_until(lambda: any("is a cable" in line for line in box.running.log), "nobody says that there is no radio")
+    with pytest.raises(WifiRefused, match="is a cable"):
+        box.agent._box.join_wifi(NetworkWifi("Home", Secret("Known-Secret-9"), ""))  # type: ignore[union-attr]  # it has one
+    with pytest.raises(WifiRefused, match="1 to 32 bytes"):
+        box.agent._box.join_wifi(NetworkWifi("", Secret(""), ""))  # type: ignore[union-attr]  # it has one
+    assert "Known-Secret-9" not in "".join(box.running.log)

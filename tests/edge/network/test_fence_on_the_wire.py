@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from ringfence.edge.network.keeper import PortKeeper
 from ringfence.edge.network.linux_port import LinuxPort
+from ringfence.edge.network.plan import PAGE as PAGE_AT
 from ringfence.wire.network_messages import NetworkReach
 from support.box_network import (
     BOX,
@@ -114,13 +115,14 @@ def passes(
                 return False
 
 
+PAGE = str(PAGE_AT.ip)
 Cell = tuple[str, str, int, socket.SocketKind, str]
 """Who asks, whom, the port, the protocol, and where that address is."""
 FROM_PHONE: dict[Cell, bool] = {
     **{("phone", BOX, port, UDP, "box"): True for port in (69, 123)},
-    **{("phone", BOX, port, TCP, "box"): True for port in (2445, 3804, 6970, 6971)},
+    **{("phone", BOX, port, TCP, "box"): True for port in (80, 2445, 3804, 6970, 6971)},
     **{("phone", BOX, port, UDP, "box"): False for port in (22, 68, 161, 5060, 6970)},
-    **{("phone", BOX, port, TCP, "box"): False for port in (22, 69, 80, 443)},
+    **{("phone", BOX, port, TCP, "box"): False for port in (22, 69, 443)},
     ("phone", HOME_BOX, 69, UDP, "box"): False,
     ("phone", HOME_BOX, 6970, TCP, "box"): False,
     ("phone", "10.1.1.254", 69, UDP, "box"): False,
@@ -140,7 +142,8 @@ FROM_OTHERS: dict[Cell, bool] = {
     **{("home", PHONE, port, UDP, "phone"): False for port in (5060, 69, 16_384)},
     **{("home", PHONE, port, TCP, "phone"): False for port in (22, 80, 443)},
     **{("home", BOX, port, UDP, "box"): False for port in (53, 67, 69, 123)},
-    **{("home", BOX, port, TCP, "box"): False for port in (6970, 22)},
+    **{("home", BOX, port, TCP, "box"): False for port in (80, 6970, 22)},
+    **{("home", PAGE, port, TCP, "box"): False for port in (80, 22)},
     **{("home", HOME_BOX, port, UDP, "box"): False for port in (53, 67, 69, 123, 161)},
     **{("home", HOME_BOX, port, TCP, "box"): False for port in (22, 53, 80, 6970)},
     **{("home", HOME_BOX6, port, UDP, "box"): False for port in (53, 69, 123)},
@@ -243,6 +246,26 @@ def test_another_mac_address_gets_nothing_even_with_the_phones_address(home: Hom
     open_port(home)
     home.give(f"{PHONE}/29", STRANGER_MAC)
     assert not [cell for cell in FROM_PHONE if tried(home, cell)]
+
+
+def test_a_computer_without_an_address_reaches_the_boxs_page_and_nothing_else(home: Home) -> None:
+    open_port(home)
+    computer = "169.254.3.4"
+    home.give(f"{computer}/16", STRANGER_MAC)
+
+    def reaches(address: str, port: int, kind: socket.SocketKind, at: str, wait_s: float = SILENCE_S) -> bool:
+        return passes(home.phone, computer, address, port, kind, at, wait_s)
+
+    wait_until(lambda: reaches(PAGE, 80, TCP, home.box), "the page is not reached")
+    for port, kind in ((22, TCP), (443, TCP), (6970, TCP), (69, UDP), (123, UDP), (80, UDP)):
+        assert not reaches(PAGE, port, kind, home.box), (port, kind)
+    for address, port, kind, at in (
+        (BOX, 80, TCP, home.box), (BOX, 69, UDP, home.box), (HOME_BOX, 80, TCP, home.box), (PBX, 5060, UDP, home.far),
+        (HOME_ROUTER, 80, TCP, home.home), (INTERNET, 443, TCP, home.home),
+    ):  # fmt: skip
+        assert not reaches(address, port, kind, at), address
+    home.give(f"{PHONE}/29", STRANGER_MAC)
+    assert not passes(home.phone, PHONE, PAGE, 80, TCP, home.box), "the phone's address is the phone's alone"
 
 
 @pytest.mark.parametrize("source", ["10.9.8.77", "192.168.1.77", PBX, INTERNET, HOME_ROUTER])

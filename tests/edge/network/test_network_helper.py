@@ -384,6 +384,20 @@ ORDERS = st.one_of(
         st.dictionaries(FIELDS, JSON, max_size=1),
     ),
     st.sampled_from([codec.to_json({"type": "TellClock", "is_right": True}), b"x" * LONGEST_BYTES]),
+    st.builds(
+        lambda who, ssid, passphrase, country: codec.to_json(
+            {
+                "type": "JoinWifi",
+                "who": who,
+                "wifi": {"ssid": ssid, "passphrase": passphrase, "country": country},
+            }
+        ),
+        st.sampled_from(["hub", "page", "../x"]),
+        st.text(max_size=40),
+        st.text(max_size=70),
+        st.text(max_size=3),
+    ),
+    st.builds(lambda key: codec.to_json({"type": "UseTunnelKey", "public_key": key}), st.text(max_size=50)),
 ).filter(bool)
 
 

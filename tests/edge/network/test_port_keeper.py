@@ -18,6 +18,7 @@ from support.box_network import GOOD, PHONE_MAC, STRANGER_MAC
 from support.simulated_gate import SimulatedGate
 from support.simulated_port import SimulatedPort
 
+PAGE = "169.254.77.1/16"
 INTERFACES = Interfaces("port", "home0")
 HOME = frozenset({IPv4Network("192.168.1.0/24")})
 
@@ -52,7 +53,7 @@ def test_the_fence_comes_before_the_address_and_the_address_before_the_service(
     port.steps.clear()
     keeper.take(GOOD)
     assert port.steps == ["fence", "open", "serve"]
-    assert [str(each) for each in port.given] == ["10.9.8.1/29"]
+    assert [str(each) for each in port.given] == ["10.9.8.1/29", PAGE]
     assert (keeper.standing.subnet, keeper.standing.findings) == ("10.9.8.0/29", ())
     assert keeper.standing.uplink_networks == ("192.168.1.0/24",)
 
@@ -94,7 +95,7 @@ def test_a_refused_fence_leaves_all_as_it_was_and_is_tried_again(port: Simulated
     port.refuses = "syntax error"
     keeper.take(replace(GOOD, subnet="10.9.8.16/29", version=8))
     assert "syntax error" in found(keeper)[BoxProblem.FENCE_REFUSED]
-    assert (port.standing, [str(each) for each in port.given]) == (before, ["10.9.8.1/29"])
+    assert (port.standing, [str(each) for each in port.given]) == (before, ["10.9.8.1/29", PAGE])
     assert (keeper.standing.in_force, keeper.standing.subnet) == (7, "10.9.8.0/29")
     port.refuses = ""
     keeper.on_time(100.0)
@@ -238,7 +239,7 @@ def test_guests_need_a_way_out_that_has_a_name(port: SimulatedPort) -> None:
     keeper.begin()
     keeper.take(replace(GOOD, guest_subnet="10.9.9.0/24"))
     assert "--uplink" in found(keeper)[BoxProblem.OTHER]
-    assert [str(each) for each in port.given] == ["10.9.8.1/29"]
+    assert [str(each) for each in port.given] == ["10.9.8.1/29", PAGE]
 
 
 def test_a_program_that_does_not_stay_is_told_until_it_does(port: SimulatedPort, keeper: PortKeeper) -> None:
@@ -274,10 +275,10 @@ def test_guests_whose_subnet_the_home_has_get_nothing_and_the_phone_goes_on(
 ) -> None:
     keeper.take(replace(GOOD, guest_subnet="192.168.0.0/20"))
     assert "192.168.1.0/24" in found(keeper)[BoxProblem.COLLISION]
-    assert [str(each) for each in port.given] == ["10.9.8.1/29"]
+    assert [str(each) for each in port.given] == ["10.9.8.1/29", PAGE]
     assert "192.168.0.0/20" not in port.standing
     keeper.take(replace(GOOD, guest_subnet="10.9.9.0/24"))
-    assert (len(port.given), found(keeper)) == (2, {})
+    assert (len(port.given), found(keeper)) == (3, {})
 
 
 def test_before_the_hub_has_told_anything_there_is_nothing_to_complain_of(keeper: PortKeeper) -> None:
@@ -395,3 +396,10 @@ def test_what_failed_at_the_gate_is_told(gate: SimulatedGate, gated: PortKeeper)
     assert "port-authority add" in found(gated)[BoxProblem.KEY_REFUSED]
     assert found(gated)[BoxProblem.OTHER] == gate.trouble
     assert "66:77:88:99:AA:BB" in found(gated)[BoxProblem.UNKNOWN_DEVICE]
+
+
+def test_a_home_without_dhcp_has_the_pages_network_for_itself(port: SimulatedPort, keeper: PortKeeper) -> None:
+    port.networks = frozenset({IPv4Network("169.254.0.0/16")})
+    keeper.take(GOOD)
+    assert ([str(each) for each in port.given], found(keeper)) == (["10.9.8.1/29"], {})
+    assert "169.254.77.1" not in port.standing

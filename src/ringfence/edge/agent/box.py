@@ -1,6 +1,7 @@
 """A box's network in the agent: the hub's rules go to the network helper, and what that tells goes to the hub."""
 
 import contextlib
+import socket
 import threading
 import time
 from collections.abc import Callable
@@ -10,19 +11,22 @@ from ringfence.counted import counted, some
 from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.concentrator_addresses import ANY_ADDRESS, ConcentratorAddresses, with_addresses
 from ringfence.edge.agent.hub_client import HubClient
-from ringfence.edge.errors import HelperGone
+from ringfence.edge.errors import HelperGone, WifiRefused
 from ringfence.edge.network.handle import NetworkHelper
 from ringfence.edge.network.interfaces import BRIDGE
 from ringfence.edge.network.messages import (
     HelperFailed,
     HelperReady,
+    JoinWifi,
     PortStanding,
     RulesRefused,
     TakePortRules,
     TellClock,
     UseTunnelKey,
+    WifiAnswer,
 )
 from ringfence.edge.network.plan import port_rules, read_plan
+from ringfence.edge.network.wifi import WifiFrom, is_wireless
 from ringfence.edge.reporting.log import Log
 from ringfence.errors import PeerFault
 from ringfence.guard.evidence import ProvedKey
@@ -35,6 +39,7 @@ from ringfence.wire.network_messages import (
     BoxStanding,
     BoxTunnel,
     NetworkRules,
+    NetworkWifi,
     entry_in_words,
 )
 
@@ -44,6 +49,7 @@ CLOCK_OFF_S = 2.0
 LOOK_UP_S = 2.0
 TELL_ANYWAY_S = 900.0
 """How often the hub is told although nothing changed."""
+WIFI_ANSWERS_S = 30.0
 ASK_S = 3.0
 """How often it is asked whether the tunnel's next key is known."""
 
@@ -94,6 +100,8 @@ class NetworkPart:
 
     def apply(self) -> None:
         """Tell the helper the rules as they are. HelperGone."""
+        if self.newest.wifi is not None:
+            self._helper.order(JoinWifi(WifiFrom.HUB, self.newest.wifi))
         with self._lock:  # the newest are told last
             self._helper.order(TakePortRules(port_rules(self._addresses.applied(self.newest))))
             self._helper.order(TellClock(self._told_clock))
@@ -116,9 +124,15 @@ class NetworkPart:
 
 
 class Box:
-    """What the agent of a box does beside serving: one thread hears the helper, another tells the hub."""
+    """What the agent of a box does beside serving: one thread hears the helper, another tells the hub.
 
-    def __init__(self, helper: NetworkHelper, log: Log) -> None:
+    Args:
+        helper: The network helper.
+        log: Receives its log lines.
+        listening: Where its own page is served; None for none.
+    """
+
+    def __init__(self, helper: NetworkHelper, log: Log, listening: socket.socket | None = None) -> None:
         self._helper = helper
         self._log = log
         self.part = NetworkPart(helper, self._clock_is_right)
@@ -126,7 +140,14 @@ class Box:
         self._standing = PortStanding()
         self._told: BoxStanding | None = None
         self._tell_at = 0.0
+        self._hub_at: float | None = None
+        """When the hub last took what it was told."""
         self._stopping = threading.Event()
+        self._close_page: Callable[[], None] = lambda: None
+        self._listening = listening
+        self._wifi_lock = threading.Lock()
+        self._wifi_answered = threading.Event()
+        self._wifi_refused = self._hubs_wifi_refused = ""
 
     def part_by(self, clock: HubClock) -> NetworkPart:
         """Return the state's part; this machine's clock is compared with the hub's from now on."""
@@ -144,6 +165,7 @@ class Box:
             HelperGone: It ended, or can't work any more; the fence stays as it is.
         """
         threading.Thread(target=self._look_up, name="addresses", daemon=True).start()  # DNS may take its time
+        self._show_page()
         while not self._stopping.is_set():
             try:
                 heard = self._helper.hear()
@@ -159,17 +181,57 @@ class Box:
                     self.part.apply()
                 case RulesRefused(version, why):
                     self._log("warning", f"The network helper refuses version {version} of the rules: {why}")
+                case WifiAnswer(who, why):
+                    self._take_wifi_answer(who, why)
                 case HelperFailed(why):
                     raise HelperGone("the network helper can't go on", where=why)
+
+    def _show_page(self) -> None:
+        if self._listening is not None:
+            from ringfence.edge.agent.box_page import BoxPage  # noqa: PLC0415 - loads a web server: boxes alone
+
+            join = self.join_wifi if is_wireless(self._helper.interfaces.uplink) else None
+            page = BoxPage(self._listening, self._words_for_page, join, self._log)
+            self._close_page = page.close
+            page.start()
+
+    def _words_for_page(self) -> list[str]:
+        """Return how the box is, for whoever stands beside it."""
+        told = self._hub_at
+        ago = (
+            "not since it was started"
+            if told is None
+            else f"{counted(int((time.monotonic() - told) // 60), 'minute')} ago"
+        )
+        uplink = self._helper.interfaces.uplink
+        has_link = self._standing.links.get(uplink)
+        way = "" if not uplink else f"Its way out, {uplink}, {'has a link' if has_link else 'has no link'}. "
+        return [f"{way}The hub was last heard: {ago}.", *self.in_words()]
 
     def _look_up(self) -> None:
         with contextlib.suppress(HelperGone):  # `hear` is told of it
             while not self._stopping.wait(LOOK_UP_S):
                 self.part.look_up(time.monotonic())
 
+    def join_wifi(self, wifi: NetworkWifi) -> None:
+        """Have the box try a Wi-Fi network that somebody set at its own page.
+
+        Raises:
+            WifiRefused: It can't be, or the helper does not say.
+            HelperGone: There is no helper any more.
+        """
+        with self._wifi_lock:
+            self._wifi_answered.clear()
+            self._helper.order(JoinWifi(WifiFrom.PAGE, wifi))
+            if not self._wifi_answered.wait(WIFI_ANSWERS_S):
+                raise WifiRefused("the box does not say what came of it", to_do="Try again in a minute.")
+            if self._wifi_refused:
+                raise WifiRefused(self._wifi_refused)
+
     def stop(self) -> None:
         """Let ``hear`` return; the helper ends, and the fence stays."""
         self._stopping.set()
+        self._close_page()
         self._helper.close()
 
     def on_connected(self) -> None:
@@ -186,6 +248,7 @@ class Box:
         if without_counters(standing) == self._told and time.monotonic() < self._tell_at:
             return
         heard = client.tell_box(replace(standing, at=time.time()))
+        self._hub_at = time.monotonic()
         waits_s = ASK_S if standing.next_public_key else TELL_ANYWAY_S
         self._told, self._tell_at = without_counters(standing), time.monotonic() + waits_s
         if standing.next_public_key and heard is not None and heard.next_key_known:
@@ -234,6 +297,15 @@ class Box:
         if unknown := self.part.unknown:
             lines.append(f"DNS does not say where a concentrator is: {unknown}.")
         return [*lines, *(each.sentence for each in now.findings)]
+
+    def _take_wifi_answer(self, who: WifiFrom, why: str) -> None:
+        if who is WifiFrom.PAGE:
+            self._wifi_refused = why
+            self._wifi_answered.set()
+        elif why and why != self._hubs_wifi_refused:
+            self._log("warning", f"The home's Wi-Fi network that the hub told is not set: {why}")
+        if who is WifiFrom.HUB:
+            self._hubs_wifi_refused = why
 
     def _take_standing(self, standing: PortStanding) -> None:
         before, self._standing = self._standing, standing

@@ -3,6 +3,7 @@
 In words, which ``tests/edge/network/`` tries with packets:
 
 - The phone reaches the box's services at its own address, and through the tunnel what the rules name. Nothing else.
+- Whoever has no address reaches the box's own page, and nothing else.
 - Guests reach the internet by the uplink, never a private network, and of the box only an address.
 - The home network and the internet reach nothing of the phone, and of the box what its owner opened.
 - What the tunnel sends is marked as voice, and goes first on a line of which the rate is known.
@@ -19,7 +20,7 @@ from collections.abc import Iterable, Sequence
 from ipaddress import IPv4Network, collapse_addresses
 
 from ringfence.edge.network.interfaces import BRIDGE, LOOPBACK, TUNNEL, TUNNEL_MARK, Interfaces
-from ringfence.edge.network.plan import PRIVATE, PortPlan, colons
+from ringfence.edge.network.plan import PAGE_PORT, PRIVATE, PortPlan, colons
 from ringfence.edge.network.uplink_queue import VOICE
 from ringfence.wire.network_messages import Protocol
 
@@ -31,8 +32,8 @@ MARK = "identity"
 MOST_SEEN = 64
 SERVED_UDP = (53, 69, 123)
 """DNS, TFTP and NTP."""
-SERVED_TCP = (53, 2445, 3804, 6970, 6971)
-"""DNS; of Cisco's phones: trust verification, certificates (CAPF), files over HTTP and HTTPS."""
+SERVED_TCP = (53, PAGE_PORT, 2445, 3804, 6970, 6971)
+"""DNS; the box's own page; of Cisco's phones: trust verification, certificates (CAPF), files over HTTP and HTTPS."""
 _PHONE = "# phone "
 ANY = "any"
 """What stands for an uplink that nobody has named."""
@@ -131,6 +132,8 @@ def _arriving(interfaces: Interfaces, plan: PortPlan | None) -> list[str]:
         rules.append(f"iifname != {_text(LOOPBACK)} ip saddr {box.network} drop")
         # An address of the port is not to be had through another interface, as Linux would otherwise allow.
         rules.append(f"iifname != {{ {_text(LOOPBACK)}, {_text(TUNNEL)} }} ip daddr {box.network} drop")
+    if plan is not None and plan.page is not None:
+        rules.append(f"iifname != {_text(LOOPBACK)} ip daddr {plan.page.ip} drop")
     return rules
 
 
@@ -145,6 +148,8 @@ def _from_port(plan: PortPlan | None) -> list[str]:
             f"{asks}ip saddr 0.0.0.0 ip daddr 255.255.255.255 udp sport 68 udp dport 67 accept",
             f"{known}ip saddr {plan.box.network} accept",
         ]
+        if plan.page is not None:
+            rules.append(f"ip saddr {plan.page.network} ip daddr {plan.page.ip} tcp dport {PAGE_PORT} accept")
         if plan.guest_box is not None:
             rules.append(f"ether saddr != @phones ip saddr {plan.guest_box.network} accept")
     return [*rules, "drop"]
@@ -172,6 +177,7 @@ def _asking_from_port(plan: PortPlan | None) -> list[str]:
     at_box = f"ip daddr {plan.box.ip}"
     rules = [
         "udp sport 68 udp dport 67 accept",
+        *([f"ip daddr {plan.page.ip} accept"] if plan.page is not None else []),
         *([f"ip saddr {plan.guest_box.network} drop"] if plan.guest_box is not None else []),
         f"{at_box} ct state established,related accept",
         f"{at_box} udp dport {_among(SERVED_UDP)} accept",

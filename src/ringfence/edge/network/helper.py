@@ -20,30 +20,34 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ringfence.edge.errors import BadNetworkRules, HelperGone, HelperUnfit, PortRefused
-from ringfence.edge.network import programs
+from ringfence.edge.network import programs, wifi
 from ringfence.edge.network.interfaces import Interfaces, read_interfaces
 from ringfence.edge.network.keeper import PortKeeper
 from ringfence.edge.network.linux_port import LinuxPort
 from ringfence.edge.network.messages import (
     HelperFailed,
     HelperReady,
+    JoinWifi,
     PortStanding,
     RulesRefused,
     TakePortRules,
     TellClock,
     ToHelper,
     UseTunnelKey,
+    WifiAnswer,
     read_order,
     send,
 )
 from ringfence.edge.network.port import Tunnel
 from ringfence.edge.network.port_access.linux_gate import LinuxGate
 from ringfence.edge.network.run_folder import held
-from ringfence.errors import RingfenceError
+from ringfence.edge.network.wifi import WifiFrom
+from ringfence.errors import EnvironmentFault, RingfenceError
 from ringfence.secret import Secret
 from ringfence.server.confinement import capabilities
 from ringfence.server.confinement.capabilities import Capability
 from ringfence.wire.errors import BadMessage
+from ringfence.wire.network_messages import NetworkWifi
 
 LOOK_AROUND_S = 1.0
 KEYS_S = 0.2
@@ -65,8 +69,9 @@ _FAILED = 3
 class Helper:
     """Obeys one agent until it is gone."""
 
-    def __init__(self, channel: socket.socket, keeper: PortKeeper) -> None:
+    def __init__(self, channel: socket.socket, keeper: PortKeeper, uplink: str = "") -> None:
         self._channel = channel
+        self._uplink = uplink
         self._keeper = keeper
         self._told: PortStanding | None = None
         self._tell_at = 0.0
@@ -113,6 +118,16 @@ class Helper:
                 self._keeper.hear_of_clock(is_right=is_right)
             case UseTunnelKey(public_key):
                 self._keeper.use_tunnel_key(public_key)
+            case JoinWifi(who, network):
+                send(self._channel, WifiAnswer(who, self._join(who, network)))
+
+    def _join(self, who: WifiFrom, network: NetworkWifi) -> str:
+        """Have the machine know a Wi-Fi network; return what is wrong, empty if nothing is."""
+        try:
+            wifi.join(who, self._uplink, network)
+        except EnvironmentFault as fault:
+            return str(fault)
+        return ""
 
     def _tell(self) -> None:
         standing, now = self._keeper.standing, time.monotonic()
@@ -195,7 +210,7 @@ def _work(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Pa
     try:
         with contextlib.suppress(HelperGone):
             send(channel, HelperReady())
-            Helper(channel, keeper).run()
+            Helper(channel, keeper, interfaces.uplink).run()
     finally:
         port.serve(None)
         port.keep_time(None)

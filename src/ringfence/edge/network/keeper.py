@@ -240,7 +240,7 @@ class PortKeeper:
         self._set_fence(fence_text(self._interfaces, plan))
         self._in_force = plan
         is_gated = plan.access is not PortAccess.OFF and self._gate is not None and not self._no_gate
-        stands = plan.box is not None and self._port.addresses() == plan.boxes and self._port.is_gated() == is_gated
+        stands = plan.box is not None and self._port.addresses() == plan.addresses and self._port.is_gated() == is_gated
         if not stands:
             self._settle_gate(plan, is_gated=False)
             self._port.serve(None)
@@ -259,12 +259,12 @@ class PortKeeper:
         out = [self._interfaces.uplink] if plan.guest_box is not None else []
         try:
             name = BRIDGE if is_gated else self._interfaces.phone
-            self._port.open(plan.boxes, routed=(name, TUNNEL, *out), is_gated=is_gated)
+            self._port.open(plan.addresses, routed=(name, TUNNEL, *out), is_gated=is_gated)
         except PortRefused as fault:
             if not is_gated or plan.access is PortAccess.REQUIRE:
                 raise
             self._no_gate = f"Phones are let in without 802.1X: {fault}"
-            self._port.open(plan.boxes, routed=(self._interfaces.phone, TUNNEL, *out))
+            self._port.open(plan.addresses, routed=(self._interfaces.phone, TUNNEL, *out))
             return False
         return is_gated
 
@@ -315,7 +315,9 @@ class PortKeeper:
                 f"The phones' subnet {plan.box.network} is also at this machine's other side, as {found}: "
                 "the phone's port stays shut until the hub assigns another.",
             )
-            return replace(plan, box=None, guest_box=None)
+            return replace(plan, box=None, guest_box=None, page=None)
+        if plan.page is not None and _overlapping([plan.page.network], taken):
+            plan = replace(plan, page=None)
         found = _overlapping([each.network for each in plan.reach], taken)
         self._note(
             BoxProblem.COLLISION,

@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from ringfence.edge.errors import HelperGone
 from ringfence.edge.network.plan import PortRules
+from ringfence.edge.network.wifi import WifiFrom
 from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
 from ringfence.wire.messages import Whole
-from ringfence.wire.network_messages import BoxFinding, BoxTunnel, PortEntry
+from ringfence.wire.network_messages import BoxFinding, BoxTunnel, NetworkWifi, PortEntry
 
 LONGEST_BYTES = 192 * 1024
 
@@ -35,6 +36,20 @@ class UseTunnelKey(Struct, frozen=True, tag=True, forbid_unknown_fields=True):
     """Every concentrator knows this next public key of the tunnel: be known by it from now on."""
 
     public_key: str
+
+
+class JoinWifi(Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Know this Wi-Fi network of the home and try it, asked for by ``who`` (``wifi.WifiFrom``)."""
+
+    who: WifiFrom
+    wifi: NetworkWifi
+
+
+class WifiAnswer(Struct, frozen=True, tag=True):
+    """What came of it: the sentence says what is wrong, and is empty if the network is tried now."""
+
+    who: WifiFrom
+    why: str = ""
 
 
 class HelperReady(Struct, frozen=True, tag=True):
@@ -76,8 +91,8 @@ class PortStanding(Struct, frozen=True, tag=True):
         return replace(self, tunnels=tuple(still))
 
 
-ToHelper = TakePortRules | TellClock | UseTunnelKey
-FromHelper = HelperReady | HelperFailed | RulesRefused | PortStanding
+ToHelper = TakePortRules | TellClock | UseTunnelKey | JoinWifi
+FromHelper = HelperReady | HelperFailed | RulesRefused | PortStanding | WifiAnswer
 _TO_HELPER: codec.Reader[ToHelper] = codec.Reader(ToHelper, "network helper")
 _FROM_HELPER: codec.Reader[FromHelper] = codec.Reader(FromHelper, "network helper")
 

@@ -50,6 +50,9 @@ PRIVATE: Final = tuple(IPv4Network(text) for text in ("10.0.0.0/8", "100.64.0.0/
 """Where phones' subnets are (RFC 1918, RFC 6598)."""
 NO_HOSTS: Final = tuple(IPv4Network(text) for text in ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"))
 """Where no server is: this machine, this link, many at once (RFC 6890)."""
+PAGE: Final = IPv4Interface("169.254.77.1/16")
+"""Where the box's own page is for a computer that gets no address, and so takes one of RFC 3927."""
+PAGE_PORT = 80
 OWN_NAMES = ("ciscocm1",)
 """Names that mean the box itself: where a phone looks for its files when no option told it (PHONES.md)."""
 
@@ -133,7 +136,8 @@ class PortPlan:
 
     ``box`` and ``guest_box`` are the box's own addresses with their subnets. ``phones`` are bare MAC addresses.
     ``names`` are answered besides the box's own. ``retired_key`` is the tunnel's public key that is to be changed.
-    ``uplink_kbit`` is what the home's line takes, in kbit/s; 0 if nobody has said.
+    ``uplink_kbit`` is what the home's line takes, in kbit/s; 0 if nobody has said. ``page`` is where the box's own page
+    is for whoever gets no address.
     """
 
     version: int
@@ -150,6 +154,7 @@ class PortPlan:
     concentrators: tuple[Concentrator, ...]
     retired_key: str
     uplink_kbit: int
+    page: IPv4Interface | None
     access: PortAccess = PortAccess.OFF
     authorities: tuple[str, ...] = ()
 
@@ -157,6 +162,11 @@ class PortPlan:
     def boxes(self) -> tuple[IPv4Interface, ...]:
         """The box's addresses on the port."""
         return tuple(each for each in (self.box, self.guest_box) if each is not None)
+
+    @property
+    def addresses(self) -> tuple[IPv4Interface, ...]:
+        """Those, and the one for whoever has no address."""
+        return (*self.boxes, *([self.page] if self.page is not None else []))
 
 
 def read_plan(rules: PortRules) -> PortPlan:
@@ -194,6 +204,7 @@ def read_plan(rules: PortRules) -> PortPlan:
         concentrators=_each(rules.concentrators, MOST_CONCENTRATORS, "concentrators", _concentrator),
         retired_key=_key(rules.retired_key),
         uplink_kbit=rules.uplink_kbit,
+        page=PAGE if box is not None else None,
         access=_access(rules.port_access),
         authorities=_authorities(rules.authorities),
     )

@@ -21,6 +21,7 @@ PACKAGES = {
     "bridge": "iproute2",
     "hostapd": "hostapd",
     "setpriv": "util-linux",
+    "nmcli": "network-manager",
     "dnsmasq": "dnsmasq-base",
     "chronyd": "chrony",
     "wg": "wireguard-tools",
