@@ -178,7 +178,10 @@ class TestLinux:
         first, second = passed(TUNNEL_MARK), passed(TUNNEL_MARK)
         assert second[VOICE] == first[VOICE] + 1
         third = passed(0)
-        assert (third[VOICE], third["5246:20"] > second["5246:20"]) == (second[VOICE], True)  # the kernel sends there too
+        assert (third[VOICE], third["5246:20"] > second["5246:20"]) == (
+            second[VOICE],
+            True,
+        )  # the kernel sends there too
         later = LinuxPort(network.interfaces(), run_folder)
         later.put_calls_first(64)
         assert "64Kbit" in in_namespace(network.box, "tc", "class", "show", "dev", UPLINK).stdout
