@@ -44,7 +44,7 @@ dist: env       ## sdist and wheel, tried in an empty environment
 conformance: env ## the conformance list, clause by clause, as a table
 	@$(BIN)/python tests/conformance/table.py $(CONFORMANCE)
 
-attacks: env    ## attack an edge at home, a gateway and a hub, in namespaces (root); ATTACKS=--json
+attacks: env    ## attack an edge at home, a gateway, a box and a hub, in namespaces (root); ATTACKS=--json
 	@$(BIN)/python tests/attacks/table.py $(ATTACKS)
 
 bench: env      ## speed and memory, as a table

@@ -96,7 +96,7 @@ class Home:
             self.edge = self.box.start(
                 *readable_by_all(), sys.executable, "-m", "ringfence.edge", "--folder", str(self.edge_folder),
                 "--listen", "0.0.0.0:69", "--user", USER, "--phone-port", PORT, "--uplink", UPLINK,
-                "--run-folder", str(self._folder / "run"), "--key-folder", str(self._folder / "keys"),
+                "--run-folder", str(self.run_folder), "--key-folder", str(self.key_folder),
                 log=log,
             )  # fmt: skip
 
@@ -104,6 +104,11 @@ class Home:
     def edge_folder(self) -> Path:
         """The edge's."""
         return self._folder / "edge"
+
+    @property
+    def run_folder(self) -> Path:
+        """Where dnsmasq's leases are, among others."""
+        return self._folder / "run"
 
     @property
     def key_folder(self) -> Path:

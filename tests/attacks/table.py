@@ -1,4 +1,4 @@
-"""``make attacks``: carry every attack out and print what came of it; needs root, iproute2, nftables and busybox.
+"""``make attacks``: carry every attack out and print what came of it; needs root and Debian's packages of a box.
 
 ``--json`` prints the figures for scripts instead, and words name the attacks that are wanted.
 """
@@ -19,6 +19,7 @@ if __name__ == "__main__":  # as a script its own folder is in the path; the tes
     sys.path.append(str(Path(__file__).parents[2] / "demo"))
 
 from attacks.attack_outcomes import Entry, Outcome, carry_out
+from attacks.box_attacks import BOX, BoxEntry, BoxOutcome, carry_out_on_box
 from attacks.home_attacks import HOME
 from attacks.hub_attacks import HUB
 from attacks.hub_outcomes import HubEntry, HubOutcome, carry_out_on_hub
@@ -28,7 +29,7 @@ from conftest import missing_parts
 from ringfence.errors import EnvironmentFault
 from ringfence.sim.attacks.target import Fairness
 
-NEEDED = ("root", "netns", "nft", "busybox")
+NEEDED = ("root", "netns", "nft", "busybox", "dnsmasq", "wireguard")
 _TOLD = "THE ATTACKER, AND THE LOG"
 
 
@@ -110,11 +111,18 @@ def _hub_row(entry: HubEntry, outcome: HubOutcome) -> tuple[str, ...]:
     return entry.name, str(outcome.leaked_bytes), *served, f"+{outcome.grown_mib:.0f} MiB", told
 
 
+def _box_row(entry: BoxEntry, outcome: BoxOutcome) -> tuple[str, ...]:
+    got = f"{len(outcome.got)}{f' ({entry.leaks})' if entry.leaks else ''}"
+    return entry.name, got, outcome.did
+
+
 _AT_EDGES = ("ATTACK", "SECRET BYTES", "CALM", "ATTACKED", "×", _TOLD)
+_AT_BOX = ("ATTACK", "PACKETS OR SECRETS THAT GOT THROUGH", "THE ATTACKER")
 _AT_HUB = ("ATTACK", "SECRET BYTES", "PEOPLE", "EDGES FETCH", "EDGES HEAR", "MEMORY", _TOLD)
 SCENES = (
     Scene("At home: edge, phone, neighbour and router on one switch", _AT_EDGES, HOME, carry_out, _row),
     Scene("On the internet: gateway, phone behind a NAT, attacker and victim", _AT_EDGES, INTERNET, carry_out, _row),
+    Scene("At a box: its port, its home, the tunnel's other end, theft", _AT_BOX, BOX, carry_out_on_box, _box_row),
     Scene(
         "At the hub: people and edges, strangers, an edge gone bad",
         _AT_HUB,

@@ -260,6 +260,10 @@ def test_phones_are_told_the_time_while_it_is_known_and_somebody_can(port: Simul
     assert (port.time_at, found(keeper)) == (None, {BoxProblem.OTHER: TIME_UNKNOWN})
     keeper.hear_of_clock(is_right=True)
     assert (str(port.time_at), found(keeper)) == ("10.9.8.1/29", {})
+    port.clock_is_kept = True  # by whom the home's router says
+    keeper.hear_of_clock(is_right=False)
+    assert (port.time_at, found(keeper)) == (None, {BoxProblem.OTHER: TIME_UNKNOWN})
+    keeper.hear_of_clock(is_right=True)
     keeper.take(replace(GOOD, subnet="10.9.8.16/29"))
     assert str(port.time_at) == "10.9.8.17/29"
     port.has_chrony = False

@@ -59,10 +59,10 @@ class NetworkPart:
 
     name = StatePart.NETWORK
 
-    def __init__(self, helper: NetworkHelper, clock_is_right: Callable[[], bool]) -> None:
+    def __init__(self, helper: NetworkHelper, clock_is_right: Callable[[], bool | None]) -> None:
         self._helper = helper
         self._clock_is_right = clock_is_right
-        self._told_clock = False
+        self._told_clock: bool | None = None
         self._addresses = ConcentratorAddresses()
         self._lock = threading.Lock()
         self.newest = NO_RULES_YET
@@ -154,9 +154,9 @@ class Box:
         self._clock = clock
         return self.part
 
-    def _clock_is_right(self) -> bool:
+    def _clock_is_right(self) -> bool | None:
         clock = self._clock
-        return clock is not None and clock.is_known and abs(time.time() - clock.now()) < CLOCK_OFF_S
+        return abs(time.time() - clock.now()) < CLOCK_OFF_S if clock is not None and clock.is_known else None
 
     def hear(self) -> None:
         """Hear the helper until ``stop``.

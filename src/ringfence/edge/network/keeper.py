@@ -76,7 +76,7 @@ class PortKeeper:
         self._devices: frozenset[str] = frozenset()
         self._findings: dict[tuple[BoxProblem, str], str] = {}
         self._had_link = False
-        self._agrees_with_hub = False
+        self._agrees_with_hub: bool | None = None
         self._tunnel = TunnelKeeping(open_tunnel)
         self._gate = GateKeeping(gate) if gate is not None else None
         self._no_gate = ""
@@ -108,8 +108,8 @@ class PortKeeper:
         self._networks = self._port.other_networks()
         self._settle()
 
-    def hear_of_clock(self, *, is_right: bool) -> None:
-        """Note whether this machine's clock agrees with the hub's."""
+    def hear_of_clock(self, *, is_right: bool | None) -> None:
+        """Note whether this machine's clock agrees with the hub's; None if nothing is known of that."""
         self._agrees_with_hub = is_right
         self._settle_time()
 
@@ -234,7 +234,8 @@ class PortKeeper:
             self._note(BoxProblem.KERNEL_LACKS, "", about="queue")
 
     def _is_time_known(self) -> bool:
-        return self._agrees_with_hub or self._port.knows_time()
+        """Return whether the clock is right. The hub counts first: a home's router may answer for any time server."""
+        return self._port.knows_time() if self._agrees_with_hub is None else self._agrees_with_hub
 
     def _put_in_force(self, plan: PortPlan) -> None:
         self._set_fence(fence_text(self._interfaces, plan))

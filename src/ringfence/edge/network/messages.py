@@ -29,7 +29,8 @@ class TakePortRules(Struct, frozen=True, tag=True, forbid_unknown_fields=True):
 class TellClock(Struct, frozen=True, tag=True, forbid_unknown_fields=True):
     """Whether this machine's clock agrees with the hub's."""
 
-    is_right: bool
+    is_right: bool | None
+    """None while nothing is known of the hub's."""
 
 
 class UseTunnelKey(Struct, frozen=True, tag=True, forbid_unknown_fields=True):
