@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.cli.support.box_seed import Seed, box_unit
+from ringfence.edge.concentrator import main as concentrator
+from ringfence.edge.network import helper
 from ringfence.edge.process.privileges import FOR_SOCKETS
+from ringfence.secret import Secret
 from ringfence.server.confinement.capabilities import Capability
 from ringfence.server.confinement.steps import MOST_MEMORY_BYTES, TO_BE_NOBODY
 
@@ -19,12 +23,12 @@ ROOT = Path(__file__).parents[1]
 UNITS = ROOT / "packaging" / "systemd"
 USERS = ROOT / "packaging" / "sysusers.d" / "ringfence.conf"
 PAGE = (ROOT / "docs" / "hardening.md").read_text()
-NAMES = ("hub", "edge", "gateway", "serve")
+NAMES = ("hub", "edge", "gateway", "serve", "box", "tunnel")
 OWN_USERS = ("hub", "edge", "gateway")
 NOTHING = "\u2013"
 HOW_IT_RUNS = {
     "Type", "ExecStart", "User", "Restart", "RestartSec", "RestartPreventExitStatus", "TimeoutStopSec",
-    "StateDirectory", "RuntimeDirectory",
+    "StateDirectory", "RuntimeDirectory", "Environment", "KillMode",
 }  # fmt: skip
 """What says how a unit runs, and takes nothing away."""
 COUNTED_WITH = "252"
@@ -33,7 +37,12 @@ COUNTED_WITH = "252"
 
 def service(name: str) -> dict[str, list[str]]:
     """Return a unit's settings of [Service], each with its lines."""
-    text = (UNITS / f"ringfence-{name}.service").read_text().partition("[Service]\n")[2].partition("\n[")[0]
+    return unit_of((UNITS / f"ringfence-{name}.service").read_text())
+
+
+def unit_of(written: str) -> dict[str, list[str]]:
+    """Return the settings of [Service] in a unit's text."""
+    text = written.partition("[Service]\n")[2].partition("\n[")[0]
     settings: dict[str, list[str]] = {}
     for line in text.splitlines():
         if line and not line.startswith("#"):
@@ -110,7 +119,7 @@ def test_the_page_names_tests_that_there_are() -> None:
 
 
 @pytest.mark.needs("systemd")
-@pytest.mark.parametrize("name", OWN_USERS)
+@pytest.mark.parametrize("name", [*OWN_USERS, "box", "tunnel"])
 def test_systemd_can_read_the_unit(name: str, tmp_path: Path) -> None:
     unit = f"ringfence-{name}.service"
     program = service(name)["ExecStart"][0].split()[0]
@@ -128,6 +137,26 @@ def test_the_edges_unit_gives_the_rights_that_its_start_takes_and_no_other() -> 
     needed = {f"CAP_{Capability(right).name}" for right in FOR_SOCKETS | TO_BE_NOBODY}
     for key in ("AmbientCapabilities", "CapabilityBoundingSet"):
         assert set(settings[key][0].split()) == needed
+
+
+def test_the_units_of_boxes_and_concentrators_give_the_rights_that_their_processes_keep_and_no_other() -> None:
+    for name, needed in (("box", helper.KEPT | FOR_SOCKETS | TO_BE_NOBODY), ("tunnel", concentrator.KEPT)):
+        assert set(service(name)["CapabilityBoundingSet"][0].split()) == {
+            f"CAP_{Capability(each).name}" for each in needed
+        }
+        assert service(name)["KillMode"] == ["process"], "calls go on: wireguard-go is left running"
+
+
+def test_a_box_from_a_card_runs_as_the_boxs_unit() -> None:
+    seed = Seed("box", "box", Secret("x"), "ringfence", "eth1", "enx1")
+    of_card = unit_of(box_unit(seed))
+    packaged = service("box")
+    program, *words = shlex.split(
+        packaged.pop("ExecStart")[0].replace("${PHONE_PORT}", "eth1").replace("${UPLINK}", "enx1")
+    )
+    packaged.pop("Environment")
+    assert shlex.split(of_card.pop("ExecStart")[0]) == [program, *words]
+    assert of_card == packaged
 
 
 def test_the_gateways_unit_is_the_edges_without_what_a_wire_needs() -> None:

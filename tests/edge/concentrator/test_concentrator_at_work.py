@@ -23,6 +23,7 @@ from support.namespaces import Wire, entered
 from support.running_hub import RunningHub
 from support.serving_hub import served_hub
 from support.tunnel_network import SILENCE_S, SOON_S, passes
+from support.unit_rights import with_rights_of
 
 pytestmark = [
     *(pytest.mark.needs(part) for part in ("root", "netns", "nft", "wireguard")), pytest.mark.slow,
@@ -52,7 +53,8 @@ class Site:
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [*RINGFENCE, "tunnel", "run", "--folder", str(self.folder / "concentrator"), "--interface", self.interface,
+            [*with_rights_of("tunnel"), *RINGFENCE, "tunnel", "run",
+            "--folder", str(self.folder / "concentrator"), "--interface", self.interface,
              "--endpoint", f"{OUTSIDE}:{PORT}"],
             stdout=subprocess.PIPE, text=True,
         )  # fmt: skip

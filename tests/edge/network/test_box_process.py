@@ -22,6 +22,7 @@ from support.box_network import BOX, PHONE_MAC, PORT, SUBNET, UPLINK, BoxNetwork
 from support.enrolled_folder import save_enrolled
 from support.readable_by_all import readable_by_all
 from support.signed_repository import Repository
+from support.unit_rights import with_rights_of
 
 pytestmark = [
     *(pytest.mark.needs(part) for part in ("root", "netns", "nft", "dnsmasq", "busybox")),
@@ -41,7 +42,8 @@ class BoxProcess:
     def running(self, *options: str) -> Iterator["subprocess.Popen[str]"]:
         """Start it; it is ended with the block."""
         command = [
-            "ip", "netns", "exec", self._network.box, *readable_by_all(), sys.executable, "-m", "ringfence.edge",
+            "ip", "netns", "exec", self._network.box, *readable_by_all(), *with_rights_of("box"), sys.executable,
+            "-m", "ringfence.edge",
             "--folder", str(self.folder.path), "--listen", "0.0.0.0:69", "--http", "0.0.0.0:6970", "--user", USER,
             "--phone-port", PORT, "--uplink", UPLINK, "--run-folder", str(self._run_folder), *options,
         ]  # fmt: skip

@@ -185,7 +185,7 @@ systemctl disable ringfence-first-start.service
 
 
 def box_unit(seed: Seed) -> str:
-    """Return the unit of the edge on a box: root's at its start, of which it keeps one small process."""
+    """Return the unit of the edge on a box, as ``packaging/systemd`` has it for those who install it themselves."""
     return f"""[Unit]
 Description=Ringfence box: the phone's port, its files and its tunnel
 After=network.target
@@ -199,14 +199,33 @@ Restart=always
 RestartSec=2
 RestartPreventExitStatus=3
 TimeoutStopSec=30
+KillMode=process
 UMask=0077
+LimitNOFILE=65536
 LimitCORE=0
+MemoryMax=1G
+TasksMax=128
+CapabilityBoundingSet=CAP_NET_BIND_SERVICE CAP_NET_RAW CAP_NET_ADMIN CAP_SETGID CAP_SETPCAP CAP_SETUID \
+CAP_SYS_CHROOT CAP_KILL
+RestrictAddressFamilies=AF_INET AF_INET6 AF_UNIX AF_NETLINK AF_PACKET
+DevicePolicy=closed
+DeviceAllow=/dev/net/tun rw
+NoNewPrivileges=yes
+ProtectSystem=full
+ReadWritePaths=-/etc/NetworkManager/system-connections
 ProtectHome=yes
 PrivateTmp=yes
+PrivateMounts=yes
+ProtectClock=yes
 ProtectControlGroups=yes
+ProtectHostname=yes
 ProtectKernelLogs=yes
+ProtectKernelModules=yes
+RestrictNamespaces=yes
 RestrictRealtime=yes
+RestrictSUIDSGID=yes
 LockPersonality=yes
+MemoryDenyWriteExecute=yes
 SystemCallArchitectures=native
 
 [Install]

@@ -62,14 +62,17 @@ def keep_only(kept: Collection[int] = (), *, passed_on: Collection[int] = ()) ->
 
 
 def drop_bounding_set(*, kept: Collection[int] = ()) -> None:
-    """Let no program that this process might become get a capability other than ``kept``."""
+    """Let no program that this process might become get a capability other than ``kept``.
+
+    That needs SETPCAP, but not where a service manager has dropped them all already.
+    """
     libc = _libc()
     for number in range(_HIGHEST + 1):
         try:
-            _prctl(libc, _PR_CAPBSET_READ, number)
+            is_there = _prctl(libc, _PR_CAPBSET_READ, number)
         except OSError:
             return  # the kernel knows no capability from here on
-        if number not in kept:
+        if is_there and number not in kept:
             _prctl(libc, _PR_CAPBSET_DROP, number)
 
 
@@ -109,10 +112,12 @@ def _header() -> ctypes.Array[ctypes.c_uint32]:
     return (ctypes.c_uint32 * 2)(_VERSION_3, 0)
 
 
-def _prctl(libc: ctypes.CDLL, option: int, argument: int, more: int = 0) -> None:
+def _prctl(libc: ctypes.CDLL, option: int, argument: int, more: int = 0) -> int:
     rest = (ctypes.c_ulong(more), ctypes.c_ulong(0), ctypes.c_ulong(0))
-    if libc.prctl(ctypes.c_int(option), ctypes.c_ulong(argument), *rest) < 0:
+    answer: int = libc.prctl(ctypes.c_int(option), ctypes.c_ulong(argument), *rest)
+    if answer < 0:
         raise _last_fault()
+    return answer
 
 
 def _last_fault() -> OSError:
