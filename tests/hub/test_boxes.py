@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.hub.data.config import HubConfig
 from ringfence.hub.fleet import box_alerts, box_numbering, boxes
 from ringfence.wire.network_messages import BoxFinding, BoxTunnel
 from support.boxes_in_hand import BoxInHand, key
@@ -239,3 +240,17 @@ def test_a_box_is_told_of_new_rules_at_once(box: BoxInHand) -> None:
         rules = box.rules()
         assert rules is not None
         assert (rules.mtu, rules.version > before) == (1400, True)
+
+
+def test_where_no_subnet_is_left_somebody_is_told_until_there_is_one(
+    box: BoxInHand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HubConfig, "box_pool_of", lambda _self, _organisation: IPv4Network("10.90.0.0/29"))
+    assert another(box, tmp_path).told().subnet == "10.90.0.0/29"
+    assert box.told().subnet == ""
+    assert kinds(box) == ["box-without-subnet"]
+    assert "10.90.0.0/29" in shown(box)["subnet_problem"]
+    monkeypatch.undo()
+    box.running.do("POST", f"/boxes/{box.id}/renumber")
+    assert box.told().subnet
+    assert kinds(box) == []

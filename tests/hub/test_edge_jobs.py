@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ringfence.hub.fleet import edge_jobs, sessions
+from ringfence.hub.data.directory_blobs import DirectoryBlobs
+from ringfence.hub.fleet import edge_job_news, edge_jobs, sessions
 from ringfence.hub.people.callers import COOKIE
 from ringfence.hub.people.forgery import FORM_TOKEN_HEADER
 from ringfence.hub.process import tidying
@@ -215,6 +216,17 @@ def test_a_capture_that_is_larger_than_was_asked_for_ends(asked: Asked) -> None:
     assert asked.tell(job, 1, data=bytes(1000))
     assert not asked.tell(job, 2, data=bytes(1000))
     assert asked.show(job)["state"] == "failed"
+
+
+def test_a_capture_leaves_the_hub_the_room_that_it_needs(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = asked.start("capture", why="a test", seconds=5, most_bytes=4096)["id"]
+    asked.tell(job)
+    assert asked.tell(job, 1, data=bytes(1000))
+    monkeypatch.setattr(DirectoryBlobs, "free_bytes", lambda _self: edge_job_news.LEAST_FREE_BYTES - 1)
+    assert not asked.tell(job, 2, data=bytes(1000))
+    shown = asked.show(job)
+    assert (shown["state"], shown["size_bytes"]) == ("failed", 1000)
+    assert shown["sentence"] == "The hub's disk is full, so the capture ended. What came before is kept."
 
 
 def test_the_oldest_captures_make_room(asked: Asked, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,11 +99,7 @@ def _pass_on(*interfaces: str) -> None:
 def _give_up_the_rest() -> None:
     """Keep what KEPT names, also for the programs that are run. HelperUnfit."""
     try:
-        kept = capabilities.held() & KEPT
-        capabilities.drop_bounding_set(kept=kept)
-        capabilities.keep_only(kept)
-        capabilities.no_new_privileges()
-        capabilities.hide_memory()
+        kept = capabilities.keep_for_good(KEPT)
     except OSError as fault:
         raise HelperUnfit("root's other rights can't be given up", where=str(fault)) from fault
     if Capability.NET_ADMIN not in kept:

@@ -222,11 +222,7 @@ def _work(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Pa
 def _give_up_the_rest() -> None:
     """Keep what KEPT names, also for the programs that are run. HelperUnfit."""
     try:
-        kept = capabilities.held() & KEPT
-        capabilities.drop_bounding_set(kept=kept)
-        capabilities.keep_only(kept)
-        capabilities.no_new_privileges()
-        capabilities.hide_memory()
+        kept = capabilities.keep_for_good(KEPT)
     except OSError as fault:
         raise HelperUnfit("the network helper can't give up root's other rights", where=str(fault)) from fault
     if Capability.NET_ADMIN not in kept:

@@ -15,4 +15,5 @@ def tell(request: Request, caller: DeviceCaller, body: bytes) -> Response:
     hub, news = hub_of(request), codec.from_json(JobNews, body)
     with hub.change(caller.edge_id) as change:
         edge = edges.let_in(change.session, caller.edge_id)
-        return message(JobNewsAnswer(edge_job_news.take(change, hub.sealer, edge.id, news)))
+        room = hub.blobs.free_bytes() if news.data else None
+        return message(JobNewsAnswer(edge_job_news.take(change, hub.sealer, edge.id, news, room)))

@@ -76,6 +76,16 @@ def drop_bounding_set(*, kept: Collection[int] = ()) -> None:
             _prctl(libc, _PR_CAPBSET_DROP, number)
 
 
+def keep_for_good(kept: Collection[int]) -> frozenset[int]:
+    """Keep what there is of these, also for programs that are run, and never get another; return it. OSError."""
+    there = held() & frozenset(kept)
+    drop_bounding_set(kept=there)
+    keep_only(there)
+    no_new_privileges()
+    hide_memory()
+    return there
+
+
 def become(
     user: int, group: int, groups: Sequence[int], *, kept: Collection[int] = (), passed_on: Collection[int] = ()
 ) -> None:
