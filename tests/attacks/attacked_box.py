@@ -47,15 +47,23 @@ class AttackedBox:
             wait_for(f"calls of {home.name}'s phone", lambda: self.calls(home))  # noqa: B023
 
     @contextlib.contextmanager
-    def marks(self, *wires: tuple[Machine, str]) -> Iterator[list[bytes]]:
-        """Give what came with a mark on any of these wires; it is there after the block."""
+    def marks(self, *wires: tuple[Machine, str], comes: bool = False) -> Iterator[list[bytes]]:
+        """Give what came with a mark on any of these wires; it is there after the block.
+
+        Args:
+            wires: Machines and their interfaces.
+            comes: Whether something is to come, which is waited for.
+        """
         found: list[bytes] = []
         with ExitStack() as stack:
             taps = [stack.enter_context(Tap(machine.namespace, device)) for machine, device in wires]
             yield found
-            time.sleep(_COMES_S)  # what comes through all the same needs its time
+            if comes:
+                wait_for("what is to come", lambda: any(map(_marked, taps)))
+            else:
+                time.sleep(_COMES_S)  # what comes through all the same needs its time
         for tap in taps:
-            found += [frame.data for frame in tap.frames if MARK in frame.data]
+            found += _marked(tap)
 
     @staticmethod
     def forge(machine: Machine, source: str, target: str, port: int) -> None:
@@ -72,6 +80,10 @@ class AttackedBox:
         """Return an interface's MAC address."""
         words = ip("-n", machine.namespace, "-brief", "link", "show", "dev", device).split()
         return bytes.fromhex(words[2].replace(":", ""))
+
+
+def _marked(tap: Tap) -> list[bytes]:
+    return [frame.data for frame in list(tap.frames) if MARK in frame.data]
 
 
 @contextlib.contextmanager

@@ -109,7 +109,7 @@ def copies_the_phones_mac_address(place: AttackedBox) -> tuple[list[bytes], str]
     """Send to the PBX as the phone, by its MAC address and its IP address."""
     home = place.world.anna
     with (
-        place.marks((place.world.pbx.machine, "lan")) as got,
+        place.marks((place.world.pbx.machine, "lan"), comes=True) as got,
         entered(home.computer.namespace),
         socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as wire,
     ):
@@ -254,7 +254,7 @@ def is_beside_the_pbx_and_forges_its_address(place: AttackedBox) -> tuple[list[b
     """Send to a phone in the PBX's name, on the PBX's own wire."""
     world, home = place.world, place.world.anna
     ip("-n", world.neighbour.namespace, "route", "replace", POOL, "via", "172.16.5.1")
-    with place.marks((home.phone, "eth0")) as got:
+    with place.marks((home.phone, "eth0"), comes=True) as got:
         place.forge(world.neighbour, PBX, home.phones_address, SIP)
     return got, "one packet"
 
@@ -303,7 +303,7 @@ def is_a_rogue_box(place: AttackedBox) -> tuple[list[bytes], str]:
             place.forge(ben.box, ben.phones_address, target, port)
     wait_for("the fence to be put up again", lambda: "chain" in ben.box.run("nft", "list", "ruleset").stdout)
     place.must_call()
-    with place.marks((world.pbx.machine, "lan")) as own:
+    with place.marks((world.pbx.machine, "lan"), comes=True) as own:
         place.forge(ben.box, ben.phones_address, PBX, SIP)
     assert own  # what is its own gets through: it was the tunnel's other end that stopped the rest
     return got, f"{3 * len(sends) + 4} packets"

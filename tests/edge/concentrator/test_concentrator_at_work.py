@@ -3,6 +3,7 @@
 import contextlib
 import itertools
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -91,8 +92,12 @@ class Site:
             subprocess.run(["ip", "address", "add", f"{self.phone}/32", "dev", "lo"], check=True)
             self.echo = Echo(self.link.name)
             self.keeper = TunnelKeeper(self.link, self.echo, time.monotonic)
-            (each,) = rules.concentrators
-            assert each.endpoint == f"{OUTSIDE}:{PORT}"
+        self.use(rules)
+
+    def use(self, rules: NetworkRules) -> None:
+        (each,) = rules.concentrators
+        assert each.endpoint == f"{OUTSIDE}:{PORT}"
+        with entered(self.wire.client):
             self.keeper.take([TunnelEnd(each.id, each.public_key, (OUTSIDE, PORT), each.address, each.networks)])
 
     def calls(self, wait_s: float = SILENCE_S) -> bool:
@@ -194,6 +199,30 @@ def test_one_that_was_removed_lets_nobody_in_after_a_restart_either(site: Site) 
     site.end()
     site.start()
     assert not passes(phone, pbx, 5060)
+
+
+def test_one_that_lost_its_disk_enrols_again_by_its_name_and_calls_go_on(site: Site) -> None:
+    site.enrol()
+    site.start()
+    box = site.box()
+    wait_for(site.calls)
+    (before,) = box.told(public_key=public_key_of(site.key)).concentrators
+    site.end(signal.SIGKILL)
+    WireGuard(site.interface).close()
+    shutil.rmtree(site.folder / "concentrator")
+    assert "Enrolled as concentrator Berlin." in site.enrol().stdout
+    site.start()
+
+    def news() -> NetworkRules | None:
+        rules = box.rules()
+        return rules if rules is not None and rules.concentrators[0].public_key != before.public_key else None
+
+    wait_for(news)
+    rules = news()
+    assert rules is not None
+    assert rules.concentrators[0].id == before.id
+    site.use(rules)
+    wait_for(site.calls)
 
 
 def test_what_is_wrong_is_told_in_one_sentence(site: Site) -> None:
