@@ -8,7 +8,7 @@ import pytest
 
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.fleet import box_alerts, box_numbering, boxes
-from ringfence.wire.network_messages import BoxFinding, BoxTunnel
+from ringfence.wire.network_messages import BoxFinding, BoxTunnel, PortEntry
 from support.boxes_in_hand import BoxInHand, key
 from support.reporting_edge import alerts
 from support.running_hub import Json, RunningHub
@@ -64,6 +64,7 @@ def test_all_that_a_box_tells_is_kept_bounded_and_shown(box: BoxInHand) -> None:
         links={"eth0": True, "wlan\x1b0": False}, devices=("001b54c2f001",),
         findings=(BoxFinding("other-dhcp-server", "192.168.1.1 answers\x1b[2J on the port."), BoxFinding("news", "")),
         tunnels=(BoxTunnel("concentrator-1", -5.0, 2**63 - 1, 7, is_used=True),),
+        entries=(PortEntry("001b54c2f001", "key", -1.0, "CP-9971\x1b"), PortEntry("001b54c2f002", "so", 1e300)),
     )  # fmt: skip
     found = shown(box)
     assert (found["rules_version"], found["public_key"]) == (3, key("b"))
@@ -71,11 +72,17 @@ def test_all_that_a_box_tells_is_kept_bounded_and_shown(box: BoxInHand) -> None:
     assert found["links"] == {"eth0": True, "wlan\ufffd0": False}
     assert found["devices"] == ["00:1B:54:C2:F0:01"]
     assert [each["sentence"] for each in found["findings"]] == ["192.168.1.1 answers\ufffd[2J on the port.", ""]
+    assert found["entries"] == [
+        {"mac": "00:1B:54:C2:F0:01", "by": "key", "since": 0.0, "certificate": "CP-9971\ufffd"},
+        {"mac": "00:1B:54:C2:F0:02", "by": "so", "since": 1e11, "certificate": ""},
+    ]
     (tunnel,) = found["tunnels"]
     assert (tunnel["handshake_at"], tunnel["sent_bytes"], tunnel["is_used"]) == (0.0, 2**53, True)
     assert kinds(box) == ["box-other-dhcp-server", "box-problem"]
     listed = box.running.do("GET", f"/boxes?site={box.site}")["items"]
     assert [each["edge"] for each in listed] == [box.id]
+    box.told(findings=(BoxFinding("key-refused", "It is foreign."), BoxFinding("no-key", "It shows none.")))
+    assert kinds(box) == ["box-key-refused", "box-no-key"]
     box.told()
     assert kinds(box) == []
 
@@ -96,6 +103,8 @@ def test_all_that_a_box_tells_is_kept_bounded_and_shown(box: BoxInHand) -> None:
         {"links": {f"eth{number}": True for number in range(17)}},
         {"findings": (BoxFinding("other", "x"),) * 33},
         {"tunnels": (BoxTunnel("x"),) * 17},
+        {"entries": (PortEntry("001b54c2f001", "key", 1.0),) * 17},
+        {"entries": (PortEntry("001b54c2f00", "key", 1.0),)},
         {"findings": (BoxFinding("other", "x" * 70_000),)},
     ],
 )

@@ -5,7 +5,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from ringfence.edge.errors import ProgramMissing
-from ringfence.edge.network.port_access.gate import GateOrders
+from ringfence.edge.network.port_access.gate import GateOrders, LinkState
 from ringfence.edge.network.port_access.messages import KeyRefused, KeyShown
 
 
@@ -21,6 +21,8 @@ class SimulatedGate:
     at: set[str] = field(default_factory=set)
     let: set[str] = field(default_factory=set)
     asked: list[str] = field(default_factory=list)
+    up: bool = True
+    changes: int = 0
 
     @property
     def waits_on(self) -> Sequence[socket.socket]:
@@ -52,7 +54,13 @@ class SimulatedGate:
         return frozenset(self.let)
 
     def let_in(self, macs: Collection[str]) -> None:
-        self.let = set(macs)
+        self.let |= set(macs)
+
+    def put_out(self, macs: Collection[str]) -> None:
+        self.let -= set(macs)
+
+    def link(self) -> LinkState:
+        return LinkState(self.up, self.changes)
 
     def show(self, mac: str, name: str) -> None:
         """Have a phone show its key, as hostapd and the checker tell it."""
@@ -63,3 +71,5 @@ class SimulatedGate:
     def lose_link(self) -> None:
         """Have the kernel do what it does then."""
         self.let.clear()
+        self.up = False
+        self.changes += 1

@@ -7,15 +7,17 @@ from itertools import count
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response, expect, sync_playwright
 
 from ringfence.hub.people.rights import Role
 from ringfence.hub.store.network_models import ConcentratorRow
 from ringfence.hub.store.release_models import AssetRow, FirmwareLoadRow
+from ringfence.identity.certificates import make_authority, to_pem
 from ringfence.wire import paths
 from ringfence.wire.job_messages import JobNews
 from ringfence.wire.messages import Report, ReportBatch
-from ringfence.wire.network_messages import BoxFinding, BoxStanding, BoxTunnel
+from ringfence.wire.network_messages import BoxFinding, BoxStanding, BoxTunnel, PortEntry
 from support import signing_in
 from support.running_hub import RunningHub
 from support.serving_hub import served_hub
@@ -135,6 +137,9 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
     box = BoxStanding(
         running.clock(), uplink_networks=("192.168.1.0/24",), links={AWKWARD[:15]: True}, devices=("001B54C20C02",),
         findings=(BoxFinding("unknown-device", AWKWARD),), tunnels=(BoxTunnel("concentrator-1", is_used=True),),
+        entries=(
+            PortEntry("001B54C20C02", "key", running.clock(), AWKWARD), PortEntry("001B54C20C03", "without-key", 1.0),
+        ),
     )  # fmt: skip
     assert edge.post(paths.BOX, box).status == 200
     token = do("POST", f"/sites/{site}/tokens")["id"]
@@ -164,6 +169,8 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
     concentrator = do("POST", "/concentrators", {"name": AWKWARD[:60], "networks": ["192.0.2.10/32"]})["concentrator"][
         "id"
     ]
+    maker = make_authority(ec.generate_private_key(ec.SECP256R1()), AWKWARD[:30], serial=1, now=running.clock())
+    authority = do("POST", "/port-authorities", {"pem": to_pem(maker)})["id"]
     with running.hub.change("test") as change:
         row = change.session.get_one(ConcentratorRow, concentrator)
         row.endpoint, row.public_key, row.enrolled_at = "vpn.example.org:51820", "A" * 43 + "=", change.now
@@ -174,7 +181,7 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "job": job, "site": site, "mac": MAC, "draft": draft, "rollout": rollout, "organisation": "main", "key": key,
         "group": group, "pbx": "gold", "channel": "bell", "load": LOAD, "edge": edge.response.edge_id,
         "activation": activation, "book": book, "asset": "ring-tone-awkward",
-        "provider": "company", "concentrator": concentrator,
+        "provider": "company", "concentrator": concentrator, "authority": authority,
         "token": token, "number": "1", "alert": str(alert), "index": "1", "family": "generic", "name": "time_zone",
         "person": signing_in.person(running.hub, "anna@example.org", password=None).id,
     }  # fmt: skip

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from ringfence.wire.network_messages import PortEntry
 from support.boxes_in_hand import BoxInHand, key
 from support.paper import read, send
 from support.running_hub import RunningHub
@@ -89,11 +90,25 @@ def test_a_box_is_shown_and_gets_another_subnet(running: RunningHub, box: BoxInH
     assert running.raw("GET", "/boxes/edge-000000000000").status == 404
 
 
+def test_a_box_shows_whom_its_port_lets_in_and_by_what(running: RunningHub, box: BoxInHand) -> None:
+    box.told(
+        devices=("001B54C20F01",),
+        entries=(
+            PortEntry("001B54C20F01", "key", running.clock(), "CP-9971-SEP001B54C20F01"),
+            PortEntry("001B54C20F02", "without-key", running.clock()),
+        ),
+    )
+    page = read(running, f"/boxes/{box.id}")
+    assert "by 802.1X" in page
+    assert "CP-9971-SEP001B54C20F01" in page
+    assert "without 802.1X" in page
+
+
 def test_the_key_of_a_boxs_tunnel_is_changed_by_a_button(running: RunningHub, box: BoxInHand) -> None:
     here = f"/boxes/{box.id}"
     assert "Change the tunnel's key" not in read(running, here)
     assert send(running, f"{here}/rotate-key", {}).status == 409
-    box.told(public_key=key("of a page"))
+    box.told(devices=("001B54C20F01",), public_key=key("of a page"))
     assert "Change the tunnel's key" in read(running, here)
     assert send(running, f"{here}/rotate-key", {}).status == 303
     assert running.do("GET", here)["key_changes"] is True

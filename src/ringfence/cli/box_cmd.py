@@ -69,6 +69,9 @@ def show(edge: BoxId, as_json: AsJson = False) -> None:
         shook = output.when(tunnel["handshake_at"]) if tunnel["handshake_at"] else "never"
         used = ", in use" if tunnel["is_used"] else ""
         output.say(f"Tunnel         to {tunnel['concentrator']}: last handshake {shook}{used}")
+    for entry in row["entries"]:
+        how = f"by 802.1X, certificate {entry['certificate']}" if entry["by"] == "key" else "without 802.1X"
+        output.say(f"Let in         {entry['mac']} {how}, since {output.when(entry['since'])}")
     for finding in row["findings"]:
         output.say(f"Found          {finding['sentence'] or finding['kind']}")
 

@@ -29,8 +29,16 @@ from ringfence.server.errors import FetchFailed
 from ringfence.server.tftp.client import retrieve
 from ringfence.sim.phone import VirtualPhone
 from ringfence.wire import codec
-from ringfence.wire.messages import Event, GuardRules, StatePart
-from ringfence.wire.network_messages import BoxProblem, NetworkName, NetworkReach, NetworkRules, NetworkWifi
+from ringfence.wire.messages import Event, GuardNeed, GuardRules, StatePart
+from ringfence.wire.network_messages import (
+    AdmittedBy,
+    BoxProblem,
+    NetworkName,
+    NetworkReach,
+    NetworkRules,
+    NetworkWifi,
+    PortAccess,
+)
 from support.box_network import (
     BOX,
     HOME_BOX,
@@ -44,9 +52,11 @@ from support.box_network import (
     problems,
     wait_until,
 )
+from support.makers import Maker
 from support.namespaces import entered
 from support.running_agent import Running, enrolled_agent
 from support.signed_repository import NOW
+from support.supplicant import Supplicant
 
 pytestmark = [
     pytest.mark.needs("netns"), pytest.mark.needs("nft"), pytest.mark.needs("dnsmasq"), pytest.mark.needs("busybox"),
@@ -83,15 +93,16 @@ class RunningBox:
                 self.fault = fault
 
         with entered(self.network.box):
-            self.helper = NetworkHelper(self.network.interfaces(), self.folder)
+            self.helper = NetworkHelper(self.network.interfaces(), self.folder, self.folder / "keys")
             self.helper.prepare()
-            hearing = Hearing(tftp_ports={69}, http_ports={6970}, leases=self.helper.leases)
+            box = Box(self.helper, lambda _level, text: log.append(text), open_listening())
+            hearing = Hearing(tftp_ports={69}, http_ports={6970}, leases=self.helper.leases, keys=box.keys)
             self.agent = Agent(
                 self.running.folder,
                 OwnWorker([("0.0.0.0", 69)], [("0.0.0.0", 6970)], hearing, phone_port=PORT),  # noqa: S104 - behind the fence
                 lambda _level, text: log.append(text),
                 self.running._connect,
-                box=Box(self.helper, lambda _level, text: log.append(text), open_listening()),
+                box=box,
             )
             self.thread = threading.Thread(target=work)
             self.thread.start()
@@ -232,3 +243,33 @@ def test_whoever_stands_beside_the_box_reads_how_it_is_and_the_homes_wifi_is_for
     with pytest.raises(WifiRefused, match="1 to 32 bytes"):
         box.agent._box.join_wifi(NetworkWifi("", Secret(""), ""))  # type: ignore[union-attr]  # it has one
     assert "Known-Secret-9" not in "".join(box.running.log)
+
+
+@pytest.mark.needs("hostapd")
+def test_a_phone_that_shows_its_key_boots_and_the_decision_says_l4(box: RunningBox, tmp_path: Path) -> None:
+    line = LineAccount(1, "Anna", "anna", "Anna Berg", "anna", Secret("s3cr3tOfAnna"))
+    file = Renderer().render(PhoneToRender(Mac(PHONE_MAC), "9971", "", {"sip_server": PBX}, (line,)))[0]
+    box.running.hub.rules = GuardRules(2, needs=(GuardNeed("secret", "L4"),))
+    box.running.publish(1, {NAME: file.data})
+    maker = Maker("Cisco Systems")
+    box.rule(replace(RULES, port_access=PortAccess.REQUIRE, authorities=(maker.pem,)))
+    wait_until(lambda: box.last_told(4), "the hub does not hear of the box")
+    wait_until(lambda: box.agent._serving.release is not None, "nothing is served")
+    name = f"CP-9971-SEP{PHONE_MAC}"
+    with Supplicant(box.network.phone, tmp_path, maker.phone(tmp_path, name), name) as phone:
+        wait_until(lambda: box.running.hub.boxes[-1].entries, "the hub does not hear of the phone")
+        (entry,) = box.running.hub.boxes[-1].entries
+        assert (entry.mac, entry.by, entry.certificate) == (PHONE_MAC, AdmittedBy.KEY, name)
+        options = box.network.ask_for_address(tmp_path, "150", tries=30)
+        with entered(box.network.phone):
+            held = VirtualPhone(Mac(PHONE_MAC), "9971", (options["tftp"], 69), source_host=options["ip"]).boot()
+        assert held.lines[0].password == Secret("s3cr3tOfAnna")
+        stored = box.running.hub.stored
+        wait_until(lambda: any(each.level == "L4" for each in stored.values()), "no decision says L4")
+        told = next(each for each in stored.values() if each.level == "L4")
+        assert name in told.decision
+        assert any("is let in by 802.1X" in line for line in box.agent._status_now().network)
+        phone.ask("logoff")
+        wait_until(lambda: not box.running.hub.boxes[-1].entries, "the hub does not hear that it left")
+    assert box.agent._box is not None
+    assert box.agent._box.keys() == ()

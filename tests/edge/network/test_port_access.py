@@ -13,6 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from ringfence.edge.errors import HelperGone
+from ringfence.edge.network.clearing import clear
 from ringfence.edge.network.fence import fence_text
 from ringfence.edge.network.handle import NetworkHelper
 from ringfence.edge.network.interfaces import BRIDGE
@@ -229,7 +230,6 @@ def test_a_device_that_copies_the_address_of_a_phone_which_is_in_is_not_told_apa
 
 def test_without_a_supplicant_try_lets_the_sites_phone_in_and_require_does_not(box: GatedBox) -> None:
     box.rule(PortAccess.TRY)
-    assert not box.passes()
 
     def is_let_in() -> bool:
         box.passes()
@@ -386,10 +386,23 @@ def test_a_phone_that_refuses_the_method_that_is_offered_first_is_asked_for_tls(
                 with Supplicant(network.phone, tmp_path / "naks", paths, NAME) as phone:
 
                     def is_in() -> bool:
-                        keeping.on_time(time.monotonic(), has_link=True)
+                        keeping.on_time(time.monotonic())
                         return bool(keeping.entries)
 
                     wait(is_in, "not let in")
                     assert "refused" in phone.log or "method=43" in phone.log
             finally:
                 keeping.settle(PortAccess.OFF, None)
+
+
+def test_who_clears_the_network_takes_the_gate_away_too(box: GatedBox) -> None:
+    box.rule(PortAccess.REQUIRE)
+    with box.phone():
+        wait(box.is_in, "not let in")
+    box.stop()
+    with entered(box.network.box):
+        assert clear(box.folder).port == PORT
+    assert f" {BRIDGE}: " not in ip("-n", box.network.box, "link", "show")
+    assert in_namespace(box.network.box, "nft", "list", "table", "bridge", "ringfence_gate").returncode != 0
+    assert hostapd_of(box) == 0
+    box.start()

@@ -238,11 +238,19 @@ class TestLinux:
         wait_until(lambda: in_namespace(network.phone, *ping).returncode == 0, "nothing passes")
         bridge.watch([])
         assert bridge.seen() == {PHONE_MAC}, "who was seen is known when phones come and go"
-        bridge.let_in([])
+        bridge.put_out([PHONE_MAC])
+        bridge.put_out([PHONE_MAC])
         assert in_namespace(network.phone, *ping).returncode
         bridge.let_in([PHONE_MAC])
+        before = bridge.link()
+        assert before.is_up
         ip("-n", network.phone, "link", "set", "eth0", "down")
         wait_until(lambda: not bridge.inside(), "the kernel lets it in")
+        wait_until(lambda: not bridge.link().is_up, "the link is not lost")
+        ip("-n", network.phone, "link", "set", "eth0", "up")
+        wait_until(lambda: bridge.link().is_up, "no link")
+        assert bridge.link().changes == before.changes + 2
+        assert not bridge.inside()
         bridge.watch_no_more()
         bridge.watch_no_more()
 

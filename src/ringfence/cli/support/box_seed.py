@@ -17,7 +17,7 @@ from ringfence.secret import Secret
 
 USER_DATA, META_DATA, NETWORK_CONFIG = "user-data", "meta-data", "network-config"
 PACKAGES = (
-    "chrony", "dnsmasq-base", "iproute2", "nftables", "python3-venv", "wireguard-go", "wireguard-tools",
+    "chrony", "dnsmasq-base", "hostapd", "iproute2", "nftables", "python3-venv", "wireguard-go", "wireguard-tools",
 )  # fmt: skip
 LONGEST_PASSPHRASE, SHORTEST_PASSPHRASE = 63, 8
 """Of WPA2 (IEEE 802.11, annex J.4)."""
@@ -121,7 +121,7 @@ def _user_data(seed: Seed) -> object:
         _file("/etc/systemd/system/ringfence-box.service", box_unit(seed)),
         _file(
             "/etc/NetworkManager/conf.d/90-ringfence.conf",
-            f"[keyfile]\nunmanaged-devices=interface-name:{seed.phone_port};interface-name:rf-tunnel\n",
+            f"[keyfile]\nunmanaged-devices=interface-name:{seed.phone_port};interface-name:rf-tunnel;interface-name:rf-phone\n",
         ),
     ]
     service = {

@@ -132,7 +132,7 @@ class PortKeeper:
         if has_link and not self._had_link:
             self._ask_at = now
         self._had_link = has_link
-        self._mind_gate(now, has_link=has_link)
+        self._mind_gate(now)
         if now >= self._look_at:
             self._look_at = now + LOOK_S
             self._look()
@@ -274,9 +274,9 @@ class PortKeeper:
             self._gate.settle(plan.access, GateOrders(plan.authorities, plan.phones) if is_gated else None)
             self._note_gate()
 
-    def _mind_gate(self, now: float, *, has_link: bool) -> None:
+    def _mind_gate(self, now: float) -> None:
         if self._gate is not None:
-            self._gate.on_time(now, has_link=has_link)
+            self._gate.on_time(now)
             self._note_gate()
 
     def _note_gate(self) -> None:

@@ -23,6 +23,8 @@ OF_FINDINGS: Mapping[str, str] = MappingProxyType({
     BoxProblem.OTHER_DHCP_SERVER: alerts.BOX_OTHER_DHCP_SERVER,
     BoxProblem.UNKNOWN_DEVICE: alerts.BOX_UNKNOWN_DEVICE,
     BoxProblem.SEVERAL_PHONES: alerts.BOX_SEVERAL_PHONES,
+    BoxProblem.KEY_REFUSED: alerts.BOX_KEY_REFUSED,
+    BoxProblem.NO_KEY: alerts.BOX_NO_KEY,
     BoxProblem.NO_CONCENTRATOR: alerts.TUNNEL_DOWN,
 })  # fmt: skip
 """What boxes find → the kind of alert; all else is a problem of the box."""

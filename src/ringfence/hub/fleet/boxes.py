@@ -21,13 +21,14 @@ from ringfence.phones.errors import BadMac
 from ringfence.phones.mac import Mac
 from ringfence.printable import printable
 from ringfence.wire import codec
-from ringfence.wire.network_messages import BoxFinding, BoxStanding, BoxTunnel
+from ringfence.wire.network_messages import BoxFinding, BoxStanding, BoxTunnel, PortEntry
 
 MOST_NETWORKS = 32
 MOST_LINKS = 16
 MOST_DEVICES = 64
 MOST_FINDINGS = 32
 MOST_TUNNELS = 16
+MOST_ENTRIES = 16
 MOST_KEY_CHANGES = 8
 """A day."""
 _LONGEST_NETWORK = 50
@@ -44,7 +45,7 @@ def bounded(told: BoxStanding) -> BoxStanding:
     for what, said, most in (
         ("networks", told.uplink_networks, MOST_NETWORKS), ("links", told.links, MOST_LINKS),
         ("devices", told.devices, MOST_DEVICES), ("findings", told.findings, MOST_FINDINGS),
-        ("tunnels", told.tunnels, MOST_TUNNELS),
+        ("tunnels", told.tunnels, MOST_TUNNELS), ("phones let in", told.entries, MOST_ENTRIES),
     ):  # fmt: skip
         if len(said) > most:
             raise PeerFault(f"a box has at most {most} {what}, but this one tells of {len(said)}")
@@ -59,6 +60,10 @@ def bounded(told: BoxStanding) -> BoxStanding:
         devices=tuple(dict.fromkeys(map(_device, told.devices))),
         findings=tuple(BoxFinding(printable(each.kind, 40), printable(each.sentence, 300)) for each in told.findings),
         tunnels=tuple(map(_tunnel, told.tunnels)),
+        entries=tuple(
+            PortEntry(_device(each.mac), printable(each.by, 20), _moment(each.since), printable(each.certificate, 80))
+            for each in told.entries
+        ),
     )
 
 

@@ -1,6 +1,7 @@
 """CAs of phone manufacturers, whose certificates 802.1X accepts on the phone's port of an organisation's boxes."""
 
 import hashlib
+from collections.abc import Sequence
 
 from cryptography import x509
 from sqlalchemy import func, select
@@ -48,11 +49,22 @@ def find(session: Session, page: Page) -> Paged[PortAuthorityRow]:
     return pages.read(session, select(PortAuthorityRow), page, PortAuthorityRow.subject, PortAuthorityRow.id)
 
 
-def remove(change: Change, authority_id: str) -> None:
-    """Remove a CA: certificates that it issued are accepted no more."""
-    row = change.session.get(PortAuthorityRow, authority_id)
+def all_of(session: Session) -> Sequence[PortAuthorityRow]:
+    """Return all CAs, which are few."""
+    return session.scalars(select(PortAuthorityRow).order_by(PortAuthorityRow.subject, PortAuthorityRow.id)).all()
+
+
+def get(session: Session, authority_id: str) -> PortAuthorityRow:
+    """Return a CA. UnknownPortAuthority."""
+    row = session.get(PortAuthorityRow, authority_id)
     if row is None:
         raise unknown(authority_id)
+    return row
+
+
+def remove(change: Change, authority_id: str) -> None:
+    """Remove a CA: certificates that it issued are accepted no more."""
+    row = get(change.session, authority_id)
     change.session.delete(row)
     _tell(change)
     change.note("port-authority.remove", authority_id, row.subject)

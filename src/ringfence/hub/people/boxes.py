@@ -9,7 +9,7 @@ from ringfence.hub.fleet import box_numbering, boxes
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.boxes import BoxFindingView, BoxTunnelView, BoxView
+from ringfence.hub.people.schemas.boxes import BoxFindingView, BoxTunnelView, BoxView, PortEntryView
 from ringfence.hub.store import pages
 from ringfence.hub.store.models import EdgeRow, SiteRow
 from ringfence.hub.store.network_models import BoxRow
@@ -58,6 +58,7 @@ def _box(session: Session, box: BoxRow) -> BoxView:
         subnet_problem=box.subnet_problem, told_at=box.told_at, version=site.guard_version,
         rules_version=told.get("rules_version", 0), uplink_networks=list(box.uplink_networks),
         links=told.get("links", {}), devices=[str(Mac(each)) for each in told.get("devices", ())],
+        entries=[PortEntryView(**{**each, "mac": str(Mac(each["mac"]))}) for each in told.get("entries", ())],
         findings=[BoxFindingView(**each) for each in told.get("findings", ())],
         tunnels=[BoxTunnelView(**each) for each in told.get("tunnels", ())], public_key=box.public_key,
         next_public_key=box.next_public_key, key_since=box.key_since,

@@ -46,6 +46,7 @@ from ringfence.hub.web.people import views as people
 from ringfence.hub.web.phone_books import views as phone_books
 from ringfence.hub.web.phones import changes as phone_changes
 from ringfence.hub.web.phones import views as phones
+from ringfence.hub.web.port_authorities import views as port_authorities
 from ringfence.hub.web.publish import views as publish
 from ringfence.hub.web.releases import views as releases
 from ringfence.hub.web.rollouts import views as rollouts
@@ -64,7 +65,7 @@ _PARTS = (
     enrolment_tokens, sites, folder_imports, imports, phone_changes, first_contact, settings, lines, phones, alerts,
     drafts, publish, releases, groups, api_tokens, edges, edge_jobs, bans, policy, own_templates, firmware, pbxes,
     alert_channels, audit, rollouts, organisations, hub_itself, rotations, first_run, activations, phone_books,
-    assets, networks, boxes, concentrators,
+    assets, networks, boxes, concentrators, port_authorities,
 )  # fmt: skip
 """The modules with pages, one for each noun."""
 

@@ -45,6 +45,7 @@ ENTRIES = (
     NavigationEntry("Rings and wallpapers", "/assets"),
     NavigationEntry("PBXes", "/pbxes"),
     NavigationEntry("Concentrators", "/concentrators"),
+    NavigationEntry("CAs for 802.1X", "/port-authorities"),
     NavigationEntry("SIP secrets", "/sip/rotations"),
     NavigationEntry("Alert channels", "/alert-channels"),
     NavigationEntry("People", "/people"),

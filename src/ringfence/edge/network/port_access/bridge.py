@@ -11,11 +11,12 @@ from ringfence.edge.errors import PortRefused
 from ringfence.edge.network import programs
 from ringfence.edge.network.interfaces import BRIDGE
 from ringfence.edge.network.plan import colons
+from ringfence.edge.network.port_access.gate import LinkState
 
 FAMILY, TABLE = "bridge", "ringfence_gate"
 MOST_SEEN = 64
 _NEVER = "4000000000"
-"""Hundredths of a second until the kernel forgets whom we let in: 463 days; an entry is written again each time."""
+"""Hundredths of a second until the kernel forgets whom we let in: 463 days."""
 
 
 class LockedBridge:
@@ -91,12 +92,24 @@ class LockedBridge:
         )
 
     def let_in(self, macs: Collection[str]) -> None:
-        """Let in these and nobody else. PortRefused."""
-        inside = self.inside()
-        for mac in sorted(inside - set(macs)):
-            programs.run(self._bridge, "fdb", "del", colons(mac), "dev", self._port, "master")
-        for mac in sorted(set(macs) - inside):
+        """Let in these too. PortRefused."""
+        for mac in sorted(macs):
             programs.run(self._bridge, "fdb", "replace", colons(mac), "dev", self._port, "master", "dynamic")
+
+    def put_out(self, macs: Collection[str]) -> None:
+        """Let in these no more; whom the kernel has put out meanwhile is out. PortRefused."""
+        for mac in sorted(macs):
+            try:
+                programs.run(self._bridge, "fdb", "del", colons(mac), "dev", self._port, "master")
+            except PortRefused:
+                if mac in self.inside():
+                    raise
+
+    def link(self) -> LinkState:
+        """Return the port's link. PortRefused."""
+        told = json.loads(programs.run(self._ip, "-json", "-s", "-s", "link", "show", "dev", self._port))[0]
+        counters = told.get("stats64") or told.get("stats") or {}
+        return LinkState("LOWER_UP" in told["flags"], int(counters.get("tx", {}).get("carrier_changes", 0)))
 
     def _links(self) -> list[dict[str, object]]:
         try:

@@ -16,6 +16,14 @@ class GateOrders:
     phones: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """Whether the port has a link, and how often it got or lost one: both of one moment."""
+
+    is_up: bool
+    changes: int
+
+
 class Gate(Protocol):
     """Who is at the port, who of them has shown a key, and who is let in. Every method may raise PortRefused.
 
@@ -52,4 +60,10 @@ class Gate(Protocol):
         """Return who is let in."""
 
     def let_in(self, macs: Collection[str]) -> None:
-        """Let in these and nobody else."""
+        """Let in these too."""
+
+    def put_out(self, macs: Collection[str]) -> None:
+        """Let in these no more."""
+
+    def link(self) -> LinkState:
+        """Return the port's link."""

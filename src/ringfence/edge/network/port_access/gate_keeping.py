@@ -18,7 +18,7 @@ from cachetools import FIFOCache, TTLCache
 
 from ringfence.counted import counted, some
 from ringfence.edge.errors import PortRefused, ProgramMissing
-from ringfence.edge.network.port_access.gate import Gate, GateOrders
+from ringfence.edge.network.port_access.gate import Gate, GateOrders, LinkState
 from ringfence.edge.network.port_access.messages import KeyFault, KeyRefused, KeyShown
 from ringfence.wire.network_messages import AdmittedBy, PortAccess, PortEntry
 
@@ -65,6 +65,7 @@ class GateKeeping:
         self._shown: FIFOCache[str, _Proof] = FIFOCache(MOST_REMEMBERED)
         self._refused: TTLCache[str, KeyRefused] = TTLCache(MOST_REMEMBERED, REFUSED_S)
         self._waiting: FIFOCache[str, _Waiting] = FIFOCache(MOST_REMEMBERED)
+        self._link: LinkState | None = None
         self._until: dict[str, float] = {}
         self._unsure: dict[str, PortEntry] = {}
         """What is to be told again if hostapd answers as before."""
@@ -110,7 +111,7 @@ class GateKeeping:
         except PortRefused as fault:
             self._at_start = str(fault)
 
-    def on_time(self, now: float, *, has_link: bool) -> None:
+    def on_time(self, now: float) -> None:
         """Let in who is to be, and nobody else; call it every second. ``now`` never goes back."""
         if (orders := self._orders) is None:
             return
@@ -118,17 +119,36 @@ class GateKeeping:
             if not self.missing:
                 self._since = self._gate.look_after()
             self._hear(now)
-            inside = self._gate.inside() if has_link else frozenset()
-            self._drop_who_left(inside, now, orders)
-            if has_link:
+            link, was_lost = self._look_at_link()
+            inside = self._gate.inside()
+            self._drop_who_left(frozenset() if was_lost else inside, now, orders)
+            if link.is_up:
                 self._admit_by_key(now, orders)
                 self._ask(now, orders)
-            else:
-                for kept in (self._waiting, self._shown, self._refused):
-                    kept.clear()
-            self._gate.let_in({*self._entries, *self._until})
+            self._open_for({*self._entries, *self._until}, inside, link)
         except (PortRefused, ProgramMissing) as fault:
             self._since = str(fault)
+
+    def _look_at_link(self) -> tuple[LinkState, bool]:
+        """Return how the link is, and whether it was lost since the last look, be it for a moment."""
+        before, link = self._link, self._gate.link()
+        self._link = link
+        was_lost = not link.is_up or (before is not None and link.changes > before.changes + 1)
+        if was_lost:
+            shown = list(self._shown) if link.is_up else []
+            for kept in (self._waiting, self._shown, self._refused):
+                kept.clear()
+            for mac in shown:  # before or after the loss: nobody knows
+                self._gate.begin(mac)
+        return link, was_lost
+
+    def _open_for(self, wanted: set[str], inside: frozenset[str], link: LinkState) -> None:
+        """Let in who is not yet inside, and nobody twice: whom the kernel has just put out stays out."""
+        self._gate.put_out(inside - wanted)
+        if new := wanted - inside:
+            self._gate.let_in(new)
+            if self._gate.link().changes != link.changes:
+                self._gate.put_out(new)  # it is another's link already
 
     def _hear(self, now: float) -> None:
         for said in self._gate.heard():
@@ -206,7 +226,7 @@ class GateKeeping:
     def _forget(self) -> None:
         for kept in (self._entries, self._shown, self._refused, self._waiting, self._until, self._unsure):
             kept.clear()
-        self._is_new = True
+        self._is_new, self._link = True, None
 
     @property
     def refusals(self) -> list[str]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from ringfence.edge.errors import PortRefused
 from ringfence.edge.network import programs
 from ringfence.edge.network.port_access.bridge import LockedBridge
-from ringfence.edge.network.port_access.gate import GateOrders
+from ringfence.edge.network.port_access.gate import GateOrders, LinkState
 from ringfence.edge.network.port_access.hostapd import HostapdControl, configuration, control_socket
 from ringfence.edge.network.port_access.messages import (
     CheckerFailed,
@@ -134,6 +134,14 @@ class LinuxGate:
     def let_in(self, macs: Collection[str]) -> None:
         """Write the bridge's forwarding table. PortRefused."""
         self._bridge.let_in(macs)
+
+    def put_out(self, macs: Collection[str]) -> None:
+        """Write the bridge's forwarding table. PortRefused."""
+        self._bridge.put_out(macs)
+
+    def link(self) -> LinkState:
+        """Ask the kernel. PortRefused."""
+        return self._bridge.link()
 
     def _start(self, orders: GateOrders) -> None:
         self._end()

@@ -12,6 +12,15 @@ class BoxFindingView(BaseModel):
     sentence: str
 
 
+class PortEntryView(BaseModel):
+    """A phone that is let in at a port that asks for 802.1X."""
+
+    mac: str
+    by: str = Field(description="By its `key`, or `without-key`, at a lower level", examples=["key"])
+    since: UnixSeconds
+    certificate: str = Field(description="The name in the certificate whose key it has proved; empty without")
+
+
 class BoxTunnelView(BaseModel):
     """A box's tunnel to one concentrator."""
 
@@ -37,6 +46,7 @@ class BoxView(BaseModel):
     uplink_networks: list[str] = Field(description="The networks that it is in on its other interfaces")
     links: dict[str, bool] = Field(description="Its interfaces, and whether each has a link")
     devices: list[str] = Field(description="MAC addresses seen at the phone's port")
+    entries: list[PortEntryView] = Field(description="Who is let in by 802.1X or without, where the port asks for it")
     findings: list[BoxFindingView]
     tunnels: list[BoxTunnelView]
     public_key: str
