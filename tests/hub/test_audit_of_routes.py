@@ -115,6 +115,12 @@ NOT_ALONE: dict[tuple[str, str], str] = {
     ("POST", "/edge-jobs/{job}/approve"): "somebody must who is signed in",
     ("POST", "/edge-jobs/{job}/capture-with-secrets"): "an edge must have sent one",
     **{
+        ("POST", f"/edge-jobs/{kind}"): "a phone's file must turn its page on"
+        for kind in ("phone-web", "phone-web-changes")
+    },
+    ("POST", "/edge-jobs/{job}/phone-web"): "an edge must be at it; what changes something is told",
+    ("POST", "/edge-jobs/{job}/phone-web/{number}"): "an edge must have answered",
+    **{
         ("POST", f"/rollouts/{{rollout}}/{what}"): "a rollout must be under way"
         for what in ("cancel", "pause", "resume", "retry")
     },

@@ -29,6 +29,7 @@ from ringfence.wire.messages import (
     StatePart,
 )
 from ringfence.wire.network_messages import BoxAnswer, BoxStanding
+from ringfence.wire.phone_web_messages import PhoneWebNews, PhoneWebOrders
 from support.signed_repository import NOW, Repository
 
 CHUNK = 7
@@ -124,6 +125,10 @@ class MemoryHub:
         self._answer("jobs")
         self.job_news.append(news)
         return JobNewsAnswer(goes_on=news.number not in self.cancelled_jobs)
+
+    def exchange_phone_web(self, news: PhoneWebNews) -> PhoneWebOrders | None:
+        self._answer("phone-web")
+        return PhoneWebOrders(goes_on=news.number not in self.cancelled_jobs)
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         self.expired = False

@@ -23,9 +23,16 @@ _LOOK_EVERY_S = 0.5
 _WAIT = re.compile(r"([0-9]{1,6})([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _FAILED = frozenset({"refused", "failed", "cancelled", "expired", "lost"})
+
+
+def _kind(row: Row) -> str:
+    parts = [str(row["kind"]), row["phone"] or "", "with secrets" if row["with_secrets"] else ""]
+    return ", ".join(filter(None, [*parts, "with changes" if row["with_changes"] else ""]))
+
+
 _COLUMNS = [
     ("JOB", field("id")),
-    ("KIND", lambda row: f"{row['kind']}, with secrets" if row["with_secrets"] else row["kind"]),
+    ("KIND", _kind),
     ("EDGE", field("edge")),
     ("SITE", field("site")),
     ("STATE", field("state")),
@@ -85,8 +92,7 @@ def job(
     """
     from ringfence.cli.support.connection import hub
 
-    wait_s = _wait_s(wait_for, now=now)
-    body: dict[str, object] = {"edge": edge, "why": why, "wait_s": wait_s}
+    body: dict[str, object] = {"edge": edge, "why": why, "wait_s": wait_s(wait_for, now=now)}
     if kind is Kind.LOGS:
         body |= {"lines": lines, "follow_s": follow}
     elif kind is Kind.CAPTURE:
@@ -177,7 +183,7 @@ def approval(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show or set what has to be before a capture, restart or reboot.
+    """Show or set what has to be before a capture, restart, reboot or a phone's page.
 
     With fresh-sign-in a person who has just signed in has to start or approve it; with second-person, another one than
     whoever asks for it. What an API token asks for waits for that.
@@ -190,10 +196,11 @@ def approval(
         row = hub().get("/edge-jobs/approval")
     else:
         row = hub().put("/edge-jobs/approval", {"needed": str(needed)})
-    output.tell(f"Captures, restarts and reboots need: {row['needed']}.", row, as_json=as_json)
+    output.tell(f"Captures, restarts, reboots and phones' pages need: {row['needed']}.", row, as_json=as_json)
 
 
-def _wait_s(text: str, *, now: bool) -> int:
+def wait_s(text: str, *, now: bool = False) -> int:
+    """Return how many seconds a text such as 30m is, 0 if it is empty; BadParameter where it is none."""
     if not text:
         return 0
     if now:

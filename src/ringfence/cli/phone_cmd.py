@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from ringfence.cli import phone_web_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.arguments import MacAddress, OnlySite
 from ringfence.cli.support.connection import hub, phone_path
@@ -16,6 +17,7 @@ from ringfence.cli.support.questions import Yes, confirm
 from ringfence.counted import counted
 
 app = typer.Typer(help="Phones: where they are, what they are doing, and reloading them.", no_args_is_help=True)
+app.command("web")(phone_web_cmd.web)
 
 
 Search = Annotated[

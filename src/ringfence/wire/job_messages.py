@@ -32,6 +32,7 @@ class JobKind(StrEnum):
     CAPTURE = "capture"
     RESTART = "restart"
     REBOOT = "reboot"
+    PHONE_WEB = "phone-web"
 
 
 class EdgeJobState(StrEnum):
@@ -60,7 +61,8 @@ class JobOrder:
     """One job: carried out once, and not begun after ``until``.
 
     ``lines`` and ``seconds`` are for logs (how many, and for how long new ones are told), ``seconds``, ``most_bytes``
-    and ``with_secrets`` for captures, ``reach`` for diagnoses: further places as ``host:port``, such as a PBX.
+    and ``with_secrets`` for captures, ``reach`` for diagnoses: further places as ``host:port``, such as a PBX. ``mac``,
+    ``seconds`` and ``with_changes`` are for a phone's web page (``wire.phone_web_messages``).
     """
 
     number: str
@@ -71,6 +73,8 @@ class JobOrder:
     most_bytes: Whole = 0
     with_secrets: bool = False
     reach: tuple[str, ...] = ()
+    mac: str = ""
+    with_changes: bool = False
 
 
 class JobOrders(Struct, frozen=True):

@@ -31,6 +31,8 @@ HEALTH = V1 + "/health"
 BOX = V1 + "/box"
 """POST BoxStanding → BoxStanding (``wire.network_messages``): how a box's port and tunnel are."""
 
+PHONE_WEB = V1 + "/phone-web"
+"""POST PhoneWebNews → PhoneWebOrders (``wire.phone_web_messages``): what a phone's page is asked, and its answers."""
 JOBS = V1 + "/jobs"
 """POST JobNews → JobNewsAnswer (``wire.job_messages``): what becomes of a job that the caller was asked for."""
 

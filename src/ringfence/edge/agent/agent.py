@@ -100,7 +100,7 @@ class Agent:
         self._serving = Serving(
             enrolment.site_name, workers, cache=self._cache, journal=self._journal, phones=SeenPhones(folder), log=log
         )
-        running = RunningAgent(lambda: self._client, self._status_now, rights, box)
+        running = RunningAgent(lambda: self._client, self._status_now, rights, box, self._serving.host_of)
         self._jobs = agent_jobs(folder, workers, self._clock, log, running)
         self._health = HealthTeller(folder, self._status, self._serving.room_addresses, self._jobs.allowed)
         self._rules = GuardRulesPart(self._clock, self._serving.rule)

@@ -11,6 +11,7 @@ from ringfence.edge.jobs.capture import Capturing
 from ringfence.edge.jobs.diagnosis import Diagnosis
 from ringfence.edge.jobs.edge_jobs import EdgeJobs
 from ringfence.edge.jobs.kinds import JobTools, job_kinds
+from ringfence.edge.jobs.phone_web import PhoneWeb, on_this_wire
 from ringfence.edge.phones.site_worker import WorkerSource
 from ringfence.edge.reporting import status
 from ringfence.edge.reporting.recent_log import RecentLog
@@ -42,6 +43,8 @@ class RunningAgent:
     status: Callable[[], status.Status]
     rights: ProcessRights
     box: Box | None = None
+    host_of: Callable[[str], str | None] | None = None
+    """Where a phone last took its file; None for a site of a gateway."""
 
 
 def agent_jobs(
@@ -55,9 +58,14 @@ def agent_jobs(
         hearing.leases if hearing is not None else None,
         lambda: box_in_words(agent.box, time.time()),
     )
+    phone_web = (
+        None
+        if agent.host_of is None
+        else PhoneWeb(on_this_wire(agent.host_of), lambda news: agent.client().exchange_phone_web(news))
+    )
     tools = JobTools(
         lambda: status.in_words(agent.status(), running=True, folder=folder), log, diagnosis,
-        agent.rights.begin_again, agent.rights.capturing,
+        agent.rights.begin_again, agent.rights.capturing, phone_web,
     )  # fmt: skip
     return EdgeJobs(folder, job_kinds(tools), lambda news: agent.client().tell_job(news), clock.now, log)
 

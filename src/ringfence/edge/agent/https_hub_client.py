@@ -50,6 +50,7 @@ from ringfence.wire.messages import (
     StatePart,
 )
 from ringfence.wire.network_messages import BoxAnswer, BoxStanding
+from ringfence.wire.phone_web_messages import PhoneWebNews, PhoneWebOrders
 
 T = TypeVar("T")
 
@@ -216,6 +217,10 @@ class HttpHubClient:
     def tell_job(self, news: JobNews) -> JobNewsAnswer | None:
         """Send what becomes of a job."""
         return self._known(JobNewsAnswer, paths.JOBS, codec.to_json(news))
+
+    def exchange_phone_web(self, news: PhoneWebNews) -> PhoneWebOrders | None:
+        """Send an answer of a phone's page, and ask what to do."""
+        return self._known(PhoneWebOrders, paths.PHONE_WEB, codec.to_json(news))
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Send a request for the next certificate."""

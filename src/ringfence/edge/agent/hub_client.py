@@ -20,6 +20,7 @@ from ringfence.wire.messages import (
     StandingAnswer,
 )
 from ringfence.wire.network_messages import BoxAnswer, BoxStanding
+from ringfence.wire.phone_web_messages import PhoneWebNews, PhoneWebOrders
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,9 @@ class HubClient(Protocol):
 
     def tell_job(self, news: JobNews) -> JobNewsAnswer | None:
         """Tell what becomes of a job; return None if the hub does not know it, or no jobs at all."""
+
+    def exchange_phone_web(self, news: PhoneWebNews) -> PhoneWebOrders | None:
+        """Tell an answer of a phone's page and ask what to do; return None if the hub does not know it."""
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Ask for the next certificate."""

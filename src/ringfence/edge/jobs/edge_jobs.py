@@ -1,7 +1,8 @@
 """An edge's jobs: orders come with the state, wait in short queues, and are done one after the other.
 
-Two threads do them: one those that are over in seconds, one those that take as long as the hub asked for (logs that are
-followed, captures), so that a capture holds up no diagnosis and there is one capture at a time.
+Three threads do them: one those that are over in seconds, one those that take as long as the hub asked for (logs that
+are followed, captures), so that a capture holds up no diagnosis and there is one capture at a time, and one for a
+phone's web page, of which one at a time is open.
 """
 
 import contextlib
@@ -75,7 +76,7 @@ class EdgeJobs:
         self._stopping = threading.Event()
         self._waiting: set[str] = set()
         self._told: tuple[JobOrder, ...] = ()
-        self._queues = {"jobs": _Queue(), "long jobs": _Queue()}
+        self._queues = {"jobs": _Queue(), "long jobs": _Queue(), "phone's page": _Queue()}
 
     # A part of the state
 
@@ -89,9 +90,8 @@ class EdgeJobs:
         before, self._told = self._told, orders
         for order in orders:
             if order.number not in self._waiting and not self._record.knows(order.number):
-                is_long = order.kind == JobKind.CAPTURE or order.seconds > 0
                 try:
-                    self._queues["long jobs" if is_long else "jobs"].orders.put_nowait(order)
+                    self._queues[_queue_of(order)].orders.put_nowait(order)
                 except queue.Full:
                     continue  # it is offered again with the next state
                 self._waiting.add(order.number)
@@ -216,6 +216,12 @@ class EdgeJobs:
             self._record.end(number)
         except EnvironmentFault:
             return  # then it is answered once more after a restart, and the hub knows better
+
+
+def _queue_of(order: JobOrder) -> str:
+    if order.kind == JobKind.PHONE_WEB:
+        return "phone's page"
+    return "long jobs" if order.kind == JobKind.CAPTURE or order.seconds > 0 else "jobs"
 
 
 def up_s() -> float:

@@ -11,6 +11,7 @@ from ringfence.edge.errors import JobRefused
 from ringfence.edge.jobs.capture import Capturing
 from ringfence.edge.jobs.diagnosis import Diagnosis
 from ringfence.edge.jobs.edge_jobs import Job, Work
+from ringfence.edge.jobs.phone_web import PhoneWeb
 from ringfence.edge.reporting.recent_log import RecentLog
 from ringfence.wire.job_messages import LONGEST_FOLLOW_S, MOST_LINES, JobKind
 
@@ -31,6 +32,8 @@ class JobTools:
     diagnosis: Diagnosis
     begin_again: Callable[[], None] | None
     capturing: Capturing
+    phone_web: PhoneWeb | None = None
+    """None for a site of a gateway, which has no phone on its own wire."""
 
 
 def job_kinds(tools: JobTools) -> Mapping[JobKind, Job]:
@@ -50,6 +53,11 @@ def job_kinds(tools: JobTools) -> Mapping[JobKind, Job]:
         tools.begin_again()
         return ""
 
+    def phone_web(work: Work) -> str:
+        if tools.phone_web is None:
+            raise JobRefused("this edge is one of several sites of a gateway, which has no phone on its own wire")
+        return tools.phone_web.run(work)
+
     return {
         JobKind.STATUS: status,
         JobKind.LOGS: lambda work: _logs(work, tools.log),
@@ -57,6 +65,7 @@ def job_kinds(tools: JobTools) -> Mapping[JobKind, Job]:
         JobKind.CAPTURE: tools.capturing.run,
         JobKind.RESTART: restart,
         JobKind.REBOOT: _reboot,
+        JobKind.PHONE_WEB: phone_web,
     }
 
 

@@ -5,6 +5,7 @@ Every field has a default, and the defaults hold where there is no file. A file 
 
 import os
 import stat
+from enum import StrEnum
 from pathlib import Path
 
 from msgspec import Struct
@@ -17,10 +18,20 @@ from ringfence.wire.job_messages import LARGEST_CAPTURE_BYTES, LONGEST_CAPTURE_S
 FILE = "jobs.toml"
 WITH_SECRETS = "capture-with-secrets"
 """What a capture with secrets is called among what is allowed."""
+WITH_CHANGES = "phone-web-changes"
+"""What a phone's page with changes is called among what is allowed."""
 MOST_SIP_PORTS = 16
 _LARGEST_BYTES = 64 << 10
 _WRITABLE_BY_OTHERS = stat.S_IWGRP | stat.S_IWOTH
 _MIB = 1 << 20
+
+
+class PhoneWebPolicy(StrEnum):
+    """What may be done at phones' own web pages."""
+
+    OFF = "off"
+    READ_ONLY = "read-only"
+    CHANGES = "changes"
 
 
 class JobPolicy(Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,21 +52,31 @@ class JobPolicy(Struct, frozen=True, forbid_unknown_fields=True):
     """Where phones and PBXes speak SIP; read when the edge starts."""
     restart: bool = True
     reboot: bool = False
+    phone_web: PhoneWebPolicy = PhoneWebPolicy.READ_ONLY
+    """Whether phones' own pages may be opened through this edge, and whether something may be changed there."""
     reboot_command: tuple[str, ...] = ("systemctl", "reboot")
 
     def allowed(self) -> tuple[str, ...]:
         """Return what is allowed, by the kinds' words."""
-        words = [str(kind) for kind in JobKind if getattr(self, kind)]
-        return (*words, WITH_SECRETS) if self.capture and self.capture_secrets else tuple(words)
+        words = [str(kind) for kind in JobKind if self._allows(kind)]
+        words += [WITH_SECRETS] if self.capture and self.capture_secrets else []
+        return (*words, WITH_CHANGES) if self.phone_web is PhoneWebPolicy.CHANGES else tuple(words)
 
     def check(self, order: JobOrder) -> None:
         """Raise JobRefused for what is not allowed, and for a kind that this version does not know."""
         if order.kind not in set(JobKind):
             raise JobRefused(f"this version of the edge knows no job {order.kind[:40]!r}", to_do="Update the edge.")
-        if not getattr(self, order.kind):
+        if not self._allows(JobKind(order.kind)):
             raise JobRefused(f"{FILE} of this machine does not allow {order.kind}")
+        if order.kind == JobKind.PHONE_WEB and order.with_changes and self.phone_web is not PhoneWebPolicy.CHANGES:
+            raise JobRefused(f"{FILE} of this machine does not allow changes at phones' pages")
         if order.kind == JobKind.CAPTURE:
             self._check_capture(order)
+
+    def _allows(self, kind: JobKind) -> bool:
+        if kind is JobKind.PHONE_WEB:
+            return self.phone_web is not PhoneWebPolicy.OFF
+        return bool(getattr(self, kind))
 
     def _check_capture(self, order: JobOrder) -> None:
         if order.with_secrets and not self.capture_secrets:

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ringfence.addresses import host_port
 from ringfence.content.release import Release
@@ -67,6 +67,11 @@ class Serving:
     def room_addresses(self) -> list[str]:
         """Return where phones in the room may reach HTTP, as ``host:port``; nothing for a gateway, which is in none."""
         return in_room(self._worker.http_addresses, self._phone_port) if self._reloader is not None else []
+
+    @property
+    def host_of(self) -> Callable[[str], str | None] | None:
+        """What says where a phone last took its file; None for a gateway, which has no phone on its own wire."""
+        return self.phones.host_of if self._reloader is not None else None
 
     @property
     def worker_pid(self) -> int:

@@ -49,6 +49,7 @@ ROUTES = (
     DeviceRoute(paths.BLOBS + "{digest}", "GET", content.blob),
     DeviceRoute(paths.REPORTS, "POST", reports.reports, codec.LARGEST_BYTES, is_paced=True),
     DeviceRoute(paths.JOBS, "POST", jobs.tell, _JOB_NEWS_BYTES, is_paced=True),
+    DeviceRoute(paths.PHONE_WEB, "POST", jobs.phone_web_exchange, _JOB_NEWS_BYTES, is_paced=True),
     DeviceRoute(paths.STATE, "GET", site_state.state),
     DeviceRoute(paths.GUARD, "GET", site_state.guard),
     DeviceRoute(paths.STANDING, "POST", standing.tell, _STANDING_BYTES, is_paced=True),

@@ -35,6 +35,7 @@ from ringfence.hub.store.models import ApiTokenRow, EdgeRow
 from ringfence.hub.store.organisation_models import OrganisationRow
 from ringfence.hub.store.pages import Page, Paged
 from ringfence.hub.store.pbx_models import PbxRow
+from ringfence.phones.mac import Mac
 from ringfence.phones.settings.types import Scope
 from ringfence.printable import printable
 from ringfence.secret import Secret
@@ -51,6 +52,7 @@ from ringfence.wire.job_messages import (
     JobOrder,
     JobOrders,
 )
+from ringfence.wire.phone_web_messages import LONGEST_S, SHORTEST_S
 
 LONGEST_WAIT_S: Final = 7 * 86_400.0
 NOW_S: Final = 60.0
@@ -66,8 +68,8 @@ LONGEST_WHY: Final = 300
 _LONGEST_LINE = 1000
 _SIP_PORT = 5060
 OPEN: Final = (EdgeJobState.WAITING, EdgeJobState.QUEUED, EdgeJobState.RUNNING)
-NEED_WHY: Final = frozenset({JobKind.CAPTURE, JobKind.RESTART, JobKind.REBOOT})
-"""Kinds that touch the network or show what was said there."""
+NEED_WHY: Final = frozenset({JobKind.CAPTURE, JobKind.RESTART, JobKind.REBOOT, JobKind.PHONE_WEB})
+"""Kinds that touch the network or phones, or show what was said there."""
 
 
 class JobApproval(StrEnum):
@@ -94,6 +96,9 @@ class AskedJob:
     seconds: int = 0
     most_bytes: int = 0
     with_secrets: bool = False
+    mac: str = ""
+    """The phone whose web page is to be opened."""
+    with_changes: bool = False
 
 
 def start(change: Change, asked: AskedJob, who_id: str, *, waits: bool = False) -> EdgeJobRow:
@@ -127,6 +132,7 @@ def start(change: Change, asked: AskedJob, who_id: str, *, waits: bool = False) 
         reach=" ".join(_to_reach(session, edge.site_id)) if asked.kind is JobKind.DIAGNOSE else "",
         with_secrets=asked.with_secrets, asked_at=now, asked_by=change.who, asked_by_id=who_id,
         why=printable(asked.why.strip(), LONGEST_WHY), until=now + (asked.wait_s or NOW_S),
+        mac=asked.mac, with_changes=asked.with_changes,
         state=EdgeJobState.WAITING if waits else EdgeJobState.QUEUED,
     )  # fmt: skip
     session.add(row)
@@ -220,7 +226,14 @@ def compile_orders(session: Session, edge: EdgeRow, now: float, held: str = "") 
     return JobOrders(
         tuple(
             JobOrder(
-                row.id, row.kind, row.until, with_secrets=row.with_secrets, reach=tuple(row.reach.split()), **row.orders
+                row.id,
+                row.kind,
+                row.until,
+                with_secrets=row.with_secrets,
+                reach=tuple(row.reach.split()),
+                mac=row.mac,
+                with_changes=row.with_changes,
+                **row.orders,
             )
             for row in session.scalars(chosen.order_by(EdgeJobRow.asked_at, EdgeJobRow.id).limit(MOST_ORDERS))
         )
@@ -296,6 +309,10 @@ def in_short(row: EdgeJobRow) -> str:
         parts.append(f"{row.orders['seconds']} s")
     if row.with_secrets:
         parts.append("with secrets")
+    if row.mac:
+        parts.append(f"of phone {Mac(row.mac)}{', with changes' if row.with_changes else ''}")
+    if row.web_requests:
+        parts.append(counted(row.web_requests, "request"))
     return ", ".join(parts)
 
 
@@ -312,6 +329,8 @@ def _check(asked: AskedJob) -> None:
         raise BadSelection(f"a log is shown from 1 to {MOST_LINES} lines")
     if asked.kind is JobKind.LOGS and not 0 <= asked.seconds <= LONGEST_FOLLOW_S:
         raise BadSelection(f"a log is followed for at most {LONGEST_FOLLOW_S} s")
+    if asked.kind is JobKind.PHONE_WEB and not SHORTEST_S <= asked.seconds <= LONGEST_S:
+        raise BadSelection(f"a phone's page is open from {SHORTEST_S // 60} to {LONGEST_S // 60} min")
     if asked.kind is JobKind.CAPTURE:
         if not 1 <= asked.seconds <= LONGEST_CAPTURE_S:
             raise BadSelection(f"a capture takes from 1 to {LONGEST_CAPTURE_S} s")
@@ -324,10 +343,12 @@ def _check_allowed(edge: EdgeRow, asked: AskedJob) -> None:
     if edge.jobs_problem:
         raise JobRefusedByEdge(edge.jobs_problem.rstrip("."), where=f"edge {edge.id}")
     word = "capture-with-secrets" if asked.with_secrets else str(asked.kind)
+    word = f"{word}-changes" if asked.with_changes else word
     allowed = edge.jobs_allowed.split()
     if allowed and word not in allowed:
         raise JobRefusedByEdge(
-            f"edge {edge.id} does not allow {word.replace('-', ' ')}", to_do="Its owner says so in its jobs.toml."
+            f"edge {edge.id} does not allow {word.replace('-', ' ')}",
+            to_do="Its owner says so in its jobs.toml; or it is older.",
         )
 
 

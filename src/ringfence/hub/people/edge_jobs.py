@@ -4,12 +4,13 @@ Each kind is started at a path of its own, as roles differ by kind (``rights.py`
 """
 
 import base64
+import binascii
 
 from fastapi import APIRouter, Response
 
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import NothingRecorded, ScopeExceeded
-from ringfence.hub.fleet import edge_jobs
+from ringfence.hub.errors import BadSelection, NothingRecorded, ScopeExceeded
+from ringfence.hub.fleet import edge_jobs, phone_web, phones
 from ringfence.hub.fleet.edge_jobs import NEED_WHY, AskedJob, JobApproval
 from ringfence.hub.people import rights
 from ringfence.hub.people.callers import Caller, TheCaller, TheHub, check_confirmed
@@ -23,9 +24,15 @@ from ringfence.hub.people.schemas.edge_jobs import (
     NewCaptureJob,
     NewEdgeJob,
     NewLogsJob,
+    NewPhoneWebJob,
+    NewPhoneWebRequest,
+    PhoneWebAnswerView,
+    PhoneWebRequestView,
 )
 from ringfence.hub.store.edge_job_models import EdgeJobRow
+from ringfence.phones.mac import Mac
 from ringfence.wire.job_messages import JobKind
+from ringfence.wire.phone_web_messages import PhoneWebRequest
 
 router = APIRouter(tags=["edge-jobs"])
 
@@ -74,6 +81,44 @@ def start_reboot(body: NewEdgeJob, hub: TheHub, caller: TheCaller) -> EdgeJobVie
     return start(hub, caller, AskedJob(JobKind.REBOOT, body.edge, body.why, body.wait_s))
 
 
+@router.post("/edge-jobs/phone-web", status_code=201)
+def open_phone_web(body: NewPhoneWebJob, hub: TheHub, caller: TheCaller) -> EdgeJobView:
+    """Open a phone's own web page through its edge, to read it."""
+    return _open(body, hub, caller, with_changes=False)
+
+
+@router.post("/edge-jobs/phone-web-changes", status_code=201)
+def open_phone_web_for_changes(body: NewPhoneWebJob, hub: TheHub, caller: TheCaller) -> EdgeJobView:
+    """Open a phone's own web page through its edge, to change something there."""
+    return _open(body, hub, caller, with_changes=True)
+
+
+@router.post("/edge-jobs/{job}/phone-web", status_code=201)
+def ask_phone_web(job: str, body: NewPhoneWebRequest, hub: TheHub, caller: TheCaller) -> PhoneWebRequestView:
+    """Ask something of the page of a phone that you have opened; what changes something is in the audit log."""
+    try:
+        data = base64.b64decode(body.body, validate=True)
+    except (binascii.Error, ValueError):
+        raise BadSelection("the body is not base64") from None
+    headers = tuple((name.lower(), value) for name, value in body.headers)
+    asked = PhoneWebRequest(0, body.method.upper(), body.target, headers, data, body.tls)
+    with hub.change(caller.name) as change:
+        return PhoneWebRequestView(number=phone_web.ask(change, hub.sealer, job, caller.id, asked))
+
+
+@router.post("/edge-jobs/{job}/phone-web/{number}")
+def take_phone_web_answer(job: str, number: int, hub: TheHub, caller: TheCaller) -> PhoneWebAnswerView:
+    """Take what the phone answered, if it has; an answer is given once and kept no longer."""
+    with hub.change(caller.name) as change:
+        answer = phone_web.answer_of(change, hub.sealer, job, caller.id, number)
+    if answer is None:
+        return PhoneWebAnswerView(answered=False)
+    return PhoneWebAnswerView(
+        answered=True, status=answer.status, headers=list(answer.headers), body=base64.b64encode(answer.body).decode(),
+        leads_to_tls=answer.leads_to_tls, problem=answer.problem,
+    )  # fmt: skip
+
+
 @router.get("/edge-jobs")
 def list_edge_jobs(hub: TheHub, _caller: TheCaller, page: TheNewest, edge: str | None = None) -> Items[EdgeJobView]:
     """List jobs, the newest first: of all edges, or of an edge or site."""
@@ -109,7 +154,9 @@ def show_edge_job(job: str, hub: TheHub, _caller: TheCaller) -> EdgeJobResultVie
 def cancel_edge_job(job: str, hub: TheHub, caller: TheCaller) -> EdgeJobView:
     """Cancel a job; an edge that is at it ends it when it next tells of it."""
     with hub.change(caller.name) as change:
-        return job_view(edge_jobs.cancel(change, job), change.now)
+        row = edge_jobs.cancel(change, job)
+        phone_web.forget(change.session, row.id)
+        return job_view(row, change.now)
 
 
 @router.post("/edge-jobs/{job}/approve")
@@ -120,7 +167,8 @@ def approve_edge_job(job: str, hub: TheHub, caller: TheCaller) -> EdgeJobView:
     check_confirmed(caller)
     with hub.change(caller.name) as change:
         row = edge_jobs.get(change.session, job)
-        rights.check(caller.role, "POST", path_of(JobKind(row.kind), with_secrets=row.with_secrets))
+        path = path_of(JobKind(row.kind), with_secrets=row.with_secrets, with_changes=row.with_changes)
+        rights.check(caller.role, "POST", path)
         return job_view(edge_jobs.approve(change, row, caller.id), change.now)
 
 
@@ -152,12 +200,15 @@ def start(hub: Hub, caller: Caller, asked: AskedJob) -> EdgeJobView:
         if needed is not JobApproval.NONE and caller.session_id:
             check_confirmed(caller)
         waits = needed is JobApproval.SECOND_PERSON or (needed is JobApproval.FRESH_SIGN_IN and not caller.session_id)
+        if asked.kind is JobKind.PHONE_WEB:
+            phone_web.phone_at(change.session, Mac(asked.mac), edge_jobs.find_edge(change.session, asked.edge))
         return job_view(edge_jobs.start(change, asked, caller.id, waits=waits), change.now)
 
 
-def path_of(kind: JobKind, *, with_secrets: bool) -> str:
+def path_of(kind: JobKind, *, with_secrets: bool, with_changes: bool = False) -> str:
     """Return the path at which a kind of job is started, which says who may."""
-    return f"{rights.V1}/edge-jobs/{kind}" + ("-with-secrets" if with_secrets else "")
+    end = "-with-secrets" if with_secrets else "-changes" if with_changes else ""
+    return f"{rights.V1}/edge-jobs/{kind}{end}"
 
 
 def job_view(row: EdgeJobRow, now: float) -> EdgeJobView:
@@ -166,7 +217,8 @@ def job_view(row: EdgeJobRow, now: float) -> EdgeJobView:
         id=row.id, edge=row.edge_id, site=row.site_id, kind=row.kind, state=edge_jobs.state_of(row, now), why=row.why,
         asked_at=row.asked_at, asked_by=row.asked_by, approved_by=row.approved_by, until=row.until,
         began_at=row.began_at, ended_at=row.ended_at, with_secrets=row.with_secrets, sentence=row.sentence,
-        size_bytes=row.size_bytes, **row.orders,
+        size_bytes=row.size_bytes, phone=str(Mac(row.mac)) if row.mac else None, with_changes=row.with_changes,
+        requests=row.web_requests, **row.orders,
     )  # fmt: skip
 
 
@@ -183,3 +235,15 @@ def _captured(hub: Hub, row: EdgeJobRow, *, with_secrets: bool) -> bytes:
     if not data:
         raise NothingRecorded(f"job {row.id} has no such capture", to_do="See what became of it: ringfence edge jobs.")
     return data
+
+
+def _open(body: NewPhoneWebJob, hub: Hub, caller: Caller, *, with_changes: bool) -> EdgeJobView:
+    mac = Mac.parse(body.phone)
+    edge = body.edge
+    if not edge:
+        with hub.database.reading() as session:
+            edge = phones.get(session, mac).site_id
+    asked = AskedJob(
+        JobKind.PHONE_WEB, edge, body.why, body.wait_s, seconds=body.seconds, mac=mac.bare, with_changes=with_changes
+    )
+    return start(hub, caller, asked)

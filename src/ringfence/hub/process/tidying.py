@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session
 
+from ringfence.hub.fleet import phone_web
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.publishing.rollouts import CANCELLED, DONE
 from ringfence.hub.store.activation_models import ActivationRow
@@ -33,7 +34,8 @@ def forget(session: Session, now: float) -> int:
     """
     before = now - KEPT_FOR_S
     return (
-        sum(_remove(session, table, is_over, _DELETED_AT_ONCE) for table, is_over in _over(now).items())
+        phone_web.forget_old(session, now)
+        or sum(_remove(session, table, is_over, _DELETED_AT_ONCE) for table, is_over in _over(now).items())
         or _remove_phones(session, before)
         or _remove(session, RolloutRow, _has_ended(before), _ROLLOUTS_AT_ONCE)
     )

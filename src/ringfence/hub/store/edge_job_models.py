@@ -47,6 +47,12 @@ class EdgeJobRow(OrganisationOwned, Base):
     result: Mapped[str] = mapped_column(Text, default="", server_default="")
     size_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
     """Of its capture."""
+    mac: Mapped[str] = mapped_column(String(12), default="", server_default="")
+    """The phone whose web page it opens."""
+    with_changes: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
+    web_requests: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """How many requests were made of the phone's page, and how many bytes of answers it gave."""
+    web_bytes: Mapped[int] = mapped_column(BigInteger, default=0, server_default="0")
 
 
 class EdgeJobPartRow(OrganisationOwned, Base):

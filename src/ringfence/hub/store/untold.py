@@ -39,6 +39,7 @@ from ringfence.hub.store.people_models import (
     SessionRow,
 )
 from ringfence.hub.store.phone_book_models import PhoneBookDirectoryRow
+from ringfence.hub.store.phone_web_models import PhoneWebExchangeRow
 from ringfence.hub.store.release_models import (
     HubMemoryRow,
     LeftOutPhoneRow,
@@ -111,9 +112,10 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     RestorationRow: _columns("set by the first start", "listens_until"),
     EdgeJobRow: _columns(
         "what its edge tells; its end has an entry",
-        "state attempt began_at ended_at parts sentence result size_bytes",
+        "state attempt began_at ended_at parts sentence result size_bytes web_requests web_bytes",
     ),
     EdgeJobPartRow: Untold("what its edge has heard"),
+    PhoneWebExchangeRow: Untold("there for seconds; what changes something at a phone has an entry"),
     GuardAlertRow: _columns(
         "edges cause them", "first_at last_at count sentence peer model", rows_come_and_go=True
     ),

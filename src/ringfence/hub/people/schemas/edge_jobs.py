@@ -7,6 +7,7 @@ from pydantic import BaseModel, Field
 from ringfence.hub.fleet import edge_jobs
 from ringfence.hub.people.schemas import Input, SiteId, UnixSeconds
 from ringfence.wire.job_messages import LARGEST_CAPTURE_BYTES, LONGEST_CAPTURE_S, LONGEST_FOLLOW_S, MOST_LINES
+from ringfence.wire.phone_web_messages import LARGEST_BODY_BYTES, LONGEST_S, LONGEST_TARGET, MOST_HEADERS, SHORTEST_S
 
 Wait = Field(
     default=0.0, ge=0, le=edge_jobs.LONGEST_WAIT_S,
@@ -36,13 +37,52 @@ class NewCaptureJob(NewEdgeJob):
     most_bytes: int = Field(default=4 << 20, ge=1024, le=LARGEST_CAPTURE_BYTES)
 
 
+class NewPhoneWebJob(Input):
+    """A phone's own web page, opened through its edge."""
+
+    phone: str = Field(max_length=40, description="Its MAC address")
+    edge: str = Field(default="", max_length=60, description="An edge of its site; empty where the site has one")
+    why: str = Field(max_length=edge_jobs.LONGEST_WHY, description="Why, for the audit log")
+    wait_s: float = Wait
+    seconds: int = Field(default=600, ge=SHORTEST_S, le=LONGEST_S, description="For how long it is open")
+
+
+class NewPhoneWebRequest(Input):
+    """What a browser asks of the phone."""
+
+    method: str = Field(max_length=10, examples=["GET"])
+    target: str = Field(max_length=LONGEST_TARGET, description="The path at the phone, with its query")
+    headers: list[tuple[str, str]] = Field(
+        default=[], max_length=MOST_HEADERS, description="In lower case; some are known, others are refused"
+    )
+    body: str = Field(default="", max_length=2 * LARGEST_BODY_BYTES, description="In base64")
+    tls: bool = Field(default=False, description="At the phone's port 443 instead of 80")
+
+
+class PhoneWebRequestView(BaseModel):
+    """A request that was queued."""
+
+    number: int
+
+
+class PhoneWebAnswerView(BaseModel):
+    """What the phone answered."""
+
+    answered: bool = Field(description="Whether there is an answer; it is given once")
+    status: int = Field(default=0, description="0 where the phone could not be asked")
+    headers: list[tuple[str, str]] = []
+    body: str = Field(default="", description="In base64")
+    leads_to_tls: bool = Field(default=False, description="Whether a location is at the phone's port 443")
+    problem: str = Field(default="", description="Why the phone could not be asked, in words")
+
+
 class EdgeJobView(BaseModel):
     """A job of an edge."""
 
     id: str
     edge: str
     site: SiteId
-    kind: str = Field(description="status, logs, diagnose, capture, restart or reboot")
+    kind: str = Field(description="status, logs, diagnose, capture, restart, reboot or phone-web")
     state: str = Field(
         description="waiting, queued, running, done, refused, failed, cancelled, expired or lost; the first three go on"
     )
@@ -57,6 +97,9 @@ class EdgeJobView(BaseModel):
     seconds: int
     most_bytes: int
     with_secrets: bool
+    phone: str | None = Field(description="The phone whose web page it opens")
+    with_changes: bool = Field(description="Whether something may be changed at that page")
+    requests: int = Field(description="How many requests were made of that page")
     sentence: str = Field(description="How it ended, as its edge says")
     size_bytes: int = Field(description="Of its capture, as far as it has come and is still kept")
 
@@ -68,7 +111,7 @@ class EdgeJobResultView(EdgeJobView):
 
 
 class JobApprovalRule(Input):
-    """What has to be before a job touches a network or shows what was said there: a capture, restart or reboot."""
+    """What has to be before a capture, a restart, a reboot or a phone's page."""
 
     needed: Literal["none", "fresh-sign-in", "second-person"]
 
