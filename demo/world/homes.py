@@ -179,9 +179,5 @@ class Home:
         shown = self.box.run(*RINGFENCE, "edge", "status", "--folder", str(self.edge_folder), "--json")
         return dict(json.loads(shown.stdout)) if shown.stdout else {}
 
-    def clean(self) -> None:
-        """Take the tunnel away, so that its program ends; the rest goes with the machines."""
-        self.box.run("ip", "link", "delete", "dev", "rf-tunnel")
-
     def _log(self, what: str) -> Path:
         return self._folder / f"{what}.log"

@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Self
 
+from ringfence.edge.network.interfaces import TUNNEL
 from stack import StoryBroken
 
 SOCKETS = Path("/run/wireguard")
@@ -52,6 +53,8 @@ class Machine:
             self.close()
             raise StoryBroken(f"no machine of its own for {self.namespace}")
         self._holder = holder.pid
+        # Its program would outlive the machine. It is made anew by what keeps it, so this comes after that has ended.
+        self._stack.callback(self.run, "ip", "link", "delete", "dev", TUNNEL)
         return self
 
     def __exit__(self, *_fault: object) -> None:

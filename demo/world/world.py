@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from ringfence.cli.support.api import Login, PeoplesApi
+from ringfence.edge.network.interfaces import TUNNEL
 from ringfence.secret import Secret
 from stack import PATIENCE_S, RINGFENCE, StoryBroken, wait_for
 from support.namespaces import entered
@@ -46,7 +47,6 @@ NEEDED = {
 }  # fmt: skip
 """Programs and Debian's packages of them."""
 _FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
-TUNNEL = "rf-tunnel"
 _TOLD = 3000
 """How many characters of each log are told where something failed."""
 
@@ -105,8 +105,6 @@ class World:
         ip("-n", self.pbx.machine.namespace, "route", "add", POOL, "dev", "lan", "src", PBX)
         for home in self.homes:
             home.build(self.switches, "internet")
-            stack.callback(home.clean)
-        stack.callback(self.concentrator.run, "ip", "link", "delete", "dev", TUNNEL)
 
     def ringfence(self, *words: str, text: str = "") -> str:
         """Run a ringfence command at the hub's machine; return what it printed."""
