@@ -254,6 +254,20 @@ class TestLinux:
         bridge.watch_no_more()
         bridge.watch_no_more()
 
+    def test_a_kernel_that_can_not_watch_a_bridge_has_no_gate(
+        self, linux: LinuxPort, network: BoxNetwork, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def refused(*_: object) -> None:
+            raise PortRefused("nft says no: Operation not supported")
+
+        linux.set_fence(fence_text(SHAPE, PLAN))
+        monkeypatch.setattr(LockedBridge, "watch", refused)
+        with pytest.raises(PortRefused, match="can't be locked"):
+            linux.open(PLAN.boxes, routed=[BRIDGE], is_gated=True)
+        assert f" {BRIDGE}: " not in ip("-n", network.box, "link", "show")
+        linux.open(PLAN.boxes, routed=[PORT])
+        assert (linux.addresses(), linux.is_gated()) == (PLAN.boxes, False)
+
     def test_a_lock_that_somebody_took_off_is_known_to_be_gone(self, linux: LinuxPort, network: BoxNetwork) -> None:
         linux.set_fence(fence_text(SHAPE, PLAN))
         linux.open(PLAN.boxes, routed=[BRIDGE], is_gated=True)

@@ -35,7 +35,7 @@ class LockedBridge:
         """Put the port, which is down, behind a bridge that is down too.
 
         Raises:
-            PortRefused: The kernel has no bridge that can be locked; the port is as it was.
+            PortRefused: The kernel has no bridge that can be locked and watched; the port is as it was.
         """
         self.remove()
         try:
@@ -47,6 +47,7 @@ class LockedBridge:
             programs.run(
                 self._bridge, "link", "set", "dev", self._port, "learning", "off", "flood", "off", "locked", "on"
             )
+            self.watch(())  # without nftables for bridges nobody would be seen who waits to be let in
         except PortRefused as fault:
             self.remove()
             raise _no_lock(fault.what) from fault
