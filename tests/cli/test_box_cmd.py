@@ -39,6 +39,9 @@ def test_a_box_is_listed_shown_and_renumbered(
     assert told == f"Box {box.id} changes its tunnel's key: ringfence box show {box.id}.\n"
     assert "; it is about to change\n" in ringfence("box", "show", box.id)
     ringfence.refused(3, "box", "renumber", box.id)
+    ringfence.refused(3, "box", "renumber", box.id, "--yes", "--to", "10.0.0.0/29")
+    named = ringfence("box", "renumber", box.id, "--yes", "--to", "100.127.254.8/29")
+    assert named == f"Box {box.id} has 100.127.254.8/29 now.\n"
     told = ringfence("box", "renumber", box.id, "--yes")
     assert told.startswith(f"Box {box.id} has ")
     assert ringfence.ask("box", "show", box.id)["subnet"] != subnet

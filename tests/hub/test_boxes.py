@@ -263,3 +263,35 @@ def test_where_no_subnet_is_left_somebody_is_told_until_there_is_one(
     box.running.do("POST", f"/boxes/{box.id}/renumber")
     assert box.told().subnet
     assert kinds(box) == []
+
+
+@pytest.mark.parametrize(
+    ("subnet", "why"),
+    [("x", "is no IPv4 subnet"), ("100.112.7.9/29", "is no IPv4 subnet"), ("100.112.7.0/28", "have a /29 each"),
+     ("10.0.0.0/29", "is not a part of"), ("192.168.178.8/29", "is not a part of")],
+)  # fmt: skip
+def test_a_subnet_that_a_person_names_is_of_the_pool_and_of_the_sites_size(
+    box: BoxInHand, subnet: str, why: str
+) -> None:
+    before = box.told().subnet
+    answer = box.running.ask("POST", f"/boxes/{box.id}/renumber", {"subnet": subnet})
+    assert (answer.status, why in answer.problem.what) == (422, True), answer.data
+    assert shown(box)["subnet"] == before
+
+
+def test_a_person_names_a_boxs_subnet_if_nobody_else_has_it(box: BoxInHand, tmp_path: Path) -> None:
+    first, other = box.told().subnet, another(box, tmp_path)
+    others = other.told().subnet
+    here = f"/boxes/{box.id}/renumber"
+    taken = box.running.ask("POST", here, {"subnet": others})
+    assert (taken.status, taken.json["kind"]) == (409, "subnet-taken")
+    named = "100.127.255.240/29"
+    assert box.running.do("POST", here, {"subnet": named})["subnet"] == named
+    assert box.told().subnet == named
+    assert box.running.newest_action() == ("box.subnet", box.id)
+    assert box.running.do("POST", here, {"subnet": named})["subnet"] == named
+    soon = other.running.ask("POST", f"/boxes/{other.id}/renumber", {"subnet": first})
+    assert (soon.status, soon.json["kind"]) == (409, "subnet-taken"), "the PBX may still send calls there"
+    box.told(uplink_networks=("100.127.255.248/29",))
+    near = box.running.ask("POST", here, {"subnet": "100.127.255.248/29"})
+    assert (near.status, "in which the box is" in near.problem.what) == (422, True)

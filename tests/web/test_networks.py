@@ -85,7 +85,9 @@ def test_a_box_is_shown_and_gets_another_subnet(running: RunningHub, box: BoxInH
     assert subnet in page
     assert "00:1B:54:C2:0F:01" in page
     assert subnet in read(running, f"/boxes/{box.id}/renumber")
-    assert send(running, f"/boxes/{box.id}/renumber", {}).status == 303
+    refused = send(running, f"/boxes/{box.id}/renumber", {"subnet": "10.0.0.0/29"})
+    assert (refused.status, 'value="10.0.0.0/29"' in refused.data.decode()) == (422, True)
+    assert send(running, f"/boxes/{box.id}/renumber", {"subnet": ""}).status == 303
     assert running.do("GET", f"/boxes/{box.id}")["subnet"] != subnet
     assert running.raw("GET", "/boxes/edge-000000000000").status == 404
 

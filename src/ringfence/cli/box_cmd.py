@@ -77,15 +77,22 @@ def show(edge: BoxId, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def renumber(edge: BoxId, yes: Yes = False, as_json: AsJson = False) -> None:
-    """Give a box another subnet.
+def renumber(
+    edge: BoxId,
+    to: Annotated[
+        str | None, typer.Option(metavar="SUBNET", help="Which one, free and of the organisation's pool.")
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Give a box another subnet, which the hub chooses unless you name one.
 
     Its phones get other addresses: calls end, and they register again.
 
     Example: ringfence box renumber edge-1a2b3c4d5e6f
     """
     confirm(f"Give box {edge} another subnet, which ends its phones' calls", yes=yes)
-    row = hub().post(f"/boxes/{segment(edge)}/renumber")
+    row = hub().post(f"/boxes/{segment(edge)}/renumber", {"subnet": to} if to else None)
     told = f"Box {edge} has {row['subnet']} now." if not row["subnet_problem"] else row["subnet_problem"]
     output.tell(told, row, as_json=as_json)
 

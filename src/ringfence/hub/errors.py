@@ -161,6 +161,10 @@ class SubnetsUsedUp(Conflict):
     """No subnet is left for a box."""
 
 
+class SubnetTaken(Conflict):
+    """Somebody else has this subnet, or had it a short while ago."""
+
+
 class UnknownBox(NotFound):
     """No edge that is a box has this id."""
 

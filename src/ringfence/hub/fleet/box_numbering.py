@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, ip_network
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import SubnetsUsedUp
+from ringfence.hub.errors import BadNetwork, SubnetsUsedUp
 from ringfence.hub.fleet import box_subnets, networks, sites
 from ringfence.hub.store import edits
 from ringfence.hub.store.change import Change
@@ -57,6 +57,35 @@ def number(change: Change, edge: EdgeRow, pool: IPv4Network, *, is_asked: bool =
     box.subnet_problem, box.subnet_tried_at = "", None
     tell_partners(change.session, edge.site_id)
     change.note("box.subnet", edge.id, f"{had or 'none'} → {found}: {why}")
+    return box
+
+
+def assign(change: Change, edge: EdgeRow, pool: IPv4Network, said: str) -> BoxRow:
+    """Give a box the subnet that a person names.
+
+    Raises:
+        BadNetwork: It is none, not of its organisation's pool, of another size than its site's, or the home's.
+        SubnetTaken: Another box has it, or had it within the last day.
+    """
+    box, prefix = row_of(change, edge), networks.get(change.session, edge.site_id).prefix
+    try:
+        subnet = IPv4Network(said.strip())
+    except ValueError:
+        raise BadNetwork(f"{said[:40]!r} is no IPv4 subnet", to_do="Write it like 100.112.7.8/29.") from None
+    if subnet.prefixlen != prefix:
+        raise BadNetwork(f"the boxes of this site have a /{prefix} each, and {subnet} is none")
+    if not subnet.subnet_of(pool):
+        raise BadNetwork(f"{subnet} is not a part of {pool}, where the subnets of boxes are from")
+    near = [each for each in map(ip_network, box.uplink_networks) if isinstance(each, IPv4Network)]
+    if hit := box_subnets.overlapped(subnet, [each for each in near if each.prefixlen >= _SHORTEST_PREFIX]):
+        raise BadNetwork(f"{subnet} overlaps {hit[0]}, in which the box is")
+    if box.subnet == str(subnet):
+        return box
+    had = box.subnet or "none"
+    box_subnets.take_this(change.session, edge.id, subnet, change.now)
+    box.subnet, box.subnet_since, box.subnet_problem, box.subnet_tried_at = str(subnet), change.now, "", None
+    tell_partners(change.session, edge.site_id)
+    change.note("box.subnet", edge.id, f"{had} → {subnet}: a person named it")
     return box
 
 

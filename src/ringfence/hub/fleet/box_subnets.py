@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import SubnetsUsedUp
+from ringfence.hub.errors import SubnetsUsedUp, SubnetTaken
 from ringfence.hub.store.network_models import BoxSubnetRow
 
 QUARANTINE_S = 86_400.0
@@ -55,11 +55,35 @@ def take(
         first, last = _numbers(found)
         was_there = (BoxSubnetRow.first <= last, BoxSubnetRow.last >= first, BoxSubnetRow.freed_at <= over)
         session.execute(delete(BoxSubnetRow).where(*was_there))
+    _give(session, edge_id, found, now)
+    return found
+
+
+def take_this(session: Session, edge_id: str, subnet: IPv4Network, now: float) -> None:
+    """Give a box this very subnet; what it had before is freed.
+
+    Raises:
+        SubnetTaken: Another box has a part of it, or had it within the last day.
+    """
+    _note_orphans(session, now)
+    first, last = _numbers(subnet)
+    overlapping = (BoxSubnetRow.first <= last, BoxSubnetRow.last >= first)
+    over = now - QUARANTINE_S
+    is_anothers = BoxSubnetRow.freed_at.is_(None) & (BoxSubnetRow.edge_id != edge_id)
+    if session.scalar(select(BoxSubnetRow.first).where(*overlapping, is_anothers | (BoxSubnetRow.freed_at > over))):
+        raise SubnetTaken(
+            f"{subnet} is another box's, or was within the last day",
+            to_do="Choose another, or leave the choice to the hub.",
+        )
+    session.execute(delete(BoxSubnetRow).where(*overlapping))
+    _give(session, edge_id, subnet, now)
+
+
+def _give(session: Session, edge_id: str, subnet: IPv4Network, now: float) -> None:
     free(session, edge_id, now)
-    first, last = _numbers(found)
+    first, last = _numbers(subnet)
     session.add(BoxSubnetRow(first=first, last=last, edge_id=edge_id, freed_at=None))
     session.flush()
-    return found
 
 
 def free(session: Session, edge_id: str, now: float) -> None:

@@ -9,7 +9,7 @@ from ringfence.hub.fleet import box_numbering, boxes
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.boxes import BoxFindingView, BoxTunnelView, BoxView, PortEntryView
+from ringfence.hub.people.schemas.boxes import BoxFindingView, BoxTunnelView, BoxView, PortEntryView, Renumbering
 from ringfence.hub.store import pages
 from ringfence.hub.store.models import EdgeRow, SiteRow
 from ringfence.hub.store.network_models import BoxRow
@@ -35,11 +35,15 @@ def show_box(edge: str, hub: TheHub, _caller: TheCaller) -> BoxView:
 
 
 @router.post("/boxes/{edge}/renumber", tags=["boxes"])
-def renumber_box(edge: str, hub: TheHub, caller: TheCaller) -> BoxView:
-    """Give a box another subnet; its phones get other addresses when their leases end."""
+def renumber_box(edge: str, hub: TheHub, caller: TheCaller, body: Renumbering | None = None) -> BoxView:
+    """Give a box another subnet, which the hub chooses unless one is named; its phones' calls end."""
     with hub.change(caller.name) as change:
         row, _box_before = boxes.get(change.session, edge)
-        box = box_numbering.number(change, row, hub.config.box_pool_of(hub.organisation_id), is_asked=True)
+        pool = hub.config.box_pool_of(hub.organisation_id)
+        if body is not None and body.subnet:
+            box = box_numbering.assign(change, row, pool, body.subnet)
+        else:
+            box = box_numbering.number(change, row, pool, is_asked=True)
         return _box(change.session, box)
 
 

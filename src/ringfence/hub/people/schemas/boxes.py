@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, Field
 
-from ringfence.hub.people.schemas import SiteId, UnixSeconds
+from ringfence.hub.people.schemas import Input, SiteId, UnixSeconds
 
 
 class BoxFindingView(BaseModel):
@@ -53,3 +53,13 @@ class BoxView(BaseModel):
     next_public_key: str = Field(description="The key that it changes to; empty if it changes to none")
     key_since: UnixSeconds | None
     key_changes: bool = Field(description="Whether the key is to change, or about to")
+
+
+class Renumbering(Input):
+    """Which subnet a box is to have."""
+
+    subnet: str | None = Field(
+        default=None,
+        description="A free one of the organisation's pool; null: the hub chooses",
+        examples=["100.112.7.8/29"],
+    )

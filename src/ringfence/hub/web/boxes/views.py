@@ -4,6 +4,7 @@ from fastapi import APIRouter, Response
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.fleet import box_numbering, boxes, sites
+from ringfence.hub.people.forms import TheForm
 from ringfence.hub.store.change import Change
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.page import TheFormPage, TheWebPage, WebPage
@@ -33,23 +34,27 @@ def ask_to_renumber(edge: str, page: TheFormPage) -> PageAnswer:
     """Ask whether a box is to get another subnet."""
     with page.hub.database.reading() as session:
         row, box = boxes.get(session, edge)
-    return page.show("boxes/renumber.html", edge=row, box=box, fault=None)
+    return page.show("boxes/renumber.html", edge=row, box=box, fault=None, form={})
 
 
 @router.post("/renumber")
-def renumber_box(edge: str, page: TheFormPage) -> Response:
-    """Give a box another subnet."""
+def renumber_box(edge: str, page: TheFormPage, form: TheForm) -> Response:
+    """Give a box another subnet: the one that is typed, or one that the hub chooses."""
+    typed = form.get("subnet", "").strip()
     with page.hub.database.reading() as session:
         row, box = boxes.get(session, edge)
 
     def renumber(change: Change) -> None:
         its_edge, _box = boxes.get(change.session, edge)
         pool = page.hub.config.box_pool_of(page.hub.organisation_id)
-        box_numbering.number(change, its_edge, pool, is_asked=True)
+        if typed:
+            box_numbering.assign(change, its_edge, pool, typed)
+        else:
+            box_numbering.number(change, its_edge, pool, is_asked=True)
 
     return page.change(
         renumber,
-        lambda fault: page.refused("boxes/renumber.html", fault, edge=row, box=box),
+        lambda fault: page.refused("boxes/renumber.html", fault, form, edge=row, box=box),
         "boxes", edge, done="saved",
     )  # fmt: skip
 
