@@ -20,6 +20,7 @@ if __name__ == "__main__":  # as a script its own folder is in the path; the tes
 
 from attacks.attack_outcomes import Entry, Outcome, carry_out
 from attacks.box_attacks import BOX, BoxEntry, BoxOutcome, carry_out_on_box
+from attacks.gate_attacks import GATE, GateEntry, carry_out_at_gate
 from attacks.home_attacks import HOME
 from attacks.hub_attacks import HUB
 from attacks.hub_outcomes import HubEntry, HubOutcome, carry_out_on_hub
@@ -29,7 +30,7 @@ from conftest import missing_parts
 from ringfence.errors import EnvironmentFault
 from ringfence.sim.attacks.target import Fairness
 
-NEEDED = ("root", "netns", "nft", "busybox", "dnsmasq", "wireguard")
+NEEDED = ("root", "netns", "nft", "busybox", "dnsmasq", "wireguard", "hostapd")
 _TOLD = "THE ATTACKER, AND THE LOG"
 
 
@@ -111,7 +112,7 @@ def _hub_row(entry: HubEntry, outcome: HubOutcome) -> tuple[str, ...]:
     return entry.name, str(outcome.leaked_bytes), *served, f"+{outcome.grown_mib:.0f} MiB", told
 
 
-def _box_row(entry: BoxEntry, outcome: BoxOutcome) -> tuple[str, ...]:
+def _box_row(entry: BoxEntry | GateEntry, outcome: BoxOutcome) -> tuple[str, ...]:
     got = f"{len(outcome.got)}{f' ({entry.leaks})' if entry.leaks else ''}"
     return entry.name, got, outcome.did
 
@@ -123,6 +124,7 @@ SCENES = (
     Scene("At home: edge, phone, neighbour and router on one switch", _AT_EDGES, HOME, carry_out, _row),
     Scene("On the internet: gateway, phone behind a NAT, attacker and victim", _AT_EDGES, INTERNET, carry_out, _row),
     Scene("At a box: its port, its home, the tunnel's other end, theft", _AT_BOX, BOX, carry_out_on_box, _box_row),
+    Scene("At a port that asks for 802.1X: who is plugged in has", _AT_BOX, GATE, carry_out_at_gate, _box_row),
     Scene(
         "At the hub: people and edges, strangers, an edge gone bad",
         _AT_HUB,

@@ -3,7 +3,7 @@
 from sqlalchemy import delete, func, select
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.fleet import edge_jobs, phone_web
+from ringfence.hub.fleet import edge_job_alerts, edge_jobs, phone_web
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.edge_job_models import EdgeJobPartRow, EdgeJobRow
 from ringfence.printable import printable
@@ -40,6 +40,8 @@ def take(change: Change, sealer: Sealer, edge_id: str, news: JobNews, free_bytes
         row.sentence = printable(news.sentence, _LONGEST_SENTENCE)
         phone_web.forget(change.session, row.id)
         change.note("edge-job.end", row.id, f"{edge_jobs.in_short(row)} at {edge_id}: {row.state}, {row.sentence}")
+        if row.state == EdgeJobState.REFUSED:
+            edge_job_alerts.tell_of_refused(change, row)
     return True
 
 

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Response
 
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadSelection, NothingRecorded, ScopeExceeded
-from ringfence.hub.fleet import edge_jobs, phone_web, phones
+from ringfence.hub.fleet import edge_job_alerts, edge_jobs, phone_web, phones
 from ringfence.hub.fleet.edge_jobs import NEED_WHY, AskedJob, JobApproval
 from ringfence.hub.people import rights
 from ringfence.hub.people.callers import Caller, TheCaller, TheHub, check_confirmed
@@ -155,6 +155,7 @@ def cancel_edge_job(job: str, hub: TheHub, caller: TheCaller) -> EdgeJobView:
     """Cancel a job; an edge that is at it ends it when it next tells of it."""
     with hub.change(caller.name) as change:
         row = edge_jobs.cancel(change, job)
+        edge_job_alerts.look(change)
         phone_web.forget(change.session, row.id)
         return job_view(row, change.now)
 
@@ -169,7 +170,9 @@ def approve_edge_job(job: str, hub: TheHub, caller: TheCaller) -> EdgeJobView:
         row = edge_jobs.get(change.session, job)
         path = path_of(JobKind(row.kind), with_secrets=row.with_secrets, with_changes=row.with_changes)
         rights.check(caller.role, "POST", path)
-        return job_view(edge_jobs.approve(change, row, caller.id), change.now)
+        edge_jobs.approve(change, row, caller.id)
+        edge_job_alerts.look(change)
+        return job_view(row, change.now)
 
 
 @router.get("/edge-jobs/{job}/capture", response_class=Response, responses={200: {"content": {CAPTURE_TYPE: {}}}})
@@ -202,7 +205,10 @@ def start(hub: Hub, caller: Caller, asked: AskedJob) -> EdgeJobView:
         waits = needed is JobApproval.SECOND_PERSON or (needed is JobApproval.FRESH_SIGN_IN and not caller.session_id)
         if asked.kind is JobKind.PHONE_WEB:
             phone_web.phone_at(change.session, Mac(asked.mac), edge_jobs.find_edge(change.session, asked.edge))
-        return job_view(edge_jobs.start(change, asked, caller.id, waits=waits), change.now)
+        row = edge_jobs.start(change, asked, caller.id, waits=waits)
+        if waits:
+            edge_job_alerts.tell_of_waiting(change, row)
+        return job_view(row, change.now)
 
 
 def path_of(kind: JobKind, *, with_secrets: bool, with_changes: bool = False) -> str:

@@ -17,6 +17,7 @@ from ringfence.hub.fleet import (
     box_alerts,
     concentrator_alerts,
     concentrators,
+    edge_job_alerts,
     edges,
     phone_alerts,
     report_budget,
@@ -309,7 +310,7 @@ def _end_elsewhere(hub: Hub) -> None:
 def _look_after_edges(hub: Hub) -> None:
     with hub.change("the hub") as change:
         opened, closed = edge_alerts.look(change)
-        closed += box_alerts.look(change)
+        closed += box_alerts.look(change) + edge_job_alerts.look(change)
         of_ends = concentrator_alerts.look(change)
     if opened or closed or any(of_ends):
         _log.info("alerts of edges", opened=opened + of_ends[0], closed=closed + of_ends[1])

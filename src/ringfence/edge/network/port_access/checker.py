@@ -39,7 +39,8 @@ LONGEST_TOLD = 80
 _MAC = re.compile(r"[0-9A-F]{12}")
 _PHONE_NAME = re.compile(r"(?:CP-[0-9A-Z-]{1,24}-)?SEP([0-9A-F]{12})")
 """Common names in the certificates of Cisco's phones, the maker's and those that a CUCM installs (PHONES.md)."""
-_FOREIGN = frozenset({2, 18, 19, 20, 21, 24})
+_FOREIGN = frozenset({2, 7, 18, 19, 20, 21, 24})
+"""7 is a CA that has the name of one of the site's, and another key."""
 _NOT_YET, _EXPIRED = 9, 10
 """OpenSSL's numbers (X509_V_ERR_…)."""
 _OLD_PHONES = "DEFAULT@SECLEVEL=0"
