@@ -61,6 +61,7 @@ def test_each_route_reads_no_longer_a_body_than_it_has_use_for() -> None:
         paths.TUNNEL_RENEW: 64 * 1024,
         paths.TUNNEL_STANDING: codec.LARGEST_BYTES,
         paths.JOBS: 2 * LARGEST_PART_BYTES,
+        paths.PHONE_WEB: 2 * LARGEST_PART_BYTES,
     }
     assert all(route.most_body_bytes == 0 for route in ROUTES if route.method == "GET")
 
