@@ -27,11 +27,11 @@ def processes(namespace: str) -> dict[int, str]:
 
 
 _PARTS = {
-    "ringfence.edge.network.helper": "helper (two processes)",
+    "ringfence.edge.network.helper": "helper and its shell",
     "ringfence.server.processes.launcher": "worker and launcher",
     "/dnsmasq": "dnsmasq", "/chronyd": "chronyd", "/wireguard-go": "wireguard-go", "-m ringfence.edge ": "agent",
 }  # fmt: skip
-_COUNTED = ("agent", "worker and launcher", "helper (two processes)", "dnsmasq")
+_COUNTED = ("agent", "worker and launcher", "helper and its shell", "dnsmasq")
 
 
 def memory(listed: dict[int, str]) -> list[Row]:

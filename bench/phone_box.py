@@ -34,13 +34,13 @@ from ringfence.edge.concentrator.keeper import ConcentratorBox
 from ringfence.edge.network.tunnel.wireguard import Peer, WireGuard
 from ringfence.errors import RingfenceError
 from ringfence.hub.data.folder import DataFolder
-from ringfence.identity.tunnel_keys import new_private_key, public_key_of
 from ringfence.server.tftp.client import fetch
 from stack import wait_for
 from support.boxes_in_hand import BoxInHand
 from support.namespaces import entered
 from support.running_hub import Clock, RunningHub
 from support.tunnel_network import REACH, TunnelNetwork
+from world.keys import new_private_key, public_key_of
 from world.machines import ip
 from world.pbx import ADDRESS as PBX
 from world.world import World, built_world, missing

@@ -13,7 +13,7 @@ import pytest
 
 from ringfence.cli.support.box_seed import Seed, box_unit
 from ringfence.edge.concentrator import main as concentrator
-from ringfence.edge.network import helper
+from ringfence.edge.network import handle
 from ringfence.edge.process.privileges import FOR_SOCKETS
 from ringfence.secret import Secret
 from ringfence.server.confinement.capabilities import Capability
@@ -140,7 +140,7 @@ def test_the_edges_unit_gives_the_rights_that_its_start_takes_and_no_other() -> 
 
 
 def test_the_units_of_boxes_and_concentrators_give_the_rights_that_their_processes_keep_and_no_other() -> None:
-    for name, needed in (("box", helper.KEPT | FOR_SOCKETS | TO_BE_NOBODY), ("tunnel", concentrator.KEPT)):
+    for name, needed in (("box", handle.KEPT | FOR_SOCKETS | TO_BE_NOBODY), ("tunnel", concentrator.KEPT)):
         assert set(service(name)["CapabilityBoundingSet"][0].split()) == {
             f"CAP_{Capability(each).name}" for each in needed
         }

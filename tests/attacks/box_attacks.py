@@ -16,13 +16,13 @@ from pathlib import Path
 
 from attacks.attacked_box import AUDIO, MARK, SIP, AttackedBox, attacked_box
 from ringfence.edge.network.tunnel.wireguard import Peer, WireGuard
-from ringfence.identity.tunnel_keys import new_private_key
 from ringfence.secret import Secret
 from ringfence.sim.attacks.forging import forged
 from stack import wait_for
 from support.namespaces import entered
 from support.tunnel_network import passes
 from world.homes import COMPUTERS_MAC, ROUTER, UPLINK
+from world.keys import new_private_key
 from world.machines import ip
 from world.pbx import ADDRESS as PBX
 from world.world import CONCENTRATOR, HUB, NEIGHBOUR, POOL, STRANGER

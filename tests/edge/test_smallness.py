@@ -41,5 +41,5 @@ def test_installing_an_edge_asks_for_nothing_heavy(extra: str) -> None:
 
 
 def test_the_network_helper_which_stays_root_loads_no_key_no_tls_and_no_http() -> None:
-    loaded = loaded_by("ringfence.edge.network.helper")
+    loaded = loaded_by("ringfence.edge.network.helper") | loaded_by("ringfence.edge.network.tunnel.service")
     assert loaded & (HEAVY | {"cryptography", "tuf", "securesystemslib", "urllib3", "ssl", "asyncio"}) == set()

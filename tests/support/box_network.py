@@ -124,8 +124,13 @@ class BoxNetwork:
 
     def fence(self) -> str:
         """Return the fence that stands at the box, as nft lists it; empty if there is none."""
-        listed = in_namespace(self.box, "nft", "list", "table", "inet", "ringfence_box")
-        assert listed.returncode == 0 or "No such file" in listed.stderr, listed
+        before = None
+        for _ in range(50):  # nft reads a table in parts, and may be interrupted by a change
+            listed = in_namespace(self.box, "nft", "list", "table", "inet", "ringfence_box")
+            assert listed.returncode == 0 or "No such file" in listed.stderr, listed
+            if listed.stdout == before:
+                break
+            before = listed.stdout
         return listed.stdout
 
     def ask_for_address(self, folder: Path, *options: str, tries: int = 3) -> dict[str, str]:

@@ -23,10 +23,10 @@ from ringfence.edge.network.plan import Reach
 from ringfence.edge.network.tunnel.box_tunnel import TunnelEnd, TunnelKeeper
 from ringfence.edge.network.tunnel.echo import Echo
 from ringfence.edge.network.tunnel.wireguard import WireGuard
-from ringfence.identity.tunnel_keys import new_private_key, public_key_of
 from ringfence.secret import Secret
 from ringfence.wire.network_messages import Protocol
 from support.namespaces import entered
+from world.keys import new_private_key, public_key_of
 
 POOL, PBX, NEIGHBOUR = "10.20.0.0/16", "172.16.5.10", "172.16.5.99"
 REACH = (

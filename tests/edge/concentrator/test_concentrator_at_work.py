@@ -16,7 +16,6 @@ import pytest
 from ringfence.edge.network.tunnel.box_tunnel import TunnelEnd, TunnelKeeper
 from ringfence.edge.network.tunnel.echo import Echo
 from ringfence.edge.network.tunnel.wireguard import WireGuard
-from ringfence.identity.tunnel_keys import new_private_key, public_key_of
 from ringfence.wire.network_messages import NetworkRules
 from stack import RINGFENCE
 from support.boxes_in_hand import BoxInHand
@@ -25,6 +24,7 @@ from support.running_hub import RunningHub
 from support.serving_hub import served_hub
 from support.tunnel_network import SILENCE_S, SOON_S, passes
 from support.unit_rights import with_rights_of
+from world.keys import new_private_key, public_key_of
 
 pytestmark = [
     *(pytest.mark.needs(part) for part in ("root", "netns", "nft", "wireguard")), pytest.mark.slow,

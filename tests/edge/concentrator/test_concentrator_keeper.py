@@ -8,9 +8,9 @@ from ringfence.edge.concentrator.claims import KEPT_S
 from ringfence.edge.concentrator.fence import FencedBox
 from ringfence.edge.concentrator.keeper import ConcentratorBox, ConcentratorKeeper
 from ringfence.edge.network.plan import Reach
-from ringfence.identity.tunnel_keys import new_private_key, public_key_of
 from ringfence.wire.network_messages import Protocol
 from support.simulated_link import SimulatedLink
+from world.keys import new_private_key, public_key_of
 
 KEYS = [public_key_of(new_private_key()) for _ in range(3)]
 SIP = Reach(IPv4Network("172.16.5.10/32"), Protocol.UDP, 5060, 5060)

@@ -14,9 +14,9 @@ from ringfence.edge.network.tunnel.box_tunnel import (
 )
 from ringfence.edge.network.tunnel.failover import SILENT_S, STEADY_S
 from ringfence.edge.network.tunnel.service import ends_of
-from ringfence.identity.tunnel_keys import new_private_key, public_key_of
 from ringfence.wire.network_messages import NetworkConcentrator
 from support.simulated_link import SimulatedLink
+from world.keys import new_private_key, public_key_of
 
 PBX = "172.16.5.10/32"
 KEYS = [public_key_of(new_private_key()) for _ in range(4)]

@@ -7,8 +7,9 @@ import pytest
 
 from ringfence.edge.errors import TunnelRefused
 from ringfence.edge.network.tunnel.own_keys import LIVES_S, OwnKeys
-from ringfence.identity.tunnel_keys import public_key_of
+from world.keys import public_key_of
 
+pytestmark = pytest.mark.needs("wireguard")
 NOW = 1_800_000_000.0
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from ringfence.edge.errors import BadNetworkRules
 from ringfence.edge.network.fence import fence_text
 from ringfence.edge.network.interfaces import BRIDGE, Interfaces
-from ringfence.edge.network.keeper import ASK_S, LOOK_S, TIME_UNKNOWN, PortKeeper
+from ringfence.edge.network.keeper import ASK_S, KEPT_S, LOOK_S, TIME_UNKNOWN, PortKeeper
 from ringfence.edge.network.plan import PortRules, read_plan
 from ringfence.edge.network.port_access.gate import GateOrders
 from ringfence.edge.network.port_access.messages import KeyFault, KeyRefused
@@ -153,9 +153,25 @@ def test_a_fence_for_the_same_interfaces_stays_when_another_helper_begins(port: 
     port.steps.clear()
     second = PortKeeper(port, INTERFACES, Path("/run/box"))
     second.begin()
+    for now in (0.0, 1.0, LOOK_S, KEPT_S - 1):
+        second.on_time(now)
     assert port.steps == []
     second.take(GOOD)
     assert port.steps == []
+
+
+def test_what_stood_is_put_up_again_while_rules_are_waited_for_and_shut_when_none_come(port: SimulatedPort) -> None:
+    first = PortKeeper(port, INTERFACES, Path("/run/box"))
+    first.begin()
+    first.take(GOOD)
+    second = PortKeeper(port, INTERFACES, Path("/run/box"))
+    second.begin()
+    second.on_time(0.0)
+    before, port.standing = port.standing, ""
+    second.on_time(LOOK_S)
+    assert (port.standing, bool(port.given)) == (before, True)
+    second.on_time(KEPT_S)
+    assert (port.standing == fence_text(INTERFACES, read_plan(PortRules(0))), port.given) == (True, ())
 
 
 def test_a_fence_for_other_interfaces_does_not(port: SimulatedPort) -> None:

@@ -16,7 +16,6 @@ from ringfence.edge.network.interfaces import TUNNEL
 from ringfence.edge.network.messages import HelperReady, PortStanding, TakePortRules, UseTunnelKey
 from ringfence.edge.network.plan import PortRules
 from ringfence.edge.network.tunnel.wireguard import Peer, WireGuard
-from ringfence.identity.tunnel_keys import new_private_key, public_key_of
 from ringfence.wire.network_messages import NetworkConcentrator, NetworkReach
 from support.box_network import (
     GOOD,
@@ -30,6 +29,7 @@ from support.box_network import (
     wait_until,
 )
 from support.namespaces import entered, own_tunnels
+from world.keys import new_private_key, public_key_of
 
 pytestmark = [
     *(pytest.mark.needs(part) for part in ("netns", "nft", "dnsmasq", "wireguard")),

@@ -17,9 +17,10 @@ from ringfence.edge.network import programs
 from ringfence.edge.network.tunnel.echo import Echo
 from ringfence.edge.network.tunnel.wireguard import Peer, WireGuard
 from ringfence.identity.errors import BadTunnelKey
-from ringfence.identity.tunnel_keys import check_public_key, new_private_key, public_key_of
+from ringfence.identity.tunnel_keys import check_public_key
 from ringfence.secret import Secret
 from support.namespaces import Wire, entered
+from world.keys import new_private_key, public_key_of
 
 pytestmark = [pytest.mark.needs("netns"), pytest.mark.needs("wireguard")]
 _numbers = itertools.count(1)

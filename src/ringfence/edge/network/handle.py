@@ -19,13 +19,38 @@ from ringfence.edge.network.messages import (
     read_answer,
     send,
 )
+from ringfence.server.confinement.capabilities import Capability
 
 FOLDER = Path("/run/ringfence-box")
 KEYS = Path("/var/lib/ringfence-box")
 """Where the tunnel's private key is; root's alone."""
 START_TIMEOUT_S = 60.0
+_FAILED = 3
+_SUPERVISOR = f"""
+trap '' INT TERM HUP
+pause=1
+while :; do
+    began=$(/bin/date +%s)
+    "$@"
+    status=$?
+    [ $status = 0 ] || [ $status = {_FAILED} ] && exit $status
+    [ $(($(/bin/date +%s) - began)) -gt 60 ] && pause=1
+    /bin/sleep $pause
+    pause=$((pause * 2))
+    [ $pause -gt 30 ] && pause=30
+done
+"""
+"""Starts the helper anew whenever it is killed or fails. A shell, as that waits in a twentieth of the memory."""
 _STOP_TIMEOUT_S = 10.0
 _ROUTES = Path("/proc/thread-self/net/route")
+
+
+KEPT = frozenset({
+    Capability.NET_ADMIN, Capability.NET_RAW, Capability.NET_BIND_SERVICE, Capability.SETUID, Capability.SETGID,
+    Capability.SETPCAP, Capability.KILL,
+})  # fmt: skip
+"""What the helper and its programs need of root's rights; the last one ends a dnsmasq that is another user by then."""
+RIGHTS = ("--no-new-privs", f"--bounding-set=-all,{','.join(f'+{right.name.lower()}' for right in sorted(KEPT))}")
 
 
 class NetworkHelper:
@@ -46,8 +71,9 @@ class NetworkHelper:
         with child_end:
             number = str(child_end.fileno())
             try:
-                self._child = subprocess.Popen(  # noqa: S603 - our own interpreter and module, no shell
-                    [sys.executable, "-I", "-m", "ringfence.edge.network.helper", number, interfaces.phone,
+                self._child = subprocess.Popen(  # noqa: S603 - the shell's text is ours, and so is what it runs
+                    [programs.find("setpriv"), *RIGHTS, "/bin/sh", "-c", _SUPERVISOR, "network-helper",
+                     sys.executable, "-I", "-m", "ringfence.edge.network.helper", number, interfaces.phone,
                      f"--uplink={interfaces.uplink}", *more, f"--folder={folder}", f"--keys={keys}"],
                     pass_fds=[child_end.fileno()],
                     stdin=subprocess.DEVNULL,
@@ -114,7 +140,7 @@ def check(interfaces: Interfaces) -> None:
     """Raise what keeps this machine from being a box with these interfaces; as ``NetworkHelper``."""
     if os.geteuid() != 0:
         raise HelperUnfit("a phone's port needs root", to_do="Start the edge as root; --user NAME gives it up at once.")
-    for program in ("nft", "ip", "dnsmasq"):
+    for program in ("nft", "ip", "dnsmasq", "setpriv"):
         programs.find(program)
     there = {name for _index, name in socket.if_nameindex()}
     for name in filter(None, (interfaces.phone, interfaces.uplink)):

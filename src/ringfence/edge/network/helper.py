@@ -3,8 +3,8 @@
 It holds no key of the hub and no content. It takes orders of two kinds from the agent, which it believes nothing: each
 is read against the bounds of ``plan``. It names programs, paths and interfaces itself.
 
-Two processes: one waits, and starts the other anew should it end by a fault; both hold the agent's channel. When the
-agent is gone they end, and dnsmasq with them; the fence stays in the kernel, and the next helper takes it over.
+A shell waits for it and starts it anew should it end by a fault (``handle.py``); both hold the agent's channel. When
+the agent is gone they end, and dnsmasq with them; the fence stays in the kernel, and the next helper takes it over.
 """
 
 import argparse
@@ -15,12 +15,12 @@ import signal
 import socket
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
 from ringfence.edge.errors import BadNetworkRules, HelperGone, HelperUnfit, PortRefused
 from ringfence.edge.network import programs, wifi
+from ringfence.edge.network.handle import KEPT
 from ringfence.edge.network.interfaces import Interfaces, read_interfaces
 from ringfence.edge.network.keeper import PortKeeper
 from ringfence.edge.network.linux_port import LinuxPort
@@ -58,11 +58,6 @@ COUNTERS_S = 30.0
 """How often it is told how much has passed, where nothing else has changed."""
 TAKE_OVER_S = 15.0
 """How long the helper of an edge that ends just now is waited for."""
-KEPT = frozenset({
-    Capability.NET_ADMIN, Capability.NET_RAW, Capability.NET_BIND_SERVICE, Capability.SETUID, Capability.SETGID,
-    Capability.SETPCAP, Capability.KILL,
-})  # fmt: skip
-"""What the helper and its programs need of root's rights; the last one ends a dnsmasq that is another user by then."""
 _FAILED = 3
 
 
@@ -137,7 +132,7 @@ class Helper:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Keep a helper at work until the agent is gone; return the exit status."""
+    """Work until the agent is gone; return the exit status, which is _FAILED where a new start is of no use."""
     parser = argparse.ArgumentParser(prog="ringfence.edge.network.helper", allow_abbrev=False)
     parser.add_argument("channel", type=int)
     parser.add_argument("phone")
@@ -151,51 +146,25 @@ def main(arguments: Sequence[str]) -> int:
     os.umask(0o022)  # dnsmasq and the agent are other users, and read what is written here
     channel = socket.socket(fileno=options.channel)
     try:
+        capabilities.end_with_parent(signal.SIGKILL)
         interfaces = read_interfaces(options.phone, options.uplink, options.open)
         _give_up_the_rest()
         with held(options.folder, wait_s=TAKE_OVER_S):
-            return _supervise(channel, interfaces, options.folder, options.keys)
+            return _work(channel, interfaces, options.folder, options.keys)
     except (RingfenceError, OSError) as fault:
         with contextlib.suppress(HelperGone):
             send(channel, HelperFailed(str(fault)))
         return _FAILED
 
 
-def _supervise(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Path) -> int:
-    """Start the one that works, again whenever it is killed or fails; return once it has ended well."""
-    pause_s = LOOK_AROUND_S
-    while True:
-        began = time.monotonic()
-        pid = os.fork()
-        if pid == 0:
-            _be_helper(channel, interfaces, folder, keys)
-        _, status = os.waitpid(pid, 0)
-        if os.waitstatus_to_exitcode(status) in {0, _FAILED}:
-            return os.waitstatus_to_exitcode(status)
-        pause_s = LOOK_AROUND_S if time.monotonic() - began > 60 * LOOK_AROUND_S else min(30.0, 2 * pause_s)
-        select.select([], [], [], pause_s)
-
-
-def _be_helper(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Path) -> None:
-    """Work as the helper; never come back."""
-    status = 1
-    try:
-        capabilities.end_with_parent(signal.SIGKILL)
-        status = _work(channel, interfaces, folder, keys)
-    except BaseException:  # noqa: BLE001 - as at an interpreter's end: it is told, and the process is over
-        traceback.print_exc()
-    finally:
-        os._exit(status)
-
-
 def _work(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Path) -> int:
     def open_tunnel() -> Tunnel:
-        from ringfence.edge.network.tunnel.service import TunnelService  # noqa: PLC0415 - loads keys' library: 10 MB
+        from ringfence.edge.network.tunnel.service import TunnelService  # noqa: PLC0415 - not every box has one
 
         return TunnelService(keys)
 
     def own_key() -> tuple[str, Secret]:
-        from ringfence.edge.network.port_access.server_key import server_key  # noqa: PLC0415 - as above
+        from ringfence.edge.network.port_access.server_key import server_key  # noqa: PLC0415 - loads keys' library: 10 MB
 
         return server_key(keys)
 

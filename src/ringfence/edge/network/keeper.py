@@ -3,6 +3,8 @@
 Invariants:
 
 - The fence comes first: an address is given and the interface is brought up only behind the fence that it is for.
+- What stands when a helper begins stays, fence and link, until it is told rules, for a
+  minute at most: a call hears nothing of a new start.
 - A fence that nftables refuses changes nothing: fence, addresses and services stay together as they were.
 - A subnet that is also in use elsewhere at this machine opens nothing.
 - Where 802.1X is required the port is open behind its gate, or not at all.
@@ -34,6 +36,8 @@ LOOK_S = 5.0
 """How often collisions, devices and the fence itself are looked at."""
 ASK_S = 600.0
 """How often it is asked who else gives out addresses at the port; also whenever the link comes back."""
+KEPT_S = 60.0
+"""How long a helper waits for its first rules before it shuts what it found open."""
 MOST_TOLD = 16
 TIME_UNKNOWN = "Phones are not told the time: this machine's clock is not known to be right."
 NO_PLAN = read_plan(PortRules(0))
@@ -72,6 +76,9 @@ class PortKeeper:
         self._plan = NO_PLAN
         self._in_force = NO_PLAN
         self._fence = ""
+        self._kept = ""
+        """What stood before there were rules, and stays until there are: calls go on."""
+        self._kept_until = float("inf")
         self._networks: frozenset[IPv4Network] = frozenset()
         self._devices: frozenset[str] = frozenset()
         self._findings: dict[tuple[BoxProblem, str], str] = {}
@@ -91,7 +98,7 @@ class PortKeeper:
         """
         standing = self._port.fence()
         if standing.startswith(header(self._interfaces) + "\n"):
-            self._fence = standing
+            self._fence = self._kept = standing
             return
         self._set_fence(fence_text(self._interfaces, None))
         if self._port.is_there():
@@ -104,6 +111,7 @@ class PortKeeper:
             BadNetworkRules: They are more than a box may do; nothing changes.
         """
         self._plan = read_plan(rules)
+        self._kept = ""
         self._no_gate = ""
         self._networks = self._port.other_networks()
         self._settle()
@@ -135,6 +143,9 @@ class PortKeeper:
         self._mind_gate(now)
         if now >= self._look_at:
             self._look_at = now + LOOK_S
+            self._kept_until = min(self._kept_until, now + KEPT_S)
+            if now >= self._kept_until:
+                self._kept = ""
             self._look()
         if self._in_force.box is not None:
             self._note(BoxProblem.OTHER, self._port.look_after(), about="programs")
@@ -179,7 +190,11 @@ class PortKeeper:
         except PortRefused:
             with contextlib.suppress(PortRefused):
                 self._fence = self._port.fence()  # somebody took the fence down: it is put up again at once
-        self._settle()
+        if self._kept:
+            with contextlib.suppress(EnvironmentFault):
+                self._set_fence(self._kept)
+        else:
+            self._settle()
         self._note_devices()
 
     def _settle(self) -> None:

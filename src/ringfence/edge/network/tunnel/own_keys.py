@@ -10,9 +10,10 @@ import os
 import time
 from pathlib import Path
 
-from ringfence.edge.errors import TunnelRefused
+from ringfence.edge.errors import PortRefused, TunnelRefused
+from ringfence.edge.network import programs
 from ringfence.identity.errors import BadTunnelKey
-from ringfence.identity.tunnel_keys import new_private_key, public_key_of
+from ringfence.identity.tunnel_keys import check_private_key
 from ringfence.secret import Secret
 
 LIVES_S = 90 * 86_400.0
@@ -29,10 +30,12 @@ class OwnKeys:
 
     Raises:
         TunnelRefused: The key can't be kept, or is damaged.
+        ProgramMissing: There is no ``wg``, which makes keys: no library is loaded for that.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._wg = programs.find("wg")
         try:
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             folder.chmod(0o700)
@@ -40,13 +43,10 @@ class OwnKeys:
             raise _not_kept(folder, fault) from fault
         kept = self._read(_CURRENT)
         self.private_key = kept if kept is not None else self._make(_CURRENT)
-        self.public_key = public_key_of(self.private_key)
+        self.public_key = self._public_key_of(self.private_key)
         self._next = self._read_next()
-
-    @property
-    def next_public_key(self) -> str:
+        self.next_public_key = self._public_key_of(self._next) if self._next is not None else ""
         """The key that is to take the other one's place; empty if none is."""
-        return public_key_of(self._next) if self._next is not None else ""
 
     def prepare(self, retired_key: str, now: float | None = None) -> bool:
         """Make the next key if it is time, and none is made yet; return whether one is there.
@@ -60,6 +60,7 @@ class OwnKeys:
         """
         if self._next is None and (self.public_key == retired_key or (now is not None and self._is_old(now))):
             self._next = self._make(_NEXT)
+            self.next_public_key = self._public_key_of(self._next)
         return self._next is not None
 
     def change(self, next_public_key: str) -> bool:
@@ -72,7 +73,8 @@ class OwnKeys:
             (self._folder / _NEXT).replace(path)
         except OSError as fault:
             raise _not_kept(path, fault) from fault
-        self.private_key, self.public_key, self._next = self._next, next_public_key, None
+        self.private_key, self.public_key = self._next, next_public_key
+        self._next, self.next_public_key = None, ""
         return True
 
     def _is_old(self, now: float) -> bool:
@@ -87,7 +89,7 @@ class OwnKeys:
         path = self._folder / name
         try:
             key = Secret(path.read_text(encoding="ascii").strip())
-            public_key_of(key)
+            check_private_key(key)
         except FileNotFoundError:
             return None
         except OSError as fault:
@@ -106,7 +108,7 @@ class OwnKeys:
             return None
 
     def _make(self, name: str) -> Secret:
-        made, path = new_private_key(), self._folder / name
+        made, path = Secret(self._run("genkey")), self._folder / name
         new = path.with_name(name + ".new")
         try:
             descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
@@ -119,6 +121,15 @@ class OwnKeys:
         except OSError as fault:
             raise _not_kept(path, fault) from fault
         return made
+
+    def _public_key_of(self, key: Secret) -> str:
+        return self._run("pubkey", key.reveal())
+
+    def _run(self, word: str, text: str = "") -> str:
+        try:
+            return programs.run(self._wg, word, text=text).decode("ascii", "replace").strip()
+        except PortRefused as fault:
+            raise TunnelRefused("the tunnel's key can't be made", where=fault.what) from fault
 
 
 def known_now(*, is_known: bool) -> float | None:

@@ -108,7 +108,7 @@ class WireGuard:
 
     def use_key(self, private_key: Secret, *, listen_port: int = 0) -> None:
         """Be known by another key from now on; the peers' sessions begin anew, their settings stay."""
-        tunnel_keys.public_key_of(private_key)
+        tunnel_keys.check_private_key(private_key)
         port = f"ListenPort = {listen_port}\n" if listen_port else ""
         self._tell(f"[Interface]\nPrivateKey = {private_key.reveal()}\nFwMark = {TUNNEL_MARK:#x}\n{port}")
 
