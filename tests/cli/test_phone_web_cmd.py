@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from cli.conftest import PhoneThere
+from ringfence.cli import phone_web_cmd
+from ringfence.cli.support.output import Row
 from ringfence.cli.support.phone_page import PhonePageRelay, PhonePageServer
 from stack import wait_for
 from support.command_line import CommandLine
@@ -85,9 +87,17 @@ def browser(fake: FakeHub) -> Iterator[Browser]:
 
 
 def test_a_page_is_opened_read_and_closed(
-    ringfence: CommandLine, hub: RunningHub, phone: PhoneThere, edge: EdgeWithPhone, pages: PhonePages
-) -> None:
+    ringfence: CommandLine, hub: RunningHub, phone: PhoneThere, edge: EdgeWithPhone, pages: PhonePages,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     shown: list[str] = []
+    is_open, ended = threading.Event(), phone_web_cmd._ended
+
+    def noted(job: str) -> Row:
+        is_open.set()
+        return ended(job)
+
+    monkeypatch.setattr(phone_web_cmd, "_ended", noted)
     running = threading.Thread(
         target=lambda: shown.append(
             ringfence("phone", "web", phone.mac, "--why", "the clock", "--edge", edge.id, "--wait-for", "1h", "--json")
@@ -102,6 +112,7 @@ def test_a_page_is_opened_read_and_closed(
         return rows[0]["id"] if rows and rows[0]["state"] == "running" else ""
 
     number = wait_for("the session", job, WAIT_S)
+    assert is_open.wait(WAIT_S), "the command does not open it"
     assert hub.ask("POST", f"/edge-jobs/{number}/phone-web", {"method": "GET", "target": "/hello"}).status == 201
     wait_for("the request", lambda: bool(pages.asked), WAIT_S)
     hub.do("POST", f"/edge-jobs/{number}/cancel")
