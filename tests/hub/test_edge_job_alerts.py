@@ -38,7 +38,7 @@ def test_a_job_that_waits_for_approval_is_told_of_until_it_does_not(asked: Asked
     assert set(found) == {("job-waiting", job) for job in (approved, cancelled, expired)}
     sentence = found["job-waiting", approved]
     assert f"restart at edge {asked.id}" in sentence
-    assert f"it hangs 0. Approve it: ringfence edge jobs approve {approved}; or cancel it." in sentence
+    assert f"it hangs 0. Approve it on its page, or cancel it: ringfence edge jobs cancel {approved}." in sentence
     assert SignedIn(running).ask(f"/edge-jobs/{approved}/approve").status == 200
     running.do("POST", f"/edge-jobs/{cancelled}/cancel")
     assert set(told(asked)) == {("job-waiting", expired)}

@@ -16,9 +16,10 @@ from ringfence.wire.job_messages import EdgeJobState
 
 def tell_of_waiting(change: Change, row: EdgeJobRow) -> None:
     """Open the alert of a job that waits for approval."""
+    because = f": {row.why}" if row.why else ""
     sentence = (
-        f"{row.asked_by} asks for {edge_jobs.in_short(row)} at edge {row.edge_id} of {row.site_id}"
-        f"{': ' + row.why if row.why else ''}. Approve it: ringfence edge jobs approve {row.id}; or cancel it."
+        f"{row.asked_by} asks for {edge_jobs.in_short(row)} at edge {row.edge_id} of {row.site_id}{because}. "
+        f"Approve it on its page, or cancel it: ringfence edge jobs cancel {row.id}."
     )
     alerts.raise_alert(change, row.site_id, alerts.JOB_WAITING, row.id, sentence)
 
