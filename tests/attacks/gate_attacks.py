@@ -36,6 +36,8 @@ class GateEntry:
     attack: Callable[[GatedBox], tuple[list[bytes], str]]
     leaks: str = ""
     """Why nothing can tell the attacker from the phone: it is stated. Empty: nothing may get through."""
+    slows: str = ""
+    """Whom it slows down, which the table tells; nobody here."""
 
 
 @contextlib.contextmanager
