@@ -50,8 +50,8 @@ LOOK_UP_S = 2.0
 TELL_ANYWAY_S = 900.0
 """How often the hub is told although nothing changed."""
 WIFI_ANSWERS_S = 30.0
-ASK_S = 3.0
-"""How often it is asked whether the tunnel's next key is known."""
+ASK_S, ASK_AT_LEAST_EVERY_S = 3.0, 300.0
+"""How often it is asked whether the tunnel's next key is known: ever more rarely, as many keys get old at once."""
 
 
 class NetworkPart:
@@ -140,6 +140,7 @@ class Box:
         self._standing = PortStanding()
         self._told: BoxStanding | None = None
         self._tell_at = 0.0
+        self._ask_s = ASK_S
         self._hub_at: float | None = None
         """When the hub last took what it was told."""
         self._stopping = threading.Event()
@@ -249,7 +250,8 @@ class Box:
             return
         heard = client.tell_box(replace(standing, at=time.time()))
         self._hub_at = time.monotonic()
-        waits_s = ASK_S if standing.next_public_key else TELL_ANYWAY_S
+        waits_s = self._ask_s if standing.next_public_key else TELL_ANYWAY_S
+        self._ask_s = min(2 * self._ask_s, ASK_AT_LEAST_EVERY_S) if standing.next_public_key else ASK_S
         self._told, self._tell_at = without_counters(standing), time.monotonic() + waits_s
         if standing.next_public_key and heard is not None and heard.next_key_known:
             self._log("info", "The tunnel's key changes: every concentrator that is connected knows the next one.")
