@@ -1,4 +1,4 @@
-.PHONY: help env demo box test check lint slow coverage versions dist conformance attacks bench format constraints clean
+.PHONY: help env demo box trust doors test check lint slow coverage versions dist conformance attacks bench format constraints clean
 BIN := .venv/bin
 PARALLEL := -n auto
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
@@ -14,6 +14,12 @@ demo: env       ## the main job on loopback, told as a story; KEEP=1 leaves it r
 
 box: env        ## a phone behind its box, from power-on to a call and a revoked box, told as a story (root)
 	@$(BIN)/python demo/box.py
+
+trust: env      ## phones' own keys, from factory-fresh to encrypted files and a stolen edge, told as a story (root)
+	@$(BIN)/python demo/trust.py
+
+doors: env      ## phones by HTTPS, a phone's own VPN and a portable bundle, told as three stories
+	@$(BIN)/python demo/doors.py
 
 test: env       ## every test that this machine can run
 	@$(BIN)/python -m pytest $(PARALLEL) $(PYTEST)
@@ -55,6 +61,9 @@ bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/large_fleet.py
 	@$(BIN)/python bench/pages.py $(PAGES)
 	@$(BIN)/python bench/phone_box.py $(BOX)
+	@$(BIN)/python bench/signing.py $(SIGNING)
+	@$(BIN)/python bench/portable.py
+	@$(BIN)/python bench/phone_listener.py $(PHONES)
 
 format: env     ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -35,6 +35,7 @@ from ringfence.edge.network.tunnel.wireguard import Peer, WireGuard
 from ringfence.errors import RingfenceError
 from ringfence.hub.data.folder import DataFolder
 from ringfence.server.tftp.client import fetch
+from ringfence.wire.phone_services import CAPF, PORTS
 from stack import wait_for
 from support.boxes_in_hand import BoxInHand
 from support.namespaces import entered
@@ -56,6 +57,16 @@ _MS = 1000
 def percentile(values: Sequence[float], percent: int) -> float:
     """Return what so many of a hundred values do not exceed."""
     return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+
+
+def memory_with_relay(world: World) -> list[Row]:
+    """Return the box's memory once a phone has come to CAPF or TVS, which takes one more process."""
+    box = world.anna.box.namespace
+    before = processes(box).keys()
+    with entered(world.anna.phone.namespace), socket.create_connection((world.anna.server, PORTS[CAPF])):
+        wait_for("the relay", lambda: processes(box).keys() - before)
+        counted = next(row for row in memory(processes(box)) if row.is_met is not None)
+    return [Row("the same, once a phone came to CAPF or TVS", counted.figure)]
 
 
 def power_on(world: World, rounds: int) -> list[Row]:
@@ -354,6 +365,7 @@ def main() -> int:
             wait_for("the tunnel", lambda: first.came)
         works: tuple[tuple[str, Callable[[], list[Row]]], ...] = (
             ("memory", lambda: memory(processes(world.anna.box.namespace))),
+            ("memory with a phone at CAPF", lambda: memory_with_relay(world)),
             ("power-on", lambda: power_on(world, options.rounds)),
             ("throughput", lambda: throughput(world, options.seconds / 4)),
             ("calls", lambda: calls(world, options.calls, options.seconds)),

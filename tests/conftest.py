@@ -4,13 +4,15 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from pathlib import Path
 from typing import Protocol
 
 import pytest
+import typing_extensions  # noqa: F401 - loaded before a test imports a process's module, which leaves it out
 from hypothesis import settings
 
 from ringfence.server.io.relay import is_accelerated
-from support import postgresql_server, slapd_server
+from support import ocserv_server, postgresql_server, slapd_server
 
 pytest_plugins = ["support.side_by_side"]
 # No example has a deadline: others use the machine, too.
@@ -42,12 +44,18 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "dnsmasq": (lambda: shutil.which("dnsmasq") is not None, "apt install dnsmasq-base"),
     "chrony": (lambda: shutil.which("chronyd") is not None, "apt install chrony"),
     "kamailio": (lambda: shutil.which("kamailio") is not None, "apt install kamailio"),
+    "kamailio-tls": (
+        lambda: any(Path("/usr/lib").glob("*/kamailio/modules/tls.so")),
+        "apt install kamailio kamailio-tls-modules",
+    ),
     "slapd": (slapd_server.is_there, "apt install slapd"),
     "sipp": (lambda: shutil.which("sipp") is not None, "apt install sip-tester"),
     "groff": (lambda: shutil.which("groff") is not None, "apt install groff-base"),
+    "softhsm": (lambda: shutil.which("softhsm2-util") is not None, "apt install softhsm2"),
     "systemd": (lambda: shutil.which("systemd-analyze") is not None, "apt install systemd"),
     "nft": (lambda: shutil.which("nft") is not None, "apt install nftables"),
     "openssl": (lambda: shutil.which("openssl") is not None, "apt install openssl"),
+    "ocserv": (ocserv_server.is_there, "apt install ocserv openconnect iputils-ping"),
     "hostapd": (
         lambda: all(map(shutil.which, ("hostapd", "wpa_supplicant", "openssl"))),
         "apt install hostapd wpasupplicant openssl",

@@ -23,12 +23,12 @@ ROOT = Path(__file__).parents[1]
 UNITS = ROOT / "packaging" / "systemd"
 USERS = ROOT / "packaging" / "sysusers.d" / "ringfence.conf"
 PAGE = (ROOT / "docs" / "hardening.md").read_text()
-NAMES = ("hub", "edge", "gateway", "serve", "box", "tunnel")
+NAMES = ("hub", "edge", "gateway", "serve", "box", "tunnel", "vpn")
 OWN_USERS = ("hub", "edge", "gateway")
 NOTHING = "\u2013"
 HOW_IT_RUNS = {
     "Type", "ExecStart", "User", "Restart", "RestartSec", "RestartPreventExitStatus", "TimeoutStopSec",
-    "StateDirectory", "RuntimeDirectory", "Environment", "KillMode",
+    "StateDirectory", "RuntimeDirectory", "Environment", "EnvironmentFile", "KillMode",
 }  # fmt: skip
 """What says how a unit runs, and takes nothing away."""
 COUNTED_WITH = "252"
@@ -119,7 +119,7 @@ def test_the_page_names_tests_that_there_are() -> None:
 
 
 @pytest.mark.needs("systemd")
-@pytest.mark.parametrize("name", [*OWN_USERS, "box", "tunnel"])
+@pytest.mark.parametrize("name", [*OWN_USERS, "box", "tunnel", "vpn"])
 def test_systemd_can_read_the_unit(name: str, tmp_path: Path) -> None:
     unit = f"ringfence-{name}.service"
     program = service(name)["ExecStart"][0].split()[0]

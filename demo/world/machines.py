@@ -6,7 +6,9 @@ every machine may have an ``rf-tunnel``, each sees an empty folder there.
 
 import itertools
 import os
+import shutil
 import subprocess
+from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 from typing import IO, Self
@@ -16,6 +18,7 @@ from stack import StoryBroken
 
 SOCKETS = Path("/run/wireguard")
 _ENDS_WITHIN_S = 60.0
+_FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
 _ALONE = f"""set -eu
 umount -l /run/netns 2>/dev/null || :  # or it would keep every network that there is now
 mkdir -p {SOCKETS}
@@ -29,6 +32,19 @@ _serial = itertools.count(1)
 def ip(*words: str) -> str:
     """Run ip; return what it printed."""
     return subprocess.run(["ip", *words], check=True, capture_output=True, text=True).stdout
+
+
+def lacking(needed: Mapping[str, str]) -> str:
+    """Return what this machine lacks for made-up ones, as a sentence; empty if nothing.
+
+    Args:
+        needed: Programs, and Debian's packages of them.
+    """
+    packages = [package for program, package in needed.items() if shutil.which(program, path=_FOLDERS) is None]
+    wants = [f"apt install {' '.join(packages)}"] if packages else []
+    if os.geteuid() != 0:
+        wants.append("run it as root, for network namespaces")
+    return "; ".join(wants)
 
 
 class Machine:

@@ -10,25 +10,18 @@
 Both homes have the same network behind NAT. Ben's router breaks SIP, and lets in nothing that nobody asked for.
 """
 
-import json
 import os
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 
-from ringfence.cli.support.api import Login, PeoplesApi
 from ringfence.edge.network.interfaces import TUNNEL
-from ringfence.secret import Secret
-from stack import PATIENCE_S, RINGFENCE, StoryBroken, wait_for
-from support.namespaces import entered
+from stack import PATIENCE_S, RINGFENCE, wait_for
+from world.at_hub import AtHub, built
 from world.homes import Home
-from world.machines import Machine, ip
+from world.machines import Machine, ip, lacking
 from world.pbx import ADDRESS as PBX
 from world.pbx import Pbx
 from world.sip_phone import SipPhone
@@ -37,7 +30,6 @@ HUB, CONCENTRATOR, STRANGER = "203.0.113.2", "203.0.113.3", "203.0.113.66"
 NEIGHBOUR = "172.16.5.99"
 POOL = "100.112.0.0/12"
 ENDPOINT = f"{CONCENTRATOR}:51820"
-PEOPLE_URL = f"https://{HUB}:8443"
 ANNAS_MAC, BENS_MAC = "00:1B:54:C2:9A:10", "00:1B:54:C2:9A:20"
 ANNAS_NUMBER, BENS_NUMBER = "201", "202"
 REACH = (f"udp:5060@{PBX}/32", f"tcp:5060@{PBX}/32", f"udp:10000-20000@{PBX}/32")
@@ -46,36 +38,25 @@ NEEDED = {
     "wireguard-go": "wireguard-go", "kamailio": "kamailio", "sipp": "sip-tester", "nsenter": "util-linux",
 }  # fmt: skip
 """Programs and Debian's packages of them."""
-_FOLDERS = "/usr/sbin:/sbin:/usr/bin:/bin"
-_TOLD = 3000
-"""How many characters of each log are told where something failed."""
 
 
 def missing() -> str:
     """Return what this machine lacks for a world, as a sentence; empty if nothing."""
-    lacking = [package for program, package in NEEDED.items() if shutil.which(program, path=_FOLDERS) is None]
-    wants = [f"apt install {' '.join(lacking)}"] if lacking else []
-    if os.geteuid() != 0:
-        wants.append("run it as root, for network namespaces")
-    return "; ".join(wants)
+    return lacking(NEEDED)
 
 
-class World:
+class World(AtHub):
     """All of it, below one folder. ``build`` plugs the machines together; nothing of ours runs yet."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.switches, self.hub, self.concentrator, pbx, self.stranger, self.neighbour = self._machines = tuple(
-            Machine(what) for what in ("switches", "hub", "tunnel", "pbx", "stranger", "neighbour")
+        super().__init__(folder, HUB)
+        self.switches, self.concentrator, pbx, self.stranger, self.neighbour = others = tuple(
+            Machine(what) for what in ("switches", "tunnel", "pbx", "stranger", "neighbour")
         )
+        self._machines = (self.hub, *others)
         self.pbx = Pbx(pbx, folder / "pbx")
         self.anna = Home("Anna", ANNAS_MAC, "203.0.113.11", folder / "anna")
         self.ben = Home("Ben", BENS_MAC, "203.0.113.12", folder / "ben", breaks_sip=True)
-        self.secret = Secret("")
-        """The hub's first API token."""
-        self._environment = {
-            **os.environ, "XDG_CONFIG_HOME": str(folder / "config"), "NO_COLOR": "1", "COLUMNS": "120",
-        }  # fmt: skip
         self._tunnel: subprocess.Popen[str] | None = None
 
     @property
@@ -85,7 +66,6 @@ class World:
 
     def build(self, stack: ExitStack) -> None:
         """Make the machines, which end with the stack."""
-        self.folder.chmod(0o755)
         for machine in (*self._machines, *(each for home in self.homes for each in home.machines)):
             stack.enter_context(machine)
         self.switches.switch("internet")
@@ -105,35 +85,6 @@ class World:
         ip("-n", self.pbx.machine.namespace, "route", "add", POOL, "dev", "lan", "src", PBX)
         for home in self.homes:
             home.build(self.switches, "internet")
-
-    def ringfence(self, *words: str, text: str = "") -> str:
-        """Run a ringfence command at the hub's machine; return what it printed."""
-        done = self.hub.run(*RINGFENCE, *words, text=text, environment=self._environment)
-        if done.returncode:
-            raise StoryBroken(f"ringfence {' '.join(words[:3])} ended with {done.returncode}: {done.stderr.strip()}")
-        return done.stdout
-
-    def ask(self, *words: str) -> Any:  # noqa: ANN401 - what the command prints with --json
-        """Run a ringfence command with --json; return what it printed."""
-        return json.loads(self.ringfence(*words, "--json"))
-
-    @contextmanager
-    def people(self) -> Iterator[PeoplesApi]:
-        """Give the hub's people's API, for what must not wait for a command to start."""
-        with entered(self.hub.namespace):
-            yield PeoplesApi(Login(PEOPLE_URL, self.secret, (self.hub_folder / "authority.pem").read_text()))
-
-    def start_hub(self) -> None:
-        """Create the hub, start it, and log the command line in."""
-        printed = self.ringfence("hub", "init", str(self.hub_folder), "--address", HUB)
-        self.secret = Secret(next(word for word in printed.split() if word.startswith("rft_")))
-        with (self.folder / "hub.log").open("w") as log:
-            words = [*RINGFENCE, "hub", "run", str(self.hub_folder)]
-            process = self.hub.start(*words, log=log, environment=self._environment)
-        wait_for("the hub", lambda: self._is_up(process, "hub.log") and (self.hub_folder / "run.json").exists())
-        self.ringfence(
-            "login", PEOPLE_URL, "--ca", str(self.hub_folder / "authority.pem"), text=self.secret.reveal() + "\n"
-        )
 
     def begin(self, *, with_pbx: bool = True) -> None:
         """Have all of it run, up to phones without power: audio goes from home to home."""
@@ -199,7 +150,7 @@ class World:
             words = ["--folder", str(self._tunnel_folder), "--endpoint", ENDPOINT, "--pbx-port", "lan"]
             process = self.concentrator.start(*RINGFENCE, "tunnel", "run", *words, log=log)
         self._tunnel = process
-        wait_for("the concentrator", lambda: self._is_up(process, "tunnel.log") and "boxes call at" in path.read_text())
+        wait_for("the concentrator", lambda: self.is_up(process, "tunnel.log") and "boxes call at" in path.read_text())
 
     def kill_wireguard(self) -> None:
         """End the concentrator's wireguard-go by force: the interface goes with it, and so ends its own process."""
@@ -227,30 +178,12 @@ class World:
         return str(found)
 
     @property
-    def hub_folder(self) -> Path:
-        """The hub's."""
-        return self.folder / "hub"
-
-    @property
     def _tunnel_folder(self) -> Path:
         return self.folder / "concentrator"
-
-    def _is_up(self, process: "subprocess.Popen[str]", log: str) -> bool:
-        if process.poll() is not None:
-            raise StoryBroken(f"it ended with {process.returncode}: {(self.folder / log).read_text()[-2000:]}")
-        return True
 
 
 @contextmanager
 def built_world() -> Iterator[World]:
     """Give a world whose machines, processes and files end with the block; what they logged is told if it fails."""
-    with tempfile.TemporaryDirectory(prefix="ringfence-world-") as folder, ExitStack() as stack:
-        world = World(Path(folder))
-        world.build(stack)
-        try:
-            yield world
-        except BaseException:
-            for path in sorted(world.folder.rglob("*log")):
-                if path.is_file() and (said := path.read_text(errors="replace")[-_TOLD:]):
-                    sys.stderr.write(f"--- {path.relative_to(world.folder)}\n{said}\n")
-            raise
+    with built(World) as world:
+        yield world

@@ -20,12 +20,16 @@ if __name__ == "__main__":  # as a script its own folder is in the path; the tes
 
 from attacks.attack_outcomes import Entry, Outcome, carry_out
 from attacks.box_attacks import BOX, BoxEntry, BoxOutcome, carry_out_on_box
+from attacks.bundle_attacks import BUNDLES, BundleEntry, carry_out_at_home
 from attacks.gate_attacks import GATE, GateEntry, carry_out_at_gate
 from attacks.home_attacks import HOME
+from attacks.https_attacks import HTTPS, HttpsEntry, carry_out_by_https
 from attacks.hub_attacks import HUB
 from attacks.hub_outcomes import HubEntry, HubOutcome, carry_out_on_hub
 from attacks.internet_attacks import INTERNET
 from attacks.rogue_edges import ROGUES
+from attacks.trust_attacks import TRUST, TrustEntry, carry_out_on_phone
+from attacks.vpn_attacks import VPN, VpnEntry, carry_out_at_vpn
 from conftest import missing_parts
 from ringfence.errors import EnvironmentFault
 from ringfence.sim.attacks.target import Fairness
@@ -112,19 +116,27 @@ def _hub_row(entry: HubEntry, outcome: HubOutcome) -> tuple[str, ...]:
     return entry.name, str(outcome.leaked_bytes), *served, f"+{outcome.grown_mib:.0f} MiB", told
 
 
-def _box_row(entry: BoxEntry | GateEntry, outcome: BoxOutcome) -> tuple[str, ...]:
+def _box_row(
+    entry: BoxEntry | BundleEntry | GateEntry | HttpsEntry | TrustEntry | VpnEntry, outcome: BoxOutcome
+) -> tuple[str, ...]:
     got = f"{len(outcome.got)}{f' ({entry.leaks})' if entry.leaks else ''}"
     return entry.name, got, outcome.did
 
 
 _AT_EDGES = ("ATTACK", "SECRET BYTES", "CALM", "ATTACKED", "×", _TOLD)
 _AT_BOX = ("ATTACK", "PACKETS OR SECRETS THAT GOT THROUGH", "THE ATTACKER")
+_AT_PHONE = ("ATTACK", "BELIEVED OR GIVEN AWAY", "THE PHONE")
+_AT_LISTENER = ("ATTACK", "SECRETS THAT GOT OUT", "THE ATTACKER")
 _AT_HUB = ("ATTACK", "SECRET BYTES", "PEOPLE", "EDGES FETCH", "EDGES HEAR", "MEMORY", _TOLD)
 SCENES = (
     Scene("At home: edge, phone, neighbour and router on one switch", _AT_EDGES, HOME, carry_out, _row),
     Scene("On the internet: gateway, phone behind a NAT, attacker and victim", _AT_EDGES, INTERNET, carry_out, _row),
     Scene("At a box: its port, its home, the tunnel's other end, theft", _AT_BOX, BOX, carry_out_on_box, _box_row),
     Scene("At a port that asks for 802.1X: who is plugged in has", _AT_BOX, GATE, carry_out_at_gate, _box_row),
+    Scene("At a phone with a trust list: whom it believes", _AT_PHONE, TRUST, carry_out_on_phone, _box_row),
+    Scene("At a phone's own VPN: whom it believes, who comes in", _AT_PHONE, VPN, carry_out_at_vpn, _box_row),
+    Scene("At a home with a portable bundle", _AT_BOX, BUNDLES, carry_out_at_home, _box_row),
+    Scene("At the hub's listener for phones: who shows what", _AT_LISTENER, HTTPS, carry_out_by_https, _box_row),
     Scene(
         "At the hub: people and edges, strangers, an edge gone bad",
         _AT_HUB,

@@ -40,6 +40,19 @@ def test_an_edge_is_enrolled_listed_and_revoked(ringfence: CommandLine, phone: P
 
 
 @pytest.mark.usefixtures("enrolled")
+def test_an_edge_is_told_to_seal_its_files_after_the_price_was_said(ringfence: CommandLine, phone: PhoneThere) -> None:
+    edge = ringfence.ask("edge", "list", "--site", phone.site)[0]["id"]
+    assert f"Edge {edge} is to be open. Its files: not said yet." in ringfence("edge", "mode", edge)
+    asked = ringfence.run("edge", "mode", edge, "sealed")
+    assert asked.status != 0, "nobody agreed"
+    assert "serves no phone until it has reached the hub" in asked.out + asked.err
+    assert "is told to be sealed" in ringfence("edge", "mode", edge, "sealed", "--yes")
+    assert ringfence.ask("edge", "mode", edge)["mode"] == "sealed"
+    assert "is told to be open" in ringfence("edge", "mode", edge, "open", "--yes")
+    ringfence.refused(4, "edge", "mode", "nobodys")
+
+
+@pytest.mark.usefixtures("enrolled")
 def test_a_revoked_edge_may_keep_serving_if_somebody_says_so(ringfence: CommandLine, phone: PhoneThere) -> None:
     (row,) = ringfence.ask("edge", "list", "--site", phone.site)
     edge = row["id"]

@@ -50,6 +50,7 @@ def test_each_command_explains_itself_and_refuses_what_it_does_not_know(
 
 NO_JSON = {
     ("serve",), ("hub", "run"), ("edge", "run"), ("gateway", "run"), ("tunnel", "run"),  # programs, which log
+    ("vpn", "follow"),  # as well
     ("audit", "export"),
     ("export", "csv"), ("activation", "export"),  # a table by itself
     ("login",), ("hub", "init"), ("edge", "enrol"), ("gateway", "enrol"), ("tunnel", "enrol"),  # once, by hand

@@ -99,4 +99,4 @@ def test_what_protects_calls_is_told_in_sentences(ringfence: CommandLine, phone:
     assert "The phone encrypts neither SIP nor voice." in ringfence("phone", "explain", phone.mac, "protect_calls")
     assert "encrypts" not in ringfence("phone", "explain", phone.mac, "time_zone")
     said = ringfence.refused(3, "set", "phone", phone.mac, "protect_calls=tls")
-    assert "trust list (CTL)" in said
+    assert "with a trust list only" in said

@@ -20,7 +20,8 @@ from ringfence.content.errors import (
     Rollback,
     WrongSite,
 )
-from ringfence.content.signing import DAY_S, SiteSigners, Versions
+from ringfence.content.repository import Versions
+from ringfence.content.signing import DAY_S, SiteSigners
 from ringfence.content.trust import (
     LARGEST_TIMESTAMP_BYTES,
     TrustedMetadata,

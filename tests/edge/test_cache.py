@@ -14,13 +14,15 @@ from ringfence.content.errors import (
     MixAndMatch,
     WrongDigest,
 )
-from ringfence.content.signing import DAY_S, Versions
+from ringfence.content.repository import Versions
+from ringfence.content.signing import DAY_S
 from ringfence.content.trust import TrustedMetadata
 from ringfence.edge.agent import sync
 from ringfence.edge.agent.sync import Refreshed, refresh, update_roots
 from ringfence.edge.errors import DiskFull, HubUnreachable
 from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.disk import Disk
+from ringfence.edge.storage.vault import Vault
 from ringfence.wire.messages import Progress
 from support.faulty_disk import (
     CutDisk,
@@ -36,7 +38,9 @@ SECOND = {"SEP001122334455.cnf.xml": b"<device>two, longer</device>", "dialplan.
 
 
 def cache_on(folder: Path, repository: Repository, disk: Disk | None = None) -> Cache:
-    return Cache(folder / "cache", disk or Disk(), repository.site, repository.files["1.root.json"])
+    disk = disk or Disk()
+    vault = Vault(folder / "sealed.json", disk)
+    return Cache(folder / "cache", disk, repository.site, repository.files["1.root.json"], vault)
 
 
 def served(cache: Cache, trusted: TrustedMetadata) -> dict[str, bytes]:

@@ -91,7 +91,7 @@ class Room:
         seen = SeenPhones(edge)
         seen.note(MAC, "127.0.0.1", time.time(), f"SEP{MAC}.cnf.xml", 1, "digest")
         self.journal = Journal(edge.reports, disk)
-        cache = Cache(edge.cache, disk, repository.site, repository.files["1.root.json"])
+        cache = Cache(edge.cache, disk, repository.site, repository.files["1.root.json"], edge.vault)
         workers = NoWorkers()
         self.serving = Serving(
             "Anna",

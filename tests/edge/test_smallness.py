@@ -15,7 +15,11 @@ ROOT = Path(__file__).parent.parent.parent
 
 
 def loaded_by(module: str) -> set[str]:
-    code = f"import {module}, sys; print(*{{name.partition('.')[0] for name in sys.modules}})"
+    return {name.partition(".")[0] for name in modules_of(module)}
+
+
+def modules_of(module: str) -> set[str]:
+    code = f"import {module}, sys; print(*sys.modules)"
     return set(
         subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )
@@ -23,6 +27,21 @@ def loaded_by(module: str) -> set[str]:
 
 def test_the_agent_loads_no_web_framework_no_orm_and_no_command_line_library() -> None:
     assert loaded_by("ringfence.edge.__main__") & HEAVY == set()
+
+
+def test_the_agent_checks_metadata_and_loads_nothing_that_signs_it() -> None:
+    assert "ringfence.content.trust" in modules_of("ringfence.edge.__main__")
+    assert "ringfence.content.signing" not in modules_of("ringfence.edge.__main__")
+
+
+def test_the_agent_loads_no_library_for_hardware_keys_where_a_hub_has_one() -> None:
+    assert "pkcs11" in loaded_by("securesystemslib.signer")
+    assert loaded_by("ringfence.edge.__main__") & {"asn1crypto"} == set()
+
+
+def test_the_agent_loads_no_library_for_archives_that_nobody_asks_it_for() -> None:
+    assert modules_of("shutil") >= {"_bz2", "_lzma"}
+    assert modules_of("ringfence.edge.__main__") & {"_bz2", "_lzma"} == set()
 
 
 def test_the_worker_loads_no_key_no_tls_and_no_http_either() -> None:

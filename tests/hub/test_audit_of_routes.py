@@ -33,18 +33,22 @@ from ringfence.hub.store.guard_models import EdgeNetworkRow, GuardAlertRow
 from ringfence.hub.store.models import AuditEntryRow, UnknownEdgeRow
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.release_models import AssetRow, FirmwareLoadRow
+from ringfence.hub.trust.recovery_file import RecoveryKey
 from ringfence.identity.certificates import EdgeIdentity, make_authority, to_pem
 from ringfence.secret import Secret
 from support.called_app import ADDRESS, CalledApp
 from support.every_route import bodies, filled, routes
+from support.phones_with_lists import holding_a_list
+from support.portable_home import new_identity
 from support.running_hub import Json
 from support.serving_hub import new_hub
 from support.signing_in import person
+from support.vpn_certificates import head_end_pem
 
 V1 = "/api/v1"
 PARTS = 8
 """Into how many tests the routes are divided."""
-MAC, OTHER, NEW = "00:1B:54:C2:AE:01", "00:1B:54:C2:AE:02", "00:1B:54:C2:AE:03"
+MAC, OTHER, NEW, TRUSTING = (f"00:1B:54:C2:AE:0{number}" for number in (1, 2, 3, 5))
 YEALINK = "80:5E:C0:C2:AE:01"
 SECRET = "Known-Secret-8417"
 FOO = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
@@ -57,6 +61,9 @@ PREPARED = {"site": "rich", "group": "reception", "lines": [{"index": 1, "name":
 RING = {"name": "Chime.raw", "digest": FOO, "length": 3, "variant": "MULAW_8K"}
 LINE_SETTING = "auto_answer"
 
+_IDENTITY, _LOCK, _TEXT = new_identity()
+RECIPIENT = _LOCK.recipient
+
 PROVIDER = {
     "id": "company", "name": "Company", "issuer": "https://login.example.org", "client_id": "hub",
     "client_secret": SECRET, "groups": [{"group": "Phones", "role": "operator"}],
@@ -65,11 +72,14 @@ CA, OTHER_CA = (
     to_pem(make_authority(ec.generate_private_key(ec.SECP256R1()), name, serial=1, now=time.time()))
     for name in ("Maker", "Another maker")
 )
+HEAD_ENDS = ("berlin", "hamburg")
+"""The first has a certificate in use and one announced, the other none."""
 BODIES: dict[tuple[str, str], object] = {
     **{
         ("POST", f"/edge-jobs/{kind}"): {"edge": "edge-1", "wait_s": 60, "why": "a test"}
         for kind in ("status", "logs", "diagnose", "capture", "capture-with-secrets", "restart", "reboot")
     },
+    ("PUT", "/edges/{edge}/mode"): {"mode": "sealed"},
     ("POST", "/alert-channels"): {"name": "other", **CHANNEL},
     ("POST", "/assets"): {"kind": "ring tone", "name": "Chime", "source": "test", "files": [RING]},
     ("POST", "/pbxes"): {"name": "silver", **PBX},
@@ -85,6 +95,16 @@ BODIES: dict[tuple[str, str], object] = {
         "wifi": {"ssid": "Home", "country": "DE", "passphrase": SECRET},
     },
     ("POST", "/port-authorities"): {"pem": OTHER_CA},
+    ("POST", "/bundles"): {"mac": MAC, "recipient": RECIPIENT},
+    ("POST", "/trust/rotate"): {"role": "tftp"},
+    ("POST", "/trust/authorities"): {"pem": OTHER_CA},
+    ("POST", "/trust/pbx"): {"pbx": "kamailio", "folder": "/etc/kamailio/ringfence"},
+    ("POST", "/vpn"): {"name": "paris", "addresses": ["vpn.example.org"], "network": "10.99.0.0/22"},
+    ("PATCH", "/vpn/{head_end}"): {"routes": ["192.0.2.0/25"]},
+    ("POST", "/vpn/{head_end}/certificates"): {"pem": head_end_pem(1)},
+    ("POST", "/vpn/{head_end}/export"): {"folder": "/etc/ocserv/ringfence"},
+    ("POST", "/vpn/{head_end}/passwords"): {"mac": MAC},
+    ("POST", "/vpn/{head_end}/shown"): {"fingerprint": "ab" * 32},
     ("POST", "/concentrators"): {"name": "Paris", "networks": ["192.0.2.0/24"]},
     ("PATCH", "/concentrators/{concentrator}"): {"networks": ["192.0.2.0/25"], "position": 7},
     ("PATCH", "/organisations/{organisation}/limits"): {"sites": 5},
@@ -124,6 +144,16 @@ NOT_ALONE: dict[tuple[str, str], str] = {
         ("POST", f"/rollouts/{{rollout}}/{what}"): "a rollout must be under way"
         for what in ("cancel", "pause", "resume", "retry")
     },
+    ("POST", "/trust"): "it is done once (tests/hub/test_trust.py looks at the entry)",
+    ("POST", "/trust/challenge"): "it keeps nothing",
+    ("POST", "/trust/recover"): "the recovery file's key must sign (tests/hub/test_trust.py looks at the entry)",
+    ("POST", "/trust/check"): "the recovery file's key must sign (tests/hub/test_trust.py looks at the entry)",
+    (
+        "POST",
+        "/phone-trust/{mac}/keep",
+    ): "it must be let go first (tests/hub/test_publishing_to_trusting_phones.py)",
+    ("POST", "/phone-trust/{mac}/rekey"): "it must have taken a key (tests/hub/test_publishing_encrypted_profiles.py)",
+    ("POST", "/phone-trust/{mac}/adopt"): "it must have been let go (tests/hub/test_publishing_to_trusting_phones.py)",
     ("POST", "/firmware"): "needs a manufacturer's files",
 }
 """Routes that can't do anything here, and why."""
@@ -147,8 +177,8 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
     for name in ("Reception", "Nobody"):
         do("POST", "/groups", {"name": name})
     do("POST", "/organisations", {"id": "other", "name": "Other"})
-    for mac in (MAC, OTHER):
-        do("POST", "/phones", {"mac": mac, "site": "rich", "model": "9971"})
+    for mac, site in ((MAC, "rich"), (OTHER, "rich"), (TRUSTING, "poor")):
+        do("POST", "/phones", {"mac": mac, "site": site, "model": "9971"})
         do("PUT", f"/phones/{mac}/lines/1", {"name": "201", "password": SECRET})
     do("PATCH", f"/phones/{MAC}", {"group": "reception"})
     do("PUT", f"/settings/phones/{MAC}/lines/1/{LINE_SETTING}", {"value": "true"})
@@ -159,23 +189,33 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         ("/pbxes", {"name": "gold", **PBX}),
         ("/phone-books", {"name": "Company"}),
         ("/port-authorities", {"pem": CA}),
+        ("/trust", {"recovery_certificate": to_pem(RecoveryKey.new("main").certificate)}),
         ("/concentrators", {"name": "Berlin"}),
+        *(("/vpn", {"name": name, "addresses": ["vpn.example.org"], "network": "10.99.0.0/22"}) for name in HEAD_ENDS),
+        *((f"/vpn/{HEAD_ENDS[0]}/certificates", {"pem": head_end_pem(number)}) for number in (1, 2)),
         ("/guard/bans", {"address": "203.0.113.7", "why": "test"}),
+        (f"/phones/{MAC}/certificate/fetch", None),
+        (f"/phones/{MAC}/https/key", {}),
     ):
         do("POST", path, body)
     do("PUT", "/templates/generic/{mac}.cfg", {"source": f"x={SECRET}\n"})
     do("PUT", f"/phones/{MAC}/window", {})
-    do("POST", "/phones", {"mac": YEALINK, "site": "rich", "model": "T46U"})
-    do("POST", f"/phones/{YEALINK}/credential", {})
-    do("POST", f"/phones/{OTHER}/block")
+    yealink = {"mac": YEALINK, "site": "rich", "model": "T46U"}
+    for path, body in (("/phones", yealink), (f"/phones/{YEALINK}/credential", {}), (f"/phones/{OTHER}/block", None)):
+        do("POST", path, body)
     token = do("POST", "/sites/rich/tokens")["id"]
     key = do("POST", "/api-tokens", {"name": "Ben"})["id"]
     activation = do("POST", "/activations", PREPARED)
     do("PUT", f"/uploads/{FOO}", b"foo")
-    do("POST", "/publish", {"dry_run": False})
-    do("PUT", f"/phones/{MAC}/lines/1", {"label": "Anna"})
-    do("PUT", "/sites/poor/releases/hold", {})
+    for method, path, order in (
+        ("POST", "/publish", {"dry_run": False}),
+        ("POST", "/bundles", {"mac": MAC, "recipient": RECIPIENT}),
+        ("PUT", f"/phones/{MAC}/lines/1", {"label": "Anna"}),
+        ("PUT", "/sites/poor/releases/hold", {}),
+    ):
+        do(method, path, order)
     with hub.change("test") as change:
+        change.session.add(holding_a_list(TRUSTING.replace(":", ""), change.now))
         of_edge, _secret = enrolment_tokens.create(change, "rich")
         shown = Certificate("1", "f", "k", 1e9, 2e9, EdgeIdentity("edge-1", "rich"))
         edge = edges.admit(change, of_edge, "edge-1", shown, ("pi", "0.1.0"))
@@ -213,8 +253,10 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         "name": "ssh_password", "template": "{mac}.cfg", "load": LOAD, "asset": "ring-bell", "family": "generic",
         "index": "1", "number": "1", "organisation": "other", "person": anna.id, "session": row.id, "draft": draft,
         "passkey": passkey.id, "provider": "company", "job": job, "concentrator": "Berlin",
-        "authority": do("GET", "/port-authorities")["items"][0]["id"],
-        "activation": activation["id"], "code": activation["code"], "phone": "AE04", "book": "company",
+        "head_end": HEAD_ENDS[0],
+        "authority": do("GET", "/port-authorities")["items"][0]["id"], "role": "tftp",
+        "bundle": do("GET", "/bundles")["items"][0]["id"], "activation": activation["id"], "code": activation["code"],
+        "phone": "AE04", "book": "company",
     }  # fmt: skip
 
 
@@ -223,7 +265,9 @@ ELSEWHERE = {
     ("DELETE", "/groups/{group}"): {"group": "nobody"},
     ("DELETE", "/sites/{site}/releases/hold"): {"site": "poor"},
     ("DELETE", "/phones/{mac}/block"): {"mac": OTHER},
+    ("POST", "/phone-trust/{mac}/release"): {"mac": TRUSTING},
     ("POST", "/edges/{edge}/readmit"): {"edge": "edge-2"},
+    ("POST", "/vpn/{head_end}/certificates"): {"head_end": HEAD_ENDS[1]},
 }
 """Routes that can change something only elsewhere than the others."""
 

@@ -124,7 +124,7 @@ def test_tls_that_a_model_can_not_have_is_refused_where_it_is_set(running: Runni
     running.phone(site, mac)
     put(running, f"sites/{site}", sip_server="192.0.2.10")
     refused = running.ask("PUT", f"/settings/sites/{site}/protect_calls", {"value": "tls"})
-    assert (refused.status, "trust list (CTL)" in refused.json["what"]) == (422, True)
+    assert (refused.status, "with a trust list only" in refused.json["what"]) == (422, True)
     assert "tunnel" in refused.json["to_do"]
     (note,) = explained(running, mac)["notes"]
     assert note.startswith("The phone encrypts neither SIP nor voice.")

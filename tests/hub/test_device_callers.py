@@ -22,6 +22,7 @@ from ringfence.secret import Secret
 from ringfence.wire import codec, paths
 from ringfence.wire.job_messages import LARGEST_PART_BYTES
 from ringfence.wire.messages import Problem, Progress, Report, ReportBatch
+from ringfence.wire.phone_services import LARGEST_BYTES
 from support.raw_requests import answer_to_head, connected, status_of
 from support.running_hub import Clock, RunningHub
 from support.serving_hub import serving
@@ -62,6 +63,7 @@ def test_each_route_reads_no_longer_a_body_than_it_has_use_for() -> None:
         paths.TUNNEL_STANDING: codec.LARGEST_BYTES,
         paths.JOBS: 2 * LARGEST_PART_BYTES,
         paths.PHONE_WEB: 2 * LARGEST_PART_BYTES,
+        paths.PHONE_SERVICES + "{service}": LARGEST_BYTES,
     }
     assert all(route.most_body_bytes == 0 for route in ROUTES if route.method == "GET")
 

@@ -13,7 +13,7 @@ from fastapi.routing import APIRoute
 from pydantic import BaseModel
 
 from ringfence.cli.main import COMMANDS, GROUPS, make_app
-from ringfence.hub import fleet, people, publishing, telephony
+from ringfence.hub import fleet, people, publishing, telephony, trust, vpn
 from ringfence.hub.people import schemas
 
 NOUNS = {
@@ -23,8 +23,11 @@ NOUNS = {
     "edges": "edges",
     "edge-jobs": "edge_jobs",
     "edges/*/accept": "guard.edge_networks",
+    "edges/*/mode": "edge_modes",
     "phones": "phones",
     "phones/bulk": "bulk",
+    "phones/*/certificate": "phone_certificates",
+    "phones/*/https": "phone_https",
     "phones/*/lines": "lines",
     "phones/*/settings": "settings",
     "phones/*/explain": "settings",
@@ -56,6 +59,10 @@ NOUNS = {
     "boxes": "boxes",
     "concentrators": "concentrators",
     "port-authorities": "port_authorities",
+    "bundles": "bundles",
+    "trust": "trust",
+    "phone-trust": "phone_trust",
+    "vpn": "vpn",
     "guard/log": "guard.decision_log",
     "guard/alerts": "guard.alerts",
     "guard/waiting": "guard.first_contact",
@@ -81,6 +88,7 @@ NOUNS = {
 INFRASTRUCTURE = {
     "app",
     "bodies",
+    "bundle_downloads",
     "callers",
     "draft_requests",
     "forgery",
@@ -164,7 +172,12 @@ def test_schemas_have_the_names_of_nouns() -> None:
 
 
 def test_the_fleet_has_the_same_nouns() -> None:
-    domain = modules(folder(fleet)) | modules(folder(publishing)) | modules(folder(telephony))
+    domain = (
+        modules(folder(fleet))
+        | modules(folder(publishing))
+        | modules(folder(telephony))
+        | {folder(trust).name, folder(vpn).name}
+    )
     assert {noun for noun in PARTS if noun not in domain} == NOT_IN_THE_FLEET
 
 
@@ -213,6 +226,8 @@ def _models(route: APIRoute) -> Iterator[type[BaseModel]]:
 def _singular(noun: str) -> str:
     if noun == "people":
         return "person"
+    if noun.endswith("_https"):  # which has no plural
+        return noun
     if noun.endswith("ies"):
         return noun.removesuffix("ies") + "y"
     return noun.removesuffix("es") if noun.endswith("xes") else noun.removesuffix("s")

@@ -81,6 +81,42 @@ def test_a_phone_that_boots_and_boots_loops() -> None:
     assert "sip9971.9-4-2SR4-1" in told
 
 
+def test_who_asks_for_signed_files_and_took_no_list_here_holds_somebody_elses() -> None:
+    seen = [refused(20, f"ITLSEP{ANNA.bare}.tlv"), refused(19, f"{OWN}.sgn")]
+    assert "holds somebody else's" in text(seen, "foreign-list", Known(took_list=False))
+    assert "foreign-list" not in words(seen, Known(took_list=True))
+    assert "foreign-list" not in words(seen)  # an edge does not know it
+
+
+def test_who_takes_a_signed_file_again_and_again_and_never_went_on_does_not_believe_it() -> None:
+    seen = [served(45 * turn + 5, f"{OWN}.sgn") for turn in range(4, -1, -1)]
+    told = text(seen, "foreign-list", Known(took_list=True))
+    assert "every 45 s" in told
+    assert "does not believe its signature" in told
+    went_on = [served(900, f"{OWN}.sgn"), served(899, "dialplan.xml.sgn"), *seen]
+    assert "every 45 s" in text(went_on, "rejects", Known(took_list=True))
+
+
+def test_who_held_a_list_and_asks_without_a_signature_has_none_any_more() -> None:
+    assert "somebody erased that" in text([served(20, OWN)], "asks-unsigned", Known(took_list=True, takes_signed=True))
+    assert "asks-unsigned" not in words([served(20, f"{OWN}.sgn")], Known(took_list=True, takes_signed=True))
+
+
+def encrypted_boot(ago: float, *more: str) -> list[Seen]:
+    return [served(ago, f"{OWN}.sgn"), served(ago - 0.1, f"{OWN}.enc.sgn"), *(refused(ago - 2, name) for name in more)]
+
+
+def test_a_boot_with_an_encrypted_file_is_one_boot() -> None:
+    seen = [each for turn in range(5) for each in encrypted_boot(turn * 120 + 5, "dialplan.xml.sgn")]
+    assert "booted 5 times within 8 minutes" in text(seen, "boot-loop")
+    assert "boot-loop" not in words(seen[: 3 * 3])
+
+
+def test_a_phone_that_rejects_its_encrypted_file_is_seen_to() -> None:
+    seen = [each for turn in range(4) for each in encrypted_boot(turn * 45 + 5, "XMLDefault.cnf.xml.sgn")]
+    assert "every 45 s" in text(seen, "rejects")
+
+
 def test_firmware_that_is_not_there_is_named() -> None:
     assert "needs the firmware sip9971.9-9-9, which is not here" in text(
         [*boot(5000), refused(4990, "sip9971.9-9-9.loads")], "firmware-missing"

@@ -92,8 +92,8 @@ def test_voice_is_encrypted_as_each_family_is_told_to(kind: str, written: tuple[
 @pytest.mark.parametrize(
     ("kind", "why"),
     [
-        ("7941", "trust list (CTL)"), ("8941", "trust list (CTL)"), ("9971", "trust list (CTL)"),
-        ("8851", "trust list (CTL)"), ("7960", "does not speak SIP over TLS"),
+        ("7941", "with a trust list only"), ("8941", "with a trust list only"), ("9971", "with a trust list only"),
+        ("8851", "with a trust list only"), ("7960", "does not speak SIP over TLS"),
         ("ATA190", "does not speak SIP over TLS"),
         ("ATA192", "not known well enough"), ("SPA112", "not known well enough"),
     ],
@@ -115,6 +115,24 @@ def test_a_trust_list_of_ones_own_is_believed_and_told() -> None:
     assert "TLS 1.0 at best" in sentences
     signed: Layers = {"site": {**own["site"], "device_security": "authenticated"}}
     assert "signed but not encrypted" in said("7941", signed)
+
+
+def test_with_a_trust_list_of_the_organisation_tls_follows() -> None:
+    wanted: Layers = {"site": {"trust": "signed", PROTECT_CALLS: "tls"}}
+    text = file_of("8945", wanted).decode()
+    for each in ("<deviceSecurityMode>3<", "<transportLayerProtocol>3<", "<securedSipPort>5061<"):
+        assert each in text
+    values, scopes = resolved("9971", wanted)
+    assert (values["device_security"], scopes["device_security"]) == ("encrypted", FOLLOWS)
+    sentences = said("8945", wanted)
+    assert "which its trust list names: `ringfence trust export-pbx` gives it to the PBX" in sentences
+    assert "TLS 1.0 at best" in sentences
+    apart: Layers = {**wanted, "phone": {"sip_transport": "tcp"}}
+    assert "device_security" not in resolved("9971", apart)[0]
+    assert "sip_transport was set to tcp for this phone, which wins" in said("9971", apart)
+    without: Layers = {**wanted, "phone": {"device_security": "none"}}
+    with pytest.raises(ValueOutOfRange, match="device_security was set to none"):
+        file_of("9971", without)
 
 
 def test_the_nearest_scope_wins_over_what_follows_and_that_is_told() -> None:

@@ -50,19 +50,17 @@ def held(kind: str, kamailio: Kamailio, password: Secret, transport: str, lines:
     return read_configuration(files[-1].data, kind)
 
 
-def take(configuration: HeldConfiguration, kind: str = "9971") -> list[Step]:
+def take(configuration: HeldConfiguration, kind: str = "9971") -> tuple[list[Step], SipSide]:
     steps: list[Step] = []
     family, found = model(kind)
     side = SipSide(ANNA, family, found, SipHabits(registers=True), steps.append)
     side.take(configuration, "127.0.0.1", "power-on")
-    steps.append(side)  # type: ignore[arg-type] # for the test to close
-    return steps
+    return steps, side
 
 
 @pytest.mark.parametrize(("kind", "transport"), [("9971", "udp"), ("9971", "tcp"), ("7960", "udp"), ("SPA504G", "tcp")])
 def test_a_phone_registers_every_line_with_what_its_file_says(kamailio: Kamailio, kind: str, transport: str) -> None:
-    *steps, side = take(held(kind, kamailio, RIGHT, transport), kind)
-    assert isinstance(side, SipSide)
+    steps, side = take(held(kind, kamailio, RIGHT, transport), kind)
     try:
         registered = [step for step in steps if isinstance(step, Registered)]
         assert [(step.user, step.transport) for step in registered] == [("201", transport), ("202", transport)], steps
@@ -75,15 +73,13 @@ def test_a_phone_registers_every_line_with_what_its_file_says(kamailio: Kamailio
 
 
 def test_during_a_rotation_the_old_secret_is_taken_too(kamailio: Kamailio) -> None:
-    *steps, side = take(held("9971", kamailio, OLD, "udp"))
-    assert isinstance(side, SipSide)
+    steps, side = take(held("9971", kamailio, OLD, "udp"))
     side.close()
     assert sum(isinstance(step, Registered) for step in steps) == 2, steps
 
 
 def test_a_wrong_secret_is_refused_and_said(kamailio: Kamailio) -> None:
-    *steps, side = take(held("9971", kamailio, Secret("wr0ng"), "udp"))
-    assert isinstance(side, SipSide)
+    steps, side = take(held("9971", kamailio, Secret("wr0ng"), "udp"))
     side.close()
     (failed,) = [step for step in steps if isinstance(step, RegisterFailed)]
     assert "refused line 201 with 401" in str(failed.fault)
@@ -94,8 +90,7 @@ def test_a_wrong_secret_is_refused_and_said(kamailio: Kamailio) -> None:
 
 def test_a_server_that_is_not_there_is_said(kamailio: Kamailio) -> None:
     nobody = Kamailio(1, kamailio.folder, kamailio.process)
-    *steps, side = take(held("9971", nobody, RIGHT, "tcp"))
-    assert isinstance(side, SipSide)
+    steps, side = take(held("9971", nobody, RIGHT, "tcp"))
     side.close()
     (failed,) = [step for step in steps if isinstance(step, RegisterFailed)]
     assert "does not accept connections" in str(failed.fault)

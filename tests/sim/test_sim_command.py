@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,7 @@ from ringfence.sim.errors import ConfigurationMissing
 from ringfence.tftp.options import NO_OPTIONS, RequestedOptions
 from stack import free_port
 from support.small_tftp import SmallTftp
+from support.trusted_files import TrustedFiles
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,50 @@ def test_booting_once_ends_with_what_came_of_it(files: dict[str, bytes], status:
     assert len(set(ports)) == len(ports)
     plain = b"\0\1CTLSEP001122334455.tlv\0octet\0"
     assert server.requests[0][1] == plain
+
+
+def boot_with_memory(server: SmallTftp, *arguments: str) -> tuple[int, list[dict[str, object]], str]:
+    command = ringfence("--family", "9971", "--server", f"127.0.0.1:{server.port}", "--once", "--json", *arguments)
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    return ended.returncode, [json.loads(row) for row in ended.stdout.splitlines()], ended.stderr
+
+
+@pytest.mark.slow
+def test_a_phone_with_a_memory_believes_its_first_list_and_keeps_it(tmp_path: Path) -> None:
+    ours = TrustedFiles()
+    body = configuration("Anna", free_port())
+    files = {"ITLSEP001122334455.tlv": ours.list(), f"{NAME}.sgn": ours.signed(body, NAME), NAME: body}
+    flash = ("--memory", str(tmp_path / "flash"))
+    with SmallTftp(files) as server:
+        status, events, _said = boot_with_memory(server, *flash)
+        assert status == 0
+        assert [event["name"] for event in events if event["event"] == "list-taken"] == ["ITLSEP001122334455.tlv"]
+        server.files[f"{NAME}.sgn"] = body
+        status, events, said = boot_with_memory(server, *flash)
+        assert status == 8
+        assert "field 60 says" in said
+        assert [event["event"] for event in events if "list" in str(event["event"])] == []
+        assert [event["name"] for event in events if event["event"] == "file-distrusted"] == [NAME]
+
+
+@pytest.mark.slow
+def test_a_phone_of_a_former_call_manager_refuses_our_list(tmp_path: Path) -> None:
+    ours = TrustedFiles()
+    body = configuration("Anna", free_port())
+    files = {"ITLSEP001122334455.tlv": ours.list(), f"{NAME}.sgn": ours.signed(body, NAME), NAME: body}
+    with SmallTftp(files) as server:
+        status, events, said = boot_with_memory(server, "--memory", str(tmp_path / "flash"), "--ex-cucm", "--sha1-only")
+    assert status == 8
+    assert "its list has no TFTP certificate with the number" in said
+    assert [event["name"] for event in events if event["event"] == "list-refused"] == ["ITLSEP001122334455.tlv"]
+
+
+def test_what_is_for_phones_with_lists_needs_a_memory(tmp_path: Path) -> None:
+    for words in (("--ex-cucm",), ("--sha1-only",), ("--mic", str(tmp_path / "mic.pem"))):
+        with SmallTftp({}) as server:
+            status, _events, said = boot_with_memory(server, *words)
+        assert status == BadArgument.exit_code
+        assert "Name the folder for what the phone keeps with --memory" in said
 
 
 @pytest.mark.slow

@@ -70,6 +70,8 @@ EVIDENCE_PARTS: dict[str, st.SearchStrategy[object]] = {
     "holds_key": st.booleans(),
     "proved": st.none() | st.builds(ProvedKey, MACS, st.sampled_from([(), ("lan",)]), st.text(max_size=20)),
     "credential": st.none() | st.builds(CredentialShown, st.sampled_from(CredentialState), st.integers(0, 9)),
+    "certificate_of": st.sampled_from(["", ANNA, STRANGER]),
+    "known_by": st.sampled_from(["", "a key in its URL"]),
 }
 """By the evidence's field; each of them has one."""
 EVIDENCES = st.builds(Evidence, **EVIDENCE_PARTS)

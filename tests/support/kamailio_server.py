@@ -38,11 +38,30 @@ def modules() -> Path:
     return next(Path("/usr/lib").glob("*/kamailio/modules"))
 
 
+def with_tls(text: str, folder: Path, port: int) -> str:
+    """A configuration with what ``ringfence trust export-pbx`` says at the top of the files in a folder."""
+    phones = folder / "kamailio-phones.cfg"
+    changes = [
+        ("listen=udp", f"listen=tls:127.0.0.1:{port}\nlisten=udp"),
+        ('loadmodule "jsonrpcs.so"', f'include_file "{folder}/kamailio-tls.cfg"\nloadmodule "jsonrpcs.so"'),
+    ]
+    if phones.exists():
+        changes += [
+            ('modparam("usrloc"', f'include_file "{phones}"\nmodparam("usrloc"'),
+            ("request_route {", "request_route {\n    route(RINGFENCE_PHONE);"),
+        ]
+    for before, after in changes:
+        assert text.count(before) == 1
+        text = text.replace(before, after)
+    return text
+
+
 @dataclass
 class Kamailio:
     port: int
     folder: Path
     process: "subprocess.Popen[bytes]"
+    tls_port: int = 0
 
     @property
     def rpc_url(self) -> str:
@@ -59,19 +78,24 @@ class Kamailio:
 
 
 @contextlib.contextmanager
-def running_kamailio(folder: Path, files: dict[str, str]) -> Iterator[Kamailio]:
-    """Run Kamailio with the files that ``ringfence sip export --pbx kamailio`` writes."""
+def running_kamailio(folder: Path, files: dict[str, str], *, by_tls: bool = False) -> Iterator[Kamailio]:
+    """Run Kamailio with the files that ``ringfence sip export --pbx kamailio`` writes.
+
+    Where ``by_tls``, also with those of ``ringfence trust export-pbx``, which were written for this folder.
+    """
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     port = free_port()
-    (folder / "kamailio.cfg").write_text(configured(f"127.0.0.1:{port}", folder))
+    tls_port = free_port() if by_tls else 0
+    text = configured(f"127.0.0.1:{port}", folder)
+    (folder / "kamailio.cfg").write_text(with_tls(text, folder, tls_port) if by_tls else text)
     command = [str(shutil.which("kamailio")), "-f", str(folder / "kamailio.cfg"), "-DD", "-E", "-m", "32", "-M", "4"]
     command += ["-Y", str(folder), "-w", str(folder)]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
-    running = Kamailio(port, folder, process)
+    running = Kamailio(port, folder, process, tls_port)
     try:
         deadline = time.monotonic() + 20
         while True:

@@ -1,6 +1,7 @@
 """A blob store in memory, which knows no folder."""
 
 import hashlib
+import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
@@ -51,6 +52,11 @@ class MemoryBlobs(BlobStore):
     def open_range(self, digest: Digest, start: int, length: int) -> Iterator[bytes]:
         data = self.get(digest)[start : start + length]
         return (data[at : at + _PART_BYTES] for at in range(0, len(data), _PART_BYTES))
+
+    def open_file(self, digest: Digest) -> int:
+        descriptor = os.memfd_create("blob", os.MFD_CLOEXEC)
+        os.write(descriptor, self.get(digest))
+        return descriptor
 
     def free_bytes(self) -> None:
         return None

@@ -1,6 +1,7 @@
 """The hub as an edge sees it, in memory: the HubClient port over a signed repository, with faults to order."""
 
 import queue
+import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
@@ -125,6 +126,9 @@ class MemoryHub:
         self._answer("jobs")
         self.job_news.append(news)
         return JobNewsAnswer(goes_on=news.number not in self.cancelled_jobs)
+
+    def carry_phone(self, service: str, _mac: str, _line: socket.socket) -> None:
+        raise HubUnreachable(f"this hub has no {service}")
 
     def exchange_phone_web(self, news: PhoneWebNews) -> PhoneWebOrders | None:
         self._answer("phone-web")

@@ -143,8 +143,10 @@ class RunningHub:
     def device_pool(
         self, folder: Path, key: ec.EllipticCurvePrivateKey, certificate_pem: str
     ) -> urllib3.HTTPSConnectionPool:
-        (folder / "key.pem").write_bytes(key_to_pem(key))
-        (folder / "certificate.pem").write_text(certificate_pem)
+        for name, pem in (("key.pem", key_to_pem(key)), ("certificate.pem", certificate_pem.encode())):
+            new = folder / f"{name}.new"
+            new.write_bytes(pem)
+            new.replace(folder / name)  # at once: another process of the test may be reading it
         context = self.device_context()
         context.load_cert_chain(folder / "certificate.pem", folder / "key.pem")
         return self._pool(self.device_url, context)

@@ -11,9 +11,9 @@ from ringfence.content.release import (
     Target,
     TargetKind,
 )
+from ringfence.content.repository import Versions
 from ringfence.content.signing import (
     SiteSigners,
-    Versions,
     first_root,
     next_root,
     renew_timestamp,

@@ -13,15 +13,19 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, Response
 from ringfence.hub.people.rights import Role
 from ringfence.hub.store.network_models import ConcentratorRow
 from ringfence.hub.store.release_models import AssetRow, FirmwareLoadRow
+from ringfence.hub.trust.recovery_file import RecoveryKey
 from ringfence.identity.certificates import make_authority, to_pem
 from ringfence.wire import paths
 from ringfence.wire.job_messages import JobNews
 from ringfence.wire.messages import Report, ReportBatch
 from ringfence.wire.network_messages import BoxFinding, BoxStanding, BoxTunnel, PortEntry
 from support import signing_in
+from support.portable_home import new_identity
 from support.running_hub import RunningHub
 from support.serving_hub import served_hub
+from support.vpn_certificates import head_end_pem
 
+RECIPIENT = new_identity()[1].recipient
 _SWITCHES = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -122,6 +126,7 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
     site = do("POST", "/sites", {"name": AWKWARD[:80], "id": "awkward"})["id"]
     do("POST", "/phones", {"mac": MAC, "site": site, "model": "9971", "description": AWKWARD})
     do("PUT", f"/phones/{MAC}/lines/1", {"name": "201", "label": AWKWARD[:30], "display_name": AWKWARD[:30]})
+    do("POST", "/trust", {"recovery_certificate": to_pem(RecoveryKey.new("main").certificate)})
     group = do("POST", "/groups", {"name": "Reception"})["id"]
     do("PATCH", f"/phones/{MAC}", {"group": group})
     running.publish(sites=[site])
@@ -169,6 +174,9 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
     concentrator = do("POST", "/concentrators", {"name": AWKWARD[:60], "networks": ["192.0.2.10/32"]})["concentrator"][
         "id"
     ]
+    do("POST", "/vpn", {"name": "berlin", "addresses": ["vpn.example.org"], "network": "10.99.0.0/22"})
+    for number in (1, 2):
+        do("POST", "/vpn/berlin/certificates", {"pem": head_end_pem(number)})
     maker = make_authority(ec.generate_private_key(ec.SECP256R1()), AWKWARD[:30], serial=1, now=running.clock())
     authority = do("POST", "/port-authorities", {"pem": to_pem(maker)})["id"]
     with running.hub.change("test") as change:
@@ -181,7 +189,9 @@ def known(running: RunningHub, tmp_path_factory: pytest.TempPathFactory) -> Iter
         "job": job, "site": site, "mac": MAC, "draft": draft, "rollout": rollout, "organisation": "main", "key": key,
         "group": group, "pbx": "gold", "channel": "bell", "load": LOAD, "edge": edge.response.edge_id,
         "activation": activation, "book": book, "asset": "ring-tone-awkward",
-        "provider": "company", "concentrator": concentrator, "authority": authority,
+        "provider": "company", "concentrator": concentrator, "authority": authority, "role": "tftp",
+        "head_end": "berlin",
+        "bundle": do("POST", "/bundles", {"site": site, "recipient": RECIPIENT, "name": AWKWARD[:80]})["id"],
         "token": token, "number": "1", "alert": str(alert), "index": "1", "family": "generic", "name": "time_zone",
         "person": signing_in.person(running.hub, "anna@example.org", password=None).id,
     }  # fmt: skip

@@ -28,6 +28,7 @@ from web.conftest import Person, shot
 
 NO_PAGES = (
     "/api/", "/static/", "/openapi.json", "/metrics", "/healthz", "/readyz", "/authority.pem", "/sign-in/provider",
+    "/portable.rfb",
 )  # fmt: skip
 PAGES = sorted(
     context.path or ""

@@ -9,7 +9,10 @@ import pytest
 
 from ringfence.edge.agent.backoff import LONGEST_PAUSE_S
 from ringfence.hub.recovery import restore
+from ringfence.server.errors import FetchFailed, FileRefused
+from ringfence.server.tftp.client import fetch
 from stack import PATIENCE_S, Stack, running_stack, wait_for
+from world.stolen_disk import search
 
 pytestmark = pytest.mark.slow  # dozens of commands, each a process of its own
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text()
@@ -49,7 +52,7 @@ class Operator:
         }
         for name, here in there.items():
             line = line.replace(name, here)
-        meant = ["--yes"] if line.startswith("edge revoke ") else []  # nobody sits at a terminal here
+        meant = ["--yes"] if line.startswith(("edge revoke ", "edge mode ")) else []  # nobody sits at a terminal here
         said = self.stack.run(*shlex.split(line), *meant, stdin=self.token)
         found = re.search(r"rft_\S+", said)
         self.token = found[0] + "\n" if found else self.token
@@ -122,6 +125,43 @@ def test_a_stolen_edge_is_shut_out_and_wipes_itself(operator: Operator) -> None:
     assert "RFE" in said[1]
     assert "revoked" in said[2]
     wait_for("the wipe", lambda: not (operator.stack.edge_folder / "identity" / "key.pem").exists())
+
+
+def test_a_sealed_edge_that_is_taken_away_yields_nothing_and_serves_once_the_hub_has_seen_it(
+    operator: Operator,
+) -> None:
+    stack = operator.stack
+    secret = {"phone": stack.ask("line", "password", MAC, "1")["password"]}
+    name = f"SEP{MAC.replace(':', '')}.cnf.xml"
+    wait_for("its file", lambda: _given(stack, name))
+    assert search(stack.edge_folder, secret), "there is nothing that could be found"
+    assert "is told to be sealed" in operator.do("An edge that may be stolen")[0]
+    wait_for("the seal", lambda: stack.ask("edge", "show", operator.edge_id)["mode"] == "sealed")
+    assert search(stack.edge_folder, secret) == []
+    assert secret["phone"].encode() in _given(stack, name)
+
+    stack.stop(stack.edge)
+    assert search(stack.edge_folder, secret) == []
+    stack.stop(stack.hub)
+    stack.launch_edge()
+    wait_for("an edge that says so", lambda: "serves its phones once the hub" in stack.edge_log())
+    assert _given(stack, name) == b""
+    stack.start_hub()
+    assert secret["phone"].encode() in wait_for("its file", lambda: _given(stack, name))
+    assert search(stack.edge_folder, secret) == []
+
+    stack.run("edge", "mode", operator.edge_id, "open", "--yes")
+    wait_for("the hub to hear of it", lambda: stack.ask("edge", "show", operator.edge_id)["mode"] == "open")
+    stack.stop(stack.edge)
+    assert search(stack.edge_folder, secret)
+
+
+def _given(stack: Stack, name: str) -> bytes:
+    """A file as a phone gets it; nothing if it is refused or nobody answers."""
+    try:
+        return fetch(stack.tftp, name)
+    except (FetchFailed, FileRefused):
+        return b""
 
 
 def test_the_other_sections_commands_work(operator: Operator) -> None:

@@ -44,7 +44,7 @@ def create(
         typer.Option(
             help="owner: everything; administrator: all but what only owners may; operator: edit and publish; support: "
             "see, reload, diagnose; installer: join edges, adopt phones; auditor: see all but secrets; read: see what "
-            "holds no secret; metrics: /metrics alone."
+            "holds no secret; metrics: /metrics alone; head-end: who may use a VPN head end."
         ),
     ] = "owner",
     scope: Annotated[str, typer.Option(help="The role by its older name; admin stands for owner.")] = "",

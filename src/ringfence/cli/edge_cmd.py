@@ -2,7 +2,7 @@
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -33,6 +33,11 @@ app.command("job")(edge_job_cmd.job)
 app.add_typer(edge_job_cmd.app, name="jobs")
 
 Folder = Annotated[Path, typer.Option(envvar="RINGFENCE_EDGE_FOLDER", help="Where the edge keeps its key and files.")]
+_MODES = {
+    "open": "in the clear on its disk",
+    "sealed": "sealed on its disk; the key is in its memory alone",
+    "locked": "sealed, and it waits for the key: it serves no phone",
+}
 _FAST_OR_SLOW = {True: "fast", False: "slow"}
 DEFAULT_FOLDER = Path("/var/lib/ringfence-edge")
 EdgeId = Annotated[str, typer.Argument(metavar="EDGE", help="The edge's id, as `ringfence edge list` shows it.")]
@@ -113,6 +118,15 @@ def run(
             show_default="none",
         ),
     ] = None,
+    phone_services: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="HOST",
+            help="Also take phones' connections to CAPF (port 3804) and TVS (2445) there, for the hub; may "
+            "repeat. With --phone-port this is done anyway.",
+            show_default="none",
+        ),
+    ] = None,
 ) -> None:
     """Serve this site's phones and keep their files current, until stopped.
 
@@ -134,6 +148,7 @@ def run(
         more += [part for text in opened or [] for part in ("--open", text)]
     elif uplink or opened:
         raise BadPhonePort("--uplink and --open need --phone-port", to_do="Name the phone's port as well.")
+    more += [part for host in phone_services or [] for part in ("--phone-services", host)]
     become("ringfence.edge", folder, listen, http, user, *more, freebind=freebind)
 
 
@@ -222,6 +237,8 @@ def show(edge: EdgeId, as_json: AsJson = False) -> None:
         output.say(f"HTTP           {', '.join(row['http_addresses'])}, as it says")
     if row["jobs_allowed"] or row["jobs_problem"]:
         output.say(f"Jobs           {row['jobs_problem'] or ', '.join(row['jobs_allowed'])}")
+    if row["mode"]:
+        output.say(f"Files          {_MODES.get(row['mode'], row['mode'])}")
     off_s = row["clock_off_s"]
     output.say(f"Clock          {f'{abs(off_s):,.0f} s {_FAST_OR_SLOW[off_s > 0]}' if off_s else 'right'}")
     if row["problem"]:
@@ -270,3 +287,39 @@ def readmit(edge: EdgeId, as_json: AsJson = False) -> None:
         output.show_json(row)
         return
     output.say(f"Edge {edge} of site {row['site']} is let in again.")
+
+
+@app.command()
+def mode(
+    edge: EdgeId,
+    wanted: Annotated[
+        Literal["open", "sealed"] | None,
+        typer.Argument(metavar="[open|sealed]", help="How it is to keep its files; without, how it does is shown."),
+    ] = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show or set how an edge keeps what it holds for its phones: open, or sealed.
+
+    A sealed edge has the key in its memory alone, and gets it from the hub after each start: whoever takes the box
+    finds ciphertext. The price: after a power cut it serves no phone until it has reached the hub.
+
+    Example: ringfence edge mode edge-1a2b3c4d5e6f sealed
+    """
+    from ringfence.cli.support.connection import hub, segment
+
+    path = f"/edges/{segment(edge)}/mode"
+    if wanted is None:
+        row = hub().get(path)
+        told = _MODES.get(row["told"], "not said yet")
+        output.tell(f"Edge {edge} is to be {row['mode']}. Its files: {told}.", row, as_json=as_json)
+        return
+    if wanted == "sealed":
+        price = "after a cut of its power it serves no phone until it has reached the hub"
+        confirm(f"Seal what edge {edge} holds: {price}", yes=yes)
+    else:
+        confirm(f"Keep what edge {edge} holds in the clear on its disk", yes=yes)
+    row = hub().put(path, {"mode": wanted})
+    output.tell(
+        f"Edge {edge} is told to be {wanted}. See whether it is: ringfence edge show {edge}", row, as_json=as_json
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import phone_web_cmd
+from ringfence.cli import phone_certificate_cmd, phone_https_cmd, phone_web_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.arguments import MacAddress, OnlySite
 from ringfence.cli.support.connection import hub, phone_path
@@ -18,6 +18,8 @@ from ringfence.counted import counted
 
 app = typer.Typer(help="Phones: where they are, what they are doing, and reloading them.", no_args_is_help=True)
 app.command("web")(phone_web_cmd.web)
+app.command("certificate")(phone_certificate_cmd.certificate)
+app.command("https")(phone_https_cmd.https)
 
 
 Search = Annotated[
@@ -315,12 +317,25 @@ def _said(row: Row, given: Row) -> str:
 
 
 @app.command()
-def remove(mac: MacAddress, yes: Yes = False, as_json: AsJson = False) -> None:
+def remove(
+    mac: MacAddress,
+    keeps_list: Annotated[
+        bool,
+        typer.Option(
+            "--keeps-list", help="Also if it may hold a list or a profile's key, as it is lost, broken or reset."
+        ),
+    ] = False,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
     """Remove a phone; the next publish removes its files.
+
+    A phone that holds a trust list of this organisation, or asks for its encrypted profile, takes nobody else's files:
+    let it go first.
 
     Example: ringfence phone remove 00:1B:54:C2:9A:10
     """
     confirm(f"Remove phone {mac}, with its lines and settings", yes=yes)
-    hub().delete(phone_path(mac))
+    hub().delete(phone_path(mac) + ("?keeps_list=true" if keeps_list else ""))
     said = f"Phone {mac} removed. Next, to remove its files from the site: ringfence publish"
     output.tell(said, {"removed": mac}, as_json=as_json)

@@ -1,5 +1,6 @@
 """``ringfence sim``: virtual phones and attackers, to try a site out and for tests."""
 
+import datetime as dt
 import ipaddress
 import itertools
 import json
@@ -26,6 +27,7 @@ from ringfence.stop_signals import call_on_stop
 
 if TYPE_CHECKING:
     from ringfence.sim.steps import Step
+    from ringfence.sim.trusting_phone import PhoneTrust
 
 app = typer.Typer(help="Virtual phones and attackers, to test a site without hardware.", no_args_is_help=True)
 
@@ -57,15 +59,34 @@ def phone(
         int | None,
         typer.Option(min=1, max=65535, help="Offer a web interface on this port; real phones use 80."),
     ] = None,
+    memory: Annotated[
+        Path | None,
+        typer.Option(
+            help="Be a phone with trust lists or a profile key, and keep them and its configuration in this folder."
+        ),
+    ] = None,
+    mic: Annotated[
+        Path | None,
+        typer.Option(help="With --memory: the certificate that its maker gave it, and its key, in one PEM file."),
+    ] = None,
+    sha1_only: Annotated[
+        bool,
+        typer.Option(
+            "--sha1-only", help="With --memory: check signatures in SHA-1 alone, whatever its model is known to check."
+        ),
+    ] = False,
+    ex_cucm: Annotated[
+        bool, typer.Option("--ex-cucm", help="With --memory: begin with the list of a former Call Manager.")
+    ] = False,
     once: Annotated[bool, typer.Option("--once", help="Boot once, then exit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each step as a line of JSON.")] = False,
 ) -> None:
     """Boot a virtual phone, and boot it again whenever a NOTIFY asks for it.
 
     With --once the exit code is 0 if the phone took its configuration, 8 if it rejected it, 7 if the server is silent
-    and 4 if the server does not give it the file.
+    and 4 if the server does not give it the file. A phone with trust lists rejects what its list does not vouch for.
 
-    Example: ringfence sim phone --family 9971 --mac 00:11:22:33:44:55 --server 192.168.1.2
+    Example: ringfence sim phone --family 9971 --mac 00:11:22:33:44:55 --server 192.168.1.2 --memory flash
     """
     try:
         # Here and not above: the XML library is an extra that only this command needs.
@@ -97,6 +118,7 @@ def phone(
         sip=SipHabits(registers=register),
         running_load=load,
         web_port=web_port,
+        trust=_trust(memory, mic, sha1_only=sha1_only, ex_cucm=ex_cucm),
     )
     if pace:
         virtual.go_at_its_pace()
@@ -107,6 +129,31 @@ def phone(
         return
     call_on_stop(virtual.stop)
     virtual.run()
+
+
+def _trust(memory: Path | None, mic: Path | None, *, sha1_only: bool, ex_cucm: bool) -> "PhoneTrust | None":
+    """Return what the phone believes and keeps, None for one without trust lists."""
+    if memory is None:
+        if mic or sha1_only or ex_cucm:
+            raise BadArgument(
+                "--mic, --sha1-only and --ex-cucm are for phones with trust lists",
+                to_do="Name the folder for what the phone keeps with --memory.",
+            )
+        return None
+    from ringfence.phones.trust.roles import SigningHash
+    from ringfence.phones.trust.trust_list import ITL_NAME
+    from ringfence.sim.former_owner import foreign_list
+    from ringfence.sim.phone_memory import PhoneMemory
+    from ringfence.sim.trusting_phone import PhoneTrust, read_identity
+
+    trust = PhoneTrust(
+        PhoneMemory(memory),
+        read_identity(mic) if mic is not None else None,
+        frozenset({SigningHash.SHA1}) if sha1_only else None,
+    )
+    if ex_cucm and not trust.lists():
+        trust.memory.keep_trust_list(ITL_NAME, foreign_list(dt.datetime.now(dt.UTC)))
+    return trust
 
 
 @app.command()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from ringfence.content.digests import Digest
 from ringfence.content.errors import BadSignature
 from ringfence.content.hub_endpoints import HubEndpoints
-from ringfence.content.signing import Versions
+from ringfence.content.repository import Versions
 from ringfence.content.trust import TrustedMetadata
 
 _WHENEVER = 0.0

@@ -45,7 +45,7 @@ class Target:
     """One file of a release.
 
     ``owner`` is the bare upper-case MAC address of the only phone that may have it, or None if every phone of the
-    site may. ``secret``: it contains a secret, if it is one phone's own file.
+    site may. ``secret``: it contains a secret, if it is one phone's own file. ``sealed``: only that phone can read it.
     """
 
     name: str
@@ -55,6 +55,7 @@ class Target:
     owner: str | None = None
     reload: Reload | None = None
     secret: bool = True
+    sealed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,8 @@ from tuf.api.serialization.json import JSONSerializer
 
 from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.release import Release, Target
+from ringfence.content.repository import HUB_FIELD, SITE_FIELD, Versions
 
-SITE_FIELD = "x-ringfence"
-HUB_FIELD = "hub"
-"""Where a root's site field has the hub's endpoints."""
 DAY_S = 86_400
 ROOT_LIFETIME_S = 10 * 365 * DAY_S
 TARGETS_LIFETIME_S = 365 * DAY_S
@@ -37,15 +35,6 @@ class SiteSigners:
     targets: Signer
     snapshot: Signer
     timestamp: Signer
-
-
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """The newest version of each role that a site's repository holds; 0 if it holds none yet."""
-
-    targets: int = 0
-    snapshot: int = 0
-    timestamp: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +126,8 @@ def _target_file(target: Target) -> TargetFile:
         custom["owner"] = target.owner
     if not target.secret:
         custom["secret"] = False
+    if target.sealed:
+        custom["sealed"] = True
     if target.reload is not None:
         custom["reload"] = {"method": target.reload.method, "port": target.reload.port}
         if target.reload.minute is not None:

@@ -37,7 +37,7 @@ from ringfence.content.release import (
     Target,
     TargetKind,
 )
-from ringfence.content.signing import HUB_FIELD, SITE_FIELD, Versions
+from ringfence.content.repository import HUB_FIELD, SITE_FIELD, Versions
 
 S = TypeVar("S", Root, Timestamp, Snapshot, Targets)
 
@@ -329,7 +329,7 @@ def _target(name: str, file: TargetFile) -> Target:
     if not 0 <= file.length <= LARGEST_TARGET_BYTES:
         raise ValueError(f"{name}: {file.length} bytes")
     return Target(name, Digest(digest), file.length, TargetKind(custom["kind"]), owner, _reload(reload),
-                  custom.get("secret") is not False)  # fmt: skip
+                  custom.get("secret") is not False, custom.get("sealed") is True and owner is not None)  # fmt: skip
 
 
 def _reload(value: dict[str, Any] | None) -> Reload | None:

@@ -4,6 +4,11 @@ It is a separate command, so that the long-running process never loads the comma
 defines the order in which it gives up root's rights.
 """
 
+# ruff: noqa: E402 - the first statement must run before the imports
+from ringfence.left_out import HARDWARE_KEYS, OTHER_ARCHIVES, TYPING, leave_out
+
+leave_out(HARDWARE_KEYS, TYPING, *OTHER_ARCHIVES)
+
 import argparse
 import contextlib
 import logging
@@ -20,6 +25,7 @@ from ringfence.edge.lan.observer import Hearing
 from ringfence.edge.network.handle import FOLDER, KEYS, NetworkHelper
 from ringfence.edge.network.interfaces import read_interfaces
 from ringfence.edge.network.plan import PAGE_PORT
+from ringfence.edge.phones.phone_services import PhoneServicesPort
 from ringfence.edge.phones.site_worker import OwnWorker
 from ringfence.edge.process import privileges
 from ringfence.edge.process.addresses import http_addresses, read_address
@@ -31,7 +37,6 @@ from ringfence.errors import RingfenceError
 from ringfence.server.confinement import accounts
 from ringfence.server.processes.handles import LauncherProcess
 from ringfence.server.standalone.metrics_page import listen_for_metrics
-from ringfence.server.standalone.options import read_metrics_address
 from ringfence.stop_signals import call_on_stop
 
 
@@ -70,6 +75,33 @@ def network_helper(options: argparse.Namespace) -> NetworkHelper | None:
     return NetworkHelper(interfaces, options.run_folder, options.key_folder)
 
 
+def phone_services(options: argparse.Namespace, launcher: LauncherProcess, say: Log) -> PhoneServicesPort | None:
+    """Return where phones connect to CAPF and TVS: where it was said, and at a box anywhere, which the fence limits.
+
+    Raises:
+        PortInUse, ListenRefused: It was said, and can't be.
+    """
+    hosts = options.phone_services or (["0.0.0.0"] if options.phone_port else [])  # noqa: S104 - behind the fence
+    if not hosts:
+        return None
+    try:
+        return PhoneServicesPort(hosts, launcher, freebind=options.freebind)
+    except RingfenceError as fault:
+        if options.phone_services:
+            raise
+        say("warning", f"Phones can't connect to CAPF and TVS here: {fault}")
+        return None
+
+
+def metrics_socket(address: str | None) -> list[socket.socket]:
+    """Return where metrics are served, if it was said. BadServeOption, PortInUse, ListenRefused."""
+    if address is None:
+        return []
+    from ringfence.server.standalone.options import read_metrics_address  # noqa: PLC0415 - few ask for them
+
+    return [listen_for_metrics(read_metrics_address(address))]
+
+
 def page_socket(say: Log) -> socket.socket | None:
     """Return where a box's own page is served; None if another program has the port."""
     from ringfence.edge.agent.box_page import open_listening  # noqa: PLC0415 - loads a web server: boxes alone
@@ -88,6 +120,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--listen", metavar="HOST:PORT", action="append", required=True)
     parser.add_argument("--http", metavar="HOST:PORT", action="append", default=[])
     parser.add_argument("--freebind", action="store_true")
+    parser.add_argument("--phone-services", metavar="HOST", action="append", default=[])
     parser.add_argument("--user", metavar="NAME")
     parser.add_argument("--leases", metavar="FILE", type=Path)
     parser.add_argument("--metrics", metavar="ADDRESS")
@@ -108,6 +141,9 @@ def main(arguments: list[str] | None = None) -> int:
         with contextlib.ExitStack() as ending:
             launcher = ending.enter_context(contextlib.closing(LauncherProcess()))
             helper = network_helper(options)
+            services = phone_services(options, launcher, say)
+            if services is not None:
+                ending.enter_context(contextlib.closing(services))
             if helper is not None:
                 ending.enter_context(contextlib.closing(helper))
                 helper.prepare()
@@ -121,7 +157,6 @@ def main(arguments: list[str] | None = None) -> int:
                 hearing = hear(listen, http, options.leases or (helper.leases if helper is not None else None), box)
                 if hearing.why_no_frames:
                     log.info("Frames are not watched: %s.", hearing.why_no_frames)
-                watched = [] if options.metrics is None else [listen_for_metrics(read_metrics_address(options.metrics))]
                 capturing = open_capturing(folder.path, [port for _, port in listen])
                 agent = Agent(
                     folder,
@@ -134,9 +169,9 @@ def main(arguments: list[str] | None = None) -> int:
                         options.phone_port,
                     ),
                     say,
-                    metrics=watched,
+                    metrics=metrics_socket(options.metrics),
                     box=box,
-                    rights=ProcessRights(lambda: again.want(agent.stop), capturing),
+                    rights=ProcessRights(lambda: again.want(agent.stop), capturing, services),
                 )
                 privileges.let_go()
                 call_on_stop(agent.stop)

@@ -3,6 +3,7 @@
 from ringfence.errors import (
     BadInput,
     Conflict,
+    ContentRefused,
     EnvironmentFault,
     NotPermitted,
     PeerFault,
@@ -111,3 +112,19 @@ class JobRefused(NotPermitted):
 
 class JobOver(Conflict):
     """A job that somebody cancelled, or that is another's: it ends where it is."""
+
+
+class RelayUnfitToRun(EnvironmentFault):
+    """The process that takes phones' connections can't work."""
+
+
+class OtherContentKey(PeerFault):
+    """The hub's key is not the one that an edge's files are sealed with."""
+
+
+class SealedFileBroken(ContentRefused):
+    """A sealed file was altered or cut, or stands under another's name."""
+
+
+class StorageLocked(PeerFault):
+    """A sealed edge that the hub gave no key: it serves nothing until it has one."""

@@ -24,6 +24,10 @@ class Asking:
     user_agent: str = ""
     holds_key: bool = False
     """Whether its sender has proved that it holds the key of the phone whose file it is (level L4)."""
+    certificate_of: str = ""
+    """The phone (bare address) whose certificate its sender has shown over TLS, with proof of its key."""
+    known_by: str = ""
+    """By what its sender is known to be of the site, in words, where that proves no key; empty if it is not."""
     credential: DigestAnswer | None = None
     """What it answers to a challenge; its nonce is ours, young, and used for the first time."""
     is_beyond_budget: bool = False

@@ -31,21 +31,9 @@ from ringfence.guard.evidence import (
     Evidence,
 )
 from ringfence.guard.evidence_in_words import EVIDENCE_IN_WORDS, shown
-from ringfence.guard.findings import (
-    BECAUSE,
-    DELAYED,
-    GIVEN,
-    WAITS_FOR,
-    Finding,
-)
+from ringfence.guard.findings import BECAUSE, DELAYED, GIVEN, WAITS_FOR, Finding
 from ringfence.guard.levels import FileKind, Level
-from ringfence.guard.policy import (
-    GOOD_BEHAVIOUR,
-    OPEN,
-    FirstContact,
-    Policy,
-    is_inside,
-)
+from ringfence.guard.policy import GOOD_BEHAVIOUR, OPEN, FirstContact, Policy, is_inside
 from ringfence.phones.filenames import device_of_second_port, is_optional, is_signed_configuration, owner_of
 from ringfence.phones.mac import Mac
 
@@ -146,6 +134,7 @@ class Decision:
             bound_to=grant.bound_to if grant else "",
             score=evidence.behaviour.score,
             enough=GOOD_BEHAVIOUR,
+            certificate_of=_macs(frozenset({evidence.certificate_of} - {""})),
             worst=worst.why if worst else "it was never seen before",
             waits_for=WAITS_FOR[self.policy.first_contact],
             needed=self.needed.name,
@@ -227,6 +216,11 @@ class _Case:
                     each is not None and each.mac == self.owner and names_a_phone(each.vendor_class) for each in told
                 )
 
+    @property
+    def is_anothers(self) -> bool:
+        """Whether the sender has shown the certificate of another phone."""
+        return self.owner is not None and self.evidence.certificate_of not in {"", self.owner}
+
     def contradicts(self, what: Contradiction) -> bool:
         conflict = self.evidence.conflict
         return self.is_owned and self.needed >= Level.L1 and conflict is not None and conflict.what is what
@@ -238,6 +232,7 @@ TABLE: tuple[_Row, ...] = (
     (Finding.BAD_NAME, lambda case: bool(case.bad_name)),
     (Finding.OUTSIDE_NETWORKS, lambda case: not _is_allowed_here(case.request, case.policy)),
     (Finding.BLOCKED, lambda case: case.owner is not None and case.owner in case.policy.blocked),
+    (Finding.OTHER_CERTIFICATE, lambda case: case.is_anothers and (case.is_short or not case.is_held)),
     # What is not there.
     (
         Finding.UNKNOWN_PHONE,
@@ -338,7 +333,7 @@ def reached_level(request: FileRequest, holding: Holding, evidence: Evidence, po
     entitled = evidence.known_owners if holding is None or holding.owner is None else (holding.owner,)
     if _has_place(evidence) and all(mac in entitled for mac in evidence.macs):
         return Level.L3
-    if not (policy.networks or evidence.on_link or evidence.learned):
+    if not (policy.networks or evidence.on_link or evidence.learned or evidence.known_by):
         return Level.L0
     return Level.L2 if evidence.behaviour.score >= GOOD_BEHAVIOUR else Level.L1
 

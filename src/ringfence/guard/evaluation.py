@@ -164,7 +164,7 @@ class Evaluation(Generic[Site]):
         """
         request = FileRequest(asking.name, asking.host, operation)
         if held is None:
-            known = Evidence(known_owners=site.known_owners, ttl=asking.ttl)
+            known = Evidence(site.known_owners, ttl=asking.ttl, certificate_of=asking.certificate_of)
         else:
             known = self._evidence(asking, site, held, moment, heard, watches_frames=watches_frames)
         return decide(request, held, known, site.policy, site.name)
@@ -220,7 +220,10 @@ class Evaluation(Generic[Site]):
         # On the internet one's own link is the provider's, and whoever else is on it no phone of the site's.
         on_link = links is not None and not site.policy.windows and links.has(host, moment.mono)
         if needed <= Level.L1 and not is_new:
-            return Evidence(known_owners=owners, ttl=asking.ttl, on_link=on_link, learned=learned)
+            return Evidence(
+                owners, on_link, learned, ttl=asking.ttl, holds_key=asking.holds_key,
+                certificate_of=asking.certificate_of, known_by=asking.known_by,
+            )  # fmt: skip
         neighbours = links.neighbours(moment.mono) if links is not None else None
         shown = tuple(neighbours.shown_for(host)) if neighbours is not None else ()
         needs_frames = watches_frames and asking.protocol == TFTP
@@ -243,6 +246,8 @@ class Evaluation(Generic[Site]):
             holds_key=asking.holds_key or proved is not None,
             proved=proved,
             credential=_credential_shown(asking, site, owner),
+            certificate_of=asking.certificate_of,
+            known_by=asking.known_by,
         )
         if owner is None:
             return so_far  # every phone's of the site: no place and no habits of one

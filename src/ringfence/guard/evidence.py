@@ -143,7 +143,8 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
     ``on_link``: the address is in the network of one of this machine's own links. ``learned``: why its network is known
     to belong to the site, in words. ``ttl``: that of the request. ``asked_frames`` says whether frames are watched at
     all: if they are, one must have been seen. ``holds_key``: for level L4, the phone's own key, proved by 802.1X or
-    TLS; ``proved``: how, by 802.1X. ``credential``: None if the phone has none, or over a protocol that can't bear it.
+    TLS; ``proved``: how, by 802.1X; ``certificate_of``: the phone whose certificate was shown over TLS, whosever file
+    it is. ``credential``: None if the phone has none, or over a protocol that can't bear it.
     """
 
     known_owners: Collection[str] = frozenset()
@@ -162,6 +163,9 @@ class Evidence(Struct, frozen=True, omit_defaults=True):
     holds_key: bool = False
     proved: ProvedKey | None = None
     credential: CredentialShown | None = None
+    certificate_of: str = ""
+    known_by: str = ""
+    """By what the sender is known to be of the site, in words, where that proves no key."""
 
     @property
     def macs(self) -> frozenset[str]:

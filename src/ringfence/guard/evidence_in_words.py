@@ -66,7 +66,7 @@ def _grant_in_words(evidence: Evidence) -> Iterator[str]:
 
 
 def _key_in_words(evidence: Evidence) -> Iterator[str]:
-    if evidence.holds_key and evidence.proved is None:
+    if evidence.holds_key and evidence.proved is None and not evidence.certificate_of:
         yield "It has proved that it holds the phone's own key."
 
 
@@ -74,6 +74,16 @@ def _proved_in_words(evidence: Evidence) -> Iterator[str]:
     if (proved := evidence.proved) is not None:
         at = _on(proved.links[0] if proved.links else "")
         yield f"MAC {Mac(proved.mac)} has proved by 802.1X{at} the key of its certificate, {shown(proved.certificate)}."
+
+
+def _certificate_in_words(evidence: Evidence) -> Iterator[str]:
+    if evidence.certificate_of:
+        yield f"It has proved over TLS that it holds the key of phone {Mac(evidence.certificate_of)}."
+
+
+def _known_in_words(evidence: Evidence) -> Iterator[str]:
+    if evidence.known_by:
+        yield f"It is known: {evidence.known_by}."
 
 
 def _credential_in_words(evidence: Evidence) -> Iterator[str]:
@@ -107,6 +117,8 @@ EVIDENCE_IN_WORDS: Mapping[str, Callable[[Evidence], Iterator[str]]] = MappingPr
         "grant": _grant_in_words,
         "holds_key": _key_in_words,
         "proved": _proved_in_words,
+        "certificate_of": _certificate_in_words,
+        "known_by": _known_in_words,
         "credential": _credential_in_words,
         "behaviour": _behaviour_in_words,
     }

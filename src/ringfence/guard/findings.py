@@ -39,6 +39,7 @@ class Finding(StrEnum):
     BY_CREDENTIAL = "by-credential"
     NO_CREDENTIAL = "no-credential"
     WRONG_CREDENTIAL = "wrong-credential"
+    OTHER_CERTIFICATE = "other-certificate"
 
 
 DELAYED = frozenset({Finding.SITE_HELD, Finding.NEW_PHONE})
@@ -82,6 +83,8 @@ BECAUSE: Mapping[Finding, str] = MappingProxyType(
         Finding.NO_CREDENTIAL: "its place does not prove that it is that phone, and it gave no credential yet; it was "
         "asked for it",
         Finding.WRONG_CREDENTIAL: "the credential that it gave is not that phone's",
+        Finding.OTHER_CERTIFICATE: "the sender holds the key of phone {certificate_of}, and this is another "
+        "phone's file",
         Finding.NEW_PHONE: "it is that phone's first contact at site {site}, which waits for {waits_for}",
     }
 )

@@ -81,6 +81,20 @@ GATEWAY_LEVELS: Mapping[FileKind, Level] = MappingProxyType(
 Firmware is not secret, but a server that sent it to every address that asks would send it to forged addresses too.
 """
 
+LISTENER_LEVELS: Mapping[FileKind, Level] = MappingProxyType(
+    {
+        FileKind.FIRMWARE: Level.L0,
+        FileKind.SHARED: Level.L1,
+        FileKind.CONFIGURATION: Level.L4,
+        FileKind.SECRET: Level.L4,
+    }
+)
+"""The hub's listener for phones: they show their certificate over TLS."""
+UNPROVEN_LEVELS: Mapping[FileKind, Level] = MappingProxyType(
+    {kind: min(level, Level.L1) for kind, level in LISTENER_LEVELS.items()}
+)
+"""There, for phones that have no certificate, and that somebody has given a key in their URL instead."""
+
 
 def read_network(text: str) -> Network:
     """Return the network, or single address, that ``text`` names; ValueError if it is neither."""

@@ -70,7 +70,7 @@ def read_rules(told: GuardRules, profile: ServingProfile = ServingProfile.LAN) -
         learned = tuple(Learned(read_network(each.network), each.why, each.until) for each in told.learned)
     except (ValueError, KeyError) as fault:
         raise BadRules("the site's rules contain something unknown to this version", where=str(fault)[:80]) from None
-    for kind, level in named.items():
+    for kind, level in named.items() if profile.takes_levels else ():
         levels[kind] = max(level, levels[kind]) if profile.only_tightens else level
     if profile.gives_stubs and not told.stubs:
         levels[FileKind.CONFIGURATION] = Level.L4  # which only a window stands in for
@@ -85,7 +85,7 @@ def read_rules(told: GuardRules, profile: ServingProfile = ServingProfile.LAN) -
     return Rules(
         policy=Policy(
             levels,
-            networks,
+            networks if profile.takes_networks else (),
             first_contact,
             windows=profile.has_windows,
             held=held,

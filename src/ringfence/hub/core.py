@@ -52,6 +52,8 @@ class Hub:
     wakeups: Wakeups = field(default_factory=Wakeups)
     jobs: JobStates = field(default_factory=JobStates)
     clock: Callable[[], float] = time.time
+    closing: ExitStack = field(default_factory=ExitStack, repr=False)
+    """What is to be ended with the hub."""
     folder: DataFolder | None = None
     """Where it is from, for what is looked at there while it runs; None for a hub that is in no folder."""
 
@@ -98,7 +100,8 @@ class Hub:
                 session.check()
 
     def close(self) -> None:
-        """Close the database."""
+        """Close the database, after what is to be ended with the hub."""
+        self.closing.close()
         self.database.close()
 
 

@@ -89,6 +89,18 @@ class PhoneNotRegistered(NotFound):
     """A phone has no registration at its PBX."""
 
 
+class StillTrusting(Conflict):
+    """A phone may hold a trust list of the organisation."""
+
+
+class KeyNotTaken(Conflict):
+    """A phone was not seen to take the key of its profiles that it has."""
+
+
+class EdgeIsRevoked(Conflict):
+    """A revoked edge is told nothing any more."""
+
+
 class ChangedMeanwhile(Conflict):
     """Somebody else has changed what a form is about since it was shown."""
 
@@ -175,6 +187,18 @@ class NoTunnelKey(Conflict):
 
 class UnknownConcentrator(NotFound):
     """No concentrator has this id or name."""
+
+
+class UnknownBundle(NotFound):
+    """No such line of portable bundles."""
+
+
+class BadBundle(BadInput):
+    """There can be no such portable bundle."""
+
+
+class BundleRevoked(Conflict):
+    """A line of portable bundles was revoked; nothing newer is made of it."""
 
 
 class UnknownPortAuthority(NotFound):

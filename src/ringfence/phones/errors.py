@@ -78,3 +78,33 @@ class NotImportable(BadInput):
 
 class BadAsset(BadInput):
     """A sound, picture or language file that can't be made into what phones take."""
+
+
+class BadFields(ContentRefused):
+    """A trust list, a signed or encrypted file, or a frame can't be read; the error says what is wrong, and where."""
+
+
+class WrongKey(ContentRefused):
+    """A file was not signed by the key of this certificate, or not encrypted to it."""
+
+
+class UnfitCertificate(BadInput):
+    """Phones would not take a certificate for what it is to do."""
+
+
+class BadTrustFrame(PeerFault):
+    """Bytes that are no frame of CAPF or TVS, or one beyond the limits that we keep."""
+
+
+class CertificateRefused(PeerFault):
+    """Whoever speaks for a phone did not show that phone's certificate; ``refusal`` names why (``trust/refusals.py``).
+
+    Args:
+        refusal: A ``CertificateRefusal``.
+        what: Its sentence.
+        detail: What was seen, where that helps: a name, an issuer.
+    """
+
+    def __init__(self, refusal: str, what: str, detail: str = "") -> None:
+        super().__init__(what, where=detail)
+        self.refusal = refusal

@@ -337,6 +337,9 @@ class Family:
     )
     takes_credential: bool = False
     """Whether its phones give a user and a password, which their files bring them, when they fetch over HTTP."""
+    encrypted_profile: Fact[str] | None = None
+    """How the name of its own profile ends, which its phones also take encrypted (``flat_profile/sealed_profile.py``);
+    None where they don't."""
     book_form: BookForm = BookForm.CISCO
     """In which form its phones read phone books, where they have ``directory_url``."""
     asks_also: tuple[str, ...] = ()
@@ -349,6 +352,10 @@ class Family:
         default_factory=lambda: Fact(NO_OPTIONS, Mark.UNKNOWN, "PHONES.md section 1b: asked as RFC 1350 has it")
     )
     """The TFTP options that it asks for."""
+    erase_list: Fact[tuple[str, ...]] = field(
+        default_factory=lambda: Fact((), Mark.UNKNOWN, "its phones hold no trust list, as far as is known")
+    )
+    """How a person erases its trust list at the phone, a step each; none where it can't be or needn't."""
     user_agent: Fact[str] = field(default_factory=lambda: Fact("", Mark.UNKNOWN, "nobody has documented it"))
     """How its User-Agent begins when it fetches over HTTP; ``{model}`` stands for the model."""
 

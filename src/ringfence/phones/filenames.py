@@ -44,7 +44,8 @@ _FIRMWARE = re.compile(r".*\.(?:loads|sbn|sb2|sebn|bin[0-9]*|img|rom|zz|swu)(?:\
 LOADS_SUFFIX = ".loads"
 _RECOVERY = re.compile(r"term\d\d\.default\.loads", re.IGNORECASE)
 
-_SIGNED_SUFFIXES = (".enc.sgn", ".sgn")
+_ENCRYPTED_SUFFIX = ".enc.sgn"
+_SIGNED_SUFFIXES = (_ENCRYPTED_SUFFIX, ".sgn")
 
 
 def owner_of(name: str) -> Mac | None:
@@ -79,7 +80,7 @@ def is_credential_asked_for(name: str) -> bool:
 def says_nothing_of_phones(name: str) -> bool:
     """Return whether "there is no such file" tells a stranger nothing about which phones there are.
 
-    So it is for files that no single phone owns, and for trust lists, which phones ask for and nobody has.
+    So it is for files that no single phone owns, and for trust lists: most phones that ask for theirs find none.
     """
     return owner_of(name) is None or _TRUST_LIST.fullmatch(name.lstrip("/")) is not None
 
@@ -89,11 +90,21 @@ def configuration_name(mac: Mac) -> str:
     return f"SEP{mac.bare}.cnf.xml"
 
 
-def is_optional(name: str) -> bool:
-    """Return whether phones go on without ``name`` (PHONES.md section 1: only SEP<MAC>.cnf.xml is mandatory)."""
+def trust_list_name(mac: Mac) -> str:
+    """Return the name under which a Cisco enterprise phone asks for its own trust list (PHONES.md section 1)."""
+    return f"ITLSEP{mac.bare}.tlv"
+
+
+def plain_name(name: str) -> str:
+    """Return a name without what the signed and the encrypted form of a file add to it."""
     for suffix in _SIGNED_SUFFIXES:
         name = name.removesuffix(suffix)
-    return _OPTIONAL.fullmatch(name.lstrip("/")) is not None
+    return name
+
+
+def is_optional(name: str) -> bool:
+    """Return whether phones go on without ``name`` (PHONES.md section 1: only SEP<MAC>.cnf.xml is mandatory)."""
+    return _OPTIONAL.fullmatch(plain_name(name).lstrip("/")) is not None
 
 
 def is_firmware(name: str) -> bool:
@@ -119,3 +130,11 @@ def is_signed_configuration(name: str) -> bool:
 def is_configuration(name: str, mac: Mac) -> bool:
     """Return whether a name is the configuration of the phone with this MAC address."""
     return owner_of(name) == mac and not name.upper().startswith(("CTL", "ITL")) and not name.lower().endswith(".tlv")
+
+
+def is_first_of_configuration(name: str, mac: Mac) -> bool:
+    """Return whether a name is the one by which a phone's boot is counted.
+
+    It is the configuration's, and in encrypted form that of the stub: the encrypted file comes after it.
+    """
+    return is_configuration(name, mac) and not name.endswith(_ENCRYPTED_SUFFIX)

@@ -5,12 +5,12 @@ libraries (docs/adr/0005).
 """
 
 # ruff: noqa: E402 - the first statement must run before the imports
-import sys
+from ringfence.left_out import HASHES, TYPING, leave_out
 
-# As in the worker: no libcrypto where strangers' packets are parsed, and four megabytes less. No digest is computed.
-sys.modules["_hashlib"] = None  # type: ignore[assignment]
+leave_out(HASHES, TYPING)
 
 import os
+import sys
 
 from ringfence.errors import RingfenceError
 from ringfence.server.standalone.options import read_options

@@ -2,6 +2,7 @@
 
 from ringfence.errors import (
     BadInput,
+    ContentRefused,
     EnvironmentFault,
     NotFound,
     PeerFault,
@@ -34,3 +35,31 @@ class NothingToFetch(NotFound):
 
 class GaveWay(PeerFault):
     """The server under attack gave way."""
+
+
+class CapfSaid(PeerFault):
+    """A CAPF says what a phone does not take."""
+
+
+class TvsSaid(PeerFault):
+    """A TVS says what a phone does not take."""
+
+
+class MemoryUnusable(EnvironmentFault):
+    """The folder that stands for a phone's memory can't be read or written."""
+
+
+class NoTrustList(BadInput):
+    """Phones of this family know no trust lists."""
+
+
+class UnusableIdentity(BadInput):
+    """A file that should hold a phone's certificate and its key does not."""
+
+
+class FileDistrusted(ContentRefused):
+    """The phone does not believe a file, by its trust list; it keeps what it held."""
+
+
+class NotVouchedFor(PeerFault):
+    """Neither a phone's lists nor TVS vouch for a server."""

@@ -11,6 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Self
 
 from ringfence.errors import RingfenceError
@@ -20,7 +21,8 @@ from ringfence.phones.mac import Mac
 from ringfence.phones.parsed_configuration import HeldConfiguration
 from ringfence.server.errors import FileRefused
 from ringfence.server.tftp.client import fetch as fetch_over_tftp
-from ringfence.sim.errors import ConfigurationMissing
+from ringfence.sim.errors import ConfigurationMissing, FileDistrusted
+from ringfence.sim.profile_phone import profile_phone
 from ringfence.sim.provisioning import Fetch, HttpFirst, upgrade
 from ringfence.sim.sip_agent import TcpTransport, Transport
 from ringfence.sim.sip_side import SipHabits, SipSide, host_facing
@@ -35,6 +37,9 @@ from ringfence.sim.steps import (
     Upgraded,
     UpgradeFailed,
 )
+from ringfence.sim.trust_services import TrustServices
+from ringfence.sim.trust_steps import Distrusted
+from ringfence.sim.trusting_phone import PhoneTrust, check_family, hashes_of
 from ringfence.sim.web_side import WebSide
 from ringfence.tftp.options import RequestedOptions
 
@@ -68,6 +73,7 @@ class VirtualPhone:
         fetch: Fetch = fetch_over_tftp,
         running_load: str = "",
         web_port: int | None = None,
+        trust: PhoneTrust | None = None,
     ) -> None:
         self.mac = mac
         self.family, self.model = family_or_model(kind)
@@ -77,14 +83,18 @@ class VirtualPhone:
         self._pace_s = 0.0
         self._retry_s = retry_s or self.family.retry_s.value or RETRY_S
         self._on_step = on_step
-        self._sip = SipSide(mac, self.family, self.model, sip, on_step)
         self._fetch = fetch
         self.running_load = running_load
         """Its firmware; empty stands for one that nobody names."""
         self._web_port = web_port
         self._web: WebSide | None = None
         self._web_order_waits = False
-        self._held: HeldConfiguration | None = None
+        self._profiles = profile_phone(mac, self.family, self.model, trust)
+        self._trust = trust if self._profiles is None else None
+        self._services = services = self._trust_services()
+        by_tls = None if services is None else partial(services.connect_by_tls, tell=on_step)
+        self._sip = SipSide(mac, self.family, self.model, sip, on_step, by_tls)
+        self._held: HeldConfiguration | None = self._remembered()
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._wake_writer: socket.socket | None = None
@@ -123,12 +133,37 @@ class VirtualPhone:
         """Boot once and return what the phone holds then.
 
         Raises:
-            ConfigurationMissing, ConfigurationRejected, TransferFailed: It gets nothing; it keeps what it held.
+            ConfigurationMissing, ConfigurationRejected, FileDistrusted, TransferFailed: It gets nothing; it keeps what
+                it held.
         """
         self._on_step(Booting(why))
+        files = self._ask_for_configuration()
+        held = self.family.read(files, self.model)
+        with self._changed:
+            self._held = held
+            self._changed.notify_all()
+        if self._trust is not None:
+            self._trust.memory.keep_configuration(files)
+        self._run_errands(files[-1])
+        if isinstance(self._fetch, HttpFirst) and held.credential is not None:
+            self._fetch.credential = held.credential
+        self._on_step(Holds(held))
+        if self._takes_firmware(held.load):
+            return self.boot("new firmware")
+        for name in held.files:
+            if name != f"{held.load}.loads":
+                self._ask(name)
+        return held
+
+    def _ask_for_configuration(self) -> tuple[bytes, ...]:
+        """Ask for what the phone asks for first, and return the files that configure it."""
+        if self._profiles is not None:
+            return self._profiles.resync(self._get, self._on_step)
+        if self._trust is not None:
+            self._trust.begin_boot()
         files: list[bytes] = []
         for ask in self.family.boot.value:
-            data = self._ask(ask.name_for(self.mac, self.model))
+            data = self._ask(ask.name_for(self.mac, self.model), is_needed=ask.needed)
             if data is not None and ask.configures:
                 files.append(data)
             if data is None and ask.needed:
@@ -139,19 +174,7 @@ class VirtualPhone:
                     where=f"{self.server[0]}:{self.server[1]}",
                     to_do="Add the phone to the site, publish, and look up the reason in the edge's report.",
                 )
-        held = self.family.read(tuple(files), self.model)
-        with self._changed:
-            self._held = held
-            self._changed.notify_all()
-        if isinstance(self._fetch, HttpFirst) and held.credential is not None:
-            self._fetch.credential = held.credential
-        self._on_step(Holds(held))
-        if self._takes_firmware(held.load):
-            return self.boot("new firmware")
-        for name in held.files:
-            if name != f"{held.load}.loads":
-                self._ask(name)
-        return held
+        return tuple(files)
 
     def _takes_firmware(self, load: str) -> bool:
         """Fetch the firmware that the configuration names, unless the phone runs it; return whether it runs it now."""
@@ -252,13 +275,70 @@ class VirtualPhone:
             held = self.boot(why)
         except RingfenceError as fault:
             self._on_step(BootFailed(fault, self._retry_s))
+            keeps = self._trust is not None or self._profiles is not None
+            if keeps and self._held is not None and self._sip.address is None:
+                self._use(self._held, why)  # what it kept from an earlier life
             return time.monotonic() + self._retry_s
-        host = self.source_host or host_facing(self.server)
-        self._sip.take(held, host, why.replace(" ", "-"), self.running_load)
+        self._use(held, why)
         return 0.0
 
-    def _ask(self, name: str) -> bytes | None:
-        """Return a file, or None if the server refuses it; TransferFailed where it is silent."""
+    def _use(self, held: HeldConfiguration, why: str) -> None:
+        """Listen and register as the configuration says; SipPortInUse if it can't."""
+        host = self.source_host or host_facing(self.server)
+        self._sip.take(held, host, why.replace(" ", "-"), self.running_load)
+
+    def _remembered(self) -> HeldConfiguration | None:
+        """Return the configuration that it kept from an earlier life, None if there is none."""
+        if self._profiles is not None:
+            files = self._profiles.files
+        elif self._trust is not None:
+            check_family(self.family)
+            files = self._trust.memory.configuration
+        else:
+            return None
+        return self.family.read(files, self.model) if files else None
+
+    def _ask(self, name: str, *, is_needed: bool = False) -> bytes | None:
+        """Return a file, or None if the server refuses it, or if the phone does not believe it and can do without.
+
+        Raises:
+            TransferFailed: The server is silent.
+            FileDistrusted: The phone does not believe a file that it needs.
+        """
+        if self._trust is None:
+            return self._get(name)
+        try:
+            return self._trust.ask(name, self._get, self._on_step)
+        except FileDistrusted as fault:
+            self._on_step(Distrusted(name, str(fault)))
+            if self._trust.stub is not None:
+                self._run_errands(self._trust.stub)
+            if is_needed:
+                raise
+            return None
+
+    def _trust_services(self) -> TrustServices | None:
+        if self._trust is None:
+            return None
+        if self._trust.hashes is None:
+            self._trust.hashes = hashes_of(self.model)
+        device = f"SEP{self.mac.bare}"
+        return TrustServices(
+            self._trust,
+            device,
+            f"CP-{self.model.name}-{device}",
+            self.source_host,
+            self.model.tls_ceiling.value,
+            self._trust.typed,
+        )
+
+    def _run_errands(self, configuration: bytes) -> None:
+        """Go to CAPF and TVS if the phone has lists, and the configuration says so."""
+        if self._services is not None:
+            self._services.run(configuration, self._on_step)
+
+    def _get(self, name: str) -> bytes | None:
+        """Return a file as the server has it, or None if the server refuses it; TransferFailed where it is silent."""
         if self._stopping.wait(self._pace_s):
             raise _Ended
         begun = time.monotonic()

@@ -102,7 +102,7 @@ class TcpTransport:
             raise RegistrationFailed(
                 f"the SIP server does not accept connections: {fault.strerror or fault}",
                 where=f"{server[0]}:{server[1]}",
-                to_do="Does it speak SIP over TCP? See sip_transport.",
+                to_do=f"Does it speak SIP over {self.name.upper()}? See sip_transport.",
             ) from None
         self._server = server
         self._buffer = b""
@@ -125,10 +125,7 @@ class TcpTransport:
 
     def receive(self) -> list[Received]:
         """Return the whole messages that have come."""
-        try:
-            data = self._socket.recv(_LARGEST_DATAGRAM)
-        except OSError:
-            data = b""
+        data = self._read()
         if not data:
             self.is_open = False
             return []
@@ -143,6 +140,13 @@ class TcpTransport:
         except BadSipMessage:
             self.is_open = False
             return found
+
+    def _read(self) -> bytes:
+        """Return what has come; nothing where the connection has ended."""
+        try:
+            return self._socket.recv(_LARGEST_DATAGRAM)
+        except OSError:
+            return b""
 
     def close(self) -> None:
         """End the connection at once, so that the phone's port is free for the next one: as with a real one's power."""

@@ -20,6 +20,7 @@ from ringfence.phones.errors import BadSipMessage
 from ringfence.phones.family import Family, Model
 from ringfence.phones.mac import Mac
 from ringfence.phones.parsed_configuration import HeldConfiguration, HeldLine
+from ringfence.phones.settings.trust import TRUST
 from ringfence.phones.sip.messages import SipRequest, parse_message, response
 from ringfence.phones.sip.notify import (
     ServiceControl,
@@ -29,6 +30,8 @@ from ringfence.phones.sip.notify import (
 )
 from ringfence.phones.sip.register import Registering
 from ringfence.secret import Secret
+from ringfence.sim.capf_client import phone_context
+from ringfence.sim.errors import RegistrationFailed
 from ringfence.sim.sip_agent import (
     Address,
     Received,
@@ -38,6 +41,7 @@ from ringfence.sim.sip_agent import (
     UdpTransport,
     resolve,
 )
+from ringfence.sim.sip_over_tls import TlsTransport
 from ringfence.sim.steps import (
     Listening,
     Notified,
@@ -67,11 +71,13 @@ class SipSide:
     """One phone's SIP side, from one configuration to the next."""
 
     def __init__(
-        self, mac: Mac, family: Family, model: Model, habits: SipHabits, on_step: Callable[[Step], None]
-    ) -> None:
+        self, mac: Mac, family: Family, model: Model, habits: SipHabits, on_step: Callable[[Step], None],
+        by_tls: Callable[[str, int, Address, str], Transport] | None = None,
+    ) -> None:  # fmt: skip
         self._mac, self._family, self._model = mac, family, model
         self._habits = habits
         self._on_step = on_step
+        self._by_tls = by_tls
         self._transport: Transport | None = None
         self._agent: SipAgent | None = None
         self._held: HeldConfiguration | None = None
@@ -109,16 +115,28 @@ class SipSide:
         place = f"phone {self._mac}"
         try:
             server = resolve(*held.sip_servers[0])
-            self._transport = (
-                UdpTransport(local_host, held.sip_listen_port, place)
-                if held.sip_transport == "udp"
-                else TcpTransport(local_host, held.sip_listen_port, server, place)
-            )
+            self._transport = self._connected(held, local_host, server, place)
             self._on_step(Listening(*self._transport.address))
             self._agent = SipAgent(self._transport, server)
             self._register(last)
         except RingfenceError as fault:
             self._fail(fault)
+
+    def _connected(self, held: HeldConfiguration, host: str, server: Address, place: str) -> Transport:
+        match held.sip_transport:
+            case "udp":
+                return UdpTransport(host, held.sip_listen_port, place)
+            case "tls" if self._by_tls is not None:
+                return self._by_tls(host, held.sip_listen_port, server, place)
+            case "tls" if TRUST in self._model.settings:
+                raise RegistrationFailed(
+                    "SIP is to go by TLS, and the phone has no trust list", where=place, to_do="See the setting trust."
+                )
+            case "tls":  # what it checks of the server nobody has seen
+                context = phone_context(None, newest_tls=self._model.tls_ceiling.value)
+                return TlsTransport(host, held.sip_listen_port, server, place, context, lambda _der: None)
+            case _:
+                return TcpTransport(host, held.sip_listen_port, server, place)
 
     def renew(self) -> None:
         """Register again when it is due, over a new connection if the old one ended."""

@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import assert_never
 
 from ringfence.errors import RingfenceError
 from ringfence.phones.parsed_configuration import HeldConfiguration
 from ringfence.phones.sip.notify import Action
+from ringfence.sim.trust_steps import TrustStep, trust_as_event, trust_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +125,7 @@ Step = (
     | NotifyRefused
     | Registered
     | RegisterFailed
+    | TrustStep
 )
 
 
@@ -160,7 +161,7 @@ def in_words(step: Step) -> str:  # noqa: C901, PLR0912 - a case for each step
         case NotifyRefused():
             return f"refuses a SIP message of {step.peer_host}:{step.peer_port} with {step.status}: {step.reason}"
         case _:
-            assert_never(step)
+            return trust_in_words(step)
 
 
 def as_event(step: Step) -> Mapping[str, object]:  # noqa: C901, PLR0912 - a case for each step
@@ -220,7 +221,7 @@ def as_event(step: Step) -> Mapping[str, object]:  # noqa: C901, PLR0912 - a cas
                 "peer_port": step.peer_port,
             }
         case _:
-            assert_never(step)
+            return trust_as_event(step)
 
 
 _REJECTED = 8  # ContentRefused's exit code

@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from msgspec import Struct
 
-from ringfence.wire.messages import Whole
+from ringfence.wire.bounds import Whole
 
 MOST_LINES = 1000
 LONGEST_FOLLOW_S = 900

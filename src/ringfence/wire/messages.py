@@ -6,14 +6,12 @@ other. Times are Unix seconds. Field names are what is on the wire.
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import Meta, Raw, Struct
+from msgspec import Raw, Struct
 
 from ringfence.secret import Secret
-
-Whole = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-"""A whole number that every database takes."""
+from ringfence.wire.bounds import Whole
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +179,7 @@ class EdgeHealth:
     ``problem`` is an ``EdgeProblem``, empty for none, and ``sentence`` says it for people. ``at`` is the edge's own
     clock, which may be wrong. ``http_addresses`` are where phones in its room may reach its HTTP, as ``host:port``.
     ``jobs`` are those that its own policy file allows, and ``jobs_problem`` says why that file can't be used.
+    ``mode`` is an ``EdgeMode``; empty from an edge that can't seal its files.
     """
 
     at: float
@@ -190,6 +189,7 @@ class EdgeHealth:
     http_addresses: tuple[str, ...] = field(default=())
     jobs: tuple[str, ...] = field(default=())
     jobs_problem: str = ""
+    mode: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -316,6 +316,8 @@ class StatePart(StrEnum):
     """NetworkRules (``wire.network_messages``), for boxes alone."""
     JOBS = "jobs"
     """JobOrders (``wire.job_messages``)."""
+    STORAGE = "storage"
+    """StorageOrder, for edges that were ever told to seal their files; no edge keeps it on its disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -374,6 +376,23 @@ class StandingAnswer:
     """Why the hub gives the caller nothing for now, in words; empty if it does."""
 
     waits: str = ""
+
+
+class EdgeMode(StrEnum):
+    """How an edge keeps its files, as it says."""
+
+    OPEN = "open"
+    SEALED = "sealed"
+    LOCKED = "locked"
+    """Sealed, and the key is not in its memory: it serves nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageOrder:
+    """Whether an edge is to seal its files, and the key (32 bytes in base64): empty where it may not have it now."""
+
+    sealed: bool
+    key: Secret
 
 
 class SiteState(Struct, frozen=True):

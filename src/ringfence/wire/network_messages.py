@@ -10,7 +10,7 @@ from enum import StrEnum
 from msgspec import Struct
 
 from ringfence.secret import Secret
-from ringfence.wire.messages import Whole
+from ringfence.wire.bounds import Whole
 
 
 class PortAccess(StrEnum):

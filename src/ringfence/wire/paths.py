@@ -31,6 +31,9 @@ HEALTH = V1 + "/health"
 BOX = V1 + "/box"
 """POST BoxStanding → BoxStanding (``wire.network_messages``): how a box's port and tunnel are."""
 
+PHONE_SERVICES = V1 + "/phone-services/"
+"""POST …/capf?mac=…, …/tvs?mac=…: a phone's bytes as they come, and the answer's body is what goes back, at the same
+time (``wire.phone_services``)."""
 PHONE_WEB = V1 + "/phone-web"
 """POST PhoneWebNews → PhoneWebOrders (``wire.phone_web_messages``): what a phone's page is asked, and its answers."""
 JOBS = V1 + "/jobs"

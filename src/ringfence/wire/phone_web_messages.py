@@ -7,7 +7,7 @@ at wherever these come by, so that neither a hub nor an edge nor a phone is beli
 import re
 from dataclasses import dataclass
 
-from ringfence.wire.messages import Whole
+from ringfence.wire.bounds import Whole
 
 SHORTEST_S, LONGEST_S = 60, 3600
 """How long a phone's page may be open."""

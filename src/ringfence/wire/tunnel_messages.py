@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from msgspec import Struct
 
 from ringfence.secret import Secret
-from ringfence.wire.messages import Whole
+from ringfence.wire.bounds import Whole
 from ringfence.wire.network_messages import NetworkReach
 
 MOST_PEERS = 1000

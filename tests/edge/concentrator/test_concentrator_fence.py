@@ -20,7 +20,10 @@ pytestmark = [pytest.mark.needs("netns"), pytest.mark.needs("nft")]
 PBX = IPv4Network("172.16.5.10/32")
 SIP, RTP = Reach(PBX, Protocol.UDP, 5060, 5060), Reach(PBX, Protocol.UDP, 10000, 20000)
 WIDE = Reach(IPv4Network("10.0.0.0/8"), Protocol.TCP, 5061, 5061)
-SUBNETS = [IPv4Network((0x0A00_0000 + 8 * number, 29)) for number in range(6)]
+SUBNETS = [
+    *(IPv4Network((0x0A00_0000 + 8 * number, 29)) for number in range(5)),
+    *(IPv4Network((0x0A01_0000 + 16 * number, 28)) for number in range(2)),
+]
 BOXES = st.dictionaries(
     st.sampled_from(SUBNETS),
     st.tuples(
@@ -65,7 +68,7 @@ def test_changes_lead_to_the_same_fence_as_a_new_one(steps: list[Boxes]) -> None
         before: Boxes = {}
         apply(whole_text("rf-tunnel", ()))
         for after in steps:
-            if text := change_text(before, after):
+            if text := change_text("rf-tunnel", before, after):
                 apply(text)
             before = after
         changed = listed()
@@ -75,7 +78,7 @@ def test_changes_lead_to_the_same_fence_as_a_new_one(steps: list[Boxes]) -> None
 
 def test_no_change_is_no_text() -> None:
     boxes = {SUBNETS[0]: FencedBox(SUBNETS[0], (SIP,))}
-    assert change_text(boxes, boxes) == ""
+    assert change_text("rf-tunnel", boxes, boxes) == ""
 
 
 def test_a_change_of_one_box_is_as_long_with_a_thousand_as_with_ten() -> None:
@@ -86,7 +89,7 @@ def test_a_change_of_one_box_is_as_long_with_a_thousand_as_with_ten() -> None:
     def changed(count: int) -> str:
         before = fleet(count)
         after = {**before, SUBNETS[0]: FencedBox(SUBNETS[0], (SIP, RTP))}
-        return change_text(before, after)
+        return change_text("rf-tunnel", before, after)
 
     assert changed(1000) == changed(10)
 

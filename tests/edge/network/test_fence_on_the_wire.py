@@ -5,6 +5,7 @@ while one fence takes another's place.
 """
 
 import socket
+import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -195,6 +196,22 @@ def open_port(home: Home) -> None:
 def test_who_reaches_whom(home: Home) -> None:
     open_port(home)
     assert differing(home, FROM_PHONE | FROM_OTHERS) == {}
+
+
+def pings(source: str, address: str, *, wait_s: int = 1) -> bool:
+    """Return whether somebody answers a ping from a namespace."""
+    command = ["ip", "netns", "exec", source, "busybox", "ping", "-c", "1", "-W", str(wait_s), address]
+    return subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.needs("busybox")
+def test_a_phone_that_pings_its_tftp_server_hears_it_at_home_and_nobody_elsewhere(home: Home) -> None:
+    """By that a phone with a VPN of its own knows where it is (autoNetDetect, PHONES.md section 4)."""
+    assert not pings(home.phone, BOX), "before the first rules"
+    open_port(home)
+    assert pings(home.phone, BOX, wait_s=60)
+    assert not pings(home.phone, HOME_BOX), "the box answers at the port as the phone's server alone"
+    assert not pings(home.home, BOX), "nobody else in the house is told that it is at home"
 
 
 def test_before_the_first_rules_nothing_passes_at_the_port(home: Home) -> None:

@@ -4,6 +4,8 @@ import contextlib
 import os
 import signal
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -307,6 +309,12 @@ def test_a_helper_whose_both_processes_are_killed_is_gone_and_the_next_one_begin
 
 
 @marked
+@pytest.mark.parametrize("arguments", [["6", "eth0", "--uplink=wlan0"], ["6"], ["6", "{}"]])
+def test_a_task_of_another_version_is_not_tried_for_ever(arguments: list[str]) -> None:
+    command = [sys.executable, "-I", "-m", "ringfence.edge.network.helper", *arguments]
+    assert subprocess.run(command, check=False, timeout=60).returncode == 3  # as the shell that starts it knows it
+
+
 def test_two_edges_do_not_keep_one_port(network: BoxNetwork, helper: NetworkHelper, run_folder: Path) -> None:
     assert helper.leases.name == "leases"
     with pytest.raises(HelperUnfit, match="another edge on this machine keeps"):

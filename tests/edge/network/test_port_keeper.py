@@ -12,6 +12,7 @@ from ringfence.edge.network.interfaces import BRIDGE, Interfaces
 from ringfence.edge.network.keeper import ASK_S, KEPT_S, LOOK_S, TIME_UNKNOWN, PortKeeper
 from ringfence.edge.network.plan import PortRules, read_plan
 from ringfence.edge.network.port_access.gate import GateOrders
+from ringfence.edge.network.port_access.gate_keeping import GateKeeping
 from ringfence.edge.network.port_access.messages import KeyFault, KeyRefused
 from ringfence.wire.network_messages import BoxProblem, NetworkConcentrator, NetworkReach, PortAccess
 from support.box_network import GOOD, PHONE_MAC, STRANGER_MAC
@@ -339,7 +340,7 @@ def gate() -> SimulatedGate:
 
 @pytest.fixture
 def gated(port: SimulatedPort, gate: SimulatedGate) -> PortKeeper:
-    made = PortKeeper(port, INTERFACES, Path("/run/box"), gate=gate)
+    made = PortKeeper(port, INTERFACES, Path("/run/box"), open_gate=lambda: GateKeeping(gate))
     made.begin()
     return made
 

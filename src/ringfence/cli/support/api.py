@@ -146,9 +146,16 @@ class PeoplesApi:
 
     def download(self, path: str, **query: str | int | None) -> Iterator[bytes]:
         """Get what is no JSON, part by part; HubAway where it ends before its end."""
+        return self._fetch("GET", path, query)
+
+    def fetch(self, path: str) -> Iterator[bytes]:
+        """Have what is no JSON made, and get it part by part, as ``download`` does."""
+        return self._fetch("POST", path, {})
+
+    def _fetch(self, method: str, path: str, query: Mapping[str, str | int | None]) -> Iterator[bytes]:
         try:
             response = self._pool.request(
-                "GET", self._address(path, query), headers=self._headers(), preload_content=False
+                method, self._address(path, query), headers=self._headers(), preload_content=False
             )
             if response.status >= _FIRST_ERROR:
                 _answer(response)

@@ -1,5 +1,6 @@
 """Files that commands read and write for the user."""
 
+import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,23 +9,31 @@ from typing import BinaryIO
 from ringfence import csv_text
 from ringfence.cli.support import output
 from ringfence.cli.support.errors import BadArgument, CanNotWrite, FileExists
+from ringfence.errors import BadInput, NotPermitted
 
 LARGEST_TEXT_BYTES = 1 << 20
 
 
 def read_text(path: Path, largest_bytes: int = LARGEST_TEXT_BYTES) -> str:
     """Return the text of a file; BadArgument if it can't be read, is not UTF-8 or is larger than ``largest_bytes``."""
+    data = read_bytes(path, largest_bytes)
     try:
-        with path.open("rb") as file:
-            data = file.read(largest_bytes + 1)
-        if len(data) > largest_bytes:
-            raise BadArgument(f"the file is larger than {largest_bytes:,} bytes", where=str(path))
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         line = data[: fault.start].count(b"\n") + 1
         raise BadArgument("the file is not UTF-8", where=f"{path}, line {line}", to_do="Save it as UTF-8.") from None
+
+
+def read_bytes(path: Path, largest_bytes: int) -> bytes:
+    """Return what is in a file; BadArgument if it can't be read or is larger than ``largest_bytes``."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(largest_bytes + 1)
     except OSError as fault:
         raise BadArgument(f"the file can't be read: {fault.strerror}", where=str(path)) from None
+    if len(data) > largest_bytes:
+        raise BadArgument(f"the file is larger than {largest_bytes:,} bytes", where=str(path))
+    return data
 
 
 @contextmanager
@@ -48,6 +57,28 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
         path.unlink(missing_ok=True)
         raise _not_written(path, fault) from None
     except BaseException:
+        path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def private_file(path: Path, data: bytes) -> Iterator[None]:
+    """Write a new file that only its owner can read, for a block that makes it worth something.
+
+    Where the block is refused nothing is left of it; where nobody knows what came of the block, it stays.
+
+    Raises:
+        FileExists: There is one.
+        CanNotWrite: It can't be written.
+    """
+    with new_file(path) as file:
+        path.chmod(0o600)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        yield
+    except (BadInput, NotPermitted):
         path.unlink(missing_ok=True)
         raise
 

@@ -24,7 +24,9 @@ from ringfence.edge.agent.health import HealthTeller
 from ringfence.edge.agent.hub_connection import ClientFactory, https_client
 from ringfence.edge.agent.hub_memory import HubMemoryPart
 from ringfence.edge.agent.room_orders import RoomOrdersPart
+from ringfence.edge.agent.sealed_storage import SealedStorage
 from ringfence.edge.agent.site_state import StateKeeper
+from ringfence.edge.agent.standing import StandingTeller
 from ringfence.edge.agent.status_keeper import StatusKeeper
 from ringfence.edge.agent.sync import refresh, update_roots
 from ringfence.edge.errors import DiskFault, DiskFull, HubRefused, HubUnreachable
@@ -41,7 +43,7 @@ from ringfence.edge.storage.cache import Cache
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.errors import ContentRefused, EnvironmentFault, RingfenceError
 from ringfence.identity.certificates import authority_id, issuer_id, read_certificate
-from ringfence.wire.messages import EdgeProblem, EdgeStanding, ReportKind
+from ringfence.wire.messages import EdgeProblem, ReportKind
 
 LOOK_AROUND_S = 2.0
 LOOK_ANYWAY_S = 900.0
@@ -87,7 +89,9 @@ class Agent:
         self._bug: Exception | None = None
         enrolment = folder.enrolment()
         self._journal = Journal(folder.reports, folder.disk)
-        self._cache = Cache(folder.cache, folder.disk, enrolment.site_id, folder.disk.read(folder.root_file) or b"")
+        self._cache = Cache(
+            folder.cache, folder.disk, enrolment.site_id, folder.disk.read(folder.root_file) or b"", folder.vault
+        )
         kept = self._cache.load()
         self._trusted = kept.trusted
         self._kept_refusal = kept.refusal
@@ -108,8 +112,9 @@ class Agent:
         self._box = box
         network = (box.part_by(self._clock),) if box is not None else ()
         orders = RoomOrdersPart(self._clock, self._serving.send)
-        self._state = StateKeeper(folder, (self._rules, self._memory, orders, self._jobs, *network))
-        self._has_told_standing = threading.Event()
+        self._storage = SealedStorage(folder, self._cache, log, self._show_release)
+        self._state = StateKeeper(folder, (self._storage, self._rules, self._memory, orders, self._jobs, *network))
+        self._standing = StandingTeller(folder, self._state, self._memory)
         self._pages = LocalPagesThread(metrics, pages(self._status_now, folder.path))
 
     @property
@@ -152,6 +157,7 @@ class Agent:
             told_at = -1
             while not self._stopping.wait(LOOK_AROUND_S):
                 self._serving.phones.save_when_due(time.monotonic())
+                self._storage.erase_left()
                 minute = int(self._clock.now() // 60) % MINUTES_A_DAY
                 if minute != told_at and self._clock.is_known:
                     self._serving.tell_at_night(minute)
@@ -198,6 +204,8 @@ class Agent:
             self._status.note_problem(f"the stored release was not used: {self._kept_refusal}")
         if self._damaged:
             self._status.note_problem(f"damaged on disk, so fetched again: {', '.join(self._damaged)}")
+        if self._folder.vault.is_locked:
+            self._status.note_problem("this edge is sealed: it serves its phones once the hub has given it the key")
         if self._trusted.release is not None:
             self._serving.show(self._trusted.release)
         else:
@@ -217,7 +225,7 @@ class Agent:
                         self._health.on_connected()
                         if self._box is not None:
                             self._box.on_connected()
-                        self._has_told_standing.clear()  # it may be another process, with other data
+                        self._standing.forget()
                         self._status.note_connected(self._client.url)
                     self._status.note_contact()
                     self._wake.set()
@@ -252,7 +260,9 @@ class Agent:
         if renew_when_due(self._folder, self._client.renew, self._clock.now(), is_wanted=is_wanted):
             self._asked_for_issuer = self._trusted.hub
             self._take_renewed()
-        self._tell_standing()
+        self._standing.tell(self._client, self._trusted)
+        if self._folder.vault.is_locked:
+            self._unlock()
         if news := self._state.refresh(self._client):
             self._log(
                 "info", f"Received version {self._state.version} of the site's state; changed: {', '.join(news)}."
@@ -266,12 +276,25 @@ class Agent:
         self._trusted = result.trusted
         self._status.note_contact()
         self._status.note_confirmed(self._clock.now())
+        self._standing.keep(self._trusted)
         if result.release is None or not result.is_new:
             return
         self._serving.show(result.release)
         self._cache.discard_unused(result.release)
         fetched = f"{counted(result.fetched_files, 'file')}, {result.fetched_bytes} B"
         self._log("info", f"Received release {result.release.number}: fetched {fetched}.")
+
+    def _unlock(self) -> None:
+        """Have the hub's key open what is kept sealed, and serve it."""
+        self._storage.unlock(self._client)
+        kept = self._cache.load()
+        self._trusted, self._damaged = kept.trusted, kept.damaged
+        self._state.read_again()
+        self._show_release()
+
+    def _show_release(self) -> None:
+        if self._trusted.release is not None:
+            self._serving.show(self._trusted.release)
 
     def _follow_hub(self) -> None:
         """Go on where the hub says that it is from now on, also after a loss of the cache."""
@@ -297,29 +320,6 @@ class Agent:
             renew(self._folder, self._client.renew)
             self._take_renewed()
             self._client.greeting()
-
-    def _tell_standing(self) -> None:
-        """Tell the hub what this edge has, once on each connection, before anything is asked of it."""
-        if self._has_told_standing.is_set():
-            return
-        self._has_told_standing.set()
-        proof = self._trusted.whole_set() if self._trusted.release is not None else {}
-        try:
-            self._client.tell_standing(
-                EdgeStanding(
-                    release=self._trusted.release.number if self._trusted.release is not None else 0,
-                    timestamp=proof.get("timestamp", b"").decode(),
-                    snapshot=proof.get("snapshot", b"").decode(),
-                    state_version=self._state.version,
-                    memory=self._memory.newest.sealed,
-                    revoked=self._folder.is_revoked,
-                    root=self._trusted.root_bytes.decode(),
-                    hub_url=self._client.url,
-                )
-            )
-        except RingfenceError:
-            self._has_told_standing.clear()
-            raise
 
     def _take_renewed(self) -> None:
         self._log("info", "The certificate was renewed.")

@@ -12,6 +12,7 @@ from ringfence.edge.jobs.diagnosis import Diagnosis
 from ringfence.edge.jobs.edge_jobs import EdgeJobs
 from ringfence.edge.jobs.kinds import JobTools, job_kinds
 from ringfence.edge.jobs.phone_web import PhoneWeb, on_this_wire
+from ringfence.edge.phones.phone_services import PhoneServicesPort
 from ringfence.edge.phones.site_worker import WorkerSource
 from ringfence.edge.reporting import status
 from ringfence.edge.reporting.recent_log import RecentLog
@@ -28,6 +29,8 @@ class ProcessRights:
 
     begin_again: Callable[[], None] | None = None
     capturing: Capturing = field(default_factory=lambda: Capturing(None))
+    phone_services: PhoneServicesPort | None = None
+    """Where phones connect to CAPF and TVS, if they may here."""
 
 
 NO_RIGHTS = ProcessRights()
@@ -50,7 +53,11 @@ class RunningAgent:
 def agent_jobs(
     folder: EdgeFolder, workers: WorkerSource, clock: HubClock, log: RecentLog, agent: RunningAgent
 ) -> EdgeJobs:
-    """Return the jobs of an agent."""
+    """Return the jobs of an agent; from now on phones' connections are carried to its hub."""
+    if agent.rights.phone_services is not None and (host_of := agent.host_of) is not None:
+        agent.rights.phone_services.start(
+            lambda *phone: agent.client().carry_phone(*phone), lambda mac: host_of(mac) is not None, log
+        )
     hearing = workers.hearing
     diagnosis = Diagnosis(
         lambda: agent.client().url,

@@ -8,7 +8,7 @@ from ringfence.edge.agent.status_keeper import StatusKeeper
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.edge.storage.reserve import RESERVE_BYTES
 from ringfence.errors import EnvironmentFault
-from ringfence.wire.messages import EdgeHealth, EdgeProblem
+from ringfence.wire.messages import EdgeHealth, EdgeMode, EdgeProblem
 
 AllowedJobs = tuple[tuple[str, ...], str]
 """Which jobs are allowed, and why none are."""
@@ -48,8 +48,18 @@ class HealthTeller:
             sentence = (
                 f"the disk is full: {free / 1e6:.1f} MB are free. Free some space; the edge then goes on by itself."
             )
-            return EdgeHealth(time.time(), EdgeProblem.DISK_FULL, sentence, free, addresses, *self._jobs())
-        return EdgeHealth(time.time(), kind or "", state.problem if kind else "", free, addresses, *self._jobs())
+            return EdgeHealth(
+                time.time(), EdgeProblem.DISK_FULL, sentence, free, addresses, *self._jobs(), mode=self._mode()
+            )
+        return EdgeHealth(
+            time.time(),
+            kind or "",
+            state.problem if kind else "",
+            free,
+            addresses,
+            *self._jobs(),
+            mode=self._mode(),
+        )
 
     def tell(self, client: HubClient) -> None:
         """Tell the hub how the edge is, if that is news or due.
@@ -58,11 +68,22 @@ class HealthTeller:
             HubUnreachable, HubRefused: It did not take it; it is told again next time.
         """
         health = self.look()
-        news = (health.problem, health.sentence, health.http_addresses, health.jobs, health.jobs_problem)
+        news = (
+            health.problem,
+            health.sentence,
+            health.http_addresses,
+            health.jobs,
+            health.jobs_problem,
+            health.mode,
+        )
         if news == self._told and time.monotonic() < self._tell_at:
             return
         client.tell_health(health)
         self._told, self._tell_at = news, time.monotonic() + TELL_ANYWAY_S
+
+    def _mode(self) -> EdgeMode:
+        vault = self._folder.vault
+        return EdgeMode.LOCKED if vault.is_locked else EdgeMode.SEALED if vault.is_complete else EdgeMode.OPEN
 
     def _free_bytes(self) -> int:
         try:

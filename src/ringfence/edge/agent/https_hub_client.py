@@ -21,8 +21,8 @@ from cryptography import x509
 from msgspec import Raw
 
 from ringfence.content.digests import Digest
-from ringfence.content.errors import EndlessData
 from ringfence.edge.agent.clock import HubClock
+from ringfence.edge.agent.hub_answers import events_in, is_page, limited, whole_lines
 from ringfence.edge.agent.hub_client import BlobPart
 from ringfence.edge.agent.network_faults import network_faults, no_hub
 from ringfence.edge.agent.proxy import manager_for, proxy_for
@@ -67,7 +67,6 @@ _ASKS_IF_QUIET = (
     (socket.IPPROTO_TCP, socket.TCP_KEEPCNT, 3),
 )
 """TCP asks whether the hub is there, in seconds: after the home got another address, that says no at once."""
-_LARGEST_EVENT_BYTES = 65_536
 _OK, _PARTIAL, _NOT_FOUND, _RANGE_REFUSED = 200, 206, 404, 416
 _REDIRECTS = range(300, 400)
 
@@ -154,7 +153,7 @@ class HttpHubClient:
             if response.status == _NOT_FOUND:
                 return None
             self._refusal(response)
-            return _limited(response, largest_bytes, name)
+            return limited(response, largest_bytes, name)
 
     def blob(self, digest: Digest, offset: int) -> BlobPart:
         """Open a blob; an offset that the hub can't continue from begins at 0."""
@@ -178,8 +177,8 @@ class HttpHubClient:
         response = self._open_stream()
         way, look_at = self._way, time.monotonic() + TRY_FIRST_EVERY_S
         try:
-            for lines in _whole_lines(self._chunks(response)):
-                yield from _events(lines)
+            for lines in whole_lines(self._chunks(response)):
+                yield from events_in(lines)
                 if way is not self._ways[0] and time.monotonic() >= look_at:
                     if self._answers(self._ways[0]):
                         return
@@ -222,6 +221,24 @@ class HttpHubClient:
         """Send an answer of a phone's page, and ask what to do."""
         return self._known(PhoneWebOrders, paths.PHONE_WEB, codec.to_json(news))
 
+    def carry_phone(self, service: str, mac: str, line: socket.socket) -> None:
+        """Carry a phone's bytes over a connection of its own, which ends with it."""
+        way = self._way
+        with network_faults(way.url, way.proxy):
+            connection = way.pool._new_conn()  # noqa: SLF001 - urllib3 gives connections away by no other name
+            try:
+                if way.proxy:
+                    way.pool._prepare_proxy(connection)  # noqa: SLF001 - as above
+                else:
+                    connection.connect()
+                if isinstance(connection, _HubConnection) and isinstance(connection.sock, ssl.SSLSocket):
+                    from ringfence.edge.agent import phone_lines  # noqa: PLC0415 - loads h11: where phones come alone
+
+                    path = f"{paths.PHONE_SERVICES}{service}?mac={mac}"
+                    phone_lines.carry(connection.sock, urlsplit(way.url).netloc, path, line)
+            finally:
+                connection.close()
+
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Send a request for the next certificate."""
         return self._message(RenewResponse, "POST", paths.RENEW, codec.to_json(request))
@@ -230,7 +247,7 @@ class HttpHubClient:
         """Ask for the hub's CA certificate in PEM: worth nothing until its fingerprint is compared."""
         with self._response("GET", paths.AUTHORITY) as response:
             self._refusal(response)
-            return _limited(response, codec.LARGEST_BYTES, "the CA certificate").decode("ascii", "replace")
+            return limited(response, codec.LARGEST_BYTES, "the CA certificate").decode("ascii", "replace")
 
     def enrol(self, request: EnrolRequest) -> EnrolResponse:
         """Present a token; the one request that needs no client certificate."""
@@ -309,7 +326,7 @@ class HttpHubClient:
     def _message(self, form: type[T], method: str, path: str, body: bytes | None = None) -> T:
         with self._response(method, path, body) as response:
             self._refusal(response)
-            return codec.from_json(form, _limited(response, codec.LARGEST_BYTES, path))
+            return codec.from_json(form, limited(response, codec.LARGEST_BYTES, path))
 
     def _known(self, form: type[T], path: str, body: bytes | None = None) -> T | None:
         """Return what is at a path, or what it answers to a message; None if the hub has no such path."""
@@ -317,7 +334,7 @@ class HttpHubClient:
             if response.status == _NOT_FOUND:
                 return None
             self._refusal(response)
-            return codec.from_json(form, _limited(response, codec.LARGEST_BYTES, path))
+            return codec.from_json(form, limited(response, codec.LARGEST_BYTES, path))
 
     @contextmanager
     def _response(
@@ -362,11 +379,11 @@ class HttpHubClient:
             response.close()
 
     def _refusal(self, response: urllib3.BaseHTTPResponse, way: _Way | None = None) -> None:
-        if response.status in {_OK, _PARTIAL} and not _is_page(response):
+        if response.status in {_OK, _PARTIAL} and not is_page(response):
             return
         url = (way or self._way).url
-        body = _limited(response, codec.LARGEST_BYTES, "an answer")
-        if response.status in _REDIRECTS or _is_page(response):
+        body = limited(response, codec.LARGEST_BYTES, "an answer")
+        if response.status in _REDIRECTS or is_page(response):
             raise no_hub(url, f"it answers with status {response.status} and a page")
         try:
             problem = codec.from_json(Problem, body)
@@ -375,31 +392,3 @@ class HttpHubClient:
         if response.status >= 500:  # noqa: PLR2004 - HTTP's first server error: it may pass
             raise HubUnreachable(problem.what, where=url, to_do="The edge will try again; see the hub's log.")
         raise HubRefused(problem.what, kind=problem.kind, where=problem.where or url, to_do=problem.to_do)
-
-
-def _is_page(response: urllib3.BaseHTTPResponse) -> bool:
-    """Return whether an answer is a page for people, which no hub gives to an edge."""
-    return response.headers.get("Content-Type", "").lower().startswith("text/html")
-
-
-def _limited(response: urllib3.BaseHTTPResponse, largest: int, what: str) -> bytes:
-    data = response.read(largest + 1)
-    if len(data) > largest:
-        raise EndlessData(f"{what} has more than {largest} bytes", to_do="The last good release stays in use.")
-    return data
-
-
-def _whole_lines(chunks: Iterator[bytes]) -> Iterator[list[bytes]]:
-    """Return the lines that end with each chunk."""
-    rest = b""
-    for chunk in chunks:
-        *lines, rest = (rest + chunk).split(b"\n")
-        if len(rest) > _LARGEST_EVENT_BYTES:
-            raise EndlessData("an event does not end", to_do="The edge connects again.")
-        yield lines
-
-
-def _events(lines: Sequence[bytes]) -> Iterator[Event]:
-    for line in lines:
-        if line.startswith(b"data:"):
-            yield codec.from_json(Event, line.removeprefix(b"data:").strip())

@@ -1,5 +1,6 @@
 """What an edge asks of its hub: the port; ``https_hub_client`` is its adapter."""
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -77,6 +78,9 @@ class HubClient(Protocol):
 
     def exchange_phone_web(self, news: PhoneWebNews) -> PhoneWebOrders | None:
         """Tell an answer of a phone's page and ask what to do; return None if the hub does not know it."""
+
+    def carry_phone(self, service: str, mac: str, line: socket.socket) -> None:
+        """Carry a phone's bytes to one of the hub's services for phones, and back, until one side ends. OSError too."""
 
     def renew(self, request: RenewRequest) -> RenewResponse:
         """Ask for the next certificate."""

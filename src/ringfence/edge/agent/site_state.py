@@ -55,10 +55,13 @@ class StateKeeper:
         self.version = 0
         self.refused: dict[StatePart, str] = {}
         """Why a part of the hub's newest state is not gone by."""
-        self._kept = self._read()
-        for part in parts:
-            if (told := self._kept.get(part.name)) is not None:
-                self._try(part, told, is_kept=True)
+        self._kept: dict[StatePart | str, Raw] = {}
+        self._take_kept()
+
+    def read_again(self) -> None:
+        """Have in force what is kept, once a locked folder can be read."""
+        self._take_kept()
+        self.apply()
 
     def apply(self) -> None:
         """Have what is kept in force."""
@@ -84,16 +87,23 @@ class StateKeeper:
         for part in self._parts:
             raw = told.parts.get(part.name)
             if raw is not None and self._try(part, raw, is_kept=False):
-                self._kept[part.name] = raw.copy()
+                if part.name is not StatePart.STORAGE:  # it holds the key to what is kept
+                    self._kept[part.name] = raw.copy()
                 news.append(part.name)
         self.version = told.version
         if news:
             try:
                 state = SiteState(told.version, self._kept)
-                self._folder.disk.replace(self._folder.state_file, codec.to_json(state))
+                self._folder.vault.replace(self._folder.state_file, codec.to_json(state))
             except EnvironmentFault:
                 return news  # in force all the same; without room on the disk it is asked for after a restart
         return news
+
+    def _take_kept(self) -> None:
+        self._kept = self._read()
+        for part in self._parts:
+            if (told := self._kept.get(part.name)) is not None:
+                self._try(part, told, is_kept=True)
 
     def _try(self, part: Part, raw: Raw, *, is_kept: bool) -> bool:
         try:
@@ -107,11 +117,10 @@ class StateKeeper:
             return False
 
     def _read(self) -> dict[str, Raw]:
-        read = self._folder.disk.read
         try:
-            kept = codec.from_json(SiteState, read(self._folder.state_file) or b"")
+            kept = codec.from_json(SiteState, self._folder.vault.read(self._folder.state_file) or b"")
         except BadMessage:
-            first_rules = read(self._folder.first_rules_file)
+            first_rules = self._folder.disk.read(self._folder.first_rules_file)
             return {} if first_rules is None else {StatePart.GUARD: Raw(first_rules)}
         self.version = kept.version
         return {name: raw.copy() for name, raw in kept.parts.items()}

@@ -5,7 +5,7 @@ a fail-over would have a way out and no way back.
 """
 
 from collections.abc import Collection, Mapping
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Network
 
 KEPT_S = 8.0
 """How long a claim holds that is not repeated; a box repeats it every second."""
@@ -15,14 +15,14 @@ class Claims:
     """Remembers who claims to use this concentrator; ``now`` is monotonic, in seconds."""
 
     def __init__(self) -> None:
-        self._subnets: dict[IPv4Address, IPv4Network] = {}
-        """Each box's own address: the first one of its subnet."""
+        self._subnets: Mapping[str, IPv4Network] = {}
         self._claimed_at: dict[IPv4Network, float] = {}
 
-    def take(self, subnets: Collection[IPv4Network]) -> None:
-        """Know exactly these boxes from now on; claims of those that stay still count."""
-        self._subnets = {subnet.network_address + 1: subnet for subnet in subnets}
-        self._claimed_at = {subnet: at for subnet, at in self._claimed_at.items() if subnet in subnets}
+    def take(self, subnets: Mapping[str, IPv4Network]) -> None:
+        """Know exactly these boxes from now on, by their own addresses; claims of those that stay still count."""
+        known = frozenset(subnets.values()) if self._claimed_at else frozenset()
+        self._subnets = subnets
+        self._claimed_at = {subnet: at for subnet, at in self._claimed_at.items() if subnet in known}
 
     def presume(self, networks: Collection[str], now: float) -> None:
         """Take it that boxes whose subnets are among these (CIDR) use this end, until they say otherwise."""
@@ -31,7 +31,7 @@ class Claims:
     def hear(self, asked: Mapping[str, bool], now: float) -> None:
         """Note who has asked whether this end is there, and whether their calls go this way."""
         for address, is_used in asked.items():
-            subnet = self._subnets.get(IPv4Address(address))
+            subnet = self._subnets.get(address)
             if subnet is None:
                 continue
             if is_used:

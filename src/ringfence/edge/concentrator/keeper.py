@@ -92,8 +92,6 @@ class ConcentratorKeeper:
         self._used_keys: dict[str, str] = {}
         self._claims = Claims()
         self._claimed: frozenset[IPv4Network] = frozenset()
-        self._own: dict[IPv4Network, str] = {}
-        """Each box's own address (CIDR), by its subnet."""
         self._settled: dict[str, tuple[ConcentratorBox, str]] = {}
         """What the link was told of each box: as it was, and the key by which it called."""
         self._routed: frozenset[str] | None = None
@@ -105,7 +103,7 @@ class ConcentratorKeeper:
         self._traffic = self._link.traffic()
         self._fenced = {box.fenced.subnet: box.fenced for box in boxes}
         self._set_fence(whole_text(self._interface, self._fenced.values()))
-        self._claims.take(self._fenced)
+        self._claims.take(self._by_address())
         self._claims.presume(self._link.routes(), self._clock())
         self.take(boxes)
 
@@ -120,11 +118,11 @@ class ConcentratorKeeper:
             self._traffic = {key: traffic for key, traffic in self._traffic.items() if key in known}
         self._settled = {edge_id: told for edge_id, told in self._settled.items() if edge_id in self._boxes}
         fenced = {box.fenced.subnet: box.fenced for box in boxes}
-        if text := change_text(self._fenced, fenced):
+        if text := change_text(self._interface, self._fenced, fenced):
             self._set_fence(text)
             self._fenced = fenced
+            self._claims.take(self._by_address())
             self._routed = None
-        self._claims.take(fenced)
         self._settle()
 
     def on_time(self) -> None:
@@ -164,14 +162,16 @@ class ConcentratorKeeper:
         self._settled = settled
         claimed = self._claims.claimed(self._clock())
         if self._routed is None or claimed != self._claimed:
-            if self._routed is None:
-                self._own = {subnet: self._own.get(subnet) or _own_address(subnet) for subnet in self._fenced}
-            routed = frozenset((*self._own.values(), *map(str, claimed)))
+            own = (f"{box.own_address}/32" for box in self._fenced.values())
+            routed = frozenset((*own, *map(str, claimed)))
             self._link.route(sorted(routed))
             self._routed = routed
         if claimed != self._claimed:
             self._answer_for(claimed)
             self._claimed = claimed
+
+    def _by_address(self) -> dict[str, IPv4Network]:
+        return {box.own_address: subnet for subnet, box in self._fenced.items()}
 
     def _peers_of(self, box: ConcentratorBox) -> list[Peer]:
         used = self._used_keys[box.edge_id]
@@ -184,8 +184,3 @@ class ConcentratorKeeper:
             return box.next_public_key
         before = self._used_keys.get(box.edge_id, "")
         return before if before in box.keys else box.public_key
-
-
-def _own_address(subnet: IPv4Network) -> str:
-    """Return the address of the box itself, which is its subnet's first."""
-    return f"{subnet.network_address + 1}/32"

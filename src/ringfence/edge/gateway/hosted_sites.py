@@ -116,6 +116,8 @@ class HostedSite:
     retry_at: float = 0.0
     """When it is tried again, by the monotonic clock."""
     is_leaving: bool = False
+    is_told_gone: bool = False
+    """Whether it was told that its folder is gone; its agent may have noticed that first, and ended."""
     was_served: bool = False
     """Whether the worker may serve something of it."""
     backoff: Backoff = field(default_factory=Backoff)
@@ -178,6 +180,7 @@ class HostedSites:
             attempt.join()
 
     def _look_at(self, site: HostedSite, now: float) -> None:
+        site.is_told_gone = False
         try:
             enrolled_as = _who(site.folder)
         except EnvironmentFault:
@@ -229,9 +232,11 @@ class HostedSites:
 
     def _leave(self, site: HostedSite) -> None:
         """Let a site go whose folder was removed."""
+        if not site.is_told_gone:
+            self._log("warning", f"{site.name}: The site's folder was removed; the site is no longer served.")
+            site.is_told_gone = True
         if site.attempt is not None:
             if not site.is_leaving:
-                self._log("warning", f"{site.name}: The site's folder was removed; the site is no longer served.")
                 site.attempt.stop()
                 site.is_leaving = True
             return

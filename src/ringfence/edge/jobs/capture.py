@@ -9,7 +9,6 @@ from pathlib import Path
 
 from ringfence.counted import counted
 from ringfence.edge.errors import JobRefused, NoFrames
-from ringfence.edge.jobs.capture_packets import CapturePackets
 from ringfence.edge.jobs.edge_jobs import Work
 from ringfence.edge.jobs.policy import read_policy
 from ringfence.edge.lan.capture_socket import CaptureSocket
@@ -37,6 +36,8 @@ class Capturing:
         if self.socket is None:
             raise JobRefused(self.why_not or "this edge was started while its owner allowed no captures")
         order = work.order
+        from ringfence.edge.jobs.capture_packets import CapturePackets  # noqa: PLC0415 - for as long as few capture
+
         chosen = CapturePackets(self.tftp_ports, self.sip_ports, with_secrets=order.with_secrets)
         recording = _Recording(work, order.most_bytes)
         frames = self.socket.frames(order.seconds, lambda: recording.is_full or work.telling.stopping.is_set())

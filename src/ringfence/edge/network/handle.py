@@ -14,12 +14,14 @@ from ringfence.edge.network.messages import (
     FromHelper,
     HelperFailed,
     HelperReady,
+    KeepPort,
     ToHelper,
     make_pair,
     read_answer,
     send,
 )
 from ringfence.server.confinement.capabilities import Capability
+from ringfence.wire import codec
 
 FOLDER = Path("/run/ringfence-box")
 KEYS = Path("/var/lib/ringfence-box")
@@ -67,14 +69,13 @@ class NetworkHelper:
         self.folder = folder
         check(interfaces)
         self._channel, child_end = make_pair()
-        more = [f"--open={port}" for port in interfaces.opened]
+        task = codec.to_text(KeepPort(interfaces, str(folder), str(keys)))
         with child_end:
             number = str(child_end.fileno())
             try:
                 self._child = subprocess.Popen(  # noqa: S603 - the shell's text is ours, and so is what it runs
                     [programs.find("setpriv"), *RIGHTS, "/bin/sh", "-c", _SUPERVISOR, "network-helper",
-                     sys.executable, "-I", "-m", "ringfence.edge.network.helper", number, interfaces.phone,
-                     f"--uplink={interfaces.uplink}", *more, f"--folder={folder}", f"--keys={keys}"],
+                     sys.executable, "-I", "-m", "ringfence.edge.network.helper", number, task],
                     pass_fds=[child_end.fileno()],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

@@ -1,4 +1,4 @@
-"""The network helper, ``python -I -m ringfence.edge.network.helper FD PORT …``: started by the edge while that is root.
+"""The network helper, ``python -I -m ringfence.edge.network.helper FD TASK``: started by the edge while that is root.
 
 It holds no key of the hub and no content. It takes orders of two kinds from the agent, which it believes nothing: each
 is read against the bounds of ``plan``. It names programs, paths and interfaces itself.
@@ -7,7 +7,11 @@ A shell waits for it and starts it anew should it end by a fault (``handle.py``)
 the agent is gone they end, and dnsmasq with them; the fence stays in the kernel, and the next helper takes it over.
 """
 
-import argparse
+# ruff: noqa: E402 - as in the worker, whose module says why
+from ringfence.left_out import HASHES, TYPING, leave_out
+
+leave_out(HASHES, TYPING)
+
 import contextlib
 import os
 import select
@@ -17,17 +21,19 @@ import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ringfence.edge.errors import BadNetworkRules, HelperGone, HelperUnfit, PortRefused
 from ringfence.edge.network import programs, wifi
 from ringfence.edge.network.handle import KEPT
-from ringfence.edge.network.interfaces import Interfaces, read_interfaces
+from ringfence.edge.network.interfaces import Interfaces
 from ringfence.edge.network.keeper import PortKeeper
 from ringfence.edge.network.linux_port import LinuxPort
 from ringfence.edge.network.messages import (
     HelperFailed,
     HelperReady,
     JoinWifi,
+    KeepPort,
     PortStanding,
     RulesRefused,
     TakePortRules,
@@ -39,15 +45,19 @@ from ringfence.edge.network.messages import (
     send,
 )
 from ringfence.edge.network.port import Tunnel
-from ringfence.edge.network.port_access.linux_gate import LinuxGate
 from ringfence.edge.network.run_folder import held
 from ringfence.edge.network.wifi import WifiFrom
 from ringfence.errors import EnvironmentFault, RingfenceError
 from ringfence.secret import Secret
 from ringfence.server.confinement import capabilities
 from ringfence.server.confinement.capabilities import Capability
+from ringfence.wire import codec
 from ringfence.wire.errors import BadMessage
 from ringfence.wire.network_messages import NetworkWifi
+
+if TYPE_CHECKING:  # loaded once a site asks for 802.1X
+    from ringfence.edge.network.port_access.gate_keeping import GateKeeping
+    from ringfence.edge.network.port_access.linux_gate import LinuxGate
 
 LOOK_AROUND_S = 1.0
 KEYS_S = 0.2
@@ -133,24 +143,20 @@ class Helper:
 
 def main(arguments: Sequence[str]) -> int:
     """Work until the agent is gone; return the exit status, which is _FAILED where a new start is of no use."""
-    parser = argparse.ArgumentParser(prog="ringfence.edge.network.helper", allow_abbrev=False)
-    parser.add_argument("channel", type=int)
-    parser.add_argument("phone")
-    parser.add_argument("--uplink", default="")
-    parser.add_argument("--open", action="append", default=[])
-    parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--keys", type=Path, required=True)
-    options = parser.parse_args(arguments)
+    try:
+        task = codec.from_json(KeepPort, arguments[1])
+    except (RingfenceError, IndexError):
+        return _FAILED  # an edge of another version runs still: its shell would try this for ever
+    folder, keys = Path(task.folder), Path(task.keys)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # those are for the edge, and when it ends its channel closes
     os.umask(0o022)  # dnsmasq and the agent are other users, and read what is written here
-    channel = socket.socket(fileno=options.channel)
+    channel = socket.socket(fileno=int(arguments[0]))
     try:
         capabilities.end_with_parent(signal.SIGKILL)
-        interfaces = read_interfaces(options.phone, options.uplink, options.open)
         _give_up_the_rest()
-        with held(options.folder, wait_s=TAKE_OVER_S):
-            return _work(channel, interfaces, options.folder, options.keys)
+        with held(folder, wait_s=TAKE_OVER_S):
+            return _work(channel, task.interfaces, folder, keys)
     except (RingfenceError, OSError) as fault:
         with contextlib.suppress(HelperGone):
             send(channel, HelperFailed(str(fault)))
@@ -158,6 +164,8 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _work(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Path) -> int:
+    gates: list[LinuxGate] = []
+
     def open_tunnel() -> Tunnel:
         from ringfence.edge.network.tunnel.service import TunnelService  # noqa: PLC0415 - not every box has one
 
@@ -168,10 +176,17 @@ def _work(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Pa
 
         return server_key(keys)
 
+    def open_gate() -> "GateKeeping":
+        from ringfence.edge.network.port_access.gate_keeping import GateKeeping  # noqa: PLC0415 - as above
+        from ringfence.edge.network.port_access.linux_gate import LinuxGate  # noqa: PLC0415 - as above
+
+        gate = LinuxGate(interfaces.phone, folder, own_key)
+        gates.append(gate)
+        return GateKeeping(gate)
+
     try:
         port = LinuxPort(interfaces, folder)
-        gate = LinuxGate(interfaces.phone, folder, own_key)
-        keeper = PortKeeper(port, interfaces, folder, programs.user("dnsmasq"), open_tunnel, gate)
+        keeper = PortKeeper(port, interfaces, folder, programs.user("dnsmasq"), open_tunnel, open_gate)
         keeper.begin()
     except RingfenceError as fault:
         send(channel, HelperFailed(str(fault)))
@@ -183,8 +198,9 @@ def _work(channel: socket.socket, interfaces: Interfaces, folder: Path, keys: Pa
     finally:
         port.serve(None)
         port.keep_time(None)
-        with contextlib.suppress(PortRefused):
-            gate.ask_for_keys(None)
+        for gate in gates:
+            with contextlib.suppress(PortRefused):
+                gate.ask_for_keys(None)
     return 0
 
 

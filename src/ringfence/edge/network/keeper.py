@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ringfence.counted import counted, some
 from ringfence.edge.errors import FenceRefused, PortRefused, ProgramMissing, TunnelRefused
@@ -26,11 +27,13 @@ from ringfence.edge.network.interfaces import BRIDGE, TUNNEL, Interfaces
 from ringfence.edge.network.messages import PortStanding
 from ringfence.edge.network.plan import PortPlan, PortRules, read_plan
 from ringfence.edge.network.port import Port, Tunnel
-from ringfence.edge.network.port_access.gate import Gate, GateOrders
-from ringfence.edge.network.port_access.gate_keeping import MOST_REFUSALS_TOLD, GateKeeping
+from ringfence.edge.network.port_access.gate import GateOrders
 from ringfence.edge.network.tunnel_keeping import TunnelKeeping
 from ringfence.errors import EnvironmentFault
 from ringfence.wire.network_messages import BoxFinding, BoxProblem, PortAccess
+
+if TYPE_CHECKING:  # loaded once a site asks for 802.1X
+    from ringfence.edge.network.port_access.gate_keeping import GateKeeping
 
 LOOK_S = 5.0
 """How often collisions, devices and the fence itself are looked at."""
@@ -57,7 +60,7 @@ class PortKeeper:
         folder: Where the programs' files are.
         user: Whom programs become once they have their sockets.
         open_tunnel: Makes the box's end of the tunnel, or takes it over.
-        gate: Lets in at the port who has shown a key.
+        open_gate: Makes what lets in at the port who has shown a key, once a site asks for that.
     """
 
     def __init__(
@@ -67,7 +70,7 @@ class PortKeeper:
         folder: Path,
         user: str = "nobody",
         open_tunnel: Callable[[], Tunnel] = no_tunnel,
-        gate: Gate | None = None,
+        open_gate: Callable[[], "GateKeeping"] | None = None,
     ) -> None:
         self._port = port
         self._interfaces = interfaces
@@ -85,7 +88,8 @@ class PortKeeper:
         self._had_link = False
         self._agrees_with_hub: bool | None = None
         self._tunnel = TunnelKeeping(open_tunnel)
-        self._gate = GateKeeping(gate) if gate is not None else None
+        self._open_gate = open_gate
+        self._gate: GateKeeping | None = None
         self._no_gate = ""
         """Why the machine can't gate the port, which is open without; empty if it is gated or need not be."""
         self._look_at = self._ask_at = float("-inf")
@@ -255,7 +259,7 @@ class PortKeeper:
     def _put_in_force(self, plan: PortPlan) -> None:
         self._set_fence(fence_text(self._interfaces, plan))
         self._in_force = plan
-        is_gated = plan.access is not PortAccess.OFF and self._gate is not None and not self._no_gate
+        is_gated = plan.access is not PortAccess.OFF and self._open_gate is not None and not self._no_gate
         stands = plan.box is not None and self._port.addresses() == plan.addresses and self._port.is_gated() == is_gated
         if not stands:
             self._settle_gate(plan, is_gated=False)
@@ -285,6 +289,8 @@ class PortKeeper:
         return is_gated
 
     def _settle_gate(self, plan: PortPlan, *, is_gated: bool) -> None:
+        if is_gated and self._gate is None and self._open_gate is not None:
+            self._gate = self._open_gate()
         if self._gate is not None:
             self._gate.settle(plan.access, GateOrders(plan.authorities, plan.phones) if is_gated else None)
             self._note_gate()
@@ -299,7 +305,7 @@ class PortKeeper:
             self._note(BoxProblem.PROGRAM_MISSING, self._gate.missing, about="gate")
             self._note(BoxProblem.OTHER, self._gate.fault, about="gate")
             refusals = self._gate.refusals
-            for at in range(MOST_REFUSALS_TOLD):
+            for at in range(self._gate.most_refusals):
                 told = refusals[at] if at < len(refusals) else ""
                 self._note(BoxProblem.KEY_REFUSED, told, about=str(at))
             self._note(BoxProblem.NO_KEY, self._gate.without_key)

@@ -7,7 +7,7 @@ import contextlib
 import ctypes
 import fcntl
 import json
-import secrets
+import os
 import signal
 import socket
 import struct
@@ -224,7 +224,7 @@ class LinuxPort:
         self._stop_asking()
         self._others = frozenset()
         self._asking_until = time.monotonic() + _ANSWERS_COME_S
-        self._transaction = secrets.randbits(32)
+        self._transaction = int.from_bytes(os.urandom(4))
         try:
             asking = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
             self._asking = asking

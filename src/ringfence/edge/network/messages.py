@@ -10,14 +10,25 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from ringfence.edge.errors import HelperGone
+from ringfence.edge.network.interfaces import Interfaces
 from ringfence.edge.network.plan import PortRules
 from ringfence.edge.network.wifi import WifiFrom
 from ringfence.wire import codec
+from ringfence.wire.bounds import Whole
 from ringfence.wire.errors import BadMessage
-from ringfence.wire.messages import Whole
 from ringfence.wire.network_messages import BoxFinding, BoxTunnel, NetworkWifi, PortEntry
 
 LONGEST_BYTES = 192 * 1024
+
+
+class KeepPort(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a helper is started for: an argument, not an order."""
+
+    interfaces: Interfaces
+    folder: str
+    """Where its files are while it works."""
+    keys: str
+    """Where the keys are that outlive it; root's alone."""
 
 
 class TakePortRules(Struct, frozen=True, tag=True, forbid_unknown_fields=True):

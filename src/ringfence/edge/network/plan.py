@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 from msgspec import Struct
 
 from ringfence.edge.errors import BadNetworkRules
-from ringfence.wire.messages import Whole
+from ringfence.wire.bounds import Whole
 from ringfence.wire.network_messages import (
     NetworkConcentrator,
     NetworkName,

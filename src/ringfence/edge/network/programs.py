@@ -4,7 +4,6 @@ import contextlib
 import os
 import pwd
 import select
-import shutil
 import signal
 import subprocess
 import time
@@ -39,7 +38,7 @@ def find(name: str) -> str:
     Raises:
         ProgramMissing: It is not installed.
     """
-    path = shutil.which(name, path=FOLDERS)
+    path = next((path for folder in FOLDERS.split(":") if os.access(path := f"{folder}/{name}", os.X_OK)), None)
     if path is None:
         raise ProgramMissing(f"{name} is not installed", to_do=f"Install it: apt install {PACKAGES[name]}")
     return path

@@ -9,6 +9,7 @@ from ringfence.content.release import (
     Release,
     Reload,
     ReloadMethod,
+    Target,
     TargetKind,
 )
 from ringfence.edge.phones.seen_phones import SeenPhones
@@ -43,16 +44,18 @@ class ReloadAnswer(Enum):
 
 
 def due_at_once(previous: Release, release: Release, phones: SeenPhones) -> Iterator[DueReload]:
-    """Yield each known phone whose own configuration changed, at the port that it listens on now."""
+    """Yield each known phone whose own configuration changed in any form, at the port that it listens on now."""
     before = {target.name: target for target in previous.targets}
+    found: set[str] = set()
     for target in release.targets:
         old = before.get(target.name)
-        if target.owner is None or target.kind is not TargetKind.CONFIGURATION or old is None:
+        if target.owner is None or target.kind is not TargetKind.CONFIGURATION or old is None or target.owner in found:
             continue
         way, host = old.reload, phones.host_of(target.owner)
         if old.digest == target.digest or target.reload is None or target.reload.minute is not None:
             continue
         if way is not None and host is not None:
+            found.add(target.owner)
             yield DueReload(target.owner, host, way.port, _method_of(way, target.reload))
 
 
@@ -63,14 +66,18 @@ def _method_of(before: Reload, now: Reload) -> ReloadMethod:
 
 
 def due_at_night(release: Release, phones: SeenPhones, minute: int) -> Iterable[DueReload]:
-    """Yield the phones that are due in this minute of the UTC day and have another file than is served now.
+    """Yield the phones that are due in this minute of the UTC day and have no form of the file that is served now.
 
     Each has a minute of its own within the hour, so that a site's phones do not all boot at once.
     """
+    forms: dict[str, list[Target]] = {}
     for target in release.targets:
-        if target.owner is None or target.reload is None or target.reload.minute is None:
+        if target.owner is not None and target.reload is not None and target.reload.minute is not None:
+            forms.setdefault(target.owner, []).append(target)
+    for owner, targets in forms.items():
+        reload, host = targets[0].reload, phones.host_of(owner)
+        if reload is None or reload.minute is None or host is None:
             continue
-        due = (target.reload.minute + int(target.owner, 16) % NIGHT_MINUTES) % MINUTES_A_DAY
-        host = phones.host_of(target.owner)
-        if due == minute and host is not None and phones.holds_another(target.owner, target.digest):
-            yield DueReload(target.owner, host, target.reload.port, target.reload.method)
+        due = (reload.minute + int(owner, 16) % NIGHT_MINUTES) % MINUTES_A_DAY
+        if due == minute and all(phones.holds_another(owner, target.digest) for target in targets):
+            yield DueReload(owner, host, reload.port, reload.method)

@@ -119,10 +119,8 @@ class Serving:
         try:
             for target in release.targets:
                 if self._cache.holds(target):
-                    descriptor = self._cache.open(target)
-                    offers.append(
-                        Offer(target.name, descriptor, target.length, target.kind, target.owner, target.secret)
-                    )
+                    descriptor, marks = self._cache.open(target), (target.secret, target.sealed)
+                    offers.append(Offer(target.name, descriptor, target.length, target.kind, target.owner, *marks))
             self._worker.offer(release.number, offers)
         finally:
             for offer in offers:

@@ -6,7 +6,9 @@ operations. ``replace`` is the only way to change a file: afterwards the file ha
 
 import contextlib
 import errno
+import fcntl
 import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -115,6 +117,27 @@ class Disk:
         with disk_faults(path):
             path.unlink(missing_ok=True)
 
+    def erase(self, path: Path) -> bool:
+        """Overwrite a file where it stands, then remove it; a flash disk may keep the old bytes elsewhere.
+
+        Returns:
+            False, and nothing is done, while any process has it open: its transfers would go on with other bytes.
+        """
+        with disk_faults(path):
+            try:
+                descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return True
+            try:
+                if _is_open_elsewhere(descriptor):
+                    return False
+                os.pwrite(descriptor, bytes(os.fstat(descriptor).st_size), 0)
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+        self.remove(path)
+        return True
+
     def remove_tree(self, folder: Path) -> None:
         """Remove a folder with its content, if it exists; links are removed, not followed."""
         for name in self.names(folder):
@@ -135,6 +158,17 @@ class Disk:
                     rest = rest[os.write(descriptor, rest) :]
             finally:
                 os.close(descriptor)
+
+
+def _is_open_elsewhere(descriptor: int) -> bool:
+    """Return whether another open descriptor reads or writes the same file: a lease is given to the only one alone."""
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)  # who opens it just now would end this process else
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_WRLCK)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+    except BlockingIOError:
+        return True
+    return False
 
 
 def _fsync(path: Path, flags: int) -> None:

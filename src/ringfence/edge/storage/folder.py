@@ -12,6 +12,7 @@ from cryptography import x509
 from ringfence.edge.errors import AlreadyEnrolled, FolderBroken, FolderInUse, NotEnrolled
 from ringfence.edge.storage.disk import TEMPORARY, Disk, disk_faults
 from ringfence.edge.storage.reserve import Reserve
+from ringfence.edge.storage.vault import Vault, sealed_path
 from ringfence.errors import EnvironmentFault
 from ringfence.identity.certificates import (
     EdgeIdentity,
@@ -78,6 +79,9 @@ class EdgeFolder:
         self.first_rules_file = path / "guard.json"  # where the first edges kept the guard's rules
         self.revoked_file = path / "revoked"
         self._wiping_file = path / "wiping"
+        self.standing_file = path / "standing.json"
+        self.sealed_file = path / "sealed.json"
+        self.vault = Vault(self.sealed_file, disk)
         self.reserve_file = path / "reserve"
         self.reserve = Reserve(self.reserve_file)
 
@@ -186,7 +190,8 @@ class EdgeFolder:
                 refused = fault
         for path in (
             self.phones_file, self.reserve_file, self.state_file, self.jobs_file, self.first_rules_file,
-            self.first_status_file, self.revoked_file,
+            self.first_status_file, self.revoked_file, self.sealed_file,
+            sealed_path(self.state_file), self.standing_file,
         ):  # fmt: skip
             try:
                 self.disk.remove(path.with_name(path.name + TEMPORARY))

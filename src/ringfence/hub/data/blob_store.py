@@ -38,6 +38,9 @@ class BlobStore(Protocol):
     def open_range(self, digest: Digest, start: int, length: int) -> Iterator[bytes]:
         """Return ``length`` bytes of a blob from ``start`` on, in parts; the blob is there when this returns."""
 
+    def open_file(self, digest: Digest) -> int:
+        """Return a descriptor of a blob that can be read alone; the caller closes it."""
+
     def free_bytes(self) -> int | None:
         """Return how much room is left for blobs; None for a store that knows no end."""
 

@@ -5,7 +5,7 @@ import socket
 import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
 import tomlkit
@@ -15,10 +15,10 @@ from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 from tomlkit.exceptions import TOMLKitError
 
-from ringfence.addresses import host_port
 from ringfence.content.hub_endpoints import MOST_URLS, check_url
 from ringfence.errors import RingfenceError
 from ringfence.hub.data.authority import check_host
+from ringfence.hub.data.phones_config import PHONES_URLS, PhoneListenerConfig, url
 from ringfence.hub.errors import BadConfiguration
 
 PEOPLE_PORT = 8443
@@ -33,7 +33,7 @@ _SMALLEST_POOL = 24
 _DATABASES = ("sqlite", "postgresql")
 
 
-class HubConfig(BaseSettings):
+class HubConfig(PhoneListenerConfig):
     """One hub's configuration.
 
     ``address`` is the host name or address that edges and people reach it by; ``device_url`` overrides what tokens
@@ -42,6 +42,9 @@ class HubConfig(BaseSettings):
     for the folder's own SQLite. ``certificate_grace_days`` is for how long after its end an edge's certificate can
     still be renewed, for edges behind a long outage. ``backup_alert_days`` is after how long without a new copy people
     are told; 0 for never.
+
+    ``expired_phone_certificates`` is whether CAPF accepts phones' certificates that have ended: many makers' do after
+    ten years, and their keys are as good as before.
 
     ``pbx_networks`` are the only networks in which PBXes may be reached, such as 10.0.0.0/24; empty for any but the
     hub's own machine and link-local addresses. ``alert_networks`` are those beside the internet to which alerts may go,
@@ -52,6 +55,9 @@ class HubConfig(BaseSettings):
 
     ``box_pool`` is the private network of which boxes have their subnets, ``organisation_box_pools`` are those of
     single organisations, such as acme=10.80.0.0/16 (docs/adr/0043).
+
+    ``trust_key_store`` is where new keys of phones' trust are kept: in files, or in the PKCS #11 token with the label
+    ``pkcs11_token``, which the library ``pkcs11_module`` knows and the PIN in ``pkcs11_pin_file`` opens.
 
     People are listened to at ``people_listen``; where it is empty, at ``listen``, as edges are. They see
     ``people_certificate`` with ``people_key``, files in PEM whose paths may be relative to the data folder; where these
@@ -76,9 +82,14 @@ class HubConfig(BaseSettings):
     alert_networks: tuple[str, ...] = ()
     sign_in_networks: tuple[str, ...] = ()
     certificate_grace_days: int = Field(default=365, ge=0, le=3650)
+    expired_phone_certificates: bool = True
     backup_alert_days: int = Field(default=7, ge=0, le=3650)
     box_pool: str = "100.112.0.0/12"
     organisation_box_pools: tuple[str, ...] = ()
+    trust_key_store: Literal["file", "pkcs11"] = "file"
+    pkcs11_module: str = ""
+    pkcs11_token: str = Field(default="", max_length=32)
+    pkcs11_pin_file: str = ""
 
     @field_validator("address")
     @classmethod
@@ -88,7 +99,7 @@ class HubConfig(BaseSettings):
         except RingfenceError as fault:
             raise ValueError(fault.what) from None
 
-    @field_validator("device_url", "people_url")
+    @field_validator("device_url", "people_url", *PHONES_URLS)
     @classmethod
     def _device_url(cls, value: str) -> str:
         return value and check_url(value)
@@ -118,6 +129,12 @@ class HubConfig(BaseSettings):
     def _box_pools(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         parts = [each.partition("=") for each in value]
         return tuple(f"{organisation.strip()}={_pool(pool.strip())}" for organisation, _equals, pool in parts)
+
+    @model_validator(mode="after")
+    def _token_is_named(self) -> Self:
+        if self.trust_key_store == "pkcs11" and not (self.pkcs11_module and self.pkcs11_token and self.pkcs11_pin_file):
+            raise ValueError("trust_key_store pkcs11 needs pkcs11_module, pkcs11_token and pkcs11_pin_file")
+        return self
 
     @model_validator(mode="after")
     def _people_have_both(self) -> Self:
@@ -153,7 +170,9 @@ class HubConfig(BaseSettings):
     @property
     def hosts(self) -> tuple[str, ...]:
         """Every name and address that the server certificate is for."""
-        urls = (self.device_url, *self.other_device_urls, self.people_url)
+        urls = (
+            self.device_url, *self.other_device_urls, self.people_url, self.phones_url, self.phones_old_url
+        )  # fmt: skip
         others = dict.fromkeys(host for url in urls if (host := urlsplit(url).hostname))
         hosts = {self.address: None, **others, "localhost": None, "127.0.0.1": None, "::1": None}
         for listen in (self.listen, self.people_address):
@@ -239,11 +258,6 @@ def _pool(value: str) -> ipaddress.IPv4Network:
     return pool
 
 
-def url(host: str, port: int) -> str:
-    """Return the HTTPS address of a host name or IP address."""
-    return f"https://{host_port(host, port)}"
-
-
 def default_listen(address: str) -> str:
     """Return where a hub at ``address`` listens if nothing is said: on loopback only for one that is only there."""
     everywhere = ALL_INTERFACES
@@ -323,6 +337,8 @@ def to_toml(config: HubConfig) -> str:
     lines = ["# A Ringfence hub. Environment variables RINGFENCE_HUB_… override these values."]
     for name, value in config.model_dump().items():
         match value:
+            case bool():
+                text = str(value).lower()
             case int():
                 text = str(value)
             case tuple():

@@ -61,6 +61,11 @@ class DataFolder:
         return self.path / "blobs"
 
     @property
+    def keys(self) -> Path:
+        """Where private keys are."""
+        return self.path / "keys"
+
+    @property
     def server_certificate(self) -> Path:
         """The listeners' certificate, with the CA's behind it."""
         return self.path / "keys" / "server.pem"

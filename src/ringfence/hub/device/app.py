@@ -16,6 +16,7 @@ from ringfence.hub.device import (
     exchange,
     identity,
     jobs,
+    phone_services,
     reports,
     site_state,
     standing,
@@ -30,6 +31,7 @@ from ringfence.hub.device.callers import (
 from ringfence.hub.device.exchange import DeviceRoute
 from ringfence.wire import codec, paths
 from ringfence.wire.job_messages import LARGEST_PART_BYTES
+from ringfence.wire.phone_services import LARGEST_BYTES
 
 _KEYS_BYTES = 64 * 1024
 """A certificate request with what is said beside it."""
@@ -50,6 +52,9 @@ ROUTES = (
     DeviceRoute(paths.REPORTS, "POST", reports.reports, codec.LARGEST_BYTES, is_paced=True),
     DeviceRoute(paths.JOBS, "POST", jobs.tell, _JOB_NEWS_BYTES, is_paced=True),
     DeviceRoute(paths.PHONE_WEB, "POST", jobs.phone_web_exchange, _JOB_NEWS_BYTES, is_paced=True),
+    DeviceRoute(
+        paths.PHONE_SERVICES + "{service}", "POST", phone_services.converse, LARGEST_BYTES, is_conversation=True
+    ),
     DeviceRoute(paths.STATE, "GET", site_state.state),
     DeviceRoute(paths.GUARD, "GET", site_state.guard),
     DeviceRoute(paths.STANDING, "POST", standing.tell, _STANDING_BYTES, is_paced=True),
@@ -80,5 +85,7 @@ def device_app(hub: Hub, routes: Sequence[DeviceRoute] = ROUTES) -> Starlette:
         exception_handlers={404: exchange.not_found, 405: exchange.wrong_method, Exception: exchange.on_internal_error},
     )
     app.state.hub = hub
+    app.state.phone_services = phone_services.PhonesOfEdges()
+    hub.closing.callback(app.state.phone_services.end)
     app.state.refusals = CountedRefusals(logs.get("device"), "request refused")
     return app

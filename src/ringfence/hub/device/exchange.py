@@ -48,6 +48,7 @@ class DeviceRoute:
         work: What answers.
         most_body_bytes: The longest body that is read.
         caller: Who may call; an enrolled, unrevoked edge where nothing is said.
+        is_conversation: Whether the answer reads the body by itself, as it comes.
         is_paced: Whether each edge has one request here at a time, whose answer takes as long as its body is worth.
     """
 
@@ -57,6 +58,7 @@ class DeviceRoute:
     most_body_bytes: int = 0
     caller: Recognition = enrolled_edge
     is_paced: bool = False
+    is_conversation: bool = False
 
 
 def message(value: object, status: int = 200) -> Response:
@@ -72,7 +74,8 @@ def endpoint(route: DeviceRoute) -> Endpoint:
         try:
             caller = await run_in_threadpool(route.caller, request)
             if not route.is_paced:
-                body = await _body(request, route.most_body_bytes)
+                _check_announced(request, route.most_body_bytes)
+                body = b"" if route.is_conversation else await _body(request, route.most_body_bytes)
                 return await run_in_threadpool(route.work, request, caller, body)
             with _alone(at_work, caller.holder_id):
                 body = await _body(request, route.most_body_bytes)
@@ -166,18 +169,25 @@ def _announced_bytes(request: Request) -> float:
     return int(length) if length.isascii() and length.isdecimal() else math.inf
 
 
+def _check_announced(request: Request, most_bytes: int) -> None:
+    if math.inf > _announced_bytes(request) > most_bytes:
+        raise _too_long(most_bytes)
+
+
+def _too_long(most_bytes: int) -> PeerFault:
+    return PeerFault(f"a request has more than {most_bytes} bytes")
+
+
 async def _body(request: Request, most_bytes: int) -> bytes:
     """Read a body of at most so many bytes; one announced as longer is refused before it is read."""
-    too_long = PeerFault(f"a request has more than {most_bytes} bytes")
-    if math.inf > _announced_bytes(request) > most_bytes:
-        raise too_long
+    _check_announced(request, most_bytes)
     parts: list[bytes] = []
     size = 0
     try:
         async for part in request.stream():
             size += len(part)
             if size > most_bytes:
-                raise too_long
+                raise _too_long(most_bytes)
             parts.append(part)
     except ClientDisconnect:
         raise PeerFault("the request was cut short") from None

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
-from ringfence.content.signing import Versions
+from ringfence.content.repository import Versions
 from ringfence.hub.errors import SiteInDoubt
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, SiteRow, UnknownEdgeRow

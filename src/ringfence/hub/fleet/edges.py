@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import CertificateProblem, EdgeRefused, UnknownEdge
-from ringfence.hub.fleet import box_numbering, edge_addresses, sites
+from ringfence.hub.fleet import box_numbering, edge_addresses, edge_modes, sites
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, EnrolmentTokenRow
 from ringfence.identity.certificates import (
@@ -22,7 +22,7 @@ from ringfence.identity.certificates import (
     validity,
 )
 from ringfence.printable import printable
-from ringfence.wire.messages import EdgeHealth, EdgeProblem, Progress
+from ringfence.wire.messages import EdgeHealth, EdgeMode, EdgeProblem, Progress
 
 _MOST_BYTES = 1 << 50
 _LONGEST_PROBLEM = 300
@@ -130,6 +130,8 @@ def revoke(change: Change, edge_id: str, *, wipe: bool, keeps_serving: bool = Fa
         edge.keeps_serving = keeps_serving and not wipe
         edge.revoked_at = edge.revoked_at or change.now
         edge.wipe = edge.wipe or wipe
+        if not edge.keeps_serving:
+            edge_modes.forget_key(change.session, edge_id)
         box_numbering.withdraw(change, edge)
         how = "with wipe" if wipe else "it keeps serving" if keeps_serving else ""
         change.note("edge.revoke", edge_id, how)
@@ -166,6 +168,7 @@ def note_health(edge: EdgeRow, told: EdgeHealth, now: float) -> None:
     edge.http_addresses = edge_addresses.kept(told.http_addresses)
     edge.jobs_allowed = " ".join(word for word in told.jobs[:_MOST_KINDS] if _KIND.fullmatch(word))
     edge.jobs_problem = printable(told.jobs_problem, _LONGEST_PROBLEM)
+    edge.mode_told = told.mode if told.mode in set(EdgeMode) else ""
 
 
 def note_disconnected(session: Session, edge_ids: Collection[str], now: float) -> None:

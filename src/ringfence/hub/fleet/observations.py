@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import phones
+from ringfence.hub.fleet import phone_trust, phones
 from ringfence.hub.store.dialect import contains_in_any_case
 from ringfence.hub.store.models import AuditEntryRow, EdgeReportRow, PhoneRow, SiteRow
 from ringfence.hub.store.pbx_models import PhoneOrderRow
@@ -84,6 +84,7 @@ class _Facts:
         self._told = _told(session, macs)
         left = select(LeftOutPhoneRow).where(LeftOutPhoneRow.mac.in_(macs))
         self._left_out = {row.mac: row for row in session.scalars(left)}
+        self._trust = phone_trust.rows_of(session, macs)
         self._ordered: dict[str, list[float]] = {}
         for at, mac in _orders(session, macs, now):
             self._ordered.setdefault(mac, []).append(at)
@@ -102,6 +103,7 @@ class _Facts:
         current = self._current.get(phone.mac, 0)
         told, release = self._told.get(phone.mac, ("", 0))
         left = self._left_out.get(phone.mac)
+        trust = self._trust.get(phone.mac)
         return Known(
             current_release=current,
             registered=registered,
@@ -109,6 +111,8 @@ class _Facts:
             told=told if release >= current else "",
             is_blocked=phone.blocked,
             left_out="" if left is None else f"{left.what}. {left.to_do}".strip(),
+            took_list=trust is not None and trust.taken_digest != "",
+            takes_signed=trust is not None and trust.signed_at is not None and trust.release_asked_at is None,
             ordered_at=tuple(self._ordered.get(phone.mac, ())),
         )
 

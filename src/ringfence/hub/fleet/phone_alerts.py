@@ -1,4 +1,4 @@
-"""Alerts about phones that reject their configuration or boot again and again, as long as they do.
+"""Alerts about phones that reject their configuration, boot again and again, or trust somebody else, while they do.
 
 Who fetched often lately is looked at, and who has such an alert; ``phones/diagnosis`` says what it means.
 """
@@ -6,7 +6,7 @@ Who fetched often lately is looked at, and who has such an alert; ``phones/diagn
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from sqlalchemy import func, select
+from sqlalchemy import func, or_, select
 
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import observations
@@ -17,9 +17,18 @@ from ringfence.phones.diagnosis.activity import LOOP_WITHIN_S, REJECTS_FROM
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import ReportKind
 
-KINDS: Mapping[str, str] = MappingProxyType({"rejects": alerts.PHONE_REJECTS, "boot-loop": alerts.PHONE_LOOPS})
+KINDS: Mapping[str, str] = MappingProxyType(
+    {
+        "rejects": alerts.PHONE_REJECTS,
+        "boot-loop": alerts.PHONE_LOOPS,
+        "foreign-list": alerts.PHONE_FOREIGN_LIST,
+        "asks-unsigned": alerts.PHONE_ASKS_UNSIGNED,
+    }
+)
 """A diagnosis' fixed word → the kind of alert."""
 MOST_AT_ONCE = 200
+_asks_for_its_file = (EdgeReportRow.kind == ReportKind.FILE_REFUSED) & EdgeReportRow.name.like("%.cnf.xml%")
+"""Such as a signed one that is not there: by a phone with somebody else's trust list."""
 
 
 def look(hub: Hub) -> tuple[int, int]:
@@ -29,8 +38,8 @@ def look(hub: Hub) -> tuple[int, int]:
         select(EdgeReportRow.owner)
         .where(
             EdgeReportRow.received_at >= now - LOOP_WITHIN_S,
-            EdgeReportRow.kind == ReportKind.FILE_SERVED,
             EdgeReportRow.owner != "",
+            or_(EdgeReportRow.kind == ReportKind.FILE_SERVED, _asks_for_its_file),
         )
         .group_by(EdgeReportRow.owner)
         .having(func.count() >= REJECTS_FROM)

@@ -45,12 +45,12 @@ class GatedReport:
 
 def sort(session: Session, edge: EdgeRow, reports: Sequence[Report], now: float) -> list[GatedReport]:
     """Return reports of an edge, each bounded to what can be stored, and stripped of what it is not believed."""
-    bounded = [_bounded(report, now) for report in reports]
-    of_site = _phones_of(session, edge.site_id, {report.owner for report in bounded if report.owner})
-    there = _releases_of(session, edge.site_id, {report.release for report in bounded if report.release})
+    within = [bounded(report, now) for report in reports]
+    of_site = _phones_of(session, edge.site_id, {report.owner for report in within if report.owner})
+    there = _releases_of(session, edge.site_id, {report.release for report in within if report.release})
     has_lost = doubts.of(session, edge.site_id) != ""
     found = []
-    for report in bounded:
+    for report in within:
         is_known_release = not report.release or report.release in there
         if report.kind == ReportKind.RELEASE_SERVED and not is_known_release:
             found.append(GatedReport(replace(report, release=0), is_claim=not has_lost))
@@ -77,7 +77,7 @@ def _was_here(session: Session, site_id: str, mac: str) -> bool:
     return bool(session.scalar(select(exists().where(*of_phone))))
 
 
-def _bounded(report: Report, now: float) -> Report:
+def bounded(report: Report, now: float) -> Report:
     """Return a report that every database can store and every terminal show: an edge may send anything."""
     decision = report.decision if len(report.decision) <= LONGEST_DECISION else ""
     return replace(

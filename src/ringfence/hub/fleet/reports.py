@@ -63,6 +63,15 @@ def store(change: Change, edge: EdgeRow, batch: ReportBatch) -> StoredReports:
     return StoredReports(edge.reports_through, kept, len(new) - len(kept))
 
 
+def store_own(change: Change, site_id: str, own: Sequence[Report]) -> Sequence[GatedReport]:
+    """Store reports of the hub's own listener for phones, which are of no edge and have no number."""
+    gated = [report_gate.bounded(report, change.now) for report in own]
+    of_none = {"edge_id": None, "site_id": site_id, "received_at": change.now, "foreign_owner": ""}
+    if gated:
+        change.session.execute(insert(EdgeReportRow), [asdict(each) | of_none for each in gated])
+    return [GatedReport(each) for each in gated]
+
+
 def _next_of(edge: EdgeRow, batch: ReportBatch) -> Sequence[Report]:
     """Return a batch's reports that are new, which must follow on what is stored."""
     expected = edge.reports_through + 1

@@ -15,6 +15,7 @@ from ringfence.hub.fleet import (
     phones,
     site_tunnels,
     sites,
+    vpn_phones,
 )
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import PhoneRow
@@ -98,6 +99,8 @@ def put(change: Change, sealer: Sealer, place: SettingPlace, name: str, text: st
     if place.scope not in setting.scopes:
         raise BadSelection(f"{name} can't be set for {place}", to_do=f"It can be set for: {', '.join(setting.scopes)}.")
     value = parse_value(kinds, name, text)
+    if name == vpn_phones.VPN and value:
+        vpn_phones.check_there(change.session, str(value))
     if name == LOAD_SETTING and value and place.scope is Scope.PHONE:
         _family, model = model_of(kinds[0])
         if not model.load_of(str(value)):

@@ -13,8 +13,28 @@ from ringfence.phones.rendering.protection import SiteTunnel
 
 def of_sites(session: Session, site_ids: Collection[str]) -> dict[str, SiteTunnel]:
     """Return the tunnel of each of these sites, with as many queries as for one."""
+    asked, edges = _networks(session, site_ids), _edges(session, site_ids)
+    enrolled = select(ConcentratorRow.id).where(ConcentratorRow.endpoint != "", ConcentratorRow.public_key != "")
+    has_concentrator = session.scalar(beyond_scope(enrolled.limit(1))) is not None
+    return {
+        site_id: _tunnel(site_id, asked.get(site_id), edges[site_id], has_concentrator=has_concentrator)
+        for site_id in site_ids
+    }
+
+
+def is_of_boxes(session: Session, site_id: str) -> bool:
+    """Return whether a site's phones are behind boxes, which answer them by names of their own."""
+    asked, edges = _networks(session, [site_id]).get(site_id), _edges(session, [site_id])[site_id]
+    return (asked is not None and asked.is_box) or (bool(edges) and all(is_box for _name, is_box in edges))
+
+
+def _networks(session: Session, site_ids: Collection[str]) -> dict[str, SiteNetworkRow]:
     networks = select(SiteNetworkRow).where(SiteNetworkRow.site_id.in_(site_ids))
-    asked = {row.site_id: row for row in session.scalars(beyond_scope(networks))}
+    return {row.site_id: row for row in session.scalars(beyond_scope(networks))}
+
+
+def _edges(session: Session, site_ids: Collection[str]) -> dict[str, list[tuple[str, bool]]]:
+    """Return what each site's edges are called, and whether each is a box."""
     chosen = (
         select(EdgeRow.site_id, EdgeRow.id, EdgeRow.hostname, BoxRow.edge_id)
         .outerjoin(BoxRow, BoxRow.edge_id == EdgeRow.id)
@@ -23,12 +43,7 @@ def of_sites(session: Session, site_ids: Collection[str]) -> dict[str, SiteTunne
     edges: dict[str, list[tuple[str, bool]]] = {site_id: [] for site_id in site_ids}
     for site_id, edge_id, hostname, box in session.execute(beyond_scope(chosen)):
         edges[site_id].append((hostname or edge_id, box is not None))
-    enrolled = select(ConcentratorRow.id).where(ConcentratorRow.endpoint != "", ConcentratorRow.public_key != "")
-    has_concentrator = session.scalar(beyond_scope(enrolled.limit(1))) is not None
-    return {
-        site_id: _tunnel(site_id, asked.get(site_id), edges[site_id], has_concentrator=has_concentrator)
-        for site_id in site_ids
-    }
+    return edges
 
 
 def _tunnel(

@@ -20,10 +20,13 @@ from ringfence.hub.people import (
     audit,
     boxes,
     bulk,
+    bundle_downloads,
+    bundles,
     concentrators,
     doubts,
     drafts,
     edge_jobs,
+    edge_modes,
     edges,
     enrolment_tokens,
     families,
@@ -37,6 +40,9 @@ from ringfence.hub.people import (
     pbxes,
     people,
     phone_books,
+    phone_certificates,
+    phone_https,
+    phone_trust,
     phones,
     port_authorities,
     problems,
@@ -50,7 +56,9 @@ from ringfence.hub.people import (
     sign_in_providers,
     sites,
     templates,
+    trust,
     uploads,
+    vpn,
     whoami,
 )
 from ringfence.hub.people.bodies import BodiesChecked
@@ -84,12 +92,12 @@ has the same shape (`Problem`): what is wrong, where, what to do, and a fixed wo
 
 
 _PARTS = (
-    sites, enrolment_tokens, edges, edge_jobs, bulk, phones, lines, families, groups, templates, settings,
+    sites, enrolment_tokens, edges, edge_modes, edge_jobs, bulk, phones, lines, families, groups, templates, settings,
     uploads,
     firmware, assets, accounts, activations, rotations, pbxes, alert_channels, drafts, rollouts, publish, releases,
     policy, decision_log, alerts, first_contact, blocks, credentials, windows, bans, edge_networks, whoami, api_tokens,
     people, passkeys, sign_in_providers, sessions, audit, reports, doubts, organisations, phone_books, networks, boxes,
-    port_authorities, concentrators,
+    port_authorities, concentrators, trust, phone_certificates, phone_https, phone_trust, vpn, bundles,
 )  # fmt: skip
 """The modules with the API's routes, one for each noun; the first match takes a path."""
 
@@ -136,6 +144,7 @@ def _routes() -> Sequence[BaseRoute]:
     for part in _PARTS:
         router.include_router(part.router, prefix=V1, responses=problems.RESPONSES)
     router.include_router(metrics.router)
+    router.include_router(bundle_downloads.router)
     router.add_api_route("/openapi.json", _describe, include_in_schema=False)
     return built(router)
 

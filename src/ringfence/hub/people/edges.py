@@ -56,5 +56,5 @@ def _edge(hub: Hub, row: models.EdgeRow) -> EdgeView:
         keeps_serving=row.keeps_serving, told_at=row.standing_at, problem=row.problem, problem_text=row.problem_text,
         problem_since=row.problem_since, clock_off_s=row.clock_off_s, disk_free_bytes=row.disk_free_bytes,
         http_addresses=edge_addresses.addresses(row), jobs_allowed=row.jobs_allowed.split(),
-        jobs_problem=row.jobs_problem,
+        jobs_problem=row.jobs_problem, mode=row.mode_told,
     )  # fmt: skip

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query
 
 from ringfence.hub.fleet import (
     observations,
+    phone_removal,
     phones,
 )
 from ringfence.hub.fleet.settings import SettingPlace
@@ -111,9 +112,18 @@ def change_phone(mac: ThePhone, body: PhoneChanges, hub: TheHub, caller: TheCall
 
 
 @router.delete("/phones/{mac}", status_code=204, tags=["phones"])
-def remove_phone(mac: ThePhone, hub: TheHub, caller: TheCaller) -> None:
+def remove_phone(
+    mac: ThePhone,
+    hub: TheHub,
+    caller: TheCaller,
+    keeps_list: Annotated[
+        bool, Query(description="Also if it may hold a trust list or a profile's key of this organisation")
+    ] = False,
+) -> None:
     """Remove a phone; the next publish removes its files."""
     with hub.change(caller.name) as change:
+        if not keeps_list:
+            phone_removal.check(change.session, mac)
         phones.remove(change, mac)
 
 

@@ -25,7 +25,7 @@ def list_reports(
 
 def _report(row: models.EdgeReportRow) -> ReportView:
     return ReportView(
-        id=row.id, edge=row.edge_id, site=row.site_id, seq=row.seq, at=row.at, received_at=row.received_at,
+        id=row.id, edge=row.edge_id or "", site=row.site_id, seq=row.seq, at=row.at, received_at=row.received_at,
         kind=row.kind, sentence=row.sentence, name=row.name, owner=row.owner or row.foreign_owner or None,
         counts=not row.foreign_owner, peer=row.peer, release=row.release,
         size_bytes=row.size_bytes, duration_s=row.duration_s,

@@ -33,6 +33,7 @@ class Right(StrEnum):
     ROTATE = "change SIP secrets at PBX and phone"
     CONNECT = "add and remove PBXes, directories and alert channels"
     REVEAL = "show secrets"
+    FOLLOW = "be told who may use a VPN head end, as what runs beside it is"
     GIVE_ACCESS = "let in and shut out people and programs with no more rights than one's own"
     OWN = "do what is for owners alone"
 
@@ -48,6 +49,7 @@ class Role(StrEnum):
     AUDITOR = "auditor"
     READ = "read"
     METRICS = "metrics"
+    HEAD_END = "head-end"
 
 
 OF_THE_ORGANISATION = frozenset({
@@ -71,11 +73,12 @@ RIGHTS: Mapping[Role, frozenset[Right]] = {
     Role.AUDITOR: frozenset({Right.KNOW, Right.SEE, Right.SEE_AUDIT, Right.MEASURE}),
     Role.READ: frozenset({Right.KNOW, Right.SEE, Right.SEE_AUDIT, Right.MEASURE}),
     Role.METRICS: frozenset({Right.KNOW, Right.MEASURE}),
+    Role.HEAD_END: frozenset({Right.KNOW, Right.FOLLOW}),
 }
 
 OPEN_PATHS = frozenset({
     "/authority.pem", "/healthz", "/readyz", "/sign-in", "/sign-in/second-step", "/sign-in/link", "/sign-in/passkey",
-    "/sign-in/passkey/challenge", "/sign-in/provider", "/sign-in/provider/callback",
+    "/sign-in/passkey/challenge", "/sign-in/provider", "/sign-in/provider/callback", "/portable.rfb",
 })  # fmt: skip
 """Paths that anybody may use."""
 OPEN_BELOW = "/static/"
@@ -87,6 +90,7 @@ _PLACES: Mapping[str, tuple[Right, Right]] = {
     "/authority.pem": (Right.KNOW, Right.OWN),
     "/healthz": (Right.KNOW, Right.OWN),
     "/readyz": (Right.KNOW, Right.OWN),
+    "/portable.rfb": (Right.KNOW, Right.OWN),
     METRICS: (Right.MEASURE, Right.OWN),
     "/openapi.json": (Right.SEE, Right.OWN),
     OPEN_BELOW.rstrip("/"): (Right.KNOW, Right.OWN),
@@ -102,6 +106,18 @@ _PLACES: Mapping[str, tuple[Right, Right]] = {
     f"{V1}/boxes": (Right.SEE, Right.GUARD),
     f"{V1}/concentrators": (Right.SEE, Right.CONNECT),
     f"{V1}/port-authorities": (Right.SEE, Right.CONNECT),
+    f"{V1}/bundles": (Right.SEE, Right.REVEAL),
+    f"{V1}/bundles/-/new": (Right.REVEAL, Right.REVEAL),
+    f"{V1}/bundles/*/revoke": (Right.SEE, Right.REVOKE),
+    f"{V1}/trust": (Right.SEE, Right.OWN),
+    f"{V1}/trust/pbx": (Right.REVEAL, Right.REVEAL),
+    f"{V1}/trust/authorities": (Right.SEE, Right.CONNECT),
+    f"{V1}/phone-trust": (Right.SEE, Right.REVOKE),
+    f"{V1}/vpn": (Right.SEE, Right.CONNECT),
+    f"{V1}/vpn/*/export": (Right.REVEAL, Right.REVEAL),
+    f"{V1}/vpn/*/passwords": (Right.REVEAL, Right.REVEAL),
+    f"{V1}/vpn/*/users": (Right.FOLLOW, Right.OWN),
+    f"{V1}/vpn/*/shown": (Right.FOLLOW, Right.FOLLOW),
     f"{V1}/tokens": (Right.SEE, Right.JOIN),
     f"{V1}/edges": (Right.SEE, Right.REVOKE),
     f"{V1}/edges/*/accept": (Right.SEE, Right.JOIN),
@@ -124,6 +140,10 @@ _PLACES: Mapping[str, tuple[Right, Right]] = {
     f"{V1}/phones/*/credential": (Right.SEE, Right.GUARD),
     f"{V1}/phones/*/credential/reveal": (Right.REVEAL, Right.REVEAL),
     f"{V1}/phones/*/reload": (Right.SEE, Right.DIAGNOSE),
+    f"{V1}/phones/*/certificate": (Right.SEE, Right.ROTATE),
+    f"{V1}/phones/*/certificate/issue": (Right.REVEAL, Right.REVEAL),
+    f"{V1}/phones/*/https": (Right.SEE, Right.REVEAL),
+    f"{V1}/phones/*/https/key": (Right.REVEAL, Right.REVEAL),
     f"{V1}/phones/*/accept": (Right.SEE, Right.ADOPT),
     f"{V1}/phones/*/block": (Right.SEE, Right.GUARD),
     f"{V1}/phones/*/window": (Right.SEE, Right.GUARD),
@@ -166,9 +186,19 @@ The longest beginning of a path counts.
 """
 _CHANGED_AS_A_WHOLE = frozenset(
     f"{V1}/{place}"
-    for place in ("groups", "templates", "settings/organisation", "uploads", "firmware", "assets", "phone-books")
+    for place in (
+        "groups",
+        "templates",
+        "settings/organisation",
+        "uploads",
+        "firmware",
+        "assets",
+        "phone-books",
+        "trust/pbx",
+        "vpn",
+    )
 )
-"""What all of an organisation's phones are made from: it is not changed by whoever is limited to a part."""
+"""What all of an organisation's phones are made from, or believe: it is not changed by whoever is limited to a part."""
 _READING = frozenset({"GET", "HEAD"})
 _CHANGING = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 

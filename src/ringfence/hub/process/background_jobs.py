@@ -20,6 +20,7 @@ from ringfence.hub.fleet import (
     edge_job_alerts,
     edges,
     phone_alerts,
+    phone_certificate_alerts,
     report_budget,
     rotation_alerts,
 )
@@ -41,8 +42,12 @@ from ringfence.hub.store.pbx_models import PbxRow, RotationRow
 from ringfence.hub.store.phone_book_models import PhoneBookDirectoryRow
 from ringfence.hub.store.release_models import PreparedTargetRow
 from ringfence.hub.store.rollout_models import RolloutRow
+from ringfence.hub.store.trust_models import TrustKeyRow
+from ringfence.hub.store.vpn_models import VpnHeadEndRow
 from ringfence.hub.telephony import directory_refresh, reload_by_pbx, rotations
 from ringfence.hub.telephony.phones_at_pbx import PhonesAtPbxes
+from ringfence.hub.trust import trust_alerts
+from ringfence.hub.vpn import vpn_alerts
 
 CONFIRM_EVERY_S = 15.0
 CERTIFICATE_EVERY_S = 30.0
@@ -182,6 +187,24 @@ async def look_after_backups(hub: Hub) -> None:
         return ()
 
     await _repeat(hub, "Look for copies of the hub", look, RENEW_EVERY_S)
+
+
+async def look_after_trust(hub: Hub) -> None:
+    """Tell whose recovery file nobody has tried for long, and which keys of phones' trust end."""
+
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(_in_turn, hub, trust_alerts.look, TrustKeyRow)
+
+    await _repeat(hub, "Look after the keys of phones' trust", look, RENEW_EVERY_S)
+
+
+async def look_after_head_ends(hub: Hub) -> None:
+    """Tell which certificates of VPN head ends end, or are not the ones that phones know."""
+
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(_in_turn, hub, vpn_alerts.look, VpnHeadEndRow)
+
+    await _repeat(hub, "Look after VPN head ends", look, RENEW_EVERY_S)
 
 
 async def confirm(hub: Hub) -> None:
@@ -326,7 +349,8 @@ def _go_on_with_rollouts(hub: Hub) -> None:
 
 
 def _look_after_phones(hub: Hub) -> None:
-    opened, closed = phone_alerts.look(hub)
+    looked = phone_alerts.look(hub), phone_certificate_alerts.look(hub)
+    opened, closed = (sum(each) for each in zip(*looked, strict=True))
     if opened or closed:
         _log.info("alerts of phones", opened=opened, closed=closed)
 

@@ -62,6 +62,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._head_bytes = 0
         self._head_began_at: float | None = None
         self._is_in_body = False
+        self._is_conversation = False
         self._body_bytes = self._received_bytes = 0
         self._body_began_at = self._body_moved_at = 0.0
         self._reader_watched_at: float | None = None
@@ -111,6 +112,7 @@ class BoundedProtocol(HttpToolsProtocol):
             return
         self._is_in_head, self._head_began_at, self._head_bytes = False, None, 0
         self._is_in_body, self._body_bytes, self._received_bytes = True, 0, 0
+        self._is_conversation = False
         self._body_began_at = self._body_moved_at = self.counted.time()
         if len(self.url) + sum(len(name) + len(value) for name, value in self.headers) > LARGEST_HEAD_BYTES:
             self._end("a request's head is too long")
@@ -143,10 +145,17 @@ class BoundedProtocol(HttpToolsProtocol):
             self._body_began_at, self._body_bytes, self._body_moved_at = now, 0, now
         if self._head_began_at is not None and now - self._head_began_at > HEAD_S:
             self._end("a request's head takes too long")
-        elif self._is_in_body and (now - self._body_moved_at > BODY_S or self._is_slow(now)):
+        elif self._is_in_body and self._is_body_overdue(now):
             self._end("a request's body takes too long")
         else:
             self._look_at_reader(now)
+
+    def begin_conversation(self) -> None:
+        """Let the request's body come as slowly as it likes: who answers it bounds it in time and size."""
+        self._is_conversation = True
+
+    def _is_body_overdue(self, now: float) -> bool:
+        return not self._is_conversation and (now - self._body_moved_at > BODY_S or self._is_slow(now))
 
     def _is_slow(self, now: float) -> bool:
         return now - self._body_began_at > BODY_S + self._body_bytes / SLOWEST_BYTES_S

@@ -13,6 +13,7 @@ from ringfence.addresses import host_port
 from ringfence.hub.core import Hub
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.data.phones_config import listen_place
 from ringfence.hub.device.app import device_app
 from ringfence.hub.errors import ListenerPortTaken
 from ringfence.hub.process import tls
@@ -82,6 +83,20 @@ def bind_all(listeners: Sequence[Listener], config: HubConfig) -> Iterator[Bound
     """
     with contextlib.ExitStack() as stack:
         yield {each: stack.enter_context(_listening(each.host(config), each.port(config))) for each in listeners}
+
+
+@contextlib.contextmanager
+def bind_for_phones(config: HubConfig) -> Iterator[Mapping[bool, socket.socket]]:
+    """Bind the listeners for phones that hub.toml names, by whether they are for old phones.
+
+    Raises:
+        ListenerPortTaken: An address can't be listened on.
+    """
+    places = {False: config.phones_listen, True: config.phones_old_listen}
+    with contextlib.ExitStack() as stack:
+        yield {
+            is_old: stack.enter_context(_listening(*listen_place(place))) for is_old, place in places.items() if place
+        }
 
 
 def port_of(bound: socket.socket) -> int:

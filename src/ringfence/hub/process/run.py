@@ -4,20 +4,33 @@ import asyncio
 import contextlib
 import os
 import signal
+import socket
 import ssl
 import sys
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import uvloop
 
 from ringfence.hub import logs, within
 from ringfence.hub.core import Hub, open_hub
-from ringfence.hub.data.config import HubConfig, url
+from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder, acting_as_owner
+from ringfence.hub.data.phones_config import url
 from ringfence.hub.fleet import people
+from ringfence.hub.phone_listener.listeners import PhoneListeners
 from ringfence.hub.process import background_jobs, people_certificate, renewal, tls, way_back
 from ringfence.hub.process.connections import places, raise_descriptor_limit
-from ringfence.hub.process.listeners import DEVICES, LISTENERS, PEOPLE, Bound, Listener, bind_all, port_of
+from ringfence.hub.process.listeners import (
+    DEVICES,
+    LISTENERS,
+    PEOPLE,
+    Bound,
+    Listener,
+    bind_all,
+    bind_for_phones,
+    port_of,
+)
 from ringfence.hub.process.people_certificate import PeopleCertificate
 from ringfence.hub.process.server import ListeningServer
 from ringfence.hub.publishing import publication_lock
@@ -49,24 +62,38 @@ def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS, user: str
         with acting_as_owner(folder.path):
             stack.enter_context(folder.locked())
         bound = stack.enter_context(bind_all(listeners, config))
+        for_phones = stack.enter_context(bind_for_phones(config))
         accounts.become(account, program=__file__)
         if os.geteuid() == 0:
             _log.warning("the hub runs as root", to_do="Start it with --user, or as the folder's owner.")
         hub = stack.enter_context(contextlib.closing(open_hub(folder, config)))
         prepare(hub, folder, bound)
+        if for_phones:
+            stack.enter_context(PhoneListeners(hub, folder, for_phones).running())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve_until_signalled(hub, folder, bound))
+            runner.run(_serve_until_signalled(hub, folder, bound, for_phones))
 
 
-async def _serve_until_signalled(hub: Hub, folder: DataFolder, bound: Bound) -> None:
+async def _serve_until_signalled(
+    hub: Hub, folder: DataFolder, bound: Bound, for_phones: Mapping[bool, socket.socket]
+) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    await serve(hub, folder, bound, stopping)
+    await serve(hub, folder, bound, stopping, for_phones)
 
 
-async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Event) -> None:
-    """Serve on bound sockets until ``stopping`` is set; then let streams end and requests finish."""
+async def serve(
+    hub: Hub,
+    folder: DataFolder,
+    bound: Bound,
+    stopping: asyncio.Event,
+    for_phones: Mapping[bool, socket.socket] = MappingProxyType({}),
+) -> None:
+    """Serve on bound sockets until ``stopping`` is set; then let streams end and requests finish.
+
+    ``for_phones`` are those where processes of their own listen to phones already, which are only announced here.
+    """
     contexts = {listener: listener.tls(folder) for listener in bound}
     servers = [
         ListeningServer(
@@ -98,6 +125,8 @@ async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Ev
             background_jobs.look_after_rotations(hub),
             background_jobs.look_after_phones(hub),
             background_jobs.look_after_backups(hub),
+            background_jobs.look_after_trust(hub),
+            background_jobs.look_after_head_ends(hub),
             background_jobs.notify(hub),
             background_jobs.publish_drafts(hub),
             background_jobs.go_on_with_rollouts(hub),
@@ -108,7 +137,7 @@ async def serve(hub: Hub, folder: DataFolder, bound: Bound, stopping: asyncio.Ev
     try:
         for server, task in zip(servers, serving, strict=True):
             await _first_of(server.listening, task)
-        _announce(hub.config, folder, bound)
+        _announce(hub.config, folder, bound, for_phones)
         _show_first_link(hub, folder)
         await _first_of(stopping, *serving)
         _log.info("stopping")
@@ -160,14 +189,23 @@ async def _first_of(event: asyncio.Event, *tasks: asyncio.Task[None]) -> None:
         task.result()
 
 
-def _announce(config: HubConfig, folder: DataFolder, bound: Bound) -> None:
+def _announce(config: HubConfig, folder: DataFolder, bound: Bound, for_phones: Mapping[bool, socket.socket]) -> None:
     """Print on one line, and store in run.json, where the hub listens."""
     addresses = {listener: url(_reachable(listener.host(config)), port_of(each)) for listener, each in bound.items()}
     named = {listener.name: address for listener, address in addresses.items()}
     folder.write_run({**named, "pid": os.getpid()})
-    told = ", ".join(f"{listener.callers} {address}" for listener, address in addresses.items())
+    for is_old, each in for_phones.items():
+        named["phones-old" if is_old else "phones"] = url(_reachable(each.getsockname()[0]), port_of(each))
+    told = ", ".join(f"{callers} {address}" for callers, address in _callers(addresses, named).items())
     print(f"ringfence hub ready: {told}", flush=True)  # noqa: T201 - the line that who started us waits for
     _log.info("ready", **named)
+
+
+def _callers(addresses: Mapping[Listener, str], named: Mapping[str, str]) -> Mapping[str, str]:
+    """Return who calls at which address, as people are told."""
+    of_phones = {"phones": named.get("phones"), "old phones": named.get("phones-old")}
+    found = {listener.callers: address for listener, address in addresses.items()}
+    return found | {callers: address for callers, address in of_phones.items() if address}
 
 
 def _show_first_link(hub: Hub, folder: DataFolder) -> None:

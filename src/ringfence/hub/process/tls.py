@@ -8,6 +8,7 @@ from cryptography import x509
 
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.device.callers import CLIENT_CERTIFICATE, TLS_EXTENSION
+from ringfence.hub.device.phone_conversation import BEGIN, CONVERSATION
 from ringfence.hub.people.callers import ON_CALLER
 from ringfence.hub.process.bounded_http import BoundedProtocol
 from ringfence.identity.certificates import NO_CHECK_TIME, holder_id
@@ -70,7 +71,7 @@ class ClientCertificateProtocol(BoundedProtocol):
         """Put the certificate into the new request's scope."""
         super().on_message_begin()
         tls: dict[object, object] = {} if self._certificate is None else {CLIENT_CERTIFICATE: self._certificate}
-        self.scope["extensions"] = {TLS_EXTENSION: tls}
+        self.scope["extensions"] = {TLS_EXTENSION: tls, CONVERSATION: {BEGIN: self.begin_conversation}}
 
 
 class TokenProtocol(BoundedProtocol):

@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from ringfence.hub import within
 from ringfence.hub.core import Hub, open_hub
-from ringfence.hub.data.config import HubConfig, url
+from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.data.phones_config import url
 from ringfence.hub.errors import BadSelection
 from ringfence.hub.fleet import api_tokens, organisations, passkeys, people, second_steps, sessions, sign_in_links
 from ringfence.hub.sign_in_errors import UnknownPerson

@@ -26,13 +26,16 @@ MOST_DIFFS = 200
 # word by itself: sipInviteRetx and NAT_Mapping_Enable have none. So is a pass, as in Snom's user_pass.
 _PIN = r"(?:pin|Pin|(?<!SI)PIN)(?![a-z])|(?i:pin(?:code|number|hash))"
 _SHORT_WORD = r"(?<![A-Za-z])pass(?![A-Za-z])"
-_SECRET_WORD = rf"(?:(?i:password|passwd|passphrase|secret(?!ar)|psk|privatekey)|{_PIN}|{_SHORT_WORD})"
+_PROFILE_KEY = r"GPP_S[A-D](?![A-Za-z0-9_])"
+_SECRET_WORD = rf"(?:(?i:password|passwd|passphrase|secret(?!ar)|psk|privatekey)|{_PIN}|{_SHORT_WORD}|{_PROFILE_KEY})"
 _SECRET_TAG = rf"(?P<tag>[A-Za-z0-9_.-]*{_SECRET_WORD}[A-Za-z0-9_.-]*)"
 _SECRET_ELEMENT = re.compile(rf"(<{_SECRET_TAG}(?:\s[^<>]*)?>)(?P<value>[^<]+)(?=</(?P=tag)\s*>)")
 # account.1.password = …, and line1_password: "…"
 _SECRET_PARAMETER = re.compile(
     rf"^([ \t]*[A-Za-z0-9_.-]*{_SECRET_WORD}[A-Za-z0-9_.-]*[ \t]*[:=][ \t]*)(?P<value>\S[^\r\n]*)", re.MULTILINE
 )
+_SIGNED = (".sgn", ".tlv")
+_OF_SIGNED = "A signed form; what is in it is shown where the plain one is, if it has one.\n"
 _SHORTEST_KNOWN = 4
 """Known secrets shorter than this are masked in their elements only: a digit would be masked everywhere."""
 
@@ -74,6 +77,8 @@ def _describe(
     change: Change = "added" if left is None else "removed" if right is None else "changed"
     if not with_diff:
         return FileChange(target.name, change, "")
+    if target.name.endswith(_SIGNED):
+        return FileChange(target.name, change, _OF_SIGNED)
     try:
         sides = [read(side.digest) if side is not None else b"" for side in (left, right)]
     except BlobUnavailable:

@@ -133,6 +133,7 @@ def put_prepared(session: Session, site_id: str, prepared: Sequence[tuple[Target
             length=target.length,
             owner=target.owner,
             secret=target.secret,
+            sealed=target.sealed,
             **releases.reload_columns(target.reload),
             load=load,
         )
@@ -203,7 +204,7 @@ def _next_release(session: Session, site_id: str, rows: Sequence[PreparedTargetR
     for row in rows:
         reload, kind = releases.reload_of(row), TargetKind.CONFIGURATION
         digest = Digest(row.digest)
-        files[row.name] = Target(row.name, digest, row.length, kind, row.owner, reload, row.secret)
+        files[row.name] = Target(row.name, digest, row.length, kind, row.owner, reload, row.secret, row.sealed)
     loads = ", ".join(sorted({row.load for row in rows}))
     through = releases.entries_through(session, site_id, site.newest_release)
     ordered = releases.in_order(files.values())

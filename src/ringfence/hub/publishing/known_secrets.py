@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.fleet import book_directories, lines, pbxes, settings
+from ringfence.hub.fleet import book_directories, lines, pbxes, profile_keys, settings
 from ringfence.hub.fleet.guard import credentials
 from ringfence.phones.mac import Mac
 from ringfence.secret import Secret
@@ -89,6 +89,8 @@ def _all(session: Session, sealer: Sealer) -> Iterator[tuple[str, Secret]]:
         yield f"the password of line {index} of phone {Mac(mac)}", secret
     for mac, secret in credentials.passwords(session, sealer):
         yield f"the credential of phone {Mac(mac)}", secret
+    for mac, secret in profile_keys.phrases(session, sealer):
+        yield f"the key of the profiles of phone {Mac(mac)}", secret
     for place, name, secret in settings.secrets(session, sealer):
         yield f"{name} of {place}", secret
     for pbx_id, secret in pbxes.secrets(session, sealer):

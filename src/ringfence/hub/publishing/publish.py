@@ -15,8 +15,17 @@ from sqlalchemy.orm import Session
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadSelection, SecretWouldBeShared
-from ringfence.hub.fleet import doubts, edges, sites, templates
-from ringfence.hub.publishing import editors, firmware_rollout, holds, left_out, publication_lock, releases
+from ringfence.hub.fleet import doubts, edges, phone_trust, profile_keys, sites, templates, vpn_phones
+from ringfence.hub.publishing import (
+    editors,
+    firmware_rollout,
+    holds,
+    left_out,
+    publication_lock,
+    releases,
+    site_profiles,
+    site_trust,
+)
 from ringfence.hub.publishing.diffs import (
     MOST_DIFFS,
     FileChange,
@@ -105,6 +114,8 @@ def publish(
     if dry_run:
         return preview(hub, read_due(hub, site_ids, with_held=site_ids is not None), with_diffs=with_diffs)
     with publication_lock.held(hub, who) as held:
+        site_trust.prepare(hub, who, site_ids)
+        site_profiles.prepare(hub, who, site_ids)
         rendered = _render(hub, read_due(hub, site_ids), held, orders)
         for start in range(0, len(rendered.sites), SITES_AT_ONCE):
             _write(hub, who, rendered.due, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
@@ -146,17 +157,26 @@ def rollback(hub: Hub, who: str, site_id: str, number: int) -> int:
     """Create a new release of a site with the content of release ``number``; return its number.
 
     The site is held from then on: the settings differ from what it has now, and a publish would undo the roll-back.
+
+    Raises:
+        UnknownSite, UnknownRelease: There is no such site, or release.
+        StillTrusting: A phone that may hold a trust list has no signed file in that release.
+        PublishRunning: Somebody publishes just now.
     """
     with publication_lock.held(hub, who) as held, hub.change(who) as change:
         held.confirm(change.session)
         site = sites.get(change.session, site_id)
         doubts.end(change, site_id)  # who rolls back has decided
         targets = releases.targets(change.session, site_id, number)
+        phone_trust.check_served(change.session, site_id, targets)
+        profile_keys.check_served(change.session, site_id, targets)
+        vpn_phones.check_served(change.session, site_id, number, targets)
         through = releases.entries_through(change.session, site_id, number)
         new = NewRelease(site_id, site.next_release, targets, f"Back to release {number}", number, through)
         site.edits += 1  # settings differ from what is published now: a publish brings them again
         holds.put(change, site_id, f"rolled back to release {number}")
         releases.put(change, hub.signers, [new])
+        vpn_phones.note_rolled_back(change, site_id, number, new.number)
         firmware_rollout.put_prepared(change.session, site_id, ())
         change.note("release.rollback", site_id, f"release {new.number} has the content of release {number}")
     hub.wakeups.wake_sites({site_id})
@@ -230,7 +250,7 @@ def read_due(hub: Hub, site_ids: Sequence[str] | None, *, with_held: bool = Fals
             due = [site_id for site_id in due if site_id not in there]
         inputs = list(read_sites(session, hub.sealer, due, hub.clock()))
         return DueSites(
-            sites=inputs,
+            sites=site_profiles.with_profiles(hub, session, site_trust.with_trust(hub, session, inputs)),
             asked=asked,
             without_line=phones_without_line(session, site_ids),
             held=sites_held,
@@ -276,6 +296,14 @@ def _write(hub: Hub, who: str, due: DueSites, batch: Sequence[SiteFiles], commen
             if files.site.site_id in there  # one that was removed meanwhile needs no release
         ]
         releases.put(change, hub.signers, news)
+        numbers = {new.site_id: new.number for new in news}
+        for files in changed:
+            if files.site.site_id in numbers:
+                phone_trust.note_offered(change, numbers[files.site.site_id], files.site.published, files.targets,
+                                         files.site.trust.offered, files.site.trust.list_number)  # fmt: skip
+                vpn_phones.note_offered(change, files.site.site_id, numbers[files.site.site_id], files.vpn_offers)
+                offered = site_profiles.offered(files.site.profiles)
+                profile_keys.note_offered(change, numbers[files.site.site_id], offered)
         _note_rendered(change.session, batch, hub.renderer_fingerprint)
         for files in batch:
             if files.site.site_id in there:

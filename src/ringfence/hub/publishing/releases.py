@@ -19,13 +19,13 @@ from ringfence.content.release import (
     Target,
     TargetKind,
 )
+from ringfence.content.repository import Versions
 from ringfence.content.signing import (
     SNAPSHOT_LIFETIME_S,
     TARGETS_LIFETIME_S,
     TIMESTAMP_LIFETIME_S,
     SignedRelease,
     SiteSigners,
-    Versions,
     sign_release,
 )
 from ringfence.hub.errors import UnknownRelease
@@ -196,7 +196,7 @@ def in_order(files: Iterable[Target]) -> tuple[Target, ...]:
 def target_of(row: ReleaseTargetRow) -> Target:
     """Return a row as what it means."""
     digest, kind = Digest(row.digest), TargetKind(row.kind)
-    return Target(row.name, digest, row.length, kind, row.owner, reload_of(row), row.secret)
+    return Target(row.name, digest, row.length, kind, row.owner, reload_of(row), row.secret, row.sealed)
 
 
 def reload_of(row: ReleaseTargetRow | PreparedTargetRow) -> Reload | None:
@@ -241,5 +241,6 @@ def _target_row(release: NewRelease, target: Target) -> Columns:
         "kind": str(target.kind),
         "owner": target.owner,
         "secret": target.secret,
+        "sealed": target.sealed,
         **reload_columns(target.reload),
     }

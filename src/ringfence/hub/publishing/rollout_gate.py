@@ -45,7 +45,7 @@ from ringfence.wire.messages import ReportKind
 
 SETTLES_S = 90.0
 """How long a phone that has taken its file must be well: so long is a boot (PHONES.md section 2b)."""
-_BAD_SIGNS = frozenset({"rejects", "boot-loop", "not-registered", "firmware-missing"})
+_BAD_SIGNS = frozenset({"rejects", "foreign-list", "boot-loop", "not-registered", "firmware-missing"})
 _WHOLE = 100
 _ASKED_AT_ONCE = 20
 """How many phones' PBXes are asked in one look."""

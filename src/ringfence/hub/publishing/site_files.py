@@ -1,6 +1,6 @@
 """A site's files, rendered in memory from what was read."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from html import escape
@@ -10,10 +10,13 @@ from ringfence.content.digests import Digest, sha256_hex
 from ringfence.content.release import STUBS, Target, TargetKind
 from ringfence.errors import BadInput
 from ringfence.hub.errors import BlobUnavailable, FilesDisagree, SecretWouldBeShared
+from ringfence.hub.fleet.vpn_phones import VpnOffer
+from ringfence.hub.publishing.diffs import read_from
 from ringfence.hub.publishing.known_secrets import KnownSecrets
 from ringfence.hub.publishing.left_out import FAULTS_OF_ONE_PHONE, LeftOutPhone
 from ringfence.hub.publishing.releases import in_order
 from ringfence.hub.publishing.shared_files import SharedFiles, refusal
+from ringfence.hub.publishing.signed_forms import MadeFile, SignedForms
 from ringfence.hub.publishing.site_rows import SiteInput
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
@@ -48,6 +51,16 @@ class SiteFiles:
         return self.targets != self.site.published
 
     @property
+    def vpn_offers(self) -> dict[str, VpnOffer]:
+        """What the files of each phone say of its VPN head end, by its bare address."""
+        left, names = {phone.mac.bare for phone in self.left_out}, frozenset(target.name for target in self.targets)
+        return {
+            phone.mac.bare: VpnOffer.of(phone.settings, phone.mac, names)
+            for phone in self.site.phones
+            if phone.mac.bare not in left
+        }
+
+    @property
     def named(self) -> dict[str, str]:
         """Bare address → the load that the phone's file names now, where it named another before."""
         left = {phone.mac.bare for phone in self.left_out}
@@ -70,6 +83,7 @@ def render(site: SiteInput, renderer: Renders, known: KnownSecrets, read: Callab
     a blob that is published or uploaded: if it is for all phones and holds a secret, it is refused.
     """
     shared = SharedFiles(known, renderer.render, site.own_templates)
+    forms = SignedForms(site.trust, site.published, read)
     targets: dict[str, Target] = {}
     makers: dict[str, Mac] = {}
     blobs: dict[Digest, bytes] = {}
@@ -78,13 +92,13 @@ def render(site: SiteInput, renderer: Renders, known: KnownSecrets, read: Callab
     left = list(site.left_out)
     for phone in site.phones:
         try:
-            made = _files_of(phone, site, renderer, shared)
-            later = _upgrade_of(phone, site, renderer, shared)
+            made = _in_forms(phone, site, forms, _files_of(phone, site, renderer, shared))
+            later = _upgrade_of(phone, site, renderer, shared, forms)
             _check_shared(phone, site, made, targets, makers)
         except FAULTS_OF_ONE_PHONE as fault:
             left.append(LeftOutPhone(site.site_id, phone.mac, fault))
             continue
-        secrets |= secrets_of(phone)
+        secrets |= secrets_of(phone) | site.phrases_of(phone.mac)
         for target, data in made:
             targets[target.name] = target
             makers.setdefault(target.name, phone.mac)
@@ -97,7 +111,11 @@ def render(site: SiteInput, renderer: Renders, known: KnownSecrets, read: Callab
     for target in (*site.firmware, *site.assets, *_kept(site, left)):
         targets.setdefault(target.name, target)
     left.sort(key=lambda phone: phone.mac.bare)
-    refused = _take_out(site, targets, shared, lambda digest: blobs[digest] if digest in blobs else read(digest))
+    content = read_from(blobs, read)
+    refused = _take_out(site, targets, shared, content)
+    for target, data in forms.of_shared(list(targets.values()), content):
+        targets[target.name] = target
+        blobs[target.digest] = data
     published = in_order(targets.values())
     return SiteFiles(site, published, tuple(prepared), tuple(left), refused, blobs, frozenset(secrets))
 
@@ -137,7 +155,7 @@ def _files_of(
 
 
 def _upgrade_of(
-    phone: PhoneToRender, site: SiteInput, renderer: Renders, shared: SharedFiles
+    phone: PhoneToRender, site: SiteInput, renderer: Renders, shared: SharedFiles, forms: SignedForms
 ) -> list[tuple[Target, bytes, str]]:
     """Return the files that a phone gets once its firmware is at the site's edges, each with the load."""
     then = site.upgrades.get(phone.mac.bare)
@@ -146,7 +164,14 @@ def _upgrade_of(
     load = str(then.settings[LOAD_SETTING])
     files = _render_phone(then, site, renderer)
     shared.check(then, files)
-    return [(_target(file, then, site), file.data, load) for file in files]
+    made = _in_forms(then, site, forms, [(_target(file, then, site), file.data) for file in files])
+    return [(target, data, load) for target, data in made]
+
+
+def _in_forms(phone: PhoneToRender, site: SiteInput, forms: SignedForms, made: Sequence[MadeFile]) -> list[MadeFile]:
+    """Return a phone's files in all forms that it is to find: signed, encrypted, and plain where that is to be."""
+    profiles = site.profiles.get(phone.mac.bare)
+    return forms.of_phone(phone.mac, made if profiles is None else profiles.applied(phone, made))
 
 
 def _check_shared(

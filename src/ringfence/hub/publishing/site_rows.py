@@ -1,7 +1,8 @@
 """What a site's files are made from, read from the fleet's rows."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session, selectinload
@@ -10,7 +11,7 @@ from ringfence.content.digests import Digest
 from ringfence.content.release import Target
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import FirmwareMissing, ScopeExceeded
-from ringfence.hub.fleet import lines, site_tunnels, sites
+from ringfence.hub.fleet import lines, phone_https, site_tunnels, sites
 from ringfence.hub.fleet.assets import Shelf
 from ringfence.hub.fleet.guard import credentials, policy
 from ringfence.hub.fleet.phone_books import BookCase
@@ -18,7 +19,9 @@ from ringfence.hub.fleet.settings import ORGANISATION, Row, SettingPlace, Values
 from ringfence.hub.publishing import left_out
 from ringfence.hub.publishing.firmware_rollout import Stock, check_load, files_for
 from ringfence.hub.publishing.left_out import FAULTS_OF_ONE_PHONE, LeftOutPhone
+from ringfence.hub.publishing.profile_forms import SealedProfiles
 from ringfence.hub.publishing.releases import newest_targets
+from ringfence.hub.publishing.signed_forms import NO_TRUST, SiteTrust
 from ringfence.hub.store.binding import limited_sites
 from ringfence.hub.store.models import PhoneRow, SiteRow
 from ringfence.hub.store.setting_models import (
@@ -29,9 +32,11 @@ from ringfence.hub.store.setting_models import (
     PhoneSettingRow,
     SiteSettingRow,
 )
+from ringfence.hub.vpn.head_ends import HeadEnds
 from ringfence.phones.assets.kinds import NAMED
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
+from ringfence.phones.flat_profile.https import KEEPS_RULE
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.patches import patches_of
 from ringfence.phones.rendering.protection import SiteTunnel, check_tunnel
@@ -75,6 +80,15 @@ class SiteInput:
     """The families whose files an operator's own templates make, which may write anything into them."""
     stubs: bool = False
     """Whether a gateway may give out phones' own files in a form without secrets."""
+    trust: SiteTrust = NO_TRUST
+    """What its files are signed with (``site_trust``)."""
+    profiles: Mapping[str, SealedProfiles] = field(default_factory=lambda: MappingProxyType({}), repr=False)
+    """Phones with encrypted profiles, by their bare addresses (``site_profiles``)."""
+
+    def phrases_of(self, mac: Mac) -> set[str]:
+        """Return the phrases that a phone's files hold."""
+        profiles = self.profiles.get(mac.bare)
+        return profiles.secrets if profiles is not None else set()
 
 
 def due_sites(session: Session, renderer_fingerprint: str, site_ids: Sequence[str] | None) -> tuple[list[str], int]:
@@ -138,6 +152,7 @@ class _Wide:
         self.own_templates = frozenset(session.scalars(select(OwnTemplateRow.family).distinct()))
         """The families that have some."""
         self.held, self.shelf, self.books = Stock(session, now), Shelf(session), BookCase(session)
+        self.head_ends = HeadEnds.read(session)
 
     def tunnel(self, site_id: str) -> SiteTunnel:
         """Return a site's tunnel, read once for each site with phones whose calls need it."""
@@ -190,6 +205,7 @@ def _read_phones(
     by_phone = ValuesForRendering(_phone_rows(session, condition), sealer)
     by_line = ValuesForRendering(_line_rows(session, condition), sealer)
     passwords = credentials.newest(session, sealer, [row.mac for row in rows])
+    with_keys = phone_https.having(session, [row.mac for row in rows])
     for row in rows:
         try:
             layers = (
@@ -200,6 +216,9 @@ def _read_phones(
             )
             phone = replace(_phone(row, layers, by_line, sealer), credential=passwords.get(row.mac, NO_CREDENTIAL))
             phone = _with_books(phone, layers, wide.books, row)
+            phone = replace(phone, settings=wide.head_ends.applied(phone.settings))
+            if row.mac in with_keys and KEEPS_RULE in model_of(row.model)[1].settings:  # its URL is known to it alone
+                phone = replace(phone, settings={**phone.settings, KEEPS_RULE: True})
             if phone.settings.get(PROTECT_CALLS) == ProtectCalls.TUNNEL:
                 for line in phone.lines:
                     check_tunnel({**phone.settings, **line.settings}, wide.tunnel(row.site_id))

@@ -14,7 +14,8 @@ from ringfence.content.digests import sha256_hex
 from ringfence.content.errors import MetadataRefused
 from ringfence.content.proof import ProvenMetadata, prove, prove_root
 from ringfence.content.release import Release
-from ringfence.content.signing import Versions, sign_release
+from ringfence.content.repository import Versions
+from ringfence.content.signing import sign_release
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import doubts, edges

@@ -18,6 +18,7 @@ from sqlalchemy.orm.util import LoaderCriteriaOption
 from ringfence.hub.store.activation_models import ActivationRow
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.draft_models import DraftRow
+from ringfence.hub.store.edge_mode_models import EdgeModeRow
 from ringfence.hub.store.guard_models import AlertChannelRow, AlertNoticeRow, GuardPolicyRow
 from ringfence.hub.store.models import ApiTokenRow, AuditEntryRow, EdgeRow, PhoneGroupRow, PhoneRow, SiteRow
 from ringfence.hub.store.network_models import (
@@ -53,6 +54,8 @@ from ringfence.hub.store.release_models import (
 from ringfence.hub.store.rollout_models import RolloutRow, RolloutSiteRow
 from ringfence.hub.store.setting_models import GroupSettingRow, OrganisationSettingRow, OwnTemplateRow, SiteSettingRow
 from ringfence.hub.store.sign_in_provider_models import SignInProviderRow
+from ringfence.hub.store.trust_models import PbxTlsExportRow, TrustKeyRow, TrustListRow
+from ringfence.hub.store.vpn_models import VpnCertificateRow, VpnHeadEndRow
 
 _Statement = TypeVar("_Statement", bound=Executable)
 
@@ -68,6 +71,7 @@ READ_ALONE: Final = frozenset({
     OrganisationSettingRow, OwnTemplateRow, PhoneGroupRow, PbxRow, FirmwareLoadRow, FirmwareFileRow, AssetRow,
     AssetFileRow, UploadRow, PhoneBookRow, PhoneBookEntryRow,
     PhoneBookGroupRow, PhoneBookDirectoryRow, PortAuthorityRow, ConcentratorRow, TunnelTokenRow,
+    TrustKeyRow, TrustListRow, PbxTlsExportRow, VpnHeadEndRow, VpnCertificateRow,
 })  # fmt: skip
 """What an organisation's phones are made from: read, as files need it, and never written."""
 NEVER_WRITTEN: Final = READ_ALONE | {PhoneBookSiteRow}
@@ -80,6 +84,7 @@ _NOT_LIMITED = READ_ALONE | frozenset({
 })  # fmt: skip
 SEEN_WITH_PHONES = frozenset({
     SiteSettingRow, EdgeRow, GuardPolicyRow, ReleaseRow, SiteStandingRow, SiteNetworkRow, BoxRow,
+    EdgeModeRow,
 })  # fmt: skip
 """What of a site a phone's state and files depend on; read with a phone of it, and written with the site alone."""
 _PHONE_COLUMNS = frozenset({"mac", "owner"})

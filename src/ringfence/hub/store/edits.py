@@ -40,6 +40,7 @@ from ringfence.hub.store.setting_models import (
     PhoneSettingRow,
     SiteSettingRow,
 )
+from ringfence.hub.store.vpn_models import VpnCertificateRow, VpnHeadEndRow
 from ringfence.phones.settings.protection import PROTECT_CALLS
 from ringfence.phones.settings.protection import SERVERS as TUNNEL_SERVERS
 
@@ -137,8 +138,10 @@ def _note_edits(session: Session) -> None:
         match row:
             case (
                 OrganisationSettingRow() | OwnTemplateRow() | AssetRow()
-                | PhoneBookRow() | PhoneBookSiteRow() | PhoneBookGroupRow()
+                | PhoneBookRow() | PhoneBookSiteRow() | PhoneBookGroupRow() | VpnCertificateRow()
             ):  # fmt: skip
+                touched.add(_ALL)
+            case VpnHeadEndRow() if row not in session.dirty or _has_changed(row, "addresses", "login"):
                 touched.add(_ALL)
             case SiteSettingRow():
                 touched.add(row.site_id)

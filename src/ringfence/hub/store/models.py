@@ -241,6 +241,8 @@ class EdgeRow(OrganisationOwned, Base):
     """Which jobs its own policy file allows, with spaces between; empty where it has not told."""
     jobs_problem: Mapped[str] = mapped_column(String(300), default="", server_default="")
     """Why that file can't be used, in words."""
+    mode_told: Mapped[str] = mapped_column(String(10), default="", server_default="")
+    """How it says that it keeps its files (``wire.messages.EdgeMode``); empty where it has not told."""
     reports_left: Mapped[float] = mapped_column(Double, default=0.0, server_default="0")
     """Its budget for reports (fleet/report_budget.py) as it was at ``reports_left_at``."""
     reports_left_at: Mapped[float | None]
@@ -317,7 +319,7 @@ class AuditEntryRow(Numbered, Base):
 
 
 class EdgeReportRow(Numbered, Base):
-    """One thing that happened at an edge, as wire.messages.Report."""
+    """One thing that happened at an edge, or at the hub's listener for phones, as wire.messages.Report."""
 
     __tablename__ = "report"
     __table_args__ = (
@@ -330,7 +332,8 @@ class EdgeReportRow(Numbered, Base):
         indexed("finding", "id"),
     )
 
-    edge_id: Mapped[str] = mapped_column(String(20))
+    edge_id: Mapped[str | None] = mapped_column(String(20))
+    """None: the hub's own listener for phones."""
     site_id: Mapped[str] = mapped_column(String(40))
     seq: Mapped[int] = mapped_column(BigInteger)
     at: Mapped[float]

@@ -5,6 +5,7 @@ from sqlalchemy import (
     Boolean,
     Integer,
     String,
+    false,
     true,
 )
 from sqlalchemy.orm import Mapped, mapped_column
@@ -50,6 +51,7 @@ class ReleaseTargetRow(OrganisationOwned, Base):
     reload_method: Mapped[str | None] = mapped_column(String(20))
     reload_minute: Mapped[int | None]
     secret: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+    sealed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
 
 
 class FirmwareLoadRow(OrganisationOwned, Base):
@@ -127,6 +129,7 @@ class PreparedTargetRow(OrganisationOwned, Base):
     reload_method: Mapped[str | None] = mapped_column(String(20))
     reload_minute: Mapped[int | None]
     secret: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
+    sealed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
     load: Mapped[str] = mapped_column(String(64))
 
 

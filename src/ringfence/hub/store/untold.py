@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ringfence.hub.store.base import Base
+from ringfence.hub.store.bundle_models import BundleRow
 from ringfence.hub.store.draft_models import DraftEditRow, DraftRow
 from ringfence.hub.store.edge_job_models import EdgeJobPartRow, EdgeJobRow
 from ringfence.hub.store.guard_models import (
@@ -39,6 +40,9 @@ from ringfence.hub.store.people_models import (
     SessionRow,
 )
 from ringfence.hub.store.phone_book_models import PhoneBookDirectoryRow
+from ringfence.hub.store.phone_certificate_models import PhoneCertificateOrderRow, PhoneCertificateRow
+from ringfence.hub.store.phone_https_models import PhoneUrlKeyRow
+from ringfence.hub.store.phone_trust_models import PhoneContentKeyRow, PhoneProfileKeyRow, PhoneTrustRow
 from ringfence.hub.store.phone_web_models import PhoneWebExchangeRow
 from ringfence.hub.store.release_models import (
     HubMemoryRow,
@@ -52,6 +56,7 @@ from ringfence.hub.store.release_models import (
 )
 from ringfence.hub.store.rollout_models import RolloutPhoneRow, RolloutRow, RolloutSiteRow
 from ringfence.hub.store.sign_in_provider_models import ProviderVisitRow
+from ringfence.hub.store.vpn_models import VpnHeadEndRow, VpnOfferRow, VpnPhoneRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +95,7 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     HubMemoryRow: Untold("a copy of which edges are revoked, which is told"),
     SiteStandingRow: Untold("what edges prove; what people decide of it is told as a release"),
     UnknownEdgeRow: Untold("who knocks"),
+    BundleRow: _columns("when a portable last asked", "last_fetched_at"),
     EdgeCertificateRow: Untold("edges renew theirs by themselves; that one is enrolled or revoked is told"),
     GuardNetworkRow: Untold("learnt from what phones do"),
     GuardElsewhereRow: Untold("learnt from what phones do"),
@@ -99,6 +105,12 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     BoxRow: Untold("what boxes tell; another subnet or key has an entry"),
     BoxSubnetRow: Untold("who has which subnet follows from boxes"),
     TunnelKeyRow: Untold("whose keys are follows from what boxes and concentrators tell"),
+    PhoneTrustRow: Untold("what its edge has seen it take; what that shows, and what people order, has an entry"),
+    PhoneContentKeyRow: Untold("made for a certificate, which is told"),
+    PhoneProfileKeyRow: Untold("what its edge has seen it take; a new key, and that it is taken, has an entry"),
+    VpnOfferRow: Untold("what a publish makes of rows that are told; its release is"),
+    VpnPhoneRow: Untold("what a publish makes of rows that are told, and what its edge has seen it take"),
+    VpnHeadEndRow: _columns("what it shows, and what its follower does", "shown_at shown followed_at"),
     SessionRow: Untold("browsers come and go; who signs in, confirms, and whose session is ended has an entry"),
     RecoveryCodeRow: Untold("hashes alone; that there are new ones, and that one was used, has an entry"),
     ProviderVisitRow: Untold("who was sent to a provider; what came of it has an entry"),
@@ -116,6 +128,9 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     ),
     EdgeJobPartRow: Untold("what its edge has heard"),
     PhoneWebExchangeRow: Untold("there for seconds; what changes something at a phone has an entry"),
+    PhoneUrlKeyRow: Untold("what the listener has seen; that one is made, bound and taken away has an entry"),
+    PhoneCertificateRow: _columns("the phone has shown it again", "seen_at"),
+    PhoneCertificateOrderRow: _columns("what phones try", "wrong_passwords refusal"),
     GuardAlertRow: _columns(
         "edges cause them", "first_at last_at count sentence peer model", rows_come_and_go=True
     ),
@@ -145,7 +160,7 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
         "hostname version certificate_serial certificate_fingerprint certificate_ends_at last_seen_at connected_until "
         "release reports_through fetched_bytes fetching_bytes network hub_url endpoints_digest issuer standing_at "
         "problem problem_text problem_since clock_off_s disk_free_bytes http_addresses reports_left reports_left_at "
-        "reports_not_kept jobs_allowed jobs_problem",
+        "reports_not_kept jobs_allowed jobs_problem mode_told",
     ),
 }  # fmt: skip
 

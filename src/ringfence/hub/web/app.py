@@ -18,6 +18,7 @@ from ringfence.hub.web.api_tokens import views as api_tokens
 from ringfence.hub.web.assets import views as assets
 from ringfence.hub.web.audit import views as audit
 from ringfence.hub.web.boxes import views as boxes
+from ringfence.hub.web.bundles import views as bundles
 from ringfence.hub.web.compressed import PagesCompressed
 from ringfence.hub.web.concentrators import views as concentrators
 from ringfence.hub.web.drafts import views as drafts
@@ -59,13 +60,15 @@ from ringfence.hub.web.sign_in.way_in import way_in
 from ringfence.hub.web.sign_in_providers import views as sign_in_providers
 from ringfence.hub.web.sites import views as sites
 from ringfence.hub.web.static import files
+from ringfence.hub.web.trust import views as trust
+from ringfence.hub.web.vpn import views as vpn
 
 _PARTS = (
     files, sign_in, passkey_sign_in, provider_sign_in, choice, account, passkeys, people, sign_in_providers, overview,
     enrolment_tokens, sites, folder_imports, imports, phone_changes, first_contact, settings, lines, phones, alerts,
     drafts, publish, releases, groups, api_tokens, edges, edge_jobs, bans, policy, own_templates, firmware, pbxes,
     alert_channels, audit, rollouts, organisations, hub_itself, rotations, first_run, activations, phone_books,
-    assets, networks, boxes, concentrators, port_authorities,
+    assets, networks, boxes, concentrators, port_authorities, trust, vpn, bundles,
 )  # fmt: skip
 """The modules with pages, one for each noun."""
 

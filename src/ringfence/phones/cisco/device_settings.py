@@ -114,6 +114,26 @@ URLS = (
     ),
 )
 
+CAPF = (
+    choice_setting(
+        "capf_auth",
+        "Whether the phone asks for a certificate of its own when it starts (CAPF), and how it shows who it is: by a "
+        "password, without, by the certificate that it was given before (lsc; its maker's if it has none), or by its "
+        "maker's (mic). Where trust is encrypted, phones without a known certificate do so by themselves.",
+        "capfAuthMode",
+        {"off": "0", "password": "1", "no-password": "2", "lsc": "3", "mic": "4"},
+        "off",
+    ),
+    text_setting(
+        "capf_server",
+        "Where the phone asks for a certificate (CAPF) and whom to believe (TVS), by address or name; empty: at "
+        "edge_url or its box, where trust is not off.",
+        "processNodeName",
+        HOST_CHARACTERS,
+        Form.HOST,
+    ),
+)
+
 ACCESS = (
     choice_setting(
         "web_access", "The phone's own web pages.", "webAccess", {"off": "1", "on": "0", "read-only": "2"}, "off"
@@ -222,6 +242,16 @@ NETWORK = (
 )
 
 VPN = (
+    Setting(
+        "vpn",
+        SettingType.TEXT,
+        "",
+        "The VPN head end that the phone connects to, by its name (ringfence vpn list): its addresses, its "
+        "certificates and how phones sign in come from there. Empty: as vpn_url and its kin say.",
+        element="vpnGroup",
+        maximum=40,
+        form=Form.WORD,
+    ),
     url_setting("vpn_url", "The VPN head end that the phone connects to; empty: no VPN.", "vpnGroup/addresses/url1"),
     url_setting("vpn_url_2", "The head end that takes over when the first is unreachable.", "vpnGroup/addresses/url2"),
     url_setting("vpn_url_3", "The head end that takes over when both are unreachable.", "vpnGroup/addresses/url3"),

@@ -146,8 +146,10 @@ def _needed(root: etree._Element, path: str) -> str:
 def _servers(root: etree._Element) -> tuple[tuple[str, int], ...]:
     members = root.findall("devicePool/callManagerGroup/members/member")
     members.sort(key=lambda member: str(member.get("priority", "0")))
+    by_tls = _TRANSPORTS.get(text_of(root, "transportLayerProtocol")) == "tls"
+    name, usual = ("securedSipPort", "5061") if by_tls else ("sipPort", "5060")
     servers = tuple(
-        (text_of(member, "callManager/processNodeName"), int(text_of(member, "callManager/ports/sipPort") or "5060"))
+        (text_of(member, "callManager/processNodeName"), int(text_of(member, f"callManager/ports/{name}") or usual))
         for member in members
     )
     if not servers or not all(host for host, _port in servers):

@@ -326,6 +326,8 @@ _TAIL = (
     Element("", "rollover", Whole(0, 2), "0", Mark.LIKELY),
     Element("", "joinAcrossLines", OneOf(("0", "1"), also=("2",)), "0", Mark.LIKELY),
     Element("", "capfAuthMode", Whole(0, 4), "0"),
+    Element("capfList/capf", "phonePort", Whole(1, 65_535)),
+    Element("capfList/capf", "processNodeName", _TEXT),
     Element("", "certHash", _TEXT),
     Element("", "encrConfig", _TRUE_FALSE, "false"),
 )  # fmt: skip

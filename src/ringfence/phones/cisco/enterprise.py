@@ -16,6 +16,7 @@ from ringfence.phones.cisco.call_settings import (
 )
 from ringfence.phones.cisco.device_settings import (
     ACCESS,
+    CAPF,
     DISPLAY,
     FIRMWARE,
     LINE_MODE,
@@ -49,6 +50,7 @@ from ringfence.phones.orders.web_interface import ORDER_CHECK
 from ringfence.phones.settings.builders import ON_IS_1
 from ringfence.phones.settings.protection import with_protection
 from ringfence.phones.settings.time_zones import CISCO_ZONE, difference
+from ringfence.phones.settings.trust import with_trust
 from ringfence.phones.settings.types import (
     EVERYWHERE_AND_LINE,
     Mark,
@@ -83,12 +85,18 @@ _ALL: tuple[Setting, ...] = (
     *DISPLAY,
     *KEYS_AND_LISTS,
     *URLS,
+    *CAPF,
     *ACCESS,
     *NETWORK,
     *FIRMWARE,
     *RELOAD,
     RELOAD_BY,
     LEAVE_OUT,
+)
+
+SHA1_ONLY = Fact(("sha1",), Mark.CERTAIN, "TRUST.md, what the phone does: SHA-1 is what all take")
+SHA512_KNOWN = Fact(
+    ("sha1", "sha512"), Mark.LIKELY, "TRUST.md, what the phone does: 9971 9.4, 78xx and 88xx take SHA-512"
 )
 
 Changes = Mapping[str, Mapping[str, object]]
@@ -115,8 +123,12 @@ def settings_of(
     line_mode: bool = False,
     modules: bool = False,
     calls: int = 50,
+    hashes: Fact[tuple[str, ...]] = SHA1_ONLY,
 ) -> Mapping[str, Setting]:
-    """Return the enterprise settings and ``more``, with what ``changes`` says of some, for ``calls`` a line."""
+    """Return the enterprise settings and ``more``, with what ``changes`` says of some, for ``calls`` a line.
+
+    ``hashes`` are those of signatures that the firmware checks, the one that it is given by default first.
+    """
     some = (
         *(VPN if vpn else ()),
         *((WALLPAPER,) if wallpaper else ()),
@@ -132,7 +144,7 @@ def settings_of(
     for name, change in changes.items():
         # replace() can't be typed by name; a wrong name or value fails the test that reads every family's table.
         table[name] = replace(table[name], **change)
-    return with_protection(table)
+    return with_protection(with_trust(table, hashes.value, hashes.mark))
 
 
 def files_of(*, feature_policy: bool = False) -> tuple[FileTemplate, ...]:

@@ -11,10 +11,13 @@ from enum import IntEnum
 from ringfence.phones.filenames import (
     is_configuration,
     is_firmware,
+    is_first_of_configuration,
     is_loads,
     is_optional,
     is_recovery,
+    is_signed_configuration,
     owner_of,
+    plain_name,
 )
 from ringfence.phones.mac import Mac
 
@@ -66,6 +69,10 @@ class Known:
     """Whether a person has shut it out."""
     left_out: str = ""
     """Why the last publish left it out, as sentences; empty if it did not."""
+    took_list: bool | None = None
+    """Whether a trust list of ours was served to it; None if that is not known here."""
+    takes_signed: bool = False
+    """Whether it was seen to take signed files after that, and was not let go."""
     ordered_at: tuple[float, ...] = ()
     """When it was told to reload or restart, in Unix seconds."""
 
@@ -82,13 +89,14 @@ class ActivitySentence:
 
 def observe(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> list[ActivitySentence]:
     """Return the sentences about a phone, the most urgent first; ``seen`` is in order of time."""
-    own = [each for each in seen if each.was_served and is_configuration(each.name, mac)]
+    own = [each for each in seen if each.was_served and is_first_of_configuration(each.name, mac)]
     found = _by_people(mac, known)
     if not seen:
         return [*found, ActivitySentence(Urgency.NEWS, "never-seen", "It has not asked for anything yet.")]
     if known.is_blocked:
         last = f"Its last request was {ago(now - seen[-1].at)}, for {seen[-1].name}."
         return [*found, ActivitySentence(Urgency.NEWS, "blocked-asks", last)]
+    found += _trust(mac, seen, known)
     found += _retries(own, seen, known)
     found += _firmware(seen, known)
     found += _missing(seen, mac)
@@ -120,6 +128,26 @@ def _by_people(mac: Mac, known: Known) -> list[ActivitySentence]:
     return sorted(found, key=lambda sentence: sentence.urgency)
 
 
+def _trust(mac: Mac, seen: Sequence[Seen], known: Known) -> list[ActivitySentence]:
+    """Tell a phone that holds somebody else's trust list, and one that holds none any more."""
+    last = next((each.name for each in reversed(seen) if is_configuration(each.name, mac)), None)
+    if last is None:
+        return []
+    if is_signed_configuration(last) and known.took_list is False:
+        text = (
+            f"It asks for {last}, and never took a trust list from here: it holds somebody else's, and takes only what "
+            f"that signed. What to do: ringfence trust adopt {mac}."
+        )
+        return [ActivitySentence(Urgency.BROKEN, "foreign-list", text)]
+    if not is_signed_configuration(last) and known.takes_signed:
+        text = (
+            f"It asks for {last} without a signature, though it held a trust list: somebody erased that, or another "
+            "device has its address. If it was erased, it takes a list again when it boots."
+        )
+        return [ActivitySentence(Urgency.WRONG, "asks-unsigned", text)]
+    return []
+
+
 def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[ActivitySentence]:
     """Tell a configuration that is rejected, and a boot loop."""
     run: list[Seen] = []
@@ -130,6 +158,8 @@ def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Ac
     run.reverse()
     if len(run) >= REJECTS_FROM:
         after = [each for each in seen if each.at > run[0].at and comes_after_configuration(each.name)]
+        if not after and not _believed_us(seen):
+            return [_distrusts(run)]
         if not after:
             every = (run[-1].at - run[0].at) / (len(run) - 1)
             return [
@@ -155,6 +185,24 @@ def _retries(own: Sequence[Seen], seen: Sequence[Seen], known: Known) -> list[Ac
             )
         ]
     return []
+
+
+def _believed_us(seen: Sequence[Seen]) -> bool:
+    """Return whether a phone takes unsigned files, or ever went on after a signed one."""
+    first = next((each.at for each in seen if is_signed_configuration(each.name)), None)
+    return first is None or any(
+        each.at > first and (comes_after_configuration(each.name) or each.name.endswith(".enc.sgn")) for each in seen
+    )
+
+
+def _distrusts(run: Sequence[Seen]) -> ActivitySentence:
+    every = (run[-1].at - run[0].at) / (len(run) - 1)
+    text = (
+        f"It asks for {run[-1].name} again every {every:.0f} s and for nothing else: it does not believe its "
+        "signature. It holds somebody else's trust list, or lost in a reset what its file is encrypted for "
+        "(ringfence trust adopt says what to do), or its firmware does not check the hash that signature_hash names."
+    )
+    return ActivitySentence(Urgency.BROKEN, "foreign-list", text)
 
 
 def _was_ordered(boot: Seen, known: Known) -> bool:
@@ -247,6 +295,7 @@ def _version(last: Seen, known: Known, now: float, *, is_booting: bool) -> Activ
 
 def comes_after_configuration(name: str) -> bool:
     """Return whether phones ask for a file only when they have taken their configuration (section 1)."""
+    name = plain_name(name)
     if owner_of(name) is not None or name.lower().endswith(".tlv") or name == "XMLDefault.cnf.xml":
         return False
     return name not in {"OS79XX.TXT", "SIPDefault.cnf"}

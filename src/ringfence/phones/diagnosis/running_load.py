@@ -19,7 +19,7 @@ from ringfence.phones.diagnosis.activity import (
 )
 from ringfence.phones.filenames import (
     LOADS_SUFFIX,
-    is_configuration,
+    is_first_of_configuration,
     is_loads,
     is_recovery,
 )
@@ -40,7 +40,7 @@ class Running:
 
 def running_load(mac: Mac, seen: Sequence[Seen], known: Known, now: float) -> Running | None:
     """Return what a phone runs, by its newest finished boot; None if that does not show. ``seen`` is in order."""
-    own = [each for each in seen if each.was_served and is_configuration(each.name, mac)]
+    own = [each for each in seen if each.was_served and is_first_of_configuration(each.name, mac)]
     if not own or now < own[-1].at + BOOT_S:
         return None
     last = own[-1]

@@ -7,6 +7,7 @@ from ringfence.phones.errors import LimitExceeded, ValueOutOfRange
 from ringfence.phones.family import BootRequest, Fact, FileTemplate, ToPrepare, check_order
 from ringfence.phones.flat_profile.adapter_clock import zone_number
 from ringfence.phones.flat_profile.daylight_rule import daylight_rule
+from ringfence.phones.flat_profile.https import base_of, firmware_base_of
 from ringfence.phones.flat_profile.keys import keys_of
 from ringfence.phones.flat_profile.profile_file import FlatProfile
 from ringfence.phones.flat_profile.series import Series, series_of
@@ -49,7 +50,8 @@ def prepare(phone: ToPrepare, own: str) -> Mapping[str, object]:
     zone = str(settings["time_zone"])
     values: dict[str, object] = {
         "series": series.name,
-        "own_rule": f"{FROM_MODEL_TO_OWN}{own}",
+        "own_rule": f"{base_of(settings)}{FROM_MODEL_TO_OWN}{own}",
+        "firmware_base": firmware_base_of(settings),
         "firmware_end": phone.model.load_suffix,
         "gmt": gmt_name(zone),
         "summer": daylight_rule(zone),

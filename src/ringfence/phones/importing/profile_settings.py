@@ -7,6 +7,7 @@ from functools import cache
 from ringfence.errors import BadInput
 from ringfence.phones.family import LOAD_SETTING, Model
 from ringfence.phones.flat_profile.daylight_rule import daylight_rule
+from ringfence.phones.flat_profile.https import FIRMWARE_URL, HTTPS_OLD_URL, HTTPS_URL, KEEPS_RULE
 from ringfence.phones.flat_profile.parameters import ROUTER
 from ringfence.phones.flat_profile.profile_file import load_of, split_proxy
 from ringfence.phones.flat_profile.series import Series, series_of
@@ -22,7 +23,10 @@ OF_LINE = re.compile(r"(?P<name>.+)_(?P<line>\d{1,2})_")
 _HOST = re.compile(r"(?:.*SRV=)?(?P<host>[A-Za-z0-9_](?:[\w.-]*\w)?|\[[0-9A-Fa-f:.]+\])")
 CLOCK = frozenset({"Time_Zone", "Daylight_Saving_Time_Enable", "Daylight_Saving_Time_Rule"})
 # The setting's element is one of several that it writes, or stands for more than its text.
-_BY_HAND = frozenset({"sip_server", "sip_port", "ntp_servers", "time_zone", "web_access", "profile_url", LOAD_SETTING})
+_BY_HAND = frozenset({
+    "sip_server", "sip_port", "ntp_servers", "time_zone", "web_access", "profile_url", HTTPS_URL, HTTPS_OLD_URL,
+    FIRMWARE_URL, KEEPS_RULE, LOAD_SETTING,
+})  # fmt: skip
 
 
 def accounts_of(said: Mapping[str, Said], kind: Model) -> tuple[LineAccount, ...]:

@@ -15,13 +15,14 @@ from ipaddress import AddressValueError, IPv4Address
 from ringfence.phones.errors import IncompletePhone, ValueOutOfRange
 from ringfence.phones.family import Model
 from ringfence.phones.settings.protection import PROTECT_CALLS, SERVERS, SRTP, ProtectCalls
+from ringfence.phones.settings.trust import OFF, TRUST
 from ringfence.phones.settings.types import Value
 
 FOLLOWS = PROTECT_CALLS
 """The scope of a value that follows from protect_calls."""
 TLS = "tls"
 _TLS_PORT = 5061
-_TRANSPORT, _SECURITY = "sip_transport", "device_security"
+_TRANSPORT, _SECURITY, _ENCRYPTED = "sip_transport", "device_security", "encrypted"
 _OTHER_WAYS = ("outbound_proxy", "line_proxy")
 """Settings besides the SIP servers that name where SIP goes."""
 _GENERIC = "generic"
@@ -52,6 +53,11 @@ def following(values: Values, nearness: Mapping[str, int], model: Model) -> dict
     match values.get(PROTECT_CALLS):
         case ProtectCalls.TUNNEL:
             return {name: values[inner] for name, inner in SERVERS.items() if values.get(inner)}
+        case ProtectCalls.TLS if _SECURITY in model.settings and _holds_list(values):
+            if _is_set_nearer(_TRANSPORT, nearness) and values[_TRANSPORT] != TLS:
+                return {}
+            followed = {_TRANSPORT: TLS, _SECURITY: _ENCRYPTED}
+            return {name: value for name, value in followed.items() if not _is_set_nearer(name, nearness)}
         case ProtectCalls.TLS if _SECURITY not in model.settings and not _why_no_tls(model):
             wanted: dict[str, Value] = {_TRANSPORT: TLS}
             if not _is_set_nearer(_TRANSPORT, nearness) or values[_TRANSPORT] == TLS:
@@ -75,12 +81,18 @@ def check_tls(settings: Values, model: Model) -> None:
         raise ValueOutOfRange(
             f"{PROTECT_CALLS} is tls, but {why}", to_do=f"Set {PROTECT_CALLS} for this phone to tunnel, or to none."
         )
-    if _SECURITY in model.settings and settings[_SECURITY] == "none":
+    if _SECURITY not in model.settings or settings[_SECURITY] != "none":
+        return
+    if not _holds_list(settings):
         raise ValueOutOfRange(
-            f"{PROTECT_CALLS} is tls, but {model.with_article} takes TLS with a trust list (CTL) only, and this "
-            "release makes none",
-            to_do=f"Set {PROTECT_CALLS} for this phone to tunnel, or to none. If it has a trust list of yours, set "
-            f"{_SECURITY} to encrypted and {_TRANSPORT} to tls.",
+            f"{PROTECT_CALLS} is tls, but {model.with_article} takes TLS with a trust list only, and {TRUST} is off",
+            to_do=f"Set {TRUST} for this phone to signed; the keys for that are made by `ringfence trust init`. "
+            f"Or set {PROTECT_CALLS} to tunnel, or to none.",
+        )
+    if settings[_TRANSPORT] == TLS:
+        raise ValueOutOfRange(
+            f"{PROTECT_CALLS} is tls, but {_SECURITY} was set to none for this phone",
+            to_do=f"Set {_SECURITY} to encrypted, or unset it.",
         )
 
 
@@ -148,7 +160,7 @@ def _of_encryption(settings: Values, model: Model) -> tuple[str, ...]:
     if settings.get(_SECURITY) != "authenticated":
         found.append(_of_voice(settings, model))
     if _SECURITY in model.settings:
-        found.append("It works only with a trust list (CTL) that names the SIP server; Ringfence makes none yet.")
+        found.append(_of_list(settings))
     else:
         found.append("The phone takes only a server whose certificate it trusts, as far as it checks that: a CA of "
                      "your own has to be known to it.")  # fmt: skip
@@ -159,6 +171,16 @@ def _of_encryption(settings: Values, model: Model) -> tuple[str, ...]:
             "broken and which SIP servers refuse unless they are told otherwise. A tunnel protects better."
         )
     return tuple(found)
+
+
+def _of_list(settings: Values) -> str:
+    """Return by what the phone knows the SIP server."""
+    if _holds_list(settings):
+        return (
+            "The phone takes only a SIP server with this organisation's certificate, which its trust list names: "
+            "`ringfence trust export-pbx` gives it to the PBX."
+        )
+    return f"It works only with a trust list (CTL) of yours that names the SIP server, as {TRUST} is off."
 
 
 def _of_voice(settings: Values, model: Model) -> str:
@@ -187,6 +209,11 @@ def _why_no_tls(model: Model) -> str:
     if _SECURITY not in model.settings and SRTP not in model.settings and model.name != _GENERIC:
         return f"how {model.with_article} is told to encrypt voice is not known well enough"
     return ""
+
+
+def _holds_list(values: Values) -> bool:
+    """Return whether a phone is to have a trust list of the organisation."""
+    return values.get(TRUST, OFF) != OFF
 
 
 def _is_set_nearer(name: str, nearness: Mapping[str, int]) -> bool:

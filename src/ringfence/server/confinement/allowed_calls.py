@@ -2,7 +2,8 @@
 
 ``WORKER`` has no call that opens, creates, names or runs anything except a UDP socket over IPv4 or IPv6. ``FOLDER`` is
 for ``ringfence serve``, which opens files: the root directory and Landlock say which ones, these calls can't.
-``CALCULATION`` is for a process that only computes, and answers over a socket that it was given.
+``CALCULATION`` is for a process that only computes, and answers over a socket that it was given. ``CONVERSATION`` is
+for one that talks over sockets that it is given, more and more of them, with an event loop of Python's.
 """
 
 import fcntl
@@ -156,3 +157,23 @@ CALCULATION: Calls = MappingProxyType(
         )
     }
 )  # fmt: skip
+
+CONVERSATION: Calls = MappingProxyType(
+    {
+        **CALCULATION,
+        **{
+            call: WORKER[call]
+            for call in (
+                "recvmsg", "sendmsg", "epoll_wait", "epoll_pwait", "epoll_pwait2", "epoll_ctl", "ioctl", "fcntl",
+                "fcntl64", "getsockname", "getpeername", "getsockopt", "clock_nanosleep", "nanosleep",
+            )
+        },
+    }
+)  # fmt: skip
+
+RELAY: Calls = MappingProxyType({**CONVERSATION, "accept": IN_ANY_WAY, "accept4": IN_ANY_WAY})
+"""For a process that passes bytes between sockets that it accepts and sockets that it is given."""
+
+_NO_DELAY: Ways = ((Argument(1, (socket.IPPROTO_TCP,)), Argument(2, (socket.TCP_NODELAY,))),)
+LISTENER: Calls = MappingProxyType({**RELAY, "pread64": IN_ANY_WAY, "setsockopt": _NO_DELAY})
+"""For a process that accepts connections and answers them with files whose descriptors it is given."""

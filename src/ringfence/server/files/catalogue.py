@@ -35,6 +35,8 @@ class Offer:
     owner: str | None = None
     secret: bool = True
     """Whether it contains a secret, if it is one phone's own file."""
+    sealed: bool = False
+    """Whether only its owner can read it."""
 
 
 class OfferedFile:
@@ -48,7 +50,7 @@ class OfferedFile:
         self.kind = offer.kind
         self.owner = offer.owner
         self.release = release
-        self.held = HeldFile(offer.kind, offer.owner, offer.secret)
+        self.held = HeldFile(offer.kind, offer.owner, offer.secret, offer.sealed)
         """What the guard must know of it."""
         self._fd = offer.fd
         self._frames: weakref.ref[Frames] | None = None

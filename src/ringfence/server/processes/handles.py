@@ -28,6 +28,7 @@ from ringfence.server.processes.launcher_messages import (
     Prepared,
     Start,
     Started,
+    StartRelay,
     Unfit,
     receive,
     send,
@@ -65,10 +66,13 @@ class LauncherProcess:
     """The child that starts workers (``processes/launcher.py``), as confined as this process's rights allow now.
 
     So it is to be made while there are rights. It gets an empty environment and its end of the pair. Made by one
-    thread, used by one.
+    thread, used by one; another may start phone relays.
     """
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._is_prepared = False
         self._ended: dict[int, int] = {}
         self._channel, child_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -117,6 +121,15 @@ class LauncherProcess:
                     raise WorkerFault("the machine can't start a process", where=why)
                 case other:
                     self._note(other)
+
+    def start_relay(self, channel_fd: int) -> None:
+        """Start a phone relay (``processes/phone_relay.py``) on its end of a pair, closed if there is none. OSError."""
+        send(self._channel, StartRelay(), (channel_fd,))
+
+    def begin_again(self) -> None:
+        """Replace a launcher that died by one that is as confined as this process's rights allow now. OSError."""
+        self.close()
+        self._begin()
 
     def wait(self, pid: int, timeout_s: float) -> int:
         """Return how a worker ended, as subprocess does; after ``timeout_s`` it is killed. OSError."""
@@ -211,7 +224,10 @@ class WorkerProcess:
     def hand_over(self, site: str, release: int, offers: Sequence[Offer]) -> None:
         """Give the worker a site's catalogue; returns once it serves it. WorkerFault: refused; OSError: died."""
         self._ask(Begin(0, release, site))
-        entries = [CatalogueEntry(offer.name, offer.length, offer.kind, offer.owner, offer.secret) for offer in offers]
+        entries = [
+            CatalogueEntry(offer.name, offer.length, offer.kind, offer.owner, offer.secret, offer.sealed)
+            for offer in offers
+        ]
         for start, stop in parts_of(entries):
             part = CataloguePart(0, tuple(entries[start:stop]))
             self._ask(part, [o.fd for o in offers[start:stop]])

@@ -2,14 +2,14 @@
 
 It immediately gives up everything that no worker may have, and then forks a worker whenever it is told to. So no
 process has to keep root's rights to start the next worker as confined as the first (docs/adr/0015), and a worker starts
-within milliseconds. It reads only the supervisor's messages, never a stranger's packet. It ends when the supervisor's
-end of the pair closes, and its workers end with it.
+within milliseconds. The phone relay comes from it in the same way. It reads only its maker's messages, never a
+stranger's packet. It ends when the other end of the pair closes, and what it started ends with it.
 """
 
 # ruff: noqa: E402 - as in worker.py, which says why
-import sys
+from ringfence.left_out import HASHES, TYPING, leave_out
 
-sys.modules["_hashlib"] = None  # type: ignore[assignment]
+leave_out(HASHES, TYPING)
 
 import contextlib
 import gc
@@ -17,12 +17,13 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Sequence
-from typing import NoReturn
+import sys
+from collections.abc import Callable, Sequence
 
 from ringfence.server.confinement import capabilities
 from ringfence.server.confinement.steps import Confined, confine
 from ringfence.server.errors import ConfinementFailed
+from ringfence.server.processes import phone_relay, worker
 from ringfence.server.processes.launcher_messages import (
     Ended,
     Kill,
@@ -30,22 +31,23 @@ from ringfence.server.processes.launcher_messages import (
     Prepared,
     Start,
     Started,
+    StartRelay,
     Unfit,
     receive,
     send,
 )
-from ringfence.server.processes.worker import CONFINEMENT_FAILED, serve
 
 _STDERR = 2
 
 
 class Launcher:
-    """Starts workers and tells how they ended."""
+    """Starts workers and tells how they ended; starts phone relays."""
 
     def __init__(self, channel: socket.socket, confined: Confined) -> None:
         self._channel = channel
         self._confined = confined
         self._workers: set[int] = set()
+        self._relays: set[int] = set()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._wake_reader.setblocking(False)
         self._wake_writer.setblocking(False)
@@ -70,27 +72,35 @@ class Launcher:
                 return False
             case Start(), [channel_fd, stderr_fd]:
                 self._start(channel_fd, stderr_fd)
+            case StartRelay(), [channel_fd]:
+                self._start_relay(channel_fd)
             case Kill(pid), _:
                 if pid in self._workers:  # else it has ended in the meantime
                     os.kill(pid, signal.SIGKILL)
         return True
 
     def _start(self, channel_fd: int, stderr_fd: int) -> None:
-        launcher = os.getpid()
         try:
-            pid = os.fork()
+            pid = self._fork(lambda: worker.serve(channel_fd, self._confined), stderr_fd)
         except OSError as fault:
             send(self._channel, NotStarted(fault.strerror or ""))
         else:
-            if pid == 0:
-                self._be_worker(launcher, channel_fd, stderr_fd)
             self._workers.add(pid)
             send(self._channel, Started(pid))
         os.close(channel_fd)
         os.close(stderr_fd)
 
-    def _be_worker(self, launcher: int, channel_fd: int, stderr_fd: int) -> NoReturn:
-        """Go on as a worker, which has nothing of the launcher's; never come back."""
+    def _start_relay(self, channel_fd: int) -> None:
+        with contextlib.suppress(OSError):  # the closed pair tells it
+            self._relays.add(self._fork(lambda: phone_relay.serve(channel_fd, self._confined)))
+        os.close(channel_fd)
+
+    def _fork(self, be: Callable[[], int], stderr_fd: int | None = None) -> int:
+        """Return the number of a process that goes on as another, and has nothing of the launcher's. OSError."""
+        launcher = os.getpid()
+        pid = os.fork()
+        if pid:
+            return pid
         status = 1
         try:
             capabilities.end_with_parent(signal.SIGKILL)
@@ -99,15 +109,19 @@ class Launcher:
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
                 for own in (self._channel, self._wake_reader, self._wake_writer):
                     own.close()
-                os.dup2(stderr_fd, _STDERR)
-                os.close(stderr_fd)
-                status = serve(channel_fd, self._confined)
+                if stderr_fd is not None:
+                    os.dup2(stderr_fd, _STDERR)
+                    os.close(stderr_fd)
+                status = be()
         except BaseException:  # noqa: BLE001 - as at an interpreter's end: it is told, and the process is over
             sys.excepthook(*sys.exc_info())
         finally:
             os._exit(status)
 
     def _tell_of_the_dead(self) -> None:
+        for pid in tuple(self._relays):
+            if os.waitpid(pid, os.WNOHANG)[0]:
+                self._relays.discard(pid)
         for pid in tuple(self._workers):
             ended, status = os.waitpid(pid, os.WNOHANG)
             if ended:
@@ -125,7 +139,7 @@ def main(arguments: Sequence[str]) -> int:
             confined = confine()
         except ConfinementFailed as fault:
             send(channel, Unfit(str(fault)))
-            return CONFINEMENT_FAILED
+            return worker.CONFINEMENT_FAILED
         gc.collect()
         gc.freeze()  # what is here is every worker's, and stays in common as long as nobody writes to it
         send(channel, Prepared())

@@ -2,7 +2,8 @@
 
 The launcher first sends ``Prepared`` or ``Unfit``. The supervisor sends ``Start`` with two descriptors, the worker's
 end of its control pair and its standard error, and ``Kill``; the launcher answers ``Started`` or ``NotStarted``, and
-reports each worker that ended with ``Ended``. No worker has an end of this pair.
+reports each worker that ended with ``Ended``. ``StartRelay`` comes with one descriptor, over which the phone relay says
+all that there is to say of it, so nothing is answered. No worker has an end of this pair.
 """
 
 import array
@@ -34,6 +35,10 @@ class Start(Struct, frozen=True, tag=True):
     """Start a worker on the descriptors that come along."""
 
 
+class StartRelay(Struct, frozen=True, tag=True):
+    """Start a phone relay on the descriptor that comes along."""
+
+
 class Kill(Struct, frozen=True, tag=True):
     """End a worker that does not end by itself."""
 
@@ -59,7 +64,7 @@ class Ended(Struct, frozen=True, tag=True):
     status: int
 
 
-LauncherMessage = Prepared | Unfit | Start | Kill | Started | NotStarted | Ended
+LauncherMessage = Prepared | Unfit | Start | StartRelay | Kill | Started | NotStarted | Ended
 _READER: codec.Reader[LauncherMessage] = codec.Reader(LauncherMessage, "launcher")
 
 

@@ -87,6 +87,7 @@ class CatalogueEntry(Struct, frozen=True, array_like=True):
     kind: TargetKind
     owner: str | None
     secret: bool = True
+    sealed: bool = False
 
 
 class CataloguePart(Struct, frozen=True, tag=True):

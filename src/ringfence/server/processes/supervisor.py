@@ -224,8 +224,7 @@ class WorkerSupervisor:
                 self._log(
                     "the launcher, which starts workers, died; a new one replaces it, with the agent's current rights"
                 )
-                self._launcher.close()
-                self._launcher = LauncherProcess()
+                self._launcher.begin_again()
             process = WorkerProcess(self._launcher, on_event=self._tell, on_log=self._log, hear=self._hear)
         except (OSError, WorkerFault) as fault:
             return f"it could not be started: {str(fault).rstrip('.')}"

@@ -56,6 +56,8 @@ class GateKeeping:
         wall: Unix seconds.
     """
 
+    most_refusals = MOST_REFUSALS_TOLD
+
     def __init__(self, gate: Gate, wall: Callable[[], float] = time.time) -> None:
         self._gate = gate
         self._wall = wall

@@ -30,6 +30,8 @@ EDGE_CLOCK = "edge-clock"
 ROTATION_STUCK = "rotation-stuck"
 PHONE_REJECTS = "phone-rejects"
 PHONE_LOOPS = "phone-loops"
+PHONE_FOREIGN_LIST = "phone-foreign-list"
+PHONE_ASKS_UNSIGNED = "phone-asks-unsigned"
 ROLLOUT_PAUSED = "rollout-paused"
 BACKUP_OLD = "backup-old"
 BOX_COLLISION = "box-collision"
@@ -44,14 +46,22 @@ BOX_KEY_CHANGED = "box-key-changed"
 TUNNEL_DOWN = "tunnel-down"
 JOB_WAITING = "job-waiting"
 JOB_REFUSED = "job-refused"
+PHONE_KEY_REFUSED = "phone-key-refused"
+PHONE_CERTIFICATE_ENDS = "phone-certificate-ends"
 CONCENTRATOR_AWAY = "concentrator-away"
 CONCENTRATOR_CERTIFICATE = "concentrator-certificate"
+TRUST_RECOVERY = "trust-recovery"
+TRUST_CERTIFICATE = "trust-certificate"
+TRUST_PBX = "trust-pbx"
+TRUST_LATE = "trust-late"
+HTTPS_ENUMERATION = "https-enumeration"
+VPN_CERTIFICATE = "vpn-certificate"
 ENUMERATES = "enumerates"
 BANNED = "banned"
 SOMEBODY_ELSE = frozenset({
     Finding.OTHER_MAC, Finding.TWO_MACS, Finding.OTHER_FRAME, Finding.TWO_ADDRESSES, Finding.OTHER_LINK,
     Finding.TWO_SITES, Finding.OTHER_LEASE, Finding.WINDOW_TAKEN, Finding.BEHAVIOUR,
-    Finding.WRONG_CREDENTIAL,
+    Finding.WRONG_CREDENTIAL, Finding.OTHER_CERTIFICATE,
 })  # fmt: skip
 """Findings which mean that somebody else asks for a phone's file."""
 OF_SOURCES = frozenset({ENUMERATES, BANNED})
@@ -59,9 +69,12 @@ OF_SOURCES = frozenset({ENUMERATES, BANNED})
 KINDS = SOMEBODY_ELSE | OF_SOURCES | frozenset({
     EDGE_MOVED, NEW_PHONE, UNKNOWN_PHONE, TWO_SITES, TWO_HOLDERS, FOREIGN_REPORTS, REPORT_FLOOD, EDGE_AWAY, EDGE_BEHIND,
     CERTIFICATE_ENDS, EDGE_PROBLEM, EDGE_CLOCK, ROTATION_STUCK, PHONE_REJECTS, PHONE_LOOPS,
+    PHONE_FOREIGN_LIST, PHONE_ASKS_UNSIGNED, TRUST_LATE,
     ROLLOUT_PAUSED, BACKUP_OLD, BOX_COLLISION, BOX_OTHER_DHCP_SERVER, BOX_UNKNOWN_DEVICE, BOX_SEVERAL_PHONES,
     BOX_KEY_REFUSED, BOX_NO_KEY, BOX_PROBLEM, BOX_WITHOUT_SUBNET, BOX_KEY_CHANGED, TUNNEL_DOWN,
-    CONCENTRATOR_AWAY, CONCENTRATOR_CERTIFICATE, JOB_WAITING, JOB_REFUSED,
+    CONCENTRATOR_AWAY, CONCENTRATOR_CERTIFICATE, TRUST_RECOVERY, TRUST_CERTIFICATE, TRUST_PBX,
+    JOB_WAITING, JOB_REFUSED,
+    PHONE_KEY_REFUSED, PHONE_CERTIFICATE_ENDS, HTTPS_ENUMERATION, VPN_CERTIFICATE,
 })  # fmt: skip
 WAITING = (NEW_PHONE, UNKNOWN_PHONE)
 """Kinds that end with a person's approval, or with a block."""
@@ -76,6 +89,15 @@ def check_kind(word: str) -> None:
             f"there is no kind of alert {word[:40]!r}",
             to_do=f"Similar: {near[0]}." if near else f"There are: {', '.join(sorted(KINDS))}.",
         )
+
+
+def open_subjects(session: Session, kind: str, subjects: Collection[str], site_ids: Collection[str]) -> frozenset[str]:
+    """Return those of these subjects about which an alert of a kind is open at one of these sites."""
+    chosen = select(GuardAlertRow.subject).where(
+        GuardAlertRow.site_id.in_(sorted(site_ids)), GuardAlertRow.kind == kind, GuardAlertRow.closed_at.is_(None),
+        GuardAlertRow.subject.in_(subjects),
+    )  # fmt: skip
+    return frozenset(session.scalars(chosen))
 
 
 def raise_alert(

@@ -8,7 +8,9 @@ from sqlalchemy.orm import Session
 from ringfence.guard import record
 from ringfence.guard.decision import Decision
 from ringfence.guard.errors import BadRecord
+from ringfence.guard.levels import FileKind, Level
 from ringfence.guard.rules import read_rules
+from ringfence.guard.serving_profile import ServingProfile
 from ringfence.hub.errors import NothingRecorded
 from ringfence.hub.fleet import reports
 from ringfence.hub.fleet.guard import rules_for_edges
@@ -61,12 +63,22 @@ def explain(session: Session, mac: Mac, now: float) -> DecisionExplanation:
             f"no edge has reported a decision about phone {mac}",
             to_do="Restart the phone, so that it asks for its file; its edge reports it within seconds.",
         )
-    today = read_rules(rules_for_edges.compile_site(session, report.site_id, now)).policy
     try:
+        rules = rules_for_edges.compile_site(session, report.site_id, now)
+        today = read_rules(rules, _profile(report)).policy
         return DecisionExplanation(report, record.replay(report.decision), record.replay(report.decision, today))
     except BadRecord:
         raise NothingRecorded(
             f"the last decision about phone {mac} has a form that this hub does not know",
-            where=f"edge {report.edge_id}",
+            where=f"edge {report.edge_id}" if report.edge_id else "the listener for phones",
             to_do="Update edge and hub to the same version.",
         ) from None
+
+
+def _profile(report: EdgeReportRow) -> ServingProfile:
+    """Return whom the decision's file was served to."""
+    if report.edge_id is not None:
+        return ServingProfile.LAN
+    levels = record.read(report.decision).policy.levels
+    is_unproven = levels.get(FileKind.SECRET) == Level.L1.name
+    return ServingProfile.UNPROVEN if is_unproven else ServingProfile.LISTENER

@@ -6,7 +6,7 @@ as many queries as it has subjects, and those are bounded.
 """
 
 from collections import Counter
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from ipaddress import IPv4Address, ip_network
 from typing import assert_never
@@ -18,7 +18,7 @@ from ringfence.guard.errors import BadRecord
 from ringfence.guard.evidence import CredentialState
 from ringfence.guard.findings import Finding
 from ringfence.guard.policy import plain_address
-from ringfence.hub.fleet import reports
+from ringfence.hub.fleet import phone_trust, profile_keys, reports, vpn_phones
 from ringfence.hub.fleet.guard import alerts, credentials, model_guess, policy
 from ringfence.hub.fleet.report_gate import GatedReport
 from ringfence.hub.fleet.reports import StoredReports
@@ -61,15 +61,30 @@ def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
         OutOfOrder: The batch leaves a gap; nothing of it is stored.
     """
     stored = reports.store(change, edge, batch)
-    told = _Told(change, edge.site_id)
-    for gated in stored.new:
+    _work_out(change, edge.site_id, stored.new)
+    _alert_edge(change, edge, stored)
+    return stored.through
+
+
+def take_own(change: Change, site_id: str, own: Sequence[Report]) -> None:
+    """Store reports of the hub's own listener for phones about a site's, and work out what they mean."""
+    _work_out(change, site_id, reports.store_own(change, site_id, own))
+
+
+def _work_out(change: Change, site_id: str, stored: Sequence[GatedReport]) -> None:
+    new = [gated.report for gated in stored]
+    phone_trust.take(change, site_id, new)
+    profile_keys.take(change, site_id, new)
+    vpn_phones.take(change, site_id, new)
+    told = _Told(change, site_id)
+    for gated in stored:
         report = gated.report
         match report.known_kind:
             case ReportKind.DECISIONS_COUNTED:
                 told.counts[report.finding[:20], report.level] += report.count
             case ReportKind.WINDOW_BOUND | ReportKind.WINDOW_USED:
                 if told.has_room_for(report.name):
-                    _note_window(change, edge.site_id, report)
+                    _note_window(change, site_id, report)
             case ReportKind.FILE_SERVED | ReportKind.FILE_REFUSED | ReportKind.FILE_HELD_BACK | ReportKind.BANNED:
                 _alert(told, gated)
             case ReportKind.TRANSFER_FAILED | ReportKind.RELEASE_SERVED | ReportKind.PHONE_NOT_RELOADED:
@@ -91,8 +106,6 @@ def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
             if report.kind == ReportKind.FILE_SERVED:
                 told.served[mac] = report
     _tell(told)
-    _alert_edge(change, edge, stored)
-    return stored.through
 
 
 class _Told:

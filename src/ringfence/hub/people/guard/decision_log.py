@@ -42,7 +42,7 @@ def explain_decision(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> GuardExp
     with hub.database.reading() as session:
         found = decision_log.explain(session, mac, hub.clock())
     return GuardExplanationView(
-        at=found.report.at, site=found.report.site_id, edge=found.report.edge_id, sentence=found.then.sentence,
+        at=found.report.at, site=found.report.site_id, edge=found.report.edge_id or "", sentence=found.then.sentence,
         reasons=list(found.then.reasons), same_today=found.goes_the_same_way, today=found.today.sentence,
     )  # fmt: skip
 
@@ -50,7 +50,7 @@ def explain_decision(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> GuardExp
 def _decision(row: models.EdgeReportRow) -> GuardDecisionView:
     reached, needed = _levels(row)
     return GuardDecisionView(
-        id=row.id, at=row.at, edge=row.edge_id, site=row.site_id, verdict=_VERDICTS.get(row.kind, row.kind),
+        id=row.id, at=row.at, edge=row.edge_id or "", site=row.site_id, verdict=_VERDICTS.get(row.kind, row.kind),
         finding=row.finding, reached=reached, needed=needed, name=row.name, owner=row.owner or None, peer=row.peer,
         count=row.count, sentence=row.sentence,
     )  # fmt: skip

@@ -36,6 +36,9 @@ class EdgeView(BaseModel):
         default=[], description="Which jobs its own policy file allows, as it says; empty if it has not said"
     )
     jobs_problem: str = Field(default="", description="Why that file can't be used; then it refuses every job")
+    mode: str = Field(
+        default="", description="How it says that it keeps its files: open, sealed, locked while it waits for its key"
+    )
     told_at: UnixSeconds | None = Field(
         description="When it last told which versions it has; null before it did, and since the hub was restored"
     )

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from sqlalchemy import Double, func
 
-from ringfence.hub.fleet import edge_addresses, edge_jobs, edges
+from ringfence.hub.fleet import edge_addresses, edge_jobs, edge_modes, edges
 from ringfence.hub.fleet.guard import edge_networks
 from ringfence.hub.people.forms import TheForm
 from ringfence.hub.recovery import hub_memory
@@ -42,6 +42,7 @@ def show_edge(edge: str, page: TheWebPage) -> PageAnswer:
         return page.show(
             "edges/edge.html",
             edge=row,
+            mode=edge_modes.wanted(session, edge),
             is_connected=edges.is_connected(row, page.now),
             addresses=shown,
             jobs=edge_jobs.find(session, Page(_JOBS_SHOWN), edge=edge).rows,
@@ -82,5 +83,26 @@ def accept_edge(edge: str, page: TheFormPage) -> Response:
     return page.change(
         lambda change: edge_networks.accept(change, edge),
         lambda fault: page.refused("edges/accept.html", fault, edge=row),
+        "edges", edge, done="saved",
+    )  # fmt: skip
+
+
+@router.get("/{edge}/mode")
+def ask_for_mode(edge: str, page: TheFormPage) -> PageAnswer:
+    """Ask whether an edge is to keep its files otherwise than it does."""
+    with page.hub.database.reading() as session:
+        row = edges.get(session, edge)
+        return page.show("edges/mode.html", edge=row, mode=edge_modes.wanted(session, edge), fault=None)
+
+
+@router.post("/{edge}/mode")
+def put_mode(edge: str, page: TheFormPage, form: TheForm) -> Response:
+    """Have an edge keep its files in the clear, or sealed."""
+    wanted: edge_modes.WantedMode = "sealed" if form.get("mode") == "sealed" else "open"
+    with page.hub.database.reading() as session:
+        row, mode = edges.get(session, edge), edge_modes.wanted(session, edge)
+    return page.change(
+        lambda change: edge_modes.put(change, page.hub.sealer, edges.get(change.session, edge), wanted),
+        lambda fault: page.refused("edges/mode.html", fault, edge=row, mode=mode),
         "edges", edge, done="saved",
     )  # fmt: skip

@@ -6,8 +6,8 @@ from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from ringfence.errors import BadInput, RingfenceError
-from ringfence.hub.errors import ApprovalMissing
-from ringfence.hub.fleet import groups, phones, sites
+from ringfence.hub.errors import ApprovalMissing, StillTrusting
+from ringfence.hub.fleet import groups, phone_removal, phones, sites
 from ringfence.hub.fleet.guard import blocks
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.people.callers import ThePhone
@@ -136,14 +136,21 @@ def block_phone(mac: ThePhone, page: TheFormPage, form: TheForm) -> Response:
 def ask_to_remove(mac: ThePhone, page: TheFormPage) -> PageAnswer:
     """Ask whether a phone is to be removed."""
     with page.hub.database.reading() as session:
-        return page.show("phones/remove.html", address=mac, phone=phones.get(session, mac))
+        phones.get(session, mac)
+        held = phone_removal.refusal(session, mac)
+        return page.show("phones/remove.html", address=mac, form={}, fault=held, holds_something=held is not None)
 
 
 @router.post("/{mac}/remove")
-def remove_phone(mac: ThePhone, page: TheFormPage) -> Response:
+def remove_phone(mac: ThePhone, page: TheFormPage, form: TheForm) -> Response:
     """Remove a phone; the next publish removes its files."""
-    with page.hub.change(page.caller.name) as change:
-        phones.remove(change, mac)
+    try:
+        with page.hub.change(page.caller.name) as change:
+            if form.get("keeps_list") != "yes":
+                phone_removal.check(change.session, mac)
+            phones.remove(change, mac)
+    except StillTrusting as fault:
+        return page.refused("phones/remove.html", fault, form, address=mac, holds_something=True)
     return page.go("phones", done="removed")
 
 

@@ -8,9 +8,11 @@ from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
 from ringfence.hub.errors import NothingRecorded
-from ringfence.hub.fleet import groups, observations, phones, reports
+from ringfence.hub.fleet import groups, observations, phone_certificates, phones, reports
 from ringfence.hub.fleet.guard import decision_log
 from ringfence.hub.people.callers import ThePhone
+from ringfence.hub.people.phone_https import phone_https_view
+from ringfence.hub.people.phone_trust import phone_trust_view
 from ringfence.hub.publishing import releases
 from ringfence.hub.store import models, pages
 from ringfence.hub.store.pages import Page
@@ -20,6 +22,7 @@ from ringfence.hub.web.live import LivePart, live_answer
 from ringfence.hub.web.page import TheWebPage, WebPage
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
+from ringfence.phones.trust.refusals import SENTENCES, CertificateRefusal
 
 router = APIRouter(prefix="/phones")
 
@@ -79,6 +82,7 @@ def show_phone(mac: ThePhone, page: TheWebPage) -> PageAnswer:
             explained = decision_log.explain(session, mac, page.now)
         except NothingRecorded:
             explained = None
+        order = phone_certificates.waiting(session, mac, page.now)
         values = {
             "phone": phone,
             "site": site,
@@ -86,6 +90,11 @@ def show_phone(mac: ThePhone, page: TheWebPage) -> PageAnswer:
             "group": groups.get(session, phone.group_id) if phone.group_id else None,
             "files": files,
             "explained": explained,
+            "certificates": phone_certificates.of_phone(session, mac),
+            "order": order,
+            "trust": phone_trust_view(page.hub, session, mac),
+            "https": phone_https_view(page.hub, session, mac),
+            "refusal": SENTENCES[CertificateRefusal(order.refusal)] if order is not None and order.refusal else "",
         }
     return page.show("phones/phone.html", address=mac, **_activity(page, mac), **values)
 

@@ -13,6 +13,7 @@ from ringfence.phones.cisco.enterprise import (
     ONE_CREDENTIAL,
     RELOAD_EVENT,
     RETRY,
+    SHA512_KNOWN,
     files_of,
     line_keys,
     prepare,
@@ -20,6 +21,7 @@ from ringfence.phones.cisco.enterprise import (
 )
 from ringfence.phones.cisco.key_settings import EXPANSION_MODULES
 from ringfence.phones.cisco.limits import LIMITS
+from ringfence.phones.cisco.takeover import ERASE_BY_RESET
 from ringfence.phones.family import (
     Fact,
     Family,
@@ -90,6 +92,7 @@ def _model(
             line_mode=name in _SESSION_KEYS,
             modules=name in _MODULES,
             calls=calls,
+            hashes=SHA512_KNOWN,
         ),
         limits=LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.CERTAIN, "PHONES.md section 4"),
@@ -120,6 +123,7 @@ FAMILY = Family(
     one_credential=ONE_CREDENTIAL,
     first_credential_serves_all=True,
     reload_event=RELOAD_EVENT,
+    erase_list=ERASE_BY_RESET,
     asks_also=ASKS_ALSO,
     retry_s=replace(RETRY, mark=Mark.CERTAIN),
     pace_s=Fact(6.6, Mark.CERTAIN, "PHONES.md section 2b (8851, measured)"),

@@ -17,6 +17,7 @@ from ringfence.phones.cisco.enterprise import (
 )
 from ringfence.phones.cisco.key_settings import EXPANSION_MODULES
 from ringfence.phones.cisco.limits import LIMITS, SHORT_PASSWORD
+from ringfence.phones.cisco.takeover import ERASE_79XX
 from ringfence.phones.family import (
     Fact,
     Family,
@@ -101,6 +102,7 @@ FAMILY = Family(
     one_credential=OWN_CREDENTIALS,
     first_credential_serves_all=True,
     reload_event=RELOAD_EVENT,
+    erase_list=ERASE_79XX,
     asks_also=(*ASKS_ALSO, r"term\d\d\.default\.loads"),
     retry_s=RETRY,
     pace_s=Fact(4.0, Mark.LIKELY, "PHONES.md section 1b (7941, a log with times)"),

@@ -15,6 +15,7 @@ from ringfence.phones.cisco.enterprise import (
     settings_of,
 )
 from ringfence.phones.cisco.limits import LIMITS
+from ringfence.phones.cisco.takeover import ERASE_IN_SETUP
 from ringfence.phones.family import (
     Fact,
     Family,
@@ -71,6 +72,7 @@ FAMILY = Family(
     one_credential=OWN_CREDENTIALS,
     first_credential_serves_all=True,
     reload_event=RELOAD_EVENT,
+    erase_list=ERASE_IN_SETUP,
     asks_also=ASKS_ALSO,
     retry_s=RETRY,
 )

@@ -15,6 +15,7 @@ from ringfence.phones.cisco.enterprise import (
     OWN_CREDENTIALS,
     RELOAD_EVENT,
     RETRY,
+    SHA512_KNOWN,
     files_of,
     line_keys,
     prepare,
@@ -22,6 +23,7 @@ from ringfence.phones.cisco.enterprise import (
 )
 from ringfence.phones.cisco.key_settings import EXPANSION_MODULES, FEATURE_POLICY
 from ringfence.phones.cisco.limits import LIMITS
+from ringfence.phones.cisco.takeover import ERASE_IN_SETUP
 from ringfence.phones.family import (
     Fact,
     Family,
@@ -47,6 +49,7 @@ def _model(
             video=Feature.VIDEO in also,
             modules=True,
             calls=200,
+            hashes=SHA512_KNOWN,
         ),
         limits=LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.CERTAIN, "PHONES.md section 4"),
@@ -83,6 +86,7 @@ FAMILY = Family(
     one_credential=OWN_CREDENTIALS,
     first_credential_serves_all=True,
     reload_event=RELOAD_EVENT,
+    erase_list=ERASE_IN_SETUP,
     asks_also=ASKS_ALSO,
     retry_s=RETRY,
 )

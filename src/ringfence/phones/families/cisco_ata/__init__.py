@@ -5,6 +5,7 @@ from types import MappingProxyType
 
 from ringfence.phones.family import Fact, Family, Feature, Model
 from ringfence.phones.flat_profile.files import boot_of, files_of, prepare
+from ringfence.phones.flat_profile.https import with_https
 from ringfence.phones.flat_profile.parameters import ADAPTER_GUIDE
 from ringfence.phones.flat_profile.profile_file import LIMITS, read_profiles
 from ringfence.phones.flat_profile.series import Series
@@ -13,7 +14,7 @@ from ringfence.phones.settings.types import Mark
 
 _END = ".cfg"
 _FIRST, _OWN = f"ata{{psn}}{_END}", f"{{mac}}{_END}"
-_SETTINGS = settings_of(Series.ADAPTER)
+_SETTINGS = with_https(settings_of(Series.ADAPTER), is_old=False)
 _PORTS = 2
 
 

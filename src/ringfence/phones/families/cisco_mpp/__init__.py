@@ -5,14 +5,17 @@ from types import MappingProxyType
 
 from ringfence.phones.family import Fact, Family, Feature, Model
 from ringfence.phones.flat_profile.files import boot_of, files_of, prepare
+from ringfence.phones.flat_profile.https import with_https
 from ringfence.phones.flat_profile.profile_file import LIMITS, read_profiles
+from ringfence.phones.flat_profile.sealed_profile import SEALED_ON_MPP
 from ringfence.phones.flat_profile.series import Series
 from ringfence.phones.flat_profile.settings import SOURCE, settings_of
+from ringfence.phones.settings.trust import with_profile_trust
 from ringfence.phones.settings.types import Mark
 
 _END = ".xml"
 _FIRST, _OWN = f"{{psn}}{_END}", f"{{mac}}{_END}"
-_SETTINGS = settings_of(Series.MPP)
+_SETTINGS = with_https(with_profile_trust(settings_of(Series.MPP), SEALED_ON_MPP), is_old=False)
 # Name, line keys (the manufacturer's data sheets), and the load's stem.
 _MODELS = (
     ("8851-3PCC", 10, "sip88xx"), ("8811-3PCC", 10, "sip88xx"), ("8841-3PCC", 10, "sip88xx"),
@@ -48,6 +51,7 @@ FAMILY = Family(
     prepare=partial(prepare, own=_END),
     read=read_profiles,
     one_credential=Fact(False, Mark.LIKELY, SOURCE),
+    encrypted_profile=Fact(_END, Mark.CERTAIN, SEALED_ON_MPP),
     retry_s=Fact(3600.0, Mark.LIKELY, "PHONES.md section 8b (Resync_Error_Retry_Delay)"),
     user_agent=Fact("Cisco-CP-{model}", Mark.CERTAIN, "PHONES.md section 3"),
 )

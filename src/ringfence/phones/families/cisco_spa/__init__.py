@@ -5,16 +5,19 @@ from types import MappingProxyType
 
 from ringfence.phones.family import Fact, Family, Feature, Model
 from ringfence.phones.flat_profile.files import boot_of, files_of, prepare
+from ringfence.phones.flat_profile.https import with_https
 from ringfence.phones.flat_profile.keys import MODULE_KEYS
 from ringfence.phones.flat_profile.profile_file import LIMITS, read_profiles
+from ringfence.phones.flat_profile.sealed_profile import SEALED_ON_SPA
 from ringfence.phones.flat_profile.series import ADAPTERS, Series
 from ringfence.phones.flat_profile.settings import SOURCE, settings_of
+from ringfence.phones.settings.trust import with_profile_trust
 from ringfence.phones.settings.types import Mark
 
 _END = ".cfg"
 _FIRST, _OWN = f"spa{{psn}}{_END}", f"{{mac}}{_END}"
-_SETTINGS = settings_of(Series.SPA)
-_ADAPTER_SETTINGS = settings_of(Series.ADAPTER)
+_SETTINGS = with_https(with_profile_trust(settings_of(Series.SPA), SEALED_ON_SPA), is_old=True)
+_ADAPTER_SETTINGS = with_https(with_profile_trust(settings_of(Series.ADAPTER), SEALED_ON_SPA), is_old=True)
 # Name and line keys (the manufacturer's data sheets).
 _MODELS = (
     ("SPA504G", 4), ("SPA301", 1), ("SPA303", 3), ("SPA501G", 8), ("SPA502G", 1), ("SPA508G", 8), ("SPA509G", 12),
@@ -59,6 +62,7 @@ FAMILY = Family(
     prepare=partial(prepare, own=_END),
     read=read_profiles,
     one_credential=Fact(False, Mark.LIKELY, SOURCE),
+    encrypted_profile=Fact(_END, Mark.CERTAIN, SEALED_ON_SPA),
     asks_also=(r"spa[\w-]+\.cfg", r"init\.cfg"),
     retry_s=Fact(3600.0, Mark.CERTAIN, "PHONES.md section 6b (Resync_Error_Retry_Delay)"),
     user_agent=Fact("Cisco/{model}", Mark.CERTAIN, "PHONES.md section 3"),

@@ -1,0 +1,108 @@
+"""What happened at the listener, kept for some moments and stored together: a report, a certificate, an alert.
+
+A thousand phones that come within seconds cost a few transactions. What a crash of the hub loses are reports of the
+last second. Refusals of one sender are told once a minute, with their number.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from cachetools import FIFOCache
+
+from ringfence.errors import RingfenceError
+from ringfence.hub import logs
+from ringfence.hub.core import Hub
+from ringfence.hub.fleet.guard import report_intake
+from ringfence.hub.store.change import Change
+from ringfence.wire.messages import Report
+
+AT_ONCE = 200
+MOST_WAITING = 5000
+TOLD_AGAIN_S = 60.0
+_MOST_COUNTED = 2048
+_WHO = "phone listener"
+
+_log = logs.get("phone-listener")
+
+Note = Callable[[Change], None]
+"""Stores something beside the reports of its site."""
+
+
+@dataclass(frozen=True, slots=True)
+class _WaitingReport:
+    hub: Hub
+    site_id: str
+    report: Report | None = None
+    note: Note | None = None
+
+
+@dataclass(slots=True)
+class _CountedRefusal:
+    since: float
+    report: Report
+    hub: Hub
+    site_id: str
+    more: int = 0
+
+
+class ToldOfPhones:
+    """What waits to be stored; ``flush`` stores it."""
+
+    def __init__(self) -> None:
+        self._lock, self._storing = threading.Lock(), threading.Lock()
+        self._waiting: deque[_WaitingReport] = deque(maxlen=MOST_WAITING)
+        self._counted: FIFOCache[tuple[str, str, str, str, str], _CountedRefusal] = FIFOCache(_MOST_COUNTED)
+
+    def tell(self, hub: Hub, site_id: str, report: Report | None, note: Note | None = None) -> None:
+        """Have a report stored, and with it what is to be stored beside it."""
+        with self._lock:
+            self._waiting.append(_WaitingReport(hub, site_id, report, note))
+
+    def tell_refusal(self, hub: Hub, site_id: str, report: Report, note: Note | None = None) -> None:
+        """Have a refusal stored, the first of its kind at once, others of the same sender by their number."""
+        key = (hub.organisation_id, site_id, report.peer, report.owner, report.finding)
+        with self._lock:
+            before = self._counted.get(key)
+            if before is not None and report.at - before.since < TOLD_AGAIN_S:
+                before.more += 1
+                before.report = report
+                return
+            self._counted[key] = _CountedRefusal(report.at, report, hub, site_id)
+            self._waiting.append(_WaitingReport(hub, site_id, report, note))
+
+    def flush(self, now: float) -> None:
+        """Store what waits, each site's in a transaction of its own; all of it is stored when this returns."""
+        with self._storing:
+            for of_site in self._taken(now).values():
+                for start in range(0, len(of_site), AT_ONCE):
+                    self._store(of_site[start : start + AT_ONCE])
+
+    def _taken(self, now: float) -> dict[tuple[str, str], list[_WaitingReport]]:
+        with self._lock:
+            for key, counted in list(self._counted.items()):
+                if now - counted.since >= TOLD_AGAIN_S:
+                    del self._counted[key]
+                    if counted.more:
+                        told = replace(counted.report, count=counted.more)
+                        self._waiting.append(_WaitingReport(counted.hub, counted.site_id, told))
+            taken = [self._waiting.popleft() for _ in range(len(self._waiting))]
+        sites: dict[tuple[str, str], list[_WaitingReport]] = {}
+        for each in taken:
+            sites.setdefault((each.hub.organisation_id, each.site_id), []).append(each)
+        return sites
+
+    def _store(self, some: list[_WaitingReport]) -> None:
+        hub, site_id = some[0].hub, some[0].site_id
+        try:
+            with hub.change(_WHO) as change:
+                reports = [each.report for each in some if each.report is not None]
+                report_intake.take_own(change, site_id, reports)
+                for each in some:
+                    if each.note is not None:
+                        each.note(change)
+        except RingfenceError as fault:
+            _log.warning("reports of the phone listener could not be stored", site=site_id, problem=str(fault))
+        except Exception:  # noqa: BLE001 - other sites' are stored; the log has the trace
+            _log.exception("internal error in reports of the phone listener")

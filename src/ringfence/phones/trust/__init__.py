@@ -1,0 +1,1 @@
+"""What makes a phone refuse everybody else's files: its trust list, signed and encrypted files, its certificate."""
