@@ -3,6 +3,8 @@
 import pytest
 
 from cli.conftest import PhoneThere
+from ringfence.hub.store.pbx_models import RotationRow
+from ringfence.phones.mac import Mac
 from support.asterisk_manager import running_manager
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
@@ -28,9 +30,11 @@ def test_what_waits_for_its_pbx_is_shown(
         url = f"ami://127.0.0.1:{pbx.port}"
         ringfence("pbx", "add", "waits", "--kind", "asterisk", "--url", url, "--realm", "asterisk",
                   "--sip-server", "waits.example.org")  # fmt: skip
-        began = ringfence("sip", "rotate", phone.mac, "--patience", "1", "--no-wait")
+        began = ringfence("sip", "rotate", phone.mac, "--no-wait")
         assert "waiting for the phone to fetch its new file" in began
         pbx.is_away = True
+        with hub.hub.change("patience at its end") as change:
+            change.session.get_one(RotationRow, Mac.parse(phone.mac).bare).until = change.now
         words = ringfence.run("sip", "rotations")
         while "not done yet" not in words.out:
             words = ringfence.run("sip", "rotations")
