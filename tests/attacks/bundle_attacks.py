@@ -187,7 +187,7 @@ def comes_first_in_the_room(home: HomeWithBundle) -> tuple[list[bytes], str]:
         for word in (("down",), ("address", PHONES_HARDWARE), ("up",)):
             subprocess.run(["ip", "-n", wire.client, "link", "set", "wire", *word], check=True)
         with entered(wire.client):
-            assert fetch(server, NAME, source_host=PHONE, timeout_s=2.0) == CONFIGURATION
+            assert fetch(server, NAME, source_host=PHONE, timeout_s=10.0) == CONFIGURATION
     return got, next(line for line in said if "another device" in line)
 
 

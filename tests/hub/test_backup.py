@@ -16,7 +16,7 @@ from sqlalchemy import select
 
 from ringfence.hub.core import open_hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.errors import BackupUnwritable, BadBackup, BadPassphrase, DataFolderTaken
+from ringfence.hub.data_errors import BackupUnwritable, BadBackup, BadPassphrase, DataFolderTaken
 from ringfence.hub.fleet import alert_channels, sessions, sites
 from ringfence.hub.fleet.alert_channels import ChannelParts
 from ringfence.hub.fleet.guard import alerts

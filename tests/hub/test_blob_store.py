@@ -15,7 +15,8 @@ from ringfence.hub.data import blob_store
 from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.data.directory_blobs import DirectoryBlobs
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.errors import BlobDiffers, BlobUnavailable
+from ringfence.hub.data_errors import BlobUnavailable
+from ringfence.hub.errors import BlobDiffers
 from ringfence.secret import Secret
 from ringfence.wire import paths
 from support.memory_blobs import MemoryBlobs

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import delete
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import SubnetsUsedUp
+from ringfence.hub.box_errors import SubnetsUsedUp
 from ringfence.hub.fleet import box_subnets
 from ringfence.hub.store.database import BoundDatabase, Database
 from ringfence.hub.store.models import EdgeRow, SiteRow

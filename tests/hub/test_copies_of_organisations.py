@@ -12,7 +12,7 @@ from sqlalchemy import Connection, create_engine, select
 from ringfence.hub import within
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.errors import SealBroken
+from ringfence.hub.data_errors import SealBroken
 from ringfence.hub.fleet import audit, doubts, drafts, lines, sessions
 from ringfence.hub.fleet.drafts import DraftReader
 from ringfence.hub.process import moving, renewal

@@ -9,13 +9,7 @@ from sqlalchemy import update
 from ringfence.content.digests import sha256_hex
 from ringfence.content.release import Target, TargetKind
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import (
-    BrokenBundle,
-    FirmwareMissing,
-    LoadInUse,
-    SkipsStep,
-    UnknownLoad,
-)
+from ringfence.hub.errors import BrokenBundle, FirmwareMissing, LoadInUse, SkipsStep, UnknownLoad
 from ringfence.hub.fleet import (
     firmware,
     lines,

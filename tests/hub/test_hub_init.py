@@ -11,13 +11,8 @@ from ringfence.hub.data import folder
 from ringfence.hub.data.config import default_listen, default_people_listen, make_config
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import (
-    BadConfiguration,
-    DataFolderBusy,
-    DataFolderNewer,
-    DataFolderTaken,
-    SealBroken,
-)
+from ringfence.hub.data_errors import DataFolderBusy, DataFolderNewer, DataFolderTaken, SealBroken
+from ringfence.hub.errors import BadConfiguration
 from ringfence.hub.fleet import api_tokens
 from ringfence.hub.process.init import init
 from ringfence.hub.process.renewal import renew_server_certificate

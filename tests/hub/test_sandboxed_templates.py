@@ -108,14 +108,14 @@ def test_no_template_takes_more_than_its_process_wherever_it_is_read(source: str
     """Constants are calculated when a template is compiled: that happens in the limited process too."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_utime
     held = memory_bytes()
-    with TemplateProcess(longest_s=1.0) as process:
+    with TemplateProcess(longest_s=3.0) as process:
         process.ask(CompileTemplate("fine", "x"))
         answer = process.ask(CompileTemplate("own template cisco-99xx/device", source))
         assert isinstance(answer, (InputRefused, Died, TemplateCompiled))
         if isinstance(answer, Died):
             assert answer.template == "own template cisco-99xx/device"
         assert process.ask(CompileTemplate("fine", "x")) == TemplateCompiled()
-    with limited(BUILT_IN + source, longest_s=1.0) as renderer:
+    with limited(BUILT_IN + source, longest_s=3.0) as renderer:
         with pytest.raises(RenderFault, match="the template can't be used") as caught:
             renderer.render(phone())
         assert "own template cisco-99xx/device" in caught.value.where

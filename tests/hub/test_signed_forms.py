@@ -7,7 +7,7 @@ import pytest
 
 from ringfence.content.digests import Digest, sha256_hex
 from ringfence.content.release import STUBS, Target, TargetKind
-from ringfence.hub.errors import BlobUnavailable
+from ringfence.hub.data_errors import BlobUnavailable
 from ringfence.hub.publishing.signed_forms import MadeFile, SealedFor, SignedForms, SiteTrust, TrustingPhone
 from ringfence.phones.filenames import configuration_name
 from ringfence.phones.mac import Mac

@@ -16,7 +16,7 @@ from ringfence.errors import RingfenceError
 from ringfence.hub import within
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.errors import DatabaseUnavailable
+from ringfence.hub.data_errors import DatabaseUnavailable
 from ringfence.hub.fleet import organisations
 from ringfence.hub.recovery import backup, restore
 from ringfence.hub.recovery.sealed_file import Lock, Opener

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from ringfence.content.release import TargetKind
 from ringfence.errors import RingfenceError
-from ringfence.hub.errors import BadBundle, BadPassphrase
+from ringfence.hub.data_errors import BadPassphrase
+from ringfence.hub.errors import BadBundle
 from ringfence.hub.publishing import bundle_file
 from ringfence.portable import primitives
 from ringfence.portable.bundle import FORM_LINE, OpenBundle, check_time, open_bundle

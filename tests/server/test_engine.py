@@ -199,7 +199,7 @@ def test_a_lost_ack_is_mended_by_the_timer(bench: Bench) -> None:
     began_at = time.monotonic()
     again = None
     while again is None:
-        assert time.monotonic() < began_at + 2.0
+        assert time.monotonic() < began_at + 60.0
         bench.loop.turn(0.05)
         again = bench.hear(phone)
     assert again[0] == b"\0\3\0\2" + b"c" * 88

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from ringfence.content.digests import Digest, is_digest
 from ringfence.hub.data import blob_store
 from ringfence.hub.data.blob_store import BlobStore
-from ringfence.hub.errors import BlobDiffers, BlobUnavailable
+from ringfence.hub.data_errors import BlobUnavailable
+from ringfence.hub.errors import BlobDiffers
 
 _PART_BYTES = 1000
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ringfence.hub.errors import DatabaseUnavailable
+from ringfence.hub.data_errors import DatabaseUnavailable
 from ringfence.hub.process import background_jobs
 from support.paper import read, send
 from support.running_hub import RunningHub

@@ -5,7 +5,6 @@ from typing import ClassVar, Literal
 from ringfence.errors import (
     BadInput,
     Conflict,
-    ContentRefused,
     EnvironmentFault,
     NotFound,
     NotPermitted,
@@ -165,30 +164,6 @@ class BadPolicy(BadInput):
     """A guard policy with a value that means nothing."""
 
 
-class BadNetwork(BadInput):
-    """Something of a box's network that means nothing."""
-
-
-class SubnetsUsedUp(Conflict):
-    """No subnet is left for a box."""
-
-
-class SubnetTaken(Conflict):
-    """Somebody else has this subnet, or had it a short while ago."""
-
-
-class UnknownBox(NotFound):
-    """No edge that is a box has this id."""
-
-
-class NoTunnelKey(Conflict):
-    """The end of a tunnel has no key that could be changed."""
-
-
-class UnknownConcentrator(NotFound):
-    """No concentrator has this id or name."""
-
-
 class UnknownBundle(NotFound):
     """No such line of portable bundles."""
 
@@ -199,14 +174,6 @@ class BadBundle(BadInput):
 
 class BundleRevoked(Conflict):
     """A line of portable bundles was revoked; nothing newer is made of it."""
-
-
-class UnknownPortAuthority(NotFound):
-    """No CA for 802.1X has this id."""
-
-
-class PortAuthorityTaken(Conflict):
-    """A CA is there already."""
 
 
 class NothingToEnd(NotFound):
@@ -345,40 +312,8 @@ class PublishRunning(Conflict):
     """Another publish holds the lease."""
 
 
-class DataFolderTaken(Conflict):
-    """The folder is not empty."""
-
-
 class EdgesLeftBehind(Conflict):
     """Edges would not find the hub any more."""
-
-
-class DataFolderBusy(Conflict):
-    """Another hub runs on this folder."""
-
-
-class NoDataFolder(NotFound):
-    """There is no hub in this folder."""
-
-
-class DataFolderNewer(EnvironmentFault):
-    """A newer version of the hub has written this folder."""
-
-
-class DataFolderUnusable(EnvironmentFault):
-    """The folder or a file in it can't be read or written."""
-
-
-class BackupUnwritable(EnvironmentFault):
-    """A copy of the hub can't be written where it should be."""
-
-
-class BadBackup(ContentRefused):
-    """A file is no copy of a hub, or is damaged."""
-
-
-class BadPassphrase(BadInput):
-    """A passphrase, recipient or identity that can't be used, or that does not open a copy."""
 
 
 class BadConfiguration(BadInput):
@@ -389,32 +324,12 @@ class ListenerPortTaken(EnvironmentFault):
     """The address and port can't be listened on."""
 
 
-class DatabaseUnavailable(EnvironmentFault):
-    """The database does not answer just now."""
-
-
 class BodyRefused(BadInput):
     """A request's body is too long, or holds what is no JSON or can't be held."""
 
 
 class NotStorable(BadInput):
     """A value that the database can't hold."""
-
-
-class TooManyUploads(EnvironmentFault):
-    """As many files are being imported as the hub has room for."""
-
-
-class UploadUnwritable(EnvironmentFault):
-    """A file that somebody sends can't be kept while it is looked at."""
-
-
-class BlobUnavailable(EnvironmentFault):
-    """A blob that a release names can't be read or written."""
-
-
-class SealBroken(ContentRefused):
-    """A sealed value can't be opened: it was altered, or the key is wrong."""
 
 
 class TooManyTries(NotPermitted):

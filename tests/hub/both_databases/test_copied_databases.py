@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from hub.both_databases.conftest import NewUrl
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.errors import DatabaseUnavailable
+from ringfence.hub.data_errors import DatabaseUnavailable
 from ringfence.hub.fleet import (
     api_tokens,
     audit,

@@ -15,7 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import DatabaseUnavailable, NotStorable, PublishRunning
+from ringfence.hub.data_errors import DatabaseUnavailable
+from ringfence.hub.errors import NotStorable, PublishRunning
 from ringfence.hub.fleet import (
     bulk,
     lines,

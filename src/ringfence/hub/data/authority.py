@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
 from ringfence.content.signing import SiteSigners
-from ringfence.hub.errors import BadConfiguration, DataFolderUnusable
+from ringfence.hub.data_errors import DataFolderUnusable
+from ringfence.hub.errors import BadConfiguration
 from ringfence.identity.certificates import (
     ConcentratorIdentity,
     EdgeIdentity,

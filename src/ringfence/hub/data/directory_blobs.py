@@ -13,7 +13,8 @@ from typing import BinaryIO
 from ringfence.content.digests import Digest, is_digest
 from ringfence.hub.data import blob_store
 from ringfence.hub.data.blob_store import BlobStore
-from ringfence.hub.errors import BlobDiffers, BlobUnavailable
+from ringfence.hub.data_errors import BlobUnavailable
+from ringfence.hub.errors import BlobDiffers
 
 _SYNC_THREADS = 8
 _TEMPORARY = ".part"

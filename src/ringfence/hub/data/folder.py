@@ -33,13 +33,8 @@ from ringfence.hub.data.authority import (
 from ringfence.hub.data.authority import read_signers as signers_from
 from ringfence.hub.data.config import HubConfig, edited, read_config, to_toml
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import (
-    BadConfiguration,
-    DataFolderBusy,
-    DataFolderTaken,
-    DataFolderUnusable,
-    NoDataFolder,
-)
+from ringfence.hub.data_errors import DataFolderBusy, DataFolderTaken, DataFolderUnusable, NoDataFolder
+from ringfence.hub.errors import BadConfiguration
 from ringfence.identity.certificates import key_to_pem, read_certificate, to_pem
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import SealBroken
+from ringfence.hub.data_errors import SealBroken
 from ringfence.hub.fleet import lines, phones, settings
 from ringfence.hub.fleet.settings import SettingPlace
 from ringfence.hub.store.change import Change

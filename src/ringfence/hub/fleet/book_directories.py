@@ -11,7 +11,8 @@ from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import NameRefused, PbxAddressRefused, SealBroken
+from ringfence.hub.data_errors import SealBroken
+from ringfence.hub.errors import NameRefused, PbxAddressRefused
 from ringfence.hub.fleet import pbx_addresses, pbxes
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.phone_book_models import LDAP, PhoneBookDirectoryRow, PhoneBookRow

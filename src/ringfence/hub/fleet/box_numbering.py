@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, ip_network
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import BadNetwork, SubnetsUsedUp
+from ringfence.hub.box_errors import BadNetwork, SubnetsUsedUp
 from ringfence.hub.fleet import box_subnets, networks, sites
 from ringfence.hub.store import edits
 from ringfence.hub.store.change import Change

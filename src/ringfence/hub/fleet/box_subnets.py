@@ -11,7 +11,7 @@ from ipaddress import IPv4Network
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import SubnetsUsedUp, SubnetTaken
+from ringfence.hub.box_errors import SubnetsUsedUp, SubnetTaken
 from ringfence.hub.store.network_models import BoxSubnetRow
 
 QUARANTINE_S = 86_400.0

@@ -12,7 +12,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from ringfence.errors import PeerFault
-from ringfence.hub.errors import NoTunnelKey, UnknownBox
+from ringfence.hub.box_errors import NoTunnelKey, UnknownBox
 from ringfence.hub.fleet import box_alerts, box_numbering, sites, tunnel_keys
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow

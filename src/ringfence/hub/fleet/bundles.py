@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import BadBundle, BadPassphrase, BundleRevoked, LimitReached, UnknownBundle
+from ringfence.hub.data_errors import BadPassphrase
+from ringfence.hub.errors import BadBundle, BundleRevoked, LimitReached, UnknownBundle
 from ringfence.hub.fleet import phones, sites
 from ringfence.hub.store import pages
 from ringfence.hub.store.bundle_models import BundleRow

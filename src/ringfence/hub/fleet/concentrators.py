@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 
 from ringfence.addresses import host_port
 from ringfence.errors import PeerFault
-from ringfence.hub.errors import BadNetwork, EdgeRefused, NameRefused, NoTunnelKey, UnknownConcentrator
+from ringfence.hub.box_errors import BadNetwork, NoTunnelKey, UnknownConcentrator
+from ringfence.hub.errors import EdgeRefused, NameRefused
 from ringfence.hub.fleet import network_words as words
 from ringfence.hub.fleet import tunnel_keys
 from ringfence.hub.store.change import Change, new_id

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import BadNetwork
+from ringfence.hub.box_errors import BadNetwork
 from ringfence.hub.fleet import network_words as words
 from ringfence.hub.store.edits import SIP_SERVERS
 from ringfence.hub.store.models import PhoneRow

@@ -7,12 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from ringfence.counted import counted
-from ringfence.hub.errors import (
-    GroupNotEmpty,
-    GroupTaken,
-    NameRefused,
-    UnknownGroup,
-)
+from ringfence.hub.errors import GroupNotEmpty, GroupTaken, NameRefused, UnknownGroup
 from ringfence.hub.fleet.sites import LONGEST_NAME, slug
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import ApiTokenRow, PhoneGroupRow, PhoneRow

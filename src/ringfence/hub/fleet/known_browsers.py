@@ -9,7 +9,7 @@ import secrets
 from dataclasses import dataclass
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import SealBroken
+from ringfence.hub.data_errors import SealBroken
 from ringfence.secret import Secret
 
 COOKIE = "__Host-ringfence-known"

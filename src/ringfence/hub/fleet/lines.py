@@ -15,7 +15,8 @@ from sqlalchemy import func, inspect, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import NameRefused, SealBroken, UnknownLine
+from ringfence.hub.data_errors import SealBroken
+from ringfence.hub.errors import NameRefused, UnknownLine
 from ringfence.hub.fleet import phones
 from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.change import Change

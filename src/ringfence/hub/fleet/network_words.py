@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from ipaddress import IPv4Network, ip_address, ip_network
 
-from ringfence.hub.errors import BadNetwork
+from ringfence.hub.box_errors import BadNetwork
 from ringfence.wire.network_messages import NetworkReach, Protocol
 
 MTUS = (1280, 1500)

@@ -7,8 +7,8 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from ringfence.hub.box_errors import BadNetwork
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import BadNetwork
 from ringfence.hub.fleet import network_words as words
 from ringfence.hub.fleet import sites
 from ringfence.hub.store import edits

@@ -12,7 +12,8 @@ from ringfence.content.digests import is_digest
 from ringfence.counted import counted
 from ringfence.errors import RingfenceError
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import NameRefused, PbxAddressRefused, PbxTaken, SealBroken, UnknownPbx
+from ringfence.hub.data_errors import SealBroken
+from ringfence.hub.errors import NameRefused, PbxAddressRefused, PbxTaken, UnknownPbx
 from ringfence.hub.fleet import pbx_addresses, settings
 from ringfence.hub.fleet.rotation_stages import GOING_FORWARD
 from ringfence.hub.fleet.settings import SettingPlace

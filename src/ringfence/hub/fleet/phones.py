@@ -7,12 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, false, or_, select
 from sqlalchemy.orm import Session, selectinload
 
-from ringfence.hub.errors import (
-    BadSelection,
-    DuplicateMac,
-    NameRefused,
-    UnknownPhone,
-)
+from ringfence.hub.errors import BadSelection, DuplicateMac, NameRefused, UnknownPhone
 from ringfence.hub.fleet import groups, sites
 from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.change import Change

@@ -7,7 +7,7 @@ from cryptography import x509
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import BadNetwork, PortAuthorityTaken, UnknownPortAuthority
+from ringfence.hub.box_errors import BadNetwork, PortAuthorityTaken, UnknownPortAuthority
 from ringfence.hub.store import edits, pages
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.network_models import PortAuthorityRow, SiteNetworkRow

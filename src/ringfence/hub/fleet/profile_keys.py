@@ -15,7 +15,8 @@ from sqlalchemy.orm import Session
 
 from ringfence.content.release import Target
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import KeyNotTaken, NothingToEnd, SealBroken, StillTrusting
+from ringfence.hub.data_errors import SealBroken
+from ringfence.hub.errors import KeyNotTaken, NothingToEnd, StillTrusting
 from ringfence.hub.fleet import phones
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import PhoneRow, SiteRow

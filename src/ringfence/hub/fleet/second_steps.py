@@ -18,7 +18,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import SealBroken
+from ringfence.hub.data_errors import SealBroken
 from ringfence.hub.sign_in_errors import SecondStepRefused
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.people_models import PersonRow, RecoveryCodeRow

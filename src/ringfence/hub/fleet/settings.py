@@ -8,7 +8,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import BadSelection, NotSet, SealBroken
+from ringfence.hub.data_errors import SealBroken
+from ringfence.hub.errors import BadSelection, NotSet
 from ringfence.hub.fleet import (
     groups,
     lines,

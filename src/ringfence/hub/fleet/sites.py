@@ -13,12 +13,7 @@ from sqlalchemy.orm import Session
 from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.signing import ROOT_LIFETIME_S, SiteSigners, first_root
 from ringfence.counted import counted
-from ringfence.hub.errors import (
-    NameRefused,
-    SiteNotEmpty,
-    SiteTaken,
-    UnknownSite,
-)
+from ringfence.hub.errors import NameRefused, SiteNotEmpty, SiteTaken, UnknownSite
 from ringfence.hub.fleet import organisations
 from ringfence.hub.store import edits
 from ringfence.hub.store.binding import whose

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BadPassphrase
+from ringfence.hub.data_errors import BadPassphrase
 from ringfence.hub.fleet import bundles, phones
 from ringfence.hub.fleet.bundles import BundleOrder
 from ringfence.hub.people.callers import TheCaller, TheHub

@@ -19,7 +19,8 @@ from starlette.concurrency import run_in_threadpool
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BodyRefused, OtherOrganisation, TooManyUploads, UploadUnwritable
+from ringfence.hub.data_errors import TooManyUploads, UploadUnwritable
+from ringfence.hub.errors import BodyRefused, OtherOrganisation
 from ringfence.hub.people import forgery, forms
 from ringfence.hub.people.callers import caller_of
 from ringfence.hub.sign_in_errors import ForgedRequest

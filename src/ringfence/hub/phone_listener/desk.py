@@ -26,7 +26,7 @@ from ringfence.guard.record import to_text
 from ringfence.guard.serving_profile import ServingProfile
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BlobUnavailable
+from ringfence.hub.data_errors import BlobUnavailable
 from ringfence.hub.fleet import phone_certificates
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.fleet.phone_https import PREFIX, UrlKeyUse

@@ -20,7 +20,8 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from ringfence.content.digests import Digest
 from ringfence.content.release import Target
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BadBundle, BadPassphrase
+from ringfence.hub.data_errors import BadPassphrase
+from ringfence.hub.errors import BadBundle
 from ringfence.portable.bundle import FOR_RECIPIENT, FORM_LINE, KEY, LENGTH_BYTES
 from ringfence.portable.manifest import (
     LARGEST_BUNDLE_BYTES,

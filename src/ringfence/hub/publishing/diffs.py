@@ -14,7 +14,7 @@ from xml.sax.saxutils import escape
 from ringfence.content.digests import Digest
 from ringfence.content.release import Target
 from ringfence.counted import counted
-from ringfence.hub.errors import BlobUnavailable
+from ringfence.hub.data_errors import BlobUnavailable
 
 Change = Literal["added", "changed", "removed"]
 ReadBlob = Callable[[Digest], bytes]

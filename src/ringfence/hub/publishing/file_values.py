@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import BlobUnavailable
+from ringfence.hub.data_errors import BlobUnavailable
 from ringfence.hub.store.models import PhoneRow, SiteRow
 from ringfence.hub.store.release_models import ReleaseTargetRow
 from ringfence.phones.document import NotWellFormed, parse

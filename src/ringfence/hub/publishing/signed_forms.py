@@ -17,7 +17,7 @@ from cryptography import x509
 
 from ringfence.content.digests import Digest, sha256_hex
 from ringfence.content.release import STUBS, Target, TargetKind
-from ringfence.hub.errors import BlobUnavailable
+from ringfence.hub.data_errors import BlobUnavailable
 from ringfence.phones.errors import BadFields
 from ringfence.phones.filenames import configuration_name, trust_list_name
 from ringfence.phones.mac import Mac

@@ -9,7 +9,8 @@ from typing import Protocol
 from ringfence.content.digests import Digest, sha256_hex
 from ringfence.content.release import STUBS, Target, TargetKind
 from ringfence.errors import BadInput
-from ringfence.hub.errors import BlobUnavailable, FilesDisagree, SecretWouldBeShared
+from ringfence.hub.data_errors import BlobUnavailable
+from ringfence.hub.errors import FilesDisagree, SecretWouldBeShared
 from ringfence.hub.fleet.vpn_phones import VpnOffer
 from ringfence.hub.publishing.diffs import read_from
 from ringfence.hub.publishing.known_secrets import KnownSecrets

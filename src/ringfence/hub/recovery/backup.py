@@ -25,7 +25,7 @@ from ringfence import __version__
 from ringfence.content.digests import Digest, is_digest
 from ringfence.hub.core import blobs_in
 from ringfence.hub.data.folder import DataFolder, acting_as_owner
-from ringfence.hub.errors import BackupUnwritable
+from ringfence.hub.data_errors import BackupUnwritable
 from ringfence.hub.recovery import sealed_file
 from ringfence.hub.recovery.sealed_file import Lock
 from ringfence.hub.store.copies import copy_database

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from ringfence.hub import logs
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import SealBroken
+from ringfence.hub.data_errors import SealBroken
 from ringfence.hub.fleet import edges
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, SiteRow

@@ -22,7 +22,8 @@ from ringfence.hub.data import backup_note
 from ringfence.hub.data import folder as data_folder
 from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.data.folder import DataFolder, replace_file
-from ringfence.hub.errors import BadBackup, BlobDiffers
+from ringfence.hub.data_errors import BadBackup
+from ringfence.hub.errors import BlobDiffers
 from ringfence.hub.fleet import api_tokens, doubts
 from ringfence.hub.recovery import sealed_file
 from ringfence.hub.recovery.backup import BLOBS, DATABASE, FORM, MANIFEST, Manifest, digests_in

@@ -17,7 +17,7 @@ from typing import BinaryIO
 import pyrage
 
 from ringfence.errors import RingfenceError
-from ringfence.hub.errors import BadBackup, BadPassphrase
+from ringfence.hub.data_errors import BadBackup, BadPassphrase
 from ringfence.secret import Secret
 
 FORM = b"ringfence backup 1\n"

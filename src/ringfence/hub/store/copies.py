@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy import create_engine, delete, insert, make_url, select
 from sqlalchemy.exc import SQLAlchemyError
 
-from ringfence.hub.errors import DatabaseUnavailable
+from ringfence.hub.data_errors import DatabaseUnavailable
 from ringfence.hub.store import dialect
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.database import Database

@@ -7,7 +7,8 @@ from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session
 
-from ringfence.hub.errors import DatabaseUnavailable, NotStorable
+from ringfence.hub.data_errors import DatabaseUnavailable
+from ringfence.hub.errors import NotStorable
 from ringfence.hub.store import activation_models as _activation_models  # noqa: F401 - its tables are watched, too
 from ringfence.hub.store import bound_sql, dialect, migrations
 from ringfence.hub.store import edge_mode_models as _edge_mode_models  # noqa: F401 - as well

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import SealBroken
+from ringfence.hub.data_errors import SealBroken
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.trust_models import TrustKeyRow
 from ringfence.hub.trust import trust_keys

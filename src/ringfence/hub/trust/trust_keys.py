@@ -21,7 +21,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
-from ringfence.hub.errors import DatabaseUnavailable
+from ringfence.hub.data_errors import DatabaseUnavailable
 from ringfence.hub.store.change import Change, new_id
 from ringfence.hub.store.trust_models import TrustKeyRow
 from ringfence.hub.trust import key_roles, role_certificates, trust_lists

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.errors import BadSelection, NothingToEnd, SealBroken
+from ringfence.hub.data_errors import SealBroken
+from ringfence.hub.errors import BadSelection, NothingToEnd
 from ringfence.hub.fleet import phones
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.guard_models import ProvisioningCredentialRow

@@ -13,7 +13,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, insert, inspect
 
-from ringfence.hub.errors import DataFolderNewer
+from ringfence.hub.data_errors import DataFolderNewer
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.organisation_models import FIRST, OrganisationRow
 

@@ -6,7 +6,8 @@ from fastapi import APIRouter, Response
 from sqlalchemy.orm import Session
 
 from ringfence.errors import BadInput, RingfenceError
-from ringfence.hub.errors import BadNetwork, ChangedMeanwhile, UnknownSite
+from ringfence.hub.box_errors import BadNetwork
+from ringfence.hub.errors import ChangedMeanwhile, UnknownSite
 from ringfence.hub.fleet import box_numbering, boxes, network_for_edges, networks, sites
 from ringfence.hub.fleet import network_words as words
 from ringfence.hub.fleet.networks import NetworkParts, SiteNetwork, WifiPart
