@@ -1,17 +1,15 @@
 """The hub's side of the process that speaks CAPF and TVS: it is started, given phones' connections, and answered."""
 
-import os
 import secrets
 import socket
-import subprocess
-import sys
 import threading
 import time
+from functools import partial
 from typing import Protocol
 
-from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.certificate_errors import PhoneServicesUnfit
+from ringfence.hub.child_process import ChildKind, ConfinedChild
 from ringfence.hub.phone_services.messages import (
     CHANNEL,
     ConnectionOver,
@@ -24,8 +22,7 @@ from ringfence.hub.phone_services.messages import (
     UseKeys,
 )
 
-_CHILD = "ringfence.hub.phone_services.child"
-_LONGEST_START_S = 60.0
+_KIND = ChildKind("ringfence.hub.phone_services.child", "phone-services", "talks to phones", CHANNEL)
 _LARGEST_SESSION = 0xFFFFFFFF
 
 _log = logs.get("phone-services")
@@ -64,30 +61,23 @@ class PhoneServicesProcess:
     """
 
     def __init__(self, keys: UseKeys) -> None:
-        self._channel, self._childs_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._child: subprocess.Popen[bytes] | None = None
         self._conversations: dict[int, Conversation] = {}
         self._lock = threading.Lock()
         self._last = 0
-        self._is_over = False
         self.used_at = time.monotonic()
-        self._started = threading.Event()
-        self._why_unfit = ""
-        threading.Thread(target=self._run, args=(keys,), name="phone-services", daemon=True).start()
-        self._started.wait()
-        if self._why_unfit:
-            self.end()
-            raise PhoneServicesUnfit(self._why_unfit)
+        self._child: ConfinedChild[ToServices, FromServices] = ConfinedChild(_KIND, self._dispatch, self._end_all)
+        if why := self._child.start(partial(self._begin, keys)):
+            raise PhoneServicesUnfit(why)
 
     @property
     def pid(self) -> int:
         """The process's number, 0 while there is none."""
-        return 0 if self._child is None else self._child.pid
+        return self._child.pid
 
     @property
     def is_over(self) -> bool:
         """Whether it has ended, and another one is needed."""
-        return self._is_over
+        return self._child.is_over
 
     @property
     def is_idle(self) -> bool:
@@ -108,9 +98,9 @@ class PhoneServicesProcess:
             self._conversations[number] = conversation
             self.used_at = time.monotonic()
             try:
-                if self._is_over:
+                if self._child.is_over:
                     raise BrokenPipeError
-                CHANNEL.send(self._channel, OpenConnection(number, service, conversation.session), childs.fileno())
+                self._child.send(OpenConnection(number, service, conversation.session), childs.fileno())
             except OSError as fault:
                 del self._conversations[number]
                 ours.close()
@@ -119,51 +109,19 @@ class PhoneServicesProcess:
 
     def end(self) -> None:
         """End the process, and every connection with it."""
-        self._is_over = True
-        if self._child is not None:
-            self._child.kill()
-            self._child.wait()
-        self._channel.close()
+        self._child.end()
 
-    def _run(self, keys: UseKeys) -> None:
-        """Start the process and listen to it: Linux ends it with the thread that starts it, so that is this one."""
-        try:
-            self._start(keys)
-        except (OSError, RingfenceError, ValueError) as fault:
-            self._why_unfit = f"the process that talks to phones does not start: {fault}"
-        finally:
-            self._started.set()
-        if not self._why_unfit:
-            self._listen()
-
-    def _start(self, keys: UseKeys) -> None:
-        environment = {"PATH": os.environ.get("PATH", ""), "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-        with self._childs_end as childs:
-            self._child = subprocess.Popen(  # noqa: S603 - our own module
-                [sys.executable, "-m", _CHILD],
-                stdin=childs.fileno(),
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                env=environment,
-            )
-        self._channel.settimeout(_LONGEST_START_S)
-        CHANNEL.send(self._channel, keys)
-        said = CHANNEL.receive_news(self._channel)
+    def _begin(self, keys: UseKeys) -> str:
+        self._child.send(keys)
+        said = self._child.hear()
         if isinstance(said, ServicesReady):
-            self._channel.settimeout(None)
             _log.debug("CAPF and TVS run in a process of their own", held_by=said.held_by)
-        else:
-            why = said.why if isinstance(said, ServicesUnfit) else "it ended"
-            self._why_unfit = f"phones can't be talked to on this machine: {why}"
+            return ""
+        return (
+            f"phones can't be talked to on this machine: {said.why if isinstance(said, ServicesUnfit) else 'it ended'}"
+        )
 
-    def _listen(self) -> None:
-        try:
-            while (message := CHANNEL.receive_news(self._channel)) is not None:
-                self._dispatch(message)
-        except (OSError, RingfenceError) as fault:
-            if not self._is_over:
-                _log.warning("the process that talks to phones ended", problem=str(fault))
-        self._is_over = True
+    def _end_all(self) -> None:
         for conversation in list(self._conversations.values()):
             conversation.answer(ConnectionOver(0))
 
@@ -182,4 +140,4 @@ class PhoneServicesProcess:
             _log.exception("internal error in a phone's session")
             return
         if order is not None:
-            CHANNEL.send(self._channel, order)
+            self._child.send(order)
