@@ -110,7 +110,7 @@ def test_a_hub_moves_and_whoever_would_not_find_it_is_named(stranger: CommandLin
     )
     assert told == {
         "urls": ["https://hub.example.net:9444"], "changes_authority": False, "followers": 0, "stragglers": [],
-        "lost_passkeys": 0,
+        "concentrators": 0, "lost_passkeys": 0,
     }  # fmt: skip
     stranger("hub", "move", folder, "--also", "https://inside.example.net:8444")
     stranger("hub", "move", folder, "--to", "2001:db8::1")

@@ -3,8 +3,10 @@
 import contextlib
 import itertools
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import urllib3
@@ -14,8 +16,8 @@ from sqlalchemy import Engine, event
 from ringfence.hub.fleet import concentrators, tunnel_peers
 from ringfence.hub.store.guard_models import EdgeNetworkRow
 from ringfence.hub.store.models import EdgeRow, SiteRow
-from ringfence.hub.store.network_models import BoxRow
-from ringfence.identity.certificates import make_request
+from ringfence.hub.store.network_models import BoxRow, ConcentratorRow
+from ringfence.identity.certificates import authority_id, make_request, validity
 from ringfence.identity.errors import BadToken
 from ringfence.identity.tokens import EnrolmentToken, TunnelToken
 from ringfence.secret import Secret
@@ -24,6 +26,7 @@ from ringfence.wire.messages import EnrolRequest, Event, RenewRequest, RenewResp
 from ringfence.wire.network_messages import BoxStanding, NetworkReach
 from ringfence.wire.tunnel_messages import (
     MOST_PEERS,
+    TunnelAnswer,
     TunnelEnrolRequest,
     TunnelEnrolResponse,
     TunnelPeer,
@@ -31,6 +34,7 @@ from ringfence.wire.tunnel_messages import (
     TunnelStanding,
 )
 from support.boxes_in_hand import BoxInHand, key
+from support.running_concentrator import RunningConcentrator
 from support.running_hub import Answer, RunningHub, answer_of, events_of
 
 _numbers = itertools.count(1)
@@ -338,3 +342,43 @@ def all_statements() -> Iterator[list[object]]:
         yield asked
     finally:
         event.remove(Engine, "before_cursor_execute", note)
+
+
+def until(holds: Callable[[], object]) -> None:
+    end = time.monotonic() + 120
+    while not holds():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.needs("wireguard")
+def test_one_that_was_away_past_its_certificates_end_gets_the_next_by_itself(
+    running: RunningHub, tmp_path: Path
+) -> None:
+    made = running.do("POST", "/concentrators", {"name": "Late"})
+    late = RunningConcentrator(tmp_path / "concentrator", made["token"])
+    before = late.certificate
+    ends_in_s = validity(before)[1] - running.clock()
+
+    def row() -> dict[str, Any]:
+        return next(each for each in running.do("GET", "/concentrators")["items"] if each["name"] == "Late")
+
+    with running.clock.forward(ends_in_s + 3600), late.running():
+        until(lambda: late.certificate != before)
+        until(lambda: row()["connected"])
+    assert "The certificate was renewed." in late.said
+    assert not any("expired" in each for each in late.said)
+    running.do("DELETE", f"/concentrators/{made['concentrator']['id']}")
+
+
+def test_where_the_hub_is_is_told_to_whoever_does_not_know_it(running: RunningHub, end: ConcentratorInHand) -> None:
+    known = running.hub.endpoints
+    told = codec.from_json(TunnelAnswer, end.tell().data)
+    assert (told.hub_urls, told.hub_authorities) == (known.urls, known.authorities)
+    told = codec.from_json(TunnelAnswer, end.tell(endpoints_digest=known.digest, hub_url=known.urls[0]).data)
+    assert (told.hub_urls, told.hub_authorities) == ((), ())
+    assert end.tell(endpoints_digest="x" * 5000, hub_url="y" * 5000).status == 200
+    with running.hub.database.reading() as session:
+        row = session.get_one(ConcentratorRow, end.id)
+        assert (len(row.endpoints_digest), len(row.hub_url)) == (64, 300)
+        assert row.issuer == authority_id(running.hub.issuer.certificate)

@@ -133,7 +133,7 @@ class OpenConnect:
     user: str = ""
     password: str = ""
     certificate: tuple[object, x509.Certificate] | None = None
-    process: "subprocess.Popen[str] | None" = field(default=None, repr=False)
+    process: "subprocess.Popen[bytes] | None" = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -166,13 +166,12 @@ class OpenConnect:
             command += ["-c", str(self.folder / f"{self.name}.pem"), "-k", str(self.folder / f"{self.name}.key")]
         else:
             command += ["-u", self.user, "--passwd-on-stdin"]
-        with (self.folder / f"{self.name}.log").open("w") as log:
+        typed = self.folder / f"{self.name}.typed"  # a file waits until it is read; who is put out early reads nothing
+        typed.write_text(self.password + "\n")
+        with typed.open() as standard_input, (self.folder / f"{self.name}.log").open("w") as log:
             self.process = subprocess.Popen(
-                [*command, f"https://{SERVER}"], stdin=subprocess.PIPE, stdout=log, stderr=log, text=True
+                [*command, f"https://{SERVER}"], stdin=standard_input, stdout=log, stderr=log
             )
-        assert self.process.stdin is not None
-        self.process.stdin.write(self.password + "\n")
-        self.process.stdin.close()
 
     def comes_in(self) -> None:
         """Start, and wait until packets pass through the tunnel."""

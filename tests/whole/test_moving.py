@@ -1,4 +1,4 @@
-"""A hub that moves: to another name, another machine with other ports, another CA; a real edge follows by itself."""
+"""A hub that moves: to another name, another machine with other ports, another CA; edges and concentrators follow."""
 
 import re
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import pytest
 
 from ringfence.identity.certificates import authority_id, issuer_id, read_certificate
 from stack import Stack, free_port, running_stack, wait_for
+from support.running_concentrator import RunningConcentrator
 
 pytestmark = pytest.mark.slow  # dozens of commands, and an edge pauses between tries
 MAC = "00:1B:54:C2:9B:78"
@@ -18,6 +19,11 @@ def stack(tmp_path: Path) -> Iterator[Stack]:
     with running_stack(tmp_path) as made:
         made.make_site("Anna", MAC, "9971")
         yield made
+
+
+def is_connected(stack: Stack) -> bool:
+    (row,) = stack.ask("tunnel", "list")
+    return bool(row["connected"])
 
 
 def connected_at(stack: Stack) -> str:
@@ -107,3 +113,44 @@ def test_an_edge_that_was_away_for_the_whole_move_finds_the_hub_at_its_old_addre
     wait_for("the edge at the new address", lambda: connected_at(stack) == new_url)
     wait_for("the word of it", lambda: not stack.ask("hub", "move", folder)["stragglers"])
     release_after_an_edit(stack, "Followed")
+
+
+@pytest.mark.needs("wireguard")
+def test_a_concentrator_follows_to_another_address_and_another_ca(stack: Stack, tmp_path: Path) -> None:
+    folder = str(stack.hub_folder)
+    berlin = RunningConcentrator(tmp_path / "concentrator", stack.ask("tunnel", "token", "Berlin")["token"])
+    enrolled_by = berlin.issuer
+    with berlin.running():
+        wait_for("its first word", lambda: is_connected(stack))
+        new_url = f"https://localhost:{stack.device_port}"
+        stack.run("hub", "move", folder, "--to", "localhost", "--new-authority")
+        restart_hub(stack)
+        wait_for("the word of both", lambda: "1 edge and 1 concentrator followed, 0 not yet"
+                 in stack.run("hub", "move", folder), 120)  # fmt: skip
+        assert berlin.issuer != enrolled_by
+        assert any(f"The hub is at {new_url}" in each for each in berlin.said), berlin.said
+    stack.run("hub", "move", folder, "--end")
+    restart_hub(stack)
+    stack.run("login", f"https://localhost:{stack.people_port}", "--ca",
+              str(stack.hub_folder / "authority.pem"), stdin=stack.token + "\n")  # fmt: skip
+    wait_for("the hub to have forgotten it", lambda: not is_connected(stack), 120)
+    with berlin.running():
+        wait_for("it, started again, at the new place by the new CA", lambda: is_connected(stack))
+
+
+@pytest.mark.needs("wireguard")
+def test_a_concentrator_that_was_away_for_the_whole_move_is_named_and_left_behind_by_order_alone(
+    stack: Stack, tmp_path: Path
+) -> None:
+    folder = str(stack.hub_folder)
+    berlin = RunningConcentrator(tmp_path / "concentrator", stack.ask("tunnel", "token", "Berlin")["token"])
+    stack.run("hub", "move", folder, "--new-authority")
+    restart_hub(stack)
+    wait_for("the edge", lambda: "1 edge followed, 1 not yet" in stack.run("hub", "move", folder))
+    (late,) = stack.ask("hub", "move", folder)["stragglers"]
+    assert (late["name"], late["why"][:23]) == ("Berlin", "it has not told where i")
+    assert "1 concentrator would not find the hub any more: concentrator Berlin" in stack.run(
+        "hub", "move", folder, "--end", status=5
+    )
+    with berlin.running():
+        wait_for("its word", lambda: "1 edge and 1 concentrator followed" in stack.run("hub", "move", folder))

@@ -282,10 +282,10 @@ def _show_move(now: "HubMove", folder: Path) -> None:
         )
     if now.is_over:
         return
-    output.say(f"{counted(now.followers, 'edge')} followed, {len(now.stragglers)} not yet.")
+    output.say(f"{now.followed} followed, {len(now.stragglers)} not yet.")
     columns = [
-        ("EDGE", output.field("hostname")),
-        ("ID", output.field("edge_id")),
+        ("HOST", output.field("hostname")),
+        ("ID", lambda row: str(row["edge_id"] or row["concentrator_id"])),
         ("SITE", output.field("site_id")),
         ("LAST SEEN", output.moment("last_seen_at")),
         ("WHY", output.field("why")),

@@ -77,7 +77,8 @@ class TunnelStanding:
 
     ``endpoint`` is where boxes find it (``host:port``), ``public_key`` its tunnel's and ``next_public_key`` the one
     that it changes to (base64), ``handshakes`` when each box, by edge, shook hands with it last, in Unix seconds.
-    ``peers_version`` and ``peers_epoch`` name the peers that it has let in (``TunnelPeers``).
+    ``peers_version`` and ``peers_epoch`` name the peers that it has let in (``TunnelPeers``). ``endpoints_digest``
+    names where it knows the hub to be (``HubEndpoints.digest``), ``hub_url`` the address at which it reaches it.
     """
 
     at: float
@@ -87,13 +88,19 @@ class TunnelStanding:
     handshakes: dict[str, float] = field(default_factory=dict)
     peers_version: Whole = 0
     peers_epoch: str = ""
+    endpoints_digest: str = ""
+    hub_url: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class TunnelAnswer:
     """What the hub says to a concentrator's standing.
 
-    ``next_key_known``: every box that is connected knows the next public key.
+    ``next_key_known``: every box that is connected knows the next public key. ``hub_urls`` and ``hub_authorities``
+    (PEM) say where the hub is from now on, and by which CAs it is known (``HubEndpoints``); none where the concentrator
+    knows that already.
     """
 
     next_key_known: bool = False
+    hub_urls: tuple[str, ...] = ()
+    hub_authorities: tuple[str, ...] = ()

@@ -11,19 +11,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ringfence.edge.agent.backoff import Backoff
-from ringfence.edge.agent.clock import HubClock
-from ringfence.edge.agent.hub_trust import verified_context
-from ringfence.edge.concentrator.enrolment import renew
 from ringfence.edge.concentrator.folder import ConcentratorFolder, KnownPeers
-from ringfence.edge.concentrator.hub_client import TunnelHubClient
 from ringfence.edge.concentrator.keeper import ConcentratorBox, ConcentratorKeeper
 from ringfence.edge.concentrator.known_boxes import merged, read_boxes
+from ringfence.edge.concentrator.way_to_hub import WayToHub
 from ringfence.edge.errors import HubRefused
 from ringfence.edge.network.tunnel.own_keys import OwnKeys, known_now
 from ringfence.edge.network.tunnel.wireguard import WireGuard
 from ringfence.edge.reporting.log import Log
 from ringfence.errors import RingfenceError
-from ringfence.identity.certificates import renewal_due
 from ringfence.wire.tunnel_messages import TunnelPeers, TunnelStanding
 
 LOOK_S = 0.25
@@ -34,6 +30,7 @@ KEY_ASK_S, KEY_WAITS_S = 3.0, 600.0
 """How often it is asked whether boxes know the next key, and how long it is waited for them: one that is connected and
 does not take it all that time has other troubles, and learns the key from the hub without any tunnel."""
 _MOST_PARTS = 200
+_EXPIRED = "certificate-expired"
 _REVOKED = frozenset({"edge-revoked", "certificate-unknown"})
 
 
@@ -68,7 +65,7 @@ class ConcentratorAgent:
         self._wake = threading.Event()
         self._lock = threading.Lock()
         """Guards the keeper."""
-        self._clock = HubClock()
+        self._way = WayToHub(folder, log)
         self._known = folder.known()
         self._retired_key = ""
         self._next_told_at: float | None = None
@@ -77,7 +74,6 @@ class ConcentratorAgent:
         self._said = ""
         self._left_out: list[str] = []
         self._bug: Exception | None = None
-        self._client = self._connect()
 
     def stop(self) -> None:
         """Let ``run`` return; safe to call from a signal handler."""
@@ -102,7 +98,7 @@ class ConcentratorAgent:
                     self._keeper.on_time()
         finally:
             self._stopping.set()
-            self._client.close()
+            self._way.close()
             self._wake.set()
             for thread in threads:
                 thread.join()
@@ -117,28 +113,29 @@ class ConcentratorAgent:
             self._bug = bug
             self.stop()
 
-    def _connect(self) -> TunnelHubClient:
-        folder = self._folder
-        context = verified_context(folder.authority_pem(), folder.key_file, folder.certificate_file)
-        return TunnelHubClient([folder.enrolment().hub_url], context, self._clock)
-
     def _listen(self) -> None:
         """Keep one event stream open; every event wakes who asks."""
         pause = Backoff()
         while not self._stopping.is_set():
+            client = self._way.client
             try:
-                for event in self._client.events():
+                for event in client.events():
                     if event.kind == "revoked":
                         self._be_revoked()
                         break
-                    self._clock.learn(event.hub_time)
+                    self._way.clock.learn(event.hub_time)
                     if event.kind == "greeting":
                         pause.reset()
                         self._tell_at = 0.0
                         self._say("info", "Connected to the hub.")
                     self._wake.set()
             except RingfenceError as fault:
-                self._on_fault(fault)
+                if client is not self._way.client:  # it was ended here, as another one has its place
+                    continue
+                if isinstance(fault, HubRefused) and fault.kind == _EXPIRED:
+                    self._wake.set()  # who asks renews it, and says so where that can't be
+                else:
+                    self._on_fault(fault)
             self._stopping.wait(pause.next())
 
     def _follow(self) -> None:
@@ -162,12 +159,14 @@ class ConcentratorAgent:
                 ask_at = 0.0
 
     def _ask(self) -> None:
-        if self._clock.is_known and renewal_due(self._folder.certificate(), self._clock.now()):
-            renew(self._folder, self._client)
-            self._say("info", "The certificate was renewed.")
-            old, self._client = self._client, self._connect()
-            old.close()
-        parts = self._parts()
+        self._way.renew_if_due()
+        try:
+            parts = self._parts()
+        except HubRefused as refused:
+            if refused.kind != _EXPIRED:
+                raise
+            self._way.renew()
+            parts = self._parts()
         self._retired_key = parts[0].retired_key
         known = merged(self._known, parts)
         with self._lock:
@@ -177,9 +176,9 @@ class ConcentratorAgent:
             self._known = known
 
     def _parts(self) -> Sequence[TunnelPeers]:
-        parts = [self._client.peers(self._known.version, self._known.epoch)]
+        parts = [self._way.client.peers(self._known.version, self._known.epoch)]
         while parts[-1].after and len(parts) < _MOST_PARTS:
-            parts.append(self._client.peers(self._known.version, self._known.epoch, parts[-1].after))
+            parts.append(self._way.client.peers(self._known.version, self._known.epoch, parts[-1].after))
         return parts
 
     def _boxes_of(self, known: KnownPeers) -> Sequence[ConcentratorBox]:
@@ -193,7 +192,7 @@ class ConcentratorAgent:
     def _tell(self) -> None:
         """Tell the hub how it is, if that is news or due, and change the tunnel's key if it is time."""
         keys = self._place.keys
-        keys.prepare(self._retired_key, known_now(is_known=self._clock.is_known))
+        keys.prepare(self._retired_key, known_now(is_known=self._way.clock.is_known))
         with self._lock:
             boxes = self._keeper.standing
         standing = TunnelStanding(
@@ -204,13 +203,17 @@ class ConcentratorAgent:
             handshakes={box.edge_id: box.handshake_at for box in boxes if box.handshake_at},
             peers_version=self._known.version,
             peers_epoch=self._known.epoch,
+            endpoints_digest=self._way.endpoints.digest,
+            hub_url=self._way.client.url,
         )
         if standing == self._told and time.monotonic() < self._tell_at:
             return
-        heard = self._client.tell_tunnel(replace(standing, at=time.time()))
+        heard = self._way.client.tell_tunnel(replace(standing, at=time.time()))
         waits_s = KEY_ASK_S if standing.next_public_key else TELL_ANYWAY_S
         self._told, self._tell_at = standing, time.monotonic() + waits_s
         self._change_key(standing.next_public_key, are_ready=heard.next_key_known)
+        if self._way.follow(heard.hub_urls, heard.hub_authorities):
+            self._wake.set()  # it is told at once that this was heard, and asked for a certificate of its new CA
 
     def _change_key(self, next_public_key: str, *, are_ready: bool) -> None:
         """Be known by the next key, which the hub was told, once the boxes know it. TunnelRefused."""

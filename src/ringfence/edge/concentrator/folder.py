@@ -4,6 +4,7 @@ Its tunnel's keys are there too (``network/tunnel/own_keys.py``).
 """
 
 import contextlib
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from cryptography import x509
 from msgspec import Struct
 
+from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.edge.errors import AlreadyEnrolled, FolderBroken, NotEnrolled
 from ringfence.edge.network import run_folder
 from ringfence.edge.storage.disk import Disk
@@ -53,6 +55,7 @@ class ConcentratorFolder:
         self.certificate_file = path / "identity" / "certificate.pem"
         self._authority_file = path / "identity" / "authority.pem"
         self._enrolment_file = path / "identity" / "enrolment.json"
+        self._endpoints_file = path / "identity" / "hub.json"
         self._peers_file = path / "peers.json"
 
     @contextlib.contextmanager
@@ -122,6 +125,17 @@ class ConcentratorFolder:
     def authority_pem(self) -> str:
         """Return the CA by which it knows its hub."""
         return (self.disk.read(self._authority_file) or b"").decode("ascii", "replace")
+
+    def endpoints(self) -> HubEndpoints:
+        """Return where the hub told last that it is; nothing where it told nothing, or that can't be read."""
+        try:
+            return HubEndpoints.from_field(json.loads(self.disk.read(self._endpoints_file) or b"null"))
+        except ValueError:
+            return HubEndpoints()
+
+    def save_endpoints(self, endpoints: HubEndpoints) -> None:
+        """Keep where the hub is from now on."""
+        self.disk.replace(self._endpoints_file, json.dumps(endpoints.to_field()).encode())
 
     def known(self) -> KnownPeers:
         """Return the boxes as they were told last; none where that can't be read, and all are asked for again."""

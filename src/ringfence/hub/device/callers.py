@@ -18,7 +18,7 @@ from ringfence.hub.fleet import concentrators, edge_certificates, edges, organis
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import edge_networks
 from ringfence.hub.store.models import EdgeRow
-from ringfence.identity.certificates import key_fingerprint, read_concentrator, validity
+from ringfence.identity.certificates import issuer_id, key_fingerprint, read_concentrator, validity
 from ringfence.identity.errors import BadCertificate
 
 TLS_EXTENSION = "tls"
@@ -199,7 +199,7 @@ def _recognise_concentrator(request: Request, grace_s: float) -> DeviceCaller:
     hub = enter(request, identity.organisation_id)
     with hub.database.reading() as session:
         row = concentrators.let_in(session, identity.concentrator_id, key)
-    return DeviceCaller(fingerprint=key, peer=peer_of(request), concentrator_id=row.id)
+    return DeviceCaller(fingerprint=key, peer=peer_of(request), issuer=issuer_id(certificate), concentrator_id=row.id)
 
 
 def _note_unknown(hub: Hub, shown: Certificate, peer: str) -> None:

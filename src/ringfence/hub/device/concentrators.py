@@ -79,11 +79,13 @@ def standing(request: Request, caller: DeviceCaller, body: bytes) -> Response:
     with hub.change(caller.concentrator_id) as change:
         row = concentrators.let_in(change.session, caller.concentrator_id, caller.fingerprint)
         is_news = told.next_public_key != row.next_public_key
-        concentrators.take(change, row, told)
+        concentrators.take(change, row, told, caller.issuer)
         is_known = (
             bool(told.next_public_key) and not is_news and tunnel_peers.boxes_have_rules(change.session, change.now)
         )
-    return message(TunnelAnswer(next_key_known=is_known))
+    if told.endpoints_digest == hub.endpoints.digest:
+        return message(TunnelAnswer(is_known))
+    return message(TunnelAnswer(is_known, hub.endpoints.urls, hub.endpoints.authorities))
 
 
 def events(request: Request, caller: DeviceCaller, _body: bytes) -> Response:

@@ -188,12 +188,15 @@ def bounded(told: TunnelStanding) -> TunnelStanding:
     return replace(
         told, endpoint=_endpoint(told.endpoint), public_key=tunnel_keys.read(told.public_key),
         next_public_key=tunnel_keys.read(told.next_public_key), peers_version=min(told.peers_version, _LARGEST),
-        peers_epoch=printable(told.peers_epoch, 40),
+        peers_epoch=printable(told.peers_epoch, 40), endpoints_digest=printable(told.endpoints_digest, 64),
+        hub_url=printable(told.hub_url, 300),
     )  # fmt: skip
 
 
-def take(change: Change, row: ConcentratorRow, told: TunnelStanding) -> None:
+def take(change: Change, row: ConcentratorRow, told: TunnelStanding, issuer: str) -> None:
     """Keep what a concentrator tells, which is ``bounded``; boxes are told where that concerns them.
+
+    ``issuer`` is the CA of the certificate that it shows.
 
     Raises:
         PeerFault: It tells a public key that is another's.
@@ -207,6 +210,7 @@ def take(change: Change, row: ConcentratorRow, told: TunnelStanding) -> None:
     known = set(change.session.scalars(select(BoxRow.edge_id)))
     latest = change.now + _CLOCKS_AHEAD_S
     row.handshakes = {edge: min(max(at, 0.0), latest) for edge, at in told.handshakes.items() if edge in known}
+    row.endpoints_digest, row.hub_url, row.issuer = told.endpoints_digest, told.hub_url, issuer
     row.told_at = change.now
 
 
@@ -223,7 +227,7 @@ def _new(change: Change, name: str) -> ConcentratorRow:
         id=new_id("tunnel"), name=name, position=(last or 0) + 1, networks=[], created_at=change.now, enrolled_at=None,
         key_fingerprint="", certificate_fingerprint=None, certificate_ends_at=None, hostname="", version="",
         address="", endpoint="", public_key="", next_public_key="", retired_key="", peers_version=0, peers_epoch="",
-        told_at=None, handshakes={}, connected_until=None,
+        told_at=None, handshakes={}, connected_until=None, endpoints_digest="", hub_url="", issuer="",
     )  # fmt: skip
     change.session.add(row)
     change.session.flush()

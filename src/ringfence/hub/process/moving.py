@@ -1,8 +1,8 @@
-"""Moving the hub: other addresses, another CA, and which edges have followed; people's passkeys can't.
+"""Moving the hub: other addresses, another CA, and who has followed: edges and concentrators; people's passkeys can't.
 
 Edges are told by their site's root metadata (``content.hub_endpoints``), which the hub signs anew when it starts with
-other endpoints. An edge tells on each connection which root it trusts and at which address it is; so the old ones can
-go when nobody needs them any more.
+other endpoints. An edge tells on each connection which root it trusts and at which address it is, and a concentrator
+when it tells of its tunnel, by which answer it is told; so the old ones can go when nobody needs them any more.
 """
 
 from collections.abc import Sequence
@@ -21,6 +21,7 @@ from ringfence.hub.errors import BadConfiguration, EdgesLeftBehind
 from ringfence.hub.fleet import passkeys
 from ringfence.hub.fleet.relying_party import host_of
 from ringfence.hub.store.models import EdgeRow
+from ringfence.hub.store.network_models import ConcentratorRow
 from ringfence.identity.certificates import authority_id
 
 WHO = "hub move"
@@ -29,13 +30,23 @@ _MOST_NAMED = 10
 
 @dataclass(frozen=True, slots=True)
 class Straggler:
-    """An edge that has not followed yet, and why."""
+    """An edge or a concentrator that has not followed yet, and why; the other one's id is empty."""
 
     edge_id: str
     site_id: str
     hostname: str
     last_seen_at: float | None
     why: str
+    concentrator_id: str = ""
+    name: str = ""
+    """The concentrator's."""
+
+    @property
+    def called(self) -> str:
+        """It, as a sentence names it."""
+        if self.concentrator_id:
+            return f"concentrator {self.name}"
+        return f"{self.hostname or self.edge_id} of {self.site_id}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +57,21 @@ class HubMove:
     changes_authority: bool
     followers: int
     stragglers: tuple[Straggler, ...]
+    concentrators: int
+    """How many concentrators have followed; ``followers`` are edges."""
     lost_passkeys: int
     """How many passkeys people made when they found the hub at another host; browsers use them there alone."""
+
+    @property
+    def followed(self) -> str:
+        """Who has followed, as a sentence counts them."""
+        return _counted(self.followers, self.concentrators)
+
+    @property
+    def late(self) -> str:
+        """Who has not, as a sentence counts them."""
+        late_ends = sum(1 for each in self.stragglers if each.concentrator_id)
+        return _counted(len(self.stragglers) - late_ends, late_ends)
 
     @property
     def is_over(self) -> bool:
@@ -116,19 +140,16 @@ def end(folder: DataFolder, keep: Sequence[str] = (), *, leaves_behind: bool = F
         raise BadConfiguration(f"{unknown[0]} is none of the hub's further addresses", to_do="ringfence hub move DIR")
     move = status(folder, keep)
     if move.stragglers and not leaves_behind:
-        named = ", ".join(
-            f"{each.hostname or each.edge_id} of {each.site_id}" for each in move.stragglers[:_MOST_NAMED]
-        )
+        named = ", ".join(each.called for each in move.stragglers[:_MOST_NAMED])
         more = len(move.stragglers) - _MOST_NAMED
         raise EdgesLeftBehind(
-            f"{counted(len(move.stragglers), 'edge')} would not find the hub any more: {named}"
-            + (f", and {more} more" if more > 0 else ""),
-            to_do="See why: ringfence hub move DIR. Wait for them, or revoke those that are gone; with --leave-behind "
-            "they are to be enrolled again.",
+            f"{move.late} would not find the hub any more: {named}" + (f", and {more} more" if more > 0 else ""),
+            to_do="See why: ringfence hub move DIR. Wait for them, or revoke or remove those that are gone; with "
+            "--leave-behind they are to be enrolled again.",
         )
     if folder.next_authority() is not None:
         folder.promote_next_authority()
-    _write(folder, config.changed(other_device_urls=tuple(keep)), f"over; {len(move.stragglers)} edges left behind")
+    _write(folder, config.changed(other_device_urls=tuple(keep)), f"over; {move.late} left behind")
     return move
 
 
@@ -142,12 +163,21 @@ def status(folder: DataFolder, keep: Sequence[str] | None = None) -> HubMove:
         staying = {urls[0], *(keep or ())}
         edges = session.scalars(select(EdgeRow).where(EdgeRow.revoked_at.is_(None)).order_by(EdgeRow.site_id)).all()
         late = [(edge, why) for edge in edges if (why := _why_late(hub, edge, staying))]
-        stragglers = tuple(Straggler(e.id, e.site_id, e.hostname, e.last_seen_at, why) for e, why in late)
+        stragglers = [Straggler(e.id, e.site_id, e.hostname, e.last_seen_at, why) for e, why in late]
+        enrolled = (
+            select(ConcentratorRow).where(ConcentratorRow.enrolled_at.is_not(None)).order_by(ConcentratorRow.name)
+        )
+        ends = session.scalars(enrolled).all()
+        late_ends = [(end, why) for end in ends if (why := _why_late(hub, end, staying))]
+        stragglers += [Straggler("", "", e.hostname, e.told_at, why, e.id, e.name) for e, why in late_ends]
         lost = passkeys.count_elsewhere(session, host_of(hub.config.told_people_url))
-        return HubMove(urls, hub.next_authority is not None, len(edges) - len(stragglers), stragglers, lost)
+        return HubMove(
+            urls, hub.next_authority is not None, len(edges) - len(late), tuple(stragglers),
+            len(ends) - len(late_ends), lost,
+        )  # fmt: skip
 
 
-def _why_late(hub: Hub, edge: EdgeRow, staying: set[str]) -> str:
+def _why_late(hub: Hub, edge: EdgeRow | ConcentratorRow, staying: set[str]) -> str:
     if not edge.endpoints_digest:
         return "it has not told where it finds the hub: it was away since, or its version is older"
     if edge.endpoints_digest != hub.endpoints.digest:
@@ -157,6 +187,12 @@ def _why_late(hub: Hub, edge: EdgeRow, staying: set[str]) -> str:
     if edge.hub_url not in staying:
         return f"it reaches the hub at {edge.hub_url}"
     return ""
+
+
+def _counted(edges: int, ends: int) -> str:
+    if not ends:
+        return counted(edges, "edge")
+    return (f"{counted(edges, 'edge')} and " if edges else "") + counted(ends, "concentrator")
 
 
 def _write(folder: DataFolder, config: HubConfig, what: str) -> HubConfig:

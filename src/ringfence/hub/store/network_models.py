@@ -141,6 +141,12 @@ class ConcentratorRow(OrganisationOwned, Base):
     handshakes: Mapped[dict[str, float]] = mapped_column(JSON, default=dict)
     """When each box, by id, shook hands with it last."""
     connected_until: Mapped[float | None]
+    endpoints_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """Where it knows the hub to be (``content/hub_endpoints.py``), as it says."""
+    hub_url: Mapped[str] = mapped_column(String(300), default="", server_default="")
+    """The address at which it reached the hub last, as it says."""
+    issuer: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """The CA of the certificate that it showed last."""
 
 
 class TunnelTokenRow(OrganisationOwned, Base):
