@@ -66,6 +66,7 @@ def fleet(running: RunningHub) -> str:
     [
         ("/phones", "mac"),
         ("/phones/status", "mac"),
+        ("/phones/orders", "mac"),
         ("/sites", "id"),
         ("/sites?search=PAGED", "id"),
         ("/audit", "id"),

@@ -12,7 +12,7 @@ from ringfence.cli.support import output
 from ringfence.cli.support.arguments import MacAddress, OnlySite
 from ringfence.cli.support.connection import hub, phone_path
 from ringfence.cli.support.listing import Limit, Listing, lists
-from ringfence.cli.support.output import AsJson, Row, field
+from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 from ringfence.counted import counted
 
@@ -187,6 +187,32 @@ def status(
                 output.say(f"  {_MARKS[sentence['urgency']]} {sentence['text']}")
     if not rows:
         output.say("Nothing is wrong with any phone." if problems else _none(search or site))
+
+
+@app.command()
+@lists
+def orders(
+    site: OnlySite = None,
+    waiting: Annotated[bool, typer.Option("--waiting", help="Only phones that are still to be told.")] = False,
+) -> Listing:
+    """List the phones without an edge, and whether their PBX has told them of their newest release.
+
+    After a publish the hub has each phone told whose file changed, as its setting reload says; not during a call.
+
+    Example: ringfence phone orders --waiting
+    """
+    columns = [
+        ("MAC", field("mac")),
+        ("SITE", field("site")),
+        ("RELEASE", field("release")),
+        ("STATE", field("state")),
+        ("DUE", moment("due_at")),
+        ("TOLD", moment("told_at")),
+        ("FETCHED", moment("fetched_at")),
+        ("DETAIL", field("detail")),
+    ]
+    query = {"site": site, "waiting": "true" if waiting else None}
+    return Listing("/phones/orders", columns, empty="No phone is told through its PBX.", query=query)
 
 
 _MARKS = {"broken": "✗", "wrong": "!", "news": "·", "fine": "✓"}

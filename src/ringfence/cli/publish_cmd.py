@@ -65,6 +65,10 @@ def show_publication(result: Row, *, diff: bool) -> None:
     if not diff and len(changed) > _MOST_SITES:
         output.say(f"And {counted(len(changed) - _MOST_SITES, 'more site')}.")
     _show_waiting(result)
+    by_pbx = sum(site["told_by_pbx"] for site in changed)
+    if by_pbx:
+        tells = "has no edge that tells it" if by_pbx == 1 else "have no edge that tells them"
+        output.say(f"{counted(by_pbx, 'phone')} {tells}; the hub does, by PBX: ringfence phone orders")
     for site in result["held"]:
         why = f": {site['reason']}" if site["reason"] else ""
         output.say(

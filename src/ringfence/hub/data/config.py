@@ -41,7 +41,8 @@ class HubConfig(PhoneListenerConfig):
     it, such as those that it had before it moved (``ringfence hub move``); ``database_url`` is SQLAlchemy's, and empty
     for the folder's own SQLite. ``certificate_grace_days`` is for how long after its end an edge's certificate can
     still be renewed, for edges behind a long outage. ``backup_alert_days`` is after how long without a new copy people
-    are told; 0 for never.
+    are told; 0 for never. ``phone_orders_a_minute`` is how many phones without an edge are told of a new release in a
+    minute, through their organisation's PBXes; 0 for none.
 
     ``expired_phone_certificates`` is whether CAPF accepts phones' certificates that have ended: many makers' do after
     ten years, and their keys are as good as before.
@@ -84,6 +85,7 @@ class HubConfig(PhoneListenerConfig):
     certificate_grace_days: int = Field(default=365, ge=0, le=3650)
     expired_phone_certificates: bool = True
     backup_alert_days: int = Field(default=7, ge=0, le=3650)
+    phone_orders_a_minute: int = Field(default=300, ge=0, le=600)
     box_pool: str = "100.112.0.0/12"
     organisation_box_pools: tuple[str, ...] = ()
     trust_key_store: Literal["file", "pkcs11"] = "file"

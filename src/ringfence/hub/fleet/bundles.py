@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from ringfence.hub.data_errors import BadPassphrase
 from ringfence.hub.errors import BadBundle, BundleRevoked, LimitReached, UnknownBundle
 from ringfence.hub.fleet import phones, sites
+from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.store import pages
 from ringfence.hub.store.bundle_models import BundleRow
 from ringfence.hub.store.change import Change, new_id
@@ -135,6 +136,7 @@ def renew(change: Change, row: BundleRow, newest_release: int) -> bool:
         return False
     row.number += 1
     row.release, row.newest_at, row.expires_at = newest_release, change.now, change.now + lasts_s
+    alerts.close_about(change, row.id, {alerts.BUNDLE_ENDS})
     change.note("bundle.renew", row.id, f"number {row.number} has release {newest_release}")
     return True
 
@@ -155,6 +157,7 @@ def revoke(change: Change, bundle_id: str) -> BundleRow:
     row = get(change.session, bundle_id)
     if row.revoked_at is None:
         row.revoked_at = change.now
+        alerts.close_about(change, row.id, {alerts.BUNDLE_ENDS})
         change.note("bundle.revoke", row.id, f"of {row.site_id}")
     return row
 

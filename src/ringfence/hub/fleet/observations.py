@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import phone_trust, phones
+from ringfence.hub.fleet import due_orders, phone_trust, phones
 from ringfence.hub.store.dialect import contains_in_any_case
 from ringfence.hub.store.models import AuditEntryRow, EdgeReportRow, PhoneRow, SiteRow
 from ringfence.hub.store.pbx_models import PhoneOrderRow
@@ -86,7 +86,9 @@ class _Facts:
         self._left_out = {row.mac: row for row in session.scalars(left)}
         self._trust = phone_trust.rows_of(session, macs)
         self._ordered: dict[str, list[float]] = {}
-        for at, mac in _orders(session, macs, now):
+        self._due_orders = due_orders.of_phones(session, macs)
+        by_hub = [(row.told_at, row.mac) for row in self._due_orders.values() if row.told_at is not None]
+        for at, mac in (*_orders(session, macs, now), *by_hub):
             self._ordered.setdefault(mac, []).append(at)
 
     def observed(self, phone: PhoneRow, *, registered: bool | None) -> ObservedPhone:
@@ -102,6 +104,9 @@ class _Facts:
     def _known(self, phone: PhoneRow, *, registered: bool | None) -> Known:
         current = self._current.get(phone.mac, 0)
         told, release = self._told.get(phone.mac, ("", 0))
+        order = self._due_orders.get(phone.mac)
+        if order is not None and order.release >= max(current, release):
+            told, release = due_orders.DueOrder(order, phone.site_id, None).sentence, order.release
         left = self._left_out.get(phone.mac)
         trust = self._trust.get(phone.mac)
         return Known(

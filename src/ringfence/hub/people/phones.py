@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from ringfence.hub.fleet import (
+    due_orders,
     observations,
     phone_removal,
     phones,
@@ -17,6 +18,7 @@ from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.phones import (
     NewPhone,
     PhoneChanges,
+    PhoneOrderView,
     PhoneReloadOrder,
     PhoneReloadView,
     PhoneStatusView,
@@ -80,6 +82,19 @@ def observe_phones(
         return Items(items=kept, next=found.next)
 
 
+@router.get("/phones/orders", tags=["phones"])
+def list_orders(
+    hub: TheHub,
+    _caller: TheCaller,
+    page: ThePage,
+    site: str | None = None,
+    waiting: Annotated[bool, Query(description="Only phones that are still to be told")] = False,
+) -> Items[PhoneOrderView]:
+    """List which phones without an edge are told of their newest release through their PBX, by address."""
+    with hub.database.reading() as session:
+        return Items.of(due_orders.find(session, page, site=site, only_waiting=waiting).each(_order_view))
+
+
 @router.get("/phones/{mac}/status", tags=["phones"])
 def observe_phone(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> PhoneStatusView:
     """Report what a phone is doing; its PBX is asked whether it is registered."""
@@ -133,6 +148,14 @@ def phone_view(row: models.PhoneRow) -> PhoneView:
         mac=str(Mac(row.mac)), site=row.site_id, model=row.model, family=model_of(row.model)[0].id, group=row.group_id,
         description=row.description, running_load=row.running_load, named_load=row.named_load,
         blocked=row.blocked, created_at=row.created_at, lines=[line_view(line) for line in row.lines],
+    )  # fmt: skip
+
+
+def _order_view(each: due_orders.DueOrder) -> PhoneOrderView:
+    row = each.row
+    return PhoneOrderView(
+        mac=str(Mac(row.mac)), site=each.site_id, release=row.release, state=each.state, due_at=row.due_at,
+        told_at=row.told_at, fetched_at=each.fetched_at, tries=row.tries, detail=row.detail,
     )  # fmt: skip
 
 

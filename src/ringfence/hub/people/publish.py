@@ -51,7 +51,7 @@ def publication_view(done: Publication) -> PublicationView:
         sites=[
             PublishedSiteView(
                 site=site.site_id, release=site.release, previous=site.previous, phones=site.phones,
-                edited_by=site.edited_by, files=file_change_views(site.files),
+                edited_by=site.edited_by, told_by_pbx=site.told_by_pbx, files=file_change_views(site.files),
             )
             for site in done.sites
         ],

@@ -15,6 +15,7 @@ from ringfence.hub.fleet import (
     backup_alerts,
     book_directories,
     box_alerts,
+    bundle_alerts,
     concentrator_alerts,
     concentrators,
     edge_job_alerts,
@@ -32,6 +33,8 @@ from ringfence.hub.process.people_certificate import PeopleCertificate
 from ringfence.hub.process.scheduled_drafts import ScheduledDrafts
 from ringfence.hub.publishing import firmware_rollout, rollout_gate
 from ringfence.hub.publishing.rollouts import RUNNING
+from ringfence.hub.store.bundle_models import BundleRow
+from ringfence.hub.store.due_order_models import DueOrderRow
 from ringfence.hub.store.edits import PEERS
 from ringfence.hub.store.guard_models import AlertNoticeRow, GuardElsewhereRow
 from ringfence.hub.store.models import EdgeRow, SiteRow
@@ -44,7 +47,7 @@ from ringfence.hub.store.release_models import PreparedTargetRow
 from ringfence.hub.store.rollout_models import RolloutRow
 from ringfence.hub.store.trust_models import TrustKeyRow
 from ringfence.hub.store.vpn_models import VpnHeadEndRow
-from ringfence.hub.telephony import directory_refresh, reload_by_pbx, rotations
+from ringfence.hub.telephony import directory_refresh, order_sending, reload_by_pbx, rotations
 from ringfence.hub.telephony.phones_at_pbx import PhonesAtPbxes
 from ringfence.hub.trust import trust_alerts
 from ringfence.hub.vpn import vpn_alerts
@@ -169,6 +172,16 @@ async def tell_phones(hub: Hub) -> None:
     await _repeat(hub, "Tell phones through their PBX", look, LOOK_EVERY_S)
 
 
+async def send_due_orders(hub: Hub) -> None:
+    """Tell phones without an edge of releases, through their PBX."""
+
+    async def look() -> Sequence[str]:
+        is_due = DueOrderRow.due_at <= hub.clock()
+        return await run_in_threadpool(_in_turn, hub, order_sending.go_on, DueOrderRow, is_due)
+
+    await _repeat(hub, "Tell phones without an edge of releases", look, LOOK_EVERY_S)
+
+
 async def read_directories(hub: Hub) -> None:
     """Read phone books from their directories."""
 
@@ -205,6 +218,15 @@ async def look_after_head_ends(hub: Hub) -> None:
         return await run_in_threadpool(_in_turn, hub, vpn_alerts.look, VpnHeadEndRow)
 
     await _repeat(hub, "Look after VPN head ends", look, RENEW_EVERY_S)
+
+
+async def look_after_bundles(hub: Hub) -> None:
+    """Tell which portable bundles end, or have old files."""
+
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(_in_turn, hub, bundle_alerts.look, BundleRow)
+
+    await _repeat(hub, "Look after portable bundles", look, RENEW_EVERY_S)
 
 
 async def confirm(hub: Hub) -> None:

@@ -68,6 +68,8 @@ class PublishedSite:
     """How many phones have a file that changed."""
     edited_by: list[str]
     """Who edited what it is made from since its newest release."""
+    told_by_pbx: int = 0
+    """How many phones the hub tells through their PBX, as they have no edge that does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,9 +119,11 @@ def publish(
         site_trust.prepare(hub, who, site_ids)
         site_profiles.prepare(hub, who, site_ids)
         rendered = _render(hub, read_due(hub, site_ids), held, orders)
+        told: dict[str, int] = {}
         for start in range(0, len(rendered.sites), SITES_AT_ONCE):
-            _write(hub, who, rendered.due, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
+            told |= _write(hub, who, rendered.due, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
     done = _publication(hub, rendered, began, dry_run=False, with_diffs=with_diffs)
+    done.sites[:] = [replace(each, told_by_pbx=told.get(each.site_id, 0)) for each in done.sites]
     counts = {"sites": len(done.sites), "of": rendered.due.asked, "left_out": len(done.left_out)}
     _log.info("published", by=who, **counts, seconds=round(done.seconds, 3))
     return done
@@ -280,7 +284,9 @@ def _render(hub: Hub, due: DueSites, held: PublicationLock | None, orders: Reloa
     return _Rendered(due, rendered)
 
 
-def _write(hub: Hub, who: str, due: DueSites, batch: Sequence[SiteFiles], comment: str, held: PublicationLock) -> None:
+def _write(
+    hub: Hub, who: str, due: DueSites, batch: Sequence[SiteFiles], comment: str, held: PublicationLock
+) -> Mapping[str, int]:
     changed = [files for files in batch if files.changed]
     hub.blobs.put(
         {digest: data for files in batch if files.changed or files.prepared for digest, data in files.blobs.items()}
@@ -295,7 +301,7 @@ def _write(hub: Hub, who: str, due: DueSites, batch: Sequence[SiteFiles], commen
             for files in changed
             if files.site.site_id in there  # one that was removed meanwhile needs no release
         ]
-        releases.put(change, hub.signers, news)
+        told = releases.put(change, hub.signers, news)
         numbers = {new.site_id: new.number for new in news}
         for files in changed:
             if files.site.site_id in numbers:
@@ -316,6 +322,7 @@ def _write(hub: Hub, who: str, due: DueSites, batch: Sequence[SiteFiles], commen
             without = ", ".join(str(phone.mac) for phone in left.get(new.site_id, ()))
             change.note("publish", new.site_id, said + (f"; left out: {without}" if without else ""))
     hub.wakeups.wake_sites({new.site_id for new in news})
+    return told
 
 
 def _note_rendered(session: Session, batch: Sequence[SiteFiles], fingerprint: str) -> None:

@@ -29,7 +29,7 @@ from ringfence.content.signing import (
     sign_release,
 )
 from ringfence.hub.errors import UnknownRelease
-from ringfence.hub.fleet import doubts, sites
+from ringfence.hub.fleet import doubts, due_orders, sites
 from ringfence.hub.fleet.doubts import Proven
 from ringfence.hub.store import pages
 from ringfence.hub.store.change import Change
@@ -58,10 +58,14 @@ class NewRelease:
     """The newest entry of the audit log that it has (``ReleaseRow.entries_through``)."""
 
 
-def put(change: Change, signers: SiteSigners, releases: Sequence[NewRelease]) -> None:
-    """Sign and store releases, at most one a site; all of them or none."""
+def put(change: Change, signers: SiteSigners, releases: Sequence[NewRelease]) -> Mapping[str, int]:
+    """Sign and store releases, at most one a site; all of them or none.
+
+    Returns:
+        Site → how many of its phones the hub is to tell, as they have no edge that does.
+    """
     if not releases:
-        return
+        return {}
     session = change.session
     site_ids = [release.site_id for release in releases]
     versions = newest_versions(session, site_ids)
@@ -76,8 +80,10 @@ def put(change: Change, signers: SiteSigners, releases: Sequence[NewRelease]) ->
     if targets:
         session.execute(insert(ReleaseTargetRow), targets)
     put_metadata(session, signed, change.now)
+    told = due_orders.note(session, {each.site_id: (each.number, each.targets) for each in releases}, change.now)
     for release in releases:
         session.execute(update(SiteRow).where(SiteRow.id == release.site_id).values(newest_release=release.number))
+    return told
 
 
 def put_metadata(session: Session, signed: Mapping[str, SignedRelease], now: float) -> None:

@@ -7,6 +7,7 @@ from typing import Final
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.bundle_models import BundleRow
 from ringfence.hub.store.draft_models import DraftEditRow, DraftRow
+from ringfence.hub.store.due_order_models import DueOrderRow
 from ringfence.hub.store.edge_job_models import EdgeJobPartRow, EdgeJobRow
 from ringfence.hub.store.guard_models import (
     AlertChannelRow,
@@ -99,6 +100,7 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     EdgeCertificateRow: Untold("edges renew theirs by themselves; that one is enrolled or revoked is told"),
     GuardNetworkRow: Untold("learnt from what phones do"),
     GuardElsewhereRow: Untold("learnt from what phones do"),
+    DueOrderRow: Untold("what a publish makes of rows that are told, and what came of it"),
     PhoneOrderRow: Untold("what came of an order, which is told"),
     RoomOrderRow: Untold("what is still to be sent"),
     OldSecretRow: Untold("a copy while a rotation is under way, whose stages are told"),

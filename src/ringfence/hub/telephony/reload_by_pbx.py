@@ -7,6 +7,8 @@ connection by which they registered. If the PBX sees a phone behind NAT, and so 
 phone's own, which its firmware refuses, the edge gets the order again: with that Call-ID, to the phone's own contact,
 both learnt from the PBX. What is told to people is what is known: that an order was sent. Each report is acted on
 once, whichever replica comes to it first, and what came of it is kept for ``ringfence phone status``.
+
+Phones without an edge get their orders as ``order_sending.py`` says.
 """
 
 from collections.abc import Sequence
@@ -19,8 +21,9 @@ from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import PhoneNotRegistered, UnknownPbx
-from ringfence.hub.fleet import pbxes, phones, room_orders
+from ringfence.hub.fleet import due_orders, pbxes, phones, room_orders
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY
+from ringfence.hub.store.due_order_models import DueOrderRow
 from ringfence.hub.store.models import EdgeReportRow, PhoneRow
 from ringfence.hub.store.pbx_models import PbxRow, PhoneOrderRow, RotationRow
 from ringfence.hub.telephony import links
@@ -48,11 +51,24 @@ class PhoneReload:
     in_room: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class PhoneAtPbx:
+    """The PBX that a phone registers with, and the users of its lines there."""
+
+    pbx: PbxRow
+    users: Sequence[str]
+
+
 def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> PhoneReload:
     """Have a phone sent an order, and return where. UnknownPbx, PhoneNotRegistered, PbxUnavailable or PbxRefused.
 
     Phones that don't support service-control are told to look for a newer profile, whatever ``action`` says.
     """
+    return tell_by(hub, mac, pbx_of(hub, mac), action)
+
+
+def pbx_of(hub: Hub, mac: Mac) -> PhoneAtPbx:
+    """Return the PBX that a phone registers with; UnknownPbx if there is none."""
     with hub.database.reading() as session:
         phone = phones.get(session, mac)
         pbx, sip_server = pbxes.of_phone(session, mac)
@@ -62,11 +78,16 @@ def tell(hub: Hub, mac: Mac, action: ServiceAction = "restart") -> PhoneReload:
             f"there is no PBX for {sip_server or 'the SIP server'}, which phone {mac} registers with",
             to_do="Add it: ringfence pbx add.",
         )
-    sent = send(hub, mac, links.link(hub, pbx), pbx.id, users, action)
+    return PhoneAtPbx(pbx, users)
+
+
+def tell_by(hub: Hub, mac: Mac, reached: PhoneAtPbx, action: ServiceAction = "restart") -> PhoneReload:
+    """Have a phone sent an order through its PBX. PhoneNotRegistered, PbxUnavailable or PbxRefused."""
+    sent = send(hub, mac, links.link(hub, reached.pbx), reached.pbx.id, reached.users, action)
     if sent is not None:
         return sent
     raise PhoneNotRegistered(
-        f"phone {mac} is not registered at {pbx.id}, so it can't be told anything over SIP",
+        f"phone {mac} is not registered at {reached.pbx.id}, so it can't be told anything over SIP",
         to_do="It takes its newest file at its next boot. See ringfence phone status.",
     )
 
@@ -87,9 +108,12 @@ def send(
             host, port = behind.own
             with hub.change(_AUTHOR) as change:
                 room_orders.put(change, mac, host, port, action, behind.call_id)
+                due_orders.note_told(change.session, mac, change.now, f"by its edge, as it is behind NAT at {pbx_id}")
             return PhoneReload(pbx_id, [host_port(host, port)], in_room=True)
         for contact in contacts:
             link.reload(user, contact, event, action)
+        with hub.database.writing() as session:
+            due_orders.note_told(session, mac, hub.clock(), f"through {pbx_id}")
         return PhoneReload(pbx_id, [contact.uri for contact in contacts])
     return None
 
@@ -139,13 +163,17 @@ def _due(hub: Hub) -> dict[Mac, int]:
         EdgeReportRow.kind == ReportKind.FILE_SERVED,
         EdgeReportRow.release >= refused.c.release,
     )
+    told = select(DueOrderRow.mac).where(
+        DueOrderRow.mac == refused.c.owner, DueOrderRow.release >= refused.c.release
+    )  # who told it itself waits for no edge
     rotating = select(RotationRow.mac).where(RotationRow.mac == PhoneRow.mac, RotationRow.stage.in_(UNDER_WAY))
     chosen = (
         select(PhoneRow.mac, refused.c.report_id)
         .join(refused, refused.c.owner == PhoneRow.mac)
         .outerjoin(PhoneOrderRow, PhoneOrderRow.mac == PhoneRow.mac)
         .where(
-            func.coalesce(PhoneOrderRow.report_id, 0) < refused.c.report_id, ~fetched.exists(), ~rotating.exists()
+            func.coalesce(PhoneOrderRow.report_id, 0) < refused.c.report_id, ~fetched.exists(), ~rotating.exists(),
+            ~told.exists(),
         )
     )  # fmt: skip
     with hub.database.reading() as session:

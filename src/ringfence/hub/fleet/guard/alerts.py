@@ -56,6 +56,7 @@ TRUST_PBX = "trust-pbx"
 TRUST_LATE = "trust-late"
 HTTPS_ENUMERATION = "https-enumeration"
 VPN_CERTIFICATE = "vpn-certificate"
+BUNDLE_ENDS = "bundle-ends"
 ENUMERATES = "enumerates"
 BANNED = "banned"
 SOMEBODY_ELSE = frozenset({
@@ -75,6 +76,7 @@ KINDS = SOMEBODY_ELSE | OF_SOURCES | frozenset({
     CONCENTRATOR_AWAY, CONCENTRATOR_CERTIFICATE, TRUST_RECOVERY, TRUST_CERTIFICATE, TRUST_PBX,
     JOB_WAITING, JOB_REFUSED,
     PHONE_KEY_REFUSED, PHONE_CERTIFICATE_ENDS, HTTPS_ENUMERATION, VPN_CERTIFICATE,
+    BUNDLE_ENDS,
 })  # fmt: skip
 WAITING = (NEW_PHONE, UNKNOWN_PHONE)
 """Kinds that end with a person's approval, or with a block."""

@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, Field
 
+from ringfence.hub.fleet.due_orders import OrderState
 from ringfence.hub.people.schemas import Input, MacText, SiteId, UnixSeconds
 from ringfence.hub.people.schemas.lines import LineView
 from ringfence.phones.sip.notify import ServiceAction
@@ -58,6 +59,20 @@ class PhoneStatusView(BaseModel):
     model: str
     description: str
     sentences: list[SentenceView]
+
+
+class PhoneOrderView(BaseModel):
+    """What a phone without an edge is told, or was, because a release changed its file."""
+
+    mac: MacText
+    site: SiteId
+    release: int = Field(description="The release that changed its file last")
+    state: OrderState
+    due_at: UnixSeconds | None = Field(description="When it is told, or tried again; null once it was, or given up")
+    told_at: UnixSeconds | None = Field(description="When its PBX was given the order")
+    fetched_at: UnixSeconds | None = Field(description="When it first fetched that release's file, or a newer one")
+    tries: int
+    detail: str = Field(description="Through which PBX, or why it was not told")
 
 
 class PhoneReloadOrder(Input):

@@ -23,6 +23,9 @@ class PublishedSiteView(BaseModel):
     previous: int
     phones: int = Field(description="Number of phones with a file that changed")
     edited_by: list[str] = Field(description="Who edited what it is made from since its newest release")
+    told_by_pbx: int = Field(
+        default=0, description="Number of phones that the hub tells through their PBX, as they have no edge that does"
+    )
     files: list[FileChangeView]
 
 

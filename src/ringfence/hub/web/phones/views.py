@@ -8,7 +8,7 @@ from sqlalchemy.orm import Session
 from starlette.responses import StreamingResponse
 
 from ringfence.hub.errors import NothingRecorded
-from ringfence.hub.fleet import groups, observations, phone_certificates, phones, reports
+from ringfence.hub.fleet import due_orders, groups, observations, phone_certificates, phones, reports
 from ringfence.hub.fleet.guard import decision_log
 from ringfence.hub.people.callers import ThePhone
 from ringfence.hub.people.phone_https import phone_https_view
@@ -70,6 +70,15 @@ def show_what_they_do(page: TheWebPage) -> PageAnswer:
     return page.show("phones/status.html", observed=kept, looked_at=len(found.rows), next=found.next)
 
 
+@router.get("/orders")
+def show_orders(page: TheWebPage) -> PageAnswer:
+    """Show which phones without an edge are told of their newest release through their PBX."""
+    only_waiting, site = page.query.get("waiting", "") == "yes", page.query.get("site", "")[:40] or None
+    with page.hub.database.reading() as session:
+        found = due_orders.find(session, page.rows, site=site, only_waiting=only_waiting)
+        return page.show("phones/orders.html", rows=found.rows, next=found.next)
+
+
 @router.get("/{mac}")
 def show_phone(mac: ThePhone, page: TheWebPage) -> PageAnswer:
     """Show a phone: what it does, its lines, its files, and why the guard decided as it did."""
@@ -83,8 +92,10 @@ def show_phone(mac: ThePhone, page: TheWebPage) -> PageAnswer:
         except NothingRecorded:
             explained = None
         order = phone_certificates.waiting(session, mac, page.now)
+        due = due_orders.of_phones(session, [phone.mac]).get(phone.mac)
         values = {
             "phone": phone,
+            "told": None if due is None else due_orders.with_fetch(session, due, site.id),
             "site": site,
             "family": model_of(phone.model)[0],
             "group": groups.get(session, phone.group_id) if phone.group_id else None,
