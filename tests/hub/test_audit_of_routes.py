@@ -49,7 +49,7 @@ V1 = "/api/v1"
 PARTS = 8
 """Into how many tests the routes are divided."""
 MAC, OTHER, NEW, TRUSTING = (f"00:1B:54:C2:AE:0{number}" for number in (1, 2, 3, 5))
-YEALINK = "80:5E:C0:C2:AE:01"
+YEALINK, SPA = "80:5E:C0:C2:AE:01", "00:0E:08:C2:AE:01"
 SECRET = "Known-Secret-8417"
 FOO = "2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae"
 BAR = "fcde2b2edba56bf408601fb721fe9b5c338d10ee429ea04fae5511b68fbf8fb9"
@@ -195,7 +195,8 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         *((f"/vpn/{HEAD_ENDS[0]}/certificates", {"pem": head_end_pem(number)}) for number in (1, 2)),
         ("/guard/bans", {"address": "203.0.113.7", "why": "test"}),
         (f"/phones/{MAC}/certificate/fetch", None),
-        (f"/phones/{MAC}/https/key", {}),
+        ("/phones", {"mac": SPA, "site": "rich", "model": "SPA504G"}),
+        (f"/phones/{SPA}/https/key", {}),
     ):
         do("POST", path, body)
     do("PUT", "/templates/generic/{mac}.cfg", {"source": f"x={SECRET}\n"})
@@ -281,6 +282,8 @@ def leading(method: str, route: str, known: dict[str, str]) -> str:
         changed["name"] = LINE_SETTING
     if "/credential" in route:
         changed["mac"] = YEALINK
+    if "/https/key" in route:
+        changed["mac"] = SPA
     return filled(route, changed)
 
 

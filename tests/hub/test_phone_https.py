@@ -205,3 +205,14 @@ def test_where_phones_find_the_listener() -> None:
     config = make_config(address="hub.example.org", phones_listen="[::]:8443", phones_old_listen="0.0.0.0:0")
     assert config.url_for_phones(config.address, is_old=False) == "https://hub.example.org:8443"
     assert config.url_for_phones(config.address, is_old=True) == ""
+
+
+def test_a_model_without_a_profile_rule_gets_no_key(at: AtListener) -> None:
+    bare = at.phone(at.site(), "9971")
+    refused = at.running.ask("POST", f"/phones/{Mac(bare)}/https/key", {})
+    assert (refused.status, refused.json["kind"]) == (422, "bad-selection")
+    assert "model 9971 has no profile rule" in refused.json["what"]
+    shown = at.running.do("GET", f"/phones/{Mac(bare)}/https")
+    assert (shown["url"], shown["key"]) == ("", None)
+    assert "has no profile rule" in shown["next_step"]
+    assert b"has no profile rule" in at.running.raw("GET", f"/phones/{Mac(bare)}").data

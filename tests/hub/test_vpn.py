@@ -357,3 +357,35 @@ def test_who_follows_a_head_end_may_do_nothing_else(scene: Scene) -> None:
         ("POST", f"/vpn/{scene.name}/switch"), ("POST", f"/vpn/{scene.name}/passwords"), ("GET", "/sites"),
     ):  # fmt: skip
         assert running.ask(method, path, {} if method == "POST" else None, token=token).status == 403, (method, path)
+
+
+def explained(scene: Scene, name: str) -> Json:
+    found: Json
+    (found,) = scene.running.do("GET", f"/phones/{scene.macs[0]}/explain?name={name}")["items"]
+    return found
+
+
+def test_what_follows_from_a_head_end_is_explained_and_nearer_values_win(running: RunningHub, tmp_path: Path) -> None:
+    scene = Scene(running, tmp_path)
+    scene.use()
+    assert "has no certificate yet" in explained(scene, "vpn")["notes"][0]
+    scene.announce(1)
+    pin = explained(scene, "vpn_certificates")["given"][-1]
+    assert (pin["scope"], pin["place"]) == ("vpn", f"vpn is {scene.name}")
+    assert explained(scene, "vpn")["notes"] == []
+    own = "https://other.example.org/svc"
+    running.do("PUT", f"/settings/phones/{scene.macs[0]}/vpn_url", {"value": own})
+    running.do("PUT", "/settings/organisation/vpn_login", {"value": "name-and-password"})
+    assert explained(scene, "vpn_url")["given"][-1]["value"] == own
+    assert explained(scene, "vpn_login")["given"][-1]["scope"] == "vpn", "the head end is nearer"
+    assert explained(scene, "vpn")["notes"] == ["vpn_url was set for this phone, which wins over vpn."]
+    release = scene.publish()
+    with running.hub.database.reading() as session:
+        urls = []
+        for mac in scene.macs:
+            targets = releases.targets_of(session, scene.site, release, Mac(mac))
+            digest = next(each.digest for each in targets if each.name == f"SEP{mac}.cnf.xml")
+            root = parse(running.hub.blobs.get(Digest(digest))).root
+            urls.append([each.text for each in root.iter() if str(each.tag) == "url1"])
+    assert urls == [[own], ["https://vpn.example.org/svc"]]
+    running.do("DELETE", "/settings/organisation/vpn_login")

@@ -134,7 +134,7 @@ def test_no_page_asks_more_of_the_database_in_a_larger_fleet(running: RunningHub
     few = {path: len(asked_by(running, path)) for path in shown}
     fill(190, 10)
     assert {path: len(asked_by(running, path)) for path in shown} == few
-    assert max(few.values()) < 60
+    assert max(few.values()) < 45
 
 
 @pytest.mark.slow

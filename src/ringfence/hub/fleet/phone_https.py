@@ -22,12 +22,14 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from ringfence.guard.policy import is_inside, plain_address, read_network
-from ringfence.hub.errors import BadPolicy, NothingToEnd
+from ringfence.hub.errors import BadPolicy, BadSelection, NothingToEnd
 from ringfence.hub.fleet import phones
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import SiteRow
 from ringfence.hub.store.phone_https_models import PhoneUrlKeyRow
 from ringfence.phones.errors import CertificateRefused
+from ringfence.phones.families import model as model_of
+from ringfence.phones.flat_profile.https import KEEPS_RULE
 from ringfence.phones.mac import Mac
 from ringfence.phones.trust.client_identity import NamedPhone, agent_says, check_agent
 from ringfence.phones.trust.refusals import CertificateRefusal, refused
@@ -80,9 +82,15 @@ def make(change: Change, mac: Mac, networks: Sequence[str] = ()) -> Secret:
 
     Raises:
         UnknownPhone: There is no such phone.
+        BadSelection: Its model has no profile rule, and so no URL that a key could be in.
         BadPolicy: One of the networks is none, or there are too many.
     """
     phone = phones.get(change.session, mac)
+    if not has_rule(phone.model):
+        raise BadSelection(
+            f"model {phone.model} has no profile rule, so it has no URL that a key could be in",
+            to_do="Its files come from an edge, or from a portable bundle: ringfence bundle make.",
+        )
     told = ",".join(_networks(networks))
     key = base64.b32encode(secrets.token_bytes(KEY_BYTES)).decode().lower()
     row = change.session.get(PhoneUrlKeyRow, mac.bare)
@@ -95,6 +103,11 @@ def make(change: Change, mac: Mac, networks: Sequence[str] = ()) -> Secret:
     change.note("phone-https.key", str(mac), f"for {told}" if told else "for where it is first used")
     change.session.get_one(SiteRow, phone.site_id).edits += 1  # its profile leaves the phone's rule as it is now
     return Secret(key)
+
+
+def has_rule(model: str) -> bool:
+    """Return whether phones of a model have a rule that says from which URL they fetch their profile."""
+    return KEEPS_RULE in model_of(model)[1].settings
 
 
 def forget(change: Change, mac: Mac) -> None:

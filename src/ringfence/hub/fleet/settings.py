@@ -17,6 +17,7 @@ from ringfence.hub.fleet import (
     site_tunnels,
     sites,
     vpn_phones,
+    vpn_settings,
 )
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import PhoneRow
@@ -40,10 +41,12 @@ from ringfence.phones.rendering.resolve_settings import (
     Setting,
     Value,
     parse_value,
-    resolve,
     settings_named,
 )
 from ringfence.secret import Secret
+
+_FOLLOWED = frozenset({FOLLOWS, vpn_phones.VPN})
+"""Scopes of values that follow from a setting, which is their name."""
 
 Row = OrganisationSettingRow | SiteSettingRow | GroupSettingRow | PhoneSettingRow | LineSettingRow
 
@@ -154,7 +157,7 @@ def effective(session: Session, place: SettingPlace) -> list[Given]:
     if place.scope in {Scope.PHONE, Scope.LINE}:
         _family, model = model_of(phones.get(session, Mac(place.subject)).model)
         layers = [(str(at.scope), {row.name: _shown(row) for row in _rows(session, at)}) for at in places]
-        resolved = resolve(layers, model)
+        resolved, _problem = vpn_settings.resolved(session, layers, model)
         secret = {name for name, setting in model.settings.items() if setting.secret}
         return [
             Given(model.settings[name], None if name in secret and found.value else found.value, found.scope)
@@ -203,12 +206,15 @@ def explain(session: Session, mac: Mac, name: str | None = None) -> list[Setting
     if name is not None and name not in known:
         settings_named((model.name,), name)  # names the nearest ones where there is no such setting
         raise NotSet(f"{name} is not set for {place}", to_do="It may be set at a wider scope.")
-    resolved = resolve(layers, model)
+    resolved, problem = vpn_settings.resolved(session, layers, model)
     for each, found in resolved.items():
-        if found.scope == FOLLOWS:
-            said[each].append((FOLLOWS, f"{FOLLOWS} is {resolved[FOLLOWS].value}", found.value))
+        if found.scope in _FOLLOWED:
+            said[each].append((found.scope, f"{found.scope} is {resolved[found.scope].value}", found.value))
     tunnel = site_tunnels.of_sites(session, [phone.site_id])[phone.site_id]
-    notes = {FOLLOWS: told({each: found.value for each, found in resolved.items()}, model, tunnel)}
+    notes = {
+        FOLLOWS: told({each: found.value for each, found in resolved.items()}, model, tunnel),
+        vpn_phones.VPN: (problem,) if problem else vpn_settings.winning(resolved),
+    }
     return [
         SettingExplanation(known[each], tuple(said[each]), notes.get(each, ()))
         for each in sorted(known)

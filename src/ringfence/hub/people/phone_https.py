@@ -7,19 +7,18 @@ from sqlalchemy.orm import Session
 
 from ringfence.guard.levels import Level
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import phone_certificates, phone_https, phones, settings
-from ringfence.hub.fleet.settings import SettingPlace
+from ringfence.hub.fleet import nearest_settings, phone_certificates, phone_https, phones
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.schemas.phone_https import NewUrlKey, NewUrlKeyView, PhoneHttpsView, UrlKeyView
 from ringfence.hub.store.phone_https_models import PhoneUrlKeyRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.flat_profile.https import HTTPS_OLD_URL, HTTPS_URL
 from ringfence.phones.mac import Mac
-from ringfence.phones.settings.types import Scope
 
 router = APIRouter()
 Proof = Literal["certificate", "url-key", "none"]
 _OLD_TLS = "1.0"
+_NOT_BY_HTTPS = "Nothing: its model has no profile rule, and fetches its files from an edge or a portable bundle."
 _LEVELS: dict[Proof, Literal["L0", "L1", "L4"]] = {"certificate": "L4", "url-key": "L1", "none": "L0"}
 
 
@@ -56,10 +55,10 @@ def phone_https_view(hub: Hub, session: Session, mac: Mac) -> PhoneHttpsView:
     is_old = model.tls_ceiling.value == _OLD_TLS
     own = next((each.name for each in family.boot.value[::-1] if each.configures), "")
     name = own.lstrip("/").format(MAC=mac.bare, mac="$MA", PORT2="", model=model.name, psn=model.psn, digest="")
-    base = hub.config.url_for_phones(hub.config.address, is_old=is_old)
+    fetches = phone_https.has_rule(phone.model)
+    base = hub.config.url_for_phones(hub.config.address, is_old=is_old) if fetches else ""
     known = HTTPS_OLD_URL if is_old else HTTPS_URL
-    given = settings.effective(session, SettingPlace(Scope.PHONE, mac.bare))
-    rule = next((str(each.value) for each in given if each.setting.name == known and each.value), "")
+    rule = str(nearest_settings.read(session, known, [phone]).get(phone.mac, ""))
     key = session.get(PhoneUrlKeyRow, mac.bare)
     shown = [row for row in phone_certificates.of_phone(session, mac) if row.revoked_at is None]
     proof: Proof = "certificate" if shown else "url-key" if key is not None and key.bound_at is not None else "none"
@@ -68,7 +67,8 @@ def phone_https_view(hub: Hub, session: Session, mac: Mac) -> PhoneHttpsView:
         mac=str(mac), url=f"{base}/{name}" if base else "", rule=f"{rule.rstrip('/')}/{name}" if rule else "",
         is_old=is_old, proof=proof, level=level, meaning=Level[level].meaning,
         certificate_seen_at=max((row.seen_at for row in shown), default=None),
-        key=None if key is None else _key(key), next_step=_next(mac, base, rule, proof, key, is_old=is_old),
+        key=None if key is None else _key(key),
+        next_step=_next(mac, base, rule, proof, key, is_old=is_old) if fetches else _NOT_BY_HTTPS,
     )  # fmt: skip
 
 

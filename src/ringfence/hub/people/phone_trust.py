@@ -6,15 +6,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from sqlalchemy.orm import Session
 
-from ringfence.hub.core import Hub
-from ringfence.hub.fleet import phone_certificates, phone_trust, phones, profile_keys
+from ringfence.hub.fleet import nearest_settings, phone_certificates, phone_trust, phones, profile_keys
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
 from ringfence.hub.people.schemas.phone_trust import PhoneTakeoverView, PhoneTrustView
-from ringfence.hub.publishing.left_out import LeftOutPhone
-from ringfence.hub.publishing.site_rows import read_phones
 from ringfence.hub.store import models, pages
 from ringfence.hub.store.models import PhoneRow
 from ringfence.hub.store.phone_trust_models import PhoneProfileKeyRow, PhoneTrustRow
@@ -41,7 +38,7 @@ def list_phone_trust(
     """List how far phones are, by address. With ``late`` a page may be short: go on as long as there is a next one."""
     with hub.database.reading() as session:
         found = pages.read(session, phones.choose(session, site), page, models.PhoneRow.mac)
-        views = _views(hub, session, found.rows)
+        views = _views(session, found.rows)
         kept = [view for view in views if not late or _is_late(view)]
         return Items(items=kept, next=found.next)
 
@@ -50,7 +47,7 @@ def list_phone_trust(
 def show_phone_trust(hub: TheHub, _caller: TheCaller, mac: ThePhone) -> PhoneTakeoverView:
     """Show how far a phone is, and how it is taken over if it holds somebody else's list."""
     with hub.database.reading() as session:
-        return _takeover(phone_trust_view(hub, session, mac))
+        return _takeover(phone_trust_view(session, mac))
 
 
 @router.post("/phone-trust/{mac}/release", tags=["phone-trust"])
@@ -59,7 +56,7 @@ def release_phone(hub: TheHub, caller: TheCaller, mac: ThePhone) -> PhoneTrustVi
     with hub.change(caller.name) as change:
         phone_trust.release(change, mac)
         change.session.flush()
-        return phone_trust_view(hub, change.session, mac)
+        return phone_trust_view(change.session, mac)
 
 
 @router.post("/phone-trust/{mac}/keep", tags=["phone-trust"])
@@ -68,7 +65,7 @@ def keep_phone(hub: TheHub, caller: TheCaller, mac: ThePhone) -> PhoneTrustView:
     with hub.change(caller.name) as change:
         phone_trust.keep(change, mac)
         change.session.flush()
-        return phone_trust_view(hub, change.session, mac)
+        return phone_trust_view(change.session, mac)
 
 
 @router.post("/phone-trust/{mac}/adopt", tags=["phone-trust"])
@@ -88,7 +85,7 @@ def adopt_phone(
         if (alert := alerts.open_one(change.session, site_id, alerts.PHONE_FOREIGN_LIST, mac.bare)) is not None:
             alerts.end(change, alert)
         change.session.flush()
-        return _takeover(phone_trust_view(hub, change.session, mac))
+        return _takeover(phone_trust_view(change.session, mac))
 
 
 @router.post("/phone-trust/{mac}/rekey", tags=["phone-trust"])
@@ -97,27 +94,24 @@ def rekey_phone(hub: TheHub, caller: TheCaller, mac: ThePhone) -> PhoneTrustView
     with hub.change(caller.name) as change:
         profile_keys.rekey(change, hub.sealer, mac)
         change.session.flush()
-        return phone_trust_view(hub, change.session, mac)
+        return phone_trust_view(change.session, mac)
 
 
 def _is_late(view: PhoneTrustView) -> bool:
     return view.has_newest_key is False or (view.holds_list and not view.has_newest_list)
 
 
-def phone_trust_view(hub: Hub, session: Session, mac: Mac) -> PhoneTrustView:
+def phone_trust_view(session: Session, mac: Mac) -> PhoneTrustView:
     """Return how far a phone is. UnknownPhone."""
-    (view,) = _views(hub, session, [phones.get(session, mac)])
+    (view,) = _views(session, [phones.get(session, mac)])
     return view
 
 
-def _views(hub: Hub, session: Session, found: Sequence[PhoneRow]) -> list[PhoneTrustView]:
+def _views(session: Session, found: Sequence[PhoneRow]) -> list[PhoneTrustView]:
     macs = [row.mac for row in found]
     known = phone_trust.rows_of(session, macs)
-    wanted = {
-        phone.mac.bare: Trust(str(phone.settings.get(TRUST, Trust.OFF)))
-        for phone in read_phones(session, hub.sealer, macs, hub.clock())
-        if not isinstance(phone, LeftOutPhone)
-    }
+    with_files = [row for row in found if row.lines]
+    wanted = {mac: Trust(str(said)) for mac, said in nearest_settings.read(session, TRUST, with_files).items()}
     foreign = alerts.open_subjects(session, alerts.PHONE_FOREIGN_LIST, macs, {row.site_id for row in found})
     keys = profile_keys.rows_of(session, macs)
     certificates = phone_certificates.all_to_encrypt_to(session, known)

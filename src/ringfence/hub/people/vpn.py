@@ -11,6 +11,7 @@ from starlette.concurrency import run_in_threadpool
 
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import phones, vpn_phones
+from ringfence.hub.fleet.vpn_certificate_states import VpnCertificateState
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
@@ -35,7 +36,6 @@ from ringfence.hub.store.models import PhoneRow
 from ringfence.hub.store.vpn_models import VpnCertificateRow, VpnHeadEndRow, VpnPasswordRow, VpnPhoneRow
 from ringfence.hub.vpn import certificates, export, head_ends, users, vpn_alerts
 from ringfence.hub.vpn.head_ends import HeadEndChanges
-from ringfence.hub.vpn.states import VpnCertificateState
 from ringfence.phones.mac import Mac
 from ringfence.phones.vpn.head_end import VpnLogin
 from ringfence.phones.vpn.users import user_of

@@ -11,11 +11,12 @@ from ringfence.content.digests import Digest
 from ringfence.content.release import Target
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.errors import FirmwareMissing, ScopeExceeded
-from ringfence.hub.fleet import lines, phone_https, site_tunnels, sites
+from ringfence.hub.fleet import lines, phone_https, site_tunnels, sites, vpn_phones
 from ringfence.hub.fleet.assets import Shelf
 from ringfence.hub.fleet.guard import credentials, policy
 from ringfence.hub.fleet.phone_books import BookCase
 from ringfence.hub.fleet.settings import ORGANISATION, Row, SettingPlace, ValuesForRendering
+from ringfence.hub.fleet.vpn_settings import HeadEnds
 from ringfence.hub.publishing import left_out
 from ringfence.hub.publishing.firmware_rollout import Stock, check_load, files_for
 from ringfence.hub.publishing.left_out import FAULTS_OF_ONE_PHONE, LeftOutPhone
@@ -32,7 +33,6 @@ from ringfence.hub.store.setting_models import (
     PhoneSettingRow,
     SiteSettingRow,
 )
-from ringfence.hub.vpn.head_ends import HeadEnds
 from ringfence.phones.assets.kinds import NAMED
 from ringfence.phones.families import model as model_of
 from ringfence.phones.family import LOAD_SETTING
@@ -45,7 +45,7 @@ from ringfence.phones.rendering.render_input import (
     LineAccount,
     PhoneToRender,
 )
-from ringfence.phones.rendering.resolve_settings import BUILT_IN, Scope, Value, resolve
+from ringfence.phones.rendering.resolve_settings import BUILT_IN, Scope, Value, nearness, resolve
 from ringfence.phones.settings.protection import PROTECT_CALLS, ProtectCalls
 
 _READ_AT_ONCE = 200
@@ -216,8 +216,10 @@ def _read_phones(
             )
             phone = replace(_phone(row, layers, by_line, sealer), credential=passwords.get(row.mac, NO_CREDENTIAL))
             phone = _with_books(phone, layers, wide.books, row)
-            phone = replace(phone, settings=wide.head_ends.applied(phone.settings))
-            if row.mac in with_keys and KEEPS_RULE in model_of(row.model)[1].settings:  # its URL is known to it alone
+            if head_end := str(phone.settings.get(vpn_phones.VPN, "")):
+                follows = wide.head_ends.following(head_end, nearness(layers))
+                phone = replace(phone, settings={**phone.settings, **follows})
+            if row.mac in with_keys and phone_https.has_rule(row.model):  # its URL is known to it alone
                 phone = replace(phone, settings={**phone.settings, KEEPS_RULE: True})
             if phone.settings.get(PROTECT_CALLS) == ProtectCalls.TUNNEL:
                 for line in phone.lines:

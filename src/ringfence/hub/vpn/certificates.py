@@ -16,10 +16,10 @@ from sqlalchemy.orm import Session
 
 from ringfence.counted import counted
 from ringfence.hub.fleet import vpn_phones
+from ringfence.hub.fleet.vpn_certificate_states import KNOWN_TO_PHONES, VpnCertificateState
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.vpn_models import VpnCertificateRow, VpnHeadEndRow
 from ringfence.hub.vpn import head_ends
-from ringfence.hub.vpn.states import KNOWN_TO_PHONES, VpnCertificateState
 from ringfence.hub.vpn_errors import (
     BadVpnCertificate,
     NothingAnnounced,

@@ -14,11 +14,11 @@ from sqlalchemy.orm import Session
 from ringfence.counted import counted
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import vpn_phones
+from ringfence.hub.fleet.vpn_certificate_states import KNOWN_TO_PHONES
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import PhoneRow
 from ringfence.hub.store.vpn_models import VpnHeadEndRow, VpnPhoneRow
 from ringfence.hub.vpn import certificates, head_ends, users
-from ringfence.hub.vpn.states import KNOWN_TO_PHONES
 from ringfence.phones.families import model as model_of
 from ringfence.phones.sip.pbx_tls import check_folder
 from ringfence.phones.vpn import ocserv

@@ -1,12 +1,11 @@
 """VPN head ends, which phones' settings name; what phones are told of them follows from here."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.orm import Session
 
-from ringfence.errors import RingfenceError
 from ringfence.hub.fleet import network_words, vpn_phones
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.setting_models import (
@@ -16,11 +15,9 @@ from ringfence.hub.store.setting_models import (
     SiteSettingRow,
 )
 from ringfence.hub.store.vpn_models import LONGEST_HEAD_END, VpnCertificateRow, VpnHeadEndRow
-from ringfence.hub.vpn.states import KNOWN_TO_PHONES
 from ringfence.hub.vpn_errors import BadHeadEnd, HeadEndInUse, HeadEndTaken
 from ringfence.phones.mac import Mac
-from ringfence.phones.settings.types import Value
-from ringfence.phones.vpn.head_end import MOST_ADDRESSES, VpnLogin, read_address, vpn_settings
+from ringfence.phones.vpn.head_end import MOST_ADDRESSES, VpnLogin, read_address
 
 MOST = 32
 MOST_ROUTES = 64
@@ -122,48 +119,6 @@ def certificates(session: Session, name: str) -> Sequence[VpnCertificateRow]:
     chosen = select(VpnCertificateRow).where(VpnCertificateRow.head_end == name)
     order = VpnCertificateRow.announced_at.desc(), VpnCertificateRow.fingerprint
     return session.scalars(chosen.order_by(*order)).all()
-
-
-@dataclass(frozen=True, slots=True)
-class HeadEnds:
-    """What phones' files say of each head end, read once for many phones."""
-
-    settings: Mapping[str, Mapping[str, Value]] = field(default_factory=dict)
-
-    @classmethod
-    def read(cls, session: Session) -> "HeadEnds":
-        """Return all head ends of an organisation as phones' files name them."""
-        found = {}
-        for row in session.scalars(choose()):
-            known = [each for each in certificates(session, row.name) if each.state in KNOWN_TO_PHONES]
-            pins = [each.pin for each in sorted(known, key=lambda each: (each.announced_at, each.pin))]
-            found[row.name] = vpn_settings(row.addresses, pins, VpnLogin(row.login))
-        return cls(found)
-
-    def applied(self, settings: Mapping[str, Value]) -> Mapping[str, Value]:
-        """Return a phone's settings with those that follow from its head end.
-
-        Raises:
-            UnknownHeadEnd: There is none with that name.
-            BadHeadEnd: It has no certificate yet, and a phone would take it by none.
-        """
-        name = str(settings.get(vpn_phones.VPN, ""))
-        if not name:
-            return settings
-        own = self.settings.get(name)
-        if own is None:
-            raise _unfit(vpn_phones.unknown(name))
-        if not own["vpn_certificates"]:
-            raise BadHeadEnd(
-                f"the VPN head end {name} has no certificate yet, and phones connect to none without",
-                to_do=f"Announce it: ringfence vpn announce {name} FILE.",
-            )
-        keeps: dict[str, Value] = {"vpn_keeps_password": True} if own["vpn_login"] != VpnLogin.CERTIFICATE else {}
-        return {**keeps, **settings, **own}
-
-
-def _unfit(fault: RingfenceError) -> BadHeadEnd:
-    return BadHeadEnd(fault.what, to_do=fault.to_do)
 
 
 def _apply(row: VpnHeadEndRow, said: HeadEndChanges) -> None:

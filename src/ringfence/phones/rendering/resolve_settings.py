@@ -105,13 +105,15 @@ def resolve(layers: Sequence[tuple[str, Mapping[str, Value]]], model: Model | st
     """
     of = model_of(model)[1] if isinstance(model, str) else model
     resolved = {name: Resolved(setting.default, BUILT_IN) for name, setting in of.settings.items()}
-    nearness: dict[str, int] = {}
-    for at, (scope, values) in enumerate(layers):
-        for name, value in values.items():
-            if name in of.settings:
-                resolved[name], nearness[name] = Resolved(value, scope), at
-    follows = following({name: found.value for name, found in resolved.items()}, nearness, of)
+    for scope, values in layers:
+        resolved |= {name: Resolved(value, scope) for name, value in values.items() if name in of.settings}
+    follows = following({name: found.value for name, found in resolved.items()}, nearness(layers), of)
     return resolved | {name: Resolved(value, FOLLOWS) for name, value in follows.items() if name in of.settings}
+
+
+def nearness(layers: Sequence[tuple[str, Mapping[str, Value]]]) -> dict[str, int]:
+    """Return how near to the phone each setting was set: a larger number is nearer. One that nobody set has none."""
+    return {name: at for at, (_scope, values) in enumerate(layers) for name in values}
 
 
 def _chosen(kinds: Collection[str]) -> list[Model]:

@@ -18,6 +18,8 @@ MOST_ADDRESSES = 3
 MOST_PINS = 10
 """``certHash1`` to ``certHash10``."""
 HTTPS = 443
+HEAD_END_SETTINGS = ("vpn_url", "vpn_url_2", "vpn_url_3", "vpn_certificates", "vpn_login")
+"""The settings that follow from a phone's head end."""
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _LONGEST_NAME = 253
 _LARGEST_PORT = 65_535
@@ -66,10 +68,7 @@ def url_of(address: str) -> str:
 def vpn_settings(addresses: Sequence[str], pins: Sequence[str], login: VpnLogin) -> dict[str, str]:
     """Return the settings that a phone has for a head end."""
     urls = [*map(url_of, addresses), "", ""]
-    return {
-        "vpn_url": urls[0], "vpn_url_2": urls[1], "vpn_url_3": urls[2],
-        "vpn_certificates": ",".join(pins), "vpn_login": login.value,
-    }  # fmt: skip
+    return dict(zip(HEAD_END_SETTINGS, (*urls[:MOST_ADDRESSES], ",".join(pins), login.value), strict=True))
 
 
 def _parts(said: str) -> tuple[str, int]:

@@ -25,7 +25,9 @@ class SettingView(BaseModel):
 class SettingAtScopeView(BaseModel):
     """What one scope says about a setting."""
 
-    scope: str = Field(description="organisation, site, group, phone, or built-in; protect_calls: it follows from that")
+    scope: str = Field(
+        description="organisation, site, group, phone, or built-in; protect_calls or vpn: it follows from that"
+    )
     place: str = Field(description="In words, such as site home-office-anna")
     value: bool | int | str | None = Field(description="null for a secret, which is never shown")
     wins: bool

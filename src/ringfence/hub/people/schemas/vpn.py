@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field, StringConstraints
 
+from ringfence.hub.fleet.vpn_certificate_states import VpnCertificateState
 from ringfence.hub.people.schemas import Flag, Input, MacText, UnixSeconds
-from ringfence.hub.vpn.states import VpnCertificateState
 from ringfence.phones.vpn.head_end import VpnLogin
 from ringfence.phones.vpn.ocserv import OcservVersion
 

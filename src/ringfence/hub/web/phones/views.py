@@ -103,7 +103,7 @@ def show_phone(mac: ThePhone, page: TheWebPage) -> PageAnswer:
             "explained": explained,
             "certificates": phone_certificates.of_phone(session, mac),
             "order": order,
-            "trust": phone_trust_view(page.hub, session, mac),
+            "trust": phone_trust_view(session, mac),
             "https": phone_https_view(page.hub, session, mac),
             "refusal": SENTENCES[CertificateRefusal(order.refusal)] if order is not None and order.refusal else "",
         }

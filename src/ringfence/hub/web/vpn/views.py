@@ -41,8 +41,7 @@ def list_head_ends(page: TheWebPage) -> PageAnswer:
 @router.get("/-/new")
 def ask_for_head_end(page: TheFormPage) -> PageAnswer:
     """Show the form for a head end."""
-    form = {"network": "10.99.0.0/22", "login": VpnLogin.CERTIFICATE.value}
-    return page.show("vpn/new.html", form=form, logins=LOGINS, fault=None)
+    return _form(page, {"network": "10.99.0.0/22", "login": VpnLogin.CERTIFICATE.value})
 
 
 @router.post("/-/new")
@@ -53,8 +52,7 @@ def create_head_end(page: TheFormPage, form: TheForm) -> Response:
         return head_ends.create(change, form.get("name", ""), _said(form))
 
     return page.change(
-        create, lambda fault: page.refused("vpn/new.html", fault, form, logins=LOGINS), "vpn", form.get("name", ""),
-        done="created",
+        create, lambda fault: _form(page, form, fault), "vpn", form.get("name", ""), done="created",
     )  # fmt: skip
 
 
@@ -122,6 +120,10 @@ def remove_head_end(head_end: str, page: TheFormPage) -> Response:
     )  # fmt: skip
 
 
+def _form(page: WebPage, form: Form, fault: RingfenceError | None = None) -> PageAnswer:
+    return page.form("vpn/new.html", fault, form, logins=LOGINS)
+
+
 def _said(form: Form) -> HeadEndChanges:
     try:
         login = VpnLogin(form.get("login", ""))
@@ -150,9 +152,7 @@ def _show(page: WebPage, name: str, fault: RingfenceError | None = None, form: F
             "step": vpn_alerts.next_step(row, at),
             "login": LOGINS[row.login],
         }
-    if fault is not None:
-        return page.refused("vpn/show.html", fault, form, **values)
-    return page.show("vpn/show.html", fault=None, form=form, **values)
+    return page.form("vpn/show.html", fault, form, **values)
 
 
 def _ask(page: WebPage, name: str, what: str, fault: RingfenceError | None = None) -> PageAnswer:
@@ -160,6 +160,4 @@ def _ask(page: WebPage, name: str, what: str, fault: RingfenceError | None = Non
         row = head_ends.get(session, name)
         at = certificates.roll_over(session, name)
     values = {"head_end": row, "at": at, "missing": at.missing[:_MOST_SHOWN]}
-    if fault is not None:
-        return page.refused(f"vpn/{what}.html", fault, **values)
-    return page.show(f"vpn/{what}.html", fault=None, **values)
+    return page.form(f"vpn/{what}.html", fault, NO_FORM, **values)
