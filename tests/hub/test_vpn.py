@@ -367,9 +367,8 @@ def explained(scene: Scene, name: str) -> Json:
 
 def test_what_follows_from_a_head_end_is_explained_and_nearer_values_win(running: RunningHub, tmp_path: Path) -> None:
     scene = Scene(running, tmp_path)
-    scene.use()
-    assert "has no certificate yet" in explained(scene, "vpn")["notes"][0]
     scene.announce(1)
+    scene.use()
     pin = explained(scene, "vpn_certificates")["given"][-1]
     assert (pin["scope"], pin["place"]) == ("vpn", f"vpn is {scene.name}")
     assert explained(scene, "vpn")["notes"] == []

@@ -5,7 +5,9 @@ The path is open to all, and whose a request is follows from the password, which
 
 import base64
 import binascii
+from collections import Counter
 from collections.abc import MutableMapping
+from functools import partial
 from threading import BoundedSemaphore, Lock
 
 from cachetools import TTLCache
@@ -26,10 +28,13 @@ AT_ONCE = 2
 """How many are written at the same time."""
 MOST_A_MINUTE = 6
 """Whole files of one line; whoever has the newest one is told so without any."""
+MOST_GOING_OUT, MOST_OF_LINE = 32, 2
+"""How many files are there at the same time, in all and of one line: each takes room on disk until it is read."""
 _MOST_REMEMBERED = 4096
 _LONGEST_HEADER = 400
 _writing = BoundedSemaphore(AT_ONCE)
 _lock = Lock()
+_going_out: Counter[str] = Counter()
 _lately: MutableMapping[str, int] = TTLCache(_MOST_REMEMBERED, 60.0)
 
 router = APIRouter()
@@ -62,9 +67,27 @@ def _newest(hub: Hub, bundle_id: str, known: str) -> Response:
     try:
         with hub.database.reading() as session:
             content = bundle_content.read(hub, session, row)
-        return answer(hub, row, content)
+        if not _begins(bundle_id):
+            return Response(status_code=429, headers={"Retry-After": "60"})
+        return answer(hub, row, content, partial(_has_gone, bundle_id))
     finally:
         _writing.release()
+
+
+def _begins(bundle_id: str) -> bool:
+    """Count a file that goes out; return False where there are too many, that are read slowly."""
+    with _lock:
+        if _going_out[bundle_id] >= MOST_OF_LINE or _going_out.total() >= MOST_GOING_OUT:
+            return False
+        _going_out[bundle_id] += 1
+        return True
+
+
+def _has_gone(bundle_id: str) -> None:
+    with _lock:
+        _going_out[bundle_id] -= 1
+        if not _going_out[bundle_id]:
+            del _going_out[bundle_id]
 
 
 def _renewed(hub: Hub, bundle_id: str) -> BundleRow:

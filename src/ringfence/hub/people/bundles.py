@@ -1,7 +1,8 @@
 """Portable bundles: made, written, revoked; and the program that serves them."""
 
 import tempfile
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import IO, Annotated, Any
 
@@ -118,8 +119,11 @@ def written(hub: Hub, who: str, bundle: str) -> "BundleAnswer":
     return answer(hub, row, content)
 
 
-def answer(hub: Hub, row: BundleRow, content: BundleContent) -> "BundleAnswer":
-    """Return a bundle as an answer: written whole, encrypted, before its first byte goes out."""
+def answer(hub: Hub, row: BundleRow, content: BundleContent, gone: Callable[[], None] = lambda: None) -> "BundleAnswer":
+    """Return a bundle as an answer: written whole, encrypted, before its first byte goes out.
+
+    ``gone`` is called when its file is there no more: once it was sent, or could not be.
+    """
     file: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 - closed when it is sent
     try:
         bundle_content.write(hub, content, row, file)
@@ -127,10 +131,11 @@ def answer(hub: Hub, row: BundleRow, content: BundleContent) -> "BundleAnswer":
         file.seek(0)
     except BaseException:
         file.close()
+        gone()
         raise
     headers = {"Content-Length": str(size), "ETag": f'"{row.number}"', "Cache-Control": "no-store"}
     headers |= attachment(bundle_content.file_name(row))
-    return BundleAnswer(file, headers)
+    return BundleAnswer(file, headers, gone)
 
 
 def attachment(name: str) -> dict[str, str]:
@@ -163,8 +168,9 @@ def _lock(body: NewBundle, passphrase: Secret | None) -> BundleLock:
 class BundleAnswer(StreamingResponse):
     """A bundle as it is sent from a file without a name, which goes with the answer, however that ends."""
 
-    def __init__(self, file: IO[bytes], headers: dict[str, str]) -> None:
+    def __init__(self, file: IO[bytes], headers: dict[str, str], gone: Callable[[], None]) -> None:
         self._file = file
+        self._gone = weakref.finalize(self, gone)  # also where nobody comes to send it; it counts once
         super().__init__(self._parts(), headers=headers, media_type=FILE_TYPE)
 
     def _parts(self) -> Iterator[bytes]:
@@ -177,3 +183,4 @@ class BundleAnswer(StreamingResponse):
             await super().__call__(scope, receive, send)
         finally:
             self._file.close()
+            self._gone()

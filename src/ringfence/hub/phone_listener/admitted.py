@@ -1,7 +1,7 @@
 """How many connections the listener has: in all, of one address, and at work at the same time.
 
 Whoever comes when all work waits, and is not sent away: a phone that was would try again after an hour. Where there is
-no room at all, the address with the most connections loses its newest one.
+no room at all, the address with the most connections loses its newest one. An IPv6 network of 64 bits is one address.
 """
 
 import asyncio

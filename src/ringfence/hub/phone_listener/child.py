@@ -34,6 +34,7 @@ from ringfence.hub.phone_listener.messages import (
     ListenToPhones,
     RetireListener,
 )
+from ringfence.hub.source_address import one_caller
 from ringfence.printable import printable
 from ringfence.server.confinement import capabilities
 from ringfence.server.confinement.allowed_calls import LISTENER
@@ -116,7 +117,7 @@ class PhoneListenerChild:
             task = asyncio.create_task(self._talk(line, str(peer[0]), int(peer[1])))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-            self._places.take(peer[0], task)
+            self._places.take(one_caller(str(peer[0])), task)
 
     async def _talk(self, line: socket.socket, host: str, port: int) -> None:
         task = asyncio.current_task()
@@ -130,7 +131,7 @@ class PhoneListenerChild:
 
         try:
             async with asyncio.timeout(WAITS_S):
-                place = await self._places.begin(host)
+                place = await self._places.begin(one_caller(host))
             try:
                 is_begun = True  # from now on the line is closed by the loop's transport, when nobody uses it any more
                 await PhoneConnection(line, self._context, host, port, new_number, self._ask, self._tell).run()
@@ -141,7 +142,7 @@ class PhoneListenerChild:
         except (PhoneLeft, TimeoutError, OSError):
             pass  # whoever does not go on has lost nothing but his connection
         finally:
-            self._places.leave(host, task)
+            self._places.leave(one_caller(host), task)
             if (waiting := self._answers.pop(number, None)) is not None:
                 waiting.cancel()
             if not is_begun:
@@ -149,10 +150,10 @@ class PhoneListenerChild:
 
     async def _tell_failure(self, host: str, fault: ssl.SSLError) -> None:
         """Tell of a handshake that failed, once in a while of each address."""
-        now = asyncio.get_running_loop().time()
-        if now - self._failed.get(host, -TOLD_AGAIN_S) < TOLD_AGAIN_S:
+        now, caller = asyncio.get_running_loop().time(), one_caller(host)
+        if now - self._failed.get(caller, -TOLD_AGAIN_S) < TOLD_AGAIN_S:
             return
-        self._failed[host] = now
+        self._failed[caller] = now
         is_foreign = isinstance(fault, ssl.SSLCertVerificationError) and fault.verify_code in _FOREIGN
         said = getattr(fault, "verify_message", "") or fault.reason or "no TLS"
         await self._tell(HandshakeFailed(host, printable(str(said), _LONGEST_REASON), is_foreign))

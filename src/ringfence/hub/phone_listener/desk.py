@@ -6,6 +6,7 @@ Invariants:
 - A phone gets its own files, and those for all phones of its site; whoever else's it asks for is told of by name.
 - Whoever asks for the files of too many other phones gets nothing for a while: a certificate, or an address without.
 - All refusals are one answer on the wire.
+- An IPv6 network of 64 bits is one address: whoever has one may send from each.
 """
 
 import threading
@@ -35,6 +36,7 @@ from ringfence.hub.phone_listener.guarded_sites import FileOfRelease, GuardedSit
 from ringfence.hub.phone_listener.messages import DeliverFile, FileAsked, FileSent, HandshakeFailed
 from ringfence.hub.phone_listener.process import GivenFile
 from ringfence.hub.phone_listener.told import Note, ToldOfPhones
+from ringfence.hub.source_address import one_caller
 from ringfence.hub.store.change import Change
 from ringfence.phones.errors import CertificateRefused
 from ringfence.phones.filenames import owner_of
@@ -85,7 +87,7 @@ class ListenerDesk:
             return None
         with self._lock:
             key, name = _key_and_name(name)
-            if key and self._bans.of(asked.host, now) is not None:
+            if key and self._bans.of(one_caller(asked.host), now) is not None:
                 return None
             caller = (
                 self._callers.by_key(UrlKeyUse(key, asked.host, asked.user_agent))
@@ -175,15 +177,15 @@ class ListenerDesk:
 
     def _count_stranger(self, host: str, name: str, now: float) -> None:
         """Count somebody who asks for a phone that this hub does not have, and proves to be none."""
-        owner = owner_of(name)
-        if owner is None or self._bans.of(host, now) is not None:
+        owner, sender = owner_of(name), one_caller(host)
+        if owner is None or self._bans.of(sender, now) is not None:
             return
-        if self._bans.on_strike(host, owner.bare, now) is not None:
+        if self._bans.on_strike(sender, owner.bare, now) is not None:
             _log.warning("somebody guesses phones at the listener, and gets nothing for a while", source=host)
 
     def _count_guess(self, host: str, key: str, now: float) -> None:
         """Count somebody who uses a key in a URL that is none."""
-        if self._bans.on_strike(host, key, now) is not None:
+        if self._bans.on_strike(one_caller(host), key, now) is not None:
             _log.warning("somebody guesses keys at the listener, and gets nothing for a while", source=host)
 
     def _note_of(self, caller: AskingPhone) -> Note | None:
@@ -218,7 +220,7 @@ def _key_and_name(name: str) -> tuple[str, str]:
 
 def _who(caller: AskingPhone, host: str) -> str:
     """Return whom a ban is about: the holder of a certificate, otherwise an address."""
-    return f"{caller.hub.organisation_id}/{caller.phone.bare}" if caller.phone is not None else host
+    return f"{caller.hub.organisation_id}/{caller.phone.bare}" if caller.phone is not None else one_caller(host)
 
 
 def _held(target: Target) -> HeldFile:
