@@ -56,7 +56,7 @@ _MS = 1000
 
 def percentile(values: Sequence[float], percent: int) -> float:
     """Return what so many of a hundred values do not exceed."""
-    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1] if len(values) > 1 else values[0]
 
 
 def memory_with_relay(world: World) -> list[Row]:
