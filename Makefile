@@ -42,9 +42,8 @@ coverage: env   ## every test, and which lines of which process ran; COVERAGE=re
 versions: env   ## the fast tests on every Python that is here
 	@scripts/versions
 
-dist: env       ## sdist and wheel, tried in an empty environment
-	@rm -rf dist build
-	@$(BIN)/python -m build --no-isolation . > .venv/dist.log 2>&1 || { cat .venv/dist.log; exit 1; }
+dist: env       ## sdist and wheel, the same bytes each time, tried in an empty environment
+	@$(BIN)/python scripts/dist.py dist
 	@$(BIN)/python scripts/try_dist.py dist
 
 conformance: env ## the conformance list, clause by clause, as a table

@@ -8,7 +8,14 @@ from setuptools import Extension, setup
 RELAY = Extension(
     "ringfence.server.io._relay",
     sources=["src/ringfence/server/io/_relay.c"],
-    extra_compile_args=["-O2", "-Wall", "-Wextra", "-Wno-missing-field-initializers", "-fstack-protector-strong"],
+    extra_compile_args=[
+        "-O2",
+        "-g0",  # what it is debugged by names the folder that it was built in
+        "-Wall",
+        "-Wextra",
+        "-Wno-missing-field-initializers",
+        "-fstack-protector-strong",
+    ],
     optional=True,
 )
 BESIDE = {
