@@ -356,6 +356,9 @@ class Family:
         default_factory=lambda: Fact((), Mark.UNKNOWN, "its phones hold no trust list, as far as is known")
     )
     """How a person erases its trust list at the phone, a step each; none where it can't be or needn't."""
+    tftp_menu: Fact[tuple[str, ...]] = field(default_factory=lambda: Fact((), Mark.UNKNOWN, "nobody has documented it"))
+    """The entries of its phones' menus, as they show them in English, that lead to “Alternate TFTP”; in brackets what
+    some firmware does not have."""
     user_agent: Fact[str] = field(default_factory=lambda: Fact("", Mark.UNKNOWN, "nobody has documented it"))
     """How its User-Agent begins when it fetches over HTTP; ``{model}`` stands for the model."""
 

@@ -33,11 +33,15 @@ _DIGEST_LETTERS = 64
 
 @dataclass(frozen=True, slots=True)
 class BundledPhone:
-    """A phone that a bundle is for. ``mac`` is bare; ``name`` is what people call it."""
+    """A phone that a bundle is for. ``mac`` is bare; ``name`` is what people call it.
+
+    ``menu`` leads to “Alternate TFTP” at it, as it is shown there; empty where nobody has documented that.
+    """
 
     mac: str
     name: str
     model: str
+    menu: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +95,10 @@ class BundleManifest:
 
     @classmethod
     def _of(cls, told: dict[str, Any]) -> "BundleManifest":  # Any: JSON; each value is checked here
-        phones = tuple(BundledPhone(_mac(each["mac"]), _text(each["name"]), _text(each["model"]))
-                       for each in told["phones"])  # fmt: skip
+        phones = tuple(
+            BundledPhone(_mac(each["mac"]), _text(each["name"]), _text(each["model"]), _text(each.get("menu", "")))
+            for each in told["phones"]
+        )
         owners = {phone.mac for phone in phones}
         files = tuple(_file(each, owners) for each in told["files"])
         if len(files) > MOST_FILES or not 1 <= len(phones) <= MOST_PHONES:

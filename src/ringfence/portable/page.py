@@ -41,6 +41,19 @@ class PageFacts:
     addresses: list[str]
 
 
+def menus_of(manifest: BundleManifest, language: Language) -> list[str]:
+    """Return in sentences how a person comes to “Alternate TFTP” at the phones: one for each menu that there is."""
+    models: dict[str, set[str]] = {}
+    for phone in manifest.phones:
+        models.setdefault(phone.menu, set()).add(phone.model)
+    return [
+        words.say(language, "page-step-menu-of", models=words.joined(language, sorted(models[menu])), menu=menu)
+        if menu
+        else words.say(language, "page-step-menu")
+        for menu in sorted(models, reverse=True)
+    ]
+
+
 class HomePage:
     """Serves the page at a random port of this computer, under a path that nobody guesses. ``close`` it."""
 
@@ -107,7 +120,8 @@ class HomePage:
             if addresses
             else say("no-address")
         )
-        steps = [say("page-step-network"), say("page-step-menu"), say("page-step-unlock"), type_it,
+        menus = [escape(each) for each in menus_of(shown.manifest, language)]
+        steps = [say("page-step-network"), *menus, say("page-step-unlock"), type_it,
                  say("page-step-restart"), say("page-step-keep")]  # fmt: skip
         events = [
             f"<li><time>{clock(each.at)}</time> {escape(each.sentence(language))}</li>"

@@ -19,7 +19,7 @@ from ringfence.portable.errors import BundleRefused, PortableFault, UnreadableBu
 from ringfence.portable.journal import HomeEvent, HomeJournal, name_of
 from ringfence.portable.network import HardwareTable, own_addresses
 from ringfence.portable.options import Options
-from ringfence.portable.page import HomePage, PageFacts
+from ringfence.portable.page import HomePage, PageFacts, menus_of
 from ringfence.portable.primitives import Primitives, best
 from ringfence.portable.taken import TakenNumbers
 from ringfence.portable.transfers import TFTP_PORT, Transfers
@@ -177,6 +177,8 @@ class Home:
         _say(asked, "opened", **_about(self._bundle, asked))
         addresses = self._own_addresses()
         if addresses:
+            for sentence in menus_of(self._bundle.manifest, asked.language):
+                _print(sentence)
             _say(asked, "type-address", addresses=" / ".join(addresses))
         else:
             _say(asked, "no-address")

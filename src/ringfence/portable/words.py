@@ -183,6 +183,10 @@ _WORDS: Mapping[str, tuple[str, str]] = {
         "At the phone, open the settings (a gear, a sheet, or a globe beside the keys) and find the network settings.",
         "Öffnen Sie am Telefon die Einstellungen (Zahnrad, Blatt oder Weltkugel neben den Tasten), dort das Netzwerk.",
     ),
+    "page-step-menu-of": (
+        "At the phone ({models}), open: {menu}",
+        "Öffnen Sie am Telefon ({models}): {menu}",
+    ),
     "page-step-unlock": (
         "If the settings are locked, type **# (older phones), or ask whoever gave you this.",
         "Sind die Einstellungen gesperrt, tippen Sie **# (ältere Telefone), oder fragen Sie, wer Ihnen dies gab.",

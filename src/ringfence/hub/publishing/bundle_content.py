@@ -15,6 +15,7 @@ from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.bundle_models import BundleRow
 from ringfence.hub.store.models import PhoneRow, SiteRow
 from ringfence.hub.store.release_models import ReleaseTargetRow
+from ringfence.phones.families import model as model_of
 from ringfence.portable.manifest import BundledPhone, BundleManifest
 from ringfence.printable import printable
 
@@ -89,4 +90,5 @@ def _targets(session: Session, row: BundleRow) -> tuple[Target, ...]:
 
 
 def _phone(row: PhoneRow) -> BundledPhone:
-    return BundledPhone(row.mac, printable(row.description, _LONGEST_NAME), row.model)
+    menu = " > ".join(model_of(row.model)[0].tftp_menu.value)
+    return BundledPhone(row.mac, printable(row.description, _LONGEST_NAME), row.model, menu)

@@ -124,6 +124,11 @@ FAMILY = Family(
     first_credential_serves_all=True,
     reload_event=RELOAD_EVENT,
     erase_list=ERASE_BY_RESET,
+    tftp_menu=Fact(
+        ("Settings (Applications)", "Admin settings", "Network setup", "(Ethernet setup)", "IPv4 setup"),
+        Mark.CERTAIN,
+        "Cisco's administration guides (7800 series; 8832), Configure Network Settings; a report of an 8851",
+    ),
     asks_also=ASKS_ALSO,
     retry_s=replace(RETRY, mark=Mark.CERTAIN),
     pace_s=Fact(6.6, Mark.CERTAIN, "PHONES.md section 2b (8851, measured)"),

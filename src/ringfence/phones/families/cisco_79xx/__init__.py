@@ -103,6 +103,11 @@ FAMILY = Family(
     first_credential_serves_all=True,
     reload_event=RELOAD_EVENT,
     erase_list=ERASE_79XX,
+    tftp_menu=Fact(
+        ("Settings", "Network Configuration", "(IPv4 Configuration)"),
+        Mark.LIKELY,
+        "a provider's guide to 7900 series phones for its customers; a 7941's own page names the same menu",
+    ),
     asks_also=(*ASKS_ALSO, r"term\d\d\.default\.loads"),
     retry_s=RETRY,
     pace_s=Fact(4.0, Mark.LIKELY, "PHONES.md section 1b (7941, a log with times)"),
