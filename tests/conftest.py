@@ -12,7 +12,7 @@ import typing_extensions  # noqa: F401 - loaded before a test imports a process'
 from hypothesis import settings
 
 from ringfence.server.io.relay import is_accelerated
-from support import ocserv_server, postgresql_server, slapd_server
+from support import ocserv_server, pebble_ca, postgresql_server, slapd_server
 
 pytest_plugins = ["support.side_by_side"]
 # No example has a deadline: others use the machine, too.
@@ -66,6 +66,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: shutil.which("wg") is not None and shutil.which("wireguard-go") is not None,
         "apt install wireguard-tools wireguard-go",
     ),
+    "pebble": (pebble_ca.is_there, "apt install pebble"),
     "cloud-init": (lambda: shutil.which("cloud-init") is not None, "apt install cloud-init"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }

@@ -95,6 +95,11 @@ BODIES: dict[tuple[str, str], object] = {
         "wifi": {"ssid": "Home", "country": "DE", "passphrase": SECRET},
     },
     ("POST", "/port-authorities"): {"pem": OTHER_CA},
+    ("POST", "/listener-certificates/request"): {
+        "name": "old.example.org",
+        "organisation": "Example",
+        "mail": "admin@example.org",
+    },
     ("POST", "/bundles"): {"mac": MAC, "recipient": RECIPIENT},
     ("POST", "/trust/rotate"): {"role": "tftp"},
     ("POST", "/trust/authorities"): {"pem": OTHER_CA},
@@ -155,6 +160,11 @@ NOT_ALONE: dict[tuple[str, str], str] = {
     ("POST", "/phone-trust/{mac}/rekey"): "it must have taken a key (tests/hub/test_publishing_encrypted_profiles.py)",
     ("POST", "/phone-trust/{mac}/adopt"): "it must have been let go (tests/hub/test_publishing_to_trusting_phones.py)",
     ("POST", "/firmware"): "needs a manufacturer's files",
+    ("POST", "/listener-certificates/renew"): "hub.toml must name a CA (tests/hub/test_acme.py)",
+    (
+        "POST",
+        "/listener-certificates/install",
+    ): "the maker must have signed it (tests/cli/test_listener_certificate_cmd.py)",
 }
 """Routes that can't do anything here, and why."""
 

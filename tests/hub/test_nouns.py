@@ -63,6 +63,7 @@ NOUNS = {
     "trust": "trust",
     "phone-trust": "phone_trust",
     "vpn": "vpn",
+    "listener-certificates": "listener_certificates",
     "guard/log": "guard.decision_log",
     "guard/alerts": "guard.alerts",
     "guard/waiting": "guard.first_contact",

@@ -36,6 +36,7 @@ GROUPS = (
     "network",
     "tunnel",
     "port-authority",
+    "listener-certificate",
     "bundle",
     "trust",
     "vpn",

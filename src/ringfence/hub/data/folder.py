@@ -6,6 +6,7 @@
     run.json         where the running hub listens
     lock             held by the running hub
     backup.json      of when the last copy is that is known
+    acme/            what the hub has from a CA for phones, with its account's key
 
 The folder is for its owner alone (0700), and so is every file (0600).
 """

@@ -2,24 +2,26 @@
 
 import ipaddress
 from typing import Self
+from urllib.parse import urlsplit
 
 from pydantic import field_validator, model_validator
-from pydantic_settings import BaseSettings
 
 from ringfence.addresses import host_port
+from ringfence.hub.data.acme_config import PhoneAcmeConfig
 
 _IPV6 = 6
 _MOST_PORTS = 2**16
 PHONES_URLS = ("phones_url", "phones_old_url")
 
 
-class PhoneListenerConfig(BaseSettings):
+class PhoneListenerConfig(PhoneAcmeConfig):
     """Where phones are listened to that fetch their files by HTTPS, and what they see there.
 
     Phones are listened to at ``phones_listen``, ADDRESS:PORT, and those that speak TLS 1.0 alone at
     ``phones_old_listen``; empty for neither. They see ``phones_certificate`` with ``phones_key``, the old ones
-    ``phones_old_certificate`` with ``phones_old_key`` where these are set; without any, a certificate of the hub's own
-    CA. ``phones_url`` and ``phones_old_url`` are where phones find the two.
+    ``phones_old_certificate`` with ``phones_old_key`` where these are set; without any, what a CA issues if hub.toml
+    names one (``phones_acme_directory``), otherwise a certificate of the hub's own CA. ``phones_url`` and
+    ``phones_old_url`` are where phones find the two.
     """
 
     phones_listen: str = ""
@@ -31,7 +33,7 @@ class PhoneListenerConfig(BaseSettings):
     phones_old_certificate: str = ""
     phones_old_key: str = ""
 
-    @field_validator("phones_listen", "phones_old_listen")
+    @field_validator("phones_listen", "phones_old_listen", "phones_acme_listen")
     @classmethod
     def _phones_listen(cls, value: str) -> str:
         if value:
@@ -44,7 +46,17 @@ class PhoneListenerConfig(BaseSettings):
             raise ValueError("phones_certificate and phones_key go together; one of them is missing")
         if bool(self.phones_old_certificate) is not bool(self.phones_old_key):
             raise ValueError("phones_old_certificate and phones_old_key go together; one of them is missing")
+        if self.phones_certificate and self.phones_acme_directory:
+            raise ValueError("phones_certificate and phones_acme_directory are two certificates for one address")
         return self
+
+    def acme_names(self, address: str) -> tuple[str, ...]:
+        """Return the names of the certificate that a CA issues for phones.
+
+        Args:
+            address: The hub's, for where nothing else is said.
+        """
+        return self.phones_acme_names or (urlsplit(self.phones_url).hostname or address.lower(),)
 
     def url_for_phones(self, address: str, *, is_old: bool) -> str:
         """Return where phones find the listener for them; empty where there is none, or its port is any.

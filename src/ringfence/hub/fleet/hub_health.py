@@ -10,7 +10,7 @@ from ringfence import __version__
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.data import backup_note
-from ringfence.hub.fleet import fleet_counts
+from ringfence.hub.fleet import fleet_counts, listener_certificates
 from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.identity.certificates import fingerprint, read_certificate, validity
 
@@ -31,6 +31,8 @@ class HubCertificate:
     """None where it can't be read."""
     renewed_by: str
     """Who renews it, in words."""
+    problem: str = ""
+    """What a person has to do about it, in a sentence; empty for nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +84,7 @@ def look(hub: Hub, now: float) -> HubHealth:
             hub.blobs.free_bytes(),
             None if hub.folder is None else backup_note.read(hub.folder),
             hub.next_authority is not None,
-            _certificates(hub),
+            _certificates(hub, now),
             _keys(session),
             int(counts["edge_certificates"]["ended"]),
             int(counts["edge_certificates"]["ending"]),
@@ -103,7 +105,7 @@ def _size(session: Session) -> tuple[str, int]:
     return {"sqlite": "SQLite", "postgresql": "PostgreSQL"}.get(kind, kind), size
 
 
-def _certificates(hub: Hub) -> Sequence[HubCertificate]:
+def _certificates(hub: Hub, now: float) -> Sequence[HubCertificate]:
     found = [_certificate("The CA that edges pin", hub.authority.pem, _BY_MOVE)]
     if hub.next_authority is not None:
         found.append(_certificate("The CA that takes its place", hub.next_authority.pem, _BY_MOVE))
@@ -117,6 +119,10 @@ def _certificates(hub: Hub) -> Sequence[HubCertificate]:
                 found.append(_certificate(what, file.read_text("ascii"), renewed_by))
             except (OSError, ValueError, RingfenceError):
                 found.append(HubCertificate(what, "", None, renewed_by))
+        found += [
+            HubCertificate(each.seen_by, each.fingerprint, each.ends_at, each.renewed_by, each.problem)
+            for each in listener_certificates.find(hub, now)
+        ]
     return found
 
 

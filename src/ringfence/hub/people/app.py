@@ -33,6 +33,7 @@ from ringfence.hub.people import (
     firmware,
     groups,
     lines,
+    listener_certificates,
     metrics,
     networks,
     organisations,
@@ -98,6 +99,7 @@ _PARTS = (
     policy, decision_log, alerts, first_contact, blocks, credentials, windows, bans, edge_networks, whoami, api_tokens,
     people, passkeys, sign_in_providers, sessions, audit, reports, doubts, organisations, phone_books, networks, boxes,
     port_authorities, concentrators, trust, phone_certificates, phone_https, phone_trust, vpn, bundles,
+    listener_certificates,
 )  # fmt: skip
 """The modules with the API's routes, one for each noun; the first match takes a path."""
 

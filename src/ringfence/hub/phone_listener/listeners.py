@@ -9,22 +9,20 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from sqlalchemy import select
 
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs, within
 from ringfence.hub.core import Hub
+from ringfence.hub.data import listener_files
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.phone_listener.desk import ListenerDesk
-from ringfence.hub.phone_listener.errors import PhoneListenerUnfit
 from ringfence.hub.phone_listener.messages import ListenToPhones
 from ringfence.hub.phone_listener.process import ListenerMaterial, PhoneListenerProcess
 from ringfence.hub.store.network_models import PortAuthorityRow
 from ringfence.hub.store.trust_models import TrustKeyRow
 from ringfence.hub.trust.key_roles import KeyRole
-from ringfence.secret import Secret
 
 LOOK_EVERY_S = 5.0
 FLUSH_EVERY_S = 0.5
@@ -65,7 +63,7 @@ class PhoneListeners:
 
         Raises:
             PhoneListenerUnfit: A listener can't work.
-            BadConfiguration: Its certificate can't be read.
+            UnfitServerCertificate: Its certificate can't be read.
         """
         works = [threading.Thread(target=each, name="phone-listeners") for each in (self._look_again, self._flush)]
         try:
@@ -92,7 +90,7 @@ class PhoneListeners:
 
         Raises:
             PhoneListenerUnfit: A listener can't work; one that ran before goes on.
-            BadConfiguration: Its certificate can't be read.
+            UnfitServerCertificate: Its certificate can't be read.
         """
         with self._lock:
             authorities = self._authorities()
@@ -112,14 +110,8 @@ class PhoneListeners:
         kept.process = made
 
     def _listen(self, *, is_for_old: bool) -> ListenToPhones:
-        config, folder = self._hub.config, self._folder
-        named = (config.phones_old_certificate, config.phones_old_key) if is_for_old else ("", "")
-        named = named if named[0] else (config.phones_certificate, config.phones_key)
-        if named[0]:
-            certificate, key = (folder.path / each for each in named)
-        else:
-            certificate, key = folder.server_certificate, folder.server_key
-        return ListenToPhones(_read(certificate), Secret(_read(key)), is_for_old)
+        pair = listener_files.read(self._hub.config, self._folder, is_for_old=is_for_old)
+        return ListenToPhones(pair.certificate, pair.key, is_for_old)
 
     def _authorities(self) -> tuple[str, ...]:
         """Return the CAs of all organisations' phones: their makers', and the CAPFs'."""
@@ -141,15 +133,3 @@ class PhoneListeners:
     def _flush(self) -> None:
         while not self._is_over.wait(FLUSH_EVERY_S):
             self.desk.flush()
-
-
-def _read(file: Path) -> str:
-    try:
-        return file.read_text()
-    except (OSError, UnicodeDecodeError) as fault:
-        why = getattr(fault, "strerror", None) or "it is no text"
-        raise PhoneListenerUnfit(
-            f"the listener for phones can't read its certificate: {why}",
-            where=str(file),
-            to_do="Correct `phones_certificate` and `phones_key` in hub.toml.",
-        ) from None

@@ -20,6 +20,7 @@ from ringfence.hub.fleet import (
     concentrators,
     edge_job_alerts,
     edges,
+    listener_certificate_alerts,
     phone_alerts,
     phone_certificate_alerts,
     report_budget,
@@ -227,6 +228,16 @@ async def look_after_bundles(hub: Hub) -> None:
         return await run_in_threadpool(_in_turn, hub, bundle_alerts.look, BundleRow)
 
     await _repeat(hub, "Look after portable bundles", look, RENEW_EVERY_S)
+
+
+async def look_after_listeners(hub: Hub) -> None:
+    """Tell those who run the hub which certificates that phones see end, or could not be renewed."""
+
+    async def look() -> Sequence[str]:
+        await run_in_threadpool(listener_certificate_alerts.look, hub)
+        return ()
+
+    await _repeat(hub, "Look after the certificates that phones see", look, EDGES_EVERY_S)
 
 
 async def confirm(hub: Hub) -> None:

@@ -99,6 +99,20 @@ def bind_for_phones(config: HubConfig) -> Iterator[Mapping[bool, socket.socket]]
         }
 
 
+@contextlib.contextmanager
+def bind_for_acme(config: HubConfig) -> Iterator[socket.socket | None]:
+    """Bind where a CA's requests for challenges come in; None if hub.toml names no CA, or has it look into the DNS.
+
+    Raises:
+        ListenerPortTaken: The address can't be listened on.
+    """
+    if not config.phones_acme_directory or config.phones_acme_challenge != "http-01":
+        yield None
+        return
+    with _listening(*listen_place(config.phones_acme_listen)) as bound:
+        yield bound
+
+
 def port_of(bound: socket.socket) -> int:
     """Return the port that a socket is bound to."""
     port: int = bound.getsockname()[1]

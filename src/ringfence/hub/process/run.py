@@ -13,6 +13,7 @@ from types import MappingProxyType
 import uvloop
 
 from ringfence.hub import logs, within
+from ringfence.hub.acme.keeper import CertificateKeeper
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder, acting_as_owner
@@ -28,6 +29,7 @@ from ringfence.hub.process.listeners import (
     Bound,
     Listener,
     bind_all,
+    bind_for_acme,
     bind_for_phones,
     port_of,
 )
@@ -63,11 +65,13 @@ def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS, user: str
             stack.enter_context(folder.locked())
         bound = stack.enter_context(bind_all(listeners, config))
         for_phones = stack.enter_context(bind_for_phones(config))
+        for_acme = stack.enter_context(bind_for_acme(config))
         accounts.become(account, program=__file__)
         if os.geteuid() == 0:
             _log.warning("the hub runs as root", to_do="Start it with --user, or as the folder's owner.")
         hub = stack.enter_context(contextlib.closing(open_hub(folder, config)))
         prepare(hub, folder, bound)
+        stack.enter_context(CertificateKeeper(hub, folder, for_acme).running())
         if for_phones:
             stack.enter_context(PhoneListeners(hub, folder, for_phones).running())
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
@@ -129,6 +133,7 @@ async def serve(
             background_jobs.look_after_trust(hub),
             background_jobs.look_after_head_ends(hub),
             background_jobs.look_after_bundles(hub),
+            background_jobs.look_after_listeners(hub),
             background_jobs.notify(hub),
             background_jobs.publish_drafts(hub),
             background_jobs.go_on_with_rollouts(hub),

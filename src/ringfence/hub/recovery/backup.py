@@ -25,6 +25,7 @@ from ringfence import __version__
 from ringfence.content.digests import Digest, is_digest
 from ringfence.hub.core import blobs_in
 from ringfence.hub.data.folder import DataFolder, acting_as_owner
+from ringfence.hub.data.listener_files import ACME, FILES
 from ringfence.hub.data_errors import BackupUnwritable
 from ringfence.hub.recovery import sealed_file
 from ringfence.hub.recovery.sealed_file import Lock
@@ -157,6 +158,8 @@ def _small_files(folder: DataFolder) -> Iterator[Path]:
     yield folder.path / "hub.toml"
     yield folder.authority_certificate
     yield from sorted(path for path in (folder.path / "keys").iterdir() if path.is_file())
+    of_ca = (folder.path / ACME / name for name in FILES)
+    yield from (path for path in of_ca if path.is_file())
 
 
 def _add(tar: tarfile.TarFile, name: str, data: bytes, now: float) -> None:

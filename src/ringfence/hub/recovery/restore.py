@@ -22,6 +22,7 @@ from ringfence.hub.data import backup_note
 from ringfence.hub.data import folder as data_folder
 from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.data.folder import DataFolder, replace_file
+from ringfence.hub.data.listener_files import ACME, FILES
 from ringfence.hub.data_errors import BadBackup
 from ringfence.hub.errors import BlobDiffers
 from ringfence.hub.fleet import api_tokens, doubts
@@ -154,7 +155,7 @@ def _end_api_tokens(change: Change) -> int:
 
 def _extract(file: Path, opener: Opener, to: Path, *, keeps_blobs: bool) -> Manifest:
     """Read a copy to its end into ``to``, and check every part of it."""
-    for name in ("keys", "blobs"):
+    for name in ("keys", "blobs", ACME):
         (to / name).mkdir(mode=0o700, exist_ok=True)
     store = blobs_in(to / "blobs") if keeps_blobs else None
     manifest: Manifest | None = None
@@ -209,7 +210,8 @@ def _manifest(name: str, content: BinaryIO, file: Path) -> Manifest:
 
 def _is_small_file(name: str) -> bool:
     folder, _slash, file = name.rpartition("/")
-    return name in {"hub.toml", "authority.pem"} or (folder == "keys" and file not in {"", ".", ".."})
+    is_of_ca = folder == ACME and file in FILES
+    return name in {"hub.toml", "authority.pem"} or is_of_ca or (folder == "keys" and file not in {"", ".", ".."})
 
 
 def _blob(store: BlobStore | None, digest: Digest, content: BinaryIO, file: Path) -> None:

@@ -57,6 +57,7 @@ TRUST_LATE = "trust-late"
 HTTPS_ENUMERATION = "https-enumeration"
 VPN_CERTIFICATE = "vpn-certificate"
 BUNDLE_ENDS = "bundle-ends"
+PHONES_CERTIFICATE = "phones-certificate"
 ENUMERATES = "enumerates"
 BANNED = "banned"
 SOMEBODY_ELSE = frozenset({
@@ -76,7 +77,7 @@ KINDS = SOMEBODY_ELSE | OF_SOURCES | frozenset({
     CONCENTRATOR_AWAY, CONCENTRATOR_CERTIFICATE, TRUST_RECOVERY, TRUST_CERTIFICATE, TRUST_PBX,
     JOB_WAITING, JOB_REFUSED,
     PHONE_KEY_REFUSED, PHONE_CERTIFICATE_ENDS, HTTPS_ENUMERATION, VPN_CERTIFICATE,
-    BUNDLE_ENDS,
+    BUNDLE_ENDS, PHONES_CERTIFICATE,
 })  # fmt: skip
 WAITING = (NEW_PHONE, UNKNOWN_PHONE)
 """Kinds that end with a person's approval, or with a block."""
