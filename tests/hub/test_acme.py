@@ -24,7 +24,7 @@ from ringfence.hub.data import listener_files, server_certificates
 from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.data.listener_files import CertificateSource
-from ringfence.hub.data_errors import BadConfiguration
+from ringfence.hub.errors import BadConfiguration
 from ringfence.hub.fleet import listener_certificate_alerts, listener_certificates
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.process.listeners import bind_for_acme

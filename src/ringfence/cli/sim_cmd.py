@@ -26,8 +26,11 @@ from ringfence.sim.errors import GaveWay
 from ringfence.stop_signals import call_on_stop
 
 if TYPE_CHECKING:
+    from ringfence.sim.https_side import HttpsSide
     from ringfence.sim.steps import Step
     from ringfence.sim.trusting_phone import PhoneTrust
+
+_LARGEST_AUTHORITIES = 1 << 20
 
 app = typer.Typer(help="Virtual phones and attackers, to test a site without hardware.", no_args_is_help=True)
 
@@ -78,6 +81,16 @@ def phone(
     ex_cucm: Annotated[
         bool, typer.Option("--ex-cucm", help="With --memory: begin with the list of a former Call Manager.")
     ] = False,
+    https_ca: Annotated[
+        Path | None,
+        typer.Option(help="Be an SPA or Multiplatform phone that speaks HTTPS, and knows the CAs in this PEM file."),
+    ] = None,
+    rule: Annotated[
+        str, typer.Option(help="With --https-ca: the profile rule that was typed at it, such as https://HOST/$MA.cfg.")
+    ] = "",
+    resolve: Annotated[
+        list[str] | None, typer.Option(metavar="NAME=ADDRESS", help="With --https-ca: what its DNS says of a name.")
+    ] = None,
     once: Annotated[bool, typer.Option("--once", help="Boot once, then exit.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print each step as a line of JSON.")] = False,
 ) -> None:
@@ -107,6 +120,12 @@ def phone(
             output.say(f"{elapsed_s:8.3f} s  {in_words(step)}")
 
     begun = time.monotonic()
+    https = None
+    if https_ca is not None:
+        https = _https(https_ca, (Mac.parse(mac), family), memory, mic, rule, resolve or [])
+        memory = mic = None
+    elif rule or resolve:
+        raise BadArgument("--rule and --resolve are for phones that speak HTTPS", to_do="Name its CAs with --https-ca.")
     virtual = VirtualPhone(
         Mac.parse(mac),
         family,
@@ -119,6 +138,7 @@ def phone(
         running_load=load,
         web_port=web_port,
         trust=_trust(memory, mic, sha1_only=sha1_only, ex_cucm=ex_cucm),
+        https=https,
     )
     if pace:
         virtual.go_at_its_pace()
@@ -129,6 +149,28 @@ def phone(
         return
     call_on_stop(virtual.stop)
     virtual.run()
+
+
+def _https(
+    authorities: Path, who: tuple[Mac, str], memory: Path | None, mic: Path | None, rule: str, resolve: list[str]
+) -> "HttpsSide":
+    """Return what of a phone speaks HTTPS; ``who`` is its address and its model."""
+    from ringfence.phones.families import family_or_model
+    from ringfence.sim.https_side import HttpsSide, addresses_of
+    from ringfence.sim.phone_memory import PhoneMemory
+    from ringfence.sim.trusting_phone import read_identity
+
+    known = {name: address for name, _equals, address in (each.partition("=") for each in resolve)}
+    try:
+        with authorities.open(encoding="ascii") as file:
+            believed = file.read(_LARGEST_AUTHORITIES)
+    except (OSError, UnicodeDecodeError) as fault:
+        why = getattr(fault, "strerror", None) or "it is no PEM"
+        raise BadArgument(f"--https-ca can't be read: {why}", where=str(authorities)) from None
+    return HttpsSide(
+        who[0], family_or_model(who[1])[1], believed, read_identity(mic) if mic is not None else None, rule,
+        PhoneMemory(memory), lambda name: (known[name],) if name in known else addresses_of(name),
+    )  # fmt: skip
 
 
 def _trust(memory: Path | None, mic: Path | None, *, sha1_only: bool, ex_cucm: bool) -> "PhoneTrust | None":

@@ -61,5 +61,9 @@ class FileDistrusted(ContentRefused):
     """The phone does not believe a file, by its trust list; it keeps what it held."""
 
 
+class ServerDistrusted(ContentRefused):
+    """The phone does not believe a server by HTTPS: its CA, or its name; it asks it for nothing."""
+
+
 class NotVouchedFor(PeerFault):
     """Neither a phone's lists nor TVS vouch for a server."""

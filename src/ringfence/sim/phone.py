@@ -22,6 +22,7 @@ from ringfence.phones.parsed_configuration import HeldConfiguration
 from ringfence.server.errors import FileRefused
 from ringfence.server.tftp.client import fetch as fetch_over_tftp
 from ringfence.sim.errors import ConfigurationMissing, FileDistrusted
+from ringfence.sim.https_side import HTTPS, HttpsSide
 from ringfence.sim.profile_phone import profile_phone
 from ringfence.sim.provisioning import Fetch, HttpFirst, upgrade
 from ringfence.sim.sip_agent import TcpTransport, Transport
@@ -74,6 +75,7 @@ class VirtualPhone:
         running_load: str = "",
         web_port: int | None = None,
         trust: PhoneTrust | None = None,
+        https: HttpsSide | None = None,
     ) -> None:
         self.mac = mac
         self.family, self.model = family_or_model(kind)
@@ -89,7 +91,8 @@ class VirtualPhone:
         self._web_port = web_port
         self._web: WebSide | None = None
         self._web_order_waits = False
-        self._profiles = profile_phone(mac, self.family, self.model, trust)
+        self._https = https
+        self._profiles = profile_phone(mac, self.family, self.model, trust, https)
         self._trust = trust if self._profiles is None else None
         self._services = services = self._trust_services()
         by_tls = None if services is None else partial(services.connect_by_tls, tell=on_step)
@@ -342,12 +345,13 @@ class VirtualPhone:
         if self._stopping.wait(self._pace_s):
             raise _Ended
         begun = time.monotonic()
+        fetch = self._https if self._https is not None and name.startswith(HTTPS) else self._fetch
         try:
-            data = self._fetch(self.server, name, options=self._options, source_host=self.source_host)
+            data = fetch(self.server, name, options=self._options, source_host=self.source_host)
         except FileRefused as refusal:
             self._on_step(Missing(name, refusal.code, is_optional(name)))
             return None
-        self._on_step(Fetched(name, len(data), time.monotonic() - begun, getattr(self._fetch, "over", "tftp")))
+        self._on_step(Fetched(name, len(data), time.monotonic() - begun, getattr(fetch, "over", "tftp")))
         return data
 
     def _wait_for_order(self, wake_reader: socket.socket, retry_at: float) -> str | None:

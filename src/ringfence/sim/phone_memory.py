@@ -11,8 +11,9 @@ from ringfence.sim.errors import MemoryUnusable
 CONFIGURATION = "configuration-{number}"
 MOST_FILES = 8
 LSC = "lsc.pem"
+MOVED = "moved.json"
 _LARGEST_BYTES = 512 * 1024
-_NAMES = (CTL_NAME, ITL_NAME, LSC, *(CONFIGURATION.format(number=number) for number in range(MOST_FILES)))
+_NAMES = (CTL_NAME, ITL_NAME, LSC, MOVED, *(CONFIGURATION.format(number=number) for number in range(MOST_FILES)))
 
 
 class PhoneMemory:
@@ -51,6 +52,15 @@ class PhoneMemory:
     def keep_lsc(self, data: bytes | None) -> None:
         """Keep an LSC instead of the last one, or none; MemoryUnusable if it can't."""
         self._keep(LSC, data)
+
+    @property
+    def moved(self) -> bytes | None:
+        """What has moved for good, by HTTPS."""
+        return self._kept.get(MOVED)
+
+    def keep_moved(self, data: bytes) -> None:
+        """Keep what has moved for good; MemoryUnusable if it can't."""
+        self._keep(MOVED, data)
 
     @property
     def configuration(self) -> tuple[bytes, ...]:

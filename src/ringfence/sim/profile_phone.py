@@ -19,6 +19,7 @@ from ringfence.phones.mac import Mac
 from ringfence.phones.trust.encrypted_profiles import open_salted
 from ringfence.secret import Secret
 from ringfence.sim.errors import ConfigurationMissing, FileDistrusted, NoTrustList
+from ringfence.sim.https_side import HttpsSide
 from ringfence.sim.phone_memory import PhoneMemory
 from ringfence.sim.trust_steps import Decrypted, Distrusted, TrustStep
 from ringfence.sim.trusting_phone import PhoneTrust
@@ -39,10 +40,14 @@ class ProfilePhone:
         family: Its family, whose phones take encrypted profiles.
         model: Its model.
         memory: What it keeps over boots.
+        https: What of it speaks HTTPS; None for a phone that has its files by TFTP alone.
     """
 
-    def __init__(self, mac: Mac, family: Family, model: Model, memory: PhoneMemory) -> None:
+    def __init__(
+        self, mac: Mac, family: Family, model: Model, memory: PhoneMemory, https: HttpsSide | None = None
+    ) -> None:
         self._mac, self._family, self._model, self._memory = mac, family, model, memory
+        self._https = https
 
     @property
     def files(self) -> tuple[bytes, ...]:
@@ -68,7 +73,8 @@ class ProfilePhone:
     @property
     def _rule(self) -> str:
         first = self._family.boot.value[0].name_for(self._mac, self._model)
-        return self._parameters.get("Profile_Rule", "") or first
+        typed = "" if self._https is None else self._https.rule
+        return self._parameters.get("Profile_Rule", "") or typed or first
 
     @property
     def _parameters(self) -> Mapping[str, str]:
@@ -86,7 +92,8 @@ class ProfilePhone:
         if said is None:
             raise ConfigurationRejected(f"the phone can't follow the rule {rule!r}")
         phrase = _KEYS.sub(lambda found: self._parameters.get(f"GPP_{found[1]}", ""), said[1] or said[2] or "")
-        name = said[3].replace("$MA", self._mac.bare.lower())
+        name = said[3] if self._https is None else self._https.expand(said[3])
+        name = name.replace("$MA", self._mac.bare.lower())
         data = get(name)
         if data is None:
             raise ConfigurationMissing(
@@ -119,12 +126,22 @@ class ProfilePhone:
         self._memory.keep_configuration((etree.tostring(profile, encoding="UTF-8", xml_declaration=True),))
 
 
-def profile_phone(mac: Mac, family: Family, model: Model, trust: PhoneTrust | None) -> ProfilePhone | None:
+def profile_phone(
+    mac: Mac, family: Family, model: Model, trust: PhoneTrust | None, https: HttpsSide | None = None
+) -> ProfilePhone | None:
     """Return what keeps the parameters of a phone that takes encrypted profiles; None for others, or without a memory.
+
+    A phone that speaks HTTPS keeps them in its memory for that.
 
     Raises:
         NoTrustList: It is to have certificates or lists, which such phones don't know.
     """
+    if https is not None:
+        if family.encrypted_profile is None:
+            raise NoTrustList(
+                f"phones of the family {family.id} are led to no profile by HTTPS", to_do="Take one that is: SPA504G."
+            )
+        return ProfilePhone(mac, family, model, https.memory, https)
     if family.encrypted_profile is None or trust is None:
         return None
     if trust.mic is not None or trust.hashes is not None or trust.lists():
