@@ -82,8 +82,7 @@ def request(change: Change, hub: Hub, subject: MakerSubject, *, bits: int = BITS
     if _file(folder).exists() and not again:
         raise Conflict(
             "a request is with the maker already, and its key would be lost",
-            to_do="Install what the maker signed, or make another request: "
-            "ringfence listener-certificate request NAME --again.",
+            to_do="Install what the maker signed; with --again another request takes its place.",
         )
     parts = [(oid, str(getattr(subject, part))) for part, oid in _TEXTS.items() if getattr(subject, part)]
     key = rsa.generate_private_key(public_exponent=65537, key_size=bits)
