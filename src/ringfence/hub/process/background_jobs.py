@@ -382,8 +382,7 @@ def _go_on_with_rollouts(hub: Hub) -> None:
 
 
 def _look_after_phones(hub: Hub) -> None:
-    looked = phone_alerts.look(hub), phone_certificate_alerts.look(hub)
-    opened, closed = (sum(each) for each in zip(*looked, strict=True))
+    opened, closed = map(sum, zip(phone_alerts.look(hub), phone_certificate_alerts.look(hub), strict=True))
     if opened or closed:
         _log.info("alerts of phones", opened=opened, closed=closed)
 
