@@ -1,5 +1,10 @@
-"""Tries what ``make dist`` has built: the sdist's and the wheel's files, and the wheel in an empty environment."""
+"""Tries what ``make dist`` has built: the sdist's and the wheel's files, and the wheel in an empty environment.
 
+Beside the wheel it leaves a bill of materials in CycloneDX's form for an edge and for a hub: what was installed there.
+"""
+
+import hashlib
+import json
 import shutil
 import socket
 import subprocess
@@ -87,6 +92,19 @@ def try_commands(commands: Path, place: Path) -> None:
     check((place / "got").read_bytes() == b"<device/>" * 1000, "other bytes came")
 
 
+def write_bill(wheel: Path, of: str, environment: Path) -> None:
+    """Write down what is in an environment: names, versions, licences, and what needs what."""
+    bill = wheel.with_name(f"{wheel.name.split('-cp')[0]}-{of}.cdx.json")
+    run(
+        sys.executable, "-m", "cyclonedx_py", "environment", "--output-reproducible", "--pyproject",
+        ROOT / "pyproject.toml", "--output-file", bill, environment, cwd=environment,
+    )  # fmt: skip
+    parts = {part["name"] for part in json.loads(bill.read_text())["components"]}
+    check("cryptography" in parts, f"{bill.name} does not name what is there")
+    with (wheel.parent / "SHA256SUMS").open("a") as hashes:
+        hashes.write(f"{hashlib.sha256(bill.read_bytes()).hexdigest()}  {bill.name}\n")
+
+
 def try_wheel(wheel: Path, place: Path) -> None:
     """Install the wheel as on an edge, then as on a hub, without the sources anywhere near."""
     there = place / "environment"
@@ -104,8 +122,10 @@ def try_wheel(wheel: Path, place: Path) -> None:
     if shutil.which("cc"):
         run(python, "-I", "-c", "import ringfence.server.io._relay", cwd=place)
     try_commands(there / "bin", place)
+    write_bill(wheel, "edge", there)
     run(*install, f"ringfence[hub] @ {wheel.as_uri()}", cwd=place)
     run(there / "bin" / "ringfence", "hub", "init", place / "hub", "--address", "127.0.0.1", cwd=place)
+    write_bill(wheel, "hub", there)
 
 
 def main(folder: Path) -> None:
