@@ -104,7 +104,7 @@ class Stack:
         self.edge_folder = folder / "edge"
         self.people_port, self.device_port = free_port(), free_port()
         self.tftp_port = free_port()
-        self.http_port = free_port()
+        self.http_port, self.https_port = free_port(), free_port()
         self.token = ""
         self.environment = {**os.environ, "XDG_CONFIG_HOME": str(folder / "config"), "NO_COLOR": "1", "COLUMNS": "120"}
         self.environment["RINGFENCE_HUB_PBX_NETWORKS"] = '["127.0.0.0/8"]'
@@ -167,7 +167,7 @@ class Stack:
     def launch_edge(self, *, as_service: bool = False) -> subprocess.Popen[str]:
         """Start the edge's process as people do, or as a service manager does, and wait for nothing."""
         where = ["--folder", str(self.edge_folder), "--listen", f"127.0.0.1:{self.tftp_port}"]
-        where += ["--http", f"127.0.0.1:{self.http_port}"]
+        where += ["--http", f"127.0.0.1:{self.http_port}", "--https-port", str(self.https_port)]
         command = [sys.executable, "-I", "-m", "ringfence.edge"] if as_service else [*RINGFENCE, "edge", "run"]
         return self._start("edge.log", [*command, *where])
 

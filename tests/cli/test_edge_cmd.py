@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from cli.conftest import PhoneThere
+from ringfence.hub.fleet import edge_tls_keys
 from ringfence.hub.store.models import EdgeRow
 from ringfence.server.tftp.client import fetch
 from ringfence.wire import paths
 from ringfence.wire.messages import EdgeHealth
 from stack import free_port, wait_for
 from support.command_line import CommandLine
+from support.edge_tls import offered
 from support.running_hub import RunningHub
 
 
@@ -95,6 +97,21 @@ def test_what_an_edge_says_of_itself_is_shown(
     assert ringfence.ask("edge", "show", edge_id)["problem"] == "disk-full"
     assert "the disk is full" in ringfence("edge", "list", "--site", site)
     ringfence.refused(4, "edge", "show", "edge-nobody")
+
+
+def test_an_edge_s_key_for_phones_by_https_is_shown_and_renewed(
+    ringfence: CommandLine, hub: RunningHub, enrolled: str
+) -> None:
+    edge = json.loads(ringfence.run("edge", "status", "--folder", enrolled, "--json").out)["enrolment"]["edge_id"]
+    assert "It has no key" in ringfence("edge", "tls-key", edge)
+    ringfence.refused(4, "edge", "renew-tls-key", edge, "--yes")
+    with hub.hub.change(edge) as change:
+        row = change.session.get_one(EdgeRow, edge)
+        name = edge_tls_keys.take(change, row, offered(edge, change.now)).fingerprint
+    assert name[:16] in ringfence("edge", "tls-key", edge)
+    assert [key["state"] for key in ringfence.ask("edge", "tls-key", edge)["keys"]] == ["current"]
+    assert "Another key is asked for" in ringfence("edge", "renew-tls-key", edge, "--yes")
+    ringfence.refused(4, "edge", "tls-key", "nobodys")
 
 
 def test_what_enrols_no_edge_is_refused(

@@ -19,7 +19,16 @@ from sqlalchemy import select
 
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.fleet import audit, box_numbering, concentrators, edges, enrolment_tokens, passkeys, sessions
+from ringfence.hub.fleet import (
+    audit,
+    box_numbering,
+    concentrators,
+    edge_tls_keys,
+    edges,
+    enrolment_tokens,
+    passkeys,
+    sessions,
+)
 from ringfence.hub.fleet.audit import AuditFilter
 from ringfence.hub.fleet.edges import Certificate
 from ringfence.hub.fleet.guard import alerts
@@ -37,6 +46,7 @@ from ringfence.hub.trust.recovery_file import RecoveryKey
 from ringfence.identity.certificates import EdgeIdentity, make_authority, to_pem
 from ringfence.secret import Secret
 from support.called_app import ADDRESS, CalledApp
+from support.edge_tls import offered
 from support.every_route import bodies, filled, routes
 from support.phones_with_lists import holding_a_list
 from support.portable_home import new_identity
@@ -230,6 +240,7 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         of_edge, _secret = enrolment_tokens.create(change, "rich")
         shown = Certificate("1", "f", "k", 1e9, 2e9, EdgeIdentity("edge-1", "rich"))
         edge = edges.admit(change, of_edge, "edge-1", shown, ("pi", "0.1.0"))
+        edge_tls_keys.take(change, edge, offered("edge-1", change.now))
         box_numbering.number(change, edge, IPv4Network("10.80.0.0/16")).public_key = "A" * 43 + "="
         concentrators.get(change.session, "Berlin").public_key = "B" * 43 + "="
         times = {"first_at": 1.0, "last_at": 1.0}

@@ -58,6 +58,7 @@ def test_each_route_reads_no_longer_a_body_than_it_has_use_for() -> None:
         paths.PROGRESS: 4 * 1024,
         paths.STANDING: 1536 * 1024,
         paths.BOX: 64 * 1024,
+        paths.EDGE_TLS: 4 * 1024,
         paths.TUNNEL_ENROL: 64 * 1024,
         paths.TUNNEL_RENEW: 64 * 1024,
         paths.TUNNEL_STANDING: codec.LARGEST_BYTES,

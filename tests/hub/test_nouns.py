@@ -24,6 +24,7 @@ NOUNS = {
     "edge-jobs": "edge_jobs",
     "edges/*/accept": "guard.edge_networks",
     "edges/*/mode": "edge_modes",
+    "edges/*/tls-key": "edge_tls_keys",
     "phones": "phones",
     "phones/bulk": "bulk",
     "phones/*/certificate": "phone_certificates",

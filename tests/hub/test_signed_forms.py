@@ -25,7 +25,7 @@ CONFIGURATION = (
 SIGNED = FileForms(plain=True, signed=True, trust_list=ListOffer.FULL)
 WITHDRAWN = replace(SIGNED, plain=False)
 ENCRYPTED = replace(WITHDRAWN, encrypted=True)
-LISTS = {(kind, digest): f"{kind} {digest}".encode() for kind in ListOffer for digest in SigningHash}
+LISTS = {(kind, digest, False): f"{kind} {digest}".encode() for kind in ListOffer for digest in SigningHash}
 TFTP = fixed_signer("tftp")
 PHONE_KEY = fixed_signer("phone").key
 PHONE = certificate_for(PHONE_KEY, name(f"CP-7945G-SEP{ANNA.bare}"))

@@ -99,7 +99,8 @@ def test_who_takes_a_signed_file_again_and_again_and_never_went_on_does_not_beli
 
 def test_who_held_a_list_and_asks_without_a_signature_has_none_any_more() -> None:
     assert "somebody erased that" in text([served(20, OWN)], "asks-unsigned", Known(took_list=True, takes_signed=True))
-    assert "asks-unsigned" not in words([served(20, f"{OWN}.sgn")], Known(took_list=True, takes_signed=True))
+    for name in (f"{OWN}.sgn", f"https/{OWN}"):
+        assert "asks-unsigned" not in words([served(20, name)], Known(took_list=True, takes_signed=True))
 
 
 def encrypted_boot(ago: float, *more: str) -> list[Seen]:

@@ -76,7 +76,7 @@ def test_every_setting_is_used_by_a_template_or_by_what_prepares_it(of: Family) 
         "directory_url", "edge_url", "authentication_url",
         "time_zone", "sip_port", "leave_out", "sip_needs_password", "modules", "line_mode",
         "reload", "reload_by", "reload_hour",
-        "trust", "plain_files", "signature_hash", "https_url", "https_old_url", "firmware_url",
+        "trust", "trust_transport", "plain_files", "signature_hash", "https_url", "https_old_url", "firmware_url",
         "protect_calls", "tunnel_sip_server", "tunnel_sip_server_2", "tunnel_sip_server_3",
     }  # fmt: skip
     for name in of.settings.keys() - read_in_prepare:

@@ -12,6 +12,7 @@ from ringfence.edge.agent.clock import HubClock
 from ringfence.edge.agent.hub_client import BlobPart
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.wire import codec
+from ringfence.wire.edge_tls_messages import EdgeTlsAnswer, EdgeTlsOffer
 from ringfence.wire.job_messages import JobNews, JobNewsAnswer
 from ringfence.wire.messages import (
     EdgeHealth,
@@ -121,6 +122,10 @@ class MemoryHub:
         self._answer("box")
         self.boxes.append(standing)
         return BoxAnswer(next_key_known=self.knows_next_key)
+
+    def offer_tls(self, offer: EdgeTlsOffer) -> EdgeTlsAnswer | None:
+        del offer
+        return None
 
     def tell_job(self, news: JobNews) -> JobNewsAnswer | None:
         self._answer("jobs")

@@ -127,6 +127,15 @@ def run(
             show_default="none",
         ),
     ] = None,
+    https_port: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65535,
+            help="Where phones with trust_transport=https get their configuration; real ones know port 6971 alone.",
+            show_default="6971",
+        ),
+    ] = None,
 ) -> None:
     """Serve this site's phones and keep their files current, until stopped.
 
@@ -148,6 +157,7 @@ def run(
         more += [part for text in opened or [] for part in ("--open", text)]
     elif uplink or opened:
         raise BadPhonePort("--uplink and --open need --phone-port", to_do="Name the phone's port as well.")
+    more += ["--https-port", str(https_port)] if https_port is not None else []
     more += [part for host in phone_services or [] for part in ("--phone-services", host)]
     become("ringfence.edge", folder, listen, http, user, *more, freebind=freebind)
 
@@ -323,3 +333,40 @@ def mode(
     output.tell(
         f"Edge {edge} is told to be {wanted}. See whether it is: ringfence edge show {edge}", row, as_json=as_json
     )
+
+
+@app.command("tls-key")
+def tls_key(edge: EdgeId, as_json: AsJson = False) -> None:
+    """Show by which keys an edge meets phones that get their configuration by HTTPS (trust_transport=https).
+
+    Example: ringfence edge tls-key edge-1a2b3c4d5e6f
+    """
+    from ringfence.cli.support.connection import hub, segment
+
+    path = f"/edges/{segment(edge)}/tls-key"
+    row = hub().get(path)
+    if as_json:
+        output.show_json(row)
+        return
+    columns: list[output.Column] = [
+        ("STATE", output.field("state")), ("MADE", output.moment("made_at")), ("ENDS", output.moment("ends_at")),
+        ("FINGERPRINT", lambda key: key["fingerprint"][:16]),
+    ]  # fmt: skip
+    output.show_table(row["keys"], columns, empty="No keys.")
+    output.say(row["sentence"])
+
+
+@app.command("renew-tls-key")
+def renew_tls_key(edge: EdgeId, yes: Yes = False, as_json: AsJson = False) -> None:
+    """Ask an edge for another key for phones by HTTPS; it uses that once all its phones know it, and then ends the old.
+
+    Publish after the edge has made it, and once more when it uses it; `ringfence edge tls-key` says how far it is.
+
+    Example: ringfence edge renew-tls-key edge-1a2b3c4d5e6f
+    """
+    from ringfence.cli.support.connection import hub, segment
+
+    confirm(f"Give edge {edge} another key for phones by HTTPS", yes=yes)
+    path = f"/edges/{segment(edge)}/tls-key/renew"
+    row = hub().post(path)
+    output.tell(f"Edge {edge}: {row['sentence']}", row, as_json=as_json)

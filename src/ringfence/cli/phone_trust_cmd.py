@@ -9,13 +9,19 @@ from ringfence.cli.support.arguments import MacAddress, complete_phone
 from ringfence.cli.support.connection import hub, segment
 from ringfence.cli.support.errors import BadArgument
 from ringfence.cli.support.listing import Listing, lists
-from ringfence.cli.support.output import AsJson, field, moment
+from ringfence.cli.support.output import AsJson, Row, field, moment
 from ringfence.cli.support.questions import Yes, confirm
 from ringfence.counted import counted
 
+
+def _state(row: Row) -> str:
+    """Return how far a phone is, and whether its list makes it come by HTTPS."""
+    return f"{row['state']}, https" if row["has_https_list"] else str(row["state"])
+
+
 COLUMNS = (
     ("PHONE", field("mac")), ("SITE", field("site")), ("MODEL", field("model")), ("WANTED", field("wanted")),
-    ("STATE", field("state")), ("LIST TAKEN", moment("list_taken_at")), ("NEXT STEP", field("next_step")),
+    ("STATE", _state), ("LIST TAKEN", moment("list_taken_at")), ("NEXT STEP", field("next_step")),
 )  # fmt: skip
 
 

@@ -53,6 +53,9 @@ def phone(
         typer.Option("--http/--no-http", help="Ask over HTTP first, or never; by default as its model does."),
     ] = None,
     http_port: Annotated[int, typer.Option(min=1, max=65535, help="The HTTP port; real phones know 6970 only.")] = 6970,
+    https_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="The HTTPS port of its configuration; real phones know 6971 only.")
+    ] = 6971,
     load: Annotated[str, typer.Option(help="The firmware that it runs, such as sip9971.9-4-2SR4-1.")] = "",
     register: Annotated[bool, typer.Option("--register", help="Register its lines with its SIP server.")] = False,
     pace: Annotated[
@@ -139,6 +142,7 @@ def phone(
         web_port=web_port,
         trust=_trust(memory, mic, sha1_only=sha1_only, ex_cucm=ex_cucm),
         https=https,
+        https_port=https_port,
     )
     if pace:
         virtual.go_at_its_pace()

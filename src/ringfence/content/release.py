@@ -27,6 +27,8 @@ others, with the parameter that some need; or by keys pressed through its web in
 MINUTES_A_DAY = 1440
 STUBS = "stub/"
 """The prefix of the name of a stub: a phone's own file without secrets."""
+BY_HTTPS = "https/"
+"""The prefix of the name of a phone's own file that goes out over HTTPS alone; nobody can ask for it by that name."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from ringfence.server.confinement import accounts
 from ringfence.server.processes.handles import LauncherProcess
 from ringfence.server.standalone.metrics_page import listen_for_metrics
 from ringfence.stop_signals import call_on_stop
+from ringfence.wire.edge_tls_messages import PORT
 
 
 def hear(
@@ -121,6 +122,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--http", metavar="HOST:PORT", action="append", default=[])
     parser.add_argument("--freebind", action="store_true")
     parser.add_argument("--phone-services", metavar="HOST", action="append", default=[])
+    parser.add_argument("--https-port", metavar="PORT", type=int, default=PORT)
     parser.add_argument("--user", metavar="NAME")
     parser.add_argument("--leases", metavar="FILE", type=Path)
     parser.add_argument("--metrics", metavar="ADDRESS")
@@ -167,6 +169,7 @@ def main(arguments: list[str] | None = None) -> int:
                         launcher,
                         options.freebind,
                         options.phone_port,
+                        options.https_port,
                     ),
                     say,
                     metrics=metrics_socket(options.metrics),

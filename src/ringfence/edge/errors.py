@@ -114,6 +114,10 @@ class JobOver(Conflict):
     """A job that somebody cancelled, or that is another's: it ends where it is."""
 
 
+class TlsUnfitToRun(EnvironmentFault):
+    """The process that ends phones' TLS can't work."""
+
+
 class RelayUnfitToRun(EnvironmentFault):
     """The process that takes phones' connections can't work."""
 

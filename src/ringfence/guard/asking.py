@@ -30,5 +30,7 @@ class Asking:
     """By what its sender is known to be of the site, in words, where that proves no key; empty if it is not."""
     credential: DigestAnswer | None = None
     """What it answers to a challenge; its nonce is ours, young, and used for the first time."""
+    over_tls: bool = False
+    """Whether it came to an edge by HTTPS, so that what goes out over HTTPS alone may be its answer."""
     is_beyond_budget: bool = False
     """Whether it may only be answered with its file: a refusal would reveal that the phone exists."""

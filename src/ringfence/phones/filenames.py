@@ -132,6 +132,12 @@ def is_configuration(name: str, mac: Mac) -> bool:
     return owner_of(name) == mac and not name.upper().startswith(("CTL", "ITL")) and not name.lower().endswith(".tlv")
 
 
+def is_own_configuration(name: str) -> bool:
+    """Return whether a name is the one under which a Cisco enterprise phone asks for its configuration."""
+    owner = owner_of(name)
+    return owner is not None and name == configuration_name(owner)
+
+
 def is_first_of_configuration(name: str, mac: Mac) -> bool:
     """Return whether a name is the one by which a phone's boot is counted.
 

@@ -19,9 +19,11 @@ from ringfence.phones.families import family_or_model
 from ringfence.phones.filenames import is_optional
 from ringfence.phones.mac import Mac
 from ringfence.phones.parsed_configuration import HeldConfiguration
+from ringfence.phones.settings.trust import TRUST_TRANSPORT
 from ringfence.server.errors import FileRefused
 from ringfence.server.tftp.client import fetch as fetch_over_tftp
 from ringfence.sim.errors import ConfigurationMissing, FileDistrusted
+from ringfence.sim.https_client import PORT
 from ringfence.sim.https_side import HTTPS, HttpsSide
 from ringfence.sim.profile_phone import profile_phone
 from ringfence.sim.provisioning import Fetch, HttpFirst, upgrade
@@ -76,7 +78,9 @@ class VirtualPhone:
         web_port: int | None = None,
         trust: PhoneTrust | None = None,
         https: HttpsSide | None = None,
+        https_port: int = PORT,
     ) -> None:
+        self._https_port = https_port
         self.mac = mac
         self.family, self.model = family_or_model(kind)
         self.server = server
@@ -325,8 +329,9 @@ class VirtualPhone:
             return None
         if self._trust.hashes is None:
             self._trust.hashes = hashes_of(self.model)
+        self._trust.knows_curves = self._trust.knows_curves or TRUST_TRANSPORT in self.model.settings
         device = f"SEP{self.mac.bare}"
-        return TrustServices(
+        services = TrustServices(
             self._trust,
             device,
             f"CP-{self.model.name}-{device}",
@@ -334,6 +339,10 @@ class VirtualPhone:
             self.model.tls_ceiling.value,
             self._trust.typed,
         )
+        self._trust.ask_by_https = lambda name, tell: services.get_by_https(
+            (self.server[0], self._https_port), name, tell
+        )
+        return services
 
     def _run_errands(self, configuration: bytes) -> None:
         """Go to CAPF and TVS if the phone has lists, and the configuration says so."""

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from lxml import etree
 
 from ringfence.errors import RingfenceError
@@ -22,10 +23,12 @@ from ringfence.phones.trust.capf import CapfReason
 from ringfence.phones.trust.certificate_rules import load_certificate, name_as_text
 from ringfence.phones.trust.roles import TrustRole
 from ringfence.phones.trust.tvs import TvsStatus
+from ringfence.sim import https_client
 from ringfence.sim.capf_client import CapfClient, CapfPhone, phone_context
 from ringfence.sim.errors import NotVouchedFor
+from ringfence.sim.https_client import HttpsServer
 from ringfence.sim.sip_over_tls import TlsTransport, show
-from ringfence.sim.trust_steps import CapfEnded, CapfFailed, TrustStep, TvsAnswered
+from ringfence.sim.trust_steps import ByHttps, CapfEnded, CapfFailed, HttpsFailed, TrustStep, TvsAnswered
 from ringfence.sim.trusting_phone import PhoneTrust
 from ringfence.sim.tvs_client import TvsMemory, ask, der_of
 
@@ -73,6 +76,25 @@ class TrustServices:
         if (own := self.trust.lsc or self.trust.mic) is not None:
             show(context, own)
         return TlsTransport(host, port, server, place, context, lambda der: self._check(der, TrustRole.CCM, tell))
+
+    def get_by_https(self, server: Address, name: str, tell: Callable[[TrustStep], None]) -> bytes | None:
+        """Get the phone's configuration by HTTPS from a server that the lists or TVS vouch for; None if that fails."""
+        asked = HttpsServer(server, self.source_host, self.trust.lsc or self.trust.mic)
+        try:
+            data = https_client.get(asked, name, lambda der: self._check_curve(der, tell))
+        except (OSError, RingfenceError) as fault:
+            tell(HttpsFailed(name, str(fault) or type(fault).__name__))
+            return None
+        said = f"{server[0]}:{server[1]}"
+        tell(HttpsFailed(name, f"{said} does not have it") if data is None else ByHttps(name, said))
+        return data
+
+    def _check_curve(self, der: bytes, tell: Callable[[TrustStep], None]) -> None:
+        """Check the server's certificate, whose key is to be an elliptic curve. NotVouchedFor."""
+        shown = load_certificate(der)
+        if shown is None or not isinstance(shown.public_key(), ec.EllipticCurvePublicKey):
+            raise NotVouchedFor("the server at the port for HTTPS shows no certificate with an elliptic curve")
+        self._check(der, TrustRole.TFTP, tell)
 
     def run(self, configuration: bytes, tell: Callable[[TrustStep], None]) -> None:
         """Go to CAPF if the configuration, or a stub, says so; keep the LSC that it gives or takes."""

@@ -72,25 +72,40 @@ class TvsAnswered:
     ttl_s: int
 
 
-TrustStep = ListTaken | ListRefused | Distrusted | Decrypted | CapfEnded | CapfFailed | TvsAnswered
+@dataclass(frozen=True, slots=True)
+class ByHttps:
+    """It got its configuration by HTTPS, from a server that its list or TVS vouches for."""
+
+    name: str
+    server: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpsFailed:
+    """It got nothing by HTTPS, and asks for its signed file."""
+
+    name: str
+    reason: str
+
+
+TrustStep = (
+    ByHttps | HttpsFailed | ListTaken | ListRefused | Distrusted | Decrypted | CapfEnded | CapfFailed | TvsAnswered
+)
 
 
 def trust_in_words(step: TrustStep) -> str:
     """Return a step for people."""
     match step:
         case ListTaken():
-            why = "believes its first list" if step.is_first else "believes a new list"
-            if step.lets_go:
-                then = "lets anybody's files in again"
-            elif step.wants_signed_files:
-                then = "takes signed files only"
-            else:
-                then = "asks for no signatures"
-            return f"trusts  {step.name}: {why}, signed by {step.signer}; {then}"
+            return _list_in_words(step)
         case ListRefused():
             return f"refuses {step.name}: {step.reason} It keeps its list."
         case Distrusted():
             return f"refuses {step.name}: {step.reason}"
+        case ByHttps():
+            return f"gets    {step.name} by HTTPS from {step.server}"
+        case HttpsFailed():
+            return f"fails   {step.name} by HTTPS: {step.reason} It asks for the signed file."
         case Decrypted():
             return f"opened  {step.name} with the key of {step.certificate or 'an earlier profile'}"
         case CapfEnded():
@@ -102,6 +117,17 @@ def trust_in_words(step: TrustStep) -> str:
             return f"TVS     {step.server} trusts {step.certificate} for {roles}"
         case _:
             assert_never(step)
+
+
+def _list_in_words(step: ListTaken) -> str:
+    why = "believes its first list" if step.is_first else "believes a new list"
+    if step.lets_go:
+        then = "lets anybody's files in again"
+    elif step.wants_signed_files:
+        then = "takes signed files only"
+    else:
+        then = "asks for no signatures"
+    return f"trusts  {step.name}: {why}, signed by {step.signer}; {then}"
 
 
 def trust_as_event(step: TrustStep) -> Mapping[str, object]:
@@ -120,6 +146,10 @@ def trust_as_event(step: TrustStep) -> Mapping[str, object]:
             return {"event": "list-refused", "name": step.name, "reason": step.reason}
         case Distrusted():
             return {"event": "file-distrusted", "name": step.name, "reason": step.reason}
+        case ByHttps():
+            return {"event": "by-https", "name": step.name, "server": step.server}
+        case HttpsFailed():
+            return {"event": "https-failed", "name": step.name, "reason": step.reason}
         case Decrypted():
             return {"event": "decrypted", "name": step.name, "certificate": step.certificate}
         case CapfEnded():

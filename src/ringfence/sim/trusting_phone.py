@@ -23,7 +23,7 @@ from ringfence.errors import ContentRefused
 from ringfence.phones.document import NotWellFormed, parse, text_of
 from ringfence.phones.errors import BadFields
 from ringfence.phones.family import Family, Model
-from ringfence.phones.filenames import is_firmware
+from ringfence.phones.filenames import is_firmware, is_own_configuration
 from ringfence.phones.settings.trust import SIGNATURE_HASH
 from ringfence.phones.trust.certificate_rules import name_as_text
 from ringfence.phones.trust.encrypted_file import ENCRYPTED_SUFFIX, fingerprint, read_encrypted
@@ -39,6 +39,8 @@ from ringfence.sim.trust_steps import Decrypted, ListRefused, ListTaken, TrustSt
 Get = Callable[[str], bytes | None]
 """Gets a file by its name from the server; None if the server refuses it."""
 Tell = Callable[[TrustStep], None]
+GetByHttps = Callable[[str, Tell], bytes | None]
+"""Gets a configuration by HTTPS; None where that comes to nothing."""
 _LIST_SUFFIX = ".tlv"
 _LARGEST_IDENTITY = 64 * 1024
 EVERY_HASH = frozenset(SigningHash)
@@ -53,7 +55,7 @@ class PhoneTrust:
         mic: The certificate that its maker gave it; None for a phone without one.
         hashes: The digests that its firmware checks; None for those that its model's is known to check, once a virtual
             phone has it.
-        knows_curves: Whether it takes lists of signer version 1.1.
+        knows_curves: Whether it takes lists of signer version 1.1, as the 7800 and 8800 series do.
         typed: The authentication string that somebody typed at it, for CAPF.
     """
 
@@ -62,6 +64,8 @@ class PhoneTrust:
     hashes: frozenset[SigningHash] | None = None
     knows_curves: bool = False
     typed: str = ""
+    ask_by_https: GetByHttps | None = None
+    """Gets its configuration by HTTPS; None for a phone that can't."""
     stub: bytes | None = None
     """The last one, which leads to a configuration that may be encrypted to a certificate that it lacks."""
     _own_list_came: bool = False
@@ -87,6 +91,11 @@ class PhoneTrust:
             ) from None
 
     @property
+    def wants_https(self) -> bool:
+        """Whether it asks for its configuration by HTTPS first."""
+        return any(each.signer_version > (1, 0) and each.wants_signed_files for each in self.lists())
+
+    @property
     def wants_signed_files(self) -> bool:
         """Whether it refuses unsigned files."""
         return any(each.wants_signed_files for each in self.lists())
@@ -110,6 +119,10 @@ class PhoneTrust:
             return self._ask_list(name, get, tell)
         if is_firmware(name) or not self.wants_signed_files:
             return get(name)
+        if self.ask_by_https is not None and self.wants_https and is_own_configuration(name):
+            data = self.ask_by_https(name, tell)
+            if data is not None:
+                return self._unsigned(name, data)
         return self._ask_signed(name, get, tell)
 
     def _ask_list(self, name: str, get: Get, tell: Tell) -> bytes | None:
@@ -160,6 +173,16 @@ class PhoneTrust:
         except ContentRefused as fault:
             raise FileDistrusted(fault.what, where=fault.where) from None
         return read.body
+
+    def _unsigned(self, name: str, data: bytes) -> bytes:
+        """Return a file that came by HTTPS: it is the XML itself, and a signed one is of no use.
+
+        Raises:
+            FileDistrusted: It is not.
+        """
+        if not data.lstrip().startswith(b"<"):
+            raise FileDistrusted("it came by HTTPS and is not the unsigned file", where=name)
+        return data
 
     def _check_signature(self, header: TrustHeader, name: str) -> None:
         if header.filename != name.lstrip("/"):  # a locale without a name leaves a "/" before the file's

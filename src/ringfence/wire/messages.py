@@ -316,6 +316,8 @@ class StatePart(StrEnum):
     """NetworkRules (``wire.network_messages``), for boxes alone."""
     JOBS = "jobs"
     """JobOrders (``wire.job_messages``)."""
+    EDGE_TLS = "edge-tls"
+    """EdgeTlsOrder (``wire.edge_tls_messages``)."""
     STORAGE = "storage"
     """StorageOrder, for edges that were ever told to seal their files; no edge keeps it on its disk."""
 

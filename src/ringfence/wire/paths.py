@@ -31,6 +31,9 @@ HEALTH = V1 + "/health"
 BOX = V1 + "/box"
 """POST BoxStanding → BoxStanding (``wire.network_messages``): how a box's port and tunnel are."""
 
+EDGE_TLS = V1 + "/edge-tls"
+"""POST EdgeTlsOffer → EdgeTlsAnswer (``wire.edge_tls_messages``): the caller's key for phones by HTTPS."""
+
 PHONE_SERVICES = V1 + "/phone-services/"
 """POST …/capf?mac=…, …/tvs?mac=…: a phone's bytes as they come, and the answer's body is what goes back, at the same
 time (``wire.phone_services``)."""

@@ -4,9 +4,18 @@ from itertools import product
 
 import pytest
 
-from ringfence.phones.trust.state import FileForms, ListOffer, Trust, TrustFacts, TrustState, forms_of, state_of
+from ringfence.phones.trust.state import (
+    FileForms,
+    ListOffer,
+    Transport,
+    Trust,
+    TrustFacts,
+    TrustState,
+    forms_of,
+    state_of,
+)
 
-ALL_FACTS = [TrustFacts(*known) for known in product((False, True), repeat=6)]
+ALL_FACTS = [TrustFacts(*known) for known in product((False, True), repeat=7)]
 EVERY_CASE = [(wanted, facts, withdraws) for wanted in Trust for facts in ALL_FACTS for withdraws in (False, True)]
 
 
@@ -91,3 +100,21 @@ def test_in_every_case_a_phone_is_let_go_only_where_somebody_ordered_it(
 
     assert (forms.trust_list is ListOffer.RELEASE) == (facts.is_releasing and not facts.is_released)
     assert (state is TrustState.RELEASED) == facts.is_released
+
+
+@pytest.mark.parametrize("transport", Transport)
+@pytest.mark.parametrize(("wanted", "facts", "withdraws"), EVERY_CASE)
+def test_in_every_case_a_phone_that_asks_by_https_finds_its_file_there_and_its_signed_one_beside_it(
+    wanted: Trust, facts: TrustFacts, transport: Transport, *, withdraws: bool
+) -> None:
+    forms = forms_of(wanted, facts, withdraws=withdraws, transport=transport)
+
+    if facts.took_https and facts.may_hold_list:
+        assert forms.https  # until it took another list
+    if forms.https:
+        assert forms.signed  # what it falls back to
+    if forms.trust_list is ListOffer.HTTPS:
+        assert (forms.https, wanted, transport) == (True, Trust.SIGNED, Transport.HTTPS)
+        assert not forms.encrypted
+    if transport is Transport.FILES and not facts.took_https:
+        assert not forms.https

@@ -18,6 +18,7 @@ from ringfence.edge.agent.agent_jobs import NO_RIGHTS, ProcessRights, RunningAge
 from ringfence.edge.agent.backoff import Backoff
 from ringfence.edge.agent.box import Box
 from ringfence.edge.agent.clock import HubClock
+from ringfence.edge.agent.edge_tls import EdgeTlsPart
 from ringfence.edge.agent.enrolment import renew, renew_when_due
 from ringfence.edge.agent.guard_rules import GuardRulesPart
 from ringfence.edge.agent.health import HealthTeller
@@ -82,8 +83,7 @@ class Agent:
         self._folder = folder
         log = self._log = RecentLog(log)
         self._connect, self._workers = connect, workers
-        self._stopping = threading.Event()
-        self._wake = threading.Event()
+        self._stopping, self._wake = threading.Event(), threading.Event()
         self._wipe = False
         self._revoking = threading.Lock()
         self._bug: Exception | None = None
@@ -93,9 +93,7 @@ class Agent:
             folder.cache, folder.disk, enrolment.site_id, folder.disk.read(folder.root_file) or b"", folder.vault
         )
         kept = self._cache.load()
-        self._trusted = kept.trusted
-        self._kept_refusal = kept.refusal
-        self._damaged = kept.damaged
+        self._trusted, self._kept_refusal, self._damaged = kept.trusted, kept.refusal, kept.damaged
         self._status = StatusKeeper(folder, log, kept.refreshed_at)
         folder.disk.reserve = folder.reserve
         self._clock = HubClock(floor=self._status.state.confirmed_at)
@@ -113,7 +111,9 @@ class Agent:
         network = (box.part_by(self._clock),) if box is not None else ()
         orders = RoomOrdersPart(self._clock, self._serving.send)
         self._storage = SealedStorage(folder, self._cache, log, self._show_release)
-        self._state = StateKeeper(folder, (self._storage, self._rules, self._memory, orders, self._jobs, *network))
+        self._tls = EdgeTlsPart(folder, self._clock, self._serving, log, can_serve=workers.reaches_phones)
+        parts = (self._storage, self._rules, self._memory, orders, self._jobs, self._tls, *network)
+        self._state = StateKeeper(folder, parts)
         self._standing = StandingTeller(folder, self._state, self._memory)
         self._pages = LocalPagesThread(metrics, pages(self._status_now, folder.path))
 
@@ -267,6 +267,7 @@ class Agent:
             self._log(
                 "info", f"Received version {self._state.version} of the site's state; changed: {', '.join(news)}."
             )
+        self._tls.offer(self._client)
         before = self._trusted.hub
         self._trusted = update_roots(self._client, self._cache, self._trusted)
         if self._trusted.hub != before:

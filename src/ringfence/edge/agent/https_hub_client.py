@@ -29,6 +29,7 @@ from ringfence.edge.agent.proxy import manager_for, proxy_for
 from ringfence.edge.errors import HubRefused, HubUnreachable
 from ringfence.identity.certificates import validity
 from ringfence.wire import codec, paths
+from ringfence.wire.edge_tls_messages import EdgeTlsAnswer, EdgeTlsOffer
 from ringfence.wire.errors import BadMessage
 from ringfence.wire.job_messages import JobNews, JobNewsAnswer
 from ringfence.wire.messages import (
@@ -212,6 +213,10 @@ class HttpHubClient:
     def tell_box(self, standing: BoxStanding) -> BoxAnswer | None:
         """Send how this box's port is."""
         return self._known(BoxAnswer, paths.BOX, codec.to_json(standing))
+
+    def offer_tls(self, offer: EdgeTlsOffer) -> EdgeTlsAnswer | None:
+        """Send the certificate of this edge's key for phones by HTTPS."""
+        return self._known(EdgeTlsAnswer, paths.EDGE_TLS, codec.to_json(offer))
 
     def tell_job(self, news: JobNews) -> JobNewsAnswer | None:
         """Send what becomes of a job."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ringfence.content.digests import Digest
+from ringfence.wire.edge_tls_messages import EdgeTlsAnswer, EdgeTlsOffer
 from ringfence.wire.job_messages import JobNews, JobNewsAnswer
 from ringfence.wire.messages import (
     EdgeHealth,
@@ -72,6 +73,9 @@ class HubClient(Protocol):
 
     def tell_box(self, standing: BoxStanding) -> BoxAnswer | None:
         """Tell how this box's port is; return None if the hub is too old to know boxes."""
+
+    def offer_tls(self, offer: EdgeTlsOffer) -> EdgeTlsAnswer | None:
+        """Tell this edge's key for phones by HTTPS; return None if the hub is too old to know of such."""
 
     def tell_job(self, news: JobNews) -> JobNewsAnswer | None:
         """Tell what becomes of a job; return None if the hub does not know it, or no jobs at all."""

@@ -123,11 +123,13 @@ class SealedStorage:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # the key is in memory from here on
         self._cache.seal_rest()
         self._vault.seal_file(self._folder.state_file)
+        self._vault.seal_file(self._folder.tls_keys_file)
         self._folder.disk.erase(self._folder.first_rules_file)
 
     def _unseal(self) -> None:
         self._cache.open_rest()
         self._vault.open_file(self._folder.state_file)
+        self._vault.open_file(self._folder.tls_keys_file)
         self._vault.end()
         self._give_up()
         self._log("info", "What this edge keeps for its phones is in the clear again.")
@@ -135,6 +137,7 @@ class SealedStorage:
     def _give_up(self) -> None:
         self._cache.forget_sealed()
         self._folder.disk.remove(sealed_path(self._folder.state_file))
+        self._folder.disk.remove(sealed_path(self._folder.tls_keys_file))
 
 
 def _key_of(order: StorageOrder) -> bytes | None:

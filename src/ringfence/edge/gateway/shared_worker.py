@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from ringfence.edge.errors import BansUnavailable, NeverBanned
 from ringfence.edge.gateway.nftables_bans import BanSet
-from ringfence.edge.phones.site_worker import OnEvent
+from ringfence.edge.phones.site_worker import OnEvent, SiteWorker
 from ringfence.edge.reporting.log import Log
 from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.errors import WorkerFault
@@ -165,3 +165,6 @@ class SharedWorkers:
         """Return the site's part; ``site`` is its name for people."""
         self.events.listen(self.site, on_event)
         return SharedWorker(self.site, site, self.supervisor, self.bans)
+
+    def tls_port(self, worker: SiteWorker, log: Log) -> None:
+        """Return nothing: phones come to a gateway over the internet, where none finds its port 6971."""

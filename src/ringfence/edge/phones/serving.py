@@ -3,9 +3,10 @@
 import os
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from ringfence.addresses import host_port
-from ringfence.content.release import Release
+from ringfence.content.release import BY_HTTPS, Release
 from ringfence.edge.lan.neighbour_room import advice, room
 from ringfence.edge.phones.activity import WatchedPhones
 from ringfence.edge.phones.event_reports import EventReports
@@ -28,6 +29,14 @@ from ringfence.server.events import (
 )
 from ringfence.server.files.catalogue import Offer
 from ringfence.wire.messages import GuardRules, ReportKind, RoomOrder
+
+if TYPE_CHECKING:
+    from ringfence.edge.phones.tls_messages import ServeTls
+    from ringfence.edge.phones.tls_port import TlsPort
+
+
+def _nothing() -> None:
+    """Return nothing."""
 
 
 class Serving:
@@ -52,6 +61,10 @@ class Serving:
         self._phone_port = workers.phone_port
         self._reports = EventReports(log, journal, lambda: self.addresses)
         self._worker = workers.make(site, self._on_event)
+        self._workers = workers
+        self._tls: TlsPort | None = None
+        self.tls_material: Callable[[], ServeTls | None] = _nothing
+        """What tells by which key phones are met that come by HTTPS; None for none."""
         self._reloader = PhoneReloader(self._worker.admit, log, journal) if workers.reaches_phones else None
 
     @property
@@ -78,6 +91,11 @@ class Serving:
         """The worker's process, 0 while there is none."""
         return self._worker.worker_pid or 0
 
+    @property
+    def tls_addresses(self) -> Sequence[tuple[str, int]]:
+        """Where phones come by HTTPS; nothing while none do."""
+        return self._tls.addresses if self._tls is not None else ()
+
     def start(self) -> None:
         """Start the worker; it serves nothing until the first ``show``.
 
@@ -90,6 +108,8 @@ class Serving:
 
     def stop(self) -> None:
         """Stop the worker and keep what is known of phones."""
+        if self._tls is not None:
+            self._tls.close()
         self._worker.stop()
         if self._hearing is not None:
             self._hearing.stop()
@@ -132,8 +152,19 @@ class Serving:
                 f"Release {release.number} is served{before}; files present: {len(offers)} of {len(release.targets)}."
             )
             self._journal.add(time.time(), ReportKind.RELEASE_SERVED, sentence, release=release.number)
+        self.meet_by_https()
         if previous is not None and self._reloader is not None:
             self._reloader.tell(due_at_once(previous, release, self.phones), release.number)
+
+    def meet_by_https(self) -> None:
+        """Have phones come by HTTPS where the release has a file for that and there is a key; otherwise nobody can."""
+        release = self.release
+        is_wanted = release is not None and any(each.name.startswith(BY_HTTPS) for each in release.targets)
+        material = self.tls_material() if is_wanted else None
+        if material is not None and self._tls is None:
+            self._tls = self._workers.tls_port(self._worker, self._log)
+        if self._tls is not None:
+            self._tls.serve(material)
 
     def _look_at_room(self, phones: int) -> None:
         if self._hearing is None:
@@ -150,6 +181,7 @@ class Serving:
         """
         self._worker.offer(0, [])
         self.release = None
+        self.meet_by_https()
 
     def tell_at_night(self, minute: int) -> None:
         """Tell the phones that are due in this minute of the UTC day and have another file than is served now."""

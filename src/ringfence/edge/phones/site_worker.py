@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol
 
 from ringfence.edge.lan.observer import Hearing
+from ringfence.edge.reporting.log import Log
 from ringfence.server.access.reload_tokens import ReloadToken
 from ringfence.server.events import WorkerEvent
 from ringfence.server.files.catalogue import Offer
 from ringfence.server.processes.handles import LauncherProcess
 from ringfence.server.processes.supervisor import WorkerSupervisor
+from ringfence.wire.edge_tls_messages import PORT
 from ringfence.wire.messages import GuardRules
+
+if TYPE_CHECKING:
+    from ringfence.edge.phones.tls_port import TlsPort
 
 OnEvent = Callable[[WorkerEvent], None]
 
@@ -76,6 +81,9 @@ class WorkerSource(Protocol):
     def make(self, site: str, on_event: OnEvent) -> SiteWorker:
         """Return what serves the site of that name, and tells its events."""
 
+    def tls_port(self, worker: SiteWorker, log: Log) -> "TlsPort | None":
+        """Return where phones of a worker that this has made come by HTTPS; None where they can't."""
+
 
 @dataclass(frozen=True, slots=True)
 class OwnWorker:
@@ -84,6 +92,7 @@ class OwnWorker:
     ``listen`` and ``http`` are where TFTP and HTTP are served, as host and port (0: the kernel's choice). ``launcher``
     is the process that workers come from; without one it is made with today's rights. With ``freebind`` the addresses
     need not be this machine's yet. ``phone_port`` is the interface where phones are, if there is one for them alone.
+    ``https_port`` is where phones come by HTTPS, if any do.
     """
 
     listen: Sequence[tuple[str, int]]
@@ -92,6 +101,7 @@ class OwnWorker:
     launcher: LauncherProcess | None = None
     freebind: bool = False
     phone_port: str = ""
+    https_port: int = PORT
     reaches_phones: ClassVar[bool] = True
 
     def make(self, site: str, on_event: OnEvent) -> WorkerSupervisor:
@@ -111,3 +121,12 @@ class OwnWorker:
             launcher=self.launcher,
             freebind=self.freebind,
         )
+
+    def tls_port(self, worker: SiteWorker, log: Log) -> "TlsPort | None":
+        """Return where phones of its worker come by HTTPS."""
+        from ringfence.edge.phones.tls_port import TlsPort  # noqa: PLC0415 - where phones come by HTTPS alone
+
+        if not isinstance(worker, WorkerSupervisor):
+            return None
+        hosts = [host for host, _port in worker.addresses]
+        return TlsPort(hosts, self.https_port, worker, log, freebind=self.freebind)

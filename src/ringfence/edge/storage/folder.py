@@ -76,6 +76,7 @@ class EdgeFolder:
         self.enrolment_file = path / "identity" / "enrolment.json"
         self.state_file = path / "state.json"
         self.jobs_file = path / "jobs.json"
+        self.tls_keys_file = path / "phone-tls.json"
         self.first_rules_file = path / "guard.json"  # where the first edges kept the guard's rules
         self.revoked_file = path / "revoked"
         self._wiping_file = path / "wiping"
@@ -191,7 +192,7 @@ class EdgeFolder:
         for path in (
             self.phones_file, self.reserve_file, self.state_file, self.jobs_file, self.first_rules_file,
             self.first_status_file, self.revoked_file, self.sealed_file,
-            sealed_path(self.state_file), self.standing_file,
+            sealed_path(self.state_file), self.standing_file, self.tls_keys_file, sealed_path(self.tls_keys_file),
         ):  # fmt: skip
             try:
                 self.disk.remove(path.with_name(path.name + TEMPORARY))

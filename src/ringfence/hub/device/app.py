@@ -12,6 +12,7 @@ from ringfence.hub.device import (
     boxes,
     concentrators,
     content,
+    edge_tls,
     events,
     exchange,
     identity,
@@ -59,6 +60,7 @@ ROUTES = (
     DeviceRoute(paths.GUARD, "GET", site_state.guard),
     DeviceRoute(paths.STANDING, "POST", standing.tell, _STANDING_BYTES, is_paced=True),
     DeviceRoute(paths.HEALTH, "POST", reports.health, _PROGRESS_BYTES, is_paced=True),
+    DeviceRoute(paths.EDGE_TLS, "POST", edge_tls.offer, _PROGRESS_BYTES, is_paced=True),
     DeviceRoute(paths.BOX, "POST", boxes.box, _BOX_BYTES, is_paced=True),
     DeviceRoute(paths.TUNNEL_ENROL, "POST", concentrators.enrol, _KEYS_BYTES, caller=anybody),
     DeviceRoute(

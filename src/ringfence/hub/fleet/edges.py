@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Select, select, update
 from sqlalchemy.orm import Session
 
 from ringfence.hub.errors import CertificateProblem, EdgeRefused, UnknownEdge
-from ringfence.hub.fleet import box_numbering, edge_addresses, edge_modes, sites
+from ringfence.hub.fleet import box_numbering, edge_addresses, edge_modes, edge_tls_keys, sites
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow, EnrolmentTokenRow
 from ringfence.identity.certificates import (
@@ -132,6 +132,7 @@ def revoke(change: Change, edge_id: str, *, wipe: bool, keeps_serving: bool = Fa
         edge.wipe = edge.wipe or wipe
         if not edge.keeps_serving:
             edge_modes.forget_key(change.session, edge_id)
+            edge_tls_keys.retire(change, edge_id)
         box_numbering.withdraw(change, edge)
         how = "with wipe" if wipe else "it keeps serving" if keeps_serving else ""
         change.note("edge.revoke", edge_id, how)

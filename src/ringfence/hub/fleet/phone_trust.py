@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.content.release import Target
 from ringfence.hub.errors import NothingToEnd, StillTrusting
-from ringfence.hub.fleet import phone_certificates, phones, sites
+from ringfence.hub.fleet import edge_tls_keys, phone_certificates, phone_transport, phones, sites
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import PhoneRow, SiteRow
 from ringfence.hub.store.phone_trust_models import PhoneTrustRow
@@ -31,6 +31,7 @@ def facts(row: PhoneTrustRow, *, has_certificate: bool) -> TrustFacts:
         takes_encrypted=row.encrypted_at is not None,
         is_releasing=row.release_asked_at is not None,
         is_released=row.released_at is not None,
+        took_https=row.taken_kind == ListOffer.HTTPS,
     )
 
 
@@ -207,10 +208,15 @@ def take(change: Change, site_id: str, reports: Iterable[Report]) -> None:
         (report.owner, said)
         for report in served
         if report.owner in rows
-        for said in _noted(rows[report.owner], report, change.now)
+        for said in (
+            *_noted(rows[report.owner], report, change.now),
+            *phone_transport.noted(rows[report.owner], report.name, change.now),
+        )
     ]
     for mac, said in news:
         change.note("phone-trust.seen", mac, said)
+    change.session.flush()
+    edge_tls_keys.advance(change, site_id)
     if news:
         change.session.get_one(SiteRow, site_id).edits += 1
 
@@ -221,7 +227,7 @@ def _noted(row: PhoneTrustRow, report: Report, now: float) -> Iterable[str]:
     match report.name:
         case name if name == trust_list_name(Mac(row.mac)):
             if report.release >= row.list_release:
-                row.taken_kind, row.taken_digest, row.taken_at = row.list_kind, row.list_digest, now
+                yield from _noted_list(row, now)
         case name if name == configuration + SIGNED_SUFFIX:
             if row.taken_digest:
                 row.signed_peer = report.peer
@@ -236,3 +242,10 @@ def _noted(row: PhoneTrustRow, report: Report, now: float) -> Iterable[str]:
             if row.released_at is None and row.release_asked_at is not None and row.taken_kind == ListOffer.RELEASE:
                 row.released_at = now
                 yield "took the list that lets it go, and takes anybody's files"
+
+
+def _noted_list(row: PhoneTrustRow, now: float) -> Iterable[str]:
+    """Note that a phone took the list that it finds."""
+    if row.taken_kind == ListOffer.HTTPS and row.list_kind != ListOffer.HTTPS:
+        yield "took a list that ends its coming by HTTPS"
+    row.taken_kind, row.taken_digest, row.taken_at = row.list_kind, row.list_digest, now

@@ -6,7 +6,7 @@ from msgspec import Raw
 from sqlalchemy.orm import Session
 
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.fleet import edge_jobs, edge_modes, memory_for_edges, network_for_edges, room_orders
+from ringfence.hub.fleet import edge_jobs, edge_modes, edge_tls_keys, memory_for_edges, network_for_edges, room_orders
 from ringfence.hub.fleet.guard import rules_for_edges
 from ringfence.hub.store.models import EdgeRow, SiteRow
 from ringfence.wire import codec
@@ -16,6 +16,7 @@ PARTS: Mapping[StatePart, Callable[[Session, EdgeRow, float, str], object]] = {
     StatePart.MEMORY: memory_for_edges.compile_memory,
     StatePart.ROOM_ORDERS: room_orders.compile_orders,
     StatePart.JOBS: edge_jobs.compile_orders,
+    StatePart.EDGE_TLS: edge_tls_keys.compile_order,
 }
 """By name, the function that makes a part's message for an edge at a time, with why it is held back, if it is.
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.orm import Session
 
-from ringfence.content.release import Target
+from ringfence.content.release import BY_HTTPS, Target
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import PhoneRow
 from ringfence.hub.store.vpn_models import VpnCertificateRow, VpnHeadEndRow, VpnOfferRow, VpnPhoneRow
@@ -195,4 +195,4 @@ def _is_whole(mac: Mac, name: str, offer: VpnOffer | None) -> bool:
     own = configuration_name(mac)
     if name == own + SIGNED_SUFFIX:
         return offer is None or not offer.sealed
-    return name in {own, own + ENCRYPTED_SUFFIX}
+    return name in {own, BY_HTTPS + own, own + ENCRYPTED_SUFFIX}

@@ -27,6 +27,7 @@ from ringfence.hub.people import (
     drafts,
     edge_jobs,
     edge_modes,
+    edge_tls_keys,
     edges,
     enrolment_tokens,
     families,
@@ -93,8 +94,8 @@ has the same shape (`Problem`): what is wrong, where, what to do, and a fixed wo
 
 
 _PARTS = (
-    sites, enrolment_tokens, edges, edge_modes, edge_jobs, bulk, phones, lines, families, groups, templates, settings,
-    uploads,
+    sites, enrolment_tokens, edges, edge_modes, edge_tls_keys, edge_jobs, bulk, phones, lines, families, groups,
+    templates, settings, uploads,
     firmware, assets, accounts, activations, rotations, pbxes, alert_channels, drafts, rollouts, publish, releases,
     policy, decision_log, alerts, first_contact, blocks, credentials, windows, bans, edge_networks, whoami, api_tokens,
     people, passkeys, sign_in_providers, sessions, audit, reports, doubts, organisations, phone_books, networks, boxes,

@@ -19,12 +19,14 @@ from ringfence.phones.cisco import takeover
 from ringfence.phones.families import model as model_of
 from ringfence.phones.filenames import configuration_name, trust_list_name
 from ringfence.phones.mac import Mac
-from ringfence.phones.settings.trust import TRUST
+from ringfence.phones.settings.trust import TRUST, TRUST_TRANSPORT
 from ringfence.phones.trust.profile_state import profile_state_of
 from ringfence.phones.trust.signed_file import SIGNED_SUFFIX
-from ringfence.phones.trust.state import Trust, TrustFacts, TrustState, state_of
+from ringfence.phones.trust.state import ListOffer, Transport, Trust, TrustFacts, TrustState, state_of
 
 router = APIRouter()
+
+_NOTHING_WANTED = (Trust.OFF, Transport.FILES)
 
 
 @router.get("/phone-trust", tags=["phone-trust"])
@@ -111,22 +113,26 @@ def _views(session: Session, found: Sequence[PhoneRow]) -> list[PhoneTrustView]:
     macs = [row.mac for row in found]
     known = phone_trust.rows_of(session, macs)
     with_files = [row for row in found if row.lines]
-    wanted = {mac: Trust(str(said)) for mac, said in nearest_settings.read(session, TRUST, with_files).items()}
+    trusts = nearest_settings.read(session, TRUST, with_files)
+    transports = nearest_settings.read(session, TRUST_TRANSPORT, with_files)
+    wanted = {
+        mac: (Trust(str(said)), Transport(str(transports.get(mac, Transport.FILES)))) for mac, said in trusts.items()
+    }
     foreign = alerts.open_subjects(session, alerts.PHONE_FOREIGN_LIST, macs, {row.site_id for row in found})
     keys = profile_keys.rows_of(session, macs)
     certificates = phone_certificates.all_to_encrypt_to(session, known)
     views = []
     for row in found:
         if profile_keys.own_name(row) is not None:
-            views.append(_shown_by_profile(row, wanted.get(row.mac, Trust.OFF), keys.get(row.mac)))
+            views.append(_shown_by_profile(row, wanted.get(row.mac, _NOTHING_WANTED)[0], keys.get(row.mac)))
             continue
         of_phone = known.get(row.mac)
         facts = TrustFacts()
         if of_phone is not None:
             facts = phone_trust.facts(of_phone, has_certificate=row.mac in certificates)
-        wants = wanted.get(row.mac, Trust.OFF)
+        wants, transport = wanted.get(row.mac, _NOTHING_WANTED)
         refusal = _refusal(session, row, wants, facts)
-        views.append(_shown(row, wants, facts, of_phone, is_foreign=row.mac in foreign, refusal=refusal))
+        views.append(_shown(row, wants, facts, of_phone, transport, is_foreign=row.mac in foreign, refusal=refusal))
     return views
 
 
@@ -152,16 +158,19 @@ def _refusal(session: Session, phone: PhoneRow, wanted: Trust, facts: TrustFacts
 
 
 def _shown(
-    phone: PhoneRow, wanted: Trust, facts: TrustFacts, row: PhoneTrustRow | None, *, is_foreign: bool, refusal: str
-) -> PhoneTrustView:
+    phone: PhoneRow, wanted: Trust, facts: TrustFacts, row: PhoneTrustRow | None, transport: Transport, *,
+    is_foreign: bool, refusal: str,
+) -> PhoneTrustView:  # fmt: skip
     state, mac = state_of(wanted, facts), Mac(phone.mac)
     next_step = (
         f"It holds somebody else's list, and refuses these files. What to do: ringfence trust adopt {mac}."
         if is_foreign
-        else refusal or _next_step(mac, wanted, state, facts)
+        else refusal or _next_of_transport(mac, transport, state, row) or _next_step(mac, wanted, state, facts)
     )
     return PhoneTrustView(
         mac=str(mac), site=phone.site_id, model=phone.model, description=phone.description, wanted=wanted, state=state,
+        transport=transport, has_https_list=facts.took_https and facts.may_hold_list,
+        https_at=row.https_at if row else None, fell_back_at=row.fell_back_at if row else None,
         holds_list=facts.may_hold_list,
         has_newest_list=row is not None and row.taken_digest == row.list_digest,
         list_taken_at=row.taken_at if row else None, signed_at=row.signed_at if row else None,
@@ -176,6 +185,7 @@ def _shown_by_profile(phone: PhoneRow, wanted: Trust, row: PhoneProfileKeyRow | 
     state = profile_state_of(wanted, facts)
     return PhoneTrustView(
         mac=str(mac), site=phone.site_id, model=phone.model, description=phone.description, wanted=wanted, state=state,
+        transport=Transport.FILES, has_https_list=False, https_at=None, fell_back_at=None,
         holds_list=False, has_newest_list=False, list_taken_at=None, signed_at=None,
         encrypted_at=row.taken_at if row else None, release_asked_at=None, released_at=None,
         holds_foreign_list=False,
@@ -208,6 +218,25 @@ def _next_profile(mac: Mac, wanted: Trust, state: TrustState, row: PhoneProfileK
             return f"Its profile has key {row.number}, which it was not seen to use yet."
         case _:
             return "It is where it is to be."
+
+
+def _next_of_transport(mac: Mac, transport: Transport, state: TrustState, row: PhoneTrustRow | None) -> str:
+    """Return what comes next on the way to HTTPS or back; empty where nothing does."""
+    if row is None or state is not TrustState.SIGNED:
+        return ""
+    reload = f"ringfence phone reload {mac}"
+    offered, taken = row.list_kind == ListOffer.HTTPS, row.taken_kind == ListOffer.HTTPS
+    if transport is Transport.FILES:
+        return f"It goes on by HTTPS until it took its list without that: {reload}." if taken else ""
+    if not offered:
+        return "Its list for HTTPS comes with the publish after its site's edge has told its key: ringfence publish."
+    if not taken or row.taken_digest != row.list_digest:
+        return f"It takes its list for HTTPS when it boots the next time: {reload}."
+    if row.https_at is None and row.fell_back_at is None:
+        return "It took its list for HTTPS; that it asks by HTTPS is not seen yet."
+    if row.fell_back_at is not None and (row.https_at is None or row.https_at < row.fell_back_at):
+        return "It took its file without HTTPS though its list says so: look at port 6971 of its edge."
+    return ""
 
 
 def _next_step(mac: Mac, wanted: Trust, state: TrustState, facts: TrustFacts) -> str:

@@ -120,6 +120,7 @@ _PLACES: Mapping[str, tuple[Right, Right]] = {
     f"{V1}/vpn/*/shown": (Right.FOLLOW, Right.FOLLOW),
     f"{V1}/tokens": (Right.SEE, Right.JOIN),
     f"{V1}/edges": (Right.SEE, Right.REVOKE),
+    f"{V1}/edges/*/tls-key/renew": (Right.SEE, Right.JOIN),
     f"{V1}/edges/*/accept": (Right.SEE, Right.JOIN),
     f"{V1}/edge-jobs": (Right.SEE, Right.DIAGNOSE),
     f"{V1}/edge-jobs/approval": (Right.SEE, Right.OWN),

@@ -7,7 +7,7 @@ from cachetools import FIFOCache
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ringfence.content.release import STUBS, Target
+from ringfence.content.release import BY_HTTPS, STUBS, Target
 from ringfence.guard.guarded_site import GuardedSite
 from ringfence.guard.rules import read_rules
 from ringfence.guard.serving_profile import ServingProfile
@@ -71,7 +71,7 @@ class GuardedSites:
             if site is None or site.version != version or not 0 <= now - site.read_at < KEPT_S:
                 site = self._kept[key] = _read(session, row, version, now, profile)
             found = None
-            if row.newest_release and not name.startswith(STUBS):
+            if row.newest_release and not name.startswith((STUBS, BY_HTTPS)):
                 chosen = select(ReleaseTargetRow).where(
                     ReleaseTargetRow.site_id == site_id, ReleaseTargetRow.number == row.newest_release,
                     ReleaseTargetRow.name == name,

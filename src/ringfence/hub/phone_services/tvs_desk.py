@@ -1,9 +1,12 @@
 """What the hub answers to TVS: which certificates of the organisation a phone may trust, and for what.
 
+For those of edges, by which phones get their configuration over HTTPS, it vouches at their own site alone.
+
 SAST and TVS certificates are never vouched for: phones learn those from a new list alone (TRUST.md).
 """
 
 from ringfence.hub.core import Hub
+from ringfence.hub.fleet import edge_tls_keys
 from ringfence.hub.phone_services import organisation_keys
 from ringfence.hub.phone_services.messages import CertificateAsked, FromServices, ToServices, Verified
 from ringfence.hub.store.models import PhoneRow
@@ -39,5 +42,10 @@ class TvsDesk:
             if phone is None or phone.site_id != self._site_id:
                 return Verified(self._number)
             vouched = organisation_keys.records(session)
-            roles = {each.role for each in vouched if organisation_keys.der(each.certificate) == message.certificate}
+            roles: set[TrustRole] = {
+                each.role for each in vouched if organisation_keys.der(each.certificate) == message.certificate
+            }
+            of_edges = edge_tls_keys.listed(session, [self._site_id]).get(self._site_id, ())
+            if any(organisation_keys.der(each) == message.certificate for each in of_edges):
+                roles.add(TrustRole.TFTP)
         return Verified(self._number, tuple(sorted(roles - _NOT_VOUCHED_FOR)), TTL_S)

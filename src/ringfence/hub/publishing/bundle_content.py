@@ -5,7 +5,7 @@ from typing import IO
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from ringfence.content.release import STUBS, Target, TargetKind
+from ringfence.content.release import BY_HTTPS, STUBS, Target, TargetKind
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadBundle
 from ringfence.hub.fleet import bundles
@@ -46,7 +46,7 @@ def read(hub: Hub, session: Session, row: BundleRow) -> BundleContent:
     Raises:
         BadBundle: There is nothing for it.
     """
-    targets = [each for each in _targets(session, row) if not each.name.startswith(STUBS)]
+    targets = [each for each in _targets(session, row) if not each.name.startswith((STUBS, BY_HTTPS))]
     if row.leaves_out_firmware:
         targets = [each for each in targets if each.kind is not TargetKind.FIRMWARE]
     owners = {each.owner for each in targets if each.owner is not None}

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from cryptography import x509
 
 from ringfence.content.digests import Digest, sha256_hex
-from ringfence.content.release import STUBS, Target, TargetKind
+from ringfence.content.release import BY_HTTPS, STUBS, Target, TargetKind
 from ringfence.hub.data_errors import BlobUnavailable
 from ringfence.phones.errors import BadFields
 from ringfence.phones.filenames import configuration_name, trust_list_name
@@ -52,6 +52,17 @@ class TrustingPhone:
     digest: SigningHash
     sealed_for: SealedFor | None = None
     """There if its configuration is to be encrypted."""
+    had_https: bool = False
+    """Whether it ever took a list of signer version 1.1, so that one without is signed at the time of the last such."""
+
+    @property
+    def which_list(self) -> "WhichList":
+        """The list that it finds."""
+        return self.forms.trust_list, self.digest, self.had_https
+
+
+WhichList = tuple[ListOffer, SigningHash, bool]
+"""A kind of list, the hash of its signature, and whether it is for phones that had one of signer version 1.1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +71,7 @@ class SiteTrust:
 
     signer: Signer
     phones: Mapping[str, TrustingPhone]
-    lists: Mapping[tuple[ListOffer, SigningHash], bytes]
+    lists: Mapping["WhichList", bytes]
     now: int
     """The time in the header of what is signed now, in seconds since 1970."""
     list_number: int = 0
@@ -114,12 +125,14 @@ class SignedForms:
             return list(made)
         found = [(each, data) for each, data in made if phone.forms.plain or each.owner is None or _is_stub(each)]
         if phone.forms.trust_list is not ListOffer.NONE:
-            found.append(_list(mac, self._trust.lists[phone.forms.trust_list, phone.digest]))
+            found.append(_list(mac, self._trust.lists[phone.which_list]))
         for target, body in made if phone.forms.signed else ():
             if phone.sealed_for is not None and target.name == configuration_name(mac):
                 found += self._encrypted(target, body, phone.digest, phone.sealed_for)
             elif target.owner is not None:
                 found.append(self._signed(target, body, phone.digest))
+            if phone.forms.https and target.name == configuration_name(mac):
+                found.append((replace(target, name=BY_HTTPS + target.name), body))
         return found
 
     def of_shared(self, files: Iterable[Target], read: Callable[[Digest], bytes]) -> list[MadeFile]:

@@ -5,7 +5,7 @@ it is left out, and keeps the files that it has. One that may hold a list alread
 """
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
@@ -16,22 +16,32 @@ from sqlalchemy.orm import Session
 from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.data.sealing import Sealer
-from ringfence.hub.fleet import phone_certificates, phone_trust, site_tunnels
+from ringfence.hub.edge_tls_errors import TransportUnfit
+from ringfence.hub.fleet import edge_tls_keys, phone_certificates, phone_trust, site_tunnels
 from ringfence.hub.publishing.left_out import LeftOutPhone
-from ringfence.hub.publishing.signed_forms import SealedFor, SiteTrust, TrustingPhone
+from ringfence.hub.publishing.signed_forms import SealedFor, SiteTrust, TrustingPhone, WhichList
 from ringfence.hub.publishing.site_rows import SiteInput
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import PhoneRow, SiteRow
 from ringfence.hub.store.phone_trust_models import PhoneContentKeyRow, PhoneTrustRow
-from ringfence.hub.trust import recovery, release_list, trust_keys, trust_lists
+from ringfence.hub.trust import https_lists, recovery, release_list, trust_keys, trust_lists
 from ringfence.identity.certificates import fingerprint
 from ringfence.phones.families import model as model_of
 from ringfence.phones.mac import Mac
 from ringfence.phones.rendering.render_input import PhoneToRender
-from ringfence.phones.settings.trust import CAPF_AUTH, CAPF_SERVER, EDGE_URL, KEEP, PLAIN_FILES, SIGNATURE_HASH, TRUST
+from ringfence.phones.settings.trust import (
+    CAPF_AUTH,
+    CAPF_SERVER,
+    EDGE_URL,
+    KEEP,
+    PLAIN_FILES,
+    SIGNATURE_HASH,
+    TRUST,
+    TRUST_TRANSPORT,
+)
 from ringfence.phones.trust.encrypted_file import KEY_BYTES, ContentKey
 from ringfence.phones.trust.roles import SigningHash, TrustRole
-from ringfence.phones.trust.state import FileForms, ListOffer, Trust, TrustFacts, forms_of
+from ringfence.phones.trust.state import FileForms, ListOffer, Transport, Trust, TrustFacts, forms_of
 from ringfence.secret import Secret
 
 _HASHES = {"sha1": SigningHash.SHA1, "sha512": SigningHash.SHA512}
@@ -47,7 +57,7 @@ def with_trust(hub: Hub, session: Session, inputs: Sequence[SiteInput]) -> list[
     Raises:
         RingfenceError: Phones need signed files, and the key that signs them can't be had; the error says why.
     """
-    maker = _Maker(hub, session)
+    maker = _Maker(hub, session, _EdgeKeys.of(session, [site.site_id for site in inputs]))
     return [
         maker.completed(site, known)
         for start in range(0, len(inputs), _READ_AT_ONCE)
@@ -61,6 +71,22 @@ class _Known:
     sealed_for: SealedFor | None
     orders_by: str = ""
     """How it is to show who it is at CAPF, where an order waits for it; empty where none does."""
+    newest_list: int = 0
+    """The organisation's list that it is known to hold, or one made from it; 0 if that is not known."""
+    had_https: bool = False
+    """Whether it ever took a list of signer version 1.1."""
+
+
+@dataclass(frozen=True, slots=True)
+class _EdgeKeys:
+    """The keys by which edges give phones their configuration over HTTPS, by their sites."""
+
+    listed: Mapping[str, Sequence[x509.Certificate]]
+    changed_at: Mapping[str, float]
+
+    @classmethod
+    def of(cls, session: Session, site_ids: Sequence[str]) -> "_EdgeKeys":
+        return cls(edge_tls_keys.listed(session, site_ids), edge_tls_keys.changed_at(session, site_ids))
 
 
 _NOTHING = _Known(TrustFacts(), None)
@@ -83,17 +109,23 @@ def _with_facts(
                 facts = phone_trust.facts(rows[mac.bare], has_certificate=sealed_for is not None)
                 order = orders.get(mac.bare)
                 by = "" if order is None else _BY_CERTIFICATE if order.sealed_password is None else _BY_PASSWORD
-                known[mac.bare] = _Known(facts, sealed_for, by)
+                row = rows[mac.bare]
+                is_newest = row.taken_digest != "" and row.taken_digest == row.list_digest
+                known[mac.bare] = _Known(
+                    facts, sealed_for, by, row.list_number if is_newest else 0, row.https_list_at is not None
+                )
         yield site, known
 
 
 class _Maker:
     """Makes sites' trust; what is the same for all of them is read once, and only where a phone needs it."""
 
-    def __init__(self, hub: Hub, session: Session) -> None:
+    def __init__(self, hub: Hub, session: Session, keys: _EdgeKeys) -> None:
         self._hub = hub
         self._session = session
-        self._lists: dict[tuple[ListOffer, SigningHash], bytes] = {}
+        self._keys = keys
+        self._lists: dict[WhichList, bytes] = {}
+        self._is_by_sast_1: bool | None = None
         self._boxes: dict[str, bool] = {}
         self._not_ready: RingfenceError | None = None
         self._was_asked = False
@@ -104,11 +136,12 @@ class _Maker:
         for each in site.phones:
             of_phone = known.get(each.mac.bare, _NOTHING)
             phone = self._led_to_edge(site.site_id, each, of_phone)
-            trusting = _trusting(phone, of_phone)
-            fault = None
+            trusting = _trusting(phone, of_phone, has_https=self._has_https(site.site_id, of_phone))
+            fault: RingfenceError | None = None
             if trusting.forms != FileForms():
                 phones[phone.mac.bare] = trusting
                 fault = None if of_phone.facts.may_hold_list else self._why_not_ready()
+                fault = fault or _why_unfit(phone)
             if fault is None:
                 stay.append(phone)
             else:
@@ -117,10 +150,7 @@ class _Maker:
         if not phones:
             return replace(site, phones=tuple(stay), left_out=tuple(left))
         signer = trust_keys.signer(self._hub, self._session, TrustRole.TFTP)
-        lists = {
-            (phone.forms.trust_list, phone.digest): self._list(phone.forms.trust_list, phone.digest)
-            for phone in phones.values()
-        }
+        lists = {phone.which_list: self._list(site.site_id, phone.which_list) for phone in phones.values()}
         newest = trust_lists.newest(self._session)
         number = newest.id if newest is not None else 0
         trust = SiteTrust(signer, phones, lists, int(self._hub.clock()), number)
@@ -159,14 +189,39 @@ class _Maker:
                 self._not_ready = fault
         return self._not_ready
 
-    def _list(self, kind: ListOffer, digest: SigningHash) -> bytes:
-        if (kind, digest) not in self._lists:
+    def _list(self, site_id: str, which: WhichList) -> bytes:
+        kind, digest, had_https = which
+        if kind is ListOffer.HTTPS or had_https:
+            return self._list_of_site(site_id, kind, digest)
+        if which not in self._lists:
             if kind is ListOffer.RELEASE:
                 made = release_list.release_list(self._hub, self._session, digest)
             else:
                 made = trust_lists.trust_list_for(self._session, digest)
-            self._lists[kind, digest] = made
-        return self._lists[kind, digest]
+            self._lists[which] = made
+        return self._lists[which]
+
+    def _list_of_site(self, site_id: str, kind: ListOffer, digest: SigningHash) -> bytes:
+        """Return a list that is a site's own, or that is to follow one: no older than its edges' keys."""
+        changed_at = int(self._keys.changed_at.get(site_id, 0.0))
+        if kind is ListOffer.RELEASE:
+            return release_list.release_list(self._hub, self._session, digest, changed_at)
+        if kind is ListOffer.FULL and not self._newest_is_by_sast_1():
+            return trust_lists.trust_list_for(self._session, digest)
+        edges = self._keys.listed[site_id] if kind is ListOffer.HTTPS else ()
+        return https_lists.https_list(self._hub, self._session, digest, edges, changed_at)
+
+    def _has_https(self, site_id: str, known: _Known) -> bool:
+        """Return whether a phone can find a list of signer version 1.1: an edge has a key, and it knows SAST 1."""
+        if site_id not in self._keys.listed:
+            return False
+        newest = trust_lists.newest(self._session)
+        return newest is not None and (self._newest_is_by_sast_1() or known.newest_list >= newest.id)
+
+    def _newest_is_by_sast_1(self) -> bool:
+        if self._is_by_sast_1 is None:
+            self._is_by_sast_1 = https_lists.newest_is_by_sast_1(self._session)
+        return self._is_by_sast_1
 
 
 def _wanted(phone: PhoneToRender) -> Trust:
@@ -175,11 +230,28 @@ def _wanted(phone: PhoneToRender) -> Trust:
     return Trust(str(phone.settings.get(TRUST, Trust.OFF))) if SIGNATURE_HASH in model.settings else Trust.OFF
 
 
-def _trusting(phone: PhoneToRender, known: _Known) -> TrustingPhone:
+def _trusting(phone: PhoneToRender, known: _Known, *, has_https: bool) -> TrustingPhone:
     withdraws = phone.settings.get(PLAIN_FILES) != KEEP
-    forms = forms_of(_wanted(phone), known.facts, withdraws=withdraws)
+    transport = _transport(phone) if has_https else Transport.FILES
+    forms = forms_of(_wanted(phone), known.facts, withdraws=withdraws, transport=transport)
     digest = _HASHES[str(phone.settings.get(SIGNATURE_HASH, "sha1"))]
-    return TrustingPhone(forms, digest, known.sealed_for if forms.encrypted else None)
+    return TrustingPhone(forms, digest, known.sealed_for if forms.encrypted else None, known.had_https)
+
+
+def _transport(phone: PhoneToRender) -> Transport:
+    _family, model = model_of(phone.model)
+    known = TRUST_TRANSPORT in model.settings
+    return Transport(str(phone.settings.get(TRUST_TRANSPORT, Transport.FILES))) if known else Transport.FILES
+
+
+def _why_unfit(phone: PhoneToRender) -> TransportUnfit | None:
+    """Return why a phone's configuration can't go the way that is wanted; no source says what it then asks for."""
+    if _wanted(phone) is not Trust.ENCRYPTED or _transport(phone) is not Transport.HTTPS:
+        return None
+    return TransportUnfit(
+        f"phone {phone.mac} can't have trust=encrypted and trust_transport=https: nobody knows what it would ask for",
+        to_do=f"Choose one: ringfence set phone {phone.mac} {TRUST}=signed, or {TRUST_TRANSPORT}=files.",
+    )
 
 
 def prepare(hub: Hub, who: str, site_ids: Sequence[str] | None) -> None:

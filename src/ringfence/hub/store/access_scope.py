@@ -19,6 +19,7 @@ from ringfence.hub.store.activation_models import ActivationRow
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.draft_models import DraftRow
 from ringfence.hub.store.edge_mode_models import EdgeModeRow
+from ringfence.hub.store.edge_tls_models import EdgeTlsKeyRow
 from ringfence.hub.store.guard_models import AlertChannelRow, AlertNoticeRow, GuardPolicyRow
 from ringfence.hub.store.models import ApiTokenRow, AuditEntryRow, EdgeRow, PhoneGroupRow, PhoneRow, SiteRow
 from ringfence.hub.store.network_models import (
@@ -84,7 +85,7 @@ _NOT_LIMITED = READ_ALONE | frozenset({
 })  # fmt: skip
 SEEN_WITH_PHONES = frozenset({
     SiteSettingRow, EdgeRow, GuardPolicyRow, ReleaseRow, SiteStandingRow, SiteNetworkRow, BoxRow,
-    EdgeModeRow,
+    EdgeModeRow, EdgeTlsKeyRow,
 })  # fmt: skip
 """What of a site a phone's state and files depend on; read with a phone of it, and written with the site alone."""
 _PHONE_COLUMNS = frozenset({"mac", "owner"})

@@ -12,6 +12,7 @@ from ringfence.hub.errors import NotStorable
 from ringfence.hub.store import activation_models as _activation_models  # noqa: F401 - its tables are watched, too
 from ringfence.hub.store import bound_sql, dialect, migrations
 from ringfence.hub.store import edge_mode_models as _edge_mode_models  # noqa: F401 - as well
+from ringfence.hub.store import edge_tls_models as _edge_tls_models  # noqa: F401 - as well
 from ringfence.hub.store import network_models as _network_models  # noqa: F401 - as well
 from ringfence.hub.store import people_models as _people_models  # noqa: F401 - its tables are watched like the others
 from ringfence.hub.store import phone_book_models as _phone_book_models  # noqa: F401 - as well

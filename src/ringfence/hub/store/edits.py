@@ -17,6 +17,7 @@ from ringfence.hub.store.access_scope import beyond_scope
 from ringfence.hub.store.base import Base
 from ringfence.hub.store.binding import WHOSE, BoundSession, Everywhere, take_counted, whose
 from ringfence.hub.store.edge_job_models import EdgeJobRow
+from ringfence.hub.store.edge_tls_models import EdgeTlsKeyRow
 from ringfence.hub.store.guard_models import (
     EdgeNetworkRow,
     GuardBanRow,
@@ -43,6 +44,7 @@ from ringfence.hub.store.setting_models import (
 from ringfence.hub.store.vpn_models import VpnCertificateRow, VpnHeadEndRow
 from ringfence.phones.settings.protection import PROTECT_CALLS
 from ringfence.phones.settings.protection import SERVERS as TUNNEL_SERVERS
+from ringfence.phones.settings.trust import TRUST_TRANSPORT
 
 TOLD = "guarded sites"
 """Where ``session.info`` keeps the sites whose guards must know of what the session has changed."""
@@ -145,6 +147,8 @@ def _note_edits(session: Session) -> None:
                 touched.add(_ALL)
             case SiteSettingRow():
                 touched.add(row.site_id)
+            case EdgeTlsKeyRow() if row not in session.dirty or _has_changed(row, "state"):
+                touched.add(row.site_id)
             case PhoneRow() if not (row in session.dirty and _is_for_guards_alone(row)):
                 touched.update(_sites_of(row))
             case GroupSettingRow():
@@ -180,7 +184,15 @@ def _note_for_guards(session: Session) -> None:
             case EdgeNetworkRow() if not is_whole and _has_changed(row, "accepted"):
                 touched.add(session.get_one(EdgeRow, row.edge_id).site_id)
             case _:
+                touched.update(_with_keys(session, row, is_whole=is_whole))
                 touched.update(_with_boxes(session, row, is_whole=is_whole))
+
+
+def _with_keys(session: Session, row: Base, *, is_whole: bool) -> set[str]:
+    """Return the sites whose edges are told something of their keys for phones by HTTPS with a row."""
+    if isinstance(row, EdgeTlsKeyRow):
+        return {row.site_id} if is_whole or _has_changed(row, "state", "renew_asked_at") else set()
+    return _sites_with(session, row) if isinstance(row, _Setting) and row.name == TRUST_TRANSPORT else set()
 
 
 def _with_boxes(session: Session, row: Base, *, is_whole: bool) -> set[str]:
@@ -205,6 +217,21 @@ def _with_boxes(session: Session, row: Base, *, is_whole: bool) -> set[str]:
             boxes = boxes.where(BoxRow.site_id.in_(select(PhoneRow.site_id).where(PhoneRow.mac == row.mac)))
     with session.no_autoflush:
         return set(session.scalars(beyond_scope(boxes.distinct())))
+
+
+def _sites_with(session: Session, row: _Setting) -> set[str]:
+    """Return the sites whose phones a setting may be for."""
+    match row:
+        case SiteSettingRow():
+            return {row.site_id}
+        case GroupSettingRow():
+            chosen = select(PhoneRow.site_id).where(PhoneRow.group_id == row.group_id)
+        case PhoneSettingRow() | LineSettingRow():
+            chosen = select(PhoneRow.site_id).where(PhoneRow.mac == row.mac)
+        case OrganisationSettingRow():
+            chosen = select(SiteRow.id)
+    with session.no_autoflush:
+        return set(session.scalars(beyond_scope(chosen.distinct())))
 
 
 def _has_boxes(session: Session) -> bool:

@@ -26,6 +26,12 @@ class PhoneTrustRow(OrganisationOwned, Base):
     taken_digest: Mapped[str] = mapped_column(String(64), default="")
     """The last list that was served to it whole; empty until one was."""
     taken_at: Mapped[float | None] = mapped_column(Double)
+    https_list_at: Mapped[float | None] = mapped_column(Double)
+    """When a list of signer version 1.1 was last served to it; None until then."""
+    https_at: Mapped[float | None] = mapped_column(Double)
+    """When it last took its configuration by HTTPS."""
+    fell_back_at: Mapped[float | None] = mapped_column(Double)
+    """When it last took its signed configuration as a file though its list says HTTPS."""
     signed_at: Mapped[float | None] = mapped_column(Double)
     """When it first took its signed file with a list of ours; None until then."""
     signed_peer: Mapped[str] = mapped_column(String(64), default="")

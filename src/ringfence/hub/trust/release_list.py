@@ -14,8 +14,8 @@ from ringfence.phones.trust.trust_list import ITL_NAME, trust_list
 _LET_GO = frozenset({TrustRole.TFTP, TrustRole.CCM_AND_TFTP, TrustRole.TVS})
 
 
-def release_list(hub: Hub, session: Session, digest: SigningHash) -> bytes:
-    """Return it, in the form that a phone takes: the same bytes each time.
+def release_list(hub: Hub, session: Session, digest: SigningHash, changed_at: int = 0) -> bytes:
+    """Return it, in the form that a phone takes: the same bytes each time. It is no older than ``changed_at``.
 
     Raises:
         TrustNotInitialised: There are no keys yet.
@@ -26,4 +26,4 @@ def release_list(hub: Hub, session: Session, digest: SigningHash) -> bytes:
         raise TrustNotInitialised("there is no trust list yet", to_do="Make the keys: ringfence trust init FILE.")
     kept = [each for each in trust_keys.records(session) if each.role not in _LET_GO]
     signer = trust_keys.signer(hub, session, TrustRole.SAST)
-    return trust_list(kept, filename=ITL_NAME, signed_at=row.signed_at, signer=signer, digest=digest)
+    return trust_list(kept, filename=ITL_NAME, signed_at=max(row.signed_at, changed_at), signer=signer, digest=digest)

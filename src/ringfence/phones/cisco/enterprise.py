@@ -124,10 +124,12 @@ def settings_of(
     modules: bool = False,
     calls: int = 50,
     hashes: Fact[tuple[str, ...]] = SHA1_ONLY,
+    trust_by_https: Fact[bool] | None = None,
 ) -> Mapping[str, Setting]:
     """Return the enterprise settings and ``more``, with what ``changes`` says of some, for ``calls`` a line.
 
     ``hashes`` are those of signatures that the firmware checks, the one that it is given by default first.
+    ``trust_by_https``: it takes lists of signer version 1.1.
     """
     some = (
         *(VPN if vpn else ()),
@@ -144,7 +146,8 @@ def settings_of(
     for name, change in changes.items():
         # replace() can't be typed by name; a wrong name or value fails the test that reads every family's table.
         table[name] = replace(table[name], **change)
-    return with_protection(with_trust(table, hashes.value, hashes.mark))
+    https = (trust_by_https.mark, trust_by_https.source) if trust_by_https is not None else None
+    return with_protection(with_trust(table, hashes.value, hashes.mark, https))
 
 
 def files_of(*, feature_policy: bool = False) -> tuple[FileTemplate, ...]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 
+from ringfence.content.release import BY_HTTPS
 from ringfence.phones.filenames import (
     is_configuration,
     is_firmware,
@@ -139,7 +140,8 @@ def _trust(mac: Mac, seen: Sequence[Seen], known: Known) -> list[ActivitySentenc
             f"that signed. What to do: ringfence trust adopt {mac}."
         )
         return [ActivitySentence(Urgency.BROKEN, "foreign-list", text)]
-    if not is_signed_configuration(last) and known.takes_signed:
+    is_by_list = is_signed_configuration(last) or last.startswith(BY_HTTPS)
+    if not is_by_list and known.takes_signed:
         text = (
             f"It asks for {last} without a signature, though it held a trust list: somebody erased that, or another "
             "device has its address. If it was erased, it takes a list again when it boots."

@@ -10,6 +10,7 @@ from ringfence.phones.settings.types import Mark, Setting
 TRUST = "trust"
 PLAIN_FILES = "plain_files"
 SIGNATURE_HASH = "signature_hash"
+TRUST_TRANSPORT = "trust_transport"
 CAPF_AUTH = "capf_auth"
 CAPF_SERVER = "capf_server"
 EDGE_URL = "edge_url"
@@ -33,6 +34,15 @@ _PLAIN_FILES = choice_setting(
     {each: each for each in ("withdraw", KEEP)},
     "withdraw",
 )
+_TRUST_TRANSPORT = choice_setting(
+    TRUST_TRANSPORT,
+    "How a phone with trust=signed gets its configuration: files (signed, as all its files), or https (by TLS from its "
+    "edge at port 6971, and by no other way once it was seen there; its other files stay signed ones). Not with "
+    "trust=encrypted. If port 6971 can't be reached, the phone takes its signed file, which can be read on the wire.",
+    _FORMS,
+    {each: each for each in ("files", "https")},
+    "files",
+)
 _PROFILE_TRUST = replace(
     _TRUST,
     help="Who can read the phone's profile: off (whoever has the file), encrypted (only the phone, by a key that it is "
@@ -51,17 +61,22 @@ def with_profile_trust(settings: Mapping[str, Setting], source: str) -> Mapping[
     return MappingProxyType({**settings, **{setting.name: setting for setting in own}})
 
 
-def with_trust(settings: Mapping[str, Setting], hashes: Sequence[str], mark: Mark) -> Mapping[str, Setting]:
+def with_trust(
+    settings: Mapping[str, Setting], hashes: Sequence[str], mark: Mark, https: tuple[Mark, str] | None = None
+) -> Mapping[str, Setting]:
     """Return a model's settings with those of its trust list.
 
     Args:
         settings: The others.
         hashes: The hashes of signatures that its firmware checks, the one that it is given by default first.
         mark: How sure that is.
+        https: How sure it is that it takes lists of signer version 1.1, and by which source; None if it does not.
     """
     signature_hash = choice_setting(
         SIGNATURE_HASH, "The hash of the signatures that the phone's firmware checks.", "the signatures of its files",
         {each: each for each in hashes}, hashes[0], mark,
     )  # fmt: skip
-    own = (replace(setting, source=_SOURCE) for setting in (_TRUST, _PLAIN_FILES, signature_hash))
+    own = [replace(setting, source=_SOURCE) for setting in (_TRUST, _PLAIN_FILES, signature_hash)]
+    if https is not None:
+        own.append(replace(_TRUST_TRANSPORT, mark=https[0], source=https[1]))
     return MappingProxyType({**settings, **{setting.name: setting for setting in own}})

@@ -37,11 +37,20 @@ class TrustState(StrEnum):
     """It was let go, and takes anybody's files."""
 
 
+class Transport(StrEnum):
+    """How a phone with a trust list is to get its configuration: the setting ``trust_transport``."""
+
+    FILES = "files"
+    HTTPS = "https"
+
+
 class ListOffer(StrEnum):
     """Which list a phone is to find."""
 
     NONE = "none"
     FULL = "full"
+    HTTPS = "https"
+    """Of signer version 1.1, with the keys of its site's edges: whoever takes it asks for its file by HTTPS."""
     RELEASE = "release"
     """Without TFTP and TVS: whoever takes it takes anybody's files."""
 
@@ -61,6 +70,8 @@ class TrustFacts:
     """Somebody ordered that it be let go."""
     is_released: bool = False
     """It took the list that lets it go, and asked for a plain file after that."""
+    took_https: bool = False
+    """The list that was served to it last is of signer version 1.1."""
 
     @property
     def may_hold_list(self) -> bool:
@@ -79,6 +90,8 @@ class FileForms:
     signed: bool = False
     encrypted: bool = False
     trust_list: ListOffer = ListOffer.NONE
+    https: bool = False
+    """Whether its plain configuration is there for HTTPS, and for nothing else."""
 
 
 def state_of(wanted: Trust, facts: TrustFacts) -> TrustState:
@@ -94,19 +107,28 @@ def state_of(wanted: Trust, facts: TrustFacts) -> TrustState:
     return TrustState.UNKNOWN if wanted is Trust.OFF and not facts.took_list else TrustState.OFFERED
 
 
-def forms_of(wanted: Trust, facts: TrustFacts, *, withdraws: bool = True) -> FileForms:
+def forms_of(
+    wanted: Trust, facts: TrustFacts, *, withdraws: bool = True, transport: Transport = Transport.FILES
+) -> FileForms:
     """Return the forms of a phone's files.
+
+    A phone that may hold a list of signer version 1.1 goes on finding its configuration by HTTPS until it took another.
 
     Args:
         wanted: The setting.
         facts: What is known of the phone.
         withdraws: Whether plain forms go once the phone takes signed ones.
+        transport: How it is to get its configuration; HTTPS only where an edge of its site has a key for that.
     """
     if facts.is_released or (wanted is Trust.OFF and not facts.may_hold_list and not facts.is_releasing):
         return FileForms()
     if facts.is_releasing:
-        return FileForms(plain=True, signed=True, trust_list=ListOffer.RELEASE)
+        return FileForms(plain=True, signed=True, trust_list=ListOffer.RELEASE, https=facts.took_https)
     encrypted = wanted is Trust.ENCRYPTED and facts.takes_signed and facts.has_certificate
     is_wanted = wanted is not Trust.OFF
     clear_goes = facts.takes_signed and (withdraws or (encrypted and facts.takes_encrypted))
-    return FileForms(plain=not (is_wanted and clear_goes), signed=True, encrypted=encrypted, trust_list=ListOffer.FULL)
+    offer = ListOffer.HTTPS if wanted is Trust.SIGNED and transport is Transport.HTTPS else ListOffer.FULL
+    return FileForms(
+        plain=not (is_wanted and clear_goes), signed=True, encrypted=encrypted, trust_list=offer,
+        https=offer is ListOffer.HTTPS or facts.took_https,
+    )  # fmt: skip

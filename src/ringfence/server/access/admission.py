@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from ringfence.content.errors import BadName
 from ringfence.content.names import normalise
-from ringfence.content.release import STUBS
+from ringfence.content.release import BY_HTTPS, STUBS
 from ringfence.guard.asking import HTTP, Asking
 from ringfence.guard.decision import Decision, Operation
 from ringfence.guard.evaluation import Evaluation, LinkKnowledge
@@ -112,7 +112,7 @@ class Admission:
         """
         self.requests += 1
         moment, evaluation = self._timing.moment, self._evaluation
-        name, host, port = asking.name, asking.host, asking.port
+        host, port = asking.host, asking.port
         ban = evaluation.bans.of(host, moment.wall)
         if ban is not None:
             self.note("(banned)", host, port, f"Did not answer {host}: {ban.why}.", BANNED)
@@ -121,7 +121,7 @@ class Admission:
         if evaluation.is_discreet:
             evaluation.note(asking, moment)
         try:
-            site, offered = self._find(name, host)
+            site, offered = self._find(asking)
         except NotNow as fault:
             self._leave_unanswered(asking, answer, fault.what)
             return
@@ -229,13 +229,15 @@ class Admission:
 
     # -- the way of a request ---------------------------------------------------------------------------------
 
-    def _find(self, name: str, host: str) -> tuple[ServedSite, OfferedFile | None]:
+    def _find(self, asking: Asking) -> tuple[ServedSite, OfferedFile | None]:
         """Return which site a request is about, and its file of that name, if any. NotNow."""
         try:
-            normal = normalise(name)
+            normal = normalise(asking.name)
         except BadName:
-            return self._site_for("", host), None
-        site = self._site_for(normal, host)
+            return self._site_for("", asking.host), None
+        site = self._site_for(normal, asking.host)
+        if asking.over_tls is not normal.startswith(BY_HTTPS) or _shows_another(asking, normal):
+            return site, None
         return site, site.holdings.find(normal)
 
     def _stub_or(
@@ -335,3 +337,9 @@ class Admission:
         if window is not None:
             wall = self._timing.moment.wall
             self._on_event(WindowChanged(wall, site.id, window.id, window.mac, host, used=window.used))
+
+
+def _shows_another(asking: Asking, name: str) -> bool:
+    """Return whether somebody has shown the certificate of another phone than the one whose file is asked for."""
+    owner = owner_of(name)
+    return asking.over_tls and asking.certificate_of != "" and owner is not None and owner.bare != asking.certificate_of

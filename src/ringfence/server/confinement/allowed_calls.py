@@ -174,6 +174,15 @@ CONVERSATION: Calls = MappingProxyType(
 RELAY: Calls = MappingProxyType({**CONVERSATION, "accept": IN_ANY_WAY, "accept4": IN_ANY_WAY})
 """For a process that passes bytes between sockets that it accepts and sockets that it is given."""
 
+_UNIX_PAIR: Ways = (
+    (
+        Argument(0, (socket.AF_UNIX,)),
+        Argument(1, (socket.SOCK_STREAM,), mask=~(socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC) & 0xFFFFFFFF),
+    ),
+)
+TLS_PORT: Calls = MappingProxyType({**RELAY, "socketpair": _UNIX_PAIR})
+"""For a process that ends TLS of connections that it accepts, and hands on one end of a pair for each."""
+
 _NO_DELAY: Ways = ((Argument(1, (socket.IPPROTO_TCP,)), Argument(2, (socket.TCP_NODELAY,))),)
 LISTENER: Calls = MappingProxyType({**RELAY, "pread64": IN_ANY_WAY, "setsockopt": _NO_DELAY})
 """For a process that accepts connections and answers them with files whose descriptors it is given."""

@@ -133,6 +133,7 @@ _NUMBERS: dict[str, tuple[int | None, int | None, int | None]] = {
     "sigaltstack": (131, 132, 186),
     "sigreturn": (None, None, 119),
     "socket": (41, 198, 281),
+    "socketpair": (53, 199, 288),
     "statx": (332, 291, 397),
     "tgkill": (234, 131, 268),
     "write": (1, 64, 4),

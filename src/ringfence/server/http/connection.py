@@ -24,6 +24,7 @@ from enum import Enum, auto
 import h11
 
 from ringfence.guard.asking import Asking
+from ringfence.phones.filenames import owner_of
 from ringfence.phones.orders.web_interface import ALLOWED, ORDER_CHECK
 from ringfence.server.access.admission import Admission
 from ringfence.server.access.refusal_telling import Refusal
@@ -52,11 +53,13 @@ from ringfence.server.http.requests import (
     has_body,
     is_writing,
     name_of,
+    name_over_tls,
     query_of,
     short_answer,
     unsatisfiable,
     wanted_slice,
 )
+from ringfence.server.http.tls_line import TlsPeer
 from ringfence.server.io.loop import Loop
 from ringfence.server.limits.settings import HttpLimits
 
@@ -101,6 +104,7 @@ class Connection:
         "_looks_first",
         "_loop",
         "_on_over",
+        "_tls",
         "_unsent",
         "deadline",
         "host",
@@ -119,8 +123,10 @@ class Connection:
         limits: HttpLimits,
         on_over: Callable[["Connection"], None],
         now: float,
+        tls: TlsPeer | None = None,
     ) -> None:
         self.host, self.port = peer
+        self._tls = tls
         self.state = State.READING
         self.deadline = now + limits.head_s
         self._endpoint = endpoint
@@ -258,6 +264,9 @@ class Connection:
             self._on_file_request(name, request, now)
 
     def _on_file_request(self, name: str, request: h11.Request, now: float) -> None:
+        if self._tls is not None:
+            self._ask_over_tls(name, self._tls, request)
+            return
         query = query_of(request.target)
         if name == ORDER_CHECK and self._admission.reload_tokens.confirms(self.host, query, now):
             self._answer(ORDER_ALLOWED, now)
@@ -276,6 +285,19 @@ class Connection:
         self.state = State.DECIDING
         self._wait_for(0)  # for errors alone: what comes next is read when this is answered
         self._admission.ask(asking, lambda file, now: self._on_decided(file, asking, request, is_stale, now))
+
+    def _ask_over_tls(self, name: str, peer: TlsPeer, request: h11.Request) -> None:
+        """Ask for a phone's own configuration, the one file that goes out over TLS."""
+        wanted = name_over_tls(name)
+        owner = owner_of(wanted)
+        is_its = owner is not None and peer.certificate_of == owner.bare
+        asking = Asking(
+            wanted, self.host, self.port, HTTP, holds_key=peer.is_proof and is_its,
+            certificate_of=peer.certificate_of, over_tls=True,
+        )  # fmt: skip
+        self.state = State.DECIDING
+        self._wait_for(0)
+        self._admission.ask(asking, lambda file, now: self._on_decided(file, asking, request, False, now))
 
     def _on_decided(
         self, file: OfferedFile | Refusal, asking: Asking, request: h11.Request, is_stale: bool, now: float

@@ -12,8 +12,10 @@ import select
 import socket
 
 from ringfence.server.access.admission import Admission
+from ringfence.server.errors import ControlBroken
 from ringfence.server.http.challenges import Challenges
 from ringfence.server.http.connection import Connection, State
+from ringfence.server.http.tls_line import TlsPeer, receive_peer
 from ringfence.server.io.loop import Loop
 from ringfence.server.io.sockets import accept
 from ringfence.server.limits.settings import DEFAULT_HTTP_LIMITS, HttpLimits, is_scarce
@@ -35,6 +37,7 @@ class HttpFront:
         self._listeners: list[socket.socket] = []
         self._connections: set[Connection] = set()
         self._per_source: dict[str, int] = {}
+        self._lines: list[socket.socket] = []
         self._looks = False
         self._challenges = Challenges(os.urandom(32))
 
@@ -42,6 +45,12 @@ class HttpFront:
         """Take connections from ``listener`` (``sockets.listen_tcp``)."""
         self._listeners.append(listener)
         self._loop.attach(listener.fileno(), select.EPOLLIN, lambda _, now: self._on_connections(listener, now))
+
+    def take_over_tls(self, line: socket.socket) -> None:
+        """Take the connections that come over ``line``, whose TLS another process has ended (``tls_line``)."""
+        self._lines.append(line)
+        line.setblocking(False)
+        self._loop.attach(line.fileno(), select.EPOLLIN, lambda _, now: self._on_tls(line, now))
 
     @property
     def connection_count(self) -> int:
@@ -77,6 +86,22 @@ class HttpFront:
                 return
             self._take(endpoint, peer, now)
 
+    def _on_tls(self, line: socket.socket, now: float) -> None:
+        for _ in range(ACCEPTED_PER_TURN):
+            try:
+                received = receive_peer(line)
+            except BlockingIOError:
+                return
+            except (OSError, ControlBroken):
+                received = None
+            if received is None:
+                self._loop.detach(line.fileno())
+                self._lines.remove(line)
+                line.close()
+                return
+            peer, endpoint = received
+            self._take(endpoint, (peer.host, peer.port), now, peer)
+
     def _pause(self, listener: socket.socket, now: float) -> None:
         """Let a connection wait that there is no descriptor for; otherwise the loop would try without end."""
         self._loop.change(listener.fileno(), 0)
@@ -87,7 +112,7 @@ class HttpFront:
 
         self._loop.call_at(now + PAUSE_S, go_on)
 
-    def _take(self, endpoint: socket.socket, peer: tuple[str, int], now: float) -> None:
+    def _take(self, endpoint: socket.socket, peer: tuple[str, int], now: float, tls: TlsPeer | None = None) -> None:
         host, port = peer
         open_of_source = self._per_source.get(host, 0)
         why = ""
@@ -110,6 +135,7 @@ class HttpFront:
             limits=self._limits,
             on_over=self._on_over,
             now=now,
+            tls=tls,
         )
         self._connections.add(connection)
         if not self._looks:

@@ -8,6 +8,9 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from ringfence.content.release import BY_HTTPS
+
+_SIGNED_SUFFIX = ".sgn"
 Headers = Iterable[tuple[bytes, bytes]]
 """Pairs of name, in lower case where they were received, and value."""
 
@@ -106,6 +109,14 @@ def name_of(target: bytes) -> str | None:
         return None
     path = target.partition(b"?")[0].removeprefix(b"/")
     return _ESCAPE.sub(lambda escape: bytes((int(escape[1], 16),)), path).decode("utf-8", "surrogateescape")
+
+
+def name_over_tls(name: str) -> str:
+    """Return under which name releases have what a phone asks for over TLS: its own configuration, and nothing else.
+
+    It may ask for it with ``.sgn`` behind it, and is answered with the unsigned file (PHONES.md section 2).
+    """
+    return BY_HTTPS + name.lstrip("/").removesuffix(_SIGNED_SUFFIX)
 
 
 def query_of(target: bytes) -> bytes:

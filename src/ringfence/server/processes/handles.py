@@ -48,6 +48,7 @@ from ringfence.server.processes.messages import (
     Ready,
     Rejected,
     TakeRules,
+    TakeTlsLine,
     TellWorker,
     ToWorker,
     WorkerSettings,
@@ -220,6 +221,10 @@ class WorkerProcess:
     def rule(self, site: str, name: str, rules_fd: int) -> None:
         """Give the worker a site's rules, as a file. WorkerFault: refused; OSError: died."""
         self._ask(TakeRules(0, site, name), [rules_fd])
+
+    def take_tls_line(self, line_fd: int) -> None:
+        """Give the worker a line over which connections by TLS come. WorkerFault: refused; OSError: died."""
+        self._ask(TakeTlsLine(0), [line_fd])
 
     def hand_over(self, site: str, release: int, offers: Sequence[Offer]) -> None:
         """Give the worker a site's catalogue; returns once it serves it. WorkerFault: refused; OSError: died."""

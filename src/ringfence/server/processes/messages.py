@@ -71,6 +71,12 @@ class TakeRules(Struct, frozen=True, tag=True):
     name: str
 
 
+class TakeTlsLine(Struct, frozen=True, tag=True):
+    """Serve, over HTTP, the connections that come over the line that comes along (``server.http.tls_line``)."""
+
+    serial: int
+
+
 class Begin(Struct, frozen=True, tag=True):
     """A site's catalogue follows; ``site`` is empty if there is only one."""
 
@@ -148,7 +154,7 @@ class AskParent(Struct, frozen=True, tag=True):
     questions: tuple[Question, ...]
 
 
-ToWorker = Listen | TakeRules | Begin | CataloguePart | Commit | Admit | TellWorker
+ToWorker = Listen | TakeRules | TakeTlsLine | Begin | CataloguePart | Commit | Admit | TellWorker
 FromWorker = Ready | Accepted | Rejected | EventsTold | AskParent
 
 _TO_WORKER: codec.Reader[ToWorker] = codec.Reader(ToWorker, "control")

@@ -101,6 +101,20 @@ class TokenOrder(Order):
         self.token = token
 
 
+class TlsLineOrder(Order):
+    """Serve the connections that come over a line; the order has a descriptor of its own."""
+
+    def __init__(self, line_fd: int) -> None:
+        super().__init__()
+        self.fd = os.dup(line_fd)
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        if self.fd >= 0:
+            os.close(self.fd)
+        self.fd = -1
+
+
 class OrderBook:
     """Orders that wait, and those in force; safe to use from several threads."""
 
@@ -110,11 +124,14 @@ class OrderBook:
         self._catalogues: dict[str, CatalogueOrder] = {}
         self._rules: dict[str, RulesOrder] = {}
         self._tokens: list[TokenOrder] = []
+        self._lines: list[TlsLineOrder] = []
+        self.lines_in_force: list[TlsLineOrder] = []
+        """Over which connections by TLS come: one, once there is any."""
         self.catalogues_in_force: dict[str, CatalogueOrder] = {}
         """By site: what the worker serves, or should again. Of the supervisor's thread alone, as the rules."""
         self.rules_in_force: dict[str, RulesOrder] = {}
 
-    def put(self, order: CatalogueOrder | RulesOrder | TokenOrder) -> None:
+    def put(self, order: CatalogueOrder | RulesOrder | TokenOrder | TlsLineOrder) -> None:
         """Let an order wait, in place of one of its kind for the same site.
 
         Raises:
@@ -134,6 +151,8 @@ class OrderBook:
                     self._rules[order.site] = order
                 case TokenOrder():
                     self._tokens.append(order)
+                case TlsLineOrder():
+                    self._lines.append(order)
         if superseded is not None:
             superseded.reject("a newer order replaced it")
 
@@ -163,6 +182,13 @@ class OrderBook:
             new, self._tokens = self._tokens, []
         return new
 
+    def take_lines(self) -> list[TlsLineOrder]:
+        """Return the lines that wait; they stay in force from now on, for later workers too."""
+        with self._lock:
+            new, self._lines = self._lines, []
+        self.lines_in_force += new
+        return new
+
     def enforce(self, order: CatalogueOrder | RulesOrder) -> None:
         """Note that the worker now follows an order, which replaces the one before."""
         before: Order | None
@@ -181,8 +207,9 @@ class OrderBook:
         """Reject what waits, let go of what is in force, and take nothing more; the supervisor's thread has ended."""
         with self._lock:
             self._is_closed = True
-            waiting: list[Order] = [*self._catalogues.values(), *self._rules.values(), *self._tokens]
-            self._catalogues, self._rules, self._tokens = {}, {}, []
-        for order in (*waiting, *self.catalogues_in_force.values(), *self.rules_in_force.values()):
+            waiting: list[Order] = [*self._catalogues.values(), *self._rules.values(), *self._tokens, *self._lines]
+            self._catalogues, self._rules, self._tokens, self._lines = {}, {}, [], []
+        in_force = (*self.catalogues_in_force.values(), *self.rules_in_force.values(), *self.lines_in_force)
+        for order in (*waiting, *in_force):
             order.reject(STOPPING)
-        self.catalogues_in_force, self.rules_in_force = {}, {}
+        self.catalogues_in_force, self.rules_in_force, self.lines_in_force = {}, {}, []

@@ -40,7 +40,7 @@ from ringfence.server.processes.handles import (
     WorkerProcess,
 )
 from ringfence.server.processes.messages import WorkerSettings
-from ringfence.server.processes.orders import CatalogueOrder, OrderBook, RulesOrder, TokenOrder
+from ringfence.server.processes.orders import CatalogueOrder, OrderBook, RulesOrder, TlsLineOrder, TokenOrder
 from ringfence.wire.messages import GuardRules
 
 FIRST_RESTART_S = 0.05
@@ -181,6 +181,13 @@ class WorkerSupervisor:
         with contextlib.suppress(TimeoutError):
             order.wait(ADMIT_TIMEOUT_S)
 
+    def take_tls_line(self, line_fd: int) -> None:
+        """Have the worker, and each after it, serve the connections that come over a line (``server.http.tls_line``).
+
+        The descriptor stays the caller's. WorkerFault: the worker is being stopped.
+        """
+        self._put(TlsLineOrder(line_fd))
+
     def stop(self) -> None:
         """End the worker, close the ports, and return when all is gone. May be called twice."""
         if self._stopping.is_set():
@@ -196,7 +203,7 @@ class WorkerSupervisor:
         self._wake_reader.close()
         self._wake_writer.close()
 
-    def _put(self, order: CatalogueOrder | RulesOrder | TokenOrder) -> None:
+    def _put(self, order: CatalogueOrder | RulesOrder | TokenOrder | TlsLineOrder) -> None:
         self._orders.put(order)
         self._wake()
 
@@ -236,6 +243,8 @@ class WorkerSupervisor:
                 process.rule(rules.site, rules.name, rules.fd)
             for catalogue in self._orders.catalogues_in_force.values():
                 self._hand_over(process, catalogue)
+            for line in self._orders.lines_in_force:  # last: what waits in it is to find the files
+                process.take_tls_line(line.fd)
             self._started.set()
             self._serve(process)
         except (OSError, WorkerFault) as fault:
@@ -284,7 +293,13 @@ class WorkerSupervisor:
                 raise
             else:
                 orders.enforce(catalogue)
-        for order in orders.take_tokens():
+        self._carry_out_small(process)
+
+    def _carry_out_small(self, process: WorkerProcess) -> None:
+        for line in self._orders.take_lines():
+            process.take_tls_line(line.fd)
+            line.done()
+        for order in self._orders.take_tokens():
             process.admit(order.token)
             order.done()
 

@@ -51,6 +51,7 @@ from ringfence.server.processes.messages import (
     Ready,
     Rejected,
     TakeRules,
+    TakeTlsLine,
     TellWorker,
     ToWorker,
     WorkerSettings,
@@ -224,6 +225,8 @@ class Worker:
                 self._make_ready(settings, [socket.socket(fileno=descriptor) for descriptor in descriptors])
             case TakeRules(_, site, name):
                 self._take_rules(site, name, descriptors)
+            case TakeTlsLine(_):
+                self._take_tls_line(descriptors)
             case Begin(_, release, site):
                 self._forget_offers()
                 self._release, self._site = release, site
@@ -269,6 +272,13 @@ class Worker:
             self._outbox.answer(AskParent(tuple(self._questions[start : start + MOST_QUESTIONS])))
         self._questions = []
         self._flush()
+
+    def _take_tls_line(self, descriptors: Sequence[int]) -> None:
+        if len(descriptors) != 1 or self._http is None:
+            for descriptor in descriptors:
+                os.close(descriptor)
+            raise ControlBroken("a line of connections by TLS arrived without its descriptor")
+        self._http.take_over_tls(socket.socket(fileno=descriptors[0]))
 
     def _take_rules(self, site: str, name: str, descriptors: Sequence[int]) -> None:
         try:

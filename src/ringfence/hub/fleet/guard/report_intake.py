@@ -19,7 +19,7 @@ from ringfence.guard.evidence import CredentialState
 from ringfence.guard.findings import Finding
 from ringfence.guard.policy import plain_address
 from ringfence.hub.fleet import phone_trust, profile_keys, reports, vpn_phones
-from ringfence.hub.fleet.guard import alerts, credentials, model_guess, policy
+from ringfence.hub.fleet.guard import alerts, credentials, model_guess, policy, transport_alerts
 from ringfence.hub.fleet.report_gate import GatedReport
 from ringfence.hub.fleet.reports import StoredReports
 from ringfence.hub.store.change import Change
@@ -74,6 +74,7 @@ def take_own(change: Change, site_id: str, own: Sequence[Report]) -> None:
 def _work_out(change: Change, site_id: str, stored: Sequence[GatedReport]) -> None:
     new = [gated.report for gated in stored]
     phone_trust.take(change, site_id, new)
+    transport_alerts.look(change, site_id, new)
     profile_keys.take(change, site_id, new)
     vpn_phones.take(change, site_id, new)
     told = _Told(change, site_id)

@@ -3,7 +3,7 @@
 from pydantic import BaseModel, Field
 
 from ringfence.hub.people.schemas import UnixSeconds
-from ringfence.phones.trust.state import Trust, TrustState
+from ringfence.phones.trust.state import Transport, Trust, TrustState
 
 
 class PhoneTrustView(BaseModel):
@@ -15,6 +15,12 @@ class PhoneTrustView(BaseModel):
     description: str
     wanted: Trust = Field(description="The setting: off, signed or encrypted")
     state: TrustState
+    transport: Transport = Field(description="The setting trust_transport: files or https")
+    has_https_list: bool = Field(description="Whether the list that was served to it last makes it ask by HTTPS")
+    https_at: UnixSeconds | None = Field(description="When it last took its configuration by HTTPS")
+    fell_back_at: UnixSeconds | None = Field(
+        description="When it last took its signed configuration as a file though its list says HTTPS"
+    )
     holds_list: bool = Field(description="Whether it may hold a list of this organisation, and refuse other files")
     has_newest_list: bool = Field(description="Whether the list that it finds now was served to it whole")
     list_taken_at: UnixSeconds | None

@@ -3,7 +3,7 @@
 from fastapi import APIRouter, Response
 from sqlalchemy import Double, func
 
-from ringfence.hub.fleet import edge_addresses, edge_jobs, edge_modes, edges
+from ringfence.hub.fleet import edge_addresses, edge_jobs, edge_modes, edge_tls_keys, edges
 from ringfence.hub.fleet.guard import edge_networks
 from ringfence.hub.people.forms import TheForm
 from ringfence.hub.recovery import hub_memory
@@ -44,6 +44,7 @@ def show_edge(edge: str, page: TheWebPage) -> PageAnswer:
             edge=row,
             mode=edge_modes.wanted(session, edge),
             is_connected=edges.is_connected(row, page.now),
+            tls_keys=edge_tls_keys.of_edge(session, edge),
             addresses=shown,
             jobs=edge_jobs.find(session, Page(_JOBS_SHOWN), edge=edge).rows,
             state_of=edge_jobs.state_of,
@@ -104,5 +105,27 @@ def put_mode(edge: str, page: TheFormPage, form: TheForm) -> Response:
     return page.change(
         lambda change: edge_modes.put(change, page.hub.sealer, edges.get(change.session, edge), wanted),
         lambda fault: page.refused("edges/mode.html", fault, edge=row, mode=mode),
+        "edges", edge, done="saved",
+    )  # fmt: skip
+
+
+@router.get("/{edge}/tls-key/renew")
+def ask_to_renew_tls_key(edge: str, page: TheFormPage) -> PageAnswer:
+    """Ask whether an edge is to have another key for phones by HTTPS."""
+    with page.hub.database.reading() as session:
+        row, keys = edges.get(session, edge), edge_tls_keys.of_edge(session, edge)
+        words = edge_tls_keys.in_words(keys)
+        return page.show("edges/tls_key.html", edge=row, keys=keys, words=words, fault=None)
+
+
+@router.post("/{edge}/tls-key/renew")
+def renew_tls_key(edge: str, page: TheFormPage) -> Response:
+    """Ask an edge for another key for phones by HTTPS."""
+    with page.hub.database.reading() as session:
+        row, keys = edges.get(session, edge), edge_tls_keys.of_edge(session, edge)
+        words = edge_tls_keys.in_words(keys)
+    return page.change(
+        lambda change: edge_tls_keys.renew(change, edges.get(change.session, edge)),
+        lambda fault: page.refused("edges/tls_key.html", fault, edge=row, keys=keys, words=words),
         "edges", edge, done="saved",
     )  # fmt: skip

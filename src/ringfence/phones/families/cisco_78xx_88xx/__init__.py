@@ -93,6 +93,7 @@ def _model(
             modules=name in _MODULES,
             calls=calls,
             hashes=SHA512_KNOWN,
+            trust_by_https=Fact(True, Mark.LIKELY, "PHONES.md sections 2 and 5.4: 7800 and 8800 series, no load named"),
         ),
         limits=LIMITS,
         transports=Fact(("udp", "tcp", "tls"), Mark.CERTAIN, "PHONES.md section 4"),
