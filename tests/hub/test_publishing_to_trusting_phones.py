@@ -1,134 +1,38 @@
 """Publishing for phones that hold trust lists: from the setting to encrypted files, and back out again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
 from sqlalchemy import select
 
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import NothingToEnd, StillTrusting
-from ringfence.hub.fleet import networks, phone_certificates, phone_trust, phones, settings
-from ringfence.hub.fleet.guard import alerts
-from ringfence.hub.fleet.networks import NetworkParts
-from ringfence.hub.fleet.phone_certificates import CertificateOperation
-from ringfence.hub.fleet.settings import SettingPlace
-from ringfence.hub.publishing import releases
-from ringfence.hub.publishing.publish import Publication, publish, rollback
+from ringfence.hub.fleet import phone_certificates, phone_trust
+from ringfence.hub.publishing.publish import rollback
 from ringfence.hub.store.models import SiteRow
-from ringfence.hub.store.pages import Page
-from ringfence.hub.store.trust_models import TrustKeyRow, TrustListRow
-from ringfence.hub.trust import holders, rotation, trust_alerts, trust_keys
+from ringfence.hub.store.trust_models import TrustListRow
 from ringfence.hub.trust.errors import PhonesBehind, RecoveryNotProven, TrustNotInitialised
 from ringfence.hub.trust.key_roles import KeyRole
-from ringfence.hub.trust.recovery_file import RecoveryKey
-from ringfence.identity.certificates import to_pem
-from ringfence.phones.document import parse, text_of
 from ringfence.phones.mac import Mac
-from ringfence.phones.settings.types import Scope
-from ringfence.phones.trust.encrypted_file import read_encrypted
 from ringfence.phones.trust.phone_certificates import CertificateKind, KeyProof
 from ringfence.phones.trust.roles import TrustRole
 from ringfence.phones.trust.signed_file import read_signed
 from ringfence.phones.trust.trust_list import read_trust_list
 from ringfence.wire.messages import Report, ReportKind
-from support.trust_signers import certificate_for, fixed_signer, name
-from support.two_sites import ANNA, add_two_sites, relabel
-
-OWN = f"SEP{ANNA.bare}.cnf.xml"
-LIST = f"ITLSEP{ANNA.bare}.tlv"
-PHONE_KEY = fixed_signer("phone").key
-
-
-@dataclass
-class Fleet:
-    """Two sites with a phone each; Anna's is the one with a trust list."""
-
-    hub: Hub
-    seq: int = 0
-
-    def set(self, **values: str) -> None:
-        for setting, value in values.items():
-            with self.hub.change("test") as change:
-                settings.put(change, self.hub.sealer, SettingPlace(Scope.PHONE, ANNA.bare), setting, value)
-
-    def publish(self) -> Publication:
-        return publish(self.hub, "test")
-
-    @property
-    def number(self) -> int:
-        with self.hub.database.reading() as session:
-            return session.get_one(SiteRow, "anna").newest_release
-
-    @property
-    def files(self) -> dict[str, bytes]:
-        """Every file of Anna's site."""
-        with self.hub.database.reading() as session:
-            targets = releases.newest_targets(session, ["anna"])["anna"]
-        return {target.name: self.hub.blobs.get(target.digest) for target in targets}
-
-    def took(self, *names: str, peer: str = "192.168.1.77") -> None:
-        """Say that the phone took these files of the newest release, one after the other."""
-        for each in names:
-            self.seq += 1
-            report = Report(self.seq, 1.0, ReportKind.FILE_SERVED, "Served.", name=each, owner=ANNA.bare, peer=peer,
-                            release=self.number)  # fmt: skip
-            with self.hub.change("edge") as change:
-                phone_trust.take(change, "anna", [report])
-
-    def initialise(self, *, proved: bool = True) -> None:
-        key = RecoveryKey.new(self.hub.organisation_id)
-        with trust_keys.made_keys(self.hub) as made, self.hub.change("test") as change:
-            trust_keys.initialise(self.hub, change, made, to_pem(key.certificate))
-        if proved:
-            self.prove()
-
-    def prove(self) -> None:
-        with self.hub.change("test") as change:
-            row = change.session.query(TrustKeyRow).filter_by(role=KeyRole.SAST_2.value).one()
-            row.proved_at, row.proved_by = change.now, "test"
-
-    def rotate(self, role: KeyRole) -> None:
-        rotation.rotate_now(self.hub, "test", role)
-
-    @property
-    def behind(self) -> list[str]:
-        """The phones that are not known to hold the newest list."""
-        with self.hub.database.reading() as session:
-            return list(holders.phones_without_last_list(session))
-
-    def late_alerts(self) -> list[str]:
-        """What is told of phones that have not taken their list for long."""
-        trust_alerts.look(self.hub)
-        with self.hub.database.reading() as session:
-            page = Page(10, "")
-            return [row.sentence for row in alerts.find(session, page, site_id=None, kinds=[alerts.TRUST_LATE]).rows]
-
-    def show_certificate(
-        self, kind: CertificateKind = CertificateKind.MIC, key: rsa.RSAPrivateKey = PHONE_KEY, serial: int = 1
-    ) -> None:
-        certificate = certificate_for(key, name(f"CP-7945G-SEP{ANNA.bare}"), serial=serial)
-        with self.hub.change("capf") as change:
-            phone_certificates.take(change, ANNA, kind, certificate, KeyProof.REPLAYABLE)
+from support.trust_signers import certificate_for, name
+from support.trusting_fleet import LIST, OWN, PHONE_KEY
+from support.trusting_fleet import TrustingFleet as Fleet
+from support.two_sites import ANNA, relabel
 
 
 @pytest.fixture
 def fleet(idle: Hub) -> Fleet:
-    made = Fleet(add_two_sites(idle))
-    made.publish()
-    return made
+    return Fleet.published(idle)
 
 
 @pytest.fixture
 def signed(fleet: Fleet) -> Fleet:
-    """The phone was seen to take signed files."""
-    fleet.initialise()
-    fleet.set(trust="signed")
-    fleet.publish()
-    fleet.took(LIST, OWN + ".sgn")
-    fleet.publish()
-    return fleet
+    return fleet.taking_signed()
 
 
 def test_without_keys_the_phone_keeps_its_files_and_is_told(fleet: Fleet) -> None:
@@ -215,139 +119,6 @@ def test_an_edit_reaches_a_phone_that_takes_signed_files_alone(signed: Fleet) ->
     relabel(signed.hub, ANNA, "Anna, sales")
     signed.publish()
     assert b"Anna, sales" in read_signed(signed.files[OWN + ".sgn"]).body
-
-
-def test_a_file_is_encrypted_once_the_certificate_is_known_and_secrets_are_in_clear_nowhere(signed: Fleet) -> None:
-    signed.set(trust="encrypted")
-    signed.publish()
-    assert OWN + ".enc.sgn" not in signed.files
-    clear = read_signed(signed.files[OWN + ".sgn"]).body
-
-    signed.show_certificate()
-    signed.publish()
-
-    assert read_encrypted(signed.files[OWN + ".enc.sgn"]).decrypt(PHONE_KEY) == clear
-    assert b"<encrConfig>true" in read_signed(signed.files[OWN + ".sgn"]).body
-    with signed.hub.database.reading() as session:
-        (line,) = phones.get(session, ANNA).lines
-        password = signed.hub.sealer.open(line.sealed_password, f"line:{ANNA.bare}:1").reveal()
-        targets = {target.name: target for target in releases.newest_targets(session, ["anna"])["anna"]}
-    assert password.encode() in clear
-    assert not [each for each, data in signed.files.items() if password.encode() in data]
-    assert (targets[OWN + ".enc.sgn"].sealed, targets[OWN + ".sgn"].sealed) == (True, False)
-    before = signed.files
-    with signed.hub.change("test") as change:
-        change.session.get_one(SiteRow, "anna").edits += 1
-    assert signed.publish().sites == []
-    assert signed.files == before
-
-
-def test_a_phone_without_a_known_certificate_is_led_to_its_edge_until_it_is_known(signed: Fleet) -> None:
-    signed.set(trust="encrypted", edge_url="http://192.0.2.1:6970")
-    signed.publish()
-    told = read_signed(signed.files[OWN + ".sgn"]).body
-    assert b"<capfAuthMode>3</capfAuthMode>" in told
-    assert b"<processNodeName>192.0.2.1</processNodeName>" in told.partition(b"<capfList>")[2]
-
-    signed.show_certificate()
-    signed.publish()
-
-    stub = read_signed(signed.files[OWN + ".sgn"]).body
-    assert (b"<capfAuthMode>0</capfAuthMode>" in stub, b"<capfList>" in stub) == (True, False)
-
-
-@pytest.mark.parametrize(("with_password", "mode"), [(False, b"3"), (True, b"1")])
-def test_a_phone_that_is_to_do_something_about_its_certificate_is_led_there_until_it_has(
-    signed: Fleet, with_password: bool, mode: bytes
-) -> None:
-    signed.set(trust="encrypted", edge_url="http://192.0.2.1:6970")
-    signed.show_certificate()
-    signed.publish()
-    with signed.hub.change("test") as change:
-        issue = CertificateOperation.ISSUE
-        phone_certificates.order(change, signed.hub.sealer, ANNA, issue, with_password=with_password)
-    signed.publish()
-    told = read_signed(signed.files[OWN + ".sgn"]).body
-    assert (b"<capfAuthMode>" + mode in told, b"<processNodeName>192.0.2.1<" in told) == (True, True)
-
-    with signed.hub.change("test") as change:
-        phone_certificates.cancel(change, ANNA)
-    signed.publish()
-    assert b"<capfAuthMode>0</capfAuthMode>" in read_signed(signed.files[OWN + ".sgn"]).body
-
-
-def test_a_phone_s_file_is_encrypted_to_the_certificate_that_it_gets_later(signed: Fleet) -> None:
-    signed.set(trust="encrypted")
-    signed.show_certificate()
-    signed.publish()
-    ours = certificate_for(fixed_signer("other").key, name(f"SEP{ANNA.bare}"), serial=0x77)
-    with signed.hub.change("capf") as change:
-        phone_certificates.take(change, ANNA, CertificateKind.LSC, ours, KeyProof.FRESH)
-    signed.publish()
-    assert b"Anna" in read_encrypted(signed.files[OWN + ".enc.sgn"]).decrypt(fixed_signer("other").key)
-
-
-def test_a_phone_behind_a_box_asks_the_box_by_its_name(signed: Fleet) -> None:
-    with signed.hub.change("test") as change:
-        networks.change(change, signed.hub.sealer, "anna", NetworkParts(is_box=True))
-    signed.set(trust="encrypted")
-    signed.publish()
-    told = read_signed(signed.files[OWN + ".sgn"]).body
-    assert b"<processNodeName>CiscoCM1</processNodeName>" in told.partition(b"<capfList>")[2]
-
-
-def test_a_phone_with_a_list_finds_tvs_at_its_edge(signed: Fleet) -> None:
-    assert b"<TVS>" not in read_signed(signed.files[OWN + ".sgn"]).body
-    signed.set(edge_url="http://192.0.2.1:6970")
-    signed.publish()
-    told = parse(read_signed(signed.files[OWN + ".sgn"]).body).root
-    (member,) = told.findall("TVS/members/member")
-    assert (text_of(member, "address"), text_of(member, "port")) == ("192.0.2.1", "2445")
-    assert told.find("capfList") is None
-
-
-def test_who_says_how_a_phone_asks_for_its_certificate_is_obeyed(signed: Fleet) -> None:
-    signed.set(trust="encrypted", edge_url="http://192.0.2.1:6970", capf_server="edge.example", capf_auth="mic")
-    signed.publish()
-    told = read_signed(signed.files[OWN + ".sgn"]).body
-    assert b"<capfAuthMode>4</capfAuthMode>" in told
-    assert b"<processNodeName>edge.example</processNodeName>" in told
-
-
-def test_a_file_is_encrypted_anew_to_another_certificate_of_the_phone(signed: Fleet) -> None:
-    signed.set(trust="encrypted")
-    signed.show_certificate()
-    signed.publish()
-    new_key = fixed_signer("other").key
-    signed.show_certificate(CertificateKind.LSC, new_key, serial=2)
-    signed.publish()
-    opened = read_encrypted(signed.files[OWN + ".enc.sgn"]).decrypt(new_key)
-    assert opened.endswith(b"</device>\n")
-
-
-def test_a_certificate_that_is_revoked_is_encrypted_to_no_more(signed: Fleet) -> None:
-    signed.set(trust="encrypted")
-    signed.show_certificate()
-    signed.publish()
-    with signed.hub.change("test") as change:
-        (row,) = phone_certificates.of_phone(change.session, ANNA)
-        row.revoked_at = change.now
-        change.session.get_one(SiteRow, "anna").edits += 1
-    signed.publish()
-    assert OWN + ".enc.sgn" not in signed.files
-    assert b"<encrConfig>false" in read_signed(signed.files[OWN + ".sgn"]).body
-
-
-def test_whoever_fetches_an_encrypted_file_from_elsewhere_is_not_the_phone(signed: Fleet) -> None:
-    signed.set(trust="encrypted")
-    signed.show_certificate()
-    signed.publish()
-    signed.took(OWN + ".enc.sgn", peer="198.51.100.7")
-    with signed.hub.database.reading() as session:
-        assert phone_trust.rows_of(session, [ANNA.bare])[ANNA.bare].encrypted_at is None
-    signed.took(OWN + ".sgn", OWN + ".enc.sgn")
-    with signed.hub.database.reading() as session:
-        assert phone_trust.rows_of(session, [ANNA.bare])[ANNA.bare].encrypted_at is not None
 
 
 def test_a_setting_that_is_turned_back_leaves_no_phone_without_files(signed: Fleet) -> None:
