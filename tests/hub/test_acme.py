@@ -181,6 +181,23 @@ def test_records_of_an_order_that_a_stop_cut_short_are_removed_by_the_next(idle:
     assert ca.calls[0] == "remove _acme-challenge.left.example.org"
 
 
+@with_pebble
+def test_a_record_that_stays_behind_costs_no_certificate_and_is_tried_again(idle: Hub, ca: PebbleCa) -> None:
+    (ca.folder / "called").unlink(missing_ok=True)
+    by_dns(idle, ca, ca.program(body='[ "$1" = set ] || exit 5'))
+    idle.config = idle.config.model_copy(update={"phones_acme_names": ("a.example.org", "b.example.org")})
+    assert look(idle).problem == ""
+    left = {f"_acme-challenge.{name}.example.org" for name in "ab"}
+    assert {name for name, _value in state.read(folder_of(idle)).records} == left
+    assert {each for each in ca.calls if each.startswith("remove")} == {f"remove {name}" for name in left}
+    (ca.folder / "called").unlink()
+    by_dns(idle, ca, ca.program())
+    idle.config = idle.config.model_copy(update={"phones_acme_names": ("c.example.org",)})
+    assert look(idle).problem == ""
+    assert {f"remove {name}" for name in left} <= set(ca.calls)
+    assert state.read(folder_of(idle)).records == ()
+
+
 @pytest.mark.parametrize(
     ("body", "told"),
     [
@@ -457,6 +474,25 @@ def test_the_port_for_the_ca_answers_its_challenges_and_nothing_else(challenges:
         assert b"200" not in ask(port, broken)[:20]
     there.clear()
     assert ask(port, f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode()).startswith(b"HTTP/1.1 404")
+
+
+def test_a_crowd_in_which_the_oldest_speak_just_as_others_come_leaves_it_at_work(
+    challenges: tuple[HttpChallenges, int],
+) -> None:
+    there, port = challenges
+    there.put(f"{http_challenge.PATH}token", "answer")
+    for _turn in range(20):
+        with contextlib.ExitStack() as held:
+            crowd = [
+                held.enter_context(socket.create_connection(("127.0.0.1", port), WITHIN_S))
+                for _number in range(http_challenge.MOST_CONNECTIONS)
+            ]
+            for line in crowd:
+                with contextlib.suppress(OSError):
+                    line.sendall(b"G")
+                held.enter_context(socket.create_connection(("127.0.0.1", port), WITHIN_S))
+    asked = ask(port, f"GET {http_challenge.PATH}token HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    assert asked.endswith(b"answer")
 
 
 def test_those_who_hold_connections_open_do_not_shut_the_ca_out(challenges: tuple[HttpChallenges, int]) -> None:

@@ -6,11 +6,17 @@ from typing import Protocol
 from acme import challenges, messages
 from josepy import JWK
 
+from ringfence.hub import logs
 from ringfence.hub.acme import dns_program
 from ringfence.hub.acme.http_challenge import HttpChallenges
+from ringfence.hub.certificate_errors import ChallengeFailed
 
 RecordsKept = Callable[[tuple[tuple[str, str], ...]], None]
 """Keeps which records are to be removed, before they are set."""
+_MOST_LEFT = 8
+"""Each may take minutes to fail again."""
+
+_log = logs.get("acme")
 
 
 class ChallengeMeans(Protocol):
@@ -23,7 +29,7 @@ class ChallengeMeans(Protocol):
         ...
 
     def clear(self) -> None:
-        """Take all answers away. ChallengeFailed."""
+        """Take all answers away."""
         ...
 
 
@@ -67,10 +73,13 @@ class ByDns:
         dns_program.call(self._program, "set", *record)
 
     def clear(self) -> None:
-        """Remove the records; one that can't be removed is forgotten, and told."""
-        records, self._records = self._records, ()
-        try:
-            for record in records:
+        """Remove the records. One that can't be is told, and tried again with the next order: it harms nobody."""
+        left = []
+        for record in self._records:
+            try:
                 dns_program.call(self._program, "remove", *record)
-        finally:
-            self._keep(())
+            except ChallengeFailed as fault:
+                _log.warning("a DNS record for the CA is left behind", problem=str(fault))
+                left.append(record)
+        self._records = tuple(left[-_MOST_LEFT:])
+        self._keep(self._records)

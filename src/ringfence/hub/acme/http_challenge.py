@@ -81,8 +81,8 @@ class HttpChallenges:
             for key, _events in self._selector.select(_LOOK_EVERY_S):
                 if key.fileobj is self._bound:
                     self._accept()
-                else:
-                    self._serve(self._visits[key.fd])
+                elif (visit := self._visits.get(key.fd)) is not None:  # it may have had to go just now
+                    self._serve(visit)
             now = time.monotonic()
             for visit in [each for each in self._visits.values() if each.until < now]:
                 self._end(visit)

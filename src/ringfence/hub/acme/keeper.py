@@ -115,8 +115,7 @@ class CertificateKeeper:
         if self._listener is not None:
             return ByHttp(self._listener)
         by_dns = ByDns(config.phones_acme_program, state.records, self._keep_records)
-        with contextlib.suppress(RingfenceError):  # what is left of an order before this one: no reason to fail
-            by_dns.clear()
+        by_dns.clear()  # what is left of an order before this one
         return by_dns
 
     def _keep_records(self, records: tuple[tuple[str, str], ...]) -> None:
