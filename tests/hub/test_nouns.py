@@ -29,6 +29,7 @@ NOUNS = {
     "phones/bulk": "bulk",
     "phones/*/certificate": "phone_certificates",
     "phones/*/https": "phone_https",
+    "sites/*/https": "phone_https",
     "phones/*/lines": "lines",
     "phones/*/settings": "settings",
     "phones/*/explain": "settings",

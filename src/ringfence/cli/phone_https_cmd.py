@@ -6,9 +6,10 @@ from typing import Annotated
 import typer
 
 from ringfence.cli.support import output
-from ringfence.cli.support.arguments import MacAddress
-from ringfence.cli.support.connection import hub, phone_path
-from ringfence.cli.support.output import AsJson, Row
+from ringfence.cli.support.arguments import MacAddress, Site
+from ringfence.cli.support.connection import hub, phone_path, site_path
+from ringfence.cli.support.listing import Listing, lists
+from ringfence.cli.support.output import AsJson, Row, field
 from ringfence.cli.support.questions import Yes, confirm
 
 
@@ -54,6 +55,31 @@ def https(
             confirm(f"Take away the key in the URL of phone {mac}", yes=yes)
             hub().delete(f"{path}/key")
             output.tell("The URL with the key opens nothing any more.", {"forgotten": mac}, as_json=as_json)
+
+
+@lists
+def of_site(site: Site) -> Listing:
+    """Show how all phones of a site come to the hub by HTTPS: what to type at each, and what is seen when it worked.
+
+    The URL is what is typed, what a maker's redirection service gets, or DHCP option 66.
+
+    Example: ringfence site https home-office-anna
+    """
+    columns = [
+        ("PHONE", field("mac")),
+        ("MODEL", field("model")),
+        ("URL", field("url")),
+        ("KNOWN BY", field("proof")),
+        ("LEVEL", field("level")),
+        ("NEXT", field("next_step")),
+    ]
+    return Listing(f"{site_path(site)}/https", columns, empty="This site has no phones.", note=_note)
+
+
+def _note(row: Row) -> str:
+    if not row["url"]:
+        return ""
+    return f"{row['mac']}: {row['what_to_type']} {row['first_contact']} {row['works_when']}"
 
 
 def _show(found: Row, *, as_json: bool) -> None:

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from ringfence.cli import enrolment_token_cmd
+from ringfence.cli import enrolment_token_cmd, phone_https_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.arguments import Site
 from ringfence.cli.support.connection import hub, site_path
@@ -15,6 +15,8 @@ from ringfence.cli.support.questions import Yes, confirm
 from ringfence.counted import counted
 
 app = typer.Typer(help="Sites: places with phones and one edge.", no_args_is_help=True)
+
+app.command("https")(phone_https_cmd.of_site)
 
 _COLUMNS = [
     ("SITE", field("id")),

@@ -1,15 +1,27 @@
 """How phones get their files by HTTPS: their URLs, and keys in the URLs of those without a certificate."""
 
-from typing import Literal
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
 from ringfence.guard.levels import Level
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import nearest_settings, phone_certificates, phone_https, phones
+from ringfence.hub.fleet import phone_https, phones, phones_by_https
+from ringfence.hub.fleet.phones_by_https import LedPhone
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
-from ringfence.hub.people.schemas.phone_https import NewUrlKey, NewUrlKeyView, PhoneHttpsView, UrlKeyView
+from ringfence.hub.people.pages import ThePage
+from ringfence.hub.people.schemas import Items
+from ringfence.hub.people.schemas.phone_https import (
+    NewUrlKey,
+    NewUrlKeyView,
+    PhoneHttpsView,
+    SitePhoneHttpsView,
+    UrlKeyView,
+)
+from ringfence.hub.store import pages
+from ringfence.hub.store.models import PhoneRow
 from ringfence.hub.store.phone_https_models import PhoneUrlKeyRow
 from ringfence.phones.families import model as model_of
 from ringfence.phones.flat_profile.https import HTTPS_OLD_URL, HTTPS_URL
@@ -17,7 +29,12 @@ from ringfence.phones.mac import Mac
 
 router = APIRouter()
 Proof = Literal["certificate", "url-key", "none"]
-_OLD_TLS = "1.0"
+_TYPED = "At its own page, as administrator with all fields: Voice, Provisioning, Profile Rule: the URL."
+_CONTACT: Mapping[Proof, str] = {
+    "certificate": "It has shown its maker's certificate.",
+    "url-key": "The device that used the key in its URL first has it.",
+    "none": "It shows its maker's certificate; one that has none needs a key in its URL.",
+}
 _NOT_BY_HTTPS = "Nothing: its model has no profile rule, and fetches its files from an edge or a portable bundle."
 _LEVELS: dict[Proof, Literal["L0", "L1", "L4"]] = {"certificate": "L4", "url-key": "L1", "none": "L0"}
 
@@ -27,6 +44,14 @@ def show_phone_https(mac: ThePhone, hub: TheHub, _caller: TheCaller) -> PhoneHtt
     """Show how a phone gets its files by HTTPS, and by what the hub knows it there."""
     with hub.database.reading() as session:
         return phone_https_view(hub, session, mac)
+
+
+@router.get("/sites/{site}/https", tags=["phones"])
+def show_site_https(site: str, hub: TheHub, _caller: TheCaller, page: ThePage) -> Items[SitePhoneHttpsView]:
+    """Show how the phones of a site come to the hub by HTTPS: what to type at each, and what is seen when it worked."""
+    with hub.database.reading() as session:
+        found = pages.read(session, phones.choose(session, site), page, PhoneRow.mac)
+        return Items(items=site_https_views(hub, session, found.rows), next=found.next)
 
 
 @router.post("/phones/{mac}/https/key", tags=["phones"])
@@ -50,25 +75,39 @@ def forget_url_key(mac: ThePhone, hub: TheHub, caller: TheCaller) -> None:
 
 def phone_https_view(hub: Hub, session: Session, mac: Mac) -> PhoneHttpsView:
     """Return how a phone gets its files by HTTPS. UnknownPhone."""
-    phone = phones.get(session, mac)
-    family, model = model_of(phone.model)
-    is_old = model.tls_ceiling.value == _OLD_TLS
+    (led,) = phones_by_https.find(session, [phones.get(session, mac)])
+    return PhoneHttpsView(**_view(hub, led))
+
+
+def site_https_views(hub: Hub, session: Session, rows: Sequence[PhoneRow]) -> list[SitePhoneHttpsView]:
+    """Return how these phones, of a page of a list, come to the hub by HTTPS, with what to do at each."""
+    return [_in_words(_view(hub, led), led) for led in phones_by_https.find(session, rows)]
+
+
+def _view(hub: Hub, led: LedPhone) -> Mapping[str, Any]:  # Any: values of the view's fields
+    mac, key, rule = Mac(led.phone.mac), led.key, led.led_to
+    family, model = model_of(led.phone.model)
     own = next((each.name for each in family.boot.value[::-1] if each.configures), "")
     name = own.lstrip("/").format(MAC=mac.bare, mac="$MA", PORT2="", model=model.name, psn=model.psn, digest="")
-    fetches = phone_https.has_rule(phone.model)
-    base = hub.config.url_for_phones(hub.config.address, is_old=is_old) if fetches else ""
-    known = HTTPS_OLD_URL if is_old else HTTPS_URL
-    rule = str(nearest_settings.read(session, known, [phone]).get(phone.mac, ""))
-    key = session.get(PhoneUrlKeyRow, mac.bare)
-    shown = [row for row in phone_certificates.of_phone(session, mac) if row.revoked_at is None]
-    proof: Proof = "certificate" if shown else "url-key" if key is not None and key.bound_at is not None else "none"
+    base = hub.config.url_for_phones(hub.config.address, is_old=led.is_old) if led.has_rule else ""
+    has_shown = led.certificate_seen_at is not None
+    proof: Proof = "certificate" if has_shown else "url-key" if key is not None and key.bound_at is not None else "none"
     level = _LEVELS[proof]
-    return PhoneHttpsView(
-        mac=str(mac), url=f"{base}/{name}" if base else "", rule=f"{rule.rstrip('/')}/{name}" if rule else "",
-        is_old=is_old, proof=proof, level=level, meaning=Level[level].meaning,
-        certificate_seen_at=max((row.seen_at for row in shown), default=None),
-        key=None if key is None else _key(key),
-        next_step=_next(mac, base, rule, proof, key, is_old=is_old) if fetches else _NOT_BY_HTTPS,
+    return {
+        "mac": str(mac), "url": f"{base}/{name}" if base else "", "rule": f"{rule.rstrip('/')}/{name}" if rule else "",
+        "is_old": led.is_old, "proof": proof, "level": level, "meaning": Level[level].meaning,
+        "certificate_seen_at": led.certificate_seen_at, "key": None if key is None else _key(key),
+        "next_step": _next(mac, base, rule, proof, key, is_old=led.is_old) if led.has_rule else _NOT_BY_HTTPS,
+    }  # fmt: skip
+
+
+def _in_words(view: Mapping[str, Any], led: LedPhone) -> SitePhoneHttpsView:  # Any: as above
+    url = str(view["url"])
+    file = url.rpartition("/")[2].replace("$MA", Mac(led.phone.mac).bare.lower())
+    works = f"ringfence guard log --site {led.phone.site_id} says: Allowed {file}."
+    return SitePhoneHttpsView(
+        **view, model=led.phone.model, description=led.phone.description, what_to_type=_TYPED if url else "",
+        first_contact=_CONTACT[view["proof"]] if led.has_rule else "", works_when=works if url else "",
     )  # fmt: skip
 
 

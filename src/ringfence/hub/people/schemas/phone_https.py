@@ -35,6 +35,16 @@ class PhoneHttpsView(BaseModel):
     next_step: str
 
 
+class SitePhoneHttpsView(PhoneHttpsView):
+    """How a phone of a site comes to the hub by HTTPS, for whoever goes from phone to phone."""
+
+    model: str
+    description: str
+    what_to_type: str = Field(description="What to type at the phone, in words; empty: no listener for it")
+    first_contact: str = Field(description="By what the hub knows the phone when it comes first, in words")
+    works_when: str = Field(description="What the hub sees when it worked, in words; empty: no listener for it")
+
+
 class NewUrlKey(Input):
     """A key to make for a phone's URL."""
 

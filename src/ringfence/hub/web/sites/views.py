@@ -8,9 +8,10 @@ from sqlalchemy.orm import Session
 
 from ringfence.errors import BadInput
 from ringfence.guard.levels import FileKind
-from ringfence.hub.fleet import edge_addresses, edges, reports, site_states, sites
+from ringfence.hub.fleet import edge_addresses, edges, phones, reports, site_states, sites
 from ringfence.hub.fleet.guard import alerts, policy
 from ringfence.hub.people.forms import Form, TheForm
+from ringfence.hub.people.phone_https import site_https_views
 from ringfence.hub.publishing import releases
 from ringfence.hub.store import models
 from ringfence.hub.store.pages import Page
@@ -28,6 +29,7 @@ _COLUMNS: lists.Columns = {
     "release": (models.SiteRow.newest_release, models.SiteRow.id),
     "created": (models.SiteRow.created_at, models.SiteRow.id),
 }
+_OF_PHONES: lists.Columns = {"phone": (models.PhoneRow.mac,), "model": (models.PhoneRow.model, models.PhoneRow.mac)}
 _HEADING = ("site", "name", "state", "phones", "edges", "release")
 
 
@@ -87,6 +89,16 @@ def show_site(site: str, page: TheWebPage) -> PageAnswer:
             releases=releases.find(session, site_id, Page(5)).rows,
             reports=reports.find(session, site_id=site_id, phone=None, page=_LATEST).rows,
         )
+
+
+@router.get("/sites/{site}/https")
+def show_https(site: str, page: TheWebPage) -> PageAnswer:
+    """Show how the phones of a site come to the hub by HTTPS."""
+    with page.hub.database.reading() as session:
+        row = sites.get(session, site)
+        found = lists.read(page, session, phones.choose(session, row.id), _OF_PHONES)
+        views = site_https_views(page.hub, session, found.rows)
+    return page.show("sites/https.html", site=row, rows=views, next=found.next)
 
 
 @router.get("/sites/{site}/change")
