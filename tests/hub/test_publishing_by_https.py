@@ -2,7 +2,6 @@
 
 import pytest
 
-from hub.test_publishing_to_trusting_phones import Fleet
 from hub.test_trust_rotation import signatures
 from ringfence.content.release import BY_HTTPS
 from ringfence.hub.core import Hub
@@ -20,6 +19,7 @@ from ringfence.identity.certificates import EdgeIdentity, fingerprint, read_cert
 from ringfence.phones.trust.roles import TrustRole
 from ringfence.phones.trust.trust_list import TrustList, read_trust_list
 from support.edge_tls import offered
+from support.trusting_fleet import TrustingFleet as Fleet
 from support.two_sites import ANNA, add_two_sites
 
 OWN = f"SEP{ANNA.bare}.cnf.xml"
