@@ -17,6 +17,7 @@ from typing import BinaryIO
 import pyrage
 
 from ringfence.errors import RingfenceError
+from ringfence.hub import age_passphrase
 from ringfence.hub.data_errors import BadBackup, BadPassphrase
 from ringfence.secret import Secret
 
@@ -82,6 +83,7 @@ def reading(path: Path, opener: Opener) -> Iterator[BinaryIO]:
     Raises:
         BadBackup: It is no such file, or damaged.
         BadPassphrase: It is opened by another passphrase or identity.
+        TooMuchWork: It can't be opened on this machine.
     """
     with path.open("rb") as file:
         identity = _identity(file, opener, path)
@@ -115,9 +117,9 @@ def _identity(file: BinaryIO, opener: Opener, path: Path) -> pyrage.x25519.Ident
             return pyrage.x25519.Identity.from_str(opener.identity.reveal())
         if opener.passphrase is None:
             raise BadPassphrase("this copy is encrypted with a passphrase", to_do="Set RINGFENCE_BACKUP_PASSPHRASE.")
-        opened = pyrage.passphrase.decrypt(base64.b64decode(key), opener.passphrase.reveal())
-        return pyrage.x25519.Identity.from_str(opened.decode())
-    except (pyrage.DecryptError, pyrage.IdentityError, ValueError):
+        opened = age_passphrase.opened(base64.b64decode(key), opener.passphrase)
+        return pyrage.x25519.Identity.from_str((opened or b"").decode())
+    except (pyrage.IdentityError, ValueError):
         raise BadPassphrase("the passphrase or the identity does not open this copy", where=str(path)) from None
 
 

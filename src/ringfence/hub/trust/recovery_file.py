@@ -18,6 +18,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from ringfence.hub import age_passphrase
 from ringfence.hub.trust import role_certificates
 from ringfence.hub.trust.errors import BadRecoveryFile, NotAListToSign, RecoveryPassphraseWrong
 from ringfence.hub.trust.key_roles import KeyRole
@@ -116,6 +117,7 @@ def open_file(path: Path, passphrase: Secret) -> RecoveryKey:
     Raises:
         BadRecoveryFile: It is none, or is cut short or damaged.
         RecoveryPassphraseWrong: The passphrase does not open it.
+        TooMuchWork: It can't be opened on this machine.
     """
     try:
         with path.open("rb") as file:
@@ -131,16 +133,15 @@ def open_file(path: Path, passphrase: Secret) -> RecoveryKey:
 
 def _opened(text: bytes, passphrase: Secret, path: Path) -> bytes:
     try:
-        return bytes(pyrage.passphrase.decrypt(text, passphrase.reveal()))
-    except pyrage.DecryptError as fault:
-        if "decryption failed" in str(fault).lower():  # age's words for a key that does not open its header
-            raise RecoveryPassphraseWrong(
-                "the passphrase does not open this file, or the file is damaged", where=str(path),
-                to_do="Type it as it stands on the recovery sheet, six groups of four.",
-            ) from None  # fmt: skip
-        raise _damaged(path) from None
+        found = age_passphrase.opened(text, passphrase)
     except (OSError, ValueError):
         raise _damaged(path) from None
+    if found is None:
+        raise RecoveryPassphraseWrong(
+            "the passphrase does not open this file, or the file is damaged", where=str(path),
+            to_do="Type it as it stands on the recovery sheet, six groups of four.",
+        )  # fmt: skip
+    return found
 
 
 def _key_in(der: bytes, path: Path) -> RecoveryKey:
