@@ -1,6 +1,9 @@
 """``ringfence phone``."""
 
+import pytest
+
 from cli.conftest import PhoneThere
+from support.asterisk_manager import running_manager
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
 
@@ -100,3 +103,21 @@ def test_what_protects_calls_is_told_in_sentences(ringfence: CommandLine, phone:
     assert "encrypts" not in ringfence("phone", "explain", phone.mac, "time_zone")
     said = ringfence.refused(3, "set", "phone", phone.mac, "protect_calls=tls")
     assert "with a trust list only" in said
+
+
+def test_phones_without_an_edge_are_listed_with_whether_they_were_told(
+    ringfence: CommandLine, hub: RunningHub, phone: PhoneThere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub.hub.config, "pbx_networks", ("127.0.0.0/8",))
+    ringfence("line", "set", phone.mac, "1", "--name", "201", stdin="s3cret\n")
+    ringfence("set", "phone", phone.mac, "sip_server=orders.example.org")
+    ringfence("publish", phone.site)
+    with running_manager() as pbx:
+        ringfence("pbx", "add", "orders", "--kind", "asterisk", "--url", f"ami://127.0.0.1:{pbx.port}",
+                  "--realm", "asterisk", "--sip-server", "orders.example.org")  # fmt: skip
+        ringfence("set", "phone", phone.mac, "sip_listen_port=5070")
+        ringfence("publish", phone.site)
+        (row,) = ringfence.ask("phone", "orders", "--site", phone.site)
+        assert (row["mac"], row["site"], row["release"]) == (phone.mac, phone.site, 2)
+        assert phone.mac in ringfence("phone", "orders", "--waiting")
+        ringfence("pbx", "remove", "--yes", "orders")

@@ -105,8 +105,7 @@ class Agent:
         running = RunningAgent(lambda: self._client, self._status_now, rights, box, self._serving.host_of)
         self._jobs = agent_jobs(folder, workers, self._clock, log, running)
         self._health = HealthTeller(folder, self._status, self._serving.room_addresses, self._jobs.allowed)
-        self._rules = GuardRulesPart(self._clock, self._serving.rule)
-        self._memory = HubMemoryPart()
+        self._rules, self._memory = GuardRulesPart(self._clock, self._serving.rule), HubMemoryPart()
         self._box = box
         network = (box.part_by(self._clock),) if box is not None else ()
         orders = RoomOrdersPart(self._clock, self._serving.send)
