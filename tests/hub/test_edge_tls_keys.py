@@ -6,6 +6,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from hub.test_guard_edge_networks import elsewhere
+from ringfence.hub.fleet.edge_tls_keys import MOST_A_DAY
 from ringfence.hub.phone_services.messages import CertificateAsked, Verified
 from ringfence.hub.phone_services.tvs_desk import TvsDesk
 from ringfence.identity.certificates import read_certificate
@@ -87,6 +88,20 @@ def test_an_edge_that_is_held_back_or_revoked_offers_nothing(running: RunningHub
     assert edge.post(paths.EDGE_TLS, offered(edge.response.edge_id, running.clock(), 0x72)).status == 403
     assert name
     assert tls_key(running, edge) == []
+
+
+def test_an_edge_that_makes_key_after_key_is_soon_refused(running: RunningHub, edge: EdgeInHand) -> None:
+    def told(number: int) -> EdgeTlsOffer:
+        return offered(edge.response.edge_id, running.clock(), 0x200 + number, replaces=True)
+
+    for number in range(MOST_A_DAY):
+        assert edge.post(paths.EDGE_TLS, told(number)).status == 200
+    kept = tls_key(running, edge)
+    refused = edge.post(paths.EDGE_TLS, told(MOST_A_DAY))
+    assert (refused.status, "within a day" in refused.problem.what) == (400, True)
+    assert tls_key(running, edge) == kept
+    with running.clock.forward(86_401):
+        assert edge.post(paths.EDGE_TLS, told(MOST_A_DAY)).status == 200
 
 
 def test_people_ask_for_another_key(running: RunningHub, edge: EdgeInHand) -> None:

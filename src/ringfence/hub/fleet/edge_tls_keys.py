@@ -48,6 +48,9 @@ MOST_OF_SITE: Final = 16
 _CAPF = "capf"
 """The role of keys that issue phones' certificates (``hub.trust.key_roles``)."""
 _MOST_ISSUERS = 8
+MOST_A_DAY: Final = 12
+"""Keys of one edge: whoever makes more is no edge of ours, and each is a row, a line of the audit and a publish."""
+_DAY_S = 86_400.0
 RENEW_BEFORE_S: Final = 365 * 86_400
 """How long before its certificate's end an edge is asked for another key."""
 
@@ -65,13 +68,19 @@ def take(change: Change, edge: EdgeRow, offer: EdgeTlsOffer) -> EdgeTlsKeyRow:
 
     Raises:
         BadRequestForCertificate: It can't be used (``identity.edge_tls.read_edge_tls``), or is one that was retired.
-        TooManyEdgeTlsKeys: The site has as many as a list takes.
+        TooManyEdgeTlsKeys: The site has as many as a list takes, or the edge made as many within a day as it may.
     """
     certificate = read_edge_tls(offer.certificate, edge.id, change.now)
     name = fingerprint(certificate)
     own = [row for row in _listed(change.session, [edge.site_id]) if row.edge_id == edge.id]
     if (known := next((row for row in own if row.fingerprint == name), None)) is not None:
         return known
+    lately = select(func.count()).where(EdgeTlsKeyRow.edge_id == edge.id, EdgeTlsKeyRow.made_at > change.now - _DAY_S)
+    if change.session.scalars(lately).one() >= MOST_A_DAY:
+        raise TooManyEdgeTlsKeys(
+            f"edge {edge.id} has made {MOST_A_DAY} keys for phones by HTTPS within a day; no more are taken",
+            to_do="Look why it loses them: ringfence edge job SITE logs.",
+        )
     current = next((row for row in own if row.state == EdgeKeyState.CURRENT), None)
     if offer.replaces:
         for row in own:
