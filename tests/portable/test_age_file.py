@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ringfence.hub import age_passphrase
 from ringfence.hub.publishing import bundle_file
 from ringfence.portable import primitives
 from ringfence.portable.age_file import CHUNK_BYTES, HIGHEST_WORK_FACTOR, AgeFile
@@ -84,7 +85,7 @@ def test_chunks_cant_change_places() -> None:
 
 @pytest.fixture(scope="module")
 def wrapped() -> bytes:
-    return bundle_file._wrapped(str(MADE).encode(), b"correct horse battery")
+    return age_passphrase.sealed(str(MADE).encode(), Secret("correct horse battery"))
 
 
 @pytest.mark.slow

@@ -6,19 +6,15 @@ passphrase: the hub keeps that head, and neither passphrase nor identity.
 """
 
 import base64
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import IO, cast
 
 import pyrage
-from cryptography.hazmat.primitives import hashes, hmac
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from cryptography.hazmat.primitives.kdf.hkdf import HKDF
-from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from ringfence.content.digests import Digest
 from ringfence.content.release import Target
+from ringfence.hub import age_passphrase
 from ringfence.hub.core import Hub
 from ringfence.hub.data_errors import BadPassphrase
 from ringfence.hub.errors import BadBundle
@@ -36,11 +32,7 @@ from ringfence.portable.manifest import (
 )
 from ringfence.secret import Secret
 
-WORK_FACTOR = 18
-"""Of scrypt, as age's own tool has it: 256 MiB and a second on a usual machine. rage takes more on a fast hub, and then
-somebody's slow machine waits."""
 _PART_BYTES = 256 * 1024
-_KEY_BYTES, _SALT_BYTES, _FILE_KEY_BYTES, _NONCE_BYTES = 32, 16, 16, 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +61,7 @@ class BundleContent:
 def lock_for_passphrase(passphrase: Secret) -> BundleLock:
     """Return a lock that a passphrase opens, by an identity of its own that is kept nowhere else."""
     identity = pyrage.x25519.Identity.generate()
-    wrapped = _wrapped(str(identity).encode(), passphrase.reveal().encode())
+    wrapped = age_passphrase.sealed(str(identity).encode(), passphrase)
     return BundleLock(str(identity.to_public()), base64.b64encode(wrapped))
 
 
@@ -160,24 +152,3 @@ def _recipient(text: str) -> pyrage.x25519.Recipient:
             f"{text[:80]!r} is not an age recipient",
             to_do="It begins with age1; `age-keygen` makes one with its identity.",
         ) from None
-
-
-def _wrapped(plain: bytes, passphrase: bytes) -> bytes:
-    """Return a few bytes as an age file for a passphrase (https://age-encryption.org/v1), with our work factor."""
-    file_key, salt, nonce = os.urandom(_FILE_KEY_BYTES), os.urandom(_SALT_BYTES), os.urandom(_NONCE_BYTES)
-    label = b"age-encryption.org/v1/scrypt" + salt
-    wrap = Scrypt(salt=label, length=_KEY_BYTES, n=1 << WORK_FACTOR, r=8, p=1).derive(passphrase)
-    body = ChaCha20Poly1305(wrap).encrypt(bytes(12), file_key, None)
-    head = b"age-encryption.org/v1\n-> scrypt %s %d\n%s\n---" % (_base64(salt), WORK_FACTOR, _base64(body))
-    code = hmac.HMAC(_derived(file_key, None, b"header"), hashes.SHA256())
-    code.update(head)
-    payload = ChaCha20Poly1305(_derived(file_key, nonce, b"payload")).encrypt(bytes(11) + b"\x01", plain, None)
-    return head + b" " + _base64(code.finalize()) + b"\n" + nonce + payload
-
-
-def _derived(secret: bytes, salt: bytes | None, label: bytes) -> bytes:
-    return HKDF(hashes.SHA256(), _KEY_BYTES, salt, label).derive(secret)
-
-
-def _base64(data: bytes) -> bytes:
-    return base64.b64encode(data).rstrip(b"=")

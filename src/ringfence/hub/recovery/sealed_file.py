@@ -64,11 +64,8 @@ def writing(file: BinaryIO, lock: Lock) -> Iterator[BinaryIO]:
     """Encrypt what the block writes into ``file``."""
     if lock.passphrase is not None:
         identity = pyrage.x25519.Identity.generate()
-        recipient, key = (
-            identity.to_public(),
-            pyrage.passphrase.encrypt(str(identity).encode(), lock.passphrase.reveal()),
-        )
-        line = base64.b64encode(key)
+        recipient = identity.to_public()
+        line = base64.b64encode(age_passphrase.sealed(str(identity).encode(), lock.passphrase))
     else:
         recipient, line = recipient_of(lock.recipient), _FOR_RECIPIENT
     file.write(FORM + _KEY + line + b"\n\n")

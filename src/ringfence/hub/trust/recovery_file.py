@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-import pyrage
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
@@ -86,7 +85,7 @@ class RecoveryKey:
         der = self._key.private_bytes(
             serialization.Encoding.DER, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
         ) + self.certificate.public_bytes(serialization.Encoding.DER)
-        return bytes(pyrage.passphrase.encrypt(der, passphrase.reveal(), armored=True))
+        return age_passphrase.armoured(age_passphrase.sealed(der, passphrase))
 
 
 def check_proof(certificate: x509.Certificate, challenge: bytes, signature: bytes) -> None:
