@@ -54,20 +54,44 @@ class Desk:
         return [step.name for step in self.steps if isinstance(step, Fetched)]
 
 
+@contextlib.contextmanager
+def site_with_https(folder: Path) -> Iterator[Desk]:
+    """A hub, an edge, and a phone that is to come by HTTPS; nothing has been published."""
+    with running_stack(folder) as stack:
+        stack.make_site("Anna", str(MAC), "8861")
+        recovery = stack.folder / "recovery"
+        stack.environment["RINGFENCE_RECOVERY_PASSPHRASE"] = stack.ask("trust", "init", str(recovery))["passphrase"]
+        assert "opens" in stack.run("trust", "check", str(recovery))
+        stack.run("set", "phone", str(MAC), "trust=signed", "trust_transport=https")
+        yield Desk(stack, stack.folder / "flash")
+
+
 @pytest.fixture(scope="module")
-def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    with running_stack(tmp_path_factory.mktemp("https")) as made:
-        made.make_site("Anna", str(MAC), "8861")
-        recovery = made.folder / "recovery"
-        made.environment["RINGFENCE_RECOVERY_PASSPHRASE"] = made.ask("trust", "init", str(recovery))["passphrase"]
-        assert "opens" in made.run("trust", "check", str(recovery))
-        made.run("set", "phone", str(MAC), "trust=signed", "trust_transport=https")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Desk]:
+    """A phone that comes by HTTPS, and does so again after each test."""
+    with site_with_https(tmp_path_factory.mktemp("https")) as made:
+        come_by_https(made)
         yield made
 
 
-@pytest.fixture(scope="module")
-def desk(stack: Stack) -> Desk:
-    return Desk(stack, stack.folder / "flash")
+@pytest.fixture
+def stack(desk: Desk) -> Stack:
+    return desk.stack
+
+
+def come_by_https(desk: Desk) -> None:
+    """Bring the phone from its first list to HTTPS."""
+    stack = desk.stack
+    wait_for("the edge's key at the hub", lambda: keys(stack))
+    assert shown(stack) == b""  # no phone of the release comes by HTTPS yet
+    publish(stack)
+    wait_for("the port", lambda: shown(stack))
+    assert desk.boot() == "Anna"
+    assert desk.came_by_https
+    assert OWN not in desk.fetched
+    assert f"{OWN}.sgn" not in desk.fetched
+    wait_for("the edge's report", lambda: row(stack)["https_at"])
+    publish(stack)
 
 
 def publish(stack: Stack) -> None:
@@ -85,10 +109,15 @@ def row(stack: Stack) -> Json:
     return dict(found)
 
 
+def edge_of(stack: Stack) -> Json:
+    (edge,) = [each for each in stack.ask("edge", "list") if each["revoked_at"] is None]
+    return dict(edge)
+
+
 def keys(stack: Stack) -> dict[str, str]:
     """The states of the edge's keys, by their fingerprints."""
-    (edge,) = [each for each in stack.ask("edge", "list") if each["revoked_at"] is None]
-    return {each["fingerprint"]: each["state"] for each in stack.ask("edge", "tls-key", edge["id"])["keys"]}
+    told = stack.ask("edge", "tls-key", edge_of(stack)["id"])
+    return {each["fingerprint"]: each["state"] for each in told["keys"]}
 
 
 def shown(stack: Stack) -> bytes:
@@ -109,42 +138,50 @@ def alerts(stack: Stack) -> list[str]:
     return [each["kind"] for each in stack.ask("guard", "alerts") if each["kind"] == "phone-left-https"]
 
 
-def test_a_phone_from_its_first_list_to_https_and_back(stack: Stack, desk: Desk) -> None:
-    wait_for("the edge's key at the hub", lambda: keys(stack))
-    assert shown(stack) == b""  # no phone of the release comes by HTTPS yet
-    publish(stack)
-    wait_for("the port", lambda: shown(stack))
+def test_a_phone_from_its_first_list_to_https_back_to_files_and_let_go(tmp_path: Path) -> None:
+    with site_with_https(tmp_path / "own") as desk:
+        stack = desk.stack
+        come_by_https(desk)
+        for name in (OWN, f"https/{OWN}", f"HTTPS/{OWN}", f"./https//{OWN}"):
+            with pytest.raises(FileRefused):
+                fetch(stack.tftp, name)
+            with pytest.raises(FileRefused):
+                HttpFirst(stack.http_port)(stack.tftp, name, options=NO_OPTIONS, source_host=None)
+        assert row(stack)["next_step"] == "It is where it is to be."
 
-    assert desk.boot() == "Anna"
-    assert desk.came_by_https
-    assert OWN not in desk.fetched
-    assert f"{OWN}.sgn" not in desk.fetched
-    wait_for("the edge's report", lambda: row(stack)["https_at"])
-    publish(stack)
-    for name in (OWN, f"https/{OWN}", f"HTTPS/{OWN}", f"./https//{OWN}"):
-        with pytest.raises(FileRefused):
-            fetch(stack.tftp, name)
-        with pytest.raises(FileRefused):
-            HttpFirst(stack.http_port)(stack.tftp, name, options=NO_OPTIONS, source_host=None)
-    assert row(stack)["next_step"] == "It is where it is to be."
+        stack.run("set", "phone", str(MAC), "trust_transport=files")
+        publish(stack)
+        assert desk.boot() == "Anna"  # the list comes before the file
+        assert not desk.came_by_https
+        assert f"{OWN}.sgn" in desk.fetched
+        wait_for("the edge's report", lambda: not row(stack)["has_https_list"])
+        publish(stack)
+        wait_for("the port to be shut", lambda: shown(stack) == b"")
+        assert alerts(stack) == []
+
+        stack.run("trust", "release", str(MAC), "--yes")
+        publish(stack)
+        assert desk.boot() == "Anna"
+        wait_for("that it was let go", lambda: row(stack)["state"] == "released")
 
 
 def test_without_the_hub_and_after_a_restart_it_comes_by_https_all_the_same(stack: Stack, desk: Desk) -> None:
     before = shown(stack)
     stack.stop(stack.hub)
-    stack.stop(stack.edge)
-    stack.start_edge()
-    wait_for("the port", lambda: shown(stack))
-    assert shown(stack) == before
-    assert desk.boot() == "Anna"
-    assert desk.came_by_https
-    stack.start_hub()
+    try:
+        stack.stop(stack.edge)
+        stack.start_edge()
+        wait_for("the port", lambda: shown(stack))
+        assert shown(stack) == before
+        assert desk.boot() == "Anna"
+        assert desk.came_by_https
+    finally:
+        stack.start_hub()
 
 
 def test_a_key_is_renewed_while_the_phone_goes_on(stack: Stack, desk: Desk) -> None:
     (old,) = keys(stack)
-    (edge,) = stack.ask("edge", "list")
-    stack.run("edge", "renew-tls-key", edge["id"], "--yes")
+    stack.run("edge", "renew-tls-key", edge_of(stack)["id"], "--yes")
     wait_for("the next key", lambda: "next" in keys(stack).values())
     before = shown(stack)
     publish(stack)
@@ -183,7 +220,7 @@ def test_somebody_else_at_the_port_gets_nothing_asked_and_the_phone_takes_its_si
 
 def test_another_edge_takes_over(stack: Stack, desk: Desk) -> None:
     before = shown(stack)
-    (edge,) = stack.ask("edge", "list")
+    edge = edge_of(stack)
     stack.stop(stack.edge)
     stack.run("edge", "revoke", edge["id"], "--yes")
     stack.edge_folder = stack.folder / "another edge"
@@ -195,22 +232,6 @@ def test_another_edge_takes_over(stack: Stack, desk: Desk) -> None:
     assert shown(stack) != before
     assert desk.boot() == "Anna"
     assert desk.came_by_https
-
-
-def test_back_to_files_and_let_go(stack: Stack, desk: Desk) -> None:
-    stack.run("set", "phone", str(MAC), "trust_transport=files")
-    publish(stack)
-    assert desk.boot() == "Anna"  # the list comes before the file
-    assert not desk.came_by_https
-    assert f"{OWN}.sgn" in desk.fetched
-    wait_for("the edge's report", lambda: not row(stack)["has_https_list"])
-    publish(stack)
-    wait_for("the port to be shut", lambda: shown(stack) == b"")
-    assert alerts(stack) == []
-    stack.run("trust", "release", str(MAC), "--yes")
-    publish(stack)
-    assert desk.boot() == "Anna"
-    wait_for("that it was let go", lambda: row(stack)["state"] == "released")
 
 
 @contextlib.contextmanager
