@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import tomllib
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -42,6 +43,15 @@ def test_the_agent_loads_no_library_for_hardware_keys_where_a_hub_has_one() -> N
 def test_the_agent_loads_no_library_for_archives_that_nobody_asks_it_for() -> None:
     assert modules_of("shutil") >= {"_bz2", "_lzma"}
     assert modules_of("ringfence.edge.__main__") & {"_bz2", "_lzma"} == set()
+
+
+def test_the_agent_reads_what_is_installed_only_if_somebody_asks() -> None:
+    assert modules_of("ringfence.edge.__main__") & {"zipfile", "csv"} == set()
+    code = (
+        "import ringfence.edge.__main__, importlib.metadata as m; print(m.version('urllib3'), len(m.files('urllib3')))"
+    )
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split()[0] == version("urllib3")
 
 
 def test_the_worker_loads_no_key_no_tls_and_no_http_either() -> None:
