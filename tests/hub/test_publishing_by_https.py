@@ -1,5 +1,7 @@
 """Publishing for phones that get their configuration by HTTPS: lists of signer version 1.1, and the way back."""
 
+from functools import partial
+
 import pytest
 
 from hub.test_trust_rotation import signatures
@@ -8,6 +10,7 @@ from ringfence.hub.core import Hub
 from ringfence.hub.edge_tls_errors import TooManyEdgeTlsKeys, TransportUnfit
 from ringfence.hub.fleet import edge_tls_keys, edges, phone_trust
 from ringfence.hub.fleet.edges import Certificate
+from ringfence.hub.fleet.guard import alerts, transport_alerts
 from ringfence.hub.publishing import releases
 from ringfence.hub.store.edge_tls_models import EdgeTlsKeyRow
 from ringfence.hub.store.models import EdgeRow, PhoneRow, SiteRow
@@ -18,6 +21,7 @@ from ringfence.hub.trust.recovery_file import RecoveryKey
 from ringfence.identity.certificates import EdgeIdentity, fingerprint, read_certificate, to_pem
 from ringfence.phones.trust.roles import TrustRole
 from ringfence.phones.trust.trust_list import TrustList, read_trust_list
+from ringfence.wire.messages import Report, ReportKind
 from support.edge_tls import offered
 from support.trusting_fleet import TrustingFleet as Fleet
 from support.two_sites import ANNA, add_two_sites
@@ -55,6 +59,17 @@ class HttpsFleet(Fleet):
             edge = change.session.get_one(EdgeRow, edge_id)
             row = edge_tls_keys.take(change, edge, offered(edge_id, change.now, serial, replaces=replaces))
             return row.fingerprint
+
+    def told(self, *names: str) -> list[str]:
+        """Take in one batch of an edge's reports that the phone took these files; return the kinds of open alerts."""
+        taken = partial(Report, at=1.0, kind=ReportKind.FILE_SERVED, sentence="Served.", owner=ANNA.bare)
+        sent = partial(taken, peer="192.168.1.77", release=self.number)
+        reports = [sent(number, name=name) for number, name in enumerate(names, self.seq + 1)]
+        self.seq += len(reports)
+        with self.hub.change("edge") as change:
+            phone_trust.take(change, "anna", reports)
+            transport_alerts.look(change, "anna", reports)
+            return [each.kind for each in alerts.open_of_kind(change.session, alerts.PHONE_LEFT_HTTPS, ANNA.bare)]
 
     @property
     def found(self) -> TrustList:
@@ -142,16 +157,23 @@ def test_a_file_by_https_counts_only_for_a_phone_with_such_a_list(fleet: HttpsFl
 
 
 def test_a_phone_that_falls_back_is_noted_until_it_comes_by_https_again(there: HttpsFleet) -> None:
-    there.took(OWN + ".sgn")
+    assert there.told(OWN + ".sgn") == [alerts.PHONE_LEFT_HTTPS]
+    before = there.row
+    assert before.https_at is not None
+    assert before.fell_back_at is not None
+    assert before.fell_back_at > before.https_at
+    assert there.told(BY_HTTPS + OWN) == []
     row = there.row
     assert row.https_at is not None
-    assert row.fell_back_at is not None
-    assert row.fell_back_at > row.https_at
-    there.took(BY_HTTPS + OWN)
-    row = there.row
-    assert row.https_at is not None
-    assert row.fell_back_at is not None
-    assert row.https_at > row.fell_back_at
+    assert row.https_at > before.fell_back_at
+    assert row.fell_back_at is None
+
+
+def test_boots_that_are_told_in_one_batch_count_in_their_order(there: HttpsFleet) -> None:
+    assert there.told(LIST, BY_HTTPS + OWN, LIST, OWN + ".sgn") == [alerts.PHONE_LEFT_HTTPS]
+    assert there.row.fell_back_at is not None
+    assert there.told(LIST, OWN + ".sgn", LIST, BY_HTTPS + OWN) == []
+    assert there.row.fell_back_at is None
 
 
 def test_with_encrypted_files_it_is_refused(fleet: HttpsFleet) -> None:

@@ -13,7 +13,8 @@ from ringfence.phones.trust.state import ListOffer
 def noted(row: PhoneTrustRow, name: str, now: float) -> Iterable[str]:
     """Note that a phone took a file, once it is noted which list it took last; yield what is new about it.
 
-    It takes its configuration by HTTPS only if it believes the edge's certificate by a list of ours.
+    It takes its configuration by HTTPS only if it believes the edge's certificate by a list of ours. What an edge tells
+    after the hub was away has one time for several boots: their order alone says how the last one went.
     """
     if row.taken_kind != ListOffer.HTTPS:
         return
@@ -24,7 +25,7 @@ def noted(row: PhoneTrustRow, name: str, now: float) -> Iterable[str]:
         case name if name == BY_HTTPS + configuration:
             if row.https_at is None or has_fallen_back(row):
                 yield "gets its configuration by HTTPS"
-            row.https_at = now
+            row.https_at, row.fell_back_at = now, None
             row.signed_at = now if row.signed_at is None else row.signed_at
         case name if name == configuration + SIGNED_SUFFIX:
             if not has_fallen_back(row):
@@ -34,4 +35,4 @@ def noted(row: PhoneTrustRow, name: str, now: float) -> Iterable[str]:
 
 def has_fallen_back(row: PhoneTrustRow) -> bool:
     """Return whether a phone took its signed configuration as a file since it last came by HTTPS."""
-    return row.fell_back_at is not None and (row.https_at is None or row.https_at < row.fell_back_at)
+    return row.fell_back_at is not None

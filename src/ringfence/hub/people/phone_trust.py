@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.fleet import nearest_settings, phone_certificates, phone_trust, phones, profile_keys
 from ringfence.hub.fleet.guard import alerts
+from ringfence.hub.fleet.phone_transport import has_fallen_back
 from ringfence.hub.people.callers import TheCaller, TheHub, ThePhone
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
@@ -232,9 +233,9 @@ def _next_of_transport(mac: Mac, transport: Transport, state: TrustState, row: P
         return "Its list for HTTPS comes with the publish after its site's edge has told its key: ringfence publish."
     if not taken or row.taken_digest != row.list_digest:
         return f"It takes its list for HTTPS when it boots the next time: {reload}."
-    if row.https_at is None and row.fell_back_at is None:
+    if row.https_at is None and not has_fallen_back(row):
         return "It took its list for HTTPS; that it asks by HTTPS is not seen yet."
-    if row.fell_back_at is not None and (row.https_at is None or row.https_at < row.fell_back_at):
+    if has_fallen_back(row):
         return "It took its file without HTTPS though its list says so: look at port 6971 of its edge."
     return ""
 

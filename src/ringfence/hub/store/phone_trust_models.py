@@ -31,7 +31,7 @@ class PhoneTrustRow(OrganisationOwned, Base):
     https_at: Mapped[float | None] = mapped_column(Double)
     """When it last took its configuration by HTTPS."""
     fell_back_at: Mapped[float | None] = mapped_column(Double)
-    """When it last took its signed configuration as a file though its list says HTTPS."""
+    """When it last took its signed configuration as a file though its list says HTTPS; None since it came by HTTPS."""
     signed_at: Mapped[float | None] = mapped_column(Double)
     """When it first took its signed file with a list of ours; None until then."""
     signed_peer: Mapped[str] = mapped_column(String(64), default="")

@@ -19,7 +19,8 @@ class PhoneTrustView(BaseModel):
     has_https_list: bool = Field(description="Whether the list that was served to it last makes it ask by HTTPS")
     https_at: UnixSeconds | None = Field(description="When it last took its configuration by HTTPS")
     fell_back_at: UnixSeconds | None = Field(
-        description="When it last took its signed configuration as a file though its list says HTTPS"
+        description="When it last took its signed configuration as a file though its list says HTTPS; "
+        "null since it came by HTTPS"
     )
     holds_list: bool = Field(description="Whether it may hold a list of this organisation, and refuse other files")
     has_newest_list: bool = Field(description="Whether the list that it finds now was served to it whole")
