@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from alembic.script import ScriptDirectory
-from sqlalchemy import Engine, create_engine, func, insert, select, text
+from sqlalchemy import Connection, Engine, create_engine, func, insert, select, text
 from sqlalchemy.exc import IntegrityError, OperationalError
 
 from ringfence.hub.fleet import (
@@ -18,6 +18,7 @@ from ringfence.hub.store import dialect, migrations
 from ringfence.hub.store.database import Database
 from ringfence.hub.store.models import ApiTokenRow, AuditEntryRow, PhoneRow
 from ringfence.hub.store.organisation_models import FIRST
+from ringfence.hub.store.phone_file_models import PhoneFileRow
 from ringfence.hub.store.release_models import FirmwareFileRow, ReleaseRow, UploadRow
 from ringfence.hub.store.setting_models import LineSettingRow, PhoneSettingRow
 from support.migrated import engine_at, upgrade
@@ -122,6 +123,44 @@ def test_the_entries_of_before_the_chain_are_chained(url: str) -> None:
                 found = audit.verify(session)
                 assert (found.entries, found.broken) == (count + 1, None)
                 assert found.head.startswith(f"{2 * count + 1}:")
+
+
+def test_phones_files_are_found_in_releases_and_reports(url: str) -> None:
+    site = {"id": "anna", "name": "Anna", "name_key": "anna", "created_at": 0, "newest_release": 5, "rendered_by": ""}
+    release = {"site_id": "anna", "made_at": 0, "made_by": "", "comment": ""}
+    file = {"site_id": "anna", "length": 1}
+    report = {"site_id": "anna", "kind": "file-served", "sentence": "", "name": "B.xml", "peer": "", "at": 0}
+    sizes = {"size_bytes": 0, "count": 1, "finding": "", "level": "", "decision": "", "duration_s": 0}
+    with engine_at(url) as engine:
+        upgrade(engine, "0085")
+        with engine.begin() as connection:
+            put(connection, "site", {**site, "edits": 0, "rendered_edits": 0})
+            for bare in "ABC":
+                put(
+                    connection,
+                    "phone",
+                    {"mac": bare, "site_id": "anna", "model": "", "description": "", "created_at": 0},
+                )
+            for number in range(1, 6):
+                put(connection, "release", {**release, "number": number})
+                for bare, digest in (("A", str(number // 2)), ("B", "same")):
+                    of = {**file, "number": number, "owner": bare, "digest": digest}
+                    put(connection, "release_target", {**of, "name": f"{bare}.xml", "kind": "configuration"})
+                    put(connection, "release_target", {**of, "name": f"{bare}.tlv", "kind": "trust-list"})
+            for number in (3, 2):
+                served = {"id": number, "seq": number, "owner": "B", "release": number, "received_at": number}
+                put(connection, "report", {**report, **sizes, **served})
+    with closing(Database(url)) as opened, opened.of(FIRST).reading() as session:
+        found = {row.mac: row for row in session.scalars(select(PhoneFileRow))}
+    told = {mac: (row.name, row.digest, row.since, row.taken, row.taken_at) for mac, row in found.items()}
+    assert told == {"A": ("A.xml", "2", 4, None, None), "B": ("B.xml", "same", 1, 3, 3.0)}
+
+
+def put(connection: Connection, table: str, row: Mapping[str, object]) -> None:
+    """Put a row of the first organisation into a table, as that is at the moment."""
+    columns = {"organisation_id": FIRST, **row}
+    names = ", ".join(columns)
+    connection.execute(text(f"INSERT INTO {table} ({names}) VALUES (:{names.replace(', ', ', :')})"), columns)  # noqa: S608 - the test's own names
 
 
 def test_opening_twice_migrates_once(url: str) -> None:

@@ -7,11 +7,11 @@ from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import due_orders, phone_trust, phones
+from ringfence.hub.fleet import due_orders, phone_files, phone_trust, phones
 from ringfence.hub.store.dialect import contains_in_any_case
-from ringfence.hub.store.models import AuditEntryRow, EdgeReportRow, PhoneRow, SiteRow
+from ringfence.hub.store.models import AuditEntryRow, EdgeReportRow, PhoneRow
 from ringfence.hub.store.pbx_models import PhoneOrderRow
-from ringfence.hub.store.release_models import LeftOutPhoneRow, ReleaseTargetRow
+from ringfence.hub.store.release_models import LeftOutPhoneRow
 from ringfence.phones.diagnosis.activity import (
     ActivitySentence,
     Known,
@@ -80,7 +80,7 @@ class _Facts:
             mac: seen for site_id, there in by_site.items() for mac, seen in _seen_at(session, site_id, there, now)
         }
         macs = [phone.mac for phone in found]
-        self._current = current_releases(session, macs)
+        self._current = phone_files.changed_in(session, macs)
         self._told = _told(session, macs)
         left = select(LeftOutPhoneRow).where(LeftOutPhoneRow.mac.in_(macs))
         self._left_out = {row.mac: row for row in session.scalars(left)}
@@ -206,34 +206,3 @@ def _orders(session: Session, macs: Sequence[str], now: float) -> list[tuple[flo
     )
     orders = [(at, mac) for chosen in (by_edge, by_pbx) for at, mac in session.execute(chosen)]
     return orders + [(at, names[subject]) for at, subject in session.execute(by_hand)]
-
-
-def current_releases(session: Session, macs: Sequence[str]) -> dict[str, int]:
-    """Return for each phone with a file the release since which its own file has not changed."""
-    newest = (
-        select(ReleaseTargetRow)
-        .join(SiteRow, (SiteRow.id == ReleaseTargetRow.site_id) & (SiteRow.newest_release == ReleaseTargetRow.number))
-        .join(PhoneRow, (PhoneRow.mac == ReleaseTargetRow.owner) & (PhoneRow.site_id == ReleaseTargetRow.site_id))
-        .where(ReleaseTargetRow.owner.in_(macs), ReleaseTargetRow.kind == "configuration")
-        .order_by(ReleaseTargetRow.reload_port.is_(None).desc(), ReleaseTargetRow.name.desc())
-    )
-    now = {str(row.owner): row for row in session.scalars(newest)}  # the one that tells its phone to reload comes last
-    history = (
-        select(ReleaseTargetRow.owner, ReleaseTargetRow.name, ReleaseTargetRow.digest, ReleaseTargetRow.number)
-        .join(PhoneRow, (PhoneRow.mac == ReleaseTargetRow.owner) & (PhoneRow.site_id == ReleaseTargetRow.site_id))
-        .where(ReleaseTargetRow.owner.in_(sorted(now)))
-        .order_by(ReleaseTargetRow.number.desc())
-    )
-    since: dict[str, int] = {}
-    ended: set[str] = set()
-    for owner, name, digest, number in session.execute(history):
-        if owner is None:
-            continue
-        current = now[owner]
-        if name != current.name or owner in ended:
-            continue
-        if digest == current.digest:
-            since[owner] = number
-        else:
-            ended.add(owner)
-    return since

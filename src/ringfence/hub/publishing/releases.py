@@ -29,7 +29,7 @@ from ringfence.content.signing import (
     sign_release,
 )
 from ringfence.hub.errors import UnknownRelease
-from ringfence.hub.fleet import doubts, due_orders, sites
+from ringfence.hub.fleet import doubts, due_orders, phone_files, sites
 from ringfence.hub.fleet.doubts import Proven
 from ringfence.hub.store import pages
 from ringfence.hub.store.change import Change
@@ -80,7 +80,9 @@ def put(change: Change, signers: SiteSigners, releases: Sequence[NewRelease]) ->
     if targets:
         session.execute(insert(ReleaseTargetRow), targets)
     put_metadata(session, signed, change.now)
-    told = due_orders.note(session, {each.site_id: (each.number, each.targets) for each in releases}, change.now)
+    files = {each.site_id: (each.number, each.targets) for each in releases}
+    told = due_orders.note(session, files, change.now)
+    phone_files.note_released(session, files)
     for release in releases:
         session.execute(update(SiteRow).where(SiteRow.id == release.site_id).values(newest_release=release.number))
     return told

@@ -15,7 +15,7 @@ from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import PublishRunning
-from ringfence.hub.fleet import edges, observations, quiet_hours
+from ringfence.hub.fleet import edges, observations, phone_files, quiet_hours
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.publishing import publish as publishing
 from ringfence.hub.publishing.releases import targets
@@ -222,7 +222,7 @@ def _taken(session: Session, site_id: str, macs: Sequence[str]) -> Mapping[str, 
     One whose file waits for firmware to reach the site's edges has not: it gets another one.
     """
     waits = set(session.scalars(select(PreparedTargetRow.owner).where(PreparedTargetRow.site_id == site_id)))
-    now = observations.current_releases(session, macs)
+    now = phone_files.changed_in(session, macs)
     chosen = (
         select(EdgeReportRow.owner, EdgeReportRow.release, func.max(EdgeReportRow.received_at))
         .where(

@@ -42,6 +42,7 @@ from ringfence.hub.store.people_models import (
 )
 from ringfence.hub.store.phone_book_models import PhoneBookDirectoryRow
 from ringfence.hub.store.phone_certificate_models import PhoneCertificateOrderRow, PhoneCertificateRow
+from ringfence.hub.store.phone_file_models import PhoneFileRow
 from ringfence.hub.store.phone_https_models import PhoneUrlKeyRow
 from ringfence.hub.store.phone_trust_models import PhoneContentKeyRow, PhoneProfileKeyRow, PhoneTrustRow
 from ringfence.hub.store.phone_web_models import PhoneWebExchangeRow
@@ -101,6 +102,7 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     GuardNetworkRow: Untold("learnt from what phones do"),
     GuardElsewhereRow: Untold("learnt from what phones do"),
     DueOrderRow: Untold("what a publish makes of rows that are told, and what came of it"),
+    PhoneFileRow: Untold("what a publish makes of rows that are told, and what phones do"),
     PhoneOrderRow: Untold("what came of an order, which is told"),
     RoomOrderRow: Untold("what is still to be sent"),
     OldSecretRow: Untold("a copy while a rotation is under way, whose stages are told"),

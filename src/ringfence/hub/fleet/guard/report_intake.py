@@ -18,7 +18,7 @@ from ringfence.guard.errors import BadRecord
 from ringfence.guard.evidence import CredentialState
 from ringfence.guard.findings import Finding
 from ringfence.guard.policy import plain_address
-from ringfence.hub.fleet import phone_trust, profile_keys, reports, vpn_phones
+from ringfence.hub.fleet import phone_files, phone_trust, profile_keys, reports, vpn_phones
 from ringfence.hub.fleet.guard import alerts, credentials, model_guess, policy, transport_alerts
 from ringfence.hub.fleet.report_gate import GatedReport
 from ringfence.hub.fleet.reports import StoredReports
@@ -151,6 +151,7 @@ def _tell(told: _Told) -> None:
     for mac, report in told.asked_for.items():
         if told.has_room_for(mac.bare):
             _note_place(change, site_id, mac, report)
+    phone_files.note_taken(change, site_id, told.served)
     for mac, report in told.served.items():
         _admit(change, site_id, mac)
         _note_credential(change, site_id, mac, report)
