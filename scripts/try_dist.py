@@ -21,6 +21,8 @@ BESIDE = (
     "share/ringfence/sysctl.d/ringfence-edge.conf",
     "share/ringfence/sysusers.d/ringfence.conf",
     "share/doc/ringfence/exit-codes.md",
+    "share/ringfence/grafana/ringfence.json",
+    "share/ringfence/prometheus/ringfence.rules.yml",
     *(f"share/ringfence/systemd/{path.name}" for path in (ROOT / "packaging/systemd").iterdir()),
 )
 OF_THE_HUB = ("fastapi", "sqlalchemy", "uvicorn", "lxml", "jinja2", "PIL")

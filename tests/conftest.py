@@ -67,6 +67,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
         "apt install wireguard-tools wireguard-go",
     ),
     "pebble": (pebble_ca.is_there, "apt install pebble"),
+    "promtool": (lambda: shutil.which("promtool") is not None, "apt install prometheus"),
     "cloud-init": (lambda: shutil.which("cloud-init") is not None, "apt install cloud-init"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }

@@ -115,6 +115,11 @@ def test_the_metrics_count_the_fleet(running: RunningHub, tmp_path: Path) -> Non
                  "alert_notices_waiting", "alert_channels", "disk_free_bytes"):  # fmt: skip
         assert f"# TYPE ringfence_{name} gauge" in text
     assert 'ringfence_edges{state="away"}' in text
+    running.raw("GET", "/api/v1/nothing")
+    text = running.raw("GET", "/metrics").data.decode()
+    for listener, status in (("people", "2xx"), ("people", "4xx"), ("device", "2xx")):
+        counted = f'ringfence_request_duration_seconds_count{{listener="{listener}",status="{status}"}} '
+        assert float(text.split(counted)[1].split("\n")[0]) > 0
 
 
 def test_health_is_open_to_all_and_says_nothing_else(running: RunningHub) -> None:

@@ -19,6 +19,7 @@ from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.data.sealing import Sealer
 from ringfence.hub.event_streams import Wakeups
 from ringfence.hub.job_states import JobStates
+from ringfence.hub.measures import Measures
 from ringfence.hub.store import edits, organisation_limits, unapproved_edits
 from ringfence.hub.store.binding import Everywhere
 from ringfence.hub.store.change import Change
@@ -51,6 +52,7 @@ class Hub:
     renderer_fingerprint: str = ""
     wakeups: Wakeups = field(default_factory=Wakeups)
     jobs: JobStates = field(default_factory=JobStates)
+    measures: Measures = field(default_factory=Measures)
     clock: Callable[[], float] = time.time
     closing: ExitStack = field(default_factory=ExitStack, repr=False)
     """What is to be ended with the hub."""

@@ -33,6 +33,7 @@ from ringfence.hub.process.listeners import (
     bind_for_phones,
     port_of,
 )
+from ringfence.hub.process.measured_requests import MeasuredRequests
 from ringfence.hub.process.people_certificate import PeopleCertificate
 from ringfence.hub.process.server import ListeningServer
 from ringfence.hub.publishing import publication_lock
@@ -101,7 +102,11 @@ async def serve(
     contexts = {listener: listener.tls(folder) for listener in bound}
     servers = [
         ListeningServer(
-            each.name, each.app(hub), each.protocol, contexts[each], places(len(bound), each.most_of_address)
+            each.name,
+            MeasuredRequests(each.app(hub), hub.measures, each.name),
+            each.protocol,
+            contexts[each],
+            places(len(bound), each.most_of_address),
         )
         for each in bound
     ]

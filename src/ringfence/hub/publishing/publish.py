@@ -124,6 +124,9 @@ def publish(
             told |= _write(hub, who, rendered.due, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
     done = _publication(hub, rendered, began, dry_run=False, with_diffs=with_diffs)
     done.sites[:] = [replace(each, told_by_pbx=told.get(each.site_id, 0)) for each in done.sites]
+    hub.measures.publishes.observe(done.seconds)
+    hub.measures.releases.inc(len(done.sites))
+    hub.measures.left_out.inc(len(done.left_out))
     counts = {"sites": len(done.sites), "of": rendered.due.asked, "left_out": len(done.left_out)}
     _log.info("published", by=who, **counts, seconds=round(done.seconds, 3))
     return done
