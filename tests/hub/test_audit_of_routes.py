@@ -170,6 +170,7 @@ NOT_ALONE: dict[tuple[str, str], str] = {
     ("POST", "/phone-trust/{mac}/rekey"): "it must have taken a key (tests/hub/test_publishing_encrypted_profiles.py)",
     ("POST", "/phone-trust/{mac}/adopt"): "it must have been let go (tests/hub/test_publishing_to_trusting_phones.py)",
     ("POST", "/firmware"): "needs a manufacturer's files",
+    ("POST", "/hub-keys/sealing/retire"): "nothing may be sealed by it (tests/hub/test_hub_keys.py)",
     ("POST", "/listener-certificates/renew"): "hub.toml must name a CA (tests/hub/test_acme.py)",
     (
         "POST",
@@ -278,7 +279,7 @@ def fill(hub: Hub, app: CalledApp) -> dict[str, str]:
         "head_end": HEAD_ENDS[0],
         "authority": do("GET", "/port-authorities")["items"][0]["id"], "role": "tftp",
         "bundle": do("GET", "/bundles")["items"][0]["id"], "activation": activation["id"], "code": activation["code"],
-        "phone": "AE04", "book": "company",
+        "phone": "AE04", "book": "company", "key": "sealing",
     }  # fmt: skip
 
 

@@ -240,7 +240,7 @@ def test_a_file_without_any_secret_is_published_as_such(idle: Hub) -> None:
     assert secret_files(replace(read, own_templates=frozenset({"cisco-99xx"}))) == {"stub", "escaped", "raw"}
     with idle.change("test") as change:
         targets = render(read, TwoFiles(), KnownSecrets(), idle.blobs.get).targets
-        releases.put(change, idle.signers, [NewRelease(site, 1, targets)])
+        releases.put(change, idle, [NewRelease(site, 1, targets)])
     with idle.database.reading() as session:
         assert releases.targets(session, site, 1) == targets
         rows = session.scalars(select(RoleMetadataRow.body).where(RoleMetadataRow.role == "targets")).all()

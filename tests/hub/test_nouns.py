@@ -66,6 +66,7 @@ NOUNS = {
     "phone-trust": "phone_trust",
     "vpn": "vpn",
     "listener-certificates": "listener_certificates",
+    "hub-keys": "hub_keys",
     "guard/log": "guard.decision_log",
     "guard/alerts": "guard.alerts",
     "guard/waiting": "guard.first_contact",

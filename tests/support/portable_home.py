@@ -18,7 +18,8 @@ import pyrage
 
 from ringfence.content.digests import Digest, sha256_hex
 from ringfence.content.release import Target, TargetKind
-from ringfence.hub.data.authority import ROLES, new_metadata_key, read_signers
+from ringfence.content.signing import ROLES
+from ringfence.hub.data.authority import new_metadata_key, read_signers
 from ringfence.hub.publishing import bundle_file, portable_program
 from ringfence.hub.publishing.bundle_file import BundleContent, BundleLock
 from ringfence.portable.age_identity import Identity

@@ -62,7 +62,7 @@ def test_a_certificate_that_cant_be_read_stops_nothing(
     monkeypatch.setattr(running.hub.config, "people_certificate", str(nonsense))
     shown = read(running, "/hub")
     assert "What browsers see: the certificate can&#39;t be read." in shown
-    assert "Metadata keys" in shown
+    assert "<h2>Keys</h2>" in shown
 
 
 def test_what_was_typed_stays_where_secrets_are_not_changed(running: RunningHub) -> None:

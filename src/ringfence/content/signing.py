@@ -6,6 +6,7 @@ arguments; nothing here writes.
 """
 
 import datetime as dt
+import hashlib
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.release import Release, Target
 from ringfence.content.repository import HUB_FIELD, SITE_FIELD, Versions
 
+ROLES = ("root", "targets", "snapshot", "timestamp")
 DAY_S = 86_400
 ROOT_LIFETIME_S = 10 * 365 * DAY_S
 TARGETS_LIFETIME_S = 365 * DAY_S
@@ -29,12 +31,54 @@ _SERIALIZER = JSONSerializer(compact=True)
 
 @dataclass(frozen=True, slots=True)
 class SiteSigners:
-    """The keys of the four roles, each its own."""
+    """The keys of the four roles, each its own.
+
+    ``former_root`` is the root key before this one, as long as a site's newest root is not signed by the new one.
+    """
 
     root: Signer
     targets: Signer
     snapshot: Signer
     timestamp: Signer
+    former_root: Signer | None = None
+
+    @property
+    def named(self) -> "NamedKeys":
+        """The ids of the keys, as a root names them."""
+        return NamedKeys(*(getattr(self, role).public_key.keyid for role in ROLES))
+
+    def root_signer_after(self, previous: bytes) -> Signer | None:
+        """Return the signer of the key that a root names as the root key; None if there is none here."""
+        named = named_keys(previous).root
+        there = (self.root, *((self.former_root,) if self.former_root is not None else ()))
+        return next((each for each in there if each.public_key.keyid == named), None)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedKeys:
+    """The id of each role's key in a root; several of one role are joined."""
+
+    root: str
+    targets: str
+    snapshot: str
+    timestamp: str
+
+    @property
+    def digest(self) -> str:
+        """One name for all four, 64 hexadecimal digits."""
+        text = f"{self.root}\n{self.targets}\n{self.snapshot}\n{self.timestamp}"
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    @property
+    def online(self) -> tuple[str, str, str]:
+        """Those below the root: where one of them is another, clients forget what the old ones signed (5.3.11)."""
+        return self.targets, self.snapshot, self.timestamp
+
+
+def named_keys(root: bytes) -> NamedKeys:
+    """Return the keys that a root of the hub's own names."""
+    roles = Metadata[Root].from_bytes(root).signed.roles
+    return NamedKeys(*(" ".join(sorted(roles[role].keyids)) for role in ROLES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +159,7 @@ def _root(site: str, signers: SiteSigners, *, version: int, now: float, hub: Hub
     if hub is not None:
         site_field[SITE_FIELD][HUB_FIELD] = hub.to_field()
     root = Root(version=version, expires=_moment(now + ROOT_LIFETIME_S), unrecognized_fields=site_field)
-    for role in ("root", "targets", "snapshot", "timestamp"):
+    for role in ROLES:
         root.add_key(getattr(signers, role).public_key, role)
     return root
 

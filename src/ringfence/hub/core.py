@@ -44,7 +44,7 @@ class Hub:
     blobs: BlobStore
     sealer: Sealer = field(repr=False)
     authority: Authority
-    signers: SiteSigners = field(repr=False)
+    signing: Callable[[], SiteSigners] = field(repr=False)
     device_url: str
     people_url: str
     next_authority: Authority | None = None
@@ -65,6 +65,11 @@ class Hub:
         if isinstance(self.database.whose, Everywhere):
             raise TypeError("the hub of all organisations is none's")
         return self.database.whose
+
+    @property
+    def signers(self) -> SiteSigners:
+        """The metadata keys as they are now; a transaction takes them once, as they may change meanwhile."""
+        return self.signing()
 
     @property
     def issuer(self) -> Authority:
@@ -122,7 +127,7 @@ def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobSto
             blobs=blobs or blobs_in(folder.blobs),
             sealer=folder.sealer(),
             authority=folder.authority(),
-            signers=folder.signers(),
+            signing=folder.signers(),
             device_url=config.told_device_url,
             people_url=config.told_people_url,
             next_authority=folder.next_authority(),

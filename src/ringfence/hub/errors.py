@@ -316,6 +316,18 @@ class EdgesLeftBehind(Conflict):
     """Edges would not find the hub any more."""
 
 
+class RootKeyLost(Conflict):
+    """The hub lacks the root key by which edges of a site know it."""
+
+
+class KeyInUse(Conflict):
+    """A key can't be changed or retired yet, as something still needs the one before."""
+
+
+class UnknownKey(NotFound):
+    """The hub has no key by this name that can be changed."""
+
+
 class BadConfiguration(BadInput):
     """hub.toml or an environment variable holds a value that the hub does not take."""
 

@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 from securesystemslib.signer import CryptoSigner, SSlibKey
 
-from ringfence.content.signing import SiteSigners
+from ringfence.content.signing import ROLES, SiteSigners
 from ringfence.hub.data_errors import DataFolderUnusable
 from ringfence.hub.errors import BadConfiguration
 from ringfence.identity.certificates import (
@@ -24,7 +24,7 @@ from ringfence.identity.certificates import (
     to_pem,
 )
 
-ROLES = ("root", "targets", "snapshot", "timestamp")
+FORMER_ROOT = "root-before"
 _HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.:-]{0,251}[A-Za-z0-9])?|::1?")
 
 
@@ -93,8 +93,10 @@ def new_metadata_key() -> bytes:
 
 
 def read_signers(keys: dict[str, bytes]) -> SiteSigners:
-    """Make the signers of the four roles from their keys in PEM, by role."""
-    return SiteSigners(**{role: _signer(role, keys[role]) for role in ROLES})
+    """Make the signers of the four roles from their keys in PEM, by role; with ``FORMER_ROOT``, of that one too."""
+    former = keys.get(FORMER_ROOT)
+    signers = {role: _signer(role, keys[role]) for role in ROLES}
+    return SiteSigners(**signers, former_root=None if former is None else _signer(FORMER_ROOT, former))
 
 
 def _signer(role: str, pem: bytes) -> CryptoSigner:

@@ -22,9 +22,9 @@ from pathlib import Path
 
 from cryptography import x509
 
-from ringfence.content.signing import SiteSigners
+from ringfence.content.signing import ROLES, SiteSigners
 from ringfence.hub.data.authority import (
-    ROLES,
+    FORMER_ROOT,
     Authority,
     new_authority,
     new_key,
@@ -33,7 +33,8 @@ from ringfence.hub.data.authority import (
 )
 from ringfence.hub.data.authority import read_signers as signers_from
 from ringfence.hub.data.config import HubConfig, edited, read_config, to_toml
-from ringfence.hub.data.sealing import Sealer
+from ringfence.hub.data.sealing import Sealer, SealingKeys
+from ringfence.hub.data.watched_files import WatchedFiles
 from ringfence.hub.data_errors import DataFolderBusy, DataFolderTaken, DataFolderUnusable, NoDataFolder
 from ringfence.hub.errors import BadConfiguration
 from ringfence.identity.certificates import key_to_pem, read_certificate, to_pem
@@ -143,17 +144,47 @@ class DataFolder:
     def _next_key(self) -> Path:
         return self.path / "keys" / "next-authority.key"
 
-    def signers(self) -> SiteSigners:
-        """Read the metadata keys."""
-        return signers_from({role: _read(self.path / "keys" / f"metadata-{role}.key") for role in ROLES})
+    def metadata_key(self, role: str) -> Path:
+        """Where the key of a metadata role is."""
+        return self.keys / f"metadata-{role}.key"
+
+    @property
+    def sealing_key(self) -> Path:
+        """Where the sealing keys are, a line each, the newest first."""
+        return self.keys / "sealing.key"
+
+    @property
+    def former_fingerprint_keys(self) -> Path:
+        """Where the keys are by which short secrets of before are found, a line each; there only if there are some."""
+        return self.keys / "fingerprint.key"
+
+    @property
+    def key_dates(self) -> Path:
+        """Where it is written when keys were made that took another's place."""
+        return self.keys / "made.json"
+
+    def signers(self) -> Callable[[], SiteSigners]:
+        """Read the metadata keys; what is returned reads them again once they are others."""
+        paths = [self.metadata_key(role) for role in (*ROLES, FORMER_ROOT)]
+        return WatchedFiles(paths, self._signers).get
+
+    def _signers(self) -> SiteSigners:
+        keys = {role: _read(self.metadata_key(role)) for role in ROLES}
+        if (former := self.metadata_key(FORMER_ROOT)).exists():
+            keys[FORMER_ROOT] = _read(former)
+        return signers_from(keys)
 
     def sealer(self) -> Sealer:
-        """Read the sealing keys, the newest first."""
-        lines = _read(self.path / "keys" / "sealing.key").decode("ascii", "replace").split()
+        """Read the sealing keys, the newest first; they are read again once they are others."""
+        return Sealer(source=WatchedFiles([self.sealing_key, self.former_fingerprint_keys], self._sealing_keys).get)
+
+    def _sealing_keys(self) -> SealingKeys:
+        former = self.former_fingerprint_keys
         try:
-            return Sealer(*(bytes.fromhex(line) for line in lines))
+            keys = key_lines(_read(self.sealing_key))
+            return SealingKeys(keys, key_lines(_read(former)) if former.exists() else ())
         except ValueError:
-            return Sealer()  # says what is wrong
+            return SealingKeys(())  # says what is wrong
 
     def server_hosts(self) -> tuple[str, ...]:
         """Return the hosts that the listeners' certificate is for, in the order of the certificate."""
@@ -295,6 +326,11 @@ def _write_keys(path: Path, config: HubConfig, now: float) -> None:
     for role in ROLES:
         replace_file(keys / f"metadata-{role}.key", new_metadata_key())
     replace_file(keys / "sealing.key", Sealer.new_key().hex().encode() + b"\n")
+
+
+def key_lines(text: bytes) -> list[bytes]:
+    """Return keys that are a line each, in hexadecimal digits; ValueError where one is not."""
+    return [bytes.fromhex(line) for line in text.decode("ascii", "replace").split()]
 
 
 def _read(path: Path) -> bytes:

@@ -58,7 +58,7 @@ def create(change: Change, sealer: Sealer, prepared: PreparedPhone) -> tuple[Act
         LimitReached: The organisation has as many open codes as there may be.
     """
     session = change.session
-    still_open = session.scalar(select(func.count()).select_from(ActivationRow).where(_is_open(change.now))) or 0
+    still_open = session.scalar(select(func.count()).select_from(ActivationRow).where(is_open(change.now))) or 0
     if still_open >= MOST_OPEN:
         raise LimitReached(f"there are {still_open} open codes, the most that there may be", to_do="Revoke some.")
     model = model_of(prepared.model)[1] if prepared.model else None
@@ -105,7 +105,7 @@ def find(session: Session, page: Page, now: float, *, ended_too: bool, site_id: 
 def choose(now: float, *, ended_too: bool) -> Select[ActivationRow]:
     """Return the query for the prepared phones, with their lines: those whose codes are good, or all."""
     chosen = select(ActivationRow).options(selectinload(ActivationRow.lines))
-    return chosen if ended_too else chosen.where(_is_open(now))
+    return chosen if ended_too else chosen.where(is_open(now))
 
 
 def state_of(row: ActivationRow, now: float) -> ActivationState:
@@ -157,5 +157,6 @@ def _record(activation_id: str, index: int) -> str:
     return f"activation:{activation_id}:{index}"
 
 
-def _is_open(now: float) -> ColumnElement[bool]:
+def is_open(now: float) -> ColumnElement[bool]:
+    """Return the criterion of codes that are good."""
     return ActivationRow.used_at.is_(None) & ActivationRow.revoked_at.is_(None) & (ActivationRow.ends_at > now)

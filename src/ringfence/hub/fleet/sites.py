@@ -65,6 +65,7 @@ def create(
         id=site_id, name=name, created_at=change.now, newest_release=0,
         firmware_waits_s=FIRMWARE_WAITS_S, held_at=None,
         held_by="", held_why="", endpoints_digest=endpoints.digest if endpoints is not None else "",
+        keys_digest=signers.named.digest,
     )  # fmt: skip
     change.session.add(site)
     change.session.flush()

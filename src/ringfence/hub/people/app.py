@@ -33,6 +33,7 @@ from ringfence.hub.people import (
     families,
     firmware,
     groups,
+    hub_keys,
     lines,
     listener_certificates,
     metrics,
@@ -100,7 +101,7 @@ _PARTS = (
     policy, decision_log, alerts, first_contact, blocks, credentials, windows, bans, edge_networks, whoami, api_tokens,
     people, passkeys, sign_in_providers, sessions, audit, reports, doubts, organisations, phone_books, networks, boxes,
     port_authorities, concentrators, trust, phone_certificates, phone_https, phone_trust, vpn, bundles,
-    listener_certificates,
+    listener_certificates, hub_keys,
 )  # fmt: skip
 """The modules with the API's routes, one for each noun; the first match takes a path."""
 

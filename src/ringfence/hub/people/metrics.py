@@ -10,7 +10,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import select
 
 from ringfence.hub.core import Hub
-from ringfence.hub.fleet import fleet_counts, hub_health, phone_files, queue_ages, release_lags
+from ringfence.hub.fleet import fleet_counts, hub_health, hub_keys, phone_files, queue_ages, release_lags
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.people.callers import TheCaller, TheHub, TheWholeHub
 from ringfence.hub.store.binding import EVERYWHERE
@@ -88,6 +88,14 @@ class HubMetrics(Collector):
         jobs = {job.does: job.failing_since is not None or job.is_late for job in self._hub.jobs.all()}
         meaning = "Whether a background job of this process failed in its last turn, or is late (1)."
         yield _gauge("hub_job_failing", meaning, "job", jobs)
+        keys = hub_keys.find(self._hub, self._hub.clock())
+        meaning = "When a key of the hub, or the first of what it signed, ends, in Unix seconds."
+        ends = {each.key: each.ends_at for each in keys if each.ends_at is not None}
+        yield _gauge("hub_key_end_timestamp_seconds", meaning, "key", ends)
+        made = {each.key: each.made_at for each in keys if each.made_at is not None}
+        yield _gauge("hub_key_made_timestamp_seconds", "When a key of the hub was made, in Unix seconds.", "key", made)
+        meaning = "Sites or sealed values that do not follow the newest key yet."
+        yield _gauge("hub_key_waiting", meaning, "key", {each.key: each.waiting for each in keys})
 
 
 def _gauge(name: str, meaning: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:

@@ -1,12 +1,10 @@
 """What the running hub does by itself: find other processes' news, confirm streams, renew what expires."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy import ColumnElement, select, update
 from starlette.concurrency import run_in_threadpool
 
-from ringfence.errors import RingfenceError
 from ringfence.hub import logs, within
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder
@@ -29,8 +27,9 @@ from ringfence.hub.fleet import (
 from ringfence.hub.fleet.guard import edge_alerts, elsewhere
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.notifying import delivery
-from ringfence.hub.process import renewal, tidying
+from ringfence.hub.process import key_following, renewal, tidying
 from ringfence.hub.process.people_certificate import PeopleCertificate
+from ringfence.hub.process.repeating import repeat as _repeat
 from ringfence.hub.process.scheduled_drafts import ScheduledDrafts
 from ringfence.hub.publishing import firmware_rollout, rollout_gate
 from ringfence.hub.publishing.rollouts import RUNNING
@@ -56,6 +55,7 @@ from ringfence.hub.vpn import vpn_alerts
 CONFIRM_EVERY_S = 15.0
 CERTIFICATE_EVERY_S = 30.0
 RENEW_EVERY_S = 3600.0
+KEYS_EVERY_S = 5.0
 EDGES_EVERY_S = 60.0
 _AT_ONCE = 500
 """How many ids a query names at most."""
@@ -240,6 +240,15 @@ async def look_after_listeners(hub: Hub) -> None:
     await _repeat(hub, "Look after the certificates that phones see", look, EDGES_EVERY_S)
 
 
+async def look_after_keys(hub: Hub) -> None:
+    """Go on with changes of the hub's keys, and tell those who run it which end."""
+
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(key_following.look, hub)
+
+    await _repeat(hub, "Go on with changes of the hub's keys", look, KEYS_EVERY_S)
+
+
 async def confirm(hub: Hub) -> None:
     """Store which edges are connected."""
 
@@ -282,26 +291,6 @@ def say_goodbye(hub: Hub) -> None:
     if gone:
         with within.everywhere(hub).database.writing() as session:
             edges.note_disconnected(session, gone, hub.clock())
-
-
-async def _repeat(
-    hub: Hub, does: str, work: Callable[[], Awaitable[Sequence[str]]], every_s: float, *, after_s: float = 0.0
-) -> None:
-    """Do something again and again, and note how it goes; ``work`` returns what failed in it."""
-    hub.jobs.begin(does, every_s)
-    await asyncio.sleep(after_s)
-    while True:
-        problems: Sequence[str]
-        try:
-            problems = await work()
-        except RingfenceError as fault:
-            _log.error("maintenance failed and will be tried again", problem=str(fault))
-            problems = (str(fault),)
-        except Exception:  # noqa: BLE001 - the hub serves on; the log has the trace
-            _log.exception("maintenance had an internal error and will be tried again")
-            problems = (within.INTERNAL,)
-        hub.jobs.ended(does, hub.clock(), problems)
-        await asyncio.sleep(every_s)
 
 
 def _in_turn(

@@ -3,8 +3,7 @@
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from ringfence.content.release import Release
-from ringfence.content.signing import TIMESTAMP_LIFETIME_S, renew_timestamp, sign_release
+from ringfence.content.signing import TIMESTAMP_LIFETIME_S, SiteSigners, renew_timestamp
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder, server_pair
@@ -81,26 +80,25 @@ def _due(session: Session, endpoints: str, now: float) -> list[tuple[str, set[st
 
 
 def _renew_site(hub: Hub, session: Session, site_id: str, roles: set[str], now: float) -> None:
-    site = session.get(SiteRow, site_id)
+    site, signers = session.get(SiteRow, site_id), hub.signers
     if site is None:
         return
+    if roots.follow_keys(hub, session, [site_id], now, signers):
+        roles = (roles - {"root"}) | {"targets"}
     if "root" in roles:
-        roots.sign_next(hub, session, site_id, now)
-    if site.newest_release and roles & {"targets", "snapshot"}:
-        targets = releases.targets(session, site_id, site.newest_release)
-        versions = releases.newest_versions(session, [site_id])[site_id]
-        release = Release(site_id, site.newest_release, targets)
-        releases.put_metadata(session, {site_id: sign_release(release, versions, hub.signers, now)}, now)
+        roots.sign_next(hub, session, site_id, now, signers)
+    if roles & {"targets", "snapshot"}:
+        releases.sign_again(session, site_id, now, signers)
     elif "timestamp" in roles:
-        _renew_timestamp(hub, session, site_id, now)
+        _renew_timestamp(session, site_id, now, signers)
 
 
-def _renew_timestamp(hub: Hub, session: Session, site_id: str, now: float) -> None:
+def _renew_timestamp(session: Session, site_id: str, now: float, signers: SiteSigners) -> None:
     chosen = select(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id, RoleMetadataRow.role == "timestamp")
     previous = session.scalar(chosen.order_by(RoleMetadataRow.version.desc()).limit(1))
     if previous is None:
         return
-    body = renew_timestamp(previous.body, hub.signers.timestamp, now)
+    body = renew_timestamp(previous.body, signers.timestamp, now)
     row = RoleMetadataRow(
         site_id=site_id, role="timestamp", version=previous.version + 1, body=body, made_at=now,
         expires_at=now + TIMESTAMP_LIFETIME_S,

@@ -159,7 +159,7 @@ def go_on(hub: Hub) -> list[str]:
             held.confirm(change.session)
             ready = _ready(change.session, sorted(ready), change.now)  # a publish may have come between
             news = [_next_release(change.session, site_id, rows) for site_id, rows in sorted(ready.items())]
-            releases.put(change, hub.signers, news)
+            releases.put(change, hub, news)
             for site_id, rows in ready.items():
                 note_named(change.session, {row.owner: row.load for row in rows})
                 for row in rows:

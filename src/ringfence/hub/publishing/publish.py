@@ -182,7 +182,7 @@ def rollback(hub: Hub, who: str, site_id: str, number: int) -> int:
         new = NewRelease(site_id, site.next_release, targets, f"Back to release {number}", number, through)
         site.edits += 1  # settings differ from what is published now: a publish brings them again
         holds.put(change, site_id, f"rolled back to release {number}")
-        releases.put(change, hub.signers, [new])
+        releases.put(change, hub, [new])
         vpn_phones.note_rolled_back(change, site_id, number, new.number)
         firmware_rollout.put_prepared(change.session, site_id, ())
         change.note("release.rollback", site_id, f"release {new.number} has the content of release {number}")
@@ -215,7 +215,7 @@ def resume(hub: Hub, who: str, site_id: str) -> int | None:
         comment = "The hub goes on from a copy of its data"
         new = NewRelease(site.id, site.next_release, targets, comment, entries_through=through)
         site.edits += 1
-        releases.put(change, hub.signers, [new])
+        releases.put(change, hub, [new])
         change.note("release.resume", site.id, f"the hub goes on with what it has, as release {new.number}")
     hub.wakeups.wake_sites({site.id})
     return new.number
@@ -304,7 +304,7 @@ def _write(
             for files in changed
             if files.site.site_id in there  # one that was removed meanwhile needs no release
         ]
-        told = releases.put(change, hub.signers, news)
+        told = releases.put(change, hub, news)
         numbers = {new.site_id: new.number for new in news}
         for files in changed:
             if files.site.site_id in numbers:

@@ -28,9 +28,11 @@ from ringfence.content.signing import (
     SiteSigners,
     sign_release,
 )
+from ringfence.hub.core import Hub
 from ringfence.hub.errors import UnknownRelease
 from ringfence.hub.fleet import doubts, due_orders, phone_files, sites
 from ringfence.hub.fleet.doubts import Proven
+from ringfence.hub.publishing import roots
 from ringfence.hub.store import pages
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import SiteRow
@@ -58,7 +60,7 @@ class NewRelease:
     """The newest entry of the audit log that it has (``ReleaseRow.entries_through``)."""
 
 
-def put(change: Change, signers: SiteSigners, releases: Sequence[NewRelease]) -> Mapping[str, int]:
+def put(change: Change, hub: Hub, releases: Sequence[NewRelease]) -> Mapping[str, int]:
     """Sign and store releases, at most one a site; all of them or none.
 
     Returns:
@@ -67,7 +69,8 @@ def put(change: Change, signers: SiteSigners, releases: Sequence[NewRelease]) ->
     if not releases:
         return {}
     session = change.session
-    site_ids = [release.site_id for release in releases]
+    site_ids, signers = [release.site_id for release in releases], hub.signers
+    roots.follow_keys(hub, session, site_ids, change.now, signers)
     versions = newest_versions(session, site_ids)
     signed = {
         release.site_id: sign_release(
@@ -86,6 +89,15 @@ def put(change: Change, signers: SiteSigners, releases: Sequence[NewRelease]) ->
     for release in releases:
         session.execute(update(SiteRow).where(SiteRow.id == release.site_id).values(newest_release=release.number))
     return told
+
+
+def sign_again(session: Session, site_id: str, now: float, signers: SiteSigners) -> None:
+    """Sign a site's newest release anew, with versions above all that its edges have; nothing where it has none."""
+    newest = session.get_one(SiteRow, site_id).newest_release
+    if newest:
+        versions = newest_versions(session, [site_id])[site_id]
+        release = Release(site_id, newest, targets(session, site_id, newest))
+        put_metadata(session, {site_id: sign_release(release, versions, signers, now)}, now)
 
 
 def put_metadata(session: Session, signed: Mapping[str, SignedRelease], now: float) -> None:

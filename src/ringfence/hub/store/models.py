@@ -35,6 +35,7 @@ class SiteRow(OrganisationOwned, Base):
         unique("name"),
         unique("name_key"),
         indexed("endpoints_digest"),
+        indexed("keys_digest"),
         indexed("peers_number"),
     )
 
@@ -61,6 +62,8 @@ class SiteRow(OrganisationOwned, Base):
     held_why: Mapped[str] = mapped_column(String(200), default="", server_default="")
     endpoints_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
     """Which endpoints of the hub (content/hub_endpoints.py) its newest root names; empty if none."""
+    keys_digest: Mapped[str] = mapped_column(String(64), default="", server_default="")
+    """Which keys its newest root names (content/signing.py, ``NamedKeys``); empty until that is looked up."""
 
     @validates("name")
     def _name_changes(self, _attribute: str, name: str) -> str:

@@ -157,7 +157,7 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     SiteRow: _columns(
         "counters, and what follows from others",
         "name_key newest_release release_floor edits rendered_edits rendered_by guard_version peers_number "
-        "endpoints_digest",
+        "endpoints_digest keys_digest",
     ),
     EdgeRow: _columns(
         "what it tells",

@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from ringfence.hub.fleet import hub_health
+from ringfence.hub.fleet import hub_health, hub_keys
 from ringfence.hub.people.callers import TheProvidersHub
 from ringfence.hub.web.answers import PageAnswer
 from ringfence.hub.web.page import TheWebPage
@@ -19,4 +19,5 @@ def show_hub(page: TheWebPage, hub: TheProvidersHub) -> PageAnswer:
         config=hub.config,
         device_url=hub.device_url,
         jobs=hub.jobs.all(),
+        keys=hub_keys.find(hub, page.now),
     )
