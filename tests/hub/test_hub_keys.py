@@ -79,6 +79,10 @@ def rotate(hub: Hub, key: str) -> None:
         hub_keys.rotate(change, whole, key)
 
 
+def has_former_root(hub: Hub) -> bool:
+    return hub.signers.former_root is not None
+
+
 def opened(hub: Hub) -> str:
     with hub.database.reading() as session:
         return lines.open_password(hub.sealer, lines.get(phones.get(session, MAC), 1)).reveal()
@@ -248,7 +252,7 @@ def test_the_root_key_of_before_stays_until_every_site_has_a_root_of_the_new_one
         for name in ("Ben", "Cora"):
             sites.create(change, hub.signers, name)
     rotate(hub, "root")
-    assert hub.signers.former_root is not None
+    assert has_former_root(hub)
     with pytest.raises(KeyInUse, match="3 sites still to follow"):
         rotate(hub, "root")
     real = key_following._follow_together
@@ -261,9 +265,9 @@ def test_the_root_key_of_before_stays_until_every_site_has_a_root_of_the_new_one
         cut.setattr(key_following, "_follow_together", one_then_none)
         with pytest.raises(KeyboardInterrupt):
             key_following.go_on(hub)
-    assert hub.signers.former_root is not None
+    assert has_former_root(hub)
     assert key_following.go_on(hub) == []
-    assert hub.signers.former_root is None
+    assert not has_former_root(hub)
     with hub.database.reading() as session:
         assert set(session.scalars(select(SiteRow.keys_digest))) == {hub.signers.named.digest}
 
