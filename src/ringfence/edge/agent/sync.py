@@ -9,7 +9,7 @@ import math
 import time
 from dataclasses import dataclass
 
-from ringfence.content.errors import EndlessData, Frozen, MixAndMatch
+from ringfence.content.errors import BadSignature, EndlessData, Frozen, MixAndMatch
 from ringfence.content.release import Release, Target
 from ringfence.content.trust import (
     LARGEST_ROOT_BYTES,
@@ -76,7 +76,11 @@ def refresh(client: HubClient, cache: Cache, trusted: TrustedMetadata, now: floa
     data = client.metadata("timestamp.json", LARGEST_TIMESTAMP_BYTES)
     if data is None:
         return _nothing_published(trusted)
-    is_newer = candidate.update_timestamp(data, now)
+    try:
+        is_newer = candidate.update_timestamp(data, now)
+    except BadSignature:
+        candidate, data = _after_a_change_of_keys(client, cache, trusted)
+        is_newer = candidate.update_timestamp(data, now)
     before = trusted.release
     if not is_newer and before is not None:
         fetched = _fetch_missing(client, cache, before)
@@ -92,6 +96,19 @@ def refresh(client: HubClient, cache: Cache, trusted: TrustedMetadata, now: floa
     files, size = _fetch_missing(client, cache, release)
     cache.commit(candidate, now)
     return Refreshed(candidate, release, is_new=release != before or files > 0, fetched_files=files, fetched_bytes=size)
+
+
+def _after_a_change_of_keys(client: HubClient, cache: Cache, trusted: TrustedMetadata) -> tuple[TrustedMetadata, bytes]:
+    """Return trust in a root that the hub has signed since it was asked for one, with the timestamp of now.
+
+    Raises:
+        BadSignature: There is none, or it names other addresses, which are looked at first.
+    """
+    newer = update_roots(client, cache, trusted)
+    data = client.metadata("timestamp.json", LARGEST_TIMESTAMP_BYTES)
+    if newer.root_version == trusted.root_version or newer.hub != trusted.hub or data is None:
+        raise  # noqa: PLE0704 - what the caller has met
+    return newer, data
 
 
 def _nothing_published(trusted: TrustedMetadata) -> Refreshed:
