@@ -1,4 +1,4 @@
-.PHONY: help env demo box trust doors test check lint slow coverage versions dist conformance attacks bench format constraints clean
+.PHONY: help env demo box trust doors test check lint slow coverage versions dist docs conformance attacks bench format constraints clean
 BIN := .venv/bin
 PARALLEL := -n auto
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
@@ -45,6 +45,9 @@ versions: env   ## the fast tests on every Python that is here
 dist: env       ## sdist and wheel, the same bytes each time, tried in an empty environment
 	@$(BIN)/python scripts/dist.py dist
 	@$(BIN)/python scripts/try_dist.py dist
+
+docs: env       ## the documentation as a site, in build/docs
+	@cd scripts && ../$(BIN)/python -m docs_site.build ../build/docs
 
 conformance: env ## the conformance list, clause by clause, as a table
 	@$(BIN)/python tests/conformance/table.py $(CONFORMANCE)
