@@ -1,4 +1,4 @@
-.PHONY: help env demo box trust doors test check lint slow coverage versions dist docs conformance attacks bench format constraints clean
+.PHONY: help env demo box trust doors test check lint slow postgresql coverage versions dist docs conformance attacks bench format constraints clean
 BIN := .venv/bin
 PARALLEL := -n auto
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
@@ -35,6 +35,10 @@ lint: env       ## format, lint, types, import contracts
 
 slow: env       ## every test, and the forty that take longest
 	@$(BIN)/python -m pytest -q $(PARALLEL) --durations 40 --durations-min 0.5 $(PYTEST)
+
+postgresql: env ## the hub's tests, with every hub's database in PostgreSQL; STORE=1 for those of storing and publishing alone
+	@RINGFENCE_TEST_DATABASE=postgresql $(BIN)/python -m pytest -q $(PARALLEL) \
+		$(if $(STORE),$(shell cat tests/hub/both_databases/on_both.txt),tests/hub) $(PYTEST)
 
 coverage: env   ## every test, and which lines of which process ran; COVERAGE=report.html's folder for pages
 	@scripts/coverage $(PARALLEL) $(PYTEST)

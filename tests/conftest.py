@@ -3,7 +3,7 @@
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Protocol
 
@@ -76,6 +76,18 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
 def missing_parts() -> dict[str, str]:
     """Each part that this machine lacks, with how to enable it."""
     return {part: how for part, (is_there, how) in PARTS.items() if not is_there()}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def chosen_databases() -> Iterator[None]:
+    """The server of the hubs' databases, where they are not to be SQLite (support/chosen_database.py)."""
+    if os.environ.get("RINGFENCE_TEST_DATABASE", "sqlite") == "sqlite":
+        yield
+        return
+    from support import chosen_database  # noqa: PLC0415 - what it loads, other tests must be able to leave out
+
+    with chosen_database.for_the_session():
+        yield
 
 
 _MISSING: pytest.StashKey[dict[str, str]] = pytest.StashKey()

@@ -1,6 +1,5 @@
 """A running hub for each module, and hubs that nobody serves."""
 
-import shutil
 import ssl
 import time
 from collections.abc import Iterator
@@ -16,6 +15,8 @@ from ringfence.hub.people.sign_ins import SignIns
 from ringfence.hub.process import background_jobs
 from ringfence.identity.certificates import issue_server_certificate, key_to_pem, make_authority, to_pem
 from ringfence.secret import Secret
+from support import chosen_database
+from support.chosen_database import copied
 from support.running_hub import Clock, RunningHub
 from support.serving_hub import new_hub, served_hub
 from support.signing_in import CHEAP
@@ -44,14 +45,14 @@ def made_hub(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Secret]:
 @pytest.fixture
 def idle(made_hub: tuple[Path, Secret], tmp_path: Path) -> Iterator[Hub]:
     """A hub without listeners, of the test's own."""
-    path = tmp_path / "hub"
-    shutil.copytree(made_hub[0], path)
+    path = copied(made_hub[0], tmp_path / "hub")
     hub = open_hub(DataFolder(path))
     hub.clock = Clock()
     try:
         yield hub
     finally:
         hub.close()
+        chosen_database.delete(path)
 
 
 @pytest.fixture

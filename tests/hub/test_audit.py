@@ -10,7 +10,7 @@ from ringfence.hub.errors import BadSelection
 from ringfence.hub.fleet import audit, groups, phones, settings, sites, templates
 from ringfence.hub.fleet.audit import AuditFilter
 from ringfence.hub.fleet.settings import ORGANISATION, SettingPlace
-from ringfence.hub.store import audit_chain
+from ringfence.hub.store import audit_chain, told_values
 from ringfence.hub.store.binding import EVERYWHERE
 from ringfence.hub.store.change import UNNAMED
 from ringfence.hub.store.models import AuditEntryRow, PhoneGroupRow, PhoneRow, SiteRow
@@ -113,8 +113,11 @@ def test_many_rows_are_counted(hub: Hub) -> None:
     assert (len(rows_of(newest)), newest["more_rows"]) == (MOST_ROWS, 5)
 
 
-def test_secrets_are_masked_and_long_texts_are_a_length_a_digest_and_a_difference(hub: Hub) -> None:
-    long = "".join(f"line {number}\n" for number in range(60))
+def test_secrets_are_masked_and_long_texts_are_a_length_a_digest_and_a_difference(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(told_values, "LONGEST", 100)
+    long = "".join(f"line {number}\n" for number in range(24))  # as long as a description may be
     with hub.change("test") as change:
         settings.put(change, hub.sealer, ORGANISATION, "ssh_password", "Known-Secret-1")
     with hub.change("test") as change:

@@ -6,7 +6,6 @@ is refused, it needs one here.
 
 import json
 import re
-import shutil
 import time
 from contextlib import closing
 from ipaddress import IPv4Network
@@ -45,7 +44,9 @@ from ringfence.hub.store.release_models import AssetRow, FirmwareLoadRow
 from ringfence.hub.trust.recovery_file import RecoveryKey
 from ringfence.identity.certificates import EdgeIdentity, make_authority, to_pem
 from ringfence.secret import Secret
+from support import chosen_database
 from support.called_app import ADDRESS, CalledApp
+from support.chosen_database import copied
 from support.edge_tls import offered
 from support.every_route import bodies, filled, routes
 from support.phones_with_lists import holding_a_list
@@ -373,7 +374,7 @@ def test_nothing_changes_on_any_route_without_an_entry_that_names_it_and_no_entr
         document = json.loads(CalledApp(hub, token).ask("GET", "/openapi.json").data)
     without: list[str] = []
     for number, (method, route) in enumerate(walked[part::PARTS]):
-        folder = shutil.copytree(path, tmp_path / str(number))
+        folder = copied(path, tmp_path / str(number))
         with closing(open_hub(DataFolder(folder))) as hub:
             app = CalledApp(hub, token)
             before, last = tables(hub), len(newer(hub, 0))
@@ -397,6 +398,7 @@ def test_nothing_changes_on_any_route_without_an_entry_that_names_it_and_no_entr
             assert not [secret for secret in (SECRET, *given_away(answers)) if secret in log], (method, route)
             if not entries and place not in NOT_ALONE and route in document["paths"]:
                 without.append(f"{method} {route}: {answers}")
+        chosen_database.delete(folder)
     assert not without, "\n".join(without)
 
 
@@ -429,7 +431,7 @@ def test_no_route_edits_outside_of_a_draft_where_approval_is_asked_for(
 ) -> None:
     path, token, known = filled_hub
     went_on: list[tuple[str, str]] = []
-    with closing(open_hub(DataFolder(shutil.copytree(path, tmp_path / "hub")))) as hub:
+    with closing(open_hub(DataFolder(copied(path, tmp_path / "hub")))) as hub:
         owner = CalledApp(hub, token)
         document = json.loads(owner.ask("GET", "/openapi.json").data)
         owner.ask("PUT", f"{V1}/drafts/approval", {"needed": True})

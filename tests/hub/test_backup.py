@@ -2,7 +2,6 @@
 
 import itertools
 import os
-import shutil
 import sqlite3
 import tarfile
 import tempfile
@@ -24,6 +23,7 @@ from ringfence.hub.recovery import backup, restore, sealed_file
 from ringfence.hub.recovery.sealed_file import Lock, Opener
 from ringfence.hub.store.guard_models import AlertNoticeRow
 from ringfence.secret import Secret
+from support import chosen_database
 from support.command_line import CommandLine
 from support.running_hub import RunningHub
 from support.signing_in import link, person
@@ -176,7 +176,7 @@ def test_what_root_does_in_a_hubs_folder_stays_its_owners(made_hub: tuple[Path, 
     with tempfile.TemporaryDirectory() as space:  # which its owner can reach, unlike root's own
         Path(space).chmod(0o755)
         folder = Path(space) / "hub"
-        shutil.copytree(made_hub[0], folder)
+        chosen_database.copied(made_hub[0], folder)
         for path in (folder, *folder.rglob("*")):
             os.chown(path, NOBODY, NOBODY)
         said = CommandLine({})("hub", "token", str(folder))
@@ -187,7 +187,7 @@ def test_what_root_does_in_a_hubs_folder_stays_its_owners(made_hub: tuple[Path, 
 
 
 def test_what_waited_to_be_told_in_the_copy_is_not_told_again(tmp_path: Path, made_hub: tuple[Path, Secret]) -> None:
-    shutil.copytree(made_hub[0], tmp_path / "hub")
+    chosen_database.copied(made_hub[0], tmp_path / "hub")
     folder = DataFolder(tmp_path / "hub")
     with closing(open_hub(folder)) as hub, hub.change("test") as change:
         site = sites.create(change, hub.signers, "Anna").id

@@ -1,6 +1,5 @@
 """The alert of a hub that nobody copies."""
 
-import shutil
 from contextlib import closing
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from ringfence.hub.store.guard_models import AlertNoticeRow
 from ringfence.hub.store.pages import Page
 from ringfence.secret import Secret
 from support.called_app import CalledApp
+from support.chosen_database import copied
 
 DAY_S = 86_400.0
 
@@ -100,7 +100,7 @@ def test_it_is_for_those_alone_who_run_the_hub_and_for_channels_of_no_site(idle:
 
 
 def test_it_is_listed_closed_and_measured(made_hub: tuple[Path, Secret], tmp_path: Path) -> None:
-    folder = DataFolder(shutil.copytree(made_hub[0], tmp_path / "hub"))
+    folder = DataFolder(copied(made_hub[0], tmp_path / "hub"))
     with closing(open_hub(folder)) as hub:
         app, now = CalledApp(hub, made_hub[1]), hub.clock()
         assert b"ringfence_backup_timestamp_seconds" not in app.ask("GET", "/metrics").data
@@ -116,7 +116,7 @@ def test_it_is_listed_closed_and_measured(made_hub: tuple[Path, Secret], tmp_pat
 
 
 def test_a_restored_hub_counts_from_its_copy(made_hub: tuple[Path, Secret], tmp_path: Path) -> None:
-    folder = DataFolder(shutil.copytree(made_hub[0], tmp_path / "hub"))
+    folder = DataFolder(copied(made_hub[0], tmp_path / "hub"))
     passphrase = Secret("correct horse battery staple")
     made = backup.make(folder, tmp_path / "copy.backup", Lock(passphrase, ""))
     restore.restore(made.file, tmp_path / "again", Opener(passphrase))

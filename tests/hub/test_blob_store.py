@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +18,7 @@ from ringfence.hub.data_errors import BlobUnavailable
 from ringfence.hub.errors import BlobDiffers
 from ringfence.secret import Secret
 from ringfence.wire import paths
+from support.chosen_database import copied
 from support.memory_blobs import MemoryBlobs
 from support.running_hub import Clock, RunningHub
 from support.serving_hub import serving
@@ -146,8 +146,22 @@ def test_many_at_once_do_not_disturb_each_other(store: BlobStore) -> None:
     assert store.sweep() == 0
 
 
+def test_what_another_hub_writes_just_now_is_not_swept(tmp_path: Path) -> None:
+    ours, theirs = DirectoryBlobs(tmp_path), DirectoryBlobs(tmp_path)
+    with theirs.receive(sha256_hex(SEA)) as write:
+        write(SEA[:1000])
+        assert ours.sweep(untouched_s=3600.0) == 0
+        write(SEA[1000:])
+    assert ours.get(sha256_hex(SEA)) == SEA
+    left = tmp_path / NONE_SUCH[:2] / f"{NONE_SUCH}.0badcafe.part"
+    left.parent.mkdir(exist_ok=True)
+    left.write_bytes(b"half")
+    os.utime(left, (0.0, 0.0))
+    assert (ours.sweep(untouched_s=3600.0), left.exists()) == (1, False)
+
+
 def test_a_hub_runs_on_a_store_without_a_folder(made_hub: tuple[Path, Secret], tmp_path: Path) -> None:
-    shutil.copytree(made_hub[0], tmp_path / "hub")
+    copied(made_hub[0], tmp_path / "hub")
     folder = DataFolder(tmp_path / "hub")
     folder.blobs.rmdir()
     store = MemoryBlobs()

@@ -1,7 +1,6 @@
 """Who calls is known before a byte of a body is read, on every route of the device API where nothing else is said."""
 
 import json
-import shutil
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +22,7 @@ from ringfence.wire import codec, paths
 from ringfence.wire.job_messages import LARGEST_PART_BYTES
 from ringfence.wire.messages import Problem, Progress, Report, ReportBatch
 from ringfence.wire.phone_services import LARGEST_BYTES
+from support.chosen_database import copied
 from support.raw_requests import answer_to_head, connected, status_of
 from support.running_hub import Clock, RunningHub
 from support.serving_hub import serving
@@ -111,7 +111,7 @@ def test_a_route_that_says_nothing_takes_enrolled_edges_only(made_hub: tuple[Pat
         tls.device_context,
         tls.ClientCertificateProtocol,
     )
-    shutil.copytree(made_hub[0], tmp_path / "hub")
+    copied(made_hub[0], tmp_path / "hub")
     folder = DataFolder(tmp_path / "hub")
     hub = open_hub(folder)
     with serving(hub, folder, (*LISTENERS, added)):

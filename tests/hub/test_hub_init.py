@@ -1,4 +1,3 @@
-import shutil
 import sqlite3
 import stat
 from pathlib import Path
@@ -17,13 +16,14 @@ from ringfence.hub.fleet import api_tokens
 from ringfence.hub.process.init import init
 from ringfence.hub.process.renewal import renew_server_certificate
 from ringfence.secret import Secret
+from support.chosen_database import copied, sqlite_only
 
 CONFIG = make_config(address="hub.example.org")
 
 
 @pytest.fixture
 def copy(made_hub: tuple[Path, Secret], tmp_path: Path) -> DataFolder:
-    shutil.copytree(made_hub[0], tmp_path / "copy")
+    copied(made_hub[0], tmp_path / "copy")
     return DataFolder(tmp_path / "copy")
 
 
@@ -96,6 +96,7 @@ def test_an_init_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.M
     init(tmp_path / "hub", CONFIG)
 
 
+@sqlite_only
 def test_a_folder_of_a_newer_version_is_refused_in_one_clear_error(copy: DataFolder) -> None:
     with sqlite3.connect(copy.path / "hub.sqlite") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '0999'")

@@ -1,6 +1,5 @@
 import json
 import os
-import shutil
 import signal
 import socket
 import ssl
@@ -17,6 +16,7 @@ from ringfence.hub.core import open_hub
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.fleet import edges
 from ringfence.secret import Secret
+from support.chosen_database import copied
 from support.running_hub import Clock, RunningHub
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ RUN = [sys.executable, "-c", PROGRAM]
 
 @pytest.fixture
 def folder(made_hub: tuple[Path, Secret], tmp_path: Path) -> DataFolder:
-    shutil.copytree(made_hub[0], tmp_path / "hub")
+    copied(made_hub[0], tmp_path / "hub")
     return DataFolder(tmp_path / "hub")
 
 

@@ -2,7 +2,6 @@
 
 import errno
 import json
-import shutil
 import socket
 import ssl
 import time
@@ -23,6 +22,7 @@ from ringfence.hub.errors import ListenerPortTaken
 from ringfence.hub.process import background_jobs, listeners, tls
 from ringfence.hub.process.listeners import LISTENERS, Listener
 from ringfence.secret import Secret
+from support.chosen_database import copied
 from support.running_hub import Clock
 from support.serving_hub import serving
 
@@ -55,7 +55,7 @@ def test_a_third_listener_is_served_announced_and_given_new_certificates(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr(background_jobs, "RENEW_EVERY_S", 0.05)
-    shutil.copytree(made_hub[0], tmp_path / "hub")
+    copied(made_hub[0], tmp_path / "hub")
     folder = DataFolder(tmp_path / "hub")
     hub, clock = open_hub(folder), Clock()
     hub.clock = clock

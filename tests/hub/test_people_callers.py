@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 import ssl
 from pathlib import Path
 
@@ -21,6 +20,7 @@ from ringfence.hub.sign_in_errors import NotSignedIn
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.web.app import web_app
 from ringfence.secret import Secret
+from support.chosen_database import copied
 from support.raw_requests import answer_to_head, connected, status_of
 from support.running_hub import RunningHub
 from support.serving_hub import serving
@@ -73,7 +73,7 @@ def test_what_is_no_good_token_is_refused_before_the_body_is_sent(running: Runni
 
 
 def test_another_way_to_be_known_is_one_more_in_the_list(made_hub: tuple[Path, Secret], tmp_path: Path) -> None:
-    shutil.copytree(made_hub[0], tmp_path / "hub")
+    copied(made_hub[0], tmp_path / "hub")
     folder = DataFolder(tmp_path / "hub")
     hub = open_hub(folder)
     pages = Listener(

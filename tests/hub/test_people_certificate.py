@@ -1,7 +1,6 @@
 """A certificate of their own for people: checked at the start, taken over when it is renewed, and never half."""
 
 import datetime as dt
-import shutil
 import ssl
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from ringfence.hub.errors import BadConfiguration
 from ringfence.hub.process import background_jobs, people_certificate
 from ringfence.secret import Secret
 from stack import wait_for
+from support.chosen_database import copied
 from support.running_hub import Clock, RunningHub
 from support.serving_hub import serving
 
@@ -87,7 +87,7 @@ def other(tmp_path: Path) -> OtherAuthority:
 @pytest.fixture
 def folder(made_hub: tuple[Path, Secret], tmp_path: Path, other: OtherAuthority) -> DataFolder:
     """A hub's folder whose hub.toml names a certificate for people, which lies there."""
-    shutil.copytree(made_hub[0], tmp_path / "hub")
+    copied(made_hub[0], tmp_path / "hub")
     made = DataFolder(tmp_path / "hub")
     made.edit_config(people_certificate="people.pem", people_key="people.key")
     other.issue(made.path)

@@ -5,7 +5,6 @@ request's did, there is a way around the rights.
 """
 
 import re
-import shutil
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
@@ -21,6 +20,7 @@ from ringfence.hub.errors import NothingHere, ScopeExceeded
 from ringfence.hub.people import rights
 from ringfence.hub.people.rights import Role
 from ringfence.secret import Secret
+from support.chosen_database import copied
 from support.every_route import routes
 
 Table = Sequence[tuple[str, str, re.Pattern[str]]]
@@ -61,7 +61,7 @@ def led_to(table: Table, method: str, path: str) -> str | None:
 
 @pytest.fixture(scope="module")
 def table(tmp_path_factory: pytest.TempPathFactory, made_hub: tuple[Path, Secret]) -> Table:
-    path = shutil.copytree(made_hub[0], tmp_path_factory.mktemp("routed") / "hub")
+    path = copied(made_hub[0], tmp_path_factory.mktemp("routed") / "hub")
     with closing(open_hub(DataFolder(path))) as hub:
         return [(method, path, compile_path(path)[0]) for method, path in routes(hub)]
 

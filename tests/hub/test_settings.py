@@ -2,6 +2,7 @@
 
 import json
 
+from support import chosen_database
 from support.running_hub import RunningHub
 
 MAC = "00:1B:54:C2:9A:{:02X}"
@@ -68,8 +69,7 @@ def test_a_secret_setting_is_never_shown(running: RunningHub) -> None:
     assert "hunter2" not in json.dumps(shown)
     assert shown[1]["value"] is None
     assert shown[1]["secret"] is True
-    kept = (running.folder.path / "hub.sqlite").read_bytes() + (running.folder.path / "hub.sqlite-wal").read_bytes()
-    assert b"hunter2" not in kept
+    assert b"hunter2" not in chosen_database.all_bytes(running.folder.path)
 
 
 def test_the_nearest_scope_wins_from_the_organisation_to_the_line(running: RunningHub) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, text
 _USER = "ringfence"
 _OPTIONS = (
     "-c fsync=off -c synchronous_commit=off -c full_page_writes=off "  # a test's database outlives no power cut
-    "-c shared_buffers=16MB -c max_connections=100 -c listen_addresses=''"
+    "-c shared_buffers=16MB -c max_connections=200 -c listen_addresses=''"
 )
 
 
@@ -39,17 +39,25 @@ class PostgresqlServer:
         return f"postgresql://{_USER}@/{database}?host={self.folder}"
 
     def new_database(self, template: str = "template0") -> str:
-        """Make a database, empty or as another one is; return its name."""
+        """Make a database, empty or as another one is, to which nobody is connected; return its name."""
         name = f"hub_{next(self._numbers)}"
+        self.do(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'")
+        return name
+
+    def drop_database(self, name: str) -> None:
+        """Delete a database, whoever is connected to it."""
+        self.do(f"DROP DATABASE {name} WITH (FORCE)")
+
+    def do(self, statement: str) -> None:
+        """Run a statement that is in no transaction."""
         engine = create_engine(
             self.url("postgres").replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT"
         )
         try:
             with engine.connect() as connection:
-                connection.execute(text(f"CREATE DATABASE {name} TEMPLATE {template} ENCODING 'UTF8'"))
+                connection.execute(text(statement))
         finally:
             engine.dispose()
-        return name
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from ringfence.hub.process import background_jobs, run
 from ringfence.hub.process.init import init
 from ringfence.hub.process.listeners import LISTENERS, Listener, bind_all
 from ringfence.secret import Secret
+from support import chosen_database
 from support.running_hub import Clock, RunningHub
 
 STARTS_WITHIN_S = 180.0
@@ -25,7 +26,13 @@ def new_hub(path: Path, address: str = "127.0.0.1") -> tuple[DataFolder, Secret]
     """Make a hub's data folder; return it and the first API token."""
     here = ("127.0.0.0/8",)
     config = make_config(
-        address=address, listen=address, people_port=0, device_port=0, pbx_networks=here, sign_in_networks=here
+        address=address,
+        listen=address,
+        people_port=0,
+        device_port=0,
+        pbx_networks=here,
+        sign_in_networks=here,
+        database_url=chosen_database.new_url(),
     )
     token = init(path, config)
     return DataFolder(path), token

@@ -39,6 +39,10 @@ class DatabaseUnavailable(EnvironmentFault):
     """The database does not answer just now."""
 
 
+class DatabaseTaken(Conflict):
+    """The database is another hub's, or not empty."""
+
+
 class BlobUnavailable(EnvironmentFault):
     """A blob that a release names can't be read or written."""
 

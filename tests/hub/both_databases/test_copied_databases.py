@@ -9,7 +9,7 @@ from sqlalchemy import func, select
 from hub.both_databases.conftest import NewUrl
 from ringfence.hub.core import Hub, open_hub
 from ringfence.hub.data.folder import DataFolder
-from ringfence.hub.data_errors import DatabaseUnavailable
+from ringfence.hub.data_errors import DatabaseTaken, DatabaseUnavailable
 from ringfence.hub.fleet import (
     api_tokens,
     audit,
@@ -66,7 +66,7 @@ def test_a_copy_fills_an_empty_database_and_new_rows_come_after_the_copied_ones(
             session.add(entry)
             session.flush()
             assert entry.id == newest + 1
-    with pytest.raises(DatabaseUnavailable, match="is not empty"):
+    with pytest.raises(DatabaseTaken, match="is not empty"):
         fill_database(tmp_path / "copy.sqlite", other)
     with pytest.raises(DatabaseUnavailable, match="does not answer"):
         fill_database(tmp_path / "copy.sqlite", f"postgresql://nobody@/none?host={tmp_path}")

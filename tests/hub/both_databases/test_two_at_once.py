@@ -5,13 +5,16 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from functools import partial
 from ipaddress import IPv4Network
+from pathlib import Path
 
 import pytest
 from sqlalchemy import func, select
 
 from ringfence.hub import within
 from ringfence.hub.core import Hub, open_hub
+from ringfence.hub.data.config import make_config
 from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.data_errors import DatabaseTaken
 from ringfence.hub.errors import EdgeRefused, OutOfOrder
 from ringfence.hub.fleet import (
     activation_use,
@@ -38,14 +41,17 @@ from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.fleet.lines import LineParts
 from ringfence.hub.fleet.sign_in_throttle import SignInThrottle
 from ringfence.hub.people.sign_ins import SignIns
+from ringfence.hub.process import renewal
+from ringfence.hub.process.init import init
 from ringfence.hub.publishing import rollout_gate, rollout_orders, rollouts
 from ringfence.hub.publishing.publish import publish
 from ringfence.hub.publishing.rollouts import NewRollout
+from ringfence.hub.store.database import Database
 from ringfence.hub.store.models import EdgeReportRow, EdgeRow
 from ringfence.hub.store.network_models import BoxRow, BoxSubnetRow
 from ringfence.hub.store.pages import Page
 from ringfence.hub.store.people_models import PersonRow
-from ringfence.hub.store.release_models import ReleaseRow
+from ringfence.hub.store.release_models import ReleaseRow, RoleMetadataRow
 from ringfence.hub.store.rollout_models import RolloutPhoneRow
 from ringfence.phones.mac import Mac
 from ringfence.wire.job_messages import JobKind, JobNews
@@ -244,3 +250,42 @@ def test_a_job_goes_to_one_of_two_takers_whichever_hub_they_ask(hub: Hub) -> Non
         assert sorted(pool.map(take, ("a1", "a2"))) == [False, True]
     with hub.database.reading() as session:
         assert edge_jobs.compile_orders(session, edges.get(session, edge), hub.clock()).orders == ()
+
+
+def test_two_hubs_that_sign_the_same_metadata_again_at_once_do_it_one_after_the_other(hub: Hub, tmp_path: Path) -> None:
+    publish(hub, "test")
+    with closing(open_hub(DataFolder(tmp_path / "hub"))) as other:
+        later = hub.clock() + 300 * 86_400.0
+        hub.clock = other.clock = lambda: later
+        for _turn in range(3):
+            later += 300 * 86_400.0
+            assert at_once(partial(renewal.renew_metadata, hub), partial(renewal.renew_metadata, other)) == [True, True]
+    with hub.database.reading() as session:
+        chosen = select(RoleMetadataRow.role, RoleMetadataRow.version).where(RoleMetadataRow.role == "timestamp")
+        assert len(session.execute(chosen).all()) == 1
+
+
+def test_one_edge_that_reports_to_two_hubs_at_once_is_answered_by_both(hub: Hub, tmp_path: Path) -> None:
+    edge_of(hub)
+    with closing(open_hub(DataFolder(tmp_path / "hub"))) as other:
+        for turn in range(5):
+            batch = [Report(2 * turn + each, 1.0, "worker-died", "It died.") for each in (1, 2)]
+            assert at_once(partial(report, hub, *batch), partial(report, other, *batch)) == [True, True]
+    with hub.database.reading() as session:
+        assert session.scalar(select(func.count()).select_from(EdgeReportRow)) == 10
+
+
+def test_a_hub_is_not_made_in_a_database_that_has_one(hub: Hub, url: str, tmp_path: Path) -> None:
+    config = make_config(address="127.0.0.1", database_url=url)
+    with pytest.raises(DatabaseTaken, match="a CA and keys of its own"):
+        init(tmp_path / "second", config)
+    assert not (tmp_path / "second").exists()
+    assert hub.authority.pem == DataFolder(tmp_path / "hub").authority().pem
+
+
+def test_of_two_hubs_that_are_made_in_one_database_at_once_one_is(url: str, tmp_path: Path) -> None:
+    config = make_config(address="127.0.0.1", database_url=url)
+    Database(url).close()
+    made = at_once(*(partial(init, tmp_path / f"hub-{number}", config) for number in range(2)))
+    assert sorted(made) == [False, True]
+    assert [(tmp_path / f"hub-{number}").exists() for number in range(2)] == made

@@ -44,5 +44,10 @@ class BlobStore(Protocol):
     def free_bytes(self) -> int | None:
         """Return how much room is left for blobs; None for a store that knows no end."""
 
-    def sweep(self) -> int:
-        """Remove what a crash left half-written, and return how many pieces; for the start, while nobody writes."""
+    def sweep(self, untouched_s: float = 0.0) -> int:
+        """Remove what a crash left half-written, and return how many pieces; for the start.
+
+        Args:
+            untouched_s: For how long nothing was written to a piece, at least; 0 is for a store that nobody else writes
+                to.
+        """

@@ -1,9 +1,11 @@
 """Blobs as files in a folder."""
 
 import hashlib
+import math
 import os
 import secrets
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -106,9 +108,10 @@ class DirectoryBlobs(BlobStore):
         with _faults("looked at"):
             return shutil.disk_usage(self._folder).free
 
-    def sweep(self) -> int:
-        """Remove what a crash left half-written; return how many files. For the start, while nobody writes."""
-        left = list(self._folder.glob(f"??/*{_TEMPORARY}"))
+    def sweep(self, untouched_s: float = 0.0) -> int:
+        """Remove what a crash left half-written and nobody has written to for so long; return how many files."""
+        before = time.time() - untouched_s
+        left = [path for path in self._folder.glob(f"??/*{_TEMPORARY}") if _written_at(path) <= before]
         for path in left:
             path.unlink(missing_ok=True)
         return len(left)
@@ -130,6 +133,14 @@ class DirectoryBlobs(BlobStore):
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
+
+
+def _written_at(path: Path) -> float:
+    """Return when a part was written to last; one that another process has finished meanwhile was so just now."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
 
 
 def _sync_folder(folder: Path) -> None:

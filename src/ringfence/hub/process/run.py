@@ -40,6 +40,9 @@ from ringfence.hub.publishing import publication_lock
 from ringfence.hub.recovery import restore
 from ringfence.server.confinement import accounts
 
+OTHERS_PARTS_S = 86_400.0
+"""For how long nobody has written to a half-written blob before a hub that is not alone removes it."""
+
 _log = logs.get("run")
 
 
@@ -173,7 +176,7 @@ def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
         hub.device_url = url(hub.config.address, port_of(bound[DEVICES]))
     if not hub.config.people_url and PEOPLE in bound:
         hub.people_url = url(hub.config.host_for_people, port_of(bound[PEOPLE]))
-    hub.blobs.sweep()
+    hub.blobs.sweep(OTHERS_PARTS_S if hub.config.database_url else 0.0)  # another process may write there just now
     if not hub.config.database_url:
         publication_lock.clear(
             within.everywhere(hub)

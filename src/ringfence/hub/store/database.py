@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from sqlalchemy import Engine, create_engine
+from sqlalchemy import Engine, create_engine, inspect, literal, select
 from sqlalchemy.exc import DataError, OperationalError
 from sqlalchemy.orm import Session
 
@@ -19,6 +19,7 @@ from ringfence.hub.store import phone_book_models as _phone_book_models  # noqa:
 from ringfence.hub.store.access_scope import AccessScope
 from ringfence.hub.store.binding import EVERYWHERE, SCOPE, WHOSE, BoundSession, Whose
 from ringfence.hub.store.change import AuditedSession
+from ringfence.hub.store.models import ApiTokenRow
 from ringfence.hub.store.rehearsal import RehearsingSession
 
 NOT_STORABLE = (DataError, OverflowError, UnicodeEncodeError)
@@ -149,6 +150,25 @@ class BoundDatabase:
         except OperationalError:
             return False
         return True
+
+
+def holds_a_hub(url: str) -> bool:
+    """Return whether a hub was made in a database, of whatever version; nothing of it is changed.
+
+    Raises:
+        DatabaseUnavailable: It can't be reached.
+    """
+    engine = create_engine(dialect.driver_url(url), hide_parameters=True)
+    try:
+        with engine.connect() as connection:
+            if ApiTokenRow.__tablename__ not in inspect(connection).get_table_names():
+                return False
+            any_token = select(literal(1)).select_from(ApiTokenRow.__table__).limit(1)
+            return connection.execute(any_token).first() is not None
+    except OperationalError as fault:
+        raise unavailable(fault) from None
+    finally:
+        engine.dispose()
 
 
 def not_storable() -> NotStorable:

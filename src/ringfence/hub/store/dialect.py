@@ -116,6 +116,14 @@ def _patience_ms(connection: Connection) -> int:
     return int(connection.get_execution_options().get(PATIENCE_MS, BUSY_TIMEOUT_MS))
 
 
+def others_connected(connection: Connection) -> int:
+    """Return how many others are connected to a server's database; 0 for a file, which its folder's lock is for."""
+    if connection.dialect.name != "postgresql":
+        return 0
+    counted = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    return int(connection.exec_driver_sql(f"{counted} AND backend_type = 'client backend'").scalar_one())
+
+
 class _LikeInAnyCase(FunctionElement[bool]):
     type = Boolean()
     inherit_cache = True
