@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
+from sqlalchemy import make_url
+
 from ringfence import phones
 from ringfence.content.hub_endpoints import HubEndpoints
 from ringfence.content.signing import SiteSigners
@@ -24,8 +26,10 @@ from ringfence.hub.store import edits, organisation_limits, unapproved_edits
 from ringfence.hub.store.binding import Everywhere
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.database import BoundDatabase, Database
+from ringfence.hub.store.dialect import driver_url
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.rehearsal import RehearsingSession
+from ringfence.hub.store.server_sessions import JobsTurn
 from ringfence.phones.families import families
 from ringfence.phones.rendering.renderer import Renderer
 
@@ -53,6 +57,7 @@ class Hub:
     wakeups: Wakeups = field(default_factory=Wakeups)
     jobs: JobStates = field(default_factory=JobStates)
     measures: Measures = field(default_factory=Measures)
+    turn: JobsTurn = field(default_factory=lambda: JobsTurn(make_url("sqlite://")))
     clock: Callable[[], float] = time.time
     closing: ExitStack = field(default_factory=ExitStack, repr=False)
     """What is to be ended with the hub."""
@@ -109,6 +114,7 @@ class Hub:
     def close(self) -> None:
         """Close the database, after what is to be ended with the hub."""
         self.closing.close()
+        self.turn.let_go()
         self.database.close()
 
 
@@ -133,6 +139,7 @@ def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobSto
             next_authority=folder.next_authority(),
             renderer_fingerprint=_renderer_fingerprint(),
             folder=folder,
+            turn=JobsTurn(driver_url(folder.database_url(config))),
         )
         on_fault.pop_all()
     return hub

@@ -1,14 +1,18 @@
 """The open event streams of this process, the site of each, and what wakes them.
 
-A wake-up is only a hint: each stream looks into the database itself. Publishing wakes streams from its own thread; what
-other processes did is found by looking every two seconds.
+A wake-up is only a hint: each stream looks into the database itself. Publishing wakes streams from its own thread, and
+tells the hub's other processes, where there are any; what nobody told is found by looking every two seconds.
 """
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 
 LOOK_EVERY_S = 2.0
+SITES, EDGES, TUNNELS = "sites", "edges", "tunnels"
+"""Of what the names are that processes tell each other."""
+ALL = "*"
+"""The name that stands for all of them."""
 
 
 @dataclass(eq=False, slots=True)
@@ -55,6 +59,8 @@ class Wakeups:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._departed: set[str] = set()
         self.closing = False
+        self.tell_others: Callable[[str, Collection[str]], None] | None = None
+        """Tells the hub's other processes of what, and its names; None while there are none."""
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Set the loop that the streams run on."""
@@ -93,7 +99,12 @@ class Wakeups:
         return {stream.concentrator_id for stream in self._tunnels}
 
     def wake_tunnels(self, organisation_ids: Collection[str] | None) -> None:
-        """Wake the streams of organisations' concentrators, or of all; callable from any thread."""
+        """Wake the streams of organisations' concentrators, or of all, in each process; callable from any thread."""
+        self.wake_tunnels_here(organisation_ids)
+        self._tell(TUNNELS, [ALL] if organisation_ids is None else organisation_ids)
+
+    def wake_tunnels_here(self, organisation_ids: Collection[str] | None) -> None:
+        """Wake those of this process."""
 
         def wake() -> None:
             for stream in self._tunnels:
@@ -123,12 +134,33 @@ class Wakeups:
         return {stream.edge_id for stream in self._streams}
 
     def wake_sites(self, site_ids: Collection[str]) -> None:
-        """Wake the streams of these sites; callable from any thread."""
+        """Wake the streams of these sites, in each process; callable from any thread."""
         self._later(lambda stream: stream.site_id in site_ids)
+        self._tell(SITES, site_ids)
 
     def wake_edges(self, edge_ids: Collection[str]) -> None:
-        """Wake the streams of these edges; callable from any thread."""
+        """Wake the streams of these edges, in each process; callable from any thread."""
+        self.wake_edges_here(edge_ids)
+        self._tell(EDGES, edge_ids)
+
+    def wake_edges_here(self, edge_ids: Collection[str]) -> None:
+        """Wake those of this process."""
         self._later(lambda stream: stream.edge_id in edge_ids)
+
+    def hear(self, of: str, names: Sequence[str]) -> None:
+        """Wake streams here because another process tells so; what this version does not know is left alone."""
+        chosen = frozenset(names)
+        match of:
+            case "sites":
+                self._later(lambda stream: stream.site_id in chosen)
+            case "edges":
+                self.wake_edges_here(chosen)
+            case "tunnels":
+                self.wake_tunnels_here(None if ALL in chosen else chosen)
+
+    def _tell(self, of: str, names: Collection[str]) -> None:
+        if self.tell_others is not None and names:
+            self.tell_others(of, names)
 
     def end_all(self) -> None:
         """End every stream, as the process stops."""

@@ -1,4 +1,7 @@
-"""How a running hub's background jobs go, for those who run it. Each process knows its own alone."""
+"""How a running hub's background jobs go, for those who run it. Each process knows its own alone.
+
+Most are done by one process of several (``store/server_sessions.py``); in the others they wait for their turn.
+"""
 
 import time
 from collections.abc import Sequence
@@ -24,6 +27,8 @@ class JobState:
     """When the first of the turns ended that have failed since the last good one."""
     problem: str = ""
     """What went wrong in its last turn."""
+    is_elsewhere: bool = False
+    """Whether another process of the hub does it."""
 
     @property
     def is_late(self) -> bool:
@@ -52,6 +57,18 @@ class JobStates:
         state.problem = f"{problems[0][:_LONGEST_PROBLEM]}{more}"
         if state.failing_since is None:
             state.failing_since = now
+
+    def give(self, does: str, *, is_elsewhere: bool) -> None:
+        """Note whether another process does a job from now on; only where that changes it counts anew."""
+        state = self._states[does]
+        if is_elsewhere:
+            state.due_from, state.failing_since, state.problem = time.monotonic(), None, ""
+        state.is_elsewhere = is_elsewhere
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether a job that this process does should have ended long ago."""
+        return any(state.is_late and not state.is_elsewhere for state in self._states.values())
 
     def all(self) -> Sequence[JobState]:
         """Return each job, in the order in which they began."""

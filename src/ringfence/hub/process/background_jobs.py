@@ -29,7 +29,7 @@ from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.notifying import delivery
 from ringfence.hub.process import key_following, renewal, tidying
 from ringfence.hub.process.people_certificate import PeopleCertificate
-from ringfence.hub.process.repeating import repeat as _repeat
+from ringfence.hub.process.repeating import repeat
 from ringfence.hub.process.scheduled_drafts import ScheduledDrafts
 from ringfence.hub.publishing import firmware_rollout, rollout_gate
 from ringfence.hub.publishing.rollouts import RUNNING
@@ -69,12 +69,12 @@ async def watch(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         told, departed = hub.wakeups.told(), hub.wakeups.take_departed()
         if told or departed:
-            hub.wakeups.wake_edges(await run_in_threadpool(_look, hub, told, departed))
+            hub.wakeups.wake_edges_here(await run_in_threadpool(_look, hub, told, departed))
         if tunnels := hub.wakeups.tunnels_told():
-            hub.wakeups.wake_tunnels(await run_in_threadpool(_look_at_tunnels, hub, tunnels))
+            hub.wakeups.wake_tunnels_here(await run_in_threadpool(_look_at_tunnels, hub, tunnels))
         return ()
 
-    await _repeat(hub, "Tell edges what another process has changed", look, LOOK_EVERY_S)
+    await repeat(hub, "Tell edges what another process has changed", look, LOOK_EVERY_S, alone=False)
 
 
 async def roll_out(hub: Hub) -> None:
@@ -83,7 +83,7 @@ async def roll_out(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(_in_turn, hub, firmware_rollout.go_on, PreparedTargetRow)
 
-    await _repeat(hub, "Tell phones of firmware that their edges have", look, LOOK_EVERY_S)
+    await repeat(hub, "Tell phones of firmware that their edges have", look, LOOK_EVERY_S)
 
 
 async def keep_guards(hub: Hub) -> None:
@@ -94,7 +94,7 @@ async def keep_guards(hub: Hub) -> None:
             _in_turn, hub, _end_elsewhere, GuardElsewhereRow, GuardElsewhereRow.until <= hub.clock()
         )
 
-    await _repeat(hub, "End phones' stays at other sites", look, LOOK_EVERY_S)
+    await repeat(hub, "End phones' stays at other sites", look, LOOK_EVERY_S)
 
 
 async def look_after_edges(hub: Hub) -> None:
@@ -103,7 +103,7 @@ async def look_after_edges(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(_in_turn, hub, _look_after_edges)
 
-    await _repeat(hub, "Look after edges", look, EDGES_EVERY_S)
+    await repeat(hub, "Look after edges", look, EDGES_EVERY_S)
 
 
 async def notify(hub: Hub) -> None:
@@ -114,7 +114,7 @@ async def notify(hub: Hub) -> None:
             _in_turn, hub, delivery.go_on, AlertNoticeRow, AlertNoticeRow.due_at <= hub.clock()
         )
 
-    await _repeat(hub, "Send alerts", look, LOOK_EVERY_S)
+    await repeat(hub, "Send alerts", look, LOOK_EVERY_S)
 
 
 async def rotate(hub: Hub) -> None:
@@ -123,7 +123,7 @@ async def rotate(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(_in_turn, hub, rotations.go_on, RotationRow, RotationRow.stage.in_(UNDER_WAY))
 
-    await _repeat(hub, "Go on with changes of secrets", look, LOOK_EVERY_S)
+    await repeat(hub, "Go on with changes of secrets", look, LOOK_EVERY_S)
 
 
 async def look_after_rotations(hub: Hub) -> None:
@@ -132,7 +132,7 @@ async def look_after_rotations(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(_in_turn, hub, _look_after_rotations)
 
-    await _repeat(hub, "Look after changes of secrets", look, EDGES_EVERY_S)
+    await repeat(hub, "Look after changes of secrets", look, EDGES_EVERY_S)
 
 
 async def go_on_with_rollouts(hub: Hub) -> None:
@@ -141,7 +141,7 @@ async def go_on_with_rollouts(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(_in_turn, hub, _go_on_with_rollouts, RolloutRow, RolloutRow.state == RUNNING)
 
-    await _repeat(hub, "Go on with rollouts", look, LOOK_EVERY_S)
+    await repeat(hub, "Go on with rollouts", look, LOOK_EVERY_S)
 
 
 async def publish_drafts(hub: Hub) -> None:
@@ -152,7 +152,7 @@ async def publish_drafts(hub: Hub) -> None:
         await scheduled.publish_due()
         return ()
 
-    await _repeat(hub, "Publish drafts whose time has come", look, LOOK_EVERY_S)
+    await repeat(hub, "Publish drafts whose time has come", look, LOOK_EVERY_S)
 
 
 async def look_after_phones(hub: Hub) -> None:
@@ -161,7 +161,7 @@ async def look_after_phones(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(_in_turn, hub, _look_after_phones)
 
-    await _repeat(hub, "Look after phones", look, EDGES_EVERY_S)
+    await repeat(hub, "Look after phones", look, EDGES_EVERY_S)
 
 
 async def tell_phones(hub: Hub) -> None:
@@ -170,7 +170,7 @@ async def tell_phones(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(_in_turn, hub, reload_by_pbx.go_on, PbxRow)
 
-    await _repeat(hub, "Tell phones through their PBX", look, LOOK_EVERY_S)
+    await repeat(hub, "Tell phones through their PBX", look, LOOK_EVERY_S)
 
 
 async def send_due_orders(hub: Hub) -> None:
@@ -180,7 +180,7 @@ async def send_due_orders(hub: Hub) -> None:
         is_due = DueOrderRow.due_at <= hub.clock()
         return await run_in_threadpool(_in_turn, hub, order_sending.go_on, DueOrderRow, is_due)
 
-    await _repeat(hub, "Tell phones without an edge of releases", look, LOOK_EVERY_S)
+    await repeat(hub, "Tell phones without an edge of releases", look, LOOK_EVERY_S)
 
 
 async def read_directories(hub: Hub) -> None:
@@ -190,7 +190,7 @@ async def read_directories(hub: Hub) -> None:
         is_due = book_directories.is_due(hub.clock())
         return await run_in_threadpool(_in_turn, hub, directory_refresh.go_on, PhoneBookDirectoryRow, is_due)
 
-    await _repeat(hub, "Read phone books from directories", look, LOOK_EVERY_S)
+    await repeat(hub, "Read phone books from directories", look, LOOK_EVERY_S)
 
 
 async def look_after_backups(hub: Hub) -> None:
@@ -200,7 +200,7 @@ async def look_after_backups(hub: Hub) -> None:
         await run_in_threadpool(backup_alerts.look, hub)
         return ()
 
-    await _repeat(hub, "Look for copies of the hub", look, RENEW_EVERY_S)
+    await repeat(hub, "Look for copies of the hub", look, RENEW_EVERY_S)
 
 
 async def look_after_trust(hub: Hub) -> None:
@@ -209,7 +209,7 @@ async def look_after_trust(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(_in_turn, hub, trust_alerts.look, TrustKeyRow)
 
-    await _repeat(hub, "Look after the keys of phones' trust", look, RENEW_EVERY_S)
+    await repeat(hub, "Look after the keys of phones' trust", look, RENEW_EVERY_S)
 
 
 async def look_after_head_ends(hub: Hub) -> None:
@@ -218,7 +218,7 @@ async def look_after_head_ends(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(_in_turn, hub, vpn_alerts.look, VpnHeadEndRow)
 
-    await _repeat(hub, "Look after VPN head ends", look, RENEW_EVERY_S)
+    await repeat(hub, "Look after VPN head ends", look, RENEW_EVERY_S)
 
 
 async def look_after_bundles(hub: Hub) -> None:
@@ -227,7 +227,7 @@ async def look_after_bundles(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(_in_turn, hub, bundle_alerts.look, BundleRow)
 
-    await _repeat(hub, "Look after portable bundles", look, RENEW_EVERY_S)
+    await repeat(hub, "Look after portable bundles", look, RENEW_EVERY_S)
 
 
 async def look_after_listeners(hub: Hub) -> None:
@@ -237,7 +237,7 @@ async def look_after_listeners(hub: Hub) -> None:
         await run_in_threadpool(listener_certificate_alerts.look, hub)
         return ()
 
-    await _repeat(hub, "Look after the certificates that phones see", look, EDGES_EVERY_S)
+    await repeat(hub, "Look after the certificates that phones see", look, EDGES_EVERY_S)
 
 
 async def look_after_keys(hub: Hub) -> None:
@@ -246,7 +246,7 @@ async def look_after_keys(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(key_following.look, hub)
 
-    await _repeat(hub, "Go on with changes of the hub's keys", look, KEYS_EVERY_S)
+    await repeat(hub, "Go on with changes of the hub's keys", look, KEYS_EVERY_S)
 
 
 async def confirm(hub: Hub) -> None:
@@ -259,20 +259,28 @@ async def confirm(hub: Hub) -> None:
             await run_in_threadpool(_note_concentrators, hub, ends)
         return ()
 
-    await _repeat(hub, "Store which edges are connected", note, CONFIRM_EVERY_S)
+    await repeat(hub, "Store which edges are connected", note, CONFIRM_EVERY_S, alone=False)
 
 
-async def renew(hub: Hub, folder: DataFolder, reload: Callable[[], None]) -> None:
-    """Renew metadata and the listeners' certificate in time; ``reload`` makes the listeners use the new one."""
+async def renew(hub: Hub) -> None:
+    """Renew metadata in time, and remove what is over for long."""
 
     async def look() -> Sequence[str]:
         problems = await run_in_threadpool(_in_turn, hub, renewal.renew_metadata)
-        if await run_in_threadpool(renewal.renew_server_certificate, hub, folder):
-            reload()
         return [*problems, *await run_in_threadpool(_in_turn, hub, _forget_old)]
 
-    does = "Renew metadata and the hub's certificate"
-    await _repeat(hub, does, look, RENEW_EVERY_S, after_s=RENEW_EVERY_S)  # the start has just done it
+    await repeat(hub, "Renew metadata", look, RENEW_EVERY_S, after_s=RENEW_EVERY_S)  # the start has just done it
+
+
+async def renew_certificate(hub: Hub, folder: DataFolder, reload: Callable[[], None]) -> None:
+    """Renew the listeners' certificate of this process in time; ``reload`` makes the listeners use the new one."""
+
+    async def look() -> Sequence[str]:
+        if await run_in_threadpool(renewal.renew_server_certificate, hub, folder):
+            reload()
+        return ()
+
+    await repeat(hub, "Renew the hub's certificate", look, RENEW_EVERY_S, after_s=RENEW_EVERY_S, alone=False)
 
 
 async def look_at_people_certificate(hub: Hub, shown: PeopleCertificate) -> None:
@@ -282,7 +290,7 @@ async def look_at_people_certificate(hub: Hub, shown: PeopleCertificate) -> None
         shown.look(hub.clock())
         return ()
 
-    await _repeat(hub, "Look for a new certificate for people", look, CERTIFICATE_EVERY_S)
+    await repeat(hub, "Look for a new certificate for people", look, CERTIFICATE_EVERY_S, alone=False)
 
 
 def say_goodbye(hub: Hub) -> None:

@@ -20,7 +20,7 @@ from ringfence.hub.data.folder import DataFolder, acting_as_owner
 from ringfence.hub.data.phones_config import url
 from ringfence.hub.fleet import people
 from ringfence.hub.phone_listener.listeners import PhoneListeners
-from ringfence.hub.process import background_jobs, people_certificate, renewal, tls, way_back
+from ringfence.hub.process import background_jobs, people_certificate, renewal, repeating, tls, way_back
 from ringfence.hub.process.connections import places, raise_descriptor_limit
 from ringfence.hub.process.listeners import (
     DEVICES,
@@ -38,6 +38,8 @@ from ringfence.hub.process.people_certificate import PeopleCertificate
 from ringfence.hub.process.server import ListeningServer
 from ringfence.hub.publishing import publication_lock
 from ringfence.hub.recovery import restore
+from ringfence.hub.store.dialect import driver_url
+from ringfence.hub.store.server_sessions import ProcessHints
 from ringfence.server.confinement import accounts
 
 OTHERS_PARTS_S = 86_400.0
@@ -114,6 +116,7 @@ async def serve(
         for each in bound
     ]
     hub.wakeups.attach(asyncio.get_running_loop())
+    hints = _hints_between_processes(hub)
 
     shown = _people_certificate(hub, folder, contexts)
 
@@ -146,7 +149,9 @@ async def serve(
             background_jobs.notify(hub),
             background_jobs.publish_drafts(hub),
             background_jobs.go_on_with_rollouts(hub),
-            background_jobs.renew(hub, folder, reload),
+            background_jobs.renew(hub),
+            background_jobs.renew_certificate(hub, folder, reload),
+            *((repeating.take_turns(hub),) if hub.turn.is_shared else ()),
             *((background_jobs.look_at_people_certificate(hub, shown),) if shown else ()),
         )
     ]
@@ -166,8 +171,22 @@ async def serve(
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        hub.turn.let_go()
         background_jobs.say_goodbye(hub)
+        hub.wakeups.tell_others = None
+        if hints is not None:
+            hints.close()
     _log.info("stopped")
+
+
+def _hints_between_processes(hub: Hub) -> ProcessHints | None:
+    """Let this process and the hub's others tell each other whose streams should look; None for a hub with one."""
+    if not hub.turn.is_shared:
+        return None
+    hints = ProcessHints(driver_url(hub.config.database_url), hub.wakeups.hear)
+    hub.wakeups.tell_others = hints.tell
+    hints.start()
+    return hints
 
 
 def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:

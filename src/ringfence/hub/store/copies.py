@@ -149,7 +149,7 @@ def _copy_rows(url: str, to_url: str, show: Show = lambda _done, _total: None, *
                         to_do="Give one that was just created.",
                     )
             total = sum(reading.scalar(select(func.count()).select_from(table)) or 0 for table in tables)
-            done = _Progress(show, 2 * total)
+            done = _RowsDone(show, 2 * total)
             writing.execute(delete(own))  # the organisation that the migrations have made; the copy brings it
             read = {table.name: _rows_copied(reading, writing, table, done) for table in tables}
             for table in tables:
@@ -165,7 +165,7 @@ def _copy_rows(url: str, to_url: str, show: Show = lambda _done, _total: None, *
 
 
 @dataclass(slots=True)
-class _Progress:
+class _RowsDone:
     show: Show
     total: int
     done: int = 0
@@ -189,7 +189,7 @@ class _RowsDigest:
             self.sum = (self.sum + int.from_bytes(digest)) % _DIGESTS
 
 
-def _rows_copied(reading: Connection, writing: Connection, table: Table, done: _Progress) -> _RowsDigest:
+def _rows_copied(reading: Connection, writing: Connection, table: Table, done: _RowsDone) -> _RowsDigest:
     read = _RowsDigest()
     for part in _parts(reading, table):
         read.add(part)
@@ -198,7 +198,7 @@ def _rows_copied(reading: Connection, writing: Connection, table: Table, done: _
     return read
 
 
-def _rows_there(connection: Connection, table: Table, done: _Progress) -> _RowsDigest:
+def _rows_there(connection: Connection, table: Table, done: _RowsDone) -> _RowsDigest:
     found = _RowsDigest()
     for part in _parts(connection, table):
         found.add(part)

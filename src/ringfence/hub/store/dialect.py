@@ -1,4 +1,4 @@
-"""What each database needs said, so that both behave alike: the one module with SQL of a single database.
+"""What each database needs said, so that both behave alike: with ``server_sessions.py``, all SQL of a single database.
 
 Whatever the database, a transaction that reads sees one moment and never waits for a writer, and those that write queue
 up: a check that one makes still holds when it writes. None waits longer than ``BUSY_TIMEOUT_MS``, but for a process
