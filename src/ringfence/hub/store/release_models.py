@@ -48,7 +48,7 @@ class ReleaseTargetRow(OrganisationOwned, Base):
     kind: Mapped[str] = mapped_column(String(20))
     owner: Mapped[str | None] = mapped_column(String(12))
     reload_port: Mapped[int | None]
-    reload_method: Mapped[str | None] = mapped_column(String(20))
+    reload_method: Mapped[str | None] = mapped_column(String(40))
     reload_minute: Mapped[int | None]
     secret: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
     sealed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
@@ -126,7 +126,7 @@ class PreparedTargetRow(OrganisationOwned, Base):
     length: Mapped[int] = mapped_column(BigInteger)
     owner: Mapped[str] = mapped_column(String(12))
     reload_port: Mapped[int | None]
-    reload_method: Mapped[str | None] = mapped_column(String(20))
+    reload_method: Mapped[str | None] = mapped_column(String(40))
     reload_minute: Mapped[int | None]
     secret: Mapped[bool] = mapped_column(Boolean, default=True, server_default=true())
     sealed: Mapped[bool] = mapped_column(Boolean, default=False, server_default=false())
