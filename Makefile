@@ -68,6 +68,7 @@ bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/pages.py $(PAGES)
 	@$(BIN)/python bench/phone_box.py $(BOX)
 	@$(BIN)/python bench/signing.py $(SIGNING)
+	@$(BIN)/python bench/year.py $(YEAR)
 	@$(BIN)/python bench/portable.py
 	@$(BIN)/python bench/phone_listener.py $(PHONES)
 

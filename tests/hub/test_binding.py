@@ -19,7 +19,7 @@ from ringfence.hub.store.organisation_models import FIRST, OrganisationRow
 from ringfence.hub.store.organisation_owned import OrganisationOwned
 from ringfence.hub.store.setting_models import PhoneSettingRow
 
-OF_THE_HUB = {"organisation", "retired_site", "restoration", "box_subnet", "tunnel_key"}
+OF_THE_HUB = {"organisation", "retired_site", "restoration", "box_subnet", "tunnel_key", "blob", "retention_tally"}
 """Tables that are no organisation's: who they are, ids that are never given again, when the hub was restored."""
 MAC = "001B54C2D001"
 Other = aliased(PhoneRow)

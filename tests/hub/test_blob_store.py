@@ -189,3 +189,20 @@ def test_a_hub_runs_on_a_store_without_a_folder(made_hub: tuple[Path, Secret], t
 def test_the_room_that_is_left_is_known_or_said_not_to_be(store: BlobStore) -> None:
     free = store.free_bytes()
     assert free is None or free > 0
+
+
+def test_what_is_removed_is_gone_and_who_reads_it_goes_on(store: BlobStore) -> None:
+    sea, other = _keep(store, SEA, b"other")
+    descriptor = store.open_file(sea)
+    try:
+        store.remove([sea, NONE_SUCH])
+        assert (store.has(sea), store.has(other)) == (False, True)
+        assert os.pread(descriptor, len(SEA), 0) == SEA
+    finally:
+        os.close(descriptor)
+    store.remove([sea])  # twice is once
+    store.remove([])
+    _keep(store, SEA)
+    assert store.get(sea) == SEA
+    with pytest.raises(ValueError, match="a blob's name is its SHA-256"):
+        store.remove([Digest("../../etc/passwd")])

@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
 
 from ringfence.content.digests import Digest, is_digest
@@ -58,6 +58,10 @@ class MemoryBlobs(BlobStore):
         descriptor = os.memfd_create("blob", os.MFD_CLOEXEC)
         os.write(descriptor, self.get(digest))
         return descriptor
+
+    def remove(self, digests: Collection[Digest]) -> None:
+        for digest in digests:
+            self._blobs.pop(_checked(digest), None)
 
     def free_bytes(self) -> None:
         return None

@@ -125,6 +125,8 @@ def verify(
         output.say(
             f"{counted(found['entries'], 'entry', 'entries')} of the audit log fit. Head: {found['head'] or 'none'}"
         )
+        if found["is_whole"] and found["why"]:
+            output.say(f"Of the head of before: {found['why']}")
     if not found["is_whole"]:
         raise AuditLogBroken(
             f"entry {found['first_broken']} of the audit log is not as it should be",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ringfence.cli import hub_backup_cmd, hub_copy_cmd, hub_key_cmd
+from ringfence.cli import hub_backup_cmd, hub_copy_cmd, hub_key_cmd, hub_retention_cmd
 from ringfence.cli.hub_backup_cmd import Folder
 from ringfence.cli.support import output
 from ringfence.cli.support.output import AsJson
@@ -21,6 +21,7 @@ app = typer.Typer(help="The hub: the central server for sites, phones and settin
 app.add_typer(hub_backup_cmd.app)
 app.add_typer(hub_key_cmd.app, name="keys")
 app.add_typer(hub_copy_cmd.app)
+app.add_typer(hub_retention_cmd.app)
 
 
 @app.command()

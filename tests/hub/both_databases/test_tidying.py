@@ -8,7 +8,7 @@ from ringfence.hub.fleet import activations, enrolment_tokens
 from ringfence.hub.fleet.activations import PreparedPhone
 from ringfence.hub.fleet.guard import alerts, windows
 from ringfence.hub.fleet.lines import LineParts
-from ringfence.hub.process import background_jobs, tidying
+from ringfence.hub.process import retention_job, tidying
 from ringfence.hub.publishing import rollouts
 from ringfence.hub.publishing.rollouts import NewRollout
 from ringfence.hub.store.activation_models import ActivationLineRow, ActivationRow
@@ -55,19 +55,19 @@ def test_what_is_over_is_removed_after_a_while_and_what_goes_on_stays(hub: Hub) 
     rollout, alert = everything(hub)
     assert counts(hub) == [1, 1, 1, 1, 1, 1, 1, 5]
     hub.clock = lambda: now + 60 * DAY_S
-    background_jobs._forget_old(hub)
+    retention_job.forget(hub)
     assert counts(hub) == [1, 1, 1, 1, 1, 1, 1, 5]  # over, but not for long
     hub.clock = lambda: now + 100 * DAY_S
-    background_jobs._forget_old(hub)
+    retention_job.forget(hub)
     assert counts(hub) == [0, 0, 0, 0, 1, 1, 1, 5]  # an open alert and a rollout that is not at its end stay
     with hub.change("test") as change:
         rollouts.cancel(change, rollout)
         alerts.close(change, alert)
     hub.clock = lambda: now + 200 * DAY_S
-    background_jobs._forget_old(hub)
+    retention_job.forget(hub)
     assert counts(hub) == [0, 0, 0, 0, 1, 0, 0, 0]  # people look back at alerts for a year
     hub.clock = lambda: now + 470 * DAY_S
-    background_jobs._forget_old(hub)
+    retention_job.forget(hub)
     assert counts(hub) == [0] * len(TABLES)
     assert verified(hub).broken is None
 
@@ -81,7 +81,7 @@ def test_what_was_used_or_revoked_counts_from_then(hub: Hub) -> None:
         first.revoked_at, second.used_at, token.used_at = now, now + 5 * DAY_S, now + 0.5 * DAY_S
         change.session.flush()
     hub.clock = lambda: now + tidying.KEPT_FOR_S + 0.7 * DAY_S
-    background_jobs._forget_old(hub)
+    retention_job.forget(hub)
     assert (counts(hub)[0], counts(hub)[2]) == (1, 0)
 
 

@@ -1,6 +1,6 @@
 """The port to where blobs are kept: bytes named by their SHA-256, each whole or not there at all."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from typing import Protocol
 
@@ -40,6 +40,9 @@ class BlobStore(Protocol):
 
     def open_file(self, digest: Digest) -> int:
         """Return a descriptor of a blob that can be read alone; the caller closes it."""
+
+    def remove(self, digests: Collection[Digest]) -> None:
+        """Remove blobs durably; those that are not there are as good as removed. Whoever reads one goes on reading."""
 
     def free_bytes(self) -> int | None:
         """Return how much room is left for blobs; None for a store that knows no end."""

@@ -30,6 +30,7 @@ _IPV6 = 6
 _FOR_BOXES = tuple(map(ipaddress.IPv4Network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10")))
 """RFC 1918 and RFC 6598."""
 _SMALLEST_POOL = 24
+LEAST_AUDIT_DAYS = 30
 _DATABASES = ("sqlite", "postgresql")
 
 
@@ -43,6 +44,9 @@ class HubConfig(PhoneListenerConfig):
     still be renewed, for edges behind a long outage. ``backup_alert_days`` is after how long without a new copy people
     are told; 0 for never. ``phone_orders_a_minute`` is how many phones without an edge are told of a new release in a
     minute, through their organisation's PBXes; 0 for none.
+
+    Of each site the newest ``releases_kept`` releases are kept, and all that are younger than ``releases_kept_days``;
+    entries of the audit log for ``audit_kept_days``, 0 for ever.
 
     ``expired_phone_certificates`` is whether CAPF accepts phones' certificates that have ended: many makers' do after
     ten years, and their keys are as good as before.
@@ -85,6 +89,9 @@ class HubConfig(PhoneListenerConfig):
     certificate_grace_days: int = Field(default=365, ge=0, le=3650)
     expired_phone_certificates: bool = True
     backup_alert_days: int = Field(default=7, ge=0, le=3650)
+    releases_kept: int = Field(default=10, ge=2, le=10_000)
+    releases_kept_days: int = Field(default=90, ge=1, le=36_500)
+    audit_kept_days: int = Field(default=0, ge=0, le=36_500)
     phone_orders_a_minute: int = Field(default=300, ge=0, le=600)
     box_pool: str = "100.112.0.0/12"
     organisation_box_pools: tuple[str, ...] = ()
@@ -131,6 +138,13 @@ class HubConfig(PhoneListenerConfig):
     def _box_pools(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         parts = [each.partition("=") for each in value]
         return tuple(f"{organisation.strip()}={_pool(pool.strip())}" for organisation, _equals, pool in parts)
+
+    @field_validator("audit_kept_days")
+    @classmethod
+    def _audit_kept_days(cls, value: int) -> int:
+        if 0 < value < LEAST_AUDIT_DAYS:
+            raise ValueError(f"it is at least {LEAST_AUDIT_DAYS}, or 0 for ever")
+        return value
 
     @model_validator(mode="after")
     def _token_is_named(self) -> Self:

@@ -6,7 +6,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -102,6 +102,17 @@ class DirectoryBlobs(BlobStore):
         """Return a descriptor of a blob's file."""
         with _faults("read", digest):
             return os.open(self._place(digest), os.O_RDONLY | os.O_CLOEXEC)
+
+    def remove(self, digests: Collection[Digest]) -> None:
+        """Remove blobs; their disk writes are waited for together."""
+        places = [self._place(digest) for digest in digests]
+        with _faults("removed"):
+            for place in places:
+                place.unlink(missing_ok=True)
+            folders = [folder for folder in {place.parent for place in places} if folder.is_dir()]
+            if folders:
+                with ThreadPoolExecutor(min(_SYNC_THREADS, len(folders))) as pool:
+                    list(pool.map(_sync_folder, folders))
 
     def free_bytes(self) -> int:
         """Return how much room the disk has left."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, or_, select
+from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.csv_text import to_text
@@ -72,6 +72,7 @@ class AuditCheck:
     broken: int | None = None
     """The number of the first entry that does not fit; None where all do."""
     why: str = ""
+    """What that means; of a log that is whole, what the head that was written down does not show any more."""
 
 
 def find(session: Session, wanted: AuditFilter, page: Page) -> Paged[AuditEntryRow]:
@@ -100,13 +101,22 @@ def export(hub: Hub, wanted: AuditFilter, *, as_csv: bool, is_oldest_first: bool
 def verify(session: Session, written_down: str = "") -> AuditCheck:
     """Check every entry against its digest and the one before it, and a head that was written down against the log.
 
+    Where entries were removed as they were old (``retention/old_audit.py``), it begins with the last of those.
+
     Raises:
         BadSelection: ``written_down`` is not ``NUMBER:DIGEST``.
     """
     number, expected = _parsed(written_down) if written_down else (0, "")
     head, count = audit_chain.head(session, whose(session)), 0
-    is_there = not written_down
-    for entry, chain, due in audit_chain.entries(session):
+    removed, last = audit_chain.cut(session)
+    if (oldest := session.scalar(select(func.min(AuditEntryRow.id)))) is not None and oldest <= removed:
+        return AuditCheck(0, _shown(head), oldest, _BROKEN)
+    is_there, why = not written_down or number <= removed, ""
+    if 0 < number <= removed:
+        if number == removed and expected != last:
+            return AuditCheck(0, _shown(head), number, _ANOTHER)
+        why = "" if number == removed else _OLDER
+    for entry, chain, due in audit_chain.entries(session, (removed, last)):
         if chain != due:
             return AuditCheck(count, _shown(head), entry, _BROKEN)
         if entry == number:
@@ -114,7 +124,7 @@ def verify(session: Session, written_down: str = "") -> AuditCheck:
                 return AuditCheck(count, _shown(head), entry, _ANOTHER)
             is_there = True
         count += 1
-    return AuditCheck(count, _shown(head)) if is_there else AuditCheck(count, _shown(head), number, _CUT)
+    return AuditCheck(count, _shown(head), why=why) if is_there else AuditCheck(count, _shown(head), number, _CUT)
 
 
 _BROKEN = (
@@ -124,6 +134,9 @@ _BROKEN = (
 _ANOTHER = (
     "It is another one than when its digest was written down: the log was written anew from some entry on, or the hub "
     "goes on from an older copy."
+)
+_OLDER = (
+    "It was removed with all that were as old, as the log says: whether its digest was this one is not known any more."
 )
 _CUT = (
     "It was there when its digest was written down, and is not now: entries were cut from the end, or the hub goes on "

@@ -1,6 +1,6 @@
 """How the hub itself is, for those who run it: what ends when, how much room there is, and what to do first."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import func, select, text
@@ -11,6 +11,7 @@ from ringfence.errors import RingfenceError
 from ringfence.hub.core import Hub
 from ringfence.hub.data import backup_note
 from ringfence.hub.fleet import fleet_counts, listener_certificates
+from ringfence.hub.store import retention_tally
 from ringfence.hub.store.release_models import RoleMetadataRow
 from ringfence.identity.certificates import fingerprint, read_certificate, validity
 
@@ -54,6 +55,8 @@ class HubHealth:
     database_bytes: int
     free_bytes: int | None
     """Room for files of releases; None where the store does not know."""
+    files: Mapping[str, int]
+    """What there is of files and what was removed, in numbers (``store/retention_tally.py``)."""
     last_backup_at: float | None
     """Of when the last copy is; None where none is known."""
     changes_authority: bool
@@ -82,6 +85,7 @@ def look(hub: Hub, now: float) -> HubHealth:
             session.execute(text("SELECT version_num FROM alembic_version")).scalar_one(),
             size,
             hub.blobs.free_bytes(),
+            retention_tally.read(session),
             None if hub.folder is None else backup_note.read(hub.folder),
             hub.next_authority is not None,
             _certificates(hub, now),

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from ringfence.guard.record import LONGEST
 from ringfence.hub.fleet import doubts
 from ringfence.hub.store.base import MOST_COUNTED
-from ringfence.hub.store.models import EdgeRow, PhoneRow
+from ringfence.hub.store.models import EdgeRow, PhoneRow, SiteRow
 from ringfence.hub.store.release_models import ReleaseRow, ReleaseTargetRow
 from ringfence.printable import printable
 from ringfence.wire.messages import Report, ReportKind
@@ -67,8 +67,12 @@ def _phones_of(session: Session, site_id: str, macs: set[str]) -> set[str]:
 
 
 def _releases_of(session: Session, site_id: str, numbers: set[int]) -> set[int]:
+    """Return those of the numbers that are releases of the site, or were before those were removed."""
+    if not numbers:
+        return set()
+    removed_through = session.scalar(select(SiteRow.removed_through).where(SiteRow.id == site_id)) or 0
     chosen = select(ReleaseRow.number).where(ReleaseRow.site_id == site_id, ReleaseRow.number.in_(sorted(numbers)))
-    return set(session.scalars(chosen))
+    return {*session.scalars(chosen), *(number for number in numbers if number <= removed_through)}
 
 
 def _was_here(session: Session, site_id: str, mac: str) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -15,13 +16,18 @@ from ringfence.hub.store.organisation_limits import STORAGE
 from ringfence.hub.store.organisation_models import OrganisationRow
 from ringfence.hub.store.release_models import UploadRow
 
+KEPT_FOR_S: Final = 7 * 86_400.0
+"""How long an upload is kept that nothing was made of."""
+
 
 def note(change: Change, digest: Digest, length: int) -> None:
     """Write down that the organisation has brought a blob of a length in bytes."""
     row = change.session.get(UploadRow, digest)
     if row is None:
         change.session.add(UploadRow(digest=digest, at=change.now, length=length))
-        change.note("upload", digest)
+    else:
+        row.at = change.now
+    change.note("upload", digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +51,9 @@ def room(session: Session, now: float) -> UploadRoom:
     return UploadRoom(mine, most, 0 if most is None else STORAGE.used(session, mine, now))
 
 
-def there(session: Session, blobs: BlobStore, digests: Collection[str]) -> set[str]:
-    """Return those of the digests whose bytes the organisation has brought, and the hub has."""
+def there(session: Session, blobs: BlobStore, digests: Collection[str], *, brought_after: float = 0.0) -> set[str]:
+    """Return those of the digests whose bytes the organisation has brought, after a time, and the hub has."""
     asked = sorted(digest for digest in digests if is_digest(digest))
-    brought = session.scalars(select(UploadRow.digest).where(UploadRow.digest.in_(asked)))
+    is_meant = (UploadRow.digest.in_(asked), UploadRow.at >= brought_after)
+    brought = session.scalars(select(UploadRow.digest).where(*is_meant))
     return {digest for digest in brought if blobs.has(Digest(digest))}

@@ -13,10 +13,24 @@ from ringfence.hub.core import Hub
 from ringfence.hub.fleet import fleet_counts, hub_health, hub_keys, phone_files, queue_ages, release_lags
 from ringfence.hub.fleet.guard import alerts
 from ringfence.hub.people.callers import TheCaller, TheHub, TheWholeHub
+from ringfence.hub.store import retention_tally
 from ringfence.hub.store.binding import EVERYWHERE
 from ringfence.hub.store.guard_models import GuardCountRow
 
 router = APIRouter()
+
+_OF_FILES = {
+    retention_tally.BLOBS: (GaugeMetricFamily, "blobs", "Files of releases, firmware and assets in the store."),
+    retention_tally.BLOB_BYTES: (GaugeMetricFamily, "blobs_bytes", "How large they are."),
+    retention_tally.REMOVED_BLOBS: (
+        CounterMetricFamily,
+        "removed_blobs",
+        "Files removed, as nothing referred to them.",
+    ),
+    retention_tally.REMOVED_BYTES: (CounterMetricFamily, "removed_blobs_bytes", "How large those were."),
+    retention_tally.REMOVED_RELEASES: (CounterMetricFamily, "removed_releases", "Releases removed, as they were old."),
+}
+"""What is counted of files (``store/retention_tally.py``): the kind of its metric, the name and the meaning."""
 
 
 MOST_LAGS = 100
@@ -96,6 +110,8 @@ class HubMetrics(Collector):
         yield _gauge("hub_key_made_timestamp_seconds", "When a key of the hub was made, in Unix seconds.", "key", made)
         meaning = "Sites or sealed values that do not follow the newest key yet."
         yield _gauge("hub_key_waiting", meaning, "key", {each.key: each.waiting for each in keys})
+        for name, (of, word, meaning) in _OF_FILES.items():
+            yield of(f"ringfence_{word}", meaning, value=health.files[name])
 
 
 def _gauge(name: str, meaning: str, label: str, values: Mapping[str, float]) -> GaugeMetricFamily:

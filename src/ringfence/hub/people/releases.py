@@ -58,11 +58,14 @@ def show_difference(
     hub: TheHub,
     _caller: TheCaller,
     against: Annotated[
-        int | None, Query(ge=0, description="The release to compare with; the one before by default")
+        int | None, Query(ge=0, description="The release to compare with; by default the one before that is kept")
     ] = None,
 ) -> ReleaseDifferenceView:
     """Show what a release changed, with secrets masked."""
-    other = number - 1 if against is None else against
+    other = against
+    if other is None:
+        with hub.database.reading() as session:
+            other = releases.before(session, site, number)
     files = publish.differences(hub, site, number, other)
     return ReleaseDifferenceView(site=site, number=number, against=other, files=file_change_views(files))
 

@@ -7,11 +7,13 @@ from fastapi import APIRouter, Path, Request
 from starlette.concurrency import run_in_threadpool
 
 from ringfence.content.digests import Digest
+from ringfence.hub import kept_blobs
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import uploads
 from ringfence.hub.fleet.uploads import UploadRoom
 from ringfence.hub.people.callers import TheCaller, TheHub
 from ringfence.hub.people.schemas.uploads import UploadView
+from ringfence.hub.store import blob_ledger
 
 router = APIRouter(tags=["firmware"])
 
@@ -22,7 +24,8 @@ _Digest = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="SHA-256")]
 def show_upload(digest: _Digest, hub: TheHub, _caller: TheCaller) -> UploadView:
     """Return whether the organisation has uploaded a file's bytes already."""
     with hub.database.reading() as session:
-        return UploadView(here=digest in uploads.there(session, hub.blobs, [digest]))
+        lately = hub.clock() - uploads.KEPT_FOR_S / 2  # what is older may go before something is made of it
+        return UploadView(here=digest in uploads.there(session, hub.blobs, [digest], brought_after=lately))
 
 
 @router.put("/uploads/{digest}", status_code=201)
@@ -32,6 +35,7 @@ async def upload(digest: _Digest, request: Request, hub: TheHub, caller: TheCall
     told = request.headers.get("content-length", "")
     received = 0
     room.check(int(told) if told.isascii() and told.isdecimal() else received)
+    await run_in_threadpool(kept_blobs.claim, hub, {Digest(digest): 0})
     with hub.blobs.receive(Digest(digest)) as write:
         async for part in request.stream():
             received += len(part)
@@ -43,15 +47,17 @@ async def upload(digest: _Digest, request: Request, hub: TheHub, caller: TheCall
 
 def take(hub: Hub, who: str, digest: Digest, parts: Iterable[bytes]) -> None:
     """Keep a file's bytes, which must have this digest, as the organisation's."""
-    with hub.blobs.receive(digest) as write:
+    with kept_blobs.receiving(hub, digest) as write:
         for part in parts:
             write(part)
     _note(hub, who, digest)
 
 
 def _note(hub: Hub, who: str, digest: Digest) -> None:
+    length = hub.blobs.size_bytes(digest)
     with hub.change(who) as change:
-        uploads.note(change, digest, hub.blobs.size_bytes(digest))
+        blob_ledger.claim(change.session, {digest: length}, change.now)
+        uploads.note(change, digest, length)
 
 
 def _room(hub: Hub) -> UploadRoom:

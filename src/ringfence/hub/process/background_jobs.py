@@ -21,13 +21,12 @@ from ringfence.hub.fleet import (
     listener_certificate_alerts,
     phone_alerts,
     phone_certificate_alerts,
-    report_budget,
     rotation_alerts,
 )
 from ringfence.hub.fleet.guard import edge_alerts, elsewhere
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.notifying import delivery
-from ringfence.hub.process import key_following, renewal, tidying
+from ringfence.hub.process import key_following, renewal, retention_job
 from ringfence.hub.process.people_certificate import PeopleCertificate
 from ringfence.hub.process.repeating import repeat
 from ringfence.hub.process.scheduled_drafts import ScheduledDrafts
@@ -266,8 +265,7 @@ async def renew(hub: Hub) -> None:
     """Renew metadata in time, and remove what is over for long."""
 
     async def look() -> Sequence[str]:
-        problems = await run_in_threadpool(_in_turn, hub, renewal.renew_metadata)
-        return [*problems, *await run_in_threadpool(_in_turn, hub, _forget_old)]
+        return await run_in_threadpool(_in_turn, hub, renewal.renew_metadata)
 
     await repeat(hub, "Renew metadata", look, RENEW_EVERY_S, after_s=RENEW_EVERY_S)  # the start has just done it
 
@@ -281,6 +279,15 @@ async def renew_certificate(hub: Hub, folder: DataFolder, reload: Callable[[], N
         return ()
 
     await repeat(hub, "Renew the hub's certificate", look, RENEW_EVERY_S, after_s=RENEW_EVERY_S, alone=False)
+
+
+async def tidy(hub: Hub) -> None:
+    """Remove what is over for long."""
+
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(retention_job.go_on, hub)
+
+    await repeat(hub, retention_job.DOES, look, retention_job.EVERY_S, after_s=retention_job.FIRST_AFTER_S)
 
 
 async def look_at_people_certificate(hub: Hub, shown: PeopleCertificate) -> None:
@@ -387,11 +394,3 @@ def _look_after_phones(hub: Hub) -> None:
 def _note_connected(hub: Hub, edge_ids: set[str]) -> None:
     with within.everywhere(hub).database.writing() as session:
         edges.note_connected(session, edge_ids, hub.clock())
-
-
-def _forget_old(hub: Hub) -> None:
-    for forget in (report_budget.forget, tidying.forget):
-        gone = -1
-        while gone:
-            with hub.database.writing() as session:
-                gone = forget(session, hub.clock())

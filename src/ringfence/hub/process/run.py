@@ -151,6 +151,7 @@ async def serve(
             background_jobs.go_on_with_rollouts(hub),
             background_jobs.renew(hub),
             background_jobs.renew_certificate(hub, folder, reload),
+            background_jobs.tidy(hub),
             *((repeating.take_turns(hub),) if hub.turn.is_shared else ()),
             *((background_jobs.look_at_people_certificate(hub, shown),) if shown else ()),
         )

@@ -10,12 +10,12 @@ from sqlalchemy import ColumnElement, delete, exists, func, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.fleet import phone_web
-from ringfence.hub.fleet.guard import alerts
+from ringfence.hub.fleet.guard import alerts, edge_networks
 from ringfence.hub.publishing.rollouts import CANCELLED, DONE
 from ringfence.hub.store.activation_models import ActivationRow
 from ringfence.hub.store.edge_job_models import EdgeJobRow
-from ringfence.hub.store.guard_models import GuardAlertRow, GuardWindowRow
-from ringfence.hub.store.models import EnrolmentTokenRow
+from ringfence.hub.store.guard_models import EdgeNetworkRow, GuardAlertRow, GuardNetworkRow, GuardWindowRow
+from ringfence.hub.store.models import EdgeRow, EnrolmentTokenRow
 from ringfence.hub.store.rollout_models import RolloutPhoneRow, RolloutRow
 
 KEPT_FOR_S = 90 * 86_400
@@ -38,6 +38,8 @@ def forget(session: Session, now: float) -> int:
         or sum(_remove(session, table, is_over, _DELETED_AT_ONCE) for table, is_over in _over(now).items())
         or _remove_phones(session, before)
         or _remove(session, RolloutRow, _has_ended(before), _ROLLOUTS_AT_ONCE)
+        or _remove_networks_of_edges(session, now)
+        or _remove_learnt_networks(session, before)
     )
 
 
@@ -51,6 +53,27 @@ def _over(now: float) -> Mapping[Any, ColumnElement[bool]]:  # Any: tables whose
         EnrolmentTokenRow: func.coalesce(EnrolmentTokenRow.used_at, EnrolmentTokenRow.expires_at) < before,
         GuardWindowRow: GuardWindowRow.until < before,
     }
+
+
+def _remove_networks_of_edges(session: Session, now: float) -> int:
+    """Remove networks that edges have left for so long that they would be new ones for them."""
+    of = EdgeNetworkRow
+    left = (of.last_at < now - edge_networks.REMEMBERED_S, EdgeRow.network != of.network)
+    chosen = select(of.edge_id, of.network).join(EdgeRow, EdgeRow.id == of.edge_id).where(*left)
+    found = session.execute(chosen.order_by(of.edge_id, of.network).limit(_DELETED_AT_ONCE)).all()
+    for edge_id, network in found:
+        session.execute(delete(of).where(of.edge_id == edge_id, of.network == network))
+    return len(found)
+
+
+def _remove_learnt_networks(session: Session, before: float) -> int:
+    """Remove networks that were known to belong to sites until long ago."""
+    of = GuardNetworkRow
+    chosen = select(of.site_id, of.network).where(of.until < before)
+    found = session.execute(chosen.order_by(of.site_id, of.network).limit(_DELETED_AT_ONCE)).all()
+    for site_id, network in found:
+        session.execute(delete(of).where(of.site_id == site_id, of.network == network))
+    return len(found)
 
 
 def _has_ended(before: float) -> ColumnElement[bool]:

@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 
 from ringfence.hub.fleet import sites
 from ringfence.hub.publishing import releases
+from ringfence.hub.store import audit_chain
 from ringfence.hub.store.models import AuditEntryRow, PhoneRow, SiteRow
 from ringfence.hub.store.phone_book_models import PhoneBookRow, PhoneBookSiteRow
 from ringfence.hub.store.release_models import ReleaseRow, ReleaseTargetRow
@@ -117,8 +118,14 @@ def find(session: Session, site_id: str, number: int) -> EditsSince:
         kinds=dict(Counter(edit.kind for edit in found).most_common()),
         editors=[Editor(who, by_editor[who], last[who]) for who in sorted(last, key=lambda who: -last[who])],
         edits=found[:MOST_TOLD],
-        is_all=len(rows) <= MOST_LOOKED_AT,
+        is_all=len(rows) <= MOST_LOOKED_AT and _is_kept_since(session, release),
     )
+
+
+def _is_kept_since(session: Session, release: ReleaseRow) -> bool:
+    """Return whether the audit log still goes back to a release."""
+    number, _digest = audit_chain.cut(session)
+    return number <= (release.entries_through or 0) or not number
 
 
 def is_edit() -> ColumnElement[bool]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from ringfence.hub import logs
+from ringfence.hub import kept_blobs, logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadSelection, SecretWouldBeShared
 from ringfence.hub.fleet import doubts, edges, phone_trust, profile_keys, sites, templates, vpn_phones
@@ -291,9 +291,8 @@ def _write(
     hub: Hub, who: str, due: DueSites, batch: Sequence[SiteFiles], comment: str, held: PublicationLock
 ) -> Mapping[str, int]:
     changed = [files for files in batch if files.changed]
-    hub.blobs.put(
-        {digest: data for files in batch if files.changed or files.prepared for digest, data in files.blobs.items()}
-    )
+    made = {digest: data for files in batch if files.changed or files.prepared for digest, data in files.blobs.items()}
+    kept_blobs.put(hub, made)
     with hub.change(who) as change:
         held.confirm(change.session)
         there = sites.existing(change.session, [files.site.site_id for files in batch])

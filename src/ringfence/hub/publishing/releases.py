@@ -173,6 +173,12 @@ def get(session: Session, site_id: str, number: int) -> ReleaseRow:
     """Return a release; UnknownRelease says which ones there are."""
     site = sites.get(session, site_id)
     row = session.get(ReleaseRow, (site.id, number))
+    if row is None and number <= site.removed_through:
+        oldest = session.scalar(select(func.min(ReleaseRow.number)).where(ReleaseRow.site_id == site.id))
+        raise UnknownRelease(
+            f"release {number} of site {site.id} is not kept any more",
+            to_do=f"The oldest that is kept is {oldest}; `ringfence hub retention` says what is kept how long.",
+        )
     if row is None:
         there = (
             f"Its newest release is {site.newest_release}."
@@ -181,6 +187,12 @@ def get(session: Session, site_id: str, number: int) -> ReleaseRow:
         )
         raise UnknownRelease(f"site {site.id} has no release {number}", to_do=there)
     return row
+
+
+def before(session: Session, site_id: str, number: int) -> int:
+    """Return the release before one, of those that are kept; 0 where there is none."""
+    earlier = select(func.max(ReleaseRow.number)).where(ReleaseRow.site_id == site_id, ReleaseRow.number < number)
+    return session.scalar(earlier) or 0
 
 
 def entries_through(session: Session, site_id: str, number: int) -> int | None:

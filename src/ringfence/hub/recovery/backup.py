@@ -29,8 +29,8 @@ from ringfence.hub.data.listener_files import ACME, FILES
 from ringfence.hub.data_errors import BackupUnwritable
 from ringfence.hub.recovery import sealed_file
 from ringfence.hub.recovery.sealed_file import Lock
+from ringfence.hub.store.blob_ledger import NAMED_BY
 from ringfence.hub.store.copies import copy_database
-from ringfence.hub.store.release_models import AssetFileRow, FirmwareFileRow, PreparedTargetRow, ReleaseTargetRow
 
 MANIFEST, DATABASE, BLOBS = "manifest.json", "hub.sqlite", "blobs/"
 SUFFIX = ".backup"
@@ -106,10 +106,9 @@ def thin_out(folder: Path, keep: int) -> list[Path]:
 def digests_in(database: Path) -> list[Digest]:
     """Return the digests of all blobs that a database names."""
     engine = create_engine(f"sqlite:///{database}")
-    tables = (ReleaseTargetRow, FirmwareFileRow, AssetFileRow, PreparedTargetRow)
     try:
         with Session(engine) as session:
-            named = session.scalars(union(*(select(table.digest) for table in tables))).all()
+            named = session.scalars(union(*(select(table.digest) for table in NAMED_BY))).all()
     finally:
         engine.dispose()
     return [Digest(digest) for digest in sorted(set(named)) if is_digest(digest)]

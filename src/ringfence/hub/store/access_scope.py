@@ -17,6 +17,7 @@ from sqlalchemy.orm.util import LoaderCriteriaOption
 
 from ringfence.hub.store.activation_models import ActivationRow
 from ringfence.hub.store.base import Base
+from ringfence.hub.store.blob_models import BlobRow, RetentionTallyRow
 from ringfence.hub.store.draft_models import DraftRow
 from ringfence.hub.store.edge_mode_models import EdgeModeRow
 from ringfence.hub.store.edge_tls_models import EdgeTlsKeyRow
@@ -78,6 +79,7 @@ READ_ALONE: Final = frozenset({
 NEVER_WRITTEN: Final = READ_ALONE | {PhoneBookSiteRow}
 OF_THE_HUBS_WORK: Final = frozenset({
     AuditEntryRow, LastNumberRow, PublicationLeaseRow, HubMemoryRow, AlertChannelRow, AlertNoticeRow, BoxSubnetRow,
+    BlobRow, RetentionTallyRow,
 })  # fmt: skip
 """What the hub itself writes along with others' changes; no route writes it for somebody with a scope."""
 _NOT_LIMITED = READ_ALONE | frozenset({

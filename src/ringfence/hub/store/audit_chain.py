@@ -3,12 +3,15 @@
 So an entry that is altered, taken out or put in is found by whoever has the log alone. Who can write to the database
 could make the whole chain anew; that, and entries cut from the end, is found by comparing with a head that was written
 down elsewhere.
+
+Where the oldest entries are removed as they are old, an entry says so, with the number and the digest of the last of
+them: the chain goes on from there. That entry is in the chain itself, so nobody makes one up for other entries.
 """
 
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import InstrumentedAttribute, Session
@@ -17,6 +20,8 @@ from ringfence.hub.store.models import AuditEntryRow
 
 BEGINNING = ""
 """What stands for the entry before the first."""
+CUT: Final = "audit.cut"
+"""The action of an entry which says that older ones were removed; its subject is the last one, NUMBER:DIGEST."""
 _FORM = "ringfence audit 1"
 _ROWS_AT_ONCE = 1000
 
@@ -45,9 +50,21 @@ def head(session: Session, organisation_id: str) -> tuple[int, str]:
     return (0, BEGINNING) if found is None else (found.id, found.chain)
 
 
-def entries(session: Session) -> Iterator[tuple[int, str, str]]:
-    """Yield number, digest, and what the digest must be of each entry of one organisation, the oldest first."""
-    before, last = BEGINNING, 0
+def cut(session: Session) -> tuple[int, str]:
+    """Return the number and the digest of the last entry that was removed; 0 and ``BEGINNING`` where none was."""
+    said = select(AuditEntryRow.subject).where(AuditEntryRow.action == CUT).order_by(AuditEntryRow.id.desc()).limit(1)
+    number, _colon, digest = (session.scalar(said) or "").partition(":")
+    return (int(number), digest) if number.isdecimal() else (0, BEGINNING)
+
+
+def entries(session: Session, after: tuple[int, str] = (0, BEGINNING)) -> Iterator[tuple[int, str, str]]:
+    """Yield number, digest, and what the digest must be of each entry of one organisation after one, the oldest first.
+
+    Args:
+        session: One organisation's.
+        after: The number and the digest of the entry before.
+    """
+    last, before = after
     while rows := _next(session, last):
         for row in rows:
             *values, chain = tuple(row)

@@ -47,6 +47,8 @@ class SiteRow(OrganisationOwned, Base):
     newest_release: Mapped[int] = mapped_column(Integer, default=0)
     release_floor: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
     """The highest release that an edge has proven to have; more than the newest only after data were lost."""
+    removed_through: Mapped[int] = mapped_column(Integer, default=0, server_default="0")
+    """The highest release that was removed as it was over for long; 0 before any was."""
     edits: Mapped[int] = mapped_column(BigInteger, default=0)
     rendered_edits: Mapped[int] = mapped_column(BigInteger, default=0)
     rendered_by: Mapped[str] = mapped_column(String(64), default="")

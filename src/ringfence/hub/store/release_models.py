@@ -149,7 +149,7 @@ class RoleMetadataRow(OrganisationOwned, Base):
     """One signed role of a site's repository, as it is served; of timestamps only the newest is kept."""
 
     __tablename__ = "role_metadata"
-    __table_args__ = (link("site_id", to="site.id"),)
+    __table_args__ = (link("site_id", to="site.id"), indexed("made_at"))
 
     site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     role: Mapped[str] = mapped_column(String(20), primary_key=True)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from ringfence.hub.store.base import Base
+from ringfence.hub.store.blob_models import BlobRow, RetentionTallyRow
 from ringfence.hub.store.bundle_models import BundleRow
 from ringfence.hub.store.draft_models import DraftEditRow, DraftRow
 from ringfence.hub.store.due_order_models import DueOrderRow
@@ -85,6 +86,8 @@ def _columns(why: str, names: str, *, rows_come_and_go: bool = False) -> Untold:
 
 UNTOLD: Final[Mapping[type[Base], Untold]] = {
     AuditEntryRow: Untold("it is the log"),
+    BlobRow: Untold("what is put for rows that are told; what is removed has an entry"),
+    RetentionTallyRow: Untold("it counts"),
     LastNumberRow: Untold("it counts rows"),
     EdgeReportRow: Untold("what edges tell is a log of its own"),
     GuardCountRow: Untold("edges count"),
@@ -156,8 +159,8 @@ UNTOLD: Final[Mapping[type[Base], Untold]] = {
     PhoneRow: _columns("what a publish has named", "named_load"),
     SiteRow: _columns(
         "counters, and what follows from others",
-        "name_key newest_release release_floor edits rendered_edits rendered_by guard_version peers_number "
-        "endpoints_digest keys_digest",
+        "name_key newest_release release_floor removed_through edits rendered_edits rendered_by guard_version "
+        "peers_number endpoints_digest keys_digest",
     ),
     EdgeRow: _columns(
         "what it tells",

@@ -43,4 +43,4 @@ class AuditCheckView(BaseModel):
     head: str = Field(description="The newest entry's NUMBER:DIGEST, to be written down elsewhere; empty if none")
     is_whole: bool
     first_broken: int | None = Field(description="The number of the first entry that does not fit")
-    why: str = Field(description="What that means; empty if the log is whole")
+    why: str = Field(description="What that means; of a whole log, what the head of before does not show")

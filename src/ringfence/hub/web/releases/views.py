@@ -69,12 +69,7 @@ def show_release(site: str, number: Number, page: TheWebPage) -> PageAnswer:
     with page.hub.database.reading() as session:
         row = sites.get(session, site)
         release, files = releases.get(session, row.id, number), releases.targets(session, row.id, number)
-        before = number - 1 if number > 1 else 0
-        try:
-            if before:
-                releases.get(session, row.id, before)
-        except RingfenceError:  # numbers may jump where the hub was restored
-            before = 0
+        before = releases.before(session, row.id, number)  # numbers jump where releases are gone, or after a restore
     changes = publish.differences(page.hub, row.id, number, before)
     return page.show(
         "releases/release.html", site=row, release=release, files=files, changes=changes, before=before, most=MOST_FILES

@@ -1,0 +1,1 @@
+"""What is kept how long: releases, blobs, the audit log."""
