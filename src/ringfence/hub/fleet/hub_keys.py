@@ -131,7 +131,7 @@ def retire(hub: Hub, who: str, *, leaves_broken: bool = False) -> int:
         raise NothingToEnd("there is one sealing key alone", to_do="Make another: ringfence hub keys rotate sealing")
     with hub.database.reading() as session:
         waiting = sum(resealing.left(session, former).values())
-    broken = resealing.go_on(hub).broken if 0 < waiting <= _MOST_LOOKED_AT else 0
+    broken = resealing.go_on(hub, names_broken=True).broken if 0 < waiting <= _MOST_LOOKED_AT else 0
     with hub.change(who) as change:
         waiting = sum(resealing.left(change.session, former).values())
         if waiting > broken or (waiting and not leaves_broken):

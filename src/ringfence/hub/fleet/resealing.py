@@ -44,27 +44,33 @@ def left(session: Session, ids: Collection[bytes]) -> dict[bytes, int]:
     return counted
 
 
-def go_on(hub: Hub, may_go_on: Transactions = lambda: True) -> Resealed:
+def go_on(hub: Hub, may_go_on: Transactions = lambda: True, *, names_broken: bool = False) -> Resealed:
     """Seal again what is sealed by keys before the newest, in many short transactions.
 
     Args:
         hub: With the rows of all organisations.
         may_go_on: Asked before each transaction.
+        names_broken: Whether values that can't be opened are named in the log though nothing else was left to do.
     """
-    done = broken = 0
+    done, broken = 0, list[str]()
     for each in SEALED:
         after: Sequence[Any] = ()
         while (former := hub.sealer.keys.former_ids) and may_go_on():
-            with hub.database.writing() as session:
+            with hub.database.reading() as session:
                 rows = _next(session, each, former, after)
-                outcome = [_seal_again(session, hub.sealer, each, row) for row in rows]
-            done, broken = done + sum(outcome), broken + outcome.count(False)
+            if rows:
+                with hub.database.writing() as session:
+                    problems = [_seal_again(session, hub.sealer, each, row) for row in rows]
+                done += problems.count("")
+                broken += filter(None, problems)
             if len(rows) < each.at_once:
                 break
             after = [rows[-1]._mapping[column.name] for column in each.table.primary_key]  # noqa: SLF001 - its public name
-    if done or broken:
-        _log.info("secrets sealed again", values=done, broken=broken)
-    return Resealed(done, broken)
+    if done:
+        _log.info("secrets sealed again", values=done, broken=len(broken))
+    for problem in broken if done or names_broken else ():
+        _log.error("a secret can't be sealed again", problem=problem)
+    return Resealed(done, len(broken))
 
 
 # Any: columns of any type.
@@ -82,18 +88,18 @@ def _is_after(key: Sequence[ColumnElement[Any]], after: Sequence[Any]) -> Column
     return or_(*parts)
 
 
-def _seal_again(session: Session, sealer: Sealer, each: SealedColumn, row: Row[Any]) -> bool:
+def _seal_again(session: Session, sealer: Sealer, each: SealedColumn, row: Row[Any]) -> str:
+    """Seal a value again; return what is wrong with it, in words, where it can't be opened."""
     values = row._mapping  # noqa: SLF001 - its public name
     sealed, own = values[each.name], sealer.of(values["organisation_id"])
     record = each.record_of({str(name): value for name, value in values.items()})
     try:
         again = own.seal(own.open(sealed, record), record)
     except SealBroken as fault:
-        _log.error("a secret can't be sealed again", problem=str(fault), table=each.table.name)
-        return False
+        return str(fault)
     same = and_(*(column == values[column.name] for column in each.table.primary_key), each.column == sealed)
     session.execute(update(each.table).where(same).values({each.name: again}))
-    return True
+    return ""
 
 
 def _key_of(each: SealedColumn) -> ColumnElement[bytes]:

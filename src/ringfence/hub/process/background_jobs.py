@@ -18,6 +18,7 @@ from ringfence.hub.fleet import (
     concentrators,
     edge_job_alerts,
     edges,
+    hub_key_alerts,
     listener_certificate_alerts,
     phone_alerts,
     phone_certificate_alerts,
@@ -240,12 +241,22 @@ async def look_after_listeners(hub: Hub) -> None:
 
 
 async def look_after_keys(hub: Hub) -> None:
-    """Go on with changes of the hub's keys, and tell those who run it which end."""
+    """Go on with changes of the hub's keys."""
 
     async def look() -> Sequence[str]:
-        return await run_in_threadpool(key_following.look, hub)
+        return await run_in_threadpool(key_following.go_on, hub)
 
     await repeat(hub, "Go on with changes of the hub's keys", look, KEYS_EVERY_S)
+
+
+async def look_after_ends_of_keys(hub: Hub) -> None:
+    """Tell those who run the hub which of its keys end."""
+
+    async def look() -> Sequence[str]:
+        await run_in_threadpool(hub_key_alerts.look, hub, within.everywhere(hub))
+        return ()
+
+    await _repeat(hub, "Look for keys of the hub that end", look, RENEW_EVERY_S)
 
 
 async def confirm(hub: Hub) -> None:

@@ -11,7 +11,7 @@ from ringfence.errors import RingfenceError
 from ringfence.hub import logs, within
 from ringfence.hub.core import Hub
 from ringfence.hub.data import key_changes
-from ringfence.hub.fleet import hub_key_alerts, resealing
+from ringfence.hub.fleet import resealing
 from ringfence.hub.publishing import releases, roots
 from ringfence.hub.store.models import SiteRow
 
@@ -32,13 +32,6 @@ def go_on(hub: Hub) -> Sequence[str]:
     is_late = SiteRow.keys_digest != hub.signers.named.digest
     problems += within.in_turn(within.having(hub, SiteRow, is_late), _follow)
     _end_root_change(hub)
-    return problems
-
-
-def look(hub: Hub) -> Sequence[str]:
-    """Go on with all changes of keys, and open and close the alerts of those that end; return what failed."""
-    problems = go_on(hub)
-    hub_key_alerts.look(hub, within.everywhere(hub))
     return problems
 
 

@@ -146,6 +146,7 @@ async def serve(
             background_jobs.look_after_bundles(hub),
             background_jobs.look_after_listeners(hub),
             background_jobs.look_after_keys(hub),
+            background_jobs.look_after_ends_of_keys(hub),
             background_jobs.notify(hub),
             background_jobs.publish_drafts(hub),
             background_jobs.go_on_with_rollouts(hub),
