@@ -33,7 +33,7 @@ def test_keys_are_listed_changed_and_retired_beside_a_running_hub(stranger: Comm
     assert "ringfence hub move" in ringfence.refused(4, "hub", "keys", "rotate", "ca", "--yes")
     assert "one sealing key alone" in ringfence.refused(4, "hub", "keys", "retire", "--yes")
     for key in ("sealing", "root", "targets", "snapshot", "timestamp"):
-        assert f"The new {key} key is " in ringfence("hub", "keys", "rotate", key, "--yes")
+        assert f"The new {key} key is " in ringfence("hub", "keys", "rotate", key, "--alone", "--yes")
         assert listed()[key]["fingerprint"] != before[key]["fingerprint"]
     wait_for("everything to follow", nothing_waits, 120)
     wait_for("the root key of before to go", lambda: "root-before" not in listed(), 120)

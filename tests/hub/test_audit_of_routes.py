@@ -113,6 +113,7 @@ BODIES: dict[tuple[str, str], object] = {
     },
     ("POST", "/bundles"): {"mac": MAC, "recipient": RECIPIENT},
     ("POST", "/trust/rotate"): {"role": "tftp"},
+    ("POST", "/hub-keys/{key}/rotate"): {"alone": True},
     ("POST", "/trust/authorities"): {"pem": OTHER_CA},
     ("POST", "/trust/pbx"): {"pbx": "kamailio", "folder": "/etc/kamailio/ringfence"},
     ("POST", "/vpn"): {"name": "paris", "addresses": ["vpn.example.org"], "network": "10.99.0.0/22"},

@@ -76,7 +76,7 @@ def hub(idle: Hub) -> Hub:
 def rotate(hub: Hub, key: str) -> None:
     whole = within.everywhere(hub)
     with whole.change("Anna") as change:
-        hub_keys.rotate(change, whole, key)
+        hub_keys.rotate(change, whole, key, alone=True)
 
 
 def has_former_root(hub: Hub) -> bool:

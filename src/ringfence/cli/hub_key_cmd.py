@@ -40,6 +40,9 @@ def list_hub_keys() -> Listing:
 @app.command()
 def rotate(
     key: Annotated[str, typer.Argument(help="sealing, root, targets, snapshot or timestamp.")],
+    alone: Annotated[
+        bool, typer.Option("--alone", help="No other process of the hub runs with a copy of its keys.")
+    ] = False,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
@@ -51,7 +54,7 @@ def rotate(
     Example: ringfence hub keys rotate timestamp --yes
     """
     confirm(f"Put a new key in the place of the hub's {key} key", yes=yes)
-    made = hub().post(f"/hub-keys/{key}/rotate", {})
+    made = hub().post(f"/hub-keys/{key}/rotate", {"alone": alone})
     output.tell(
         f"The new {key} key is {made['fingerprint'][:16]}. What follows: ringfence hub keys list. Make a copy of the "
         "hub once WAITING is 0: ringfence hub backup DIR FILE",

@@ -81,12 +81,18 @@ def find(hub: Hub, now: float) -> Sequence[StandingKey]:
         ]
 
 
-def rotate(change: Change, hub: Hub, key: str) -> None:
+def rotate(change: Change, hub: Hub, key: str, *, alone: bool = False) -> None:
     """Put a new key in the place of one; what the old one signed or sealed follows by itself, in the background.
+
+    Args:
+        change: In which it is noted.
+        hub: With the rows of all organisations.
+        key: One of ``CHANGEABLE``.
+        alone: Whether no other process of the hub runs, each of which would go on with its own copy of the keys.
 
     Raises:
         UnknownKey: It is none of ``CHANGEABLE``.
-        KeyInUse: The change before is not over.
+        KeyInUse: The change before is not over, or other processes may have copies of the keys.
     """
     if key not in CHANGEABLE:
         raise UnknownKey(
@@ -95,6 +101,13 @@ def rotate(change: Change, hub: Hub, key: str) -> None:
             "--new-authority.",
         )  # fmt: skip
     folder = _folder(hub)
+    if hub.turn.is_shared and not alone and not (folder.keys.is_symlink() or folder.keys.is_mount()):
+        raise KeyInUse(
+            "other processes of this hub may have copies of keys/, and would go on with the old key",
+            where=str(folder.keys),
+            to_do="Have one keys/ for all of them (docs/keys.md). Or stop the others, add --alone, and copy keys/ to them "
+            "before they start.",
+        )
     if key == "root" and hub.signers.former_root is not None:
         late = _late_sites(change.session, hub)
         raise KeyInUse(

@@ -7,7 +7,7 @@ from ringfence.hub.fleet.hub_keys import StandingKey
 from ringfence.hub.people.callers import TheCaller, TheProvidersHub
 from ringfence.hub.people.pages import ThePage
 from ringfence.hub.people.schemas import Items
-from ringfence.hub.people.schemas.hub_keys import HubKeyRetirement, HubKeysRetired, HubKeyView
+from ringfence.hub.people.schemas.hub_keys import HubKeyRetirement, HubKeyRotation, HubKeysRetired, HubKeyView
 from ringfence.hub.store import pages
 
 router = APIRouter(tags=["hub-keys"])
@@ -26,10 +26,10 @@ def retire_sealing_keys(body: HubKeyRetirement, hub: TheProvidersHub, caller: Th
 
 
 @router.post("/hub-keys/{key}/rotate")
-def rotate_hub_key(key: str, hub: TheProvidersHub, caller: TheCaller) -> HubKeyView:
+def rotate_hub_key(key: str, body: HubKeyRotation, hub: TheProvidersHub, caller: TheCaller) -> HubKeyView:
     """Put a new key in the place of one; what the old one signed or sealed follows in the background."""
     with hub.change(caller.name) as change:
-        hub_keys.rotate(change, hub, key)
+        hub_keys.rotate(change, hub, key, alone=body.alone)
     return next(_view(each) for each in hub_keys.find(hub, hub.clock()) if each.key == key)
 
 

@@ -18,7 +18,6 @@ from ringfence.hub.fleet import (
     concentrators,
     edge_job_alerts,
     edges,
-    hub_key_alerts,
     listener_certificate_alerts,
     phone_alerts,
     phone_certificate_alerts,
@@ -27,7 +26,7 @@ from ringfence.hub.fleet import (
 from ringfence.hub.fleet.guard import edge_alerts, elsewhere
 from ringfence.hub.fleet.rotation_stages import UNDER_WAY
 from ringfence.hub.notifying import delivery
-from ringfence.hub.process import key_following, renewal, retention_job
+from ringfence.hub.process import renewal, retention_job
 from ringfence.hub.process.people_certificate import PeopleCertificate
 from ringfence.hub.process.repeating import repeat
 from ringfence.hub.process.scheduled_drafts import ScheduledDrafts
@@ -55,7 +54,6 @@ from ringfence.hub.vpn import vpn_alerts
 CONFIRM_EVERY_S = 15.0
 CERTIFICATE_EVERY_S = 30.0
 RENEW_EVERY_S = 3600.0
-KEYS_EVERY_S = 5.0
 EDGES_EVERY_S = 60.0
 _AT_ONCE = 500
 """How many ids a query names at most."""
@@ -238,25 +236,6 @@ async def look_after_listeners(hub: Hub) -> None:
         return ()
 
     await repeat(hub, "Look after the certificates that phones see", look, EDGES_EVERY_S)
-
-
-async def look_after_keys(hub: Hub) -> None:
-    """Go on with changes of the hub's keys."""
-
-    async def look() -> Sequence[str]:
-        return await run_in_threadpool(key_following.go_on, hub)
-
-    await repeat(hub, "Go on with changes of the hub's keys", look, KEYS_EVERY_S)
-
-
-async def look_after_ends_of_keys(hub: Hub) -> None:
-    """Tell those who run the hub which of its keys end."""
-
-    async def look() -> Sequence[str]:
-        await run_in_threadpool(hub_key_alerts.look, hub, within.everywhere(hub))
-        return ()
-
-    await _repeat(hub, "Look for keys of the hub that end", look, RENEW_EVERY_S)
 
 
 async def confirm(hub: Hub) -> None:

@@ -6,20 +6,43 @@ What is left is in the database, site by site and value by value, so that a kill
 from collections.abc import Sequence
 
 from sqlalchemy import select
+from starlette.concurrency import run_in_threadpool
 
 from ringfence.errors import RingfenceError
 from ringfence.hub import logs, within
 from ringfence.hub.core import Hub
 from ringfence.hub.data import key_changes
-from ringfence.hub.fleet import resealing
+from ringfence.hub.fleet import hub_key_alerts, resealing
+from ringfence.hub.process.repeating import repeat
 from ringfence.hub.publishing import releases, roots
 from ringfence.hub.store.models import SiteRow
 
+KEYS_EVERY_S = 5.0
+ENDS_EVERY_S = 3600.0
 SITES_AT_ONCE = 20
 """How many sites follow in one transaction, in which nobody else writes."""
 _MOST_NAMED = 3
 
 _log = logs.get("keys")
+
+
+async def look_after_keys(hub: Hub) -> None:
+    """Go on with changes of the hub's keys."""
+
+    async def look() -> Sequence[str]:
+        return await run_in_threadpool(go_on, hub)
+
+    await repeat(hub, "Go on with changes of the hub's keys", look, KEYS_EVERY_S)
+
+
+async def look_after_ends_of_keys(hub: Hub) -> None:
+    """Tell those who run the hub which of its keys end."""
+
+    async def look() -> Sequence[str]:
+        await run_in_threadpool(hub_key_alerts.look, hub, within.everywhere(hub))
+        return ()
+
+    await repeat(hub, "Look for keys of the hub that end", look, ENDS_EVERY_S)
 
 
 def go_on(hub: Hub) -> Sequence[str]:

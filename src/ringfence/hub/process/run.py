@@ -20,7 +20,7 @@ from ringfence.hub.data.folder import DataFolder, acting_as_owner
 from ringfence.hub.data.phones_config import url
 from ringfence.hub.fleet import people
 from ringfence.hub.phone_listener.listeners import PhoneListeners
-from ringfence.hub.process import background_jobs, people_certificate, renewal, repeating, tls, way_back
+from ringfence.hub.process import background_jobs, key_following, people_certificate, renewal, repeating, tls, way_back
 from ringfence.hub.process.connections import places, raise_descriptor_limit
 from ringfence.hub.process.listeners import (
     DEVICES,
@@ -145,8 +145,8 @@ async def serve(
             background_jobs.look_after_head_ends(hub),
             background_jobs.look_after_bundles(hub),
             background_jobs.look_after_listeners(hub),
-            background_jobs.look_after_keys(hub),
-            background_jobs.look_after_ends_of_keys(hub),
+            key_following.look_after_keys(hub),
+            key_following.look_after_ends_of_keys(hub),
             background_jobs.notify(hub),
             background_jobs.publish_drafts(hub),
             background_jobs.go_on_with_rollouts(hub),

@@ -20,6 +20,12 @@ class HubKeyView(BaseModel):
     problem: str = Field(description="What a person has to do, in words; empty for nothing")
 
 
+class HubKeyRotation(Input):
+    """How a key is changed."""
+
+    alone: bool = Field(default=False, description="Whether no other process of the hub runs with a copy of its keys")
+
+
 class HubKeyRetirement(Input):
     """How sealing keys are retired."""
 
