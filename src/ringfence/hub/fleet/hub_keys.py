@@ -105,8 +105,8 @@ def rotate(change: Change, hub: Hub, key: str, *, alone: bool = False) -> None:
         raise KeyInUse(
             "other processes of this hub may have copies of keys/, and would go on with the old key",
             where=str(folder.keys),
-            to_do="Have one keys/ for all of them (docs/keys.md). Or stop the others, add --alone, and copy keys/ to them "
-            "before they start.",
+            to_do="Have one keys/ for all of them (docs/keys.md). Or stop the others, add --alone, and copy keys/ to "
+            "them before they start.",
         )
     if key == "root" and hub.signers.former_root is not None:
         late = _late_sites(change.session, hub)
