@@ -71,6 +71,7 @@ bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/year.py $(YEAR)
 	@$(BIN)/python bench/portable.py
 	@$(BIN)/python bench/phone_listener.py $(PHONES)
+	@$(BIN)/python bench/hub_processes.py
 
 format: env     ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

@@ -33,6 +33,7 @@ def _namespaces_work() -> bool:
     return True
 
 
+_PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "root": (lambda: os.geteuid() == 0, "run as root"),
     "netns": (_namespaces_work, "run as root with iproute2 (apt install iproute2)"),
@@ -66,6 +67,8 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
         lambda: shutil.which("wg") is not None and shutil.which("wireguard-go") is not None,
         "apt install wireguard-tools wireguard-go",
     ),
+    "nginx": (lambda: shutil.which("nginx", path=_PATH) is not None, "apt install nginx"),
+    "haproxy": (lambda: shutil.which("haproxy", path=_PATH) is not None, "apt install haproxy"),
     "pebble": (pebble_ca.is_there, "apt install pebble"),
     "promtool": (lambda: shutil.which("promtool") is not None, "apt install prometheus"),
     "cloud-init": (lambda: shutil.which("cloud-init") is not None, "apt install cloud-init"),

@@ -421,6 +421,7 @@ class Problem:
 
 PROBLEM_KINDS = (
     "bad-request",
+    "proxy-refused",
     "token-wrong",
     "token-used",
     "token-expired",

@@ -55,6 +55,8 @@ class HubConfig(PhoneListenerConfig):
     hub's own machine and link-local addresses. ``alert_networks`` are those beside the internet to which alerts may go,
     ``sign_in_networks`` those in which sign-in providers may be.
 
+    ``trusted_proxies`` are the networks of proxies that end TLS and are believed about who calls (docs/scale.md).
+
     ``people_url`` is where people find the pages, such as https://hub.example.org, where that is not its address with
     ``people_port``; their passkeys are bound to its host.
 
@@ -86,6 +88,7 @@ class HubConfig(PhoneListenerConfig):
     pbx_networks: tuple[str, ...] = ()
     alert_networks: tuple[str, ...] = ()
     sign_in_networks: tuple[str, ...] = ()
+    trusted_proxies: tuple[str, ...] = ()
     certificate_grace_days: int = Field(default=365, ge=0, le=3650)
     expired_phone_certificates: bool = True
     backup_alert_days: int = Field(default=7, ge=0, le=3650)
@@ -113,7 +116,7 @@ class HubConfig(PhoneListenerConfig):
     def _device_url(cls, value: str) -> str:
         return value and check_url(value)
 
-    @field_validator("pbx_networks", "alert_networks", "sign_in_networks")
+    @field_validator("pbx_networks", "alert_networks", "sign_in_networks", "trusted_proxies")
     @classmethod
     def _networks(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         try:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 from ringfence.hub import logs
@@ -69,6 +69,7 @@ class CountedConnection:
         caller: Who is known to call; empty for a stranger.
         transport: Set once there is one.
         is_ending: Whether it has been ended from here.
+        is_proxied: Whether many callers share it, by way of a proxy.
     """
 
     line: socket.socket
@@ -77,6 +78,7 @@ class CountedConnection:
     caller: str = ""
     transport: asyncio.Transport | None = None
     is_ending: bool = False
+    is_proxied: bool = False
 
     def end(self) -> None:
         """End the connection at once, in whatever state it is."""
@@ -103,12 +105,18 @@ class Crowd:
     held: dict[str, dict[CountedConnection, None]] = field(default_factory=dict)
     """Each holder's connections, the oldest first."""
 
-    def add(self, holder: str, connection: CountedConnection) -> CountedConnection | None:
-        """Take a connection in; return the one that has to make room for it, if there is one."""
+    def add(self, holder: str, connection: CountedConnection, *, bounded: bool = True) -> CountedConnection | None:
+        """Take a connection in; return the one that has to make room for it, if there is one.
+
+        Args:
+            holder: Whose it is.
+            connection: The connection.
+            bounded: Whether its holder may have ``places_each`` at most.
+        """
         mine = self.held.setdefault(holder, {})
         mine[connection] = None
         self.count += 1
-        if len(mine) > self.places_each:
+        if bounded and len(mine) > self.places_each:
             return next(iter(mine))
         if self.count > self.places:
             return next(iter(self.held[max(self.held, key=lambda each: len(self.held[each]))]))
@@ -127,12 +135,14 @@ class Crowd:
 class Connections:
     """All connections of one listener; used by the event loop's thread alone."""
 
-    def __init__(self, listener: str, allowed: ListenerPlaces) -> None:
+    def __init__(
+        self, listener: str, allowed: ListenerPlaces, is_proxy: Callable[[str], bool] = lambda _address: False
+    ) -> None:
         self.strangers = Crowd(allowed.strangers, allowed.of_address)
         self.known = Crowd(allowed.known, allowed.of_caller)
         self.stood_s = 0.0
         """How long the process has stood still so far, as one does whose machine is halted or starved."""
-        self._listener = listener
+        self._listener, self._is_proxy = listener, is_proxy
         self._refusals = CountedRefusals(logs.get("connections"), "connection ended")
 
     def __iter__(self) -> Iterator[CountedConnection]:
@@ -147,13 +157,18 @@ class Connections:
     def accept(self, line: socket.socket, address: str) -> CountedConnection:
         """Take in a stranger's connection; another makes room for it where that is needed."""
         connection = CountedConnection(line, one_caller(address), self.time())
+        if self._is_proxy(address):  # known, and one for many: it has as many places as there are
+            connection.caller, connection.is_proxied = f"proxy {address}", True
+            if (crowded := self.known.add(connection.caller, connection, bounded=False)) is not None:
+                self.end(crowded, _FULL)
+            return connection
         if (crowded := self.strangers.add(connection.address, connection)) is not None:
             self.end(crowded, "too many connections")
         return connection
 
     def recognise(self, connection: CountedConnection, caller: str) -> None:
         """Note who calls: the connection is no stranger's any more."""
-        if connection.is_ending or connection.caller == caller:
+        if connection.is_ending or connection.is_proxied or connection.caller == caller:
             return
         self.remove(connection)
         connection.caller = caller

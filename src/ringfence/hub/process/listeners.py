@@ -18,6 +18,7 @@ from ringfence.hub.device.app import device_app
 from ringfence.hub.errors import ListenerPortTaken
 from ringfence.hub.process import tls
 from ringfence.hub.process.bounded_http import BoundedProtocol
+from ringfence.hub.process.proxies import BehindProxies
 from ringfence.hub.web.app import web_app
 
 BACKLOG = 1024
@@ -54,7 +55,7 @@ PEOPLE = Listener(
     "people",
     "people",
     lambda config: config.people_port,
-    web_app,
+    lambda hub: BehindProxies(web_app(hub), hub, takes_certificates=False),
     tls.people_context,
     tls.TokenProtocol,
     host=lambda config: config.people_address,
@@ -63,7 +64,7 @@ DEVICES = Listener(
     "device",
     "devices",
     lambda config: config.device_port,
-    device_app,
+    lambda hub: BehindProxies(device_app(hub), hub, takes_certificates=True),
     tls.device_context,
     tls.ClientCertificateProtocol,
     256,  # many edges behind one address may come at once

@@ -8,6 +8,7 @@ import socket
 import ssl
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from types import MappingProxyType
 
 import uvloop
@@ -20,7 +21,16 @@ from ringfence.hub.data.folder import DataFolder, acting_as_owner
 from ringfence.hub.data.phones_config import url
 from ringfence.hub.fleet import people
 from ringfence.hub.phone_listener.listeners import PhoneListeners
-from ringfence.hub.process import background_jobs, key_following, people_certificate, renewal, repeating, tls, way_back
+from ringfence.hub.process import (
+    background_jobs,
+    key_following,
+    people_certificate,
+    proxies,
+    renewal,
+    repeating,
+    tls,
+    way_back,
+)
 from ringfence.hub.process.connections import places, raise_descriptor_limit
 from ringfence.hub.process.listeners import (
     DEVICES,
@@ -105,6 +115,7 @@ async def serve(
     ``for_phones`` are those where processes of their own listen to phones already, which are only announced here.
     """
     contexts = {listener: listener.tls(folder) for listener in bound}
+    is_proxy = partial(proxies.is_within, proxies=proxies.networks(hub))
     servers = [
         ListeningServer(
             each.name,
@@ -112,6 +123,7 @@ async def serve(
             each.protocol,
             contexts[each],
             places(len(bound), each.most_of_address),
+            is_proxy,
         )
         for each in bound
     ]

@@ -5,7 +5,7 @@ import contextlib
 import errno
 import socket
 import ssl
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 
 import uvicorn
 from starlette.types import ASGIApp
@@ -39,10 +39,17 @@ class ListeningServer(uvicorn.Server):
         protocol: What speaks HTTP on its connections.
         context: Its TLS.
         places: How many connections it may have.
+        is_proxy: Whether a proxy has an address, whose connections are of many callers.
     """
 
     def __init__(
-        self, name: str, app: ASGIApp, protocol: type[BoundedProtocol], context: ssl.SSLContext, places: ListenerPlaces
+        self,
+        name: str,
+        app: ASGIApp,
+        protocol: type[BoundedProtocol],
+        context: ssl.SSLContext,
+        places: ListenerPlaces,
+        is_proxy: Callable[[str], bool] = lambda _address: False,
     ) -> None:
         super().__init__(
             uvicorn.Config(
@@ -53,14 +60,14 @@ class ListeningServer(uvicorn.Server):
                 log_config=None,
                 access_log=False,
                 server_header=False,
-                proxy_headers=False,  # who calls is who is connected, whatever a header says
+                proxy_headers=False,  # which proxies are believed is our own affair (proxies.py)
                 timeout_keep_alive=KEEP_ALIVE_S,
                 timeout_graceful_shutdown=GRACE_S,
                 ssl_context_factory=lambda _config, _default: context,
             )
         )
         self.listening = asyncio.Event()
-        self.counted = Connections(name, places)
+        self.counted = Connections(name, places, is_proxy)
         self._protocol = protocol
         self._context = context
         self._work: set[asyncio.Task[None]] = set()
