@@ -2,7 +2,7 @@
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from ringfence.hub.data import blob_store
 from ringfence.hub.data.blob_store import BlobStore
 from ringfence.hub.data.directory_blobs import DirectoryBlobs
 from ringfence.hub.data.folder import DataFolder
+from ringfence.hub.data.s3_blobs import S3Blobs
 from ringfence.hub.data_errors import BlobUnavailable
 from ringfence.hub.errors import BlobDiffers
 from ringfence.secret import Secret
@@ -21,6 +22,7 @@ from ringfence.wire import paths
 from support.chosen_database import copied
 from support.memory_blobs import MemoryBlobs
 from support.running_hub import Clock, RunningHub
+from support.s3_server import S3Server, s3_server
 from support.serving_hub import serving
 
 SEA = bytes(range(256)) * 600
@@ -32,10 +34,20 @@ def _in_a_folder(path: Path) -> BlobStore:
     return DirectoryBlobs(path / "blobs")
 
 
-@pytest.fixture(params=[_in_a_folder, lambda _path: MemoryBlobs()], ids=["directory", "memory"])
+@pytest.fixture(scope="module")
+def s3() -> Iterator[S3Server]:
+    with s3_server() as running:
+        yield running
+
+
+@pytest.fixture(params=["directory", "memory", "s3"])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
-    made: BlobStore = request.param(tmp_path)
-    return made
+    if request.param == "directory":
+        return _in_a_folder(tmp_path)
+    if request.param == "memory":
+        return MemoryBlobs()
+    server: S3Server = request.getfixturevalue("s3")
+    return S3Blobs(server.place(server.bucket(f"b-{os.urandom(6).hex()}"), "of/tests"), tmp_path / "copies")
 
 
 def _keep(store: BlobStore, *blobs: bytes) -> list[Digest]:
@@ -69,7 +81,7 @@ def test_what_was_never_put_is_told(store: BlobStore) -> None:
     for ask in asks:
         with pytest.raises(BlobUnavailable) as told:
             ask()
-        assert told.value.where == NONE_SUCH
+        assert NONE_SUCH in told.value.where
 
 
 @pytest.mark.parametrize("name", ["", "../../etc/passwd", "A" * 64, "0" * 63, "0" * 64 + "/"])

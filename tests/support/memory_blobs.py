@@ -66,6 +66,9 @@ class MemoryBlobs(BlobStore):
     def free_bytes(self) -> None:
         return None
 
+    def check(self) -> None:
+        return
+
     def sweep(self, untouched_s: float = 0.0) -> int:  # noqa: ARG002 - nothing is left here
         return 0
 

@@ -19,6 +19,7 @@ from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.directory_blobs import DirectoryBlobs
 from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.data.sealing import Sealer
+from ringfence.hub.errors import BadConfiguration
 from ringfence.hub.event_streams import Wakeups
 from ringfence.hub.job_states import JobStates
 from ringfence.hub.measures import Measures
@@ -32,6 +33,7 @@ from ringfence.hub.store.rehearsal import RehearsingSession
 from ringfence.hub.store.server_sessions import JobsTurn
 from ringfence.phones.families import families
 from ringfence.phones.rendering.renderer import Renderer
+from ringfence.secret import Secret
 
 
 @dataclass(slots=True)
@@ -130,7 +132,7 @@ def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobSto
         hub = Hub(
             config=config,
             database=database.of(FIRST),
-            blobs=blobs or blobs_in(folder.blobs),
+            blobs=blobs or blobs_of(folder, config),
             sealer=folder.sealer(),
             authority=folder.authority(),
             signing=folder.signers(),
@@ -143,6 +145,33 @@ def open_hub(folder: DataFolder, config: HubConfig | None = None, blobs: BlobSto
         )
         on_fault.pop_all()
     return hub
+
+
+def blobs_of(folder: DataFolder, config: HubConfig) -> BlobStore:
+    """Return the store of a hub's blobs: its data folder, or the one that hub.toml names.
+
+    Raises:
+        BadConfiguration: The key's secret can't be read, or what speaks S3 is not installed.
+    """
+    bucket, prefix = config.blobs_place
+    if not bucket:
+        return blobs_in(folder.blobs)
+    try:
+        from ringfence.hub.data.s3_blobs import S3Blobs, S3Place  # noqa: PLC0415 - few hubs have it, and it is large
+    except ImportError:
+        what, to_do = "what speaks S3 is not installed", "Install it: pip install 'ringfence[hub-s3]'"
+        raise BadConfiguration(what, where="blobs_url", to_do=to_do) from None
+    file = config.blobs_secret_file(folder.path)
+    try:
+        secret = Secret(file.read_text("ascii").strip())
+    except (OSError, ValueError):
+        raise BadConfiguration(
+            "the secret of the blobs' key can't be read",
+            where=str(file),
+            to_do="Make it, for the hub's user alone.",
+        ) from None
+    place = S3Place(bucket, prefix, config.blobs_endpoint, config.blobs_region, config.blobs_access_key, secret)
+    return S3Blobs(place, folder.path / "blob-copies")
 
 
 def blobs_in(folder: Path) -> BlobStore:

@@ -47,6 +47,9 @@ class BlobStore(Protocol):
     def free_bytes(self) -> int | None:
         """Return how much room is left for blobs; None for a store that knows no end."""
 
+    def check(self) -> None:
+        """Raise BlobUnavailable where the store can't be used; for the start."""
+
     def sweep(self, untouched_s: float = 0.0) -> int:
         """Remove what a crash left half-written, and return how many pieces; for the start.
 

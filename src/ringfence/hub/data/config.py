@@ -18,6 +18,7 @@ from tomlkit.exceptions import TOMLKitError
 from ringfence.content.hub_endpoints import MOST_URLS, check_url
 from ringfence.errors import RingfenceError
 from ringfence.hub.data.authority import check_host
+from ringfence.hub.data.blobs_config import BlobsConfig
 from ringfence.hub.data.phones_config import PHONES_URLS, PhoneListenerConfig, url
 from ringfence.hub.errors import BadConfiguration
 
@@ -34,7 +35,7 @@ LEAST_AUDIT_DAYS = 30
 _DATABASES = ("sqlite", "postgresql")
 
 
-class HubConfig(PhoneListenerConfig):
+class HubConfig(PhoneListenerConfig, BlobsConfig):
     """One hub's configuration.
 
     ``address`` is the host name or address that edges and people reach it by; ``device_url`` overrides what tokens

@@ -119,6 +119,10 @@ class DirectoryBlobs(BlobStore):
         with _faults("looked at"):
             return shutil.disk_usage(self._folder).free
 
+    def check(self) -> None:
+        """Look whether the folder is there."""
+        self.free_bytes()
+
     def sweep(self, untouched_s: float = 0.0) -> int:
         """Remove what a crash left half-written and nobody has written to for so long; return how many files."""
         before = time.time() - untouched_s

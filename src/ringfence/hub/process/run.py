@@ -209,6 +209,7 @@ def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
         hub.device_url = url(hub.config.address, port_of(bound[DEVICES]))
     if not hub.config.people_url and PEOPLE in bound:
         hub.people_url = url(hub.config.host_for_people, port_of(bound[PEOPLE]))
+    hub.blobs.check()
     hub.blobs.sweep(OTHERS_PARTS_S if hub.config.database_url else 0.0)  # another process may write there just now
     if not hub.config.database_url:
         publication_lock.clear(

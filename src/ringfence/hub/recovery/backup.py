@@ -23,7 +23,7 @@ from sqlalchemy.orm import Session
 
 from ringfence import __version__
 from ringfence.content.digests import Digest, is_digest
-from ringfence.hub.core import blobs_in
+from ringfence.hub.core import blobs_of
 from ringfence.hub.data.folder import DataFolder, acting_as_owner
 from ringfence.hub.data.listener_files import ACME, FILES
 from ringfence.hub.data_errors import BackupUnwritable
@@ -121,7 +121,7 @@ def _write(folder: DataFolder, out: io.BufferedWriter, lock: Lock, now: float, p
             space = until.enter_context(tempfile.TemporaryDirectory(prefix=".backup-", dir=folder.path))
             database = Path(space) / DATABASE
             copy_database(folder.database_url(config), database)
-        store = blobs_in(folder.blobs)
+        store = blobs_of(folder, config)
         wanted = digests_in(database)
         there = [digest for digest in wanted if store.has(digest)]
         missing = tuple(digest for digest in wanted if digest not in set(there))

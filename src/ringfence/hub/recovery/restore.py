@@ -91,10 +91,10 @@ def restore(
     with data_folder.appearing(to) as making:
         manifest = _extract(file, opener, making, keeps_blobs=True)
         folder = DataFolder(making)
-        config = folder.config().changed(database_url=database_url)
+        config = folder.config().changed(database_url=database_url, blobs_url="")
         if address:
             config = config.relocated(address)
-        folder.edit_config(database_url=database_url, **(config.place if address else {}))
+        folder.edit_config(database_url=database_url, blobs_url="", **(config.place if address else {}))
         if database_url:
             fill_database(making / DATABASE, database_url)
             (making / DATABASE).unlink()
