@@ -22,6 +22,7 @@ BESIDE = {
     "share/man/man1": "docs/man/*.1",
     "share/ringfence/grafana": "packaging/grafana/*",
     "share/ringfence/prometheus": "packaging/prometheus/*",
+    "share/ringfence/proxies": "packaging/proxies/*",
     "share/ringfence/systemd": "packaging/systemd/*",
     "share/ringfence/sysctl.d": "packaging/sysctl.d/*",
     "share/ringfence/sysusers.d": "packaging/sysusers.d/*",

@@ -23,6 +23,7 @@ BESIDE = (
     "share/doc/ringfence/exit-codes.md",
     "share/ringfence/grafana/ringfence.json",
     "share/ringfence/prometheus/ringfence.rules.yml",
+    "share/ringfence/proxies/nginx.conf",
     *(f"share/ringfence/systemd/{path.name}" for path in (ROOT / "packaging/systemd").iterdir()),
 )
 OF_THE_HUB = ("fastapi", "sqlalchemy", "uvicorn", "lxml", "jinja2", "PIL")

@@ -143,6 +143,8 @@ def test_a_header_does_not_stand_in_for_a_certificate(running: RunningHub, tmp_p
     pem = edge.response.certificate_pem.replace("\n", "")
     pool = running._pool(running.device_url, running.device_context())
     answer = pool.request("GET", paths.GREETING, headers={"Client-Cert": f":{pem}:", "X-Client-Cert": pem})
+    assert answer.status == 403
+    answer = pool.request("GET", paths.GREETING, headers={"X-Client-Cert": pem})
     assert answer.status == 401
 
 

@@ -10,7 +10,7 @@ import secrets
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -181,10 +181,13 @@ class S3Blobs(BlobStore):
     def sweep(self, untouched_s: float = 0.0) -> int:
         """Remove what a crash left half-written on this machine and nobody has written to for so long."""
         before = time.time() - untouched_s
-        left = [path for path in self._cache.glob(f"*{_TEMPORARY}") if path.stat().st_mtime <= before]
-        for path in left:
-            path.unlink(missing_ok=True)
-        return len(left)
+        left = 0
+        for path in self._cache.glob(f"*{_TEMPORARY}"):
+            with suppress(FileNotFoundError):  # whoever wrote it has ended
+                if path.stat().st_mtime <= before:
+                    path.unlink()
+                    left += 1
+        return left
 
     def _name_of(self, name: str) -> str:
         return f"{self._prefix}/{name}" if self._prefix else name
@@ -227,10 +230,12 @@ class S3Blobs(BlobStore):
 
     def _bound_copies(self) -> None:
         """Remove the copies that were used least lately, as far as there are too many bytes of them."""
-        copies = sorted(
-            ((path.stat(), path) for path in self._cache.iterdir() if is_digest(path.name)),
-            key=lambda it: it[0].st_mtime,
-        )
+        found = []
+        for path in self._cache.iterdir():
+            with suppress(FileNotFoundError):  # another thread removed it
+                if is_digest(path.name):
+                    found.append((path.stat(), path))
+        copies = sorted(found, key=lambda it: it[0].st_mtime)
         over = sum(status.st_size for status, _path in copies) - self._most_cached
         for status, path in copies:
             if over <= 0:

@@ -189,9 +189,11 @@ class ProcessHints:
                 self._take(notification.payload)
 
         driver.add_notify_handler(note)
+        ready = select.poll()  # select takes no descriptor above 1023, and a hub has thousands
+        ready.register(driver.fileno(), select.POLLIN)
+        ready.register(self._theirs, select.POLLIN)
         while True:
-            readable, _writable, _exceptional = select.select([driver.fileno(), self._theirs], [], [])
-            if self._theirs in readable:
+            if self._theirs.fileno() in dict(ready.poll()):
                 self._theirs.recv(4096)
             is_last = self._stopping.is_set()
             while self._waiting:

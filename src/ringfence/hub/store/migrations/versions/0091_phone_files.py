@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from ringfence.wire.messages import ReportKind
+
 revision = "0091"
 down_revision = "0085"
 branch_labels = None
@@ -27,7 +29,7 @@ def upgrade() -> None:
     )
     op.create_index("ix_phone_file_organisation_id_site_id", "phone_file", ["organisation_id", "site_id"])
     op.execute(_FILES)
-    op.execute(_TAKEN)
+    op.execute(sa.text(_TAKEN).bindparams(served=ReportKind.FILE_SERVED.value))
 
 
 _FILES = """
@@ -58,6 +60,6 @@ _TAKEN = """
 UPDATE phone_file SET (taken, taken_at) = (
     SELECT max(report.release), max(report.received_at) FROM report AS report
     WHERE report.organisation_id = phone_file.organisation_id AND report.owner = phone_file.mac
-        AND report.site_id = phone_file.site_id AND report.kind = 'file-served'
+        AND report.site_id = phone_file.site_id AND report.kind = :served
 )
 """
