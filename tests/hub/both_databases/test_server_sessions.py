@@ -1,6 +1,8 @@
 """Several processes of a hub on one PostgreSQL: one has the turn, and what one tells the others hear."""
 
+import os
 import queue
+import resource
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 
@@ -123,6 +125,19 @@ class TestOnAServer:
                 heard += second.get(timeout=WITHIN_S)[1]
             assert heard == many
             assert own.empty()
+
+    def test_they_are_heard_in_a_process_with_thousands_of_connections(self, url: str) -> None:
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, 2000), hard))
+        try:
+            with ExitStack() as stack:
+                for _ in range(1200):
+                    stack.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+                with listening(url) as ((one, _own), (_two, heard)):
+                    one.tell(SITES, {"anna"})
+                    assert heard.get(timeout=WITHIN_S) == (SITES, ["anna"])
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     def test_what_others_send_on_the_channel_harms_nobody_and_a_lost_link_is_made_again(
         self, server: PostgresqlServer, url: str
