@@ -14,6 +14,8 @@ TYPING = "typing_extensions"
 """Comes with libraries of the hub; msgspec takes it where it is, and does without it."""
 HARDWARE_KEYS = "pkcs11"
 """Comes with the hub's extra for hardware keys; what checks metadata loads it where it is, as it can sign too."""
+CLOUD_KEYS = ("azure", "boto3", "google", "hvac")
+"""May be installed for other programs; what checks metadata loads it for the same reason."""
 
 OTHER_ARCHIVES = ("bz2", "lzma")
 """With their C libraries; shutil takes them where they are, for archives that nobody asks an edge for."""

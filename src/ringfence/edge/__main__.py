@@ -5,9 +5,9 @@ defines the order in which it gives up root's rights.
 """
 
 # ruff: noqa: E402 - the first statement must run before the imports
-from ringfence.left_out import HARDWARE_KEYS, OTHER_ARCHIVES, TYPING, leave_out, put_off_metadata
+from ringfence.left_out import CLOUD_KEYS, HARDWARE_KEYS, OTHER_ARCHIVES, TYPING, leave_out, put_off_metadata
 
-leave_out(HARDWARE_KEYS, TYPING, *OTHER_ARCHIVES)
+leave_out(HARDWARE_KEYS, TYPING, *CLOUD_KEYS, *OTHER_ARCHIVES)
 put_off_metadata()
 
 import argparse
