@@ -20,7 +20,7 @@ def loaded_by(module: str) -> set[str]:
 
 
 def modules_of(module: str) -> set[str]:
-    code = f"import {module}, sys; print(*sys.modules)"
+    code = f"import {module}, sys; print(*(name for name, module in sys.modules.items() if module is not None))"
     return set(
         subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True).stdout.split()
     )

@@ -104,7 +104,9 @@ def test_an_address_that_is_taken_elsewhere_is_refused_without_a_word_of_where(
 
 def test_publishing_is_of_the_sites_that_they_have(running: RunningHub, sites: tuple[str, str]) -> None:
     mine, theirs = sites
-    done = Limited(running, sites=[mine]).ask("POST", "/publish", {"dry_run": False}).json
+    answer = Limited(running, sites=[mine]).ask("POST", "/publish", {"dry_run": False})
+    assert answer.status == 200, answer.data
+    done = answer.json
     assert [site["site"] for site in done["sites"]] == [mine]
     assert running.do("GET", f"/sites/{theirs}/releases")["items"] == []
 

@@ -5,8 +5,9 @@ with old releases and reports.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import TypeVar
 
-from sqlalchemy import case, delete, func, insert, select
+from sqlalchemy import case, delete, func, insert, select, tuple_
 from sqlalchemy.orm import Session
 
 from ringfence.content.release import Target, TargetKind
@@ -16,39 +17,44 @@ from ringfence.hub.store.phone_file_models import PhoneFileRow
 from ringfence.phones.mac import Mac
 from ringfence.wire.messages import Report
 
+_Key = tuple[str, str]
+"""A phone (its bare address), and a site."""
+_Name = TypeVar("_Name", str, _Key)
 _AT_ONCE = 500
 """How many names a query has at most."""
 
 
 def note_released(session: Session, new: Mapping[str, tuple[int, Sequence[Target]]]) -> None:
     """Note whose file new releases change; ``new`` has for each site the number of its release, and its files."""
-    for some in _parts(new):
-        _note_released(session, {site_id: new[site_id] for site_id in some})
+    for site_ids in _parts(new):
+        own = {(mac, site_id): file for site_id in site_ids for mac, file in _own_files(new[site_id][1]).items()}
+        _note_own(session, site_ids, own, {site_id: new[site_id][0] for site_id in site_ids})
 
 
-def _note_released(session: Session, new: Mapping[str, tuple[int, Sequence[Target]]]) -> None:
-    before = {row.mac: row for row in session.scalars(select(PhoneFileRow).where(PhoneFileRow.site_id.in_(new)))}
-    own = {mac: (site_id, file) for site_id in new for mac, file in _own_files(new[site_id][1]).items()}
+def _note_own(
+    session: Session, site_ids: Sequence[str], own: Mapping[_Key, Target], numbers: Mapping[str, int]
+) -> None:
+    chosen = select(PhoneFileRow).where(PhoneFileRow.site_id.in_(site_ids))
+    before = {(row.mac, row.site_id): row for row in session.scalars(chosen)}
     changed = {
-        mac: (site_id, file)
-        for mac, (site_id, file) in own.items()
-        if mac not in before or (before[mac].name, before[mac].digest) != (file.name, file.digest)
+        key
+        for key, file in own.items()
+        if key not in before or (before[key].name, before[key].digest) != (file.name, file.digest)
     }
     for row in before.values():
         session.expunge(row)  # it is written below, many in one statement
-    for macs in _parts(changed.keys() | (before.keys() - own.keys())):
-        session.execute(delete(PhoneFileRow).where(PhoneFileRow.mac.in_(macs)))
-    for macs in _parts(changed):
-        there = session.execute(select(PhoneRow.mac, PhoneRow.site_id).where(PhoneRow.mac.in_(macs))).all()
+    key_of = tuple_(PhoneFileRow.mac, PhoneFileRow.site_id)
+    for keys in _parts((before.keys() & changed) | (before.keys() - own.keys())):
+        session.execute(delete(PhoneFileRow).where(key_of.in_(keys)))
+    for keys in _parts(changed):
+        here = tuple_(PhoneRow.mac, PhoneRow.site_id)
         rows = []
-        for mac, at_site in there:
-            site_id, file = changed[mac]
-            if at_site == site_id:
-                old = before.get(mac)
-                rows.append(
-                    {"mac": mac, "site_id": site_id, "name": file.name, "digest": file.digest, "since": new[site_id][0],
-                     "taken": old.taken if old else None, "taken_at": old.taken_at if old else None}
-                )  # fmt: skip
+        for mac, site_id in session.execute(select(PhoneRow.mac, PhoneRow.site_id).where(here.in_(keys))).all():
+            file, old = own[mac, site_id], before.get((mac, site_id))
+            rows.append(
+                {"mac": mac, "site_id": site_id, "name": file.name, "digest": file.digest, "since": numbers[site_id],
+                 "taken": old.taken if old else None, "taken_at": old.taken_at if old else None}
+            )  # fmt: skip
         if rows:
             session.execute(insert(PhoneFileRow), rows)
 
@@ -56,8 +62,8 @@ def _note_released(session: Session, new: Mapping[str, tuple[int, Sequence[Targe
 def note_taken(change: Change, site_id: str, taken: Mapping[Mac, Report]) -> None:
     """Note which release phones of a site took their configuration from, by the last report of each."""
     for mac, report in taken.items():
-        row = change.session.get(PhoneFileRow, mac.bare)
-        if row is not None and row.site_id == site_id and report.release >= (row.taken or 0):
+        row = change.session.get(PhoneFileRow, (mac.bare, site_id))
+        if row is not None and report.release >= (row.taken or 0):
             row.taken, row.taken_at = report.release, change.now
 
 
@@ -97,7 +103,7 @@ def _own_files(files: Iterable[Target]) -> dict[str, Target]:
     return found
 
 
-def _parts(names: Collection[str]) -> Iterator[list[str]]:
+def _parts(names: Collection[_Name]) -> Iterator[list[_Name]]:
     in_order = sorted(names)
     for start in range(0, len(in_order), _AT_ONCE):
         yield in_order[start : start + _AT_ONCE]

@@ -8,16 +8,17 @@ from ringfence.hub.store.organisation_owned import OrganisationOwned, indexed, l
 
 
 class PhoneFileRow(OrganisationOwned, Base):
-    """The configuration that a phone has in the newest release of its site, and which release it took last.
+    """The configuration that a phone has in the newest release of a site, and which release of that it took last.
 
-    One row a phone with such a file. It outlives the releases that it speaks of.
+    It outlives the releases that it speaks of. A phone that was moved has one of either site until both are published:
+    that of the site where it is now counts.
     """
 
     __tablename__ = "phone_file"
     __table_args__ = (link("mac", to="phone.mac"), indexed("site_id"))
 
     mac: Mapped[str] = mapped_column(String(12), primary_key=True)
-    site_id: Mapped[str] = mapped_column(String(40))
+    site_id: Mapped[str] = mapped_column(String(40), primary_key=True)
     name: Mapped[str] = mapped_column(String(255))
     digest: Mapped[str] = mapped_column(String(64))
     since: Mapped[int] = mapped_column(Integer)

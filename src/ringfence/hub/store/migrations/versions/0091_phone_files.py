@@ -25,7 +25,7 @@ def upgrade() -> None:
         sa.Column("taken_at", sa.Double(), nullable=True),
         sa.ForeignKeyConstraint(["organisation_id"], ["organisation.id"]),
         sa.ForeignKeyConstraint(["organisation_id", "mac"], ["phone.organisation_id", "phone.mac"], ondelete="CASCADE"),
-        sa.PrimaryKeyConstraint("organisation_id", "mac"),
+        sa.PrimaryKeyConstraint("organisation_id", "mac", "site_id"),
     )
     op.create_index("ix_phone_file_organisation_id_site_id", "phone_file", ["organisation_id", "site_id"])
     op.execute(_FILES)
