@@ -252,7 +252,9 @@ def greets(link: socket.socket) -> None:
     link.sendall(GREETING)
     number = b""
     while b"ActionID" not in number or b"\r\n\r\n" not in number:
-        number += link.recv(65_536)
+        if not (more := link.recv(65_536)):
+            return  # whoever came does not believe who is here
+        number += more
     action = next(line for line in number.split(b"\r\n") if line.startswith(b"ActionID"))
     link.sendall(b"Response: Error\r\n" + action + b"\r\nMessage: who are you\r\n\r\n")
 

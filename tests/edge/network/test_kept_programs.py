@@ -58,6 +58,8 @@ def test_one_that_ends_at_once_is_started_ever_more_rarely(tmp_path: Path, monke
 def test_what_an_earlier_helper_left_is_ended_and_nothing_else(kept: KeptProgram, tmp_path: Path) -> None:
     with subprocess.Popen(["/usr/bin/sleep", "1000.5"]) as left, subprocess.Popen(["/usr/bin/sleep", "1000"]) as other:
         (tmp_path / "pid").write_text(str(left.pid))
+        for process in (left, other):  # the kernel shows a program's arguments a moment after it has begun
+            wait_until(Path(f"/proc/{process.pid}/cmdline").read_bytes, "it has no arguments")
         kept.end()
         assert left.wait() == -signal.SIGTERM
         (tmp_path / "pid").write_text(str(other.pid))
