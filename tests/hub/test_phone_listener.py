@@ -1,5 +1,6 @@
 """The hub's listener for phones by HTTPS: who gets which file, by which TLS, and what is told of everybody else."""
 
+import asyncio
 import datetime as dt
 import os
 import socket
@@ -11,7 +12,11 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from ringfence.hub.phone_listener import tls
+from ringfence.hub.phone_listener.child import PhoneListenerChild
+from ringfence.hub.phone_listener.messages import CHANNEL, RetireListener
 from ringfence.phones.mac import Mac
+from ringfence.secret import Secret
 from support.https_phones import AtListener, Factory, enterprise, listening, small_business
 from support.phone_identities import DAY, forger, key_number
 from support.running_hub import RunningHub
@@ -315,3 +320,34 @@ def test_whoever_sends_nothing_holds_nobody_up(at: AtListener, home: tuple[str, 
     finally:
         for each in silent:
             each.close()
+
+
+def test_whoever_comes_while_another_process_takes_over_is_served_by_one_of_the_two(tmp_path: Path) -> None:
+    hubs, childs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    bound = socket.create_server(("127.0.0.1", 0))
+    shown = small_business("000E08A10099").write(tmp_path).read_text()
+    client = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    client.check_hostname, client.verify_mode = False, ssl.CERT_NONE
+
+    def served(line: socket.socket) -> bool:
+        with line, client.wrap_socket(line) as talking:
+            return talking.version() is not None
+
+    async def scenario() -> None:
+        child = PhoneListenerChild(childs, bound.dup(), context)
+        work = asyncio.create_task(child.run())
+        for _turn in range(3):  # it waits for somebody
+            await asyncio.sleep(0)
+        line = socket.create_connection(bound.getsockname(), WITHIN_S)
+        CHANNEL.send(hubs, RetireListener())  # the loop finds both at once
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        try:
+            bound.accept()[0].close()  # it waits for the other process
+        except BlockingIOError:
+            assert await asyncio.to_thread(served, line)
+        await asyncio.wait_for(work, WITHIN_S)
+
+    context = tls.listener_context(shown, Secret(shown), (), is_for_old=False)
+    with hubs, childs, bound:
+        asyncio.run(scenario())

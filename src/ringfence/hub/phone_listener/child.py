@@ -65,6 +65,7 @@ class PhoneListenerChild:
         self._sending = asyncio.Lock()
         self._failed: FIFOCache[str, float] = FIFOCache(_MOST_FAILED)
         self._over = asyncio.Event()
+        self._is_retired = False
 
     async def run(self) -> None:
         """Work until the hub is gone, or another process listens."""
@@ -72,7 +73,7 @@ class PhoneListenerChild:
         self._channel.setblocking(False)
         self._listening.setblocking(False)
         loop.add_reader(self._channel.fileno(), self._obey)
-        self._accepting = asyncio.create_task(self._accept())
+        self._listen()
         await self._over.wait()
 
     def _obey(self) -> None:
@@ -87,8 +88,8 @@ class PhoneListenerChild:
                 self._resolve(order.number, FileToSend(order, descriptor))
             case DenyFile():
                 self._resolve(order.number, order)
-            case RetireListener():
-                self._accepting.cancel()
+            case RetireListener() if not self._is_retired:
+                self._stop_listening()
                 self._retiring = asyncio.create_task(self._retire())
             case _:
                 self._over.set()
@@ -101,23 +102,35 @@ class PhoneListenerChild:
             os.close(answer.descriptor)
 
     async def _retire(self) -> None:
-        self._listening.close()
         if self._tasks:
             await asyncio.wait(self._tasks, timeout=RETIRES_S)
         self._over.set()
 
-    async def _accept(self) -> None:
+    def _listen(self) -> None:
+        """Accept from now on. Whoever is accepted is talked with: no order of the hub can come between the two."""
+        if not self._is_retired:
+            asyncio.get_running_loop().add_reader(self._listening.fileno(), self._accept)
+
+    def _stop_listening(self) -> None:
+        self._is_retired = True
+        asyncio.get_running_loop().remove_reader(self._listening.fileno())
+        self._listening.close()
+
+    def _accept(self) -> None:
         loop = asyncio.get_running_loop()
-        while True:
-            try:
-                line, peer = await loop.sock_accept(self._listening)
-            except OSError:  # no descriptor is left, or whoever came has gone
-                await asyncio.sleep(_NO_ROOM_S)
-                continue
-            task = asyncio.create_task(self._talk(line, str(peer[0]), int(peer[1])))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-            self._places.take(one_caller(str(peer[0])), task)
+        try:
+            line, peer = self._listening.accept()
+        except (BlockingIOError, ConnectionAbortedError):  # another process was quicker, or whoever came has gone
+            return
+        except OSError:  # no descriptor is left
+            loop.remove_reader(self._listening.fileno())
+            loop.call_later(_NO_ROOM_S, self._listen)
+            return
+        line.setblocking(False)
+        task = asyncio.create_task(self._talk(line, str(peer[0]), int(peer[1])))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        self._places.take(one_caller(str(peer[0])), task)
 
     async def _talk(self, line: socket.socket, host: str, port: int) -> None:
         task = asyncio.current_task()
