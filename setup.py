@@ -20,6 +20,9 @@ RELAY = Extension(
 )
 BESIDE = {
     "share/man/man1": "docs/man/*.1",
+    "share/bash-completion/completions": "packaging/completions/bash/*",
+    "share/zsh/site-functions": "packaging/completions/zsh/*",
+    "share/fish/vendor_completions.d": "packaging/completions/fish/*",
     "share/ringfence/grafana": "packaging/grafana/*",
     "share/ringfence/prometheus": "packaging/prometheus/*",
     "share/ringfence/proxies": "packaging/proxies/*",
@@ -28,7 +31,7 @@ BESIDE = {
     "share/ringfence/sysusers.d": "packaging/sysusers.d/*",
     "share/doc/ringfence": "docs/*.md",
 }
-"""Where an installation has which files."""
+"""Where an installation has which files. scripts/manual.py makes the completions and most manual pages for an sdist."""
 
 setup(
     ext_modules=[RELAY],

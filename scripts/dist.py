@@ -1,5 +1,7 @@
 """Builds what is given away, the same bytes from the same commit: an sdist, a wheel, and their hashes.
 
+Both hold the manual pages and the shells' completions, which scripts/manual.py makes from the commands' own help.
+
 Times inside are the commit's, or SOURCE_DATE_EPOCH where that is set
 (https://reproducible-builds.org/specs/source-date-epoch/). Both are built twice, in two places, and compared.
 """
@@ -64,6 +66,8 @@ def made(place: Path, at: int) -> list[Path]:
     shutil.copytree(
         ROOT, sources, ignore=shutil.ignore_patterns(".git", ".venv*", "build", "dist", "*.egg-info", "*.so")
     )
+    command = [sys.executable, str(ROOT / "scripts" / "manual.py"), str(sources)]
+    subprocess.run(command, env={**os.environ, "SOURCE_DATE_EPOCH": str(at)}, check=True, umask=0o022)
     sdist = build("sdist", sources, out, at)
     settle(sdist, at)
     with tarfile.open(sdist) as archive:

@@ -14,10 +14,17 @@ import tempfile
 import zipfile
 from pathlib import Path
 
+from ringfence.cli.main import GROUPS
+
 ROOT = Path(__file__).parents[1]
 UV = shutil.which("uv") or Path(sys.executable).with_name("uv")
 BESIDE = (
     "share/man/man1/ringfence-serve.1",
+    *(f"share/man/man1/ringfence-{name}.1" for name in (*GROUPS, "login", "publish")),
+    "share/man/man1/ringfence.1",
+    "share/bash-completion/completions/ringfence",
+    "share/zsh/site-functions/_ringfence",
+    "share/fish/vendor_completions.d/ringfence.fish",
     "share/ringfence/sysctl.d/ringfence-edge.conf",
     "share/ringfence/sysusers.d/ringfence.conf",
     "share/doc/ringfence/exit-codes.md",
