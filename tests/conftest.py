@@ -12,7 +12,7 @@ import typing_extensions  # noqa: F401 - loaded before a test imports a process'
 from hypothesis import settings
 
 from ringfence.server.io.relay import is_accelerated
-from support import ocserv_server, pebble_ca, postgresql_server, slapd_server
+from support import former_version, ocserv_server, pebble_ca, postgresql_server, slapd_server
 
 pytest_plugins = ["support.side_by_side"]
 # No example has a deadline: others use the machine, too.
@@ -72,6 +72,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "pebble": (pebble_ca.is_there, "apt install pebble"),
     "promtool": (lambda: shutil.which("promtool") is not None, "apt install prometheus"),
     "cloud-init": (lambda: shutil.which("cloud-init") is not None, "apt install cloud-init"),
+    "history": (former_version.is_there, "install git, and in a clone that is not whole: git fetch --unshallow --tags"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }
 
