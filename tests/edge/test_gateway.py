@@ -190,7 +190,7 @@ def test_one_acknowledgement_sets_one_block_free_whatever_was_asked_for(internet
     asked = (("blksize", "65464"), ("windowsize", "64"))
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as phone:
         phone.bind((HOME, 0))
-        phone.settimeout(5)
+        phone.settimeout(60)
         phone.sendto(to_bytes(ReadRequest(own(ANNAS), "octet", asked)), (where, int(port)))
         assert phone.recv(2048) == b"\0\6blksize\x001428\x00windowsize\x001\0"
 

@@ -93,7 +93,7 @@ def test_who_is_banned_can_ask_no_more_and_all_else_goes_on(wire: Wire, bans: Ba
 def test_a_ban_ends_by_itself(wire: Wire, bans: BanSet) -> None:
     bans.ban(EVE, 1)
     assert not gets_through(wire, EVE, TFTP)
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not gets_through(wire, EVE, TFTP):
         assert time.monotonic() < until
     assert EVE not in bans.listed()

@@ -16,7 +16,7 @@ from ringfence.server.limits.settings import HttpLimits, Limits
 
 
 def wait_until(is_so: Callable[[], object]) -> None:
-    until = time.monotonic() + 10
+    until = time.monotonic() + 60
     while not is_so():
         assert time.monotonic() < until
         time.sleep(0.01)
