@@ -1,4 +1,4 @@
-.PHONY: help env demo box trust doors test check lint slow postgresql coverage versions dist docs conformance attacks bench format constraints clean
+.PHONY: help env demo box trust doors test check lint slow postgresql coverage versions dist docs conformance attacks bench soak format constraints clean
 BIN := .venv/bin
 PARALLEL := -n auto
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
@@ -72,6 +72,9 @@ bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/portable.py
 	@$(BIN)/python bench/phone_listener.py $(PHONES)
 	@$(BIN)/python bench/hub_processes.py
+
+soak: env       ## half an hour of kills, stops, wrong clocks and full disks (root); SOAK="--minutes 120"
+	@$(BIN)/python bench/soak.py $(SOAK)
 
 format: env     ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .
