@@ -1,4 +1,4 @@
-.PHONY: help env demo box trust doors test check lint slow postgresql coverage versions dist docs conformance attacks bench soak format constraints clean
+.PHONY: help env demo box trust doors test check lint slow postgresql coverage versions dist deb docs conformance attacks bench soak format constraints clean
 BIN := .venv/bin
 PARALLEL := -n auto
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
@@ -49,6 +49,9 @@ versions: env   ## the fast tests on every Python that is here
 dist: env       ## sdist and wheel, the same bytes each time, tried in an empty environment
 	@$(BIN)/python scripts/dist.py dist
 	@$(BIN)/python scripts/try_dist.py dist
+
+deb: env        ## Debian packages for this machine's Debian and architecture, the same bytes each time, in build/deb
+	@$(BIN)/python scripts/deb.py build/deb $(DEB)
 
 docs: env       ## the documentation as a site, in build/docs
 	@cd scripts && ../$(BIN)/python -m docs_site.build ../build/docs

@@ -12,7 +12,7 @@ import typing_extensions  # noqa: F401 - loaded before a test imports a process'
 from hypothesis import settings
 
 from ringfence.server.io.relay import is_accelerated
-from support import former_version, ocserv_server, pebble_ca, postgresql_server, slapd_server
+from support import debian_root, former_version, ocserv_server, pebble_ca, postgresql_server, slapd_server
 
 pytest_plugins = ["support.side_by_side"]
 # No example has a deadline: others use the machine, too.
@@ -73,6 +73,7 @@ PARTS: dict[str, tuple[Callable[[], bool], str]] = {
     "promtool": (lambda: shutil.which("promtool") is not None, "apt install prometheus"),
     "cloud-init": (lambda: shutil.which("cloud-init") is not None, "apt install cloud-init"),
     "history": (former_version.is_there, "install git, and in a clone that is not whole: git fetch --unshallow --tags"),
+    "packages": (debian_root.is_there, "as root: apt install mmdebstrap, and run scripts/debian_root"),
     "busybox": (lambda: shutil.which("busybox") is not None, "apt install busybox"),
 }
 
