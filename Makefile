@@ -1,4 +1,4 @@
-.PHONY: help env demo box trust doors test check lint slow postgresql coverage versions dist deb docs conformance attacks bench soak format constraints clean
+.PHONY: help env demo box trust doors test check lint slow postgresql coverage versions dist deb docs conformance attacks bench scale soak format constraints clean
 BIN := .venv/bin
 PARALLEL := -n auto
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
@@ -78,6 +78,9 @@ bench: env      ## speed and memory, as a table
 
 soak: env       ## half an hour of kills, stops, wrong clocks and full disks (root); SOAK="--minutes 120"
 	@$(BIN)/python bench/soak.py $(SOAK)
+
+scale: env      ## what publishing costs in a fleet of SCALE sites (10,000), as a table
+	@$(BIN)/python bench/publishing.py --sites $(or $(SCALE),10000)
 
 format: env     ## format the code and mend what ruff can mend
 	@$(BIN)/ruff format . && $(BIN)/ruff check --fix .

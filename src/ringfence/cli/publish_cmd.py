@@ -39,7 +39,7 @@ def publish(
     else:
         with output.paged():
             show_publication(result, diff=diff)
-    _raise_left_out(result["left_out"])
+    _raise_left_out(result["left_out"], result["counts"]["left_out"])
     if result["refused_files"]:
         first = result["refused_files"][0]
         raise PhonesLeftOut(f"a file was not published: {first['what']}", where=first["where"], to_do=first["to_do"])
@@ -47,25 +47,27 @@ def publish(
 
 def show_publication(result: Row, *, diff: bool) -> None:
     """Print what a publish did, or would do."""
-    changed, dry_run = result["sites"], result["dry_run"]
+    changed, counts, dry_run = result["sites"], result["counts"], result["dry_run"]
     verb = "would change" if dry_run else "changed"
-    files, phones = sum(len(site["files"]) for site in changed), sum(site["phones"] for site in changed)
-    of_all = f" ({counted(files, 'file')}, {counted(phones, 'phone')})" if changed else ""
-    summary = f"{counted(len(changed), 'site')} {verb}{of_all}, {result['unchanged']} unchanged"
+    of_all = f" ({counted(counts['files'], 'file')}, {counted(counts['phones'], 'phone')})" if changed else ""
+    summary = f"{counted(counts['sites'], 'site')} {verb}{of_all}, {result['unchanged']} unchanged"
     if diff:
         output.say(f"{summary}.")
     for site in changed if diff else changed[:_MOST_SITES]:
         outcome = "would get a new release" if dry_run else f"now has release {site['release']}"
         by = f"; edited by {some(site['edited_by'], 5)}" if site["edited_by"] else ""
-        of = f"{_what_changed(site['files'])}, {counted(site['phones'], 'phone')}{by}"
+        of = f"{_what_changed(site)}, {counted(site['phones'], 'phone')}{by}"
         output.say(f"Site {site['site']} {outcome} (before: {site['previous'] or 'none'}): {of}.")
         for file in site["files"] if diff else ():
             output.say(f"  {file['change']}: {file['name']}")
             output.show_diff(file["diff"])
-    if not diff and len(changed) > _MOST_SITES:
-        output.say(f"And {counted(len(changed) - _MOST_SITES, 'more site')}.")
+        if diff and site["file_count"] > len(site["files"]):
+            output.say(f"  and {counted(site['file_count'] - len(site['files']), 'more file')}")
+    more_sites = counts["sites"] - (len(changed) if diff else min(len(changed), _MOST_SITES))
+    if more_sites:
+        output.say(f"And {counted(more_sites, 'more site')}.")
     _show_waiting(result)
-    by_pbx = sum(site["told_by_pbx"] for site in changed)
+    by_pbx = counts["told_by_pbx"]
     if by_pbx:
         tells = "has no edge that tells it" if by_pbx == 1 else "have no edge that tells them"
         output.say(f"{counted(by_pbx, 'phone')} {tells}; the hub does, by PBX: ringfence phone orders")
@@ -78,6 +80,7 @@ def show_publication(result: Row, *, diff: bool) -> None:
         )
     _show_asked_for(result["asked_for"])
     _show_left_out(result["left_out"])
+    _show_more(result)
     for file in result["refused_files"]:
         output.say(f"Not published: {file['what']} ({file['where']}).")
         output.say(f"  {file['to_do']}")
@@ -85,9 +88,25 @@ def show_publication(result: Row, *, diff: bool) -> None:
     output.say(f"{summary}, in {result['seconds']:.2f} s.{more}")
 
 
-def _what_changed(files: Sequence[Row]) -> str:
+def _what_changed(site: Row) -> str:
+    files: Sequence[Row] = site["files"]
+    if len(files) < site["file_count"]:
+        return f"{counted(site['file_count'], 'file')} changed"
     counts = [(counted(sum(file["change"] == change for file in files), "file"), change) for change in _CHANGES]
     return ", ".join(f"{count} {change}" for count, change in counts if not count.startswith("0 "))
+
+
+def _show_more(result: Row) -> None:
+    """Print of how much an answer has only the first."""
+    lists = {
+        "left_out": "left out", "asked_for": "without the firmware that is set", "without_line": "without a line",
+        "waiting": "waiting for firmware",
+    }  # fmt: skip
+    for name, said in lists.items():
+        if more := result["counts"][name] - len(result[name]):
+            output.say(f"And {counted(more, 'more phone')} {said}.")
+    if more := result["counts"]["held"] - len(result["held"]):
+        output.say(f"And {counted(more, 'more site')} held.")
 
 
 _CHANGES = ("added", "changed", "removed")
@@ -143,7 +162,7 @@ def _show_left_out(left: Sequence[Row]) -> None:
             output.say(f"  {to_do}")
 
 
-def _raise_left_out(left: Sequence[Row]) -> None:
+def _raise_left_out(left: Sequence[Row], count: int) -> None:
     if not left:
         return
     first = left[0]
@@ -151,7 +170,7 @@ def _raise_left_out(left: Sequence[Row]) -> None:
         what = f"phone {first['mac']} was left out and keeps the files that it has: {first['what']}"
         raise PhonesLeftOut(what, where=first["where"], to_do=first["to_do"])
     raise PhonesLeftOut(
-        f"{counted(len(left), 'phone')} were left out and keep the files that they have",
+        f"{counted(count, 'phone')} were left out and keep the files that they have",
         where=some([phone["mac"] for phone in left], 5),
         to_do="Correct what is said above and publish again.",
     )
@@ -159,10 +178,10 @@ def _raise_left_out(left: Sequence[Row]) -> None:
 
 def what_comes(client: PeoplesApi, site: str) -> str:
     """Return in a sentence what the next publish brings to a site."""
-    would = client.post("/publish", {"dry_run": True, "sites": [site], "diffs": False})["sites"]
+    found = client.post("/publish", {"dry_run": True, "sites": [site], "diffs": False})
+    would, files, phones = found["sites"], found["counts"]["files"], found["counts"]["phones"]
     if not would:
         return "The next publish changes nothing there."
-    files, phones = sum(len(each["files"]) for each in would), sum(each["phones"] for each in would)
     by = sorted({who for each in would for who in each["edited_by"]})
     edited = f", edited by {some(by, 5)}" if by else ""
     return (

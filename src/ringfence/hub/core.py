@@ -65,6 +65,8 @@ class Hub:
     """What is to be ended with the hub."""
     folder: DataFolder | None = None
     """Where it is from, for what is looked at there while it runs; None for a hub that is in no folder."""
+    has_metadata_due: bool = False
+    """Whether its start left metadata to be signed again once it listens."""
 
     @property
     def organisation_id(self) -> str:

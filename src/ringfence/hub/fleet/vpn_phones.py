@@ -58,13 +58,21 @@ def unknown(name: str) -> UnknownHeadEnd:
 
 def note_offered(change: Change, site_id: str, release: int, offers: Mapping[str, VpnOffer]) -> None:
     """Note what a new release of a site says to its phones, by their bare addresses; no row where nothing changed."""
-    session, macs = change.session, sorted(offers)
-    for start in range(0, len(macs), _READ_AT_ONCE):
-        some = macs[start : start + _READ_AT_ONCE]
-        newest = _newest(session, site_id, some)
-        phones = {row.mac: row for row in session.scalars(select(VpnPhoneRow).where(VpnPhoneRow.mac.in_(some)))}
-        for mac in some:
-            offer, before = offers[mac], newest.get(mac)
+    note_all_offered(change, {site_id: (release, offers)})
+
+
+def note_all_offered(change: Change, offers: Mapping[str, tuple[int, Mapping[str, VpnOffer]]]) -> None:
+    """Note what new releases say: site → the release's number, and what it says (``note_offered``)."""
+    session = change.session
+    whole = sorted((site_id, mac) for site_id, (_release, its) in offers.items() for mac in its)
+    for start in range(0, len(whole), _READ_AT_ONCE):
+        some = whole[start : start + _READ_AT_ONCE]
+        macs = sorted({mac for _site_id, mac in some})
+        newest = _newest(session, sorted({site_id for site_id, _mac in some}), macs)
+        phones = {row.mac: row for row in session.scalars(select(VpnPhoneRow).where(VpnPhoneRow.mac.in_(macs)))}
+        for site_id, mac in some:
+            release, its = offers[site_id]
+            offer, before = its[mac], newest.get((site_id, mac))
             if (before is None and offer.head_end) or (before is not None and before != offer):
                 session.add(
                     VpnOfferRow(
@@ -175,9 +183,10 @@ def _note_found(session: Session, row: VpnPhoneRow | None, mac: str, offer: VpnO
         row.offered_to, row.offered = offer.head_end, list(offer.pins)
 
 
-def _newest(session: Session, site_id: str, macs: Sequence[str]) -> dict[str, VpnOffer]:
-    chosen = select(VpnOfferRow).where(VpnOfferRow.site_id == site_id, VpnOfferRow.mac.in_(macs))
-    return {row.mac: _as_offer(row) for row in session.scalars(chosen.order_by(VpnOfferRow.mac, VpnOfferRow.release))}
+def _newest(session: Session, site_ids: Sequence[str], macs: Sequence[str]) -> dict[tuple[str, str], VpnOffer]:
+    chosen = select(VpnOfferRow).where(VpnOfferRow.site_id.in_(site_ids), VpnOfferRow.mac.in_(macs))
+    rows = session.scalars(chosen.order_by(VpnOfferRow.mac, VpnOfferRow.release))
+    return {(row.site_id, row.mac): _as_offer(row) for row in rows}
 
 
 def _offer_of(session: Session, site_id: str, mac: str, release: int) -> VpnOffer | None:

@@ -24,8 +24,8 @@ from ringfence.hub.people.schemas.drafts import (
     DraftView,
     NewDraft,
 )
+from ringfence.hub.publishing import pieces, rollouts
 from ringfence.hub.publishing import publish as publishing
-from ringfence.hub.publishing import rollouts
 from ringfence.hub.publishing.publish import Publication
 from ringfence.hub.publishing.rollouts import NewRollout
 from ringfence.hub.store import pages
@@ -159,7 +159,7 @@ async def preview(
     """Return the sites that a draft affects, and what a publish of them would do."""
     async with _player(request).playing(request.scope, hub, draft_id, reader_of(caller)) as inside:
         affected = list(inside.affected)
-        due = await run_in_threadpool(publishing.read_due, inside.hub, affected, with_held=True)
+        due = await run_in_threadpool(pieces.read, inside.hub, affected, with_held=True)
     # Rendering is long; nobody waits for it.
     return affected, await run_in_threadpool(publishing.preview, hub, due, with_diffs=with_diffs)
 

@@ -257,7 +257,8 @@ async def renew(hub: Hub) -> None:
     async def look() -> Sequence[str]:
         return await run_in_threadpool(_in_turn, hub, renewal.renew_metadata)
 
-    await repeat(hub, "Renew metadata", look, RENEW_EVERY_S, after_s=RENEW_EVERY_S)  # the start has just done it
+    after_s = 0.0 if hub.has_metadata_due else RENEW_EVERY_S  # the start has just done it, or has begun
+    await repeat(hub, "Renew metadata", look, RENEW_EVERY_S, after_s=after_s)
 
 
 async def renew_certificate(hub: Hub, folder: DataFolder, reload: Callable[[], None]) -> None:

@@ -1,12 +1,18 @@
 """Renewal of what expires: signed metadata, and the listeners' certificate."""
 
-from sqlalchemy import delete, func, select
+import math
+import time
+from collections.abc import Sequence
+from functools import partial
+
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from ringfence.content.signing import TIMESTAMP_LIFETIME_S, SiteSigners, renew_timestamp
-from ringfence.hub import logs
+from ringfence.hub import logs, within
 from ringfence.hub.core import Hub
 from ringfence.hub.data.folder import DataFolder, server_pair
+from ringfence.hub.fleet import sites
 from ringfence.hub.publishing import releases, roots
 from ringfence.hub.store.models import SiteRow
 from ringfence.hub.store.release_models import RoleMetadataRow
@@ -19,26 +25,44 @@ from ringfence.identity.certificates import (
 )
 
 SITES_AT_ONCE = 100
+START_S = 0.5
+"""How long the hub's start spends on it before the hub listens; the rest comes after that."""
 
 _log = logs.get("renewal")
 
 
-def renew_metadata(hub: Hub) -> int:
+def renew_metadata(hub: Hub, until: float = math.inf) -> int:
     """Sign metadata again that has used half of its lifetime, or says that the hub is elsewhere.
 
-    Return for how many sites.
+    What ends first comes first, some sites in each transaction, so that others who write wait for moments alone.
+
+    Args:
+        hub: Whose sites.
+        until: By ``time.monotonic``, when no more sites are begun with.
+
+    Returns:
+        For how many sites. Those that it leaves are due still.
     """
     now = hub.clock()
     with hub.database.reading() as session:
         due = _due(session, hub.endpoints.digest, now)
-    for start in range(0, len(due), SITES_AT_ONCE):
+    done = 0
+    while done < len(due) and time.monotonic() < until:
+        some = due[done : done + SITES_AT_ONCE]
         with hub.database.writing() as session:
-            for site_id, roles in due[start : start + SITES_AT_ONCE]:
-                _renew_site(hub, session, site_id, roles, now)
-        hub.wakeups.wake_sites({site_id for site_id, _roles in due[start : start + SITES_AT_ONCE]})
-    if due:
-        _log.info("metadata signed again", sites=len(due))
-    return len(due)
+            _renew_sites(hub, session, some, now)
+        hub.wakeups.wake_sites({site_id for site_id, _roles in some})
+        done += len(some)
+    if done:
+        _log.info("metadata signed again", sites=done, left=len(due) - done)
+    return done
+
+
+def renew_at_start(hub: Hub) -> None:
+    """Renew for each organisation what a moment before listening is enough for; note in the hub whether any is left."""
+    until = time.monotonic() + START_S
+    within.in_turn(within.each(hub), partial(renew_metadata, until=until))
+    hub.has_metadata_due = time.monotonic() >= until
 
 
 def renew_server_certificate(hub: Hub, folder: DataFolder) -> bool:
@@ -54,7 +78,10 @@ def renew_server_certificate(hub: Hub, folder: DataFolder) -> bool:
 
 
 def _due(session: Session, endpoints: str, now: float) -> list[tuple[str, set[str]]]:
-    """Return the sites with metadata past half of its time, or with other endpoints of the hub; and which roles."""
+    """Return the sites with metadata past half of its time, or with other endpoints of the hub; and which roles.
+
+    Those come first whose metadata ends first, and those last that are only to learn where the hub is.
+    """
     newest = (
         select(RoleMetadataRow.site_id, RoleMetadataRow.role, func.max(RoleMetadataRow.version).label("version"))
         .group_by(RoleMetadataRow.site_id, RoleMetadataRow.role)
@@ -69,41 +96,49 @@ def _due(session: Session, endpoints: str, now: float) -> list[tuple[str, set[st
             & (newest.c.version == RoleMetadataRow.version),
         )
         .where((RoleMetadataRow.made_at + RoleMetadataRow.expires_at) / 2 <= now)
-        .order_by(RoleMetadataRow.site_id)
+        .order_by(RoleMetadataRow.expires_at, RoleMetadataRow.site_id)
     )
     found: dict[str, set[str]] = {}
     for site_id, role in session.execute(chosen):
         found.setdefault(site_id, set()).add(role)
-    for site_id in session.scalars(select(SiteRow.id).where(SiteRow.endpoints_digest != endpoints)):
+    moved = select(SiteRow.id).where(SiteRow.endpoints_digest != endpoints).order_by(SiteRow.id)
+    for site_id in session.scalars(moved):
         found.setdefault(site_id, set()).add("root")
     return list(found.items())
 
 
-def _renew_site(hub: Hub, session: Session, site_id: str, roles: set[str], now: float) -> None:
-    site, signers = session.get(SiteRow, site_id), hub.signers
-    if site is None:
-        return
-    if roots.follow_keys(hub, session, [site_id], now, signers):
-        roles = (roles - {"root"}) | {"targets"}
-    if "root" in roles:
-        roots.sign_next(hub, session, site_id, now, signers)
-    if roles & {"targets", "snapshot"}:
-        releases.sign_again(session, site_id, now, signers)
-    elif "timestamp" in roles:
-        _renew_timestamp(session, site_id, now, signers)
+def _renew_sites(hub: Hub, session: Session, due: Sequence[tuple[str, set[str]]], now: float) -> None:
+    signers = hub.signers
+    there = sites.existing(session, [site_id for site_id, _roles in due])
+    changed = set(roots.follow_keys(hub, session, sorted(there), now, signers))
+    timestamps = []
+    for site_id, roles in due:
+        if site_id not in there:
+            continue
+        wanted = (roles - {"root"}) | {"targets"} if site_id in changed else roles
+        if "root" in wanted:
+            roots.sign_next(hub, session, site_id, now, signers)
+        if wanted & {"targets", "snapshot"}:
+            releases.sign_again(session, site_id, now, signers)
+        elif "timestamp" in wanted:
+            timestamps.append(site_id)
+    _renew_timestamps(session, timestamps, now, signers)
 
 
-def _renew_timestamp(session: Session, site_id: str, now: float, signers: SiteSigners) -> None:
-    chosen = select(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id, RoleMetadataRow.role == "timestamp")
-    previous = session.scalar(chosen.order_by(RoleMetadataRow.version.desc()).limit(1))
-    if previous is None:
+def _renew_timestamps(session: Session, site_ids: Sequence[str], now: float, signers: SiteSigners) -> None:
+    of_sites = RoleMetadataRow.site_id.in_(site_ids), RoleMetadataRow.role == "timestamp"
+    before = select(RoleMetadataRow.site_id, RoleMetadataRow.version, RoleMetadataRow.body).where(*of_sites)
+    newest = {site_id: (version, body) for site_id, version, body in session.execute(
+        before.order_by(RoleMetadataRow.version)
+    )}  # fmt: skip
+    if not newest:
         return
-    body = renew_timestamp(previous.body, signers.timestamp, now)
-    row = RoleMetadataRow(
-        site_id=site_id, role="timestamp", version=previous.version + 1, body=body, made_at=now,
-        expires_at=now + TIMESTAMP_LIFETIME_S,
-    )  # fmt: skip
-    session.execute(
-        delete(RoleMetadataRow).where(RoleMetadataRow.site_id == site_id, RoleMetadataRow.role == "timestamp")
-    )
-    session.add(row)
+    rows = [
+        {
+            "site_id": site_id, "role": "timestamp", "version": version + 1, "made_at": now,
+            "body": renew_timestamp(body, signers.timestamp, now), "expires_at": now + TIMESTAMP_LIFETIME_S,
+        }
+        for site_id, (version, body) in newest.items()
+    ]  # fmt: skip
+    session.execute(delete(RoleMetadataRow).where(*of_sites), execution_options={"synchronize_session": False})
+    session.execute(insert(RoleMetadataRow), rows)

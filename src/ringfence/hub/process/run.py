@@ -55,6 +55,9 @@ from ringfence.server.confinement import accounts
 OTHERS_PARTS_S = 86_400.0
 """For how long nobody has written to a half-written blob before a hub that is not alone removes it."""
 
+SWITCH_S = 0.001
+"""How long a thread that computes, such as a large publish, makes those wait that answer; Python's own is five times it."""
+
 _log = logs.get("run")
 
 
@@ -75,6 +78,7 @@ def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS, user: str
     if account is not None:
         accounts.require_owner(folder.path, account)
     raise_descriptor_limit()
+    sys.setswitchinterval(SWITCH_S)
     config = folder.config()
     with contextlib.ExitStack() as stack:
         with acting_as_owner(folder.path):
@@ -216,7 +220,7 @@ def prepare(hub: Hub, folder: DataFolder, bound: Bound) -> None:
             within.everywhere(hub)
         )  # the database is this process's alone: whoever held the lease is gone
     restore.begin_listening(hub)
-    within.in_turn(within.each(hub), renewal.renew_metadata)
+    renewal.renew_at_start(hub)
     renewal.renew_server_certificate(hub, folder)
 
 

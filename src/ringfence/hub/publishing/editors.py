@@ -6,7 +6,6 @@ from sqlalchemy import false, or_, select
 from sqlalchemy.orm import Session
 
 from ringfence.hub.publishing import edits_since, releases
-from ringfence.hub.publishing.site_rows import SiteInput
 from ringfence.hub.store.models import AuditEntryRow, PhoneRow, SiteRow
 from ringfence.hub.store.release_models import ReleaseRow
 from ringfence.phones.mac import Mac
@@ -15,12 +14,11 @@ _AT_ONCE = 1000
 """How many sites a query names at most."""
 
 
-def find(session: Session, sites: Sequence[SiteInput]) -> Mapping[str, list[str]]:
-    """Return for each site who edited its phones, its groups or what is everybody's since its newest release.
+def find(session: Session, ids: Sequence[str]) -> Mapping[str, list[str]]:
+    """Return for each of these sites who edited its phones, its groups or what is everybody's since its newest release.
 
     After a roll-back that is since the release whose content it repeats: those edits come back.
     """
-    ids = [site.site_id for site in sites]
     newest: dict[str, ReleaseRow] = {}
     sites_of: dict[str, set[str]] = {f"site {site_id}": {site_id} for site_id in ids}
     for start in range(0, len(ids), _AT_ONCE):

@@ -11,7 +11,7 @@ load, the prepared files go into a release of their own. So that release holds e
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import case, delete, select, update
 from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest
@@ -31,6 +31,9 @@ from ringfence.phones.firmware.steps import has_steps, step_between, version_of
 from ringfence.phones.mac import Mac
 
 _AUTHOR = "firmware rollout"
+_AT_ONCE = 500
+"""How many names a query has at most."""
+
 _log = logs.get("rollout")
 
 
@@ -75,11 +78,16 @@ class EdgeOfRollout:
 
 def edges_of(session: Session, site_id: str) -> list[EdgeOfRollout]:
     """Return the edges of a site that are not revoked, each with the time until which firmware waits for it."""
+    return edges_of_sites(session, [site_id])
+
+
+def edges_of_sites(session: Session, site_ids: Sequence[str]) -> list[EdgeOfRollout]:
+    """Return the edges of some sites that are not revoked, in the sites' order (``edges_of``)."""
     chosen = (
         select(EdgeRow, SiteRow.firmware_waits_s)
         .join(SiteRow, SiteRow.id == EdgeRow.site_id)
-        .where(EdgeRow.site_id == site_id, EdgeRow.revoked_at.is_(None))
-        .order_by(EdgeRow.enrolled_at, EdgeRow.id)
+        .where(EdgeRow.site_id.in_(site_ids), EdgeRow.revoked_at.is_(None))
+        .order_by(EdgeRow.site_id, EdgeRow.enrolled_at, EdgeRow.id)
     )
     return [
         EdgeOfRollout(edge, max(edge.last_seen_at or 0.0, edge.enrolled_at) + waits_s)
@@ -124,7 +132,12 @@ def files_for(loads: Collection[str], held: Stock) -> list[Target]:
 
 def put_prepared(session: Session, site_id: str, prepared: Sequence[tuple[Target, str]]) -> None:
     """Keep the files of a site that wait for firmware, in the place of those before; each with its load."""
-    session.execute(delete(PreparedTargetRow).where(PreparedTargetRow.site_id == site_id))
+    put_all_prepared(session, {site_id: prepared})
+
+
+def put_all_prepared(session: Session, prepared: Mapping[str, Sequence[tuple[Target, str]]]) -> None:
+    """Keep the files of some sites that wait for firmware (``put_prepared``)."""
+    session.execute(delete(PreparedTargetRow).where(PreparedTargetRow.site_id.in_(sorted(prepared))))
     session.add_all(
         PreparedTargetRow(
             site_id=site_id,
@@ -137,14 +150,18 @@ def put_prepared(session: Session, site_id: str, prepared: Sequence[tuple[Target
             **releases.reload_columns(target.reload),
             load=load,
         )
-        for target, load in prepared
+        for site_id, its in prepared.items()
+        for target, load in its
     )
 
 
 def note_named(session: Session, named: Mapping[str, str]) -> None:
     """Write down which load each phone's newest file names."""
-    for mac, load in named.items():
-        session.execute(update(PhoneRow).where(PhoneRow.mac == mac).values(named_load=load))
+    macs = sorted(named)
+    for start in range(0, len(macs), _AT_ONCE):
+        some = {mac: named[mac] for mac in macs[start : start + _AT_ONCE]}
+        chosen = update(PhoneRow).where(PhoneRow.mac.in_(some)).values(named_load=case(some, value=PhoneRow.mac))
+        session.execute(chosen, execution_options={"synchronize_session": False})
 
 
 def go_on(hub: Hub) -> list[str]:

@@ -46,7 +46,13 @@ class KnownSecrets:
         self._by_head: dict[bytes, list[tuple[bytes, str]]] = {}
         self._others: list[tuple[bytes, str]] = []
         self._found: dict[Digest, str | None] = {}
-        for owner, secret in owned:
+        self._heads: frozenset[bytes] = frozenset()
+        self._unread: Iterable[tuple[str, Secret]] | None = owned
+
+    def open(self) -> Self:
+        """Open the secrets, which is otherwise done as the first file is looked into: few sites have such files."""
+        owned, self._unread = self._unread, None
+        for owner, secret in owned or ():
             text = secret.reveal()
             if len(text) < _AS_A_WORD or (len(text) < _ANYWHERE and not _is_mixed(text)):
                 continue
@@ -55,11 +61,16 @@ class KnownSecrets:
                 self._by_head.setdefault(data[:_AS_A_WORD], []).append((data, owner))
             else:
                 self._others += [(text.encode(form), owner) for form in ("utf-8", "utf-16-le", "utf-16-be")]
-        self._heads = frozenset(self._by_head)
+        if owned is not None:
+            self._heads = frozenset(self._by_head)
+        return self
 
     @classmethod
     def of_fleet(cls, session: Session, sealer: Sealer) -> Self:
-        """Return every secret that the hub keeps for its phones and PBXes; those that can't be opened are left out."""
+        """Return every secret that the hub keeps for its phones and PBXes; those that can't be opened are left out.
+
+        They are read once they are needed, or by ``open``; the session must be open till then.
+        """
         return cls(_all(session, sealer))
 
     def owner_in_blob(self, digest: Digest, length: int, read: Callable[[], bytes]) -> str | None:
@@ -70,6 +81,7 @@ class KnownSecrets:
 
     def owner_in(self, data: bytes) -> str | None:
         """Return whose secret ``data`` holds, None if it holds none."""
+        self.open()
         if not self._heads and not self._others:
             return None
         return next(filter(None, map(self._owner_in_plain, _readings(data))), None)

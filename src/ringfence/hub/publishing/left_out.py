@@ -28,15 +28,17 @@ class LeftOutPhone:
     fault: RingfenceError
 
 
-def put(session: Session, site_id: str, phones: Collection[LeftOutPhone], now: float) -> None:
-    """Store which phones of a site were left out, in place of those before."""
-    of_site = select(PhoneRow.mac).where(PhoneRow.site_id == site_id)
+def put(session: Session, site_ids: Sequence[str], phones: Collection[LeftOutPhone], now: float) -> None:
+    """Store which phones of some sites were left out, in place of those before."""
+    of_site = select(PhoneRow.mac).where(PhoneRow.site_id.in_(site_ids))
     macs = [phone.mac.bare for phone in phones]
     session.execute(
         delete(LeftOutPhoneRow)
         .where(LeftOutPhoneRow.mac.in_(of_site) | LeftOutPhoneRow.mac.in_(macs))
         .execution_options(synchronize_session=False)
     )
+    if not phones:
+        return
     there = set(session.scalars(select(PhoneRow.mac).where(PhoneRow.mac.in_(macs))))
     session.add_all(
         LeftOutPhoneRow(mac=phone.mac.bare, at=now, what=phone.fault.what[:1000], to_do=phone.fault.to_do[:1000])

@@ -1,26 +1,24 @@
 """Publishing: what changed in the fleet becomes releases, one for each site whose files changed.
 
-The order is what keeps it whole: everything is rendered before anything is written; blobs are durable before
-the rows and the metadata that name them; those come in one transaction, for a batch of sites at a time. Whatever
-stops a publish, each site has its old release or its new one, and publishing again goes on from there.
+Sites are read, rendered and written in pieces (``pieces``), all as of one moment. The order is what keeps it whole: a
+piece is rendered before anything of it is written; blobs are durable before the rows and the metadata that name them;
+those come in one transaction, for a piece at a time. Whatever stops a publish, each site has its old release or its new
+one, and publishing again goes on from there.
 """
 
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from sqlalchemy import update
-from sqlalchemy.orm import Session
-
-from ringfence.hub import kept_blobs, logs
+from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.errors import BadSelection, SecretWouldBeShared
-from ringfence.hub.fleet import doubts, edges, phone_trust, profile_keys, sites, templates, vpn_phones
+from ringfence.hub.fleet import doubts, edges, phone_trust, profile_keys, sites, vpn_phones
 from ringfence.hub.publishing import (
-    editors,
     firmware_rollout,
     holds,
-    left_out,
+    piece_writing,
+    pieces,
     publication_lock,
     releases,
     site_profiles,
@@ -34,23 +32,18 @@ from ringfence.hub.publishing.diffs import (
     read_from,
 )
 from ringfence.hub.publishing.firmware_rollout import EdgeOfRollout
-from ringfence.hub.publishing.known_secrets import KnownSecrets
 from ringfence.hub.publishing.left_out import LeftOutPhone
+from ringfence.hub.publishing.pieces import DueSites
 from ringfence.hub.publishing.publication_lock import PublicationLock
 from ringfence.hub.publishing.releases import NewRelease
 from ringfence.hub.publishing.reload_orders import AS_SET, ReloadOrders
 from ringfence.hub.publishing.sandboxed_templates import LimitedRenderer
 from ringfence.hub.publishing.site_files import SiteFiles, render
-from ringfence.hub.publishing.site_rows import SiteInput, due_sites, phones_without_line, read_sites
-from ringfence.hub.store import audit_chain
-from ringfence.hub.store.binding import whose
+from ringfence.hub.publishing.site_rows import read_sites
 from ringfence.hub.store.models import SiteRow
 from ringfence.phones.mac import Mac
-from ringfence.phones.rendering.own_templates import OwnTemplates
 from ringfence.phones.rendering.render_input import secrets_of
 
-SITES_AT_ONCE = 100
-"""How many sites share a transaction and a disk sync."""
 LONGEST_COMMENT = 500
 
 _log = logs.get("publishing")
@@ -114,50 +107,32 @@ def publish(
     began = time.monotonic()
     _check_comment(comment)
     if dry_run:
-        return preview(hub, read_due(hub, site_ids, with_held=site_ids is not None), with_diffs=with_diffs)
+        with pieces.reading(hub, site_ids, with_held=site_ids is not None) as due:
+            return preview(hub, due, with_diffs=with_diffs)
+    gathered = _Told(shown=[MOST_DIFFS if with_diffs else 0])
     with publication_lock.held(hub, who) as held:
         site_trust.prepare(hub, who, site_ids)
         site_profiles.prepare(hub, who, site_ids)
-        rendered = _render(hub, read_due(hub, site_ids), held, orders)
-        told: dict[str, int] = {}
-        for start in range(0, len(rendered.sites), SITES_AT_ONCE):
-            told |= _write(hub, who, rendered.due, rendered.sites[start : start + SITES_AT_ONCE], comment, held)
-    done = _publication(hub, rendered, began, dry_run=False, with_diffs=with_diffs)
-    done.sites[:] = [replace(each, told_by_pbx=told.get(each.site_id, 0)) for each in done.sites]
+        with pieces.reading(hub, site_ids) as due:
+            for piece in _rendered(hub, due, held, orders):
+                told = piece_writing.write(hub, who, piece, due.entries_through, comment, held)
+                gathered.take(hub, due, piece, told)
+    done = gathered.publication(due, began, dry_run=False)
     hub.measures.publishes.observe(done.seconds)
     hub.measures.releases.inc(len(done.sites))
     hub.measures.left_out.inc(len(done.left_out))
-    counts = {"sites": len(done.sites), "of": rendered.due.asked, "left_out": len(done.left_out)}
+    counts = {"sites": len(done.sites), "of": due.asked, "left_out": len(done.left_out)}
     _log.info("published", by=who, **counts, seconds=round(done.seconds, 3))
     return done
 
 
-def preview(hub: Hub, due: "DueSites", *, with_diffs: bool = True) -> Publication:
-    """Render what was read, and return what a publish would make of it."""
+def preview(hub: Hub, due: DueSites, *, with_diffs: bool = True) -> Publication:
+    """Render what was read, or is just being read, and return what a publish would make of it."""
     began = time.monotonic()
-    return _publication(hub, _render(hub, due, None), began, dry_run=True, with_diffs=with_diffs)
-
-
-def _publication(hub: Hub, rendered: "_Rendered", began: float, *, dry_run: bool, with_diffs: bool) -> Publication:
-    due = rendered.due
-    changes = [
-        _site_change(hub, files, due.edited_by[files.site.site_id], dry_run=dry_run, with_diffs=with_diffs)
-        for files in rendered.sites
-        if files.changed
-    ]
-    return Publication(
-        dry_run=dry_run,
-        sites=changes,
-        unchanged=due.asked - len({*(each.site_id for each in changes), *(site.id for site in due.held)}),
-        seconds=time.monotonic() - began,
-        without_line=due.without_line,
-        waiting={str(target.owner): load for files in rendered.sites for target, load in files.prepared},
-        waiting_for=_edges_away(hub, [files.site.site_id for files in rendered.sites if files.prepared]),
-        left_out=[phone for files in rendered.sites for phone in files.left_out],
-        asked_for=[phone for files in rendered.sites for phone in files.site.asked_for],
-        refused=[fault for files in rendered.sites for fault in files.refused],
-        held=due.held,
-    )
+    gathered = _Told(shown=[MOST_DIFFS if with_diffs else 0])
+    for piece in _rendered(hub, due, None):
+        gathered.take(hub, due, piece, None)
+    return gathered.publication(due, began, dry_run=True)
 
 
 def rollback(hub: Hub, who: str, site_id: str, number: int) -> int:
@@ -232,126 +207,78 @@ def differences(hub: Hub, site_id: str, number: int, against: int) -> list[FileC
 
 
 @dataclass(frozen=True, slots=True)
-class DueSites:
-    """The sites that are due, as they are to be rendered, and all else that rendering goes by."""
+class _Told:
+    """What is told of sites, gathered piece by piece."""
 
-    sites: list[SiteInput]
-    asked: int
-    """How many the publish is about, whether they are due or not."""
-    without_line: list[Mac]
-    held: list[SiteRow]
-    edited_by: Mapping[str, list[str]]
-    templates: OwnTemplates
-    known: KnownSecrets
-    entries_through: int
-    """The newest entry of the audit log when they were read."""
+    sites: list[PublishedSite] = field(default_factory=list)
+    waiting: dict[str, str] = field(default_factory=dict)
+    waiting_for: list[EdgeOfRollout] = field(default_factory=list)
+    left_out: list[LeftOutPhone] = field(default_factory=list)
+    asked_for: list[LeftOutPhone] = field(default_factory=list)
+    refused: list[SecretWouldBeShared] = field(default_factory=list)
+    shown: list[int] = field(default_factory=lambda: [MOST_DIFFS])
+    """How many more files get a diff."""
 
+    def take(self, hub: Hub, due: DueSites, piece: Sequence[SiteFiles], told: Mapping[str, int] | None) -> None:
+        """Take a piece in; ``told`` says for each site how many phones are told by PBX, None in a dry run."""
+        for files in piece:
+            if files.changed:
+                self.sites.append(self._site(hub, files, due.edited_by[files.site.site_id], told))
+            self.waiting.update((str(target.owner), load) for target, load in files.prepared)
+            self.left_out.extend(files.left_out)
+            self.asked_for.extend(files.site.asked_for)
+            self.refused.extend(files.refused)
+        self.waiting_for.extend(_edges_away(hub, [files.site.site_id for files in piece if files.prepared]))
 
-def read_due(hub: Hub, site_ids: Sequence[str] | None, *, with_held: bool = False) -> DueSites:
-    """Read what a publish of these sites, or of all, would render; sites that are held only ``with_held``."""
-    with hub.database.reading() as session:
-        due, asked = due_sites(session, hub.renderer_fingerprint, site_ids)
-        sites_held = holds.find(session, due)
-        if not with_held:
-            there = {site.id for site in sites_held}
-            due = [site_id for site_id in due if site_id not in there]
-        inputs = list(read_sites(session, hub.sealer, due, hub.clock()))
-        return DueSites(
-            sites=site_profiles.with_profiles(hub, session, site_trust.with_trust(hub, session, inputs)),
-            asked=asked,
-            without_line=phones_without_line(session, site_ids),
-            held=sites_held,
-            edited_by=editors.find(session, inputs),
-            templates=templates.all_of(session),
-            known=KnownSecrets.of_fleet(session, hub.sealer) if inputs else KnownSecrets(),
-            entries_through=audit_chain.head(session, whose(session))[0],
+    def _site(self, hub: Hub, files: SiteFiles, edited_by: list[str], told: Mapping[str, int] | None) -> PublishedSite:
+        site = files.site
+        pairs = compare(site.published, files.targets)
+        read = read_from(files.blobs, hub.blobs.get)
+        described = describe(pairs, read, files.secrets, most_diffs=self.shown[0])
+        self.shown[0] = max(self.shown[0] - len(described), 0)
+        owners = {target.owner for pair in pairs for target in pair if target is not None and target.owner}
+        new, by_pbx = (None, 0) if told is None else (site.next_release, told.get(site.site_id, 0))
+        return PublishedSite(site.site_id, new, site.newest_release, described, len(owners), edited_by, by_pbx)
+
+    def publication(self, due: DueSites, began: float, *, dry_run: bool) -> Publication:
+        """Return what was done, or would be."""
+        return Publication(
+            dry_run=dry_run,
+            sites=self.sites,
+            unchanged=due.asked - len({*(each.site_id for each in self.sites), *(site.id for site in due.held)}),
+            seconds=time.monotonic() - began,
+            without_line=due.without_line,
+            waiting=self.waiting,
+            waiting_for=self.waiting_for,
+            left_out=self.left_out,
+            asked_for=self.asked_for,
+            refused=self.refused,
+            held=due.held,
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Rendered:
-    """The sites that were due, rendered."""
-
-    due: DueSites
-    sites: list[SiteFiles]
-
-
-def _render(hub: Hub, due: DueSites, held: PublicationLock | None, orders: ReloadOrders = AS_SET) -> _Rendered:
-    rendered = []
+def _rendered(
+    hub: Hub, due: DueSites, held: PublicationLock | None, orders: ReloadOrders = AS_SET
+) -> Iterator[Sequence[SiteFiles]]:
+    """Yield the sites that are due, rendered, piece by piece."""
     with LimitedRenderer(due.templates, hub.renderer) as renderer:
-        for site in due.sites:
-            made = render(site, renderer, due.known, hub.blobs.get)
-            rendered.append(replace(made, targets=orders.applied(made.targets)))
-            if held is not None:
-                held.keep()
-    return _Rendered(due, rendered)
-
-
-def _write(
-    hub: Hub, who: str, due: DueSites, batch: Sequence[SiteFiles], comment: str, held: PublicationLock
-) -> Mapping[str, int]:
-    changed = [files for files in batch if files.changed]
-    made = {digest: data for files in batch if files.changed or files.prepared for digest, data in files.blobs.items()}
-    kept_blobs.put(hub, made)
-    with hub.change(who) as change:
-        held.confirm(change.session)
-        there = sites.existing(change.session, [files.site.site_id for files in batch])
-        news = [
-            NewRelease(
-                files.site.site_id, files.site.next_release, files.targets, comment, entries_through=due.entries_through
-            )
-            for files in changed
-            if files.site.site_id in there  # one that was removed meanwhile needs no release
-        ]
-        told = releases.put(change, hub, news)
-        numbers = {new.site_id: new.number for new in news}
-        for files in changed:
-            if files.site.site_id in numbers:
-                phone_trust.note_offered(change, numbers[files.site.site_id], files.site.published, files.targets,
-                                         files.site.trust.offered, files.site.trust.list_number)  # fmt: skip
-                vpn_phones.note_offered(change, files.site.site_id, numbers[files.site.site_id], files.vpn_offers)
-                offered = site_profiles.offered(files.site.profiles)
-                profile_keys.note_offered(change, numbers[files.site.site_id], offered)
-        _note_rendered(change.session, batch, hub.renderer_fingerprint)
-        for files in batch:
-            if files.site.site_id in there:
-                firmware_rollout.put_prepared(change.session, files.site.site_id, files.prepared)
-                firmware_rollout.note_named(change.session, files.named)
-                left_out.put(change.session, files.site.site_id, (*files.left_out, *files.site.asked_for), change.now)
-        left = {files.site.site_id: files.left_out for files in batch if files.left_out}
-        for new in news:
-            said = f"release {new.number}" + (f": {comment}" if comment else "")
-            without = ", ".join(str(phone.mac) for phone in left.get(new.site_id, ()))
-            change.note("publish", new.site_id, said + (f"; left out: {without}" if without else ""))
-    hub.wakeups.wake_sites({new.site_id for new in news})
-    return told
-
-
-def _note_rendered(session: Session, batch: Sequence[SiteFiles], fingerprint: str) -> None:
-    for files in batch:
-        session.execute(
-            update(SiteRow)
-            .where(SiteRow.id == files.site.site_id)
-            .values(rendered_edits=files.site.edits, rendered_by=fingerprint)
-        )
-
-
-def _site_change(hub: Hub, files: SiteFiles, edited_by: list[str], *, dry_run: bool, with_diffs: bool) -> PublishedSite:
-    site = files.site
-    pairs = compare(site.published, files.targets)
-    described = describe(
-        pairs, read_from(files.blobs, hub.blobs.get), files.secrets, most_diffs=MOST_DIFFS if with_diffs else 0
-    )
-    owners = {target.owner for pair in pairs for target in pair if target is not None and target.owner}
-    new = None if dry_run else site.next_release
-    return PublishedSite(site.site_id, new, site.newest_release, described, len(owners), edited_by)
+        for piece in due.pieces:
+            rendered = []
+            for site in piece:
+                made = render(site, renderer, due.known, hub.blobs.get)
+                rendered.append(replace(made, targets=orders.applied(made.targets)))
+                if held is not None:
+                    held.keep()
+            yield rendered
 
 
 def _edges_away(hub: Hub, site_ids: Sequence[str]) -> list[EdgeOfRollout]:
     """Return the edges of these sites that hold firmware back by being away."""
+    if not site_ids:
+        return []
     now = hub.clock()
     with hub.database.reading() as session:
-        found = [each for site_id in site_ids for each in firmware_rollout.edges_of(session, site_id)]
+        found = firmware_rollout.edges_of_sites(session, site_ids)
     return [each for each in found if each.counts(now) and not edges.is_connected(each.edge, now)]
 
 

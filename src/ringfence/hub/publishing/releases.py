@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import get_args
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import case, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from ringfence.content.digests import Digest
@@ -86,8 +86,9 @@ def put(change: Change, hub: Hub, releases: Sequence[NewRelease]) -> Mapping[str
     files = {each.site_id: (each.number, each.targets) for each in releases}
     told = due_orders.note(session, files, change.now)
     phone_files.note_released(session, files)
-    for release in releases:
-        session.execute(update(SiteRow).where(SiteRow.id == release.site_id).values(newest_release=release.number))
+    numbers = {release.site_id: release.number for release in releases}
+    chosen = update(SiteRow).where(SiteRow.id.in_(site_ids)).values(newest_release=case(numbers, value=SiteRow.id))
+    session.execute(chosen, execution_options={"synchronize_session": False})
     return told
 
 

@@ -95,7 +95,7 @@ def require_no_secret(session: Session, sealer: Sealer, blobs: BlobStore, files:
         SecretWouldBeShared: As said; the file and the secret's owner are named.
         BlobUnavailable: A file can't be read.
     """
-    known = KnownSecrets.of_fleet(session, sealer)
+    known = KnownSecrets.of_fleet(session, sealer).open()
     for name, digest in files:
         owner = known.owner_in_blob(digest, blobs.size_bytes(digest), partial(blobs.get, digest))
         if owner is not None:

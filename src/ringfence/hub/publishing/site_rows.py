@@ -48,7 +48,7 @@ from ringfence.phones.rendering.render_input import (
 from ringfence.phones.rendering.resolve_settings import BUILT_IN, Scope, Value, nearness, resolve
 from ringfence.phones.settings.protection import PROTECT_CALLS, ProtectCalls
 
-_READ_AT_ONCE = 200
+_READ_AT_ONCE = 100
 DIRECTORY_URL = "directory_url"
 _DIRECTORIES = (DIRECTORY_URL, "directory")
 """Settings that give a phone a directory of its own."""

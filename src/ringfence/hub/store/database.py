@@ -26,7 +26,7 @@ NOT_STORABLE = (DataError, OverflowError, UnicodeEncodeError)
 """What drivers raise for values that their database has no form for."""
 MIGRATION_PATIENCE_MS = 600_000
 """How long a hub that starts waits for another one that migrates the tables, which takes long in a large fleet."""
-_BRIEFLY_MS = 250
+_BRIEFLY_MS = 50
 POOL_SIZE = 40
 """As many connections as the thread pool has threads, so that none waits for another's."""
 

@@ -32,6 +32,7 @@ PATIENCE_MS = "ringfence_patience_ms"
 _SQLITE_PRAGMAS = (
     "PRAGMA synchronous = FULL",  # what was acknowledged to an edge or a person outlives a power cut
     "PRAGMA foreign_keys = ON",
+    "PRAGMA journal_size_limit = 33554432",  # a publish reads one moment for long, and the log grows until it ends
 )
 _PRIMARY_CODE = 0xFF
 """The bits of an extended error code that name the primary one."""

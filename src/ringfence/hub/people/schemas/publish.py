@@ -26,7 +26,8 @@ class PublishedSiteView(BaseModel):
     told_by_pbx: int = Field(
         default=0, description="Number of phones that the hub tells through their PBX, as they have no edge that does"
     )
-    files: list[FileChangeView]
+    file_count: int = Field(description="Number of files that changed")
+    files: list[FileChangeView] = Field(description="The first of them: 2,000 in an answer")
 
 
 class EdgeAwayView(BaseModel):
@@ -57,10 +58,27 @@ class RefusedFileView(BaseModel):
     to_do: str
 
 
+class PublicationCountsView(BaseModel):
+    """How much a publication is about in all, whatever its lists leave out."""
+
+    sites: int = Field(description="Sites that changed")
+    files: int = Field(description="Files that changed")
+    phones: int = Field(description="Phones with a file that changed")
+    told_by_pbx: int = Field(description="Phones that the hub tells through their PBX")
+    without_line: int
+    waiting: int
+    waiting_for: int
+    left_out: int
+    asked_for: int
+    refused_files: int
+    held: int
+
+
 class PublicationView(BaseModel):
-    """What a publish did, or would do."""
+    """What a publish did, or would do. Each list has at most 500 entries; `counts` says how many there are."""
 
     dry_run: bool
+    counts: PublicationCountsView
     sites: list[PublishedSiteView] = Field(description="The sites that changed")
     unchanged: int
     without_line: list[MacText] = Field(description="Phones that get no file because they have no line")
