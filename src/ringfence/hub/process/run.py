@@ -56,7 +56,7 @@ OTHERS_PARTS_S = 86_400.0
 """For how long nobody has written to a half-written blob before a hub that is not alone removes it."""
 
 SWITCH_S = 0.001
-"""How long a thread that computes, such as a large publish, makes those wait that answer; Python's own is five times it."""
+"""How long a thread that computes, such as a large publish, makes those wait that answer; Python's own is 5 ms."""
 
 _log = logs.get("run")
 

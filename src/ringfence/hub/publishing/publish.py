@@ -109,7 +109,7 @@ def publish(
     if dry_run:
         with pieces.reading(hub, site_ids, with_held=site_ids is not None) as due:
             return preview(hub, due, with_diffs=with_diffs)
-    gathered = _Told(shown=[MOST_DIFFS if with_diffs else 0])
+    gathered = _Gathered(shown=[MOST_DIFFS if with_diffs else 0])
     with publication_lock.held(hub, who) as held:
         site_trust.prepare(hub, who, site_ids)
         site_profiles.prepare(hub, who, site_ids)
@@ -129,7 +129,7 @@ def publish(
 def preview(hub: Hub, due: DueSites, *, with_diffs: bool = True) -> Publication:
     """Render what was read, or is just being read, and return what a publish would make of it."""
     began = time.monotonic()
-    gathered = _Told(shown=[MOST_DIFFS if with_diffs else 0])
+    gathered = _Gathered(shown=[MOST_DIFFS if with_diffs else 0])
     for piece in _rendered(hub, due, None):
         gathered.take(hub, due, piece, None)
     return gathered.publication(due, began, dry_run=True)
@@ -207,7 +207,7 @@ def differences(hub: Hub, site_id: str, number: int, against: int) -> list[FileC
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Gathered:
     """What is told of sites, gathered piece by piece."""
 
     sites: list[PublishedSite] = field(default_factory=list)
