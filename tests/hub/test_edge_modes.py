@@ -78,6 +78,15 @@ def test_what_an_edge_says_of_its_files_is_shown_and_bounded(running: RunningHub
     assert running.do("GET", path)["mode"] == ""
 
 
+def test_the_version_that_an_edge_runs_is_shown_and_bounded(running: RunningHub, edge: EdgeInHand) -> None:
+    path = f"/edges/{edge.response.edge_id}"
+    at_enrolment = running.do("GET", path)["version"]
+    edge.post(paths.HEALTH, EdgeHealth(1.0))  # an older edge says none
+    assert running.do("GET", path)["version"] == at_enrolment
+    edge.post(paths.HEALTH, EdgeHealth(1.0, version="9.8.7\x1b" + "x" * 300))
+    assert running.do("GET", path)["version"] == ("9.8.7\ufffd" + "x" * 300)[:40]
+
+
 def test_a_thief_who_starts_the_box_elsewhere_gets_no_key(running: RunningHub, edge: EdgeInHand) -> None:
     site = edge.response.site_id
     running.do("PATCH", f"/sites/{site}/guard", {"edge_moves": "hold"})

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from ringfence.cli import edge_job_cmd, edge_network_cmd
+from ringfence.cli import edge_job_cmd, edge_network_cmd, edge_software_cmd
 from ringfence.cli.support import output
 from ringfence.cli.support.arguments import OnlySite
 from ringfence.cli.support.listing import Listing, lists
@@ -29,6 +29,7 @@ from ringfence.cli.support.serving import (
 # Each command loads the libraries that it needs: what `run` loads delays the first file after power-on.
 app = typer.Typer(help="Edges: the boxes next to the phones.", no_args_is_help=True)
 app.add_typer(edge_network_cmd.app, name="network")
+app.add_typer(edge_software_cmd.app, name="software")
 app.command("job")(edge_job_cmd.job)
 app.add_typer(edge_job_cmd.app, name="jobs")
 

@@ -32,6 +32,7 @@ GROUPS = (
     "rollout",
     "release",
     "edge",
+    "software",
     "box",
     "network",
     "tunnel",

@@ -179,7 +179,8 @@ class EdgeHealth:
     ``problem`` is an ``EdgeProblem``, empty for none, and ``sentence`` says it for people. ``at`` is the edge's own
     clock, which may be wrong. ``http_addresses`` are where phones in its room may reach its HTTP, as ``host:port``.
     ``jobs`` are those that its own policy file allows, and ``jobs_problem`` says why that file can't be used.
-    ``mode`` is an ``EdgeMode``; empty from an edge that can't seal its files.
+    ``mode`` is an ``EdgeMode``; empty from an edge that can't seal its files. ``version`` is the edge's own; empty from
+    one that tells it when it enrols alone.
     """
 
     at: float
@@ -190,6 +191,7 @@ class EdgeHealth:
     jobs: tuple[str, ...] = field(default=())
     jobs_problem: str = ""
     mode: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Sequence
 
+from ringfence import __version__
 from ringfence.edge.agent.hub_client import HubClient
 from ringfence.edge.agent.status_keeper import StatusKeeper
 from ringfence.edge.storage.folder import EdgeFolder
@@ -49,7 +50,14 @@ class HealthTeller:
                 f"the disk is full: {free / 1e6:.1f} MB are free. Free some space; the edge then goes on by itself."
             )
             return EdgeHealth(
-                time.time(), EdgeProblem.DISK_FULL, sentence, free, addresses, *self._jobs(), mode=self._mode()
+                time.time(),
+                EdgeProblem.DISK_FULL,
+                sentence,
+                free,
+                addresses,
+                *self._jobs(),
+                mode=self._mode(),
+                version=__version__,
             )
         return EdgeHealth(
             time.time(),
@@ -59,6 +67,7 @@ class HealthTeller:
             addresses,
             *self._jobs(),
             mode=self._mode(),
+            version=__version__,
         )
 
     def tell(self, client: HubClient) -> None:

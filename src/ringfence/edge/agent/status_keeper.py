@@ -7,6 +7,7 @@ from dataclasses import replace
 from ringfence.edge.phones.serving import Serving
 from ringfence.edge.reporting.log import Log
 from ringfence.edge.reporting.status import Status
+from ringfence.edge.software.trial import SoftwareTrial
 from ringfence.edge.storage.folder import EdgeFolder
 from ringfence.identity.certificates import validity
 from ringfence.wire.messages import EdgeProblem
@@ -35,6 +36,7 @@ class StatusKeeper:
             confirmed_at=max(refreshed_at, _last_confirmation(folder)),
         )
         self.problem_kind: EdgeProblem | None = None
+        self._trial, self._is_current = SoftwareTrial(), False
         self.take_certificate()
 
     def take_certificate(self) -> None:
@@ -46,6 +48,7 @@ class StatusKeeper:
         self.state.hub_url = hub_url
         self.state.connected_since = time.time()
         self._log("info", f"Connected to the hub at {self.state.hub_url}.")
+        self._tell_if_well()
 
     def note_disconnected(self) -> None:
         """Note that the hub's event stream is not open."""
@@ -72,8 +75,15 @@ class StatusKeeper:
         return True
 
     def note_success(self) -> None:
-        """Note that the problem is over."""
+        """Note that the problem is over: what the hub has is served, and its state is in force."""
         self.state.problem, self.problem_kind = "", None
+        self._is_current = True
+        self._tell_if_well()
+
+    def _tell_if_well(self) -> None:
+        """Tell who tries this version that it is connected and current (``software.launcher``)."""
+        if self._is_current and self.state.connected_since:
+            self._trial.tell()
 
     def now(self, serving: Serving, *, reports_waiting: int, guard: str) -> Status:
         """Return how things are now; ``guard`` is what the guard asks for, in words."""

@@ -26,6 +26,7 @@ from ringfence.wire.messages import EdgeHealth, EdgeMode, EdgeProblem, Progress
 
 _MOST_BYTES = 1 << 50
 _LONGEST_PROBLEM = 300
+_LONGEST_VERSION = 40
 _MOST_KINDS, _KIND = 10, re.compile("[a-z-]{1,19}")
 _MOST_OFF_S = 100 * 365 * 86_400.0
 _SLOW_MESSAGE_S = 30.0
@@ -170,6 +171,7 @@ def note_health(edge: EdgeRow, told: EdgeHealth, now: float) -> None:
     edge.jobs_allowed = " ".join(word for word in told.jobs[:_MOST_KINDS] if _KIND.fullmatch(word))
     edge.jobs_problem = printable(told.jobs_problem, _LONGEST_PROBLEM)
     edge.mode_told = told.mode if told.mode in set(EdgeMode) else ""
+    edge.version = printable(told.version, _LONGEST_VERSION) or edge.version
 
 
 def note_disconnected(session: Session, edge_ids: Collection[str], now: float) -> None:
