@@ -29,6 +29,8 @@ from ringfence.errors import RingfenceError
 from stack import StoryBroken, wait_for
 
 EDIT_EVERY_S, FETCH_EVERY_S = 1.0, 2.0
+PATIENCE_S = 15.0
+"""How long whoever edits waits for the hub."""
 REST_S = (3.0, 12.0)
 LASTS_S = (2.0, 20.0)
 JUMPS_S = (-86_400, -3_600, -60, 60, 3_600, 3 * 86_400)
@@ -104,7 +106,7 @@ class Soak:
         mac = self.chance.choice(home.macs)
         self.edits[mac] += 1
         try:
-            api = self.stack.api()
+            api = self.stack.api(timeout_s=PATIENCE_S)
             api.put(f"/phones/{mac}/lines/1", {"name": "201", "label": label(mac, self.edits[mac])})
             self.count("edits")
             api.post("/publish", {"dry_run": False, "sites": [home.site]})

@@ -19,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ringfence.cli.support.api import Login, PeoplesApi
+from ringfence.cli.support.api import TIMEOUT_S, Login, PeoplesApi
 from ringfence.edge.reporting.status import read as status_of
 from ringfence.edge.storage.disk import Disk
 from ringfence.edge.storage.folder import EdgeFolder
@@ -139,9 +139,10 @@ class Stack:
         """Run a ringfence command with --json and return what it printed."""
         return json.loads(self.run(*arguments, "--json"))
 
-    def api(self) -> PeoplesApi:
+    def api(self, *, timeout_s: float = TIMEOUT_S) -> PeoplesApi:
         """Return the hub's people's API, for what would be slow as commands."""
-        return PeoplesApi(Login(self.people_url, Secret(self.token), (self.hub_folder / "authority.pem").read_text()))
+        login = Login(self.people_url, Secret(self.token), (self.hub_folder / "authority.pem").read_text())
+        return PeoplesApi(login, timeout_s=timeout_s)
 
     def make_hub(self) -> None:
         """Initialise a hub, start it, and log the command line in."""
