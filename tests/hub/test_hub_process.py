@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -17,6 +18,7 @@ from ringfence.hub.data.folder import DataFolder
 from ringfence.hub.fleet import edges
 from ringfence.secret import Secret
 from support.chosen_database import copied
+from support.raw_requests import connected, status_of
 from support.running_hub import Clock, RunningHub
 
 pytestmark = pytest.mark.slow
@@ -51,6 +53,15 @@ def process(folder: DataFolder, log: Path) -> Iterator[tuple["subprocess.Popen[s
             running.kill()
 
 
+def is_refused(url: str) -> bool:
+    address = urlsplit(url)
+    try:
+        socket.create_connection((str(address.hostname), address.port or 0), 60).close()
+    except ConnectionError:  # refused, or it was in the queue of a listener that closes
+        return True
+    return False
+
+
 def test_a_hub_says_where_it_listens_and_stops_within_three_seconds_with_a_stream_open(
     folder: DataFolder, made_hub: tuple[Path, Secret], tmp_path: Path
 ) -> None:
@@ -83,6 +94,29 @@ def test_a_hub_says_where_it_listens_and_stops_within_three_seconds_with_a_strea
         (row,) = edges.find(session, site)
         assert not edges.is_connected(row, time.time())
     hub.close()
+
+
+def test_a_request_under_way_is_answered_before_a_hub_that_was_stopped_ends(
+    folder: DataFolder, made_hub: tuple[Path, Secret], tmp_path: Path
+) -> None:
+    body = b'{"value": "sip.example.net"}'
+    head = (
+        "PUT /api/v1/settings/organisation/sip_server HTTP/1.1\r\nHost: hub\r\nContent-Type: application/json\r\n"
+        f"Authorization: Bearer {made_hub[1].reveal()}\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    )
+    trusting = ssl.create_default_context(cafile=folder.authority_certificate)
+    with process(folder, tmp_path / "log") as (running, _line):
+        url = json.loads((folder.path / "run.json").read_text())["people"]
+        with connected(url, trusting) as line:
+            line.sendall(head.encode())
+            assert b" 100 " in line.recv(1000), "the request has begun"
+            running.send_signal(signal.SIGTERM)
+            until = time.monotonic() + 60
+            while not is_refused(url):
+                assert time.monotonic() < until
+            line.sendall(body)
+            assert status_of(line.recv(65_536)) == 200
+        assert running.wait(60) == 0
 
 
 def test_no_secret_is_in_the_log(folder: DataFolder, made_hub: tuple[Path, Secret], tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ from urllib.parse import urlsplit
 def connected(url: str, context: ssl.SSLContext) -> Iterator[ssl.SSLSocket]:
     address = urlsplit(url)
     with (
-        socket.create_connection((str(address.hostname), address.port or 0), 10) as raw,
+        socket.create_connection((str(address.hostname), address.port or 0), 60) as raw,
         context.wrap_socket(raw, server_hostname=str(address.hostname)) as line,
     ):
-        line.settimeout(10)
+        line.settimeout(60)
         yield line
 
 

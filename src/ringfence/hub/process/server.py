@@ -14,8 +14,8 @@ from ringfence.hub.process.answers_in_parts import AnswersInParts
 from ringfence.hub.process.bounded_http import HEAD_S, BoundedProtocol
 from ringfence.hub.process.connections import Connections, CountedConnection, ListenerPlaces
 
-GRACE_S = 2
-"""How long running requests have to finish when the hub stops."""
+GRACE_S = 12
+"""How long running requests have to finish when the hub stops; its unit gives it 20 s in all."""
 KEEP_ALIVE_S = 75
 LOOK_EVERY_S = 2.0
 _IDLE_ENDS_AFTER_S = 0.1
