@@ -55,8 +55,6 @@ from ringfence.server.confinement import accounts
 OTHERS_PARTS_S = 86_400.0
 """For how long nobody has written to a half-written blob before a hub that is not alone removes it."""
 
-SWITCH_S = 0.001
-"""How long a thread that computes, such as a large publish, makes those wait that answer; Python's own is 5 ms."""
 
 _log = logs.get("run")
 
@@ -78,7 +76,6 @@ def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS, user: str
     if account is not None:
         accounts.require_owner(folder.path, account)
     raise_descriptor_limit()
-    sys.setswitchinterval(SWITCH_S)
     config = folder.config()
     with contextlib.ExitStack() as stack:
         with acting_as_owner(folder.path):
