@@ -241,7 +241,7 @@ def wire() -> Iterator[Wire]:
 
 def work(hub: Hub, **order: object) -> Work:
     asked = {"seconds": 60, "most_bytes": 1 << 20, **order}
-    number = JobOrder("job", "capture", 4e9, **asked)  # type: ignore[arg-type]
+    number = JobOrder("job", "capture", 4e9, **asked)  # type: ignore[arg-type] # a mapping's fields
     return Work(number, JobPolicy(), JobTelling("job", "a", hub, threading.Event()))
 
 

@@ -109,7 +109,7 @@ class Machine:
 
 
 def order(number: str, kind: str = "status", **parts: object) -> JobOrder:
-    return JobOrder(number, kind, **{"until": FOREVER, **parts})  # type: ignore[arg-type]
+    return JobOrder(number, kind, **{"until": FOREVER, **parts})  # type: ignore[arg-type] # a mapping's fields
 
 
 @pytest.fixture

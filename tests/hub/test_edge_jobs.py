@@ -40,7 +40,7 @@ class Asked:
         return codec.from_json(JobOrders, bytes(state.parts[StatePart.JOBS]))
 
     def tell(self, number: str, part: int = 0, state: str = "running", attempt: str = "a1", **said: object) -> bool:
-        news = JobNews(number, attempt, part, state, **said)  # type: ignore[arg-type]
+        news = JobNews(number, attempt, part, state, **said)  # type: ignore[arg-type] # a mapping's fields
         answer = self.edge.post(paths.JOBS, news)
         assert answer.status == 200, answer.data
         return codec.from_json(JobNewsAnswer, answer.data).goes_on

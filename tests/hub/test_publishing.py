@@ -90,7 +90,7 @@ def test_an_edit_that_is_undone_publishes_nothing(fleet: Hub) -> None:
 def test_an_edit_during_a_publish_is_due_at_the_next(fleet: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     def render_while_somebody_edits(*arguments: object) -> object:
         relabel(fleet, ANNA, "Edited meanwhile")
-        return site_files.render(*arguments)  # type: ignore[arg-type]
+        return site_files.render(*arguments)  # type: ignore[arg-type] # passed on
 
     with monkeypatch.context() as patch:
         patch.setattr(publishing, "render", render_while_somebody_edits)

@@ -182,7 +182,7 @@ def test_a_site_that_is_removed_during_a_publish_gets_no_release(fleet: Hub, mon
                 phones.remove(change, BEN)
                 change.session.flush()
                 sites.remove(change, "ben")
-        return site_files.render(*arguments)  # type: ignore[arg-type]
+        return site_files.render(*arguments)  # type: ignore[arg-type] # passed on
 
     with monkeypatch.context() as patch:
         patch.setattr(publishing, "render", render_while_somebody_removes)

@@ -84,7 +84,7 @@ def test_a_new_piece_sees_the_moment_of_the_first(idle: Hub, monkeypatch: pytest
     def write_while_somebody_edits(hub: Hub, who: str, piece: Sequence[SiteFiles], *others: object) -> object:
         set_server(idle, f"later{len(written)}.example.org")
         written.append([files.site.site_id for files in piece])
-        return write(hub, who, piece, *others)  # type: ignore[arg-type]
+        return write(hub, who, piece, *others)  # type: ignore[arg-type] # passed on
 
     with monkeypatch.context() as patch:
         patch.setattr(pieces, "SITES_AT_ONCE", 2)
@@ -106,7 +106,7 @@ def test_a_publish_that_ends_between_two_pieces_goes_on_there(idle: Hub, monkeyp
     def write_the_first(hub: Hub, who: str, piece: Sequence[SiteFiles], *others: object) -> object:
         if piece[0].site.site_id != "a":
             raise OSError("the process is killed")
-        return write(hub, who, piece, *others)  # type: ignore[arg-type]
+        return write(hub, who, piece, *others)  # type: ignore[arg-type] # passed on
 
     with monkeypatch.context() as patch:
         patch.setattr(pieces, "SITES_AT_ONCE", 2)
@@ -140,7 +140,7 @@ def test_a_start_signs_what_ends_first_and_leaves_the_rest_for_later(
     fill(idle, ["a", "b", "c"])
     began = idle.clock()
     for ahead_s, name in enumerate(("b", "c", "a")):
-        idle.clock = lambda ahead_s=ahead_s: began + ahead_s * 60  # type: ignore[misc]
+        idle.clock = lambda ahead_s=ahead_s: began + ahead_s * 60  # type: ignore[misc] # a clock in hand
         publish(idle, "test", site_ids=[name])
     idle.clock = lambda: began + TIMESTAMP_LIFETIME_S
     renewed: list[str] = []
@@ -148,7 +148,7 @@ def test_a_start_signs_what_ends_first_and_leaves_the_rest_for_later(
 
     def note(hub: Hub, session: object, due: Sequence[tuple[str, set[str]]], now: float) -> None:
         renewed.extend(site_id for site_id, _roles in due)
-        renew(hub, session, due, now)  # type: ignore[arg-type]
+        renew(hub, session, due, now)  # type: ignore[arg-type] # passed on
 
     monkeypatch.setattr(renewal, "SITES_AT_ONCE", 1)
     monkeypatch.setattr(renewal, "_renew_sites", note)

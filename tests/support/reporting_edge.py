@@ -23,7 +23,7 @@ class ReportingEdge:
 
     def asks(self, kind: str, mac: str, finding: str = "", **parts: object) -> None:
         told = {"name": f"SEP{mac}.cnf.xml", "owner": mac, "peer": "192.168.1.77", "finding": finding, **parts}
-        self.report(kind, **told)  # type: ignore[arg-type]
+        self.report(kind, **told)  # type: ignore[arg-type] # a mapping's fields
 
     def rules(self) -> GuardRules:
         return codec.from_json(GuardRules, self.hand.get(paths.GUARD).data)

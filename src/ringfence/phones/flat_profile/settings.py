@@ -159,7 +159,7 @@ def settings_of(series: Series, more: Iterable[Setting] = ()) -> Mapping[str, Se
     for name, change in changes.items():
         if name in table:
             # replace() can't be typed by name; the test that reads every family's table would find a wrong one.
-            table[name] = replace(table[name], **change)  # type: ignore[arg-type]
+            table[name] = replace(table[name], **change)  # type: ignore[arg-type] # a mapping's fields
     for name in _PER_LINE:
         table[name] = replace(table[name], scopes=EVERYWHERE_AND_LINE)
     if series is Series.ADAPTER:

@@ -99,7 +99,7 @@ def _settings() -> Mapping[str, Setting]:
     }
     for name, change in changes.items():
         # As in the other families: the test that reads every table would find a wrong name.
-        table[name] = replace(table[name], **change)  # type: ignore[arg-type]
+        table[name] = replace(table[name], **change)  # type: ignore[arg-type] # a mapping's fields
     own_name = text_setting(
         "zone_name", "The phone's own name of the zone, such as CET; empty: from time_zone.", "time_zone", 10, Form.WORD
     )

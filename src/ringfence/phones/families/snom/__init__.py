@@ -93,7 +93,7 @@ def _settings() -> Mapping[str, Setting]:
     for name, change in _SETTINGS.items():
         whole = {"source": _SOURCE, "mark": Mark.CERTAIN, **change}
         # replace() can't be typed by name; the test that reads every family's table would find a wrong one.
-        table[name] = replace(known[name], **whole)  # type: ignore[arg-type]
+        table[name] = replace(known[name], **whole)  # type: ignore[arg-type] # a mapping's fields
     table["keys"] = replace(_KEYS, source="WS common/common.py (_add_fkeys)", mark=Mark.LIKELY)
     table |= {setting.name: setting for setting in (*RELOAD, LEAVE_OUT)}
     return with_protection(table, _SRTP)

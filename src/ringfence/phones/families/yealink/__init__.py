@@ -101,7 +101,7 @@ def _settings() -> Mapping[str, Setting]:
     for name, change in _SETTINGS.items():
         whole = {"source": _PARAMETERS, "mark": Mark.CERTAIN, **change}
         # replace() can't be typed by name; the test that reads every family's table would find a wrong one.
-        table[name] = replace(known[name], **whole)  # type: ignore[arg-type]
+        table[name] = replace(known[name], **whole)  # type: ignore[arg-type] # a mapping's fields
     table["keys"] = replace(_KEYS, source="WY v86 common.py (_format_funckey)", mark=Mark.CERTAIN)
     table |= {setting.name: setting for setting in (*RELOAD, LEAVE_OUT)}
     return with_protection(table, _SRTP, _CA)
