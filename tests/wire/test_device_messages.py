@@ -1,6 +1,8 @@
 """Messages go there and back; and what the first version sent is still read."""
 
 import json
+import subprocess
+import sys
 
 import pytest
 from hypothesis import given
@@ -97,3 +99,44 @@ def test_a_secret_goes_over_the_wire_and_shows_itself_nowhere_else() -> None:
     request = EnrolRequest(Secret("s3cret"), "pem", "0.1.0")
     assert b"s3cret" in to_json(request)
     assert "s3cret" not in repr(request)
+
+
+AT_ONCE = """
+import sys
+import threading
+
+from msgspec import Struct
+
+from ringfence.wire import codec, job_messages, messages, tunnel_messages
+from ringfence.wire.errors import BadMessage
+
+sys.setswitchinterval(1e-6)
+forms = [
+    form
+    for module in (messages, job_messages, tunnel_messages)
+    for form in vars(module).values()
+    if isinstance(form, type) and (issubclass(form, Struct) or hasattr(form, "__dataclass_fields__"))
+]
+together = threading.Barrier(8)
+
+
+def read(first):
+    together.wait()
+    for form in forms[first:] + forms[:first]:
+        try:
+            codec.from_json(form, b"{}")
+        except BadMessage:
+            pass
+
+
+threads = [threading.Thread(target=read, args=(each * 7 % len(forms),)) for each in range(8)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+def test_threads_that_read_their_first_messages_at_once_do_not_end_the_process() -> None:
+    for _process in range(10):
+        assert subprocess.run([sys.executable, "-c", AT_ONCE], check=False).returncode == 0

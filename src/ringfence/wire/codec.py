@@ -6,6 +6,7 @@ accepted. Unknown fields are ignored unless the Struct forbids them; missing or 
 
 import json
 import re
+import threading
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -48,7 +49,8 @@ class Reader(Generic[T]):
     """Reads messages of one form, which may be a union of tagged Structs; ``called`` names it in errors."""
 
     def __init__(self, form: Any, called: str) -> None:  # noqa: ANN401 - a union is no type to a type checker
-        self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(form, dec_hook=_special)
+        with _MAKING:
+            self._decoder: msgspec.json.Decoder[T] = msgspec.json.Decoder(form, dec_hook=_special)
         self._form = form
         self._called = called
 
@@ -110,4 +112,6 @@ def _special(form: type, value: object) -> Secret:
 
 # Any: each form's reader is a reader of that form.
 _READERS: dict[type, Reader[Any]] = {}
+_MAKING = threading.Lock()
+"""msgspec keeps what it knows of a form before it is whole; another thread that meets it then ends the process."""
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
