@@ -6,7 +6,7 @@ accepted. Unknown fields are ignored unless the Struct forbids them; missing or 
 
 import json
 import re
-import threading
+from _thread import allocate_lock  # threading is more than the worker, which has no threads, should load
 from typing import Any, Generic, TypeVar
 
 import msgspec
@@ -112,6 +112,6 @@ def _special(form: type, value: object) -> Secret:
 
 # Any: each form's reader is a reader of that form.
 _READERS: dict[type, Reader[Any]] = {}
-_MAKING = threading.Lock()
+_MAKING = allocate_lock()
 """msgspec keeps what it knows of a form before it is whole; another thread that meets it then ends the process."""
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain)
