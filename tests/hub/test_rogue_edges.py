@@ -137,7 +137,7 @@ def test_an_edge_has_one_batch_under_way_and_the_others_wait_for_nobody(
         if edge.id == rogue.response.edge_id:
             is_begun.set()
             may_end.wait(120)
-        return take(change, edge, batch)
+        return take(change, edge, batch).through
 
     monkeypatch.setattr(report_intake, "take", take_slowly)
     with ThreadPoolExecutor(1) as pool:

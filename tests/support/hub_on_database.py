@@ -34,7 +34,8 @@ def edge_of(hub: Hub, edge_id: str = "edge-1") -> None:
 
 def report(hub: Hub, *batch: Report, acknowledged: int = 0, edge_id: str = "edge-1") -> int:
     with hub.change(edge_id) as change:
-        return report_intake.take(change, edges.let_in(change.session, edge_id), ReportBatch(batch, acknowledged))
+        stored = report_intake.take(change, edges.let_in(change.session, edge_id), ReportBatch(batch, acknowledged))
+        return stored.through
 
 
 def verified(hub: Hub) -> audit.AuditCheck:

@@ -31,6 +31,7 @@ from ringfence.hub.store.dialect import driver_url
 from ringfence.hub.store.organisation_models import FIRST
 from ringfence.hub.store.rehearsal import RehearsingSession
 from ringfence.hub.store.server_sessions import JobsTurn
+from ringfence.hub.tracing import NO_TRACES, Traces
 from ringfence.phones.families import families
 from ringfence.phones.rendering.renderer import Renderer
 from ringfence.secret import Secret
@@ -59,6 +60,7 @@ class Hub:
     wakeups: Wakeups = field(default_factory=Wakeups)
     jobs: JobStates = field(default_factory=JobStates)
     measures: Measures = field(default_factory=Measures)
+    traces: Traces = NO_TRACES
     turn: JobsTurn = field(default_factory=lambda: JobsTurn(make_url("sqlite://")))
     clock: Callable[[], float] = time.time
     closing: ExitStack = field(default_factory=ExitStack, repr=False)
@@ -174,6 +176,22 @@ def blobs_of(folder: DataFolder, config: HubConfig) -> BlobStore:
         ) from None
     place = S3Place(bucket, prefix, config.blobs_endpoint, config.blobs_region, config.blobs_access_key, secret)
     return S3Blobs(place, folder.path / "blob-copies")
+
+
+def traces_of(config: HubConfig) -> Traces:
+    """Return where a hub's traces are told; hub.toml says.
+
+    Raises:
+        BadConfiguration: What tells them is not installed.
+    """
+    if not config.traces_url:
+        return NO_TRACES
+    try:
+        from ringfence.hub.open_telemetry import OpenTelemetryTraces  # noqa: PLC0415 - few hubs have it, and it is large
+    except ImportError:
+        what, to_do = "what tells traces is not installed", "Install it: pip install 'ringfence[hub-traces]'"
+        raise BadConfiguration(what, where="traces_url", to_do=to_do) from None
+    return OpenTelemetryTraces(config.traces_url, config.name)
 
 
 def blobs_in(folder: Path) -> BlobStore:

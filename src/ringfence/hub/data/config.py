@@ -20,6 +20,7 @@ from ringfence.errors import RingfenceError
 from ringfence.hub.data.authority import check_host
 from ringfence.hub.data.blobs_config import BlobsConfig
 from ringfence.hub.data.phones_config import PHONES_URLS, PhoneListenerConfig, url
+from ringfence.hub.data.traces_config import TracesConfig
 from ringfence.hub.errors import BadConfiguration
 
 PEOPLE_PORT = 8443
@@ -35,7 +36,7 @@ LEAST_AUDIT_DAYS = 30
 _DATABASES = ("sqlite", "postgresql")
 
 
-class HubConfig(PhoneListenerConfig, BlobsConfig):
+class HubConfig(PhoneListenerConfig, BlobsConfig, TracesConfig):
     """One hub's configuration.
 
     ``address`` is the host name or address that edges and people reach it by; ``device_url`` overrides what tokens

@@ -7,6 +7,7 @@ from ringfence.hub.device.callers import DeviceCaller, hub_of
 from ringfence.hub.device.exchange import message
 from ringfence.hub.fleet import edges
 from ringfence.hub.fleet.guard import report_intake
+from ringfence.hub.publishing import release_traces
 from ringfence.wire import codec
 from ringfence.wire.messages import EdgeHealth, Progress, ReportAcknowledgement, ReportBatch
 
@@ -15,8 +16,10 @@ def reports(request: Request, caller: DeviceCaller, body: bytes) -> Response:
     """Store the new reports of a batch and acknowledge all that are stored."""
     hub, batch = hub_of(request), codec.from_json(ReportBatch, body)
     with hub.change(caller.edge_id) as change:
-        through = report_intake.take(change, edges.let_in(change.session, caller.edge_id), batch)
-    return message(ReportAcknowledgement(through))
+        edge = edges.let_in(change.session, caller.edge_id)
+        stored = report_intake.take(change, edge, batch)
+        release_traces.tell(hub, change.session, edge.site_id, stored.new)
+    return message(ReportAcknowledgement(stored.through))
 
 
 def health(request: Request, caller: DeviceCaller, body: bytes) -> Response:

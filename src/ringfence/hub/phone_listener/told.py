@@ -20,6 +20,7 @@ from ringfence.errors import RingfenceError
 from ringfence.hub import logs
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet.guard import report_intake
+from ringfence.hub.publishing import release_traces
 from ringfence.hub.source_address import one_caller
 from ringfence.hub.store.change import Change
 from ringfence.wire.messages import Report, ReportKind
@@ -150,7 +151,8 @@ class ToldOfPhones:
         try:
             with hub.change(_WHO) as change:
                 reports = [each.report for each in some if each.report is not None]
-                report_intake.take_own(change, site_id, reports)
+                stored = report_intake.take_own(change, site_id, reports)
+                release_traces.tell(hub, change.session, site_id, stored)
                 for each in some:
                     if each.note is not None:
                         each.note(change)

@@ -12,10 +12,11 @@ from functools import partial
 from types import MappingProxyType
 
 import uvloop
+from starlette.types import ASGIApp
 
 from ringfence.hub import logs, within
 from ringfence.hub.acme.keeper import CertificateKeeper
-from ringfence.hub.core import Hub, open_hub
+from ringfence.hub.core import Hub, open_hub, traces_of
 from ringfence.hub.data.config import HubConfig
 from ringfence.hub.data.folder import DataFolder, acting_as_owner
 from ringfence.hub.data.phones_config import url
@@ -46,6 +47,7 @@ from ringfence.hub.process.listeners import (
 from ringfence.hub.process.measured_requests import MeasuredRequests
 from ringfence.hub.process.people_certificate import PeopleCertificate
 from ringfence.hub.process.server import ListeningServer
+from ringfence.hub.process.traced_requests import TracedRequests
 from ringfence.hub.publishing import publication_lock
 from ringfence.hub.recovery import restore
 from ringfence.hub.store.dialect import driver_url
@@ -87,6 +89,8 @@ def run(folder: DataFolder, listeners: Sequence[Listener] = LISTENERS, user: str
         if os.geteuid() == 0:
             _log.warning("the hub runs as root", to_do="Start it with --user, or as the folder's owner.")
         hub = stack.enter_context(contextlib.closing(open_hub(folder, config)))
+        hub.traces = traces_of(config)
+        stack.callback(hub.traces.close)
         prepare(hub, folder, bound)
         stack.enter_context(CertificateKeeper(hub, folder, for_acme).running())
         if for_phones:
@@ -120,7 +124,7 @@ async def serve(
     servers = [
         ListeningServer(
             each.name,
-            MeasuredRequests(each.app(hub), hub.measures, each.name),
+            MeasuredRequests(_traced(each, hub), hub.measures, each.name),
             each.protocol,
             contexts[each],
             places(len(bound), each.most_of_address),
@@ -192,6 +196,12 @@ async def serve(
         if hints is not None:
             hints.close()
     _log.info("stopped")
+
+
+def _traced(listener: Listener, hub: Hub) -> ASGIApp:
+    """Return what answers at a listener; people's requests are told as parts of traces, where those are told."""
+    app = listener.app(hub)
+    return TracedRequests(app, hub.traces) if listener is PEOPLE and hub.traces.are_told else app
 
 
 def _hints_between_processes(hub: Hub) -> ProcessHints | None:

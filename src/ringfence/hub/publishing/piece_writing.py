@@ -8,7 +8,8 @@ from sqlalchemy.orm import Session
 from ringfence.hub import kept_blobs
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import phone_trust, profile_keys, sites, vpn_phones
-from ringfence.hub.publishing import firmware_rollout, left_out, releases, site_profiles
+from ringfence.hub.publishing import firmware_rollout, left_out, release_traces, releases, site_profiles
+from ringfence.hub.publishing.pieces import DueSites
 from ringfence.hub.publishing.publication_lock import PublicationLock
 from ringfence.hub.publishing.releases import NewRelease
 from ringfence.hub.publishing.site_files import SiteFiles
@@ -17,7 +18,7 @@ from ringfence.hub.store.models import SiteRow
 
 
 def write(
-    hub: Hub, who: str, piece: Sequence[SiteFiles], entries_through: int, comment: str, held: PublicationLock
+    hub: Hub, who: str, piece: Sequence[SiteFiles], due: DueSites, comment: str, held: PublicationLock
 ) -> Mapping[str, int]:
     """Store what was rendered of some sites: all of it, or nothing where it raises.
 
@@ -25,7 +26,7 @@ def write(
         hub: The sites'.
         who: Who publishes.
         piece: The sites, those too that have not changed.
-        entries_through: The newest entry of the audit log when they were read.
+        due: What they were read with.
         comment: The reason.
         held: The right to publish.
 
@@ -39,13 +40,21 @@ def write(
     changed = [files for files in piece if files.changed]
     made = {digest: data for files in piece if files.changed or files.prepared for digest, data in files.blobs.items()}
     kept_blobs.put(hub, made)
+    spans = release_traces.begin(hub, {files.site.site_id: due.edited[files.site.site_id].trace for files in changed})
     with hub.change(who) as change:
         session = change.session
         held.confirm(session)
         there = sites.existing(session, [files.site.site_id for files in piece])
         stay = [files for files in piece if files.site.site_id in there]
         news = [
-            NewRelease(files.site.site_id, files.site.next_release, files.targets, comment, None, entries_through)
+            NewRelease(
+                site_id=files.site.site_id,
+                number=files.site.next_release,
+                targets=files.targets,
+                comment=comment,
+                entries_through=due.entries_through,
+                trace=spans[files.site.site_id].traceparent if spans else "",
+            )
             for files in changed
             if files.site.site_id in there  # one that was removed meanwhile needs no release
         ]
@@ -63,6 +72,9 @@ def write(
             names = ", ".join(str(phone.mac) for phone in left.get(new.site_id, ()))
             change.note("publish", new.site_id, said + (f"; left out: {names}" if names else ""))
     hub.wakeups.wake_sites({new.site_id for new in news})
+    for site_id, span in spans.items():
+        if site_id in numbers:
+            span.end(attributes={"ringfence.release": numbers[site_id]})
     return told
 
 

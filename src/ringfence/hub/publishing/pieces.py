@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from ringfence.hub.core import Hub
 from ringfence.hub.fleet import templates
 from ringfence.hub.publishing import editors, holds, site_profiles, site_trust
+from ringfence.hub.publishing.editors import Edited
 from ringfence.hub.publishing.known_secrets import KnownSecrets
 from ringfence.hub.publishing.site_rows import SiteInput, due_sites, phones_without_line, read_sites
 from ringfence.hub.store import audit_chain
@@ -35,7 +36,7 @@ class DueSites:
     """How many the publish is about, whether they are due or not."""
     without_line: list[Mac]
     held: list[SiteRow]
-    edited_by: Mapping[str, list[str]]
+    edited: Mapping[str, Edited]
     templates: OwnTemplates
     known: KnownSecrets
     entries_through: int
@@ -56,7 +57,7 @@ def reading(hub: Hub, site_ids: Sequence[str] | None, *, with_held: bool = False
             asked=asked,
             without_line=phones_without_line(session, site_ids),
             held=sites_held,
-            edited_by=editors.find(session, due),
+            edited=editors.find(session, due),
             templates=templates.all_of(session),
             known=KnownSecrets.of_fleet(session, hub.sealer) if due else KnownSecrets(),
             entries_through=audit_chain.head(session, whose(session))[0],

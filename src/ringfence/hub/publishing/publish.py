@@ -115,7 +115,7 @@ def publish(
         site_profiles.prepare(hub, who, site_ids)
         with pieces.reading(hub, site_ids) as due:
             for piece in _rendered(hub, due, held, orders):
-                told = piece_writing.write(hub, who, piece, due.entries_through, comment, held)
+                told = piece_writing.write(hub, who, piece, due, comment, held)
                 gathered.take(hub, due, piece, told)
     done = gathered.publication(due, began, dry_run=False)
     hub.measures.publishes.observe(done.seconds)
@@ -223,7 +223,7 @@ class _Gathered:
         """Take a piece in; ``told`` says for each site how many phones are told by PBX, None in a dry run."""
         for files in piece:
             if files.changed:
-                self.sites.append(self._site(hub, files, due.edited_by[files.site.site_id], told))
+                self.sites.append(self._site(hub, files, due.edited[files.site.site_id].actors, told))
             self.waiting.update((str(target.owner), load) for target, load in files.prepared)
             self.left_out.extend(files.left_out)
             self.asked_for.extend(files.site.asked_for)

@@ -58,6 +58,8 @@ class NewRelease:
     rolled_back_to: int | None = None
     entries_through: int | None = None
     """The newest entry of the audit log that it has (``ReleaseRow.entries_through``)."""
+    trace: str = ""
+    """What its trace goes on from."""
 
 
 def put(change: Change, hub: Hub, releases: Sequence[NewRelease]) -> Mapping[str, int]:
@@ -261,6 +263,7 @@ def _release_row(release: NewRelease, change: Change) -> Columns:
         "comment": release.comment,
         "rolled_back_to": release.rolled_back_to,
         "entries_through": release.entries_through,
+        "trace": release.trace,
     }
 
 

@@ -15,6 +15,7 @@ from typing import Final, cast
 from sqlalchemy import event
 from sqlalchemy.orm import Session, SessionTransaction
 
+from ringfence.hub import tracing
 from ringfence.hub.store import audit_chain
 from ringfence.hub.store.binding import EVERYWHERE, take_numbers
 from ringfence.hub.store.models import AuditEntryRow
@@ -83,7 +84,7 @@ class AuditedSession(ChangeSeeingSession):
         row = AuditEntryRow(
             organisation_id=FIRST if self.whose is EVERYWHERE else self.whose,
             at=float(at), actor=who, actor_id=by.caller_id[:40], address=by.address[:64], action=action,
-            subject=subject[:120], detail=detail[:500],
+            subject=subject[:120], detail=detail[:500], trace=tracing.current(),
         )  # fmt: skip
         self.entries.append(_Entry(row, self.take_changes()))
 

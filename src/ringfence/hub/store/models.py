@@ -321,6 +321,8 @@ class AuditEntryRow(Numbered, Base):
     """The rows before and after, in JSON (store/row_changes.py); empty where none was changed."""
     chain: Mapped[str] = mapped_column(String(64), default="", server_default="")
     """The SHA-256 of the entry and of the one before."""
+    trace: Mapped[str] = mapped_column(String(55), default="", server_default="")
+    """What a trace goes on from that it is in (hub/tracing.py): no part of what the entry says."""
 
 
 class EdgeReportRow(Numbered, Base):

@@ -28,6 +28,8 @@ class ReleaseRow(OrganisationOwned, Base):
     rolled_back_to: Mapped[int | None]
     entries_through: Mapped[int | None] = mapped_column(BigInteger)
     """The newest entry of the audit log when its content was read; None in releases of earlier versions of the hub."""
+    trace: Mapped[str] = mapped_column(String(55), default="", server_default="")
+    """What its trace goes on from (hub/tracing.py); empty where it was not traced."""
 
 
 class ReleaseTargetRow(OrganisationOwned, Base):

@@ -51,11 +51,11 @@ _DAY_S = 86_400
 _MOST_COUNTED = 2**62
 
 
-def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
+def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> StoredReports:
     """Store an edge's reports, and work out from the new ones what people and guards should know.
 
     Returns:
-        The number of the last stored report.
+        What was stored.
 
     Raises:
         OutOfOrder: The batch leaves a gap; nothing of it is stored.
@@ -63,12 +63,14 @@ def take(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
     stored = reports.store(change, edge, batch)
     _work_out(change, edge.site_id, stored.new)
     _alert_edge(change, edge, stored)
-    return stored.through
+    return stored
 
 
-def take_own(change: Change, site_id: str, own: Sequence[Report]) -> None:
+def take_own(change: Change, site_id: str, own: Sequence[Report]) -> Sequence[GatedReport]:
     """Store reports of the hub's own listener for phones about a site's, and work out what they mean."""
-    _work_out(change, site_id, reports.store_own(change, site_id, own))
+    stored = reports.store_own(change, site_id, own)
+    _work_out(change, site_id, stored)
+    return stored
 
 
 def _work_out(change: Change, site_id: str, stored: Sequence[GatedReport]) -> None:
