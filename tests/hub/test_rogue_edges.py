@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ringfence.hub.fleet import report_budget, report_gate, reports
 from ringfence.hub.fleet.guard import report_intake
+from ringfence.hub.fleet.reports import StoredReports
 from ringfence.hub.store.change import Change
 from ringfence.hub.store.models import EdgeRow
 from ringfence.hub.store.pages import Page
@@ -133,11 +134,11 @@ def test_an_edge_has_one_batch_under_way_and_the_others_wait_for_nobody(
     batch = ReportBatch((Report(1, 1.0, "worker-died", "x"),))
     is_begun, may_end, take = threading.Event(), threading.Event(), report_intake.take
 
-    def take_slowly(change: Change, edge: EdgeRow, batch: ReportBatch) -> int:
+    def take_slowly(change: Change, edge: EdgeRow, batch: ReportBatch) -> StoredReports:
         if edge.id == rogue.response.edge_id:
             is_begun.set()
             may_end.wait(120)
-        return take(change, edge, batch).through
+        return take(change, edge, batch)
 
     monkeypatch.setattr(report_intake, "take", take_slowly)
     with ThreadPoolExecutor(1) as pool:
