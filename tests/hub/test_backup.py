@@ -55,7 +55,7 @@ def test_a_copy_of_a_running_hub_restores_to_the_same_fleet(running: RunningHub,
     for name in ("authority.pem", "keys/authority.key", "keys/sealing.key", "keys/metadata-root.key"):
         assert (tmp_path / "restored" / name).read_bytes() == (running.folder.path / name).read_bytes()
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "restored").rglob("*") if path.is_file()} == {0o600}
-    with sqlite3.connect(tmp_path / "restored" / "hub.sqlite") as database:
+    with closing(sqlite3.connect(tmp_path / "restored" / "hub.sqlite")) as database:
         assert database.execute("SELECT count(*) FROM phone").fetchone() == (
             len(running.do("GET", "/phones")["items"]),
         )
@@ -138,7 +138,7 @@ def test_what_may_have_been_used_or_revoked_since_the_copy_ends(
 ) -> None:
     done = restore.restore(copied, tmp_path / "restored", KEY)
     assert done.ended_tokens >= 1
-    with sqlite3.connect(tmp_path / "restored" / "hub.sqlite") as database:
+    with closing(sqlite3.connect(tmp_path / "restored" / "hub.sqlite")) as database:
         valid = database.execute("SELECT name FROM api_token WHERE revoked_at IS NULL").fetchall()
         assert valid == [(restore.TOKEN_NAME,)]
         open_ones = "SELECT count(*) FROM enrolment_token WHERE used_at IS NULL AND revoked_at IS NULL"

@@ -6,6 +6,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from email.errors import MessageError
 from email.headerregistry import Address
 from types import MappingProxyType
 from urllib.parse import SplitResult, urlsplit
@@ -211,7 +212,11 @@ def _address(parts: ChannelParts) -> SplitResult:
 def _check_mail_address(text: str) -> None:
     try:
         good = bool(Address(addr_spec=text).domain) and text.isascii() and "," not in text
-    except (ValueError, IndexError):  # headerregistry's parser; IndexError for an empty text
+    except (
+        ValueError,
+        IndexError,
+        MessageError,
+    ):  # headerregistry's parser; for an empty text it depends on the Python
         good = False
     if not good:
         raise NameRefused(f"{text[:80]!r} is not a mail address", to_do="Write it as in noc@example.org.")
