@@ -1,4 +1,4 @@
-.PHONY: help env demo box trust doors test check lint slow postgresql coverage versions dist deb docs conformance attacks bench scale soak format constraints clean
+.PHONY: help env demo box trust doors test check lint slow postgresql coverage versions dist deb arm64 docs conformance attacks bench scale soak format constraints clean
 BIN := .venv/bin
 PARALLEL := -n auto
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
@@ -52,6 +52,9 @@ dist: env       ## sdist and wheel, the same bytes each time, tried in an empty 
 
 deb: env        ## Debian packages for this machine's Debian and architecture, the same bytes each time, in build/deb
 	@$(BIN)/python scripts/deb.py build/deb $(DEB)
+
+arm64:          ## environment, tests and packages in an emulated Debian of arm64; needs root and qemu-user-static
+	@scripts/arm64
 
 docs: env       ## the documentation as a site, in build/docs
 	@cd scripts && ../$(BIN)/python -m docs_site.build ../build/docs
