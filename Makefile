@@ -4,7 +4,7 @@ PARALLEL := -n auto
 unexport PYTHONDONTWRITEBYTECODE # every process would compile every module again
 
 help:           ## this list
-	@grep -E '^[a-z]+: .*##' Makefile | sed 's/:[^#]*##/ —/'
+	@grep -E '^[a-z0-9]+: .*##' Makefile | sed 's/:[^#]*##/ —/'
 
 env:            ## make the virtual environment; PYTHON=… for another interpreter
 	@scripts/environment

@@ -105,7 +105,7 @@ def test_a_command_line_in_a_sentence_is_read(text: str) -> None:
 
 
 def test_every_target_of_make_that_is_named_exists() -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z0-9]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     files = [*SOURCES, *DOCUMENTS, *ROOT.glob("tests/**/*.py")]
     named = {target for path in files for target in made_in(path.read_text())}
     assert {"test", "demo", "check"} <= named

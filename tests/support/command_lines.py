@@ -10,7 +10,7 @@ from pathlib import Path
 _COMMAND = re.compile(r"(?<![\w./@-])(?<!version of )(?:/opt/ringfence/bin/)?ringfence (?=[a-z]|--version|--help)")
 _PROSE_ENDS = re.compile(r"[.,;:!?)]+(?=\s|$)|[`”“)(]|\s-\s|\n\s*\n|'(?=[\s.,;]|$)")
 _LINE_ENDS = re.compile(r"\s+#|\s\||\n|;\s|\s&&|`|$")
-_MAKE = re.compile(r"(?:(?<=`)|(?<=')|^\s+(?:sudo )?|(?<=sudo ))make ([a-z]+)", re.MULTILINE)
+_MAKE = re.compile(r"(?:(?<=`)|(?<=')|^\s+(?:sudo )?|(?<=sudo ))make ([a-z0-9]+)", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
