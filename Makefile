@@ -78,6 +78,7 @@ bench: env      ## speed and memory, as a table
 	@$(BIN)/python bench/portable.py
 	@$(BIN)/python bench/phone_listener.py $(PHONES)
 	@$(BIN)/python bench/hub_processes.py
+	@$(BIN)/python bench/handshakes.py $(HANDSHAKES)
 
 soak: env       ## half an hour of kills, stops, wrong clocks and full disks (root); SOAK="--minutes 120"
 	@$(BIN)/python bench/soak.py $(SOAK)
