@@ -36,23 +36,22 @@ def test_one_trace_goes_from_the_edit_to_the_phones_fetch(stack: Stack, collecto
     wait_for("the release at the edge", lambda: of_release("edge's turn to it"))
     assert b"Anna B." in fetch(stack.tftp, NAME)
     (fetched,) = wait_for("the phone's fetch", lambda: of_release("phone's fetch"))
-    (released,) = of_release("release")
+    (released,) = wait_for("the release", lambda: of_release("release"))
     (taken,) = of_release("edge's turn to it")
     assert released == taken == fetched
-    in_order = sorted(
-        (each for each in collector.spans() if each.trace_id == fetched), key=lambda each: each.start_time_unix_nano
-    )
-    edit, release, *rest = in_order
-    assert edit.name.startswith("PUT /"), [each.name for each in in_order]
-    assert "line" in edit.name
+    parts = [each for each in collector.spans() if each.trace_id == fetched]
+    (edit,) = [each for each in parts if "http.request.method" in about(each)]
+    (release,) = [each for each in parts if each.name == "release"]
+    rest = [each for each in parts if each not in (edit, release)]
+    assert edit.name == "PUT /phones/{mac}/lines/{index}"
     assert edit.parent_span_id == b""
     assert release.parent_span_id == edit.span_id
     assert {each.parent_span_id for each in rest} == {release.span_id}
-    (publish,) = [
-        each
-        for each in collector.spans()
-        if each.name.startswith("POST") and each.span_id in {link.span_id for link in release.links}
-    ]
+    linked = {link.span_id for link in release.links}
+    (publish,) = wait_for(
+        "the request that published", lambda: [each for each in collector.spans() if each.span_id in linked]
+    )
+    assert publish.name == "POST /publish"
     assert publish.trace_id != edit.trace_id
     assert MAC not in str([(each.name, about(each)) for each in (edit, publish)])
 
